@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+// Finds the Node that this package brings along (or a new enough one) and runs the command with it.
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const REQUIRED_MAJOR = 24;
+
+function bundledNode() {
+  try {
+    const require = createRequire(import.meta.url);
+    const manifest = require.resolve(`node-linux-${process.arch}/package.json`);
+    return join(dirname(manifest), 'bin', 'node');
+  } catch {
+    return undefined;
+  }
+}
+
+const runtime = Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR ? process.execPath : bundledNode();
+if (runtime === undefined) {
+  console.error(
+    `tandem needs Node ${REQUIRED_MAJOR} or newer; this is ${process.version} and no bundled runtime is installed (npm ci brings one on Linux x64 and arm64)`,
+  );
+  process.exit(1);
+}
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const child = spawn(
+  runtime,
+  ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'tandem.ts'), ...process.argv.slice(2)],
+  { stdio: 'inherit' },
+);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => {
+  if (signal !== null) process.kill(process.pid, signal);
+  else process.exit(code ?? 1);
+});

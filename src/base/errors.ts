@@ -1,0 +1,36 @@
+/**
+ * Errors know whose fault they are. A {@link PeerError} is what a peer sent; it never costs more than that message and knows the
+ * status it deserves. A {@link SettingsError} is what an operator wrote; it names the place. Anything else is a defect of ours.
+ */
+export class PeerError extends Error {
+  /** Stable code, `SIP_PEER_…`. */
+  readonly code: string;
+  /** The SIP status that a request with this fault is owed. */
+  readonly status: number;
+
+  constructor(code: string, message: string, status = 400) {
+    super(message);
+    this.name = 'PeerError';
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** One fault in configuration or provisioning: where (`path`, e.g. `trunks[0].host`) and what. */
+export interface Problem {
+  /** Stable code, kebab-case, e.g. `pool-overlap`. */
+  readonly code: string;
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Configuration or provisioning was refused; carries every problem found, not just the first. */
+export class SettingsError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map((problem) => `${problem.path}: ${problem.message}`).join('\n'));
+    this.name = 'SettingsError';
+    this.problems = problems;
+  }
+}

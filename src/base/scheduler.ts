@@ -1,0 +1,31 @@
+/**
+ * Time as the protocol core sees it: it reads a monotonic clock and asks to be called back; it owns no timer of its own.
+ * The engine runs on `wheel-scheduler.ts`; tests run on a virtual scheduler, hours in milliseconds.
+ */
+export interface Clock {
+  /** Monotonic time in milliseconds; every timer and timeout is computed from this one. */
+  nowMs(): number;
+  /** Wall-clock time in milliseconds since the Unix epoch; for Date headers, records and expiry that must survive a restart. */
+  wallMs(): number;
+}
+
+/** Receives a timer. `kind` tells the target's timers apart, so that no closure is made per timer. */
+export interface TimerTarget {
+  onTimer(kind: number): void;
+}
+
+/** An armed timer. Cancelling one that has fired or was cancelled is harmless. */
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Scheduler extends Clock {
+  /** Calls `target.onTimer(kind)` once, `delayMs` milliseconds from now (0 or less: on the next turn, never at once). */
+  schedule(delayMs: number, target: TimerTarget, kind: number): Timer;
+}
+
+/** Cancels a timer slot if it is armed; returns undefined so that the slot can be cleared in the same statement. */
+export function cancelTimer(timer: Timer | undefined): undefined {
+  timer?.cancel();
+  return undefined;
+}

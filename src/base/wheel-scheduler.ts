@@ -1,0 +1,147 @@
+import type { Scheduler, Timer, TimerTarget } from './scheduler.ts';
+
+/**
+ * A hashed timer wheel. SIP arms several timers per transaction and cancels nearly all of them, so arming and cancelling are O(1)
+ * list operations on pooled-size nodes, and one runtime timer drives them all.
+ *
+ * Rules it keeps: a timer never fires early; it fires at most one tick (10 ms) late when the event loop is free; callbacks run
+ * outside the wheel's own bookkeeping, so they may arm and cancel freely; after a stalled event loop every due timer fires, in
+ * order of its due tick; the runtime timer sleeps when nothing is armed and never keeps the process alive by itself.
+ */
+const TICK_MS = 10;
+const SLOT_COUNT = 4096;
+const SLOT_MASK = SLOT_COUNT - 1;
+
+class WheelTimer implements Timer {
+  readonly dueTick: number;
+  readonly kind: number;
+  target: TimerTarget | undefined;
+  wheel: WheelScheduler | undefined;
+  previous: WheelTimer | undefined = undefined;
+  next: WheelTimer | undefined = undefined;
+
+  constructor(wheel: WheelScheduler, dueTick: number, target: TimerTarget, kind: number) {
+    this.wheel = wheel;
+    this.dueTick = dueTick;
+    this.target = target;
+    this.kind = kind;
+  }
+
+  cancel(): void {
+    this.wheel?.remove(this);
+  }
+}
+
+export interface WheelSchedulerOptions {
+  /** Called when a timer's target throws: a bug in one target costs that timer only. Default: rethrow on the next turn. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export class WheelScheduler implements Scheduler {
+  #slots: (WheelTimer | undefined)[] = new Array(SLOT_COUNT).fill(undefined);
+  #originMs = performance.now();
+  #currentTick = 0;
+  #armed = 0;
+  #interval: NodeJS.Timeout | undefined;
+  readonly #onError: (error: unknown) => void;
+
+  constructor(options: WheelSchedulerOptions = {}) {
+    this.#onError =
+      options.onError ??
+      ((error) => {
+        queueMicrotask(() => {
+          throw error;
+        });
+      });
+  }
+
+  nowMs(): number {
+    return performance.now();
+  }
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  /** Timers armed now; 0 when the engine is idle. */
+  get armedCount(): number {
+    return this.#armed;
+  }
+
+  schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
+    const elapsedMs = performance.now() - this.#originMs;
+    if (this.#armed === 0) this.#wake(elapsedMs);
+    const dueTick = Math.max(Math.ceil((elapsedMs + Math.max(delayMs, 0)) / TICK_MS), this.#currentTick + 1);
+    const timer = new WheelTimer(this, dueTick, target, kind);
+    const slot = dueTick & SLOT_MASK;
+    const head = this.#slots[slot];
+    timer.next = head;
+    if (head !== undefined) head.previous = timer;
+    this.#slots[slot] = timer;
+    this.#armed++;
+    return timer;
+  }
+
+  /** Takes a timer out of its slot; called by the timer's own `cancel`. */
+  remove(timer: WheelTimer): void {
+    if (timer.wheel === undefined) return;
+    const { previous, next } = timer;
+    if (previous !== undefined) previous.next = next;
+    else this.#slots[timer.dueTick & SLOT_MASK] = next;
+    if (next !== undefined) next.previous = previous;
+    timer.previous = undefined;
+    timer.next = undefined;
+    timer.wheel = undefined;
+    timer.target = undefined;
+    this.#armed--;
+  }
+
+  /** Stops the runtime timer; armed timers never fire. */
+  close(): void {
+    if (this.#interval !== undefined) clearInterval(this.#interval);
+    this.#interval = undefined;
+    this.#slots = new Array(SLOT_COUNT).fill(undefined);
+    this.#armed = 0;
+  }
+
+  #wake(elapsedMs: number): void {
+    this.#currentTick = Math.floor(elapsedMs / TICK_MS);
+    if (this.#interval !== undefined) return;
+    this.#interval = setInterval(() => this.#advance(), TICK_MS);
+    this.#interval.unref();
+  }
+
+  #advance(): void {
+    if (this.#armed === 0) {
+      clearInterval(this.#interval);
+      this.#interval = undefined;
+      return;
+    }
+    const nowTick = Math.floor((performance.now() - this.#originMs) / TICK_MS);
+    while (this.#currentTick < nowTick && this.#armed > 0) {
+      this.#currentTick++;
+      this.#fireSlot(this.#currentTick);
+    }
+    this.#currentTick = nowTick;
+  }
+
+  #fireSlot(tick: number): void {
+    const due: WheelTimer[] = [];
+    for (let timer = this.#slots[tick & SLOT_MASK]; timer !== undefined; timer = timer.next) {
+      if (timer.dueTick <= tick) due.push(timer);
+    }
+    // The list is last-in first-out; timers of one tick fire in the order they were armed.
+    for (let index = due.length - 1; index >= 0; index--) this.#fire(due[index] as WheelTimer);
+  }
+
+  #fire(timer: WheelTimer): void {
+    const { target, kind } = timer;
+    if (target === undefined) return;
+    this.remove(timer);
+    try {
+      target.onTimer(kind);
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+}
