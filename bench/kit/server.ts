@@ -1,0 +1,59 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Child } from '../../test/kit/child.ts';
+
+/** A server under measurement. */
+export interface Server {
+  readonly name: string;
+  readonly port: number;
+  readonly child: Child;
+  stop(): Promise<void>;
+}
+
+/** Clock ticks a second in /proc figures: USER_HZ, 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** The processes of a server's group: the child is the leader of its own. */
+function groupOf(leader: number): number[] {
+  const members: number[] = [];
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid)) continue;
+    const fields = statFields(pid);
+    if (fields !== undefined && Number(fields[2]) === leader) members.push(pid);
+  }
+  return members;
+}
+
+/** Fields of /proc/PID/stat after the command name: state, ppid, pgrp, … (proc(5)). */
+function statFields(pid: number): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+/** CPU time that the server's processes have used, user and system, in microseconds (grain 10 ms: measure over seconds). */
+export function cpuMicroseconds(server: Server): number {
+  let ticks = 0;
+  for (const pid of groupOf(server.child.pid)) {
+    const fields = statFields(pid);
+    if (fields !== undefined) ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return (ticks * 1e6) / TICKS_PER_SECOND;
+}
+
+/** Memory that the server's processes hold: proportional set size, so that pages shared by forked workers count once. */
+export function memoryMegabytes(server: Server): number {
+  let kilobytes = 0;
+  for (const pid of groupOf(server.child.pid)) {
+    try {
+      const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+      kilobytes += Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return kilobytes / 1024;
+}

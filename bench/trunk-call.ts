@@ -1,0 +1,134 @@
+/**
+ * CPU per trunk call, side by side: the same SIPp phone and carrier drive each server in turn, round after round, so that a change in
+ * the machine's speed meets all of them. Prints µs of CPU a call (median, least and most) and the ratio to Kamailio pair by pair.
+ *
+ *   npm run bench:calls -- [--rate 300] [--calls 3000] [--rounds 5] [--warm-up 4000] [--only tandem,kamailio]
+ *   npm run bench:calls -- --held 10000      memory with that many calls in progress
+ */
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { startSipp } from '../test/kit/sipp.ts';
+import { cpuMicroseconds, memoryMegabytes, type Server } from './kit/server.ts';
+import { formatSpread, spread } from './kit/statistics.ts';
+import { startKamailio } from './peers/kamailio.ts';
+import { startSipB2bua } from './peers/sip-b2bua.ts';
+import { startTandem } from './peers/tandem.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    rate: { type: 'string', default: '300' },
+    calls: { type: 'string', default: '3000' },
+    rounds: { type: 'string', default: '5' },
+    'warm-up': { type: 'string', default: '4000' },
+    only: { type: 'string', default: 'tandem,kamailio,sip' },
+    held: { type: 'string' },
+  },
+});
+
+const starters: Readonly<Record<string, (carrierPort: number) => Promise<Server>>> = {
+  tandem: startTandem,
+  kamailio: startKamailio,
+  sip: startSipB2bua,
+};
+
+const scenario = (name: string) => fileURLToPath(new URL(`sipp/${name}.xml`, import.meta.url));
+
+interface Load {
+  readonly failed: number;
+  readonly retransmissions: number;
+}
+
+async function placeCalls(port: number, calls: number, rate: number, pauseMs = 0): Promise<Load> {
+  const phone = await startSipp({
+    scenario: scenario('phone'),
+    remote: `127.0.0.1:${port}`,
+    calls,
+    callsPerSecond: rate,
+    limit: 100_000,
+    pauseMs,
+    timeoutSeconds: Math.ceil(calls / rate + pauseMs / 1000 + 60),
+    traceMessages: false,
+    extraArguments: ['-buff_size', '4194304'],
+  });
+  const result = await phone.finished;
+  if (result.successful + result.failed < calls || result.failed > calls / 100) {
+    throw new Error(`calls failed: ${result.failed} of ${calls}\n${result.errors.slice(0, 2000)}`);
+  }
+  return result;
+}
+
+async function withServers(run: (servers: Server[]) => Promise<void>): Promise<void> {
+  const names = options.only.split(',');
+  const stops: (() => Promise<unknown>)[] = [];
+  const servers: Server[] = [];
+  try {
+    for (const name of names) {
+      const starter = starters[name];
+      if (starter === undefined)
+        throw new Error(`--only: unknown server ${name}; known: ${Object.keys(starters).join(', ')}`);
+      const carrier = await startSipp({
+        scenario: scenario('carrier'),
+        timeoutSeconds: 100_000,
+        traceMessages: false,
+        extraArguments: ['-buff_size', '4194304'],
+      });
+      stops.push(() => carrier.stop());
+      const server = await starter(carrier.port);
+      stops.push(() => server.stop());
+      servers.push(server);
+    }
+    await run(servers);
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+  }
+}
+
+async function measureCpu(): Promise<void> {
+  const rate = Number(options.rate);
+  const calls = Number(options.calls);
+  const rounds = Number(options.rounds);
+  await withServers(async (servers) => {
+    for (const server of servers) await placeCalls(server.port, Number(options['warm-up']), Math.max(rate, 500));
+    const cost = new Map<string, number[]>(servers.map((server) => [server.name, []]));
+    let retransmissions = 0;
+    for (let round = 0; round < rounds; round++) {
+      for (const server of servers) {
+        const before = cpuMicroseconds(server);
+        const load = await placeCalls(server.port, calls, rate);
+        retransmissions += load.retransmissions;
+        cost.get(server.name)?.push((cpuMicroseconds(server) - before) / calls);
+      }
+    }
+    console.log(`\nCPU per trunk call at ${rate} calls/s, ${rounds} rounds of ${calls} calls, µs: median (least–most)`);
+    const base = cost.get('kamailio');
+    for (const [name, values] of cost) {
+      const ratios = base === undefined ? [] : values.map((value, round) => value / (base[round] ?? Number.NaN));
+      const ratio = base === undefined ? '' : `   × kamailio ${formatSpread(spread(ratios), 2)}`;
+      console.log(`  ${name.padEnd(12)} ${formatSpread(spread(values)).padEnd(20)}${ratio}`);
+    }
+    console.log(`  retransmissions seen by the phones: ${retransmissions}`);
+  });
+}
+
+async function measureMemory(held: number): Promise<void> {
+  const rate = 400;
+  await withServers(async (servers) => {
+    console.log(`\nMemory with ${held} calls in progress, MB`);
+    for (const server of servers) {
+      await placeCalls(server.port, Number(options['warm-up']), rate);
+      const before = memoryMegabytes(server);
+      const rampMs = (held / rate) * 1000;
+      const run = placeCalls(server.port, held, rate, rampMs + 8000);
+      await new Promise((resolve) => setTimeout(resolve, rampMs + 4000));
+      const during = memoryMegabytes(server);
+      await run;
+      const grown = during - before;
+      console.log(
+        `  ${server.name.padEnd(12)} grew by ${grown.toFixed(1)} (${before.toFixed(1)} → ${during.toFixed(1)}), ${((grown * 1024) / held).toFixed(1)} KB a call`,
+      );
+    }
+  });
+}
+
+if (options.held !== undefined) await measureMemory(Number(options.held));
+else await measureCpu();
