@@ -1,0 +1,95 @@
+import type { Log } from '../base/log.ts';
+import type { Clock } from '../base/scheduler.ts';
+import type { EventBus } from './events.ts';
+import { JsonlFile } from './jsonl-file.ts';
+import { isSecretName } from './redact.ts';
+
+/** One change that somebody made (or tried and was refused is not here: only what happened). */
+export interface AuditEntry {
+  readonly at: string;
+  /** Who: `token:<id>`, `owner`, `file:<path>`. */
+  readonly actor: string;
+  readonly action: 'create' | 'update' | 'delete';
+  /** What: the API's path of the resource, e.g. `tenants/acme/extensions/101`. */
+  readonly resource: string;
+  /** The tenant whose admins may read it; absent for the system's own. */
+  readonly tenant?: string;
+  /** The resource before and after, secrets replaced by whether they are set or changed. */
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+export type AuditFact = Omit<AuditEntry, 'at'>;
+
+/** Keeps the latest changes for the API, appends each to a JSONL file and publishes it as an event. */
+export class AuditLog {
+  readonly #clock: Clock;
+  readonly #file: JsonlFile | undefined;
+  readonly #events: EventBus | undefined;
+  readonly #capacity: number;
+  #entries: AuditEntry[] = [];
+
+  constructor(clock: Clock, options: { log: Log; path?: string; events?: EventBus; capacity?: number }) {
+    this.#clock = clock;
+    this.#file = options.path === undefined ? undefined : new JsonlFile(options.path, options.log);
+    this.#events = options.events;
+    this.#capacity = options.capacity ?? 5000;
+  }
+
+  record(fact: AuditFact): void {
+    const entry: AuditEntry = { at: new Date(this.#clock.wallMs()).toISOString(), ...withoutSecrets(fact) };
+    this.#entries.push(entry);
+    if (this.#entries.length >= this.#capacity * 1.5) this.#entries = this.#entries.slice(-this.#capacity);
+    this.#file?.append(entry);
+    const { actor, action, resource, tenant } = entry;
+    this.#events?.publish('audit', tenant === undefined ? [] : [tenant], { actor, action, resource });
+  }
+
+  /** Latest first. */
+  find(filter: { tenant?: string; resource?: string; actor?: string } = {}): AuditEntry[] {
+    return this.#entries
+      .filter(
+        (entry) =>
+          (filter.tenant === undefined || entry.tenant === filter.tenant) &&
+          (filter.resource === undefined || entry.resource.startsWith(filter.resource)) &&
+          (filter.actor === undefined || entry.actor === filter.actor),
+      )
+      .reverse();
+  }
+
+  reopen(): void {
+    this.#file?.flush();
+    this.#file?.reopen();
+  }
+
+  close(): void {
+    this.#file?.close();
+  }
+}
+
+function withoutSecrets(fact: AuditFact): AuditFact {
+  const { before, after, ...rest } = fact;
+  return {
+    ...rest,
+    ...(before === undefined ? {} : { before: strip(before, after) }),
+    ...(after === undefined ? {} : { after: strip(after, before) }),
+  };
+}
+
+/** Replaces each secret by `set`, or `changed` when the other side holds another one. */
+function strip(value: unknown, other: unknown): unknown {
+  if (Array.isArray(value)) {
+    const others = Array.isArray(other) ? other : [];
+    return value.map((item, index) => strip(item, others[index]));
+  }
+  if (value === null || typeof value !== 'object') return value;
+  const otherFields = (typeof other === 'object' && other !== null ? other : {}) as Record<string, unknown>;
+  const copy: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) {
+    const secret = isSecretName(name) && field !== undefined && field !== null && typeof field !== 'boolean';
+    const otherField = Object.hasOwn(otherFields, name) ? otherFields[name] : undefined;
+    const changed = otherField !== undefined && JSON.stringify(otherField) !== JSON.stringify(field);
+    copy[name] = secret ? (changed ? '(changed)' : '(set)') : strip(field, otherField);
+  }
+  return copy;
+}

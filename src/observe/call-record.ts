@@ -1,0 +1,140 @@
+import type { Log } from '../base/log.ts';
+import { JsonlFile } from './jsonl-file.ts';
+import { redactValue } from './redact.ts';
+
+/** One try of one trunk or endpoint. */
+export interface CallAttempt {
+  readonly trunkId?: string;
+  readonly trunk?: string;
+  readonly extension?: string;
+  /** Where it was sent: `transport:address:port`. */
+  readonly target?: string;
+  readonly status?: number;
+  readonly reason?: string;
+  /** The peer's Reason header field, or why nothing was sent (capacity, trunk down, timeout). */
+  readonly cause?: string;
+  readonly startedAt: string;
+  readonly durationMs: number;
+}
+
+/** What is kept of a call when it ends (the CDR). Times are ISO 8601, durations milliseconds. */
+export interface CallRecord {
+  readonly callId: string;
+  /** The SIP Call-IDs of its legs: the caller's first. */
+  readonly sipCallIds: readonly string[];
+  readonly tenant?: string;
+  readonly direction: 'outbound' | 'inbound' | 'internal';
+  /** The caller's number as it came, and as the called side was shown it. */
+  readonly callerNumber: string;
+  readonly callerNumberSent?: string;
+  /** The called number as dialled, and as sent. */
+  readonly calledNumber: string;
+  readonly calledNumberSent?: string;
+  readonly extension?: string;
+  readonly outboundCallerId?: string;
+  /** Which setting gave the outbound caller ID: `app`, `extension`, `rule`, `group`, `company`, … */
+  readonly outboundCallerIdSource?: string;
+  readonly anonymous?: boolean;
+  readonly outboundRule?: string;
+  readonly inboundRule?: string;
+  readonly trunkId?: string;
+  readonly trunk?: string;
+  readonly attempts: readonly CallAttempt[];
+  readonly startedAt: string;
+  readonly ringingAt?: string;
+  readonly answeredAt?: string;
+  readonly endedAt: string;
+  readonly durationMs: number;
+  /** From answer to end; 0 for a call that was not answered. */
+  readonly talkMs: number;
+  readonly status: number;
+  readonly reason: string;
+  readonly hungUpBy: 'caller' | 'callee' | 'engine';
+}
+
+export interface CallRecordFilter {
+  readonly tenant?: string;
+  readonly direction?: CallRecord['direction'];
+  readonly trunkId?: string;
+  /** A number or extension that is caller or called, as dialled or as sent. */
+  readonly number?: string;
+  readonly status?: number;
+  readonly from?: string;
+  readonly until?: string;
+}
+
+/** Keeps the latest call records for the API and appends every one to a JSONL file. */
+export class CallRecordLog {
+  readonly #capacity: number;
+  readonly #file: JsonlFile | undefined;
+  readonly #listeners = new Set<(record: CallRecord) => void>();
+  #records: CallRecord[] = [];
+
+  constructor(options: { log: Log; path?: string; capacity?: number }) {
+    this.#capacity = options.capacity ?? 10_000;
+    this.#file = options.path === undefined ? undefined : new JsonlFile(options.path, options.log);
+  }
+
+  append(record: CallRecord): void {
+    // Numbers and names came from peers as octets; people read records.
+    const readable = redactValue(record) as CallRecord;
+    this.#records.push(readable);
+    if (this.#records.length >= this.#capacity * 1.5) this.#records = this.#records.slice(-this.#capacity);
+    this.#file?.append(readable);
+    for (const listener of this.#listeners) listener(readable);
+  }
+
+  onRecord(listener: (record: CallRecord) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Matching records, latest first. */
+  find(filter: CallRecordFilter = {}): CallRecord[] {
+    const found: CallRecord[] = [];
+    for (let index = this.#records.length - 1; index >= 0; index--) {
+      const record = this.#records[index] as CallRecord;
+      if (matches(record, filter)) found.push(record);
+    }
+    return found;
+  }
+
+  /** By the engine's call id or by the SIP Call-ID of a leg. */
+  get(id: string): CallRecord | undefined {
+    return this.#records.findLast((record) => record.callId === id || record.sipCallIds.includes(id));
+  }
+
+  /** For SIGHUP: the file was moved away. */
+  reopen(): void {
+    this.#file?.flush();
+    this.#file?.reopen();
+  }
+
+  close(): void {
+    this.#file?.close();
+  }
+}
+
+function matches(record: CallRecord, filter: CallRecordFilter): boolean {
+  if (filter.tenant !== undefined && record.tenant !== filter.tenant) return false;
+  if (filter.direction !== undefined && record.direction !== filter.direction) return false;
+  if (filter.trunkId !== undefined && !usesTrunk(record, filter.trunkId)) return false;
+  if (filter.status !== undefined && record.status !== filter.status) return false;
+  if (filter.number !== undefined && !hasNumber(record, filter.number)) return false;
+  if (filter.from !== undefined && Date.parse(record.startedAt) < Date.parse(filter.from)) return false;
+  return filter.until === undefined || Date.parse(record.startedAt) < Date.parse(filter.until);
+}
+
+function usesTrunk(record: CallRecord, trunkId: string): boolean {
+  return record.trunkId === trunkId || record.attempts.some((attempt) => attempt.trunkId === trunkId);
+}
+
+function hasNumber(record: CallRecord, number: string): boolean {
+  return (
+    record.callerNumber === number ||
+    record.calledNumber === number ||
+    record.callerNumberSent === number ||
+    record.calledNumberSent === number ||
+    record.extension === number
+  );
+}

@@ -1,0 +1,127 @@
+import { randomToken } from '../base/ids.ts';
+import type { Clock } from '../base/scheduler.ts';
+
+/** What the engine tells the outside as it happens; the same over server-sent events and webhooks. */
+export const EVENT_TYPES = ['trunk-state', 'registration', 'call', 'caller-id-rejected', 'fraud', 'audit'] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** The facts of each type. Tenants are named by their name, trunks by id and name. */
+export interface EventData {
+  'trunk-state': {
+    trunkId: string;
+    trunk: string;
+    state: 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';
+    previous?: string;
+    lastCode?: number;
+    reason?: string;
+  };
+  registration: {
+    action: 'added' | 'refreshed' | 'removed' | 'expired' | 'refused';
+    addressOfRecord: string;
+    contact?: string;
+    source?: string;
+    userAgent?: string;
+    expiresInSeconds?: number;
+    reason?: string;
+  };
+  call: {
+    callId: string;
+    state: 'started' | 'ringing' | 'answered' | 'ended';
+    direction: 'outbound' | 'inbound' | 'internal';
+    from: string;
+    to: string;
+    trunkId?: string;
+    status?: number;
+    reason?: string;
+    durationMs?: number;
+  };
+  'caller-id-rejected': {
+    callId?: string;
+    extension?: string;
+    trunkId: string;
+    source: string;
+    value: string;
+    reason: string;
+  };
+  fraud: { guard: string; extension?: string; callId?: string; detail: string };
+  audit: { actor: string; action: string; resource: string };
+}
+
+export interface EngineEvent<T extends EventType = EventType> {
+  /** `epoch:sequence`; unique and ordered within a run of the engine. What an SSE client sends as `Last-Event-ID`. */
+  readonly id: string;
+  readonly sequence: number;
+  readonly at: string;
+  readonly type: T;
+  /** The tenants whose admins may see it; none: system admins only. */
+  readonly tenants: readonly string[];
+  readonly data: EventData[T];
+}
+
+export interface Resumption {
+  readonly events: readonly EngineEvent[];
+  /** Something between the id and the oldest kept event is lost (or the id is of an earlier run): read the resources again. */
+  readonly gap: boolean;
+}
+
+/**
+ * Publishes events to subscribers at once and keeps the latest for those who come back. A subscriber that throws costs nobody else
+ * the event.
+ */
+export class EventBus {
+  readonly #clock: Clock;
+  readonly #capacity: number;
+  readonly #epoch = randomToken().slice(0, 8);
+  readonly #onError: (error: unknown) => void;
+  #kept: EngineEvent[] = [];
+  #sequence = 0;
+  readonly #subscribers = new Set<(event: EngineEvent) => void>();
+
+  constructor(clock: Clock, options: { capacity?: number; onError?: (error: unknown) => void } = {}) {
+    this.#clock = clock;
+    this.#capacity = options.capacity ?? 10_000;
+    this.#onError = options.onError ?? (() => {});
+  }
+
+  get lastId(): string {
+    return `${this.#epoch}:${this.#sequence}`;
+  }
+
+  publish<T extends EventType>(type: T, tenants: readonly string[], data: EventData[T]): EngineEvent<T> {
+    const sequence = ++this.#sequence;
+    const at = new Date(this.#clock.wallMs()).toISOString();
+    const event: EngineEvent<T> = { id: `${this.#epoch}:${sequence}`, sequence, at, type, tenants, data };
+    this.#kept.push(event);
+    // Cut in bulk: a shift per event would move the whole array each time.
+    if (this.#kept.length >= this.#capacity * 1.5) this.#kept = this.#kept.slice(-this.#capacity);
+    for (const subscriber of this.#subscribers) {
+      try {
+        subscriber(event);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+    return event;
+  }
+
+  /** Returns the function that ends the subscription. */
+  subscribe(listener: (event: EngineEvent) => void): () => void {
+    this.#subscribers.add(listener);
+    return () => this.#subscribers.delete(listener);
+  }
+
+  get subscriberCount(): number {
+    return this.#subscribers.size;
+  }
+
+  /** What happened after the event with this id. */
+  since(id: string): Resumption {
+    const separator = id.indexOf(':');
+    const sequence = Number(id.slice(separator + 1));
+    const known = id.slice(0, separator) === this.#epoch && Number.isSafeInteger(sequence) && sequence >= 0;
+    if (!known || sequence > this.#sequence) return { events: [...this.#kept], gap: true };
+    const oldest = this.#kept[0]?.sequence ?? this.#sequence + 1;
+    const first = Math.max(sequence + 1 - oldest, 0);
+    return { events: this.#kept.slice(first), gap: sequence + 1 < oldest };
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Keeps secrets out of everything people and programs read: log lines, traces, API answers.
+ *
+ * Two nets, since one always has a hole: field names that hold secrets (`password`, `ha1`, `authorization`…) lose their value whatever
+ * it is, and texts lose what looks like a secret (digest responses, bearer tokens, URI passwords, SRTP keys). Every pattern has a
+ * bounded repetition, so that the time is linear in the text.
+ */
+const MASK = '***';
+const MAX_DEPTH = 6;
+const MAX_ITEMS = 100;
+const MAX_TEXT_LENGTH = 4096;
+
+const SECRET_NAMES = new Set([
+  'authorization',
+  'proxyauthorization',
+  'proxy-authorization',
+  'ha1',
+  'rspauth',
+  'cookie',
+  'set-cookie',
+  'privatekey',
+  'signingkey',
+]);
+const SECRET_SUFFIXES = ['password', 'secret', 'token', 'apikey', 'passphrase'];
+
+/** The names of settings whose value is a secret; also what the API never returns. */
+export function isSecretName(name: string): boolean {
+  const lower = name.toLowerCase();
+  return SECRET_NAMES.has(lower) || SECRET_SUFFIXES.some((suffix) => lower.endsWith(suffix));
+}
+
+/** Masks secrets inside a text: a SIP message, an error message, a URL. */
+export function redactText(text: string): string {
+  return text
+    .replace(
+      /\b(response|rspauth|password|ha1)(\s{0,8}=\s{0,8})(?:"[^"\r\n]{0,4096}"?|[^\s,;"&]{1,4096})/gi,
+      `$1$2${MASK}`,
+    )
+    .replace(/\b(Bearer|Basic) [A-Za-z0-9+/=._~-]{1,4096}/g, `$1 ${MASK}`)
+    .replace(/\b(tdm_[0-9a-f]{1,64})_[A-Za-z0-9_-]{1,256}/g, `$1_${MASK}`)
+    .replace(/\b(sips?|https?|rediss?):(\/\/)?([^\s:@;<>"/]{0,256}):[^\s@;<>"/]{1,256}@/gi, `$1:$2$3:${MASK}@`)
+    .replace(/\binline:[A-Za-z0-9+/=]{1,512}/g, `inline:${MASK}`);
+}
+
+/**
+ * Messages are read as latin1, one character per octet; people want to see UTF-8. A text whose characters are all octets and that is
+ * valid UTF-8 is decoded; anything else is returned as it is.
+ */
+export function readableText(text: string): string {
+  let hasHighOctet = false;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 0xff) return text;
+    if (code > 0x7f) hasHighOctet = true;
+  }
+  if (!hasHighOctet) return text;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'latin1'));
+  } catch {
+    return text;
+  }
+}
+
+/** A copy of `value` without secrets, bounded in depth, breadth and text length; safe to serialize whatever it was. */
+export function redactValue(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return clip(redactText(readableText(value)));
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  if (value === null || typeof value !== 'object') return value;
+  if (value instanceof Error) return redactError(value, depth);
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  if (depth >= MAX_DEPTH) return '[deeper]';
+  if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => redactValue(item, depth + 1));
+  return redactFields(value as Record<string, unknown>, depth);
+}
+
+function redactFields(fields: Record<string, unknown>, depth: number): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  let items = 0;
+  for (const [name, value] of Object.entries(fields)) {
+    if (++items > MAX_ITEMS) break;
+    // `__proto__` as a key would set the copy's prototype; it is data here.
+    const masked = isSecretName(name) && value !== undefined && value !== null && typeof value !== 'boolean';
+    Object.defineProperty(copy, name, {
+      value: masked ? MASK : redactValue(value, depth + 1),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return copy;
+}
+
+function redactError(error: Error, depth: number): Record<string, unknown> {
+  const code = (error as { code?: unknown }).code;
+  return {
+    name: error.name,
+    message: clip(redactText(readableText(error.message))),
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(error.stack === undefined ? {} : { stack: clip(redactText(error.stack)) }),
+    ...(error.cause === undefined || depth >= MAX_DEPTH ? {} : { cause: redactValue(error.cause, depth + 1) }),
+  };
+}
+
+function clip(text: string): string {
+  return text.length <= MAX_TEXT_LENGTH ? text : `${text.slice(0, MAX_TEXT_LENGTH)}…[${text.length} characters]`;
+}

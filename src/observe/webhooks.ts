@@ -1,0 +1,226 @@
+import { createHmac } from 'node:crypto';
+import type { Log } from '../base/log.ts';
+import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
+import type { CallRecord } from './call-record.ts';
+import type { EngineEvent, EventType } from './events.ts';
+import { guardedPost, type Post } from './guarded-request.ts';
+
+export type WebhookTopic = EventType | 'call-record';
+
+/** Where to post which events. */
+export interface Webhook {
+  readonly id: string;
+  readonly url: string;
+  readonly topics: readonly WebhookTopic[];
+  /** Only what this tenant's admins may see; absent: everything. */
+  readonly tenant?: string;
+  /** Signs each delivery. */
+  readonly secret: string;
+  readonly enabled: boolean;
+  /** May point into private networks; only a system admin's webhook. */
+  readonly allowPrivate: boolean;
+}
+
+export interface WebhookOptions {
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly post?: Post;
+  /** Deliveries waiting per webhook; beyond it the oldest is lost and counted. Default 1,000. */
+  readonly maxWaiting?: number;
+  /** Tries of one delivery. Default 8: about two minutes. */
+  readonly maxAttempts?: number;
+  readonly random?: () => number;
+}
+
+export interface WebhookStatus {
+  readonly waiting: number;
+  readonly delivered: number;
+  readonly lost: number;
+  readonly lastStatus?: number;
+  readonly lastError?: string;
+}
+
+interface Delivery {
+  readonly id: string;
+  readonly body: string;
+  attempts: number;
+}
+
+const RETRY = 1;
+const FIRST_RETRY_MS = 1000;
+const MAX_RETRY_MS = 60_000;
+
+/**
+ * Posts events in order to each webhook that wants them. A receiver that fails is tried again after 1, 2, 4 … 60 s (± 20 %); one that
+ * is gone costs its own queue only. Deliveries may repeat: the receiver tells them by `Tandem-Delivery`.
+ */
+export class WebhookDispatcher {
+  readonly #options: WebhookOptions;
+  #queues = new Map<string, WebhookQueue>();
+
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the webhooks that now exist; deliveries waiting for one that stays are kept. */
+  configure(webhooks: readonly Webhook[]): void {
+    const queues = new Map<string, WebhookQueue>();
+    for (const webhook of webhooks) {
+      const queue = this.#queues.get(webhook.id) ?? new WebhookQueue(this.#options);
+      this.#queues.delete(webhook.id);
+      queue.webhook = webhook;
+      queues.set(webhook.id, queue);
+    }
+    for (const removed of this.#queues.values()) removed.close();
+    this.#queues = queues;
+  }
+
+  onEvent(event: EngineEvent): void {
+    const { id, at, type, data } = event;
+    this.#enqueue(type, event.tenants, id, () => JSON.stringify({ id, at, type, data }));
+  }
+
+  onCallRecord(record: CallRecord): void {
+    const tenants = record.tenant === undefined ? [] : [record.tenant];
+    const id = `call-record:${record.callId}`;
+    this.#enqueue('call-record', tenants, id, () =>
+      JSON.stringify({ id, at: record.endedAt, type: 'call-record', data: record }),
+    );
+  }
+
+  status(id: string): WebhookStatus | undefined {
+    return this.#queues.get(id)?.status();
+  }
+
+  close(): void {
+    for (const queue of this.#queues.values()) queue.close();
+    this.#queues.clear();
+  }
+
+  #enqueue(topic: WebhookTopic, tenants: readonly string[], id: string, render: () => string): void {
+    let body: string | undefined;
+    for (const queue of this.#queues.values()) {
+      if (!queue.wants(topic, tenants)) continue;
+      body ??= render();
+      queue.add({ id, body, attempts: 0 });
+    }
+  }
+}
+
+class WebhookQueue implements TimerTarget {
+  webhook: Webhook | undefined;
+  readonly #options: WebhookOptions;
+  #waiting: Delivery[] = [];
+  #busy = false;
+  #closed = false;
+  #timer: Timer | undefined;
+  #delivered = 0;
+  #lost = 0;
+  #lastStatus: number | undefined;
+  #lastError: string | undefined;
+
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+  }
+
+  wants(topic: WebhookTopic, tenants: readonly string[]): boolean {
+    const { webhook } = this;
+    if (webhook?.enabled !== true || !webhook.topics.includes(topic)) return false;
+    return webhook.tenant === undefined || tenants.includes(webhook.tenant);
+  }
+
+  add(delivery: Delivery): void {
+    // The head may be on its way; the next one is dropped instead.
+    if (this.#waiting.length >= (this.#options.maxWaiting ?? 1000)) {
+      this.#waiting.splice(1, 1);
+      this.#lost++;
+    }
+    this.#waiting.push(delivery);
+    this.#sendNext();
+  }
+
+  status(): WebhookStatus {
+    return {
+      waiting: this.#waiting.length,
+      delivered: this.#delivered,
+      lost: this.#lost,
+      ...(this.#lastStatus === undefined ? {} : { lastStatus: this.#lastStatus }),
+      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
+    };
+  }
+
+  onTimer(): void {
+    this.#timer = undefined;
+    this.#busy = false;
+    this.#sendNext();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#waiting = [];
+    this.#timer?.cancel();
+  }
+
+  #sendNext(): void {
+    const delivery = this.#waiting[0];
+    const { webhook } = this;
+    if (this.#busy || this.#closed || delivery === undefined || webhook === undefined) return;
+    this.#busy = true;
+    delivery.attempts++;
+    const post = this.#options.post ?? guardedPost;
+    post(
+      webhook.url,
+      headersOf(webhook, delivery, this.#options.scheduler.wallMs()),
+      delivery.body,
+      webhook.allowPrivate,
+    ).then(
+      ({ status }) => this.#onResult(delivery, status, undefined),
+      (error: unknown) => this.#onResult(delivery, undefined, error instanceof Error ? error.message : String(error)),
+    );
+  }
+
+  #onResult(delivery: Delivery, status: number | undefined, error: string | undefined): void {
+    if (this.#closed) return;
+    this.#lastStatus = status;
+    this.#lastError = error;
+    if (status !== undefined && status >= 200 && status < 300) {
+      this.#delivered++;
+      this.#finish(delivery);
+      return;
+    }
+    if (delivery.attempts >= (this.#options.maxAttempts ?? 8)) {
+      this.#lost++;
+      this.#options.log.warn('webhook-delivery-lost', {
+        webhook: this.webhook?.id,
+        delivery: delivery.id,
+        status,
+        error,
+      });
+      this.#finish(delivery);
+      return;
+    }
+    const backoffMs = Math.min(FIRST_RETRY_MS * 2 ** (delivery.attempts - 1), MAX_RETRY_MS);
+    const jitter = 0.8 + 0.4 * (this.#options.random ?? Math.random)();
+    this.#timer = this.#options.scheduler.schedule(backoffMs * jitter, this, RETRY);
+  }
+
+  #finish(delivery: Delivery): void {
+    if (this.#waiting[0] === delivery) this.#waiting.shift();
+    this.#busy = false;
+    this.#sendNext();
+  }
+}
+
+/** `t=<seconds>,v1=<hex HMAC-SHA256 of "<seconds>.<body>">`: the time is signed too, so that a copy cannot be replayed later. */
+export function signWebhook(secret: string, seconds: number, body: string): string {
+  return `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`;
+}
+
+function headersOf(webhook: Webhook, delivery: Delivery, wallMs: number): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    'user-agent': 'tandem',
+    'tandem-delivery': delivery.id,
+    'tandem-signature': signWebhook(webhook.secret, Math.floor(wallMs / 1000), delivery.body),
+  };
+}
