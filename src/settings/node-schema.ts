@@ -1,0 +1,229 @@
+/**
+ * How one node runs: `config/tandem.yaml`. Every limit has a default here, a metric where it is applied, and a test there.
+ * Units are last in each name.
+ */
+import { z } from 'zod';
+import { friendlyName, headerText, host, isNetwork, listenPort, network, secret } from '../tenants/fields.ts';
+
+const path = headerText(4096).min(1);
+
+export const listenSchema = z
+  .strictObject({
+    transport: z.enum(['udp', 'tcp', 'tls']).describe('Transport.'),
+    host: host.describe('Address to listen on; `0.0.0.0` and `::` mean all.'),
+    port: listenPort.describe('Port; 0 lets the system choose.'),
+    certificate: path.optional().describe('TLS: file of the certificate chain.'),
+    key: path.optional().describe('TLS: file of the private key.'),
+    ca: path
+      .optional()
+      .describe("TLS: file of the authorities that may sign client certificates; default: the system's."),
+    clientCertificate: z
+      .enum(['none', 'optional', 'required'])
+      .default('none')
+      .describe('TLS: whether clients show a certificate.'),
+    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('TLS: lowest version.'),
+    publicHost: host
+      .optional()
+      .describe('What Via and Contact say on this listener toward public peers; default: `advertise`.'),
+    publicPort: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .optional()
+      .describe("Port that Via and Contact say; default: the listener's."),
+  })
+  .refine((listen) => listen.transport !== 'tls' || (listen.certificate !== undefined && listen.key !== undefined), {
+    error: 'a tls listener needs certificate and key',
+  });
+export type Listen = z.infer<typeof listenSchema>;
+
+export const storeSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('embedded').describe('One node: a database in files.'),
+    path: path.default('data').describe('Folder of the files.'),
+  }),
+  z.strictObject({
+    kind: z.literal('redis').describe('Several nodes: Redis.'),
+    url: headerText(1024)
+      .regex(/^rediss?:\/\//, { error: 'must begin with redis:// or rediss://' })
+      .describe('Address of the server, or of one cluster member.'),
+    cluster: z.boolean().default(false).describe('The server is a member of a Redis Cluster.'),
+    sentinel: z
+      .strictObject({
+        name: headerText(128).min(1).describe('Name of the master.'),
+        nodes: z
+          .array(
+            z.strictObject({
+              host: host.describe('Host.'),
+              port: z.int().min(1).max(65_535).default(26_379).describe('Port.'),
+            }),
+          )
+          .min(1)
+          .describe('The Sentinels.'),
+      })
+      .optional()
+      .describe('Find the master through Sentinels.'),
+    username: headerText(128).optional().describe('User.'),
+    password: secret.optional().describe('Password.'),
+    keyPrefix: headerText(64).default('tandem:').describe('What all keys begin with.'),
+    path: path.default('data').describe("Folder of this node's own files: token, call records, last known copy."),
+  }),
+]);
+export type StoreSettings = z.infer<typeof storeSchema>;
+
+const count = (fallback: number, what: string, max = 100_000_000) =>
+  z.int().min(1).max(max).default(fallback).describe(what);
+
+export const nodeLimitsSchema = z.strictObject({
+  messageBytes: count(65_535, 'Longest message, header and body (413, or the connection is closed).', 10_000_000),
+  headerCount: count(256, 'Most header fields in a message (400).', 100_000),
+  headerLineBytes: count(8_192, 'Longest header field (400).', 1_000_000),
+  viaCount: count(70, 'Most Via values in a request (400).', 1_000),
+  transactions: count(200_000, 'Transactions at once (503).'),
+  dialogs: count(200_000, 'Dialogs at once (503).'),
+  calls: count(100_000, 'Calls in progress (503).'),
+  connections: count(20_000, 'TCP and TLS connections.'),
+  connectionsPerPeer: count(100, 'TCP and TLS connections per address.'),
+  connectionsReservedForTrunks: z.int().min(0).default(500).describe('Connections that only known trunks may use.'),
+  firstMessageMs: count(10_000, 'How long a connection may take to bring its first whole message.'),
+  idleConnectionMs: count(3_600_000, 'How long a connection may be silent.'),
+  messagesPerSecondPerPeer: count(
+    2_000,
+    'Messages per second from one address beyond which they are dropped; trunks have a higher share.',
+  ),
+  sendQueueBytes: count(1_048_576, 'Octets that wait on one connection before it is closed.'),
+  bindings: count(1_000_000, 'Registered contacts.'),
+  contactsPerExtension: count(5, 'Registered contacts of one extension, when it sets none itself (403).', 64),
+  authFailuresPerMinute: count(
+    20,
+    'Wrong passwords per user and per source in a minute before further tries are refused unread.',
+    100_000,
+  ),
+  queueAgeMs: count(2_000, 'Age of a waiting request beyond which it is refused (503).'),
+  callsPerSecond: count(100_000, 'New calls per second (503).'),
+  traceCalls: count(1_000, 'Calls whose messages are kept for `tandem trace`.', 1_000_000),
+  logLinesPerSecond: count(100, 'Warnings per second beyond which they are counted and sampled.', 1_000_000),
+});
+export type NodeLimits = z.infer<typeof nodeLimitsSchema>;
+
+export const timersSchema = z.strictObject({
+  t1Ms: z.int().min(50).max(60_000).default(500).describe('T1: estimate of the round trip (RFC 3261 §17.1.1.1).'),
+  t2Ms: z.int().min(50).max(120_000).default(4_000).describe('T2: longest interval between retransmissions.'),
+  t4Ms: z.int().min(50).max(120_000).default(5_000).describe('T4: how long a message stays in the network.'),
+  ringMs: z.int().min(1_000).max(3_600_000).default(180_000).describe('How long a call may ring.'),
+  sessionLimitMs: z.int().min(10_000).max(604_800_000).default(14_400_000).describe('How long a call may last.'),
+  attemptMs: z
+    .int()
+    .min(500)
+    .max(64_000)
+    .default(6_000)
+    .describe('How long one target may stay silent before the next is tried.'),
+  failedTargetMs: z.int().min(0).max(3_600_000).default(60_000).describe('How long a failed target is passed over.'),
+  drainMs: z.int().min(0).max(86_400_000).default(60_000).describe('How long SIGTERM waits for calls in progress.'),
+});
+export type Timers = z.infer<typeof timersSchema>;
+
+export const registrarSchema = z.strictObject({
+  minExpiresSeconds: z.int().min(1).max(86_400).default(60).describe('Shorter registrations are refused (423).'),
+  defaultExpiresSeconds: z.int().min(1).max(86_400).default(3_600).describe('Granted when the phone asks for nothing.'),
+  maxExpiresSeconds: z.int().min(1).max(604_800).default(3_600).describe('Longest registration that is granted.'),
+});
+
+export const digestSchema = z.strictObject({
+  algorithms: z
+    .array(z.enum(['MD5', 'SHA-256', 'SHA-512-256']))
+    .min(1)
+    .default(['SHA-256', 'MD5'])
+    .describe('Algorithms offered, strongest first.'),
+  nonceSeconds: z.int().min(10).max(86_400).default(300).describe('How long a nonce is good.'),
+});
+
+export const dnsSchema = z.strictObject({
+  servers: z
+    .array(headerText(128).refine(isServer, { error: 'must be an IP address, with :port if it is not 53' }))
+    .default([])
+    .describe('DNS servers; default: those of the system.'),
+  timeoutMs: z.int().min(50).max(60_000).default(2_000).describe('How long one server may take.'),
+  maxTtlSeconds: z.int().min(1).max(604_800).default(3_600).describe('Longest time an answer is kept.'),
+  minTtlSeconds: z.int().min(0).max(3_600).default(5).describe('Shortest time an answer is kept.'),
+});
+
+export const apiSchema = z.strictObject({
+  enabled: z.boolean().default(true).describe('Serve HTTP.'),
+  host: host.default('127.0.0.1').describe('Address to listen on.'),
+  port: listenPort.default(8080).describe('Port; 0 lets the system choose.'),
+  certificate: path.optional().describe('HTTPS: file of the certificate chain.'),
+  key: path.optional().describe('HTTPS: file of the private key.'),
+  trustedProxies: z.array(network).default([]).describe('Reverse proxies whose X-Forwarded-For is believed.'),
+  requestsPerMinute: z.int().min(1).default(600).describe('Requests per token and minute (429).'),
+  bodyBytes: z.int().min(1_024).default(33_554_432).describe('Longest request body (413).'),
+  docs: z.boolean().default(true).describe('Serve /docs.'),
+});
+
+export const webhookSchema = z.strictObject({
+  name: friendlyName.describe('Name of the hook.'),
+  url: headerText(2048)
+    .regex(/^https?:\/\//, { error: 'must begin with http:// or https://' })
+    .describe('Where events are posted.'),
+  secret: secret.describe('Key of the signature.'),
+  events: z.array(headerText(64)).default([]).describe('Kinds of events; empty: all.'),
+});
+
+export const nodeSchema = z.strictObject({
+  node: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/, { error: 'must be 1 to 32 letters, digits or dashes' })
+    .default('node-1')
+    .describe('Name of this node, unique among nodes on one store.'),
+  listen: z
+    .array(listenSchema)
+    .min(1)
+    .default([
+      { transport: 'udp', host: '127.0.0.1', port: 5060, clientCertificate: 'none', minVersion: 'TLSv1.2' },
+      { transport: 'tcp', host: '127.0.0.1', port: 5060, clientCertificate: 'none', minVersion: 'TLSv1.2' },
+    ])
+    .describe('Where SIP is served.'),
+  advertise: z
+    .strictObject({
+      publicHost: host.optional().describe('Public address: what Via and Contact say to trunks and phones.'),
+      privateHost: host.optional().describe('Private address: what they say to trunks with `usePrivateIp`.'),
+    })
+    .prefault({})
+    .describe('What Via and Contact say; default: the listen host.'),
+  store: storeSchema.prefault({ kind: 'embedded' }).describe('Where state is kept.'),
+  provisioning: z.array(path).default([]).describe('Provisioning files, applied at start, idempotent.'),
+  api: apiSchema.prefault({}).describe('HTTP.'),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+        .default('info')
+        .describe('Lowest level that is written.'),
+    })
+    .prefault({})
+    .describe('Log.'),
+  limits: nodeLimitsSchema.prefault({}).describe('Limits.'),
+  timers: timersSchema.prefault({}).describe('Timers.'),
+  registrar: registrarSchema.prefault({}).describe('Registrations of phones and gateways.'),
+  digest: digestSchema.prefault({}).describe('Digest authentication.'),
+  dns: dnsSchema.prefault({}).describe('DNS.'),
+  records: z
+    .strictObject({
+      file: path.optional().describe("JSONL file of call records; default: calls.jsonl in the store's folder."),
+      keepDays: z.int().min(1).max(3_650).default(90).describe('How long call records are kept.'),
+    })
+    .prefault({})
+    .describe('Call records.'),
+  webhooks: z.array(webhookSchema).max(100).default([]).describe('Receivers of events.'),
+});
+/** Configuration of one node, complete. */
+export type NodeSettings = z.infer<typeof nodeSchema>;
+/** Configuration as it may be written. */
+export type NodeSettingsInput = z.input<typeof nodeSchema>;
+
+/** An address, `address:port` or `[IPv6]:port`. */
+function isServer(text: string): boolean {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})$/.exec(text);
+  if (match === null) return isNetwork(text) && !text.includes('/');
+  return isNetwork(match[1] ?? match[2] ?? '') && Number(match[3]) >= 1 && Number(match[3]) <= 65_535;
+}

@@ -1,0 +1,179 @@
+/**
+ * A DID pool: the numbers that one tenant may use on one trunk, written as `n` and `a-b` separated by `;`.
+ * Entries have no `+`, `0` or `00` in front, ranges ascend, and no two entries share a number; so the sorted entries are
+ * disjoint and a look-up is one binary search.
+ */
+
+/** A pool was refused; `entry` is the part of the text at fault. */
+export class DidPoolError extends Error {
+  readonly entry: string;
+
+  constructor(entry: string, message: string) {
+    super(`"${shorten(entry)}" ${message}`);
+    this.name = 'DidPoolError';
+    this.entry = entry;
+  }
+}
+
+export interface DidRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+const ENTRY = /^([0-9]{1,15})(?:\s*-\s*([0-9]{1,15}))?$/;
+
+export class DidPool {
+  static readonly EMPTY = new DidPool(new Float64Array(0), new Float64Array(0));
+
+  /** First and last number of each entry, ascending. */
+  readonly firsts: Float64Array;
+  readonly lasts: Float64Array;
+
+  private constructor(firsts: Float64Array, lasts: Float64Array) {
+    this.firsts = firsts;
+    this.lasts = lasts;
+  }
+
+  /** Reads a pool; throws {@link DidPoolError} naming the entry at fault. An empty text is an empty pool. */
+  static parse(text: string): DidPool {
+    if (text.trim() === '') return DidPool.EMPTY;
+    const parts = text.split(';');
+    // A separator after the last entry is harmless.
+    if (parts.length > 1 && parts[parts.length - 1]?.trim() === '') parts.pop();
+    const firsts = new Float64Array(parts.length);
+    const lasts = new Float64Array(parts.length);
+    let ascending = true;
+    for (let index = 0; index < parts.length; index += 1) {
+      const entry = parseEntry((parts[index] ?? '').trim());
+      firsts[index] = entry.first;
+      lasts[index] = entry.last;
+      if (index > 0 && entry.first <= (lasts[index - 1] ?? 0)) ascending = false;
+    }
+    return ascending ? new DidPool(firsts, lasts) : DidPool.fromUnsorted(firsts, lasts);
+  }
+
+  private static fromUnsorted(firsts: Float64Array, lasts: Float64Array): DidPool {
+    const order = new Uint32Array(firsts.length).map((_, index) => index);
+    order.sort((a, b) => (firsts[a] ?? 0) - (firsts[b] ?? 0));
+    const sorted = new DidPool(
+      new Float64Array(firsts.length).map((_, index) => firsts[order[index] ?? 0] ?? 0),
+      new Float64Array(firsts.length).map((_, index) => lasts[order[index] ?? 0] ?? 0),
+    );
+    for (let index = 1; index < sorted.size; index += 1) {
+      const before = sorted.range(index - 1);
+      const here = sorted.range(index);
+      if (here.first <= before.last) {
+        throw new DidPoolError(formatRange(here), `overlaps "${formatRange(before)}" in the same pool`);
+      }
+    }
+    return sorted;
+  }
+
+  /** How many entries the pool has. */
+  get size(): number {
+    return this.firsts.length;
+  }
+
+  /** How many numbers the pool holds. */
+  get count(): number {
+    let count = 0;
+    for (let index = 0; index < this.size; index += 1)
+      count += (this.lasts[index] ?? 0) - (this.firsts[index] ?? 0) + 1;
+    return count;
+  }
+
+  range(index: number): DidRange {
+    return { first: this.firsts[index] ?? 0, last: this.lasts[index] ?? 0 };
+  }
+
+  /** Says whether a normalised number ({@link normalizeNumber}) is in the pool; `undefined` never is. O(log entries). */
+  contains(number: number | undefined): boolean {
+    if (number === undefined) return false;
+    const index = lastAtMost(this.firsts, number);
+    return index >= 0 && number <= (this.lasts[index] ?? 0);
+  }
+
+  /** Says whether every number of the range is in the pool; adjacent entries count as one. */
+  containsRange(range: DidRange): boolean {
+    let index = lastAtMost(this.firsts, range.first);
+    let reached = range.first;
+    for (; index >= 0 && index < this.size; index += 1) {
+      if ((this.firsts[index] ?? 0) > reached) return false;
+      if (range.last <= (this.lasts[index] ?? 0)) return true;
+      reached = (this.lasts[index] ?? 0) + 1;
+    }
+    return false;
+  }
+
+  /** The first range that both pools hold, or undefined. O(entries of both). */
+  overlap(other: DidPool): DidRange | undefined {
+    let mine = 0;
+    let theirs = 0;
+    while (mine < this.size && theirs < other.size) {
+      const a = this.range(mine);
+      const b = other.range(theirs);
+      if (a.first <= b.last && b.first <= a.last) {
+        return { first: Math.max(a.first, b.first), last: Math.min(a.last, b.last) };
+      }
+      if (a.last < b.first) mine += 1;
+      else theirs += 1;
+    }
+    return undefined;
+  }
+
+  overlaps(other: DidPool): boolean {
+    return this.overlap(other) !== undefined;
+  }
+
+  /** The pool in its canonical form: ascending, `; ` between entries. */
+  toString(): string {
+    const entries: string[] = [];
+    for (let index = 0; index < this.size; index += 1) entries.push(formatRange(this.range(index)));
+    return entries.join('; ');
+  }
+}
+
+/** Reads `n` or `a-b` under the rules of a pool entry; throws {@link DidPoolError}. */
+export function parseEntry(text: string): DidRange {
+  const match = ENTRY.exec(text);
+  if (match === null) {
+    if (text === '') throw new DidPoolError(text, 'is an empty entry');
+    if (text.startsWith('+'))
+      throw new DidPoolError(text, 'must not begin with "+": enter the number without its prefix');
+    throw new DidPoolError(text, 'must be a number of 1 to 15 digits or a range such as 1000-2000');
+  }
+  const first = match[1] ?? '';
+  const last = match[2] ?? first;
+  refuseLeadingZero(text, first);
+  refuseLeadingZero(text, last);
+  const range = { first: Number(first), last: Number(last) };
+  if (range.first > range.last) throw new DidPoolError(text, 'is reversed: its first number exceeds its last');
+  return range;
+}
+
+function refuseLeadingZero(entry: string, digits: string): void {
+  if (digits.startsWith('00'))
+    throw new DidPoolError(entry, 'must not begin with "00": enter the number without its prefix');
+  if (digits.startsWith('0'))
+    throw new DidPoolError(entry, 'must not begin with "0": enter the number without its prefix');
+}
+
+export function formatRange(range: DidRange): string {
+  return range.first === range.last ? String(range.first) : `${range.first}-${range.last}`;
+}
+
+/** Index of the last value that is at most `key` in an ascending array, or -1. */
+export function lastAtMost(ascending: Float64Array, key: number): number {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    if ((ascending[middle] ?? 0) <= key) low = middle + 1;
+    else high = middle - 1;
+  }
+  return high;
+}
+
+function shorten(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 40)}…`;
+}

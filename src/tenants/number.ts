@@ -1,0 +1,54 @@
+/**
+ * How telephone numbers are compared: spaces, dots, dashes and parentheses do not count, one of the prefixes `+00`, `+`, `00`, `0`
+ * is dropped, and what is left is a decimal number of 1 to 15 digits (E.164 §6.1). Sent numbers are never changed by this.
+ */
+
+const MAX_DIGITS = 15;
+const ZERO = 0x30;
+const NINE = 0x39;
+const PLUS = 0x2b;
+
+/** The number that `text` compares as, or undefined when it is no telephone number. Fifteen digits fit a double exactly. */
+export function normalizeNumber(text: string): number | undefined {
+  let position = skipSeparators(text, 0);
+  const plus = text.charCodeAt(position) === PLUS;
+  if (plus) position = skipSeparators(text, position + 1);
+  const zeros = leadingZeros(text, position, plus);
+  let value = 0;
+  let digits = 0;
+  let skip = zeros;
+  for (; position < text.length; position += 1) {
+    const code = text.charCodeAt(position);
+    if (code < ZERO || code > NINE) {
+      if (isSeparator(code)) continue;
+      return undefined;
+    }
+    if (skip > 0) {
+      skip -= 1;
+      continue;
+    }
+    digits += 1;
+    if (digits > MAX_DIGITS) return undefined;
+    value = value * 10 + (code - ZERO);
+  }
+  return digits === 0 ? undefined : value;
+}
+
+/** How many zeros the one dropped prefix has: `+00` and `00` two, `0` one, `+` (and `+0`, where only the plus goes) none. */
+function leadingZeros(text: string, start: number, plus: boolean): number {
+  if (text.charCodeAt(start) !== ZERO) return 0;
+  const second = skipSeparators(text, start + 1);
+  if (text.charCodeAt(second) === ZERO) return 2;
+  return plus ? 0 : 1;
+}
+
+function skipSeparators(text: string, start: number): number {
+  let position = start;
+  while (position < text.length && isSeparator(text.charCodeAt(position))) position += 1;
+  return position;
+}
+
+/** Space, dot, dash, parentheses. */
+function isSeparator(code: number): boolean {
+  return code === 0x20 || code === 0x2e || code === 0x2d || code === 0x28 || code === 0x29;
+}

@@ -1,0 +1,326 @@
+/**
+ * A trunk as an operator writes it ({@link TrunkSettings}) and as the engine uses it ({@link Trunk}): between them stand the
+ * brand's preset and the defaults, applied by `effective.ts`. What the operator left out stays out of the written form, so that
+ * a preset can be changed and `explain` can name the source of each value.
+ */
+import { z } from 'zod';
+import {
+  freeHeaderName,
+  friendlyName,
+  headerText,
+  headerValue,
+  host,
+  network,
+  port,
+  secret,
+  tenantName,
+} from '../tenants/fields.ts';
+import { tenantSchema } from '../tenants/schema.ts';
+import {
+  type InboundParameters,
+  inboundParametersSchema,
+  type OutboundParameters,
+  outboundParametersSchema,
+} from './mappings.ts';
+
+export type * from './mappings.ts';
+
+export const TRUNK_TYPES = ['ip', 'register', 'accept-register', 'teams', 'whatsapp'] as const;
+export type TrunkType = (typeof TRUNK_TYPES)[number];
+export const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
+export type TrunkTransport = (typeof TRANSPORTS)[number];
+
+export const credentialsSchema = z.strictObject({
+  authName: headerText(128).min(1).optional().describe('Authentication name; default: `username`.'),
+  username: headerText(128)
+    .min(1)
+    .optional()
+    .describe('User name: user part of the registered address; default: `authName`.'),
+  password: secret.optional().describe('Password; `{ env: NAME }` and `{ file: PATH }` work in files.'),
+  registerSeconds: z
+    .int()
+    .min(5)
+    .max(86_400)
+    .optional()
+    .describe('Registration interval that the engine asks for. Default 600.'),
+  realm: headerText(255)
+    .min(1)
+    .optional()
+    .describe('Only challenges of this realm are answered; default: the first realm that challenges.'),
+});
+
+const statusCode = z.int().min(400).max(699);
+
+export const keepAliveSchema = z.strictObject({
+  enabled: z.boolean().optional().describe('Send OPTIONS. Default off.'),
+  intervalSeconds: z.int().min(5).max(86_400).optional().describe('Interval. Default 360.'),
+  accept: z
+    .union(
+      [z.literal(200), z.literal('200'), z.literal('2xx'), z.literal('any'), z.array(z.int().min(100).max(699)).min(1)],
+      {
+        error: 'must be 200, 2xx, any or a list of status codes',
+      },
+    )
+    .optional()
+    .describe('Answers that count as alive: `200`, `2xx`, `any` or a list of codes. Default 200.'),
+  downAfter: z.int().min(1).max(100).optional().describe('Failures in a row until the trunk is offline. Default 1.'),
+  upAfter: z.int().min(1).max(100).optional().describe('Successes in a row until it is online again. Default 1.'),
+});
+
+export const sessionTimerSchema = z.strictObject({
+  mode: z
+    .enum(['off', 'accept', 'request', 'require'])
+    .optional()
+    .describe(
+      '`off`: not offered; `accept`: only when the peer asks; `request`: offered; `require`: demanded. Default request.',
+    ),
+  expiresSeconds: z.int().min(90).max(86_400).optional().describe('Session-Expires. Default 300.'),
+  minSeconds: z.int().min(90).max(86_400).optional().describe('Min-SE. Default 90.'),
+  refresher: z
+    .enum(['auto', 'uac', 'uas'])
+    .optional()
+    .describe('Who refreshes; `auto` leaves it to the peer. Default auto.'),
+});
+
+export const optionsSchema = z.strictObject({
+  usePrivateIp: z.boolean().optional().describe('Talk to the trunk with the private address. Default off.'),
+  rewriteViaHost: z.boolean().optional().describe('Put the public address into the Via host. Default off.'),
+  verifyPort: z.boolean().optional().describe('Match the source port too when identifying the trunk. Default off.'),
+  singleVia: z.boolean().optional().describe('Keep only one Via. Default on.'),
+  telUriRequestLine: z.boolean().optional().describe('`tel:` URI in the Request-Line. Default off.'),
+  telUriTo: z.boolean().optional().describe('`tel:` URI in To. Default off.'),
+  stirShaken: z.boolean().optional().describe('Sign outbound calls (STIR/SHAKEN). Default off.'),
+  removePlus: z.boolean().optional().describe('Remove the + in front of the called number. Default off.'),
+  keepAlive: keepAliveSchema.optional().describe('OPTIONS pings.'),
+  registration: z
+    .enum(['on', 'off'])
+    .optional()
+    .describe('`off`: never send REGISTER, only answer digest challenges. Default on.'),
+  bnc: z
+    .boolean()
+    .optional()
+    .describe('Bulk registration (RFC 6140): Contact with `bnc`, `Require: gin`. Default off.'),
+  trust: z
+    .enum(['binding', 'digest'])
+    .optional()
+    .describe("Accept-register trunks: admit calls by the gateway's binding or challenge each. Default digest."),
+  mutualTls: z
+    .boolean()
+    .optional()
+    .describe('Identify the trunk by its TLS client certificate in place of its addresses. Default off.'),
+  callerIdOutsidePool: z
+    .enum(['pass', 'reject'])
+    .optional()
+    .describe(
+      "When no caller ID candidate is in the pool: `pass` sends the extension's number, `reject` answers 403. Default pass.",
+    ),
+  trusted: z
+    .boolean()
+    .optional()
+    .describe(
+      'The trunk is inside the trust domain (RFC 3325): on anonymous calls it still gets P-Asserted-Identity. Default on.',
+    ),
+  anonymousHost: host.optional().describe('Host of the anonymous From. Default anonymous.invalid.'),
+  diversion: z
+    .enum(['none', 'diversion', 'history-info', 'both'])
+    .optional()
+    .describe('Headers that tell of forwarding. Default none.'),
+  redirects: z
+    .enum(['reject', 'follow'])
+    .optional()
+    .describe("3xx from the trunk: `reject`, or `follow` within the tenant's rules. Default reject."),
+  internalHeaders: z.boolean().optional().describe('Send X-Trunk-Name, X-Session-Id and X-CID. Default off.'),
+  failoverCodes: z
+    .array(statusCode)
+    .max(100)
+    .optional()
+    .describe('Codes after which the next route is tried. Default 402, 403, 408, 488, 500, 502, 503, 504.'),
+  earlyMediaFailover: z
+    .boolean()
+    .optional()
+    .describe('Try the next route even after early media was relayed. Default off.'),
+  sessionTimer: sessionTimerSchema.optional().describe('Session timers (RFC 4028).'),
+});
+/** Options as written. */
+export type TrunkOptionsSettings = z.infer<typeof optionsSchema>;
+
+export const tlsSchema = z.strictObject({
+  certificate: headerText(1024)
+    .min(1)
+    .optional()
+    .describe("File of the client certificate shown to the trunk; default: the listener's."),
+  key: headerText(1024).min(1).optional().describe('File of its private key.'),
+  ca: headerText(1024)
+    .min(1)
+    .optional()
+    .describe("File of the certificate authorities that may sign the trunk's certificate; default: the system's."),
+  serverName: host.optional().describe("Name that is checked and sent as SNI; default: the trunk's host."),
+  peerNames: z
+    .array(host)
+    .max(20)
+    .optional()
+    .describe("Names in the trunk's client certificate that identify it (`mutualTls`); default: the trunk's host."),
+});
+
+export const assignmentSchema = z.strictObject({
+  tenant: tenantName.describe('The tenant that may use the trunk.'),
+  didPool: z
+    .string()
+    .max(64_000_000)
+    .describe('Its DID pool: numbers and ranges separated by `;`, without +, 0 or 00 in front.'),
+  concurrentCalls: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Calls in progress of this tenant on this trunk; no limit when left out.'),
+});
+/** A tenant's right to use a trunk, with its DID pool there. */
+export type Assignment = z.infer<typeof assignmentSchema>;
+
+export const trunkSchema = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[0-9]{1,18}$/, { error: 'must be 1 to 18 digits; quote it' })
+    .optional()
+    .describe('Digits; made by the engine when left out. X-Outbound-Cli names it.'),
+  name: friendlyName.describe("The trunk's name."),
+  type: z.enum(TRUNK_TYPES).describe('Who registers with whom, if anybody.'),
+  owner: z
+    .union([z.literal('system'), tenantName], { error: 'must be "system" or a tenant\'s name' })
+    .default('system')
+    .describe('`system`, or the tenant whose own trunk it is.'),
+  enabled: z.boolean().default(true).describe('A disabled trunk neither registers nor takes calls.'),
+  brand: z.string().max(64).default('generic').describe('Brand whose preset fills what is left out.'),
+  host: host
+    .optional()
+    .describe("The provider's host; on accept-register trunks a label that is never resolved. A brand may give it."),
+  port: port.optional().describe('Port; left out, DNS decides (RFC 3263). A brand may give it.'),
+  transport: z.enum(TRANSPORTS).optional().describe("Transport. Default: the brand's, else udp."),
+  outboundProxy: z
+    .strictObject({
+      host: host.describe('Host of the proxy.'),
+      port: port.optional().describe('Its port.'),
+      route: z.boolean().default(false).describe('Also name it in a Route header.'),
+    })
+    .optional()
+    .describe('Where requests go in place of the host.'),
+  associatedIps: z
+    .array(network)
+    .max(1000)
+    .optional()
+    .describe('Further addresses and networks that the provider sends from.'),
+  credentials: credentialsSchema.optional().describe('Digest credentials.'),
+  tls: tlsSchema.optional().describe('TLS settings of this trunk.'),
+  options: optionsSchema.prefault({}).describe('Switches.'),
+  limits: z
+    .strictObject({
+      concurrentCalls: z.int().min(0).optional().describe('Calls in progress; no limit when left out.'),
+      callsPerSecond: z
+        .number()
+        .positive()
+        .max(100_000)
+        .optional()
+        .describe('Calls begun per second; no limit when left out.'),
+    })
+    .prefault({})
+    .describe('Capacity, both directions together.'),
+  addHeaders: z
+    .array(
+      z.strictObject({
+        name: freeHeaderName.describe('Header name.'),
+        value: headerValue.describe('Fixed value.'),
+      }),
+    )
+    .max(20)
+    .default([])
+    .describe('Headers with fixed values that the provider asks for, e.g. a token.'),
+  outboundParameters: outboundParametersSchema.prefault({}).describe('What fills the fields of outbound INVITEs.'),
+  inboundParameters: inboundParametersSchema.prefault({}).describe('Where inbound INVITEs are read.'),
+  didPool: z
+    .string()
+    .max(64_000_000)
+    .optional()
+    .describe('DID pool of the owning tenant: short for its one assignment.'),
+  tenants: z
+    .array(assignmentSchema)
+    .max(100_000)
+    .default([])
+    .describe('Who may use the trunk, each with its DID pool.'),
+});
+/** A trunk as written and stored. */
+export type TrunkSettings = z.infer<typeof trunkSchema>;
+/** A trunk as it may be written: everything with a default may be left out. */
+export type TrunkInput = z.input<typeof trunkSchema>;
+
+export interface Credentials {
+  readonly authName: string;
+  readonly username: string;
+  readonly password: string;
+  readonly registerSeconds: number;
+  readonly realm: string | undefined;
+}
+
+export interface KeepAlive {
+  readonly enabled: boolean;
+  readonly intervalSeconds: number;
+  readonly accept: '200' | '2xx' | 'any' | readonly number[];
+  readonly downAfter: number;
+  readonly upAfter: number;
+}
+
+export interface SessionTimerOptions {
+  readonly mode: 'off' | 'accept' | 'request' | 'require';
+  readonly expiresSeconds: number;
+  readonly minSeconds: number;
+  readonly refresher: 'auto' | 'uac' | 'uas';
+}
+
+type Simple = Omit<TrunkOptionsSettings, 'keepAlive' | 'sessionTimer'>;
+/** Options as they take effect: nothing left out. */
+export type TrunkOptions = { readonly [K in keyof Simple]-?: Exclude<Simple[K], undefined> } & {
+  readonly keepAlive: KeepAlive;
+  readonly sessionTimer: SessionTimerOptions;
+};
+
+/** A trunk as it takes effect: brand preset and defaults filled in. Immutable. */
+export interface Trunk {
+  readonly id: string;
+  readonly name: string;
+  readonly type: TrunkType;
+  /** `system` or a tenant's name. */
+  readonly owner: string;
+  readonly enabled: boolean;
+  readonly brand: string;
+  readonly host: string;
+  /** Undefined: DNS decides (RFC 3263). */
+  readonly port: number | undefined;
+  readonly transport: TrunkTransport;
+  readonly outboundProxy:
+    | { readonly host: string; readonly port: number | undefined; readonly route: boolean }
+    | undefined;
+  readonly associatedIps: readonly string[];
+  readonly credentials: Credentials | undefined;
+  readonly tls: {
+    readonly certificate: string | undefined;
+    readonly key: string | undefined;
+    readonly ca: string | undefined;
+    readonly serverName: string | undefined;
+    readonly peerNames: readonly string[];
+  };
+  readonly options: TrunkOptions;
+  readonly limits: { readonly concurrentCalls: number | undefined; readonly callsPerSecond: number | undefined };
+  readonly addHeaders: readonly { readonly name: string; readonly value: string }[];
+  readonly outboundParameters: OutboundParameters;
+  readonly inboundParameters: InboundParameters;
+  /** One entry per tenant that may use the trunk; a tenant's own trunk has exactly its owner's. */
+  readonly assignments: readonly Assignment[];
+  /** Where each value came from, by path (`options.singleVia`): `trunk`, `brand NAME` or `default`. */
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+/** Everything provisioned, as written: what YAML files, `tandem export` and the store hold. */
+export const provisioningSchema = z.strictObject({
+  tenants: z.array(tenantSchema).default([]).describe('Tenants.'),
+  trunks: z.array(trunkSchema).default([]).describe('Trunks.'),
+});
+export type Provisioning = z.infer<typeof provisioningSchema>;
