@@ -1,0 +1,119 @@
+import type { Clock } from '../../base/scheduler.ts';
+import type { DnsPort, DnsRecord, DnsRecordType } from './dns-port.ts';
+
+const MAX_ENTRIES = 20_000;
+const MIN_TTL_MS = 1000;
+const MAX_TTL_MS = 24 * 3600 * 1000;
+const DEFAULT_NEGATIVE_TTL_MS = 30_000;
+const MAX_NEGATIVE_TTL_MS = 300_000;
+/** After a failed refresh the last good answer is used again for this long before the servers are asked once more. */
+const STALE_RETRY_MS = 10_000;
+/** A failure with no earlier answer is remembered this long, so that a dead server is not asked for every call. */
+const FAILURE_TTL_MS = 3000;
+const MAX_CNAME_LINKS = 8;
+
+/** What is known of one name and type: an empty list means that there is no such record. */
+export interface Known {
+  readonly records: readonly DnsRecord[];
+  /** Monotonic time until which it holds, milliseconds. */
+  readonly untilMs: number;
+  /** The servers could not be asked, and there is no earlier answer. */
+  readonly failure?: string;
+}
+
+/**
+ * Answers with their TTLs. One question is under way at most once. When the servers stay silent, the last good answer is kept
+ * (RFC 8767): a trunk does not go down because a name server does.
+ */
+export class DnsCache {
+  readonly #dns: DnsPort;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Known>();
+  readonly #underWay = new Map<string, Promise<Known>>();
+
+  constructor(dns: DnsPort, clock: Clock) {
+    this.#dns = dns;
+    this.#clock = clock;
+  }
+
+  /** What is known now without asking; undefined when it must be asked. */
+  peek(name: string, type: DnsRecordType): Known | undefined {
+    const entry = this.#entries.get(`${type} ${name}`);
+    return entry !== undefined && entry.untilMs > this.#clock.nowMs() ? entry : undefined;
+  }
+
+  /** Answers from the cache or asks. Never rejects. */
+  async lookUp(name: string, type: DnsRecordType): Promise<Known> {
+    const known = this.peek(name, type);
+    if (known !== undefined) return known;
+    const key = `${type} ${name}`;
+    const started = this.#underWay.get(key);
+    if (started !== undefined) return started;
+    const question = this.#ask(name, type).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, question);
+    return question;
+  }
+
+  async #ask(name: string, type: DnsRecordType): Promise<Known> {
+    const reply = await this.#dns.query(name, type);
+    const key = `${type} ${name}`;
+    const nowMs = this.#clock.nowMs();
+    if (reply.status === 'failed') {
+      const last = this.#entries.get(key);
+      const kept =
+        last === undefined || last.failure !== undefined
+          ? { records: [], untilMs: nowMs + FAILURE_TTL_MS, failure: reply.reason }
+          : { records: last.records, untilMs: nowMs + STALE_RETRY_MS };
+      return this.#remember(key, kept);
+    }
+    const records = followAliases(reply.records, name, type);
+    if (records.length === 0) {
+      const negativeMs = Math.min(
+        (reply.negativeTtlSeconds ?? 0) * 1000 || DEFAULT_NEGATIVE_TTL_MS,
+        MAX_NEGATIVE_TTL_MS,
+      );
+      return this.#remember(key, { records, untilMs: nowMs + Math.max(negativeMs, MIN_TTL_MS) });
+    }
+    const ttlMs = Math.min(...records.map((record) => record.ttlSeconds)) * 1000;
+    this.#rememberAdditionals(reply.records, nowMs);
+    return this.#remember(key, { records, untilMs: nowMs + Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS) });
+  }
+
+  /** RFC 2782: servers put the targets' addresses beside the SRV records; using them saves a question each. */
+  #rememberAdditionals(records: readonly DnsRecord[], nowMs: number): void {
+    const targets = new Set(records.flatMap((record) => (record.type === 'SRV' ? [record.target] : [])));
+    const addresses = new Map<string, DnsRecord[]>();
+    for (const record of records) {
+      if ((record.type !== 'A' && record.type !== 'AAAA') || !targets.has(record.name)) continue;
+      const key = `${record.type} ${record.name}`;
+      addresses.set(key, [...(addresses.get(key) ?? []), record]);
+    }
+    for (const [key, found] of addresses) {
+      const ttlMs = Math.min(...found.map((record) => record.ttlSeconds)) * 1000;
+      this.#remember(key, { records: found, untilMs: nowMs + Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS) });
+    }
+  }
+
+  #remember(key: string, known: Known): Known {
+    this.#entries.delete(key);
+    this.#entries.set(key, known);
+    if (this.#entries.size > MAX_ENTRIES) {
+      const oldest = this.#entries.keys().next().value;
+      if (oldest !== undefined) this.#entries.delete(oldest);
+    }
+    return known;
+  }
+}
+
+/** Records of the type asked for `name`, through CNAMEs of the same reply; a loop or an over-long chain gives none. */
+function followAliases(records: readonly DnsRecord[], name: string, type: DnsRecordType): DnsRecord[] {
+  let owner = name;
+  for (let link = 0; link <= MAX_CNAME_LINKS; link++) {
+    const found = records.filter((record) => record.type === type && record.name === owner);
+    if (found.length > 0) return found;
+    const alias = records.find((record) => record.type === 'CNAME' && record.name === owner);
+    if (alias?.type !== 'CNAME') return [];
+    owner = alias.target;
+  }
+  return [];
+}

@@ -1,0 +1,259 @@
+/**
+ * RFC 3263: from a URI's host to the ordered list of addresses to try.
+ *
+ * Theory of operation: an IP literal or a fully cached answer is located at once, in the caller's own turn, so that a call in the
+ * steady state waits for nothing; else the missing questions are asked and a promise returned. The order of a list is fresh for every
+ * look-up (RFC 2782 weights); targets that failed lately go to its end, never out of it: a target that may be dead is better than none.
+ */
+import { isIP } from 'node:net';
+import type { Clock } from '../../base/scheduler.ts';
+import { DnsCache, type Known } from './dns-cache.ts';
+import type { DnsPort, DnsRecordType, NaptrRecord, SrvRecord } from './dns-port.ts';
+import { orderByWeight } from './srv-order.ts';
+
+export type LocatedTransport = 'udp' | 'tcp' | 'tls';
+
+/** Where to send to, as a URI or a trunk says it. */
+export interface LocateQuery {
+  /** Name or IP literal; IPv6 without brackets. */
+  readonly host: string;
+  readonly port?: number;
+  /** Asked for by the URI's `transport` parameter or the trunk's setting. */
+  readonly transport?: LocatedTransport;
+  /** A `sips:` URI: TLS only (RFC 3261 §26.2.2). */
+  readonly secure?: boolean;
+}
+
+export interface LocatedTarget {
+  readonly transport: LocatedTransport;
+  /** IP literal. */
+  readonly address: string;
+  readonly port: number;
+  /** The name that a TLS certificate must carry: the host that was asked for, not what the DNS made of it (RFC 5922 §4). */
+  readonly serverName?: string;
+}
+
+export interface LocatorOptions {
+  readonly dns: DnsPort;
+  readonly clock: Clock;
+  /** Transports that this engine listens on, in order of preference. */
+  readonly transports?: readonly LocatedTransport[];
+  /** Families that this engine can send on. Default: both. */
+  readonly families?: readonly ('A' | 'AAAA')[];
+  /** Names that need no DNS (`/etc/hosts`), lower case. */
+  readonly hosts?: ReadonlyMap<string, readonly string[]>;
+  /** A number in [0, 1); default Math.random. */
+  readonly random?: () => number;
+  /** How long a failed target is tried last, milliseconds. */
+  readonly failureMemoryMs?: number;
+}
+
+/** No target could be found: the name does not exist, or nobody could be asked. */
+export class LocateError extends Error {
+  readonly code = 'SIP_LOCATE_FAILED';
+}
+
+const DEFAULT_FAILURE_MEMORY_MS = 60_000;
+const MAX_REMEMBERED_FAILURES = 10_000;
+const MAX_TARGETS = 24;
+const SERVICE_OF: Readonly<Record<LocatedTransport, string>> = {
+  udp: '_sip._udp.',
+  tcp: '_sip._tcp.',
+  tls: '_sips._tcp.',
+};
+const NAPTR_SERVICE: Readonly<Record<string, LocatedTransport>> = {
+  'sip+d2u': 'udp',
+  'sip+d2t': 'tcp',
+  'sips+d2t': 'tls',
+};
+
+export function defaultPort(transport: LocatedTransport): number {
+  return transport === 'tls' ? 5061 : 5060;
+}
+
+/** Thrown inside a walk to say which question must be asked before it can go on. */
+class Unknown {
+  readonly name: string;
+  readonly type: DnsRecordType;
+
+  constructor(name: string, type: DnsRecordType) {
+    this.name = name;
+    this.type = type;
+  }
+}
+
+interface Service {
+  readonly transport: LocatedTransport;
+  readonly srvName: string;
+}
+
+export class Locator {
+  readonly #cache: DnsCache;
+  readonly #clock: Clock;
+  readonly #transports: readonly LocatedTransport[];
+  readonly #families: readonly ('A' | 'AAAA')[];
+  readonly #hosts: ReadonlyMap<string, readonly string[]>;
+  readonly #random: () => number;
+  readonly #failureMemoryMs: number;
+  /** Target key → monotonic time until which it is tried last. */
+  readonly #failedUntilMs = new Map<string, number>();
+
+  constructor(options: LocatorOptions) {
+    this.#cache = new DnsCache(options.dns, options.clock);
+    this.#clock = options.clock;
+    this.#transports = options.transports ?? ['udp', 'tcp', 'tls'];
+    this.#families = options.families ?? ['A', 'AAAA'];
+    this.#hosts = options.hosts ?? new Map();
+    this.#random = options.random ?? Math.random;
+    this.#failureMemoryMs = options.failureMemoryMs ?? DEFAULT_FAILURE_MEMORY_MS;
+  }
+
+  /**
+   * The targets of a query in the order to try them: at once when everything needed is known, else a promise. Throws (or rejects with)
+   * {@link LocateError} when there is none.
+   */
+  locate(query: LocateQuery): readonly LocatedTarget[] | Promise<readonly LocatedTarget[]> {
+    if (isIP(query.host) !== 0) return [literalTarget(query)];
+    const known = this.#attempt(query, this.#random);
+    return known instanceof Unknown ? this.#locateAsking(query, known) : known;
+  }
+
+  /** Remembers that a target did not answer: for `holdMs` it is tried after all others. */
+  markFailed(target: LocatedTarget, holdMs = this.#failureMemoryMs): void {
+    const key = targetKey(target);
+    this.#failedUntilMs.delete(key);
+    this.#failedUntilMs.set(key, this.#clock.nowMs() + holdMs);
+    if (this.#failedUntilMs.size > MAX_REMEMBERED_FAILURES) {
+      const oldest = this.#failedUntilMs.keys().next().value;
+      if (oldest !== undefined) this.#failedUntilMs.delete(oldest);
+    }
+  }
+
+  /** It answered: the memory of its failure is gone. */
+  markAlive(target: LocatedTarget): void {
+    if (this.#failedUntilMs.size > 0) this.#failedUntilMs.delete(targetKey(target));
+  }
+
+  isFailed(target: LocatedTarget): boolean {
+    const untilMs = this.#failedUntilMs.get(targetKey(target));
+    return untilMs !== undefined && untilMs > this.#clock.nowMs();
+  }
+
+  async #locateAsking(query: LocateQuery, first: Unknown): Promise<readonly LocatedTarget[]> {
+    let unknown = first;
+    const asked = new Map<string, Known>();
+    // Each round answers one more question of a walk that is bounded by its own limits.
+    for (let round = 0; round < 2 * MAX_TARGETS + 8; round++) {
+      asked.set(`${unknown.type} ${unknown.name}`, await this.#cache.lookUp(unknown.name, unknown.type));
+      // In a fixed order while asking, since a walk that is drawn anew each round would never come to an end of its questions.
+      const result = this.#attempt(query, fixedOrder, asked);
+      if (!(result instanceof Unknown)) return this.#attempt(query, this.#random, asked) as readonly LocatedTarget[];
+      unknown = result;
+    }
+    throw new LocateError(`${query.host}: too many DNS questions to locate it`);
+  }
+
+  /** Walks RFC 3263 §4 with what is known; gives the question to ask when something is not. */
+  #attempt(
+    query: LocateQuery,
+    random: () => number,
+    asked?: ReadonlyMap<string, Known>,
+  ): readonly LocatedTarget[] | Unknown {
+    const failures: string[] = [];
+    const records = (name: string, type: DnsRecordType) => {
+      const known = asked?.get(`${type} ${name}`) ?? this.#cache.peek(name, type);
+      if (known === undefined) throw new Unknown(name, type);
+      if (known.failure !== undefined) failures.push(`${type} ${name}: ${known.failure}`);
+      return known.records;
+    };
+    try {
+      const targets = this.#walk({ ...query, host: query.host.toLowerCase() }, random, records);
+      if (targets.length > 0) return this.#failedLast(targets);
+    } catch (thrown) {
+      if (thrown instanceof Unknown) return thrown;
+      throw thrown;
+    }
+    const why = failures.length > 0 ? failures.join('; ') : 'the DNS has no address for it';
+    throw new LocateError(`${query.host} could not be located: ${why}`);
+  }
+
+  #walk(query: LocateQuery, random: () => number, records: RecordsOf): LocatedTarget[] {
+    const explicit: LocatedTransport | undefined = query.secure === true ? 'tls' : query.transport;
+    // §4.2: a port given means no SRV; §4.1: then the transport is what was asked for, else UDP.
+    if (query.port !== undefined || this.#hosts.has(query.host)) {
+      const transport = explicit ?? 'udp';
+      return this.#addressesOf(query.host, transport, query.port ?? defaultPort(transport), query.host, records);
+    }
+    for (const service of this.#services(query, explicit, records)) {
+      const srv = records(service.srvName, 'SRV').filter((record): record is SrvRecord => record.type === 'SRV');
+      // RFC 2782: a lone "." says that the service is decidedly not there.
+      if (srv.length === 1 && (srv[0]?.target === '' || srv[0]?.target === '.')) continue;
+      const best = srv.sort((a, b) => a.priority - b.priority).slice(0, MAX_TARGETS);
+      const targets = orderByWeight(best, random).flatMap(({ target, port }) =>
+        this.#addressesOf(target, service.transport, port, query.host, records),
+      );
+      if (targets.length > 0) return targets.slice(0, MAX_TARGETS);
+    }
+    // §4.2: no SRV records: the name's own addresses and the default port.
+    const transport = explicit ?? 'udp';
+    return this.#addressesOf(query.host, transport, defaultPort(transport), query.host, records);
+  }
+
+  /** §4.1: the services to look for, best first. */
+  #services(query: LocateQuery, explicit: LocatedTransport | undefined, records: RecordsOf): Service[] {
+    if (explicit !== undefined) return [{ transport: explicit, srvName: SERVICE_OF[explicit] + query.host }];
+    const naptr = records(query.host, 'NAPTR')
+      .filter((record): record is NaptrRecord => record.type === 'NAPTR' && record.flags.toLowerCase() === 's')
+      .sort((a, b) => a.order - b.order || a.preference - b.preference);
+    const offered: Service[] = [];
+    for (const { services, target } of naptr) {
+      const transport = NAPTR_SERVICE[services.toLowerCase()];
+      if (transport !== undefined && this.#transports.includes(transport)) offered.push({ transport, srvName: target });
+    }
+    if (offered.length > 0) return offered;
+    return this.#transports.map((transport) => ({ transport, srvName: SERVICE_OF[transport] + query.host }));
+  }
+
+  #addressesOf(
+    host: string,
+    transport: LocatedTransport,
+    port: number,
+    serverName: string,
+    records: RecordsOf,
+  ): LocatedTarget[] {
+    const addresses: string[] = [];
+    const fixed = this.#hosts.get(host);
+    if (isIP(host) !== 0) addresses.push(host);
+    else if (fixed !== undefined) addresses.push(...fixed);
+    else {
+      for (const family of this.#families) {
+        for (const record of records(host, family)) {
+          if ((record.type === 'A' || record.type === 'AAAA') && isIP(record.address) !== 0)
+            addresses.push(record.address);
+        }
+      }
+    }
+    return addresses.slice(0, MAX_TARGETS).map((address) => ({ transport, address, port, serverName }));
+  }
+
+  #failedLast(targets: readonly LocatedTarget[]): readonly LocatedTarget[] {
+    if (this.#failedUntilMs.size === 0) return targets;
+    const failed = targets.filter((target) => this.isFailed(target));
+    if (failed.length === 0) return targets;
+    return [...targets.filter((target) => !this.isFailed(target)), ...failed];
+  }
+}
+
+type RecordsOf = (name: string, type: DnsRecordType) => Known['records'];
+
+/** §4.1, §4.2: a numeric host is used as it is; TLS for `sips`, else the transport asked for, else UDP. */
+function literalTarget(query: LocateQuery): LocatedTarget {
+  const transport = query.secure === true ? 'tls' : (query.transport ?? 'udp');
+  return { transport, address: query.host, port: query.port ?? defaultPort(transport), serverName: query.host };
+}
+
+const fixedOrder = () => 0;
+
+function targetKey(target: LocatedTarget): string {
+  return `${target.transport} ${target.address} ${target.port}`;
+}

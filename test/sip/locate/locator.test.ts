@@ -1,0 +1,271 @@
+import { describe, expect, test } from 'vitest';
+import type { DnsPort, DnsRecord, DnsRecordType, DnsReply } from '../../../src/sip/locate/index.ts';
+import { LocateError, Locator, type LocatorOptions } from '../../../src/sip/locate/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+class FakeDns implements DnsPort {
+  readonly asked: string[] = [];
+  readonly answers = new Map<string, DnsReply>();
+
+  async query(name: string, type: DnsRecordType): Promise<DnsReply> {
+    this.asked.push(`${type} ${name}`);
+    return this.answers.get(`${type} ${name}`) ?? { status: 'answered', records: [] };
+  }
+
+  set(type: DnsRecordType, name: string, records: readonly DnsRecord[]): this {
+    this.answers.set(`${type} ${name}`, { status: 'answered', records });
+    return this;
+  }
+
+  a(name: string, ...addresses: string[]): this {
+    return this.set(
+      'A',
+      name,
+      addresses.map((address) => ({ type: 'A', name, ttlSeconds: 60, address })),
+    );
+  }
+
+  srv(name: string, ...targets: [priority: number, weight: number, port: number, target: string][]): this {
+    return this.set(
+      'SRV',
+      name,
+      targets.map(([priority, weight, port, target]) => ({
+        type: 'SRV',
+        name,
+        ttlSeconds: 60,
+        priority,
+        weight,
+        port,
+        target,
+      })),
+    );
+  }
+
+  naptr(name: string, ...rules: [order: number, preference: number, services: string, target: string][]): this {
+    return this.set(
+      'NAPTR',
+      name,
+      rules.map(([order, preference, services, target]) => ({
+        type: 'NAPTR',
+        name,
+        ttlSeconds: 60,
+        order,
+        preference,
+        flags: 's',
+        services,
+        regexp: '',
+        target,
+      })),
+    );
+  }
+}
+
+function world(options: Partial<LocatorOptions> = {}) {
+  const clock = new VirtualScheduler();
+  const dns = new FakeDns();
+  const locator = new Locator({ dns, clock, families: ['A'], ...options });
+  return { clock, dns, locator };
+}
+
+const brief = (targets: readonly { transport: string; address: string; port: number }[]) =>
+  targets.map(({ transport, address, port }) => `${transport} ${address} ${port}`);
+
+describe('RFC 3263 §4.1 and §4.2: what needs no DNS', () => {
+  test.each([
+    [{ host: '192.0.2.1' }, ['udp 192.0.2.1 5060']],
+    [{ host: '192.0.2.1', port: 5080 }, ['udp 192.0.2.1 5080']],
+    [{ host: '192.0.2.1', transport: 'tcp' as const }, ['tcp 192.0.2.1 5060']],
+    [{ host: '2001:db8::1', secure: true }, ['tls 2001:db8::1 5061']],
+    [{ host: '192.0.2.1', transport: 'tls' as const }, ['tls 192.0.2.1 5061']],
+  ])('%j is located at once as %j', (query, expected) => {
+    const { locator, dns } = world();
+    const targets = locator.locate(query);
+    expect(targets).not.toBeInstanceOf(Promise);
+    expect(brief(targets as never)).toEqual(expected);
+    expect(dns.asked).toEqual([]);
+  });
+
+  test('a name of the hosts file needs no question', () => {
+    const { locator, dns } = world({ hosts: new Map([['localhost', ['127.0.0.1']]]) });
+    expect(brief(locator.locate({ host: 'LocalHost' }) as never)).toEqual(['udp 127.0.0.1 5060']);
+    expect(dns.asked).toEqual([]);
+  });
+});
+
+describe('RFC 3263 §4: names', () => {
+  test('§4.2: with a port, the addresses are asked for and no SRV', async () => {
+    const { locator, dns } = world();
+    dns.a('sbc.example.com', '192.0.2.7', '192.0.2.8');
+    const targets = await locator.locate({ host: 'SBC.example.com', port: 5070, transport: 'tcp' });
+    expect(brief(targets)).toEqual(['tcp 192.0.2.7 5070', 'tcp 192.0.2.8 5070']);
+    expect(dns.asked).toEqual(['A sbc.example.com']);
+  });
+
+  test('§4.1: NAPTR gives the transport by order and preference, SRV the targets by priority', async () => {
+    const { locator, dns } = world();
+    dns
+      .naptr(
+        'example.com',
+        [90, 50, 'SIPS+D2T', '_sips._tcp.example.com'],
+        [50, 50, 'SIP+D2U', '_sip._udp.example.com'],
+        [40, 10, 'E2U+sip', 'x.example.com'],
+      )
+      .srv('_sip._udp.example.com', [20, 0, 5062, 'b.example.com'], [10, 0, 5061, 'a.example.com'])
+      .a('a.example.com', '192.0.2.1')
+      .a('b.example.com', '192.0.2.2');
+    expect(brief(await locator.locate({ host: 'example.com' }))).toEqual(['udp 192.0.2.1 5061', 'udp 192.0.2.2 5062']);
+  });
+
+  test('§4.1: without NAPTR the SRV of each own transport is tried in order', async () => {
+    const { locator, dns } = world({ transports: ['tls', 'tcp', 'udp'] });
+    dns.srv('_sip._tcp.example.com', [1, 0, 5090, 'a.example.com']).a('a.example.com', '192.0.2.1');
+    expect(brief(await locator.locate({ host: 'example.com' }))).toEqual(['tcp 192.0.2.1 5090']);
+    expect(dns.asked.slice(0, 3)).toEqual([
+      'NAPTR example.com',
+      'SRV _sips._tcp.example.com',
+      'SRV _sip._tcp.example.com',
+    ]);
+  });
+
+  test('§4.2: without SRV the name itself on the default port', async () => {
+    const { locator, dns } = world();
+    dns.a('plain.example.com', '192.0.2.9');
+    expect(brief(await locator.locate({ host: 'plain.example.com' }))).toEqual(['udp 192.0.2.9 5060']);
+    expect(brief(await locator.locate({ host: 'plain.example.com', transport: 'tls' }))).toEqual([
+      'tls 192.0.2.9 5061',
+    ]);
+  });
+
+  test('RFC 5922 §4: the name to check is the one that was asked for, not the SRV target', async () => {
+    const { locator, dns } = world();
+    dns.srv('_sips._tcp.example.com', [1, 0, 5061, 'edge7.cdn.example']).a('edge7.cdn.example', '192.0.2.1');
+    const [target] = await locator.locate({ host: 'example.com', secure: true });
+    expect(target?.serverName).toBe('example.com');
+  });
+
+  test('RFC 2782: a lone "." means that the service is not there', async () => {
+    const { locator, dns } = world({ transports: ['udp', 'tcp'] });
+    dns.srv('_sip._udp.example.com', [0, 0, 0, '']).srv('_sip._tcp.example.com', [0, 0, 5060, 'a.example.com']);
+    dns.a('a.example.com', '192.0.2.1');
+    expect(brief(await locator.locate({ host: 'example.com' }))).toEqual(['tcp 192.0.2.1 5060']);
+  });
+
+  test('RFC 2782: within a priority, targets are drawn by weight', async () => {
+    let draw = 0.99;
+    const { locator, dns } = world({ random: () => draw });
+    dns
+      .srv('_sip._udp.example.com', [1, 10, 5060, 'light.example.com'], [1, 90, 5060, 'heavy.example.com'])
+      .a('light.example.com', '192.0.2.1')
+      .a('heavy.example.com', '192.0.2.2');
+    const query = { host: 'example.com', transport: 'udp' } as const;
+    expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.2 5060', 'udp 192.0.2.1 5060']);
+    draw = 0.01;
+    expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.1 5060', 'udp 192.0.2.2 5060']);
+  });
+});
+
+describe('answers live as long as their TTL', () => {
+  test('a second look-up is at once and asks nothing; after the TTL it asks again and takes the new answer', async () => {
+    const { locator, dns, clock } = world();
+    dns.a('sbc.example.com', '192.0.2.7');
+    const query = { host: 'sbc.example.com', port: 5060 };
+    await locator.locate(query);
+    expect(locator.locate(query)).not.toBeInstanceOf(Promise);
+    expect(dns.asked).toHaveLength(1);
+    dns.a('sbc.example.com', '192.0.2.99');
+    clock.advance(61_000);
+    expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.99 5060']);
+  });
+
+  test('RFC 8767: when the servers fall silent the last good answer is kept', async () => {
+    const { locator, dns, clock } = world();
+    dns.a('sbc.example.com', '192.0.2.7');
+    const query = { host: 'sbc.example.com', port: 5060 };
+    await locator.locate(query);
+    dns.answers.set('A sbc.example.com', { status: 'failed', reason: 'no answer' });
+    clock.advance(61_000);
+    expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.7 5060']);
+    expect(locator.locate(query)).not.toBeInstanceOf(Promise);
+  });
+
+  test('a question under way is asked once for all who wait for it', async () => {
+    const { locator, dns } = world();
+    dns.a('sbc.example.com', '192.0.2.7');
+    const query = { host: 'sbc.example.com', port: 5060 };
+    await Promise.all(Array.from({ length: 50 }, () => locator.locate(query)));
+    expect(dns.asked).toHaveLength(1);
+  });
+
+  test('a name that does not exist is an error that says so, and is not asked for again at once', async () => {
+    const { locator, dns } = world();
+    const query = { host: 'nowhere.example.com', port: 5060 };
+    await expect(locator.locate(query)).rejects.toThrow(LocateError);
+    expect(() => locator.locate(query)).toThrow(/nowhere\.example\.com could not be located/);
+    expect(dns.asked).toHaveLength(1);
+  });
+
+  test('servers that are silent from the start are named in the error and asked again soon', async () => {
+    const { locator, dns, clock } = world();
+    dns.answers.set('A sbc.example.com', { status: 'failed', reason: '192.0.2.53: no answer' });
+    const query = { host: 'sbc.example.com', port: 5060 };
+    await expect(locator.locate(query)).rejects.toThrow(/192\.0\.2\.53: no answer/);
+    dns.a('sbc.example.com', '192.0.2.7');
+    clock.advance(3100);
+    expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.7 5060']);
+  });
+});
+
+describe('hostile answers', () => {
+  test('an alias loop ends as a name without an address', async () => {
+    const { locator, dns } = world();
+    dns.set('A', 'a.example.com', [
+      { type: 'CNAME', name: 'a.example.com', ttlSeconds: 60, target: 'b.example.com' },
+      { type: 'CNAME', name: 'b.example.com', ttlSeconds: 60, target: 'a.example.com' },
+    ]);
+    await expect(locator.locate({ host: 'a.example.com', port: 5060 })).rejects.toThrow(LocateError);
+  });
+
+  test('a thousand SRV records cost a bounded number of questions and targets', async () => {
+    const { locator, dns } = world();
+    dns.srv(
+      '_sip._udp.example.com',
+      ...Array.from(
+        { length: 1000 },
+        (_, index) => [1, 1, 5060, `t${index}.example.com`] as [number, number, number, string],
+      ),
+    );
+    for (let index = 0; index < 1000; index++) dns.a(`t${index}.example.com`, `192.0.2.${index % 250}`);
+    const targets = await locator.locate({ host: 'example.com', transport: 'udp' });
+    expect(targets.length).toBeLessThanOrEqual(24);
+    expect(dns.asked.length).toBeLessThan(60);
+  });
+
+  test('a record that holds no address is passed over', async () => {
+    const { locator, dns } = world();
+    dns.a('sbc.example.com', 'not-an-address', '192.0.2.7');
+    expect(brief(await locator.locate({ host: 'sbc.example.com', port: 5060 }))).toEqual(['udp 192.0.2.7 5060']);
+  });
+});
+
+test('RFC 3263 §4.3: a target that failed is tried last until its time has passed', async () => {
+  const { locator, dns, clock } = world();
+  dns.a('sbc.example.com', '192.0.2.7', '192.0.2.8');
+  dns.answers.set('A sbc.example.com', {
+    status: 'answered',
+    records: ['192.0.2.7', '192.0.2.8'].map((address) => ({
+      type: 'A',
+      name: 'sbc.example.com',
+      ttlSeconds: 3600,
+      address,
+    })),
+  });
+  const query = { host: 'sbc.example.com', port: 5060 };
+  const [first] = await locator.locate(query);
+  locator.markFailed(first as never, 30_000);
+  expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.8 5060', 'udp 192.0.2.7 5060']);
+  clock.advance(31_000);
+  expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.7 5060', 'udp 192.0.2.8 5060']);
+  locator.markFailed(first as never, 30_000);
+  locator.markAlive(first as never);
+  expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.7 5060', 'udp 192.0.2.8 5060']);
+});
