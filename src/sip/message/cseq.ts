@@ -1,0 +1,28 @@
+import { PeerError } from '../../base/errors.ts';
+import { decimalAt, isToken, skipSpace, trimEnd } from './characters.ts';
+
+export interface CSeq {
+  readonly sequence: number;
+  readonly method: string;
+}
+
+/** Reads a CSeq value. The sequence number MUST be less than 2**31 (RFC 3261 §8.1.1.5); methods are case-sensitive (§7.1). Throws PeerError SIP_PEER_CSEQ. */
+export function parseCSeq(text: string): CSeq {
+  const end = trimEnd(text, 0, text.length);
+  const start = skipSpace(text, 0, end);
+  let index = start;
+  while (index < end && text.charCodeAt(index) >= 0x30 && text.charCodeAt(index) <= 0x39) index++;
+  const sequence = decimalAt(text, start, index);
+  const methodStart = skipSpace(text, index, end);
+  if (sequence < 0 || sequence >= 2 ** 31) throw broken(text, 'no sequence number below 2**31');
+  if (methodStart === index || !isToken(text, methodStart, end)) throw broken(text, 'no method after the number');
+  return { sequence, method: text.slice(methodStart, end) };
+}
+
+export function formatCSeq(value: CSeq): string {
+  return `${value.sequence} ${value.method}`;
+}
+
+function broken(text: string, found: string): PeerError {
+  return new PeerError('SIP_PEER_CSEQ', `CSeq ${JSON.stringify(text.slice(0, 60))}: found ${found}`);
+}

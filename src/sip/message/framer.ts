@@ -1,0 +1,170 @@
+import { PeerError } from '../../base/errors.ts';
+import { decimalAt, skipSpace, trimEnd } from './characters.ts';
+import { HeaderId, headerIdAt } from './header-id.ts';
+import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
+
+/** What a framer tells its connection. */
+export interface FrameSink {
+  /** One whole message, start line to last octet of the body. */
+  onMessage(text: string): void;
+  /** A double CRLF between messages: the peer wants a single CRLF back (RFC 5626 §3.5.1). */
+  onPing(): void;
+  /** A single CRLF between messages: the answer to our ping. */
+  onPong(): void;
+  /**
+   * The stream cannot be framed any more: answer `head` (the start line and header section, when they were read) with `error.status`
+   * where that is possible, then close. Nothing is reported after this.
+   */
+  onBroken(error: PeerError, head: string | undefined): void;
+}
+
+/**
+ * Cuts a byte stream into messages by Content-Length (RFC 3261 §18.3).
+ *
+ * Octets that do not complete anything are kept as the chunks they came in and joined once, so that a message that comes one octet at
+ * a time costs no more than its length. The end of a head is found by a four-state match of CRLF CRLF that survives chunk borders.
+ */
+export class StreamFramer {
+  readonly #sink: FrameSink;
+  readonly #limits: MessageLimits;
+  #chunks: string[] = [];
+  #heldOctets = 0;
+  /** Octets of CRLF CRLF matched so far while a head is read. */
+  #matched = 0;
+  /** Octets of the whole message once its head is complete; -1 before. */
+  #messageOctets = -1;
+  /** CR and LF octets seen between messages. */
+  #idleMatched = 0;
+  #broken = false;
+
+  constructor(sink: FrameSink, limits: MessageLimits = DEFAULT_LIMITS) {
+    this.#sink = sink;
+    this.#limits = limits;
+  }
+
+  /** Octets held for a message that is not complete. */
+  get heldOctets(): number {
+    return this.#heldOctets;
+  }
+
+  /** Takes what was received; reports whatever it completes before returning. */
+  push(chunk: string): void {
+    let at = 0;
+    while (at < chunk.length && !this.#broken) {
+      if (this.#messageOctets >= 0) at = this.#takeBody(chunk, at);
+      else if (this.#heldOctets === 0) at = this.#takeIdle(chunk, at);
+      else at = this.#takeHead(chunk, at);
+    }
+  }
+
+  /** Between messages: CRLFs are keep-alives (§7.5, RFC 5626 §4.4.1); anything else starts a message. */
+  #takeIdle(chunk: string, at: number): number {
+    for (; at < chunk.length; at++) {
+      const code = chunk.charCodeAt(at);
+      if (code !== 0x0d && code !== 0x0a) break;
+      if (code !== ((this.#idleMatched & 1) === 0 ? 0x0d : 0x0a))
+        return this.#break('a stray CR or LF between messages', undefined);
+      this.#idleMatched++;
+      if (this.#idleMatched === 4) {
+        this.#idleMatched = 0;
+        this.#sink.onPing();
+        if (this.#broken) return chunk.length;
+      } else if (this.#idleMatched === 2 && at + 1 === chunk.length) this.#sink.onPong();
+    }
+    if (at >= chunk.length) return at;
+    if ((this.#idleMatched & 1) === 1) return this.#break('a stray CR between messages', undefined);
+    this.#idleMatched = 0;
+    return this.#takeHead(chunk, at);
+  }
+
+  #takeHead(chunk: string, start: number): number {
+    let at = start;
+    let matched = this.#matched;
+    const room = this.#limits.headOctets - this.#heldOctets;
+    for (; at < chunk.length && matched < 4; at++) {
+      const code = chunk.charCodeAt(at);
+      if (code === 0x0d) matched = matched === 2 ? 3 : 1;
+      else if (code === 0x0a && (matched === 1 || matched === 3)) matched++;
+      else matched = 0;
+    }
+    this.#matched = matched;
+    if (at - start > room) return this.#break('a header section over the limit', undefined, 513);
+    this.#hold(chunk, start, at);
+    if (matched < 4) return at;
+    this.#matched = 0;
+    return this.#endHead() ? at : chunk.length;
+  }
+
+  #endHead(): boolean {
+    const head = this.#join();
+    const length = contentLengthOf(head);
+    if (length < 0) {
+      this.#break(length === -1 ? 'no Content-Length' : 'a malformed or repeated Content-Length', head);
+      return false;
+    }
+    if (head.length + length > this.#limits.messageOctets) {
+      this.#break('a message over the limit', head, 513);
+      return false;
+    }
+    this.#chunks.push(head);
+    this.#heldOctets = head.length;
+    this.#messageOctets = head.length + length;
+    if (length === 0) this.#emit();
+    return true;
+  }
+
+  #takeBody(chunk: string, start: number): number {
+    const end = Math.min(chunk.length, start + this.#messageOctets - this.#heldOctets);
+    this.#hold(chunk, start, end);
+    if (this.#heldOctets === this.#messageOctets) this.#emit();
+    return end;
+  }
+
+  #emit(): void {
+    const text = this.#join();
+    this.#messageOctets = -1;
+    this.#sink.onMessage(text);
+  }
+
+  #hold(chunk: string, start: number, end: number): void {
+    this.#chunks.push(start === 0 && end === chunk.length ? chunk : chunk.slice(start, end));
+    this.#heldOctets += end - start;
+  }
+
+  #join(): string {
+    const text = this.#chunks.length === 1 ? (this.#chunks[0] as string) : this.#chunks.join('');
+    this.#chunks = [];
+    this.#heldOctets = 0;
+    return text;
+  }
+
+  #break(found: string, head: string | undefined, status = 400): number {
+    this.#broken = true;
+    this.#chunks = [];
+    this.#heldOctets = 0;
+    this.#sink.onBroken(new PeerError('SIP_PEER_FRAMING', `stream: found ${found}`, status), head);
+    return Number.MAX_SAFE_INTEGER;
+  }
+}
+
+/** The value of the only Content-Length in `head`; -1 when there is none (§18.3 demands it on streams), -2 when it is malformed or repeated. */
+function contentLengthOf(head: string): number {
+  let length = -1;
+  for (let start = head.indexOf('\r\n') + 2; start < head.length; ) {
+    const end = head.indexOf('\r\n', start);
+    if (end <= start) break;
+    const letter = head.charCodeAt(start) | 0x20;
+    if (letter === 0x63 || letter === 0x6c) {
+      const colon = head.indexOf(':', start);
+      const nameEnd = colon < 0 || colon > end ? start : trimEnd(head, start, colon);
+      if (headerIdAt(head, start, nameEnd) === HeaderId.ContentLength) {
+        const valueStart = skipSpace(head, colon + 1, end);
+        const value = decimalAt(head, valueStart, trimEnd(head, valueStart, end));
+        if (value < 0 || length >= 0) return -2;
+        length = value;
+      }
+    }
+    start = end + 2;
+  }
+  return length;
+}

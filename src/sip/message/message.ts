@@ -1,0 +1,181 @@
+import { PeerError } from '../../base/errors.ts';
+import { decimalAt, findSeparator } from './characters.ts';
+import { type CSeq, parseCSeq } from './cseq.ts';
+import { HeaderId, headerName } from './header-id.ts';
+import { Headers } from './headers.ts';
+import { type NameAddr, parseNameAddr } from './name-addr.ts';
+import { parseUri, type Uri } from './uri.ts';
+import { parseVia, type Via } from './via.ts';
+
+/** A fault of a received message that could still be represented; the validator turns it into the response owed. */
+export interface Defect {
+  readonly status: number;
+  readonly reason: string;
+}
+
+/** What was received, for verbatim relay. */
+export interface Received {
+  readonly text: string;
+  readonly bodyStart: number;
+  readonly body: string;
+}
+
+/**
+ * What requests and responses share. Typed fields are read on first use and kept until their field changes; what they return belongs
+ * to the message and is read-only: clone `params` before changing them.
+ */
+abstract class Message {
+  readonly headers: Headers;
+  body: string;
+  /** `SIP/2.0`, or what the peer wrote. */
+  version = 'SIP/2.0';
+  defect: Defect | undefined = undefined;
+  /** Set on received messages by the parser; tells the serializer what it may relay as it is. */
+  received: Received | undefined = undefined;
+  #viaText: string | undefined = undefined;
+  #via: Via | undefined = undefined;
+  #fromText: string | undefined = undefined;
+  #from: NameAddr | undefined = undefined;
+  #toText: string | undefined = undefined;
+  #to: NameAddr | undefined = undefined;
+  #cseqText: string | undefined = undefined;
+  #cseq: CSeq | undefined = undefined;
+
+  constructor(headers: Headers, body: string) {
+    this.headers = headers;
+    this.body = body;
+  }
+
+  /** Throws PeerError SIP_PEER_MISSING when there is none; so do the other accessors of mandatory fields. */
+  callId(): string {
+    return this.#required(HeaderId.CallId);
+  }
+
+  cseq(): CSeq {
+    const text = this.#required(HeaderId.CSeq);
+    if (this.#cseq === undefined || text !== this.#cseqText) {
+      this.#cseq = parseCSeq(text);
+      this.#cseqText = text;
+    }
+    return this.#cseq;
+  }
+
+  from(): NameAddr {
+    const text = this.#required(HeaderId.From);
+    if (this.#from === undefined || text !== this.#fromText) {
+      this.#from = parseNameAddr(text);
+      this.#fromText = text;
+    }
+    return this.#from;
+  }
+
+  to(): NameAddr {
+    const text = this.#required(HeaderId.To);
+    if (this.#to === undefined || text !== this.#toText) {
+      this.#to = parseNameAddr(text);
+      this.#toText = text;
+    }
+    return this.#to;
+  }
+
+  fromTag(): string | undefined {
+    return this.from().params.get('tag');
+  }
+
+  toTag(): string | undefined {
+    return this.to().params.get('tag');
+  }
+
+  topVia(): Via {
+    const text = this.#required(HeaderId.Via);
+    if (this.#via === undefined || text !== this.#viaText) {
+      this.#via = parseVia(text.slice(0, findSeparator(text, 0x2c, 0)));
+      this.#viaText = text;
+    }
+    return this.#via;
+  }
+
+  vias(): Via[] {
+    return this.headers.listValues(HeaderId.Via).map(parseVia);
+  }
+
+  /** Undefined when there is none; throws when it is no number from 0 to 255 (§20.22). */
+  maxForwards(): number | undefined {
+    const text = this.headers.value(HeaderId.MaxForwards);
+    if (text === undefined) return undefined;
+    const value = decimalAt(text, 0, text.length);
+    if (value < 0 || value > 255)
+      throw new PeerError(
+        'SIP_PEER_MAX_FORWARDS',
+        `Max-Forwards ${JSON.stringify(text.slice(0, 20))}: expected 0 to 255`,
+      );
+    return value;
+  }
+
+  /** Every Contact; a `*` is left out (see {@link isWildcardContact}). */
+  contacts(): NameAddr[] {
+    return this.headers
+      .listValues(HeaderId.Contact)
+      .filter((text) => text !== '*')
+      .map(parseNameAddr);
+  }
+
+  contact(): NameAddr | undefined {
+    const text = this.headers.value(HeaderId.Contact);
+    if (text === undefined || text === '*') return undefined;
+    return parseNameAddr(text.slice(0, findSeparator(text, 0x2c, 0)));
+  }
+
+  #required(id: HeaderId): string {
+    const text = this.headers.value(id);
+    if (text === undefined) throw new PeerError('SIP_PEER_MISSING', `no ${headerName(id)} header field`);
+    return text;
+  }
+}
+
+export class SipRequest extends Message {
+  readonly kind = 'request';
+  readonly method: string;
+  requestUri: string;
+  #uriText: string | undefined = undefined;
+  #uri: Uri | undefined = undefined;
+
+  constructor(method: string, requestUri: string, headers = new Headers(), body = '') {
+    super(headers, body);
+    this.method = method;
+    this.requestUri = requestUri;
+  }
+
+  /** The Request-URI. Throws PeerError SIP_PEER_URI. */
+  uri(): Uri {
+    if (this.#uri === undefined || this.#uriText !== this.requestUri) {
+      this.#uri = parseUri(this.requestUri);
+      this.#uriText = this.requestUri;
+    }
+    return this.#uri;
+  }
+}
+
+export class SipResponse extends Message {
+  readonly kind = 'response';
+  readonly status: number;
+  readonly reason: string;
+
+  constructor(status: number, reason: string, headers = new Headers(), body = '') {
+    super(headers, body);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+export type SipMessage = SipRequest | SipResponse;
+
+/** True when the only Contact is `*` (§10.2.2). */
+export function isWildcardContact(message: SipMessage): boolean {
+  return message.headers.value(HeaderId.Contact) === '*' && message.headers.countOf(HeaderId.Contact) === 1;
+}
+
+/** Every name-addr of a list field such as Route, Record-Route, Path or P-Asserted-Identity. */
+export function parseNameAddrList(headers: Headers, id: HeaderId): NameAddr[] {
+  return headers.listValues(id).map(parseNameAddr);
+}

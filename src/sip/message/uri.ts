@@ -1,0 +1,253 @@
+import { PeerError } from '../../base/errors.ts';
+import { decimalAt, isDigitCode, isHexCode, isHostCode, isParamCode, isTokenCode, isUserCode } from './characters.ts';
+import { Params } from './params.ts';
+
+/** A SIP or SIPS URI (RFC 3261 §19.1). Texts are as written, escapes included. */
+export interface SipUri {
+  readonly scheme: 'sip' | 'sips';
+  /** As written, escaped; undefined when there is no user part. See {@link unescapeUser}. */
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  /** Host name or address as written; an IPv6 address without its brackets. */
+  readonly host: string;
+  readonly port?: number | undefined;
+  readonly params: Params;
+  /** What follows the question mark, as written; empty when there is none. */
+  readonly headers: string;
+}
+
+/** A tel URI (RFC 3966). */
+export interface TelUri {
+  readonly scheme: 'tel';
+  /** As written, visual separators included. */
+  readonly number: string;
+  readonly params: Params;
+}
+
+/** A URI of a scheme this engine does not route by; relayed as it is, refused in a Request-URI (416). */
+export interface OtherUri {
+  readonly scheme: 'other';
+  /** The scheme's own name in lower case, e.g. `http`. */
+  readonly name: string;
+  /** The whole URI. */
+  readonly text: string;
+}
+
+export type Uri = SipUri | TelUri | OtherUri;
+
+export function isSipUri(uri: Uri): uri is SipUri {
+  return uri.scheme === 'sip' || uri.scheme === 'sips';
+}
+
+/** Reads a URI without angle brackets. Throws PeerError SIP_PEER_URI. */
+export function parseUri(text: string): Uri {
+  const colon = schemeEnd(text);
+  const scheme = text.slice(0, colon).toLowerCase();
+  if (scheme === 'sip' || scheme === 'sips') return parseSipUri(text, colon + 1, scheme);
+  if (scheme === 'tel') return parseTelUri(text, colon + 1);
+  for (let index = colon + 1; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code <= 0x20 || code === 0x22 || code === 0x3c || code === 0x3e || code === 0x7f)
+      throw broken(text, 'an illegal character');
+  }
+  if (colon + 1 === text.length) throw broken(text, 'nothing after the scheme');
+  return { scheme: 'other', name: scheme, text };
+}
+
+function schemeEnd(text: string): number {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0x3a && index > 0) return index;
+    const letter = code | 0x20;
+    const isLetter = letter >= 0x61 && letter <= 0x7a;
+    // RFC 3986 §3.1: a letter, then letters, digits, '+', '-' and '.'.
+    if (!isLetter && (index === 0 || !(isDigitCode(code) || code === 0x2b || code === 0x2d || code === 0x2e))) break;
+  }
+  throw broken(text, 'no scheme');
+}
+
+function parseSipUri(text: string, start: number, scheme: 'sip' | 'sips'): SipUri {
+  const at = text.indexOf('@', start);
+  let user: string | undefined;
+  let password: string | undefined;
+  let index = start;
+  if (at >= 0) {
+    const colon = checkUserInfo(text, start, at);
+    user = text.slice(start, colon < 0 ? at : colon);
+    if (colon >= 0) password = text.slice(colon + 1, at);
+    index = at + 1;
+  }
+  const hostEnd = endOfHost(text, index);
+  const bracketed = text.charCodeAt(index) === 0x5b;
+  const host = bracketed ? text.slice(index + 1, hostEnd - 1) : text.slice(index, hostEnd);
+  index = hostEnd;
+  let port: number | undefined;
+  if (text.charCodeAt(index) === 0x3a) {
+    const portStart = index + 1;
+    for (index = portStart; isDigitCode(text.charCodeAt(index)); index++);
+    port = decimalAt(text, portStart, index);
+    if (port < 0 || port > 65_535) throw broken(text, 'a port that is no number up to 65535');
+  }
+  const params = new Params('uri');
+  index = readUriParams(text, index, params);
+  const headers = index < text.length ? uriHeaders(text, index) : '';
+  return sipUri(scheme, user, password, host, port, params, headers);
+}
+
+function sipUri(
+  scheme: 'sip' | 'sips',
+  user: string | undefined,
+  password: string | undefined,
+  host: string,
+  port: number | undefined,
+  params: Params,
+  headers: string,
+): SipUri {
+  // One literal with every field keeps all URIs of one shape, whatever parts they have.
+  return { scheme, user, password, host, port, params, headers };
+}
+
+/** Checks `text[start, end)` as userinfo; returns the index of the colon before the password, or -1. */
+function checkUserInfo(text: string, start: number, end: number): number {
+  let colon = -1;
+  for (let index = start; index < end; index++) {
+    const code = text.charCodeAt(index);
+    if (isUserCode(code)) continue;
+    if (code === 0x25) checkEscape(text, index, end);
+    else if (code === 0x3a && colon < 0) colon = index;
+    else throw broken(text, `an illegal character in the user part`);
+  }
+  if (start === end || colon === start) throw broken(text, 'an empty user part');
+  return colon;
+}
+
+function checkEscape(text: string, index: number, end: number): void {
+  if (index + 2 < end + 0 && isHexCode(text.charCodeAt(index + 1)) && isHexCode(text.charCodeAt(index + 2))) return;
+  throw broken(text, 'a percent sign without two hexadecimal digits');
+}
+
+/** End of the host that starts at `start`; brackets included. */
+export function endOfHost(text: string, start: number, end = text.length): number {
+  if (text.charCodeAt(start) === 0x5b) {
+    const close = text.indexOf(']', start);
+    if (close < 0 || close >= end || !isIpv6(text, start + 1, close)) throw broken(text, 'no IPv6 address in brackets');
+    return close + 1;
+  }
+  let index = start;
+  while (index < end && isHostCode(text.charCodeAt(index))) index++;
+  if (index === start) throw broken(text, 'no host');
+  return index;
+}
+
+/** Hexadecimal groups, colons and a dotted tail: enough to keep anything else out; the resolver checks the rest. */
+function isIpv6(text: string, start: number, end: number): boolean {
+  let colons = 0;
+  for (let index = start; index < end; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0x3a) colons++;
+    else if (!isHexCode(code) && code !== 0x2e) return false;
+  }
+  return colons >= 2 && colons <= 8 && end - start <= 45;
+}
+
+function readUriParams(text: string, index: number, params: Params): number {
+  while (index < text.length && text.charCodeAt(index) === 0x3b) {
+    const nameStart = index + 1;
+    index = endOfParamText(text, nameStart);
+    if (index === nameStart) throw broken(text, 'an empty parameter name');
+    const name = text.slice(nameStart, index);
+    if (text.charCodeAt(index) !== 0x3d) {
+      params.append(name, undefined);
+      continue;
+    }
+    const valueStart = index + 1;
+    index = endOfParamText(text, valueStart);
+    params.append(name, text.slice(valueStart, index));
+  }
+  return index;
+}
+
+function endOfParamText(text: string, index: number): number {
+  for (; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0x25) checkEscape(text, index, text.length);
+    else if (!isParamCode(code) && !isTokenCode(code)) break;
+  }
+  return index;
+}
+
+function uriHeaders(text: string, index: number): string {
+  if (text.charCodeAt(index) !== 0x3f) throw broken(text, 'an illegal character after the host');
+  for (let at = index + 1; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x25) checkEscape(text, at, text.length);
+    else if (code <= 0x20 || code >= 0x7f || code === 0x22 || code === 0x3c || code === 0x3e)
+      throw broken(text, 'an illegal character in the headers part');
+  }
+  return text.slice(index + 1);
+}
+
+function parseTelUri(text: string, start: number): TelUri {
+  let index = start;
+  let digits = 0;
+  for (; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    // RFC 3966 §3: digits, visual separators, and in local numbers also '*', '#' and hexadecimal digits.
+    if (isHexCode(code) || code === 0x2a || code === 0x23) digits++;
+    else if (!(code === 0x2b && index === start) && code !== 0x2d && code !== 0x2e && code !== 0x28 && code !== 0x29)
+      break;
+  }
+  if (digits === 0) throw broken(text, 'no telephone number');
+  const params = new Params('uri');
+  if (readUriParams(text, index, params) !== text.length) throw broken(text, 'an illegal character in the number');
+  return { scheme: 'tel', number: text.slice(start, index), params };
+}
+
+export function formatUri(uri: Uri): string {
+  if (uri.scheme === 'other') return uri.text;
+  if (uri.scheme === 'tel') return `tel:${uri.number}${uri.params}`;
+  let text = `${uri.scheme}:`;
+  if (uri.user !== undefined) text += uri.password === undefined ? `${uri.user}@` : `${uri.user}:${uri.password}@`;
+  text += formatHost(uri.host);
+  if (uri.port !== undefined) text += `:${uri.port}`;
+  if (uri.params.size > 0) text += uri.params.toString();
+  return uri.headers === '' ? text : `${text}?${uri.headers}`;
+}
+
+/** A host as it stands in URIs and Via: an IPv6 address in brackets. */
+export function formatHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Any text → a user part: octets outside the grammar are percent-escaped (§19.1.2). Text is taken as UTF-8. */
+export function escapeUser(text: string): string {
+  const octets = Buffer.from(text, 'utf8').toString('latin1');
+  let result = '';
+  for (let index = 0; index < octets.length; index++) {
+    const code = octets.charCodeAt(index);
+    // '#' is read leniently and written strictly.
+    if (isUserCode(code) && code !== 0x23) result += octets[index];
+    else result += `%${code.toString(16).padStart(2, '0').toUpperCase()}`;
+  }
+  return result;
+}
+
+/** A user part → its octets: each `%hh` becomes the octet it stands for; anything else stays. */
+export function unescapeUser(user: string): string {
+  if (!user.includes('%')) return user;
+  let result = '';
+  let runStart = 0;
+  for (let index = user.indexOf('%'); index >= 0; index = user.indexOf('%', index)) {
+    if (isHexCode(user.charCodeAt(index + 1)) && isHexCode(user.charCodeAt(index + 2))) {
+      result +=
+        user.slice(runStart, index) + String.fromCharCode(Number.parseInt(user.slice(index + 1, index + 3), 16));
+      index += 3;
+      runStart = index;
+    } else index++;
+  }
+  return result + user.slice(runStart);
+}
+
+function broken(text: string, found: string): PeerError {
+  return new PeerError('SIP_PEER_URI', `URI ${JSON.stringify(text.slice(0, 80))}: found ${found}`);
+}
