@@ -1,0 +1,107 @@
+/**
+ * Who may still place a call: calls in progress and calls begun per second, for trunks, tenants, a tenant on a trunk and extensions.
+ * An admission asks all of its holders at once and takes from all or from none.
+ */
+import type { Clock } from '../base/scheduler.ts';
+
+/** The bucket holds what 100 ms may use (at least one call), so that a second's share cannot come in one burst. */
+const GRAIN_SECONDS = 0.1;
+
+export interface CapacityHolder {
+  /** Stable key, e.g. `trunk 42`. */
+  readonly key: string;
+  /** Calls in progress; undefined means no limit. */
+  readonly concurrentCalls?: number | undefined;
+  readonly callsPerSecond?: number | undefined;
+}
+
+export interface CapacityRefusal {
+  readonly granted: false;
+  readonly holder: string;
+  readonly limit: 'concurrent-calls' | 'calls-per-second';
+}
+
+export interface CapacityGrant {
+  readonly granted: true;
+  /** Gives the places back; a second call does nothing. */
+  release(): void;
+}
+
+class Usage {
+  concurrent = 0;
+  tokens = 0;
+  refilledMs = 0;
+  callsPerSecond: number | undefined = undefined;
+
+  /** Fills the bucket up to now; a changed rate starts a full one. */
+  refill(rate: number, nowMs: number): void {
+    const depth = Math.max(1, rate * GRAIN_SECONDS);
+    if (this.callsPerSecond !== rate) {
+      this.callsPerSecond = rate;
+      this.tokens = depth;
+    } else {
+      this.tokens = Math.min(depth, this.tokens + ((nowMs - this.refilledMs) * rate) / 1000);
+    }
+    this.refilledMs = nowMs;
+  }
+}
+
+class Grant implements CapacityGrant {
+  readonly granted = true;
+  #usages: readonly Usage[] | undefined;
+
+  constructor(usages: readonly Usage[]) {
+    this.#usages = usages;
+  }
+
+  release(): void {
+    for (const usage of this.#usages ?? []) usage.concurrent--;
+    this.#usages = undefined;
+  }
+}
+
+export class Capacity {
+  readonly #clock: Clock;
+  readonly #usages = new Map<string, Usage>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Takes one place from every holder, or from none and says which refused. */
+  admit(holders: readonly CapacityHolder[]): CapacityGrant | CapacityRefusal {
+    const nowMs = this.#clock.nowMs();
+    const usages: Usage[] = [];
+    for (const holder of holders) {
+      const usage = this.#usage(holder.key);
+      if (holder.concurrentCalls !== undefined && usage.concurrent >= holder.concurrentCalls) {
+        return { granted: false, holder: holder.key, limit: 'concurrent-calls' };
+      }
+      if (holder.callsPerSecond !== undefined) {
+        usage.refill(holder.callsPerSecond, nowMs);
+        if (usage.tokens < 1) return { granted: false, holder: holder.key, limit: 'calls-per-second' };
+      }
+      usages.push(usage);
+    }
+    for (const [index, holder] of holders.entries()) {
+      const usage = usages[index] as Usage;
+      usage.concurrent++;
+      if (holder.callsPerSecond !== undefined) usage.tokens--;
+    }
+    return new Grant(usages);
+  }
+
+  /** Calls in progress of a holder. */
+  inProgress(key: string): number {
+    return this.#usages.get(key)?.concurrent ?? 0;
+  }
+
+  #usage(key: string): Usage {
+    let usage = this.#usages.get(key);
+    if (usage === undefined) {
+      usage = new Usage();
+      this.#usages.set(key, usage);
+    }
+    return usage;
+  }
+}

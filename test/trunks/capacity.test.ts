@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Capacity } from '../../src/trunks/capacity.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+test('calls in progress beyond the limit are refused until one ends; ending twice gives one place back', () => {
+  const capacity = new Capacity(new VirtualScheduler());
+  const trunk = { key: 'trunk 1', concurrentCalls: 2 };
+  const first = capacity.admit([trunk]);
+  const second = capacity.admit([trunk]);
+  expect(first.granted && second.granted).toBe(true);
+  expect(capacity.admit([trunk])).toEqual({ granted: false, holder: 'trunk 1', limit: 'concurrent-calls' });
+  if (first.granted) {
+    first.release();
+    first.release();
+  }
+  expect(capacity.inProgress('trunk 1')).toBe(1);
+  expect(capacity.admit([trunk]).granted).toBe(true);
+  expect(capacity.admit([trunk]).granted).toBe(false);
+});
+
+test('a refusal by one holder takes nothing from the others', () => {
+  const capacity = new Capacity(new VirtualScheduler());
+  capacity.admit([{ key: 'tenant a', concurrentCalls: 1 }]);
+  const refused = capacity.admit([
+    { key: 'trunk 1', concurrentCalls: 5, callsPerSecond: 10 },
+    { key: 'tenant a', concurrentCalls: 1 },
+  ]);
+  expect(refused).toEqual({ granted: false, holder: 'tenant a', limit: 'concurrent-calls' });
+  expect(capacity.inProgress('trunk 1')).toBe(0);
+});
+
+test('calls per second: in any second at most the rate and one grain of 100 ms, in steady state all of the rate', () => {
+  const clock = new VirtualScheduler();
+  const capacity = new Capacity(clock);
+  const grantedAtMs: number[] = [];
+  for (let ms = 0; ms < 10_000; ms++) {
+    if (capacity.admit([{ key: 'trunk 1', callsPerSecond: 50 }]).granted) grantedAtMs.push(ms);
+    clock.advance(1);
+  }
+  expect(grantedAtMs.length).toBeGreaterThanOrEqual(500);
+  expect(grantedAtMs.length).toBeLessThanOrEqual(505);
+  for (const startMs of grantedAtMs) {
+    const inSecond = grantedAtMs.filter((ms) => ms >= startMs && ms < startMs + 1000).length;
+    expect(inSecond).toBeLessThanOrEqual(55);
+  }
+});
+
+test('a rate below ten a second still lets single calls through', () => {
+  const clock = new VirtualScheduler();
+  const capacity = new Capacity(clock);
+  const slow = { key: 'trunk 1', callsPerSecond: 0.5 };
+  expect(capacity.admit([slow]).granted).toBe(true);
+  expect(capacity.admit([slow])).toEqual({ granted: false, holder: 'trunk 1', limit: 'calls-per-second' });
+  clock.advance(2000);
+  expect(capacity.admit([slow]).granted).toBe(true);
+});
+
+test('whatever comes and goes, a holder is never over its limit and ends at 0', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ holder: fc.integer({ min: 0, max: 2 }), end: fc.boolean() }), { maxLength: 200 }),
+      (steps) => {
+        const capacity = new Capacity(new VirtualScheduler());
+        const held: { release(): void }[] = [];
+        for (const { holder, end } of steps) {
+          if (end) held.pop()?.release();
+          else {
+            const answer = capacity.admit([
+              { key: 'all', concurrentCalls: 4 },
+              { key: `h${holder}`, concurrentCalls: 2 },
+            ]);
+            if (answer.granted) held.push(answer);
+          }
+          expect(capacity.inProgress('all')).toBe(held.length);
+          expect(held.length).toBeLessThanOrEqual(4);
+        }
+        for (const grant of held) grant.release();
+        expect(capacity.inProgress('all')).toBe(0);
+      },
+    ),
+  );
+});
