@@ -1,0 +1,244 @@
+import { PeerError } from '../../base/errors.ts';
+import { HeaderId, Headers, type NameAddr, SipRequest, type SipResponse } from '../message/index.ts';
+import { RouteSet } from './route-set.ts';
+
+/**
+ * One side of a dialog (RFC 3261 §12): identifiers, sequence numbers, route set and remote target. Pure state: it makes requests and
+ * judges requests; it sends nothing and keeps no time.
+ *
+ * Rules it keeps: the identifiers never change; the route set is fixed at creation, except that the 2xx fixes it anew for an early
+ * dialog of the calling side (§13.2.2.4); the remote target moves only with an accepted target refresh.
+ */
+export type DialogRole = 'uac' | 'uas';
+export type DialogState = 'early' | 'confirmed' | 'terminated';
+
+/** Why a request within the dialog is refused. */
+export interface DialogRefusal {
+  readonly status: number;
+  readonly reason: string;
+}
+
+export interface DialogRequestOptions {
+  /** Header fields after the dialog's own, in order. */
+  readonly headers?: readonly (readonly [HeaderId, string])[];
+  readonly contentType?: string;
+  readonly body?: string;
+}
+
+interface DialogFacts {
+  readonly role: DialogRole;
+  readonly callId: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  /** From and To values of requests that this side sends, tags included. */
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly localContact: string;
+  readonly routeSet: RouteSet;
+  readonly remoteTarget: string;
+  readonly localSequence: number;
+  readonly remoteSequence: number;
+}
+
+/** Requests that refresh the remote target (§12.2, RFC 3311, RFC 6665, RFC 3515) and therefore must carry a Contact. */
+const TARGET_REFRESH = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
+
+/** §12.1: the parts in the order a map of dialogs uses: Call-ID, local tag, remote tag. */
+export function dialogKey(callId: string, localTag: string, remoteTag: string): string {
+  return `${callId};${localTag};${remoteTag}`;
+}
+
+/** The key of the dialog that a received request names; its To tag is ours. */
+export function dialogKeyOfRequest(request: SipRequest): string {
+  return dialogKey(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
+}
+
+/** The key of the dialog that a received response names; its From tag is ours. */
+export function dialogKeyOfResponse(response: SipResponse): string {
+  return dialogKey(response.callId(), response.fromTag() ?? '', response.toTag() ?? '');
+}
+
+export class Dialog {
+  readonly role: DialogRole;
+  readonly callId: string;
+  readonly localTag: string;
+  /** Empty for a peer that sends no tags (RFC 2543), as §12.1.1 allows. */
+  readonly remoteTag: string;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly key: string;
+  state: DialogState = 'early';
+  /** The Contact value that this side's target refresh requests carry. */
+  localContact: string;
+  #routeSet: RouteSet;
+  #remoteTarget: string;
+  #localSequence: number;
+  #remoteSequence: number;
+
+  private constructor(facts: DialogFacts) {
+    this.role = facts.role;
+    this.callId = facts.callId;
+    this.localTag = facts.localTag;
+    this.remoteTag = facts.remoteTag;
+    this.localAddress = facts.localAddress;
+    this.remoteAddress = facts.remoteAddress;
+    this.key = dialogKey(facts.callId, facts.localTag, facts.remoteTag);
+    this.localContact = facts.localContact;
+    this.#routeSet = facts.routeSet;
+    this.#remoteTarget = facts.remoteTarget;
+    this.#localSequence = facts.localSequence;
+    this.#remoteSequence = facts.remoteSequence;
+  }
+
+  /**
+   * The called side's dialog (§12.1.1), made when its first tagged response leaves. `localTag` is that response's To tag,
+   * `localContact` its Contact value. Throws PeerError 400 when the request has no Contact.
+   */
+  static createUas(request: SipRequest, localTag: string, localContact: string): Dialog {
+    const contact = request.contact();
+    if (contact === undefined) throw new PeerError('SIP_PEER_CONTACT', 'a request that makes a dialog has no Contact');
+    return new Dialog({
+      role: 'uas',
+      callId: request.callId(),
+      localTag,
+      remoteTag: request.fromTag() ?? '',
+      localAddress: withTag(request.headers.value(HeaderId.To) ?? '', request.toTag(), localTag),
+      remoteAddress: request.headers.value(HeaderId.From) ?? '',
+      localContact,
+      // §12.1.1: the Record-Route fields of the request, in order.
+      routeSet: new RouteSet(request.headers.listValues(HeaderId.RecordRoute)),
+      remoteTarget: targetOf(contact),
+      localSequence: 0,
+      remoteSequence: request.cseq().sequence,
+    });
+  }
+
+  /**
+   * The calling side's dialog (§12.1.2), made by a tagged provisional response or a 2xx. A 2xx confirms it at once.
+   * DEVIATION: a response without Contact leaves the Request-URI as the remote target, since provisional responses of some gateways
+   * have none; the 2xx brings the real one.
+   */
+  static createUac(request: SipRequest, response: SipResponse): Dialog {
+    const contact = response.contact();
+    const dialog = new Dialog({
+      role: 'uac',
+      callId: request.callId(),
+      localTag: request.fromTag() ?? '',
+      remoteTag: response.toTag() ?? '',
+      localAddress: request.headers.value(HeaderId.From) ?? '',
+      remoteAddress: response.headers.value(HeaderId.To) ?? '',
+      localContact: request.headers.value(HeaderId.Contact) ?? '',
+      routeSet: routeSetOfResponse(response),
+      remoteTarget: contact === undefined ? request.requestUri : targetOf(contact),
+      localSequence: request.cseq().sequence,
+      // §12.1.2: empty until the peer's first request.
+      remoteSequence: -1,
+    });
+    if (response.status >= 200) dialog.state = 'confirmed';
+    return dialog;
+  }
+
+  /** The URI that requests of this side go to (§12.2.1.1). */
+  get remoteTarget(): string {
+    return this.#remoteTarget;
+  }
+
+  /** Route values in the order of use. */
+  get routeSet(): readonly string[] {
+    return this.#routeSet.values;
+  }
+
+  /** Sequence number of this side's latest request. */
+  get localSequence(): number {
+    return this.#localSequence;
+  }
+
+  /** The URI of the next hop: the first route, else the remote target (§8.1.2). RFC 3263 starts from it. */
+  nextHop(): string {
+    return this.#routeSet.firstUri ?? this.#remoteTarget;
+  }
+
+  /**
+   * The 2xx came (or, on the called side, left). On the calling side it fixes route set and remote target anew (§13.2.2.4), as
+   * it does for the provisional responses before it.
+   */
+  confirm(response?: SipResponse): void {
+    if (this.state === 'terminated') return;
+    if (this.role === 'uac' && response !== undefined && this.state === 'early') {
+      this.#routeSet = routeSetOfResponse(response);
+      this.refreshTarget(response);
+    }
+    this.state = 'confirmed';
+  }
+
+  terminate(): void {
+    this.state = 'terminated';
+  }
+
+  /**
+   * Judges a request received within the dialog (§12.2.2). ACK and CANCEL have no sequence number of their own.
+   * A number lower than, or equal to, the last one is out of order: a retransmission never gets here, its transaction takes it.
+   */
+  receiveRequest(request: SipRequest): DialogRefusal | undefined {
+    if (request.method === 'ACK' || request.method === 'CANCEL') return undefined;
+    const { sequence } = request.cseq();
+    if (sequence <= this.#remoteSequence) return { status: 500, reason: 'CSeq Out Of Order' };
+    this.#remoteSequence = sequence;
+    return undefined;
+  }
+
+  /**
+   * Moves the remote target to the Contact of a target refresh: of a request when it is answered with a 2xx, of a 2xx when it comes
+   * (§12.2.1.2, §12.2.2, RFC 6141 §4). A failed re-INVITE moves nothing.
+   */
+  refreshTarget(message: SipRequest | SipResponse): void {
+    if (message.kind === 'request' && !TARGET_REFRESH.has(message.method)) return;
+    const contact = message.contact();
+    if (contact !== undefined) this.#remoteTarget = targetOf(contact);
+  }
+
+  /** The next request of this side (§12.2.1.1), without Via, which the endpoint adds. Not for ACK and CANCEL. */
+  createRequest(method: string, options: DialogRequestOptions = {}): SipRequest {
+    this.#localSequence++;
+    return this.#build(method, this.#localSequence, options);
+  }
+
+  /**
+   * The ACK to a 2xx (§13.2.2.4): the INVITE's CSeq number, its credentials, the dialog's routes; and its body, when the 2xx held the offer.
+   */
+  createAck(invite: SipRequest, options: DialogRequestOptions = {}): SipRequest {
+    const ack = this.#build('ACK', invite.cseq().sequence, options);
+    for (const id of [HeaderId.Authorization, HeaderId.ProxyAuthorization]) {
+      for (const credentials of invite.headers.fieldValues(id)) ack.headers.add(id, credentials);
+    }
+    return ack;
+  }
+
+  #build(method: string, sequence: number, options: DialogRequestOptions): SipRequest {
+    const hop = this.#routeSet.towards(this.#remoteTarget);
+    const headers = new Headers();
+    for (const route of hop.routes) headers.add(HeaderId.Route, route);
+    headers.add(HeaderId.MaxForwards, '70');
+    headers.add(HeaderId.From, this.localAddress);
+    headers.add(HeaderId.To, this.remoteAddress);
+    headers.add(HeaderId.CallId, this.callId);
+    headers.add(HeaderId.CSeq, `${sequence} ${method}`);
+    if (this.localContact !== '' && TARGET_REFRESH.has(method)) headers.add(HeaderId.Contact, this.localContact);
+    if (options.headers !== undefined) for (const [id, value] of options.headers) headers.add(id, value);
+    if (options.contentType !== undefined) headers.add(HeaderId.ContentType, options.contentType);
+    return new SipRequest(method, hop.requestUri, headers, options.body ?? '');
+  }
+}
+
+/** §12.1.2: the Record-Route fields of the response in reverse order. */
+function routeSetOfResponse(response: SipResponse): RouteSet {
+  return new RouteSet(response.headers.listValues(HeaderId.RecordRoute).reverse());
+}
+
+function targetOf(contact: NameAddr): string {
+  return contact.uri.toString();
+}
+
+function withTag(address: string, present: string | undefined, tag: string): string {
+  return present === undefined ? `${address};tag=${tag}` : address;
+}

@@ -1,0 +1,55 @@
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
+import type { SipResponse } from '../message/index.ts';
+
+export interface SuccessResenderUser {
+  /** Send the same response object again through its transaction. */
+  resend(response: SipResponse): void;
+  /** No ACK in 64*T1: the dialog is confirmed, and the session should be ended with a BYE (RFC 3261 §13.3.1.4). */
+  onNoAck(): void;
+}
+
+const RESEND = 1;
+const GIVE_UP = 2;
+
+/**
+ * Resends a 2xx to an INVITE until its ACK comes: at T1, doubling up to T2, for 64*T1, over reliable transports too, since a proxy
+ * behind may be unreliable (§13.3.1.4). The transaction does not do it (RFC 6026 §7.1).
+ */
+export class SuccessResender implements TimerTarget {
+  readonly #scheduler: Scheduler;
+  readonly #user: SuccessResenderUser;
+  readonly #response: SipResponse;
+  readonly #t1Ms: number;
+  readonly #t2Ms: number;
+  #intervalMs: number;
+  #resendTimer: Timer | undefined;
+  #giveUpTimer: Timer | undefined;
+
+  /** Starts with the response just sent. */
+  constructor(scheduler: Scheduler, response: SipResponse, user: SuccessResenderUser, t1Ms = 500, t2Ms = 4000) {
+    this.#scheduler = scheduler;
+    this.#user = user;
+    this.#response = response;
+    this.#t1Ms = t1Ms;
+    this.#t2Ms = t2Ms;
+    this.#intervalMs = t1Ms;
+    this.#resendTimer = scheduler.schedule(t1Ms, this, RESEND);
+    this.#giveUpTimer = scheduler.schedule(64 * this.#t1Ms, this, GIVE_UP);
+  }
+
+  /** The ACK came, or the dialog ended otherwise. */
+  stop(): void {
+    this.#resendTimer = cancelTimer(this.#resendTimer);
+    this.#giveUpTimer = cancelTimer(this.#giveUpTimer);
+  }
+
+  onTimer(kind: number): void {
+    if (kind === GIVE_UP) {
+      this.stop();
+      return this.#user.onNoAck();
+    }
+    this.#intervalMs = Math.min(2 * this.#intervalMs, this.#t2Ms);
+    this.#resendTimer = this.#scheduler.schedule(this.#intervalMs, this, RESEND);
+    this.#user.resend(this.#response);
+  }
+}

@@ -1,0 +1,219 @@
+import { type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { buildAck, buildCancel } from './requests.ts';
+import { TransactionTimer } from './timers.ts';
+import { Transaction, type TransactionHost } from './transaction.ts';
+import type {
+  Channel,
+  ClientTransaction,
+  ClientTransactionOptions,
+  ClientTransactionUser,
+  HeaderList,
+  InviteClientState,
+} from './types.ts';
+
+/**
+ * The INVITE client transaction: RFC 3261 §17.1.1 with the Accepted state of RFC 6026 §8.4. The README draws it.
+ *
+ * Rules it keeps: the request is resent only in Calling and only over unreliable transports; the ACK to a final response other than
+ * 2xx is made here, the ACK to a 2xx never is; the user gets one final response other than 2xx at most, or every 2xx.
+ * A peer that sends provisional responses for ever keeps the machine in Proceeding: the user's ring timeout cancels it.
+ */
+export class InviteClientTransaction<F extends Channel> extends Transaction<F> implements ClientTransaction<F> {
+  readonly isClient = true;
+  state: InviteClientState = 'calling';
+  readonly #user: ClientTransactionUser<F>;
+  readonly #timeoutMs: number;
+  #intervalMs: number;
+  #cancelHeaders: HeaderList | undefined = undefined;
+  #cancelSent = false;
+
+  constructor(
+    host: TransactionHost<F>,
+    key: string,
+    request: SipRequest,
+    flow: F,
+    user: ClientTransactionUser<F>,
+    options: ClientTransactionOptions,
+  ) {
+    super(host, key, request, flow);
+    this.#user = user;
+    this.#intervalMs = host.timers.t1Ms;
+    this.#timeoutMs = options.timeoutMs ?? 64 * host.timers.t1Ms;
+    this.text = options.text ?? serialize(request);
+  }
+
+  start(): void {
+    // §17.1.1.2: timer A only for unreliable transports, timer B for all.
+    if (!this.flow.reliable) this.armResend(this.#intervalMs, TransactionTimer.A);
+    this.armState(this.#timeoutMs, TransactionTimer.B);
+    this.flow.send(this.text);
+  }
+
+  /** The layer has no room: the user hears of it on the next turn, as of any other failure to send. */
+  refuse(): void {
+    this.armState(0, TransactionTimer.Refused);
+  }
+
+  receiveResponse(response: SipResponse): void {
+    switch (this.state) {
+      case 'calling':
+        this.#responseInCalling(response);
+        return;
+      case 'proceeding':
+        this.#responseInProceeding(response);
+        return;
+      case 'accepted':
+        this.#responseInAccepted(response);
+        return;
+      case 'completed':
+        this.#responseInCompleted(response);
+        return;
+      case 'terminated':
+        return;
+      default:
+        this.state satisfies never;
+    }
+  }
+
+  cancel(headers: HeaderList = []): void {
+    switch (this.state) {
+      case 'calling':
+        // §9.1: if no provisional response has been received, the CANCEL MUST NOT be sent; it waits for one.
+        this.#cancelHeaders ??= headers;
+        return;
+      case 'proceeding':
+        this.#sendCancel(headers);
+        return;
+      case 'accepted':
+      case 'completed':
+      case 'terminated':
+        // §9.1: a CANCEL after a final response has no effect, so none is sent.
+        return;
+      default:
+        this.state satisfies never;
+    }
+  }
+
+  onTimer(kind: number): void {
+    switch (kind) {
+      case TransactionTimer.A:
+        this.#timerA();
+        return;
+      case TransactionTimer.B:
+      case TransactionTimer.CancelWait:
+        this.#timeOut();
+        return;
+      case TransactionTimer.D:
+      case TransactionTimer.M:
+        this.#terminate();
+        return;
+      case TransactionTimer.Refused:
+        this.transportFailed('transaction limit');
+        return;
+    }
+  }
+
+  transportFailed(reason: string): void {
+    switch (this.state) {
+      case 'calling':
+      case 'proceeding':
+        // §17.1.4: the user is informed and the machine ends. In Proceeding the connection is gone over which the answer would come.
+        this.host.counters.transportErrors++;
+        this.#terminate();
+        this.#user.onTransportError(reason, this);
+        return;
+      case 'completed':
+        // §17.1.1.2: the ACK could not be sent; nobody waits for anything any more.
+        this.#terminate();
+        return;
+      case 'accepted':
+      case 'terminated':
+        return;
+      default:
+        this.state satisfies never;
+    }
+  }
+
+  #responseInCalling(response: SipResponse): void {
+    this.disarmResend();
+    this.text = '';
+    if (response.status >= 200) {
+      this.#final(response);
+      return;
+    }
+    this.disarmState();
+    this.state = 'proceeding';
+    this.#user.onResponse(response, this);
+    // The user may have cancelled in its callback, or the transaction may have ended there.
+    if (this.#cancelHeaders !== undefined && this.#isProceeding()) this.#sendCancel(this.#cancelHeaders);
+  }
+
+  #responseInProceeding(response: SipResponse): void {
+    if (response.status >= 200) {
+      this.#final(response);
+      return;
+    }
+    this.#user.onResponse(response, this);
+  }
+
+  /** RFC 6026 §7.2: every 2xx goes to the user, from other branches of a fork too; anything else comes too late. */
+  #responseInAccepted(response: SipResponse): void {
+    if (response.status < 200 || response.status >= 300) return;
+    this.#user.onResponse(response, this);
+  }
+
+  /** §17.1.1.2: a retransmitted final response is acknowledged again and not passed up. */
+  #responseInCompleted(response: SipResponse): void {
+    if (response.status < 300) return;
+    this.host.counters.retransmissionsReceived++;
+    this.resend();
+  }
+
+  #final(response: SipResponse): void {
+    if (response.status < 300) {
+      this.state = 'accepted';
+      this.armState(64 * this.host.timers.t1Ms, TransactionTimer.M);
+    } else {
+      this.#acknowledge(response);
+    }
+    this.#user.onResponse(response, this);
+  }
+
+  #acknowledge(response: SipResponse): void {
+    this.text = serialize(buildAck(this.request, response));
+    this.state = 'completed';
+    // §17.1.1.2: timer D is 0 over reliable transports.
+    if (!this.flow.reliable) this.armState(this.host.timers.timerDMs, TransactionTimer.D);
+    this.flow.send(this.text);
+    if (this.flow.reliable) this.#terminate();
+  }
+
+  #sendCancel(headers: HeaderList): void {
+    if (this.#cancelSent) return;
+    this.#cancelSent = true;
+    // §9.1: without a final response in 64*T1 the INVITE counts as cancelled and its transaction is destroyed.
+    this.armState(64 * this.host.timers.t1Ms, TransactionTimer.CancelWait);
+    this.host.startCancel(buildCancel(this.request, headers), this.flow);
+  }
+
+  #isProceeding(): boolean {
+    return this.state === 'proceeding';
+  }
+
+  #timerA(): void {
+    this.#intervalMs *= 2;
+    this.armResend(this.#intervalMs, TransactionTimer.A);
+    this.resend();
+  }
+
+  #timeOut(): void {
+    this.host.counters.timeouts++;
+    this.#terminate();
+    this.#user.onTimeout(this);
+  }
+
+  #terminate(): void {
+    this.state = 'terminated';
+    this.finish();
+  }
+}

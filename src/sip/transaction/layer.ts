@@ -1,0 +1,312 @@
+import type { Scheduler } from '../../base/scheduler.ts';
+import { createResponse, HeaderId, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { newCounters, type TransactionCounters } from './counters.ts';
+import { InviteClientTransaction } from './invite-client.ts';
+import { InviteServerTransaction } from './invite-server.ts';
+import { cancelledKey, hasCookie, mergeKey, serverKey } from './matching.ts';
+import { NonInviteClientTransaction } from './non-invite-client.ts';
+import { NonInviteServerTransaction } from './non-invite-server.ts';
+import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
+import type { Transaction, TransactionHost } from './transaction.ts';
+import type {
+  Channel,
+  ClientTransaction,
+  ClientTransactionOptions,
+  ClientTransactionUser,
+  ServerTransaction,
+  TransactionLayerUser,
+} from './types.ts';
+
+/**
+ * Owns every transaction and finds the one a message belongs to (RFC 3261 §17.1.3, §17.2.3). No socket, no clock: messages come in
+ * through `receive…`, time through the scheduler, and leave through each transaction's channel.
+ *
+ * Rules it keeps: a request reaches the user once; a response reaches a user only through its transaction; a message with the right
+ * branch from another address touches nothing; over the limit, new work is refused without keeping state, and requests that end or
+ * belong to calls are refused last.
+ *
+ * Messages handed in have passed the validator: their Via, From, To, Call-ID and CSeq are readable.
+ */
+export interface TransactionLayerOptions<F extends Channel> {
+  readonly scheduler: Scheduler;
+  readonly user: TransactionLayerUser<F>;
+  /** Base times; each default is RFC 3261's. */
+  readonly timers?: Partial<TimerSettings>;
+  /** New requests are refused with 503 from here on; those within dialogs and CANCEL only a quarter above it. Default 100,000. */
+  readonly maxServerTransactions?: number;
+  /** Client transactions above it fail with a transport error. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
+  readonly maxClientTransactions?: number;
+  /** Whether a response or CANCEL that came over `actual` may belong to a transaction of `expected`. Default: any may. */
+  readonly samePeer?: (expected: F, actual: F) => boolean;
+}
+
+type ServerMachine<F extends Channel> = InviteServerTransaction<F> | NonInviteServerTransaction<F>;
+type ClientMachine<F extends Channel> = InviteClientTransaction<F> | NonInviteClientTransaction<F>;
+
+const DEFAULT_MAX_TRANSACTIONS = 100_000;
+/** A CANCEL shares its branch with its INVITE; its key is told apart by this. */
+const CANCEL_KEY = 'CANCEL ';
+
+export class TransactionLayer<F extends Channel = Channel> implements TransactionHost<F> {
+  readonly scheduler: Scheduler;
+  readonly timers: TimerSettings;
+  readonly counters: TransactionCounters = newCounters();
+  readonly #user: TransactionLayerUser<F>;
+  readonly #samePeer: ((expected: F, actual: F) => boolean) | undefined;
+  readonly #maxServers: number;
+  readonly #maxClients: number;
+  readonly #servers = new Map<string, ServerMachine<F>>();
+  readonly #clients = new Map<string, ClientMachine<F>>();
+  readonly #merged = new Map<string, Transaction<F>>();
+  /** First transaction of each flow's list. */
+  readonly #byFlow = new Map<F, Transaction<F>>();
+
+  constructor(options: TransactionLayerOptions<F>) {
+    this.scheduler = options.scheduler;
+    this.timers = { ...DEFAULT_TIMERS, ...options.timers };
+    this.#user = options.user;
+    this.#samePeer = options.samePeer;
+    this.#maxServers = options.maxServerTransactions ?? DEFAULT_MAX_TRANSACTIONS;
+    this.#maxClients = options.maxClientTransactions ?? DEFAULT_MAX_TRANSACTIONS;
+  }
+
+  /** Server transactions alive now, lingering ones included. */
+  get serverCount(): number {
+    return this.#servers.size;
+  }
+
+  /** Client transactions alive now, lingering ones included. */
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  /** A request that passed the validator came over `flow`; its responses go back over the same flow. */
+  receiveRequest(request: SipRequest, flow: F): void {
+    if (request.method === 'ACK') {
+      this.#receiveAck(request, flow);
+      return;
+    }
+    const key = serverKey(request);
+    const existing = this.#servers.get(key);
+    if (existing !== undefined && isRetransmission(existing, request)) {
+      existing.receiveRequest();
+      return;
+    }
+    if (this.#isOverLimit(request)) {
+      this.#refuse(request, flow, key);
+      return;
+    }
+    if (request.method === 'CANCEL') {
+      this.#receiveCancel(request, flow, key);
+      return;
+    }
+    const transaction = this.#openServer(request, flow, key);
+    const merge = mergeKey(request);
+    if (merge !== '') {
+      // §8.2.2.2: the same request by another path gets 482.
+      if (this.#merged.has(merge)) {
+        this.counters.merged++;
+        transaction.reply(482);
+        return;
+      }
+      transaction.mergeKey = merge;
+      this.#merged.set(merge, transaction);
+    }
+    this.#user.onRequest(transaction, request);
+    transaction.opened();
+  }
+
+  /** A response that passed the validator came over `flow`. */
+  receiveResponse(response: SipResponse, flow: F): void {
+    const { method } = response.cseq();
+    const branch = response.topVia().branch ?? '';
+    // §17.1.3: the branch of the top Via and the method of CSeq find the client transaction.
+    const transaction = this.#clients.get(method === 'CANCEL' ? CANCEL_KEY + branch : branch);
+    if (transaction === undefined || transaction.request.method !== method) {
+      this.counters.strayResponses++;
+      if (method === 'INVITE' && response.status >= 200 && response.status < 300)
+        this.#user.onStray2xx?.(response, flow);
+      return;
+    }
+    if (!this.#isFrom(transaction.flow, flow)) {
+      this.counters.wrongPeer++;
+      return;
+    }
+    transaction.receiveResponse(response);
+  }
+
+  /** Sends a request, which carries its Via with a fresh branch, in a new client transaction. Not for ACK, which has none. */
+  createClient(
+    request: SipRequest,
+    flow: F,
+    user: ClientTransactionUser<F>,
+    options: ClientTransactionOptions = {},
+  ): ClientTransaction<F> {
+    const branch = request.topVia().branch ?? '';
+    const key = request.method === 'CANCEL' ? CANCEL_KEY + branch : branch;
+    const transaction =
+      request.method === 'INVITE'
+        ? new InviteClientTransaction(this, key, request, flow, user, options)
+        : new NonInviteClientTransaction(this, key, request, flow, user, options);
+    this.counters.clientTransactions++;
+    const full = this.#clients.size >= roomFor(request, this.#maxClients);
+    this.#clients.set(key, transaction);
+    this.#link(transaction);
+    if (full) {
+      this.counters.refused++;
+      transaction.refuse();
+    } else {
+      transaction.start();
+    }
+    return transaction;
+  }
+
+  /** The server transaction of a request already received; for answering 500 after a fault in the user. */
+  serverTransactionOf(request: SipRequest): ServerTransaction<F> | undefined {
+    const transaction = this.#servers.get(serverKey(request));
+    return transaction?.request === request ? transaction : undefined;
+  }
+
+  /** A flow failed or closed: each of its transactions is told (§17.1.4, RFC 6026 §7.1). */
+  flowFailed(flow: F, reason: string): void {
+    const affected: Transaction<F>[] = [];
+    for (let entry = this.#byFlow.get(flow); entry !== undefined; entry = entry.nextOnFlow) affected.push(entry);
+    for (const transaction of affected) transaction.transportFailed(reason);
+  }
+
+  /** Drops every transaction without a word to anybody; no timer stays armed. */
+  close(): void {
+    for (const transaction of this.#servers.values()) transaction.disarm();
+    for (const transaction of this.#clients.values()) transaction.disarm();
+    this.#servers.clear();
+    this.#clients.clear();
+    this.#merged.clear();
+    this.#byFlow.clear();
+  }
+
+  /** For the machines: a transaction has reached Terminated. */
+  ended(transaction: Transaction<F>): void {
+    const map: Map<string, Transaction<F>> = transaction.isClient ? this.#clients : this.#servers;
+    if (map.get(transaction.key) === transaction) map.delete(transaction.key);
+    if (transaction.mergeKey !== '') this.#merged.delete(transaction.mergeKey);
+    transaction.mergeKey = '';
+    this.#unlink(transaction);
+  }
+
+  /** For the machines: a CANCEL is a request of its own, hop by hop; what becomes of it matters to nobody but its own timers. */
+  startCancel(cancel: SipRequest, flow: F): void {
+    this.createClient(cancel, flow, IGNORANT);
+  }
+
+  #receiveAck(ack: SipRequest, flow: F): void {
+    const transaction = this.#servers.get(serverKey(ack));
+    if (transaction instanceof InviteServerTransaction && isAckOf(transaction, ack)) {
+      if (!this.#isFrom(transaction.flow, flow)) {
+        this.counters.wrongPeer++;
+        return;
+      }
+      if (transaction.receiveAck()) return;
+    }
+    this.#user.onAck(ack, flow);
+  }
+
+  /** §9.2. The CANCEL is answered here: 481 when it means no INVITE that we know, 200 otherwise, whatever becomes of the INVITE. */
+  #receiveCancel(cancel: SipRequest, flow: F, key: string): void {
+    const invite = this.#servers.get(cancelledKey(cancel));
+    const transaction = this.#openServer(cancel, flow, key);
+    if (!(invite instanceof InviteServerTransaction)) {
+      this.counters.strayCancels++;
+      transaction.reply(481);
+      return;
+    }
+    if (!this.#isFrom(invite.flow, flow)) {
+      this.counters.wrongPeer++;
+      transaction.reply(481);
+      return;
+    }
+    transaction.adoptTag(invite.sentTag);
+    transaction.reply(200);
+    invite.receiveCancel(cancel);
+  }
+
+  #openServer(request: SipRequest, flow: F, key: string): ServerMachine<F> {
+    const transaction =
+      request.method === 'INVITE'
+        ? new InviteServerTransaction(this, key, request, flow)
+        : new NonInviteServerTransaction(this, key, request, flow);
+    this.counters.serverTransactions++;
+    const replaced = this.#servers.get(key);
+    if (replaced !== undefined) this.#evict(replaced);
+    this.#servers.set(key, transaction);
+    this.#link(transaction);
+    return transaction;
+  }
+
+  /** An RFC 2543 peer reused everything but the To tag: the key belongs to the newer request. */
+  #evict(transaction: ServerMachine<F>): void {
+    transaction.disarm();
+    this.ended(transaction);
+  }
+
+  #isOverLimit(request: SipRequest): boolean {
+    return this.#servers.size >= roomFor(request, this.#maxServers);
+  }
+
+  /** §8.2.7: a stateless answer, the same for each copy of the request: its tag and Retry-After come from the key. */
+  #refuse(request: SipRequest, flow: F, key: string): void {
+    this.counters.refused++;
+    const hash = hashOf(key);
+    const response = createResponse(request, 503, undefined, {
+      toTag: `busy${hash.toString(16)}`,
+      headers: [[HeaderId.RetryAfter, String(1 + (hash % 10))]],
+    });
+    flow.send(serialize(response));
+  }
+
+  #isFrom(expected: F, actual: F): boolean {
+    return expected === actual || this.#samePeer === undefined || this.#samePeer(expected, actual);
+  }
+
+  #link(transaction: Transaction<F>): void {
+    const head = this.#byFlow.get(transaction.flow);
+    transaction.nextOnFlow = head;
+    if (head !== undefined) head.previousOnFlow = transaction;
+    this.#byFlow.set(transaction.flow, transaction);
+  }
+
+  #unlink(transaction: Transaction<F>): void {
+    const { previousOnFlow, nextOnFlow, flow } = transaction;
+    if (previousOnFlow === undefined && this.#byFlow.get(flow) !== transaction) return;
+    if (nextOnFlow !== undefined) nextOnFlow.previousOnFlow = previousOnFlow;
+    if (previousOnFlow !== undefined) previousOnFlow.nextOnFlow = nextOnFlow;
+    else if (nextOnFlow !== undefined) this.#byFlow.set(flow, nextOnFlow);
+    else this.#byFlow.delete(flow);
+    transaction.previousOnFlow = undefined;
+    transaction.nextOnFlow = undefined;
+  }
+}
+
+/** The user of a CANCEL: the INVITE's own final response or timeout tells all there is to know. */
+const IGNORANT: ClientTransactionUser<never> = { onResponse() {}, onTimeout() {}, onTransportError() {} };
+
+/** Requests of calls in progress may use a quarter more than the limit, so that overload ends calls rather than losing them. */
+function roomFor(request: SipRequest, limit: number): number {
+  return request.method === 'CANCEL' || request.toTag() !== undefined ? limit + (limit >> 2) : limit;
+}
+
+/** With the cookie the key says all; an RFC 2543 request must also have the To tag of the one it repeats (§17.2.3). */
+function isRetransmission(transaction: ServerMachine<Channel>, request: SipRequest): boolean {
+  return hasCookie(request.topVia().branch ?? '') || transaction.request.toTag() === request.toTag();
+}
+
+/** An RFC 2543 ACK must carry the To tag of the response it acknowledges (§17.2.3). */
+function isAckOf(transaction: InviteServerTransaction<Channel>, ack: SipRequest): boolean {
+  return hasCookie(ack.topVia().branch ?? '') || transaction.sentTag === ack.toTag();
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,140 @@
+import { type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { TransactionTimer } from './timers.ts';
+import { Transaction, type TransactionHost } from './transaction.ts';
+import type {
+  Channel,
+  ClientTransaction,
+  ClientTransactionOptions,
+  ClientTransactionUser,
+  NonInviteClientState,
+} from './types.ts';
+
+/**
+ * The non-INVITE client transaction: RFC 3261 §17.1.2. The README draws it.
+ *
+ * Rules it keeps: the request is resent at T1, doubling up to T2, and every T2 once a provisional response has come; the user gets
+ * exactly one of final response, timeout and transport error.
+ */
+export class NonInviteClientTransaction<F extends Channel> extends Transaction<F> implements ClientTransaction<F> {
+  readonly isClient = true;
+  state: NonInviteClientState = 'trying';
+  readonly #user: ClientTransactionUser<F>;
+  readonly #timeoutMs: number;
+  #intervalMs: number;
+
+  constructor(
+    host: TransactionHost<F>,
+    key: string,
+    request: SipRequest,
+    flow: F,
+    user: ClientTransactionUser<F>,
+    options: ClientTransactionOptions,
+  ) {
+    super(host, key, request, flow);
+    this.#user = user;
+    this.#intervalMs = host.timers.t1Ms;
+    this.#timeoutMs = options.timeoutMs ?? 64 * host.timers.t1Ms;
+    this.text = options.text ?? serialize(request);
+  }
+
+  start(): void {
+    if (!this.flow.reliable) this.armResend(this.#intervalMs, TransactionTimer.E);
+    this.armState(this.#timeoutMs, TransactionTimer.F);
+    this.flow.send(this.text);
+  }
+
+  /** The layer has no room: the user hears of it on the next turn, as of any other failure to send. */
+  refuse(): void {
+    this.armState(0, TransactionTimer.Refused);
+  }
+
+  receiveResponse(response: SipResponse): void {
+    switch (this.state) {
+      case 'trying':
+      case 'proceeding':
+        this.#responseInProgress(response);
+        return;
+      case 'completed':
+        // §17.1.2.2: Completed is there to absorb retransmissions of the response.
+        this.host.counters.retransmissionsReceived++;
+        return;
+      case 'terminated':
+        return;
+      default:
+        this.state satisfies never;
+    }
+  }
+
+  /** §9.1: a CANCEL for any method but INVITE does nothing good; none is sent. */
+  cancel(): void {}
+
+  onTimer(kind: number): void {
+    switch (kind) {
+      case TransactionTimer.E:
+        this.#timerE();
+        return;
+      case TransactionTimer.F:
+        this.#timerF();
+        return;
+      case TransactionTimer.K:
+        this.#terminate();
+        return;
+      case TransactionTimer.Refused:
+        this.transportFailed('transaction limit');
+        return;
+    }
+  }
+
+  transportFailed(reason: string): void {
+    switch (this.state) {
+      case 'trying':
+      case 'proceeding':
+        this.host.counters.transportErrors++;
+        this.#terminate();
+        this.#user.onTransportError(reason, this);
+        return;
+      case 'completed':
+      case 'terminated':
+        return;
+      default:
+        this.state satisfies never;
+    }
+  }
+
+  #responseInProgress(response: SipResponse): void {
+    if (response.status < 200) {
+      this.state = 'proceeding';
+      this.#user.onResponse(response, this);
+      return;
+    }
+    this.disarmResend();
+    this.text = '';
+    if (this.flow.reliable) {
+      // §17.1.2.2: timer K is 0 over reliable transports.
+      this.#terminate();
+    } else {
+      this.state = 'completed';
+      this.armState(this.host.timers.t4Ms, TransactionTimer.K);
+    }
+    this.#user.onResponse(response, this);
+  }
+
+  #timerE(): void {
+    const { t2Ms } = this.host.timers;
+    // §17.1.2.2: MIN(2*T1 …, T2) while Trying, T2 in Proceeding.
+    this.#intervalMs = this.state === 'proceeding' ? t2Ms : Math.min(2 * this.#intervalMs, t2Ms);
+    this.armResend(this.#intervalMs, TransactionTimer.E);
+    this.resend();
+  }
+
+  #timerF(): void {
+    this.host.counters.timeouts++;
+    this.#terminate();
+    this.#user.onTimeout(this);
+  }
+
+  #terminate(): void {
+    this.state = 'terminated';
+    this.finish();
+  }
+}

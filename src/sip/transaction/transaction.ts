@@ -1,0 +1,85 @@
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
+import type { SipRequest } from '../message/index.ts';
+import type { TransactionCounters } from './counters.ts';
+import type { TimerSettings } from './timers.ts';
+import type { Channel } from './types.ts';
+
+/** What a machine needs of the layer that owns it. */
+export interface TransactionHost<F extends Channel> {
+  readonly scheduler: Scheduler;
+  readonly timers: TimerSettings;
+  readonly counters: TransactionCounters;
+  /** The machine has reached Terminated and is to be forgotten. */
+  ended(transaction: Transaction<F>): void;
+  /** Sends a CANCEL in a client transaction of its own. */
+  startCancel(cancel: SipRequest, flow: F): void;
+}
+
+/**
+ * What the four machines share: the request, the channel, the serialized text that retransmissions send again, and two timer slots.
+ * No state of any machine needs more than one retransmission timer and one that ends the state.
+ */
+export abstract class Transaction<F extends Channel> implements TimerTarget {
+  readonly request: SipRequest;
+  readonly flow: F;
+  /** The layer's key. */
+  readonly key: string;
+  /** The layer's key for merged requests (§8.2.2.2); empty when the request cannot be merged. */
+  mergeKey = '';
+  /** Neighbours in the layer's list of transactions of one flow. */
+  previousOnFlow: Transaction<F> | undefined = undefined;
+  nextOnFlow: Transaction<F> | undefined = undefined;
+  protected readonly host: TransactionHost<F>;
+  /** What goes out again on retransmission. */
+  protected text = '';
+  #resendTimer: Timer | undefined = undefined;
+  #stateTimer: Timer | undefined = undefined;
+
+  constructor(host: TransactionHost<F>, key: string, request: SipRequest, flow: F) {
+    this.host = host;
+    this.key = key;
+    this.request = request;
+    this.flow = flow;
+  }
+
+  abstract readonly isClient: boolean;
+  abstract onTimer(kind: number): void;
+  /** The channel failed. */
+  abstract transportFailed(reason: string): void;
+
+  /** Ends the machine without telling its user; for the layer's shutdown. */
+  disarm(): void {
+    this.#resendTimer = cancelTimer(this.#resendTimer);
+    this.#stateTimer = cancelTimer(this.#stateTimer);
+  }
+
+  protected armResend(delayMs: number, kind: number): void {
+    this.#resendTimer?.cancel();
+    this.#resendTimer = this.host.scheduler.schedule(delayMs, this, kind);
+  }
+
+  protected armState(delayMs: number, kind: number): void {
+    this.#stateTimer?.cancel();
+    this.#stateTimer = this.host.scheduler.schedule(delayMs, this, kind);
+  }
+
+  protected disarmResend(): void {
+    this.#resendTimer = cancelTimer(this.#resendTimer);
+  }
+
+  protected disarmState(): void {
+    this.#stateTimer = cancelTimer(this.#stateTimer);
+  }
+
+  protected resend(): void {
+    this.host.counters.retransmissionsSent++;
+    this.flow.send(this.text);
+  }
+
+  /** Common end of every machine: nothing stays armed, the text is let go, the layer forgets. */
+  protected finish(): void {
+    this.disarm();
+    this.text = '';
+    this.host.ended(this);
+  }
+}

@@ -1,0 +1,87 @@
+import type { HeaderId, SipRequest, SipResponse } from '../message/index.ts';
+
+/**
+ * Where a transaction's messages go: a UDP peer or a connection. The endpoint passes its own flow type, which satisfies this, and
+ * gets it back as `transaction.flow`.
+ */
+export interface Channel {
+  /** True for TCP and TLS: the four machines do not retransmit over it (RFC 3261 §17). */
+  readonly reliable: boolean;
+  /** Sends one message. Never throws and never reports a failure before it returns; failures come as `TransactionLayer.flowFailed`. */
+  send(text: string): void;
+}
+
+/** Header fields to add, in order. */
+export type HeaderList = readonly (readonly [HeaderId, string])[];
+
+export type InviteClientState = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
+export type NonInviteClientState = 'trying' | 'proceeding' | 'completed' | 'terminated';
+export type InviteServerState = 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
+export type NonInviteServerState = 'trying' | 'proceeding' | 'completed' | 'terminated';
+
+/** A request received and the answers it is given. */
+export interface ServerTransaction<F extends Channel = Channel> {
+  readonly request: SipRequest;
+  readonly flow: F;
+  readonly state: InviteServerState | NonInviteServerState;
+  /** The To tag of every response that {@link reply} makes; a dialog of this request uses it as its local tag (§8.2.6.2). */
+  readonly localTag: string;
+  /** Told about CANCEL, a missing ACK and transport errors. While unset, a CANCEL is answered with 487 by the transaction itself. */
+  user: ServerTransactionUser | undefined;
+  /**
+   * True: a final response is sent once and again only when the INVITE comes again, not by timer G. For requests from sources that
+   * have proved nothing (§26.3.2.4); 401 and 407 are always sent that way.
+   */
+  answerOnce: boolean;
+  /** Sends a response. One that the state does not allow (a second final one, a provisional one after it) is counted and dropped. */
+  respond(response: SipResponse): void;
+  /** Makes a response of the request (§8.2.6) with {@link localTag} and sends it. */
+  reply(status: number, reason?: string, headers?: HeaderList): void;
+}
+
+export interface ServerTransactionUser {
+  /** The INVITE was cancelled before its final response; the user owes it a 487. The CANCEL itself has been answered. */
+  onCancel(cancel: SipRequest): void;
+  /** A final response other than 2xx was never acknowledged (timer H). */
+  onAckTimeout?(): void;
+  /** A response could not be sent; the transaction lives on until its timers end it (RFC 6026 §7.1). */
+  onTransportError?(reason: string): void;
+}
+
+/** A request sent and the answers it gets. */
+export interface ClientTransaction<F extends Channel = Channel> {
+  readonly request: SipRequest;
+  readonly flow: F;
+  readonly state: InviteClientState | NonInviteClientState;
+  /**
+   * Cancels an INVITE (§9.1): at once when a provisional response has come, else when the first one comes. The final response (487,
+   * or a 2xx that won the race) still reaches the user; after 64*T1 without one, `onTimeout` does. Nothing happens for other methods.
+   */
+  cancel(headers?: HeaderList): void;
+}
+
+export interface ClientTransactionUser<F extends Channel = Channel> {
+  /** Every provisional response (100 too), the final response once, and of an INVITE every 2xx, retransmissions included. */
+  onResponse(response: SipResponse, transaction: ClientTransaction<F>): void;
+  /** No final response in time; counts as a 408 (§8.1.3.1). The transaction has ended. */
+  onTimeout(transaction: ClientTransaction<F>): void;
+  /** The request could not be sent; counts as a 503 (§8.1.3.1). The transaction has ended. */
+  onTransportError(reason: string, transaction: ClientTransaction<F>): void;
+}
+
+export interface ClientTransactionOptions {
+  /** The request's serialized text, when the caller has it already. */
+  readonly text?: string;
+  /** Timer B or F in place of 64*T1, e.g. to try the next target of an RFC 3263 list earlier. */
+  readonly timeoutMs?: number;
+}
+
+/** What the layer hands up. */
+export interface TransactionLayerUser<F extends Channel = Channel> {
+  /** A new request, not ACK, not CANCEL, not merged. */
+  onRequest(transaction: ServerTransaction<F>, request: SipRequest): void;
+  /** An ACK that belongs to no final response other than 2xx: for a 2xx, or stray. */
+  onAck(request: SipRequest, flow: F): void;
+  /** A 2xx to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at it; it is dropped otherwise). */
+  onStray2xx?(response: SipResponse, flow: F): void;
+}
