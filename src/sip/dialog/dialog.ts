@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { HeaderId, Headers, type NameAddr, SipRequest, type SipResponse } from '../message/index.ts';
+import { formatUri, HeaderId, Headers, type NameAddr, SipRequest, type SipResponse } from '../message/index.ts';
 import { RouteSet } from './route-set.ts';
 
 /**
@@ -236,7 +236,7 @@ function routeSetOfResponse(response: SipResponse): RouteSet {
 }
 
 function targetOf(contact: NameAddr): string {
-  return contact.uri.toString();
+  return formatUri(contact.uri);
 }
 
 function withTag(address: string, present: string | undefined, tag: string): string {

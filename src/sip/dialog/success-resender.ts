@@ -46,7 +46,8 @@ export class SuccessResender implements TimerTarget {
   onTimer(kind: number): void {
     if (kind === GIVE_UP) {
       this.stop();
-      return this.#user.onNoAck();
+      this.#user.onNoAck();
+      return;
     }
     this.#intervalMs = Math.min(2 * this.#intervalMs, this.#t2Ms);
     this.#resendTimer = this.#scheduler.schedule(this.#intervalMs, this, RESEND);
