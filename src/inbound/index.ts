@@ -1,0 +1,9 @@
+export { type InboundNumbers, isAnonymousCaller, userOf } from './parameters.ts';
+export {
+  type InboundDirectory,
+  type InboundFacts,
+  type InboundRejection,
+  type InboundRoute,
+  InboundRouter,
+  type InboundTarget,
+} from './route-inbound.ts';

@@ -1,0 +1,98 @@
+/** Reads the called number, the caller's number and name of an INVITE from a trunk, where the trunk's inbound parameters say. */
+import {
+  HeaderId,
+  type NameAddr,
+  parseNameAddrList,
+  type SipRequest,
+  textFromOctets,
+  type Uri,
+  unescapeUser,
+} from '../sip/message/index.ts';
+import type { InboundParameters, InboundSource } from '../trunks/schema.ts';
+
+export interface InboundNumbers {
+  /** Empty when no source has one. */
+  readonly calledNumber: string;
+  readonly callerNumber: string;
+  /** Text for people, not octets. */
+  readonly callerDisplayName: string;
+}
+
+/** The number or user name that a URI carries, unescaped, without the visual separators' meaning changed; empty when none. */
+export function userOf(uri: Uri): string {
+  if (uri.scheme === 'tel') return uri.number;
+  if (uri.scheme === 'other' || uri.user === undefined) return '';
+  // RFC 3261 §19.1.1: a telephone-subscriber user part may carry parameters after a semicolon.
+  return unescapeUser(uri.user).split(';')[0] ?? '';
+}
+
+const FIELD_HEADERS: Readonly<Record<string, HeaderId>> = {
+  contact: HeaderId.Contact,
+  remotePartyIdCalled: HeaderId.RemotePartyId,
+  remotePartyIdCalling: HeaderId.RemotePartyId,
+  pAssertedIdentity: HeaderId.PAssertedIdentity,
+  pPreferredIdentity: HeaderId.PPreferredIdentity,
+  pCalledPartyId: HeaderId.PCalledPartyId,
+  diversion: HeaderId.Diversion,
+  historyInfo: HeaderId.HistoryInfo,
+};
+
+/** Values of a field that the source may mean. A malformed optional field counts as absent: it must not cost the call. */
+function addressesOf(request: SipRequest, field: string): readonly NameAddr[] {
+  if (field === 'to') return [request.to()];
+  if (field === 'from') return [request.from()];
+  const id = FIELD_HEADERS[field];
+  if (id === undefined) return [];
+  let values: NameAddr[];
+  try {
+    values = parseNameAddrList(request.headers, id);
+  } catch {
+    return [];
+  }
+  if (id !== HeaderId.RemotePartyId) return values;
+  // RPI is the calling party's unless it says otherwise (draft-ietf-sip-privacy-04 §5.2).
+  const wanted = field === 'remotePartyIdCalled' ? 'called' : 'calling';
+  return values.filter((value) => (value.params.get('party') ?? 'calling').toLowerCase() === wanted);
+}
+
+function readSource(request: SipRequest, source: InboundSource): string {
+  const [field = '', part] = source.split('.');
+  if (field === 'requestUri') return userOf(request.uri());
+  for (const address of addressesOf(request, field)) {
+    const value = part === 'displayName' ? textFromOctets(address.displayName ?? '') : userOf(address.uri);
+    if (value !== '') return value;
+  }
+  return '';
+}
+
+function firstOf(request: SipRequest, sources: readonly InboundSource[]): string {
+  for (const source of sources) {
+    const value = readSource(request, source);
+    if (value !== '') return value;
+  }
+  return '';
+}
+
+/** @throws PeerError when From, To or the Request-URI cannot be read. */
+export function readInboundNumbers(request: SipRequest, parameters: InboundParameters): InboundNumbers {
+  return {
+    calledNumber: firstOf(request, parameters.calledNumber),
+    callerNumber: firstOf(request, parameters.callerNumber),
+    callerDisplayName: firstOf(request, parameters.callerDisplayName),
+  };
+}
+
+/** Whether the caller withholds the number: an anonymous From, or a Privacy header that asks for it (RFC 3323 §4.1, RFC 5079). */
+export function isAnonymousCaller(request: SipRequest): boolean {
+  const { uri, displayName } = request.from();
+  if (uri.scheme !== 'tel' && uri.scheme !== 'other') {
+    if (uri.host.toLowerCase() === 'anonymous.invalid') return true;
+    if (unescapeUser(uri.user ?? '').toLowerCase() === 'anonymous') return true;
+    if (uri.user === undefined && displayName?.toLowerCase() === 'anonymous') return true;
+  }
+  for (const value of request.headers.fieldValues(HeaderId.Privacy)) {
+    const tokens = value.toLowerCase().split(/[;,]/);
+    if (tokens.some((token) => ['id', 'user', 'header'].includes(token.trim()))) return true;
+  }
+  return false;
+}

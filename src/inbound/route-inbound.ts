@@ -1,0 +1,115 @@
+/**
+ * A call from a trunk: called number → DID pool → tenant → rule → destination (guide "How DID Pools Work"; the decisions on inbound
+ * rules in docs/inbound.md). Pure: the caller fetches the facts and carries the decision out.
+ */
+import type { SipRequest } from '../sip/message/index.ts';
+import type { DidRange } from '../tenants/did-pool.ts';
+import { normalizeNumber } from '../tenants/number.ts';
+import { openingAt } from '../tenants/schedule.ts';
+import type { Destination, Tenant } from '../tenants/schema.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import { type InboundNumbers, isAnonymousCaller, readInboundNumbers } from './parameters.ts';
+import { InboundRules } from './rules.ts';
+
+/** What is provisioned, as far as inbound calls ask for it. */
+export interface InboundDirectory {
+  /** The tenant whose DID pool on the trunk holds the number; logarithmic in the number of DIDs. */
+  tenantOfDid(trunkId: string, number: number): Tenant | undefined;
+  /** Id of the trunk that a tenant's rule names. */
+  trunkIdOf(tenant: Tenant, reference: string): string | undefined;
+}
+
+export interface InboundFacts {
+  readonly request: SipRequest;
+  readonly trunk: Trunk;
+  readonly wallMs: number;
+}
+
+/** Where the call goes, each kind resolved to one number. */
+export type InboundTarget =
+  | { readonly kind: 'extension'; readonly number: string }
+  | { readonly kind: 'service'; readonly number: string }
+  | { readonly kind: 'number'; readonly number: string }
+  | { readonly kind: 'hang-up' };
+
+export interface InboundRoute {
+  readonly kind: 'route';
+  readonly tenant: Tenant;
+  readonly rule: string;
+  readonly target: InboundTarget;
+  readonly numbers: InboundNumbers;
+  readonly anonymous: boolean;
+}
+
+export interface InboundRejection {
+  readonly kind: 'rejection';
+  readonly status: number;
+  readonly reason: string;
+  /** Stable code for records and events. */
+  readonly code: 'unknown-number' | 'no-rule' | 'closed';
+  readonly tenant?: Tenant;
+  readonly numbers: InboundNumbers;
+}
+
+/** Routes calls under one snapshot of what is provisioned; rules are compiled when a tenant is first called. */
+export class InboundRouter {
+  readonly #directory: InboundDirectory;
+  readonly #compiled = new Map<string, InboundRules>();
+
+  constructor(directory: InboundDirectory) {
+    this.#directory = directory;
+  }
+
+  /** @throws PeerError when From, To or the Request-URI cannot be read. */
+  route({ request, trunk, wallMs }: InboundFacts): InboundRoute | InboundRejection {
+    const numbers = readInboundNumbers(request, trunk.inboundParameters);
+    const called = normalizeNumber(numbers.calledNumber);
+    const tenant = called === undefined ? undefined : this.#directory.tenantOfDid(trunk.id, called);
+    if (called === undefined || tenant === undefined) {
+      return { kind: 'rejection', status: 404, reason: 'Not Found', code: 'unknown-number', numbers };
+    }
+    const matched = this.#rulesOf(tenant).match(trunk.id, called, numbers.callerNumber);
+    if (matched === undefined) {
+      return { kind: 'rejection', status: 404, reason: 'Not Found', code: 'no-rule', tenant, numbers };
+    }
+    const { rule, range } = matched;
+    const destination = destinationNow(rule, tenant, wallMs);
+    if (destination === undefined) {
+      return { kind: 'rejection', status: 480, reason: 'Temporarily Unavailable', code: 'closed', tenant, numbers };
+    }
+    const target = targetOf(destination, range, called);
+    return { kind: 'route', tenant, rule: rule.name, target, numbers, anonymous: isAnonymousCaller(request) };
+  }
+
+  #rulesOf(tenant: Tenant): InboundRules {
+    let rules = this.#compiled.get(tenant.name);
+    if (rules === undefined) {
+      rules = new InboundRules(tenant, (reference) => this.#directory.trunkIdOf(tenant, reference));
+      this.#compiled.set(tenant.name, rules);
+    }
+    return rules;
+  }
+}
+
+/** Holidays precede hours; a holiday without a destination of its own is treated as outside hours. */
+function destinationNow(rule: Tenant['inboundRules'][number], tenant: Tenant, wallMs: number): Destination | undefined {
+  switch (openingAt(rule.hours, rule.holidays, tenant.timeZone, wallMs)) {
+    case 'open':
+      return rule.destination;
+    case 'holiday':
+      return rule.onHolidays ?? rule.outsideHours;
+    case 'outside-hours':
+      return rule.outsideHours;
+  }
+}
+
+function targetOf(destination: Destination, range: DidRange, called: number): InboundTarget {
+  if (destination.extension !== undefined) return { kind: 'extension', number: destination.extension };
+  if (destination.service !== undefined) return { kind: 'service', number: destination.service };
+  if (destination.number !== undefined) return { kind: 'number', number: destination.number };
+  if (destination.extensions === undefined) return { kind: 'hang-up' };
+  // A range of DIDs maps 1:1 to an equal range of extensions; leading zeros of the extensions are kept.
+  const first = destination.extensions.split('-')[0]?.trim() ?? '';
+  const number = String(Number(first) + (called - range.first)).padStart(first.length, '0');
+  return { kind: 'extension', number };
+}

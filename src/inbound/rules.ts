@@ -1,0 +1,81 @@
+/**
+ * Inbound rules of one tenant, compiled once per version of the tenant: the DIDs of each trunk's rules are cut into disjoint segments,
+ * so that the rules of a number are found by one binary search.
+ */
+import { type DidRange, lastAtMost, parseEntry } from '../tenants/did-pool.ts';
+import type { InboundRule, Tenant } from '../tenants/schema.ts';
+import { CallerMask } from './caller-mask.ts';
+
+interface CompiledRule {
+  readonly rule: InboundRule;
+  readonly range: DidRange;
+  readonly callers: CallerMask | undefined;
+}
+
+interface TrunkRules {
+  /** First number of each segment, ascending. */
+  readonly starts: Float64Array;
+  /** Rules of each segment. */
+  readonly segments: readonly (readonly CompiledRule[])[];
+}
+
+export interface MatchedRule {
+  readonly rule: InboundRule;
+  readonly range: DidRange;
+}
+
+function segmentsOf(rules: readonly CompiledRule[]): TrunkRules {
+  const starts = [...new Set(rules.flatMap(({ range }) => [range.first, range.last + 1]))].sort((a, b) => a - b);
+  const segments: CompiledRule[][] = starts.map(() => []);
+  const indexOf = new Map(starts.map((start, index) => [start, index]));
+  for (const rule of rules) {
+    const from = indexOf.get(rule.range.first) ?? 0;
+    const until = indexOf.get(rule.range.last + 1) ?? 0;
+    for (let index = from; index < until; index++) segments[index]?.push(rule);
+  }
+  return { starts: Float64Array.from(starts), segments };
+}
+
+export class InboundRules {
+  readonly #byTrunk = new Map<string, TrunkRules>();
+
+  /** @param trunkIdOf resolves a rule's trunk reference (name or id); undefined when there is none. */
+  constructor(tenant: Tenant, trunkIdOf: (reference: string) => string | undefined) {
+    const rulesOf = new Map<string, CompiledRule[]>();
+    for (const rule of tenant.inboundRules) {
+      const trunkId = trunkIdOf(rule.trunk);
+      if (trunkId === undefined || !rule.enabled) continue;
+      const callers = rule.callers === null ? undefined : new CallerMask(rule.callers);
+      const rules = rulesOf.get(trunkId) ?? [];
+      rules.push({ rule, range: parseEntry(rule.dids.trim()), callers });
+      rulesOf.set(trunkId, rules);
+    }
+    for (const [trunkId, rules] of rulesOf) this.#byTrunk.set(trunkId, segmentsOf(rules));
+  }
+
+  /**
+   * The rule for a call: of those whose DIDs hold the called number and whose mask matches the caller, the one with the most
+   * specific mask; then the one with the fewest DIDs; then by name.
+   */
+  match(trunkId: string, calledNumber: number, callerNumber: string): MatchedRule | undefined {
+    const rules = this.#byTrunk.get(trunkId);
+    if (rules === undefined) return undefined;
+    const candidates = rules.segments[lastAtMost(rules.starts, calledNumber)] ?? [];
+    let best: { candidate: CompiledRule; coverage: number } | undefined;
+    for (const candidate of candidates) {
+      const coverage =
+        candidate.callers === undefined ? Number.POSITIVE_INFINITY : candidate.callers.coverageFor(callerNumber);
+      if (coverage === undefined) continue;
+      if (best === undefined || isMoreSpecific(candidate, coverage, best.candidate, best.coverage))
+        best = { candidate, coverage };
+    }
+    return best?.candidate;
+  }
+}
+
+function isMoreSpecific(a: CompiledRule, aCoverage: number, b: CompiledRule, bCoverage: number): boolean {
+  if (aCoverage !== bCoverage) return aCoverage < bCoverage;
+  const aSize = a.range.last - a.range.first;
+  const bSize = b.range.last - b.range.first;
+  return aSize !== bSize ? aSize < bSize : a.rule.name < b.rule.name;
+}

@@ -1,0 +1,229 @@
+import { describe, expect, test } from 'vitest';
+import { InboundRouter } from '../../src/inbound/index.ts';
+import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
+import { DidPool } from '../../src/tenants/did-pool.ts';
+import { type Tenant, type TenantInput, tenantSchema } from '../../src/tenants/schema.ts';
+import type { InboundParameters, Trunk } from '../../src/trunks/schema.ts';
+
+const defaults: InboundParameters = {
+  calledNumber: ['to.user'],
+  callerNumber: ['from.user'],
+  callerDisplayName: ['from.displayName'],
+};
+
+function invite(fields: { to?: string; from?: string; uri?: string; more?: string[] } = {}): SipRequest {
+  const lines = [
+    `INVITE ${fields.uri ?? 'sip:14155550100@192.0.2.1'} SIP/2.0`,
+    'Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1',
+    `To: ${fields.to ?? '<sip:14155550100@192.0.2.1>'}`,
+    `From: ${fields.from ?? '"Bob" <sip:+12125551212@carrier.example.com>'};tag=1`,
+    'Call-ID: 1',
+    'CSeq: 1 INVITE',
+    ...(fields.more ?? []),
+    'Content-Length: 0',
+  ];
+  return parseMessage(`${lines.join('\r\n')}\r\n\r\n`) as SipRequest;
+}
+
+interface World {
+  readonly rules?: TenantInput['inboundRules'];
+  readonly parameters?: Partial<InboundParameters>;
+  readonly time?: string;
+  readonly tenant?: Partial<TenantInput>;
+}
+
+const pool = DidPool.parse('14155550100-14155550299');
+
+function route(request: SipRequest, world: World = {}) {
+  const tenant: Tenant = tenantSchema.parse({
+    name: 'acme',
+    domain: 'acme.example.com',
+    inboundRules: world.rules ?? [
+      { name: 'main', trunk: 'carrier-a', dids: '14155550100', destination: { extension: '101' } },
+    ],
+    ...world.tenant,
+  });
+  const trunk = { id: '1', inboundParameters: { ...defaults, ...world.parameters } } as Trunk;
+  const router = new InboundRouter({
+    tenantOfDid: (trunkId, number) => (trunkId === '1' && pool.contains(number) ? tenant : undefined),
+    trunkIdOf: (_tenant, reference) => (reference === 'carrier-a' ? '1' : undefined),
+  });
+  return router.route({ request, trunk, wallMs: Date.parse(world.time ?? '2026-11-20T12:00:00Z') });
+}
+
+describe('the called number finds tenant and rule', () => {
+  test('by default it is the user part of To, however it is prefixed', () => {
+    for (const number of ['14155550100', '+14155550100', '0014155550100', '+1-415-555-0100']) {
+      expect(route(invite({ to: `<sip:${number}@192.0.2.1>` }))).toMatchObject({
+        kind: 'route',
+        rule: 'main',
+        target: { kind: 'extension', number: '101' },
+        numbers: { callerNumber: '+12125551212', callerDisplayName: 'Bob' },
+        anonymous: false,
+      });
+    }
+  });
+
+  test('a tel URI in To is a number too', () => {
+    expect(route(invite({ to: '<tel:+14155550100>' }))).toMatchObject({ kind: 'route', rule: 'main' });
+  });
+
+  test("a number in nobody's pool is 404, one in the pool without a rule too", () => {
+    expect(route(invite({ to: '<sip:14155559999@192.0.2.1>' }))).toMatchObject({
+      kind: 'rejection',
+      status: 404,
+      code: 'unknown-number',
+    });
+    expect(route(invite({ to: '<sip:14155550101@192.0.2.1>' }))).toMatchObject({
+      kind: 'rejection',
+      status: 404,
+      code: 'no-rule',
+    });
+  });
+
+  test.each(['sales', '9'.repeat(40), '٠١٢٣', ''])('a To user of %j is unknown, not a fault', (user) => {
+    const to = user === '' ? '<sip:192.0.2.1>' : `<sip:${encodeURIComponent(user)}@192.0.2.1>`;
+    expect(route(invite({ to }))).toMatchObject({ status: 404, code: 'unknown-number' });
+  });
+});
+
+describe('inbound parameters', () => {
+  const more = [
+    'P-Asserted-Identity: "Real Name" <sip:+13105551234@carrier.example.com>, <tel:+13105551234>',
+    'P-Called-Party-ID: <sip:14155550100@192.0.2.1>',
+    'Remote-Party-ID: "Called" <sip:14155550100@x>;party=called',
+    'Remote-Party-ID: "Calling" <sip:13105550000@x>;party=calling',
+    'Diversion: <sip:14155550100@x>;reason=unconditional',
+  ];
+  test.each([
+    ['requestUri.user', { uri: 'sip:14155550100@192.0.2.1', to: '<sip:x@y>' }],
+    ['pCalledPartyId.user', { to: '<sip:x@y>', more }],
+    ['remotePartyIdCalled.user', { to: '<sip:x@y>', more }],
+    ['diversion.user', { to: '<sip:x@y>', more }],
+  ] as const)('the called number is read from %s', (source, fields) => {
+    const request = invite(fields as never);
+    expect(route(request, { parameters: { calledNumber: [source] } })).toMatchObject({ kind: 'route', rule: 'main' });
+  });
+
+  test('caller number and name are read from P-Asserted-Identity, with From after it', () => {
+    const parameters = {
+      callerNumber: ['pAssertedIdentity.user', 'from.user'],
+      callerDisplayName: ['pAssertedIdentity.displayName', 'from.displayName'],
+    } as const;
+    expect(route(invite({ more }), { parameters })).toMatchObject({
+      numbers: { callerNumber: '+13105551234', callerDisplayName: 'Real Name' },
+    });
+    expect(route(invite(), { parameters })).toMatchObject({
+      numbers: { callerNumber: '+12125551212', callerDisplayName: 'Bob' },
+    });
+  });
+
+  test('a malformed optional field counts as absent', () => {
+    const parameters = { callerNumber: ['pAssertedIdentity.user', 'from.user'] } as const;
+    const request = invite({ more: ['P-Asserted-Identity: <<<"'] });
+    expect(route(request, { parameters })).toMatchObject({ kind: 'route', numbers: { callerNumber: '+12125551212' } });
+  });
+});
+
+describe('the most specific rule wins', () => {
+  const to = (extension: string) => ({ extension });
+  const rules = [
+    { name: 'any', trunk: 'carrier-a', dids: '14155550100-14155550199', destination: to('200') },
+    { name: 'one-did', trunk: 'carrier-a', dids: '14155550110', destination: to('201') },
+    {
+      name: 'masked',
+      trunk: 'carrier-a',
+      dids: '14155550100-14155550199',
+      callers: '1212*******',
+      destination: to('202'),
+    },
+    {
+      name: 'range',
+      trunk: 'carrier-a',
+      dids: '14155550100-14155550199',
+      callers: '12125551000-12125551299',
+      destination: to('203'),
+    },
+    {
+      name: 'exact',
+      trunk: 'carrier-a',
+      dids: '14155550100-14155550199',
+      callers: '999; +1 212 555 1212',
+      destination: to('204'),
+    },
+    { name: 'other trunk', trunk: 'carrier-b', dids: '14155550100-14155550199', destination: to('205') },
+  ];
+  test.each([
+    ['+12125551212', '14155550110', 'exact'],
+    ['12125551213', '14155550110', 'range'],
+    ['+12129999999', '14155550110', 'masked'],
+    ['+13105551234', '14155550110', 'one-did'],
+    ['+13105551234', '14155550111', 'any'],
+    ['anonymous', '14155550111', 'any'],
+  ])('a call from %s to %s goes by rule %s', (caller, called, expected) => {
+    const request = invite({ to: `<sip:${called}@x>`, from: `<sip:${caller}@x>` });
+    expect(route(request, { rules })).toMatchObject({ kind: 'route', rule: expected });
+  });
+});
+
+describe('destinations', () => {
+  test('a range of DIDs maps 1:1 to extensions, leading zeros kept', () => {
+    const rules = [
+      { name: 'r', trunk: 'carrier-a', dids: '14155550100-14155550199', destination: { extensions: '0100-0199' } },
+    ];
+    expect(route(invite({ to: '<sip:14155550107@x>' }), { rules })).toMatchObject({
+      target: { kind: 'extension', number: '0107' },
+    });
+  });
+
+  test.each([
+    [{ service: '600' }, { kind: 'service', number: '600' }],
+    [{ number: '90012125551212' }, { kind: 'number', number: '90012125551212' }],
+    [{ hangUp: true as const }, { kind: 'hang-up' }],
+  ])('%j', (destination, target) => {
+    const rules = [{ name: 'r', trunk: 'carrier-a', dids: '14155550100', destination }];
+    expect(route(invite(), { rules })).toMatchObject({ target });
+  });
+
+  const rules = [
+    {
+      name: 'r',
+      trunk: 'carrier-a',
+      dids: '14155550100',
+      destination: { extension: '101' },
+      hours: { open: [{ days: ['mon' as const, 'fri' as const], from: '08:00', to: '17:00' }] },
+      outsideHours: { service: '700' },
+      holidays: ['12-25'],
+      onHolidays: { hangUp: true as const },
+    },
+  ];
+  test.each([
+    ['2026-11-20T12:00:00Z', { kind: 'extension', number: '101' }],
+    ['2026-11-20T18:00:00Z', { kind: 'service', number: '700' }],
+    ['2026-12-25T12:00:00Z', { kind: 'hang-up' }],
+  ])('holidays precede hours: at %s → %j', (time, target) => {
+    expect(route(invite(), { rules, time })).toMatchObject({ target });
+  });
+
+  test('closed without another destination is refused with 480', () => {
+    const closed = [{ ...rules[0], outsideHours: undefined, onHolidays: undefined }] as never;
+    expect(route(invite(), { rules: closed, time: '2026-11-20T18:00:00Z' })).toMatchObject({
+      kind: 'rejection',
+      status: 480,
+      code: 'closed',
+    });
+  });
+});
+
+describe('anonymous callers (RFC 3323 §4.1)', () => {
+  test.each([
+    ['"Anonymous" <sip:anonymous@anonymous.invalid>', [], true],
+    ['<sip:anonymous@carrier.example.com>', [], true],
+    ['"Bob" <sip:+12125551212@x>', ['Privacy: id'], true],
+    ['"Bob" <sip:+12125551212@x>', ['Privacy: header;user'], true],
+    ['"Bob" <sip:+12125551212@x>', ['Privacy: none'], false],
+    ['"Bob" <sip:+12125551212@x>', [], false],
+  ] as const)('From %s with %j: %s', (from, more, anonymous) => {
+    expect(route(invite({ from, more: [...more] }))).toMatchObject({ anonymous });
+  });
+});
