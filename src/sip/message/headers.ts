@@ -20,6 +20,8 @@ export class Headers {
   readonly #names: (string | undefined)[] = [];
   /** True when a received line is folded or holds a stray CR, LF or NUL: only then are values cleaned. */
   #irregular = false;
+  /** True when a received line holds a NUL: then no line is relayed as received, since the octet must not leave. */
+  #unsafe = false;
   #changed = false;
 
   constructor(source = '') {
@@ -70,6 +72,16 @@ export class Headers {
     let count = 0;
     for (let index = this.#find(id, 0); index >= 0; index = this.#find(id, index + 1)) count++;
     return count;
+  }
+
+  /** The first id flagged in `single` (indexed by id) that stands more than once; `HeaderId.Other` when none does. */
+  firstRepeated(single: Uint8Array): HeaderId {
+    const table = this.#table;
+    for (let at = 0; at < table.length; at += 4) {
+      const id = table[at] as number;
+      if (single[id] === 1 && this.#find(id, (at >> 2) + 1) >= 0) return id;
+    }
+    return HeaderId.Other;
   }
 
   hasNamed(name: string): boolean {
@@ -173,6 +185,7 @@ export class Headers {
     for (const value of this.#values) copy.#values.push(value);
     for (const name of this.#names) copy.#names.push(name);
     copy.#irregular = this.#irregular;
+    copy.#unsafe = this.#unsafe;
     copy.#changed = this.#changed;
     return copy;
   }
@@ -189,6 +202,12 @@ export class Headers {
     this.#irregular = true;
   }
 
+  /** For the scanner: some line holds a NUL. */
+  markUnsafe(): void {
+    this.#irregular = true;
+    this.#unsafe = true;
+  }
+
   /**
    * For the serializer: every field as `Name: value CRLF`, Content-Length left out. Runs of untouched fields are one slice of the
    * received text; `check` sees every other value before it is written.
@@ -201,7 +220,7 @@ export class Headers {
     for (let index = 0; index < this.count; index++) {
       const id = table[index * 4] as number;
       const start = table[index * 4 + 1] as number;
-      const untouched = start >= 0 && id !== HeaderId.ContentLength;
+      const untouched = start >= 0 && id !== HeaderId.ContentLength && !this.#unsafe;
       if (untouched && start === runEnd) {
         runEnd = (table[index * 4 + 3] as number) + 2;
         continue;
@@ -213,9 +232,9 @@ export class Headers {
         runStart = start;
         runEnd = (table[index * 4 + 3] as number) + 2;
       } else if (id !== HeaderId.ContentLength) {
-        const value = this.#values[index] as string;
+        const value = this.#valueAt(index);
         check(value);
-        text += `${this.#names[index] ?? headerName(id)}: ${value}\r\n`;
+        text += `${this.#nameAt(index)}: ${value}\r\n`;
       }
     }
     return runStart >= 0 ? text + this.#source.slice(runStart, runEnd) : text;

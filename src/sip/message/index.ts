@@ -31,5 +31,5 @@ export {
   type Uri,
   unescapeUser,
 } from './uri.ts';
-export { type Refusal, validateRequest, validateResponse } from './validate.ts';
+export { isKnownMethod, type Refusal, refuseExtensions, validateRequest, validateResponse } from './validate.ts';
 export { formatVia, makeVia, parseVia, type Via } from './via.ts';

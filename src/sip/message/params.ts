@@ -78,7 +78,10 @@ export class Params {
 
   /** True when a name occurs more than once, which §7.3.1 forbids. */
   hasDuplicates(): boolean {
-    return new Set(this.#names.map((name) => name.toLowerCase())).size !== this.#names.length;
+    const names = this.#names;
+    if (names.length < 2) return false;
+    if (names.length === 2) return (names[0] as string).toLowerCase() === (names[1] as string).toLowerCase();
+    return new Set(names.map((name) => name.toLowerCase())).size !== names.length;
   }
 
   clone(): Params {

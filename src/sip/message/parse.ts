@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, isTokenCode } from './characters.ts';
+import { decimalAt, isToken, isTokenCode } from './characters.ts';
 import { HeaderId, headerIdAt } from './header-id.ts';
 import { Headers } from './headers.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
@@ -32,20 +32,17 @@ function note(message: SipMessage, status: number, reason: string): void {
 }
 
 function parseStartLine(text: string, start: number, end: number, headers: Headers): SipMessage {
-  if (text.startsWith('SIP/', start)) return parseStatusLine(text, start, end, headers);
+  if (isVersionAt(text, start)) return parseStatusLine(text, start, end, headers);
   const methodEnd = text.indexOf(' ', start);
-  const uriEnd = text.lastIndexOf(' ', end - 1);
-  if (methodEnd <= start || methodEnd >= end) throw notSip(text, start, end);
-  for (let index = start; index < methodEnd; index++)
-    if (!isTokenCode(text.charCodeAt(index))) throw notSip(text, start, end);
+  if (methodEnd <= start || methodEnd >= end || !isToken(text, start, methodEnd)) throw notSip(text, start, end);
   const method = text.slice(start, methodEnd);
-  if (uriEnd > methodEnd && text.startsWith('SIP/', uriEnd + 1)) {
+  const uriEnd = text.lastIndexOf(' ', end - 1);
+  if (uriEnd > methodEnd && isVersionAt(text, uriEnd + 1)) {
     const request = new SipRequest(method, text.slice(methodEnd + 1, uriEnd), headers);
-    request.version =
-      text.startsWith('SIP/2.0', uriEnd + 1) && end === uriEnd + 8 ? 'SIP/2.0' : text.slice(uriEnd + 1, end);
+    request.version = versionOf(text, uriEnd + 1, end);
     return request;
   }
-  // §7.1 allows no white space after the version; §25.1 one space between the parts.
+  // §7.1 and §25.1: single spaces between the parts and none after the version. What still looks like SIP is owed a 400.
   const version = text.indexOf(' SIP/', methodEnd);
   if (version < 0 || version >= end) throw notSip(text, start, end);
   const request = new SipRequest(method, text.slice(methodEnd + 1, Math.max(version, methodEnd + 1)), headers);
@@ -55,15 +52,31 @@ function parseStartLine(text: string, start: number, end: number, headers: Heade
 
 function parseStatusLine(text: string, start: number, end: number, headers: Headers): SipMessage {
   const versionEnd = text.indexOf(' ', start);
-  const status = decimalAt(text, versionEnd + 1, Math.min(versionEnd + 4, end));
-  if (versionEnd < 0 || versionEnd >= end || status < 0) throw notSip(text, start, end);
+  if (versionEnd < 0 || versionEnd >= end) throw notSip(text, start, end);
   const reasonStart = versionEnd + 4;
+  const status = decimalAt(text, versionEnd + 1, Math.min(reasonStart, end));
+  if (status < 0) throw notSip(text, start, end);
   const response = new SipResponse(status, text.slice(Math.min(reasonStart + 1, end), end), headers);
-  response.version = text.startsWith('SIP/2.0 ', start) ? 'SIP/2.0' : text.slice(start, versionEnd);
+  response.version = versionOf(text, start, versionEnd);
   // §25.1: three digits, one space, then a reason phrase that may be empty.
   if (status < 100 || reasonStart > end || text.charCodeAt(reasonStart) !== 0x20)
     note(response, 400, 'Malformed Status-Line');
   return response;
+}
+
+/** `SIP/` in any case: §7.1 compares the version without regard to case. */
+function isVersionAt(text: string, at: number): boolean {
+  return (
+    (text.charCodeAt(at) | 0x20) === 0x73 &&
+    (text.charCodeAt(at + 1) | 0x20) === 0x69 &&
+    (text.charCodeAt(at + 2) | 0x20) === 0x70 &&
+    text.charCodeAt(at + 3) === 0x2f
+  );
+}
+
+/** The version in upper case, as §7.1 says it MUST be sent. */
+function versionOf(text: string, start: number, end: number): string {
+  return end - start === 7 && text.startsWith('2.0', start + 4) ? 'SIP/2.0' : text.slice(start, end);
 }
 
 /** Reads header lines from `pos`; returns where the body starts. */
@@ -71,19 +84,13 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
   for (;;) {
     let lineEnd = text.indexOf('\r\n', pos);
     if (lineEnd === pos) break;
-    if (lineEnd < 0) {
-      note(message, 400, 'No Empty Line After Header Fields');
-      return text.length;
-    }
+    if (lineEnd < 0) return endWithoutEmptyLine(text, headers, message);
     // §7.3.1: a line that starts with white space continues the one before.
     let next = text.charCodeAt(lineEnd + 2);
     while (next === 0x20 || next === 0x09) {
       headers.markIrregular();
       lineEnd = text.indexOf('\r\n', lineEnd + 2);
-      if (lineEnd < 0) {
-        note(message, 400, 'No Empty Line After Header Fields');
-        return text.length;
-      }
+      if (lineEnd < 0) return endWithoutEmptyLine(text, headers, message);
       next = text.charCodeAt(lineEnd + 2);
     }
     scanLine(text, pos, lineEnd, headers, message, limits);
@@ -91,6 +98,12 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
   }
   checkControls(text, pos, headers, message);
   return pos + 2;
+}
+
+function endWithoutEmptyLine(text: string, headers: Headers, message: SipMessage): number {
+  note(message, 400, 'No Empty Line After Header Fields');
+  checkControls(text, text.length, headers, message);
+  return text.length;
 }
 
 function scanLine(
@@ -112,24 +125,28 @@ function scanLine(
   else headers.addScanned(headerIdAt(text, start, nameEnd), start, colon, end);
 }
 
-/** A CR or LF that ends no line, or a NUL, could end a line for the next reader. */
+/**
+ * A CR or LF that ends no line, or a NUL, could end a line for the next reader.
+ * §25.1 allows a NUL in a quoted pair (RFC 4475 §3.1.1.2); it is read as a space and never sent on.
+ */
 function checkControls(text: string, end: number, headers: Headers, message: SipMessage): void {
-  const bad = strayControl(text, end);
-  if (bad < 0) return;
+  for (let at = text.indexOf('\0'); at >= 0 && at < end; at = text.indexOf('\0', at + 1)) {
+    headers.markUnsafe();
+    if (text.charCodeAt(at - 1) !== 0x5c) note(message, 400, 'Stray Control Character');
+  }
+  if (!hasStrayLineEnd(text, end)) return;
   headers.markIrregular();
   note(message, 400, 'Stray Control Character');
 }
 
-function strayControl(text: string, end: number): number {
-  const nul = text.indexOf('\0');
-  if (nul >= 0 && nul < end) return nul;
+function hasStrayLineEnd(text: string, end: number): boolean {
   for (let at = text.indexOf('\n'); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) {
-    if (text.charCodeAt(at - 1) !== 0x0d) return at;
+    if (text.charCodeAt(at - 1) !== 0x0d) return true;
   }
   for (let at = text.indexOf('\r'); at >= 0 && at < end; at = text.indexOf('\r', at + 1)) {
-    if (text.charCodeAt(at + 1) !== 0x0a) return at;
+    if (text.charCodeAt(at + 1) !== 0x0a) return true;
   }
-  return -1;
+  return false;
 }
 
 /** §18.3: Content-Length ends the body; octets beyond it are dropped, fewer octets than it says are an error. */
