@@ -1,0 +1,188 @@
+import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { certificateNames, type TlsFacts } from './certificate-names.ts';
+import type { ConnectionSlots } from './connection-slots.ts';
+import { StreamFlow } from './stream-flow.ts';
+import { describeTlsError, describeVerifyCode, NO_CLIENT_CERTIFICATE } from './tls-refusal.ts';
+import type { ListenerOptions } from './types.ts';
+import type { TransportContext } from './udp-listener.ts';
+
+const BACKLOG = 1024;
+
+export interface StreamListenerOwner {
+  readonly slots: ConnectionSlots;
+  nextSerial(): number;
+  onAccepted(flow: StreamFlow): void;
+  onEnded(flow: StreamFlow): void;
+}
+
+/** Accepts TCP connections, and for TLS listeners sees to the handshake, on one address. */
+export class StreamListener {
+  readonly id: string;
+  readonly options: ListenerOptions;
+  readonly transport: 'tcp' | 'tls';
+  address: string;
+  port: number;
+  readonly #context: TransportContext;
+  readonly #owner: StreamListenerOwner;
+  readonly #server: Server;
+  readonly #tlsServer: TlsServer | undefined;
+  /** Sockets whose TLS handshake is under way. */
+  readonly #handshakes = new Map<string, Socket>();
+
+  constructor(id: string, options: ListenerOptions, context: TransportContext, owner: StreamListenerOwner) {
+    this.id = id;
+    this.options = options;
+    this.transport = options.transport === 'tls' ? 'tls' : 'tcp';
+    this.address = options.host;
+    this.port = options.port;
+    this.#context = context;
+    this.#owner = owner;
+    this.#server = createServer({ noDelay: true }, (socket) => this.#onSocket(socket));
+    this.#tlsServer = this.transport === 'tls' ? this.#createTlsServer() : undefined;
+  }
+
+  open(): Promise<void> {
+    const { port, host } = this.options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ port, host, backlog: BACKLOG, ipv6Only: isIPv6(host) }, () => {
+        this.#server.off('error', reject);
+        this.#server.on('error', (error) =>
+          this.#context.log.error('listener-error', { listener: this.id, error: error.message }),
+        );
+        const bound = this.#server.address();
+        if (bound !== null && typeof bound === 'object') {
+          this.address = bound.address;
+          this.port = bound.port;
+        }
+        resolve();
+      });
+    });
+  }
+
+  /** Stops accepting; connections in use are their owner's to close. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      for (const socket of this.#handshakes.values()) socket.destroy();
+    });
+  }
+
+  #onSocket(socket: Socket): void {
+    const { remoteAddress, remotePort } = socket;
+    const { counters, log } = this.#context;
+    if (remoteAddress === undefined || remotePort === undefined) {
+      socket.destroy();
+      return;
+    }
+    const refusal = this.#owner.slots.take(remoteAddress);
+    if (refusal !== undefined) {
+      counters.connectionsRefused++;
+      socket.destroy();
+      log.debug('connection-refused', { listener: this.id, remoteAddress, reason: refusal });
+      return;
+    }
+    counters.connectionsAccepted++;
+    // A reset between here and the flow's own handlers must not be an uncaught error.
+    socket.on('error', () => {});
+    if (this.#tlsServer === undefined) {
+      this.#accept(socket, remoteAddress, remotePort, undefined);
+      return;
+    }
+    const peer = peerKey(remoteAddress, remotePort);
+    this.#handshakes.set(peer, socket);
+    socket.once('close', () => {
+      if (this.#handshakes.get(peer) !== socket) return;
+      this.#handshakes.delete(peer);
+      this.#owner.slots.prove(remoteAddress);
+      this.#owner.slots.release(remoteAddress);
+    });
+    this.#tlsServer.emit('connection', socket);
+  }
+
+  #accept(socket: Socket | TLSSocket, remoteAddress: string, remotePort: number, tls: TlsFacts | undefined): void {
+    const flow = new StreamFlow(this.#context, {
+      transport: this.transport,
+      listenerId: this.id,
+      serial: this.#owner.nextSerial(),
+      remoteAddress,
+      remotePort,
+      opened: false,
+      slots: this.#owner.slots,
+      onEnded: (ended) => this.#owner.onEnded(ended),
+    });
+    this.#owner.onAccepted(flow);
+    flow.attach(socket);
+    flow.onConnected(tls);
+  }
+
+  #createTlsServer(): TlsServer {
+    const { certificate, key, clientCa, minVersion, clientCertificate } = this.options;
+    const server = createTlsServer({
+      cert: certificate,
+      key,
+      ...(clientCa === undefined ? {} : { ca: toList(clientCa) }),
+      minVersion: minVersion ?? 'TLSv1.2',
+      handshakeTimeout: this.#context.limits.messageTimeoutMs,
+      requestCert: clientCertificate === 'optional' || clientCertificate === 'required',
+      // The verdict is ours, in #onHandshake, so that the log can tell why; Node would only hang up.
+      rejectUnauthorized: false,
+    });
+    server.on('secureConnection', (socket) => this.#onHandshake(socket));
+    server.on('tlsClientError', (error, socket) => this.#refuse(socket, describeTlsError(error)));
+    return server;
+  }
+
+  #onHandshake(socket: TLSSocket): void {
+    const { remoteAddress, remotePort } = socket;
+    const verdict = this.#judge(socket);
+    if (typeof verdict === 'string' || remoteAddress === undefined || remotePort === undefined) {
+      this.#refuse(socket, typeof verdict === 'string' ? verdict : 'connection lost');
+      return;
+    }
+    this.#handshakes.delete(peerKey(remoteAddress, remotePort));
+    this.#accept(socket, remoteAddress, remotePort, verdict);
+  }
+
+  /** RFC 5922 §7.4: without a valid certificate the client is not authenticated; whether that ends it is our policy. */
+  #judge(socket: TLSSocket): TlsFacts | string {
+    const protocol = socket.getProtocol() ?? '';
+    const cipher = socket.getCipher().name;
+    const policy = this.options.clientCertificate ?? 'none';
+    if (policy === 'none') return { verified: false, names: [], protocol, cipher };
+    const certificate = socket.getPeerCertificate();
+    const present = certificate !== null && Object.keys(certificate).length > 0;
+    if (present && socket.authorized) {
+      return { verified: true, names: certificateNames(certificate).domains, protocol, cipher };
+    }
+    const reason = present ? describeVerifyCode(String(socket.authorizationError)) : NO_CLIENT_CERTIFICATE;
+    if (policy === 'required') return reason;
+    if (present)
+      this.#context.log.info('tls-client-certificate-ignored', {
+        listener: this.id,
+        remoteAddress: socket.remoteAddress,
+        reason,
+      });
+    return { verified: false, names: [], protocol, cipher };
+  }
+
+  #refuse(socket: TLSSocket, reason: string): void {
+    this.#context.counters.tlsRefused++;
+    this.#context.log.warn('tls-refused', {
+      listener: this.id,
+      remoteAddress: socket.remoteAddress,
+      remotePort: socket.remotePort,
+      reason,
+    });
+    socket.destroy();
+  }
+}
+
+function peerKey(address: string, port: number): string {
+  return `${port}|${address}`;
+}
+
+function toList(value: string | readonly string[]): string[] {
+  return typeof value === 'string' ? [value] : [...value];
+}

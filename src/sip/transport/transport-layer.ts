@@ -1,0 +1,366 @@
+import { createHash } from 'node:crypto';
+import { isIP, isIPv6, connect as tcpConnect } from 'node:net';
+import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { type Problem, SettingsError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Scheduler } from '../../base/scheduler.ts';
+import { type AddressScope, AdvertisedAddress, isWildcard } from './advertised.ts';
+import { certificateMatches, certificateNames } from './certificate-names.ts';
+import { ConnectionSlots } from './connection-slots.ts';
+import { StreamFlow } from './stream-flow.ts';
+import { StreamListener, type StreamListenerOwner } from './stream-listener.ts';
+import {
+  defaultTransportLimits,
+  type Flow,
+  type HostPort,
+  type ListenerOptions,
+  type Listening,
+  type SourcePolicy,
+  type Target,
+  type TlsCredentials,
+  type TransportCounters,
+  type TransportLimits,
+  type TransportName,
+  type TransportUser,
+} from './types.ts';
+import { type TransportContext, UdpListener } from './udp-listener.ts';
+
+export interface TransportLayerOptions {
+  readonly scheduler: Scheduler;
+  readonly limits?: Partial<TransportLimits>;
+  /** Rates and reserved slots per source; default: no limit per source beyond the connection limits. */
+  readonly sources?: SourcePolicy;
+  /** Client certificate, key and trust anchors for targets that bring none of their own. */
+  readonly tls?: TlsCredentials;
+}
+
+interface OpenListener {
+  readonly socket: UdpListener | StreamListener;
+  readonly options: ListenerOptions;
+  readonly advertised: AdvertisedAddress;
+}
+
+const DRAIN_MS = 2_000;
+
+/**
+ * The sockets of one engine: UDP, TCP and TLS listeners and the connections that it makes. A message leaves on the flow it belongs
+ * to: answers where the request came from, requests on the connection that is already there (RFC 5923) or on a new one.
+ */
+export class TransportLayer {
+  readonly counters: TransportCounters = {
+    connections: 0,
+    connectionsAccepted: 0,
+    connectionsOpened: 0,
+    connectionsRefused: 0,
+    connectFailures: 0,
+    tlsRefused: 0,
+    slowClosed: 0,
+    framingLost: 0,
+    rateLimited: 0,
+    sendErrors: 0,
+    pongTimeouts: 0,
+  };
+  readonly #context: TransportContext;
+  readonly #defaultTls: TlsCredentials;
+  readonly #listeners = new Map<string, OpenListener>();
+  /** Connections by {@link connectionKey}: what a request to that target may use. */
+  readonly #reusable = new Map<string, StreamFlow>();
+  /** Keys in `#reusable` per connection, for the end of the connection. */
+  readonly #keysOf = new Map<StreamFlow, string[]>();
+  readonly #connections = new Set<StreamFlow>();
+  /** Tells credentials apart in keys: a connection made with one trunk's certificate is not another trunk's. */
+  readonly #credentialIds = new WeakMap<TlsCredentials, string>();
+  readonly #owner: StreamListenerOwner;
+  #serial = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: TransportLayerOptions, user: TransportUser, log: Log) {
+    const limits = { ...defaultTransportLimits, ...options.limits };
+    this.#context = {
+      user,
+      log,
+      scheduler: options.scheduler,
+      limits,
+      counters: this.counters,
+      sources: options.sources,
+    };
+    this.#defaultTls = options.tls ?? {};
+    this.#owner = {
+      slots: new ConnectionSlots(limits, this.counters, options.sources),
+      nextSerial: () => ++this.#serial,
+      onAccepted: (flow) => this.#connections.add(flow),
+      onEnded: (flow) => this.#onEnded(flow),
+    };
+  }
+
+  /**
+   * Opens all listeners or none. Throws a SettingsError that names each address that could not be opened, and why.
+   */
+  async open(listeners: readonly ListenerOptions[]): Promise<Listening[]> {
+    const problems: Problem[] = [];
+    const opened: Listening[] = [];
+    for (const [index, options] of listeners.entries()) {
+      try {
+        opened.push(await this.#openOne(options));
+      } catch (error) {
+        const { transport, host, port } = options;
+        const reason = describeListenError(error as NodeJS.ErrnoException);
+        problems.push({
+          code: 'listen-failed',
+          path: `listen[${index}]`,
+          message: `cannot listen on ${transport} ${atPort(host, port)}: ${reason}`,
+        });
+      }
+    }
+    if (problems.length === 0) return opened;
+    await this.close();
+    throw new SettingsError(problems);
+  }
+
+  /** What is open, with its real ports. */
+  listening(): Listening[] {
+    return Array.from(this.#listeners, ([id, { options, socket }]) => ({
+      id,
+      transport: options.transport,
+      host: socket.address,
+      port: socket.port,
+    }));
+  }
+
+  /**
+   * The flow to a target: the UDP peer, the connection that is there, or a new connection. Always returns one; if it cannot be set
+   * up, the user hears onFlowFailed on a later turn.
+   */
+  flowTo(target: Target): Flow {
+    const listener = this.#listenerFor(target);
+    if (target.transport === 'udp') {
+      if (listener !== undefined) return (listener.socket as UdpListener).flowTo(target.address, target.port);
+      return this.#unreachable(target, 'no UDP listener for this address family');
+    }
+    const key = this.#connectionKey(target);
+    const existing = this.#reusable.get(key);
+    if (existing !== undefined && !existing.closed) return existing;
+    if (listener === undefined)
+      return this.#unreachable(target, `no ${target.transport.toUpperCase()} listener for this address family`);
+    if (this.counters.connections >= this.#context.limits.maxConnections)
+      return this.#unreachable(target, 'all connection slots are taken');
+    return this.#connect(target, key, listener);
+  }
+
+  /** True when a request to this transport and address has a listener to leave from. */
+  supports(transport: TransportName, address: string): boolean {
+    return this.#listenerFor({ transport, address, port: 0 }) !== undefined;
+  }
+
+  /** What Via and Contact say on this flow. */
+  advertised(flow: Flow, scope: AddressScope = 'public'): HostPort {
+    const listener = this.#listeners.get(flow.listenerId);
+    if (listener !== undefined) return listener.advertised.toward(flow.remoteAddress, scope);
+    return { host: flow.localAddress, port: flow.localPort };
+  }
+
+  /** The same before there is a flow; undefined when nothing listens on that transport and family. */
+  advertisedToward(target: Target, scope: AddressScope = 'public'): HostPort | undefined {
+    return this.#listenerFor(target)?.advertised.toward(target.address, scope);
+  }
+
+  /**
+   * Lets requests to `port` at the peer's address use a connection that the peer made (RFC 5923 §8). Only over TLS with a verified
+   * certificate: then for the names in it; anybody could claim a port over TCP.
+   */
+  alias(flow: Flow, port: number): void {
+    if (!(flow instanceof StreamFlow) || flow.closed || flow.tls?.verified !== true) return;
+    for (const serverName of [flow.remoteAddress, ...flow.tls.names]) {
+      const key = this.#connectionKey({ transport: 'tls', address: flow.remoteAddress, port, serverName });
+      const present = this.#reusable.get(key);
+      if (present === undefined || present.closed) this.#register(key, flow);
+    }
+  }
+
+  /** Stops listening and ends connections once what was sent on them has left, at the latest after two seconds. */
+  async close(): Promise<void> {
+    for (const flow of this.#connections) flow.close('shutting down');
+    const sockets = Array.from(this.#listeners.values(), (listener) => listener.socket);
+    const streams = sockets.filter((socket) => socket instanceof StreamListener);
+    const linger = setTimeout(() => {
+      for (const flow of this.#connections) flow.fail('shutting down');
+    }, DRAIN_MS);
+    await Promise.all(streams.map((socket) => socket.close()));
+    await this.#connectionsEnded();
+    clearTimeout(linger);
+    await Promise.all(sockets.map((socket) => (socket instanceof UdpListener ? socket.close() : undefined)));
+    this.#listeners.clear();
+  }
+
+  async #openOne(options: ListenerOptions): Promise<Listening> {
+    const id = options.id ?? `${options.transport}:${atPort(options.host, options.port)}`;
+    if (this.#listeners.has(id)) throw new Error('the same address is listed twice');
+    if (isIP(options.host) === 0) throw new Error('not an IP address');
+    const socket =
+      options.transport === 'udp'
+        ? new UdpListener(id, options, this.#context)
+        : new StreamListener(id, options, this.#context, this.#owner);
+    await socket.open();
+    this.#listeners.set(id, { socket, options, advertised: new AdvertisedAddress(options, socket.port) });
+    return { id, transport: options.transport, host: socket.address, port: socket.port };
+  }
+
+  #listenerFor(target: Target): OpenListener | undefined {
+    if (target.listenerId !== undefined) {
+      const named = this.#listeners.get(target.listenerId);
+      if (named?.options.transport === target.transport) return named;
+    }
+    const ipv6 = isIPv6(target.address);
+    for (const listener of this.#listeners.values()) {
+      if (listener.options.transport === target.transport && isIPv6(listener.options.host) === ipv6) return listener;
+    }
+    return undefined;
+  }
+
+  #connect(target: Target, key: string, listener: OpenListener): StreamFlow {
+    const flow = this.#outgoingFlow(target, listener.socket.id);
+    this.#register(key, flow);
+    this.counters.connectionsOpened++;
+    const { address: host, port } = target;
+    const { host: bound } = listener.options;
+    const local = isWildcard(bound) ? {} : { localAddress: bound };
+    try {
+      if (target.transport === 'tls') this.#connectTls(flow, target, local);
+      else {
+        const socket = tcpConnect({ host, port, ...local });
+        flow.attach(socket);
+        socket.once('connect', () => flow.onConnected(undefined));
+      }
+    } catch (error) {
+      // The runtime refuses bad key material by throwing.
+      flow.fail(`cannot connect: ${(error as Error).message}`);
+    }
+    return flow;
+  }
+
+  #connectTls(flow: StreamFlow, target: Target, local: { localAddress?: string }): void {
+    const credentials = target.tls ?? this.#defaultTls;
+    const verify = credentials.verify ?? 'full';
+    const name = target.serverName ?? target.address;
+    const options: ConnectionOptions = {
+      host: target.address,
+      port: target.port,
+      ...local,
+      ...(credentials.cert === undefined ? {} : { cert: credentials.cert }),
+      ...(credentials.key === undefined ? {} : { key: credentials.key }),
+      ...(credentials.ca === undefined
+        ? {}
+        : { ca: typeof credentials.ca === 'string' ? credentials.ca : [...credentials.ca] }),
+      // RFC 6066 §3: literal addresses are no server names.
+      servername: isIP(name) === 0 ? name : '',
+      minVersion: 'TLSv1.2',
+      rejectUnauthorized: verify !== 'none',
+      checkServerIdentity: (_host, certificate) =>
+        verify === 'full' ? nameError(certificate, name, credentials) : undefined,
+    };
+    const socket: TLSSocket = tlsConnect(options);
+    flow.attach(socket);
+    socket.once('secureConnect', () => {
+      const names = socket.authorized ? certificateNames(socket.getPeerCertificate()).domains : [];
+      flow.onConnected({
+        verified: socket.authorized,
+        names,
+        protocol: socket.getProtocol() ?? '',
+        cipher: socket.getCipher().name,
+      });
+    });
+  }
+
+  #outgoingFlow(target: Target, listenerId: string): StreamFlow {
+    this.counters.connections++;
+    const flow = new StreamFlow(this.#context, {
+      transport: target.transport === 'tls' ? 'tls' : 'tcp',
+      listenerId,
+      serial: ++this.#serial,
+      remoteAddress: target.address,
+      remotePort: target.port,
+      opened: true,
+      onEnded: (ended) => {
+        this.counters.connections--;
+        this.#onEnded(ended);
+      },
+    });
+    this.#connections.add(flow);
+    return flow;
+  }
+
+  /** A flow that fails on the next turn, so that the sender hears of it the same way as of any failure. */
+  #unreachable(target: Target, reason: string): Flow {
+    const flow = this.#outgoingFlow(target, '');
+    flow.fail(reason);
+    return flow;
+  }
+
+  #register(key: string, flow: StreamFlow): void {
+    this.#reusable.set(key, flow);
+    const keys = this.#keysOf.get(flow);
+    if (keys === undefined) this.#keysOf.set(flow, [key]);
+    else keys.push(key);
+  }
+
+  #connectionKey(target: Target): string {
+    const { transport, address, port } = target;
+    if (transport !== 'tls') return `tcp|${address}|${port}`;
+    return `tls|${address}|${port}|${(target.serverName ?? address).toLowerCase()}|${this.#credentialId(target.tls)}`;
+  }
+
+  #credentialId(credentials: TlsCredentials | undefined): string {
+    if (credentials === undefined) return '';
+    let id = this.#credentialIds.get(credentials);
+    if (id === undefined) {
+      const { cert, key, ca, verify, allowWildcard } = credentials;
+      id = createHash('sha256')
+        .update(JSON.stringify([cert, key, ca, verify, allowWildcard]))
+        .digest('base64');
+      this.#credentialIds.set(credentials, id);
+    }
+    return id;
+  }
+
+  #onEnded(flow: StreamFlow): void {
+    this.#connections.delete(flow);
+    for (const key of this.#keysOf.get(flow) ?? []) if (this.#reusable.get(key) === flow) this.#reusable.delete(key);
+    this.#keysOf.delete(flow);
+    if (this.#connections.size === 0) this.#onIdle?.();
+  }
+
+  #connectionsEnded(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+}
+
+/** RFC 5922 §7.3 as the runtime wants it: an error, or undefined when the name is right. */
+function nameError(certificate: PeerCertificate, name: string, credentials: TlsCredentials): Error | undefined {
+  if (certificateMatches(certificate, name, credentials.allowWildcard === true)) return undefined;
+  const { domains, addresses } = certificateNames(certificate);
+  const error: NodeJS.ErrnoException = new Error(
+    `expected ${name}, the certificate says ${[...domains, ...addresses].join(', ')}`,
+  );
+  error.code = 'ERR_TLS_CERT_ALTNAME_INVALID';
+  return error;
+}
+
+function describeListenError(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'another process has the port (EADDRINUSE)';
+    case 'EADDRNOTAVAIL':
+      return 'this machine does not have the address (EADDRNOTAVAIL)';
+    case 'EACCES':
+      return 'ports below 1024 need a privilege (EACCES)';
+    default:
+      return error.message;
+  }
+}
+
+function atPort(host: string, port: number): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}

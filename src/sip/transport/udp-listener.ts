@@ -1,0 +1,230 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import type { Log } from '../../base/log.ts';
+import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
+import { GenerationCache } from './generation-cache.ts';
+import type {
+  Flow,
+  ListenerOptions,
+  SourcePolicy,
+  TransportCounters,
+  TransportLimits,
+  TransportUser,
+} from './types.ts';
+
+/** What the listeners of one transport layer share. */
+export interface TransportContext {
+  readonly user: TransportUser;
+  readonly log: Log;
+  readonly scheduler: Scheduler;
+  readonly limits: TransportLimits;
+  readonly counters: TransportCounters;
+  readonly sources: SourcePolicy | undefined;
+}
+
+/** RFC 768: 65,535 less the UDP and IPv4 headers. */
+const MAX_DATAGRAM_OCTETS = 65_507;
+const KEEP_ALIVE = Buffer.from('\r\n\r\n', 'latin1');
+const CR = 13;
+const LF = 10;
+const NUL = 0;
+
+/** One peer of one UDP socket. */
+export class UdpFlow implements Flow {
+  readonly transport = 'udp';
+  readonly reliable = false;
+  readonly tls = undefined;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly #listener: UdpListener;
+  #keepAliveMs = 0;
+  #timer: Timer | undefined;
+
+  constructor(listener: UdpListener, remoteAddress: string, remotePort: number) {
+    this.#listener = listener;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+  }
+
+  get localAddress(): string {
+    return this.#listener.address;
+  }
+
+  get localPort(): number {
+    return this.#listener.port;
+  }
+
+  get listenerId(): string {
+    return this.#listener.id;
+  }
+
+  get key(): string {
+    return `udp|${this.#listener.id}|${this.remoteAddress}|${this.remotePort}`;
+  }
+
+  get closed(): boolean {
+    return this.#listener.closed;
+  }
+
+  send(text: string): void {
+    this.#listener.send(Buffer.from(text, 'latin1'), this);
+  }
+
+  keepAlive(intervalMs: number): void {
+    this.#keepAliveMs = intervalMs;
+    this.#timer = cancelTimer(this.#timer);
+    if (intervalMs > 0) this.#armKeepAlive();
+  }
+
+  close(): void {
+    this.keepAlive(0);
+  }
+
+  onTimer(): void {
+    if (this.closed) return;
+    this.#listener.send(KEEP_ALIVE, this);
+    this.#armKeepAlive();
+  }
+
+  #armKeepAlive(): void {
+    // RFC 5626 §4.4.1: spread, so that flows made together are not pinged together.
+    this.#timer = this.#listener.scheduler.schedule(this.#keepAliveMs * (0.9 + Math.random() * 0.2), this, 0);
+  }
+}
+
+/** One UDP socket and the flows of its peers. */
+export class UdpListener {
+  readonly id: string;
+  readonly options: ListenerOptions;
+  address: string;
+  port: number;
+  closed = false;
+  readonly #context: TransportContext;
+  readonly #socket: Socket;
+  readonly #flows: GenerationCache<UdpFlow>;
+  /** The peer of the packet before: packets come in runs, and this saves the key. */
+  #lastFlow: UdpFlow | undefined;
+  readonly #onSent: (error: Error | null) => void;
+
+  constructor(id: string, options: ListenerOptions, context: TransportContext) {
+    this.id = id;
+    this.options = options;
+    this.address = options.host;
+    this.port = options.port;
+    this.#context = context;
+    this.#flows = new GenerationCache(context.limits.maxUdpFlows);
+    this.#onSent = (error) => {
+      if (error !== null) this.#onSendError(error);
+    };
+    this.#socket = createSocket({
+      type: isIPv6(options.host) ? 'udp6' : 'udp4',
+      ipv6Only: isIPv6(options.host),
+      recvBufferSize: context.limits.udpBufferOctets,
+      sendBufferSize: context.limits.udpBufferOctets,
+      // Addresses are literals already; the default would look up each one, and answer on a later turn.
+      lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
+    });
+  }
+
+  get scheduler(): Scheduler {
+    return this.#context.scheduler;
+  }
+
+  /** Peers remembered now. */
+  get flowCount(): number {
+    return this.#flows.size;
+  }
+
+  /** Resolves when bound; rejects with the runtime's error. */
+  open(): Promise<void> {
+    const socket = this.#socket;
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind(this.options.port, this.options.host, () => {
+        socket.off('error', reject);
+        socket.on('error', (error) =>
+          this.#context.log.error('udp-socket-error', { listener: this.id, error: error.message }),
+        );
+        socket.on('message', (octets, remote) => this.#onDatagram(octets, remote));
+        const bound = socket.address();
+        this.address = bound.address;
+        this.port = bound.port;
+        this.#checkBuffers();
+        resolve();
+      });
+    });
+  }
+
+  flowTo(address: string, port: number): UdpFlow {
+    const last = this.#lastFlow;
+    if (last !== undefined && last.remotePort === port && last.remoteAddress === address) return last;
+    const key = port + address;
+    let flow = this.#flows.get(key);
+    if (flow === undefined) {
+      flow = new UdpFlow(this, address, port);
+      this.#flows.set(key, flow);
+    }
+    this.#lastFlow = flow;
+    return flow;
+  }
+
+  send(octets: Buffer, flow: UdpFlow): void {
+    if (this.closed) return;
+    if (octets.length > MAX_DATAGRAM_OCTETS) {
+      this.#context.counters.sendErrors++;
+      const reason = `message of ${octets.length} octets does not fit a datagram`;
+      setImmediate(() => this.#context.user.onFlowFailed(flow, reason));
+      return;
+    }
+    // One callback for all sends: the error itself names the peer.
+    this.#socket.send(octets, flow.remotePort, flow.remoteAddress, this.#onSent);
+  }
+
+  close(): Promise<void> {
+    if (this.closed) return Promise.resolve();
+    this.closed = true;
+    this.#flows.clear();
+    this.#lastFlow = undefined;
+    return new Promise((resolve) => this.#socket.close(() => resolve()));
+  }
+
+  #onDatagram(octets: Buffer, remote: RemoteInfo): void {
+    const { sources, user, counters } = this.#context;
+    if (sources !== undefined && !sources.admits(remote.address)) {
+      counters.rateLimited++;
+      return;
+    }
+    const flow = this.flowTo(remote.address, remote.port);
+    const first = octets[0];
+    if ((first === CR || first === LF || first === NUL || first === undefined) && isKeepAlive(octets)) {
+      user.onKeepAlive?.(flow);
+      return;
+    }
+    user.onMessage(octets.toString('latin1'), flow);
+  }
+
+  #onSendError(error: NodeJS.ErrnoException & { address?: string; port?: number }): void {
+    const { counters, log, user } = this.#context;
+    counters.sendErrors++;
+    if (this.closed || error.address === undefined || error.port === undefined) return;
+    log.debug('udp-send-failed', { listener: this.id, address: error.address, port: error.port, code: error.code });
+    user.onFlowFailed(this.flowTo(error.address, error.port), `send failed: ${error.code ?? error.message}`);
+  }
+
+  /** The kernel grants less than was asked without saying so; Linux reports twice what it grants. */
+  #checkBuffers(): void {
+    const wantedOctets = this.#context.limits.udpBufferOctets;
+    const receiveOctets = this.#socket.getRecvBufferSize();
+    const sendOctets = this.#socket.getSendBufferSize();
+    if (receiveOctets >= wantedOctets && sendOctets >= wantedOctets) return;
+    const hint = 'raise net.core.rmem_max and net.core.wmem_max, or bursts of calls lose packets';
+    this.#context.log.warn('udp-buffers-small', { listener: this.id, wantedOctets, receiveOctets, sendOctets, hint });
+  }
+}
+
+/** Phones keep NAT bindings with CRLF or with NUL octets; there is nothing to answer (RFC 5626 §3.5.1 is for streams). */
+function isKeepAlive(octets: Buffer): boolean {
+  if (octets.length > 8) return false;
+  for (const octet of octets) if (octet !== CR && octet !== LF && octet !== NUL) return false;
+  return true;
+}
