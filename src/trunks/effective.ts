@@ -1,0 +1,324 @@
+/**
+ * From a trunk as written to a trunk as it takes effect: for every value the operator's own word comes first, then the brand's
+ * preset, then the default. The same walk tells where each value came from.
+ */
+import { createHash } from 'node:crypto';
+import { type BrandPreset, brandPreset, presetHost } from './brands.ts';
+import { MAPPED_FIELDS, type MappedField, type Mapping, type OutboundParametersSettings } from './mappings.ts';
+import type {
+  Credentials,
+  InboundParameters,
+  KeepAlive,
+  OutboundParameters,
+  SessionTimerOptions,
+  Trunk,
+  TrunkOptions,
+  TrunkSettings,
+} from './schema.ts';
+
+export const DEFAULT_KEEP_ALIVE: KeepAlive = {
+  enabled: false,
+  intervalSeconds: 360,
+  accept: '200',
+  downAfter: 1,
+  upAfter: 1,
+};
+
+export const DEFAULT_SESSION_TIMER: SessionTimerOptions = {
+  mode: 'request',
+  expiresSeconds: 300,
+  minSeconds: 90,
+  refresher: 'auto',
+};
+
+export const DEFAULT_OPTIONS: TrunkOptions = {
+  usePrivateIp: false,
+  rewriteViaHost: false,
+  verifyPort: false,
+  singleVia: true,
+  telUriRequestLine: false,
+  telUriTo: false,
+  stirShaken: false,
+  removePlus: false,
+  keepAlive: DEFAULT_KEEP_ALIVE,
+  registration: 'on',
+  bnc: false,
+  trust: 'digest',
+  mutualTls: false,
+  callerIdOutsidePool: 'pass',
+  trusted: true,
+  anonymousHost: 'anonymous.invalid',
+  diversion: 'none',
+  redirects: 'reject',
+  internalHeaders: false,
+  failoverCodes: [402, 403, 408, 488, 500, 502, 503, 504],
+  earlyMediaFailover: false,
+  sessionTimer: DEFAULT_SESSION_TIMER,
+};
+
+const DEFAULT_INBOUND: InboundParameters = {
+  calledNumber: ['to.user'],
+  callerNumber: ['from.user'],
+  callerDisplayName: ['from.displayName'],
+};
+
+const DEFAULT_REGISTER_SECONDS = 600;
+
+/**
+ * Chooses values and remembers, when asked to, where each came from. Paths are those of the trunk's schema.
+ */
+class Chooser {
+  readonly #brand: string;
+  readonly #sources: Map<string, string> | undefined;
+
+  constructor(brand: string, sources: Map<string, string> | undefined) {
+    this.#brand = brand;
+    this.#sources = sources;
+  }
+
+  pick<T>(path: string, written: T | undefined, preset: T | undefined, fallback: T): T {
+    const source = written !== undefined ? 'trunk' : preset !== undefined ? `brand ${this.#brand}` : 'default';
+    this.#sources?.set(path, source);
+    return written ?? preset ?? fallback;
+  }
+
+  /** Picks each key of `fallback` by itself. */
+  pickEach<T extends object>(
+    path: string,
+    written: Partial<Loose<T>> | undefined,
+    preset: Partial<Loose<T>> | undefined,
+    fallback: T,
+  ): T {
+    const result: Record<string, unknown> = {};
+    for (const key of Object.keys(fallback) as (keyof T & string)[]) {
+      result[key] = this.pick<unknown>(`${path}.${key}`, written?.[key], preset?.[key], fallback[key]);
+    }
+    return result as T;
+  }
+}
+
+type Loose<T> = { [K in keyof T]: T[K] | undefined };
+
+const made = new WeakMap<TrunkSettings, Trunk>();
+
+/**
+ * The trunk as it takes effect. The same written object gives the same result object, so that an unchanged trunk keeps what is
+ * cached with it from one snapshot to the next.
+ */
+export function withBrand(settings: TrunkSettings): Trunk {
+  const known = made.get(settings);
+  if (known !== undefined) return known;
+  let sources: ReadonlyMap<string, string> | undefined;
+  const trunk: Trunk = {
+    ...fill(settings, undefined),
+    get sources() {
+      sources ??= sourcesOf(settings);
+      return sources;
+    },
+  };
+  made.set(settings, trunk);
+  return trunk;
+}
+
+function sourcesOf(settings: TrunkSettings): ReadonlyMap<string, string> {
+  const sources = new Map<string, string>();
+  fill(settings, sources);
+  return sources;
+}
+
+function fill(settings: TrunkSettings, sources: Map<string, string> | undefined): Omit<Trunk, 'sources'> {
+  const preset = brandPreset(settings.brand);
+  const choose = new Chooser(settings.brand, sources);
+  const transport = choose.pick('transport', settings.transport, preset?.transport, 'udp');
+  const brandHost = preset === undefined ? undefined : presetHost(preset, settings.type);
+  const brandPort = preset === undefined ? undefined : transport === 'tls' ? preset.tlsPort : preset.port;
+  return {
+    id: settings.id ?? derivedTrunkId(settings),
+    name: settings.name,
+    type: settings.type,
+    owner: settings.owner,
+    enabled: settings.enabled,
+    brand: settings.brand,
+    host: choose.pick('host', settings.host, brandHost, ''),
+    port: choose.pick<number | undefined>(
+      'port',
+      settings.port,
+      isForeignHost(settings, brandHost) ? undefined : brandPort,
+      undefined,
+    ),
+    transport,
+    outboundProxy:
+      settings.outboundProxy === undefined
+        ? undefined
+        : { host: settings.outboundProxy.host, port: settings.outboundProxy.port, route: settings.outboundProxy.route },
+    associatedIps: choose.pick('associatedIps', settings.associatedIps, presetNetworks(preset, settings), []),
+    credentials: fillCredentials(settings, preset, choose),
+    tls: {
+      certificate: settings.tls?.certificate,
+      key: settings.tls?.key,
+      ca: settings.tls?.ca,
+      serverName: settings.tls?.serverName,
+      peerNames: settings.tls?.peerNames ?? [],
+    },
+    options: fillOptions(settings, preset, choose),
+    limits: { concurrentCalls: settings.limits.concurrentCalls, callsPerSecond: settings.limits.callsPerSecond },
+    addHeaders: settings.addHeaders,
+    outboundParameters: fillOutbound(settings, preset, choose),
+    inboundParameters: fillInbound(settings, preset, choose),
+    assignments: fillAssignments(settings),
+  };
+}
+
+/** A brand's port belongs to the brand's hosts; an address of the operator's own on another port-less host keeps DNS in charge. */
+function isForeignHost(settings: TrunkSettings, brandHost: string | undefined): boolean {
+  const preset = brandPreset(settings.brand);
+  if (settings.host === undefined || settings.host === brandHost || preset === undefined) return false;
+  return preset.hosts.length > 0 && !preset.hosts.some((entry) => matchesPattern(settings.host ?? '', entry.host));
+}
+
+/** Says whether a host fits a pattern such as `{trunk}.pstn.example.com`; each `{…}` stands for one or more characters. */
+function matchesPattern(host: string, pattern: string): boolean {
+  const parts = pattern.toLowerCase().split(/\{[^}]*\}/);
+  let rest = host.toLowerCase();
+  if (parts.length === 1) return rest === parts[0];
+  if (!rest.startsWith(parts[0] ?? '')) return false;
+  rest = rest.slice(parts[0]?.length ?? 0);
+  const tail = parts[parts.length - 1] ?? '';
+  return rest.length > tail.length && rest.endsWith(tail);
+}
+
+function presetNetworks(preset: BrandPreset | undefined, settings: TrunkSettings): readonly string[] | undefined {
+  // A gateway that registers with us is known by its credentials, never by its provider's addresses.
+  return settings.type === 'accept-register' ? undefined : preset?.associatedIps;
+}
+
+function fillCredentials(
+  settings: TrunkSettings,
+  preset: BrandPreset | undefined,
+  choose: Chooser,
+): Credentials | undefined {
+  const written = settings.credentials;
+  if (written === undefined) return undefined;
+  const authName = written.authName ?? written.username ?? '';
+  return {
+    authName,
+    username: written.username ?? authName,
+    password: written.password ?? '',
+    registerSeconds: choose.pick(
+      'credentials.registerSeconds',
+      written.registerSeconds,
+      preset?.registerSeconds,
+      DEFAULT_REGISTER_SECONDS,
+    ),
+    realm: written.realm,
+  };
+}
+
+function fillOptions(settings: TrunkSettings, preset: BrandPreset | undefined, choose: Chooser): TrunkOptions {
+  const { keepAlive: writtenKeepAlive, sessionTimer: writtenTimer, ...written } = settings.options;
+  const { keepAlive: presetKeepAlive, sessionTimer: presetTimer, ...fromBrand } = preset?.options ?? {};
+  const { keepAlive: _keepAlive, sessionTimer: _sessionTimer, ...fallback } = DEFAULT_OPTIONS;
+  return {
+    ...choose.pickEach('options', written, fromBrand, fallback),
+    keepAlive: choose.pickEach(
+      'options.keepAlive',
+      canonicalKeepAlive(writtenKeepAlive),
+      canonicalKeepAlive(presetKeepAlive),
+      DEFAULT_KEEP_ALIVE,
+    ),
+    sessionTimer: choose.pickEach('options.sessionTimer', writtenTimer, presetTimer, DEFAULT_SESSION_TIMER),
+  };
+}
+
+function canonicalKeepAlive(keepAlive: TrunkSettings['options']['keepAlive']): Partial<Loose<KeepAlive>> | undefined {
+  if (keepAlive === undefined) return undefined;
+  return { ...keepAlive, accept: keepAlive.accept === 200 ? '200' : keepAlive.accept };
+}
+
+function fillOutbound(settings: TrunkSettings, preset: BrandPreset | undefined, choose: Chooser): OutboundParameters {
+  const written = settings.outboundParameters;
+  const fromBrand = preset?.outboundParameters;
+  const fields: Partial<Record<MappedField, readonly Mapping[]>> = {};
+  for (const field of MAPPED_FIELDS) fields[field] = fillField(field, written, fromBrand, choose);
+  return {
+    ...(fields as Record<MappedField, readonly Mapping[]>),
+    removeHeaders: choose.pick('outboundParameters.removeHeaders', written.removeHeaders, fromBrand?.removeHeaders, []),
+    privacy: choose.pick('outboundParameters.privacy', written.privacy, fromBrand?.privacy, []),
+  };
+}
+
+/** A plain mapping is completed part by part from the brand's; one with conditions replaces the brand's. */
+function fillField(
+  field: MappedField,
+  written: OutboundParametersSettings,
+  fromBrand: OutboundParametersSettings | undefined,
+  choose: Chooser,
+): readonly Mapping[] {
+  const path = `outboundParameters.${field}`;
+  const own = toList<Mapping>(written[field]);
+  const brands = toList<Mapping>(fromBrand?.[field]);
+  if (!isPlain(own) || !isPlain(brands) || own.length === 0 || brands.length === 0) {
+    return choose.pick<readonly Mapping[]>(
+      path,
+      own.length === 0 ? undefined : own,
+      brands.length === 0 ? undefined : brands,
+      [],
+    );
+  }
+  const merged: Mapping = {};
+  for (const part of ['displayName', 'user', 'host'] as const) {
+    const ownPart = own[0]?.[part];
+    const brandPart = brands[0]?.[part];
+    if (ownPart === undefined && brandPart === undefined) continue;
+    (merged as Record<string, unknown>)[part] = choose.pick<unknown>(`${path}.${part}`, ownPart, brandPart, undefined);
+  }
+  return [merged];
+}
+
+function isPlain(mappings: readonly Mapping[]): boolean {
+  return mappings.length === 0 || (mappings.length === 1 && mappings[0]?.when === undefined);
+}
+
+function fillInbound(settings: TrunkSettings, preset: BrandPreset | undefined, choose: Chooser): InboundParameters {
+  const written = settings.inboundParameters;
+  const fromBrand = preset?.inboundParameters;
+  const pick = (key: keyof InboundParameters) =>
+    choose.pick(
+      `inboundParameters.${key}`,
+      optionalList(written[key]),
+      optionalList(fromBrand?.[key]),
+      DEFAULT_INBOUND[key],
+    );
+  return {
+    calledNumber: pick('calledNumber'),
+    callerNumber: pick('callerNumber'),
+    callerDisplayName: pick('callerDisplayName'),
+  };
+}
+
+function toList<T>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+function optionalList<T>(value: T | readonly T[] | undefined): readonly T[] | undefined {
+  return value === undefined ? undefined : toList(value);
+}
+
+/** A tenant's own trunk has one assignment, its owner's, with the pool from its top level. */
+function fillAssignments(settings: TrunkSettings): Trunk['assignments'] {
+  if (settings.didPool === undefined || settings.owner === 'system') return settings.tenants;
+  return [
+    { tenant: settings.owner, didPool: settings.didPool },
+    ...settings.tenants.filter(({ tenant }) => tenant !== settings.owner),
+  ];
+}
+
+/**
+ * The id of a trunk that was written without one: nine digits derived from its owner and name, so that applying the same file
+ * again, or on another node, gives the same id.
+ */
+export function derivedTrunkId(trunk: Pick<TrunkSettings, 'owner' | 'name'>): string {
+  const hash = createHash('sha256').update(`${trunk.owner}\u0000${trunk.name}`).digest();
+  return String(100_000_000 + (hash.readUIntBE(0, 6) % 900_000_000));
+}
