@@ -1,0 +1,267 @@
+import type { Clock } from '../../base/scheduler.ts';
+import { HeaderId, parseUri, quote, type SipRequest, sameUri, textFromOctets } from '../message/index.ts';
+import { type DigestAlgorithm, digestLength, parseDigestAlgorithm } from './algorithms.ts';
+import { type DigestSecret, dummySecret, Ha1Cache } from './credentials.ts';
+import { type DigestParams, isDigestScheme, parseDigest } from './digest-params.ts';
+import { digestResponse, type Qop } from './digest-response.ts';
+import { GuessThrottle } from './guess-throttle.ts';
+import { NonceCounts } from './nonce-counts.ts';
+import { MessageAuthenticator, NonceSource, randomSecret, sameOctets } from './nonces.ts';
+
+/**
+ * The server side of digest authentication (RFC 3261 §22, RFC 7616, RFC 8760).
+ *
+ * Rules it keeps: a challenge needs no memory; a nonce works only from the address and for the realm it was made for; a
+ * nonce count is taken once; qop is required, so every response is bound to a count and a client nonce; the response must be for
+ * this method, this Request-URI and, with auth-int, this body; an unknown user, a wrong password and a throttled guess take the
+ * same path, do the same hashing and get the same answer. It never throws for what a peer sent.
+ */
+export interface DigestServerOptions {
+  readonly clock: Clock;
+  /** Key of the nonces. Nodes that share it accept each other's nonces. Default: random, known to this engine only. */
+  readonly secret?: Uint8Array;
+  /** Offered and accepted, most preferred first. Default: SHA-256, MD5. */
+  readonly algorithms?: readonly DigestAlgorithm[];
+  /** Overrides `algorithms` for a realm; undefined leaves the default. */
+  readonly algorithmsOf?: (realm: string) => readonly DigestAlgorithm[] | undefined;
+  /** Offered. auth-int is accepted whether offered or not; auth only when offered. Default: auth. */
+  readonly qop?: readonly Qop[];
+  /** Default: 300,000. */
+  readonly nonceLifetimeMs?: number;
+  /** Nonces whose count is remembered; the oldest become stale first. Default: 200,000. */
+  readonly maxTrackedNonces?: number;
+  /** Default: one with its own defaults. */
+  readonly throttle?: GuessThrottle;
+}
+
+/** `user`: 401 and Authorization, asked for by an endpoint such as a registrar; `proxy`: 407 and Proxy-Authorization. */
+export type DigestKind = 'user' | 'proxy';
+
+/** An account as `lookup` finds it, with whatever else the caller wants back. */
+export interface DigestAccount {
+  readonly secret: DigestSecret;
+}
+
+export interface DigestAccepted<Account> {
+  readonly outcome: 'accepted';
+  readonly username: string;
+  readonly algorithm: DigestAlgorithm;
+  readonly account: Account;
+}
+
+/** Why a request was not accepted; for logs and metrics only, since a peer must not learn more than its answer says. */
+export type DigestRefusal =
+  | 'no-credentials'
+  | 'malformed'
+  | 'algorithm'
+  | 'qop'
+  | 'uri'
+  | 'nonce-forged'
+  | 'nonce-expired'
+  | 'nonce-count'
+  | 'password'
+  | 'unknown-user'
+  | 'throttled';
+
+export interface DigestRefused {
+  readonly outcome: 'refused';
+  readonly reason: DigestRefusal;
+  /** 401 or 407, to be sent with the challenges; 400 for credentials that no correct client sends. */
+  readonly status: 400 | 401 | 407;
+  readonly reasonPhrase: string;
+  /** The header fields that the answer carries. */
+  readonly headers: [HeaderId, string][];
+  /** As claimed, if it was read; not proven. */
+  readonly username?: string;
+}
+
+export type DigestVerdict<Account> = DigestAccepted<Account> | DigestRefused;
+
+/** Header fields of credentials looked at in one request; more realms than this are nobody's. */
+const MAX_CREDENTIALS = 8;
+const MAX_USERNAME_LENGTH = 256;
+const MAX_CNONCE_LENGTH = 256;
+
+/** Credentials whose form is right; what they claim is not yet checked. */
+interface Claim {
+  readonly username: string;
+  readonly nonce: string;
+  readonly uri: string;
+  readonly response: string;
+  readonly algorithm: DigestAlgorithm;
+  readonly qop: Qop;
+  readonly nc: string;
+  readonly cnonce: string;
+}
+
+export class DigestServer {
+  readonly #clock: Clock;
+  readonly #nonces: NonceSource;
+  readonly #counts: NonceCounts;
+  readonly #algorithms: readonly DigestAlgorithm[];
+  readonly #algorithmsOf: ((realm: string) => readonly DigestAlgorithm[] | undefined) | undefined;
+  readonly #qop: readonly Qop[];
+  readonly #opaque: string;
+  readonly #throttle: GuessThrottle;
+  readonly #ha1 = new Ha1Cache();
+  readonly #dummy = dummySecret();
+
+  constructor(options: DigestServerOptions) {
+    const secret = options.secret ?? randomSecret();
+    const lifetimeMs = options.nonceLifetimeMs ?? 300_000;
+    this.#clock = options.clock;
+    this.#nonces = new NonceSource(options.clock, lifetimeMs, secret);
+    this.#counts = new NonceCounts(lifetimeMs, options.maxTrackedNonces ?? 200_000, options.clock.nowMs());
+    this.#algorithms = options.algorithms ?? ['SHA-256', 'MD5'];
+    this.#algorithmsOf = options.algorithmsOf;
+    this.#qop = options.qop ?? ['auth'];
+    this.#opaque = new MessageAuthenticator(secret).hex('opaque').slice(0, 16);
+    this.#throttle = options.throttle ?? new GuessThrottle(options.clock);
+  }
+
+  /**
+   * The challenges for a realm, one header field per algorithm, most preferred first (RFC 8760 §2.3), each with qop
+   * (RFC 8760 §2.6 item 8). `source` is the address the request came from.
+   */
+  challenge(kind: DigestKind, realm: string, source: string, stale = false): [HeaderId, string][] {
+    const id = kind === 'user' ? HeaderId.WwwAuthenticate : HeaderId.ProxyAuthenticate;
+    const nonce = this.#nonces.issue(source, realm);
+    const head = `Digest realm=${quote(realm)}, nonce="${nonce}", algorithm=`;
+    const tail = `, qop="${this.#qop.join(',')}", opaque="${this.#opaque}"${stale ? ', stale=true' : ''}`;
+    return this.#algorithmsFor(realm).map((algorithm): [HeaderId, string] => [id, head + algorithm + tail]);
+  }
+
+  /**
+   * Verifies a request's credentials for `realm`. `source` is the address the request came from; `lookup` finds the account of a
+   * user name of that realm, undefined when there is none or it may not sign in. A nonce count is used up by a success, so call
+   * it once per request. RFC 3261 §22.1: never for ACK and CANCEL, which cannot be challenged.
+   */
+  verify<Account extends DigestAccount>(
+    request: SipRequest,
+    kind: DigestKind,
+    realm: string,
+    source: string,
+    lookup: (username: string) => Account | undefined,
+  ): DigestVerdict<Account> {
+    const found = this.#findCredentials(request, kind, realm);
+    if (found === undefined) return this.#refuse(kind, realm, source, 'no-credentials');
+    if (found === 'malformed') return this.#refuse(kind, realm, source, 'malformed');
+    const claim = this.#readClaim(found, realm);
+    if (typeof claim === 'string') return this.#refuse(kind, realm, source, claim);
+    const username = textFromOctets(claim.username);
+    if (!sameResource(claim.uri, request.requestUri)) return this.#refuse(kind, realm, source, 'uri', username);
+    // A nonce that is not ours, or not any more, says nothing about the password, so none is tried and nothing is counted.
+    const state = this.#nonces.check(claim.nonce, source, realm);
+    if (state !== 'fresh') return this.#refuse(kind, realm, source, `nonce-${state}`, username);
+
+    const account = lookup(username);
+    const reason = this.#checkPassword(request, claim, username, realm, source, account);
+    if (reason !== undefined || account === undefined) {
+      return this.#refuse(kind, realm, source, reason ?? 'unknown-user', username);
+    }
+    // RFC 7616 §3.3: "stale" is for a request whose digest is right and whose nonce is not; here its count was used.
+    if (!this.#counts.take(claim.nonce, Number.parseInt(claim.nc, 16), this.#clock.nowMs())) {
+      return this.#refuse(kind, realm, source, 'nonce-count', username);
+    }
+    return { outcome: 'accepted', username, algorithm: claim.algorithm, account };
+  }
+
+  /** The first credentials for our realm (RFC 3261 §22.3: a request may carry those of several). */
+  #findCredentials(request: SipRequest, kind: DigestKind, realm: string): DigestParams | 'malformed' | undefined {
+    const id = kind === 'user' ? HeaderId.Authorization : HeaderId.ProxyAuthorization;
+    if (!request.headers.has(id)) return undefined;
+    const values = request.headers.fieldValues(id);
+    if (values.length > MAX_CREDENTIALS) return 'malformed';
+    let malformed = false;
+    for (const value of values) {
+      const params = parseDigest(value);
+      if (params === undefined) malformed ||= isDigestScheme(value);
+      else if (params.realm !== undefined && textFromOctets(params.realm) === realm) return params;
+    }
+    return malformed ? 'malformed' : undefined;
+  }
+
+  /** Checks the form, and that we offered what the client chose. */
+  #readClaim(params: DigestParams, realm: string): Claim | DigestRefusal {
+    const { username, nonce, uri, response, nc, cnonce, opaque } = params;
+    const algorithm = parseDigestAlgorithm(params.algorithm);
+    if (algorithm === undefined || !this.#algorithmsFor(realm).includes(algorithm)) return 'algorithm';
+    // RFC 8760 §2.6 item 8 tolerates a client without qop; we do not, since such a response can be replayed for ever.
+    const qop = params.qop?.toLowerCase();
+    if (qop !== 'auth-int' && !(qop === 'auth' && this.#qop.includes('auth'))) return 'qop';
+    if (username === undefined || nonce === undefined || uri === undefined || response === undefined)
+      return 'malformed';
+    // RFC 7616 §3.4: cnonce and nc MUST be there when qop is, nc as exactly eight digits.
+    if (cnonce === undefined || nc === undefined || cnonce.length === 0) return 'malformed';
+    if (nc.length !== 8 || !isHex(nc)) return 'malformed';
+    if (username.length > MAX_USERNAME_LENGTH || cnonce.length > MAX_CNONCE_LENGTH) return 'malformed';
+    if (response.length !== digestLength(algorithm) || !isHex(response)) return 'malformed';
+    // DEVIATION from RFC 7616 §3.4 (opaque is returned unchanged): clients that leave it out exist. Another one than ours belongs to
+    // an earlier secret, as its nonce does.
+    if (opaque !== undefined && opaque !== this.#opaque) return 'nonce-forged';
+    return { username, nonce, uri, response, algorithm, qop, nc, cnonce };
+  }
+
+  /** The same hashing whatever the answer is going to be. */
+  #checkPassword(
+    request: SipRequest,
+    claim: Claim,
+    username: string,
+    realm: string,
+    source: string,
+    account: DigestAccount | undefined,
+  ): DigestRefusal | undefined {
+    const user = `${username}@${realm}`;
+    const allowed = this.#throttle.allows(user, source);
+    const { algorithm, uri, nonce, nc, cnonce, qop } = claim;
+    const known = account === undefined ? undefined : this.#ha1.get(account.secret, algorithm, username, realm);
+    const ha1 = known ?? this.#ha1.get(this.#dummy, algorithm, username, realm) ?? '';
+    const input = { algorithm, method: request.method, uri, nonce, nc, cnonce, qop, body: request.body };
+    const right = sameOctets(digestResponse(ha1, input), claim.response.toLowerCase());
+    if (!allowed) return 'throttled';
+    if (right && known !== undefined) {
+      this.#throttle.succeeded(user, source);
+      return undefined;
+    }
+    this.#throttle.failed(user, source);
+    return account === undefined ? 'unknown-user' : 'password';
+  }
+
+  #algorithmsFor(realm: string): readonly DigestAlgorithm[] {
+    return this.#algorithmsOf?.(realm) ?? this.#algorithms;
+  }
+
+  #refuse(kind: DigestKind, realm: string, source: string, reason: DigestRefusal, username?: string): DigestRefused {
+    const claimed = username === undefined ? undefined : { username };
+    // RFC 7616 §3.4: improper or missing parameters deserve a 400; so does a response made for another URI.
+    if (reason === 'malformed' || reason === 'uri') {
+      const reasonPhrase = reason === 'uri' ? 'Digest URI Is Not The Request-URI' : 'Malformed Credentials';
+      return { outcome: 'refused', reason, status: 400, reasonPhrase, headers: [], ...claimed };
+    }
+    const stale = reason === 'nonce-forged' || reason === 'nonce-expired' || reason === 'nonce-count';
+    const headers = this.challenge(kind, realm, source, stale);
+    if (kind === 'user')
+      return { outcome: 'refused', reason, status: 401, reasonPhrase: 'Unauthorized', headers, ...claimed };
+    const reasonPhrase = 'Proxy Authentication Required';
+    return { outcome: 'refused', reason, status: 407, reasonPhrase, headers, ...claimed };
+  }
+}
+
+/** RFC 8760 §2.6 item 6: the URI of the credentials must be for what is asked; equal by octets, or by RFC 3261 §19.1.4. */
+function sameResource(claimed: string, requestUri: string): boolean {
+  if (claimed === requestUri) return true;
+  try {
+    return sameUri(parseUri(claimed), parseUri(requestUri));
+  } catch {
+    return false;
+  }
+}
+
+function isHex(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    const isDigit = code >= 0x30 && code <= 0x39;
+    if (!isDigit && !(code >= 0x61 && code <= 0x66) && !(code >= 0x41 && code <= 0x46)) return false;
+  }
+  return true;
+}

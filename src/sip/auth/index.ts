@@ -1,0 +1,24 @@
+/** Digest authentication, both sides. Import from here. */
+export { DIGEST_ALGORITHMS, type DigestAlgorithm, ha1, ha1Set } from './algorithms.ts';
+export type { DigestSecret } from './credentials.ts';
+export {
+  type DigestAnswer,
+  DigestClient,
+  type DigestClientOptions,
+  type DigestCredentials,
+  type DigestGiveUp,
+  replaceAuthorization,
+} from './digest-client.ts';
+export type { Qop } from './digest-response.ts';
+export {
+  type DigestAccepted,
+  type DigestAccount,
+  type DigestKind,
+  type DigestRefusal,
+  type DigestRefused,
+  DigestServer,
+  type DigestServerOptions,
+  type DigestVerdict,
+} from './digest-server.ts';
+export { type GuessBudget, GuessThrottle, type GuessThrottleOptions } from './guess-throttle.ts';
+export { randomSecret } from './nonces.ts';

@@ -1,0 +1,53 @@
+import { issuedMs } from './nonces.ts';
+
+/**
+ * The highest nonce count seen per nonce: one number each, so that a request cannot be replayed (RFC 7616 §5.5).
+ *
+ * Rules it keeps: only a nonce that came with the right password is remembered, so strangers cannot fill the table; counts only
+ * rise (a lower one is refused even if it was never seen); two generations, the older one dropped whole, so there is no timer and
+ * no scan; when a generation is dropped, every nonce as old as its youngest counts as used, so forgetting never reopens a nonce,
+ * whatever the clock does.
+ */
+export class NonceCounts {
+  readonly #lifetimeMs: number;
+  readonly #maxPerGeneration: number;
+  #young = new Map<string, number>();
+  #old = new Map<string, number>();
+  #rotatedMs: number;
+  /** The latest issue time in each generation, and in everything dropped so far. */
+  #youngIssuedMs = 0;
+  #oldIssuedMs = 0;
+  #forgottenIssuedMs = 0;
+
+  constructor(lifetimeMs: number, maxNonces: number, nowMs: number) {
+    this.#lifetimeMs = lifetimeMs;
+    this.#maxPerGeneration = Math.max(1, Math.floor(maxNonces / 2));
+    this.#rotatedMs = nowMs;
+  }
+
+  /** Nonces remembered now. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  /** Takes a count for a genuine nonce; false when it, or a higher one, was taken before. `nowMs` is monotonic. */
+  take(nonce: string, count: number, nowMs: number): boolean {
+    if (nowMs - this.#rotatedMs >= this.#lifetimeMs) this.#rotate(nowMs);
+    const highest = this.#young.get(nonce) ?? this.#old.get(nonce);
+    if (highest === undefined && issuedMs(nonce) <= this.#forgottenIssuedMs) return false;
+    if (highest !== undefined && count <= highest) return false;
+    if (this.#young.size >= this.#maxPerGeneration && !this.#young.has(nonce)) this.#rotate(nowMs);
+    this.#young.set(nonce, count);
+    this.#youngIssuedMs = Math.max(this.#youngIssuedMs, issuedMs(nonce));
+    return true;
+  }
+
+  #rotate(nowMs: number): void {
+    if (this.#old.size > 0) this.#forgottenIssuedMs = Math.max(this.#forgottenIssuedMs, this.#oldIssuedMs);
+    this.#old = this.#young;
+    this.#oldIssuedMs = this.#youngIssuedMs;
+    this.#young = new Map();
+    this.#youngIssuedMs = 0;
+    this.#rotatedMs = nowMs;
+  }
+}

@@ -1,0 +1,291 @@
+import crypto from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { DigestServer, ha1Set } from '../../../src/sip/auth/index.ts';
+import { HeaderId } from '../../../src/sip/message/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { ALICE, authorize, authWorld, clientFor, REALM, reasonOf, request, SOURCE, tamper } from './kit.ts';
+
+describe('challenges', () => {
+  test('RFC 8760 §2.3: one header field per algorithm, the strongest first; §2.6: each with qop', () => {
+    const { server } = authWorld();
+    const values = server
+      .challenge('user', REALM, SOURCE)
+      .map(([id, value]) => [id, value.replace(/"[0-9a-f]+"/g, '"x"')]);
+    expect(values).toEqual([
+      [HeaderId.WwwAuthenticate, `Digest realm="${REALM}", nonce="x", algorithm=SHA-256, qop="auth", opaque="x"`],
+      [HeaderId.WwwAuthenticate, `Digest realm="${REALM}", nonce="x", algorithm=MD5, qop="auth", opaque="x"`],
+    ]);
+  });
+
+  test('the list of algorithms is a setting of the realm', () => {
+    const { server } = authWorld({ algorithmsOf: (realm) => (realm === 'old.example.com' ? ['MD5'] : undefined) });
+    expect(server.challenge('proxy', 'old.example.com', SOURCE)).toHaveLength(1);
+    expect(server.challenge('proxy', REALM, SOURCE).map(([id]) => id)).toEqual([
+      HeaderId.ProxyAuthenticate,
+      HeaderId.ProxyAuthenticate,
+    ]);
+  });
+
+  test('no two challenges share a nonce', () => {
+    const { server } = authWorld();
+    const nonces = Array.from({ length: 1000 }, () => server.challenge('user', REALM, SOURCE)[0]?.[1]);
+    expect(new Set(nonces).size).toBe(1000);
+  });
+});
+
+describe('acceptance', () => {
+  test.each(['MD5', 'SHA-256', 'SHA-512-256'] as const)('RFC 8760 §2.1: the right password with %s', (algorithm) => {
+    const { server, verify } = authWorld({ algorithms: [algorithm] });
+    const verdict = verify(authorize(request(), server.challenge('user', REALM, SOURCE)));
+    expect(verdict).toEqual({ outcome: 'accepted', username: 'alice', algorithm, account: ALICE });
+  });
+
+  test('RFC 7616 §5.2: an account kept as H(A1) only', () => {
+    const { server } = authWorld();
+    const secret = { ha1: ha1Set('alice', REALM, 's3cret') };
+    const message = authorize(request(), server.challenge('proxy', REALM, SOURCE));
+    const verdict = server.verify(message, 'proxy', REALM, SOURCE, () => ({ secret }));
+    expect(verdict.outcome).toBe('accepted');
+  });
+
+  test('RFC 3261 §22.3: credentials of other realms are passed over', () => {
+    const { server, verify } = authWorld();
+    const message = authorize(request(), server.challenge('user', REALM, SOURCE));
+    message.headers.prepend(
+      HeaderId.Authorization,
+      'Digest username="x", realm="elsewhere", nonce="n", uri="u", response="r"',
+    );
+    expect(reasonOf(verify(message))).toBe('accepted');
+  });
+
+  test('RFC 7616 §3.4.3: auth-int with the body as sent', () => {
+    const { server, verify } = authWorld({ qop: ['auth-int'] });
+    const message = authorize(
+      request('INVITE', 'sip:1@acme.example.com', 'v=0\r\n'),
+      server.challenge('user', REALM, SOURCE),
+    );
+    expect(message.headers.value(HeaderId.Authorization)).toContain('qop=auth-int');
+    expect(reasonOf(verify(message))).toBe('accepted');
+  });
+
+  test('a nonce is used again with a rising count', () => {
+    const { server, verify } = authWorld();
+    const client = clientFor();
+    expect(reasonOf(verify(authorize(request(), server.challenge('user', REALM, SOURCE), client)))).toBe('accepted');
+    for (let round = 0; round < 3; round++) {
+      const next = request();
+      for (const [id, value] of client.preemptive(next, 'server')) next.headers.add(id, value);
+      expect(reasonOf(verify(next))).toBe('accepted');
+    }
+  });
+
+  test("nodes that share the secret accept each other's nonces; others say stale", () => {
+    const clock = new VirtualScheduler();
+    const secret = new Uint8Array(32).fill(7);
+    const [a, b, stranger] = [
+      new DigestServer({ clock, secret }),
+      new DigestServer({ clock, secret }),
+      new DigestServer({ clock }),
+    ];
+    const message = authorize(request(), a.challenge('user', REALM, SOURCE));
+    expect(reasonOf(b.verify(message, 'user', REALM, SOURCE, () => ALICE))).toBe('accepted');
+    expect(reasonOf(stranger.verify(message, 'user', REALM, SOURCE, () => ALICE))).toBe('nonce-forged');
+  });
+});
+
+describe('refusal', () => {
+  /** What is done to a good request, and why it is refused. */
+  const cases: [name: string, change: (value: string) => string, reason: string, status: number][] = [
+    ['no qop', (value) => value.replace(/, qop=auth, nc=\w+, cnonce="\w+"/, ''), 'qop', 401],
+    ['an unknown qop', (value) => value.replace('qop=auth', 'qop=auth-conf'), 'qop', 401],
+    ['algorithm NONE', (value) => value.replace('SHA-256', 'NONE'), 'algorithm', 401],
+    ['algorithm MD5-sess', (value) => value.replace('SHA-256', 'MD5-sess'), 'algorithm', 401],
+    ['an algorithm that was not offered', (value) => value.replace('SHA-256', 'SHA-512-256'), 'algorithm', 401],
+    ['a forged nonce', (value) => value.replace(/nonce="\w{8}/, 'nonce="00000000'), 'nonce-forged', 401],
+    ['an empty nonce', (value) => value.replace(/nonce="\w+"/, 'nonce=""'), 'nonce-forged', 401],
+    ['another opaque', (value) => value.replace(/opaque="\w+"/, 'opaque="1"'), 'nonce-forged', 401],
+    ['another URI', (value) => value.replace(/uri="[^"]*"/, 'uri="sip:evil.example.com"'), 'uri', 400],
+    ['a URI that is none', (value) => value.replace(/uri="[^"]*"/, 'uri="%%"'), 'uri', 400],
+    ['an altered count', (value) => value.replace('nc=00000001', 'nc=00000002'), 'password', 401],
+    ['a count of 4 digits', (value) => value.replace('nc=00000001', 'nc=0001'), 'malformed', 400],
+    ['a count of control characters', (value) => value.replace('nc=00000001', 'nc=0000000\x11'), 'malformed', 400],
+    ['no client nonce', (value) => value.replace(/, cnonce="\w+"/, ''), 'malformed', 400],
+    [
+      'a client nonce of 3 KB',
+      (value) => value.replace(/cnonce="\w+"/, `cnonce="${'c'.repeat(3000)}"`),
+      'malformed',
+      400,
+    ],
+    [
+      'a client nonce of 64 KB',
+      (value) => value.replace(/cnonce="\w+"/, `cnonce="${'c'.repeat(65_536)}"`),
+      'malformed',
+      400,
+    ],
+    ['a short response', (value) => value.replace(/response="\w{4}/, 'response="'), 'malformed', 400],
+    [
+      'a response that is no hexadecimal',
+      (value) => value.replace(/response="\w{4}/, 'response="zzzz'),
+      'malformed',
+      400,
+    ],
+    ['a directive twice', (value) => `${value}, username="bob"`, 'malformed', 400],
+    ['no user name', (value) => value.replace('username="alice", ', ''), 'malformed', 400],
+    ['another user name', (value) => value.replace('username="alice"', 'username="bob"'), 'unknown-user', 401],
+    ['another realm', (value) => value.replace(REALM, 'other.example.com'), 'no-credentials', 401],
+    ['Basic', () => 'Basic YWxpY2U6czNjcmV0', 'no-credentials', 401],
+    ['an unclosed quote', (value) => value.slice(0, -1), 'malformed', 400],
+  ];
+
+  test.each(cases)('security.md, digest: %s', (_name, change, reason, status) => {
+    const { server, verify } = authWorld();
+    const message = tamper(authorize(request(), server.challenge('user', REALM, SOURCE)), change);
+    expect(verify(message)).toMatchObject({ outcome: 'refused', reason, status });
+  });
+
+  test('RFC 7616 §5.5: the same count twice, or a lower one, is stale', () => {
+    const { server, verify } = authWorld();
+    const client = clientFor();
+    const first = authorize(request(), server.challenge('user', REALM, SOURCE), client);
+    const second = request();
+    for (const [id, value] of client.preemptive(second, 'server')) second.headers.add(id, value);
+    expect(reasonOf(verify(second))).toBe('accepted');
+    for (const replayed of [second, first]) {
+      const verdict = verify(replayed);
+      expect(verdict).toMatchObject({ reason: 'nonce-count', status: 401 });
+      expect(verdict.outcome === 'refused' && verdict.headers[0]?.[1]).toContain('stale=true');
+    }
+  });
+
+  test('another method', () => {
+    const { server, verify } = authWorld();
+    const message = authorize(request('REGISTER'), server.challenge('user', REALM, SOURCE));
+    const moved = request('INVITE');
+    moved.headers.add(HeaderId.Authorization, message.headers.value(HeaderId.Authorization) ?? '');
+    expect(reasonOf(verify(moved))).toBe('password');
+  });
+
+  test('auth-int with a changed body', () => {
+    const { server, verify } = authWorld({ qop: ['auth-int'] });
+    const message = authorize(request('INVITE', `sip:1@${REALM}`, 'v=0\r\n'), server.challenge('user', REALM, SOURCE));
+    message.body = 'v=1\r\n';
+    expect(reasonOf(verify(message))).toBe('password');
+  });
+
+  test('auth where only auth-int is offered', () => {
+    const { server, verify } = authWorld({ qop: ['auth-int'] });
+    const message = authorize(request(), server.challenge('user', REALM, SOURCE));
+    expect(reasonOf(verify(tamper(message, (value) => value.replace('auth-int', 'auth'))))).toBe('qop');
+  });
+
+  test('an old nonce is stale after its lifetime, and only then', () => {
+    const { clock, server, verify } = authWorld({ nonceLifetimeMs: 60_000 });
+    const challenge = server.challenge('user', REALM, SOURCE);
+    clock.advance(59_999);
+    expect(reasonOf(verify(authorize(request(), challenge)))).toBe('accepted');
+    clock.advance(1);
+    const verdict = verify(authorize(request(), challenge));
+    expect(verdict).toMatchObject({ reason: 'nonce-expired', status: 401 });
+    expect(verdict.outcome === 'refused' && verdict.headers.every(([, value]) => value.endsWith('stale=true'))).toBe(
+      true,
+    );
+  });
+
+  test('a nonce works from the address and for the realm it was made for only', () => {
+    const { server, verify } = authWorld();
+    const message = authorize(request(), server.challenge('user', REALM, SOURCE));
+    expect(reasonOf(verify(message, '192.0.2.11'))).toBe('nonce-forged');
+    const elsewhere = authorize(request(), server.challenge('user', 'other.example.com', SOURCE));
+    const moved = tamper(elsewhere, (value) => value.replace('other.example.com', REALM));
+    expect(reasonOf(verify(moved))).toBe('nonce-forged');
+  });
+});
+
+describe('who exists?', () => {
+  test('unknown user, wrong password and disabled user get the same status, phrase and header lengths', () => {
+    const { server, verify } = authWorld();
+    const shape = (username: string, password: string) => {
+      const client = clientFor(password, { username });
+      const verdict = verify(authorize(request(), server.challenge('user', REALM, SOURCE), client));
+      if (verdict.outcome === 'accepted') throw new Error('accepted');
+      return [verdict.status, verdict.reasonPhrase, verdict.headers.map(([id, value]) => [id, value.length])];
+    };
+    expect(shape('nobody', 's3cret')).toEqual(shape('alice', 'wrong'));
+  });
+
+  test('they cost the same hashing', () => {
+    const { server, verify } = authWorld();
+    const bad = (username: string) =>
+      authorize(request(), server.challenge('user', REALM, SOURCE), clientFor('wrong', { username }));
+    verify(bad('alice'));
+    const count = (username: string) => {
+      const message = bad(username);
+      return hashedStrings(() => verify(message));
+    };
+    expect(count('alice')).toBeGreaterThanOrEqual(5);
+    expect(count('nobody')).toBe(count('alice'));
+  });
+});
+
+describe('password guessing', () => {
+  test('the right password at guess 100 of a fast run is not found', () => {
+    const { server, verify } = authWorld();
+    const guess = (password: string) =>
+      verify(authorize(request(), server.challenge('user', REALM, SOURCE), clientFor(password)));
+    for (let index = 0; index < 99; index++) guess(`guess-${index}`);
+    const last = guess('s3cret');
+    expect(last).toMatchObject({ outcome: 'refused', reason: 'throttled', status: 401, reasonPhrase: 'Unauthorized' });
+  });
+
+  test("a forged nonce from a phone's address blocks nobody", () => {
+    const { server, verify } = authWorld();
+    for (let index = 0; index < 1000; index++) {
+      verify(
+        tamper(
+          authorize(request(), server.challenge('user', REALM, '203.0.113.9'), clientFor('wrong')),
+          (value) => value,
+        ),
+      );
+    }
+    expect(reasonOf(verify(authorize(request(), server.challenge('user', REALM, SOURCE))))).toBe('accepted');
+  });
+});
+
+test('verify never throws and never accepts what was not computed with the password, whatever the octets', () => {
+  const { server, verify } = authWorld();
+  const good =
+    authorize(request(), server.challenge('user', REALM, SOURCE)).headers.value(HeaderId.Authorization) ?? '';
+  fc.assert(
+    fc.property(fc.nat(good.length), fc.nat(20), fc.string({ unit: 'binary', maxLength: 20 }), (at, cut, octets) => {
+      const value = good.slice(0, at) + octets + good.slice(at + cut);
+      const message = request();
+      message.headers.add(HeaderId.Authorization, value.replaceAll(/[\r\n\0]/g, ' '));
+      const verdict = verify(message);
+      if (verdict.outcome === 'accepted') expect(verdict.username).toBe('alice');
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+/** Counts calls of the one-shot hash while `work` runs. */
+function hashedStrings(work: () => void): number {
+  const original = crypto.hash;
+  let count = 0;
+  crypto.hash = ((...args: Parameters<typeof original>) => {
+    count++;
+    return original(...args);
+  }) as typeof original;
+  try {
+    syncExports();
+    work();
+  } finally {
+    crypto.hash = original;
+    syncExports();
+  }
+  return count;
+}
+
+function syncExports(): void {
+  (process.getBuiltinModule('node:module') as typeof import('node:module')).syncBuiltinESMExports();
+}
