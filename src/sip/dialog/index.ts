@@ -10,6 +10,13 @@ export {
 } from './dialog.ts';
 export { DialogSet } from './dialog-set.ts';
 export { glareDelayMs, retryAfterSeconds } from './glare.ts';
+export { type Collision, type DescriptionRole, OfferAnswer, type Side } from './offer-answer.ts';
+export { ReliableProvisionals, type ReliableProvisionalsUser } from './reliable-provisionals.ts';
 export { type ProvisionalVerdict, ReliableReceiver } from './reliable-receiver.ts';
-export type { Hop } from './route-set.ts';
+export {
+  type IntervalRefusal,
+  SessionTimer,
+  type SessionTimerOptions,
+  type SessionTimerUser,
+} from './session-timer.ts';
 export { SuccessResender, type SuccessResenderUser } from './success-resender.ts';

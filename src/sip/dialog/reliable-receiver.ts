@@ -1,4 +1,5 @@
 import { HeaderId, type SipResponse } from '../message/index.ts';
+import { readRSeq } from './fields.ts';
 
 /** What a provisional response asks of the calling side. */
 export type ProvisionalVerdict =
@@ -23,8 +24,8 @@ export class ReliableReceiver {
     const { status } = response;
     const text = response.headers.value(HeaderId.RSeq);
     if (status <= 100 || status >= 200 || text === undefined || !requires100rel(response)) return 'unreliable';
-    const sequence = Number(text);
-    if (!Number.isInteger(sequence) || sequence < 1 || sequence > 0xffff_ffff) return 'unreliable';
+    const sequence = readRSeq(text);
+    if (sequence === undefined) return 'unreliable';
     // §4: RSeq must be one higher than the last one's; the first one sets the start.
     if (this.#last !== undefined && sequence !== this.#last + 1) return 'ignore';
     this.#last = sequence;
