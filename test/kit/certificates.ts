@@ -26,7 +26,19 @@ export class TestAuthority {
 
   constructor(commonName = 'tandem test authority') {
     this.#newKey('ca');
-    this.#openssl('req', '-x509', '-new', '-key', 'ca.key', '-subj', `/CN=${commonName}`, '-days', '30', '-out', 'ca.pem');
+    this.#openssl(
+      'req',
+      '-x509',
+      '-new',
+      '-key',
+      'ca.key',
+      '-subj',
+      `/CN=${commonName}`,
+      '-days',
+      '30',
+      '-out',
+      'ca.pem',
+    );
     this.certificate = this.#read('ca.pem');
   }
 
@@ -34,7 +46,10 @@ export class TestAuthority {
     const name = `leaf-${++this.#serial}`;
     this.#newKey(name);
     this.#openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${request.commonName}`, '-out', `${name}.csr`);
-    const extensions = ['basicConstraints=CA:FALSE', `extendedKeyUsage=${request.extendedKeyUsage ?? 'serverAuth,clientAuth'}`];
+    const extensions = [
+      'basicConstraints=CA:FALSE',
+      `extendedKeyUsage=${request.extendedKeyUsage ?? 'serverAuth,clientAuth'}`,
+    ];
     if (request.alternativeNames !== undefined) extensions.push(`subjectAltName=${request.alternativeNames.join(',')}`);
     writeFileSync(join(this.#directory, `${name}.ext`), extensions.join('\n'));
     this.#sign(name, request.days ?? 30);
@@ -65,7 +80,18 @@ export class TestAuthority {
     writeFileSync(join(this.#directory, 'index.txt'), '');
     writeFileSync(join(this.#directory, 'serial'), `${(0x1000 + this.#serial).toString(16)}\n`);
     const dates = ['-startdate', start, '-enddate', end];
-    const files = ['-cert', 'ca.pem', '-keyfile', 'ca.key', '-in', `${name}.csr`, '-out', `${name}.pem`, '-extfile', `${name}.ext`];
+    const files = [
+      '-cert',
+      'ca.pem',
+      '-keyfile',
+      'ca.key',
+      '-in',
+      `${name}.csr`,
+      '-out',
+      `${name}.pem`,
+      '-extfile',
+      `${name}.ext`,
+    ];
     this.#openssl('ca', '-batch', '-notext', '-config', 'ca.cnf', ...dates, ...files);
   }
 
@@ -81,7 +107,8 @@ export class TestAuthority {
     try {
       execFileSync('openssl', args, { cwd: this.#directory, stdio: 'pipe' });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new Error('the `openssl` command is needed: install openssl');
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+        throw new Error('the `openssl` command is needed: install openssl');
       throw error;
     }
   }

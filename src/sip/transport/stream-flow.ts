@@ -38,6 +38,7 @@ export interface StreamFlowOptions {
   readonly remotePort: number;
   /** True when we made the connection: then we ping it. */
   readonly opened: boolean;
+  readonly connectTimeoutMs?: number;
   /** The slots that this connection, if it was accepted, holds one of. */
   readonly slots?: ConnectionSlots;
   /** Called once when the connection is gone, before the user hears of it. */
@@ -89,7 +90,11 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     this.#slots = options.slots;
     this.#framer = new StreamFramer(this);
     this.#lastTrafficMs = context.scheduler.nowMs();
-    this.#deadline = context.scheduler.schedule(context.limits.connectTimeoutMs, this, TimerKind.SetUp);
+    this.#deadline = context.scheduler.schedule(
+      options.connectTimeoutMs ?? context.limits.connectTimeoutMs,
+      this,
+      TimerKind.SetUp,
+    );
   }
 
   get localAddress(): string {
@@ -141,6 +146,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
         return;
       }
       this.#noteTraffic();
+      this.#context.user.onSent?.(text, this);
       socket.write(text, 'latin1');
     } else if (this.closed) {
       this.#context.user.onUndelivered?.(text, this);

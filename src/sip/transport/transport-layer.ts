@@ -280,6 +280,7 @@ export class TransportLayer {
       remoteAddress: target.address,
       remotePort: target.port,
       opened: true,
+      ...(target.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: target.connectTimeoutMs }),
       onEnded: (ended) => {
         this.counters.connections--;
         this.#onEnded(ended);

@@ -20,6 +20,8 @@ export interface Flow {
   readonly listenerId: string;
   /** Names this flow among all others: equal for equal UDP peers, unique per TCP or TLS connection. */
   readonly key: string;
+  /** False until a connection, TLS included, is set up for the first time. */
+  readonly connected: boolean;
   /** True once nothing can be sent any more; a UDP flow closes with its listener only. */
   readonly closed: boolean;
   /** What the peer's certificate proved; undefined on UDP and TCP, and before the handshake ends. */
@@ -59,6 +61,8 @@ export interface Target {
   /** The domain that was looked up: sent as SNI and looked for in the certificate (RFC 5922 §7.3). Default: the address. */
   readonly serverName?: string;
   readonly tls?: TlsCredentials;
+  /** Give up setting up a connection after this time; default: the limit of the transport layer. */
+  readonly connectTimeoutMs?: number;
   /** Send from this listener; default: the first one of the transport and address family. */
   readonly listenerId?: string;
 }
@@ -167,6 +171,8 @@ export interface TransportUser {
   onFlowClosed(flow: Flow, reason: string): void;
   /** A connection could not be set up or broke, or a datagram could not be sent. */
   onFlowFailed(flow: Flow, reason: string): void;
+  /** A message is about to leave, for counting and tracing. */
+  onSent?(text: string, flow: Flow): void;
   /** A CRLF ping or pong arrived: the peer is alive. */
   onKeepAlive?(flow: Flow): void;
 }

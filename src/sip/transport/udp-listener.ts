@@ -33,6 +33,7 @@ const NUL = 0;
 export class UdpFlow implements Flow {
   readonly transport = 'udp';
   readonly reliable = false;
+  readonly connected = true;
   readonly tls = undefined;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -67,6 +68,7 @@ export class UdpFlow implements Flow {
   }
 
   send(text: string): void {
+    this.#listener.user.onSent?.(text, this);
     this.#listener.send(Buffer.from(text, 'latin1'), this);
   }
 
@@ -124,6 +126,10 @@ export class UdpListener {
       // Addresses are literals already; the default would look up each one, and answer on a later turn.
       lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
     });
+  }
+
+  get user(): TransportUser {
+    return this.#context.user;
   }
 
   get scheduler(): Scheduler {

@@ -1,0 +1,388 @@
+import { PeerError } from '../../base/errors.ts';
+import { randomBranch } from '../../base/ids.ts';
+import type { Log } from '../../base/log.ts';
+import {
+  createResponse,
+  HeaderId,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+  validateRequest,
+  validateResponse,
+} from '../message/index.ts';
+import { TransactionLayer, type TransactionLayerUser } from '../transaction/index.ts';
+import {
+  type AddressScope,
+  type Flow,
+  type HostPort,
+  type ListenerOptions,
+  type Listening,
+  type Target,
+  TransportLayer,
+  type TransportName,
+  type TransportUser,
+} from '../transport/index.ts';
+import { EndpointCounters } from './counters.ts';
+import { LargeRequests } from './large-requests.ts';
+import { noteSource, ReplyFlow, replyPort, rerouteTarget, viaPrefix } from './reply-route.ts';
+import type {
+  ClientTransaction,
+  ClientTransactionUser,
+  EndpointOptions,
+  EndpointTransport,
+  EndpointUser,
+  MessageObserver,
+  SendOptions,
+  ServerTransaction,
+} from './types.ts';
+
+/**
+ * The one place where transport, transactions and time meet.
+ *
+ * A message comes in as text. It is read, judged (a bad request is answered and forgotten, a bad response dropped), its source is
+ * noted in Via, and its transaction gets it; what is new goes to the user. What the user sends gets its Via here.
+ *
+ * Rules: nothing that a peer sends ends more than its own message; a bad request costs no state; responses leave the way their
+ * request came; every message is counted once in each direction.
+ */
+export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
+  readonly counters = new EndpointCounters();
+  readonly transactions: TransactionLayer<Flow>;
+  readonly transport: EndpointTransport;
+  /** Unset: tracing costs one comparison per message. */
+  observer: MessageObserver | undefined = undefined;
+  readonly #user: EndpointUser;
+  readonly #log: Log;
+  readonly #options: EndpointOptions;
+  readonly #supported: ReadonlySet<string>;
+  readonly #large: LargeRequests;
+  #draining = false;
+
+  constructor(options: EndpointOptions, user: EndpointUser, log: Log) {
+    this.#options = options;
+    this.#user = user;
+    this.#log = log;
+    this.#supported = new Set((options.supported ?? []).map((tag) => tag.toLowerCase()));
+    this.transactions = new TransactionLayer<Flow>({
+      scheduler: options.scheduler,
+      user: this,
+      samePeer,
+      ...(options.timers === undefined ? {} : { timers: options.timers }),
+      ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
+      ...(options.maxClientTransactions === undefined ? {} : { maxClientTransactions: options.maxClientTransactions }),
+    });
+    this.transport = (options.createTransport ?? ((transportUser) => this.#sockets(transportUser)))(this);
+    this.#large = new LargeRequests(this.transport, this.transactions, this.counters, options.scheduler);
+  }
+
+  /** Opens every listener or none; throws a SettingsError that names the addresses at fault. */
+  open(listeners: readonly ListenerOptions[]): Promise<Listening[]> {
+    return this.transport.open(listeners);
+  }
+
+  /** From now on requests outside dialogs are answered 503; what is in progress goes on. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Ends every transaction without a word, then the sockets. */
+  async close(): Promise<void> {
+    this.transactions.close();
+    await this.transport.close();
+  }
+
+  /** What Via and Contact say to a peer on a flow, toward a target, or over a transport; undefined when nothing listens for that. */
+  advertised(to: Flow, scope?: AddressScope): HostPort;
+  advertised(to: Flow | Target | TransportName, scope?: AddressScope): HostPort | undefined;
+  advertised(to: Flow | Target | TransportName, scope: AddressScope = 'public'): HostPort | undefined {
+    if (typeof to !== 'string') {
+      return isFlow(to) ? this.transport.advertised(to, scope) : this.transport.advertisedToward(to, scope);
+    }
+    const listener = this.transport.listening().find((listening) => listening.transport === to);
+    if (listener === undefined) return undefined;
+    const { id, host, port } = listener;
+    return this.transport.advertisedToward({ transport: to, address: host, port, listenerId: id }, scope);
+  }
+
+  /** The flow to a target, e.g. to keep a registered gateway's connection alive. */
+  flowTo(target: Target): Flow {
+    return this.transport.flowTo(target);
+  }
+
+  /**
+   * Sends a request other than ACK in a client transaction of its own; the endpoint adds Via. A request is sent once: for the next
+   * target make another one.
+   */
+  sendRequest(
+    request: SipRequest,
+    to: Flow | Target,
+    user: ClientTransactionUser,
+    options: SendOptions = {},
+  ): ClientTransaction {
+    const flow = isFlow(to) ? to : this.transport.flowTo(to);
+    const aliasWanted = !isFlow(to) && to.tls?.cert !== undefined;
+    request.headers.prepend(HeaderId.Via, this.#via(flow, options) + randomBranch() + (aliasWanted ? ';alias' : ''));
+    const text = serialize(request);
+    const settings =
+      options.transactionTimeoutMs === undefined ? { text } : { text, timeoutMs: options.transactionTimeoutMs };
+    if (!isFlow(to) && this.#options.tcpForLargeRequests !== false && this.#large.takes(to, text)) {
+      const via = (other: Flow) => this.#via(other, options) + randomBranch();
+      return this.#large.send(request, to, user, { via, udp: flow, ...settings });
+    }
+    return this.transactions.createClient(request, flow, user, settings);
+  }
+
+  /**
+   * Sends the ACK for a 2xx (§13.2.2.4), which has no transaction. Sending the same request again repeats it as it was.
+   */
+  sendAck(request: SipRequest, to: Flow | Target, options: SendOptions = {}): void {
+    const flow = isFlow(to) ? to : this.transport.flowTo(to);
+    if (!request.headers.has(HeaderId.Via))
+      request.headers.prepend(HeaderId.Via, this.#via(flow, options) + randomBranch());
+    flow.send(serialize(request));
+  }
+
+  // From the transports.
+
+  onMessage(text: string, flow: Flow): void {
+    this.observer?.onReceived(text, flow);
+    let message: SipRequest | SipResponse;
+    try {
+      message = parseMessage(text);
+    } catch (error) {
+      if (error instanceof PeerError) this.counters.malformed++;
+      else this.#countFault(error, flow);
+      return;
+    }
+    try {
+      if (message.kind === 'request') this.#onRequestMessage(message, flow);
+      else this.#onResponseMessage(message, flow);
+    } catch (error) {
+      this.#onFault(error, message, flow);
+    }
+  }
+
+  onSent(text: string, flow: Flow): void {
+    const counters = this.counters.sent[flow.transport];
+    if (text.startsWith('SIP/2.0 ')) counters.countResponse(Number(text.slice(8, 11)));
+    else counters.countRequest(text.slice(0, text.indexOf(' ')));
+    this.observer?.onSent(text, flow);
+  }
+
+  onFramingLost(head: string | undefined, flow: Flow, error: PeerError): void {
+    this.counters.malformed++;
+    if (head === undefined) return;
+    this.observer?.onReceived(head, flow);
+    try {
+      const message = parseMessage(head);
+      if (message.kind === 'request') this.#refuse(message, flow, error.status, undefined, []);
+    } catch (fault) {
+      if (!(fault instanceof PeerError)) this.#countFault(fault, flow);
+    }
+  }
+
+  onFlowClosed(flow: Flow, reason: string): void {
+    this.#onFlowGone(flow, reason);
+  }
+
+  onFlowFailed(flow: Flow, reason: string): void {
+    this.#log.info('flow-failed', {
+      transport: flow.transport,
+      remoteAddress: flow.remoteAddress,
+      remotePort: flow.remotePort,
+      reason,
+    });
+    this.#onFlowGone(flow, reason);
+  }
+
+  onKeepAlive(flow: Flow): void {
+    this.#user.onKeepAlive?.(flow);
+  }
+
+  /** §18.2.2: a response whose connection has ended goes over a new one, to the source address and the port in Via. */
+  onUndelivered(text: string, flow: Flow): void {
+    if (!text.startsWith('SIP/2.0 ')) return;
+    try {
+      const target = rerouteTarget(parseMessage(text).topVia(), flow);
+      if (target === undefined) return;
+      this.counters.reroutedResponses++;
+      this.transport.flowTo(target).send(text);
+    } catch (error) {
+      this.#countFault(error, flow);
+    }
+  }
+
+  // From the transactions.
+
+  onRequest(transaction: ServerTransaction, request: SipRequest): void {
+    if (request.toTag() === undefined) {
+      const retryAfterSeconds = this.#draining ? 10 : this.#options.overloadSeconds?.();
+      if (retryAfterSeconds !== undefined) {
+        this.counters.overloaded++;
+        transaction.answerOnce = true;
+        transaction.reply(503, undefined, [[HeaderId.RetryAfter, String(retryAfterSeconds)]]);
+        return;
+      }
+    }
+    this.#user.onRequest(transaction, request);
+  }
+
+  onAck(request: SipRequest, flow: Flow): void {
+    this.#user.onAck(request, flow);
+  }
+
+  onStray2xx(response: SipResponse, flow: Flow): void {
+    this.#user.onStray2xx?.(response, flow);
+  }
+
+  #sockets(user: TransportUser): TransportLayer {
+    const { scheduler, transportLimits, sources, tls } = this.#options;
+    return new TransportLayer(
+      {
+        scheduler,
+        ...(transportLimits === undefined ? {} : { limits: transportLimits }),
+        ...(sources === undefined ? {} : { sources }),
+        ...(tls === undefined ? {} : { tls }),
+      },
+      user,
+      this.#log,
+    );
+  }
+
+  #onRequestMessage(request: SipRequest, flow: Flow): void {
+    this.counters.received[flow.transport].countRequest(request.method);
+    const refusal = validateRequest(request);
+    if (refusal !== undefined) {
+      this.#refuse(request, flow, refusal.status, refusal.reason, refusal.headers);
+      return;
+    }
+    const via = request.topVia();
+    const unsupported = this.#unsupportedTags(request);
+    if (unsupported !== '') {
+      this.#refuse(request, flow, 420, undefined, [[HeaderId.Unsupported, unsupported]]);
+      return;
+    }
+    noteSource(request, via, flow);
+    // RFC 5923 §5: the peer says that requests to its listening port may use this connection.
+    if (flow.tls?.verified === true && via.params.has('alias')) this.transport.alias(flow, via.port ?? 5061);
+    this.transactions.receiveRequest(request, this.#replyFlow(request, flow));
+  }
+
+  #onResponseMessage(response: SipResponse, flow: Flow): void {
+    if (!validateResponse(response)) {
+      this.counters.malformed++;
+      return;
+    }
+    this.counters.received[flow.transport].countResponse(response.status);
+    // §8.1.3.3: more than one Via: it was meant for somebody behind us, and nobody is.
+    if (response.headers.countOf(HeaderId.Via) > 1 || response.vias().length > 1) {
+      this.counters.misdirected++;
+      return;
+    }
+    this.transactions.receiveResponse(response, flow);
+  }
+
+  /** §8.2.2.3: option tags in Require that we do not have; not for ACK and CANCEL. */
+  #unsupportedTags(request: SipRequest): string {
+    if (!request.headers.has(HeaderId.Require) || request.method === 'ACK' || request.method === 'CANCEL') return '';
+    const required = request.headers.listValues(HeaderId.Require);
+    return required.filter((tag) => !this.#supported.has(tag.toLowerCase())).join(', ');
+  }
+
+  /** Answers without a transaction (§8.2.7): each copy of the request gets the same answer. An ACK gets none. */
+  #refuse(
+    request: SipRequest,
+    flow: Flow,
+    status: number,
+    reason: string | undefined,
+    headers: readonly (readonly [HeaderId, string])[],
+  ): void {
+    if (request.method === 'ACK') return;
+    this.counters.refused++;
+    let route = flow;
+    try {
+      noteSource(request, request.topVia(), flow);
+      route = this.#replyFlow(request, flow);
+    } catch (error) {
+      // A Via that cannot be read is answered as it is, where it came from.
+      if (!(error instanceof PeerError)) throw error;
+    }
+    try {
+      route.send(
+        serialize(createResponse(request, status, reason, { toTag: statelessTag(request), headers: [...headers] })),
+      );
+    } catch (error) {
+      // Octets that must not leave in a header field stood in a field that the answer repeats: no answer can be made.
+      this.counters.malformed++;
+      this.#log.debug('refusal-not-sent', {
+        status,
+        remoteAddress: flow.remoteAddress,
+        error: (error as Error).message,
+      });
+    }
+  }
+
+  #replyFlow(request: SipRequest, flow: Flow): Flow {
+    if (flow.transport !== 'udp') return flow;
+    const port = replyPort(request.topVia(), flow, this.#options.symmetricResponses === true);
+    if (port === flow.remotePort) return flow;
+    const { remoteAddress: address, listenerId } = flow;
+    return new ReplyFlow(flow, this.transport.flowTo({ transport: 'udp', address, port, listenerId }));
+  }
+
+  #via(flow: Flow, options: SendOptions): string {
+    const own = this.transport.advertised(flow, options.scope);
+    return viaPrefix(flow.transport, options.viaHost ?? own.host, options.viaPort ?? own.port);
+  }
+
+  #onFlowGone(flow: Flow, reason: string): void {
+    try {
+      this.transactions.flowFailed(flow, reason);
+      this.#user.onFlowClosed?.(flow, reason);
+    } catch (error) {
+      this.#countFault(error, flow);
+    }
+  }
+
+  /** A fault of ours costs the message that met it a 500, and nobody else anything. */
+  #onFault(error: unknown, message: SipRequest | SipResponse, flow: Flow): void {
+    if (error instanceof PeerError) {
+      if (message.kind === 'request') this.#refuse(message, flow, error.status, undefined, []);
+      else this.counters.malformed++;
+      return;
+    }
+    this.#countFault(error, flow);
+    if (message.kind === 'response' || message.method === 'ACK') return;
+    try {
+      const transaction = this.transactions.serverTransactionOf(message);
+      if (transaction !== undefined) transaction.reply(500);
+      else this.#refuse(message, flow, 500, undefined, []);
+    } catch (second) {
+      this.#countFault(second, flow);
+    }
+  }
+
+  #countFault(error: unknown, flow: Flow): void {
+    this.counters.uncaughtErrors++;
+    const stack = error instanceof Error ? error.stack : String(error);
+    this.#log.error('uncaught-error', { transport: flow.transport, remoteAddress: flow.remoteAddress, stack });
+  }
+}
+
+/** A response or CANCEL counts for a transaction only if it comes from the address that the transaction deals with. */
+function samePeer(expected: Flow, actual: Flow): boolean {
+  return expected.remoteAddress === actual.remoteAddress;
+}
+
+export function isFlow(to: Flow | Target): to is Flow {
+  return 'send' in to;
+}
+
+/** §8.2.7: the same tag for each copy of a request, without keeping any. FNV-1a over what the copies have in common. */
+function statelessTag(request: SipRequest): string {
+  const text = `${request.headers.value(HeaderId.CallId)} ${request.headers.value(HeaderId.CSeq)} ${request.headers.value(HeaderId.From)}`;
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return `refused${(hash >>> 0).toString(16)}`;
+}

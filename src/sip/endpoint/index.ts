@@ -1,0 +1,4 @@
+export { EndpointCounters, MessageCounters } from './counters.ts';
+export { Endpoint, isFlow } from './endpoint.ts';
+export { defaultPort } from './reply-route.ts';
+export * from './types.ts';

@@ -1,0 +1,127 @@
+import { isIP } from 'node:net';
+import { formatHost, formatVia, HeaderId, type SipRequest, splitList, type Via } from '../message/index.ts';
+import type { Flow, Target, TransportName } from '../transport/index.ts';
+
+/** The default port of a transport (RFC 3261 §19.1.2). */
+export function defaultPort(transport: TransportName): number {
+  return transport === 'tls' ? 5061 : 5060;
+}
+
+/**
+ * Notes in the top Via where a request really came from, so that its responses find back: `received` when sent-by names another host
+ * (RFC 3261 §18.2.1), and both `received` and `rport` when the client asks for it (RFC 3581 §4). What a peer wrote there itself is
+ * overwritten.
+ */
+export function noteSource(request: SipRequest, via: Via, flow: Flow): void {
+  const asksForPort = via.params.has('rport');
+  const wrong = !sameAddress(via.host, flow.remoteAddress);
+  const claimed = via.params.has('received');
+  if (!asksForPort && !wrong && !claimed) return;
+  const params = via.params.clone();
+  if (asksForPort) params.set('rport', String(flow.remotePort));
+  if (asksForPort || wrong) params.set('received', flow.remoteAddress);
+  else params.delete('received');
+  const field = request.headers.value(HeaderId.Via) ?? '';
+  const first = formatVia({ ...via, params });
+  const others = field.includes(',') ? splitList(field).slice(1) : [];
+  request.headers.replaceFirst(HeaderId.Via, [first, ...others].join(', '));
+}
+
+/**
+ * The UDP port that responses go to (RFC 3261 §18.2.2, RFC 3581 §4): the source port if `rport` asks for it, else the one in sent-by.
+ * DEVIATION: `maddr` is not followed; it would let anybody aim our responses at a third party, and multicast SIP is not served.
+ */
+export function replyPort(via: Via, flow: Flow, symmetric: boolean): number {
+  if (symmetric || via.params.has('rport')) return flow.remotePort;
+  return via.port ?? 5060;
+}
+
+/** Where a response goes whose connection has ended (§18.2.2): the source address, the port of sent-by. Undefined: nowhere. */
+export function rerouteTarget(via: Via, flow: Flow): Target | undefined {
+  if (flow.transport === 'udp' || isIP(flow.remoteAddress) === 0) return undefined;
+  const target: Target = {
+    transport: flow.transport,
+    address: flow.remoteAddress,
+    port: via.port ?? defaultPort(flow.transport),
+    listenerId: flow.listenerId,
+  };
+  return isIP(via.host) === 0 ? { ...target, serverName: via.host } : target;
+}
+
+/** A request as seen from its source, whose answers go to another port of the same address. */
+export class ReplyFlow implements Flow {
+  readonly #source: Flow;
+  readonly #route: Flow;
+
+  constructor(source: Flow, route: Flow) {
+    this.#source = source;
+    this.#route = route;
+  }
+
+  get transport(): TransportName {
+    return this.#source.transport;
+  }
+
+  get reliable(): boolean {
+    return this.#source.reliable;
+  }
+
+  get localAddress(): string {
+    return this.#source.localAddress;
+  }
+
+  get localPort(): number {
+    return this.#source.localPort;
+  }
+
+  get remoteAddress(): string {
+    return this.#source.remoteAddress;
+  }
+
+  get remotePort(): number {
+    return this.#source.remotePort;
+  }
+
+  get listenerId(): string {
+    return this.#source.listenerId;
+  }
+
+  get key(): string {
+    return this.#source.key;
+  }
+
+  get connected(): boolean {
+    return this.#source.connected;
+  }
+
+  get closed(): boolean {
+    return this.#route.closed;
+  }
+
+  get tls(): Flow['tls'] {
+    return this.#source.tls;
+  }
+
+  send(text: string): void {
+    this.#route.send(text);
+  }
+
+  keepAlive(intervalMs: number): void {
+    this.#source.keepAlive(intervalMs);
+  }
+
+  close(reason: string): void {
+    this.#source.close(reason);
+  }
+}
+
+/** The start of our Via: everything but the branch (RFC 3261 §18.1.1; `rport` as RFC 3581 §3 wants it). */
+export function viaPrefix(transport: TransportName, host: string, port: number): string {
+  const rport = transport === 'udp' ? ';rport' : '';
+  return `SIP/2.0/${transport.toUpperCase()} ${formatHost(host)}:${port}${rport};branch=`;
+}
+
+/** IPv6 has several spellings; only equal text is taken for equal, else `received` is added, which does no harm. */
+function sameAddress(host: string, address: string): boolean {
+  return host === address;
+}

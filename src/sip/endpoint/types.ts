@@ -1,0 +1,97 @@
+import type { Scheduler } from '../../base/scheduler.ts';
+import type { SipRequest, SipResponse } from '../message/index.ts';
+import type {
+  ClientTransaction as AnyClientTransaction,
+  ClientTransactionUser as AnyClientTransactionUser,
+  ServerTransaction as AnyServerTransaction,
+  TimerSettings,
+} from '../transaction/index.ts';
+import type {
+  AddressScope,
+  Flow,
+  HostPort,
+  ListenerOptions,
+  Listening,
+  SourcePolicy,
+  Target,
+  TlsCredentials,
+  TransportCounters,
+  TransportLimits,
+  TransportName,
+  TransportUser,
+} from '../transport/index.ts';
+
+export type ServerTransaction = AnyServerTransaction<Flow>;
+export type ClientTransaction = AnyClientTransaction<Flow>;
+export type ClientTransactionUser = AnyClientTransactionUser<Flow>;
+export type { ServerTransactionUser } from '../transaction/index.ts';
+
+/** Whoever uses the endpoint: the registrar and the calls, behind one dispatcher. */
+export interface EndpointUser {
+  /** A new request other than ACK and CANCEL: well-formed, not merged, asking for no extension that we lack. */
+  onRequest(transaction: ServerTransaction, request: SipRequest): void;
+  /** An ACK that belongs to no final response other than 2xx. */
+  onAck(request: SipRequest, flow: Flow): void;
+  /** A 2xx to an INVITE that no transaction waits for any more. */
+  onStray2xx?(response: SipResponse, flow: Flow): void;
+  /** A connection is gone, in order or not; its transactions have been told. */
+  onFlowClosed?(flow: Flow, reason: string): void;
+  /** A CRLF ping or pong arrived on the flow. */
+  onKeepAlive?(flow: Flow): void;
+}
+
+/** Sees every message as it is on the wire. For the SIP trace; must not throw and must not send. */
+export interface MessageObserver {
+  onReceived(text: string, flow: Flow): void;
+  onSent(text: string, flow: Flow): void;
+}
+
+/** What the endpoint needs of its transports; `TransportLayer` is the one with sockets. */
+export interface EndpointTransport {
+  open(listeners: readonly ListenerOptions[]): Promise<Listening[]>;
+  close(): Promise<void>;
+  listening(): Listening[];
+  flowTo(target: Target): Flow;
+  supports(transport: TransportName, address: string): boolean;
+  advertised(flow: Flow, scope?: AddressScope): HostPort;
+  advertisedToward(target: Target, scope?: AddressScope): HostPort | undefined;
+  alias(flow: Flow, port: number): void;
+  readonly counters: TransportCounters;
+}
+
+export interface EndpointOptions {
+  readonly scheduler: Scheduler;
+  /** Option tags that a Require header field may name; others are answered 420. Default: none. */
+  readonly supported?: readonly string[];
+  /** Default: none (limits per source off). */
+  readonly sources?: SourcePolicy;
+  readonly transportLimits?: Partial<TransportLimits>;
+  /** Certificate, key and trust anchors for outgoing TLS connections of targets that bring none. */
+  readonly tls?: TlsCredentials;
+  readonly timers?: Partial<TimerSettings>;
+  readonly maxServerTransactions?: number;
+  readonly maxClientTransactions?: number;
+  /**
+   * Answers over UDP go to the port that the request came from even if its Via does not ask for it with `rport`. Default false:
+   * RFC 3261 §18.2.2 sends them to the port in Via.
+   */
+  readonly symmetricResponses?: boolean;
+  /**
+   * Requests over 1,300 octets to a UDP target go over TCP when the peer takes the connection (RFC 3261 §18.1.1). Default true.
+   */
+  readonly tcpForLargeRequests?: boolean;
+  /** Asked for each new request outside a dialog; seconds for Retry-After when the node is too busy for it, else undefined. */
+  readonly overloadSeconds?: () => number | undefined;
+  /** Makes the transports; default: sockets. */
+  readonly createTransport?: (user: TransportUser) => EndpointTransport;
+}
+
+export interface SendOptions {
+  /** sent-by host of Via in place of the advertised one. */
+  readonly viaHost?: string;
+  readonly viaPort?: number;
+  /** Which of our addresses Via says. Default `public`. */
+  readonly scope?: AddressScope;
+  /** Timer B or F in place of 64*T1. */
+  readonly transactionTimeoutMs?: number;
+}
