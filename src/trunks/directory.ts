@@ -43,7 +43,7 @@ export class Directory {
   readonly #assignments = new Map<string, Map<string, Assignment>>();
   readonly #trunksByBrand = new Map<string, Trunk[]>();
   readonly #trunksByHost = new Map<string, Trunk[]>();
-  /** Made when first asked for; a provider with one trunk shares that trunk's. */
+  /** By host and by brand; a provider with one trunk shares that trunk's. */
   readonly #providerIndexes = new Map<string, NumberIndex>();
   /** Made when first asked for, by tenant and trunk. */
   readonly #inboundRules = new Map<string, readonly InboundRule[]>();
@@ -58,6 +58,11 @@ export class Directory {
       this.#byName.set(tenant.name, indexTenant(tenant));
     }
     for (const trunk of this.trunks) this.#addTrunk(trunk);
+    // Made now, so that no call waits for it.
+    for (const trunk of this.trunks) {
+      this.#hostIndex(trunk);
+      this.#brandIndex(trunk);
+    }
   }
 
   #addTrunk(trunk: Trunk): void {
@@ -201,8 +206,7 @@ export class Directory {
   #providerIndex(key: string, trunks: readonly Trunk[]): NumberIndex {
     let index = this.#providerIndexes.get(key);
     if (index === undefined) {
-      const only = trunks.length === 1 ? trunks[0] : undefined;
-      index = only === undefined ? new NumberIndex(trunks.flatMap(ownedPools)) : trunkIndex(only);
+      index = numberIndexOf(trunks);
       this.#providerIndexes.set(key, index);
     }
     return index;
@@ -219,6 +223,7 @@ export function poolOf(assignment: Assignment): DidPool {
   return pool;
 }
 
+/** Who owns which number on one trunk. */
 function trunkIndex(trunk: Trunk): NumberIndex {
   let index = trunkIndexes.get(trunk);
   if (index === undefined) {
@@ -228,7 +233,13 @@ function trunkIndex(trunk: Trunk): NumberIndex {
   return index;
 }
 
-function ownedPools(trunk: Trunk): OwnedPool[] {
+/** Who owns which number on several trunks together; one trunk's own is kept with it. */
+export function numberIndexOf(trunks: readonly Trunk[]): NumberIndex {
+  const only = trunks.length === 1 ? trunks[0] : undefined;
+  return only === undefined ? new NumberIndex(trunks.flatMap(ownedPools)) : trunkIndex(only);
+}
+
+export function ownedPools(trunk: Trunk): OwnedPool[] {
   return trunk.assignments.map((assignment) => ({ owner: assignment.tenant, pool: poolOf(assignment) }));
 }
 

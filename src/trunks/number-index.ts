@@ -51,39 +51,68 @@ interface Ranges {
   readonly holders: Uint32Array;
 }
 
-/** All ranges ascending by first number. Each pool is ascending already: pools that do not interleave need no sorting. */
+/** All ranges ascending by first number: each pool is ascending already, so its run is merged with its neighbour's until one is left. */
 function concatenate(pools: readonly OwnedPool[]): Ranges {
   const order = pools.map((_, index) => index).filter((index) => (pools[index]?.pool.size ?? 0) > 0);
   order.sort((a, b) => firstOf(pools[a]) - firstOf(pools[b]));
   const size = order.reduce((sum, index) => sum + (pools[index]?.pool.size ?? 0), 0);
-  const ranges = { firsts: new Float64Array(size), lasts: new Float64Array(size), holders: new Uint32Array(size) };
+  let ranges = emptyRanges(size);
+  /** Where each ascending run ends. */
+  let ends: number[] = [];
   let at = 0;
-  let interleaved = false;
   for (const index of order) {
     const pool = pools[index]?.pool;
     if (pool === undefined) continue;
-    if (at > 0 && (pool.firsts[0] ?? 0) < (ranges.firsts[at - 1] ?? 0)) interleaved = true;
     ranges.firsts.set(pool.firsts, at);
     ranges.lasts.set(pool.lasts, at);
     ranges.holders.fill(index, at, at + pool.size);
+    const continues = at > 0 && (pool.firsts[0] ?? 0) >= (ranges.firsts[at - 1] ?? 0);
     at += pool.size;
+    if (continues) ends[ends.length - 1] = at;
+    else ends.push(at);
   }
-  return interleaved ? sort(ranges) : ranges;
+  let spare = ends.length > 1 ? emptyRanges(size) : ranges;
+  while (ends.length > 1) {
+    ends = mergeNeighbours(ranges, ends, spare);
+    [ranges, spare] = [spare, ranges];
+  }
+  return ranges;
+}
+
+function emptyRanges(size: number): Ranges {
+  return { firsts: new Float64Array(size), lasts: new Float64Array(size), holders: new Uint32Array(size) };
 }
 
 function firstOf(owned: OwnedPool | undefined): number {
   return owned?.pool.firsts[0] ?? 0;
 }
 
-function sort(ranges: Ranges): Ranges {
-  const { firsts, lasts, holders } = ranges;
-  const order = new Uint32Array(firsts.length).map((_, index) => index);
-  order.sort((a, b) => (firsts[a] ?? 0) - (firsts[b] ?? 0));
-  return {
-    firsts: firsts.map((_, index) => firsts[order[index] ?? 0] ?? 0),
-    lasts: lasts.map((_, index) => lasts[order[index] ?? 0] ?? 0),
-    holders: holders.map((_, index) => holders[order[index] ?? 0] ?? 0),
-  };
+/** Merges run 1 with 2, 3 with 4 and so on from `from` into `to`; returns where the new runs end. */
+function mergeNeighbours(from: Ranges, ends: readonly number[], to: Ranges): number[] {
+  const merged: number[] = [];
+  let start = 0;
+  for (let run = 0; run < ends.length; run += 2) {
+    const middle = ends[run] ?? start;
+    const end = ends[run + 1] ?? middle;
+    mergeRuns(from, start, middle, end, to);
+    merged.push(end);
+    start = end;
+  }
+  return merged;
+}
+
+function mergeRuns(from: Ranges, start: number, middle: number, end: number, to: Ranges): void {
+  let left = start;
+  let right = middle;
+  for (let at = start; at < end; at += 1) {
+    const takeLeft = left < middle && (right >= end || (from.firsts[left] ?? 0) <= (from.firsts[right] ?? 0));
+    const source = takeLeft ? left : right;
+    if (takeLeft) left += 1;
+    else right += 1;
+    to.firsts[at] = from.firsts[source] ?? 0;
+    to.lasts[at] = from.lasts[source] ?? 0;
+    to.holders[at] = from.holders[source] ?? 0;
+  }
 }
 
 /**

@@ -1,0 +1,412 @@
+/**
+ * Every rule of the guides over everything provisioned, in one pure function that YAML, REST and the command line share. A state
+ * without problems can be served; one with problems is refused whole.
+ */
+import type { Problem } from '../base/errors.ts';
+import { DidPool, DidPoolError, formatRange } from '../tenants/did-pool.ts';
+import { normalizeNumber } from '../tenants/number.ts';
+import { checkTenant, didsOf } from '../tenants/rules.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import { numberIndexOf, ownedPools, poolOf } from './directory.ts';
+import { withBrand } from './effective.ts';
+import { nearest } from './nearest.ts';
+import { checkTrunk } from './rules.ts';
+import type { Assignment, Provisioning, Trunk, TrunkSettings, TrunkTransport } from './schema.ts';
+
+/** A problem of what is provisioned; `tenants` and `redacted` let an answer hide what its reader may not see. */
+export interface ProvisioningProblem extends Problem {
+  /** Tenants that the message speaks of. */
+  readonly tenants?: readonly string[];
+  /** What to say to somebody who may not see all of them. */
+  readonly redacted?: string;
+}
+
+export interface CheckContext {
+  /** Transports that the node listens on; a trunk may use no other. Not checked when left out. */
+  readonly transports?: ReadonlySet<TrunkTransport>;
+}
+
+/** Codes of problems that are a conflict with something else provisioned: REST answers 409; the others are 422. */
+export const CONFLICT_CODES: ReadonlySet<string> = new Set([
+  'tenant-name-taken',
+  'tenant-domain-taken',
+  'trunk-id-taken',
+  'trunk-name-taken',
+  'number-taken',
+  'name-taken',
+  'dial-code-taken',
+  'trunk-host-taken',
+  'trunk-credentials-taken',
+  'host-is-tenant-domain',
+  'pool-overlap',
+  'tenant-assigned-twice',
+  'inbound-rules-alike',
+]);
+
+interface Entry {
+  readonly settings: TrunkSettings;
+  readonly trunk: Trunk;
+  readonly path: string;
+}
+
+/** Every problem of a provisioned state; empty when it can be served. Paths begin at `tenants` and `trunks`. */
+export function checkProvisioning(state: Provisioning, context: CheckContext = {}): ProvisioningProblem[] {
+  const problems: ProvisioningProblem[] = [];
+  const tenants = new Map<string, Tenant>();
+  checkTenantNames(state, tenants, problems);
+  const entries = state.trunks.map(
+    (settings, index): Entry => ({ settings, trunk: withBrand(settings), path: `trunks[${index}]` }),
+  );
+  for (const entry of entries) {
+    for (const problem of checkTrunk(entry.settings, entry.trunk))
+      problems.push({ ...problem, path: `${entry.path}.${problem.path}` });
+    checkTransport(entry, context, problems);
+    checkAssignments(entry, tenants, problems);
+  }
+  checkTrunkNames(entries, problems);
+  checkUniqueness(entries, problems);
+  checkLabels(entries, state.tenants, problems);
+  const readable = new Set(entries.filter(({ trunk }) => trunk.assignments.every(isReadable)));
+  checkOverlaps([...readable], problems);
+  checkTrunkReferences(state, entries, readable, problems);
+  for (const [index, tenant] of state.tenants.entries()) {
+    for (const problem of checkTenant(tenant))
+      problems.push({ ...problem, path: `tenants[${index}].${problem.path}`, tenants: [tenant.name] });
+  }
+  return problems;
+}
+
+function checkTenantNames(state: Provisioning, tenants: Map<string, Tenant>, problems: ProvisioningProblem[]): void {
+  const domains = new Map<string, string>();
+  for (const [index, tenant] of state.tenants.entries()) {
+    const path = `tenants[${index}]`;
+    if (tenants.has(tenant.name))
+      problems.push({
+        code: 'tenant-name-taken',
+        path: `${path}.name`,
+        message: `there is already a tenant "${tenant.name}"`,
+      });
+    tenants.set(tenant.name, tenant);
+    const domain = tenant.domain.toLowerCase();
+    const holder = domains.get(domain);
+    if (holder !== undefined) {
+      problems.push({
+        code: 'tenant-domain-taken',
+        path: `${path}.domain`,
+        message: `${tenant.domain} is already the domain of tenant "${holder}"`,
+        tenants: [tenant.name, holder],
+        redacted: `${tenant.domain} is already in use`,
+      });
+    }
+    domains.set(domain, tenant.name);
+  }
+}
+
+function checkTransport({ trunk, path }: Entry, context: CheckContext, problems: ProvisioningProblem[]): void {
+  if (context.transports === undefined || context.transports.has(trunk.transport)) return;
+  problems.push({
+    code: 'transport-missing',
+    path: `${path}.transport`,
+    message: `no listener has the transport ${trunk.transport}: add one before a trunk uses it`,
+  });
+}
+
+function checkAssignments(
+  { settings, trunk, path }: Entry,
+  tenants: ReadonlyMap<string, Tenant>,
+  problems: ProvisioningProblem[],
+): void {
+  if (settings.owner !== 'system' && !tenants.has(settings.owner)) {
+    problems.push({
+      code: 'unknown-tenant',
+      path: `${path}.owner`,
+      message: unknown('tenant', settings.owner, tenants.keys()),
+    });
+  }
+  const seen = new Set<string>();
+  for (const assignment of trunk.assignments) {
+    const at = settings.tenants.indexOf(assignment);
+    const where = at < 0 ? path : `${path}.tenants[${at}]`;
+    if (at >= 0 && !tenants.has(assignment.tenant)) {
+      problems.push({
+        code: 'unknown-tenant',
+        path: `${where}.tenant`,
+        message: unknown('tenant', assignment.tenant, tenants.keys()),
+      });
+    }
+    if (at >= 0 && seen.has(assignment.tenant)) {
+      problems.push({
+        code: 'tenant-assigned-twice',
+        path: `${where}.tenant`,
+        message: `the trunk is already assigned to "${assignment.tenant}"`,
+      });
+    }
+    seen.add(assignment.tenant);
+    checkPool(assignment, `${where}.didPool`, problems);
+  }
+}
+
+function checkPool(assignment: Assignment, path: string, problems: ProvisioningProblem[]): void {
+  try {
+    if (poolOf(assignment) === DidPool.EMPTY) {
+      problems.push({
+        code: 'pool-missing',
+        path,
+        message: `the pool of "${assignment.tenant}" is empty: list its numbers or ranges`,
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof DidPoolError)) throw error;
+    problems.push({ code: 'pool-entry', path, message: error.message });
+  }
+}
+
+function isReadable(assignment: Assignment): boolean {
+  try {
+    poolOf(assignment);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Names are unique per owner, and no tenant may use two trunks of one name: rules could not tell them apart. */
+function checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
+  const ids = new Set<string>();
+  const names = new Set<string>();
+  const usable = new Set<string>();
+  for (const { trunk, path } of entries) {
+    if (ids.has(trunk.id))
+      problems.push({
+        code: 'trunk-id-taken',
+        path: `${path}.id`,
+        message: `there is already a trunk with the id ${trunk.id}`,
+      });
+    ids.add(trunk.id);
+    const owned = `${trunk.owner}\u0000${trunk.name}`;
+    if (names.has(owned)) {
+      problems.push({
+        code: 'trunk-name-taken',
+        path: `${path}.name`,
+        message: `${trunk.owner === 'system' ? 'the system' : `tenant "${trunk.owner}"`} already has a trunk "${trunk.name}"`,
+      });
+      continue;
+    }
+    names.add(owned);
+    for (const { tenant } of trunk.assignments) {
+      const key = `${tenant}\u0000${trunk.name}`;
+      if (usable.has(key)) {
+        problems.push({
+          code: 'trunk-name-taken',
+          path: `${path}.name`,
+          message: `tenant "${tenant}" may already use another trunk "${trunk.name}"`,
+          tenants: [tenant],
+        });
+      }
+      usable.add(key);
+    }
+  }
+}
+
+/** Behaviour 25: (host, authName) over register and accept-register trunks; one ip trunk per host and port. */
+function checkUniqueness(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
+  const holders = new Map<string, Trunk>();
+  for (const { trunk, path } of entries) {
+    const key = uniqueKey(trunk);
+    if (key === undefined) continue;
+    const holder = holders.get(key);
+    if (holder === undefined) {
+      holders.set(key, trunk);
+      continue;
+    }
+    const isIp = trunk.type === 'ip';
+    const what = isIp
+      ? `${trunk.host}:${effectivePort(trunk)}`
+      : `${trunk.host} with the authentication name "${trunk.credentials?.authName}"`;
+    problems.push({
+      code: isIp ? 'trunk-host-taken' : 'trunk-credentials-taken',
+      path: isIp ? `${path}.host` : `${path}.credentials.authName`,
+      message: `${what} is already used by the trunk "${holder.name}"`,
+      tenants: holder.owner === 'system' ? holder.assignments.map(({ tenant }) => tenant) : [holder.owner],
+      redacted: `${what} is already in use`,
+    });
+  }
+}
+
+function uniqueKey(trunk: Trunk): string | undefined {
+  const host = trunk.host.toLowerCase();
+  if (trunk.type === 'ip') return `ip ${host} ${effectivePort(trunk)}`;
+  if (trunk.type !== 'register' && trunk.type !== 'accept-register') return undefined;
+  return `auth ${host} ${trunk.credentials?.authName ?? ''}`;
+}
+
+function effectivePort(trunk: Trunk): number {
+  return trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060);
+}
+
+/** Behaviour 24: the label of an accept-register trunk is never a tenant's domain. */
+function checkLabels(entries: readonly Entry[], tenants: readonly Tenant[], problems: ProvisioningProblem[]): void {
+  const domains = new Map(tenants.map(({ domain, name }) => [domain.toLowerCase(), name]));
+  for (const { trunk, path } of entries) {
+    const tenant = trunk.type === 'accept-register' ? domains.get(trunk.host.toLowerCase()) : undefined;
+    if (tenant === undefined) continue;
+    problems.push({
+      code: 'host-is-tenant-domain',
+      path: `${path}.host`,
+      message: `${trunk.host} is the domain of tenant "${tenant}"; an accept-register trunk needs a label of its own`,
+      tenants: [tenant],
+      redacted: `${trunk.host} cannot be used`,
+    });
+  }
+}
+
+/** Behaviour 2: no number belongs to two tenants on one provider, which is a brand (unless generic) or a host. */
+function checkOverlaps(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
+  const providers = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const keys = [`host ${entry.trunk.host.toLowerCase()}`];
+    if (entry.trunk.brand !== 'generic') keys.push(`brand ${entry.trunk.brand}`);
+    for (const key of keys) {
+      const list = providers.get(key);
+      if (list === undefined) providers.set(key, [entry]);
+      else list.push(entry);
+    }
+  }
+  const reported = new Set<string>();
+  for (const members of providers.values()) {
+    const index = numberIndexOf(members.map(({ trunk }) => trunk));
+    if (index.claims.length === 0) continue;
+    const holders = members.flatMap((entry) =>
+      ownedPools(entry.trunk).map((owned, at) => ({ entry, owner: owned.owner, at })),
+    );
+    for (const claim of index.claims) {
+      const a = holders[claim.a];
+      const b = holders[claim.b];
+      if (a === undefined || b === undefined) continue;
+      const message =
+        `${formatRange(claim.rangeB)} of tenant "${b.owner}" on trunk "${b.entry.trunk.name}" overlaps ${formatRange(claim.rangeA)} of tenant "${a.owner}" ` +
+        `on trunk "${a.entry.trunk.name}"; both trunks are of one provider`;
+      if (reported.has(message)) continue;
+      reported.add(message);
+      problems.push({
+        code: 'pool-overlap',
+        path: poolPath(b.entry, b.owner),
+        message,
+        tenants: [a.owner, b.owner],
+        redacted: `${formatRange(claim.rangeB)} holds numbers of another tenant of this provider`,
+      });
+    }
+  }
+}
+
+function poolPath({ settings, path }: Entry, tenant: string): string {
+  const at = settings.tenants.findIndex((assignment) => assignment.tenant === tenant);
+  return at < 0 ? `${path}.didPool` : `${path}.tenants[${at}].didPool`;
+}
+
+/** What tenants say of trunks: they exist, the tenant may use them, and DIDs are inside the tenant's pool there. */
+function checkTrunkReferences(
+  state: Provisioning,
+  entries: readonly Entry[],
+  readable: ReadonlySet<Entry>,
+  problems: ProvisioningProblem[],
+): void {
+  const usable = new Map<string, Map<string, Entry>>();
+  for (const entry of entries) {
+    for (const { tenant } of entry.trunk.assignments) {
+      const byReference = usable.get(tenant) ?? new Map<string, Entry>();
+      usable.set(tenant, byReference);
+      if (!byReference.has(entry.trunk.id)) byReference.set(entry.trunk.id, entry);
+      byReference.set(entry.trunk.name, entry);
+    }
+  }
+  for (const [index, tenant] of state.tenants.entries()) {
+    const mine = usable.get(tenant.name) ?? new Map<string, Entry>();
+    for (const { path, trunk } of trunkReferencesOf(tenant)) {
+      if (mine.has(trunk)) continue;
+      const names = [...mine.values()].map((entry) => entry.trunk.name);
+      problems.push({
+        code: 'unknown-trunk',
+        path: `tenants[${index}].${path}`,
+        message: `${unknown('trunk', trunk, names)} that tenant "${tenant.name}" may use`,
+        tenants: [tenant.name],
+      });
+    }
+    checkDids(tenant, `tenants[${index}]`, mine, readable, problems);
+  }
+}
+
+/** Every place where a tenant names a trunk. */
+export function trunkReferencesOf(
+  tenant: Tenant,
+): { readonly path: string; readonly trunk: string; readonly kind: string; readonly name: string }[] {
+  const references: { path: string; trunk: string; kind: string; name: string }[] = [];
+  const callerIds = (list: Tenant['outboundCallerIds'], path: string, kind: string, name: string) => {
+    for (const [index, { trunk }] of list.entries())
+      references.push({ path: `${path}outboundCallerIds[${index}].trunk`, trunk, kind, name });
+  };
+  callerIds(tenant.outboundCallerIds, '', 'tenant', tenant.name);
+  for (const [index, extension] of tenant.extensions.entries())
+    callerIds(extension.outboundCallerIds, `extensions[${index}].`, 'extension', extension.number);
+  for (const [index, group] of tenant.groups.entries())
+    callerIds(group.outboundCallerIds, `groups[${index}].`, 'group', group.name);
+  for (const [index, service] of tenant.services.entries())
+    callerIds(service.outboundCallerIds, `services[${index}].`, 'service', service.number);
+  for (const [index, rule] of tenant.outboundRules.entries()) {
+    for (const [at, { trunk }] of rule.routes.entries()) {
+      references.push({
+        path: `outboundRules[${index}].routes[${at}].trunk`,
+        trunk,
+        kind: 'outbound-rule',
+        name: rule.name,
+      });
+    }
+  }
+  for (const [index, rule] of tenant.inboundRules.entries()) {
+    references.push({ path: `inboundRules[${index}].trunk`, trunk: rule.trunk, kind: 'inbound-rule', name: rule.name });
+  }
+  return references;
+}
+
+function checkDids(
+  tenant: Tenant,
+  path: string,
+  mine: ReadonlyMap<string, Entry>,
+  readable: ReadonlySet<Entry>,
+  problems: ProvisioningProblem[],
+): void {
+  for (const [index, rule] of tenant.inboundRules.entries()) {
+    const entry = mine.get(rule.trunk);
+    const dids = didsOf(rule);
+    if (entry === undefined || dids === undefined || !readable.has(entry)) continue;
+    const assignment = entry.trunk.assignments.find((candidate) => candidate.tenant === tenant.name);
+    if (assignment !== undefined && !poolOf(assignment).containsRange(dids)) {
+      problems.push({
+        code: 'did-outside-pool',
+        path: `${path}.inboundRules[${index}].dids`,
+        tenants: [tenant.name],
+        message: `${formatRange(dids)} is not inside the pool of tenant "${tenant.name}" on trunk "${entry.trunk.name}"`,
+      });
+    }
+  }
+  const pools = [...new Set(mine.values())]
+    .filter((entry) => readable.has(entry))
+    .flatMap(({ trunk }) => trunk.assignments.filter((assignment) => assignment.tenant === tenant.name))
+    .map(poolOf);
+  for (const [index, group] of tenant.groups.entries()) {
+    for (const [at, did] of group.dids.entries()) {
+      if (pools.some((pool) => pool.contains(normalizeNumber(did)))) continue;
+      problems.push({
+        code: 'did-outside-pool',
+        path: `${path}.groups[${index}].dids[${at}]`,
+        message: `${did} is in none of the pools of tenant "${tenant.name}"`,
+        tenants: [tenant.name],
+      });
+    }
+  }
+}
+
+function unknown(what: string, name: string, known: Iterable<string>): string {
+  const guess = nearest(name, known);
+  return `there is no ${what} "${name}"${guess === undefined ? '' : ` (did you mean "${guess}"?)`}`;
+}
