@@ -42,7 +42,14 @@ export class CallerMask {
   }
 }
 
-function parseMaskEntry(text: string): MaskEntry {
+/** Callers are often written as they are shown, with + or 00: the prefix says nothing here and is dropped. */
+const PREFIX = /^(?:\+00|\+|00|0)/;
+
+function parseMaskEntry(written: string): MaskEntry {
+  const text = written
+    .replace(/[\s().]/g, '')
+    .replace(PREFIX, '')
+    .replace(/-(?:\+00|\+|00|0)/, '-');
   if (text.includes('*') && PATTERN.test(text)) {
     const stars = text.split('*').length - 1;
     return { size: 10 ** stars, range: undefined, pattern: text };
