@@ -51,6 +51,11 @@ export class Params {
     return this;
   }
 
+  /** Like `set`, with the value in quotes even where a token would do: where the grammar has a quoted string only. */
+  setQuoted(name: string, value: string): this {
+    return this.set(name, quote(value));
+  }
+
   /** Adds what was read, as it was read. */
   append(name: string, written: string | undefined): void {
     if (this.#names.length >= MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);

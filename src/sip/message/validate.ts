@@ -143,12 +143,12 @@ function checkCallId(callId: string): void {
 }
 
 function fault(reason: string): PeerError {
-  return new PeerError('SIP_PEER_FIELD', reason);
+  return new PeerError('SIP_PEER_SYNTAX', reason);
 }
 
 /** A reason phrase tells what was wrong but repeats nothing that the peer sent. */
 function reasonOf(error: PeerError): string {
-  return error.code === 'SIP_PEER_FIELD' ? error.message : (REASONS.get(error.code) ?? reasonPhrase(error.status));
+  return error.code === 'SIP_PEER_SYNTAX' ? error.message : (REASONS.get(error.code) ?? reasonPhrase(error.status));
 }
 const REASONS = new Map([
   ['SIP_PEER_URI', 'Malformed URI'],

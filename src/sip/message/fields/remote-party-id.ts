@@ -1,0 +1,31 @@
+import { formatNameAddr, type NameAddr, parseNameAddr } from '../name-addr.ts';
+
+/** Remote-Party-ID (draft-ietf-sip-privacy-04 §5.1), still what many carriers read. */
+export interface RemotePartyId {
+  readonly address: NameAddr;
+  /** Lower case: `calling`, `called` or another; undefined when not given. */
+  readonly party?: string | undefined;
+  /** Lower case: `full`, `name`, `uri`, `off`. */
+  readonly privacy?: string | undefined;
+  /** True for `screen=yes`. */
+  readonly screened: boolean;
+}
+
+export function parseRemotePartyId(text: string): RemotePartyId {
+  const address = parseNameAddr(text);
+  return {
+    address,
+    party: address.params.get('party')?.toLowerCase(),
+    privacy: address.params.get('privacy')?.toLowerCase(),
+    screened: address.params.get('screen')?.toLowerCase() === 'yes',
+  };
+}
+
+/** Writes the typed fields over those in `address.params`; other parameters stay. */
+export function formatRemotePartyId(value: RemotePartyId): string {
+  const params = value.address.params.clone();
+  if (value.party !== undefined) params.set('party', value.party);
+  if (value.privacy !== undefined) params.set('privacy', value.privacy);
+  if (value.screened || params.has('screen')) params.set('screen', value.screened ? 'yes' : 'no');
+  return formatNameAddr({ ...value.address, params });
+}

@@ -1,0 +1,43 @@
+import { decimalAt, isDigitCode, skipSpace, trimEnd } from '../characters.ts';
+import { Params, readParams } from '../params.ts';
+import { malformed } from './token-params.ts';
+
+/** Retry-After (RFC 3261 §20.33). */
+export interface RetryAfter {
+  readonly seconds: number;
+  /** Text of the comment, without its outer parentheses. */
+  readonly comment?: string | undefined;
+  readonly params: Params;
+}
+
+export function parseRetryAfter(text: string): RetryAfter {
+  const end = trimEnd(text, 0, text.length);
+  let index = 0;
+  while (index < end && isDigitCode(text.charCodeAt(index))) index++;
+  const seconds = decimalAt(text, 0, index);
+  if (seconds < 0 || seconds >= 2 ** 32) throw malformed('Retry-After', text);
+  index = skipSpace(text, index, end);
+  if (text.charCodeAt(index) !== 0x28 || index >= end)
+    return { seconds, comment: undefined, params: readParams(text, index, end, 'Retry-After') };
+  const close = commentEnd(text, index, end);
+  if (close < 0) throw malformed('Retry-After', text);
+  return { seconds, comment: text.slice(index + 1, close), params: readParams(text, close + 1, end, 'Retry-After') };
+}
+
+/** Index of the parenthesis that closes the comment at `open`; comments nest and hold quoted pairs (§25.1). */
+function commentEnd(text: string, open: number, end: number): number {
+  let depth = 0;
+  for (let index = open; index < end; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0x5c) index++;
+    else if (code === 0x28) depth++;
+    else if (code === 0x29 && --depth === 0) return index;
+  }
+  return -1;
+}
+
+export function formatRetryAfter(value: RetryAfter): string {
+  return `${value.seconds}${value.comment === undefined ? '' : ` (${value.comment})`}${value.params}`;
+}
+
+export const makeRetryAfter = (seconds: number): RetryAfter => ({ seconds, comment: undefined, params: new Params() });

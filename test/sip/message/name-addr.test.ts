@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { HeaderId, Headers, parseNameAddrList, parseUri } from '../../../src/sip/message/index.ts';
+import { formatNameAddr, makeNameAddr, parseNameAddr } from '../../../src/sip/message/name-addr.ts';
+import { describeField } from './field-suite.ts';
+
+describeField('From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1 name-addr)', {
+  parse: parseNameAddr,
+  format: formatNameAddr,
+  table: [
+    [
+      '"A. G. Bell" <sip:agb@bell-telephone.com>;tag=a48s',
+      { displayName: 'A. G. Bell', uri: { user: 'agb' }, params: { tag: 'a48s' } },
+    ],
+    [
+      'Anonymous <sip:c8oqz84zk7z@privacy.org>;tag=hyh8',
+      { displayName: 'Anonymous' },
+      '"Anonymous" <sip:c8oqz84zk7z@privacy.org>;tag=hyh8',
+    ],
+    [
+      'sip:+12125551212@phone2net.com;tag=887s',
+      { uri: { params: {} }, params: { tag: '887s' } },
+      '<sip:+12125551212@phone2net.com>;tag=887s',
+    ],
+    ['caller<sip:caller@example.com>;tag=323', { displayName: 'caller' }, '"caller" <sip:caller@example.com>;tag=323'],
+    ['"J \\"R\\" \\\\" <sip:j@r>', { displayName: 'J "R" \\' }],
+    ['"<sip:fake@evil>" <sip:real@host>', { displayName: '<sip:fake@evil>', uri: { user: 'real' } }],
+    ['<sip:h;lr>', { uri: { params: {} }, params: {} }],
+    ['<sip:u@h?Replaces=a%40b>;q=0.5', { uri: { headers: 'Replaces=a%40b' }, params: { q: '0.5' } }],
+    ['"" <tel:+49-89-1>', { displayName: '', uri: { scheme: 'tel', number: '+49-89-1' } }, '<tel:+49-89-1>'],
+    ['<sip:a@b>;+sip.instance="<urn:uuid:1>";reg-id=1', { params: { '+sip.instance': '<urn:uuid:1>' } }],
+    [
+      'J\u00fcrgen M\u00fcller <sip:j@h>',
+      { displayName: 'J\u00fcrgen M\u00fcller' },
+      '"J\u00fcrgen M\u00fcller" <sip:j@h>',
+    ],
+    ['<http://www.example.com>', { uri: { scheme: 'other', name: 'http' } }],
+  ],
+  rejects: [
+    '',
+    '*',
+    'Alice',
+    '"Alice <sip:a@b>',
+    '"Alice"',
+    '"Alice" sip:a@b',
+    '<sip:a@b',
+    '< sip:a@b >',
+    'Bell, Alexander <sip:a@b>',
+    'sip:a@b?Route=%3Csip:c%3E',
+    '<sip:a@b>;',
+    '<sip:a@b>x',
+    '<>',
+  ],
+});
+
+test('§20.10: parameters after a URI without brackets are the header field’s', () => {
+  const contact = parseNameAddr('sip:u@h;unknownparam');
+  expect(contact.params.has('unknownparam')).toBe(true);
+});
+
+test('§7.3.1: lists over several fields, with commas in quotes and brackets', () => {
+  const headers = new Headers();
+  headers
+    .add(HeaderId.PAssertedIdentity, '"Doe, Jane" <sip:j,d@h>, <tel:+1>')
+    .add(HeaderId.PAssertedIdentity, '<sip:x@y>');
+  expect(parseNameAddrList(headers, HeaderId.PAssertedIdentity).map(formatNameAddr)).toEqual([
+    '"Doe, Jane" <sip:j,d@h>',
+    '<tel:+1>',
+    '<sip:x@y>',
+  ]);
+});
+
+test('a display name of ours is quoted, whatever it holds', () => {
+  expect(formatNameAddr(makeNameAddr(parseUri('sip:a@b'), 'x" <sip:evil@h>;tag=1'))).toBe(
+    '"x\\" <sip:evil@h>;tag=1" <sip:a@b>',
+  );
+});

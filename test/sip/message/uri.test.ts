@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { escapeUser, formatUri, isSipUri, parseUri, unescapeUser } from '../../../src/sip/message/uri.ts';
+import { describeField } from './field-suite.ts';
+
+describeField('sip, sips, tel and other URIs (RFC 3261 §19.1, RFC 3966, RFC 3986 §3)', {
+  parse: parseUri,
+  format: formatUri,
+  table: [
+    ['sip:alice@atlanta.com', { scheme: 'sip', user: 'alice', host: 'atlanta.com' }],
+    ['sip:alice:secretword@atlanta.com;transport=tcp', { password: 'secretword', params: { transport: 'tcp' } }],
+    [
+      'SIPS:alice@atlanta.com?subject=project%20x&priority=urgent',
+      { scheme: 'sips', headers: 'subject=project%20x&priority=urgent' },
+      'sips:alice@atlanta.com?subject=project%20x&priority=urgent',
+    ],
+    ['sip:+1-212-555-1212:1234@gateway.com;user=phone', { user: '+1-212-555-1212', password: '1234' }],
+    ['sip:atlanta.com;method=REGISTER?to=alice%40atlanta.com', { headers: 'to=alice%40atlanta.com' }],
+    ['sip:alice;day=tuesday@atlanta.com', { user: 'alice;day=tuesday' }],
+    ['sip:[2001:db8::10]:5070;lr', { host: '2001:db8::10', port: 5070 }],
+    ['sip:[2001:db8::192.0.2.1]', { host: '2001:db8::192.0.2.1' }],
+    ['sip:[2001:db8:::192.0.2.1]', { host: '2001:db8:::192.0.2.1' }],
+    ['sip:null-%00-null@example.com', { user: 'null-%00-null' }],
+    ['sip:*31#123@h', { user: '*31#123' }],
+    ['sip:u@h;__proto__=x;constructor', { params: { constructor: undefined } }],
+    ['tel:+49-89-1234', { scheme: 'tel', number: '+49-89-1234' }],
+    ['tel:7042;phone-context=example.com', { number: '7042', params: { 'phone-context': 'example.com' } }],
+    ['tel:*31%23'.replace('%23', '#'), { number: '*31#' }],
+    ['nobodyKnowsThisScheme:totallyopaquecontent', { scheme: 'other', name: 'nobodyknowsthisscheme' }],
+    ['urn:service:sos', { scheme: 'other', name: 'urn' }],
+  ],
+  rejects: [
+    '',
+    'sip',
+    'sip:',
+    ':x',
+    'sip:@h',
+    'sip::pw@h',
+    'sip:a@',
+    'sip:a@b@c',
+    'sip:a b@h',
+    'sip:a@h:port',
+    'sip:a@h:65536',
+    'sip:a@h:',
+    'sip:a@h;',
+    'sip:a@h; lr',
+    'sip:a%4@h',
+    'sip:a%zz@h',
+    'sip:a@h;x=%4',
+    'sip:a@2001:db8::1',
+    'sip:a@[2001:db8::1',
+    'sip:a@[not-an-address]',
+    'sip:a@[1]',
+    '<sip:a@h>',
+    'sip:"a"@h',
+    'sip:a@h?x=<y>',
+    'tel:',
+    'tel:+',
+    'tel:+49 89',
+    'tel:49@host',
+    'http:',
+    'http://a b',
+    '1sip:a@b',
+  ],
+});
+
+test('§19.1.2: what is not allowed in a user part is percent-escaped, as UTF-8', () => {
+  expect(escapeUser('a b@c#"')).toBe('a%20b%40c%23%22');
+  expect(escapeUser('J\u00fcrgen')).toBe('J%C3%BCrgen');
+  expect(escapeUser('+49(89)*;x')).toBe('+49(89)*;x');
+});
+
+test('§19.1.2: escapes are resolved once', () => {
+  expect(unescapeUser('I%20have%20spaces')).toBe('I have spaces');
+  expect(unescapeUser('%2541')).toBe('%41');
+  expect(unescapeUser('100%')).toBe('100%');
+  expect(unescapeUser('%%41')).toBe('%A');
+});
+
+test('only sip and sips are SIP URIs', () => {
+  expect([isSipUri(parseUri('sips:h')), isSipUri(parseUri('tel:1')), isSipUri(parseUri('http://h'))]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { formatVia, makeVia, parseVia } from '../../../src/sip/message/via.ts';
+import { describeField } from './field-suite.ts';
+
+describeField('Via (RFC 3261 §20.42)', {
+  parse: parseVia,
+  format: formatVia,
+  table: [
+    [
+      'SIP/2.0/UDP pc33.atlanta.com;branch=z9hG4bK776asdhds',
+      { protocol: 'SIP/2.0', transport: 'UDP', host: 'pc33.atlanta.com', branch: 'z9hG4bK776asdhds' },
+    ],
+    [
+      'SIP / 2.0 / UDP first.example.com: 4000;ttl=16 ;maddr=224.2.0.1 ;branch=z9',
+      { port: 4000, branch: 'z9' },
+      'SIP/2.0/UDP first.example.com:4000;ttl=16;maddr=224.2.0.1;branch=z9',
+    ],
+    [
+      'SIP/2.0/TLS [2001:db8::9:1]:5061;rport;received=2001:db8::9:255;branch=a',
+      { host: '2001:db8::9:1', port: 5061, params: { received: '2001:db8::9:255' } },
+    ],
+    ['SIP/2.0/UNKNOWN t4.example.com', { transport: 'UNKNOWN', branch: '' }],
+    ['SIP/2.0/UDP h;__proto__', { host: 'h', branch: '' }],
+  ],
+  rejects: [
+    '',
+    'SIP/2.0',
+    'SIP/2.0/UDP',
+    'SIP/2.0/UDP ',
+    'SIP/2.0/UDP;branch=a',
+    'SIP 2.0 UDP h',
+    'SIP/2.0/UDP h:',
+    'SIP/2.0/UDP h:70000',
+    'SIP/2.0/UDP h:1x',
+    'SIP/2.0/UDP [::1',
+    'SIP/2.0/UDP 192.0.2.15;;,;,,',
+    'SIP/2.0/UDP h;branch="a',
+    'SIP/2.0/UDP h g',
+  ],
+});
+
+test('§18.1.1: a Via of ours has protocol, transport, sent-by and branch', () => {
+  expect(formatVia(makeVia('TCP', '2001:db8::1', 5060, 'z9hG4bKx'))).toBe(
+    'SIP/2.0/TCP [2001:db8::1]:5060;branch=z9hG4bKx',
+  );
+});
