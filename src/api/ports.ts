@@ -1,0 +1,204 @@
+import type { Problem } from '../base/errors.ts';
+import type { AuditEntry, AuditFact, CallRecord, CallRecordFilter, TraceMessage, WebhookStatus, WebhookTopic } from '../observe/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { Trunk } from '../trunks/schema.ts';
+
+/** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */
+
+export interface TrunkStatus {
+  readonly trunkId: string;
+  readonly name: string;
+  readonly type: string;
+  readonly state: 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';
+  /** ISO 8601; since when it has this state. */
+  readonly since: string;
+  readonly lastCode?: number;
+  readonly reason?: string;
+  readonly activeCalls: number;
+}
+
+export interface RegistrationView {
+  readonly addressOfRecord: string;
+  readonly tenant?: string;
+  readonly extension?: string;
+  /** Set for a gateway on an accept-register trunk. */
+  readonly trunkId?: string;
+  readonly contact: string;
+  readonly transport: string;
+  /** Where it came from: `address:port`. */
+  readonly source: string;
+  readonly userAgent?: string;
+  readonly expiresAt: string;
+}
+
+export interface LiveCall {
+  readonly callId: string;
+  readonly sipCallIds: readonly string[];
+  readonly tenant?: string;
+  readonly direction: 'outbound' | 'inbound' | 'internal';
+  readonly from: string;
+  readonly to: string;
+  readonly state: 'calling' | 'ringing' | 'answered';
+  readonly trunkId?: string;
+  readonly trunk?: string;
+  readonly startedAt: string;
+  readonly answeredAt?: string;
+}
+
+/** A call that is only thought through. */
+export interface ExplainInput {
+  readonly tenant: string;
+  /** The calling extension or service. */
+  readonly from: string;
+  /** What is dialled. */
+  readonly to: string;
+  readonly displayName?: string;
+  /** Header fields that the endpoint's INVITE would carry. */
+  readonly headers?: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** Where the value of one header field came from. */
+export interface ExplainedField {
+  readonly name: string;
+  readonly value: string;
+  /** The rule, variable, setting or directive, e.g. `outboundParameters.from.user = OutboundCallerId`. */
+  readonly source: string;
+  readonly reason?: string;
+}
+
+export interface ExplainedCandidate {
+  readonly source: string;
+  readonly value: string;
+  readonly taken: boolean;
+  readonly reason: string;
+}
+
+export interface ExplainedRoute {
+  readonly trunkId: string;
+  readonly trunk: string;
+  readonly taken: boolean;
+  readonly reason: string;
+  /** The INVITE that would leave by this route. */
+  readonly invite?: string;
+  readonly fields?: readonly ExplainedField[];
+  readonly candidates?: readonly ExplainedCandidate[];
+}
+
+export interface Explanation {
+  readonly outcome: 'invite' | 'rejected';
+  readonly status?: number;
+  readonly reason?: string;
+  readonly rule?: string;
+  /** In the order in which they would be tried. */
+  readonly routes: readonly ExplainedRoute[];
+  readonly notes: readonly string[];
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not (`draining`, `store-unreachable`, …), or what is degraded while ready. */
+  readonly reasons: readonly string[];
+}
+
+/** The running engine, as seen from outside. Answers come from memory; only `explain` may take a moment. */
+export interface EngineView {
+  readiness(): Readiness;
+  trunkStatus(trunkId: string): TrunkStatus | undefined;
+  registrations(): readonly RegistrationView[];
+  calls(): readonly LiveCall[];
+  /** The messages of a live or recent call, by call id or SIP Call-ID. */
+  trace(id: string): readonly TraceMessage[];
+  explain(input: ExplainInput): Promise<Explanation>;
+  /** Lets a trunk that rests after refusals try again; false when there is nothing to retry. */
+  retryTrunk(trunkId: string): boolean;
+}
+
+export interface ProvisioningState {
+  readonly tenants: readonly Tenant[];
+  readonly trunks: readonly Trunk[];
+}
+
+export interface Provisioned {
+  /** Grows with every change. */
+  readonly version: number;
+  readonly state: ProvisioningState;
+}
+
+/** Whole documents to write and names to remove, all or nothing. */
+export interface ProvisioningChange {
+  readonly expectedVersion: number;
+  readonly putTenants?: readonly Tenant[];
+  readonly putTrunks?: readonly Trunk[];
+  readonly deleteTenants?: readonly string[];
+  /** By id. */
+  readonly deleteTrunks?: readonly string[];
+}
+
+export type ApplyResult =
+  | { readonly outcome: 'applied'; readonly version: number }
+  /** Somebody else changed the state after `expectedVersion`; read again. */
+  | { readonly outcome: 'stale' }
+  /** The state after the change would break these rules. */
+  | { readonly outcome: 'refused'; readonly problems: readonly Problem[] }
+  /** The store does not answer, or its disk is full. Nothing was changed. */
+  | { readonly outcome: 'unavailable'; readonly reason: string };
+
+export interface ProvisioningService {
+  current(): Provisioned;
+  apply(change: ProvisioningChange): Promise<ApplyResult>;
+}
+
+export type Role = 'system-admin' | 'tenant-admin';
+
+export interface TokenRecord {
+  readonly id: string;
+  readonly role: Role;
+  readonly tenant?: string;
+  readonly label?: string;
+  /** argon2id, as `$argon2id$m=…,t=…,p=…$salt$hash`. */
+  readonly hash: string;
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+}
+
+export interface TokenStore {
+  get(id: string): Promise<TokenRecord | undefined>;
+  list(): Promise<readonly TokenRecord[]>;
+  put(record: TokenRecord): Promise<void>;
+}
+
+export interface WebhookRecord {
+  readonly id: string;
+  readonly url: string;
+  readonly topics: readonly WebhookTopic[];
+  readonly tenant?: string;
+  readonly secret: string;
+  readonly enabled: boolean;
+  readonly allowPrivate: boolean;
+}
+
+export interface WebhookStore {
+  list(): Promise<readonly WebhookRecord[]>;
+  put(record: WebhookRecord): Promise<void>;
+  delete(id: string): Promise<void>;
+}
+
+/** `observe/`'s AuditLog fits. */
+export interface AuditSink {
+  record(fact: AuditFact): void;
+  find(filter: { tenant?: string; resource?: string; actor?: string }): readonly AuditEntry[];
+}
+
+/** `observe/`'s CallRecordLog fits. */
+export interface CallRecords {
+  find(filter: CallRecordFilter): readonly CallRecord[];
+  get(id: string): CallRecord | undefined;
+}
+
+/** `observe/`'s WebhookDispatcher fits. */
+export interface WebhookSender {
+  configure(webhooks: readonly WebhookRecord[]): void;
+  status(id: string): WebhookStatus | undefined;
+}

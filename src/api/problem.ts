@@ -1,0 +1,77 @@
+import type { Problem } from '../base/errors.ts';
+
+/**
+ * An answer that is not a success: RFC 9457 problem details with a stable `code`. Thrown by handlers, turned into
+ * `application/problem+json` in one place.
+ */
+export class ApiProblem extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly problems: readonly Problem[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, code: string, detail: string, extra: { problems?: readonly Problem[]; headers?: Record<string, string> } = {}) {
+    super(detail);
+    this.name = 'ApiProblem';
+    this.status = status;
+    this.code = code;
+    this.problems = extra.problems ?? [];
+    this.headers = extra.headers ?? {};
+  }
+}
+
+/** The body of a problem answer. */
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  /** The first faulty field, when one is to blame. */
+  readonly path?: string;
+  readonly errors?: readonly Problem[];
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad request',
+  401: 'Not authenticated',
+  403: 'Not permitted',
+  404: 'Not found',
+  405: 'Method not allowed',
+  409: 'Conflict',
+  412: 'Changed meanwhile',
+  413: 'Body too large',
+  415: 'Unsupported media type',
+  422: 'Invalid',
+  429: 'Too many requests',
+  500: 'Internal error',
+  503: 'Unavailable',
+};
+
+export function problemBody(problem: ApiProblem): ProblemBody {
+  const [first] = problem.problems;
+  return {
+    type: `urn:tandem:problem:${problem.code}`,
+    title: TITLES[problem.status] ?? 'Error',
+    status: problem.status,
+    code: problem.code,
+    detail: problem.message,
+    ...(first === undefined ? {} : { path: first.path, errors: problem.problems }),
+  };
+}
+
+/** What is not there and what may not be seen answer the same. */
+export function notFound(what: string): ApiProblem {
+  return new ApiProblem(404, 'not-found', `${what} does not exist`);
+}
+
+export function forbidden(detail: string): ApiProblem {
+  return new ApiProblem(403, 'not-permitted', detail);
+}
+
+export function invalid(problems: readonly Problem[]): ApiProblem {
+  const [first] = problems;
+  const rest = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  const detail = first === undefined ? 'invalid' : `${first.path === '' ? '' : `${first.path}: `}${first.message}${rest}`;
+  return new ApiProblem(422, 'validation-failed', detail, { problems });
+}
