@@ -1,7 +1,15 @@
 import type { Problem } from '../base/errors.ts';
-import type { AuditEntry, AuditFact, CallRecord, CallRecordFilter, TraceMessage, WebhookStatus, WebhookTopic } from '../observe/index.ts';
+import type {
+  AuditEntry,
+  AuditFact,
+  CallRecord,
+  CallRecordFilter,
+  TraceMessage,
+  WebhookStatus,
+  WebhookTopic,
+} from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import type { Trunk } from '../trunks/schema.ts';
+import type { TrunkSettings } from '../trunks/schema.ts';
 
 /** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */
 
@@ -115,7 +123,7 @@ export interface EngineView {
 
 export interface ProvisioningState {
   readonly tenants: readonly Tenant[];
-  readonly trunks: readonly Trunk[];
+  readonly trunks: readonly TrunkSettings[];
 }
 
 export interface Provisioned {
@@ -128,7 +136,8 @@ export interface Provisioned {
 export interface ProvisioningChange {
   readonly expectedVersion: number;
   readonly putTenants?: readonly Tenant[];
-  readonly putTrunks?: readonly Trunk[];
+  /** Each with its id. */
+  readonly putTrunks?: readonly TrunkSettings[];
   readonly deleteTenants?: readonly string[];
   /** By id. */
   readonly deleteTrunks?: readonly string[];

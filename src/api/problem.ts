@@ -10,7 +10,12 @@ export class ApiProblem extends Error {
   readonly problems: readonly Problem[];
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, code: string, detail: string, extra: { problems?: readonly Problem[]; headers?: Record<string, string> } = {}) {
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    extra: { problems?: readonly Problem[]; headers?: Record<string, string> } = {},
+  ) {
     super(detail);
     this.name = 'ApiProblem';
     this.status = status;
@@ -72,6 +77,7 @@ export function forbidden(detail: string): ApiProblem {
 export function invalid(problems: readonly Problem[]): ApiProblem {
   const [first] = problems;
   const rest = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-  const detail = first === undefined ? 'invalid' : `${first.path === '' ? '' : `${first.path}: `}${first.message}${rest}`;
+  const detail =
+    first === undefined ? 'invalid' : `${first.path === '' ? '' : `${first.path}: `}${first.message}${rest}`;
   return new ApiProblem(422, 'validation-failed', detail, { problems });
 }

@@ -26,6 +26,7 @@ const CACHE_SIZE = 1000;
 const MIN_BOOTSTRAP_LENGTH = 16;
 /** Each verification takes 19 MiB and a thread of the pool; DNS and files need some too. */
 const MAX_CONCURRENT_VERIFICATIONS = 2;
+const MAX_WAITING_VERIFICATIONS = 64;
 
 const deriveArgon2 = promisify(argon2) as (algorithm: 'argon2id', parameters: object) => Promise<Buffer>;
 
@@ -40,6 +41,9 @@ export class Tokens {
   /** SHA-256 of a verified token → the hash it was verified against. */
   readonly #verified = new Map<string, string>();
   #ownerDigest: Buffer | undefined;
+  /** Verifications under way, by digest: a page that asks ten things at once verifies its token once. */
+  readonly #pending = new Map<string, Promise<boolean>>();
+  readonly #waiting: (() => void)[] = [];
   #verifications = 0;
 
   constructor(store: TokenStore, clock: Clock) {
@@ -152,16 +156,32 @@ export class Tokens {
 
   async #verify(presented: string, token: string, record: TokenRecord): Promise<boolean | 'busy'> {
     if (this.#verified.get(presented) === record.hash) return true;
-    if (this.#verifications >= MAX_CONCURRENT_VERIFICATIONS) return 'busy';
-    this.#verifications++;
+    const pending = this.#pending.get(presented);
+    if (pending !== undefined) return pending;
+    if (this.#waiting.length >= MAX_WAITING_VERIFICATIONS) return 'busy';
+    const verification = this.#takeTurn(() => verifyToken(token, record.hash));
+    this.#pending.set(presented, verification);
     try {
-      if (!(await verifyToken(token, record.hash))) return false;
+      if (!(await verification)) return false;
     } finally {
-      this.#verifications--;
+      this.#pending.delete(presented);
     }
     if (this.#verified.size >= CACHE_SIZE) this.#verified.delete(this.#verified.keys().next().value as string);
     this.#verified.set(presented, record.hash);
     return true;
+  }
+
+  async #takeTurn<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#verifications >= MAX_CONCURRENT_VERIFICATIONS) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#verifications++;
+    try {
+      return await work();
+    } finally {
+      this.#verifications--;
+      this.#waiting.shift()?.();
+    }
   }
 }
 

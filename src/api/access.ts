@@ -1,0 +1,110 @@
+import type { TrunkSettings } from '../trunks/schema.ts';
+import { withoutSecrets } from './documents.ts';
+import type { ProvisioningState } from './ports.ts';
+import { ApiProblem, forbidden, notFound } from './problem.ts';
+import type { Identity } from './tokens.ts';
+
+/**
+ * Who may see and do what. What an admin may not see answers 404, as if it did not exist; what it may see and not do answers 403.
+ */
+
+/** Settings of a tenant that are the system admin's. */
+const SYSTEM_TENANT_FIELDS = ['domain', 'limits', 'stopOutbound', 'emergencyNumbers'] as const;
+/** Files of the machine; a tenant may not name them. */
+const TLS_FILE_FIELDS = ['certificate', 'key', 'ca'] as const;
+
+export function isSystemAdmin(identity: Identity): boolean {
+  return identity.role === 'system-admin';
+}
+
+export function maySeeTenant(identity: Identity, tenant: string | undefined): boolean {
+  return isSystemAdmin(identity) || (tenant !== undefined && identity.tenant === tenant);
+}
+
+export function requireTenant(identity: Identity, tenant: string): void {
+  if (!maySeeTenant(identity, tenant)) throw notFound(`tenant ${tenant}`);
+}
+
+export function requireSystemAdmin(identity: Identity, what: string): void {
+  if (!isSystemAdmin(identity)) throw forbidden(`only a system admin may ${what}`);
+}
+
+/** The tenant that a listing is about: the one asked for if it may be seen, a tenant admin's own otherwise. */
+export function tenantScope(identity: Identity, asked: string | undefined): string | undefined {
+  if (asked !== undefined) requireTenant(identity, asked);
+  return asked ?? identity.tenant;
+}
+
+/** A tenant sees its own trunks and those that are assigned to it. */
+export function maySeeTrunk(identity: Identity, trunk: TrunkSettings): boolean {
+  if (isSystemAdmin(identity)) return true;
+  const { tenant } = identity;
+  return trunk.owner === tenant || trunk.tenants.some((assignment) => assignment.tenant === tenant);
+}
+
+/** By id; a trunk that may not be seen is not there. */
+export function visibleTrunk(identity: Identity, state: ProvisioningState, id: string): TrunkSettings {
+  const trunk = state.trunks.find((candidate) => candidate.id === id);
+  if (trunk === undefined || !maySeeTrunk(identity, trunk)) throw notFound(`trunk ${id}`);
+  return trunk;
+}
+
+/** The guide: tenant admins modify the trunks that they created themselves, and no others. */
+export function requireTrunkOwner(identity: Identity, trunk: TrunkSettings): void {
+  if (isSystemAdmin(identity) || trunk.owner === identity.tenant) return;
+  throw forbidden('this trunk belongs to the system admin; only its creator may change it');
+}
+
+/** What a tenant admin may make of a trunk of its own. */
+export function requireAllowedTrunk(identity: Identity, trunk: TrunkSettings, before: TrunkSettings | undefined): void {
+  if (isSystemAdmin(identity)) return;
+  if (trunk.owner === 'system') throw forbidden("a tenant admin creates its own tenant's trunks only");
+  if (trunk.owner !== identity.tenant) throw notFound(`tenant ${trunk.owner}`);
+  if (trunk.type === 'ip') throw forbidden('only a system admin may create an IP trunk');
+  if (trunk.tenants.some((assignment) => assignment.tenant !== identity.tenant)) {
+    throw forbidden("a tenant's own trunk cannot be shared with other tenants");
+  }
+  const changesFiles = TLS_FILE_FIELDS.some((field) => trunk.tls?.[field] !== before?.tls?.[field]);
+  if (changesFiles) throw forbidden('only a system admin may name certificate files');
+}
+
+/** A tenant admin changes its tenant's settings, but not those that bound it. */
+export function requireAllowedTenantChange(identity: Identity, before: object, after: object): void {
+  if (isSystemAdmin(identity)) return;
+  for (const field of SYSTEM_TENANT_FIELDS) {
+    const was = JSON.stringify((before as Record<string, unknown>)[field]);
+    const is = JSON.stringify((after as Record<string, unknown>)[field]);
+    if (was !== is) throw forbidden(`only a system admin may change ${field}`);
+  }
+}
+
+/** A trunk as this admin may see it: no secrets; for a trunk that is only assigned, no credentials and no other tenant. */
+export function trunkView(identity: Identity, trunk: TrunkSettings): Record<string, unknown> {
+  const view: Record<string, unknown> = withoutSecrets({ ...trunk });
+  if (isSystemAdmin(identity) || trunk.owner === identity.tenant) return view;
+  for (const hidden of ['credentials', 'tls', 'addHeaders']) delete view[hidden];
+  view['tenants'] = trunk.tenants.filter((assignment) => assignment.tenant === identity.tenant);
+  return view;
+}
+
+/**
+ * A refusal may name what broke the rule: another tenant's pool, another's trunk. A tenant admin learns that there is a conflict, not
+ * with whom.
+ */
+export function hideOthers(identity: Identity, state: ProvisioningState, problem: ApiProblem): ApiProblem {
+  if (isSystemAdmin(identity)) return problem;
+  const hidden = [
+    ...state.tenants.filter(({ name }) => name !== identity.tenant).flatMap(({ name, domain }) => [name, domain]),
+    ...state.trunks
+      .filter((trunk) => !maySeeTrunk(identity, trunk))
+      .flatMap(({ name, id }) => (id === undefined ? [name] : [name, id])),
+  ];
+  const names = (text: string) => hidden.some((name) => text.includes(name));
+  if (!names(problem.message) && !problem.problems.some(({ message }) => names(message))) return problem;
+  const conceal = 'conflicts with something that belongs to another tenant or to the system';
+  return new ApiProblem(problem.status, problem.code, conceal, {
+    problems: problem.problems.map((fault) =>
+      names(fault.message) || names(fault.path) ? { ...fault, message: conceal } : fault,
+    ),
+  });
+}

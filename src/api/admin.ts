@@ -1,0 +1,343 @@
+import { randomBytes } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { EVENT_TYPES } from '../observe/index.ts';
+import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
+import { keyText, patchBody } from './collections.ts';
+import { ANY_OBJECT, type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { mergePatch, withoutSecrets } from './documents.ts';
+import type { TokenRecord, WebhookRecord } from './ports.ts';
+import { ApiProblem, forbidden, notFound } from './problem.ts';
+import { check } from './validation.ts';
+
+const label = z
+  .string()
+  .max(128)
+  .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
+const idParams = z.strictObject({ id: keyText });
+const listQuery = z.strictObject({ ...pageFields, tenant: keyText.optional().describe('Of this tenant.') });
+
+/** Tokens, webhooks and the audit log. */
+export function adminRoutes(app: FastifyInstance, context: ApiContext): void {
+  tokenRoutes(app, context);
+  webhookReadRoutes(app, context);
+  webhookWriteRoutes(app, context);
+  auditRoute(app, context);
+}
+
+const tokenBody = z
+  .strictObject({
+    role: z.enum(['system-admin', 'tenant-admin']).describe('What it may do.'),
+    tenant: keyText.optional().describe('The tenant of a tenant admin.'),
+    expiresInSeconds: z
+      .int()
+      .min(1)
+      .max(10 * 365 * 86_400)
+      .optional()
+      .describe('When it ends; never, when left out.'),
+    label: label.optional().describe('What it is for.'),
+  })
+  .refine(({ role, tenant }) => (role === 'tenant-admin') === (tenant !== undefined), {
+    error: 'a tenant-admin token names its tenant, a system-admin token none',
+    path: ['tenant'],
+  });
+
+function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
+  const tag = 'tokens';
+  app.get(
+    '/api/v1/tokens',
+    describe({
+      operationId: 'listTokens',
+      tag,
+      summary: 'List tokens, without the tokens themselves',
+      querystring: listQuery,
+      answers: { 200: pageOf(ANY_OBJECT) },
+    }),
+    async (request) => {
+      const query = request.query as z.infer<typeof listQuery>;
+      const tenant = tenantScope(identityOf(request), query.tenant);
+      const records = await context.tokens.list();
+      return page(
+        records.filter((record) => tenant === undefined || record.tenant === tenant),
+        query,
+        tokenView,
+      );
+    },
+  );
+  app.post(
+    '/api/v1/tokens',
+    describe({
+      operationId: 'createToken',
+      tag,
+      summary: 'Make a token; the answer is the only time it is shown',
+      body: tokenBody,
+      answers: { 201: answer('The token', ANY_OBJECT) },
+    }),
+    async (request, reply) => {
+      const identity = identityOf(request);
+      const { role, tenant, expiresInSeconds, label: given } = request.body as z.infer<typeof tokenBody>;
+      if (role === 'system-admin') requireSystemAdmin(identity, 'make a system-admin token');
+      if (tenant !== undefined) requireKnownTenant(context, request, tenant);
+      // A token that expires cannot prolong itself by making another.
+      if (identity.expiresAtMs !== undefined && endsLater(context, expiresInSeconds, identity.expiresAtMs)) {
+        throw forbidden('a token cannot make one that outlives it');
+      }
+      const wanted = {
+        role,
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+        ...(given === undefined ? {} : { label: given }),
+      };
+      const { record, token } = await context.tokens.create(wanted, identity.actor);
+      audit(context, request, 'create', `tokens/${record.id}`, record.tenant, undefined, tokenView(record));
+      return reply
+        .code(201)
+        .header('location', `/api/v1/tokens/${record.id}`)
+        .header('cache-control', 'no-store')
+        .send({ ...tokenView(record), token });
+    },
+  );
+  app.delete(
+    '/api/v1/tokens/:id',
+    describe({
+      operationId: 'revokeToken',
+      tag,
+      summary: 'Revoke a token',
+      params: idParams,
+      answers: { 204: answer('Revoked') },
+    }),
+    async (request, reply) => {
+      const { id } = request.params as { id: string };
+      const record = await context.tokens.get(id);
+      if (record === undefined || !maySeeTenant(identityOf(request), record.tenant)) throw notFound(`token ${id}`);
+      if (record.revokedAt === undefined) {
+        await context.tokens.revoke(record);
+        audit(context, request, 'delete', `tokens/${id}`, record.tenant, tokenView(record), undefined);
+      }
+      return reply.code(204).send();
+    },
+  );
+}
+
+function endsLater(context: ApiContext, expiresInSeconds: number | undefined, limitMs: number): boolean {
+  return expiresInSeconds === undefined || context.clock.wallMs() + expiresInSeconds * 1000 > limitMs;
+}
+
+function tokenView(record: TokenRecord): Omit<TokenRecord, 'hash'> {
+  const { hash, ...view } = record;
+  return view;
+}
+
+const TOPICS = [...EVENT_TYPES, 'call-record'] as const;
+const webhookFields = {
+  url: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .max(2048)
+    .refine((url) => URL.canParse(url) && new URL(url).username === '' && new URL(url).password === '', {
+      error: 'must not contain credentials; check the signature instead',
+    })
+    .describe('Where events are posted.'),
+  topics: z.array(z.enum(TOPICS)).min(1).max(TOPICS.length).describe('Which events.'),
+  tenant: keyText.optional().describe("Only events of this tenant; a tenant admin's own when left out."),
+  secret: z.string().min(16).max(256).optional().describe('Key of the signature; made and shown once when left out.'),
+  enabled: z.boolean().default(true).describe('Whether events are posted.'),
+  allowPrivate: z
+    .boolean()
+    .default(false)
+    .describe('It may be in a private network; only a system admin may allow that.'),
+};
+const webhookBody = z.strictObject(webhookFields);
+const storedWebhook = z.strictObject({ id: keyText, ...webhookFields, secret: z.string().min(16).max(256) });
+
+function webhookReadRoutes(app: FastifyInstance, context: ApiContext): void {
+  const tag = 'webhooks';
+  app.get(
+    '/api/v1/webhooks',
+    describe({
+      operationId: 'listWebhooks',
+      tag,
+      summary: 'List webhooks with their deliveries',
+      querystring: listQuery,
+      answers: { 200: pageOf(ANY_OBJECT) },
+    }),
+    async (request) => {
+      const query = request.query as z.infer<typeof listQuery>;
+      const tenant = tenantScope(identityOf(request), query.tenant);
+      const records = await context.webhooks.store.list();
+      return page(
+        records.filter((record) => tenant === undefined || record.tenant === tenant),
+        query,
+        (record) => webhookView(context, record),
+      );
+    },
+  );
+  app.get(
+    '/api/v1/webhooks/:id',
+    describe({
+      operationId: 'getWebhook',
+      tag,
+      summary: 'Read one webhook',
+      params: idParams,
+      answers: { 200: answer('The webhook', ANY_OBJECT) },
+    }),
+    async (request) => webhookView(context, await visibleWebhook(context, request)),
+  );
+}
+
+function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
+  const tag = 'webhooks';
+  app.post(
+    '/api/v1/webhooks',
+    describe({
+      operationId: 'createWebhook',
+      tag,
+      summary: 'Have events posted to a URL',
+      body: webhookBody,
+      answers: { 201: answer('The webhook', ANY_OBJECT) },
+    }),
+    async (request, reply) => {
+      const body = request.body as z.infer<typeof webhookBody>;
+      const tenant = body.tenant ?? identityOf(request).tenant;
+      const record: WebhookRecord = {
+        ...body,
+        ...(tenant === undefined ? {} : { tenant }),
+        id: randomBytes(6).toString('hex'),
+        secret: body.secret ?? randomBytes(24).toString('base64url'),
+      } as WebhookRecord;
+      await putWebhook(context, request, undefined, record);
+      const made = body.secret === undefined ? { secret: record.secret } : {};
+      return reply
+        .code(201)
+        .header('location', `/api/v1/webhooks/${record.id}`)
+        .send({ ...webhookView(context, record), ...made });
+    },
+  );
+  app.patch(
+    '/api/v1/webhooks/:id',
+    describe({
+      operationId: 'patchWebhook',
+      tag,
+      summary: 'Change a webhook',
+      params: idParams,
+      body: patchBody,
+      answers: { 200: answer('The webhook', ANY_OBJECT) },
+    }),
+    async (request) => {
+      const before = await visibleWebhook(context, request);
+      const after = check(storedWebhook, mergePatch(before, request.body)) as WebhookRecord;
+      if (after.id !== before.id) throw new ApiProblem(422, 'name-fixed', "a webhook's id cannot be changed");
+      if (!isSystemAdmin(identityOf(request)) && after.tenant === undefined)
+        throw forbidden("a tenant admin's webhook stays its tenant's");
+      await putWebhook(context, request, before, after);
+      return webhookView(context, after);
+    },
+  );
+  app.delete(
+    '/api/v1/webhooks/:id',
+    describe({
+      operationId: 'deleteWebhook',
+      tag,
+      summary: 'Delete a webhook',
+      params: idParams,
+      answers: { 204: answer('Deleted') },
+    }),
+    async (request, reply) => {
+      const record = await visibleWebhook(context, request);
+      await context.webhooks.store.delete(record.id);
+      context.webhooks.sender.configure(await context.webhooks.store.list());
+      audit(context, request, 'delete', `webhooks/${record.id}`, record.tenant, record, undefined);
+      return reply.code(204).send();
+    },
+  );
+}
+
+async function visibleWebhook(context: ApiContext, request: FastifyRequest): Promise<WebhookRecord> {
+  const { id } = request.params as { id: string };
+  const record = (await context.webhooks.store.list()).find((candidate) => candidate.id === id);
+  if (record === undefined || !maySeeTenant(identityOf(request), record.tenant)) throw notFound(`webhook ${id}`);
+  return record;
+}
+
+async function putWebhook(
+  context: ApiContext,
+  request: FastifyRequest,
+  before: WebhookRecord | undefined,
+  after: WebhookRecord,
+): Promise<void> {
+  if (after.tenant !== undefined) requireKnownTenant(context, request, after.tenant);
+  if (after.allowPrivate && before?.allowPrivate !== true)
+    requireSystemAdmin(identityOf(request), 'point a webhook into a private network');
+  // An admin's leave for a private network holds for the address that it was given for.
+  if (after.allowPrivate && before !== undefined && before.url !== after.url) {
+    requireSystemAdmin(identityOf(request), 'move a webhook that may point into a private network');
+  }
+  await context.webhooks.store.put(after);
+  context.webhooks.sender.configure(await context.webhooks.store.list());
+  audit(
+    context,
+    request,
+    before === undefined ? 'create' : 'update',
+    `webhooks/${after.id}`,
+    after.tenant,
+    before,
+    after,
+  );
+}
+
+function webhookView(context: ApiContext, record: WebhookRecord): object {
+  return { ...withoutSecrets({ ...record }), deliveries: context.webhooks.sender.status(record.id) };
+}
+
+function requireKnownTenant(context: ApiContext, request: FastifyRequest, tenant: string): void {
+  requireTenant(identityOf(request), tenant);
+  if (!context.provisioning.current().state.tenants.some(({ name }) => name === tenant))
+    throw notFound(`tenant ${tenant}`);
+}
+
+function auditRoute(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    ...pageFields,
+    tenant: keyText.optional().describe('Of this tenant.'),
+    resource: z.string().max(512).optional().describe('Whose path begins so, e.g. `tenants/acme/extensions`.'),
+    actor: keyText.optional().describe('Done by, e.g. `token:…`.'),
+  });
+  app.get(
+    '/api/v1/audit',
+    describe({
+      operationId: 'listAudit',
+      tag: 'audit',
+      summary: 'Who changed what, latest first; secrets left out',
+      querystring,
+      answers: { 200: pageOf(ANY_OBJECT) },
+    }),
+    (request) => {
+      const { limit, offset, tenant: asked, resource, actor } = request.query as z.infer<typeof querystring>;
+      const tenant = tenantScope(identityOf(request), asked);
+      const found = context.audit.find({
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(resource === undefined ? {} : { resource }),
+        ...(actor === undefined ? {} : { actor }),
+      });
+      return page(found, { limit, offset }, (entry) => entry);
+    },
+  );
+}
+
+function audit(
+  context: ApiContext,
+  request: FastifyRequest,
+  action: 'create' | 'update' | 'delete',
+  resource: string,
+  tenant: string | undefined,
+  before: object | undefined,
+  after: object | undefined,
+): void {
+  context.audit.record({
+    actor: identityOf(request).actor,
+    action,
+    resource,
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+  });
+}

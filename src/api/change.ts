@@ -1,0 +1,74 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Problem } from '../base/errors.ts';
+import type { AuditFact } from '../observe/index.ts';
+import { hideOthers } from './access.ts';
+import { type ApiContext, identityOf } from './context.ts';
+import { entityTag, withoutSecrets } from './documents.ts';
+import type { ProvisioningChange, ProvisioningState } from './ports.ts';
+import { ApiProblem } from './problem.ts';
+
+/** A change thought out against one version of the state. */
+export interface PlannedChange {
+  readonly change: Omit<ProvisioningChange, 'expectedVersion'>;
+  readonly facts: readonly Omit<AuditFact, 'actor'>[];
+  /** What of the state's path to a fault is the resource itself: `tenants[3].extensions[7]`. */
+  readonly resourcePath?: string;
+}
+
+const MAX_TRIES = 8;
+/** Faults that are a clash with something that exists rather than a wrong value. */
+const CONFLICT = /(duplicate|overlap|taken|in-use|referred|conflict|exists|unique|shared)/;
+
+/**
+ * Reads the state, plans, applies; when another node or request was faster, plans again on what is there now, so that each plan's
+ * checks (existence, If-Match, permission) hold for the very state that it changes.
+ */
+export async function applyChange<P extends PlannedChange>(
+  context: ApiContext,
+  request: FastifyRequest,
+  plan: (state: ProvisioningState) => P,
+): Promise<P> {
+  const identity = identityOf(request);
+  for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+    const { version, state } = context.provisioning.current();
+    const planned = plan(state);
+    const result = await context.provisioning.apply({ ...planned.change, expectedVersion: version });
+    switch (result.outcome) {
+      case 'applied':
+        for (const fact of planned.facts) context.audit.record({ actor: identity.actor, ...fact });
+        return planned;
+      case 'refused':
+        throw hideOthers(identity, state, refusal(result.problems, planned.resourcePath));
+      case 'unavailable':
+        throw new ApiProblem(503, 'store-unavailable', result.reason, { headers: { 'retry-after': '2' } });
+      case 'stale':
+        continue;
+      default:
+        result satisfies never;
+    }
+  }
+  throw new ApiProblem(409, 'concurrent-changes', 'others keep changing the same state; try again', {
+    headers: { 'retry-after': '1' },
+  });
+}
+
+function refusal(problems: readonly Problem[], resourcePath: string | undefined): ApiProblem {
+  const relative = problems.map((problem) => ({ ...problem, path: relativePath(problem.path, resourcePath) }));
+  const first = relative[0];
+  const clash = problems.find((problem) => CONFLICT.test(problem.code));
+  const code = clash?.code ?? first?.code ?? 'refused';
+  return new ApiProblem(clash === undefined ? 422 : 409, code, first?.message ?? 'the change is refused', {
+    problems: relative,
+  });
+}
+
+function relativePath(path: string, resourcePath: string | undefined): string {
+  if (resourcePath === undefined || !path.startsWith(resourcePath)) return path;
+  const rest = path.slice(resourcePath.length);
+  return rest.startsWith('.') ? rest.slice(1) : rest;
+}
+
+/** Sends a resource with its entity tag. */
+export function sendResource(context: ApiContext, reply: FastifyReply, document: object, view?: object): FastifyReply {
+  return reply.header('etag', entityTag(document, context.entityTagKey)).send(view ?? withoutSecrets({ ...document }));
+}

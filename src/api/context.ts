@@ -1,0 +1,139 @@
+import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify';
+import { z } from 'zod';
+import type { Log } from '../base/log.ts';
+import type { Clock } from '../base/scheduler.ts';
+import type { EventBus, Metrics } from '../observe/index.ts';
+import type { AuditSink, CallRecords, EngineView, ProvisioningService, WebhookSender, WebhookStore } from './ports.ts';
+import type { Identity, Tokens } from './tokens.ts';
+
+/** What the routes work with. */
+export interface ApiContext {
+  readonly engine: EngineView;
+  readonly provisioning: ProvisioningService;
+  readonly tokens: Tokens;
+  readonly webhooks: { readonly store: WebhookStore; readonly sender: WebhookSender };
+  readonly audit: AuditSink;
+  readonly records: CallRecords;
+  readonly events: EventBus;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Keys entity tags; the same on all nodes of one store. */
+  readonly entityTagKey: Buffer;
+}
+
+/** Who may call a route: `public` without a token, `system` only system admins, `any` every token, sorted out by the handler. */
+export type Access = 'public' | 'any' | 'system';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyRequest {
+    identity: Identity | undefined;
+  }
+}
+
+/** The identity that the authentication hook left; every route but the public ones has one. */
+export function identityOf(request: FastifyRequest): Identity {
+  if (request.identity === undefined) throw new Error(`route ${request.routeOptions.url} has no authentication`);
+  return request.identity;
+}
+
+/** JSON schema of a part of an answer, for the OpenAPI document. */
+export type AnswerSchema = Readonly<Record<string, unknown>>;
+
+export interface RouteDescription {
+  readonly operationId: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly access?: Access;
+  readonly params?: z.ZodType;
+  readonly querystring?: z.ZodType;
+  readonly body?: z.ZodType;
+  /** The success answers by status. */
+  readonly answers?: Readonly<Record<number, AnswerSchema>>;
+}
+
+/** What a route needs beside its handler: its schema, its place in the document and who may call it. */
+export function describe(route: RouteDescription): { schema: FastifySchema; config: { access: Access } } {
+  const { operationId, tag, summary, access = 'any', answers = {}, ...parts } = route;
+  const schema = {
+    operationId,
+    tags: [tag],
+    summary,
+    ...(access === 'public' ? { security: [] } : {}),
+    ...parts,
+    response: { ...answers, default: PROBLEM },
+  };
+  return { schema: schema as FastifySchema, config: { access } };
+}
+
+const PROBLEM: AnswerSchema = {
+  description: 'Problem details (RFC 9457); `code` is stable',
+  content: {
+    'application/problem+json': {
+      schema: {
+        type: 'object',
+        required: ['type', 'title', 'status', 'code', 'detail'],
+        properties: {
+          type: { type: 'string' },
+          title: { type: 'string' },
+          status: { type: 'integer' },
+          code: { type: 'string' },
+          detail: { type: 'string' },
+          path: { type: 'string', description: 'The first faulty field' },
+          errors: {
+            type: 'array',
+            items: {
+              type: 'object',
+              properties: { code: { type: 'string' }, path: { type: 'string' }, message: { type: 'string' } },
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
+/** An answer's description with its JSON schema. */
+export function answer(description: string, schema?: AnswerSchema): AnswerSchema {
+  return { description, ...(schema ?? { type: 'null' }) };
+}
+
+export function pageOf(items: AnswerSchema, description = 'A page'): AnswerSchema {
+  return answer(description, {
+    type: 'object',
+    required: ['items', 'total', 'offset', 'limit'],
+    properties: {
+      items: { type: 'array', items },
+      total: { type: 'integer' },
+      offset: { type: 'integer' },
+      limit: { type: 'integer' },
+    },
+  });
+}
+
+export const ANY_OBJECT: AnswerSchema = { type: 'object', additionalProperties: true };
+
+const MAX_PAGE = 1000;
+/** The query fields of every listing. */
+export const pageFields = {
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100).describe('Items per page.'),
+  offset: z.coerce.number().int().min(0).max(100_000_000).default(0).describe('Items to skip.'),
+};
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** Cuts a page out of a listing and makes views of its items only. */
+export function page<T, V>(all: readonly T[], query: { limit: number; offset: number }, view: (item: T) => V): Page<V> {
+  const { limit, offset } = query;
+  return { items: all.slice(offset, offset + limit).map(view), total: all.length, offset, limit };
+}
+
+export type Routes = (app: FastifyInstance, context: ApiContext) => void;

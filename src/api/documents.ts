@@ -1,0 +1,87 @@
+import { createHmac } from 'node:crypto';
+import { isSecretName } from '../observe/index.ts';
+import { ApiProblem } from './problem.ts';
+
+/** Resources as JSON documents: without secrets when they go out, with the stored ones when they come back. */
+export type Document = Readonly<Record<string, unknown>>;
+
+const SET_SUFFIX = 'Set';
+/** A document that holds one of these needs no other. */
+const SIGN_IN_SECRETS = ['password', 'ha1'];
+
+/** A copy in which each secret `x` is replaced by `xSet: true`. */
+export function withoutSecrets<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(withoutSecrets) as T;
+  if (!isDocument(value)) return value;
+  const copy: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) {
+    if (!isSecretName(name)) copy[name] = withoutSecrets(field);
+    else if (field !== undefined && field !== null) copy[`${name}${SET_SUFFIX}`] = true;
+  }
+  return copy as T;
+}
+
+/** Takes the `…Set` marks out again, so that what was read can be written back. */
+export function withoutMarks(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutMarks);
+  if (!isDocument(value)) return value;
+  const copy: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) {
+    if (typeof field === 'boolean' && name.endsWith(SET_SUFFIX) && isSecretName(name.slice(0, -SET_SUFFIX.length)))
+      continue;
+    define(copy, name, withoutMarks(field));
+  }
+  return copy;
+}
+
+/** A replacement that says nothing of a secret keeps the stored one: nobody has to know a password to change a name. */
+export function withStoredSecrets<T>(replacement: T, stored: unknown): T {
+  if (!isDocument(replacement) || !isDocument(stored)) return replacement;
+  const copy: Record<string, unknown> = { ...replacement };
+  const signsIn = SIGN_IN_SECRETS.some((name) => copy[name] !== undefined);
+  for (const [name, field] of Object.entries(stored)) {
+    if (isSecretName(name)) {
+      if (copy[name] === undefined && !(signsIn && SIGN_IN_SECRETS.includes(name))) copy[name] = field;
+    } else if (Object.hasOwn(copy, name)) copy[name] = withStoredSecrets(copy[name], field);
+  }
+  return copy as T;
+}
+
+/** JSON Merge Patch (RFC 7396): null removes, objects merge, everything else replaces. */
+export function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isDocument(patch)) return patch;
+  const merged: Record<string, unknown> = isDocument(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else define(merged, name, mergePatch(Object.hasOwn(merged, name) ? merged[name] : undefined, value));
+  }
+  return merged;
+}
+
+export function isDocument(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `__proto__` is a name like any other; assignment would set the prototype. */
+function define(target: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/**
+ * A document's entity tag. It changes with every field, secrets included; it is keyed, so that it is no oracle for guessing one.
+ * Nodes that share a store share the key.
+ */
+export function entityTag(document: unknown, key: Buffer): string {
+  const mac = createHmac('sha256', key).update(JSON.stringify(document)).digest('base64url');
+  return `"${mac.slice(0, 27)}"`;
+}
+
+/** RFC 9110 §13.1.1: the change is made only to the version that the client has seen. */
+export function requireMatch(ifMatch: string | undefined, current: string): void {
+  if (ifMatch === undefined) return;
+  const tags = ifMatch.split(',').map((tag) => tag.trim());
+  if (tags.includes('*') || tags.includes(current)) return;
+  throw new ApiProblem(412, 'changed-meanwhile', 'the resource has changed since it was read; read it again', {
+    headers: { etag: current },
+  });
+}

@@ -1,0 +1,148 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { type EngineEvent, EVENT_TYPES } from '../observe/index.ts';
+import { isSystemAdmin } from './access.ts';
+import { type ApiContext, describe, identityOf } from './context.ts';
+import { ApiProblem } from './problem.ts';
+import type { Identity } from './tokens.ts';
+
+const HEARTBEAT_MS = 15_000;
+const MAX_STREAMS = 200;
+/** A reader that lets this much pile up is too slow: it is cut off and may come back with its last id. */
+const MAX_BACKLOG_OCTETS = 1024 * 1024;
+
+const querystring = z.strictObject({
+  types: z
+    .string()
+    .max(256)
+    .optional()
+    .describe(`Types, separated by commas: ${EVENT_TYPES.join(', ')}. All when left out.`),
+  lastEventId: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('As the Last-Event-ID header: what happened after this event comes first.'),
+});
+
+/** Server-sent events with ids; a client that comes back gets what it missed, or a `gap` event when that is no longer kept. */
+export function eventRoutes(app: FastifyInstance, context: ApiContext): void {
+  const streams = new Set<EventStream>();
+  app.addHook('preClose', async () => {
+    for (const stream of streams) stream.end();
+  });
+  app.get(
+    '/api/v1/events',
+    describe({
+      operationId: 'streamEvents',
+      tag: 'events',
+      summary: 'Events as they happen (text/event-stream)',
+      querystring,
+      answers: { 200: { description: 'The stream', content: { 'text/event-stream': { schema: { type: 'string' } } } } },
+    }),
+    async (request, reply) => {
+      const identity = identityOf(request);
+      const query = request.query as z.infer<typeof querystring>;
+      const types = readTypes(query.types);
+      if (streams.size >= MAX_STREAMS) {
+        throw new ApiProblem(503, 'too-many-streams', `${MAX_STREAMS} event streams are open`, {
+          headers: { 'retry-after': '10' },
+        });
+      }
+      reply.hijack();
+      reply.raw.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
+      const stream = new EventStream(context, reply.raw, identity, types, () => streams.delete(stream));
+      streams.add(stream);
+      const lastEventId = request.headers['last-event-id'] ?? query.lastEventId;
+      stream.start(typeof lastEventId === 'string' ? lastEventId : undefined);
+    },
+  );
+}
+
+function readTypes(text: string | undefined): ReadonlySet<string> {
+  if (text === undefined) return new Set(EVENT_TYPES);
+  const types = text.split(',').map((type) => type.trim());
+  const unknown = types.find((type) => !(EVENT_TYPES as readonly string[]).includes(type));
+  if (unknown === undefined) return new Set(types);
+  const message = `"${unknown}" is no event type; known are ${EVENT_TYPES.join(', ')}`;
+  throw new ApiProblem(422, 'validation-failed', message, {
+    problems: [{ code: 'unknown-type', path: 'types', message }],
+  });
+}
+
+class EventStream {
+  readonly #context: ApiContext;
+  readonly #response: ServerResponse;
+  readonly #identity: Identity;
+  readonly #types: ReadonlySet<string>;
+  readonly #onEnd: () => void;
+  #unsubscribe: () => void = () => {};
+  #heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(
+    context: ApiContext,
+    response: ServerResponse,
+    identity: Identity,
+    types: ReadonlySet<string>,
+    onEnd: () => void,
+  ) {
+    this.#context = context;
+    this.#response = response;
+    this.#identity = identity;
+    this.#types = types;
+    this.#onEnd = onEnd;
+  }
+
+  start(lastEventId: string | undefined): void {
+    this.#response.on('close', () => this.end());
+    this.#response.on('error', () => this.end());
+    // The first id lets a client resume that saw no event yet.
+    this.#response.write(`retry: 2000\nid: ${lastEventId ?? this.#context.events.lastId}\n: tandem events\n\n`);
+    if (lastEventId !== undefined) this.#replay(lastEventId);
+    this.#unsubscribe = this.#context.events.subscribe((event) => this.#send(event));
+    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+    this.#heartbeat.unref();
+  }
+
+  end(): void {
+    this.#unsubscribe();
+    clearInterval(this.#heartbeat);
+    this.#onEnd();
+    if (!this.#response.writableEnded) this.#response.end();
+  }
+
+  #replay(lastEventId: string): void {
+    const { events, gap } = this.#context.events.since(lastEventId);
+    if (gap) this.#response.write('event: gap\ndata: {"reason":"events were lost; read the resources again"}\n\n');
+    for (const event of events) this.#send(event);
+  }
+
+  #send(event: EngineEvent): void {
+    if (this.#response.writableEnded || !this.#types.has(event.type) || !this.#maySee(event)) return;
+    const { id, at, type, data } = event;
+    this.#response.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ at, ...data })}\n\n`);
+    if (this.#response.writableLength > MAX_BACKLOG_OCTETS) this.#response.destroy();
+  }
+
+  #maySee(event: EngineEvent): boolean {
+    if (isSystemAdmin(this.#identity)) return true;
+    return this.#identity.tenant !== undefined && event.tenants.includes(this.#identity.tenant);
+  }
+
+  /** A stream outlives the request that its token was checked for: a token that expired or was revoked ends it. */
+  async #beat(): Promise<void> {
+    const { tokenId } = this.#identity;
+    try {
+      const record = tokenId === undefined ? undefined : await this.#context.tokens.get(tokenId);
+      const valid = tokenId === undefined || (record !== undefined && this.#context.tokens.isValid(record));
+      if (!valid) this.end();
+      else if (!this.#response.writableEnded) this.#response.write(': \n\n');
+    } catch (error) {
+      this.#context.log.warn('event-stream-check-failed', { error });
+    }
+  }
+}

@@ -1,0 +1,252 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { renderLadder } from '../observe/index.ts';
+import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
+import { keyText } from './collections.ts';
+import { ANY_OBJECT, type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import type { ExplainInput, LiveCall, RegistrationView } from './ports.ts';
+import { ApiProblem, notFound } from './problem.ts';
+import type { Identity } from './tokens.ts';
+
+const DIRECTIONS = ['outbound', 'inbound', 'internal'] as const;
+const instant = z.iso.datetime({ offset: true });
+const callIdParams = z.strictObject({
+  id: z.string().min(1).max(256).describe("The call's id, or the SIP Call-ID of one of its legs."),
+});
+
+/** What goes on now and went on lately: registrations, calls, their traces and records, and calls that are only thought through. */
+export function liveRoutes(app: FastifyInstance, context: ApiContext): void {
+  registrationRoute(app, context);
+  callRoutes(app, context);
+  recordRoutes(app, context);
+  explainRoute(app, context);
+}
+
+function registrationRoute(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    ...pageFields,
+    tenant: keyText.optional().describe('Of this tenant.'),
+    extension: keyText.optional().describe('Of this extension or service.'),
+    trunk: keyText.optional().describe('Of gateways on this trunk, by its id.'),
+  });
+  app.get(
+    '/api/v1/registrations',
+    describe({
+      operationId: 'listRegistrations',
+      tag: 'registrations',
+      summary: 'Phones and gateways that are registered',
+      querystring,
+      answers: { 200: pageOf(ANY_OBJECT) },
+    }),
+    (request) => {
+      const identity = identityOf(request);
+      const query = request.query as z.infer<typeof querystring>;
+      const tenant = tenantScope(identity, query.tenant);
+      const found = context.engine
+        .registrations()
+        .filter(
+          (entry) =>
+            maySeeRegistration(context, identity, entry) &&
+            (tenant === undefined || !isSystemAdmin(identity) || entry.tenant === tenant) &&
+            (query.extension === undefined || entry.extension === query.extension) &&
+            (query.trunk === undefined || entry.trunkId === query.trunk),
+        );
+      return page(found, query, (entry) => entry);
+    },
+  );
+}
+
+/** A gateway's registration is seen by whom the trunk belongs to: it tells the gateway's address. */
+function maySeeRegistration(context: ApiContext, identity: Identity, entry: RegistrationView): boolean {
+  if (isSystemAdmin(identity)) return true;
+  if (entry.trunkId === undefined) return maySeeTenant(identity, entry.tenant);
+  return context.provisioning.current().state.trunks.find(({ id }) => id === entry.trunkId)?.owner === identity.tenant;
+}
+
+function callRoutes(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    ...pageFields,
+    tenant: keyText.optional().describe('Of this tenant.'),
+    trunk: keyText.optional().describe('Over this trunk, by its id.'),
+    direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
+    state: z.enum(['calling', 'ringing', 'answered']).optional().describe('In this state.'),
+  });
+  app.get(
+    '/api/v1/calls',
+    describe({
+      operationId: 'listCalls',
+      tag: 'calls',
+      summary: 'Calls in progress',
+      querystring,
+      answers: { 200: pageOf(ANY_OBJECT) },
+    }),
+    (request) => {
+      const identity = identityOf(request);
+      const query = request.query as z.infer<typeof querystring>;
+      const tenant = tenantScope(identity, query.tenant);
+      const found = context.engine
+        .calls()
+        .filter(
+          (call) =>
+            (tenant === undefined || call.tenant === tenant) &&
+            (query.trunk === undefined || call.trunkId === query.trunk) &&
+            (query.direction === undefined || call.direction === query.direction) &&
+            (query.state === undefined || call.state === query.state),
+        );
+      return page(found, query, (call) => call);
+    },
+  );
+  app.get(
+    '/api/v1/calls/:id',
+    describe({
+      operationId: 'getCall',
+      tag: 'calls',
+      summary: 'Read one call in progress',
+      params: callIdParams,
+      answers: { 200: answer('The call', ANY_OBJECT) },
+    }),
+    (request) => {
+      const { id } = request.params as { id: string };
+      const call = findCall(context, id);
+      if (call === undefined || !maySeeTenant(identityOf(request), call.tenant)) throw notFound(`call ${id}`);
+      return call;
+    },
+  );
+  app.get(
+    '/api/v1/calls/:id/trace',
+    describe({
+      operationId: 'getCallTrace',
+      tag: 'calls',
+      summary: 'The SIP messages of a live or recent call, as data and as a ladder; secrets masked',
+      params: callIdParams,
+      answers: { 200: answer('The trace', ANY_OBJECT) },
+    }),
+    (request) => {
+      const { id } = request.params as { id: string };
+      const identity = identityOf(request);
+      const messages = mayTrace(context, identity, id) ? context.engine.trace(id) : [];
+      if (messages.length === 0) throw notFound(`trace of ${id}`);
+      return { callId: id, messages, ladder: renderLadder(messages) };
+    },
+  );
+}
+
+function findCall(context: ApiContext, id: string): LiveCall | undefined {
+  return context.engine.calls().find((call) => call.callId === id || call.sipCallIds.includes(id));
+}
+
+/** A tenant traces its own calls; what belongs to no call (registrations, keep-alives) is the system admin's. */
+function mayTrace(context: ApiContext, identity: Identity, id: string): boolean {
+  if (isSystemAdmin(identity)) return true;
+  const call = findCall(context, id) ?? context.records.get(id);
+  return call !== undefined && maySeeTenant(identity, call.tenant);
+}
+
+function recordRoutes(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    ...pageFields,
+    tenant: keyText.optional().describe('Of this tenant.'),
+    direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
+    trunk: keyText.optional().describe('That tried this trunk, by its id.'),
+    number: keyText.optional().describe('With this caller or called number, as dialled or as sent.'),
+    status: z.coerce.number().int().min(100).max(699).optional().describe('With this final status.'),
+    from: instant.optional().describe('Begun at or after this instant.'),
+    until: instant.optional().describe('Begun before this instant.'),
+  });
+  const tag = 'call-records';
+  app.get(
+    '/api/v1/call-records',
+    describe({
+      operationId: 'listCallRecords',
+      tag,
+      summary: 'Records of calls that ended, latest first',
+      querystring,
+      answers: { 200: pageOf(ANY_OBJECT) },
+    }),
+    (request) => {
+      const { limit, offset, tenant: asked, trunk, ...filter } = request.query as z.infer<typeof querystring>;
+      const tenant = tenantScope(identityOf(request), asked);
+      const found = context.records.find({
+        ...defined(filter),
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(trunk === undefined ? {} : { trunkId: trunk }),
+      });
+      return page(found, { limit, offset }, (record) => record);
+    },
+  );
+  app.get(
+    '/api/v1/call-records/:id',
+    describe({
+      operationId: 'getCallRecord',
+      tag,
+      summary: 'Read one call record',
+      params: callIdParams,
+      answers: { 200: answer('The record', ANY_OBJECT) },
+    }),
+    (request) => {
+      const { id } = request.params as { id: string };
+      const record = context.records.get(id);
+      if (record === undefined || !maySeeTenant(identityOf(request), record.tenant))
+        throw notFound(`call record ${id}`);
+      return record;
+    },
+  );
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function defined<T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+/** What could stand in a header field: no line breaks, no control characters. */
+const text = z
+  .string()
+  .max(512)
+  .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
+
+const explainBody = z.strictObject({
+  tenant: keyText.optional().describe("Whose call; a tenant admin's own when left out."),
+  from: text.min(1).describe('The calling extension or service.'),
+  to: text.min(1).describe('What is dialled.'),
+  displayName: text.optional().describe("Display name of the endpoint's From."),
+  headers: z
+    .array(z.strictObject({ name: z.string().regex(/^[A-Za-z0-9\-.!%*_+`'~]{1,128}$/), value: text }))
+    .max(50)
+    .optional()
+    .describe(
+      "Header fields that the endpoint's INVITE would carry, e.g. X-Outbound-Cli, Privacy, P-Preferred-Identity.",
+    ),
+});
+
+function explainRoute(app: FastifyInstance, context: ApiContext): void {
+  app.post(
+    '/api/v1/explain',
+    describe({
+      operationId: 'explain',
+      tag: 'explain',
+      summary: 'The INVITE that a call would send and why each field is what it is; no call is placed',
+      body: explainBody,
+      answers: { 200: answer('The explanation', ANY_OBJECT) },
+    }),
+    async (request) => {
+      const identity = identityOf(request);
+      const { tenant: asked, ...rest } = request.body as z.infer<typeof explainBody>;
+      const tenant = asked ?? identity.tenant;
+      if (tenant === undefined)
+        throw new ApiProblem(422, 'validation-failed', 'say which tenant calls', {
+          problems: [{ code: 'required', path: 'tenant', message: 'say which tenant calls' }],
+        });
+      requireTenant(identity, tenant);
+      const { state } = context.provisioning.current();
+      if (!state.tenants.some(({ name }) => name === tenant)) throw notFound(`tenant ${tenant}`);
+      const explanation = await context.engine.explain({ tenant, ...defined(rest) } as ExplainInput);
+      // A rule of the tenant names only trunks that it may use; should that ever be wrong, nothing is told of the others.
+      const routes = explanation.routes.filter((route) => {
+        const trunk = state.trunks.find(({ id }) => id === route.trunkId);
+        return isSystemAdmin(identity) || (trunk !== undefined && maySeeTrunk(identity, trunk));
+      });
+      return { ...explanation, routes };
+    },
+  );
+}

@@ -1,0 +1,127 @@
+import { randomInt } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { AuditFact } from '../observe/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
+import { answerSchemaOf } from './answer-schema.ts';
+import { applyChange } from './change.ts';
+import { ANY_OBJECT, type ApiContext, answer, describe, identityOf } from './context.ts';
+import { withoutSecrets, withStoredSecrets } from './documents.ts';
+import type { ProvisioningState } from './ports.ts';
+import { forbidden } from './problem.ts';
+
+const APPLY_BODY_LIMIT_OCTETS = 32 * 1024 * 1024;
+const TAG = 'provisioning';
+
+/** Everything at once, for `tandem export` and `tandem apply`. */
+export function provisioningRoutes(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    secrets: z
+      .enum(['true', 'false'])
+      .default('false')
+      .describe('With secrets; only for the owner of the machine, by its token file.'),
+  });
+  app.get(
+    '/api/v1/provisioning',
+    describe({
+      operationId: 'exportProvisioning',
+      tag: TAG,
+      summary: 'All tenants and trunks in one document',
+      access: 'system',
+      querystring,
+      answers: { 200: answer('The document', answerSchemaOf(provisioningSchema)) },
+    }),
+    (request, reply) => {
+      const { secrets } = request.query as z.infer<typeof querystring>;
+      const { state } = context.provisioning.current();
+      const document = { tenants: state.tenants, trunks: state.trunks };
+      reply.header('cache-control', 'no-store');
+      if (secrets === 'false') return withoutSecrets(document);
+      const identity = identityOf(request);
+      if (!identity.owner) throw forbidden('secrets are exported only to the owner of the machine (its token file)');
+      context.log.warn('provisioning-exported-with-secrets', { actor: identity.actor });
+      return document;
+    },
+  );
+  app.post(
+    '/api/v1/provisioning',
+    {
+      ...describe({
+        operationId: 'applyProvisioning',
+        tag: TAG,
+        summary: 'Create or replace the tenants and trunks of a document, all or none; what it does not name stays',
+        access: 'system',
+        body: provisioningSchema,
+        answers: { 200: answer('What changed', ANY_OBJECT) },
+      }),
+      bodyLimit: APPLY_BODY_LIMIT_OCTETS,
+    },
+    async (request) => {
+      const { summary } = await applyChange(context, request, (state) =>
+        planApply(state, request.body as Provisioning),
+      );
+      return summary;
+    },
+  );
+}
+
+function planApply(state: ProvisioningState, wanted: Provisioning) {
+  const known = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
+  const facts: Omit<AuditFact, 'actor'>[] = [];
+  const summary = { created: 0, updated: 0, unchanged: 0 };
+  const note = (resource: string, tenant: string | undefined, before: object | undefined, after: object): boolean => {
+    const same = before !== undefined && JSON.stringify(before) === JSON.stringify(after);
+    summary[same ? 'unchanged' : before === undefined ? 'created' : 'updated']++;
+    if (same) return false;
+    const action = before === undefined ? 'create' : 'update';
+    facts.push({
+      action,
+      resource,
+      ...(tenant === undefined ? {} : { tenant }),
+      ...(before === undefined ? {} : { before }),
+      after,
+    });
+    return true;
+  };
+  const putTenants = wanted.tenants
+    .map((tenant) => keepTenantSecrets(tenant, known.get(tenant.name)))
+    .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
+  const putTrunks: TrunkSettings[] = [];
+  const taken = new Set([...state.trunks, ...wanted.trunks].map(({ id }) => id));
+  for (const trunk of wanted.trunks) {
+    const before = storedTrunk(state, trunk);
+    const after = withStoredSecrets({ ...trunk, id: trunk.id ?? before?.id ?? unusedId(taken) }, before);
+    const tenant = after.owner === 'system' ? undefined : after.owner;
+    if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
+  }
+  return { change: { putTenants, putTrunks }, facts, summary };
+}
+
+/** A file may leave ids to the engine; then a trunk is known by its owner and name. */
+function storedTrunk(state: ProvisioningState, trunk: TrunkSettings): TrunkSettings | undefined {
+  return state.trunks.find((stored) =>
+    trunk.id === undefined ? stored.name === trunk.name && stored.owner === trunk.owner : stored.id === trunk.id,
+  );
+}
+
+function unusedId(taken: Set<string | undefined>): string {
+  for (;;) {
+    const id = String(randomInt(100_000_000, 1_000_000_000));
+    if (taken.has(id)) continue;
+    taken.add(id);
+    return id;
+  }
+}
+
+/** An export without secrets can be applied where they are known. */
+function keepTenantSecrets(tenant: Tenant, stored: Tenant | undefined): Tenant {
+  if (stored === undefined) return tenant;
+  const extensions = new Map(stored.extensions.map((extension) => [extension.number, extension]));
+  const services = new Map(stored.services.map((service) => [service.number, service]));
+  return {
+    ...tenant,
+    extensions: tenant.extensions.map((extension) => withStoredSecrets(extension, extensions.get(extension.number))),
+    services: tenant.services.map((service) => withStoredSecrets(service, services.get(service.number))),
+  };
+}

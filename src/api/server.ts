@@ -1,0 +1,287 @@
+import { randomBytes } from 'node:crypto';
+import fastifyRateLimit from '@fastify/rate-limit';
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import { adminRoutes } from './admin.ts';
+import { authenticate } from './authentication.ts';
+import { collectionRoutes } from './collections.ts';
+import { type Access, type ApiContext, answer, describe } from './context.ts';
+import { withoutMarks } from './documents.ts';
+import { eventRoutes } from './event-stream.ts';
+import { liveRoutes } from './live.ts';
+import type { TokenStore } from './ports.ts';
+import { ApiProblem, problemBody } from './problem.ts';
+import { provisioningRoutes } from './provisioning.ts';
+import { tenantRoutes } from './tenants.ts';
+import { Tokens } from './tokens.ts';
+import { trunkRoutes } from './trunks.ts';
+import { check } from './validation.ts';
+
+export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'entityTagKey'> {
+  readonly tokenStore: TokenStore;
+  /** Product version, for the OpenAPI document and /healthz. */
+  readonly version: string;
+  /** Keys entity tags; nodes of one store share it. Default: random, so that tags end with the process. */
+  readonly entityTagKey?: Buffer;
+  /** `TANDEM_BOOTSTRAP_TOKEN`. */
+  readonly bootstrapToken?: string | undefined;
+  /** Called once with the first system-admin token, when one had to be made; prints it. */
+  readonly onFirstToken?: (token: string) => void;
+  /** File of the owner's token, e.g. `data/owner-token`; none when left out. */
+  readonly ownerTokenPath?: string;
+  readonly tls?: { readonly certificate: Buffer; readonly key: Buffer };
+  /** Reverse proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: readonly string[];
+  /** Per token, or per address for requests without one. Default 600. */
+  readonly requestsPerMinute?: number;
+  /** Default 1 MiB; `apply` may be larger. */
+  readonly bodyBytes?: number;
+  /** Serve /docs. Default true. */
+  readonly docs?: boolean;
+  /** Who may read /metrics. Default `public`: it listens on 127.0.0.1 unless told otherwise, and metrics hold no secrets. */
+  readonly metricsAccess?: Access;
+}
+
+export interface Api {
+  readonly app: FastifyInstance;
+  readonly tokens: Tokens;
+  /** Returns the address that it listens on, e.g. `http://127.0.0.1:8080`. */
+  listen(host: string, port: number): Promise<string>;
+  close(): Promise<void>;
+}
+
+const DEFAULT_BODY_OCTETS = 1024 * 1024;
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+/** Builds the HTTP interface; nothing listens yet. */
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const tokens = new Tokens(options.tokenStore, options.clock);
+  const first = await tokens.bootstrap(options.bootstrapToken);
+  if (first !== undefined) options.onFirstToken?.(first);
+  if (options.ownerTokenPath !== undefined) tokens.writeOwnerToken(options.ownerTokenPath);
+  const context: ApiContext = { ...options, tokens, entityTagKey: options.entityTagKey ?? randomBytes(32) };
+  const app = await createApp(options, context);
+  options.webhooks.sender.configure(await options.webhooks.store.list());
+  return {
+    app,
+    tokens,
+    listen: (host, port) => app.listen({ host, port }),
+    close: () => app.close(),
+  };
+}
+
+async function createApp(options: ApiOptions, context: ApiContext): Promise<FastifyInstance> {
+  const base = {
+    bodyLimit: options.bodyBytes ?? DEFAULT_BODY_OCTETS,
+    trustProxy:
+      options.trustedProxies === undefined || options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 300 },
+  };
+  const { tls } = options;
+  const app = (
+    tls === undefined
+      ? Fastify(base)
+      : Fastify({ ...base, https: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' } })
+  ) as FastifyInstance;
+  setUpBodies(app);
+  setUpAnswers(app, context);
+  authenticate(app, context.tokens, context.clock);
+  await setUpRateLimit(app, options.requestsPerMinute ?? 600);
+  await setUpDocument(app, options);
+  await app.register(async (scope) => {
+    healthRoutes(scope, context, options);
+    tenantRoutes(scope, context);
+    collectionRoutes(scope, context);
+    trunkRoutes(scope, context);
+    liveRoutes(scope, context);
+    eventRoutes(scope, context);
+    adminRoutes(scope, context);
+    provisioningRoutes(scope, context);
+  });
+  await app.ready();
+  return app;
+}
+
+function setUpBodies(app: FastifyInstance): void {
+  app.setValidatorCompiler(({ schema, httpPart }) => (value) => {
+    try {
+      return { value: check(schema as unknown as z.ZodType, httpPart === 'body' ? withoutMarks(value) : value) };
+    } catch (error) {
+      return { error: error as Error };
+    }
+  });
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, (request, body, done) => {
+    parseJson(request, body as string, done);
+  });
+}
+
+function setUpAnswers(app: FastifyInstance, context: ApiContext): void {
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+    if (request.url.startsWith('/api/') && !reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    context.metrics.observeHttp(request.method, route, reply.statusCode, reply.elapsedTime);
+    context.log.debug('http-request', {
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      elapsedMs: reply.elapsedTime,
+    });
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(context, request, reply, problemOf(error)));
+  app.setNotFoundHandler((request, reply) => {
+    sendProblem(
+      context,
+      request,
+      reply,
+      new ApiProblem(404, 'no-such-route', `${request.method} on this path does nothing; see /openapi.json`),
+    );
+  });
+}
+
+function sendProblem(context: ApiContext, request: FastifyRequest, reply: FastifyReply, problem: ApiProblem): void {
+  if (problem.status >= 500 && problem.code === 'internal') {
+    context.metrics.countUncaught();
+    context.log.error('http-handler-failed', {
+      method: request.method,
+      route: request.routeOptions.url,
+      error: problem.cause,
+    });
+  }
+  reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .type(PROBLEM_TYPE)
+    .send(JSON.stringify(problemBody(problem)));
+}
+
+/** The framework's own errors by their code; anything unforeseen is ours and says nothing of its inside. */
+function problemOf(error: FastifyError): ApiProblem {
+  if (error instanceof ApiProblem) return error;
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new ApiProblem(413, 'body-too-large', 'the request body is too large');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new ApiProblem(
+        415,
+        'unsupported-media-type',
+        'send application/json (or application/merge-patch+json with PATCH)',
+      );
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return new ApiProblem(400, 'malformed-json', 'the body is not valid JSON');
+    default:
+  }
+  if (error instanceof SyntaxError || error.statusCode === 400)
+    return new ApiProblem(400, 'malformed-request', 'the request is malformed');
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) return new ApiProblem(status, 'refused', 'the request was refused');
+  const problem = new ApiProblem(500, 'internal', 'an internal error; the log says more');
+  problem.cause = error;
+  return problem;
+}
+
+async function setUpRateLimit(app: FastifyInstance, requestsPerMinute: number): Promise<void> {
+  await app.register(fastifyRateLimit, {
+    global: true,
+    hook: 'preHandler',
+    max: requestsPerMinute,
+    timeWindow: 60_000,
+    cache: 10_000,
+    keyGenerator: (request) => request.identity?.actor ?? request.ip,
+    allowList: (request) => request.routeOptions.url === '/healthz' || request.routeOptions.url === '/readyz',
+    errorResponseBuilder: (_request, limit) =>
+      new ApiProblem(429, 'rate-limited', `at most ${limit.max} requests per minute; try again in ${limit.after}`),
+  });
+}
+
+async function setUpDocument(app: FastifyInstance, options: ApiOptions): Promise<void> {
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'tandem',
+        version: options.version,
+        description:
+          'Provisioning and operation of a tandem SIP engine. Errors are application/problem+json with a stable `code`.',
+      },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+    },
+    // Request parts are zod schemas; answers are JSON schemas already, since secrets are taken out of them.
+    transform: (input) => {
+      const { response, ...parts } = input.schema ?? {};
+      const transformed = jsonSchemaTransform({ ...input, schema: parts } as Parameters<typeof jsonSchemaTransform>[0]);
+      return {
+        url: transformed.url,
+        schema: { ...transformed.schema, ...(response === undefined ? {} : { response }) },
+      };
+    },
+  });
+  if (options.docs !== false) await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true });
+}
+
+function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOptions): void {
+  const tag = 'health';
+  const text = { content: { 'text/plain': { schema: { type: 'string' } } } };
+  const state = {
+    type: 'object',
+    properties: { status: { type: 'string' }, reasons: { type: 'array', items: { type: 'string' } } },
+  };
+  app.get(
+    '/healthz',
+    describe({
+      operationId: 'getHealth',
+      tag,
+      summary: 'Whether the process answers',
+      access: 'public',
+      answers: { 200: answer('It does', state) },
+    }),
+    () => ({ status: 'ok', version: options.version }),
+  );
+  app.get(
+    '/readyz',
+    describe({
+      operationId: 'getReadiness',
+      tag,
+      summary: 'Whether new calls are taken; 503 while draining or without a store',
+      access: 'public',
+      answers: { 200: answer('They are', state), 503: answer('They are not; reasons say why', state) },
+    }),
+    (_request, reply) => {
+      const { ready, reasons } = context.engine.readiness();
+      return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not-ready', reasons });
+    },
+  );
+  app.get(
+    '/metrics',
+    describe({
+      operationId: 'getMetrics',
+      tag,
+      summary: 'Prometheus metrics',
+      access: options.metricsAccess ?? 'public',
+      answers: { 200: { description: 'Metrics', ...text } },
+    }),
+    async (_request, reply) => reply.type(context.metrics.contentType).send(await context.metrics.render()),
+  );
+  app.get(
+    '/openapi.json',
+    describe({
+      operationId: 'getOpenApi',
+      tag,
+      summary: 'This document',
+      access: 'public',
+      answers: { 200: answer('OpenAPI 3.1', { type: 'object' }) },
+    }),
+    () => app.swagger(),
+  );
+}

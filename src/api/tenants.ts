@@ -1,0 +1,171 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type Tenant, tenantFieldsSchema, tenantSchema } from '../tenants/schema.ts';
+import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
+import { answerSchemaOf } from './answer-schema.ts';
+import { applyChange, sendResource } from './change.ts';
+import { keyText, patchBody, tenantOf } from './collections.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
+import { ApiProblem, invalid } from './problem.ts';
+import { check } from './validation.ts';
+
+type TenantFields = z.infer<typeof tenantFieldsSchema>;
+
+const params = z.strictObject({ tenant: keyText.describe("The tenant's name.") });
+const shape = answerSchemaOf(tenantFieldsSchema);
+const TAG = 'tenants';
+const URL = '/api/v1/tenants/:tenant';
+
+/** Tenants with their settings; what they own has resources of its own. */
+export function tenantRoutes(app: FastifyInstance, context: ApiContext): void {
+  readRoutes(app, context);
+  createRoute(app, context);
+  changeRoutes(app, context);
+}
+
+function readRoutes(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({ ...pageFields, q: keyText.optional().describe('Part of a name or domain.') });
+  app.get(
+    '/api/v1/tenants',
+    describe({
+      operationId: 'listTenants',
+      tag: TAG,
+      summary: 'List tenants',
+      querystring,
+      answers: { 200: pageOf(shape) },
+    }),
+    (request) => {
+      const identity = identityOf(request);
+      const query = request.query as z.infer<typeof querystring>;
+      const wanted = query.q?.toLowerCase() ?? '';
+      const found = context.provisioning
+        .current()
+        .state.tenants.filter(
+          ({ name, domain }) =>
+            maySeeTenant(identity, name) &&
+            (name.toLowerCase().includes(wanted) || domain.toLowerCase().includes(wanted)),
+        );
+      return page(found, query, (tenant) => withoutSecrets(fieldsOf(tenant)));
+    },
+  );
+  app.get(
+    URL,
+    describe({
+      operationId: 'getTenant',
+      tag: TAG,
+      summary: 'Read one tenant',
+      params,
+      answers: { 200: answer('The tenant', shape) },
+    }),
+    (request, reply) => sendResource(context, reply, fieldsOf(tenantOf(request, context.provisioning.current().state))),
+  );
+}
+
+function createRoute(app: FastifyInstance, context: ApiContext): void {
+  app.post(
+    '/api/v1/tenants',
+    describe({
+      operationId: 'createTenant',
+      tag: TAG,
+      summary: 'Create a tenant, with what it owns if given',
+      access: 'system',
+      body: tenantSchema,
+      answers: { 201: answer('Created', shape) },
+    }),
+    async (request, reply) => {
+      const after = request.body as Tenant;
+      await applyChange(context, request, (state) => {
+        if (state.tenants.some(({ name }) => name === after.name)) {
+          throw new ApiProblem(409, 'exists', `tenant ${after.name} exists already`);
+        }
+        return {
+          change: { putTenants: [after] },
+          facts: [{ action: 'create', resource: `tenants/${after.name}`, tenant: after.name, after }],
+          resourcePath: `tenants[${state.tenants.length}]`,
+        };
+      });
+      reply.code(201).header('location', `/api/v1/tenants/${encodeURIComponent(after.name)}`);
+      return sendResource(context, reply, fieldsOf(after));
+    },
+  );
+}
+
+function changeRoutes(app: FastifyInstance, context: ApiContext): void {
+  const common = { tag: TAG, params, answers: { 200: answer('Changed', shape) } };
+  app.put(
+    URL,
+    describe({
+      ...common,
+      operationId: 'putTenant',
+      summary: "Replace a tenant's settings; what it owns stays",
+      body: tenantFieldsSchema,
+    }),
+    (request, reply) => change(context, request, reply, () => request.body as TenantFields),
+  );
+  app.patch(
+    URL,
+    describe({ ...common, operationId: 'patchTenant', summary: "Change some of a tenant's settings", body: patchBody }),
+    (request, reply) =>
+      change(
+        context,
+        request,
+        reply,
+        (before) => check(tenantFieldsSchema, mergePatch(before, request.body)) as TenantFields,
+      ),
+  );
+  app.delete(
+    URL,
+    describe({
+      operationId: 'deleteTenant',
+      tag: TAG,
+      summary: 'Delete a tenant and what it owns; refused while a trunk refers to it',
+      params,
+      answers: { 204: answer('Deleted') },
+    }),
+    async (request, reply) => {
+      await applyChange(context, request, (state) => {
+        const tenant = tenantOf(request, state);
+        requireSystemAdmin(identityOf(request), 'delete a tenant');
+        requireMatch(request.headers['if-match'], entityTag(fieldsOf(tenant), context.entityTagKey));
+        return {
+          change: { deleteTenants: [tenant.name] },
+          facts: [{ action: 'delete', resource: `tenants/${tenant.name}`, tenant: tenant.name, before: tenant }],
+        };
+      });
+      return reply.code(204).send();
+    },
+  );
+}
+
+async function change(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  decide: (before: TenantFields) => TenantFields,
+): Promise<FastifyReply> {
+  const { after } = await applyChange(context, request, (state) => {
+    const tenant = tenantOf(request, state);
+    const before = fieldsOf(tenant);
+    const after = decide(before);
+    if (after.name !== tenant.name) {
+      const message = `must be "${tenant.name}", as in the path; a tenant cannot be renamed`;
+      throw invalid([{ code: 'name-fixed', path: 'name', message }]);
+    }
+    requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+    requireAllowedTenantChange(identityOf(request), before, after);
+    const { extensions, groups, services, outboundRules, inboundRules } = tenant;
+    return {
+      after,
+      change: { putTenants: [{ ...after, extensions, groups, services, outboundRules, inboundRules }] },
+      facts: [{ action: 'update' as const, resource: `tenants/${tenant.name}`, tenant: tenant.name, before, after }],
+      resourcePath: `tenants[${state.tenants.indexOf(tenant)}]`,
+    };
+  });
+  return sendResource(context, reply, after);
+}
+
+function fieldsOf(tenant: Tenant): TenantFields {
+  const { extensions, groups, services, outboundRules, inboundRules, ...fields } = tenant;
+  return fields;
+}

@@ -1,0 +1,371 @@
+import { randomInt } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { assignmentSchema, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
+import {
+  isSystemAdmin,
+  maySeeTrunk,
+  requireAllowedTrunk,
+  requireSystemAdmin,
+  requireTrunkOwner,
+  tenantScope,
+  trunkView,
+  visibleTrunk,
+} from './access.ts';
+import { answerSchemaOf } from './answer-schema.ts';
+import { applyChange, sendResource } from './change.ts';
+import { keyText, patchBody } from './collections.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
+import type { ProvisioningState, TrunkStatus } from './ports.ts';
+import { ApiProblem, invalid, notFound } from './problem.ts';
+import type { Identity } from './tokens.ts';
+import { check } from './validation.ts';
+
+const TAG = 'trunks';
+const URL = '/api/v1/trunks/:id';
+const params = z.strictObject({ id: keyText.describe("The trunk's id.") });
+const shape = answerSchemaOf(trunkSchema);
+const STATES = ['online', 'offline', 'registering', 'rejected', 'unknown'] as const;
+
+const statusShape = {
+  type: 'object',
+  properties: {
+    trunkId: { type: 'string' },
+    name: { type: 'string' },
+    type: { type: 'string' },
+    state: { enum: STATES },
+    since: { type: 'string', format: 'date-time' },
+    lastCode: { type: 'integer' },
+    reason: { type: 'string' },
+    activeCalls: { type: 'integer' },
+  },
+};
+
+export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {
+  readRoutes(app, context);
+  createRoute(app, context);
+  changeRoutes(app, context);
+  deleteRoute(app, context);
+  assignmentRoutes(app, context);
+  statusRoutes(app, context);
+}
+
+function readRoutes(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    ...pageFields,
+    q: keyText.optional().describe('Part of a name or host.'),
+    tenant: keyText.optional().describe('Trunks that this tenant may use.'),
+    type: z.enum(TRUNK_TYPES).optional().describe('Trunks of this type.'),
+    state: z.enum(STATES).optional().describe('Trunks in this state.'),
+  });
+  app.get(
+    '/api/v1/trunks',
+    describe({
+      operationId: 'listTrunks',
+      tag: TAG,
+      summary: 'List trunks, each with its status',
+      querystring,
+      answers: { 200: pageOf(shape) },
+    }),
+    (request) => {
+      const identity = identityOf(request);
+      const query = request.query as z.infer<typeof querystring>;
+      const tenant = tenantScope(identity, query.tenant);
+      const wanted = query.q?.toLowerCase() ?? '';
+      const found = context.provisioning
+        .current()
+        .state.trunks.filter(
+          (trunk) =>
+            maySeeTrunk(identity, trunk) &&
+            (tenant === undefined ||
+              trunk.owner === tenant ||
+              trunk.tenants.some((entry) => entry.tenant === tenant)) &&
+            (query.type === undefined || trunk.type === query.type) &&
+            (query.state === undefined || statusOf(context, trunk).state === query.state) &&
+            (trunk.name.toLowerCase().includes(wanted) || (trunk.host ?? '').toLowerCase().includes(wanted)),
+        );
+      return page(found, query, (trunk) => ({ ...trunkView(identity, trunk), status: statusOf(context, trunk) }));
+    },
+  );
+  app.get(
+    URL,
+    describe({
+      operationId: 'getTrunk',
+      tag: TAG,
+      summary: 'Read one trunk',
+      params,
+      answers: { 200: answer('The trunk', shape) },
+    }),
+    (request, reply) => {
+      const identity = identityOf(request);
+      const trunk = visibleTrunk(identity, context.provisioning.current().state, idOf(request));
+      return sendResource(context, reply, trunk, trunkView(identity, trunk));
+    },
+  );
+}
+
+function createRoute(app: FastifyInstance, context: ApiContext): void {
+  app.post(
+    '/api/v1/trunks',
+    {
+      ...describe({
+        operationId: 'createTrunk',
+        tag: TAG,
+        summary: "Create a trunk; a tenant admin's belongs to its tenant",
+        body: trunkSchema,
+        answers: { 201: answer('Created', shape) },
+      }),
+      preValidation: ownByDefault,
+    },
+    async (request, reply) => {
+      const identity = identityOf(request);
+      const { after } = await applyChange(context, request, (state) => {
+        const wanted = request.body as TrunkSettings;
+        const after = { ...wanted, id: wanted.id ?? newId(state) };
+        requireAllowedTrunk(identity, after, undefined);
+        // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
+        if (state.trunks.some(({ id }) => id === after.id))
+          throw new ApiProblem(409, 'exists', `trunk ${after.id} exists already`);
+        return {
+          after,
+          change: { putTrunks: [after] },
+          facts: [{ action: 'create' as const, resource: `trunks/${after.id}`, ...auditTenant(after), after }],
+          resourcePath: `trunks[${state.trunks.length}]`,
+        };
+      });
+      reply.code(201).header('location', `/api/v1/trunks/${after.id}`);
+      return sendResource(context, reply, after, trunkView(identity, after));
+    },
+  );
+}
+
+function changeRoutes(app: FastifyInstance, context: ApiContext): void {
+  const common = { tag: TAG, params, answers: { 200: answer('Changed', shape) } };
+  app.put(
+    URL,
+    {
+      ...describe({
+        ...common,
+        operationId: 'putTrunk',
+        summary: 'Replace a trunk; a secret that is left out stays as it is',
+        body: trunkSchema,
+      }),
+      preValidation: ownByDefault,
+    },
+    (request, reply) =>
+      change(context, request, reply, (before) =>
+        withStoredSecrets({ id: before.id, ...(request.body as TrunkSettings) }, before),
+      ),
+  );
+  app.patch(
+    URL,
+    describe({ ...common, operationId: 'patchTrunk', summary: 'Change fields of a trunk', body: patchBody }),
+    (request, reply) =>
+      change(
+        context,
+        request,
+        reply,
+        (before) => check(trunkSchema, mergePatch(before, request.body)) as TrunkSettings,
+      ),
+  );
+}
+
+async function change(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  decide: (before: TrunkSettings) => TrunkSettings,
+): Promise<FastifyReply> {
+  const identity = identityOf(request);
+  const { after } = await applyChange(context, request, (state) => {
+    const before = visibleTrunk(identity, state, idOf(request));
+    requireTrunkOwner(identity, before);
+    const after = decide(before);
+    if (after.id !== before.id)
+      throw invalid([{ code: 'name-fixed', path: 'id', message: "a trunk's id cannot be changed" }]);
+    requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+    requireAllowedTrunk(identity, after, before);
+    return { after, ...plan(state, before, after) };
+  });
+  return sendResource(context, reply, after, trunkView(identity, after));
+}
+
+function deleteRoute(app: FastifyInstance, context: ApiContext): void {
+  app.delete(
+    URL,
+    describe({
+      operationId: 'deleteTrunk',
+      tag: TAG,
+      summary: 'Delete a trunk; refused while a rule refers to it',
+      params,
+      answers: { 204: answer('Deleted') },
+    }),
+    async (request, reply) => {
+      const identity = identityOf(request);
+      await applyChange(context, request, (state) => {
+        const before = visibleTrunk(identity, state, idOf(request));
+        requireTrunkOwner(identity, before);
+        requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+        const id = before.id as string;
+        return {
+          change: { deleteTrunks: [id] },
+          facts: [{ action: 'delete' as const, resource: `trunks/${id}`, ...auditTenant(before), before }],
+        };
+      });
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** Which tenants may use a trunk of the system, each with its own DID pool. */
+function assignmentRoutes(app: FastifyInstance, context: ApiContext): void {
+  const url = `${URL}/tenants/:tenant`;
+  const assignmentParams = z.strictObject({ id: keyText, tenant: keyText });
+  const common = { tag: TAG, params: assignmentParams };
+  const body = assignmentSchema.omit({ tenant: true });
+  app.put(
+    url,
+    describe({
+      ...common,
+      operationId: 'assignTrunk',
+      summary: 'Let a tenant use a trunk, with its DID pool there',
+      body,
+      answers: { 200: answer('Assigned', answerSchemaOf(assignmentSchema)) },
+    }),
+    async (request) => {
+      const assignment = { tenant: tenantParam(request), ...(request.body as z.infer<typeof body>) };
+      await assign(context, request, (trunk) => {
+        const index = trunk.tenants.findIndex(({ tenant }) => tenant === assignment.tenant);
+        const tenants = trunk.tenants.toSpliced(
+          index < 0 ? trunk.tenants.length : index,
+          index < 0 ? 0 : 1,
+          assignment,
+        );
+        return { ...trunk, tenants };
+      });
+      return assignment;
+    },
+  );
+  app.delete(
+    url,
+    describe({
+      ...common,
+      operationId: 'unassignTrunk',
+      summary: 'Take a trunk from a tenant',
+      answers: { 204: answer('Taken') },
+    }),
+    async (request, reply) => {
+      await assign(context, request, (trunk) => {
+        const tenants = trunk.tenants.filter(({ tenant }) => tenant !== tenantParam(request));
+        if (tenants.length === trunk.tenants.length) throw notFound(`assignment of ${tenantParam(request)}`);
+        return { ...trunk, tenants };
+      });
+      return reply.code(204).send();
+    },
+  );
+}
+
+async function assign(
+  context: ApiContext,
+  request: FastifyRequest,
+  decide: (trunk: TrunkSettings) => TrunkSettings,
+): Promise<void> {
+  const identity = identityOf(request);
+  await applyChange(context, request, (state) => {
+    const before = visibleTrunk(identity, state, idOf(request));
+    if (!isSystemAdmin(identity) && identity.tenant !== tenantParam(request))
+      throw notFound(`tenant ${tenantParam(request)}`);
+    requireSystemAdmin(identity, 'assign trunks to tenants');
+    if (!state.tenants.some(({ name }) => name === tenantParam(request)))
+      throw notFound(`tenant ${tenantParam(request)}`);
+    requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+    return plan(state, before, decide(before));
+  });
+}
+
+function statusRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.get(
+    `${URL}/status`,
+    describe({
+      operationId: 'getTrunkStatus',
+      tag: TAG,
+      summary: 'How a trunk is doing',
+      params,
+      answers: { 200: answer('Its status', statusShape) },
+    }),
+    (request) =>
+      statusOf(context, visibleTrunk(identityOf(request), context.provisioning.current().state, idOf(request))),
+  );
+  app.post(
+    `${URL}/retry`,
+    describe({
+      operationId: 'retryTrunk',
+      tag: TAG,
+      summary: 'Let a rejected trunk register again at once',
+      params,
+      answers: { 200: answer('Its status', statusShape) },
+    }),
+    (request) => {
+      const identity = identityOf(request);
+      const trunk = visibleTrunk(identity, context.provisioning.current().state, idOf(request));
+      requireTrunkOwner(identity, trunk);
+      if (!context.engine.retryTrunk(trunk.id as string)) {
+        throw new ApiProblem(409, 'nothing-to-retry', 'the trunk does not register, or is not at rest');
+      }
+      return statusOf(context, trunk);
+    },
+  );
+}
+
+export function statusOf(context: ApiContext, trunk: TrunkSettings): TrunkStatus {
+  const { id = '', name, type } = trunk;
+  const status = context.engine.trunkStatus(id);
+  return (
+    status ?? {
+      trunkId: id,
+      name,
+      type,
+      state: 'unknown',
+      since: new Date(context.clock.wallMs()).toISOString(),
+      activeCalls: 0,
+    }
+  );
+}
+
+function plan(state: ProvisioningState, before: TrunkSettings, after: TrunkSettings) {
+  return {
+    change: { putTrunks: [after] },
+    facts: [{ action: 'update' as const, resource: `trunks/${before.id}`, ...auditTenant(before), before, after }],
+    resourcePath: `trunks[${state.trunks.indexOf(before)}]`,
+  };
+}
+
+/** The audit of a system trunk is the system's: its before and after show all assignments. */
+function auditTenant(trunk: TrunkSettings): { tenant?: string } {
+  return trunk.owner === 'system' ? {} : { tenant: trunk.owner };
+}
+
+/** A tenant admin who does not say whose trunk it is means its own. */
+async function ownByDefault(request: FastifyRequest): Promise<void> {
+  const identity: Identity | undefined = request.identity;
+  const { body } = request;
+  if (identity?.tenant !== undefined && isDocument(body) && body['owner'] === undefined)
+    body['owner'] = identity.tenant;
+}
+
+function newId(state: ProvisioningState): string {
+  const taken = new Set(state.trunks.map(({ id }) => id));
+  for (;;) {
+    const id = String(randomInt(100_000_000, 1_000_000_000));
+    if (!taken.has(id)) return id;
+  }
+}
+
+function idOf(request: FastifyRequest): string {
+  return (request.params as { id: string }).id;
+}
+
+function tenantParam(request: FastifyRequest): string {
+  return (request.params as { tenant: string }).tenant;
+}
