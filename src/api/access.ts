@@ -1,3 +1,4 @@
+import type { Problem } from '../base/errors.ts';
 import type { TrunkSettings } from '../trunks/schema.ts';
 import { withoutSecrets } from './documents.ts';
 import type { ProvisioningState } from './ports.ts';
@@ -87,6 +88,14 @@ export function trunkView(identity: Identity, trunk: TrunkSettings): Record<stri
   return view;
 }
 
+const CONCEALED = 'conflicts with something that belongs to another tenant or to the system';
+
+/** A rule may say whom its message speaks of and what to say to those who may not see them. */
+interface RedactableProblem extends Problem {
+  readonly tenants?: readonly string[];
+  readonly redacted?: string;
+}
+
 /**
  * A refusal may name what broke the rule: another tenant's pool, another's trunk. A tenant admin learns that there is a conflict, not
  * with whom.
@@ -100,11 +109,12 @@ export function hideOthers(identity: Identity, state: ProvisioningState, problem
       .flatMap(({ name, id }) => (id === undefined ? [name] : [name, id])),
   ];
   const names = (text: string) => hidden.some((name) => text.includes(name));
-  if (!names(problem.message) && !problem.problems.some(({ message }) => names(message))) return problem;
-  const conceal = 'conflicts with something that belongs to another tenant or to the system';
-  return new ApiProblem(problem.status, problem.code, conceal, {
-    problems: problem.problems.map((fault) =>
-      names(fault.message) || names(fault.path) ? { ...fault, message: conceal } : fault,
-    ),
+  const problems = problem.problems.map((fault) => {
+    const { tenants, redacted, ...shown } = fault as RedactableProblem;
+    const others = tenants?.some((tenant) => tenant !== identity.tenant) === true;
+    const message = others ? (redacted ?? CONCEALED) : names(fault.message) ? CONCEALED : fault.message;
+    return { ...shown, message, path: names(fault.path) ? '' : fault.path };
   });
+  const detail = names(problem.message) ? (problems[0]?.message ?? CONCEALED) : problem.message;
+  return new ApiProblem(problem.status, problem.code, detail, { problems });
 }

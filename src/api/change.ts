@@ -13,6 +13,8 @@ export interface PlannedChange {
   readonly facts: readonly Omit<AuditFact, 'actor'>[];
   /** What of the state's path to a fault is the resource itself: `tenants[3].extensions[7]`. */
   readonly resourcePath?: string;
+  /** What is deleted; a refusal then lists what still refers to it. */
+  readonly deletes?: string;
 }
 
 const MAX_TRIES = 8;
@@ -38,7 +40,7 @@ export async function applyChange<P extends PlannedChange>(
         for (const fact of planned.facts) context.audit.record({ actor: identity.actor, ...fact });
         return planned;
       case 'refused':
-        throw hideOthers(identity, state, refusal(result.problems, planned.resourcePath));
+        throw hideOthers(identity, state, refusal(result.problems, planned, state));
       case 'unavailable':
         throw new ApiProblem(503, 'store-unavailable', result.reason, { headers: { 'retry-after': '2' } });
       case 'stale':
@@ -52,14 +54,50 @@ export async function applyChange<P extends PlannedChange>(
   });
 }
 
-function refusal(problems: readonly Problem[], resourcePath: string | undefined): ApiProblem {
-  const relative = problems.map((problem) => ({ ...problem, path: relativePath(problem.path, resourcePath) }));
+function refusal(problems: readonly Problem[], planned: PlannedChange, state: ProvisioningState): ApiProblem {
+  if (planned.deletes !== undefined) return inUse(problems, planned.deletes, stateAfter(state, planned.change));
+  const relative = problems.map((problem) => ({ ...problem, path: relativePath(problem.path, planned.resourcePath) }));
   const first = relative[0];
   const clash = problems.find((problem) => CONFLICT.test(problem.code));
   const code = clash?.code ?? first?.code ?? 'refused';
   return new ApiProblem(clash === undefined ? 422 : 409, code, first?.message ?? 'the change is refused', {
     problems: relative,
   });
+}
+
+/** What is still needed is not deleted; the answer lists who needs it. */
+function inUse(problems: readonly Problem[], what: string, after: ProvisioningState): ApiProblem {
+  const referrers = problems.map((problem) => ({ ...problem, code: 'in-use', path: resourceAt(problem.path, after) }));
+  const names = [...new Set(referrers.map(({ path }) => path))].slice(0, 10).join(', ');
+  return new ApiProblem(409, 'in-use', `${what} is still referred to by ${names}`, { problems: referrers });
+}
+
+/** The state that a change leads to. */
+export function stateAfter(
+  state: ProvisioningState,
+  change: Omit<ProvisioningChange, 'expectedVersion'>,
+): ProvisioningState {
+  const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = change;
+  const tenants = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
+  for (const tenant of putTenants) tenants.set(tenant.name, tenant);
+  for (const name of deleteTenants) tenants.delete(name);
+  const trunks = new Map(state.trunks.map((trunk) => [trunk.id as string, trunk]));
+  for (const trunk of putTrunks) trunks.set(trunk.id as string, trunk);
+  for (const id of deleteTrunks) trunks.delete(id);
+  return { tenants: [...tenants.values()], trunks: [...trunks.values()] };
+}
+
+/** `tenants[0].inboundRules[2].trunk` → `tenants/acme/inbound-rules/main`. */
+function resourceAt(path: string, state: ProvisioningState): string {
+  const [, kind, index, field, item] = /^(tenants|trunks)\[(\d+)\](?:\.(\w+)\[(\d+)\])?/.exec(path) ?? [];
+  if (kind === 'trunks') return `trunks/${state.trunks[Number(index)]?.id ?? index}`;
+  const tenant = state.tenants[Number(index)];
+  if (kind === undefined || tenant === undefined) return path;
+  const collection = field === undefined ? undefined : (tenant as unknown as Record<string, unknown>)[field];
+  if (field === undefined || !Array.isArray(collection)) return `tenants/${tenant.name}`;
+  const { number, name } = (collection[Number(item)] ?? {}) as { number?: string; name?: string };
+  const segment = field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return `tenants/${tenant.name}/${segment}/${number ?? name ?? item}`;
 }
 
 function relativePath(path: string, resourcePath: string | undefined): string {

@@ -249,6 +249,7 @@ function planItem(
         ...(after === undefined ? {} : { after }),
       },
     ],
+    ...(after === undefined ? { deletes: `${collection.singular} ${key}` } : {}),
     resourcePath: `tenants[${state.tenants.indexOf(tenant)}].${collection.field}[${index}]`,
   };
 }

@@ -129,6 +129,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
         requireSystemAdmin(identityOf(request), 'delete a tenant');
         requireMatch(request.headers['if-match'], entityTag(fieldsOf(tenant), context.entityTagKey));
         return {
+          deletes: `tenant ${tenant.name}`,
           change: { deleteTenants: [tenant.name] },
           facts: [{ action: 'delete', resource: `tenants/${tenant.name}`, tenant: tenant.name, before: tenant }],
         };

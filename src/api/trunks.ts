@@ -209,6 +209,7 @@ function deleteRoute(app: FastifyInstance, context: ApiContext): void {
         requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
         const id = before.id as string;
         return {
+          deletes: `trunk ${before.name}`,
           change: { deleteTrunks: [id] },
           facts: [{ action: 'delete' as const, resource: `trunks/${id}`, ...auditTenant(before), before }],
         };
@@ -256,11 +257,16 @@ function assignmentRoutes(app: FastifyInstance, context: ApiContext): void {
       answers: { 204: answer('Taken') },
     }),
     async (request, reply) => {
-      await assign(context, request, (trunk) => {
-        const tenants = trunk.tenants.filter(({ tenant }) => tenant !== tenantParam(request));
-        if (tenants.length === trunk.tenants.length) throw notFound(`assignment of ${tenantParam(request)}`);
-        return { ...trunk, tenants };
-      });
+      await assign(
+        context,
+        request,
+        (trunk) => {
+          const tenants = trunk.tenants.filter(({ tenant }) => tenant !== tenantParam(request));
+          if (tenants.length === trunk.tenants.length) throw notFound(`assignment of ${tenantParam(request)}`);
+          return { ...trunk, tenants };
+        },
+        `the assignment to ${tenantParam(request)}`,
+      );
       return reply.code(204).send();
     },
   );
@@ -270,6 +276,7 @@ async function assign(
   context: ApiContext,
   request: FastifyRequest,
   decide: (trunk: TrunkSettings) => TrunkSettings,
+  deletes?: string,
 ): Promise<void> {
   const identity = identityOf(request);
   await applyChange(context, request, (state) => {
@@ -280,7 +287,7 @@ async function assign(
     if (!state.tenants.some(({ name }) => name === tenantParam(request)))
       throw notFound(`tenant ${tenantParam(request)}`);
     requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
-    return plan(state, before, decide(before));
+    return { ...plan(state, before, decide(before)), ...(deletes === undefined ? {} : { deletes }) };
   });
 }
 

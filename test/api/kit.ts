@@ -1,0 +1,305 @@
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { stateAfter } from '../../src/api/change.ts';
+import {
+  type Api,
+  type ApiOptions,
+  type ApplyResult,
+  createApi,
+  type EngineView,
+  type ExplainInput,
+  type LiveCall,
+  type Provisioned,
+  type ProvisioningChange,
+  type ProvisioningService,
+  type ProvisioningState,
+  type Readiness,
+  type RegistrationView,
+  type TokenRecord,
+  type TokenStore,
+  type TrunkStatus,
+  type WebhookRecord,
+  type WebhookStore,
+} from '../../src/api/index.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
+import { checkProvisioning } from '../../src/trunks/provisioning.ts';
+import { provisioningSchema } from '../../src/trunks/schema.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+/** A secret that must come out nowhere. */
+export const CANARY = 'canary-Pa55w0rd';
+
+/** Provisioning in memory under the real rules, with versions as a store has them. */
+export class MemoryProvisioning implements ProvisioningService {
+  #current: Provisioned;
+  /** Set to have the next applications answer so, as a store that does not. */
+  unavailable: string | undefined;
+  /** Runs before an application is looked at: another writer's chance. */
+  beforeApply: (() => void) | undefined;
+
+  constructor(state: ProvisioningState) {
+    this.#current = { version: 1, state };
+  }
+
+  current(): Provisioned {
+    return this.#current;
+  }
+
+  async apply(change: ProvisioningChange): Promise<ApplyResult> {
+    const { beforeApply } = this;
+    this.beforeApply = undefined;
+    beforeApply?.();
+    if (this.unavailable !== undefined) return { outcome: 'unavailable', reason: this.unavailable };
+    const { version, state } = this.#current;
+    if (change.expectedVersion !== version) return { outcome: 'stale' };
+    const after = stateAfter(state, change);
+    const problems = checkProvisioning({ tenants: [...after.tenants], trunks: [...after.trunks] });
+    if (problems.length > 0) return { outcome: 'refused', problems };
+    this.#current = { version: version + 1, state: after };
+    return { outcome: 'applied', version: version + 1 };
+  }
+}
+
+export class MemoryTokens implements TokenStore {
+  readonly records = new Map<string, TokenRecord>();
+
+  async get(id: string): Promise<TokenRecord | undefined> {
+    return this.records.get(id);
+  }
+
+  async list(): Promise<readonly TokenRecord[]> {
+    return [...this.records.values()];
+  }
+
+  async put(record: TokenRecord): Promise<void> {
+    this.records.set(record.id, record);
+  }
+}
+
+class MemoryWebhooks implements WebhookStore {
+  readonly records = new Map<string, WebhookRecord>();
+
+  async list(): Promise<readonly WebhookRecord[]> {
+    return [...this.records.values()];
+  }
+
+  async put(record: WebhookRecord): Promise<void> {
+    this.records.set(record.id, record);
+  }
+
+  async delete(id: string): Promise<void> {
+    this.records.delete(id);
+  }
+}
+
+/** An engine whose state a test sets. */
+export class FakeEngine implements EngineView {
+  ready: Readiness = { ready: true, reasons: [] };
+  statuses = new Map<string, TrunkStatus>();
+  phones: RegistrationView[] = [];
+  liveCalls: LiveCall[] = [];
+  resting = new Set<string>();
+  explained: ExplainInput[] = [];
+  readonly sipTrace: SipTrace;
+
+  constructor(clock: VirtualScheduler) {
+    this.sipTrace = new SipTrace(clock);
+  }
+
+  readiness() {
+    return this.ready;
+  }
+
+  trunkStatus(trunkId: string) {
+    return this.statuses.get(trunkId);
+  }
+
+  registrations() {
+    return this.phones;
+  }
+
+  calls() {
+    return this.liveCalls;
+  }
+
+  trace(id: string) {
+    return this.sipTrace.find(id);
+  }
+
+  async explain(input: ExplainInput) {
+    this.explained.push(input);
+    const route = { trunkId: '100', trunk: 'carrier', taken: true, reason: 'first route' };
+    return { outcome: 'invite' as const, routes: [route], notes: [] };
+  }
+
+  retryTrunk(trunkId: string) {
+    return this.resting.delete(trunkId);
+  }
+}
+
+/** Two tenants, a carrier of the system that both use, and a trunk of each tenant's own. */
+export function twoTenants(): ProvisioningState {
+  const tenant = (name: string, did: string) => ({
+    name,
+    domain: `${name}.example.com`,
+    outboundCallerId: did,
+    extensions: [
+      { number: '101', name: 'One', password: CANARY, outboundCallerId: did },
+      { number: '102', name: 'Two', password: CANARY },
+    ],
+    groups: [{ name: 'sales', members: ['101'] }],
+    services: [{ kind: 'ring-group', number: '600', name: 'Desk', members: ['101', '102'] }],
+    outboundRules: [{ name: 'world', match: { prefixes: ['9'] }, routes: [{ trunk: 'carrier', strip: 1 }] }],
+    inboundRules: [{ name: 'main', trunk: 'carrier', dids: did, destination: { extension: '101' } }],
+  });
+  const ownTrunk = (id: string, owner: string, pool: string) => ({
+    id,
+    name: `${owner}-own`,
+    type: 'register',
+    owner,
+    host: `sip.${owner}-provider.example.net`,
+    credentials: { authName: `${owner}-user`, password: CANARY },
+    didPool: pool,
+  });
+  return provisioningSchema.parse({
+    tenants: [tenant('acme', '14155550100'), tenant('bolt', '14155550200')],
+    trunks: [
+      {
+        id: '100',
+        name: 'carrier',
+        type: 'ip',
+        host: '192.0.2.10',
+        port: 5060,
+        credentials: { authName: 'us', password: CANARY },
+        tenants: [
+          { tenant: 'acme', didPool: '14155550100-14155550199' },
+          { tenant: 'bolt', didPool: '14155550200-14155550299' },
+        ],
+      },
+      ownTrunk('201', 'acme', '442071000000-442071000099'),
+      ownTrunk('202', 'bolt', '442072000000-442072000099'),
+    ],
+  });
+}
+
+export interface TestApi {
+  readonly api: Api;
+  readonly app: FastifyInstance;
+  readonly clock: VirtualScheduler;
+  readonly engine: FakeEngine;
+  readonly provisioning: MemoryProvisioning;
+  readonly tokenStore: MemoryTokens;
+  readonly events: EventBus;
+  readonly records: CallRecordLog;
+  readonly audit: AuditLog;
+  readonly metrics: Metrics;
+  readonly posts: { url: string; body: string }[];
+  readonly tokens: { readonly system: string; readonly acme: string; readonly bolt: string; readonly expired: string };
+  close(): Promise<void>;
+}
+
+export async function startTestApi(
+  options: Partial<ApiOptions> & { state?: ProvisioningState } = {},
+): Promise<TestApi> {
+  const clock = new VirtualScheduler();
+  const engine = new FakeEngine(clock);
+  const provisioning = new MemoryProvisioning(options.state ?? twoTenants());
+  const tokenStore = new MemoryTokens();
+  const events = new EventBus(clock);
+  const log = options.log ?? silentLog;
+  const records = new CallRecordLog({ log });
+  const audit = new AuditLog(clock, { log, events });
+  const metrics = new Metrics({ processMetrics: false });
+  const posts: { url: string; body: string }[] = [];
+  const sender = new WebhookDispatcher({
+    scheduler: clock,
+    log,
+    post: async (url, _headers, body) => {
+      posts.push({ url, body });
+      return { status: 200 };
+    },
+  });
+  events.subscribe((event) => sender.onEvent(event));
+  records.onRecord((record) => sender.onCallRecord(record));
+  const api = await createApi({
+    engine,
+    provisioning,
+    tokenStore,
+    webhooks: { store: new MemoryWebhooks(), sender },
+    audit,
+    records,
+    events,
+    metrics,
+    log,
+    clock,
+    version: '0.0.0-test',
+    bootstrapToken: 'bootstrap-token-of-the-tests',
+    requestsPerMinute: 1_000_000,
+    ...options,
+  });
+  const admin = (tenant: string, expiresInSeconds?: number) =>
+    api.tokens.create(
+      { role: 'tenant-admin', tenant, ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }) },
+      'test',
+    );
+  const expired = await admin('acme', 1);
+  clock.advance(2000);
+  const tokens = {
+    system: 'bootstrap-token-of-the-tests',
+    acme: (await admin('acme')).token,
+    bolt: (await admin('bolt')).token,
+    expired: expired.token,
+  };
+  const close = async () => {
+    await api.close();
+    metrics.close();
+  };
+  return {
+    api,
+    app: api.app,
+    clock,
+    engine,
+    provisioning,
+    tokenStore,
+    events,
+    records,
+    audit,
+    metrics,
+    posts,
+    tokens,
+    close,
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every form
+  readonly body: any;
+}
+
+/** Asks with a token (or none) and reads the answer. */
+export async function ask(
+  { app }: { app: FastifyInstance },
+  token: string | undefined,
+  method: string,
+  url: string,
+  payload?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await app.inject({
+    method: method as NonNullable<InjectOptions['method']>,
+    url,
+    headers: { ...authorization, ...headers },
+    ...(payload === undefined ? {} : { payload: payload as object }),
+  });
+  let body: unknown;
+  try {
+    body = response.json();
+  } catch {
+    body = undefined;
+  }
+  return { status: response.statusCode, headers: response.headers, text: response.body, body };
+}
