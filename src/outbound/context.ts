@@ -1,0 +1,103 @@
+import type { OutboundRule } from '../tenants/schema.ts';
+import type { StoredSetting, OutboundEvent, Refusal } from './outcome.ts';
+import type { Draft, FieldName } from './draft.ts';
+import type { OutboundFacts } from './facts.ts';
+import type { OutboundCli } from './outbound-cli.ts';
+import type { Trace } from './trace.ts';
+import type { TrunkProfile } from './trunk-profile.ts';
+import type { OutboundRoute } from '../tenants/schema.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { DidPool } from '../tenants/did-pool.ts';
+
+/** What the call steps work out, before any trunk is looked at. Each property is written by one step and read by later ones. */
+export class CallState {
+  readonly facts: OutboundFacts;
+  /** Number and name of the caller. */
+  readonly callerNumber: string;
+  readonly callerName: string;
+  /** The dialled number: first as dialled, then without its dial code, then processed. */
+  number: string;
+  /** What the dial code said about this call, if there was one. */
+  perCall: 'hide' | 'show' | undefined = undefined;
+  storedSetting: StoredSetting | undefined = undefined;
+  anonymous = false;
+  anonymousReason = '';
+  emergency = false;
+  rule: OutboundRule | undefined = undefined;
+  routes: readonly PlannedRoute[] = [];
+  skipped: readonly SkippedRoute[] = [];
+
+  constructor(facts: OutboundFacts, callerNumber: string, callerName: string) {
+    this.facts = facts;
+    this.callerNumber = callerNumber;
+    this.callerName = callerName;
+    this.number = facts.dialled;
+  }
+}
+
+/** A route that will be tried, in its turn. */
+export interface PlannedRoute {
+  readonly route: OutboundRoute;
+  readonly trunk: Trunk;
+  readonly pool: DidPool;
+  readonly serviceRoutes: readonly string[];
+  /** Its place in the rule, from 0. */
+  readonly position: number;
+}
+
+/** A route that will not be tried. */
+export interface SkippedRoute {
+  readonly trunkName: string;
+  readonly position: number;
+  readonly code: 'unknown-trunk' | 'not-assigned' | 'disabled' | 'not-for-calls' | 'down' | 'full' | 'repeated';
+  readonly reason: string;
+}
+
+/** A step over the call: undefined goes on, a refusal ends it. */
+export interface CallStep {
+  readonly name: string;
+  run(call: CallState, trace: Trace): Refusal | undefined;
+}
+
+export interface ChosenCallerId {
+  readonly value: string;
+  readonly source: string;
+  /** Goes with a caller ID that was set for this trunk. */
+  readonly displayName: string | undefined;
+}
+
+/** One route of the call: what its steps work out for its trunk. */
+export class RouteState {
+  readonly call: CallState;
+  readonly planned: PlannedRoute;
+  readonly trunk: Trunk;
+  readonly profile: TrunkProfile;
+  readonly draft: Draft;
+  calledNumber = '';
+  callerId: ChosenCallerId | undefined = undefined;
+  /** X-Outbound-Cli as read, once per call. */
+  readonly outboundCli: OutboundCli;
+  /** Fields that a conditional mapping drops on this call; {@link TrunkProfile.removed} holds those dropped on every call. */
+  readonly removed = new Set<FieldName>();
+  readonly warnings: string[] = [];
+  readonly events: OutboundEvent[] = [];
+
+  constructor(call: CallState, planned: PlannedRoute, profile: TrunkProfile, draft: Draft, outboundCli: OutboundCli) {
+    this.call = call;
+    this.planned = planned;
+    this.trunk = planned.trunk;
+    this.profile = profile;
+    this.draft = draft;
+    this.outboundCli = outboundCli;
+  }
+
+  report(kind: OutboundEvent['kind'], source: string, value: string, reason: string): void {
+    this.events.push({ kind, trunkId: this.trunk.id, source, value, reason });
+  }
+}
+
+/** A step over one route. */
+export interface RouteStep {
+  readonly name: string;
+  run(route: RouteState, trace: Trace): Refusal | undefined;
+}

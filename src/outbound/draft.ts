@@ -1,0 +1,150 @@
+import { escapeUser } from '../sip/message/index.ts';
+
+/**
+ * The INVITE while the route steps work on it. It belongs to one route of one call, and only the steps of this folder write to it;
+ * {@link toLegDraft} turns it into text at the end, once, so that escaping and quoting have one place.
+ */
+
+/** A URI with its display name: plain values, neither escaped nor quoted. An empty user means a URI without a user part. */
+export interface Address {
+  displayName: string;
+  user: string;
+  /** `host` or `host:port`, IPv6 in brackets. */
+  host: string;
+  /** URI parameters with their `;`, e.g. `;transport=tcp`. */
+  uriParams: string;
+  /** Write `tel:` with the digits of the user part and no host. */
+  tel: boolean;
+}
+
+export type IdentityFieldName =
+  | 'pAssertedIdentity'
+  | 'pPreferredIdentity'
+  | 'pCalledPartyId'
+  | 'remotePartyIdCalled'
+  | 'remotePartyIdCalling';
+
+export type FieldName = 'requestUri' | 'to' | 'from' | 'contact' | IdentityFieldName;
+
+/** Header field and its wire form, in the order in which the identity fields are sent. */
+export const IDENTITY_FIELDS: readonly { readonly name: IdentityFieldName; readonly header: string; readonly params: string }[] = [
+  { name: 'pAssertedIdentity', header: 'P-Asserted-Identity', params: '' },
+  { name: 'pPreferredIdentity', header: 'P-Preferred-Identity', params: '' },
+  { name: 'pCalledPartyId', header: 'P-Called-Party-ID', params: '' },
+  { name: 'remotePartyIdCalled', header: 'Remote-Party-ID', params: ';party=called;privacy=off;screen=yes' },
+  { name: 'remotePartyIdCalling', header: 'Remote-Party-ID', params: ';party=calling;privacy=off;screen=yes' },
+];
+
+export const FIELD_LABEL: Readonly<Record<FieldName, string>> = {
+  requestUri: 'Request-URI',
+  to: 'To',
+  from: 'From',
+  contact: 'Contact',
+  pAssertedIdentity: 'P-Asserted-Identity',
+  pPreferredIdentity: 'P-Preferred-Identity',
+  pCalledPartyId: 'P-Called-Party-ID',
+  remotePartyIdCalled: 'Remote-Party-ID (called)',
+  remotePartyIdCalling: 'Remote-Party-ID (calling)',
+};
+
+/**
+ * The INVITE of one leg without what the dialog and the transport own: no Via, Max-Forwards, Call-ID, CSeq or Content-Length, and
+ * no From tag. The same shape as the call layer's.
+ */
+export interface LegDraft {
+  readonly requestUri: string;
+  readonly from: string;
+  readonly to: string;
+  readonly contact: string;
+  readonly routes: readonly string[];
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: string;
+}
+
+export type HeaderField = readonly [name: string, value: string];
+
+export class Draft {
+  requestUri: Address = emptyAddress();
+  to: Address = emptyAddress();
+  from: Address = emptyAddress();
+  contact: Address = emptyAddress();
+  pAssertedIdentity: Address | undefined = undefined;
+  pPreferredIdentity: Address | undefined = undefined;
+  pCalledPartyId: Address | undefined = undefined;
+  remotePartyIdCalled: Address | undefined = undefined;
+  remotePartyIdCalling: Address | undefined = undefined;
+  /** Value of the Privacy header field; empty: not sent. */
+  privacy = '';
+  diversion: readonly string[] = [];
+  historyInfo: readonly string[] = [];
+  routes: readonly string[] = [];
+  /** Session timer and standard header fields, in order. */
+  standard: HeaderField[] = [];
+  /** Header fields of the user's own: relayed and added. */
+  own: HeaderField[] = [];
+  internal: HeaderField[] = [];
+  /** Content-Type and its kin. */
+  content: HeaderField[] = [];
+  body = '';
+}
+
+export function emptyAddress(): Address {
+  return { displayName: '', user: '', host: '', uriParams: '', tel: false };
+}
+
+/** Writes the draft: the one place where values are escaped, quoted and put in order (the order of the guide's sample). */
+export function toLegDraft(draft: Draft): LegDraft {
+  const headers: HeaderField[] = [];
+  for (const { name, header, params } of IDENTITY_FIELDS) {
+    const address = draft[name];
+    if (address !== undefined) headers.push([header, formatAddress(address) + params]);
+  }
+  if (draft.privacy !== '') headers.push(['Privacy', draft.privacy]);
+  for (const value of draft.diversion) headers.push(['Diversion', value]);
+  for (const value of draft.historyInfo) headers.push(['History-Info', value]);
+  for (const field of draft.standard) headers.push(field);
+  for (const field of draft.content) headers.push(field);
+  for (const field of draft.own) headers.push(field);
+  for (const field of draft.internal) headers.push(field);
+  return {
+    requestUri: formatUriOf(draft.requestUri),
+    from: formatAddress(draft.from),
+    to: formatAddress(draft.to),
+    contact: `${formatAddress(draft.contact)}`,
+    routes: draft.routes,
+    headers,
+    body: draft.body,
+  };
+}
+
+/** `sip:user@host;params`, or `tel:digits` (RFC 3966). */
+export function formatUriOf(address: Address): string {
+  if (address.tel) return `tel:${address.user}`;
+  const user = address.user === '' ? '' : `${escapeUserFast(address.user)}@`;
+  return `sip:${user}${address.host}${address.uriParams}`;
+}
+
+export function formatAddress(address: Address): string {
+  const uri = `<${formatUriOf(address)}>`;
+  return address.displayName === '' ? uri : `${quoteName(address.displayName)} ${uri}`;
+}
+
+/** A number needs no escape; it is most of what is sent. */
+function escapeUserFast(user: string): string {
+  for (let index = user.length - 1; index >= 0; index -= 1) {
+    const code = user.charCodeAt(index);
+    if ((code < 0x30 || code > 0x39) && code !== 0x2b) return escapeUser(user);
+  }
+  return user;
+}
+
+/** RFC 3261 §25.1 quoted-string. Values are octets; control characters cannot be represented and become spaces. */
+function quoteName(name: string): string {
+  let plain = true;
+  for (let index = 0; index < name.length && plain; index += 1) {
+    const code = name.charCodeAt(index);
+    plain = code >= 0x20 && code !== 0x22 && code !== 0x5c && code !== 0x7f;
+  }
+  if (plain) return `"${name}"`;
+  return `"${name.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').replaceAll(/["\\]/g, '\\$&')}"`;
+}

@@ -1,0 +1,164 @@
+import { type SipRequest, HeaderId, type Headers, parseNameAddrList, unescapeUser, type Uri } from '../sip/message/index.ts';
+import type { Extension, Service, Tenant } from '../tenants/schema.ts';
+import type { DidPool } from '../tenants/did-pool.ts';
+import type { Trunk } from '../trunks/schema.ts';
+
+/**
+ * What the pipeline knows of a call: plain data, fetched before it starts and never changed by it. The same facts always give the
+ * same INVITE, which is what lets `explain` speak for a live call, before or after it.
+ */
+export interface OutboundFacts {
+  readonly directory: OutboundDirectory;
+  readonly tenant: Tenant;
+  /** Who calls as far as rules and caller IDs go: on a forwarded or transferred call, who forwarded or transferred it. */
+  readonly caller: Caller;
+  /** What was dialled, unescaped; see {@link dialledNumber}. */
+  readonly dialled: string;
+  /** Set when the call is forwarded, transferred or overflows; then the request is not the caller's own. */
+  readonly forwarding: Forwarding | undefined;
+  readonly request: EndpointRequest;
+  readonly trunkState: (trunkId: string) => TrunkState;
+  /** Wall clock, for hours and holidays. */
+  readonly wallMs: number;
+  readonly node: NodeFacts;
+  /** Seed for the order of `random` routes. */
+  readonly randomSeed: number;
+  /** Names the call in X-Session-Id. */
+  readonly sessionId: string;
+}
+
+export type Caller =
+  | { readonly kind: 'extension'; readonly extension: Extension }
+  | { readonly kind: 'service'; readonly service: Service };
+
+export type ForwardReason =
+  | 'unconditional'
+  | 'user-busy'
+  | 'no-answer'
+  | 'unavailable'
+  | 'time-of-day'
+  | 'deflection'
+  | 'unknown';
+
+export interface Forwarding {
+  readonly kind: 'forward' | 'transfer' | 'overflow';
+  /** Set when the call came from a trunk: how it introduced itself. */
+  readonly originator: { readonly number: string; readonly displayName: string; readonly anonymous: boolean } | undefined;
+  /** Who sent the call on, the first one first; `number` is what had been called, a DID where there was one. */
+  readonly diversions: readonly { readonly number: string; readonly reason: ForwardReason }[];
+}
+
+/** The caller's INVITE as far as it matters here. Texts are octets as received. */
+export interface EndpointRequest {
+  readonly callId: string;
+  readonly maxForwards: number;
+  readonly fromDisplayName: string;
+  /** Host of the From URI, lower case: `anonymous.invalid` asks for privacy (RFC 3323 §4.1.1.3). */
+  readonly fromHost: string;
+  /** User part of the first sip, sips or tel URI in P-Preferred-Identity; '' without one. */
+  readonly preferredIdentity: string;
+  /** Privacy values (RFC 3323 §4.2), lower case. */
+  readonly privacy: readonly string[];
+  /** Values of the X-Outbound-Cli header fields. */
+  readonly outboundCli: readonly string[];
+  /** All header fields, for the tenant's relay lists and the body's own description. */
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+export interface TrunkState {
+  /** False: keep-alive or registration says that the trunk is down. */
+  readonly up: boolean;
+  /** True: a limit of the trunk, or of the tenant on it, is reached. */
+  readonly full: boolean;
+  /** Why it is down or full, in words. */
+  readonly reason: string;
+  /** Service-Route values of a registered trunk (RFC 3608), first hop first. */
+  readonly serviceRoutes?: readonly string[];
+}
+
+/** How this node is reached, per transport, and what it says of itself. One object for the life of the listeners. */
+export interface NodeFacts {
+  readonly addresses: Readonly<Record<'udp' | 'tcp' | 'tls', NodeAddress>>;
+  /** `advertise.publicHost` and `.privateHost` of the node's configuration. */
+  readonly publicHost: string | undefined;
+  readonly privateHost: string | undefined;
+  readonly userAgent: string;
+  readonly allow: string;
+  /** Option tags of Supported besides `timer`, which the trunk's session timer settings decide. */
+  readonly supported: readonly string[];
+  readonly acceptLanguage: string;
+}
+
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The look-ups in the provisioning snapshot that the pipeline needs. */
+export interface OutboundDirectory {
+  /** A trunk by name or id. */
+  trunk(nameOrId: string): Trunk | undefined;
+  /** The tenant's pool on a trunk; undefined when the trunk is not assigned to it. */
+  pool(trunk: Trunk, tenant: Tenant): DidPool | undefined;
+  /** Name of the tenant whose pool holds the number on any trunk of the same provider. */
+  didOwner(trunk: Trunk, number: number): string | undefined;
+  /** Says whether the number is in any of the tenant's pools. */
+  ownsNumber(tenant: Tenant, number: number): boolean;
+}
+
+export function callerNumber(caller: Caller): string {
+  return caller.kind === 'extension' ? caller.extension.number : caller.service.number;
+}
+
+export function callerName(caller: Caller): string {
+  return (caller.kind === 'extension' ? caller.extension.name : caller.service.name) ?? '';
+}
+
+/** What a Request-URI dials: the user part without parameters, or the number of a tel URI; '' when it dials nothing. */
+export function dialledNumber(uri: Uri): string {
+  if (uri.scheme === 'tel') return (uri as Extract<Uri, { number: string }>).number;
+  if (!('user' in uri) || uri.user === undefined) return '';
+  const semicolon = uri.user.indexOf(';');
+  return unescapeUser(semicolon < 0 ? uri.user : uri.user.slice(0, semicolon));
+}
+
+/** Reads what matters here from the caller's INVITE. Identity header fields that cannot be read count as not sent. */
+export function endpointRequest(request: SipRequest): EndpointRequest {
+  const from = request.from();
+  return {
+    callId: request.callId(),
+    maxForwards: request.maxForwards() ?? 70,
+    fromDisplayName: from.displayName ?? '',
+    fromHost: 'host' in from.uri ? from.uri.host.toLowerCase() : '',
+    preferredIdentity: request.headers.has(HeaderId.PPreferredIdentity) ? preferredIdentity(request.headers) : '',
+    privacy: request.headers.has(HeaderId.Privacy) ? privacyValues(request.headers) : [],
+    outboundCli: request.headers.has(HeaderId.XOutboundCli) ? request.headers.fieldValues(HeaderId.XOutboundCli) : [],
+    headers: request.headers,
+    body: request.body,
+  };
+}
+
+function preferredIdentity(headers: Headers): string {
+  try {
+    for (const { uri } of parseNameAddrList(headers, HeaderId.PPreferredIdentity)) {
+      const number = dialledNumber(uri);
+      if (number !== '') return number;
+    }
+  } catch {
+    // Not readable, hence no wish.
+  }
+  return '';
+}
+
+/** RFC 3323 §4.2: `Privacy-hdr = "Privacy" HCOLON priv-value *(";" priv-value)`; a comma is read alike. */
+function privacyValues(headers: Headers): string[] {
+  const values: string[] = [];
+  for (const field of headers.fieldValues(HeaderId.Privacy)) {
+    for (const part of field.split(/[;,]/, 16)) {
+      const value = part.trim().toLowerCase();
+      if (value !== '') values.push(value);
+    }
+  }
+  return values;
+}

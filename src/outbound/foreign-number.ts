@@ -1,0 +1,44 @@
+import { normalizeNumber } from '../tenants/number.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { OutboundDirectory } from './facts.ts';
+
+/** Shortest run of digits inside other text that is taken for a telephone number. */
+const SHORTEST_EMBEDDED_NUMBER = 7;
+
+/**
+ * Behaviour 7: says whether a text is, or holds, a number that another tenant owns on the trunk's provider. The text as a whole is
+ * compared as caller IDs are; inside other text every run of seven digits or more counts, separators left aside, with and without
+ * the dialling prefixes that a pool entry never has.
+ */
+export function holdsForeignNumber(directory: OutboundDirectory, tenant: Tenant, trunk: Trunk, text: string): boolean {
+  if (text === '') return false;
+  const whole = normalizeNumber(text);
+  if (whole !== undefined) return isForeign(directory, tenant, trunk, whole);
+  let digits = '';
+  for (let index = 0; index <= text.length; index += 1) {
+    const code = index === text.length ? 0 : text.charCodeAt(index);
+    if (code >= 0x30 && code <= 0x39) digits += text.charAt(index);
+    else if (digits !== '' && !isSeparator(code)) {
+      if (runIsForeign(directory, tenant, trunk, digits)) return true;
+      digits = '';
+    }
+  }
+  return false;
+}
+
+function runIsForeign(directory: OutboundDirectory, tenant: Tenant, trunk: Trunk, digits: string): boolean {
+  if (digits.length < SHORTEST_EMBEDDED_NUMBER) return false;
+  const number = normalizeNumber(digits);
+  return number !== undefined && isForeign(directory, tenant, trunk, number);
+}
+
+function isForeign(directory: OutboundDirectory, tenant: Tenant, trunk: Trunk, number: number): boolean {
+  const owner = directory.didOwner(trunk, number);
+  return owner !== undefined && owner !== tenant.name;
+}
+
+/** Space, dot, dash, parentheses: what people write between digits. */
+function isSeparator(code: number): boolean {
+  return code === 0x20 || code === 0x2e || code === 0x2d || code === 0x28 || code === 0x29;
+}

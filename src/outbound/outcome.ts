@@ -1,0 +1,75 @@
+import type { LegDraft } from './draft.ts';
+import type { Trunk } from '../trunks/schema.ts';
+
+/** What the pipeline can end with. A step gives a {@link Refusal}, or undefined to go on. */
+export interface Refusal {
+  readonly status: number;
+  /** Reason phrase for the caller. */
+  readonly reason: string;
+  /** Stable word for records, metrics and tests. */
+  readonly code: string;
+  readonly retryAfterSeconds?: number;
+}
+
+/** Something the operator should hear of; the caller of the pipeline publishes it. */
+export interface OutboundEvent {
+  readonly kind: 'caller-id-rejected' | 'outbound-cli-ignored' | 'foreign-number-blocked';
+  readonly trunkId: string;
+  readonly value: string;
+  /** Which candidate, directive or field it was. */
+  readonly source: string;
+  readonly reason: string;
+}
+
+/** A setting that a dial code stores; the caller of the pipeline writes it, then answers the phone. */
+export interface StoredSetting {
+  readonly extension: string;
+  readonly set: { readonly anonymousCalls: boolean } | { readonly rejectAnonymousCallers: boolean } | { readonly outboundCallerId: string };
+}
+
+/** Where the INVITE goes: a host to be resolved (RFC 3263), or the binding of the gateway that registered as this trunk. */
+export type NextHop =
+  | {
+      readonly kind: 'host';
+      readonly host: string;
+      readonly port: number | undefined;
+      readonly transport: 'udp' | 'tcp' | 'tls';
+    }
+  | { readonly kind: 'binding'; readonly trunkId: string };
+
+/** How the leg toward the trunk behaves after the INVITE; the names are the call layer's. */
+export interface LegSettings {
+  readonly contact: string;
+  readonly viaHost: string;
+  readonly viaPort: number;
+  readonly sessionTimer?: { readonly sessionExpiresSeconds: number; readonly minSeSeconds: number; readonly refresher?: 'uac' | 'uas' };
+  readonly relayHeaders: readonly string[];
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly earlyMediaFailover: boolean;
+}
+
+export interface RouteDraft {
+  readonly kind: 'draft';
+  readonly trunk: Trunk;
+  readonly draft: LegDraft;
+  readonly nextHop: NextHop;
+  readonly leg: LegSettings;
+  readonly maxForwards: number;
+  /** The called number on this route, after strip, prepend and plus removal. */
+  readonly calledNumber: string;
+  /** The caller ID that was chosen, whether or not the call shows it. */
+  readonly outboundCallerId: string;
+  /** `app`, `extension` …, `extension-number` when no candidate was left. */
+  readonly callerIdSource: string;
+  readonly anonymous: boolean;
+  /** Values of Warning header fields owed to the endpoint in the response. */
+  readonly warnings: readonly string[];
+  readonly events: readonly OutboundEvent[];
+}
+
+export interface RouteRefusal extends Refusal {
+  readonly kind: 'refused';
+  readonly trunk: Trunk;
+  readonly warnings: readonly string[];
+  readonly events: readonly OutboundEvent[];
+}

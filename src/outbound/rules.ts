@@ -1,0 +1,76 @@
+import type { OutboundRule, Tenant } from '../tenants/schema.ts';
+
+/** A rule as it is matched: sets and ranges in place of lists of text. */
+export interface CompiledRule {
+  readonly rule: OutboundRule;
+  /** Prefixes by length, so that a rule with a thousand of them costs one look-up per length. */
+  readonly prefixes: ReadonlyMap<number, ReadonlySet<string>>;
+  readonly lengths: ReadonlySet<number>;
+  readonly extensions: readonly { readonly first: number; readonly last: number }[];
+}
+
+const compiled = new WeakMap<Tenant, readonly CompiledRule[]>();
+
+/** The enabled rules of a tenant in the order in which they are asked: priority, then name. Made once per tenant snapshot. */
+export function rulesOf(tenant: Tenant): readonly CompiledRule[] {
+  let rules = compiled.get(tenant);
+  if (rules === undefined) {
+    rules = tenant.outboundRules
+      .filter((rule) => rule.enabled)
+      .sort((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1))
+      .map(compileRule);
+    compiled.set(tenant, rules);
+  }
+  return rules;
+}
+
+function compileRule(rule: OutboundRule): CompiledRule {
+  const prefixes = new Map<number, Set<string>>();
+  for (const prefix of rule.match.prefixes) {
+    const sameLength = prefixes.get(prefix.length) ?? new Set<string>();
+    sameLength.add(prefix);
+    prefixes.set(prefix.length, sameLength);
+  }
+  const extensions = rule.match.extensions.map((range) => {
+    const dash = range.indexOf('-');
+    const first = Number(dash < 0 ? range : range.slice(0, dash));
+    return { first, last: dash < 0 ? first : Number(range.slice(dash + 1)) };
+  });
+  return { rule, prefixes, lengths: new Set(rule.match.lengths), extensions };
+}
+
+/** Why a rule does not match, or undefined when it does. Criteria are ANDed; within one, any entry will do. */
+export function mismatch(candidate: CompiledRule, number: string, caller: string, tenant: Tenant): string | undefined {
+  if (candidate.prefixes.size > 0 && !hasPrefix(candidate.prefixes, number)) return 'the number has none of its prefixes';
+  if (candidate.lengths.size > 0 && !candidate.lengths.has(number.length)) return 'the number has none of its lengths';
+  if (candidate.extensions.length > 0 && !inRanges(candidate.extensions, Number(caller))) {
+    return 'the caller is none of its extensions';
+  }
+  const groups = candidate.rule.match.groups;
+  if (groups.length > 0 && !groups.some((name) => isMember(tenant, name, caller))) {
+    return 'the caller is in none of its groups';
+  }
+  return undefined;
+}
+
+function hasPrefix(prefixes: CompiledRule['prefixes'], number: string): boolean {
+  for (const [length, texts] of prefixes) if (texts.has(number.slice(0, length))) return true;
+  return false;
+}
+
+function inRanges(ranges: CompiledRule['extensions'], number: number): boolean {
+  for (const { first, last } of ranges) if (number >= first && number <= last) return true;
+  return false;
+}
+
+const members = new WeakMap<Tenant, ReadonlyMap<string, ReadonlySet<string>>>();
+
+/** Says whether the number is a member of the tenant's group. */
+export function isMember(tenant: Tenant, group: string, number: string): boolean {
+  let index = members.get(tenant);
+  if (index === undefined) {
+    index = new Map(tenant.groups.map(({ name, members: numbers }) => [name, new Set(numbers)]));
+    members.set(tenant, index);
+  }
+  return index.get(group)?.has(number) ?? false;
+}

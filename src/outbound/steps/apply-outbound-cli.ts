@@ -1,0 +1,91 @@
+import type { RouteState, RouteStep } from '../context.ts';
+import { emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
+import { directiveApplies, printable, type RewriteDirective, type RewriteField } from '../outbound-cli.ts';
+import type { Refusal } from '../outcome.ts';
+import type { Trace } from '../trace.ts';
+import { hostValue } from '../variables.ts';
+import { isInPool } from './choose-caller-id.ts';
+
+const TARGET: Readonly<Record<RewriteField, FieldName>> = {
+  from: 'from',
+  pai: 'pAssertedIdentity',
+  rpi: 'remotePartyIdCalling',
+};
+
+/**
+ * X-Outbound-Cli (guide "Bypassing the Outbound Caller ID Settings", behaviour 6): changes user parts only, after the mapping and
+ * before privacy. Each value must be in the tenant's pool on this trunk; one that is not is ignored, reported to the operator and, as
+ * Warning 399, to the endpoint, or refuses the route where the trunk says so. Of several directives for one field the first that
+ * may be used wins. The header itself is never sent on: it is in no relay list.
+ */
+export const applyOutboundCli: RouteStep = {
+  name: 'x-outbound-cli',
+  run(route, trace) {
+    const { directives, ignored } = route.outboundCli;
+    // Only the caller's own INVITE can ask; a forwarded call's INVITE is somebody else's.
+    if (route.call.facts.forwarding !== undefined) return undefined;
+    for (const text of ignored) ignore(route, 'directive', '', text, trace);
+    const done = new Set<RewriteField>();
+    for (const directive of directives) {
+      if (!directiveApplies(directive, route.trunk.id, route.trunk.name)) {
+        if (trace.on) tell(trace, directive, 'is for another trunk');
+      } else if (!isInPool(route, directive.value)) {
+        const refusal = outsidePool(route, directive, trace);
+        if (refusal !== undefined) return refusal;
+      } else if (done.has(directive.field)) {
+        ignore(route, `rewrite-${directive.field}`, directive.value, 'comes after another one for the same field', trace);
+      } else {
+        done.add(directive.field);
+        rewrite(route, directive, trace);
+      }
+    }
+    return undefined;
+  },
+};
+
+function outsidePool(route: RouteState, directive: RewriteDirective, trace: Trace): Refusal | undefined {
+  const reason = `outside the DID pool of ${route.call.facts.tenant.name} on trunk ${route.trunk.name}`;
+  ignore(route, `rewrite-${directive.field}`, directive.value, reason, trace);
+  if (route.trunk.options.callerIdOutsidePool !== 'reject') return undefined;
+  return { status: 403, reason: 'Caller ID Not Allowed', code: 'outbound-cli-outside-pool' };
+}
+
+/** RFC 3261 §20.43: 399 is a miscellaneous warning; its text is for people. */
+function ignore(route: RouteState, source: string, value: string, reason: string, trace: Trace): void {
+  const what = value === '' ? source : `${source}=${printable(value).slice(1, -1)}`;
+  route.report('outbound-cli-ignored', source, printable(value), reason);
+  const text = `X-Outbound-Cli: ${what} ignored: ${reason}`.replaceAll(/[^\x20-\x7e]|["\\]/g, "'");
+  route.warnings.push(`399 tandem "${text}"`);
+  if (trace.on) trace.step({ step: 'x-outbound-cli', outcome: 'continue', reason: `${what} ignored: ${reason}` });
+}
+
+function rewrite(route: RouteState, directive: RewriteDirective, trace: Trace): void {
+  const name = TARGET[directive.field];
+  let address = route.draft[name];
+  let reason = 'the endpoint asks for it, and it is inside the pool';
+  if (address === undefined) {
+    address = emptyAddress();
+    const field = route.profile.fields.find((candidate) => candidate.name === name);
+    if (field !== undefined) address.host = hostValue(route, field.fallback.host);
+    route.draft[name] = address;
+    reason += '; the header field was not mapped and is added';
+  }
+  address.user = directive.value;
+  if (trace.on) {
+    trace.field({
+      field: `${FIELD_LABEL[name]}.user`,
+      value: directive.value,
+      source: `X-Outbound-Cli rewrite-${directive.field}`,
+      origin: 'call',
+      reason,
+    });
+  }
+}
+
+function tell(trace: Trace, directive: RewriteDirective, reason: string): void {
+  trace.step({
+    step: 'x-outbound-cli',
+    outcome: 'continue',
+    reason: `rewrite-${directive.field}=${directive.value} not used: ${reason}`,
+  });
+}

@@ -1,0 +1,119 @@
+import { normalizeNumber } from '../../tenants/number.ts';
+import type { TrunkCallerId } from '../../tenants/schema.ts';
+import type { RouteState, RouteStep } from '../context.ts';
+import { printable } from '../outbound-cli.ts';
+import { isMember } from '../rules.ts';
+import { octets } from '../text.ts';
+import type { Trace } from '../trace.ts';
+
+/**
+ * The outbound caller ID: the first candidate that is set and inside the calling tenant's pool on this trunk (guide "Outbound Caller
+ * ID Priority", behaviour 3). Extensions: app, extension, outbound rule, user group (only when the rule matched by group), company.
+ * Services: the service, then the company. A caller ID set for this trunk precedes the same owner's general one.
+ */
+export const chooseCallerId: RouteStep = {
+  name: 'caller-id',
+  run(route, trace) {
+    for (const offer of offers(route)) {
+      if (offer.value === undefined || offer.value === '') {
+        if (trace.on) trace.candidate({ source: offer.source, value: undefined, verdict: 'passed-over', reason: 'not set' });
+        continue;
+      }
+      if (!isInPool(route, offer.value)) {
+        reject(route, offer.source, offer.value, trace);
+        continue;
+      }
+      route.callerId = { value: offer.value, source: offer.source, displayName: offer.displayName };
+      if (trace.on) {
+        trace.candidate({
+          source: offer.source,
+          value: offer.value,
+          verdict: 'taken',
+          reason: "the first that is set and inside the tenant's DID pool on this trunk",
+        });
+      }
+      break;
+    }
+    if (route.callerId !== undefined) return undefined;
+    if (route.trunk.options.callerIdOutsidePool === 'reject') {
+      return { status: 403, reason: 'Caller ID Not Allowed', code: 'caller-id-outside-pool' };
+    }
+    if (trace.on) {
+      trace.candidate({
+        source: `${route.call.facts.caller.kind}-number`,
+        value: route.call.callerNumber,
+        verdict: 'taken',
+        reason: 'no candidate is left (callerIdOutsidePool: pass)',
+      });
+    }
+    return undefined;
+  },
+};
+
+/** Says whether a number may be shown on this route: inside the tenant's pool on the trunk in hand. */
+export function isInPool(route: RouteState, value: string): boolean {
+  return route.planned.pool.contains(normalizeNumber(value));
+}
+
+function reject(route: RouteState, source: string, value: string, trace: Trace): void {
+  const reason = `outside the DID pool of ${route.call.facts.tenant.name} on trunk ${route.trunk.name}`;
+  route.report('caller-id-rejected', source, printable(value), reason);
+  if (trace.on) trace.candidate({ source, value, verdict: 'passed-over', reason });
+}
+
+interface Offer {
+  readonly source: string;
+  readonly value: string | undefined;
+  readonly displayName: string | undefined;
+}
+
+interface Owner {
+  readonly outboundCallerId?: string | undefined;
+  readonly outboundCallerIds: readonly TrunkCallerId[];
+}
+
+/** Candidates, best first, one at a time: most calls need only the first or second. */
+function* offers(route: RouteState): Generator<Offer> {
+  const { caller, tenant } = route.call.facts;
+  if (caller.kind === 'service') {
+    yield* ofOwner(route, 'service', caller.service);
+  } else {
+    yield { source: 'app', value: appSpecified(route), displayName: undefined };
+    yield* ofOwner(route, 'extension', caller.extension);
+    yield { source: 'route', value: route.planned.route.outboundCallerId, displayName: undefined };
+    yield { source: 'outbound-rule', value: route.call.rule?.outboundCallerId, displayName: undefined };
+    yield* ofGroups(route);
+  }
+  yield* ofOwner(route, 'company', tenant);
+}
+
+function* ofOwner(route: RouteState, source: string, owner: Owner): Generator<Offer> {
+  const { trunk } = route;
+  for (const entry of owner.outboundCallerIds) {
+    if (entry.trunk !== trunk.name && entry.trunk !== trunk.id) continue;
+    const displayName = entry.displayName === undefined ? undefined : octets(entry.displayName);
+    yield { source: `${source}, for this trunk`, value: entry.callerId, displayName };
+  }
+  yield { source, value: owner.outboundCallerId, displayName: undefined };
+}
+
+/** Groups count only when the rule matched by group: those of the rule that the caller belongs to, in the rule's order. */
+function* ofGroups(route: RouteState): Generator<Offer> {
+  const { call } = route;
+  const { tenant } = call.facts;
+  for (const name of call.rule?.match.groups ?? []) {
+    if (!isMember(tenant, name, call.callerNumber)) continue;
+    const group = tenant.groups.find((candidate) => candidate.name === name);
+    if (group !== undefined) yield* ofOwner(route, `group ${name}`, group);
+  }
+}
+
+/**
+ * App-specified: P-Preferred-Identity of an authenticated extension (RFC 3325 §9.2, behaviour 4). The phone's own number in it is how
+ * many phones name themselves, not a wish.
+ */
+function appSpecified(route: RouteState): string | undefined {
+  const { facts, callerNumber } = route.call;
+  if (facts.forwarding !== undefined || facts.request.preferredIdentity === callerNumber) return undefined;
+  return facts.request.preferredIdentity;
+}

@@ -1,0 +1,36 @@
+import type { CallState, CallStep } from '../context.ts';
+
+/**
+ * Whether the call is anonymous (RFC 3323, behaviour "Privacy"). What is said for this call beats what is stored, hiding beats
+ * showing, and `Privacy: none` is honoured against everything but a code that was dialled.
+ */
+export const decidePresentation: CallStep = {
+  name: 'presentation',
+  run(call, trace) {
+    const hidden = reasonToHide(call);
+    call.anonymous = hidden !== undefined;
+    call.anonymousReason = hidden ?? '';
+    if (trace.on) {
+      const reason = hidden === undefined ? 'caller ID is shown' : `anonymous: ${hidden}`;
+      trace.step({ step: 'presentation', outcome: 'continue', reason });
+    }
+    return undefined;
+  },
+};
+
+function reasonToHide(call: CallState): string | undefined {
+  const { caller, forwarding, request } = call.facts;
+  // The first caller's wish goes along with the call (RFC 3323 §5: a privacy service acts for the originator).
+  if (forwarding?.originator?.anonymous === true) return 'the caller who was forwarded is anonymous';
+  if (call.perCall === 'hide') return 'the dial code asks for it';
+  // RFC 3323 §4.2: `none` — privacy services must not withhold anything.
+  if (request.privacy.includes('none')) return undefined;
+  for (const type of ['id', 'user', 'header'] as const) {
+    if (request.privacy.includes(type)) return `the endpoint sent Privacy: ${type}`;
+  }
+  // RFC 3323 §4.1.1.3
+  if (request.fromHost === 'anonymous.invalid') return 'the endpoint sent an anonymous From';
+  if (call.perCall === 'show') return undefined;
+  if (caller.kind === 'extension' && caller.extension.anonymousCalls) return 'the extension always calls anonymously';
+  return undefined;
+}

@@ -1,0 +1,19 @@
+import type { RouteStep } from '../context.ts';
+
+/** The route's own form of the called number: strip, then prepend (behaviour 13). */
+export const formatCalledNumber: RouteStep = {
+  name: 'called-number',
+  run(route, trace) {
+    const { strip, prepend } = route.planned.route;
+    const { number } = route.call;
+    route.calledNumber = prepend + number.slice(strip);
+    if (route.calledNumber === '' || route.calledNumber === '+') {
+      return { status: 484, reason: 'Address Incomplete', code: 'nothing-left-to-dial' };
+    }
+    if (trace.on) {
+      const done = strip === 0 && prepend === '' ? 'as processed' : `${strip} stripped, "${prepend}" prepended`;
+      trace.step({ step: 'called-number', outcome: 'continue', reason: `${route.calledNumber}: ${done}` });
+    }
+    return undefined;
+  },
+};

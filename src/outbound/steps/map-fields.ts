@@ -1,0 +1,144 @@
+import type { MappingCondition } from '../../trunks/mappings.ts';
+import type { RouteState, RouteStep } from '../context.ts';
+import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
+import { holdsForeignNumber } from '../foreign-number.ts';
+import type { Refusal } from '../outcome.ts';
+import { printable } from '../outbound-cli.ts';
+import type { Trace } from '../trace.ts';
+import type { CompiledField, CompiledMapping, Source } from '../trunk-profile.ts';
+import { hostValue, userValue } from '../variables.ts';
+
+/**
+ * Fills every configurable field from the trunk's outbound parameters (guide "Configurable SIP Fields" and "Variables"). A part that
+ * comes out empty, or that holds another tenant's number, falls to the field's default, and says so.
+ */
+export const mapFields: RouteStep = {
+  name: 'mapping',
+  run(route, trace) {
+    for (const field of route.profile.fields) {
+      const mapping = selected(field, route, trace);
+      if (mapping === undefined) continue;
+      const refusal = fill(route, field, mapping, trace);
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
+  },
+};
+
+/** The first mapping whose condition holds; a required field without one is sent with its defaults, another is not sent. */
+function selected(field: CompiledField, route: RouteState, trace: Trace): CompiledMapping | undefined {
+  for (const mapping of field.mappings) {
+    if (!holds(mapping.when, route)) continue;
+    if (!mapping.remove) return mapping;
+    route.removed.add(field.name);
+    if (trace.on) note(trace, field.name, '', '', 'custom', mapping.user.origin, 'the custom value "remove" drops the header field');
+    return undefined;
+  }
+  return field.required ? field.fallback : undefined;
+}
+
+function holds(when: MappingCondition | undefined, route: RouteState): boolean {
+  switch (when) {
+    case 'anonymous':
+      return route.call.anonymous;
+    case 'not-anonymous':
+      return !route.call.anonymous;
+    case 'forwarded':
+      return route.call.facts.forwarding !== undefined;
+    default:
+      return true;
+  }
+}
+
+function fill(route: RouteState, field: CompiledField, mapping: CompiledMapping, trace: Trace): Refusal | undefined {
+  const address = emptyAddress();
+  if (mapping.displayName !== undefined) address.displayName = displayName(route, field, mapping, trace);
+  const user = userPart(route, field, mapping, trace);
+  if (user === undefined) return withoutUser(route, field, address, mapping, trace);
+  address.user = user;
+  put(route, field, address, mapping, trace);
+  return undefined;
+}
+
+/** Value of the user part, or undefined when nothing is left that may be shown. */
+function userPart(route: RouteState, field: CompiledField, mapping: CompiledMapping, trace: Trace): string | undefined {
+  const { user: fallback } = field.fallback;
+  const value = userValue(route, mapping.user);
+  const blocked = isBlocked(route, field.name, mapping.user, value);
+  if (value !== '' && !blocked) {
+    if (trace.on) note(trace, field.name, 'user', value, mapping.user.variable, mapping.user.origin, whenText(mapping));
+    return value;
+  }
+  const substitute = userValue(route, fallback);
+  if (substitute === '' || isBlocked(route, field.name, fallback, substitute)) return undefined;
+  if (trace.on) {
+    const why = blocked ? "is another tenant's number" : 'is empty on this call';
+    const reason = `${mapping.user.variable} ${why}: the default ${fallback.variable} takes its place`;
+    note(trace, field.name, 'user', substitute, fallback.variable, 'default', reason);
+  }
+  return substitute;
+}
+
+/** Nothing may stand in the user part: From is what the call is known by, so the route is refused; other fields go without. */
+function withoutUser(
+  route: RouteState,
+  field: CompiledField,
+  address: Address,
+  mapping: CompiledMapping,
+  trace: Trace,
+): Refusal | undefined {
+  if (field.name === 'contact') {
+    put(route, field, address, mapping, trace);
+    if (trace.on) note(trace, 'contact', 'user', '', 'none', 'engine', "left empty: every value is another tenant's number");
+    return undefined;
+  }
+  if (field.required) return { status: 403, reason: 'Caller ID Not Allowed', code: 'foreign-number' };
+  if (trace.on) note(trace, field.name, '', '', 'none', 'engine', "not sent: every value is another tenant's number");
+  return undefined;
+}
+
+function displayName(route: RouteState, field: CompiledField, mapping: CompiledMapping, trace: Trace): string {
+  for (const source of [mapping.displayName, field.fallback.displayName]) {
+    if (source === undefined) continue;
+    const value = userValue(route, source);
+    if (value === '' || isBlocked(route, field.name, source, value)) continue;
+    if (trace.on) note(trace, field.name, 'displayName', value, source.variable, source.origin, whenText(mapping));
+    return value;
+  }
+  return '';
+}
+
+function put(route: RouteState, field: CompiledField, address: Address, mapping: CompiledMapping, trace: Trace): void {
+  address.host = hostValue(route, mapping.host);
+  if (field.name === 'contact') address.uriParams = route.profile.contactParams;
+  if (trace.on) note(trace, field.name, 'host', address.host, mapping.host.variable, mapping.host.origin, whenText(mapping));
+  route.draft[field.name] = address;
+}
+
+/**
+ * Behaviour 7. The called number may be anybody's; a chosen caller ID was found in the tenant's own pool, which no other pool of the
+ * provider overlaps; everything else is looked up.
+ */
+function isBlocked(route: RouteState, field: FieldName, source: Source, value: string): boolean {
+  if (source.variable === 'CalledNum' || value === route.callerId?.value) return false;
+  const { facts } = route.call;
+  if (!holdsForeignNumber(facts.directory, facts.tenant, route.trunk, value)) return false;
+  route.report('foreign-number-blocked', FIELD_LABEL[field], printable(value), "another tenant's number on this provider");
+  return true;
+}
+
+function whenText(mapping: CompiledMapping): string {
+  return mapping.when === undefined ? 'always' : `when ${mapping.when}`;
+}
+
+function note(
+  trace: Trace,
+  field: FieldName,
+  part: string,
+  value: string,
+  source: string,
+  origin: Source['origin'] | 'engine',
+  reason: string,
+): void {
+  trace.field({ field: part === '' ? FIELD_LABEL[field] : `${FIELD_LABEL[field]}.${part}`, value, source, origin, reason });
+}

@@ -1,0 +1,102 @@
+import type { OutboundRoute } from '../../tenants/schema.ts';
+import type { CallState, CallStep, PlannedRoute, SkippedRoute } from '../context.ts';
+import type { Trace } from '../trace.ts';
+
+const NO_ROUTES: readonly string[] = [];
+
+/** RFC 3261 §21.5.4: when to come back, spread by the seed so that refused callers do not return in one wave. */
+const MAX_RETRY_AFTER_SECONDS = 10;
+
+/**
+ * The winning rule's routes in the order in which they are tried. A trunk that is down is skipped unless it is the last one
+ * (behaviour 15); one that is full is always skipped (behaviour 16); the same trunk with the same digits is tried once.
+ */
+export const orderRoutes: CallStep = {
+  name: 'routes',
+  run(call, trace) {
+    const { rule, facts } = call;
+    if (rule === undefined) return { status: 404, reason: 'No Outbound Rule', code: 'no-rule' };
+    const order = rule.routing === 'random' ? shuffled(rule.routes.length, facts.randomSeed) : undefined;
+    const usable: Usable[] = [];
+    const skipped: SkippedRoute[] = [];
+    for (let turn = 0; turn < rule.routes.length; turn += 1) {
+      const position = order?.[turn] ?? turn;
+      const route = rule.routes[position];
+      if (route === undefined) continue;
+      const verdict = consider(call, route, position, usable);
+      if ('code' in verdict) skipped.push(verdict);
+      else usable.push(verdict);
+    }
+    const routes: PlannedRoute[] = [];
+    for (const [turn, { planned, down }] of usable.entries()) {
+      if (down === undefined || turn === usable.length - 1) routes.push(planned);
+      else skipped.push(skip(planned.route, planned.position, 'down', down));
+    }
+    if (trace.on) tell(trace, routes, skipped);
+    call.routes = routes;
+    call.skipped = skipped;
+    if (routes.length > 0) return undefined;
+    const retryAfterSeconds = 1 + (facts.randomSeed % MAX_RETRY_AFTER_SECONDS);
+    return { status: 503, reason: 'No Trunk Available', code: 'no-trunk', retryAfterSeconds };
+  },
+};
+
+interface Usable {
+  readonly planned: PlannedRoute;
+  /** Why the trunk is down, if it is. */
+  readonly down: string | undefined;
+}
+
+function consider(
+  call: CallState,
+  route: OutboundRoute,
+  position: number,
+  before: readonly Usable[],
+): Usable | SkippedRoute {
+  const { directory, tenant, trunkState } = call.facts;
+  const trunk = directory.trunk(route.trunk);
+  if (trunk === undefined) return skip(route, position, 'unknown-trunk', 'there is no such trunk');
+  if (trunk.type === 'whatsapp') return skip(route, position, 'not-for-calls', 'the trunk carries messages, not calls');
+  const pool = directory.pool(trunk, tenant);
+  if (pool === undefined) return skip(route, position, 'not-assigned', 'the trunk is not assigned to the tenant');
+  if (!trunk.enabled) return skip(route, position, 'disabled', 'the trunk is disabled');
+  for (const { planned } of before) {
+    if (planned.trunk === trunk && planned.route.strip === route.strip && planned.route.prepend === route.prepend) {
+      return skip(route, position, 'repeated', 'the same trunk and digits are tried before');
+    }
+  }
+  const state = trunkState(trunk.id);
+  if (state.full) return skip(route, position, 'full', state.reason);
+  const planned = { route, trunk, pool, position, serviceRoutes: state.serviceRoutes ?? NO_ROUTES };
+  return { planned, down: state.up ? undefined : state.reason };
+}
+
+function skip(route: OutboundRoute, position: number, code: SkippedRoute['code'], reason: string): SkippedRoute {
+  return { trunkName: route.trunk, position, code, reason };
+}
+
+function tell(trace: Trace, routes: readonly PlannedRoute[], skipped: readonly SkippedRoute[]): void {
+  for (const { trunkName, reason } of skipped) {
+    trace.step({ step: 'routes', outcome: 'continue', reason: `trunk "${trunkName}" skipped: ${reason}` });
+  }
+  for (const [index, { trunk }] of routes.entries()) {
+    trace.step({ step: 'routes', outcome: 'continue', reason: `route ${index + 1}: trunk "${trunk.name}"` });
+  }
+}
+
+/** A permutation of 0 … count−1 without repeats (Fisher–Yates), the same for the same seed. */
+export function shuffled(count: number, seed: number): number[] {
+  const order = Array.from({ length: count }, (_, index) => index);
+  let state = seed >>> 0;
+  for (let index = count - 1; index > 0; index -= 1) {
+    // mulberry32
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    const other = ((mixed ^ (mixed >>> 14)) >>> 0) % (index + 1);
+    const here = order[index] ?? index;
+    order[index] = order[other] ?? other;
+    order[other] = here;
+  }
+  return order;
+}

@@ -1,0 +1,73 @@
+import type { DestinationList, Limits } from '../../tenants/tenant-settings.ts';
+import type { CallState, CallStep } from '../context.ts';
+import { type ProcessedNumber, processNumber } from '../number-processing.ts';
+import type { Refusal } from '../outcome.ts';
+
+/** Longest number that is dialled: fifteen digits of E.164, a carrier's access code and some room. */
+const MAX_CHARACTERS = 32;
+
+/** Brings the number into the tenant's form and decides whether this caller may dial it (behaviour 11). */
+export const processDialledNumber: CallStep = {
+  name: 'number',
+  run(call, trace) {
+    const { tenant } = call.facts;
+    const refusal = unusable(call.number);
+    if (refusal !== undefined) return refusal;
+    call.emergency = tenant.emergencyNumbers.includes(call.number);
+    if (call.emergency) {
+      if (trace.on) trace.step({ step: 'number', outcome: 'continue', reason: `${call.number} is an emergency number: no bar applies` });
+      return undefined;
+    }
+    const processed = processNumber(call.number, tenant.numberProcessing);
+    if (processed.number === '') return { status: 484, reason: 'Address Incomplete', code: 'number-missing' };
+    if (trace.on) {
+      trace.step({ step: 'number', outcome: 'continue', reason: `${call.number} → ${processed.number}: ${processed.reason}` });
+    }
+    call.number = processed.number;
+    return barred(call, processed);
+  },
+};
+
+/** Digits, `*` and `#`, one leading `+`, and the separators people write; nothing else reaches a rule or a Request-URI. */
+function unusable(number: string): Refusal | undefined {
+  if (number === '') return { status: 484, reason: 'Address Incomplete', code: 'number-missing' };
+  if (number.length > MAX_CHARACTERS) {
+    return { status: 404, reason: 'Not Found: the number is too long', code: 'number-too-long' };
+  }
+  for (let index = 0; index < number.length; index += 1) {
+    const character = number.charCodeAt(index);
+    const isDigit = character >= 0x30 && character <= 0x39;
+    if (isDigit || (character === 0x2b && index === 0) || '*#-.() '.includes(number.charAt(index))) continue;
+    return { status: 404, reason: 'Not Found: not a telephone number', code: 'not-a-number' };
+  }
+  return undefined;
+}
+
+function barred(call: CallState, processed: ProcessedNumber): Refusal | undefined {
+  const { caller, tenant } = call.facts;
+  if (tenant.stopOutbound) return { status: 403, reason: 'Outbound Calls Stopped', code: 'outbound-stopped' };
+  if (isBarred(tenant.limits, processed)) {
+    return { status: 403, reason: 'Destination Barred For Tenant', code: 'destination-barred' };
+  }
+  if (caller.kind === 'extension' && isBarred(caller.extension.limits, processed)) {
+    return { status: 403, reason: 'Destination Barred For Extension', code: 'destination-barred' };
+  }
+  return undefined;
+}
+
+/** `barred` precedes `allowed`; a list that names nothing says nothing. */
+function isBarred(limits: Limits, number: ProcessedNumber): boolean {
+  if (limits.barred !== undefined && names(limits.barred, number)) return true;
+  const { allowed } = limits;
+  if (allowed === undefined) return false;
+  const saysNothing = allowed.classes.length + allowed.countries.length + allowed.prefixes.length === 0;
+  return !saysNothing && !names(allowed, number);
+}
+
+function names(list: DestinationList, { kind, country, number }: ProcessedNumber): boolean {
+  return (
+    list.classes.includes(kind) ||
+    (country !== undefined && list.countries.includes(country)) ||
+    list.prefixes.some((prefix) => number.startsWith(prefix))
+  );
+}

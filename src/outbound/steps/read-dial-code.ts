@@ -1,0 +1,79 @@
+import { normalizeNumber } from '../../tenants/number.ts';
+import type { CallState, CallStep } from '../context.ts';
+import { type DialledCode, matchDialCode } from '../dial-codes.ts';
+import type { Refusal, StoredSetting } from '../outcome.ts';
+
+/**
+ * Dial codes of extensions (behaviour 12). A code in front of a number changes how this call is presented; a code that only stores a
+ * setting ends the call with a final response whose reason phrase says what was set, or why not. No media is played.
+ */
+export const readDialCode: CallStep = {
+  name: 'dial-code',
+  run(call, trace) {
+    const { caller, tenant, forwarding } = call.facts;
+    // Only what a user dials on a phone is looked at; forwarding targets are numbers.
+    if (caller.kind !== 'extension' || forwarding !== undefined) return undefined;
+    const dialled = matchDialCode(call.number, tenant.dialCodes);
+    if (dialled === undefined) return undefined;
+    if (trace.on) {
+      trace.step({ step: 'dial-code', outcome: 'continue', reason: `${dialled.code} is ${dialled.name}` });
+    }
+    switch (dialled.name) {
+      case 'blockCallerId':
+      case 'anonymous':
+        call.perCall = 'hide';
+        break;
+      case 'deliverCallerId':
+      case 'notAnonymous':
+        call.perCall = 'show';
+        break;
+      default:
+        return store(call, dialled);
+    }
+    // RFC 3261 §21.4.22: the number is still to come.
+    if (dialled.rest === '') return { status: 484, reason: 'Address Incomplete', code: 'number-missing' };
+    call.number = dialled.rest;
+    return undefined;
+  },
+};
+
+function store(call: CallState, dialled: DialledCode): Refusal {
+  const extension = call.callerNumber;
+  const stored = (set: StoredSetting['set'], reason: string): Refusal => {
+    call.storedSetting = { extension, set };
+    return { status: 480, reason, code: 'setting-stored' };
+  };
+  switch (dialled.name) {
+    case 'blockCallerIdAlways':
+      return stored({ anonymousCalls: true }, 'Caller ID is blocked from now on');
+    case 'deliverCallerIdAlways':
+      return stored({ anonymousCalls: false }, 'Caller ID is delivered from now on');
+    case 'anonymousAlways':
+      return stored({ anonymousCalls: true }, 'Calls are anonymous from now on');
+    case 'notAnonymousAlways':
+      return stored({ anonymousCalls: false }, 'Calls are not anonymous from now on');
+    case 'refuseAnonymous':
+      return stored({ rejectAnonymousCallers: true }, 'Anonymous callers are refused from now on');
+    case 'acceptAnonymous':
+      return stored({ rejectAnonymousCallers: false }, 'Anonymous callers are accepted from now on');
+    default:
+      return storeCallerId(call, dialled.rest, stored);
+  }
+}
+
+/** `*64n`: the number must be in one of the tenant's pools. */
+function storeCallerId(
+  call: CallState,
+  wished: string,
+  stored: (set: StoredSetting['set'], reason: string) => Refusal,
+): Refusal {
+  const callerId = wished.endsWith('#') ? wished.slice(0, -1) : wished;
+  const number = normalizeNumber(callerId);
+  if (number === undefined || !/^\+?[0-9]+$/.test(callerId)) {
+    return { status: 484, reason: 'Outbound caller ID not set: not a number', code: 'setting-refused' };
+  }
+  if (!call.facts.directory.ownsNumber(call.facts.tenant, number)) {
+    return { status: 403, reason: 'Outbound caller ID not set: not in a DID pool', code: 'setting-refused' };
+  }
+  return stored({ outboundCallerId: callerId }, `Outbound caller ID is ${callerId} from now on`);
+}

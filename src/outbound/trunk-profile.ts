@@ -1,0 +1,184 @@
+import { unescapeUser } from '../sip/message/index.ts';
+import type { HostVariable, Mapping, MappingCondition, UserVariable } from '../trunks/mappings.ts';
+import { REMOVE } from '../trunks/mappings.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { FieldName, HeaderField } from './draft.ts';
+import type { NextHop } from './outcome.ts';
+import { octets } from './text.ts';
+
+/**
+ * A trunk as the route steps use it: its outbound parameters with the defaults filled in and everything that does not depend on the
+ * call rendered once. Made once per trunk snapshot, found again by the identity of the trunk object.
+ */
+export interface TrunkProfile {
+  readonly authId: string;
+  /** `host:port`, the port left out only when the trunk has none. */
+  readonly trunkHostPort: string;
+  /** The same of the outbound proxy; of the trunk when it has no proxy. */
+  readonly outHostPort: string;
+  readonly fields: readonly CompiledField[];
+  readonly nextHop: NextHop;
+  /** Route header field values for `outboundProxy.route`. */
+  readonly routes: readonly string[];
+  readonly removed: ReadonlySet<FieldName>;
+  readonly applyId: boolean;
+  readonly applyUser: boolean;
+  readonly applyHeader: boolean;
+  /** `;transport=…;ob` as far as the transport asks for it. */
+  readonly contactParams: string;
+  readonly name: string;
+  readonly addHeaders: readonly HeaderField[];
+}
+
+export interface CompiledField {
+  readonly name: FieldName;
+  /** The first whose condition holds fills the field. */
+  readonly mappings: readonly CompiledMapping[];
+  /** Fills the field when no mapping does, and each part that comes out empty. */
+  readonly fallback: CompiledMapping;
+  /** Sent even without a mapping. */
+  readonly required: boolean;
+  readonly origin: Origin;
+}
+
+export type Origin = 'trunk' | 'brand' | 'default';
+
+export interface CompiledMapping {
+  readonly when: MappingCondition | undefined;
+  /** The custom user `remove`: the field is not sent. */
+  readonly remove: boolean;
+  readonly displayName: Source | undefined;
+  readonly user: Source;
+  readonly host: Source;
+}
+
+export interface Source {
+  readonly variable: UserVariable | HostVariable | 'custom' | 'none';
+  /** Text of a custom source. */
+  readonly text: string;
+  readonly origin: Origin;
+}
+
+const profiles = new WeakMap<Trunk, TrunkProfile>();
+
+export function profileOf(trunk: Trunk): TrunkProfile {
+  let profile = profiles.get(trunk);
+  if (profile === undefined) {
+    profile = compile(trunk);
+    profiles.set(trunk, profile);
+  }
+  return profile;
+}
+
+/** Behaviour 10: what a field says when its trunk maps nothing; also in which order fields are filled. */
+const DEFAULTS: readonly {
+  readonly name: FieldName;
+  readonly displayName?: UserVariable;
+  readonly user: UserVariable;
+  readonly host: HostVariable;
+  readonly required: boolean;
+}[] = [
+  { name: 'requestUri', user: 'CalledNum', host: 'TrunkHostPort', required: true },
+  { name: 'to', user: 'CalledNum', host: 'TrunkHostPort', required: true },
+  { name: 'from', displayName: 'CallerDispName', user: 'OutboundCallerId', host: 'SipDomain', required: true },
+  { name: 'contact', user: 'CallerNum', host: 'ContactUri', required: true },
+  { name: 'pAssertedIdentity', user: 'OutboundCallerId', host: 'SipDomain', required: false },
+  { name: 'pPreferredIdentity', user: 'OutboundCallerId', host: 'SipDomain', required: false },
+  { name: 'pCalledPartyId', user: 'CalledNum', host: 'TrunkHostPort', required: false },
+  { name: 'remotePartyIdCalled', user: 'CalledNum', host: 'TrunkHostPort', required: false },
+  { name: 'remotePartyIdCalling', user: 'OutboundCallerId', host: 'SipDomain', required: false },
+];
+
+const REMOVABLE: ReadonlyMap<string, FieldName> = new Map([
+  ['P-Asserted-Identity', 'pAssertedIdentity'],
+  ['P-Preferred-Identity', 'pPreferredIdentity'],
+  ['P-Called-Party-ID', 'pCalledPartyId'],
+]);
+
+function compile(trunk: Trunk): TrunkProfile {
+  const trunkHostPort = hostPort(trunk.host, trunk.port);
+  const proxy = trunk.outboundProxy;
+  const { privacy, removeHeaders } = trunk.outboundParameters;
+  const removed = new Set<FieldName>();
+  for (const header of removeHeaders) {
+    const field = REMOVABLE.get(header);
+    if (field !== undefined) removed.add(field);
+  }
+  const outHostPort = proxy === undefined ? trunkHostPort : hostPort(proxy.host, proxy.port);
+  const transportParam = trunk.transport === 'udp' ? '' : `;transport=${trunk.transport}`;
+  const fields = DEFAULTS.map((fallback) => compileField(trunk, fallback, removed));
+  return {
+    authId: octets(trunk.credentials?.authName ?? ''),
+    trunkHostPort,
+    outHostPort,
+    fields,
+    nextHop: nextHop(trunk),
+    routes: proxy?.route === true ? [`<sip:${outHostPort}${transportParam};lr>`] : [],
+    removed,
+    applyId: privacy.includes('id'),
+    applyUser: privacy.includes('user'),
+    applyHeader: privacy.includes('header'),
+    contactParams: `${transportParam};ob`,
+    name: octets(trunk.name),
+    addHeaders: trunk.addHeaders.map(({ name, value }): HeaderField => [name, octets(value)]),
+  };
+}
+
+function compileField(trunk: Trunk, defaults: (typeof DEFAULTS)[number], removed: Set<FieldName>): CompiledField {
+  const byDefault = (variable: Source['variable']): Source => ({ variable, text: '', origin: 'default' });
+  const fallback: CompiledMapping = {
+    when: undefined,
+    remove: false,
+    displayName: defaults.displayName === undefined ? undefined : byDefault(defaults.displayName),
+    user: byDefault(defaults.user),
+    host: byDefault(defaults.host),
+  };
+  const origin = originOf(trunk, `outboundParameters.${defaults.name}`);
+  const mappings: CompiledMapping[] = [];
+  for (const mapping of trunk.outboundParameters[defaults.name]) {
+    // The guide's own way of saying it: custom value "remove" on the user part.
+    const remove = isRemoval(mapping) && isRemovable(defaults.name);
+    if (remove && mapping.when === undefined) removed.add(defaults.name);
+    mappings.push({
+      when: mapping.when,
+      remove,
+      displayName: mapping.displayName === undefined ? fallback.displayName : source(mapping.displayName, origin, false),
+      user: mapping.user === undefined ? fallback.user : source(mapping.user, origin, true),
+      host: mapping.host === undefined ? fallback.host : source(mapping.host, origin, false),
+    });
+  }
+  return { name: defaults.name, mappings, fallback, required: defaults.required, origin };
+}
+
+function isRemovable(name: FieldName): boolean {
+  return name === 'pAssertedIdentity' || name === 'pPreferredIdentity' || name === 'pCalledPartyId';
+}
+
+function isRemoval(mapping: Mapping): boolean {
+  return typeof mapping.user === 'object' && mapping.user.custom.toLowerCase() === REMOVE;
+}
+
+function source(setting: string | { custom: string }, origin: Origin, isUser: boolean): Source {
+  if (typeof setting === 'string') return { variable: setting as UserVariable | HostVariable, text: '', origin };
+  // User parts are written escaped in settings and escaped again when sent; between them stands the plain value.
+  return { variable: 'custom', text: isUser ? unescapeUser(setting.custom) : octets(setting.custom), origin };
+}
+
+/** Which setting gave a value: the trunk's own, its brand's preset, or the default. */
+export function originOf(trunk: Trunk, path: string): Origin {
+  const source = trunk.sources.get(path) ?? 'default';
+  return source === 'trunk' ? 'trunk' : source.startsWith('brand') ? 'brand' : 'default';
+}
+
+function nextHop(trunk: Trunk): NextHop {
+  const { outboundProxy: proxy, transport } = trunk;
+  if (proxy !== undefined) return { kind: 'host', host: proxy.host, port: proxy.port, transport };
+  // The host of an accept-register trunk is a label that is never resolved; calls follow the gateway's binding (behaviour 24).
+  if (trunk.type === 'accept-register') return { kind: 'binding', trunkId: trunk.id };
+  return { kind: 'host', host: trunk.host, port: trunk.port, transport };
+}
+
+export function hostPort(host: string, port: number | undefined): string {
+  const name = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+  return port === undefined ? name : `${name}:${port}`;
+}
