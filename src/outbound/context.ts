@@ -1,13 +1,12 @@
-import type { OutboundRule } from '../tenants/schema.ts';
-import type { StoredSetting, OutboundEvent, Refusal } from './outcome.ts';
+import type { DidPool } from '../tenants/did-pool.ts';
+import type { OutboundRoute, OutboundRule } from '../tenants/schema.ts';
+import type { Trunk } from '../trunks/schema.ts';
 import type { Draft, FieldName } from './draft.ts';
-import type { OutboundFacts } from './facts.ts';
+import type { OutboundFacts, TrunkState } from './facts.ts';
 import type { OutboundCli } from './outbound-cli.ts';
+import type { OutboundEvent, Refusal, StoredSetting } from './outcome.ts';
 import type { Trace } from './trace.ts';
 import type { TrunkProfile } from './trunk-profile.ts';
-import type { OutboundRoute } from '../tenants/schema.ts';
-import type { Trunk } from '../trunks/schema.ts';
-import type { DidPool } from '../tenants/did-pool.ts';
 
 /** What the call steps work out, before any trunk is looked at. Each property is written by one step and read by later ones. */
 export class CallState {
@@ -26,6 +25,8 @@ export class CallState {
   rule: OutboundRule | undefined = undefined;
   routes: readonly PlannedRoute[] = [];
   skipped: readonly SkippedRoute[] = [];
+  /** The trunk states that were read, so that the call can be explained afterwards as it was. */
+  readonly trunkStates: (readonly [trunkId: string, state: TrunkState])[] = [];
 
   constructor(facts: OutboundFacts, callerNumber: string, callerName: string) {
     this.facts = facts;

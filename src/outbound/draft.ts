@@ -1,5 +1,3 @@
-import { escapeUser } from '../sip/message/index.ts';
-
 /**
  * The INVITE while the route steps work on it. It belongs to one route of one call, and only the steps of this folder write to it;
  * {@link toLegDraft} turns it into text at the end, once, so that escaping and quoting have one place.
@@ -27,7 +25,11 @@ export type IdentityFieldName =
 export type FieldName = 'requestUri' | 'to' | 'from' | 'contact' | IdentityFieldName;
 
 /** Header field and its wire form, in the order in which the identity fields are sent. */
-export const IDENTITY_FIELDS: readonly { readonly name: IdentityFieldName; readonly header: string; readonly params: string }[] = [
+export const IDENTITY_FIELDS: readonly {
+  readonly name: IdentityFieldName;
+  readonly header: string;
+  readonly params: string;
+}[] = [
   { name: 'pAssertedIdentity', header: 'P-Asserted-Identity', params: '' },
   { name: 'pPreferredIdentity', header: 'P-Preferred-Identity', params: '' },
   { name: 'pCalledPartyId', header: 'P-Called-Party-ID', params: '' },
@@ -77,6 +79,8 @@ export class Draft {
   privacy = '';
   diversion: readonly string[] = [];
   historyInfo: readonly string[] = [];
+  /** How the last History-Info entry, this request's own target, goes on behind its URI: URI parameters, then the entry's. */
+  historyTarget: { readonly uriParams: string; readonly params: string } | undefined = undefined;
   routes: readonly string[] = [];
   /** Session timer and standard header fields, in order. */
   standard: HeaderField[] = [];
@@ -102,15 +106,21 @@ export function toLegDraft(draft: Draft): LegDraft {
   if (draft.privacy !== '') headers.push(['Privacy', draft.privacy]);
   for (const value of draft.diversion) headers.push(['Diversion', value]);
   for (const value of draft.historyInfo) headers.push(['History-Info', value]);
-  for (const field of draft.standard) headers.push(field);
-  for (const field of draft.content) headers.push(field);
+  if (draft.historyTarget !== undefined) {
+    const { uriParams, params } = draft.historyTarget;
+    headers.push(['History-Info', `<${formatUriOf(draft.requestUri)}${uriParams}>${params}`]);
+  }
+  for (const field of draft.standard) {
+    if (field[0] === 'Supported') for (const described of draft.content) headers.push(described);
+    headers.push(field);
+  }
   for (const field of draft.own) headers.push(field);
   for (const field of draft.internal) headers.push(field);
   return {
     requestUri: formatUriOf(draft.requestUri),
     from: formatAddress(draft.from),
     to: formatAddress(draft.to),
-    contact: `${formatAddress(draft.contact)}`,
+    contact: formatAddress(draft.contact),
     routes: draft.routes,
     headers,
     body: draft.body,
@@ -120,7 +130,7 @@ export function toLegDraft(draft: Draft): LegDraft {
 /** `sip:user@host;params`, or `tel:digits` (RFC 3966). */
 export function formatUriOf(address: Address): string {
   if (address.tel) return `tel:${address.user}`;
-  const user = address.user === '' ? '' : `${escapeUserFast(address.user)}@`;
+  const user = address.user === '' ? '' : `${escapeOctets(address.user)}@`;
   return `sip:${user}${address.host}${address.uriParams}`;
 }
 
@@ -129,13 +139,21 @@ export function formatAddress(address: Address): string {
   return address.displayName === '' ? uri : `${quoteName(address.displayName)} ${uri}`;
 }
 
-/** A number needs no escape; it is most of what is sent. */
-function escapeUserFast(user: string): string {
-  for (let index = user.length - 1; index >= 0; index -= 1) {
-    const code = user.charCodeAt(index);
-    if ((code < 0x30 || code > 0x39) && code !== 0x2b) return escapeUser(user);
+/** RFC 3261 §25.1: what `user` holds without escape, unreserved and user-unreserved. */
+const USER_CHARACTERS = new Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/");
+
+/** Escapes a user part octet by octet; `%` too, so that what an endpoint sent cannot decode into something else. */
+function escapeOctets(user: string): string {
+  let escaped = '';
+  let start = 0;
+  for (let index = 0; index < user.length; index += 1) {
+    const character = user.charAt(index);
+    if (USER_CHARACTERS.has(character)) continue;
+    const hex = character.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase();
+    escaped += `${user.slice(start, index)}%${hex}`;
+    start = index + 1;
   }
-  return user;
+  return start === 0 ? user : escaped + user.slice(start);
 }
 
 /** RFC 3261 §25.1 quoted-string. Values are octets; control characters cannot be represented and become spaces. */

@@ -1,14 +1,20 @@
-import { type SipRequest, HeaderId, type Headers, parseNameAddrList, unescapeUser, type Uri } from '../sip/message/index.ts';
+import {
+  HeaderId,
+  type Headers,
+  parseNameAddrList,
+  type SipRequest,
+  type Uri,
+  unescapeUser,
+} from '../sip/message/index.ts';
 import type { Extension, Service, Tenant } from '../tenants/schema.ts';
-import type { DidPool } from '../tenants/did-pool.ts';
-import type { Trunk } from '../trunks/schema.ts';
+import type { Directory } from '../trunks/directory.ts';
 
 /**
  * What the pipeline knows of a call: plain data, fetched before it starts and never changed by it. The same facts always give the
  * same INVITE, which is what lets `explain` speak for a live call, before or after it.
  */
 export interface OutboundFacts {
-  readonly directory: OutboundDirectory;
+  readonly directory: Directory;
   readonly tenant: Tenant;
   /** Who calls as far as rules and caller IDs go: on a forwarded or transferred call, who forwarded or transferred it. */
   readonly caller: Caller;
@@ -43,7 +49,9 @@ export type ForwardReason =
 export interface Forwarding {
   readonly kind: 'forward' | 'transfer' | 'overflow';
   /** Set when the call came from a trunk: how it introduced itself. */
-  readonly originator: { readonly number: string; readonly displayName: string; readonly anonymous: boolean } | undefined;
+  readonly originator:
+    | { readonly number: string; readonly displayName: string; readonly anonymous: boolean }
+    | undefined;
   /** Who sent the call on, the first one first; `number` is what had been called, a DID where there was one. */
   readonly diversions: readonly { readonly number: string; readonly reason: ForwardReason }[];
 }
@@ -93,18 +101,6 @@ export interface NodeFacts {
 export interface NodeAddress {
   readonly host: string;
   readonly port: number;
-}
-
-/** The look-ups in the provisioning snapshot that the pipeline needs. */
-export interface OutboundDirectory {
-  /** A trunk by name or id. */
-  trunk(nameOrId: string): Trunk | undefined;
-  /** The tenant's pool on a trunk; undefined when the trunk is not assigned to it. */
-  pool(trunk: Trunk, tenant: Tenant): DidPool | undefined;
-  /** Name of the tenant whose pool holds the number on any trunk of the same provider. */
-  didOwner(trunk: Trunk, number: number): string | undefined;
-  /** Says whether the number is in any of the tenant's pools. */
-  ownsNumber(tenant: Tenant, number: number): boolean;
 }
 
 export function callerNumber(caller: Caller): string {

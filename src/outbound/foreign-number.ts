@@ -1,7 +1,7 @@
 import { normalizeNumber } from '../tenants/number.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
-import type { OutboundDirectory } from './facts.ts';
 
 /** Shortest run of digits inside other text that is taken for a telephone number. */
 const SHORTEST_EMBEDDED_NUMBER = 7;
@@ -11,7 +11,7 @@ const SHORTEST_EMBEDDED_NUMBER = 7;
  * compared as caller IDs are; inside other text every run of seven digits or more counts, separators left aside, with and without
  * the dialling prefixes that a pool entry never has.
  */
-export function holdsForeignNumber(directory: OutboundDirectory, tenant: Tenant, trunk: Trunk, text: string): boolean {
+export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: Trunk, text: string): boolean {
   if (text === '') return false;
   const whole = normalizeNumber(text);
   if (whole !== undefined) return isForeign(directory, tenant, trunk, whole);
@@ -27,15 +27,14 @@ export function holdsForeignNumber(directory: OutboundDirectory, tenant: Tenant,
   return false;
 }
 
-function runIsForeign(directory: OutboundDirectory, tenant: Tenant, trunk: Trunk, digits: string): boolean {
+function runIsForeign(directory: Directory, tenant: Tenant, trunk: Trunk, digits: string): boolean {
   if (digits.length < SHORTEST_EMBEDDED_NUMBER) return false;
   const number = normalizeNumber(digits);
   return number !== undefined && isForeign(directory, tenant, trunk, number);
 }
 
-function isForeign(directory: OutboundDirectory, tenant: Tenant, trunk: Trunk, number: number): boolean {
-  const owner = directory.didOwner(trunk, number);
-  return owner !== undefined && owner !== tenant.name;
+function isForeign(directory: Directory, tenant: Tenant, trunk: Trunk, number: number): boolean {
+  return directory.numberOwnedByAnother(trunk.id, tenant.name, number);
 }
 
 /** Space, dot, dash, parentheses: what people write between digits. */

@@ -47,11 +47,7 @@ function removeCharacters(number: string, unwanted: string): string {
 }
 
 /** A number with neither `+` nor the international code is domestic. */
-function classifyUnprefixed(
-  cleaned: string,
-  dialled: string,
-  settings: NumberProcessing | undefined,
-): ProcessedNumber {
+function classifyUnprefixed(cleaned: string, dialled: string, settings: NumberProcessing | undefined): ProcessedNumber {
   const removed = cleaned === dialled ? '' : ', separators removed';
   const code = settings?.internationalCode ?? '00';
   const own = settings?.countryCode ?? '';
@@ -60,7 +56,12 @@ function classifyUnprefixed(
   }
   const digits = cleaned.slice(code.length);
   if (own !== '' && digits.startsWith(own)) {
-    return { number: cleaned, kind: 'domestic', country: own, reason: `domestic: own country behind ${code}${removed}` };
+    return {
+      number: cleaned,
+      kind: 'domestic',
+      country: own,
+      reason: `domestic: own country behind ${code}${removed}`,
+    };
   }
   return {
     number: cleaned,

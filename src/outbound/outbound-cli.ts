@@ -98,21 +98,17 @@ function splitDirectives(value: string): string[] {
   const parts: string[] = [];
   let start = 0;
   let quoted = false;
-  for (let index = 0; index <= value.length; index += 1) {
-    const character = index === value.length ? ';' : value.charAt(index);
-    if (character === '"' && index < value.length) quoted = !quoted;
+  for (let index = 0; index < value.length; index += 1) {
+    const character = value.charAt(index);
+    if (character === '"') quoted = !quoted;
     else if (character === '\\' && quoted) index += 1;
-    else if (character === ';' && (!quoted || index === value.length)) {
-      const part = value.slice(start, index).trim();
-      if (part !== '') parts.push(part);
+    else if (character === ';' && !quoted) {
+      parts.push(value.slice(start, index).trim());
       start = index + 1;
     }
   }
-  if (start < value.length) {
-    const rest = value.slice(start).trim();
-    if (rest !== '') parts.push(rest);
-  }
-  return parts;
+  parts.push(value.slice(start).trim());
+  return parts.filter((part) => part !== '');
 }
 
 function unquote(text: string): string {

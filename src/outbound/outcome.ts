@@ -1,5 +1,5 @@
-import type { LegDraft } from './draft.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import type { LegDraft } from './draft.ts';
 
 /** What the pipeline can end with. A step gives a {@link Refusal}, or undefined to go on. */
 export interface Refusal {
@@ -24,7 +24,10 @@ export interface OutboundEvent {
 /** A setting that a dial code stores; the caller of the pipeline writes it, then answers the phone. */
 export interface StoredSetting {
   readonly extension: string;
-  readonly set: { readonly anonymousCalls: boolean } | { readonly rejectAnonymousCallers: boolean } | { readonly outboundCallerId: string };
+  readonly set:
+    | { readonly anonymousCalls: boolean }
+    | { readonly rejectAnonymousCallers: boolean }
+    | { readonly outboundCallerId: string };
 }
 
 /** Where the INVITE goes: a host to be resolved (RFC 3263), or the binding of the gateway that registered as this trunk. */
@@ -42,7 +45,11 @@ export interface LegSettings {
   readonly contact: string;
   readonly viaHost: string;
   readonly viaPort: number;
-  readonly sessionTimer?: { readonly sessionExpiresSeconds: number; readonly minSeSeconds: number; readonly refresher?: 'uac' | 'uas' };
+  readonly sessionTimer?: {
+    readonly sessionExpiresSeconds: number;
+    readonly minSeSeconds: number;
+    readonly refresher?: 'uac' | 'uas';
+  };
   readonly relayHeaders: readonly string[];
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly earlyMediaFailover: boolean;

@@ -41,7 +41,8 @@ function compileRule(rule: OutboundRule): CompiledRule {
 
 /** Why a rule does not match, or undefined when it does. Criteria are ANDed; within one, any entry will do. */
 export function mismatch(candidate: CompiledRule, number: string, caller: string, tenant: Tenant): string | undefined {
-  if (candidate.prefixes.size > 0 && !hasPrefix(candidate.prefixes, number)) return 'the number has none of its prefixes';
+  if (candidate.prefixes.size > 0 && !hasPrefix(candidate.prefixes, number))
+    return 'the number has none of its prefixes';
   if (candidate.lengths.size > 0 && !candidate.lengths.has(number.length)) return 'the number has none of its lengths';
   if (candidate.extensions.length > 0 && !inRanges(candidate.extensions, Number(caller))) {
     return 'the caller is none of its extensions';

@@ -38,7 +38,6 @@ export interface CompiledField {
   readonly fallback: CompiledMapping;
   /** Sent even without a mapping. */
   readonly required: boolean;
-  readonly origin: Origin;
 }
 
 export type Origin = 'trunk' | 'brand' | 'default';
@@ -98,7 +97,8 @@ const REMOVABLE: ReadonlyMap<string, FieldName> = new Map([
 function compile(trunk: Trunk): TrunkProfile {
   const trunkHostPort = hostPort(trunk.host, trunk.port);
   const proxy = trunk.outboundProxy;
-  const { privacy, removeHeaders } = trunk.outboundParameters;
+  const { removeHeaders } = trunk.outboundParameters;
+  const privacy = privacyTypes(trunk);
   const removed = new Set<FieldName>();
   for (const header of removeHeaders) {
     const field = REMOVABLE.get(header);
@@ -133,7 +133,7 @@ function compileField(trunk: Trunk, defaults: (typeof DEFAULTS)[number], removed
     user: byDefault(defaults.user),
     host: byDefault(defaults.host),
   };
-  const origin = originOf(trunk, `outboundParameters.${defaults.name}`);
+  const origin = (part: string) => partOrigin(trunk, defaults.name, part);
   const mappings: CompiledMapping[] = [];
   for (const mapping of trunk.outboundParameters[defaults.name]) {
     // The guide's own way of saying it: custom value "remove" on the user part.
@@ -142,12 +142,15 @@ function compileField(trunk: Trunk, defaults: (typeof DEFAULTS)[number], removed
     mappings.push({
       when: mapping.when,
       remove,
-      displayName: mapping.displayName === undefined ? fallback.displayName : source(mapping.displayName, origin, false),
-      user: mapping.user === undefined ? fallback.user : source(mapping.user, origin, true),
-      host: mapping.host === undefined ? fallback.host : source(mapping.host, origin, false),
+      displayName:
+        mapping.displayName === undefined
+          ? fallback.displayName
+          : source(mapping.displayName, origin('displayName'), false),
+      user: mapping.user === undefined ? fallback.user : source(mapping.user, origin('user'), true),
+      host: mapping.host === undefined ? fallback.host : source(mapping.host, origin('host'), false),
     });
   }
-  return { name: defaults.name, mappings, fallback, required: defaults.required, origin };
+  return { name: defaults.name, mappings, fallback, required: defaults.required };
 }
 
 function isRemovable(name: FieldName): boolean {
@@ -168,6 +171,21 @@ function source(setting: string | { custom: string }, origin: Origin, isUser: bo
 export function originOf(trunk: Trunk, path: string): Origin {
   const source = trunk.sources.get(path) ?? 'default';
   return source === 'trunk' ? 'trunk' : source.startsWith('brand') ? 'brand' : 'default';
+}
+
+/** A plain mapping may be put together part by part; one with conditions has one origin. */
+function partOrigin(trunk: Trunk, field: FieldName, part: string): Origin {
+  const path = `outboundParameters.${field}`;
+  return trunk.sources.has(`${path}.${part}`) ? originOf(trunk, `${path}.${part}`) : originOf(trunk, path);
+}
+
+const ALL_PRIVACY_TYPES = ['id', 'user', 'header'] as const;
+
+/** A trunk that says nothing of privacy gives all of it: an anonymous call is anonymous unless somebody decided otherwise. */
+function privacyTypes(trunk: Trunk): readonly string[] {
+  const { privacy } = trunk.outboundParameters;
+  const isUnset = privacy.length === 0 && originOf(trunk, 'outboundParameters.privacy') === 'default';
+  return isUnset ? ALL_PRIVACY_TYPES : privacy;
 }
 
 function nextHop(trunk: Trunk): NextHop {

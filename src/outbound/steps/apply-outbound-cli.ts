@@ -33,7 +33,13 @@ export const applyOutboundCli: RouteStep = {
         const refusal = outsidePool(route, directive, trace);
         if (refusal !== undefined) return refusal;
       } else if (done.has(directive.field)) {
-        ignore(route, `rewrite-${directive.field}`, directive.value, 'comes after another one for the same field', trace);
+        ignore(
+          route,
+          `rewrite-${directive.field}`,
+          directive.value,
+          'comes after another one for the same field',
+          trace,
+        );
       } else {
         done.add(directive.field);
         rewrite(route, directive, trace);
@@ -86,6 +92,6 @@ function tell(trace: Trace, directive: RewriteDirective, reason: string): void {
   trace.step({
     step: 'x-outbound-cli',
     outcome: 'continue',
-    reason: `rewrite-${directive.field}=${directive.value} not used: ${reason}`,
+    reason: `rewrite-${directive.field}=${printable(directive.value).slice(1, -1)} not used: ${reason}`,
   });
 }

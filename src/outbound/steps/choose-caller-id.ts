@@ -16,7 +16,8 @@ export const chooseCallerId: RouteStep = {
   run(route, trace) {
     for (const offer of offers(route)) {
       if (offer.value === undefined || offer.value === '') {
-        if (trace.on) trace.candidate({ source: offer.source, value: undefined, verdict: 'passed-over', reason: 'not set' });
+        if (trace.on)
+          trace.candidate({ source: offer.source, value: undefined, verdict: 'passed-over', reason: 'not set' });
         continue;
       }
       if (!isInPool(route, offer.value)) {

@@ -2,8 +2,8 @@ import type { MappingCondition } from '../../trunks/mappings.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';
-import type { Refusal } from '../outcome.ts';
 import { printable } from '../outbound-cli.ts';
+import type { Refusal } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
 import type { CompiledField, CompiledMapping, Source } from '../trunk-profile.ts';
 import { hostValue, userValue } from '../variables.ts';
@@ -31,7 +31,16 @@ function selected(field: CompiledField, route: RouteState, trace: Trace): Compil
     if (!holds(mapping.when, route)) continue;
     if (!mapping.remove) return mapping;
     route.removed.add(field.name);
-    if (trace.on) note(trace, field.name, '', '', 'custom', mapping.user.origin, 'the custom value "remove" drops the header field');
+    if (trace.on)
+      note(
+        trace,
+        field.name,
+        '',
+        '',
+        'custom',
+        mapping.user.origin,
+        'the custom value "remove" drops the header field',
+      );
     return undefined;
   }
   return field.required ? field.fallback : undefined;
@@ -89,7 +98,8 @@ function withoutUser(
 ): Refusal | undefined {
   if (field.name === 'contact') {
     put(route, field, address, mapping, trace);
-    if (trace.on) note(trace, 'contact', 'user', '', 'none', 'engine', "left empty: every value is another tenant's number");
+    if (trace.on)
+      note(trace, 'contact', 'user', '', 'none', 'engine', "left empty: every value is another tenant's number");
     return undefined;
   }
   if (field.required) return { status: 403, reason: 'Caller ID Not Allowed', code: 'foreign-number' };
@@ -111,7 +121,8 @@ function displayName(route: RouteState, field: CompiledField, mapping: CompiledM
 function put(route: RouteState, field: CompiledField, address: Address, mapping: CompiledMapping, trace: Trace): void {
   address.host = hostValue(route, mapping.host);
   if (field.name === 'contact') address.uriParams = route.profile.contactParams;
-  if (trace.on) note(trace, field.name, 'host', address.host, mapping.host.variable, mapping.host.origin, whenText(mapping));
+  if (trace.on)
+    note(trace, field.name, 'host', address.host, mapping.host.variable, mapping.host.origin, whenText(mapping));
   route.draft[field.name] = address;
 }
 
@@ -123,7 +134,12 @@ function isBlocked(route: RouteState, field: FieldName, source: Source, value: s
   if (source.variable === 'CalledNum' || value === route.callerId?.value) return false;
   const { facts } = route.call;
   if (!holdsForeignNumber(facts.directory, facts.tenant, route.trunk, value)) return false;
-  route.report('foreign-number-blocked', FIELD_LABEL[field], printable(value), "another tenant's number on this provider");
+  route.report(
+    'foreign-number-blocked',
+    FIELD_LABEL[field],
+    printable(value),
+    "another tenant's number on this provider",
+  );
   return true;
 }
 
@@ -140,5 +156,11 @@ function note(
   origin: Source['origin'] | 'engine',
   reason: string,
 ): void {
-  trace.field({ field: part === '' ? FIELD_LABEL[field] : `${FIELD_LABEL[field]}.${part}`, value, source, origin, reason });
+  trace.field({
+    field: part === '' ? FIELD_LABEL[field] : `${FIELD_LABEL[field]}.${part}`,
+    value,
+    source,
+    origin,
+    reason,
+  });
 }

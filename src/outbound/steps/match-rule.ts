@@ -1,5 +1,5 @@
+import { openingAt } from '../../tenants/schedule.ts';
 import type { CallStep } from '../context.ts';
-import { openingAt } from '../opening-hours.ts';
 import { mismatch, rulesOf } from '../rules.ts';
 
 /**
@@ -13,12 +13,14 @@ export const matchRule: CallStep = {
     for (const candidate of rulesOf(tenant)) {
       const why = mismatch(candidate, call.number, call.callerNumber, tenant);
       if (why !== undefined) {
-        if (trace.on) trace.step({ step: 'rule', outcome: 'continue', reason: `"${candidate.rule.name}" passed over: ${why}` });
+        if (trace.on)
+          trace.step({ step: 'rule', outcome: 'continue', reason: `"${candidate.rule.name}" passed over: ${why}` });
         continue;
       }
       const { rule } = candidate;
       call.rule = rule;
-      if (trace.on) trace.step({ step: 'rule', outcome: 'continue', reason: `"${rule.name}" (priority ${rule.priority}) matches` });
+      if (trace.on)
+        trace.step({ step: 'rule', outcome: 'continue', reason: `"${rule.name}" (priority ${rule.priority}) matches` });
       switch (openingAt(rule.hours, rule.holidays, tenant.timeZone, wallMs)) {
         case 'outside-hours':
           return { status: 403, reason: 'Outside Hours', code: 'outside-hours' };

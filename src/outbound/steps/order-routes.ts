@@ -54,11 +54,14 @@ function consider(
   before: readonly Usable[],
 ): Usable | SkippedRoute {
   const { directory, tenant, trunkState } = call.facts;
-  const trunk = directory.trunk(route.trunk);
-  if (trunk === undefined) return skip(route, position, 'unknown-trunk', 'there is no such trunk');
+  const trunk = directory.trunkFor(tenant.name, route.trunk);
+  if (trunk === undefined) {
+    const exists = directory.trunk(route.trunk) ?? directory.trunkByName(route.trunk);
+    return exists === undefined
+      ? skip(route, position, 'unknown-trunk', 'there is no such trunk')
+      : skip(route, position, 'not-assigned', 'the trunk is not assigned to the tenant');
+  }
   if (trunk.type === 'whatsapp') return skip(route, position, 'not-for-calls', 'the trunk carries messages, not calls');
-  const pool = directory.pool(trunk, tenant);
-  if (pool === undefined) return skip(route, position, 'not-assigned', 'the trunk is not assigned to the tenant');
   if (!trunk.enabled) return skip(route, position, 'disabled', 'the trunk is disabled');
   for (const { planned } of before) {
     if (planned.trunk === trunk && planned.route.strip === route.strip && planned.route.prepend === route.prepend) {
@@ -66,7 +69,9 @@ function consider(
     }
   }
   const state = trunkState(trunk.id);
+  call.trunkStates.push([trunk.id, state]);
   if (state.full) return skip(route, position, 'full', state.reason);
+  const pool = directory.pool(trunk.id, tenant.name);
   const planned = { route, trunk, pool, position, serviceRoutes: state.serviceRoutes ?? NO_ROUTES };
   return { planned, down: state.up ? undefined : state.reason };
 }

@@ -15,13 +15,22 @@ export const processDialledNumber: CallStep = {
     if (refusal !== undefined) return refusal;
     call.emergency = tenant.emergencyNumbers.includes(call.number);
     if (call.emergency) {
-      if (trace.on) trace.step({ step: 'number', outcome: 'continue', reason: `${call.number} is an emergency number: no bar applies` });
+      if (trace.on)
+        trace.step({
+          step: 'number',
+          outcome: 'continue',
+          reason: `${call.number} is an emergency number: no bar applies`,
+        });
       return undefined;
     }
     const processed = processNumber(call.number, tenant.numberProcessing);
     if (processed.number === '') return { status: 484, reason: 'Address Incomplete', code: 'number-missing' };
     if (trace.on) {
-      trace.step({ step: 'number', outcome: 'continue', reason: `${call.number} → ${processed.number}: ${processed.reason}` });
+      trace.step({
+        step: 'number',
+        outcome: 'continue',
+        reason: `${call.number} -> ${processed.number}: ${processed.reason}`,
+      });
     }
     call.number = processed.number;
     return barred(call, processed);

@@ -72,8 +72,13 @@ function storeCallerId(
   if (number === undefined || !/^\+?[0-9]+$/.test(callerId)) {
     return { status: 484, reason: 'Outbound caller ID not set: not a number', code: 'setting-refused' };
   }
-  if (!call.facts.directory.ownsNumber(call.facts.tenant, number)) {
+  if (!isOwnNumber(call, number)) {
     return { status: 403, reason: 'Outbound caller ID not set: not in a DID pool', code: 'setting-refused' };
   }
   return stored({ outboundCallerId: callerId }, `Outbound caller ID is ${callerId} from now on`);
+}
+
+function isOwnNumber(call: CallState, number: number): boolean {
+  const { directory, tenant } = call.facts;
+  return directory.trunksOf(tenant.name).some((trunk) => directory.inPool(trunk.id, tenant.name, number));
 }

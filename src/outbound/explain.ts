@@ -1,0 +1,139 @@
+import { serialize, textFromOctets } from '../sip/message/index.ts';
+import type { SkippedRoute } from './context.ts';
+import type { OutboundFacts } from './facts.ts';
+import type { NextHop, OutboundEvent, StoredSetting } from './outcome.ts';
+import { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
+import { type InviteTokens, renderInvite } from './render.ts';
+import { type CandidateNote, type FieldNote, RecordingTrace, type StepNote } from './trace.ts';
+import { hostPort } from './trunk-profile.ts';
+
+/** Everything about a call that is, was or would be placed: plain data, fit for JSON. */
+export interface Explanation {
+  readonly tenant: string;
+  readonly caller: { readonly kind: string; readonly number: string; readonly name: string };
+  readonly dialled: string;
+  /** After dial code and number processing. */
+  readonly number: string;
+  readonly anonymous: boolean;
+  readonly anonymousReason: string;
+  readonly emergency: boolean;
+  readonly rule: string | undefined;
+  readonly steps: readonly StepNote[];
+  /** Set when the call is answered at once. */
+  readonly refusal:
+    | { readonly status: number; readonly reason: string; readonly code: string; readonly retryAfterSeconds?: number }
+    | undefined;
+  readonly storedSetting: StoredSetting | undefined;
+  readonly routes: readonly ExplainedRoute[];
+  readonly skipped: readonly SkippedRoute[];
+}
+
+export interface ExplainedRoute {
+  readonly trunk: { readonly id: string; readonly name: string; readonly type: string; readonly brand: string };
+  readonly refusal: { readonly status: number; readonly reason: string; readonly code: string } | undefined;
+  readonly calledNumber: string;
+  readonly outboundCallerId: string;
+  readonly callerIdSource: string;
+  readonly candidates: readonly CandidateNote[];
+  readonly steps: readonly StepNote[];
+  /** In the order of the decisions; of several notes about one field the last rules. */
+  readonly fields: readonly FieldNote[];
+  readonly nextHop: string;
+  /** The INVITE as text; '' when the route is refused. */
+  readonly invite: string;
+  /** The same, octet for octet, in base64. */
+  readonly inviteBase64: string;
+  readonly warnings: readonly string[];
+  readonly events: readonly OutboundEvent[];
+}
+
+/** The random tokens to show for a route: those of a real call, or any. */
+export type TokenSource = (routeIndex: number) => Partial<InviteTokens>;
+
+/** Says what a call with these facts sends, and why. Places nothing. The very steps of a live call, with a trace that listens. */
+export function explain(facts: OutboundFacts, tokens: TokenSource = () => ({})): Explanation {
+  const trace = new RecordingTrace();
+  const plan = planOutbound(facts, trace);
+  const { state, refusal } = plan;
+  return {
+    tenant: facts.tenant.name,
+    caller: { kind: facts.caller.kind, number: state.callerNumber, name: textFromOctets(state.callerName) },
+    dialled: textFromOctets(facts.dialled),
+    number: textFromOctets(plan.number),
+    anonymous: plan.anonymous,
+    anonymousReason: state.anonymousReason,
+    emergency: plan.emergency,
+    rule: plan.ruleName,
+    steps: trace.steps,
+    refusal,
+    storedSetting: plan.storedSetting,
+    routes: plan.routes.map((_, index) => explainRoute(plan, index, tokens(index))),
+    skipped: plan.skipped,
+  };
+}
+
+/** Explains a call after it was placed: with the facts of its plan and the trunk states as they were then. */
+export function explainPlan(plan: OutboundPlan, tokens?: TokenSource): Explanation {
+  const states = new Map(plan.state.trunkStates);
+  const unread = { up: true, full: false, reason: '' };
+  return explain({ ...plan.facts, trunkState: (id) => states.get(id) ?? unread }, tokens);
+}
+
+function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTokens>): ExplainedRoute {
+  const trace = new RecordingTrace();
+  const outcome = draftForRoute(plan, index, trace);
+  const { trunk } = outcome;
+  const common = {
+    trunk: { id: trunk.id, name: trunk.name, type: trunk.type, brand: trunk.brand },
+    candidates: trace.candidates.map((note) => ({
+      ...note,
+      value: note.value === undefined ? undefined : textFromOctets(note.value),
+    })),
+    steps: trace.steps,
+    fields: trace.fields.map((note) => ({ ...note, value: textFromOctets(note.value) })),
+    warnings: outcome.warnings,
+    events: outcome.events,
+  };
+  if (outcome.kind === 'refused') {
+    const { status, reason, code } = outcome;
+    return {
+      ...common,
+      refusal: { status, reason, code },
+      calledNumber: '',
+      outboundCallerId: '',
+      callerIdSource: '',
+      nextHop: '',
+      invite: '',
+      inviteBase64: '',
+    };
+  }
+  const { viaHost, viaPort } = outcome.leg;
+  // RFC 3581 §3, and in the form the endpoint gives it.
+  const rport = trunk.transport === 'udp' ? ';rport' : '';
+  const via = `SIP/2.0/${trunk.transport.toUpperCase()} ${hostPort(viaHost, viaPort)}${rport};branch=z9hG4bK-explained`;
+  const tokens = {
+    via,
+    callId: 'explained',
+    fromTag: 'explained',
+    sequence: 1,
+    maxForwards: outcome.maxForwards,
+    ...given,
+  };
+  const octets = serialize(renderInvite(outcome.draft, tokens));
+  return {
+    ...common,
+    refusal: undefined,
+    calledNumber: outcome.calledNumber,
+    outboundCallerId: outcome.outboundCallerId,
+    callerIdSource: outcome.callerIdSource,
+    nextHop: nextHopText(outcome.nextHop),
+    invite: textFromOctets(octets),
+    inviteBase64: Buffer.from(octets, 'latin1').toString('base64'),
+  };
+}
+
+function nextHopText(hop: NextHop): string {
+  if (hop.kind === 'binding') return 'where the gateway registered from';
+  const port = hop.port === undefined ? ' (port by DNS, RFC 3263)' : '';
+  return `${hop.transport}:${hostPort(hop.host, hop.port)}${port}`;
+}

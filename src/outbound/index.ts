@@ -1,0 +1,36 @@
+/** The outbound pipeline: from a caller's INVITE to the INVITE for a trunk. What other folders use of it. */
+export type { PlannedRoute, SkippedRoute } from './context.ts';
+export type { LegDraft } from './draft.ts';
+export {
+  type ExplainedRoute,
+  type Explanation,
+  explain,
+  explainPlan,
+  type TokenSource,
+} from './explain.ts';
+export { type ExplainTextOptions, explanationText } from './explain-text.ts';
+export {
+  type Caller,
+  dialledNumber,
+  type EndpointRequest,
+  endpointRequest,
+  type Forwarding,
+  type ForwardReason,
+  type NodeAddress,
+  type NodeFacts,
+  type OutboundFacts,
+  type TrunkState,
+} from './facts.ts';
+export { type ProcessedNumber, processNumber } from './number-processing.ts';
+export type {
+  LegSettings,
+  NextHop,
+  OutboundEvent,
+  Refusal,
+  RouteDraft,
+  RouteRefusal,
+  StoredSetting,
+} from './outcome.ts';
+export { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
+export { type InviteTokens, renderInvite } from './render.ts';
+export { type CandidateNote, type FieldNote, NO_TRACE, RecordingTrace, type StepNote, type Trace } from './trace.ts';

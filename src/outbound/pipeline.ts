@@ -1,0 +1,156 @@
+import {
+  CallState,
+  type CallStep,
+  type PlannedRoute,
+  RouteState,
+  type RouteStep,
+  type SkippedRoute,
+} from './context.ts';
+import { Draft, formatAddress, toLegDraft } from './draft.ts';
+import { callerName, callerNumber, type OutboundFacts } from './facts.ts';
+import { type OutboundCli, parseOutboundCli } from './outbound-cli.ts';
+import type { LegSettings, Refusal, RouteDraft, RouteRefusal, StoredSetting } from './outcome.ts';
+import { addForwardingHeaders } from './steps/add-forwarding-headers.ts';
+import { addOwnHeaders, ownHeadersOf } from './steps/add-own-headers.ts';
+import { addStandardHeaders } from './steps/add-standard-headers.ts';
+import { applyOutboundCli } from './steps/apply-outbound-cli.ts';
+import { applyPrivacy } from './steps/apply-privacy.ts';
+import { chooseAddresses, viaAddress } from './steps/choose-addresses.ts';
+import { chooseCallerId } from './steps/choose-caller-id.ts';
+import { decidePresentation } from './steps/decide-presentation.ts';
+import { formatCalledNumber } from './steps/format-called-number.ts';
+import { removePlus, writeTelUris } from './steps/format-called-uris.ts';
+import { guardTenancy } from './steps/guard-tenancy.ts';
+import { identifyCaller } from './steps/identify-caller.ts';
+import { mapFields } from './steps/map-fields.ts';
+import { matchRule } from './steps/match-rule.ts';
+import { orderRoutes } from './steps/order-routes.ts';
+import { processDialledNumber } from './steps/process-number.ts';
+import { readDialCode } from './steps/read-dial-code.ts';
+import { removeHeaders } from './steps/remove-headers.ts';
+import { octets } from './text.ts';
+import { NO_TRACE, type Trace } from './trace.ts';
+import { profileOf } from './trunk-profile.ts';
+
+/**
+ * The outbound pipeline: one ordered list of named pure steps over an immutable fact set. The first list looks at the call as a
+ * whole, once; the second makes the INVITE for one trunk, when that trunk's turn comes. A step goes on or refuses with a status.
+ * Nothing here reads a clock, a socket, a store or a random source: the same facts give the same octets, so that `explain`, which
+ * runs these very lists with a trace that listens, says what a live call sends.
+ */
+export const CALL_STEPS: readonly CallStep[] = [
+  identifyCaller,
+  readDialCode,
+  processDialledNumber,
+  decidePresentation,
+  matchRule,
+  orderRoutes,
+];
+
+export const ROUTE_STEPS: readonly RouteStep[] = [
+  formatCalledNumber,
+  chooseCallerId,
+  mapFields,
+  applyOutboundCli,
+  addForwardingHeaders,
+  addStandardHeaders,
+  addOwnHeaders,
+  applyPrivacy,
+  removeHeaders,
+  removePlus,
+  writeTelUris,
+  chooseAddresses,
+  guardTenancy,
+];
+
+/** What will be done about a call: routes to try in order, or the answer that it gets at once. */
+export interface OutboundPlan {
+  readonly facts: OutboundFacts;
+  /** Set when no route is tried. With {@link storedSetting} it is the answer after the setting was stored. */
+  readonly refusal: Refusal | undefined;
+  readonly storedSetting: StoredSetting | undefined;
+  readonly routes: readonly PlannedRoute[];
+  readonly skipped: readonly SkippedRoute[];
+  readonly ruleName: string | undefined;
+  /** The number after its dial code and number processing; each route strips and prepends for itself. */
+  readonly number: string;
+  readonly anonymous: boolean;
+  readonly emergency: boolean;
+  readonly state: CallState;
+  readonly outboundCli: OutboundCli;
+}
+
+/** Decides what to do about a call. Pure; costs no look at any trunk's parameters. */
+export function planOutbound(facts: OutboundFacts, trace: Trace = NO_TRACE): OutboundPlan {
+  const state = new CallState(facts, callerNumber(facts.caller), octets(callerName(facts.caller)));
+  let refusal: Refusal | undefined;
+  for (const step of CALL_STEPS) {
+    refusal = step.run(state, trace);
+    if (refusal !== undefined) {
+      if (trace.on) trace.step({ step: step.name, outcome: 'reject', status: refusal.status, reason: refusal.reason });
+      break;
+    }
+  }
+  return {
+    facts,
+    refusal,
+    storedSetting: state.storedSetting,
+    routes: refusal === undefined ? state.routes : [],
+    skipped: state.skipped,
+    ruleName: state.rule?.name,
+    number: state.number,
+    anonymous: state.anonymous,
+    emergency: state.emergency,
+    state,
+    outboundCli: parseOutboundCli(facts.request.outboundCli),
+  };
+}
+
+/** Makes the INVITE for one of the plan's routes, when its turn comes. Pure; asked twice it gives the same. */
+export function draftForRoute(plan: OutboundPlan, index: number, trace: Trace = NO_TRACE): RouteDraft | RouteRefusal {
+  const planned = plan.routes[index];
+  if (planned === undefined) throw new RangeError(`the plan has ${plan.routes.length} routes, not ${index + 1}`);
+  const route = new RouteState(plan.state, planned, profileOf(planned.trunk), new Draft(), plan.outboundCli);
+  for (const step of ROUTE_STEPS) {
+    const refusal = step.run(route, trace);
+    if (refusal !== undefined) {
+      if (trace.on) trace.step({ step: step.name, outcome: 'reject', status: refusal.status, reason: refusal.reason });
+      return { kind: 'refused', trunk: route.trunk, warnings: route.warnings, events: route.events, ...refusal };
+    }
+  }
+  return {
+    kind: 'draft',
+    trunk: route.trunk,
+    draft: toLegDraft(route.draft),
+    nextHop: route.profile.nextHop,
+    leg: legSettings(route),
+    maxForwards: plan.facts.request.maxForwards - 1,
+    calledNumber: route.draft.requestUri.user,
+    outboundCallerId: route.callerId?.value ?? plan.state.callerNumber,
+    callerIdSource: route.callerId?.source ?? `${plan.facts.caller.kind}-number`,
+    anonymous: plan.anonymous,
+    warnings: route.warnings,
+    events: route.events,
+  };
+}
+
+function legSettings(route: RouteState): LegSettings {
+  const { sessionTimer: timer, earlyMediaFailover } = route.trunk.options;
+  const via = viaAddress(route);
+  const hidesUser = route.call.anonymous && route.profile.applyUser;
+  const { node, tenant } = route.call.facts;
+  const sessionTimer = {
+    sessionExpiresSeconds: timer.mode === 'request' || timer.mode === 'require' ? timer.expiresSeconds : 0,
+    minSeSeconds: timer.minSeconds,
+    ...(timer.refresher !== 'auto' && { refresher: timer.refresher }),
+  };
+  return {
+    contact: formatAddress(route.draft.contact),
+    viaHost: via.host,
+    viaPort: via.port,
+    ...(timer.mode !== 'off' && { sessionTimer }),
+    relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
+    headers: hidesUser || node.userAgent === '' ? [] : [['User-Agent', node.userAgent]],
+    earlyMediaFailover,
+  };
+}

@@ -1,0 +1,101 @@
+import type { RouteState, RouteStep } from '../context.ts';
+import { type Address, type Draft, formatAddress, formatUriOf } from '../draft.ts';
+import type { ForwardReason } from '../facts.ts';
+import { holdsForeignNumber } from '../foreign-number.ts';
+import { isInPool } from './choose-caller-id.ts';
+
+/** RFC 5806 §9.1 reasons. */
+const DIVERSION_REASON: Readonly<Record<ForwardReason, string>> = {
+  unconditional: 'unconditional',
+  'user-busy': 'user-busy',
+  'no-answer': 'no-answer',
+  unavailable: 'unavailable',
+  'time-of-day': 'time-of-day',
+  deflection: 'deflection',
+  unknown: 'unknown',
+};
+
+/** RFC 4458 §2 cause values, as RFC 7044 §10.2 uses them for the target that the call was sent on to. */
+const CAUSE: Readonly<Record<ForwardReason, number>> = {
+  unconditional: 302,
+  'user-busy': 486,
+  'no-answer': 408,
+  unavailable: 503,
+  'time-of-day': 302,
+  deflection: 480,
+  unknown: 404,
+};
+
+interface Diversion {
+  readonly address: Address;
+  readonly reason: ForwardReason;
+}
+
+/**
+ * Tells a trunk that asks for it that the call was sent on, and by whom: Diversion (RFC 5806), History-Info (RFC 7044), or both
+ * (behaviour 8). The one who sent it on is named by a number of the tenant's pool: the DID that was called, else the caller ID of
+ * this call, for an extension's number says nothing outside.
+ */
+export const addForwardingHeaders: RouteStep = {
+  name: 'forwarding-headers',
+  run(route, trace) {
+    const { forwarding } = route.call.facts;
+    const { diversion } = route.trunk.options;
+    if (forwarding === undefined || diversion === 'none') return undefined;
+    const diversions = forwarding.diversions
+      .map(({ number, reason }) => ({ address: diverter(route, number), reason }))
+      .filter((entry): entry is Diversion => entry.address !== undefined);
+    if (diversions.length === 0) {
+      if (trace.on)
+        trace.step({ step: 'forwarding-headers', outcome: 'continue', reason: 'nobody may be named as diverter' });
+      return undefined;
+    }
+    if (diversion !== 'history-info') route.draft.diversion = diversionValues(diversions);
+    if (diversion !== 'diversion') addHistory(route.draft, diversions);
+    if (trace.on) {
+      const reason = `options.diversion: ${diversion}; ${diversions.length} diverted`;
+      for (const value of route.draft.diversion) {
+        trace.field({ field: 'Diversion', value, source: 'forwarding', origin: 'trunk', reason });
+      }
+      for (const value of route.draft.historyInfo) {
+        trace.field({ field: 'History-Info', value, source: 'forwarding', origin: 'trunk', reason });
+      }
+    }
+    return undefined;
+  },
+};
+
+function diverter(route: RouteState, number: string): Address | undefined {
+  const { facts } = route.call;
+  const user = isInPool(route, number) ? number : (route.callerId?.value ?? number);
+  if (holdsForeignNumber(facts.directory, facts.tenant, route.trunk, user)) return undefined;
+  return { displayName: '', user, host: route.draft.from.host, uriParams: '', tel: false };
+}
+
+/** RFC 5806 §6: the latest diversion comes first; `counter` says how many diversions an entry stands for. */
+function diversionValues(diversions: readonly Diversion[]): string[] {
+  return diversions
+    .map(({ address, reason }) => `${formatAddress(address)};reason=${DIVERSION_REASON[reason]};counter=1`)
+    .reverse();
+}
+
+/**
+ * RFC 7044 §10.3: the first target has index 1, each target it was sent on to is one level below (`1.1`, `1.1.1`), marked `mp` with
+ * the index of the one it was mapped from (§10.4); the last entry is this request's own target.
+ */
+function addHistory(draft: Draft, diversions: readonly Diversion[]): void {
+  const values: string[] = [];
+  let index = '1';
+  let cause = '';
+  for (const { address, reason } of diversions) {
+    values.push(`<${formatUriOf(address)}${cause}>;index=${index}${mappedFrom(index)}`);
+    cause = `;cause=${CAUSE[reason]}`;
+    index += '.1';
+  }
+  draft.historyInfo = values;
+  draft.historyTarget = { uriParams: cause, params: `;index=${index}${mappedFrom(index)}` };
+}
+
+function mappedFrom(index: string): string {
+  return index === '1' ? '' : `;mp=${index.slice(0, -2)}`;
+}

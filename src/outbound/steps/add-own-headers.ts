@@ -1,0 +1,154 @@
+import { HeaderId, type Headers, headerIdOf } from '../../sip/message/index.ts';
+import type { Tenant } from '../../tenants/schema.ts';
+import type { RouteState, RouteStep } from '../context.ts';
+import type { HeaderField } from '../draft.ts';
+import { holdsForeignNumber } from '../foreign-number.ts';
+import { printable } from '../outbound-cli.ts';
+import { octets } from '../text.ts';
+import type { Trace } from '../trace.ts';
+
+/** A tenant's relay list and added header fields for trunk calls, ready for use. */
+interface OwnHeaders {
+  readonly relay: readonly string[];
+  readonly added: readonly HeaderField[];
+}
+
+const compiled = new WeakMap<Tenant, OwnHeaders>();
+
+/** Names of the header fields that are passed between the legs of the tenant's trunk calls. */
+export function ownHeadersOf(tenant: Tenant): OwnHeaders {
+  let own = compiled.get(tenant);
+  if (own === undefined) {
+    const { relay, add } = tenant.headers;
+    const names = new Map([...relay.all, ...relay.trunk].map((name) => [name.toLowerCase(), name]));
+    const added = add.filter(({ on }) => on !== 'user').map(({ name, value }): HeaderField => [name, octets(value)]);
+    own = { relay: [...names.values()].filter(isRelayable), added };
+    compiled.set(tenant, own);
+  }
+  return own;
+}
+
+/**
+ * What no list can relay: SIP's own working, identity, credentials and internal header fields (behaviour 22). The schema refuses
+ * these names; this is the same rule where it counts.
+ */
+function isRelayable(name: string): boolean {
+  switch (headerIdOf(name)) {
+    case HeaderId.Other:
+      return !/^(p-|x-trunk-name$|x-session-id$|x-cid$|x-outbound-cli$)/i.test(name);
+    case HeaderId.Subject:
+    case HeaderId.Organization:
+    case HeaderId.CallInfo:
+    case HeaderId.AlertInfo:
+    case HeaderId.ErrorInfo:
+    case HeaderId.ReplyTo:
+    case HeaderId.InReplyTo:
+    case HeaderId.Priority:
+    case HeaderId.Reason:
+    case HeaderId.Date:
+    case HeaderId.Timestamp:
+    case HeaderId.Warning:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Relayed header fields of the caller, then the tenant's and the trunk's fixed ones; everything else stays on its leg. */
+export const addOwnHeaders: RouteStep = {
+  name: 'own-headers',
+  run(route, trace) {
+    const { tenant, request } = route.call.facts;
+    const own = ownHeadersOf(tenant);
+    for (const name of own.relay) {
+      if (!request.headers.hasNamed(name)) continue;
+      for (const value of request.headers.fieldValuesNamed(name)) relay(route, name, value, trace);
+    }
+    for (const field of own.added) add(route, field, 'tenant', trace);
+    for (const field of route.profile.addHeaders) add(route, field, 'trunk', trace);
+    addInternal(route, trace);
+    addContent(route, request.headers);
+    return undefined;
+  },
+};
+
+/** Behaviour 7 holds for relayed header fields too: one that holds another tenant's number stays behind. */
+function relay(route: RouteState, name: string, value: string, trace: Trace): void {
+  if (isForeign(route, name, value, trace)) return;
+  route.draft.own.push([name, value]);
+  if (trace.on)
+    trace.field({ field: name, value, source: 'relay', origin: 'tenant', reason: "in the tenant's relay list" });
+}
+
+function add(route: RouteState, field: HeaderField, origin: 'tenant' | 'trunk', trace: Trace): void {
+  const [name, value] = field;
+  if (isForeign(route, name, value, trace)) return;
+  route.draft.own.push(field);
+  if (trace.on) trace.field({ field: name, value, source: 'added', origin, reason: `fixed value of the ${origin}` });
+}
+
+function isForeign(route: RouteState, name: string, value: string, trace: Trace): boolean {
+  const { facts } = route.call;
+  if (!holdsForeignNumber(facts.directory, facts.tenant, route.trunk, value)) return false;
+  route.report('foreign-number-blocked', name, printable(value), "another tenant's number on this provider");
+  if (trace.on) {
+    trace.field({
+      field: name,
+      value: '',
+      source: 'none',
+      origin: 'engine',
+      reason: "not sent: it holds another tenant's number",
+    });
+  }
+  return true;
+}
+
+/** X-CID, X-Session-Id and X-Trunk-Name go to a trunk only with `internalHeaders` (behaviour 20). */
+function addInternal(route: RouteState, trace: Trace): void {
+  if (!route.trunk.options.internalHeaders) return;
+  const { request, sessionId } = route.call.facts;
+  const fields: HeaderField[] = [
+    ['X-CID', request.callId],
+    ['X-Session-Id', sessionId],
+    ['X-Trunk-Name', route.profile.name],
+  ];
+  for (const field of fields) {
+    if (isForeign(route, field[0], field[1], trace)) continue;
+    route.draft.internal.push(field);
+    if (trace.on) {
+      trace.field({
+        field: field[0],
+        value: field[1],
+        source: 'internal',
+        origin: 'trunk',
+        reason: 'options.internalHeaders',
+      });
+    }
+  }
+}
+
+const CONTENT_HEADERS = [
+  HeaderId.ContentType,
+  HeaderId.ContentDisposition,
+  HeaderId.ContentEncoding,
+  HeaderId.ContentLanguage,
+  HeaderId.MimeVersion,
+] as const;
+const CONTENT_NAMES = [
+  'Content-Type',
+  'Content-Disposition',
+  'Content-Encoding',
+  'Content-Language',
+  'MIME-Version',
+] as const;
+
+/** The body is not touched (behaviour 18), so its own description goes along. */
+function addContent(route: RouteState, headers: Headers): void {
+  const { body } = route.call.facts.request;
+  route.draft.body = body;
+  if (body === '') return;
+  for (const [index, id] of CONTENT_HEADERS.entries()) {
+    const value = headers.value(id);
+    if (value !== undefined) route.draft.content.push([CONTENT_NAMES[index] ?? '', value]);
+  }
+}

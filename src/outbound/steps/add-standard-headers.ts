@@ -1,0 +1,59 @@
+import type { SessionTimerOptions } from '../../trunks/schema.ts';
+import type { RouteStep } from '../context.ts';
+import type { HeaderField } from '../draft.ts';
+import type { NodeFacts } from '../facts.ts';
+
+/** Header fields that depend on the node and on the trunk's session timer only; made once for each pair. */
+const rendered = new WeakMap<NodeFacts, WeakMap<SessionTimerOptions, readonly HeaderField[]>>();
+
+/** Session timer (RFC 4028) and the header fields that every INVITE of ours carries, in the order of the guide's sample. */
+export const addStandardHeaders: RouteStep = {
+  name: 'standard-headers',
+  run(route, trace) {
+    const { node } = route.call.facts;
+    const { sessionTimer } = route.trunk.options;
+    let byTimer = rendered.get(node);
+    if (byTimer === undefined) {
+      byTimer = new WeakMap();
+      rendered.set(node, byTimer);
+    }
+    let fields = byTimer.get(sessionTimer);
+    if (fields === undefined) {
+      fields = render(node, sessionTimer);
+      byTimer.set(sessionTimer, fields);
+    }
+    route.draft.standard = [...fields];
+    if (trace.on) {
+      for (const [field, value] of fields) {
+        const isTimer = field === 'Session-Expires' || field === 'Min-SE';
+        const reason = isTimer ? `options.sessionTimer.mode: ${sessionTimer.mode}` : 'what this engine can do';
+        trace.field({
+          field,
+          value,
+          source: isTimer ? 'sessionTimer' : 'engine',
+          origin: isTimer ? 'trunk' : 'engine',
+          reason,
+        });
+      }
+    }
+    return undefined;
+  },
+};
+
+function render(node: NodeFacts, timer: SessionTimerOptions): HeaderField[] {
+  const fields: HeaderField[] = [];
+  const isAsked = timer.mode === 'request' || timer.mode === 'require';
+  if (isAsked) {
+    // RFC 4028 §7.1: without a refresher parameter the peer chooses.
+    const refresher = timer.refresher === 'auto' ? '' : `;refresher=${timer.refresher}`;
+    fields.push(['Session-Expires', `${timer.expiresSeconds}${refresher}`], ['Min-SE', String(timer.minSeconds)]);
+  }
+  if (node.acceptLanguage !== '') fields.push(['Accept-Language', node.acceptLanguage]);
+  fields.push(['Allow', node.allow]);
+  // RFC 4028 §7.1: `timer` in Supported says that a session timer is understood; in Require, that it is a must.
+  const tags = timer.mode === 'off' ? node.supported : [...node.supported, 'timer'];
+  if (tags.length > 0) fields.push(['Supported', tags.join(', ')]);
+  if (timer.mode === 'require') fields.push(['Require', 'timer']);
+  if (node.userAgent !== '') fields.push(['User-Agent', node.userAgent]);
+  return fields;
+}

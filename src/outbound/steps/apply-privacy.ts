@@ -1,0 +1,169 @@
+import { normalizeNumber } from '../../tenants/number.ts';
+import type { RouteState, RouteStep } from '../context.ts';
+import { emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
+import type { Trace } from '../trace.ts';
+import { ANONYMOUS } from '../variables.ts';
+
+/**
+ * Privacy of an anonymous call (RFC 3323, RFC 3325, behaviour "Privacy"): the trunk's privacy types say what is applied, and the
+ * Privacy header field what was. With all three the caller's digits stand nowhere but in an allowed P-Asserted-Identity.
+ */
+export const applyPrivacy: RouteStep = {
+  name: 'privacy',
+  run(route, trace) {
+    const { request } = route.call.facts;
+    const isCritical = request.privacy.includes('critical');
+    if (!route.call.anonymous) return undefined;
+    const { applyId, applyUser, applyHeader } = route.profile;
+    if (isCritical && !meetsRequest(route)) {
+      // RFC 3323 §4.2: with `critical`, a request whose privacy cannot be given is refused; §5 names 500.
+      return { status: 500, reason: 'Privacy Unavailable', code: 'privacy-unavailable' };
+    }
+    const applied: string[] = [];
+    if (applyUser) {
+      hideUser(route, trace);
+      applied.push('user');
+    }
+    if (applyHeader) {
+      hideHeaders(route, trace);
+      applied.push('header');
+    }
+    if (applyId) {
+      hideIdentity(route, trace);
+      applied.push('id');
+    }
+    if (applied.length > 0) withholdRest(route, trace);
+    if (isCritical && applied.length > 0) applied.push('critical');
+    route.draft.privacy = applied.join(';');
+    if (trace.on) {
+      const reason =
+        applied.length === 0 ? 'the trunk has no privacy types' : 'what the privacy types of the trunk applied';
+      trace.field({ field: 'Privacy', value: route.draft.privacy, source: 'privacy', origin: 'trunk', reason });
+    }
+    return undefined;
+  },
+};
+
+/** Every type that the endpoint asked for is one that this trunk gives. */
+function meetsRequest(route: RouteState): boolean {
+  const { applyId, applyUser, applyHeader } = route.profile;
+  return route.call.facts.request.privacy.every((type) => {
+    switch (type) {
+      case 'id':
+        return applyId;
+      case 'user':
+        return applyUser;
+      case 'header':
+        return applyHeader;
+      case 'critical':
+      case 'none':
+        return true;
+      default:
+        // `session` would need media to be relayed; others are not known.
+        return false;
+    }
+  });
+}
+
+/** RFC 3323 §5.3: informational header fields go, and From becomes anonymous. */
+const INFORMATIONAL = new Set(['subject', 'call-info', 'organization', 'user-agent', 'reply-to', 'in-reply-to']);
+
+function hideUser(route: RouteState, trace: Trace): void {
+  const { draft, trunk } = route;
+  const from = emptyAddress();
+  from.displayName = 'Anonymous';
+  from.user = ANONYMOUS;
+  from.host = trunk.options.anonymousHost;
+  draft.from = from;
+  draft.standard = draft.standard.filter(([name]) => !INFORMATIONAL.has(name.toLowerCase()));
+  draft.own = draft.own.filter(([name]) => !INFORMATIONAL.has(name.toLowerCase()));
+  if (trace.on) {
+    trace.field({
+      field: 'From',
+      value: `"Anonymous" <sip:anonymous@${from.host}>`,
+      source: 'privacy',
+      origin: 'trunk',
+      reason: 'privacy type user (RFC 3323 §5.3)',
+    });
+  }
+}
+
+/** RFC 3323 §5.1: Contact stays routable and says nothing of the caller; the engine's Via never does. */
+function hideHeaders(route: RouteState, trace: Trace): void {
+  const { draft } = route;
+  draft.contact = { ...draft.contact, displayName: '', user: ANONYMOUS };
+  draft.own = draft.own.filter(([name]) => !/^(x-|referred-by$|record-route$)/i.test(name));
+  draft.internal = [];
+  if (trace.on) {
+    trace.field({
+      field: 'Contact.user',
+      value: ANONYMOUS,
+      source: 'privacy',
+      origin: 'trunk',
+      reason: 'privacy type header (RFC 3323 §5.1): an address of this engine without the caller',
+    });
+  }
+}
+
+/** RFC 3325 §7: P-Asserted-Identity stays inside the trust domain, with `Privacy: id`; a trunk outside never sees it. */
+function hideIdentity(route: RouteState, trace: Trace): void {
+  if (route.trunk.options.trusted || route.draft.pAssertedIdentity === undefined) return;
+  drop(route, 'pAssertedIdentity', 'privacy type id: the trunk is not trusted (RFC 3325 §7)', trace);
+}
+
+/** Whatever else could name the caller: preferred identity, calling party, the diversion trail, header fields with its digits. */
+function withholdRest(route: RouteState, trace: Trace): void {
+  const { draft } = route;
+  if (draft.pPreferredIdentity !== undefined) drop(route, 'pPreferredIdentity', 'privacy: it names the caller', trace);
+  if (draft.remotePartyIdCalling !== undefined)
+    drop(route, 'remotePartyIdCalling', 'privacy: it names the caller', trace);
+  if (!route.profile.applyId && draft.pAssertedIdentity !== undefined) {
+    drop(route, 'pAssertedIdentity', 'privacy: without type id nothing would keep it from the called party', trace);
+  }
+  draft.diversion = [];
+  draft.historyInfo = [];
+  draft.historyTarget = undefined;
+  const secrets = callerDigits(route);
+  draft.own = draft.own.filter(([, value]) => !tells(value, secrets));
+  draft.internal = draft.internal.filter(([, value]) => !tells(value, secrets));
+}
+
+function drop(
+  route: RouteState,
+  name: Exclude<FieldName, 'requestUri' | 'to' | 'from' | 'contact'>,
+  reason: string,
+  trace: Trace,
+): void {
+  route.draft[name] = undefined;
+  if (trace.on)
+    trace.field({
+      field: FIELD_LABEL[name],
+      value: '',
+      source: 'privacy',
+      origin: 'trunk',
+      reason: `not sent: ${reason}`,
+    });
+}
+
+function callerDigits(route: RouteState): string[] {
+  const { call, callerId } = route;
+  const numbers = [
+    call.callerNumber,
+    callerId?.value,
+    call.facts.forwarding?.originator?.number,
+    call.facts.request.preferredIdentity,
+  ];
+  const digits = new Set<string>();
+  for (const number of numbers) {
+    const comparable = number === undefined ? undefined : normalizeNumber(number);
+    if (comparable !== undefined) digits.add(String(comparable));
+  }
+  return [...digits];
+}
+
+/** Says whether a value holds one of the numbers; a short one, an extension's, only as a number of its own. */
+function tells(value: string, secrets: readonly string[]): boolean {
+  return secrets.some((secret) =>
+    secret.length >= 5 ? value.includes(secret) : new RegExp(`(?<!\\d)${secret}(?!\\d)`).test(value),
+  );
+}

@@ -1,0 +1,52 @@
+import type { RouteStep } from '../context.ts';
+import { type Address, FIELD_LABEL } from '../draft.ts';
+import type { Trace } from '../trace.ts';
+
+/** `removePlus` acts last of all that touches the number, on Request-URI and To (behaviour 9). */
+export const removePlus: RouteStep = {
+  name: 'plus-removal',
+  run(route, trace) {
+    if (!route.trunk.options.removePlus) return undefined;
+    for (const field of ['requestUri', 'to'] as const) {
+      const address = route.draft[field];
+      if (!address.user.startsWith('+')) continue;
+      address.user = address.user.slice(1);
+      if (trace.on) {
+        trace.field({
+          field: `${FIELD_LABEL[field]}.user`,
+          value: address.user,
+          source: 'removePlus',
+          origin: 'trunk',
+          reason: 'options.removePlus takes the + off',
+        });
+      }
+    }
+    return undefined;
+  },
+};
+
+/**
+ * `tel:` URIs in Request-Line and To: the same digits and no host (behaviour 9).
+ * DEVIATION: RFC 3966 §5.1.5 wants a phone-context on a number without `+`; the guide's carriers take the bare digits.
+ */
+export const writeTelUris: RouteStep = {
+  name: 'tel-uri',
+  run(route, trace) {
+    const { draft, trunk } = route;
+    if (trunk.options.telUriRequestLine) toTel(draft.requestUri, 'Request-URI', 'options.telUriRequestLine', trace);
+    if (trunk.options.telUriTo) toTel(draft.to, 'To', 'options.telUriTo', trace);
+    return undefined;
+  },
+};
+
+/** RFC 3966 §3: digits, `*`, `#` and visual separators behind an optional `+`; any other user part stays a SIP URI. */
+const TEL_NUMBER = /^\+?[0-9*#().-]+$/;
+
+function toTel(address: Address, field: string, option: string, trace: Trace): void {
+  const isNumber = TEL_NUMBER.test(address.user);
+  address.tel = isNumber;
+  if (trace.on) {
+    const reason = isNumber ? option : `${option} is on, but the user part is no number (RFC 3966 §3)`;
+    trace.field({ field: `${field}.scheme`, value: isNumber ? 'tel' : 'sip', source: option, origin: 'trunk', reason });
+  }
+}
