@@ -1,0 +1,206 @@
+/**
+ * Loads configuration and provisioning from YAML files. Every fault of every file is found in one go, each with its file, line and
+ * column; what has a fault is not used at all.
+ */
+import type { Problem } from '../base/errors.ts';
+import { SettingsError } from '../base/errors.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
+import { type Provisioning, provisioningSchema, type TrunkSettings, type TrunkTransport } from '../trunks/schema.ts';
+import { applyEnvironment } from './environment.ts';
+import { type NodeSettings, nodeSchema } from './node-schema.ts';
+import { parseWith, type Segment } from './schema-problems.ts';
+import { type Environment, resolveSecrets } from './secrets.ts';
+import { formatProblem, type LocatedProblem, YamlFile } from './yaml-file.ts';
+
+export const DEFAULT_CONFIG_FILE = 'config/tandem.yaml';
+
+export interface LoadedNode {
+  /** The file that was read. */
+  readonly file: string;
+  /** Undefined when there are problems. */
+  readonly settings: NodeSettings | undefined;
+  readonly problems: readonly LocatedProblem[];
+  /** Environment variables that begin with TANDEM_ and override nothing. */
+  readonly unknownVariables: readonly string[];
+}
+
+export interface LoadedProvisioning {
+  /** Undefined when there are problems. */
+  readonly provisioning: Provisioning | undefined;
+  readonly problems: readonly LocatedProblem[];
+}
+
+/** Reads the configuration of this node: `file`, else the one that TANDEM_CONFIG names, else the default. */
+export function loadNode(file: string | undefined, environment: Environment): LoadedNode {
+  const yaml = YamlFile.read(file ?? environment['TANDEM_CONFIG'] ?? DEFAULT_CONFIG_FILE);
+  return nodeFrom(yaml, environment);
+}
+
+/** Reads provisioning files as one state: their lists are joined, and every rule is checked over the whole. */
+export function loadProvisioning(
+  files: readonly string[],
+  environment: Environment,
+  context: CheckContext = {},
+): LoadedProvisioning {
+  return provisioningFrom(
+    files.map((file) => YamlFile.read(file)),
+    environment,
+    context,
+  );
+}
+
+/** The transports that a node listens on, for {@link CheckContext}. */
+export function transportsOf(settings: NodeSettings): ReadonlySet<TrunkTransport> {
+  return new Set(settings.listen.map(({ transport }) => transport));
+}
+
+/**
+ * Checks any mix of configuration and provisioning files, as `tandem validate` does. Provisioning files are checked together, and
+ * against the listeners of a configuration file that is among them.
+ */
+export function validateFiles(files: readonly string[], environment: Environment): LocatedProblem[] {
+  const all = files.map((file) => YamlFile.read(file));
+  const provisioning = all.filter(isProvisioning);
+  const nodes = all.filter((yaml) => !isProvisioning(yaml)).map((yaml) => nodeFrom(yaml, environment));
+  const settings = nodes.find((node) => node.settings !== undefined)?.settings;
+  const context = settings === undefined ? {} : { transports: transportsOf(settings) };
+  const found = [
+    ...nodes.flatMap(({ problems }) => problems),
+    ...provisioningFrom(provisioning, environment, context).problems,
+  ];
+  return found.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column);
+}
+
+/** An error that carries located problems, one line each in its message. */
+export function settingsError(problems: readonly LocatedProblem[]): SettingsError {
+  const error = new SettingsError(problems);
+  error.message = problems.map(formatProblem).join('\n');
+  return error;
+}
+
+function isProvisioning({ value }: YamlFile): boolean {
+  return (
+    typeof value === 'object' && value !== null && (Object.hasOwn(value, 'tenants') || Object.hasOwn(value, 'trunks'))
+  );
+}
+
+function nodeFrom(yaml: YamlFile, environment: Environment): LoadedNode {
+  if (yaml.problems.length > 0)
+    return { file: yaml.file, settings: undefined, problems: yaml.problems, unknownVariables: [] };
+  const { value, overridden, unknown } = applyEnvironment(yaml.value ?? {}, environment);
+  const secrets = resolveSecrets(value, environment);
+  const problems = secrets.problems.map(({ segments, message }) =>
+    yaml.locate(secretProblem(segments, message), segments),
+  );
+  const parsed = parseWith(nodeSchema, secrets.value);
+  if (!parsed.ok) {
+    for (const problem of parsed.problems) {
+      const variable = overridden.get(problem.segments.join('.'));
+      const blamed =
+        variable === undefined ? problem : { ...problem, message: `${problem.message} (from ${variable})` };
+      problems.push(yaml.locate(blamed, problem.segments, problem.atKey));
+    }
+    return { file: yaml.file, settings: undefined, problems, unknownVariables: unknown };
+  }
+  for (const [index, message] of repeatedListeners(parsed.value)) {
+    problems.push(yaml.locate({ code: 'listener-twice', path: `listen[${index}]`, message }, ['listen', index]));
+  }
+  return {
+    file: yaml.file,
+    settings: problems.length === 0 ? parsed.value : undefined,
+    problems,
+    unknownVariables: unknown,
+  };
+}
+
+function repeatedListeners(settings: NodeSettings): [number, string][] {
+  const seen = new Set<string>();
+  const repeated: [number, string][] = [];
+  for (const [index, { transport, host, port }] of settings.listen.entries()) {
+    // TLS runs over TCP: the two cannot share a port.
+    const key = `${transport === 'udp' ? 'udp' : 'tcp'} ${host} ${port}`;
+    if (port !== 0 && seen.has(key)) repeated.push([index, `${host}:${port} is already listened on`]);
+    seen.add(key);
+  }
+  return repeated;
+}
+
+function secretProblem(segments: readonly Segment[], message: string): Problem {
+  return { code: 'secret-missing', path: pathOf(segments), message };
+}
+
+function pathOf(segments: readonly Segment[]): string {
+  return segments.reduce<string>(
+    (path, segment) =>
+      typeof segment === 'number' ? `${path}[${segment}]` : path === '' ? segment : `${path}.${segment}`,
+    '',
+  );
+}
+
+interface Origin {
+  readonly yaml: YamlFile;
+  readonly index: number;
+}
+
+function provisioningFrom(
+  files: readonly YamlFile[],
+  environment: Environment,
+  context: CheckContext,
+): LoadedProvisioning {
+  const problems: LocatedProblem[] = [];
+  const tenants: Tenant[] = [];
+  const trunks: TrunkSettings[] = [];
+  const origins = { tenants: [] as Origin[], trunks: [] as Origin[] };
+  for (const yaml of files) {
+    const part = partFrom(yaml, environment, problems);
+    if (part === undefined) continue;
+    for (const [index, tenant] of part.tenants.entries()) {
+      tenants.push(tenant);
+      origins.tenants.push({ yaml, index });
+    }
+    for (const [index, trunk] of part.trunks.entries()) {
+      trunks.push(trunk);
+      origins.trunks.push({ yaml, index });
+    }
+  }
+  // Rules over a part of the state would report what the missing part explains.
+  if (problems.length > 0) return { provisioning: undefined, problems };
+  const state = { tenants, trunks };
+  for (const problem of checkProvisioning(state, context)) problems.push(locateProvisioned(problem, origins));
+  return { provisioning: problems.length === 0 ? state : undefined, problems };
+}
+
+function partFrom(yaml: YamlFile, environment: Environment, problems: LocatedProblem[]): Provisioning | undefined {
+  if (yaml.problems.length > 0) {
+    problems.push(...yaml.problems);
+    return undefined;
+  }
+  const secrets = resolveSecrets(yaml.value ?? {}, environment);
+  for (const { segments, message } of secrets.problems)
+    problems.push(yaml.locate(secretProblem(segments, message), segments));
+  const parsed = parseWith(provisioningSchema, secrets.value);
+  if (parsed.ok) return parsed.value;
+  for (const problem of parsed.problems) problems.push(yaml.locate(problem, problem.segments, problem.atKey));
+  return undefined;
+}
+
+/** A problem's path counts over all files; its file's own count is what people see. */
+function locateProvisioned(
+  problem: Problem,
+  origins: { readonly tenants: readonly Origin[]; readonly trunks: readonly Origin[] },
+): LocatedProblem {
+  const segments = splitPath(problem.path);
+  const collection = segments[0] === 'tenants' ? 'tenants' : 'trunks';
+  const origin = origins[collection][Number(segments[1])];
+  if (origin === undefined) throw new Error(`a problem has no place in any file: ${problem.path}`);
+  const local = [collection, origin.index, ...segments.slice(2)];
+  return origin.yaml.locate({ ...problem, path: pathOf(local) }, local);
+}
+
+/** `trunks[0].tenants[1].didPool` in its segments. */
+function splitPath(path: string): Segment[] {
+  return [...path.matchAll(/([^.[\]]+)|\[([0-9]+)\]/g)].map(([, name, index]) =>
+    name === undefined ? Number(index) : name,
+  );
+}

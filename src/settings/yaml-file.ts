@@ -1,0 +1,118 @@
+/** One YAML file: its value, and for every path in it the line and column. */
+import { readFileSync } from 'node:fs';
+import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument } from 'yaml';
+import type { Problem } from '../base/errors.ts';
+import type { Segment } from './schema-problems.ts';
+
+/** A problem and the place in a file where it is. */
+export interface LocatedProblem extends Problem {
+  readonly file: string;
+  /** From 1; 0 when the file itself is at fault. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/** `file:line:column path message`, one line. */
+export function formatProblem(problem: LocatedProblem): string {
+  const place = problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`;
+  return problem.path === '' ? `${place} ${problem.message}` : `${place} ${problem.path} ${problem.message}`;
+}
+
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+export class YamlFile {
+  readonly file: string;
+  /** What the file says; undefined when it could not be read. */
+  readonly value: unknown;
+  /** Faults of the file as YAML. */
+  readonly problems: readonly LocatedProblem[];
+  readonly #document: Document | undefined;
+  readonly #lines: LineCounter;
+
+  private constructor(
+    file: string,
+    document: Document | undefined,
+    lines: LineCounter,
+    value: unknown,
+    problems: readonly LocatedProblem[],
+  ) {
+    this.file = file;
+    this.value = value;
+    this.problems = problems;
+    this.#document = document;
+    this.#lines = lines;
+  }
+
+  static read(file: string): YamlFile {
+    try {
+      return YamlFile.parse(file, readFileSync(file, 'utf8'));
+    } catch (error) {
+      const message = `cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`;
+      return new YamlFile(file, undefined, new LineCounter(), undefined, [
+        { code: 'file-unreadable', path: '', message, file, line: 0, column: 0 },
+      ]);
+    }
+  }
+
+  static parse(file: string, text: string): YamlFile {
+    const lines = new LineCounter();
+    if (text.length > MAX_FILE_BYTES) throw new Error(`is longer than ${MAX_FILE_BYTES} characters`);
+    const document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, stringKeys: true });
+    const problems = [...document.errors, ...document.warnings].map((error): LocatedProblem => {
+      const { line, col } = lines.linePos(error.pos[0]);
+      return { code: 'yaml', path: '', message: firstLine(error.message), file, line, column: col };
+    });
+    let value: unknown;
+    if (problems.length === 0) {
+      try {
+        value = document.toJS({ maxAliasCount: 100 });
+      } catch (error) {
+        problems.push({
+          code: 'yaml',
+          path: '',
+          message: firstLine((error as Error).message),
+          file,
+          line: 1,
+          column: 1,
+        });
+      }
+    }
+    return new YamlFile(file, document, lines, value, problems);
+  }
+
+  /** Puts a problem in its place: at the field, or where the nearest field above it begins. */
+  locate(problem: Problem, segments: readonly Segment[], atKey = false): LocatedProblem {
+    const { code, path, message } = problem;
+    const { line, col } = this.#lines.linePos(this.#offset(segments, atKey));
+    return { code, path, message, file: this.file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+
+  #offset(segments: readonly Segment[], atKey: boolean): number {
+    let node: unknown = this.#document?.contents;
+    let offset = startOf(node) ?? 0;
+    for (const [index, segment] of segments.entries()) {
+      if (isMap(node)) {
+        const pair = node.items.find((item) => isNode(item.key) && String(item.key) === String(segment));
+        if (pair === undefined) return offset;
+        const key = startOf(pair.key);
+        if (atKey && index === segments.length - 1) return key ?? offset;
+        node = pair.value;
+        offset = startOf(node) ?? key ?? offset;
+      } else if (isSeq(node)) {
+        node = node.items[Number(segment)];
+        offset = startOf(node) ?? offset;
+      } else {
+        return offset;
+      }
+    }
+    return offset;
+  }
+}
+
+function startOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined;
+}
+
+function firstLine(message: string): string {
+  return message.split('\n')[0] ?? message;
+}
