@@ -1,0 +1,21 @@
+import { isSipUri, textFromOctets, type Uri, unescapeUser } from '../sip/message/index.ts';
+
+/** The key of an address-of-record: user and domain, as people write them. */
+export function aorKey(user: string, domain: string): string {
+  return `${user}@${domain.toLowerCase()}`;
+}
+
+export interface AorParts {
+  readonly user: string;
+  readonly host: string;
+}
+
+/**
+ * The canonical form of an address-of-record (RFC 3261 §10.3 step 5): no parameters, nothing escaped, host in lower case.
+ * Undefined for what is no SIP address. DEVIATION: password and port are dropped too; a domain is served on whatever port it is
+ * asked for, and phones put their proxy's port there. A sips URI names the same bindings as its sip form.
+ */
+export function aorParts(uri: Uri): AorParts | undefined {
+  if (!isSipUri(uri)) return undefined;
+  return { user: uri.user === undefined ? '' : textFromOctets(unescapeUser(uri.user)), host: uri.host.toLowerCase() };
+}

@@ -1,0 +1,117 @@
+import type { Scheduler, TimerTarget } from '../base/scheduler.ts';
+import { type Binding, byPreference } from './binding.ts';
+import type { RegistrarFlow } from './ports.ts';
+
+const NO_BINDINGS: readonly never[] = [];
+const SWEEP_INTERVAL_MS = 1000;
+
+/**
+ * The bindings in memory, by address-of-record and by flow, and their expiry.
+ *
+ * Rules it keeps: a list is replaced, never changed, so a reader may hold it; each costs O(its own length); expiry is by seconds in
+ * buckets, swept by one timer that rests while there is nothing to expire.
+ */
+export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
+  readonly #scheduler: Scheduler;
+  readonly #onExpired: (binding: Binding<Flow>) => void;
+  readonly #byAor = new Map<string, readonly Binding<Flow>[]>();
+  readonly #byFlow = new Map<string, Set<Binding<Flow>>>();
+  readonly #byExpiry = new Map<number, Set<Binding<Flow>>>();
+  #count = 0;
+  #isArmed = false;
+  /** Buckets up to here have been swept. */
+  #sweptSecond: number;
+
+  constructor(scheduler: Scheduler, onExpired: (binding: Binding<Flow>) => void) {
+    this.#scheduler = scheduler;
+    this.#onExpired = onExpired;
+    this.#sweptSecond = Math.floor(scheduler.nowMs() / 1000);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get aorCount(): number {
+    return this.#byAor.size;
+  }
+
+  /** Best first. Expired ones are gone within a second of their time. */
+  get(aor: string): readonly Binding<Flow>[] {
+    return this.#byAor.get(aor) ?? NO_BINDINGS;
+  }
+
+  onFlow(flowKey: string): Iterable<Binding<Flow>> {
+    return this.#byFlow.get(flowKey) ?? NO_BINDINGS;
+  }
+
+  *all(): Generator<Binding<Flow>> {
+    for (const bindings of this.#byAor.values()) yield* bindings;
+  }
+
+  /** Makes `bindings` the whole list of `aor`. None of them may have expired. */
+  replace(aor: string, bindings: readonly Binding<Flow>[]): void {
+    const previous = this.get(aor);
+    for (const binding of previous) if (!bindings.includes(binding)) this.#unlink(binding);
+    for (const binding of bindings) if (!previous.includes(binding)) this.#link(binding);
+    if (bindings.length === 0) this.#byAor.delete(aor);
+    else this.#byAor.set(aor, bindings.length === 1 ? bindings : [...bindings].sort(byPreference));
+  }
+
+  onTimer(): void {
+    this.#isArmed = false;
+    const nowSecond = Math.floor(this.#scheduler.nowMs() / 1000);
+    const due: Binding<Flow>[] = [];
+    for (let second = this.#sweptSecond + 1; second <= nowSecond; second++) {
+      const bucket = this.#byExpiry.get(second);
+      if (bucket !== undefined) due.push(...bucket);
+    }
+    this.#sweptSecond = Math.max(this.#sweptSecond, nowSecond);
+    for (const binding of due) {
+      this.replace(
+        binding.aor,
+        this.get(binding.aor).filter((candidate) => candidate !== binding),
+      );
+      this.#onExpired(binding);
+    }
+    this.#arm();
+  }
+
+  #link(binding: Binding<Flow>): void {
+    this.#count++;
+    addTo(this.#byFlow, binding.flowKey, binding);
+    if (this.#byExpiry.size === 0) this.#sweptSecond = Math.floor(this.#scheduler.nowMs() / 1000);
+    addTo(this.#byExpiry, expirySecond(binding), binding);
+    this.#arm();
+  }
+
+  #unlink(binding: Binding<Flow>): void {
+    this.#count--;
+    removeFrom(this.#byFlow, binding.flowKey, binding);
+    removeFrom(this.#byExpiry, expirySecond(binding), binding);
+  }
+
+  #arm(): void {
+    if (this.#isArmed || this.#byExpiry.size === 0) return;
+    this.#isArmed = true;
+    this.#scheduler.schedule(SWEEP_INTERVAL_MS, this, 0);
+  }
+}
+
+/** The first whole second at which it has expired: never early, at most two seconds late. */
+function expirySecond(binding: Binding): number {
+  return Math.ceil(binding.expiresAtMs / 1000);
+}
+
+function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const set = index.get(key);
+  if (set === undefined) index.set(key, new Set([value]));
+  else set.add(value);
+}
+
+function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const set = index.get(key);
+  if (set === undefined) return;
+  set.delete(value);
+  if (set.size === 0) index.delete(key);
+}

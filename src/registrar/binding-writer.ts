@@ -1,0 +1,89 @@
+import type { Log } from '../base/log.ts';
+import type { Scheduler, TimerTarget } from '../base/scheduler.ts';
+import type { BindingStore, StoredBinding } from './ports.ts';
+
+const BATCH_DELAY_MS = 100;
+const MAX_BATCH = 500;
+const MAX_RETRY_MS = 5000;
+
+/**
+ * Writes changed bindings to the store, behind the answer to the phone.
+ *
+ * Rules it keeps: one write at a time; an AOR that changes many times is written once, as it is then; a failed write is tried again
+ * with growing pauses, so memory is bounded by the number of AORs; it never throws into the caller.
+ */
+export class BindingWriter implements TimerTarget {
+  readonly #store: BindingStore;
+  readonly #scheduler: Scheduler;
+  readonly #log: Log;
+  readonly #read: (aor: string) => readonly StoredBinding[];
+  readonly #dirty = new Set<string>();
+  #isArmed = false;
+  #writing: Promise<boolean> | undefined = undefined;
+  #failures = 0;
+
+  constructor(store: BindingStore, scheduler: Scheduler, log: Log, read: (aor: string) => readonly StoredBinding[]) {
+    this.#store = store;
+    this.#scheduler = scheduler;
+    this.#log = log;
+    this.#read = read;
+  }
+
+  /** AORs whose bindings are not in the store yet. */
+  get pendingCount(): number {
+    return this.#dirty.size;
+  }
+
+  changed(aor: string): void {
+    this.#dirty.add(aor);
+    this.#arm(BATCH_DELAY_MS);
+  }
+
+  onTimer(): void {
+    this.#isArmed = false;
+    if (this.#writing === undefined && this.#dirty.size > 0) void this.#writeBatch();
+  }
+
+  /** Writes everything that is pending; false when the store refused. For shutdown. */
+  async flush(): Promise<boolean> {
+    while (this.#writing !== undefined || this.#dirty.size > 0) {
+      const written = await (this.#writing ?? this.#writeBatch());
+      if (!written) return false;
+    }
+    return true;
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    this.#scheduler.schedule(delayMs, this, 0);
+  }
+
+  #writeBatch(): Promise<boolean> {
+    const aors: string[] = [];
+    for (const aor of this.#dirty) {
+      if (aors.length === MAX_BATCH) break;
+      aors.push(aor);
+    }
+    for (const aor of aors) this.#dirty.delete(aor);
+    const writing = this.#write(aors);
+    this.#writing = writing;
+    return writing;
+  }
+
+  async #write(aors: readonly string[]): Promise<boolean> {
+    try {
+      await this.#store.write(aors.map((aor) => ({ aor, bindings: this.#read(aor) })));
+      this.#failures = 0;
+      return true;
+    } catch (error) {
+      for (const aor of aors) this.#dirty.add(aor);
+      this.#failures++;
+      this.#log.error('binding-store-failed', { pending: this.#dirty.size, error: String(error) });
+      return false;
+    } finally {
+      this.#writing = undefined;
+      if (this.#dirty.size > 0) this.#arm(Math.min(BATCH_DELAY_MS * 2 ** this.#failures, MAX_RETRY_MS));
+    }
+  }
+}

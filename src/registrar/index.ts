@@ -1,0 +1,22 @@
+/** The registrar. Import from here. */
+export { type AorParts, aorKey, aorParts } from './aor.ts';
+export { type Binding, byPreference, isReachable } from './binding.ts';
+export {
+  type AccountLookup,
+  type BindingChange,
+  type BindingStore,
+  type BindingTarget,
+  MemoryBindingStore,
+  type RegisterAccount,
+  type RegisterTransaction,
+  type RegistrarFlow,
+  type StoredBinding,
+} from './ports.ts';
+export { RegisterHandler, type RegisterHandlerOptions, type RegisterRefused } from './register-handler.ts';
+export {
+  type RegisterOutcome,
+  Registrar,
+  type RegistrarOptions,
+  type RegistrationListener,
+  type RemovalReason,
+} from './registrar.ts';

@@ -1,0 +1,114 @@
+import type { DigestAccount } from '../sip/auth/index.ts';
+import type { HeaderId, SipRequest } from '../sip/message/index.ts';
+
+export type BindingTransport = 'udp' | 'tcp' | 'tls';
+
+/** What the registrar needs of a transport's flow: where a request came from, and whether an answer can still go there. */
+export interface RegistrarFlow {
+  readonly transport: BindingTransport;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly listenerId: string;
+  readonly key: string;
+  readonly closed: boolean;
+  send(text: string): void;
+}
+
+/** What the registrar needs of a server transaction. */
+export interface RegisterTransaction<Flow extends RegistrarFlow> {
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  reply(status: number, reason?: string, headers?: [HeaderId, string][]): void;
+}
+
+/** Who may register: an extension, a service, or a gateway on an accept-register trunk. */
+export interface RegisterAccount extends DigestAccount {
+  /** The key of its bindings, made with {@link aorKey}. */
+  readonly aor: string;
+  /** The user parts of To that it may register (plain, unescaped); `any` for a gateway, whose To says what it likes. */
+  readonly users: readonly string[] | 'any';
+  /** Default: the registrar's `maxContactsPerAor`. */
+  readonly maxContacts?: number;
+  /** One binding; a later one from elsewhere replaces it. For gateways. */
+  readonly newestOnly?: boolean;
+}
+
+/** What is provisioned, as a registrar asks for it. */
+export interface AccountLookup {
+  /** The domain that a host in Request-URI or To stands for: itself, or an alias; undefined when it is not served here. */
+  domainOf(host: string): string | undefined;
+  /** The account that signs in with `username` in `domain`; undefined when there is none or it is disabled. */
+  find(domain: string, username: string): RegisterAccount | undefined;
+  /** An account admitted without digest because of the address it comes from. */
+  trusted?(domain: string, user: string, sourceAddress: string): RegisterAccount | undefined;
+}
+
+/** Where requests to a binding go when there is no flow to send them on. */
+export interface BindingTarget {
+  readonly transport: BindingTransport;
+  readonly address: string;
+  readonly port: number;
+  readonly listenerId?: string;
+}
+
+/** A binding as it is kept: plain data. */
+export interface StoredBinding {
+  readonly aor: string;
+  /** As the phone sent it. */
+  readonly contactUri: string;
+  /** Contact parameters but `expires`, as they came: `;q=0.5;+sip.instance="…"`, or empty. */
+  readonly contactParams: string;
+  /** 0 to 1000: q times a thousand. */
+  readonly qThousandths: number;
+  readonly callId: string;
+  readonly cseq: number;
+  /** Route values that lead to the phone (RFC 3327), first hop first. */
+  readonly path: readonly string[];
+  readonly instance: string | undefined;
+  /** Set when the binding is of a flow (RFC 5626). */
+  readonly regId: number | undefined;
+  readonly userAgent: string;
+  /** Where the REGISTER came from. */
+  readonly source: BindingTarget;
+  /** Where the phone can be reached without its flow; undefined when it can be reached over its connection only. */
+  readonly target: BindingTarget | undefined;
+  readonly flowKey: string;
+  readonly registeredAtWallMs: number;
+  readonly refreshedAtWallMs: number;
+  readonly expiresAtWallMs: number;
+  /** The node that took the registration and holds its connection. */
+  readonly node: string;
+}
+
+/** All bindings of one AOR from now on; none: the AOR has no entry any more. */
+export interface BindingChange {
+  readonly aor: string;
+  readonly bindings: readonly StoredBinding[];
+}
+
+/** Keeps bindings over a restart and shows them to other nodes. Written behind: no REGISTER waits for it. */
+export interface BindingStore {
+  /** Every binding kept, expired ones included. */
+  load(): Promise<Iterable<StoredBinding>>;
+  /** Applies changes in order; called with at most one batch at a time. A rejected batch is tried again. */
+  write(changes: readonly BindingChange[]): Promise<void>;
+}
+
+/** Keeps nothing beyond its own life; the default, and for tests. */
+export class MemoryBindingStore implements BindingStore {
+  readonly #byAor = new Map<string, readonly StoredBinding[]>();
+
+  load(): Promise<Iterable<StoredBinding>> {
+    return Promise.resolve([...this.#byAor.values()].flat());
+  }
+
+  write(changes: readonly BindingChange[]): Promise<void> {
+    for (const { aor, bindings } of changes) {
+      if (bindings.length === 0) this.#byAor.delete(aor);
+      else this.#byAor.set(aor, bindings);
+    }
+    return Promise.resolve();
+  }
+}

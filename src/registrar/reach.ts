@@ -1,0 +1,48 @@
+import type { SipUri } from '../sip/message/index.ts';
+import { plainAddress } from './addresses.ts';
+import type { BindingTarget, BindingTransport, RegistrarFlow } from './ports.ts';
+
+/** How a registered phone is reached: over its flow while that lives, else at a target. */
+export interface Reach {
+  readonly usesFlow: boolean;
+  /** Without the flow; undefined when nothing else leads to the phone. */
+  readonly target: BindingTarget | undefined;
+}
+
+/**
+ * Decides how to reach a phone. `reference` is where it says it is: the first Path URI, else its Contact.
+ *
+ * Rules it keeps: a phone is reached at the address its REGISTER came from and nowhere else, so a registration can point neither
+ * at a third party nor into our network (DEVIATION from RFC 3261 §10.3, which lets a Contact name any address); on a connection,
+ * over that connection (RFC 5626 §5.3); over UDP at the port it sent from, since that is where a NAT lets us in, unless its Contact
+ * names another port or transport of the very same address and it does not claim symmetry by `rport` (RFC 3581 §4).
+ */
+export function reachOf(flow: RegistrarFlow, reference: SipUri, claimsSymmetry: boolean): Reach {
+  const { transport, remoteAddress: address, remotePort, listenerId } = flow;
+  const stays = plainAddress(reference.host) === plainAddress(address);
+  const wanted = transportOf(reference);
+  if (transport !== 'udp') {
+    // Without NAT a connection can be opened to the Contact once this one is gone. It stays as secure as this one is.
+    const port = reference.port ?? defaultPort(transport);
+    return { usesFlow: true, target: stays ? { transport, address, port } : undefined };
+  }
+  if (stays && wanted !== undefined && wanted !== 'udp') {
+    return { usesFlow: false, target: { transport: wanted, address, port: reference.port ?? defaultPort(wanted) } };
+  }
+  const port = reference.port ?? defaultPort('udp');
+  if (stays && port !== remotePort && !claimsSymmetry) {
+    return { usesFlow: false, target: { transport, address, port, listenerId } };
+  }
+  return { usesFlow: true, target: { transport, address, port: remotePort, listenerId } };
+}
+
+/** The transport a URI asks for; undefined when it leaves it open (RFC 3263 §4.1). */
+function transportOf(uri: SipUri): BindingTransport | undefined {
+  const name = uri.params.get('transport')?.toLowerCase();
+  if (uri.scheme === 'sips') return 'tls';
+  return name === 'udp' || name === 'tcp' || name === 'tls' ? name : undefined;
+}
+
+function defaultPort(transport: BindingTransport): number {
+  return transport === 'tls' ? 5061 : 5060;
+}

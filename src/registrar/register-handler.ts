@@ -1,0 +1,113 @@
+import { PeerError } from '../base/errors.ts';
+import type { DigestRefusal, DigestServer } from '../sip/auth/index.ts';
+import type { SipRequest } from '../sip/message/index.ts';
+import { aorParts } from './aor.ts';
+import type { AccountLookup, RegisterAccount, RegisterTransaction, RegistrarFlow } from './ports.ts';
+import { checkRequired, refuse } from './register-request.ts';
+import type { RegisterOutcome, Registrar } from './registrar.ts';
+
+/**
+ * A REGISTER from the network: the steps of RFC 3261 §10.3 in their order. Domain (404), extensions (420), who is it (401), may it
+ * (403), then the registrar. Nothing before the 401 depends on whether a user exists.
+ */
+export interface RegisterHandlerOptions<Flow extends RegistrarFlow> {
+  readonly accounts: AccountLookup;
+  readonly digest: DigestServer;
+  readonly registrar: Registrar<Flow>;
+  /** True for a host in the Request-URI that is the engine itself, since phones may register by its address. */
+  readonly isOwnHost: (host: string) => boolean;
+  readonly onRefused?: (refusal: RegisterRefused) => void;
+}
+
+/** A refusal, for logs and metrics. */
+export interface RegisterRefused {
+  readonly status: number;
+  readonly reason: string;
+  readonly domain: string | undefined;
+  /** Why digest said no; never told to the peer. */
+  readonly digest?: DigestRefusal;
+  /** As claimed, not proven. */
+  readonly username?: string;
+  readonly sourceAddress: string;
+}
+
+type Authenticated =
+  | { readonly account: RegisterAccount }
+  | { readonly account?: undefined; readonly refusal: RegisterOutcome };
+
+export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
+  readonly #options: RegisterHandlerOptions<Flow>;
+
+  constructor(options: RegisterHandlerOptions<Flow>) {
+    this.#options = options;
+  }
+
+  /** Answers a REGISTER, always at once. */
+  handle(transaction: RegisterTransaction<Flow>): void {
+    const { status, reason, headers } = this.#outcome(transaction.request, transaction.flow);
+    transaction.reply(status, reason, headers);
+  }
+
+  #outcome(request: SipRequest, flow: Flow): RegisterOutcome {
+    try {
+      return this.#decide(request, flow);
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      return this.#refuse(flow, undefined, refuse(error.status, 'Bad Request'));
+    }
+  }
+
+  #decide(request: SipRequest, flow: Flow): RegisterOutcome {
+    const { registrar } = this.#options;
+    const to = aorParts(request.to().uri);
+    const domain = to === undefined ? undefined : this.#domainOf(request, to.host);
+    // §10.3 steps 1 and 5.
+    if (to === undefined || domain === undefined) return this.#refuse(flow, domain, refuse(404, 'Not Found'));
+    // §10.3 step 2.
+    const unsupported = checkRequired(request);
+    if (unsupported !== undefined) return this.#refuse(flow, domain, unsupported);
+    // §10.3 step 3.
+    const authenticated = this.#authenticate(request, flow, domain, to.user);
+    if (authenticated.account === undefined) return authenticated.refusal;
+    const { account } = authenticated;
+    // §10.3 step 4.
+    if (account.users !== 'any' && !account.users.includes(to.user)) {
+      return this.#refuse(flow, domain, refuse(403, 'Not Your Address'));
+    }
+    const outcome = registrar.process(request, flow, account);
+    return outcome.status < 300 ? outcome : this.#refuse(flow, domain, outcome);
+  }
+
+  /** The domain of To, when the Request-URI is of it too, or is the engine's own address. */
+  #domainOf(request: SipRequest, toHost: string): string | undefined {
+    const { accounts, isOwnHost } = this.#options;
+    const domain = accounts.domainOf(toHost);
+    if (domain === undefined) return undefined;
+    const requested = aorParts(request.uri())?.host;
+    if (requested === undefined) return undefined;
+    return isOwnHost(requested) || accounts.domainOf(requested) === domain ? domain : undefined;
+  }
+
+  #authenticate(request: SipRequest, flow: Flow, domain: string, toUser: string): Authenticated {
+    const { accounts, digest } = this.#options;
+    const source = flow.remoteAddress;
+    const trusted = accounts.trusted?.(domain, toUser, source);
+    if (trusted !== undefined) return { account: trusted };
+    const verdict = digest.verify(request, 'user', domain, source, (username) => accounts.find(domain, username));
+    if (verdict.outcome === 'accepted') return { account: verdict.account };
+    const { status, reasonPhrase, headers, reason, username } = verdict;
+    const facts = { digest: reason, ...(username === undefined ? {} : { username }) };
+    return { refusal: this.#refuse(flow, domain, { status, reason: reasonPhrase, headers }, facts) };
+  }
+
+  #refuse(
+    flow: Flow,
+    domain: string | undefined,
+    outcome: RegisterOutcome,
+    facts: Pick<RegisterRefused, 'digest' | 'username'> = {},
+  ): RegisterOutcome {
+    const { status, reason } = outcome;
+    this.#options.onRefused?.({ status, reason, domain, sourceAddress: flow.remoteAddress, ...facts });
+    return outcome;
+  }
+}

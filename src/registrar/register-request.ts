@@ -1,0 +1,177 @@
+import { PeerError } from '../base/errors.ts';
+import { formatUri, HeaderId, isSipUri, parseNameAddr, type SipRequest, type SipUri } from '../sip/message/index.ts';
+
+/** A contact that a REGISTER asks for. */
+export interface AskedContact {
+  readonly uri: SipUri;
+  readonly uriText: string;
+  /** Parameters but `expires`, as they came. */
+  readonly params: string;
+  readonly qThousandths: number;
+  /** As asked; undefined: the registrar's default. */
+  readonly expiresSeconds: number | undefined;
+  readonly instance: string | undefined;
+  /** Set when the contact is to be bound to its flow; already checked against RFC 5626 §6. */
+  readonly regId: number | undefined;
+}
+
+/** A REGISTER, read and checked for form. */
+export interface RegisterAsk {
+  /** `query`: no Contact, the bindings are asked for; `clear`: `Contact: *`. */
+  readonly kind: 'query' | 'clear' | 'update';
+  readonly contacts: readonly AskedContact[];
+  readonly callId: string;
+  readonly cseq: number;
+  readonly path: readonly string[];
+  /** The first Path URI. */
+  readonly pathUri: SipUri | undefined;
+  readonly claimsSymmetry: boolean;
+  readonly userAgent: string;
+}
+
+export interface RegisterRefusal {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: [HeaderId, string][];
+}
+
+/** Extensions a REGISTER may require (RFC 3261 §8.2.2.3). */
+const EXTENSIONS = new Set(['path', 'outbound']);
+
+const MAX_CONTACTS = 32;
+const MAX_PATH_VALUES = 10;
+const MAX_VALUE_LENGTH = 1024;
+const MAX_CALL_ID_LENGTH = 256;
+const MAX_INSTANCE_LENGTH = 256;
+const MAX_USER_AGENT_LENGTH = 128;
+
+/** RFC 3261 §10.3 step 2: the refusal owed to extensions we do not know. */
+export function checkRequired(request: SipRequest): RegisterRefusal | undefined {
+  const unknown = request.headers
+    .listValues(HeaderId.Require)
+    .filter((tag) => tag !== '' && !EXTENSIONS.has(tag.toLowerCase()));
+  if (unknown.length === 0) return undefined;
+  return refuse(420, 'Bad Extension', [[HeaderId.Unsupported, unknown.join(', ')]]);
+}
+
+/** Reads a REGISTER. Throws PeerError only where a mandatory field is missing, which the endpoint has checked before. */
+export function readRegister(request: SipRequest): RegisterAsk | RegisterRefusal {
+  try {
+    return read(request);
+  } catch (error) {
+    if (error instanceof PeerError) return refuse(error.status, 'Bad Request');
+    throw error;
+  }
+}
+
+export function isRefusal(value: object): value is RegisterRefusal {
+  return 'status' in value;
+}
+
+export function refuse(status: number, reason: string, headers: [HeaderId, string][] = []): RegisterRefusal {
+  return { status, reason, headers };
+}
+
+function read(request: SipRequest): RegisterAsk | RegisterRefusal {
+  const { headers } = request;
+  const values = headers.listValues(HeaderId.Contact);
+  if (values.length > MAX_CONTACTS) return refuse(403, 'Too Many Contacts');
+  const callId = request.callId();
+  if (callId.length > MAX_CALL_ID_LENGTH) return refuse(400, 'Call-ID Too Long');
+  const path = headers.listValues(HeaderId.Path);
+  if (path.length > MAX_PATH_VALUES || path.some((value) => value.length > MAX_VALUE_LENGTH))
+    return refuse(400, 'Path Too Long');
+  const pathUri = path[0] === undefined ? undefined : parseNameAddr(path[0]).uri;
+  if (pathUri !== undefined && !isSipUri(pathUri)) return refuse(400, 'Bad Path');
+  const common = {
+    callId,
+    cseq: request.cseq().sequence,
+    path,
+    pathUri,
+    claimsSymmetry: request.topVia().params.has('rport'),
+    userAgent: (headers.value(HeaderId.UserAgent) ?? '').slice(0, MAX_USER_AGENT_LENGTH),
+  };
+  if (values.length === 0) return { kind: 'query', contacts: [], ...common };
+  const expires = readDelta(headers.value(HeaderId.Expires));
+  if (values.includes('*')) {
+    // §10.3 step 6: `*` stands alone and with an expiration of zero.
+    const alone = values.length === 1 && expires === 0;
+    return alone
+      ? { kind: 'clear', contacts: [], ...common }
+      : refuse(400, 'Contact * Needs Expires 0 And No Other Contact');
+  }
+  const flows = flowSupport(request, pathUri);
+  const contacts: AskedContact[] = [];
+  for (const value of values) {
+    const contact = readContact(value, expires, flows);
+    if (isRefusal(contact)) return contact;
+    contacts.push(contact);
+  }
+  // RFC 5626 §6: a contact with reg-id registers alone.
+  const lasting = contacts.filter(({ expiresSeconds }) => expiresSeconds !== 0);
+  if (lasting.length > 1 && lasting.some(({ regId }) => regId !== undefined))
+    return refuse(400, 'One Contact Per Flow');
+  return { kind: 'update', contacts, ...common };
+}
+
+type FlowSupport = 'none' | 'first-hop-lacks' | 'full';
+
+/** RFC 5626 §6: outbound needs the client's support, and a first hop that keeps the flow: us, or one that says so in Path. */
+function flowSupport(request: SipRequest, pathUri: SipUri | undefined): FlowSupport {
+  const isSupported = supports(request, 'outbound');
+  if (!isSupported) return 'none';
+  const isFirstHop = request.headers.listValues(HeaderId.Via).length === 1;
+  return isFirstHop || pathUri?.params.has('ob') === true ? 'full' : 'first-hop-lacks';
+}
+
+/** True when Supported or Require names an option tag. */
+export function supports(request: SipRequest, tag: string): boolean {
+  for (const id of [HeaderId.Supported, HeaderId.Require]) {
+    if (request.headers.listValues(id).some((value) => value.toLowerCase() === tag)) return true;
+  }
+  return false;
+}
+
+function readContact(value: string, expires: number | undefined, flows: FlowSupport): AskedContact | RegisterRefusal {
+  if (value.length > MAX_VALUE_LENGTH) return refuse(400, 'Contact Too Long');
+  const { uri, params } = parseNameAddr(value);
+  if (!isSipUri(uri)) return refuse(400, 'Contact Is No SIP URI');
+  const qThousandths = readQ(params.get('q'));
+  if (qThousandths === undefined) return refuse(400, 'Bad q Value');
+  const instance = params.get('+sip.instance');
+  if (instance !== undefined && instance.length > MAX_INSTANCE_LENGTH) return refuse(400, 'Instance Too Long');
+  let regId = readRegId(params.get('reg-id'));
+  // RFC 5626 §6: reg-id without instance, or from a client without the extension, is ignored.
+  if (instance === undefined || flows === 'none') regId = undefined;
+  if (regId !== undefined && flows === 'first-hop-lacks') return refuse(439, 'First Hop Lacks Outbound Support');
+  // §10.3 step 7: the parameter, else the header field.
+  const expiresSeconds = params.has('expires') ? readDelta(params.get('expires')) : expires;
+  const others = params.clone();
+  others.delete('expires');
+  return { uri, uriText: formatUri(uri), params: others.toString(), qThousandths, expiresSeconds, instance, regId };
+}
+
+/** Seconds; undefined when absent or malformed (RFC 3261 §20.10: then the default). More than 2**32 - 1 counts as that. */
+function readDelta(text: string | undefined): number | undefined {
+  if (text === undefined || text === '' || text.length > 64) return undefined;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code < 0x30 || code > 0x39) return undefined;
+  }
+  return Math.min(Number(text), 2 ** 32 - 1);
+}
+
+/** qvalue (RFC 3261 §25.1) in thousandths; 1 when absent; undefined when it is none. */
+function readQ(text: string | undefined): number | undefined {
+  if (text === undefined) return 1000;
+  const [whole = '', fraction = '', ...rest] = text.split('.', 3);
+  const digits = readDelta(`${whole}${fraction.padEnd(3, '0')}`);
+  if (rest.length > 0 || whole.length !== 1 || fraction.length > 3 || digits === undefined) return undefined;
+  return digits <= 1000 ? digits : undefined;
+}
+
+/** RFC 5626 §4.2: 1 to 2**31 - 1. */
+function readRegId(text: string | undefined): number | undefined {
+  const value = readDelta(text);
+  return value === undefined || value < 1 || value >= 2 ** 31 ? undefined : value;
+}

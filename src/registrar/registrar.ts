@@ -1,0 +1,381 @@
+import { type Log, silentLog } from '../base/log.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import { formatUri, HeaderId, isSipUri, parseUri, type SipRequest, type SipUri } from '../sip/message/index.ts';
+import { classifyAddress, plainAddress } from './addresses.ts';
+import { type Binding, detached, isReachable, stored } from './binding.ts';
+import { BindingTable } from './binding-table.ts';
+import { BindingWriter } from './binding-writer.ts';
+import {
+  type BindingStore,
+  MemoryBindingStore,
+  type RegisterAccount,
+  type RegistrarFlow,
+  type StoredBinding,
+} from './ports.ts';
+import { reachOf } from './reach.ts';
+import { type AskedContact, isRefusal, type RegisterAsk, readRegister, refuse, supports } from './register-request.ts';
+import { applyUpdate, clearAll, type ExpiryPolicy, type Update } from './update.ts';
+
+/**
+ * The location service (RFC 3261 §10.3, Path of RFC 3327, flows of RFC 5626). It takes REGISTER requests whose sender has been
+ * authenticated, and says how each phone is reached. It owns no socket: flows, time and the store come in.
+ *
+ * Rules it keeps: a REGISTER changes all it asks for or nothing; a phone is reached at the address it came from and nowhere else;
+ * a binding nobody can reach any more is removed; every list is bounded; a restart brings back whoever is still reachable.
+ */
+export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<ExpiryPolicy> {
+  readonly scheduler: Scheduler;
+  readonly log?: Log;
+  /** Default: memory only. */
+  readonly store?: BindingStore;
+  /** Named in bindings, for clusters. Default: empty. */
+  readonly node?: string;
+  /** True for an address and port this engine listens on or advertises, and for every domain it serves. */
+  readonly isOwn: (host: string, port: number) => boolean;
+  /** Default: 10. */
+  readonly maxContactsPerAor?: number;
+  /** Over all; beyond it new bindings get 503. Default: 500,000. */
+  readonly maxBindings?: number;
+  /** Seconds between keep-alives asked of outbound clients (RFC 5626 §5.4). Default: 120. */
+  readonly flowTimerSeconds?: number;
+  readonly listener?: RegistrationListener<Flow>;
+}
+
+export type RemovalReason = 'unregistered' | 'replaced' | 'expired' | 'flow-closed' | 'removed';
+
+/** Hears of every change, for logs, events and metrics. Called after the change; must not throw. */
+export interface RegistrationListener<Flow extends RegistrarFlow = RegistrarFlow> {
+  /** `previous` is the binding that was refreshed; undefined: a new one. */
+  onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void;
+  onUnregistered(binding: Binding<Flow>, reason: RemovalReason): void;
+}
+
+/** The answer to a REGISTER. */
+export interface RegisterOutcome {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: [HeaderId, string][];
+}
+
+export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
+  readonly #scheduler: Scheduler;
+  readonly #log: Log;
+  readonly #store: BindingStore;
+  readonly #node: string;
+  readonly #isOwn: (host: string, port: number) => boolean;
+  readonly #policy: ExpiryPolicy;
+  readonly #maxContactsPerAor: number;
+  readonly #maxBindings: number;
+  readonly #flowTimerSeconds: number;
+  readonly #listener: RegistrationListener<Flow> | undefined;
+  readonly #table: BindingTable<Flow>;
+  readonly #writer: BindingWriter;
+
+  constructor(options: RegistrarOptions<Flow>) {
+    this.#scheduler = options.scheduler;
+    this.#log = options.log ?? silentLog;
+    this.#store = options.store ?? new MemoryBindingStore();
+    this.#node = options.node ?? '';
+    this.#isOwn = options.isOwn;
+    this.#policy = {
+      defaultExpiresSeconds: options.defaultExpiresSeconds ?? 3600,
+      minExpiresSeconds: options.minExpiresSeconds ?? 60,
+      maxExpiresSeconds: options.maxExpiresSeconds ?? 7200,
+    };
+    this.#maxContactsPerAor = options.maxContactsPerAor ?? 10;
+    this.#maxBindings = options.maxBindings ?? 500_000;
+    this.#flowTimerSeconds = options.flowTimerSeconds ?? 120;
+    this.#listener = options.listener;
+    this.#table = new BindingTable<Flow>(this.#scheduler, (binding) => this.#expired(binding));
+    this.#writer = new BindingWriter(this.#store, this.#scheduler, this.#log, (aor) =>
+      this.#table.get(aor).map(stored),
+    );
+  }
+
+  /** Takes a REGISTER from a client that is known to be `account`, and that may register this address-of-record. */
+  process(request: SipRequest, flow: Flow, account: RegisterAccount): RegisterOutcome {
+    const ask = readRegister(request);
+    if (isRefusal(ask)) return ask;
+    // RFC 3327 §5.3: a Path that the client knows nothing of was put in by somebody in between.
+    if (ask.path.length > 0 && !supports(request, 'path')) {
+      return refuse(420, 'Bad Extension', [[HeaderId.Unsupported, 'path']]);
+    }
+    if (ask.kind !== 'query') {
+      const refusal = this.#refuseContacts(ask, flow) ?? this.#commit(ask, flow, account);
+      if (refusal !== undefined) return refusal;
+    }
+    return { status: 200, reason: 'OK', headers: this.#successHeaders(account.aor, ask) };
+  }
+
+  /**
+   * Where to reach an address-of-record now, best first. One binding per phone: of several flows of one instance the best is given
+   * (RFC 5626 §7), the others by {@link alternates}.
+   */
+  bindings(aor: string): Binding<Flow>[] {
+    const reachable = this.#live(aor).filter(isReachable);
+    return reachable.filter(
+      (binding, index) =>
+        binding.instance === undefined ||
+        binding.regId === undefined ||
+        reachable.findIndex(({ instance, regId }) => regId !== undefined && instance === binding.instance) === index,
+    );
+  }
+
+  /** Other flows to the same phone, to be tried when one has failed (RFC 5626 §7). */
+  alternates(binding: Binding<Flow>): Binding<Flow>[] {
+    if (binding.instance === undefined || binding.regId === undefined) return [];
+    return this.#live(binding.aor).filter(
+      (other) =>
+        other.instance === binding.instance &&
+        other.regId !== undefined &&
+        other.regId !== binding.regId &&
+        isReachable(other),
+    );
+  }
+
+  /**
+   * The binding whose phone sends over this flow itself, not through a proxy. On UDP the flow is a source address, which tells who
+   * it claims to be and proves nothing.
+   */
+  bindingByFlow(flowKey: string): Binding<Flow> | undefined {
+    for (const binding of this.#table.onFlow(flowKey)) {
+      if (binding.path.length === 0 && binding.expiresAtMs > this.#scheduler.nowMs()) return binding;
+    }
+    return undefined;
+  }
+
+  /** Every binding that lasts, for listings; reachable or not. */
+  *all(): Generator<Binding<Flow>> {
+    const nowMs = this.#scheduler.nowMs();
+    for (const binding of this.#table.all()) if (binding.expiresAtMs > nowMs) yield binding;
+  }
+
+  get count(): number {
+    return this.#table.count;
+  }
+
+  /** AORs whose bindings wait for the store. */
+  get pendingWrites(): number {
+    return this.#writer.pendingCount;
+  }
+
+  /**
+   * A flow is gone (RFC 5626 §7: what it carried MUST be invalidated). A phone with no other way to it loses its binding; one whose
+   * Contact can be connected to keeps it, and so does one behind a proxy, which may connect again.
+   */
+  flowClosed(flowKey: string): void {
+    for (const binding of [...this.#table.onFlow(flowKey)]) {
+      const stays = binding.path.length > 0 || (binding.regId === undefined && binding.target !== undefined);
+      const others = this.#table.get(binding.aor).filter((other) => other !== binding);
+      this.#table.replace(binding.aor, stays ? [...others, { ...binding, flow: undefined }] : others);
+      this.#writer.changed(binding.aor);
+      if (!stays) this.#listener?.onUnregistered(binding, 'flow-closed');
+    }
+  }
+
+  /** Removes every binding of an address-of-record, such as that of a deleted extension. */
+  remove(aor: string): void {
+    const bindings = this.#table.get(aor);
+    if (bindings.length === 0) return;
+    this.#table.replace(aor, []);
+    this.#writer.changed(aor);
+    for (const binding of bindings) this.#listener?.onUnregistered(binding, 'removed');
+  }
+
+  /** Bindings that only another node can reach, since it holds their connection. */
+  elsewhere(aor: string): Binding<Flow>[] {
+    return this.#live(aor).filter((binding) => binding.node !== this.#node && !isReachable(binding));
+  }
+
+  /**
+   * Takes over the list of an AOR as another node wrote it. What registered here stays, unless the same contact has registered there
+   * since; if the other node did not know of it, the merged list is written.
+   */
+  applyRemote(aor: string, bindings: readonly StoredBinding[]): void {
+    const nowMs = this.#scheduler.nowMs();
+    const own = this.#live(aor).filter(
+      (binding) =>
+        binding.node === this.#node &&
+        !bindings.some((other) => other.node !== this.#node && supersedes(other, binding)),
+    );
+    const foreign = bindings.filter(({ node }) => node !== this.#node).map((binding) => this.#revive(binding));
+    this.#table.replace(aor, [...own, ...foreign.filter((binding) => binding.expiresAtMs > nowMs)]);
+    const isKnown = (binding: StoredBinding): boolean =>
+      bindings.some(({ contactUri, node }) => node === this.#node && contactUri === binding.contactUri);
+    if (!own.every(isKnown)) this.#writer.changed(aor);
+  }
+
+  /** Brings back the bindings of an earlier run: those that have time left and can be reached without their old connection. */
+  async restore(): Promise<number> {
+    const byAor = new Map<string, Binding<Flow>[]>();
+    let count = 0;
+    for (const one of await this.#store.load()) {
+      const binding = this.#revive(one);
+      if (binding.expiresAtMs <= this.#scheduler.nowMs() || (!isReachable(binding) && binding.node === this.#node))
+        continue;
+      // A phone that has registered in the meantime knows better.
+      if (this.#table.get(one.aor).length > 0) continue;
+      const list = byAor.get(one.aor);
+      if (list === undefined) byAor.set(one.aor, [binding]);
+      else list.push(binding);
+      count++;
+    }
+    for (const [aor, bindings] of byAor) this.#table.replace(aor, bindings);
+    return count;
+  }
+
+  /** Writes what the store does not have yet; false when it refused. */
+  flush(): Promise<boolean> {
+    return this.#writer.flush();
+  }
+
+  #live(aor: string): Binding<Flow>[] {
+    const nowMs = this.#scheduler.nowMs();
+    return this.#table.get(aor).filter((binding) => binding.expiresAtMs > nowMs);
+  }
+
+  /** Refuses contacts that no request could or should ever be sent to. */
+  #refuseContacts(ask: RegisterAsk, flow: Flow): RegisterOutcome | undefined {
+    for (const { uri, expiresSeconds } of ask.contacts) {
+      if (expiresSeconds !== 0 && !this.#isUsable(uri, flow)) return refuse(403, 'Contact Not Usable');
+    }
+    if (ask.pathUri !== undefined && !this.#isUsable(ask.pathUri, flow)) return refuse(403, 'Path Not Usable');
+    return undefined;
+  }
+
+  #isUsable(uri: SipUri, flow: Flow): boolean {
+    const host = plainAddress(uri.host.toLowerCase());
+    const port =
+      uri.port ?? (uri.scheme === 'sips' || uri.params.get('transport')?.toLowerCase() === 'tls' ? 5061 : 5060);
+    if (port === 0 || this.#isOwn(host, port)) return false;
+    if (host === plainAddress(flow.localAddress) && port === flow.localPort) return false;
+    // maddr would send the request somewhere else than the host says (RFC 3261 §19.1.1).
+    if (uri.params.has('maddr')) return false;
+    switch (classifyAddress(host)) {
+      case 'multicast':
+      case 'unusable':
+        return false;
+      case 'loopback':
+      case 'link-local':
+        return classifyAddress(host) === classifyAddress(flow.remoteAddress);
+      default:
+        return true;
+    }
+  }
+
+  /** §10.3 steps 6 and 7; undefined when done. */
+  #commit(ask: RegisterAsk, flow: Flow, account: RegisterAccount): RegisterOutcome | undefined {
+    const current = this.#live(account.aor);
+    const limits = {
+      maxContacts: account.newestOnly === true ? 1 : (account.maxContacts ?? this.#maxContactsPerAor),
+      newestOnly: account.newestOnly === true,
+    };
+    const update: Update<Binding<Flow>> | RegisterOutcome =
+      ask.kind === 'clear'
+        ? clearAll(current, ask)
+        : applyUpdate(current, ask, this.#policy, limits, (contact, seconds, previous) =>
+            this.#make(account.aor, ask, contact, seconds, flow, previous),
+          );
+    if (isRefusal(update)) return update;
+    const growth = update.next.length - current.length;
+    if (growth > 0 && this.#table.count + growth > this.#maxBindings) {
+      return refuse(503, 'Too Many Registrations', [[HeaderId.RetryAfter, '60']]);
+    }
+    this.#table.replace(account.aor, update.next);
+    this.#writer.changed(account.aor);
+    for (const { binding, reason } of update.removed) this.#listener?.onUnregistered(binding, reason);
+    for (const { binding, previous } of update.added) this.#listener?.onRegistered(binding, previous);
+    return undefined;
+  }
+
+  #make(
+    aor: string,
+    ask: RegisterAsk,
+    contact: AskedContact,
+    expiresSeconds: number,
+    flow: Flow,
+    previous: Binding<Flow> | undefined,
+  ): Binding<Flow> {
+    const wallMs = this.#scheduler.wallMs();
+    const lastsMs = expiresSeconds * 1000;
+    const reach = reachOf(flow, ask.pathUri ?? contact.uri, ask.claimsSymmetry);
+    const { transport, remoteAddress: address, remotePort: port, listenerId } = flow;
+    return {
+      aor,
+      contactUri: detached(contact.uriText),
+      requestUri: requestUriOf(contact.uri),
+      contactParams: detached(contact.params),
+      qThousandths: contact.qThousandths,
+      callId: detached(ask.callId),
+      cseq: ask.cseq,
+      path: ask.path.map(detached),
+      instance: contact.instance === undefined ? undefined : detached(contact.instance),
+      regId: contact.regId,
+      userAgent: detached(ask.userAgent),
+      source: { transport, address, port, listenerId },
+      target: reach.target,
+      flow: reach.usesFlow ? flow : undefined,
+      flowKey: flow.key,
+      registeredAtWallMs: previous?.registeredAtWallMs ?? wallMs,
+      refreshedAtWallMs: wallMs,
+      expiresAtWallMs: wallMs + lastsMs,
+      expiresAtMs: this.#scheduler.nowMs() + lastsMs,
+      node: this.#node,
+    };
+  }
+
+  /** A stored binding back to life. The key of a connection is no longer its own; that of a UDP peer is its address. */
+  #revive(binding: StoredBinding): Binding<Flow> {
+    const leftMs = Math.min(binding.expiresAtWallMs - this.#scheduler.wallMs(), this.#policy.maxExpiresSeconds * 1000);
+    const uri = parseUri(binding.contactUri);
+    return {
+      ...binding,
+      flow: undefined,
+      flowKey: binding.source.transport === 'udp' ? binding.flowKey : '',
+      requestUri: isSipUri(uri) ? requestUriOf(uri) : binding.contactUri,
+      expiresAtMs: this.#scheduler.nowMs() + leftMs,
+    };
+  }
+
+  #expired(binding: Binding<Flow>): void {
+    this.#writer.changed(binding.aor);
+    this.#listener?.onUnregistered(binding, 'expired');
+  }
+
+  /** §10.3 step 8. */
+  #successHeaders(aor: string, ask: RegisterAsk): [HeaderId, string][] {
+    const headers: [HeaderId, string][] = [];
+    const nowMs = this.#scheduler.nowMs();
+    for (const binding of this.#live(aor)) {
+      const seconds = Math.ceil((binding.expiresAtMs - nowMs) / 1000);
+      headers.push([HeaderId.Contact, `<${binding.contactUri}>${binding.contactParams};expires=${seconds}`]);
+    }
+    // RFC 3327 §5.3.
+    for (const value of ask.path) headers.push([HeaderId.Path, value]);
+    headers.push([HeaderId.Supported, 'path, outbound']);
+    // RFC 5626 §6: said only to who asked for a flow.
+    if (ask.contacts.some(({ regId }) => regId !== undefined)) {
+      headers.push([HeaderId.Require, 'outbound']);
+      if (ask.path.length === 0) headers.push([HeaderId.FlowTimer, String(this.#flowTimerSeconds)]);
+    }
+    headers.push([HeaderId.Date, new Date(this.#scheduler.wallMs()).toUTCString()]);
+    return headers;
+  }
+}
+
+/** True when `other` is a later registration of what `binding` registers. */
+function supersedes(other: StoredBinding, binding: StoredBinding): boolean {
+  const isSame =
+    binding.regId === undefined
+      ? other.contactUri === binding.contactUri
+      : other.regId === binding.regId && other.instance === binding.instance;
+  return isSame && other.refreshedAtWallMs >= binding.refreshedAtWallMs;
+}
+
+/** A Contact as a Request-URI. RFC 3261 §19.1.1, table 1: no headers, no method parameter. */
+function requestUriOf(uri: SipUri): string {
+  if (uri.headers === '' && !uri.params.has('method')) return detached(formatUri(uri));
+  const params = uri.params.clone();
+  params.delete('method');
+  return formatUri({ ...uri, params, headers: '' });
+}

@@ -1,0 +1,454 @@
+import { describe, expect, test } from 'vitest';
+import { MemoryBindingStore, Registrar } from '../../src/registrar/index.ts';
+import { HeaderId } from '../../src/sip/message/index.ts';
+import { ACCOUNT, BOB, DOMAIN, flowFrom, registrarWorld } from './kit.ts';
+
+const UNSUPPORTED_FLOW = ['Supported: path'];
+const OUTBOUND = ['Supported: path, outbound'];
+const INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF>"';
+
+describe('RFC 3261 §10.3: bindings', () => {
+  test('step 8: the answer lists every contact with its expiry, and the date', () => {
+    const { send } = registrarWorld();
+    send({ contacts: ['<sip:bob@192.0.2.4>;q=0.5'], expires: 600 });
+    const answer = send({ contacts: ['<sip:bob@192.0.2.5:5070>;expires=120;+sip.instance="<urn:x>"'], expires: 600 });
+    expect(answer.status).toBe(200);
+    expect(answer.contacts).toEqual([
+      '<sip:bob@192.0.2.5:5070>;+sip.instance="<urn:x>";expires=120',
+      '<sip:bob@192.0.2.4>;q=0.5;expires=600',
+    ]);
+    expect(answer.header(HeaderId.Date)).toBe('Sun, 01 Nov 2026 00:00:00 GMT');
+  });
+
+  test('without Contact nothing changes and the bindings are listed', () => {
+    const { send, clock } = registrarWorld();
+    send({ expires: 600 });
+    clock.advance(100_500);
+    expect(send({ contacts: [] }).contacts).toEqual(['<sip:bob@192.0.2.4>;expires=500']);
+  });
+
+  test('step 7: contacts that are equal by §19.1.4 are one binding', () => {
+    const { send, uris } = registrarWorld();
+    send({ contacts: ['<sip:bob@phone.example.com;foo=1>'] });
+    send({ contacts: ['<sip:%62ob@PHONE.example.com>'] });
+    expect(uris()).toEqual(['sip:%62ob@PHONE.example.com']);
+  });
+
+  test('contacts are tried by q, then the fresher first', () => {
+    const { send, uris, clock } = registrarWorld();
+    for (const [host, q] of [
+      ['a', '0.1'],
+      ['b', '1'],
+      ['c', '0.1'],
+    ]) {
+      send({ contacts: [`<sip:bob@${host}.example.com>;q=${q}`] });
+      clock.advance(1000);
+    }
+    expect(uris()).toEqual(['sip:bob@b.example.com', 'sip:bob@c.example.com', 'sip:bob@a.example.com']);
+  });
+
+  test('Expires 0 removes one, * removes all', () => {
+    const { send, uris, events } = registrarWorld();
+    send({ contacts: ['<sip:bob@a.example.com>', '<sip:bob@b.example.com>', '<sip:bob@c.example.com>'] });
+    send({ contacts: ['<sip:bob@b.example.com>;expires=0'] });
+    expect(uris()).toEqual(['sip:bob@a.example.com', 'sip:bob@c.example.com']);
+    expect(send({ contacts: ['*'], expires: 0 }).contacts).toEqual([]);
+    expect(uris()).toEqual([]);
+    expect(events.filter((event) => event.startsWith('unregistered'))).toHaveLength(3);
+  });
+
+  test.each([
+    ['* with another expiration', { contacts: ['*'], expires: 3600 }],
+    ['* without expiration', { contacts: ['*'] }],
+    ['* with another contact', { contacts: ['*', '<sip:bob@192.0.2.9>'], expires: 0 }],
+    ['a q above 1', { contacts: ['<sip:bob@192.0.2.9>;q=1.5'] }],
+    ['a Contact that is no SIP URI', { contacts: ['<tel:+14155550100>'] }],
+    ['a Contact of 2 KB', { contacts: [`<sip:${'b'.repeat(2048)}@192.0.2.9>`] }],
+  ])('step 6 and form: %s is 400 and leaves the binding intact', (_name, fields) => {
+    const { send, uris } = registrarWorld();
+    send();
+    expect(send(fields).status).toBe(400);
+    expect(uris()).toEqual(['sip:bob@192.0.2.4']);
+  });
+
+  test('step 7: an older or equal CSeq in one Call-ID fails and changes nothing', () => {
+    const { send, uris } = registrarWorld();
+    send({ cseq: 10 });
+    for (const cseq of [9, 10]) {
+      expect(send({ cseq, contacts: ['<sip:bob@192.0.2.9>', '<sip:bob@192.0.2.4>;expires=0'] }).status).toBe(400);
+      expect(send({ cseq, contacts: ['*'], expires: 0 }).status).toBe(400);
+    }
+    expect(uris()).toEqual(['sip:bob@192.0.2.4']);
+    expect(send({ cseq: 1, callId: 'another', contacts: ['<sip:bob@192.0.2.4>;expires=0'] }).status).toBe(200);
+    expect(uris()).toEqual([]);
+  });
+
+  test('a contact that stands twice in one request is one binding, the later value counts', () => {
+    const { send, uris } = registrarWorld();
+    const answer = send({ contacts: ['<sip:bob@192.0.2.4>;q=0.1', '<sip:bob@192.0.2.4>;q=0.9'] });
+    expect(answer.contacts).toEqual(['<sip:bob@192.0.2.4>;q=0.9;expires=3600']);
+    expect(uris()).toHaveLength(1);
+  });
+});
+
+describe('RFC 3261 §10.3 step 7: expiry', () => {
+  test.each([
+    ['no wish', {}, 3600],
+    ['the header field', { expires: 600 }, 600],
+    ['the parameter before the header field', { contacts: ['<sip:bob@192.0.2.4>;expires=300'], expires: 600 }, 300],
+    ['more than the maximum', { expires: 86_400 }, 7200],
+    ['2**32', { expires: '4294967296' }, 7200],
+    ['40 digits', { expires: '9'.repeat(40) }, 7200],
+    ['§20.10: a malformed parameter', { contacts: ['<sip:bob@192.0.2.4>;expires=soon'], expires: 600 }, 3600],
+    ['a negative number', { contacts: ['<sip:bob@192.0.2.4>;expires=-1'] }, 3600],
+  ])('%s', (_name, fields, granted) => {
+    const { send } = registrarWorld();
+    expect(send(fields).contacts).toEqual([`<sip:bob@192.0.2.4>;expires=${granted}`]);
+  });
+
+  test('too brief an interval is 423 with Min-Expires, and leaves the rest of the request undone', () => {
+    const { send, uris } = registrarWorld({ minExpiresSeconds: 120 });
+    const answer = send({ contacts: ['<sip:bob@192.0.2.8>', '<sip:bob@192.0.2.9>;expires=119'] });
+    expect(answer.status).toBe(423);
+    expect(answer.header(HeaderId.MinExpires)).toBe('120');
+    expect(uris()).toEqual([]);
+  });
+
+  test('a binding ends when its time is over, not before, and leaves nothing behind', () => {
+    const { send, uris, clock, registrar, events } = registrarWorld();
+    send({ expires: 60 });
+    clock.advance(59_999);
+    expect(uris()).toHaveLength(1);
+    clock.advance(1);
+    expect(uris()).toEqual([]);
+    clock.advance(2000);
+    expect(registrar.count).toBe(0);
+    expect(clock.armedCount).toBe(0);
+    expect(events).toEqual(['new sip:bob@192.0.2.4', 'expired sip:bob@192.0.2.4']);
+  });
+
+  test('a day of refreshes keeps one binding and one timer', () => {
+    const { send, uris, clock } = registrarWorld();
+    for (let minute = 0; minute < 1440; minute++) {
+      send({ expires: 3600 });
+      clock.advance(60_000);
+    }
+    expect(uris()).toHaveLength(1);
+    expect(clock.armedCount).toBe(1);
+  });
+});
+
+describe('security.md, Access: unusable and excessive contacts', () => {
+  test.each([
+    'sip:bob@203.0.113.7:5060',
+    'sip:bob@203.0.113.7',
+    'sip:bob@192.0.2.1:5060',
+    `sip:bob@${DOMAIN}`,
+    'sip:bob@224.0.0.1',
+    'sip:bob@[ff02::1]',
+    'sip:bob@255.255.255.255',
+    'sip:bob@0.0.0.0',
+    'sip:bob@[::]',
+    'sip:bob@169.254.169.254',
+    'sip:bob@[fe80::1]',
+    'sip:bob@127.0.0.1',
+    'sip:bob@[::1]',
+    'sip:bob@[::ffff:127.0.0.1]',
+    'sip:bob@192.0.2.4:0',
+    'sip:bob@192.0.2.4;maddr=10.0.0.1',
+  ])('%s is refused and leaves the binding intact', (uri) => {
+    const { send, uris } = registrarWorld();
+    send();
+    expect(send({ contacts: [`<${uri}>`] }).status).toBe(403);
+    expect(uris()).toEqual(['sip:bob@192.0.2.4']);
+  });
+
+  test('a phone on the loopback address may register there', () => {
+    const { send } = registrarWorld();
+    expect(send({ contacts: ['<sip:bob@127.0.0.1:5070>'] }, flowFrom('127.0.0.1', 5070)).status).toBe(200);
+  });
+
+  test('20 contacts: no more than the limit, all or nothing', () => {
+    const { send, uris } = registrarWorld({ maxContactsPerAor: 3 });
+    const contacts = (count: number) => Array.from({ length: count }, (_, index) => `<sip:bob@192.0.2.${10 + index}>`);
+    expect(send({ contacts: contacts(20) }).status).toBe(403);
+    expect(uris()).toEqual([]);
+    expect(send({ contacts: contacts(3) }).status).toBe(200);
+    expect(send({ contacts: ['<sip:bob@192.0.2.99>'] }).status).toBe(403);
+    expect(send({ contacts: ['<sip:bob@192.0.2.99>', '<sip:bob@192.0.2.10>;expires=0'] }).status).toBe(200);
+    expect(uris()).toHaveLength(3);
+    expect(send({ contacts: contacts(33) }).status).toBe(403);
+  });
+
+  test('the number of bindings over all is bounded', () => {
+    const { send } = registrarWorld({ maxBindings: 1 });
+    expect(send().status).toBe(200);
+    const answer = send({ contacts: ['<sip:bob@192.0.2.5>'] });
+    expect([answer.status, answer.header(HeaderId.RetryAfter)]).toEqual([503, '60']);
+    expect(send().status).toBe(200);
+  });
+});
+
+describe('reaching a phone where it came from', () => {
+  test('a phone behind NAT is reached at the source of its REGISTER', () => {
+    const { send, registrar } = registrarWorld();
+    const flow = flowFrom('198.51.100.9', 40_000);
+    send({ contacts: ['<sip:bob@10.0.0.5:5060>'] }, flow);
+    const [binding] = registrar.bindings(BOB);
+    expect(binding?.flow).toBe(flow);
+    expect(binding?.target).toEqual({ transport: 'udp', address: '198.51.100.9', port: 40_000, listenerId: 'udp-1' });
+    expect(registrar.bindingByFlow(flow.key)).toBe(binding);
+  });
+
+  test('a Contact never directs a request to another address', () => {
+    const { send, registrar } = registrarWorld();
+    for (const uri of ['sip:x@10.1.2.3:6379;transport=tcp', 'sip:x@internal.example.net', 'sips:x@192.0.2.77']) {
+      send({ contacts: [`<${uri}>`] });
+    }
+    for (const binding of registrar.bindings(BOB)) expect(binding.target?.address).toBe('192.0.2.4');
+  });
+
+  test('RFC 3581 §4: without rport, another port of the same address is where the phone listens', () => {
+    const { send, registrar } = registrarWorld();
+    const flow = flowFrom('192.0.2.4', 33_333);
+    send({ contacts: ['<sip:bob@192.0.2.4:5070>'] }, flow);
+    expect(registrar.bindings(BOB)[0]).toMatchObject({ flow: undefined, target: { address: '192.0.2.4', port: 5070 } });
+    send({ contacts: ['<sip:bob@192.0.2.4:5070>'], via: ['SIP/2.0/UDP 192.0.2.4:5070;rport;branch=z9hG4bK1'] }, flow);
+    expect(registrar.bindings(BOB)[0]).toMatchObject({ flow, target: { port: 33_333 } });
+  });
+
+  test('a phone on TCP behind NAT is reached over its own connection, and is gone with it', () => {
+    const { send, registrar, uris, events } = registrarWorld();
+    const flow = flowFrom('198.51.100.9', 40_000, 'tcp');
+    send({ contacts: ['<sip:bob@10.0.0.5:5060;transport=tcp>'] }, flow);
+    expect(registrar.bindings(BOB)[0]).toMatchObject({ flow, target: undefined });
+    flow.closed = true;
+    expect(uris()).toEqual([]);
+    registrar.flowClosed(flow.key);
+    expect(registrar.count).toBe(0);
+    expect(events.at(-1)).toBe('flow-closed sip:bob@10.0.0.5:5060;transport=tcp');
+  });
+
+  test('a phone on TCP without NAT is called back when its connection is gone', () => {
+    const { send, registrar } = registrarWorld();
+    const flow = flowFrom('192.0.2.4', 40_000, 'tcp');
+    send({ contacts: ['<sip:bob@192.0.2.4:5070;transport=tcp>'] }, flow);
+    registrar.flowClosed(flow.key);
+    expect(registrar.bindings(BOB)[0]).toMatchObject({
+      flow: undefined,
+      target: { transport: 'tcp', address: '192.0.2.4', port: 5070 },
+    });
+  });
+
+  test('an old connection that closes late does not touch the binding of the new one', () => {
+    const { send, registrar } = registrarWorld();
+    const [first, second] = [flowFrom('198.51.100.9', 1, 'tcp'), flowFrom('198.51.100.9', 2, 'tcp')];
+    send({}, first);
+    send({}, second);
+    registrar.flowClosed(first.key);
+    expect(registrar.bindings(BOB)[0]?.flow).toBe(second);
+    expect(registrar.bindingByFlow(first.key)).toBeUndefined();
+  });
+
+  test('§19.1.1: a Request-URI made of a Contact has no headers and no method', () => {
+    const { send, registrar } = registrarWorld();
+    send({ contacts: ['<sip:bob@192.0.2.4;method=BYE;ob?Subject=x>'] });
+    expect(registrar.bindings(BOB)[0]?.requestUri).toBe('sip:bob@192.0.2.4;ob');
+  });
+});
+
+describe('RFC 3327: Path', () => {
+  const PATH = ['Path: <sip:P1.example.com;lr>, <sip:P2.example.com;lr>'];
+
+  test('§5.3: Path is stored in order and copied into the answer', () => {
+    const { send, registrar } = registrarWorld();
+    const answer = send({ headers: [...PATH, 'Supported: path'] });
+    expect(answer.response.headers.listValues(HeaderId.Path)).toEqual([
+      '<sip:P1.example.com;lr>',
+      '<sip:P2.example.com;lr>',
+    ]);
+    expect(registrar.bindings(BOB)[0]?.path).toEqual(['<sip:P1.example.com;lr>', '<sip:P2.example.com;lr>']);
+  });
+
+  test('§5.3: Path from a client that does not know it is 420', () => {
+    const { send, uris } = registrarWorld();
+    const answer = send({ headers: PATH });
+    expect([answer.status, answer.header(HeaderId.Unsupported)]).toEqual([420, 'path']);
+    expect(uris()).toEqual([]);
+  });
+
+  test("a proxy's flow does not say who sends over it, and takes no binding with it", () => {
+    const { send, registrar } = registrarWorld();
+    const flow = flowFrom('192.0.2.50', 5060, 'tcp');
+    send({ headers: [...PATH, 'Supported: path'] }, flow);
+    expect(registrar.bindingByFlow(flow.key)).toBeUndefined();
+    registrar.flowClosed(flow.key);
+    expect(registrar.count).toBe(1);
+  });
+
+  test('a Path into our own listener is refused', () => {
+    const { send } = registrarWorld();
+    expect(send({ headers: ['Path: <sip:203.0.113.7;lr>', 'Supported: path'] }).status).toBe(403);
+  });
+});
+
+describe('RFC 5626: flows', () => {
+  const contact = (port: number, regId = 1) =>
+    `<sip:bob@10.0.0.5:${port};transport=tcp;ob>;reg-id=${regId};${INSTANCE}`;
+
+  test('§6: the binding is of instance and flow, whatever the URI; the answer requires outbound and names the timer', () => {
+    const { send, uris, registrar } = registrarWorld();
+    send({ contacts: [contact(1000)], headers: OUTBOUND }, flowFrom('198.51.100.9', 1000, 'tcp'));
+    const answer = send(
+      { contacts: [contact(2000)], headers: OUTBOUND, callId: 'new' },
+      flowFrom('198.51.100.9', 2000, 'tcp'),
+    );
+    expect([answer.header(HeaderId.Require), answer.header(HeaderId.FlowTimer)]).toEqual(['outbound', '120']);
+    expect(uris()).toEqual(['sip:bob@10.0.0.5:2000;transport=tcp;ob']);
+    expect(registrar.count).toBe(1);
+  });
+
+  test('§6: without support in the client, reg-id is ignored and nothing required', () => {
+    const { send, registrar } = registrarWorld();
+    const answer = send({ contacts: [contact(1000)], headers: UNSUPPORTED_FLOW });
+    expect(answer.header(HeaderId.Require)).toBeUndefined();
+    expect(registrar.bindings(BOB)[0]?.regId).toBeUndefined();
+  });
+
+  test('§6: reg-id without instance is ignored', () => {
+    const { send, registrar } = registrarWorld();
+    send({ contacts: ['<sip:bob@10.0.0.5>;reg-id=1'], headers: OUTBOUND });
+    expect(registrar.bindings(BOB)[0]?.regId).toBeUndefined();
+  });
+
+  test('§6: a first hop that does not keep flows is 439', () => {
+    const { send } = registrarWorld();
+    const via = ['SIP/2.0/UDP p1.example.com;branch=z9hG4bK2', 'SIP/2.0/UDP 192.0.2.4;branch=z9hG4bK1'];
+    const fields = { via, contacts: [contact(1000)] };
+    expect(send({ ...fields, headers: OUTBOUND }).status).toBe(439);
+    const path = 'Path: <sip:token@p1.example.com;lr;ob>';
+    expect(send({ ...fields, headers: [...OUTBOUND, path] }).status).toBe(200);
+  });
+
+  test('§6: two contacts, one of them with reg-id, are 400', () => {
+    const { send } = registrarWorld();
+    expect(send({ contacts: [contact(1000), '<sip:bob@192.0.2.8>'], headers: OUTBOUND }).status).toBe(400);
+  });
+
+  test('§7: one target per instance, the other flow as its alternate; a closed flow hands over', () => {
+    const { send, registrar, clock } = registrarWorld();
+    const flows = [flowFrom('198.51.100.9', 1, 'tcp'), flowFrom('198.51.100.9', 2, 'tcp')];
+    for (const [index, flow] of flows.entries()) {
+      send({ contacts: [contact(index + 1, index + 1)], headers: OUTBOUND }, flow);
+      clock.advance(1000);
+    }
+    const [best, ...others] = registrar.bindings(BOB);
+    expect([best?.regId, others]).toEqual([2, []]);
+    expect(best && registrar.alternates(best).map(({ regId }) => regId)).toEqual([1]);
+    registrar.flowClosed(flows[1]?.key ?? '');
+    expect(registrar.bindings(BOB).map(({ regId }) => regId)).toEqual([1]);
+  });
+
+  test('the same instance with a new Call-ID is a restarted phone: its old contact goes', () => {
+    const { send, uris, events } = registrarWorld();
+    send({ contacts: [`<sip:bob@192.0.2.4:1111>;${INSTANCE}`], callId: 'before' });
+    send({ contacts: [`<sip:bob@192.0.2.4:2222>;${INSTANCE}`], callId: 'after' });
+    expect(uris()).toEqual(['sip:bob@192.0.2.4:2222']);
+    expect(events.at(-2)).toBe('replaced sip:bob@192.0.2.4:1111');
+  });
+});
+
+describe('behaviour 24: a gateway that registers to an accept-register trunk', () => {
+  const GATEWAY = { ...ACCOUNT, aor: 'gw@trunk.label', users: 'any' as const, newestOnly: true };
+
+  test('a later registration from elsewhere replaces the earlier one', () => {
+    const { send, registrar } = registrarWorld();
+    send({ callId: 'a' }, flowFrom('198.51.100.1', 5060), GATEWAY);
+    const moved = flowFrom('198.51.100.2', 7000, 'tcp');
+    expect(send({ contacts: ['<sip:gw@10.9.9.9>'], callId: 'b' }, moved, GATEWAY).contacts).toHaveLength(1);
+    expect(registrar.bindings(GATEWAY.aor).map(({ flow }) => flow)).toEqual([moved]);
+  });
+
+  test('an overtaken REGISTER of the same Call-ID does not bring the old place back', () => {
+    const { send, uris } = registrarWorld();
+    send({ cseq: 5, contacts: ['<sip:gw@192.0.2.20>'] }, undefined, GATEWAY);
+    expect(send({ cseq: 4, contacts: ['<sip:gw@192.0.2.19>'] }, undefined, GATEWAY).status).toBe(400);
+    expect(uris(GATEWAY.aor)).toEqual(['sip:gw@192.0.2.20']);
+  });
+
+  test('two contacts at once are refused', () => {
+    const { send } = registrarWorld();
+    expect(send({ contacts: ['<sip:gw@192.0.2.20>', '<sip:gw@192.0.2.21>'] }, undefined, GATEWAY).status).toBe(403);
+  });
+});
+
+describe('restart and other nodes', () => {
+  test('bindings come back with the time that is left; a phone behind NAT on TCP has to connect again', async () => {
+    const store = new MemoryBindingStore();
+    const before = registrarWorld({ store });
+    before.send({ expires: 600 }, flowFrom('198.51.100.9', 40_000));
+    before.send({ contacts: ['<sip:bob@10.0.0.6;transport=tcp>'] }, flowFrom('198.51.100.9', 40_001, 'tcp'));
+    expect(await before.registrar.flush()).toBe(true);
+
+    const after = registrarWorld({ store });
+    after.clock.advance(100_000);
+    expect(await after.registrar.restore()).toBe(1);
+    const [binding] = after.registrar.bindings(BOB);
+    expect(binding?.target).toEqual({ transport: 'udp', address: '198.51.100.9', port: 40_000, listenerId: 'udp-1' });
+    expect(after.registrar.bindingByFlow('udp 198.51.100.9 40000')).toBe(binding);
+    expect(after.send({ contacts: [] }).contacts).toEqual(['<sip:bob@192.0.2.4>;expires=500']);
+    after.clock.advance(502_000);
+    expect(after.registrar.count).toBe(0);
+  });
+
+  test('an expired binding does not come back', async () => {
+    const store = new MemoryBindingStore();
+    const before = registrarWorld({ store });
+    before.send({ expires: 60 });
+    await before.registrar.flush();
+    const after = registrarWorld({ store });
+    after.clock.advance(60_000);
+    expect(await after.registrar.restore()).toBe(0);
+  });
+
+  test('a list changed by another node is taken over; what registered here stays', async () => {
+    const store = new MemoryBindingStore();
+    const other = registrarWorld({ store, node: 'b' });
+    other.send({ contacts: ['<sip:bob@10.0.0.7;transport=tcp>'] }, flowFrom('198.51.100.7', 1, 'tcp'));
+    await other.registrar.flush();
+    const remote = [...(await store.load())];
+
+    const here = registrarWorld({ store, node: 'a' });
+    here.send({ contacts: ['<sip:bob@192.0.2.4>'] });
+    here.registrar.applyRemote(BOB, remote);
+    expect(here.uris()).toEqual(['sip:bob@192.0.2.4']);
+    expect(here.registrar.elsewhere(BOB).map(({ node }) => node)).toEqual(['b']);
+    here.registrar.applyRemote(BOB, []);
+    expect(here.registrar.count).toBe(1);
+  });
+
+  test('a deleted extension leaves no binding', () => {
+    const { send, registrar, events } = registrarWorld();
+    send();
+    registrar.remove(BOB);
+    expect(registrar.count).toBe(0);
+    expect(events.at(-1)).toBe('removed sip:bob@192.0.2.4');
+  });
+});
+
+test('prototype names are names like any other', () => {
+  const { send, registrar } = registrarWorld();
+  for (const name of ['__proto__', 'constructor', 'toString']) {
+    expect(registrar.bindings(name)).toEqual([]);
+    const account = { ...ACCOUNT, aor: name };
+    expect(send({ contacts: [`<sip:${name}@192.0.2.4>;${name}=1`] }, undefined, account).status).toBe(200);
+    expect(registrar.bindings(name)).toHaveLength(1);
+  }
+});
+
+test('a registrar is a value: two of them share nothing', () => {
+  const [a, b] = [registrarWorld(), registrarWorld()];
+  a.send();
+  expect([a.registrar.count, b.registrar.count]).toEqual([1, 0]);
+  expect(a.registrar).toBeInstanceOf(Registrar);
+});
