@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { peerCommand } from './peers.ts';
 
 /** A certificate and its key, both PEM. */
 export interface KeyPair {
@@ -104,13 +105,7 @@ export class TestAuthority {
   }
 
   #openssl(...args: string[]): void {
-    try {
-      execFileSync('openssl', args, { cwd: this.#directory, stdio: 'pipe' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-        throw new Error('the `openssl` command is needed: install openssl');
-      throw error;
-    }
+    execFileSync(peerCommand('openssl'), args, { cwd: this.#directory, stdio: 'pipe' });
   }
 }
 

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { SourceGate } from '../../../src/sip/transport/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+function admitted(gate: SourceGate, address: string, messages: number): number {
+  let count = 0;
+  for (let index = 0; index < messages; index++) if (gate.admits(address)) count++;
+  return count;
+}
+
+test('a source has its burst, then its rate; another source has its own', () => {
+  const clock = new VirtualScheduler();
+  const gate = new SourceGate(clock, { burst: 50, messagesPerSecond: 20 });
+  expect(admitted(gate, '192.0.2.1', 1_000)).toBe(50);
+  expect(admitted(gate, '192.0.2.2', 10)).toBe(10);
+  clock.advance(1_000);
+  expect(admitted(gate, '192.0.2.1', 1_000)).toBe(20);
+  clock.advance(3_600_000);
+  expect(admitted(gate, '192.0.2.1', 1_000)).toBe(50);
+});
+
+test('a source that keeps sending gets its rate over time, neither more nor nothing', () => {
+  const clock = new VirtualScheduler();
+  const gate = new SourceGate(clock, { burst: 1, messagesPerSecond: 10 });
+  let count = 0;
+  for (let ms = 0; ms < 10_000; ms++) {
+    if (gate.admits('192.0.2.1')) count++;
+    clock.advance(1);
+  }
+  expect(count).toBeGreaterThanOrEqual(98);
+  expect(count).toBeLessThanOrEqual(101);
+});
+
+test('known peers are never over their rate', () => {
+  const gate = new SourceGate(new VirtualScheduler(), { burst: 1, knows: (address) => address === '192.0.2.1' });
+  expect(admitted(gate, '192.0.2.1', 100)).toBe(100);
+  expect(admitted(gate, '192.0.2.2', 100)).toBe(1);
+  expect([gate.knows('192.0.2.1'), gate.knows('192.0.2.2')]).toEqual([true, false]);
+});
+
+test('made-up sources do not grow the table', () => {
+  const gate = new SourceGate(new VirtualScheduler(), { maxSources: 1_000 });
+  for (let index = 0; index < 10_000; index++) gate.admits(`2001:db8::${index.toString(16)}`);
+  expect(gate.sourceCount).toBeLessThanOrEqual(1_000);
+});

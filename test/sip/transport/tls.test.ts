@@ -1,0 +1,206 @@
+import { connect as tlsConnect } from 'node:tls';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import type { ListenerOptions, TlsCredentials } from '../../../src/sip/transport/index.ts';
+import { type CertificateRequest, TestAuthority } from '../../kit/certificates.ts';
+import { Cleanup, Client, type Node } from './node.ts';
+import { options } from './recorder.ts';
+
+const authority = new TestAuthority();
+const stranger = new TestAuthority('somebody else');
+const cleanup = new Cleanup();
+afterEach(() => cleanup.run());
+afterAll(() => {
+  authority.remove();
+  stranger.remove();
+});
+
+const serverRequest = { commonName: 'sip.example.com', alternativeNames: ['DNS:sip.example.com'] };
+const server = authority.issue(serverRequest);
+const client = authority.issue({ commonName: 'phone', alternativeNames: ['URI:sip:phone.example.com'] });
+
+function listener(pair = server, more: Partial<ListenerOptions> = {}): ListenerOptions {
+  const { cert: certificate, key } = pair;
+  return { transport: 'tls', host: '127.0.0.1', port: 0, certificate, key, clientCa: authority.certificate, ...more };
+}
+
+async function serving(pair = server, more: Partial<ListenerOptions> = {}): Promise<Node> {
+  return cleanup.node().open(listener(pair, more));
+}
+
+/** Sends one request to `peer` over TLS from a new node. */
+async function calling(peer: Node, tls: TlsCredentials = {}, serverName = 'sip.example.com'): Promise<Node> {
+  const node = await cleanup.node().open(listener());
+  const trust = { ca: authority.certificate, ...tls };
+  node.layer
+    .flowTo({ transport: 'tls', address: '127.0.0.1', port: peer.port(), serverName, tls: trust })
+    .send(options('a'));
+  return node;
+}
+
+function issue(request: Partial<CertificateRequest>) {
+  return authority.issue({ ...serverRequest, ...request });
+}
+
+describe('a server that we call (RFC 5922 §7.3)', () => {
+  test('the right name and chain are accepted; TLS 1.2 or newer; SNI names the domain', async () => {
+    const peer = await serving();
+    const node = await calling(peer);
+    const { text, flow } = await peer.user.next('message');
+    expect(text).toBe(options('a'));
+    expect(flow.transport).toBe('tls');
+    flow.send(options('back'));
+    const back = await node.user.next('message');
+    expect(back.flow.tls).toMatchObject({ verified: true, names: ['sip.example.com'], protocol: 'TLSv1.3' });
+  });
+
+  test.each([
+    ['a wrong name', { alternativeNames: ['DNS:other.example.com'] }, 'wrong name in the certificate'],
+    ['a wildcard', { alternativeNames: ['DNS:*.example.com'] }, 'wrong name in the certificate'],
+    [
+      'a DNS name beside a sip: URI',
+      { alternativeNames: ['DNS:sip.example.com', 'URI:sip:x.example.com'] },
+      'wrong name in the certificate',
+    ],
+    ['an expired certificate', { days: -2 }, 'certificate expired'],
+    [
+      'a client-only certificate',
+      { extendedKeyUsage: 'clientAuth' },
+      'certificate not meant for this use (extended key usage)',
+    ],
+  ])('%s is refused, and the reason says so', async (_name, request, reason) => {
+    const peer = await serving(issue(request));
+    const node = await calling(peer);
+    expect((await node.user.next('failed')).text).toContain(reason);
+    expect(peer.user.count('message')).toBe(0);
+  });
+
+  test('an unknown authority is refused', async () => {
+    const node = await calling(await serving(stranger.issue(serverRequest)));
+    expect((await node.user.next('failed')).text).toContain('untrusted certificate');
+  });
+
+  test('a listener that speaks no TLS is refused', async () => {
+    const peer = await cleanup.node().open({ transport: 'tcp', host: '127.0.0.1', port: 0 });
+    const node = await calling(peer);
+    while (peer.layer.counters.connections === 0) await new Promise((resolve) => setImmediate(resolve));
+    // To it the handshake is a message that never ends.
+    peer.scheduler.advance(10_000);
+    expect((await node.user.next('failed')).text).not.toBe('');
+    expect(node.layer.counters.connectFailures).toBe(1);
+  });
+
+  test('a wildcard is accepted for a target that allows it, for one label', async () => {
+    const peer = await serving(issue({ alternativeNames: ['DNS:*.example.com'] }));
+    await calling(peer, { allowWildcard: true });
+    await peer.user.next('message');
+    const deep = await calling(peer, { allowWildcard: true }, 'a.sip.example.com');
+    expect((await deep.user.next('failed')).text).toContain('wrong name');
+  });
+
+  test('an IP literal as the configured host is looked for among the addresses', async () => {
+    const peer = await serving(issue({ alternativeNames: ['IP:127.0.0.1'] }));
+    await calling(peer, {}, '127.0.0.1');
+    await peer.user.next('message');
+  });
+
+  test('connections are not shared between server names or credentials', async () => {
+    const peer = await serving(issue({ alternativeNames: ['DNS:sip.example.com', 'DNS:two.example.com'] }));
+    const node = await cleanup.node().open(listener());
+    const target = { transport: 'tls', address: '127.0.0.1', port: peer.port() } as const;
+    const tls = { ca: authority.certificate };
+    const first = node.layer.flowTo({ ...target, tls, serverName: 'sip.example.com' });
+    expect(node.layer.flowTo({ ...target, tls: { ...tls }, serverName: 'SIP.example.com' })).toBe(first);
+    expect(node.layer.flowTo({ ...target, tls, serverName: 'two.example.com' })).not.toBe(first);
+    expect(node.layer.flowTo({ ...target, tls: { ...tls, ...client }, serverName: 'sip.example.com' })).not.toBe(first);
+  });
+});
+
+describe('client certificates (RFC 5922 §7.4)', () => {
+  test('required and valid: accepted, and its names are on the flow', async () => {
+    const peer = await serving(server, { clientCertificate: 'required' });
+    await calling(peer, client);
+    const { flow } = await peer.user.next('message');
+    expect(flow.tls).toMatchObject({ verified: true, names: ['phone.example.com'] });
+  });
+
+  test.each([
+    ['none', {}, 'no client certificate'],
+    ['an expired one', authority.issue({ commonName: 'phone', days: -2 }), 'certificate expired'],
+    ['one of an unknown authority', stranger.issue({ commonName: 'phone' }), 'untrusted certificate'],
+  ])('required and %s: refused, with a log line that says so', async (_name, credentials, reason) => {
+    const peer = await serving(server, { clientCertificate: 'required' });
+    const node = await calling(peer, credentials);
+    const fields = await peer.log.line('tls-refused');
+    expect(fields['reason']).toContain(reason);
+    expect(fields['remoteAddress']).toBe('127.0.0.1');
+    while (node.layer.counters.connections > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(peer.user.count('message')).toBe(0);
+    expect(peer.layer.counters.tlsRefused).toBe(1);
+  });
+
+  test.each([
+    ['none', {}],
+    [
+      'one of an unknown authority',
+      stranger.issue({ commonName: 'phone', alternativeNames: ['URI:sip:phone.example.com'] }),
+    ],
+  ])('optional and %s: accepted as unauthenticated', async (_name, credentials) => {
+    const peer = await serving(server, { clientCertificate: 'optional' });
+    await calling(peer, credentials);
+    const { flow } = await peer.user.next('message');
+    expect(flow.tls).toMatchObject({ verified: false, names: [] });
+  });
+
+  test('RFC 5923 §8: a verified peer that asks for it is reached over the connection that it made', async () => {
+    const peer = await serving(server, { clientCertificate: 'required' });
+    await calling(peer, client);
+    const { flow } = await peer.user.next('message');
+    peer.layer.alias(flow, 5061);
+    const target = { transport: 'tls', address: '127.0.0.1', port: 5061 } as const;
+    expect(peer.layer.flowTo({ ...target, serverName: 'phone.example.com' })).toBe(flow);
+    const other = peer.layer.flowTo({ ...target, serverName: 'other.example.com' });
+    expect(other).not.toBe(flow);
+    other.close('done');
+  });
+});
+
+describe('handshakes', () => {
+  test('TLS 1.1 is refused with a log line', async () => {
+    const peer = await serving();
+    const socket = tlsConnect({
+      host: '127.0.0.1',
+      port: peer.port(),
+      minVersion: 'TLSv1.1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT@SECLEVEL=0',
+      rejectUnauthorized: false,
+    });
+    const raw = new Client(socket);
+    await raw.ended;
+    expect((await peer.log.line('tls-refused'))['reason']).toContain('no common TLS version');
+  });
+
+  test('octets that are no TLS are refused, and the slot is free again', async () => {
+    const peer = await serving();
+    const raw = await cleanup.client(peer.port());
+    raw.write(options('plain'));
+    await raw.ended;
+    await peer.log.line('tls-refused');
+    while (peer.layer.counters.connections > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  test('a handshake that stalls is closed within its limit', async () => {
+    const node = cleanup.node({ limits: { messageTimeoutMs: 150 } });
+    await node.open(listener());
+    const raw = await cleanup.client(node.port());
+    await raw.ended;
+    expect((await node.log.line('tls-refused'))['reason']).toBe('handshake not completed in time');
+    while (node.layer.counters.connections > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  test('key material that cannot be used fails the flow, not the process', async () => {
+    const peer = await serving();
+    const node = await calling(peer, { cert: 'nonsense', key: 'nonsense' });
+    expect((await node.user.next('failed')).text).toContain('cannot connect');
+  });
+});

@@ -1,0 +1,121 @@
+import { createSocket } from 'node:dgram';
+import { afterEach, describe, expect, test } from 'vitest';
+import { SourceGate } from '../../../src/sip/transport/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { Cleanup, udp } from './node.ts';
+
+const cleanup = new Cleanup();
+afterEach(() => cleanup.run());
+
+function sender(): ReturnType<typeof createSocket> {
+  const socket = createSocket('udp4');
+  cleanup.add(() => socket.close());
+  return socket;
+}
+
+describe('datagrams', () => {
+  test('a datagram arrives octet for octet, one character each', async () => {
+    const node = await cleanup.node().open(udp);
+    const octets = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
+    sender().send(Buffer.concat([Buffer.from('X'), octets]), node.port(), '127.0.0.1');
+    const { text } = await node.user.next('message');
+    expect(Buffer.from(text, 'latin1').subarray(1)).toEqual(octets);
+  });
+
+  test('messages of one peer come on one flow, and answers on it reach the peer', async () => {
+    const node = await cleanup.node().open(udp);
+    const peer = await cleanup.node().open(udp);
+    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+    flow.send('one');
+    flow.send('two');
+    const first = await node.user.next('message');
+    const second = await node.user.next('message');
+    expect(second.flow).toBe(first.flow);
+    expect(first.flow.key).toBe(`udp|${first.flow.listenerId}|127.0.0.1|${peer.port()}`);
+    first.flow.send('answer');
+    expect((await peer.user.next('message')).flow).toBe(flow);
+  });
+
+  test('the largest datagram arrives; a larger message is a failure of the flow, told on a later turn', async () => {
+    const node = await cleanup.node().open(udp);
+    const peer = await cleanup.node().open(udp);
+    const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
+    flow.send('x'.repeat(65_507));
+    expect((await peer.user.next('message')).text.length).toBe(65_507);
+    flow.send('x'.repeat(65_508));
+    expect(node.user.count('failed')).toBe(0);
+    expect((await node.user.next('failed')).text).toBe('message of 65508 octets does not fit a datagram');
+    expect(flow.closed).toBe(false);
+  });
+
+  test('what the kernel refuses to send fails the flow it was sent on', async () => {
+    const node = await cleanup.node().open(udp);
+    const flow = node.layer.flowTo({ transport: 'udp', address: '255.255.255.255', port: 5060 });
+    flow.send('x');
+    const failed = await node.user.next('failed');
+    expect(failed.flow).toBe(flow);
+    expect(failed.text).toMatch(/^send failed: E/);
+    expect(node.layer.counters.sendErrors).toBe(1);
+  });
+
+  test('remembered peers are bounded', async () => {
+    const node = await cleanup.node({ limits: { maxUdpFlows: 100 } }).open(udp);
+    const flowTo = (port: number) => node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port });
+    const first = flowTo(1);
+    for (let port = 2; port <= 1_000; port++) flowTo(port);
+    expect(flowTo(1)).not.toBe(first);
+    expect(flowTo(1).key).toBe(first.key);
+  });
+
+  test('too small kernel buffers are a warning that says what to do', async () => {
+    const node = await cleanup.node({ limits: { udpBufferOctets: 1 << 30 } }).open(udp);
+    const fields = await node.log.line('udp-buffers-small');
+    expect(fields['hint']).toContain('net.core.rmem_max');
+  });
+});
+
+describe('keep-alive', () => {
+  test('CRLF and NUL datagrams of phones behind NAT are no messages and get no answer', async () => {
+    const node = await cleanup.node().open(udp);
+    const socket = sender();
+    for (const text of ['\r\n\r\n', '\r\n', '\0', '\0\0\0\0', ''])
+      socket.send(Buffer.from(text), node.port(), '127.0.0.1');
+    for (let count = 0; count < 5; count++) await node.user.next('keep-alive');
+    expect(node.user.count('message')).toBe(0);
+    expect(node.user.count('sent')).toBe(0);
+  });
+
+  test('a registered flow is kept open through NAT by a double CRLF at each interval', async () => {
+    const node = await cleanup.node().open(udp);
+    const peer = await cleanup.node().open(udp);
+    const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
+    flow.keepAlive(30_000);
+    node.scheduler.advance(33_000);
+    await peer.user.next('keep-alive');
+    node.scheduler.advance(33_000);
+    await peer.user.next('keep-alive');
+    flow.keepAlive(0);
+    expect(node.scheduler.armedCount).toBe(0);
+  });
+});
+
+describe('limits', () => {
+  test('a source over its rate loses datagrams before they are looked at; a known peer does not', async () => {
+    const sources = new SourceGate(new VirtualScheduler(), {
+      burst: 3,
+      messagesPerSecond: 1,
+      knows: (address) => address === '127.0.0.2',
+    });
+    const node = await cleanup.node({ sources }).open(udp);
+    const flood = sender();
+    const carrier = sender();
+    await new Promise<void>((resolve) => carrier.bind(0, '127.0.0.2', resolve));
+    const send = (socket: typeof flood, text: string) =>
+      new Promise((resolve) => socket.send(text, node.port(), '127.0.0.1', resolve));
+    for (let count = 0; count < 10; count++) await send(flood, 'flood');
+    for (let count = 0; count < 10; count++) await send(carrier, `known ${count}`);
+    while ((await node.user.next('message')).text !== 'known 9');
+    expect(node.user.count('message')).toBe(13);
+    expect(node.layer.counters.rateLimited).toBe(7);
+  });
+});
