@@ -83,15 +83,20 @@ function describe(issue: Issue, value: unknown): string {
     return `must be ${allowed.length === 1 ? '' : 'one of '}${allowed.join(', ')}${guess === undefined ? '' : `; did you mean "${guess}"?`}`;
   }
   if (issue.code === 'too_small' && issue.message.startsWith('Too small'))
-    return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unit(issue.origin)}`;
+    return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unit(issue.origin, Number(issue.minimum))}`;
   if (issue.code === 'too_big' && issue.message.startsWith('Too big'))
-    return `must be at most ${issue.maximum}${unit(issue.origin)}`;
+    return `must be at most ${issue.maximum}${unit(issue.origin, Number(issue.maximum))}`;
+  if (issue.message.startsWith(DISCRIMINATOR))
+    return `must be one of ${issue.message.slice(DISCRIMINATOR.length).replaceAll("'", '').replaceAll(' | ', ', ')}`;
   return issue.message;
 }
 
-function unit(origin: string): string {
-  if (origin === 'string') return ' characters';
-  return origin === 'array' ? ' entries' : '';
+const DISCRIMINATOR = 'Invalid discriminator value. Expected ';
+
+function unit(origin: string, count: number): string {
+  if (origin === 'string') return count === 1 ? ' character' : ' characters';
+  if (origin !== 'array') return '';
+  return count === 1 ? ' entry' : ' entries';
 }
 
 function article(expected: string): string {

@@ -26,7 +26,7 @@ const trunkReference = friendlyName;
 /** A caller ID for calls over one trunk; it precedes the same owner's `outboundCallerId` there. */
 export const trunkCallerIdSchema = z.strictObject({
   trunk: trunkReference.describe('Name or id of the trunk.'),
-  callerId: callerId.describe("Caller ID presented there; inside the tenant's pool on that trunk."),
+  callerId: callerId.describe("Caller ID presented there; passed over when it is outside the tenant's pool there."),
   displayName: headerText(128).optional().describe('Display name that goes with it.'),
 });
 export type TrunkCallerId = z.infer<typeof trunkCallerIdSchema>;

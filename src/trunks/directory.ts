@@ -7,6 +7,7 @@ import { normalizeNumber } from '../tenants/number.ts';
 import type { Extension, Group, InboundRule, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
 import { withBrand } from './effective.ts';
 import { NumberIndex, type OwnedPool } from './number-index.ts';
+import { groupByProvider } from './providers.ts';
 import type { Assignment, Provisioning, Trunk } from './schema.ts';
 
 const NONE: readonly never[] = [];
@@ -41,9 +42,7 @@ export class Directory {
   readonly #trunksById = new Map<string, Trunk>();
   readonly #trunksOfTenant = new Map<string, UsableTrunks>();
   readonly #assignments = new Map<string, Map<string, Assignment>>();
-  readonly #trunksByBrand = new Map<string, Trunk[]>();
-  readonly #trunksByHost = new Map<string, Trunk[]>();
-  /** By host and by brand; a provider with one trunk shares that trunk's. */
+  /** Who owns which number on a trunk's provider, by trunk id; one index per provider. */
   readonly #providerIndexes = new Map<string, NumberIndex>();
   /** Made when first asked for, by tenant and trunk. */
   readonly #inboundRules = new Map<string, readonly InboundRule[]>();
@@ -58,17 +57,14 @@ export class Directory {
       this.#byName.set(tenant.name, indexTenant(tenant));
     }
     for (const trunk of this.trunks) this.#addTrunk(trunk);
-    // Made now, so that no call waits for it.
-    for (const trunk of this.trunks) {
-      this.#hostIndex(trunk);
-      this.#brandIndex(trunk);
+    for (const group of groupByProvider(this.trunks, (trunk) => trunk)) {
+      const index = numberIndexOf(group);
+      for (const trunk of group) this.#providerIndexes.set(trunk.id, index);
     }
   }
 
   #addTrunk(trunk: Trunk): void {
     this.#trunksById.set(trunk.id, trunk);
-    push(this.#trunksByHost, trunk.host.toLowerCase(), trunk);
-    if (trunk.brand !== 'generic') push(this.#trunksByBrand, trunk.brand, trunk);
     const assignments = new Map<string, Assignment>();
     for (const assignment of trunk.assignments) {
       assignments.set(assignment.tenant, assignment);
@@ -176,40 +172,14 @@ export class Directory {
 
   /** The tenant that owns the number on the trunk's provider: all trunks of its brand (unless generic) or of its host. */
   providerDidOwner(trunkId: string, number: string | number): string | undefined {
-    const trunk = this.#trunksById.get(trunkId);
     const wanted = toNumber(number);
-    if (trunk === undefined || wanted === undefined) return undefined;
-    return this.#hostIndex(trunk).owner(wanted) ?? this.#brandIndex(trunk)?.owner(wanted);
+    return wanted === undefined ? undefined : this.#providerIndexes.get(trunkId)?.owner(wanted);
   }
 
-  /** Says whether a tenant other than this one owns the number on the trunk's provider. */
+  /** Says whether a tenant other than this one owns the number on the trunk's provider (behaviour 7). */
   numberOwnedByAnother(trunkId: string, tenant: string, number: string | number): boolean {
-    const trunk = this.#trunksById.get(trunkId);
-    const wanted = toNumber(number);
-    if (trunk === undefined || wanted === undefined) return false;
-    const byHost = this.#hostIndex(trunk).owner(wanted);
-    if (byHost !== undefined && byHost !== tenant) return true;
-    const byBrand = this.#brandIndex(trunk)?.owner(wanted);
-    return byBrand !== undefined && byBrand !== tenant;
-  }
-
-  #hostIndex(trunk: Trunk): NumberIndex {
-    const host = trunk.host.toLowerCase();
-    return this.#providerIndex(`host ${host}`, this.#trunksByHost.get(host) ?? [trunk]);
-  }
-
-  #brandIndex(trunk: Trunk): NumberIndex | undefined {
-    const trunks = this.#trunksByBrand.get(trunk.brand);
-    return trunks === undefined ? undefined : this.#providerIndex(`brand ${trunk.brand}`, trunks);
-  }
-
-  #providerIndex(key: string, trunks: readonly Trunk[]): NumberIndex {
-    let index = this.#providerIndexes.get(key);
-    if (index === undefined) {
-      index = numberIndexOf(trunks);
-      this.#providerIndexes.set(key, index);
-    }
-    return index;
+    const owner = this.providerDidOwner(trunkId, number);
+    return owner !== undefined && owner !== tenant;
   }
 }
 

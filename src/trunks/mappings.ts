@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { headerText, isHost, unbracket } from '../tenants/fields.ts';
+import { nearest } from './nearest.ts';
 
 /** Variables for user parts and display names. */
 export const USER_VARIABLES = [
@@ -50,7 +51,8 @@ const variableError = (allowed: readonly string[], part: string) => (issue: { in
   if (typeof input === 'string' && (other as readonly string[]).includes(input)) {
     return `${input} cannot fill a ${part}; use one of ${allowed.join(', ')} or { custom: "…" }`;
   }
-  return `must be one of ${allowed.join(', ')} or { custom: "…" }`;
+  const guess = typeof input === 'string' ? nearest(input, allowed) : undefined;
+  return `must be one of ${allowed.join(', ')} or { custom: "…" }${guess === undefined ? '' : `; did you mean ${guess}?`}`;
 };
 
 const userPart = z.union(

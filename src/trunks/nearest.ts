@@ -4,7 +4,8 @@
 export function nearest(text: string, known: Iterable<string>): string | undefined {
   const wanted = text.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  // Between words of one or two letters nothing is near.
+  let bestDistance = (wanted.length < 3 ? 0 : Math.max(1, Math.floor(wanted.length / 3))) + 1;
   for (const word of known) {
     const distance = editDistance(wanted, word.toLowerCase(), bestDistance);
     if (distance < bestDistance) {

@@ -10,6 +10,7 @@ import type { Tenant } from '../tenants/schema.ts';
 import { numberIndexOf, ownedPools, poolOf } from './directory.ts';
 import { withBrand } from './effective.ts';
 import { nearest } from './nearest.ts';
+import { groupByProvider } from './providers.ts';
 import { checkTrunk } from './rules.ts';
 import type { Assignment, Provisioning, Trunk, TrunkSettings, TrunkTransport } from './schema.ts';
 
@@ -193,7 +194,7 @@ function checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProble
       continue;
     }
     names.add(owned);
-    for (const { tenant } of trunk.assignments) {
+    for (const tenant of new Set(trunk.assignments.map((assignment) => assignment.tenant))) {
       const key = `${tenant}\u0000${trunk.name}`;
       if (usable.has(key)) {
         problems.push({
@@ -234,6 +235,7 @@ function checkUniqueness(entries: readonly Entry[], problems: ProvisioningProble
 }
 
 function uniqueKey(trunk: Trunk): string | undefined {
+  if (trunk.host === '') return undefined;
   const host = trunk.host.toLowerCase();
   if (trunk.type === 'ip') return `ip ${host} ${effectivePort(trunk)}`;
   if (trunk.type !== 'register' && trunk.type !== 'accept-register') return undefined;
@@ -262,18 +264,8 @@ function checkLabels(entries: readonly Entry[], tenants: readonly Tenant[], prob
 
 /** Behaviour 2: no number belongs to two tenants on one provider, which is a brand (unless generic) or a host. */
 function checkOverlaps(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
-  const providers = new Map<string, Entry[]>();
-  for (const entry of entries) {
-    const keys = [`host ${entry.trunk.host.toLowerCase()}`];
-    if (entry.trunk.brand !== 'generic') keys.push(`brand ${entry.trunk.brand}`);
-    for (const key of keys) {
-      const list = providers.get(key);
-      if (list === undefined) providers.set(key, [entry]);
-      else list.push(entry);
-    }
-  }
   const reported = new Set<string>();
-  for (const members of providers.values()) {
+  for (const members of groupByProvider(entries, ({ trunk }) => trunk)) {
     const index = numberIndexOf(members.map(({ trunk }) => trunk));
     if (index.claims.length === 0) continue;
     const holders = members.flatMap((entry) =>

@@ -324,3 +324,5 @@ export const provisioningSchema = z.strictObject({
   trunks: z.array(trunkSchema).default([]).describe('Trunks.'),
 });
 export type Provisioning = z.infer<typeof provisioningSchema>;
+/** A state as it may be written. */
+export type ProvisioningInput = z.input<typeof provisioningSchema>;
