@@ -1,0 +1,231 @@
+import { describe, expect, test } from 'vitest';
+import { HeaderId, type SipRequest } from '../../../src/sip/message/index.ts';
+import { makeInvite, World } from './fixture.ts';
+
+describe('INVITE client transaction over UDP', () => {
+  test('§17.1.1.2: an unanswered INVITE is resent at doubling intervals and times out after 64*T1', () => {
+    const world = new World();
+    world.start(makeInvite());
+    world.scheduler.runUntilIdle();
+    expect(world.channel.sentAtMs).toEqual([0, 500, 1500, 3500, 7500, 15_500, 31_500]);
+    expect(new Set(world.channel.sent.map((each) => each.text)).size).toBe(1);
+    expect(world.scheduler.nowMs()).toBe(32_000);
+    expect(world.events).toEqual(['timeout']);
+    expect(world.layer.counters).toMatchObject({ retransmissionsSent: 6, timeouts: 1 });
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('§17.1.1.2: a provisional response stops retransmission and timer B; each one reaches the user', () => {
+    const world = new World();
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.scheduler.advance(600);
+    world.answer(invite, 100);
+    world.answer(invite, 180);
+    world.scheduler.advance(3_600_000);
+    expect(world.channel.sentAtMs).toEqual([0, 500]);
+    expect(world.events).toEqual(['100', '180']);
+    expect(transaction.state).toBe('proceeding');
+  });
+
+  test.each([300, 404, 486, 503, 603])(
+    '§17.1.1.2: a %i is acknowledged here, once per copy, and reaches the user once',
+    (status) => {
+      const world = new World();
+      const invite = makeInvite();
+      world.start(invite);
+      world.answer(invite, status);
+      world.scheduler.advance(500);
+      world.answer(invite, status);
+      expect(world.channel.kinds).toEqual(['INVITE', 'ACK', 'ACK']);
+      expect(world.events).toEqual([String(status)]);
+      world.scheduler.runUntilIdle();
+      // Timer D is 32 s from the first final response.
+      expect(world.scheduler.nowMs()).toBe(32_000);
+      expect(world.isClean()).toBe(true);
+    },
+  );
+
+  test('§17.1.1.2: in Completed a 2xx or a provisional response changes nothing', () => {
+    const world = new World();
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 486);
+    world.answer(invite, 200);
+    world.answer(invite, 183);
+    expect(world.events).toEqual(['486']);
+    expect(transaction.state).toBe('completed');
+    expect(world.channel.kinds).toEqual(['INVITE', 'ACK']);
+  });
+
+  test("§17.1.1.3: the ACK has the INVITE's Request-URI, Call-ID, From, top Via, Route and CSeq number, and the response's To", () => {
+    const world = new World();
+    const invite = makeInvite({ routes: ['<sip:p1.example.com;lr>', '<sip:p2.example.com;lr>'] });
+    world.start(invite);
+    world.answer(invite, 404, 'its-tag');
+    const ack = world.channel.last() as SipRequest;
+    expect(ack.method).toBe('ACK');
+    expect(ack.requestUri).toBe(invite.requestUri);
+    for (const id of [HeaderId.Via, HeaderId.From, HeaderId.CallId]) {
+      expect(ack.headers.fieldValues(id)).toEqual(invite.headers.fieldValues(id));
+    }
+    expect(ack.headers.listValues(HeaderId.Route)).toEqual(invite.headers.listValues(HeaderId.Route));
+    expect(ack.cseq()).toEqual({ sequence: 314159, method: 'ACK' });
+    expect(ack.toTag()).toBe('its-tag');
+    expect(ack.maxForwards()).toBe(70);
+    expect(ack.body).toBe('');
+  });
+
+  test('RFC 6026 §7.2: every 2xx reaches the user for 64*T1, no ACK is made here, then it is stray', () => {
+    const world = new World();
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 200, 'one');
+    world.scheduler.advance(500);
+    world.answer(invite, 200, 'one');
+    world.answer(invite, 200, 'another-branch');
+    world.answer(invite, 486, 'late-branch');
+    world.answer(invite, 180, 'late-branch');
+    expect(world.events).toEqual(['200', '200', '200']);
+    expect(transaction.state).toBe('accepted');
+    world.scheduler.runUntilIdle();
+    expect(world.scheduler.nowMs()).toBe(32_000);
+    expect(transaction.state).toBe('terminated');
+    world.answer(invite, 200, 'one');
+    expect(world.stray2xx).toHaveLength(1);
+    expect(world.channel.kinds).toEqual(['INVITE']);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('§17.1.4: a transport error in Calling ends it and informs the user once', () => {
+    const world = new World();
+    world.start(makeInvite());
+    world.layer.flowFailed(world.channel, 'ECONNREFUSED');
+    world.layer.flowFailed(world.channel, 'ECONNREFUSED');
+    expect(world.events).toEqual(['error ECONNREFUSED']);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('§17.1.1.2: a transport error in Completed ends it without a word', () => {
+    const world = new World();
+    const invite = makeInvite();
+    world.start(invite);
+    world.answer(invite, 486);
+    world.layer.flowFailed(world.channel, 'EHOSTUNREACH');
+    expect(world.events).toEqual(['486']);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('RFC 6026 §7.2: a transport error in Accepted changes nothing', () => {
+    const world = new World();
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 200);
+    world.layer.flowFailed(world.channel, 'EHOSTUNREACH');
+    expect(transaction.state).toBe('accepted');
+    expect(world.events).toEqual(['200']);
+  });
+
+  test('a shorter timeout of its own ends the attempt early', () => {
+    const world = new World();
+    world.layer.createClient(makeInvite(), world.channel, world.clientUser, { timeoutMs: 4000 });
+    world.scheduler.runUntilIdle();
+    expect(world.channel.sentAtMs).toEqual([0, 500, 1500, 3500]);
+    expect(world.scheduler.nowMs()).toBe(4000);
+    expect(world.events).toEqual(['timeout']);
+  });
+
+  test('appendix A: T1 is configurable and every timer follows it', () => {
+    const world = new World({ timers: { t1Ms: 100 } });
+    world.start(makeInvite());
+    world.scheduler.runUntilIdle();
+    expect(world.channel.sentAtMs).toEqual([0, 100, 300, 700, 1500, 3100, 6300]);
+    expect(world.scheduler.nowMs()).toBe(6400);
+  });
+});
+
+describe('INVITE client transaction over TCP', () => {
+  test('§17.1.1.2: the INVITE is sent once; timer B still ends it', () => {
+    const world = new World({ reliable: true });
+    world.start(makeInvite());
+    world.scheduler.runUntilIdle();
+    expect(world.channel.sentAtMs).toEqual([0]);
+    expect(world.scheduler.nowMs()).toBe(32_000);
+    expect(world.events).toEqual(['timeout']);
+  });
+
+  test('§17.1.1.2: timer D is 0: a final response other than 2xx is acknowledged and the transaction is gone', () => {
+    const world = new World({ reliable: true });
+    const invite = makeInvite();
+    world.start(invite);
+    world.answer(invite, 486);
+    expect(world.channel.kinds).toEqual(['INVITE', 'ACK']);
+    expect(world.events).toEqual(['486']);
+    expect(world.isClean()).toBe(true);
+  });
+});
+
+describe('CANCEL of an INVITE (§9.1)', () => {
+  test("it waits for a provisional response, then leaves with the INVITE's Via, Route, From, To, Call-ID and CSeq number", () => {
+    const world = new World();
+    const invite = makeInvite({ routes: ['<sip:p1.example.com;lr>'] });
+    const transaction = world.start(invite);
+    transaction.cancel([[HeaderId.Reason, 'SIP;cause=200;text="Call completed elsewhere"']]);
+    expect(world.channel.kinds).toEqual(['INVITE']);
+    world.answer(invite, 180);
+    expect(world.channel.kinds).toEqual(['INVITE', 'CANCEL']);
+    const cancel = world.channel.last() as SipRequest;
+    expect(cancel.requestUri).toBe(invite.requestUri);
+    for (const id of [HeaderId.Via, HeaderId.From, HeaderId.To, HeaderId.CallId, HeaderId.Route]) {
+      expect(cancel.headers.fieldValues(id)).toEqual(invite.headers.fieldValues(id));
+    }
+    expect(cancel.cseq()).toEqual({ sequence: 314159, method: 'CANCEL' });
+    expect(cancel.headers.value(HeaderId.Reason)).toContain('cause=200');
+  });
+
+  test("the 487 still reaches the user and is acknowledged; the CANCEL's own 200 does not", () => {
+    const world = new World();
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 180);
+    transaction.cancel();
+    transaction.cancel();
+    world.answer(world.channel.last() as SipRequest, 200);
+    world.answer(invite, 487);
+    expect(world.channel.kinds).toEqual(['INVITE', 'CANCEL', 'ACK']);
+    expect(world.events).toEqual(['180', '487']);
+    world.scheduler.runUntilIdle();
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('a 2xx that wins the race reaches the user', () => {
+    const world = new World();
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 180);
+    transaction.cancel();
+    world.answer(invite, 200);
+    expect(world.events).toEqual(['180', '200']);
+  });
+
+  test('without a final response in 64*T1 the INVITE counts as cancelled', () => {
+    const world = new World();
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 180);
+    world.scheduler.advance(60_000);
+    transaction.cancel();
+    world.scheduler.runUntilIdle();
+    expect(world.events).toEqual(['180', 'timeout']);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('after a final response none is sent', () => {
+    const world = new World();
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 200);
+    transaction.cancel();
+    expect(world.channel.kinds).toEqual(['INVITE']);
+  });
+});
