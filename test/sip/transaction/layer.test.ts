@@ -1,0 +1,328 @@
+import { describe, expect, test } from 'vitest';
+import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
+import { makeInvite, makeRequest, RecordingChannel, World } from './fixture.ts';
+
+const OLD = { branch: 'old-style-branch' };
+
+describe('matching requests to server transactions (§17.2.3)', () => {
+  test('branch, sent-by and method decide; the host compares without case', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.receive(makeInvite({ host: 'PC33.Atlanta.example.com:5060' }));
+    expect(world.requests).toHaveLength(1);
+  });
+
+  test('the same branch from another sent-by, and another method under the same branch, are new', () => {
+    const world = new World();
+    world.receive(makeRequest('BYE', { toTag: 'x' }));
+    world.receive(makeRequest('BYE', { toTag: 'x', host: 'other.example.com' }));
+    world.receive(makeRequest('INFO', { toTag: 'x' }));
+    expect(world.requests.map((each) => each.request.method)).toEqual(['BYE', 'BYE', 'INFO']);
+  });
+
+  test('without the magic cookie: Request-URI, tags, Call-ID, CSeq and top Via decide (RFC 2543)', () => {
+    const world = new World();
+    world.receive(makeInvite(OLD));
+    world.receive(makeInvite(OLD));
+    expect(world.requests).toHaveLength(1);
+    world.receive(makeInvite({ ...OLD, sequence: 314160 }));
+    world.receive(makeInvite({ ...OLD, fromTag: 'another' }));
+    world.receive(makeInvite({ ...OLD, callId: 'another' }));
+    world.receive(makeInvite({ ...OLD, uri: 'sip:carol@biloxi.example.com', sequence: 1 }));
+    expect(world.requests).toHaveLength(5);
+  });
+
+  test('an RFC 2543 ACK matches only with the To tag of the response', () => {
+    const world = new World();
+    world.receive(makeInvite(OLD));
+    world.server.reply(486);
+    world.receive(makeRequest('ACK', { ...OLD, toTag: 'not-it' }));
+    expect(world.server.state).toBe('completed');
+    expect(world.acks).toHaveLength(1);
+    world.receive(makeRequest('ACK', { ...OLD, toTag: world.server.localTag }));
+    expect(world.server.state).toBe('confirmed');
+  });
+
+  test('an RFC 2543 re-INVITE that differs in the To tag alone is a new request', () => {
+    const world = new World();
+    world.receive(makeInvite(OLD));
+    world.receive(makeInvite({ ...OLD, toTag: 'in-dialog' }));
+    expect(world.requests).toHaveLength(2);
+    for (const each of world.requests) each.reply(486);
+    world.scheduler.runUntilIdle();
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('an ACK that matches nothing goes to the user', () => {
+    const world = new World();
+    world.receive(makeRequest('ACK', { toTag: 'x', branch: 'z9hG4bKfresh' }));
+    expect(world.acks).toHaveLength(1);
+    expect(world.layer.serverCount).toBe(0);
+  });
+});
+
+describe('matching responses to client transactions (§17.1.3)', () => {
+  test('the branch and the CSeq method decide; what matches nothing is dropped and counted', () => {
+    const world = new World();
+    const invite = makeInvite();
+    world.start(invite);
+    world.receive(createResponse(makeInvite({ branch: 'z9hG4bKother' }), 180));
+    world.receive(createResponse(makeRequest('BYE', {}), 200));
+    expect(world.events).toEqual([]);
+    expect(world.layer.counters.strayResponses).toBe(2);
+    expect(world.stray2xx).toEqual([]);
+  });
+
+  test('a CANCEL and its INVITE share the branch and are told apart by CSeq', () => {
+    const world = new World();
+    const invite = makeInvite();
+    world.start(invite);
+    world.answer(invite, 180);
+    world.layer.createClient(makeRequest('CANCEL'), world.channel, world.clientUser);
+    world.answer(makeRequest('CANCEL'), 481);
+    expect(world.events).toEqual(['180', '481']);
+    expect(world.layer.clientCount).toBe(2);
+  });
+
+  test('a right branch from a third address touches nothing', () => {
+    const world = new World({ samePeer: (a, b) => a.address === b.address });
+    const forger = new RecordingChannel(world.scheduler, false, '203.0.113.66');
+    const invite = makeInvite();
+    world.start(invite);
+    world.receive(createResponse(invite, 200, undefined, { toTag: 'forged' }), forger);
+    expect(world.events).toEqual([]);
+    expect(world.layer.counters.wrongPeer).toBe(1);
+    const otherPort = new RecordingChannel(world.scheduler, false, world.channel.address);
+    world.receive(createResponse(invite, 180, undefined, { toTag: 'real' }), otherPort);
+    expect(world.events).toEqual(['180']);
+  });
+});
+
+describe('CANCEL received (§9.2)', () => {
+  test("it is answered 200 with the To tag of the INVITE's responses, and the user owes the INVITE a 487", () => {
+    const world = new World();
+    world.receive(makeInvite());
+    const cancels: string[] = [];
+    world.server.user = { onCancel: (cancel) => cancels.push(cancel.method) };
+    world.server.reply(180);
+    const tag = (world.channel.last() as SipResponse).toTag();
+    world.receive(makeRequest('CANCEL'));
+    expect(cancels).toEqual(['CANCEL']);
+    const response = world.channel.last() as SipResponse;
+    expect([response.status, response.cseq().method, response.toTag()]).toEqual([200, 'CANCEL', tag]);
+    expect(world.server.state).toBe('proceeding');
+  });
+
+  test('the tag is the one the user chose, when it did', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.server.user = { onCancel() {} };
+    world.server.respond(createResponse(world.server.request, 180, undefined, { toTag: 'chosen' }));
+    world.receive(makeRequest('CANCEL'));
+    expect((world.channel.last() as SipResponse).toTag()).toBe('chosen');
+  });
+
+  test('while nobody has taken the INVITE over, the 487 is sent here', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.receive(makeRequest('CANCEL'));
+    expect(world.channel.kinds).toEqual(['200', '487']);
+    expect(world.server.state).toBe('completed');
+  });
+
+  test('after a final response it is answered 200 and has no effect', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    let cancelled = 0;
+    world.server.user = { onCancel: () => cancelled++ };
+    world.server.reply(200);
+    world.receive(makeRequest('CANCEL'));
+    expect(world.channel.kinds).toEqual(['200', '200']);
+    expect(cancelled).toBe(0);
+  });
+
+  test('one that matches no INVITE is answered 481, and its copies again', () => {
+    const world = new World();
+    world.receive(makeRequest('CANCEL'));
+    world.receive(makeRequest('CANCEL'));
+    expect(world.channel.kinds).toEqual(['481', '481']);
+    expect(world.layer.counters.strayCancels).toBe(1);
+  });
+
+  test('one from a third address is answered 481 and touches nothing; so does an ACK', () => {
+    const world = new World({ samePeer: (a, b) => a.address === b.address });
+    const forger = new RecordingChannel(world.scheduler, false, '203.0.113.66');
+    world.receive(makeInvite());
+    let cancelled = 0;
+    world.server.user = { onCancel: () => cancelled++ };
+    world.receive(makeRequest('CANCEL'), forger);
+    expect(forger.kinds).toEqual(['481']);
+    expect(cancelled).toBe(0);
+    world.server.reply(486);
+    world.receive(makeRequest('ACK', { toTag: world.server.localTag }), forger);
+    expect(world.server.state).toBe('completed');
+    expect(world.acks).toEqual([]);
+    expect(world.layer.counters.wrongPeer).toBe(2);
+  });
+
+  test('an RFC 2543 CANCEL finds its INVITE', () => {
+    const world = new World();
+    world.receive(makeInvite(OLD));
+    world.receive(makeRequest('CANCEL', OLD));
+    expect(world.channel.kinds).toEqual(['200', '487']);
+  });
+});
+
+describe('merged requests (§8.2.2.2)', () => {
+  test('the same request by another path gets 482 and the user hears nothing', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.receive(makeInvite({ branch: 'z9hG4bKsecondpath' }));
+    expect(world.channel.kinds).toEqual(['482']);
+    expect(world.requests).toHaveLength(1);
+    expect(world.layer.counters.merged).toBe(1);
+  });
+
+  test('requests within a dialog and new CSeq numbers are never merged', () => {
+    const world = new World();
+    world.receive(makeRequest('INFO', { toTag: 'x', branch: 'z9hG4bK1' }));
+    world.receive(makeRequest('INFO', { toTag: 'x', branch: 'z9hG4bK2' }));
+    world.receive(makeRequest('REGISTER', { sequence: 1, branch: 'z9hG4bK3' }));
+    world.receive(makeRequest('REGISTER', { sequence: 2, branch: 'z9hG4bK4' }));
+    expect(world.requests).toHaveLength(4);
+  });
+
+  test('once the first transaction has ended the request is taken again', () => {
+    const world = new World({ reliable: true });
+    world.receive(makeRequest('OPTIONS'));
+    world.server.reply(200);
+    world.receive(makeRequest('OPTIONS', { branch: 'z9hG4bKlater' }));
+    expect(world.requests).toHaveLength(2);
+  });
+
+  test('the end of the merged copy does not forget the first', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.server.reply(180);
+    world.receive(makeInvite({ branch: 'z9hG4bK2' }));
+    world.scheduler.advance(40_000);
+    world.receive(makeInvite({ branch: 'z9hG4bK3' }));
+    expect(world.requests).toHaveLength(1);
+  });
+});
+
+describe('limits', () => {
+  test('over the limit a request gets a stateless 503 with a small Retry-After, the same for each copy', () => {
+    const world = new World({ maxServerTransactions: 2 });
+    world.receive(makeInvite({ branch: 'z9hG4bK1', callId: '1' }));
+    world.receive(makeInvite({ branch: 'z9hG4bK2', callId: '2' }));
+    world.receive(makeInvite({ branch: 'z9hG4bK3', callId: '3' }));
+    world.receive(makeInvite({ branch: 'z9hG4bK3', callId: '3' }));
+    expect(world.requests).toHaveLength(2);
+    expect(world.layer.serverCount).toBe(2);
+    expect(world.layer.counters.refused).toBe(2);
+    expect(world.channel.kinds).toEqual(['503', '503']);
+    expect(world.channel.sent[0]?.text).toBe(world.channel.sent[1]?.text);
+    const response = world.channel.last() as SipResponse;
+    const retryAfter = Number(response.headers.value(HeaderId.RetryAfter));
+    expect(retryAfter).toBeGreaterThanOrEqual(1);
+    expect(retryAfter).toBeLessThanOrEqual(10);
+    expect(response.toTag()).toBeDefined();
+  });
+
+  test('requests of calls in progress and CANCEL are taken a quarter above it, and refused beyond', () => {
+    const world = new World({ maxServerTransactions: 8 });
+    for (let index = 0; index < 8; index++)
+      world.receive(makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}` }));
+    world.receive(makeRequest('BYE', { branch: 'z9hG4bKbye', toTag: 'x' }));
+    world.receive(makeRequest('CANCEL', { branch: 'z9hG4bK7' }));
+    expect(world.requests.at(-1)?.request.method).toBe('BYE');
+    expect(world.channel.kinds).toEqual(['200', '487']);
+    world.receive(makeRequest('BYE', { branch: 'z9hG4bKbye2', toTag: 'y' }));
+    expect(world.channel.kinds.at(-1)).toBe('503');
+  });
+
+  test('a copy of a request already taken is never refused', () => {
+    const world = new World({ maxServerTransactions: 1 });
+    world.receive(makeInvite());
+    world.server.reply(180);
+    world.receive(makeInvite());
+    expect(world.channel.kinds).toEqual(['180', '180']);
+  });
+
+  test('client transactions over the limit fail on the next turn, without sending', () => {
+    const world = new World({ maxClientTransactions: 1 });
+    world.start(makeInvite({ branch: 'z9hG4bK1' }));
+    world.start(makeInvite({ branch: 'z9hG4bK2' }));
+    world.start(makeRequest('OPTIONS', { branch: 'z9hG4bK3' }));
+    expect(world.events).toEqual([]);
+    world.scheduler.advance(1);
+    expect(world.events).toEqual(['error transaction limit', 'error transaction limit']);
+    expect(world.channel.sent).toHaveLength(1);
+    expect(world.layer.clientCount).toBe(1);
+  });
+});
+
+describe('flows and shutdown', () => {
+  test('a failed flow concerns its own transactions only', () => {
+    const world = new World();
+    const other = new RecordingChannel(world.scheduler, true);
+    world.start(makeInvite({ branch: 'z9hG4bK1' }));
+    world.start(makeInvite({ branch: 'z9hG4bK2' }));
+    world.layer.createClient(makeInvite({ branch: 'z9hG4bK3' }), other, world.clientUser);
+    world.layer.flowFailed(other, 'closed');
+    expect(world.events).toEqual(['error closed']);
+    expect(world.layer.clientCount).toBe(2);
+    world.layer.flowFailed(world.channel, 'gone');
+    expect(world.events).toEqual(['error closed', 'error gone', 'error gone']);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('a user that starts the next attempt when one fails starts it on the same layer', () => {
+    const world = new World();
+    const other = new RecordingChannel(world.scheduler);
+    world.layer.createClient(makeInvite({ branch: 'z9hG4bK1' }), world.channel, {
+      ...world.clientUser,
+      onTransportError: () =>
+        void world.layer.createClient(makeInvite({ branch: 'z9hG4bK2' }), other, world.clientUser),
+    });
+    world.layer.flowFailed(world.channel, 'gone');
+    expect(other.kinds).toEqual(['INVITE']);
+    expect(world.layer.clientCount).toBe(1);
+  });
+
+  test('close leaves no timer armed and tells nobody', () => {
+    const world = new World();
+    world.start(makeInvite({ branch: 'z9hG4bKout' }));
+    world.receive(makeInvite());
+    world.server.reply(486);
+    world.layer.close();
+    expect(world.isClean()).toBe(true);
+    expect(world.events).toEqual([]);
+  });
+
+  test('the transaction of a request that made its user fail can still be answered 500', () => {
+    const world = new World();
+    world.onRequest = () => {
+      throw new Error('defect');
+    };
+    expect(() => world.receive(makeInvite())).toThrow('defect');
+    const request = world.server.request as SipRequest;
+    world.layer.serverTransactionOf(request)?.reply(500);
+    expect(world.channel.kinds).toEqual(['500']);
+    expect(world.layer.serverTransactionOf(makeInvite())).toBeUndefined();
+  });
+
+  test('ten thousand transactions come and go and leave nothing', () => {
+    const world = new World();
+    for (let index = 0; index < 10_000; index++) {
+      world.receive(makeRequest('OPTIONS', { branch: `z9hG4bK${index}`, callId: `${index}` }));
+      world.server.reply(200);
+      world.scheduler.advance(10);
+    }
+    // Timer J keeps those of the last 32 s; one has just ended.
+    expect(world.layer.serverCount).toBe(3199);
+    world.scheduler.runUntilIdle();
+    expect(world.isClean()).toBe(true);
+  });
+});
