@@ -9,8 +9,11 @@ export interface FrameSink {
   onMessage(text: string): void;
   /** A double CRLF between messages: the peer wants a single CRLF back (RFC 5626 §3.5.1). */
   onPing(): void;
-  /** A single CRLF between messages: the answer to our ping. */
-  onPong(): void;
+  /**
+   * A single CRLF between messages: the answer to our ping, or the first half of a ping in two segments. Returns true when an answer
+   * was awaited; the CRLF then counts for nothing else, so that two answers in a row are not taken for a ping.
+   */
+  onPong(): unknown;
   /**
    * The stream cannot be framed any more: answer `head` (the start line and header section, when they were read) with `error.status`
    * where that is possible, then close. Nothing is reported after this.
@@ -69,7 +72,8 @@ export class StreamFramer {
         this.#idleMatched = 0;
         this.#sink.onPing();
         if (this.#broken) return chunk.length;
-      } else if (this.#idleMatched === 2 && at + 1 === chunk.length) this.#sink.onPong();
+      } else if (this.#idleMatched === 2 && at + 1 === chunk.length && this.#sink.onPong() === true)
+        this.#idleMatched = 0;
     }
     if (at >= chunk.length) return at;
     if ((this.#idleMatched & 1) === 1) return this.#break('a stray CR between messages', undefined);

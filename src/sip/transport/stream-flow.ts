@@ -71,6 +71,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   #lastTrafficMs: number;
   #pingIntervalMs = 0;
   #pongSeen = false;
+  #pongAwaited = false;
   #messageEnded = false;
   #deadline: Timer | undefined;
   #idleTimer: Timer | undefined;
@@ -251,11 +252,16 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     this.#context.user.onKeepAlive?.(this);
   }
 
-  /** From the framer: the answer to our ping. */
-  onPong(): void {
-    this.#pongSeen = true;
-    if (this.#pingIntervalMs > 0 && this.#state === 'open') this.#armPing();
+  /** From the framer: a single CRLF. True when it answers our ping. */
+  onPong(): boolean {
+    const awaited = this.#pongAwaited;
+    this.#pongAwaited = false;
+    if (awaited) {
+      this.#pongSeen = true;
+      if (this.#pingIntervalMs > 0 && this.#state === 'open') this.#armPing();
+    }
     this.#context.user.onKeepAlive?.(this);
+    return awaited;
   }
 
   /** From the framer: where the next message starts is not known any more, so the connection ends (RFC 3261 §18.3). */
@@ -296,6 +302,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   #ping(): void {
     if (this.#state !== 'open') return;
     this.#socket?.write(PING, 'latin1');
+    this.#pongAwaited = true;
     this.#pingTimer = this.#context.scheduler.schedule(this.#context.limits.pongTimeoutMs, this, TimerKind.Pong);
   }
 
