@@ -1,4 +1,5 @@
 import type { Problem } from '../base/errors.ts';
+import * as permissions from '../trunks/permissions.ts';
 import type { TrunkSettings } from '../trunks/schema.ts';
 import { withoutSecrets } from './documents.ts';
 import type { ProvisioningState } from './ports.ts';
@@ -10,9 +11,16 @@ import type { Identity } from './tokens.ts';
  */
 
 /** Settings of a tenant that are the system admin's. */
-const SYSTEM_TENANT_FIELDS = ['domain', 'limits', 'stopOutbound', 'emergencyNumbers'] as const;
+const SYSTEM_TENANT_FIELDS = ['name', 'domain', 'limits', 'stopOutbound', 'emergencyNumbers'] as const;
 /** Files of the machine; a tenant may not name them. */
 const TLS_FILE_FIELDS = ['certificate', 'key', 'ca'] as const;
+
+/** The identity as the provisioning rules know it. A tenant admin without a tenant cannot be made; should one be, it sees nothing. */
+function permissionsOf(identity: Identity): permissions.Identity {
+  return identity.role === 'system-admin'
+    ? { role: 'system-admin' }
+    : { role: 'tenant-admin', tenant: identity.tenant ?? '' };
+}
 
 export function isSystemAdmin(identity: Identity): boolean {
   return identity.role === 'system-admin';
@@ -36,23 +44,20 @@ export function tenantScope(identity: Identity, asked: string | undefined): stri
   return asked ?? identity.tenant;
 }
 
-/** A tenant sees its own trunks and those that are assigned to it. */
 export function maySeeTrunk(identity: Identity, trunk: TrunkSettings): boolean {
-  if (isSystemAdmin(identity)) return true;
-  const { tenant } = identity;
-  return trunk.owner === tenant || trunk.tenants.some((assignment) => assignment.tenant === tenant);
+  return permissions.mayReadTrunk(permissionsOf(identity), trunk) === 'allowed';
 }
 
 /** By id; a trunk that may not be seen is not there. */
 export function visibleTrunk(identity: Identity, state: ProvisioningState, id: string): TrunkSettings {
-  const trunk = state.trunks.find((candidate) => candidate.id === id);
+  const trunk = state.trunks.find((candidate) => permissions.trunkIdOf(candidate) === id);
   if (trunk === undefined || !maySeeTrunk(identity, trunk)) throw notFound(`trunk ${id}`);
   return trunk;
 }
 
 /** The guide: tenant admins modify the trunks that they created themselves, and no others. */
 export function requireTrunkOwner(identity: Identity, trunk: TrunkSettings): void {
-  if (isSystemAdmin(identity) || trunk.owner === identity.tenant) return;
+  if (permissions.mayUpdateTrunk(permissionsOf(identity), trunk, trunk) === 'allowed') return;
   throw forbidden('this trunk belongs to the system admin; only its creator may change it');
 }
 
@@ -61,7 +66,8 @@ export function requireAllowedTrunk(identity: Identity, trunk: TrunkSettings, be
   if (isSystemAdmin(identity)) return;
   if (trunk.owner === 'system') throw forbidden("a tenant admin creates its own tenant's trunks only");
   if (trunk.owner !== identity.tenant) throw notFound(`tenant ${trunk.owner}`);
-  if (trunk.type === 'ip') throw forbidden('only a system admin may create an IP trunk');
+  if (permissions.mayCreateTrunk(permissionsOf(identity), trunk) !== 'allowed')
+    throw forbidden('only a system admin may create an IP trunk');
   if (trunk.tenants.some((assignment) => assignment.tenant !== identity.tenant)) {
     throw forbidden("a tenant's own trunk cannot be shared with other tenants");
   }
@@ -81,11 +87,11 @@ export function requireAllowedTenantChange(identity: Identity, before: object, a
 
 /** A trunk as this admin may see it: no secrets; for a trunk that is only assigned, no credentials and no other tenant. */
 export function trunkView(identity: Identity, trunk: TrunkSettings): Record<string, unknown> {
-  const view: Record<string, unknown> = withoutSecrets({ ...trunk });
-  if (isSystemAdmin(identity) || trunk.owner === identity.tenant) return view;
-  for (const hidden of ['credentials', 'tls', 'addHeaders']) delete view[hidden];
-  view['tenants'] = trunk.tenants.filter((assignment) => assignment.tenant === identity.tenant);
-  return view;
+  const seen =
+    isSystemAdmin(identity) || trunk.owner === identity.tenant
+      ? trunk
+      : permissions.trunkSeenBy(permissionsOf(identity), trunk);
+  return withoutSecrets({ ...seen, id: permissions.trunkIdOf(trunk) });
 }
 
 const CONCEALED = 'conflicts with something that belongs to another tenant or to the system';
@@ -106,7 +112,7 @@ export function hideOthers(identity: Identity, state: ProvisioningState, problem
     ...state.tenants.filter(({ name }) => name !== identity.tenant).flatMap(({ name, domain }) => [name, domain]),
     ...state.trunks
       .filter((trunk) => !maySeeTrunk(identity, trunk))
-      .flatMap(({ name, id }) => (id === undefined ? [name] : [name, id])),
+      .flatMap((trunk) => [trunk.name, permissions.trunkIdOf(trunk)]),
   ];
   const names = (text: string) => hidden.some((name) => text.includes(name));
   const problems = problem.problems.map((fault) => {

@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import type { AuditFact } from '../observe/index.ts';
+import { trunkIdOf } from '../trunks/permissions.ts';
+import { CONFLICT_CODES } from '../trunks/provisioning.ts';
 import { hideOthers } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
@@ -18,8 +20,6 @@ export interface PlannedChange {
 }
 
 const MAX_TRIES = 8;
-/** Faults that are a clash with something that exists rather than a wrong value. */
-const CONFLICT = /(duplicate|overlap|taken|in-use|referred|conflict|exists|unique|shared)/;
 
 /**
  * Reads the state, plans, applies; when another node or request was faster, plans again on what is there now, so that each plan's
@@ -58,7 +58,7 @@ function refusal(problems: readonly Problem[], planned: PlannedChange, state: Pr
   if (planned.deletes !== undefined) return inUse(problems, planned.deletes, stateAfter(state, planned.change));
   const relative = problems.map((problem) => ({ ...problem, path: relativePath(problem.path, planned.resourcePath) }));
   const first = relative[0];
-  const clash = problems.find((problem) => CONFLICT.test(problem.code));
+  const clash = problems.find((problem) => CONFLICT_CODES.has(problem.code));
   const code = clash?.code ?? first?.code ?? 'refused';
   return new ApiProblem(clash === undefined ? 422 : 409, code, first?.message ?? 'the change is refused', {
     problems: relative,
@@ -81,8 +81,8 @@ export function stateAfter(
   const tenants = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
   for (const tenant of putTenants) tenants.set(tenant.name, tenant);
   for (const name of deleteTenants) tenants.delete(name);
-  const trunks = new Map(state.trunks.map((trunk) => [trunk.id as string, trunk]));
-  for (const trunk of putTrunks) trunks.set(trunk.id as string, trunk);
+  const trunks = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
+  for (const trunk of putTrunks) trunks.set(trunkIdOf(trunk), trunk);
   for (const id of deleteTrunks) trunks.delete(id);
   return { tenants: [...tenants.values()], trunks: [...trunks.values()] };
 }
@@ -90,7 +90,8 @@ export function stateAfter(
 /** `tenants[0].inboundRules[2].trunk` → `tenants/acme/inbound-rules/main`. */
 function resourceAt(path: string, state: ProvisioningState): string {
   const [, kind, index, field, item] = /^(tenants|trunks)\[(\d+)\](?:\.(\w+)\[(\d+)\])?/.exec(path) ?? [];
-  if (kind === 'trunks') return `trunks/${state.trunks[Number(index)]?.id ?? index}`;
+  const trunk = kind === 'trunks' ? state.trunks[Number(index)] : undefined;
+  if (trunk !== undefined) return `trunks/${trunkIdOf(trunk)}`;
   const tenant = state.tenants[Number(index)];
   if (kind === undefined || tenant === undefined) return path;
   const collection = field === undefined ? undefined : (tenant as unknown as Record<string, unknown>)[field];

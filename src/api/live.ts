@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { renderLadder } from '../observe/index.ts';
+import { trunkIdOf } from '../trunks/permissions.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
 import { keyText } from './collections.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
@@ -60,7 +61,10 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
 function maySeeRegistration(context: ApiContext, identity: Identity, entry: RegistrationView): boolean {
   if (isSystemAdmin(identity)) return true;
   if (entry.trunkId === undefined) return maySeeTenant(identity, entry.tenant);
-  return context.provisioning.current().state.trunks.find(({ id }) => id === entry.trunkId)?.owner === identity.tenant;
+  return (
+    context.provisioning.current().state.trunks.find((trunk) => trunkIdOf(trunk) === entry.trunkId)?.owner ===
+    identity.tenant
+  );
 }
 
 function callRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -243,7 +247,7 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       const explanation = await context.engine.explain({ tenant, ...defined(rest) } as ExplainInput);
       // A rule of the tenant names only trunks that it may use; should that ever be wrong, nothing is told of the others.
       const routes = explanation.routes.filter((route) => {
-        const trunk = state.trunks.find(({ id }) => id === route.trunkId);
+        const trunk = state.trunks.find((candidate) => trunkIdOf(candidate) === route.trunkId);
         return isSystemAdmin(identity) || (trunk !== undefined && maySeeTrunk(identity, trunk));
       });
       return { ...explanation, routes };

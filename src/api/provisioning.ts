@@ -1,8 +1,8 @@
-import { randomInt } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import { trunkIdOf } from '../trunks/permissions.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange } from './change.ts';
@@ -88,10 +88,9 @@ function planApply(state: ProvisioningState, wanted: Provisioning) {
     .map((tenant) => keepTenantSecrets(tenant, known.get(tenant.name)))
     .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
   const putTrunks: TrunkSettings[] = [];
-  const taken = new Set([...state.trunks, ...wanted.trunks].map(({ id }) => id));
   for (const trunk of wanted.trunks) {
     const before = storedTrunk(state, trunk);
-    const after = withStoredSecrets({ ...trunk, id: trunk.id ?? before?.id ?? unusedId(taken) }, before);
+    const after = withStoredSecrets({ ...trunk, id: trunkIdOf(before ?? trunk) }, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
   }
@@ -101,17 +100,10 @@ function planApply(state: ProvisioningState, wanted: Provisioning) {
 /** A file may leave ids to the engine; then a trunk is known by its owner and name. */
 function storedTrunk(state: ProvisioningState, trunk: TrunkSettings): TrunkSettings | undefined {
   return state.trunks.find((stored) =>
-    trunk.id === undefined ? stored.name === trunk.name && stored.owner === trunk.owner : stored.id === trunk.id,
+    trunk.id === undefined
+      ? stored.name === trunk.name && stored.owner === trunk.owner
+      : trunkIdOf(stored) === trunk.id,
   );
-}
-
-function unusedId(taken: Set<string | undefined>): string {
-  for (;;) {
-    const id = String(randomInt(100_000_000, 1_000_000_000));
-    if (taken.has(id)) continue;
-    taken.add(id);
-    return id;
-  }
 }
 
 /** An export without secrets can be applied where they are known. */

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { trunkIdOf } from '../trunks/permissions.ts';
 import { assignmentSchema, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
@@ -122,10 +123,10 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const { after } = await applyChange(context, request, (state) => {
         const wanted = request.body as TrunkSettings;
-        const after = { ...wanted, id: wanted.id ?? newId(state) };
+        const after = { ...wanted, id: wanted.id ?? newId(state, wanted) };
         requireAllowedTrunk(identity, after, undefined);
         // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
-        if (state.trunks.some(({ id }) => id === after.id))
+        if (state.trunks.some((trunk) => trunkIdOf(trunk) === after.id))
           throw new ApiProblem(409, 'exists', `trunk ${after.id} exists already`);
         return {
           after,
@@ -155,7 +156,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
     },
     (request, reply) =>
       change(context, request, reply, (before) =>
-        withStoredSecrets({ id: before.id, ...(request.body as TrunkSettings) }, before),
+        withStoredSecrets({ id: trunkIdOf(before), ...(request.body as TrunkSettings) }, before),
       ),
   );
   app.patch(
@@ -207,7 +208,7 @@ function deleteRoute(app: FastifyInstance, context: ApiContext): void {
         const before = visibleTrunk(identity, state, idOf(request));
         requireTrunkOwner(identity, before);
         requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
-        const id = before.id as string;
+        const id = trunkIdOf(before);
         return {
           deletes: `trunk ${before.name}`,
           change: { deleteTrunks: [id] },
@@ -317,7 +318,7 @@ function statusRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const trunk = visibleTrunk(identity, context.provisioning.current().state, idOf(request));
       requireTrunkOwner(identity, trunk);
-      if (!context.engine.retryTrunk(trunk.id as string)) {
+      if (!context.engine.retryTrunk(trunkIdOf(trunk))) {
         throw new ApiProblem(409, 'nothing-to-retry', 'the trunk does not register, or is not at rest');
       }
       return statusOf(context, trunk);
@@ -326,7 +327,8 @@ function statusRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 export function statusOf(context: ApiContext, trunk: TrunkSettings): TrunkStatus {
-  const { id = '', name, type } = trunk;
+  const { name, type } = trunk;
+  const id = trunkIdOf(trunk);
   const status = context.engine.trunkStatus(id);
   return (
     status ?? {
@@ -343,7 +345,9 @@ export function statusOf(context: ApiContext, trunk: TrunkSettings): TrunkStatus
 function plan(state: ProvisioningState, before: TrunkSettings, after: TrunkSettings) {
   return {
     change: { putTrunks: [after] },
-    facts: [{ action: 'update' as const, resource: `trunks/${before.id}`, ...auditTenant(before), before, after }],
+    facts: [
+      { action: 'update' as const, resource: `trunks/${trunkIdOf(before)}`, ...auditTenant(before), before, after },
+    ],
     resourcePath: `trunks[${state.trunks.indexOf(before)}]`,
   };
 }
@@ -361,10 +365,10 @@ async function ownByDefault(request: FastifyRequest): Promise<void> {
     body['owner'] = identity.tenant;
 }
 
-function newId(state: ProvisioningState): string {
-  const taken = new Set(state.trunks.map(({ id }) => id));
-  for (;;) {
-    const id = String(randomInt(100_000_000, 1_000_000_000));
+/** The id that the same trunk would have in a file, or another if that is taken. */
+function newId(state: ProvisioningState, trunk: TrunkSettings): string {
+  const taken = new Set(state.trunks.map(trunkIdOf));
+  for (let id = trunkIdOf(trunk); ; id = String(randomInt(100_000_000, 1_000_000_000))) {
     if (!taken.has(id)) return id;
   }
 }
