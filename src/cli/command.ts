@@ -1,0 +1,75 @@
+import type { ParseArgsOptionsConfig } from 'node:util';
+import type { ApiClient } from './api-client.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Something that the user can put right; shown without a stack. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.name = 'CommandError';
+    this.exitCode = exitCode;
+  }
+}
+
+/** A wrong command line: shown with how it should be. */
+export class UsageError extends CommandError {
+  constructor(message: string) {
+    super(message, 2);
+    this.name = 'UsageError';
+  }
+}
+
+/** What the process gives the command line beside the terminal. */
+export interface CommandHooks {
+  /** Runs an engine until it is stopped; resolves when it has. */
+  start(configPath: string | undefined): Promise<void>;
+  /** Plays the demo; resolves with its exit code. */
+  demo(): Promise<number>;
+  readonly version: string;
+}
+
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly hooks: CommandHooks;
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+  readonly arguments: readonly string[];
+  /** The running engine; found when first asked for. */
+  api(): ApiClient;
+}
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly usage: string;
+  /** What --help says beyond the options. */
+  readonly details?: string;
+  readonly options: ParseArgsOptionsConfig;
+  /** What each option does, for --help. */
+  readonly optionHelp: Readonly<Record<string, string>>;
+  /** Whether it takes arguments that are no options. */
+  readonly takesArguments: boolean;
+  run(context: CommandContext): Promise<number>;
+}
+
+/** A text option, when it was given. */
+export function text(context: CommandContext, name: string): string | undefined {
+  const value = context.values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export function flag(context: CommandContext, name: string): boolean {
+  return context.values[name] === true;
+}
+
+/** The API's own objects, for programs. */
+export function printJson(context: CommandContext, value: unknown): number {
+  context.terminal.out(`${JSON.stringify(value, null, 2)}\n`);
+  return 0;
+}
+
+export const CONFIG_OPTION = { config: { type: 'string', short: 'c' } } as const;
+export const JSON_OPTION = { json: { type: 'boolean' } } as const;
+export const CONFIG_HELP = { config: 'configuration file (default: TANDEM_CONFIG, else config/tandem.yaml)' };
+export const JSON_HELP = { json: "print the API's own objects" };

@@ -1,0 +1,74 @@
+import { loadProvisioning, settingsError, validateFiles } from '../settings/load.ts';
+import { formatProblem } from '../settings/yaml-file.ts';
+import { stringify } from 'yaml';
+import { type Command, CONFIG_HELP, CONFIG_OPTION, CommandError, flag, JSON_HELP, JSON_OPTION, printJson, UsageError } from './command.ts';
+import { paint } from './terminal.ts';
+
+interface ApplySummary {
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+}
+
+export const validate: Command = {
+  name: 'validate',
+  summary: 'check configuration and provisioning files',
+  usage: 'tandem validate FILE…',
+  details: 'Prints file:line:column path message for every fault and exits with 1. Asks no running engine.',
+  options: { ...JSON_OPTION },
+  optionHelp: { json: 'print the faults as objects' },
+  takesArguments: true,
+  async run(context) {
+    if (context.arguments.length === 0) throw new UsageError('name at least one file');
+    const problems = validateFiles(context.arguments, context.terminal.env);
+    if (flag(context, 'json')) printJson(context, problems);
+    else if (problems.length === 0) context.terminal.out(`${paint(context.terminal, 'green', 'valid')}\n`);
+    else for (const problem of problems) context.terminal.out(`${formatProblem(problem)}\n`);
+    return problems.length === 0 ? 0 : 1;
+  },
+};
+
+export const apply: Command = {
+  name: 'apply',
+  summary: 'create or replace the tenants and trunks of provisioning files in the running engine',
+  usage: 'tandem apply FILE…',
+  details: 'All or nothing; what the files do not name stays. Applying the same files again changes nothing.',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  takesArguments: true,
+  async run(context) {
+    if (context.arguments.length === 0) throw new UsageError('name at least one file');
+    const { provisioning, problems } = loadProvisioning(context.arguments, context.terminal.env);
+    if (provisioning === undefined) throw new CommandError(settingsError(problems).message);
+    const summary = await context.api().post<ApplySummary>('/api/v1/provisioning', provisioning);
+    if (flag(context, 'json')) return printJson(context, summary);
+    context.terminal.out(`created ${summary.created}, updated ${summary.updated}, unchanged ${summary.unchanged}\n`);
+    return 0;
+  },
+};
+
+export const exportCommand: Command = {
+  name: 'export',
+  summary: 'print everything provisioned as YAML, ready for apply',
+  usage: 'tandem export [--secrets]',
+  details: 'Without --secrets passwords are left out; apply keeps the stored ones. --secrets works for the owner of the machine only.',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION, secrets: { type: 'boolean' } },
+  optionHelp: { ...CONFIG_HELP, json: 'print JSON', secrets: 'with passwords, to move everything to another store' },
+  takesArguments: false,
+  async run(context) {
+    const secrets = flag(context, 'secrets');
+    const document = await context.api().get<unknown>(`/api/v1/provisioning?secrets=${secrets}`);
+    const plain = secrets ? document : withoutMarks(document);
+    if (flag(context, 'json')) return printJson(context, plain);
+    context.terminal.out(stringify(plain, { aliasDuplicateObjects: false, lineWidth: 120 }));
+    return 0;
+  },
+};
+
+/** `passwordSet` is the API's mark that there is a secret; it is no field of a file. */
+function withoutMarks(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutMarks);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([name]) => name !== 'passwordSet' && name !== 'ha1Set');
+  return Object.fromEntries(entries.map(([name, field]) => [name, withoutMarks(field)]));
+}

@@ -1,0 +1,153 @@
+import { parseArgs } from 'node:util';
+import { type ApiClient, connect } from './api-client.ts';
+import { type Command, type CommandContext, CommandError, type CommandHooks, UsageError } from './command.ts';
+import { explain } from './explain-command.ts';
+import { calls, registrations, trace, trunks } from './live-commands.ts';
+import { demo, hash, start, version } from './process-commands.ts';
+import { apply, exportCommand, validate } from './provisioning-commands.ts';
+import { paint, type Terminal } from './terminal.ts';
+
+export type { CommandHooks } from './command.ts';
+export type { Terminal } from './terminal.ts';
+
+const COMMANDS: readonly Command[] = [start, demo, validate, apply, exportCommand, trunks, registrations, calls, trace, explain, hash, version];
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+    env: process.env,
+    async readInput() {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString('utf8');
+    },
+  };
+}
+
+/**
+ * Runs one command line (without node and script) and resolves with the exit code: 0 done, 1 refused or not possible, 2 wrong usage.
+ * `start` and `demo` come from the process's entry, which alone knows the engine.
+ */
+export async function runCli(
+  argv: readonly string[],
+  hooks: CommandHooks,
+  terminal: Terminal = processTerminal(),
+  fetcher: typeof fetch = fetch,
+): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    const topic = name === 'help' ? COMMANDS.find((command) => command.name === rest[0]) : undefined;
+    terminal.out(topic === undefined ? overview(terminal) : help(terminal, topic));
+    return name === undefined ? 2 : 0;
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === (name === '--version' || name === '-v' ? 'version' : name));
+  if (command === undefined) {
+    terminal.err(`tandem: there is no command "${name}"${suggestion(name)} "tandem --help" lists them\n`);
+    return 2;
+  }
+  try {
+    const parsed = parse(command, rest);
+    if (parsed.values['help'] === true) {
+      terminal.out(help(terminal, command));
+      return 0;
+    }
+    return await command.run(contextOf(parsed, hooks, terminal, fetcher));
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    terminal.err(`tandem ${command.name}: ${error.message}\n`);
+    if (error instanceof UsageError) terminal.err(`usage: ${command.usage}\n`);
+    return error.exitCode;
+  }
+}
+
+interface Parsed {
+  readonly values: CommandContext['values'];
+  readonly positionals: readonly string[];
+}
+
+function parse(command: Command, args: readonly string[]): Parsed {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { ...command.options, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: command.takesArguments,
+      strict: true,
+    });
+    return { values: values as CommandContext['values'], positionals };
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function contextOf(parsed: Parsed, hooks: CommandHooks, terminal: Terminal, fetcher: typeof fetch): CommandContext {
+  let client: ApiClient | undefined;
+  return {
+    terminal,
+    hooks,
+    values: parsed.values,
+    arguments: parsed.positionals,
+    api() {
+      const config = parsed.values['config'];
+      client ??= connect(typeof config === 'string' ? config : undefined, terminal.env, fetcher);
+      return client;
+    },
+  };
+}
+
+function overview(terminal: Terminal): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const lines = COMMANDS.map(({ name, summary }) => `  ${paint(terminal, 'bold', name.padEnd(width))}  ${summary}`);
+  return [
+    'tandem: a SIP switch that joins phones and trunks, and can explain every header field it sends',
+    '',
+    'usage: tandem COMMAND [OPTIONS]',
+    '',
+    ...lines,
+    '',
+    '"tandem COMMAND --help" tells more. Listings take --json. Commands that ask the running engine find it by the configuration file',
+    '(or TANDEM_URL) and show the token of its data folder (or TANDEM_TOKEN).',
+    '',
+  ].join('\n');
+}
+
+function help(terminal: Terminal, command: Command): string {
+  const options = Object.entries(command.options).map(([name, { type, short }]) => {
+    const spelled = `${short === undefined ? '' : `-${short}, `}--${name}${type === 'string' ? ' VALUE' : ''}`;
+    return { spelled, text: command.optionHelp[name] ?? '' };
+  });
+  options.push({ spelled: '-h, --help', text: 'this text' });
+  const width = Math.max(...options.map(({ spelled }) => spelled.length));
+  return [
+    `${paint(terminal, 'bold', `tandem ${command.name}`)}: ${command.summary}`,
+    '',
+    `usage: ${command.usage}`,
+    ...(command.details === undefined ? [] : ['', command.details]),
+    '',
+    ...options.map(({ spelled, text }) => `  ${spelled.padEnd(width)}  ${text}`),
+    '',
+  ].join('\n');
+}
+
+/** The command that a slip of the keys was meant to be. */
+function suggestion(name: string): string {
+  const near = COMMANDS.find((command) => command.name.startsWith(name) || isOneSlipFrom(command.name, name));
+  return near === undefined ? "" : `, did you mean "${near.name}"?`;
+}
+
+/** One letter added, left out, changed, or two neighbours swapped. */
+function isOneSlipFrom(known: string, typed: string): boolean {
+  if (Math.abs(known.length - typed.length) > 1) return false;
+  let start = 0;
+  while (start < known.length && known[start] === typed[start]) start++;
+  const rest = (text: string, skip: number) => text.slice(start + skip);
+  const swapped = known[start] === typed[start + 1] && known[start + 1] === typed[start];
+  return (
+    rest(known, 1) === rest(typed, 1) ||
+    rest(known, 0) === rest(typed, 1) ||
+    rest(known, 1) === rest(typed, 0) ||
+    (swapped && rest(known, 2) === rest(typed, 2))
+  );
+}
