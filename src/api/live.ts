@@ -1,12 +1,13 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { renderLadder } from '../observe/index.ts';
+import { type Explanation, explanationText } from '../outbound/index.ts';
 import { trunkIdOf } from '../trunks/permissions.ts';
-import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
+import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
 import { keyText } from './collections.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import type { ExplainInput, LiveCall, RegistrationView } from './ports.ts';
-import { ApiProblem, notFound } from './problem.ts';
+import { invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
 const DIRECTIONS = ['outbound', 'inbound', 'internal'] as const;
@@ -223,6 +224,13 @@ const explainBody = z.strictObject({
     ),
 });
 
+const explainQuery = z.strictObject({
+  format: z
+    .enum(['json', 'text', 'ansi'])
+    .default('json')
+    .describe('`text` and `ansi` are for people, without and with colours.'),
+});
+
 function explainRoute(app: FastifyInstance, context: ApiContext): void {
   app.post(
     '/api/v1/explain',
@@ -230,27 +238,44 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       operationId: 'explain',
       tag: 'explain',
       summary: 'The INVITE that a call would send and why each field is what it is; no call is placed',
+      querystring: explainQuery,
       body: explainBody,
       answers: { 200: answer('The explanation', ANY_OBJECT) },
     }),
-    async (request) => {
+    async (request, reply) => {
       const identity = identityOf(request);
       const { tenant: asked, ...rest } = request.body as z.infer<typeof explainBody>;
       const tenant = asked ?? identity.tenant;
       if (tenant === undefined)
-        throw new ApiProblem(422, 'validation-failed', 'say which tenant calls', {
-          problems: [{ code: 'required', path: 'tenant', message: 'say which tenant calls' }],
-        });
+        throw invalid([{ code: 'missing-field', path: 'tenant', message: 'say which tenant calls' }]);
       requireTenant(identity, tenant);
       const { state } = context.provisioning.current();
       if (!state.tenants.some(({ name }) => name === tenant)) throw notFound(`tenant ${tenant}`);
       const explanation = await context.engine.explain({ tenant, ...defined(rest) } as ExplainInput);
-      // A rule of the tenant names only trunks that it may use; should that ever be wrong, nothing is told of the others.
-      const routes = explanation.routes.filter((route) => {
-        const trunk = state.trunks.find((candidate) => trunkIdOf(candidate) === route.trunkId);
-        return isSystemAdmin(identity) || (trunk !== undefined && maySeeTrunk(identity, trunk));
-      });
-      return { ...explanation, routes };
+      return sendExplanation(request, reply, explanation);
     },
   );
+  app.get(
+    '/api/v1/calls/:id/explain',
+    describe({
+      operationId: 'explainCall',
+      tag: 'explain',
+      summary: 'How a live or recent outbound call was decided',
+      params: callIdParams,
+      querystring: explainQuery,
+      answers: { 200: answer('The explanation', ANY_OBJECT) },
+    }),
+    (request, reply) => {
+      const { id } = request.params as { id: string };
+      const explanation = mayTrace(context, identityOf(request), id) ? context.engine.explainCall(id) : undefined;
+      if (explanation === undefined) throw notFound(`explanation of call ${id}`);
+      return sendExplanation(request, reply, explanation);
+    },
+  );
+}
+
+function sendExplanation(request: FastifyRequest, reply: FastifyReply, explanation: Explanation): FastifyReply {
+  const { format } = request.query as z.infer<typeof explainQuery>;
+  if (format === 'json') return reply.send(explanation);
+  return reply.type('text/plain; charset=utf-8').send(explanationText(explanation, { color: format === 'ansi' }));
 }

@@ -8,6 +8,7 @@ import type {
   WebhookStatus,
   WebhookTopic,
 } from '../observe/index.ts';
+import type { Explanation } from '../outbound/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { TrunkSettings } from '../trunks/schema.ts';
 
@@ -65,43 +66,6 @@ export interface ExplainInput {
   readonly headers?: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** Where the value of one header field came from. */
-export interface ExplainedField {
-  readonly name: string;
-  readonly value: string;
-  /** The rule, variable, setting or directive, e.g. `outboundParameters.from.user = OutboundCallerId`. */
-  readonly source: string;
-  readonly reason?: string;
-}
-
-export interface ExplainedCandidate {
-  readonly source: string;
-  readonly value: string;
-  readonly taken: boolean;
-  readonly reason: string;
-}
-
-export interface ExplainedRoute {
-  readonly trunkId: string;
-  readonly trunk: string;
-  readonly taken: boolean;
-  readonly reason: string;
-  /** The INVITE that would leave by this route. */
-  readonly invite?: string;
-  readonly fields?: readonly ExplainedField[];
-  readonly candidates?: readonly ExplainedCandidate[];
-}
-
-export interface Explanation {
-  readonly outcome: 'invite' | 'rejected';
-  readonly status?: number;
-  readonly reason?: string;
-  readonly rule?: string;
-  /** In the order in which they would be tried. */
-  readonly routes: readonly ExplainedRoute[];
-  readonly notes: readonly string[];
-}
-
 export interface Readiness {
   readonly ready: boolean;
   /** Why not (`draining`, `store-unreachable`, …), or what is degraded while ready. */
@@ -117,6 +81,8 @@ export interface EngineView {
   /** The messages of a live or recent call, by call id or SIP Call-ID. */
   trace(id: string): readonly TraceMessage[];
   explain(input: ExplainInput): Promise<Explanation>;
+  /** How a live or recent outbound call was decided, by call id or SIP Call-ID; undefined when it is not known (any more). */
+  explainCall(id: string): Explanation | undefined;
   /** Lets a trunk that rests after refusals try again; false when there is nothing to retry. */
   retryTrunk(trunkId: string): boolean;
 }

@@ -41,7 +41,11 @@ export class ApiClient {
   }
 
   /** Every page of a listing. */
-  async list<T>(path: string, filters: Readonly<Record<string, string | undefined>>, limit = Number.POSITIVE_INFINITY): Promise<T[]> {
+  async list<T>(
+    path: string,
+    filters: Readonly<Record<string, string | undefined>>,
+    limit = Number.POSITIVE_INFINITY,
+  ): Promise<T[]> {
     const items: T[] = [];
     for (;;) {
       const query = new URLSearchParams({ limit: String(Math.min(PAGE_LIMIT, limit)), offset: String(items.length) });
@@ -57,23 +61,31 @@ export class ApiClient {
     try {
       response = await this.#fetch(`${this.url}${path}`, {
         method,
-        headers: { authorization: `Bearer ${this.#token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
     } catch (error) {
       const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-      throw new CommandError(`no engine answers at ${this.url} (${cause?.code ?? cause?.message ?? String(error)}); start one with "tandem start"`);
+      throw new CommandError(
+        `no engine answers at ${this.url} (${cause?.code ?? cause?.message ?? String(error)}); start one with "tandem start"`,
+      );
     }
     const text = await response.text();
     if (!response.ok) throw refusal(response.status, text, this.url);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
+    const isJson = response.headers.get('content-type')?.includes('json') === true;
+    return (isJson ? JSON.parse(text) : text) as T;
   }
 }
 
 function refusal(status: number, text: string, url: string): CommandError {
   if (status === 401) {
-    return new CommandError(`the engine at ${url} does not accept this token; it changes with each start, or TANDEM_TOKEN is wrong or expired`);
+    return new CommandError(
+      `the engine at ${url} does not accept this token; it changes with each start, or TANDEM_TOKEN is wrong or expired`,
+    );
   }
   let body: ProblemBody = {};
   try {
@@ -93,7 +105,8 @@ export function connect(
   fetcher: typeof fetch = fetch,
 ): ApiClient {
   const { TANDEM_URL: url, TANDEM_TOKEN: token } = env;
-  if (url !== undefined && url !== '' && token !== undefined && token !== '') return new ApiClient(url.replace(/\/$/, ''), token, fetcher);
+  if (url !== undefined && url !== '' && token !== undefined && token !== '')
+    return new ApiClient(url.replace(/\/$/, ''), token, fetcher);
   const { settings, problems } = loadNode(config, env);
   if (settings === undefined) throw new CommandError(settingsError(problems).message);
   const { api, store } = settings;
@@ -112,7 +125,10 @@ function readOwnerToken(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
-    const why = (error as { code?: string }).code === 'EACCES' ? 'may be read only by the user that runs the engine' : 'is not there: the engine makes it when it starts';
+    const why =
+      (error as { code?: string }).code === 'EACCES'
+        ? 'may be read only by the user that runs the engine'
+        : 'is not there: the engine makes it when it starts';
     throw new CommandError(`${path} ${why}; or set TANDEM_TOKEN`);
   }
 }

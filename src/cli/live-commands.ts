@@ -1,4 +1,15 @@
-import { type Command, CONFIG_HELP, CONFIG_OPTION, CommandError, flag, JSON_HELP, JSON_OPTION, printJson, text, UsageError } from './command.ts';
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  CommandError,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  printJson,
+  text,
+  UsageError,
+} from './command.ts';
 import { type Column, paint, type Style, table } from './terminal.ts';
 
 interface TrunkStatus {
@@ -89,7 +100,12 @@ const RECORD_COLUMNS: readonly Column<CallRow>[] = [
   ...CALL_COLUMNS.slice(0, 3),
   { title: 'FROM', value: ({ callerNumber }) => callerNumber },
   { title: 'TO', value: ({ calledNumber }) => calledNumber },
-  { title: 'STATUS', value: ({ status }) => status, style: ({ status }) => ((status ?? 0) < 300 ? 'green' : 'red'), right: true },
+  {
+    title: 'STATUS',
+    value: ({ status }) => status,
+    style: ({ status }) => ((status ?? 0) < 300 ? 'green' : 'red'),
+    right: true,
+  },
   { title: 'REASON', value: ({ reason }) => reason },
   { title: 'TALK', value: ({ talkMs }) => `${((talkMs ?? 0) / 1000).toFixed(1)} s`, right: true },
   { title: 'STARTED', value: ({ startedAt }) => shortTime(startedAt) },
@@ -128,7 +144,9 @@ export const registrations: Command = {
     const filters = { tenant: text(context, 'tenant'), extension: text(context, 'extension') };
     const rows = await context.api().list<RegistrationRow>('/api/v1/registrations', filters);
     if (flag(context, 'json')) return printJson(context, rows);
-    context.terminal.out(rows.length === 0 ? 'nothing is registered\n' : table(context.terminal, REGISTRATION_COLUMNS, rows));
+    context.terminal.out(
+      rows.length === 0 ? 'nothing is registered\n' : table(context.terminal, REGISTRATION_COLUMNS, rows),
+    );
     return 0;
   },
 };
@@ -155,14 +173,22 @@ export const calls: Command = {
       : await context.api().list<CallRow>('/api/v1/calls', { tenant });
     if (flag(context, 'json')) return printJson(context, rows);
     const none = ended ? 'no call records\n' : 'no calls in progress\n';
-    context.terminal.out(rows.length === 0 ? none : table(context.terminal, ended ? RECORD_COLUMNS : CALL_COLUMNS, rows));
+    context.terminal.out(
+      rows.length === 0 ? none : table(context.terminal, ended ? RECORD_COLUMNS : CALL_COLUMNS, rows),
+    );
     return 0;
   },
 };
 
 interface Trace {
   readonly ladder: string;
-  readonly messages: readonly { readonly at: string; readonly direction: string; readonly transport: string; readonly remote: string; readonly text: string }[];
+  readonly messages: readonly {
+    readonly at: string;
+    readonly direction: string;
+    readonly transport: string;
+    readonly remote: string;
+    readonly text: string;
+  }[];
 }
 
 export const trace: Command = {
@@ -170,7 +196,12 @@ export const trace: Command = {
   summary: 'draw the SIP messages of a live or recent call, both legs',
   usage: 'tandem trace --call-id ID [--messages]',
   details: 'ID is the call as "tandem calls" lists it, or the SIP Call-ID of one of its legs. Secrets are masked.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION, 'call-id': { type: 'string' }, messages: { type: 'boolean', short: 'm' } },
+  options: {
+    ...CONFIG_OPTION,
+    ...JSON_OPTION,
+    'call-id': { type: 'string' },
+    messages: { type: 'boolean', short: 'm' },
+  },
   optionHelp: { ...CONFIG_HELP, ...JSON_HELP, 'call-id': 'which call', messages: 'print the messages too' },
   takesArguments: true,
   async run(context) {

@@ -1,11 +1,22 @@
 import { createHash } from 'node:crypto';
-import { type Command, CONFIG_HELP, CONFIG_OPTION, flag, JSON_HELP, JSON_OPTION, printJson, text, UsageError } from './command.ts';
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  printJson,
+  text,
+  UsageError,
+} from './command.ts';
 
 export const start: Command = {
   name: 'start',
   summary: 'run an engine until it is stopped',
   usage: 'tandem start [--config FILE]',
-  details: 'SIGTERM and SIGINT drain: no new calls, calls in progress end or a time limit passes. SIGHUP reads the configuration again.',
+  details:
+    'SIGTERM and SIGINT drain: no new calls, calls in progress end or a time limit passes. SIGHUP reads the configuration again.',
   options: { ...CONFIG_OPTION },
   optionHelp: CONFIG_HELP,
   takesArguments: false,
@@ -45,20 +56,30 @@ export const hash: Command = {
   name: 'hash',
   summary: "hash a password for an extension's or service's ha1",
   usage: 'tandem hash --user NUMBER --realm DOMAIN < password',
-  details: "Reads the password from standard input, where no process listing shows it. The realm is the tenant's domain.",
+  details:
+    "Reads the password from standard input, where no process listing shows it. The realm is the tenant's domain.",
   options: { ...JSON_OPTION, user: { type: 'string' }, realm: { type: 'string' } },
-  optionHelp: { json: 'print JSON in place of YAML', user: 'number of the extension or service', realm: "the tenant's domain" },
+  optionHelp: {
+    json: 'print JSON in place of YAML',
+    user: 'number of the extension or service',
+    realm: "the tenant's domain",
+  },
   takesArguments: false,
   async run(context) {
     const [user, realm] = [text(context, 'user'), text(context, 'realm')];
-    if (user === undefined || realm === undefined) throw new UsageError('say whose password it is: --user NUMBER --realm DOMAIN');
+    if (user === undefined || realm === undefined)
+      throw new UsageError('say whose password it is: --user NUMBER --realm DOMAIN');
     const password = (await context.terminal.readInput()).replace(/\r?\n$/, '');
     if (password === '') throw new UsageError('the password is empty; give it on standard input');
     const a1 = Buffer.from(`${user}:${realm}:${password}`, 'utf8');
     const digest = (algorithm: string) => createHash(algorithm).update(a1).digest('hex');
     const ha1 = { md5: digest('md5'), sha256: digest('sha256'), sha512256: digest('sha512-256') };
     if (flag(context, 'json')) return printJson(context, { ha1 });
-    context.terminal.out(`ha1:\n${Object.entries(ha1).map(([name, value]) => `  ${name}: "${value}"\n`).join('')}`);
+    context.terminal.out(
+      `ha1:\n${Object.entries(ha1)
+        .map(([name, value]) => `  ${name}: "${value}"\n`)
+        .join('')}`,
+    );
     return 0;
   },
 };

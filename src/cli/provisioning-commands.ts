@@ -1,7 +1,17 @@
+import { stringify } from 'yaml';
 import { loadProvisioning, settingsError, validateFiles } from '../settings/load.ts';
 import { formatProblem } from '../settings/yaml-file.ts';
-import { stringify } from 'yaml';
-import { type Command, CONFIG_HELP, CONFIG_OPTION, CommandError, flag, JSON_HELP, JSON_OPTION, printJson, UsageError } from './command.ts';
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  CommandError,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  printJson,
+  UsageError,
+} from './command.ts';
 import { paint } from './terminal.ts';
 
 interface ApplySummary {
@@ -51,7 +61,8 @@ export const exportCommand: Command = {
   name: 'export',
   summary: 'print everything provisioned as YAML, ready for apply',
   usage: 'tandem export [--secrets]',
-  details: 'Without --secrets passwords are left out; apply keeps the stored ones. --secrets works for the owner of the machine only.',
+  details:
+    'Without --secrets passwords are left out; apply keeps the stored ones. --secrets works for the owner of the machine only.',
   options: { ...CONFIG_OPTION, ...JSON_OPTION, secrets: { type: 'boolean' } },
   optionHelp: { ...CONFIG_HELP, json: 'print JSON', secrets: 'with passwords, to move everything to another store' },
   takesArguments: false,

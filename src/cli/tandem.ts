@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { nearest } from '../trunks/nearest.ts';
 import { type ApiClient, connect } from './api-client.ts';
 import { type Command, type CommandContext, CommandError, type CommandHooks, UsageError } from './command.ts';
 import { explain } from './explain-command.ts';
@@ -10,7 +11,20 @@ import { paint, type Terminal } from './terminal.ts';
 export type { CommandHooks } from './command.ts';
 export type { Terminal } from './terminal.ts';
 
-const COMMANDS: readonly Command[] = [start, demo, validate, apply, exportCommand, trunks, registrations, calls, trace, explain, hash, version];
+const COMMANDS: readonly Command[] = [
+  start,
+  demo,
+  validate,
+  apply,
+  exportCommand,
+  trunks,
+  registrations,
+  calls,
+  trace,
+  explain,
+  hash,
+  version,
+];
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
@@ -43,9 +57,16 @@ export async function runCli(
     terminal.out(topic === undefined ? overview(terminal) : help(terminal, topic));
     return name === undefined ? 2 : 0;
   }
-  const command = COMMANDS.find((candidate) => candidate.name === (name === '--version' || name === '-v' ? 'version' : name));
+  const command = COMMANDS.find(
+    (candidate) => candidate.name === (name === '--version' || name === '-v' ? 'version' : name),
+  );
   if (command === undefined) {
-    terminal.err(`tandem: there is no command "${name}"${suggestion(name)} "tandem --help" lists them\n`);
+    const meant = nearest(
+      name,
+      COMMANDS.map((candidate) => candidate.name),
+    );
+    const hint = meant === undefined ? '' : ` did you mean "${meant}"?`;
+    terminal.err(`tandem: there is no command "${name}";${hint} "tandem --help" lists all\n`);
     return 2;
   }
   try {
@@ -129,25 +150,4 @@ function help(terminal: Terminal, command: Command): string {
     ...options.map(({ spelled, text }) => `  ${spelled.padEnd(width)}  ${text}`),
     '',
   ].join('\n');
-}
-
-/** The command that a slip of the keys was meant to be. */
-function suggestion(name: string): string {
-  const near = COMMANDS.find((command) => command.name.startsWith(name) || isOneSlipFrom(command.name, name));
-  return near === undefined ? "" : `, did you mean "${near.name}"?`;
-}
-
-/** One letter added, left out, changed, or two neighbours swapped. */
-function isOneSlipFrom(known: string, typed: string): boolean {
-  if (Math.abs(known.length - typed.length) > 1) return false;
-  let start = 0;
-  while (start < known.length && known[start] === typed[start]) start++;
-  const rest = (text: string, skip: number) => text.slice(start + skip);
-  const swapped = known[start] === typed[start + 1] && known[start + 1] === typed[start];
-  return (
-    rest(known, 1) === rest(typed, 1) ||
-    rest(known, 0) === rest(typed, 1) ||
-    rest(known, 1) === rest(typed, 0) ||
-    (swapped && rest(known, 2) === rest(typed, 2))
-  );
 }

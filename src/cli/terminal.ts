@@ -31,7 +31,9 @@ export interface Column<T> {
 /** Rows in aligned columns under their titles. */
 export function table<T>(terminal: Terminal, columns: readonly Column<T>[], rows: readonly T[]): string {
   const cells = rows.map((row) => columns.map((column) => printable(String(column.value(row) ?? '-'))));
-  const widths = columns.map((column, index) => Math.max(column.title.length, ...cells.map((line) => (line[index] ?? '').length)));
+  const widths = columns.map((column, index) =>
+    Math.max(column.title.length, ...cells.map((line) => (line[index] ?? '').length)),
+  );
   const align = (text: string, index: number) => {
     const width = widths[index] ?? 0;
     if (columns[index]?.right === true) return text.padStart(width);

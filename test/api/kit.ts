@@ -22,6 +22,7 @@ import {
 } from '../../src/api/index.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
+import type { Explanation } from '../../src/outbound/index.ts';
 import { checkProvisioning } from '../../src/trunks/provisioning.ts';
 import { provisioningSchema } from '../../src/trunks/schema.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
@@ -128,13 +129,36 @@ export class FakeEngine implements EngineView {
 
   async explain(input: ExplainInput) {
     this.explained.push(input);
-    const route = { trunkId: '100', trunk: 'carrier', taken: true, reason: 'first route' };
-    return { outcome: 'invite' as const, routes: [route], notes: [] };
+    return explanationOf(input);
+  }
+
+  explainCall(id: string) {
+    return this.liveCalls.some((call) => call.callId === id)
+      ? explanationOf({ tenant: 'acme', from: '101', to: '9123' })
+      : undefined;
   }
 
   retryTrunk(trunkId: string) {
     return this.resting.delete(trunkId);
   }
+}
+
+function explanationOf(input: ExplainInput): Explanation {
+  return {
+    tenant: input.tenant,
+    caller: { kind: 'extension', number: input.from, name: 'One' },
+    dialled: input.to,
+    number: input.to,
+    anonymous: false,
+    anonymousReason: '',
+    emergency: false,
+    rule: 'world',
+    steps: [{ step: 'rule', outcome: 'continue', reason: 'rule world matches' }],
+    refusal: undefined,
+    storedSetting: undefined,
+    routes: [],
+    skipped: [],
+  };
 }
 
 /** Two tenants, a carrier of the system that both use, and a trunk of each tenant's own. */
