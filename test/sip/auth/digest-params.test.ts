@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { isDigestScheme, parseDigest, parseDirectives } from '../../../src/sip/auth/digest-params.ts';
+
+test.each([
+  ['Digest username="bob", realm="a.example", nc=00000001', { username: 'bob', realm: 'a.example', nc: '00000001' }],
+  ['digest USERNAME = "bob" ,realm="a\\"b\\\\c"', { username: 'bob', realm: 'a"b\\c' }],
+  ['DIGEST\tqop=auth,', { qop: 'auth' }],
+  ['Digest unknown=1, __proto__="x", constructor=y, realm=""', { realm: '' }],
+  ['Digest uri="sip:bob@b.example;x=1,2?h=v"', { uri: 'sip:bob@b.example;x=1,2?h=v' }],
+])('RFC 3261 §20.7: %s', (text, expected) => {
+  expect(parseDigest(text)).toEqual(expected);
+});
+
+test.each([
+  '',
+  'Digest',
+  'Basic YWxpY2U=',
+  'Digestrealm="x"',
+  'Digest realm',
+  'Digest realm=',
+  'Digest realm="x',
+  'Digest realm="x\\',
+  'Digest ="x"',
+  'Digest realm="x" nonce="y"',
+  'Digest realm="x",, nonce="y"',
+  'Digest realm="x", REALM="y"',
+  `Digest realm="${'x'.repeat(5000)}"`,
+  `Digest ${Array.from({ length: 40 }, (_, index) => `x${index}=1`).join(',')}`,
+])('malformed: %s', (text) => {
+  expect(parseDigest(text)).toBeUndefined();
+});
+
+test('nothing from the network becomes a key', () => {
+  const params = parseDigest('Digest __proto__=1, toString=2, realm=r');
+  expect(Object.keys(params ?? {})).toEqual(['realm']);
+});
+
+test('any octets are read or refused, never thrown at', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (octets) => {
+      parseDigest(`Digest ${octets}`);
+      parseDirectives(octets, 0);
+      isDigestScheme(octets);
+    }),
+    { numRuns: 1000 },
+  );
+});

@@ -1,0 +1,47 @@
+import { createHash, createHmac } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { MessageAuthenticator, NonceSource } from '../../../src/sip/auth/nonces.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+const SECRET = new Uint8Array(32).fill(3);
+
+test('RFC 2104: the authenticator is HMAC-SHA-256 with the hexadecimal hash of the secret as its key', () => {
+  const key = createHash('sha256').update(SECRET).digest('hex');
+  const authenticator = new MessageAuthenticator(SECRET);
+  for (const text of ['', 'abc', 'x'.repeat(1000), 'ü']) {
+    expect(authenticator.hex(text)).toBe(createHmac('sha256', key).update(text, 'utf8').digest('hex'));
+  }
+});
+
+test('a nonce is good for its address, its realm, its secret and its time', () => {
+  const clock = new VirtualScheduler();
+  const nonces = new NonceSource(clock, 1000, SECRET);
+  const nonce = nonces.issue('a', 'r');
+  expect(nonces.check(nonce, 'a', 'r')).toBe('fresh');
+  expect(nonces.check(nonce, 'b', 'r')).toBe('forged');
+  expect(nonces.check(nonce, 'a', 's')).toBe('forged');
+  expect(new NonceSource(clock, 1000, new Uint8Array(32)).check(nonce, 'a', 'r')).toBe('forged');
+  clock.advance(999);
+  expect(nonces.check(nonce, 'a', 'r')).toBe('fresh');
+  clock.advance(1);
+  expect(nonces.check(nonce, 'a', 'r')).toBe('expired');
+});
+
+test('no digit of a nonce can be changed', () => {
+  const nonces = new NonceSource(new VirtualScheduler(), 1000, SECRET);
+  const nonce = nonces.issue('a', 'r');
+  for (let index = 0; index < nonce.length; index++) {
+    const digit = nonce[index] === '0' ? '1' : '0';
+    expect(nonces.check(nonce.slice(0, index) + digit + nonce.slice(index + 1), 'a', 'r')).toBe('forged');
+  }
+  for (const bad of ['', nonce.slice(1), `${nonce}0`, nonce.toUpperCase().replace(/^0/, 'G')]) {
+    expect(nonces.check(bad, 'a', 'r')).toBe('forged');
+  }
+});
+
+test('a nonce from a node whose clock is a little ahead is good, one from far ahead is not', () => {
+  const ahead = new NonceSource(new VirtualScheduler(1_000_000_020_000), 300_000, SECRET).issue('a', 'r');
+  const farAhead = new NonceSource(new VirtualScheduler(1_000_000_090_000), 300_000, SECRET).issue('a', 'r');
+  const here = new NonceSource(new VirtualScheduler(1_000_000_000_000), 300_000, SECRET);
+  expect([here.check(ahead, 'a', 'r'), here.check(farAhead, 'a', 'r')]).toEqual(['fresh', 'expired']);
+});
