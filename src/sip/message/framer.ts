@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, skipSpace, trimEnd } from './characters.ts';
+import { decimalAt, isTokenCode, skipSpace, trimEnd } from './characters.ts';
 import { HeaderId, headerIdAt } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 
@@ -77,6 +77,8 @@ export class StreamFramer {
     }
     if (at >= chunk.length) return at;
     if ((this.#idleMatched & 1) === 1) return this.#break('a stray CR between messages', undefined);
+    // Both start lines begin with a token (§7.1, §7.2): a TLS greeting or other noise is not worth waiting for.
+    if (!isTokenCode(chunk.charCodeAt(at))) return this.#break('no start line', undefined);
     this.#idleMatched = 0;
     return this.#takeHead(chunk, at);
   }
@@ -101,6 +103,10 @@ export class StreamFramer {
 
   #endHead(): boolean {
     const head = this.#join();
+    if (!hasVersion(head)) {
+      this.#break('no SIP start line', undefined);
+      return false;
+    }
     const length = contentLengthOf(head);
     if (length < 0) {
       this.#break(length === -1 ? 'no Content-Length' : 'a malformed or repeated Content-Length', head);
@@ -149,6 +155,11 @@ export class StreamFramer {
     this.#sink.onBroken(new PeerError('SIP_PEER_FRAMING', `stream: found ${found}`, status), head);
     return Number.MAX_SAFE_INTEGER;
   }
+}
+
+/** True when the start line names a SIP version; the parser judges the rest. */
+function hasVersion(head: string): boolean {
+  return head.slice(0, head.indexOf('\r\n')).toUpperCase().includes('SIP/');
 }
 
 /** The value of the only Content-Length in `head`; -1 when there is none (§18.3 demands it on streams), -2 when it is malformed or repeated. */

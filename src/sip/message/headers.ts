@@ -209,35 +209,38 @@ export class Headers {
   }
 
   /**
-   * For the serializer: every field as `Name: value CRLF`, Content-Length left out. Runs of untouched fields are one slice of the
-   * received text; `check` sees every other value before it is written.
+   * For the serializer: every field as `Name: value CRLF`, with one Content-Length of `bodyOctets` where there was one or at the end.
+   * Runs of untouched fields are one slice of the received text; `check` sees every other value before it is written.
    */
-  render(check: (value: string) => void): string {
+  render(bodyOctets: number, check: (value: string) => void): string {
     const table = this.#table;
     let text = '';
     let runStart = -1;
     let runEnd = -1;
+    let hasLength = false;
     for (let index = 0; index < this.count; index++) {
       const id = table[index * 4] as number;
       const start = table[index * 4 + 1] as number;
-      const untouched = start >= 0 && id !== HeaderId.ContentLength && !this.#unsafe;
-      if (untouched && start === runEnd) {
-        runEnd = (table[index * 4 + 3] as number) + 2;
-        continue;
+      const isLength = id === HeaderId.ContentLength;
+      const untouched =
+        start >= 0 && !this.#unsafe && !(isLength && (hasLength || Number(this.#valueAt(index)) !== bodyOctets));
+      if (!untouched || start !== runEnd) {
+        if (runStart >= 0) text += this.#source.slice(runStart, runEnd);
+        runStart = untouched ? start : -1;
       }
-      if (runStart >= 0) text += this.#source.slice(runStart, runEnd);
-      runStart = -1;
-      runEnd = -1;
-      if (untouched) {
-        runStart = start;
-        runEnd = (table[index * 4 + 3] as number) + 2;
-      } else if (id !== HeaderId.ContentLength) {
-        const value = this.#valueAt(index);
-        check(value);
-        text += `${this.#nameAt(index)}: ${value}\r\n`;
-      }
+      runEnd = untouched ? (table[index * 4 + 3] as number) + 2 : -1;
+      if (!untouched && isLength && !hasLength) text += `Content-Length: ${bodyOctets}\r\n`;
+      else if (!untouched && !isLength) text += this.#line(index, check);
+      hasLength ||= isLength;
     }
-    return runStart >= 0 ? text + this.#source.slice(runStart, runEnd) : text;
+    if (runStart >= 0) text += this.#source.slice(runStart, runEnd);
+    return hasLength ? text : `${text}Content-Length: ${bodyOctets}\r\n`;
+  }
+
+  #line(index: number, check: (value: string) => void): string {
+    const value = this.#valueAt(index);
+    check(value);
+    return `${this.#nameAt(index)}: ${value}\r\n`;
   }
 
   #find(id: HeaderId, from: number): number {

@@ -46,6 +46,7 @@ export {
   SipRequest,
   SipResponse,
 } from './message.ts';
+export { type BodyPart, type BodyRange, findBody, parseMultipart, replaceSdp, sdpOf } from './multipart.ts';
 export { formatNameAddr, makeNameAddr, type NameAddr, parseNameAddr } from './name-addr.ts';
 export { Params } from './params.ts';
 export { parseMessage } from './parse.ts';

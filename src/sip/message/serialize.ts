@@ -23,10 +23,13 @@ export function serialize(message: SipMessage): string {
       ? `${message.method} ${message.requestUri} ${message.version}`
       : `${message.version} ${message.status} ${message.reason}`;
   checkText(startLine);
-  return `${startLine}\r\n${message.headers.render(checkText)}Content-Length: ${message.body.length}\r\n\r\n${message.body}`;
+  if (message.body !== message.received?.body && NO_OCTET.test(message.body))
+    throw new UnsafeMessageError('a body holds a character that is no octet');
+  return `${startLine}\r\n${message.headers.render(message.body.length, checkText)}\r\n${message.body}`;
 }
 
 const UNSAFE = /[\0\r\n\u0100-\uffff]/;
+const NO_OCTET = /[\u0100-\uffff]/;
 
 function checkText(text: string): void {
   if (UNSAFE.test(text))

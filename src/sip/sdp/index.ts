@@ -1,0 +1,1 @@
+export { type Direction, type Media, SessionDescription } from './session.ts';

@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_LIMITS, type FrameSink, StreamFramer } from '../../../src/sip/message/index.ts';
+import { tortureText } from '../../kit/torture.ts';
+
+const message = (body = '', extra = ''): string =>
+  `MESSAGE sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKa\r\n${extra}Content-Length: ${body.length}\r\n\r\n${body}`;
+
+/** What a framer reported, in order. */
+function record(chunks: readonly string[], limits = DEFAULT_LIMITS): string[] {
+  const events: string[] = [];
+  const sink: FrameSink = {
+    onMessage: (text) => events.push(text),
+    onPing: () => events.push('ping'),
+    onPong: () => events.push('pong'),
+    onBroken: (error, head) =>
+      events.push(`broken ${error.status} ${head === undefined ? 'unanswerable' : 'answerable'}`),
+  };
+  const framer = new StreamFramer(sink, limits);
+  for (const chunk of chunks) framer.push(chunk);
+  return events;
+}
+
+describe('§18.3: messages on a stream', () => {
+  const first = message('one\r\n\r\ntwo');
+  const second = message();
+
+  test('pipelined in one segment', () => {
+    expect(record([first + second + first])).toEqual([first, second, first]);
+  });
+
+  test('one octet per segment', () => {
+    expect(record([...(first + second)])).toEqual([first, second]);
+  });
+
+  test('cut anywhere', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 400 }), { maxLength: 8 }), (cuts) => {
+        const stream = first + second + first;
+        const places = [0, ...cuts.map((cut) => cut % stream.length).sort((a, b) => a - b), stream.length];
+        const chunks = places.slice(1).map((end, index) => stream.slice(places[index], end));
+        expect(record(chunks)).toEqual([first, second, first]);
+      }),
+    );
+  });
+
+  test('RFC 4475 §3.1.1.8: what is one datagram is two requests here', () => {
+    const text = tortureText('rfc4475', 'dblreq');
+    expect(record([text])[0]).toContain('REGISTER sip:example.com SIP/2.0');
+    expect(record([text])[1]).toContain('INVITE sip:joe@example.com SIP/2.0');
+  });
+});
+
+describe('framing that is lost ends the stream', () => {
+  const smuggled = 'INVITE sip:evil@b SIP/2.0\r\nContent-Length: 0\r\n\r\n';
+  test.each([
+    ['§18.3: no Content-Length', 'MESSAGE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n', 'broken 400 answerable'],
+    ['RFC 4475 §3.1.2.3: a negative one', message().replace('Length: 0', 'Length: -999'), 'broken 400 answerable'],
+    ['RFC 4475 §3.3.9: two of them', message('', 'l: 5\r\n'), 'broken 400 answerable'],
+    ['two that agree', message('', 'Content-Length: 0\r\n'), 'broken 400 answerable'],
+    ['no number', message().replace('Length: 0', 'Length: 0x0'), 'broken 400 answerable'],
+    ['an empty value', message().replace('Length: 0', 'Length:'), 'broken 400 answerable'],
+    ['2**40', message().replace('Length: 0', 'Length: 1099511627776'), 'broken 400 answerable'],
+    ['a body over the limit', message().replace('Length: 0', 'Length: 65536'), 'broken 513 answerable'],
+    ['another protocol', 'GET / HTTP/1.1\r\n\r\n', 'broken 400 unanswerable'],
+    ['a TLS greeting', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003', 'broken 400 unanswerable'],
+    ['a lone LF between messages', '\n', 'broken 400 unanswerable'],
+    ['a CR that no LF follows', '\rX', 'broken 400 unanswerable'],
+    ['a folded Content-Length', message().replace('Length: 0', 'Length:\r\n 5'), 'broken 400 answerable'],
+    [
+      'a header section over the limit',
+      `MESSAGE sip:a@b SIP/2.0\r\nX: ${'y'.repeat(70_000)}`,
+      'broken 513 unanswerable',
+    ],
+  ])('%s', (_what, text, outcome) => {
+    // Nothing after the error is read, however well-formed it looks.
+    expect(record([text + smuggled])).toEqual([outcome]);
+    expect(record([...text, smuggled])).toEqual([outcome]);
+  });
+
+  test('octets that a short Content-Length leaves over are no message', () => {
+    expect(record([message('body').replace('Length: 4', 'Length: 2')])).toEqual([
+      message('body').replace('Length: 4', 'Length: 2').slice(0, -2),
+    ]);
+    expect(record([`${message('body text').replace('Length: 9', 'Length: 2')}\r\n${smuggled}`])[1]).toBe(
+      'broken 400 unanswerable',
+    );
+  });
+});
+
+describe('RFC 5626 §3.5.1, §4.4.1: keep-alives between messages', () => {
+  test('a double CRLF is a ping, a single one a pong', () => {
+    expect(record(['\r\n\r\n'])).toEqual(['ping']);
+    expect(record(['\r\n'])).toEqual(['pong']);
+    expect(record([`\r\n\r\n\r\n\r\n`])).toEqual(['ping', 'ping']);
+    expect(record([message(), '\r\n\r\n', message()])).toEqual([message(), 'ping', message()]);
+  });
+
+  test('a ping cut after its first CRLF is a pong, then a ping', () => {
+    expect(record([...'\r\n\r\n'])).toEqual(['pong', 'ping']);
+  });
+
+  test('§7.5: a CRLF in front of a message is ignored', () => {
+    expect(record([`\r\n${message()}`])).toEqual([message()]);
+  });
+});
+
+test('64 KB one octet at a time costs a constant per octet', () => {
+  const ms = (octets: number): number => {
+    const chunks = [...message('x'.repeat(octets))];
+    const start = performance.now();
+    expect(record(chunks)).toHaveLength(1);
+    return performance.now() - start;
+  };
+  ms(4_000);
+  const small = Math.min(ms(8_000), ms(8_000));
+  const large = Math.min(ms(64_000), ms(64_000));
+  expect(large).toBeLessThan(Math.max(small * 8 * 4, 40));
+});
+
+test('nothing is held between messages', () => {
+  const framer = new StreamFramer({ onMessage() {}, onPing() {}, onPong() {}, onBroken() {} });
+  framer.push(message('abc').slice(0, -1));
+  expect(framer.heldOctets).toBe(message('abc').length - 1);
+  framer.push('c');
+  expect(framer.heldOctets).toBe(0);
+});

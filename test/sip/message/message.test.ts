@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { PeerError } from '../../../src/base/errors.ts';
+import {
+  HeaderId,
+  Headers,
+  isWildcardContact,
+  octetsFromText,
+  parseMessage,
+  SipRequest,
+  textFromOctets,
+} from '../../../src/sip/message/index.ts';
+
+const message = () =>
+  new SipRequest(
+    'REGISTER',
+    'sip:h',
+    new Headers()
+      .add(HeaderId.Via, 'SIP/2.0/UDP one;branch=z9hG4bK1, SIP/2.0/UDP two')
+      .add(HeaderId.From, '<sip:a@h>;tag=f')
+      .add(HeaderId.To, '<sip:a@h>')
+      .add(HeaderId.CallId, 'c')
+      .add(HeaderId.CSeq, '1 REGISTER')
+      .add(HeaderId.Contact, '"x, y" <sip:a@1>, <sip:a@2>;q=0.1')
+      .add(HeaderId.Contact, '<sip:a@3>'),
+  );
+
+describe('typed fields', () => {
+  test('the top Via is the first value of the first field', () => {
+    expect(message().topVia().branch).toBe('z9hG4bK1');
+    expect(
+      message()
+        .vias()
+        .map((via) => via.host),
+    ).toEqual(['one', 'two']);
+  });
+
+  test('every Contact of every field; the first one alone', () => {
+    expect(message().contacts()).toHaveLength(3);
+    expect(message().contact()?.displayName).toBe('x, y');
+    expect(new SipRequest('BYE', 'sip:h').contact()).toBeUndefined();
+  });
+
+  test('§10.2.2: * is no address', () => {
+    const star = new SipRequest('REGISTER', 'sip:h', new Headers().add(HeaderId.Contact, '*'));
+    expect([isWildcardContact(star), isWildcardContact(message()), star.contacts(), star.contact()]).toEqual([
+      true,
+      false,
+      [],
+      undefined,
+    ]);
+  });
+
+  test('a changed field is read again', () => {
+    const request = message();
+    expect(request.toTag()).toBeUndefined();
+    request.headers.set(HeaderId.To, '<sip:a@h>;tag=new');
+    request.headers.set(HeaderId.CSeq, '2 REGISTER');
+    request.headers.prepend(HeaderId.Via, 'SIP/2.0/UDP zero;branch=z9hG4bK0');
+    request.requestUri = 'sip:other';
+    expect([request.toTag(), request.cseq().sequence, request.topVia().host, request.uri()]).toMatchObject([
+      'new',
+      2,
+      'zero',
+      { host: 'other' },
+    ]);
+  });
+
+  test('what is read is kept', () => {
+    const request = message();
+    expect(request.from()).toBe(request.from());
+    expect(request.topVia()).toBe(request.topVia());
+    expect(request.uri()).toBe(request.uri());
+  });
+
+  test('a mandatory field that is missing is the peer’s fault', () => {
+    const bare = parseMessage('SIP/2.0 200 OK\r\n\r\n');
+    for (const read of [
+      () => bare.callId(),
+      () => bare.cseq(),
+      () => bare.from(),
+      () => bare.toTag(),
+      () => bare.topVia(),
+    ])
+      expect(read).toThrow(PeerError);
+    expect(bare.maxForwards()).toBeUndefined();
+  });
+});
+
+test('text travels as UTF-8 octets and comes back', () => {
+  expect(octetsFromText('J\u00fcrgen')).toBe('J\u00c3\u00bcrgen');
+  expect(textFromOctets('J\u00c3\u00bcrgen')).toBe('J\u00fcrgen');
+  expect(textFromOctets('J\u00fcrgen')).toBe('J\ufffdrgen');
+});

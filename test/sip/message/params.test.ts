@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { Params, readParams } from '../../../src/sip/message/params.ts';
+import { describeField } from './field-suite.ts';
+
+describeField('header parameters (RFC 3261 §25.1 generic-param)', {
+  parse: (text) => readParams(text, 0, text.length, 'test'),
+  format: String,
+  table: [
+    ['', {}],
+    [';lr', { lr: undefined }],
+    [';a=b;c="d;e,f"', { a: 'b', c: 'd;e,f' }],
+    [' ; a = b ; C', { a: 'b', C: undefined }, ';a=b;C'],
+    [';received=[2001:db8::1];tag=a/b@c=', { received: '[2001:db8::1]', tag: 'a/b@c=' }],
+    [';__proto__=1;toString', { toString: undefined }],
+  ],
+  rejects: [';', ';;', 'a', ';=b', ';a=', ';a="b', ';a=b c', ';a=b,', ';a="b"c', `${';a'.repeat(129)}`],
+});
+
+test('§7.3.1: names are case-insensitive, order and spelling are kept', () => {
+  const params = readParams(';Tag=x;LR', 0, 9, 'test');
+  params.set('tAG', 'y');
+  expect([params.get('TAG'), params.has('lr'), params.get('none'), String(params)]).toEqual([
+    'y',
+    true,
+    undefined,
+    ';Tag=y;LR',
+  ]);
+  expect([params.delete('TAG'), params.delete('TAG'), String(params)]).toEqual([true, false, ';LR']);
+});
+
+test('a value of ours that is no token is quoted in a header field and escaped in a URI', () => {
+  expect(String(new Params().set('text', 'a "b"; c').set('n', '[::1]:5060').set('empty', ''))).toBe(
+    ';text="a \\"b\\"; c";n=[::1]:5060;empty=""',
+  );
+  expect(String(new Params('uri').set('x', 'a;b@c').set('y', 'tcp'))).toBe(';x=a%3Bb%40c;y=tcp');
+});
+
+test('duplicates are seen in any case', () => {
+  const has = (text: string): boolean => readParams(text, 0, text.length, 'test').hasDuplicates();
+  expect([has(';a'), has(';a;b'), has(';a;A=1'), has(';a;b;c;B')]).toEqual([false, false, true, true]);
+});
+
+test('a clone changes alone', () => {
+  const params = new Params().set('a', '1');
+  params.clone().set('a', '2');
+  expect(params.get('a')).toBe('1');
+});

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import {
+  HeaderId,
+  Headers,
+  parseMessage,
+  SipRequest,
+  SipResponse,
+  serialize,
+  UnsafeMessageError,
+} from '../../../src/sip/message/index.ts';
+
+const message = (value: string) =>
+  new SipRequest('MESSAGE', 'sip:a@b', new Headers().add(HeaderId.Subject, value), 'body');
+
+test('§7: start line, fields, Content-Length of octets, empty line, body', () => {
+  expect(serialize(message('hi'))).toBe('MESSAGE sip:a@b SIP/2.0\r\nSubject: hi\r\nContent-Length: 4\r\n\r\nbody');
+  expect(serialize(new SipResponse(200, 'OK'))).toBe('SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n');
+});
+
+test.each(['a\rb', 'a\nb', 'a\r\nEvil: x', 'a\0b', 'a\u010ab', 'a\u2028b', '\r\n\r\nINVITE'])(
+  'last gate: %j does not leave in a field',
+  (value) => {
+    expect(() => serialize(message(value))).toThrow(UnsafeMessageError);
+  },
+);
+
+test('last gate: nor in a method, Request-URI, reason phrase or added name', () => {
+  expect(() => serialize(new SipRequest('A\r\nB', 'sip:a'))).toThrow(UnsafeMessageError);
+  expect(() => serialize(new SipRequest('A', 'sip:a SIP/2.0\r\nEvil: x'))).toThrow(UnsafeMessageError);
+  expect(() => serialize(new SipResponse(200, 'O\nK'))).toThrow(UnsafeMessageError);
+});
+
+test('last gate: a body of non-octets would change its length', () => {
+  const bad = message('x');
+  bad.body = 'J\u0151';
+  expect(() => serialize(bad)).toThrow(UnsafeMessageError);
+});
+
+test('U+0085 and other octets above 127 are octets', () => {
+  expect(serialize(message('J\u00c3\u00bcrgen\u0085'))).toContain('Subject: J\u00c3\u00bcrgen\u0085\r\n');
+});
+
+test('a changed body changes Content-Length in its place', () => {
+  const text = 'MESSAGE sip:a@b SIP/2.0\r\nl: 3\r\nSubject: x\r\n\r\nabc';
+  const received = parseMessage(text);
+  expect(serialize(received)).toBe(text);
+  received.body = 'longer';
+  expect(serialize(received)).toBe('MESSAGE sip:a@b SIP/2.0\r\nContent-Length: 6\r\nSubject: x\r\n\r\nlonger');
+});
+
+test('a message without Content-Length leaves with one', () => {
+  expect(serialize(parseMessage('MESSAGE sip:a@b SIP/2.0\r\nSubject: x\r\n\r\nabc'))).toBe(
+    'MESSAGE sip:a@b SIP/2.0\r\nSubject: x\r\nContent-Length: 3\r\n\r\nabc',
+  );
+});
