@@ -1,0 +1,173 @@
+import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { SipRequest, SipResponse } from '../sip/message/index.ts';
+import { Branch } from './branch.ts';
+import type { Call } from './call.ts';
+import type { Leg } from './leg.ts';
+import { type BranchPlan, type CallPlan, isRejection, type Rejection, type Stage, type StageOutcome } from './plan.ts';
+import type { CallEnvironment } from './ports.ts';
+import { isBetterStatus } from './response-mapping.ts';
+
+/** For whom a plan is played: the caller of a call, or a party that is being transferred. */
+export interface AttemptUser {
+  /** Whether PRACKs for reliable provisional responses come from the user (RFC 3262); if not, the attempt sends them itself. */
+  readonly relaysReliable: boolean;
+  /** A provisional response above 100. `rack` is set when it wants the user's PRACK. */
+  onProgress(leg: Leg, response: SipResponse, rack: string | undefined): void;
+  /** The first 2xx. The user acknowledges it: `leg.acknowledge(invite)`, at once or with the answer to its offer. */
+  onAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void;
+  /** The plan has ended without an answer. `outcome` is the last stage's; undefined when there was none. */
+  onFailed(rejection: Rejection, outcome: StageOutcome | undefined): void;
+}
+
+/** RFC 3326: what the others are told when one has answered. */
+const ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
+const NO_ANSWER = 'SIP;cause=480;text="No Answer"';
+/** A plan that runs through so many stages without calling anybody is broken. */
+const MAX_STAGES = 200;
+/** RFC 3261 §8.1.3.4: redirects do not go on for ever. */
+const MAX_REDIRECTS = 5;
+
+/**
+ * Plays the stages of a plan until one is answered: rings the branches of a stage side by side, takes the first 2xx and cancels the
+ * rest, or picks the best refusal (RFC 3261 §16.7 step 6) and asks the plan what comes next.
+ */
+export class Attempt implements TimerTarget {
+  readonly env: CallEnvironment;
+  readonly call: Call;
+  readonly maxForwards: number;
+  readonly #plan: CallPlan;
+  readonly #user: AttemptUser;
+  #branches: Branch[] = [];
+  #openCount = 0;
+  #starting = false;
+  #done = false;
+  #best: StageOutcome | undefined = undefined;
+  #earlyMedia = false;
+  #redirects = 0;
+  #stages = 0;
+  #ringTimer: Timer | undefined = undefined;
+
+  constructor(call: Call, plan: CallPlan, user: AttemptUser, maxForwards: number) {
+    this.env = call.env;
+    this.call = call;
+    this.#plan = plan;
+    this.#user = user;
+    this.maxForwards = maxForwards;
+  }
+
+  get relaysReliable(): boolean {
+    return this.#user.relaysReliable;
+  }
+
+  start(): void {
+    this.#advance(undefined);
+  }
+
+  /** Gives everything up; the user hears no more. */
+  cancel(reason: string | undefined): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#cancelBranches(undefined, reason);
+  }
+
+  onTimer(_kind: number): void {
+    this.#ringTimer = undefined;
+    if (this.#done) return;
+    this.#cancelBranches(undefined, NO_ANSWER);
+    const { label, trunkId } = this.#best ?? {};
+    this.#advance({
+      status: 480,
+      reason: 'No Answer',
+      cause: 'ring-timeout',
+      earlyMedia: this.#earlyMedia,
+      ...(label !== undefined && { label }),
+      ...(trunkId !== undefined && { trunkId }),
+    });
+  }
+
+  onBranchProvisional(leg: Leg, response: SipResponse, rack: string | undefined): void {
+    if (!this.#done) this.#user.onProgress(leg, response, rack);
+  }
+
+  onBranchAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void {
+    this.#done = true;
+    this.#cancelBranches(branch, ANSWERED_ELSEWHERE);
+    this.#user.onAnswered(branch, leg, response, invite);
+  }
+
+  onBranchFailed(branch: Branch, outcome: StageOutcome): void {
+    if (this.#done || !this.#branches.includes(branch)) return;
+    if (this.#best === undefined || isBetterStatus(outcome.status, this.#best.status)) this.#best = outcome;
+    this.#earlyMedia ||= outcome.earlyMedia;
+    this.#openCount--;
+    // RFC 3261 §16.7 step 5: a 6xx ends the search everywhere.
+    if (outcome.status >= 600) this.#cancelBranches(undefined, undefined);
+    this.#stageOverWhenEmpty();
+  }
+
+  onBranchRedirected(plans: readonly BranchPlan[]): void {
+    if (this.#done) return;
+    this.#redirects++;
+    this.#openCount--;
+    const follow = this.#redirects <= MAX_REDIRECTS ? plans : [];
+    const branches = follow.map((plan) => new Branch(this, plan));
+    this.#openCount += branches.length;
+    this.#branches.push(...branches);
+    for (const branch of branches) if (!this.#done) branch.start();
+    this.#stageOverWhenEmpty();
+  }
+
+  #stageOverWhenEmpty(): void {
+    if (this.#openCount > 0 || this.#starting || this.#done) return;
+    this.#advance(this.#stageOutcome());
+  }
+
+  /** Asks the plan and starts what it says, until something rings or the plan ends. */
+  #advance(first: StageOutcome | undefined): void {
+    for (let outcome = first; ; outcome = this.#stageOutcome()) {
+      this.#ringTimer = cancelTimer(this.#ringTimer);
+      if (this.#done) return;
+      const step = this.#nextStep(outcome);
+      if (isRejection(step)) {
+        this.#done = true;
+        this.#user.onFailed(step, outcome);
+        return;
+      }
+      this.#startStage(step);
+      if (this.#done || this.#openCount > 0) return;
+    }
+  }
+
+  #nextStep(outcome: StageOutcome | undefined): Stage | Rejection {
+    // Behaviour 14: early media of a trunk that does not allow it is not followed by another try.
+    if (outcome?.earlyMedia === true) return { status: outcome.status, reason: outcome.reason };
+    if (++this.#stages > MAX_STAGES) return { status: 500 };
+    return this.#plan.next(outcome);
+  }
+
+  #startStage(stage: Stage): void {
+    const plans = stage.branches.slice(0, this.env.limits.maxBranches);
+    this.#best = undefined;
+    this.#earlyMedia = false;
+    this.#branches = plans.map((plan) => new Branch(this, plan));
+    this.#openCount = plans.length;
+    this.#starting = true;
+    for (const branch of this.#branches) if (branch.state === 'idle' && !this.#done) branch.start();
+    this.#starting = false;
+    if (this.#openCount > 0 && !this.#done && stage.ringMs !== undefined) {
+      this.#ringTimer = this.env.scheduler.schedule(stage.ringMs, this, 0);
+    }
+  }
+
+  #stageOutcome(): StageOutcome {
+    const best = this.#best ?? { status: 480, reason: 'Temporarily Unavailable', cause: 'response', earlyMedia: false };
+    return best.earlyMedia === this.#earlyMedia ? best : { ...best, earlyMedia: this.#earlyMedia };
+  }
+
+  #cancelBranches(except: Branch | undefined, reason: string | undefined): void {
+    this.#ringTimer = cancelTimer(this.#ringTimer);
+    for (const branch of this.#branches) if (branch !== except) branch.cancel(reason);
+    this.#branches = [];
+    this.#openCount = 0;
+  }
+}

@@ -1,0 +1,396 @@
+import { randomToken } from '../base/ids.ts';
+import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { Dialog } from '../sip/dialog/index.ts';
+import { HeaderId, Headers, reasonPhrase, SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { Attempt } from './attempt.ts';
+import { addCapabilities } from './capabilities.ts';
+import { describeDestination, isFlow } from './destination.ts';
+import { Leg } from './leg.ts';
+import type { BranchPlan, OutcomeCause, StageOutcome } from './plan.ts';
+import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
+import type { AttemptRecord } from './record.ts';
+import { dropToken, hasSessionDescription } from './relayed-headers.ts';
+import { Repair } from './repair.ts';
+import { SessionKeeper } from './session-keeper.ts';
+
+/**
+ * One branch of a stage: the INVITE to one callee or trunk, at one target after another (RFC 3263 §4.3), with the repairs that the
+ * peer asks for (401, 407, 420, 422, 491) at the same target. Each target gets a Call-ID of its own, so that a late answer of one
+ * that was given up can never pass for an answer of the next.
+ *
+ * Rules it keeps: its attempt hears of exactly one end (answered, failed, redirected), or of none once it was cancelled; every 2xx is
+ * acknowledged, and one that comes too late is followed by BYE (RFC 3261 §13.2.2.4); what `onStart` reserved is given back once.
+ */
+export type BranchState = 'idle' | 'resolving' | 'calling' | 'repairing' | 'cancelling' | 'answered' | 'over';
+
+export class Branch implements ClientTransactionUser, TimerTarget {
+  readonly attempt: Attempt;
+  readonly plan: BranchPlan;
+  state: BranchState = 'idle';
+  /** Session descriptions of this branch were relayed in provisional responses. */
+  earlyMedia = false;
+  #targets: readonly Destination[] = [];
+  #targetIndex = -1;
+  #transaction: ClientTransaction | undefined = undefined;
+  /** Early dialogs of the INVITE under way, by the peer's tag; more than one when the far side forks. */
+  #legs: Leg[] = [];
+  #winner: Leg | undefined = undefined;
+  #reserved = false;
+  #session: SessionKeeper | undefined = undefined;
+  #repair: Repair | undefined = undefined;
+  /** What made the INVITE be sent again. */
+  #refusedWith: SipResponse | undefined = undefined;
+  #retryTimer: Timer | undefined = undefined;
+  #callId = '';
+  #localTag = '';
+  #sequence = 0;
+  #startedAtMs = 0;
+  #startedWallMs = 0;
+
+  constructor(attempt: Attempt, plan: BranchPlan) {
+    this.attempt = attempt;
+    this.plan = plan;
+  }
+
+  start(): void {
+    const { scheduler } = this.attempt.env;
+    this.#startedAtMs = scheduler.nowMs();
+    this.#startedWallMs = scheduler.wallMs();
+    this.attempt.call.retain();
+    if (this.plan.onStart !== undefined) {
+      if (!this.plan.onStart()) {
+        this.#record(0, 'no capacity', 'capacity');
+        return this.#fail(503, 'No Capacity', 'capacity');
+      }
+      this.#reserved = true;
+    }
+    this.state = 'resolving';
+    const resolved = this.plan.resolve();
+    if (!(resolved instanceof Promise)) return this.#resolved(isFlow(resolved) ? [resolved] : resolved);
+    resolved.then(
+      (targets) => this.#resolved(targets),
+      () => this.#resolved([]),
+    );
+  }
+
+  /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */
+  cancel(reason: string | undefined): void {
+    switch (this.state) {
+      case 'idle':
+        this.state = 'over';
+        return;
+      case 'resolving':
+      case 'repairing':
+        this.#retryTimer = cancelTimer(this.#retryTimer);
+        this.#record(0, 'cancelled', 'cancelled');
+        return this.#finish('cancelled');
+      case 'calling':
+        this.state = 'cancelling';
+        this.#dropLegs(undefined);
+        this.#transaction?.cancel(reason === undefined ? undefined : [[HeaderId.Reason, reason]]);
+        return;
+      case 'cancelling':
+      case 'answered':
+      case 'over':
+        return;
+      default:
+        this.state satisfies never;
+    }
+  }
+
+  onResponse(response: SipResponse, transaction: ClientTransaction): void {
+    const { status } = response;
+    if (status >= 200 && status < 300) return this.#success(response, transaction);
+    if (this.#transaction !== undefined && transaction !== this.#transaction) return;
+    if (status < 200) {
+      if (this.state === 'calling') this.#provisional(response, transaction);
+    } else if (this.state === 'cancelling') {
+      this.#record(status, response.reason, 'cancelled');
+      this.#finish('cancelled');
+    } else if (this.state === 'calling') {
+      this.#refused(response);
+    }
+  }
+
+  onTimeout(transaction: ClientTransaction): void {
+    // RFC 3261 §8.1.3.1: a timeout is treated as a 408.
+    this.#silent(transaction, 408, reasonPhrase(408), 'timeout');
+  }
+
+  onTransportError(reason: string, transaction: ClientTransaction): void {
+    // RFC 3261 §8.1.3.1: a transport error is treated as a 503.
+    this.#silent(transaction, 503, reason, 'transport-error');
+  }
+
+  onTimer(_kind: number): void {
+    this.#retryTimer = undefined;
+    if (this.state === 'repairing') this.#sendInvite();
+  }
+
+  // --- targets ---
+
+  #resolved(targets: readonly Destination[]): void {
+    if (this.state !== 'resolving') return;
+    this.#targets = targets;
+    if (targets.length > 0) return this.#nextTarget();
+    this.#record(0, 'no target', 'transport-error');
+    this.#fail(503, 'No Target', 'transport-error');
+  }
+
+  #nextTarget(): void {
+    const { env } = this.attempt;
+    this.#targetIndex++;
+    this.#callId = randomToken();
+    this.#localTag = randomToken();
+    this.#sequence = 0;
+    this.#refusedWith = undefined;
+    this.#session = SessionKeeper.forOutgoing(env, this.plan.options.sessionTimer);
+    this.#startedAtMs = env.scheduler.nowMs();
+    this.#startedWallMs = env.scheduler.wallMs();
+    this.#sendInvite();
+  }
+
+  #sendInvite(): void {
+    const to = this.#targets[this.#targetIndex] as Destination;
+    const request = this.#buildInvite(to);
+    const { viaHost, viaPort, firstResponseMs } = this.plan.options;
+    if (request === undefined) return this.#refusedForGood(this.#refusedWith as SipResponse);
+    this.state = 'calling';
+    this.#transaction = undefined;
+    this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, {
+      ...(viaHost !== undefined && { viaHost }),
+      ...(viaPort !== undefined && { viaPort }),
+      ...(firstResponseMs !== undefined && { transactionTimeoutMs: firstResponseMs }),
+    });
+  }
+
+  /** Undefined: there are no credentials for the challenge. */
+  #buildInvite(to: Destination): SipRequest | undefined {
+    const { draft, options, credentials } = this.plan;
+    const headers = new Headers();
+    for (const route of draft.routes) headers.add(HeaderId.Route, route);
+    headers.add(HeaderId.MaxForwards, String(this.attempt.maxForwards));
+    headers.add(HeaderId.From, `${draft.from};tag=${this.#localTag}`);
+    headers.add(HeaderId.To, draft.to);
+    headers.add(HeaderId.CallId, this.#callId);
+    headers.add(HeaderId.CSeq, `${++this.#sequence} INVITE`);
+    headers.add(HeaderId.Contact, draft.contact);
+    for (const [name, value] of draft.headers) headers.addNamed(name, value);
+    const request = new SipRequest('INVITE', draft.requestUri, headers, draft.body);
+    addCapabilities(request, options);
+    this.#session?.ask(request);
+    // RFC 3262 §5: a reliable response may hold the offer when the INVITE has none; only a caller that sends PRACK can answer it.
+    if (draft.body === '' && !this.attempt.relaysReliable) dropToken(headers, HeaderId.Supported, '100rel');
+    if (this.#refusedWith !== undefined) {
+      return this.#repair?.apply(request, this.#refusedWith) === true ? request : undefined;
+    }
+    if (credentials !== undefined) {
+      for (const [id, value] of credentials.preemptive(request, describeDestination(to))) headers.add(id, value);
+    }
+    return request;
+  }
+
+  // --- responses ---
+
+  #provisional(response: SipResponse, transaction: ClientTransaction): void {
+    if (response.status === 100) return;
+    const leg = this.#legOf(response, transaction);
+    if (leg === undefined) return;
+    // RFC 3262 §4: a reliable response that comes again or too early is not processed.
+    const verdict = leg.receiver.receive(response);
+    if (verdict === 'ignore') return;
+    leg.learn(response);
+    const described = hasSessionDescription(response);
+    leg.offers.response('remote', 'INVITE', response.status, described, verdict === 'new');
+    if (described) this.earlyMedia = true;
+    this.attempt.onBranchProvisional(leg, response, verdict === 'new' ? leg.receiver.rack : undefined);
+  }
+
+  #success(response: SipResponse, transaction: ClientTransaction): void {
+    const invite = transaction.request;
+    const known = this.#knownLeg(response, transaction) ?? this.#sameTag(this.#winner, response);
+    // The winner's 2xx again: its ACK was lost.
+    if (known !== undefined && known.state !== 'early') return known.acknowledgeAgain(invite);
+    const leg = known ?? this.#newLeg(response, transaction);
+    if (this.state !== 'calling' || (this.#transaction !== undefined && transaction !== this.#transaction)) {
+      return this.#tooLate(leg, response, invite);
+    }
+    this.state = 'answered';
+    this.#winner = leg;
+    this.#record(response.status, response.reason, 'answered');
+    this.#dropLegs(leg);
+    leg.learn(response);
+    leg.offers.response('remote', 'INVITE', response.status, hasSessionDescription(response), true);
+    leg.confirm(response);
+    if (this.#reserved) leg.reservation = this.plan;
+    this.#reserved = false;
+    this.#startSession(leg, response, invite);
+    this.attempt.onBranchAnswered(this, leg, response, invite);
+    this.attempt.call.release();
+  }
+
+  /** RFC 3261 §13.2.2.4: a 2xx that nobody waits for, of a cancelled branch or a second fork, is acknowledged and ended. */
+  #tooLate(leg: Leg, response: SipResponse, invite: SipRequest): void {
+    leg.confirm(response);
+    leg.acknowledge(invite);
+    leg.hangUp(['SIP;cause=487;text="Request Terminated"']);
+    if (this.state !== 'cancelling') return;
+    this.#record(response.status, response.reason, 'cancelled');
+    this.#finish('cancelled');
+  }
+
+  #startSession(leg: Leg, response: SipResponse, invite: SipRequest): void {
+    const session = this.#session ?? SessionKeeper.forIncoming(leg.env, undefined, response);
+    this.#session = undefined;
+    session?.attach(leg);
+    session?.described(invite);
+    session?.granted(response);
+  }
+
+  #refused(response: SipResponse): void {
+    const to = this.#targets[this.#targetIndex] as Destination;
+    this.#repair ??= new Repair(this.plan, describeDestination(to), this.#session);
+    const delayMs = this.#repair.delayMs(response);
+    if (delayMs === undefined) return this.#refusedForGood(response);
+    this.#dropLegs(undefined);
+    this.#refusedWith = response;
+    if (delayMs === 0) return this.#sendInvite();
+    this.state = 'repairing';
+    this.#retryTimer = this.attempt.env.scheduler.schedule(delayMs, this, 0);
+  }
+
+  #refusedForGood(response: SipResponse): void {
+    const { status } = response;
+    this.#dropLegs(undefined);
+    this.#record(status, response.reason, 'response', retryAfterOf(response));
+    if (status < 400 && this.plan.onRedirect !== undefined) {
+      const branches = this.plan.onRedirect(response);
+      if (branches !== undefined) {
+        this.#finish(this.#outcome(status, response.reason, 'response', response));
+        return this.attempt.onBranchRedirected(branches);
+      }
+    }
+    // RFC 3263 §4.3: 503 is a failure of the server, so the next one is tried.
+    if (status === 503 && this.#mayTryNext()) return this.#nextTarget();
+    this.#fail(status, response.reason, 'response', response);
+  }
+
+  #silent(transaction: ClientTransaction, status: number, reason: string, cause: OutcomeCause): void {
+    if (this.#transaction !== undefined && transaction !== this.#transaction) return;
+    this.attempt.call.registry.abandon(transaction);
+    if (this.state === 'cancelling') {
+      this.#record(0, reason, 'cancelled');
+      return this.#finish('cancelled');
+    }
+    if (this.state !== 'calling') return;
+    this.#dropLegs(undefined);
+    this.#record(0, reason, cause);
+    if (this.#mayTryNext()) return this.#nextTarget();
+    this.#fail(status, reason, cause);
+  }
+
+  #mayTryNext(): boolean {
+    return this.#targetIndex + 1 < this.#targets.length && !this.#barsFailover();
+  }
+
+  /** Behaviour 14: after early media of a trunk was relayed, only a trunk that says so may be followed by another try. */
+  #barsFailover(): boolean {
+    return this.earlyMedia && this.plan.trunkId !== undefined && this.plan.options.earlyMediaFailover !== true;
+  }
+
+  // --- early dialogs ---
+
+  #legOf(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
+    const known = this.#knownLeg(response, transaction);
+    if (known !== undefined) return known;
+    return this.#legs.length >= this.attempt.env.limits.maxForks ? undefined : this.#newLeg(response, transaction);
+  }
+
+  #knownLeg(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
+    if (transaction.request.callId() !== this.#callId) return undefined;
+    const tag = response.toTag() ?? '';
+    return this.#legs.find((leg) => leg.dialog.remoteTag === tag);
+  }
+
+  #sameTag(leg: Leg | undefined, response: SipResponse): Leg | undefined {
+    return leg?.dialog.remoteTag === (response.toTag() ?? '') ? leg : undefined;
+  }
+
+  #newLeg(response: SipResponse, transaction: ClientTransaction): Leg {
+    const { call } = this.attempt;
+    const dialog = Dialog.createUac(transaction.request, response);
+    // The dialog counts as early until `confirm`, which fixes its route set from the 2xx.
+    const leg = new Leg(call.registry, call, dialog, transaction.flow, this.plan.options);
+    leg.credentials = this.plan.credentials;
+    leg.offers.request('local', 'INVITE', hasSessionDescription(transaction.request));
+    this.#legs.push(leg);
+    return leg;
+  }
+
+  #dropLegs(keep: Leg | undefined): void {
+    for (const leg of this.#legs) if (leg !== keep) leg.hangUp();
+    this.#legs = [];
+  }
+
+  // --- the end ---
+
+  #fail(status: number, reason: string, cause: OutcomeCause, response?: SipResponse): void {
+    const outcome = this.#outcome(status, reason, cause, response);
+    this.#finish(outcome);
+    this.attempt.onBranchFailed(this, outcome);
+  }
+
+  #finish(outcome: StageOutcome | 'cancelled'): void {
+    this.state = 'over';
+    this.#dropLegs(undefined);
+    this.#session?.stop();
+    this.#session = undefined;
+    const reserved = this.#reserved;
+    this.#reserved = false;
+    if (reserved) this.plan.onEnd?.(outcome);
+    this.attempt.call.release();
+  }
+
+  #outcome(status: number, reason: string, cause: OutcomeCause, response: SipResponse | undefined): StageOutcome {
+    const { label, trunkId } = this.plan;
+    const retryAfterSeconds = response === undefined ? undefined : retryAfterOf(response);
+    return {
+      status,
+      reason,
+      cause,
+      label,
+      earlyMedia: this.#barsFailover(),
+      ...(response !== undefined && { response }),
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+      ...(trunkId !== undefined && { trunkId }),
+    };
+  }
+
+  #record(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {
+    const { plan } = this;
+    const to = this.#targets[this.#targetIndex];
+    const attempt: AttemptRecord = {
+      label: plan.label,
+      target: to === undefined ? '' : describeDestination(to),
+      status,
+      reason,
+      cause,
+      startedAtMs: this.#startedWallMs,
+      elapsedMs: this.attempt.env.scheduler.nowMs() - this.#startedAtMs,
+      callId: this.#callId,
+      ...(plan.trunkId !== undefined && { trunkId: plan.trunkId }),
+      ...(plan.extension !== undefined && { extension: plan.extension }),
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    };
+    this.attempt.call.record.attempts.push(attempt);
+    plan.onAttempt?.(attempt);
+  }
+}
+
+/** Retry-After in seconds (RFC 3261 §20.33); comments and parameters are skipped. */
+function retryAfterOf(response: SipResponse): number | undefined {
+  const text = response.headers.value(HeaderId.RetryAfter);
+  if (text === undefined) return undefined;
+  const seconds = Number.parseInt(text, 10);
+  return seconds >= 0 ? seconds : undefined;
+}

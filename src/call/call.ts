@@ -1,0 +1,327 @@
+import { randomToken } from '../base/ids.ts';
+import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { Attempt, type AttemptUser } from './attempt.ts';
+import type { Branch } from './branch.ts';
+import { CallerInvite } from './caller-invite.ts';
+import type { Leg } from './leg.ts';
+import { acknowledgeLocally } from './local-prack.ts';
+import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
+import type { CallEnvironment, ClientTransaction, HeaderList, ServerTransaction } from './ports.ts';
+import { type CallListing, CallRecord, type EndedBy } from './record.ts';
+import type { Referral } from './refer.ts';
+import { callerReason, callerStatus, sipReason } from './response-mapping.ts';
+
+/** Where calls live; `Calls` is it. */
+export interface CallRegistry {
+  add(leg: Leg): void;
+  remove(leg: Leg): void;
+  callEnded(call: Call): void;
+  /** An INVITE was given up without a final response; a 2xx may still come and is then ended (RFC 3261 §13.2.2.4). */
+  abandon(transaction: ClientTransaction): void;
+  /** The leg of a dialog, for Replaces. */
+  find(callId: string, localTag: string, remoteTag: string): Leg | undefined;
+}
+
+/**
+ * - `routing`: the caller waits, nothing rings
+ * - `ringing`: a provisional response was relayed
+ * - `answered`: both legs are up
+ * - `ending`: at least one leg is over and the rest is being ended
+ */
+export type CallState = 'routing' | 'ringing' | 'answered' | 'ending';
+
+const PICKED_UP = 'SIP;cause=200;text="Call completed elsewhere"';
+const RING_TIMER = 1;
+const SESSION_TIMER = 2;
+const DEFAULT_RING_MS = 180_000;
+
+/**
+ * One call: a caller's INVITE, the attempt to have it answered, then two legs that are each other's peer. It lives until everything
+ * that it retains (the INVITE, branches, confirmed legs, a referral) is released, and reports its end once.
+ */
+export class Call implements AttemptUser, TimerTarget {
+  readonly id: string;
+  readonly env: CallEnvironment;
+  readonly registry: CallRegistry;
+  readonly record: CallRecord;
+  state: CallState = 'routing';
+  /** Until the INVITE has its final response. */
+  caller: CallerInvite | undefined = undefined;
+  callerLeg: Leg | undefined = undefined;
+  calleeLeg: Leg | undefined = undefined;
+  /** A transfer under way. */
+  referral: Referral | undefined = undefined;
+  #attempt: Attempt | undefined = undefined;
+  #plan: Pick<CallPlan, 'onEnd' | 'sessionLimitMs'>;
+  /** Legs whose place was taken and that have not ended yet. */
+  #retired: Leg[] = [];
+  #holds = 0;
+  #timer: Timer | undefined = undefined;
+
+  constructor(env: CallEnvironment, registry: CallRegistry, plan: CallPlan, callId: string) {
+    this.id = randomToken();
+    this.env = env;
+    this.registry = registry;
+    this.#plan = plan;
+    this.record = new CallRecord(this.id, plan.facts, callId, env.scheduler.wallMs());
+  }
+
+  get relaysReliable(): boolean {
+    return this.caller?.supportsReliable ?? false;
+  }
+
+  /** Begins with the caller's INVITE. */
+  begin(transaction: ServerTransaction, plan: CallPlan): void {
+    const { request } = transaction;
+    const caller = new CallerInvite(this, transaction, plan.callerLeg);
+    this.caller = caller;
+    this.env.observer.onCallStarted(this.record);
+    const tooSmall = caller.intervalRefusal();
+    if (tooSmall !== undefined) return this.#refuse(tooSmall.status, undefined, tooSmall.headers, 'refused');
+    this.#timer = this.env.scheduler.schedule(ringLimitMs(request, plan), this, RING_TIMER);
+    // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
+    this.#attempt = new Attempt(this, plan, this, (request.maxForwards() ?? 70) - 1);
+    this.#attempt.start();
+  }
+
+  /** One more thing has to end before the call has ended. */
+  retain(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    if (--this.#holds > 0) return;
+    this.#timer = cancelTimer(this.#timer);
+    this.callerLeg = undefined;
+    this.calleeLeg = undefined;
+    this.record.endedAtMs = this.env.scheduler.wallMs();
+    this.#plan.onEnd?.();
+    this.registry.callEnded(this);
+    this.env.observer.onCallEnded(this.record);
+  }
+
+  newTag(): string {
+    return randomToken();
+  }
+
+  // --- the attempt ---
+
+  onProgress(leg: Leg, response: SipResponse, rack: string | undefined): void {
+    const { caller } = this;
+    if (caller === undefined) return;
+    // A caller without RFC 3262 cannot send the PRACK that this response wants: the engine does.
+    const relayed = rack !== undefined && caller.supportsReliable;
+    if (rack !== undefined && !relayed) acknowledgeLocally(leg, rack);
+    caller.progress(leg, response, relayed ? rack : undefined);
+    if (this.state !== 'routing') return;
+    this.state = 'ringing';
+    this.record.ringingAtMs = this.env.scheduler.wallMs();
+    this.env.observer.onCallRinging(this.record);
+  }
+
+  onAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void {
+    const { caller } = this;
+    if (caller === undefined) return leg.hangUp();
+    this.#attempt = undefined;
+    this.#answered(leg, response, branch.plan.label, branch.plan.trunkId);
+    // RFC 3261 §13.2.2.4: the ACK holds the answer when the 2xx held the offer; the caller's ACK brings it.
+    const answers = leg.offers.offeredBy === 'remote';
+    if (answers) leg.heldAck = invite;
+    else leg.acknowledge(invite);
+    this.callerLeg = caller.answer(leg, response, answers);
+    if (caller.done) this.caller = undefined;
+    this.env.observer.onCallAnswered(this.record);
+  }
+
+  onFailed(rejection: Rejection, outcome: StageOutcome | undefined): void {
+    this.#attempt = undefined;
+    const status = callerStatus(rejection.status);
+    const reason = rejection.reason ?? outcome?.reason ?? '';
+    const response = outcome?.status === rejection.status ? outcome.response : undefined;
+    const headers: [HeaderId, string][] = (rejection.headers ?? []).map(([id, value]) => [id, value]);
+    if (outcome !== undefined) this.record.carrierStatus = outcome.status;
+    // RFC 3326 §2: what happened behind, where the status itself does not say it or the callee gave no reason.
+    if (response !== undefined && !response.headers.has(HeaderId.Reason)) {
+      headers.push([HeaderId.Reason, sipReason(response.status, response.reason)]);
+    }
+    const passed = status === response?.status ? response : undefined;
+    // Behaviour 17: 503 says when to try again, so that callers do not come back all at once.
+    if (status === 503 && passed?.headers.has(HeaderId.RetryAfter) !== true) {
+      headers.push([HeaderId.RetryAfter, String(1 + Math.floor(Math.random() * 10))]);
+    }
+    this.#refuse(
+      status,
+      callerReason(rejection.status, reason),
+      headers,
+      outcome?.cause === 'ring-timeout' ? 'no-answer' : 'refused',
+      passed,
+    );
+  }
+
+  // --- the end ---
+
+  /** The caller cancels, or sends BYE in its early dialog. */
+  callerGaveUp(request: SipRequest): void {
+    if (!this.#waits()) return;
+    const reason = request.headers.value(HeaderId.Reason);
+    this.#ended('caller', 'cancel');
+    this.#refuse(487, undefined, [], 'cancel');
+    this.#cancelAttempt(reason);
+    this.#hangUpAll(reason === undefined ? [] : [reason]);
+  }
+
+  /** The caller does not answer any more. */
+  callerLost(): void {
+    if (!this.#waits()) return;
+    this.#refuse(504, undefined, [], 'no-prack');
+    this.#cancelAttempt(undefined);
+    this.#hangUpAll([]);
+  }
+
+  /** A confirmed leg was left with BYE. */
+  legLeft(leg: Leg, bye: SipRequest): void {
+    if (this.referral?.legLeft(leg) === true || leg.peer === undefined) return;
+    this.end(leg === this.callerLeg ? 'caller' : 'callee', 'bye', bye.headers.fieldValues(HeaderId.Reason));
+  }
+
+  /** A leg's dialog turned out to be gone on the far side. */
+  legLost(leg: Leg, reason: string): void {
+    leg.lost();
+    if (this.referral?.legLeft(leg) === true || leg.peer === undefined) return;
+    this.end('engine', reason);
+  }
+
+  /** Ends whatever is left of the call. `reasons` are Reason header field values for the BYEs. */
+  end(by: EndedBy, reason: string, reasons: readonly string[] = []): void {
+    this.#ended(by, reason);
+    if (this.#waits()) {
+      const status = reason === 'ring-timeout' ? 480 : 503;
+      this.#refuse(status, undefined, [], reason);
+    }
+    this.#cancelAttempt(reasons[0]);
+    this.#hangUpAll(reasons);
+  }
+
+  onTimer(kind: number): void {
+    this.#timer = undefined;
+    if (kind === RING_TIMER) return this.end('engine', 'ring-timeout', ['SIP;cause=480;text="No Answer"']);
+    this.end('engine', 'session-limit', ['SIP;cause=480;text="Session Limit"']);
+  }
+
+  /**
+   * `newcomer` takes the place of `leg` opposite to its peer (RFC 3515, RFC 3891). The leg that lost its place has no peer any more
+   * and is left to end by itself; {@link end} ends it too.
+   */
+  replaceLeg(leg: Leg, newcomer: Leg): void {
+    const { peer } = leg;
+    if (this.callerLeg === leg) this.callerLeg = newcomer;
+    if (this.calleeLeg === leg) this.calleeLeg = newcomer;
+    this.#retired.push(leg);
+    newcomer.moveTo(this);
+    newcomer.peer = peer;
+    if (peer !== undefined) peer.peer = newcomer;
+    leg.peer = undefined;
+  }
+
+  /** The other party of `leg` was moved to another call: this one ends. */
+  partyMoved(leg: Leg): void {
+    if (this.callerLeg === leg) this.callerLeg = undefined;
+    if (this.calleeLeg === leg) this.calleeLeg = undefined;
+    this.end('engine', 'transferred');
+  }
+
+  /**
+   * A registered phone takes an early call over from the callee that it rings at: `newcomer` is its leg, `response` what the caller
+   * is answered with.
+   */
+  pickedUp(newcomer: Leg, response: SipResponse): boolean {
+    const { caller } = this;
+    if (caller === undefined || caller.done) return false;
+    this.#cancelAttempt(PICKED_UP);
+    this.#answered(newcomer, response, newcomer.options.owner, undefined);
+    this.callerLeg = caller.answer(newcomer, response, false);
+    if (caller.done) this.caller = undefined;
+    this.env.observer.onCallAnswered(this.record);
+    return true;
+  }
+
+  listing(): CallListing {
+    const { record, state, id } = this;
+    return {
+      id,
+      state,
+      facts: record.facts,
+      callerCallId: record.callerCallId,
+      startedAtMs: record.startedAtMs,
+      ...(record.calleeCallId !== undefined && { calleeCallId: record.calleeCallId }),
+      ...(record.answeredAtMs !== undefined && { answeredAtMs: record.answeredAtMs }),
+      ...(record.answeredBy !== undefined && { answeredBy: record.answeredBy }),
+    };
+  }
+
+  #answered(leg: Leg, response: SipResponse, by: string | undefined, trunkId: string | undefined): void {
+    const { record, env } = this;
+    this.#timer = cancelTimer(this.#timer);
+    const { sessionLimitMs = 0 } = this.#plan;
+    if (sessionLimitMs > 0) this.#timer = env.scheduler.schedule(sessionLimitMs, this, SESSION_TIMER);
+    this.state = 'answered';
+    this.calleeLeg = leg;
+    record.answeredAtMs = env.scheduler.wallMs();
+    record.calleeCallId = leg.dialog.callId;
+    record.answeredBy = by;
+    record.answeredTrunkId = trunkId;
+    record.status = response.status;
+    record.reason = response.reason;
+  }
+
+  #refuse(
+    status: number,
+    reason: string | undefined,
+    headers: HeaderList,
+    endReason: string,
+    from?: SipResponse,
+  ): void {
+    const { caller } = this;
+    if (caller === undefined || caller.done) return;
+    this.caller = undefined;
+    this.#timer = cancelTimer(this.#timer);
+    this.#ended(endReason === 'cancel' ? 'caller' : endReason === 'refused' ? 'callee' : 'engine', endReason);
+    this.record.status = status;
+    this.record.reason = reason ?? from?.reason ?? '';
+    caller.refuse(status, reason, headers, from);
+  }
+
+  #cancelAttempt(reason: string | undefined): void {
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    attempt?.cancel(reason);
+  }
+
+  #hangUpAll(reasons: readonly string[]): void {
+    this.referral?.abandon();
+    this.callerLeg?.hangUp(reasons);
+    this.calleeLeg?.hangUp(reasons);
+    for (const leg of this.#retired) leg.hangUp(reasons);
+  }
+
+  /** The INVITE still waits for its final response. */
+  #waits(): boolean {
+    return this.caller !== undefined && !this.caller.done;
+  }
+
+  /** The first reason counts. */
+  #ended(by: EndedBy, reason: string): void {
+    this.state = 'ending';
+    if (this.record.endedBy !== undefined) return;
+    this.record.endedBy = by;
+    this.record.endReason = reason;
+  }
+}
+
+/** RFC 3261 §13.2.1: an Expires of the INVITE shortens the wait. */
+function ringLimitMs(request: SipRequest, plan: CallPlan): number {
+  const limitMs = plan.ringTimeoutMs ?? DEFAULT_RING_MS;
+  const expires = Number.parseInt(request.headers.value(HeaderId.Expires) ?? '', 10);
+  return expires > 0 ? Math.min(limitMs, expires * 1000) : limitMs;
+}

@@ -1,0 +1,170 @@
+import { Dialog } from '../sip/dialog/index.ts';
+import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { AcceptedInvite } from './accepted-invite.ts';
+import type { Call } from './call.ts';
+import { addCapabilities, addOwnHeaders } from './capabilities.ts';
+import { Leg } from './leg.ts';
+import type { LegOptions } from './plan.ts';
+import type { HeaderList, ServerTransaction, ServerTransactionUser } from './ports.ts';
+import { hasSessionDescription, listsToken, relayBody, relayResponseHeaders } from './relayed-headers.ts';
+import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
+import { SessionKeeper } from './session-keeper.ts';
+
+/**
+ * The caller's INVITE until its final response.
+ *
+ * Tags: the caller sees one early dialog, with one tag, for as long as nothing but ringing was relayed: stages and branches change
+ * behind it unseen. A callee whose session description is relayed gets a dialog of its own (the one that is there if it is still
+ * undescribed, else one with a new tag), because a second description in the same dialog would have to be ignored
+ * (RFC 3261 §13.2.1, RFC 6337 §3.1.1). That is what a forking proxy would show the caller, and every phone handles.
+ */
+export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
+  readonly call: Call;
+  readonly request: SipRequest;
+  readonly #transaction: ServerTransaction;
+  readonly #options: LegOptions;
+  readonly #supportsReliable: boolean;
+  readonly #requiresReliable: boolean;
+  #session: SessionKeeper | undefined;
+  #legs: Leg[] = [];
+  /** The 2xx that waits until descriptions sent reliably are acknowledged (RFC 3262 §3). */
+  #heldAnswer: { readonly leg: Leg; readonly response: SipResponse; readonly answers: Leg | undefined } | undefined =
+    undefined;
+  #done = false;
+
+  constructor(call: Call, transaction: ServerTransaction, options: LegOptions) {
+    const { headers } = transaction.request;
+    this.call = call;
+    this.request = transaction.request;
+    this.#transaction = transaction;
+    this.#options = options;
+    this.#requiresReliable = listsToken(headers, HeaderId.Require, '100rel');
+    this.#supportsReliable = this.#requiresReliable || listsToken(headers, HeaderId.Supported, '100rel');
+    this.#session = SessionKeeper.forIncoming(call.env, options.sessionTimer, transaction.request);
+    transaction.user = this;
+    call.retain();
+  }
+
+  get supportsReliable(): boolean {
+    return this.#supportsReliable;
+  }
+
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** 422 for a session interval that is too small (RFC 4028 §9). */
+  intervalRefusal(): { readonly status: number; readonly headers: HeaderList } | undefined {
+    return this.#session?.refusal(this.request);
+  }
+
+  /** Relays a provisional response of `callee`. `rack` is set when it is reliable there and waits for the caller's PRACK. */
+  progress(callee: Leg, response: SipResponse, rack: string | undefined): void {
+    if (this.#done || this.#heldAnswer !== undefined) return;
+    const described = hasSessionDescription(response);
+    const leg = this.#legFor(callee, described || rack !== undefined);
+    const relayed = this.#response(leg, response.status, response);
+    if (rack === undefined && !this.#requiresReliable) return leg.respond(this.#transaction, relayed);
+    leg.reliable ??= new ReliableRelay(leg, this.#transaction, this);
+    leg.reliable.relay(relayed, rack === undefined ? undefined : callee, rack ?? '');
+  }
+
+  /** Answers the caller with the 2xx of `callee`, whose ACK waits for the caller's when `answers` says so. Returns the caller's leg. */
+  answer(callee: Leg, response: SipResponse, answers: boolean): Leg {
+    const leg = this.#legFor(callee, true);
+    const relayed = this.#response(leg, response.status, response);
+    this.#session?.attach(leg);
+    this.#session?.grant(relayed, this.request);
+    this.#session?.described(relayed);
+    this.#session = undefined;
+    this.#dropLegs(leg);
+    this.#heldAnswer = { leg, response: relayed, answers: answers ? callee : undefined };
+    if (leg.reliable?.holdsDescription !== true) this.#sendAnswer();
+    return leg;
+  }
+
+  /** Refuses the INVITE, unless it has its final response already. `from` is the callee's refusal that is passed on, if any. */
+  refuse(status: number, reason?: string, headers: HeaderList = [], from?: SipResponse): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#heldAnswer = undefined;
+    const response = createResponse(this.request, status, reason, { toTag: this.#transaction.localTag, headers });
+    addOwnHeaders(response, this.#options);
+    if (from !== undefined) {
+      relayResponseHeaders(from.headers, response.headers, this.#options.relayHeaders);
+      relayBody(from, response);
+    }
+    this.#dropLegs(undefined);
+    this.#session?.stop();
+    this.#session = undefined;
+    this.#transaction.respond(response);
+    this.call.release();
+  }
+
+  onCancel(cancel: SipRequest): void {
+    this.call.callerGaveUp(cancel);
+  }
+
+  onDescriptionsAcknowledged(): void {
+    if (this.#heldAnswer !== undefined) this.#sendAnswer();
+  }
+
+  onNoPrack(): void {
+    // RFC 3262 §3: the INVITE SHOULD be rejected with a 5xx.
+    this.call.callerLost();
+  }
+
+  #response(leg: Leg, status: number, from: SipResponse): SipResponse {
+    const response = createResponse(this.request, status, from.reason, { toTag: leg.dialog.localTag });
+    // RFC 3261 §12.1.1: Record-Route is copied into responses that make a dialog.
+    for (const route of this.request.headers.fieldValues(HeaderId.RecordRoute))
+      response.headers.add(HeaderId.RecordRoute, route);
+    addCapabilities(response, this.#options);
+    addOwnHeaders(response, this.#options);
+    relayResponseHeaders(from.headers, response.headers, this.#options.relayHeaders);
+    relayBody(from, response);
+    return response;
+  }
+
+  #sendAnswer(): void {
+    const held = this.#heldAnswer;
+    if (held === undefined) return;
+    const { leg, response, answers } = held;
+    this.#heldAnswer = undefined;
+    this.#done = true;
+    leg.reliable?.end();
+    leg.reliable = undefined;
+    leg.confirm();
+    leg.offers.response('local', 'INVITE', response.status, hasSessionDescription(response), true);
+    leg.accepted = new AcceptedInvite(leg, this.#transaction, response, answers);
+    this.call.release();
+  }
+
+  /** The caller's side of `callee`; `own` wants one that no other callee has described. */
+  #legFor(callee: Leg, own: boolean): Leg {
+    const bound = callee.peer;
+    if (bound !== undefined && (bound.describedBy === callee || (!own && bound.describedBy === undefined)))
+      return bound;
+    const leg = this.#legs.find((each) => each.describedBy === undefined) ?? this.#newLeg();
+    if (own) leg.describedBy = callee;
+    leg.peer = callee;
+    callee.peer = leg;
+    return leg;
+  }
+
+  #newLeg(): Leg {
+    const { call, request } = this;
+    const tag = this.#legs.length === 0 ? this.#transaction.localTag : undefined;
+    const dialog = Dialog.createUas(request, tag ?? call.newTag(), this.#options.contact);
+    const leg = new Leg(call.registry, call, dialog, this.#transaction.flow, this.#options);
+    leg.learn(request);
+    leg.offers.request('remote', 'INVITE', hasSessionDescription(request));
+    this.#legs.push(leg);
+    return leg;
+  }
+
+  #dropLegs(keep: Leg | undefined): void {
+    for (const leg of this.#legs) if (leg !== keep) leg.hangUp();
+    this.#legs = [];
+  }
+}

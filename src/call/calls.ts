@@ -1,0 +1,192 @@
+import { PeerError } from '../base/errors.ts';
+import { dialogKey, dialogKeyOfRequest } from '../sip/dialog/index.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
+import { AbandonedInvites } from './abandoned-invites.ts';
+import { Call, type CallRegistry } from './call.ts';
+import { refuseUnsupported } from './capabilities.ts';
+import type { Leg } from './leg.ts';
+import type { CallPlan, LegOptions } from './plan.ts';
+import {
+  type CallEnvironment,
+  type CallLimits,
+  type CallTimers,
+  type ClientTransaction,
+  defaultCallLimits,
+  defaultCallTimers,
+  type ServerTransaction,
+} from './ports.ts';
+import type { CallListing } from './record.ts';
+import { takeOver } from './replacement.ts';
+
+export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
+  readonly timers?: Partial<CallTimers>;
+  readonly limits?: Partial<CallLimits>;
+}
+
+/** Counts since start; `live` and `legs` are gauges. */
+export interface CallCounters {
+  live: number;
+  legs: number;
+  started: number;
+  answered: number;
+  /** Refused before a call was made: limit, draining, faults of the request. */
+  refused: number;
+  /** In-dialog requests that matched no dialog. */
+  unmatched: number;
+}
+
+/**
+ * Every call of this engine, and the dialogs by which in-dialog requests find their leg (RFC 3261 §12.2.2): by Call-ID and both tags,
+ * never by address or Route.
+ */
+export class Calls implements CallRegistry {
+  readonly counters: CallCounters = { live: 0, legs: 0, started: 0, answered: 0, refused: 0, unmatched: 0 };
+  readonly #env: CallEnvironment;
+  readonly #legs = new Map<string, Leg>();
+  readonly #calls = new Map<string, Call>();
+  readonly #abandoned: AbandonedInvites;
+  #draining = false;
+  #onDrained: (() => void) | undefined = undefined;
+
+  constructor(options: CallsOptions) {
+    this.#env = {
+      ...options,
+      timers: { ...defaultCallTimers, ...options.timers },
+      limits: { ...defaultCallLimits, ...options.limits },
+    };
+    this.#abandoned = new AbandonedInvites(this.#env);
+  }
+
+  /** Plays `plan` for an INVITE outside of any dialog, which has been authenticated and admitted. Undefined: it was refused. */
+  start(transaction: ServerTransaction, plan: CallPlan): Call | undefined {
+    const { request } = transaction;
+    if (!this.#admits(transaction)) return undefined;
+    const call = new Call(this.#env, this, plan, request.callId());
+    this.#calls.set(call.id, call);
+    this.counters.live++;
+    this.counters.started++;
+    call.begin(transaction, plan);
+    return call;
+  }
+
+  /**
+   * An INVITE with Replaces from an authenticated party (RFC 3891): it takes the place of the dialog named. Answered in every case.
+   * `options` are those of the new leg; `options.owner` is who asks.
+   */
+  replace(transaction: ServerTransaction, options: LegOptions): void {
+    if (this.#admits(transaction)) takeOver(this.#env, this, transaction, options);
+  }
+
+  /** A request other than ACK and CANCEL with a To tag. False: it has none and starts something new. */
+  handle(transaction: ServerTransaction, request: SipRequest): boolean {
+    if (request.toTag() === undefined) return false;
+    const leg = this.#legs.get(dialogKeyOfRequest(request));
+    if (leg !== undefined) {
+      leg.receive(transaction, request);
+      return true;
+    }
+    // RFC 3261 §12.2.2: 481, whatever Route it carries (behaviour 19).
+    this.counters.unmatched++;
+    transaction.reply(481);
+    return true;
+  }
+
+  /** An ACK that matches no transaction: for a 2xx. */
+  ack(request: SipRequest, flow: Flow): void {
+    this.#legs.get(dialogKeyOfRequest(request))?.receiveAck(request, flow);
+  }
+
+  /** A 2xx that matches no transaction any more. */
+  stray2xx(response: SipResponse, _flow: Flow): void {
+    this.#abandoned.receive(response);
+  }
+
+  /** Refuses new calls from here on; `done` is called once when the last present one has ended. */
+  drain(done: () => void): void {
+    this.#draining = true;
+    this.#onDrained = done;
+    this.#drainedWhenEmpty();
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Ends every call, as a shutdown does whose time has run out. */
+  endAll(reason: string): void {
+    for (const call of [...this.#calls.values()]) call.end('engine', reason, ['SIP;cause=503;text="Shutdown"']);
+  }
+
+  /** Ends one call; false when there is none of this id. */
+  end(id: string): boolean {
+    const call = this.#calls.get(id);
+    call?.end('engine', 'ended-by-admin');
+    return call !== undefined;
+  }
+
+  list(): CallListing[] {
+    return [...this.#calls.values()].map((call) => call.listing());
+  }
+
+  get(id: string): Call | undefined {
+    return this.#calls.get(id);
+  }
+
+  // --- for calls and legs ---
+
+  add(leg: Leg): void {
+    this.#legs.set(leg.dialog.key, leg);
+    this.counters.legs = this.#legs.size;
+  }
+
+  remove(leg: Leg): void {
+    if (this.#legs.get(leg.dialog.key) === leg) this.#legs.delete(leg.dialog.key);
+    this.counters.legs = this.#legs.size;
+  }
+
+  find(callId: string, localTag: string, remoteTag: string): Leg | undefined {
+    return this.#legs.get(dialogKey(callId, localTag, remoteTag));
+  }
+
+  abandon(transaction: ClientTransaction): void {
+    this.#abandoned.add(transaction);
+  }
+
+  callEnded(call: Call): void {
+    if (!this.#calls.delete(call.id)) return;
+    this.counters.live--;
+    if (call.record.answeredAtMs !== undefined) this.counters.answered++;
+    this.#drainedWhenEmpty();
+  }
+
+  #admits(transaction: ServerTransaction): boolean {
+    const { request } = transaction;
+    const refuse = (status: number, reason?: string, retryAfter?: number): false => {
+      this.counters.refused++;
+      transaction.reply(status, reason, retryAfter === undefined ? [] : [[HeaderId.RetryAfter, String(retryAfter)]]);
+      return false;
+    };
+    const retryAfter = 1 + Math.floor(Math.random() * 10);
+    if (this.#draining) return refuse(503, 'Shutting Down', retryAfter);
+    if (this.#calls.size >= this.#env.limits.maxCalls) return refuse(503, 'Too Many Calls', retryAfter);
+    try {
+      // RFC 3261 §8.1.1.8: an INVITE has exactly one Contact; in-dialog requests go to it.
+      if (request.contact() === undefined) return refuse(400, 'Contact Expected');
+      if ((request.maxForwards() ?? 70) <= 0) return refuse(483);
+    } catch (error) {
+      if (error instanceof PeerError) return refuse(error.status);
+      throw error;
+    }
+    if (!refuseUnsupported(transaction, request)) return true;
+    this.counters.refused++;
+    return false;
+  }
+
+  #drainedWhenEmpty(): void {
+    if (!this.#draining || this.#calls.size > 0) return;
+    const done = this.#onDrained;
+    this.#onDrained = undefined;
+    done?.();
+  }
+}

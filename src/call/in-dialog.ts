@@ -1,0 +1,117 @@
+import { retryAfterSeconds } from '../sip/dialog/index.ts';
+import { createResponse, HeaderId, type SipRequest } from '../sip/message/index.ts';
+import { ALLOW, addCapabilities, refuseUnsupported, SUPPORTED } from './capabilities.ts';
+import type { Leg } from './leg.ts';
+import type { ServerTransaction } from './ports.ts';
+import { startReferral } from './refer.ts';
+import { hasSessionDescription } from './relayed-headers.ts';
+import { relayInvite } from './relayed-invite.ts';
+import { relayRequest } from './relayed-request.ts';
+import { SessionKeeper } from './session-keeper.ts';
+
+/** Methods that SIP knows and a call has no use for within its dialogs. */
+const KNOWN_METHODS: ReadonlySet<string> = new Set(['REGISTER', 'PUBLISH', 'SUBSCRIBE']);
+
+/**
+ * What becomes of a request within a dialog: BYE and REFER end here, OPTIONS is answered here, PRACK belongs to the provisional
+ * response it acknowledges, everything else is the other party's and is relayed.
+ */
+export function dispatchInDialog(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  const { method } = request;
+  if (method === 'BYE') return receiveBye(leg, transaction, request);
+  // RFC 3261 §15.1.2: after BYE nothing but BYE is served.
+  if (leg.state === 'leaving' || leg.state === 'gone') return transaction.reply(481);
+  if (refuseUnsupported(transaction, request)) return;
+  const described = hasSessionDescription(request);
+  const collision = leg.offers.judge(method, described);
+  if (collision !== undefined) {
+    const { status, retryAfterSeconds: seconds } = collision;
+    return transaction.reply(status, undefined, seconds === undefined ? [] : [[HeaderId.RetryAfter, String(seconds)]]);
+  }
+  leg.offers.request('remote', method, described);
+  switch (method) {
+    case 'INVITE':
+      return receiveInvite(leg, transaction, request);
+    case 'UPDATE':
+      return receiveUpdate(leg, transaction, request);
+    case 'PRACK':
+      // RFC 3262 §3: a PRACK that matches no unacknowledged response is answered with 481.
+      if (leg.reliable?.receivePrack(transaction, request) !== true) transaction.reply(481);
+      return;
+    case 'INFO':
+    case 'MESSAGE':
+      return relayRequest(leg, transaction, request);
+    case 'NOTIFY':
+      return receiveNotify(leg, transaction, request);
+    case 'OPTIONS':
+      return transaction.reply(200, undefined, [
+        [HeaderId.Allow, ALLOW],
+        [HeaderId.Supported, SUPPORTED],
+        [HeaderId.Accept, 'application/sdp'],
+      ]);
+    case 'REFER':
+      return startReferral(leg, transaction, request);
+    default:
+      return refuseMethod(transaction, method);
+  }
+}
+
+function receiveBye(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  transaction.reply(200);
+  const { state, call } = leg;
+  if (state === 'early') {
+    // §15: a caller may end its early dialog with BYE; the INVITE still gets its final response. A callee may not, nothing ends.
+    if (leg.isCallerSide) call.callerGaveUp(request);
+    return;
+  }
+  leg.leave();
+  if (state === 'confirmed') call.legLeft(leg, request);
+}
+
+function receiveInvite(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  const { peer } = leg;
+  if (leg.state !== 'confirmed')
+    return leg.reply(transaction, 500, [[HeaderId.RetryAfter, String(retryAfterSeconds())]]);
+  if (peer === undefined) return leg.reply(transaction, 488);
+  // What is under way with the other party would collide with our INVITE (§14.1); for this party it is the same glare.
+  if (!peer.mayStart('INVITE', hasSessionDescription(request))) return leg.reply(transaction, 491);
+  // The 2xx of an earlier INVITE has evidently arrived, though its ACK has not.
+  leg.accepted?.stop();
+  leg.accepted = undefined;
+  relayInvite(leg, peer, transaction, request);
+}
+
+function receiveUpdate(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  if (!hasSessionDescription(request)) return answerRefresh(leg, transaction, request);
+  if (leg.peer?.mayStart('UPDATE', true) === false) return leg.reply(transaction, 491);
+  relayRequest(leg, transaction, request);
+}
+
+/** An UPDATE without an offer refreshes the session timer of this leg (RFC 4028 §7.4) and its remote target: no news for the other party. */
+function answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  let { session } = leg;
+  if (session === undefined) {
+    session = SessionKeeper.forIncoming(leg.env, leg.options.sessionTimer, request);
+    session?.attach(leg);
+  }
+  if (session !== undefined) return session.answerRefresh(leg, transaction, request);
+  leg.dialog.refreshTarget(request);
+  const response = createResponse(request, 200);
+  addCapabilities(response, leg.options);
+  leg.respond(transaction, response);
+}
+
+function receiveNotify(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  // REFER is never relayed, so nobody here has subscribed to its progress (RFC 6665 §4.1.3).
+  const event = (request.headers.value(HeaderId.Event) ?? '').split(';')[0]?.trim().toLowerCase();
+  if (event === 'refer') return transaction.reply(481);
+  if (event === undefined || event === '') return transaction.reply(489);
+  relayRequest(leg, transaction, request);
+}
+
+function refuseMethod(transaction: ServerTransaction, method: string): void {
+  // RFC 6665 §4.4.1: SUBSCRIBE within a call's dialog finds no event package served here.
+  if (method === 'SUBSCRIBE') return transaction.reply(489, undefined, [[HeaderId.AllowEvents, 'refer']]);
+  if (KNOWN_METHODS.has(method)) return transaction.reply(405, undefined, [[HeaderId.Allow, ALLOW]]);
+  transaction.reply(501, undefined, [[HeaderId.Allow, ALLOW]]);
+}

@@ -1,0 +1,82 @@
+import { replaceAuthorization } from '../sip/auth/index.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { describeDestination } from './destination.ts';
+import type { Leg } from './leg.ts';
+import type { ClientTransaction, ClientTransactionUser, HeaderList } from './ports.ts';
+import { hasSessionDescription } from './relayed-headers.ts';
+
+export interface LegRequestUser {
+  /** Every response but the 401 or 407 that was answered with credentials. */
+  onLegResponse(response: SipResponse, request: LegRequest): void;
+  /** No final response: 408 for silence, 503 for a transport failure (RFC 3261 §8.1.3.1). */
+  onLegSilence(status: number, request: LegRequest): void;
+}
+
+/** A request within a leg's dialog, sent again with credentials when the peer asks for them, at most twice. */
+export class LegRequest implements ClientTransactionUser {
+  readonly leg: Leg;
+  request: SipRequest;
+  readonly #user: LegRequestUser;
+  #transaction: ClientTransaction | undefined = undefined;
+  #credentialTries = 0;
+  #cancelled = false;
+
+  constructor(leg: Leg, request: SipRequest, user: LegRequestUser) {
+    this.leg = leg;
+    this.request = request;
+    this.#user = user;
+  }
+
+  send(): this {
+    const { request } = this;
+    this.leg.offers.request('local', request.method, hasSessionDescription(request));
+    this.#transaction = this.leg.transmit(this.request, this);
+    return this;
+  }
+
+  /** Cancels an INVITE; the final response still reaches the user. */
+  cancel(headers?: HeaderList): void {
+    this.#cancelled = true;
+    this.#transaction?.cancel(headers);
+  }
+
+  onResponse(response: SipResponse, transaction: ClientTransaction): void {
+    if (this.#transaction !== undefined && transaction !== this.#transaction) return;
+    const { status } = response;
+    // Reliable provisional responses within a session are not asked for.
+    this.leg.offers.response('remote', this.request.method, status, hasSessionDescription(response), status >= 200);
+    if ((status === 401 || status === 407) && this.#answerChallenge(response)) return;
+    this.#user.onLegResponse(response, this);
+  }
+
+  onTimeout(transaction: ClientTransaction): void {
+    if (transaction === this.#transaction) this.#silent(408);
+  }
+
+  onTransportError(_reason: string, transaction: ClientTransaction): void {
+    if (transaction === this.#transaction) this.#silent(503);
+  }
+
+  #silent(status: number): void {
+    this.leg.offers.response('remote', this.request.method, status, false, true);
+    this.#user.onLegSilence(status, this);
+  }
+
+  #answerChallenge(response: SipResponse): boolean {
+    const { credentials } = this.leg;
+    if (credentials === undefined || this.#cancelled) return false;
+    const again = this.leg.dialog.createRequest(this.request.method);
+    this.request.headers.forEach((name, value, id) => {
+      if (id === HeaderId.Via || id === HeaderId.Authorization || id === HeaderId.ProxyAuthorization) return;
+      if (!again.headers.hasNamed(name)) again.headers.addNamed(name, value);
+    });
+    again.body = this.request.body;
+    const destination = describeDestination(this.leg.destination);
+    const answer = credentials.answer(response, again, destination, this.#credentialTries++);
+    if (answer.kind !== 'retry') return false;
+    replaceAuthorization(again, answer.headers);
+    this.request = again;
+    this.send();
+    return true;
+  }
+}

@@ -1,0 +1,301 @@
+import type { DigestClient } from '../sip/auth/index.ts';
+import { type Dialog, OfferAnswer, ReliableReceiver } from '../sip/dialog/index.ts';
+import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
+import type { AcceptedInvite } from './accepted-invite.ts';
+import type { Call, CallRegistry } from './call.ts';
+import { addOwnHeaders } from './capabilities.ts';
+import { addressOf } from './destination.ts';
+import { dispatchInDialog } from './in-dialog.ts';
+import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import type { BranchPlan, LegOptions } from './plan.ts';
+import type {
+  CallEnvironment,
+  ClientTransaction,
+  ClientTransactionUser,
+  Destination,
+  HeaderList,
+  ServerTransaction,
+} from './ports.ts';
+import { hasSessionDescription, listsToken, relayBody } from './relayed-headers.ts';
+import type { ReliableRelay } from './reliable-relay.ts';
+import type { SessionKeeper } from './session-keeper.ts';
+
+/**
+ * - `early`: a provisional response made the dialog
+ * - `confirmed`: a 2xx did
+ * - `leaving`: the call is over for this leg, its BYE waits for an ACK or for its answer
+ * - `gone`: nothing is owed any more
+ */
+export type LegState = 'early' | 'confirmed' | 'leaving' | 'gone';
+
+/** An INVITE under way on a leg, in either direction; the leg must end it when it ends itself. */
+export interface PendingInvite {
+  /** The leg it came from, or goes to, has ended. */
+  abandon(leg: Leg): void;
+}
+
+/**
+ * One party's side of a call: a dialog, where its messages go, and what is under way in it. Once a call is answered both sides are
+ * alike; what comes in on one leg is relayed to its `peer` (`in-dialog.ts` says what). A leg counts for its call from the moment it
+ * is confirmed until it is `gone`, which every way out of `confirmed` leads to: BYE received, BYE answered, BYE unanswered.
+ */
+export class Leg implements LegRequestUser {
+  readonly env: CallEnvironment;
+  readonly options: LegOptions;
+  readonly dialog: Dialog;
+  call: Call;
+  destination: Destination;
+  state: LegState = 'early';
+  /** The other side; undefined for a transferor whose place was taken. */
+  peer: Leg | undefined = undefined;
+  /** Of an early caller leg: the callee leg whose session description it was given. */
+  describedBy: Leg | undefined = undefined;
+  credentials: DigestClient | undefined = undefined;
+  /** What ends with this leg: the reservation of the branch that won. */
+  reservation: Pick<BranchPlan, 'onEnd'> | undefined = undefined;
+  /** The peer's Allow lists UPDATE. */
+  allowsUpdate = false;
+  /** Whose turn it is in offer/answer with this peer. */
+  readonly offers = new OfferAnswer();
+  /** The INVITE that this peer sent and that has no final response. */
+  inviteIn: PendingInvite | undefined = undefined;
+  /** The INVITE that was sent to this peer and has no final response. */
+  inviteOut: PendingInvite | undefined = undefined;
+  /** The 2xx given to this peer that has no ACK. */
+  accepted: AcceptedInvite | undefined = undefined;
+  /** The INVITE whose 2xx waits for its ACK, because the answer comes from the other side. */
+  heldAck: SipRequest | undefined = undefined;
+  reliable: ReliableRelay | undefined = undefined;
+  session: SessionKeeper | undefined = undefined;
+  /** Relayed requests under way toward this leg. */
+  relays = 0;
+  readonly #registry: CallRegistry;
+  #receiver: ReliableReceiver | undefined = undefined;
+  /** The body of the last ACK when it carried the answer, for repeated 2xx. */
+  #ackAnswer: SipMessage | undefined = undefined;
+  #byeReasons: readonly string[] | undefined = undefined;
+  #byeSent = false;
+
+  constructor(registry: CallRegistry, call: Call, dialog: Dialog, destination: Destination, options: LegOptions) {
+    this.#registry = registry;
+    this.env = call.env;
+    this.call = call;
+    this.dialog = dialog;
+    this.destination = destination;
+    this.options = options;
+    registry.add(this);
+  }
+
+  /** This engine is the called side of the dialog. */
+  get isCallerSide(): boolean {
+    return this.dialog.role === 'uas';
+  }
+
+  get receiver(): ReliableReceiver {
+    this.#receiver ??= new ReliableReceiver();
+    return this.#receiver;
+  }
+
+  /** A 2xx made the dialog a session; from now on the call waits for this leg's end. */
+  confirm(response?: SipResponse): void {
+    if (this.state !== 'early') return;
+    this.dialog.confirm(response);
+    this.state = 'confirmed';
+    this.#receiver = undefined;
+    this.call.retain();
+  }
+
+  /** The leg goes on as a part of another call. */
+  moveTo(call: Call): void {
+    if (this.call === call) return;
+    const former = this.call;
+    this.call = call;
+    if (this.state === 'early') return;
+    call.retain();
+    former.release();
+  }
+
+  /** Learns what the peer can do from any message of it. */
+  learn(message: SipMessage): void {
+    if (message.headers.has(HeaderId.Allow)) this.allowsUpdate = listsToken(message.headers, HeaderId.Allow, 'UPDATE');
+  }
+
+  // --- sending ---
+
+  createRequest(method: string): SipRequest {
+    const request = this.dialog.createRequest(method);
+    for (const [name, value] of this.options.headers ?? []) request.headers.addNamed(name, value);
+    return request;
+  }
+
+  /** Whether a request may be sent now without colliding with what is under way (RFC 3261 §14.1, RFC 3311 §5.1). */
+  mayStart(method: string, hasDescription: boolean): boolean {
+    if (this.state !== 'confirmed' && (this.state !== 'early' || method === 'INVITE')) return false;
+    // §14.1: nor while our own 2xx waits for its ACK, or theirs for ours.
+    if (method === 'INVITE' && (this.accepted !== undefined || this.heldAck !== undefined)) return false;
+    return this.offers.maySend(method, hasDescription);
+  }
+
+  /** Answers a request of this peer. */
+  respond(transaction: ServerTransaction, response: SipResponse): void {
+    const { method } = transaction.request;
+    const reliable = response.status >= 200 || response.headers.has(HeaderId.RSeq);
+    this.offers.response('local', method, response.status, hasSessionDescription(response), reliable);
+    transaction.respond(response);
+  }
+
+  reply(transaction: ServerTransaction, status: number, headers: HeaderList = []): void {
+    const response = createResponse(transaction.request, status, undefined, { headers });
+    addOwnHeaders(response, this.options);
+    this.respond(transaction, response);
+  }
+
+  transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction {
+    const { viaHost, viaPort } = this.options;
+    return this.env.endpoint.sendRequest(request, this.#hop(), user, {
+      ...(viaHost !== undefined && { viaHost }),
+      ...(viaPort !== undefined && { viaPort }),
+    });
+  }
+
+  /** Acknowledges a 2xx; `answer` gives the body when the 2xx held the offer. */
+  acknowledge(invite: SipRequest, answer?: SipMessage): void {
+    this.heldAck = undefined;
+    this.#ackAnswer = answer;
+    const ack = this.dialog.createAck(invite);
+    if (answer !== undefined) relayBody(answer, ack);
+    this.offers.request('local', 'ACK', hasSessionDescription(ack));
+    this.env.endpoint.sendAck(ack, this.#hop());
+  }
+
+  /** A 2xx came again (RFC 3261 §13.2.2.4): so does its ACK, unless the answer for it is not there yet. */
+  acknowledgeAgain(invite: SipRequest): void {
+    if (this.heldAck === undefined) this.acknowledge(invite, this.#ackAnswer);
+  }
+
+  // --- receiving ---
+
+  /** A request within this dialog. */
+  receive(transaction: ServerTransaction, request: SipRequest): void {
+    if (!this.#plausible(transaction.flow)) return transaction.reply(481);
+    // §12.2.2: out of order is 500.
+    const refusal = this.dialog.receiveRequest(request);
+    if (refusal !== undefined) return transaction.reply(refusal.status, refusal.reason);
+    this.learn(request);
+    dispatchInDialog(this, transaction, request);
+  }
+
+  /** An ACK to a 2xx of this dialog. */
+  receiveAck(request: SipRequest, flow: Flow): void {
+    const { accepted } = this;
+    if (accepted === undefined || request.cseq().sequence !== accepted.sequence || !this.#plausible(flow)) return;
+    this.accepted = undefined;
+    accepted.stop();
+    this.offers.request('remote', 'ACK', hasSessionDescription(request));
+    const { answers } = accepted;
+    if (answers?.heldAck !== undefined) answers.acknowledge(answers.heldAck, request);
+    if (this.#byeReasons !== undefined) this.#sendBye();
+  }
+
+  /** The peer answered a 2xx with nothing for 64*T1. */
+  ackMissing(accepted: AcceptedInvite): void {
+    if (this.accepted !== accepted) return;
+    this.accepted = undefined;
+    if (this.#byeReasons !== undefined) return this.#sendBye();
+    // RFC 3261 §13.3.1.4: the session SHOULD be terminated with a BYE.
+    this.call.end('engine', 'no-ack');
+  }
+
+  // --- ending ---
+
+  /** BYE received: nothing is owed on this leg any more. */
+  leave(): void {
+    this.#dropPending();
+    this.#gone();
+  }
+
+  /** Ends the leg with a BYE, as soon as RFC 3261 §15 allows one. `reasons` are Reason header field values. */
+  hangUp(reasons: readonly string[] = []): void {
+    if (this.state === 'early') return this.#gone();
+    if (this.state !== 'confirmed') return;
+    this.state = 'leaving';
+    this.#byeReasons = reasons;
+    this.session?.stop();
+    const { accepted } = this;
+    this.#dropPending();
+    // §15: the callee's UA MUST NOT send a BYE until it has received an ACK for its 2xx or the server transaction timed out.
+    if (accepted !== undefined) {
+      this.accepted = accepted;
+      return;
+    }
+    if (this.heldAck !== undefined) this.acknowledge(this.heldAck);
+    this.#sendBye();
+  }
+
+  /** BYE answered, whatever the answer: 2xx, 408 and 481 all mean that the session is over (§15.1.1). */
+  onLegResponse(response: SipResponse, _request: LegRequest): void {
+    if (response.status >= 200) this.#gone();
+  }
+
+  onLegSilence(_status: number, _request: LegRequest): void {
+    this.#gone();
+  }
+
+  /** The dialog is known to be lost (481, or 408 to a refresh): no BYE can reach anybody. */
+  lost(): void {
+    this.leave();
+  }
+
+  #sendBye(): void {
+    if (this.#byeSent) return;
+    this.#byeSent = true;
+    const bye = this.createRequest('BYE');
+    for (const reason of this.#byeReasons ?? []) bye.headers.add(HeaderId.Reason, reason);
+    new LegRequest(this, bye, this).send();
+  }
+
+  #dropPending(): void {
+    const { inviteIn, inviteOut, accepted } = this;
+    this.inviteIn = undefined;
+    this.inviteOut = undefined;
+    this.accepted = undefined;
+    inviteIn?.abandon(this);
+    inviteOut?.abandon(this);
+    if (this.state !== 'leaving') accepted?.stop();
+    this.reliable?.end();
+    this.reliable = undefined;
+  }
+
+  #gone(): void {
+    if (this.state === 'gone') return;
+    const counted = this.state !== 'early';
+    this.state = 'gone';
+    this.accepted?.stop();
+    this.accepted = undefined;
+    this.reliable?.end();
+    this.session?.stop();
+    this.session = undefined;
+    this.#ackAnswer = undefined;
+    this.heldAck = undefined;
+    this.dialog.terminate();
+    this.#registry.remove(this);
+    const { reservation } = this;
+    this.reservation = undefined;
+    reservation?.onEnd?.('answered');
+    if (counted) this.call.release();
+  }
+
+  /** Behaviour 19. */
+  #plausible(flow: Flow): boolean {
+    const { router } = this.env;
+    if (router.plausible !== undefined) return router.plausible(this, flow);
+    return flow.remoteAddress === addressOf(this.destination);
+  }
+
+  #hop(): Destination {
+    const { router } = this.env;
+    if (router.nextHop === undefined) return this.destination;
+    return router.nextHop(this, this.dialog.nextHop()) ?? this.destination;
+  }
+}

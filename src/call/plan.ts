@@ -1,0 +1,126 @@
+import type { DigestClient } from '../sip/auth/index.ts';
+import type { SessionTimerOptions } from '../sip/dialog/index.ts';
+import type { HeaderId, SipResponse } from '../sip/message/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
+import type { AttemptRecord, CallFacts } from './record.ts';
+
+/**
+ * What a call shall do, made by `engine/` from the tenant's rules and played by this folder: stages one after another (route
+ * advance, ordered ring groups, overflow), each with branches that ring side by side. A plan is pulled, never pushed: `next` is
+ * asked for the first stage, then again with the outcome of each stage that failed.
+ */
+export interface CallPlan {
+  /** The next stage, or the answer that the caller gets when there is none. Called synchronously; the first call has no outcome. */
+  next(outcome?: StageOutcome): Stage | Rejection;
+  /** How the caller's own leg behaves. */
+  readonly callerLeg: LegOptions;
+  /** Facts for the call record; never interpreted here. */
+  readonly facts: CallFacts;
+  /** Longest time from INVITE to answer, over all stages, in ms. Default 180,000 (RFC 3261 §16.6 step 11: more than 3 minutes is Timer C's). */
+  readonly ringTimeoutMs?: number;
+  /** Longest time from answer to end, in ms; 0 or absent: none. */
+  readonly sessionLimitMs?: number;
+  /** Called once when both legs are over; frees what the plan reserved for the call as a whole. */
+  onEnd?(): void;
+}
+
+/** Branches that ring at once. The first 2xx wins, the others are cancelled. */
+export interface Stage {
+  readonly branches: readonly BranchPlan[];
+  /** Gives up this stage after so many ms without an answer (ring group, no-answer forward); absent: only the plan's limit holds. */
+  readonly ringMs?: number;
+}
+
+/** The answer to the caller when the plan ends without one. */
+export interface Rejection {
+  readonly status: number;
+  readonly reason?: string;
+  /** Header fields for the response, e.g. Warning, Retry-After. */
+  readonly headers?: readonly (readonly [HeaderId, string])[];
+}
+
+/** How one leg behaves, whichever side began it. */
+export interface LegOptions {
+  /** Contact header field value that this engine shows on the leg, e.g. `<sip:101@203.0.113.7:5060;ob>`. */
+  readonly contact: string;
+  /** RFC 4028 behaviour; absent: the engine asks for no session timer, and still honours one that the peer asks for. */
+  readonly sessionTimer?: SessionTimerOptions;
+  /** Names of header fields of the user's own that are copied onto this leg in messages that are relayed (behaviour 22). */
+  readonly relayHeaders?: readonly string[];
+  /** Fixed header fields for every response and in-dialog request the engine makes on this leg, e.g. `Server` or `User-Agent`. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** Via sent-by host and port where they differ from what the listener advertises (Via host rewritten, private address). */
+  readonly viaHost?: string;
+  readonly viaPort?: number;
+  /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
+  readonly owner?: string;
+}
+
+/** One thing to ring: a registered contact, or a trunk with all targets that its host resolves to. */
+export interface BranchPlan {
+  /** Names the branch in records and logs, e.g. the trunk's name or the extension's number. */
+  readonly label: string;
+  readonly trunkId?: string;
+  readonly extension?: string;
+  readonly draft: LegDraft;
+  readonly options: BranchOptions;
+  /** Where to send it, best first (RFC 3263). A list or a flow is used at once; only a promise costs a turn. */
+  resolve(): readonly Target[] | Flow | Promise<readonly Target[]>;
+  /** Answers a 401 or 407 of this branch's peer, at most twice per request. Absent: a challenge is a refusal. */
+  readonly credentials?: DigestClient;
+  /** Reserves capacity; false refuses the branch with cause `capacity`. */
+  onStart?(): boolean;
+  /** Each target tried, when its outcome is known. Evidence for the trunk's health. */
+  onAttempt?(attempt: AttemptRecord): void;
+  /** Called exactly once for each `onStart` that returned true: when the branch failed, or, if it won, when its leg has ended. */
+  onEnd?(outcome: StageOutcome | 'answered' | 'cancelled'): void;
+  /** Policy for a 3xx: branches that replace this one (RFC 3261 §16.5), or undefined, which makes the 3xx a refusal. */
+  onRedirect?(response: SipResponse): readonly BranchPlan[] | undefined;
+}
+
+export interface BranchOptions extends LegOptions {
+  /** Allows the next target or stage after session descriptions were relayed in provisional responses. Default false. */
+  readonly earlyMediaFailover?: boolean;
+  /** Gives up a target after so many ms without any response; default: the transaction's own 64*T1. */
+  readonly firstResponseMs?: number;
+}
+
+/**
+ * The INVITE of one branch, without what the dialog and the transport own: no Via, Max-Forwards, Call-ID, CSeq or Content-Length,
+ * and no From tag.
+ */
+export interface LegDraft {
+  readonly requestUri: string;
+  /** From header field value without a tag. */
+  readonly from: string;
+  readonly to: string;
+  /** Contact header field value. */
+  readonly contact: string;
+  /** Route header field values, first hop first. */
+  readonly routes: readonly string[];
+  /** Everything else in order, Content-Type and the like included. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** The body, octet for octet; '' makes the far end offer. */
+  readonly body: string;
+}
+
+export type OutcomeCause = 'response' | 'timeout' | 'transport-error' | 'ring-timeout' | 'capacity';
+
+/** How a stage, or a branch of it, failed. */
+export interface StageOutcome {
+  /** The final status, or the one that stands for the cause: 408 timeout, 503 transport error and capacity, 480 ring timeout. */
+  readonly status: number;
+  readonly reason: string;
+  readonly response?: SipResponse;
+  readonly cause: OutcomeCause;
+  readonly retryAfterSeconds?: number;
+  /** The branch that this outcome is from. */
+  readonly label?: string;
+  readonly trunkId?: string;
+  /** A session description was relayed to the caller before it failed, and no branch of the stage allows failover after that. */
+  readonly earlyMedia: boolean;
+}
+
+export function isRejection(step: Stage | Rejection): step is Rejection {
+  return 'status' in step;
+}

@@ -1,0 +1,124 @@
+import type { Log } from '../base/log.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import type { HeaderId, SipRequest, SipResponse } from '../sip/message/index.ts';
+import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
+import type { Call } from './call.ts';
+import type { Leg } from './leg.ts';
+import type { CallPlan, Rejection } from './plan.ts';
+import type { CallObserver } from './record.ts';
+
+/** What this folder needs from the layers below and from `engine/`. The real endpoint satisfies {@link EndpointPort} as it is. */
+
+export type Destination = Flow | Target;
+
+/** Header fields to add, in order. */
+export type HeaderList = readonly (readonly [HeaderId, string])[];
+
+/** A request that arrived, and the way to answer it. */
+export interface ServerTransaction {
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  /** The To tag of what `reply` sends. */
+  readonly localTag: string;
+  user: ServerTransactionUser | undefined;
+  respond(response: SipResponse): void;
+  /** `createResponse` and `respond` in one. */
+  reply(status: number, reason?: string, headers?: HeaderList): void;
+}
+
+export interface ServerTransactionUser {
+  /** The endpoint has answered the CANCEL itself (RFC 3261 §9.2); the INVITE is still owed its 487. */
+  onCancel(cancel: SipRequest): void;
+}
+
+/** A request on its way. */
+export interface ClientTransaction {
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  /** RFC 3261 §9.1: waits for a provisional response by itself; extra header fields go into the CANCEL. */
+  cancel(headers?: HeaderList): void;
+}
+
+export interface ClientTransactionUser {
+  /** Every response; for INVITE each 2xx, retransmissions and other To tags included (RFC 6026). */
+  onResponse(response: SipResponse, transaction: ClientTransaction): void;
+  onTimeout(transaction: ClientTransaction): void;
+  onTransportError(reason: string, transaction: ClientTransaction): void;
+}
+
+export interface SendOptions {
+  readonly viaHost?: string;
+  readonly viaPort?: number;
+  readonly transactionTimeoutMs?: number;
+}
+
+export interface EndpointPort {
+  sendRequest(
+    request: SipRequest,
+    to: Destination,
+    user: ClientTransactionUser,
+    options?: SendOptions,
+  ): ClientTransaction;
+  sendAck(request: SipRequest, to: Destination): void;
+  advertised(transport: TransportName): { readonly host: string; readonly port: number };
+}
+
+/** Decisions that belong to the tenant's rules, not to the call. All are asked synchronously. */
+export interface CallRouter {
+  /**
+   * A party of a call asks for it to be moved (RFC 3515). `referTo` is the Refer-To URI text without a Replaces that names a dialog
+   * of this engine. The plan is made under the rules of the transferor: `leg.options.owner`.
+   */
+  referred(call: Call, leg: Leg, referTo: string, referredBy: string | undefined): CallPlan | Rejection;
+  /** Whether `requester` (an owner as in `LegOptions.owner`) may take the place of `leg` in its call (RFC 3891 §8). */
+  mayReplace(requester: string | undefined, call: Call, leg: Leg): boolean;
+  /**
+   * Where an in-dialog request goes when the route set or remote target point elsewhere than where the leg's messages come from;
+   * undefined: along the leg's own flow. Never asked to resolve foreign Route sets (behaviour 19): both come from the peer of the
+   * dialog, and the engine checks them against its policy for outbound destinations.
+   */
+  nextHop?(leg: Leg, uri: string): Destination | undefined;
+  /** Behaviour 19: whether a request that matches a dialog comes from a plausible peer. Default: same address as the leg's. */
+  plausible?(leg: Leg, flow: Flow): boolean;
+}
+
+export interface CallTimers {
+  /** RFC 3261 §17: T1, T2 for 2xx retransmission; 64*T1 for a missing ACK. */
+  readonly t1Ms: number;
+  readonly t2Ms: number;
+  /** Longest a relayed re-INVITE may stay without a final answer, in ms. */
+  readonly reinviteMs: number;
+  /** A transferor that has got the final NOTIFY and sends no BYE is sent one after this time. */
+  readonly transferorByeMs: number;
+}
+
+export const defaultCallTimers: CallTimers = {
+  t1Ms: 500,
+  t2Ms: 4000,
+  reinviteMs: 60_000,
+  transferorByeMs: 5000,
+};
+
+export interface CallLimits {
+  /** Calls at once, in setup or in progress; more are refused with 503. Default 50,000. */
+  readonly maxCalls: number;
+  /** Early dialogs of one branch (downstream forks); further forks are not relayed. Default 16. */
+  readonly maxForks: number;
+  /** Branches of one stage. Default 64. */
+  readonly maxBranches: number;
+  /** Relayed in-dialog requests under way on one leg; more get 503. Default 16. */
+  readonly maxRelaysPerLeg: number;
+}
+
+export const defaultCallLimits: CallLimits = { maxCalls: 50_000, maxForks: 16, maxBranches: 64, maxRelaysPerLeg: 16 };
+
+/** Everything a call reaches for; one object per engine, shared by all its calls. */
+export interface CallEnvironment {
+  readonly endpoint: EndpointPort;
+  readonly scheduler: Scheduler;
+  readonly router: CallRouter;
+  readonly observer: CallObserver;
+  readonly log: Log;
+  readonly timers: CallTimers;
+  readonly limits: CallLimits;
+}

@@ -1,0 +1,104 @@
+/** What is known of a call before it is placed. `engine/` fills it; nothing here interprets it. */
+export interface CallFacts {
+  readonly direction: 'outbound' | 'inbound' | 'internal';
+  readonly tenant?: string;
+  /** The calling number, and the name or trunk it belongs to. */
+  readonly caller: string;
+  readonly callerName?: string;
+  /** The number as dialled, and as it was sent, where they differ. */
+  readonly called: string;
+  readonly calledAs?: string;
+  readonly extension?: string;
+  readonly trunkId?: string;
+  readonly outboundCallerId?: string;
+  readonly [name: string]: string | number | boolean | undefined;
+}
+
+/** One target tried: one INVITE transaction, repairs (401, 407, 420, 422, 491) counted within. */
+export interface AttemptRecord {
+  readonly label: string;
+  readonly trunkId?: string;
+  readonly extension?: string;
+  /** `transport:address:port`. */
+  readonly target: string;
+  /** Final status; 0 when there was none. */
+  readonly status: number;
+  readonly reason: string;
+  readonly cause: 'response' | 'timeout' | 'transport-error' | 'ring-timeout' | 'capacity' | 'cancelled' | 'answered';
+  readonly retryAfterSeconds?: number;
+  /** Wall clock of its start, and how long it took. */
+  readonly startedAtMs: number;
+  readonly elapsedMs: number;
+  /** The engine's Call-ID on that leg, for traces. */
+  readonly callId: string;
+}
+
+/** Why and by whom a call ended. */
+export type EndedBy = 'caller' | 'callee' | 'engine';
+
+/** The record of a call: grows while it lives, complete when `onCallEnded` gets it. Times are wall clock ms. */
+export class CallRecord {
+  readonly id: string;
+  readonly facts: CallFacts;
+  readonly callerCallId: string;
+  readonly startedAtMs: number;
+  ringingAtMs: number | undefined = undefined;
+  answeredAtMs: number | undefined = undefined;
+  endedAtMs: number | undefined = undefined;
+  /** Call-ID of the leg that answered. */
+  calleeCallId: string | undefined = undefined;
+  /** Which branch answered. */
+  answeredBy: string | undefined = undefined;
+  answeredTrunkId: string | undefined = undefined;
+  readonly attempts: AttemptRecord[] = [];
+  /** Final status sent to the caller: 200 when answered. */
+  status = 0;
+  reason = '';
+  /** The carrier's own status, where the one sent to the caller was mapped. */
+  carrierStatus: number | undefined = undefined;
+  endedBy: EndedBy | undefined = undefined;
+  /** Why it ended, in a word: `bye`, `cancel`, `refused`, `session-limit`, `ring-timeout`, `no-ack`, `session-expired`, `transferred` … */
+  endReason = '';
+  /** Number transferred to, when a REFER moved one side. */
+  transferredTo: string | undefined = undefined;
+
+  constructor(id: string, facts: CallFacts, callerCallId: string, startedAtMs: number) {
+    this.id = id;
+    this.facts = facts;
+    this.callerCallId = callerCallId;
+    this.startedAtMs = startedAtMs;
+  }
+
+  /** Time from answer to end; 0 for a call that was not answered. */
+  get talkMs(): number {
+    return this.answeredAtMs === undefined || this.endedAtMs === undefined ? 0 : this.endedAtMs - this.answeredAtMs;
+  }
+
+  /** Time from INVITE to answer or end. */
+  get setupMs(): number | undefined {
+    const until = this.answeredAtMs ?? this.endedAtMs;
+    return until === undefined ? undefined : until - this.startedAtMs;
+  }
+}
+
+/** Hears of calls; `observe/` implements it. Called synchronously, once per event per call. */
+export interface CallObserver {
+  onCallStarted(record: CallRecord): void;
+  /** The first provisional response above 100 was relayed. */
+  onCallRinging(record: CallRecord): void;
+  onCallAnswered(record: CallRecord): void;
+  /** Both legs are over; exactly once for each call started. */
+  onCallEnded(record: CallRecord): void;
+}
+
+/** One row of `tandem calls`. */
+export interface CallListing {
+  readonly id: string;
+  readonly state: 'routing' | 'ringing' | 'answered' | 'ending';
+  readonly facts: CallFacts;
+  readonly callerCallId: string;
+  readonly calleeCallId?: string;
+  readonly startedAtMs: number;
+  readonly answeredAtMs?: number;
+  readonly answeredBy?: string;
+}

@@ -1,0 +1,233 @@
+import { PeerError } from '../base/errors.ts';
+import type { TimerTarget } from '../base/scheduler.ts';
+import { retryAfterSeconds } from '../sip/dialog/index.ts';
+import {
+  HeaderId,
+  isSipUri,
+  parseNameAddr,
+  reasonPhrase,
+  type SipRequest,
+  type SipResponse,
+} from '../sip/message/index.ts';
+import { Attempt, type AttemptUser } from './attempt.ts';
+import type { Branch } from './branch.ts';
+import type { Call } from './call.ts';
+import type { Leg } from './leg.ts';
+import { acknowledgeLocally } from './local-prack.ts';
+import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
+import type { ServerTransaction } from './ports.ts';
+import { ReferNotifier } from './refer-notifier.ts';
+import { listsToken } from './relayed-headers.ts';
+import { Renegotiation, type RenegotiationUser } from './renegotiation.ts';
+import { replacesInUri } from './replaces.ts';
+import { callerStatus } from './response-mapping.ts';
+
+/** What a REFER asks for, once read. */
+interface ReferTarget {
+  readonly referTo: string;
+  /** Attended transfer: the transferor's leg of its other call. */
+  readonly replaced: Leg | undefined;
+}
+
+/** A REFER of one party (RFC 3515): ends here, and moves the other party under the transferor's rules. */
+export function startReferral(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  const { call } = leg;
+  if (leg.state !== 'confirmed' || leg.peer?.state !== 'confirmed')
+    return transaction.reply(403, 'No Session To Transfer');
+  // One transfer at a time: a second one would move a party that is on its way.
+  if (call.referral !== undefined) {
+    return transaction.reply(500, undefined, [[HeaderId.RetryAfter, String(retryAfterSeconds())]]);
+  }
+  let target: ReferTarget | Rejection;
+  try {
+    target = readTarget(leg, request);
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error;
+    return transaction.reply(error.status, 'Bad Refer-To');
+  }
+  if ('status' in target) return transaction.reply(target.status, target.reason, target.headers);
+  const plan = target.replaced === undefined ? planFor(leg, request, target.referTo) : undefined;
+  if (plan !== undefined && 'status' in plan) return transaction.reply(plan.status, plan.reason, plan.headers);
+  // RFC 4488 §4: without a subscription when the transferor asks so.
+  const silent =
+    listsToken(request.headers, HeaderId.Require, 'norefersub') ||
+    request.headers.value(HeaderId.ReferSub)?.trim().toLowerCase().startsWith('false') === true;
+  transaction.reply(silent ? 200 : 202, undefined, [
+    [HeaderId.Contact, leg.options.contact],
+    ...(silent ? ([[HeaderId.ReferSub, 'false']] as const) : []),
+  ]);
+  const notifier = silent ? undefined : new ReferNotifier(leg, request);
+  const referral = new Referral(leg, leg.peer, notifier);
+  call.referral = referral;
+  call.record.transferredTo = target.referTo;
+  if (target.replaced !== undefined) referral.join(target.replaced);
+  else if (plan !== undefined) referral.call(plan, (request.maxForwards() ?? 70) - 1);
+}
+
+function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
+  const values = request.headers.fieldValues(HeaderId.ReferTo);
+  // RFC 3515 §2.4.2: exactly one Refer-To.
+  if (values.length !== 1) return { status: 400, reason: 'One Refer-To Expected' };
+  const { uri } = parseNameAddr(values[0] as string);
+  if (!isSipUri(uri)) return uri.scheme === 'tel' ? { referTo: uri.toString(), replaced: undefined } : { status: 416 };
+  const method = uri.params.get('method');
+  if (method !== undefined && method.toUpperCase() !== 'INVITE')
+    return { status: 501, reason: 'Only INVITE Is Referred' };
+  const replaces = replacesInUri(uri.headers);
+  const referTo = uri.toString();
+  if (replaces === undefined) return { referTo, replaced: undefined };
+  const replaced = leg.call.registry.find(replaces.callId, replaces.toTag, replaces.fromTag);
+  // A dialog of somebody else's: the INVITE with Replaces goes where the URI says, if the rules allow.
+  if (replaced === undefined) return { referTo, replaced: undefined };
+  if (replaced.call === leg.call || replaced.state !== 'confirmed' || replaced.peer?.state !== 'confirmed') {
+    return { status: 481 };
+  }
+  if (!leg.env.router.mayReplace(leg.options.owner, replaced.call, replaced)) return { status: 403 };
+  return { referTo, replaced };
+}
+
+function planFor(leg: Leg, request: SipRequest, referTo: string): CallPlan | Rejection {
+  return leg.env.router.referred(leg.call, leg, referTo, request.headers.value(HeaderId.ReferredBy));
+}
+
+/**
+ * A transfer under way. Until it succeeds, transferor and transferee are each other's peers as before; a transferor that hangs up in
+ * the meantime (RFC 5589 §6) leaves the transferee waiting for the outcome.
+ *
+ * The new party is invited without a description (unless its plan's draft has one), so that its fresh offer can be put to the
+ * transferee by re-INVITE, whose answer becomes the ACK (RFC 3725 §4.1): no stale hold of the transferor's is carried over.
+ */
+export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
+  readonly relaysReliable = false;
+  readonly #transferor: Leg;
+  readonly #transferee: Leg;
+  readonly #call: Call;
+  readonly #notifier: ReferNotifier | undefined;
+  #attempt: Attempt | undefined = undefined;
+  /** The party that the transferee is being connected to. */
+  #target: Leg | undefined = undefined;
+  /** Attended: the transferor's leg that the transferee takes the place of. */
+  #replaced: Leg | undefined = undefined;
+  #renegotiation: Renegotiation | undefined = undefined;
+  #transferorLeft = false;
+  #done = false;
+
+  constructor(transferor: Leg, transferee: Leg, notifier: ReferNotifier | undefined) {
+    this.#transferor = transferor;
+    this.#transferee = transferee;
+    this.#call = transferor.call;
+    this.#notifier = notifier;
+    notifier?.progress(100, 'Trying');
+  }
+
+  /** Blind: places the call that the transferor's rules allow. */
+  call(plan: CallPlan, maxForwards: number): void {
+    this.#attempt = new Attempt(this.#call, plan, this, maxForwards);
+    this.#attempt.start();
+  }
+
+  /** Attended: connects the two other parties of the transferor's calls. */
+  join(replaced: Leg): void {
+    this.#replaced = replaced;
+    this.#target = replaced.peer;
+    if (this.#target === undefined) return this.#failed(481);
+    this.#renegotiation = new Renegotiation(this.#target, undefined, this).start();
+  }
+
+  onProgress(leg: Leg, response: SipResponse, rack: string | undefined): void {
+    if (rack !== undefined) acknowledgeLocally(leg, rack);
+    this.#notifier?.progress(response.status, response.reason);
+  }
+
+  onAnswered(_branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void {
+    this.#attempt = undefined;
+    this.#target = leg;
+    if (leg.offers.offeredBy === 'remote') leg.heldAck = invite;
+    else leg.acknowledge(invite);
+    this.#renegotiation = new Renegotiation(this.#transferee, response, this).start();
+  }
+
+  onFailed(rejection: Rejection, _outcome: StageOutcome | undefined): void {
+    this.#attempt = undefined;
+    this.#failed(callerStatus(rejection.status), rejection.reason);
+  }
+
+  onRenegotiated(leg: Leg, response: SipResponse): void {
+    if (leg === this.#target) {
+      // The target's offer goes to the transferee.
+      this.#renegotiation = new Renegotiation(this.#transferee, response, this).start();
+      return;
+    }
+    const target = this.#target;
+    if (target === undefined || target.state !== 'confirmed') return this.#failed(503);
+    if (target.heldAck !== undefined) target.acknowledge(target.heldAck, response);
+    this.#succeeded(target);
+  }
+
+  onRenegotiationFailed(leg: Leg, status: number): void {
+    const target = this.#target;
+    if (leg !== target && target?.heldAck !== undefined) target.acknowledge(target.heldAck);
+    this.#failed(status);
+  }
+
+  /** A leg of the call has left. True: the call goes on without it for now. */
+  legLeft(leg: Leg): boolean {
+    if (this.#done) return false;
+    if (leg === this.#transferor) {
+      this.#transferorLeft = true;
+      return true;
+    }
+    if (leg === this.#target) {
+      this.#failed(503);
+      return true;
+    }
+    this.abandon();
+    return false;
+  }
+
+  /** The call ends: so does its transfer. */
+  abandon(): void {
+    if (this.#done) return;
+    this.#finish(487);
+    this.#attempt?.cancel(undefined);
+    this.#renegotiation?.stop();
+    if (this.#replaced === undefined) this.#target?.hangUp();
+  }
+
+  /** A transferor that does not hang up after success is hung up. */
+  onTimer(_kind: number): void {
+    this.#transferor.hangUp();
+  }
+
+  #succeeded(target: Leg): void {
+    const call = this.#call;
+    const replaced = this.#replaced;
+    this.#finish(200);
+    const other = target.call;
+    if (replaced !== undefined) {
+      replaced.peer = undefined;
+      call.replaceLeg(this.#transferor, target);
+      other.record.transferredTo = call.record.transferredTo;
+      other.partyMoved(target);
+    } else {
+      call.replaceLeg(this.#transferor, target);
+    }
+    const { env } = call;
+    if (this.#transferor.state === 'confirmed') env.scheduler.schedule(env.timers.transferorByeMs, this, 0);
+  }
+
+  #failed(status: number, reason?: string): void {
+    if (this.#done) return;
+    this.#finish(status, reason);
+    const target = this.#target;
+    if (this.#replaced === undefined) target?.hangUp();
+    // Nobody is left for the transferee to talk to.
+    if (this.#transferorLeft) this.#call.end('engine', 'transfer-failed');
+  }
+
+  #finish(status: number, reason?: string): void {
+    this.#done = true;
+    this.#call.referral = undefined;
+    this.#notifier?.final(status, reason ?? reasonPhrase(status));
+  }
+}

@@ -1,0 +1,95 @@
+import { HeaderId, type Headers, type SipMessage } from '../sip/message/index.ts';
+
+/** What describes a body; goes wherever the body goes (RFC 3261 §7.4, §20.11 to §20.15; RFC 5621). */
+const BODY_HEADERS: readonly HeaderId[] = [
+  HeaderId.ContentType,
+  HeaderId.ContentDisposition,
+  HeaderId.ContentEncoding,
+  HeaderId.ContentLanguage,
+  HeaderId.MimeVersion,
+];
+
+/** What else crosses from leg to leg in responses: why it failed, how it rings, what the other side can take. */
+const RESPONSE_HEADERS: readonly HeaderId[] = [
+  HeaderId.Reason,
+  HeaderId.Warning,
+  HeaderId.RetryAfter,
+  HeaderId.AlertInfo,
+  HeaderId.ErrorInfo,
+];
+/** RFC 5009; RFC 6086 §7. */
+const RESPONSE_HEADERS_BY_NAME: readonly string[] = ['P-Early-Media', 'Recv-Info'];
+
+/** What an in-dialog request means to the far end beyond its body. */
+const REQUEST_HEADERS: readonly HeaderId[] = [
+  HeaderId.Reason,
+  HeaderId.Event,
+  HeaderId.SubscriptionState,
+  HeaderId.AlertInfo,
+  HeaderId.Subject,
+  HeaderId.Accept,
+];
+const REQUEST_HEADERS_BY_NAME: readonly string[] = ['Info-Package', 'Recv-Info', 'P-Early-Media'];
+
+/** Puts the body of `from` into `to`, octet for octet, with the header fields that describe it. */
+export function relayBody(from: SipMessage, to: SipMessage): void {
+  if (from.body === '') return;
+  to.body = from.body;
+  copyFields(from.headers, to.headers, BODY_HEADERS);
+}
+
+export function relayResponseHeaders(from: Headers, to: Headers, own: readonly string[] | undefined): void {
+  copyFields(from, to, RESPONSE_HEADERS);
+  copyNamedFields(from, to, RESPONSE_HEADERS_BY_NAME);
+  if (own !== undefined) copyNamedFields(from, to, own);
+}
+
+export function relayRequestHeaders(from: Headers, to: Headers, own: readonly string[] | undefined): void {
+  copyFields(from, to, REQUEST_HEADERS);
+  copyNamedFields(from, to, REQUEST_HEADERS_BY_NAME);
+  if (own !== undefined) copyNamedFields(from, to, own);
+}
+
+/** Whether the body carries a session description, alone or as a part of a multipart (RFC 5621 §3). */
+export function hasSessionDescription(message: SipMessage): boolean {
+  if (message.body === '') return false;
+  const type = message.headers.value(HeaderId.ContentType);
+  if (type === undefined) return false;
+  if (startsWithIgnoringCase(type, 'application/sdp')) return true;
+  return startsWithIgnoringCase(type, 'multipart/') && message.body.toLowerCase().includes('application/sdp');
+}
+
+/** Whether a comma list of tokens (Require, Supported, Allow) names `token`; option tags are compared without case (RFC 3261 §7.3.1). */
+export function listsToken(headers: Headers, id: HeaderId, token: string): boolean {
+  if (!headers.has(id)) return false;
+  for (const entry of headers.listValues(id)) {
+    if (entry.length === token.length && entry.toLowerCase() === token.toLowerCase()) return true;
+  }
+  return false;
+}
+
+/** Takes `token` out of a comma list; the field goes when nothing is left. */
+export function dropToken(headers: Headers, id: HeaderId, token: string): void {
+  if (!listsToken(headers, id, token)) return;
+  const kept = headers.listValues(id).filter((entry) => entry.toLowerCase() !== token.toLowerCase());
+  if (kept.length > 0) headers.set(id, kept.join(', '));
+  else headers.remove(id);
+}
+
+function copyFields(from: Headers, to: Headers, ids: readonly HeaderId[]): void {
+  for (const id of ids) {
+    if (!from.has(id)) continue;
+    for (const value of from.fieldValues(id)) to.add(id, value);
+  }
+}
+
+function copyNamedFields(from: Headers, to: Headers, names: readonly string[]): void {
+  for (const name of names) {
+    if (!from.hasNamed(name)) continue;
+    for (const value of from.fieldValuesNamed(name)) to.addNamed(name, value);
+  }
+}
+
+function startsWithIgnoringCase(text: string, lowerPrefix: string): boolean {
+  return text.slice(0, lowerPrefix.length).toLowerCase() === lowerPrefix;
+}

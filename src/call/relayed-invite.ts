@@ -1,0 +1,164 @@
+import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { AcceptedInvite } from './accepted-invite.ts';
+import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
+import type { Leg, PendingInvite } from './leg.ts';
+import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
+import { hasSessionDescription, relayBody, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
+import { SessionKeeper } from './session-keeper.ts';
+
+/** Relays a re-INVITE of `from` to `to`. The caller has made sure that neither leg has an INVITE under way. */
+export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  const hops = request.maxForwards() ?? 70;
+  if (hops <= 0) return from.reply(transaction, 483);
+  if (from.session === undefined) SessionKeeper.forIncoming(from.env, from.options.sessionTimer, request)?.attach(from);
+  const tooSmall = from.session?.refusal(request);
+  if (tooSmall !== undefined) return from.reply(transaction, tooSmall.status, tooSmall.headers);
+  const relayed = to.createRequest('INVITE');
+  relayed.headers.set(HeaderId.MaxForwards, String(hops - 1));
+  addReinviteCapabilities(relayed, to.options);
+  to.session?.ask(relayed);
+  relayRequestHeaders(request.headers, relayed.headers, to.options.relayHeaders);
+  relayBody(request, relayed);
+  new RelayedInvite(from, to, transaction, request).start(relayed);
+}
+
+/**
+ * A re-INVITE on its way through (RFC 3261 §14, RFC 6141). Hold, T.38, codec changes and delayed offers are all the same here: what
+ * one side describes, the other side gets, and each side's final answer is the other side's own. When it fails, nothing has changed:
+ * the session stays as it was. The retry after 491 is the sender's, whose waiting band (§14.1) is right for its own dialog.
+ */
+class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInvite, TimerTarget {
+  readonly #from: Leg;
+  readonly #to: Leg;
+  readonly #transaction: ServerTransaction;
+  readonly #request: SipRequest;
+  readonly #offers: boolean;
+  #client: LegRequest | undefined = undefined;
+  #timer: Timer | undefined = undefined;
+  #done = false;
+  #cancelled = false;
+
+  constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest) {
+    this.#from = from;
+    this.#to = to;
+    this.#transaction = transaction;
+    this.#request = request;
+    this.#offers = hasSessionDescription(request);
+  }
+
+  start(relayed: SipRequest): void {
+    const { scheduler, timers } = this.#from.env;
+    this.#from.inviteIn = this;
+    this.#to.inviteOut = this;
+    this.#transaction.user = this;
+    this.#timer = scheduler.schedule(timers.reinviteMs, this, 0);
+    this.#client = new LegRequest(this.#to, relayed, this).send();
+  }
+
+  onLegResponse(response: SipResponse, request: LegRequest): void {
+    const { status } = response;
+    if (status === 100) return;
+    if (status < 200) return this.#relayProvisional(response);
+    if (status < 300) return this.#accepted(response, request);
+    if (status === 422 && this.#to.session?.receive422(response) === true) return this.#askAgain(request);
+    this.#finish();
+    this.#answer(status, response);
+    // RFC 3261 §12.2.1.2: 481 says that the dialog is gone; a busy, unacceptable or late re-INVITE says nothing about the session.
+    if (status === 481) this.#to.call.legLost(this.#to, 'dialog-lost');
+  }
+
+  onLegSilence(status: number, _request: LegRequest): void {
+    if (this.#done) return;
+    this.#finish();
+    // The sender decides what its peer's silence means (§14.1); for this engine the session stays as it was.
+    this.#from.reply(this.#transaction, this.#cancelled ? 487 : status === 408 ? 504 : 503);
+  }
+
+  /** CANCEL: the answer is the other side's, since its 2xx may have crossed. */
+  onCancel(cancel: SipRequest): void {
+    this.#cancelled = true;
+    const reason = cancel.headers.value(HeaderId.Reason);
+    this.#client?.cancel(reason === undefined ? undefined : [[HeaderId.Reason, reason]]);
+  }
+
+  /** One of the legs has ended: RFC 3261 §15.1.2 wants pending requests answered with 487. */
+  abandon(leg: Leg): void {
+    if (this.#done) return;
+    this.#finish();
+    if (leg === this.#from) this.#client?.cancel();
+    this.#from.reply(this.#transaction, 487);
+  }
+
+  /** No final answer in time: given up like a call that nobody takes. */
+  onTimer(_kind: number): void {
+    this.#timer = undefined;
+    this.#cancelled = true;
+    this.#client?.cancel();
+  }
+
+  /** RFC 4028 §7.3: the other side wants a longer interval; that is between it and this engine. */
+  #askAgain(refused: LegRequest): void {
+    const again = this.#to.createRequest('INVITE');
+    again.headers.set(HeaderId.MaxForwards, refused.request.headers.value(HeaderId.MaxForwards) ?? '70');
+    addReinviteCapabilities(again, this.#to.options);
+    this.#to.session?.ask(again);
+    relayRequestHeaders(this.#request.headers, again.headers, this.#to.options.relayHeaders);
+    relayBody(this.#request, again);
+    this.#client = new LegRequest(this.#to, again, this).send();
+  }
+
+  #relayProvisional(response: SipResponse): void {
+    // Reliable provisional responses to a re-INVITE are not asked for (no Supported: 100rel leaves with one), so none needs a PRACK.
+    if (this.#done) return;
+    const relayed = createResponse(this.#request, response.status, response.reason);
+    addReinviteCapabilities(relayed, this.#from.options);
+    relayResponseHeaders(response.headers, relayed.headers, this.#from.options.relayHeaders);
+    relayBody(response, relayed);
+    this.#from.respond(this.#transaction, relayed);
+  }
+
+  #accepted(response: SipResponse, request: LegRequest): void {
+    const to = this.#to;
+    if (this.#done) return to.acknowledgeAgain(request.request);
+    this.#finish();
+    to.learn(response);
+    to.dialog.refreshTarget(response);
+    to.session?.granted(response);
+    to.session?.described(this.#request);
+    this.#from.dialog.refreshTarget(this.#request);
+    if (this.#offers) {
+      to.acknowledge(request.request);
+    } else {
+      // RFC 3261 §13.2.1: the 2xx holds the offer, the ACK of the other side will hold the answer.
+      to.heldAck = request.request;
+    }
+    const answer = this.#response(response.status, response);
+    addReinviteCapabilities(answer, this.#from.options);
+    this.#from.session?.grant(answer, this.#request);
+    this.#from.session?.described(answer);
+    this.#from.accepted = new AcceptedInvite(this.#from, this.#transaction, answer, this.#offers ? undefined : to);
+  }
+
+  #answer(status: number, response: SipResponse): void {
+    // The challenge was for this engine; the other side has no credentials for it.
+    this.#from.respond(this.#transaction, this.#response(status === 401 || status === 407 ? 403 : status, response));
+  }
+
+  #response(status: number, response: SipResponse): SipResponse {
+    const { options } = this.#from;
+    const relayed = createResponse(this.#request, status, status === response.status ? response.reason : undefined);
+    addOwnHeaders(relayed, options);
+    relayResponseHeaders(response.headers, relayed.headers, options.relayHeaders);
+    relayBody(response, relayed);
+    return relayed;
+  }
+
+  #finish(): void {
+    this.#done = true;
+    this.#timer = cancelTimer(this.#timer);
+    if (this.#from.inviteIn === this) this.#from.inviteIn = undefined;
+    if (this.#to.inviteOut === this) this.#to.inviteOut = undefined;
+  }
+}

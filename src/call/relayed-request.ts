@@ -1,0 +1,79 @@
+import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { addCapabilities, addOwnHeaders } from './capabilities.ts';
+import type { Leg } from './leg.ts';
+import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import type { ServerTransaction } from './ports.ts';
+import { relayBody, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
+
+/** Relays a request other than INVITE within the dialogs of a call: UPDATE, INFO, MESSAGE, NOTIFY, and PRACK with its `rack`. */
+export function relayRequest(
+  from: Leg,
+  transaction: ServerTransaction,
+  request: SipRequest,
+  to = from.peer,
+  rack?: string,
+): void {
+  if (to === undefined || to.state === 'leaving' || to.state === 'gone') return from.reply(transaction, 480);
+  if (to.relays >= to.env.limits.maxRelaysPerLeg) return from.reply(transaction, 503, [[HeaderId.RetryAfter, '1']]);
+  // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
+  const hops = request.maxForwards() ?? 70;
+  if (hops <= 0) return from.reply(transaction, 483);
+  const relayed = to.createRequest(request.method);
+  relayed.headers.set(HeaderId.MaxForwards, String(hops - 1));
+  if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
+  relayRequestHeaders(request.headers, relayed.headers, to.options.relayHeaders);
+  relayBody(request, relayed);
+  new RelayedRequest(from, to, transaction, request).start(relayed);
+}
+
+class RelayedRequest implements LegRequestUser {
+  readonly #from: Leg;
+  readonly #to: Leg;
+  readonly #transaction: ServerTransaction;
+  readonly #request: SipRequest;
+  constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest) {
+    this.#from = from;
+    this.#to = to;
+    this.#transaction = transaction;
+    this.#request = request;
+  }
+
+  start(relayed: SipRequest): void {
+    this.#to.relays++;
+    new LegRequest(this.#to, relayed, this).send();
+  }
+
+  onLegResponse(response: SipResponse, _request: LegRequest): void {
+    // RFC 3261 §17.1.2: provisional responses to other methods than INVITE mean nothing to the next hop.
+    if (response.status < 200) return;
+    this.#to.relays--;
+    this.#to.learn(response);
+    const { status } = response;
+    if (status < 300) {
+      this.#to.dialog.refreshTarget(response);
+      this.#from.dialog.refreshTarget(this.#request);
+    }
+    this.#answer(response);
+    // §12.2.1.2: 481 says that the dialog is gone, so the call is over for both sides.
+    if (status === 481) this.#to.call.legLost(this.#to, 'dialog-lost');
+  }
+
+  onLegSilence(status: number, _request: LegRequest): void {
+    this.#to.relays--;
+    // §8.1.3.1 for the other side: silence is 408. The session stays; BYE, session timer or session limit end it.
+    this.#from.reply(this.#transaction, status === 408 ? 408 : 503);
+  }
+
+  #answer(response: SipResponse): void {
+    const from = this.#from;
+    // The challenge was for this engine; the other side has no credentials for it.
+    const status = response.status === 401 || response.status === 407 ? 403 : response.status;
+    const relayed = createResponse(this.#request, status, status === response.status ? response.reason : undefined);
+    if (this.#request.method === 'UPDATE' && status < 300) addCapabilities(relayed, from.options);
+    addOwnHeaders(relayed, from.options);
+    relayResponseHeaders(response.headers, relayed.headers, from.options.relayHeaders);
+    relayBody(response, relayed);
+    from.session?.grant(relayed, this.#request);
+    from.respond(this.#transaction, relayed);
+  }
+}

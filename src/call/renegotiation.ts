@@ -1,0 +1,112 @@
+import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { glareDelayMs } from '../sip/dialog/index.ts';
+import type { SipMessage, SipRequest, SipResponse } from '../sip/message/index.ts';
+import { addReinviteCapabilities } from './capabilities.ts';
+import type { Leg, PendingInvite } from './leg.ts';
+import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import { relayBody } from './relayed-headers.ts';
+
+export interface RenegotiationUser {
+  /**
+   * The peer accepted. With an offer of ours `response` holds the answer and is acknowledged; without one it holds the peer's offer,
+   * and the leg's `heldAck` waits for `leg.acknowledge` with the answer.
+   */
+  onRenegotiated(leg: Leg, response: SipResponse): void;
+  /** The session of the leg stays as it was. */
+  onRenegotiationFailed(leg: Leg, status: number): void;
+}
+
+const MAX_TRIES = 4;
+
+/** A re-INVITE of the engine's own, to connect a party to another one: with an offer, or to be given one (RFC 3725 §4.1). */
+export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget {
+  readonly #leg: Leg;
+  readonly #offer: SipMessage | undefined;
+  readonly #user: RenegotiationUser;
+  #tries = 0;
+  #timer: Timer | undefined = undefined;
+  #done = false;
+
+  constructor(leg: Leg, offer: SipMessage | undefined, user: RenegotiationUser) {
+    this.#leg = leg;
+    this.#offer = offer;
+    this.#user = user;
+  }
+
+  start(): this {
+    const leg = this.#leg;
+    if (leg.state !== 'confirmed') this.#fail(481);
+    else if (!leg.mayStart('INVITE', this.#offer !== undefined)) this.#retry();
+    else this.#send();
+    return this;
+  }
+
+  /** Nobody waits for it any more; a 2xx that still comes is acknowledged. */
+  stop(): void {
+    this.#done = true;
+    this.#timer = cancelTimer(this.#timer);
+    if (this.#leg.inviteOut === this) this.#leg.inviteOut = undefined;
+  }
+
+  abandon(_leg: Leg): void {
+    this.#fail(481);
+  }
+
+  onTimer(_kind: number): void {
+    this.#timer = undefined;
+    if (!this.#done) this.start();
+  }
+
+  onLegResponse(response: SipResponse, request: LegRequest): void {
+    const { status } = response;
+    if (status < 200) return;
+    if (status < 300) return this.#accepted(response, request.request);
+    const leg = this.#leg;
+    if (leg.inviteOut === this) leg.inviteOut = undefined;
+    if (status === 491 || (status === 422 && leg.session?.receive422(response) === true)) return this.#retry();
+    this.#fail(status);
+    if (status === 481) leg.call.legLost(leg, 'dialog-lost');
+  }
+
+  onLegSilence(status: number, _request: LegRequest): void {
+    this.#fail(status);
+  }
+
+  #send(): void {
+    const leg = this.#leg;
+    const invite = leg.createRequest('INVITE');
+    addReinviteCapabilities(invite, leg.options);
+    leg.session?.ask(invite);
+    if (this.#offer !== undefined) relayBody(this.#offer, invite);
+    leg.inviteOut = this;
+    new LegRequest(leg, invite, this).send();
+  }
+
+  #accepted(response: SipResponse, invite: SipRequest): void {
+    const leg = this.#leg;
+    if (this.#done) {
+      if (leg.heldAck === undefined) leg.acknowledgeAgain(invite);
+      return;
+    }
+    this.stop();
+    leg.learn(response);
+    leg.dialog.refreshTarget(response);
+    leg.session?.granted(response);
+    if (this.#offer === undefined) leg.heldAck = invite;
+    else leg.acknowledge(invite);
+    this.#user.onRenegotiated(leg, response);
+  }
+
+  /** Glare, or something else under way on the leg: RFC 3261 §14.1, with the band of whoever made the Call-ID. */
+  #retry(): void {
+    if (this.#done) return;
+    if (++this.#tries >= MAX_TRIES) return this.#fail(491);
+    this.#timer = this.#leg.env.scheduler.schedule(glareDelayMs(!this.#leg.isCallerSide), this, 0);
+  }
+
+  #fail(status: number): void {
+    if (this.#done) return;
+    this.stop();
+    this.#user.onRenegotiationFailed(this.#leg, status);
+  }
+}

@@ -1,0 +1,71 @@
+import { replaceAuthorization } from '../sip/auth/index.ts';
+import { glareDelayMs } from '../sip/dialog/index.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { BranchPlan } from './plan.ts';
+import type { HeaderList } from './ports.ts';
+import { dropToken } from './relayed-headers.ts';
+import type { SessionKeeper } from './session-keeper.ts';
+
+/**
+ * What an INVITE needs before it is sent again to the same peer: credentials (401, 407), fewer required extensions (420), a longer
+ * session interval (422), another moment (491). Each repair is made a bounded number of times.
+ */
+export class Repair {
+  readonly #plan: BranchPlan;
+  readonly #destination: string;
+  readonly #session: SessionKeeper | undefined;
+  #credentialTries = 0;
+  #credentials: HeaderList | undefined = undefined;
+  #droppedExtensions: readonly string[] = [];
+  #glareTries = 0;
+
+  /** `destination` names the peer for whom credentials are made. */
+  constructor(plan: BranchPlan, destination: string, session: SessionKeeper | undefined) {
+    this.#plan = plan;
+    this.#destination = destination;
+    this.#session = session;
+  }
+
+  /** Ms to wait before `request`, refused by `response`, is sent again; undefined when it stays refused. */
+  delayMs(response: SipResponse): number | undefined {
+    switch (response.status) {
+      case 401:
+      case 407:
+        return this.#plan.credentials !== undefined ? 0 : undefined;
+      case 420:
+        return this.#learnUnsupported(response) ? 0 : undefined;
+      case 422:
+        return this.#session?.receive422(response) === true ? 0 : undefined;
+      case 491:
+        this.#glareTries++;
+        return this.#glareTries > 1 ? undefined : glareDelayMs(true);
+      default:
+        return undefined;
+    }
+  }
+
+  /**
+   * Applies what was learned to the next version of the INVITE. False: there are no credentials for the challenge of `response`, so
+   * the INVITE is not sent again.
+   */
+  apply(request: SipRequest, response: SipResponse): boolean {
+    for (const tag of this.#droppedExtensions) {
+      dropToken(request.headers, HeaderId.Require, tag);
+      dropToken(request.headers, HeaderId.ProxyRequire, tag);
+    }
+    if (response.status === 401 || response.status === 407) {
+      const answer = this.#plan.credentials?.answer(response, request, this.#destination, this.#credentialTries++);
+      if (answer?.kind !== 'retry') return false;
+      this.#credentials = answer.headers;
+    }
+    if (this.#credentials !== undefined) replaceAuthorization(request, this.#credentials as [HeaderId, string][]);
+    return true;
+  }
+
+  /** RFC 3261 §8.1.3.5: once, without the extensions that Unsupported lists. */
+  #learnUnsupported(response: SipResponse): boolean {
+    if (this.#droppedExtensions.length > 0) return false;
+    this.#droppedExtensions = response.headers.listValues(HeaderId.Unsupported);
+    return this.#droppedExtensions.length > 0;
+  }
+}

@@ -1,0 +1,155 @@
+import { PeerError } from '../base/errors.ts';
+import { Dialog } from '../sip/dialog/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  SipResponse as Response,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from '../sip/message/index.ts';
+import { AcceptedInvite } from './accepted-invite.ts';
+import type { CallRegistry } from './call.ts';
+import { addCapabilities, addOwnHeaders } from './capabilities.ts';
+import { Leg } from './leg.ts';
+import type { LegOptions } from './plan.ts';
+import type { CallEnvironment, ServerTransaction, ServerTransactionUser } from './ports.ts';
+import { hasSessionDescription, relayBody } from './relayed-headers.ts';
+import { Renegotiation, type RenegotiationUser } from './renegotiation.ts';
+import { type Replaces, replacesOf } from './replaces.ts';
+
+/** An INVITE with Replaces (RFC 3891 §3): finds the dialog, asks whether it may, and takes its place. */
+export function takeOver(
+  env: CallEnvironment,
+  registry: CallRegistry,
+  transaction: ServerTransaction,
+  options: LegOptions,
+): void {
+  const { request } = transaction;
+  let replaces: Replaces | undefined;
+  try {
+    replaces = replacesOf(request);
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error;
+    return transaction.reply(400, 'Bad Replaces');
+  }
+  if (replaces === undefined) return transaction.reply(400, 'Replaces Expected');
+  const replaced = registry.find(replaces.callId, replaces.toTag, replaces.fromTag);
+  if (replaced === undefined) return transaction.reply(481);
+  if (!env.router.mayReplace(options.owner, replaced.call, replaced)) return transaction.reply(403);
+  // §3: a dialog that has ended is declined.
+  if (replaced.state === 'leaving' || replaced.state === 'gone') return transaction.reply(603);
+  if (replaced.state === 'confirmed') {
+    // §3: early-only, and the dialog is not early any more.
+    if (replaces.earlyOnly) return transaction.reply(486);
+    if (replaced.peer?.state !== 'confirmed' || replaced.call.referral !== undefined) return transaction.reply(491);
+    new Replacement(transaction, replaced, replaced.peer, options).start();
+    return;
+  }
+  // §3: an early dialog may be replaced only if this side began it.
+  if (replaced.isCallerSide) return transaction.reply(481);
+  pickUp(transaction, replaced, options);
+}
+
+/**
+ * A ringing call is taken by another phone. Both the caller and the newcomer have made an offer, so each is answered with the other's
+ * description: an answer may list more formats than the offer (RFC 3264 §6.1), but must have as many media lines.
+ */
+function pickUp(transaction: ServerTransaction, replaced: Leg, options: LegOptions): void {
+  const { call } = replaced;
+  const { request } = transaction;
+  const offered = call.caller?.request;
+  if (offered === undefined) return transaction.reply(481);
+  if (!hasSessionDescription(request) || !hasSessionDescription(offered)) return transaction.reply(488);
+  if (mediaLines(request.body) !== mediaLines(offered.body)) return transaction.reply(488);
+  const leg = newLeg(transaction, replaced, options);
+  const answer = new Response(200, 'OK');
+  relayBody(request, answer);
+  leg.confirm();
+  accept(leg, transaction, offered, undefined);
+  if (!call.pickedUp(leg, answer)) leg.hangUp();
+}
+
+/**
+ * A leg of an answered call is replaced: the newcomer's offer is put to the other party by re-INVITE, or the other party is asked for
+ * one; nothing changes for anybody until that has succeeded.
+ */
+class Replacement implements RenegotiationUser, ServerTransactionUser {
+  readonly #transaction: ServerTransaction;
+  readonly #replaced: Leg;
+  readonly #peer: Leg;
+  readonly #options: LegOptions;
+  readonly #offers: boolean;
+  #renegotiation: Renegotiation | undefined = undefined;
+  #cancelled = false;
+
+  constructor(transaction: ServerTransaction, replaced: Leg, peer: Leg, options: LegOptions) {
+    this.#transaction = transaction;
+    this.#replaced = replaced;
+    this.#peer = peer;
+    this.#options = options;
+    this.#offers = hasSessionDescription(transaction.request);
+  }
+
+  start(): void {
+    this.#transaction.user = this;
+    const offer = this.#offers ? this.#transaction.request : undefined;
+    this.#renegotiation = new Renegotiation(this.#peer, offer, this).start();
+  }
+
+  /** The re-INVITE is about to succeed or fail; the newcomer is refused now, and the replaced party offered back its place. */
+  onCancel(_cancel: SipRequest): void {
+    if (this.#cancelled) return;
+    this.#cancelled = true;
+    this.#renegotiation?.stop();
+    this.#transaction.reply(487);
+  }
+
+  onRenegotiated(peer: Leg, response: SipResponse): void {
+    const replaced = this.#replaced;
+    if (this.#cancelled) return;
+    if (replaced.state !== 'confirmed' || peer.state !== 'confirmed') {
+      if (peer.heldAck !== undefined) peer.acknowledge(peer.heldAck);
+      return this.#transaction.reply(481);
+    }
+    const leg = newLeg(this.#transaction, replaced, this.#options);
+    leg.confirm();
+    replaced.call.replaceLeg(replaced, leg);
+    accept(leg, this.#transaction, response, this.#offers ? undefined : peer);
+    // §3: the dialog that was replaced is ended with BYE.
+    replaced.hangUp(['SIP;cause=200;text="Replaced"']);
+  }
+
+  onRenegotiationFailed(_leg: Leg, status: number): void {
+    if (!this.#cancelled) this.#transaction.reply(status === 481 || status === 408 ? 480 : status);
+  }
+}
+
+function newLeg(transaction: ServerTransaction, replaced: Leg, options: LegOptions): Leg {
+  const { call } = replaced;
+  const dialog = Dialog.createUas(transaction.request, transaction.localTag, options.contact);
+  const leg = new Leg(call.registry, call, dialog, transaction.flow, options);
+  leg.learn(transaction.request);
+  leg.offers.request('remote', 'INVITE', hasSessionDescription(transaction.request));
+  return leg;
+}
+
+function accept(leg: Leg, transaction: ServerTransaction, description: SipMessage, answers: Leg | undefined): void {
+  const { request } = transaction;
+  const response = createResponse(request, 200, undefined, { toTag: leg.dialog.localTag });
+  for (const route of request.headers.fieldValues(HeaderId.RecordRoute))
+    response.headers.add(HeaderId.RecordRoute, route);
+  addCapabilities(response, leg.options);
+  addOwnHeaders(response, leg.options);
+  relayBody(description, response);
+  leg.offers.response('local', 'INVITE', 200, hasSessionDescription(response), true);
+  leg.accepted = new AcceptedInvite(leg, transaction, response, answers);
+}
+
+function mediaLines(body: string): number {
+  let count = 0;
+  for (let at = body.indexOf('m='); at >= 0; at = body.indexOf('m=', at + 2)) {
+    if (at === 0 || body.charCodeAt(at - 1) === 0x0a) count++;
+  }
+  return count;
+}

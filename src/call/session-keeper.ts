@@ -1,0 +1,154 @@
+import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import {
+  glareDelayMs,
+  type IntervalRefusal,
+  SessionTimer,
+  type SessionTimerOptions,
+  type SessionTimerUser,
+} from '../sip/dialog/index.ts';
+import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { addCapabilities } from './capabilities.ts';
+import type { Leg } from './leg.ts';
+import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import type { CallEnvironment, ServerTransaction } from './ports.ts';
+import { relayBody } from './relayed-headers.ts';
+
+const DISABLED: SessionTimerOptions = { intervalSeconds: 0 };
+
+/**
+ * The session timer of one leg (RFC 4028): asks for it, grants it, refreshes, and ends the call when nobody refreshed. Each leg has
+ * its own interval and refresher; a refresh of one leg is no news to the other (§8: the engine is the far end of both).
+ * Refreshes by UPDATE where the peer allows it, else by a re-INVITE with the description that was last sent on this leg, unchanged (§7.4).
+ */
+export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTarget {
+  readonly #env: CallEnvironment;
+  readonly #timer: SessionTimer;
+  #leg: Leg | undefined = undefined;
+  /** What was last sent on this leg; kept only for peers without UPDATE. */
+  #description: SipMessage | undefined = undefined;
+  #retryTimer: Timer | undefined = undefined;
+  #refreshing = false;
+
+  private constructor(env: CallEnvironment, options: SessionTimerOptions) {
+    this.#env = env;
+    this.#timer = new SessionTimer(env.scheduler, this, options);
+  }
+
+  /** For an INVITE to be sent. */
+  static forOutgoing(env: CallEnvironment, options: SessionTimerOptions | undefined): SessionKeeper | undefined {
+    return options === undefined ? undefined : new SessionKeeper(env, options);
+  }
+
+  /** For a message received: none when neither side wants a timer. */
+  static forIncoming(
+    env: CallEnvironment,
+    options: SessionTimerOptions | undefined,
+    message: SipMessage,
+  ): SessionKeeper | undefined {
+    if (options === undefined && !message.headers.has(HeaderId.SessionExpires)) return undefined;
+    return new SessionKeeper(env, options ?? DISABLED);
+  }
+
+  attach(leg: Leg): void {
+    this.#leg = leg;
+    leg.session = this;
+  }
+
+  /** Remembers a description sent on the leg, in case a refresh has to repeat it. */
+  described(message: SipMessage): void {
+    if (this.#leg?.allowsUpdate === false && message.body !== '') this.#description = message;
+  }
+
+  /** Adds what an INVITE of ours asks for. */
+  ask(request: SipRequest): void {
+    for (const [id, value] of this.#timer.requestHeaders()) request.headers.set(id, value);
+  }
+
+  granted(response: SipResponse): void {
+    this.#timer.receiveSuccess(response);
+  }
+
+  receive422(response: SipResponse): boolean {
+    return this.#timer.receive422(response);
+  }
+
+  /** The 422 owed to an INVITE or UPDATE whose interval is too small (§9). */
+  refusal(request: SipRequest): IntervalRefusal | undefined {
+    return this.#timer.judge(request);
+  }
+
+  /** Adds what our 2xx to a received INVITE or UPDATE grants; the interval runs from here. */
+  grant(response: SipResponse, request: SipRequest): void {
+    if (response.status >= 300 || (request.method !== 'INVITE' && request.method !== 'UPDATE')) return;
+    for (const [id, value] of this.#timer.acceptRequest(request)) response.headers.add(id, value);
+  }
+
+  /** An UPDATE without an offer: a refresh of this leg alone. */
+  answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+    const tooSmall = this.refusal(request);
+    if (tooSmall !== undefined) return leg.reply(transaction, tooSmall.status, tooSmall.headers);
+    leg.dialog.refreshTarget(request);
+    const response = createResponse(request, 200);
+    addCapabilities(response, leg.options);
+    this.grant(response, request);
+    leg.respond(transaction, response);
+  }
+
+  stop(): void {
+    this.#timer.stop();
+    this.#retryTimer = cancelTimer(this.#retryTimer);
+    this.#description = undefined;
+  }
+
+  onRefreshDue(): void {
+    const leg = this.#leg;
+    if (leg === undefined || leg.state !== 'confirmed' || this.#refreshing) return;
+    const method = leg.allowsUpdate ? 'UPDATE' : 'INVITE';
+    // Something is under way that refreshes as well, or would collide: look again soon.
+    if (!leg.mayStart(method, method === 'INVITE')) return this.#retryLater(leg);
+    const refresh = leg.createRequest(method);
+    addCapabilities(refresh, leg.options);
+    this.ask(refresh);
+    if (method === 'INVITE' && this.#description !== undefined) relayBody(this.#description, refresh);
+    this.#refreshing = true;
+    new LegRequest(leg, refresh, this).send();
+  }
+
+  onExpired(): void {
+    this.#leg?.call.end('engine', 'session-expired', ['SIP;cause=408;text="Session Timer Expired"']);
+  }
+
+  onTimer(_kind: number): void {
+    this.#retryTimer = undefined;
+    this.onRefreshDue();
+  }
+
+  onLegResponse(response: SipResponse, request: LegRequest): void {
+    const { status } = response;
+    if (status < 200) return;
+    const { leg } = request;
+    const isInvite = request.request.method === 'INVITE';
+    if (status < 300) {
+      if (isInvite) leg.acknowledge(request.request);
+      if (!this.#refreshing) return;
+      this.#refreshing = false;
+      leg.learn(response);
+      leg.dialog.refreshTarget(response);
+      this.granted(response);
+      return;
+    }
+    this.#refreshing = false;
+    if (status === 491 || (status === 422 && this.receive422(response))) return this.#retryLater(leg);
+    if (this.#timer.refreshFailed(status)) leg.call.legLost(leg, 'session-lost');
+  }
+
+  onLegSilence(status: number, request: LegRequest): void {
+    this.#refreshing = false;
+    if (this.#timer.refreshFailed(status)) request.leg.call.legLost(request.leg, 'session-lost');
+  }
+
+  #retryLater(leg: Leg): void {
+    this.#retryTimer = cancelTimer(this.#retryTimer);
+    this.#retryTimer = this.#env.scheduler.schedule(glareDelayMs(!leg.isCallerSide), this, 0);
+  }
+}
