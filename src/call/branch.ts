@@ -60,13 +60,17 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     if (this.plan.onStart !== undefined) {
       if (!this.plan.onStart()) {
         this.#record(0, 'no capacity', 'capacity');
-        return this.#fail(503, 'No Capacity', 'capacity');
+        this.#fail(503, 'No Capacity', 'capacity');
+        return;
       }
       this.#reserved = true;
     }
     this.state = 'resolving';
     const resolved = this.plan.resolve();
-    if (!(resolved instanceof Promise)) return this.#resolved(isFlow(resolved) ? [resolved] : resolved);
+    if (!(resolved instanceof Promise)) {
+      this.#resolved(isFlow(resolved) ? [resolved] : resolved);
+      return;
+    }
     resolved.then(
       (targets) => this.#resolved(targets),
       () => this.#resolved([]),
@@ -83,7 +87,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       case 'repairing':
         this.#retryTimer = cancelTimer(this.#retryTimer);
         this.#record(0, 'cancelled', 'cancelled');
-        return this.#finish('cancelled');
+        this.#finish('cancelled');
+        return;
       case 'calling':
         this.state = 'cancelling';
         this.#dropLegs(undefined);
@@ -100,7 +105,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   onResponse(response: SipResponse, transaction: ClientTransaction): void {
     const { status } = response;
-    if (status >= 200 && status < 300) return this.#success(response, transaction);
+    if (status >= 200 && status < 300) {
+      this.#success(response, transaction);
+      return;
+    }
     if (this.#transaction !== undefined && transaction !== this.#transaction) return;
     if (status < 200) {
       if (this.state === 'calling') this.#provisional(response, transaction);
@@ -132,7 +140,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #resolved(targets: readonly Destination[]): void {
     if (this.state !== 'resolving') return;
     this.#targets = targets;
-    if (targets.length > 0) return this.#nextTarget();
+    if (targets.length > 0) {
+      this.#nextTarget();
+      return;
+    }
     this.#record(0, 'no target', 'transport-error');
     this.#fail(503, 'No Target', 'transport-error');
   }
@@ -154,7 +165,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const to = this.#targets[this.#targetIndex] as Destination;
     const request = this.#buildInvite(to);
     const { viaHost, viaPort, firstResponseMs } = this.plan.options;
-    if (request === undefined) return this.#refusedForGood(this.#refusedWith as SipResponse);
+    if (request === undefined) {
+      this.#refusedForGood(this.#refusedWith as SipResponse);
+      return;
+    }
     this.state = 'calling';
     this.#transaction = undefined;
     this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, {
@@ -210,10 +224,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const invite = transaction.request;
     const known = this.#knownLeg(response, transaction) ?? this.#sameTag(this.#winner, response);
     // The winner's 2xx again: its ACK was lost.
-    if (known !== undefined && known.state !== 'early') return known.acknowledgeAgain(invite);
+    if (known !== undefined && known.state !== 'early') {
+      known.acknowledgeAgain(invite);
+      return;
+    }
     const leg = known ?? this.#newLeg(response, transaction);
     if (this.state !== 'calling' || (this.#transaction !== undefined && transaction !== this.#transaction)) {
-      return this.#tooLate(leg, response, invite);
+      this.#tooLate(leg, response, invite);
+      return;
     }
     this.state = 'answered';
     this.#winner = leg;
@@ -251,10 +269,16 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const to = this.#targets[this.#targetIndex] as Destination;
     this.#repair ??= new Repair(this.plan, describeDestination(to), this.#session);
     const delayMs = this.#repair.delayMs(response);
-    if (delayMs === undefined) return this.#refusedForGood(response);
+    if (delayMs === undefined) {
+      this.#refusedForGood(response);
+      return;
+    }
     this.#dropLegs(undefined);
     this.#refusedWith = response;
-    if (delayMs === 0) return this.#sendInvite();
+    if (delayMs === 0) {
+      this.#sendInvite();
+      return;
+    }
     this.state = 'repairing';
     this.#retryTimer = this.attempt.env.scheduler.schedule(delayMs, this, 0);
   }
@@ -267,11 +291,15 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       const branches = this.plan.onRedirect(response);
       if (branches !== undefined) {
         this.#finish(this.#outcome(status, response.reason, 'response', response));
-        return this.attempt.onBranchRedirected(branches);
+        this.attempt.onBranchRedirected(branches);
+        return;
       }
     }
     // RFC 3263 §4.3: 503 is a failure of the server, so the next one is tried.
-    if (status === 503 && this.#mayTryNext()) return this.#nextTarget();
+    if (status === 503 && this.#mayTryNext()) {
+      this.#nextTarget();
+      return;
+    }
     this.#fail(status, response.reason, 'response', response);
   }
 
@@ -280,12 +308,16 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.attempt.call.registry.abandon(transaction);
     if (this.state === 'cancelling') {
       this.#record(0, reason, 'cancelled');
-      return this.#finish('cancelled');
+      this.#finish('cancelled');
+      return;
     }
     if (this.state !== 'calling') return;
     this.#dropLegs(undefined);
     this.#record(0, reason, cause);
-    if (this.#mayTryNext()) return this.#nextTarget();
+    if (this.#mayTryNext()) {
+      this.#nextTarget();
+      return;
+    }
     this.#fail(status, reason, cause);
   }
 

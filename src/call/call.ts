@@ -78,7 +78,10 @@ export class Call implements AttemptUser, TimerTarget {
     this.caller = caller;
     this.env.observer.onCallStarted(this.record);
     const tooSmall = caller.intervalRefusal();
-    if (tooSmall !== undefined) return this.#refuse(tooSmall.status, undefined, tooSmall.headers, 'refused');
+    if (tooSmall !== undefined) {
+      this.#refuse(tooSmall.status, undefined, tooSmall.headers, 'refused');
+      return;
+    }
     this.#timer = this.env.scheduler.schedule(ringLimitMs(request, plan), this, RING_TIMER);
     // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
     this.#attempt = new Attempt(this, plan, this, (request.maxForwards() ?? 70) - 1);
@@ -122,7 +125,10 @@ export class Call implements AttemptUser, TimerTarget {
 
   onAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void {
     const { caller } = this;
-    if (caller === undefined) return leg.hangUp();
+    if (caller === undefined) {
+      leg.hangUp();
+      return;
+    }
     this.#attempt = undefined;
     this.#answered(leg, response, branch.plan.label, branch.plan.trunkId);
     // RFC 3261 §13.2.2.4: the ACK holds the answer when the 2xx held the offer; the caller's ACK brings it.
@@ -205,7 +211,10 @@ export class Call implements AttemptUser, TimerTarget {
 
   onTimer(kind: number): void {
     this.#timer = undefined;
-    if (kind === RING_TIMER) return this.end('engine', 'ring-timeout', ['SIP;cause=480;text="No Answer"']);
+    if (kind === RING_TIMER) {
+      this.end('engine', 'ring-timeout', ['SIP;cause=480;text="No Answer"']);
+      return;
+    }
     this.end('engine', 'session-limit', ['SIP;cause=480;text="Session Limit"']);
   }
 

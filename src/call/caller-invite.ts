@@ -64,7 +64,10 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const described = hasSessionDescription(response);
     const leg = this.#legFor(callee, described || rack !== undefined);
     const relayed = this.#response(leg, response.status, response);
-    if (rack === undefined && !this.#requiresReliable) return leg.respond(this.#transaction, relayed);
+    if (rack === undefined && !this.#requiresReliable) {
+      leg.respond(this.#transaction, relayed);
+      return;
+    }
     leg.reliable ??= new ReliableRelay(leg, this.#transaction, this);
     leg.reliable.relay(relayed, rack === undefined ? undefined : callee, rack ?? '');
   }

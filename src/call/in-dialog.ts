@@ -18,41 +18,55 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set(['REGISTER', 'PUBLISH', 'SUBS
  */
 export function dispatchInDialog(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
   const { method } = request;
-  if (method === 'BYE') return receiveBye(leg, transaction, request);
+  if (method === 'BYE') {
+    receiveBye(leg, transaction, request);
+    return;
+  }
   // RFC 3261 §15.1.2: after BYE nothing but BYE is served.
-  if (leg.state === 'leaving' || leg.state === 'gone') return transaction.reply(481);
+  if (leg.state === 'leaving' || leg.state === 'gone') {
+    transaction.reply(481);
+    return;
+  }
   if (refuseUnsupported(transaction, request)) return;
   const described = hasSessionDescription(request);
   const collision = leg.offers.judge(method, described);
   if (collision !== undefined) {
     const { status, retryAfterSeconds: seconds } = collision;
-    return transaction.reply(status, undefined, seconds === undefined ? [] : [[HeaderId.RetryAfter, String(seconds)]]);
+    transaction.reply(status, undefined, seconds === undefined ? [] : [[HeaderId.RetryAfter, String(seconds)]]);
+    return;
   }
   leg.offers.request('remote', method, described);
   switch (method) {
     case 'INVITE':
-      return receiveInvite(leg, transaction, request);
+      receiveInvite(leg, transaction, request);
+      return;
     case 'UPDATE':
-      return receiveUpdate(leg, transaction, request);
+      receiveUpdate(leg, transaction, request);
+      return;
     case 'PRACK':
       // RFC 3262 §3: a PRACK that matches no unacknowledged response is answered with 481.
       if (leg.reliable?.receivePrack(transaction, request) !== true) transaction.reply(481);
       return;
     case 'INFO':
     case 'MESSAGE':
-      return relayRequest(leg, transaction, request);
+      relayRequest(leg, transaction, request);
+      return;
     case 'NOTIFY':
-      return receiveNotify(leg, transaction, request);
+      receiveNotify(leg, transaction, request);
+      return;
     case 'OPTIONS':
-      return transaction.reply(200, undefined, [
+      transaction.reply(200, undefined, [
         [HeaderId.Allow, ALLOW],
         [HeaderId.Supported, SUPPORTED],
         [HeaderId.Accept, 'application/sdp'],
       ]);
+      return;
     case 'REFER':
-      return startReferral(leg, transaction, request);
+      startReferral(leg, transaction, request);
+      return;
     default:
-      return refuseMethod(transaction, method);
+      refuseMethod(transaction, method);
+      return;
   }
 }
 
@@ -70,11 +84,19 @@ function receiveBye(leg: Leg, transaction: ServerTransaction, request: SipReques
 
 function receiveInvite(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
   const { peer } = leg;
-  if (leg.state !== 'confirmed')
-    return leg.reply(transaction, 500, [[HeaderId.RetryAfter, String(retryAfterSeconds())]]);
-  if (peer === undefined) return leg.reply(transaction, 488);
+  if (leg.state !== 'confirmed') {
+    leg.reply(transaction, 500, [[HeaderId.RetryAfter, String(retryAfterSeconds())]]);
+    return;
+  }
+  if (peer === undefined) {
+    leg.reply(transaction, 488);
+    return;
+  }
   // What is under way with the other party would collide with our INVITE (§14.1); for this party it is the same glare.
-  if (!peer.mayStart('INVITE', hasSessionDescription(request))) return leg.reply(transaction, 491);
+  if (!peer.mayStart('INVITE', hasSessionDescription(request))) {
+    leg.reply(transaction, 491);
+    return;
+  }
   // The 2xx of an earlier INVITE has evidently arrived, though its ACK has not.
   leg.accepted?.stop();
   leg.accepted = undefined;
@@ -82,8 +104,14 @@ function receiveInvite(leg: Leg, transaction: ServerTransaction, request: SipReq
 }
 
 function receiveUpdate(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
-  if (!hasSessionDescription(request)) return answerRefresh(leg, transaction, request);
-  if (leg.peer?.mayStart('UPDATE', true) === false) return leg.reply(transaction, 491);
+  if (!hasSessionDescription(request)) {
+    answerRefresh(leg, transaction, request);
+    return;
+  }
+  if (leg.peer?.mayStart('UPDATE', true) === false) {
+    leg.reply(transaction, 491);
+    return;
+  }
   relayRequest(leg, transaction, request);
 }
 
@@ -94,7 +122,10 @@ function answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipReq
     session = SessionKeeper.forIncoming(leg.env, leg.options.sessionTimer, request);
     session?.attach(leg);
   }
-  if (session !== undefined) return session.answerRefresh(leg, transaction, request);
+  if (session !== undefined) {
+    session.answerRefresh(leg, transaction, request);
+    return;
+  }
   leg.dialog.refreshTarget(request);
   const response = createResponse(request, 200);
   addCapabilities(response, leg.options);
@@ -104,14 +135,26 @@ function answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipReq
 function receiveNotify(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
   // REFER is never relayed, so nobody here has subscribed to its progress (RFC 6665 §4.1.3).
   const event = (request.headers.value(HeaderId.Event) ?? '').split(';')[0]?.trim().toLowerCase();
-  if (event === 'refer') return transaction.reply(481);
-  if (event === undefined || event === '') return transaction.reply(489);
+  if (event === 'refer') {
+    transaction.reply(481);
+    return;
+  }
+  if (event === undefined || event === '') {
+    transaction.reply(489);
+    return;
+  }
   relayRequest(leg, transaction, request);
 }
 
 function refuseMethod(transaction: ServerTransaction, method: string): void {
   // RFC 6665 §4.4.1: SUBSCRIBE within a call's dialog finds no event package served here.
-  if (method === 'SUBSCRIBE') return transaction.reply(489, undefined, [[HeaderId.AllowEvents, 'refer']]);
-  if (KNOWN_METHODS.has(method)) return transaction.reply(405, undefined, [[HeaderId.Allow, ALLOW]]);
+  if (method === 'SUBSCRIBE') {
+    transaction.reply(489, undefined, [[HeaderId.AllowEvents, 'refer']]);
+    return;
+  }
+  if (KNOWN_METHODS.has(method)) {
+    transaction.reply(405, undefined, [[HeaderId.Allow, ALLOW]]);
+    return;
+  }
   transaction.reply(501, undefined, [[HeaderId.Allow, ALLOW]]);
 }

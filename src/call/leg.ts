@@ -178,10 +178,16 @@ export class Leg implements LegRequestUser {
 
   /** A request within this dialog. */
   receive(transaction: ServerTransaction, request: SipRequest): void {
-    if (!this.#plausible(transaction.flow)) return transaction.reply(481);
+    if (!this.#plausible(transaction.flow)) {
+      transaction.reply(481);
+      return;
+    }
     // §12.2.2: out of order is 500.
     const refusal = this.dialog.receiveRequest(request);
-    if (refusal !== undefined) return transaction.reply(refusal.status, refusal.reason);
+    if (refusal !== undefined) {
+      transaction.reply(refusal.status, refusal.reason);
+      return;
+    }
     this.learn(request);
     dispatchInDialog(this, transaction, request);
   }
@@ -202,7 +208,10 @@ export class Leg implements LegRequestUser {
   ackMissing(accepted: AcceptedInvite): void {
     if (this.accepted !== accepted) return;
     this.accepted = undefined;
-    if (this.#byeReasons !== undefined) return this.#sendBye();
+    if (this.#byeReasons !== undefined) {
+      this.#sendBye();
+      return;
+    }
     // RFC 3261 §13.3.1.4: the session SHOULD be terminated with a BYE.
     this.call.end('engine', 'no-ack');
   }
@@ -217,7 +226,10 @@ export class Leg implements LegRequestUser {
 
   /** Ends the leg with a BYE, as soon as RFC 3261 §15 allows one. `reasons` are Reason header field values. */
   hangUp(reasons: readonly string[] = []): void {
-    if (this.state === 'early') return this.#gone();
+    if (this.state === 'early') {
+      this.#gone();
+      return;
+    }
     if (this.state !== 'confirmed') return;
     this.state = 'leaving';
     this.#byeReasons = reasons;

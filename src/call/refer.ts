@@ -32,22 +32,32 @@ interface ReferTarget {
 /** A REFER of one party (RFC 3515): ends here, and moves the other party under the transferor's rules. */
 export function startReferral(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
   const { call } = leg;
-  if (leg.state !== 'confirmed' || leg.peer?.state !== 'confirmed')
-    return transaction.reply(403, 'No Session To Transfer');
+  if (leg.state !== 'confirmed' || leg.peer?.state !== 'confirmed') {
+    transaction.reply(403, 'No Session To Transfer');
+    return;
+  }
   // One transfer at a time: a second one would move a party that is on its way.
   if (call.referral !== undefined) {
-    return transaction.reply(500, undefined, [[HeaderId.RetryAfter, String(retryAfterSeconds())]]);
+    transaction.reply(500, undefined, [[HeaderId.RetryAfter, String(retryAfterSeconds())]]);
+    return;
   }
   let target: ReferTarget | Rejection;
   try {
     target = readTarget(leg, request);
   } catch (error) {
     if (!(error instanceof PeerError)) throw error;
-    return transaction.reply(error.status, 'Bad Refer-To');
+    transaction.reply(error.status, 'Bad Refer-To');
+    return;
   }
-  if ('status' in target) return transaction.reply(target.status, target.reason, target.headers);
+  if ('status' in target) {
+    transaction.reply(target.status, target.reason, target.headers);
+    return;
+  }
   const plan = target.replaced === undefined ? planFor(leg, request, target.referTo) : undefined;
-  if (plan !== undefined && 'status' in plan) return transaction.reply(plan.status, plan.reason, plan.headers);
+  if (plan !== undefined && 'status' in plan) {
+    transaction.reply(plan.status, plan.reason, plan.headers);
+    return;
+  }
   // RFC 4488 §4: without a subscription when the transferor asks so.
   const silent =
     listsToken(request.headers, HeaderId.Require, 'norefersub') ||
@@ -130,7 +140,10 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   join(replaced: Leg): void {
     this.#replaced = replaced;
     this.#target = replaced.peer;
-    if (this.#target === undefined) return this.#failed(481);
+    if (this.#target === undefined) {
+      this.#failed(481);
+      return;
+    }
     this.#renegotiation = new Renegotiation(this.#target, undefined, this).start();
   }
 
@@ -159,7 +172,10 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
       return;
     }
     const target = this.#target;
-    if (target === undefined || target.state !== 'confirmed') return this.#failed(503);
+    if (target === undefined || target.state !== 'confirmed') {
+      this.#failed(503);
+      return;
+    }
     if (target.heldAck !== undefined) target.acknowledge(target.heldAck, response);
     this.#succeeded(target);
   }

@@ -11,10 +11,16 @@ import { SessionKeeper } from './session-keeper.ts';
 /** Relays a re-INVITE of `from` to `to`. The caller has made sure that neither leg has an INVITE under way. */
 export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest): void {
   const hops = request.maxForwards() ?? 70;
-  if (hops <= 0) return from.reply(transaction, 483);
+  if (hops <= 0) {
+    from.reply(transaction, 483);
+    return;
+  }
   if (from.session === undefined) SessionKeeper.forIncoming(from.env, from.options.sessionTimer, request)?.attach(from);
   const tooSmall = from.session?.refusal(request);
-  if (tooSmall !== undefined) return from.reply(transaction, tooSmall.status, tooSmall.headers);
+  if (tooSmall !== undefined) {
+    from.reply(transaction, tooSmall.status, tooSmall.headers);
+    return;
+  }
   const relayed = to.createRequest('INVITE');
   relayed.headers.set(HeaderId.MaxForwards, String(hops - 1));
   addReinviteCapabilities(relayed, to.options);
@@ -60,9 +66,18 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   onLegResponse(response: SipResponse, request: LegRequest): void {
     const { status } = response;
     if (status === 100) return;
-    if (status < 200) return this.#relayProvisional(response);
-    if (status < 300) return this.#accepted(response, request);
-    if (status === 422 && this.#to.session?.receive422(response) === true) return this.#askAgain(request);
+    if (status < 200) {
+      this.#relayProvisional(response);
+      return;
+    }
+    if (status < 300) {
+      this.#accepted(response, request);
+      return;
+    }
+    if (status === 422 && this.#to.session?.receive422(response) === true) {
+      this.#askAgain(request);
+      return;
+    }
     this.#finish();
     this.#answer(status, response);
     // RFC 3261 §12.2.1.2: 481 says that the dialog is gone; a busy, unacceptable or late re-INVITE says nothing about the session.
@@ -121,7 +136,10 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
 
   #accepted(response: SipResponse, request: LegRequest): void {
     const to = this.#to;
-    if (this.#done) return to.acknowledgeAgain(request.request);
+    if (this.#done) {
+      to.acknowledgeAgain(request.request);
+      return;
+    }
     this.#finish();
     to.learn(response);
     to.dialog.refreshTarget(response);

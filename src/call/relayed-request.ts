@@ -13,11 +13,20 @@ export function relayRequest(
   to = from.peer,
   rack?: string,
 ): void {
-  if (to === undefined || to.state === 'leaving' || to.state === 'gone') return from.reply(transaction, 480);
-  if (to.relays >= to.env.limits.maxRelaysPerLeg) return from.reply(transaction, 503, [[HeaderId.RetryAfter, '1']]);
+  if (to === undefined || to.state === 'leaving' || to.state === 'gone') {
+    from.reply(transaction, 480);
+    return;
+  }
+  if (to.relays >= to.env.limits.maxRelaysPerLeg) {
+    from.reply(transaction, 503, [[HeaderId.RetryAfter, '1']]);
+    return;
+  }
   // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
   const hops = request.maxForwards() ?? 70;
-  if (hops <= 0) return from.reply(transaction, 483);
+  if (hops <= 0) {
+    from.reply(transaction, 483);
+    return;
+  }
   const relayed = to.createRequest(request.method);
   relayed.headers.set(HeaderId.MaxForwards, String(hops - 1));
   if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);

@@ -60,10 +60,16 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
   onLegResponse(response: SipResponse, request: LegRequest): void {
     const { status } = response;
     if (status < 200) return;
-    if (status < 300) return this.#accepted(response, request.request);
+    if (status < 300) {
+      this.#accepted(response, request.request);
+      return;
+    }
     const leg = this.#leg;
     if (leg.inviteOut === this) leg.inviteOut = undefined;
-    if (status === 491 || (status === 422 && leg.session?.receive422(response) === true)) return this.#retry();
+    if (status === 491 || (status === 422 && leg.session?.receive422(response) === true)) {
+      this.#retry();
+      return;
+    }
     this.#fail(status);
     if (status === 481) leg.call.legLost(leg, 'dialog-lost');
   }
@@ -100,7 +106,10 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
   /** Glare, or something else under way on the leg: RFC 3261 §14.1, with the band of whoever made the Call-ID. */
   #retry(): void {
     if (this.#done) return;
-    if (++this.#tries >= MAX_TRIES) return this.#fail(491);
+    if (++this.#tries >= MAX_TRIES) {
+      this.#fail(491);
+      return;
+    }
     this.#timer = this.#leg.env.scheduler.schedule(glareDelayMs(!this.#leg.isCallerSide), this, 0);
   }
 

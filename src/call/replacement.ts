@@ -31,23 +31,45 @@ export function takeOver(
     replaces = replacesOf(request);
   } catch (error) {
     if (!(error instanceof PeerError)) throw error;
-    return transaction.reply(400, 'Bad Replaces');
+    transaction.reply(400, 'Bad Replaces');
+    return;
   }
-  if (replaces === undefined) return transaction.reply(400, 'Replaces Expected');
+  if (replaces === undefined) {
+    transaction.reply(400, 'Replaces Expected');
+    return;
+  }
   const replaced = registry.find(replaces.callId, replaces.toTag, replaces.fromTag);
-  if (replaced === undefined) return transaction.reply(481);
-  if (!env.router.mayReplace(options.owner, replaced.call, replaced)) return transaction.reply(403);
+  if (replaced === undefined) {
+    transaction.reply(481);
+    return;
+  }
+  if (!env.router.mayReplace(options.owner, replaced.call, replaced)) {
+    transaction.reply(403);
+    return;
+  }
   // §3: a dialog that has ended is declined.
-  if (replaced.state === 'leaving' || replaced.state === 'gone') return transaction.reply(603);
+  if (replaced.state === 'leaving' || replaced.state === 'gone') {
+    transaction.reply(603);
+    return;
+  }
   if (replaced.state === 'confirmed') {
     // §3: early-only, and the dialog is not early any more.
-    if (replaces.earlyOnly) return transaction.reply(486);
-    if (replaced.peer?.state !== 'confirmed' || replaced.call.referral !== undefined) return transaction.reply(491);
+    if (replaces.earlyOnly) {
+      transaction.reply(486);
+      return;
+    }
+    if (replaced.peer?.state !== 'confirmed' || replaced.call.referral !== undefined) {
+      transaction.reply(491);
+      return;
+    }
     new Replacement(transaction, replaced, replaced.peer, options).start();
     return;
   }
   // §3: an early dialog may be replaced only if this side began it.
-  if (replaced.isCallerSide) return transaction.reply(481);
+  if (replaced.isCallerSide) {
+    transaction.reply(481);
+    return;
+  }
   pickUp(transaction, replaced, options);
 }
 
@@ -59,9 +81,18 @@ function pickUp(transaction: ServerTransaction, replaced: Leg, options: LegOptio
   const { call } = replaced;
   const { request } = transaction;
   const offered = call.caller?.request;
-  if (offered === undefined) return transaction.reply(481);
-  if (!hasSessionDescription(request) || !hasSessionDescription(offered)) return transaction.reply(488);
-  if (mediaLines(request.body) !== mediaLines(offered.body)) return transaction.reply(488);
+  if (offered === undefined) {
+    transaction.reply(481);
+    return;
+  }
+  if (!hasSessionDescription(request) || !hasSessionDescription(offered)) {
+    transaction.reply(488);
+    return;
+  }
+  if (mediaLines(request.body) !== mediaLines(offered.body)) {
+    transaction.reply(488);
+    return;
+  }
   const leg = newLeg(transaction, replaced, options);
   const answer = new Response(200, 'OK');
   relayBody(request, answer);
@@ -110,7 +141,8 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
     if (this.#cancelled) return;
     if (replaced.state !== 'confirmed' || peer.state !== 'confirmed') {
       if (peer.heldAck !== undefined) peer.acknowledge(peer.heldAck);
-      return this.#transaction.reply(481);
+      this.#transaction.reply(481);
+      return;
     }
     const leg = newLeg(this.#transaction, replaced, this.#options);
     leg.confirm();

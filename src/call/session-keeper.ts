@@ -86,7 +86,10 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
   /** An UPDATE without an offer: a refresh of this leg alone. */
   answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
     const tooSmall = this.refusal(request);
-    if (tooSmall !== undefined) return leg.reply(transaction, tooSmall.status, tooSmall.headers);
+    if (tooSmall !== undefined) {
+      leg.reply(transaction, tooSmall.status, tooSmall.headers);
+      return;
+    }
     leg.dialog.refreshTarget(request);
     const response = createResponse(request, 200);
     addCapabilities(response, leg.options);
@@ -105,7 +108,10 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     if (leg === undefined || leg.state !== 'confirmed' || this.#refreshing) return;
     const method = leg.allowsUpdate ? 'UPDATE' : 'INVITE';
     // Something is under way that refreshes as well, or would collide: look again soon.
-    if (!leg.mayStart(method, method === 'INVITE')) return this.#retryLater(leg);
+    if (!leg.mayStart(method, method === 'INVITE')) {
+      this.#retryLater(leg);
+      return;
+    }
     const refresh = leg.createRequest(method);
     addCapabilities(refresh, leg.options);
     this.ask(refresh);
@@ -138,7 +144,10 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
       return;
     }
     this.#refreshing = false;
-    if (status === 491 || (status === 422 && this.receive422(response))) return this.#retryLater(leg);
+    if (status === 491 || (status === 422 && this.receive422(response))) {
+      this.#retryLater(leg);
+      return;
+    }
     if (this.#timer.refreshFailed(status)) leg.call.legLost(leg, 'session-lost');
   }
 
