@@ -49,7 +49,7 @@ export function parseDirectives(value: string, offset: number): DigestParams | u
     const nameStart = index;
     while (index < end && isTokenChar(value.charCodeAt(index))) index++;
     if (index === nameStart) return undefined;
-    const name = value.slice(nameStart, index);
+    const directive = directiveAt(value, nameStart, index);
     index = skipSpace(value, index);
     if (value.charCodeAt(index) !== EQUALS) return undefined;
     index = skipSpace(value, index + 1);
@@ -58,7 +58,7 @@ export function parseDirectives(value: string, offset: number): DigestParams | u
     index = quoted ? endOfQuoted(value, index) : endOfToken(value, index);
     if (index < 0 || index === valueStart) return undefined;
     const text = quoted ? unquote(value, valueStart + 1, index - 1) : value.slice(valueStart, index);
-    if (!store(params, name, text)) return undefined;
+    if (!store(params, directive, text)) return undefined;
     index = skipSpace(value, index);
     if (index === end) return params;
     if (value.charCodeAt(index) !== COMMA) return undefined;
@@ -74,37 +74,35 @@ const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
 
 /** Stores a known directive once; unknown ones are ignored (RFC 7616 §3.3: "unrecognized parameters are ignored"). */
-function store(params: DigestParams, name: string, text: string): boolean {
-  const directive = directiveOf(name);
+function store(params: DigestParams, directive: Directive | undefined, text: string): boolean {
   if (directive === undefined) return true;
   if (params[directive] !== undefined) return false;
   params[directive] = text;
   return true;
 }
 
-function directiveOf(name: string): Directive | undefined {
-  return knownDirective(name) ?? knownDirective(name.toLowerCase());
-}
+/** The known directives by the length of their name, so that a name is compared with four others at most. */
+const DIRECTIVES_BY_LENGTH: readonly (readonly Directive[])[] = [
+  [],
+  [],
+  ['nc'],
+  ['uri', 'qop'],
+  [],
+  ['realm', 'nonce', 'stale'],
+  ['cnonce', 'opaque'],
+  ['rspauth'],
+  ['username', 'response'],
+  ['algorithm', 'nextnonce'],
+];
 
-function knownDirective(name: string): Directive | undefined {
-  switch (name) {
-    case 'username':
-    case 'realm':
-    case 'nonce':
-    case 'uri':
-    case 'response':
-    case 'algorithm':
-    case 'cnonce':
-    case 'opaque':
-    case 'qop':
-    case 'nc':
-    case 'stale':
-    case 'nextnonce':
-    case 'rspauth':
-      return name;
-    default:
-      return undefined;
+/** Names compare case-insensitively (RFC 3261 §7.3.1). */
+function directiveAt(value: string, start: number, end: number): Directive | undefined {
+  for (const directive of DIRECTIVES_BY_LENGTH[end - start] ?? []) {
+    let index = 0;
+    while (start + index < end && (value.charCodeAt(start + index) | 0x20) === directive.charCodeAt(index)) index++;
+    if (start + index === end) return directive;
   }
+  return undefined;
 }
 
 /** The index after the closing quote, or -1 when there is none. */

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { aorKey, aorParts } from '../../src/registrar/index.ts';
+import { parseUri } from '../../src/sip/message/index.ts';
+
+test.each([
+  ['sip:bob@Example.COM', 'bob', 'example.com'],
+  ['sip:%62ob@example.com;user=phone', 'bob', 'example.com'],
+  ['sips:bob:secret@example.com:5070', 'bob', 'example.com'],
+  ['sip:j%C3%A4s@example.com', 'jäs', 'example.com'],
+  ['sip:example.com', '', 'example.com'],
+])('RFC 3261 §10.3 step 5: %s is %s at %s', (uri, user, host) => {
+  expect(aorParts(parseUri(uri))).toEqual({ user, host });
+});
+
+test('the user is case-sensitive, the domain is not', () => {
+  expect(aorKey('Bob', 'EXAMPLE.com')).toBe('Bob@example.com');
+});
+
+test('what is no SIP address is none', () => {
+  expect(aorParts(parseUri('tel:+14155550100'))).toBeUndefined();
+  expect(aorParts(parseUri('mailto:bob@example.com'))).toBeUndefined();
+});

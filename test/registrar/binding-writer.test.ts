@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
+import { BindingWriter } from '../../src/registrar/binding-writer.ts';
+import type { BindingChange } from '../../src/registrar/index.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+function world() {
+  const clock = new VirtualScheduler();
+  const batches: string[][] = [];
+  const state = { fails: false, inFlight: 0, mostInFlight: 0 };
+  const store = {
+    load: async () => [],
+    write: async (changes: readonly BindingChange[]) => {
+      state.mostInFlight = Math.max(state.mostInFlight, ++state.inFlight);
+      await Promise.resolve();
+      state.inFlight--;
+      if (state.fails) throw new Error('disk full');
+      batches.push(changes.map(({ aor }) => aor));
+    },
+  };
+  const writer = new BindingWriter(store, clock, silentLog, () => []);
+  /** Lets time pass, and what hangs on promises happen. */
+  const pass = async (ms: number): Promise<void> => {
+    for (let step = 0; step < ms; step += 100) {
+      clock.advance(100);
+      for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    }
+  };
+  return { batches, state, writer, pass };
+}
+
+test('changes are written in one batch, an AOR once', async () => {
+  const { batches, writer, pass } = world();
+  for (const aor of ['a', 'b', 'a']) writer.changed(aor);
+  await pass(100);
+  expect(batches).toEqual([['a', 'b']]);
+  expect(writer.pendingCount).toBe(0);
+});
+
+test('a failed write is tried again until it succeeds; what changes meanwhile goes with it', async () => {
+  const { batches, state, writer, pass } = world();
+  state.fails = true;
+  writer.changed('a');
+  await pass(3000);
+  expect([batches, writer.pendingCount]).toEqual([[], 1]);
+  state.fails = false;
+  writer.changed('b');
+  await pass(5000);
+  expect(batches.flat().sort()).toEqual(['a', 'b']);
+  expect(writer.pendingCount).toBe(0);
+});
+
+test('large changes go in batches, one write at a time', async () => {
+  const { batches, state, writer, pass } = world();
+  for (let index = 0; index < 1200; index++) writer.changed(`a${index}`);
+  await pass(1000);
+  expect(batches.map(({ length }) => length)).toEqual([500, 500, 200]);
+  expect(state.mostInFlight).toBe(1);
+});
+
+test('flush writes all at once, and says when the store refused', async () => {
+  const { batches, state, writer } = world();
+  for (let index = 0; index < 1200; index++) writer.changed(`a${index}`);
+  expect(await writer.flush()).toBe(true);
+  expect(batches.flat()).toHaveLength(1200);
+  state.fails = true;
+  writer.changed('b');
+  expect(await writer.flush()).toBe(false);
+  expect(writer.pendingCount).toBe(1);
+});
