@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { draftForRoute, planOutbound } from '../../src/outbound/index.ts';
+import { directiveApplies, parseOutboundCli, printable } from '../../src/outbound/outbound-cli.ts';
+import { factsOf, trunkWith } from './world.ts';
+
+const directive = (field: string, value: string, trunkIds: string[] = [], trunkNames: string[] = []) => ({
+  field,
+  value,
+  trunkIds,
+  trunkNames,
+});
+
+describe('behaviour 6: reading X-Outbound-Cli', () => {
+  test.each([
+    [['rewrite-from=123'], [directive('from', '123')]],
+    [
+      ['rewrite-from=123; rewrite-rpi=789; rewrite-pai=456; trunk-id=7'],
+      ['from', 'rpi', 'pai'].map((field, index) => directive(field, ['123', '789', '456'][index] ?? '', ['7'])),
+    ],
+    [['trunk-name="a; b"; rewrite-from="+1 2"'], [directive('from', '+1 2', [], ['a; b'])]],
+    [
+      ['rewrite-from=1', 'rewrite-from=2;trunk-id=9'],
+      [directive('from', '1'), directive('from', '2', ['9'])],
+    ],
+    [[' REWRITE-FROM = 123 ;; '], [directive('from', '123')]],
+    [[''], []],
+    [['trunk-id=7'], []],
+  ])('%j', (values, directives) => {
+    expect(parseOutboundCli(values)).toEqual({ directives, ignored: [] });
+  });
+
+  test.each(['rewrite-to=1', '__proto__=1', 'constructor', 'rewrite-from', 'rewrite-from=', 'x'.repeat(2000)])(
+    '%s is ignored and reported',
+    (value) => {
+      const read = parseOutboundCli([value]);
+      expect(read.directives).toEqual([]);
+      expect(read.ignored.length).toBe(1);
+    },
+  );
+
+  test('a trunk restriction without a value restricts to no trunk rather than to any', () => {
+    const [only] = parseOutboundCli(['rewrite-from=123; trunk-id=']).directives;
+    expect(only && directiveApplies(only, '7', 'a')).toBe(false);
+  });
+
+  test('there is a limit on fields and directives', () => {
+    const many = Array.from({ length: 30 }, () => 'rewrite-from=1;rewrite-pai=2;rewrite-rpi=3');
+    const read = parseOutboundCli(many);
+    expect(read.directives.length).toBe(16);
+    expect(read.ignored.at(-1)).toContain('more than');
+  });
+
+  test('any octets are read without a throw, in time that grows with their number', () => {
+    fc.assert(fc.property(fc.array(fc.string({ unit: 'binary' })), (values) => void parseOutboundCli(values)));
+    expect(printable('a\r\n"\u00ff')).toBe('"a????"');
+  });
+});
+
+describe('behaviour 6: what the endpoint and the operator hear', () => {
+  const routeOf = (header: string, options = {}) => {
+    const trunks = [trunkWith({ options })];
+    return draftForRoute(planOutbound(factsOf({ trunks, headers: [`X-Outbound-Cli: ${header}`] })), 0);
+  };
+
+  test('a value outside the pool gives an event and Warning 399, and the call goes on', () => {
+    const route = routeOf('rewrite-from=14155559999');
+    expect(route.kind).toBe('draft');
+    expect(route.warnings).toEqual([
+      '399 tandem "X-Outbound-Cli: rewrite-from=14155559999 ignored: outside the DID pool of acme on trunk CallCentric"',
+    ]);
+    expect(route.events).toEqual([
+      {
+        kind: 'outbound-cli-ignored',
+        trunkId: '235468356',
+        source: 'rewrite-from',
+        value: '"14155559999"',
+        reason: 'outside the DID pool of acme on trunk CallCentric',
+      },
+    ]);
+  });
+
+  test('with callerIdOutsidePool: reject the route is refused with 403', () => {
+    const options = { callerIdOutsidePool: 'reject' } as const;
+    expect(routeOf('rewrite-pai=14155559999', options)).toMatchObject({ kind: 'refused', status: 403 });
+  });
+
+  test('a directive for another trunk is neither checked nor reported', () => {
+    expect(routeOf('rewrite-from=14155559999; trunk-id=5')).toMatchObject({ kind: 'draft', warnings: [], events: [] });
+  });
+
+  test('a Warning cannot be broken out of', () => {
+    const [warning = ''] = routeOf('rewrite-from="1\\"\\\\ x"').warnings;
+    expect(warning).toMatch(/^399 tandem "[^"\\\r\n]*"$/);
+  });
+});
