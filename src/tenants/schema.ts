@@ -205,10 +205,8 @@ export const inboundRuleSchema = z.strictObject({
   name: friendlyName.describe("The rule's name, unique in the tenant."),
   enabled: z.boolean().default(true).describe('A disabled rule matches nothing.'),
   trunk: trunkReference.describe('Name or id of the trunk that the calls come from.'),
-  dids: z.string().max(64).describe("A DID or a range of DIDs, all inside the tenant's pool on the trunk."),
-  callers: z
-    .string()
-    .max(1000)
+  dids: headerText(64).describe("A DID or a range of DIDs, all inside the tenant's pool on the trunk."),
+  callers: headerText(1000)
     .nullable()
     .default(null)
     .describe('Mask of caller numbers: `;` between numbers and ranges, `*` is one digit. The most specific mask wins.'),

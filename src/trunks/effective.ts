@@ -315,10 +315,10 @@ function fillAssignments(settings: TrunkSettings): Trunk['assignments'] {
 }
 
 /**
- * The id of a trunk that was written without one: nine digits derived from its owner and name, so that applying the same file
+ * The id of a trunk that was written without one: twelve digits derived from its owner and name, so that applying the same file
  * again, or on another node, gives the same id.
  */
 export function derivedTrunkId(trunk: Pick<TrunkSettings, 'owner' | 'name'>): string {
   const hash = createHash('sha256').update(`${trunk.owner}\u0000${trunk.name}`).digest();
-  return String(100_000_000 + (hash.readUIntBE(0, 6) % 900_000_000));
+  return String(100_000_000_000 + (hash.readUIntBE(0, 6) % 900_000_000_000));
 }

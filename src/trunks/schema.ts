@@ -164,10 +164,9 @@ export const tlsSchema = z.strictObject({
 
 export const assignmentSchema = z.strictObject({
   tenant: tenantName.describe('The tenant that may use the trunk.'),
-  didPool: z
-    .string()
-    .max(64_000_000)
-    .describe('Its DID pool: numbers and ranges separated by `;`, without +, 0 or 00 in front.'),
+  didPool: headerText(64_000_000).describe(
+    'Its DID pool: numbers and ranges separated by `;`, without +, 0 or 00 in front.',
+  ),
   concurrentCalls: z
     .int()
     .min(0)
@@ -190,7 +189,7 @@ export const trunkSchema = z.strictObject({
     .default('system')
     .describe('`system`, or the tenant whose own trunk it is.'),
   enabled: z.boolean().default(true).describe('A disabled trunk neither registers nor takes calls.'),
-  brand: z.string().max(64).default('generic').describe('Brand whose preset fills what is left out.'),
+  brand: headerText(64).default('generic').describe('Brand whose preset fills what is left out.'),
   host: host
     .optional()
     .describe("The provider's host; on accept-register trunks a label that is never resolved. A brand may give it."),
@@ -236,11 +235,7 @@ export const trunkSchema = z.strictObject({
     .describe('Headers with fixed values that the provider asks for, e.g. a token.'),
   outboundParameters: outboundParametersSchema.prefault({}).describe('What fills the fields of outbound INVITEs.'),
   inboundParameters: inboundParametersSchema.prefault({}).describe('Where inbound INVITEs are read.'),
-  didPool: z
-    .string()
-    .max(64_000_000)
-    .optional()
-    .describe('DID pool of the owning tenant: short for its one assignment.'),
+  didPool: headerText(64_000_000).optional().describe('DID pool of the owning tenant: short for its one assignment.'),
   tenants: z
     .array(assignmentSchema)
     .max(100_000)

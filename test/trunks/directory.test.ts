@@ -87,7 +87,7 @@ describe('the directory', () => {
     expect(directory.trunkFor('acme', '1')?.name).toBe('shared');
     expect(directory.trunkFor('acme', ownOfBeta)).toBeUndefined();
     expect(ownOfAcme).not.toBe(ownOfBeta);
-    expect(ownOfAcme).toMatch(/^[0-9]{9}$/);
+    expect(ownOfAcme).toMatch(/^[0-9]{12}$/);
   });
 
   test('knows inbound rules per trunk', () => {
