@@ -46,8 +46,6 @@ export class EndpointCounters {
   refused = 0;
   /** Requests answered 503 because the node drains or is too busy. */
   overloaded = 0;
-  /** Well-formed responses that were not for us (RFC 3261 §18.1.2, §8.1.3.3). */
-  misdirected = 0;
   /** Faults of ours while a message was handled. Stays 0. */
   uncaughtErrors = 0;
   /** Requests that went over TCP for their size, and those that fell back to UDP. */

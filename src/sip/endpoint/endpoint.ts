@@ -275,11 +275,6 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       return;
     }
     this.counters.received[flow.transport].countResponse(response.status);
-    // §8.1.3.3: more than one Via: it was meant for somebody behind us, and nobody is.
-    if (response.headers.countOf(HeaderId.Via) > 1 || response.vias().length > 1) {
-      this.counters.misdirected++;
-      return;
-    }
     this.transactions.receiveResponse(response, flow);
   }
 
