@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkRequired, isRefusal, readRegister, supports } from '../../src/registrar/register-request.ts';
+import { HeaderId } from '../../src/sip/message/index.ts';
+import { register } from './kit.ts';
+
+/** The first contact as it was read, or the status owed. */
+function contactOf(contact: string, headers: readonly string[] = []) {
+  const ask = readRegister(register({ contacts: [contact], headers }));
+  return isRefusal(ask) ? ask.status : ask.contacts[0];
+}
+
+describe('Contact', () => {
+  test.each([
+    [
+      '<sip:bob@192.0.2.4>',
+      { uriText: 'sip:bob@192.0.2.4', params: '', qThousandths: 1000, expiresSeconds: undefined },
+    ],
+    [
+      'sip:bob@192.0.2.4;expires=60;q=0.25',
+      { uriText: 'sip:bob@192.0.2.4', params: ';q=0.25', qThousandths: 250, expiresSeconds: 60 },
+    ],
+    ['"Bob" <sip:bob@192.0.2.4;x=1>;methods="INVITE,BYE"', { params: ';methods="INVITE,BYE"' }],
+    ['<sip:bob@192.0.2.4>;+sip.instance="<urn:x>";reg-id=1', { instance: '<urn:x>', regId: undefined }],
+    ['<sip:bob@192.0.2.4>;q=0', { qThousandths: 0 }],
+    ['<sip:bob@192.0.2.4>;q=1.000', { qThousandths: 1000 }],
+  ])('§20.10: %s', (contact, expected) => {
+    expect(contactOf(contact)).toMatchObject(expected);
+  });
+
+  test.each(['1.001', '2', '-1', '0.1234', '0.1.2', '.5', 'high', '""'])('§25.1: q=%s is 400', (q) => {
+    expect(contactOf(`<sip:bob@192.0.2.4>;q=${q}`)).toBe(400);
+  });
+
+  test.each(['0', '2147483648', 'x'])('RFC 5626 §4.2: reg-id=%s counts as none', (regId) => {
+    const contact = contactOf(`<sip:bob@192.0.2.4>;+sip.instance="<urn:x>";reg-id=${regId}`, ['Supported: outbound']);
+    expect(contact).toMatchObject({ regId: undefined });
+  });
+
+  test('an instance of 300 octets is 400', () => {
+    expect(contactOf(`<sip:bob@192.0.2.4>;+sip.instance="<urn:${'x'.repeat(300)}>"`)).toBe(400);
+  });
+});
+
+describe('limits', () => {
+  test.each([
+    ['33 contacts', { contacts: Array.from({ length: 33 }, (_, index) => `<sip:b@192.0.2.${index}>`) }, 403],
+    ['a Call-ID of 300 octets', { callId: 'x'.repeat(300) }, 400],
+    [
+      '11 Path values',
+      { headers: [`Path: ${Array.from({ length: 11 }, () => '<sip:p.example.com;lr>').join(', ')}`] },
+      400,
+    ],
+    ['a Path that is no SIP URI', { headers: ['Path: <tel:+1234>'] }, 400],
+    ['a Path that is none', { headers: ['Path: <<<'] }, 400],
+  ])('%s', (_name, fields, status) => {
+    expect(readRegister(register(fields))).toMatchObject({ status });
+  });
+
+  test('a User-Agent is cut to 128 octets', () => {
+    const ask = readRegister(register({ headers: [`User-Agent: ${'x'.repeat(500)}`] }));
+    expect(isRefusal(ask) ? '' : ask.userAgent).toHaveLength(128);
+  });
+});
+
+test('§10.2.3: without Contact the bindings are asked for', () => {
+  expect(readRegister(register({ contacts: [] }))).toMatchObject({ kind: 'query' });
+  expect(readRegister(register({ contacts: ['*'], expires: 0 }))).toMatchObject({ kind: 'clear' });
+});
+
+test('§8.2.2.3: every extension that is not known is named in Unsupported', () => {
+  expect(checkRequired(register({ headers: ['Require: path', 'Require: OUTBOUND'] }))).toBeUndefined();
+  const refusal = checkRequired(register({ headers: ['Require: gruu, path', 'Require: pref'] }));
+  expect(refusal).toMatchObject({ status: 420, headers: [[HeaderId.Unsupported, 'gruu, pref']] });
+});
+
+test('option tags compare case-insensitively, in Supported and in Require', () => {
+  expect(supports(register({ headers: ['Supported: timer, Path'] }), 'path')).toBe(true);
+  expect(supports(register({ headers: ['Require: path'] }), 'path')).toBe(true);
+  expect(supports(register({ headers: ['Supported: pathological'] }), 'path')).toBe(false);
+});
+
+test('any octets in Contact, Path and Expires are read or refused, never thrown at', () => {
+  const octets = fc.string({ unit: 'binary', maxLength: 80 }).map((text) => text.replaceAll(/[\r\n\0]/g, ' '));
+  fc.assert(
+    fc.property(octets, octets, octets, (contact, path, expires) => {
+      readRegister(register({ contacts: [`<sip:b@192.0.2.4>${contact}`], headers: [`Path: ${path}`], expires }));
+    }),
+    { numRuns: 1000 },
+  );
+});
