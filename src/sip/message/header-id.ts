@@ -237,15 +237,17 @@ function insert(lowerName: string, id: HeaderId): void {
   slotIds[slot] = id;
 }
 
+/** Length and three characters tell nearly all names apart; `equalsLower` settles the rest. */
 function hashOf(text: string, start: number, end: number): number {
-  let hash = end - start;
-  for (let index = start; index < end; index++) hash = (Math.imul(hash, 31) + (text.charCodeAt(index) | 0x20)) | 0;
-  return hash ^ (hash >>> 10);
+  const first = text.charCodeAt(start) | 0x20;
+  const middle = text.charCodeAt((start + end) >> 1) | 0x20;
+  const last = text.charCodeAt(end - 1) | 0x20;
+  return (end - start) * 31 + first * 7 + middle * 131 + last * 37;
 }
 
 /** The id of the field name at `text[start, end)`. */
 export function headerIdAt(text: string, start: number, end: number): HeaderId {
-  if (end - start > LONGEST_NAME) return HeaderId.Other;
+  if (end <= start || end - start > LONGEST_NAME) return HeaderId.Other;
   let slot = hashOf(text, start, end) & SLOT_MASK;
   for (;;) {
     const id = slotIds[slot] as number;

@@ -16,8 +16,8 @@ export class Headers {
   /** Four integers per field; the start is -1 for a field that holds its own text. */
   readonly #table: number[] = [];
   readonly #values: (string | undefined)[] = [];
-  /** Own names of added fields that have no id; undefined elsewhere. */
-  readonly #names: (string | undefined)[] = [];
+  /** Own names of added fields that have no id, by place; made when the first one is added. */
+  #names: (string | undefined)[] | undefined = undefined;
   /** True when a received line is folded or holds a stray CR, LF or NUL: only then are values cleaned. */
   #irregular = false;
   /** True when a received line holds a NUL: then no line is relayed as received, since the octet must not leave. */
@@ -111,7 +111,7 @@ export class Headers {
     this.#changed = true;
     this.#table.push(id, -1, 0, 0);
     this.#values.push(value);
-    this.#names.push(undefined);
+    this.#names?.push(undefined);
     return this;
   }
 
@@ -119,7 +119,10 @@ export class Headers {
   addNamed(name: string, value: string): this {
     const id = headerIdOf(name);
     this.add(id, value);
-    if (id === HeaderId.Other) this.#names[this.count - 1] = checkedName(name);
+    if (id === HeaderId.Other) {
+      this.#names ??= new Array<string | undefined>(this.count).fill(undefined);
+      this.#names[this.count - 1] = checkedName(name);
+    }
     return this;
   }
 
@@ -129,7 +132,7 @@ export class Headers {
     const index = Math.max(this.#find(id, 0), 0);
     this.#table.splice(index * 4, 0, id, -1, 0, 0);
     this.#values.splice(index, 0, value);
-    this.#names.splice(index, 0, undefined);
+    this.#names?.splice(index, 0, undefined);
     return this;
   }
 
@@ -183,7 +186,7 @@ export class Headers {
     const copy = new Headers(this.#source);
     for (const entry of this.#table) copy.#table.push(entry);
     for (const value of this.#values) copy.#values.push(value);
-    for (const name of this.#names) copy.#names.push(name);
+    copy.#names = this.#names?.slice();
     copy.#irregular = this.#irregular;
     copy.#unsafe = this.#unsafe;
     copy.#changed = this.#changed;
@@ -194,7 +197,7 @@ export class Headers {
   addScanned(id: HeaderId, lineStart: number, colon: number, lineEnd: number): void {
     this.#table.push(id, lineStart, colon, lineEnd);
     this.#values.push(undefined);
-    this.#names.push(undefined);
+    this.#names?.push(undefined);
   }
 
   /** For the scanner: some line is folded or holds stray control characters. */
@@ -259,7 +262,7 @@ export class Headers {
 
   #nameAt(index: number): string {
     const start = this.#table[index * 4 + 1] as number;
-    if (start < 0) return this.#names[index] ?? headerName(this.#table[index * 4] as number);
+    if (start < 0) return this.#names?.[index] ?? headerName(this.#table[index * 4] as number);
     let end = this.#table[index * 4 + 2] as number;
     // §25.1 HCOLON: white space may stand before the colon.
     while (end > start && this.#source.charCodeAt(end - 1) <= 0x20) end--;
@@ -283,7 +286,7 @@ export class Headers {
     this.#changed = true;
     this.#table.splice(index * 4, 4);
     this.#values.splice(index, 1);
-    this.#names.splice(index, 1);
+    this.#names?.splice(index, 1);
   }
 
   /** One pass, since a thousand fields of one name must not cost a thousand splices. */
@@ -294,7 +297,7 @@ export class Headers {
       if (kept !== index) {
         for (let part = 0; part < 4; part++) this.#table[kept * 4 + part] = this.#table[index * 4 + part] as number;
         this.#values[kept] = this.#values[index];
-        this.#names[kept] = this.#names[index];
+        if (this.#names !== undefined) this.#names[kept] = this.#names[index];
       }
       kept++;
     }
@@ -302,7 +305,7 @@ export class Headers {
     this.#changed = true;
     this.#table.length = kept * 4;
     this.#values.length = kept;
-    this.#names.length = kept;
+    if (this.#names !== undefined) this.#names.length = kept;
     return true;
   }
 }

@@ -38,6 +38,10 @@ abstract class Message {
   #from: NameAddr | undefined = undefined;
   #toText: string | undefined = undefined;
   #to: NameAddr | undefined = undefined;
+  #contactText: string | undefined = undefined;
+  #contact: NameAddr | undefined = undefined;
+  /** False when the field that holds the first Contact lists more. */
+  #contactIsAlone = true;
   #cseqText: string | undefined = undefined;
   #cseq: CSeq | undefined = undefined;
 
@@ -89,7 +93,8 @@ abstract class Message {
   topVia(): Via {
     const text = this.#required(HeaderId.Via);
     if (this.#via === undefined || text !== this.#viaText) {
-      this.#via = parseVia(text.slice(0, findSeparator(text, 0x2c, 0)));
+      const end = findSeparator(text, 0x2c, 0);
+      this.#via = parseVia(end === text.length ? text : text.slice(0, end));
       this.#viaText = text;
     }
     return this.#via;
@@ -114,16 +119,27 @@ abstract class Message {
 
   /** Every Contact; a `*` is left out (see {@link isWildcardContact}). */
   contacts(): NameAddr[] {
+    if (this.headers.countOf(HeaderId.Contact) === 1) {
+      const contact = this.contact();
+      if (contact !== undefined && this.#contactIsAlone) return [contact];
+    }
     return this.headers
       .listValues(HeaderId.Contact)
       .filter((text) => text !== '*')
       .map(parseNameAddr);
   }
 
+  /** The first Contact; undefined when there is none or it is `*`. */
   contact(): NameAddr | undefined {
     const text = this.headers.value(HeaderId.Contact);
     if (text === undefined || text === '*') return undefined;
-    return parseNameAddr(text.slice(0, findSeparator(text, 0x2c, 0)));
+    if (this.#contact === undefined || text !== this.#contactText) {
+      const end = findSeparator(text, 0x2c, 0);
+      this.#contact = parseNameAddr(end === text.length ? text : text.slice(0, end));
+      this.#contactIsAlone = end === text.length;
+      this.#contactText = text;
+    }
+    return this.#contact;
   }
 
   #required(id: HeaderId): string {

@@ -4,6 +4,9 @@ import { closingQuote, isParamCode, isTokenCode, quote, skipSpace, trimEnd, unqu
 /** Most parameters that one field or URI may carry; a longer list is refused. */
 const MAX_PARAMS = 128;
 
+/** Never written to. */
+const NO_ITEMS: (string | undefined)[] = [];
+
 /** Where the parameters stand decides how a value is made safe: quoted in a header field, percent-escaped in a URI. */
 export type ParamStyle = 'header' | 'uri';
 
@@ -13,41 +16,39 @@ export type ParamStyle = 'header' | 'uri';
  */
 export class Params {
   readonly style: ParamStyle;
-  readonly #names: string[] = [];
-  readonly #values: (string | undefined)[] = [];
+  /** Name and value in turn; shared and empty until something is added, since most URIs have none. */
+  #items: (string | undefined)[] = NO_ITEMS;
 
   constructor(style: ParamStyle = 'header') {
     this.style = style;
   }
 
   get size(): number {
-    return this.#names.length;
+    return this.#items.length >> 1;
   }
 
   /** The value without its quotes; empty for a parameter without value; undefined when there is none. The first of equal names counts. */
   get(name: string): string | undefined {
-    const index = this.#indexOf(name);
-    if (index < 0) return undefined;
-    const value = this.#values[index] ?? '';
-    return value.charCodeAt(0) === 0x22 ? unquote(value) : value;
+    const value = this.raw(name);
+    return value !== undefined && value.charCodeAt(0) === 0x22 ? unquote(value) : value;
   }
 
   /** The value as written, quotes included. */
   raw(name: string): string | undefined {
-    const index = this.#indexOf(name);
-    return index < 0 ? undefined : (this.#values[index] ?? '');
+    const at = this.#find(name);
+    return at < 0 ? undefined : (this.#items[at + 1] ?? '');
   }
 
   has(name: string): boolean {
-    return this.#indexOf(name) >= 0;
+    return this.#find(name) >= 0;
   }
 
   /** Sets or adds a parameter; without a value it stands alone, like `lr`. A value that needs it is quoted or escaped. */
   set(name: string, value?: string): this {
     const written = value === undefined ? undefined : this.#safe(value);
-    const index = this.#indexOf(name);
-    if (index < 0) this.append(name, written);
-    else this.#values[index] = written;
+    const at = this.#find(name);
+    if (at < 0) this.append(name, written);
+    else this.#items[at + 1] = written;
     return this;
   }
 
@@ -58,16 +59,15 @@ export class Params {
 
   /** Adds what was read, as it was read. */
   append(name: string, written: string | undefined): void {
-    if (this.#names.length >= MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
-    this.#names.push(name);
-    this.#values.push(written);
+    if (this.size >= MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
+    if (this.#items === NO_ITEMS) this.#items = [name, written];
+    else this.#items.push(name, written);
   }
 
   delete(name: string): boolean {
     let removed = false;
-    for (let index = this.#indexOf(name); index >= 0; index = this.#indexOf(name)) {
-      this.#names.splice(index, 1);
-      this.#values.splice(index, 1);
+    for (let at = this.#find(name); at >= 0; at = this.#find(name)) {
+      this.#items.splice(at, 2);
       removed = true;
     }
     return removed;
@@ -75,44 +75,44 @@ export class Params {
 
   /** Name and value (unquoted) of each parameter in order. */
   entries(): [name: string, value: string | undefined][] {
-    return this.#names.map((name, index) => {
-      const value = this.#values[index];
-      return [name, value === undefined ? undefined : unquote(value)];
-    });
+    const entries: [string, string | undefined][] = [];
+    for (let at = 0; at < this.#items.length; at += 2) {
+      const value = this.#items[at + 1];
+      entries.push([this.#items[at] as string, value === undefined ? undefined : unquote(value)]);
+    }
+    return entries;
   }
 
   /** True when a name occurs more than once, which §7.3.1 forbids. */
   hasDuplicates(): boolean {
-    const names = this.#names;
-    if (names.length < 2) return false;
-    if (names.length === 2) return (names[0] as string).toLowerCase() === (names[1] as string).toLowerCase();
-    return new Set(names.map((name) => name.toLowerCase())).size !== names.length;
+    if (this.size < 2) return false;
+    const seen = new Set<string>();
+    for (let at = 0; at < this.#items.length; at += 2) seen.add((this.#items[at] as string).toLowerCase());
+    return seen.size !== this.size;
   }
 
   clone(): Params {
     const copy = new Params(this.style);
-    for (let index = 0; index < this.#names.length; index++) {
-      copy.#names.push(this.#names[index] as string);
-      copy.#values.push(this.#values[index]);
-    }
+    if (this.size > 0) copy.#items = this.#items.slice();
     return copy;
   }
 
   /** `;name=value;…`, or an empty string. */
   toString(): string {
     let text = '';
-    for (let index = 0; index < this.#names.length; index++) {
-      const value = this.#values[index];
-      text += value === undefined ? `;${this.#names[index]}` : `;${this.#names[index]}=${value}`;
+    for (let at = 0; at < this.#items.length; at += 2) {
+      const value = this.#items[at + 1];
+      text += value === undefined ? `;${this.#items[at]}` : `;${this.#items[at]}=${value}`;
     }
     return text;
   }
 
-  #indexOf(name: string): number {
-    for (let index = 0; index < this.#names.length; index++) {
-      const candidate = this.#names[index] as string;
-      if (candidate === name) return index;
-      if (candidate.length === name.length && candidate.toLowerCase() === name.toLowerCase()) return index;
+  /** Place of the name, or -1. */
+  #find(name: string): number {
+    for (let at = 0; at < this.#items.length; at += 2) {
+      const candidate = this.#items[at] as string;
+      if (candidate === name) return at;
+      if (candidate.length === name.length && candidate.toLowerCase() === name.toLowerCase()) return at;
     }
     return -1;
   }

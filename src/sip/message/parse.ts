@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, isToken, isTokenCode } from './characters.ts';
+import { decimalAt, isToken } from './characters.ts';
 import { HeaderId, headerIdAt } from './header-id.ts';
 import { Headers } from './headers.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
@@ -19,6 +19,9 @@ export function parseMessage(text: string, limits: MessageLimits = DEFAULT_LIMIT
   if (lineEnd < 0) throw new PeerError('SIP_PEER_START_LINE', 'no line end after the start line');
   const headers = new Headers(text);
   const message = parseStartLine(text, start, lineEnd, headers);
+  if (text.indexOf('\r', start) !== lineEnd || text.indexOf('\n', start) !== lineEnd + 1) {
+    note(message, 400, 'Stray Control Character');
+  }
   const bodyStart = scanHeaders(text, lineEnd + 2, headers, message, limits);
   if (text.length > limits.messageOctets) note(message, 513, 'Message Too Large');
   message.body = bodyOf(text, bodyStart, message);
@@ -79,31 +82,45 @@ function versionOf(text: string, start: number, end: number): string {
   return end - start === 7 && text.startsWith('2.0', start + 4) ? 'SIP/2.0' : text.slice(start, end);
 }
 
-/** Reads header lines from `pos`; returns where the body starts. */
+/**
+ * Reads header lines from `pos`; returns where the body starts. Each line costs one search for CR and one for LF: they stand side by
+ * side at a line end, and a CR or LF anywhere else could end a line for the next reader.
+ */
 function scanHeaders(text: string, pos: number, headers: Headers, message: SipMessage, limits: MessageLimits): number {
+  let lineStart = pos;
   for (;;) {
-    let lineEnd = text.indexOf('\r\n', pos);
-    if (lineEnd === pos) break;
-    if (lineEnd < 0) return endWithoutEmptyLine(text, headers, message);
-    // §7.3.1: a line that starts with white space continues the one before.
-    let next = text.charCodeAt(lineEnd + 2);
-    while (next === 0x20 || next === 0x09) {
-      headers.markIrregular();
-      lineEnd = text.indexOf('\r\n', lineEnd + 2);
-      if (lineEnd < 0) return endWithoutEmptyLine(text, headers, message);
-      next = text.charCodeAt(lineEnd + 2);
+    const lineEnd = findLineEnd(text, pos, headers, message);
+    if (lineEnd < 0) {
+      note(message, 400, 'No Empty Line After Header Fields');
+      checkNul(text, text.length, headers, message);
+      return text.length;
     }
-    scanLine(text, pos, lineEnd, headers, message, limits);
+    if (lineEnd === lineStart) break;
     pos = lineEnd + 2;
+    const next = text.charCodeAt(pos);
+    if (next === 0x20 || next === 0x09) {
+      // §7.3.1: a line that starts with white space continues the one before.
+      headers.markIrregular();
+      continue;
+    }
+    scanLine(text, lineStart, lineEnd, headers, message, limits);
+    lineStart = pos;
   }
-  checkControls(text, pos, headers, message);
-  return pos + 2;
+  checkNul(text, lineStart, headers, message);
+  return lineStart + 2;
 }
 
-function endWithoutEmptyLine(text: string, headers: Headers, message: SipMessage): number {
-  note(message, 400, 'No Empty Line After Header Fields');
-  checkControls(text, text.length, headers, message);
-  return text.length;
+/** Index of the CR of the next CR LF, or -1. */
+function findLineEnd(text: string, pos: number, headers: Headers, message: SipMessage): number {
+  const cr = text.indexOf('\r', pos);
+  if (cr >= 0 && text.indexOf('\n', pos) === cr + 1) return cr;
+  const lineEnd = text.indexOf('\r\n', pos);
+  // Without a CR or LF before it, the text just ends.
+  if (lineEnd >= 0 || cr >= 0 || text.indexOf('\n', pos) >= 0) {
+    headers.markIrregular();
+    note(message, 400, 'Stray Control Character');
+  }
+  return lineEnd;
 }
 
 function scanLine(
@@ -114,39 +131,31 @@ function scanLine(
   message: SipMessage,
   limits: MessageLimits,
 ): void {
-  let nameEnd = start;
-  while (nameEnd < end && isTokenCode(text.charCodeAt(nameEnd))) nameEnd++;
-  let colon = nameEnd;
+  const colon = colonAt(text, start, end, message);
+  let nameEnd = colon < 0 || colon > end ? start : colon;
   // §25.1 HCOLON: white space may stand before the colon.
-  while (colon < end && (text.charCodeAt(colon) === 0x20 || text.charCodeAt(colon) === 0x09)) colon++;
-  if (nameEnd === start || text.charCodeAt(colon) !== 0x3a) note(message, 400, 'Malformed Header Field');
+  while (nameEnd > start && (text.charCodeAt(nameEnd - 1) === 0x20 || text.charCodeAt(nameEnd - 1) === 0x09)) nameEnd--;
+  const id = headerIdAt(text, start, nameEnd);
+  if (id === HeaderId.Other && !isToken(text, start, nameEnd)) note(message, 400, 'Malformed Header Field');
   else if (end - start > limits.lineOctets) note(message, 400, 'Header Field Too Long');
   else if (headers.count >= limits.headerCount) note(message, 400, 'Too Many Header Fields');
-  else headers.addScanned(headerIdAt(text, start, nameEnd), start, colon, end);
+  else headers.addScanned(id, start, colon, end);
 }
 
-/**
- * A CR or LF that ends no line, or a NUL, could end a line for the next reader.
- * §25.1 allows a NUL in a quoted pair (RFC 4475 §3.1.1.2); it is read as a space and never sent on.
- */
-function checkControls(text: string, end: number, headers: Headers, message: SipMessage): void {
+/** The first colon, perhaps beyond the line. After a defect only the line is searched: thousands of lines without colon must not search the rest each. */
+function colonAt(text: string, start: number, end: number, message: SipMessage): number {
+  if (message.defect === undefined) return text.indexOf(':', start);
+  let at = start;
+  while (at < end && text.charCodeAt(at) !== 0x3a) at++;
+  return at < end ? at : -1;
+}
+
+/** §25.1 allows a NUL in a quoted pair (RFC 4475 §3.1.1.2); it is read as a space and never sent on. Anywhere else it is an error. */
+function checkNul(text: string, end: number, headers: Headers, message: SipMessage): void {
   for (let at = text.indexOf('\0'); at >= 0 && at < end; at = text.indexOf('\0', at + 1)) {
     headers.markUnsafe();
     if (text.charCodeAt(at - 1) !== 0x5c) note(message, 400, 'Stray Control Character');
   }
-  if (!hasStrayLineEnd(text, end)) return;
-  headers.markIrregular();
-  note(message, 400, 'Stray Control Character');
-}
-
-function hasStrayLineEnd(text: string, end: number): boolean {
-  for (let at = text.indexOf('\n'); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) {
-    if (text.charCodeAt(at - 1) !== 0x0d) return true;
-  }
-  for (let at = text.indexOf('\r'); at >= 0 && at < end; at = text.indexOf('\r', at + 1)) {
-    if (text.charCodeAt(at + 1) !== 0x0a) return true;
-  }
-  return false;
 }
 
 /** §18.3: Content-Length ends the body; octets beyond it are dropped, fewer octets than it says are an error. */

@@ -95,9 +95,7 @@ function checkRequest(request: SipRequest, limits: MessageLimits): Refusal | und
   // §16.3 item 3: a B2BUA relays, so a request that would be relayed ends here.
   const hops = request.maxForwards();
   if (hops === 0 && !HOP_METHODS.has(request.method) && request.toTag() === undefined) return refusal(483);
-  request.contacts();
-  parseNameAddrList(request.headers, HeaderId.Route);
-  parseNameAddrList(request.headers, HeaderId.RecordRoute);
+  checkRouting(request);
   return undefined;
 }
 
@@ -106,8 +104,7 @@ export function validateResponse(response: SipResponse, limits: MessageLimits = 
   if (response.defect !== undefined || response.version !== 'SIP/2.0' || response.status > 699) return false;
   try {
     if (checkCommon(response, limits) !== 1) return false;
-    response.contacts();
-    parseNameAddrList(response.headers, HeaderId.RecordRoute);
+    checkRouting(response);
     return true;
   } catch (error) {
     if (error instanceof PeerError) return false;
@@ -124,10 +121,23 @@ function checkCommon(message: SipMessage, limits: MessageLimits): number {
   checkParams(message.from().params);
   checkParams(message.to().params);
   message.cseq();
-  const vias = message.headers.listValues(HeaderId.Via);
-  if (vias.length > limits.viaCount) throw fault('Too Many Via Values');
-  if (vias.length > 1) message.vias();
-  return vias.length;
+  return checkVias(message, limits);
+}
+
+/** What a dialog would be made of. */
+function checkRouting(message: SipMessage): void {
+  if (message.headers.has(HeaderId.Contact)) message.contacts();
+  if (message.headers.has(HeaderId.Route)) parseNameAddrList(message.headers, HeaderId.Route);
+  if (message.headers.has(HeaderId.RecordRoute)) parseNameAddrList(message.headers, HeaderId.RecordRoute);
+}
+
+/** The usual single Via has been read as the top one; any more are read here. */
+function checkVias(message: SipMessage, limits: MessageLimits): number {
+  if (message.headers.countOf(HeaderId.Via) === 1 && message.headers.value(HeaderId.Via)?.includes(',') === false)
+    return 1;
+  const count = message.headers.listValues(HeaderId.Via).length;
+  if (count > limits.viaCount) throw fault('Too Many Via Values');
+  return message.vias().length;
 }
 
 /** §7.3.1: any given parameter name MUST NOT appear more than once. Checked where two tags or branches would be two readings. */

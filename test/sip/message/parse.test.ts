@@ -243,6 +243,9 @@ test('time grows linearly: 64 KB of anything in a header section', () => {
   for (const fragment of [
     '\r\n ',
     'X: y\r\n',
+    'X\r\n',
+    'X\r',
+    'X\n',
     'Via: SIP/2.0/UDP h\r\n',
     'a',
     ' ',
