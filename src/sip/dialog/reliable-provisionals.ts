@@ -1,6 +1,5 @@
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
-import { HeaderId, type SipRequest, type SipResponse } from '../message/index.ts';
-import { readRAck } from './fields.ts';
+import { HeaderId, parseRAck, type SipRequest, type SipResponse } from '../message/index.ts';
 
 export interface ReliableProvisionalsUser {
   /** Send this response, now or again. */
@@ -77,13 +76,13 @@ export class ReliableProvisionals implements TimerTarget {
     return true;
   }
 
-  /** A PRACK came. True: it acknowledges and is owed a 2xx; false: it matches nothing and is owed a 481 (§3). */
+  /** A PRACK came. True: it acknowledges and is owed a 2xx; false: it matches nothing and is owed a 481 (§3). Throws PeerError. */
   receivePrack(prack: SipRequest): boolean {
     const value = prack.headers.value(HeaderId.RAck);
     if (value === undefined || this.#current === undefined) return false;
-    const rack = readRAck(value);
-    if (rack === undefined || rack.method !== 'INVITE' || rack.sequence !== this.#inviteSequence) return false;
-    if (rack.responseSequence !== this.#current.sequence) return false;
+    const rack = parseRAck(value);
+    if (rack.method !== 'INVITE' || rack.sequence !== this.#inviteSequence) return false;
+    if (rack.rseq !== this.#current.sequence) return false;
     this.#disarm();
     this.#current = undefined;
     const next = this.#waiting.shift();

@@ -1,5 +1,5 @@
-import { HeaderId, type SipResponse } from '../message/index.ts';
-import { readRSeq } from './fields.ts';
+import { PeerError } from '../../base/errors.ts';
+import { HeaderId, parseRSeq, type SipResponse } from '../message/index.ts';
 
 /** What a provisional response asks of the calling side. */
 export type ProvisionalVerdict =
@@ -24,13 +24,23 @@ export class ReliableReceiver {
     const { status } = response;
     const text = response.headers.value(HeaderId.RSeq);
     if (status <= 100 || status >= 200 || text === undefined || !requires100rel(response)) return 'unreliable';
-    const sequence = readRSeq(text);
+    const sequence = readable(text);
     if (sequence === undefined) return 'unreliable';
     // §4: RSeq must be one higher than the last one's; the first one sets the start.
     if (this.#last !== undefined && sequence !== this.#last + 1) return 'ignore';
     this.#last = sequence;
     this.#rack = `${sequence} ${response.cseq().sequence} INVITE`;
     return 'new';
+  }
+}
+
+/** DEVIATION: a provisional response whose RSeq cannot be read is taken as unreliable; dropping it would drop its ringing. */
+function readable(text: string): number | undefined {
+  try {
+    return parseRSeq(text);
+  } catch (error) {
+    if (error instanceof PeerError) return undefined;
+    throw error;
   }
 }
 

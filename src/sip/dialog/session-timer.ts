@@ -1,6 +1,12 @@
+import { PeerError } from '../../base/errors.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
-import { HeaderId, type SipRequest, type SipResponse } from '../message/index.ts';
-import { readMinSe, readSessionExpires } from './fields.ts';
+import {
+  HeaderId,
+  parseSessionExpires,
+  type SessionExpires,
+  type SipRequest,
+  type SipResponse,
+} from '../message/index.ts';
 
 /**
  * The session timer of one dialog (RFC 4028), for whichever side sends or answers a session refresh request (INVITE, UPDATE).
@@ -102,9 +108,9 @@ export class SessionTimer implements TimerTarget {
   /** A 2xx to our INVITE or UPDATE came (§7.2). */
   receiveSuccess(response: SipResponse): void {
     this.#tries422 = 0;
-    const text = response.headers.value(HeaderId.SessionExpires);
-    if (text !== undefined) {
-      const { seconds, refresher } = readSessionExpires(text);
+    const granted = readable(response, HeaderId.SessionExpires);
+    if (granted !== undefined) {
+      const { seconds, refresher } = granted;
       // DEVIATION: a 2xx without the refresher parameter, which §9 demands, leaves the refreshes to us: the session stays alive.
       this.#run(seconds, refresher !== 'uas');
       return;
@@ -119,9 +125,9 @@ export class SessionTimer implements TimerTarget {
 
   /** A 422 to our request came (§7.3). True: send the request again with new {@link requestHeaders}. */
   receive422(response: SipResponse): boolean {
-    const text = response.headers.value(HeaderId.MinSE);
-    if (text === undefined || ++this.#tries422 > MAX_TRIES_422) return false;
-    const seconds = readMinSe(text);
+    const minimum = readable(response, HeaderId.MinSE);
+    if (minimum === undefined || ++this.#tries422 > MAX_TRIES_422) return false;
+    const { seconds } = minimum;
     if (seconds <= this.#lastAskedSeconds || seconds > MAX_SECONDS) return false;
     this.#peerMinSeconds = Math.max(this.#peerMinSeconds, seconds);
     return true;
@@ -129,21 +135,18 @@ export class SessionTimer implements TimerTarget {
 
   /** Whether the interval that a received INVITE or UPDATE asks for is refused (§9). Throws PeerError when it cannot be read. */
   judge(request: SipRequest): IntervalRefusal | undefined {
-    const text = request.headers.value(HeaderId.SessionExpires);
-    if (text === undefined || !supportsTimer(request)) return undefined;
-    if (readSessionExpires(text).seconds >= this.#minSeconds) return undefined;
+    const asked = field(request, HeaderId.SessionExpires);
+    field(request, HeaderId.MinSE);
+    if (asked === undefined || asked.seconds >= this.#minSeconds || !supportsTimer(request)) return undefined;
     return { status: 422, headers: [[HeaderId.MinSE, String(this.#minSeconds)]] };
   }
 
-  /** The header fields of our 2xx to a received INVITE or UPDATE (§9, table 2); from here the interval runs. */
+  /** The header fields of our 2xx to a received INVITE or UPDATE that {@link judge} let pass (§9, table 2); the interval runs from here. */
   acceptRequest(request: SipRequest): TimerHeaders {
-    const minText = request.headers.value(HeaderId.MinSE);
-    const requestMinSeconds = minText === undefined ? 0 : readMinSe(minText);
-    if (minText !== undefined)
-      this.#peerMinSeconds = Math.max(this.#peerMinSeconds, Math.min(requestMinSeconds, MAX_SECONDS));
-    const text = request.headers.value(HeaderId.SessionExpires);
+    const requestMinSeconds = field(request, HeaderId.MinSE)?.seconds ?? 0;
+    this.#peerMinSeconds = Math.max(this.#peerMinSeconds, Math.min(requestMinSeconds, MAX_SECONDS));
     const supported = supportsTimer(request);
-    const asked = text === undefined ? undefined : readSessionExpires(text);
+    const asked = field(request, HeaderId.SessionExpires);
     const floor = Math.max(requestMinSeconds, this.#minSeconds);
     const seconds = this.#acceptedSeconds(asked?.seconds, supported, floor);
     if (seconds === 0) {
@@ -224,6 +227,21 @@ export class SessionTimer implements TimerTarget {
     this.#expiresAtMs = this.#scheduler.nowMs() + intervalMs - graceMs;
     this.#expireTimer = this.#scheduler.schedule(intervalMs - graceMs, this, EXPIRE);
     if (localRefreshes) this.#refreshTimer = this.#scheduler.schedule(intervalMs / 2, this, REFRESH);
+  }
+}
+
+function field(message: SipRequest | SipResponse, id: HeaderId): SessionExpires | undefined {
+  const text = message.headers.value(id);
+  return text === undefined ? undefined : parseSessionExpires(text);
+}
+
+/** In a response: a field that cannot be read counts as absent, since the call must not be lost over it. */
+function readable(response: SipResponse, id: HeaderId): SessionExpires | undefined {
+  try {
+    return field(response, id);
+  } catch (error) {
+    if (error instanceof PeerError) return undefined;
+    throw error;
   }
 }
 

@@ -170,10 +170,23 @@ describe('RFC 4028 as the side that sends the request', () => {
     }
   });
 
-  test("a value that cannot be read is the peer's fault", () => {
-    const { timer } = rig();
-    expect(() => timer.receiveSuccess(success('soon'))).toThrow(PeerError);
-    expect(() => timer.judge(refresh('-1'))).toThrow(PeerError);
+  test('a response with a field that cannot be read does not cost the call: it counts as absent', () => {
+    const { timer } = rig({ intervalSeconds: 600 });
+    timer.requestHeaders();
+    timer.receiveSuccess(success('soon;refresher=proxy'));
+    expect([timer.refresher, timer.intervalSeconds]).toEqual(['local', 600]);
+    expect(timer.receive422(tooSmall('much'))).toBe(false);
+  });
+
+  test.each(['-1', 'soon', '1800;refresher=proxy'])(
+    "a request with Session-Expires '%s' is the peer's fault",
+    (value) => {
+      expect(() => rig().timer.judge(refresh(value))).toThrow(PeerError);
+    },
+  );
+
+  test("a request with a Min-SE that cannot be read is the peer's fault", () => {
+    expect(() => rig().timer.judge(refresh('1800', { minSe: 'much' }))).toThrow(PeerError);
   });
 });
 
