@@ -256,12 +256,12 @@ export function headerIdAt(text: string, start: number, end: number): HeaderId {
   }
 }
 
+/** Bit 0x20 makes letters lower-case and leaves `-` and digits; only CR becomes `-` by it, and a line with a stray CR has a defect. */
 function equalsLower(text: string, start: number, end: number, lowerName: string): boolean {
-  if (end - start !== lowerName.length) return false;
-  for (let index = 0; index < lowerName.length; index++) {
-    let code = text.charCodeAt(start + index);
-    if (code >= 0x41 && code <= 0x5a) code |= 0x20;
-    if (code !== lowerName.charCodeAt(index)) return false;
+  const length = lowerName.length;
+  if (end - start !== length) return false;
+  for (let index = 0; index < length; index++) {
+    if ((text.charCodeAt(start + index) | 0x20) !== lowerName.charCodeAt(index)) return false;
   }
   return true;
 }
