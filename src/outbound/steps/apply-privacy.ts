@@ -1,6 +1,6 @@
 import { normalizeNumber } from '../../tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
-import { emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
+import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
 import type { Trace } from '../trace.ts';
 import { ANONYMOUS } from '../variables.ts';
 
@@ -75,6 +75,10 @@ function hideUser(route: RouteState, trace: Trace): void {
   from.user = ANONYMOUS;
   from.host = trunk.options.anonymousHost;
   draft.from = from;
+  for (const name of CALLED_SIDE) {
+    const address = draft[name];
+    if (address !== undefined) hideCallerIn(route, address, name, trace);
+  }
   draft.standard = draft.standard.filter(([name]) => !INFORMATIONAL.has(name.toLowerCase()));
   draft.own = draft.own.filter(([name]) => !INFORMATIONAL.has(name.toLowerCase()));
   if (trace.on) {
@@ -84,6 +88,25 @@ function hideUser(route: RouteState, trace: Trace): void {
       source: 'privacy',
       origin: 'trunk',
       reason: 'privacy type user (RFC 3323 §5.3)',
+    });
+  }
+}
+
+const CALLED_SIDE = ['requestUri', 'to', 'pCalledPartyId', 'remotePartyIdCalled'] as const;
+
+/** A field of the called side that is mapped from the caller says whom is called instead. */
+function hideCallerIn(route: RouteState, address: Address, name: FieldName, trace: Trace): void {
+  const secrets = callerDigits(route);
+  if (tells(address.displayName, secrets)) address.displayName = '';
+  if (address.user === route.calledNumber || !tells(address.user, secrets)) return;
+  address.user = route.calledNumber;
+  if (trace.on) {
+    trace.field({
+      field: `${FIELD_LABEL[name]}.user`,
+      value: address.user,
+      source: 'privacy',
+      origin: 'trunk',
+      reason: 'privacy type user: the mapping named the caller',
     });
   }
 }

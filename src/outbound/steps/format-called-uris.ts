@@ -39,11 +39,15 @@ export const writeTelUris: RouteStep = {
   },
 };
 
-/** RFC 3966 §3: digits, `*`, `#` and visual separators behind an optional `+`; any other user part stays a SIP URI. */
-const TEL_NUMBER = /^\+?[0-9*#().-]+$/;
+/**
+ * RFC 3966 §3: a global number is `+` and digits, a local one digits, `*` and `#`, either with visual separators and at least one
+ * that is none; any other user part stays a SIP URI.
+ */
+const GLOBAL_NUMBER = /^\+[().-]*[0-9][0-9().-]*$/;
+const LOCAL_NUMBER = /^[().-]*[0-9*#][0-9*#().-]*$/;
 
 function toTel(address: Address, field: string, option: string, trace: Trace): void {
-  const isNumber = TEL_NUMBER.test(address.user);
+  const isNumber = GLOBAL_NUMBER.test(address.user) || LOCAL_NUMBER.test(address.user);
   address.tel = isNumber;
   if (trace.on) {
     const reason = isNumber ? option : `${option} is on, but the user part is no number (RFC 3966 §3)`;

@@ -72,20 +72,29 @@ function fill(route: RouteState, field: CompiledField, mapping: CompiledMapping,
 /** Value of the user part, or undefined when nothing is left that may be shown. */
 function userPart(route: RouteState, field: CompiledField, mapping: CompiledMapping, trace: Trace): string | undefined {
   const { user: fallback } = field.fallback;
-  const value = userValue(route, mapping.user);
+  const value = withoutControls(userValue(route, mapping.user));
   const blocked = isBlocked(route, field.name, mapping.user, value);
   if (value !== '' && !blocked) {
     if (trace.on) note(trace, field.name, 'user', value, mapping.user.variable, mapping.user.origin, whenText(mapping));
     return value;
   }
-  const substitute = userValue(route, fallback);
+  const substitute = withoutControls(userValue(route, fallback));
   if (substitute === '' || isBlocked(route, field.name, fallback, substitute)) return undefined;
   if (trace.on) {
-    const why = blocked ? "is another tenant's number" : 'is empty on this call';
+    const why = blocked ? "is another tenant's number" : 'is empty on this call, or no user part';
     const reason = `${mapping.user.variable} ${why}: the default ${fallback.variable} takes its place`;
     note(trace, field.name, 'user', substitute, fallback.variable, 'default', reason);
   }
   return substitute;
+}
+
+/** A control character in a user part, though it would leave escaped, is never meant well: the value counts as none. */
+function withoutControls(value: string): string {
+  for (let index = 0; index < value.length; index += 1) {
+    const code = value.charCodeAt(index);
+    if (code < 0x20 || code === 0x7f) return '';
+  }
+  return value;
 }
 
 /** Nothing may stand in the user part: From is what the call is known by, so the route is refused; other fields go without. */

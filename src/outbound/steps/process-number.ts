@@ -43,13 +43,16 @@ function unusable(number: string): Refusal | undefined {
   if (number.length > MAX_CHARACTERS) {
     return { status: 404, reason: 'Not Found: the number is too long', code: 'number-too-long' };
   }
+  let dialable = 0;
   for (let index = 0; index < number.length; index += 1) {
     const character = number.charCodeAt(index);
     const isDigit = character >= 0x30 && character <= 0x39;
-    if (isDigit || (character === 0x2b && index === 0) || '*#-.() '.includes(number.charAt(index))) continue;
-    return { status: 404, reason: 'Not Found: not a telephone number', code: 'not-a-number' };
+    if (isDigit || character === 0x2a || character === 0x23) dialable += 1;
+    else if (!(character === 0x2b && index === 0) && !'-.() '.includes(number.charAt(index))) {
+      return { status: 404, reason: 'Not Found: not a telephone number', code: 'not-a-number' };
+    }
   }
-  return undefined;
+  return dialable > 0 ? undefined : { status: 484, reason: 'Address Incomplete', code: 'number-missing' };
 }
 
 function barred(call: CallState, processed: ProcessedNumber): Refusal | undefined {
