@@ -17,7 +17,9 @@ export function authenticate(app: FastifyInstance, tokens: Tokens, clock: Clock)
     const access = accessOf(request);
     const token = bearerOf(request);
     if (access === 'public' && token === undefined) return;
-    if (failures.isBlocked(request.ip)) {
+    const blocked = failures.isBlocked(request.ip);
+    // Guessing must not lock out who shares the address: a token that was good before is not a guess.
+    if (blocked && token !== undefined && !tokens.isRemembered(token)) {
       throw new ApiProblem(429, 'too-many-failures', 'too many wrong tokens from this address', {
         headers: { 'retry-after': '60' },
       });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { AuditFact } from '../observe/index.ts';
@@ -71,7 +72,7 @@ function planApply(state: ProvisioningState, wanted: Provisioning) {
   const facts: Omit<AuditFact, 'actor'>[] = [];
   const summary = { created: 0, updated: 0, unchanged: 0 };
   const note = (resource: string, tenant: string | undefined, before: object | undefined, after: object): boolean => {
-    const same = before !== undefined && JSON.stringify(before) === JSON.stringify(after);
+    const same = before !== undefined && isDeepStrictEqual(before, after);
     summary[same ? 'unchanged' : before === undefined ? 'created' : 'updated']++;
     if (same) return false;
     const action = before === undefined ? 'create' : 'update';

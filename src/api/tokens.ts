@@ -127,6 +127,13 @@ export class Tokens {
     await this.#store.put({ ...record, revokedAt: new Date(this.#clock.wallMs()).toISOString() });
   }
 
+  /** Whether this token was verified before; it may have ended since. */
+  isRemembered(token: string): boolean {
+    const presented = digest(token);
+    const isOwner = this.#ownerDigest !== undefined && timingSafeEqual(presented, this.#ownerDigest);
+    return isOwner || this.#verified.has(presented.toString('hex'));
+  }
+
   /** Who this token is, or undefined: unknown, wrong, expired and revoked are told apart to nobody. `busy`: try again shortly. */
   async identify(token: string): Promise<Identity | 'busy' | undefined> {
     const presented = digest(token);

@@ -46,6 +46,14 @@ export class MemoryProvisioning implements ProvisioningService {
     return this.#current;
   }
 
+  /** Returns what brings the present state back. */
+  snapshot(): () => void {
+    const { state } = this.#current;
+    return () => {
+      this.#current = { version: this.#current.version + 1, state };
+    };
+  }
+
   async apply(change: ProvisioningChange): Promise<ApplyResult> {
     const { beforeApply } = this;
     this.beforeApply = undefined;
@@ -77,7 +85,7 @@ export class MemoryTokens implements TokenStore {
   }
 }
 
-class MemoryWebhooks implements WebhookStore {
+export class MemoryWebhooks implements WebhookStore {
   readonly records = new Map<string, WebhookRecord>();
 
   async list(): Promise<readonly WebhookRecord[]> {
@@ -213,6 +221,7 @@ export interface TestApi {
   readonly engine: FakeEngine;
   readonly provisioning: MemoryProvisioning;
   readonly tokenStore: MemoryTokens;
+  readonly webhookStore: MemoryWebhooks;
   readonly events: EventBus;
   readonly records: CallRecordLog;
   readonly audit: AuditLog;
@@ -229,6 +238,7 @@ export async function startTestApi(
   const engine = new FakeEngine(clock);
   const provisioning = new MemoryProvisioning(options.state ?? twoTenants());
   const tokenStore = new MemoryTokens();
+  const webhookStore = new MemoryWebhooks();
   const events = new EventBus(clock);
   const log = options.log ?? silentLog;
   const records = new CallRecordLog({ log });
@@ -249,7 +259,7 @@ export async function startTestApi(
     engine,
     provisioning,
     tokenStore,
-    webhooks: { store: new MemoryWebhooks(), sender },
+    webhooks: { store: webhookStore, sender },
     audit,
     records,
     events,
@@ -285,6 +295,7 @@ export async function startTestApi(
     engine,
     provisioning,
     tokenStore,
+    webhookStore,
     events,
     records,
     audit,

@@ -1,0 +1,363 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ask, startTestApi, type TestApi } from './kit.ts';
+
+/**
+ * Every route × every identity × own and other resources, generated from the OpenAPI document. A route of the document without a row
+ * here fails, so that no route can come into being without somebody deciding who may use it.
+ */
+type Expected = 'ok' | 401 | 403 | 404;
+const IDENTITIES = ['none', 'expired', 'system', 'acme', 'bolt'] as const;
+type Who = (typeof IDENTITIES)[number];
+
+interface Row {
+  /** What acme's own resource is reached by, and bolt's; `system` is one that the system owns and both use. */
+  readonly urls: Readonly<Record<string, string>>;
+  /** What system admin, admin of acme and admin of bolt get, by the name of the url. */
+  readonly expected: Readonly<Record<string, Readonly<Record<'system' | 'acme' | 'bolt', Expected>>>>;
+  readonly body?: (name: string) => unknown;
+  readonly public?: true;
+  /** It answers with a stream that does not end. */
+  readonly stream?: true;
+}
+
+const OWN = {
+  acme: { system: 'ok', acme: 'ok', bolt: 404 },
+  bolt: { system: 'ok', acme: 404, bolt: 'ok' },
+} as const;
+const SYSTEM_ONLY = { any: { system: 'ok', acme: 403, bolt: 403 } } as const;
+const EVERYONE = { any: { system: 'ok', acme: 'ok', bolt: 'ok' } } as const;
+
+const NEW_ITEMS: Readonly<Record<string, object>> = {
+  extensions: { number: '150' },
+  groups: { name: 'new' },
+  services: { kind: 'queue', number: '650', name: 'New' },
+  'outbound-rules': { name: 'new', match: { prefixes: ['8'] }, routes: [{ trunk: 'carrier' }] },
+};
+const KEYS: Readonly<Record<string, string>> = {
+  extensions: '102',
+  groups: 'sales',
+  services: '600',
+  'outbound-rules': 'world',
+  'inbound-rules': 'main',
+};
+
+function inTenants(path: (tenant: string) => string): Record<string, string> {
+  return { acme: path('acme'), bolt: path('bolt') };
+}
+
+function newItem(segment: string, tenant: string): object {
+  if (segment !== 'inbound-rules') return NEW_ITEMS[segment] as object;
+  const did = tenant === 'acme' ? '14155550150' : '14155550250';
+  return { name: 'new', trunk: 'carrier', dids: did, destination: { extension: '102' } };
+}
+
+function collectionRows(): Record<string, Row> {
+  const rows: Record<string, Row> = {};
+  for (const segment of [...Object.keys(NEW_ITEMS), 'inbound-rules']) {
+    const list = `/api/v1/tenants/{tenant}/${segment}`;
+    const item = `${list}/{key}`;
+    const key = KEYS[segment] as string;
+    const at = (tenant: string) => `/api/v1/tenants/${tenant}/${segment}`;
+    const created = (tenant: string) => newItem(segment, tenant) as { number?: string; name?: string };
+    const createdKey = (tenant: string) => created(tenant).number ?? created(tenant).name;
+    rows[`GET ${list}`] = { urls: inTenants(at), expected: OWN };
+    rows[`POST ${list}`] = { urls: inTenants(at), expected: OWN, body: created };
+    rows[`GET ${item}`] = { urls: inTenants((tenant) => `${at(tenant)}/${key}`), expected: OWN };
+    rows[`PUT ${item}`] = {
+      urls: inTenants((tenant) => `${at(tenant)}/${createdKey(tenant)}`),
+      expected: OWN,
+      body: created,
+    };
+    rows[`PATCH ${item}`] = { urls: inTenants((tenant) => `${at(tenant)}/${key}`), expected: OWN, body: () => ({}) };
+    rows[`DELETE ${item}`] = { urls: inTenants((tenant) => `${at(tenant)}/${key}`), expected: OWN };
+  }
+  return rows;
+}
+
+const TRUNK_URLS = { acme: '/api/v1/trunks/201', bolt: '/api/v1/trunks/202', system: '/api/v1/trunks/100' };
+const TRUNK_READ = { ...OWN, system: { system: 'ok', acme: 'ok', bolt: 'ok' } } as const;
+const TRUNK_WRITE = { ...OWN, system: { system: 'ok', acme: 403, bolt: 403 } } as const;
+const under = (suffix: string) =>
+  Object.fromEntries(Object.entries(TRUNK_URLS).map(([name, url]) => [name, url + suffix]));
+const trunkBody = (name: string) => ({
+  name: `${name}-own`,
+  type: 'register',
+  owner: name,
+  host: `sip.${name}-provider.example.net`,
+  credentials: { authName: `${name}-user`, password: 'x-password' },
+  didPool: name === 'acme' ? '442071000000-442071000099' : '442072000000-442072000099',
+});
+const carrierBody = {
+  name: 'carrier',
+  type: 'ip',
+  host: '192.0.2.10',
+  port: 5060,
+  tenants: [
+    { tenant: 'acme', didPool: '14155550100-14155550199' },
+    { tenant: 'bolt', didPool: '14155550200-14155550299' },
+  ],
+};
+
+const ROWS: Readonly<Record<string, Row>> = {
+  'GET /healthz': { urls: { any: '/healthz' }, expected: EVERYONE, public: true },
+  'GET /readyz': { urls: { any: '/readyz' }, expected: EVERYONE, public: true },
+  'GET /metrics': { urls: { any: '/metrics' }, expected: EVERYONE, public: true },
+  'GET /openapi.json': { urls: { any: '/openapi.json' }, expected: EVERYONE, public: true },
+  'GET /api/v1/tenants': { urls: { any: '/api/v1/tenants' }, expected: EVERYONE },
+  'POST /api/v1/tenants': {
+    urls: { any: '/api/v1/tenants' },
+    expected: SYSTEM_ONLY,
+    body: () => ({ name: 'third', domain: 'third.example.com' }),
+  },
+  'GET /api/v1/tenants/{tenant}': { urls: inTenants((tenant) => `/api/v1/tenants/${tenant}`), expected: OWN },
+  'PUT /api/v1/tenants/{tenant}': {
+    urls: inTenants((tenant) => `/api/v1/tenants/${tenant}`),
+    expected: OWN,
+    body: (tenant) => ({ name: tenant, domain: `${tenant}.example.com` }),
+  },
+  'PATCH /api/v1/tenants/{tenant}': {
+    urls: inTenants((tenant) => `/api/v1/tenants/${tenant}`),
+    expected: OWN,
+    body: () => ({ timeZone: 'Europe/London' }),
+  },
+  'DELETE /api/v1/tenants/{tenant}': {
+    urls: { ...inTenants((tenant) => `/api/v1/tenants/${tenant}`), third: '/api/v1/tenants/third' },
+    expected: {
+      acme: { system: 'ok', acme: 403, bolt: 404 },
+      bolt: { system: 'ok', acme: 404, bolt: 403 },
+      third: { system: 'ok', acme: 404, bolt: 404 },
+    },
+  },
+  ...collectionRows(),
+  'GET /api/v1/trunks': { urls: { any: '/api/v1/trunks' }, expected: EVERYONE },
+  'POST /api/v1/trunks': {
+    urls: { ip: '/api/v1/trunks', acme: '/api/v1/trunks', bolt: '/api/v1/trunks' },
+    expected: {
+      ip: { system: 'ok', acme: 403, bolt: 403 },
+      acme: { ...OWN.acme, bolt: 404 },
+      bolt: { ...OWN.bolt, acme: 404 },
+    },
+    body: (name) =>
+      name === 'ip'
+        ? { name: 'another', type: 'ip', host: '192.0.2.77' }
+        : {
+            ...trunkBody(name),
+            name: 'another',
+            host: 'sip.another.example.net',
+            didPool: name === 'acme' ? '4930100' : '4930200',
+          },
+  },
+  'GET /api/v1/trunks/{id}': { urls: TRUNK_URLS, expected: TRUNK_READ },
+  'PUT /api/v1/trunks/{id}': {
+    urls: TRUNK_URLS,
+    expected: TRUNK_WRITE,
+    body: (name) => (name === 'system' ? carrierBody : trunkBody(name)),
+  },
+  'PATCH /api/v1/trunks/{id}': { urls: TRUNK_URLS, expected: TRUNK_WRITE, body: () => ({ enabled: true }) },
+  'DELETE /api/v1/trunks/{id}': {
+    urls: TRUNK_URLS,
+    expected: { ...TRUNK_WRITE, system: { system: 'ok', acme: 403, bolt: 403 } },
+  },
+  'PUT /api/v1/trunks/{id}/tenants/{tenant}': {
+    urls: { acme: '/api/v1/trunks/100/tenants/acme', bolt: '/api/v1/trunks/100/tenants/bolt' },
+    expected: { acme: { system: 'ok', acme: 403, bolt: 404 }, bolt: { system: 'ok', acme: 404, bolt: 403 } },
+    body: (tenant) => ({ didPool: tenant === 'acme' ? '14155550100-14155550199' : '14155550200-14155550299' }),
+  },
+  'DELETE /api/v1/trunks/{id}/tenants/{tenant}': {
+    urls: { acme: '/api/v1/trunks/100/tenants/acme', bolt: '/api/v1/trunks/100/tenants/bolt' },
+    expected: { acme: { system: 'ok', acme: 403, bolt: 404 }, bolt: { system: 'ok', acme: 404, bolt: 403 } },
+  },
+  'GET /api/v1/trunks/{id}/status': { urls: under('/status'), expected: TRUNK_READ },
+  'POST /api/v1/trunks/{id}/retry': { urls: under('/retry'), expected: TRUNK_WRITE },
+  'GET /api/v1/registrations': {
+    urls: { any: '/api/v1/registrations', ...inTenants((tenant) => `/api/v1/registrations?tenant=${tenant}`) },
+    expected: { ...EVERYONE, ...OWN },
+  },
+  'GET /api/v1/calls': {
+    urls: { any: '/api/v1/calls', ...inTenants((tenant) => `/api/v1/calls?tenant=${tenant}`) },
+    expected: { ...EVERYONE, ...OWN },
+  },
+  'GET /api/v1/calls/{id}': { urls: inTenants((tenant) => `/api/v1/calls/call-${tenant}`), expected: OWN },
+  'GET /api/v1/calls/{id}/trace': { urls: inTenants((tenant) => `/api/v1/calls/call-${tenant}/trace`), expected: OWN },
+  'GET /api/v1/calls/{id}/explain': {
+    urls: inTenants((tenant) => `/api/v1/calls/call-${tenant}/explain`),
+    expected: OWN,
+  },
+  'GET /api/v1/call-records': {
+    urls: { any: '/api/v1/call-records', ...inTenants((tenant) => `/api/v1/call-records?tenant=${tenant}`) },
+    expected: { ...EVERYONE, ...OWN },
+  },
+  'GET /api/v1/call-records/{id}': {
+    urls: inTenants((tenant) => `/api/v1/call-records/ended-${tenant}`),
+    expected: OWN,
+  },
+  'POST /api/v1/explain': {
+    urls: inTenants(() => '/api/v1/explain'),
+    expected: OWN,
+    body: (tenant) => ({ tenant, from: '101', to: '9123' }),
+  },
+  'GET /api/v1/events': { urls: { any: '/api/v1/events' }, expected: EVERYONE, stream: true },
+  'GET /api/v1/tokens': {
+    urls: { any: '/api/v1/tokens', ...inTenants((tenant) => `/api/v1/tokens?tenant=${tenant}`) },
+    expected: { ...EVERYONE, ...OWN },
+  },
+  'POST /api/v1/tokens': {
+    urls: { system: '/api/v1/tokens', ...inTenants(() => '/api/v1/tokens') },
+    expected: { system: { system: 'ok', acme: 403, bolt: 403 }, ...OWN },
+    body: (name) => (name === 'system' ? { role: 'system-admin' } : { role: 'tenant-admin', tenant: name }),
+  },
+  'DELETE /api/v1/tokens/{id}': {
+    urls: {
+      acme: '/api/v1/tokens/0000000000000acc',
+      bolt: '/api/v1/tokens/0000000000000b01',
+      system: '/api/v1/tokens/0000000000000555',
+    },
+    expected: { ...OWN, system: { system: 'ok', acme: 404, bolt: 404 } },
+  },
+  'GET /api/v1/webhooks': {
+    urls: { any: '/api/v1/webhooks', ...inTenants((tenant) => `/api/v1/webhooks?tenant=${tenant}`) },
+    expected: { ...EVERYONE, ...OWN },
+  },
+  'POST /api/v1/webhooks': {
+    urls: inTenants(() => '/api/v1/webhooks'),
+    expected: OWN,
+    body: (tenant) => ({ url: 'https://hooks.example.net/x', topics: ['call'], tenant }),
+  },
+  'GET /api/v1/webhooks/{id}': { urls: inTenants((tenant) => `/api/v1/webhooks/hook-${tenant}`), expected: OWN },
+  'PATCH /api/v1/webhooks/{id}': {
+    urls: inTenants((tenant) => `/api/v1/webhooks/hook-${tenant}`),
+    expected: OWN,
+    body: () => ({ enabled: false }),
+  },
+  'DELETE /api/v1/webhooks/{id}': { urls: inTenants((tenant) => `/api/v1/webhooks/hook-${tenant}`), expected: OWN },
+  'GET /api/v1/audit': {
+    urls: { any: '/api/v1/audit', ...inTenants((tenant) => `/api/v1/audit?tenant=${tenant}`) },
+    expected: { ...EVERYONE, ...OWN },
+  },
+  'GET /api/v1/provisioning': { urls: { any: '/api/v1/provisioning' }, expected: SYSTEM_ONLY },
+  'POST /api/v1/provisioning': {
+    urls: { any: '/api/v1/provisioning' },
+    expected: SYSTEM_ONLY,
+    body: () => ({ tenants: [] }),
+  },
+};
+
+/** A permitted request is done, or meets a rule that only those who may ask get to meet: what is referred to is not deleted (409). */
+function isPermitted(status: number): boolean {
+  return (status >= 200 && status < 300) || status === 409;
+}
+
+/** An engine with a live call, an ended one, a token and a webhook of each tenant. */
+async function populated(): Promise<TestApi> {
+  const world = await startTestApi();
+  const flow = {
+    transport: 'udp',
+    localAddress: '127.0.0.1',
+    localPort: 5060,
+    remoteAddress: '127.0.0.2',
+    remotePort: 5060,
+  };
+  const token = { hash: 'x', createdAt: '2026-11-01T00:00:00Z', createdBy: 'test' } as const;
+  for (const [tenant, id] of [
+    ['acme', '0000000000000acc'],
+    ['bolt', '0000000000000b01'],
+  ] as const) {
+    const common = {
+      tenant,
+      sipCallIds: [`sip-${tenant}`],
+      direction: 'outbound' as const,
+      startedAt: '2026-11-01T00:00:00Z',
+    };
+    world.engine.liveCalls.push({ ...common, callId: `call-${tenant}`, from: '101', to: '9123', state: 'answered' });
+    world.engine.sipTrace.link(`call-${tenant}`, `sip-${tenant}`);
+    world.engine.sipTrace.record(`sip-${tenant}`, true, flow, 'OPTIONS sip:x SIP/2.0\r\n\r\n');
+    world.records.append({
+      ...common,
+      callId: `ended-${tenant}`,
+      callerNumber: '101',
+      calledNumber: '9123',
+      attempts: [],
+      endedAt: '2026-11-01T00:01:00Z',
+      durationMs: 60_000,
+      talkMs: 0,
+      status: 486,
+      reason: 'Busy Here',
+      hungUpBy: 'callee',
+    });
+    await world.tokenStore.put({ ...token, id, role: 'tenant-admin', tenant });
+    await world.webhookStore.put({
+      id: `hook-${tenant}`,
+      url: 'https://hooks.example.net/',
+      topics: ['call'],
+      tenant,
+      secret: 'a-secret-of-the-tests',
+      enabled: true,
+      allowPrivate: false,
+    });
+  }
+  await world.tokenStore.put({ ...token, id: '0000000000000555', role: 'system-admin' });
+  // The third tenant is there to be deleted: nothing refers to it.
+  await ask(world, world.tokens.system, 'POST', '/api/v1/tenants', { name: 'third', domain: 'third.example.com' });
+  return world;
+}
+
+function expectation(row: Row, name: string, who: Who): Expected {
+  if (row.public === true) return 'ok';
+  if (who === 'none' || who === 'expired') return 401;
+  const expected = row.expected[name]?.[who];
+  if (expected === undefined) throw new Error(`no expectation for ${name}`);
+  return expected;
+}
+
+describe('role matrix: what may not be seen is 404, what may be seen and not done is 403', () => {
+  let world: TestApi;
+  beforeAll(async () => {
+    world = await populated();
+  });
+  afterAll(() => world.close());
+
+  test('every route of the OpenAPI document has a row, and every row a route', () => {
+    const document = world.app.swagger() as { paths: Record<string, Record<string, unknown>> };
+    const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(routes.length).toBeGreaterThan(50);
+    expect(routes.sort()).toEqual(Object.keys(ROWS).sort());
+  });
+
+  for (const [route, row] of Object.entries(ROWS)) {
+    test(route, async () => {
+      const [method] = route.split(' ') as [string];
+      const outcomes: string[] = [];
+      // The expired token counts as a wrong one; a new minute, a new count.
+      world.clock.advance(61_000);
+      const wanted: string[] = [];
+      for (const [name, url] of Object.entries(row.urls)) {
+        for (const who of IDENTITIES) {
+          const expected = expectation(row, name, who);
+          // A stream does not end; its admission is seen in its own tests.
+          if (row.stream === true && expected === 'ok') continue;
+          const token = who === 'none' ? undefined : world.tokens[who];
+          const { status } = await onFreshState(world, () => ask(world, token, method, url, row.body?.(name)));
+          const outcome = expected === 'ok' && isPermitted(status) ? 'ok' : status;
+          outcomes.push(`${who} ${url}: ${outcome}`);
+          wanted.push(`${who} ${url}: ${expected}`);
+        }
+      }
+      expect(outcomes).toEqual(wanted);
+    });
+  }
+});
+
+/** Each cell of the matrix starts from the same state. */
+async function onFreshState<T>(world: TestApi, act: () => Promise<T>): Promise<T> {
+  const restore = world.provisioning.snapshot();
+  const [tokens, hooks] = [new Map(world.tokenStore.records), new Map(world.webhookStore.records)];
+  try {
+    return await act();
+  } finally {
+    restore();
+    for (const [id, record] of tokens) world.tokenStore.records.set(id, record);
+    for (const [id, record] of hooks) world.webhookStore.records.set(id, record);
+  }
+}

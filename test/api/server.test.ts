@@ -1,0 +1,126 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { ask, startTestApi, type TestApi } from './kit.ts';
+
+let world: TestApi;
+afterEach(() => world.close());
+
+describe('health', () => {
+  test('/readyz is 503 with the reason while draining, /healthz stays 200', async () => {
+    world = await startTestApi();
+    expect((await ask(world, undefined, 'GET', '/readyz')).status).toBe(200);
+    world.engine.ready = { ready: false, reasons: ['draining'] };
+    const readiness = await ask(world, undefined, 'GET', '/readyz');
+    expect([readiness.status, readiness.body]).toEqual([503, { status: 'not-ready', reasons: ['draining'] }]);
+    expect((await ask(world, undefined, 'GET', '/healthz')).body).toEqual({ status: 'ok', version: '0.0.0-test' });
+  });
+
+  test('/metrics is what Prometheus reads, and counts HTTP requests by route, not by path', async () => {
+    world = await startTestApi();
+    await ask(world, world.tokens.system, 'GET', '/api/v1/tenants/acme/extensions/101');
+    const metrics = await ask(world, undefined, 'GET', '/metrics');
+    expect(metrics.headers['content-type']).toContain('text/plain');
+    expect(metrics.text).toContain('route="/api/v1/tenants/:tenant/extensions/:key"');
+    expect(metrics.text).toContain('uncaught_exceptions_total 0');
+  });
+
+  test('/metrics can be closed to all but system admins', async () => {
+    world = await startTestApi({ metricsAccess: 'system' });
+    expect((await ask(world, undefined, 'GET', '/metrics')).status).toBe(401);
+    expect((await ask(world, world.tokens.acme, 'GET', '/metrics')).status).toBe(403);
+    expect((await ask(world, world.tokens.system, 'GET', '/metrics')).status).toBe(200);
+  });
+});
+
+describe('document', () => {
+  test('OpenAPI 3.1, with every request body from the schemas and no secret in an answer', async () => {
+    world = await startTestApi();
+    const { body } = await ask(world, undefined, 'GET', '/openapi.json');
+    expect(body.openapi).toBe('3.1.0');
+    const post = body.paths['/api/v1/tenants/{tenant}/extensions'].post;
+    const request = post.requestBody.content['application/json'].schema;
+    expect(request.properties.password.type).toBe('string');
+    expect(request.additionalProperties).toBe(false);
+    const answer = post.responses['201'].content['application/json'].schema;
+    expect(answer.properties.password).toBeUndefined();
+    expect(answer.properties.passwordSet).toMatchObject({ type: 'boolean', readOnly: true });
+    const ids = Object.values(body.paths as Record<string, Record<string, { operationId: string }>>).flatMap(
+      (methods) => Object.values(methods).map(({ operationId }) => operationId),
+    );
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test('/docs shows it', async () => {
+    world = await startTestApi();
+    const page = await ask(world, undefined, 'GET', '/docs/');
+    expect([page.status, page.text.includes('swagger-ui')]).toEqual([200, true]);
+  });
+});
+
+describe('limits', () => {
+  test('requests beyond the rate of a token are 429; another token is not touched', async () => {
+    world = await startTestApi({ requestsPerMinute: 5 });
+    const statuses: number[] = [];
+    for (let index = 0; index < 7; index++)
+      statuses.push((await ask(world, world.tokens.acme, 'GET', '/api/v1/calls')).status);
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429]);
+    expect((await ask(world, world.tokens.bolt, 'GET', '/api/v1/calls')).status).toBe(200);
+  });
+
+  test('after many wrong tokens the right one of a newcomer at that address waits; one that was good before passes', async () => {
+    world = await startTestApi();
+    expect((await ask(world, world.tokens.acme, 'GET', '/api/v1/calls')).status).toBe(200);
+    for (let index = 0; index < 40; index++)
+      await ask(world, `tdm_${String(index).padStart(16, '0')}_x`, 'GET', '/api/v1/calls');
+    expect((await ask(world, world.tokens.bolt, 'GET', '/api/v1/calls')).status).toBe(429);
+    expect((await ask(world, world.tokens.acme, 'GET', '/api/v1/calls')).status).toBe(200);
+    world.clock.advance(60_000);
+    expect((await ask(world, world.tokens.bolt, 'GET', '/api/v1/calls')).status).toBe(200);
+  });
+});
+
+test('a defect in a handler costs that request a 500 that tells nothing, and is counted and logged', async () => {
+  const lines: string[] = [];
+  const log = { debug() {}, info() {}, warn() {}, error: (event: string) => void lines.push(event) };
+  world = await startTestApi({ log });
+  world.engine.calls = () => {
+    throw new Error('inner workings');
+  };
+  const answer = await ask(world, world.tokens.system, 'GET', '/api/v1/calls');
+  expect([answer.status, answer.body.code]).toEqual([500, 'internal']);
+  expect(answer.text).not.toContain('inner workings');
+  expect(lines).toEqual(['http-handler-failed']);
+  expect(await world.metrics.render()).toContain('uncaught_exceptions_total 1');
+});
+
+test('explain answers data, or the text for people with and without colour', async () => {
+  world = await startTestApi();
+  const body = { from: '101', to: '9123', headers: [{ name: 'Privacy', value: 'id' }] };
+  expect((await ask(world, world.tokens.acme, 'POST', '/api/v1/explain', body)).body).toMatchObject({
+    tenant: 'acme',
+    dialled: '9123',
+  });
+  expect(world.engine.explained).toEqual([{ tenant: 'acme', ...body }]);
+  const text = await ask(world, world.tokens.acme, 'POST', '/api/v1/explain?format=text', body);
+  expect(text.headers['content-type']).toContain('text/plain');
+  expect(text.text).toContain('extension 101 (One) of acme dials 9123');
+  const smuggled = { from: '101', to: '9123', headers: [{ name: 'X', value: 'a\r\nY: b' }] };
+  expect((await ask(world, world.tokens.acme, 'POST', '/api/v1/explain', smuggled)).status).toBe(422);
+});
+
+test('a webhook gets the events of its tenant and its secret is shown once', async () => {
+  world = await startTestApi();
+  const created = await ask(world, world.tokens.acme, 'POST', '/api/v1/webhooks', {
+    url: 'https://hooks.example.net/x',
+    topics: ['fraud'],
+  });
+  expect(created.body).toMatchObject({ tenant: 'acme', secretSet: true, deliveries: { waiting: 0 } });
+  expect(created.body.secret).toHaveLength(32);
+  world.events.publish('fraud', ['bolt'], { guard: 'rate', detail: 'not for acme' });
+  world.events.publish('fraud', ['acme'], { guard: 'rate', detail: 'for acme' });
+  expect(world.posts.map(({ body }) => JSON.parse(body).data.detail)).toEqual(['for acme']);
+  const read = await ask(world, world.tokens.acme, 'GET', `/api/v1/webhooks/${created.body.id}`);
+  expect([read.body.secret, read.body.secretSet]).toEqual([undefined, true]);
+  expect((await ask(world, world.tokens.acme, 'DELETE', `/api/v1/webhooks/${created.body.id}`)).status).toBe(204);
+  world.events.publish('fraud', ['acme'], { guard: 'rate', detail: 'too late' });
+  expect(world.posts).toHaveLength(1);
+});
