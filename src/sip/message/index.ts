@@ -51,6 +51,7 @@ export { formatNameAddr, makeNameAddr, type NameAddr, parseNameAddr } from './na
 export { Params } from './params.ts';
 export { parseMessage } from './parse.ts';
 export { reasonPhrase } from './reason-phrase.ts';
+export { refuseContent } from './refuse-content.ts';
 export { sameUri } from './same-uri.ts';
 export { serialize, UnsafeMessageError } from './serialize.ts';
 export {
