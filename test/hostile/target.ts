@@ -20,6 +20,7 @@ class NobodyHome implements EndpointUser {
     const { request } = transaction;
     const { headers, method } = request;
     this.callIds.push(request.callId());
+    transaction.answerOnce = true;
     if (request.toTag() !== undefined) transaction.reply(481);
     else if (method === 'REGISTER') transaction.reply(405, undefined, [[HeaderId.Allow, 'INVITE, OPTIONS']]);
     else if (method === 'INVITE' && !isSdp(headers.value(HeaderId.ContentType))) transaction.reply(415);
