@@ -1,10 +1,11 @@
+import { PeerError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { Dialog } from '../sip/dialog/index.ts';
 import { HeaderId, Headers, reasonPhrase, SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Attempt } from './attempt.ts';
 import { addCapabilities } from './capabilities.ts';
-import { describeDestination, isFlow } from './destination.ts';
+import { describeDestination, sendOptions } from './destination.ts';
 import { Leg } from './leg.ts';
 import type { BranchPlan, OutcomeCause, StageOutcome } from './plan.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
@@ -68,7 +69,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.state = 'resolving';
     const resolved = this.plan.resolve();
     if (!(resolved instanceof Promise)) {
-      this.#resolved(isFlow(resolved) ? [resolved] : resolved);
+      this.#resolved('send' in resolved ? [resolved] : resolved);
       return;
     }
     resolved.then(
@@ -164,18 +165,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #sendInvite(): void {
     const to = this.#targets[this.#targetIndex] as Destination;
     const request = this.#buildInvite(to);
-    const { viaHost, viaPort, firstResponseMs } = this.plan.options;
     if (request === undefined) {
       this.#refusedForGood(this.#refusedWith as SipResponse);
       return;
     }
     this.state = 'calling';
     this.#transaction = undefined;
-    this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, {
-      ...(viaHost !== undefined && { viaHost }),
-      ...(viaPort !== undefined && { viaPort }),
-      ...(firstResponseMs !== undefined && { transactionTimeoutMs: firstResponseMs }),
-    });
+    const options = sendOptions(this.plan.options, this.plan.options.firstResponseMs);
+    this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, options);
   }
 
   /** Undefined: there are no credentials for the challenge. */
@@ -228,7 +225,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       known.acknowledgeAgain(invite);
       return;
     }
-    const leg = known ?? this.#newLeg(response, transaction);
+    const leg = known ?? this.#readableLeg(response, transaction);
+    if (leg === undefined) return;
     if (this.state !== 'calling' || (this.#transaction !== undefined && transaction !== this.#transaction)) {
       this.#tooLate(leg, response, invite);
       return;
@@ -357,6 +355,18 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     leg.offers.request('local', 'INVITE', hasSessionDescription(transaction.request));
     this.#legs.push(leg);
     return leg;
+  }
+
+  /** A 2xx whose Contact or Record-Route cannot be read leaves nobody to send an ACK to: the branch has failed. */
+  #readableLeg(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
+    try {
+      return this.#newLeg(response, transaction);
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+    }
+    if (this.state === 'cancelling') this.#finish('cancelled');
+    else if (this.state === 'calling') this.#fail(502, reasonPhrase(502), 'response');
+    return undefined;
   }
 
   #dropLegs(keep: Leg | undefined): void {

@@ -1,9 +1,16 @@
-import type { Flow } from '../sip/transport/index.ts';
-import type { Destination } from './ports.ts';
+import { isFlow } from '../sip/endpoint/index.ts';
+import type { LegOptions } from './plan.ts';
+import type { Destination, SendOptions } from './ports.ts';
 
-/** A flow can send; a target is only an address. */
-export function isFlow(value: object): value is Flow {
-  return typeof (value as { send?: unknown }).send === 'function';
+/** How requests of a leg leave: what Via says, and how long the first answer may take. */
+export function sendOptions(options: LegOptions, transactionTimeoutMs?: number): SendOptions {
+  const { viaHost, viaPort, scope } = options;
+  return {
+    ...(viaHost !== undefined && { viaHost }),
+    ...(viaPort !== undefined && { viaPort }),
+    ...(scope !== undefined && { scope }),
+    ...(transactionTimeoutMs !== undefined && { transactionTimeoutMs }),
+  };
 }
 
 /** `transport:address:port`, for records. */

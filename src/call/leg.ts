@@ -5,7 +5,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import type { AcceptedInvite } from './accepted-invite.ts';
 import type { Call, CallRegistry } from './call.ts';
 import { addOwnHeaders } from './capabilities.ts';
-import { addressOf } from './destination.ts';
+import { addressOf, sendOptions } from './destination.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { BranchPlan, LegOptions } from './plan.ts';
@@ -152,11 +152,7 @@ export class Leg implements LegRequestUser {
   }
 
   transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction {
-    const { viaHost, viaPort } = this.options;
-    return this.env.endpoint.sendRequest(request, this.#hop(), user, {
-      ...(viaHost !== undefined && { viaHost }),
-      ...(viaPort !== undefined && { viaPort }),
-    });
+    return this.env.endpoint.sendRequest(request, this.#hop(), user, sendOptions(this.options));
   }
 
   /** Acknowledges a 2xx; `answer` gives the body when the 2xx held the offer. */
@@ -166,7 +162,7 @@ export class Leg implements LegRequestUser {
     const ack = this.dialog.createAck(invite);
     if (answer !== undefined) relayBody(answer, ack);
     this.offers.request('local', 'ACK', hasSessionDescription(ack));
-    this.env.endpoint.sendAck(ack, this.#hop());
+    this.env.endpoint.sendAck(ack, this.#hop(), sendOptions(this.options));
   }
 
   /** A 2xx came again (RFC 3261 §13.2.2.4): so does its ACK, unless the answer for it is not there yet. */

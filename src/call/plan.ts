@@ -1,7 +1,7 @@
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
 import type { HeaderId, SipResponse } from '../sip/message/index.ts';
-import type { Flow, Target } from '../sip/transport/index.ts';
+import type { AddressScope, Flow, Target } from '../sip/transport/index.ts';
 import type { AttemptRecord, CallFacts } from './record.ts';
 
 /**
@@ -52,6 +52,8 @@ export interface LegOptions {
   /** Via sent-by host and port where they differ from what the listener advertises (Via host rewritten, private address). */
   readonly viaHost?: string;
   readonly viaPort?: number;
+  /** Which of this engine's addresses Via shows. Default `public`. */
+  readonly scope?: AddressScope;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: string;
 }

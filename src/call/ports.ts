@@ -1,7 +1,14 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import type { HeaderId, SipRequest, SipResponse } from '../sip/message/index.ts';
-import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
+import type {
+  ClientTransaction,
+  ClientTransactionUser,
+  SendOptions,
+  ServerTransaction,
+  ServerTransactionUser,
+} from '../sip/endpoint/index.ts';
+import type { HeaderId, SipRequest } from '../sip/message/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Call } from './call.ts';
 import type { Leg } from './leg.ts';
 import type { CallPlan, Rejection } from './plan.ts';
@@ -14,44 +21,9 @@ export type Destination = Flow | Target;
 /** Header fields to add, in order. */
 export type HeaderList = readonly (readonly [HeaderId, string])[];
 
-/** A request that arrived, and the way to answer it. */
-export interface ServerTransaction {
-  readonly request: SipRequest;
-  readonly flow: Flow;
-  /** The To tag of what `reply` sends. */
-  readonly localTag: string;
-  user: ServerTransactionUser | undefined;
-  respond(response: SipResponse): void;
-  /** `createResponse` and `respond` in one. */
-  reply(status: number, reason?: string, headers?: HeaderList): void;
-}
+export type { ClientTransaction, ClientTransactionUser, SendOptions, ServerTransaction, ServerTransactionUser };
 
-export interface ServerTransactionUser {
-  /** The endpoint has answered the CANCEL itself (RFC 3261 §9.2); the INVITE is still owed its 487. */
-  onCancel(cancel: SipRequest): void;
-}
-
-/** A request on its way. */
-export interface ClientTransaction {
-  readonly request: SipRequest;
-  readonly flow: Flow;
-  /** RFC 3261 §9.1: waits for a provisional response by itself; extra header fields go into the CANCEL. */
-  cancel(headers?: HeaderList): void;
-}
-
-export interface ClientTransactionUser {
-  /** Every response; for INVITE each 2xx, retransmissions and other To tags included (RFC 6026). */
-  onResponse(response: SipResponse, transaction: ClientTransaction): void;
-  onTimeout(transaction: ClientTransaction): void;
-  onTransportError(reason: string, transaction: ClientTransaction): void;
-}
-
-export interface SendOptions {
-  readonly viaHost?: string;
-  readonly viaPort?: number;
-  readonly transactionTimeoutMs?: number;
-}
-
+/** The part of the endpoint that calls use. */
 export interface EndpointPort {
   sendRequest(
     request: SipRequest,
@@ -59,8 +31,7 @@ export interface EndpointPort {
     user: ClientTransactionUser,
     options?: SendOptions,
   ): ClientTransaction;
-  sendAck(request: SipRequest, to: Destination): void;
-  advertised(transport: TransportName): { readonly host: string; readonly port: number };
+  sendAck(request: SipRequest, to: Destination, options?: SendOptions): void;
 }
 
 /** Decisions that belong to the tenant's rules, not to the call. All are asked synchronously. */
