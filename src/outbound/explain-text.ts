@@ -66,7 +66,8 @@ function inviteLines(invite: string, paint: Paint): string[] {
     .map((line, index) => {
       const colon = line.indexOf(':');
       const isHeader = index > 0 && /^[A-Za-z-]+: ?/.test(line);
-      return `    ${index === 0 ? paint.bold(line) : isHeader ? paint.name(line.slice(0, colon)) + line.slice(colon) : line}`;
+      const shown = `    ${index === 0 ? paint.bold(line) : isHeader ? paint.name(line.slice(0, colon)) + line.slice(colon) : line}`;
+      return shown.trimEnd();
     });
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   draftForRoute,
@@ -8,6 +9,7 @@ import {
   renderInvite,
 } from '../../src/outbound/index.ts';
 import { serialize } from '../../src/sip/message/index.ts';
+import { docFacts } from './doc-example.ts';
 import { factsOf, tenantWith, trunkWith } from './world.ts';
 
 const sales = tenantWith({
@@ -174,4 +176,9 @@ describe('explain, for people', () => {
       'The caller gets 503 No Trunk Available, Retry-After: 2',
     );
   });
+});
+
+test('docs/outbound.md shows what explain says', () => {
+  const doc = readFileSync(new URL('../../docs/outbound.md', import.meta.url), 'utf8');
+  expect(doc).toContain(explanationText(explain(docFacts()), { color: false }));
 });

@@ -2,6 +2,7 @@ import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, type Draft, formatAddress, formatUriOf } from '../draft.ts';
 import type { ForwardReason } from '../facts.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';
+import { originOf } from '../trunk-profile.ts';
 import { isInPool } from './choose-caller-id.ts';
 
 /** RFC 5806 §9.1 reasons. */
@@ -53,12 +54,13 @@ export const addForwardingHeaders: RouteStep = {
     if (diversion !== 'history-info') route.draft.diversion = diversionValues(diversions);
     if (diversion !== 'diversion') addHistory(route.draft, diversions);
     if (trace.on) {
+      const origin = originOf(route.trunk, 'options.diversion');
       const reason = `options.diversion: ${diversion}; ${diversions.length} diverted`;
       for (const value of route.draft.diversion) {
-        trace.field({ field: 'Diversion', value, source: 'forwarding', origin: 'trunk', reason });
+        trace.field({ field: 'Diversion', value, source: 'forwarding', origin, reason });
       }
       for (const value of route.draft.historyInfo) {
-        trace.field({ field: 'History-Info', value, source: 'forwarding', origin: 'trunk', reason });
+        trace.field({ field: 'History-Info', value, source: 'forwarding', origin, reason });
       }
     }
     return undefined;

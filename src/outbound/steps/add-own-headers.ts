@@ -6,6 +6,7 @@ import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
 import { octets } from '../text.ts';
 import type { Trace } from '../trace.ts';
+import { originOf } from '../trunk-profile.ts';
 
 /** A tenant's relay list and added header fields for trunk calls, ready for use. */
 interface OwnHeaders {
@@ -120,7 +121,7 @@ function addInternal(route: RouteState, trace: Trace): void {
         field: field[0],
         value: field[1],
         source: 'internal',
-        origin: 'trunk',
+        origin: originOf(route.trunk, 'options.internalHeaders'),
         reason: 'options.internalHeaders',
       });
     }

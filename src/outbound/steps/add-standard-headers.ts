@@ -2,6 +2,7 @@ import type { SessionTimerOptions } from '../../trunks/schema.ts';
 import type { RouteStep } from '../context.ts';
 import type { HeaderField } from '../draft.ts';
 import type { NodeFacts } from '../facts.ts';
+import { originOf } from '../trunk-profile.ts';
 
 /** Header fields that depend on the node and on the trunk's session timer only; made once for each pair. */
 const rendered = new WeakMap<NodeFacts, WeakMap<SessionTimerOptions, readonly HeaderField[]>>();
@@ -31,7 +32,9 @@ export const addStandardHeaders: RouteStep = {
           field,
           value,
           source: isTimer ? 'sessionTimer' : 'engine',
-          origin: isTimer ? 'trunk' : 'engine',
+          origin: isTimer
+            ? originOf(route.trunk, `options.sessionTimer.${field === 'Min-SE' ? 'minSeconds' : 'expiresSeconds'}`)
+            : 'engine',
           reason,
         });
       }

@@ -2,6 +2,7 @@ import { normalizeNumber } from '../../tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
 import type { Trace } from '../trace.ts';
+import { originOf } from '../trunk-profile.ts';
 import { ANONYMOUS } from '../variables.ts';
 
 /**
@@ -38,7 +39,8 @@ export const applyPrivacy: RouteStep = {
     if (trace.on) {
       const reason =
         applied.length === 0 ? 'the trunk has no privacy types' : 'what the privacy types of the trunk applied';
-      trace.field({ field: 'Privacy', value: route.draft.privacy, source: 'privacy', origin: 'trunk', reason });
+      const origin = originOf(route.trunk, 'outboundParameters.privacy');
+      trace.field({ field: 'Privacy', value: route.draft.privacy, source: 'privacy', origin, reason });
     }
     return undefined;
   },

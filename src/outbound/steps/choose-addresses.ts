@@ -1,5 +1,6 @@
 import type { RouteState, RouteStep } from '../context.ts';
 import type { NodeAddress } from '../facts.ts';
+import { originOf } from '../trunk-profile.ts';
 
 /**
  * Route, next hop and what Via says: the private address for a trunk that is talked to with it, the public one in Via only where
@@ -36,7 +37,7 @@ export const chooseAddresses: RouteStep = {
         field: 'Via',
         value: `${host}:${port}`,
         source,
-        origin: source === 'listener' ? 'engine' : 'trunk',
+        origin: source === 'listener' ? 'engine' : originOf(trunk, `options.${source}`),
         reason: 'sent-by of this leg',
       });
     }

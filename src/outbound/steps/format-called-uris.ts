@@ -1,6 +1,8 @@
+import type { Trunk } from '../../trunks/schema.ts';
 import type { RouteStep } from '../context.ts';
 import { type Address, FIELD_LABEL } from '../draft.ts';
 import type { Trace } from '../trace.ts';
+import { originOf } from '../trunk-profile.ts';
 
 /** `removePlus` acts last of all that touches the number, on Request-URI and To (behaviour 9). */
 export const removePlus: RouteStep = {
@@ -16,7 +18,7 @@ export const removePlus: RouteStep = {
           field: `${FIELD_LABEL[field]}.user`,
           value: address.user,
           source: 'removePlus',
-          origin: 'trunk',
+          origin: originOf(route.trunk, 'options.removePlus'),
           reason: 'options.removePlus takes the + off',
         });
       }
@@ -33,8 +35,9 @@ export const writeTelUris: RouteStep = {
   name: 'tel-uri',
   run(route, trace) {
     const { draft, trunk } = route;
-    if (trunk.options.telUriRequestLine) toTel(draft.requestUri, 'Request-URI', 'options.telUriRequestLine', trace);
-    if (trunk.options.telUriTo) toTel(draft.to, 'To', 'options.telUriTo', trace);
+    if (trunk.options.telUriRequestLine)
+      toTel(draft.requestUri, 'Request-URI', trunk, 'options.telUriRequestLine', trace);
+    if (trunk.options.telUriTo) toTel(draft.to, 'To', trunk, 'options.telUriTo', trace);
     return undefined;
   },
 };
@@ -46,11 +49,17 @@ export const writeTelUris: RouteStep = {
 const GLOBAL_NUMBER = /^\+[().-]*[0-9][0-9().-]*$/;
 const LOCAL_NUMBER = /^[().-]*[0-9*#][0-9*#().-]*$/;
 
-function toTel(address: Address, field: string, option: string, trace: Trace): void {
+function toTel(address: Address, field: string, trunk: Trunk, option: string, trace: Trace): void {
   const isNumber = GLOBAL_NUMBER.test(address.user) || LOCAL_NUMBER.test(address.user);
   address.tel = isNumber;
   if (trace.on) {
     const reason = isNumber ? option : `${option} is on, but the user part is no number (RFC 3966 §3)`;
-    trace.field({ field: `${field}.scheme`, value: isNumber ? 'tel' : 'sip', source: option, origin: 'trunk', reason });
+    trace.field({
+      field: `${field}.scheme`,
+      value: isNumber ? 'tel' : 'sip',
+      source: option,
+      origin: originOf(trunk, option),
+      reason,
+    });
   }
 }

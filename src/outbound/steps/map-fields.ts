@@ -75,7 +75,16 @@ function userPart(route: RouteState, field: CompiledField, mapping: CompiledMapp
   const value = withoutControls(userValue(route, mapping.user));
   const blocked = isBlocked(route, field.name, mapping.user, value);
   if (value !== '' && !blocked) {
-    if (trace.on) note(trace, field.name, 'user', value, mapping.user.variable, mapping.user.origin, whenText(mapping));
+    if (trace.on)
+      note(
+        trace,
+        field.name,
+        'user',
+        value,
+        mapping.user.variable,
+        mapping.user.origin,
+        whenText(mapping, mapping.user),
+      );
     return value;
   }
   const substitute = withoutControls(userValue(route, fallback));
@@ -121,7 +130,8 @@ function displayName(route: RouteState, field: CompiledField, mapping: CompiledM
     if (source === undefined) continue;
     const value = userValue(route, source);
     if (value === '' || isBlocked(route, field.name, source, value)) continue;
-    if (trace.on) note(trace, field.name, 'displayName', value, source.variable, source.origin, whenText(mapping));
+    if (trace.on)
+      note(trace, field.name, 'displayName', value, source.variable, source.origin, whenText(mapping, source));
     return value;
   }
   return '';
@@ -131,7 +141,15 @@ function put(route: RouteState, field: CompiledField, address: Address, mapping:
   address.host = hostValue(route, mapping.host);
   if (field.name === 'contact') address.uriParams = route.profile.contactParams;
   if (trace.on)
-    note(trace, field.name, 'host', address.host, mapping.host.variable, mapping.host.origin, whenText(mapping));
+    note(
+      trace,
+      field.name,
+      'host',
+      address.host,
+      mapping.host.variable,
+      mapping.host.origin,
+      whenText(mapping, mapping.host),
+    );
   route.draft[field.name] = address;
 }
 
@@ -152,8 +170,9 @@ function isBlocked(route: RouteState, field: FieldName, source: Source, value: s
   return true;
 }
 
-function whenText(mapping: CompiledMapping): string {
-  return mapping.when === undefined ? 'always' : `when ${mapping.when}`;
+function whenText({ when }: CompiledMapping, { origin }: Source): string {
+  if (when !== undefined) return `mapped when ${when}`;
+  return origin === 'default' ? "the field's default" : 'mapped';
 }
 
 function note(
