@@ -1,0 +1,40 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { generate } from 'selfsigned';
+import type { Listen } from './node-schema.ts';
+
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+/**
+ * Makes a self-signed certificate for each TLS listener whose certificate and key files are both missing, so that the first start needs
+ * no preparation. Returns the files made; existing files are never touched.
+ */
+export async function makeMissingCertificates(listeners: readonly Listen[], wallMs: number): Promise<string[]> {
+  const made: string[] = [];
+  for (const { certificate, key, host } of listeners) {
+    if (certificate === undefined || key === undefined) continue;
+    if (existsSync(certificate) || existsSync(key)) continue;
+    const pems = await generate([{ name: 'commonName', value: 'tandem' }], {
+      keyType: 'ec',
+      curve: 'P-256',
+      notBeforeDate: new Date(wallMs - 60_000),
+      notAfterDate: new Date(wallMs + YEAR_MS),
+      extensions: [
+        { name: 'basicConstraints', cA: true, critical: true },
+        {
+          name: 'subjectAltName',
+          altNames: [
+            { type: 2, value: 'localhost' },
+            { type: 7, ip: host },
+          ],
+        },
+      ],
+    });
+    mkdirSync(dirname(certificate), { recursive: true });
+    mkdirSync(dirname(key), { recursive: true });
+    writeFileSync(key, pems.private, { mode: 0o600, flag: 'wx' });
+    writeFileSync(certificate, pems.cert, { flag: 'wx' });
+    made.push(certificate);
+  }
+  return made;
+}
