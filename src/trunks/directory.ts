@@ -40,6 +40,7 @@ export class Directory {
   readonly #byDomain = new Map<string, Tenant>();
   readonly #byName = new Map<string, TenantIndex>();
   readonly #trunksById = new Map<string, Trunk>();
+  readonly #trunksByHost = new Map<string, Trunk[]>();
   readonly #trunksOfTenant = new Map<string, UsableTrunks>();
   readonly #assignments = new Map<string, Map<string, Assignment>>();
   /** Who owns which number on a trunk's provider, by trunk id; one index per provider. */
@@ -65,6 +66,7 @@ export class Directory {
 
   #addTrunk(trunk: Trunk): void {
     this.#trunksById.set(trunk.id, trunk);
+    push(this.#trunksByHost, trunk.host.toLowerCase(), trunk);
     const assignments = new Map<string, Assignment>();
     for (const assignment of trunk.assignments) {
       assignments.set(assignment.tenant, assignment);
@@ -124,6 +126,11 @@ export class Directory {
 
   trunk(id: string): Trunk | undefined {
     return this.#trunksById.get(id);
+  }
+
+  /** Trunks whose host is this one, compared without case; on accept-register trunks the host is a label. */
+  trunksByHost(host: string): readonly Trunk[] {
+    return this.#trunksByHost.get(host.toLowerCase()) ?? NONE;
   }
 
   /** The first trunk of this name; with a tenant, among those it may use. */

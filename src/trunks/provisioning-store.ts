@@ -1,0 +1,81 @@
+import type { Tenant } from '../tenants/schema.ts';
+import type { Provisioning, TrunkSettings } from './schema.ts';
+
+/** Everything provisioned at one moment. */
+export interface ProvisionedState {
+  /** 0 for a store that nothing was ever written to; grows with every commit, whichever node made it. */
+  readonly version: number;
+  readonly state: Provisioning;
+}
+
+/** Whole documents to write and names to remove; each is checked already. */
+export interface ProvisioningCommit {
+  /** The version that the change was checked against. */
+  readonly expectedVersion: number;
+  readonly putTenants: readonly Tenant[];
+  /** Each with its id. */
+  readonly putTrunks: readonly TrunkSettings[];
+  readonly deleteTenants: readonly string[];
+  /** By id. */
+  readonly deleteTrunks: readonly string[];
+}
+
+export type CommitResult =
+  | { readonly outcome: 'committed'; readonly version: number }
+  /** Somebody else committed after `expectedVersion`: read again, check again. */
+  | { readonly outcome: 'stale' };
+
+/**
+ * Keeps what is provisioned. A commit is all or nothing and durable when it is acknowledged; of two commits against the same version
+ * one is stale, on whichever nodes they were made. Methods reject when the store cannot be reached or written; nothing has then changed.
+ */
+export interface ProvisioningStore {
+  load(): Promise<ProvisionedState>;
+  commit(commit: ProvisioningCommit): Promise<CommitResult>;
+  /** Hears, within 1 s, that another node committed; the listener then loads. Returns the function that ends it. */
+  onChange?(listener: () => void): () => void;
+}
+
+/** Keeps nothing beyond its own life; for tests. */
+export class MemoryProvisioningStore implements ProvisioningStore {
+  #current: ProvisionedState = { version: 0, state: { tenants: [], trunks: [] } };
+
+  load(): Promise<ProvisionedState> {
+    return Promise.resolve(this.#current);
+  }
+
+  commit(commit: ProvisioningCommit): Promise<CommitResult> {
+    if (commit.expectedVersion !== this.#current.version) return Promise.resolve({ outcome: 'stale' });
+    const version = this.#current.version + 1;
+    this.#current = { version, state: applyCommit(this.#current.state, commit) };
+    return Promise.resolve({ outcome: 'committed', version });
+  }
+}
+
+/** The state after a commit; what is replaced keeps its place, what is new comes last. */
+export function applyCommit(state: Provisioning, commit: Omit<ProvisioningCommit, 'expectedVersion'>): Provisioning {
+  return {
+    tenants: merge(state.tenants, commit.putTenants, commit.deleteTenants, (tenant) => tenant.name),
+    trunks: merge(state.trunks, commit.putTrunks, commit.deleteTrunks, (trunk) => trunk.id ?? ''),
+  };
+}
+
+function merge<T>(
+  present: readonly T[],
+  put: readonly T[],
+  removed: readonly string[],
+  keyOf: (item: T) => string,
+): T[] {
+  const replacements = new Map(put.map((item) => [keyOf(item), item]));
+  const gone = new Set(removed);
+  const merged: T[] = [];
+  for (const item of present) {
+    const key = keyOf(item);
+    const replacement = replacements.get(key);
+    if (replacement !== undefined) {
+      merged.push(replacement);
+      replacements.delete(key);
+    } else if (!gone.has(key)) merged.push(item);
+  }
+  return [...merged, ...replacements.values()];
+}
