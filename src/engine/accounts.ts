@@ -1,0 +1,78 @@
+import type { DigestAccount, DigestAlgorithm, DigestSecret } from '../sip/auth/index.ts';
+import type { Ha1 } from '../tenants/fields.ts';
+import type { Extension, Service, Tenant } from '../tenants/schema.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Credentials, Trunk } from '../trunks/schema.ts';
+
+/** Somebody who can sign in: a phone's extension, an application server's service, or a gateway's accept-register trunk. */
+export type Account =
+  | (DigestAccount & { readonly kind: 'extension'; readonly tenant: Tenant; readonly extension: Extension })
+  | (DigestAccount & { readonly kind: 'service'; readonly tenant: Tenant; readonly service: Service })
+  | (DigestAccount & { readonly kind: 'trunk'; readonly trunk: Trunk });
+
+type SignIn = { readonly password?: string | undefined; readonly ha1?: Ha1 | undefined };
+
+/**
+ * Digest accounts by realm and user name. A secret object is made once per provisioned object, since the digest server keeps what it
+ * computed by the secret's identity.
+ */
+export class Accounts {
+  readonly #directory: () => Directory;
+  readonly #secrets = new WeakMap<Extension | Service | Credentials, DigestSecret>();
+
+  constructor(directory: () => Directory) {
+    this.#directory = directory;
+  }
+
+  /** An extension or service of a tenant; undefined when there is none, it is disabled, or nobody can sign in as it. */
+  endpoint(tenant: Tenant, username: string): Account | undefined {
+    const directory = this.#directory();
+    const extension = directory.extension(tenant.name, username);
+    if (extension !== undefined) {
+      const secret = extension.enabled ? this.#secretOf(extension, extension) : undefined;
+      return secret === undefined ? undefined : { kind: 'extension', tenant, extension, secret };
+    }
+    const service = directory.service(tenant.name, username);
+    if (service === undefined || !service.enabled) return undefined;
+    const secret = this.#secretOf(service, service);
+    return secret === undefined ? undefined : { kind: 'service', tenant, service, secret };
+  }
+
+  /** The accept-register trunk that a gateway signs in to by host label and authentication name. */
+  gateway(host: string, authName: string): Account | undefined {
+    const label = host.toLowerCase();
+    for (const trunk of this.#directory().trunksByHost(label)) {
+      if (trunk.type !== 'accept-register' || !trunk.enabled || trunk.credentials?.authName !== authName) continue;
+      const { credentials } = trunk;
+      const secret = this.#secretOf(credentials, { password: credentials.password });
+      if (secret !== undefined) return { kind: 'trunk', trunk, secret };
+    }
+    return undefined;
+  }
+
+  /** Whether the realm is the host label of an accept-register trunk. */
+  isGatewayRealm(host: string): boolean {
+    return this.#directory()
+      .trunksByHost(host.toLowerCase())
+      .some((trunk) => trunk.type === 'accept-register');
+  }
+
+  #secretOf(owner: Extension | Service | Credentials, signIn: SignIn): DigestSecret | undefined {
+    let secret = this.#secrets.get(owner);
+    if (secret === undefined) {
+      if (signIn.ha1 !== undefined) secret = { ha1: byAlgorithm(signIn.ha1) };
+      else if (signIn.password !== undefined && signIn.password !== '') secret = { password: signIn.password };
+      else return undefined;
+      this.#secrets.set(owner, secret);
+    }
+    return secret;
+  }
+}
+
+function byAlgorithm(hashes: Ha1): Partial<Record<DigestAlgorithm, string>> {
+  const result: Partial<Record<DigestAlgorithm, string>> = {};
+  if (hashes.md5 !== undefined) result.MD5 = hashes.md5;
+  if (hashes.sha256 !== undefined) result['SHA-256'] = hashes.sha256;
+  if (hashes.sha512256 !== undefined) result['SHA-512-256'] = hashes.sha512256;
+  return result;
+}

@@ -1,0 +1,202 @@
+/**
+ * Who sent this request? (RFC 3261 §22, docs/architecture.md "Who sent this"). In this order:
+ *
+ * 1. credentials for a tenant's domain or a gateway's host label: whoever they prove;
+ * 2. the connection or address on which an endpoint or gateway is registered: that one, challenged (or admitted by its binding);
+ * 3. an address that an extension trusts in place of digest;
+ * 4. the token that a register trunk's Contact carried, in the Request-URI;
+ * 5. the source: a trunk by certificate, address and port, longest prefix first; several are told apart by the called number.
+ *
+ * Never first-wins: what stays ambiguous is refused. Whoever claims to be a tenant's user is challenged for that tenant's domain;
+ * anybody else gets a challenge that nobody can meet, so that the answer tells nothing.
+ */
+import type { Log } from '../base/log.ts';
+import type { DigestServer } from '../sip/auth/index.ts';
+import type { ServerTransaction } from '../sip/endpoint/index.ts';
+import { HeaderId, isSipUri, type SipRequest, textFromOctets, unescapeUser } from '../sip/message/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
+import type { Extension, Service, Tenant } from '../tenants/schema.ts';
+import type { AddressIndex } from '../trunks/address-index.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Identification } from '../trunks/identification.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { Account, Accounts } from './accounts.ts';
+
+export type Source =
+  | { readonly kind: 'extension'; readonly tenant: Tenant; readonly extension: Extension }
+  | { readonly kind: 'service'; readonly tenant: Tenant; readonly service: Service }
+  | { readonly kind: 'trunk'; readonly trunk: Trunk };
+
+/** Which account a flow or source address is registered for; the registrar knows. */
+export interface RegisteredFlows {
+  /** Address of record of a binding that was made over this flow, and whether the flow itself proves it (a connection). */
+  registeredOn(flow: Flow): { readonly domain: string; readonly user: string } | undefined;
+}
+
+export interface AdmissionOptions {
+  readonly directory: () => Directory;
+  readonly accounts: Accounts;
+  readonly digest: DigestServer;
+  readonly flows: RegisteredFlows;
+  readonly trunks: Identification;
+  readonly trusted: () => AddressIndex<TrustedExtension>;
+  readonly log: Log;
+  /** An ambiguous or refused source, for events and metrics. */
+  readonly onRefused?: (code: string, flow: Flow, detail: Readonly<Record<string, unknown>>) => void;
+}
+
+/** An extension that is admitted by source address. */
+export interface TrustedExtension {
+  readonly tenant: Tenant;
+  readonly extension: Extension;
+}
+
+/** The realm of a challenge that nobody can meet. */
+const NOBODY_REALM = 'unknown.invalid';
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** The source, or undefined when the request has been answered (407, 401, 403). */
+  admit(transaction: ServerTransaction): Source | undefined {
+    const { request, flow } = transaction;
+    const claimed = this.#realmOfCredentials(request);
+    if (claimed !== undefined) return this.#verify(transaction, claimed);
+
+    const registered = this.#options.flows.registeredOn(flow);
+    if (registered !== undefined) return this.#registeredParty(transaction, registered);
+
+    const trusted = this.#trustedExtension(request, flow);
+    if (trusted !== undefined) return { kind: 'extension', tenant: trusted.tenant, extension: trusted.extension };
+
+    const identified = this.#options.trunks.identify(request, flow);
+    switch (identified.kind) {
+      case 'trunk':
+        // An address that trunks and phones share proves a trunk only when nobody of a tenant claims to speak.
+        if (!identified.exact && this.#claimsTenantUser(request)) break;
+        return { kind: 'trunk', trunk: identified.trunk };
+      case 'ambiguous':
+        if (this.#claimsTenantUser(request)) break;
+        this.#refuse(transaction, 'ambiguous-trunk', { candidates: identified.trunks.map((trunk) => trunk.name) });
+        return undefined;
+      case 'unknown':
+        break;
+    }
+    this.#challengeStranger(transaction);
+    return undefined;
+  }
+
+  #realmOfCredentials(request: SipRequest): string | undefined {
+    for (const id of [HeaderId.ProxyAuthorization, HeaderId.Authorization]) {
+      for (const value of request.headers.fieldValues(id)) {
+        const realm = realmOf(value);
+        if (realm === undefined) continue;
+        if (this.#options.directory().tenantByDomain(realm) !== undefined) return realm;
+        if (this.#options.accounts.isGatewayRealm(realm)) return realm;
+      }
+    }
+    return undefined;
+  }
+
+  #registeredParty(transaction: ServerTransaction, party: { domain: string; user: string }): Source | undefined {
+    const tenant = this.#options.directory().tenantByDomain(party.domain);
+    if (tenant !== undefined) return this.#verify(transaction, tenant.domain);
+    const account = this.#options.accounts.gateway(party.domain, party.user);
+    if (account?.kind !== 'trunk') {
+      this.#challengeStranger(transaction);
+      return undefined;
+    }
+    // The binding alone proves the gateway over a connection; a UDP source address can be forged, which is why digest is the default.
+    if (account.trunk.options.trust === 'binding') return { kind: 'trunk', trunk: account.trunk };
+    return this.#verify(transaction, party.domain);
+  }
+
+  #trustedExtension(request: SipRequest, flow: Flow): TrustedExtension | undefined {
+    const candidates = this.#options.trusted().find(flow.remoteAddress);
+    if (candidates.length === 0) return undefined;
+    const { uri } = request.from();
+    if (!isSipUri(uri) || uri.user === undefined) return undefined;
+    const user = unescapeUser(uri.user);
+    const named = candidates.filter(({ extension }) => extension.number === user);
+    const host = uri.host.toLowerCase();
+    return (
+      named.find(({ tenant }) => tenant.domain.toLowerCase() === host) ?? (named.length === 1 ? named[0] : undefined)
+    );
+  }
+
+  /** Whether From names an extension or service of a tenant in that tenant's own domain. */
+  #claimsTenantUser(request: SipRequest): boolean {
+    const { uri } = request.from();
+    if (!isSipUri(uri) || uri.user === undefined) return false;
+    const directory = this.#options.directory();
+    const tenant = directory.tenantByDomain(uri.host);
+    if (tenant === undefined) return false;
+    const user = unescapeUser(uri.user);
+    return directory.extension(tenant.name, user) !== undefined || directory.service(tenant.name, user) !== undefined;
+  }
+
+  #verify(transaction: ServerTransaction, realm: string): Source | undefined {
+    const { request, flow } = transaction;
+    const tenant = this.#options.directory().tenantByDomain(realm);
+    const lookup = (username: string): Account | undefined =>
+      tenant === undefined
+        ? this.#options.accounts.gateway(realm, username)
+        : this.#options.accounts.endpoint(tenant, username);
+    // RFC 3261 §22: a B2BUA challenges as a user agent or as a proxy; phones expect 407 for calls.
+    const kind =
+      request.headers.has(HeaderId.Authorization) && !request.headers.has(HeaderId.ProxyAuthorization)
+        ? 'user'
+        : 'proxy';
+    const verdict = this.#options.digest.verify(request, kind, tenant?.domain ?? realm, flow.remoteAddress, lookup);
+    if (verdict.outcome === 'refused') {
+      if (verdict.reason !== 'no-credentials' && !verdict.reason.startsWith('nonce')) {
+        this.#options.onRefused?.(verdict.reason, flow, { method: request.method, realm, username: verdict.username });
+      }
+      transaction.reply(verdict.status, verdict.reasonPhrase, verdict.headers);
+      return undefined;
+    }
+    const { account } = verdict;
+    switch (account.kind) {
+      case 'extension':
+        return { kind: 'extension', tenant: account.tenant, extension: account.extension };
+      case 'service':
+        return { kind: 'service', tenant: account.tenant, service: account.service };
+      case 'trunk':
+        return { kind: 'trunk', trunk: account.trunk };
+    }
+  }
+
+  /** Challenges for the domain that From or the Request-URI names, if it is one of ours; else for nobody's. */
+  #challengeStranger(transaction: ServerTransaction): void {
+    const { request, flow } = transaction;
+    const directory = this.#options.directory();
+    let realm = NOBODY_REALM;
+    for (const uri of [request.from().uri, request.uri()]) {
+      if (!isSipUri(uri)) continue;
+      const tenant = directory.tenantByDomain(uri.host);
+      if (tenant !== undefined) realm = tenant.domain;
+      else if (this.#options.accounts.isGatewayRealm(uri.host)) realm = uri.host.toLowerCase();
+      else continue;
+      break;
+    }
+    const headers = this.#options.digest.challenge('proxy', realm, flow.remoteAddress);
+    transaction.reply(407, 'Proxy Authentication Required', headers);
+  }
+
+  #refuse(transaction: ServerTransaction, code: string, detail: Readonly<Record<string, unknown>>): void {
+    this.#options.onRefused?.(code, transaction.flow, { method: transaction.request.method, ...detail });
+    transaction.reply(403, 'Forbidden');
+  }
+}
+
+/** The realm of a digest credentials value; a light look, the digest server checks the rest. */
+function realmOf(credentials: string): string | undefined {
+  const start = credentials.toLowerCase().indexOf('realm="');
+  if (start < 0) return undefined;
+  const end = credentials.indexOf('"', start + 7);
+  return end < 0 ? undefined : textFromOctets(credentials.slice(start + 7, end));
+}

@@ -1,0 +1,58 @@
+import type { Forwarding, ForwardReason, NodeFacts } from '../outbound/index.ts';
+import type { SipRequest } from '../sip/message/index.ts';
+import type { Extension, Service, Tenant } from '../tenants/schema.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Trunk } from '../trunks/schema.ts';
+
+/** Where the call came from. */
+export type Origin =
+  | { readonly kind: 'extension'; readonly extension: Extension }
+  | { readonly kind: 'service'; readonly service: Service }
+  | { readonly kind: 'trunk'; readonly trunk: Trunk };
+
+/** How the caller is shown to phones inside. */
+export interface CallerPresentation {
+  readonly number: string;
+  /** Text for people. */
+  readonly displayName: string;
+  readonly anonymous: boolean;
+}
+
+/** Somebody who sent the call on. */
+export interface Diversion {
+  readonly number: string;
+  readonly reason: ForwardReason;
+}
+
+/** What all steps of one call's plan share. A plan keeps the snapshot it began with, whatever is provisioned meanwhile. */
+export interface CallContext {
+  readonly request: SipRequest;
+  readonly directory: Directory;
+  readonly tenant: Tenant;
+  readonly origin: Origin;
+  readonly caller: CallerPresentation;
+  /** The number that was called first: a DID for a call from a trunk. */
+  readonly called: string;
+  readonly node: NodeFacts;
+  readonly sessionId: string;
+  /** Grows while the call is sent on. */
+  readonly diversions: readonly Diversion[];
+}
+
+/** The context after somebody sent the call on. */
+export function diverted(context: CallContext, number: string, reason: ForwardReason): CallContext {
+  return { ...context, diversions: [...context.diversions, { number, reason }] };
+}
+
+/** What the outbound pipeline is told of a call that was sent on; undefined for the caller's own. */
+export function forwardingOf(context: CallContext, kind: Forwarding['kind']): Forwarding {
+  const { origin, caller } = context;
+  return {
+    kind,
+    originator:
+      origin.kind === 'trunk'
+        ? { number: caller.number, displayName: caller.displayName, anonymous: caller.anonymous }
+        : undefined,
+    diversions: context.diversions,
+  };
+}

@@ -1,0 +1,111 @@
+/** A request's first stop: in-dialog requests go to their call, all others by method to whoever serves them. */
+import type { Calls } from '../call/index.ts';
+import type { EndpointUser, ServerTransaction } from '../sip/endpoint/index.ts';
+import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
+import type { Admission, Source } from './admission.ts';
+
+export interface DispatcherOptions {
+  readonly calls: Calls;
+  readonly admission: Admission;
+  /** Methods that are served, as Allow says. */
+  readonly allow: string;
+  readonly supported: string;
+  register(transaction: ServerTransaction): void;
+  /** An admitted INVITE. */
+  invite(transaction: ServerTransaction, source: Source): void;
+  /** An admitted MESSAGE. */
+  message(transaction: ServerTransaction, source: Source): void;
+  flowClosed(flow: Flow): void;
+}
+
+/** Methods that only make sense inside a dialog or a transaction that is not there. */
+const NEEDS_DIALOG = new Set(['BYE', 'PRACK', 'UPDATE', 'INFO', 'NOTIFY']);
+/** Known methods that are not served outside a dialog; who asks must be somebody all the same. */
+const EVENT_METHODS = new Set(['SUBSCRIBE', 'PUBLISH']);
+
+export class Dispatcher implements EndpointUser {
+  readonly #options: DispatcherOptions;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  onRequest(transaction: ServerTransaction, request: SipRequest): void {
+    // §12.2.2: a To tag says that the sender believes in a dialog; one that is not there is 481 whatever Route it carries.
+    if (request.toTag() !== undefined && request.method !== 'REGISTER') {
+      if (!this.#options.calls.handle(transaction, request)) transaction.reply(481, 'Call/Transaction Does Not Exist');
+      return;
+    }
+    switch (request.method) {
+      case 'INVITE':
+        this.#admitted(transaction, (source) => this.#options.invite(transaction, source));
+        break;
+      case 'REGISTER':
+        this.#options.register(transaction);
+        break;
+      case 'OPTIONS':
+        this.#answerOptions(transaction);
+        break;
+      case 'MESSAGE':
+        this.#admitted(transaction, (source) => this.#options.message(transaction, source));
+        break;
+      case 'REFER':
+        this.#admitted(transaction, () => this.#notAllowed(transaction));
+        break;
+      default:
+        this.#other(transaction, request);
+        break;
+    }
+  }
+
+  onAck(request: SipRequest, flow: Flow): void {
+    this.#options.calls.ack(request, flow);
+  }
+
+  onStray2xx(response: SipResponse, flow: Flow): void {
+    this.#options.calls.stray2xx(response, flow);
+  }
+
+  onFlowClosed(flow: Flow): void {
+    this.#options.flowClosed(flow);
+  }
+
+  #admitted(transaction: ServerTransaction, then: (source: Source) => void): void {
+    const source = this.#options.admission.admit(transaction);
+    if (source !== undefined) then(source);
+  }
+
+  /** §11.2: what an INVITE would be told about us. Nothing here depends on who asks, so nobody learns who exists. */
+  #answerOptions(transaction: ServerTransaction): void {
+    const { allow, supported } = this.#options;
+    transaction.respond(
+      createResponse(transaction.request, 200, 'OK', {
+        toTag: transaction.localTag,
+        headers: [
+          [HeaderId.Allow, allow],
+          [HeaderId.Accept, 'application/sdp'],
+          [HeaderId.Supported, supported],
+        ],
+      }),
+    );
+  }
+
+  #other(transaction: ServerTransaction, request: SipRequest): void {
+    if (NEEDS_DIALOG.has(request.method)) {
+      // An unsolicited NOTIFY is of a subscription that is not there (RFC 6665 §4.1.3).
+      transaction.reply(481, 'Call/Transaction Does Not Exist');
+      return;
+    }
+    if (EVENT_METHODS.has(request.method)) {
+      this.#admitted(transaction, () => transaction.reply(489, 'Bad Event'));
+      return;
+    }
+    transaction.reply(501, 'Not Implemented', [[HeaderId.Allow, this.#options.allow]]);
+  }
+
+  /** §8.2.1: a known method that is not served here. */
+  #notAllowed(transaction: ServerTransaction): void {
+    transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, this.#options.allow]]);
+  }
+}

@@ -1,0 +1,218 @@
+/** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
+import type { Log } from '../base/log.ts';
+import type { AttemptRecord, CallObserver, CallRecord as LiveRecord } from '../call/index.ts';
+import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../observe/index.ts';
+import type { OutboundPlan, RouteDraft, RouteRefusal } from '../outbound/index.ts';
+import type { Binding, RegistrationListener, RemovalReason } from '../registrar/index.ts';
+import type { MessageObserver } from '../sip/endpoint/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import { splitAor } from './aor.ts';
+import type { EngineObserver } from './engine.ts';
+import type { RecentPlans } from './recent-plans.ts';
+
+export interface ObservationOptions {
+  readonly log: Log;
+  readonly events: EventBus;
+  readonly metrics: Metrics;
+  readonly records: CallRecordLog;
+  readonly trace: SipTrace;
+  readonly plans: RecentPlans;
+  readonly directory: () => Directory;
+}
+
+const iso = (wallMs: number) => new Date(wallMs).toISOString();
+
+export class Observation implements EngineObserver, CallObserver, RegistrationListener<Flow>, MessageObserver {
+  readonly #options: ObservationOptions;
+
+  constructor(options: ObservationOptions) {
+    this.#options = options;
+  }
+
+  get calls(): CallObserver {
+    return this;
+  }
+
+  get registrations(): RegistrationListener<Flow> {
+    return this;
+  }
+
+  get messages(): MessageObserver {
+    return this;
+  }
+
+  // Calls
+
+  onCallStarted(record: LiveRecord): void {
+    this.#options.metrics.countCallStarted(record.facts.direction);
+    this.#options.trace.link(record.id, record.callerCallId, 'caller');
+    this.#publishCall(record, 'started');
+  }
+
+  onCallRinging(record: LiveRecord): void {
+    this.#publishCall(record, 'ringing');
+  }
+
+  onCallAnswered(record: LiveRecord): void {
+    this.#options.metrics.countCallAnswered(record.facts.direction, record.setupMs ?? 0);
+    this.#publishCall(record, 'answered');
+  }
+
+  onCallEnded(record: LiveRecord): void {
+    const { log, metrics, records, trace } = this.#options;
+    metrics.countCallEnded(record.facts.direction, record.status);
+    for (const { callId, label } of record.attempts) trace.link(record.id, callId, label);
+    const cdr = this.#recordOf(record);
+    records.append(cdr);
+    this.#publishCall(record, 'ended');
+    log.info('call', {
+      callId: cdr.callId,
+      direction: cdr.direction,
+      tenant: cdr.tenant,
+      from: cdr.callerNumber,
+      to: cdr.calledNumber,
+      trunk: cdr.trunk,
+      status: cdr.status,
+      reason: cdr.reason,
+      hungUpBy: cdr.hungUpBy,
+      endReason: record.endReason,
+      attempts: cdr.attempts.length,
+      setupMs: record.setupMs === undefined ? undefined : Math.round(record.setupMs),
+      talkMs: Math.round(cdr.talkMs),
+    });
+  }
+
+  // Registrations
+
+  onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void {
+    this.#registration(binding, previous === undefined ? 'added' : 'refreshed');
+  }
+
+  onUnregistered(binding: Binding<Flow>, reason: RemovalReason): void {
+    this.#registration(binding, reason === 'expired' ? 'expired' : 'removed', reason);
+  }
+
+  // Messages
+
+  onReceived(text: string, flow: Flow): void {
+    this.#traceMessage(text, flow, false);
+  }
+
+  onSent(text: string, flow: Flow): void {
+    this.#traceMessage(text, flow, true);
+  }
+
+  // Trunks and admission
+
+  onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void {
+    for (const { kind, source, value, reason, trunkId } of route.events) {
+      this.#options.metrics.countCallerIdRejected(source);
+      const { tenant, caller } = plan.facts;
+      const extension = caller.kind === 'extension' ? caller.extension.number : caller.service.number;
+      this.#options.log.info(kind, { tenant: tenant.name, extension, trunkId, source, value, reason });
+      this.#options.events.publish('caller-id-rejected', [tenant.name], { extension, trunkId, source, value, reason });
+    }
+  }
+
+  onRefused(code: string, detail: Readonly<Record<string, unknown>>): void {
+    this.#options.log.warn('request-refused', { code, ...detail });
+  }
+
+  onAttempt(trunk: Trunk, attempt: AttemptRecord): void {
+    this.#options.metrics.countTrunkAttempt(trunk.id, attempt.status);
+  }
+
+  #traceMessage(text: string, flow: Flow, sent: boolean): void {
+    const callId = callIdOf(text);
+    if (callId !== undefined) this.#options.trace.record(callId, sent, flow, text);
+  }
+
+  #registration(binding: Binding<Flow>, action: 'added' | 'refreshed' | 'removed' | 'expired', reason?: string): void {
+    const source = `${binding.source.transport}:${binding.source.address}:${binding.source.port}`;
+    const expiresInSeconds = Math.round((binding.expiresAtWallMs - binding.refreshedAtWallMs) / 1000);
+    const facts = {
+      addressOfRecord: binding.aor,
+      contact: binding.contactUri,
+      source,
+      userAgent: binding.userAgent,
+      expiresInSeconds,
+      ...(reason === undefined ? {} : { reason }),
+    };
+    // A refresh changes nothing that an operator would want a line for.
+    if (action === 'refreshed') this.#options.log.debug('registration', { action, ...facts });
+    else this.#options.log.info('registration', { action, ...facts });
+    const tenant = this.#options.directory().tenantByDomain(splitAor(binding.aor).domain);
+    this.#options.events.publish('registration', tenant === undefined ? [] : [tenant.name], { action, ...facts });
+  }
+
+  #publishCall(record: LiveRecord, state: 'started' | 'ringing' | 'answered' | 'ended'): void {
+    const { facts } = record;
+    this.#options.events.publish('call', facts.tenant === undefined ? [] : [facts.tenant], {
+      callId: record.id,
+      state,
+      direction: facts.direction,
+      from: facts.caller,
+      to: facts.called,
+      ...(facts.trunkId === undefined ? {} : { trunkId: facts.trunkId }),
+      ...(state === 'ended'
+        ? { status: record.status, reason: record.reason, durationMs: Math.round(record.talkMs) }
+        : {}),
+    });
+  }
+
+  #recordOf(record: LiveRecord): CallRecord {
+    const { facts } = record;
+    const directory = this.#options.directory();
+    const trunkId = record.answeredTrunkId ?? record.attempts.at(-1)?.trunkId ?? facts.trunkId;
+    const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId)?.name;
+    const endedAtMs = record.endedAtMs ?? record.startedAtMs;
+    const legs = new Set([record.callerCallId, ...record.attempts.map((attempt) => attempt.callId)]);
+    return {
+      callId: record.id,
+      sipCallIds: [...legs].filter((id) => id !== ''),
+      ...(facts.tenant === undefined ? {} : { tenant: facts.tenant }),
+      direction: facts.direction,
+      callerNumber: facts.caller,
+      calledNumber: facts.called,
+      ...(facts.calledAs === undefined ? {} : { calledNumberSent: facts.calledAs }),
+      ...(facts.extension === undefined ? {} : { extension: facts.extension }),
+      ...(facts.outboundCallerId === undefined ? {} : { outboundCallerId: facts.outboundCallerId }),
+      ...(trunkId === undefined ? {} : { trunkId }),
+      ...(trunk === undefined ? {} : { trunk }),
+      attempts: record.attempts.map((attempt) => ({
+        ...(attempt.trunkId === undefined ? {} : { trunkId: attempt.trunkId }),
+        ...(attempt.extension === undefined ? {} : { extension: attempt.extension }),
+        target: attempt.target,
+        status: attempt.status,
+        reason: attempt.reason,
+        cause: attempt.cause,
+        startedAt: iso(attempt.startedAtMs),
+        durationMs: Math.round(attempt.elapsedMs),
+      })),
+      startedAt: iso(record.startedAtMs),
+      ...(record.ringingAtMs === undefined ? {} : { ringingAt: iso(record.ringingAtMs) }),
+      ...(record.answeredAtMs === undefined ? {} : { answeredAt: iso(record.answeredAtMs) }),
+      endedAt: iso(endedAtMs),
+      durationMs: Math.round(endedAtMs - record.startedAtMs),
+      talkMs: Math.round(record.talkMs),
+      status: record.status,
+      reason: record.reason,
+      hungUpBy: record.endedBy ?? 'engine',
+    };
+  }
+}
+
+/** The Call-ID of a message on the wire, without parsing it; undefined when there is none to be seen. */
+function callIdOf(text: string): string | undefined {
+  let start = text.indexOf('\r\nCall-ID:');
+  if (start >= 0) start += 10;
+  else {
+    start = text.indexOf('\r\ni:');
+    if (start < 0) return undefined;
+    start += 4;
+  }
+  const end = text.indexOf('\r\n', start);
+  return end < 0 ? undefined : text.slice(start, end).trim();
+}

@@ -1,0 +1,119 @@
+/** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
+import type { BranchPlan, LegDraft } from '../call/index.ts';
+import type { Binding } from '../registrar/index.ts';
+import { escapeUser, formatHost, HeaderId, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
+import type { CallContext } from './call-context.ts';
+
+/** Header fields that describe the body and so go with it. */
+const BODY_FIELDS = [
+  HeaderId.ContentType,
+  HeaderId.ContentDisposition,
+  HeaderId.ContentEncoding,
+  HeaderId.ContentLanguage,
+  HeaderId.MimeVersion,
+] as const;
+
+const BODY_FIELD_NAMES = new Map<number, string>([
+  [HeaderId.ContentType, 'Content-Type'],
+  [HeaderId.ContentDisposition, 'Content-Disposition'],
+  [HeaderId.ContentEncoding, 'Content-Encoding'],
+  [HeaderId.ContentLanguage, 'Content-Language'],
+  [HeaderId.MimeVersion, 'MIME-Version'],
+]);
+
+export function bodyFields(request: SipRequest): [string, string][] {
+  if (request.body === '') return [];
+  const fields: [string, string][] = [];
+  for (const id of BODY_FIELDS) {
+    const value = request.headers.value(id);
+    if (value !== undefined) fields.push([BODY_FIELD_NAMES.get(id) ?? '', value]);
+  }
+  return fields;
+}
+
+/** `"Name" <sip:number@domain>` in octets, or the anonymous form (RFC 3323 §4.1.1.3). */
+export function callerAddress(context: CallContext): string {
+  const { number, displayName, anonymous } = context.caller;
+  if (anonymous) return '"Anonymous" <sip:anonymous@anonymous.invalid>';
+  const user = number === '' ? '' : `${escapeUser(number)}@`;
+  const uri = `<sip:${user}${formatHost(context.tenant.domain)}>`;
+  return displayName === '' ? uri : `${quote(octetsFromText(displayName))} ${uri}`;
+}
+
+export interface PhoneBranch {
+  readonly context: CallContext;
+  /** The called extension's or service's number. */
+  readonly number: string;
+  readonly binding: Binding<Flow>;
+  /** Contact that this engine shows on the leg. */
+  readonly contact: string;
+}
+
+/** A branch to one registered contact. */
+export function phoneBranch({ context, number, binding, contact }: PhoneBranch): BranchPlan {
+  const { node, request, tenant } = context;
+  const draft: LegDraft = {
+    requestUri: binding.requestUri,
+    from: callerAddress(context),
+    to: `<sip:${escapeUser(number)}@${formatHost(tenant.domain)}>`,
+    contact,
+    routes: binding.path.map((uri) => `<${uri}>`),
+    headers: [
+      ['Allow', node.allow],
+      ['Supported', ['timer', ...node.supported].join(', ')],
+      ['User-Agent', node.userAgent],
+      ...calledParty(context),
+      ...bodyFields(request),
+      ...ownFields(context, 'user'),
+    ],
+    body: request.body,
+  };
+  return {
+    label: number,
+    extension: number,
+    draft,
+    options: {
+      contact,
+      relayHeaders: relayNames(context, 'user'),
+      headers: [['User-Agent', node.userAgent]],
+      owner: ownerOf(tenant.name, number),
+    },
+    resolve: () => reachable(binding),
+  };
+}
+
+/** The way to a binding: its flow while it lives, else its target. */
+function reachable(binding: Binding<Flow>): Flow | readonly Target[] {
+  if (binding.flow !== undefined && !binding.flow.closed) return binding.flow;
+  return binding.target === undefined ? [] : [binding.target];
+}
+
+/** RFC 7315 §4.2: the phone is told which number was called, when that is not its own. */
+function calledParty(context: CallContext): [string, string][] {
+  if (context.origin.kind !== 'trunk' || context.called === '') return [];
+  return [['P-Called-Party-ID', `<sip:${escapeUser(context.called)}@${formatHost(context.tenant.domain)}>`]];
+}
+
+function relayNames(context: CallContext, kind: 'trunk' | 'user'): string[] {
+  const { relay } = context.tenant.headers;
+  const onTrunk = context.origin.kind === 'trunk' ? relay.trunk : [];
+  return [...new Set([...relay.all, ...(kind === 'user' ? relay.user : relay.trunk), ...onTrunk])];
+}
+
+/** Header fields of the user's own on this call: relayed ones with the caller's values, and the tenant's added ones. */
+function ownFields(context: CallContext, kind: 'trunk' | 'user'): [string, string][] {
+  const fields: [string, string][] = [];
+  for (const name of relayNames(context, kind)) {
+    for (const value of context.request.headers.fieldValuesNamed(name)) fields.push([name, value]);
+  }
+  for (const { name, value, on } of context.tenant.headers.add) {
+    if (on === 'all' || on === kind) fields.push([name, octetsFromText(value)]);
+  }
+  return fields;
+}
+
+/** Names the party of a leg for transfers and pick-up: `tenant/number`. */
+export function ownerOf(tenant: string, number: string): string {
+  return `${tenant}/${number}`;
+}

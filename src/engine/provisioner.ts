@@ -1,0 +1,169 @@
+/**
+ * What is provisioned, as this node knows it, and the one way to change it: the whole next state is checked against every rule, then
+ * committed, then served. Nothing is half-applied: a change that breaks a rule, or that the store did not take, changes nothing.
+ */
+import { randomInt } from 'node:crypto';
+import type { Problem } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { StoredSetting } from '../outbound/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import { Directory } from '../trunks/directory.ts';
+import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
+import { applyCommit, type ProvisionedState, type ProvisioningStore } from '../trunks/provisioning-store.ts';
+import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
+
+export interface Change {
+  readonly expectedVersion: number;
+  readonly putTenants?: readonly Tenant[];
+  readonly putTrunks?: readonly TrunkSettings[];
+  readonly deleteTenants?: readonly string[];
+  readonly deleteTrunks?: readonly string[];
+}
+
+export type ChangeResult =
+  | { readonly outcome: 'applied'; readonly version: number }
+  | { readonly outcome: 'stale' }
+  | { readonly outcome: 'refused'; readonly problems: readonly Problem[] }
+  | { readonly outcome: 'unavailable'; readonly reason: string };
+
+export interface ProvisionerOptions {
+  readonly store: ProvisioningStore;
+  readonly log: Log;
+  readonly context: CheckContext;
+  /** Serves a new snapshot. */
+  readonly onDirectory: (directory: Directory) => void;
+}
+
+/** How often a change that this node makes by itself is tried again when others commit at the same time. */
+const MAX_TRIES = 20;
+
+export class Provisioner {
+  readonly #options: ProvisionerOptions;
+  #provisioned: ProvisionedState = { version: 0, state: { tenants: [], trunks: [] } };
+  #directory = Directory.EMPTY;
+  /** One change at a time on this node; other nodes are met by the version. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ProvisionerOptions) {
+    this.#options = options;
+  }
+
+  get directory(): Directory {
+    return this.#directory;
+  }
+
+  current(): ProvisionedState {
+    return this.#provisioned;
+  }
+
+  /** Reads what the store has, and from then on whatever other nodes commit. */
+  async load(): Promise<void> {
+    this.#serve(await this.#options.store.load());
+    this.#options.store.onChange?.(() => {
+      this.refresh().catch((error: Error) => this.#options.log.warn('provisioning-not-read', { error: error.message }));
+    });
+  }
+
+  /** Reads the store again; serves what is newer. */
+  async refresh(): Promise<void> {
+    const read = await this.#options.store.load();
+    if (read.version > this.#provisioned.version) this.#serve(read);
+  }
+
+  /** Applies a change made against `expectedVersion`. */
+  apply(change: Change): Promise<ChangeResult> {
+    const done = this.#queue.then(() => this.#apply(change));
+    this.#queue = done.catch(() => {});
+    return done;
+  }
+
+  /**
+   * Makes the state hold these tenants and trunks as written: those that are there are replaced, others stay. Trunks are told apart by
+   * id, or by owner and name when they have none. Applying the same twice changes nothing the second time.
+   */
+  async put(wanted: Provisioning): Promise<ChangeResult> {
+    return this.update((state) => {
+      const putTrunks = wanted.trunks.map((trunk) => {
+        if (trunk.id !== undefined) return trunk;
+        const known = state.trunks.find((other) => other.name === trunk.name && other.owner === trunk.owner);
+        return known?.id === undefined ? trunk : { ...trunk, id: known.id };
+      });
+      return { putTenants: wanted.tenants, putTrunks };
+    });
+  }
+
+  /** Applies a change that is worked out from the state as it is, again when somebody else was faster. */
+  async update(work: (state: Provisioning) => Omit<Change, 'expectedVersion'>): Promise<ChangeResult> {
+    for (let tries = 1; ; tries++) {
+      const { version, state } = this.#provisioned;
+      const result = await this.apply({ ...work(state), expectedVersion: version });
+      if (result.outcome !== 'stale' || tries === MAX_TRIES) return result;
+    }
+  }
+
+  /** Writes a setting that an extension's dial code asked for. */
+  storeSetting(tenantName: string, setting: StoredSetting): Promise<ChangeResult> {
+    return this.update(({ tenants }) => ({
+      putTenants: tenants
+        .filter((tenant) => tenant.name === tenantName)
+        .map((tenant) => ({
+          ...tenant,
+          extensions: tenant.extensions.map((extension) =>
+            extension.number === setting.extension ? { ...extension, ...setting.set } : extension,
+          ),
+        })),
+    }));
+  }
+
+  async #apply(change: Change): Promise<ChangeResult> {
+    const { version, state } = this.#provisioned;
+    if (change.expectedVersion !== version) return { outcome: 'stale' };
+    const commit = {
+      expectedVersion: version,
+      putTenants: change.putTenants ?? [],
+      putTrunks: withIds(change.putTrunks ?? [], state),
+      deleteTenants: change.deleteTenants ?? [],
+      deleteTrunks: change.deleteTrunks ?? [],
+    };
+    const next = applyCommit(state, commit);
+    const problems = checkProvisioning(next, this.#options.context);
+    if (problems.length > 0) return { outcome: 'refused', problems };
+    if (isSame(next, state)) return { outcome: 'applied', version };
+    try {
+      const result = await this.#options.store.commit(commit);
+      if (result.outcome === 'stale') {
+        await this.refresh();
+        return { outcome: 'stale' };
+      }
+      this.#serve({ version: result.version, state: next });
+      return { outcome: 'applied', version: result.version };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.error('provisioning-not-written', { reason });
+      return { outcome: 'unavailable', reason };
+    }
+  }
+
+  #serve(provisioned: ProvisionedState): void {
+    this.#provisioned = provisioned;
+    this.#directory = new Directory(provisioned.state);
+    this.#options.onDirectory(this.#directory);
+  }
+}
+
+/** Gives every trunk without an id a free one of nine digits. */
+function withIds(trunks: readonly TrunkSettings[], state: Provisioning): TrunkSettings[] {
+  const used = new Set([...state.trunks, ...trunks].map((trunk) => trunk.id));
+  return trunks.map((trunk) => {
+    if (trunk.id !== undefined) return trunk;
+    let id: string;
+    do id = String(randomInt(100_000_000, 1_000_000_000));
+    while (used.has(id));
+    used.add(id);
+    return { ...trunk, id };
+  });
+}
+
+function isSame(a: Provisioning, b: Provisioning): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}

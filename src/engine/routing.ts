@@ -1,0 +1,293 @@
+/**
+ * Where a call goes: from a phone to a phone, a service or a trunk; from a trunk to whatever its DID's rule says; and on from there by
+ * forwarding, overflow and transfer. Makes the plan; `call/` plays it.
+ */
+import { randomInt } from 'node:crypto';
+import { randomToken } from '../base/ids.ts';
+import type { Clock } from '../base/scheduler.ts';
+import type { BranchPlan, CallFacts, LegOptions } from '../call/index.ts';
+import { InboundRouter, type InboundTarget } from '../inbound/index.ts';
+import {
+  type Caller,
+  dialledNumber,
+  endpointRequest,
+  type Forwarding,
+  type NodeFacts,
+  type OutboundFacts,
+  type OutboundPlan,
+  planOutbound,
+  type TrunkState,
+} from '../outbound/index.ts';
+import { escapeUser, HeaderId, type SipRequest, textFromOctets } from '../sip/message/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
+import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { Source } from './admission.ts';
+import { type CallContext, type CallerPresentation, diverted, forwardingOf, type Origin } from './call-context.ts';
+import { InboundView } from './inbound-view.ts';
+import { type OutboundServices, OutboundStep } from './outbound-step.ts';
+import { ownerOf } from './phone-leg.ts';
+import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
+import { type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
+
+export interface RoutingOptions {
+  readonly clock: Clock;
+  readonly node: NodeFacts;
+  readonly ringTimeoutMs: number;
+  readonly sessionLimitMs: number;
+  readonly trunkState: (trunkId: string) => TrunkState;
+  readonly outbound: OutboundServices;
+  /** Branches to the contacts registered for a number of the tenant. */
+  phoneBranches(context: CallContext, number: string): readonly BranchPlan[];
+  /** `host:port` that Contact shows on a flow. */
+  contactHost(flow: Flow): string;
+}
+
+/** A call as routed: a plan to play, or what has to happen before it can be answered. */
+export interface Routed {
+  readonly plan: StepPlan;
+  /** The outbound plan of a call that an endpoint places to the outside; its dial code may ask for a setting to be stored. */
+  readonly outbound?: OutboundPlan;
+}
+
+export class Routing implements StepServices {
+  readonly #options: RoutingOptions;
+  #inbound: { readonly directory: Directory; readonly router: InboundRouter } | undefined;
+
+  constructor(options: RoutingOptions) {
+    this.#options = options;
+  }
+
+  /** A call that an admitted source places. */
+  route(request: SipRequest, flow: Flow, source: Source, directory: Directory): Routed {
+    return source.kind === 'trunk'
+      ? this.#fromTrunk(request, flow, source.trunk, directory)
+      : this.#fromEndpoint(request, flow, source, directory);
+  }
+
+  /** How the leg of an admitted party behaves that takes another's place (RFC 3891). */
+  partyLeg(request: SipRequest, flow: Flow, source: Source): LegOptions {
+    const contact = this.#contact(dialledNumber(request.uri()), flow);
+    const headers = [['Server', this.#options.node.userAgent]] as const;
+    if (source.kind === 'trunk') return { contact, headers };
+    const party = source.kind === 'extension' ? source.extension : source.service;
+    return { contact, headers, owner: ownerOf(source.tenant.name, party.number) };
+  }
+
+  /** A plan whose first step is this one. */
+  planOf(first: PlanStep, callerLeg: LegOptions, facts: CallFacts): StepPlan {
+    return this.#plan(first, callerLeg, facts);
+  }
+
+  /** The facts of an outbound call, as the pipeline and `explain` take them. */
+  outboundFacts(
+    context: Pick<CallContext, 'directory' | 'tenant' | 'request' | 'sessionId'>,
+    caller: Caller,
+    dialled: string,
+    forwarding: Forwarding | undefined,
+  ): OutboundFacts {
+    const { directory, tenant, request, sessionId } = context;
+    return {
+      directory,
+      tenant,
+      caller,
+      dialled,
+      forwarding,
+      request: endpointRequest(request),
+      trunkState: this.#options.trunkState,
+      wallMs: this.#options.clock.wallMs(),
+      node: this.#options.node,
+      randomSeed: randomInt(0x7fffffff),
+      sessionId,
+    };
+  }
+
+  #fromEndpoint(
+    request: SipRequest,
+    flow: Flow,
+    source: Exclude<Source, { kind: 'trunk' }>,
+    directory: Directory,
+  ): Routed {
+    const { tenant } = source;
+    const origin: Origin =
+      source.kind === 'extension'
+        ? { kind: 'extension', extension: source.extension }
+        : { kind: 'service', service: source.service };
+    const party = source.kind === 'extension' ? source.extension : source.service;
+    const dialled = dialledNumber(request.uri());
+    const shown = textFromOctets(request.from().displayName ?? '');
+    const anonymous = asksForPrivacy(request) || (source.kind === 'extension' && source.extension.anonymousCalls);
+    const caller: CallerPresentation = { number: party.number, displayName: shown || (party.name ?? ''), anonymous };
+    const context = this.#context(request, directory, tenant, origin, caller, dialled);
+    const callerLeg: LegOptions = {
+      contact: this.#contact(dialled, flow),
+      headers: [['Server', this.#options.node.userAgent]],
+      owner: ownerOf(tenant.name, party.number),
+    };
+    const facts: CallFacts = {
+      direction: 'internal',
+      tenant: tenant.name,
+      caller: party.number,
+      callerName: caller.displayName,
+      called: dialled,
+      extension: party.number,
+    };
+    const inside = this.#insideStep(context, dialled);
+    if (inside !== undefined) return { plan: this.#plan(inside, callerLeg, facts) };
+    const outbound = planOutbound(this.outboundFacts(context, callerOf(origin), dialled, undefined));
+    const step = new OutboundStep(outbound, this.#options.outbound);
+    return { plan: this.#plan(step, callerLeg, { ...facts, direction: 'outbound' }), outbound };
+  }
+
+  #fromTrunk(request: SipRequest, flow: Flow, trunk: Trunk, directory: Directory): Routed {
+    const routed = this.#inboundRouter(directory).route({ request, trunk, wallMs: this.#options.clock.wallMs() });
+    const { numbers } = routed;
+    const callerLeg: LegOptions = {
+      contact: this.#contact(numbers.calledNumber, flow),
+      headers: [['Server', this.#options.node.userAgent]],
+    };
+    const facts: CallFacts = {
+      direction: 'inbound',
+      caller: numbers.callerNumber,
+      callerName: numbers.callerDisplayName,
+      called: numbers.calledNumber,
+      trunkId: trunk.id,
+      ...(routed.tenant === undefined ? {} : { tenant: routed.tenant.name }),
+    };
+    if (routed.kind === 'rejection') {
+      return { plan: this.#plan(new RejectStep(routed.status, routed.reason), callerLeg, facts) };
+    }
+    const { tenant, anonymous } = routed;
+    const caller: CallerPresentation = {
+      number: numbers.callerNumber,
+      displayName: numbers.callerDisplayName,
+      anonymous,
+    };
+    const context = this.#context(request, directory, tenant, { kind: 'trunk', trunk }, caller, numbers.calledNumber);
+    return { plan: this.#plan(this.#targetStep(context, routed.target), callerLeg, facts) };
+  }
+
+  /** A call that a party moves (RFC 3515): placed under that party's rules. */
+  transferred(context: CallContext, by: Forwarder, number: string): PlanStep {
+    return this.#insideStep(context, number) ?? this.#outside(context, by, number, 'transfer');
+  }
+
+  // StepServices
+
+  phoneBranches(context: CallContext, number: string): readonly BranchPlan[] {
+    return this.#options.phoneBranches(context, number);
+  }
+
+  sendOn(context: CallContext, by: Forwarder, number: string): PlanStep {
+    const kind = by.kind === 'service' ? 'overflow' : 'forward';
+    return this.#insideStep(context, number) ?? this.#outside(context, by, number, kind);
+  }
+
+  #outside(context: CallContext, by: Forwarder, number: string, kind: Forwarding['kind']): PlanStep {
+    const { directory, tenant } = context;
+    let caller: Caller;
+    if (by.kind === 'extension') {
+      const extension = directory.extension(tenant.name, by.number);
+      if (extension === undefined) return new RejectStep(404, 'Not Found');
+      caller = { kind: 'extension', extension };
+    } else {
+      const service = directory.service(tenant.name, by.number);
+      if (service === undefined) return new RejectStep(404, 'Not Found');
+      caller = { kind: 'service', service };
+    }
+    const facts = this.outboundFacts(context, caller, number, forwardingOf(context, kind));
+    return new OutboundStep(planOutbound(facts), this.#options.outbound);
+  }
+
+  /** The step for a number of the tenant itself; undefined for an outside number. */
+  #insideStep(context: CallContext, number: string): PlanStep | undefined {
+    const { directory, tenant } = context;
+    const extension = directory.extension(tenant.name, number);
+    if (extension !== undefined) return new ExtensionStep(context, extension, this);
+    const service = directory.service(tenant.name, number);
+    if (service === undefined) return undefined;
+    if (!service.enabled) return new RejectStep(404, 'Not Found');
+    return service.kind === 'ring-group'
+      ? new RingGroupStep(context, service, this)
+      : new ServiceStep(context, service, this);
+  }
+
+  #targetStep(context: CallContext, target: InboundTarget): PlanStep {
+    switch (target.kind) {
+      case 'extension':
+      case 'service':
+        return this.#insideStep(context, target.number) ?? new RejectStep(404, 'Not Found');
+      case 'number':
+        return this.#insideStep(context, target.number) ?? this.#externalDestination(context, target.number);
+      case 'hang-up':
+        return new RejectStep(603, 'Decline');
+    }
+  }
+
+  /**
+   * An inbound rule that sends calls to an outside number. Nobody inside places the call, so it is placed as a service that goes by
+   * the called DID and has no caller ID of its own: the company's is used, else the DID.
+   */
+  #externalDestination(context: CallContext, number: string): PlanStep {
+    const sentOn = diverted(context, context.called, 'unconditional');
+    const service: Service = serviceSchema.parse({
+      kind: 'virtual-receptionist',
+      number: digitsOf(context.called),
+      name: 'Inbound rule',
+    });
+    const facts = this.outboundFacts(sentOn, { kind: 'service', service }, number, forwardingOf(sentOn, 'forward'));
+    return new OutboundStep(planOutbound(facts), this.#options.outbound);
+  }
+
+  #context(
+    request: SipRequest,
+    directory: Directory,
+    tenant: Tenant,
+    origin: Origin,
+    caller: CallerPresentation,
+    called: string,
+  ): CallContext {
+    const { node } = this.#options;
+    return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
+  }
+
+  #plan(first: PlanStep, callerLeg: LegOptions, facts: CallFacts): StepPlan {
+    const { ringTimeoutMs, sessionLimitMs } = this.#options;
+    return new StepPlan({ first, callerLeg, facts, ringTimeoutMs, sessionLimitMs });
+  }
+
+  #contact(user: string, flow: Flow): string {
+    const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
+    return `<sip:${user === '' ? '' : `${escapeUser(user)}@`}${this.#options.contactHost(flow)}${transport}>`;
+  }
+
+  #inboundRouter(directory: Directory): InboundRouter {
+    if (this.#inbound?.directory !== directory) {
+      this.#inbound = { directory, router: new InboundRouter(new InboundView(directory)) };
+    }
+    return this.#inbound.router;
+  }
+}
+
+function digitsOf(number: string): string {
+  return number.replace(/[^0-9]/g, '').slice(0, 15);
+}
+
+function callerOf(origin: Exclude<Origin, { kind: 'trunk' }>): Caller {
+  return origin.kind === 'extension'
+    ? { kind: 'extension', extension: origin.extension }
+    : { kind: 'service', service: origin.service };
+}
+
+/** RFC 3323 §4.1: the phone asks for privacy with a Privacy header or an anonymous From. */
+function asksForPrivacy(request: SipRequest): boolean {
+  const { uri } = request.from();
+  if ('host' in uri && uri.host.toLowerCase() === 'anonymous.invalid') return true;
+  return request.headers.fieldValues(HeaderId.Privacy).some((value) =>
+    value
+      .toLowerCase()
+      .split(/[;,]/)
+      .some((token) => ['id', 'user', 'header'].includes(token.trim())),
+  );
+}

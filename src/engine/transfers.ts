@@ -1,0 +1,108 @@
+/** Whose rules a transfer is made under, and who may take whose place (RFC 3515, RFC 3891). */
+import { randomToken } from '../base/ids.ts';
+import type { Call, CallPlan, CallRouter, Leg, Rejection } from '../call/index.ts';
+import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
+import { escapeUser, formatHost, HeaderId, Headers, isSipUri, parseUri, SipRequest } from '../sip/message/index.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { CallContext, CallerPresentation, Origin } from './call-context.ts';
+import type { Forwarder } from './phone-steps.ts';
+import type { Routing } from './routing.ts';
+
+export interface TransfersOptions {
+  readonly routing: Routing;
+  readonly directory: () => Directory;
+  readonly node: NodeFacts;
+}
+
+export class Transfers implements CallRouter {
+  readonly #options: TransfersOptions;
+
+  constructor(options: TransfersOptions) {
+    this.#options = options;
+  }
+
+  referred(call: Call, leg: Leg, referTo: string): CallPlan | Rejection {
+    const directory = this.#options.directory();
+    const party = partyOf(leg.options.owner);
+    const tenant = party === undefined ? undefined : directory.tenantByName(party.tenant);
+    // A trunk does not move calls of a tenant: its carrier would place calls at the tenant's cost.
+    if (party === undefined || tenant === undefined) return { status: 403, reason: 'Transfer Not Allowed' };
+    const extension = directory.extension(tenant.name, party.number);
+    const service = directory.service(tenant.name, party.number);
+    if (extension === undefined && service === undefined) return { status: 403, reason: 'Transfer Not Allowed' };
+    const uri = parseUri(referTo);
+    const number = dialledNumber(uri);
+    if (number === '' || !this.#isOurs(uri, tenant.domain)) return { status: 404, reason: 'Not Found' };
+    const by: Forwarder = { kind: extension === undefined ? 'service' : 'extension', number: party.number };
+    const origin: Origin =
+      extension === undefined ? { kind: 'service', service: service as never } : { kind: 'extension', extension };
+    const caller = transfereeOf(call, leg, party.number);
+    const context: CallContext = {
+      request: transferInvite(number, party.number, tenant.domain),
+      directory,
+      tenant,
+      origin,
+      caller,
+      called: number,
+      node: this.#options.node,
+      sessionId: randomToken(),
+      diversions: [],
+    };
+    const step = this.#options.routing.transferred(context, by, number);
+    return this.#options.routing.planOf(step, leg.options, { ...call.record.facts, called: number });
+  }
+
+  /** A place may be taken by a party of the same tenant. */
+  mayReplace(requester: string | undefined, call: Call, leg: Leg): boolean {
+    const tenant = partyOf(requester)?.tenant;
+    if (tenant === undefined) return false;
+    const owner = partyOf(leg.options.owner) ?? partyOf(leg.peer?.options.owner);
+    return (owner?.tenant ?? call.record.facts.tenant) === tenant;
+  }
+
+  /** A Refer-To names a number of this system: in the tenant's domain, at our own address, or without a host. */
+  #isOurs(uri: ReturnType<typeof parseUri>, domain: string): boolean {
+    if (!isSipUri(uri)) return uri.scheme === 'tel';
+    const host = uri.host.toLowerCase();
+    const { addresses, publicHost, privateHost } = this.#options.node;
+    const own = [
+      domain.toLowerCase(),
+      publicHost,
+      privateHost,
+      ...Object.values(addresses).map((address) => address.host),
+    ];
+    return own.includes(host);
+  }
+}
+
+function partyOf(owner: string | undefined): { readonly tenant: string; readonly number: string } | undefined {
+  const slash = owner?.lastIndexOf('/') ?? -1;
+  return owner === undefined || slash < 0
+    ? undefined
+    : { tenant: owner.slice(0, slash), number: owner.slice(slash + 1) };
+}
+
+/** Who is moved, as the new destination is shown it. */
+function transfereeOf(call: Call, transferor: Leg, transferorNumber: string): CallerPresentation {
+  const { facts } = call.record;
+  const moved = transferor.peer?.options.owner;
+  if (moved !== undefined) return { number: partyOf(moved)?.number ?? '', displayName: '', anonymous: false };
+  const isCaller = facts.caller !== transferorNumber;
+  return {
+    number: isCaller ? facts.caller : facts.called,
+    displayName: isCaller ? (facts.callerName ?? '') : '',
+    anonymous: false,
+  };
+}
+
+/** The INVITE that the transferor would have sent to the new destination itself. */
+function transferInvite(number: string, transferor: string, domain: string): SipRequest {
+  const host = formatHost(domain);
+  const headers = new Headers();
+  headers.add(HeaderId.MaxForwards, '70');
+  headers.add(HeaderId.From, `<sip:${escapeUser(transferor)}@${host}>;tag=${randomToken()}`);
+  headers.add(HeaderId.To, `<sip:${escapeUser(number)}@${host}>`);
+  headers.add(HeaderId.CallId, randomToken());
+  headers.add(HeaderId.CSeq, '1 INVITE');
+  return new SipRequest('INVITE', `sip:${escapeUser(number)}@${host}`, headers);
+}
