@@ -27,7 +27,7 @@ if (runtime === undefined) {
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const child = spawn(
   runtime,
-  ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'tandem.ts'), ...process.argv.slice(2)],
+  ['--disable-warning=ExperimentalWarning', join(root, 'src', 'main.ts'), ...process.argv.slice(2)],
   { stdio: 'inherit' },
 );
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

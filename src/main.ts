@@ -1,0 +1,12 @@
+/** Wiring only: a node from its configuration, the command line in front of it. */
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { processTerminal, runCli } from './cli/tandem.ts';
+import { runNode } from './node/node.ts';
+import { version } from './node/version.ts';
+
+const isEntry = process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+if (isEntry) {
+  const terminal = processTerminal();
+  process.exitCode = await runCli(process.argv.slice(2), { start: runNode, demo: async () => 1, version }, terminal);
+}

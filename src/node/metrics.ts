@@ -1,0 +1,57 @@
+/** Binds what the engine counts to the Prometheus metrics; read when scraped, so that counting costs nothing on the way of a message. */
+import type { Engine } from '../engine/engine.ts';
+import type { JsonLogger, Metrics } from '../observe/index.ts';
+
+const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
+
+export function readMetrics(metrics: Metrics, engine: Engine, log: JsonLogger): void {
+  const { counters, transactions, transport } = engine.endpoint;
+  metrics.readGauge('tandem_calls_live', 'Calls in setup or in progress', () => engine.calls.counters.live);
+  metrics.readGauge('tandem_registrations', 'Registered contacts', () => engine.registrar.count);
+  metrics.readGauge('tandem_log_lines_suppressed', 'Log lines held back by the limit', () => log.suppressedCount);
+  metrics.readGauge('tandem_connections', 'Open TCP and TLS connections', () => transport.counters.connections);
+  metrics.readCounters('tandem_sip_requests_received_total', 'SIP requests received', 'method', () =>
+    byMethod('received'),
+  );
+  metrics.readCounters('tandem_sip_requests_sent_total', 'SIP requests sent', 'method', () => byMethod('sent'));
+  metrics.readCounters('tandem_sip_responses_received_total', 'SIP responses received', 'class', () =>
+    byClass('received'),
+  );
+  metrics.readCounters('tandem_sip_responses_sent_total', 'SIP responses sent', 'class', () => byClass('sent'));
+  metrics.readCounters('tandem_sip_faults_total', 'Messages that were not served, by reason', 'reason', () => ({
+    malformed: counters.malformed,
+    refused: counters.refused,
+    overloaded: counters.overloaded,
+    rate_limited: transport.counters.rateLimited,
+    uncaught: counters.uncaughtErrors,
+  }));
+  metrics.readCounters('tandem_transactions_total', 'SIP transactions, by event', 'event', () => ({
+    ...transactions.counters,
+  }));
+  metrics.readTrunks(() =>
+    engine.directory.trunks.flatMap((trunk) => {
+      const status = engine.trunkStatus(trunk.id);
+      return status === undefined
+        ? []
+        : [{ id: trunk.id, name: trunk.name, state: status.state, activeCalls: status.activeCalls }];
+    }),
+  );
+
+  function byMethod(direction: 'received' | 'sent'): Record<string, number> {
+    const totals: Record<string, number> = {};
+    for (const name of TRANSPORTS) {
+      for (const [method, count] of counters[direction][name].requests) totals[method] = (totals[method] ?? 0) + count;
+    }
+    return totals;
+  }
+
+  function byClass(direction: 'received' | 'sent'): Record<string, number> {
+    const totals: Record<string, number> = {};
+    for (const name of TRANSPORTS) {
+      counters[direction][name].responses.forEach((count, index) => {
+        if (index > 0) totals[`${index}xx`] = (totals[`${index}xx`] ?? 0) + count;
+      });
+    }
+    return totals;
+  }
+}

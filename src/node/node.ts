@@ -1,0 +1,330 @@
+/** One node: its configuration, its stores, the engine, the HTTP interface, and the signals that an operator sends it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Api, createApi } from '../api/index.ts';
+import { SettingsError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { WheelScheduler } from '../base/wheel-scheduler.ts';
+import { Engine } from '../engine/engine.ts';
+import { Observation } from '../engine/observation.ts';
+import { Provisioner } from '../engine/provisioner.ts';
+import { RecentPlans } from '../engine/recent-plans.ts';
+import { RunningEngine } from '../engine/view.ts';
+import {
+  AuditLog,
+  CallRecordLog,
+  EventBus,
+  JsonLogger,
+  Metrics,
+  SipTrace,
+  WebhookDispatcher,
+} from '../observe/index.ts';
+import { loadNode, loadProvisioning, settingsError, transportsOf } from '../settings/load.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
+import { makeMissingCertificates } from '../settings/self-signed.ts';
+import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
+import type { Listening } from '../sip/transport/index.ts';
+import { openStores, type Stores } from '../store/index.ts';
+import { readMetrics } from './metrics.ts';
+import { version } from './version.ts';
+
+export interface NodeOptions {
+  /** Configuration file; default: TANDEM_CONFIG, else config/tandem.yaml. */
+  readonly configFile?: string | undefined;
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Where log lines go; default: standard output. */
+  readonly logStream?: { write(line: string): unknown };
+}
+
+export interface RunningNode {
+  readonly settings: NodeSettings;
+  readonly engine: Engine;
+  readonly provisioner: Provisioner;
+  readonly listening: readonly Listening[];
+  /** Address of the HTTP interface; undefined when it is off. */
+  readonly apiAddress: string | undefined;
+  readonly log: Log;
+  /** Printed once at the first start; undefined when a token was there already. */
+  readonly firstToken: string | undefined;
+  /** Reads configuration and provisioning files again; all or nothing. Throws a SettingsError. */
+  reload(): Promise<void>;
+  /** No new calls; waits for those in progress for the configured time, then closes. */
+  drainAndClose(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a node; throws a SettingsError that names every fault of its files or addresses. */
+export async function startNode(options: NodeOptions = {}): Promise<RunningNode> {
+  const environment = options.environment ?? process.env;
+  const settings = loadSettings(options.configFile, environment);
+  const scheduler = new WheelScheduler();
+  const log = new JsonLogger({
+    scheduler,
+    level: logLevel(settings),
+    linesPerSecond: settings.limits.logLinesPerSecond,
+    base: { node: settings.node },
+    ...(options.logStream === undefined ? {} : { stream: options.logStream }),
+  });
+  const stores = await openStores();
+  const closers: (() => unknown)[] = [() => stores.close()];
+  try {
+    return await wire({ options, environment, settings, scheduler, log, stores, closers });
+  } catch (error) {
+    for (const close of closers.reverse()) await close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly options: NodeOptions;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly settings: NodeSettings;
+  readonly scheduler: WheelScheduler;
+  readonly log: JsonLogger;
+  readonly stores: Stores;
+  readonly closers: (() => unknown)[];
+}
+
+async function wire(parts: Parts): Promise<RunningNode> {
+  const { options, environment, settings, scheduler, log, stores, closers } = parts;
+  const folder = settings.store.path;
+  const metrics = new Metrics();
+  const events = new EventBus(scheduler, {
+    onError: (error) => log.error('event-subscriber-failed', { error: String(error) }),
+  });
+  const trace = new SipTrace(scheduler);
+  const records = new CallRecordLog({ log, path: settings.records.file ?? join(folder, 'calls.jsonl') });
+  const audit = new AuditLog(scheduler, { log, path: join(folder, 'audit.jsonl'), events });
+  const plans = new RecentPlans(settings.limits.traceCalls);
+  closers.push(
+    () => metrics.close(),
+    () => records.close(),
+  );
+
+  for (const file of await makeMissingCertificates(settings.listen, scheduler.wallMs())) {
+    log.warn('self-signed-certificate-made', { file });
+  }
+  let engine: Engine | undefined;
+  const provisioner = new Provisioner({
+    store: stores.provisioning,
+    log,
+    context: { transports: transportsOf(settings) },
+    onDirectory: (directory) => engine?.apply(directory),
+  });
+  await provisioner.load();
+  await applyFiles(provisioner, settings, environment);
+
+  const observation = new Observation({
+    log,
+    events,
+    metrics,
+    records,
+    trace,
+    plans,
+    directory: () => provisioner.directory,
+  });
+  engine = new Engine({
+    settings,
+    scheduler,
+    log,
+    dns: new DnsClient(dnsServers(settings), settings.dns.timeoutMs),
+    observer: observation,
+    directory: provisioner.directory,
+    version,
+    bindingStore: stores.bindings,
+    nonceSecret: stores.nonceSecret,
+    storeSetting: async (tenant, setting) => {
+      const result = await provisioner.storeSetting(tenant.name, setting);
+      if (result.outcome !== 'applied') throw new Error(`the setting was not stored: ${result.outcome}`);
+    },
+  });
+  readMetrics(metrics, engine, log);
+  const running = engine;
+  const listening = await engine.start();
+  closers.push(() => running.close());
+
+  let firstToken: string | undefined;
+  let api: Api | undefined;
+  let apiAddress: string | undefined;
+  const webhookSender = new WebhookDispatcher({ scheduler, log });
+  if (settings.api.enabled) {
+    api = await createApi({
+      engine: new RunningEngine({
+        engine,
+        provisioner,
+        trace,
+        plans: (id) => plans.get(records.get(id)?.callId ?? id),
+        storeProblems: () => stores.problems(),
+      }),
+      provisioning: provisioner,
+      tokenStore: stores.tokens,
+      webhooks: { store: stores.webhooks, sender: webhookSender },
+      audit,
+      records,
+      events,
+      metrics,
+      log,
+      clock: scheduler,
+      version,
+      entityTagKey: Buffer.from(stores.nonceSecret),
+      bootstrapToken: environment['TANDEM_BOOTSTRAP_TOKEN'],
+      onFirstToken: (token) => {
+        firstToken = token;
+      },
+      ownerTokenPath: join(folder, 'owner-token'),
+      trustedProxies: settings.api.trustedProxies,
+      requestsPerMinute: settings.api.requestsPerMinute,
+      bodyBytes: settings.api.bodyBytes,
+      docs: settings.api.docs,
+      ...apiTls(settings),
+    });
+    const serving = api;
+    closers.push(() => serving.close());
+    apiAddress = await api.listen(settings.api.host, settings.api.port);
+  }
+  log.info('started', {
+    version,
+    listening: listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`),
+    api: apiAddress,
+    tenants: provisioner.directory.tenants.length,
+    trunks: provisioner.directory.trunks.length,
+  });
+
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closed ??= (async () => {
+      for (const closer of closers.reverse()) await closer();
+      scheduler.close();
+      log.flush();
+    })();
+    return closed;
+  };
+  return {
+    settings,
+    engine,
+    provisioner,
+    listening,
+    apiAddress,
+    log,
+    firstToken,
+    reload: async () => {
+      const next = loadSettings(options.configFile, environment);
+      await applyFiles(provisioner, next, environment);
+      records.reopen();
+      audit.reopen();
+    },
+    async drainAndClose() {
+      log.info('draining', { calls: running.calls.counters.live, limitMs: settings.timers.drainMs });
+      await running.drain(settings.timers.drainMs);
+      await close();
+    },
+    close,
+  };
+}
+
+function loadSettings(configFile: string | undefined, environment: NodeJS.ProcessEnv): NodeSettings {
+  const loaded = loadNode(configFile, environment);
+  if (loaded.settings === undefined) throw settingsError(loaded.problems);
+  return loaded.settings;
+}
+
+/** Makes the state hold what the provisioning files say, all files or none. */
+async function applyFiles(
+  provisioner: Provisioner,
+  settings: NodeSettings,
+  environment: NodeJS.ProcessEnv,
+): Promise<void> {
+  if (settings.provisioning.length === 0) return;
+  const loaded = loadProvisioning(settings.provisioning, environment, { transports: transportsOf(settings) });
+  if (loaded.provisioning === undefined) throw settingsError(loaded.problems);
+  const result = await provisioner.put(loaded.provisioning);
+  switch (result.outcome) {
+    case 'applied':
+      return;
+    case 'refused':
+      throw new SettingsError(result.problems);
+    case 'stale':
+      throw new Error(
+        'provisioning files were not applied: other nodes changed the store at the same time, over and over',
+      );
+    case 'unavailable':
+      throw new Error(`provisioning files were not applied: ${result.reason}`);
+  }
+}
+
+function dnsServers(settings: NodeSettings) {
+  if (settings.dns.servers.length === 0) return systemDnsServers();
+  return settings.dns.servers.map((text) => {
+    const match = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]+)$/.exec(text);
+    return match === null
+      ? { address: text, port: 53 }
+      : { address: match[1] ?? match[2] ?? '', port: Number(match[3]) };
+  });
+}
+
+function apiTls({ api }: NodeSettings) {
+  if (api.certificate === undefined || api.key === undefined) return {};
+  return { tls: { certificate: readFileSync(api.certificate), key: readFileSync(api.key) } };
+}
+
+function logLevel({ log }: NodeSettings) {
+  switch (log.level) {
+    case 'trace':
+      return 'debug';
+    case 'fatal':
+    case 'silent':
+      return 'error';
+    default:
+      return log.level;
+  }
+}
+
+/** Runs a node until it is told to stop: SIGTERM and SIGINT drain (a second one stops at once), SIGHUP reads the files again. */
+export async function runNode(configFile: string | undefined): Promise<void> {
+  let node: RunningNode;
+  try {
+    node = await startNode({ configFile });
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  if (process.stdout.isTTY) process.stdout.write(welcome(node));
+  else if (node.firstToken !== undefined)
+    process.stderr.write(`first system-admin token, printed once: ${node.firstToken}\n`);
+  const stopped = Promise.withResolvers<void>();
+  let stopping = false;
+  const stop = () => {
+    const ended = stopping ? node.close() : node.drainAndClose();
+    stopping = true;
+    ended.then(stopped.resolve, stopped.reject);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('SIGHUP', () => {
+    node.reload().then(
+      () => node.log.info('reloaded'),
+      (error: Error) => node.log.error('reload-refused', { problems: error.message.split('\n') }),
+    );
+  });
+  await stopped.promise;
+  process.exit(0);
+}
+
+/** What a person sees after the start: where it listens, who may sign in, what to try next. */
+function welcome(node: RunningNode): string {
+  const lines = ['', `tandem ${version} is running`];
+  for (const { transport, host, port } of node.listening) lines.push(`  SIP  ${transport.padEnd(4)} ${host}:${port}`);
+  if (node.apiAddress !== undefined)
+    lines.push(`  HTTP      ${node.apiAddress}  (API reference: ${node.apiAddress}/docs)`);
+  for (const tenant of node.provisioner.directory.tenants.slice(0, 1)) {
+    for (const { number, name, password } of tenant.extensions.slice(0, 5)) {
+      if (tenant.name === 'demo')
+        lines.push(`  phone     ${number}@${tenant.domain}  password ${password}  (${name ?? ''})`);
+    }
+  }
+  if (node.firstToken !== undefined) lines.push(`  first system-admin token, printed once: ${node.firstToken}`);
+  lines.push('', 'Try next:  npx tandem explain --tenant demo --from 101 --to 914155551212', '');
+  return lines.join('\n');
+}
