@@ -1,0 +1,24 @@
+# The engine alone: no build step, no tool that is not needed to run. Node runs the TypeScript sources as they are.
+FROM node:26-bookworm-slim AS install
+WORKDIR /opt/tandem
+COPY package.json package-lock.json .npmrc ./
+# The image's own Node is used, so the bundled runtimes (optional dependencies) are left out.
+RUN npm ci --omit=dev --omit=optional
+
+FROM node:26-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /opt/tandem
+COPY --from=install /opt/tandem/node_modules node_modules
+COPY package.json LICENSE README.md ./
+COPY bin bin
+COPY config config
+COPY src src
+RUN mkdir -p /var/lib/tandem && chown node:node /var/lib/tandem
+USER node
+VOLUME /var/lib/tandem
+EXPOSE 5060/udp 5060/tcp 5061/tcp 8080/tcp
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8080/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "bin/tandem.js"]
+CMD ["start"]
