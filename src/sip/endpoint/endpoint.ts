@@ -120,7 +120,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     user: ClientTransactionUser,
     options: SendOptions = {},
   ): ClientTransaction {
-    const flow = isFlow(to) ? to : this.transport.flowTo(to);
+    const flow = this.#flowOf(to);
     const aliasWanted = !isFlow(to) && to.tls?.cert !== undefined;
     request.headers.prepend(HeaderId.Via, this.#via(flow, options) + randomBranch() + (aliasWanted ? ';alias' : ''));
     const text = serialize(request);
@@ -137,7 +137,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
    * Sends the ACK for a 2xx (§13.2.2.4), which has no transaction. Sending the same request again repeats it as it was.
    */
   sendAck(request: SipRequest, to: Flow | Target, options: SendOptions = {}): void {
-    const flow = isFlow(to) ? to : this.transport.flowTo(to);
+    const flow = this.#flowOf(to);
     if (!request.headers.has(HeaderId.Via))
       request.headers.prepend(HeaderId.Via, this.#via(flow, options) + randomBranch());
     flow.send(serialize(request));
@@ -324,6 +324,11 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     if (port === flow.remotePort) return flow;
     const { remoteAddress: address, listenerId } = flow;
     return new ReplyFlow(flow, this.transport.flowTo({ transport: 'udp', address, port, listenerId }));
+  }
+
+  #flowOf(to: Flow | Target): Flow {
+    if (!isFlow(to)) return this.transport.flowTo(to);
+    return to instanceof ReplyFlow ? to.source : to;
   }
 
   #via(flow: Flow, options: SendOptions): string {

@@ -14,17 +14,35 @@ export function defaultPort(transport: TransportName): number {
  */
 export function noteSource(request: SipRequest, via: Via, flow: Flow): void {
   const asksForPort = via.params.has('rport');
-  const wrong = !sameAddress(via.host, flow.remoteAddress);
+  // IPv6 has several spellings; only equal text counts as equal, else `received` is added, which does no harm.
+  const wrong = via.host !== flow.remoteAddress;
   const claimed = via.params.has('received');
   if (!asksForPort && !wrong && !claimed) return;
+  const field = request.headers.value(HeaderId.Via) ?? '';
+  if (asksForPort && !claimed) {
+    const quick = withSource(field, flow);
+    if (quick !== undefined) {
+      request.headers.replaceFirst(HeaderId.Via, quick);
+      return;
+    }
+  }
   const params = via.params.clone();
   if (asksForPort) params.set('rport', String(flow.remotePort));
   if (asksForPort || wrong) params.set('received', flow.remoteAddress);
   else params.delete('received');
-  const field = request.headers.value(HeaderId.Via) ?? '';
   const first = formatVia({ ...via, params });
   const others = field.includes(',') ? splitList(field).slice(1) : [];
   request.headers.replaceFirst(HeaderId.Via, [first, ...others].join(', '));
+}
+
+/** The usual case without taking the field apart: one value, a bare `;rport`, nothing quoted. Undefined when it is not that. */
+function withSource(field: string, flow: Flow): string | undefined {
+  const start = field.indexOf(';rport');
+  const end = start + ';rport'.length;
+  const plain =
+    start > 0 && (end === field.length || field[end] === ';') && !field.includes(',') && !field.includes('"');
+  if (!plain) return undefined;
+  return `${field.slice(0, start)};rport=${flow.remotePort};received=${flow.remoteAddress}${field.slice(end)}`;
 }
 
 /**
@@ -50,48 +68,49 @@ export function rerouteTarget(via: Via, flow: Flow): Target | undefined {
 
 /** A request as seen from its source, whose answers go to another port of the same address. */
 export class ReplyFlow implements Flow {
-  readonly #source: Flow;
+  /** Where the request came from: requests to the peer go there (its NAT lets them in). */
+  readonly source: Flow;
   readonly #route: Flow;
 
   constructor(source: Flow, route: Flow) {
-    this.#source = source;
+    this.source = source;
     this.#route = route;
   }
 
   get transport(): TransportName {
-    return this.#source.transport;
+    return this.source.transport;
   }
 
   get reliable(): boolean {
-    return this.#source.reliable;
+    return this.source.reliable;
   }
 
   get localAddress(): string {
-    return this.#source.localAddress;
+    return this.source.localAddress;
   }
 
   get localPort(): number {
-    return this.#source.localPort;
+    return this.source.localPort;
   }
 
   get remoteAddress(): string {
-    return this.#source.remoteAddress;
+    return this.source.remoteAddress;
   }
 
   get remotePort(): number {
-    return this.#source.remotePort;
+    return this.source.remotePort;
   }
 
   get listenerId(): string {
-    return this.#source.listenerId;
+    return this.source.listenerId;
   }
 
   get key(): string {
-    return this.#source.key;
+    return this.source.key;
   }
 
   get connected(): boolean {
-    return this.#source.connected;
+    return this.source.connected;
   }
 
   get closed(): boolean {
@@ -99,7 +118,7 @@ export class ReplyFlow implements Flow {
   }
 
   get tls(): Flow['tls'] {
-    return this.#source.tls;
+    return this.source.tls;
   }
 
   send(text: string): void {
@@ -107,11 +126,11 @@ export class ReplyFlow implements Flow {
   }
 
   keepAlive(intervalMs: number): void {
-    this.#source.keepAlive(intervalMs);
+    this.source.keepAlive(intervalMs);
   }
 
   close(reason: string): void {
-    this.#source.close(reason);
+    this.source.close(reason);
   }
 }
 
@@ -119,9 +138,4 @@ export class ReplyFlow implements Flow {
 export function viaPrefix(transport: TransportName, host: string, port: number): string {
   const rport = transport === 'udp' ? ';rport' : '';
   return `SIP/2.0/${transport.toUpperCase()} ${formatHost(host)}:${port}${rport};branch=`;
-}
-
-/** IPv6 has several spellings; only equal text is taken for equal, else `received` is added, which does no harm. */
-function sameAddress(host: string, address: string): boolean {
-  return host === address;
 }

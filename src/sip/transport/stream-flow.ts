@@ -320,7 +320,13 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   }
 
   #onError(error: NodeJS.ErrnoException): void {
-    this.#failure ??= this.#describe(error);
+    if (this.#failure !== undefined) return;
+    this.#failure = this.#describe(error);
+    if (!isTlsError(error, this.transport)) return;
+    const { counters, log } = this.#context;
+    counters.tlsRefused++;
+    const { listenerId: listener, remoteAddress, remotePort, opened } = this;
+    log.warn('tls-refused', { listener, remoteAddress, remotePort, opened, reason: this.#failure });
   }
 
   #onClose(): void {
@@ -346,7 +352,12 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   #describe(error: NodeJS.ErrnoException): string {
     if (error.code === 'ECONNREFUSED') return 'connection refused';
     if (error.code === 'ECONNRESET' && this.connected) return 'connection reset by the peer';
-    if (this.transport === 'tls' && !this.connected) return describeTlsError(error);
+    if (isTlsError(error, this.transport)) return describeTlsError(error);
     return error.code ?? error.message;
   }
+}
+
+/** Errors of the operating system name the call that failed; those of TLS do not. */
+function isTlsError(error: NodeJS.ErrnoException, transport: string): boolean {
+  return transport === 'tls' && error.syscall === undefined && error.code !== 'ECONNRESET';
 }

@@ -111,7 +111,7 @@ describe('§18.2.1, RFC 3581: where a request came from', () => {
     [
       'rport and received when asked',
       '192.0.2.9;rport;branch=z9hG4bK1',
-      '192.0.2.9;rport=5060;branch=z9hG4bK1;received=192.0.2.9',
+      '192.0.2.9;rport=5060;received=192.0.2.9;branch=z9hG4bK1',
     ],
     [
       'a received that the peer made up is overwritten',
@@ -122,6 +122,17 @@ describe('§18.2.1, RFC 3581: where a request came from', () => {
       'and taken away when it is not needed',
       '192.0.2.9;received=198.51.100.1;branch=z9hG4bK1',
       '192.0.2.9;branch=z9hG4bK1',
+    ],
+    ['rport at the end', 'x;branch=z9hG4bK1;rport', 'x;branch=z9hG4bK1;rport=5060;received=192.0.2.9'],
+    [
+      'an rport that the peer filled in',
+      'x;rport=1;branch=z9hG4bK1',
+      'x;rport=5060;branch=z9hG4bK1;received=192.0.2.9',
+    ],
+    [
+      'rport within quotes is text',
+      'x;branch=z9hG4bK1;a=";rport";rport',
+      'x;branch=z9hG4bK1;a=";rport";rport=5060;received=192.0.2.9',
     ],
     [
       'only the first of several values is touched',
@@ -159,6 +170,19 @@ describe('§18.2.2, RFC 3581: where a response goes', () => {
     source.send(wire('OPTIONS', { Via: 'SIP/2.0/UDP pc.example.com:5070;rport;branch=z9hG4bK1' }), SERVER);
     world.scheduler.advance(100);
     expect(source.statuses()).toEqual([200]);
+  });
+
+  test('a request back on the flow of such a request goes to the source port, through its NAT', () => {
+    const world = new World();
+    const source = world.network.peer('192.0.2.9', 33_333);
+    source.send(wire('OPTIONS', { Via: 'SIP/2.0/UDP pc.example.com:5070;branch=z9hG4bK1' }), SERVER);
+    world.scheduler.advance(100);
+    const flow = world.serverUser.requests[0]?.flow;
+    if (flow === undefined) throw new Error('no request came');
+    world.server.sendRequest(request('NOTIFY'), flow, world.serverUser);
+    world.server.sendAck(request('ACK'), flow);
+    world.scheduler.advance(100);
+    expect(source.received.map((text) => text.split(' ')[0])).toEqual(['NOTIFY', 'ACK']);
   });
 
   test('symmetricResponses: the source port even without rport', () => {

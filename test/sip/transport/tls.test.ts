@@ -71,6 +71,7 @@ describe('a server that we call (RFC 5922 §7.3)', () => {
     const peer = await serving(issue(request));
     const node = await calling(peer);
     expect((await node.user.next('failed')).text).toContain(reason);
+    expect((await node.log.line('tls-refused'))['reason']).toContain(reason);
     expect(peer.user.count('message')).toBe(0);
   });
 
