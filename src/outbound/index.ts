@@ -21,7 +21,6 @@ export {
   type OutboundFacts,
   type TrunkState,
 } from './facts.ts';
-export { type ProcessedNumber, processNumber } from './number-processing.ts';
 export type {
   LegSettings,
   NextHop,
@@ -33,4 +32,4 @@ export type {
 } from './outcome.ts';
 export { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
 export { type InviteTokens, renderInvite } from './render.ts';
-export { type CandidateNote, type FieldNote, NO_TRACE, RecordingTrace, type StepNote, type Trace } from './trace.ts';
+export type { CandidateNote, FieldNote, StepNote } from './trace.ts';

@@ -136,7 +136,7 @@ export function draftForRoute(plan: OutboundPlan, index: number, trace: Trace = 
 
 function legSettings(route: RouteState): LegSettings {
   const { sessionTimer: timer, earlyMediaFailover } = route.trunk.options;
-  const via = viaAddress(route);
+  const via = viaAddress(route.call.facts.node, route.trunk);
   const hidesUser = route.call.anonymous && route.profile.applyUser;
   const { node, tenant } = route.call.facts;
   const sessionTimer = {

@@ -398,7 +398,7 @@ export const PRIVACY_ROWS: readonly GuideRow[] = [
         headers: ['Privacy: none'],
       },
     ),
-    expect: { From: fromOf('14155550102'), Privacy: null },
+    expect: { From: fromOf('14155550102'), Privacy: 'none' },
   },
   {
     name: 'critical that the trunk cannot meet is refused',

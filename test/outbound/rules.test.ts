@@ -185,4 +185,14 @@ describe('behaviour 11: classes allowed and barred', () => {
     expect(planOutbound(factsOf({ tenants, dialled: '112' }))).toMatchObject({ refusal: undefined, emergency: true });
     expect(planOutbound(factsOf({ tenants, dialled: '1123' })).refusal?.status).toBe(403);
   });
+
+  test('emergency numbers pass hours, holidays and the caller-ID policy too', () => {
+    const hours = { open: [{ days: ['mon' as const], from: '08:00', to: '09:00' }] };
+    const tenants = [tenantWith({ outboundRules: [{ name: 'w', hours, holidays: ['2026-11-18'], routes }] })];
+    const strict = [trunkWith({ options: { callerIdOutsidePool: 'reject' } })];
+    const headers = ['X-Outbound-Cli: rewrite-from=5'];
+    const draft = draftForRoute(planOutbound(factsOf({ tenants, trunks: strict, headers, dialled: '112' })), 0);
+    expect(draft).toMatchObject({ kind: 'draft', calledNumber: '112', outboundCallerId: '101' });
+    expect(planOutbound(factsOf({ tenants, trunks: strict, dialled: '113' })).refusal?.status).toBe(403);
+  });
 });

@@ -23,7 +23,7 @@ export const applyOutboundCli: RouteStep = {
   run(route, trace) {
     const { directives, ignored } = route.outboundCli;
     // Only the caller's own INVITE can ask; a forwarded call's INVITE is somebody else's.
-    if (route.call.facts.forwarding !== undefined) return undefined;
+    if (route.call.facts.forwarding !== undefined || directives.length + ignored.length === 0) return undefined;
     for (const text of ignored) ignore(route, 'directive', '', text, trace);
     const done = new Set<RewriteField>();
     for (const directive of directives) {
@@ -52,7 +52,7 @@ export const applyOutboundCli: RouteStep = {
 function outsidePool(route: RouteState, directive: RewriteDirective, trace: Trace): Refusal | undefined {
   const reason = `outside the DID pool of ${route.call.facts.tenant.name} on trunk ${route.trunk.name}`;
   ignore(route, `rewrite-${directive.field}`, directive.value, reason, trace);
-  if (route.trunk.options.callerIdOutsidePool !== 'reject') return undefined;
+  if (route.trunk.options.callerIdOutsidePool !== 'reject' || route.call.emergency) return undefined;
   return { status: 403, reason: 'Caller ID Not Allowed', code: 'outbound-cli-outside-pool' };
 }
 

@@ -14,7 +14,11 @@ export const applyPrivacy: RouteStep = {
   run(route, trace) {
     const { request } = route.call.facts;
     const isCritical = request.privacy.includes('critical');
-    if (!route.call.anonymous) return undefined;
+    if (!route.call.anonymous) {
+      // RFC 3323 §4.2: intermediaries MUST NOT remove a Privacy header whose value is `none`.
+      if (request.privacy.includes('none')) passNone(route, trace);
+      return undefined;
+    }
     const { applyId, applyUser, applyHeader } = route.profile;
     if (isCritical && !meetsRequest(route)) {
       // RFC 3323 §4.2: with `critical`, a request whose privacy cannot be given is refused; §5 names 500.
@@ -45,6 +49,19 @@ export const applyPrivacy: RouteStep = {
     return undefined;
   },
 };
+
+function passNone(route: RouteState, trace: Trace): void {
+  route.draft.privacy = 'none';
+  if (trace.on) {
+    trace.field({
+      field: 'Privacy',
+      value: 'none',
+      source: 'endpoint',
+      origin: 'call',
+      reason: 'the endpoint wants no privacy from anybody on the way (RFC 3323 §4.2)',
+    });
+  }
+}
 
 /** Every type that the endpoint asked for is one that this trunk gives. */
 function meetsRequest(route: RouteState): boolean {

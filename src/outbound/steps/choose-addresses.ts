@@ -1,6 +1,8 @@
+import type { Trunk } from '../../trunks/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
-import type { NodeAddress } from '../facts.ts';
-import { originOf } from '../trunk-profile.ts';
+import type { NodeAddress, NodeFacts } from '../facts.ts';
+import type { Trace } from '../trace.ts';
+import { hostPort, originOf } from '../trunk-profile.ts';
 
 /**
  * Route, next hop and what Via says: the private address for a trunk that is talked to with it, the public one in Via only where
@@ -13,41 +15,29 @@ export const chooseAddresses: RouteStep = {
     const { profile, planned, draft } = route;
     const isRouted = profile.routes.length > 0 || planned.serviceRoutes.length > 0;
     if (isRouted) draft.routes = [...profile.routes, ...planned.serviceRoutes];
-    if (trace.on) tell(route);
+    if (trace.on) tell(route, trace);
     return undefined;
-
-    function tell({ trunk }: RouteState): void {
-      for (const value of draft.routes) {
-        const isProxy = profile.routes.includes(value);
-        trace.field({
-          field: 'Route',
-          value,
-          source: isProxy ? 'outboundProxy.route' : 'Service-Route',
-          origin: isProxy ? 'trunk' : 'call',
-          reason: isProxy ? 'the outbound proxy is named in Route' : 'learnt when the trunk registered (RFC 3608 §6.1)',
-        });
-      }
-      const { host, port } = viaAddress(route);
-      const source = trunk.options.usePrivateIp
-        ? 'usePrivateIp'
-        : trunk.options.rewriteViaHost
-          ? 'rewriteViaHost'
-          : 'listener';
-      trace.field({
-        field: 'Via',
-        value: `${host}:${port}`,
-        source,
-        origin: source === 'listener' ? 'engine' : originOf(trunk, `options.${source}`),
-        reason: 'sent-by of this leg',
-      });
-    }
   },
 };
 
+function tell({ profile, planned, trunk, call }: RouteState, trace: Trace): void {
+  for (const value of profile.routes) {
+    const reason = 'the outbound proxy is named in Route';
+    trace.field({ field: 'Route', value, source: 'outboundProxy.route', origin: 'trunk', reason });
+  }
+  for (const value of planned.serviceRoutes) {
+    const reason = 'learnt when the trunk registered (RFC 3608 §6.1)';
+    trace.field({ field: 'Route', value, source: 'Service-Route', origin: 'call', reason });
+  }
+  const { host, port } = viaAddress(call.facts.node, trunk);
+  const { usePrivateIp, rewriteViaHost } = trunk.options;
+  const source = usePrivateIp ? 'usePrivateIp' : rewriteViaHost ? 'rewriteViaHost' : 'listener';
+  const origin = source === 'listener' ? 'engine' : originOf(trunk, `options.${source}`);
+  trace.field({ field: 'Via', value: hostPort(host, port), source, origin, reason: 'sent-by of this leg' });
+}
+
 /** Sent-by of the leg's Via. */
-export function viaAddress(route: RouteState): NodeAddress {
-  const { node } = route.call.facts;
-  const { options, transport } = route.trunk;
+export function viaAddress(node: NodeFacts, { options, transport }: Trunk): NodeAddress {
   const address = node.addresses[transport];
   const host = options.usePrivateIp ? node.privateHost : options.rewriteViaHost ? node.publicHost : undefined;
   return host === undefined ? address : { host, port: address.port };

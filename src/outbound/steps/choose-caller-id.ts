@@ -36,7 +36,8 @@ export const chooseCallerId: RouteStep = {
       break;
     }
     if (route.callerId !== undefined) return undefined;
-    if (route.trunk.options.callerIdOutsidePool === 'reject') {
+    // Emergency calls pass every policy: a wrong number on display is better than no help.
+    if (route.trunk.options.callerIdOutsidePool === 'reject' && !route.call.emergency) {
       return { status: 403, reason: 'Caller ID Not Allowed', code: 'caller-id-outside-pool' };
     }
     if (trace.on) {
@@ -44,7 +45,7 @@ export const chooseCallerId: RouteStep = {
         source: `${route.call.facts.caller.kind}-number`,
         value: route.call.callerNumber,
         verdict: 'taken',
-        reason: 'no candidate is left (callerIdOutsidePool: pass)',
+        reason: route.call.emergency ? 'no candidate is left' : 'no candidate is left (callerIdOutsidePool: pass)',
       });
     }
     return undefined;

@@ -21,6 +21,7 @@ export const matchRule: CallStep = {
       call.rule = rule;
       if (trace.on)
         trace.step({ step: 'rule', outcome: 'continue', reason: `"${rule.name}" (priority ${rule.priority}) matches` });
+      if (call.emergency) return undefined;
       switch (openingAt(rule.hours, rule.holidays, tenant.timeZone, wallMs)) {
         case 'outside-hours':
           return { status: 403, reason: 'Outside Hours', code: 'outside-hours' };
