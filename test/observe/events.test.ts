@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { EventBus } from '../../src/observe/events.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+const publish = (bus: EventBus, detail: string) => bus.publish('fraud', ['acme'], { guard: 'rate', detail });
+
+describe('EventBus', () => {
+  test('subscribers get events in order; one that throws costs nobody else the event', () => {
+    const errors: unknown[] = [];
+    const bus = new EventBus(new VirtualScheduler(), { onError: (error) => errors.push(error) });
+    const seen: number[] = [];
+    bus.subscribe(() => {
+      throw new Error('broken');
+    });
+    const end = bus.subscribe((event) => seen.push(event.sequence));
+    publish(bus, 'a');
+    publish(bus, 'b');
+    end();
+    publish(bus, 'c');
+    expect(seen).toEqual([1, 2]);
+    expect(errors).toHaveLength(3);
+  });
+
+  test('what came after an id is given again; an id that is too old, of another run or of the future is a gap', () => {
+    const bus = new EventBus(new VirtualScheduler(), { capacity: 10 });
+    const first = publish(bus, 'first');
+    const second = publish(bus, 'second');
+    expect(bus.since(first.id)).toEqual({ events: [second], gap: false });
+    expect(bus.since(bus.lastId)).toEqual({ events: [], gap: false });
+    for (let index = 0; index < 30; index++) publish(bus, String(index));
+    const late = bus.since(first.id);
+    expect(late.gap).toBe(true);
+    expect(late.events.at(-1)?.id).toBe(bus.lastId);
+    for (const id of ['other:1', 'nonsense', `${bus.lastId}999`, `${first.id.split(':')[0]}:-1`])
+      expect(bus.since(id).gap).toBe(true);
+  });
+
+  test('what is kept is bounded', () => {
+    const bus = new EventBus(new VirtualScheduler(), { capacity: 100 });
+    for (let index = 0; index < 10_000; index++) publish(bus, 'x');
+    expect(bus.since('other:0').events.length).toBeLessThanOrEqual(150);
+  });
+});

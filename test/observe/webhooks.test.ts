@@ -1,0 +1,132 @@
+import { createHmac } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
+import { EventBus } from '../../src/observe/events.ts';
+import { type Webhook, WebhookDispatcher, type WebhookOptions } from '../../src/observe/webhooks.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+interface Posted {
+  readonly atMs: number;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+const HOOK: Webhook = {
+  id: 'h1',
+  url: 'https://hooks.example.net/',
+  topics: ['fraud'],
+  secret: 'a-secret-of-the-tests',
+  enabled: true,
+  allowPrivate: false,
+};
+
+/** Deliveries whose answers a test scripts; `settle` lets promises run. */
+function setUp(answers: (number | Error)[], options: Partial<WebhookOptions> = {}) {
+  const scheduler = new VirtualScheduler();
+  const posted: Posted[] = [];
+  const dispatcher = new WebhookDispatcher({
+    scheduler,
+    log: silentLog,
+    random: () => 0.5,
+    post: async (url, headers, body) => {
+      posted.push({ atMs: scheduler.nowMs(), url, headers, body });
+      const answer = answers.shift() ?? 200;
+      if (answer instanceof Error) throw answer;
+      return { status: answer };
+    },
+    ...options,
+  });
+  const bus = new EventBus(scheduler);
+  bus.subscribe((event) => dispatcher.onEvent(event));
+  const settle = async (advanceMs = 0) => {
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    for (let stepMs = 0; stepMs < advanceMs; stepMs += 500) {
+      scheduler.advance(500);
+      for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    }
+  };
+  const fraud = (detail: string, tenants = ['acme']) => bus.publish('fraud', tenants, { guard: 'rate', detail });
+  return { scheduler, posted, dispatcher, bus, settle, fraud };
+}
+
+const details = (posted: readonly Posted[]) => posted.map(({ body }) => JSON.parse(body).data.detail);
+
+describe('webhooks', () => {
+  test('a delivery is signed over its time and body, and names itself', async () => {
+    const { scheduler, posted, dispatcher, settle, fraud } = setUp([]);
+    dispatcher.configure([HOOK]);
+    const event = fraud('a');
+    await settle();
+    const [delivery] = posted;
+    const seconds = Math.floor(scheduler.wallMs() / 1000);
+    const mac = createHmac('sha256', HOOK.secret).update(`${seconds}.${delivery?.body}`).digest('hex');
+    expect(delivery?.headers['tandem-signature']).toBe(`t=${seconds},v1=${mac}`);
+    expect(delivery?.headers['tandem-delivery']).toBe(event.id);
+    expect(JSON.parse(delivery?.body ?? '')).toEqual({ id: event.id, at: event.at, type: 'fraud', data: event.data });
+  });
+
+  test('a failing receiver is tried again after 1, 2, 4 … s, and order is kept', async () => {
+    const { posted, dispatcher, settle, fraud } = setUp([500, new Error('refused'), 503, 200]);
+    dispatcher.configure([HOOK]);
+    fraud('a');
+    fraud('b');
+    await settle(10_000);
+    expect(posted.map(({ atMs }) => atMs)).toEqual([0, 1000, 3000, 7000, 7000]);
+    expect(details(posted)).toEqual(['a', 'a', 'a', 'a', 'b']);
+    expect(dispatcher.status('h1')).toEqual({ waiting: 0, delivered: 2, lost: 0, lastStatus: 200 });
+  });
+
+  test('after the last try a delivery is lost and counted, and the next one goes on', async () => {
+    const { posted, dispatcher, settle, fraud } = setUp([500, 500, 500, 200], { maxAttempts: 3 });
+    dispatcher.configure([HOOK]);
+    fraud('a');
+    fraud('b');
+    await settle(10_000);
+    expect(details(posted)).toEqual(['a', 'a', 'a', 'b']);
+    expect(dispatcher.status('h1')).toMatchObject({ delivered: 1, lost: 1 });
+  });
+
+  test('a dead receiver costs its own bounded queue only', async () => {
+    const { posted, dispatcher, settle, fraud } = setUp([], {
+      maxWaiting: 10,
+      post: async (url) => {
+        if (url === HOOK.url) throw new Error('gone');
+        posted.push({ atMs: 0, url, headers: {}, body: '' });
+        return { status: 200 };
+      },
+    });
+    dispatcher.configure([HOOK, { ...HOOK, id: 'h2', url: 'https://other.example.net/' }]);
+    for (let index = 0; index < 100; index++) {
+      fraud(String(index));
+      await settle();
+    }
+    expect(posted).toHaveLength(100);
+    expect(dispatcher.status('h1')).toMatchObject({ waiting: 10, lost: 90 });
+  });
+
+  test('a webhook gets only its topics and what its tenant may see; a disabled one nothing', async () => {
+    const { posted, dispatcher, bus, settle, fraud } = setUp([]);
+    dispatcher.configure([
+      { ...HOOK, tenant: 'acme' },
+      { ...HOOK, id: 'h2', url: 'https://off.example.net/', enabled: false },
+    ]);
+    fraud('acme');
+    fraud('bolt', ['bolt']);
+    fraud('system', []);
+    bus.publish('trunk-state', ['acme'], { trunkId: '1', trunk: 't', state: 'online' });
+    await settle();
+    expect(details(posted)).toEqual(['acme']);
+  });
+
+  test('a removed webhook gets nothing more, and no timer stays', async () => {
+    const { scheduler, posted, dispatcher, settle, fraud } = setUp([500]);
+    dispatcher.configure([HOOK]);
+    fraud('a');
+    await settle();
+    dispatcher.configure([]);
+    await settle(60_000);
+    expect(posted).toHaveLength(1);
+    expect(scheduler.armedCount).toBe(0);
+  });
+});
