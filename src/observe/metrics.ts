@@ -137,18 +137,7 @@ export class Metrics {
 
   /** The state and load of every trunk, read when scraped. */
   readTrunks(read: () => readonly TrunkGauge[]): void {
-    const states = new Gauge({
-      name: 'tandem_trunks',
-      help: 'Trunks by state',
-      labelNames: ['state'] as const,
-      registers: [this.registry],
-    });
-    const calls = new Gauge({
-      name: 'tandem_trunk_calls',
-      help: 'Calls in progress on a trunk',
-      labelNames: ['trunk_id', 'trunk'] as const,
-      registers: [this.registry],
-    });
+    // Registered first: metrics are collected in the order of registration, and this one fills the other two.
     new Gauge({
       name: 'tandem_trunk_up',
       help: '1 while the trunk is online, else 0',
@@ -163,6 +152,18 @@ export class Metrics {
           states.inc({ state: trunk.state });
         }
       },
+    });
+    const states = new Gauge({
+      name: 'tandem_trunks',
+      help: 'Trunks by state',
+      labelNames: ['state'] as const,
+      registers: [this.registry],
+    });
+    const calls = new Gauge({
+      name: 'tandem_trunk_calls',
+      help: 'Calls in progress on a trunk',
+      labelNames: ['trunk_id', 'trunk'] as const,
+      registers: [this.registry],
     });
   }
 

@@ -116,6 +116,7 @@ export class SipTrace {
     dialogue.octets = MESSAGE_OVERHEAD_OCTETS + sipCallId.length;
     this.#octets += dialogue.octets;
     this.#dialogues.set(sipCallId, dialogue);
+    while (this.#octets > this.#maxOctets && this.#dialogues.size > 1) this.#evictOldest();
     return dialogue;
   }
 

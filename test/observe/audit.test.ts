@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
+import { AuditLog } from '../../src/observe/audit.ts';
+import { EventBus } from '../../src/observe/events.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+function setUp() {
+  const clock = new VirtualScheduler();
+  const events = new EventBus(clock);
+  return { events, audit: new AuditLog(clock, { log: silentLog, events }) };
+}
+
+describe('AuditLog', () => {
+  test('secrets are left out at any depth; that one changed is said', () => {
+    const { audit } = setUp();
+    audit.record({
+      actor: 'owner',
+      action: 'update',
+      resource: 'trunks/1',
+      before: { name: 'a', credentials: { password: 'old' }, list: [{ secret: 'same' }] },
+      after: { name: 'b', credentials: { password: 'new' }, list: [{ secret: 'same' }], ha1: { md5: 'x' } },
+    });
+    expect(audit.find()[0]).toMatchObject({
+      before: { name: 'a', credentials: { password: '(changed)' }, list: [{ secret: '(set)' }] },
+      after: { name: 'b', credentials: { password: '(changed)' }, list: [{ secret: '(set)' }], ha1: '(set)' },
+    });
+  });
+
+  test('each entry is an event for the admins of its tenant; filters find it', () => {
+    const { audit, events } = setUp();
+    const seen: string[][] = [];
+    events.subscribe((event) => seen.push([...event.tenants]));
+    audit.record({ actor: 'owner', action: 'create', resource: 'trunks/1' });
+    audit.record({ actor: 'token:1', action: 'create', resource: 'tenants/acme/extensions/101', tenant: 'acme' });
+    expect(seen).toEqual([[], ['acme']]);
+    expect(audit.find({ tenant: 'acme' }).map(({ resource }) => resource)).toEqual(['tenants/acme/extensions/101']);
+    expect(audit.find({ resource: 'trunks' })).toHaveLength(1);
+    expect(audit.find({ actor: 'token:1' })).toHaveLength(1);
+    expect(audit.find().map(({ actor }) => actor)).toEqual(['token:1', 'owner']);
+  });
+});

@@ -1,0 +1,88 @@
+import { mkdtempSync, readFileSync, renameSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
+import { type CallRecord, CallRecordLog } from '../../src/observe/call-record.ts';
+
+const base: CallRecord = {
+  callId: 'c0',
+  sipCallIds: ['a0', 'b0'],
+  tenant: 'acme',
+  direction: 'outbound',
+  callerNumber: '101',
+  callerNumberSent: '14155550101',
+  calledNumber: '900441234',
+  calledNumberSent: '+441234',
+  trunkId: '100',
+  attempts: [
+    { trunkId: '200', status: 503, startedAt: '2026-11-01T10:00:00.000Z', durationMs: 12 },
+    { trunkId: '100', status: 200, startedAt: '2026-11-01T10:00:00.012Z', durationMs: 900 },
+  ],
+  startedAt: '2026-11-01T10:00:00.000Z',
+  endedAt: '2026-11-01T10:01:00.000Z',
+  durationMs: 60_000,
+  talkMs: 59_000,
+  status: 200,
+  reason: 'OK',
+  hungUpBy: 'caller',
+};
+
+function setUp() {
+  const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'records', 'calls.jsonl');
+  const records = new CallRecordLog({ log: silentLog, path });
+  const lines = (file = path) =>
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as CallRecord);
+  return { path, records, lines };
+}
+
+describe('CallRecordLog', () => {
+  test('each record is one JSON line; after SIGHUP a moved file stays as it is and a new one begins', () => {
+    const { path, records, lines } = setUp();
+    records.append({ ...base, callId: 'c1' });
+    records.append({ ...base, callId: 'c2', reason: 'a\nb' });
+    records.reopen();
+    renameSync(path, `${path}.1`);
+    records.append({ ...base, callId: 'c3' });
+    records.close();
+    expect(lines(`${path}.1`).map(({ callId }) => callId)).toEqual(['c1', 'c2']);
+    expect(lines().map(({ callId }) => callId)).toEqual(['c3']);
+  });
+
+  test.each([
+    [{ tenant: 'acme' }, true],
+    [{ tenant: 'bolt' }, false],
+    [{ direction: 'inbound' as const }, false],
+    [{ trunkId: '200' }, true],
+    [{ trunkId: '300' }, false],
+    [{ number: '+441234' }, true],
+    [{ number: '101' }, true],
+    [{ number: '441234' }, false],
+    [{ status: 200 }, true],
+    [{ status: 503 }, false],
+    [{ from: '2026-11-01T10:00:00Z', until: '2026-11-01T10:00:01Z' }, true],
+    [{ from: '2026-11-01T10:00:01Z' }, false],
+    [{ until: '2026-11-01T11:00:00+01:00' }, false],
+  ])('filter %j finds it: %s', (filter, found) => {
+    const records = new CallRecordLog({ log: silentLog });
+    records.append(base);
+    expect(records.find(filter)).toHaveLength(found ? 1 : 0);
+  });
+
+  test('the latest are kept, latest first, and found by call id or by the Call-ID of a leg', () => {
+    const records = new CallRecordLog({ log: silentLog, capacity: 100 });
+    const heard: string[] = [];
+    records.onRecord(({ callId }) => heard.push(callId));
+    for (let index = 0; index < 1000; index++)
+      records.append({ ...base, callId: `c${index}`, sipCallIds: [`a${index}`, `b${index}`] });
+    expect(heard).toHaveLength(1000);
+    expect(records.find().length).toBeLessThanOrEqual(150);
+    expect(records.find()[0]?.callId).toBe('c999');
+    expect(records.get('c999')?.callId).toBe('c999');
+    expect(records.get('b998')?.callId).toBe('c998');
+    expect(records.get('c1')).toBeUndefined();
+  });
+});
