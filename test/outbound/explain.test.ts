@@ -8,6 +8,7 @@ import {
   planOutbound,
   renderInvite,
 } from '../../src/outbound/index.ts';
+import { CALL_STEPS, ROUTE_STEPS } from '../../src/outbound/pipeline.ts';
 import { serialize } from '../../src/sip/message/index.ts';
 import { docFacts } from './doc-example.ts';
 import { factsOf, tenantWith, trunkWith } from './world.ts';
@@ -176,6 +177,14 @@ describe('explain, for people', () => {
       'The caller gets 503 No Trunk Available, Retry-After: 2',
     );
   });
+});
+
+test('docs/outbound.md draws every step, in the order of the pipeline', () => {
+  const doc = readFileSync(new URL('../../docs/outbound.md', import.meta.url), 'utf8');
+  const [, drawing = ''] = doc.split('```');
+  const drawn = drawing.split('\n').map((line) => line.trim().split(' ')[0]);
+  const names = [...CALL_STEPS, ...ROUTE_STEPS].map(({ name }) => name);
+  expect(drawn.filter((word) => word !== undefined && names.includes(word))).toEqual(names);
 });
 
 test('docs/outbound.md shows what explain says', () => {

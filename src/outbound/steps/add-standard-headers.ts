@@ -49,7 +49,9 @@ function render(node: NodeFacts, timer: SessionTimerOptions): HeaderField[] {
   if (isAsked) {
     // RFC 4028 §7.1: without a refresher parameter the peer chooses.
     const refresher = timer.refresher === 'auto' ? '' : `;refresher=${timer.refresher}`;
-    fields.push(['Session-Expires', `${timer.expiresSeconds}${refresher}`], ['Min-SE', String(timer.minSeconds)]);
+    // §5: an interval below Min-SE would contradict itself.
+    const minSeconds = Math.min(timer.minSeconds, timer.expiresSeconds);
+    fields.push(['Session-Expires', `${timer.expiresSeconds}${refresher}`], ['Min-SE', String(minSeconds)]);
   }
   if (node.acceptLanguage !== '') fields.push(['Accept-Language', node.acceptLanguage]);
   fields.push(['Allow', node.allow]);
