@@ -11,6 +11,9 @@ export interface CallFacts {
   readonly extension?: string;
   readonly trunkId?: string;
   readonly outboundCallerId?: string;
+  readonly inboundRule?: string;
+  /** Names the routing session of the call, under which its outbound plans are kept. */
+  readonly sessionId?: string;
   readonly [name: string]: string | number | boolean | undefined;
 }
 

@@ -48,6 +48,8 @@ export class Observation implements EngineObserver, CallObserver, RegistrationLi
   onCallStarted(record: LiveRecord): void {
     this.#options.metrics.countCallStarted(record.facts.direction);
     this.#options.trace.link(record.id, record.callerCallId, 'caller');
+    const { sessionId } = record.facts;
+    if (sessionId !== undefined) this.#options.plans.link(record.id, sessionId);
     this.#publishCall(record, 'started');
   }
 
@@ -107,6 +109,7 @@ export class Observation implements EngineObserver, CallObserver, RegistrationLi
   // Trunks and admission
 
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void {
+    this.#options.plans.remember(plan, route.kind === 'draft' ? route : undefined);
     for (const { kind, source, value, reason, trunkId } of route.events) {
       this.#options.metrics.countCallerIdRejected(source);
       const { tenant, caller } = plan.facts;
@@ -167,6 +170,8 @@ export class Observation implements EngineObserver, CallObserver, RegistrationLi
     const directory = this.#options.directory();
     const trunkId = record.answeredTrunkId ?? record.attempts.at(-1)?.trunkId ?? facts.trunkId;
     const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId)?.name;
+    const planned = this.#options.plans.get(record.id);
+    const route = planned?.route;
     const endedAtMs = record.endedAtMs ?? record.startedAtMs;
     const legs = new Set([record.callerCallId, ...record.attempts.map((attempt) => attempt.callId)]);
     return {
@@ -176,9 +181,18 @@ export class Observation implements EngineObserver, CallObserver, RegistrationLi
       direction: facts.direction,
       callerNumber: facts.caller,
       calledNumber: facts.called,
-      ...(facts.calledAs === undefined ? {} : { calledNumberSent: facts.calledAs }),
+      ...(route === undefined ? {} : { calledNumberSent: route.calledNumber }),
       ...(facts.extension === undefined ? {} : { extension: facts.extension }),
-      ...(facts.outboundCallerId === undefined ? {} : { outboundCallerId: facts.outboundCallerId }),
+      ...(route === undefined
+        ? {}
+        : {
+            callerNumberSent: route.anonymous ? 'anonymous' : route.outboundCallerId,
+            outboundCallerId: route.outboundCallerId,
+            outboundCallerIdSource: route.callerIdSource,
+            anonymous: route.anonymous,
+          }),
+      ...(planned?.plan.ruleName === undefined ? {} : { outboundRule: planned.plan.ruleName }),
+      ...(facts.inboundRule === undefined ? {} : { inboundRule: facts.inboundRule }),
       ...(trunkId === undefined ? {} : { trunkId }),
       ...(trunk === undefined ? {} : { trunk }),
       attempts: record.attempts.map((attempt) => ({

@@ -132,10 +132,18 @@ export class Routing implements StepServices {
       callerName: caller.displayName,
       called: dialled,
       extension: party.number,
+      sessionId: context.sessionId,
     };
     const inside = this.#insideStep(context, dialled);
     if (inside !== undefined) return { plan: this.#plan(inside, callerLeg, facts) };
     const outbound = planOutbound(this.outboundFacts(context, callerOf(origin), dialled, undefined));
+    if (outbound.number !== dialled) {
+      // A dial code in front of a number of the tenant itself.
+      const presented = { ...context, caller: { ...caller, anonymous: outbound.anonymous }, called: outbound.number };
+      const behindCode = this.#insideStep(presented, outbound.number);
+      if (behindCode !== undefined)
+        return { plan: this.#plan(behindCode, callerLeg, { ...facts, called: outbound.number }) };
+    }
     const step = new OutboundStep(outbound, this.#options.outbound);
     return { plan: this.#plan(step, callerLeg, { ...facts, direction: 'outbound' }), outbound };
   }
@@ -158,14 +166,15 @@ export class Routing implements StepServices {
     if (routed.kind === 'rejection') {
       return { plan: this.#plan(new RejectStep(routed.status, routed.reason), callerLeg, facts) };
     }
-    const { tenant, anonymous } = routed;
+    const { tenant, anonymous, rule } = routed;
     const caller: CallerPresentation = {
       number: numbers.callerNumber,
       displayName: numbers.callerDisplayName,
       anonymous,
     };
     const context = this.#context(request, directory, tenant, { kind: 'trunk', trunk }, caller, numbers.calledNumber);
-    return { plan: this.#plan(this.#targetStep(context, routed.target), callerLeg, facts) };
+    const routedFacts = { ...facts, inboundRule: rule, sessionId: context.sessionId };
+    return { plan: this.#plan(this.#targetStep(context, routed.target), callerLeg, routedFacts) };
   }
 
   /** A call that a party moves (RFC 3515): placed under that party's rules. */

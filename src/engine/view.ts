@@ -80,7 +80,10 @@ export class RunningEngine {
   }
 
   explainCall(id: string): Explanation | undefined {
-    const plan = this.#options.plans(id);
+    const live = this.#options.engine.calls
+      .list()
+      .find((listing) => listing.callerCallId === id || listing.calleeCallId === id);
+    const plan = this.#options.plans(live?.id ?? id);
     return plan === undefined ? undefined : explainPlan(plan);
   }
 

@@ -153,7 +153,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
         engine,
         provisioner,
         trace,
-        plans: (id) => plans.get(records.get(id)?.callId ?? id),
+        plans: (id) => plans.get(records.get(id)?.callId ?? id)?.plan,
         storeProblems: () => stores.problems(),
       }),
       provisioning: provisioner,

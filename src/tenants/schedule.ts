@@ -12,7 +12,7 @@ interface LocalMoment {
   readonly minute: number;
 }
 
-const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+const WEEKDAYS: readonly Hours['open'][number]['days'][number][] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 const MINUTES_PER_DAY = 1440;
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
