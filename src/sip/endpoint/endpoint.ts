@@ -37,6 +37,8 @@ import type {
   ServerTransaction,
 } from './types.ts';
 
+const DRAIN_RETRY_SECONDS = 10;
+
 /**
  * The one place where transport, transactions and time meet.
  *
@@ -216,15 +218,6 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   // From the transactions.
 
   onRequest(transaction: ServerTransaction, request: SipRequest): void {
-    if (request.toTag() === undefined) {
-      const retryAfterSeconds = this.#draining ? 10 : this.#options.overloadSeconds?.();
-      if (retryAfterSeconds !== undefined) {
-        this.counters.overloaded++;
-        transaction.answerOnce = true;
-        transaction.reply(503, undefined, [[HeaderId.RetryAfter, String(retryAfterSeconds)]]);
-        return;
-      }
-    }
     this.#user.onRequest(transaction, request);
   }
 
@@ -263,6 +256,12 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       this.#refuse(request, flow, 420, undefined, [[HeaderId.Unsupported, unsupported]]);
       return;
     }
+    const busySeconds = this.#busySeconds(request);
+    if (busySeconds !== undefined) {
+      this.counters.overloaded++;
+      this.#refuse(request, flow, 503, undefined, [[HeaderId.RetryAfter, String(busySeconds)]]);
+      return;
+    }
     noteSource(request, via, flow);
     // RFC 5923 §5: the peer says that requests to its listening port may use this connection.
     if (flow.tls?.verified === true && via.params.has('alias')) this.transport.alias(flow, via.port ?? 5061);
@@ -276,6 +275,15 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     }
     this.counters.received[flow.transport].countResponse(response.status);
     this.transactions.receiveResponse(response, flow);
+  }
+
+  /** Retry-After for a request that starts something new while we drain or are too busy; what goes on is always served. */
+  #busySeconds(request: SipRequest): number | undefined {
+    const { overloadSeconds } = this.#options;
+    if (!this.#draining && overloadSeconds === undefined) return undefined;
+    if (request.method === 'ACK' || request.method === 'CANCEL' || request.toTag() !== undefined) return undefined;
+    if (this.transactions.knows(request)) return undefined;
+    return this.#draining ? DRAIN_RETRY_SECONDS : overloadSeconds?.();
   }
 
   /** §8.2.2.3: option tags in Require that we do not have; not for ACK and CANCEL. */

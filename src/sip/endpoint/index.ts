@@ -1,4 +1,5 @@
 export { EndpointCounters, MessageCounters } from './counters.ts';
 export { Endpoint, isFlow } from './endpoint.ts';
+export { LoadGuard, type LoadGuardOptions, type UtilizationProbe } from './load-guard.ts';
 export { defaultPort } from './reply-route.ts';
 export * from './types.ts';

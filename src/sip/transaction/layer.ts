@@ -161,6 +161,11 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     return transaction;
   }
 
+  /** True for a retransmission: its transaction is there, whatever else the node may refuse now. */
+  knows(request: SipRequest): boolean {
+    return this.#servers.has(serverKey(request));
+  }
+
   /** The server transaction of a request already received; for answering 500 after a fault in the user. */
   serverTransactionOf(request: SipRequest): ServerTransaction<F> | undefined {
     const transaction = this.#servers.get(serverKey(request));

@@ -366,6 +366,21 @@ describe('too busy', () => {
     expect(world.server.counters.overloaded).toBe(1);
   });
 
+  test('§8.2.7: a refusal keeps no state, and a call that rings is not refused for being sent again', () => {
+    const world = new World();
+    const peer = world.network.peer('192.0.2.9');
+    world.serverUser.answer = (transaction) => transaction.reply(180);
+    peer.send(wire('INVITE'), SERVER);
+    world.scheduler.advance(50);
+    world.server.drain();
+    peer.send(wire('INVITE'), SERVER);
+    peer.send(wire('INVITE', { Via: 'SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKnew', 'Call-ID': 'new' }), SERVER);
+    peer.send(wire('CANCEL'), SERVER);
+    world.scheduler.advance(50);
+    expect(peer.statuses().slice(0, 4)).toEqual([180, 180, 503, 200]);
+    expect(world.serverUser.requests.length).toBe(1);
+  });
+
   test('an overloaded node says when to come back', () => {
     let seconds: number | undefined = 3;
     const world = new World({ overloadSeconds: () => seconds });

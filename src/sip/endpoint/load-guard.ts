@@ -1,0 +1,76 @@
+import { performance } from 'node:perf_hooks';
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
+
+/** A share of one core's time, 0 to 1, since the call before. */
+export type UtilizationProbe = () => number;
+
+export interface LoadGuardOptions {
+  /** Above this share of busy time new work is refused more and more. Default 0.95. */
+  readonly highUtilization?: number;
+  readonly probe?: UtilizationProbe;
+  /** 0 up to 1; for tests. */
+  readonly random?: () => number;
+}
+
+const SAMPLE_MS = 100;
+const STEP_UP = 0.1;
+const STEP_DOWN = 0.02;
+/** Some new work is always let in: without it the guard could not see that the load has gone. */
+const MAX_REFUSED = 0.95;
+const MAX_RETRY_SECONDS = 10;
+
+/**
+ * Overload control: refuses a share of new requests that rises quickly while the event loop has no time left and falls slowly when it
+ * has, so that what is admitted is served in time. Time in the loop is measured, not its delay: datagrams wait in the socket's buffer,
+ * where no timer sees them.
+ *
+ * Pass `() => guard.retryAfterSeconds()` as the endpoint's `overloadSeconds`.
+ */
+export class LoadGuard implements TimerTarget {
+  readonly #scheduler: Scheduler;
+  readonly #highUtilization: number;
+  readonly #probe: UtilizationProbe;
+  readonly #random: () => number;
+  #refusedShare = 0;
+  #timer: Timer | undefined;
+
+  constructor(scheduler: Scheduler, options: LoadGuardOptions = {}) {
+    this.#scheduler = scheduler;
+    this.#highUtilization = options.highUtilization ?? 0.95;
+    this.#probe = options.probe ?? eventLoopProbe();
+    this.#random = options.random ?? Math.random;
+    this.#timer = scheduler.schedule(SAMPLE_MS, this, 0);
+  }
+
+  /** The share of new requests that is refused now; for metrics. */
+  get refusedShare(): number {
+    return this.#refusedShare;
+  }
+
+  /** Undefined: let it in. Else when to come back: spread, so that those refused together do not return together (RFC 3261 §21.5.4). */
+  retryAfterSeconds(): number | undefined {
+    if (this.#refusedShare === 0 || this.#random() >= this.#refusedShare) return undefined;
+    return 1 + Math.floor(this.#random() * MAX_RETRY_SECONDS);
+  }
+
+  stop(): void {
+    this.#timer = cancelTimer(this.#timer);
+  }
+
+  onTimer(): void {
+    const busy = this.#probe() > this.#highUtilization;
+    const share = busy ? this.#refusedShare + STEP_UP : this.#refusedShare - STEP_DOWN;
+    this.#refusedShare = Math.min(Math.max(share, 0), MAX_REFUSED);
+    this.#timer = this.#scheduler.schedule(SAMPLE_MS, this, 0);
+  }
+}
+
+function eventLoopProbe(): UtilizationProbe {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
+}

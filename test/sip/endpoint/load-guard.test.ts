@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { LoadGuard } from '../../../src/sip/endpoint/index.ts';
+import { seededRandom } from '../../kit/simulated-link.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+function guarded() {
+  const scheduler = new VirtualScheduler();
+  const load = { value: 0.5 };
+  const guard = new LoadGuard(scheduler, { probe: () => load.value, random: seededRandom(1) });
+  const refused = () =>
+    Array.from({ length: 1_000 }, () => guard.retryAfterSeconds()).filter((seconds) => seconds !== undefined);
+  return { scheduler, load, guard, refused };
+}
+
+test('below the mark everything is let in', () => {
+  const { scheduler, refused } = guarded();
+  scheduler.advance(60_000);
+  expect(refused()).toEqual([]);
+});
+
+test('while the loop is full a growing share is refused, but never all', () => {
+  const { scheduler, load, guard, refused } = guarded();
+  load.value = 1;
+  scheduler.advance(200);
+  expect(guard.refusedShare).toBeCloseTo(0.2);
+  expect(refused().length).toBeGreaterThan(150);
+  expect(refused().length).toBeLessThan(250);
+  scheduler.advance(60_000);
+  expect(guard.refusedShare).toBe(0.95);
+  expect(refused().length).toBeLessThan(1_000);
+});
+
+test('5 s after the load has gone everything is let in again', () => {
+  const { scheduler, load, refused } = guarded();
+  load.value = 1;
+  scheduler.advance(60_000);
+  load.value = 0.5;
+  scheduler.advance(5_000);
+  expect(refused()).toEqual([]);
+});
+
+test('Retry-After is spread over 1 to 10 s', () => {
+  const { scheduler, load, refused } = guarded();
+  load.value = 1;
+  scheduler.advance(60_000);
+  expect([...new Set(refused())].sort((a, b) => Number(a) - Number(b))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+test('the built-in probe measures a share of time, and a stopped guard leaves no timer', () => {
+  const scheduler = new VirtualScheduler();
+  const guard = new LoadGuard(scheduler);
+  scheduler.advance(1_000);
+  expect(guard.refusedShare).toBeGreaterThanOrEqual(0);
+  guard.stop();
+  expect(scheduler.armedCount).toBe(0);
+});
