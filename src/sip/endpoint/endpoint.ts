@@ -202,9 +202,19 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.#user.onKeepAlive?.(flow);
   }
 
-  /** §18.2.2: a response whose connection has ended goes over a new one, to the source address and the port in Via. */
+  /**
+   * §18.2.2: a response whose connection has ended goes over a new one, to the source address and the port in Via. A request fails,
+   * on a later turn, since its transaction is in the middle of sending it.
+   */
   onUndelivered(text: string, flow: Flow): void {
-    if (!text.startsWith('SIP/2.0 ')) return;
+    if (!text.startsWith('SIP/2.0 ')) {
+      this.#options.scheduler.schedule(
+        0,
+        { onTimer: () => this.#failTransactions(flow, 'the connection has ended') },
+        0,
+      );
+      return;
+    }
     try {
       const target = rerouteTarget(parseMessage(text).topVia(), flow);
       if (target === undefined) return;
@@ -345,9 +355,17 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   }
 
   #onFlowGone(flow: Flow, reason: string): void {
+    this.#failTransactions(flow, reason);
+    try {
+      this.#user.onFlowClosed?.(flow, reason);
+    } catch (error) {
+      this.#countFault(error, flow);
+    }
+  }
+
+  #failTransactions(flow: Flow, reason: string): void {
     try {
       this.transactions.flowFailed(flow, reason);
-      this.#user.onFlowClosed?.(flow, reason);
     } catch (error) {
       this.#countFault(error, flow);
     }

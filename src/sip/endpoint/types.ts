@@ -51,6 +51,8 @@ export interface EndpointTransport {
   open(listeners: readonly ListenerOptions[]): Promise<Listening[]>;
   close(): Promise<void>;
   listening(): Listening[];
+  /** New TLS handshakes of a listener use this certificate. */
+  renewCertificate?(listenerId: string, certificate: string, key: string): void;
   flowTo(target: Target): Flow;
   supports(transport: TransportName, address: string): boolean;
   advertised(flow: Flow, scope?: AddressScope): HostPort;

@@ -61,6 +61,17 @@ export class StreamListener {
     });
   }
 
+  /** New handshakes use this certificate; connections that are set up go on. Throws when the pair does not fit. */
+  renewCertificate(certificate: string, key: string): void {
+    const { minVersion, clientCa } = this.options;
+    this.#tlsServer?.setSecureContext({
+      cert: certificate,
+      key,
+      ...(clientCa === undefined ? {} : { ca: toList(clientCa) }),
+      minVersion: minVersion ?? 'TLSv1.2',
+    });
+  }
+
   /** Stops accepting; connections in use are their owner's to close. */
   close(): Promise<void> {
     return new Promise((resolve) => {

@@ -117,6 +117,12 @@ export class TransportLayer {
     throw new SettingsError(problems);
   }
 
+  /** Gives a TLS listener a new certificate without closing anything; throws when certificate and key do not fit. */
+  renewCertificate(listenerId: string, certificate: string, key: string): void {
+    const socket = this.#listeners.get(listenerId)?.socket;
+    if (socket instanceof StreamListener) socket.renewCertificate(certificate, key);
+  }
+
   /** What is open, with its real ports. */
   listening(): Listening[] {
     return Array.from(this.#listeners, ([id, { options, socket }]) => ({

@@ -494,6 +494,16 @@ describe('seeing it', () => {
 });
 
 describe('connections', () => {
+  test('a request on a connection that has ended fails at once, on a later turn', () => {
+    const world = new World();
+    const flow = world.client.flowTo({ ...toServer, transport: 'tcp' });
+    flow.close('gone');
+    world.client.sendRequest(request('INVITE'), flow, world.clientUser);
+    expect(world.clientUser.outcomes).toEqual([]);
+    world.scheduler.advance(0);
+    expect(world.clientUser.outcomes).toEqual(['the connection has ended']);
+  });
+
   test('a lost connection fails its transactions at once and tells the user', () => {
     const world = new World();
     world.serverUser.answer = () => {};

@@ -165,6 +165,22 @@ describe('client certificates (RFC 5922 §7.4)', () => {
   });
 });
 
+describe('a renewed certificate', () => {
+  test('is used for new handshakes, while connections go on; one that does not fit changes nothing', async () => {
+    const peer = await serving(issue({ days: -2 }));
+    const id = peer.layer.listening()[0]?.id ?? '';
+    const refused = await calling(peer);
+    expect((await refused.user.next('failed')).text).toContain('certificate expired');
+    peer.layer.renewCertificate(id, server.cert, server.key);
+    await calling(peer);
+    const { flow } = await peer.user.next('message');
+    expect(() => peer.layer.renewCertificate(id, client.cert, server.key)).toThrow();
+    await calling(peer);
+    await peer.user.next('message');
+    expect(flow.closed).toBe(false);
+  });
+});
+
 describe('handshakes', () => {
   test('TLS 1.1 is refused with a log line', async () => {
     const peer = await serving();
