@@ -1,56 +1,26 @@
-/** Stores of a node. Kept in memory: nothing outlives the process. */
-import { randomBytes } from 'node:crypto';
-import { type BindingStore, MemoryBindingStore } from '../registrar/index.ts';
-import { MemoryProvisioningStore, type ProvisioningStore } from '../trunks/provisioning-store.ts';
+import { SettingsError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import { openEmbedded } from './embedded/open.ts';
+import type { StoreSettings, Stores } from './stores.ts';
 
-/** Records by id. */
-interface Table<T> {
-  get(id: string): Promise<T | undefined>;
-  list(): Promise<readonly T[]>;
-  put(record: T): Promise<void>;
-  delete(id: string): Promise<void>;
+export type * from './stores.ts';
+
+export interface StoreContext {
+  readonly log: Log;
+  readonly scheduler: Scheduler;
+  /** Where TANDEM_STORE_KEY is looked up; default: the process's. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
-export interface Stores {
-  readonly provisioning: ProvisioningStore;
-  readonly bindings: BindingStore;
-  // biome-ignore lint/suspicious/noExplicitAny: records are the API's own and pass through as they are
-  readonly tokens: Table<any>;
-  // biome-ignore lint/suspicious/noExplicitAny: records are the API's own and pass through as they are
-  readonly webhooks: Table<any>;
-  readonly nonceSecret: Uint8Array;
-  problems(): readonly string[];
-  close(): Promise<void>;
-}
-
-class MemoryTable<T extends { readonly id: string }> implements Table<T> {
-  readonly #records = new Map<string, T>();
-
-  async get(id: string): Promise<T | undefined> {
-    return this.#records.get(id);
-  }
-
-  async list(): Promise<readonly T[]> {
-    return [...this.#records.values()];
-  }
-
-  async put(record: T): Promise<void> {
-    this.#records.set(record.id, record);
-  }
-
-  async delete(id: string): Promise<void> {
-    this.#records.delete(id);
-  }
-}
-
-export async function openStores(): Promise<Stores> {
-  return {
-    provisioning: new MemoryProvisioningStore(),
-    bindings: new MemoryBindingStore(),
-    tokens: new MemoryTable(),
-    webhooks: new MemoryTable(),
-    nonceSecret: randomBytes(32),
-    problems: () => [],
-    close: async () => {},
-  };
+/** Opens what the settings name. Rejects with a SettingsError that says what an operator has to mend. */
+export async function openStores(
+  settings: { readonly node: string; readonly store: StoreSettings },
+  { log, scheduler, environment = process.env }: StoreContext,
+): Promise<Stores> {
+  const { store } = settings;
+  if (store.kind === 'embedded') return openEmbedded(store.path, { log, clock: scheduler, environment });
+  throw new SettingsError([
+    { code: 'store-kind', path: 'store.kind', message: 'this build keeps state in files only' },
+  ]);
 }

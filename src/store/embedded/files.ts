@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
+import { Sealer } from '../sealer.ts';
+import type { StoredToken, StoredWebhook } from '../stores.ts';
+import { LiveFile } from './live-file.ts';
+import { ProvisioningFile } from './provisioning-file.ts';
+
+export interface EmbeddedFilesOptions {
+  readonly folder: string;
+  readonly storeKey: Uint8Array;
+  readonly wallMs: number;
+}
+
+/** Everything that can be asked of the files; each method is one transaction. Runs in the worker thread. */
+export interface FileOperations {
+  load(): ProvisionedState;
+  commit(commit: ProvisioningCommit): CommitResult;
+  token(id: string): StoredToken | undefined;
+  tokens(): StoredToken[];
+  putToken(token: StoredToken): void;
+  webhooks(): StoredWebhook[];
+  putWebhook(webhook: StoredWebhook): void;
+  deleteWebhook(id: string): void;
+  nonceSecret(): Uint8Array;
+  loadBindings(): StoredBinding[];
+  writeBindings(changes: readonly BindingChange[]): void;
+}
+
+export class EmbeddedFiles implements FileOperations {
+  readonly #provisioning: ProvisioningFile;
+  readonly #live: LiveFile;
+
+  constructor({ folder, storeKey, wallMs }: EmbeddedFilesOptions) {
+    this.#provisioning = new ProvisioningFile(join(folder, 'provisioning.db'), new Sealer(storeKey));
+    try {
+      this.#live = new LiveFile(join(folder, 'live.db'), wallMs);
+    } catch (error) {
+      this.#provisioning.close();
+      throw error;
+    }
+  }
+
+  load = () => this.#provisioning.load();
+  commit = (commit: ProvisioningCommit) => this.#provisioning.commit(commit);
+  token = (id: string) => this.#provisioning.token(id);
+  tokens = () => this.#provisioning.tokens();
+  putToken = (token: StoredToken) => this.#provisioning.putToken(token);
+  webhooks = () => this.#provisioning.webhooks();
+  putWebhook = (webhook: StoredWebhook) => this.#provisioning.putWebhook(webhook);
+  deleteWebhook = (id: string) => this.#provisioning.deleteWebhook(id);
+  nonceSecret = () => this.#provisioning.nonceSecret();
+  loadBindings = () => this.#live.loadBindings();
+  writeBindings = (changes: readonly BindingChange[]) => this.#live.writeBindings(changes);
+
+  close(): void {
+    this.#live.close();
+    this.#provisioning.close();
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The file of what phones bring back by themselves: bindings. Written behind the answer; what the process had written survives its end
+ * (`synchronous = NORMAL`), a loss of power may cost the last seconds.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import { inTransaction, openSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
+
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE binding (place INTEGER PRIMARY KEY, aor TEXT NOT NULL UNIQUE, expires_at_ms INTEGER NOT NULL, document TEXT NOT NULL) STRICT;
+   CREATE INDEX binding_expiry ON binding (expires_at_ms);`,
+];
+
+/** Entries that ended this long ago are of phones that went away while the node was down. */
+const KEEP_EXPIRED_MS = 86_400_000;
+
+export type LiveFileOptions = Pick<SqliteFileOptions, 'maxBytes' | 'busyTimeoutMs'>;
+
+export class LiveFile {
+  readonly #database: DatabaseSync;
+
+  constructor(path: string, wallMs: number, options: LiveFileOptions = {}) {
+    this.#database = openSqliteFile(path, { ...options, synchronous: 'normal', migrations: MIGRATIONS });
+    this.#database.prepare('DELETE FROM binding WHERE expires_at_ms < ?').run(wallMs - KEEP_EXPIRED_MS);
+  }
+
+  loadBindings(): StoredBinding[] {
+    const bindings: StoredBinding[] = [];
+    for (const row of this.#database.prepare('SELECT document FROM binding ORDER BY place').iterate()) {
+      bindings.push(...(JSON.parse(String(row['document'])) as StoredBinding[]));
+    }
+    return bindings;
+  }
+
+  writeBindings(changes: readonly BindingChange[]): void {
+    inTransaction(this.#database, () => {
+      const remove = this.#database.prepare('DELETE FROM binding WHERE aor = ?');
+      const put = this.#database.prepare(
+        `INSERT INTO binding (aor, expires_at_ms, document) VALUES (?, ?, ?)
+         ON CONFLICT (aor) DO UPDATE SET expires_at_ms = excluded.expires_at_ms, document = excluded.document`,
+      );
+      for (const { aor, bindings } of changes) {
+        if (bindings.length === 0) remove.run(aor);
+        else put.run(aor, latestExpiry(bindings), JSON.stringify(bindings));
+      }
+    });
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+function latestExpiry(bindings: readonly StoredBinding[]): number {
+  return Math.trunc(Math.max(...bindings.map(({ expiresAtWallMs }) => expiresAtWallMs)));
+}

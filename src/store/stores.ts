@@ -1,0 +1,95 @@
+import type { BindingStore, StoredBinding } from '../registrar/ports.ts';
+import type { ProvisioningStore } from '../trunks/provisioning-store.ts';
+
+/** Where a node keeps its state: the shape of `store` in its configuration that this folder needs. */
+export type StoreSettings = { readonly kind: 'embedded'; readonly path: string } | RedisStoreSettings;
+
+export interface RedisStoreSettings {
+  readonly kind: 'redis';
+  /** `redis://` or `rediss://` address of the server, or of one cluster member. */
+  readonly url: string;
+  readonly cluster: boolean;
+  /** Finds the master through Sentinels instead of by `url`. */
+  readonly sentinel?:
+    | { readonly name: string; readonly nodes: readonly { readonly host: string; readonly port: number }[] }
+    | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** What all keys begin with. */
+  readonly keyPrefix: string;
+  /** Folder of this node's own files: key and last known copy. */
+  readonly path: string;
+}
+
+/** An access token as it is kept; the hash tells nothing about the token. */
+export interface StoredToken {
+  readonly id: string;
+  readonly role: 'system-admin' | 'tenant-admin';
+  readonly tenant?: string;
+  readonly label?: string;
+  readonly hash: string;
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+}
+
+export interface TokenStore {
+  get(id: string): Promise<StoredToken | undefined>;
+  list(): Promise<readonly StoredToken[]>;
+  put(token: StoredToken): Promise<void>;
+}
+
+/** A webhook as it is kept; whatever else its owner writes beside the id is kept as it is. */
+export interface StoredWebhook {
+  readonly id: string;
+}
+
+/**
+ * Keeps webhooks. Generic in what is read back, since `api/` owns the record's type and this folder may not import it: what comes out
+ * is what was put in.
+ */
+export interface WebhookStore {
+  list<Webhook extends StoredWebhook>(): Promise<readonly Webhook[]>;
+  put<Webhook extends StoredWebhook>(webhook: Webhook): Promise<void>;
+  delete(id: string): Promise<void>;
+}
+
+/** Bindings as nodes share them. */
+export interface SharedBindingStore extends BindingStore {
+  /**
+   * Hears of bindings that another node wrote: all bindings of that AOR from now on. After a gap in the notices every AOR that may have
+   * changed is told again. Absent in a store of one node. Returns the function that ends it.
+   */
+  onRemoteChange?(listener: (aor: string, bindings: readonly StoredBinding[]) => void): () => void;
+}
+
+/** A lease as its holder knows it. */
+export interface Lease {
+  /** Grows with every change of holder; whoever acts under a lease can be told from a holder that has lost it. */
+  readonly fence: number;
+}
+
+/** Makes one node at a time do what only one may do. */
+export interface LeasePort {
+  /** Undefined: another node holds it. Rejects when the store cannot be reached. Asked again by its holder, it is renewed. */
+  acquire(name: string, ttlMs: number): Promise<Lease | undefined>;
+  /** False: the lease is lost, and whatever was done under it must end. */
+  renew(name: string, lease: Lease, ttlMs: number): Promise<boolean>;
+  /** Hands over: another node may acquire it at once. */
+  release(name: string, lease: Lease): Promise<void>;
+}
+
+/** Everything that a node keeps beyond its life. */
+export interface Stores {
+  readonly provisioning: ProvisioningStore;
+  readonly bindings: SharedBindingStore;
+  readonly tokens: TokenStore;
+  readonly webhooks: WebhookStore;
+  readonly leases: LeasePort;
+  /** 32 octets, made once and shared by all nodes on one store: a nonce of one node is good at the others. */
+  readonly nonceSecret: Uint8Array;
+  /** What is wrong right now, as codes for `/readyz`, e.g. `store-unreachable`; empty when all is well. */
+  problems(): readonly string[];
+  close(): Promise<void>;
+}

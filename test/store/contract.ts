@@ -1,0 +1,218 @@
+/** What every store must do, whatever it keeps its state in. Run against each adapter by a file of its own. */
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Stores } from '../../src/store/index.ts';
+import { applyCommit, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
+import type { Provisioning } from '../../src/trunks/schema.ts';
+import { binding, commitOf, tenant, trunk } from './kit.ts';
+
+export interface StoreWorld {
+  /** Opens the store, empty at the first call, as what was left at later ones. */
+  open(node?: string): Promise<Stores>;
+  close(): Promise<void>;
+}
+
+export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
+  let world: StoreWorld;
+  let stores: Stores;
+
+  beforeEach(async () => {
+    world = await makeWorld();
+    stores = await world.open();
+  });
+  afterEach(async () => {
+    await stores.close();
+    await world.close();
+  });
+
+  const reopen = async () => {
+    await stores.close();
+    stores = await world.open();
+  };
+
+  describe('provisioning', () => {
+    test('a new store is empty, at version 0, and has no problems', async () => {
+      expect(await stores.provisioning.load()).toEqual({ version: 0, state: { tenants: [], trunks: [] } });
+      expect(stores.problems()).toEqual([]);
+    });
+
+    test('what is committed is there, whole, after closing and opening again', async () => {
+      const written = { putTenants: [tenant('acme')], putTrunks: [trunk('100000001')] };
+      expect(await stores.provisioning.commit(commitOf(0, written))).toEqual({ outcome: 'committed', version: 1 });
+      await reopen();
+      expect(await stores.provisioning.load()).toEqual({
+        version: 1,
+        state: { tenants: written.putTenants, trunks: written.putTrunks },
+      });
+    });
+
+    test('a commit against an older version is stale and changes nothing', async () => {
+      await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
+      const before = await stores.provisioning.load();
+      const late = commitOf(0, { putTenants: [tenant('umbrella')], deleteTenants: ['acme'] });
+      expect(await stores.provisioning.commit(late)).toEqual({ outcome: 'stale' });
+      expect(await stores.provisioning.load()).toEqual(before);
+    });
+
+    test('a commit against a version that does not exist yet is stale', async () => {
+      expect(await stores.provisioning.commit(commitOf(7))).toEqual({ outcome: 'stale' });
+    });
+
+    test('of ten commits made at once against one version exactly one wins', async () => {
+      const results = await Promise.all(
+        Array.from({ length: 10 }, (_, i) =>
+          stores.provisioning.commit(commitOf(0, { putTenants: [tenant(`tenant-${i}`)] })),
+        ),
+      );
+      expect(results.filter(({ outcome }) => outcome === 'committed')).toHaveLength(1);
+      expect((await stores.provisioning.load()).state.tenants).toHaveLength(1);
+    });
+
+    test('any row of commits leaves what the same commits leave in memory, in the same order', async () => {
+      let version = (await stores.provisioning.load()).version;
+      let model: Provisioning = { tenants: [], trunks: [] };
+      await fc.assert(
+        fc.asyncProperty(fc.array(commits, { minLength: 1, maxLength: 6 }), async (row) => {
+          for (const parts of row) {
+            expect(await stores.provisioning.commit(commitOf(version, parts))).toEqual({
+              outcome: 'committed',
+              version: version + 1,
+            });
+            version++;
+            model = applyCommit(model, { ...commitOf(0), ...parts });
+          }
+          expect(await stores.provisioning.load()).toEqual({ version, state: model });
+        }),
+        { numRuns: 15 },
+      );
+    });
+
+    test('names that mean something to JavaScript or the store are names like others', async () => {
+      const names = ['constructor', 'toString', 'version', 'acme-1'];
+      await stores.provisioning.commit(commitOf(0, { putTenants: names.map((name) => tenant(name)) }));
+      await reopen();
+      expect((await stores.provisioning.load()).state.tenants.map(({ name }) => name)).toEqual(names);
+    });
+  });
+
+  describe('bindings', () => {
+    test('all bindings of an AOR replace those before; none removes it; they outlive the process', async () => {
+      const two = [binding('101@acme'), binding('101@acme', { contactUri: 'sip:101@192.0.2.8', cseq: 2 })];
+      await stores.bindings.write([
+        { aor: '101@acme', bindings: [binding('101@acme')] },
+        { aor: '102@acme', bindings: [binding('102@acme')] },
+        { aor: '103@acme', bindings: [binding('103@acme')] },
+      ]);
+      await stores.bindings.write([
+        { aor: '101@acme', bindings: two },
+        { aor: '102@acme', bindings: [] },
+      ]);
+      await reopen();
+      const kept = [...(await stores.bindings.load())].sort((a, b) => (a.aor + a.cseq < b.aor + b.cseq ? -1 : 1));
+      expect(kept).toEqual([...two, binding('103@acme')]);
+    });
+
+    test('of several changes of one AOR in a batch the last one counts', async () => {
+      await stores.bindings.write([
+        { aor: '101@acme', bindings: [binding('101@acme')] },
+        { aor: '101@acme', bindings: [] },
+        { aor: '101@acme', bindings: [binding('101@acme', { cseq: 9 })] },
+      ]);
+      expect([...(await stores.bindings.load())].map(({ cseq }) => cseq)).toEqual([9]);
+    });
+
+    test('a batch of 500 AORs is written', async () => {
+      const aors = Array.from({ length: 500 }, (_, i) => `${i}@acme`);
+      await stores.bindings.write(aors.map((aor) => ({ aor, bindings: [binding(aor)] })));
+      expect([...(await stores.bindings.load())]).toHaveLength(500);
+    });
+  });
+
+  describe('tokens and webhooks', () => {
+    const token = {
+      id: 't1',
+      role: 'tenant-admin' as const,
+      tenant: 'acme',
+      hash: '$argon2id$m=8,t=1,p=1$c2FsdA$aGFzaA',
+      createdAt: '2026-11-21T00:00:00.000Z',
+      createdBy: 'bootstrap',
+    };
+
+    test('a token is found by id and in the list; putting it again replaces it; it outlives the process', async () => {
+      expect(await stores.tokens.get('t1')).toBeUndefined();
+      await stores.tokens.put(token);
+      await stores.tokens.put({ ...token, id: 't2' });
+      await stores.tokens.put({ ...token, revokedAt: '2026-11-22T00:00:00.000Z' });
+      await reopen();
+      expect(await stores.tokens.get('t1')).toEqual({ ...token, revokedAt: '2026-11-22T00:00:00.000Z' });
+      expect((await stores.tokens.list()).map(({ id }) => id).sort()).toEqual(['t1', 't2']);
+    });
+
+    test('a webhook is listed as it was put, replaced by id, and gone when deleted', async () => {
+      const webhook = { id: 'w1', url: 'https://hooks.example.com/a', topics: ['call'], secret: 's', enabled: true };
+      await stores.webhooks.put(webhook);
+      await stores.webhooks.put({ ...webhook, id: 'w2' });
+      await stores.webhooks.put({ ...webhook, enabled: false });
+      await reopen();
+      expect((await stores.webhooks.list()).toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual([
+        { ...webhook, enabled: false },
+        { ...webhook, id: 'w2' },
+      ]);
+      await stores.webhooks.delete('w1');
+      await stores.webhooks.delete('unknown');
+      expect((await stores.webhooks.list()).map(({ id }) => id)).toEqual(['w2']);
+    });
+  });
+
+  test('the nonce secret has 32 octets and is the same after opening again', async () => {
+    const first = stores.nonceSecret;
+    expect(first).toHaveLength(32);
+    await reopen();
+    expect(Buffer.from(stores.nonceSecret).toString('hex')).toBe(Buffer.from(first).toString('hex'));
+  });
+
+  describe('leases', () => {
+    test('a lease is granted, granted again to its holder under the same fence, renewed, and released', async () => {
+      const lease = await stores.leases.acquire('trunk/1', 5000);
+      expect(lease?.fence).toBeGreaterThan(0);
+      if (lease === undefined) return;
+      expect(await stores.leases.acquire('trunk/1', 5000)).toEqual(lease);
+      expect(await stores.leases.renew('trunk/1', lease, 5000)).toBe(true);
+      await stores.leases.release('trunk/1', lease);
+      expect(await stores.leases.renew('trunk/1', lease, 5000)).toBe(false);
+    });
+
+    test('the fence grows with each new holding, and an old one neither renews nor releases', async () => {
+      const old = await stores.leases.acquire('trunk/1', 5000);
+      if (old === undefined) throw new Error('not granted');
+      await stores.leases.release('trunk/1', old);
+      const next = await stores.leases.acquire('trunk/1', 5000);
+      if (next === undefined) throw new Error('not granted');
+      expect(next.fence).toBeGreaterThan(old.fence);
+      expect(await stores.leases.renew('trunk/1', old, 5000)).toBe(false);
+      await stores.leases.release('trunk/1', old);
+      expect(await stores.leases.renew('trunk/1', next, 5000)).toBe(true);
+    });
+  });
+
+  test('after closing every method rejects, and closing again is harmless', async () => {
+    await stores.close();
+    await expect(stores.provisioning.commit(commitOf(0))).rejects.toThrow(/closed/);
+    await expect(stores.bindings.write([{ aor: 'a', bindings: [] }])).rejects.toThrow(/closed/);
+    await expect(stores.tokens.list()).rejects.toThrow(/closed/);
+    await stores.close();
+  });
+}
+
+const tenantNames = fc.constantFrom('acme', 'umbrella', 'globex');
+const trunkIds = fc.constantFrom('100000001', '100000002', '100000003');
+const commits: fc.Arbitrary<Partial<ProvisioningCommit>> = fc.record({
+  putTenants: fc
+    .uniqueArray(fc.tuple(tenantNames, fc.constantFrom('Alice', 'Bob')), { selector: ([name]) => name })
+    .map((list) => list.map(([name, displayName]) => tenant(name, displayName))),
+  putTrunks: fc
+    .uniqueArray(fc.tuple(trunkIds, fc.constantFrom('carrier-a', 'carrier-b')), { selector: ([id]) => id })
+    .map((list) => list.map(([id, name]) => trunk(id, name))),
+  deleteTenants: fc.uniqueArray(tenantNames),
+  deleteTrunks: fc.uniqueArray(trunkIds),
+});
