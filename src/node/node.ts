@@ -65,7 +65,7 @@ export async function startNode(options: NodeOptions = {}): Promise<RunningNode>
     base: { node: settings.node },
     ...(options.logStream === undefined ? {} : { stream: options.logStream }),
   });
-  const stores = await openStores();
+  const stores = await openStores(settings, { log, scheduler, environment });
   const closers: (() => unknown)[] = [() => stores.close()];
   try {
     return await wire({ options, environment, settings, scheduler, log, stores, closers });
