@@ -12,7 +12,7 @@ import { type Access, type ApiContext, answer, describe } from './context.ts';
 import { withoutMarks } from './documents.ts';
 import { eventRoutes } from './event-stream.ts';
 import { liveRoutes } from './live.ts';
-import type { TokenStore } from './ports.ts';
+import type { TokenStore, WebhookRecord } from './ports.ts';
 import { ApiProblem, problemBody } from './problem.ts';
 import { provisioningRoutes } from './provisioning.ts';
 import { tenantRoutes } from './tenants.ts';
@@ -39,6 +39,8 @@ export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'entityTagKey'> 
   readonly requestsPerMinute?: number;
   /** Default 1 MiB; `apply` may be larger. */
   readonly bodyBytes?: number;
+  /** Webhooks of the node's configuration file: served beside the stored ones, changed in the file only. */
+  readonly configuredWebhooks?: readonly WebhookRecord[];
   /** Serve /docs. Default true. */
   readonly docs?: boolean;
   /** Who may read /metrics. Default `public`: it listens on 127.0.0.1 unless told otherwise, and metrics hold no secrets. */
@@ -62,14 +64,31 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const first = await tokens.bootstrap(options.bootstrapToken);
   if (first !== undefined) options.onFirstToken?.(first);
   if (options.ownerTokenPath !== undefined) tokens.writeOwnerToken(options.ownerTokenPath);
-  const context: ApiContext = { ...options, tokens, entityTagKey: options.entityTagKey ?? randomBytes(32) };
+  const context: ApiContext = {
+    ...options,
+    webhooks: withConfigured(options),
+    tokens,
+    entityTagKey: options.entityTagKey ?? randomBytes(32),
+  };
   const app = await createApp(options, context);
-  options.webhooks.sender.configure(await options.webhooks.store.list());
+  context.webhooks.sender.configure(await options.webhooks.store.list());
   return {
     app,
     tokens,
     listen: (host, port) => app.listen({ host, port }),
     close: () => app.close(),
+  };
+}
+
+/** The sender always has the configured webhooks too, whatever becomes of the stored ones. */
+function withConfigured({ webhooks, configuredWebhooks = [] }: ApiOptions): ApiContext['webhooks'] {
+  const { sender, store } = webhooks;
+  return {
+    store,
+    sender: {
+      configure: (stored) => sender.configure([...configuredWebhooks, ...stored]),
+      status: (id) => sender.status(id),
+    },
   };
 }
 

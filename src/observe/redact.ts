@@ -23,20 +23,36 @@ const SECRET_NAMES = new Set([
 ]);
 const SECRET_SUFFIXES = ['password', 'secret', 'token', 'apikey', 'passphrase'];
 
+/** Names looked at before; the engine's own are few, and what the API is sent must not fill the memory. */
+const knownNames = new Map<string, boolean>();
+const MAX_KNOWN_NAMES = 1000;
+
 /** The names of settings whose value is a secret; also what the API never returns. */
 export function isSecretName(name: string): boolean {
+  const known = knownNames.get(name);
+  if (known !== undefined) return known;
+  const verdict = judgeName(name);
+  if (knownNames.size < MAX_KNOWN_NAMES) knownNames.set(name, verdict);
+  return verdict;
+}
+
+function judgeName(name: string): boolean {
   const lower = name.toLowerCase();
   return SECRET_NAMES.has(lower) || SECRET_SUFFIXES.some((suffix) => lower.endsWith(suffix));
 }
 
+/** What every secret has near it; most texts (numbers, names, states) have none of these, and one look tells. */
+const SUSPICIOUS = /[=@]|earer |asic |tdm_|inline:/i;
+
 /** Masks secrets inside a text: a SIP message, an error message, a URL. */
 export function redactText(text: string): string {
+  if (!SUSPICIOUS.test(text)) return text;
   return text
     .replace(
       /\b(response|rspauth|password|ha1)(\s{0,8}=\s{0,8})(?:"[^"\r\n]{0,4096}"?|[^\s,;"&]{1,4096})/gi,
       `$1$2${MASK}`,
     )
-    .replace(/\b(Bearer|Basic) [A-Za-z0-9+/=._~-]{1,4096}/g, `$1 ${MASK}`)
+    .replace(/\b(Bearer|Basic) [A-Za-z0-9+/=._~-]{1,4096}/gi, `$1 ${MASK}`)
     .replace(/\b(tdm_[0-9a-f]{1,64})_[A-Za-z0-9_-]{1,256}/g, `$1_${MASK}`)
     .replace(/\b(sips?|https?|rediss?):(\/\/)?([^\s:@;<>"/]{0,256}):[^\s@;<>"/]{1,256}@/gi, `$1:$2$3:${MASK}@`)
     .replace(/\binline:[A-Za-z0-9+/=]{1,512}/g, `inline:${MASK}`);
@@ -77,16 +93,14 @@ export function redactValue(value: unknown, depth = 0): unknown {
 function redactFields(fields: Record<string, unknown>, depth: number): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   let items = 0;
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name of Object.keys(fields)) {
     if (++items > MAX_ITEMS) break;
-    // `__proto__` as a key would set the copy's prototype; it is data here.
+    const value = fields[name];
     const masked = isSecretName(name) && value !== undefined && value !== null && typeof value !== 'boolean';
-    Object.defineProperty(copy, name, {
-      value: masked ? MASK : redactValue(value, depth + 1),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    const shown = masked ? MASK : redactValue(value, depth + 1);
+    // `__proto__` as a key would set the copy's prototype; it is data here.
+    if (name === '__proto__') Object.defineProperty(copy, name, { value: shown, enumerable: true });
+    else copy[name] = shown;
   }
   return copy;
 }

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import type { Log } from '../base/log.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
-import type { CallRecord } from './call-record.ts';
-import type { EngineEvent, EventType } from './events.ts';
+import type { CallRecord, CallRecordLog } from './call-record.ts';
+import type { EngineEvent, EventBus, EventType } from './events.ts';
 import { guardedPost, type Post } from './guarded-request.ts';
 
 export type WebhookTopic = EventType | 'call-record';
@@ -73,6 +73,12 @@ export class WebhookDispatcher {
     }
     for (const removed of this.#queues.values()) removed.close();
     this.#queues = queues;
+  }
+
+  /** Follows an engine's events and call records. */
+  attach(events: EventBus, records: CallRecordLog): void {
+    events.subscribe((event) => this.onEvent(event));
+    records.onRecord((record) => this.onCallRecord(record));
   }
 
   onEvent(event: EngineEvent): void {

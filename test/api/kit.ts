@@ -253,8 +253,7 @@ export async function startTestApi(
       return { status: 200 };
     },
   });
-  events.subscribe((event) => sender.onEvent(event));
-  records.onRecord((record) => sender.onCallRecord(record));
+  sender.attach(events, records);
   const api = await createApi({
     engine,
     provisioning,

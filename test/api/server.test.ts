@@ -124,3 +124,26 @@ test('a webhook gets the events of its tenant and its secret is shown once', asy
   world.events.publish('fraud', ['acme'], { guard: 'rate', detail: 'too late' });
   expect(world.posts).toHaveLength(1);
 });
+
+test('a webhook of the configuration file is served from the start and beside the stored ones', async () => {
+  const configured = {
+    id: 'file:ops',
+    url: 'https://ops.example.net/',
+    topics: ['fraud' as const],
+    secret: 'a-secret-of-the-file',
+    enabled: true,
+    allowPrivate: true,
+  };
+  world = await startTestApi({ configuredWebhooks: [configured] });
+  world.events.publish('fraud', ['acme'], { guard: 'rate', detail: 'one' });
+  await ask(world, world.tokens.acme, 'POST', '/api/v1/webhooks', {
+    url: 'https://hooks.example.net/x',
+    topics: ['fraud'],
+  });
+  world.events.publish('fraud', ['bolt'], { guard: 'rate', detail: 'two' });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(world.posts.map(({ url, body }) => [url, JSON.parse(body).data.detail])).toEqual([
+    ['https://ops.example.net/', 'one'],
+    ['https://ops.example.net/', 'two'],
+  ]);
+});
