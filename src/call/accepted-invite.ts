@@ -21,7 +21,7 @@ export class AcceptedInvite implements SuccessResenderUser {
     this.#transaction = transaction;
     this.sequence = transaction.request.cseq().sequence;
     this.answers = answers;
-    transaction.respond(response);
+    leg.respond(transaction, response);
     this.#resender = new SuccessResender(scheduler, response, this, timers.t1Ms, timers.t2Ms);
   }
 

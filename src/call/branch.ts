@@ -1,4 +1,3 @@
-import { PeerError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { Dialog } from '../sip/dialog/index.ts';
@@ -225,8 +224,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       known.acknowledgeAgain(invite);
       return;
     }
-    const leg = known ?? this.#readableLeg(response, transaction);
-    if (leg === undefined) return;
+    const leg = known ?? this.#newLeg(response, transaction);
     if (this.state !== 'calling' || (this.#transaction !== undefined && transaction !== this.#transaction)) {
       this.#tooLate(leg, response, invite);
       return;
@@ -355,18 +353,6 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     leg.offers.request('local', 'INVITE', hasSessionDescription(transaction.request));
     this.#legs.push(leg);
     return leg;
-  }
-
-  /** A 2xx whose Contact or Record-Route cannot be read leaves nobody to send an ACK to: the branch has failed. */
-  #readableLeg(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
-    try {
-      return this.#newLeg(response, transaction);
-    } catch (error) {
-      if (!(error instanceof PeerError)) throw error;
-    }
-    if (this.state === 'cancelling') this.#finish('cancelled');
-    else if (this.state === 'calling') this.#fail(502, reasonPhrase(502), 'response');
-    return undefined;
   }
 
   #dropLegs(keep: Leg | undefined): void {

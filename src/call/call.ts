@@ -193,9 +193,10 @@ export class Call implements AttemptUser, TimerTarget {
 
   /** A leg's dialog turned out to be gone on the far side. */
   legLost(leg: Leg, reason: string): void {
+    this.retain();
     leg.lost();
-    if (this.referral?.legLeft(leg) === true || leg.peer === undefined) return;
-    this.end('engine', reason);
+    if (this.referral?.legLeft(leg) !== true && leg.peer !== undefined) this.end('engine', reason);
+    this.release();
   }
 
   /** Ends whatever is left of the call. `reasons` are Reason header field values for the BYEs. */

@@ -90,6 +90,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   refuse(status: number, reason?: string, headers: HeaderList = [], from?: SipResponse): void {
     if (this.#done) return;
     this.#done = true;
+    this.#heldAnswer?.leg.hangUp();
     this.#heldAnswer = undefined;
     const response = createResponse(this.request, status, reason, { toTag: this.#transaction.localTag, headers });
     addOwnHeaders(response, this.#options);
@@ -138,7 +139,6 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     leg.reliable?.end();
     leg.reliable = undefined;
     leg.confirm();
-    leg.offers.response('local', 'INVITE', response.status, hasSessionDescription(response), true);
     leg.accepted = new AcceptedInvite(leg, this.#transaction, response, answers);
     this.call.release();
   }

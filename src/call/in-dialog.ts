@@ -78,8 +78,11 @@ function receiveBye(leg: Leg, transaction: ServerTransaction, request: SipReques
     if (leg.isCallerSide) call.callerGaveUp(request);
     return;
   }
+  // The call must not count as ended before it knows why.
+  call.retain();
   leg.leave();
   if (state === 'confirmed') call.legLeft(leg, request);
+  call.release();
 }
 
 function receiveInvite(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {

@@ -1,0 +1,319 @@
+import { expect, test } from 'vitest';
+import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
+import { type Party, sdp, World } from './world.ts';
+
+const HOLD = `${sdp('caller')}a=sendonly\r\n`;
+const T38 = sdp('caller', 'image 4000 udptl t38');
+
+function connected(): World {
+  const world = new World();
+  world.connect();
+  return world;
+}
+
+/** Answers re-INVITEs with a description. */
+function answersReinvite(party: Party, status = 200, body = sdp('changed')): void {
+  party.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE') party.answer(transaction, status, status < 300 ? { body } : {});
+  };
+}
+
+function hangUp(world: World): void {
+  world.a.send('BYE');
+  expect(world.settles()).toBe(true);
+}
+
+test('§14: hold and T.38 re-INVITEs cross octet for octet, each leg with its own CSeq, and are acknowledged on both legs', () => {
+  for (const body of [HOLD, T38]) {
+    const world = connected();
+    const { a, b } = world;
+    answersReinvite(b);
+    const acksBefore = b.acks.length;
+    const sent = a.send('INVITE', { body });
+    world.run();
+    expect(b.invite.request.body).toBe(body);
+    expect(b.invite.request.cseq().sequence).toBe(2);
+    expect(sent.final?.body).toBe(sdp('changed'));
+    expect(b.acks.length).toBe(acksBefore + 1);
+    hangUp(world);
+  }
+});
+
+test('a re-INVITE of the callee goes the other way', () => {
+  const world = connected();
+  const { a, b } = world;
+  answersReinvite(a);
+  const sent = b.send('INVITE', { body: HOLD });
+  world.run();
+  expect(a.invite.request.body).toBe(HOLD);
+  expect(sent.final?.status).toBe(200);
+  hangUp(world);
+});
+
+test('a re-INVITE without offer: the answer travels in the ACK (RFC 3261 §14.1, RFC 3725)', () => {
+  const world = connected();
+  const { a, b } = world;
+  answersReinvite(b, 200, sdp('fresh-offer'));
+  a.ackBody = sdp('late-answer');
+  const sent = a.send('INVITE');
+  world.run();
+  expect(sent.final?.body).toBe(sdp('fresh-offer'));
+  expect(b.acks.at(-1)?.body).toBe(sdp('late-answer'));
+  hangUp(world);
+});
+
+test('a failed re-INVITE changes nothing: 488, 491 and 603 are passed on, the session goes on', () => {
+  for (const status of [488, 491, 603, 408]) {
+    const world = connected();
+    const { a, b } = world;
+    answersReinvite(b, status);
+    const sent = a.send('INVITE', { body: HOLD });
+    world.run();
+    expect(sent.final?.status).toBe(status);
+    answersReinvite(b);
+    const again = a.send('INVITE', { body: HOLD });
+    world.run();
+    expect(again.final?.status).toBe(200);
+    hangUp(world);
+    expect(world.record.endedBy).toBe('caller');
+  }
+});
+
+test('a re-INVITE that nobody answers is 504 for its sender, and the session stays', () => {
+  const world = connected();
+  const { a, network } = world;
+  network.silenced.add('b');
+  const sent = a.send('INVITE', { body: HOLD });
+  world.run(33_000);
+  expect(sent.final?.status).toBe(504);
+  expect(world.engine.calls.counters.live).toBe(1);
+  network.silenced.clear();
+  hangUp(world);
+});
+
+test('§12.2.1.2: a re-INVITE answered 481 ends the call for both', () => {
+  const world = connected();
+  const { a, b } = world;
+  answersReinvite(b, 481);
+  const sent = a.send('INVITE', { body: HOLD });
+  world.run();
+  expect(sent.final?.status).toBe(481);
+  expect(a.requests('BYE')).toHaveLength(1);
+  expect(world.settles()).toBe(true);
+  expect(world.record.endReason).toBe('dialog-lost');
+});
+
+test('a re-INVITE that is cancelled: the far side’s own final response decides', () => {
+  const world = connected();
+  const { a, b } = world;
+  b.onRequest = (transaction, request) => {
+    if (request.method !== 'INVITE') return;
+    b.answer(transaction, 180);
+    transaction.user = { onCancel: () => b.answer(transaction, 487) };
+  };
+  const sent = a.send('INVITE', { body: HOLD });
+  world.run(300);
+  sent.transaction?.cancel();
+  world.run();
+  expect(sent.final?.status).toBe(487);
+  hangUp(world);
+});
+
+test('§14.2 glare: re-INVITEs of both sides that cross are both 491, and both sides’ retries succeed', () => {
+  const world = connected();
+  const { a, b } = world;
+  for (const party of [a, b]) {
+    party.onRequest = (transaction, request) => {
+      // §14.2 as any user agent does it: 491 while its own INVITE is unanswered.
+      if (request.method === 'INVITE') party.answer(transaction, 491);
+    };
+  }
+  const sentA = a.send('INVITE', { body: HOLD });
+  const sentB = b.send('INVITE', { body: HOLD });
+  world.run(1000);
+  expect(sentA.final?.status).toBe(491);
+  expect(sentB.final?.status).toBe(491);
+  answersReinvite(a);
+  const againB = b.send('INVITE', { body: HOLD });
+  world.run(1000);
+  expect(againB.final?.status).toBe(200);
+  answersReinvite(b);
+  const againA = a.send('INVITE', { body: HOLD });
+  world.run(1000);
+  expect(againA.final?.status).toBe(200);
+  hangUp(world);
+});
+
+test('§14.2: a second re-INVITE before the first has its final response is 500 with Retry-After 0 to 10', () => {
+  const world = connected();
+  const { a, b } = world;
+  b.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE')
+      world.network.scheduler.after(1000, () => b.answer(transaction, 200, { body: sdp('b') }));
+  };
+  const first = a.send('INVITE', { body: HOLD });
+  world.run(50);
+  const second = a.send('INVITE', { body: HOLD });
+  world.run(2000);
+  expect(second.final?.status).toBe(500);
+  const retryAfter = Number(second.final?.headers.value(HeaderId.RetryAfter));
+  expect(retryAfter).toBeGreaterThanOrEqual(0);
+  expect(retryAfter).toBeLessThanOrEqual(10);
+  expect(first.final?.status).toBe(200);
+  hangUp(world);
+});
+
+test('§15.1.2: BYE while a re-INVITE is under way: the re-INVITE is answered 487 and both legs end', () => {
+  const world = connected();
+  const { a, b } = world;
+  b.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE') b.answer(transaction, 180);
+  };
+  const sent = a.send('INVITE', { body: HOLD });
+  world.run(300);
+  b.send('BYE');
+  world.run();
+  expect(sent.final?.status).toBe(487);
+  expect(a.requests('BYE')).toHaveLength(1);
+  expect(world.settles()).toBe(true);
+});
+
+test('RFC 3311: an UPDATE with an offer is relayed with its answer; crossing ones are 491', () => {
+  const world = connected();
+  const { a, b } = world;
+  b.onRequest = (transaction, request) => {
+    if (request.method === 'UPDATE') b.answer(transaction, 200, { body: sdp('updated') });
+  };
+  const sent = a.send('UPDATE', { body: HOLD });
+  world.run();
+  expect(b.requests('UPDATE')[0]?.body).toBe(HOLD);
+  expect(sent.final?.body).toBe(sdp('updated'));
+  a.onRequest = (transaction, request) => {
+    if (request.method === 'UPDATE') transaction.reply(491);
+  };
+  const fromA = a.send('UPDATE', { body: HOLD });
+  const fromB = b.send('UPDATE', { body: HOLD });
+  world.run();
+  expect(fromB.final?.status).toBe(491);
+  expect([200, 491]).toContain(fromA.final?.status);
+  hangUp(world);
+});
+
+test('RFC 3311 §5.1: an UPDATE without offer refreshes the target of its own leg and disturbs nobody', () => {
+  const world = connected();
+  const { a, b } = world;
+  const sent = a.send('UPDATE', { headers: [[HeaderId.Contact, '<sip:moved@a>']] });
+  world.run();
+  expect(sent.final?.status).toBe(200);
+  expect(b.requests('UPDATE')).toHaveLength(0);
+  b.send('BYE');
+  world.run();
+  expect(a.requests('BYE')[0]?.requestUri).toBe('sip:moved@a');
+  expect(world.settles()).toBe(true);
+});
+
+test('RFC 6086: INFO of any content type and its response cross octet for octet, both ways', () => {
+  const world = connected();
+  const { a, b } = world;
+  const body = 'Signal=5\r\nDuration=160\r\n\x00\xff binary';
+  const sent = a.send('INFO', { body, type: 'application/dtmf-relay', headers: [[HeaderId.InfoPackage, 'dtmf']] });
+  world.run();
+  const [info] = b.requests('INFO');
+  expect(info?.body).toBe(body);
+  expect(info?.headers.value(HeaderId.ContentType)).toBe('application/dtmf-relay');
+  expect(info?.headers.valueNamed('Info-Package')).toBe('dtmf');
+  expect(sent.final?.status).toBe(200);
+  a.onRequest = (transaction) => transaction.reply(415);
+  const back = b.send('INFO', { body: 'x', type: 'text/x' });
+  world.run();
+  expect(back.final?.status).toBe(415);
+  hangUp(world);
+});
+
+test('multipart bodies keep every octet, Content-Type and Content-Disposition', () => {
+  const world = connected();
+  const { a, b } = world;
+  answersReinvite(b);
+  const body = `--x\r\nContent-Type: application/sdp\r\n\r\n${HOLD}\r\n--x\r\nContent-Type: application/isup\r\n\r\n\x01\x02\x00\r\n--x--\r\n`;
+  a.send('INVITE', { body, type: 'multipart/mixed;boundary=x', headers: [[HeaderId.ContentDisposition, 'session']] });
+  world.run();
+  expect(b.invite.request.body).toBe(body);
+  expect(b.invite.request.headers.value(HeaderId.ContentType)).toBe('multipart/mixed;boundary=x');
+  expect(b.invite.request.headers.value(HeaderId.ContentDisposition)).toBe('session');
+  hangUp(world);
+});
+
+test('in-dialog MESSAGE and NOTIFY are relayed; OPTIONS is answered here; NOTIFY of a REFER nobody sent is 481', () => {
+  const world = connected();
+  const { a, b } = world;
+  const message = a.send('MESSAGE', { body: 'hello', type: 'text/plain' });
+  const options = a.send('OPTIONS');
+  const notify = b.send('NOTIFY', {
+    headers: [
+      [HeaderId.Event, 'talk'],
+      [HeaderId.SubscriptionState, 'terminated'],
+    ],
+  });
+  const stray = b.send('NOTIFY', {
+    headers: [
+      [HeaderId.Event, 'refer;id=7'],
+      [HeaderId.SubscriptionState, 'active'],
+    ],
+  });
+  world.run();
+  expect(message.final?.status).toBe(200);
+  expect(b.requests('MESSAGE')[0]?.body).toBe('hello');
+  expect(options.final?.headers.value(HeaderId.Allow)).toContain('INVITE');
+  expect(b.requests('OPTIONS')).toHaveLength(0);
+  expect(notify.final?.status).toBe(200);
+  expect(a.requests('NOTIFY')[0]?.headers.value(HeaderId.Event)).toBe('talk');
+  expect(stray.final?.status).toBe(481);
+  hangUp(world);
+});
+
+test('methods that are not served within a call: 405 with Allow, unknown ones 501, SUBSCRIBE 489, unknown Require 420', () => {
+  const world = connected();
+  const { a } = world;
+  const publish = a.send('PUBLISH');
+  const unknown = a.send('JUMP');
+  const subscribe = a.send('SUBSCRIBE', { headers: [[HeaderId.Event, 'dialog']] });
+  const prack = a.send('PRACK', { headers: [[HeaderId.RAck, '1 1 INVITE']] });
+  world.run();
+  expect(publish.final?.status).toBe(405);
+  expect(publish.final?.headers.has(HeaderId.Allow)).toBe(true);
+  expect(unknown.final?.status).toBe(501);
+  expect(subscribe.final?.status).toBe(489);
+  expect(prack.final?.status).toBe(481);
+  hangUp(world);
+});
+
+test('an in-dialog request that the far side leaves unanswered is 408 for its sender; one answered 481 ends the call', () => {
+  const world = connected();
+  const { a, b, network } = world;
+  network.silenced.add('b');
+  const lost = a.send('INFO', { body: 'x', type: 'text/x' });
+  world.run(33_000);
+  expect(lost.timedOut ? 408 : lost.final?.status).toBe(408);
+  network.silenced.clear();
+  b.onRequest = (transaction: { reply(status: number): void }, request: SipRequest) => {
+    if (request.method === 'INFO') transaction.reply(481);
+  };
+  a.send('INFO', { body: 'x', type: 'text/x' });
+  world.run();
+  expect(a.requests('BYE')).toHaveLength(1);
+  expect(world.settles()).toBe(true);
+});
+
+test('§12.2.1.1: requests on a leg follow the route set that its peer recorded', () => {
+  const world = new World();
+  const { a, b } = world;
+  a.call();
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.RecordRoute, '<sip:proxy2;lr>, <sip:proxy1;lr>']] });
+  world.run();
+  a.send('INFO', { body: 'x', type: 'text/x' });
+  world.run();
+  expect(b.requests('INFO')[0]?.headers.listValues(HeaderId.Route)).toEqual(['<sip:proxy1;lr>', '<sip:proxy2;lr>']);
+  expect(b.acks[0]?.headers.listValues(HeaderId.Route)).toEqual(['<sip:proxy1;lr>', '<sip:proxy2;lr>']);
+  hangUp(world);
+});

@@ -1,0 +1,196 @@
+import { expect, test } from 'vitest';
+import { HeaderId } from '../../src/sip/message/index.ts';
+import { branchTo, legOptions, type Party, sdp, stages, World } from './world.ts';
+
+const TIMER = [
+  [HeaderId.Supported, 'timer'],
+  [HeaderId.SessionExpires, '180;refresher=uac'],
+] as const;
+
+/** Both legs ask for a session timer. */
+function timed(world: World, refresher: 'local' | 'remote' = 'local'): void {
+  const sessionTimer = { intervalSeconds: 180, minSeconds: 90, refresher };
+  world.engine.plan = (request) =>
+    stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions(), sessionTimer } })] }], {
+      callerLeg: { ...legOptions(), sessionTimer },
+    });
+}
+
+function answersUpdates(party: Party): void {
+  party.onRequest = (transaction, request) => {
+    if (request.method !== 'UPDATE' && request.method !== 'INVITE') return;
+    const expires = request.headers.value(HeaderId.SessionExpires);
+    party.answer(transaction, 200, {
+      ...(request.method === 'INVITE' && { body: sdp('refreshed') }),
+      headers:
+        expires === undefined
+          ? []
+          : [
+              [HeaderId.SessionExpires, expires],
+              [HeaderId.Require, 'timer'],
+            ],
+    });
+  };
+}
+
+test('RFC 4028 §9: the caller’s interval is granted on its leg alone; an interval below Min-SE is 422', () => {
+  const world = new World();
+  const { a, b } = world;
+  const tooShort = a.call({
+    body: sdp('caller'),
+    headers: [
+      [HeaderId.Supported, 'timer'],
+      [HeaderId.SessionExpires, '60'],
+    ],
+  });
+  world.run();
+  expect(tooShort.final?.status).toBe(422);
+  expect(tooShort.final?.headers.value(HeaderId.MinSE)).toBe('90');
+  const sent = a.call({ body: sdp('caller'), headers: TIMER }, 'second');
+  world.run();
+  expect(b.invite.request.headers.has(HeaderId.SessionExpires)).toBe(false);
+  b.answer(b.invite, 200, { body: sdp('b') });
+  world.run();
+  expect(sent.final?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('§10: a caller that was to refresh and does not: both legs get a BYE before the session expires', () => {
+  const world = new World();
+  const { a, b } = world;
+  a.call({ body: sdp('caller'), headers: TIMER });
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('b') });
+  world.run(181_000);
+  expect(a.requests('BYE')).toHaveLength(1);
+  expect(b.requests('BYE')).toHaveLength(1);
+  expect(world.settles()).toBe(true);
+  expect(world.record).toMatchObject({ endReason: 'session-expired', endedBy: 'engine' });
+});
+
+test('§7.4: a caller’s UPDATE without offer refreshes its leg, again and again, and the callee hears nothing', () => {
+  const world = new World();
+  const { a, b } = world;
+  a.call({ body: sdp('caller'), headers: TIMER });
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('b') });
+  for (let round = 0; round < 5; round++) {
+    world.run(90_000);
+    const refresh = a.send('UPDATE', { headers: [...TIMER, [HeaderId.Contact, '<sip:a>']] });
+    world.run();
+    expect(refresh.final?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
+  }
+  expect(b.requests('UPDATE')).toHaveLength(0);
+  expect(world.engine.calls.counters.live).toBe(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('§7.1 and §7.3: the engine asks the callee; a 422 is answered with a longer interval', () => {
+  const world = new World();
+  timed(world);
+  const { a, b } = world;
+  const sent = a.call();
+  world.run();
+  expect(b.invite.request.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
+  b.answer(b.invite, 422, { headers: [[HeaderId.MinSE, '600']] });
+  world.run();
+  expect(b.invites).toHaveLength(2);
+  expect(b.invite.request.headers.value(HeaderId.SessionExpires)).toContain('600');
+  expect(b.invite.request.cseq().sequence).toBe(2);
+  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '600;refresher=uac']] });
+  world.run();
+  expect(sent.final?.status).toBe(200);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('§7.4, engine as refresher: UPDATE where the peer allows it', () => {
+  const world = new World();
+  timed(world);
+  const { a, b } = world;
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 200, {
+    body: sdp('b'),
+    headers: [
+      [HeaderId.Allow, 'INVITE, ACK, BYE, UPDATE'],
+      [HeaderId.SessionExpires, '180;refresher=uac'],
+    ],
+  });
+  answersUpdates(b);
+  world.run(500_000);
+  expect(sent.final?.status).toBe(200);
+  expect(b.requests('UPDATE').length).toBeGreaterThanOrEqual(5);
+  expect(b.requests('UPDATE')[0]?.headers.value(HeaderId.SessionExpires)).toContain('refresher=uac');
+  expect(b.requests('UPDATE')[0]?.body).toBe('');
+  expect(world.engine.calls.counters.live).toBe(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('§7.4, engine as refresher: a re-INVITE with the description last sent, unchanged, where the peer knows no UPDATE', () => {
+  const world = new World();
+  timed(world);
+  const { a, b } = world;
+  a.call();
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '180;refresher=uac']] });
+  world.run();
+  answersUpdates(b);
+  world.run(400_000);
+  expect(b.invites.length).toBeGreaterThanOrEqual(4);
+  expect(b.invite.request.body).toBe(sdp('caller'));
+  expect(a.requests('INVITE')).toHaveLength(0);
+  expect(world.engine.calls.counters.live).toBe(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('§10: a refresh that is answered 481, or not at all, ends the call for both', () => {
+  for (const how of ['481', 'silence']) {
+    const world = new World();
+    timed(world);
+    const { a, b, network } = world;
+    a.call();
+    world.run();
+    b.answer(b.invite, 200, {
+      body: sdp('b'),
+      headers: [
+        [HeaderId.Allow, 'UPDATE'],
+        [HeaderId.SessionExpires, '180;refresher=uac'],
+      ],
+    });
+    world.run();
+    if (how === 'silence') network.silenced.add('b');
+    else
+      b.onRequest = (transaction, request) => {
+        if (request.method === 'UPDATE') transaction.reply(481);
+      };
+    world.run(130_000);
+    expect(a.requests('BYE')).toHaveLength(1);
+    expect(world.settles()).toBe(true);
+    expect(world.record.endReason).toBe('session-lost');
+  }
+});
+
+test('a relayed re-INVITE refreshes both legs, each with its own interval', () => {
+  const world = new World();
+  timed(world, 'remote');
+  const { a, b } = world;
+  a.call({ body: sdp('caller'), headers: TIMER });
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '180;refresher=uas']] });
+  world.run();
+  answersUpdates(b);
+  world.run(80_000);
+  const sent = a.send('INVITE', { body: sdp('again'), headers: TIMER });
+  world.run();
+  expect(sent.final?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
+  expect(b.invite.request.headers.value(HeaderId.SessionExpires)).toContain('180');
+  world.run(100_000);
+  expect(world.engine.calls.counters.live).toBe(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
