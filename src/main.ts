@@ -2,11 +2,16 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { processTerminal, runCli } from './cli/tandem.ts';
+import { runDemo } from './demo/demo.ts';
 import { runNode } from './node/node.ts';
 import { version } from './node/version.ts';
 
 const isEntry = process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
 if (isEntry) {
   const terminal = processTerminal();
-  process.exitCode = await runCli(process.argv.slice(2), { start: runNode, demo: async () => 1, version }, terminal);
+  process.exitCode = await runCli(
+    process.argv.slice(2),
+    { start: runNode, demo: () => runDemo(terminal), version },
+    terminal,
+  );
 }

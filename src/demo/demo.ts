@@ -1,0 +1,158 @@
+/**
+ * `npm run demo`: an engine, a carrier and a phone as separate processes on real sockets. The phone registers, calls the carrier through
+ * the engine and hangs up; the demo shows the ladder, and the INVITE as the carrier received it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { renderLadder, type TraceMessage } from '../observe/index.ts';
+
+export interface DemoTerminal {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+const DIALLED = '914155551212';
+const PASSWORD = 'demo-alice-101';
+const STEP_TIMEOUT_MS = 15_000;
+
+/** A process that prints JSON lines. */
+class Talker {
+  readonly child: ChildProcess;
+  readonly #lines: Record<string, unknown>[] = [];
+  #wake: () => void = () => {};
+  #ended = false;
+
+  constructor(args: readonly string[], cwd: string) {
+    this.child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+      cwd,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      if (!line.startsWith('{')) return;
+      this.#lines.push(JSON.parse(line) as Record<string, unknown>);
+      this.#wake();
+    });
+    this.child.once('exit', () => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  /** The first line that has this field. */
+  async next(field: string): Promise<Record<string, unknown>> {
+    const untilMs = performance.now() + STEP_TIMEOUT_MS;
+    for (;;) {
+      const found = this.#lines.find((line) => field in line);
+      if (found !== undefined) return found;
+      if (this.#ended || performance.now() > untilMs) throw new Error(`nothing was heard of "${field}"`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 500);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#ended) return;
+    const exited = new Promise<void>((resolve) => this.child.once('exit', () => resolve()));
+    this.child.kill('SIGTERM');
+    this.child.stdin?.end();
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), 3000);
+    await exited;
+    clearTimeout(timer);
+  }
+}
+
+function provisioning(carrierPort: number) {
+  return {
+    tenants: [
+      {
+        name: 'demo',
+        domain: 'demo.example.com',
+        outboundCallerId: '14155550100',
+        extensions: [{ number: '101', name: 'Alice', password: PASSWORD, outboundCallerId: '14155550101' }],
+        outboundRules: [
+          { name: 'outside', match: { prefixes: ['9'] }, routes: [{ trunk: 'demo-carrier', strip: 1, prepend: '+' }] },
+        ],
+      },
+    ],
+    trunks: [
+      {
+        id: '235468356',
+        name: 'demo-carrier',
+        type: 'ip',
+        host: '127.0.0.1',
+        port: carrierPort,
+        options: { verifyPort: true },
+        outboundParameters: { pAssertedIdentity: { user: 'OutboundCallerId', host: 'TrunkHostPort' } },
+        tenants: [{ tenant: 'demo', didPool: '14155550100-14155550199' }],
+      },
+    ],
+  };
+}
+
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/** Plays the demo; resolves with the exit code. */
+export async function runDemo(terminal: DemoTerminal): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-demo-'));
+  const talkers: Talker[] = [];
+  const start = (...args: string[]) => {
+    const talker = new Talker(args, folder);
+    talkers.push(talker);
+    return talker;
+  };
+  try {
+    const carrier = start(here('peer-process.ts'), 'carrier');
+    const { port: carrierPort } = (await carrier.next('port')) as { port: number };
+    const configuration = join(folder, 'tandem.yaml');
+    const provisioned = join(folder, 'provisioning.yaml');
+    // JSON is YAML.
+    writeFileSync(provisioned, JSON.stringify(provisioning(carrierPort)));
+    writeFileSync(
+      configuration,
+      JSON.stringify({
+        listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
+        store: { kind: 'embedded', path: join(folder, 'data') },
+        provisioning: [provisioned],
+        api: { port: 0 },
+      }),
+    );
+    const engine = start(here('../main.ts'), 'start', '--config', configuration);
+    const started = (await engine.next('listening')) as { listening: string[]; api: string };
+    const enginePort = Number(started.listening[0]?.split(':').at(-1));
+    terminal.out(`engine   udp 127.0.0.1:${enginePort}, ${started.api}\ncarrier  udp 127.0.0.1:${carrierPort}\n`);
+
+    const phoneOptions = { enginePort, domain: 'demo.example.com', number: '101', name: 'Alice', password: PASSWORD };
+    const phone = start(here('peer-process.ts'), 'phone', JSON.stringify(phoneOptions), DIALLED);
+    const { registered } = (await phone.next('registered')) as { registered: number };
+    terminal.out(`phone    101@demo.example.com registered: ${registered}\n`);
+    const { status, callId } = (await phone.next('callId')) as { status: number; callId: string };
+    const { invite } = (await carrier.next('invite')) as { invite: string };
+    const token = readFileSync(join(folder, 'data', 'owner-token'), 'utf8').trim();
+    const answer = await fetch(`${started.api}/api/v1/calls/${callId}/trace`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const trace = (await answer.json()) as { items?: TraceMessage[]; messages?: TraceMessage[] };
+    terminal.out(`\nThe call to ${DIALLED}, both legs:\n\n${renderLadder(trace.items ?? trace.messages ?? [])}\n`);
+    terminal.out(`\nThe INVITE that the carrier received:\n\n${invite.replaceAll('\r\n', '\n')}\n`);
+    if (registered !== 200 || status !== 200) {
+      terminal.err(`the demo call failed: registration ${registered}, call ${status}\n`);
+      return 1;
+    }
+    return 0;
+  } catch (error) {
+    terminal.err(`the demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  } finally {
+    for (const talker of talkers.reverse()) await talker.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
