@@ -178,13 +178,13 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #buildInvite(to: Destination): SipRequest | undefined {
     const { draft, options, credentials } = this.plan;
     const headers = new Headers();
-    for (const route of draft.routes) headers.add(HeaderId.Route, route);
     headers.add(HeaderId.MaxForwards, String(this.attempt.maxForwards));
-    headers.add(HeaderId.From, `${draft.from};tag=${this.#localTag}`);
+    for (const route of draft.routes) headers.add(HeaderId.Route, route);
+    headers.add(HeaderId.Contact, draft.contact);
     headers.add(HeaderId.To, draft.to);
+    headers.add(HeaderId.From, `${draft.from};tag=${this.#localTag}`);
     headers.add(HeaderId.CallId, this.#callId);
     headers.add(HeaderId.CSeq, `${++this.#sequence} INVITE`);
-    headers.add(HeaderId.Contact, draft.contact);
     for (const [name, value] of draft.headers) headers.addNamed(name, value);
     const request = new SipRequest('INVITE', draft.requestUri, headers, draft.body);
     addCapabilities(request, options);

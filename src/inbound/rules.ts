@@ -2,9 +2,9 @@
  * Inbound rules of one tenant, compiled once per version of the tenant: the DIDs of each trunk's rules are cut into disjoint segments,
  * so that the rules of a number are found by one binary search.
  */
+import { CallerMask } from '../tenants/caller-mask.ts';
 import { type DidRange, lastAtMost, parseEntry } from '../tenants/did-pool.ts';
 import type { InboundRule, Tenant } from '../tenants/schema.ts';
-import { CallerMask } from './caller-mask.ts';
 
 interface CompiledRule {
   readonly rule: InboundRule;
@@ -45,7 +45,7 @@ export class InboundRules {
     for (const rule of tenant.inboundRules) {
       const trunkId = trunkIdOf(rule.trunk);
       if (trunkId === undefined || !rule.enabled) continue;
-      const callers = rule.callers === null ? undefined : new CallerMask(rule.callers);
+      const callers = rule.callers === null ? undefined : CallerMask.parse(rule.callers);
       const rules = rulesOf.get(trunkId) ?? [];
       rules.push({ rule, range: parseEntry(rule.dids.trim()), callers });
       rulesOf.set(trunkId, rules);
@@ -64,7 +64,7 @@ export class InboundRules {
     let best: { candidate: CompiledRule; coverage: number } | undefined;
     for (const candidate of candidates) {
       const coverage =
-        candidate.callers === undefined ? Number.POSITIVE_INFINITY : candidate.callers.coverageFor(callerNumber);
+        candidate.callers === undefined ? Number.POSITIVE_INFINITY : candidate.callers.match(callerNumber);
       if (coverage === undefined) continue;
       if (best === undefined || isMoreSpecific(candidate, coverage, best.candidate, best.coverage))
         best = { candidate, coverage };
