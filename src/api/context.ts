@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify';
+import type { FastifyRequest, FastifySchema } from 'fastify';
 import { z } from 'zod';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
@@ -135,5 +135,3 @@ export function page<T, V>(all: readonly T[], query: { limit: number; offset: nu
   const { limit, offset } = query;
   return { items: all.slice(offset, offset + limit).map(view), total: all.length, offset, limit };
 }
-
-export type Routes = (app: FastifyInstance, context: ApiContext) => void;

@@ -33,13 +33,19 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext): void {
   });
   app.get(
     '/api/v1/events',
-    describe({
-      operationId: 'streamEvents',
-      tag: 'events',
-      summary: 'Events as they happen (text/event-stream)',
-      querystring,
-      answers: { 200: { description: 'The stream', content: { 'text/event-stream': { schema: { type: 'string' } } } } },
-    }),
+    {
+      ...describe({
+        operationId: 'streamEvents',
+        tag: 'events',
+        summary: 'Events as they happen (text/event-stream)',
+        querystring,
+        answers: {
+          200: { description: 'The stream', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+        },
+      }),
+      // HEAD would open a stream that nobody reads.
+      exposeHeadRoute: false,
+    },
     async (request, reply) => {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;

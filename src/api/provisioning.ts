@@ -88,9 +88,10 @@ function planApply(state: ProvisioningState, wanted: Provisioning) {
   const putTenants = wanted.tenants
     .map((tenant) => keepTenantSecrets(tenant, known.get(tenant.name)))
     .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
+  const storedTrunk = storedTrunks(state);
   const putTrunks: TrunkSettings[] = [];
   for (const trunk of wanted.trunks) {
-    const before = storedTrunk(state, trunk);
+    const before = storedTrunk(trunk);
     const after = withStoredSecrets({ ...trunk, id: trunkIdOf(before ?? trunk) }, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
@@ -98,13 +99,11 @@ function planApply(state: ProvisioningState, wanted: Provisioning) {
   return { change: { putTenants, putTrunks }, facts, summary };
 }
 
-/** A file may leave ids to the engine; then a trunk is known by its owner and name. */
-function storedTrunk(state: ProvisioningState, trunk: TrunkSettings): TrunkSettings | undefined {
-  return state.trunks.find((stored) =>
-    trunk.id === undefined
-      ? stored.name === trunk.name && stored.owner === trunk.owner
-      : trunkIdOf(stored) === trunk.id,
-  );
+/** Finds the stored trunk that a written one is. A file may leave ids to the engine; then a trunk is known by its owner and name. */
+function storedTrunks(state: ProvisioningState): (trunk: TrunkSettings) => TrunkSettings | undefined {
+  const byId = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
+  const byName = new Map(state.trunks.map((trunk) => [`${trunk.owner}\n${trunk.name}`, trunk]));
+  return (trunk) => (trunk.id === undefined ? byName.get(`${trunk.owner}\n${trunk.name}`) : byId.get(trunk.id));
 }
 
 /** An export without secrets can be applied where they are known. */

@@ -155,4 +155,13 @@ describe('server-sent events', () => {
     expect(await ended).toEqual([]);
     expect(world.events.subscriberCount).toBe(1);
   });
+
+  test('HEAD opens no stream', async () => {
+    const before = world.events.subscriberCount;
+    const response = await fetch(`${url}/api/v1/events`, {
+      method: 'HEAD',
+      headers: { authorization: `Bearer ${world.tokens.system}` },
+    });
+    expect([response.status, world.events.subscriberCount]).toEqual([404, before]);
+  });
 });
