@@ -57,6 +57,7 @@ export class Call implements AttemptUser, TimerTarget {
   /** Legs whose place was taken and that have not ended yet. */
   #retired: Leg[] = [];
   #holds = 0;
+  #over = false;
   #timer: Timer | undefined = undefined;
 
   constructor(env: CallEnvironment, registry: CallRegistry, plan: CallPlan, callId: string) {
@@ -94,7 +95,9 @@ export class Call implements AttemptUser, TimerTarget {
   }
 
   release(): void {
-    if (--this.#holds > 0) return;
+    // A fork that answers after the end is acknowledged and ended by its leg alone.
+    if (--this.#holds > 0 || this.#over) return;
+    this.#over = true;
     this.#timer = cancelTimer(this.#timer);
     this.callerLeg = undefined;
     this.calleeLeg = undefined;
@@ -193,6 +196,8 @@ export class Call implements AttemptUser, TimerTarget {
 
   /** A leg's dialog turned out to be gone on the far side. */
   legLost(leg: Leg, reason: string): void {
+    // Late news of a leg that has ended anyway.
+    if (leg.state !== 'confirmed') return;
     this.retain();
     leg.lost();
     if (this.referral?.legLeft(leg) !== true && leg.peer !== undefined) this.end('engine', reason);

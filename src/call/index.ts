@@ -1,7 +1,18 @@
-/** The B2BUA. Import from here. */
-export type { Call } from './call.ts';
+export type { Call, CallState } from './call.ts';
 export { type CallCounters, Calls, type CallsOptions } from './calls.ts';
-export type { Leg } from './leg.ts';
+export { ALLOW, SUPPORTED } from './capabilities.ts';
+export type { Leg, LegState } from './leg.ts';
+export { type MessagePlan, relayMessage } from './message-relay.ts';
 export * from './plan.ts';
-export * from './ports.ts';
+export {
+  type CallEnvironment,
+  type CallLimits,
+  type CallRouter,
+  type CallTimers,
+  type Destination,
+  defaultCallLimits,
+  defaultCallTimers,
+  type EndpointPort,
+} from './ports.ts';
 export * from './record.ts';
+export { callerReason, callerStatus, isBetterStatus, sipReason } from './response-mapping.ts';

@@ -2,6 +2,7 @@ import { PeerError } from '../base/errors.ts';
 import type { TimerTarget } from '../base/scheduler.ts';
 import { retryAfterSeconds } from '../sip/dialog/index.ts';
 import {
+  formatUri,
   HeaderId,
   isSipUri,
   parseNameAddr,
@@ -79,12 +80,12 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   // RFC 3515 §2.4.2: exactly one Refer-To.
   if (values.length !== 1) return { status: 400, reason: 'One Refer-To Expected' };
   const { uri } = parseNameAddr(values[0] as string);
-  if (!isSipUri(uri)) return uri.scheme === 'tel' ? { referTo: uri.toString(), replaced: undefined } : { status: 416 };
+  if (!isSipUri(uri)) return uri.scheme === 'tel' ? { referTo: formatUri(uri), replaced: undefined } : { status: 416 };
   const method = uri.params.get('method');
   if (method !== undefined && method.toUpperCase() !== 'INVITE')
     return { status: 501, reason: 'Only INVITE Is Referred' };
   const replaces = replacesInUri(uri.headers);
-  const referTo = uri.toString();
+  const referTo = formatUri(uri);
   if (replaces === undefined) return { referTo, replaced: undefined };
   const replaced = leg.call.registry.find(replaces.callId, replaces.toTag, replaces.fromTag);
   // A dialog of somebody else's: the INVITE with Replaces goes where the URI says, if the rules allow.
