@@ -1,0 +1,79 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+/** A copy of the project in which each test plants one violation; the checks run there as `npm run check` runs them here. */
+const root = resolve(import.meta.dirname, '../..');
+let copy: string;
+
+beforeAll(() => {
+  copy = mkdtempSync(join(tmpdir(), 'tandem-checks-'));
+  for (const name of ['package.json', 'tsconfig.json', 'biome.json', 'knip.json', 'vitest.config.ts', '.gitignore', 'src', 'bench', 'bin']) {
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  }
+  cpSync(join(root, 'test'), join(copy, 'test'), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  // Biome takes its ignore list from git.
+  spawnSync('git', ['init', '-q'], { cwd: copy });
+});
+
+afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+function run(command: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules', '.bin', command), args, { cwd: copy, encoding: 'utf8' });
+  return { status, output: stdout + stderr };
+}
+
+function withPlanted<T>(file: string, text: string, check: () => T): T {
+  const path = join(copy, file);
+  writeFileSync(path, text);
+  try {
+    return check();
+  } finally {
+    rmSync(path);
+  }
+}
+
+test('an import against the directions makes the check fail', () => {
+  const planted = "import { Calls } from '../call/index.ts';\n\nexport const planted = Calls;\n";
+  const { status, output } = withPlanted('src/base/planted.ts', planted, () => run('biome', 'check', 'src/base/planted.ts'));
+  expect(output).toContain('may import only');
+  expect(status).not.toBe(0);
+});
+
+test('every folder of src has its import directions', async () => {
+  const { readdirSync, readFileSync } = await import('node:fs');
+  const configuration = JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8')) as { overrides: { includes: string[] }[] };
+  const covered = configuration.overrides.flatMap(({ includes }) => includes);
+  const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of folders) {
+    if (name === 'sip') continue;
+    expect(covered, `src/${name}`).toContain(`src/${name}/**/*.ts`);
+  }
+  for (const { name } of readdirSync(join(root, 'src/sip'), { withFileTypes: true })) {
+    expect(covered, `src/sip/${name}`).toContain(`src/sip/${name}/**/*.ts`);
+  }
+});
+
+test('a wrong type makes the check fail', () => {
+  const { status, output } = withPlanted('src/base/planted.ts', "export const planted: number = 'text';\n", () => run('tsc', '--noEmit'));
+  expect(output).toContain('src/base/planted.ts');
+  expect(status).not.toBe(0);
+});
+
+test('wrong formatting makes the check fail', () => {
+  const { status } = withPlanted('src/base/planted.ts', 'export   const planted=1\n', () => run('biome', 'check', 'src/base/planted.ts'));
+  expect(status).not.toBe(0);
+});
+
+test('a check that looks at no file fails', () => {
+  expect(run('biome', 'check', 'src/nothing-here').status).not.toBe(0);
+});
+
+test('a file that nobody uses makes the check fail', () => {
+  const { status, output } = withPlanted('src/base/planted.ts', 'export const planted = 1;\n', () => run('knip', '--no-progress'));
+  expect(output).toContain('src/base/planted.ts');
+  expect(status).not.toBe(0);
+});
