@@ -13,11 +13,13 @@ import { RunningEngine } from '../engine/view.ts';
 import {
   AuditLog,
   CallRecordLog,
+  EVENT_TYPES,
   EventBus,
   JsonLogger,
   Metrics,
   SipTrace,
   WebhookDispatcher,
+  type WebhookTopic,
 } from '../observe/index.ts';
 import { loadNode, loadProvisioning, settingsError, transportsOf } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -99,6 +101,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   closers.push(
     () => metrics.close(),
     () => records.close(),
+    () => audit.close(),
   );
 
   for (const file of await makeMissingCertificates(settings.listen, scheduler.wallMs())) {
@@ -147,6 +150,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
   let api: Api | undefined;
   let apiAddress: string | undefined;
   const webhookSender = new WebhookDispatcher({ scheduler, log });
+  webhookSender.attach(events, records);
+  closers.push(() => webhookSender.close());
   if (settings.api.enabled) {
     api = await createApi({
       engine: new RunningEngine({
@@ -174,8 +179,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
       ownerTokenPath: join(folder, 'owner-token'),
       trustedProxies: settings.api.trustedProxies,
       requestsPerMinute: settings.api.requestsPerMinute,
-      bodyBytes: settings.api.bodyBytes,
       docs: settings.api.docs,
+      configuredWebhooks: configuredWebhooks(settings),
       ...apiTls(settings),
     });
     const serving = api;
@@ -260,6 +265,18 @@ function dnsServers(settings: NodeSettings) {
       ? { address: text, port: 53 }
       : { address: match[1] ?? match[2] ?? '', port: Number(match[3]) };
   });
+}
+
+/** Webhooks of the configuration file: the operator's own, so they may point into private networks. */
+function configuredWebhooks({ webhooks }: NodeSettings) {
+  return webhooks.map(({ name, url, secret, events }) => ({
+    id: `configured-${name}`,
+    url,
+    topics: events.length === 0 ? [...EVENT_TYPES, 'call-record' as const] : (events as WebhookTopic[]),
+    secret,
+    enabled: true,
+    allowPrivate: true,
+  }));
 }
 
 function apiTls({ api }: NodeSettings) {

@@ -33,7 +33,7 @@ function localMoment(wallMs: number, timeZone: string): LocalMoment {
   }
   const parts: Record<string, string> = {};
   for (const { type, value } of formatter.formatToParts(wallMs)) parts[type] = value;
-  const weekday = WEEKDAYS.findIndex((name) => name === parts['weekday']?.toLowerCase());
+  const weekday = WEEKDAYS.indexOf((parts['weekday'] ?? '').toLowerCase() as (typeof WEEKDAYS)[number]);
   return {
     year: Number(parts['year']),
     day: `${parts['month']}-${parts['day']}`,

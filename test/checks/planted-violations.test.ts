@@ -10,7 +10,17 @@ let copy: string;
 
 beforeAll(() => {
   copy = mkdtempSync(join(tmpdir(), 'tandem-checks-'));
-  for (const name of ['package.json', 'tsconfig.json', 'biome.json', 'knip.json', 'vitest.config.ts', '.gitignore', 'src', 'bench', 'bin']) {
+  for (const name of [
+    'package.json',
+    'tsconfig.json',
+    'biome.json',
+    'knip.json',
+    'vitest.config.ts',
+    '.gitignore',
+    'src',
+    'bench',
+    'bin',
+  ]) {
     cpSync(join(root, name), join(copy, name), { recursive: true });
   }
   cpSync(join(root, 'test'), join(copy, 'test'), { recursive: true });
@@ -22,7 +32,10 @@ beforeAll(() => {
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
 function run(command: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules', '.bin', command), args, { cwd: copy, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules', '.bin', command), args, {
+    cwd: copy,
+    encoding: 'utf8',
+  });
   return { status, output: stdout + stderr };
 }
 
@@ -38,14 +51,18 @@ function withPlanted<T>(file: string, text: string, check: () => T): T {
 
 test('an import against the directions makes the check fail', () => {
   const planted = "import { Calls } from '../call/index.ts';\n\nexport const planted = Calls;\n";
-  const { status, output } = withPlanted('src/base/planted.ts', planted, () => run('biome', 'check', 'src/base/planted.ts'));
+  const { status, output } = withPlanted('src/base/planted.ts', planted, () =>
+    run('biome', 'check', 'src/base/planted.ts'),
+  );
   expect(output).toContain('may import only');
   expect(status).not.toBe(0);
 });
 
 test('every folder of src has its import directions', async () => {
   const { readdirSync, readFileSync } = await import('node:fs');
-  const configuration = JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8')) as { overrides: { includes: string[] }[] };
+  const configuration = JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8')) as {
+    overrides: { includes: string[] }[];
+  };
   const covered = configuration.overrides.flatMap(({ includes }) => includes);
   const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const { name } of folders) {
@@ -58,13 +75,17 @@ test('every folder of src has its import directions', async () => {
 });
 
 test('a wrong type makes the check fail', () => {
-  const { status, output } = withPlanted('src/base/planted.ts', "export const planted: number = 'text';\n", () => run('tsc', '--noEmit'));
+  const { status, output } = withPlanted('src/base/planted.ts', "export const planted: number = 'text';\n", () =>
+    run('tsc', '--noEmit'),
+  );
   expect(output).toContain('src/base/planted.ts');
   expect(status).not.toBe(0);
 });
 
 test('wrong formatting makes the check fail', () => {
-  const { status } = withPlanted('src/base/planted.ts', 'export   const planted=1\n', () => run('biome', 'check', 'src/base/planted.ts'));
+  const { status } = withPlanted('src/base/planted.ts', 'export   const planted=1\n', () =>
+    run('biome', 'check', 'src/base/planted.ts'),
+  );
   expect(status).not.toBe(0);
 });
 
@@ -73,7 +94,9 @@ test('a check that looks at no file fails', () => {
 });
 
 test('a file that nobody uses makes the check fail', () => {
-  const { status, output } = withPlanted('src/base/planted.ts', 'export const planted = 1;\n', () => run('knip', '--no-progress'));
+  const { status, output } = withPlanted('src/base/planted.ts', 'export const planted = 1;\n', () =>
+    run('knip', '--no-progress'),
+  );
   expect(output).toContain('src/base/planted.ts');
   expect(status).not.toBe(0);
 });
