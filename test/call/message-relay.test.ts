@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { randomToken } from '../../src/base/ids.ts';
+import { relayMessage } from '../../src/call/message-relay.ts';
+import type { ServerTransaction } from '../../src/call/ports.ts';
+import { HeaderId, Headers, SipRequest } from '../../src/sip/message/index.ts';
+import { type Content, fill, legOptions, type Party, Sent, World } from './world.ts';
+
+/** Sends a MESSAGE outside of a dialog from A; the engine relays it to `hosts`. */
+function relayed(
+  hosts: string[],
+  content: Content = { body: 'héllo'.normalize(), type: 'text/plain' },
+): { world: World; sent: Sent } {
+  const world = new World();
+  const { a, engine } = world;
+  const calls = engine.calls as unknown as { handle(transaction: ServerTransaction, request: SipRequest): boolean };
+  calls.handle = (transaction, request) => {
+    relayMessage(
+      engine.endpoint,
+      transaction,
+      {
+        options: legOptions(),
+        targets: hosts.map((host) => ({
+          to: { transport: 'udp', address: host, port: 5060 },
+          draft: {
+            requestUri: `sip:${host}`,
+            from: '<sip:101@engine>',
+            to: '<sip:102@engine>',
+            contact: '',
+            routes: [],
+            headers: [['Content-Type', request.headers.value(HeaderId.ContentType) ?? '']],
+            body: request.body,
+          },
+        })),
+      },
+      randomToken,
+    );
+    return true;
+  };
+  const headers = new Headers();
+  headers.add(HeaderId.MaxForwards, '70');
+  headers.add(HeaderId.From, '<sip:101@engine>;tag=x');
+  headers.add(HeaderId.To, '<sip:102@engine>');
+  headers.add(HeaderId.CallId, 'message-1');
+  headers.add(HeaderId.CSeq, '1 MESSAGE');
+  const request = fill(new SipRequest('MESSAGE', 'sip:102@engine', headers), content);
+  const sent = new Sent(request);
+  a.endpoint.sendRequest(
+    request,
+    { transport: 'udp', address: 'engine', port: 5060 },
+    { onResponse: (response) => sent.responses.push(response), onTimeout() {}, onTransportError() {} },
+  );
+  return { world, sent };
+}
+
+function answers(party: Party, status: number): void {
+  party.onRequest = (transaction) => transaction.reply(status);
+}
+
+test('RFC 3428: a MESSAGE reaches the other extension octet for octet, without Contact, with a Call-ID of its own', () => {
+  const { world, sent } = relayed(['b']);
+  world.run();
+  const [message] = world.b.requests('MESSAGE');
+  expect(message?.body).toBe('héllo'.normalize());
+  expect(message?.callId()).not.toBe('message-1');
+  expect(message?.headers.has(HeaderId.Contact)).toBe(false);
+  expect(message?.headers.value(HeaderId.MaxForwards)).toBe('69');
+  expect(sent.final?.status).toBe(200);
+});
+
+test('several bindings: one 2xx is success, whoever refuses; if all refuse, the best refusal is told', () => {
+  const first = relayed(['b', 'c']);
+  answers(first.world.b, 486);
+  first.world.run();
+  expect(first.sent.final?.status).toBe(200);
+  const second = relayed(['b', 'c']);
+  answers(second.world.b, 404);
+  answers(second.world.c, 603);
+  second.world.run();
+  expect(second.sent.final?.status).toBe(603);
+});
+
+test('no binding is 480, silence is 408, a challenge for this engine is 480', () => {
+  const none = relayed([]);
+  none.world.run();
+  expect(none.sent.final?.status).toBe(480);
+  const challenged = relayed(['b']);
+  answers(challenged.world.b, 401);
+  challenged.world.run();
+  expect(challenged.sent.final?.status).toBe(480);
+  const silent = relayed(['nowhere', 'b']);
+  answers(silent.world.b, 503);
+  silent.world.run(40_000);
+  expect(silent.world.network.count('engine>a 408')).toBe(1);
+});

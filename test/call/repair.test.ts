@@ -1,0 +1,150 @@
+import { expect, test } from 'vitest';
+import { DigestClient } from '../../src/sip/auth/index.ts';
+import { HeaderId } from '../../src/sip/message/index.ts';
+import { branchTo, sdp, stages, World } from './world.ts';
+
+const credentials = (): DigestClient =>
+  new DigestClient({ username: 'trunk', secret: { password: 'canary-password' }, realms: ['carrier'] });
+
+function challenge(realm: string, nonce: string): readonly [HeaderId, string][] {
+  return [[HeaderId.ProxyAuthenticate, `Digest realm="${realm}", nonce="${nonce}", algorithm=MD5, qop="auth"`]];
+}
+
+function withCredentials(world: World): void {
+  const client = credentials();
+  world.engine.plan = (request) => stages([{ branches: [branchTo(request, 'b', { credentials: client })] }]);
+}
+
+test('RFC 3261 §22.3: a trunk’s 407 is answered with credentials: same Call-ID and From tag, next CSeq; the caller hears nothing of it', () => {
+  const world = new World();
+  withCredentials(world);
+  const { a, b } = world;
+  const sent = a.call();
+  world.run();
+  const first = b.invite.request;
+  b.answer(b.invite, 407, { headers: challenge('carrier', 'n1') });
+  world.run();
+  const second = b.invite.request;
+  expect(second.callId()).toBe(first.callId());
+  expect(second.fromTag()).toBe(first.fromTag());
+  expect(second.cseq().sequence).toBe(2);
+  expect(second.headers.value(HeaderId.ProxyAuthorization)).toContain('username="trunk"');
+  b.answer(b.invite, 200, { body: sdp('b') });
+  world.run();
+  expect(sent.statuses).toEqual([100, 200]);
+  // §22.3: the ACK to a 2xx carries the INVITE's credentials.
+  expect(b.acks[0]?.headers.has(HeaderId.ProxyAuthorization)).toBe(true);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+  expect(world.record.attempts).toHaveLength(1);
+  expect(JSON.stringify(world.record)).not.toContain('canary');
+});
+
+test('behaviour 14: at most two tries; endless challenges are a refusal, and the caller is never challenged', () => {
+  const world = new World();
+  withCredentials(world);
+  const { a, b } = world;
+  let nonce = 0;
+  b.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE') {
+      b.answer(transaction, 407, {
+        headers: [
+          [
+            HeaderId.ProxyAuthenticate,
+            `Digest realm="carrier", nonce="n${nonce++}", stale=true, algorithm=MD5, qop="auth"`,
+          ],
+        ],
+      });
+    }
+  };
+  const sent = a.call();
+  world.run(1000);
+  expect(b.invites.length).toBeLessThanOrEqual(3);
+  expect(sent.final?.status).toBe(503);
+  expect(world.settles()).toBe(true);
+});
+
+test('a realm that is not the trunk’s gets no credentials', () => {
+  const world = new World();
+  withCredentials(world);
+  const { a, b } = world;
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 407, { headers: challenge('somebody-else', 'n1') });
+  world.run();
+  expect(b.invites).toHaveLength(1);
+  expect(sent.final?.status).toBe(503);
+  expect(world.settles()).toBe(true);
+});
+
+test('a trunk that challenges BYE and re-INVITE too is answered', () => {
+  const world = new World();
+  withCredentials(world);
+  const { a, b } = world;
+  world.connect();
+  let nonce = 0;
+  b.onRequest = (transaction, request) => {
+    const authorized = request.headers.has(HeaderId.ProxyAuthorization);
+    if (!authorized) b.answer(transaction, 407, { headers: challenge('carrier', `in-dialog-${nonce++}`) });
+    else if (request.method === 'INVITE') b.answer(transaction, 200, { body: sdp('again') });
+  };
+  const reinvite = a.send('INVITE', { body: sdp('hold') });
+  world.run();
+  expect(reinvite.final?.status).toBe(200);
+  expect(b.invite.request.body).toBe(sdp('hold'));
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+  expect(b.requests('BYE').at(-1)?.headers.has(HeaderId.ProxyAuthorization)).toBe(true);
+});
+
+test('§8.1.3.5: a 420 is repaired once, without the extensions that are not supported', () => {
+  const world = new World();
+  const { a, b, engine } = world;
+  engine.plan = (request) => {
+    const branch = branchTo(request, 'b');
+    return stages([
+      {
+        branches: [
+          {
+            ...branch,
+            draft: { ...branch.draft, headers: [...branch.draft.headers, ['Require', 'privacy-x, timer']] },
+          },
+        ],
+      },
+    ]);
+  };
+  const sent = a.call();
+  world.run();
+  // The callee's endpoint refuses the first one by itself.
+  expect(world.network.count('b>engine 420')).toBe(1);
+  expect(b.invite.request.headers.value(HeaderId.Require)).toBe('timer');
+  b.answer(b.invite, 200, { body: sdp('b') });
+  world.run();
+  expect(sent.final?.status).toBe(200);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('§14.1: an INVITE refused with 491 is sent once more after 2.1 to 4 s; a caller that cancels meanwhile gets 487', () => {
+  const world = new World();
+  const { a, b } = world;
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 491);
+  world.run(2000);
+  expect(b.invites).toHaveLength(1);
+  world.run(2100);
+  expect(b.invites).toHaveLength(2);
+  b.answer(b.invite, 491);
+  world.run();
+  expect(sent.final?.status).toBe(480);
+  const second = a.call({ body: sdp('caller') }, 'second');
+  world.run();
+  b.answer(b.invite, 491);
+  world.run(300);
+  second.transaction?.cancel();
+  world.run();
+  expect(second.final?.status).toBe(487);
+  expect(world.settles()).toBe(true);
+  expect(b.invites).toHaveLength(3);
+});

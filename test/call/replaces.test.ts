@@ -1,0 +1,40 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PeerError } from '../../src/base/errors.ts';
+import { parseReplaces, replacesInUri } from '../../src/call/replaces.ts';
+
+test('RFC 3891 §6.1: Call-ID and both tags in any order, early-only, unknown parameters ignored', () => {
+  expect(parseReplaces('98asjd8@test.com ; from-tag=r33th4x0r;x=y; To-Tag=ff87ff;early-only')).toEqual({
+    callId: '98asjd8@test.com',
+    toTag: 'ff87ff',
+    fromTag: 'r33th4x0r',
+    earlyOnly: true,
+  });
+});
+
+test('a Replaces without Call-ID or one of the tags is refused', () => {
+  for (const value of ['', ';to-tag=1;from-tag=2', 'a;to-tag=1', 'a;from-tag=1']) {
+    expect(() => parseReplaces(value), value).toThrow(PeerError);
+  }
+});
+
+test('RFC 3261 §19.1.1: percent-encoded in the header part of a Refer-To URI, among others', () => {
+  const replaces = replacesInUri('Subject=x&Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2');
+  expect(replaces).toEqual({ callId: 'a@b', toTag: '1', fromTag: '2', earlyOnly: false });
+  expect(replacesInUri('Subject=x')).toBeUndefined();
+  expect(() => replacesInUri('Replaces=%')).toThrow(PeerError);
+});
+
+test('any octets are read or refused, never anything else', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      for (const read of [parseReplaces, replacesInUri]) {
+        try {
+          read(text);
+        } catch (error) {
+          if (!(error instanceof PeerError)) throw error;
+        }
+      }
+    }),
+  );
+});
