@@ -79,7 +79,7 @@ test('several bindings: one 2xx is success, whoever refuses; if all refuse, the 
   expect(second.sent.final?.status).toBe(603);
 });
 
-test('no binding is 480, silence is 408, a challenge for this engine is 480', () => {
+test('no binding is 480, a challenge for this engine is 480; silence is answered with silence (RFC 4320 §4.2)', () => {
   const none = relayed([]);
   none.world.run();
   expect(none.sent.final?.status).toBe(480);
@@ -90,5 +90,6 @@ test('no binding is 480, silence is 408, a challenge for this engine is 480', ()
   const silent = relayed(['nowhere', 'b']);
   answers(silent.world.b, 503);
   silent.world.run(40_000);
-  expect(silent.world.network.count('engine>a 408')).toBe(1);
+  expect(silent.sent.final).toBeUndefined();
+  expect(silent.world.network.count('engine>a 408')).toBe(0);
 });
