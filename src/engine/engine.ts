@@ -3,9 +3,17 @@
  * with the outside (stores, log, files); what it serves is a {@link Directory}, replaced as a whole when provisioning changes.
  */
 import { readFileSync } from 'node:fs';
+import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import { type AttemptRecord, type BranchOptions, type BranchPlan, type CallObserver, Calls } from '../call/index.ts';
+import {
+  type AttemptRecord,
+  type BranchOptions,
+  type BranchPlan,
+  type CallObserver,
+  Calls,
+  relayMessage,
+} from '../call/index.ts';
 import type {
   LegSettings,
   NodeFacts,
@@ -40,7 +48,7 @@ import { Admission, type Source, type TrustedExtension } from './admission.ts';
 import { splitAor } from './aor.ts';
 import type { CallContext } from './call-context.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { MessageRelay } from './message-relay.ts';
+import { planMessage } from './message-plan.ts';
 import { phoneBranch } from './phone-leg.ts';
 import { Routing } from './routing.ts';
 import { Transfers } from './transfers.ts';
@@ -99,7 +107,6 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #register: RegisterHandler<Flow>;
   readonly #locator: Locator;
-  readonly #messages: MessageRelay;
   readonly #accounts: Accounts;
   readonly #nodeFacts: NodeFacts;
   readonly #startedAt: string;
@@ -190,11 +197,6 @@ export class Engine {
       router: new Transfers({ routing: this.routing, directory, node: this.#nodeFacts }),
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
       limits: { maxCalls: settings.limits.calls },
-    });
-    this.#messages = new MessageRelay({
-      endpoint: this.endpoint,
-      bindings: (aor) => this.registrar.bindings(aor),
-      userAgent: this.#nodeFacts.userAgent,
     });
     const admission = new Admission({
       directory,
@@ -344,7 +346,15 @@ export class Engine {
       transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, ALLOW]]);
       return;
     }
-    this.#messages.relay(transaction, source, this.#directory);
+    const plan = planMessage({
+      request: transaction.request,
+      source,
+      directory: this.#directory,
+      bindings: (aor) => this.registrar.bindings(aor),
+      userAgent: this.#nodeFacts.userAgent,
+    });
+    if (plan === undefined) transaction.reply(404, 'Not Found');
+    else relayMessage(this.endpoint, transaction, plan, randomToken);
   }
 
   #phoneBranches(context: CallContext, number: string): readonly BranchPlan[] {

@@ -1,0 +1,52 @@
+/** Where a MESSAGE between extensions goes (RFC 3428): to every phone of the called extension or service. */
+import type { MessagePlan } from '../call/index.ts';
+import { dialledNumber } from '../outbound/index.ts';
+import { aorKey, type Binding } from '../registrar/index.ts';
+import { escapeUser, formatHost, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Source } from './admission.ts';
+import { bodyFields } from './phone-leg.ts';
+
+export interface MessageFacts {
+  readonly request: SipRequest;
+  readonly source: Exclude<Source, { kind: 'trunk' }>;
+  readonly directory: Directory;
+  readonly bindings: (aor: string) => readonly Binding<Flow>[];
+  readonly userAgent: string;
+}
+
+/** Undefined: there is nobody of that number. A plan without targets: nobody is registered. */
+export function planMessage({
+  request,
+  source,
+  directory,
+  bindings,
+  userAgent,
+}: MessageFacts): MessagePlan | undefined {
+  const { tenant } = source;
+  const number = dialledNumber(request.uri());
+  const called = directory.extension(tenant.name, number) ?? directory.service(tenant.name, number);
+  if (called === undefined || !called.enabled) return undefined;
+  const party = source.kind === 'extension' ? source.extension : source.service;
+  const host = formatHost(tenant.domain);
+  const name = request.from().displayName ?? octetsFromText(party.name ?? '');
+  const address = `<sip:${escapeUser(party.number)}@${host}>`;
+  const from = name === '' ? address : `${quote(name)} ${address}`;
+  const targets = bindings(aorKey(number, tenant.domain)).flatMap((binding) => {
+    const to = binding.flow !== undefined && !binding.flow.closed ? binding.flow : binding.target;
+    if (to === undefined) return [];
+    const draft = {
+      requestUri: binding.requestUri,
+      from,
+      to: `<sip:${escapeUser(number)}@${host}>`,
+      contact: '',
+      routes: binding.path.map((uri) => `<${uri}>`),
+      headers: [['User-Agent', userAgent] as const, ...bodyFields(request)],
+      body: request.body,
+    };
+    return [{ to, draft }];
+  });
+  const { relay } = tenant.headers;
+  return { targets, options: { contact: '', relayHeaders: [...relay.all, ...relay.user] } };
+}
