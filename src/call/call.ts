@@ -156,7 +156,9 @@ export class Call implements AttemptUser, TimerTarget {
     }
     const passed = status === response?.status ? response : undefined;
     // Behaviour 17: 503 says when to try again, so that callers do not come back all at once.
-    if (status === 503 && passed?.headers.has(HeaderId.RetryAfter) !== true) {
+    const saysWhen =
+      passed?.headers.has(HeaderId.RetryAfter) === true || headers.some(([id]) => id === HeaderId.RetryAfter);
+    if (status === 503 && !saysWhen) {
       headers.push([HeaderId.RetryAfter, String(1 + Math.floor(Math.random() * 10))]);
     }
     this.#refuse(

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Child, startChild } from './child.ts';
-import { freePort } from './free-port.ts';
+import { eventually } from './eventually.ts';
+import { freePort, isListening } from './free-port.ts';
 import { peerCommand } from './peers.ts';
 
 export interface SippOptions {
@@ -20,8 +21,8 @@ export interface SippOptions {
   readonly limit?: number;
   /** Default length of a `<pause/>`, milliseconds. */
   readonly pauseMs?: number;
-  /** User, password for `[authentication]`. */
-  readonly credentials?: { readonly user: string; readonly password: string };
+  /** For `[authentication]`; `uri` without its scheme, default: the far end's address. */
+  readonly credentials?: { readonly user: string; readonly password: string; readonly uri?: string };
   /** `-key name value` pairs for `[name]` in the scenario. */
   readonly keys?: Readonly<Record<string, string>>;
   readonly timeoutSeconds?: number;
@@ -85,6 +86,7 @@ export async function startSipp(options: SippOptions): Promise<Sipp> {
   if (options.pauseMs !== undefined) args.push('-d', String(options.pauseMs));
   if (options.credentials !== undefined)
     args.push('-au', options.credentials.user, '-ap', options.credentials.password);
+  if (options.credentials?.uri !== undefined) args.push('-auth_uri', options.credentials.uri);
   for (const [name, value] of Object.entries(options.keys ?? {})) args.push('-key', name, value);
   args.push('-timeout', `${options.timeoutSeconds ?? 60}s`, ...(options.extraArguments ?? []));
   if (options.remote !== undefined) args.push(options.remote);
@@ -105,6 +107,16 @@ export async function startSipp(options: SippOptions): Promise<Sipp> {
     return figures;
   };
   const finished = result();
+  if (options.remote === undefined) {
+    const transport = options.transport ?? 'udp';
+    let ended = false;
+    void child.exited.then(() => {
+      ended = true;
+    });
+    await eventually(`SIPp to listen on ${transport} ${port}`, () => ended || isListening(transport, port), {
+      detail: child.output,
+    });
+  }
   return {
     port,
     child,

@@ -1,0 +1,169 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import type { z } from 'zod';
+import { type RunningNode, startNode } from '../../src/node/node.ts';
+import { loadProvisioning, settingsError, transportsOf } from '../../src/settings/load.ts';
+import type { NodeSettingsInput } from '../../src/settings/node-schema.ts';
+import type { provisioningSchema } from '../../src/trunks/schema.ts';
+import { type Child, startChild } from './child.ts';
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
+
+export type ProvisioningInput = z.input<typeof provisioningSchema>;
+type Transport = 'udp' | 'tcp' | 'tls';
+
+export interface EngineOptions {
+  readonly provisioning: ProvisioningInput;
+  /** Address of the default listeners. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Settings on top of the defaults: UDP and TCP on free ports, HTTP on a free port, state in a folder of the test's own. */
+  readonly settings?: Partial<NodeSettingsInput>;
+}
+
+/** A line of the log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
+
+/** The product in this process, listening on free ports. */
+export interface TestEngine {
+  readonly node: RunningNode;
+  readonly host: string;
+  port(transport?: Transport): number;
+  /** `host:port` as SIPp takes it. */
+  address(transport?: Transport): string;
+  logs(event?: string): LogLine[];
+  /** The first line with this event that `where` accepts, as soon as it is there. */
+  logged(event: string, where?: (line: LogLine) => boolean): Promise<LogLine>;
+  /** A request to the HTTP interface as the system's admin; fails the test on an answer of 4xx or 5xx. */
+  api(path: string, body?: unknown): Promise<unknown>;
+  /** Makes what is provisioned hold this as well; fails the test when it is refused. */
+  provision(provisioning: ProvisioningInput): Promise<void>;
+  /** Ends the engine after checking what must hold after every test: no call left behind, nothing uncaught. */
+  stop(): Promise<void>;
+}
+
+const ADMIN_TOKEN = 'end-to-end-admin-token-0123456789abcdef';
+
+/** Configuration of a node for a test: a folder of its own, ports that the system chooses. */
+function writeConfiguration(options: EngineOptions, listen: NodeSettingsInput['listen']) {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-engine-'));
+  const provisioningFile = join(folder, 'provisioning.json');
+  const configFile = join(folder, 'tandem.json');
+  writeFileSync(provisioningFile, JSON.stringify(options.provisioning));
+  const settings: NodeSettingsInput = {
+    listen,
+    store: { kind: 'embedded', path: join(folder, 'data') },
+    provisioning: [provisioningFile],
+    api: { port: 0, requestsPerMinute: 1_000_000 },
+    ...options.settings,
+  };
+  // JSON is YAML.
+  writeFileSync(configFile, JSON.stringify(settings));
+  return { folder, configFile };
+}
+
+export async function startEngine(options: EngineOptions): Promise<TestEngine> {
+  const host = options.host ?? '127.0.0.1';
+  const { folder, configFile } = writeConfiguration(options, [
+    { transport: 'udp', host, port: 0 },
+    { transport: 'tcp', host, port: 0 },
+  ]);
+  const lines: LogLine[] = [];
+  const node = await startNode({
+    configFile,
+    environment: { TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN },
+    logStream: { write: (line) => lines.push(JSON.parse(line)) },
+  }).catch((error: unknown) => {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
+  const port = (transport: Transport = 'udp') => {
+    const found = node.listening.find((listening) => listening.transport === transport);
+    if (found === undefined) throw new Error(`the engine does not listen on ${transport}`);
+    return found.port;
+  };
+  const logs = (event?: string) => (event === undefined ? lines : lines.filter((line) => line.event === event));
+  return {
+    node,
+    host,
+    port,
+    address: (transport) => `${host.includes(':') ? `[${host}]` : host}:${port(transport)}`,
+    logs,
+    logged: (event, where = () => true) =>
+      eventually(`a log line "${event}"`, () => logs(event).find(where), {
+        detail: () => lines.map((line) => JSON.stringify(line)).join('\n'),
+      }),
+    async api(path, body) {
+      const response = await fetch(`${node.apiAddress}${path}`, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+      return text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text;
+    },
+    async provision(provisioning) {
+      const file = join(folder, 'more.json');
+      writeFileSync(file, JSON.stringify(provisioning));
+      const loaded = loadProvisioning([file], {}, { transports: transportsOf(node.settings) });
+      if (loaded.provisioning === undefined) throw settingsError(loaded.problems);
+      expect(await node.provisioner.put(loaded.provisioning)).toMatchObject({ outcome: 'applied' });
+    },
+    async stop() {
+      try {
+        const { calls, endpoint } = node.engine;
+        await eventually('the end of every call', () => calls.counters.live === 0 && calls.counters.legs === 0, {
+          timeoutMs: 10_000,
+          detail: () => JSON.stringify(calls.list()),
+        });
+        expect(endpoint.counters.uncaughtErrors).toBe(0);
+      } finally {
+        await node.close();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+/** The product as a process of its own, as an operator runs it. */
+export interface EngineProcess {
+  readonly port: number;
+  readonly child: Child;
+  /** Kills the process without a word and starts it again on the same files and ports. */
+  killAndRestart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startEngineProcess(options: EngineOptions): Promise<EngineProcess> {
+  const host = options.host ?? '127.0.0.1';
+  const port = await freePort(host);
+  const { folder, configFile } = writeConfiguration(options, [
+    { transport: 'udp', host, port },
+    { transport: 'tcp', host, port },
+  ]);
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const run = async () => {
+    const child = startChild(process.execPath, [main, 'start', '--config', configFile], { cwd: folder });
+    await child.waitFor(/"event":"started"/);
+    return child;
+  };
+  let child = await run();
+  return {
+    port,
+    get child() {
+      return child;
+    },
+    async killAndRestart() {
+      child.signal('SIGKILL');
+      await child.exited;
+      child = await run();
+    },
+    async stop() {
+      await child.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
