@@ -1,7 +1,7 @@
 /** Where a MESSAGE between extensions goes (RFC 3428): to every phone of the called extension or service. */
 import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
-import { aorKey, type Binding } from '../registrar/index.ts';
+import type { Binding } from '../registrar/index.ts';
 import { escapeUser, formatHost, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -12,7 +12,8 @@ export interface MessageFacts {
   readonly request: SipRequest;
   readonly source: Exclude<Source, { kind: 'trunk' }>;
   readonly directory: Directory;
-  readonly bindings: (aor: string) => readonly Binding<Flow>[];
+  /** Where a number of the sender's tenant is registered. */
+  readonly bindings: (number: string) => readonly Binding<Flow>[];
   readonly userAgent: string;
 }
 
@@ -33,7 +34,7 @@ export function planMessage({
   const name = request.from().displayName ?? octetsFromText(party.name ?? '');
   const address = `<sip:${escapeUser(party.number)}@${host}>`;
   const from = name === '' ? address : `${quote(name)} ${address}`;
-  const targets = bindings(aorKey(number, tenant.domain)).flatMap((binding) => {
+  const targets = bindings(number).flatMap((binding) => {
     const to = binding.flow !== undefined && !binding.flow.closed ? binding.flow : binding.target;
     if (to === undefined) return [];
     const draft = {

@@ -49,7 +49,7 @@ export class RunningEngine {
   }
 
   registrations() {
-    return Array.from(this.#options.engine.registrar.all(), (binding) => this.#registration(binding));
+    return Array.from(this.#options.engine.registrations.registrar.all(), (binding) => this.#registration(binding));
   }
 
   calls() {

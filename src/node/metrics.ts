@@ -7,7 +7,7 @@ const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
 export function readMetrics(metrics: Metrics, engine: Engine, log: JsonLogger): void {
   const { counters, transactions, transport } = engine.endpoint;
   metrics.readGauge('tandem_calls_live', 'Calls in setup or in progress', () => engine.calls.counters.live);
-  metrics.readGauge('tandem_registrations', 'Registered contacts', () => engine.registrar.count);
+  metrics.readGauge('tandem_registrations', 'Registered contacts', () => engine.registrations.registrar.count);
   metrics.readGauge('tandem_log_lines_suppressed', 'Log lines held back by the limit', () => log.suppressedCount);
   metrics.readGauge('tandem_connections', 'Open TCP and TLS connections', () => transport.counters.connections);
   metrics.readCounters('tandem_sip_requests_received_total', 'SIP requests received', 'method', () =>

@@ -38,7 +38,7 @@ describe.skipIf(peersSkipped).each(['udp', 'tcp'] as const)('SIPp as phones and 
 
   test('RFC 3665 §2.1: a phone registers with digest and unregisters', async () => {
     await allWell(await caller('phone-register'));
-    expect(engine.node.engine.registrar.bindings('101@acme.test')).toHaveLength(1);
+    expect(engine.node.engine.registrations.registrar.bindings('101@acme.test')).toHaveLength(1);
     await allWell(await caller('phone-register', { keys: { expires: '0' } }));
   });
 

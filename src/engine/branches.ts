@@ -1,0 +1,87 @@
+/** What a call rings: registered phones, and trunks with the INVITE that the outbound pipeline drafted. */
+import type { AttemptRecord, BranchOptions, BranchPlan } from '../call/index.ts';
+import type { LegSettings, OutboundPlan, RouteDraft } from '../outbound/index.ts';
+import type { SessionTimerOptions } from '../sip/dialog/index.ts';
+import type { Endpoint } from '../sip/endpoint/index.ts';
+import { escapeUser, formatHost } from '../sip/message/index.ts';
+import type { CapacityGrant } from '../trunks/capacity.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { CallContext } from './call-context.ts';
+import { phoneBranch } from './phone-leg.ts';
+import type { Registrations } from './registrations.ts';
+import type { TrunkLinks } from './trunk-links.ts';
+
+export interface BranchesOptions {
+  readonly endpoint: Endpoint;
+  readonly registrations: Registrations;
+  readonly links: TrunkLinks;
+  readonly directory: () => Directory;
+  /** How long one target may stay silent before the next is tried. */
+  readonly attemptMs: number;
+  readonly onAttempt: (trunk: Trunk, attempt: AttemptRecord) => void;
+}
+
+export class Branches {
+  readonly #options: BranchesOptions;
+
+  constructor(options: BranchesOptions) {
+    this.#options = options;
+  }
+
+  /** A branch to each contact that is registered for a number of the tenant; empty when none is. */
+  toPhones(context: CallContext, number: string): readonly BranchPlan[] {
+    const { endpoint, registrations } = this.#options;
+    return registrations.bindings(context.tenant, number).flatMap((binding) => {
+      const toward = binding.flow ?? binding.target;
+      const advertised = toward === undefined ? undefined : endpoint.advertised(toward);
+      if (toward === undefined || advertised === undefined) return [];
+      const transport = toward.transport === 'udp' ? '' : `;transport=${toward.transport}`;
+      const contact = `<sip:${contactUser(context)}${hostPort(advertised)}${transport}>`;
+      return [phoneBranch({ context, number, binding, contact })];
+    });
+  }
+
+  toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
+    const { trunk, draft, leg, nextHop } = route;
+    const { links, directory, attemptMs, onAttempt } = this.#options;
+    const credentials = links.digestClient(trunk);
+    let grant: CapacityGrant | undefined;
+    return {
+      label: trunk.name,
+      trunkId: trunk.id,
+      draft,
+      options: branchOptions(leg, attemptMs),
+      resolve: () => links.targets(trunk, nextHop),
+      ...(credentials === undefined ? {} : { credentials }),
+      onStart: () => {
+        const answer = links.admit(trunk, plan.facts.tenant, directory());
+        if (!answer.granted) return false;
+        grant = answer;
+        return true;
+      },
+      onAttempt: (attempt) => onAttempt(trunk, attempt),
+      onEnd: () => grant?.release(),
+    };
+  }
+}
+
+function branchOptions(leg: LegSettings, firstResponseMs: number): BranchOptions {
+  const { sessionTimer: timer, ...rest } = leg;
+  if (timer === undefined) return { ...rest, firstResponseMs };
+  const { sessionExpiresSeconds: intervalSeconds, minSeSeconds: minSeconds, refresher } = timer;
+  const intervals = { intervalSeconds, minSeconds };
+  // On the leg toward the trunk this engine is the UAC (RFC 4028 §7.1).
+  const sessionTimer: SessionTimerOptions =
+    refresher === undefined ? intervals : { ...intervals, refresher: refresher === 'uac' ? 'local' : 'remote' };
+  return { ...rest, sessionTimer, firstResponseMs };
+}
+
+/** An anonymous caller's number is in no Contact (RFC 3323 §4.1.1.2). */
+function contactUser({ caller }: CallContext): string {
+  return caller.anonymous || caller.number === '' ? '' : `${escapeUser(caller.number)}@`;
+}
+
+export function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${formatHost(host)}:${port}`;
+}

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import type { Listen, NodeSettings } from '../settings/node-schema.ts';
+import type { ListenerOptions, TransportName } from '../sip/transport/index.ts';
+
+/** The transports that a node listens on. */
+export function transportsListened(listen: readonly Listen[]): TransportName[] {
+  return [...new Set(listen.map(({ transport }) => transport))];
+}
+
+/** A listener as the transports open it, with its files read. Throws when a file cannot be read. */
+export function listenerOptions(listen: Listen, settings: NodeSettings): ListenerOptions {
+  const { transport, host, port, certificate, key, ca, clientCertificate, minVersion, publicPort } = listen;
+  const publicHost = listen.publicHost ?? settings.advertise.publicHost;
+  const { privateHost } = settings.advertise;
+  return {
+    transport,
+    host,
+    port,
+    ...(publicHost === undefined ? {} : { publicHost }),
+    ...(privateHost === undefined ? {} : { privateHost }),
+    ...(publicPort === undefined ? {} : { publicPort }),
+    ...(certificate === undefined ? {} : { certificate: readFileSync(certificate, 'utf8') }),
+    ...(key === undefined ? {} : { key: readFileSync(key, 'utf8') }),
+    ...(ca === undefined ? {} : { clientCa: readFileSync(ca, 'utf8') }),
+    clientCertificate,
+    minVersion,
+  };
+}

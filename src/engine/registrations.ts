@@ -1,0 +1,138 @@
+/** Registrations of phones, application servers and gateways: the registrar with the provisioned accounts behind it. */
+import type { Log } from '../base/log.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import {
+  type AccountLookup,
+  aorKey,
+  type Binding,
+  type BindingStore,
+  type RegisterAccount,
+  RegisterHandler,
+  Registrar,
+  type RegistrationListener,
+} from '../registrar/index.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
+import type { DigestServer } from '../sip/auth/index.ts';
+import type { ServerTransaction } from '../sip/endpoint/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { AddressIndex } from '../trunks/address-index.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { Accounts } from './accounts.ts';
+import type { RegisteredFlows, TrustedExtension } from './admission.ts';
+import { splitAor } from './aor.ts';
+
+export interface RegistrationsOptions {
+  readonly settings: NodeSettings;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly directory: () => Directory;
+  readonly accounts: Accounts;
+  readonly digest: DigestServer;
+  readonly trusted: () => AddressIndex<TrustedExtension>;
+  readonly listener: RegistrationListener<Flow>;
+  readonly store?: BindingStore | undefined;
+  /** Whether a host, or a host and port, is one that this engine listens on or advertises. */
+  readonly isOwnHost: (host: string) => boolean;
+  readonly isOwnAddress: (host: string, port: number) => boolean;
+  /** A REGISTER that came with credentials and was refused. */
+  readonly onRefused: (detail: Readonly<Record<string, unknown>>) => void;
+}
+
+/** Of an account that is admitted by its address, whose password is never asked for. */
+const UNUSED_SECRET = { ha1: {} };
+
+export class Registrations implements AccountLookup, RegisteredFlows {
+  readonly registrar: Registrar<Flow>;
+  readonly #options: RegistrationsOptions;
+  readonly #handler: RegisterHandler<Flow>;
+
+  constructor(options: RegistrationsOptions) {
+    const { settings, scheduler, log } = options;
+    this.#options = options;
+    this.registrar = new Registrar<Flow>({
+      scheduler,
+      log,
+      node: settings.node,
+      isOwn: (host, port) => options.directory().tenantByDomain(host) !== undefined || options.isOwnAddress(host, port),
+      maxContactsPerAor: settings.limits.contactsPerExtension,
+      maxBindings: settings.limits.bindings,
+      defaultExpiresSeconds: settings.registrar.defaultExpiresSeconds,
+      minExpiresSeconds: settings.registrar.minExpiresSeconds,
+      maxExpiresSeconds: settings.registrar.maxExpiresSeconds,
+      listener: options.listener,
+      ...(options.store === undefined ? {} : { store: options.store }),
+    });
+    this.#handler = new RegisterHandler<Flow>({
+      accounts: this,
+      digest: options.digest,
+      registrar: this.registrar,
+      isOwnHost: options.isOwnHost,
+      onRefused: ({ digest: why, ...refusal }) => {
+        // The first REGISTER of every phone comes without credentials and is refused; that is worth no word.
+        if (why !== 'no-credentials') options.onRefused({ ...refusal, ...(why === undefined ? {} : { why }) });
+      },
+    });
+  }
+
+  handle(transaction: ServerTransaction): void {
+    this.#handler.handle(transaction);
+  }
+
+  /** Where a number of the tenant is registered, best first. */
+  bindings(tenant: Tenant, number: string): Binding<Flow>[] {
+    return this.registrar.bindings(aorKey(number, tenant.domain));
+  }
+
+  /** Where the gateway of an accept-register trunk can be reached now; an empty list while it is not registered. */
+  gatewayReach(trunk: Trunk): Flow | readonly Target[] {
+    const [binding] = this.registrar.bindings(aorKey(trunk.credentials?.authName ?? '', trunk.host));
+    if (binding === undefined) return [];
+    if (binding.flow !== undefined && !binding.flow.closed) return binding.flow;
+    return binding.target === undefined ? [] : [binding.target];
+  }
+
+  registeredOn(flow: Flow): { readonly domain: string; readonly user: string } | undefined {
+    const binding = this.registrar.bindingByFlow(flow.key);
+    return binding === undefined ? undefined : splitAor(binding.aor);
+  }
+
+  /** Bindings of accounts that are no longer provisioned or enabled are worth nothing. */
+  forgetUnprovisioned(): void {
+    for (const { aor } of [...this.registrar.all()]) {
+      const { user, domain } = splitAor(aor);
+      if (this.find(domain, user) === undefined) this.registrar.remove(aor);
+    }
+  }
+
+  // AccountLookup
+
+  domainOf(host: string): string | undefined {
+    const tenant = this.#options.directory().tenantByDomain(host);
+    if (tenant !== undefined) return tenant.domain.toLowerCase();
+    return this.#options.accounts.isGatewayRealm(host) ? host.toLowerCase() : undefined;
+  }
+
+  find(domain: string, username: string): RegisterAccount | undefined {
+    const { accounts, directory } = this.#options;
+    const tenant = directory().tenantByDomain(domain);
+    const account = tenant === undefined ? accounts.gateway(domain, username) : accounts.endpoint(tenant, username);
+    if (account === undefined) return undefined;
+    const aor = aorKey(username, domain);
+    if (account.kind === 'trunk') return { secret: account.secret, aor, users: 'any', newestOnly: true };
+    const maxContacts = account.kind === 'extension' ? account.extension.maxContacts : undefined;
+    return { secret: account.secret, aor, users: [username], ...(maxContacts === undefined ? {} : { maxContacts }) };
+  }
+
+  trusted(domain: string, user: string, sourceAddress: string): RegisterAccount | undefined {
+    const found = this.#options
+      .trusted()
+      .find(sourceAddress)
+      .find(({ tenant, extension }) => extension.number === user && tenant.domain.toLowerCase() === domain);
+    if (found === undefined) return undefined;
+    const { maxContacts } = found.extension;
+    const account = { secret: UNUSED_SECRET, aor: aorKey(user, domain), users: [user] };
+    return maxContacts === undefined ? account : { ...account, maxContacts };
+  }
+}
