@@ -10,7 +10,7 @@ import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, HeaderList, ServerTransaction } from './ports.ts';
 import { type CallListing, CallRecord, type EndedBy } from './record.ts';
 import type { Referral } from './refer.ts';
-import { callerReason, callerStatus, sipReason } from './response-mapping.ts';
+import { callerStatus, sipReason } from './response-mapping.ts';
 
 /** Where calls live; `Calls` is it. */
 export interface CallRegistry {
@@ -145,27 +145,19 @@ export class Call implements AttemptUser, TimerTarget {
 
   onFailed(rejection: Rejection, outcome: StageOutcome | undefined): void {
     this.#attempt = undefined;
-    const status = callerStatus(rejection.status);
-    const reason = rejection.reason ?? outcome?.reason ?? '';
-    const response = outcome?.status === rejection.status ? outcome.response : undefined;
-    const headers: [HeaderId, string][] = (rejection.headers ?? []).map(([id, value]) => [id, value]);
-    if (outcome !== undefined) this.record.carrierStatus = outcome.status;
-    // RFC 3326 §2: what happened behind, where the status itself does not say it or the callee gave no reason.
-    if (response !== undefined && !response.headers.has(HeaderId.Reason)) {
-      headers.push([HeaderId.Reason, sipReason(response.status, response.reason)]);
-    }
+    // What the callee's side said is mapped for the caller; what the plan says of its own is said as it is.
+    const passesOn = outcome?.status === rejection.status;
+    const status = passesOn ? callerStatus(rejection.status) : rejection.status;
+    const reason = rejection.reason ?? (passesOn ? outcome.reason : '');
+    const response = passesOn ? outcome.response : undefined;
     const passed = status === response?.status ? response : undefined;
-    // Behaviour 17: 503 says when to try again, so that callers do not come back all at once.
-    const saysWhen =
-      passed?.headers.has(HeaderId.RetryAfter) === true || headers.some(([id]) => id === HeaderId.RetryAfter);
-    if (status === 503 && !saysWhen) {
-      headers.push([HeaderId.RetryAfter, String(1 + Math.floor(Math.random() * 10))]);
-    }
+    if (outcome !== undefined) this.record.carrierStatus = outcome.status;
+    const headers = refusalHeaders(status, rejection, response, passed);
     this.#refuse(
       status,
-      callerReason(rejection.status, reason),
+      status === rejection.status && reason !== '' ? reason : undefined,
       headers,
-      outcome?.cause === 'ring-timeout' ? 'no-answer' : 'refused',
+      endReasonOf(outcome),
       passed,
     );
   }
@@ -334,6 +326,43 @@ export class Call implements AttemptUser, TimerTarget {
     this.record.endedBy = by;
     this.record.endReason = reason;
   }
+}
+
+/** Why an unanswered call ended, for its record. */
+function endReasonOf(outcome: StageOutcome | undefined): string {
+  switch (outcome?.cause) {
+    case 'response':
+      return 'refused';
+    case 'ring-timeout':
+      return 'no-answer';
+    case 'timeout':
+    case 'transport-error':
+      return 'unreachable';
+    case 'capacity':
+      return 'no-capacity';
+    case undefined:
+      return 'rejected';
+  }
+}
+
+/** What a refusal says besides its status. `passed` is the callee's response when it is relayed, with its own header fields. */
+function refusalHeaders(
+  status: number,
+  rejection: Rejection,
+  response: SipResponse | undefined,
+  passed: SipResponse | undefined,
+): [HeaderId, string][] {
+  const headers: [HeaderId, string][] = (rejection.headers ?? []).map(([id, value]) => [id, value]);
+  const reasons = response?.headers.fieldValues(HeaderId.Reason) ?? [];
+  // RFC 3326 §2: what happened behind, where the callee gave no reason of its own or its response is not the one relayed.
+  if (response !== undefined && reasons.length === 0) reasons.push(sipReason(response.status, response.reason));
+  if (passed?.headers.has(HeaderId.Reason) !== true)
+    for (const value of reasons) headers.push([HeaderId.Reason, value]);
+  // Behaviour 17: 503 says when to try again, so that callers do not come back all at once.
+  const saysWhen =
+    passed?.headers.has(HeaderId.RetryAfter) === true || headers.some(([id]) => id === HeaderId.RetryAfter);
+  if (status === 503 && !saysWhen) headers.push([HeaderId.RetryAfter, String(1 + Math.floor(Math.random() * 10))]);
+  return headers;
 }
 
 /** RFC 3261 §13.2.1: an Expires of the INVITE shortens the wait. */

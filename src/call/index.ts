@@ -15,4 +15,4 @@ export {
   type EndpointPort,
 } from './ports.ts';
 export * from './record.ts';
-export { callerReason, callerStatus, isBetterStatus, sipReason } from './response-mapping.ts';
+export { callerStatus, isBetterStatus, sipReason } from './response-mapping.ts';

@@ -68,9 +68,8 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
     ...(silent ? ([[HeaderId.ReferSub, 'false']] as const) : []),
   ]);
   const notifier = silent ? undefined : new ReferNotifier(leg, request);
-  const referral = new Referral(leg, leg.peer, notifier);
+  const referral = new Referral(leg, leg.peer, target.referTo, notifier);
   call.referral = referral;
-  call.record.transferredTo = target.referTo;
   if (target.replaced !== undefined) referral.join(target.replaced);
   else if (plan !== undefined) referral.call(plan, (request.maxForwards() ?? 70) - 1);
 }
@@ -113,6 +112,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   readonly #transferor: Leg;
   readonly #transferee: Leg;
   readonly #call: Call;
+  readonly #referTo: string;
   readonly #notifier: ReferNotifier | undefined;
   #attempt: Attempt | undefined = undefined;
   /** The party that the transferee is being connected to. */
@@ -123,10 +123,11 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   #transferorLeft = false;
   #done = false;
 
-  constructor(transferor: Leg, transferee: Leg, notifier: ReferNotifier | undefined) {
+  constructor(transferor: Leg, transferee: Leg, referTo: string, notifier: ReferNotifier | undefined) {
     this.#transferor = transferor;
     this.#transferee = transferee;
     this.#call = transferor.call;
+    this.#referTo = referTo;
     this.#notifier = notifier;
     notifier?.progress(100, 'Trying');
   }
@@ -220,11 +221,12 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     const call = this.#call;
     const replaced = this.#replaced;
     this.#finish(200);
+    call.record.transferredTo = this.#referTo;
     const other = target.call;
     if (replaced !== undefined) {
       replaced.peer = undefined;
       call.replaceLeg(this.#transferor, target);
-      other.record.transferredTo = call.record.transferredTo;
+      other.record.transferredTo = this.#referTo;
       other.partyMoved(target);
     } else {
       call.replaceLeg(this.#transferor, target);

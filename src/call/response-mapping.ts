@@ -1,5 +1,3 @@
-import { reasonPhrase } from '../sip/message/index.ts';
-
 /**
  * The one table between what a callee's side answered and what the caller is told (behaviour 17). A status that speaks of the
  * engine's own INVITE (its credentials, its session timer, its loop, its redirect) means nothing to the caller, who could only
@@ -40,12 +38,6 @@ export function callerStatus(status: number): number {
   if (status >= 300 && status < 400) return UNFOLLOWED_REDIRECT;
   if (status > 699 || status < 300) return 500;
   return CALLER_STATUS.get(status) ?? status;
-}
-
-/** Reason phrase to go with {@link callerStatus}: the callee's own when the status passes unchanged. */
-export function callerReason(status: number, reason: string): string {
-  const mapped = callerStatus(status);
-  return mapped === status && reason !== '' ? reason : reasonPhrase(mapped);
 }
 
 /** RFC 3326 §2: `SIP;cause=486;text="Busy Here"`. */

@@ -399,3 +399,41 @@ test('a plan that never ends is ended', () => {
   expect(sent.final?.status).toBe(500);
   expect(world.settles()).toBe(true);
 });
+
+test('a plan’s own last word is said as it is, with its header fields; Retry-After stands once', () => {
+  const world = new World();
+  const { a, b, engine } = world;
+  let asked = 0;
+  engine.plan = (request) => ({
+    ...stages([]),
+    next: () =>
+      asked++ === 0
+        ? { branches: [branchTo(request, 'b')] }
+        : { status: 503, reason: 'No Trunk', headers: [[HeaderId.RetryAfter, '7']] as const },
+  });
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 407);
+  world.run();
+  expect(sent.final).toMatchObject({ status: 503, reason: 'No Trunk' });
+  expect(sent.final?.headers.fieldValues(HeaderId.RetryAfter)).toEqual(['7']);
+  expect(world.settles()).toBe(true);
+  expect(world.record).toMatchObject({ carrierStatus: 407, status: 503 });
+});
+
+test('the record says whether the callee refused, or could not be reached, or was never called', () => {
+  for (const [what, endedBy, endReason] of [
+    ['busy', 'callee', 'refused'],
+    ['silent', 'engine', 'unreachable'],
+    ['no rule', 'engine', 'rejected'],
+  ] as const) {
+    const world = new World();
+    if (what === 'silent') world.network.silenced.add('b');
+    if (what === 'no rule') world.engine.plan = () => stages([]);
+    world.a.call();
+    world.run();
+    if (what === 'busy') world.b.answer(world.b.invite, 486);
+    expect(world.settles()).toBe(true);
+    expect(world.record).toMatchObject({ endedBy, endReason });
+  }
+});

@@ -359,3 +359,27 @@ test('headers of the user’s own cross only when the leg lists them', () => {
   a.send('BYE');
   expect(world.settles()).toBe(true);
 });
+
+test('RFC 3665 §3.1 over a network that loses every fifth datagram, doubles and reorders: every call is answered once and ends', () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const world = new World({ seed });
+    const { a, b, network } = world;
+    network.weather = { loss: 0.2, duplication: 0.2, minDelayMs: 5, maxDelayMs: 300 };
+    const sent = a.call();
+    world.run(20_000);
+    b.answer(b.invite, 180);
+    world.run(2000);
+    b.answer(b.invite, 200, { body: sdp('callee') });
+    // The callee’s user agent core sends its 2xx again until the ACK comes (§13.3.1.4).
+    for (let tries = 0; tries < 8 && b.acks.length === 0; tries++) {
+      world.run(4000);
+      if (b.acks.length === 0) b.answer(b.invite, 200, { body: sdp('callee') });
+    }
+    expect(sent.final?.status, `seed ${seed}`).toBe(200);
+    expect(new Set(sent.responses.filter((each) => each.status >= 200).map((each) => each.toTag())).size).toBe(1);
+    a.send('BYE');
+    expect(world.settles()).toBe(true);
+    expect(b.requests('BYE').length).toBeLessThanOrEqual(1);
+    expect(world.record).toMatchObject({ status: 200 });
+  }
+});

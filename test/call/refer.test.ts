@@ -310,3 +310,33 @@ test('RFC 3891 §8: a dialog that the transferor may not replace is 403', () => 
   world.a.send('BYE', {}, toC);
   expect(world.settles()).toBe(true);
 });
+
+test('§14.1: a transferee that answers 491 is asked again within the band of its dialog, and the transfer succeeds', () => {
+  for (const [who, minMs, maxMs] of [
+    // B’s Call-ID was made by the engine, A’s by A.
+    ['b', 2100, 4000],
+    ['a', 0, 2000],
+  ] as const) {
+    const world = referring();
+    const transferee = world[who];
+    const transferor = who === 'b' ? world.a : world.b;
+    const { c, network } = world;
+    const triedAtMs: number[] = [];
+    transferee.onRequest = (transaction, request) => {
+      if (request.method !== 'INVITE') return;
+      triedAtMs.push(network.scheduler.nowMs());
+      if (triedAtMs.length === 1) transferee.answer(transaction, 491);
+      else transferee.answer(transaction, 200, { body: sdp('transferee') });
+    };
+    refer(world, transferor);
+    c.answer(c.invite, 200, { body: sdp('c-offer') });
+    world.run(5000);
+    const [first = 0, second = 0] = triedAtMs;
+    // Two network delays of 5 ms lie between.
+    expect(second - first - 10).toBeGreaterThanOrEqual(minMs);
+    expect(second - first - 10).toBeLessThanOrEqual(maxMs);
+    expect(c.acks[0]?.body).toBe(sdp('transferee'));
+    transferee.send('BYE');
+    expect(world.settles()).toBe(true);
+  }
+});

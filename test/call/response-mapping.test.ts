@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callerReason, callerStatus, isBetterStatus, sipReason } from '../../src/call/response-mapping.ts';
+import { callerStatus, isBetterStatus, sipReason } from '../../src/call/response-mapping.ts';
 
 test('behaviour 17: statuses that speak of the engine’s own INVITE are mapped, all others pass', () => {
   const table: [number, number][] = [
@@ -19,11 +19,6 @@ test('behaviour 17: statuses that speak of the engine’s own INVITE are mapped,
     [200, 500],
   ];
   for (const [status, expected] of table) expect(callerStatus(status), String(status)).toBe(expected);
-});
-
-test('the callee’s own reason phrase goes with an unmapped status only', () => {
-  expect(callerReason(486, 'Besetzt')).toBe('Besetzt');
-  expect(callerReason(407, 'Who are you')).toBe('Service Unavailable');
 });
 
 test('RFC 3326 §2: the text of a Reason is a quoted string', () => {
