@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Stores } from '../../src/store/index.ts';
 import { applyCommit, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
 import type { Provisioning } from '../../src/trunks/schema.ts';
-import { binding, commitOf, tenant, trunk } from './kit.ts';
+import { binding, commitOf, tenant, trunk } from './records.ts';
 
 export interface StoreWorld {
   /** Opens the store, empty at the first call, as what was left at later ones. */

@@ -9,7 +9,8 @@ import { silentLog } from '../../../src/base/log.ts';
 import { openStores, type Stores } from '../../../src/store/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { storeContract } from '../contract.ts';
-import { binding, CANARY, commitOf, temporaryFolder, tenant, trunk } from '../kit.ts';
+import { temporaryFolder } from '../kit.ts';
+import { binding, CANARY, commitOf, tenant, trunk } from '../records.ts';
 
 const open = (path: string, environment: NodeJS.ProcessEnv = {}): Promise<Stores> =>
   openStores(

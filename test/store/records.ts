@@ -1,0 +1,53 @@
+/** Made-up records; free of vitest, since child processes use them too. */
+import type { StoredBinding } from '../../src/registrar/ports.ts';
+import { type Tenant, tenantSchema } from '../../src/tenants/schema.ts';
+import type { ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
+import { type TrunkSettings, trunkSchema } from '../../src/trunks/schema.ts';
+
+export const CANARY = 'canary-Zq7-secret';
+
+export function tenant(name: string, displayName = 'Alice'): Tenant {
+  return tenantSchema.parse({
+    name,
+    domain: `${name}.example.com`,
+    extensions: [{ number: '101', name: displayName, password: CANARY }],
+  });
+}
+
+export function trunk(id: string, name = `trunk-${id}`): TrunkSettings {
+  return trunkSchema.parse({
+    id,
+    name,
+    type: 'register',
+    owner: 'system',
+    host: 'sip.example.net',
+    credentials: { authName: name, username: name, password: CANARY },
+  });
+}
+
+export function commitOf(expectedVersion: number, parts: Partial<ProvisioningCommit> = {}): ProvisioningCommit {
+  return { putTenants: [], putTrunks: [], deleteTenants: [], deleteTrunks: [], ...parts, expectedVersion };
+}
+
+export function binding(aor: string, parts: Partial<StoredBinding> = {}): StoredBinding {
+  return {
+    aor,
+    contactUri: `sip:${aor.split('@')[0]}@192.0.2.7:5062`,
+    contactParams: ';q=0.5',
+    qThousandths: 500,
+    callId: 'a84b4c76e66710',
+    cseq: 1,
+    path: ['<sip:edge.example.com;lr>'],
+    instance: undefined,
+    regId: undefined,
+    userAgent: 'phone/1.0 "ü"',
+    source: { transport: 'udp', address: '192.0.2.7', port: 5062 },
+    target: { transport: 'udp', address: '192.0.2.7', port: 5062, listenerId: 'udp-1' },
+    flowKey: 'udp|192.0.2.7|5062',
+    registeredAtWallMs: 1_760_000_000_000,
+    refreshedAtWallMs: 1_760_000_000_000,
+    expiresAtWallMs: 4_000_000_000_000,
+    node: 'node-1',
+    ...parts,
+  };
+}
