@@ -1,7 +1,7 @@
-import { SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { openEmbedded } from './embedded/open.ts';
+import { openRedis } from './redis/open.ts';
 import type { StoreSettings, Stores } from './stores.ts';
 
 export type * from './stores.ts';
@@ -20,7 +20,5 @@ export async function openStores(
 ): Promise<Stores> {
   const { store } = settings;
   if (store.kind === 'embedded') return openEmbedded(store.path, { log, clock: scheduler, environment });
-  throw new SettingsError([
-    { code: 'store-kind', path: 'store.kind', message: 'this build keeps state in files only' },
-  ]);
+  return openRedis(store, { log, clock: scheduler, environment, node: settings.node });
 }

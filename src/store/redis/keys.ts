@@ -1,0 +1,55 @@
+/** Version of the layout below; a store with a greater one is refused. */
+export const SCHEMA = 1;
+
+/**
+ * Names of everything kept in Redis. All carry one hash tag, so that in a Cluster they live on one member and a script can change
+ * several of them as one.
+ *
+ * | name | what |
+ * |---|---|
+ * | `meta` | hash: `schema`, `id` of the store, `version` of the provisioning, `place` (last one given), `bindings` (sequence), `key-check`, `nonce-secret` |
+ * | `tenants`, `trunks` | hash: name → sealed document; `…:order`: sorted set, in the order first written |
+ * | `events` | stream, id = version: what each commit changed |
+ * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence |
+ * | `tokens`, `webhooks` | hash: id → sealed document |
+ * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
+ * | `changes` | channel: something changed, look |
+ */
+export class Keys {
+  readonly meta: string;
+  readonly tenants: string;
+  readonly tenantOrder: string;
+  readonly trunks: string;
+  readonly trunkOrder: string;
+  readonly events: string;
+  readonly bindings: string;
+  readonly bindingExpiry: string;
+  readonly bindingEvents: string;
+  readonly tokens: string;
+  readonly webhooks: string;
+  readonly fences: string;
+  readonly channel: string;
+  readonly #base: string;
+
+  constructor(prefix: string) {
+    const tag = prefix.replace(/[{}]/g, '').replace(/:+$/, '');
+    this.#base = `${prefix.replace(/[{}]/g, '')}{${tag === '' ? 'tandem' : tag}}:`;
+    this.meta = this.named('meta');
+    this.tenants = this.named('tenants');
+    this.tenantOrder = this.named('tenants:order');
+    this.trunks = this.named('trunks');
+    this.trunkOrder = this.named('trunks:order');
+    this.events = this.named('events');
+    this.bindings = this.named('bindings');
+    this.bindingExpiry = this.named('bindings:expiry');
+    this.bindingEvents = this.named('bindings:events');
+    this.tokens = this.named('tokens');
+    this.webhooks = this.named('webhooks');
+    this.fences = this.named('fences');
+    this.channel = this.named('changes');
+  }
+
+  named(name: string): string {
+    return this.#base + name;
+  }
+}

@@ -1,0 +1,168 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Log } from '../../base/log.ts';
+import type { RedisStoreSettings } from '../stores.ts';
+import type { Script } from './scripts.ts';
+
+const MAX_RECONNECT_MS = 500;
+const CONNECT_TIMEOUT_MS = 1000;
+
+export interface LinkOptions {
+  /** How long a command may take. Default: 250. */
+  readonly commandTimeoutMs?: number;
+  readonly log: Log;
+}
+
+type Argument = string | number | Buffer;
+
+/**
+ * A connection to Redis, a Sentinel group or a Cluster, for signalling: a command is answered or rejected within its time, none waits in
+ * a queue for Redis to come back, none is sent twice. It reconnects by itself, for as long as it takes.
+ */
+export class RedisLink {
+  readonly #client: Redis | Cluster;
+  #lastError = '';
+  #isClosed = false;
+
+  constructor(settings: RedisStoreSettings, { commandTimeoutMs = 250, log }: LinkOptions) {
+    this.#client = connect(settings, commandTimeoutMs);
+    this.#client.on('error', (error: Error) => {
+      const message = reasonOf(error);
+      if (message !== this.#lastError) log.warn('redis-error', { error: message });
+      this.#lastError = message;
+    });
+    this.#client.on('ready', () => {
+      this.#lastError = '';
+    });
+  }
+
+  /** Of the last attempt to connect; empty when it went well. */
+  get lastError(): string {
+    return this.#lastError;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get isReady(): boolean {
+    return this.#client.status === 'ready';
+  }
+
+  /** False when it is not ready within the time. */
+  ready(timeoutMs: number): Promise<boolean> {
+    if (this.isReady) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const finish = (isReady: boolean) => {
+        clearTimeout(timeout);
+        this.#client.off('ready', onReady);
+        resolve(isReady);
+      };
+      const onReady = () => finish(true);
+      const timeout = setTimeout(() => finish(false), timeoutMs);
+      this.#client.on('ready', onReady);
+    });
+  }
+
+  /** Runs one command; bulk replies are Buffers. */
+  async command(name: string, ...args: Argument[]): Promise<unknown> {
+    this.#mustBeReady();
+    return this.#client.callBuffer(name, ...args);
+  }
+
+  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    this.#mustBeReady();
+    try {
+      return await this.#client.callBuffer('EVALSHA', script.sha1, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return this.#client.callBuffer('EVAL', script.text, keys.length, ...keys, ...args);
+    }
+  }
+
+  /** Calls the listener for every message on the channel, again after every reconnect. This link then takes no commands. */
+  async listen(channel: string, listener: () => void): Promise<void> {
+    this.#client.on('message', listener);
+    this.#client.on('ready', () => {
+      this.#client.subscribe(channel).catch(() => {});
+    });
+    if (this.isReady) await this.#client.subscribe(channel);
+  }
+
+  /** Drops a connection that does not answer, and looks anew for whom to talk to. */
+  reconnect(): void {
+    if (!this.#isClosed) this.#client.disconnect(true);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#client.disconnect();
+  }
+
+  #mustBeReady(): void {
+    if (this.#isClosed) throw new Error('the store is closed');
+    if (!this.isReady) {
+      const why = this.#lastError === '' ? '' : `: ${this.#lastError}`;
+      throw new Error(`Redis cannot be reached${why}`);
+    }
+  }
+}
+
+function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis | Cluster {
+  const url = new URL(settings.url);
+  const username = settings.username ?? decodeURIComponent(url.username);
+  const password = settings.password ?? decodeURIComponent(url.password);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = url.port === '' ? 6379 : Number(url.port);
+  const options = {
+    ...(username === '' ? {} : { username }),
+    ...(password === '' ? {} : { password }),
+    ...(url.protocol === 'rediss:' ? { tls: { servername: host } } : {}),
+    protocol: 2 as const,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: commandTimeoutMs,
+    keepAlive: 10_000,
+    autoResendUnfulfilledCommands: false,
+    // After a failover the old master answers READONLY: look for the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  } satisfies RedisOptions;
+  if (settings.cluster) {
+    return new Cluster([{ host, port }], {
+      redisOptions: options,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: retryAfterMs,
+      slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+      slotsRefreshInterval: 2000,
+      maxRedirections: 5,
+      retryDelayOnFailover: 50,
+      retryDelayOnClusterDown: 50,
+    });
+  }
+  const single = {
+    ...options,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    maxLoadingRetryTime: MAX_RECONNECT_MS,
+    retryStrategy: retryAfterMs,
+    db: Number(url.pathname.slice(1)) || 0,
+  } satisfies RedisOptions;
+  if (settings.sentinel === undefined) return new Redis({ ...single, host, port });
+  return new Redis({
+    ...single,
+    name: settings.sentinel.name,
+    sentinels: [...settings.sentinel.nodes],
+    sentinelRetryStrategy: retryAfterMs,
+    sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
+    // Hears of a failover from the Sentinels instead of from the old master's silence.
+    failoverDetector: true,
+  });
+}
+
+function retryAfterMs(times: number): number {
+  return Math.min(50 * times, MAX_RECONNECT_MS);
+}
+
+/** What to tell an operator; the error of a Cluster hides its causes. */
+function reasonOf(error: Error & { lastNodeError?: Error; code?: string }): string {
+  const inner = error.lastNodeError ?? error;
+  return inner.message === '' ? (error.code ?? error.name) : inner.message;
+}

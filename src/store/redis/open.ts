@@ -1,0 +1,223 @@
+import { SettingsError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Clock } from '../../base/scheduler.ts';
+import { lockFolder, prepareFolder } from '../folder.ts';
+import { loadStoreKey } from '../key.ts';
+import { Sealer } from '../sealer.ts';
+import type { RedisStoreSettings, StoredToken, StoredWebhook, Stores } from '../stores.ts';
+import { type Identity, openIdentity } from './identity.ts';
+import { Keys } from './keys.ts';
+import { type Copy, LastCopy } from './last-copy.ts';
+import { RedisLink } from './link.ts';
+import { RedisBindings } from './redis-bindings.ts';
+import { RedisLeases } from './redis-leases.ts';
+import { RedisProvisioning } from './redis-provisioning.ts';
+import { RedisRecords } from './redis-records.ts';
+import { Watch } from './watch.ts';
+
+/** How long a start waits for Redis before it goes on from the last known copy. */
+const START_TIMEOUT_MS = 3000;
+/** Commits and whole reads are larger than what signalling sends. */
+const PROVISIONING_TIMEOUT_MS = 1000;
+
+export interface RedisContext {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly node: string;
+}
+
+interface Links {
+  readonly signalling: RedisLink;
+  readonly provisioning: RedisLink;
+  readonly subscriber: RedisLink;
+}
+
+/**
+ * Opens the store that several nodes share. Without Redis it starts from the last known copy, when this node has one, and says
+ * `store-unreachable` until Redis is there. Rejects with a SettingsError that says what to mend.
+ */
+export async function openRedis(settings: RedisStoreSettings, context: RedisContext): Promise<Stores> {
+  const { log } = context;
+  prepareFolder(settings.path, log);
+  const unlock = lockFolder(settings.path);
+  const links: Links = {
+    signalling: new RedisLink(settings, { log }),
+    provisioning: new RedisLink(settings, { log, commandTimeoutMs: PROVISIONING_TIMEOUT_MS }),
+    subscriber: new RedisLink(settings, { log }),
+  };
+  try {
+    const sealer = new Sealer(loadStoreKey(settings.path, context.environment));
+    const copy = LastCopy.read(settings.path, sealer, log);
+    const identity = await identify(settings, links, sealer, copy);
+    if (identity === undefined) log.error('started-from-last-copy', { error: links.signalling.lastError });
+    const known = identity ?? identityOf(copy);
+    return await new RedisStores({ settings, context, links, sealer, copy, identity: known, unlock }).start(
+      identity !== undefined,
+    );
+  } catch (error) {
+    for (const link of Object.values(links)) link.close();
+    unlock();
+    throw error;
+  }
+}
+
+/** Which store Redis holds; undefined when it cannot be reached and the copy has to do. */
+async function identify(
+  settings: RedisStoreSettings,
+  { signalling, provisioning, subscriber }: Links,
+  sealer: Sealer,
+  copy: Copy | undefined,
+): Promise<Identity | undefined> {
+  const ready = await Promise.all([signalling, provisioning, subscriber].map((link) => link.ready(START_TIMEOUT_MS)));
+  const where = safeUrl(settings.url);
+  if (!ready.every(Boolean)) {
+    if (copy !== undefined) return undefined;
+    const reason = signalling.lastError === '' ? 'no answer' : signalling.lastError;
+    throw new SettingsError([
+      {
+        code: 'store-unreachable',
+        path: 'store.url',
+        message: `${where}: ${reason}; this node has no copy to start from`,
+      },
+    ]);
+  }
+  const keys = new Keys(settings.keyPrefix);
+  if (copy !== undefined) await mustBeSameStore(provisioning, keys, copy, where, settings.path);
+  return openIdentity(provisioning, keys, sealer, where);
+}
+
+/** An empty or exchanged Redis is not taken for the store: that would take every tenant out of service. */
+async function mustBeSameStore(link: RedisLink, keys: Keys, copy: Copy, where: string, folder: string): Promise<void> {
+  const id = (await link.command('HGET', keys.meta, 'id')) as Buffer | null;
+  if (id !== null && String(id) === copy.storeId) return;
+  throw new SettingsError([
+    {
+      code: 'store-replaced',
+      path: 'store.url',
+      message: `${where} ${id === null ? 'is empty' : 'holds another store'}, but this node has worked with one; bring its data back, or remove last-copy.json in ${folder} to go on with this one`,
+    },
+  ]);
+}
+
+function identityOf(copy: Copy | undefined): Identity {
+  if (copy === undefined) throw new Error('neither Redis nor a copy');
+  return { id: copy.storeId, nonceSecret: new Uint8Array(Buffer.from(copy.nonceSecret, 'hex')) };
+}
+
+/** Without user and password. */
+function safeUrl(url: string): string {
+  const parsed = new URL(url);
+  return `${parsed.protocol}//${parsed.host}`;
+}
+
+interface Parts {
+  readonly settings: RedisStoreSettings;
+  readonly context: RedisContext;
+  readonly links: Links;
+  readonly sealer: Sealer;
+  readonly copy: Copy | undefined;
+  readonly identity: Identity;
+  readonly unlock: () => void;
+}
+
+class RedisStores implements Stores {
+  readonly provisioning: RedisProvisioning;
+  readonly bindings: RedisBindings;
+  readonly tokens: RedisRecords<StoredToken>;
+  readonly webhooks: Stores['webhooks'];
+  readonly leases: RedisLeases;
+  readonly nonceSecret: Uint8Array;
+  readonly #parts: Parts;
+  readonly #webhooks: RedisRecords<StoredWebhook>;
+  readonly #lastCopy: LastCopy;
+  #watch: Watch | undefined = undefined;
+  #isReplaced = false;
+  #closing: Promise<void> | undefined = undefined;
+
+  constructor(parts: Parts) {
+    const { settings, context, links, sealer, copy, identity } = parts;
+    const { log, node, clock } = context;
+    const keys = new Keys(settings.keyPrefix);
+    this.#parts = parts;
+    this.nonceSecret = identity.nonceSecret;
+    this.#lastCopy = new LastCopy(settings.path, sealer, log, () => this.#copy());
+    this.provisioning = new RedisProvisioning({
+      link: links.provisioning,
+      keys,
+      sealer,
+      storeId: identity.id,
+      log,
+      copy: copy?.provisioned,
+      onState: () => this.#lastCopy.changed(),
+    });
+    this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
+    this.leases = new RedisLeases(links.signalling, keys, node);
+    const records = { link: links.signalling, sealer };
+    this.tokens = new RedisRecords({ ...records, key: keys.tokens, kind: 'tokens' }, copy?.tokens);
+    this.#webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);
+    this.webhooks = this.#webhooks as unknown as Stores['webhooks'];
+  }
+
+  async start(isReachable: boolean): Promise<this> {
+    const { links, context, settings, identity } = this.#parts;
+    if (isReachable) {
+      await this.provisioning.read();
+      await Promise.all([this.tokens.list(), this.#webhooks.list()]);
+      this.#lastCopy.changed();
+      await this.#lastCopy.flush();
+    }
+    this.#watch = new Watch(
+      {
+        links: [links.signalling, links.provisioning],
+        subscriber: links.subscriber,
+        keys: new Keys(settings.keyPrefix),
+        log: context.log,
+        onAnswer: ({ id, version, bindings }) => {
+          this.#noteIdentity(id === identity.id);
+          if (this.#isReplaced) return;
+          this.provisioning.seen(version);
+          this.bindings.seen(bindings);
+        },
+      },
+      isReachable,
+    );
+    return this;
+  }
+
+  problems(): readonly string[] {
+    if (this.#watch?.isReachable !== true) return ['store-unreachable'];
+    return this.#isReplaced ? ['store-replaced'] : [];
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { links, unlock } = this.#parts;
+    await this.#watch?.close();
+    await this.leases.close();
+    this.provisioning.close();
+    this.bindings.close();
+    for (const link of Object.values(links)) link.close();
+    await this.#lastCopy.flush();
+    unlock();
+  }
+
+  #noteIdentity(isSame: boolean): void {
+    if (!isSame && !this.#isReplaced) this.#parts.context.log.error('store-replaced');
+    this.#isReplaced = !isSame;
+  }
+
+  #copy(): Copy {
+    return {
+      storeId: this.#parts.identity.id,
+      nonceSecret: Buffer.from(this.nonceSecret).toString('hex'),
+      provisioned: this.provisioning.copy,
+      tokens: this.tokens.copy,
+      webhooks: this.#webhooks.copy,
+    };
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Bindings in Redis. Every write has a sequence number and names its AORs in a stream; a node that sees the number grow reads the entries
+ * in between and tells the registrar about the AORs that other nodes wrote. When entries are missing it tells about all.
+ */
+import type { Log } from '../../base/log.ts';
+import type { Clock } from '../../base/scheduler.ts';
+import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import type { SharedBindingStore } from '../stores.ts';
+import type { Keys } from './keys.ts';
+import type { RedisLink } from './link.ts';
+import { fieldOf, type StreamEntry } from './redis-provisioning.ts';
+import { WRITE_BINDINGS } from './scripts.ts';
+
+/** Entries that ended this long ago are of phones that went away while no node ran. */
+const KEEP_EXPIRED_MS = 86_400_000;
+const AORS_PER_READ = 200;
+const ENTRIES_PER_READ = 200;
+
+type Listener = (aor: string, bindings: readonly StoredBinding[]) => void;
+
+export interface RedisBindingsOptions {
+  readonly link: RedisLink;
+  readonly keys: Keys;
+  readonly storeId: string;
+  readonly node: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class RedisBindings implements SharedBindingStore {
+  readonly #options: RedisBindingsOptions;
+  readonly #listeners = new Set<Listener>();
+  /** AORs that this node has heard of from Redis: after a gap, those that are not there any more are told as gone. */
+  #known = new Set<string>();
+  /** Up to here everything was told; undefined until Redis has been asked once. */
+  #sequence: number | undefined = undefined;
+  #catchingUp: Promise<void> | undefined = undefined;
+
+  constructor(options: RedisBindingsOptions) {
+    this.#options = options;
+  }
+
+  async load(): Promise<Iterable<StoredBinding>> {
+    const sequence = await this.#readSequence();
+    const bindings: StoredBinding[] = [];
+    const known = new Set<string>();
+    await this.#scan((aor, found) => {
+      known.add(aor);
+      bindings.push(...found);
+    });
+    this.#known = known;
+    this.#sequence = sequence;
+    return bindings;
+  }
+
+  async write(changes: readonly BindingChange[]): Promise<void> {
+    const { link, keys, storeId, node, clock } = this.#options;
+    const last = new Map(changes.map(({ aor, bindings }) => [aor, bindings]));
+    const args: (string | number)[] = [
+      storeId,
+      keys.channel,
+      node,
+      JSON.stringify([...last.keys()]),
+      clock.wallMs() - KEEP_EXPIRED_MS,
+    ];
+    for (const [aor, bindings] of last) {
+      if (bindings.length === 0) args.push(aor, 0, '');
+      else {
+        const expiryMs = Math.max(...bindings.map(({ expiresAtWallMs }) => expiresAtWallMs));
+        args.push(aor, Math.trunc(expiryMs), JSON.stringify(bindings));
+      }
+      this.#known.add(aor);
+    }
+    await link.run(WRITE_BINDINGS, [keys.meta, keys.bindings, keys.bindingExpiry, keys.bindingEvents], args);
+  }
+
+  onRemoteChange(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Redis says that this is the sequence number now. */
+  seen(sequence: number): void {
+    this.#sequence ??= sequence;
+    if (sequence === this.#sequence || this.#catchingUp !== undefined) return;
+    this.#catchingUp = this.#catchUp(sequence)
+      .catch((error: Error) => this.#options.log.warn('bindings-not-read', { error: error.message }))
+      .finally(() => {
+        this.#catchingUp = undefined;
+      });
+  }
+
+  close(): void {
+    this.#listeners.clear();
+  }
+
+  async #catchUp(target: number): Promise<void> {
+    const { link, keys, node } = this.#options;
+    for (;;) {
+      const from = this.#sequence ?? 0;
+      if (from === target) return;
+      const entries = (await link.command(
+        'XRANGE',
+        keys.bindingEvents,
+        `${from + 1}-0`,
+        `${target}-0`,
+        'COUNT',
+        ENTRIES_PER_READ,
+      )) as StreamEntry[];
+      if (from > target || String(entries[0]?.[0]) !== `${from + 1}-0`) {
+        await this.#resync();
+        return;
+      }
+      const aors = new Set<string>();
+      for (const entry of entries) {
+        if (fieldOf(entry, 'node') === node) continue;
+        for (const aor of JSON.parse(fieldOf(entry, 'aors')) as string[]) aors.add(aor);
+      }
+      await this.#tellOf([...aors]);
+      this.#sequence = from + entries.length;
+    }
+  }
+
+  async #resync(): Promise<void> {
+    const sequence = await this.#readSequence();
+    const gone = this.#known;
+    const known = new Set<string>();
+    await this.#scan((aor, bindings) => {
+      known.add(aor);
+      gone.delete(aor);
+      this.#tell(aor, bindings);
+    });
+    for (const aor of gone) this.#tell(aor, []);
+    this.#known = known;
+    this.#sequence = sequence;
+    this.#options.log.info('bindings-resynced', { aors: known.size });
+  }
+
+  async #readSequence(): Promise<number> {
+    const { link, keys } = this.#options;
+    return Number(await link.command('HGET', keys.meta, 'bindings'));
+  }
+
+  async #tellOf(aors: readonly string[]): Promise<void> {
+    const { link, keys } = this.#options;
+    for (let at = 0; at < aors.length; at += AORS_PER_READ) {
+      const some = aors.slice(at, at + AORS_PER_READ);
+      const documents = (await link.command('HMGET', keys.bindings, ...some)) as (Buffer | null)[];
+      for (const [index, aor] of some.entries()) {
+        const document = documents[index];
+        if (document == null) this.#known.delete(aor);
+        else this.#known.add(aor);
+        this.#tell(aor, document == null ? [] : (JSON.parse(String(document)) as StoredBinding[]));
+      }
+    }
+  }
+
+  async #scan(onAor: (aor: string, bindings: StoredBinding[]) => void): Promise<void> {
+    const { link, keys } = this.#options;
+    let cursor = '0';
+    do {
+      const [next, row] = (await link.command('HSCAN', keys.bindings, cursor, 'COUNT', AORS_PER_READ)) as [
+        Buffer,
+        Buffer[],
+      ];
+      for (let i = 0; i + 1 < row.length; i += 2) onAor(String(row[i]), JSON.parse(String(row[i + 1])));
+      cursor = String(next);
+    } while (cursor !== '0');
+  }
+
+  #tell(aor: string, bindings: readonly StoredBinding[]): void {
+    for (const listener of this.#listeners) listener(aor, bindings);
+  }
+}

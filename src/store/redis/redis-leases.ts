@@ -1,0 +1,53 @@
+import { randomToken } from '../../base/ids.ts';
+import type { Lease, LeasePort } from '../stores.ts';
+import type { Keys } from './keys.ts';
+import type { RedisLink } from './link.ts';
+import { ACQUIRE, RENEW } from './scripts.ts';
+
+/**
+ * Leases in Redis. The holder is this process, not the node's name: a node that was killed and comes back waits like any other until
+ * its lease has run out, so two processes that were given one name by mistake never hold the same.
+ */
+export class RedisLeases implements LeasePort {
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+  readonly #holder: string;
+  readonly #held = new Map<string, Lease>();
+
+  constructor(link: RedisLink, keys: Keys, node: string) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#holder = `${node}/${randomToken()}`;
+  }
+
+  async acquire(name: string, ttlMs: number): Promise<Lease | undefined> {
+    const keys = [this.#keys.named(`lease:${name}`), this.#keys.fences];
+    const fence = Number(await this.#link.run(ACQUIRE, keys, [name, this.#holder, ttlMs]));
+    if (fence === 0) return undefined;
+    const lease = { fence };
+    this.#held.set(name, lease);
+    return lease;
+  }
+
+  async renew(name: string, lease: Lease, ttlMs: number): Promise<boolean> {
+    const isHeld = (await this.#run(name, lease, Math.max(1, Math.trunc(ttlMs)))) === 1;
+    if (!isHeld && this.#held.get(name)?.fence === lease.fence) this.#held.delete(name);
+    return isHeld;
+  }
+
+  async release(name: string, lease: Lease): Promise<void> {
+    await this.#run(name, lease, 0);
+    if (this.#held.get(name)?.fence === lease.fence) this.#held.delete(name);
+  }
+
+  /** Hands over everything held; what cannot be handed over runs out. */
+  async close(): Promise<void> {
+    const held = [...this.#held];
+    this.#held.clear();
+    await Promise.allSettled(held.map(([name, lease]) => this.#run(name, lease, 0)));
+  }
+
+  async #run(name: string, { fence }: Lease, ttlMs: number): Promise<number> {
+    return Number(await this.#link.run(RENEW, [this.#keys.named(`lease:${name}`)], [this.#holder, fence, ttlMs]));
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * Provisioning in Redis, with a copy in memory. The version is the sequence number of every change: a node that sees it grow reads the
+ * events in between and fetches what they name; when one of them is missing it reads everything. What is read counts only when the
+ * version is the same before and after, so no state is ever half of one commit and half of another.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { randomToken } from '../../base/ids.ts';
+import type { Log } from '../../base/log.ts';
+import type { Tenant } from '../../tenants/schema.ts';
+import {
+  applyCommit,
+  type CommitResult,
+  type ProvisionedState,
+  type ProvisioningCommit,
+  type ProvisioningStore,
+} from '../../trunks/provisioning-store.ts';
+import type { TrunkSettings } from '../../trunks/schema.ts';
+import type { Sealer } from '../sealer.ts';
+import { REPLACED } from './identity.ts';
+import type { Keys } from './keys.ts';
+import type { RedisLink } from './link.ts';
+import { COMMIT, PASS_VERSION } from './scripts.ts';
+
+/** How long after it was sent a commit may still be done. */
+const COMMIT_DEADLINE_MS = 1000;
+/** How long an answer that was lost is looked for. */
+const SETTLE_MS = 2000;
+const DOCUMENTS_PER_READ = 100;
+const MAX_READS = 50;
+
+interface ChangedNames {
+  readonly putTenants: readonly string[];
+  readonly putTrunks: readonly string[];
+  readonly deleteTenants: readonly string[];
+  readonly deleteTrunks: readonly string[];
+}
+
+export interface RedisProvisioningOptions {
+  readonly link: RedisLink;
+  readonly keys: Keys;
+  readonly sealer: Sealer;
+  readonly storeId: string;
+  readonly log: Log;
+  /** What is known already, from the last known copy. */
+  readonly copy?: ProvisionedState | undefined;
+  /** Hears of every new state. */
+  readonly onState: () => void;
+}
+
+export class RedisProvisioning implements ProvisioningStore {
+  readonly #options: RedisProvisioningOptions;
+  readonly #listeners = new Set<() => void>();
+  #copy: ProvisionedState;
+  #reading: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: RedisProvisioningOptions) {
+    this.#options = options;
+    this.#copy = options.copy ?? { version: 0, state: { tenants: [], trunks: [] } };
+  }
+
+  /** The last state known; needs no Redis. */
+  get copy(): ProvisionedState {
+    return this.#copy;
+  }
+
+  /** Answers from the copy when Redis does not. */
+  async load(): Promise<ProvisionedState> {
+    try {
+      return await this.read();
+    } catch (error) {
+      if (this.#isClosed) throw error;
+      this.#options.log.warn('provisioning-read-from-copy', { version: this.#copy.version, error: String(error) });
+      return this.#copy;
+    }
+  }
+
+  /** Brings the copy up to date; rejects when Redis does not answer. One at a time. */
+  read(): Promise<ProvisionedState> {
+    const done = this.#reading.then(() => this.#read());
+    this.#reading = done.catch(() => {});
+    return done;
+  }
+
+  async commit(commit: ProvisioningCommit): Promise<CommitResult> {
+    const { link, keys, storeId } = this.#options;
+    const [seconds, microseconds] = (await link.command('TIME')) as Buffer[];
+    const deadlineMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000) + COMMIT_DEADLINE_MS;
+    const token = randomToken();
+    const args = [storeId, commit.expectedVersion, deadlineMs, keys.channel, token, ...this.#argumentsOf(commit)];
+    let outcome: string;
+    try {
+      const scriptKeys = [keys.meta, keys.tenants, keys.tenantOrder, keys.trunks, keys.trunkOrder, keys.events];
+      outcome = String(((await link.run(COMMIT, scriptKeys, args)) as Buffer[])[0]);
+    } catch (error) {
+      outcome = await this.#settle(commit.expectedVersion, token, error);
+    }
+    switch (outcome) {
+      case 'committed':
+        return this.#committed(commit);
+      case 'stale':
+        return { outcome: 'stale' };
+      case 'replaced':
+        throw new Error(REPLACED);
+      default:
+        throw new Error('Redis was too slow to commit; nothing was changed');
+    }
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Redis says that this is the version now. */
+  seen(version: number): void {
+    if (version === this.#copy.version) return;
+    for (const listener of this.#listeners) listener();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#listeners.clear();
+  }
+
+  #committed(commit: ProvisioningCommit): CommitResult {
+    const version = commit.expectedVersion + 1;
+    if (this.#copy.version === commit.expectedVersion) {
+      this.#serve({ version, state: applyCommit(this.#copy.state, commit) });
+    }
+    return { outcome: 'committed', version };
+  }
+
+  #argumentsOf(commit: ProvisioningCommit): (string | number | Buffer)[] {
+    const { sealer } = this.#options;
+    const putTenants = commit.putTenants.map(({ name }) => name);
+    const putTrunks = commit.putTrunks.map(({ id }) => id ?? '');
+    const names: ChangedNames = {
+      putTenants,
+      putTrunks,
+      deleteTenants: without(commit.deleteTenants, putTenants),
+      deleteTrunks: without(commit.deleteTrunks, putTrunks),
+    };
+    return [
+      JSON.stringify(names),
+      names.deleteTenants.length,
+      ...names.deleteTenants,
+      names.deleteTrunks.length,
+      ...names.deleteTrunks,
+      putTenants.length,
+      ...commit.putTenants.flatMap((tenant) => [tenant.name, sealer.sealJson(`tenants/${tenant.name}`, tenant)]),
+      putTrunks.length,
+      ...commit.putTrunks.flatMap((trunk) => [trunk.id ?? '', sealer.sealJson(`trunks/${trunk.id ?? ''}`, trunk)]),
+    ];
+  }
+
+  /** What became of a commit whose answer was lost: its event tells. Rejects with `cause` when it was not done. */
+  async #settle(expectedVersion: number, token: string, cause: unknown): Promise<string> {
+    const { link, keys } = this.#options;
+    const giveUpAtMs = performance.now() + SETTLE_MS;
+    const mayBeDoneUntilMs = performance.now() + COMMIT_DEADLINE_MS;
+    while (performance.now() < giveUpAtMs && !this.#isClosed) {
+      try {
+        const askedAtMs = performance.now();
+        const id = `${expectedVersion + 1}-0`;
+        const [entry] = (await link.command('XRANGE', keys.events, id, id)) as StreamEntry[];
+        if (entry !== undefined) return fieldOf(entry, 'token') === token ? 'committed' : 'stale';
+        if (askedAtMs > mayBeDoneUntilMs) throw cause;
+      } catch (error) {
+        if (error === cause) throw cause;
+      }
+      await pause(100);
+    }
+    throw cause;
+  }
+
+  async #read(): Promise<ProvisionedState> {
+    const { link, keys, storeId } = this.#options;
+    let work = this.#copy;
+    for (let tries = 0; tries < MAX_READS; tries++) {
+      const [id, number] = (await link.command('HMGET', keys.meta, 'id', 'version')) as (Buffer | null)[];
+      if (String(id) !== storeId) throw new Error(REPLACED);
+      const version = Number(number);
+      if (version === work.version) {
+        if (work !== this.#copy) this.#serve(work);
+        return work;
+      }
+      if (version < work.version) {
+        await link.run(PASS_VERSION, [keys.meta, keys.events], [storeId, work.version, keys.channel]);
+        continue;
+      }
+      const changes = await this.#changesBetween(work.version, version);
+      // What was read belongs to `version` only if that is still the version; the next turn of the loop tells.
+      work = { version, state: changes === undefined ? await this.#all() : await this.#after(work, changes) };
+    }
+    throw new Error('the provisioning changes faster than it can be read');
+  }
+
+  #serve(state: ProvisionedState): void {
+    this.#copy = state;
+    this.#options.onState();
+  }
+
+  /** The changes after `from` up to `to`, in order; undefined when one is not there any more. */
+  async #changesBetween(from: number, to: number): Promise<ChangedNames[] | undefined> {
+    if (from === 0) return undefined;
+    const { link, keys } = this.#options;
+    const entries = (await link.command('XRANGE', keys.events, `${from + 1}-0`, `${to}-0`)) as StreamEntry[];
+    if (entries.length !== to - from) return undefined;
+    return entries.map((entry) => JSON.parse(fieldOf(entry, 'change')) as ChangedNames);
+  }
+
+  async #all(): Promise<ProvisionedState['state']> {
+    const { link, keys } = this.#options;
+    const names = async (order: string) => ((await link.command('ZRANGE', order, 0, -1)) as Buffer[]).map(String);
+    const tenants = await this.#fetch<Tenant>('tenants', await names(keys.tenantOrder));
+    const trunks = await this.#fetch<TrunkSettings>('trunks', await names(keys.trunkOrder));
+    return { tenants: [...tenants.values()], trunks: [...trunks.values()] };
+  }
+
+  async #after({ state }: ProvisionedState, changes: readonly ChangedNames[]): Promise<ProvisionedState['state']> {
+    const tenants = new Map<string, Tenant | undefined>(state.tenants.map((tenant) => [tenant.name, tenant]));
+    const trunks = new Map<string, TrunkSettings | undefined>(state.trunks.map((trunk) => [trunk.id ?? '', trunk]));
+    for (const change of changes) {
+      for (const name of change.deleteTenants) tenants.delete(name);
+      for (const id of change.deleteTrunks) trunks.delete(id);
+      for (const name of change.putTenants) tenants.set(name, undefined);
+      for (const id of change.putTrunks) trunks.set(id, undefined);
+    }
+    return { tenants: await this.#complete('tenants', tenants), trunks: await this.#complete('trunks', trunks) };
+  }
+
+  /** Fetches the documents that are missing; keeps the order. */
+  async #complete<T>(kind: 'tenants' | 'trunks', documents: Map<string, T | undefined>): Promise<T[]> {
+    const missing = [...documents].filter(([, document]) => document === undefined).map(([name]) => name);
+    for (const [name, document] of await this.#fetch<T>(kind, missing)) documents.set(name, document);
+    return [...documents.values()].filter((document) => document !== undefined);
+  }
+
+  async #fetch<T>(kind: 'tenants' | 'trunks', names: readonly string[]): Promise<Map<string, T>> {
+    const { link, keys, sealer } = this.#options;
+    const documents = new Map<string, T>();
+    for (let at = 0; at < names.length; at += DOCUMENTS_PER_READ) {
+      const some = names.slice(at, at + DOCUMENTS_PER_READ);
+      const sealed = (await link.command('HMGET', keys[kind], ...some)) as (Buffer | null)[];
+      for (const [index, name] of some.entries()) {
+        const one = sealed[index];
+        if (one != null) documents.set(name, sealer.openJson<T>(`${kind}/${name}`, one));
+      }
+    }
+    return documents;
+  }
+}
+
+/** An entry as XRANGE gives it: id, then names and values in turn. */
+export type StreamEntry = readonly [Buffer, readonly Buffer[]];
+
+export function fieldOf([, fields]: StreamEntry, name: string): string {
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    if (String(fields[i]) === name) return String(fields[i + 1]);
+  }
+  return '';
+}
+
+function without(names: readonly string[], others: readonly string[]): string[] {
+  const excluded = new Set(others);
+  return names.filter((name) => !excluded.has(name));
+}

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+
+/** A Lua script and the digest that Redis knows it by. A script runs alone: what it does is done as one. */
+export interface Script {
+  readonly text: string;
+  readonly sha1: string;
+}
+
+function script(text: string): Script {
+  return { text, sha1: createHash('sha1').update(text).digest('hex') };
+}
+
+/** KEYS meta; ARGV id, schema, key-check, nonce-secret. Makes the store when there is none; answers what it is. */
+export const INITIALIZE = script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  redis.call('HSET', KEYS[1], 'id', ARGV[1], 'schema', ARGV[2], 'key-check', ARGV[3], 'nonce-secret', ARGV[4],
+    'version', 0, 'place', 0, 'bindings', 0)
+end
+return redis.call('HMGET', KEYS[1], 'id', 'schema', 'key-check', 'nonce-secret')
+`);
+
+/**
+ * KEYS meta, tenants, their order, trunks, their order, events; ARGV id, expected version, deadline, channel, token, names of what changes
+ * as JSON, then four lists, each after its length: tenants and trunks to delete, tenants and trunks to put (name, document).
+ *
+ * A script that was sent before Redis froze runs when it wakes up; the deadline, on Redis's own clock, keeps it from doing what its
+ * sender has been told did not happen.
+ */
+export const COMMIT = script(`
+local at = 6
+local function take() at = at + 1; return ARGV[at] end
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return {'replaced'} end
+local now = redis.call('TIME')
+if tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000) > tonumber(ARGV[3]) then return {'late'} end
+if redis.call('HGET', KEYS[1], 'version') ~= ARGV[2] then return {'stale'} end
+local function remove(documents, order)
+  for _ = 1, tonumber(take()) do
+    local name = take()
+    redis.call('HDEL', documents, name)
+    redis.call('ZREM', order, name)
+  end
+end
+local function put(documents, order)
+  for _ = 1, tonumber(take()) do
+    local name = take()
+    if redis.call('HSET', documents, name, take()) == 1 then
+      redis.call('ZADD', order, redis.call('HINCRBY', KEYS[1], 'place', 1), name)
+    end
+  end
+end
+remove(KEYS[2], KEYS[3])
+remove(KEYS[4], KEYS[5])
+put(KEYS[2], KEYS[3])
+put(KEYS[4], KEYS[5])
+local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
+redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, version .. '-0', 'token', ARGV[5], 'change', ARGV[6])
+redis.call('PUBLISH', ARGV[4], 'provisioning')
+return {'committed', tostring(version)}
+`);
+
+/**
+ * KEYS meta, events; ARGV id, version that was seen, channel. After a failover that lost commits the version lies behind what nodes have
+ * seen; it moves past that, and the gap in the events makes every node read all again.
+ */
+export const PASS_VERSION = script(`
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return 0 end
+if tonumber(redis.call('HGET', KEYS[1], 'version')) > tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], 'version', tostring(tonumber(ARGV[2]) + 1))
+redis.call('DEL', KEYS[2])
+redis.call('PUBLISH', ARGV[3], 'provisioning')
+return 1
+`);
+
+/**
+ * KEYS meta, bindings, their expiry, their events; ARGV id, channel, node, AORs as JSON, time before which what expired is dropped, then
+ * AOR, expiry and document of each change (empty: none any more).
+ */
+export const WRITE_BINDINGS = script(`
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
+local gone = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[5], 'LIMIT', 0, 100)
+for _, aor in ipairs(gone) do
+  redis.call('HDEL', KEYS[2], aor)
+  redis.call('ZREM', KEYS[3], aor)
+end
+for i = 6, #ARGV, 3 do
+  if ARGV[i + 2] == '' then
+    redis.call('HDEL', KEYS[2], ARGV[i])
+    redis.call('ZREM', KEYS[3], ARGV[i])
+  else
+    redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 2])
+    redis.call('ZADD', KEYS[3], ARGV[i + 1], ARGV[i])
+  end
+end
+local sequence = redis.call('HINCRBY', KEYS[1], 'bindings', 1)
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, sequence .. '-0', 'node', ARGV[3], 'aors', ARGV[4])
+redis.call('PUBLISH', ARGV[2], 'bindings')
+return sequence
+`);
+
+/** KEYS lease, fences; ARGV name, holder, milliseconds. Answers the fence, or 0 when another holds it. */
+export const ACQUIRE = script(`
+local holder = redis.call('HGET', KEYS[1], 'holder')
+if holder == ARGV[2] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return tonumber(redis.call('HGET', KEYS[1], 'fence'))
+end
+if holder then return 0 end
+local fence = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
+redis.call('HSET', KEYS[1], 'holder', ARGV[2], 'fence', fence)
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return fence
+`);
+
+/** KEYS lease; ARGV holder, fence, milliseconds (0: give it up). Answers 1 when it was held. */
+export const RENEW = script(`
+local held = redis.call('HMGET', KEYS[1], 'holder', 'fence')
+if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return 0 end
+if ARGV[3] == '0' then redis.call('DEL', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return 1
+`);

@@ -1,0 +1,158 @@
+/** Real Redis servers on free ports: one, a master with replicas under Sentinels, a Cluster. Each keeps its data in a folder that goes with it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { type Child, startChild } from './child.ts';
+import { freePort } from './free-port.ts';
+import { peerCommand } from './peers.ts';
+
+export interface RedisServer {
+  readonly port: number;
+  readonly url: string;
+  /** The process as it is now; another one after a restart. */
+  child(): Child;
+  /** SIGKILL; what it had acknowledged is on its disk. */
+  kill(): Promise<void>;
+  /** Starts again on the same port with the same data. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'tandem-redis-'));
+}
+
+export async function startRedis(options: { args?: readonly string[]; port?: number } = {}): Promise<RedisServer> {
+  const folder = temporaryFolder();
+  const port = options.port ?? (await freePort());
+  let child: Child | undefined;
+  const start = async () => {
+    const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes'];
+    child = startChild(peerCommand('redis-server'), [...args, ...(options.args ?? [])]);
+    await child.waitFor(/Ready to accept connections/);
+  };
+  await start();
+  const current = () => {
+    if (child === undefined) throw new Error('redis-server was not started');
+    return child;
+  };
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    child: current,
+    async kill() {
+      current().signal('SIGKILL');
+      await current().exited;
+    },
+    start,
+    async stop() {
+      current().signal('SIGCONT');
+      await current().stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface SentinelGroup {
+  readonly name: string;
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  stop(): Promise<void>;
+}
+
+const DOWN_AFTER_MS = 600;
+
+/** A master, one replica and three Sentinels that fail over after 0.6 s of silence. */
+export async function startSentinels(): Promise<SentinelGroup> {
+  const name = 'tandem-test';
+  const master = await startRedis();
+  const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
+  const folder = temporaryFolder();
+  const nodes: { host: string; port: number }[] = [];
+  const sentinels: Child[] = [];
+  for (let i = 0; i < 3; i++) {
+    const port = await freePort();
+    const file = join(folder, `sentinel-${i}.conf`);
+    writeFileSync(
+      file,
+      [
+        `port ${port}`,
+        'bind 127.0.0.1',
+        `dir ${folder}`,
+        `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
+        `sentinel down-after-milliseconds ${name} ${DOWN_AFTER_MS}`,
+        `sentinel failover-timeout ${name} 3000`,
+        '',
+      ].join('\n'),
+    );
+    const child = startChild(peerCommand('redis-server'), [file, '--sentinel']);
+    await child.waitFor(/\+monitor master/);
+    sentinels.push(child);
+    nodes.push({ host: '127.0.0.1', port });
+  }
+  await Promise.all(sentinels.map((sentinel) => sentinel.waitFor(/\+slave slave/, 20_000)));
+  await Promise.all(
+    sentinels.map((sentinel) => sentinel.waitFor(/\+sentinel sentinel[\s\S]*\+sentinel sentinel/, 20_000)),
+  );
+  await replica.child().waitFor(/MASTER <-> REPLICA sync: Finished with success/);
+  return {
+    name,
+    master,
+    replica,
+    nodes,
+    async stop() {
+      await Promise.all(sentinels.map((sentinel) => sentinel.stop()));
+      await Promise.all([master.stop(), replica.stop()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface RedisCluster {
+  readonly servers: readonly RedisServer[];
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Three masters that share all slots. */
+export async function startCluster(): Promise<RedisCluster> {
+  const servers: RedisServer[] = [];
+  const busPorts: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const busPort = await freePort();
+    busPorts.push(busPort);
+    servers.push(
+      await startRedis({
+        args: ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-node-timeout', '2000'],
+      }),
+    );
+  }
+  const clients = servers.map(({ port }) => new Redis(port, '127.0.0.1'));
+  const slots = [0, 5461, 10_923, 16_384];
+  for (const [i, client] of clients.entries()) {
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', slots[i] ?? 0, (slots[i + 1] ?? 0) - 1);
+    await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
+  }
+  for (const [i, { port }] of servers.entries()) {
+    if (i > 0) await clients[0]?.call('CLUSTER', 'MEET', '127.0.0.1', port, busPorts[i] ?? 0);
+  }
+  for (const client of clients) {
+    while (!(await isWhole(client))) await pause(50);
+    client.disconnect();
+  }
+  return {
+    servers,
+    url: servers[0]?.url ?? '',
+    async stop() {
+      await Promise.all(servers.map((server) => server.stop()));
+    },
+  };
+}
+
+async function isWhole(client: Redis): Promise<boolean> {
+  const info = String(await client.call('CLUSTER', 'INFO'));
+  return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3');
+}
