@@ -1,0 +1,163 @@
+/**
+ * Keeps what is known of each trunk's source addresses in step with the DNS: every watched trunk's names are located again every 30 s,
+ * which costs nothing while the answers' TTLs run. An answer that cannot be had leaves the last good one in force.
+ */
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { LocatedTarget } from '../sip/locate/index.ts';
+import { locateQuery, type TrunkHop, type TrunkLocator } from './hops.ts';
+import type { TrunkAddress } from './identification.ts';
+import type { Trunk } from './schema.ts';
+
+export interface AddressWatchPorts {
+  readonly scheduler: Scheduler;
+  readonly locator: Pick<TrunkLocator, 'locate'>;
+  /** All addresses of the trunk's names together; none of them in this first call while the DNS is asked. */
+  readonly onAddresses: (trunk: Trunk, addresses: readonly TrunkAddress[]) => void;
+  readonly onProblem: (trunk: Trunk, reason: string) => void;
+}
+
+interface Watched {
+  trunk: Trunk;
+  /** Last good answer per name, in the order of the names. */
+  answers: (readonly LocatedTarget[] | undefined)[];
+  asking: boolean;
+  problem: string;
+}
+
+const ROUND_SECONDS = 30;
+const TICK_MS = 1_000;
+/** Names that are asked for at the same time. */
+const MAX_ASKING = 64;
+
+export class AddressWatch implements TimerTarget {
+  readonly #ports: AddressWatchPorts;
+  readonly #watched = new Map<string, Watched>();
+  /** Trunk ids in the order of their next look; those at the front are due. */
+  readonly #queue = new Set<string>();
+  readonly #due = new Set<string>();
+  #asking = 0;
+  #timer: Timer | undefined;
+
+  constructor(ports: AddressWatchPorts) {
+    this.#ports = ports;
+  }
+
+  /** Learns the addresses of a trunk now and from now on; a trunk already watched keeps its answers until new ones come. */
+  watch(trunk: Trunk): void {
+    const before = this.#watched.get(trunk.id);
+    const kept = before !== undefined && sameNames(before.trunk, trunk) ? before.answers : [];
+    const watched: Watched = { trunk, answers: kept, asking: false, problem: '' };
+    this.#watched.set(trunk.id, watched);
+    this.#queue.add(trunk.id);
+    this.#publish(watched);
+    this.#look(trunk.id);
+    this.#timer ??= this.#ports.scheduler.schedule(TICK_MS, this, 0);
+  }
+
+  forget(trunkId: string): void {
+    this.#watched.delete(trunkId);
+    this.#queue.delete(trunkId);
+    this.#due.delete(trunkId);
+  }
+
+  end(): void {
+    this.#timer = cancelTimer(this.#timer);
+    this.#watched.clear();
+    this.#queue.clear();
+    this.#due.clear();
+  }
+
+  onTimer(): void {
+    this.#timer = this.#watched.size === 0 ? undefined : this.#ports.scheduler.schedule(TICK_MS, this, 0);
+    for (const id of [...this.#due]) this.#look(id);
+    for (const id of firstOf(this.#queue, Math.ceil(this.#queue.size / ROUND_SECONDS))) {
+      this.#queue.delete(id);
+      this.#queue.add(id);
+      this.#look(id);
+    }
+  }
+
+  #look(id: string): void {
+    const watched = this.#watched.get(id);
+    if (watched === undefined || watched.asking) return;
+    if (this.#asking >= MAX_ASKING) {
+      this.#due.add(id);
+      return;
+    }
+    this.#due.delete(id);
+    const waiting: Promise<void>[] = [];
+    let isChanged = false;
+    for (const [index, hop] of namesOf(watched.trunk).entries()) {
+      try {
+        const located = this.#ports.locator.locate(locateQuery(hop));
+        if (located instanceof Promise) waiting.push(this.#answered(watched, index, located));
+        else isChanged = keep(watched, index, located) || isChanged;
+      } catch (error) {
+        this.#problem(watched, error);
+      }
+    }
+    if (isChanged) this.#publish(watched);
+    if (waiting.length === 0) return;
+    watched.asking = true;
+    this.#asking++;
+    void Promise.all(waiting).finally(() => {
+      watched.asking = false;
+      this.#asking--;
+      for (const next of firstOf(this.#due, 1)) this.#look(next);
+    });
+  }
+
+  async #answered(watched: Watched, index: number, located: Promise<readonly LocatedTarget[]>): Promise<void> {
+    try {
+      if (keep(watched, index, await located)) this.#publish(watched);
+    } catch (error) {
+      this.#problem(watched, error);
+    }
+  }
+
+  #publish(watched: Watched): void {
+    if (this.#watched.get(watched.trunk.id) !== watched) return;
+    watched.problem = '';
+    this.#ports.onAddresses(
+      watched.trunk,
+      watched.answers.flatMap((targets) => targets ?? []),
+    );
+  }
+
+  /** Said once per problem, not every 30 s. */
+  #problem(watched: Watched, error: unknown): void {
+    const reason = (error as Error).message;
+    if (watched.problem === reason || this.#watched.get(watched.trunk.id) !== watched) return;
+    watched.problem = reason;
+    this.#ports.onProblem(watched.trunk, reason);
+  }
+}
+
+/** The names whose addresses a trunk may send from: its host's and its outbound proxy's. */
+function namesOf(trunk: Trunk): (TrunkHop & { readonly kind: 'host' })[] {
+  const { host, port, transport, outboundProxy } = trunk;
+  const hosts = outboundProxy === undefined ? [{ host, port }] : [{ host, port }, outboundProxy];
+  return hosts.map((each) => ({ kind: 'host', host: each.host, port: each.port, transport }));
+}
+
+function sameNames(a: Trunk, b: Trunk): boolean {
+  return JSON.stringify(namesOf(a)) === JSON.stringify(namesOf(b));
+}
+
+/** Takes an answer over; says whether its addresses are others than before. The order of targets changes with every look. */
+function keep(watched: Watched, index: number, located: readonly LocatedTarget[]): boolean {
+  const before = watched.answers[index];
+  watched.answers[index] = located;
+  if (before === undefined || before.length !== located.length) return true;
+  const known = new Set(before.map(({ address, port }) => `${address} ${port}`));
+  return located.some(({ address, port }) => !known.has(`${address} ${port}`));
+}
+
+function firstOf<T>(set: ReadonlySet<T>, count: number): T[] {
+  const found: T[] = [];
+  for (const item of set) {
+    if (found.length >= count) break;
+    found.push(item);
+  }
+  return found;
+}

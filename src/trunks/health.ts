@@ -1,0 +1,62 @@
+/** A trunk's state as people and the outbound pipeline see it, composed of its registration, its binding and its targets. */
+import type { Registration } from './registration.ts';
+import type { Trunk } from './schema.ts';
+import type { Verdict } from './target-health.ts';
+
+export type TrunkStateName = 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';
+
+export interface TrunkHealth {
+  readonly state: TrunkStateName;
+  /** Status of the last answer that had a say. */
+  readonly code: number | undefined;
+  readonly reason: string;
+}
+
+/** Whether a trunk registers with its provider (`registration: off` trunks only answer challenges). */
+export function registers(trunk: Trunk): boolean {
+  return (
+    trunk.type === 'register' && trunk.enabled && trunk.options.registration === 'on' && trunk.credentials !== undefined
+  );
+}
+
+export function healthOf(
+  trunk: Trunk,
+  registration: Registration | undefined,
+  hasGateway: boolean,
+  targets: Verdict,
+): TrunkHealth {
+  if (!trunk.enabled) return { state: 'offline', code: undefined, reason: 'disabled' };
+  if (registration !== undefined && registration.state !== 'registered') return ofRegistration(registration);
+  if (trunk.type === 'accept-register' && !hasGateway) {
+    return { state: 'offline', code: undefined, reason: 'its gateway is not registered' };
+  }
+  if (targets.liveness === 'down') return { state: 'offline', code: targets.code, reason: targets.reason };
+  if (registration !== undefined) return { state: 'online', code: registration.lastCode, reason: registration.reason };
+  if (targets.liveness === 'up') return { state: 'online', code: targets.code, reason: targets.reason };
+  if (trunk.type === 'accept-register')
+    return { state: 'online', code: undefined, reason: 'its gateway is registered' };
+  return { state: 'unknown', code: undefined, reason: targets.reason };
+}
+
+/** Whether calls may go out: an unknown trunk may work, one that another node registers does. */
+export function isUp(state: TrunkStateName): boolean {
+  return state === 'online' || state === 'unknown';
+}
+
+function ofRegistration({ state, lastCode, reason }: Registration): TrunkHealth {
+  switch (state) {
+    case 'standby':
+      return { state: 'unknown', code: lastCode, reason };
+    case 'registering':
+      return { state: 'registering', code: lastCode, reason };
+    case 'rejected':
+      return { state: 'rejected', code: lastCode, reason };
+    case 'registered':
+      return { state: 'online', code: lastCode, reason };
+    case 'failed':
+    case 'ended':
+      return { state: 'offline', code: lastCode, reason };
+    default:
+      return state satisfies never;
+  }
+}

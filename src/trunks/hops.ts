@@ -1,0 +1,134 @@
+/** Where a trunk's requests go: RFC 3263 targets of its proxy or host with the trunk's TLS material, or the way to a gateway. */
+import { readFileSync } from 'node:fs';
+import { DigestClient } from '../sip/auth/index.ts';
+import type { LocatedTarget, LocateQuery, Locator } from '../sip/locate/index.ts';
+import type { Flow, Target, TlsCredentials } from '../sip/transport/index.ts';
+import type { Trunk } from './schema.ts';
+
+/** A next hop as the outbound pipeline names it. */
+export type TrunkHop =
+  | {
+      readonly kind: 'host';
+      readonly host: string;
+      readonly port: number | undefined;
+      readonly transport: 'udp' | 'tcp' | 'tls';
+    }
+  | { readonly kind: 'binding'; readonly trunkId: string };
+
+/** Where the gateway of an accept-register trunk can be reached; no target while it is not registered. */
+export type GatewayReach = (trunk: Trunk) => Flow | readonly Target[];
+
+export type Reach = Flow | readonly Target[];
+
+/** What a trunk's requests need of the locator. */
+export type TrunkLocator = Pick<Locator, 'locate' | 'markFailed' | 'markAlive'>;
+
+/** The hop of requests that are not calls: the outbound proxy if there is one, else the host; the binding of a gateway. */
+export function hopOf(trunk: Trunk): TrunkHop {
+  if (trunk.type === 'accept-register') return { kind: 'binding', trunkId: trunk.id };
+  const { host, port } = trunk.outboundProxy ?? trunk;
+  return { kind: 'host', host, port, transport: trunk.transport };
+}
+
+export function locateQuery(hop: TrunkHop & { readonly kind: 'host' }): LocateQuery {
+  const { host, port, transport } = hop;
+  return port === undefined ? { host, transport } : { host, port, transport };
+}
+
+/** Names a target or the peer of a flow the way call records do: `udp:192.0.2.1:5060`. */
+export function reachKey(to: Flow | Target): string {
+  return 'send' in to
+    ? `${to.transport}:${to.remoteAddress}:${to.remotePort}`
+    : `${to.transport}:${to.address}:${to.port}`;
+}
+
+/** Reads what {@link reachKey} made; undefined for anything else. */
+export function targetOfKey(key: string): LocatedTarget | undefined {
+  const first = key.indexOf(':');
+  const last = key.lastIndexOf(':');
+  const transport = key.slice(0, first);
+  const port = Number(key.slice(last + 1));
+  if (first < 0 || last <= first + 1 || !Number.isInteger(port) || port <= 0 || port > 65_535) return undefined;
+  if (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls') return undefined;
+  return { transport, address: key.slice(first + 1, last), port };
+}
+
+interface Cached<T> {
+  readonly of: object;
+  readonly value: T;
+}
+
+export class TrunkHops {
+  readonly #locator: TrunkLocator;
+  readonly #gatewayReach: GatewayReach;
+  readonly #readFile: (path: string) => string;
+  readonly #tls = new Map<string, Cached<TlsCredentials>>();
+  readonly #clients = new Map<string, Cached<DigestClient>>();
+
+  constructor(locator: TrunkLocator, gatewayReach: GatewayReach, readFile?: (path: string) => string) {
+    this.#locator = locator;
+    this.#gatewayReach = gatewayReach;
+    this.#readFile = readFile ?? ((path) => readFileSync(path, 'utf8'));
+  }
+
+  /** Targets in the order to try them; at once when nothing has to be asked. Throws or rejects when there is none. */
+  reach(trunk: Trunk, hop: TrunkHop): Reach | Promise<readonly Target[]> {
+    if (hop.kind === 'binding') return this.#gatewayReach(trunk);
+    const located = this.#locator.locate(locateQuery(hop));
+    if (located instanceof Promise) return located.then((targets) => this.withTls(trunk, targets));
+    return this.withTls(trunk, located);
+  }
+
+  withTls(trunk: Trunk, located: readonly LocatedTarget[]): readonly Target[] {
+    if (located.every(({ transport }) => transport !== 'tls')) return located;
+    const tls = this.#tlsOf(trunk);
+    const serverName = trunk.tls.serverName;
+    return located.map((target) => ({ ...target, ...(serverName === undefined ? {} : { serverName }), tls }));
+  }
+
+  /**
+   * The digest client of a trunk's calls and pings, or of its registration; undefined for a trunk without credentials. Each answers
+   * the first realm that challenges it and no other (docs/trunks.md), unless the credentials name their realm.
+   */
+  digestClient(trunk: Trunk, use: 'calls' | 'registration' = 'calls'): DigestClient | undefined {
+    const { credentials } = trunk;
+    if (credentials === undefined) return undefined;
+    const key = `${use} ${trunk.id}`;
+    const known = this.#clients.get(key);
+    if (known?.of === credentials) return known.value;
+    const { authName, password, realm } = credentials;
+    let pinned: string | undefined;
+    const acceptRealm = (offered: string) => {
+      pinned ??= offered;
+      return offered === pinned;
+    };
+    const identity = { username: authName, secret: { password } };
+    const client =
+      realm === undefined
+        ? new DigestClient(identity, { acceptRealm })
+        : new DigestClient({ ...identity, realms: [realm] });
+    this.#clients.set(key, { of: credentials, value: client });
+    return client;
+  }
+
+  /** Forgets what was learnt of a trunk: its pinned realms, nonces and TLS files. */
+  forget(trunkId: string): void {
+    this.#tls.delete(trunkId);
+    this.#clients.delete(`calls ${trunkId}`);
+    this.#clients.delete(`registration ${trunkId}`);
+  }
+
+  /** Read when first needed and again when the trunk's settings change. Throws when a file cannot be read; the attempt then fails. */
+  #tlsOf(trunk: Trunk): TlsCredentials {
+    const known = this.#tls.get(trunk.id);
+    if (known?.of === trunk) return known.value;
+    const { certificate, key, ca } = trunk.tls;
+    const value: TlsCredentials = {
+      ...(certificate === undefined ? {} : { cert: this.#readFile(certificate) }),
+      ...(key === undefined ? {} : { key: this.#readFile(key) }),
+      ...(ca === undefined ? {} : { ca: this.#readFile(ca) }),
+    };
+    this.#tls.set(trunk.id, { of: trunk, value });
+    return value;
+  }
+}

@@ -1,0 +1,88 @@
+/** Leases that see to it that of several nodes exactly one registers a trunk. A store that nodes share implements the port. */
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+
+export interface LeasePort {
+  /** Takes the lease if it is free or already this node's. Rejects when the store cannot be asked. */
+  acquire(key: string, leaseMs: number): boolean | Promise<boolean>;
+  /** Prolongs it; false when another node has it now. */
+  renew(key: string, leaseMs: number): boolean | Promise<boolean>;
+  release(key: string): void;
+}
+
+/** For a node that is alone. */
+export const ALWAYS_GRANTED: LeasePort = { acquire: () => true, renew: () => true, release() {} };
+
+export interface LeaseHolder {
+  onLease(): void;
+  /** Another node has it: at the first try, or since the last renewal. */
+  onLeaseElsewhere(): void;
+}
+
+export const LEASE_MS = 30_000;
+const RENEW_MS = 10_000;
+
+/** Holds one lease: asks every 10 s until it is granted, then renews it; three renewals fit into a lease. */
+export class Lease implements TimerTarget {
+  readonly #key: string;
+  readonly #port: LeasePort;
+  readonly #scheduler: Scheduler;
+  readonly #holder: LeaseHolder;
+  #held = false;
+  #ended = false;
+  #timer: Timer | undefined;
+
+  constructor(key: string, port: LeasePort, scheduler: Scheduler, holder: LeaseHolder) {
+    this.#key = key;
+    this.#port = port;
+    this.#scheduler = scheduler;
+    this.#holder = holder;
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  start(): void {
+    this.#ask();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#timer = cancelTimer(this.#timer);
+    if (this.#held) this.#port.release(this.#key);
+    this.#held = false;
+  }
+
+  onTimer(): void {
+    this.#timer = undefined;
+    this.#ask();
+  }
+
+  #ask(): void {
+    const asked = this.#held ? this.#port.renew(this.#key, LEASE_MS) : this.#port.acquire(this.#key, LEASE_MS);
+    if (!(asked instanceof Promise)) {
+      this.#answered(asked);
+      return;
+    }
+    asked.then(
+      (granted) => this.#answered(granted),
+      // A store that is away takes no lease from anybody: who holds it goes on, who does not waits.
+      () => this.#answered(this.#held),
+    );
+  }
+
+  #answered(granted: boolean): void {
+    if (this.#ended) {
+      if (granted) this.#port.release(this.#key);
+      return;
+    }
+    this.#timer = this.#port === ALWAYS_GRANTED ? undefined : this.#scheduler.schedule(RENEW_MS, this, 0);
+    if (granted === this.#held) {
+      if (!granted) this.#holder.onLeaseElsewhere();
+      return;
+    }
+    this.#held = granted;
+    if (granted) this.#holder.onLease();
+    else this.#holder.onLeaseElsewhere();
+  }
+}

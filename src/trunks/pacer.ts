@@ -1,0 +1,124 @@
+/**
+ * Turns for the registrations toward one provider, so that a thousand trunks do not come at once.
+ *
+ * Two limits: messages per second, and turns in progress. The second one shrinks while nobody answers and grows with every answer,
+ * so that a dead provider sees few requests and their retransmissions, however many trunks wait. Refreshes go before first tries,
+ * since they have something to lose; a provider that grants short times gets the rate that its own refreshes need.
+ */
+import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
+
+export interface PacedUser {
+  /** It is this one's turn: one message may be sent now. Ends with {@link Pacer.done}. */
+  onTurn(): void;
+}
+
+export interface PacerOptions {
+  /** Messages per second. Default 50. */
+  readonly perSecond?: number;
+  /** Turns in progress. Default 64. */
+  readonly window?: number;
+}
+
+/** What may be sent in one burst. */
+const BURST_SECONDS = 0.1;
+/** Room above what refreshes alone need: challenges and repeats. */
+const DEMAND_HEADROOM = 3;
+const MIN_WINDOW = 2;
+
+export class Pacer implements TimerTarget {
+  readonly #scheduler: Scheduler;
+  readonly #perSecond: number;
+  readonly #maxWindow: number;
+  readonly #urgent = new Set<PacedUser>();
+  readonly #patient = new Set<PacedUser>();
+  readonly #demands = new Map<PacedUser, number>();
+  #demand = 0;
+  #window: number;
+  #inProgress = 0;
+  #tokens: number;
+  #filledMs: number;
+  #timer: Timer | undefined;
+
+  constructor(scheduler: Scheduler, options: PacerOptions = {}) {
+    this.#scheduler = scheduler;
+    this.#perSecond = options.perSecond ?? 50;
+    this.#maxWindow = options.window ?? 64;
+    this.#window = this.#maxWindow;
+    this.#tokens = this.#depth();
+    this.#filledMs = scheduler.nowMs();
+  }
+
+  /** Waits for a turn; who waits already keeps its place unless it became urgent. */
+  ask(user: PacedUser, urgent: boolean): void {
+    if (urgent) this.#patient.delete(user);
+    if (this.#urgent.has(user) || this.#patient.has(user)) return;
+    (urgent ? this.#urgent : this.#patient).add(user);
+    this.#serve();
+  }
+
+  withdraw(user: PacedUser): void {
+    this.#urgent.delete(user);
+    this.#patient.delete(user);
+  }
+
+  /** A further message in a turn, e.g. the answer to a challenge: it does not wait, those after it do. */
+  charge(): void {
+    this.#fill();
+    this.#tokens--;
+  }
+
+  /** A turn is over. */
+  done(answered: boolean): void {
+    this.#inProgress = Math.max(0, this.#inProgress - 1);
+    this.#window = answered ? Math.min(this.#maxWindow, this.#window + 1) : Math.max(MIN_WINDOW, this.#window / 2);
+    this.#serve();
+  }
+
+  /** How many messages per second a user will need for its refreshes; 0 when it has none. */
+  setDemand(user: PacedUser, perSecond: number): void {
+    this.#demand += perSecond - (this.#demands.get(user) ?? 0);
+    if (perSecond > 0) this.#demands.set(user, perSecond);
+    else this.#demands.delete(user);
+    if (this.#demands.size === 0) this.#demand = 0;
+  }
+
+  onTimer(): void {
+    this.#timer = undefined;
+    this.#serve();
+  }
+
+  #rate(): number {
+    return Math.max(this.#perSecond, this.#demand * DEMAND_HEADROOM);
+  }
+
+  #depth(): number {
+    return Math.max(1, this.#rate() * BURST_SECONDS);
+  }
+
+  #fill(): void {
+    const nowMs = this.#scheduler.nowMs();
+    this.#tokens = Math.min(this.#depth(), this.#tokens + ((nowMs - this.#filledMs) * this.#rate()) / 1000);
+    this.#filledMs = nowMs;
+  }
+
+  #serve(): void {
+    this.#fill();
+    while (this.#inProgress < this.#window) {
+      const next = first(this.#urgent) ?? first(this.#patient);
+      if (next === undefined) return;
+      if (this.#tokens < 1) {
+        this.#timer ??= this.#scheduler.schedule(Math.ceil(((1 - this.#tokens) * 1000) / this.#rate()), this, 0);
+        return;
+      }
+      this.withdraw(next);
+      this.#tokens--;
+      this.#inProgress++;
+      next.onTurn();
+    }
+  }
+}
+
+function first<T>(set: ReadonlySet<T>): T | undefined {
+  for (const item of set) return item;
+  return undefined;
+}

@@ -1,0 +1,115 @@
+/** The requests that a trunk sends on its own account: REGISTER (RFC 3261 §10.2, RFC 6140) and OPTIONS (§11.1). */
+import type { SendOptions } from '../sip/endpoint/index.ts';
+import { escapeUser, formatHost, HeaderId, octetsFromText, SipRequest } from '../sip/message/index.ts';
+import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
+import type { TrunkEndpoint } from './exchange.ts';
+import type { Trunk } from './schema.ts';
+
+/** What stays the same in all requests of one registration (§10.2: one Call-ID, rising CSeq). */
+export interface RequestIdentity {
+  readonly callId: string;
+  readonly fromTag: string;
+  readonly userAgent: string;
+}
+
+export interface RegisterFacts extends RequestIdentity {
+  readonly token: string;
+  readonly sequence: number;
+  readonly expiresSeconds: number;
+}
+
+/** URI parameter of a Contact whose user part the provider fills in (RFC 6140); `identification.ts` reads it. */
+export const TOKEN_PARAMETER = 'tdm';
+
+const MAX_FORWARDS = '70';
+
+export function registerRequest(trunk: Trunk, facts: RegisterFacts, own: HostPort, to: Flow | Target): SipRequest {
+  // §10.2: the Request-URI names the domain of the location service, without a user part.
+  const request = new SipRequest('REGISTER', providerUri(trunk));
+  const address = `<sip:${escapeUser(octetsFromText(trunk.credentials?.username ?? ''))}@${formatHost(trunk.host)}>`;
+  const { headers } = request;
+  addRoute(trunk, request);
+  headers
+    .add(HeaderId.MaxForwards, MAX_FORWARDS)
+    .add(HeaderId.From, `${address};tag=${facts.fromTag}`)
+    .add(HeaderId.To, address)
+    .add(HeaderId.CallId, facts.callId)
+    .add(HeaderId.CSeq, `${facts.sequence} REGISTER`)
+    .add(HeaderId.Contact, registeredContact(trunk, facts.token, own, to))
+    .add(HeaderId.Expires, String(facts.expiresSeconds));
+  if (trunk.options.bnc) {
+    // RFC 6140 §5.1: both a registrar and a proxy on the way must understand bulk registration.
+    headers.add(HeaderId.Require, 'gin').add(HeaderId.ProxyRequire, 'gin').add(HeaderId.Supported, 'path, gin');
+  } else headers.add(HeaderId.Supported, 'path');
+  addFixed(trunk, request, facts.userAgent);
+  return request;
+}
+
+export function optionsRequest(
+  trunk: Trunk,
+  facts: RequestIdentity & { readonly sequence: number },
+  own: HostPort,
+  to: Flow | Target,
+): SipRequest {
+  const request = new SipRequest('OPTIONS', trunk.type === 'accept-register' ? gatewayUri(to) : providerUri(trunk));
+  const user =
+    trunk.credentials === undefined || trunk.type === 'accept-register'
+      ? ''
+      : `${escapeUser(octetsFromText(trunk.credentials.username))}@`;
+  const here = `${formatHost(own.host)}:${own.port}`;
+  const { headers } = request;
+  addRoute(trunk, request);
+  headers
+    .add(HeaderId.MaxForwards, MAX_FORWARDS)
+    .add(HeaderId.From, `<sip:${user}${user === '' ? here : formatHost(trunk.host)}>;tag=${facts.fromTag}`)
+    .add(HeaderId.To, `<${request.requestUri}>`)
+    .add(HeaderId.CallId, facts.callId)
+    .add(HeaderId.CSeq, `${facts.sequence} OPTIONS`)
+    .add(HeaderId.Contact, `<sip:${here}${transportParameter(to)}>`)
+    .add(HeaderId.Accept, 'application/sdp');
+  addFixed(trunk, request, facts.userAgent);
+  return request;
+}
+
+/** Which of our addresses the trunk is told, for Via. */
+export function sendOptions(trunk: Trunk, endpoint: TrunkEndpoint, to: Flow | Target): SendOptions {
+  const scope = trunk.options.usePrivateIp ? 'private' : 'public';
+  const publicHost = trunk.options.rewriteViaHost ? endpoint.advertised(to, 'public')?.host : undefined;
+  return publicHost === undefined ? { scope } : { scope, viaHost: publicHost };
+}
+
+/** Our address in Contact toward the trunk; undefined when nothing listens for the target's transport. */
+export function ownAddress(trunk: Trunk, endpoint: TrunkEndpoint, to: Flow | Target): HostPort | undefined {
+  return endpoint.advertised(to, trunk.options.usePrivateIp ? 'private' : 'public');
+}
+
+function registeredContact(trunk: Trunk, token: string, own: HostPort, to: Flow | Target): string {
+  const here = `${formatHost(own.host)}:${own.port}${transportParameter(to)}`;
+  // RFC 6140 §5.1: no user part; the provider fills in each number and copies the other parameters (§5.2).
+  return trunk.options.bnc ? `<sip:${here};bnc;${TOKEN_PARAMETER}=${token}>` : `<sip:${token}@${here}>`;
+}
+
+function transportParameter(to: Flow | Target): string {
+  return to.transport === 'udp' ? '' : `;transport=${to.transport}`;
+}
+
+function providerUri(trunk: Trunk): string {
+  return `sip:${formatHost(trunk.host)}${trunk.port === undefined ? '' : `:${trunk.port}`}`;
+}
+
+function gatewayUri(to: Flow | Target): string {
+  const [address, port] = 'send' in to ? [to.remoteAddress, to.remotePort] : [to.address, to.port];
+  return `sip:${formatHost(address)}:${port}${transportParameter(to)}`;
+}
+
+function addRoute(trunk: Trunk, request: SipRequest): void {
+  const proxy = trunk.outboundProxy;
+  if (proxy?.route !== true) return;
+  const port = proxy.port === undefined ? '' : `:${proxy.port}`;
+  request.headers.add(HeaderId.Route, `<sip:${formatHost(proxy.host)}${port};lr>`);
+}
+
+function addFixed(trunk: Trunk, request: SipRequest, userAgent: string): void {
+  request.headers.add(HeaderId.UserAgent, userAgent);
+  for (const { name, value } of trunk.addHeaders) request.headers.addNamed(name, octetsFromText(value));
+}
