@@ -8,6 +8,7 @@ import { addOwnHeaders } from './capabilities.ts';
 import { addressOf, sendOptions } from './destination.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import { literalNextHop } from './next-hop.ts';
 import type { BranchPlan, LegOptions } from './plan.ts';
 import type {
   CallEnvironment,
@@ -298,12 +299,18 @@ export class Leg implements LegRequestUser {
   #plausible(flow: Flow): boolean {
     const { router } = this.env;
     if (router.plausible !== undefined) return router.plausible(this, flow);
-    return flow.remoteAddress === addressOf(this.destination);
+    const { destination, dialog, options } = this;
+    if (flow.remoteAddress === addressOf(destination)) return true;
+    // Where requests go to, requests may come from.
+    return (
+      options.followsContact === true && flow.remoteAddress === literalNextHop(dialog.nextHop(), destination)?.address
+    );
   }
 
   #hop(): Destination {
-    const { router } = this.env;
-    if (router.nextHop === undefined) return this.destination;
-    return router.nextHop(this, this.dialog.nextHop()) ?? this.destination;
+    const { env, destination, dialog, options } = this;
+    const chosen = env.router.nextHop?.(this, dialog.nextHop());
+    if (chosen !== undefined) return chosen;
+    return (options.followsContact === true ? literalNextHop(dialog.nextHop(), destination) : undefined) ?? destination;
   }
 }

@@ -54,6 +54,11 @@ export interface LegOptions {
   readonly viaPort?: number;
   /** Which of this engine's addresses Via shows. Default `public`. */
   readonly scope?: AddressScope;
+  /**
+   * Requests within the dialog go to the address that the peer's Record-Route or Contact names, as RFC 3261 §12.2.1.1 says, where it is
+   * one that may be followed. For trunks. Default false: they go the way its messages came, which reaches phones behind NAT.
+   */
+  readonly followsContact?: boolean;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: string;
 }

@@ -68,6 +68,14 @@ export function listsToken(headers: Headers, id: HeaderId, token: string): boole
   return false;
 }
 
+/** Puts `token` into a comma list, once. */
+export function addToken(headers: Headers, id: HeaderId, token: string): void {
+  if (listsToken(headers, id, token)) return;
+  const present = headers.value(id);
+  if (present === undefined) headers.add(id, token);
+  else headers.replaceFirst(id, present === '' ? token : `${present}, ${token}`);
+}
+
 /** Takes `token` out of a comma list; the field goes when nothing is left. */
 export function dropToken(headers: Headers, id: HeaderId, token: string): void {
   if (!listsToken(headers, id, token)) return;

@@ -11,7 +11,7 @@ import { addCapabilities } from './capabilities.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
-import { relayBody } from './relayed-headers.ts';
+import { addToken, relayBody } from './relayed-headers.ts';
 
 const DISABLED: SessionTimerOptions = { intervalSeconds: 0 };
 
@@ -61,7 +61,10 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
 
   /** Adds what an INVITE of ours asks for. */
   ask(request: SipRequest): void {
-    for (const [id, value] of this.#timer.requestHeaders()) request.headers.set(id, value);
+    const asked = this.#timer.requestHeaders();
+    for (const [id, value] of asked) request.headers.set(id, value);
+    // §7.1: whoever asks lists the extension.
+    if (asked.length > 0) addToken(request.headers, HeaderId.Supported, 'timer');
   }
 
   granted(response: SipResponse): void {

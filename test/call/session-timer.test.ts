@@ -194,3 +194,18 @@ test('a relayed re-INVITE refreshes both legs, each with its own interval', () =
   a.send('BYE');
   expect(world.settles()).toBe(true);
 });
+
+test('§7.1: an INVITE that asks for a timer lists it in Supported, whatever the draft lists', () => {
+  const world = new World();
+  const { a, b, engine } = world;
+  engine.plan = (request) => {
+    const branch = branchTo(request, 'b', { options: { ...legOptions(), sessionTimer: { intervalSeconds: 600 } } });
+    const headers = [...branch.draft.headers, ['Supported', '100rel, replaces'] as const];
+    return stages([{ branches: [{ ...branch, draft: { ...branch.draft, headers } }] }]);
+  };
+  a.call();
+  world.run();
+  expect(b.invite.request.headers.listValues(HeaderId.Supported)).toEqual(['100rel', 'replaces', 'timer']);
+  b.answer(b.invite, 486);
+  expect(world.settles()).toBe(true);
+});
