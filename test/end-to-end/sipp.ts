@@ -81,5 +81,5 @@ export async function allWell(...peers: readonly Sipp[]): Promise<SippResult[]> 
 const wentWell = (result: SippResult) => result.exitCode === 0 && result.failed === 0 && result.successful > 0;
 
 function reportOf({ errors, messages }: SippResult): string {
-  return `${errors.slice(-3000)}\n${messages.slice(-10_000)}`;
+  return `${errors.slice(0, 3000)}\n${messages.slice(-10_000)}`;
 }
