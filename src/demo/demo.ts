@@ -3,11 +3,12 @@
  * the engine and hangs up; the demo shows the ladder, and the INVITE as the carrier received it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { randomToken } from '../base/ids.ts';
 import { renderLadder, type TraceMessage } from '../observe/index.ts';
 
 export interface DemoTerminal {
@@ -26,10 +27,11 @@ class Talker {
   #wake: () => void = () => {};
   #ended = false;
 
-  constructor(args: readonly string[], cwd: string) {
+  constructor(args: readonly string[], cwd: string, token: string) {
     this.child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
       cwd,
-      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, TANDEM_BOOTSTRAP_TOKEN: token },
+      stdio: ['pipe', 'pipe', 'ignore'],
     });
     createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       if (!line.startsWith('{')) return;
@@ -104,8 +106,10 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 export async function runDemo(terminal: DemoTerminal): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-demo-'));
   const talkers: Talker[] = [];
+  // The engine takes this as its first token, and the demo reads the trace with it.
+  const token = `tdm_${randomToken()}_${randomToken()}${randomToken()}`;
   const start = (...args: string[]) => {
-    const talker = new Talker(args, folder);
+    const talker = new Talker(args, folder, token);
     talkers.push(talker);
     return talker;
   };
@@ -136,7 +140,6 @@ export async function runDemo(terminal: DemoTerminal): Promise<number> {
     terminal.out(`phone    101@demo.example.com registered: ${registered}\n`);
     const { status, callId } = (await phone.next('callId')) as { status: number; callId: string };
     const { invite } = (await carrier.next('invite')) as { invite: string };
-    const token = readFileSync(join(folder, 'data', 'owner-token'), 'utf8').trim();
     const answer = await fetch(`${started.api}/api/v1/calls/${callId}/trace`, {
       headers: { authorization: `Bearer ${token}` },
     });

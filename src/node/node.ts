@@ -307,9 +307,8 @@ export async function runNode(configFile: string | undefined): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  if (process.stdout.isTTY) process.stdout.write(welcome(node));
-  else if (node.firstToken !== undefined)
-    process.stderr.write(`first system-admin token, printed once: ${node.firstToken}\n`);
+  // Log lines are on standard output; what a person reads goes to the other stream.
+  process.stderr.write(welcome(node));
   const stopped = Promise.withResolvers<void>();
   let stopping = false;
   const stop = () => {
