@@ -3,6 +3,7 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import { Dialog } from '../sip/dialog/index.ts';
 import { HeaderId, Headers, reasonPhrase, SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Attempt } from './attempt.ts';
+import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { addCapabilities } from './capabilities.ts';
 import { describeDestination, sendOptions } from './destination.ts';
 import { Leg } from './leg.ts';
@@ -380,18 +381,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #outcome(status: number, reason: string, cause: OutcomeCause, response: SipResponse | undefined): StageOutcome {
-    const { label, trunkId } = this.plan;
-    const retryAfterSeconds = response === undefined ? undefined : retryAfterOf(response);
-    return {
-      status,
-      reason,
-      cause,
-      label,
-      earlyMedia: this.#barsFailover(),
-      ...(response !== undefined && { response }),
-      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
-      ...(trunkId !== undefined && { trunkId }),
-    };
+    return branchOutcome(this.plan, status, reason, cause, response, this.#barsFailover());
   }
 
   #record(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {
@@ -413,12 +403,4 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.attempt.call.record.attempts.push(attempt);
     plan.onAttempt?.(attempt);
   }
-}
-
-/** Retry-After in seconds (RFC 3261 §20.33); comments and parameters are skipped. */
-function retryAfterOf(response: SipResponse): number | undefined {
-  const text = response.headers.value(HeaderId.RetryAfter);
-  if (text === undefined) return undefined;
-  const seconds = Number.parseInt(text, 10);
-  return seconds >= 0 ? seconds : undefined;
 }
