@@ -75,7 +75,7 @@ export class Call implements AttemptUser, TimerTarget {
   /** Begins with the caller's INVITE. */
   begin(transaction: ServerTransaction, plan: CallPlan): void {
     const { request } = transaction;
-    const caller = new CallerInvite(this, transaction, plan.callerLeg);
+    const caller = new CallerInvite(this, transaction, plan);
     this.caller = caller;
     this.env.observer.onCallStarted(this.record);
     const tooSmall = caller.intervalRefusal();

@@ -4,7 +4,7 @@ import { AcceptedInvite } from './accepted-invite.ts';
 import type { Call } from './call.ts';
 import { addCapabilities, addOwnHeaders } from './capabilities.ts';
 import { Leg } from './leg.ts';
-import type { LegOptions } from './plan.ts';
+import type { CallPlan, LegOptions } from './plan.ts';
 import type { HeaderList, ServerTransaction, ServerTransactionUser } from './ports.ts';
 import { hasSessionDescription, listsToken, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
@@ -23,6 +23,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   readonly request: SipRequest;
   readonly #transaction: ServerTransaction;
   readonly #options: LegOptions;
+  readonly #plan: Pick<CallPlan, 'warnings'>;
   readonly #supportsReliable: boolean;
   readonly #requiresReliable: boolean;
   #session: SessionKeeper | undefined;
@@ -32,12 +33,14 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     undefined;
   #done = false;
 
-  constructor(call: Call, transaction: ServerTransaction, options: LegOptions) {
+  constructor(call: Call, transaction: ServerTransaction, plan: Pick<CallPlan, 'callerLeg' | 'warnings'>) {
+    const options = plan.callerLeg;
     const { headers } = transaction.request;
     this.call = call;
     this.request = transaction.request;
     this.#transaction = transaction;
     this.#options = options;
+    this.#plan = plan;
     this.#requiresReliable = listsToken(headers, HeaderId.Require, '100rel');
     this.#supportsReliable = this.#requiresReliable || listsToken(headers, HeaderId.Supported, '100rel');
     this.#session = SessionKeeper.forIncoming(call.env, options.sessionTimer, transaction.request);
@@ -94,6 +97,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#heldAnswer = undefined;
     const response = createResponse(this.request, status, reason, { toTag: this.#transaction.localTag, headers });
     addOwnHeaders(response, this.#options);
+    this.#addWarnings(response);
     if (from !== undefined) {
       relayResponseHeaders(from.headers, response.headers, this.#options.relayHeaders);
       relayBody(from, response);
@@ -125,9 +129,15 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
       response.headers.add(HeaderId.RecordRoute, route);
     addCapabilities(response, this.#options);
     addOwnHeaders(response, this.#options);
+    this.#addWarnings(response);
     relayResponseHeaders(from.headers, response.headers, this.#options.relayHeaders);
     relayBody(from, response);
     return response;
+  }
+
+  /** What was passed over while this call was routed (RFC 3261 §20.43), before what the callee itself warns of. */
+  #addWarnings(response: SipResponse): void {
+    for (const warning of this.#plan.warnings?.() ?? []) response.headers.add(HeaderId.Warning, warning);
   }
 
   #sendAnswer(): void {

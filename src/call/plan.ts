@@ -20,6 +20,11 @@ export interface CallPlan {
   readonly ringTimeoutMs?: number;
   /** Longest time from answer to end, in ms; 0 or absent: none. */
   readonly sessionLimitMs?: number;
+  /**
+   * Warning header field values (RFC 3261 §20.43) that the caller is owed in every response above 100 to its INVITE; asked each time
+   * one is made, since a later route may add some.
+   */
+  warnings?(): readonly string[];
   /** Called once when both legs are over; frees what the plan reserved for the call as a whole. */
   onEnd?(): void;
 }
@@ -61,6 +66,8 @@ export interface LegOptions {
   readonly followsContact?: boolean;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: string;
+  /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */
+  readonly trunkId?: string;
 }
 
 /** One thing to ring: a registered contact, or a trunk with all targets that its host resolves to. */

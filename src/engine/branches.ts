@@ -51,7 +51,7 @@ export class Branches {
       label: trunk.name,
       trunkId: trunk.id,
       draft,
-      options: branchOptions(leg, attemptMs),
+      options: { ...branchOptions(leg, attemptMs), trunkId: trunk.id },
       resolve: () => links.targets(trunk, nextHop),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {

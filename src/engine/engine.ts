@@ -16,8 +16,14 @@ import type {
 } from '../outbound/index.ts';
 import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import { DigestServer } from '../sip/auth/index.ts';
-import { Endpoint, type MessageObserver, type ServerTransaction } from '../sip/endpoint/index.ts';
+import { DigestServer, GuessThrottle } from '../sip/auth/index.ts';
+import {
+  Endpoint,
+  type EndpointOptions,
+  LoadGuard,
+  type MessageObserver,
+  type ServerTransaction,
+} from '../sip/endpoint/index.ts';
 import { type DnsPort, Locator, readHostsFile } from '../sip/locate/index.ts';
 import { HeaderId } from '../sip/message/index.ts';
 import type { Flow, Listening, Target } from '../sip/transport/index.ts';
@@ -30,6 +36,8 @@ import { Accounts } from './accounts.ts';
 import { Admission, type Source, type TrustedExtension } from './admission.ts';
 import { Branches, hostPort } from './branches.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { guessBudgets, Intake } from './intake.ts';
+import { KnownSources } from './known-sources.ts';
 import { listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
 import { Registrations } from './registrations.ts';
@@ -61,6 +69,10 @@ export interface EngineOptions {
   readonly bindingStore?: BindingStore;
   /** Key of the nonces, shared by the nodes of one store. */
   readonly nonceSecret?: Uint8Array;
+  /** Makes the transports; default: sockets. */
+  readonly createTransport?: EndpointOptions['createTransport'];
+  /** Refuse new requests while this process has no time for them. Default false. */
+  readonly guardsLoad?: boolean;
   /** Writes a setting that a dial code asked for; rejects with what the phone is told. */
   storeSetting(tenant: Tenant, setting: StoredSetting): Promise<void>;
 }
@@ -68,6 +80,8 @@ export interface EngineOptions {
 const SUPPORTED_TAGS = ['100rel', 'replaces', 'norefersub'];
 const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, REGISTER';
 const ACCEPT_LANGUAGE = 'en';
+/** Tenths of a second that the event loop may be busy without a pause before new requests are refused. */
+const LOAD_PATIENCE = 10;
 
 export interface TrunkStatus {
   readonly trunkId: string;
@@ -88,6 +102,11 @@ export class Engine {
   readonly links: TrunkLinks;
   readonly identification: Identification;
   readonly routing: Routing;
+  /** Whose messages are never held back: trunks and registered phones. */
+  readonly sources: { knows(address: string): boolean };
+  readonly #intake: Intake;
+  readonly #registered: KnownSources;
+  readonly #loadGuard: LoadGuard | undefined;
   readonly #options: EngineOptions;
   readonly #locator: Locator;
   readonly #nodeFacts: NodeFacts;
@@ -117,6 +136,7 @@ export class Engine {
       clock: scheduler,
       algorithms: settings.digest.algorithms,
       nonceLifetimeMs: settings.digest.nonceSeconds * 1000,
+      throttle: new GuessThrottle(scheduler, guessBudgets(settings.limits)),
       ...(options.nonceSecret === undefined ? {} : { secret: options.nonceSecret }),
     });
     this.#locator = new Locator({
@@ -126,13 +146,22 @@ export class Engine {
       transports: transportsListened(settings.listen),
       failureMemoryMs: settings.timers.failedTargetMs,
     });
+    this.#registered = new KnownSources(settings.node, observer.registrations);
+    this.sources = { knows: (address) => this.identification.knows(address) || this.#registered.has(address) };
+    if (options.guardsLoad === true) this.#loadGuard = new LoadGuard(scheduler, { patience: LOAD_PATIENCE });
+    this.#intake = new Intake({
+      limits: settings.limits,
+      clock: scheduler,
+      knows: this.sources.knows,
+      overloadSeconds: () => this.#loadGuard?.retryAfterSeconds(),
+    });
     this.endpoint = new Endpoint(
       {
         scheduler,
         supported: ['timer', ...SUPPORTED_TAGS],
         timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms, t4Ms: settings.timers.t4Ms },
-        maxServerTransactions: settings.limits.transactions,
-        maxClientTransactions: settings.limits.transactions,
+        ...this.#intake.endpointOptions(),
+        ...(options.createTransport === undefined ? {} : { createTransport: options.createTransport }),
       },
       // The dispatcher needs the endpoint's transactions and the endpoint a user: each hears of the other through this object.
       {
@@ -152,7 +181,7 @@ export class Engine {
       accounts,
       digest,
       trusted: () => this.#trusted,
-      listener: observer.registrations,
+      listener: this.#registered,
       store: options.bindingStore,
       isOwnHost: (host) => this.#isOwnHost(host),
       isOwnAddress: (host, port) => this.#isOwnAddress(host, port),
@@ -228,6 +257,7 @@ export class Engine {
   async start(): Promise<readonly Listening[]> {
     const { settings, log } = this.#options;
     const restored = await this.registrations.registrar.restore();
+    this.#registered.restored(this.registrations.registrar.all());
     if (restored > 0) log.info('registrations-restored', { count: restored });
     this.#listening = await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
     const addresses = this.#nodeFacts.addresses as Record<'udp' | 'tcp' | 'tls', { host: string; port: number }>;
@@ -273,6 +303,7 @@ export class Engine {
   }
 
   async close(): Promise<void> {
+    this.#loadGuard?.stop();
     this.calls.endAll('shutdown');
     await this.registrations.registrar.flush();
     await this.endpoint.close();
@@ -280,6 +311,7 @@ export class Engine {
 
   #invite(transaction: ServerTransaction, source: Source): void {
     const { request, flow } = transaction;
+    this.#intake.callBegins();
     if (request.headers.has(HeaderId.Replaces)) {
       this.calls.replace(transaction, this.routing.partyLeg(request, flow, source));
       return;

@@ -6,7 +6,7 @@ import type { PlanStep } from './step-plan.ts';
 export interface OutboundServices {
   /** The branch that places a drafted INVITE over its trunk. */
   trunkBranch(draft: RouteDraft, plan: OutboundPlan): BranchPlan;
-  /** A route was drafted or refused: its events are published, its warnings kept for the caller's response. */
+  /** A route was drafted or refused; its events are for the operator. */
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void;
 }
 
@@ -17,6 +17,7 @@ const RETRY_AFTER_SECONDS = 5;
 export class OutboundStep implements PlanStep {
   readonly #plan: OutboundPlan;
   readonly #services: OutboundServices;
+  readonly warnings: string[] = [];
   #position = 0;
   #current: RouteDraft | undefined;
   #refused: Rejection | undefined;
@@ -36,6 +37,7 @@ export class OutboundStep implements PlanStep {
     while (this.#position < this.#plan.routes.length) {
       const route = draftForRoute(this.#plan, this.#position++);
       this.#services.onRoute(route, this.#plan);
+      this.warnings.push(...route.warnings);
       if (route.kind === 'refused') {
         this.#refused ??= rejectionOf(route);
         continue;

@@ -70,7 +70,7 @@ export class Routing implements StepServices {
   partyLeg(request: SipRequest, flow: Flow, source: Source): LegOptions {
     const contact = this.#contact(dialledNumber(request.uri()), flow);
     const headers = [['Server', this.#options.node.userAgent]] as const;
-    if (source.kind === 'trunk') return { contact, headers };
+    if (source.kind === 'trunk') return { contact, headers, trunkId: source.trunk.id };
     const party = source.kind === 'extension' ? source.extension : source.service;
     return { contact, headers, owner: ownerOf(source.tenant.name, party.number) };
   }
@@ -154,6 +154,7 @@ export class Routing implements StepServices {
     const callerLeg: LegOptions = {
       contact: this.#contact(numbers.calledNumber, flow),
       headers: [['Server', this.#options.node.userAgent]],
+      trunkId: trunk.id,
     };
     const facts: CallFacts = {
       direction: 'inbound',

@@ -6,6 +6,8 @@ import type { CallFacts, CallPlan, LegOptions, Rejection, Stage, StageOutcome } 
  */
 export interface PlanStep {
   next(outcome: StageOutcome | undefined): Stage | Rejection | PlanStep;
+  /** Warning values that the caller is owed for what this step passed over so far. */
+  readonly warnings?: readonly string[];
 }
 
 /** A call may be sent on this often before it counts as a loop (RFC 7339 speaks of the same danger on the wire). */
@@ -33,6 +35,7 @@ export class StepPlan implements CallPlan {
   readonly #onEnd: (() => void) | undefined;
   #step: PlanStep;
   #steps = 1;
+  readonly #warnings = new Set<string>();
 
   constructor(options: StepPlanOptions) {
     this.#step = options.first;
@@ -44,12 +47,23 @@ export class StepPlan implements CallPlan {
   }
 
   next(outcome?: StageOutcome): Stage | Rejection {
-    let result = this.#step.next(outcome);
+    let result = this.#ask(outcome);
     while (isStep(result)) {
       if (++this.#steps > MAX_STEPS) return { status: 482, reason: 'Loop Detected' };
       this.#step = result;
-      result = result.next(undefined);
+      result = this.#ask(undefined);
     }
+    return result;
+  }
+
+  /** Each warning once, however many routes gave it. */
+  warnings(): readonly string[] {
+    return [...this.#warnings];
+  }
+
+  #ask(outcome: StageOutcome | undefined): Stage | Rejection | PlanStep {
+    const result = this.#step.next(outcome);
+    for (const warning of this.#step.warnings ?? []) this.#warnings.add(warning);
     return result;
   }
 

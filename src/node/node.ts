@@ -136,6 +136,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     version,
     bindingStore: stores.bindings,
     nonceSecret: stores.nonceSecret,
+    guardsLoad: true,
     storeSetting: async (tenant, setting) => {
       const result = await provisioner.storeSetting(tenant.name, setting);
       if (result.outcome !== 'applied') throw new Error(`the setting was not stored: ${result.outcome}`);

@@ -3,7 +3,9 @@ import { randomBranch } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import {
   createResponse,
+  DEFAULT_LIMITS,
   HeaderId,
+  type MessageLimits,
   parseMessage,
   type SipRequest,
   type SipResponse,
@@ -59,12 +61,14 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   readonly #options: EndpointOptions;
   readonly #supported: ReadonlySet<string>;
   readonly #large: LargeRequests;
+  readonly #messageLimits: MessageLimits;
   #draining = false;
 
   constructor(options: EndpointOptions, user: EndpointUser, log: Log) {
     this.#options = options;
     this.#user = user;
     this.#log = log;
+    this.#messageLimits = { ...DEFAULT_LIMITS, ...options.messageLimits };
     this.#supported = new Set((options.supported ?? []).map((tag) => tag.toLowerCase()));
     this.transactions = new TransactionLayer<Flow>({
       scheduler: options.scheduler,
@@ -151,7 +155,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.observer?.onReceived(text, flow);
     let message: SipRequest | SipResponse;
     try {
-      message = parseMessage(text);
+      message = parseMessage(text, this.#messageLimits);
     } catch (error) {
       if (error instanceof PeerError) this.counters.malformed++;
       else this.#countFault(error, flow);
@@ -244,6 +248,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     return new TransportLayer(
       {
         scheduler,
+        messageLimits: this.#messageLimits,
         ...(transportLimits === undefined ? {} : { limits: transportLimits }),
         ...(sources === undefined ? {} : { sources }),
         ...(tls === undefined ? {} : { tls }),
@@ -255,7 +260,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
 
   #onRequestMessage(request: SipRequest, flow: Flow): void {
     this.counters.received[flow.transport].countRequest(request.method);
-    const refusal = validateRequest(request);
+    const refusal = validateRequest(request, this.#messageLimits);
     if (refusal !== undefined) {
       this.#refuse(request, flow, refusal.status, refusal.reason, refusal.headers);
       return;
@@ -279,7 +284,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   }
 
   #onResponseMessage(response: SipResponse, flow: Flow): void {
-    if (!validateResponse(response)) {
+    if (!validateResponse(response, this.#messageLimits)) {
       this.counters.malformed++;
       return;
     }
@@ -293,7 +298,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     if (!this.#draining && overloadSeconds === undefined) return undefined;
     if (request.method === 'ACK' || request.method === 'CANCEL' || request.toTag() !== undefined) return undefined;
     if (this.transactions.knows(request)) return undefined;
-    return this.#draining ? DRAIN_RETRY_SECONDS : overloadSeconds?.();
+    return this.#draining ? DRAIN_RETRY_SECONDS : overloadSeconds?.(request);
   }
 
   /** §8.2.2.3: option tags in Require that we do not have; not for ACK and CANCEL. */

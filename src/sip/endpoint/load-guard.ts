@@ -7,6 +7,8 @@ export type UtilizationProbe = () => number;
 export interface LoadGuardOptions {
   /** Above this share of busy time new work is refused more and more. Default 0.95. */
   readonly highUtilization?: number;
+  /** Busy tenths of a second in a row that are let pass before anything is refused: compiling, collecting garbage. Default 0. */
+  readonly patience?: number;
   readonly probe?: UtilizationProbe;
   /** 0 up to 1; for tests. */
   readonly random?: () => number;
@@ -31,6 +33,8 @@ export class LoadGuard implements TimerTarget {
   readonly #highUtilization: number;
   readonly #probe: UtilizationProbe;
   readonly #random: () => number;
+  readonly #patience: number;
+  #busySamples = 0;
   #refusedShare = 0;
   #timer: Timer | undefined;
 
@@ -39,6 +43,7 @@ export class LoadGuard implements TimerTarget {
     this.#highUtilization = options.highUtilization ?? 0.95;
     this.#probe = options.probe ?? eventLoopProbe();
     this.#random = options.random ?? Math.random;
+    this.#patience = options.patience ?? 0;
     this.#timer = scheduler.schedule(SAMPLE_MS, this, 0);
   }
 
@@ -59,7 +64,9 @@ export class LoadGuard implements TimerTarget {
 
   onTimer(): void {
     const busy = this.#probe() > this.#highUtilization;
-    const share = busy ? this.#refusedShare + STEP_UP : this.#refusedShare - STEP_DOWN;
+    this.#busySamples = busy ? this.#busySamples + 1 : 0;
+    const refuses = busy && (this.#refusedShare > 0 || this.#busySamples > this.#patience);
+    const share = refuses ? this.#refusedShare + STEP_UP : this.#refusedShare - STEP_DOWN;
     this.#refusedShare = Math.min(Math.max(share, 0), MAX_REFUSED);
     this.#timer = this.#scheduler.schedule(SAMPLE_MS, this, 0);
   }

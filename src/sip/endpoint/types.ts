@@ -1,5 +1,5 @@
 import type { Scheduler } from '../../base/scheduler.ts';
-import type { SipRequest, SipResponse } from '../message/index.ts';
+import type { MessageLimits, SipRequest, SipResponse } from '../message/index.ts';
 import type {
   ClientTransaction as AnyClientTransaction,
   ClientTransactionUser as AnyClientTransactionUser,
@@ -68,6 +68,8 @@ export interface EndpointOptions {
   /** Default: none (limits per source off). */
   readonly sources?: SourcePolicy;
   readonly transportLimits?: Partial<TransportLimits>;
+  /** Limits of one received message, over every transport. */
+  readonly messageLimits?: Partial<MessageLimits>;
   /** Certificate, key and trust anchors for outgoing TLS connections of targets that bring none. */
   readonly tls?: TlsCredentials;
   readonly timers?: Partial<TimerSettings>;
@@ -83,7 +85,7 @@ export interface EndpointOptions {
    */
   readonly tcpForLargeRequests?: boolean;
   /** Asked for each new request outside a dialog; seconds for Retry-After when the node is too busy for it, else undefined. */
-  readonly overloadSeconds?: () => number | undefined;
+  readonly overloadSeconds?: (request: SipRequest) => number | undefined;
   /** Makes the transports; default: sockets. */
   readonly createTransport?: (user: TransportUser) => EndpointTransport;
 }

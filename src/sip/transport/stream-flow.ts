@@ -89,7 +89,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     this.proven = options.opened;
     this.#onEnded = options.onEnded;
     this.#slots = options.slots;
-    this.#framer = new StreamFramer(this);
+    this.#framer = new StreamFramer(this, context.messageLimits);
     this.#lastTrafficMs = context.scheduler.nowMs();
     this.#deadline = context.scheduler.schedule(
       options.connectTimeoutMs ?? context.limits.connectTimeoutMs,

@@ -4,6 +4,7 @@ import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect a
 import { type Problem, SettingsError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
+import { DEFAULT_LIMITS, type MessageLimits } from '../message/index.ts';
 import { type AddressScope, AdvertisedAddress, isWildcard } from './advertised.ts';
 import { certificateMatches, certificateNames } from './certificate-names.ts';
 import { ConnectionSlots } from './connection-slots.ts';
@@ -28,6 +29,8 @@ import { type TransportContext, UdpListener } from './udp-listener.ts';
 export interface TransportLayerOptions {
   readonly scheduler: Scheduler;
   readonly limits?: Partial<TransportLimits>;
+  /** Limits of one message on a stream; longer ones cost the connection. Default: the message layer's. */
+  readonly messageLimits?: MessageLimits;
   /** Rates and reserved slots per source; default: no limit per source beyond the connection limits. */
   readonly sources?: SourcePolicy;
   /** Client certificate, key and trust anchors for targets that bring none of their own. */
@@ -81,6 +84,7 @@ export class TransportLayer {
       log,
       scheduler: options.scheduler,
       limits,
+      messageLimits: options.messageLimits ?? DEFAULT_LIMITS,
       counters: this.counters,
       sources: options.sources,
     };

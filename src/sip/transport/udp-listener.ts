@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
+import type { MessageLimits } from '../message/index.ts';
 import { GenerationCache } from './generation-cache.ts';
 import type {
   Flow,
@@ -18,6 +19,7 @@ export interface TransportContext {
   readonly log: Log;
   readonly scheduler: Scheduler;
   readonly limits: TransportLimits;
+  readonly messageLimits: MessageLimits;
   readonly counters: TransportCounters;
   readonly sources: SourcePolicy | undefined;
 }

@@ -54,3 +54,23 @@ test('the built-in probe measures a share of time, and a stopped guard leaves no
   guard.stop();
   expect(scheduler.armedCount).toBe(0);
 });
+
+test('with patience, a short full loop refuses nobody, a long one does, and once it does it answers at once', () => {
+  const scheduler = new VirtualScheduler();
+  const load = { value: 1 };
+  const guard = new LoadGuard(scheduler, { probe: () => load.value, patience: 10 });
+  scheduler.advance(1_000);
+  expect(guard.refusedShare).toBe(0);
+  load.value = 0.5;
+  scheduler.advance(100);
+  load.value = 1;
+  scheduler.advance(1_000);
+  expect(guard.refusedShare).toBe(0);
+  scheduler.advance(300);
+  expect(guard.refusedShare).toBeCloseTo(0.3);
+  load.value = 0.5;
+  scheduler.advance(100);
+  load.value = 1;
+  scheduler.advance(100);
+  expect(guard.refusedShare).toBeCloseTo(0.38);
+});

@@ -1,0 +1,99 @@
+/** How much of what the network brings is let in: the node's limits, as the endpoint and the transports apply them. */
+import type { Clock } from '../base/scheduler.ts';
+import type { NodeLimits } from '../settings/node-schema.ts';
+import type { GuessThrottleOptions } from '../sip/auth/index.ts';
+import type { EndpointOptions } from '../sip/endpoint/index.ts';
+import { SourceGate } from '../sip/transport/index.ts';
+
+export interface IntakeOptions {
+  readonly limits: NodeLimits;
+  readonly clock: Clock;
+  /** Addresses that are not limited and have connection slots of their own: trunks, registered phones. */
+  readonly knows: (address: string) => boolean;
+  /** Seconds for Retry-After while the machine has no time for new requests, else undefined. */
+  readonly overloadSeconds?: (() => number | undefined) | undefined;
+}
+
+type IntakeEndpointOptions = Pick<
+  EndpointOptions,
+  | 'sources'
+  | 'transportLimits'
+  | 'messageLimits'
+  | 'overloadSeconds'
+  | 'maxServerTransactions'
+  | 'maxClientTransactions'
+>;
+
+/** What a caller is told to wait when this second's calls have been placed, seconds. */
+const CALL_RATE_RETRY_SECONDS = 1;
+/** Seconds' worth of messages that a source may send at once. */
+const BURST_SECONDS = 2;
+
+/**
+ * Lets new calls in at a rate. A place is taken by a call that was admitted, so that whoever cannot sign in takes none from those who
+ * can; while none is left, INVITEs are refused before anybody looks at them.
+ */
+export class Intake {
+  readonly #options: IntakeOptions;
+  #places: number;
+  #refilledAtMs: number;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#places = options.limits.callsPerSecond;
+    this.#refilledAtMs = options.clock.nowMs();
+  }
+
+  /** A call was admitted. */
+  callBegins(): void {
+    this.#refill();
+    this.#places--;
+  }
+
+  endpointOptions(): IntakeEndpointOptions {
+    const { limits, clock, knows, overloadSeconds } = this.#options;
+    const { messagesPerSecondPerPeer: messagesPerSecond } = limits;
+    return {
+      sources: new SourceGate(clock, { messagesPerSecond, burst: BURST_SECONDS * messagesPerSecond, knows }),
+      transportLimits: {
+        maxConnections: limits.connections,
+        reservedConnections: Math.min(limits.connectionsReservedForTrunks, limits.connections),
+        maxConnectionsPerSource: limits.connectionsPerPeer,
+        messageTimeoutMs: limits.firstMessageMs,
+        idleTimeoutMs: limits.idleConnectionMs,
+        maxQueuedOctets: limits.sendQueueBytes,
+      },
+      messageLimits: {
+        messageOctets: limits.messageBytes,
+        headOctets: limits.messageBytes,
+        lineOctets: limits.headerLineBytes,
+        headerCount: limits.headerCount,
+        viaCount: limits.viaCount,
+      },
+      maxServerTransactions: limits.transactions,
+      maxClientTransactions: limits.transactions,
+      overloadSeconds: ({ method }) => {
+        if (method === 'INVITE' && this.#refill() < 1) return CALL_RATE_RETRY_SECONDS;
+        return overloadSeconds?.();
+      },
+    };
+  }
+
+  #refill(): number {
+    const { callsPerSecond } = this.#options.limits;
+    const nowMs = this.#options.clock.nowMs();
+    const refilled = this.#places + ((nowMs - this.#refilledAtMs) * callsPerSecond) / 1000;
+    this.#places = Math.min(callsPerSecond, refilled);
+    this.#refilledAtMs = nowMs;
+    return this.#places;
+  }
+}
+
+/** Budgets for wrong passwords from the one figure that is set: about half of it at once, the rest over the minute. */
+export function guessBudgets({ authFailuresPerMinute: perMinute }: NodeLimits): GuessThrottleOptions {
+  return {
+    perUserAndSource: { burst: Math.ceil(perMinute / 2), refillMs: 600_000 / perMinute },
+    perUser: { burst: Math.ceil(1.5 * perMinute), refillMs: 400_000 / perMinute },
+    perSource: { burst: 3 * perMinute, refillMs: 40_000 / perMinute },
+  };
+}
