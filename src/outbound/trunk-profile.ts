@@ -190,9 +190,9 @@ function privacyTypes(trunk: Trunk): readonly string[] {
 
 function nextHop(trunk: Trunk): NextHop {
   const { outboundProxy: proxy, transport } = trunk;
-  if (proxy !== undefined) return { kind: 'host', host: proxy.host, port: proxy.port, transport };
-  // The host of an accept-register trunk is a label that is never resolved; calls follow the gateway's binding (behaviour 24).
+  // The host of an accept-register trunk is a label that is never resolved; calls follow the gateway's binding.
   if (trunk.type === 'accept-register') return { kind: 'binding', trunkId: trunk.id };
+  if (proxy !== undefined) return { kind: 'host', host: proxy.host, port: proxy.port, transport };
   return { kind: 'host', host: trunk.host, port: trunk.port, transport };
 }
 

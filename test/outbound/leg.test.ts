@@ -29,6 +29,11 @@ describe('where the INVITE goes', () => {
       { kind: 'binding', trunkId: '235468356' },
     ],
     [
+      'accept-register: the binding, its outbound proxy neither',
+      { type: 'accept-register', credentials, outboundProxy: { host: 'p.example', port: 5070 } },
+      { kind: 'binding', trunkId: '235468356' },
+    ],
+    [
       'outbound proxy',
       { transport: 'tcp', outboundProxy: { host: 'p.example', port: 5070 } },
       { kind: 'host', host: 'p.example', port: 5070, transport: 'tcp' },
