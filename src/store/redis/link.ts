@@ -65,12 +65,12 @@ export class RedisLink {
 
   /** Runs one command; bulk replies are Buffers. */
   async command(name: string, ...args: Argument[]): Promise<unknown> {
-    this.#mustBeReady();
+    this.mustBeReady();
     return this.#client.callBuffer(name, ...args);
   }
 
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    this.#mustBeReady();
+    this.mustBeReady();
     try {
       return await this.#client.callBuffer('EVALSHA', script.sha1, keys.length, ...keys, ...args);
     } catch (error) {
@@ -98,7 +98,8 @@ export class RedisLink {
     this.#client.disconnect();
   }
 
-  #mustBeReady(): void {
+  /** Throws, with the reason, when no command would be sent now. */
+  mustBeReady(): void {
     if (this.#isClosed) throw new Error('the store is closed');
     if (!this.isReady) {
       const why = this.#lastError === '' ? '' : `: ${this.#lastError}`;

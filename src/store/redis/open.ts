@@ -148,6 +148,7 @@ class RedisStores implements Stores {
       sealer,
       storeId: identity.id,
       log,
+      hasReplica: settings.sentinel !== undefined,
       copy: copy?.provisioned,
       onState: () => this.#lastCopy.changed(),
     });

@@ -25,6 +25,7 @@ import { COMMIT, PASS_VERSION } from './scripts.ts';
 const COMMIT_DEADLINE_MS = 1000;
 /** How long an answer that was lost is looked for. */
 const SETTLE_MS = 2000;
+const REPLICA_WAIT_MS = 300;
 const DOCUMENTS_PER_READ = 100;
 const MAX_READS = 50;
 
@@ -41,6 +42,8 @@ export interface RedisProvisioningOptions {
   readonly sealer: Sealer;
   readonly storeId: string;
   readonly log: Log;
+  /** There is a replica that may be made master: a commit waits until it has been sent there. */
+  readonly hasReplica: boolean;
   /** What is known already, from the last known copy. */
   readonly copy?: ProvisionedState | undefined;
   /** Hears of every new state. */
@@ -97,6 +100,7 @@ export class RedisProvisioning implements ProvisioningStore {
     }
     switch (outcome) {
       case 'committed':
+        if (this.#options.hasReplica) await this.#waitForReplica();
         return this.#committed(commit);
       case 'stale':
         return { outcome: 'stale' };
@@ -121,6 +125,13 @@ export class RedisProvisioning implements ProvisioningStore {
   close(): void {
     this.#isClosed = true;
     this.#listeners.clear();
+  }
+
+  /** Redis acknowledges before its replicas have a write: a failover at that moment would lose it. */
+  async #waitForReplica(): Promise<void> {
+    const { link, log } = this.#options;
+    const count = Number(await link.command('WAIT', 1, REPLICA_WAIT_MS).catch(() => 0));
+    if (count === 0) log.warn('commit-not-replicated', { waitedMs: REPLICA_WAIT_MS });
   }
 
   #committed(commit: ProvisioningCommit): CommitResult {

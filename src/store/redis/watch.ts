@@ -70,6 +70,7 @@ export class Watch {
     let answer: (Buffer | null)[];
     try {
       answer = (await links[0]?.command('HMGET', keys.meta, 'id', 'version', 'bindings')) as (Buffer | null)[];
+      for (const link of links) link.mustBeReady();
     } catch (error) {
       if (!this.#isClosed) this.#failed(error);
       return;

@@ -1,0 +1,187 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { StoredBinding } from '../../../src/registrar/ports.ts';
+import type { Stores } from '../../../src/store/index.ts';
+import { peersSkipped } from '../../kit/peers.ts';
+import { type RedisServer, startRedis } from '../../kit/redis.ts';
+import { binding, commitOf, tenant, trunk } from '../records.ts';
+import { eventually, type RedisWorld, redisWorld } from './world.ts';
+
+describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
+  let server: RedisServer;
+  let admin: Redis;
+  let world: RedisWorld;
+  let a: Stores;
+  let b: Stores;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    admin = new Redis(server.port, '127.0.0.1');
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    world = await redisWorld({ url: server.url });
+    [a, b] = [await world.open('node-a'), await world.open('node-b')];
+    onTestFinished(async () => {
+      await Promise.all([a.close(), b.close()]);
+      await world.close();
+    });
+  });
+
+  /** Counts notices; the listener loads, as the engine does. */
+  function follow(stores: Stores) {
+    const followed = { notices: 0, version: 0, names: [] as string[] };
+    stores.provisioning.onChange?.(() => {
+      followed.notices++;
+      void stores.provisioning.load().then(({ version, state }) => {
+        followed.version = version;
+        followed.names = state.tenants.map(({ name }) => name);
+      });
+    });
+    return followed;
+  }
+
+  const key = (name: string) => `${world.prefix}{${world.prefix.slice(0, -1)}}:${name}`;
+
+  test('a commit on one node is in the memory of the other within 1 s, and the nonce secret is one', async () => {
+    const followed = follow(b);
+    const own = follow(a);
+    await a.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
+    expect(await eventually(() => followed.version === 1)).toBeLessThan(1000);
+    expect(followed.names).toEqual(['acme']);
+    await a.provisioning.commit(commitOf(1, { putTenants: [tenant('umbrella')], putTrunks: [trunk('100000001')] }));
+    await a.provisioning.commit(commitOf(2, { deleteTenants: ['acme'] }));
+    await eventually(() => followed.version === 3);
+    expect(followed.names).toEqual(['umbrella']);
+    expect(await b.provisioning.load()).toEqual(await a.provisioning.load());
+    expect(own.notices).toBe(0);
+    expect(b.nonceSecret).toEqual(a.nonceSecret);
+  });
+
+  test('changes come without the channel too, within 1 s', async () => {
+    const followed = follow(b);
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await a.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
+    expect(await eventually(() => followed.version === 1)).toBeLessThan(1000);
+  });
+
+  test('two nodes that commit against one version at the same instant: exactly one wins, 50 times', async () => {
+    for (let version = 0; version < 50; version++) {
+      const results = await Promise.all([
+        a.provisioning.commit(commitOf(version, { putTenants: [tenant('of-a', String(version))] })),
+        b.provisioning.commit(commitOf(version, { putTenants: [tenant('of-b', String(version))] })),
+      ]);
+      expect(results.map(({ outcome }) => outcome).sort()).toEqual(['committed', 'stale']);
+    }
+    expect((await a.provisioning.load()).version).toBe(50);
+    expect(await b.provisioning.load()).toEqual(await a.provisioning.load());
+  });
+
+  test('a node that missed events, with some of them gone, reads everything and has the same state', async () => {
+    const writer = await world.open('node-c');
+    onTestFinished(() => writer.close());
+    await writer.provisioning.commit(commitOf(0, { putTenants: [tenant('t-0')] }));
+    expect((await b.provisioning.load()).version).toBe(1);
+    // From here on b, which has no listener, does not read.
+    for (let version = 1; version < 6; version++) {
+      await writer.provisioning.commit(commitOf(version, { putTenants: [tenant(`t-${version}`)] }));
+    }
+    await admin.call('XTRIM', key('events'), 'MAXLEN', '0');
+    await writer.provisioning.commit(commitOf(6, { deleteTenants: ['t-0'], putTenants: [tenant('t-1', 'Bob')] }));
+    expect(await b.provisioning.load()).toEqual(await writer.provisioning.load());
+    expect((await b.provisioning.load()).version).toBe(7);
+  });
+
+  test('after a failover that lost commits the version moves past what nodes have seen, and all agree', async () => {
+    await a.provisioning.commit(commitOf(0, { putTenants: [tenant('kept')] }));
+    await a.provisioning.commit(commitOf(1, { putTenants: [tenant('lost')] }));
+    await admin.hdel(key('tenants'), 'lost');
+    await admin.zrem(key('tenants:order'), 'lost');
+    await admin.xdel(key('events'), '2-0');
+    await admin.hset(key('meta'), 'version', 1);
+    const followed = follow(a);
+    await eventually(() => followed.version === 3);
+    expect(followed.names).toEqual(['kept']);
+    expect(await b.provisioning.load()).toEqual(await a.provisioning.load());
+    expect(await b.provisioning.commit(commitOf(3, { putTenants: [tenant('next')] }))).toEqual({
+      outcome: 'committed',
+      version: 4,
+    });
+  });
+
+  test('bindings that one node writes are told to the others, and not to itself', async () => {
+    const told = new Map<string, readonly StoredBinding[]>();
+    const echoed: string[] = [];
+    await b.bindings.load();
+    b.bindings.onRemoteChange?.((aor, bindings) => told.set(aor, bindings));
+    a.bindings.onRemoteChange?.((aor) => echoed.push(aor));
+    const one = binding('101@acme', { node: 'node-a' });
+    await a.bindings.write([
+      { aor: '101@acme', bindings: [one] },
+      { aor: '102@acme', bindings: [binding('102@acme', { node: 'node-a' })] },
+    ]);
+    expect(await eventually(() => told.size === 2)).toBeLessThan(1000);
+    expect(told.get('101@acme')).toEqual([one]);
+    await a.bindings.write([{ aor: '101@acme', bindings: [] }]);
+    await eventually(() => told.get('101@acme')?.length === 0);
+    expect(echoed).toEqual([]);
+  });
+
+  test('a node that missed notices of bindings is told of all, and of those that are gone', async () => {
+    await a.bindings.write(['101@acme', '102@acme'].map((aor) => ({ aor, bindings: [binding(aor)] })));
+    expect([...(await b.bindings.load())]).toHaveLength(2);
+    const told = new Map<string, readonly StoredBinding[]>();
+    b.bindings.onRemoteChange?.((aor, bindings) => told.set(aor, bindings));
+    // What a lost stretch of the stream looks like: the sequence is far ahead and the entries are not there.
+    const gone = admin.multi();
+    gone.hdel(key('bindings'), '101@acme').hset(key('bindings'), '103@acme', JSON.stringify([binding('103@acme')]));
+    gone.del(key('bindings:events')).hincrby(key('meta'), 'bindings', 5000);
+    await gone.exec();
+    await eventually(() => told.size === 3);
+    expect([...told].map(([aor, bindings]) => [aor, bindings.length]).sort()).toEqual([
+      ['101@acme', 0],
+      ['102@acme', 1],
+      ['103@acme', 1],
+    ]);
+  });
+
+  test('entries of phones that went away more than a day ago are dropped with the next write', async () => {
+    const old = { expiresAtWallMs: Date.UTC(2026, 9, 30) };
+    await a.bindings.write([{ aor: 'old@acme', bindings: [binding('old@acme', old)] }]);
+    await a.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
+    expect([...(await a.bindings.load())].map(({ aor }) => aor)).toEqual(['101@acme']);
+  });
+
+  test('a lease is one node’s; closing hands it over at once, with a greater fence', async () => {
+    const first = await a.leases.acquire('trunk/1', 8000);
+    expect(first).toBeDefined();
+    expect(await b.leases.acquire('trunk/1', 8000)).toBeUndefined();
+    await a.close();
+    const second = await b.leases.acquire('trunk/1', 8000);
+    expect(second?.fence).toBeGreaterThan(first?.fence ?? Number.POSITIVE_INFINITY);
+  });
+
+  test('a lease that is not renewed is free when its time is over, and its old holder cannot renew it', async () => {
+    const first = await a.leases.acquire('trunk/1', 400);
+    if (first === undefined) throw new Error('not granted');
+    const takenMs = await eventually(async () => (await b.leases.acquire('trunk/1', 8000)) !== undefined);
+    expect(takenMs).toBeGreaterThan(300);
+    expect(takenMs).toBeLessThan(1000);
+    expect(await a.leases.renew('trunk/1', first, 8000)).toBe(false);
+  });
+
+  test('of two nodes asking at once exactly one gets the lease, for each of 100', async () => {
+    for (let i = 0; i < 100; i++) {
+      const answers = await Promise.all([a.leases.acquire(`l-${i}`, 5000), b.leases.acquire(`l-${i}`, 5000)]);
+      expect(answers.filter((lease) => lease !== undefined)).toHaveLength(1);
+    }
+  });
+
+  test('tokens and webhooks of one node are those of the other', async () => {
+    await a.webhooks.put({ id: 'w1' });
+    expect(await b.webhooks.list()).toEqual([{ id: 'w1' }]);
+  });
+});
