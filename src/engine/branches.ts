@@ -7,15 +7,15 @@ import { escapeUser, formatHost } from '../sip/message/index.ts';
 import type { CapacityGrant } from '../trunks/capacity.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { CallContext } from './call-context.ts';
 import { phoneBranch } from './phone-leg.ts';
 import type { Registrations } from './registrations.ts';
-import type { TrunkLinks } from './trunk-links.ts';
 
 export interface BranchesOptions {
   readonly endpoint: Endpoint;
   readonly registrations: Registrations;
-  readonly links: TrunkLinks;
+  readonly trunks: TrunkService;
   readonly directory: () => Directory;
   /** How long one target may stay silent before the next is tried. */
   readonly attemptMs: number;
@@ -44,23 +44,26 @@ export class Branches {
 
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
     const { trunk, draft, leg, nextHop } = route;
-    const { links, directory, attemptMs, onAttempt } = this.#options;
-    const credentials = links.digestClient(trunk);
+    const { trunks, directory, attemptMs, onAttempt } = this.#options;
+    const credentials = trunks.digestClient(trunk);
     let grant: CapacityGrant | undefined;
     return {
       label: trunk.name,
       trunkId: trunk.id,
       draft,
       options: { ...branchOptions(leg, attemptMs), trunkId: trunk.id },
-      resolve: () => links.targets(trunk, nextHop),
+      resolve: () => trunks.targets(trunk, nextHop),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {
-        const answer = links.admit(trunk, plan.facts.tenant, directory());
+        const answer = trunks.admit(trunk, plan.facts.tenant, directory());
         if (!answer.granted) return false;
         grant = answer;
         return true;
       },
-      onAttempt: (attempt) => onAttempt(trunk, attempt),
+      onAttempt: (attempt) => {
+        trunks.noteAttempt(trunk, attempt);
+        onAttempt(trunk, attempt);
+      },
       onEnd: () => grant?.release(),
     };
   }

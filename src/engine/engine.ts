@@ -6,14 +6,7 @@ import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { type AttemptRecord, type CallObserver, Calls, relayMessage } from '../call/index.ts';
-import type {
-  NodeFacts,
-  OutboundPlan,
-  RouteDraft,
-  RouteRefusal,
-  StoredSetting,
-  TrunkState,
-} from '../outbound/index.ts';
+import type { NodeFacts, OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
 import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { DigestServer, GuessThrottle } from '../sip/auth/index.ts';
@@ -26,12 +19,13 @@ import {
 } from '../sip/endpoint/index.ts';
 import { type DnsPort, Locator, readHostsFile } from '../sip/locate/index.ts';
 import { HeaderId } from '../sip/message/index.ts';
-import type { Flow, Listening, Target } from '../sip/transport/index.ts';
+import type { Flow, Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { AddressIndex } from '../trunks/address-index.ts';
 import type { Directory } from '../trunks/directory.ts';
-import { Identification } from '../trunks/identification.ts';
+import type { LeasePort } from '../trunks/lease.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import { type TrunkListener, TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import { Accounts } from './accounts.ts';
 import { Admission, type Source, type TrustedExtension } from './admission.ts';
 import { Branches, hostPort } from './branches.ts';
@@ -43,13 +37,13 @@ import { planMessage } from './message-plan.ts';
 import { Registrations } from './registrations.ts';
 import { Routing } from './routing.ts';
 import { Transfers } from './transfers.ts';
-import { TrunkLinks } from './trunk-links.ts';
 import { trustedExtensions } from './trusted-extensions.ts';
 
 /** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
 export interface EngineObserver {
   readonly calls: CallObserver;
   readonly registrations: RegistrationListener<Flow>;
+  readonly trunks: TrunkListener;
   readonly messages?: MessageObserver;
   /** A caller ID candidate or directive that was passed over, or a foreign number that was kept in. */
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void;
@@ -73,6 +67,8 @@ export interface EngineOptions {
   readonly createTransport?: EndpointOptions['createTransport'];
   /** Refuse new requests while this process has no time for them. Default false. */
   readonly guardsLoad?: boolean;
+  /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
+  readonly lease?: LeasePort;
   /** Writes a setting that a dial code asked for; rejects with what the phone is told. */
   storeSetting(tenant: Tenant, setting: StoredSetting): Promise<void>;
 }
@@ -83,24 +79,11 @@ const ACCEPT_LANGUAGE = 'en';
 /** Tenths of a second that the event loop may be busy without a pause before new requests are refused. */
 const LOAD_PATIENCE = 10;
 
-export interface TrunkStatus {
-  readonly trunkId: string;
-  readonly name: string;
-  readonly type: string;
-  readonly state: 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';
-  /** ISO 8601. */
-  readonly since: string;
-  readonly lastCode?: number;
-  readonly reason?: string;
-  readonly activeCalls: number;
-}
-
 export class Engine {
   readonly endpoint: Endpoint;
   readonly registrations: Registrations;
   readonly calls: Calls;
-  readonly links: TrunkLinks;
-  readonly identification: Identification;
+  readonly trunks: TrunkService;
   readonly routing: Routing;
   /** Whose messages are never held back: trunks and registered phones. */
   readonly sources: { knows(address: string): boolean };
@@ -108,9 +91,7 @@ export class Engine {
   readonly #registered: KnownSources;
   readonly #loadGuard: LoadGuard | undefined;
   readonly #options: EngineOptions;
-  readonly #locator: Locator;
   readonly #nodeFacts: NodeFacts;
-  readonly #startedAt: string;
   #directory: Directory;
   #trusted = new AddressIndex<TrustedExtension>();
   #listening: readonly Listening[] = [];
@@ -118,11 +99,9 @@ export class Engine {
   constructor(options: EngineOptions) {
     const { settings, scheduler, log, observer } = options;
     this.#options = options;
-    this.#startedAt = new Date(scheduler.wallMs()).toISOString();
     this.#directory = options.directory;
     const directory = () => this.#directory;
     const accounts = new Accounts(directory);
-    this.identification = new Identification(options.directory);
     this.#nodeFacts = {
       addresses: { udp: NOWHERE, tcp: NOWHERE, tls: NOWHERE },
       publicHost: settings.advertise.publicHost,
@@ -139,7 +118,7 @@ export class Engine {
       throttle: new GuessThrottle(scheduler, guessBudgets(settings.limits)),
       ...(options.nonceSecret === undefined ? {} : { secret: options.nonceSecret }),
     });
-    this.#locator = new Locator({
+    const locator = new Locator({
       dns: options.dns,
       clock: scheduler,
       hosts: readHostsFile(),
@@ -147,7 +126,7 @@ export class Engine {
       failureMemoryMs: settings.timers.failedTargetMs,
     });
     this.#registered = new KnownSources(settings.node, observer.registrations);
-    this.sources = { knows: (address) => this.identification.knows(address) || this.#registered.has(address) };
+    this.sources = { knows: (address) => this.trunks.knows(address) || this.#registered.has(address) };
     if (options.guardsLoad === true) this.#loadGuard = new LoadGuard(scheduler, { patience: LOAD_PATIENCE });
     this.#intake = new Intake({
       limits: settings.limits,
@@ -186,12 +165,23 @@ export class Engine {
       isOwnHost: (host) => this.#isOwnHost(host),
       isOwnAddress: (host, port) => this.#isOwnAddress(host, port),
       onRefused: (detail) => observer.onRefused('register-refused', detail),
+      gatewayChanged: (trunkId) => this.trunks.gatewayChanged(trunkId),
     });
-    this.links = new TrunkLinks(scheduler, this.#locator, (trunk) => this.registrations.gatewayReach(trunk));
+    this.trunks = new TrunkService({
+      scheduler,
+      log,
+      endpoint: this.endpoint,
+      locator,
+      directory: options.directory,
+      gatewayReach: (trunk) => this.registrations.gatewayReach(trunk),
+      userAgent: this.#nodeFacts.userAgent,
+      listener: observer.trunks,
+      ...(options.lease === undefined ? {} : { lease: options.lease }),
+    });
     const branches = new Branches({
       endpoint: this.endpoint,
       registrations: this.registrations,
-      links: this.links,
+      trunks: this.trunks,
       directory,
       attemptMs: settings.timers.attemptMs,
       onAttempt: (trunk, attempt) => observer.onAttempt(trunk, attempt),
@@ -201,7 +191,8 @@ export class Engine {
       node: this.#nodeFacts,
       ringTimeoutMs: settings.timers.ringMs,
       sessionLimitMs: settings.timers.sessionLimitMs,
-      trunkState: (trunkId) => this.#trunkState(trunkId),
+      trunkState: (trunkId, tenant) => this.trunks.condition(trunkId, tenant),
+      admitInbound: (trunk, tenant) => this.trunks.admitInbound(trunk, tenant),
       outbound: {
         trunkBranch: (draft, plan) => branches.toTrunk(draft, plan),
         onRoute: (route, plan) => observer.onRoute(route, plan),
@@ -223,7 +214,7 @@ export class Engine {
       accounts,
       digest,
       flows: this.registrations,
-      trunks: this.identification,
+      trunks: this.trunks.identification,
       trusted: () => this.#trusted,
       log,
       onRefused: (code, flow, detail) =>
@@ -241,7 +232,10 @@ export class Engine {
       register: (transaction) => this.registrations.handle(transaction),
       invite: (transaction, source) => this.#invite(transaction, source),
       message: (transaction, source) => this.#message(transaction, source),
-      flowClosed: (flow) => this.registrations.registrar.flowClosed(flow.key),
+      flowClosed: (flow) => {
+        this.registrations.registrar.flowClosed(flow.key);
+        this.trunks.flowClosed(flow);
+      },
     });
   }
 
@@ -265,6 +259,7 @@ export class Engine {
       addresses[transport] = this.endpoint.advertised(transport) ?? addresses[transport];
     }
     this.apply(this.#directory);
+    this.trunks.start();
     return this.#listening;
   }
 
@@ -272,24 +267,14 @@ export class Engine {
   apply(directory: Directory): void {
     const previous = this.#directory;
     this.#directory = directory;
-    this.identification.update(directory);
     this.#trusted = trustedExtensions(directory);
-    for (const trunk of directory.trunks) {
-      if (trunk !== previous.trunk(trunk.id) || directory === previous) this.#learnAddresses(trunk);
-    }
+    this.trunks.apply(directory);
     if (previous !== directory) this.registrations.forgetUnprovisioned();
   }
 
   /** State of a trunk and since when; undefined for one that does not exist. */
   trunkStatus(trunkId: string): TrunkStatus | undefined {
-    const trunk = this.#directory.trunk(trunkId);
-    if (trunk === undefined) return undefined;
-    const activeCalls = this.links.capacity.inProgress(`trunk ${trunkId}`);
-    return { trunkId, name: trunk.name, type: trunk.type, state: 'unknown', since: this.#startedAt, activeCalls };
-  }
-
-  retryTrunk(_trunkId: string): boolean {
-    return false;
+    return this.trunks.status(trunkId);
   }
 
   /** No new calls from now on; resolves when the last call has ended or the time has passed. */
@@ -305,6 +290,7 @@ export class Engine {
   async close(): Promise<void> {
     this.#loadGuard?.stop();
     this.calls.endAll('shutdown');
+    await this.trunks.stop();
     await this.registrations.registrar.flush();
     await this.endpoint.close();
   }
@@ -348,34 +334,6 @@ export class Engine {
     else relayMessage(this.endpoint, transaction, plan, randomToken);
   }
 
-  #trunkState(trunkId: string): TrunkState {
-    const trunk = this.#directory.trunk(trunkId);
-    if (trunk === undefined) return { up: false, full: false, reason: 'unknown' };
-    if (trunk.type === 'accept-register' && isNowhere(this.registrations.gatewayReach(trunk))) {
-      return { up: false, full: false, reason: 'its gateway is not registered' };
-    }
-    const limit = trunk.limits.concurrentCalls;
-    const full = limit !== undefined && this.links.capacity.inProgress(`trunk ${trunkId}`) >= limit;
-    return { up: true, full, reason: full ? `${limit} calls in progress` : '' };
-  }
-
-  /** Where a trunk may send from, as far as it is known by name: asked of the DNS now, learnt again whenever calls resolve it. */
-  #learnAddresses(trunk: Trunk): void {
-    this.identification.setAddresses(trunk, []);
-    if (trunk.type === 'accept-register' || trunk.type === 'whatsapp') return;
-    const hop = { kind: 'host', host: trunk.host, port: trunk.port, transport: trunk.transport } as const;
-    const proxy = trunk.outboundProxy;
-    const hops = proxy === undefined ? [hop] : [hop, { ...hop, host: proxy.host, port: proxy.port }];
-    for (const each of hops) {
-      Promise.resolve()
-        .then(() => this.links.targets(trunk, each))
-        .then((targets) => this.identification.setAddresses(trunk, targets as readonly Target[]))
-        .catch((error: Error) =>
-          this.#options.log.warn('trunk-not-located', { trunk: trunk.name, error: error.message }),
-        );
-    }
-  }
-
   #isOwnHost(host: string): boolean {
     const { publicHost, privateHost } = this.#options.settings.advertise;
     if (host === publicHost || host === privateHost) return true;
@@ -390,7 +348,3 @@ export class Engine {
 }
 
 const NOWHERE = { host: '0.0.0.0', port: 0 };
-
-function isNowhere(reach: Flow | readonly Target[]): boolean {
-  return Array.isArray(reach) && reach.length === 0;
-}

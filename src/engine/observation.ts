@@ -8,6 +8,7 @@ import type { MessageObserver } from '../sip/endpoint/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import type { TrunkListener, TrunkStatus } from '../trunks/trunk-service.ts';
 import { splitAor } from './aor.ts';
 import type { EngineObserver } from './engine.ts';
 import type { RecentPlans } from './recent-plans.ts';
@@ -24,7 +25,9 @@ export interface ObservationOptions {
 
 const iso = (wallMs: number) => new Date(wallMs).toISOString();
 
-export class Observation implements EngineObserver, CallObserver, RegistrationListener<Flow>, MessageObserver {
+export class Observation
+  implements EngineObserver, CallObserver, RegistrationListener<Flow>, TrunkListener, MessageObserver
+{
   readonly #options: ObservationOptions;
 
   constructor(options: ObservationOptions) {
@@ -36,6 +39,10 @@ export class Observation implements EngineObserver, CallObserver, RegistrationLi
   }
 
   get registrations(): RegistrationListener<Flow> {
+    return this;
+  }
+
+  get trunks(): TrunkListener {
     return this;
   }
 
@@ -117,6 +124,22 @@ export class Observation implements EngineObserver, CallObserver, RegistrationLi
       this.#options.log.info(kind, { tenant: tenant.name, extension, trunkId, source, value, reason });
       this.#options.events.publish('caller-id-rejected', [tenant.name], { extension, trunkId, source, value, reason });
     }
+  }
+
+  onTrunkState(trunk: Trunk, status: TrunkStatus, previous: TrunkStatus['state']): void {
+    const { state, lastCode, reason } = status;
+    const facts = {
+      trunkId: trunk.id,
+      trunk: trunk.name,
+      state,
+      previous,
+      ...(lastCode === undefined ? {} : { lastCode }),
+      ...(reason === undefined ? {} : { reason }),
+    };
+    const isTrouble = state === 'offline' || state === 'rejected';
+    this.#options.log[isTrouble ? 'warn' : 'info']('trunk-state', facts);
+    const tenants = trunk.assignments.map(({ tenant }) => tenant);
+    this.#options.events.publish('trunk-state', tenants, facts);
   }
 
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void {

@@ -51,7 +51,9 @@ export class PeerPass {
   /** The name of the node that sent a request; undefined for everybody else's. */
   read(request: SipRequest, sourceAddress: string): string | undefined {
     if (!request.headers.hasNamed(HEADER) || !this.#peers.isPeerAddress(sourceAddress)) return undefined;
-    const match = /^([A-Za-z0-9-]{1,32});at=([0-9]{1,12});mac=([0-9a-f]{64})$/.exec(request.headers.valueNamed(HEADER) ?? '');
+    const match = /^([A-Za-z0-9-]{1,32});at=([0-9]{1,12});mac=([0-9a-f]{64})$/.exec(
+      request.headers.valueNamed(HEADER) ?? '',
+    );
     if (match === null) return undefined;
     const [, node = '', at = '', mac = ''] = match;
     const ageSeconds = Math.abs(Math.floor(this.#clock.wallMs() / 1000) - Number(at));

@@ -38,6 +38,8 @@ export interface RegistrationsOptions {
   readonly isOwnAddress: (host: string, port: number) => boolean;
   /** A REGISTER that came with credentials and was refused. */
   readonly onRefused: (detail: Readonly<Record<string, unknown>>) => void;
+  /** The gateway of an accept-register trunk has registered, moved or left. */
+  readonly gatewayChanged: (trunkId: string) => void;
 }
 
 /** Of an account that is admitted by its address, whose password is never asked for. */
@@ -61,7 +63,16 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       defaultExpiresSeconds: settings.registrar.defaultExpiresSeconds,
       minExpiresSeconds: settings.registrar.minExpiresSeconds,
       maxExpiresSeconds: settings.registrar.maxExpiresSeconds,
-      listener: options.listener,
+      listener: {
+        onRegistered: (binding, previous) => {
+          options.listener.onRegistered(binding, previous);
+          this.#noteGateway(binding);
+        },
+        onUnregistered: (binding, reason) => {
+          options.listener.onUnregistered(binding, reason);
+          this.#noteGateway(binding);
+        },
+      },
       ...(options.store === undefined ? {} : { store: options.store }),
     });
     this.#handler = new RegisterHandler<Flow>({
@@ -104,6 +115,12 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       const { user, domain } = splitAor(aor);
       if (this.find(domain, user) === undefined) this.registrar.remove(aor);
     }
+  }
+
+  #noteGateway({ aor }: Binding<Flow>): void {
+    const { user, domain } = splitAor(aor);
+    const account = this.#options.accounts.gateway(domain, user);
+    if (account?.kind === 'trunk') this.#options.gatewayChanged(account.trunk.id);
   }
 
   // AccountLookup

@@ -21,6 +21,7 @@ import {
 import { escapeUser, HeaderId, type SipRequest, textFromOctets } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
+import type { CapacityGrant, CapacityRefusal } from '../trunks/capacity.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Source } from './admission.ts';
@@ -36,7 +37,9 @@ export interface RoutingOptions {
   readonly node: NodeFacts;
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
-  readonly trunkState: (trunkId: string) => TrunkState;
+  readonly trunkState: (trunkId: string, tenant: Tenant) => TrunkState;
+  /** Takes a place on the trunk and of the tenant for a call that comes in. */
+  readonly admitInbound: (trunk: Trunk, tenant: Tenant) => CapacityGrant | CapacityRefusal;
   readonly outbound: OutboundServices;
   /** Branches to the contacts registered for a number of the tenant. */
   phoneBranches(context: CallContext, number: string): readonly BranchPlan[];
@@ -95,7 +98,7 @@ export class Routing implements StepServices {
       dialled,
       forwarding,
       request: endpointRequest(request),
-      trunkState: this.#options.trunkState,
+      trunkState: (trunkId) => this.#options.trunkState(trunkId, tenant),
       wallMs: this.#options.clock.wallMs(),
       node: this.#options.node,
       randomSeed: randomInt(0x7fffffff),
@@ -175,7 +178,10 @@ export class Routing implements StepServices {
     };
     const context = this.#context(request, directory, tenant, { kind: 'trunk', trunk }, caller, numbers.calledNumber);
     const routedFacts = { ...facts, inboundRule: rule, sessionId: context.sessionId };
-    return { plan: this.#plan(this.#targetStep(context, routed.target), callerLeg, routedFacts) };
+    const place = this.#options.admitInbound(trunk, tenant);
+    if (!place.granted) return { plan: this.#plan(new RejectStep(503, 'Service Unavailable'), callerLeg, routedFacts) };
+    const step = this.#targetStep(context, routed.target);
+    return { plan: this.#plan(step, callerLeg, routedFacts, () => place.release()) };
   }
 
   /** A call that a party moves (RFC 3515): placed under that party's rules. */
@@ -262,9 +268,10 @@ export class Routing implements StepServices {
     return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
   }
 
-  #plan(first: PlanStep, callerLeg: LegOptions, facts: CallFacts): StepPlan {
+  #plan(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, onEnd?: () => void): StepPlan {
     const { ringTimeoutMs, sessionLimitMs } = this.#options;
-    return new StepPlan({ first, callerLeg, facts, ringTimeoutMs, sessionLimitMs });
+    const plan = { first, callerLeg, facts, ringTimeoutMs, sessionLimitMs };
+    return new StepPlan(onEnd === undefined ? plan : { ...plan, onEnd });
   }
 
   #contact(user: string, flow: Flow): string {

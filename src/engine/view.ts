@@ -88,7 +88,7 @@ export class RunningEngine {
   }
 
   retryTrunk(trunkId: string): boolean {
-    return this.#options.engine.retryTrunk(trunkId);
+    return this.#options.engine.trunks.retry(trunkId);
   }
 
   #registration(binding: Binding<Flow>) {

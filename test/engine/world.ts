@@ -18,6 +18,7 @@ import {
 import type { Flow } from '../../src/sip/transport/index.ts';
 import { Directory } from '../../src/trunks/directory.ts';
 import { type ProvisioningInput, provisioningSchema } from '../../src/trunks/schema.ts';
+import type { TrunkStatus } from '../../src/trunks/trunk-service.ts';
 import { type LinkOptions, SimulatedNetwork, type SimulatedPeer } from '../kit/simulated-network.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { RecordingLog } from '../sip/transport/recorder.ts';
@@ -129,6 +130,10 @@ export class Observed implements EngineObserver {
     onCallRinging: () => {},
     onCallAnswered: () => {},
     onCallEnded: (record: CallRecord) => void this.ended.push(record),
+  };
+  readonly trunkStates: TrunkStatus[] = [];
+  readonly trunks = {
+    onTrunkState: (_trunk: unknown, status: TrunkStatus) => void this.trunkStates.push(status),
   };
   readonly registrations = {
     onRegistered: (binding: Binding<Flow>) => void this.registered.push(binding),
