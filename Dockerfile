@@ -1,12 +1,13 @@
 # The engine alone: no build step, no tool that is not needed to run. Node runs the TypeScript sources as they are.
-FROM node:26-bookworm-slim AS install
+FROM node:26.10.0-bookworm-slim AS install
 WORKDIR /opt/tandem
 COPY package.json package-lock.json .npmrc ./
 # The image's own Node is used, so the bundled runtimes (optional dependencies) are left out.
 RUN npm ci --omit=dev --omit=optional
 
-FROM node:26-bookworm-slim
-ENV NODE_ENV=production
+FROM node:26.10.0-bookworm-slim
+# Another file: mount it and set TANDEM_CONFIG.
+ENV NODE_ENV=production TANDEM_CONFIG=config/compose/engine.yaml
 WORKDIR /opt/tandem
 COPY --from=install /opt/tandem/node_modules node_modules
 COPY package.json LICENSE README.md ./
