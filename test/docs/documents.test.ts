@@ -1,0 +1,124 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { runCli } from '../../src/cli/tandem.ts';
+import { validateText } from '../settings/kit.ts';
+
+const DOCUMENTS = ['README.md', 'CHANGELOG.md', ...globSync('docs/**/*.md'), ...globSync('src/**/README.md')];
+const GUIDES = DOCUMENTS.filter((file) => !file.startsWith('src/'));
+
+const read = (file: string) => readFileSync(file, 'utf8');
+const withoutBlocks = (text: string) => text.replace(/^```[\s\S]*?^```/gm, '');
+
+/** The anchors that a renderer gives the headings of a document. */
+function anchorsOf(file: string): string[] {
+  return [...withoutBlocks(read(file)).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+function blocksOf(file: string, language: string): string[] {
+  return [...read(file).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
+    ([, block = '']) => block,
+  );
+}
+
+describe('links', () => {
+  test.each(DOCUMENTS)('%s: every relative link leads somewhere', (file) => {
+    const links = [...withoutBlocks(read(file)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
+    for (const link of links.filter((target) => !/^[a-z]+:/.test(target))) {
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? file : join(dirname(file), path);
+      expect(existsSync(target), `${file}: ${link}`).toBe(true);
+      if (anchor !== undefined) expect(anchorsOf(target), `${file}: ${link}`).toContain(anchor);
+    }
+  });
+
+  test('every document is reachable from the README', () => {
+    const linked = [...read('README.md').matchAll(/\]\((docs\/[^)#]+)/g)].map(([, path]) => path);
+    expect(globSync('docs/*.md').filter((path) => !linked.includes(path))).toEqual([]);
+  });
+});
+
+describe('commands', () => {
+  const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
+
+  test.each(GUIDES)('%s: every npm script exists', (file) => {
+    for (const [, name = ''] of read(file).matchAll(/npm run ([a-z:-]+)/g)) expect(scripts, name).toContain(name);
+  });
+
+  test('the README begins with the two commands', () => {
+    expect(blocksOf('README.md', 'sh')[0]).toBe('npm ci && npm start\nnpm ci && npm test\n');
+  });
+
+  test.each(GUIDES)('%s: every tandem command and option exists', async (file) => {
+    for (const [, name = '', rest = ''] of read(file).matchAll(/(?:npx tandem|`tandem) ([a-z]+)([^\n`]*)/g)) {
+      let help = '';
+      const terminal = {
+        out: (text: string) => {
+          help += text;
+        },
+        err: () => {},
+        colour: false,
+        env: {},
+        readInput: async () => '',
+      };
+      const hooks = { start: async () => {}, demo: async () => 0, version: '' };
+      expect(await runCli([name, '--help'], hooks, terminal), `${file}: tandem ${name}`).toBe(0);
+      for (const [option] of rest.matchAll(/--[a-z-]+/g)) expect(help, `tandem ${name} ${option}`).toContain(option);
+    }
+  });
+});
+
+describe('YAML', () => {
+  /** What stands at the top of configuration and provisioning files; other blocks show a part of one. */
+  const TOP = ['node', 'listen', 'store', 'provisioning', 'api', 'tenants', 'trunks'];
+  const examples = GUIDES.flatMap((file) =>
+    blocksOf(file, 'yaml').map((block, index) => [`${file} ${index + 1}`, block] as const),
+  );
+
+  test.each(examples)('example %s is valid', (_, block) => {
+    const keys = Object.keys(parse(block) as object);
+    if (keys.some((key) => TOP.includes(key))) expect(validateText(block)).toEqual([]);
+    else expect(keys.length).toBeGreaterThan(0);
+  });
+
+  test('most are whole files', () => {
+    const whole = examples.filter(([, block]) => TOP.some((key) => new RegExp(`^${key}:`, 'm').test(block)));
+    expect(whole.length).toBeGreaterThan(15);
+  });
+});
+
+test('docs/architecture.md names the import directions that biome.json enforces', () => {
+  const enforced = [...read('biome.json').matchAll(/"message": "src\/(\S+) may import only: ([^"]+)"/g)];
+  expect(enforced.length).toBeGreaterThan(20);
+  const text = read('docs/architecture.md');
+  for (const [, folder, allowed] of enforced) expect(text).toContain(`| \`${folder}/\` | ${allowed} |`);
+});
+
+describe('docs/operations.md', () => {
+  const text = read('docs/operations.md');
+  const sources = globSync('src/**/*.ts').map(read).join('\n');
+  const listed = (section: string) => {
+    const from = text.indexOf(`\n## ${section}\n`);
+    return [...text.slice(from, text.indexOf('\n## ', from + 4)).matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name);
+  };
+
+  test('lists every metric of the engine, and no other', () => {
+    const exported = [...sources.matchAll(/'(tandem_[a-z_]+|uncaught_exceptions_total)'/g)].map(([, name]) => name);
+    expect(listed('Metrics').sort()).toEqual([...new Set(exported)].sort());
+  });
+
+  test('lists every event that is logged at info or above, and no other', () => {
+    const logged = [...sources.matchAll(/[lL]og\.(?:info|warn|error)\(\s*'([a-z-]+)'/g)].map(([, name]) => name);
+    const outbound =
+      /kind: ('[a-z-]+'(?: \| '[a-z-]+')+);\n[^}]*source/.exec(read('src/outbound/outcome.ts'))?.[1] ?? '';
+    const routeEvents = [...outbound.matchAll(/'([a-z-]+)'/g)].map(([, name]) => name);
+    expect(routeEvents).toContain('caller-id-rejected');
+    expect(listed('Logs').sort()).toEqual([...new Set([...logged, ...routeEvents, 'log-lines-suppressed'])].sort());
+  });
+});
