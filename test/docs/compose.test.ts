@@ -27,7 +27,7 @@ const compose = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true 
   readonly volumes: Readonly<Record<string, unknown>>;
 };
 const services = Object.entries(compose.services);
-const PINNED = /^[a-z/-]+:[0-9]+\.[0-9]+(\.[0-9]+)?(-[a-z0-9]+)?$/;
+const PINNED = /^[a-z/-]+:[0-9]+\.[0-9]+(\.[0-9]+)?(-[a-z0-9]+)*$/;
 
 const dockerfileOf = ({ build }: Service) =>
   build === undefined
