@@ -11,7 +11,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld();
 });
-afterAll(() => world.close());
+afterAll(() => world.stop());
 
 /** The row's trunk at the ports that the carriers of this run have. A register trunk does not register: calls are what is looked at. */
 function trunkHere(trunk: TrunkInput): TrunkInput {
@@ -38,7 +38,7 @@ function expectedHere(name: string, value: string): string {
 
 async function place(call: CallOptions) {
   const trunks = (call.trunks ?? [TRUNK]).map(trunkHere);
-  await world.provision(call.tenants ?? [ACME], trunks);
+  await world.hold(call.tenants ?? [ACME], trunks);
   const { carrier, proxy, phone } = world;
   carrier.take();
   proxy.take();
@@ -58,7 +58,7 @@ async function place(call: CallOptions) {
 
 /** The gateway of an accept-register trunk signs in from the carrier's address. */
 async function signIn(carrier: Carrier, { host, credentials }: TrunkInput): Promise<void> {
-  const gateway = new Phone(carrier.party, world.engine);
+  const gateway = new Phone(carrier.party, world.sip);
   const { status } = await gateway.register(credentials?.authName ?? '', host ?? '', credentials?.password as string);
   if (status !== 200) throw new Error(`the gateway was refused: ${status}`);
 }
