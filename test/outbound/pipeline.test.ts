@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { draftForRoute, type OutboundFacts, planOutbound, renderInvite } from '../../src/outbound/index.ts';
 import { parseMessage, type SipRequest, serialize } from '../../src/sip/message/index.ts';
 import { type GuideRow, PROSE_ROWS, variableRows } from './guide-table.ts';
-import { ACME, factsOf, SDP, TRUNK, tenantWith, trunkWith } from './world.ts';
+import { ACME, type CallOptions, factsOf, SDP, TRUNK, tenantWith, trunkWith } from './world.ts';
 
 /** The INVITE of the first route as a carrier would read it, or the status that the caller gets. */
 function outcomeOf(facts: OutboundFacts): SipRequest | number {
@@ -90,6 +90,16 @@ test('behaviour 18: the body goes through octet for octet, and a delayed offer s
   const empty = outcomeOf(factsOf({ body: '' })) as SipRequest;
   expect(empty.body).toBe('');
   expect(empty.headers.hasNamed('Content-Type')).toBe(false);
+});
+
+test('RFC 3262 §5: without an offer, reliable responses are asked for only when the endpoint can acknowledge them', () => {
+  const node = { supported: ['100rel', 'replaces'] };
+  const supported = (call: CallOptions) =>
+    (outcomeOf(factsOf({ node, ...call })) as SipRequest).headers.fieldValuesNamed('Supported');
+  expect(supported({})).toEqual(['100rel, replaces, timer']);
+  expect(supported({ body: '' })).toEqual(['replaces, timer']);
+  expect(supported({ body: '', headers: ['Supported: timer, 100REL'] })).toEqual(['100rel, replaces, timer']);
+  expect(supported({ body: '', headers: ['Require: 100rel'] })).toEqual(['100rel, replaces, timer']);
 });
 
 test('a plan can be drafted again, and in any order, with the same result', () => {

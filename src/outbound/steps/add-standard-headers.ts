@@ -1,3 +1,4 @@
+import { HeaderId, type Headers } from '../../sip/message/index.ts';
 import type { SessionTimerOptions } from '../../trunks/schema.ts';
 import type { RouteStep } from '../context.ts';
 import type { HeaderField } from '../draft.ts';
@@ -11,7 +12,7 @@ const rendered = new WeakMap<NodeFacts, WeakMap<SessionTimerOptions, readonly He
 export const addStandardHeaders: RouteStep = {
   name: 'standard-headers',
   run(route, trace) {
-    const { node } = route.call.facts;
+    const { node, request } = route.call.facts;
     const { sessionTimer } = route.trunk.options;
     let byTimer = rendered.get(node);
     if (byTimer === undefined) {
@@ -23,9 +24,11 @@ export const addStandardHeaders: RouteStep = {
       fields = render(node, sessionTimer);
       byTimer.set(sessionTimer, fields);
     }
-    route.draft.standard = [...fields];
+    // RFC 3262 §5: a reliable response may hold the offer when the INVITE has none; only an endpoint that sends PRACK can answer it.
+    const isUnanswerable = request.body === '' && !knowsReliability(request.headers);
+    route.draft.standard = isUnanswerable ? withoutReliability(fields) : [...fields];
     if (trace.on) {
-      for (const [field, value] of fields) {
+      for (const [field, value] of route.draft.standard) {
         const isTimer = field === 'Session-Expires' || field === 'Min-SE';
         const reason = isTimer ? `options.sessionTimer.mode: ${sessionTimer.mode}` : 'what this engine can do';
         trace.field({
@@ -42,6 +45,22 @@ export const addStandardHeaders: RouteStep = {
     return undefined;
   },
 };
+
+const RELIABILITY = '100rel';
+
+function knowsReliability(headers: Headers): boolean {
+  return [HeaderId.Supported, HeaderId.Require].some((id) =>
+    headers.listValues(id).some((tag) => tag.toLowerCase() === RELIABILITY),
+  );
+}
+
+function withoutReliability(fields: readonly HeaderField[]): HeaderField[] {
+  return fields.flatMap(([name, value]): HeaderField[] => {
+    if (name !== 'Supported') return [[name, value]];
+    const tags = value.split(', ').filter((tag) => tag !== RELIABILITY);
+    return tags.length === 0 ? [] : [[name, tags.join(', ')]];
+  });
+}
 
 function render(node: NodeFacts, timer: SessionTimerOptions): HeaderField[] {
   const fields: HeaderField[] = [];

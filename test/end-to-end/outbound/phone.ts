@@ -16,6 +16,7 @@ export interface PhoneCall {
   readonly headers?: readonly string[] | undefined;
   readonly body?: string | undefined;
   readonly callId?: string | undefined;
+  readonly maxForwards?: number | undefined;
 }
 
 export interface PlacedCall {
@@ -71,7 +72,7 @@ export class Phone {
     const callId = call.callId ?? randomBytes(9).toString('hex');
     const from = call.from ?? `<sip:${call.user}@${call.domain}>`;
     const fields = [
-      'Max-Forwards: 20',
+      `Max-Forwards: ${call.maxForwards ?? 20}`,
       `From: ${from};tag=${randomBytes(4).toString('hex')}`,
       `To: <${uri}>`,
       `Call-ID: ${callId}`,
