@@ -1,4 +1,5 @@
 import type { BindingStore, StoredBinding } from '../registrar/ports.ts';
+import type { LeasePort as TrunkLeasePort } from '../trunks/lease.ts';
 import type { ProvisioningStore } from '../trunks/provisioning-store.ts';
 
 /** Where a node keeps its state: the shape of `store` in its configuration that this folder needs. */
@@ -80,6 +81,28 @@ export interface LeasePort {
   release(name: string, lease: Lease): Promise<void>;
 }
 
+/** What a node tells the others about itself, several times a second. */
+export interface NodeFacts {
+  /** Where it takes SIP from the other nodes. */
+  readonly sip?: { readonly transport: 'udp' | 'tcp' | 'tls'; readonly address: string; readonly port: number };
+  /** Calls in progress on it, by the key of the limit that they count for; only those above 0. */
+  readonly calls?: Readonly<Record<string, number>>;
+}
+
+export interface KnownNode extends NodeFacts {
+  readonly name: string;
+}
+
+/** The nodes on one store that are alive. Answers come from memory; without the store they are the last ones known. */
+export interface NodeRoster {
+  /** From now on until it closes, this node is known to the others; `facts` is asked each time it tells them. */
+  announce(facts: () => NodeFacts): void;
+  /** All but this one. A node that ends leaves at once, one that crashed within 5 s. */
+  others(): readonly KnownNode[];
+  /** Calls in progress on all other nodes that count for this key, as of at most half a second ago. */
+  callsElsewhere(key: string): number;
+}
+
 /** Everything that a node keeps beyond its life. */
 export interface Stores {
   readonly provisioning: ProvisioningStore;
@@ -87,6 +110,9 @@ export interface Stores {
   readonly tokens: TokenStore;
   readonly webhooks: WebhookStore;
   readonly leases: LeasePort;
+  /** The same leases, as trunk registrations ask for them. */
+  readonly trunkLease: TrunkLeasePort;
+  readonly nodes: NodeRoster;
   /** 32 octets, made once and shared by all nodes on one store: a nonce of one node is good at the others. */
   readonly nonceSecret: Uint8Array;
   /** What is wrong right now, as codes for `/readyz`, e.g. `store-unreachable`; empty when all is well. */

@@ -1,5 +1,6 @@
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
+import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
 import type { Lease, LeasePort, StoredWebhook, Stores } from '../stores.ts';
@@ -46,6 +47,8 @@ function embeddedStores(worker: WorkerClient, nonceSecret: Uint8Array, unlock: (
       delete: (id) => worker.ask('deleteWebhook', id),
     },
     leases: new SoleLeases(),
+    trunkLease: ALWAYS_GRANTED,
+    nodes: { announce() {}, others: () => [], callsElsewhere: () => 0 },
     nonceSecret,
     problems: () => (worker.isDead ? ['store-unreachable'] : []),
     async close() {

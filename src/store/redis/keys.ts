@@ -13,6 +13,7 @@ export const SCHEMA = 1;
  * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence |
  * | `tokens`, `webhooks` | hash: id → sealed document |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
+ * | `nodes` | hash: name → time and what the node tells the others |
  * | `changes` | channel: something changed, look |
  */
 export class Keys {
@@ -28,6 +29,7 @@ export class Keys {
   readonly tokens: string;
   readonly webhooks: string;
   readonly fences: string;
+  readonly nodes: string;
   readonly channel: string;
   readonly #base: string;
 
@@ -46,6 +48,7 @@ export class Keys {
     this.tokens = this.named('tokens');
     this.webhooks = this.named('webhooks');
     this.fences = this.named('fences');
+    this.nodes = this.named('nodes');
     this.channel = this.named('changes');
   }
 

@@ -5,12 +5,14 @@ import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
 import { Sealer } from '../sealer.ts';
 import type { RedisStoreSettings, StoredToken, StoredWebhook, Stores } from '../stores.ts';
+import { TrunkLeases } from '../trunk-lease.ts';
 import { type Identity, openIdentity } from './identity.ts';
 import { Keys } from './keys.ts';
 import { type Copy, LastCopy } from './last-copy.ts';
 import { RedisLink } from './link.ts';
 import { RedisBindings } from './redis-bindings.ts';
 import { RedisLeases } from './redis-leases.ts';
+import { RedisNodes } from './redis-nodes.ts';
 import { RedisProvisioning } from './redis-provisioning.ts';
 import { RedisRecords } from './redis-records.ts';
 import { Watch } from './watch.ts';
@@ -127,6 +129,8 @@ class RedisStores implements Stores {
   readonly tokens: RedisRecords<StoredToken>;
   readonly webhooks: Stores['webhooks'];
   readonly leases: RedisLeases;
+  readonly trunkLease: TrunkLeases;
+  readonly nodes: RedisNodes;
   readonly nonceSecret: Uint8Array;
   readonly #parts: Parts;
   readonly #webhooks: RedisRecords<StoredWebhook>;
@@ -154,6 +158,8 @@ class RedisStores implements Stores {
     });
     this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
     this.leases = new RedisLeases(links.signalling, keys, node);
+    this.trunkLease = new TrunkLeases(this.leases);
+    this.nodes = new RedisNodes(links.signalling, keys, node);
     const records = { link: links.signalling, sealer };
     this.tokens = new RedisRecords({ ...records, key: keys.tokens, kind: 'tokens' }, copy?.tokens);
     this.#webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);
@@ -199,7 +205,7 @@ class RedisStores implements Stores {
   async #close(): Promise<void> {
     const { links, unlock } = this.#parts;
     await this.#watch?.close();
-    await this.leases.close();
+    await Promise.all([this.leases.close(), this.nodes.close()]);
     this.provisioning.close();
     this.bindings.close();
     for (const link of Object.values(links)) link.close();

@@ -118,3 +118,25 @@ if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return 0 end
 if ARGV[3] == '0' then redis.call('DEL', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1
 `);
+
+/**
+ * KEYS nodes; ARGV node, facts, milliseconds after which a node counts as gone. Tells about this node and answers name, facts of each
+ * that is alive; ages are taken on Redis's clock, so the nodes' own need not agree.
+ */
+export const ANNOUNCE = script(`
+local now = redis.call('TIME')
+local nowMs = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f ', nowMs) .. ARGV[2])
+local all = redis.call('HGETALL', KEYS[1])
+local alive = {}
+for i = 1, #all, 2 do
+  local space = string.find(all[i + 1], ' ', 1, true)
+  if nowMs - tonumber(string.sub(all[i + 1], 1, space - 1)) > tonumber(ARGV[3]) then
+    redis.call('HDEL', KEYS[1], all[i])
+  else
+    alive[#alive + 1] = all[i]
+    alive[#alive + 1] = string.sub(all[i + 1], space + 1)
+  end
+end
+return alive
+`);

@@ -1,11 +1,15 @@
+import { execPath } from 'node:process';
+import { setTimeout as pauseMs } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { StoredBinding } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
+import { startChild } from '../../kit/child.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { binding, commitOf, tenant, trunk } from '../records.ts';
-import { eventually, type RedisWorld, redisWorld } from './world.ts';
+import { eventually, type RedisWorld, redisWorld, STORE_KEY } from './world.ts';
 
 describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
   let server: RedisServer;
@@ -178,6 +182,60 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
       const answers = await Promise.all([a.leases.acquire(`l-${i}`, 5000), b.leases.acquire(`l-${i}`, 5000)]);
       expect(answers.filter((lease) => lease !== undefined)).toHaveLength(1);
     }
+  });
+
+  test('leases as trunks ask for them: one holder, renewed, taken again when it ran out while nobody else asked', async () => {
+    expect(await a.trunkLease.acquire('registration 1', 300)).toBe(true);
+    expect(await b.trunkLease.acquire('registration 1', 300)).toBe(false);
+    expect(await b.trunkLease.renew('registration 1', 300)).toBe(false);
+    await pauseMs(350);
+    expect(await a.trunkLease.renew('registration 1', 300)).toBe(true);
+    await pauseMs(350);
+    expect(await b.trunkLease.acquire('registration 1', 8000)).toBe(true);
+    expect(await a.trunkLease.renew('registration 1', 300)).toBe(false);
+    b.trunkLease.release('registration 1');
+    await eventually(async () => a.trunkLease.acquire('registration 1', 300));
+  });
+
+  test('nodes know each other, count each other’s calls, and know at once when one has ended', async () => {
+    let calls = 3;
+    const sip = { transport: 'udp' as const, address: '192.0.2.1', port: 5060 };
+    a.nodes.announce(() => ({ sip, calls: { 'trunk 1': calls, 'tenant acme': 1 } }));
+    b.nodes.announce(() => ({}));
+    const c = await world.open('node-c');
+    onTestFinished(() => c.close());
+    c.nodes.announce(() => ({ calls: { 'trunk 1': 2 } }));
+    expect(await eventually(() => b.nodes.others().length === 2)).toBeLessThan(1000);
+    expect(b.nodes.others().find(({ name }) => name === 'node-a')?.sip).toEqual(sip);
+    expect([b.nodes.callsElsewhere('trunk 1'), b.nodes.callsElsewhere('constructor')]).toEqual([5, 0]);
+    calls = 0;
+    expect(await eventually(() => b.nodes.callsElsewhere('trunk 1') === 2)).toBeLessThan(1500);
+    await a.close();
+    expect(await eventually(() => b.nodes.others().length === 1)).toBeLessThan(1000);
+    expect(a.nodes.others().map(({ name }) => name)).not.toContain('node-a');
+  });
+
+  test('a node is killed with kill -9: its lease is taken over and its calls are forgotten within 10 s', async () => {
+    const script = fileURLToPath(new URL('./node-process.ts', import.meta.url));
+    const child = startChild(execPath, [script, server.url, world.prefix, world.folder('node-x'), 'node-x'], {
+      env: { ...process.env, TANDEM_STORE_KEY: STORE_KEY },
+    });
+    onTestFinished(() => child.stop());
+    await child.waitFor(/holds 1/);
+    a.nodes.announce(() => ({}));
+    await eventually(() => a.nodes.callsElsewhere('trunk 1') === 1);
+    expect(await a.leases.acquire('registration 1', 6000)).toBeUndefined();
+    child.signal('SIGKILL');
+    await child.exited;
+    let fence = 0;
+    const takenOverMs = await eventually(async () => {
+      fence = (await a.leases.acquire('registration 1', 6000))?.fence ?? 0;
+      return fence > 0;
+    }, 12_000);
+    expect(takenOverMs).toBeLessThan(10_000);
+    expect(fence).toBe(2);
+    await eventually(() => a.nodes.others().length === 0);
+    expect(a.nodes.callsElsewhere('trunk 1')).toBe(0);
   });
 
   test('tokens and webhooks of one node are those of the other', async () => {

@@ -6,6 +6,9 @@ import { openStores, type RedisStoreSettings, type Stores } from '../../../src/s
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import type { StoreWorld } from '../contract.ts';
 
+/** What nodes on one Redis have in common. */
+export const STORE_KEY = '5a'.repeat(32);
+
 let serial = 0;
 
 export interface RedisWorld extends StoreWorld {
@@ -21,7 +24,7 @@ export async function redisWorld(
 ): Promise<RedisWorld> {
   const base = await mkdtemp(join(tmpdir(), 'tandem-nodes-'));
   const prefix = `test-${process.pid}-${++serial}:`;
-  const environment = { TANDEM_STORE_KEY: '5a'.repeat(32) };
+  const environment = { TANDEM_STORE_KEY: STORE_KEY };
   const folder = (node = 'node-1') => join(base, node);
   return {
     prefix,
