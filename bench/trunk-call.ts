@@ -4,11 +4,12 @@
  *
  *   npm run bench:calls -- [--rate 300] [--calls 3000] [--rounds 5] [--warm-up 4000] [--only tandem,kamailio]
  *   npm run bench:calls -- --held 10000      memory with that many calls in progress
+ *   --variant '--max-semi-space-size=4'      one more tandem, with these options of Node; may be repeated
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startSipp } from '../test/kit/sipp.ts';
-import { cpuMicroseconds, memoryMegabytes, type Server } from './kit/server.ts';
+import { cpuTime, memoryMegabytes, type Server } from './kit/server.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
 import { startKamailio } from './peers/kamailio.ts';
 import { startSipB2bua } from './peers/sip-b2bua.ts';
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
     'warm-up': { type: 'string', default: '4000' },
     only: { type: 'string', default: 'tandem,kamailio,sip' },
     held: { type: 'string' },
+    variant: { type: 'string', multiple: true, default: [] },
   },
 });
 
@@ -57,15 +59,20 @@ async function placeCalls(port: number, calls: number, rate: number, pauseMs = 0
   return result;
 }
 
+function chosenStarters(): ((carrierPort: number) => Promise<Server>)[] {
+  const chosen = options.only.split(',').map((name) => {
+    const starter = starters[name];
+    if (starter !== undefined) return starter;
+    throw new Error(`--only: unknown server ${name}; known: ${Object.keys(starters).join(', ')}`);
+  });
+  return [...chosen, ...options.variant.map((nodeOptions) => (port: number) => startTandem(port, nodeOptions))];
+}
+
 async function withServers(run: (servers: Server[]) => Promise<void>): Promise<void> {
-  const names = options.only.split(',');
   const stops: (() => Promise<unknown>)[] = [];
   const servers: Server[] = [];
   try {
-    for (const name of names) {
-      const starter = starters[name];
-      if (starter === undefined)
-        throw new Error(`--only: unknown server ${name}; known: ${Object.keys(starters).join(', ')}`);
+    for (const starter of chosenStarters()) {
       const carrier = await startSipp({
         scenario: scenario('carrier'),
         timeoutSeconds: 100_000,
@@ -88,23 +95,29 @@ async function measureCpu(): Promise<void> {
   const calls = Number(options.calls);
   const rounds = Number(options.rounds);
   await withServers(async (servers) => {
-    for (const server of servers) await placeCalls(server.port, Number(options['warm-up']), Math.max(rate, 500));
+    for (const server of servers) await placeCalls(server.port, Number(options['warm-up']), Math.min(rate, 400));
     const cost = new Map<string, number[]>(servers.map((server) => [server.name, []]));
+    const system = new Map<string, number[]>(servers.map((server) => [server.name, []]));
     let retransmissions = 0;
     for (let round = 0; round < rounds; round++) {
       for (const server of servers) {
-        const before = cpuMicroseconds(server);
+        const before = cpuTime(server);
         const load = await placeCalls(server.port, calls, rate);
         retransmissions += load.retransmissions;
-        cost.get(server.name)?.push((cpuMicroseconds(server) - before) / calls);
+        const after = cpuTime(server);
+        const systemUs = after.systemUs - before.systemUs;
+        cost.get(server.name)?.push((after.userUs - before.userUs + systemUs) / calls);
+        system.get(server.name)?.push(systemUs / calls);
       }
     }
     console.log(`\nCPU per trunk call at ${rate} calls/s, ${rounds} rounds of ${calls} calls, µs: median (least–most)`);
     const base = cost.get('kamailio');
+    const width = Math.max(12, ...servers.map(({ name }) => name.length));
     for (const [name, values] of cost) {
       const ratios = base === undefined ? [] : values.map((value, round) => value / (base[round] ?? Number.NaN));
       const ratio = base === undefined ? '' : `   × kamailio ${formatSpread(spread(ratios), 2)}`;
-      console.log(`  ${name.padEnd(12)} ${formatSpread(spread(values)).padEnd(20)}${ratio}`);
+      const kernel = `of it system ${spread(system.get(name) ?? []).median.toFixed(0)}`;
+      console.log(`  ${name.padEnd(width)} ${formatSpread(spread(values)).padEnd(20)} ${kernel.padEnd(20)}${ratio}`);
     }
     console.log(`  retransmissions seen by the phones: ${retransmissions}`);
   });

@@ -34,14 +34,22 @@ function statFields(pid: number): string[] | undefined {
   }
 }
 
-/** CPU time that the server's processes have used, user and system, in microseconds (grain 10 ms: measure over seconds). */
-export function cpuMicroseconds(server: Server): number {
-  let ticks = 0;
+export interface CpuTime {
+  readonly userUs: number;
+  readonly systemUs: number;
+}
+
+/** CPU time that the server's processes have used, in microseconds (grain 10 ms: measure over seconds). */
+export function cpuTime(server: Server): CpuTime {
+  let userTicks = 0;
+  let systemTicks = 0;
   for (const pid of groupOf(server.child.pid)) {
     const fields = statFields(pid);
-    if (fields !== undefined) ticks += Number(fields[11]) + Number(fields[12]);
+    if (fields === undefined) continue;
+    userTicks += Number(fields[11]);
+    systemTicks += Number(fields[12]);
   }
-  return (ticks * 1e6) / TICKS_PER_SECOND;
+  return { userUs: (userTicks * 1e6) / TICKS_PER_SECOND, systemUs: (systemTicks * 1e6) / TICKS_PER_SECOND };
 }
 
 /** Memory that the server's processes hold: proportional set size, so that pages shared by forked workers count once. */

@@ -5,44 +5,18 @@ import { fileURLToPath } from 'node:url';
 import { startChild } from '../../test/kit/child.ts';
 import { freePort } from '../../test/kit/free-port.ts';
 import type { Server } from '../kit/server.ts';
+import { benchProvisioning } from './provisioning.ts';
 
 /**
- * The whole product: source admitted by address, outbound rule, DID pool, caller ID, mapping, call records to a file, metrics, SIP trace
- * and the HTTP interface on. The phone of the scenarios is extension 4989100200.
+ * Starts tandem from its sources, the whole product: source admitted by address, outbound rule, DID pool, caller ID, mapping, call
+ * records to a file, metrics, SIP trace and the HTTP interface on. `TANDEM_BENCH_NODE_OPTIONS` adds options such as `--cpu-prof`.
  */
-function provisioning(carrierPort: number) {
-  return {
-    tenants: [
-      {
-        name: 'bench',
-        domain: 'pbx.example.com',
-        outboundCallerId: '+4989100200',
-        extensions: [{ number: '4989100200', name: 'Alice', password: 'labsecret', trustedAddresses: ['127.0.0.1'] }],
-        outboundRules: [{ name: 'world', match: { prefixes: ['+'] }, routes: [{ trunk: 'carrier' }] }],
-      },
-    ],
-    trunks: [
-      {
-        id: '1',
-        name: 'carrier',
-        type: 'ip',
-        host: '127.0.0.1',
-        port: carrierPort,
-        options: { verifyPort: true },
-        outboundParameters: { pAssertedIdentity: { user: 'OutboundCallerId', host: 'TrunkHostPort' } },
-        tenants: [{ tenant: 'bench', didPool: '4989100000-4989199999' }],
-      },
-    ],
-  };
-}
-
-/** Starts tandem from its sources; `TANDEM_BENCH_NODE_OPTIONS` adds options such as `--cpu-prof`. */
-export async function startTandem(carrierPort: number): Promise<Server> {
+export async function startTandem(carrierPort: number, nodeOptions = ''): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
   const port = await freePort();
   const files = { configuration: join(folder, 'tandem.json'), provisioning: join(folder, 'provisioning.json') };
   // JSON is YAML.
-  writeFileSync(files.provisioning, JSON.stringify(provisioning(carrierPort)));
+  writeFileSync(files.provisioning, JSON.stringify(benchProvisioning(carrierPort)));
   writeFileSync(
     files.configuration,
     JSON.stringify({
@@ -54,10 +28,12 @@ export async function startTandem(carrierPort: number): Promise<Server> {
     }),
   );
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-  const extra = (process.env['TANDEM_BENCH_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '');
+  const extra = `${process.env['TANDEM_BENCH_NODE_OPTIONS'] ?? ''} ${nodeOptions}`
+    .split(' ')
+    .filter((option) => option !== '');
   const child = startChild(process.execPath, [...extra, main, 'start', '--config', files.configuration], {
     cwd: folder,
   });
   await child.waitFor(/"event":"started"/);
-  return { name: 'tandem', port, child, stop: () => child.stop() };
+  return { name: `tandem ${nodeOptions}`.trim(), port, child, stop: () => child.stop() };
 }

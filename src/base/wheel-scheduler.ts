@@ -35,17 +35,22 @@ class WheelTimer implements Timer {
 export interface WheelSchedulerOptions {
   /** Called when a timer's target throws: a bug in one target costs that timer only. Default: rethrow on the next turn. */
   readonly onError?: (error: unknown) => void;
+  /** The clock it runs on; default: the runtime's monotonic one. */
+  readonly monotonicMs?: () => number;
 }
 
 export class WheelScheduler implements Scheduler {
   #slots: (WheelTimer | undefined)[] = new Array(SLOT_COUNT).fill(undefined);
-  #originMs = performance.now();
+  readonly #monotonicMs: () => number;
+  readonly #originMs: number;
   #currentTick = 0;
   #armed = 0;
   #interval: NodeJS.Timeout | undefined;
   readonly #onError: (error: unknown) => void;
 
   constructor(options: WheelSchedulerOptions = {}) {
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#originMs = this.#monotonicMs();
     this.#onError =
       options.onError ??
       ((error) => {
@@ -56,7 +61,7 @@ export class WheelScheduler implements Scheduler {
   }
 
   nowMs(): number {
-    return performance.now();
+    return this.#monotonicMs();
   }
 
   wallMs(): number {
@@ -69,7 +74,7 @@ export class WheelScheduler implements Scheduler {
   }
 
   schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
-    const elapsedMs = performance.now() - this.#originMs;
+    const elapsedMs = this.#monotonicMs() - this.#originMs;
     if (this.#armed === 0) this.#wake(elapsedMs);
     const dueTick = Math.max(Math.ceil((elapsedMs + Math.max(delayMs, 0)) / TICK_MS), this.#currentTick + 1);
     const timer = new WheelTimer(this, dueTick, target, kind);
@@ -107,17 +112,18 @@ export class WheelScheduler implements Scheduler {
   #wake(elapsedMs: number): void {
     this.#currentTick = Math.floor(elapsedMs / TICK_MS);
     if (this.#interval !== undefined) return;
-    this.#interval = setInterval(() => this.#advance(), TICK_MS);
+    this.#interval = setInterval(() => this.fireDue(), TICK_MS);
     this.#interval.unref();
   }
 
-  #advance(): void {
+  /** Fires what is due; the runtime timer calls it each tick. */
+  fireDue(): void {
     if (this.#armed === 0) {
       clearInterval(this.#interval);
       this.#interval = undefined;
       return;
     }
-    const nowTick = Math.floor((performance.now() - this.#originMs) / TICK_MS);
+    const nowTick = Math.floor((this.#monotonicMs() - this.#originMs) / TICK_MS);
     while (this.#currentTick < nowTick && this.#armed > 0) {
       this.#currentTick++;
       this.#fireSlot(this.#currentTick);

@@ -1,0 +1,67 @@
+/**
+ * CPU of one trunk call in the engine alone: 14 messages through transactions, call, pipeline, records, metrics and trace, without the
+ * socket. Counts the same work each time, so it shows small changes and gives clean profiles (`node --cpu-prof bench/call-path.bench.ts`).
+ *
+ *   node bench/call-path.bench.ts [--calls 5000] [--rounds 5] [--rate 300] [--warm-up 8000] [--held 10000]
+ */
+
+import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { CallMachine } from './kit/call-machine.ts';
+import { formatSpread, spread } from './kit/statistics.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    calls: { type: 'string', default: '5000' },
+    rounds: { type: 'string', default: '5' },
+    rate: { type: 'string', default: '300' },
+    'warm-up': { type: 'string', default: '12000' },
+    held: { type: 'string' },
+  },
+});
+/** More than 64*T1. */
+const TRANSACTIONS_OVER_MS = 40_000;
+const calls = Number(options.calls);
+const rate = Number(options.rate);
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const machine = new CallMachine();
+await machine.start();
+await machine.placeCalls(Number(options['warm-up']), rate);
+
+const engine: number[] = [];
+const total: number[] = [];
+for (let round = 0; round < Number(options.rounds); round++) {
+  const engineBefore = machine.engineUs;
+  const before = process.cpuUsage();
+  await machine.placeCalls(calls, rate);
+  const used = process.cpuUsage(before);
+  engine.push((machine.engineUs - engineBefore) / calls);
+  total.push((used.user + used.system) / calls);
+}
+if (machine.phone.failed > 0) throw new Error(`${machine.phone.failed} calls failed`);
+console.log(`call path at ${rate} calls/s of virtual time, rounds of ${calls} calls: median (least–most)`);
+console.log(`  in the engine           ${formatSpread(spread(engine), 1)} µs a call`);
+console.log(
+  `  CPU of the process      ${formatSpread(spread(total), 1)} µs a call (phone, carrier and all threads included)`,
+);
+
+if (options.held !== undefined) {
+  const held = Number(options.held);
+  // Every transaction of the rounds above ends: what grows from here on are calls in progress.
+  machine.advance(TRANSACTIONS_OVER_MS);
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  await machine.holdCalls(held, 400);
+  machine.advance(TRANSACTIONS_OVER_MS);
+  collectGarbage();
+  const grown = process.memoryUsage().heapUsed - before;
+  console.log(
+    `  ${held} calls in progress  ${(grown / 1e6).toFixed(1)} MB of heap, ${(grown / held / 1024).toFixed(2)} KB a call`,
+  );
+  await machine.hangUpAll();
+}
+await machine.close();

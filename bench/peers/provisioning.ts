@@ -1,0 +1,29 @@
+/**
+ * What is provisioned for the trunk calls of the benchmarks: a phone admitted by address (extension 4989100200), an outbound rule, a
+ * DID pool, a mapped identity field.
+ */
+export function benchProvisioning(carrierPort: number) {
+  return {
+    tenants: [
+      {
+        name: 'bench',
+        domain: 'pbx.example.com',
+        outboundCallerId: '+4989100200',
+        extensions: [{ number: '4989100200', name: 'Alice', password: 'labsecret', trustedAddresses: ['127.0.0.1'] }],
+        outboundRules: [{ name: 'world', match: { prefixes: ['+'] }, routes: [{ trunk: 'carrier' }] }],
+      },
+    ],
+    trunks: [
+      {
+        id: '1',
+        name: 'carrier',
+        type: 'ip',
+        host: '127.0.0.1',
+        port: carrierPort,
+        options: { verifyPort: true },
+        outboundParameters: { pAssertedIdentity: { user: 'OutboundCallerId', host: 'TrunkHostPort' } },
+        tenants: [{ tenant: 'bench', didPool: '4989100000-4989199999' }],
+      },
+    ],
+  };
+}
