@@ -5,7 +5,7 @@
 import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import { type AttemptRecord, type CallObserver, Calls, relayMessage } from '../call/index.ts';
+import { type AttemptRecord, type CallObserver, type CallRouter, Calls, relayMessage } from '../call/index.ts';
 import type { NodeFacts, OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
 import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -34,6 +34,7 @@ import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
 import { listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
+import { Peers } from './peers.ts';
 import { Registrations } from './registrations.ts';
 import { Routing } from './routing.ts';
 import { Transfers } from './transfers.ts';
@@ -205,7 +206,7 @@ export class Engine {
       scheduler,
       log,
       observer: observer.calls,
-      router: new Transfers({ routing: this.routing, directory, node: this.#nodeFacts }),
+      router: this.#callRouter(),
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
       limits: { maxCalls: settings.limits.calls },
     });
@@ -332,6 +333,24 @@ export class Engine {
     });
     if (plan === undefined) transaction.reply(404, 'Not Found');
     else relayMessage(this.endpoint, transaction, plan, randomToken);
+  }
+
+  #callRouter(): CallRouter {
+    const transfers = new Transfers({ routing: this.routing, directory: () => this.#directory, node: this.#nodeFacts });
+    const peers = new Peers({
+      isOfTrunk: (trunkId, address) => this.trunks.identification.isOf(trunkId, address),
+      isOwn: (address, port) => this.#isOwnAddress(address, port),
+      listensFor: (transport, address) => this.endpoint.transport.supports(transport, address),
+      secured: (trunkId, target) => (trunkId === undefined ? target : this.trunks.secured(trunkId, target)),
+      bindings: (owner) => this.registrations.bindingsOfOwner(owner),
+      ownerOn: (flow) => this.registrations.ownerOn(flow),
+    });
+    return {
+      referred: (call, leg, referTo) => transfers.referred(call, leg, referTo),
+      mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),
+      nextHop: (leg, uri) => peers.nextHop(leg, uri),
+      plausible: (leg, flow) => peers.plausible(leg, flow),
+    };
   }
 
   #isOwnHost(host: string): boolean {

@@ -4,6 +4,7 @@ import type { Binding } from '../registrar/index.ts';
 import { escapeUser, formatHost, HeaderId, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { CallContext } from './call-context.ts';
+import { ownerOf } from './owner.ts';
 
 /** Header fields that describe the body and so go with it. */
 const BODY_FIELDS = [
@@ -111,9 +112,4 @@ function ownFields(context: CallContext, kind: 'trunk' | 'user'): [string, strin
     if (on === 'all' || on === kind) fields.push([name, octetsFromText(value)]);
   }
   return fields;
-}
-
-/** Names the party of a leg for transfers and pick-up: `tenant/number`. */
-export function ownerOf(tenant: string, number: string): string {
-  return `${tenant}/${number}`;
 }

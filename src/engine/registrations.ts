@@ -22,6 +22,7 @@ import type { Trunk } from '../trunks/schema.ts';
 import type { Accounts } from './accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admission.ts';
 import { splitAor } from './aor.ts';
+import { ownerOf, partyOf } from './owner.ts';
 
 export interface RegistrationsOptions {
   readonly settings: NodeSettings;
@@ -107,6 +108,20 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   registeredOn(flow: Flow): { readonly domain: string; readonly user: string } | undefined {
     const binding = this.registrar.bindingByFlow(flow.key);
     return binding === undefined ? undefined : splitAor(binding.aor);
+  }
+
+  /** Where a party, `tenant/number`, is registered. */
+  bindingsOfOwner(owner: string): Binding<Flow>[] {
+    const party = partyOf(owner);
+    const tenant = party === undefined ? undefined : this.#options.directory().tenantByName(party.tenant);
+    return party === undefined || tenant === undefined ? [] : this.bindings(tenant, party.number);
+  }
+
+  /** The party, `tenant/number`, that registered over a flow. */
+  ownerOn(flow: Flow): string | undefined {
+    const registered = this.registeredOn(flow);
+    const tenant = registered === undefined ? undefined : this.#options.directory().tenantByDomain(registered.domain);
+    return registered === undefined || tenant === undefined ? undefined : ownerOf(tenant.name, registered.user);
   }
 
   /** Bindings of accounts that are no longer provisioned or enabled are worth nothing. */

@@ -28,7 +28,7 @@ import type { Source } from './admission.ts';
 import { type CallContext, type CallerPresentation, diverted, forwardingOf, type Origin } from './call-context.ts';
 import { InboundView } from './inbound-view.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
-import { ownerOf } from './phone-leg.ts';
+import { ownerOf } from './owner.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
 import { type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
 

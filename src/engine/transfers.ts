@@ -5,6 +5,7 @@ import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
 import { escapeUser, formatHost, HeaderId, Headers, isSipUri, parseUri, SipRequest } from '../sip/message/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { CallContext, CallerPresentation, Origin } from './call-context.ts';
+import { partyOf } from './owner.ts';
 import type { Forwarder } from './phone-steps.ts';
 import type { Routing } from './routing.ts';
 
@@ -73,13 +74,6 @@ export class Transfers implements CallRouter {
     ];
     return own.includes(host);
   }
-}
-
-function partyOf(owner: string | undefined): { readonly tenant: string; readonly number: string } | undefined {
-  const slash = owner?.lastIndexOf('/') ?? -1;
-  return owner === undefined || slash < 0
-    ? undefined
-    : { tenant: owner.slice(0, slash), number: owner.slice(slash + 1) };
 }
 
 /** Who is moved, as the new destination is shown it. */

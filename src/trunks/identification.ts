@@ -88,6 +88,11 @@ export class Identification {
     return this.#index.find(address).length > 0;
   }
 
+  /** Whether this trunk may send from, and be sent to, an address. */
+  isOf(trunkId: string, address: string): boolean {
+    return this.#index.find(address, ({ trunk }) => trunk.id === trunkId && trunk.enabled).length > 0;
+  }
+
   #chooseAmong(candidates: readonly Known[], request: SipRequest, flow: Flow, certified: boolean): Identified {
     const source = `${flow.remoteAddress} ${flow.remotePort}`;
     const exact = candidates.filter(({ targets }) => targets.has(source));

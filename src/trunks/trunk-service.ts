@@ -154,6 +154,17 @@ export class TrunkService {
     return serverFirst(reach, server);
   }
 
+  /** A TLS target that is the trunk's, with its TLS material; undefined when the trunk or a file of it is not there. */
+  secured(trunkId: string, target: Target): Target | undefined {
+    const trunk = this.#directory.trunk(trunkId);
+    if (trunk === undefined) return undefined;
+    try {
+      return this.#hops.withTls(trunk, [{ serverName: trunk.host, ...target }])[0];
+    } catch {
+      return undefined;
+    }
+  }
+
   /** The digest client of a trunk's calls; undefined for a trunk without credentials. */
   digestClient(trunk: Trunk): DigestClient | undefined {
     return this.#hops.digestClient(trunk, 'calls');

@@ -1,0 +1,114 @@
+/**
+ * Where requests within a dialog go, and where they may come from (RFC 3261 §12.2, behaviour 19).
+ *
+ * A peer says in Contact and Record-Route where its requests shall go. It is believed where it names a place at which this very peer
+ * is known to be: the address that it sends from, or an address of the trunk that it is. Whatever else it names (a private address
+ * behind a NAT, another machine, a metadata service, this engine itself) is passed over, and the request goes back the way that the
+ * peer's own messages come. So nobody can make this engine send to a third party, and no name that a peer made up is looked up.
+ */
+import { isIP } from 'node:net';
+import type { CallRouter, Destination, Leg } from '../call/index.ts';
+import type { Binding } from '../registrar/index.ts';
+import { defaultPort, isFlow } from '../sip/endpoint/index.ts';
+import { parseUri } from '../sip/message/index.ts';
+import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
+
+/** What is known of addresses, as far as it matters here. */
+export interface PeersOptions {
+  /** Whether a trunk may send from, and be sent to, an address. */
+  isOfTrunk(trunkId: string, address: string): boolean;
+  /** One of this engine's own listeners. */
+  isOwn(address: string, port: number): boolean;
+  listensFor(transport: TransportName, address: string): boolean;
+  /** A target with the trunk's TLS material; undefined when that cannot be read. */
+  secured(trunkId: string | undefined, target: Target): Target | undefined;
+  /** Where the party of a leg is registered. */
+  bindings(owner: string): readonly Binding<Flow>[];
+  /** `tenant/number` of who registered over a flow. */
+  ownerOn(flow: Flow): string | undefined;
+}
+
+export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'> {
+  readonly #options: PeersOptions;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  nextHop(leg: Leg, uri: string): Destination | undefined {
+    const { destination } = leg;
+    const connected = isFlow(destination) && destination.reliable;
+    // RFC 5923: a connection that is there is used, whatever address the peer gives for a new one.
+    if (connected && !destination.closed) return undefined;
+    const named = this.#named(leg, uri);
+    if (named !== undefined) return named;
+    return connected ? this.#registered(leg) : undefined;
+  }
+
+  plausible(leg: Leg, flow: Flow): boolean {
+    const { owner, trunkId } = leg.options;
+    const { remoteAddress } = flow;
+    if (remoteAddress === addressOf(leg.destination)) return true;
+    if (trunkId !== undefined) return this.#options.isOfTrunk(trunkId, remoteAddress);
+    // A phone that has changed networks has registered from the new one.
+    return owner !== undefined && this.#options.ownerOn(flow) === owner;
+  }
+
+  /** The place that a URI names, if the peer is known to be there and the leg's own way leads elsewhere. */
+  #named(leg: Leg, text: string): Target | undefined {
+    const { destination } = leg;
+    const { trunkId } = leg.options;
+    const uri = parseUri(text);
+    if (!('host' in uri) || isIP(uri.host) === 0 || uri.params.has('maddr')) return undefined;
+    const address = uri.host;
+    const isPeer = address === addressOf(destination);
+    if (!isPeer && (trunkId === undefined || !this.#options.isOfTrunk(trunkId, address))) return undefined;
+    const transport = transportOf(uri.scheme, uri.params.get('transport'));
+    if (transport === undefined || !this.#options.listensFor(transport, address)) return undefined;
+    const port = uri.port ?? defaultPort(transport);
+    if (isPeer && transport === destination.transport && port === portOf(destination)) {
+      if (!isFlow(destination) || !destination.closed) return undefined;
+    }
+    if (this.#options.isOwn(address, port)) return undefined;
+    const target: Target = { transport, address, port };
+    return transport === 'tls' ? this.#options.secured(trunkId, target) : target;
+  }
+
+  /** A phone whose connection has ended may have made another one. */
+  #registered(leg: Leg): Destination | undefined {
+    const { owner } = leg.options;
+    if (owner === undefined) return undefined;
+    const bindings = this.#options.bindings(owner);
+    const { remoteTarget } = leg.dialog;
+    const binding = bindings.find(({ requestUri }) => requestUri === remoteTarget) ?? only(bindings);
+    if (binding === undefined) return undefined;
+    return binding.flow !== undefined && !binding.flow.closed ? binding.flow : binding.target;
+  }
+}
+
+function addressOf(to: Destination): string {
+  return isFlow(to) ? to.remoteAddress : to.address;
+}
+
+function portOf(to: Destination): number {
+  return isFlow(to) ? to.remotePort : to.port;
+}
+
+function transportOf(scheme: 'sip' | 'sips', param: string | undefined): TransportName | undefined {
+  if (scheme === 'sips') return 'tls';
+  switch (param?.toLowerCase()) {
+    case undefined:
+    case 'udp':
+      return 'udp';
+    case 'tcp':
+      return 'tcp';
+    case 'tls':
+      return 'tls';
+    default:
+      return undefined;
+  }
+}
+
+function only<T>(list: readonly T[]): T | undefined {
+  return list.length === 1 ? list[0] : undefined;
+}
