@@ -28,10 +28,15 @@ export interface CapacityGrant {
 }
 
 class Usage {
+  readonly key: string;
   concurrent = 0;
   tokens = 0;
   refilledMs = 0;
   callsPerSecond: number | undefined = undefined;
+
+  constructor(key: string) {
+    this.key = key;
+  }
 
   /** Fills the bucket up to now; a changed rate starts a full one. */
   refill(rate: number, nowMs: number): void {
@@ -48,14 +53,20 @@ class Usage {
 
 class Grant implements CapacityGrant {
   readonly granted = true;
+  readonly #capacity: Map<string, Usage>;
   #usages: readonly Usage[] | undefined;
 
-  constructor(usages: readonly Usage[]) {
+  constructor(capacity: Map<string, Usage>, usages: readonly Usage[]) {
+    this.#capacity = capacity;
     this.#usages = usages;
   }
 
   release(): void {
-    for (const usage of this.#usages ?? []) usage.concurrent--;
+    for (const usage of this.#usages ?? []) {
+      usage.concurrent--;
+      // Nothing is left to remember of a holder without a rate.
+      if (usage.concurrent === 0 && usage.callsPerSecond === undefined) this.#capacity.delete(usage.key);
+    }
     this.#usages = undefined;
   }
 }
@@ -88,7 +99,7 @@ export class Capacity {
       usage.concurrent++;
       if (holder.callsPerSecond !== undefined) usage.tokens--;
     }
-    return new Grant(usages);
+    return new Grant(this.#usages, usages);
   }
 
   /** Calls in progress of a holder. */
@@ -96,10 +107,15 @@ export class Capacity {
     return this.#usages.get(key)?.concurrent ?? 0;
   }
 
+  /** Holders that are remembered. */
+  get size(): number {
+    return this.#usages.size;
+  }
+
   #usage(key: string): Usage {
     let usage = this.#usages.get(key);
     if (usage === undefined) {
-      usage = new Usage();
+      usage = new Usage(key);
       this.#usages.set(key, usage);
     }
     return usage;

@@ -81,3 +81,11 @@ test('whatever comes and goes, a holder is never over its limit and ends at 0', 
     ),
   );
 });
+
+test('a holder without a rate is forgotten when its last call ends', () => {
+  const capacity = new Capacity(new VirtualScheduler());
+  const grants = ['a', 'b', 'a'].map((key) => capacity.admit([{ key, concurrentCalls: 9 }]));
+  expect(capacity.size).toBe(2);
+  for (const grant of grants) if (grant.granted) grant.release();
+  expect(capacity.size).toBe(0);
+});

@@ -1,0 +1,298 @@
+/**
+ * Guards against fraud on outbound calls: what a stolen password may cost at most. Per tenant and per extension: calls in progress,
+ * calls begun in a minute, minutes talked in a day; and a switch that stops a tenant's outbound calls. Emergency numbers pass all of
+ * them, and are counted. Which destinations are barred is decided by the outbound pipeline, which knows the number as processed.
+ *
+ * Counts live in the node's memory: a restart begins the day anew.
+ */
+import type { Clock } from '../base/scheduler.ts';
+import type { Extension, Tenant } from '../tenants/schema.ts';
+import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
+
+export type GuardCode =
+  | 'outbound-stopped'
+  | 'concurrent-calls-exceeded'
+  | 'calls-per-minute-exceeded'
+  | 'daily-minutes-exceeded';
+
+export interface GuardedCall {
+  readonly tenant: Tenant;
+  /** Undefined for a service's call. */
+  readonly extension?: Extension | undefined;
+  /** The number called, for events. */
+  readonly number: string;
+  readonly emergency: boolean;
+}
+
+export interface GuardRefusal {
+  readonly granted: false;
+  readonly status: 403;
+  readonly reason: string;
+  readonly code: GuardCode;
+  /** Whose limit it is: `tenant acme`, `extension acme/101`. */
+  readonly holder: string;
+  readonly limit: number;
+}
+
+export interface GuardGrant {
+  readonly granted: true;
+  /** What is left of the day's talk time; undefined without a limit. The call's session limit should not exceed it. */
+  readonly talkLimitMs: number | undefined;
+  answered(): void;
+  /** The call is over; `talkMs` from the answer on, 0 for an unanswered one. A second call does nothing. */
+  ended(talkMs: number): void;
+}
+
+export interface GuardsOptions {
+  readonly clock: Clock;
+  /** Shared with inbound admission, so that a tenant's calls of both directions take the same places. */
+  readonly capacity: Capacity;
+  /** A call was refused, or a day's minutes are nearly used up (`daily-minutes-low`, once a day). Must not throw. */
+  readonly onEvent?: (code: GuardCode | 'daily-minutes-low', detail: Readonly<Record<string, unknown>>) => void;
+}
+
+interface Limits {
+  readonly concurrentCalls?: number | undefined;
+  readonly callsPerMinute?: number | undefined;
+  readonly dailyMinutes?: number | undefined;
+}
+
+interface Party {
+  readonly key: string;
+  readonly limits: Limits;
+  readonly usage: Usage;
+}
+
+interface LocalDay {
+  readonly format: Intl.DateTimeFormat;
+  minute: number;
+  day: string;
+}
+
+const MINUTE_SECONDS = 60;
+const MINUTE_MS = 60_000;
+const LOW_SHARE = 0.8;
+const REASONS: Readonly<Record<GuardCode, string>> = {
+  'outbound-stopped': 'Outbound Calls Stopped',
+  'concurrent-calls-exceeded': 'Too Many Calls In Progress',
+  'calls-per-minute-exceeded': 'Too Many Calls Per Minute',
+  'daily-minutes-exceeded': 'Daily Minutes Used Up',
+};
+
+/** What one tenant or extension has used. */
+class Usage {
+  /** Calls begun, by second of the last minute. */
+  readonly #begun = new Uint32Array(MINUTE_SECONDS);
+  #second = -1;
+  #day = '';
+  #talkedMs = 0;
+  warned = false;
+  /** Monotonic start of each answered call that still runs. */
+  readonly talking = new Map<object, number>();
+
+  begunInLastMinute(nowMs: number): number {
+    this.#turnTo(Math.floor(nowMs / 1000));
+    return this.#begun.reduce((sum, count) => sum + count, 0);
+  }
+
+  begin(nowMs: number): void {
+    const second = Math.floor(nowMs / 1000);
+    this.#turnTo(second);
+    const slot = second % MINUTE_SECONDS;
+    this.#begun[slot] = (this.#begun[slot] ?? 0) + 1;
+  }
+
+  /** Talk time of a day so far, calls in progress included. */
+  talkedMs(day: string, nowMs: number): number {
+    this.#beginDay(day);
+    let total = this.#talkedMs;
+    for (const startedMs of this.talking.values()) total += nowMs - startedMs;
+    return total;
+  }
+
+  talked(day: string, durationMs: number): void {
+    this.#beginDay(day);
+    this.#talkedMs += durationMs;
+  }
+
+  isIdle(nowMs: number, day: string): boolean {
+    return this.talking.size === 0 && this.#day !== day && this.begunInLastMinute(nowMs) === 0;
+  }
+
+  #beginDay(day: string): void {
+    if (this.#day === day) return;
+    this.#day = day;
+    this.#talkedMs = 0;
+    this.warned = false;
+  }
+
+  #turnTo(second: number): void {
+    const passed = second - this.#second;
+    if (passed <= 0) return;
+    if (passed >= MINUTE_SECONDS) this.#begun.fill(0);
+    else for (let at = this.#second + 1; at <= second; at++) this.#begun[at % MINUTE_SECONDS] = 0;
+    this.#second = second;
+  }
+}
+
+export class Guards {
+  readonly #clock: Clock;
+  readonly #capacity: Capacity;
+  readonly #onEvent: NonNullable<GuardsOptions['onEvent']>;
+  readonly #usages = new Map<string, Usage>();
+  readonly #days = new Map<string, LocalDay>();
+
+  constructor({ clock, capacity, onEvent }: GuardsOptions) {
+    this.#clock = clock;
+    this.#capacity = capacity;
+    this.#onEvent = onEvent ?? (() => {});
+  }
+
+  /** Takes a place for an outbound call, or says why it must not be placed. */
+  admit(call: GuardedCall): GuardGrant | GuardRefusal {
+    const { tenant, extension, emergency } = call;
+    if (tenant.stopOutbound && !emergency) return this.#refuse(call, 'outbound-stopped', `tenant ${tenant.name}`, 0);
+    const nowMs = this.#clock.nowMs();
+    const day = this.#dayOf(tenant);
+    const parties = [this.#party(`tenant ${tenant.name}`, tenant.limits)];
+    if (extension !== undefined) {
+      parties.push(this.#party(`extension ${tenant.name}/${extension.number}`, extension.limits));
+    }
+    let talkLimitMs: number | undefined;
+    if (!emergency) {
+      for (const party of parties) {
+        const refusal = this.#overLimit(call, party, nowMs, day);
+        if (refusal !== undefined) return refusal;
+        const left = this.#talkLeftMs(party, nowMs, day);
+        if (left !== undefined) talkLimitMs = Math.min(left, talkLimitMs ?? left);
+      }
+    }
+    const places = this.#capacity.admit(parties.map(({ key, limits }) => placeHolder(key, limits, emergency)));
+    if (!places.granted) {
+      const limit = parties.find(({ key }) => key === places.holder)?.limits.concurrentCalls ?? 0;
+      return this.#refuse(call, 'concurrent-calls-exceeded', places.holder, limit);
+    }
+    for (const { usage } of parties) usage.begin(nowMs);
+    return new Grant(this.#clock, parties, places, talkLimitMs, (talkMs) => this.#ended(call, parties, talkMs));
+  }
+
+  /** Minutes talked today by a holder (`tenant acme`, `extension acme/101`), calls in progress included. */
+  minutesToday(tenant: Tenant, key: string): number {
+    const usage = this.#usages.get(key);
+    return usage === undefined ? 0 : usage.talkedMs(this.#dayOf(tenant), this.#clock.nowMs()) / MINUTE_MS;
+  }
+
+  /** Drops what is kept of holders that have been idle since yesterday. To be called now and then. */
+  prune(tenants: readonly Tenant[]): void {
+    const nowMs = this.#clock.nowMs();
+    const days = new Map(tenants.map((tenant) => [tenant.name, this.#dayOf(tenant)]));
+    for (const [key, usage] of this.#usages) {
+      const name = key.slice(key.indexOf(' ') + 1).split('/')[0] ?? '';
+      if (usage.isIdle(nowMs, days.get(name) ?? '')) this.#usages.delete(key);
+    }
+  }
+
+  #overLimit(call: GuardedCall, party: Party, nowMs: number, day: string): GuardRefusal | undefined {
+    const { callsPerMinute, dailyMinutes } = party.limits;
+    if (callsPerMinute !== undefined && party.usage.begunInLastMinute(nowMs) >= callsPerMinute)
+      return this.#refuse(call, 'calls-per-minute-exceeded', party.key, callsPerMinute);
+    if (dailyMinutes !== undefined && party.usage.talkedMs(day, nowMs) >= dailyMinutes * MINUTE_MS)
+      return this.#refuse(call, 'daily-minutes-exceeded', party.key, dailyMinutes);
+    return undefined;
+  }
+
+  #talkLeftMs({ limits, usage }: Party, nowMs: number, day: string): number | undefined {
+    const { dailyMinutes } = limits;
+    return dailyMinutes === undefined ? undefined : dailyMinutes * MINUTE_MS - usage.talkedMs(day, nowMs);
+  }
+
+  #ended(call: GuardedCall, parties: readonly Party[], talkMs: number): void {
+    const day = this.#dayOf(call.tenant);
+    for (const { key, limits, usage } of parties) {
+      usage.talked(day, talkMs);
+      const { dailyMinutes } = limits;
+      if (dailyMinutes === undefined || usage.warned) continue;
+      const minutes = usage.talkedMs(day, this.#clock.nowMs()) / MINUTE_MS;
+      if (minutes < dailyMinutes * LOW_SHARE) continue;
+      usage.warned = true;
+      this.#onEvent('daily-minutes-low', { ...factsOf(call), holder: key, limit: dailyMinutes, minutes });
+    }
+  }
+
+  #refuse(call: GuardedCall, code: GuardCode, holder: string, limit: number): GuardRefusal {
+    this.#onEvent(code, { ...factsOf(call), holder, limit });
+    return { granted: false, status: 403, reason: REASONS[code], code, holder, limit };
+  }
+
+  #party(key: string, limits: Limits): Party {
+    let usage = this.#usages.get(key);
+    if (usage === undefined) {
+      usage = new Usage();
+      this.#usages.set(key, usage);
+    }
+    return { key, limits, usage };
+  }
+
+  /** The tenant's own day, e.g. `2026-11-21`; looked up once a minute. */
+  #dayOf({ timeZone }: Tenant): string {
+    const wallMs = this.#clock.wallMs();
+    const minute = Math.floor(wallMs / MINUTE_MS);
+    let local = this.#days.get(timeZone);
+    if (local === undefined) {
+      local = { format: new Intl.DateTimeFormat('sv-SE', { timeZone }), minute: Number.NaN, day: '' };
+      this.#days.set(timeZone, local);
+    }
+    if (local.minute !== minute) {
+      local.minute = minute;
+      local.day = local.format.format(wallMs);
+    }
+    return local.day;
+  }
+}
+
+class Grant implements GuardGrant {
+  readonly granted = true;
+  readonly talkLimitMs: number | undefined;
+  readonly #clock: Clock;
+  readonly #parties: readonly Party[];
+  readonly #places: CapacityGrant;
+  readonly #onEnded: (talkMs: number) => void;
+  #over = false;
+
+  constructor(
+    clock: Clock,
+    parties: readonly Party[],
+    places: CapacityGrant,
+    talkLimitMs: number | undefined,
+    onEnded: (talkMs: number) => void,
+  ) {
+    this.#clock = clock;
+    this.#parties = parties;
+    this.#places = places;
+    this.talkLimitMs = talkLimitMs;
+    this.#onEnded = onEnded;
+  }
+
+  answered(): void {
+    if (this.#over) return;
+    const nowMs = this.#clock.nowMs();
+    for (const { usage } of this.#parties) usage.talking.set(this, nowMs);
+  }
+
+  ended(talkMs: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const { usage } of this.#parties) usage.talking.delete(this);
+    this.#places.release();
+    this.#onEnded(talkMs);
+  }
+}
+
+/** An emergency call takes a place like any other, whether there is one or not. */
+function placeHolder(key: string, { concurrentCalls }: Limits, emergency: boolean): CapacityHolder {
+  return emergency || concurrentCalls === undefined ? { key } : { key, concurrentCalls };
+}
+
+function factsOf({ tenant, extension, number }: GuardedCall): Readonly<Record<string, unknown>> {
+  return { tenant: tenant.name, ...(extension === undefined ? {} : { extension: extension.number }), number };
+}

@@ -1,0 +1,196 @@
+import { describe, expect, test } from 'vitest';
+import type { Extension, Tenant } from '../../src/tenants/schema.ts';
+import { Capacity } from '../../src/trunks/capacity.ts';
+import { type GuardGrant, type GuardRefusal, Guards } from '../../src/trunks/guards.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { provision } from './kit.ts';
+
+interface Settings {
+  tenant?: object;
+  tenantLimits?: object;
+  extensionLimits?: object;
+}
+
+class GuardWorld {
+  /** Noon in UTC. */
+  readonly scheduler = new VirtualScheduler(Date.UTC(2026, 10, 21, 12));
+  readonly capacity = new Capacity(this.scheduler);
+  readonly events: string[] = [];
+  readonly guards: Guards;
+  readonly tenant: Tenant;
+  readonly extension: Extension;
+
+  constructor({ tenant = {}, tenantLimits = {}, extensionLimits = {} }: Settings = {}) {
+    this.guards = new Guards({
+      clock: this.scheduler,
+      capacity: this.capacity,
+      onEvent: (code, detail) => this.events.push(`${code} ${detail['holder']}`),
+    });
+    const { tenants } = provision({
+      tenants: [
+        {
+          name: 'acme',
+          domain: 'acme.example.com',
+          limits: tenantLimits,
+          extensions: [
+            { number: '101', name: 'Alice', password: 'p', limits: extensionLimits },
+            { number: '102', name: 'Bob', password: 'p' },
+          ],
+          ...tenant,
+        },
+      ],
+    });
+    this.tenant = tenants[0] as Tenant;
+    this.extension = this.tenant.extensions[0] as Extension;
+  }
+
+  ask(emergency = false, extension: Extension | undefined = this.extension): GuardGrant | GuardRefusal {
+    return this.guards.admit({ tenant: this.tenant, extension, number: '4930555', emergency });
+  }
+
+  call(): GuardGrant {
+    const answer = this.ask();
+    if (!answer.granted) throw new Error(answer.code);
+    return answer;
+  }
+
+  talk(minutes: number): void {
+    const call = this.call();
+    call.answered();
+    this.scheduler.advance(minutes * 60_000);
+    call.ended(minutes * 60_000);
+  }
+}
+
+const refusal = (code: string, holder: string, limit: number) =>
+  expect.objectContaining({ granted: false, status: 403, code, holder, limit });
+
+test('without limits everything passes', () => {
+  const world = new GuardWorld();
+  for (let index = 0; index < 1000; index++) world.call().answered();
+  expect(world.events).toEqual([]);
+});
+
+describe('calls in progress', () => {
+  test('of an extension; a place comes back when a call ends, once', () => {
+    const world = new GuardWorld({ extensionLimits: { concurrentCalls: 2 } });
+    const first = world.call();
+    world.call();
+    expect(world.ask()).toEqual(refusal('concurrent-calls-exceeded', 'extension acme/101', 2));
+    expect(world.ask(false, world.tenant.extensions[1]).granted).toBe(true);
+    first.ended(0);
+    first.ended(0);
+    world.call();
+    expect(world.ask().granted).toBe(false);
+    expect(world.events).toEqual(Array(2).fill('concurrent-calls-exceeded extension acme/101'));
+  });
+
+  test('of a tenant, its services included, shared with its inbound calls', () => {
+    const world = new GuardWorld({ tenantLimits: { concurrentCalls: 2 } });
+    world.capacity.admit([{ key: 'tenant acme', concurrentCalls: 2 }]);
+    expect(world.guards.admit({ tenant: world.tenant, number: '1', emergency: false }).granted).toBe(true);
+    expect(world.ask()).toEqual(refusal('concurrent-calls-exceeded', 'tenant acme', 2));
+    expect(world.capacity.inProgress('extension acme/101')).toBe(0);
+  });
+});
+
+describe('calls per minute', () => {
+  test('of an extension, in any 60 s', () => {
+    const world = new GuardWorld({ extensionLimits: { callsPerMinute: 3 } });
+    for (let index = 0; index < 3; index++) {
+      world.call().ended(0);
+      world.scheduler.advance(10_000);
+    }
+    expect(world.ask()).toEqual(refusal('calls-per-minute-exceeded', 'extension acme/101', 3));
+    world.scheduler.advance(29_000);
+    expect(world.ask().granted).toBe(false);
+    world.scheduler.advance(1_000);
+    expect(world.ask().granted).toBe(true);
+    expect(world.ask().granted).toBe(false);
+  });
+
+  test('a refused call is not counted; of a tenant, all extensions together', () => {
+    const world = new GuardWorld({ tenantLimits: { callsPerMinute: 2 } });
+    world.call();
+    expect(world.ask(false, world.tenant.extensions[1]).granted).toBe(true);
+    for (let index = 0; index < 50; index++) expect(world.ask().granted).toBe(false);
+    world.scheduler.advance(61_000);
+    expect(world.ask().granted).toBe(true);
+  });
+
+  test('a limit of 0 lets nothing through', () => {
+    expect(new GuardWorld({ extensionLimits: { callsPerMinute: 0 } }).ask().granted).toBe(false);
+  });
+});
+
+describe('minutes a day', () => {
+  test('are used up by talk time, and new again at midnight where the tenant is', () => {
+    const world = new GuardWorld({ tenant: { timeZone: 'Asia/Tokyo' }, tenantLimits: { dailyMinutes: 30 } });
+    world.talk(10);
+    expect(world.call().talkLimitMs).toBe(20 * 60_000);
+    world.talk(20);
+    expect(world.ask()).toEqual(refusal('daily-minutes-exceeded', 'tenant acme', 30));
+    expect(world.guards.minutesToday(world.tenant, 'tenant acme')).toBe(30);
+    // 21:30 in Tokyo.
+    world.scheduler.advance(2.4 * 3_600_000);
+    expect(world.ask().granted).toBe(false);
+    world.scheduler.advance(0.2 * 3_600_000);
+    expect(world.ask().granted).toBe(true);
+  });
+
+  test('a call in progress counts while it runs, an unanswered one never', () => {
+    const world = new GuardWorld({ extensionLimits: { dailyMinutes: 5 } });
+    const running = world.call();
+    world.scheduler.advance(600_000);
+    expect(world.ask().granted).toBe(true);
+    running.answered();
+    world.scheduler.advance(4 * 60_000);
+    expect(world.ask().granted).toBe(true);
+    world.scheduler.advance(60_000);
+    expect(world.ask()).toEqual(refusal('daily-minutes-exceeded', 'extension acme/101', 5));
+    running.ended(5 * 60_000);
+    expect(world.ask().granted).toBe(false);
+  });
+
+  test('an event tells once a day that they are nearly used up', () => {
+    const world = new GuardWorld({ tenantLimits: { dailyMinutes: 10 } });
+    for (let index = 0; index < 9; index++) world.talk(1);
+    expect(world.events).toEqual(['daily-minutes-low tenant acme']);
+    world.scheduler.advance(24 * 3_600_000);
+    world.talk(8);
+    expect(world.events).toHaveLength(2);
+  });
+});
+
+test('the switch stops all outbound calls of a tenant at once', () => {
+  const world = new GuardWorld({ tenant: { stopOutbound: true } });
+  expect(world.ask()).toEqual(refusal('outbound-stopped', 'tenant acme', 0));
+  expect(world.events).toEqual(['outbound-stopped tenant acme']);
+});
+
+test('emergency numbers pass every guard, and are counted', () => {
+  const world = new GuardWorld({
+    tenant: { stopOutbound: true },
+    tenantLimits: { concurrentCalls: 0, callsPerMinute: 0, dailyMinutes: 0 },
+    extensionLimits: { concurrentCalls: 0, callsPerMinute: 0, dailyMinutes: 0 },
+  });
+  expect(world.ask().granted).toBe(false);
+  const call = world.ask(true);
+  expect(call).toMatchObject({ granted: true, talkLimitMs: undefined });
+  expect(world.capacity.inProgress('tenant acme')).toBe(1);
+  if (call.granted) call.ended(0);
+  expect(world.capacity.inProgress('tenant acme')).toBe(0);
+});
+
+test('what is idle since yesterday is dropped; a call in progress is not', () => {
+  const world = new GuardWorld({ tenantLimits: { dailyMinutes: 10 } });
+  const call = world.call();
+  call.answered();
+  world.scheduler.advance(25 * 3_600_000);
+  world.guards.prune([world.tenant]);
+  expect(world.guards.minutesToday(world.tenant, 'tenant acme')).toBe(25 * 60);
+  call.ended(0);
+  world.scheduler.advance(25 * 3_600_000);
+  world.guards.prune([world.tenant]);
+  expect(world.guards.minutesToday(world.tenant, 'tenant acme')).toBe(0);
+});

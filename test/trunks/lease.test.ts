@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import type { LeasePort } from '../../src/trunks/lease.ts';
+import { registerTrunk, settle, TrunkWorld } from './provider.ts';
+
+/** A store that several nodes share, on the test's own clock. */
+class SharedLeases {
+  readonly holders = new Map<string, { node: string; untilMs: number }>();
+  isAway = false;
+  #nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  node(node: string): LeasePort {
+    const take = async (key: string, leaseMs: number): Promise<boolean> => {
+      if (this.isAway) throw new Error('store away');
+      const holder = this.holders.get(key);
+      if (holder !== undefined && holder.node !== node && holder.untilMs > this.#nowMs()) return false;
+      this.holders.set(key, { node, untilMs: this.#nowMs() + leaseMs });
+      return true;
+    };
+    return {
+      acquire: take,
+      renew: take,
+      release: (key) => {
+        if (this.holders.get(key)?.node === node) this.holders.delete(key);
+      },
+    };
+  }
+}
+
+async function runFor(world: TrunkWorld, seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second++) {
+    world.scheduler.advance(1000);
+    await settle();
+  }
+}
+
+function nodes() {
+  let leases: SharedLeases | undefined;
+  const port = (node: string): LeasePort => ({
+    acquire: (key, ms) => (leases as SharedLeases).node(node).acquire(key, ms),
+    renew: (key, ms) => (leases as SharedLeases).node(node).renew(key, ms),
+    release: (key) => (leases as SharedLeases).node(node).release(key),
+  });
+  const first = new TrunkWorld([registerTrunk()], { lease: port('one') });
+  leases = new SharedLeases(() => first.scheduler.nowMs());
+  return { first, leases };
+}
+
+test('only the node that holds the lease registers; the other stands by and takes over', async () => {
+  const { first, leases } = nodes();
+  leases.holders.set(`registration ${first.status().trunkId}`, { node: 'two', untilMs: 25_000 });
+  first.service.start();
+  await runFor(first, 20);
+  expect(first.provider.registers()).toHaveLength(0);
+  expect(first.status()).toMatchObject({ state: 'unknown', reason: 'another node registers this trunk' });
+  // Calls may go out all the same: the provider knows the trunk.
+  expect(first.service.condition(first.status().trunkId).up).toBe(true);
+  await runFor(first, 25);
+  expect(first.status().state).toBe('online');
+  expect(leases.holders.get(`registration ${first.status().trunkId}`)?.node).toBe('one');
+});
+
+test('a node that lost its lease stops refreshing', async () => {
+  const { first, leases } = nodes();
+  first.service.start();
+  await runFor(first, 15);
+  expect(first.status().state).toBe('online');
+  leases.holders.set(`registration ${first.status().trunkId}`, { node: 'two', untilMs: 1e9 });
+  await runFor(first, 700);
+  expect(first.provider.registers()).toHaveLength(1);
+  expect(first.status().state).toBe('unknown');
+});
+
+test('a store that is away takes no lease: who registers goes on', async () => {
+  const { first, leases } = nodes();
+  first.service.start();
+  await runFor(first, 15);
+  leases.isAway = true;
+  await runFor(first, 1200);
+  expect(first.provider.registers().length).toBeGreaterThanOrEqual(3);
+  expect(first.status().state).toBe('online');
+});
+
+test('the lease is given back when the trunk goes', async () => {
+  const { first, leases } = nodes();
+  first.service.start();
+  await runFor(first, 15);
+  first.apply([]);
+  await runFor(first, 2);
+  expect(leases.holders.size).toBe(0);
+});

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest';
+import { type PacedUser, Pacer } from '../../src/trunks/pacer.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+class User implements PacedUser {
+  readonly turnsMs: number[] = [];
+  readonly #scheduler: VirtualScheduler;
+  constructor(scheduler: VirtualScheduler) {
+    this.#scheduler = scheduler;
+  }
+  onTurn(): void {
+    this.turnsMs.push(this.#scheduler.nowMs());
+  }
+}
+
+function world(options = {}) {
+  const scheduler = new VirtualScheduler();
+  const pacer = new Pacer(scheduler, options);
+  const users = Array.from({ length: 500 }, () => new User(scheduler));
+  const turns = () => users.flatMap(({ turnsMs }) => turnsMs).sort((a, b) => a - b);
+  return { scheduler, pacer, users, turns };
+}
+
+const most = (times: readonly number[], windowMs: number) =>
+  Math.max(...times.map((start) => times.filter((ms) => ms >= start && ms < start + windowMs).length));
+
+test('no second has more turns than the rate and one burst', () => {
+  const { scheduler, pacer, users, turns } = world({ perSecond: 50, window: 1000 });
+  for (const user of users) pacer.ask(user, false);
+  scheduler.advance(20_000);
+  expect(turns()).toHaveLength(500);
+  expect(most(turns(), 1000)).toBeLessThanOrEqual(55);
+  expect(turns().at(-1)).toBeLessThan(10_200);
+});
+
+test('messages within a turn are counted too', () => {
+  const { scheduler, pacer, users, turns } = world({ perSecond: 50, window: 1000 });
+  for (const user of users.slice(0, 50)) {
+    pacer.ask(user, false);
+    pacer.charge();
+  }
+  scheduler.advance(500);
+  expect(turns().length).toBeLessThanOrEqual(15);
+});
+
+describe('turns in progress', () => {
+  test('are bounded; the next begins when one ends', () => {
+    const { scheduler, pacer, users, turns } = world({ perSecond: 1000, window: 3 });
+    for (const user of users) pacer.ask(user, false);
+    scheduler.advance(60_000);
+    expect(turns()).toHaveLength(3);
+    pacer.done(true);
+    scheduler.advance(1);
+    expect(turns()).toHaveLength(4);
+  });
+
+  test('are halved by silence down to two, and grow by one with each answer', () => {
+    const { scheduler, pacer, users, turns } = world({ perSecond: 1000, window: 16 });
+    for (const user of users) pacer.ask(user, false);
+    scheduler.advance(1000);
+    for (let ended = 0; ended < 16; ended++) pacer.done(false);
+    scheduler.advance(1000);
+    // 16 were ended, 2 at a time are let in.
+    expect(turns()).toHaveLength(18);
+    pacer.done(true);
+    scheduler.advance(1000);
+    expect(turns()).toHaveLength(20);
+  });
+});
+
+test('who has something to lose goes first, and keeps its place', () => {
+  const { scheduler, pacer, users } = world({ perSecond: 10, window: 1 });
+  const [busy, patient, urgent, second] = users as [User, User, User, User];
+  pacer.ask(busy, false);
+  pacer.ask(patient, false);
+  pacer.ask(second, false);
+  pacer.ask(urgent, true);
+  for (let turn = 0; turn < 3; turn++) {
+    scheduler.advance(1000);
+    pacer.done(true);
+  }
+  scheduler.advance(1000);
+  const at = [urgent, patient, second].map(({ turnsMs }) => turnsMs[0] ?? Number.NaN);
+  expect(at).toEqual([...at].sort((a, b) => a - b));
+});
+
+test('who is withdrawn gets no turn', () => {
+  const { scheduler, pacer, users, turns } = world({ perSecond: 10, window: 1 });
+  pacer.ask(users[0] as User, false);
+  pacer.ask(users[1] as User, true);
+  pacer.withdraw(users[1] as User);
+  pacer.done(true);
+  scheduler.advance(10_000);
+  expect(turns()).toHaveLength(1);
+});
+
+test('a provider that grants short times gets the rate that its refreshes need', () => {
+  const { scheduler, pacer, users, turns } = world({ perSecond: 10, window: 1000 });
+  for (const user of users) pacer.setDemand(user, 0.2);
+  for (const user of users) pacer.ask(user, true);
+  scheduler.advance(3000);
+  expect(turns()).toHaveLength(500);
+  for (const user of users) pacer.setDemand(user, 0);
+  for (const user of users) pacer.ask(user, true);
+  scheduler.advance(1000);
+  expect(turns().length).toBeLessThanOrEqual(500 + 60);
+});
