@@ -22,8 +22,8 @@ function anchorsOf(file: string): string[] {
 }
 
 function blocksOf(file: string, language: string): string[] {
-  return [...read(file).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
-    ([, block = '']) => block,
+  return [...read(file).matchAll(/^```(\w*)[^\n]*\n([\s\S]*?)^```$/gm)].flatMap(([, found, text = '']) =>
+    found === language ? [text] : [],
   );
 }
 
