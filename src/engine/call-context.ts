@@ -46,13 +46,16 @@ export function diverted(context: CallContext, number: string, reason: ForwardRe
 
 /** What the outbound pipeline is told of a call that was sent on; undefined for the caller's own. */
 export function forwardingOf(context: CallContext, kind: Forwarding['kind']): Forwarding {
-  const { origin, caller } = context;
   return {
     kind,
-    originator:
-      origin.kind === 'trunk'
-        ? { number: caller.number, displayName: caller.displayName, anonymous: caller.anonymous }
-        : undefined,
+    originator: originatorOf(context),
     diversions: context.diversions,
   };
+}
+
+/** A colleague who calls is shown as whoever sent the call on; what goes along is the wish to be anonymous (RFC 3323 §5). */
+function originatorOf({ origin, caller }: CallContext): Forwarding['originator'] {
+  const { number, displayName, anonymous } = caller;
+  if (origin.kind === 'trunk') return { number, displayName, anonymous };
+  return anonymous ? { number: '', displayName: '', anonymous } : undefined;
 }

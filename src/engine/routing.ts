@@ -120,7 +120,7 @@ export class Routing implements StepServices {
     const party = source.kind === 'extension' ? source.extension : source.service;
     const dialled = dialledNumber(request.uri());
     const shown = textFromOctets(request.from().displayName ?? '');
-    const anonymous = asksForPrivacy(request) || (source.kind === 'extension' && source.extension.anonymousCalls);
+    const anonymous = isAnonymous(request, source.kind === 'extension' && source.extension.anonymousCalls);
     const caller: CallerPresentation = { number: party.number, displayName: shown || (party.name ?? ''), anonymous };
     const context = this.#context(request, directory, tenant, origin, caller, dialled);
     const callerLeg: LegOptions = {
@@ -297,14 +297,14 @@ function callerOf(origin: Exclude<Origin, { kind: 'trunk' }>): Caller {
     : { kind: 'service', service: origin.service };
 }
 
-/** RFC 3323 §4.1: the phone asks for privacy with a Privacy header or an anonymous From. */
-function asksForPrivacy(request: SipRequest): boolean {
+/** RFC 3323 §4.1: the phone asks for privacy with a Privacy header or an anonymous From; with `none` it will not have any (§4.2). */
+function isAnonymous(request: SipRequest, always: boolean): boolean {
   const { uri } = request.from();
+  const wishes = request.headers
+    .fieldValues(HeaderId.Privacy)
+    .flatMap((value) => value.toLowerCase().split(/[;,]/))
+    .map((token) => token.trim());
+  if (wishes.includes('none')) return false;
   if ('host' in uri && uri.host.toLowerCase() === 'anonymous.invalid') return true;
-  return request.headers.fieldValues(HeaderId.Privacy).some((value) =>
-    value
-      .toLowerCase()
-      .split(/[;,]/)
-      .some((token) => ['id', 'user', 'header'].includes(token.trim())),
-  );
+  return always || wishes.some((wish) => ['id', 'user', 'header'].includes(wish));
 }

@@ -16,6 +16,8 @@ export class Carrier {
   readonly invites: WireMessage[] = [];
   answer: (invite: WireMessage) => CarrierAnswer = () => BUSY;
 
+  #onInvite: ((invite: WireMessage) => void) | undefined;
+
   private constructor(party: UdpParty) {
     this.party = party;
     party.onMessage = (message, from) => this.#serve(message, from);
@@ -27,6 +29,17 @@ export class Carrier {
 
   get port(): number {
     return this.party.port;
+  }
+
+  /** The next INVITE that comes in. */
+  nextInvite(): Promise<WireMessage> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('no INVITE came to the carrier in 8 s')), 8_000);
+      this.#onInvite = (invite) => {
+        clearTimeout(timer);
+        resolve(invite);
+      };
+    });
   }
 
   /** The INVITEs received since the last time, retransmissions left out. */
@@ -47,7 +60,10 @@ export class Carrier {
       return;
     }
     const known = this.invites.some((invite) => invite.text === message.text);
-    if (!known) this.invites.push(message);
+    if (!known) {
+      this.invites.push(message);
+      this.#onInvite?.(message);
+    }
     const { statuses, headers = [], sdp } = this.answer(message);
     const contact = `Contact: <sip:carrier@${this.party.address}:${this.port}>`;
     for (const status of statuses) {
