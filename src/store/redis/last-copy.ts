@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
+import type { Tenant } from '../../tenants/schema.ts';
 import type { ProvisionedState } from '../../trunks/provisioning-store.ts';
+import type { TrunkSettings } from '../../trunks/schema.ts';
 import type { Sealer } from '../sealer.ts';
 import type { StoredToken, StoredWebhook } from '../stores.ts';
 
@@ -17,10 +19,18 @@ export interface Copy {
 
 const FILE = 'last-copy.json';
 const FORMAT = 1;
-const PLACE = 'last-copy';
-const DELAY_MS = 200;
+const DELAY_MS = 500;
+/** Sealed at a time: about a millisecond's work, so that no call waits for a large copy. */
+const DOCUMENTS_PER_PIECE = 50;
 
-/** The copy in the node's folder: sealed, replaced as a whole, written a moment after each change. */
+interface Head extends Omit<Copy, 'provisioned'> {
+  readonly version: number;
+  readonly pieces: number;
+}
+
+type Piece = { readonly tenants: readonly Tenant[] } | { readonly trunks: readonly TrunkSettings[] };
+
+/** The copy in the node's folder: sealed piece by piece, replaced as a whole, written a moment after each change. */
 export class LastCopy {
   readonly #path: string;
   readonly #sealer: Sealer;
@@ -40,9 +50,9 @@ export class LastCopy {
   static read(folder: string, sealer: Sealer, log: Log): Copy | undefined {
     const path = join(folder, FILE);
     try {
-      const { format, sealed } = JSON.parse(readFileSync(path, 'utf8')) as { format: number; sealed: string };
+      const { format, sealed } = JSON.parse(readFileSync(path, 'utf8')) as { format: number; sealed: string[] };
       if (format !== FORMAT) throw new Error(`format ${format} is not known`);
-      return sealer.openJson<Copy>(PLACE, Buffer.from(sealed, 'base64'));
+      return openPieces(sealer, sealed);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         log.error('last-copy-unreadable', { path, error: String(error) });
@@ -69,15 +79,54 @@ export class LastCopy {
   }
 
   async #write(): Promise<void> {
-    const sealed = this.#sealer.sealJson(PLACE, this.#current()).toString('base64');
     const draft = `${this.#path}.new`;
     const file = await open(draft, 'w', 0o600);
     try {
-      await file.writeFile(`${JSON.stringify({ format: FORMAT, sealed })}\n`);
+      const { provisioned, ...rest } = this.#current();
+      const pieces = piecesOf(provisioned.state);
+      const head: Head = { ...rest, version: provisioned.version, pieces: pieces.length };
+      await file.write(`{"format":${FORMAT},"sealed":[\n"${this.#seal(0, head)}"`);
+      for (const [index, piece] of pieces.entries()) await file.write(`,\n"${this.#seal(index + 1, piece)}"`);
+      await file.write('\n]}\n');
       await file.sync();
     } finally {
       await file.close();
     }
     await rename(draft, this.#path);
   }
+
+  #seal(index: number, piece: Head | Piece): string {
+    return this.#sealer.sealJson(placeOf(index), piece).toString('base64');
+  }
+}
+
+function placeOf(index: number): string {
+  return `last-copy/${index}`;
+}
+
+function piecesOf({ tenants, trunks }: ProvisionedState['state']): Piece[] {
+  return [
+    ...groups(tenants).map((group) => ({ tenants: group })),
+    ...groups(trunks).map((group) => ({ trunks: group })),
+  ];
+}
+
+function groups<T>(documents: readonly T[]): (readonly T[])[] {
+  const count = Math.ceil(documents.length / DOCUMENTS_PER_PIECE);
+  return Array.from({ length: count }, (_, i) =>
+    documents.slice(i * DOCUMENTS_PER_PIECE, (i + 1) * DOCUMENTS_PER_PIECE),
+  );
+}
+
+function openPieces(sealer: Sealer, sealed: readonly string[]): Copy {
+  const [head, ...pieces] = sealed.map((piece, index) =>
+    sealer.openJson<unknown>(placeOf(index), Buffer.from(piece, 'base64')),
+  ) as [Head, ...Piece[]];
+  if (head?.pieces !== pieces.length) throw new Error('a part of it is missing');
+  const { version, storeId, nonceSecret, tokens, webhooks } = head;
+  const state = {
+    tenants: pieces.flatMap((piece) => ('tenants' in piece ? piece.tenants : [])),
+    trunks: pieces.flatMap((piece) => ('trunks' in piece ? piece.trunks : [])),
+  };
+  return { storeId, nonceSecret, tokens, webhooks, provisioned: { version, state } };
 }

@@ -79,6 +79,19 @@ export class RedisLink {
     }
   }
 
+  /** Rejects when the answer has not come in time; for commands whose size decides how long they may take. */
+  async within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('Redis cannot be reached: command timed out')), timeoutMs);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Calls the listener for every message on the channel, again after every reconnect. This link then takes no commands. */
   async listen(channel: string, listener: () => void): Promise<void> {
     this.#client.on('message', listener);

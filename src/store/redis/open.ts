@@ -19,8 +19,8 @@ import { Watch } from './watch.ts';
 
 /** How long a start waits for Redis before it goes on from the last known copy. */
 const START_TIMEOUT_MS = 3000;
-/** Commits and whole reads are larger than what signalling sends. */
-const PROVISIONING_TIMEOUT_MS = 1000;
+/** Beyond what any commit may take; each command on that link has a limit of its own, by its size. */
+const PROVISIONING_TIMEOUT_MS = 60_000;
 
 export interface RedisContext {
   readonly log: Log;

@@ -21,8 +21,10 @@ import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { COMMIT, PASS_VERSION } from './scripts.ts';
 
-/** How long after it was sent a commit may still be done. */
+/** How long after it was sent a commit may still be done: this, and a millisecond for every 10 kB. */
 const COMMIT_DEADLINE_MS = 1000;
+const BYTES_PER_MS = 10_000;
+const READ_TIMEOUT_MS = 5000;
 /** How long an answer that was lost is looked for. */
 const SETTLE_MS = 2000;
 const REPLICA_WAIT_MS = 300;
@@ -87,16 +89,20 @@ export class RedisProvisioning implements ProvisioningStore {
 
   async commit(commit: ProvisioningCommit): Promise<CommitResult> {
     const { link, keys, storeId } = this.#options;
-    const [seconds, microseconds] = (await link.command('TIME')) as Buffer[];
-    const deadlineMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000) + COMMIT_DEADLINE_MS;
     const token = randomToken();
-    const args = [storeId, commit.expectedVersion, deadlineMs, keys.channel, token, ...this.#argumentsOf(commit)];
+    const documents = this.#argumentsOf(commit);
+    const bytes = documents.reduce<number>((sum, one) => sum + (typeof one === 'number' ? 1 : one.length), 0);
+    const limitMs = COMMIT_DEADLINE_MS + Math.ceil(bytes / BYTES_PER_MS);
+    const [seconds, microseconds] = (await link.within(COMMIT_DEADLINE_MS, link.command('TIME'))) as Buffer[];
+    const deadlineMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000) + limitMs;
+    const args = [storeId, commit.expectedVersion, deadlineMs, keys.channel, token, ...documents];
+    const sentAtMs = performance.now();
     let outcome: string;
     try {
       const scriptKeys = [keys.meta, keys.tenants, keys.tenantOrder, keys.trunks, keys.trunkOrder, keys.events];
-      outcome = String(((await link.run(COMMIT, scriptKeys, args)) as Buffer[])[0]);
+      outcome = String(((await link.within(limitMs, link.run(COMMIT, scriptKeys, args))) as Buffer[])[0]);
     } catch (error) {
-      outcome = await this.#settle(commit.expectedVersion, token, error);
+      outcome = await this.#settle(commit.expectedVersion, token, sentAtMs + limitMs, error);
     }
     switch (outcome) {
       case 'committed':
@@ -166,15 +172,14 @@ export class RedisProvisioning implements ProvisioningStore {
   }
 
   /** What became of a commit whose answer was lost: its event tells. Rejects with `cause` when it was not done. */
-  async #settle(expectedVersion: number, token: string, cause: unknown): Promise<string> {
-    const { link, keys } = this.#options;
-    const giveUpAtMs = performance.now() + SETTLE_MS;
-    const mayBeDoneUntilMs = performance.now() + COMMIT_DEADLINE_MS;
+  async #settle(expectedVersion: number, token: string, mayBeDoneUntilMs: number, cause: unknown): Promise<string> {
+    const { keys } = this.#options;
+    const giveUpAtMs = Math.max(performance.now(), mayBeDoneUntilMs) + SETTLE_MS;
     while (performance.now() < giveUpAtMs && !this.#isClosed) {
       try {
         const askedAtMs = performance.now();
         const id = `${expectedVersion + 1}-0`;
-        const [entry] = (await link.command('XRANGE', keys.events, id, id)) as StreamEntry[];
+        const [entry] = (await this.#ask('XRANGE', keys.events, id, id)) as StreamEntry[];
         if (entry !== undefined) return fieldOf(entry, 'token') === token ? 'committed' : 'stale';
         if (askedAtMs > mayBeDoneUntilMs) throw cause;
       } catch (error) {
@@ -189,7 +194,7 @@ export class RedisProvisioning implements ProvisioningStore {
     const { link, keys, storeId } = this.#options;
     let work = this.#copy;
     for (let tries = 0; tries < MAX_READS; tries++) {
-      const [id, number] = (await link.command('HMGET', keys.meta, 'id', 'version')) as (Buffer | null)[];
+      const [id, number] = (await this.#ask('HMGET', keys.meta, 'id', 'version')) as (Buffer | null)[];
       if (String(id) !== storeId) throw new Error(REPLACED);
       const version = Number(number);
       if (version === work.version) {
@@ -207,6 +212,11 @@ export class RedisProvisioning implements ProvisioningStore {
     throw new Error('the provisioning changes faster than it can be read');
   }
 
+  #ask(name: string, ...args: (string | number)[]): Promise<unknown> {
+    const { link } = this.#options;
+    return link.within(READ_TIMEOUT_MS, link.command(name, ...args));
+  }
+
   #serve(state: ProvisionedState): void {
     this.#copy = state;
     this.#options.onState();
@@ -215,15 +225,15 @@ export class RedisProvisioning implements ProvisioningStore {
   /** The changes after `from` up to `to`, in order; undefined when one is not there any more. */
   async #changesBetween(from: number, to: number): Promise<ChangedNames[] | undefined> {
     if (from === 0) return undefined;
-    const { link, keys } = this.#options;
-    const entries = (await link.command('XRANGE', keys.events, `${from + 1}-0`, `${to}-0`)) as StreamEntry[];
+    const { keys } = this.#options;
+    const entries = (await this.#ask('XRANGE', keys.events, `${from + 1}-0`, `${to}-0`)) as StreamEntry[];
     if (entries.length !== to - from) return undefined;
     return entries.map((entry) => JSON.parse(fieldOf(entry, 'change')) as ChangedNames);
   }
 
   async #all(): Promise<ProvisionedState['state']> {
-    const { link, keys } = this.#options;
-    const names = async (order: string) => ((await link.command('ZRANGE', order, 0, -1)) as Buffer[]).map(String);
+    const { keys } = this.#options;
+    const names = async (order: string) => ((await this.#ask('ZRANGE', order, 0, -1)) as Buffer[]).map(String);
     const tenants = await this.#fetch<Tenant>('tenants', await names(keys.tenantOrder));
     const trunks = await this.#fetch<TrunkSettings>('trunks', await names(keys.trunkOrder));
     return { tenants: [...tenants.values()], trunks: [...trunks.values()] };
@@ -249,11 +259,11 @@ export class RedisProvisioning implements ProvisioningStore {
   }
 
   async #fetch<T>(kind: 'tenants' | 'trunks', names: readonly string[]): Promise<Map<string, T>> {
-    const { link, keys, sealer } = this.#options;
+    const { keys, sealer } = this.#options;
     const documents = new Map<string, T>();
     for (let at = 0; at < names.length; at += DOCUMENTS_PER_READ) {
       const some = names.slice(at, at + DOCUMENTS_PER_READ);
-      const sealed = (await link.command('HMGET', keys[kind], ...some)) as (Buffer | null)[];
+      const sealed = (await this.#ask('HMGET', keys[kind], ...some)) as (Buffer | null)[];
       for (const [index, name] of some.entries()) {
         const one = sealed[index];
         if (one != null) documents.set(name, sealer.openJson<T>(`${kind}/${name}`, one));
