@@ -14,6 +14,8 @@ export interface CallFacts {
   readonly inboundRule?: string;
   /** Names the routing session of the call, under which its outbound plans are kept. */
   readonly sessionId?: string;
+  /** Set on a call that this node only sends on for another node of the store, which keeps the record. */
+  readonly peerNode?: string;
   readonly [name: string]: string | number | boolean | undefined;
 }
 

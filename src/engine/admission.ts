@@ -1,6 +1,7 @@
 /**
  * Who sent this request? (RFC 3261 §22, docs/architecture.md "Who sent this"). In this order:
  *
+ * 0. the pass of another node of the same store;
  * 1. credentials for a tenant's domain or a gateway's host label: whoever they prove;
  * 2. the connection or address on which an endpoint or gateway is registered: that one, challenged (or admitted by its binding);
  * 3. an address that an extension trusts in place of digest;
@@ -21,11 +22,14 @@ import type { Directory } from '../trunks/directory.ts';
 import type { Identification } from '../trunks/identification.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Account, Accounts } from './accounts.ts';
+import type { PeerPass } from './peer-nodes.ts';
 
 export type Source =
   | { readonly kind: 'extension'; readonly tenant: Tenant; readonly extension: Extension }
   | { readonly kind: 'service'; readonly tenant: Tenant; readonly service: Service }
-  | { readonly kind: 'trunk'; readonly trunk: Trunk };
+  | { readonly kind: 'trunk'; readonly trunk: Trunk }
+  /** Another node of the store, that asks for a request to be sent on to a binding of this one. */
+  | { readonly kind: 'node'; readonly node: string; readonly aor: string };
 
 /** Which account a flow or source address is registered for; the registrar knows. */
 export interface RegisteredFlows {
@@ -37,6 +41,7 @@ export interface AdmissionOptions {
   readonly directory: () => Directory;
   readonly accounts: Accounts;
   readonly digest: DigestServer;
+  readonly pass: PeerPass;
   readonly flows: RegisteredFlows;
   readonly trunks: Identification;
   readonly trusted: () => AddressIndex<TrustedExtension>;
@@ -64,6 +69,9 @@ export class Admission {
   /** The source, or undefined when the request has been answered (407, 401, 403). */
   admit(transaction: ServerTransaction): Source | undefined {
     const { request, flow } = transaction;
+    const pass = this.#options.pass.read(request, flow.remoteAddress);
+    if (pass !== undefined) return { kind: 'node', ...pass };
+
     const claimed = this.#realmOfCredentials(request);
     if (claimed !== undefined) return this.#verify(transaction, claimed);
 

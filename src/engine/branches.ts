@@ -1,14 +1,17 @@
 /** What a call rings: registered phones, and trunks with the INVITE that the outbound pipeline drafted. */
 import type { AttemptRecord, BranchOptions, BranchPlan } from '../call/index.ts';
 import type { LegSettings, OutboundPlan, RouteDraft } from '../outbound/index.ts';
+import type { Binding } from '../registrar/index.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
-import type { Endpoint } from '../sip/endpoint/index.ts';
-import { escapeUser, formatHost } from '../sip/message/index.ts';
+import { type Endpoint, isFlow } from '../sip/endpoint/index.ts';
+import { escapeUser, formatHost, isSipUri, type SipRequest, type Uri } from '../sip/message/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
 import type { CapacityGrant } from '../trunks/capacity.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { CallContext } from './call-context.ts';
+import { draftOf } from './drafted-request.ts';
 import { phoneBranch } from './phone-leg.ts';
 import type { Registrations } from './registrations.ts';
 
@@ -31,19 +34,38 @@ export class Branches {
 
   /** A branch to each contact that is registered for a number of the tenant; empty when none is. */
   toPhones(context: CallContext, number: string): readonly BranchPlan[] {
-    const { endpoint, registrations } = this.#options;
-    return registrations.bindings(context.tenant, number).flatMap((binding) => {
-      const toward = binding.flow ?? binding.target;
-      const advertised = toward === undefined ? undefined : endpoint.advertised(toward);
-      if (toward === undefined || advertised === undefined) return [];
-      const transport = toward.transport === 'udp' ? '' : `;transport=${toward.transport}`;
-      const contact = `<sip:${contactUser(context)}${hostPort(advertised)}${transport}>`;
-      return [phoneBranch({ context, number, binding, contact })];
+    const { registrations } = this.#options;
+    return registrations.contacts(context.tenant, number).flatMap(({ binding, reached }) => {
+      const contact = this.#contact(contactUser(context), reached.to);
+      return contact === undefined ? [] : [phoneBranch({ context, number, binding, reached, contact })];
     });
   }
 
+  /** A request that another node drafted, on to a binding of this one. */
+  toOwnBinding(request: SipRequest, binding: Binding<Flow>): BranchPlan | undefined {
+    const to = binding.flow ?? binding.target;
+    const user = request.contact()?.uri;
+    const contact = to === undefined ? undefined : this.#contact(userPart(user), to);
+    if (to === undefined || contact === undefined) return undefined;
+    return {
+      label: binding.aor,
+      draft: { ...draftOf(request), routes: binding.path.map((uri) => `<${uri}>`), contact },
+      options: { contact },
+      resolve: () => (isFlow(to) ? to : [to]),
+    };
+  }
+
+  #contact(user: string, toward: Flow | Target): string | undefined {
+    const advertised = this.#options.endpoint.advertised(toward);
+    if (advertised === undefined) return undefined;
+    const transport = toward.transport === 'udp' ? '' : `;transport=${toward.transport}`;
+    return `<sip:${user}${hostPort(advertised)}${transport}>`;
+  }
+
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
-    const { trunk, draft, leg, nextHop } = route;
+    const { trunk, leg, nextHop } = route;
+    const pass = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk)?.reached.pass : undefined;
+    const draft = pass === undefined ? route.draft : { ...route.draft, headers: [...route.draft.headers, pass] };
     const { trunks, directory, attemptMs, onAttempt } = this.#options;
     const credentials = trunks.digestClient(trunk);
     let grant: CapacityGrant | undefined;
@@ -83,6 +105,10 @@ function branchOptions(leg: LegSettings, firstResponseMs: number): BranchOptions
 /** An anonymous caller's number is in no Contact (RFC 3323 §4.1.1.2). */
 function contactUser({ caller }: CallContext): string {
   return caller.anonymous || caller.number === '' ? '' : `${escapeUser(caller.number)}@`;
+}
+
+function userPart(uri: Uri | undefined): string {
+  return uri !== undefined && isSipUri(uri) && uri.user !== undefined ? `${uri.user}@` : '';
 }
 
 export function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {

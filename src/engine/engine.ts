@@ -2,6 +2,7 @@
  * The engine as a value: everything wired, nothing global. Two engines run in one process in tests. `node/` gives it what has to do
  * with the outside (stores, log, files); what it serves is a {@link Directory}, replaced as a whole when provisioning changes.
  */
+import { randomBytes } from 'node:crypto';
 import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
@@ -30,11 +31,14 @@ import { Accounts } from './accounts.ts';
 import { Admission, type Source, type TrustedExtension } from './admission.ts';
 import { Branches, hostPort } from './branches.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { draftOf } from './drafted-request.ts';
 import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
 import { listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
+import { NO_PEERS, type PeerNodes, PeerPass } from './peer-nodes.ts';
 import { Peers } from './peers.ts';
+import { Reach } from './reach.ts';
 import { Registrations } from './registrations.ts';
 import { Routing } from './routing.ts';
 import { Transfers } from './transfers.ts';
@@ -70,6 +74,8 @@ export interface EngineOptions {
   readonly guardsLoad?: boolean;
   /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
   readonly lease?: LeasePort;
+  /** The other nodes of the store; default: this node is alone. */
+  readonly peers?: PeerNodes;
   /** Writes a setting that a dial code asked for; rejects with what the phone is told. */
   storeSetting(tenant: Tenant, setting: StoredSetting): Promise<void>;
 }
@@ -153,7 +159,15 @@ export class Engine {
       log,
     );
     if (observer.messages !== undefined) this.endpoint.observer = observer.messages;
+    const peers = options.peers ?? NO_PEERS;
+    const pass = new PeerPass({
+      node: settings.node,
+      secret: options.nonceSecret ?? randomBytes(32),
+      clock: scheduler,
+      peers,
+    });
     this.registrations = new Registrations({
+      reach: new Reach({ node: settings.node, peers, pass }),
       settings,
       scheduler,
       log,
@@ -199,6 +213,10 @@ export class Engine {
         onRoute: (route, plan) => observer.onRoute(route, plan),
       },
       phoneBranches: (context, number) => branches.toPhones(context, number),
+      branchForPeer: (request, aor) => {
+        const binding = this.registrations.ownBinding(aor, request.requestUri);
+        return binding === undefined ? undefined : branches.toOwnBinding(request, binding);
+      },
       contactHost: (flow) => hostPort(this.endpoint.advertised(flow)),
     });
     this.calls = new Calls({
@@ -214,6 +232,7 @@ export class Engine {
       directory,
       accounts,
       digest,
+      pass,
       flows: this.registrations,
       trunks: this.trunks.identification,
       trusted: () => this.#trusted,
@@ -324,11 +343,15 @@ export class Engine {
       transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, ALLOW]]);
       return;
     }
+    if (source.kind === 'node') {
+      this.#messageFromNode(transaction, source.aor);
+      return;
+    }
     const plan = planMessage({
       request: transaction.request,
       source,
       directory: this.#directory,
-      bindings: (number) => this.registrations.bindings(source.tenant, number),
+      contacts: (number) => this.registrations.contacts(source.tenant, number),
       userAgent: this.#nodeFacts.userAgent,
     });
     if (plan === undefined) transaction.reply(404, 'Not Found');
@@ -351,6 +374,18 @@ export class Engine {
       nextHop: (leg, uri) => peers.nextHop(leg, uri),
       plausible: (leg, flow) => peers.plausible(leg, flow),
     };
+  }
+
+  /** A MESSAGE that another node drafted for a contact that is registered here. */
+  #messageFromNode(transaction: ServerTransaction, aor: string): void {
+    const { request } = transaction;
+    const binding = this.registrations.ownBinding(aor, request.requestUri);
+    const to = binding?.flow ?? binding?.target;
+    const targets =
+      binding === undefined || to === undefined
+        ? []
+        : [{ to, draft: { ...draftOf(request), contact: '', routes: binding.path.map((uri) => `<${uri}>`) } }];
+    relayMessage(this.endpoint, transaction, { targets, options: { contact: '' } }, randomToken);
   }
 
   #isOwnHost(host: string): boolean {

@@ -1,19 +1,18 @@
 /** Where a MESSAGE between extensions goes (RFC 3428): to every phone of the called extension or service. */
 import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
-import type { Binding } from '../registrar/index.ts';
 import { escapeUser, formatHost, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
-import type { Flow } from '../sip/transport/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Source } from './admission.ts';
 import { bodyFields } from './phone-leg.ts';
+import type { Contact } from './registrations.ts';
 
 export interface MessageFacts {
   readonly request: SipRequest;
-  readonly source: Exclude<Source, { kind: 'trunk' }>;
+  readonly source: Exclude<Source, { kind: 'trunk' | 'node' }>;
   readonly directory: Directory;
   /** Where a number of the sender's tenant is registered. */
-  readonly bindings: (number: string) => readonly Binding<Flow>[];
+  readonly contacts: (number: string) => readonly Contact[];
   readonly userAgent: string;
 }
 
@@ -22,7 +21,7 @@ export function planMessage({
   request,
   source,
   directory,
-  bindings,
+  contacts,
   userAgent,
 }: MessageFacts): MessagePlan | undefined {
   const { tenant } = source;
@@ -34,19 +33,17 @@ export function planMessage({
   const name = request.from().displayName ?? octetsFromText(party.name ?? '');
   const address = `<sip:${escapeUser(party.number)}@${host}>`;
   const from = name === '' ? address : `${quote(name)} ${address}`;
-  const targets = bindings(number).flatMap((binding) => {
-    const to = binding.flow !== undefined && !binding.flow.closed ? binding.flow : binding.target;
-    if (to === undefined) return [];
+  const targets = contacts(number).map(({ binding, reached: { to, pass } }) => {
     const draft = {
       requestUri: binding.requestUri,
       from,
       to: `<sip:${escapeUser(number)}@${host}>`,
       contact: '',
       routes: binding.path.map((uri) => `<${uri}>`),
-      headers: [['User-Agent', userAgent] as const, ...bodyFields(request)],
+      headers: [['User-Agent', userAgent] as const, ...bodyFields(request), ...(pass === undefined ? [] : [pass])],
       body: request.body,
     };
-    return [{ to, draft }];
+    return { to, draft };
   });
   const { relay } = tenant.headers;
   return { targets, options: { contact: '', relayHeaders: [...relay.all, ...relay.user] } };

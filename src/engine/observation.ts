@@ -53,8 +53,9 @@ export class Observation
   // Calls
 
   onCallStarted(record: LiveRecord): void {
-    this.#options.metrics.countCallStarted(record.facts.direction);
     this.#options.trace.link(record.id, record.callerCallId, 'caller');
+    if (record.facts.peerNode !== undefined) return;
+    this.#options.metrics.countCallStarted(record.facts.direction);
     const { sessionId } = record.facts;
     if (sessionId !== undefined) this.#options.plans.link(record.id, sessionId);
     this.#publishCall(record, 'started');
@@ -65,12 +66,14 @@ export class Observation
   }
 
   onCallAnswered(record: LiveRecord): void {
-    this.#options.metrics.countCallAnswered(record.facts.direction, record.setupMs ?? 0);
+    if (record.facts.peerNode === undefined)
+      this.#options.metrics.countCallAnswered(record.facts.direction, record.setupMs ?? 0);
     this.#publishCall(record, 'answered');
   }
 
   onCallEnded(record: LiveRecord): void {
     const { log, metrics, records, trace } = this.#options;
+    if (record.facts.peerNode !== undefined) return;
     metrics.countCallEnded(record.facts.direction, record.status);
     for (const { callId, label } of record.attempts) trace.link(record.id, callId, label);
     const cdr = this.#recordOf(record);
@@ -175,6 +178,7 @@ export class Observation
 
   #publishCall(record: LiveRecord, state: 'started' | 'ringing' | 'answered' | 'ended'): void {
     const { facts } = record;
+    if (facts.peerNode !== undefined) return;
     this.#options.events.publish('call', facts.tenant === undefined ? [] : [facts.tenant], {
       callId: record.id,
       state,

@@ -1,68 +1,69 @@
 /**
- * Calls between the nodes of one store. A phone is reached over the connection, or through the NAT binding, of the node that it
- * registered at; so another node hands its call to that one, with a pass that only a node of this store can write.
+ * Calls between the nodes of one store. A phone or gateway is reached over the connection, or through the NAT binding, of the node that
+ * it registered at; so another node hands its request to that one, drafted to the last header field, with a pass that only a node of
+ * this store can write. The other node checks the pass, takes it off, and sends the request on to the binding that the pass names.
  *
- * The pass is a header field of the INVITE between the two nodes: the sender's name, the second it was written, and an HMAC over both
- * and the Request-URI with the secret that the nodes share. It is looked at only when it comes from the address of a known node, it is
- * good for half a minute, and it leaves toward nobody else.
+ * The pass is a header field between the two nodes: the sender's name, the second it was written, the binding's address-of-record, and
+ * an HMAC over all of it and the Request-URI with the secret that the nodes share. It is looked at only when it comes from the address of
+ * a known node, and it is good for half a minute.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/scheduler.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import type { Target } from '../sip/transport/index.ts';
 
-export interface PeerNode {
-  readonly name: string;
-  /** Where it takes SIP from the other nodes. */
-  readonly target: Target;
-}
-
-/** The nodes that are alive now; `store/` knows them. */
+/** The nodes of one store that are alive; `store/` knows them. */
 export interface PeerNodes {
-  find(name: string): PeerNode | undefined;
+  /** Where a node takes SIP from the others; undefined for one that is not alive. */
+  addressOf(node: string): Target | undefined;
   isPeerAddress(address: string): boolean;
 }
 
 /** A node that is alone. */
-export const NO_PEERS: PeerNodes = { find: () => undefined, isPeerAddress: () => false };
+export const NO_PEERS: PeerNodes = { addressOf: () => undefined, isPeerAddress: () => false };
 
-const HEADER = 'X-Tandem-Peer';
+export const PASS_HEADER = 'X-Tandem-Peer';
 const VALID_SECONDS = 30;
 
+export interface PeerPassOptions {
+  readonly node: string;
+  readonly secret: Uint8Array;
+  readonly clock: Clock;
+  readonly peers: PeerNodes;
+}
+
 export class PeerPass {
-  readonly #node: string;
-  readonly #secret: Uint8Array;
-  readonly #clock: Clock;
-  readonly #peers: PeerNodes;
+  readonly #options: PeerPassOptions;
 
-  constructor(node: string, secret: Uint8Array, clock: Clock, peers: PeerNodes) {
-    this.#node = node;
-    this.#secret = secret;
-    this.#clock = clock;
-    this.#peers = peers;
+  constructor(options: PeerPassOptions) {
+    this.#options = options;
   }
 
-  /** The header field for a request to another node. */
-  write(requestUri: string): readonly [name: string, value: string] {
-    const seconds = Math.floor(this.#clock.wallMs() / 1000);
-    return [HEADER, `${this.#node};at=${seconds};mac=${this.#mac(this.#node, seconds, requestUri)}`];
+  /** The header field that asks another node to send a request on to a binding of `aor`. */
+  write(requestUri: string, aor: string): readonly [name: string, value: string] {
+    const { node, clock } = this.#options;
+    const seconds = Math.floor(clock.wallMs() / 1000);
+    const where = Buffer.from(aor, 'utf8').toString('base64url');
+    return [PASS_HEADER, `${node};at=${seconds};aor=${where};mac=${this.#mac(node, seconds, aor, requestUri)}`];
   }
 
-  /** The name of the node that sent a request; undefined for everybody else's. */
-  read(request: SipRequest, sourceAddress: string): string | undefined {
-    if (!request.headers.hasNamed(HEADER) || !this.#peers.isPeerAddress(sourceAddress)) return undefined;
-    const match = /^([A-Za-z0-9-]{1,32});at=([0-9]{1,12});mac=([0-9a-f]{64})$/.exec(
-      request.headers.valueNamed(HEADER) ?? '',
-    );
+  /** The address-of-record that another node asks for; undefined when no node of this store does. */
+  read(request: SipRequest, sourceAddress: string): { readonly node: string; readonly aor: string } | undefined {
+    const { peers, clock } = this.#options;
+    const value = request.headers.valueNamed(PASS_HEADER);
+    if (value === undefined || !peers.isPeerAddress(sourceAddress)) return undefined;
+    const match = /^([A-Za-z0-9-]{1,32});at=([0-9]{1,12});aor=([A-Za-z0-9_-]{1,512});mac=([0-9a-f]{64})$/.exec(value);
     if (match === null) return undefined;
-    const [, node = '', at = '', mac = ''] = match;
-    const ageSeconds = Math.abs(Math.floor(this.#clock.wallMs() / 1000) - Number(at));
-    const expected = Buffer.from(this.#mac(node, Number(at), request.requestUri), 'hex');
+    const [, node = '', at = '', where = '', mac = ''] = match;
+    const aor = Buffer.from(where, 'base64url').toString('utf8');
+    const ageSeconds = Math.abs(Math.floor(clock.wallMs() / 1000) - Number(at));
+    const expected = Buffer.from(this.#mac(node, Number(at), aor, request.requestUri), 'hex');
     const isGenuine = timingSafeEqual(expected, Buffer.from(mac, 'hex'));
-    return isGenuine && ageSeconds <= VALID_SECONDS ? node : undefined;
+    return isGenuine && ageSeconds <= VALID_SECONDS ? { node, aor } : undefined;
   }
 
-  #mac(node: string, seconds: number, requestUri: string): string {
-    return createHmac('sha256', this.#secret).update(`peer\n${node}\n${seconds}\n${requestUri}`).digest('hex');
+  #mac(node: string, seconds: number, aor: string, requestUri: string): string {
+    const text = `peer\n${node}\n${seconds}\n${aor}\n${requestUri}`;
+    return createHmac('sha256', this.#options.secret).update(text).digest('hex');
   }
 }

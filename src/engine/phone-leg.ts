@@ -1,10 +1,12 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
 import type { BranchPlan, LegDraft } from '../call/index.ts';
 import type { Binding } from '../registrar/index.ts';
+import { isFlow } from '../sip/endpoint/index.ts';
 import { escapeUser, formatHost, HeaderId, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
-import type { Flow, Target } from '../sip/transport/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
 import type { CallContext } from './call-context.ts';
 import { ownerOf } from './owner.ts';
+import type { Reached } from './reach.ts';
 
 /** Header fields that describe the body and so go with it. */
 const BODY_FIELDS = [
@@ -47,12 +49,14 @@ export interface PhoneBranch {
   /** The called extension's or service's number. */
   readonly number: string;
   readonly binding: Binding<Flow>;
+  readonly reached: Reached;
   /** Contact that this engine shows on the leg. */
   readonly contact: string;
 }
 
 /** A branch to one registered contact. */
-export function phoneBranch({ context, number, binding, contact }: PhoneBranch): BranchPlan {
+export function phoneBranch({ context, number, binding, reached, contact }: PhoneBranch): BranchPlan {
+  const { to, pass } = reached;
   const { node, request, tenant } = context;
   const draft: LegDraft = {
     requestUri: binding.requestUri,
@@ -67,6 +71,7 @@ export function phoneBranch({ context, number, binding, contact }: PhoneBranch):
       ...calledParty(context),
       ...bodyFields(request),
       ...ownFields(context, 'user'),
+      ...(pass === undefined ? [] : [pass]),
     ],
     body: request.body,
   };
@@ -80,14 +85,8 @@ export function phoneBranch({ context, number, binding, contact }: PhoneBranch):
       headers: [['User-Agent', node.userAgent]],
       owner: ownerOf(tenant.name, number),
     },
-    resolve: () => reachable(binding),
+    resolve: () => (isFlow(to) ? to : [to]),
   };
-}
-
-/** The way to a binding: its flow while it lives, else its target. */
-function reachable(binding: Binding<Flow>): Flow | readonly Target[] {
-  if (binding.flow !== undefined && !binding.flow.closed) return binding.flow;
-  return binding.target === undefined ? [] : [binding.target];
 }
 
 /** RFC 7315 §4.2: the phone is told which number was called, when that is not its own. */

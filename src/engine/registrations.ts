@@ -13,7 +13,7 @@ import {
 } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { DigestServer } from '../sip/auth/index.ts';
-import type { ServerTransaction } from '../sip/endpoint/index.ts';
+import { isFlow, type ServerTransaction } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { AddressIndex } from '../trunks/address-index.ts';
@@ -23,6 +23,7 @@ import type { Accounts } from './accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admission.ts';
 import { splitAor } from './aor.ts';
 import { ownerOf, partyOf } from './owner.ts';
+import type { Reach, Reached } from './reach.ts';
 
 export interface RegistrationsOptions {
   readonly settings: NodeSettings;
@@ -32,6 +33,7 @@ export interface RegistrationsOptions {
   readonly accounts: Accounts;
   readonly digest: DigestServer;
   readonly trusted: () => AddressIndex<TrustedExtension>;
+  readonly reach: Reach;
   readonly listener: RegistrationListener<Flow>;
   readonly store?: BindingStore | undefined;
   /** Whether a host, or a host and port, is one that this engine listens on or advertises. */
@@ -45,6 +47,12 @@ export interface RegistrationsOptions {
 
 /** Of an account that is admitted by its address, whose password is never asked for. */
 const UNUSED_SECRET = { ha1: {} };
+
+/** A registered contact that can be reached. */
+export interface Contact {
+  readonly binding: Binding<Flow>;
+  readonly reached: Reached;
+}
 
 export class Registrations implements AccountLookup, RegisteredFlows {
   readonly registrar: Registrar<Flow>;
@@ -92,17 +100,35 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     this.#handler.handle(transaction);
   }
 
-  /** Where a number of the tenant is registered, best first. */
-  bindings(tenant: Tenant, number: string): Binding<Flow>[] {
-    return this.registrar.bindings(aorKey(number, tenant.domain));
+  /** Where a number of the tenant is registered and how each contact is reached, best first. */
+  contacts(tenant: Tenant, number: string): Contact[] {
+    return this.#contactsOf(aorKey(number, tenant.domain));
   }
 
-  /** Where the gateway of an accept-register trunk can be reached now; an empty list while it is not registered. */
+  /** The binding of an accept-register trunk's gateway and how it is reached; undefined while it is not registered. */
+  gateway(trunk: Trunk): Contact | undefined {
+    return this.#contactsOf(aorKey(trunk.credentials?.authName ?? '', trunk.host))[0];
+  }
+
+  /** The same as the trunk service asks for it. */
   gatewayReach(trunk: Trunk): Flow | readonly Target[] {
-    const [binding] = this.registrar.bindings(aorKey(trunk.credentials?.authName ?? '', trunk.host));
-    if (binding === undefined) return [];
-    if (binding.flow !== undefined && !binding.flow.closed) return binding.flow;
-    return binding.target === undefined ? [] : [binding.target];
+    const to = this.gateway(trunk)?.reached.to;
+    if (to === undefined) return [];
+    return isFlow(to) ? to : [to];
+  }
+
+  /** The binding of this very node that another node asks for. */
+  ownBinding(aor: string, requestUri: string): Binding<Flow> | undefined {
+    const { node } = this.#options.settings;
+    return this.registrar.bindings(aor).find((binding) => binding.node === node && binding.requestUri === requestUri);
+  }
+
+  #contactsOf(aor: string): Contact[] {
+    const bindings = [...this.registrar.bindings(aor), ...this.registrar.elsewhere(aor)];
+    return bindings.flatMap((binding) => {
+      const reached = this.#options.reach.of(binding);
+      return reached === undefined ? [] : [{ binding, reached }];
+    });
   }
 
   registeredOn(flow: Flow): { readonly domain: string; readonly user: string } | undefined {
@@ -114,7 +140,8 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   bindingsOfOwner(owner: string): Binding<Flow>[] {
     const party = partyOf(owner);
     const tenant = party === undefined ? undefined : this.#options.directory().tenantByName(party.tenant);
-    return party === undefined || tenant === undefined ? [] : this.bindings(tenant, party.number);
+    if (party === undefined || tenant === undefined) return [];
+    return this.registrar.bindings(aorKey(party.number, tenant.domain));
   }
 
   /** The party, `tenant/number`, that registered over a flow. */

@@ -30,7 +30,7 @@ import { InboundView } from './inbound-view.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
 import { ownerOf } from './owner.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
-import { type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
+import { OneStageStep, type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
 
 export interface RoutingOptions {
   readonly clock: Clock;
@@ -43,6 +43,8 @@ export interface RoutingOptions {
   readonly outbound: OutboundServices;
   /** Branches to the contacts registered for a number of the tenant. */
   phoneBranches(context: CallContext, number: string): readonly BranchPlan[];
+  /** The branch to a binding of this node that another node asks for; undefined when it is gone. */
+  branchForPeer(request: SipRequest, aor: string): BranchPlan | undefined;
   /** `host:port` that Contact shows on a flow. */
   contactHost(flow: Flow): string;
 }
@@ -64,15 +66,21 @@ export class Routing implements StepServices {
 
   /** A call that an admitted source places. */
   route(request: SipRequest, flow: Flow, source: Source, directory: Directory): Routed {
-    return source.kind === 'trunk'
-      ? this.#fromTrunk(request, flow, source.trunk, directory)
-      : this.#fromEndpoint(request, flow, source, directory);
+    switch (source.kind) {
+      case 'trunk':
+        return this.#fromTrunk(request, flow, source.trunk, directory);
+      case 'node':
+        return this.#fromNode(request, flow, source);
+      default:
+        return this.#fromEndpoint(request, flow, source, directory);
+    }
   }
 
   /** How the leg of an admitted party behaves that takes another's place (RFC 3891). */
   partyLeg(request: SipRequest, flow: Flow, source: Source): LegOptions {
     const contact = this.#contact(dialledNumber(request.uri()), flow);
     const headers = [['Server', this.#options.node.userAgent]] as const;
+    if (source.kind === 'node') return { contact, headers };
     if (source.kind === 'trunk') return { contact, headers, trunkId: source.trunk.id };
     const party = source.kind === 'extension' ? source.extension : source.service;
     return { contact, headers, owner: ownerOf(source.tenant.name, party.number) };
@@ -109,7 +117,7 @@ export class Routing implements StepServices {
   #fromEndpoint(
     request: SipRequest,
     flow: Flow,
-    source: Exclude<Source, { kind: 'trunk' }>,
+    source: Exclude<Source, { kind: 'trunk' | 'node' }>,
     directory: Directory,
   ): Routed {
     const { tenant } = source;
@@ -182,6 +190,15 @@ export class Routing implements StepServices {
     if (!place.granted) return { plan: this.#plan(new RejectStep(503, 'Service Unavailable'), callerLeg, routedFacts) };
     const step = this.#targetStep(context, routed.target);
     return { plan: this.#plan(step, callerLeg, routedFacts, () => place.release()) };
+  }
+
+  /** A call that another node drafted for a contact that is registered here; that node keeps its record. */
+  #fromNode(request: SipRequest, flow: Flow, source: Source & { kind: 'node' }): Routed {
+    const callerLeg: LegOptions = { contact: this.#contact('', flow) };
+    const facts: CallFacts = { direction: 'internal', caller: source.node, called: source.aor, peerNode: source.node };
+    const branch = this.#options.branchForPeer(request, source.aor);
+    const step = branch === undefined ? new RejectStep(480, 'Temporarily Unavailable') : new OneStageStep(branch);
+    return { plan: this.#plan(step, callerLeg, facts) };
   }
 
   /** A call that a party moves (RFC 3515): placed under that party's rules. */

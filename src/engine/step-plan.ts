@@ -1,4 +1,4 @@
-import type { CallFacts, CallPlan, LegOptions, Rejection, Stage, StageOutcome } from '../call/index.ts';
+import type { BranchPlan, CallFacts, CallPlan, LegOptions, Rejection, Stage, StageOutcome } from '../call/index.ts';
 
 /**
  * One part of where a call goes: an extension's phones, a ring group, the routes of an outbound rule. A step gives the stages to play
@@ -82,5 +82,19 @@ export class RejectStep implements PlanStep {
 
   next(): Rejection {
     return this.#rejection;
+  }
+}
+
+/** A step of one branch, whose answer is the call's. */
+export class OneStageStep implements PlanStep {
+  readonly #branch: BranchPlan;
+
+  constructor(branch: BranchPlan) {
+    this.#branch = branch;
+  }
+
+  next(outcome: StageOutcome | undefined): Stage | Rejection {
+    if (outcome === undefined) return { branches: [this.#branch] };
+    return { status: outcome.status, reason: outcome.reason };
   }
 }
