@@ -8,13 +8,15 @@
  * 4. the token that a register trunk's Contact carried, in the Request-URI;
  * 5. the source: a trunk by certificate, address and port, longest prefix first; several are told apart by the called number.
  *
- * Never first-wins: what stays ambiguous is refused. Whoever claims to be a tenant's user is challenged for that tenant's domain;
+ * Never first-wins: what stays ambiguous is refused. An endpoint asks for its own tenant's domain, for an address or for a foreign
+ * host; with another tenant's domain in the Request-URI its credentials are not the ones that are wanted (RFC 3261 §22.3), and it is
+ * challenged for that domain. Whoever claims to be a tenant's user is challenged for that tenant's domain;
  * anybody else gets a challenge that nobody can meet, so that the answer tells nothing.
  */
 import type { Log } from '../base/log.ts';
 import type { DigestServer } from '../sip/auth/index.ts';
 import type { ServerTransaction } from '../sip/endpoint/index.ts';
-import { HeaderId, isSipUri, type SipRequest, textFromOctets, unescapeUser } from '../sip/message/index.ts';
+import { HeaderId, isSipUri, type SipRequest, textFromOctets, type Uri, unescapeUser } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { Extension, Service, Tenant } from '../tenants/schema.ts';
 import type { AddressIndex } from '../trunks/address-index.ts';
@@ -79,7 +81,8 @@ export class Admission {
     if (registered !== undefined) return this.#registeredParty(transaction, registered);
 
     const trusted = this.#trustedExtension(request, flow);
-    if (trusted !== undefined) return { kind: 'extension', tenant: trusted.tenant, extension: trusted.extension };
+    if (trusted !== undefined && !this.#asksOther(request, trusted.tenant))
+      return { kind: 'extension', tenant: trusted.tenant, extension: trusted.extension };
 
     const identified = this.#options.trunks.identify(request, flow);
     switch (identified.kind) {
@@ -147,9 +150,20 @@ export class Admission {
     return directory.extension(tenant.name, user) !== undefined || directory.service(tenant.name, user) !== undefined;
   }
 
+  /** Whether the Request-URI is in the domain of another tenant than this one. */
+  #asksOther(request: SipRequest, tenant: Tenant): boolean {
+    const uri = request.uri();
+    const asked = isSipUri(uri) ? this.#options.directory().tenantByDomain(uri.host) : undefined;
+    return asked !== undefined && asked.name !== tenant.name;
+  }
+
   #verify(transaction: ServerTransaction, realm: string): Source | undefined {
     const { request, flow } = transaction;
     const tenant = this.#options.directory().tenantByDomain(realm);
+    if (tenant !== undefined && this.#asksOther(request, tenant)) {
+      this.#challenge(transaction, request.uri());
+      return undefined;
+    }
     const lookup = (username: string): Account | undefined =>
       tenant === undefined
         ? this.#options.accounts.gateway(realm, username)
@@ -180,10 +194,15 @@ export class Admission {
 
   /** Challenges for the domain that From or the Request-URI names, if it is one of ours; else for nobody's. */
   #challengeStranger(transaction: ServerTransaction): void {
-    const { request, flow } = transaction;
+    const { request } = transaction;
+    this.#challenge(transaction, request.from().uri, request.uri());
+  }
+
+  /** Challenges for the first of these that is a domain of ours, else for nobody's. */
+  #challenge(transaction: ServerTransaction, ...uris: readonly Uri[]): void {
     const directory = this.#options.directory();
     let realm = NOBODY_REALM;
-    for (const uri of [request.from().uri, request.uri()]) {
+    for (const uri of uris) {
       if (!isSipUri(uri)) continue;
       const tenant = directory.tenantByDomain(uri.host);
       if (tenant !== undefined) realm = tenant.domain;
@@ -191,7 +210,7 @@ export class Admission {
       else continue;
       break;
     }
-    const headers = this.#options.digest.challenge('proxy', realm, flow.remoteAddress);
+    const headers = this.#options.digest.challenge('proxy', realm, transaction.flow.remoteAddress);
     transaction.reply(407, 'Proxy Authentication Required', headers);
   }
 

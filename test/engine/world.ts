@@ -162,7 +162,7 @@ export class World {
   readonly settings: { readonly tenant: string; readonly setting: StoredSetting }[] = [];
   readonly engine: Engine;
   readonly #options: WorldOptions;
-  #serial = 0;
+  #serial = 1000;
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
