@@ -71,8 +71,7 @@ export class Identification {
       known.ports.add(port);
     }
     if (known.ports.size === 0) known.ports.add(trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060));
-    // A mutual TLS trunk is known by its certificate in place of its addresses.
-    this.#index.set(known, trunk.options.mutualTls ? [] : [...known.addresses, ...trunk.associatedIps]);
+    this.#index.set(known, [...known.addresses, ...trunk.associatedIps]);
   }
 
   /** The token that a registration's Contact carries for this trunk. */
@@ -91,7 +90,8 @@ export class Identification {
     if (certified.length > 0) return this.#chooseAmong(certified, request, flow, true);
     let sourcePort = -1;
     const candidates = this.#index.find(flow.remoteAddress, (known) => {
-      if (!known.trunk.enabled) return false;
+      // A mutual TLS trunk is known by its certificate in place of its addresses.
+      if (!known.trunk.enabled || known.trunk.options.mutualTls) return false;
       if (!known.trunk.options.verifyPort) return true;
       if (sourcePort < 0) sourcePort = portOf(request, flow);
       return usesPort(known, flow.remoteAddress, sourcePort);

@@ -206,6 +206,12 @@ describe('by certificate (mutual TLS)', () => {
     expect(result(made, invite('1'), from('198.18.5.5'))).toBe('unknown');
   });
 
+  test('their addresses are the trunk’s all the same, for what it sends in its dialogs', () => {
+    const { id } = trunkOf(directoryOf(trunks), 'hosted');
+    expect([made.isOf(id, '198.18.7.7'), made.isOf(id, '203.0.113.7')]).toEqual([true, false]);
+    expect(made.knows('198.18.7.7')).toBe(true);
+  });
+
   test('an unverified certificate is none', () => {
     expect(result(made, invite('1'), certified(['other.example'], false))).toBe('plain');
   });

@@ -1,0 +1,383 @@
+/**
+ * One trunk at work: its registration, its pings, what its targets are known to do, and the state that follows from them. The service
+ * gives it what all trunks share.
+ */
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { Capacity, CapacityHolder } from './capacity.ts';
+import type { Directory } from './directory.ts';
+import { judge, type TrunkAttempt } from './evidence.ts';
+import type { TrunkEndpoint } from './exchange.ts';
+import { healthOf, isUp, registers, type TrunkHealth, type TrunkStateName } from './health.ts';
+import {
+  type GatewayReach,
+  hopOf,
+  type Reach,
+  reachKey,
+  type TrunkHop,
+  type TrunkHops,
+  type TrunkLocator,
+  targetOfKey,
+} from './hops.ts';
+import type { Identification, TrunkAddress } from './identification.ts';
+import { KeepAlive } from './keep-alive.ts';
+import type { LeasePort } from './lease.ts';
+import type { Pacer } from './pacer.ts';
+import { Registration } from './registration.ts';
+import type { Trunk } from './schema.ts';
+import { TargetHealth } from './target-health.ts';
+
+export interface TrunkStatus {
+  readonly trunkId: string;
+  readonly name: string;
+  readonly type: string;
+  readonly state: TrunkStateName;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly lastCode?: number;
+  readonly reason?: string;
+  readonly activeCalls: number;
+  /** Where the trunk is registered and for how long each time. */
+  readonly registration?: { readonly server: string; readonly grantedSeconds: number };
+}
+
+/** What the outbound pipeline asks about a trunk. */
+export interface TrunkCondition {
+  readonly up: boolean;
+  readonly full: boolean;
+  readonly reason: string;
+  readonly serviceRoutes?: readonly string[];
+}
+
+/** What all trunks of an engine share. */
+export interface TrunkLinePorts {
+  readonly scheduler: Scheduler;
+  readonly endpoint: TrunkEndpoint;
+  readonly locator: TrunkLocator;
+  readonly random: () => number;
+  readonly userAgent: string;
+  readonly lease: LeasePort;
+  readonly hops: TrunkHops;
+  readonly gatewayReach: GatewayReach;
+  readonly identification: Identification;
+  readonly capacity: Capacity;
+  readonly directory: () => Directory;
+  readonly pacerOf: (trunk: Trunk) => Pacer;
+  /** Another state than before. */
+  readonly onState: (line: TrunkLine, previous: TrunkStateName) => void;
+  /** The registration is known by another flow, or by none. */
+  readonly onFlow: (line: TrunkLine, flow: Flow | undefined) => void;
+  /** A registration begins to be removed at its provider, and has been. */
+  readonly onLeaving: (registration: Registration) => void;
+  readonly onLeft: (registration: Registration) => void;
+}
+
+const NO_TARGETS: readonly Target[] = [];
+
+export class TrunkLine implements TimerTarget {
+  readonly #ports: TrunkLinePorts;
+  readonly #health = new TargetHealth();
+  #trunk: Trunk;
+  #registration: Registration | undefined;
+  #keepAlive: KeepAlive | undefined;
+  #addresses: readonly TrunkAddress[] = [];
+  #rateUntilMs = 0;
+  #rateReason = '';
+  #release: Timer | undefined;
+  #shown: TrunkHealth = { state: 'unknown', code: undefined, reason: 'not asked yet' };
+  #sinceMs: number;
+  #ended = false;
+
+  constructor(trunk: Trunk, ports: TrunkLinePorts) {
+    this.#trunk = trunk;
+    this.#ports = ports;
+    this.#sinceMs = ports.scheduler.wallMs();
+  }
+
+  get trunk(): Trunk {
+    return this.#trunk;
+  }
+
+  /** True while the trunk registers with its provider, successfully or not. */
+  get registers(): boolean {
+    return this.#registration !== undefined;
+  }
+
+  begin(): void {
+    this.#beginRegistration();
+    this.#beginKeepAlive();
+    this.#evaluate();
+  }
+
+  /** New settings; what they do not touch goes on. */
+  change(trunk: Trunk): void {
+    const before = this.#trunk;
+    this.#trunk = trunk;
+    if (registrationKey(before) !== registrationKey(trunk)) {
+      this.#endRegistration();
+      this.#ports.hops.forget(trunk.id);
+      this.#beginRegistration();
+    } else this.#registration?.update(trunk);
+    if (this.#keepAlive !== undefined && pings(trunk)) this.#keepAlive.update(trunk);
+    else {
+      this.#keepAlive?.end();
+      this.#keepAlive = undefined;
+      this.#health.keepOnly(new Set());
+      this.#beginKeepAlive();
+    }
+    this.#evaluate();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#keepAlive?.end();
+    this.#release = cancelTimer(this.#release);
+    this.#endRegistration();
+    this.#ports.hops.forget(this.#trunk.id);
+  }
+
+  retry(): void {
+    this.#ports.hops.forget(this.#trunk.id);
+    this.#rateUntilMs = 0;
+    this.#registration?.retry();
+    this.#keepAlive?.now();
+  }
+
+  flowClosed(flow: Flow): void {
+    this.#registration?.flowClosed(flow);
+  }
+
+  gatewayChanged(): void {
+    if (hasTargets(this.#ports.gatewayReach(this.#trunk))) this.#keepAlive?.now();
+    this.#evaluate();
+  }
+
+  /** The addresses that the trunk's names have now. */
+  located(addresses: readonly TrunkAddress[]): void {
+    this.#addresses = addresses;
+    this.#identify();
+  }
+
+  /** Where a next hop's requests go: to the server that has the registration first. */
+  targets(hop: TrunkHop): Reach | Promise<readonly Target[]> {
+    const reach = this.#ports.hops.reach(this.#trunk, hop);
+    const server = hop.kind === 'host' ? this.#registration?.target : undefined;
+    if (server === undefined || 'send' in server || 'send' in reach) return reach;
+    if (reach instanceof Promise) return reach.then((targets) => serverFirst(targets, server));
+    return serverFirst(reach, server);
+  }
+
+  noteAttempt(attempt: TrunkAttempt): void {
+    const { locator, scheduler } = this.#ports;
+    const evidence = judge(attempt, this.#trunk.brand);
+    const target = targetOfKey(attempt.target);
+    if (evidence.kind === 'none' || target === undefined) return;
+    const { keepAlive } = this.#trunk.options;
+    const { status, reason } = attempt;
+    switch (evidence.kind) {
+      case 'silent':
+        locator.markFailed(target);
+        // Without pings nothing would bring the trunk back up, so silence only puts the target last for a while.
+        if (this.#keepAlive !== undefined) this.#health.failed(attempt.target, undefined, evidence.reason, keepAlive);
+        break;
+      case 'hold':
+        locator.markFailed(target, evidence.holdMs);
+        this.#health.hold(attempt.target, scheduler.nowMs() + evidence.holdMs, status, 'asked to wait');
+        break;
+      case 'rate':
+        this.#rateUntilMs = scheduler.nowMs() + evidence.holdMs;
+        this.#rateReason = `${status} ${reason}`;
+        locator.markAlive(target);
+        this.#health.alive(attempt.target, status, reason, keepAlive);
+        break;
+      case 'alive':
+        locator.markAlive(target);
+        this.#health.alive(attempt.target, status, reason, keepAlive);
+        break;
+      default:
+        evidence satisfies never;
+    }
+    this.#evaluate();
+  }
+
+  condition(tenant: Tenant | undefined): TrunkCondition {
+    const { state, reason } = this.#evaluate();
+    if (!isUp(state)) return { up: false, full: false, reason };
+    const full = this.#whyFull(tenant);
+    const serviceRoutes = this.#registration?.serviceRoutes ?? [];
+    return { up: true, full: full !== '', reason: full, ...(serviceRoutes.length === 0 ? {} : { serviceRoutes }) };
+  }
+
+  status(): TrunkStatus {
+    this.#evaluate();
+    return this.#status();
+  }
+
+  /** The end of a hold. */
+  onTimer(): void {
+    this.#release = undefined;
+    this.#evaluate();
+  }
+
+  #beginRegistration(): void {
+    const trunk = this.#trunk;
+    if (!registers(trunk)) return;
+    const { hops, pacerOf, identification, locator, ...shared } = this.#ports;
+    let client = hops.digestClient(trunk, 'registration');
+    const registration: Registration = new Registration(trunk, {
+      ...shared,
+      pacer: pacerOf(trunk),
+      digest: () => {
+        // A registration that is being removed goes on with the credentials it was made with.
+        if (this.#registration === registration) client = hops.digestClient(this.#trunk, 'registration');
+        return client;
+      },
+      locate: () => hops.reach(this.#trunk, hopOf(this.#trunk)),
+      noteTarget: (to, answered, holdMs) => noteTarget(locator, to, answered, holdMs),
+      onChange: (changed) => {
+        if (this.#registration === changed) this.#onRegistration(changed);
+      },
+    });
+    this.#registration = registration;
+    identification.setToken(trunk, registration.token);
+    registration.start();
+  }
+
+  #endRegistration(): void {
+    const registration = this.#registration;
+    this.#registration = undefined;
+    if (registration === undefined) return;
+    const { onFlow, onLeaving, onLeft } = this.#ports;
+    onFlow(this, undefined);
+    onLeaving(registration);
+    registration.end(() => onLeft(registration));
+  }
+
+  #onRegistration(registration: Registration): void {
+    this.#ports.onFlow(this, registration.flow);
+    this.#identify();
+    this.#evaluate();
+  }
+
+  #beginKeepAlive(): void {
+    if (!pings(this.#trunk)) return;
+    const { hops, locator, ...shared } = this.#ports;
+    this.#keepAlive = new KeepAlive(this.#trunk, this.#health, {
+      ...shared,
+      digest: () => hops.digestClient(this.#trunk, 'calls'),
+      reach: () => this.#pingReach(),
+      noteTarget: (to, answered, holdMs) => noteTarget(locator, to, answered, holdMs),
+      onEvidence: () => this.#evaluate(),
+    });
+    this.#keepAlive.start();
+  }
+
+  /** Pings go to the server that has the registration rather than to another; without one the registration itself is the ping. */
+  #pingReach(): Reach | Promise<readonly Target[]> {
+    if (this.#registration === undefined) return this.#ports.hops.reach(this.#trunk, hopOf(this.#trunk));
+    const server = this.#registration.target;
+    if (server === undefined) return NO_TARGETS;
+    return 'send' in server ? server : [server];
+  }
+
+  /** The server that has the registration may send calls even after the DNS has stopped naming it. */
+  #identify(): void {
+    const server = this.#registration?.target;
+    const registered = server === undefined ? [] : [addressOf(server)];
+    this.#ports.identification.setAddresses(this.#trunk, [...this.#addresses, ...registered]);
+  }
+
+  #whyFull(tenant: Tenant | undefined): string {
+    const { scheduler, capacity, directory } = this.#ports;
+    if (this.#rateUntilMs > scheduler.nowMs()) return `the carrier says ${this.#rateReason}`;
+    const trunk = this.#trunk;
+    const holders = tenant === undefined ? [trunkHolder(trunk)] : trunkHolders(trunk, tenant, directory());
+    for (const { key, concurrentCalls } of holders) {
+      if (concurrentCalls !== undefined && capacity.inProgress(key) >= concurrentCalls)
+        return `${concurrentCalls} calls in progress`;
+    }
+    return '';
+  }
+
+  #evaluate(): TrunkHealth {
+    const trunk = this.#trunk;
+    const { scheduler, gatewayReach, onState } = this.#ports;
+    const hasGateway = trunk.type !== 'accept-register' || hasTargets(gatewayReach(trunk));
+    const nowMs = scheduler.nowMs();
+    const previous = this.#shown.state;
+    this.#shown = healthOf(trunk, this.#registration, hasGateway, this.#health.verdict(nowMs));
+    const releaseMs = this.#ended ? undefined : this.#health.nextReleaseMs(nowMs);
+    if (releaseMs !== undefined) this.#release ??= scheduler.schedule(releaseMs - nowMs, this, 0);
+    if (this.#shown.state !== previous) {
+      this.#sinceMs = scheduler.wallMs();
+      if (!this.#ended) onState(this, previous);
+    }
+    return this.#shown;
+  }
+
+  #status(): TrunkStatus {
+    const trunk = this.#trunk;
+    const { code, reason, state } = this.#shown;
+    const registration = this.#registration;
+    const server = registration?.target;
+    return {
+      trunkId: trunk.id,
+      name: trunk.name,
+      type: trunk.type,
+      state,
+      since: new Date(this.#sinceMs).toISOString(),
+      ...(code === undefined ? {} : { lastCode: code }),
+      ...(reason === '' ? {} : { reason }),
+      activeCalls: this.#ports.capacity.inProgress(trunkHolder(trunk).key),
+      ...(server === undefined || registration === undefined
+        ? {}
+        : { registration: { server: reachKey(server), grantedSeconds: registration.grantedSeconds } }),
+    };
+  }
+}
+
+export function trunkHolder(trunk: Trunk): CapacityHolder {
+  return { key: `trunk ${trunk.id}`, ...trunk.limits };
+}
+
+/** The trunk's own places, and those of the tenant's share of it. */
+export function trunkHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {
+  const holders = [trunkHolder(trunk)];
+  const share = directory.assignment(trunk.id, tenant.name)?.concurrentCalls;
+  if (share !== undefined) holders.push({ key: `trunk ${trunk.id} tenant ${tenant.name}`, concurrentCalls: share });
+  return holders;
+}
+
+function pings(trunk: Trunk): boolean {
+  return trunk.enabled && trunk.options.keepAlive.enabled && trunk.type !== 'whatsapp';
+}
+
+function noteTarget(locator: TrunkLocator, to: Flow | Target, answered: boolean, holdMs: number | undefined): void {
+  const target = targetOfKey(reachKey(to));
+  if (target === undefined) return;
+  if (answered) locator.markAlive(target);
+  else locator.markFailed(target, holdMs);
+}
+
+/** The server of a registration before all others, even if the DNS does not name it any more. */
+function serverFirst(targets: readonly Target[], server: Target): readonly Target[] {
+  const key = reachKey(server);
+  return [server, ...targets.filter((target) => reachKey(target) !== key)];
+}
+
+function addressOf(to: Flow | Target): TrunkAddress {
+  return 'send' in to ? { address: to.remoteAddress, port: to.remotePort } : { address: to.address, port: to.port };
+}
+
+function hasTargets(reach: Reach): boolean {
+  return 'send' in reach || reach.length > 0;
+}
+
+/** What a registration depends on; with any of it changed the old one is removed and a new one made. */
+function registrationKey(trunk: Trunk): string {
+  const { host, port, transport, outboundProxy, credentials, tls, options } = trunk;
+  const { registerSeconds: _seconds, ...identity } = credentials ?? {};
+  const how = [registers(trunk), options.bnc, options.usePrivateIp];
+  return JSON.stringify([host, port, transport, outboundProxy, identity, tls, how]);
+}
