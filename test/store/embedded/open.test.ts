@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,6 +83,23 @@ describe('files', () => {
     after.close();
     expect(readFileSync(join(folder, file)).length).toBe(before.length);
   });
+});
+
+test('a backup made while the node runs is a store of that moment', async () => {
+  const folder = temporaryFolder();
+  await filled(folder);
+  const stores = await open(folder);
+  onTestFinished(() => stores.close());
+  const restored = join(temporaryFolder(), 'restored');
+  mkdirSync(restored, { mode: 0o700 });
+  const reader = new DatabaseSync(join(folder, 'provisioning.db'));
+  reader.exec(`VACUUM INTO '${join(restored, 'provisioning.db')}'`);
+  reader.close();
+  await stores.provisioning.commit(commitOf(1, { deleteTenants: ['acme'] }));
+  copyFileSync(join(folder, 'store.key'), join(restored, 'store.key'));
+  const copy = await open(restored);
+  onTestFinished(() => copy.close());
+  expect(await copy.provisioning.load()).toMatchObject({ version: 1, state: { tenants: [{ name: 'acme' }] } });
 });
 
 describe('key', () => {

@@ -222,6 +222,29 @@ describe.skipIf(peersSkipped)('passwords of Redis', () => {
     await (await right.open()).close();
   });
 
+  test('the rights that the guide names are enough', async () => {
+    const rights = ['~tandem:*', '&tandem:*', '+@all', '-@dangerous', '+info', '+role', '+wait'];
+    const server = await startRedis({ args: ['--user', ['tandem', 'on', '>right', ...rights].join(' ')] });
+    onTestFinished(() => server.stop());
+    const world = await redisWorld({ url: server.url, username: 'tandem', password: 'right', keyPrefix: 'tandem:' });
+    onTestFinished(() => world.close());
+    const [a, b] = [await world.open('a'), await world.open('b')];
+    onTestFinished(async () => {
+      await Promise.all([a.close(), b.close()]);
+    });
+    const heard: string[] = [];
+    b.provisioning.onChange?.(() => heard.push('provisioning'));
+    b.bindings.onRemoteChange?.((aor) => heard.push(aor));
+    await a.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
+    await eventually(() => heard.includes('provisioning'));
+    await a.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
+    await eventually(() => heard.includes('101@acme'));
+    expect(await a.leases.acquire('trunk/1', 1000)).toEqual({ fence: 1 });
+    a.nodes.announce(() => ({}));
+    b.nodes.announce(() => ({}));
+    await eventually(() => b.nodes.others().length === 1);
+  });
+
   test('a port where nothing listens is named', async () => {
     const world = await redisWorld({ url: `redis://127.0.0.1:${await freePort()}` });
     onTestFinished(() => world.close());
