@@ -95,6 +95,19 @@ test('docs/architecture.md names the import directions that biome.json enforces'
   for (const [, folder, allowed] of enforced) expect(text).toContain(`| \`${folder}/\` | ${allowed} |`);
 });
 
+test('README.md: every RFC that it calls supported is one that the code or its tests go by', () => {
+  const readme = read('README.md');
+  const table = readme.slice(readme.indexOf('## What is supported'), readme.indexOf('\nNot supported:'));
+  const claimed = [...table.matchAll(/\|([0-9, §.–]+)\|$/gm)].flatMap(
+    ([, cell = '']) => cell.match(/\b[0-9]{4}\b/g) ?? [],
+  );
+  expect(new Set(claimed).size).toBeGreaterThan(30);
+  const code = [...globSync('src/**/*.ts'), ...globSync('test/**/*.ts')].map(read).join('\n');
+  // RFC 7616 §3.3, or a list: RFC 1035, 5452, 7766.
+  for (const number of claimed)
+    expect(code, number).toMatch(new RegExp(`RFC (?:[0-9]{4}(?: §[0-9.]+)?,? (?:and |or )?)*(?:RFC )?${number}\\b`));
+});
+
 describe('docs/operations.md', () => {
   const text = read('docs/operations.md');
   const sources = globSync('src/**/*.ts').map(read).join('\n');
