@@ -37,6 +37,30 @@ function escapedUser(text: string): string {
     .replaceAll('#', '%23');
 }
 
+/** One end's view of a dialog (RFC 3261 §12.1). */
+interface Dialog {
+  readonly callId: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly target: string;
+}
+
+export function dialogOfCaller({ answer, callId }: PlacedCall): Dialog {
+  const target = uriOf(fieldOf(answer, 'Contact'));
+  return { callId, local: fieldOf(answer, 'From'), remote: fieldOf(answer, 'To'), target };
+}
+
+/** The dialog of an INVITE that this phone has answered. */
+export function dialogOfCallee(invite: WireMessage): Dialog {
+  return {
+    callId: fieldOf(invite, 'Call-ID'),
+    local: `${fieldOf(invite, 'To')};tag=${LOCAL_TAG}`,
+    remote: fieldOf(invite, 'From'),
+    target: uriOf(fieldOf(invite, 'Contact')),
+  };
+}
+
+const LOCAL_TAG = 'phone';
 const PASSWORD = 'correct-horse-9';
 
 /** A phone that signs in with digest and places calls; it answers BYE, NOTIFY and OPTIONS, and INVITEs as `answer` says. */
@@ -45,7 +69,7 @@ export class Phone {
   readonly #engine: { readonly address: string; readonly port: number };
   readonly #challenges = new Map<string, Challenge>();
   /** Status lines, in order, for an INVITE that comes in. */
-  answer: readonly string[] = ['486 Busy Here'];
+  answer: readonly string[] | ((invite: WireMessage) => readonly string[]) = ['486 Busy Here'];
 
   /** Places calls from a socket that somebody else serves. */
   constructor(party: UdpParty, engine: { readonly address: string; readonly port: number }) {
@@ -129,17 +153,25 @@ export class Phone {
     }
   }
 
-  /** A request inside the dialog of a call that was answered. */
+  /** A request inside a dialog. */
   inDialog(
-    call: PlacedCall,
+    dialog: Dialog,
     method: string,
     sequence: number,
     more: readonly string[] = [],
     body = '',
   ): Promise<WireMessage> {
-    const target = uriOf(fieldOf(call.answer, 'Contact'));
-    const text = this.#dialogRequest(call, target, method, sequence, more, body);
-    return this.#ask(text, method, `${sequence} ${method}`);
+    const fields = [
+      `Via: SIP/2.0/UDP ${this.contact};rport;branch=z9hG4bK${randomBytes(9).toString('hex')}`,
+      'Max-Forwards: 70',
+      `From: ${dialog.local}`,
+      `To: ${dialog.remote}`,
+      `Call-ID: ${dialog.callId}`,
+      `CSeq: ${sequence} ${method}`,
+      `Contact: <sip:phone@${this.contact}>`,
+      ...more,
+    ];
+    return this.#ask(writeMessage(`${method} ${dialog.target} SIP/2.0`, fields, body), method, `${sequence} ${method}`);
   }
 
   close(): void {
@@ -177,40 +209,17 @@ export class Phone {
     ]);
   }
 
-  #dialogRequest(
-    call: PlacedCall,
-    target: string,
-    method: string,
-    sequence: number,
-    more: readonly string[],
-    body: string,
-  ) {
-    return writeMessage(
-      `${method} ${target} SIP/2.0`,
-      [
-        `Via: SIP/2.0/UDP ${this.contact};rport;branch=z9hG4bK${randomBytes(9).toString('hex')}`,
-        'Max-Forwards: 70',
-        `From: ${fieldOf(call.answer, 'From')}`,
-        `To: ${fieldOf(call.answer, 'To')}`,
-        `Call-ID: ${call.callId}`,
-        `CSeq: ${sequence} ${method}`,
-        `Contact: <sip:phone@${this.contact}>`,
-        ...more,
-      ],
-      body,
-    );
-  }
-
   #serve(message: WireMessage): void {
     const method = message.startLine.split(' ')[0];
     if (statusOf(message) !== 0 || method === 'ACK') return;
-    const tag = 'phone';
+    const tag = LOCAL_TAG;
     const contact = `Contact: <sip:phone@${this.contact}>`;
     if (method !== 'INVITE') {
       this.party.send(responseTo(message, '200 OK', tag), this.#engine);
       return;
     }
-    for (const status of this.answer) {
+    const statuses = typeof this.answer === 'function' ? this.answer(message) : this.answer;
+    for (const status of statuses) {
       const answered = status.startsWith('2');
       const more = answered ? [contact, 'Content-Type: application/sdp'] : [contact];
       this.party.send(responseTo(message, status, tag, more, answered ? SDP : ''), this.#engine);
