@@ -37,9 +37,11 @@ describe.skipIf(peersSkipped).each(['udp', 'tcp'] as const)('SIPp as phones and 
   afterAll(() => engine.stop());
 
   test('RFC 3665 §2.1: a phone registers with digest and unregisters', async () => {
-    await allWell(await caller('phone-register'));
-    expect(engine.node.engine.registrations.registrar.bindings('101@acme.test')).toHaveLength(1);
-    await allWell(await caller('phone-register', { keys: { expires: '0' } }));
+    const localPort = await freePort();
+    await allWell(await caller('phone-register', { localPort }));
+    expect(await engine.registrations('101')).toMatchObject([{ transport }]);
+    await allWell(await caller('phone-register', { localPort, keys: { expires: '0' } }));
+    expect(await engine.registrations('101')).toEqual([]);
   });
 
   test('RFC 3665 §3.1: phone → trunk, hung up by the phone', async () => {

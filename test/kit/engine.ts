@@ -26,6 +26,12 @@ export interface EngineOptions {
 /** A line of the log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
 
+export interface Registration {
+  readonly contact: string;
+  readonly transport: Transport;
+  readonly source: string;
+}
+
 /** The product in this process, listening on free ports. */
 export interface TestEngine {
   readonly node: RunningNode;
@@ -38,6 +44,8 @@ export interface TestEngine {
   logged(event: string, where?: (line: LogLine) => boolean): Promise<LogLine>;
   /** A request to the HTTP interface as the system's admin; fails the test on an answer of 4xx or 5xx. */
   api(path: string, body?: unknown): Promise<unknown>;
+  /** What is registered for an extension, as the HTTP interface lists it. */
+  registrations(extension: string): Promise<readonly Registration[]>;
   /** Makes what is provisioned hold this as well; fails the test when it is refused. */
   provision(provisioning: ProvisioningInput): Promise<void>;
   /** Ends the engine after checking what must hold after every test: no call left behind, nothing uncaught. */
@@ -85,6 +93,16 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
     return found.port;
   };
   const logs = (event?: string) => (event === undefined ? lines : lines.filter((line) => line.event === event));
+  const api = async (path: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(`${node.apiAddress}${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+    return text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text;
+  };
   return {
     node,
     host,
@@ -95,15 +113,10 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
       eventually(`a log line "${event}"`, () => logs(event).find(where), {
         detail: () => lines.map((line) => JSON.stringify(line)).join('\n'),
       }),
-    async api(path, body) {
-      const response = await fetch(`${node.apiAddress}${path}`, {
-        method: body === undefined ? 'GET' : 'POST',
-        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
-      return text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text;
+    api,
+    async registrations(extension) {
+      const { items } = (await api(`/api/v1/registrations?extension=${extension}`)) as { items: Registration[] };
+      return items;
     },
     async provision(provisioning) {
       const file = join(folder, 'more.json');

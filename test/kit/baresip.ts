@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Child, startChild } from './child.ts';
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
+import { peerCommand } from './peers.ts';
+
+export interface BaresipOptions {
+  /** User and domain of the account; the user is also the authentication name unless `authUser` says another. */
+  readonly user: string;
+  readonly domain: string;
+  readonly authUser?: string;
+  readonly password: string;
+  /** Where its registrations and calls go. */
+  readonly proxy: { readonly host: string; readonly port: number };
+  readonly transport: 'udp' | 'tcp' | 'tls';
+  /** Loopback address it listens on. Default 127.0.0.1. */
+  readonly localHost?: string;
+  /** Seconds; 0: it does not register. Default 600. */
+  readonly registerSeconds?: number;
+  /** Default auto: takes every call at once. */
+  readonly answer?: 'auto' | 'manual';
+  /** PEM files: who it trusts, and the certificate and key that it shows. */
+  readonly caFile?: string;
+  readonly certificateFile?: string;
+}
+
+/** What baresip tells over its control connection: calls and registrations, with the parties. */
+export interface BaresipEvent {
+  readonly class: string;
+  readonly type: string;
+  readonly param?: string;
+  readonly peeruri?: string;
+  readonly peerdisplayname?: string;
+  readonly direction?: string;
+}
+
+export interface Baresip {
+  readonly child: Child;
+  readonly events: readonly BaresipEvent[];
+  /** The first event of this type since the last call of `heard` for it, as soon as it is there. */
+  heard(type: string): Promise<BaresipEvent>;
+  /** Its registration was accepted; may be asked at any time. */
+  registered(): Promise<void>;
+  dial(uri: string): void;
+  accept(): void;
+  hangUp(): void;
+  stop(): Promise<void>;
+}
+
+/** Debian's module folder; there is no option to ask baresip for it. */
+const MODULE_PATH = '/usr/lib/baresip/modules';
+
+function configuration(options: BaresipOptions, controlPort: number): string {
+  const { localHost = '127.0.0.1', caFile, certificateFile } = options;
+  const listen = localHost.includes(':') ? `[${localHost}]` : localHost;
+  return [
+    'poll_method epoll',
+    // Port 0: the system chooses.
+    `sip_listen ${listen}:0`,
+    ...(caFile === undefined ? [] : [`sip_cafile ${caFile}`]),
+    ...(certificateFile === undefined ? [] : [`sip_certificate ${certificateFile}`]),
+    `net_interface ${localHost}`,
+    `module_path ${MODULE_PATH}`,
+    'module g711.so',
+    // Plays into what it records from: no sound card is needed.
+    'module aubridge.so',
+    'audio_source aubridge,nowhere',
+    'audio_player aubridge,nowhere',
+    'audio_alert aubridge,nowhere',
+    'module ctrl_tcp.so',
+    `ctrl_tcp_listen 127.0.0.1:${controlPort}`,
+    'module_tmp uuid.so',
+    'module_tmp account.so',
+    'module_app menu.so',
+    '',
+  ].join('\n');
+}
+
+function account(options: BaresipOptions): string {
+  const { user, domain, authUser = user, password, proxy, transport, registerSeconds = 600, answer = 'auto' } = options;
+  const host = proxy.host.includes(':') ? `[${proxy.host}]` : proxy.host;
+  const outbound = `sip:${host}:${proxy.port};transport=${transport}`;
+  const params = [`auth_user=${authUser}`, `auth_pass=${password}`, `outbound="${outbound}"`, `answermode=${answer}`];
+  return `<sip:${user}@${domain};transport=${transport}>;${params.join(';')};regint=${registerSeconds}\n`;
+}
+
+/** Starts baresip without sound card or terminal, with a folder and ports of its own. */
+export async function startBaresip(options: BaresipOptions): Promise<Baresip> {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-baresip-'));
+  const controlPort = await freePort();
+  writeFileSync(join(folder, 'config'), configuration(options, controlPort));
+  writeFileSync(join(folder, 'accounts'), account(options));
+  const child = startChild(peerCommand('baresip'), ['-f', folder], { env: { ...process.env, HOME: folder } });
+  const events: BaresipEvent[] = [];
+  let control: Socket | undefined;
+  const stop = async () => {
+    control?.destroy();
+    await child.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await child.waitFor(/baresip is ready/);
+    control = await openControl(controlPort, (message) => {
+      if (isEvent(message)) events.push(message);
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const send = (command: string, params = '') => control?.write(netstring(JSON.stringify({ command, params })));
+  let heardUpTo = 0;
+  return {
+    child,
+    events,
+    async heard(type) {
+      const found = await eventually(
+        `${type} of baresip ${options.user}`,
+        () => {
+          const index = events.findIndex((event, at) => at >= heardUpTo && event.type === type);
+          return index < 0 ? undefined : { index };
+        },
+        { timeoutMs: 10_000, detail: () => `${JSON.stringify(events, undefined, 1)}\n${child.output().slice(-4000)}` },
+      );
+      heardUpTo = found.index + 1;
+      return events[found.index] as BaresipEvent;
+    },
+    // The control connection may have come too late for the event.
+    registered: () => child.waitFor(/200 OK .*[0-9] bindings?\]/, 10_000),
+    dial: (uri) => send('dial', uri),
+    accept: () => send('accept'),
+    hangUp: () => send('hangup'),
+    stop,
+  };
+}
+
+const netstring = (text: string) => `${Buffer.byteLength(text)}:${text},`;
+
+function isEvent(message: unknown): message is BaresipEvent {
+  return typeof message === 'object' && message !== null && 'event' in message && message.event === true;
+}
+
+/** The control connection: JSON in netstrings, events and answers alike. */
+async function openControl(port: number, onMessage: (message: unknown) => void): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  let waiting = '';
+  socket.on('data', (chunk) => {
+    waiting += chunk.toString('latin1');
+    for (let colon = waiting.indexOf(':'); colon > 0; colon = waiting.indexOf(':')) {
+      const end = colon + 1 + Number(waiting.slice(0, colon));
+      if (waiting.length <= end) return;
+      onMessage(JSON.parse(waiting.slice(colon + 1, end)));
+      waiting = waiting.slice(end + 1);
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', reject);
+  });
+  socket.on('error', () => {});
+  return socket;
+}
