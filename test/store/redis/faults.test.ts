@@ -224,7 +224,7 @@ describe.skipIf(peersSkipped)('passwords of Redis', () => {
 
   test('the rights that the guide names are enough', async () => {
     const rights = ['~tandem:*', '&tandem:*', '+@all', '-@dangerous', '+info', '+role', '+wait'];
-    const server = await startRedis({ args: ['--user', ['tandem', 'on', '>right', ...rights].join(' ')] });
+    const server = await startRedis({ args: ['--user', 'tandem', 'on', '>right', ...rights] });
     onTestFinished(() => server.stop());
     const world = await redisWorld({ url: server.url, username: 'tandem', password: 'right', keyPrefix: 'tandem:' });
     onTestFinished(() => world.close());
