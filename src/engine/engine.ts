@@ -24,6 +24,7 @@ import type { Flow, Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { AddressIndex } from '../trunks/address-index.ts';
 import type { Directory } from '../trunks/directory.ts';
+import { Guards } from '../trunks/guards.ts';
 import type { LeasePort } from '../trunks/lease.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { type TrunkListener, TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
@@ -36,6 +37,7 @@ import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
 import { listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
+import { OutboundGuards } from './outbound-guards.ts';
 import { NO_PEERS, type PeerNodes, PeerPass } from './peer-nodes.ts';
 import { Peers } from './peers.ts';
 import { Reach } from './reach.ts';
@@ -55,6 +57,8 @@ export interface EngineObserver {
   /** A request or registration that was refused for who sent it. */
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void;
   onAttempt(trunk: Trunk, attempt: AttemptRecord): void;
+  /** A guard against fraud refused a call, or a limit is nearly reached. */
+  onFraud(code: string, detail: Readonly<Record<string, unknown>>): void;
 }
 
 export interface EngineOptions {
@@ -92,6 +96,7 @@ export class Engine {
   readonly calls: Calls;
   readonly trunks: TrunkService;
   readonly routing: Routing;
+  readonly guards: OutboundGuards;
   /** Whose messages are never held back: trunks and registered phones. */
   readonly sources: { knows(address: string): boolean };
   readonly #intake: Intake;
@@ -201,7 +206,15 @@ export class Engine {
       attemptMs: settings.timers.attemptMs,
       onAttempt: (trunk, attempt) => observer.onAttempt(trunk, attempt),
     });
+    this.guards = new OutboundGuards(
+      new Guards({
+        clock: scheduler,
+        capacity: this.trunks.capacity,
+        onEvent: (code, detail) => observer.onFraud(code, detail),
+      }),
+    );
     this.routing = new Routing({
+      guard: (plan) => this.guards.admit(plan),
       clock: scheduler,
       node: this.#nodeFacts,
       ringTimeoutMs: settings.timers.ringMs,
@@ -223,7 +236,7 @@ export class Engine {
       endpoint: this.endpoint,
       scheduler,
       log,
-      observer: observer.calls,
+      observer: this.#guarded(observer.calls),
       router: this.#callRouter(),
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
       limits: { maxCalls: settings.limits.calls },
@@ -325,7 +338,10 @@ export class Engine {
     const { plan, outbound } = this.routing.route(request, flow, source, this.#directory);
     const setting = outbound?.storedSetting;
     if (outbound === undefined || setting === undefined) {
-      this.calls.start(transaction, plan);
+      if (this.calls.start(transaction, plan) !== undefined) return;
+      // It never began, so nothing will end it.
+      plan.onEnd();
+      this.guards.release(plan.facts.sessionId);
       return;
     }
     // A dial code that only stores a setting: the answer says what was set, or why not.
@@ -356,6 +372,22 @@ export class Engine {
     });
     if (plan === undefined) transaction.reply(404, 'Not Found');
     else relayMessage(this.endpoint, transaction, plan, randomToken);
+  }
+
+  /** Tells the fraud guards what becomes of calls, then whoever else watches them. */
+  #guarded(observer: CallObserver): CallObserver {
+    return {
+      onCallStarted: (record) => observer.onCallStarted(record),
+      onCallRinging: (record) => observer.onCallRinging(record),
+      onCallAnswered: (record) => {
+        this.guards.answered(record);
+        observer.onCallAnswered(record);
+      },
+      onCallEnded: (record) => {
+        this.guards.ended(record);
+        observer.onCallEnded(record);
+      },
+    };
   }
 
   #callRouter(): CallRouter {

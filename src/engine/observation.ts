@@ -153,6 +153,16 @@ export class Observation
     this.#options.metrics.countTrunkAttempt(trunk.id, attempt.status);
   }
 
+  onFraud(code: string, detail: Readonly<Record<string, unknown>>): void {
+    const { tenant, extension, number, holder, limit } = detail as Readonly<Record<string, string | undefined>>;
+    this.#options.log.warn('fraud-guard', { guard: code, ...detail });
+    this.#options.events.publish('fraud', tenant === undefined ? [] : [tenant], {
+      guard: code,
+      ...(extension === undefined ? {} : { extension }),
+      detail: `call to ${number ?? ''}: limit ${limit ?? ''} of ${holder ?? ''}`,
+    });
+  }
+
   #traceMessage(text: string, flow: Flow, sent: boolean): void {
     const callId = callIdOf(text);
     if (callId !== undefined) this.#options.trace.record(callId, sent, flow, text);

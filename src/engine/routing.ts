@@ -23,6 +23,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
 import type { CapacityGrant, CapacityRefusal } from '../trunks/capacity.ts';
 import type { Directory } from '../trunks/directory.ts';
+import type { GuardGrant, GuardRefusal } from '../trunks/guards.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Source } from './admission.ts';
 import { type CallContext, type CallerPresentation, diverted, forwardingOf, type Origin } from './call-context.ts';
@@ -41,6 +42,8 @@ export interface RoutingOptions {
   /** Takes a place on the trunk and of the tenant for a call that comes in. */
   readonly admitInbound: (trunk: Trunk, tenant: Tenant) => CapacityGrant | CapacityRefusal;
   readonly outbound: OutboundServices;
+  /** Asks the fraud guards for a call to the outside. */
+  readonly guard: (plan: OutboundPlan) => GuardGrant | GuardRefusal;
   /** Branches to the contacts registered for a number of the tenant. */
   phoneBranches(context: CallContext, number: string): readonly BranchPlan[];
   /** The branch to a binding of this node that another node asks for; undefined when it is gone. */
@@ -155,8 +158,19 @@ export class Routing implements StepServices {
       if (behindCode !== undefined)
         return { plan: this.#plan(behindCode, callerLeg, { ...facts, called: outbound.number }) };
     }
-    const step = new OutboundStep(outbound, this.#options.outbound);
-    return { plan: this.#plan(step, callerLeg, { ...facts, direction: 'outbound' }), outbound };
+    const { step, talkLimitMs } = this.#outbound(outbound);
+    const plan = this.#plan(step, callerLeg, { ...facts, direction: 'outbound' }, undefined, talkLimitMs);
+    return { plan, outbound };
+  }
+
+  /** The step of an outbound plan, once the fraud guards have let it pass. */
+  #outbound(plan: OutboundPlan): { readonly step: PlanStep; readonly talkLimitMs?: number | undefined } {
+    const step = new OutboundStep(plan, this.#options.outbound);
+    // The guards are asked about a stopped tenant all the same: they tell whoever watches for fraud.
+    if (plan.refusal !== undefined && plan.refusal.code !== 'outbound-stopped') return { step };
+    const answer = this.#options.guard(plan);
+    if (!answer.granted) return { step: new RejectStep(answer.status, answer.reason) };
+    return { step, talkLimitMs: answer.talkLimitMs };
   }
 
   #fromTrunk(request: SipRequest, flow: Flow, trunk: Trunk, directory: Directory): Routed {
@@ -230,7 +244,7 @@ export class Routing implements StepServices {
       caller = { kind: 'service', service };
     }
     const facts = this.outboundFacts(context, caller, number, forwardingOf(context, kind));
-    return new OutboundStep(planOutbound(facts), this.#options.outbound);
+    return this.#outbound(planOutbound(facts)).step;
   }
 
   /** The step for a number of the tenant itself; undefined for an outside number. */
@@ -270,7 +284,7 @@ export class Routing implements StepServices {
       name: 'Inbound rule',
     });
     const facts = this.outboundFacts(sentOn, { kind: 'service', service }, number, forwardingOf(sentOn, 'forward'));
-    return new OutboundStep(planOutbound(facts), this.#options.outbound);
+    return this.#outbound(planOutbound(facts)).step;
   }
 
   #context(
@@ -285,8 +299,9 @@ export class Routing implements StepServices {
     return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
   }
 
-  #plan(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, onEnd?: () => void): StepPlan {
-    const { ringTimeoutMs, sessionLimitMs } = this.#options;
+  #plan(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, onEnd?: () => void, talkLimitMs?: number): StepPlan {
+    const { ringTimeoutMs } = this.#options;
+    const sessionLimitMs = Math.min(this.#options.sessionLimitMs, talkLimitMs ?? Number.POSITIVE_INFINITY);
     const plan = { first, callerLeg, facts, ringTimeoutMs, sessionLimitMs };
     return new StepPlan(onEnd === undefined ? plan : { ...plan, onEnd });
   }

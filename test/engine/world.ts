@@ -149,6 +149,12 @@ export class Observed implements EngineObserver {
     this.refused.push({ code, detail });
   }
 
+  readonly fraud: { code: string; detail: Readonly<Record<string, unknown>> }[] = [];
+
+  onFraud(code: string, detail: Readonly<Record<string, unknown>>): void {
+    this.fraud.push({ code, detail });
+  }
+
   onAttempt(_trunk: unknown, attempt: AttemptRecord): void {
     this.attempts.push(attempt);
   }
