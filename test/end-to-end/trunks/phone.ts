@@ -1,0 +1,22 @@
+import type { TestEngine } from '../../kit/engine.ts';
+import { freePort } from '../../kit/free-port.ts';
+import type { Sipp } from '../../kit/sipp.ts';
+import { allWell, startAnswerer, startCaller } from '../sipp.ts';
+
+/** A SIPp phone that is registered while `during` runs and answers one call as its scenario says. */
+export async function withPhone<T>(
+  engine: TestEngine,
+  user: string,
+  during: (phone: Sipp) => Promise<T>,
+  scenario = 'answer',
+): Promise<T> {
+  const localPort = await freePort();
+  await allWell(await startCaller('phone-register', engine.address(), { localPort, keys: { user } }));
+  const phone = await startAnswerer(scenario, { localPort });
+  try {
+    return await during(phone);
+  } finally {
+    await phone.child.stop();
+    await allWell(await startCaller('phone-register', engine.address(), { localPort, keys: { user, expires: '0' } }));
+  }
+}
