@@ -100,7 +100,9 @@ export class Phone {
       `From: ${from};tag=${randomBytes(4).toString('hex')}`,
       `To: <${uri}>`,
       `Call-ID: ${callId}`,
-      `Contact: <sip:${call.user}@${this.contact}>`,
+      ...(call.headers?.some((line) => line.startsWith('Contact:'))
+        ? []
+        : [`Contact: <sip:${call.user}@${this.contact}>`]),
       ...(body === '' ? [] : ['Content-Type: application/sdp']),
       ...(call.headers ?? []),
     ];
