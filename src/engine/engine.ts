@@ -78,6 +78,8 @@ export interface EngineOptions {
   readonly guardsLoad?: boolean;
   /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
   readonly lease?: LeasePort;
+  /** Calls in progress on the other nodes that count for a shared limit. */
+  readonly callsElsewhere?: (key: string) => number;
   /** The other nodes of the store; default: this node is alone. */
   readonly peers?: PeerNodes;
   /** Writes a setting that a dial code asked for; rejects with what the phone is told. */
@@ -197,6 +199,7 @@ export class Engine {
       userAgent: this.#nodeFacts.userAgent,
       listener: observer.trunks,
       ...(options.lease === undefined ? {} : { lease: options.lease }),
+      ...(options.callsElsewhere === undefined ? {} : { callsElsewhere: options.callsElsewhere }),
     });
     const branches = new Branches({
       endpoint: this.endpoint,

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import { WheelScheduler } from '../base/wheel-scheduler.ts';
 import { Engine } from '../engine/engine.ts';
 import { Observation } from '../engine/observation.ts';
+import type { PeerNodes } from '../engine/peer-nodes.ts';
 import { Provisioner } from '../engine/provisioner.ts';
 import { RecentPlans } from '../engine/recent-plans.ts';
 import { RunningEngine } from '../engine/view.ts';
@@ -26,7 +27,7 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
-import { openStores, type Stores } from '../store/index.ts';
+import { type NodeFacts, type NodeRoster, openStores, type Stores } from '../store/index.ts';
 import { readMetrics } from './metrics.ts';
 import { version } from './version.ts';
 
@@ -135,6 +136,9 @@ async function wire(parts: Parts): Promise<RunningNode> {
     directory: provisioner.directory,
     version,
     bindingStore: stores.bindings,
+    lease: stores.trunkLease,
+    peers: peerNodes(stores.nodes),
+    callsElsewhere: (key) => stores.nodes.callsElsewhere(key),
     nonceSecret: stores.nonceSecret,
     guardsLoad: true,
     storeSetting: async (tenant, setting) => {
@@ -145,6 +149,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
   readMetrics(metrics, engine, log);
   const running = engine;
   const listening = await engine.start();
+  stores.bindings.onRemoteChange?.((aor, bindings) => running.registrations.registrar.applyRemote(aor, bindings));
+  stores.nodes.announce(() => nodeFacts(running));
   closers.push(() => running.close());
 
   let firstToken: string | undefined;
@@ -226,6 +232,23 @@ async function wire(parts: Parts): Promise<RunningNode> {
     },
     close,
   };
+}
+
+/** The nodes on the store, as the engine asks for them. */
+function peerNodes(nodes: NodeRoster): PeerNodes {
+  return {
+    addressOf: (name) => nodes.others().find((node) => node.name === name)?.sip,
+    isPeerAddress: (address) => nodes.others().some((node) => node.sip?.address === address),
+  };
+}
+
+/** What this node tells the others: where it takes their SIP, and the calls that count for shared limits. */
+function nodeFacts(engine: Engine): NodeFacts {
+  const listener = engine.listening.find(({ transport }) => transport !== 'tls');
+  const advertised = listener === undefined ? undefined : engine.endpoint.advertised(listener.transport, 'private');
+  const calls = engine.trunks.capacity.snapshot();
+  if (listener === undefined || advertised === undefined) return { calls };
+  return { sip: { transport: listener.transport, address: advertised.host, port: advertised.port }, calls };
 }
 
 function loadSettings(configFile: string | undefined, environment: NodeJS.ProcessEnv): NodeSettings {

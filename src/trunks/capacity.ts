@@ -73,10 +73,13 @@ class Grant implements CapacityGrant {
 
 export class Capacity {
   readonly #clock: Clock;
+  readonly #elsewhere: (key: string) => number;
   readonly #usages = new Map<string, Usage>();
 
-  constructor(clock: Clock) {
+  /** @param elsewhere calls in progress of a holder on the other nodes of the store, which count too. */
+  constructor(clock: Clock, elsewhere: (key: string) => number = () => 0) {
     this.#clock = clock;
+    this.#elsewhere = elsewhere;
   }
 
   /** Takes one place from every holder, or from none and says which refused. */
@@ -85,7 +88,8 @@ export class Capacity {
     const usages: Usage[] = [];
     for (const holder of holders) {
       const usage = this.#usage(holder.key);
-      if (holder.concurrentCalls !== undefined && usage.concurrent >= holder.concurrentCalls) {
+      const limit = holder.concurrentCalls;
+      if (limit !== undefined && usage.concurrent + this.#elsewhere(holder.key) >= limit) {
         return { granted: false, holder: holder.key, limit: 'concurrent-calls' };
       }
       if (holder.callsPerSecond !== undefined) {
@@ -102,9 +106,16 @@ export class Capacity {
     return new Grant(this.#usages, usages);
   }
 
-  /** Calls in progress of a holder. */
+  /** Calls in progress of a holder on this node. */
   inProgress(key: string): number {
     return this.#usages.get(key)?.concurrent ?? 0;
+  }
+
+  /** Calls in progress on this node by holder; only those above 0. */
+  snapshot(): Record<string, number> {
+    const calls: Record<string, number> = {};
+    for (const [key, { concurrent }] of this.#usages) if (concurrent > 0) calls[key] = concurrent;
+    return calls;
   }
 
   /** Holders that are remembered. */

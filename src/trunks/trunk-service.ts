@@ -39,6 +39,8 @@ export interface TrunkServiceOptions {
   readonly listener?: TrunkListener;
   /** Which of several nodes registers a trunk; default: this one. */
   readonly lease?: LeasePort;
+  /** Calls in progress of a limit's holder on the other nodes of the store. Default: none. */
+  readonly callsElsewhere?: (key: string) => number;
   /** Pace toward each provider. */
   readonly pacer?: PacerOptions;
   /** A number in [0, 1); default Math.random. */
@@ -69,7 +71,7 @@ export class TrunkService {
     const { scheduler, endpoint, locator, log, directory, gatewayReach, userAgent } = options;
     this.#options = options;
     this.#directory = directory;
-    this.capacity = new Capacity(scheduler);
+    this.capacity = new Capacity(scheduler, options.callsElsewhere);
     this.identification = new Identification(directory);
     this.#hops = new TrunkHops(locator, gatewayReach, options.readFile);
     this.#watch = new AddressWatch({

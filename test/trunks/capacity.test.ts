@@ -89,3 +89,17 @@ test('a holder without a rate is forgotten when its last call ends', () => {
   for (const grant of grants) if (grant.granted) grant.release();
   expect(capacity.size).toBe(0);
 });
+
+test('calls on other nodes count for the limit; the snapshot tells them of ours', () => {
+  let elsewhere = 1;
+  const capacity = new Capacity(new VirtualScheduler(), (key) => (key === 'trunk 1' ? elsewhere : 0));
+  const trunk = { key: 'trunk 1', concurrentCalls: 2 };
+  const first = capacity.admit([trunk]);
+  expect(first.granted).toBe(true);
+  expect(capacity.admit([trunk])).toEqual({ granted: false, holder: 'trunk 1', limit: 'concurrent-calls' });
+  expect(capacity.snapshot()).toEqual({ 'trunk 1': 1 });
+  elsewhere = 0;
+  expect(capacity.admit([trunk]).granted).toBe(true);
+  if (first.granted) first.release();
+  expect(capacity.snapshot()).toEqual({ 'trunk 1': 1 });
+});
