@@ -137,11 +137,14 @@ export class TrunkLine implements TimerTarget {
     this.#ports.hops.forget(this.#trunk.id);
   }
 
-  retry(): void {
+  /** False when there is nothing to try: the trunk neither registers nor pings. */
+  retry(): boolean {
+    if (this.#registration === undefined && this.#keepAlive === undefined) return false;
     this.#ports.hops.forget(this.#trunk.id);
     this.#rateUntilMs = 0;
     this.#registration?.retry();
     this.#keepAlive?.now();
+    return true;
   }
 
   flowClosed(flow: Flow): void {

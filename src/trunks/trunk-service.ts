@@ -182,12 +182,9 @@ export class TrunkService {
     return { trunkId, name: trunk.name, type: trunk.type, state: 'unknown', since, activeCalls: 0 };
   }
 
-  /** An administrator's retry: forgets refusals, realms and TLS files, registers and pings now. False for what does not exist. */
+  /** An administrator's retry: forgets refusals, realms and TLS files, registers and pings now. False when there is nothing to try. */
   retry(trunkId: string): boolean {
-    const line = this.#lines.get(trunkId);
-    if (line?.trunk.enabled !== true) return false;
-    line.retry();
-    return true;
+    return this.#lines.get(trunkId)?.retry() ?? false;
   }
 
   /** A connection is gone: whoever was registered over it registers again. */
