@@ -1,0 +1,159 @@
+/** Another tenant's DID through every header, form and dial string: no such number leaves toward a carrier (behaviour 7). */
+import { describe, expect, test } from 'vitest';
+import { serialize } from '../../src/sip/message/index.ts';
+import { type Agent, CARRIER_A, type Phone, World } from '../engine/world.ts';
+
+/** Numbers of globex on the carrier that acme shares with it. */
+const FOREIGN = '14155550200';
+const forms = [
+  FOREIGN,
+  `+${FOREIGN}`,
+  `00${FOREIGN}`,
+  '+1-415-555-0200',
+  '1(415)555.0200',
+  '%2B14155550200',
+  '1415%355550200',
+  `${FOREIGN};phone-context=+1`,
+  `${FOREIGN};user=phone`,
+] as const;
+
+const uriForms: readonly ((user: string) => string)[] = [
+  (user) => `<sip:${user}@acme.example.com>`,
+  (user) => `<sip:${user}@${CARRIER_A}>`,
+  (user) => `<tel:${user}>`,
+  (user) => `"${FOREIGN}" <sips:${user}@acme.example.com;user=phone>`,
+];
+
+const headers = [
+  'P-Preferred-Identity',
+  'P-Asserted-Identity',
+  'Remote-Party-ID',
+  'P-Called-Party-ID',
+  'Diversion',
+  'History-Info',
+  'Referred-By',
+  'Reply-To',
+  'Call-Info',
+  'P-Charging-Vector',
+  'P-Profile-Key',
+  'X-Trunk-Name',
+  'X-Session-Id',
+  'X-CID',
+  'Identity',
+] as const;
+
+const directives = [
+  'rewrite-from',
+  'rewrite-pai',
+  'rewrite-rpi',
+  'REWRITE-FROM',
+  ' rewrite-from ',
+  'trunk-id=100000001;rewrite-pai',
+];
+
+interface Stage {
+  readonly world: World;
+  readonly phone: Phone;
+  readonly carrier: Agent;
+}
+
+async function begin(): Promise<Stage> {
+  const world = await World.start({
+    trunks: {
+      'carrier-a': {
+        outboundParameters: {
+          pAssertedIdentity: { user: 'OutboundCallerId', host: 'TrunkHostPort' },
+          pPreferredIdentity: { user: 'OriginatorCallerID', host: 'TrunkHostPort' },
+          remotePartyIdCalling: { user: 'OutboundCallerIdAndOriginatorCallerID', host: 'TrunkHostPort' },
+        },
+        options: { diversion: 'both' },
+      },
+    },
+  });
+  return { world, phone: world.phone('101', '203.0.113.1'), carrier: world.agent(CARRIER_A) };
+}
+
+/** Digits of every number in a text, without what separates them. */
+function digitsIn(text: string): string {
+  return text
+    .replaceAll(/%2B/gi, '')
+    .replaceAll(/%([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replaceAll(/[^0-9\n]/g, '');
+}
+
+/** Plays a call, which the carrier refuses, and gives what the carrier got for it. */
+function sentFor({ world, phone, carrier }: Stage, called: string, fields: Record<string, string>): string[] {
+  const before = carrier.requests('INVITE').length;
+  const invite = phone.call(called, fields);
+  const sent = carrier.requests('INVITE').slice(before);
+  for (const request of sent) carrier.answer(request, 486, 'Busy Here');
+  world.run(20);
+  phone.final(invite);
+  carrier.peer.received.length = 0;
+  return sent.map((request) => serialize(request));
+}
+
+describe("another tenant's DID", () => {
+  test.each(headers)('in %s, in every form, is in no octet that the carrier gets', async (header) => {
+    const stage = await begin();
+    let calls = 0;
+    for (const form of forms) {
+      for (const uri of uriForms) {
+        const sent = sentFor(stage, '18005550199', { [header]: uri(form) });
+        calls += sent.length;
+        for (const text of sent) expect(digitsIn(text), `${header}: ${uri(form)}`).not.toContain(FOREIGN);
+      }
+    }
+    expect(calls).toBe(forms.length * uriForms.length);
+    expect(stage.world.held().uncaught).toBe(0);
+  });
+
+  test.each(directives)(
+    'in X-Outbound-Cli %s, in every form, is in no octet that the carrier gets',
+    async (directive) => {
+      const stage = await begin();
+      let calls = 0;
+      for (const form of forms) {
+        const value = form.replaceAll(';', '%3B');
+        const sent = sentFor(stage, '18005550199', { 'X-Outbound-Cli': `${directive}=${value}` });
+        calls += sent.length;
+        for (const text of sent) {
+          expect(digitsIn(text), value).not.toContain(FOREIGN);
+          expect(text.toLowerCase()).not.toContain('x-outbound-cli');
+        }
+      }
+      expect(calls).toBe(forms.length);
+    },
+  );
+
+  test.each(forms)('in From as user, display name and Contact: %s', async (form) => {
+    const stage = await begin();
+    for (const from of [
+      `<sip:${form}@acme.example.com>;tag=1`,
+      `"${FOREIGN}" <sip:101@acme.example.com>;tag=1`,
+      `<tel:${form}>;tag=1`,
+      `"+${FOREIGN}" <sip:${form}@${CARRIER_A}>;tag=1`,
+    ]) {
+      for (const text of sentFor(stage, '18005550199', { From: from, Contact: `<sip:${form}@203.0.113.1>` })) {
+        const withoutName = text.replace(/^From: "[^"]*"/m, 'From:');
+        expect(digitsIn(withoutName), from).not.toContain(FOREIGN);
+      }
+    }
+  });
+
+  test('as own caller ID by dial code is not stored', async () => {
+    const stage = await begin();
+    for (const form of [FOREIGN, `+${FOREIGN}`, `00${FOREIGN}`]) {
+      const final = stage.phone.final(stage.phone.call(`*64${form}`));
+      expect(final?.status).toBeGreaterThanOrEqual(400);
+      expect(final?.reason).toContain('not set');
+    }
+    expect(stage.world.settings).toEqual([]);
+  });
+
+  test('called is a number like any other', async () => {
+    const stage = await begin();
+    const [text] = sentFor(stage, FOREIGN, {});
+    expect(text).toMatch(new RegExp(`^INVITE sip:${FOREIGN}@`));
+  });
+});
