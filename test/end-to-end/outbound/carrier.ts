@@ -65,7 +65,7 @@ export class Carrier {
       this.#onInvite?.(message);
     }
     const { statuses, headers = [], sdp } = this.answer(message);
-    const contact = `Contact: <sip:carrier@${this.party.address}:${this.port}>`;
+    const contact = `Contact: <sip:carrier@${this.party.hostPort}>`;
     for (const status of statuses) {
       const isLast = status === statuses.at(-1) && sdp !== undefined;
       const more = [contact, ...headers, ...(isLast ? ['Content-Type: application/sdp'] : [])];

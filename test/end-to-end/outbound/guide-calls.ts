@@ -1,7 +1,9 @@
+import { expect } from 'vitest';
 import { version } from '../../../src/node/version.ts';
 import type { GuideRow } from '../../outbound/guide-table.ts';
 import { ACME, type CallOptions, TRUNK, type TrunkInput } from '../../outbound/world.ts';
 import { Phone, type PhoneCall } from './phone.ts';
+import { valuesOf, type WireMessage } from './wire-message.ts';
 import type { World } from './wire-world.ts';
 
 /** The row's trunk at the ports that the carriers of this run have. A register trunk does not register: calls are what is looked at. */
@@ -18,7 +20,7 @@ export function trunkHere(world: World, trunk: TrunkInput): TrunkInput {
 const nameable = (host: string) => (host.includes(':') ? 'proxy.twillio.com' : host);
 
 /** What the row expects, in terms of the ports of this run and of a whole engine. */
-export function expectedHere(world: World, name: string, value: string): string {
+function expectedHere(world: World, name: string, value: string): string {
   if (name === 'User-Agent') return `tandem/${version}`;
   if (name === 'Supported') return `100rel, ${value}`;
   return value
@@ -62,3 +64,22 @@ export const isElsewhere = ({ call }: GuideRow) =>
   call.forwarding !== undefined ||
   call.trunkState !== undefined ||
   call.trunks?.some(({ transport }) => transport === 'tls') === true;
+
+/** Every field that the row speaks of stands in the INVITE as the row says. */
+export function checkFields(world: World, invite: WireMessage, row: GuideRow): void {
+  for (const [name, expected] of Object.entries(row.expect)) {
+    if (name === 'Request-Line') {
+      expect(invite.startLine).toBe(expectedHere(world, name, String(expected)));
+      continue;
+    }
+    const values = valuesOf(invite, name).map((value) =>
+      value.replace(/;tag=[^;]+$/, '').replace(/(;rport)?;branch=z9hG4bK[^;]+$/, ''),
+    );
+    if (name === 'X-Session-Id' && expected !== null) {
+      expect(values).toEqual([expect.stringMatching(/^[\w-]{10,}$/)]);
+      continue;
+    }
+    const wanted = expected === null ? [] : typeof expected === 'string' ? [expected] : expected;
+    expect(values, name).toEqual(wanted.map((value) => expectedHere(world, name, value)));
+  }
+}

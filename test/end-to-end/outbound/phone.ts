@@ -86,7 +86,7 @@ export class Phone {
   }
 
   get contact(): string {
-    return `${this.party.address}:${this.party.port}`;
+    return this.party.hostPort;
   }
 
   /** Places a call and waits for its final response, which is acknowledged. */

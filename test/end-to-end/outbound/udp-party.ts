@@ -47,6 +47,12 @@ export class UdpParty {
     return this.#socket.address().port;
   }
 
+  /** `host:port` as it stands in a URI or a Via. */
+  get hostPort(): string {
+    const { address, port } = this;
+    return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  }
+
   send(text: string, to: { readonly address: string; readonly port: number }): void {
     this.#socket.send(Buffer.from(text, 'latin1'), to.port, to.address);
   }

@@ -10,8 +10,8 @@ import { Carrier } from './carrier.ts';
 import { Phone } from './phone.ts';
 
 export interface WorldOptions {
-  /** What the listener says in Via and Contact; default: the guide's sample. */
-  readonly says?: { readonly publicHost: string; readonly publicPort: number };
+  /** Address of the listener, the phone and the carriers; default: 127.0.0.1, phones on 127.0.0.2. */
+  readonly host?: '::1';
   readonly settings?: Partial<NodeSettingsInput>;
 }
 
@@ -21,30 +21,34 @@ export interface World extends TestEngine {
   readonly phone: Phone;
   readonly carrier: Carrier;
   readonly proxy: Carrier;
+  /** One more carrier; whoever asks for it closes it. */
+  spareCarrier(): Promise<Carrier>;
   /** Makes the node hold exactly this; everybody's password is the phone's. */
   hold(tenants: readonly TenantInput[], trunks: readonly TrunkInput[]): Promise<void>;
 }
 
+/** What the listener says in Via and Contact, as in the guide's sample. */
 const SAMPLE = { publicHost: '192.168.0.11', publicPort: 5060 };
 
-export async function startWorld({ says = SAMPLE, settings = {} }: WorldOptions = {}): Promise<World> {
+export async function startWorld({ host, settings = {} }: WorldOptions = {}): Promise<World> {
   const dns = await startDns();
   const engine = await startEngine({
     provisioning: {},
     settings: {
-      listen: [{ transport: 'udp', host: '127.0.0.1', port: 0, ...says }],
+      listen: [{ transport: 'udp', host: host ?? '127.0.0.1', port: 0, ...(host === undefined ? SAMPLE : {}) }],
       dns: { servers: [`127.0.0.1:${dns.port}`] },
       ...settings,
     },
   });
-  const sip = { address: '127.0.0.1', port: engine.port() };
-  const [phone, carrier, proxy] = [await Phone.open(sip), await Carrier.open(), await Carrier.open()];
+  const sip = { address: host ?? '127.0.0.1', port: engine.port() };
+  const [phone, carrier, proxy] = [await Phone.open(sip, host), await Carrier.open(host), await Carrier.open(host)];
   return {
     ...engine,
     sip,
     phone,
     carrier,
     proxy,
+    spareCarrier: () => Carrier.open(host),
     hold: (tenants, trunks) => hold(engine.node, tenants, trunks),
     async stop() {
       await engine.stop();
