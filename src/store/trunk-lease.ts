@@ -1,28 +1,45 @@
 import type { LeasePort as TrunkLeasePort } from '../trunks/lease.ts';
-import type { Lease, LeasePort } from './stores.ts';
+import type { Lease } from './stores.ts';
 
-/** Leases as trunk registrations ask for them: by key, without a fence; the fence is kept here. */
+/** What trunk leases need of a store: acquiring prolongs what is held. */
+export interface ManyLeases {
+  acquireAll(names: readonly string[], ttlMs: number): Promise<(Lease | undefined)[]>;
+  release(name: string, lease: Lease): Promise<void>;
+}
+
+interface Waiting {
+  readonly key: string;
+  readonly leaseMs: number;
+  resolve(isGranted: boolean): void;
+  reject(error: unknown): void;
+}
+
+const COLLECT_MS = 50;
+const MAX_BATCH = 500;
+
+/**
+ * Leases as trunk registrations ask for them: by key, without a fence; the fence is kept here. What ten thousand trunks ask for within
+ * 50 ms goes to the store as a few commands.
+ */
 export class TrunkLeases implements TrunkLeasePort {
-  readonly #leases: LeasePort;
+  readonly #leases: ManyLeases;
   readonly #held = new Map<string, Lease>();
+  #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | undefined = undefined;
 
-  constructor(leases: LeasePort) {
+  constructor(leases: ManyLeases) {
     this.#leases = leases;
   }
 
-  async acquire(key: string, leaseMs: number): Promise<boolean> {
-    const lease = await this.#leases.acquire(key, leaseMs);
-    if (lease === undefined) return false;
-    this.#held.set(key, lease);
-    return true;
+  acquire(key: string, leaseMs: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ key, leaseMs, resolve, reject });
+      this.#timer ??= setTimeout(() => this.#send(), COLLECT_MS);
+    });
   }
 
-  async renew(key: string, leaseMs: number): Promise<boolean> {
-    const lease = this.#held.get(key);
-    if (lease === undefined) return false;
-    if (await this.#leases.renew(key, lease, leaseMs)) return true;
-    this.#held.delete(key);
-    // It ran out while the store was away; nobody else may have taken it.
+  /** Takes it again when it ran out while the store was away and nobody else has it. */
+  renew(key: string, leaseMs: number): Promise<boolean> {
     return this.acquire(key, leaseMs);
   }
 
@@ -32,5 +49,31 @@ export class TrunkLeases implements TrunkLeasePort {
     this.#held.delete(key);
     // What cannot be released runs out.
     this.#leases.release(key, lease).catch(() => {});
+  }
+
+  #send(): void {
+    this.#timer = undefined;
+    const byTime = Map.groupBy(this.#waiting, ({ leaseMs }) => leaseMs);
+    this.#waiting = [];
+    for (const [leaseMs, asked] of byTime) {
+      for (let at = 0; at < asked.length; at += MAX_BATCH) void this.#ask(asked.slice(at, at + MAX_BATCH), leaseMs);
+    }
+  }
+
+  async #ask(asked: readonly Waiting[], leaseMs: number): Promise<void> {
+    try {
+      const leases = await this.#leases.acquireAll(
+        asked.map(({ key }) => key),
+        leaseMs,
+      );
+      for (const [index, { key, resolve }] of asked.entries()) {
+        const lease = leases[index];
+        if (lease === undefined) this.#held.delete(key);
+        else this.#held.set(key, lease);
+        resolve(lease !== undefined);
+      }
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+    }
   }
 }

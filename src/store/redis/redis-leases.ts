@@ -21,16 +21,28 @@ export class RedisLeases implements LeasePort {
   }
 
   async acquire(name: string, ttlMs: number): Promise<Lease | undefined> {
-    const keys = [this.#keys.named(`lease:${name}`), this.#keys.fences];
-    const fence = Number(await this.#link.run(ACQUIRE, keys, [name, this.#holder, ttlMs]));
-    if (fence === 0) return undefined;
-    const lease = { fence };
-    this.#held.set(name, lease);
+    const [lease] = await this.acquireAll([name], ttlMs);
     return lease;
   }
 
+  /** The same for many at once, in one step. */
+  async acquireAll(names: readonly string[], ttlMs: number): Promise<(Lease | undefined)[]> {
+    const keys = [this.#keys.fences, ...names.map((name) => this.#key(name))];
+    const fences = (await this.#link.run(ACQUIRE, keys, [this.#holder, wholeMs(ttlMs), ...names])) as number[];
+    return names.map((name, index) => {
+      const fence = Number(fences[index]);
+      if (fence === 0) {
+        this.#held.delete(name);
+        return undefined;
+      }
+      const lease = { fence };
+      this.#held.set(name, lease);
+      return lease;
+    });
+  }
+
   async renew(name: string, lease: Lease, ttlMs: number): Promise<boolean> {
-    const isHeld = (await this.#run(name, lease, Math.max(1, Math.trunc(ttlMs)))) === 1;
+    const isHeld = (await this.#run(name, lease, wholeMs(ttlMs))) === 1;
     if (!isHeld && this.#held.get(name)?.fence === lease.fence) this.#held.delete(name);
     return isHeld;
   }
@@ -48,6 +60,15 @@ export class RedisLeases implements LeasePort {
   }
 
   async #run(name: string, { fence }: Lease, ttlMs: number): Promise<number> {
-    return Number(await this.#link.run(RENEW, [this.#keys.named(`lease:${name}`)], [this.#holder, fence, ttlMs]));
+    return Number(await this.#link.run(RENEW, [this.#key(name)], [this.#holder, fence, ttlMs]));
   }
+
+  #key(name: string): string {
+    return this.#keys.named(`lease:${name}`);
+  }
+}
+
+/** At least 1: 0 would give the lease up. */
+function wholeMs(ttlMs: number): number {
+  return Math.max(1, Math.trunc(ttlMs));
 }

@@ -97,18 +97,27 @@ redis.call('PUBLISH', ARGV[2], 'bindings')
 return sequence
 `);
 
-/** KEYS lease, fences; ARGV name, holder, milliseconds. Answers the fence, or 0 when another holds it. */
+/**
+ * KEYS fences, then a lease each; ARGV holder, milliseconds, then a name each. Takes what is free and prolongs what the holder has;
+ * answers the fence of each, or 0 where another holds it.
+ */
 export const ACQUIRE = script(`
-local holder = redis.call('HGET', KEYS[1], 'holder')
-if holder == ARGV[2] then
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
-  return tonumber(redis.call('HGET', KEYS[1], 'fence'))
+local fences = {}
+for i = 2, #KEYS do
+  local held = redis.call('HMGET', KEYS[i], 'holder', 'fence')
+  if held[1] == ARGV[1] then
+    redis.call('PEXPIRE', KEYS[i], ARGV[2])
+    fences[i - 1] = tonumber(held[2])
+  elseif held[1] then
+    fences[i - 1] = 0
+  else
+    local fence = redis.call('HINCRBY', KEYS[1], ARGV[i + 1], 1)
+    redis.call('HSET', KEYS[i], 'holder', ARGV[1], 'fence', fence)
+    redis.call('PEXPIRE', KEYS[i], ARGV[2])
+    fences[i - 1] = fence
+  end
 end
-if holder then return 0 end
-local fence = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
-redis.call('HSET', KEYS[1], 'holder', ARGV[2], 'fence', fence)
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return fence
+return fences
 `);
 
 /** KEYS lease; ARGV holder, fence, milliseconds (0: give it up). Answers 1 when it was held. */

@@ -188,13 +188,22 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     expect(await a.trunkLease.acquire('registration 1', 300)).toBe(true);
     expect(await b.trunkLease.acquire('registration 1', 300)).toBe(false);
     expect(await b.trunkLease.renew('registration 1', 300)).toBe(false);
-    await pauseMs(350);
+    await pauseMs(400);
     expect(await a.trunkLease.renew('registration 1', 300)).toBe(true);
     await pauseMs(350);
     expect(await b.trunkLease.acquire('registration 1', 8000)).toBe(true);
     expect(await a.trunkLease.renew('registration 1', 300)).toBe(false);
     b.trunkLease.release('registration 1');
     await eventually(async () => a.trunkLease.acquire('registration 1', 300));
+  });
+
+  test('2,000 leases asked for at once are granted, and refused to the other node, in a few commands', async () => {
+    const keys = Array.from({ length: 2000 }, (_, index) => `registration ${index}`);
+    const before = Number(/cmdstat_evalsha:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
+    expect(await Promise.all(keys.map((key) => a.trunkLease.acquire(key, 8000)))).toEqual(keys.map(() => true));
+    expect(await Promise.all(keys.map((key) => b.trunkLease.acquire(key, 8000)))).toEqual(keys.map(() => false));
+    const after = Number(/cmdstat_evalsha:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
+    expect(after - before).toBeLessThan(20);
   });
 
   test('nodes know each other, count each other’s calls, and know at once when one has ended', async () => {
