@@ -21,6 +21,8 @@ export interface EngineOptions {
   readonly host?: string;
   /** Settings on top of the defaults: UDP and TCP on free ports, HTTP on a free port, state in a folder of the test's own. */
   readonly settings?: Partial<NodeSettingsInput>;
+  /** Environment variables beside the admin's token. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /** A line of the log. */
@@ -81,7 +83,7 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
   const lines: LogLine[] = [];
   const node = await startNode({
     configFile,
-    environment: { TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN },
+    environment: { TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
     logStream: { write: (line) => lines.push(JSON.parse(line)) },
   }).catch((error: unknown) => {
     rmSync(folder, { recursive: true, force: true });
