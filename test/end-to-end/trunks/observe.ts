@@ -45,6 +45,16 @@ async function newToken(engine: TestEngine): Promise<string> {
   return made.token;
 }
 
+/** PATCH, as the wizard's "Edit" does. */
+export async function change(engine: TestEngine, path: string, body: unknown): Promise<void> {
+  const response = await fetch(`${engine.node.apiAddress}${path}`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${await newToken(engine)}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`PATCH ${path}: ${response.status} ${await response.text()}`);
+}
+
 /** Runs `tandem ARGS` against the engine and returns what it printed. */
 export async function tandem(engine: TestEngine, ...args: readonly string[]): Promise<string> {
   let printed = '';
