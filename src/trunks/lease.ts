@@ -18,10 +18,11 @@ export interface LeaseHolder {
   onLeaseElsewhere(): void;
 }
 
-export const LEASE_MS = 30_000;
-const RENEW_MS = 10_000;
+/** A node that crashed is followed by another within the lease and one asking: 9 s. */
+export const LEASE_MS = 7000;
+const RENEW_MS = 2000;
 
-/** Holds one lease: asks every 10 s until it is granted, then renews it; three renewals fit into a lease. */
+/** Holds one lease: asks every 2 s until it is granted, then renews it; three renewals fit into a lease. */
 export class Lease implements TimerTarget {
   readonly #key: string;
   readonly #port: LeasePort;
