@@ -22,6 +22,7 @@ export class AcceptedInvite implements SuccessResenderUser {
     this.sequence = transaction.request.cseq().sequence;
     this.answers = answers;
     leg.respond(transaction, response);
+    transaction.release();
     this.#resender = new SuccessResender(scheduler, response, this, timers.t1Ms, timers.t2Ms);
   }
 

@@ -35,7 +35,8 @@ export class Attempt implements TimerTarget {
   readonly env: CallEnvironment;
   readonly call: Call;
   readonly maxForwards: number;
-  readonly #plan: CallPlan;
+  /** Undefined once nothing more will be asked of it. */
+  #plan: CallPlan | undefined;
   readonly #user: AttemptUser;
   #branches: Branch[] = [];
   #openCount = 0;
@@ -91,6 +92,7 @@ export class Attempt implements TimerTarget {
 
   onBranchAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void {
     this.#done = true;
+    this.#plan = undefined;
     this.#cancelBranches(branch, ANSWERED_ELSEWHERE);
     this.#user.onAnswered(branch, leg, response, invite);
   }
@@ -142,7 +144,7 @@ export class Attempt implements TimerTarget {
     // Behaviour 14: early media of a trunk that does not allow it is not followed by another try.
     if (outcome?.earlyMedia === true) return { status: outcome.status, reason: outcome.reason };
     if (++this.#stages > MAX_STAGES) return { status: 500 };
-    return this.#plan.next(outcome);
+    return this.#plan?.next(outcome) ?? { status: 500 };
   }
 
   #startStage(stage: Stage): void {

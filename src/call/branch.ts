@@ -7,7 +7,7 @@ import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { addCapabilities } from './capabilities.ts';
 import { describeDestination, sendOptions } from './destination.ts';
 import { Leg } from './leg.ts';
-import type { BranchPlan, OutcomeCause, StageOutcome } from './plan.ts';
+import type { BranchPlan, LegDraft, OutcomeCause, StageOutcome } from './plan.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { AttemptRecord } from './record.ts';
 import { dropToken, hasSessionDescription } from './relayed-headers.ts';
@@ -26,7 +26,8 @@ export type BranchState = 'idle' | 'resolving' | 'calling' | 'repairing' | 'canc
 
 export class Branch implements ClientTransactionUser, TimerTarget {
   readonly attempt: Attempt;
-  readonly plan: BranchPlan;
+  /** Once answered, no more of it than late answers need; see {@link #letGo}. */
+  plan: BranchPlan;
   state: BranchState = 'idle';
   /** Session descriptions of this branch were relayed in provisional responses. */
   earlyMedia = false;
@@ -237,11 +238,24 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     leg.learn(response);
     leg.offers.response('remote', 'INVITE', response.status, hasSessionDescription(response), true);
     leg.confirm(response);
-    if (this.#reserved) leg.reservation = this.plan;
+    const { onEnd } = this.plan;
+    if (this.#reserved && onEnd !== undefined) leg.reservation = { onEnd };
     this.#reserved = false;
     this.#startSession(leg, response, invite);
     this.attempt.onBranchAnswered(this, leg, response, invite);
+    this.#letGo();
     this.attempt.call.release();
+  }
+
+  /** The transaction keeps this branch for the 2xx that may come again; what only the INVITE needed goes. */
+  #letGo(): void {
+    const { label, options } = this.plan;
+    this.plan = { label, options, draft: NO_DRAFT, resolve: () => [] };
+    this.#transaction?.release();
+    this.#transaction = undefined;
+    this.#targets = [];
+    this.#repair = undefined;
+    this.#refusedWith = undefined;
   }
 
   /** RFC 3261 §13.2.2.4: a 2xx that nobody waits for, of a cancelled branch or a second fork, is acknowledged and ended. */
@@ -404,3 +418,5 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     plan.onAttempt?.(attempt);
   }
 }
+
+const NO_DRAFT: LegDraft = { requestUri: '', from: '', to: '', contact: '', routes: [], headers: [], body: '' };

@@ -1,5 +1,6 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { ownCopy } from '../base/text.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
@@ -53,7 +54,7 @@ export class Call implements AttemptUser, TimerTarget {
   /** A transfer under way. */
   referral: Referral | undefined = undefined;
   #attempt: Attempt | undefined = undefined;
-  #plan: Pick<CallPlan, 'onEnd' | 'sessionLimitMs'>;
+  #plan: Pick<CallPlan, 'onAnswered' | 'onEnd' | 'sessionLimitMs'>;
   /** Legs whose place was taken and that have not ended yet. */
   #retired: Leg[] = [];
   #holds = 0;
@@ -65,7 +66,7 @@ export class Call implements AttemptUser, TimerTarget {
     this.env = env;
     this.registry = registry;
     this.#plan = plan;
-    this.record = new CallRecord(this.id, plan.facts, callId, env.scheduler.wallMs());
+    this.record = new CallRecord(this.id, plan.facts, ownCopy(callId), env.scheduler.wallMs());
   }
 
   get relaysReliable(): boolean {
@@ -276,6 +277,7 @@ export class Call implements AttemptUser, TimerTarget {
     if (sessionLimitMs > 0) this.#timer = env.scheduler.schedule(sessionLimitMs, this, SESSION_TIMER);
     this.state = 'answered';
     this.calleeLeg = leg;
+    this.#plan.onAnswered?.();
     record.answeredAtMs = env.scheduler.wallMs();
     record.calleeCallId = leg.dialog.callId;
     record.answeredBy = by;

@@ -146,6 +146,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const { leg, response, answers } = held;
     this.#heldAnswer = undefined;
     this.#done = true;
+    // The transaction lingers for half a minute; the call must not for its sake.
+    this.#transaction.user = undefined;
     leg.reliable?.end();
     leg.reliable = undefined;
     leg.confirm();

@@ -47,6 +47,7 @@ export class LegRequest implements ClientTransactionUser {
     this.leg.offers.response('remote', this.request.method, status, hasSessionDescription(response), status >= 200);
     if ((status === 401 || status === 407) && this.#answerChallenge(response)) return;
     this.#user.onLegResponse(response, this);
+    if (status >= 200) transaction.release();
   }
 
   onTimeout(transaction: ClientTransaction): void {

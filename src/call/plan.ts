@@ -25,6 +25,8 @@ export interface CallPlan {
    * one is made, since a later route may add some.
    */
   warnings?(): readonly string[];
+  /** Called once when the call is answered: nothing more will be asked, what the stages were made of can go. */
+  onAnswered?(): void;
   /** Called once when both legs are over; frees what the plan reserved for the call as a whole. */
   onEnd?(): void;
 }

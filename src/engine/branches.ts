@@ -67,6 +67,8 @@ export class Branches {
     const pass = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk)?.reached.pass : undefined;
     const draft = pass === undefined ? route.draft : { ...route.draft, headers: [...route.draft.headers, pass] };
     const { trunks, directory, attemptMs, onAttempt } = this.#options;
+    // Not the plan itself: the closures below live as long as the call.
+    const { tenant } = plan.facts;
     const credentials = trunks.digestClient(trunk);
     let grant: CapacityGrant | undefined;
     return {
@@ -77,7 +79,7 @@ export class Branches {
       resolve: () => trunks.targets(trunk, nextHop),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {
-        const answer = trunks.admit(trunk, plan.facts.tenant, directory());
+        const answer = trunks.admit(trunk, tenant, directory());
         if (!answer.granted) return false;
         grant = answer;
         return true;

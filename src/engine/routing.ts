@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { randomToken } from '../base/ids.ts';
 import type { Clock } from '../base/scheduler.ts';
+import { ownCopy } from '../base/text.ts';
 import type { BranchPlan, CallFacts, LegOptions } from '../call/index.ts';
 import { InboundRouter, type InboundTarget } from '../inbound/index.ts';
 import {
@@ -129,7 +130,8 @@ export class Routing implements StepServices {
         ? { kind: 'extension', extension: source.extension }
         : { kind: 'service', service: source.service };
     const party = source.kind === 'extension' ? source.extension : source.service;
-    const dialled = dialledNumber(request.uri());
+    // It stays in the record and in events when the INVITE is gone.
+    const dialled = ownCopy(dialledNumber(request.uri()));
     const shown = textFromOctets(request.from().displayName ?? '');
     const anonymous = isAnonymous(request, source.kind === 'extension' && source.extension.anonymousCalls);
     const caller: CallerPresentation = { number: party.number, displayName: shown || (party.name ?? ''), anonymous };

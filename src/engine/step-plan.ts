@@ -67,6 +67,10 @@ export class StepPlan implements CallPlan {
     return result;
   }
 
+  onAnswered(): void {
+    this.#step = ANSWERED;
+  }
+
   onEnd(): void {
     this.#onEnd?.();
   }
@@ -98,3 +102,5 @@ export class OneStageStep implements PlanStep {
     return { status: outcome.status, reason: outcome.reason };
   }
 }
+
+const ANSWERED = new RejectStep(500);

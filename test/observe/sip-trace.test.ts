@@ -72,4 +72,16 @@ describe('SipTrace', () => {
     for (let index = 0; index < 10_000; index++) trace.link(`call-${index}`, `sip-${index}`);
     expect(trace.octets).toBeLessThanOrEqual(50_200);
   });
+
+  test('texts of any length come back as they were, however often the ring went round', () => {
+    const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 5000 });
+    for (let index = 0; index < 500; index++) {
+      const text = `M${index} ${'x'.repeat((index * 37) % 900)}`;
+      trace.record(`call-${index}`, true, flow, text);
+      expect(trace.find(`call-${index}`).map((message) => message.text)).toEqual([text]);
+      expect(trace.octets).toBeLessThanOrEqual(5000);
+    }
+    trace.record('long', true, flow, 'y'.repeat(20_000));
+    expect(trace.find('long')[0]?.text).toHaveLength(5000);
+  });
 });

@@ -1,4 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
+import { ownCopy } from '../../base/text.ts';
 import { formatUri, HeaderId, Headers, type NameAddr, SipRequest, type SipResponse } from '../message/index.ts';
 import { RouteSet } from './route-set.ts';
 
@@ -60,12 +61,12 @@ export function dialogKeyOfResponse(response: SipResponse): string {
 
 export class Dialog {
   readonly role: DialogRole;
-  readonly callId: string;
-  readonly localTag: string;
+  callId: string;
+  localTag: string;
   /** Empty for a peer that sends no tags (RFC 2543), as §12.1.1 allows. */
-  readonly remoteTag: string;
-  readonly localAddress: string;
-  readonly remoteAddress: string;
+  remoteTag: string;
+  localAddress: string;
+  remoteAddress: string;
   readonly key: string;
   state: DialogState = 'early';
   /** The Contact value that this side's target refresh requests carry. */
@@ -169,6 +170,18 @@ export class Dialog {
       this.refreshTarget(response);
     }
     this.state = 'confirmed';
+    this.#keepOwnCopies();
+  }
+
+  /** What an early dialog holds are slices of the messages that made it; a confirmed one may outlive them by hours. */
+  #keepOwnCopies(): void {
+    this.callId = ownCopy(this.callId);
+    this.localTag = ownCopy(this.localTag);
+    this.remoteTag = ownCopy(this.remoteTag);
+    this.localAddress = ownCopy(this.localAddress);
+    this.remoteAddress = ownCopy(this.remoteAddress);
+    this.localContact = ownCopy(this.localContact);
+    this.#remoteTarget = ownCopy(this.#remoteTarget);
   }
 
   terminate(): void {

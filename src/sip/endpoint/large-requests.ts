@@ -113,6 +113,10 @@ class LargeRequest implements ClientTransaction, ClientTransactionUser {
     this.current.cancel(headers);
   }
 
+  release(): void {
+    this.current.release();
+  }
+
   onResponse(response: SipResponse): void {
     this.#user.onResponse(response, this);
   }

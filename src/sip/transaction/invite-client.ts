@@ -1,4 +1,4 @@
-import { type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { HeaderId, SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import { buildAck, buildCancel } from './requests.ts';
 import { TransactionTimer } from './timers.ts';
 import { Transaction, type TransactionHost } from './transaction.ts';
@@ -92,6 +92,10 @@ export class InviteClientTransaction<F extends Channel> extends Transaction<F> i
       default:
         this.state satisfies never;
     }
+  }
+
+  override release(): void {
+    this.request = forLateAnswers(this.request);
   }
 
   onTimer(kind: number): void {
@@ -216,4 +220,22 @@ export class InviteClientTransaction<F extends Channel> extends Transaction<F> i
     this.state = 'terminated';
     this.finish();
   }
+}
+
+/** Fields that make a dialog of a further 2xx and its ACK (§12.1.2, §13.2.2.4). */
+const DIALOG_FIELDS = [
+  HeaderId.From,
+  HeaderId.To,
+  HeaderId.CallId,
+  HeaderId.CSeq,
+  HeaderId.Contact,
+  HeaderId.Authorization,
+  HeaderId.ProxyAuthorization,
+];
+
+/** What is kept of an INVITE for the 2xx that may come again or from another branch: no session description, no other field. */
+function forLateAnswers(invite: SipRequest): SipRequest {
+  const kept = new SipRequest(invite.method, invite.requestUri);
+  for (const id of DIALOG_FIELDS) for (const value of invite.headers.fieldValues(id)) kept.headers.add(id, value);
+  return kept;
 }

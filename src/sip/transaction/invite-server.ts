@@ -152,6 +152,12 @@ export class InviteServerTransaction<F extends Channel>
     this.transmit();
   }
 
+  /** In Accepted everything that may be sent again is the user's to send. */
+  override release(): void {
+    if (this.state === 'accepted') this.text = '';
+    super.release();
+  }
+
   #ackInCompleted(): boolean {
     this.disarmResend();
     if (this.flow.reliable) {

@@ -169,7 +169,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   /** The server transaction of a request already received; for answering 500 after a fault in the user. */
   serverTransactionOf(request: SipRequest): ServerTransaction<F> | undefined {
     const transaction = this.#servers.get(serverKey(request));
-    return transaction?.request === request ? transaction : undefined;
+    return transaction?.request === request || transaction?.isReleased === true ? transaction : undefined;
   }
 
   /** A flow failed or closed: each of its transactions is told (§17.1.4, RFC 6026 §7.1). */

@@ -18,7 +18,8 @@ import type {
 export class NonInviteClientTransaction<F extends Channel> extends Transaction<F> implements ClientTransaction<F> {
   readonly isClient = true;
   state: NonInviteClientState = 'trying';
-  readonly #user: ClientTransactionUser<F>;
+  /** Undefined once it has heard everything. */
+  #user: ClientTransactionUser<F> | undefined;
   readonly #timeoutMs: number;
   #intervalMs: number;
 
@@ -91,7 +92,7 @@ export class NonInviteClientTransaction<F extends Channel> extends Transaction<F
       case 'proceeding':
         this.host.counters.transportErrors++;
         this.#terminate();
-        this.#user.onTransportError(reason, this);
+        this.#user?.onTransportError(reason, this);
         return;
       case 'completed':
       case 'terminated':
@@ -104,7 +105,7 @@ export class NonInviteClientTransaction<F extends Channel> extends Transaction<F
   #responseInProgress(response: SipResponse): void {
     if (response.status < 200) {
       this.state = 'proceeding';
-      this.#user.onResponse(response, this);
+      this.#user?.onResponse(response, this);
       return;
     }
     this.disarmResend();
@@ -116,7 +117,9 @@ export class NonInviteClientTransaction<F extends Channel> extends Transaction<F
       this.state = 'completed';
       this.armState(this.host.timers.t4Ms, TransactionTimer.K);
     }
-    this.#user.onResponse(response, this);
+    const user = this.#user;
+    this.#user = undefined;
+    user?.onResponse(response, this);
   }
 
   #timerE(): void {
@@ -130,7 +133,7 @@ export class NonInviteClientTransaction<F extends Channel> extends Transaction<F
   #timerF(): void {
     this.host.counters.timeouts++;
     this.#terminate();
-    this.#user.onTimeout(this);
+    this.#user?.onTimeout(this);
   }
 
   #terminate(): void {

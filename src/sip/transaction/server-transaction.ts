@@ -1,4 +1,5 @@
 import { randomToken } from '../../base/ids.ts';
+import { ownCopy } from '../../base/text.ts';
 import { createResponse, type SipResponse, serialize } from '../message/index.ts';
 import { Transaction } from './transaction.ts';
 import type { Channel, HeaderList, ServerTransactionUser } from './types.ts';
@@ -47,6 +48,12 @@ export abstract class ServerTransactionBase<F extends Channel> extends Transacti
     if (response !== this.#lastResponse) this.text = serialize(response);
     this.#lastResponse = response;
     this.lastStatus = response.status;
+  }
+
+  override release(): void {
+    this.#localTag = ownCopy(this.sentTag);
+    this.#lastResponse = undefined;
+    super.release();
   }
 
   protected transmit(): void {

@@ -1,6 +1,7 @@
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
-import type { SipRequest } from '../message/index.ts';
+import { SipRequest } from '../message/index.ts';
 import type { TransactionCounters } from './counters.ts';
+import { hasCookie } from './matching.ts';
 import type { TimerSettings } from './timers.ts';
 import type { Channel } from './types.ts';
 
@@ -20,7 +21,8 @@ export interface TransactionHost<F extends Channel> {
  * No state of any machine needs more than one retransmission timer and one that ends the state.
  */
 export abstract class Transaction<F extends Channel> implements TimerTarget {
-  readonly request: SipRequest;
+  /** A stand-in once its user has released it, see {@link release}. */
+  request: SipRequest;
   readonly flow: F;
   /** The layer's key. */
   readonly key: string;
@@ -76,10 +78,34 @@ export abstract class Transaction<F extends Channel> implements TimerTarget {
     this.flow.send(this.text);
   }
 
+  /** Lets go of the request; the key tells its copies. An RFC 2543 peer's is kept, since its key does not tell all (§17.2.3). */
+  release(): void {
+    if (hasCookie(this.key)) this.request = standIn(this.request.method);
+  }
+
+  /** True when {@link request} is a stand-in. */
+  get isReleased(): boolean {
+    return this.request === STAND_INS.get(this.request.method);
+  }
+
   /** Common end of every machine: nothing stays armed, the text is let go, the layer forgets. */
   protected finish(): void {
     this.disarm();
     this.text = '';
     this.host.ended(this);
   }
+}
+
+const MAX_STAND_INS = 100;
+const STAND_INS = new Map<string, SipRequest>();
+
+/** A request of this method without anything in it. */
+function standIn(method: string): SipRequest {
+  let request = STAND_INS.get(method);
+  if (request === undefined) {
+    request = new SipRequest(method, '');
+    // Peers make up methods.
+    if (STAND_INS.size < MAX_STAND_INS) STAND_INS.set(method, request);
+  }
+  return request;
 }

@@ -33,6 +33,11 @@ export interface ServerTransaction<F extends Channel = Channel> {
    * have proved nothing (§26.3.2.4); 401 and 407 are always sent that way.
    */
   answerOnce: boolean;
+  /**
+   * The user will not look at {@link request} again. The machine may linger for half a minute to absorb copies; without the request it
+   * costs a tenth of the memory, which is most of what a busy engine holds. Call it after the final response.
+   */
+  release(): void;
   /** Sends a response. One that the state does not allow (a second final one, a provisional one after it) is counted and dropped. */
   respond(response: SipResponse): void;
   /** Makes a response of the request (§8.2.6) with {@link localTag} and sends it. */
@@ -58,6 +63,11 @@ export interface ClientTransaction<F extends Channel = Channel> {
    * or a 2xx that won the race) still reaches the user; after 64*T1 without one, `onTimeout` does. Nothing happens for other methods.
    */
   cancel(headers?: HeaderList): void;
+  /**
+   * The user will not look at {@link request} again, except that of an INVITE for what makes a dialog and an ACK of a later 2xx. Call it
+   * with the final response.
+   */
+  release(): void;
 }
 
 export interface ClientTransactionUser<F extends Channel = Channel> {

@@ -53,6 +53,35 @@ describe('INVITE server transaction over UDP', () => {
     expect(world.isClean()).toBe(true);
   });
 
+  test('RFC 6026 §7.1: once released, it still absorbs the INVITE, resends the 2xx as told and answers a CANCEL with its tag', () => {
+    const world = new World();
+    const invite = makeInvite();
+    world.receive(invite);
+    const answer = createResponse(invite, 200, undefined, { toTag: 'callee' });
+    world.server.respond(answer);
+    world.server.release();
+    expect(world.server.request).not.toBe(invite);
+    expect(world.server.request.method).toBe('INVITE');
+    world.receive(makeInvite());
+    world.server.respond(answer);
+    expect(world.channel.kinds).toEqual(['200', '200']);
+    expect((world.channel.last() as SipResponse).toTag()).toBe('callee');
+    world.receive(makeRequest('CANCEL'));
+    expect((world.channel.last() as SipResponse).toTag()).toBe('callee');
+    expect(world.requests).toHaveLength(1);
+    world.scheduler.runUntilIdle();
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('a machine of an RFC 2543 peer keeps its request, which its copies are compared with', () => {
+    const world = new World();
+    world.receive(makeInvite({ branch: 'old-style-branch' }));
+    world.server.reply(200);
+    world.server.release();
+    world.receive(makeInvite({ branch: 'old-style-branch' }));
+    expect(world.requests).toHaveLength(1);
+  });
+
   test('§17.2.1: the ACK stops retransmission, is absorbed, and the machine waits T4 for more of them', () => {
     const world = new World();
     world.receive(makeInvite());

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { ownCopy } from '../../src/base/text.ts';
+
+test('a copy has the same octets, short and long, high ones too', () => {
+  const high = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code));
+  for (const text of ['', 'a', high, high.repeat(3), high.repeat(50)]) expect(ownCopy(text)).toBe(text);
+});
+
+test('copies do not change with later ones', () => {
+  const first = ownCopy('first text of some length');
+  ownCopy('another text of that length');
+  expect(first).toBe('first text of some length');
+});
