@@ -1,0 +1,191 @@
+import { describe, expect, test } from 'vitest';
+import { Provisioner } from '../../src/engine/provisioner.ts';
+import type { Directory } from '../../src/trunks/directory.ts';
+import {
+  type CommitResult,
+  MemoryProvisioningStore,
+  type ProvisionedState,
+  type ProvisioningCommit,
+  type ProvisioningStore,
+} from '../../src/trunks/provisioning-store.ts';
+import { RecordingLog } from '../sip/transport/recorder.ts';
+import { provision } from '../trunks/kit.ts';
+
+const ACME = { name: 'acme', domain: 'acme.example.com', extensions: [{ number: '101', password: 'x' }] };
+const TRUNK = {
+  name: 'carrier',
+  type: 'ip' as const,
+  host: '192.0.2.1',
+  port: 5060,
+  tenants: [{ tenant: 'acme', didPool: '100-199' }],
+};
+
+function provisionerOn(store: ProvisioningStore = new MemoryProvisioningStore()) {
+  const served: Directory[] = [];
+  const log = new RecordingLog();
+  const provisioner = new Provisioner({ store, log, context: {}, onDirectory: (directory) => served.push(directory) });
+  return { provisioner, served, log, store };
+}
+
+/** A store that does what a test says on the next commits. */
+class FaultyStore extends MemoryProvisioningStore {
+  readonly faults: (() => Promise<void> | void)[] = [];
+  listener: (() => void) | undefined;
+
+  override async commit(commit: ProvisioningCommit): Promise<CommitResult> {
+    await this.faults.shift()?.();
+    return super.commit(commit);
+  }
+
+  onChange(listener: () => void): () => void {
+    this.listener = listener;
+    return () => {};
+  }
+}
+
+/** What another node does to the store. */
+async function elsewhere(store: MemoryProvisioningStore, name: string): Promise<void> {
+  const { version } = await store.load();
+  const tenants = provision({ tenants: [{ name, domain: `${name}.example.com` }] }).tenants;
+  // Not what the test makes of this node's commits.
+  await MemoryProvisioningStore.prototype.commit.call(store, {
+    expectedVersion: version,
+    putTenants: tenants,
+    putTrunks: [],
+    deleteTenants: [],
+    deleteTrunks: [],
+  });
+}
+
+describe('changing what is provisioned', () => {
+  test('a change is committed, then served', async () => {
+    const { provisioner, served, store } = provisionerOn();
+    await provisioner.load();
+    const result = await provisioner.put(provision({ tenants: [ACME], trunks: [TRUNK] }));
+    expect(result).toEqual({ outcome: 'applied', version: 1 });
+    expect(served.at(-1)?.tenantByName('acme')?.domain).toBe('acme.example.com');
+    expect((await store.load()).version).toBe(1);
+  });
+
+  test('all or nothing: one broken rule and nothing of the change is written or served', async () => {
+    const { provisioner, served, store } = provisionerOn();
+    await provisioner.load();
+    const before = served.length;
+    const result = await provisioner.put(
+      provision({ tenants: [ACME, { name: 'other', domain: 'acme.example.com' }], trunks: [TRUNK] }),
+    );
+    expect(result).toMatchObject({ outcome: 'refused', problems: [{ path: expect.stringContaining('domain') }] });
+    expect(served).toHaveLength(before);
+    expect((await store.load()).state).toEqual({ tenants: [], trunks: [] });
+  });
+
+  test('a store that fails leaves everything as it was, and the log says so', async () => {
+    const store = new FaultyStore();
+    const { provisioner, log } = provisionerOn(store);
+    await provisioner.load();
+    store.faults.push(() => Promise.reject(new Error('disk full')));
+    expect(await provisioner.put(provision({ tenants: [ACME] }))).toEqual({
+      outcome: 'unavailable',
+      reason: 'disk full',
+    });
+    expect(provisioner.directory.tenants).toEqual([]);
+    expect(log.lines.map(({ event }) => event)).toEqual(['provisioning-not-written']);
+    expect(await provisioner.put(provision({ tenants: [ACME] }))).toMatchObject({ outcome: 'applied' });
+  });
+
+  test('applying the same twice changes nothing the second time', async () => {
+    const { provisioner, store } = provisionerOn();
+    await provisioner.load();
+    const wanted = provision({ tenants: [ACME], trunks: [TRUNK] });
+    await provisioner.put(wanted);
+    const first = await store.load();
+    expect(await provisioner.put(wanted)).toEqual({ outcome: 'applied', version: first.version });
+    expect(await store.load()).toEqual(first);
+  });
+
+  test('a trunk without an id gets one, and keeps it when it is applied again by name', async () => {
+    const { provisioner } = provisionerOn();
+    await provisioner.load();
+    await provisioner.put(provision({ tenants: [ACME], trunks: [TRUNK] }));
+    const id = provisioner.directory.trunks[0]?.id;
+    expect(id).toMatch(/^[0-9]+$/);
+    await provisioner.put(provision({ tenants: [ACME], trunks: [{ ...TRUNK, host: '192.0.2.2' }] }));
+    expect(provisioner.directory.trunks.map((trunk) => [trunk.id, trunk.host])).toEqual([[id, '192.0.2.2']]);
+  });
+
+  test('put leaves alone what it does not name', async () => {
+    const { provisioner } = provisionerOn();
+    await provisioner.load();
+    await provisioner.put(provision({ tenants: [ACME] }));
+    await provisioner.put(provision({ tenants: [{ name: 'other', domain: 'other.example.com' }] }));
+    expect(provisioner.directory.tenants.map(({ name }) => name)).toEqual(['acme', 'other']);
+  });
+
+  test('a change against an old version is stale', async () => {
+    const { provisioner } = provisionerOn();
+    await provisioner.load();
+    await provisioner.put(provision({ tenants: [ACME] }));
+    expect(await provisioner.apply({ expectedVersion: 0, deleteTenants: ['acme'] })).toEqual({ outcome: 'stale' });
+    expect(provisioner.directory.tenants).toHaveLength(1);
+  });
+
+  test('another node was faster: the change is worked out again on what is there now', async () => {
+    const store = new FaultyStore();
+    const { provisioner } = provisionerOn(store);
+    await provisioner.load();
+    store.faults.push(() => elsewhere(store, 'other'));
+    expect(await provisioner.put(provision({ tenants: [ACME] }))).toEqual({ outcome: 'applied', version: 2 });
+    expect(provisioner.directory.tenants.map(({ name }) => name).sort()).toEqual(['acme', 'other']);
+  });
+
+  test('another node is always faster: it gives up, stale', async () => {
+    const store = new FaultyStore();
+    const { provisioner } = provisionerOn(store);
+    await provisioner.load();
+    for (let index = 0; index < 30; index++) store.faults.push(() => elsewhere(store, `other-${index}`));
+    expect(await provisioner.put(provision({ tenants: [ACME] }))).toEqual({ outcome: 'stale' });
+  });
+
+  test('what another node commits is served once the store says so', async () => {
+    const store = new FaultyStore();
+    const { provisioner, served } = provisionerOn(store);
+    await provisioner.load();
+    await elsewhere(store, 'other');
+    store.listener?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(served.at(-1)?.tenants.map(({ name }) => name)).toEqual(['other']);
+  });
+
+  test('two changes at once are made one after the other', async () => {
+    const { provisioner } = provisionerOn();
+    await provisioner.load();
+    const results = await Promise.all(
+      ['a', 'b', 'c'].map((name) => provisioner.put(provision({ tenants: [{ name, domain: `${name}.example.com` }] }))),
+    );
+    expect(results.map(({ outcome }) => outcome)).toEqual(['applied', 'applied', 'applied']);
+    expect(provisioner.current()).toMatchObject({ version: 3 } satisfies Partial<ProvisionedState>);
+  });
+});
+
+describe('a setting that a dial code stores', () => {
+  test('changes that extension and no other', async () => {
+    const { provisioner } = provisionerOn();
+    await provisioner.load();
+    const extensions = ['101', '102'].map((number) => ({ number, password: 'x' }));
+    await provisioner.put(provision({ tenants: [{ ...ACME, extensions }] }));
+    const result = await provisioner.storeSetting('acme', { extension: '101', set: { anonymousCalls: true } });
+    expect(result.outcome).toBe('applied');
+    expect(provisioner.directory.extension('acme', '101')?.anonymousCalls).toBe(true);
+    expect(provisioner.directory.extension('acme', '102')?.anonymousCalls).toBe(false);
+  });
+
+  test('of an extension that is gone meanwhile changes nothing', async () => {
+    const { provisioner } = provisionerOn();
+    await provisioner.load();
+    await provisioner.put(provision({ tenants: [ACME] }));
+    const before = provisioner.current();
+    await provisioner.storeSetting('acme', { extension: '999', set: { anonymousCalls: true } });
+    await provisioner.storeSetting('gone', { extension: '101', set: { anonymousCalls: true } });
+    expect(provisioner.current()).toEqual(before);
+  });
+});
