@@ -374,7 +374,11 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
       const flowTimer = flowTimerSeconds(response);
       exchange.flow.keepAlive(flowTimer === undefined ? KEEP_ALIVE_MS : flowTimer * 800);
     }
-    this.#become('registered', `registered for ${granted} s`, response.status);
+    this.state = 'registered';
+    this.reason = `registered for ${granted} s`;
+    this.lastCode = response.status;
+    // Told even when these are as before: server and connection may be others.
+    this.#ports.onChange(this);
     // The connection may have gone while its answer was read.
     if (this.#flow?.closed === true) this.#flowLost();
   }

@@ -82,6 +82,8 @@ export class TrunkLine implements TimerTarget {
   #registration: Registration | undefined;
   #keepAlive: KeepAlive | undefined;
   #addresses: readonly TrunkAddress[] = [];
+  /** The server of the latest registration. */
+  #server: string | undefined;
   #rateUntilMs = 0;
   #rateReason = '';
   #release: Timer | undefined;
@@ -259,6 +261,13 @@ export class TrunkLine implements TimerTarget {
 
   #onRegistration(registration: Registration): void {
     this.#ports.onFlow(this, registration.flow);
+    const server = registration.target === undefined ? undefined : reachKey(registration.target);
+    if (server !== undefined && server !== this.#server) {
+      // What another server did says nothing about this one.
+      this.#server = server;
+      this.#health.keepOnly(new Set([server]));
+      this.#keepAlive?.now();
+    }
     this.#identify();
     this.#evaluate();
   }

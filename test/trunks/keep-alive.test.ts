@@ -146,6 +146,23 @@ describe('OPTIONS', () => {
     expect(world.status()).toMatchObject({ state: 'offline', lastCode: 500 });
   });
 
+  test('a registration that moved to another server is judged by that one at once', () => {
+    const trunk = registerTrunk({
+      host: 'carrier.example',
+      options: { keepAlive: { enabled: true, intervalSeconds: 3600 } },
+    });
+    const world = new TrunkWorld([trunk]);
+    const second = new Provider(world.network, OTHER);
+    world.locator.answers.set('carrier.example', [{ transport: 'udp', address: PROVIDER, port: 5060 }]);
+    world.provider.onOptions = (transaction) => transaction.reply(500);
+    world.run(60);
+    expect(world.status().state).toBe('offline');
+    world.locator.answers.set('carrier.example', [{ transport: 'udp', address: OTHER, port: 5060 }]);
+    world.run(590);
+    expect(second.requests.map(({ method }) => method)).toEqual(['REGISTER', 'OPTIONS']);
+    expect(world.status().state).toBe('online');
+  });
+
   test('an accept-register trunk pings the flow of its gateway, and is offline without one', () => {
     const trunk = ipTrunk({
       type: 'accept-register',

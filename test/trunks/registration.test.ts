@@ -353,6 +353,18 @@ describe('connections', () => {
     expect(world.provider.registers()).toHaveLength(2);
   });
 
+  test('a refresh over another connection: the loss of that one counts from then on', () => {
+    const world = new TrunkWorld([overTcp]).run(20);
+    world.locator.answers.set(PROVIDER, [{ transport: 'tcp', address: OTHER, port: 5060 }]);
+    const second = new Provider(world.network, OTHER);
+    world.run(600);
+    expect(second.registers()).toHaveLength(1);
+    world.endpoint.flowTo({ transport: 'tcp', address: PROVIDER, port: 5060 }).close('old one');
+    expect(world.status().state).toBe('online');
+    world.endpoint.flowTo({ transport: 'tcp', address: OTHER, port: 5060 }).close('new one');
+    expect(world.status().state).toBe('registering');
+  });
+
   test('a provider that closes TCP every 30 s is not stormed', () => {
     const world = new TrunkWorld([overTcp]).run(11);
     for (let round = 0; round < 120; round++) {
@@ -495,4 +507,15 @@ test('several trunks to one provider have registrations of their own', () => {
   ]).run(20);
   expect(world.provider.bindings.size).toBe(2);
   expect(new Set(world.provider.bindings.values()).size).toBe(2);
+});
+
+test('over a link that loses a fifth, doubles and reorders packets, a day passes without a lapse', () => {
+  const world = new TrunkWorld([registerTrunk()], {}, { loss: 0.2, duplication: 0.1, jitterMs: 50, seed: 11 });
+  world.provider.withDigest('s3cret');
+  world.run(40);
+  expect(world.status().state).toBe('online');
+  world.events.length = 0;
+  world.run(24 * 3600);
+  expect(world.events).toEqual([]);
+  expect(world.network.packets.some(({ lost }) => lost)).toBe(true);
 });
