@@ -30,8 +30,13 @@ function expectedHere(world: World, name: string, value: string): string {
 }
 
 /** Provisions the call and places it; the carriers hold what they received since. */
-export async function place(world: World, call: CallOptions, more: Partial<PhoneCall> = {}) {
-  const trunks = (call.trunks ?? [TRUNK]).map((trunk) => trunkHere(world, trunk));
+export async function place(
+  world: World,
+  call: CallOptions,
+  more: Partial<PhoneCall> = {},
+  over: Partial<TrunkInput> = {},
+) {
+  const trunks = (call.trunks ?? [TRUNK]).map((trunk) => ({ ...trunkHere(world, trunk), ...over }));
   await world.hold(call.tenants ?? [ACME], trunks);
   const { carrier, proxy, phone } = world;
   carrier.take();
