@@ -18,8 +18,8 @@ export interface LeaseHolder {
   onLeaseElsewhere(): void;
 }
 
-/** A node that crashed is followed by another within the lease and one asking: 9 s. */
-export const LEASE_MS = 7000;
+/** A node that crashed is followed by another within the lease and one asking: 8 s. */
+export const LEASE_MS = 6000;
 const RENEW_MS = 2000;
 
 /** Holds one lease: asks every 2 s until it is granted, then renews it; three renewals fit into a lease. */

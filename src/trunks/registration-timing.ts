@@ -2,6 +2,8 @@
 
 /** Registrations after a start are spread over this time. */
 export const FIRST_SPREAD_MS = 10_000;
+/** The same for a trunk whose node is gone: calls in wait for it. The pace toward the provider holds all the same. */
+export const TAKEOVER_SPREAD_MS = 1000;
 const REFRESH_MARGIN_SECONDS = 30;
 const REFRESH_JITTER = 0.05;
 const BACK_OFF_FIRST_MS = 30_000;

@@ -38,6 +38,7 @@ import {
   flowLossDelayMs,
   refreshDelayMs,
   retryAfterMs,
+  TAKEOVER_SPREAD_MS,
 } from './registration-timing.ts';
 import type { Trunk } from './schema.ts';
 import { ownAddress, registerRequest, sendOptions } from './trunk-requests.ts';
@@ -84,6 +85,8 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
   readonly #callId = randomToken();
   readonly #fromTag = randomToken();
   readonly #lease: Lease;
+  /** Another node had the lease when it was last asked for. */
+  #wasElsewhere = false;
   #trunk: Trunk;
   #sequence = 0;
   /** Grows with every turn; an answer of an earlier one is ignored. */
@@ -181,11 +184,13 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
   onLease(): void {
     if (this.state === 'ended') return;
     this.#become('registering', 'not asked yet', undefined);
-    this.#arm(this.#ports.random() * FIRST_SPREAD_MS);
+    this.#arm(this.#ports.random() * (this.#wasElsewhere ? TAKEOVER_SPREAD_MS : FIRST_SPREAD_MS));
+    this.#wasElsewhere = false;
   }
 
   onLeaseElsewhere(): void {
     if (this.state === 'ended') return;
+    this.#wasElsewhere = true;
     this.#due = cancelTimer(this.#due);
     this.#lapse = cancelTimer(this.#lapse);
     this.#exchange?.abandon();
