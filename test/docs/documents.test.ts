@@ -81,7 +81,10 @@ describe('YAML', () => {
 
   /** What `tandem validate` says of blocks as files of one installation; secrets from the environment are there. */
   function problemsOf(blocks: readonly string[]): string[] {
-    const secrets = [...blocks.join('\n').matchAll(/\{ env: ([A-Z_]+) \}/g)].map(([, name = '']) => [name, 'secret']);
+    const secrets = [...blocks.join('\n').matchAll(/\{ env: ([A-Z0-9_]+) \}/g)].map(([, name = '']) => [
+      name,
+      'secret',
+    ]);
     const folder = mkdtempSync(join(tmpdir(), 'tandem-docs-'));
     try {
       const files = blocks.map((block, index) => {
