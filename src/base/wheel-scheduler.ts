@@ -4,13 +4,19 @@ import type { Scheduler, Timer, TimerTarget } from './scheduler.ts';
  * A hashed timer wheel. SIP arms several timers per transaction and cancels nearly all of them, so arming and cancelling are O(1)
  * list operations on pooled-size nodes, and one runtime timer drives them all.
  *
- * Rules it keeps: a timer never fires early; it fires at most one tick (10 ms) late when the event loop is free; callbacks run
- * outside the wheel's own bookkeeping, so they may arm and cancel freely; after a stalled event loop every due timer fires, in
- * order of its due tick; the runtime timer sleeps when nothing is armed and never keeps the process alive by itself.
+ * Rules it keeps: a timer never fires early; it fires at most one tick (10 ms) late when the event loop is free, one of four seconds
+ * or more at most 100 ms; callbacks run outside the wheel's own bookkeeping, so they may arm and cancel freely; after a stalled event
+ * loop every due timer fires, in order of its due tick; the runtime timer sleeps until something is due, since waking costs more than
+ * what there is to do, and never keeps the process alive by itself.
  */
 const TICK_MS = 10;
 const SLOT_COUNT = 4096;
 const SLOT_MASK = SLOT_COUNT - 1;
+/** Long timers are gathered on every tenth tick: transactions end by the thousand, and one wake-up serves many. */
+const LONG_MS = 4000;
+const LONG_TICKS = 10;
+/** The wheel looks ahead so far for something due, and wakes then at the latest. */
+const LOOK_AHEAD_TICKS = 20;
 
 class WheelTimer implements Timer {
   readonly dueTick: number;
@@ -45,7 +51,10 @@ export class WheelScheduler implements Scheduler {
   readonly #originMs: number;
   #currentTick = 0;
   #armed = 0;
-  #interval: NodeJS.Timeout | undefined;
+  /** Set while something is armed. */
+  #timeout: NodeJS.Timeout | undefined = undefined;
+  /** The tick at which the runtime timer goes off. */
+  #wakeTick = 0;
   readonly #onError: (error: unknown) => void;
 
   constructor(options: WheelSchedulerOptions = {}) {
@@ -75,8 +84,9 @@ export class WheelScheduler implements Scheduler {
 
   schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
     const elapsedMs = this.#monotonicMs() - this.#originMs;
-    if (this.#armed === 0) this.#wake(elapsedMs);
-    const dueTick = Math.max(Math.ceil((elapsedMs + Math.max(delayMs, 0)) / TICK_MS), this.#currentTick + 1);
+    if (this.#armed === 0) this.#currentTick = Math.floor(elapsedMs / TICK_MS);
+    const exactTick = Math.max(Math.ceil((elapsedMs + Math.max(delayMs, 0)) / TICK_MS), this.#currentTick + 1);
+    const dueTick = delayMs < LONG_MS ? exactTick : Math.ceil(exactTick / LONG_TICKS) * LONG_TICKS;
     const timer = new WheelTimer(this, dueTick, target, kind);
     const slot = dueTick & SLOT_MASK;
     const head = this.#slots[slot];
@@ -84,6 +94,7 @@ export class WheelScheduler implements Scheduler {
     if (head !== undefined) head.previous = timer;
     this.#slots[slot] = timer;
     this.#armed++;
+    if (this.#timeout === undefined || dueTick < this.#wakeTick) this.#wakeAt(this.#nextTick(dueTick), elapsedMs);
     return timer;
   }
 
@@ -103,32 +114,41 @@ export class WheelScheduler implements Scheduler {
 
   /** Stops the runtime timer; armed timers never fire. */
   close(): void {
-    if (this.#interval !== undefined) clearInterval(this.#interval);
-    this.#interval = undefined;
+    this.#sleep();
     this.#slots = new Array(SLOT_COUNT).fill(undefined);
     this.#armed = 0;
   }
 
-  #wake(elapsedMs: number): void {
-    this.#currentTick = Math.floor(elapsedMs / TICK_MS);
-    if (this.#interval !== undefined) return;
-    this.#interval = setInterval(() => this.fireDue(), TICK_MS);
-    this.#interval.unref();
-  }
-
-  /** Fires what is due; the runtime timer calls it each tick. */
+  /** Fires what is due; the runtime timer calls it. */
   fireDue(): void {
-    if (this.#armed === 0) {
-      clearInterval(this.#interval);
-      this.#interval = undefined;
-      return;
-    }
     const nowTick = Math.floor((this.#monotonicMs() - this.#originMs) / TICK_MS);
     while (this.#currentTick < nowTick && this.#armed > 0) {
       this.#currentTick++;
       this.#fireSlot(this.#currentTick);
     }
     this.#currentTick = nowTick;
+    if (this.#armed === 0) this.#sleep();
+    else this.#wakeAt(this.#nextTick(nowTick + LOOK_AHEAD_TICKS), this.#monotonicMs() - this.#originMs);
+  }
+
+  /** The first tick up to `latest` at which something may be due. */
+  #nextTick(latest: number): number {
+    const limit = Math.min(latest, this.#currentTick + LOOK_AHEAD_TICKS);
+    let tick = this.#currentTick + 1;
+    while (tick < limit && this.#slots[tick & SLOT_MASK] === undefined) tick++;
+    return tick;
+  }
+
+  #wakeAt(tick: number, elapsedMs: number): void {
+    clearTimeout(this.#timeout);
+    this.#wakeTick = tick;
+    this.#timeout = setTimeout(() => this.fireDue(), Math.max(Math.ceil(tick * TICK_MS - elapsedMs), 1));
+    this.#timeout.unref();
+  }
+
+  #sleep(): void {
+    clearTimeout(this.#timeout);
+    this.#timeout = undefined;
   }
 
   #fireSlot(tick: number): void {

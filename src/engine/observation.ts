@@ -1,4 +1,5 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
+import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import type { AttemptRecord, CallObserver, CallRecord as LiveRecord } from '../call/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../observe/index.ts';
@@ -22,8 +23,6 @@ export interface ObservationOptions {
   readonly plans: RecentPlans;
   readonly directory: () => Directory;
 }
-
-const iso = (wallMs: number) => new Date(wallMs).toISOString();
 
 export class Observation
   implements EngineObserver, CallObserver, RegistrationListener<Flow>, TrunkListener, MessageObserver
@@ -239,13 +238,13 @@ export class Observation
         status: attempt.status,
         reason: attempt.reason,
         cause: attempt.cause,
-        startedAt: iso(attempt.startedAtMs),
+        startedAt: isoTime(attempt.startedAtMs),
         durationMs: Math.round(attempt.elapsedMs),
       })),
-      startedAt: iso(record.startedAtMs),
-      ...(record.ringingAtMs === undefined ? {} : { ringingAt: iso(record.ringingAtMs) }),
-      ...(record.answeredAtMs === undefined ? {} : { answeredAt: iso(record.answeredAtMs) }),
-      endedAt: iso(endedAtMs),
+      startedAt: isoTime(record.startedAtMs),
+      ...(record.ringingAtMs === undefined ? {} : { ringingAt: isoTime(record.ringingAtMs) }),
+      ...(record.answeredAtMs === undefined ? {} : { answeredAt: isoTime(record.answeredAtMs) }),
+      endedAt: isoTime(endedAtMs),
       durationMs: Math.round(endedAtMs - record.startedAtMs),
       talkMs: Math.round(record.talkMs),
       status: record.status,

@@ -1,4 +1,5 @@
 import { randomToken } from '../base/ids.ts';
+import { isoTime } from '../base/iso-time.ts';
 import type { Clock } from '../base/scheduler.ts';
 
 /** What the engine tells the outside as it happens; the same over server-sent events and webhooks. */
@@ -89,8 +90,7 @@ export class EventBus {
 
   publish<T extends EventType>(type: T, tenants: readonly string[], data: EventData[T]): EngineEvent<T> {
     const sequence = ++this.#sequence;
-    const at = new Date(this.#clock.wallMs()).toISOString();
-    const event: EngineEvent<T> = { id: `${this.#epoch}:${sequence}`, sequence, at, type, tenants, data };
+    const event = new PublishedEvent(this.#epoch, sequence, this.#clock.wallMs(), type, tenants, data);
     this.#kept.push(event);
     // Cut in bulk: a shift per event would move the whole array each time.
     if (this.#kept.length >= this.#capacity * 1.5) this.#kept = this.#kept.slice(-this.#capacity);
@@ -123,5 +123,44 @@ export class EventBus {
     const oldest = this.#kept[0]?.sequence ?? this.#sequence + 1;
     const first = Math.max(sequence + 1 - oldest, 0);
     return { events: this.#kept.slice(first), gap: sequence + 1 < oldest };
+  }
+}
+
+/** Renders its id and time when somebody asks, which for most events nobody does. */
+class PublishedEvent<T extends EventType> implements EngineEvent<T> {
+  readonly sequence: number;
+  readonly type: T;
+  readonly tenants: readonly string[];
+  readonly data: EventData[T];
+  readonly #epoch: string;
+  readonly #wallMs: number;
+
+  constructor(
+    epoch: string,
+    sequence: number,
+    wallMs: number,
+    type: T,
+    tenants: readonly string[],
+    data: EventData[T],
+  ) {
+    this.#epoch = epoch;
+    this.sequence = sequence;
+    this.#wallMs = wallMs;
+    this.type = type;
+    this.tenants = tenants;
+    this.data = data;
+  }
+
+  get id(): string {
+    return `${this.#epoch}:${this.sequence}`;
+  }
+
+  get at(): string {
+    return isoTime(this.#wallMs);
+  }
+
+  toJSON() {
+    const { id, sequence, at, type, tenants, data } = this;
+    return { id, sequence, at, type, tenants, data };
   }
 }

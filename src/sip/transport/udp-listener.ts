@@ -120,13 +120,14 @@ export class UdpListener {
     this.#onSent = (error) => {
       if (error !== null) this.#onSendError(error);
     };
+    const family = isIPv6(options.host) ? 6 : 4;
     this.#socket = createSocket({
-      type: isIPv6(options.host) ? 'udp6' : 'udp4',
-      ipv6Only: isIPv6(options.host),
+      type: family === 6 ? 'udp6' : 'udp4',
+      ipv6Only: family === 6,
       recvBufferSize: context.limits.udpBufferOctets,
       sendBufferSize: context.limits.udpBufferOctets,
       // Addresses are literals already; the default would look up each one, and answer on a later turn.
-      lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
+      lookup: (address, _options, callback) => callback(null, address, family),
     });
   }
 

@@ -1,0 +1,14 @@
+let second = -1;
+let prefix = '';
+
+/** `Date.prototype.toISOString` for times that come in runs: the part up to the second is made once a second. */
+export function isoTime(wallMs: number): string {
+  const wholeMs = Math.floor(wallMs);
+  const wholeSecond = Math.floor(wholeMs / 1000);
+  if (wholeSecond !== second) {
+    prefix = new Date(wholeSecond * 1000).toISOString().slice(0, -4);
+    second = wholeSecond;
+  }
+  const ms = wholeMs - wholeSecond * 1000;
+  return `${prefix}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`;
+}
