@@ -99,7 +99,8 @@ export interface WorldOptions {
   readonly settings?: Partial<NodeSettingsInput>;
   readonly link?: LinkOptions;
   readonly dns?: DnsPort;
-  readonly observer?: Partial<EngineObserver>;
+  /** In place of {@link World.observed}. */
+  readonly observer?: (world: World) => EngineObserver;
   readonly storeSetting?: EngineOptions['storeSetting'];
 }
 
@@ -173,7 +174,7 @@ export class World {
   constructor(options: WorldOptions = {}) {
     this.#options = options;
     this.network = new SimulatedNetwork(this.scheduler, options.link);
-    this.observed = Object.assign(new Observed(), options.observer);
+    this.observed = new Observed();
     const { storeSetting } = options;
     this.engine = new Engine({
       settings: nodeSchema.parse({
@@ -186,7 +187,7 @@ export class World {
       scheduler: this.scheduler,
       log: this.log,
       dns: options.dns ?? NO_DNS,
-      observer: this.observed,
+      observer: options.observer?.(this) ?? this.observed,
       directory: provisioningOf(options),
       version: 'test',
       createTransport: this.network.transportAt(ENGINE),

@@ -1,0 +1,244 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SettingsError } from '../../src/base/errors.ts';
+import { type RunningNode, startNode } from '../../src/node/node.ts';
+import { DigestClient, replaceAuthorization } from '../../src/sip/auth/index.ts';
+import { parseMessage, type SipRequest, type SipResponse, serialize } from '../../src/sip/message/index.ts';
+
+/** A node on real sockets, with the files that an operator would write. */
+const TOKEN = 'c4n4ry-token-0123456789abcdef0123456789';
+const PASSWORD = 'c4n4ry-password';
+
+const tenant = (more: Record<string, unknown> = {}) => ({
+  name: 'acme',
+  domain: 'acme.example.com',
+  extensions: [
+    { number: '101', password: PASSWORD },
+    { number: '102', password: PASSWORD },
+  ],
+  outboundRules: [{ name: 'world', routes: [{ trunk: 'carrier' }] }],
+  ...more,
+});
+
+let folder: string;
+let node: RunningNode | undefined;
+let socket: Socket;
+let carrier: Socket;
+let lines: string[];
+
+const provisioningFile = () => join(folder, 'provisioning.json');
+const trunk = (more: Record<string, unknown> = {}) => ({
+  name: 'carrier',
+  type: 'ip',
+  host: '127.0.0.1',
+  port: carrier.address().port,
+  options: { keepAlive: { enabled: false } },
+  credentials: { authName: 'acme', password: 'c4n4ry-carrier' },
+  tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199' }],
+  ...more,
+});
+
+function provision(state: unknown): void {
+  writeFileSync(provisioningFile(), JSON.stringify(state));
+}
+
+function configure(more: Record<string, unknown> = {}): string {
+  const file = join(folder, 'tandem.json');
+  const settings = {
+    listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
+    store: { kind: 'embedded', path: join(folder, 'data') },
+    provisioning: [provisioningFile()],
+    api: { port: 0 },
+    ...more,
+  };
+  writeFileSync(file, JSON.stringify(settings));
+  return file;
+}
+
+async function start(configFile = configure()): Promise<RunningNode> {
+  node = await startNode({
+    configFile,
+    environment: { TANDEM_BOOTSTRAP_TOKEN: TOKEN },
+    logStream: { write: (line) => lines.push(line) },
+  });
+  return node;
+}
+
+async function bound(): Promise<Socket> {
+  const udp = createSocket('udp4');
+  await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
+  return udp;
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tandem-node-'));
+  lines = [];
+  [socket, carrier] = await Promise.all([bound(), bound()]);
+  provision({ tenants: [tenant()], trunks: [trunk()] });
+});
+
+afterEach(async () => {
+  await node?.close();
+  node = undefined;
+  socket.close();
+  carrier.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Sends a request and gives its final response. */
+function ask(text: string): Promise<SipResponse> {
+  const { port = 0 } = node?.listening[0] ?? {};
+  return new Promise((resolve) => {
+    const listen = (octets: Buffer) => {
+      const message = parseMessage(octets.toString('latin1'));
+      if (message.kind !== 'response' || message.status < 200) return;
+      socket.off('message', listen);
+      resolve(message);
+    };
+    socket.on('message', listen);
+    socket.send(Buffer.from(text, 'latin1'), port, '127.0.0.1');
+  });
+}
+
+let serial = 0;
+function request(method: string, uri: string, cseq = 1, callId = `node-${++serial}`): SipRequest {
+  const { port } = socket.address();
+  const lines = [
+    `${method} ${uri} SIP/2.0`,
+    `Via: SIP/2.0/UDP 127.0.0.1:${port};rport;branch=z9hG4bK-${++serial}`,
+    'Max-Forwards: 70',
+    'From: <sip:101@acme.example.com>;tag=1',
+    `To: <${method === 'REGISTER' ? 'sip:101@acme.example.com' : uri}>`,
+    `Call-ID: ${callId}`,
+    `CSeq: ${cseq} ${method}`,
+    `Contact: <sip:101@127.0.0.1:${port}>`,
+    'Content-Length: 0',
+  ];
+  return parseMessage(`${lines.join('\r\n')}\r\n\r\n`) as SipRequest;
+}
+
+async function signedIn(method: string, uri: string, password = PASSWORD): Promise<SipResponse> {
+  const first = request(method, uri);
+  const challenge = await ask(serialize(first));
+  const again = request(method, uri, 2, first.callId());
+  const answer = new DigestClient({ username: '101', secret: { password } }).answer(challenge, again, 'udp:node', 0);
+  if (answer.kind !== 'retry') throw new Error(answer.reason);
+  replaceAuthorization(again, answer.headers);
+  return ask(serialize(again));
+}
+
+async function get(path: string): Promise<string> {
+  const response = await fetch(`${node?.apiAddress}${path}`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  return `${response.status} ${await response.text()}`;
+}
+
+describe('reload', () => {
+  test('serves what the files say now; bindings of extensions that are gone go too', async () => {
+    const running = await start();
+    expect((await signedIn('REGISTER', 'sip:acme.example.com')).status).toBe(200);
+    provision({ tenants: [tenant({ extensions: [{ number: '102', password: PASSWORD }] })], trunks: [trunk()] });
+    await running.reload();
+    expect(running.provisioner.directory.extension('acme', '101')).toBe(undefined);
+    expect(running.engine.registrations.registrar.count).toBe(0);
+    expect((await signedIn('REGISTER', 'sip:acme.example.com')).status).toBe(401);
+  });
+
+  test('all or nothing: one fault in a file and nothing changes', async () => {
+    const running = await start();
+    const before = running.provisioner.current();
+    provision({
+      tenants: [tenant({ domain: 'new.example.com' })],
+      trunks: [trunk({ tenants: [{ tenant: 'nobody', didPool: '1-2' }] })],
+    });
+    await expect(running.reload()).rejects.toThrow(SettingsError);
+    expect(running.provisioner.current()).toEqual(before);
+    writeFileSync(provisioningFile(), '{ broken');
+    await expect(running.reload()).rejects.toThrow(SettingsError);
+    expect(running.provisioner.current()).toEqual(before);
+    expect((await ask(serialize(request('OPTIONS', 'sip:127.0.0.1')))).status).toBe(200);
+  });
+
+  test('the same files again change nothing', async () => {
+    const running = await start();
+    const { version } = running.provisioner.current();
+    await running.reload();
+    expect(running.provisioner.current().version).toBe(version);
+  });
+});
+
+describe('start', () => {
+  test('a file at fault: every problem is named, and nothing is left open', async () => {
+    provision({ tenants: [tenant({ domain: 'no domain' }), { name: 'x' }] });
+    await expect(start()).rejects.toThrow(/domain/);
+    provision({ tenants: [tenant()], trunks: [trunk()] });
+    await start();
+  });
+
+  test('an address that is taken is named', async () => {
+    const { port } = socket.address();
+    await expect(start(configure({ listen: [{ transport: 'udp', host: '127.0.0.1', port }] }))).rejects.toThrow(
+      String(port),
+    );
+  });
+
+  test('what was provisioned is there after a restart, phones included', async () => {
+    const listen = [{ transport: 'udp', host: '127.0.0.1', port: 0 }];
+    const running = await start(configure({ listen }));
+    expect((await signedIn('REGISTER', 'sip:acme.example.com')).status).toBe(200);
+    await running.close();
+    const again = await start(configure({ listen, provisioning: [] }));
+    expect(again.provisioner.directory.tenants.map(({ name }) => name)).toEqual(['acme']);
+    expect(again.engine.registrations.registrar.count).toBe(1);
+  });
+});
+
+describe('a dial code that stores a setting', () => {
+  test('changes the provisioned extension, through the store, and says so', async () => {
+    const running = await start();
+    const answer = await signedIn('INVITE', 'sip:*31@acme.example.com');
+    expect(answer).toMatchObject({ status: 480, reason: 'Caller ID is blocked from now on' });
+    expect(running.provisioner.directory.extension('acme', '101')?.anonymousCalls).toBe(true);
+    expect(running.provisioner.directory.extension('acme', '102')?.anonymousCalls).toBe(false);
+    expect(running.engine.directory).toBe(running.provisioner.directory);
+    expect(await get('/api/v1/tenants/acme/extensions/101')).toContain('"anonymousCalls":true');
+  });
+});
+
+test("no password or token is in any log line, API answer, metric or file of the node; the files are its owner's alone", async () => {
+  await start();
+  await signedIn('REGISTER', 'sip:acme.example.com');
+  await signedIn('REGISTER', 'sip:acme.example.com', 'c4n4ry-typed-wrong');
+  const trunkId = node?.engine.directory.trunks[0]?.id;
+  const paths = [
+    '/metrics',
+    '/healthz',
+    '/readyz',
+    '/openapi.json',
+    '/api/v1/tenants',
+    '/api/v1/tenants/acme',
+    '/api/v1/tenants/acme/extensions',
+    '/api/v1/tenants/acme/extensions/101',
+    '/api/v1/trunks',
+    `/api/v1/trunks/${trunkId}`,
+    `/api/v1/trunks/${trunkId}/status`,
+    '/api/v1/registrations',
+    '/api/v1/calls',
+    '/api/v1/tokens',
+  ];
+  const answers = await Promise.all(paths.map(get));
+  for (const [index, answer] of answers.entries()) {
+    expect(answer.slice(0, 3), paths[index]).toBe('200');
+    expect(answer, paths[index]).not.toContain('c4n4ry');
+  }
+  expect(lines.join('')).not.toContain('c4n4ry');
+  const data = join(folder, 'data');
+  for (const name of readdirSync(data, { recursive: true }) as string[]) {
+    const file = join(data, name);
+    if (!statSync(file).isFile()) continue;
+    expect(readFileSync(file, 'latin1'), name).not.toContain('c4n4ry');
+    expect(statSync(file).mode & 0o077, name).toBe(0);
+  }
+});
