@@ -5,7 +5,7 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
-import type { SipResponse } from '../sip/message/index.ts';
+import { type SipResponse, textFromOctets } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { MAX_HOLD_MS } from './evidence.ts';
 import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
@@ -87,7 +87,8 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
     const key = reachKey(exchange.to);
     if (this.#pending.get(key) !== exchange) return;
     this.#pending.delete(key);
-    const { status, reason } = response;
+    const { status } = response;
+    const reason = textFromOctets(response.reason);
     const options = this.#trunk.options.keepAlive;
     const waitSeconds = status === 503 ? retryAfterSeconds(response) : undefined;
     if (waitSeconds !== undefined && waitSeconds > 0) {

@@ -17,7 +17,7 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { DigestClient, DigestGiveUp } from '../sip/auth/index.ts';
-import type { SipRequest, SipResponse } from '../sip/message/index.ts';
+import { type SipRequest, type SipResponse, textFromOctets } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { MAX_HOLD_MS } from './evidence.ts';
 import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
@@ -312,7 +312,7 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
     // RFC 3263 §4.3: 503 is a failure of this target only.
     else if (status === 503 && this.#nextTarget()) this.#again();
     else if (REFUSALS.has(status)) this.#refused(response, gaveUp);
-    else this.#failed(response.reason, status, retrySeconds, true);
+    else this.#failed(textFromOctets(response.reason), status, retrySeconds, true);
   }
 
   onSilence(reason: string, cause: 'timeout' | 'transport-error', exchange: Exchange): void {
@@ -391,7 +391,7 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
   #refused(response: SipResponse, gaveUp: DigestGiveUp | undefined): void {
     this.#refusals++;
     const why = gaveUp === undefined || gaveUp === 'rejected' || gaveUp === 'no-challenge' ? '' : ` (${gaveUp})`;
-    const reason = `${response.reason}${why}`;
+    const reason = `${textFromOctets(response.reason)}${why}`;
     if (this.#refusals < MAX_REFUSALS) {
       this.#failed(reason, response.status, retryAfterSeconds(response), false);
       return;

@@ -251,6 +251,13 @@ describe('failures', () => {
     expect(world.status().state).toBe('online');
   });
 
+  test('what the provider says is shown as the text it is', () => {
+    const world = new TrunkWorld([registerTrunk()]);
+    world.provider.onRegister = (transaction) => transaction.reply(500, Buffer.from('Später').toString('latin1'));
+    world.run(11);
+    expect(world.status().reason).toBe('Später');
+  });
+
   test('a refusal counts only in a row', () => {
     const world = new TrunkWorld([registerTrunk()]);
     let turn = 0;
