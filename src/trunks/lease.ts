@@ -18,11 +18,14 @@ export interface LeaseHolder {
   onLeaseElsewhere(): void;
 }
 
-/** A node that crashed is followed by another within the lease and one asking: 8 s. */
-export const LEASE_MS = 6000;
-const RENEW_MS = 2000;
+/** A node that crashed is replaced within this and one interval. */
+export const LEASE_MS = 6_000;
+const RENEW_MS = 2_000;
 
-/** Holds one lease: asks every 2 s until it is granted, then renews it; three renewals fit into a lease. */
+/**
+ * Holds one lease: asks every 2 s until it is granted, then renews it; three renewals fit into a lease. While the store cannot be asked
+ * the holder goes on until its lease has run out, since from then on another node may hold it.
+ */
 export class Lease implements TimerTarget {
   readonly #key: string;
   readonly #port: LeasePort;
@@ -30,6 +33,8 @@ export class Lease implements TimerTarget {
   readonly #holder: LeaseHolder;
   #held = false;
   #ended = false;
+  /** Monotonic time at which the lease held runs out. */
+  #heldUntilMs = 0;
   #timer: Timer | undefined;
 
   constructor(key: string, port: LeasePort, scheduler: Scheduler, holder: LeaseHolder) {
@@ -60,19 +65,21 @@ export class Lease implements TimerTarget {
   }
 
   #ask(): void {
+    const askedAtMs = this.#scheduler.nowMs();
     const asked = this.#held ? this.#port.renew(this.#key, LEASE_MS) : this.#port.acquire(this.#key, LEASE_MS);
     if (!(asked instanceof Promise)) {
-      this.#answered(asked);
+      this.#answered(asked, askedAtMs);
       return;
     }
     asked.then(
-      (granted) => this.#answered(granted),
-      // A store that is away takes no lease from anybody: who holds it goes on, who does not waits.
-      () => this.#answered(this.#held),
+      (granted) => this.#answered(granted, askedAtMs),
+      () => this.#answered(this.#held && this.#scheduler.nowMs() < this.#heldUntilMs, undefined),
     );
   }
 
-  #answered(granted: boolean): void {
+  /** @param askedAtMs when the store was asked, from which a granted lease counts; undefined when it did not answer. */
+  #answered(granted: boolean, askedAtMs: number | undefined): void {
+    if (granted && askedAtMs !== undefined) this.#heldUntilMs = askedAtMs + LEASE_MS;
     if (this.#ended) {
       if (granted) this.#port.release(this.#key);
       return;

@@ -161,7 +161,10 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
   ]);
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const run = async () => {
-    const child = startChild(process.execPath, [main, 'start', '--config', configFile], { cwd: folder });
+    const child = startChild(process.execPath, [main, 'start', '--config', configFile], {
+      cwd: folder,
+      env: { ...process.env, ...options.environment },
+    });
     await child.waitFor(/"event":"started"/);
     return child;
   };
