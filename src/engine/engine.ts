@@ -138,6 +138,7 @@ export class Engine {
       hosts: readHostsFile(),
       transports: transportsListened(settings.listen),
       failureMemoryMs: settings.timers.failedTargetMs,
+      ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
     });
     this.#registered = new KnownSources(settings.node, observer.registrations);
     this.sources = { knows: (address) => this.trunks.knows(address) || this.#registered.has(address) };

@@ -32,7 +32,8 @@ export function hopOf(trunk: Trunk): TrunkHop {
 
 export function locateQuery(hop: TrunkHop & { readonly kind: 'host' }): LocateQuery {
   const { host, port, transport } = hop;
-  return port === undefined ? { host, transport } : { host, port, transport };
+  // A trunk's transport is the operator's word; where its servers are is for the domain to say, by NAPTR too.
+  return port === undefined ? { host, transport, naptr: true } : { host, port, transport };
 }
 
 /** Names a target or the peer of a flow the way call records do: `udp:192.0.2.1:5060`. */

@@ -2,8 +2,8 @@ import type { Clock } from '../../base/scheduler.ts';
 import type { DnsPort, DnsRecord, DnsRecordType } from './dns-port.ts';
 
 const MAX_ENTRIES = 20_000;
-const MIN_TTL_MS = 1000;
-const MAX_TTL_MS = 24 * 3600 * 1000;
+const MIN_TTL_SECONDS = 1;
+const MAX_TTL_SECONDS = 24 * 3600;
 const DEFAULT_NEGATIVE_TTL_MS = 30_000;
 const MAX_NEGATIVE_TTL_MS = 300_000;
 /** After a failed refresh the last good answer is used again for this long before the servers are asked once more. */
@@ -11,6 +11,12 @@ const STALE_RETRY_MS = 10_000;
 /** A failure with no earlier answer is remembered this long, so that a dead server is not asked for every call. */
 const FAILURE_TTL_MS = 3000;
 const MAX_CNAME_LINKS = 8;
+
+/** Least and most seconds that an answer is kept. */
+export interface TtlBounds {
+  readonly minSeconds: number;
+  readonly maxSeconds: number;
+}
 
 /** What is known of one name and type: an empty list means that there is no such record. */
 export interface Known {
@@ -31,9 +37,16 @@ export class DnsCache {
   readonly #entries = new Map<string, Known>();
   readonly #underWay = new Map<string, Promise<Known>>();
 
-  constructor(dns: DnsPort, clock: Clock) {
+  readonly #ttl: TtlBounds;
+
+  constructor(
+    dns: DnsPort,
+    clock: Clock,
+    ttl: TtlBounds = { minSeconds: MIN_TTL_SECONDS, maxSeconds: MAX_TTL_SECONDS },
+  ) {
     this.#dns = dns;
     this.#clock = clock;
+    this.#ttl = ttl;
   }
 
   /** What is known now without asking; undefined when it must be asked. */
@@ -72,11 +85,10 @@ export class DnsCache {
         (reply.negativeTtlSeconds ?? 0) * 1000 || DEFAULT_NEGATIVE_TTL_MS,
         MAX_NEGATIVE_TTL_MS,
       );
-      return this.#remember(key, { records, untilMs: nowMs + Math.max(negativeMs, MIN_TTL_MS) });
+      return this.#remember(key, { records, untilMs: nowMs + Math.max(negativeMs, this.#ttl.minSeconds * 1000) });
     }
-    const ttlMs = Math.min(...records.map((record) => record.ttlSeconds)) * 1000;
     this.#rememberAdditionals(reply.records, nowMs);
-    return this.#remember(key, { records, untilMs: nowMs + Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS) });
+    return this.#remember(key, { records, untilMs: nowMs + this.#keptMs(records) });
   }
 
   /** RFC 2782: servers put the targets' addresses beside the SRV records; using them saves a question each. */
@@ -88,10 +100,12 @@ export class DnsCache {
       const key = `${record.type} ${record.name}`;
       addresses.set(key, [...(addresses.get(key) ?? []), record]);
     }
-    for (const [key, found] of addresses) {
-      const ttlMs = Math.min(...found.map((record) => record.ttlSeconds)) * 1000;
-      this.#remember(key, { records: found, untilMs: nowMs + Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS) });
-    }
+    for (const [key, found] of addresses) this.#remember(key, { records: found, untilMs: nowMs + this.#keptMs(found) });
+  }
+
+  #keptMs(records: readonly DnsRecord[]): number {
+    const seconds = Math.min(...records.map((record) => record.ttlSeconds));
+    return Math.min(Math.max(seconds, this.#ttl.minSeconds), this.#ttl.maxSeconds) * 1000;
   }
 
   #remember(key: string, known: Known): Known {

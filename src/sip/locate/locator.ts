@@ -7,7 +7,7 @@
  */
 import { isIP } from 'node:net';
 import type { Clock } from '../../base/scheduler.ts';
-import { DnsCache, type Known } from './dns-cache.ts';
+import { DnsCache, type Known, type TtlBounds } from './dns-cache.ts';
 import type { DnsPort, DnsRecordType, NaptrRecord, SrvRecord } from './dns-port.ts';
 import { orderByWeight } from './srv-order.ts';
 
@@ -22,6 +22,8 @@ export interface LocateQuery {
   readonly transport?: LocatedTransport;
   /** A `sips:` URI: TLS only (RFC 3261 §26.2.2). */
   readonly secure?: boolean;
+  /** The transport is settled, and the domain's NAPTR records may still name the SRV record for it. */
+  readonly naptr?: boolean;
 }
 
 export interface LocatedTarget {
@@ -46,6 +48,8 @@ export interface LocatorOptions {
   readonly random?: () => number;
   /** How long a failed target is tried last, milliseconds. */
   readonly failureMemoryMs?: number;
+  /** Bounds for how long an answer is kept, whatever its TTL says. */
+  readonly ttl?: TtlBounds;
 }
 
 /** No target could be found: the name does not exist, or nobody could be asked. */
@@ -99,7 +103,7 @@ export class Locator {
   readonly #failedUntilMs = new Map<string, number>();
 
   constructor(options: LocatorOptions) {
-    this.#cache = new DnsCache(options.dns, options.clock);
+    this.#cache = new DnsCache(options.dns, options.clock, options.ttl);
     this.#clock = options.clock;
     this.#transports = options.transports ?? ['udp', 'tcp', 'tls'];
     this.#families = options.families ?? ['A', 'AAAA'];
@@ -201,17 +205,18 @@ export class Locator {
 
   /** §4.1: the services to look for, best first. */
   #services(query: LocateQuery, explicit: LocatedTransport | undefined, records: RecordsOf): Service[] {
-    if (explicit !== undefined) return [{ transport: explicit, srvName: SERVICE_OF[explicit] + query.host }];
+    const usual = (transport: LocatedTransport) => ({ transport, srvName: SERVICE_OF[transport] + query.host });
+    if (explicit !== undefined && query.naptr !== true) return [usual(explicit)];
+    const wanted = explicit === undefined ? this.#transports : [explicit];
     const naptr = records(query.host, 'NAPTR')
       .filter((record): record is NaptrRecord => record.type === 'NAPTR' && record.flags.toLowerCase() === 's')
       .sort((a, b) => a.order - b.order || a.preference - b.preference);
     const offered: Service[] = [];
     for (const { services, target } of naptr) {
       const transport = NAPTR_SERVICE[services.toLowerCase()];
-      if (transport !== undefined && this.#transports.includes(transport)) offered.push({ transport, srvName: target });
+      if (transport !== undefined && wanted.includes(transport)) offered.push({ transport, srvName: target });
     }
-    if (offered.length > 0) return offered;
-    return this.#transports.map((transport) => ({ transport, srvName: SERVICE_OF[transport] + query.host }));
+    return offered.length > 0 ? offered : wanted.map(usual);
   }
 
   #addressesOf(

@@ -164,7 +164,45 @@ describe('RFC 3263 §4: names', () => {
   });
 });
 
+describe('a trunk: its transport is settled, its domain may still say where', () => {
+  const query = { host: 'example.com', transport: 'udp', naptr: true } as const;
+
+  test('RFC 3263 §4.1: NAPTR for that transport names the SRV record; another transport is not taken', async () => {
+    const { locator, dns } = world();
+    dns
+      .naptr('example.com', [1, 1, 'SIP+D2T', '_sip._tcp.example.com'], [2, 1, 'SIP+D2U', '_sip._udp.edge.example.com'])
+      .srv('_sip._udp.edge.example.com', [1, 1, 5070, 'sbc.example.com'])
+      .a('sbc.example.com', '192.0.2.1');
+    expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.1 5070']);
+  });
+
+  test('without such a NAPTR record, or without an answer, the usual SRV record is asked for', async () => {
+    const { locator, dns } = world();
+    dns.answers.set('NAPTR example.com', { status: 'failed', reason: 'silent' });
+    dns.srv('_sip._udp.example.com', [1, 1, 5070, 'sbc.example.com']).a('sbc.example.com', '192.0.2.1');
+    expect(brief(await locator.locate(query))).toEqual(['udp 192.0.2.1 5070']);
+  });
+});
+
 describe('answers live as long as their TTL', () => {
+  test('but never shorter or longer than the bounds that are set', async () => {
+    const { locator, dns, clock } = world({ ttl: { minSeconds: 5, maxSeconds: 30 } });
+    const query = { host: 'sbc.example.com', port: 5060 };
+    const set = (ttlSeconds: number) =>
+      dns.set('A', 'sbc.example.com', [{ type: 'A', name: 'sbc.example.com', ttlSeconds, address: '192.0.2.7' }]);
+    set(0);
+    await locator.locate(query);
+    clock.advance(4_900);
+    expect(locator.locate(query)).not.toBeInstanceOf(Promise);
+    set(86_400);
+    clock.advance(200);
+    await locator.locate(query);
+    clock.advance(29_900);
+    expect(locator.locate(query)).not.toBeInstanceOf(Promise);
+    clock.advance(200);
+    expect(locator.locate(query)).toBeInstanceOf(Promise);
+  });
+
   test('a second look-up is at once and asks nothing; after the TTL it asks again and takes the new answer', async () => {
     const { locator, dns, clock } = world();
     dns.a('sbc.example.com', '192.0.2.7');
