@@ -70,16 +70,12 @@ const ALWAYS_RATE = new Set([429]);
 const RATE_CAUSES = new Set([34, 42, 44, 47]);
 const RATE_CAUSE_STATUSES = new Set([480, 486, 500, 503, 600, 603]);
 
-/** Phrases of single carriers, by brand, on top of the common ones. */
-const OF_BRAND: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  telnyx: [
-    ['channel', 'exceeded'],
-    ['outbound', 'limit'],
-  ],
-  twilio: [
-    ['trunk', 'cps'],
-    ['exceeded', 'limit'],
-  ],
+/**
+ * Carriers whose reason phrases end in a code of their own: the code decides, whatever the words. Telnyx: D1, D2, D3 and D22 are limits
+ * of concurrent calls, P05 of calls per second; D24 speaks of a rate too, but means the price.
+ */
+const CODES_OF_BRAND: Readonly<Record<string, ReadonlySet<string>>> = {
+  telnyx: new Set(['D1', 'D2', 'D3', 'D22', 'P05']),
 };
 
 export function judge(attempt: TrunkAttempt, brand: string): Evidence {
@@ -101,9 +97,17 @@ export function isRateRefusal(attempt: TrunkAttempt, brand: string): boolean {
   if (ALWAYS_RATE.has(status)) return true;
   if (RATE_CAUSE_STATUSES.has(status) && attempt.reasonHeaders?.some(isRateCause) === true) return true;
   if (!COMMON.statuses.has(status)) return false;
+  const codes = CODES_OF_BRAND[brand];
+  const code = codes === undefined ? undefined : codeAtEnd(attempt.reason);
+  if (codes !== undefined && code !== undefined) return codes.has(code);
   const text = attempt.reason.toLowerCase();
-  const phrases = OF_BRAND[brand] ?? [];
-  return [...COMMON.phrases, ...phrases].some((words) => words.every((word) => hasWord(text, word)));
+  return COMMON.phrases.some((words) => words.every((word) => hasWord(text, word)));
+}
+
+/** A capital letter and digits after the last space. */
+function codeAtEnd(reason: string): string | undefined {
+  const last = reason.slice(reason.lastIndexOf(' ') + 1);
+  return /^[A-Z][0-9]{1,3}$/.test(last) ? last : undefined;
 }
 
 /** A word at its beginning: "channel" finds "channels", "call" does not find "recall". */

@@ -32,9 +32,17 @@ test.each<[number, string, boolean]>([
   expect(isRateRefusal(attempt({ status, reason }), 'generic')).toBe(expected);
 });
 
-test('words of one carrier count for that carrier only', () => {
-  const refusal = attempt({ status: 403, reason: 'Outbound limit reached' });
-  expect([isRateRefusal(refusal, 'telnyx'), isRateRefusal(refusal, 'generic')]).toEqual([true, false]);
+test.each([
+  ['telnyx', 403, 'User channel limit exceeded D1', true],
+  ['telnyx', 403, 'Connection limit D3', true],
+  ['telnyx', 503, 'CPS Limit reached P05', true],
+  ['telnyx', 403, 'Call rate exceeded D24', false],
+  ['telnyx', 403, 'Forbidden D10', false],
+  ['telnyx', 503, 'Too many calls', true],
+  ['twilio', 503, 'Trunk CPS limit exceeded', true],
+  ['generic', 403, 'Connection limit D3', false],
+])('%s, %i %s: %s', (brand, status, reason, expected) => {
+  expect(isRateRefusal(attempt({ status, reason }), brand)).toBe(expected);
 });
 
 test.each([
