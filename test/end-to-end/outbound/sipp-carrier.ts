@@ -18,12 +18,13 @@ const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', 
 const check = (expression: string, attribute: string) =>
   `<ereg regexp="${escaped(expression)}" search_in="msg" ${attribute}="true" assign_to="found"/>`;
 
-const response = (status: string, more = '') => `
-  <send${status.startsWith('200') ? ' retrans="500"' : ''}><![CDATA[
+/** Fields that every response repeats; the To of a request within the dialog has its tag already. */
+const response = (status: string, more = '', isTagged = false) => `
+  <send${more.startsWith('Content-Type') ? ' retrans="500"' : ''}><![CDATA[
 SIP/2.0 ${status}
 [last_Via:]
 [last_From:]
-[last_To:]${status.startsWith('100') ? '' : ';tag=[pid]SIPp[call_number]'}
+[last_To:]${isTagged || status.startsWith('100') ? '' : ';tag=[pid]SIPp[call_number]'}
 [last_Call-ID:]
 [last_CSeq:]
 Contact: <sip:[local_ip]:[local_port]>
@@ -55,7 +56,7 @@ function scenario({ matches, lacks = [], challengeRealm }: Demands): string {
   ${response('100 Trying')}${response('180 Ringing')}${response('200 OK', 'Content-Type: application/sdp\n')}
   <recv request="ACK"/>
   <recv request="BYE"/>
-  ${response('200 OK')}
+  ${response('200 OK', '', true)}
   <Reference variables="found"/>
 </scenario>
 `;
