@@ -39,7 +39,7 @@ export function planMessage({
       from,
       to: `<sip:${escapeUser(number)}@${host}>`,
       contact: '',
-      routes: binding.path.map((uri) => `<${uri}>`),
+      routes: binding.path,
       headers: [['User-Agent', userAgent] as const, ...bodyFields(request), ...(pass === undefined ? [] : [pass])],
       body: request.body,
     };

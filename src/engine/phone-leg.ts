@@ -63,7 +63,7 @@ export function phoneBranch({ context, number, binding, reached, contact }: Phon
     from: callerAddress(context),
     to: `<sip:${escapeUser(number)}@${formatHost(tenant.domain)}>`,
     contact,
-    routes: binding.path.map((uri) => `<${uri}>`),
+    routes: binding.path,
     headers: [
       ['Allow', node.allow],
       ['Supported', ['timer', ...node.supported].join(', ')],

@@ -119,6 +119,14 @@ describe('MESSAGE between extensions (RFC 3428)', () => {
     expect(answer()?.status).toBe(202);
   });
 
+  test('goes over the path that the phone registered (RFC 3327 §5.2)', () => {
+    const callee = world.phone('102', '203.0.113.2');
+    callee.register({ Path: '<sip:203.0.113.2;lr>', Supported: 'path' });
+    send('102');
+    expect(callee.took('MESSAGE').headers.fieldValues(HeaderId.Route)).toEqual(['<sip:203.0.113.2;lr>']);
+    callee.answer(callee.took('MESSAGE'), 200, 'OK', { Contact: undefined });
+  });
+
   test('all refuse: the best refusal; a challenge of the callee is not passed on', () => {
     const callee = world.phone('102', '203.0.113.2');
     const answer = send('102');

@@ -20,10 +20,12 @@ const STRANGER = '198.51.100.66';
 
 let world: World;
 let stranger: Agent;
+let timersAtStart: number;
 
 async function begin(options: WorldOptions = {}): Promise<void> {
   world = await World.start(options);
   stranger = world.agent(STRANGER);
+  timersAtStart = world.scheduler.armedCount;
 }
 
 beforeEach(() => begin());
@@ -32,6 +34,8 @@ afterEach(() => {
   // Always: alive, nothing uncaught, everything given back, OPTIONS answered.
   world.scheduler.runUntilIdle(6 * 3600_000);
   expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+  expect(world.scheduler.armedCount).toBeLessThanOrEqual(timersAtStart);
+  expect(world.engine.registrations.registrar.count).toBe(0);
   expect(world.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
   const witness = world.agent('198.51.100.99');
   expect(witness.ask(witness.request('OPTIONS', `sip:${ENGINE}`)).status).toBe(200);
@@ -559,5 +563,120 @@ describe('gateways (behaviour 24)', () => {
     );
     expect(stranger.askAuthenticated(asPhone, client).status).toBe(407);
     expect(atTheSink()).toEqual([]);
+  });
+});
+
+describe('REGISTER misuse', () => {
+  let alice: Phone;
+  beforeEach(() => {
+    alice = world.phone('101', '203.0.113.1');
+  });
+  const contacts = () =>
+    [...world.engine.registrations.registrar.all()].map(({ aor, contactUri }) => `${aor} ${contactUri}`);
+  const HERS = ['101@acme.example.com sip:101@203.0.113.1:5060'];
+
+  test.each([
+    ["another's address of record", { To: '<sip:102@acme.example.com>' }, 403],
+    ["another tenant's address of record", { To: '<sip:101@globex.example.com>' }, 404],
+    ['a domain that is not here', { To: '<sip:101@evil.example.net>' }, 404],
+    ['20 contacts', { Contact: Array.from({ length: 20 }, (_, n) => `<sip:101@203.0.113.1:${6000 + n}>`) }, 403],
+    ['* that does not expire at once', { Contact: '*', Expires: '3600' }, 400],
+    ['* beside another contact', { Contact: ['*', '<sip:101@203.0.113.1>'], Expires: '0' }, 400],
+    ['our own address as Contact', { Contact: `<sip:101@${ENGINE}:5060>` }, 403],
+    ["a tenant's domain as Contact", { Contact: '<sip:102@acme.example.com>' }, 403],
+    ['multicast as Contact', { Contact: '<sip:101@224.0.1.75>' }, 403],
+    ['broadcast as Contact', { Contact: '<sip:101@255.255.255.255>' }, 403],
+    ['nowhere as Contact', { Contact: '<sip:101@0.0.0.0>' }, 403],
+    ['a telephone number as Contact', { Contact: '<tel:+14155550100>' }, 400],
+    ['too short an expiry', { Expires: '5' }, 423],
+  ])('%s: refused, the old binding is intact', (_what, fields, status) => {
+    const response = alice.register(fields);
+    expect(response.status).toBe(status);
+    for (const contact of HERS) expect(contacts()).toContain(contact);
+    expect(contacts().length).toBeLessThanOrEqual(2);
+  });
+
+  test('an expiry that is no number is read as the default (RFC 3261 §10.2.1.1)', () => {
+    expect(alice.register({ Expires: 'x' }).status).toBe(200);
+    expect(contacts()).toEqual(HERS);
+  });
+
+  test('an expiry of 2^32 and beyond is granted no longer than the longest', () => {
+    for (const expires of ['4294967296', '99999999999999999999']) {
+      expect(alice.register({ Expires: expires }).status).toBe(200);
+      world.run(3_601_000);
+      expect(contacts()).toEqual([]);
+    }
+  });
+
+  test('an older CSeq of the same Call-ID changes nothing (RFC 3261 §10.3 step 7)', () => {
+    const callId = { 'Call-ID': 'one-registration' };
+    expect(alice.register({ ...callId, CSeq: '100 REGISTER' }).status).toBe(200);
+    const old = alice.register({ ...callId, CSeq: '50 REGISTER', Expires: '0' });
+    expect(old.status).toBeGreaterThanOrEqual(400);
+    for (const contact of HERS) expect(contacts()).toContain(contact);
+  });
+
+  test('no more contacts than the extension may have', () => {
+    for (let index = 0; index < 10; index++) alice.register({ Contact: `<sip:101@203.0.113.1:${7000 + index}>` });
+    expect(contacts().length).toBeLessThanOrEqual(5);
+  });
+
+  test('a Contact at a metadata service is not sent to: the phone is reached where it came from, or not at all', () => {
+    alice.register({ Contact: '*', Expires: '0' });
+    alice.register({ Contact: '<sip:101@169.254.169.254:80>' });
+    const bob = world.phone('102', '203.0.113.2');
+    const call = bob.call('101');
+    world.run(40_000);
+    bob.final(call);
+    expect(world.network.packets.filter(({ to }) => to.startsWith('169.254.'))).toEqual([]);
+  });
+
+  test.each(['169.254.169.254:80', '169.254.1.1', '127.0.0.1', '[fe80::1]', '[::1]'])(
+    'without rport neither: %s',
+    (host) => {
+      alice.register({ Contact: '*', Expires: '0' });
+      const via = `SIP/2.0/UDP ${alice.host};branch=z9hG4bK-${world.next()}`;
+      const fields = { From: `${alice.address};tag=1`, To: alice.address, Contact: `<sip:101@${host}>`, Via: via };
+      const request = alice.request('REGISTER', 'sip:acme.example.com', fields);
+      const again = alice.authorized(request, alice.ask(request), alice.client);
+      again.headers.set(HeaderId.Via, `SIP/2.0/UDP ${alice.host};branch=z9hG4bK-${world.next()}`);
+      alice.ask(again);
+      const bob = world.phone('102', '203.0.113.2');
+      const call = bob.call('101');
+      world.run(40_000);
+      bob.final(call);
+      const reached = new Set(world.network.packets.map(({ to }) => to.slice(0, to.lastIndexOf(':'))));
+      for (const place of ['169.254.169.254', '169.254.1.1', '127.0.0.1', 'fe80::1', '::1'])
+        expect(reached).not.toContain(place);
+    },
+  );
+});
+
+describe('a flood of half-made things', () => {
+  test('1,000 unauthenticated INVITEs that are never acknowledged leave nothing behind', () => {
+    for (let index = 0; index < 1_000; index++) {
+      stranger.send(stranger.request('INVITE', 'sip:18005550199@acme.example.com', {}, SDP));
+      if (index % 100 === 0) world.run(10);
+    }
+    world.run();
+    expect(atTheSink()).toEqual([]);
+    expect(world.held().calls).toBe(0);
+  });
+
+  test('100 calls that are placed and abandoned at every stage leave nothing behind', () => {
+    const alice = world.phone('101', '203.0.113.1');
+    const carrier = world.agent(CARRIER_A);
+    for (let index = 0; index < 100; index++) {
+      const invite = alice.call(`1800555${String(index).padStart(4, '0')}`);
+      const sent = carrier.took('INVITE');
+      if (index % 4 === 1) carrier.answer(sent, 180, 'Ringing');
+      if (index % 4 === 2) carrier.answer(sent, 183, 'Progress', {}, SDP);
+      // Answered, and then neither side says another word.
+      if (index % 4 === 3) carrier.answer(sent, 200, 'OK', {}, SDP);
+      expect(invite.method).toBe('INVITE');
+      carrier.peer.received.length = 0;
+    }
+    expect(world.held().calls).toBeGreaterThan(50);
   });
 });
