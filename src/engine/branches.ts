@@ -23,6 +23,8 @@ export interface BranchesOptions {
   /** How long one target may stay silent before the next is tried. */
   readonly attemptMs: number;
   readonly onAttempt: (trunk: Trunk, attempt: AttemptRecord) => void;
+  /** A call has nowhere to go on this trunk. */
+  readonly onUnlocated: (trunk: Trunk, reason: string) => void;
 }
 
 export class Branches {
@@ -76,7 +78,7 @@ export class Branches {
       trunkId: trunk.id,
       draft,
       options: { ...branchOptions(leg, attemptMs), trunkId: trunk.id },
-      resolve: () => trunks.targets(trunk, nextHop),
+      resolve: () => this.#targets(trunk, nextHop),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {
         const answer = trunks.admit(trunk, tenant, directory());
@@ -90,6 +92,21 @@ export class Branches {
       },
       onEnd: () => grant?.release(),
     };
+  }
+
+  /** A host that cannot be located, or a TLS file that cannot be read, is a trunk without targets: the next route is tried. */
+  #targets(trunk: Trunk, hop: RouteDraft['nextHop']): ReturnType<BranchPlan['resolve']> {
+    const { trunks, onUnlocated } = this.#options;
+    const unlocated = (error: unknown) => {
+      onUnlocated(trunk, (error as Error).message);
+      return [];
+    };
+    try {
+      const targets = trunks.targets(trunk, hop);
+      return targets instanceof Promise ? targets.catch(unlocated) : targets;
+    } catch (error) {
+      return unlocated(error);
+    }
   }
 }
 

@@ -209,6 +209,7 @@ export class Engine {
       directory,
       attemptMs: settings.timers.attemptMs,
       onAttempt: (trunk, attempt) => observer.onAttempt(trunk, attempt),
+      onUnlocated: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
     });
     this.guards = new OutboundGuards(
       new Guards({

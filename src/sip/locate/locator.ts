@@ -172,7 +172,7 @@ export class Locator {
     };
     try {
       const targets = this.#walk({ ...query, host: query.host.toLowerCase() }, random, records);
-      if (targets.length > 0) return this.#failedLast(targets);
+      if (targets.length > 0) return this.#failedLast(distinct(targets));
     } catch (thrown) {
       if (thrown instanceof Unknown) return thrown;
       throw thrown;
@@ -258,6 +258,14 @@ function literalTarget(query: LocateQuery): LocatedTarget {
 }
 
 const fixedOrder = () => 0;
+
+/** One of each: names that lead to the same address and port are one server, and a silent one is waited for once. */
+function distinct(targets: readonly LocatedTarget[]): readonly LocatedTarget[] {
+  if (targets.length < 2) return targets;
+  const byKey = new Map<string, LocatedTarget>();
+  for (const target of targets) if (!byKey.has(targetKey(target))) byKey.set(targetKey(target), target);
+  return byKey.size === targets.length ? targets : [...byKey.values()];
+}
 
 function targetKey(target: LocatedTarget): string {
   return `${target.transport} ${target.address} ${target.port}`;

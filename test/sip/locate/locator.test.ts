@@ -278,6 +278,16 @@ describe('hostile answers', () => {
     expect(dns.asked.length).toBeLessThan(60);
   });
 
+  test('names that lead to one address and port are one target', async () => {
+    const { locator, dns } = world();
+    dns
+      .srv('_sip._udp.example.com', [1, 1, 5060, 'a.example.com'], [2, 1, 5060, 'b.example.com'])
+      .a('a.example.com', '192.0.2.7')
+      .a('b.example.com', '192.0.2.7', '192.0.2.8');
+    const targets = await locator.locate({ host: 'example.com', transport: 'udp' });
+    expect(brief(targets)).toEqual(['udp 192.0.2.7 5060', 'udp 192.0.2.8 5060']);
+  });
+
   test('a record that holds no address is passed over', async () => {
     const { locator, dns } = world();
     dns.a('sbc.example.com', 'not-an-address', '192.0.2.7');
