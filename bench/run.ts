@@ -1,0 +1,107 @@
+/**
+ * Every benchmark of the hot path in one go, with the goals beside the figures. Where a goal is missed, the functions that cost most in
+ * the call path are listed.
+ *
+ *   npm run bench              micro benchmarks, a call in the engine, trunk calls at 300 and 1,000 a second, memory of calls held
+ *   npm run bench:short        the same in small, under 90 s, for CI: it fails when something does not run, never for its speed
+ */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { hottestFunctions } from './kit/profile.ts';
+
+const { values: options } = parseArgs({ options: { short: { type: 'boolean', default: false } } });
+
+/** A script of this folder and what is looked for in what it prints. */
+interface Run {
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly goals: readonly Goal[];
+}
+
+interface Goal {
+  readonly what: string;
+  readonly unit: string;
+  readonly atMost: number;
+  /** Its first group is the figure. */
+  readonly pattern: RegExp;
+}
+
+const RATIO = /tandem .*× kamailio ([\d.]+)/;
+
+const LONG: readonly Run[] = [
+  { script: 'message.bench.ts', args: [], goals: [] },
+  { script: 'transaction.bench.ts', args: [], goals: [] },
+  { script: 'digest.bench.ts', args: [], goals: [] },
+  {
+    script: 'call-path.bench.ts',
+    args: ['--held', '10000'],
+    goals: [{ what: 'a call in the engine', unit: 'µs', atMost: 100, pattern: /in the engine +([\d.]+)/ }],
+  },
+  ...['300', '1000'].map((rate) => ({
+    script: 'trunk-call.ts',
+    args: ['--rate', rate, '--calls', String(Number(rate) * 10)],
+    goals: [{ what: `CPU of a trunk call at ${rate}/s`, unit: '× Kamailio', atMost: 1.2, pattern: RATIO }],
+  })),
+  {
+    script: 'trunk-call.ts',
+    args: ['--only', 'tandem,sip', '--held', '10000'],
+    goals: [{ what: '10,000 calls in progress', unit: 'MB', atMost: 108, pattern: /tandem +grew by ([\d.]+)/ }],
+  },
+];
+
+const SHORT: readonly Run[] = [
+  {
+    script: 'call-path.bench.ts',
+    args: ['--calls', '500', '--rounds', '3', '--warm-up', '1000', '--held', '1000'],
+    goals: [],
+  },
+  {
+    script: 'trunk-call.ts',
+    args: ['--only', 'tandem', '--rate', '100', '--calls', '300', '--rounds', '1', '--warm-up', '300'],
+    goals: [],
+  },
+];
+
+const run = promisify(execFile);
+
+async function output(script: string, args: readonly string[], nodeOptions: readonly string[] = []): Promise<string> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const { stdout } = await run(process.execPath, [...nodeOptions, path, ...args], { maxBuffer: 64 * 1024 * 1024 });
+  return stdout;
+}
+
+function judge(goal: Goal, text: string): { readonly line: string; readonly missed: boolean } {
+  const figure = Number(goal.pattern.exec(text)?.[1] ?? Number.NaN);
+  const missed = !(figure <= goal.atMost);
+  const verdict = missed ? 'MISSED' : 'met';
+  return {
+    line: `${goal.what.padEnd(32)} ${`${figure} ${goal.unit}`.padEnd(18)} goal ≤ ${goal.atMost}: ${verdict}`,
+    missed,
+  };
+}
+
+async function printProfile(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-profile-'));
+  const profiled = ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+  await output('call-path.bench.ts', ['--rounds', '2'], profiled);
+  const [file] = readdirSync(folder);
+  if (file === undefined) throw new Error('no profile was written');
+  console.log('\nWhere a call spends its time in the engine:');
+  for (const { name, share } of hottestFunctions(readFileSync(join(folder, file), 'utf8'), 10)) {
+    console.log(`  ${(share * 100).toFixed(1).padStart(5)} %  ${name}`);
+  }
+}
+
+const verdicts: { readonly line: string; readonly missed: boolean }[] = [];
+for (const { script, args, goals } of options.short ? SHORT : LONG) {
+  console.log(`\n$ node bench/${[script, ...args].join(' ')}`);
+  const text = await output(script, args);
+  process.stdout.write(text);
+  for (const goal of goals) verdicts.push(judge(goal, text));
+}
+if (verdicts.length > 0) console.log(`\n${verdicts.map(({ line }) => line).join('\n')}`);
+if (verdicts.some(({ missed }) => missed)) await printProfile();
