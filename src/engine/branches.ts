@@ -51,7 +51,7 @@ export class Branches {
     if (to === undefined || contact === undefined) return undefined;
     return {
       label: binding.aor,
-      draft: { ...draftOf(request), routes: binding.path.map((uri) => `<${uri}>`), contact },
+      draft: { ...draftOf(request), routes: binding.path, contact },
       options: { contact },
       resolve: () => (isFlow(to) ? to : [to]),
     };

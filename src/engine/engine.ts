@@ -35,7 +35,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { draftOf } from './drafted-request.ts';
 import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
-import { listenerOptions, transportsListened } from './listeners.ts';
+import { addressesOf, listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
 import { OutboundGuards } from './outbound-guards.ts';
 import { NO_PEERS, type PeerNodes, PeerPass } from './peer-nodes.ts';
@@ -109,6 +109,7 @@ export class Engine {
   #directory: Directory;
   #trusted = new AddressIndex<TrustedExtension>();
   #listening: readonly Listening[] = [];
+  #ownAddresses: ReadonlySet<string> = new Set();
 
   constructor(options: EngineOptions) {
     const { settings, scheduler, log, observer } = options;
@@ -292,6 +293,7 @@ export class Engine {
     this.#registered.restored(this.registrations.registrar.all());
     if (restored > 0) log.info('registrations-restored', { count: restored });
     this.#listening = await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
+    this.#ownAddresses = addressesOf(this.#listening);
     const addresses = this.#nodeFacts.addresses as Record<'udp' | 'tcp' | 'tls', { host: string; port: number }>;
     for (const transport of ['udp', 'tcp', 'tls'] as const) {
       addresses[transport] = this.endpoint.advertised(transport) ?? addresses[transport];
@@ -421,16 +423,14 @@ export class Engine {
     const targets =
       binding === undefined || to === undefined
         ? []
-        : [{ to, draft: { ...draftOf(request), contact: '', routes: binding.path.map((uri) => `<${uri}>`) } }];
+        : [{ to, draft: { ...draftOf(request), contact: '', routes: binding.path } }];
     relayMessage(this.endpoint, transaction, { targets, options: { contact: '' } }, randomToken);
   }
 
   #isOwnHost(host: string): boolean {
     const { publicHost, privateHost } = this.#options.settings.advertise;
-    if (host === publicHost || host === privateHost) return true;
-    return this.#listening.some(
-      (listening) => listening.host === host || this.endpoint.advertised(listening.transport)?.host === host,
-    );
+    if (host === publicHost || host === privateHost || this.#ownAddresses.has(host)) return true;
+    return this.#listening.some(({ transport }) => this.endpoint.advertised(transport)?.host === host);
   }
 
   #isOwnAddress(host: string, port: number): boolean {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
-import type { ListenerOptions, TransportName } from '../sip/transport/index.ts';
+import type { ListenerOptions, Listening, TransportName } from '../sip/transport/index.ts';
 
 /** The transports that a node listens on. */
 export function transportsListened(listen: readonly Listen[]): TransportName[] {
@@ -25,4 +26,17 @@ export function listenerOptions(listen: Listen, settings: NodeSettings): Listene
     clientCertificate,
     minVersion,
   };
+}
+
+/** The addresses that listeners take messages on; one that listens on all interfaces stands for every address of the machine. */
+export function addressesOf(listening: readonly Listening[]): ReadonlySet<string> {
+  const addresses = new Set(listening.map(({ host }) => host));
+  const wildcards: readonly string[] = ['0.0.0.0', '::'].filter((wildcard) => addresses.has(wildcard));
+  if (wildcards.length === 0) return addresses;
+  for (const list of Object.values(networkInterfaces())) {
+    // A socket on :: takes IPv4 too.
+    for (const { address, family } of list ?? [])
+      if (family === 'IPv4' || wildcards.includes('::')) addresses.add(address);
+  }
+  return addresses;
 }

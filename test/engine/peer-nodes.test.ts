@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import { PASS_HEADER, PeerPass } from '../../src/engine/peer-nodes.ts';
+import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { CARRIER_A, ENGINE, SDP, World } from './world.ts';
+
+const SECRET = Buffer.alloc(32, 1);
+const PEER = '192.0.2.77';
+const URI = 'sip:102@203.0.113.2:5060';
+const AOR = '102@acme.example.com';
+
+function passes(secret: Uint8Array = SECRET) {
+  const clock = new VirtualScheduler();
+  const peers = { addressOf: () => undefined, isPeerAddress: (address: string) => address === PEER };
+  return { clock, pass: new PeerPass({ node: 'node-2', secret, clock, peers }) };
+}
+
+const carrying = (value: string, uri = URI) =>
+  parseMessage(`INVITE ${uri} SIP/2.0\r\n${PASS_HEADER}: ${value}\r\n\r\n`) as SipRequest;
+
+describe('the pass between nodes', () => {
+  test('names the sender and the binding, from the address of a node', () => {
+    const { pass } = passes();
+    const [name, value] = pass.write(URI, AOR);
+    expect(name).toBe(PASS_HEADER);
+    expect(pass.read(carrying(value), PEER)).toEqual({ node: 'node-2', aor: AOR });
+  });
+
+  test('is nothing from another address, for another target, later than half a minute, or with another secret', () => {
+    const { pass, clock } = passes();
+    const [, value] = pass.write(URI, AOR);
+    expect(pass.read(carrying(value), '198.51.100.66')).toBe(undefined);
+    expect(pass.read(carrying(value, 'sip:103@203.0.113.3'), PEER)).toBe(undefined);
+    expect(passes(Buffer.alloc(32, 2)).pass.read(carrying(value), PEER)).toBe(undefined);
+    clock.advance(30_000);
+    expect(pass.read(carrying(value), PEER)).not.toBe(undefined);
+    clock.advance(1_000);
+    expect(pass.read(carrying(value), PEER)).toBe(undefined);
+  });
+
+  test.each([
+    ['another node', (value: string) => value.replace('node-2', 'node-3')],
+    ['another time', (value: string) => value.replace(/at=(\d+)/, (_, at) => `at=${Number(at) + 1}`)],
+    [
+      'another address of record',
+      (value: string) => value.replace(/aor=[^;]+/, `aor=${Buffer.from('101@acme.example.com').toString('base64url')}`),
+    ],
+    ['another MAC', (value: string) => value.replace(/mac=./, (start) => (start === 'mac=0' ? 'mac=1' : 'mac=0'))],
+    ['a short MAC', (value: string) => value.slice(0, -2)],
+    ['something behind', (value: string) => `${value};x`],
+    ['nothing', () => ''],
+  ])('is nothing with %s', (_what, alter) => {
+    const { pass } = passes();
+    expect(pass.read(carrying(alter(pass.write(URI, AOR)[1])), PEER)).toBe(undefined);
+  });
+});
+
+test('a pass that a stranger makes up gets it a challenge, and reaches no phone and no carrier', async () => {
+  const world = await World.start();
+  const phone = world.phone('102', '203.0.113.2');
+  const stranger = world.agent('198.51.100.66');
+  const [, forged] = passes().pass.write(`sip:102@${phone.host}`, AOR);
+  for (const method of ['INVITE', 'MESSAGE']) {
+    const request = stranger.request(
+      method,
+      `sip:102@${phone.host}`,
+      { [PASS_HEADER]: forged },
+      method === 'INVITE' ? SDP : '',
+    );
+    const response = stranger.ask(request);
+    expect(response.status).toBe(407);
+    if (method === 'INVITE') stranger.ack(request, response);
+  }
+  expect(phone.requests()).toEqual([]);
+  phone.call('18005550199', { [PASS_HEADER]: forged });
+  const sent = world.network.packets.filter(({ to, text }) => to === `${CARRIER_A}:5060` && text.startsWith('INVITE'));
+  expect(sent).toHaveLength(1);
+  expect(sent[0]?.text).not.toContain(PASS_HEADER);
+  expect(sent[0]?.from).toBe(`${ENGINE}:5060`);
+});
