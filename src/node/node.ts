@@ -35,6 +35,8 @@ export interface NodeOptions {
   /** Configuration file; default: TANDEM_CONFIG, else config/tandem.yaml. */
   readonly configFile?: string | undefined;
   readonly environment?: NodeJS.ProcessEnv;
+  /** Refuse new calls while the process has no time left; default: true. Off where it does other work beside, as tests do. */
+  readonly guardsLoad?: boolean;
   /** Where log lines go; default: standard output. */
   readonly logStream?: { write(line: string): unknown };
 }
@@ -140,7 +142,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     peers: peerNodes(stores.nodes),
     callsElsewhere: (key) => stores.nodes.callsElsewhere(key),
     nonceSecret: stores.nonceSecret,
-    guardsLoad: true,
+    guardsLoad: options.guardsLoad ?? true,
     storeSetting: async (tenant, setting) => {
       const result = await provisioner.storeSetting(tenant.name, setting);
       if (result.outcome !== 'applied') throw new Error(`the setting was not stored: ${result.outcome}`);

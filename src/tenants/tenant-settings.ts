@@ -73,7 +73,7 @@ export const numberProcessingSchema = z.strictObject({
   removeCharacters: z
     .string()
     .max(16)
-    .regex(/^[^0-9+*#]*$/, { error: 'must not hold digits, +, * or #' })
+    .regex(/^[^0-9+*#\p{Cc}\u2028\u2029]*$/u, { error: 'must not hold digits, +, *, # or control characters' })
     .default('() ')
     .describe('Characters taken out of the number.'),
   processPlus: z

@@ -19,6 +19,8 @@ export interface EngineOptions {
   readonly provisioning: ProvisioningInput;
   /** Address of the default listeners. Default 127.0.0.1. */
   readonly host?: string;
+  /** Whether calls are refused while this process is busy; default: as the product does. */
+  readonly guardsLoad?: boolean;
   /** Settings on top of the defaults: UDP and TCP on free ports, HTTP on a free port, state in a folder of the test's own. */
   readonly settings?: Partial<NodeSettingsInput>;
   /** Environment variables beside the admin's token. */
@@ -83,6 +85,7 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
   const lines: LogLine[] = [];
   const node = await startNode({
     configFile,
+    ...(options.guardsLoad === undefined ? {} : { guardsLoad: options.guardsLoad }),
     environment: { TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
     logStream: { write: (line) => lines.push(JSON.parse(line)) },
   }).catch((error: unknown) => {

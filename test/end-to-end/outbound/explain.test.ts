@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli, type Terminal } from '../../../src/cli/tandem.ts';
 import type { Explanation } from '../../../src/outbound/index.ts';
 import { type GuideRow, PROSE_ROWS, variableRows } from '../../outbound/guide-table.ts';
+import { ownerToken } from './api-request.ts';
 import { isElsewhere, place } from './guide-calls.ts';
 import { fieldOf } from './wire-message.ts';
 import { startWorld, type World } from './wire-world.ts';
@@ -105,9 +104,6 @@ describe('a call that was placed', () => {
   });
 });
 
-/** What the running engine leaves in its data folder for its user's command line. */
-const ownerToken = () => readFileSync(join(world.node.settings.store.path, 'owner-token'), 'utf8').trim();
-
 async function tandem(args: readonly string[], colour: boolean) {
   let [out, err] = ['', ''];
   const terminal: Terminal = {
@@ -118,7 +114,7 @@ async function tandem(args: readonly string[], colour: boolean) {
       err += text;
     },
     colour,
-    env: { TANDEM_URL: world.node.apiAddress, TANDEM_TOKEN: ownerToken() },
+    env: { TANDEM_URL: world.node.apiAddress, TANDEM_TOKEN: ownerToken(world) },
     readInput: async () => '',
   };
   const hooks = { version: '0', start: async () => undefined, demo: async () => 0 };

@@ -34,6 +34,8 @@ export async function startWorld({ host, settings = {} }: WorldOptions = {}): Pr
   const dns = await startDns();
   const engine = await startEngine({
     provisioning: {},
+    // Rows follow each other as fast as this process can place calls.
+    guardsLoad: false,
     settings: {
       listen: [{ transport: 'udp', host: host ?? '127.0.0.1', port: 0, ...(host === undefined ? SAMPLE : {}) }],
       dns: { servers: [`127.0.0.1:${dns.port}`] },
