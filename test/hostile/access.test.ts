@@ -680,3 +680,39 @@ describe('a flood of half-made things', () => {
     expect(world.held().calls).toBeGreaterThan(50);
   });
 });
+
+describe('amplification by unauthenticated UDP', () => {
+  const USUAL = {
+    'Call-ID': '8f4a2c1e-77b0-4d5e-9a63-2f1c0b7d9e55',
+    Allow: 'INVITE, ACK, CANCEL, BYE, NOTIFY, REFER, MESSAGE, OPTIONS, INFO, SUBSCRIBE, UPDATE, PRACK',
+    Supported: 'replaces, norefersub, outbound, path, timer',
+    'User-Agent': 'Ordinary Phone 4.2.1 (build 20260115)',
+    Contact: '<sip:101@198.51.100.66:5060;ob>;+sip.instance="<urn:uuid:2b9a1c34-5d6e-4f70-8123-456789abcdef>"',
+  };
+  const methodsOfStrangers = ['INVITE', 'REGISTER', 'MESSAGE', 'OPTIONS', 'SUBSCRIBE', 'BYE'];
+
+  /** Octets that a request brings back within 8 s, over its own: the largest answer, and all of them. */
+  function factors(method: string, more: Record<string, string>): { one: number; all: number } {
+    const to = `<sip:101@acme.example.com>${method === 'BYE' ? ';tag=x' : ''}`;
+    const fields = { From: '<sip:101@acme.example.com>;tag=x', To: to, ...fieldsOf(method), ...more };
+    const request = stranger.request(method, 'sip:101@acme.example.com', fields);
+    stranger.send(request);
+    world.run(8_000);
+    const answers = stranger.peer.received.map((text) => text.length);
+    const octets = serialize(request).length;
+    return { one: Math.max(...answers) / octets, all: answers.reduce((sum, length) => sum + length, 0) / octets };
+  }
+
+  test.each(methodsOfStrangers)(
+    '%s as phones send it: an answer of at most 1.5 times its size, 3 times within 8 s',
+    (method) => {
+      const { one, all } = factors(method, USUAL);
+      expect(one).toBeLessThanOrEqual(1.5);
+      expect(all).toBeLessThanOrEqual(3);
+    },
+  );
+
+  test.each(methodsOfStrangers)('%s with nothing in it that it could do without: 3 times within 8 s', (method) => {
+    expect(factors(method, {}).all).toBeLessThanOrEqual(3);
+  });
+});
