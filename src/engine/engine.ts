@@ -143,11 +143,13 @@ export class Engine {
     });
     this.#registered = new KnownSources(settings.node, observer.registrations);
     this.sources = { knows: (address) => this.trunks.knows(address) || this.#registered.has(address) };
-    if (options.guardsLoad === true) this.#loadGuard = new LoadGuard(scheduler, { patience: LOAD_PATIENCE });
+    if (options.guardsLoad === true)
+      this.#loadGuard = new LoadGuard(scheduler, { patience: LOAD_PATIENCE, maxWaitMs: settings.limits.queueAgeMs });
     this.#intake = new Intake({
       limits: settings.limits,
       clock: scheduler,
       knows: this.sources.knows,
+      dialogs: () => this.calls.counters.legs,
       overloadSeconds: () => this.#loadGuard?.retryAfterSeconds(),
     });
     this.endpoint = new Endpoint(

@@ -10,6 +10,8 @@ export interface IntakeOptions {
   readonly clock: Clock;
   /** Addresses that are not limited and have connection slots of their own: trunks, registered phones. */
   readonly knows: (address: string) => boolean;
+  /** Dialogs that there are now. */
+  readonly dialogs: () => number;
   /** Seconds for Retry-After while the machine has no time for new requests, else undefined. */
   readonly overloadSeconds?: (() => number | undefined) | undefined;
 }
@@ -26,6 +28,8 @@ type IntakeEndpointOptions = Pick<
 
 /** What a caller is told to wait when this second's calls have been placed, seconds. */
 const CALL_RATE_RETRY_SECONDS = 1;
+/** The same when there are as many dialogs as there may be. */
+const DIALOGS_RETRY_SECONDS = 5;
 /** Seconds' worth of messages that a source may send at once. */
 const BURST_SECONDS = 2;
 
@@ -51,7 +55,7 @@ export class Intake {
   }
 
   endpointOptions(): IntakeEndpointOptions {
-    const { limits, clock, knows, overloadSeconds } = this.#options;
+    const { limits, clock, knows, dialogs, overloadSeconds } = this.#options;
     const { messagesPerSecondPerPeer: messagesPerSecond } = limits;
     return {
       sources: new SourceGate(clock, { messagesPerSecond, burst: BURST_SECONDS * messagesPerSecond, knows }),
@@ -74,6 +78,7 @@ export class Intake {
       maxClientTransactions: limits.transactions,
       overloadSeconds: ({ method }) => {
         if (method === 'INVITE' && this.#refill() < 1) return CALL_RATE_RETRY_SECONDS;
+        if (method === 'INVITE' && dialogs() >= limits.dialogs) return DIALOGS_RETRY_SECONDS;
         return overloadSeconds?.();
       },
     };

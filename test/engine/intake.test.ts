@@ -11,8 +11,10 @@ const OPTIONS = parseMessage('OPTIONS sip:b@x SIP/2.0\r\n\r\n') as SipRequest;
 function intakeOf(input: Record<string, number>, overloadSeconds?: () => number | undefined) {
   const clock = new VirtualScheduler();
   const limits = nodeLimitsSchema.parse(input);
-  const intake = new Intake({ limits, clock, knows: (address) => address === '192.0.2.1', overloadSeconds });
-  return { clock, intake, options: intake.endpointOptions() };
+  const dialogs = { count: 0 };
+  const knows = (address: string) => address === '192.0.2.1';
+  const intake = new Intake({ limits, clock, knows, dialogs: () => dialogs.count, overloadSeconds });
+  return { clock, intake, dialogs, options: intake.endpointOptions() };
 }
 
 describe('limits.callsPerSecond', () => {
@@ -56,6 +58,15 @@ describe('limits.callsPerSecond', () => {
     expect(first.final(call)?.status).toBe(486);
     expect(second.ask(second.invite('18005550198'), 20).status).toBe(407);
   });
+});
+
+test('limits.dialogs: no new calls while there are as many, everything else goes on', () => {
+  const { dialogs, options } = intakeOf({ dialogs: 10 });
+  dialogs.count = 9;
+  expect(options.overloadSeconds?.(INVITE)).toBeUndefined();
+  dialogs.count = 10;
+  expect(options.overloadSeconds?.(INVITE)).toBe(5);
+  expect(options.overloadSeconds?.(OPTIONS)).toBeUndefined();
 });
 
 describe('limits of sources', () => {

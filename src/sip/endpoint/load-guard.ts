@@ -9,6 +9,8 @@ export interface LoadGuardOptions {
   readonly highUtilization?: number;
   /** Busy tenths of a second in a row that are let pass before anything is refused: compiling, collecting garbage. Default 0. */
   readonly patience?: number;
+  /** A sample that comes later than this finds requests that have waited as long: those are all refused. Default: never. */
+  readonly maxWaitMs?: number;
   readonly probe?: UtilizationProbe;
   /** 0 up to 1; for tests. */
   readonly random?: () => number;
@@ -34,6 +36,9 @@ export class LoadGuard implements TimerTarget {
   readonly #probe: UtilizationProbe;
   readonly #random: () => number;
   readonly #patience: number;
+  readonly #maxWaitMs: number;
+  #dueMs: number;
+  #hasWaited = false;
   #busySamples = 0;
   #refusedShare = 0;
   #timer: Timer | undefined;
@@ -44,6 +49,8 @@ export class LoadGuard implements TimerTarget {
     this.#probe = options.probe ?? eventLoopProbe();
     this.#random = options.random ?? Math.random;
     this.#patience = options.patience ?? 0;
+    this.#maxWaitMs = options.maxWaitMs ?? Number.POSITIVE_INFINITY;
+    this.#dueMs = scheduler.nowMs() + SAMPLE_MS;
     this.#timer = scheduler.schedule(SAMPLE_MS, this, 0);
   }
 
@@ -54,7 +61,7 @@ export class LoadGuard implements TimerTarget {
 
   /** Undefined: let it in. Else when to come back: spread, so that those refused together do not return together (RFC 3261 §21.5.4). */
   retryAfterSeconds(): number | undefined {
-    if (this.#refusedShare === 0 || this.#random() >= this.#refusedShare) return undefined;
+    if (!this.#hasWaited && (this.#refusedShare === 0 || this.#random() >= this.#refusedShare)) return undefined;
     return 1 + Math.floor(this.#random() * MAX_RETRY_SECONDS);
   }
 
@@ -63,6 +70,10 @@ export class LoadGuard implements TimerTarget {
   }
 
   onTimer(): void {
+    const nowMs = this.#scheduler.nowMs();
+    // What the sockets held meanwhile is read until the next sample: whoever sent it has sent it again, or given up.
+    this.#hasWaited = nowMs - this.#dueMs > this.#maxWaitMs;
+    this.#dueMs = nowMs + SAMPLE_MS;
     const busy = this.#probe() > this.#highUtilization;
     this.#busySamples = busy ? this.#busySamples + 1 : 0;
     const refuses = busy && (this.#refusedShare > 0 || this.#busySamples > this.#patience);

@@ -74,3 +74,18 @@ test('with patience, a short full loop refuses nobody, a long one does, and once
   scheduler.advance(100);
   expect(guard.refusedShare).toBeCloseTo(0.38);
 });
+
+test('what has waited longer than it may is refused: all of it, until the next sample', () => {
+  const clock = { nowMs: 0 };
+  const scheduler = { nowMs: () => clock.nowMs, wallMs: () => 0, schedule: () => ({ cancel: () => {} }) };
+  const guard = new LoadGuard(scheduler, { probe: () => 0.5, random: () => 0.99, maxWaitMs: 2_000 });
+  const sampleAt = (nowMs: number) => {
+    clock.nowMs = nowMs;
+    guard.onTimer();
+    return guard.retryAfterSeconds();
+  };
+  expect(sampleAt(100)).toBe(undefined);
+  expect(sampleAt(2_200)).toBe(undefined);
+  expect(sampleAt(4_301)).toBe(10);
+  expect(sampleAt(4_401)).toBe(undefined);
+});
