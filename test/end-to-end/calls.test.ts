@@ -87,6 +87,13 @@ describe.skipIf(peersSkipped).each(['udp', 'tcp'] as const)('SIPp as phones and 
     await allWell(await caller('phone-prack'), far);
   });
 
+  test('RFC 3262 §4: the engine sends the PRACK for a phone that cannot', async () => {
+    const far = await carrier('answer-prack');
+    const [phone] = await allWell(await caller('phone-call'), far);
+    expect(phone?.messages).toContain('SIP/2.0 183 ');
+    expect(phone?.messages).not.toMatch(/^(Require: .*100rel|RSeq:)/m);
+  });
+
   test('486 is passed on to the phone', async () => {
     const far = await carrier('answer-486');
     const [phone] = await allWell(await caller('phone-refused'), far);

@@ -134,7 +134,8 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
       try {
         const { calls, endpoint } = node.engine;
         await eventually('the end of every call', () => calls.counters.live === 0 && calls.counters.legs === 0, {
-          timeoutMs: 10_000,
+          // 64*T1: a BYE whose answer got lost with the peer.
+          timeoutMs: 40_000,
           detail: () => JSON.stringify(calls.list()),
         });
         expect(endpoint.counters.uncaughtErrors).toBe(0);
