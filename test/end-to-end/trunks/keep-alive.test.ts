@@ -1,0 +1,167 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { peersSkipped } from '../../kit/peers.ts';
+import { startSipp } from '../../kit/sipp.ts';
+import { allWell, startAnswerer, startCaller } from '../sipp.ts';
+import { acme, carrierTrunk } from '../world.ts';
+import { askNow, listen, metric, tandem, trunkBecomes, trunkStatus } from './observe.ts';
+
+const TRUNK = '1';
+const SCENARIO = readFileSync(new URL('sipp/answer-options.xml', import.meta.url), 'latin1');
+
+describe.skipIf(peersSkipped)('SIPp carriers that answer OPTIONS 200, 503 or not at all', () => {
+  let engine: TestEngine;
+  let folder: string;
+  let carrierPort: number;
+  let patientPort: number;
+  let events: Awaited<ReturnType<typeof listen>>;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-options-'));
+    carrierPort = await freePort();
+    patientPort = await freePort();
+    const keepAlive = { enabled: true, intervalSeconds: 5 };
+    engine = await startEngine({
+      provisioning: {
+        tenants: [
+          acme({
+            outboundRules: [
+              {
+                name: 'world',
+                match: { prefixes: ['9'] },
+                routes: [{ trunk: 'carrier', strip: 1 }, { trunk: 'patient' }],
+              },
+            ],
+          }),
+        ],
+        trunks: [
+          carrierTrunk(carrierPort, { options: { verifyPort: true, keepAlive } }),
+          carrierTrunk(patientPort, {
+            id: '2',
+            name: 'patient',
+            options: { verifyPort: true, keepAlive: { ...keepAlive, downAfter: 3, upAfter: 2, accept: '2xx' } },
+          }),
+        ],
+      },
+      settings: { digest: { algorithms: ['MD5'] }, timers: { t1Ms: 50, attemptMs: 500, failedTargetMs: 0 } },
+    });
+    events = await listen(engine);
+  });
+  afterAll(async () => {
+    events.close();
+    await engine.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** A carrier that answers pings like this while `during` runs. */
+  async function answering<T>(port: number, status: string, during: () => Promise<T>, retry = '0'): Promise<T> {
+    // SIPp takes no response code from its command line.
+    const scenario = join(folder, 'options.xml');
+    writeFileSync(scenario, SCENARIO.replace('[status]', status).replace('[retry]', retry));
+    const carrier = await startSipp({ scenario, localPort: port, calls: 1_000 });
+    try {
+      return await during();
+    } finally {
+      await carrier.child.stop();
+    }
+  }
+
+  /** Pings, and waits until the ping has been answered or given up: one more than before. */
+  async function pinged(id: string, port: number, status: string): Promise<void> {
+    await answering(port, status, async () => {
+      const sent = () => engine.node.engine.endpoint.counters;
+      const before = JSON.stringify(sent());
+      await askNow(engine, id);
+      await eventually('a ping', () => JSON.stringify(sent()) !== before);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    });
+  }
+
+  test('200: online, with code and reason in API, CLI, metrics, events and log', async () => {
+    await answering(carrierPort, '200 All Well', async () => {
+      await askNow(engine, TRUNK);
+      const status = await trunkBecomes(engine, TRUNK, 'online');
+      expect(status).toMatchObject({ lastCode: 200, reason: 'All Well' });
+      expect(Date.now() - Date.parse(status.since)).toBeLessThan(10_000);
+    });
+    expect(await tandem(engine, 'trunks')).toMatch(/carrier +ip +system +online .* 200 .*All Well/);
+    expect(await metric(engine, `tandem_trunk_up{trunk_id="${TRUNK}"`)).toBe(1);
+    await events.event('trunk-state', (data) => data['trunkId'] === TRUNK && data['state'] === 'online');
+  });
+
+  test('503: offline at once, as the guide says; calls go to the next trunk', async () => {
+    await answering(carrierPort, '503 Maintenance', async () => {
+      await askNow(engine, TRUNK);
+      expect(await trunkBecomes(engine, TRUNK, 'offline')).toMatchObject({ lastCode: 503, reason: 'Maintenance' });
+    });
+    expect(await tandem(engine, 'trunks')).toMatch(/carrier +ip +system +offline .* 503 .*Maintenance/);
+    expect(await metric(engine, `tandem_trunk_up{trunk_id="${TRUNK}"`)).toBe(0);
+    await events.event('trunk-state', (data) => data['trunkId'] === TRUNK && data['lastCode'] === 503);
+    expect(engine.logs('trunk-state').at(-1)).toMatchObject({ trunk: 'carrier', state: 'offline', level: 'warn' });
+    const next = await startAnswerer('answer', { localPort: patientPort });
+    await allWell(await startCaller('phone-call', engine.address(), { pauseMs: 10 }), next);
+  });
+
+  test('an offline trunk still brings calls in', async () => {
+    expect((await trunkStatus(engine, TRUNK)).state).toBe('offline');
+    const keys = { called: '14155550199' };
+    const far = await startCaller('trunk-call', engine.address(), { localPort: carrierPort, keys });
+    // No rule for the number: 404, not 403 or 503.
+    expect((await far.finished).messages).toContain('SIP/2.0 404 ');
+  });
+
+  test('silence: offline, without a code', { timeout: 30_000 }, async () => {
+    await answering(carrierPort, '200 OK', async () => {
+      await askNow(engine, TRUNK);
+      await trunkBecomes(engine, TRUNK, 'online');
+    });
+    await askNow(engine, TRUNK);
+    const status = await trunkBecomes(engine, TRUNK, 'offline');
+    expect(status.lastCode).toBeUndefined();
+    expect(status.reason).toMatch(/timeout|answer|unreachable|refused/i);
+  });
+
+  test('503 with Retry-After: held for that long, then asked again by itself', { timeout: 40_000 }, async () => {
+    await answering(
+      carrierPort,
+      '503 Busy',
+      async () => {
+        await askNow(engine, TRUNK);
+        await eventually('the hold', async () => (await trunkStatus(engine, TRUNK)).reason?.includes('wait') === true);
+      },
+      '8',
+    );
+    expect(await trunkStatus(engine, TRUNK)).toMatchObject({ state: 'offline', lastCode: 503 });
+    const heldMs = performance.now();
+    await answering(carrierPort, '200 OK', () => trunkBecomes(engine, TRUNK, 'online', 25_000));
+    // The next ping after the hold; within it none is sent.
+    expect(performance.now() - heldMs).toBeGreaterThan(5_000);
+  });
+
+  test('downAfter 3, upAfter 2: one ping alone changes nothing; `accept: 2xx` takes a 202', {
+    timeout: 40_000,
+  }, async () => {
+    await answering(patientPort, '202 Accepted', async () => {
+      await askNow(engine, '2');
+      await eventually(
+        'a 202 that counts',
+        async () => {
+          const { state, lastCode } = await trunkStatus(engine, '2');
+          return state === 'online' && lastCode === 202;
+        },
+        { timeoutMs: 15_000 },
+      );
+    });
+    await pinged('2', patientPort, '500 No');
+    expect((await trunkStatus(engine, '2')).state).toBe('online');
+    await answering(patientPort, '500 No', () => trunkBecomes(engine, '2', 'offline', 20_000));
+    await pinged('2', patientPort, '200 OK');
+    expect((await trunkStatus(engine, '2')).state).toBe('offline');
+    await answering(patientPort, '200 OK', () => trunkBecomes(engine, '2', 'online', 20_000));
+  });
+});
