@@ -90,12 +90,20 @@ async function withServers(run: (servers: Server[]) => Promise<void>): Promise<v
   }
 }
 
+/** Gently at first: a server that has compiled nothing yet may refuse calls for its load. */
+async function warmUp(server: Server, rate: number): Promise<void> {
+  const calls = Number(options['warm-up']);
+  const first = Math.min(calls, 500);
+  await placeCalls(server.port, first, 100);
+  if (calls > first) await placeCalls(server.port, calls - first, rate);
+}
+
 async function measureCpu(): Promise<void> {
   const rate = Number(options.rate);
   const calls = Number(options.calls);
   const rounds = Number(options.rounds);
   await withServers(async (servers) => {
-    for (const server of servers) await placeCalls(server.port, Number(options['warm-up']), Math.min(rate, 400));
+    for (const server of servers) await warmUp(server, Math.min(rate, 300));
     const cost = new Map<string, number[]>(servers.map((server) => [server.name, []]));
     const system = new Map<string, number[]>(servers.map((server) => [server.name, []]));
     let retransmissions = 0;
@@ -124,11 +132,11 @@ async function measureCpu(): Promise<void> {
 }
 
 async function measureMemory(held: number): Promise<void> {
-  const rate = 400;
+  const rate = 250;
   await withServers(async (servers) => {
     console.log(`\nMemory with ${held} calls in progress, MB`);
     for (const server of servers) {
-      await placeCalls(server.port, Number(options['warm-up']), rate);
+      await warmUp(server, rate);
       const before = memoryMegabytes(server);
       const rampMs = (held / rate) * 1000;
       const run = placeCalls(server.port, held, rate, rampMs + 8000);

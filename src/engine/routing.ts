@@ -62,10 +62,13 @@ export interface Routed {
 
 export class Routing implements StepServices {
   readonly #options: RoutingOptions;
+  /** One for the legs of all calls. */
+  readonly #serverHeader: NonNullable<LegOptions['headers']>;
   #inbound: { readonly directory: Directory; readonly router: InboundRouter } | undefined;
 
   constructor(options: RoutingOptions) {
     this.#options = options;
+    this.#serverHeader = [['Server', options.node.userAgent]];
   }
 
   /** A call that an admitted source places. */
@@ -83,7 +86,7 @@ export class Routing implements StepServices {
   /** How the leg of an admitted party behaves that takes another's place (RFC 3891). */
   partyLeg(request: SipRequest, flow: Flow, source: Source): LegOptions {
     const contact = this.#contact(dialledNumber(request.uri()), flow);
-    const headers = [['Server', this.#options.node.userAgent]] as const;
+    const headers = this.#serverHeader;
     if (source.kind === 'node') return { contact, headers };
     if (source.kind === 'trunk') return { contact, headers, trunkId: source.trunk.id };
     const party = source.kind === 'extension' ? source.extension : source.service;
@@ -138,7 +141,7 @@ export class Routing implements StepServices {
     const context = this.#context(request, directory, tenant, origin, caller, dialled);
     const callerLeg: LegOptions = {
       contact: this.#contact(dialled, flow),
-      headers: [['Server', this.#options.node.userAgent]],
+      headers: this.#serverHeader,
       owner: ownerOf(tenant.name, party.number),
     };
     const facts: CallFacts = {
@@ -180,7 +183,7 @@ export class Routing implements StepServices {
     const { numbers } = routed;
     const callerLeg: LegOptions = {
       contact: this.#contact(numbers.calledNumber, flow),
-      headers: [['Server', this.#options.node.userAgent]],
+      headers: this.#serverHeader,
       trunkId: trunk.id,
     };
     const facts: CallFacts = {
