@@ -24,14 +24,14 @@ import type { Directory } from '../trunks/directory.ts';
 import type { Identification } from '../trunks/identification.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Account, Accounts } from './accounts.ts';
-import type { PeerPass } from './peer-nodes.ts';
+import type { PeerPass, WantedBinding } from './peer-nodes.ts';
 
 export type Source =
   | { readonly kind: 'extension'; readonly tenant: Tenant; readonly extension: Extension }
   | { readonly kind: 'service'; readonly tenant: Tenant; readonly service: Service }
   | { readonly kind: 'trunk'; readonly trunk: Trunk }
   /** Another node of the store, that asks for a request to be sent on to a binding of this one. */
-  | { readonly kind: 'node'; readonly node: string; readonly aor: string };
+  | { readonly kind: 'node'; readonly node: string; readonly wanted: WantedBinding };
 
 /** Which account a flow or source address is registered for; the registrar knows. */
 export interface RegisteredFlows {

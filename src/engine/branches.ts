@@ -67,7 +67,8 @@ export class Branches {
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
     const { trunk, leg, nextHop } = route;
     const pass = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk)?.reached.pass : undefined;
-    const draft = pass === undefined ? route.draft : { ...route.draft, headers: [...route.draft.headers, pass] };
+    const { requestUri, headers } = route.draft;
+    const draft = pass === undefined ? route.draft : { ...route.draft, headers: [...headers, pass(requestUri)] };
     const { trunks, directory, attemptMs, onAttempt } = this.#options;
     // Not the plan itself: the closures below live as long as the call.
     const { tenant } = plan.facts;

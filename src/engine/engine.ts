@@ -38,7 +38,7 @@ import { KnownSources } from './known-sources.ts';
 import { addressesOf, listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
 import { OutboundGuards } from './outbound-guards.ts';
-import { NO_PEERS, type PeerNodes, PeerPass } from './peer-nodes.ts';
+import { NO_PEERS, type PeerNodes, PeerPass, type WantedBinding } from './peer-nodes.ts';
 import { Peers } from './peers.ts';
 import { Reach } from './reach.ts';
 import { Registrations } from './registrations.ts';
@@ -234,8 +234,8 @@ export class Engine {
         onRoute: (route, plan) => observer.onRoute(route, plan),
       },
       phoneBranches: (context, number) => branches.toPhones(context, number),
-      branchForPeer: (request, aor) => {
-        const binding = this.registrations.ownBinding(aor, request.requestUri);
+      branchForPeer: (request, wanted) => {
+        const binding = this.registrations.ownBinding(wanted);
         return binding === undefined ? undefined : branches.toOwnBinding(request, binding);
       },
       contactHost: (flow) => hostPort(this.endpoint.advertised(flow)),
@@ -369,7 +369,7 @@ export class Engine {
       return;
     }
     if (source.kind === 'node') {
-      this.#messageFromNode(transaction, source.aor);
+      this.#messageFromNode(transaction, source.wanted);
       return;
     }
     const plan = planMessage({
@@ -418,9 +418,9 @@ export class Engine {
   }
 
   /** A MESSAGE that another node drafted for a contact that is registered here. */
-  #messageFromNode(transaction: ServerTransaction, aor: string): void {
+  #messageFromNode(transaction: ServerTransaction, wanted: WantedBinding): void {
     const { request } = transaction;
-    const binding = this.registrations.ownBinding(aor, request.requestUri);
+    const binding = this.registrations.ownBinding(wanted);
     const to = binding?.flow ?? binding?.target;
     const targets =
       binding === undefined || to === undefined

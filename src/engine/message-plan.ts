@@ -40,7 +40,11 @@ export function planMessage({
       to: `<sip:${escapeUser(number)}@${host}>`,
       contact: '',
       routes: binding.path,
-      headers: [['User-Agent', userAgent] as const, ...bodyFields(request), ...(pass === undefined ? [] : [pass])],
+      headers: [
+        ['User-Agent', userAgent] as const,
+        ...bodyFields(request),
+        ...(pass === undefined ? [] : [pass(binding.requestUri)]),
+      ],
       body: request.body,
     };
     return { to, draft };

@@ -3,8 +3,8 @@
  * it registered at; so another node hands its request to that one, drafted to the last header field, with a pass that only a node of
  * this store can write. The other node checks the pass, takes it off, and sends the request on to the binding that the pass names.
  *
- * The pass is a header field between the two nodes: the sender's name, the second it was written, the binding's address-of-record, and
- * an HMAC over all of it and the Request-URI with the secret that the nodes share. It is looked at only when it comes from the address of
+ * The pass is a header field between the two nodes: the sender's name, the second it was written, the binding's address-of-record and
+ * contact, and an HMAC over all of it and the Request-URI (a gateway's is not its contact) with the secret that the nodes share. It is looked at only when it comes from the address of
  * a known node, and it is good for half a minute.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
@@ -19,11 +19,20 @@ export interface PeerNodes {
   isPeerAddress(address: string): boolean;
 }
 
+/** The binding that a pass asks for: whose it is, and the contact as it was registered. */
+export interface WantedBinding {
+  readonly aor: string;
+  readonly contact: string;
+}
+
 /** A node that is alone. */
 export const NO_PEERS: PeerNodes = { addressOf: () => undefined, isPeerAddress: () => false };
 
 export const PASS_HEADER = 'X-Tandem-Peer';
 const VALID_SECONDS = 30;
+/** Base64 of an address-of-record or contact; both are bounded where they are registered. */
+const WORD = '([A-Za-z0-9_-]{1,4096})';
+const PASS = new RegExp(`^([A-Za-z0-9-]{1,32});at=([0-9]{1,12});aor=${WORD};contact=${WORD};mac=([0-9a-f]{64})$`);
 
 export interface PeerPassOptions {
   readonly node: string;
@@ -39,31 +48,43 @@ export class PeerPass {
     this.#options = options;
   }
 
-  /** The header field that asks another node to send a request on to a binding of `aor`. */
-  write(requestUri: string, aor: string): readonly [name: string, value: string] {
+  /** The header field that asks another node to send a request with this Request-URI on to a binding of its own. */
+  write(requestUri: string, { aor, contact }: WantedBinding): readonly [name: string, value: string] {
     const { node, clock } = this.#options;
     const seconds = Math.floor(clock.wallMs() / 1000);
-    const where = Buffer.from(aor, 'utf8').toString('base64url');
-    return [PASS_HEADER, `${node};at=${seconds};aor=${where};mac=${this.#mac(node, seconds, aor, requestUri)}`];
+    const where = `${base64(aor)};contact=${base64(contact)}`;
+    const mac = this.#mac(node, seconds, { aor, contact }, requestUri);
+    return [PASS_HEADER, `${node};at=${seconds};aor=${where};mac=${mac}`];
   }
 
-  /** The address-of-record that another node asks for; undefined when no node of this store does. */
-  read(request: SipRequest, sourceAddress: string): { readonly node: string; readonly aor: string } | undefined {
+  /** The binding that another node asks for; undefined when no node of this store does. */
+  read(
+    request: SipRequest,
+    sourceAddress: string,
+  ): { readonly node: string; readonly wanted: WantedBinding } | undefined {
     const { peers, clock } = this.#options;
     const value = request.headers.valueNamed(PASS_HEADER);
     if (value === undefined || !peers.isPeerAddress(sourceAddress)) return undefined;
-    const match = /^([A-Za-z0-9-]{1,32});at=([0-9]{1,12});aor=([A-Za-z0-9_-]{1,512});mac=([0-9a-f]{64})$/.exec(value);
+    const match = PASS.exec(value);
     if (match === null) return undefined;
-    const [, node = '', at = '', where = '', mac = ''] = match;
-    const aor = Buffer.from(where, 'base64url').toString('utf8');
+    const [, node = '', at = '', aor = '', contact = '', mac = ''] = match;
+    const wanted = { aor: fromBase64(aor), contact: fromBase64(contact) };
     const ageSeconds = Math.abs(Math.floor(clock.wallMs() / 1000) - Number(at));
-    const expected = Buffer.from(this.#mac(node, Number(at), aor, request.requestUri), 'hex');
+    const expected = Buffer.from(this.#mac(node, Number(at), wanted, request.requestUri), 'hex');
     const isGenuine = timingSafeEqual(expected, Buffer.from(mac, 'hex'));
-    return isGenuine && ageSeconds <= VALID_SECONDS ? { node, aor } : undefined;
+    return isGenuine && ageSeconds <= VALID_SECONDS ? { node, wanted } : undefined;
   }
 
-  #mac(node: string, seconds: number, aor: string, requestUri: string): string {
-    const text = `peer\n${node}\n${seconds}\n${aor}\n${requestUri}`;
+  #mac(node: string, seconds: number, { aor, contact }: WantedBinding, requestUri: string): string {
+    const text = `peer\n${node}\n${seconds}\n${aor}\n${contact}\n${requestUri}`;
     return createHmac('sha256', this.#options.secret).update(text).digest('hex');
   }
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64url');
+}
+
+function fromBase64(text: string): string {
+  return Buffer.from(text, 'base64url').toString('utf8');
 }

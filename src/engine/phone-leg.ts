@@ -71,7 +71,7 @@ export function phoneBranch({ context, number, binding, reached, contact }: Phon
       ...calledParty(context),
       ...bodyFields(request),
       ...ownFields(context, 'user'),
-      ...(pass === undefined ? [] : [pass]),
+      ...(pass === undefined ? [] : [pass(binding.requestUri)]),
     ],
     body: request.body,
   };

@@ -5,8 +5,8 @@ import type { PeerNodes, PeerPass } from './peer-nodes.ts';
 
 export interface Reached {
   readonly to: Flow | Target;
-  /** Header field that the request needs when it goes through another node. */
-  readonly pass: readonly [name: string, value: string] | undefined;
+  /** Makes the header field that a request with this Request-URI needs when it goes through another node. */
+  readonly pass: ((requestUri: string) => readonly [name: string, value: string]) | undefined;
 }
 
 export interface ReachOptions {
@@ -31,7 +31,10 @@ export class Reach {
     if (binding.flow !== undefined && !binding.flow.closed) return { to: binding.flow, pass: undefined };
     if (binding.node !== node && binding.node !== '') {
       const peer = peers.addressOf(binding.node);
-      if (peer !== undefined) return { to: peer, pass: pass.write(binding.requestUri, binding.aor) };
+      if (peer !== undefined) {
+        const wanted = { aor: binding.aor, contact: binding.requestUri };
+        return { to: peer, pass: (requestUri) => pass.write(requestUri, wanted) };
+      }
     }
     return binding.target === undefined ? undefined : { to: binding.target, pass: undefined };
   }

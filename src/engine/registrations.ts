@@ -23,6 +23,7 @@ import type { Accounts } from './accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admission.ts';
 import { splitAor } from './aor.ts';
 import { ownerOf, partyOf } from './owner.ts';
+import type { WantedBinding } from './peer-nodes.ts';
 import type { Reach, Reached } from './reach.ts';
 
 export interface RegistrationsOptions {
@@ -118,9 +119,9 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   }
 
   /** The binding of this very node that another node asks for. */
-  ownBinding(aor: string, requestUri: string): Binding<Flow> | undefined {
+  ownBinding({ aor, contact }: WantedBinding): Binding<Flow> | undefined {
     const { node } = this.#options.settings;
-    return this.registrar.bindings(aor).find((binding) => binding.node === node && binding.requestUri === requestUri);
+    return this.registrar.bindings(aor).find((binding) => binding.node === node && binding.requestUri === contact);
   }
 
   #contactsOf(aor: string): Contact[] {

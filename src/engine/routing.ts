@@ -31,6 +31,7 @@ import { type CallContext, type CallerPresentation, diverted, forwardingOf, type
 import { InboundView } from './inbound-view.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
 import { ownerOf } from './owner.ts';
+import type { WantedBinding } from './peer-nodes.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
 import { OneStageStep, type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
 
@@ -48,7 +49,7 @@ export interface RoutingOptions {
   /** Branches to the contacts registered for a number of the tenant. */
   phoneBranches(context: CallContext, number: string): readonly BranchPlan[];
   /** The branch to a binding of this node that another node asks for; undefined when it is gone. */
-  branchForPeer(request: SipRequest, aor: string): BranchPlan | undefined;
+  branchForPeer(request: SipRequest, wanted: WantedBinding): BranchPlan | undefined;
   /** `host:port` that Contact shows on a flow. */
   contactHost(flow: Flow): string;
 }
@@ -214,8 +215,13 @@ export class Routing implements StepServices {
   /** A call that another node drafted for a contact that is registered here; that node keeps its record. */
   #fromNode(request: SipRequest, flow: Flow, source: Source & { kind: 'node' }): Routed {
     const callerLeg: LegOptions = { contact: this.#contact('', flow) };
-    const facts: CallFacts = { direction: 'internal', caller: source.node, called: source.aor, peerNode: source.node };
-    const branch = this.#options.branchForPeer(request, source.aor);
+    const facts: CallFacts = {
+      direction: 'internal',
+      caller: source.node,
+      called: source.wanted.aor,
+      peerNode: source.node,
+    };
+    const branch = this.#options.branchForPeer(request, source.wanted);
     const step = branch === undefined ? new RejectStep(480, 'Temporarily Unavailable') : new OneStageStep(branch);
     return { plan: this.#plan(step, callerLeg, facts) };
   }

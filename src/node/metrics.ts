@@ -1,13 +1,18 @@
 /** Binds what the engine counts to the Prometheus metrics; read when scraped, so that counting costs nothing on the way of a message. */
 import type { Engine } from '../engine/engine.ts';
 import type { JsonLogger, Metrics } from '../observe/index.ts';
+import type { Stores } from '../store/index.ts';
 
 const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
 
-export function readMetrics(metrics: Metrics, engine: Engine, log: JsonLogger): void {
+export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, log: JsonLogger): void {
   const { counters, transactions, transport } = engine.endpoint;
   metrics.readGauge('tandem_calls_live', 'Calls in setup or in progress', () => engine.calls.counters.live);
   metrics.readGauge('tandem_registrations', 'Registered contacts', () => engine.registrations.registrar.count);
+  metrics.readGauge('tandem_store_up', '1 while the store takes changes, else 0', () =>
+    stores.problems().length === 0 ? 1 : 0,
+  );
+  metrics.readGauge('tandem_nodes', 'Nodes alive on the store, with this one', () => stores.nodes.others().length + 1);
   metrics.readGauge('tandem_log_lines_suppressed', 'Log lines held back by the limit', () => log.suppressedCount);
   metrics.readGauge('tandem_connections', 'Open TCP and TLS connections', () => transport.counters.connections);
   metrics.readCounters('tandem_sip_requests_received_total', 'SIP requests received', 'method', () =>

@@ -148,7 +148,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       if (result.outcome !== 'applied') throw new Error(`the setting was not stored: ${result.outcome}`);
     },
   });
-  readMetrics(metrics, engine, log);
+  readMetrics(metrics, engine, stores, log);
   const running = engine;
   const listening = await engine.start();
   stores.bindings.onRemoteChange?.((aor, bindings) => running.registrations.registrar.applyRemote(aor, bindings));

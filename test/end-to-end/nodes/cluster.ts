@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
+import { type EngineProcess, type ProvisioningInput, startEngineProcess } from '../../kit/engine.ts';
+import { type RedisServer, startRedis } from '../../kit/redis.ts';
+import { type Answer, type AskOptions, ask, SYSTEM_TOKEN } from '../faults/rest.ts';
+
+/** A node of a {@link Cluster}: a process of its own on an address of its own, as a machine has. */
+export interface ClusterNode {
+  readonly name: string;
+  readonly host: string;
+  readonly process: EngineProcess;
+  /** `host:port` of its SIP, as SIPp takes it. */
+  readonly address: string;
+  /** Where its HTTP interface is. */
+  readonly api: string;
+  ask(method: string, path: string, body?: unknown, options?: AskOptions): Promise<Answer>;
+}
+
+export interface Cluster {
+  readonly redis: RedisServer;
+  readonly nodes: readonly ClusterNode[];
+  stop(): Promise<void>;
+}
+
+/** Engines, a process for each of `hosts`, on one Redis of their own. */
+export async function startCluster(
+  hosts: readonly string[],
+  provisioning: ProvisioningInput,
+  settings: Partial<NodeSettingsInput> = {},
+): Promise<Cluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-cluster-'));
+  const environment = { TANDEM_STORE_KEY: randomBytes(32).toString('base64'), TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN };
+  const redis = await startRedis();
+  const nodes: ClusterNode[] = [];
+  const stop = async () => {
+    await Promise.all(nodes.map(({ process }) => process.stop()));
+    await redis.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    for (const [index, host] of hosts.entries()) {
+      const name = `node-${index + 1}`;
+      const store = { kind: 'redis' as const, url: redis.url, path: join(folder, name) };
+      const engine = await startEngineProcess({
+        host,
+        provisioning,
+        settings: {
+          node: name,
+          store,
+          digest: { algorithms: ['MD5'] },
+          timers: { t1Ms: 100, attemptMs: 800, failedTargetMs: 0 },
+          ...settings,
+        },
+        environment,
+      });
+      nodes.push(clusterNode(name, host, engine));
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { redis, nodes, stop };
+}
+
+function clusterNode(name: string, host: string, engine: EngineProcess): ClusterNode {
+  return {
+    name,
+    host,
+    process: engine,
+    address: `${host}:${engine.port}`,
+    get api() {
+      return apiOf(engine);
+    },
+    ask: (method, path, body, options) => ask(apiOf(engine), method, path, body, options),
+  };
+}
+
+/** Where the HTTP interface of a process is, as its log says. */
+export function apiOf({ child }: EngineProcess): string {
+  const match = /"api":"(http:[^"]+)"/.exec(child.output());
+  if (match?.[1] === undefined) throw new Error('the engine has not said where its HTTP interface is');
+  return match[1];
+}

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../kit/eventually.ts';
+import { peersSkipped } from '../../kit/peers.ts';
+import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
+
+const ROUNDS = 40;
+
+describe.skipIf(peersSkipped)('two engines on one Redis are provisioned at the same time', () => {
+  let cluster: Cluster;
+  let a: ClusterNode;
+  let b: ClusterNode;
+  const tokens: Record<string, string> = {};
+
+  beforeAll(async () => {
+    cluster = await startCluster(['127.0.0.21', '127.0.0.22'], {
+      tenants: [
+        { name: 'north', domain: 'north.test' },
+        { name: 'south', domain: 'south.test' },
+      ],
+      trunks: [{ id: '1001', name: 'carrier', type: 'ip', host: '192.0.2.10' }],
+    });
+    [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
+    for (const tenant of ['north', 'south']) {
+      const { body } = await a.ask('POST', '/api/v1/tokens', { role: 'tenant-admin', tenant });
+      tokens[tenant] = body.token;
+    }
+  }, 60_000);
+  afterAll(() => cluster?.stop());
+
+  test(`overlapping pools of two tenants, written through both at the same instant ${ROUNDS} times: exactly one is accepted`, async () => {
+    const wonBy = { north: 0, south: 0 };
+    for (let round = 0; round < ROUNDS; round++) {
+      const first = 14_155_550_000 + round * 1000;
+      const [north, south] = await Promise.all([
+        a.ask('PUT', '/api/v1/trunks/1001/tenants/north', { didPool: `${first}-${first + 599}` }),
+        b.ask('PUT', '/api/v1/trunks/1001/tenants/south', { didPool: `${first + 500}-${first + 999}` }),
+      ]);
+      const won = north.status === 200 ? 'north' : 'south';
+      const lost = won === 'north' ? south : north;
+      expect([north.status, south.status].toSorted()).toEqual([200, 409]);
+      // The system admin is told with whom.
+      expect(lost.body).toMatchObject({ code: 'pool-overlap', detail: expect.stringContaining(won) });
+      wonBy[won]++;
+      // Both nodes hold the same, and it is what was accepted.
+      for (const node of [a, b]) {
+        await eventually(`the accepted pool at ${node.name}`, async () => {
+          const { body } = await node.ask('GET', '/api/v1/trunks/1001');
+          const holders = (body.tenants as { tenant: string; didPool: unknown }[]).filter(({ didPool }) =>
+            JSON.stringify(didPool).includes(String(first + (won === 'north' ? 0 : 500))),
+          );
+          return holders.length === 1 && holders[0]?.tenant === won && body.tenants.length === 1;
+        });
+      }
+      expect((await a.ask('DELETE', `/api/v1/trunks/1001/tenants/${won}`)).status).toBe(204);
+      await eventually(
+        'the removal at the other node',
+        async () => (await b.ask('GET', '/api/v1/trunks/1001')).body.tenants.length === 0,
+      );
+    }
+    console.log(`${ROUNDS} races: node 1 won ${wonBy.north}, node 2 won ${wonBy.south}`);
+  }, 60_000);
+
+  test('a tenant admin whose pool of its own trunk overlaps another tenant’s is told of the conflict, not with whom', async () => {
+    for (let round = 0; round < 10; round++) {
+      const write = (node: ClusterNode, tenant: string) =>
+        node.ask(
+          'POST',
+          '/api/v1/trunks',
+          {
+            name: `own-${round}`,
+            type: 'register',
+            host: 'sip.provider.example.net',
+            credentials: { authName: `${tenant}-${round}`, password: 'secret' },
+            didPool: `4420710000${10 + round}`,
+          },
+          { token: tokens[tenant] },
+        );
+      const answers = await Promise.all([write(a, 'north'), write(b, 'south')]);
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409]);
+      const lost = answers[0].status === 409 ? answers[0] : answers[1];
+      const other = lost === answers[0] ? 'south' : 'north';
+      expect(lost.body.code).toBe('pool-overlap');
+      expect(JSON.stringify(lost.body)).not.toContain(other);
+    }
+  }, 60_000);
+
+  test('what is changed at one is seen at the other within 1 s, both ways, 20 times', async () => {
+    let slowestMs = 0;
+    for (let round = 0; round < 20; round++) {
+      const [from, to] = round % 2 === 0 ? [a, b] : [b, a];
+      const number = String(200 + round);
+      const made = await from.ask('POST', '/api/v1/tenants/north/extensions', { number, password: 'a good one' });
+      expect(made.status).toBe(201);
+      const acknowledgedAtMs = performance.now();
+      await eventually(
+        'the extension at the other node',
+        async () => (await to.ask('GET', `/api/v1/tenants/north/extensions/${number}`)).status === 200,
+      );
+      slowestMs = Math.max(slowestMs, performance.now() - acknowledgedAtMs);
+    }
+    console.log(`a change is seen at the other node after ${Math.round(slowestMs)} ms at most`);
+    expect(slowestMs).toBeLessThan(1000);
+  }, 30_000);
+
+  test('two editors of one extension, one at each node, with the same ETag: one is served, the other gets 412', async () => {
+    const path = '/api/v1/tenants/north/extensions/200';
+    for (let round = 0; round < 10; round++) {
+      await eventually('one state at both', async () => {
+        const [atA, atB] = await Promise.all([a.ask('GET', path), b.ask('GET', path)]);
+        return atA.etag !== null && atA.etag === atB.etag;
+      });
+      const { etag } = await a.ask('GET', path);
+      const edit = (node: ClusterNode) =>
+        node.ask('PATCH', path, { name: `${node.name} ${round}` }, { headers: { 'if-match': etag ?? '' } });
+      const answers = await Promise.all([edit(a), edit(b)]);
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+      expect(answers.find(({ status }) => status === 412)?.body.code).toBe('changed-meanwhile');
+      const served = answers.find(({ status }) => status === 200);
+      await eventually('the served edit at both', async () => {
+        const names = await Promise.all([a, b].map(async (node) => (await node.ask('GET', path)).body.name));
+        return names.every((name) => name === served?.body.name);
+      });
+    }
+  }, 30_000);
+});
