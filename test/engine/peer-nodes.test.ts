@@ -7,7 +7,7 @@ import { CARRIER_A, ENGINE, SDP, World } from './world.ts';
 const SECRET = Buffer.alloc(32, 1);
 const PEER = '192.0.2.77';
 const URI = 'sip:102@203.0.113.2:5060';
-const AOR = '102@acme.example.com';
+const WANTED = { aor: '102@acme.example.com', contact: URI };
 
 function passes(secret: Uint8Array = SECRET) {
   const clock = new VirtualScheduler();
@@ -21,14 +21,22 @@ const carrying = (value: string, uri = URI) =>
 describe('the pass between nodes', () => {
   test('names the sender and the binding, from the address of a node', () => {
     const { pass } = passes();
-    const [name, value] = pass.write(URI, AOR);
+    const [name, value] = pass.write(URI, WANTED);
     expect(name).toBe(PASS_HEADER);
-    expect(pass.read(carrying(value), PEER)).toEqual({ node: 'node-2', aor: AOR });
+    expect(pass.read(carrying(value), PEER)).toEqual({ node: 'node-2', wanted: WANTED });
+  });
+
+  test('names the contact by itself: the Request-URI of a call to a gateway is the number, not its contact', () => {
+    const { pass } = passes();
+    const uri = 'sip:442079460000@gateway.example.com';
+    const [, value] = pass.write(uri, WANTED);
+    expect(pass.read(carrying(value, uri), PEER)?.wanted).toEqual(WANTED);
+    expect(pass.read(carrying(value), PEER)).toBe(undefined);
   });
 
   test('is nothing from another address, for another target, later than half a minute, or with another secret', () => {
     const { pass, clock } = passes();
-    const [, value] = pass.write(URI, AOR);
+    const [, value] = pass.write(URI, WANTED);
     expect(pass.read(carrying(value), '198.51.100.66')).toBe(undefined);
     expect(pass.read(carrying(value, 'sip:103@203.0.113.3'), PEER)).toBe(undefined);
     expect(passes(Buffer.alloc(32, 2)).pass.read(carrying(value), PEER)).toBe(undefined);
@@ -45,13 +53,18 @@ describe('the pass between nodes', () => {
       'another address of record',
       (value: string) => value.replace(/aor=[^;]+/, `aor=${Buffer.from('101@acme.example.com').toString('base64url')}`),
     ],
+    [
+      'another contact',
+      (value: string) =>
+        value.replace(/contact=[^;]+/, `contact=${Buffer.from('sip:x@203.0.113.9').toString('base64url')}`),
+    ],
     ['another MAC', (value: string) => value.replace(/mac=./, (start) => (start === 'mac=0' ? 'mac=1' : 'mac=0'))],
     ['a short MAC', (value: string) => value.slice(0, -2)],
     ['something behind', (value: string) => `${value};x`],
     ['nothing', () => ''],
   ])('is nothing with %s', (_what, alter) => {
     const { pass } = passes();
-    expect(pass.read(carrying(alter(pass.write(URI, AOR)[1])), PEER)).toBe(undefined);
+    expect(pass.read(carrying(alter(pass.write(URI, WANTED)[1])), PEER)).toBe(undefined);
   });
 });
 
@@ -59,7 +72,7 @@ test('a pass that a stranger makes up gets it a challenge, and reaches no phone 
   const world = await World.start();
   const phone = world.phone('102', '203.0.113.2');
   const stranger = world.agent('198.51.100.66');
-  const [, forged] = passes().pass.write(`sip:102@${phone.host}`, AOR);
+  const [, forged] = passes().pass.write(`sip:102@${phone.host}`, WANTED);
   for (const method of ['INVITE', 'MESSAGE']) {
     const request = stranger.request(
       method,
