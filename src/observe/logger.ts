@@ -22,7 +22,7 @@ const REPORT_TIMER = 1;
 const OUTPUT_TIMER = 2;
 /** Lines wait so long to be written together; a write per line costs a thread's wake-up each. Warnings and errors do not wait. */
 const GATHER_MS = 50;
-const GATHER_OCTETS = 16_384;
+const GATHER_OCTETS = 8192;
 
 type StandardOutput = ReturnType<typeof destination>;
 

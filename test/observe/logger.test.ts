@@ -1,6 +1,10 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { JsonLogger, type LoggerOptions } from '../../src/observe/logger.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 function setUp(options: Partial<LoggerOptions> = {}) {
   const scheduler = new VirtualScheduler();
@@ -80,4 +84,24 @@ describe('JsonLogger', () => {
     expect(parsed().at(-1)?.['event']).toBe('after');
     expect(scheduler.armedCount).toBe(0);
   });
+});
+
+test('lines for standard output are written together within 50 ms, warnings and what came before them at once', async () => {
+  const script = `
+    import { WheelScheduler } from './src/base/wheel-scheduler.ts';
+    import { JsonLogger } from './src/observe/logger.ts';
+    const log = new JsonLogger({ scheduler: new WheelScheduler() });
+    log.info('first');
+    log.warn('second');
+    setTimeout(() => { log.info('third'); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 500); }, 100);
+  `;
+  const { stdout } = await new Promise<{ stdout: string }>((resolve) => {
+    const args = ['--input-type=module', '--disable-warning=ExperimentalWarning', '-e', script];
+    execFile(process.execPath, args, { cwd: root }, (_killed, stdout) => resolve({ stdout }));
+  });
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { event: string }).event);
+  expect(events).toEqual(['first', 'second', 'third']);
 });
