@@ -305,6 +305,16 @@ export class Engine {
     return this.#listening;
   }
 
+  /** Reads the certificates of the TLS listeners again; connections go on. Throws when a file cannot be read or does not fit. */
+  renewCertificates(settings: NodeSettings): void {
+    for (const listen of settings.listen) {
+      const { certificate, key } = listenerOptions(listen, settings);
+      if (certificate === undefined || key === undefined) continue;
+      const id = `${listen.transport}:${hostPort(listen)}`;
+      this.endpoint.transport.renewCertificate?.(id, certificate, key);
+    }
+  }
+
   /** Serves a new snapshot of what is provisioned. Calls in progress keep the one they began with. */
   apply(directory: Directory): void {
     const previous = this.#directory;

@@ -1,6 +1,13 @@
 import type { BranchPlan, Rejection, Stage, StageOutcome } from '../call/index.ts';
-import { draftForRoute, type OutboundPlan, type RouteDraft, type RouteRefusal } from '../outbound/index.ts';
-import { HeaderId } from '../sip/message/index.ts';
+import {
+  dialledNumber,
+  draftForRoute,
+  type OutboundPlan,
+  planOutbound,
+  type RouteDraft,
+  type RouteRefusal,
+} from '../outbound/index.ts';
+import { HeaderId, type SipResponse } from '../sip/message/index.ts';
 import type { PlanStep } from './step-plan.ts';
 
 export interface OutboundServices {
@@ -12,6 +19,9 @@ export interface OutboundServices {
 
 /** What a caller is told to wait before the next try when no trunk took the call, seconds. */
 const RETRY_AFTER_SECONDS = 5;
+/** Redirections that one route follows, and Contacts of each that are looked at. */
+const MAX_REDIRECTIONS = 3;
+const MAX_CONTACTS = 8;
 
 /** Tries the routes of an outbound rule, one after another; each INVITE is drafted when its turn comes. */
 export class OutboundStep implements PlanStep {
@@ -43,9 +53,30 @@ export class OutboundStep implements PlanStep {
         continue;
       }
       this.#current = route;
-      return { branches: [this.#services.trunkBranch(route, this.#plan)] };
+      return { branches: [this.#branch(route, this.#plan, 0)] };
     }
     return this.#refused ?? noTrunk();
+  }
+
+  #branch(route: RouteDraft, plan: OutboundPlan, redirections: number): BranchPlan {
+    const branch = this.#services.trunkBranch(route, plan);
+    if (route.trunk.options.redirects !== 'follow' || redirections === MAX_REDIRECTIONS) return branch;
+    return { ...branch, onRedirect: (response) => this.#follow(response, plan, redirections + 1) };
+  }
+
+  /**
+   * A 3xx whose trunk may redirect: the first Contact, best first, that the tenant's own rules lead anywhere (RFC 3261 §8.1.3.4). It is
+   * dialled as the caller would have dialled it, so bars, pools and caller IDs hold as for any other call.
+   */
+  #follow(response: SipResponse, plan: OutboundPlan, redirections: number): readonly BranchPlan[] | undefined {
+    for (const dialled of redirectedNumbers(response)) {
+      const redirected = planOutbound({ ...plan.facts, dialled });
+      if (redirected.refusal !== undefined || redirected.routes.length === 0) continue;
+      const route = draftForRoute(redirected, 0);
+      this.#services.onRoute(route, redirected);
+      if (route.kind === 'draft') return [this.#branch(route, redirected, redirections)];
+    }
+    return undefined;
   }
 
   /** Timeouts, unreachable targets and full trunks always lead on; an answer only when the trunk's list has its code. */
@@ -54,6 +85,22 @@ export class OutboundStep implements PlanStep {
     if (outcome.cause === 'ring-timeout') return false;
     if (outcome.cause !== 'response') return true;
     return this.#current?.trunk.options.failoverCodes.includes(outcome.status) === true;
+  }
+}
+
+/** Numbers of a redirection's Contacts, by descending q. */
+function redirectedNumbers(response: SipResponse): string[] {
+  try {
+    return response
+      .contacts()
+      .map(({ uri, params }) => ({ number: dialledNumber(uri), q: Number(params.get('q') ?? 1) }))
+      .filter(({ number }) => number !== '')
+      .sort((a, b) => b.q - a.q)
+      .slice(0, MAX_CONTACTS)
+      .map(({ number }) => number);
+  } catch {
+    // Contacts that cannot be read lead nowhere.
+    return [];
   }
 }
 

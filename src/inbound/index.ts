@@ -1,4 +1,4 @@
-export { type InboundNumbers, isAnonymousCaller, userOf } from './parameters.ts';
+export type { InboundNumbers } from './parameters.ts';
 export {
   type InboundDirectory,
   type InboundFacts,

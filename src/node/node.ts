@@ -223,6 +223,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     firstToken,
     reload: async () => {
       const next = loadSettings(options.configFile, environment);
+      running.renewCertificates(next);
       await applyFiles(provisioner, next, environment);
       records.reopen();
       audit.reopen();
@@ -322,6 +323,8 @@ function logLevel({ log }: NodeSettings) {
   }
 }
 
+const SAME_SIGNAL_MS = 1000;
+
 /** Runs a node until it is told to stop: SIGTERM and SIGINT drain (a second one stops at once), SIGHUP reads the files again. */
 export async function runNode(configFile: string | undefined): Promise<void> {
   let node: RunningNode;
@@ -336,10 +339,13 @@ export async function runNode(configFile: string | undefined): Promise<void> {
   // Log lines are on standard output; what a person reads goes to the other stream.
   process.stderr.write(welcome(node));
   const stopped = Promise.withResolvers<void>();
-  let stopping = false;
+  let stoppingSinceMs: number | undefined;
   const stop = () => {
-    const ended = stopping ? node.close() : node.drainAndClose();
-    stopping = true;
+    const nowMs = performance.now();
+    // A terminal signals the whole process group, so the wrapper's copy of the same Ctrl-C comes right behind; that is no second one.
+    if (stoppingSinceMs !== undefined && nowMs - stoppingSinceMs < SAME_SIGNAL_MS) return;
+    const ended = stoppingSinceMs === undefined ? node.drainAndClose() : node.close();
+    stoppingSinceMs ??= nowMs;
     ended.then(stopped.resolve, stopped.reject);
   };
   process.on('SIGTERM', stop);

@@ -1,6 +1,6 @@
 /** The registrar. Import from here. */
 export { type AorParts, aorKey, aorParts } from './aor.ts';
-export { type Binding, byPreference, isReachable } from './binding.ts';
+export type { Binding } from './binding.ts';
 export {
   type AccountLookup,
   type BindingChange,

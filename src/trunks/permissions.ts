@@ -23,16 +23,6 @@ export function mayReadTenant(identity: Identity, tenant: string): Verdict {
   return identity.role === 'system-admin' || identity.tenant === tenant ? 'allowed' : 'hidden';
 }
 
-/** Changing what is inside a tenant: extensions, groups, services, rules. */
-export function mayChangeInTenant(identity: Identity, tenant: string): Verdict {
-  return mayReadTenant(identity, tenant);
-}
-
-/** Creating a tenant. */
-export function mayCreateTenant(identity: Identity): Verdict {
-  return identity.role === 'system-admin' ? 'allowed' : 'forbidden';
-}
-
 /** Deleting a tenant. */
 export function mayDeleteTenant(identity: Identity, tenant: string): Verdict {
   if (identity.role === 'system-admin') return 'allowed';

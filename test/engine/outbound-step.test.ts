@@ -209,3 +209,45 @@ test('the engine tells the carrier nothing of the phone: no Via, Route or Contac
   a.answer(sent, 486);
   world.run();
 });
+
+describe('3xx of a trunk that may redirect (options.redirects: follow)', () => {
+  const follow = { trunks: { 'carrier-a': { options: { redirects: 'follow' as const } } } };
+  const redirect = (index: number, ...contacts: string[]) =>
+    a.answer(a.took('INVITE', index), 302, 'Moved Temporarily', { Contact: contacts });
+
+  test('the best Contact that the rules lead anywhere is called, with all that holds for any call', async () => {
+    await begin(follow);
+    const invite = phone.call('18005550199');
+    redirect(
+      0,
+      '<sip:18005550111@192.0.2.10>;q=0.2',
+      '<sip:18005550122@192.0.2.10>;q=0.9',
+      '<mailto:nobody@example.com>',
+    );
+    world.run();
+    expect(a.took('INVITE', 1).requestUri).toContain('18005550122@');
+    a.answer(a.took('INVITE', 1), 486, 'Busy Here');
+    world.run();
+    expect(phone.final(invite)?.status).toBe(486);
+  });
+
+  test('a redirection round and round ends', async () => {
+    await begin(follow);
+    const invite = phone.call('18005550199');
+    for (let index = 0; index < 4; index++) {
+      redirect(index, '<sip:18005550199@192.0.2.10>');
+      world.run();
+    }
+    expect(a.requests('INVITE')).toHaveLength(4);
+    expect(phone.final(invite)?.status).toBeGreaterThanOrEqual(400);
+  });
+
+  test('a number that is barred for the tenant is not called', async () => {
+    await begin({ ...follow, acme: { limits: { barred: { prefixes: ['1900'] } } } });
+    const invite = phone.call('18005550199');
+    redirect(0, '<sip:19005550111@192.0.2.10>');
+    world.run();
+    expect(a.requests('INVITE')).toHaveLength(1);
+    expect(phone.final(invite)?.status).toBeGreaterThanOrEqual(400);
+  });
+});

@@ -1,5 +1,5 @@
 /** Digest authentication, both sides. Import from here. */
-export { DIGEST_ALGORITHMS, type DigestAlgorithm, ha1, ha1Set } from './algorithms.ts';
+export { type DigestAlgorithm, ha1Set } from './algorithms.ts';
 export type { DigestSecret } from './credentials.ts';
 export {
   type DigestAnswer,
@@ -21,4 +21,3 @@ export {
   type DigestVerdict,
 } from './digest-server.ts';
 export { type GuessBudget, GuessThrottle, type GuessThrottleOptions } from './guess-throttle.ts';
-export { randomSecret } from './nonces.ts';

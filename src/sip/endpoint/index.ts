@@ -1,4 +1,4 @@
-export { EndpointCounters, MessageCounters } from './counters.ts';
+export type { EndpointCounters } from './counters.ts';
 export { Endpoint, isFlow } from './endpoint.ts';
 export { LoadGuard, type LoadGuardOptions, type UtilizationProbe } from './load-guard.ts';
 export { defaultPort } from './reply-route.ts';

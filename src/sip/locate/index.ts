@@ -2,7 +2,6 @@ export { DnsClient, type DnsServer, systemDnsServers } from './dns-client.ts';
 export type { DnsPort, DnsRecord, DnsRecordType, DnsReply } from './dns-port.ts';
 export { readHostsFile } from './hosts-file.ts';
 export {
-  defaultPort,
   type LocatedTarget,
   type LocatedTransport,
   LocateError,
