@@ -210,7 +210,6 @@ export const nodeSchema = z.strictObject({
   records: z
     .strictObject({
       file: path.optional().describe("JSONL file of call records; default: calls.jsonl in the store's folder."),
-      keepDays: z.int().min(1).max(3_650).default(90).describe('How long call records are kept.'),
     })
     .prefault({})
     .describe('Call records.'),
