@@ -146,6 +146,10 @@ export class Observation
 
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void {
     this.#options.log.warn('request-refused', { code, ...detail });
+    if (code === 'ambiguous-trunk') {
+      const { source, candidates } = detail as { readonly source: string; readonly candidates: readonly string[] };
+      this.#options.events.publish('trunk-ambiguous', [], { source, candidates });
+    }
   }
 
   onAttempt(trunk: Trunk, attempt: AttemptRecord): void {

@@ -3,7 +3,15 @@ import { isoTime } from '../base/iso-time.ts';
 import type { Clock } from '../base/scheduler.ts';
 
 /** What the engine tells the outside as it happens; the same over server-sent events and webhooks. */
-export const EVENT_TYPES = ['trunk-state', 'registration', 'call', 'caller-id-rejected', 'fraud', 'audit'] as const;
+export const EVENT_TYPES = [
+  'trunk-state',
+  'trunk-ambiguous',
+  'registration',
+  'call',
+  'caller-id-rejected',
+  'fraud',
+  'audit',
+] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** The facts of each type. Tenants are named by their name, trunks by id and name. */
@@ -16,6 +24,8 @@ export interface EventData {
     lastCode?: number;
     reason?: string;
   };
+  /** A request that several trunks may have sent; it was refused. */
+  'trunk-ambiguous': { source: string; candidates: readonly string[] };
   registration: {
     action: 'added' | 'refreshed' | 'removed' | 'expired' | 'refused';
     addressOfRecord: string;
