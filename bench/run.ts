@@ -51,6 +51,7 @@ const LONG: readonly Run[] = [
     args: ['--only', 'tandem,sip', '--held', '10000'],
     goals: [{ what: '10,000 calls in progress', unit: 'MB', atMost: 108, pattern: /tandem +grew by ([\d.]+)/ }],
   },
+  { script: 'scale.ts', args: [], goals: [] },
 ];
 
 const SHORT: readonly Run[] = [
@@ -64,6 +65,7 @@ const SHORT: readonly Run[] = [
     args: ['--only', 'tandem', '--rate', '100', '--calls', '300', '--rounds', '1', '--warm-up', '300'],
     goals: [],
   },
+  { script: 'scale.ts', args: ['--short'], goals: [] },
 ];
 
 const run = promisify(execFile);
