@@ -25,6 +25,8 @@ const TRANSACTIONS_OVER_MS = 40_000;
 const calls = Number(options.calls);
 const rate = Number(options.rate);
 
+// As `src/main.ts` has it.
+setFlagsFromString('--invocation-count-for-turbofan=600');
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
