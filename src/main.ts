@@ -8,7 +8,7 @@ import { runNode } from './node/node.ts';
 import { version } from './node/version.ts';
 
 // A call runs most functions once or a few times: by V8's default (3,000) thousands of calls would pass before they are optimized in
-// full, at 1.6 times the CPU. A runtime without this flag ignores it.
+// full, at 1.6 times the CPU. A runtime without this flag says so and goes on.
 setFlagsFromString('--invocation-count-for-turbofan=600');
 
 const isEntry = process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
