@@ -5,7 +5,7 @@ import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../..
 export type UtilizationProbe = () => number;
 
 export interface LoadGuardOptions {
-  /** Above this share of busy time new work is refused more and more. Default 0.95. */
+  /** Above this share of busy time new work is refused more and more. Default 0.92. */
   readonly highUtilization?: number;
   /** Busy tenths of a second in a row that are let pass before anything is refused: compiling, collecting garbage. Default 0. */
   readonly patience?: number;
@@ -45,8 +45,8 @@ export class LoadGuard implements TimerTarget {
 
   constructor(scheduler: Scheduler, options: LoadGuardOptions = {}) {
     this.#scheduler = scheduler;
-    this.#highUtilization = options.highUtilization ?? 0.95;
-    this.#probe = options.probe ?? eventLoopProbe();
+    this.#highUtilization = options.highUtilization ?? 0.92;
+    this.#probe = options.probe ?? threadProbe();
     this.#random = options.random ?? Math.random;
     this.#patience = options.patience ?? 0;
     this.#maxWaitMs = options.maxWaitMs ?? Number.POSITIVE_INFINITY;
@@ -83,12 +83,24 @@ export class LoadGuard implements TimerTarget {
   }
 }
 
-function eventLoopProbe(): UtilizationProbe {
-  let last = performance.eventLoopUtilization();
+/**
+ * The share of time that this thread itself computed. A loop that is never idle because other processes take the machine's time is no
+ * overload of ours: what is admitted would be served as late after a refusal as before.
+ */
+function threadProbe(): UtilizationProbe {
+  let lastLoop = performance.eventLoopUtilization();
+  let lastCpu = process.threadCpuUsage();
+  let lastMs = performance.now();
   return () => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, last);
-    last = now;
-    return utilization;
+    const loop = performance.eventLoopUtilization();
+    const cpu = process.threadCpuUsage();
+    const nowMs = performance.now();
+    const { utilization } = performance.eventLoopUtilization(loop, lastLoop);
+    const computedMs = (cpu.user + cpu.system - lastCpu.user - lastCpu.system) / 1000;
+    const share = nowMs > lastMs ? computedMs / (nowMs - lastMs) : 0;
+    lastLoop = loop;
+    lastCpu = cpu;
+    lastMs = nowMs;
+    return Math.min(utilization, share);
   };
 }
