@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import { eventually } from '../../kit/eventually.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import type { Sipp } from '../../kit/sipp.ts';
@@ -32,6 +33,10 @@ describe.skipIf(peersSkipped)('an IP trunk behind NAPTR and SRV records of a rea
       traceMessages: false,
     });
   const stopAll = async (...carriers: readonly Sipp[]) => {
+    // The phones are through before the carriers' BYEs are.
+    await eventually('the end of every call', () => engine.node.engine.calls.counters.legs === 0, {
+      timeoutMs: 15_000,
+    });
     const results = await Promise.all(carriers.map((each) => each.stop()));
     return results.map(({ successful }) => successful);
   };
@@ -53,7 +58,7 @@ describe.skipIf(peersSkipped)('an IP trunk behind NAPTR and SRV records of a rea
       settings: {
         digest: { algorithms: ['MD5'] },
         dns: { servers: [dns.address], timeoutMs: 200, minTtlSeconds: 1 },
-        timers: { t1Ms: 50, attemptMs: 500, failedTargetMs: 2_000 },
+        timers: { t1Ms: 50, attemptMs: 2_000, failedTargetMs: 2_000 },
         limits: { authFailuresPerMinute: 10_000 },
       },
     });

@@ -73,9 +73,11 @@ describe.skipIf(peersSkipped)("Kamailio as the provider's registrar", () => {
 
   test('RFC 8760: registers with SHA-256; RFC 3261 §10.2.8: asks for Min-Expires once after 423; RFC 3327: says it takes Path', async () => {
     const { provider, engine } = line;
-    expect(provider.notes(/brief expires=60/)).toHaveLength(1);
-    const [registered, ...more] = provider.notes(/note: .*register </);
-    expect(more).toEqual([]);
+    // Nothing is asked for 60 s again once the registrar has said its least time; each may have come twice over UDP.
+    const asked = provider.notes(/brief expires|register </).map((note) => /expires=(\d+)/.exec(note)?.[1]);
+    expect([...new Set(asked)]).toEqual(['60', String(MIN_EXPIRES)]);
+    expect(asked).toEqual(asked.toSorted());
+    const [registered] = provider.notes(/note: .*register </);
     expect(registered).toContain(`expires=${MIN_EXPIRES}`);
     expect(registered).toContain('algorithm=SHA-256');
     expect(registered).toMatch(/path=<sip:127\.0\.0\.1:\d+;lr>/);
