@@ -42,6 +42,7 @@ import { NO_PEERS, type PeerNodes, PeerPass, type WantedBinding } from './peer-n
 import { Peers } from './peers.ts';
 import { Reach } from './reach.ts';
 import { Registrations } from './registrations.ts';
+import { Restoration } from './restoration.ts';
 import { Routing } from './routing.ts';
 import { Transfers } from './transfers.ts';
 import { trustedExtensions } from './trusted-extensions.ts';
@@ -104,6 +105,7 @@ export class Engine {
   readonly #intake: Intake;
   readonly #registered: KnownSources;
   readonly #loadGuard: LoadGuard | undefined;
+  #restoration: Restoration | undefined;
   readonly #options: EngineOptions;
   readonly #nodeFacts: NodeFacts;
   #directory: Directory;
@@ -290,10 +292,9 @@ export class Engine {
 
   /** Opens every listener or none, brings registrations back, and serves. Throws a SettingsError that names the addresses at fault. */
   async start(): Promise<readonly Listening[]> {
-    const { settings, log } = this.#options;
-    const restored = await this.registrations.registrar.restore();
-    this.#registered.restored(this.registrations.registrar.all());
-    if (restored > 0) log.info('registrations-restored', { count: restored });
+    const { settings, scheduler, log } = this.#options;
+    this.#restoration = new Restoration({ scheduler, log, restore: () => this.#restore() });
+    await this.#restoration.run();
     this.#listening = await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
     this.#ownAddresses = addressesOf(this.#listening);
     const addresses = this.#nodeFacts.addresses as Record<'udp' | 'tcp' | 'tls', { host: string; port: number }>;
@@ -341,10 +342,17 @@ export class Engine {
 
   async close(): Promise<void> {
     this.#loadGuard?.stop();
+    this.#restoration?.stop();
     this.calls.endAll('shutdown');
     await this.trunks.stop();
     await this.registrations.registrar.flush();
     await this.endpoint.close();
+  }
+
+  async #restore(): Promise<number> {
+    const count = await this.registrations.registrar.restore();
+    this.#registered.restored(this.registrations.registrar.all());
+    return count;
   }
 
   #invite(transaction: ServerTransaction, source: Source): void {

@@ -17,8 +17,9 @@ export class KnownSources implements RegistrationListener<Flow> {
     return this.#bindings.has(address);
   }
 
-  /** Bindings of an earlier run, which no listener hears of. */
+  /** Begins anew with these: those of an earlier run, which no listener hears of, are among them. */
   restored(bindings: Iterable<Binding<Flow>>): void {
+    this.#bindings.clear();
     for (const binding of bindings) this.#count(binding, 1);
   }
 

@@ -118,7 +118,11 @@ async function wire(parts: Parts): Promise<RunningNode> {
     onDirectory: (directory) => engine?.apply(directory),
   });
   await provisioner.load();
-  await applyFiles(provisioner, settings, environment);
+  // Without the store a node serves the copy it has: what the files would change waits for a reload.
+  await applyFiles(provisioner, settings, environment).catch((error: Error) => {
+    if (error instanceof SettingsError || stores.problems().length === 0) throw error;
+    log.error('provisioning-files-not-applied', { error: error.message });
+  });
 
   const observation = new Observation({
     log,

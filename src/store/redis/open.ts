@@ -160,7 +160,7 @@ class RedisStores implements Stores {
     this.leases = new RedisLeases(links.signalling, keys, node);
     this.trunkLease = new TrunkLeases(this.leases);
     this.nodes = new RedisNodes(links.signalling, keys, node);
-    const records = { link: links.signalling, sealer };
+    const records = { link: links.signalling, sealer, onChange: () => this.#lastCopy.changed() };
     this.tokens = new RedisRecords({ ...records, key: keys.tokens, kind: 'tokens' }, copy?.tokens);
     this.#webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);
     this.webhooks = this.#webhooks as unknown as Stores['webhooks'];

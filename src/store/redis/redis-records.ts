@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Sealer } from '../sealer.ts';
 import type { RedisLink } from './link.ts';
 
@@ -7,6 +8,8 @@ export interface RedisRecordsOptions {
   readonly key: string;
   /** `tokens`, `webhooks`: what a sealed record is bound to. */
   readonly kind: string;
+  /** The copy is not what it was. */
+  readonly onChange?: () => void;
 }
 
 /**
@@ -36,8 +39,8 @@ export class RedisRecords<T extends { readonly id: string }> {
       return this.#copy.get(id);
     }
     const record = sealed === null ? undefined : this.#open(id, sealed);
-    if (record === undefined) this.#copy.delete(id);
-    else this.#copy.set(id, record);
+    if (record === undefined) this.#forget(id);
+    else this.#keep(record);
     return record;
   }
 
@@ -50,7 +53,9 @@ export class RedisRecords<T extends { readonly id: string }> {
         const id = String(row[i]);
         records.set(id, this.#open(id, row[i + 1] ?? Buffer.alloc(0)));
       }
+      const isOther = !isDeepStrictEqual(this.#copy, records);
       this.#copy = records;
+      if (isOther) this.#options.onChange?.();
     } catch (error) {
       if (link.isClosed) throw error;
     }
@@ -60,13 +65,23 @@ export class RedisRecords<T extends { readonly id: string }> {
   async put(record: T): Promise<void> {
     const { link, sealer, key, kind } = this.#options;
     await link.command('HSET', key, record.id, sealer.sealJson(`${kind}/${record.id}`, record));
-    this.#copy.set(record.id, record);
+    this.#keep(record);
   }
 
   async delete(id: string): Promise<void> {
     const { link, key } = this.#options;
     await link.command('HDEL', key, id);
-    this.#copy.delete(id);
+    this.#forget(id);
+  }
+
+  #keep(record: T): void {
+    const known = this.#copy.get(record.id);
+    this.#copy.set(record.id, record);
+    if (!isDeepStrictEqual(known, record)) this.#options.onChange?.();
+  }
+
+  #forget(id: string): void {
+    if (this.#copy.delete(id)) this.#options.onChange?.();
   }
 
   #open(id: string, sealed: Uint8Array): T {

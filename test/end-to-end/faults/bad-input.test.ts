@@ -1,14 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EngineOptions, startEngine, startEngineProcess, type TestEngine } from '../../kit/engine.ts';
+import { eventually } from '../../kit/eventually.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { startRedis } from '../../kit/redis.ts';
 import { apiOf } from '../nodes/cluster.ts';
+import { allWell, startCaller } from '../sipp.ts';
 import { acme } from '../world.ts';
 import { ask, SYSTEM_TOKEN } from './rest.ts';
 
@@ -60,7 +62,6 @@ describe('what nobody should send to the HTTP interface of a running node', () =
   test('a body of 10 MB is 413, from an admin and from nobody; the next request is served', async () => {
     const name = 'x'.repeat(10 * 1024 * 1024);
     expect(await ask(base, 'PATCH', path, { name })).toMatchObject({ status: 413, body: { code: 'body-too-large' } });
-    const before = process.memoryUsage().rss;
     for (let round = 0; round < 5; round++) {
       // Who has no token is told so, or is cut off, before it has sent everything.
       const stranger = await ask(base, 'PATCH', path, { name }, { token: 'nobody' }).catch(() => undefined);
@@ -70,7 +71,6 @@ describe('what nobody should send to the HTTP interface of a running node', () =
       );
       expect([undefined, 403, 413]).toContain(tenant?.status);
     }
-    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
     expect((await ask(base, 'GET', path)).status).toBe(200);
   });
 
@@ -125,7 +125,7 @@ describe('a start that cannot be', () => {
     };
     const own = Number(version());
     version(own + 1);
-    await expect(start(store)).rejects.toThrow(/provisioning\.db was written by a newer version of tandem/);
+    await expect(start(store)).rejects.toThrow(/provisioning\.db: was written by a newer version of tandem/);
     expect(version()).toBe(own + 1);
     version(own);
     const again = await start(store);
@@ -145,30 +145,51 @@ describe('a start that cannot be', () => {
       const redis = await startRedis({ port });
       const first = await startEngineProcess({
         provisioning: { tenants: [] },
-        settings: { store, provisioning: [] },
+        settings: { store, provisioning: [], digest: { algorithms: ['MD5'] } },
         environment: { ...environment, TANDEM_STORE_KEY: '5a'.repeat(32) },
       });
       try {
         const tenant = { name: 'south', domain: 'south.test' };
         expect((await ask(apiOf(first), 'POST', '/api/v1/tenants', tenant)).status).toBe(201);
+        const phone = { number: '101', password: 'secret-101' };
+        expect((await ask(apiOf(first), 'POST', '/api/v1/tenants/south/extensions', phone)).status).toBe(201);
+        const copied = async () => {
+          const acknowledgedAtMs = Date.now();
+          const copy = join(store.path, 'last-copy.json');
+          await eventually('the copy', () => statSync(copy).mtimeMs > acknowledgedAtMs);
+        };
+        await copied();
+        const made = await ask(apiOf(first), 'POST', '/api/v1/tokens', { role: 'tenant-admin', tenant: 'south' });
+        await copied();
+        const keys = { user: '101', domain: 'south.test' };
+        await allWell(await startCaller('phone-register', `127.0.0.1:${first.port}`, { keys }));
+        const admin = new Redis(port, '127.0.0.1');
+        await eventually(
+          'the registration in Redis',
+          async () => (await admin.exists('tandem:{tandem}:bindings')) === 1,
+        );
+        admin.disconnect();
         await redis.kill();
         await first.killAndRestart();
         expect(first.child.output()).toContain('"started-from-last-copy"');
-        expect((await ask(apiOf(first), 'GET', '/api/v1/tenants/south')).status).toBe(200);
+        const own = { token: made.body.token };
+        expect((await ask(apiOf(first), 'GET', '/api/v1/tenants/south', undefined, own)).status).toBe(200);
         expect((await ask(apiOf(first), 'GET', '/readyz')).body.reasons).toEqual(['store-unreachable']);
         expect(
           (await ask(apiOf(first), 'PATCH', '/api/v1/tenants/south', { outboundCallerId: '14155550100' })).status,
         ).toBe(503);
         await redis.start();
         await first.child.waitFor(/"store-reachable"/);
+        await first.child.waitFor(/"registrations-restored"/);
+        expect((await ask(apiOf(first), 'GET', '/api/v1/registrations')).body.total).toBe(1);
         expect(
           (await ask(apiOf(first), 'PATCH', '/api/v1/tenants/south', { outboundCallerId: '14155550100' })).status,
         ).toBe(200);
 
         // A newer version's store in Redis is refused as well.
-        const admin = new Redis(port, '127.0.0.1');
-        for (const key of await admin.keys('*:meta')) await admin.hincrby(key, 'schema', 1);
-        admin.disconnect();
+        const newer = new Redis(port, '127.0.0.1');
+        for (const key of await newer.keys('*:meta')) await newer.hincrby(key, 'schema', 1);
+        newer.disconnect();
         await expect(start({ ...store, path: join(folder, 'other') })).rejects.toThrow(/newer version of tandem/);
       } finally {
         await first.stop();
