@@ -25,9 +25,9 @@ export function stepsOf(page: string): Step[] {
   );
 }
 
-/** The files of the page: ```yaml NAME, then what is in it. */
+/** The files of the page: ```yaml NAME, then what is in it; ```yml for one that is refused. */
 export function filesOf(page: string): Map<string, string> {
-  return new Map([...page.matchAll(/```yaml (\S+)\n([\s\S]*?)```/g)].map(([, name = '', text = '']) => [name, text]));
+  return new Map([...page.matchAll(/```ya?ml (\S+)\n([\s\S]*?)```/g)].map(([, name = '', text = '']) => [name, text]));
 }
 
 export interface ShellCommand {
