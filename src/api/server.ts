@@ -137,7 +137,7 @@ function setUpBodies(app: FastifyInstance): void {
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, (request, body, done) => {
-    parseJson(request, body as string, done);
+    void parseJson(request, body as string, done);
   });
 }
 
