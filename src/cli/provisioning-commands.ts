@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { loadProvisioning, settingsError, validateFiles } from '../settings/load.ts';
+import { readProvisioningPart, settingsError, validateFiles } from '../settings/load.ts';
 import { formatProblem } from '../settings/yaml-file.ts';
 import {
   CONFIG_HELP,
@@ -48,7 +48,7 @@ export const apply: Command = {
   takesArguments: true,
   async run(context) {
     if (context.arguments.length === 0) throw new UsageError('name at least one file');
-    const { provisioning, problems } = loadProvisioning(context.arguments, context.terminal.env);
+    const { provisioning, problems } = readProvisioningPart(context.arguments, context.terminal.env);
     if (provisioning === undefined) throw new CommandError(settingsError(problems).message);
     const summary = await context.api().post<ApplySummary>('/api/v1/provisioning', provisioning);
     if (flag(context, 'json')) return printJson(context, summary);

@@ -50,6 +50,18 @@ export function loadProvisioning(
   );
 }
 
+/**
+ * Reads files that are a part of what is provisioned: their form is checked here, the rules by whoever knows the rest (a tenant that is
+ * in the engine already is no unknown one).
+ */
+export function readProvisioningPart(files: readonly string[], environment: Environment): LoadedProvisioning {
+  const { state, problems } = joinFiles(
+    files.map((file) => YamlFile.read(file)),
+    environment,
+  );
+  return { provisioning: problems.length === 0 ? state : undefined, problems };
+}
+
 /** The transports that a node listens on, for {@link CheckContext}. */
 export function transportsOf(settings: NodeSettings): ReadonlySet<TrunkTransport> {
   return new Set(settings.listen.map(({ transport }) => transport));
@@ -148,6 +160,15 @@ function provisioningFrom(
   environment: Environment,
   context: CheckContext,
 ): LoadedProvisioning {
+  const { state, origins, problems } = joinFiles(files, environment);
+  // Rules over a part of the state would report what the missing part explains.
+  if (problems.length > 0) return { provisioning: undefined, problems };
+  const broken = checkProvisioning(state, context).map((problem) => locateProvisioned(problem, origins));
+  return { provisioning: broken.length === 0 ? state : undefined, problems: broken };
+}
+
+/** What the files hold together, and every fault of their form; rules between the objects are not looked at. */
+function joinFiles(files: readonly YamlFile[], environment: Environment) {
   const problems: LocatedProblem[] = [];
   const tenants: Tenant[] = [];
   const trunks: TrunkSettings[] = [];
@@ -164,11 +185,7 @@ function provisioningFrom(
       origins.trunks.push({ yaml, index });
     }
   }
-  // Rules over a part of the state would report what the missing part explains.
-  if (problems.length > 0) return { provisioning: undefined, problems };
-  const state = { tenants, trunks };
-  for (const problem of checkProvisioning(state, context)) problems.push(locateProvisioned(problem, origins));
-  return { provisioning: problems.length === 0 ? state : undefined, problems };
+  return { state: { tenants, trunks }, origins, problems };
 }
 
 function partFrom(yaml: YamlFile, environment: Environment, problems: LocatedProblem[]): Provisioning | undefined {

@@ -1,7 +1,14 @@
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { loadNode, loadProvisioning, transportsOf, validateFiles } from '../../src/settings/load.ts';
+import {
+  loadNode,
+  loadProvisioning,
+  readProvisioningPart,
+  transportsOf,
+  validateFiles,
+} from '../../src/settings/load.ts';
 import { formatProblem } from '../../src/settings/yaml-file.ts';
 import { Directory } from '../../src/trunks/directory.ts';
 
@@ -93,4 +100,21 @@ describe('overrides by environment', () => {
   test('TANDEM_CONFIG names the file', () => {
     expect(loadNode(undefined, { TANDEM_CONFIG: 'config/none.yaml' }).file).toBe('config/none.yaml');
   });
+});
+
+test('a part of what is provisioned may name what only the engine knows; its form is checked all the same', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-part-'));
+  const file = join(folder, 'part.yaml');
+  writeFileSync(
+    file,
+    'trunks:\n  - { name: extra, type: ip, host: 192.0.2.1, tenants: [{ tenant: elsewhere, didPool: "100-199" }] }\n',
+  );
+  expect(loadProvisioning([file], {}).problems).not.toEqual([]);
+  expect(readProvisioningPart([file], {})).toMatchObject({
+    problems: [],
+    provisioning: { trunks: [{ name: 'extra' }] },
+  });
+  writeFileSync(file, 'trunks:\n  - { name: extra, type: ip, hots: 192.0.2.1 }\n');
+  expect(readProvisioningPart([file], {}).problems).toMatchObject([{ line: 2 }]);
+  rmSync(folder, { recursive: true });
 });
