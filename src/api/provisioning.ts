@@ -5,12 +5,21 @@ import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf } from '../trunks/permissions.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
+import {
+  requireAllowedTenantChange,
+  requireAllowedTrunk,
+  requireSystemAdmin,
+  requireTenant,
+  requireTrunkOwner,
+  visibleTrunk,
+} from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange } from './change.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf } from './context.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import type { ProvisioningState } from './ports.ts';
 import { forbidden } from './problem.ts';
+import type { Identity } from './tokens.ts';
 
 const APPLY_BODY_LIMIT_OCTETS = 32 * 1024 * 1024;
 const TAG = 'provisioning';
@@ -51,8 +60,8 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext): v
       ...describe({
         operationId: 'applyProvisioning',
         tag: TAG,
-        summary: 'Create or replace the tenants and trunks of a document, all or none; what it does not name stays',
-        access: 'system',
+        summary:
+          'Create or replace the tenants and trunks of a document, all or none; what it does not name stays. A tenant admin writes its own.',
         body: provisioningSchema,
         answers: { 200: answer('What changed', ANY_OBJECT) },
       }),
@@ -60,14 +69,14 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext): v
     },
     async (request) => {
       const { summary } = await applyChange(context, request, (state) =>
-        planApply(state, request.body as Provisioning),
+        planApply(identityOf(request), state, request.body as Provisioning),
       );
       return summary;
     },
   );
 }
 
-function planApply(state: ProvisioningState, wanted: Provisioning) {
+function planApply(identity: Identity, state: ProvisioningState, wanted: Provisioning) {
   const known = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
   const facts: Omit<AuditFact, 'actor'>[] = [];
   const summary = { created: 0, updated: 0, unchanged: 0 };
@@ -88,15 +97,26 @@ function planApply(state: ProvisioningState, wanted: Provisioning) {
   const putTenants = wanted.tenants
     .map((tenant) => keepTenantSecrets(tenant, known.get(tenant.name)))
     .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
+  for (const tenant of putTenants) requireTenantWrite(identity, tenant, known.get(tenant.name));
   const storedTrunk = storedTrunks(state);
   const putTrunks: TrunkSettings[] = [];
   for (const trunk of wanted.trunks) {
     const before = storedTrunk(trunk);
     const after = withStoredSecrets({ ...trunk, id: trunkIdOf(before ?? trunk) }, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
-    if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
+    if (!note(`trunks/${after.id}`, tenant, before, after)) continue;
+    if (before !== undefined) requireTrunkOwner(identity, visibleTrunk(identity, state, trunkIdOf(before)));
+    requireAllowedTrunk(identity, after, before);
+    putTrunks.push(after);
   }
   return { change: { putTenants, putTrunks }, facts, summary };
+}
+
+/** A tenant admin writes its own tenant, but not what bounds it; tenants are made by the system admin. */
+function requireTenantWrite(identity: Identity, after: Tenant, before: Tenant | undefined): void {
+  requireTenant(identity, after.name);
+  if (before === undefined) requireSystemAdmin(identity, 'create tenants');
+  else requireAllowedTenantChange(identity, before, after);
 }
 
 /** Finds the stored trunk that a written one is. A file may leave ids to the engine; then a trunk is known by its owner and name. */

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { readProvisioningPart, settingsError, validateFiles } from '../settings/load.ts';
+import { loadProvisioning, readProvisioningPart, settingsError, validateFiles } from '../settings/load.ts';
 import { formatProblem } from '../settings/yaml-file.ts';
 import {
   CONFIG_HELP,
@@ -48,8 +48,12 @@ export const apply: Command = {
   takesArguments: true,
   async run(context) {
     if (context.arguments.length === 0) throw new UsageError('name at least one file');
-    const { provisioning, problems } = readProvisioningPart(context.arguments, context.terminal.env);
+    const { arguments: files, terminal } = context;
+    const { provisioning, problems } = readProvisioningPart(files, terminal.env);
     if (provisioning === undefined) throw new CommandError(settingsError(problems).message);
+    // What breaks a rule is said with its line; what the files do not know, the engine may.
+    const broken = loadProvisioning(files, terminal.env).problems.filter(({ code }) => !code.startsWith('unknown-'));
+    if (broken.length > 0) throw new CommandError(settingsError(broken).message);
     const summary = await context.api().post<ApplySummary>('/api/v1/provisioning', provisioning);
     if (flag(context, 'json')) return printJson(context, summary);
     context.terminal.out(`created ${summary.created}, updated ${summary.updated}, unchanged ${summary.unchanged}\n`);

@@ -237,7 +237,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   'GET /api/v1/provisioning': { urls: { any: '/api/v1/provisioning' }, expected: SYSTEM_ONLY },
   'POST /api/v1/provisioning': {
     urls: { any: '/api/v1/provisioning' },
-    expected: SYSTEM_ONLY,
+    // What a document may hold depends on who sends it: see provisioning.test.ts.
+    expected: EVERYONE,
     body: () => ({ tenants: [] }),
   },
 };

@@ -343,3 +343,34 @@ test('each change is audited: who, what, before and after', async () => {
   });
   expect(body.items[0].actor).toMatch(/^token:[0-9a-f]{16}$/);
 });
+
+describe('a document of a tenant admin (POST /api/v1/provisioning)', () => {
+  const own = {
+    name: 'second',
+    type: 'register',
+    owner: 'acme',
+    host: 'sip.second.example.net',
+    didPool: '443071000000-443071000099',
+    credentials: { username: 'second', password: CANARY },
+  };
+  const post = (document: object) => ask(world, world.tokens.acme, 'POST', '/api/v1/provisioning', document);
+
+  test('makes and changes its own trunks; the same again changes nothing', async () => {
+    expect((await post({ trunks: [own] })).body).toMatchObject({ created: 1, updated: 0, unchanged: 0 });
+    expect((await post({ trunks: [own] })).body).toMatchObject({ created: 0, updated: 0, unchanged: 1 });
+    expect((await post({ trunks: [{ ...own, port: 5070 }] })).body).toMatchObject({ updated: 1 });
+  });
+
+  test.each([
+    ['an IP trunk', { trunks: [{ ...own, type: 'ip' }] }, 403],
+    ['a trunk of the system', { trunks: [{ ...own, owner: 'system', tenants: [], didPool: undefined }] }, 403],
+    ["another tenant's trunk", { trunks: [{ ...own, owner: 'bolt' }] }, 404],
+    ["another tenant's trunk by its id", { trunks: [{ ...own, id: '202' }] }, 404],
+    ['a tenant that is not its own', { tenants: [{ name: 'bolt', domain: 'bolt.example.com' }] }, 404],
+    ['its own tenant with another domain', { tenants: [{ name: 'acme', domain: 'other.example.com' }] }, 403],
+  ])('may not hold %s', async (_what, document, status) => {
+    const before = world.provisioning.current();
+    expect((await post(document)).status).toBe(status);
+    expect(world.provisioning.current()).toBe(before);
+  });
+});
