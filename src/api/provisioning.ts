@@ -94,20 +94,20 @@ function planApply(identity: Identity, state: ProvisioningState, wanted: Provisi
     });
     return true;
   };
+  // Whether a document is what is stored already is told only to those who may write it.
+  for (const tenant of wanted.tenants) requireTenantWrite(identity, tenant, known.get(tenant.name));
   const putTenants = wanted.tenants
     .map((tenant) => keepTenantSecrets(tenant, known.get(tenant.name)))
     .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
-  for (const tenant of putTenants) requireTenantWrite(identity, tenant, known.get(tenant.name));
   const storedTrunk = storedTrunks(state);
   const putTrunks: TrunkSettings[] = [];
   for (const trunk of wanted.trunks) {
     const before = storedTrunk(trunk);
     const after = withStoredSecrets({ ...trunk, id: trunkIdOf(before ?? trunk) }, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
-    if (!note(`trunks/${after.id}`, tenant, before, after)) continue;
     if (before !== undefined) requireTrunkOwner(identity, visibleTrunk(identity, state, trunkIdOf(before)));
     requireAllowedTrunk(identity, after, before);
-    putTrunks.push(after);
+    if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
   }
   return { change: { putTenants, putTrunks }, facts, summary };
 }
