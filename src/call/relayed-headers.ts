@@ -1,13 +1,4 @@
-import { HeaderId, type Headers, type SipMessage } from '../sip/message/index.ts';
-
-/** What describes a body; goes wherever the body goes (RFC 3261 §7.4, §20.11 to §20.15; RFC 5621). */
-const BODY_HEADERS: readonly HeaderId[] = [
-  HeaderId.ContentType,
-  HeaderId.ContentDisposition,
-  HeaderId.ContentEncoding,
-  HeaderId.ContentLanguage,
-  HeaderId.MimeVersion,
-];
+import { CONTENT_HEADERS, HeaderId, type Headers, type SipMessage } from '../sip/message/index.ts';
 
 /** What else crosses from leg to leg in responses: why it failed, how it rings, what the other side can take. */
 const RESPONSE_HEADERS: readonly HeaderId[] = [
@@ -35,7 +26,7 @@ const REQUEST_HEADERS_BY_NAME: readonly string[] = ['Info-Package', 'Recv-Info',
 export function relayBody(from: SipMessage, to: SipMessage): void {
   if (from.body === '') return;
   to.body = from.body;
-  copyFields(from.headers, to.headers, BODY_HEADERS);
+  copyFields(from.headers, to.headers, CONTENT_HEADERS);
 }
 
 export function relayResponseHeaders(from: Headers, to: Headers, own: readonly string[] | undefined): void {

@@ -1,10 +1,9 @@
 /** Where a MESSAGE between extensions goes (RFC 3428): to every phone of the called extension or service. */
 import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
-import { escapeUser, formatHost, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
+import { contentFields, escapeUser, formatHost, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Source } from './admission.ts';
-import { bodyFields } from './phone-leg.ts';
 import type { Contact } from './registrations.ts';
 
 export interface MessageFacts {
@@ -42,7 +41,7 @@ export function planMessage({
       routes: binding.path,
       headers: [
         ['User-Agent', userAgent] as const,
-        ...bodyFields(request),
+        ...contentFields(request),
         ...(pass === undefined ? [] : [pass(binding.requestUri)]),
       ],
       body: request.body,

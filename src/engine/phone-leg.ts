@@ -2,38 +2,11 @@
 import type { BranchPlan, LegDraft } from '../call/index.ts';
 import type { Binding } from '../registrar/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
-import { escapeUser, formatHost, HeaderId, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
+import { contentFields, escapeUser, formatHost, octetsFromText, quote } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { CallContext } from './call-context.ts';
 import { ownerOf } from './owner.ts';
 import type { Reached } from './reach.ts';
-
-/** Header fields that describe the body and so go with it. */
-const BODY_FIELDS = [
-  HeaderId.ContentType,
-  HeaderId.ContentDisposition,
-  HeaderId.ContentEncoding,
-  HeaderId.ContentLanguage,
-  HeaderId.MimeVersion,
-] as const;
-
-const BODY_FIELD_NAMES = new Map<number, string>([
-  [HeaderId.ContentType, 'Content-Type'],
-  [HeaderId.ContentDisposition, 'Content-Disposition'],
-  [HeaderId.ContentEncoding, 'Content-Encoding'],
-  [HeaderId.ContentLanguage, 'Content-Language'],
-  [HeaderId.MimeVersion, 'MIME-Version'],
-]);
-
-export function bodyFields(request: SipRequest): [string, string][] {
-  if (request.body === '') return [];
-  const fields: [string, string][] = [];
-  for (const id of BODY_FIELDS) {
-    const value = request.headers.value(id);
-    if (value !== undefined) fields.push([BODY_FIELD_NAMES.get(id) ?? '', value]);
-  }
-  return fields;
-}
 
 /** `"Name" <sip:number@domain>` in octets, or the anonymous form (RFC 3323 §4.1.1.3). */
 export function callerAddress(context: CallContext): string {
@@ -69,7 +42,7 @@ export function phoneBranch({ context, number, binding, reached, contact }: Phon
       ['Supported', ['timer', ...node.supported].join(', ')],
       ['User-Agent', node.userAgent],
       ...calledParty(context),
-      ...bodyFields(request),
+      ...contentFields(request),
       ...ownFields(context, 'user'),
       ...(pass === undefined ? [] : [pass(binding.requestUri)]),
     ],

@@ -1,4 +1,4 @@
-import { HeaderId, type Headers, headerIdOf } from '../../sip/message/index.ts';
+import { contentFields, HeaderId, headerIdOf } from '../../sip/message/index.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import type { HeaderField } from '../draft.ts';
@@ -68,7 +68,7 @@ export const addOwnHeaders: RouteStep = {
     for (const field of own.added) add(route, field, 'tenant', trace);
     for (const field of route.profile.addHeaders) add(route, field, 'trunk', trace);
     addInternal(route, trace);
-    addContent(route, request.headers);
+    addContent(route);
     return undefined;
   },
 };
@@ -128,28 +128,9 @@ function addInternal(route: RouteState, trace: Trace): void {
   }
 }
 
-const CONTENT_HEADERS = [
-  HeaderId.ContentType,
-  HeaderId.ContentDisposition,
-  HeaderId.ContentEncoding,
-  HeaderId.ContentLanguage,
-  HeaderId.MimeVersion,
-] as const;
-const CONTENT_NAMES = [
-  'Content-Type',
-  'Content-Disposition',
-  'Content-Encoding',
-  'Content-Language',
-  'MIME-Version',
-] as const;
-
 /** The body is not touched (behaviour 18), so its own description goes along. */
-function addContent(route: RouteState, headers: Headers): void {
-  const { body } = route.call.facts.request;
-  route.draft.body = body;
-  if (body === '') return;
-  for (const [index, id] of CONTENT_HEADERS.entries()) {
-    const value = headers.value(id);
-    if (value !== undefined) route.draft.content.push([CONTENT_NAMES[index] ?? '', value]);
-  }
+function addContent(route: RouteState): void {
+  const { request } = route.call.facts;
+  route.draft.body = request.body;
+  route.draft.content.push(...contentFields(request));
 }

@@ -1,4 +1,5 @@
 export { octetsFromText, quote, splitList, textFromOctets, unquote } from './characters.ts';
+export { CONTENT_HEADERS, contentFields } from './content-headers.ts';
 export { createResponse, type ResponseOptions } from './create-response.ts';
 export { type CSeq, formatCSeq, parseCSeq } from './cseq.ts';
 export { formatDate, parseDate } from './fields/date.ts';
