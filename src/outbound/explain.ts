@@ -1,7 +1,8 @@
 import { serialize, textFromOctets } from '../sip/message/index.ts';
+import type { TrunkHop } from '../trunks/hops.ts';
 import type { SkippedRoute } from './context.ts';
 import type { OutboundFacts } from './facts.ts';
-import type { NextHop, OutboundEvent, StoredSetting } from './outcome.ts';
+import type { OutboundEvent, StoredSetting } from './outcome.ts';
 import { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
 import { type InviteTokens, renderInvite } from './render.ts';
 import { type CandidateNote, type FieldNote, RecordingTrace, type StepNote } from './trace.ts';
@@ -132,7 +133,7 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
   };
 }
 
-function nextHopText(hop: NextHop): string {
+function nextHopText(hop: TrunkHop): string {
   if (hop.kind === 'binding') return 'where the gateway registered from';
   const port = hop.port === undefined ? ' (port by DNS, RFC 3263)' : '';
   return `${hop.transport}:${hostPort(hop.host, hop.port)}${port}`;

@@ -23,7 +23,6 @@ export {
 } from './facts.ts';
 export type {
   LegSettings,
-  NextHop,
   OutboundEvent,
   Refusal,
   RouteDraft,

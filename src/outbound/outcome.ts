@@ -1,3 +1,4 @@
+import type { TrunkHop } from '../trunks/hops.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { LegDraft } from './draft.ts';
 
@@ -30,16 +31,6 @@ export interface StoredSetting {
     | { readonly outboundCallerId: string };
 }
 
-/** Where the INVITE goes: a host to be resolved (RFC 3263), or the binding of the gateway that registered as this trunk. */
-export type NextHop =
-  | {
-      readonly kind: 'host';
-      readonly host: string;
-      readonly port: number | undefined;
-      readonly transport: 'udp' | 'tcp' | 'tls';
-    }
-  | { readonly kind: 'binding'; readonly trunkId: string };
-
 /** How the leg toward the trunk behaves after the INVITE; the names are the call layer's. */
 export interface LegSettings {
   readonly contact: string;
@@ -59,7 +50,7 @@ export interface RouteDraft {
   readonly kind: 'draft';
   readonly trunk: Trunk;
   readonly draft: LegDraft;
-  readonly nextHop: NextHop;
+  readonly nextHop: TrunkHop;
   readonly leg: LegSettings;
   readonly maxForwards: number;
   /** The called number on this route, after strip, prepend and plus removal. */

@@ -1,9 +1,9 @@
 import { unescapeUser } from '../sip/message/index.ts';
+import { hopOf, type TrunkHop } from '../trunks/hops.ts';
 import type { HostVariable, Mapping, MappingCondition, UserVariable } from '../trunks/mappings.ts';
 import { REMOVE } from '../trunks/mappings.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { FieldName, HeaderField } from './draft.ts';
-import type { NextHop } from './outcome.ts';
 import { octets } from './text.ts';
 
 /**
@@ -17,7 +17,7 @@ export interface TrunkProfile {
   /** The same of the outbound proxy; of the trunk when it has no proxy. */
   readonly outHostPort: string;
   readonly fields: readonly CompiledField[];
-  readonly nextHop: NextHop;
+  readonly nextHop: TrunkHop;
   /** Route header field values for `outboundProxy.route`. */
   readonly routes: readonly string[];
   readonly removed: ReadonlySet<FieldName>;
@@ -112,7 +112,7 @@ function compile(trunk: Trunk): TrunkProfile {
     trunkHostPort,
     outHostPort,
     fields,
-    nextHop: nextHop(trunk),
+    nextHop: hopOf(trunk),
     routes: proxy?.route === true ? [`<sip:${outHostPort}${transportParam};lr>`] : [],
     removed,
     applyId: privacy.includes('id'),
@@ -186,14 +186,6 @@ function privacyTypes(trunk: Trunk): readonly string[] {
   const { privacy } = trunk.outboundParameters;
   const isUnset = privacy.length === 0 && originOf(trunk, 'outboundParameters.privacy') === 'default';
   return isUnset ? ALL_PRIVACY_TYPES : privacy;
-}
-
-function nextHop(trunk: Trunk): NextHop {
-  const { outboundProxy: proxy, transport } = trunk;
-  // The host of an accept-register trunk is a label that is never resolved; calls follow the gateway's binding.
-  if (trunk.type === 'accept-register') return { kind: 'binding', trunkId: trunk.id };
-  if (proxy !== undefined) return { kind: 'host', host: proxy.host, port: proxy.port, transport };
-  return { kind: 'host', host: trunk.host, port: trunk.port, transport };
 }
 
 export function hostPort(host: string, port: number | undefined): string {

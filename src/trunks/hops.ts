@@ -5,7 +5,7 @@ import type { LocatedTarget, LocateQuery, Locator } from '../sip/locate/index.ts
 import type { Flow, Target, TlsCredentials } from '../sip/transport/index.ts';
 import type { Trunk } from './schema.ts';
 
-/** A next hop as the outbound pipeline names it. */
+/** Where a trunk's requests go: a host to be resolved (RFC 3263), or the binding of the gateway that registered as this trunk. */
 export type TrunkHop =
   | {
       readonly kind: 'host';
@@ -23,7 +23,10 @@ export type Reach = Flow | readonly Target[];
 /** What a trunk's requests need of the locator. */
 export type TrunkLocator = Pick<Locator, 'locate' | 'markFailed' | 'markAlive'>;
 
-/** The hop of requests that are not calls: the outbound proxy if there is one, else the host; the binding of a gateway. */
+/**
+ * The outbound proxy if there is one, else the host. The host of an accept-register trunk is a label that is never resolved: its
+ * requests follow the gateway's binding.
+ */
 export function hopOf(trunk: Trunk): TrunkHop {
   if (trunk.type === 'accept-register') return { kind: 'binding', trunkId: trunk.id };
   const { host, port } = trunk.outboundProxy ?? trunk;
