@@ -118,9 +118,12 @@ export function hideOthers(identity: Identity, state: ProvisioningState, problem
   const problems = problem.problems.map((fault) => {
     const { tenants, redacted, ...shown } = fault as RedactableProblem;
     const others = tenants?.some((tenant) => tenant !== identity.tenant) === true;
+    // What speaks of the own tenant alone repeats the caller's words: hiding them would tell that somebody else has such a name.
+    if (!others && tenants !== undefined && tenants.length > 0) return { ...shown };
     const message = others ? (redacted ?? CONCEALED) : names(fault.message) ? CONCEALED : fault.message;
     return { ...shown, message, path: names(fault.path) ? '' : fault.path };
   });
-  const detail = names(problem.message) ? (problems[0]?.message ?? CONCEALED) : problem.message;
+  const isFirst = problem.message === problem.problems[0]?.message;
+  const detail = isFirst || names(problem.message) ? (problems[0]?.message ?? CONCEALED) : problem.message;
   return new ApiProblem(problem.status, problem.code, detail, { problems });
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import { freeTrunkId } from '../trunks/effective.ts';
 import { trunkIdOf } from '../trunks/permissions.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
@@ -18,7 +19,7 @@ import { applyChange } from './change.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf } from './context.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import type { ProvisioningState } from './ports.ts';
-import { forbidden } from './problem.ts';
+import { forbidden, invalid } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
 const APPLY_BODY_LIMIT_OCTETS = 32 * 1024 * 1024;
@@ -95,21 +96,36 @@ function planApply(identity: Identity, state: ProvisioningState, wanted: Provisi
     return true;
   };
   // Whether a document is what is stored already is told only to those who may write it.
-  for (const tenant of wanted.tenants) requireTenantWrite(identity, tenant, known.get(tenant.name));
+  const written = new Set<string>();
+  for (const [index, tenant] of wanted.tenants.entries()) {
+    requireTenantWrite(identity, tenant, known.get(tenant.name));
+    requireOnce(written, 'tenant-name-taken', `tenants[${index}].name`, `tenant ${tenant.name}`);
+  }
   const putTenants = wanted.tenants
     .map((tenant) => keepTenantSecrets(tenant, known.get(tenant.name)))
     .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
   const storedTrunk = storedTrunks(state);
+  // A trunk keeps its id when its name or owner changes, so the id that a new one would get may be somebody else's.
+  const taken = new Set([...state.trunks.map(trunkIdOf), ...wanted.trunks.flatMap(({ id }) => id ?? [])]);
   const putTrunks: TrunkSettings[] = [];
-  for (const trunk of wanted.trunks) {
+  for (const [index, trunk] of wanted.trunks.entries()) {
     const before = storedTrunk(trunk);
-    const after = withStoredSecrets({ ...trunk, id: trunkIdOf(before ?? trunk) }, before);
+    const id = before === undefined ? (trunk.id ?? freeTrunkId(trunk, taken)) : trunkIdOf(before);
+    taken.add(id);
+    const after = withStoredSecrets({ ...trunk, id }, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
     if (before !== undefined) requireTrunkOwner(identity, visibleTrunk(identity, state, trunkIdOf(before)));
     requireAllowedTrunk(identity, after, before);
+    requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${id}`);
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
   }
   return { change: { putTenants, putTrunks }, facts, summary };
+}
+
+/** Of two documents for one resource the first would be lost without a word. */
+function requireOnce(written: Set<string>, code: string, path: string, what: string): void {
+  if (written.has(what)) throw invalid([{ code, path, message: `${what} is in this document twice` }]);
+  written.add(what);
 }
 
 /** A tenant admin writes its own tenant, but not what bounds it; tenants are made by the system admin. */

@@ -1,6 +1,6 @@
-import { randomInt } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { freeTrunkId } from '../trunks/effective.ts';
 import { trunkIdOf } from '../trunks/permissions.ts';
 import { assignmentSchema, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
 import {
@@ -123,7 +123,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const { after } = await applyChange(context, request, (state) => {
         const wanted = request.body as TrunkSettings;
-        const after = { ...wanted, id: wanted.id ?? newId(state, wanted) };
+        const after = { ...wanted, id: wanted.id ?? freeTrunkId(wanted, new Set(state.trunks.map(trunkIdOf))) };
         requireAllowedTrunk(identity, after, undefined);
         // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
         if (state.trunks.some((trunk) => trunkIdOf(trunk) === after.id))
@@ -363,14 +363,6 @@ async function ownByDefault(request: FastifyRequest): Promise<void> {
   const { body } = request;
   if (identity?.tenant !== undefined && isDocument(body) && body['owner'] === undefined)
     body['owner'] = identity.tenant;
-}
-
-/** The id that the same trunk would have in a file, or another if that is taken. */
-function newId(state: ProvisioningState, trunk: TrunkSettings): string {
-  const taken = new Set(state.trunks.map(trunkIdOf));
-  for (let id = trunkIdOf(trunk); ; id = String(randomInt(100_000_000, 1_000_000_000))) {
-    if (!taken.has(id)) return id;
-  }
 }
 
 function idOf(request: FastifyRequest): string {

@@ -2,7 +2,7 @@
  * From a trunk as written to a trunk as it takes effect: for every value the operator's own word comes first, then the brand's
  * preset, then the default. The same walk tells where each value came from.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { type BrandPreset, brandPreset, presetHost } from './brands.ts';
 import { MAPPED_FIELDS, type MappedField, type Mapping, type OutboundParametersSettings } from './mappings.ts';
 import type {
@@ -321,4 +321,11 @@ function fillAssignments(settings: TrunkSettings): Trunk['assignments'] {
 export function derivedTrunkId(trunk: Pick<TrunkSettings, 'owner' | 'name'>): string {
   const hash = createHash('sha256').update(`${trunk.owner}\u0000${trunk.name}`).digest();
   return String(100_000_000_000 + (hash.readUIntBE(0, 6) % 900_000_000_000));
+}
+
+/** An id for a trunk that is written without one and not stored yet: {@link derivedTrunkId}, or another if that is taken. */
+export function freeTrunkId(trunk: Pick<TrunkSettings, 'owner' | 'name'>, taken: ReadonlySet<string>): string {
+  for (let id = derivedTrunkId(trunk); ; id = String(randomInt(100_000_000, 1_000_000_000))) {
+    if (!taken.has(id)) return id;
+  }
 }

@@ -373,4 +373,59 @@ describe('a document of a tenant admin (POST /api/v1/provisioning)', () => {
     expect((await post(document)).status).toBe(status);
     expect(world.provisioning.current()).toBe(before);
   });
+
+  test('never takes the place of a trunk that was renamed: a new one gets an id of its own', async () => {
+    await post({ trunks: [own] });
+    const { trunks } = world.provisioning.current().state;
+    const { id } = trunks.find(({ name }) => name === 'second') as { id: string };
+    const renamed = await ask(world, world.tokens.acme, 'PATCH', `/api/v1/trunks/${id}`, { name: 'renamed' });
+    expect(renamed.status).toBe(200);
+    const another = { ...own, host: 'sip.third.example.net', didPool: '443072000000-443072000099' };
+    expect((await post({ trunks: [another] })).body).toMatchObject({ created: 1, updated: 0 });
+    const now = world.provisioning.current().state.trunks;
+    expect(now).toHaveLength(trunks.length + 1);
+    expect(now.find((trunk) => trunk.id === id)).toMatchObject({ name: 'renamed', host: own.host });
+  });
+
+  test("never takes over a trunk that was the tenant's and is somebody else's now", async () => {
+    await post({ trunks: [own] });
+    const { id } = world.provisioning.current().state.trunks.find(({ name }) => name === 'second') as { id: string };
+    const moved = await ask(world, world.tokens.system, 'PATCH', `/api/v1/trunks/${id}`, { owner: 'bolt' });
+    expect(moved.status).toBe(200);
+    await post({ trunks: [{ ...own, host: 'sip.third.example.net', didPool: '443072000000-443072000099' }] });
+    const after = world.provisioning.current().state.trunks.find((trunk) => trunk.id === id);
+    expect(after).toMatchObject({ owner: 'bolt', host: own.host });
+  });
+
+  test.each([
+    ['a tenant', (acme: object) => ({ tenants: [acme, acme] }), 'tenants[1].name'],
+    [
+      'a trunk',
+      () => ({
+        trunks: [
+          { ...own, id: '777000777' },
+          { ...own, id: '777000777', port: 5070 },
+        ],
+      }),
+      'trunks[1].id',
+    ],
+  ])('may not hold %s twice', async (_what, document, path) => {
+    const before = world.provisioning.current();
+    const acme = (await ask(world, world.tokens.system, 'GET', '/api/v1/provisioning')).body.tenants[0];
+    const answer = await post(document(acme));
+    expect([answer.status, answer.body.path]).toEqual([422, path]);
+    expect(world.provisioning.current()).toBe(before);
+  });
+
+  test("does not learn whether a name is another tenant's", async () => {
+    const foreign = world.provisioning.current().state.trunks.find(({ owner }) => owner === 'bolt') as { name: string };
+    const [acme] = (await ask(world, world.tokens.system, 'GET', '/api/v1/provisioning')).body.tenants;
+    const refusal = async (trunk: string): Promise<string> => {
+      const outboundRules = [{ name: 'probe', match: { prefixes: ['9'] }, routes: [{ trunk }] }];
+      const answer = await post({ tenants: [{ ...acme, outboundRules }] });
+      expect(answer.body.code).toBe('unknown-trunk');
+      return JSON.stringify(answer.body).replaceAll(trunk, 'NAME');
+    };
+    expect(await refusal(foreign.name)).toBe(await refusal('nobody-has-this-name'));
+  });
 });
