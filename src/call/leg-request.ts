@@ -67,10 +67,18 @@ export class LegRequest implements ClientTransactionUser {
     const { credentials } = this.leg;
     if (credentials === undefined || this.#cancelled) return false;
     const again = this.leg.dialog.createRequest(this.request.method);
+    // What the dialog has put there; of every other name each field is copied.
+    const present = new Set<string>();
+    again.headers.forEach((name) => {
+      present.add(name.toLowerCase());
+    });
     this.request.headers.forEach((name, value, id) => {
       if (id === HeaderId.Via || id === HeaderId.Authorization || id === HeaderId.ProxyAuthorization) return;
-      if (!again.headers.hasNamed(name)) again.headers.addNamed(name, value);
+      if (!present.has(name.toLowerCase())) again.headers.addNamed(name, value);
     });
+    // A relayed request has fewer hops left than a new one.
+    const hops = this.request.headers.value(HeaderId.MaxForwards);
+    if (hops !== undefined) again.headers.set(HeaderId.MaxForwards, hops);
     again.body = this.request.body;
     const destination = describeDestination(this.leg.destination);
     const answer = credentials.answer(response, again, destination, this.#credentialTries++);

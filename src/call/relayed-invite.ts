@@ -74,12 +74,16 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
       this.#accepted(response, request);
       return;
     }
-    if (status === 422 && this.#to.session?.receive422(response) === true) {
+    // Nobody would cancel another INVITE once this one is cancelled or given up.
+    if (status === 422 && !this.#done && !this.#cancelled && this.#to.session?.receive422(response) === true) {
       this.#askAgain(request);
       return;
     }
-    this.#finish();
-    this.#answer(status, response);
+    // Given up, it has had its 487: another answer would touch what is under way on the leg by now.
+    if (!this.#done) {
+      this.#finish();
+      this.#answer(status, response);
+    }
     // RFC 3261 §12.2.1.2: 481 says that the dialog is gone; a busy, unacceptable or late re-INVITE says nothing about the session.
     if (status === 481) this.#to.call.legLost(this.#to, 'dialog-lost');
   }

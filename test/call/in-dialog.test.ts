@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Leg } from '../../src/call/leg.ts';
+import type { CallRouter } from '../../src/call/ports.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import { branchTo, legOptions, Party, sdp, stages, World } from './world.ts';
 
@@ -175,6 +177,40 @@ test('§15.1.2: BYE while a re-INVITE is under way: the re-INVITE is answered 48
   world.run();
   expect(sent.final?.status).toBe(487);
   expect(a.requests('BYE')).toHaveLength(1);
+  expect(world.settles()).toBe(true);
+});
+
+test('a re-INVITE given up with 487 stays answered: the late final response of the far side leaves the sender’s leg alone', () => {
+  const legs = new Set<Leg>();
+  const router: CallRouter = {
+    referred: () => ({ status: 603 }),
+    mayReplace: () => true,
+    nextHop: (leg) => {
+      legs.add(leg);
+      return undefined;
+    },
+  };
+  const world = new World({ calls: { router } });
+  world.connect();
+  const { a, b } = world;
+  // Both ways, so that each leg has sent something.
+  a.send('INFO', { body: 'x', type: 'text/x' });
+  b.send('INFO', { body: 'x', type: 'text/x' });
+  b.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE') b.answer(transaction, 180);
+  };
+  const sent = a.send('INVITE', { body: HOLD });
+  world.run(300);
+  b.send('BYE');
+  world.run();
+  expect(sent.final?.status).toBe(487);
+  const leg = [...legs].find((each) => each.isCallerSide);
+  // As after a transfer: the engine’s own offer to the sender is under way by now.
+  leg?.offers.request('local', 'INVITE', true);
+  b.answer(b.invite, 487);
+  world.run();
+  expect(leg?.offers.offeredBy).toBe('local');
+  expect(leg?.offers.judge('INVITE', true)?.status).toBe(491);
   expect(world.settles()).toBe(true);
 });
 

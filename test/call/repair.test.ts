@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { DigestClient } from '../../src/sip/auth/index.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
-import { branchTo, sdp, stages, World } from './world.ts';
+import { branchTo, legOptions, sdp, stages, World } from './world.ts';
 
 const credentials = (): DigestClient =>
   new DigestClient({ username: 'trunk', secret: { password: 'canary-password' }, realms: ['carrier'] });
@@ -95,6 +95,38 @@ test('a trunk that challenges BYE and re-INVITE too is answered', () => {
   a.send('BYE');
   expect(world.settles()).toBe(true);
   expect(b.requests('BYE').at(-1)?.headers.has(HeaderId.ProxyAuthorization)).toBe(true);
+});
+
+test('a relayed request that is challenged goes again with its Max-Forwards and with every field of a repeated name', () => {
+  const world = new World();
+  const { a, b, engine } = world;
+  const headers = [
+    ['Reason', 'SIP;cause=200'],
+    ['Reason', 'Q.850;cause=16'],
+    ['X-Trunk', 'one'],
+    ['x-trunk', 'two'],
+  ] as const;
+  const extra = { credentials: credentials(), options: { ...legOptions(), headers } };
+  engine.plan = (request) => stages([{ branches: [branchTo(request, 'b', extra)] }]);
+  world.connect();
+  b.onRequest = (transaction, request) => {
+    if (!request.headers.has(HeaderId.ProxyAuthorization))
+      b.answer(transaction, 407, { headers: challenge('carrier', 'info') });
+  };
+  const sent = a.send('INFO', { body: 'x', type: 'text/x', headers: [[HeaderId.MaxForwards, '20']] });
+  world.run();
+  expect(sent.final?.status).toBe(200);
+  const infos = b.requests('INFO');
+  expect(infos).toHaveLength(2);
+  for (const { headers: fields } of infos) {
+    expect(fields.fieldValues(HeaderId.MaxForwards)).toEqual(['19']);
+    expect(fields.fieldValues(HeaderId.Reason)).toEqual(['SIP;cause=200', 'Q.850;cause=16']);
+    expect(fields.fieldValuesNamed('X-Trunk')).toEqual(['one', 'two']);
+    for (const id of [HeaderId.From, HeaderId.To, HeaderId.CallId, HeaderId.CSeq, HeaderId.Via, HeaderId.ContentType])
+      expect(fields.fieldValues(id)).toHaveLength(1);
+  }
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
 });
 
 test('§8.1.3.5: a 420 is repaired once, without the extensions that are not supported', () => {

@@ -195,6 +195,29 @@ test('a relayed re-INVITE refreshes both legs, each with its own interval', () =
   expect(world.settles()).toBe(true);
 });
 
+test('§7.3: a 422 that crosses the CANCEL of a relayed re-INVITE is its end: nothing is asked again', () => {
+  const world = new World();
+  timed(world);
+  const { a, b } = world;
+  a.call();
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '180;refresher=uac']] });
+  world.run();
+  b.onRequest = (transaction, request) => {
+    if (request.method !== 'INVITE') return;
+    b.answer(transaction, 180);
+    transaction.user = { onCancel: () => b.answer(transaction, 422, { headers: [[HeaderId.MinSE, '600']] }) };
+  };
+  const sent = a.send('INVITE', { body: sdp('again') });
+  world.run(300);
+  sent.transaction?.cancel();
+  world.run();
+  expect(b.invites).toHaveLength(2);
+  expect(sent.final?.status).toBe(422);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
 test('§7.1: an INVITE that asks for a timer lists it in Supported, whatever the draft lists', () => {
   const world = new World();
   const { a, b, engine } = world;
