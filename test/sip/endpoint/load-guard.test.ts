@@ -46,11 +46,29 @@ test('Retry-After is spread over 1 to 10 s', () => {
   expect([...new Set(refused())].sort((a, b) => Number(a) - Number(b))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 });
 
-test('the built-in probe measures a share of time, and a stopped guard leaves no timer', () => {
+/** Keeps this thread computing. */
+function compute(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+test('the built-in probe measures the share of time that this thread computed: some when busy, little when idle, never more than all', async () => {
+  // The guard keeps its probe to itself: a sample above the mark refuses, one below does not.
+  const refusedShare = async (highUtilization: number, work: () => unknown) => {
+    const scheduler = new VirtualScheduler();
+    const guard = new LoadGuard(scheduler, { highUtilization });
+    await work();
+    scheduler.advance(100);
+    return guard.refusedShare;
+  };
+  expect(await refusedShare(0, () => compute(50))).toBeCloseTo(0.1);
+  expect(await refusedShare(1.05, () => compute(50))).toBe(0);
+  expect(await refusedShare(0.9, () => new Promise((resolve) => setTimeout(resolve, 200)))).toBe(0);
+});
+
+test('a stopped guard leaves no timer', () => {
   const scheduler = new VirtualScheduler();
   const guard = new LoadGuard(scheduler);
-  scheduler.advance(1_000);
-  expect(guard.refusedShare).toBeGreaterThanOrEqual(0);
   guard.stop();
   expect(scheduler.armedCount).toBe(0);
 });
