@@ -5,7 +5,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const REQUIRED_MAJOR = 24;
+/** The first with argon2 in node:crypto. */
+const REQUIRED = { major: 24, minor: 7 };
 
 function bundledNode() {
   try {
@@ -17,10 +18,15 @@ function bundledNode() {
   }
 }
 
-const runtime = Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR ? process.execPath : bundledNode();
+function isNewEnough(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major > REQUIRED.major || (major === REQUIRED.major && minor >= REQUIRED.minor);
+}
+
+const runtime = isNewEnough(process.versions.node) ? process.execPath : bundledNode();
 if (runtime === undefined) {
   console.error(
-    `tandem needs Node ${REQUIRED_MAJOR} or newer; this is ${process.version} and no bundled runtime is installed (npm ci brings one on Linux x64 and arm64)`,
+    `tandem needs Node ${REQUIRED.major}.${REQUIRED.minor} or newer; this is ${process.version} and no bundled runtime is installed (npm ci brings one on Linux x64 and arm64)`,
   );
   process.exit(1);
 }

@@ -272,7 +272,7 @@ function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOpt
     describe({
       operationId: 'getReadiness',
       tag,
-      summary: 'Whether new calls are taken; 503 while draining or without a store',
+      summary: 'Whether new calls are taken; 503 while draining',
       access: 'public',
       answers: { 200: answer('They are', state), 503: answer('They are not; reasons say why', state) },
     }),
