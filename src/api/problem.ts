@@ -44,6 +44,7 @@ const TITLES: Readonly<Record<number, string>> = {
   404: 'Not found',
   405: 'Method not allowed',
   409: 'Conflict',
+  411: 'Length required',
   412: 'Changed meanwhile',
   413: 'Body too large',
   415: 'Unsupported media type',

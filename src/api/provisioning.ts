@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
@@ -7,6 +7,7 @@ import { freeTrunkId } from '../trunks/effective.ts';
 import { trunkIdOf } from '../trunks/permissions.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
+  isSystemAdmin,
   requireAllowedTenantChange,
   requireAllowedTrunk,
   requireSystemAdmin,
@@ -19,7 +20,7 @@ import { applyChange } from './change.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf } from './context.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import type { ProvisioningState } from './ports.ts';
-import { forbidden, invalid } from './problem.ts';
+import { ApiProblem, forbidden, invalid } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
 const APPLY_BODY_LIMIT_OCTETS = 32 * 1024 * 1024;
@@ -67,6 +68,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext): v
         answers: { 200: answer('What changed', ANY_OBJECT) },
       }),
       bodyLimit: APPLY_BODY_LIMIT_OCTETS,
+      onRequest: async (request) => requireFittingBody(request, app.initialConfig.bodyLimit),
     },
     async (request) => {
       const { summary } = await applyChange(context, request, (state) =>
@@ -75,6 +77,15 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext): v
       return summary;
     },
   );
+}
+
+/** A whole machine's document may be large, one tenant's may not: it is refused before it is read. */
+function requireFittingBody(request: FastifyRequest, tenantLimitOctets: number | undefined): void {
+  if (isSystemAdmin(identityOf(request)) || tenantLimitOctets === undefined) return;
+  const length = request.headers['content-length'];
+  if (length === undefined) throw new ApiProblem(411, 'length-required', 'send the body with a Content-Length');
+  if (Number(length) > tenantLimitOctets)
+    throw new ApiProblem(413, 'body-too-large', `a tenant's document has at most ${tenantLimitOctets} octets`);
 }
 
 function planApply(identity: Identity, state: ProvisioningState, wanted: Provisioning) {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ask, CANARY, startTestApi, type TestApi } from './kit.ts';
 
@@ -193,6 +194,23 @@ describe('refusals', () => {
       [415, 'unsupported-media-type'],
       [404, 'no-such-route'],
     ]);
+  });
+
+  test('a document of 10 MB is read from a system admin; from a tenant admin it is 413, and without a length 411', async () => {
+    const { tokens } = world;
+    const document = { tenants: [], trunks: [], surplus: 'x'.repeat(10 * 1024 * 1024) };
+    expect((await ask(world, tokens.system, 'POST', '/api/v1/provisioning', document)).status).toBe(422);
+    expect(await ask(world, tokens.acme, 'POST', '/api/v1/provisioning', document)).toMatchObject({
+      status: 413,
+      body: { code: 'body-too-large' },
+    });
+    const unmeasured = await world.app.inject({
+      method: 'POST',
+      url: '/api/v1/provisioning',
+      headers: { authorization: `Bearer ${tokens.acme}`, 'content-type': 'application/json' },
+      payload: Readable.from([JSON.stringify({ tenants: [], trunks: [] })]),
+    });
+    expect([unmeasured.statusCode, unmeasured.json().code]).toEqual([411, 'length-required']);
   });
 
   test('a store that does not answer is 503 with Retry-After, and nothing is audited', async () => {
