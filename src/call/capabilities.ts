@@ -1,4 +1,4 @@
-import { HeaderId, type SipMessage, type SipRequest } from '../sip/message/index.ts';
+import { HeaderId, refuseExtensions, type SipMessage, type SipRequest } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
 
@@ -32,11 +32,8 @@ export function addOwnHeaders(message: SipMessage, options: LegOptions): void {
 
 /** RFC 3261 §8.2.2.3: an extension that is required and not supported is refused with 420, which lists it. True when refused. */
 export function refuseUnsupported(transaction: ServerTransaction, request: SipRequest): boolean {
-  if (!request.headers.has(HeaderId.Require)) return false;
-  const unsupported = request.headers
-    .listValues(HeaderId.Require)
-    .filter((tag) => !SUPPORTED_TAGS.has(tag.toLowerCase()));
-  if (unsupported.length === 0) return false;
-  transaction.reply(420, undefined, [[HeaderId.Unsupported, unsupported.join(', ')]]);
+  const refusal = refuseExtensions(request, SUPPORTED_TAGS);
+  if (refusal === undefined) return false;
+  transaction.reply(refusal.status, undefined, refusal.headers);
   return true;
 }

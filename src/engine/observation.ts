@@ -108,11 +108,11 @@ export class Observation
   // Messages
 
   onReceived(text: string, flow: Flow): void {
-    this.#traceMessage(text, flow, false);
+    this.#options.trace.record(text, false, flow);
   }
 
   onSent(text: string, flow: Flow): void {
-    this.#traceMessage(text, flow, true);
+    this.#options.trace.record(text, true, flow);
   }
 
   // Trunks and admission
@@ -164,11 +164,6 @@ export class Observation
       ...(extension === undefined ? {} : { extension }),
       detail: `call to ${number ?? ''}: limit ${limit ?? ''} of ${holder ?? ''}`,
     });
-  }
-
-  #traceMessage(text: string, flow: Flow, sent: boolean): void {
-    const callId = callIdOf(text);
-    if (callId !== undefined) this.#options.trace.record(callId, sent, flow, text);
   }
 
   #registration(binding: Binding<Flow>, action: 'added' | 'refreshed' | 'removed' | 'expired', reason?: string): void {
@@ -256,17 +251,4 @@ export class Observation
       hungUpBy: record.endedBy ?? 'engine',
     };
   }
-}
-
-/** The Call-ID of a message on the wire, without parsing it; undefined when there is none to be seen. */
-function callIdOf(text: string): string | undefined {
-  let start = text.indexOf('\r\nCall-ID:');
-  if (start >= 0) start += 10;
-  else {
-    start = text.indexOf('\r\ni:');
-    if (start < 0) return undefined;
-    start += 4;
-  }
-  const end = text.indexOf('\r\n', start);
-  return end < 0 ? undefined : text.slice(start, end).trim();
 }

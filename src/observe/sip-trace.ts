@@ -1,5 +1,4 @@
 import type { Clock } from '../base/scheduler.ts';
-import { ownCopy } from '../base/text.ts';
 import { readableText, redactText } from './redact.ts';
 
 /** Where a message went or came from; a transport flow fits as it is. */
@@ -25,21 +24,17 @@ export interface TraceMessage {
   readonly text: string;
 }
 
-/** The messages of one SIP Call-ID that are still kept. */
-interface Dialogue {
+/** Says that a SIP Call-ID is a leg of a call and who its peer is. */
+interface Link {
+  readonly callId: string;
   readonly sipCallId: string;
-  /** Numbers of its messages, oldest first. */
-  readonly messages: number[];
-  /** Places that it holds, messages left out and links included; with the last one it goes. */
-  places: number;
-  callId: string | undefined;
-  leg: string | undefined;
+  readonly leg: string | undefined;
 }
 
 export interface SipTraceOptions {
   /** Octets of message text kept in all; memory of that size is taken once. Default 16 MiB. */
   readonly maxOctets?: number;
-  /** Messages kept per SIP Call-ID: the first half and the latest, so that the INVITE of a long call stays. Default 60. */
+  /** Messages shown per SIP Call-ID: the first half and the latest. Default 60. */
   readonly maxMessagesPerCallId?: number;
 }
 
@@ -48,27 +43,30 @@ const OCTETS_PER_PLACE = 160;
 const MAX_TEXT_LENGTH = 16_384;
 
 /**
- * The latest SIP messages by Call-ID, for `tandem trace`. Texts are copied as they are into one ring of octets, so that recording is a
- * look-up and a copy and nothing of a message stays on the heap; secrets are masked when somebody reads. The oldest message goes first.
+ * The latest SIP messages by Call-ID, for `tandem trace`. Texts are copied as they are into one ring of octets, with a hash of their
+ * Call-ID beside them, so that recording is a copy and nothing of a message stays on the heap. Whoever reads pays: the hashes are
+ * searched and secrets are masked then. The oldest message goes first.
  */
 export class SipTrace {
   readonly #clock: Clock;
   readonly #maxOctets: number;
   readonly #maxMessages: number;
   readonly #placeCount: number;
-  readonly #dialogues = new Map<string, Dialogue>();
-  /** The legs of each call, by the engine's call id. */
-  readonly #calls = new Map<string, string[]>();
   /** Made with the first message. */
   #octetRing: Buffer | undefined = undefined;
-  // What is known of message n stands at place n modulo the number of places.
+  // What is known of message n stands at place n modulo the number of places. A link takes a place too, so that links are as many as
+  // places at most; it has no text.
+  readonly #links: (Link | undefined)[];
+  readonly #flows: (TraceFlow | undefined)[];
   readonly #atMs: Float64Array;
   /** Where the text starts, counted from the first octet ever written. */
   readonly #start: Float64Array;
   readonly #length: Uint32Array;
   readonly #sent: Uint8Array;
-  readonly #flows: (TraceFlow | undefined)[];
-  readonly #owners: (Dialogue | undefined)[];
+  readonly #callIdHash: Uint32Array;
+  /** Where the Call-ID stands in the text. */
+  readonly #callIdStart: Uint16Array;
+  readonly #callIdEnd: Uint16Array;
   /** Number of the oldest message kept, and of the next one. */
   #oldest = 0;
   #next = 0;
@@ -80,12 +78,15 @@ export class SipTrace {
     this.#maxOctets = options.maxOctets ?? 16 * 1024 * 1024;
     this.#maxMessages = options.maxMessagesPerCallId ?? 60;
     this.#placeCount = Math.ceil(this.#maxOctets / OCTETS_PER_PLACE);
+    this.#links = new Array(this.#placeCount).fill(undefined);
+    this.#flows = new Array(this.#placeCount).fill(undefined);
     this.#atMs = new Float64Array(this.#placeCount);
     this.#start = new Float64Array(this.#placeCount);
     this.#length = new Uint32Array(this.#placeCount);
     this.#sent = new Uint8Array(this.#placeCount);
-    this.#flows = new Array(this.#placeCount).fill(undefined);
-    this.#owners = new Array(this.#placeCount).fill(undefined);
+    this.#callIdHash = new Uint32Array(this.#placeCount);
+    this.#callIdStart = new Uint16Array(this.#placeCount);
+    this.#callIdEnd = new Uint16Array(this.#placeCount);
   }
 
   /** Octets between the oldest text kept and the latest. */
@@ -93,61 +94,78 @@ export class SipTrace {
     return this.#oldest === this.#next ? 0 : this.#end - (this.#start[this.#oldest % this.#placeCount] as number);
   }
 
-  record(sipCallId: string, sent: boolean, flow: TraceFlow, text: string): void {
+  /** Keeps a message; one whose Call-ID cannot be seen (there is none, or only after 16,384 octets) is not kept. */
+  record(text: string, sent: boolean, flow: TraceFlow): void {
     const length = Math.min(text.length, MAX_TEXT_LENGTH, this.#maxOctets);
-    const dialogue = this.#dialogue(sipCallId);
-    const place = this.#claim(dialogue, length);
+    const start = callIdStart(text);
+    const end = callIdEnd(text, start);
+    if (start < 0 || end > length) return;
+    const place = this.#claim(length);
     this.#octetRing ??= Buffer.allocUnsafeSlow(this.#maxOctets);
     this.#octetRing.write(text, (this.#start[place] as number) % this.#maxOctets, length, 'latin1');
-    this.#sent[place] = sent ? 1 : 0;
     this.#flows[place] = flow;
-    dialogue.messages.push(this.#next - 1);
-    // The first half and the latest stay, so that the INVITE of a long call does.
-    if (dialogue.messages.length > this.#maxMessages) dialogue.messages.splice(this.#maxMessages >> 1, 1);
+    this.#sent[place] = sent ? 1 : 0;
+    this.#callIdHash[place] = hashOf(text, start, end);
+    this.#callIdStart[place] = start;
+    this.#callIdEnd[place] = end;
   }
 
   /** Says that a SIP Call-ID is a leg of a call and who its peer is. */
   link(callId: string, sipCallId: string, leg?: string): void {
-    const dialogue = this.#dialogue(sipCallId);
-    dialogue.leg = leg ?? dialogue.leg;
-    if (dialogue.callId === callId) return;
-    dialogue.callId = callId;
-    // A link takes a place too, so that links are as many as places at most.
-    this.#claim(dialogue, 0);
-    const legs = this.#calls.get(callId);
-    if (legs === undefined) this.#calls.set(callId, [dialogue.sipCallId]);
-    else legs.push(dialogue.sipCallId);
+    this.#links[this.#claim(0)] = { callId, sipCallId, leg };
   }
 
   /** The messages of a call (every leg, in order of time), by the engine's call id or by the SIP Call-ID of any leg. */
   find(id: string): TraceMessage[] {
-    const callId = this.#calls.has(id) ? id : this.#dialogues.get(id)?.callId;
-    const sipCallIds = callId === undefined ? [id] : (this.#calls.get(callId) ?? [id]);
+    const legs = this.#legsOf(id);
     const found: number[] = [];
-    for (const sipCallId of sipCallIds) found.push(...(this.#dialogues.get(sipCallId)?.messages ?? []));
+    for (const sipCallId of legs.keys()) {
+      const messages = this.#messagesOf(sipCallId);
+      // The first half and the latest, so that the INVITE of a long call is shown.
+      if (messages.length > this.#maxMessages) {
+        const first = this.#maxMessages >> 1;
+        messages.splice(first, messages.length - this.#maxMessages);
+      }
+      found.push(...messages);
+    }
     found.sort((a, b) => a - b);
-    return found.map((message) => this.#read(message));
+    return found.map((message) => this.#read(message, legs));
   }
 
-  #dialogue(sipCallId: string): Dialogue {
-    const existing = this.#dialogues.get(sipCallId);
-    if (existing !== undefined) return existing;
-    const own = ownCopy(sipCallId);
-    const dialogue: Dialogue = { sipCallId: own, messages: [], places: 0, callId: undefined, leg: undefined };
-    this.#dialogues.set(own, dialogue);
-    return dialogue;
+  /** The SIP Call-IDs that belong together, each with its peer's name if one is known. */
+  #legsOf(id: string): Map<string, string | undefined> {
+    const links: Link[] = [];
+    for (let message = this.#oldest; message < this.#next; message++) {
+      const link = this.#links[message % this.#placeCount];
+      if (link !== undefined) links.push(link);
+    }
+    const isCall = links.some(({ callId }) => callId === id);
+    const call = isCall ? id : links.findLast(({ sipCallId }) => sipCallId === id)?.callId;
+    const legs = new Map<string, string | undefined>();
+    for (const { callId, sipCallId, leg } of links)
+      if (callId === call) legs.set(sipCallId, leg ?? legs.get(sipCallId));
+    return call === undefined ? new Map([[id, undefined]]) : legs;
   }
 
-  /** Makes room for a text of a dialogue, in one piece, and gives its place. */
-  #claim(dialogue: Dialogue, length: number): number {
-    // Counted first, so that making room cannot end the dialogue that it is made for.
-    dialogue.places++;
+  /** Numbers of the messages with this Call-ID, oldest first. */
+  #messagesOf(sipCallId: string): number[] {
+    const hash = hashOf(sipCallId, 0, sipCallId.length);
+    const found: number[] = [];
+    for (let message = this.#oldest; message < this.#next; message++) {
+      const place = message % this.#placeCount;
+      if (this.#callIdHash[place] === hash && this.#flows[place] !== undefined && this.#callIdAt(place) === sipCallId)
+        found.push(message);
+    }
+    return found;
+  }
+
+  /** Makes room for a text, in one piece, and gives its place. */
+  #claim(length: number): number {
     const offset = this.#end % this.#maxOctets;
     if (offset + length > this.#maxOctets) this.#end += this.#maxOctets - offset;
     while (this.#next - this.#oldest === this.#placeCount || this.octets + length > this.#maxOctets)
       this.#evictOldest();
     const place = this.#next % this.#placeCount;
-    this.#owners[place] = dialogue;
     this.#atMs[place] = this.#clock.wallMs();
     this.#start[place] = this.#end;
     this.#length[place] = length;
@@ -158,26 +176,27 @@ export class SipTrace {
 
   #evictOldest(): void {
     const place = this.#oldest % this.#placeCount;
-    const dialogue = this.#owners[place] as Dialogue;
-    if (dialogue.messages[0] === this.#oldest) dialogue.messages.shift();
-    this.#owners[place] = undefined;
+    this.#links[place] = undefined;
     this.#flows[place] = undefined;
     this.#oldest++;
-    if (--dialogue.places > 0) return;
-    this.#dialogues.delete(dialogue.sipCallId);
-    if (dialogue.callId === undefined) return;
-    const legs = this.#calls.get(dialogue.callId)?.filter((sipCallId) => sipCallId !== dialogue.sipCallId) ?? [];
-    if (legs.length === 0) this.#calls.delete(dialogue.callId);
-    else this.#calls.set(dialogue.callId, legs);
   }
 
-  #read(message: number): TraceMessage {
+  #callIdAt(place: number): string {
+    const offset = (this.#start[place] as number) % this.#maxOctets;
+    return this.#text(offset + (this.#callIdStart[place] as number), offset + (this.#callIdEnd[place] as number));
+  }
+
+  #text(from: number, to: number): string {
+    return this.#octetRing?.toString('latin1', from, to) ?? '';
+  }
+
+  #read(message: number, legs: ReadonlyMap<string, string | undefined>): TraceMessage {
     const place = message % this.#placeCount;
-    const { sipCallId, leg } = this.#owners[place] as Dialogue;
+    const sipCallId = this.#callIdAt(place);
+    const leg = legs.get(sipCallId);
     const flow = this.#flows[place] as TraceFlow;
     const atMs = this.#atMs[place] as number;
     const offset = (this.#start[place] as number) % this.#maxOctets;
-    const text = this.#octetRing?.toString('latin1', offset, offset + (this.#length[place] as number)) ?? '';
     return {
       at: new Date(atMs).toISOString(),
       atMs,
@@ -187,9 +206,36 @@ export class SipTrace {
       remote: hostPort(flow.remoteAddress, flow.remotePort),
       sipCallId,
       ...(leg === undefined ? {} : { leg }),
-      text: redactText(readableText(text)),
+      text: redactText(readableText(this.#text(offset, offset + (this.#length[place] as number)))),
     };
   }
+}
+
+/** Where the Call-ID of a message on the wire starts, without parsing it; -1 when there is none to be seen. */
+function callIdStart(text: string): number {
+  let start = text.indexOf('\r\nCall-ID: ');
+  if (start >= 0) return start + 11;
+  start = text.search(CALL_ID_NAME);
+  if (start < 0) return -1;
+  start = text.indexOf(':', start) + 1;
+  while (text[start] === ' ' || text[start] === '\t') start++;
+  return start;
+}
+
+const CALL_ID_NAME = /\r\n(?:call-id|i)[ \t]*:/i;
+
+function callIdEnd(text: string, start: number): number {
+  let end = text.indexOf('\r\n', start);
+  if (end < 0) end = text.length;
+  while (end > start && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--;
+  return end;
+}
+
+/** FNV-1a. */
+function hashOf(text: string, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let index = start; index < end; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
 }
 
 function hostPort(address: string, port: number): string {

@@ -271,7 +271,7 @@ async function populated(): Promise<TestApi> {
     };
     world.engine.liveCalls.push({ ...common, callId: `call-${tenant}`, from: '101', to: '9123', state: 'answered' });
     world.engine.sipTrace.link(`call-${tenant}`, `sip-${tenant}`);
-    world.engine.sipTrace.record(`sip-${tenant}`, true, flow, 'OPTIONS sip:x SIP/2.0\r\n\r\n');
+    world.engine.sipTrace.record(`OPTIONS sip:x SIP/2.0\r\nCall-ID: sip-${tenant}\r\n\r\n`, true, flow);
     world.records.append({
       ...common,
       callId: `ended-${tenant}`,

@@ -253,10 +253,9 @@ describe('against a running engine', () => {
     });
     world.engine.sipTrace.link('c1', 'sip-1', '101');
     world.engine.sipTrace.record(
-      'sip-1',
+      'INVITE sip:9123@acme.example.com SIP/2.0\r\nCall-ID: sip-1\r\nCSeq: 1 INVITE\r\n\r\n',
       false,
       flow,
-      'INVITE sip:9123@acme.example.com SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n',
     );
     expect((await run(['calls'], { env })).out).toBe(
       'CALL  TENANT  DIRECTION  FROM  TO    STATE    TRUNK    STARTED\nc1    acme    outbound   101   9123  ringing  carrier  2026-11-01 08:00:00\n',
@@ -264,7 +263,7 @@ describe('against a running engine', () => {
     const trace = await run(['trace', '--call-id', 'sip-1', '--messages'], { env });
     expect(trace.out).toContain('|---------- INVITE ---------->|');
     expect(trace.out).toContain(
-      'received from udp:127.0.0.1:5070\nINVITE sip:9123@acme.example.com SIP/2.0\nCSeq: 1 INVITE\n',
+      'received from udp:127.0.0.1:5070\nINVITE sip:9123@acme.example.com SIP/2.0\nCall-ID: sip-1\nCSeq: 1 INVITE\n',
     );
     const missing = await run(['trace', '--call-id', 'no'], { env });
     expect(missing).toEqual({ code: 1, out: '', err: 'tandem trace: trace of no does not exist (not-found)\n' });

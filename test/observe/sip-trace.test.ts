@@ -10,17 +10,20 @@ const flow: TraceFlow = {
   remotePort: 5080,
 };
 
+/** A message with this Call-ID. */
+const message = (callId: string, startLine: string) => `${startLine}\r\nCall-ID: ${callId}\r\n\r\n`;
+
 describe('SipTrace', () => {
   test('both legs of a call, in order of time, by call id or by the Call-ID of either leg', () => {
     const clock = new VirtualScheduler();
     const trace = new SipTrace(clock);
     trace.link('call-1', 'a', 'caller');
-    trace.record('a', false, flow, 'INVITE sip:b SIP/2.0\r\n\r\n');
+    trace.record(message('a', 'INVITE sip:b SIP/2.0'), false, flow);
     clock.advance(20);
     trace.link('call-1', 'b', 'carrier');
-    trace.record('b', true, flow, 'INVITE sip:c SIP/2.0\r\n\r\n');
-    trace.record('a', true, flow, 'SIP/2.0 100 Trying\r\n\r\n');
-    trace.record('other', true, flow, 'OPTIONS sip:d SIP/2.0\r\n\r\n');
+    trace.record(message('b', 'INVITE sip:c SIP/2.0'), true, flow);
+    trace.record(message('a', 'SIP/2.0 100 Trying'), true, flow);
+    trace.record(message('other', 'OPTIONS sip:d SIP/2.0'), true, flow);
     for (const id of ['call-1', 'a', 'b']) {
       const found = trace.find(id);
       expect(found.map(({ leg, direction, atMs }) => [leg, direction, atMs - (found[0]?.atMs ?? 0)])).toEqual([
@@ -41,19 +44,19 @@ describe('SipTrace', () => {
   test('secrets are masked and UTF-8 is decoded when somebody reads', () => {
     const trace = new SipTrace(new VirtualScheduler());
     const display = Buffer.from('Zoë', 'utf8').toString('latin1');
-    const text = `REGISTER sip:x SIP/2.0\r\nFrom: "${display}" <sip:1@x>\r\nAuthorization: Digest username="1", response="cafe"\r\n\r\n`;
-    trace.record('a', false, flow, text);
-    const [message] = trace.find('a');
-    expect(message?.text).toContain('"Zoë"');
-    expect(message?.text).toContain('response=***');
-    expect(message?.text).not.toContain('cafe');
+    const text = `REGISTER sip:x SIP/2.0\r\nCall-ID: a\r\nFrom: "${display}" <sip:1@x>\r\nAuthorization: Digest username="1", response="cafe"\r\n\r\n`;
+    trace.record(text, false, flow);
+    const shown = trace.find('a')[0]?.text;
+    expect(shown).toContain('"Zoë"');
+    expect(shown).toContain('response=***');
+    expect(shown).not.toContain('cafe');
   });
 
   test('memory is bounded over any number of calls: the oldest go first, and nothing of them stays', () => {
     const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 100_000 });
     for (let call = 0; call < 2000; call++) {
       trace.link(`call-${call}`, `sip-${call}`);
-      for (let index = 0; index < 5; index++) trace.record(`sip-${call}`, true, flow, 'x'.repeat(500));
+      for (let index = 0; index < 5; index++) trace.record(message(`sip-${call}`, 'x'.repeat(500)), true, flow);
       expect(trace.octets).toBeLessThanOrEqual(101_000);
     }
     expect(trace.find('call-0')).toEqual([]);
@@ -62,7 +65,7 @@ describe('SipTrace', () => {
 
   test('a long dialog keeps its beginning and its end', () => {
     const trace = new SipTrace(new VirtualScheduler(), { maxMessagesPerCallId: 10 });
-    for (let index = 0; index < 1000; index++) trace.record('a', true, flow, `M${index} sip:x SIP/2.0\r\n\r\n`);
+    for (let index = 0; index < 1000; index++) trace.record(message('a', `M${index} sip:x SIP/2.0`), true, flow);
     const kept = trace.find('a').map(({ text }) => text.split(' ')[0]);
     expect(kept).toEqual(['M0', 'M1', 'M2', 'M3', 'M4', 'M995', 'M996', 'M997', 'M998', 'M999']);
   });
@@ -76,12 +79,38 @@ describe('SipTrace', () => {
   test('texts of any length come back as they were, however often the ring went round', () => {
     const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 5000 });
     for (let index = 0; index < 500; index++) {
-      const text = `M${index} ${'x'.repeat((index * 37) % 900)}`;
-      trace.record(`call-${index}`, true, flow, text);
-      expect(trace.find(`call-${index}`).map((message) => message.text)).toEqual([text]);
+      const text = message(`call-${index}`, `M${index} ${'x'.repeat((index * 37) % 900)}`);
+      trace.record(text, true, flow);
+      expect(trace.find(`call-${index}`).map((found) => found.text)).toEqual([text]);
       expect(trace.octets).toBeLessThanOrEqual(5000);
     }
-    trace.record('long', true, flow, 'y'.repeat(20_000));
+    trace.record(`${message('long', 'x')}${'y'.repeat(20_000)}`, true, flow);
     expect(trace.find('long')[0]?.text).toHaveLength(5000);
+  });
+
+  test.each(['Call-ID: x@y', 'Call-Id:x@y', 'CALL-ID : x@y ', 'i: x@y', 'I:\tx@y'])(
+    'a message with "%s" is found',
+    (line) => {
+      const trace = new SipTrace(new VirtualScheduler());
+      trace.record(`OPTIONS sip:a SIP/2.0\r\n${line}\r\nContent-Length: 0\r\n\r\n`, false, flow);
+      expect(trace.find('x@y').map(({ sipCallId }) => sipCallId)).toEqual(['x@y']);
+    },
+  );
+
+  test('Call-IDs with one hash are told apart', () => {
+    const trace = new SipTrace(new VirtualScheduler());
+    // FNV-1a gives these two the same 32 bits.
+    trace.record(message('costarring', 'OPTIONS sip:a SIP/2.0'), false, flow);
+    trace.record(message('liquid', 'OPTIONS sip:b SIP/2.0'), false, flow);
+    expect(trace.find('liquid').map(({ sipCallId }) => sipCallId)).toEqual(['liquid']);
+    expect(trace.find('costarring').map(({ sipCallId }) => sipCallId)).toEqual(['costarring']);
+  });
+
+  test('a message without a Call-ID, or with one after what is kept, is left out', () => {
+    const trace = new SipTrace(new VirtualScheduler());
+    trace.record('OPTIONS sip:a SIP/2.0\r\nTo: <sip:a>\r\n\r\n', false, flow);
+    trace.record(`OPTIONS sip:a SIP/2.0\r\nX: ${'x'.repeat(20_000)}\r\nCall-ID: late\r\n\r\n`, false, flow);
+    expect(trace.octets).toBe(0);
+    expect(trace.find('late')).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ import {
   HeaderId,
   type MessageLimits,
   parseMessage,
+  refuseExtensions,
   type SipRequest,
   type SipResponse,
   serialize,
@@ -266,9 +267,9 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       return;
     }
     const via = request.topVia();
-    const unsupported = this.#unsupportedTags(request);
-    if (unsupported !== '') {
-      this.#refuse(request, flow, 420, undefined, [[HeaderId.Unsupported, unsupported]]);
+    const unsupported = refuseExtensions(request, this.#supported);
+    if (unsupported !== undefined) {
+      this.#refuse(request, flow, unsupported.status, undefined, unsupported.headers);
       return;
     }
     const busySeconds = this.#busySeconds(request);
@@ -299,13 +300,6 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     if (request.method === 'ACK' || request.method === 'CANCEL' || request.toTag() !== undefined) return undefined;
     if (this.transactions.knows(request)) return undefined;
     return this.#draining ? DRAIN_RETRY_SECONDS : overloadSeconds?.(request);
-  }
-
-  /** §8.2.2.3: option tags in Require that we do not have; not for ACK and CANCEL. */
-  #unsupportedTags(request: SipRequest): string {
-    if (!request.headers.has(HeaderId.Require) || request.method === 'ACK' || request.method === 'CANCEL') return '';
-    const required = request.headers.listValues(HeaderId.Require);
-    return required.filter((tag) => !this.#supported.has(tag.toLowerCase())).join(', ');
   }
 
   /** Answers without a transaction (§8.2.7): each copy of the request gets the same answer. An ACK gets none. */

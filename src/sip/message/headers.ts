@@ -23,6 +23,7 @@ export class Headers {
   /** True when a received line holds a NUL: then no line is relayed as received, since the octet must not leave. */
   #unsafe = false;
   #changed = false;
+  #revision = 0;
 
   constructor(source = '') {
     this.#source = source;
@@ -36,6 +37,11 @@ export class Headers {
   /** True when fields were added, replaced or removed since the message was read. */
   get changed(): boolean {
     return this.#changed;
+  }
+
+  /** Grows with every change: what was read from the fields is still true while this is the same. */
+  get revision(): number {
+    return this.#revision;
   }
 
   has(id: HeaderId): boolean {
@@ -108,7 +114,7 @@ export class Headers {
 
   /** Appends a field. */
   add(id: HeaderId, value: string): this {
-    this.#changed = true;
+    this.#touch();
     this.#table.push(id, -1, 0, 0);
     this.#values.push(value);
     this.#names?.push(undefined);
@@ -128,7 +134,7 @@ export class Headers {
 
   /** Puts a field above the first one of its name, or first of all: how Via, Route and Record-Route grow. */
   prepend(id: HeaderId, value: string): this {
-    this.#changed = true;
+    this.#touch();
     const index = Math.max(this.#find(id, 0), 0);
     this.#table.splice(index * 4, 0, id, -1, 0, 0);
     this.#values.splice(index, 0, value);
@@ -149,7 +155,7 @@ export class Headers {
   replaceFirst(id: HeaderId, value: string): boolean {
     const index = this.#find(id, 0);
     if (index < 0) return false;
-    this.#changed = true;
+    this.#touch();
     this.#table[index * 4 + 1] = -1;
     this.#values[index] = value;
     return true;
@@ -190,11 +196,13 @@ export class Headers {
     copy.#irregular = this.#irregular;
     copy.#unsafe = this.#unsafe;
     copy.#changed = this.#changed;
+    copy.#revision = this.#revision;
     return copy;
   }
 
   /** For the scanner: a received field. `lineEnd` is the index of its closing CR. */
   addScanned(id: HeaderId, lineStart: number, colon: number, lineEnd: number): void {
+    this.#revision++;
     this.#table.push(id, lineStart, colon, lineEnd);
     this.#values.push(undefined);
     this.#names?.push(undefined);
@@ -283,10 +291,15 @@ export class Headers {
   }
 
   #removeAt(index: number): void {
-    this.#changed = true;
+    this.#touch();
     this.#table.splice(index * 4, 4);
     this.#values.splice(index, 1);
     this.#names?.splice(index, 1);
+  }
+
+  #touch(): void {
+    this.#changed = true;
+    this.#revision++;
   }
 
   /** One pass, since a thousand fields of one name must not cost a thousand splices. */
@@ -302,7 +315,7 @@ export class Headers {
       kept++;
     }
     if (kept === this.count) return false;
-    this.#changed = true;
+    this.#touch();
     this.#table.length = kept * 4;
     this.#values.length = kept;
     if (this.#names !== undefined) this.#names.length = kept;

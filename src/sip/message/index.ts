@@ -67,5 +67,5 @@ export {
   type Uri,
   unescapeUser,
 } from './uri.ts';
-export { isKnownMethod, type Refusal, refuseExtensions, validateRequest, validateResponse } from './validate.ts';
+export { type Refusal, refuseExtensions, validateRequest, validateResponse } from './validate.ts';
 export { formatVia, makeVia, parseVia, type Via } from './via.ts';

@@ -20,6 +20,12 @@ export interface Received {
   readonly body: string;
 }
 
+/** Typed fields that are known to say what their header field says now; flags. */
+const VIA = 1;
+const FROM = 2;
+const TO = 4;
+const CSEQ = 8;
+
 /**
  * What requests and responses share. Typed fields are read on first use and kept until their field changes; what they return belongs
  * to the message and is read-only: clone `params` before changing them.
@@ -32,6 +38,9 @@ abstract class Message {
   defect: Defect | undefined = undefined;
   /** Set on received messages by the parser; tells the serializer what it may relay as it is. */
   received: Received | undefined = undefined;
+  /** The header fields' revision that `#current` holds for. */
+  #revision = -1;
+  #current = 0;
   #viaText: string | undefined = undefined;
   #via: Via | undefined = undefined;
   #fromText: string | undefined = undefined;
@@ -56,29 +65,35 @@ abstract class Message {
   }
 
   cseq(): CSeq {
+    if (this.#isCurrent(CSEQ)) return this.#cseq as CSeq;
     const text = this.#required(HeaderId.CSeq);
     if (this.#cseq === undefined || text !== this.#cseqText) {
       this.#cseq = parseCSeq(text);
       this.#cseqText = text;
     }
+    this.#current |= CSEQ;
     return this.#cseq;
   }
 
   from(): NameAddr {
+    if (this.#isCurrent(FROM)) return this.#from as NameAddr;
     const text = this.#required(HeaderId.From);
     if (this.#from === undefined || text !== this.#fromText) {
       this.#from = parseNameAddr(text);
       this.#fromText = text;
     }
+    this.#current |= FROM;
     return this.#from;
   }
 
   to(): NameAddr {
+    if (this.#isCurrent(TO)) return this.#to as NameAddr;
     const text = this.#required(HeaderId.To);
     if (this.#to === undefined || text !== this.#toText) {
       this.#to = parseNameAddr(text);
       this.#toText = text;
     }
+    this.#current |= TO;
     return this.#to;
   }
 
@@ -91,13 +106,22 @@ abstract class Message {
   }
 
   topVia(): Via {
+    if (this.#isCurrent(VIA)) return this.#via as Via;
     const text = this.#required(HeaderId.Via);
     if (this.#via === undefined || text !== this.#viaText) {
       const end = findSeparator(text, 0x2c, 0);
       this.#via = parseVia(end === text.length ? text : text.slice(0, end));
       this.#viaText = text;
     }
+    this.#current |= VIA;
     return this.#via;
+  }
+
+  /** Puts `text` in the place of the first Via field; `top` is what its first value says, so that nobody reads it again. */
+  replaceTopVia(text: string, top: Via): void {
+    this.headers.replaceFirst(HeaderId.Via, text);
+    this.#via = top;
+    this.#viaText = text;
   }
 
   vias(): Via[] {
@@ -140,6 +164,15 @@ abstract class Message {
       this.#contactText = text;
     }
     return this.#contact;
+  }
+
+  /** True while what was read of a field holds: its header fields are as they were then. */
+  #isCurrent(field: number): boolean {
+    const { revision } = this.headers;
+    if (revision === this.#revision) return (this.#current & field) !== 0;
+    this.#revision = revision;
+    this.#current = 0;
+    return false;
   }
 
   #required(id: HeaderId): string {

@@ -4,6 +4,9 @@ import { closingQuote, isParamCode, isTokenCode, quote, skipSpace, trimEnd, unqu
 /** Most parameters that one field or URI may carry; a longer list is refused. */
 const MAX_PARAMS = 128;
 
+/** Up to this many names are compared pair by pair, which costs less than a set. */
+const FEW_PARAMS = 8;
+
 /** Never written to. */
 const NO_ITEMS: (string | undefined)[] = [];
 
@@ -86,6 +89,10 @@ export class Params {
   /** True when a name occurs more than once, which §7.3.1 forbids. */
   hasDuplicates(): boolean {
     if (this.size < 2) return false;
+    if (this.size <= FEW_PARAMS) {
+      for (let at = 2; at < this.#items.length; at += 2) if (this.#find(this.#items[at] as string) !== at) return true;
+      return false;
+    }
     const seen = new Set<string>();
     for (let at = 0; at < this.#items.length; at += 2) seen.add((this.#items[at] as string).toLowerCase());
     return seen.size !== this.size;

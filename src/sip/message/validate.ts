@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { parseNameAddrList, type SipMessage, type SipRequest, type SipResponse } from './message.ts';
 import type { Params } from './params.ts';
 import { reasonPhrase } from './reason-phrase.ts';
+import { parseVia } from './via.ts';
 
 /**
  * The validator stands behind the parser and before everybody else. It reads the fields that routing and dialogs live on and names the
@@ -135,9 +136,10 @@ function checkRouting(message: SipMessage): void {
 function checkVias(message: SipMessage, limits: MessageLimits): number {
   if (message.headers.countOf(HeaderId.Via) === 1 && message.headers.value(HeaderId.Via)?.includes(',') === false)
     return 1;
-  const count = message.headers.listValues(HeaderId.Via).length;
-  if (count > limits.viaCount) throw fault('Too Many Via Values');
-  return message.vias().length;
+  const values = message.headers.listValues(HeaderId.Via);
+  if (values.length > limits.viaCount) throw fault('Too Many Via Values');
+  for (const value of values) parseVia(value);
+  return values.length;
 }
 
 /** §7.3.1: any given parameter name MUST NOT appear more than once. Checked where two tags or branches would be two readings. */
@@ -169,11 +171,6 @@ const REASONS = new Map([
   ['SIP_PEER_MAX_FORWARDS', 'Malformed Max-Forwards'],
   ['SIP_PEER_MISSING', 'Missing Header Field'],
 ]);
-
-/** True for a method of the IANA registry. */
-export function isKnownMethod(method: string): boolean {
-  return KNOWN_METHODS.has(method);
-}
 
 /**
  * §8.2.2.3: a request that requires an extension outside `supported` (lower case) is owed a 420 that lists what is not supported.

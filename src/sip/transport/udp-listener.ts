@@ -96,6 +96,8 @@ export class UdpFlow implements Flow {
   }
 }
 
+const LATEST_FLOWS = 64;
+
 /** One UDP socket and the flows of its peers. */
 export class UdpListener {
   readonly id: string;
@@ -106,8 +108,8 @@ export class UdpListener {
   readonly #context: TransportContext;
   readonly #socket: Socket;
   readonly #flows: GenerationCache<UdpFlow>;
-  /** The peer of the packet before: packets come in runs, and this saves the key. */
-  #lastFlow: UdpFlow | undefined;
+  /** The latest peers, by the last bits of their ports: most packets find theirs here, and no key is made. */
+  readonly #latest = new Array<UdpFlow | undefined>(LATEST_FLOWS).fill(undefined);
   readonly #onSent: (error: Error | null) => void;
 
   constructor(id: string, options: ListenerOptions, context: TransportContext) {
@@ -165,7 +167,8 @@ export class UdpListener {
   }
 
   flowTo(address: string, port: number): UdpFlow {
-    const last = this.#lastFlow;
+    const slot = port % LATEST_FLOWS;
+    const last = this.#latest[slot];
     if (last !== undefined && last.remotePort === port && last.remoteAddress === address) return last;
     const key = port + address;
     let flow = this.#flows.get(key);
@@ -173,7 +176,7 @@ export class UdpListener {
       flow = new UdpFlow(this, address, port);
       this.#flows.set(key, flow);
     }
-    this.#lastFlow = flow;
+    this.#latest[slot] = flow;
     return flow;
   }
 
@@ -193,7 +196,7 @@ export class UdpListener {
     if (this.closed) return Promise.resolve();
     this.closed = true;
     this.#flows.clear();
-    this.#lastFlow = undefined;
+    this.#latest.fill(undefined);
     return new Promise((resolve) => this.#socket.close(() => resolve()));
   }
 
