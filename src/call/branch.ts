@@ -414,7 +414,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       ...(plan.extension !== undefined && { extension: plan.extension }),
       ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     };
-    this.attempt.call.record.attempts.push(attempt);
+    const { record } = this.attempt.call;
+    // A new list has the room it needs; one that grows takes room for seventeen, in each call.
+    record.attempts = [...record.attempts, attempt];
     plan.onAttempt?.(attempt);
   }
 }

@@ -55,7 +55,7 @@ export class CallRecord {
   /** Which branch answered. */
   answeredBy: string | undefined = undefined;
   answeredTrunkId: string | undefined = undefined;
-  readonly attempts: AttemptRecord[] = [];
+  attempts: readonly AttemptRecord[] = [];
   /** Final status sent to the caller: 200 when answered. */
   status = 0;
   reason = '';

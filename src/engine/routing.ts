@@ -134,9 +134,9 @@ export class Routing implements StepServices {
         ? { kind: 'extension', extension: source.extension }
         : { kind: 'service', service: source.service };
     const party = source.kind === 'extension' ? source.extension : source.service;
-    // It stays in the record and in events when the INVITE is gone.
+    // They stay in the record and in events when the INVITE is gone.
     const dialled = ownCopy(dialledNumber(request.uri()));
-    const shown = textFromOctets(request.from().displayName ?? '');
+    const shown = textFromOctets(ownCopy(request.from().displayName ?? ''));
     const anonymous = isAnonymous(request, source.kind === 'extension' && source.extension.anonymousCalls);
     const caller: CallerPresentation = { number: party.number, displayName: shown || (party.name ?? ''), anonymous };
     const context = this.#context(request, directory, tenant, origin, caller, dialled);
@@ -319,7 +319,7 @@ export class Routing implements StepServices {
 
   #contact(user: string, flow: Flow): string {
     const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
-    return `<sip:${user === '' ? '' : `${escapeUser(user)}@`}${this.#options.contactHost(flow)}${transport}>`;
+    return ownCopy(`<sip:${user === '' ? '' : `${escapeUser(user)}@`}${this.#options.contactHost(flow)}${transport}>`);
   }
 
   #inboundRouter(directory: Directory): InboundRouter {

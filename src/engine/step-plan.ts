@@ -35,7 +35,8 @@ export class StepPlan implements CallPlan {
   readonly #onEnd: (() => void) | undefined;
   #step: PlanStep;
   #steps = 1;
-  readonly #warnings = new Set<string>();
+  /** Made with the first one. */
+  #warnings: Set<string> | undefined = undefined;
 
   constructor(options: StepPlanOptions) {
     this.#step = options.first;
@@ -58,12 +59,15 @@ export class StepPlan implements CallPlan {
 
   /** Each warning once, however many routes gave it. */
   warnings(): readonly string[] {
-    return [...this.#warnings];
+    return this.#warnings === undefined ? [] : [...this.#warnings];
   }
 
   #ask(outcome: StageOutcome | undefined): Stage | Rejection | PlanStep {
     const result = this.#step.next(outcome);
-    for (const warning of this.#step.warnings ?? []) this.#warnings.add(warning);
+    for (const warning of this.#step.warnings ?? []) {
+      this.#warnings ??= new Set();
+      this.#warnings.add(warning);
+    }
     return result;
   }
 

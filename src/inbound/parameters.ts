@@ -1,4 +1,5 @@
 /** Reads the called number, the caller's number and name of an INVITE from a trunk, where the trunk's inbound parameters say. */
+import { ownCopy } from '../base/text.ts';
 import {
   HeaderId,
   type NameAddr,
@@ -55,11 +56,13 @@ function addressesOf(request: SipRequest, field: string): readonly NameAddr[] {
   return values.filter((value) => (value.params.get('party') ?? 'calling').toLowerCase() === wanted);
 }
 
+/** What is read stays in the call's record when the INVITE is gone, so it is a text of its own. */
 function readSource(request: SipRequest, source: InboundSource): string {
   const [field = '', part] = source.split('.');
-  if (field === 'requestUri') return userOf(request.uri());
+  if (field === 'requestUri') return ownCopy(userOf(request.uri()));
   for (const address of addressesOf(request, field)) {
-    const value = part === 'displayName' ? textFromOctets(address.displayName ?? '') : userOf(address.uri);
+    const value =
+      part === 'displayName' ? textFromOctets(ownCopy(address.displayName ?? '')) : ownCopy(userOf(address.uri));
     if (value !== '') return value;
   }
   return '';

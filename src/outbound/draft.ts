@@ -2,6 +2,7 @@
  * The INVITE while the route steps work on it. It belongs to one route of one call, and only the steps of this folder write to it;
  * {@link toLegDraft} turns it into text at the end, once, so that escaping and quoting have one place.
  */
+import { ownCopy } from '../base/text.ts';
 
 /** A URI with its display name: plain values, neither escaped nor quoted. An empty user means a URI without a user part. */
 export interface Address {
@@ -120,7 +121,8 @@ export function toLegDraft(draft: Draft): LegDraft {
     requestUri: formatUriOf(draft.requestUri),
     from: formatAddress(draft.from),
     to: formatAddress(draft.to),
-    contact: formatAddress(draft.contact),
+    // Lives as long as the call: one text, not the parts that it was put together from.
+    contact: ownCopy(formatAddress(draft.contact)),
     routes: draft.routes,
     headers,
     body: draft.body,

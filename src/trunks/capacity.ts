@@ -103,7 +103,8 @@ export class Capacity {
       usage.concurrent++;
       if (holder.callsPerSecond !== undefined) usage.tokens--;
     }
-    return new Grant(this.#usages, usages);
+    // A copy has the room it needs; the list that grew has more, and calls last.
+    return new Grant(this.#usages, usages.slice());
   }
 
   /** Calls in progress of a holder on this node. */

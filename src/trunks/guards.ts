@@ -87,8 +87,9 @@ class Usage {
   #day = '';
   #talkedMs = 0;
   warned = false;
-  /** Monotonic start of each answered call that still runs. */
-  readonly talking = new Map<object, number>();
+  /** Answered calls that still run, and the sum of their monotonic starts: their talk time is one subtraction. */
+  #talking = 0;
+  #startsMs = 0;
 
   begunInLastMinute(nowMs: number): number {
     this.#turnTo(Math.floor(nowMs / 1000));
@@ -105,9 +106,18 @@ class Usage {
   /** Talk time of a day so far, calls in progress included. */
   talkedMs(day: string, nowMs: number): number {
     this.#beginDay(day);
-    let total = this.#talkedMs;
-    for (const startedMs of this.talking.values()) total += nowMs - startedMs;
-    return total;
+    return this.#talkedMs + this.#talking * nowMs - this.#startsMs;
+  }
+
+  beginTalk(startMs: number): void {
+    this.#talking++;
+    this.#startsMs += startMs;
+  }
+
+  endTalk(startMs: number): void {
+    this.#talking--;
+    // Nothing is left of rounding once nobody talks.
+    this.#startsMs = this.#talking === 0 ? 0 : this.#startsMs - startMs;
   }
 
   talked(day: string, durationMs: number): void {
@@ -116,7 +126,7 @@ class Usage {
   }
 
   isIdle(nowMs: number, day: string): boolean {
-    return this.talking.size === 0 && this.#day !== day && this.begunInLastMinute(nowMs) === 0;
+    return this.#talking === 0 && this.#day !== day && this.begunInLastMinute(nowMs) === 0;
   }
 
   #beginDay(day: string): void {
@@ -257,6 +267,7 @@ class Grant implements GuardGrant {
   readonly #parties: readonly Party[];
   readonly #places: CapacityGrant;
   readonly #onEnded: (talkMs: number) => void;
+  #answeredAtMs: number | undefined = undefined;
   #over = false;
 
   constructor(
@@ -274,15 +285,15 @@ class Grant implements GuardGrant {
   }
 
   answered(): void {
-    if (this.#over) return;
-    const nowMs = this.#clock.nowMs();
-    for (const { usage } of this.#parties) usage.talking.set(this, nowMs);
+    if (this.#over || this.#answeredAtMs !== undefined) return;
+    this.#answeredAtMs = this.#clock.nowMs();
+    for (const { usage } of this.#parties) usage.beginTalk(this.#answeredAtMs);
   }
 
   ended(talkMs: number): void {
     if (this.#over) return;
     this.#over = true;
-    for (const { usage } of this.#parties) usage.talking.delete(this);
+    if (this.#answeredAtMs !== undefined) for (const { usage } of this.#parties) usage.endTalk(this.#answeredAtMs);
     this.#places.release();
     this.#onEnded(talkMs);
   }

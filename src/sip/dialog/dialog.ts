@@ -70,7 +70,7 @@ export class Dialog {
   readonly key: string;
   state: DialogState = 'early';
   /** The Contact value that this side's target refresh requests carry. */
-  localContact: string;
+  readonly localContact: string;
   #routeSet: RouteSet;
   #remoteTarget: string;
   #localSequence: number;
@@ -180,7 +180,6 @@ export class Dialog {
     this.remoteTag = ownCopy(this.remoteTag);
     this.localAddress = ownCopy(this.localAddress);
     this.remoteAddress = ownCopy(this.remoteAddress);
-    this.localContact = ownCopy(this.localContact);
     this.#remoteTarget = ownCopy(this.#remoteTarget);
   }
 
