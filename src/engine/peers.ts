@@ -59,9 +59,10 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const { destination } = leg;
     const { trunkId } = leg.options;
     const uri = parseUri(text);
-    if (!('host' in uri) || isIP(uri.host) === 0 || uri.params.has('maddr')) return undefined;
+    if (!('host' in uri) || uri.params.has('maddr')) return undefined;
     const address = uri.host;
     const isPeer = address === addressOf(destination);
+    if (!isPeer && isIP(address) === 0) return undefined;
     if (!isPeer && (trunkId === undefined || !this.#options.isOfTrunk(trunkId, address))) return undefined;
     const transport = transportOf(uri.scheme, uri.params.get('transport'));
     if (transport === undefined || !this.#options.listensFor(transport, address)) return undefined;

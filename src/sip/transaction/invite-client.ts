@@ -1,15 +1,8 @@
 import { HeaderId, SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { ClientTransactionBase } from './client-transaction.ts';
 import { buildAck, buildCancel } from './requests.ts';
 import { TransactionTimer } from './timers.ts';
-import { Transaction, type TransactionHost } from './transaction.ts';
-import type {
-  Channel,
-  ClientTransaction,
-  ClientTransactionOptions,
-  ClientTransactionUser,
-  HeaderList,
-  InviteClientState,
-} from './types.ts';
+import type { Channel, HeaderList, InviteClientState } from './types.ts';
 
 /**
  * The INVITE client transaction: RFC 3261 §17.1.1 with the Accepted state of RFC 6026 §8.4. The README draws it.
@@ -18,40 +11,13 @@ import type {
  * 2xx is made here, the ACK to a 2xx never is; the user gets one final response other than 2xx at most, or every 2xx.
  * A peer that sends provisional responses for ever keeps the machine in Proceeding: the user's ring timeout cancels it.
  */
-export class InviteClientTransaction<F extends Channel> extends Transaction<F> implements ClientTransaction<F> {
-  readonly isClient = true;
+export class InviteClientTransaction<F extends Channel> extends ClientTransactionBase<F> {
   state: InviteClientState = 'calling';
-  readonly #user: ClientTransactionUser<F>;
-  readonly #timeoutMs: number;
-  #intervalMs: number;
   #cancelHeaders: HeaderList | undefined = undefined;
   #cancelSent = false;
 
-  constructor(
-    host: TransactionHost<F>,
-    key: string,
-    request: SipRequest,
-    flow: F,
-    user: ClientTransactionUser<F>,
-    options: ClientTransactionOptions,
-  ) {
-    super(host, key, request, flow);
-    this.#user = user;
-    this.#intervalMs = host.timers.t1Ms;
-    this.#timeoutMs = options.timeoutMs ?? 64 * host.timers.t1Ms;
-    this.text = options.text ?? serialize(request);
-  }
-
   start(): void {
-    // §17.1.1.2: timer A only for unreliable transports, timer B for all.
-    if (!this.flow.reliable) this.armResend(this.#intervalMs, TransactionTimer.A);
-    this.armState(this.#timeoutMs, TransactionTimer.B);
-    this.flow.send(this.text);
-  }
-
-  /** The layer has no room: the user hears of it on the next turn, as of any other failure to send. */
-  refuse(): void {
-    this.armState(0, TransactionTimer.Refused);
+    this.transmit(TransactionTimer.A, TransactionTimer.B);
   }
 
   receiveResponse(response: SipResponse): void {
@@ -105,11 +71,11 @@ export class InviteClientTransaction<F extends Channel> extends Transaction<F> i
         return;
       case TransactionTimer.B:
       case TransactionTimer.CancelWait:
-        this.#timeOut();
+        this.timeOut();
         return;
       case TransactionTimer.D:
       case TransactionTimer.M:
-        this.#terminate();
+        this.terminate();
         return;
       case TransactionTimer.Refused:
         this.transportFailed('transaction limit');
@@ -122,13 +88,11 @@ export class InviteClientTransaction<F extends Channel> extends Transaction<F> i
       case 'calling':
       case 'proceeding':
         // §17.1.4: the user is informed and the machine ends. In Proceeding the connection is gone over which the answer would come.
-        this.host.counters.transportErrors++;
-        this.#terminate();
-        this.#user.onTransportError(reason, this);
+        this.failTransport(reason);
         return;
       case 'completed':
         // §17.1.1.2: the ACK could not be sent; nobody waits for anything any more.
-        this.#terminate();
+        this.terminate();
         return;
       case 'accepted':
       case 'terminated':
@@ -147,7 +111,7 @@ export class InviteClientTransaction<F extends Channel> extends Transaction<F> i
     }
     this.disarmState();
     this.state = 'proceeding';
-    this.#user.onResponse(response, this);
+    this.user?.onResponse(response, this);
     // The user may have cancelled in its callback, or the transaction may have ended there.
     if (this.#cancelHeaders !== undefined && this.#isProceeding()) this.#sendCancel(this.#cancelHeaders);
   }
@@ -157,13 +121,13 @@ export class InviteClientTransaction<F extends Channel> extends Transaction<F> i
       this.#final(response);
       return;
     }
-    this.#user.onResponse(response, this);
+    this.user?.onResponse(response, this);
   }
 
   /** RFC 6026 §7.2: every 2xx goes to the user, from other branches of a fork too; anything else comes too late. */
   #responseInAccepted(response: SipResponse): void {
     if (response.status < 200 || response.status >= 300) return;
-    this.#user.onResponse(response, this);
+    this.user?.onResponse(response, this);
   }
 
   /** §17.1.1.2: a retransmitted final response is acknowledged again and not passed up. */
@@ -180,7 +144,7 @@ export class InviteClientTransaction<F extends Channel> extends Transaction<F> i
     } else {
       this.#acknowledge(response);
     }
-    this.#user.onResponse(response, this);
+    this.user?.onResponse(response, this);
   }
 
   #acknowledge(response: SipResponse): void {
@@ -189,7 +153,7 @@ export class InviteClientTransaction<F extends Channel> extends Transaction<F> i
     // §17.1.1.2: timer D is 0 over reliable transports.
     if (!this.flow.reliable) this.armState(this.host.timers.timerDMs, TransactionTimer.D);
     this.flow.send(this.text);
-    if (this.flow.reliable) this.#terminate();
+    if (this.flow.reliable) this.terminate();
   }
 
   #sendCancel(headers: HeaderList): void {
@@ -205,20 +169,9 @@ export class InviteClientTransaction<F extends Channel> extends Transaction<F> i
   }
 
   #timerA(): void {
-    this.#intervalMs *= 2;
-    this.armResend(this.#intervalMs, TransactionTimer.A);
+    this.intervalMs *= 2;
+    this.armResend(this.intervalMs, TransactionTimer.A);
     this.resend();
-  }
-
-  #timeOut(): void {
-    this.host.counters.timeouts++;
-    this.#terminate();
-    this.#user.onTimeout(this);
-  }
-
-  #terminate(): void {
-    this.state = 'terminated';
-    this.finish();
   }
 }
 

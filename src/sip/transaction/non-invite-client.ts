@@ -1,13 +1,7 @@
-import { type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import type { SipResponse } from '../message/index.ts';
+import { ClientTransactionBase } from './client-transaction.ts';
 import { TransactionTimer } from './timers.ts';
-import { Transaction, type TransactionHost } from './transaction.ts';
-import type {
-  Channel,
-  ClientTransaction,
-  ClientTransactionOptions,
-  ClientTransactionUser,
-  NonInviteClientState,
-} from './types.ts';
+import type { Channel, NonInviteClientState } from './types.ts';
 
 /**
  * The non-INVITE client transaction: RFC 3261 §17.1.2. The README draws it.
@@ -15,38 +9,11 @@ import type {
  * Rules it keeps: the request is resent at T1, doubling up to T2, and every T2 once a provisional response has come; the user gets
  * exactly one of final response, timeout and transport error.
  */
-export class NonInviteClientTransaction<F extends Channel> extends Transaction<F> implements ClientTransaction<F> {
-  readonly isClient = true;
+export class NonInviteClientTransaction<F extends Channel> extends ClientTransactionBase<F> {
   state: NonInviteClientState = 'trying';
-  /** Undefined once it has heard everything. */
-  #user: ClientTransactionUser<F> | undefined;
-  readonly #timeoutMs: number;
-  #intervalMs: number;
-
-  constructor(
-    host: TransactionHost<F>,
-    key: string,
-    request: SipRequest,
-    flow: F,
-    user: ClientTransactionUser<F>,
-    options: ClientTransactionOptions,
-  ) {
-    super(host, key, request, flow);
-    this.#user = user;
-    this.#intervalMs = host.timers.t1Ms;
-    this.#timeoutMs = options.timeoutMs ?? 64 * host.timers.t1Ms;
-    this.text = options.text ?? serialize(request);
-  }
 
   start(): void {
-    if (!this.flow.reliable) this.armResend(this.#intervalMs, TransactionTimer.E);
-    this.armState(this.#timeoutMs, TransactionTimer.F);
-    this.flow.send(this.text);
-  }
-
-  /** The layer has no room: the user hears of it on the next turn, as of any other failure to send. */
-  refuse(): void {
-    this.armState(0, TransactionTimer.Refused);
+    this.transmit(TransactionTimer.E, TransactionTimer.F);
   }
 
   receiveResponse(response: SipResponse): void {
@@ -75,10 +42,10 @@ export class NonInviteClientTransaction<F extends Channel> extends Transaction<F
         this.#timerE();
         return;
       case TransactionTimer.F:
-        this.#timerF();
+        this.timeOut();
         return;
       case TransactionTimer.K:
-        this.#terminate();
+        this.terminate();
         return;
       case TransactionTimer.Refused:
         this.transportFailed('transaction limit');
@@ -90,9 +57,7 @@ export class NonInviteClientTransaction<F extends Channel> extends Transaction<F
     switch (this.state) {
       case 'trying':
       case 'proceeding':
-        this.host.counters.transportErrors++;
-        this.#terminate();
-        this.#user?.onTransportError(reason, this);
+        this.failTransport(reason);
         return;
       case 'completed':
       case 'terminated':
@@ -105,39 +70,28 @@ export class NonInviteClientTransaction<F extends Channel> extends Transaction<F
   #responseInProgress(response: SipResponse): void {
     if (response.status < 200) {
       this.state = 'proceeding';
-      this.#user?.onResponse(response, this);
+      this.user?.onResponse(response, this);
       return;
     }
     this.disarmResend();
     this.text = '';
     if (this.flow.reliable) {
       // §17.1.2.2: timer K is 0 over reliable transports.
-      this.#terminate();
+      this.terminate();
     } else {
       this.state = 'completed';
       this.armState(this.host.timers.t4Ms, TransactionTimer.K);
     }
-    const user = this.#user;
-    this.#user = undefined;
+    const user = this.user;
+    this.user = undefined;
     user?.onResponse(response, this);
   }
 
   #timerE(): void {
     const { t2Ms } = this.host.timers;
     // §17.1.2.2: MIN(2*T1 …, T2) while Trying, T2 in Proceeding.
-    this.#intervalMs = this.state === 'proceeding' ? t2Ms : Math.min(2 * this.#intervalMs, t2Ms);
-    this.armResend(this.#intervalMs, TransactionTimer.E);
+    this.intervalMs = this.state === 'proceeding' ? t2Ms : Math.min(2 * this.intervalMs, t2Ms);
+    this.armResend(this.intervalMs, TransactionTimer.E);
     this.resend();
-  }
-
-  #timerF(): void {
-    this.host.counters.timeouts++;
-    this.#terminate();
-    this.#user?.onTimeout(this);
-  }
-
-  #terminate(): void {
-    this.state = 'terminated';
-    this.finish();
   }
 }

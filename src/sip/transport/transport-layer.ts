@@ -220,9 +220,11 @@ export class TransportLayer {
       const named = this.#listeners.get(target.listenerId);
       if (named?.options.transport === target.transport) return named;
     }
-    const ipv6 = isIPv6(target.address);
+    // An address is a literal, and only IPv6 has colons.
+    const ipv6 = target.address.includes(':');
     for (const listener of this.#listeners.values()) {
-      if (listener.options.transport === target.transport && isIPv6(listener.options.host) === ipv6) return listener;
+      if (listener.options.transport === target.transport && listener.options.host.includes(':') === ipv6)
+        return listener;
     }
     return undefined;
   }

@@ -1,0 +1,72 @@
+import { type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { TransactionTimer } from './timers.ts';
+import { Transaction, type TransactionHost } from './transaction.ts';
+import type {
+  Channel,
+  ClientTransaction,
+  ClientTransactionOptions,
+  ClientTransactionUser,
+  HeaderList,
+  InviteClientState,
+  NonInviteClientState,
+} from './types.ts';
+
+/** What both client machines share: their user, the time that they may take, and the ends that are no response. */
+export abstract class ClientTransactionBase<F extends Channel> extends Transaction<F> implements ClientTransaction<F> {
+  readonly isClient = true;
+  abstract state: InviteClientState | NonInviteClientState;
+  /** Undefined once it has heard everything. */
+  protected user: ClientTransactionUser<F> | undefined;
+  /** Timer B or F. */
+  protected readonly timeoutMs: number;
+  /** Timer A or E as it stands. */
+  protected intervalMs: number;
+
+  constructor(
+    host: TransactionHost<F>,
+    key: string,
+    request: SipRequest,
+    flow: F,
+    user: ClientTransactionUser<F>,
+    options: ClientTransactionOptions,
+  ) {
+    super(host, key, request, flow);
+    this.user = user;
+    this.intervalMs = host.timers.t1Ms;
+    this.timeoutMs = options.timeoutMs ?? 64 * host.timers.t1Ms;
+    this.text = options.text ?? serialize(request);
+  }
+
+  abstract receiveResponse(response: SipResponse): void;
+  abstract cancel(headers?: HeaderList): void;
+
+  /** The layer has no room: the user hears of it on the next turn, as of any other failure to send. */
+  refuse(): void {
+    this.armState(0, TransactionTimer.Refused);
+  }
+
+  /** Sends the request: §17.1.1.2 and §17.1.2.2 resend it only over unreliable transports, and give up over all. */
+  protected transmit(resendTimer: number, timeoutTimer: number): void {
+    if (!this.flow.reliable) this.armResend(this.intervalMs, resendTimer);
+    this.armState(this.timeoutMs, timeoutTimer);
+    this.flow.send(this.text);
+  }
+
+  protected timeOut(): void {
+    this.host.counters.timeouts++;
+    this.terminate();
+    this.user?.onTimeout(this);
+  }
+
+  /** §17.1.4: the machine ends and the user is informed. */
+  protected failTransport(reason: string): void {
+    this.host.counters.transportErrors++;
+    this.terminate();
+    this.user?.onTransportError(reason, this);
+  }
+
+  protected terminate(): void {
+    this.state = 'terminated';
+    this.finish();
+  }
+}
