@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { WheelScheduler } from '../../src/base/wheel-scheduler.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { Observation } from '../../src/engine/observation.ts';
-import { RecentPlans } from '../../src/engine/recent-plans.ts';
+import { RecentCalls } from '../../src/engine/recent-calls.ts';
 import { CallRecordLog, EventBus, JsonLogger, Metrics, SipTrace } from '../../src/observe/index.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import { Directory } from '../../src/trunks/directory.ts';
@@ -58,7 +58,7 @@ export class CallMachine {
         metrics: this.#metrics,
         records: this.#records,
         trace: new SipTrace(this.#scheduler),
-        plans: new RecentPlans(1000),
+        recentCalls: new RecentCalls(1000),
         directory: () => directory,
       }),
       directory,

@@ -12,7 +12,7 @@ import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkListener, TrunkStatus } from '../trunks/trunk-service.ts';
 import { splitAor } from './aor.ts';
 import type { EngineObserver } from './engine.ts';
-import type { RecentPlans } from './recent-plans.ts';
+import type { RecentCalls } from './recent-calls.ts';
 
 export interface ObservationOptions {
   readonly log: Log;
@@ -20,7 +20,7 @@ export interface ObservationOptions {
   readonly metrics: Metrics;
   readonly records: CallRecordLog;
   readonly trace: SipTrace;
-  readonly plans: RecentPlans;
+  readonly recentCalls: RecentCalls;
   readonly directory: () => Directory;
 }
 
@@ -56,7 +56,7 @@ export class Observation
     if (record.facts.peerNode !== undefined) return;
     this.#options.metrics.countCallStarted(record.facts.direction);
     const { sessionId } = record.facts;
-    if (sessionId !== undefined) this.#options.plans.link(record.id, sessionId);
+    if (sessionId !== undefined) this.#options.recentCalls.link(record.id, sessionId);
     this.#publishCall(record, 'started');
   }
 
@@ -118,7 +118,7 @@ export class Observation
   // Trunks and admission
 
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void {
-    this.#options.plans.remember(plan, route.kind === 'draft' ? route : undefined);
+    this.#options.recentCalls.remember(plan, route.kind === 'draft' ? route : undefined);
     for (const { kind, source, value, reason, trunkId } of route.events) {
       this.#options.metrics.countCallerIdRejected(source);
       const { tenant, caller } = plan.facts;
@@ -205,8 +205,8 @@ export class Observation
     const directory = this.#options.directory();
     const trunkId = record.answeredTrunkId ?? record.attempts.at(-1)?.trunkId ?? facts.trunkId;
     const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId)?.name;
-    const planned = this.#options.plans.get(record.id);
-    const route = planned?.route;
+    const placed = this.#options.recentCalls.get(record.id);
+    const sent = placed?.sent;
     const endedAtMs = record.endedAtMs ?? record.startedAtMs;
     const legs = new Set([record.callerCallId, ...record.attempts.map((attempt) => attempt.callId)]);
     return {
@@ -216,17 +216,17 @@ export class Observation
       direction: facts.direction,
       callerNumber: facts.caller,
       calledNumber: facts.called,
-      ...(route === undefined ? {} : { calledNumberSent: route.calledNumber }),
+      ...(sent === undefined ? {} : { calledNumberSent: sent.calledNumber }),
       ...(facts.extension === undefined ? {} : { extension: facts.extension }),
-      ...(route === undefined
+      ...(sent === undefined
         ? {}
         : {
-            callerNumberSent: route.anonymous ? 'anonymous' : route.outboundCallerId,
-            outboundCallerId: route.outboundCallerId,
-            outboundCallerIdSource: route.callerIdSource,
-            anonymous: route.anonymous,
+            callerNumberSent: sent.anonymous ? 'anonymous' : sent.outboundCallerId,
+            outboundCallerId: sent.outboundCallerId,
+            outboundCallerIdSource: sent.callerIdSource,
+            anonymous: sent.anonymous,
           }),
-      ...(planned?.plan.ruleName === undefined ? {} : { outboundRule: planned.plan.ruleName }),
+      ...(placed?.ruleName === undefined ? {} : { outboundRule: placed.ruleName }),
       ...(facts.inboundRule === undefined ? {} : { inboundRule: facts.inboundRule }),
       ...(trunkId === undefined ? {} : { trunkId }),
       ...(trunk === undefined ? {} : { trunk }),

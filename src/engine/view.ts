@@ -2,7 +2,7 @@
 import { randomToken } from '../base/ids.ts';
 import type { CallListing } from '../call/index.ts';
 import type { SipTrace, TraceMessage } from '../observe/index.ts';
-import { type Explanation, explain, explainPlan, type OutboundPlan } from '../outbound/index.ts';
+import { type Explanation, explain, explainPlaced, type PlacedCall } from '../outbound/index.ts';
 import type { Binding } from '../registrar/index.ts';
 import { escapeUser, formatHost, HeaderId, Headers, octetsFromText, quote, SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -23,8 +23,8 @@ export interface EngineViewOptions {
   readonly engine: Engine;
   readonly provisioner: Provisioner;
   readonly trace: SipTrace;
-  /** The outbound plan of a live or recent call, by call id or SIP Call-ID. */
-  readonly plans: (id: string) => OutboundPlan | undefined;
+  /** A live or recent outbound call as it was placed, by call id or SIP Call-ID. */
+  readonly placed: (id: string) => PlacedCall | undefined;
   /** Why the node is not ready, or is degraded: the store's state. */
   readonly storeProblems?: () => readonly string[];
 }
@@ -83,8 +83,8 @@ export class RunningEngine {
     const live = this.#options.engine.calls
       .list()
       .find((listing) => listing.callerCallId === id || listing.calleeCallId === id);
-    const plan = this.#options.plans(live?.id ?? id);
-    return plan === undefined ? undefined : explainPlan(plan);
+    const placed = this.#options.placed(live?.id ?? id);
+    return placed === undefined ? undefined : explainPlaced(placed);
   }
 
   retryTrunk(trunkId: string): boolean {

@@ -9,7 +9,7 @@ import { Engine } from '../engine/engine.ts';
 import { Observation } from '../engine/observation.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
 import { Provisioner } from '../engine/provisioner.ts';
-import { RecentPlans } from '../engine/recent-plans.ts';
+import { RecentCalls } from '../engine/recent-calls.ts';
 import { RunningEngine } from '../engine/view.ts';
 import {
   AuditLog,
@@ -100,7 +100,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   const trace = new SipTrace(scheduler);
   const records = new CallRecordLog({ log, path: settings.records.file ?? join(folder, 'calls.jsonl') });
   const audit = new AuditLog(scheduler, { log, path: join(folder, 'audit.jsonl'), events });
-  const plans = new RecentPlans(settings.limits.traceCalls);
+  const recentCalls = new RecentCalls(settings.limits.traceCalls);
   closers.push(
     () => metrics.close(),
     () => records.close(),
@@ -130,7 +130,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     metrics,
     records,
     trace,
-    plans,
+    recentCalls,
     directory: () => provisioner.directory,
   });
   engine = new Engine({
@@ -171,7 +171,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
         engine,
         provisioner,
         trace,
-        plans: (id) => plans.get(records.get(id)?.callId ?? id)?.plan,
+        placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
         storeProblems: () => stores.problems(),
       }),
       provisioning: provisioner,

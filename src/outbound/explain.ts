@@ -73,13 +73,6 @@ export function explain(facts: OutboundFacts, tokens: TokenSource = () => ({})):
   };
 }
 
-/** Explains a call after it was placed: with the facts of its plan and the trunk states as they were then. */
-export function explainPlan(plan: OutboundPlan, tokens?: TokenSource): Explanation {
-  const states = new Map(plan.state.trunkStates);
-  const unread = { up: true, full: false, reason: '' };
-  return explain({ ...plan.facts, trunkState: (id) => states.get(id) ?? unread }, tokens);
-}
-
 function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTokens>): ExplainedRoute {
   const trace = new RecordingTrace();
   const outcome = draftForRoute(plan, index, trace);

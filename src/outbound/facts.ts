@@ -58,6 +58,8 @@ export interface Forwarding {
 
 /** The caller's INVITE as far as it matters here. Texts are octets as received. */
 export interface EndpointRequest {
+  /** The whole message as received; '' for one that was not received. */
+  readonly text: string;
   readonly callId: string;
   readonly maxForwards: number;
   readonly fromDisplayName: string;
@@ -123,6 +125,7 @@ export function dialledNumber(uri: Uri): string {
 export function endpointRequest(request: SipRequest): EndpointRequest {
   const from = request.from();
   return {
+    text: request.received?.text ?? '',
     callId: request.callId(),
     maxForwards: request.maxForwards() ?? 70,
     fromDisplayName: from.displayName ?? '',

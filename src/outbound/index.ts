@@ -5,7 +5,6 @@ export {
   type ExplainedRoute,
   type Explanation,
   explain,
-  explainPlan,
   type TokenSource,
 } from './explain.ts';
 export { type ExplainTextOptions, explanationText } from './explain-text.ts';
@@ -30,5 +29,6 @@ export type {
   StoredSetting,
 } from './outcome.ts';
 export { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
+export { explainPlaced, type PlacedCall, placedCall } from './placed-call.ts';
 export { type InviteTokens, renderInvite } from './render.ts';
 export type { CandidateNote, FieldNote, StepNote } from './trace.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Observation } from '../../src/engine/observation.ts';
 import { Provisioner } from '../../src/engine/provisioner.ts';
-import { RecentPlans } from '../../src/engine/recent-plans.ts';
+import { RecentCalls } from '../../src/engine/recent-calls.ts';
 import { RunningEngine } from '../../src/engine/view.ts';
 import { CallRecordLog, type EngineEvent, EventBus, JsonLogger, Metrics, SipTrace } from '../../src/observe/index.ts';
 import { MemoryProvisioningStore } from '../../src/trunks/provisioning-store.ts';
@@ -23,7 +23,7 @@ const REALM = 'carrier-a.example.net';
 class Watched {
   readonly lines: string[] = [];
   readonly told: EngineEvent[] = [];
-  readonly plans = new RecentPlans();
+  readonly recentCalls = new RecentCalls();
   readonly metrics = new Metrics({ processMetrics: false });
   world!: World;
   log!: JsonLogger;
@@ -63,7 +63,7 @@ class Watched {
       metrics: this.metrics,
       records: this.records,
       trace: this.trace,
-      plans: this.plans,
+      recentCalls: this.recentCalls,
       directory: () => world.engine.directory,
     });
   }
@@ -76,7 +76,7 @@ class Watched {
       context: {},
       onDirectory: () => {},
     });
-    return new RunningEngine({ engine, provisioner, trace: this.trace, plans: (id) => this.plans.get(id)?.plan });
+    return new RunningEngine({ engine, provisioner, trace: this.trace, placed: (id) => this.recentCalls.get(id) });
   }
 
   /** A call that the carrier challenges and answers, and that it ends after ten seconds. */

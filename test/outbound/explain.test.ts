@@ -1,13 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import {
-  draftForRoute,
-  explain,
-  explainPlan,
-  explanationText,
-  planOutbound,
-  renderInvite,
-} from '../../src/outbound/index.ts';
+import { draftForRoute, explain, explanationText, planOutbound, renderInvite } from '../../src/outbound/index.ts';
 import { CALL_STEPS, ROUTE_STEPS } from '../../src/outbound/pipeline.ts';
 import { serialize } from '../../src/sip/message/index.ts';
 import { docFacts } from './doc-example.ts';
@@ -127,17 +120,6 @@ describe('explain', () => {
       ['backup', 'all 10 calls in use'],
     ]);
   });
-});
-
-test('a call is explained afterwards as it was, whatever became of its trunks since', () => {
-  let up = false;
-  const live = { ...facts, trunkState: () => ({ up, full: false, reason: 'no answer to OPTIONS' }) };
-  const plan = planOutbound(live);
-  const before = explainPlan(plan);
-  up = true;
-  expect(explainPlan(plan)).toEqual(before);
-  expect(before.routes.map(({ trunk }) => trunk.name)).toEqual(['backup']);
-  expect(explain(live).routes.length).toBe(2);
 });
 
 describe('explain, for people', () => {

@@ -1,0 +1,49 @@
+import { parseMessage } from '../sip/message/index.ts';
+import { type Explanation, explain, type TokenSource } from './explain.ts';
+import { type EndpointRequest, endpointRequest, type OutboundFacts, type TrunkState } from './facts.ts';
+import type { RouteDraft } from './outcome.ts';
+import type { OutboundPlan } from './pipeline.ts';
+
+/**
+ * What is kept of a call that was placed, so that it can be recorded and explained later: its facts, and nothing that was worked out
+ * from them, since the same facts give the same INVITE again. Of the caller's INVITE only the text stays, a twentieth of the plan.
+ */
+export interface PlacedCall {
+  readonly facts: Omit<OutboundFacts, 'request' | 'trunkState'>;
+  /** The caller's INVITE as received; of one that was not received, what was read from it. */
+  readonly request: string | EndpointRequest;
+  /** As they were then. */
+  readonly trunkStates: readonly (readonly [trunkId: string, state: TrunkState])[];
+  readonly ruleName: string | undefined;
+  /** What was sent on the route drafted last; undefined when none was. */
+  readonly sent: Pick<RouteDraft, 'calledNumber' | 'outboundCallerId' | 'callerIdSource' | 'anonymous'> | undefined;
+}
+
+export function placedCall(plan: OutboundPlan, route: RouteDraft | undefined): PlacedCall {
+  const { directory, tenant, caller, dialled, forwarding, request, wallMs, node, randomSeed, sessionId } = plan.facts;
+  return {
+    facts: { directory, tenant, caller, dialled, forwarding, wallMs, node, randomSeed, sessionId },
+    request: request.text === '' ? request : request.text,
+    trunkStates: plan.state.trunkStates,
+    ruleName: plan.ruleName,
+    sent: route === undefined ? undefined : whatWasSent(route),
+  };
+}
+
+function whatWasSent({ calledNumber, outboundCallerId, callerIdSource, anonymous }: RouteDraft): PlacedCall['sent'] {
+  return { calledNumber, outboundCallerId, callerIdSource, anonymous };
+}
+
+/** Explains a call after it was placed: by its own facts, with the trunk states as they were then. */
+export function explainPlaced({ facts, request, trunkStates }: PlacedCall, tokens?: TokenSource): Explanation {
+  const states = new Map(trunkStates);
+  const unread = { up: true, full: false, reason: '' };
+  const read = typeof request === 'string' ? requestOf(request) : request;
+  return explain({ ...facts, request: read, trunkState: (id) => states.get(id) ?? unread }, tokens);
+}
+
+function requestOf(text: string): EndpointRequest {
+  const message = parseMessage(text);
+  if (message.kind !== 'request') throw new TypeError('no request');
+  return endpointRequest(message);
+}
