@@ -1,5 +1,6 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { ownCopy } from '../base/text.ts';
 import { Dialog } from '../sip/dialog/index.ts';
 import { HeaderId, Headers, reasonPhrase, SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Attempt } from './attempt.ts';
@@ -405,7 +406,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       label: plan.label,
       target: to === undefined ? '' : describeDestination(to),
       status,
-      reason,
+      reason: ownCopy(reason),
       cause,
       startedAtMs: this.#startedWallMs,
       elapsedMs: this.attempt.env.scheduler.nowMs() - this.#startedAtMs,

@@ -283,7 +283,8 @@ export class Call implements AttemptUser, TimerTarget {
     record.answeredBy = by;
     record.answeredTrunkId = trunkId;
     record.status = response.status;
-    record.reason = response.reason;
+    // The record is kept; the response is not.
+    record.reason = ownCopy(response.reason);
   }
 
   #refuse(
@@ -299,7 +300,7 @@ export class Call implements AttemptUser, TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.#ended(endReason === 'cancel' ? 'caller' : endReason === 'refused' ? 'callee' : 'engine', endReason);
     this.record.status = status;
-    this.record.reason = reason ?? from?.reason ?? '';
+    this.record.reason = ownCopy(reason ?? from?.reason ?? '');
     caller.refuse(status, reason, headers, from);
   }
 

@@ -208,31 +208,26 @@ export class Observation
     const placed = this.#options.recentCalls.get(record.id);
     const sent = placed?.sent;
     const endedAtMs = record.endedAtMs ?? record.startedAtMs;
-    const legs = new Set([record.callerCallId, ...record.attempts.map((attempt) => attempt.callId)]);
     return {
       callId: record.id,
-      sipCallIds: [...legs].filter((id) => id !== ''),
-      ...(facts.tenant === undefined ? {} : { tenant: facts.tenant }),
+      sipCallIds: sipCallIdsOf(record),
+      tenant: facts.tenant,
       direction: facts.direction,
       callerNumber: facts.caller,
+      callerNumberSent: sent?.anonymous === true ? 'anonymous' : sent?.outboundCallerId,
       calledNumber: facts.called,
-      ...(sent === undefined ? {} : { calledNumberSent: sent.calledNumber }),
-      ...(facts.extension === undefined ? {} : { extension: facts.extension }),
-      ...(sent === undefined
-        ? {}
-        : {
-            callerNumberSent: sent.anonymous ? 'anonymous' : sent.outboundCallerId,
-            outboundCallerId: sent.outboundCallerId,
-            outboundCallerIdSource: sent.callerIdSource,
-            anonymous: sent.anonymous,
-          }),
-      ...(placed?.ruleName === undefined ? {} : { outboundRule: placed.ruleName }),
-      ...(facts.inboundRule === undefined ? {} : { inboundRule: facts.inboundRule }),
-      ...(trunkId === undefined ? {} : { trunkId }),
-      ...(trunk === undefined ? {} : { trunk }),
+      calledNumberSent: sent?.calledNumber,
+      extension: facts.extension,
+      outboundCallerId: sent?.outboundCallerId,
+      outboundCallerIdSource: sent?.callerIdSource,
+      anonymous: sent?.anonymous,
+      outboundRule: placed?.ruleName,
+      inboundRule: facts.inboundRule,
+      trunkId,
+      trunk,
       attempts: record.attempts.map((attempt) => ({
-        ...(attempt.trunkId === undefined ? {} : { trunkId: attempt.trunkId }),
-        ...(attempt.extension === undefined ? {} : { extension: attempt.extension }),
+        trunkId: attempt.trunkId,
+        extension: attempt.extension,
         target: attempt.target,
         status: attempt.status,
         reason: attempt.reason,
@@ -241,8 +236,8 @@ export class Observation
         durationMs: Math.round(attempt.elapsedMs),
       })),
       startedAt: isoTime(record.startedAtMs),
-      ...(record.ringingAtMs === undefined ? {} : { ringingAt: isoTime(record.ringingAtMs) }),
-      ...(record.answeredAtMs === undefined ? {} : { answeredAt: isoTime(record.answeredAtMs) }),
+      ringingAt: record.ringingAtMs === undefined ? undefined : isoTime(record.ringingAtMs),
+      answeredAt: record.answeredAtMs === undefined ? undefined : isoTime(record.answeredAtMs),
       endedAt: isoTime(endedAtMs),
       durationMs: Math.round(endedAtMs - record.startedAtMs),
       talkMs: Math.round(record.talkMs),
@@ -251,4 +246,12 @@ export class Observation
       hungUpBy: record.endedBy ?? 'engine',
     };
   }
+}
+
+/** Each once, the caller's first. */
+function sipCallIdsOf({ callerCallId, attempts }: LiveRecord): string[] {
+  const ids: string[] = [];
+  for (const id of [callerCallId, ...attempts.map(({ callId }) => callId)])
+    if (id !== '' && !ids.includes(id)) ids.push(id);
+  return ids;
 }

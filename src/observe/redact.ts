@@ -77,9 +77,14 @@ export function readableText(text: string): string {
   }
 }
 
+/** A text for people: octets read as UTF-8, secrets masked, clipped. */
+export function redactedText(text: string): string {
+  return clip(redactText(readableText(text)));
+}
+
 /** A copy of `value` without secrets, bounded in depth, breadth and text length; safe to serialize whatever it was. */
 export function redactValue(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return clip(redactText(readableText(value)));
+  if (typeof value === 'string') return redactedText(value);
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (value === null || typeof value !== 'object') return value;
@@ -109,7 +114,7 @@ function redactError(error: Error, depth: number): Record<string, unknown> {
   const code = (error as { code?: unknown }).code;
   return {
     name: error.name,
-    message: clip(redactText(readableText(error.message))),
+    message: redactedText(error.message),
     ...(typeof code === 'string' ? { code } : {}),
     ...(error.stack === undefined ? {} : { stack: clip(redactText(error.stack)) }),
     ...(error.cause === undefined || depth >= MAX_DEPTH ? {} : { cause: redactValue(error.cause, depth + 1) }),
