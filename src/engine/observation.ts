@@ -24,10 +24,14 @@ export interface ObservationOptions {
   readonly directory: () => Directory;
 }
 
+const NOBODY: readonly string[] = [];
+const MAX_AUDIENCES = 10_000;
+
 export class Observation
   implements EngineObserver, CallObserver, RegistrationListener<Flow>, TrunkListener, MessageObserver
 {
   readonly #options: ObservationOptions;
+  readonly #audiences = new Map<string, readonly string[]>();
 
   constructor(options: ObservationOptions) {
     this.#options = options;
@@ -124,7 +128,13 @@ export class Observation
       const { tenant, caller } = plan.facts;
       const extension = caller.kind === 'extension' ? caller.extension.number : caller.service.number;
       this.#options.log.info(kind, { tenant: tenant.name, extension, trunkId, source, value, reason });
-      this.#options.events.publish('caller-id-rejected', [tenant.name], { extension, trunkId, source, value, reason });
+      this.#options.events.publish('caller-id-rejected', this.#audience(tenant.name), {
+        extension,
+        trunkId,
+        source,
+        value,
+        reason,
+      });
     }
   }
 
@@ -159,7 +169,7 @@ export class Observation
   onFraud(code: string, detail: Readonly<Record<string, unknown>>): void {
     const { tenant, extension, number, holder, limit } = detail as Readonly<Record<string, string | undefined>>;
     this.#options.log.warn('fraud-guard', { guard: code, ...detail });
-    this.#options.events.publish('fraud', tenant === undefined ? [] : [tenant], {
+    this.#options.events.publish('fraud', this.#audience(tenant), {
       guard: code,
       ...(extension === undefined ? {} : { extension }),
       detail: `call to ${number ?? ''}: limit ${limit ?? ''} of ${holder ?? ''}`,
@@ -181,13 +191,13 @@ export class Observation
     if (action === 'refreshed') this.#options.log.debug('registration', { action, ...facts });
     else this.#options.log.info('registration', { action, ...facts });
     const tenant = this.#options.directory().tenantByDomain(splitAor(binding.aor).domain);
-    this.#options.events.publish('registration', tenant === undefined ? [] : [tenant.name], { action, ...facts });
+    this.#options.events.publish('registration', this.#audience(tenant?.name), { action, ...facts });
   }
 
   #publishCall(record: LiveRecord, state: 'started' | 'ringing' | 'answered' | 'ended'): void {
     const { facts } = record;
     if (facts.peerNode !== undefined) return;
-    this.#options.events.publish('call', facts.tenant === undefined ? [] : [facts.tenant], {
+    this.#options.events.publish('call', this.#audience(facts.tenant), {
       callId: record.id,
       state,
       direction: facts.direction,
@@ -198,6 +208,18 @@ export class Observation
         ? { status: record.status, reason: record.reason, durationMs: Math.round(record.talkMs) }
         : {}),
     });
+  }
+
+  /** Whose admins may see an event. One list per tenant: thousands of events are kept. */
+  #audience(tenant: string | undefined): readonly string[] {
+    if (tenant === undefined) return NOBODY;
+    let audience = this.#audiences.get(tenant);
+    if (audience === undefined) {
+      if (this.#audiences.size >= MAX_AUDIENCES) this.#audiences.clear();
+      audience = [tenant];
+      this.#audiences.set(tenant, audience);
+    }
+    return audience;
   }
 
   #recordOf(record: LiveRecord): CallRecord {
