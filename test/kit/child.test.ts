@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { startChild } from './child.ts';
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test.runIf(process.platform === 'linux')('a child ends with its parent, even one that is killed', async () => {
+  const kit = fileURLToPath(new URL('./child.ts', import.meta.url));
+  const script = `
+    const { startChild } = await import(${JSON.stringify(kit)});
+    console.log('child', startChild('sleep', ['600']).pid);
+    setInterval(() => {}, 1000);`;
+  const parent = startChild(process.execPath, ['--input-type=module', '--eval', script]);
+  try {
+    await parent.waitFor(/child \d+/);
+    const pid = Number(/child (\d+)/.exec(parent.output())?.[1]);
+    expect(isRunning(pid)).toBe(true);
+    parent.signal('SIGKILL');
+    await parent.exited;
+    await expect.poll(() => isRunning(pid), { timeout: 5000 }).toBe(false);
+  } finally {
+    await parent.stop();
+  }
+});
+
+test('a command that is not there is named in what the child printed', async () => {
+  const child = startChild('no-such-command-at-all', []);
+  expect(await child.exited).not.toBe(0);
+  expect(child.output()).toContain('no-such-command-at-all');
+});
