@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import type { AuditFact } from '../observe/index.ts';
-import { trunkIdOf } from '../trunks/permissions.ts';
+import { trunkIdOf } from '../trunks/effective.ts';
 import { CONFLICT_CODES } from '../trunks/provisioning.ts';
 import { hideOthers } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';

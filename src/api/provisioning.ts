@@ -3,8 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import { freeTrunkId } from '../trunks/effective.ts';
-import { trunkIdOf } from '../trunks/permissions.ts';
+import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
   isSystemAdmin,

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { freeTrunkId } from '../trunks/effective.ts';
-import { trunkIdOf } from '../trunks/permissions.ts';
+import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
 import { assignmentSchema, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
 import {
   isSystemAdmin,

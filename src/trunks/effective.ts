@@ -133,7 +133,7 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
   const brandHost = preset === undefined ? undefined : presetHost(preset, settings.type);
   const brandPort = preset === undefined ? undefined : transport === 'tls' ? preset.tlsPort : preset.port;
   return {
-    id: settings.id ?? derivedTrunkId(settings),
+    id: trunkIdOf(settings),
     name: settings.name,
     type: settings.type,
     owner: settings.owner,
@@ -312,6 +312,11 @@ function fillAssignments(settings: TrunkSettings): Trunk['assignments'] {
     { tenant: settings.owner, didPool: settings.didPool },
     ...settings.tenants.filter(({ tenant }) => tenant !== settings.owner),
   ];
+}
+
+/** The id under which a trunk is reached: its own, or the one derived for it. */
+export function trunkIdOf(trunk: TrunkSettings): string {
+  return trunk.id ?? derivedTrunkId(trunk);
 }
 
 /**

@@ -329,34 +329,23 @@ function checkTrunkReferences(
 }
 
 /** Every place where a tenant names a trunk. */
-export function trunkReferencesOf(
-  tenant: Tenant,
-): { readonly path: string; readonly trunk: string; readonly kind: string; readonly name: string }[] {
-  const references: { path: string; trunk: string; kind: string; name: string }[] = [];
-  const callerIds = (list: Tenant['outboundCallerIds'], path: string, kind: string, name: string) => {
+function trunkReferencesOf(tenant: Tenant): { readonly path: string; readonly trunk: string }[] {
+  const references: { path: string; trunk: string }[] = [];
+  const callerIds = (list: Tenant['outboundCallerIds'], path: string) => {
     for (const [index, { trunk }] of list.entries())
-      references.push({ path: `${path}outboundCallerIds[${index}].trunk`, trunk, kind, name });
+      references.push({ path: `${path}outboundCallerIds[${index}].trunk`, trunk });
   };
-  callerIds(tenant.outboundCallerIds, '', 'tenant', tenant.name);
-  for (const [index, extension] of tenant.extensions.entries())
-    callerIds(extension.outboundCallerIds, `extensions[${index}].`, 'extension', extension.number);
-  for (const [index, group] of tenant.groups.entries())
-    callerIds(group.outboundCallerIds, `groups[${index}].`, 'group', group.name);
-  for (const [index, service] of tenant.services.entries())
-    callerIds(service.outboundCallerIds, `services[${index}].`, 'service', service.number);
+  callerIds(tenant.outboundCallerIds, '');
+  for (const collection of ['extensions', 'groups', 'services'] as const) {
+    for (const [index, { outboundCallerIds }] of tenant[collection].entries())
+      callerIds(outboundCallerIds, `${collection}[${index}].`);
+  }
   for (const [index, rule] of tenant.outboundRules.entries()) {
-    for (const [at, { trunk }] of rule.routes.entries()) {
-      references.push({
-        path: `outboundRules[${index}].routes[${at}].trunk`,
-        trunk,
-        kind: 'outbound-rule',
-        name: rule.name,
-      });
-    }
+    for (const [at, { trunk }] of rule.routes.entries())
+      references.push({ path: `outboundRules[${index}].routes[${at}].trunk`, trunk });
   }
-  for (const [index, rule] of tenant.inboundRules.entries()) {
-    references.push({ path: `inboundRules[${index}].trunk`, trunk: rule.trunk, kind: 'inbound-rule', name: rule.name });
-  }
+  for (const [index, { trunk }] of tenant.inboundRules.entries())
+    references.push({ path: `inboundRules[${index}].trunk`, trunk });
   return references;
 }
 
