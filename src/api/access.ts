@@ -1,8 +1,7 @@
 import type { Problem } from '../base/errors.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
-import type { TrunkSettings, TrunkType } from '../trunks/schema.ts';
+import type { Provisioning, TrunkSettings, TrunkType } from '../trunks/schema.ts';
 import { withoutSecrets } from './documents.ts';
-import type { ProvisioningState } from './ports.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
@@ -54,7 +53,7 @@ function isOwner(identity: Identity, trunk: TrunkSettings): boolean {
 }
 
 /** By id; a trunk that may not be seen is not there. */
-export function visibleTrunk(identity: Identity, state: ProvisioningState, id: string): TrunkSettings {
+export function visibleTrunk(identity: Identity, state: Provisioning, id: string): TrunkSettings {
   const trunk = state.trunks.find((candidate) => trunkIdOf(candidate) === id);
   if (trunk === undefined || !maySeeTrunk(identity, trunk)) throw notFound(`trunk ${id}`);
   return trunk;
@@ -110,7 +109,7 @@ interface RedactableProblem extends Problem {
  * A refusal may name what broke the rule: another tenant's pool, another's trunk. A tenant admin learns that there is a conflict, not
  * with whom.
  */
-export function hideOthers(identity: Identity, state: ProvisioningState, problem: ApiProblem): ApiProblem {
+export function hideOthers(identity: Identity, state: Provisioning, problem: ApiProblem): ApiProblem {
   if (isSystemAdmin(identity)) return problem;
   const hidden = [
     ...state.tenants.filter(({ name }) => name !== identity.tenant).flatMap(({ name, domain }) => [name, domain]),

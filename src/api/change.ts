@@ -3,15 +3,16 @@ import type { Problem } from '../base/errors.ts';
 import type { AuditFact } from '../observe/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
 import { CONFLICT_CODES } from '../trunks/provisioning.ts';
+import { applyEdits, type ProvisioningEdits } from '../trunks/provisioning-store.ts';
+import type { Provisioning } from '../trunks/schema.ts';
 import { hideOthers } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
-import type { ProvisioningChange, ProvisioningState } from './ports.ts';
 import { ApiProblem } from './problem.ts';
 
 /** A change thought out against one version of the state. */
 export interface PlannedChange {
-  readonly change: Omit<ProvisioningChange, 'expectedVersion'>;
+  readonly change: ProvisioningEdits;
   readonly facts: readonly Omit<AuditFact, 'actor'>[];
   /** What of the state's path to a fault is the resource itself: `tenants[3].extensions[7]`. */
   readonly resourcePath?: string;
@@ -28,7 +29,7 @@ const MAX_TRIES = 8;
 export async function applyChange<P extends PlannedChange>(
   context: ApiContext,
   request: FastifyRequest,
-  plan: (state: ProvisioningState) => P,
+  plan: (state: Provisioning) => P,
 ): Promise<P> {
   const identity = identityOf(request);
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
@@ -54,8 +55,8 @@ export async function applyChange<P extends PlannedChange>(
   });
 }
 
-function refusal(problems: readonly Problem[], planned: PlannedChange, state: ProvisioningState): ApiProblem {
-  if (planned.deletes !== undefined) return inUse(problems, planned.deletes, stateAfter(state, planned.change));
+function refusal(problems: readonly Problem[], planned: PlannedChange, state: Provisioning): ApiProblem {
+  if (planned.deletes !== undefined) return inUse(problems, planned.deletes, applyEdits(state, planned.change));
   const relative = problems.map((problem) => ({ ...problem, path: relativePath(problem.path, planned.resourcePath) }));
   const first = relative[0];
   const clash = problems.find((problem) => CONFLICT_CODES.has(problem.code));
@@ -66,29 +67,14 @@ function refusal(problems: readonly Problem[], planned: PlannedChange, state: Pr
 }
 
 /** What is still needed is not deleted; the answer lists who needs it. */
-function inUse(problems: readonly Problem[], what: string, after: ProvisioningState): ApiProblem {
+function inUse(problems: readonly Problem[], what: string, after: Provisioning): ApiProblem {
   const referrers = problems.map((problem) => ({ ...problem, code: 'in-use', path: resourceAt(problem.path, after) }));
   const names = [...new Set(referrers.map(({ path }) => path))].slice(0, 10).join(', ');
   return new ApiProblem(409, 'in-use', `${what} is still referred to by ${names}`, { problems: referrers });
 }
 
-/** The state that a change leads to. */
-export function stateAfter(
-  state: ProvisioningState,
-  change: Omit<ProvisioningChange, 'expectedVersion'>,
-): ProvisioningState {
-  const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = change;
-  const tenants = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
-  for (const tenant of putTenants) tenants.set(tenant.name, tenant);
-  for (const name of deleteTenants) tenants.delete(name);
-  const trunks = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
-  for (const trunk of putTrunks) trunks.set(trunkIdOf(trunk), trunk);
-  for (const id of deleteTrunks) trunks.delete(id);
-  return { tenants: [...tenants.values()], trunks: [...trunks.values()] };
-}
-
 /** `tenants[0].inboundRules[2].trunk` → `tenants/acme/inbound-rules/main`. */
-function resourceAt(path: string, state: ProvisioningState): string {
+function resourceAt(path: string, state: Provisioning): string {
   const [, kind, index, field, item] = /^(tenants|trunks)\[(\d+)\](?:\.(\w+)\[(\d+)\])?/.exec(path) ?? [];
   const trunk = kind === 'trunks' ? state.trunks[Number(index)] : undefined;
   if (trunk !== undefined) return `trunks/${trunkIdOf(trunk)}`;

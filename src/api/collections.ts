@@ -8,12 +8,12 @@ import {
   serviceSchema,
   type Tenant,
 } from '../tenants/schema.ts';
+import type { Provisioning } from '../trunks/schema.ts';
 import { requireTenant } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { type Document, entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
-import type { ProvisioningState } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { check } from './validation.ts';
 
@@ -224,7 +224,7 @@ function requireSameKey(request: FastifyRequest, collection: Collection, after: 
 function planItem(
   context: ApiContext,
   request: FastifyRequest,
-  state: ProvisioningState,
+  state: Provisioning,
   collection: Collection,
   tenant: Tenant,
   before: Item | undefined,
@@ -255,7 +255,7 @@ function planItem(
 }
 
 /** The tenant of the path, if this admin may see it. */
-export function tenantOf(request: FastifyRequest, state: ProvisioningState): Tenant {
+export function tenantOf(request: FastifyRequest, state: Provisioning): Tenant {
   const { tenant: name } = request.params as { tenant: string };
   requireTenant(identityOf(request), name);
   const tenant = state.tenants.find((candidate) => candidate.name === name);

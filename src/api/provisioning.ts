@@ -18,7 +18,6 @@ import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange } from './change.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf } from './context.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
-import type { ProvisioningState } from './ports.ts';
 import { ApiProblem, forbidden, invalid } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
@@ -87,7 +86,7 @@ function requireFittingBody(request: FastifyRequest, tenantLimitOctets: number |
     throw new ApiProblem(413, 'body-too-large', `a tenant's document has at most ${tenantLimitOctets} octets`);
 }
 
-function planApply(identity: Identity, state: ProvisioningState, wanted: Provisioning) {
+function planApply(identity: Identity, state: Provisioning, wanted: Provisioning) {
   const known = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
   const facts: Omit<AuditFact, 'actor'>[] = [];
   const summary = { created: 0, updated: 0, unchanged: 0 };
@@ -146,7 +145,7 @@ function requireTenantWrite(identity: Identity, after: Tenant, before: Tenant | 
 }
 
 /** Finds the stored trunk that a written one is. A file may leave ids to the engine; then a trunk is known by its owner and name. */
-function storedTrunks(state: ProvisioningState): (trunk: TrunkSettings) => TrunkSettings | undefined {
+function storedTrunks(state: Provisioning): (trunk: TrunkSettings) => TrunkSettings | undefined {
   const byId = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
   const byName = new Map(state.trunks.map((trunk) => [`${trunk.owner}\n${trunk.name}`, trunk]));
   return (trunk) => (trunk.id === undefined ? byName.get(`${trunk.owner}\n${trunk.name}`) : byId.get(trunk.id));

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
-import { assignmentSchema, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
+import { assignmentSchema, type Provisioning, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
   maySeeTrunk,
@@ -17,7 +17,7 @@ import { applyChange, sendResource } from './change.ts';
 import { keyText, patchBody } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
-import type { ProvisioningState, TrunkStatus } from './ports.ts';
+import type { TrunkStatus } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
 import { check } from './validation.ts';
@@ -341,7 +341,7 @@ export function statusOf(context: ApiContext, trunk: TrunkSettings): TrunkStatus
   );
 }
 
-function plan(state: ProvisioningState, before: TrunkSettings, after: TrunkSettings) {
+function plan(state: Provisioning, before: TrunkSettings, after: TrunkSettings) {
   return {
     change: { putTrunks: [after] },
     facts: [

@@ -3,28 +3,20 @@
  * committed, then served. Nothing is half-applied: a change that breaks a rule, or that the store did not take, changes nothing.
  */
 import { randomInt } from 'node:crypto';
-import type { Problem } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { StoredSetting } from '../outbound/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
 import { Directory } from '../trunks/directory.ts';
 import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
-import { applyCommit, type ProvisionedState, type ProvisioningStore } from '../trunks/provisioning-store.ts';
+import {
+  applyEdits,
+  type ChangeResult,
+  type ProvisionedState,
+  type ProvisioningChange,
+  type ProvisioningCommit,
+  type ProvisioningEdits,
+  type ProvisioningStore,
+} from '../trunks/provisioning-store.ts';
 import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
-
-export interface Change {
-  readonly expectedVersion: number;
-  readonly putTenants?: readonly Tenant[];
-  readonly putTrunks?: readonly TrunkSettings[];
-  readonly deleteTenants?: readonly string[];
-  readonly deleteTrunks?: readonly string[];
-}
-
-export type ChangeResult =
-  | { readonly outcome: 'applied'; readonly version: number }
-  | { readonly outcome: 'stale' }
-  | { readonly outcome: 'refused'; readonly problems: readonly Problem[] }
-  | { readonly outcome: 'unavailable'; readonly reason: string };
 
 export interface ProvisionerOptions {
   readonly store: ProvisioningStore;
@@ -71,7 +63,7 @@ export class Provisioner {
   }
 
   /** Applies a change made against `expectedVersion`. */
-  apply(change: Change): Promise<ChangeResult> {
+  apply(change: ProvisioningChange): Promise<ChangeResult> {
     const done = this.#queue.then(() => this.#apply(change));
     this.#queue = done.catch(() => {});
     return done;
@@ -93,7 +85,7 @@ export class Provisioner {
   }
 
   /** Applies a change that is worked out from the state as it is, again when somebody else was faster. */
-  async update(work: (state: Provisioning) => Omit<Change, 'expectedVersion'>): Promise<ChangeResult> {
+  async update(work: (state: Provisioning) => ProvisioningEdits): Promise<ChangeResult> {
     for (let tries = 1; ; tries++) {
       const { version, state } = this.#provisioned;
       const result = await this.apply({ ...work(state), expectedVersion: version });
@@ -115,17 +107,17 @@ export class Provisioner {
     }));
   }
 
-  async #apply(change: Change): Promise<ChangeResult> {
+  async #apply(change: ProvisioningChange): Promise<ChangeResult> {
     const { version, state } = this.#provisioned;
     if (change.expectedVersion !== version) return { outcome: 'stale' };
-    const commit = {
+    const commit: ProvisioningCommit = {
       expectedVersion: version,
       putTenants: change.putTenants ?? [],
       putTrunks: withIds(change.putTrunks ?? [], state),
       deleteTenants: change.deleteTenants ?? [],
       deleteTrunks: change.deleteTrunks ?? [],
     };
-    const next = applyCommit(state, commit);
+    const next = applyEdits(state, commit);
     const problems = checkProvisioning(next, this.#options.context);
     if (problems.length > 0) return { outcome: 'refused', problems };
     if (isSame(next, state)) return { outcome: 'applied', version };
