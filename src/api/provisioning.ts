@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
+import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
@@ -113,19 +113,15 @@ function planApply(identity: Identity, state: Provisioning, wanted: Provisioning
   const putTenants = wanted.tenants
     .map((tenant) => keepTenantSecrets(tenant, known.get(tenant.name)))
     .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
-  const storedTrunk = storedTrunks(state);
-  // A trunk keeps its id when its name or owner changes, so the id that a new one would get may be somebody else's.
-  const taken = new Set([...state.trunks.map(trunkIdOf), ...wanted.trunks.flatMap(({ id }) => id ?? [])]);
+  const storedTrunks = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
   const putTrunks: TrunkSettings[] = [];
-  for (const [index, trunk] of wanted.trunks.entries()) {
-    const before = storedTrunk(trunk);
-    const id = before === undefined ? (trunk.id ?? freeTrunkId(trunk, taken)) : trunkIdOf(before);
-    taken.add(id);
-    const after = withStoredSecrets({ ...trunk, id }, before);
+  for (const [index, trunk] of withTrunkIds(wanted.trunks, state.trunks).entries()) {
+    const before = storedTrunks.get(trunkIdOf(trunk));
+    const after = withStoredSecrets(trunk, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
     if (before !== undefined) requireTrunkOwner(identity, visibleTrunk(identity, state, trunkIdOf(before)));
     requireAllowedTrunk(identity, after, before);
-    requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${id}`);
+    requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${after.id}`);
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
   }
   return { change: { putTenants, putTrunks }, facts, summary };
@@ -142,13 +138,6 @@ function requireTenantWrite(identity: Identity, after: Tenant, before: Tenant | 
   requireTenant(identity, after.name);
   if (before === undefined) requireSystemAdmin(identity, 'create tenants');
   else requireAllowedTenantChange(identity, before, after);
-}
-
-/** Finds the stored trunk that a written one is. A file may leave ids to the engine; then a trunk is known by its owner and name. */
-function storedTrunks(state: Provisioning): (trunk: TrunkSettings) => TrunkSettings | undefined {
-  const byId = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
-  const byName = new Map(state.trunks.map((trunk) => [`${trunk.owner}\n${trunk.name}`, trunk]));
-  return (trunk) => (trunk.id === undefined ? byName.get(`${trunk.owner}\n${trunk.name}`) : byId.get(trunk.id));
 }
 
 /** An export without secrets can be applied where they are known. */

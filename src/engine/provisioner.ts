@@ -2,10 +2,11 @@
  * What is provisioned, as this node knows it, and the one way to change it: the whole next state is checked against every rule, then
  * committed, then served. Nothing is half-applied: a change that breaks a rule, or that the store did not take, changes nothing.
  */
-import { randomInt } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../base/log.ts';
 import type { StoredSetting } from '../outbound/index.ts';
 import { Directory } from '../trunks/directory.ts';
+import { withTrunkIds } from '../trunks/effective.ts';
 import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
 import {
   applyEdits,
@@ -16,7 +17,7 @@ import {
   type ProvisioningEdits,
   type ProvisioningStore,
 } from '../trunks/provisioning-store.ts';
-import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
+import type { Provisioning } from '../trunks/schema.ts';
 
 export interface ProvisionerOptions {
   readonly store: ProvisioningStore;
@@ -74,14 +75,10 @@ export class Provisioner {
    * id, or by owner and name when they have none. Applying the same twice changes nothing the second time.
    */
   async put(wanted: Provisioning): Promise<ChangeResult> {
-    return this.update((state) => {
-      const putTrunks = wanted.trunks.map((trunk) => {
-        if (trunk.id !== undefined) return trunk;
-        const known = state.trunks.find((other) => other.name === trunk.name && other.owner === trunk.owner);
-        return known?.id === undefined ? trunk : { ...trunk, id: known.id };
-      });
-      return { putTenants: wanted.tenants, putTrunks };
-    });
+    return this.update((state) => ({
+      putTenants: wanted.tenants,
+      putTrunks: withTrunkIds(wanted.trunks, state.trunks),
+    }));
   }
 
   /** Applies a change that is worked out from the state as it is, again when somebody else was faster. */
@@ -113,14 +110,14 @@ export class Provisioner {
     const commit: ProvisioningCommit = {
       expectedVersion: version,
       putTenants: change.putTenants ?? [],
-      putTrunks: withIds(change.putTrunks ?? [], state),
+      putTrunks: change.putTrunks ?? [],
       deleteTenants: change.deleteTenants ?? [],
       deleteTrunks: change.deleteTrunks ?? [],
     };
     const next = applyEdits(state, commit);
     const problems = checkProvisioning(next, this.#options.context);
     if (problems.length > 0) return { outcome: 'refused', problems };
-    if (isSame(next, state)) return { outcome: 'applied', version };
+    if (isDeepStrictEqual(next, state)) return { outcome: 'applied', version };
     try {
       const result = await this.#options.store.commit(commit);
       if (result.outcome === 'stale') {
@@ -141,21 +138,4 @@ export class Provisioner {
     this.#directory = new Directory(provisioned.state);
     this.#options.onDirectory(this.#directory);
   }
-}
-
-/** Gives every trunk without an id a free one of nine digits. */
-function withIds(trunks: readonly TrunkSettings[], state: Provisioning): TrunkSettings[] {
-  const used = new Set([...state.trunks, ...trunks].map((trunk) => trunk.id));
-  return trunks.map((trunk) => {
-    if (trunk.id !== undefined) return trunk;
-    let id: string;
-    do id = String(randomInt(100_000_000, 1_000_000_000));
-    while (used.has(id));
-    used.add(id);
-    return { ...trunk, id };
-  });
-}
-
-function isSame(a: Provisioning, b: Provisioning): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -334,3 +334,19 @@ export function freeTrunkId(trunk: Pick<TrunkSettings, 'owner' | 'name'>, taken:
     if (!taken.has(id)) return id;
   }
 }
+
+/**
+ * Trunks as a document writes them, each with its id. One without an id is known by its owner and name: if it is stored it keeps the
+ * id that it has there, if it is new it gets a {@link freeTrunkId}.
+ */
+export function withTrunkIds(written: readonly TrunkSettings[], stored: readonly TrunkSettings[]): TrunkSettings[] {
+  const known = new Map(stored.map((trunk) => [`${trunk.owner}\n${trunk.name}`, trunkIdOf(trunk)]));
+  // A trunk keeps its id when its name or owner changes, so the id that a new one would get may be somebody else's.
+  const taken = new Set([...known.values(), ...written.flatMap(({ id }) => id ?? [])]);
+  return written.map((trunk) => {
+    if (trunk.id !== undefined) return trunk;
+    const id = known.get(`${trunk.owner}\n${trunk.name}`) ?? freeTrunkId(trunk, taken);
+    taken.add(id);
+    return { ...trunk, id };
+  });
+}
