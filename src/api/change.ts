@@ -18,6 +18,8 @@ export interface PlannedChange {
   readonly resourcePath?: string;
   /** What is deleted; a refusal then lists what still refers to it. */
   readonly deletes?: string;
+  /** What names the thing deleted though no rule would miss it. */
+  readonly referrers?: readonly Problem[];
 }
 
 const MAX_TRIES = 8;
@@ -35,6 +37,8 @@ export async function applyChange<P extends PlannedChange>(
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const { version, state } = context.provisioning.current();
     const planned = plan(state);
+    if (planned.referrers !== undefined && planned.referrers.length > 0)
+      throw refusal(planned.referrers, planned, state);
     const result = await context.provisioning.apply({ ...planned.change, expectedVersion: version });
     switch (result.outcome) {
       case 'applied':

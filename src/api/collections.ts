@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Problem } from '../base/errors.ts';
+import { referencesTo } from '../tenants/references.ts';
 import {
   extensionSchema,
   groupSchema,
@@ -238,8 +240,10 @@ function planItem(
   const index = before === undefined ? items.length : items.indexOf(before);
   items.splice(index, before === undefined ? 0 : 1, ...(after === undefined ? [] : [after]));
   const key = encodeURIComponent(String((after ?? before)?.[collection.key]));
+  const tenantPath = `tenants[${state.tenants.indexOf(tenant)}]`;
+  const changed = { ...tenant, [collection.field]: items } as Tenant;
   return {
-    change: { putTenants: [{ ...tenant, [collection.field]: items } as Tenant] },
+    change: { putTenants: [changed] },
     facts: [
       {
         action: before === undefined ? 'create' : after === undefined ? 'delete' : 'update',
@@ -249,9 +253,21 @@ function planItem(
         ...(after === undefined ? {} : { after }),
       },
     ],
-    ...(after === undefined ? { deletes: `${collection.singular} ${key}` } : {}),
-    resourcePath: `tenants[${state.tenants.indexOf(tenant)}].${collection.field}[${index}]`,
+    ...(after === undefined
+      ? { deletes: `${collection.singular} ${key}`, referrers: referrersOf(key, collection, changed, tenantPath) }
+      : {}),
+    resourcePath: `${tenantPath}.${collection.field}[${index}]`,
   };
+}
+
+/** What names a number that is deleted; names of groups and rules are looked after by the rules of provisioning. */
+function referrersOf(key: string, collection: Collection, tenant: Tenant, tenantPath: string): Problem[] {
+  if (collection.key !== 'number') return [];
+  return referencesTo(key, tenant).map((path) => ({
+    code: 'in-use',
+    path: `${tenantPath}.${path}`,
+    message: `refers to ${key}`,
+  }));
 }
 
 /** The tenant of the path, if this admin may see it. */

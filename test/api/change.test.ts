@@ -10,7 +10,10 @@ const state = provision({
       extensions: [
         { number: '101', outboundCallerIds: [{ trunk: 'carrier', callerId: '1000' }] },
         { number: '102', forward: { busy: '101' } },
-        { number: '103' },
+        { number: '103', forward: { notRegistered: '600' } },
+        { number: '104' },
+        { number: '105', forward: { noAnswer: '104', always: '+14155550100' } },
+        { number: '106', forward: { busy: '102' } },
       ],
       groups: [
         { name: 'sales', members: ['101'] },
@@ -30,6 +33,8 @@ const state = provision({
           dids: '1000',
           destination: { extension: '101' },
           onHolidays: { service: '600' },
+          hours: { open: [{ days: ['mon'], from: '09:00', to: '17:00' }] },
+          outsideHours: { number: '105' },
         },
       ],
     },
@@ -73,10 +78,21 @@ describe('behaviour 29: what is referred to is not deleted, and the referrers ar
     [
       'an extension',
       'tenants/acme/extensions/101',
-      ['tenants/acme/groups/sales', 'tenants/acme/inbound-rules/main', 'tenants/acme/services/600'],
+      [
+        'tenants/acme/extensions/102',
+        'tenants/acme/groups/sales',
+        'tenants/acme/inbound-rules/main',
+        'tenants/acme/services/600',
+      ],
     ],
-    ['a service', 'tenants/acme/services/600', ['tenants/acme/inbound-rules/main']],
-    ['a free extension', 'tenants/acme/extensions/102', []],
+    [
+      'a service',
+      'tenants/acme/services/600',
+      ['tenants/acme/extensions/103', 'tenants/acme/inbound-rules/main', 'tenants/acme/services/601'],
+    ],
+    ['a number that is forwarded to only', 'tenants/acme/extensions/104', ['tenants/acme/extensions/105']],
+    ['a number of an outside destination', 'tenants/acme/extensions/105', ['tenants/acme/inbound-rules/main']],
+    ['a free extension', 'tenants/acme/extensions/106', []],
   ])('%s', async (_what, resource, referrers) => {
     const restore = world.provisioning.snapshot();
     const answer = await ask(world, world.tokens.system, 'DELETE', `/api/v1/${resource}`);
