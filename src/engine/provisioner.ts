@@ -115,7 +115,8 @@ export class Provisioner {
       deleteTrunks: change.deleteTrunks ?? [],
     };
     const next = applyEdits(state, commit);
-    const problems = checkProvisioning(next, this.#options.context);
+    const written = new Set([...commit.putTenants, ...commit.putTrunks]);
+    const problems = checkProvisioning(next, this.#options.context, written);
     if (problems.length > 0) return { outcome: 'refused', problems };
     if (isDeepStrictEqual(next, state)) return { outcome: 'applied', version };
     try {

@@ -50,13 +50,20 @@ interface Entry {
   readonly path: string;
 }
 
-/** Every problem of a provisioned state; empty when it can be served. Paths begin at `tenants` and `trunks`. */
-export function checkProvisioning(state: Provisioning, context: CheckContext = {}): ProvisioningProblem[] {
+/**
+ * Every problem of a provisioned state; empty when it can be served. Paths begin at `tenants` and `trunks`. Of two that clash the
+ * later is at fault, or the one that is `written`: its writer can mend it and may see no other.
+ */
+export function checkProvisioning(
+  state: Provisioning,
+  context: CheckContext = {},
+  written: ReadonlySet<object> = new Set(),
+): ProvisioningProblem[] {
   const problems: ProvisioningProblem[] = [];
   const tenants = new Map<string, Tenant>();
-  checkTenantNames(state, tenants, problems);
-  const entries = state.trunks.map(
-    (settings, index): Entry => ({ settings, trunk: withBrand(settings), path: `trunks[${index}]` }),
+  checkTenantNames(writtenLast(state.tenants, written), tenants, problems);
+  const entries = writtenLast(state.trunks, written).map(
+    ([index, settings]): Entry => ({ settings, trunk: withBrand(settings), path: `trunks[${index}]` }),
   );
   for (const entry of entries) {
     for (const problem of checkTrunk(entry.settings, entry.trunk))
@@ -77,9 +84,19 @@ export function checkProvisioning(state: Provisioning, context: CheckContext = {
   return problems;
 }
 
-function checkTenantNames(state: Provisioning, tenants: Map<string, Tenant>, problems: ProvisioningProblem[]): void {
+/** The items with their places, those that are written after the others. */
+function writtenLast<T extends object>(items: readonly T[], written: ReadonlySet<object>): [number, T][] {
+  const entries = [...items.entries()];
+  return [...entries.filter(([, item]) => !written.has(item)), ...entries.filter(([, item]) => written.has(item))];
+}
+
+function checkTenantNames(
+  entries: readonly [number, Tenant][],
+  tenants: Map<string, Tenant>,
+  problems: ProvisioningProblem[],
+): void {
   const domains = new Map<string, string>();
-  for (const [index, tenant] of state.tenants.entries()) {
+  for (const [index, tenant] of entries) {
     const path = `tenants[${index}]`;
     if (tenants.has(tenant.name))
       problems.push({

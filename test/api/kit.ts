@@ -63,7 +63,8 @@ export class MemoryProvisioning implements ProvisioningService {
     const { version, state } = this.#current;
     if (change.expectedVersion !== version) return { outcome: 'stale' };
     const after = applyEdits(state, change);
-    const problems = checkProvisioning(after);
+    const written = new Set([...(change.putTenants ?? []), ...(change.putTrunks ?? [])]);
+    const problems = checkProvisioning(after, {}, written);
     if (problems.length > 0) return { outcome: 'refused', problems };
     this.#current = { version: version + 1, state: after };
     return { outcome: 'applied', version: version + 1 };
