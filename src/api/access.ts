@@ -107,7 +107,7 @@ interface RedactableProblem extends Problem {
 
 /**
  * A refusal may name what broke the rule: another tenant's pool, another's trunk. A tenant admin learns that there is a conflict, not
- * with whom.
+ * with whom. Its paths name only what the admin sent or may see.
  */
 export function hideOthers(identity: Identity, state: Provisioning, problem: ApiProblem): ApiProblem {
   if (isSystemAdmin(identity)) return problem;
@@ -122,7 +122,7 @@ export function hideOthers(identity: Identity, state: Provisioning, problem: Api
     // What speaks of the own tenant alone repeats the caller's words: hiding them would tell that somebody else has such a name.
     if (!others && tenants !== undefined && tenants.length > 0) return { ...shown };
     const message = others ? (redacted ?? CONCEALED) : names(fault.message) ? CONCEALED : fault.message;
-    return { ...shown, message, path: names(fault.path) ? '' : fault.path };
+    return { ...shown, message };
   });
   const isFirst = problem.message === problem.problems[0]?.message;
   const detail = isFirst || names(problem.message) ? (problems[0]?.message ?? CONCEALED) : problem.message;

@@ -256,7 +256,7 @@ function planItem(
     ...(after === undefined
       ? { deletes: `${collection.singular} ${key}`, referrers: referrersOf(key, collection, changed, tenantPath) }
       : {}),
-    resourcePath: `${tenantPath}.${collection.field}[${index}]`,
+    bodyPaths: new Map([[`${tenantPath}.${collection.field}[${index}]`, '']]),
   };
 }
 

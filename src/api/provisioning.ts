@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
+import { applyEdits } from '../trunks/provisioning-store.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
@@ -115,7 +116,8 @@ function planApply(identity: Identity, state: Provisioning, wanted: Provisioning
     .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
   const storedTrunks = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
   const putTrunks: TrunkSettings[] = [];
-  for (const [index, trunk] of withTrunkIds(wanted.trunks, state.trunks).entries()) {
+  const trunks = withTrunkIds(wanted.trunks, state.trunks);
+  for (const [index, trunk] of trunks.entries()) {
     const before = storedTrunks.get(trunkIdOf(trunk));
     const after = withStoredSecrets(trunk, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
@@ -124,7 +126,24 @@ function planApply(identity: Identity, state: Provisioning, wanted: Provisioning
     requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${after.id}`);
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
   }
-  return { change: { putTenants, putTrunks }, facts, summary };
+  const change = { putTenants, putTrunks };
+  return { change, facts, summary, bodyPaths: bodyPathsOf(applyEdits(state, change), wanted.tenants, trunks) };
+}
+
+/** From places in the state to places in the document, for what the document holds. */
+function bodyPathsOf(after: Provisioning, tenants: readonly Tenant[], trunks: readonly TrunkSettings[]) {
+  const tenantPlaces = new Map(tenants.map(({ name }, index) => [name, index]));
+  const trunkPlaces = new Map(trunks.map((trunk, index) => [trunkIdOf(trunk), index]));
+  const paths = new Map<string, string>();
+  for (const [index, { name }] of after.tenants.entries()) {
+    const place = tenantPlaces.get(name);
+    if (place !== undefined) paths.set(`tenants[${index}]`, `tenants[${place}]`);
+  }
+  for (const [index, trunk] of after.trunks.entries()) {
+    const place = trunkPlaces.get(trunkIdOf(trunk));
+    if (place !== undefined) paths.set(`trunks[${index}]`, `trunks[${place}]`);
+  }
+  return paths;
 }
 
 /** Of two documents for one resource the first would be lost without a word. */

@@ -131,7 +131,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
           after,
           change: { putTrunks: [after] },
           facts: [{ action: 'create' as const, resource: `trunks/${after.id}`, ...auditTenant(after), after }],
-          resourcePath: `trunks[${state.trunks.length}]`,
+          bodyPaths: new Map([[`trunks[${state.trunks.length}]`, '']]),
         };
       });
       reply.code(201).header('location', `/api/v1/trunks/${after.id}`);
@@ -347,7 +347,7 @@ function plan(state: Provisioning, before: TrunkSettings, after: TrunkSettings) 
     facts: [
       { action: 'update' as const, resource: `trunks/${trunkIdOf(before)}`, ...auditTenant(before), before, after },
     ],
-    resourcePath: `trunks[${state.trunks.indexOf(before)}]`,
+    bodyPaths: new Map([[`trunks[${state.trunks.indexOf(before)}]`, '']]),
   };
 }
 

@@ -18,7 +18,7 @@ import {
 import { silentLog } from '../../src/base/log.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
 import type { Explanation } from '../../src/outbound/index.ts';
-import { checkProvisioning } from '../../src/trunks/provisioning.ts';
+import { type CheckContext, checkProvisioning } from '../../src/trunks/provisioning.ts';
 import {
   applyEdits,
   type ChangeResult,
@@ -36,6 +36,8 @@ export class MemoryProvisioning implements ProvisioningService {
   #current: ProvisionedState;
   /** Set to have the next applications answer so, as a store that does not. */
   unavailable: string | undefined;
+  /** What the rules are checked against. */
+  context: CheckContext = {};
   /** Runs before an application is looked at: another writer's chance. */
   beforeApply: (() => void) | undefined;
 
@@ -64,7 +66,7 @@ export class MemoryProvisioning implements ProvisioningService {
     if (change.expectedVersion !== version) return { outcome: 'stale' };
     const after = applyEdits(state, change);
     const written = new Set([...(change.putTenants ?? []), ...(change.putTrunks ?? [])]);
-    const problems = checkProvisioning(after, {}, written);
+    const problems = checkProvisioning(after, this.context, written);
     if (problems.length > 0) return { outcome: 'refused', problems };
     this.#current = { version: version + 1, state: after };
     return { outcome: 'applied', version: version + 1 };
