@@ -1,26 +1,21 @@
 import type { Problem } from '../base/errors.ts';
-import * as permissions from '../trunks/permissions.ts';
-import type { TrunkSettings } from '../trunks/schema.ts';
+import { trunkIdOf } from '../trunks/effective.ts';
+import type { Provisioning, TrunkSettings, TrunkType } from '../trunks/schema.ts';
 import { withoutSecrets } from './documents.ts';
-import type { ProvisioningState } from './ports.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
 /**
  * Who may see and do what. What an admin may not see answers 404, as if it did not exist; what it may see and not do answers 403.
+ * A tenant admin without a tenant cannot be made; should one be, it sees nothing.
  */
 
+/** Types that a tenant admin may create, each for its own tenant alone. */
+const TENANT_ADMIN_TYPES: ReadonlySet<TrunkType> = new Set(['register', 'accept-register', 'teams', 'whatsapp']);
 /** Settings of a tenant that are the system admin's. */
 const SYSTEM_TENANT_FIELDS = ['name', 'domain', 'limits', 'stopOutbound', 'emergencyNumbers'] as const;
 /** Files of the machine; a tenant may not name them. */
 const TLS_FILE_FIELDS = ['certificate', 'key', 'ca'] as const;
-
-/** The identity as the provisioning rules know it. A tenant admin without a tenant cannot be made; should one be, it sees nothing. */
-function permissionsOf(identity: Identity): permissions.Identity {
-  return identity.role === 'system-admin'
-    ? { role: 'system-admin' }
-    : { role: 'tenant-admin', tenant: identity.tenant ?? '' };
-}
 
 export function isSystemAdmin(identity: Identity): boolean {
   return identity.role === 'system-admin';
@@ -44,20 +39,29 @@ export function tenantScope(identity: Identity, asked: string | undefined): stri
   return asked ?? identity.tenant;
 }
 
+/** A trunk is seen by its owner and by the tenants that it is assigned to. */
 export function maySeeTrunk(identity: Identity, trunk: TrunkSettings): boolean {
-  return permissions.mayReadTrunk(permissionsOf(identity), trunk) === 'allowed';
+  return (
+    isSystemAdmin(identity) ||
+    isOwner(identity, trunk) ||
+    trunk.tenants.some(({ tenant }) => maySeeTenant(identity, tenant))
+  );
+}
+
+function isOwner(identity: Identity, trunk: TrunkSettings): boolean {
+  return identity.tenant !== undefined && trunk.owner === identity.tenant;
 }
 
 /** By id; a trunk that may not be seen is not there. */
-export function visibleTrunk(identity: Identity, state: ProvisioningState, id: string): TrunkSettings {
-  const trunk = state.trunks.find((candidate) => permissions.trunkIdOf(candidate) === id);
+export function visibleTrunk(identity: Identity, state: Provisioning, id: string): TrunkSettings {
+  const trunk = state.trunks.find((candidate) => trunkIdOf(candidate) === id);
   if (trunk === undefined || !maySeeTrunk(identity, trunk)) throw notFound(`trunk ${id}`);
   return trunk;
 }
 
 /** The guide: tenant admins modify the trunks that they created themselves, and no others. */
 export function requireTrunkOwner(identity: Identity, trunk: TrunkSettings): void {
-  if (permissions.mayUpdateTrunk(permissionsOf(identity), trunk, trunk) === 'allowed') return;
+  if (isSystemAdmin(identity) || (isOwner(identity, trunk) && TENANT_ADMIN_TYPES.has(trunk.type))) return;
   throw forbidden('this trunk belongs to the system admin; only its creator may change it');
 }
 
@@ -66,8 +70,7 @@ export function requireAllowedTrunk(identity: Identity, trunk: TrunkSettings, be
   if (isSystemAdmin(identity)) return;
   if (trunk.owner === 'system') throw forbidden("a tenant admin creates its own tenant's trunks only");
   if (trunk.owner !== identity.tenant) throw notFound(`tenant ${trunk.owner}`);
-  if (permissions.mayCreateTrunk(permissionsOf(identity), trunk) !== 'allowed')
-    throw forbidden('only a system admin may create an IP trunk');
+  if (!TENANT_ADMIN_TYPES.has(trunk.type)) throw forbidden('only a system admin may create an IP trunk');
   if (trunk.tenants.some((assignment) => assignment.tenant !== identity.tenant)) {
     throw forbidden("a tenant's own trunk cannot be shared with other tenants");
   }
@@ -87,11 +90,11 @@ export function requireAllowedTenantChange(identity: Identity, before: object, a
 
 /** A trunk as this admin may see it: no secrets; for a trunk that is only assigned, no credentials and no other tenant. */
 export function trunkView(identity: Identity, trunk: TrunkSettings): Record<string, unknown> {
-  const seen =
-    isSystemAdmin(identity) || trunk.owner === identity.tenant
-      ? trunk
-      : permissions.trunkSeenBy(permissionsOf(identity), trunk);
-  return withoutSecrets({ ...seen, id: permissions.trunkIdOf(trunk) });
+  const id = trunkIdOf(trunk);
+  if (isSystemAdmin(identity) || isOwner(identity, trunk)) return withoutSecrets({ ...trunk, id });
+  const { credentials: _credentials, tls: _tls, ...rest } = trunk;
+  const tenants = trunk.tenants.filter(({ tenant }) => maySeeTenant(identity, tenant));
+  return withoutSecrets({ ...rest, id, addHeaders: [], tenants });
 }
 
 const CONCEALED = 'conflicts with something that belongs to another tenant or to the system';
@@ -104,15 +107,13 @@ interface RedactableProblem extends Problem {
 
 /**
  * A refusal may name what broke the rule: another tenant's pool, another's trunk. A tenant admin learns that there is a conflict, not
- * with whom.
+ * with whom. Its paths name only what the admin sent or may see.
  */
-export function hideOthers(identity: Identity, state: ProvisioningState, problem: ApiProblem): ApiProblem {
+export function hideOthers(identity: Identity, state: Provisioning, problem: ApiProblem): ApiProblem {
   if (isSystemAdmin(identity)) return problem;
   const hidden = [
     ...state.tenants.filter(({ name }) => name !== identity.tenant).flatMap(({ name, domain }) => [name, domain]),
-    ...state.trunks
-      .filter((trunk) => !maySeeTrunk(identity, trunk))
-      .flatMap((trunk) => [trunk.name, permissions.trunkIdOf(trunk)]),
+    ...state.trunks.filter((trunk) => !maySeeTrunk(identity, trunk)).flatMap((trunk) => [trunk.name, trunkIdOf(trunk)]),
   ];
   const names = (text: string) => hidden.some((name) => text.includes(name));
   const problems = problem.problems.map((fault) => {
@@ -121,7 +122,7 @@ export function hideOthers(identity: Identity, state: ProvisioningState, problem
     // What speaks of the own tenant alone repeats the caller's words: hiding them would tell that somebody else has such a name.
     if (!others && tenants !== undefined && tenants.length > 0) return { ...shown };
     const message = others ? (redacted ?? CONCEALED) : names(fault.message) ? CONCEALED : fault.message;
-    return { ...shown, message, path: names(fault.path) ? '' : fault.path };
+    return { ...shown, message };
   });
   const isFirst = problem.message === problem.problems[0]?.message;
   const detail = isFirst || names(problem.message) ? (problems[0]?.message ?? CONCEALED) : problem.message;

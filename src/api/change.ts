@@ -1,22 +1,29 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import type { AuditFact } from '../observe/index.ts';
-import { trunkIdOf } from '../trunks/permissions.ts';
+import { trunkIdOf } from '../trunks/effective.ts';
 import { CONFLICT_CODES } from '../trunks/provisioning.ts';
-import { hideOthers } from './access.ts';
+import { applyEdits, type ProvisioningEdits } from '../trunks/provisioning-store.ts';
+import type { Provisioning } from '../trunks/schema.ts';
+import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
-import type { ProvisioningChange, ProvisioningState } from './ports.ts';
 import { ApiProblem } from './problem.ts';
+import type { Identity } from './tokens.ts';
 
 /** A change thought out against one version of the state. */
 export interface PlannedChange {
-  readonly change: Omit<ProvisioningChange, 'expectedVersion'>;
+  readonly change: ProvisioningEdits;
   readonly facts: readonly Omit<AuditFact, 'actor'>[];
-  /** What of the state's path to a fault is the resource itself: `tenants[3].extensions[7]`. */
-  readonly resourcePath?: string;
+  /**
+   * Where in the request's body stands what the state after the change has at a path: `tenants[3].extensions[7]` → `` for a body that
+   * is the extension, `tenants[7]` → `tenants[0]` for a document.
+   */
+  readonly bodyPaths?: ReadonlyMap<string, string>;
   /** What is deleted; a refusal then lists what still refers to it. */
   readonly deletes?: string;
+  /** What names the thing deleted though no rule would miss it. */
+  readonly referrers?: readonly Problem[];
 }
 
 const MAX_TRIES = 8;
@@ -28,19 +35,21 @@ const MAX_TRIES = 8;
 export async function applyChange<P extends PlannedChange>(
   context: ApiContext,
   request: FastifyRequest,
-  plan: (state: ProvisioningState) => P,
+  plan: (state: Provisioning) => P,
 ): Promise<P> {
   const identity = identityOf(request);
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const { version, state } = context.provisioning.current();
     const planned = plan(state);
+    if (planned.referrers !== undefined && planned.referrers.length > 0)
+      throw refusal(identity, planned.referrers, planned, state);
     const result = await context.provisioning.apply({ ...planned.change, expectedVersion: version });
     switch (result.outcome) {
       case 'applied':
         for (const fact of planned.facts) context.audit.record({ actor: identity.actor, ...fact });
         return planned;
       case 'refused':
-        throw hideOthers(identity, state, refusal(result.problems, planned, state));
+        throw hideOthers(identity, state, refusal(identity, result.problems, planned, state));
       case 'unavailable':
         throw new ApiProblem(503, 'store-unavailable', result.reason, { headers: { 'retry-after': '2' } });
       case 'stale':
@@ -54,57 +63,61 @@ export async function applyChange<P extends PlannedChange>(
   });
 }
 
-function refusal(problems: readonly Problem[], planned: PlannedChange, state: ProvisioningState): ApiProblem {
-  if (planned.deletes !== undefined) return inUse(problems, planned.deletes, stateAfter(state, planned.change));
-  const relative = problems.map((problem) => ({ ...problem, path: relativePath(problem.path, planned.resourcePath) }));
-  const first = relative[0];
+function refusal(
+  identity: Identity,
+  problems: readonly Problem[],
+  { change, deletes, bodyPaths }: PlannedChange,
+  state: Provisioning,
+): ApiProblem {
+  const after = applyEdits(state, change);
+  if (deletes !== undefined) return inUse(identity, problems, deletes, after);
+  const told = problems.map((problem) => ({
+    ...problem,
+    path: pathInBody(problem.path, bodyPaths) ?? resourceAt(identity, problem.path, after),
+  }));
+  const first = told[0];
   const clash = problems.find((problem) => CONFLICT_CODES.has(problem.code));
   const code = clash?.code ?? first?.code ?? 'refused';
   return new ApiProblem(clash === undefined ? 422 : 409, code, first?.message ?? 'the change is refused', {
-    problems: relative,
+    problems: told,
   });
 }
 
 /** What is still needed is not deleted; the answer lists who needs it. */
-function inUse(problems: readonly Problem[], what: string, after: ProvisioningState): ApiProblem {
-  const referrers = problems.map((problem) => ({ ...problem, code: 'in-use', path: resourceAt(problem.path, after) }));
-  const names = [...new Set(referrers.map(({ path }) => path))].slice(0, 10).join(', ');
-  return new ApiProblem(409, 'in-use', `${what} is still referred to by ${names}`, { problems: referrers });
+function inUse(identity: Identity, problems: readonly Problem[], what: string, after: Provisioning): ApiProblem {
+  const referrers = problems.map((problem) => ({
+    ...problem,
+    code: 'in-use',
+    path: resourceAt(identity, problem.path, after),
+  }));
+  const names = [...new Set(referrers.map(({ path }) => (path === '' ? "another tenant's" : path)))].slice(0, 10);
+  return new ApiProblem(409, 'in-use', `${what} is still referred to by ${names.join(', ')}`, { problems: referrers });
 }
 
-/** The state that a change leads to. */
-export function stateAfter(
-  state: ProvisioningState,
-  change: Omit<ProvisioningChange, 'expectedVersion'>,
-): ProvisioningState {
-  const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = change;
-  const tenants = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
-  for (const tenant of putTenants) tenants.set(tenant.name, tenant);
-  for (const name of deleteTenants) tenants.delete(name);
-  const trunks = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
-  for (const trunk of putTrunks) trunks.set(trunkIdOf(trunk), trunk);
-  for (const id of deleteTrunks) trunks.delete(id);
-  return { tenants: [...tenants.values()], trunks: [...trunks.values()] };
+/** A state's path as one of the request's body; undefined for what the body does not hold. */
+function pathInBody(path: string, bodyPaths: ReadonlyMap<string, string> = new Map()): string | undefined {
+  for (const resource of [/^\w+\[\d+\]\.\w+\[\d+\]/, /^\w+\[\d+\]/]) {
+    const [statePath = ''] = resource.exec(path) ?? [];
+    const bodyPath = bodyPaths.get(statePath);
+    if (bodyPath !== undefined) return `${bodyPath}${path.slice(statePath.length)}`.replace(/^\./, '');
+  }
+  return undefined;
 }
 
-/** `tenants[0].inboundRules[2].trunk` → `tenants/acme/inbound-rules/main`. */
-function resourceAt(path: string, state: ProvisioningState): string {
+/** `tenants[0].inboundRules[2].trunk` → `tenants/acme/inbound-rules/main`; empty for what this admin may not see. */
+function resourceAt(identity: Identity, path: string, state: Provisioning): string {
   const [, kind, index, field, item] = /^(tenants|trunks)\[(\d+)\](?:\.(\w+)\[(\d+)\])?/.exec(path) ?? [];
-  const trunk = kind === 'trunks' ? state.trunks[Number(index)] : undefined;
-  if (trunk !== undefined) return `trunks/${trunkIdOf(trunk)}`;
+  if (kind === 'trunks') {
+    const trunk = state.trunks[Number(index)];
+    return trunk !== undefined && maySeeTrunk(identity, trunk) ? `trunks/${trunkIdOf(trunk)}` : '';
+  }
   const tenant = state.tenants[Number(index)];
-  if (kind === undefined || tenant === undefined) return path;
+  if (tenant === undefined || !maySeeTenant(identity, tenant.name)) return '';
   const collection = field === undefined ? undefined : (tenant as unknown as Record<string, unknown>)[field];
   if (field === undefined || !Array.isArray(collection)) return `tenants/${tenant.name}`;
   const { number, name } = (collection[Number(item)] ?? {}) as { number?: string; name?: string };
   const segment = field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return `tenants/${tenant.name}/${segment}/${number ?? name ?? item}`;
-}
-
-function relativePath(path: string, resourcePath: string | undefined): string {
-  if (resourcePath === undefined || !path.startsWith(resourcePath)) return path;
-  const rest = path.slice(resourcePath.length);
-  return rest.startsWith('.') ? rest.slice(1) : rest;
 }
 
 /** Sends a resource with its entity tag. */

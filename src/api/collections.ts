@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Problem } from '../base/errors.ts';
+import { referencesTo } from '../tenants/references.ts';
 import {
   extensionSchema,
   groupSchema,
@@ -8,12 +10,12 @@ import {
   serviceSchema,
   type Tenant,
 } from '../tenants/schema.ts';
+import type { Provisioning } from '../trunks/schema.ts';
 import { requireTenant } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { type Document, entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
-import type { ProvisioningState } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { check } from './validation.ts';
 
@@ -224,7 +226,7 @@ function requireSameKey(request: FastifyRequest, collection: Collection, after: 
 function planItem(
   context: ApiContext,
   request: FastifyRequest,
-  state: ProvisioningState,
+  state: Provisioning,
   collection: Collection,
   tenant: Tenant,
   before: Item | undefined,
@@ -238,8 +240,10 @@ function planItem(
   const index = before === undefined ? items.length : items.indexOf(before);
   items.splice(index, before === undefined ? 0 : 1, ...(after === undefined ? [] : [after]));
   const key = encodeURIComponent(String((after ?? before)?.[collection.key]));
+  const tenantPath = `tenants[${state.tenants.indexOf(tenant)}]`;
+  const changed = { ...tenant, [collection.field]: items } as Tenant;
   return {
-    change: { putTenants: [{ ...tenant, [collection.field]: items } as Tenant] },
+    change: { putTenants: [changed] },
     facts: [
       {
         action: before === undefined ? 'create' : after === undefined ? 'delete' : 'update',
@@ -249,13 +253,25 @@ function planItem(
         ...(after === undefined ? {} : { after }),
       },
     ],
-    ...(after === undefined ? { deletes: `${collection.singular} ${key}` } : {}),
-    resourcePath: `tenants[${state.tenants.indexOf(tenant)}].${collection.field}[${index}]`,
+    ...(after === undefined
+      ? { deletes: `${collection.singular} ${key}`, referrers: referrersOf(key, collection, changed, tenantPath) }
+      : {}),
+    bodyPaths: new Map([[`${tenantPath}.${collection.field}[${index}]`, '']]),
   };
 }
 
+/** What names a number that is deleted; names of groups and rules are looked after by the rules of provisioning. */
+function referrersOf(key: string, collection: Collection, tenant: Tenant, tenantPath: string): Problem[] {
+  if (collection.key !== 'number') return [];
+  return referencesTo(key, tenant).map((path) => ({
+    code: 'in-use',
+    path: `${tenantPath}.${path}`,
+    message: `refers to ${key}`,
+  }));
+}
+
 /** The tenant of the path, if this admin may see it. */
-export function tenantOf(request: FastifyRequest, state: ProvisioningState): Tenant {
+export function tenantOf(request: FastifyRequest, state: Provisioning): Tenant {
   const { tenant: name } = request.params as { tenant: string };
   requireTenant(identityOf(request), name);
   const tenant = state.tenants.find((candidate) => candidate.name === name);

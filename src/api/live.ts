@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { renderLadder } from '../observe/index.ts';
 import { type Explanation, explanationText } from '../outbound/index.ts';
-import { trunkIdOf } from '../trunks/permissions.ts';
+import { trunkIdOf } from '../trunks/effective.ts';
 import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
 import { keyText } from './collections.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';

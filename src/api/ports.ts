@@ -1,4 +1,3 @@
-import type { Problem } from '../base/errors.ts';
 import type {
   AuditEntry,
   AuditFact,
@@ -9,8 +8,7 @@ import type {
   WebhookTopic,
 } from '../observe/index.ts';
 import type { Explanation } from '../outbound/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { TrunkSettings } from '../trunks/schema.ts';
+import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../trunks/provisioning-store.ts';
 
 /** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */
 
@@ -87,40 +85,10 @@ export interface EngineView {
   retryTrunk(trunkId: string): boolean;
 }
 
-export interface ProvisioningState {
-  readonly tenants: readonly Tenant[];
-  readonly trunks: readonly TrunkSettings[];
-}
-
-export interface Provisioned {
-  /** Grows with every change. */
-  readonly version: number;
-  readonly state: ProvisioningState;
-}
-
-/** Whole documents to write and names to remove, all or nothing. */
-export interface ProvisioningChange {
-  readonly expectedVersion: number;
-  readonly putTenants?: readonly Tenant[];
-  /** Each with its id. */
-  readonly putTrunks?: readonly TrunkSettings[];
-  readonly deleteTenants?: readonly string[];
-  /** By id. */
-  readonly deleteTrunks?: readonly string[];
-}
-
-export type ApplyResult =
-  | { readonly outcome: 'applied'; readonly version: number }
-  /** Somebody else changed the state after `expectedVersion`; read again. */
-  | { readonly outcome: 'stale' }
-  /** The state after the change would break these rules. */
-  | { readonly outcome: 'refused'; readonly problems: readonly Problem[] }
-  /** The store does not answer, or its disk is full. Nothing was changed. */
-  | { readonly outcome: 'unavailable'; readonly reason: string };
-
+/** `engine/`'s Provisioner fits. */
 export interface ProvisioningService {
-  current(): Provisioned;
-  apply(change: ProvisioningChange): Promise<ApplyResult>;
+  current(): ProvisionedState;
+  apply(change: ProvisioningChange): Promise<ChangeResult>;
 }
 
 export type Role = 'system-admin' | 'tenant-admin';

@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import { freeTrunkId } from '../trunks/effective.ts';
-import { trunkIdOf } from '../trunks/permissions.ts';
+import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
+import { applyEdits } from '../trunks/provisioning-store.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
@@ -19,7 +19,6 @@ import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange } from './change.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf } from './context.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
-import type { ProvisioningState } from './ports.ts';
 import { ApiProblem, forbidden, invalid } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
@@ -88,7 +87,7 @@ function requireFittingBody(request: FastifyRequest, tenantLimitOctets: number |
     throw new ApiProblem(413, 'body-too-large', `a tenant's document has at most ${tenantLimitOctets} octets`);
 }
 
-function planApply(identity: Identity, state: ProvisioningState, wanted: Provisioning) {
+function planApply(identity: Identity, state: Provisioning, wanted: Provisioning) {
   const known = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
   const facts: Omit<AuditFact, 'actor'>[] = [];
   const summary = { created: 0, updated: 0, unchanged: 0 };
@@ -115,22 +114,36 @@ function planApply(identity: Identity, state: ProvisioningState, wanted: Provisi
   const putTenants = wanted.tenants
     .map((tenant) => keepTenantSecrets(tenant, known.get(tenant.name)))
     .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
-  const storedTrunk = storedTrunks(state);
-  // A trunk keeps its id when its name or owner changes, so the id that a new one would get may be somebody else's.
-  const taken = new Set([...state.trunks.map(trunkIdOf), ...wanted.trunks.flatMap(({ id }) => id ?? [])]);
+  const storedTrunks = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
   const putTrunks: TrunkSettings[] = [];
-  for (const [index, trunk] of wanted.trunks.entries()) {
-    const before = storedTrunk(trunk);
-    const id = before === undefined ? (trunk.id ?? freeTrunkId(trunk, taken)) : trunkIdOf(before);
-    taken.add(id);
-    const after = withStoredSecrets({ ...trunk, id }, before);
+  const trunks = withTrunkIds(wanted.trunks, state.trunks);
+  for (const [index, trunk] of trunks.entries()) {
+    const before = storedTrunks.get(trunkIdOf(trunk));
+    const after = withStoredSecrets(trunk, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
     if (before !== undefined) requireTrunkOwner(identity, visibleTrunk(identity, state, trunkIdOf(before)));
     requireAllowedTrunk(identity, after, before);
-    requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${id}`);
+    requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${after.id}`);
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
   }
-  return { change: { putTenants, putTrunks }, facts, summary };
+  const change = { putTenants, putTrunks };
+  return { change, facts, summary, bodyPaths: bodyPathsOf(applyEdits(state, change), wanted.tenants, trunks) };
+}
+
+/** From places in the state to places in the document, for what the document holds. */
+function bodyPathsOf(after: Provisioning, tenants: readonly Tenant[], trunks: readonly TrunkSettings[]) {
+  const tenantPlaces = new Map(tenants.map(({ name }, index) => [name, index]));
+  const trunkPlaces = new Map(trunks.map((trunk, index) => [trunkIdOf(trunk), index]));
+  const paths = new Map<string, string>();
+  for (const [index, { name }] of after.tenants.entries()) {
+    const place = tenantPlaces.get(name);
+    if (place !== undefined) paths.set(`tenants[${index}]`, `tenants[${place}]`);
+  }
+  for (const [index, trunk] of after.trunks.entries()) {
+    const place = trunkPlaces.get(trunkIdOf(trunk));
+    if (place !== undefined) paths.set(`trunks[${index}]`, `trunks[${place}]`);
+  }
+  return paths;
 }
 
 /** Of two documents for one resource the first would be lost without a word. */
@@ -144,13 +157,6 @@ function requireTenantWrite(identity: Identity, after: Tenant, before: Tenant | 
   requireTenant(identity, after.name);
   if (before === undefined) requireSystemAdmin(identity, 'create tenants');
   else requireAllowedTenantChange(identity, before, after);
-}
-
-/** Finds the stored trunk that a written one is. A file may leave ids to the engine; then a trunk is known by its owner and name. */
-function storedTrunks(state: ProvisioningState): (trunk: TrunkSettings) => TrunkSettings | undefined {
-  const byId = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
-  const byName = new Map(state.trunks.map((trunk) => [`${trunk.owner}\n${trunk.name}`, trunk]));
-  return (trunk) => (trunk.id === undefined ? byName.get(`${trunk.owner}\n${trunk.name}`) : byId.get(trunk.id));
 }
 
 /** An export without secrets can be applied where they are known. */

@@ -82,7 +82,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         return {
           change: { putTenants: [after] },
           facts: [{ action: 'create', resource: `tenants/${after.name}`, tenant: after.name, after }],
-          resourcePath: `tenants[${state.tenants.length}]`,
+          bodyPaths: new Map([[`tenants[${state.tenants.length}]`, '']]),
         };
       });
       reply.code(201).header('location', `/api/v1/tenants/${encodeURIComponent(after.name)}`);
@@ -160,7 +160,7 @@ async function change(
       after,
       change: { putTenants: [{ ...after, extensions, groups, services, outboundRules, inboundRules }] },
       facts: [{ action: 'update' as const, resource: `tenants/${tenant.name}`, tenant: tenant.name, before, after }],
-      resourcePath: `tenants[${state.tenants.indexOf(tenant)}]`,
+      bodyPaths: new Map([[`tenants[${state.tenants.indexOf(tenant)}]`, '']]),
     };
   });
   return sendResource(context, reply, after);

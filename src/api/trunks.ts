@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { freeTrunkId } from '../trunks/effective.ts';
-import { trunkIdOf } from '../trunks/permissions.ts';
-import { assignmentSchema, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
+import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
+import { assignmentSchema, type Provisioning, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
   maySeeTrunk,
@@ -18,7 +17,7 @@ import { applyChange, sendResource } from './change.ts';
 import { keyText, patchBody } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
-import type { ProvisioningState, TrunkStatus } from './ports.ts';
+import type { TrunkStatus } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
 import { check } from './validation.ts';
@@ -132,7 +131,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
           after,
           change: { putTrunks: [after] },
           facts: [{ action: 'create' as const, resource: `trunks/${after.id}`, ...auditTenant(after), after }],
-          resourcePath: `trunks[${state.trunks.length}]`,
+          bodyPaths: new Map([[`trunks[${state.trunks.length}]`, '']]),
         };
       });
       reply.code(201).header('location', `/api/v1/trunks/${after.id}`);
@@ -342,13 +341,13 @@ export function statusOf(context: ApiContext, trunk: TrunkSettings): TrunkStatus
   );
 }
 
-function plan(state: ProvisioningState, before: TrunkSettings, after: TrunkSettings) {
+function plan(state: Provisioning, before: TrunkSettings, after: TrunkSettings) {
   return {
     change: { putTrunks: [after] },
     facts: [
       { action: 'update' as const, resource: `trunks/${trunkIdOf(before)}`, ...auditTenant(before), before, after },
     ],
-    resourcePath: `trunks[${state.trunks.indexOf(before)}]`,
+    bodyPaths: new Map([[`trunks[${state.trunks.indexOf(before)}]`, '']]),
   };
 }
 

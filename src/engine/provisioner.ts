@@ -2,29 +2,22 @@
  * What is provisioned, as this node knows it, and the one way to change it: the whole next state is checked against every rule, then
  * committed, then served. Nothing is half-applied: a change that breaks a rule, or that the store did not take, changes nothing.
  */
-import { randomInt } from 'node:crypto';
-import type { Problem } from '../base/errors.ts';
+import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../base/log.ts';
 import type { StoredSetting } from '../outbound/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
 import { Directory } from '../trunks/directory.ts';
+import { withTrunkIds } from '../trunks/effective.ts';
 import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
-import { applyCommit, type ProvisionedState, type ProvisioningStore } from '../trunks/provisioning-store.ts';
-import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
-
-export interface Change {
-  readonly expectedVersion: number;
-  readonly putTenants?: readonly Tenant[];
-  readonly putTrunks?: readonly TrunkSettings[];
-  readonly deleteTenants?: readonly string[];
-  readonly deleteTrunks?: readonly string[];
-}
-
-export type ChangeResult =
-  | { readonly outcome: 'applied'; readonly version: number }
-  | { readonly outcome: 'stale' }
-  | { readonly outcome: 'refused'; readonly problems: readonly Problem[] }
-  | { readonly outcome: 'unavailable'; readonly reason: string };
+import {
+  applyEdits,
+  type ChangeResult,
+  type ProvisionedState,
+  type ProvisioningChange,
+  type ProvisioningCommit,
+  type ProvisioningEdits,
+  type ProvisioningStore,
+} from '../trunks/provisioning-store.ts';
+import type { Provisioning } from '../trunks/schema.ts';
 
 export interface ProvisionerOptions {
   readonly store: ProvisioningStore;
@@ -71,7 +64,7 @@ export class Provisioner {
   }
 
   /** Applies a change made against `expectedVersion`. */
-  apply(change: Change): Promise<ChangeResult> {
+  apply(change: ProvisioningChange): Promise<ChangeResult> {
     const done = this.#queue.then(() => this.#apply(change));
     this.#queue = done.catch(() => {});
     return done;
@@ -82,18 +75,14 @@ export class Provisioner {
    * id, or by owner and name when they have none. Applying the same twice changes nothing the second time.
    */
   async put(wanted: Provisioning): Promise<ChangeResult> {
-    return this.update((state) => {
-      const putTrunks = wanted.trunks.map((trunk) => {
-        if (trunk.id !== undefined) return trunk;
-        const known = state.trunks.find((other) => other.name === trunk.name && other.owner === trunk.owner);
-        return known?.id === undefined ? trunk : { ...trunk, id: known.id };
-      });
-      return { putTenants: wanted.tenants, putTrunks };
-    });
+    return this.update((state) => ({
+      putTenants: wanted.tenants,
+      putTrunks: withTrunkIds(wanted.trunks, state.trunks),
+    }));
   }
 
   /** Applies a change that is worked out from the state as it is, again when somebody else was faster. */
-  async update(work: (state: Provisioning) => Omit<Change, 'expectedVersion'>): Promise<ChangeResult> {
+  async update(work: (state: Provisioning) => ProvisioningEdits): Promise<ChangeResult> {
     for (let tries = 1; ; tries++) {
       const { version, state } = this.#provisioned;
       const result = await this.apply({ ...work(state), expectedVersion: version });
@@ -115,20 +104,21 @@ export class Provisioner {
     }));
   }
 
-  async #apply(change: Change): Promise<ChangeResult> {
+  async #apply(change: ProvisioningChange): Promise<ChangeResult> {
     const { version, state } = this.#provisioned;
     if (change.expectedVersion !== version) return { outcome: 'stale' };
-    const commit = {
+    const commit: ProvisioningCommit = {
       expectedVersion: version,
       putTenants: change.putTenants ?? [],
-      putTrunks: withIds(change.putTrunks ?? [], state),
+      putTrunks: change.putTrunks ?? [],
       deleteTenants: change.deleteTenants ?? [],
       deleteTrunks: change.deleteTrunks ?? [],
     };
-    const next = applyCommit(state, commit);
-    const problems = checkProvisioning(next, this.#options.context);
+    const next = applyEdits(state, commit);
+    const written = new Set([...commit.putTenants, ...commit.putTrunks]);
+    const problems = checkProvisioning(next, this.#options.context, written);
     if (problems.length > 0) return { outcome: 'refused', problems };
-    if (isSame(next, state)) return { outcome: 'applied', version };
+    if (isDeepStrictEqual(next, state)) return { outcome: 'applied', version };
     try {
       const result = await this.#options.store.commit(commit);
       if (result.outcome === 'stale') {
@@ -149,21 +139,4 @@ export class Provisioner {
     this.#directory = new Directory(provisioned.state);
     this.#options.onDirectory(this.#directory);
   }
-}
-
-/** Gives every trunk without an id a free one of nine digits. */
-function withIds(trunks: readonly TrunkSettings[], state: Provisioning): TrunkSettings[] {
-  const used = new Set([...state.trunks, ...trunks].map((trunk) => trunk.id));
-  return trunks.map((trunk) => {
-    if (trunk.id !== undefined) return trunk;
-    let id: string;
-    do id = String(randomInt(100_000_000, 1_000_000_000));
-    while (used.has(id));
-    used.add(id);
-    return { ...trunk, id };
-  });
-}
-
-function isSame(a: Provisioning, b: Provisioning): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -133,7 +133,7 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
   const brandHost = preset === undefined ? undefined : presetHost(preset, settings.type);
   const brandPort = preset === undefined ? undefined : transport === 'tls' ? preset.tlsPort : preset.port;
   return {
-    id: settings.id ?? derivedTrunkId(settings),
+    id: trunkIdOf(settings),
     name: settings.name,
     type: settings.type,
     owner: settings.owner,
@@ -314,6 +314,11 @@ function fillAssignments(settings: TrunkSettings): Trunk['assignments'] {
   ];
 }
 
+/** The id under which a trunk is reached: its own, or the one derived for it. */
+export function trunkIdOf(trunk: TrunkSettings): string {
+  return trunk.id ?? derivedTrunkId(trunk);
+}
+
 /**
  * The id of a trunk that was written without one: twelve digits derived from its owner and name, so that applying the same file
  * again, or on another node, gives the same id.
@@ -328,4 +333,20 @@ export function freeTrunkId(trunk: Pick<TrunkSettings, 'owner' | 'name'>, taken:
   for (let id = derivedTrunkId(trunk); ; id = String(randomInt(100_000_000, 1_000_000_000))) {
     if (!taken.has(id)) return id;
   }
+}
+
+/**
+ * Trunks as a document writes them, each with its id. One without an id is known by its owner and name: if it is stored it keeps the
+ * id that it has there, if it is new it gets a {@link freeTrunkId}.
+ */
+export function withTrunkIds(written: readonly TrunkSettings[], stored: readonly TrunkSettings[]): TrunkSettings[] {
+  const known = new Map(stored.map((trunk) => [`${trunk.owner}\n${trunk.name}`, trunkIdOf(trunk)]));
+  // A trunk keeps its id when its name or owner changes, so the id that a new one would get may be somebody else's.
+  const taken = new Set([...known.values(), ...written.flatMap(({ id }) => id ?? [])]);
+  return written.map((trunk) => {
+    if (trunk.id !== undefined) return trunk;
+    const id = known.get(`${trunk.owner}\n${trunk.name}`) ?? freeTrunkId(trunk, taken);
+    taken.add(id);
+    return { ...trunk, id };
+  });
 }

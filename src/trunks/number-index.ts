@@ -9,7 +9,7 @@ export interface OwnedPool {
   readonly pool: DidPool;
 }
 
-/** Numbers that two owners claim; `a` and `b` are positions in the list of pools. */
+/** Numbers that two owners claim; `a` and `b` are positions in the list of pools, `a` the earlier, and the ranges are theirs whole. */
 export interface Claim {
   readonly a: number;
   readonly rangeA: DidRange;
@@ -122,8 +122,11 @@ function mergeRuns(from: Ranges, start: number, middle: number, end: number, to:
 function coalesce(ranges: Ranges, pools: readonly OwnedPool[], claims: Claim[]): number {
   const { firsts, lasts, holders } = ranges;
   let kept = 0;
+  /** Where the range kept last began before another owner's cut it. */
+  let begun = 0;
   for (let index = 0; index < firsts.length; index += 1) {
-    let first = firsts[index] ?? 0;
+    const whole = firsts[index] ?? 0;
+    let first = whole;
     const last = lasts[index] ?? 0;
     const holder = holders[index] ?? 0;
     const reached = kept === 0 ? -1 : (lasts[kept - 1] ?? 0);
@@ -133,12 +136,10 @@ function coalesce(ranges: Ranges, pools: readonly OwnedPool[], claims: Claim[]):
         lasts[kept - 1] = Math.max(reached, last);
         continue;
       }
-      claims.push({
-        a: before,
-        rangeA: { first: firsts[kept - 1] ?? 0, last: reached },
-        b: holder,
-        rangeB: { first, last },
-      });
+      const one = { at: before, range: { first: begun, last: reached } };
+      const other = { at: holder, range: { first: whole, last } };
+      const [a, b] = before < holder ? [one, other] : [other, one];
+      claims.push({ a: a.at, rangeA: a.range, b: b.at, rangeB: b.range });
       if (last <= reached) continue;
       first = reached + 1;
     }
@@ -146,6 +147,7 @@ function coalesce(ranges: Ranges, pools: readonly OwnedPool[], claims: Claim[]):
     lasts[kept] = last;
     holders[kept] = holder;
     kept += 1;
+    begun = whole;
   }
   return kept;
 }

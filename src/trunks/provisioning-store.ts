@@ -1,3 +1,4 @@
+import type { Problem } from '../base/errors.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Provisioning, TrunkSettings } from './schema.ts';
 
@@ -8,17 +9,32 @@ export interface ProvisionedState {
   readonly state: Provisioning;
 }
 
-/** Whole documents to write and names to remove; each is checked already. */
-export interface ProvisioningCommit {
-  /** The version that the change was checked against. */
-  readonly expectedVersion: number;
-  readonly putTenants: readonly Tenant[];
+/** Whole documents to write and names to remove, all or nothing. */
+export interface ProvisioningEdits {
+  readonly putTenants?: readonly Tenant[];
   /** Each with its id. */
-  readonly putTrunks: readonly TrunkSettings[];
-  readonly deleteTenants: readonly string[];
+  readonly putTrunks?: readonly TrunkSettings[];
+  readonly deleteTenants?: readonly string[];
   /** By id. */
-  readonly deleteTrunks: readonly string[];
+  readonly deleteTrunks?: readonly string[];
 }
+
+/** Edits that were worked out from the state of one version, and hold for that one only. */
+export interface ProvisioningChange extends ProvisioningEdits {
+  readonly expectedVersion: number;
+}
+
+export type ChangeResult =
+  | { readonly outcome: 'applied'; readonly version: number }
+  /** Somebody else changed the state after `expectedVersion`; read again. */
+  | { readonly outcome: 'stale' }
+  /** The state after the change would break these rules. */
+  | { readonly outcome: 'refused'; readonly problems: readonly Problem[] }
+  /** The store does not answer, or its disk is full. Nothing was changed. */
+  | { readonly outcome: 'unavailable'; readonly reason: string };
+
+/** A change that was checked already. */
+export type ProvisioningCommit = Required<ProvisioningChange>;
 
 export type CommitResult =
   | { readonly outcome: 'committed'; readonly version: number }
@@ -47,23 +63,23 @@ export class MemoryProvisioningStore implements ProvisioningStore {
   commit(commit: ProvisioningCommit): Promise<CommitResult> {
     if (commit.expectedVersion !== this.#current.version) return Promise.resolve({ outcome: 'stale' });
     const version = this.#current.version + 1;
-    this.#current = { version, state: applyCommit(this.#current.state, commit) };
+    this.#current = { version, state: applyEdits(this.#current.state, commit) };
     return Promise.resolve({ outcome: 'committed', version });
   }
 }
 
-/** The state after a commit; what is replaced keeps its place, what is new comes last. */
-export function applyCommit(state: Provisioning, commit: Omit<ProvisioningCommit, 'expectedVersion'>): Provisioning {
+/** The state after these edits; what is replaced keeps its place, what is new comes last. */
+export function applyEdits(state: Provisioning, edits: ProvisioningEdits): Provisioning {
   return {
-    tenants: merge(state.tenants, commit.putTenants, commit.deleteTenants, (tenant) => tenant.name),
-    trunks: merge(state.trunks, commit.putTrunks, commit.deleteTrunks, (trunk) => trunk.id ?? ''),
+    tenants: merge(state.tenants, edits.putTenants, edits.deleteTenants, (tenant) => tenant.name),
+    trunks: merge(state.trunks, edits.putTrunks, edits.deleteTrunks, (trunk) => trunk.id ?? ''),
   };
 }
 
 function merge<T>(
   present: readonly T[],
-  put: readonly T[],
-  removed: readonly string[],
+  put: readonly T[] = [],
+  removed: readonly string[] = [],
   keyOf: (item: T) => string,
 ): T[] {
   const replacements = new Map(put.map((item) => [keyOf(item), item]));

@@ -50,13 +50,20 @@ interface Entry {
   readonly path: string;
 }
 
-/** Every problem of a provisioned state; empty when it can be served. Paths begin at `tenants` and `trunks`. */
-export function checkProvisioning(state: Provisioning, context: CheckContext = {}): ProvisioningProblem[] {
+/**
+ * Every problem of a provisioned state; empty when it can be served. Paths begin at `tenants` and `trunks`. Of two that clash the
+ * later is at fault, or the one that is `written`: its writer can mend it and may see no other.
+ */
+export function checkProvisioning(
+  state: Provisioning,
+  context: CheckContext = {},
+  written: ReadonlySet<object> = new Set(),
+): ProvisioningProblem[] {
   const problems: ProvisioningProblem[] = [];
   const tenants = new Map<string, Tenant>();
-  checkTenantNames(state, tenants, problems);
-  const entries = state.trunks.map(
-    (settings, index): Entry => ({ settings, trunk: withBrand(settings), path: `trunks[${index}]` }),
+  checkTenantNames(writtenLast(state.tenants, written), tenants, problems);
+  const entries = writtenLast(state.trunks, written).map(
+    ([index, settings]): Entry => ({ settings, trunk: withBrand(settings), path: `trunks[${index}]` }),
   );
   for (const entry of entries) {
     for (const problem of checkTrunk(entry.settings, entry.trunk))
@@ -77,9 +84,19 @@ export function checkProvisioning(state: Provisioning, context: CheckContext = {
   return problems;
 }
 
-function checkTenantNames(state: Provisioning, tenants: Map<string, Tenant>, problems: ProvisioningProblem[]): void {
+/** The items with their places, those that are written after the others. */
+function writtenLast<T extends object>(items: readonly T[], written: ReadonlySet<object>): [number, T][] {
+  const entries = [...items.entries()];
+  return [...entries.filter(([, item]) => !written.has(item)), ...entries.filter(([, item]) => written.has(item))];
+}
+
+function checkTenantNames(
+  entries: readonly [number, Tenant][],
+  tenants: Map<string, Tenant>,
+  problems: ProvisioningProblem[],
+): void {
   const domains = new Map<string, string>();
-  for (const [index, tenant] of state.tenants.entries()) {
+  for (const [index, tenant] of entries) {
     const path = `tenants[${index}]`;
     if (tenants.has(tenant.name))
       problems.push({
@@ -329,34 +346,23 @@ function checkTrunkReferences(
 }
 
 /** Every place where a tenant names a trunk. */
-export function trunkReferencesOf(
-  tenant: Tenant,
-): { readonly path: string; readonly trunk: string; readonly kind: string; readonly name: string }[] {
-  const references: { path: string; trunk: string; kind: string; name: string }[] = [];
-  const callerIds = (list: Tenant['outboundCallerIds'], path: string, kind: string, name: string) => {
+function trunkReferencesOf(tenant: Tenant): { readonly path: string; readonly trunk: string }[] {
+  const references: { path: string; trunk: string }[] = [];
+  const callerIds = (list: Tenant['outboundCallerIds'], path: string) => {
     for (const [index, { trunk }] of list.entries())
-      references.push({ path: `${path}outboundCallerIds[${index}].trunk`, trunk, kind, name });
+      references.push({ path: `${path}outboundCallerIds[${index}].trunk`, trunk });
   };
-  callerIds(tenant.outboundCallerIds, '', 'tenant', tenant.name);
-  for (const [index, extension] of tenant.extensions.entries())
-    callerIds(extension.outboundCallerIds, `extensions[${index}].`, 'extension', extension.number);
-  for (const [index, group] of tenant.groups.entries())
-    callerIds(group.outboundCallerIds, `groups[${index}].`, 'group', group.name);
-  for (const [index, service] of tenant.services.entries())
-    callerIds(service.outboundCallerIds, `services[${index}].`, 'service', service.number);
+  callerIds(tenant.outboundCallerIds, '');
+  for (const collection of ['extensions', 'groups', 'services'] as const) {
+    for (const [index, { outboundCallerIds }] of tenant[collection].entries())
+      callerIds(outboundCallerIds, `${collection}[${index}].`);
+  }
   for (const [index, rule] of tenant.outboundRules.entries()) {
-    for (const [at, { trunk }] of rule.routes.entries()) {
-      references.push({
-        path: `outboundRules[${index}].routes[${at}].trunk`,
-        trunk,
-        kind: 'outbound-rule',
-        name: rule.name,
-      });
-    }
+    for (const [at, { trunk }] of rule.routes.entries())
+      references.push({ path: `outboundRules[${index}].routes[${at}].trunk`, trunk });
   }
-  for (const [index, rule] of tenant.inboundRules.entries()) {
-    references.push({ path: `inboundRules[${index}].trunk`, trunk: rule.trunk, kind: 'inbound-rule', name: rule.name });
-  }
+  for (const [index, { trunk }] of tenant.inboundRules.entries())
+    references.push({ path: `inboundRules[${index}].trunk`, trunk });
   return references;
 }
 

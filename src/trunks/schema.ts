@@ -181,7 +181,7 @@ export const trunkSchema = z.strictObject({
     .string()
     .regex(/^[0-9]{1,18}$/, { error: 'must be 1 to 18 digits; quote it' })
     .optional()
-    .describe('Digits; made by the engine when left out. X-Outbound-Cli names it.'),
+    .describe('Digits; when left out, derived from owner and name. X-Outbound-Cli names it.'),
   name: friendlyName.describe("The trunk's name."),
   type: z.enum(TRUNK_TYPES).describe('Who registers with whom, if anybody.'),
   owner: z

@@ -1,17 +1,12 @@
 import type { FastifyInstance, InjectOptions } from 'fastify';
-import { stateAfter } from '../../src/api/change.ts';
 import {
   type Api,
   type ApiOptions,
-  type ApplyResult,
   createApi,
   type EngineView,
   type ExplainInput,
   type LiveCall,
-  type Provisioned,
-  type ProvisioningChange,
   type ProvisioningService,
-  type ProvisioningState,
   type Readiness,
   type RegistrationView,
   type TokenRecord,
@@ -23,8 +18,14 @@ import {
 import { silentLog } from '../../src/base/log.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
 import type { Explanation } from '../../src/outbound/index.ts';
-import { checkProvisioning } from '../../src/trunks/provisioning.ts';
-import { provisioningSchema } from '../../src/trunks/schema.ts';
+import { type CheckContext, checkProvisioning } from '../../src/trunks/provisioning.ts';
+import {
+  applyEdits,
+  type ChangeResult,
+  type ProvisionedState,
+  type ProvisioningChange,
+} from '../../src/trunks/provisioning-store.ts';
+import { type Provisioning, provisioningSchema } from '../../src/trunks/schema.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 /** A secret that must come out nowhere. */
@@ -32,17 +33,19 @@ export const CANARY = 'canary-Pa55w0rd';
 
 /** Provisioning in memory under the real rules, with versions as a store has them. */
 export class MemoryProvisioning implements ProvisioningService {
-  #current: Provisioned;
+  #current: ProvisionedState;
   /** Set to have the next applications answer so, as a store that does not. */
   unavailable: string | undefined;
+  /** What the rules are checked against. */
+  context: CheckContext = {};
   /** Runs before an application is looked at: another writer's chance. */
   beforeApply: (() => void) | undefined;
 
-  constructor(state: ProvisioningState) {
+  constructor(state: Provisioning) {
     this.#current = { version: 1, state };
   }
 
-  current(): Provisioned {
+  current(): ProvisionedState {
     return this.#current;
   }
 
@@ -54,15 +57,16 @@ export class MemoryProvisioning implements ProvisioningService {
     };
   }
 
-  async apply(change: ProvisioningChange): Promise<ApplyResult> {
+  async apply(change: ProvisioningChange): Promise<ChangeResult> {
     const { beforeApply } = this;
     this.beforeApply = undefined;
     beforeApply?.();
     if (this.unavailable !== undefined) return { outcome: 'unavailable', reason: this.unavailable };
     const { version, state } = this.#current;
     if (change.expectedVersion !== version) return { outcome: 'stale' };
-    const after = stateAfter(state, change);
-    const problems = checkProvisioning({ tenants: [...after.tenants], trunks: [...after.trunks] });
+    const after = applyEdits(state, change);
+    const written = new Set([...(change.putTenants ?? []), ...(change.putTrunks ?? [])]);
+    const problems = checkProvisioning(after, this.context, written);
     if (problems.length > 0) return { outcome: 'refused', problems };
     this.#current = { version: version + 1, state: after };
     return { outcome: 'applied', version: version + 1 };
@@ -170,7 +174,7 @@ function explanationOf(input: ExplainInput): Explanation {
 }
 
 /** Two tenants, a carrier of the system that both use, and a trunk of each tenant's own. */
-export function twoTenants(): ProvisioningState {
+export function twoTenants(): Provisioning {
   const tenant = (name: string, did: string) => ({
     name,
     domain: `${name}.example.com`,
@@ -231,9 +235,7 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-export async function startTestApi(
-  options: Partial<ApiOptions> & { state?: ProvisioningState } = {},
-): Promise<TestApi> {
+export async function startTestApi(options: Partial<ApiOptions> & { state?: Provisioning } = {}): Promise<TestApi> {
   const clock = new VirtualScheduler();
   const engine = new FakeEngine(clock);
   const provisioning = new MemoryProvisioning(options.state ?? twoTenants());

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { derivedTrunkId } from '../../src/trunks/effective.ts';
 import { ask, CANARY, startTestApi, type TestApi } from './kit.ts';
 
 let world: TestApi;
@@ -377,6 +378,8 @@ describe('a document of a tenant admin (POST /api/v1/provisioning)', () => {
     expect((await post({ trunks: [own] })).body).toMatchObject({ created: 1, updated: 0, unchanged: 0 });
     expect((await post({ trunks: [own] })).body).toMatchObject({ created: 0, updated: 0, unchanged: 1 });
     expect((await post({ trunks: [{ ...own, port: 5070 }] })).body).toMatchObject({ updated: 1 });
+    const made = world.provisioning.current().state.trunks.find(({ name }) => name === own.name);
+    expect(made?.id).toBe(derivedTrunkId(own));
   });
 
   test.each([

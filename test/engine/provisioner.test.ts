@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Provisioner } from '../../src/engine/provisioner.ts';
 import type { Directory } from '../../src/trunks/directory.ts';
+import { derivedTrunkId } from '../../src/trunks/effective.ts';
 import {
   type CommitResult,
   MemoryProvisioningStore,
@@ -111,6 +112,35 @@ describe('changing what is provisioned', () => {
     expect(id).toMatch(/^[0-9]+$/);
     await provisioner.put(provision({ tenants: [ACME], trunks: [{ ...TRUNK, host: '192.0.2.2' }] }));
     expect(provisioner.directory.trunks.map((trunk) => [trunk.id, trunk.host])).toEqual([[id, '192.0.2.2']]);
+  });
+
+  test('a file gives the same ids on every node, those that the API gives', async () => {
+    const ids = [];
+    for (const { provisioner } of [provisionerOn(), provisionerOn()]) {
+      await provisioner.put(provision({ tenants: [ACME], trunks: [TRUNK] }));
+      ids.push(provisioner.directory.trunks[0]?.id);
+    }
+    const derived = derivedTrunkId({ owner: 'system', name: TRUNK.name });
+    expect(ids).toEqual([derived, derived]);
+  });
+
+  test('a trunk that is stored under another id keeps it: it is known by its owner and name', async () => {
+    const { provisioner, store } = provisionerOn();
+    await provisioner.put(provision({ tenants: [ACME], trunks: [{ ...TRUNK, id: '123456789' }] }));
+    const before = await store.load();
+    await provisioner.put(provision({ tenants: [ACME], trunks: [TRUNK] }));
+    expect(await store.load()).toEqual(before);
+    expect(provisioner.directory.trunks.map(({ id }) => id)).toEqual(['123456789']);
+  });
+
+  test('a new trunk never takes the id of one that was renamed', async () => {
+    const { provisioner } = provisionerOn();
+    const id = derivedTrunkId({ owner: 'system', name: TRUNK.name });
+    await provisioner.put(provision({ tenants: [ACME], trunks: [{ ...TRUNK, id, name: 'renamed' }] }));
+    const another = { ...TRUNK, host: '192.0.2.9', tenants: [{ tenant: 'acme', didPool: '200-299' }] };
+    expect(await provisioner.put(provision({ trunks: [another] }))).toMatchObject({ outcome: 'applied' });
+    expect(provisioner.directory.trunks.map(({ name }) => name)).toEqual(['renamed', TRUNK.name]);
+    expect(provisioner.directory.trunks[0]?.id).toBe(id);
   });
 
   test('put leaves alone what it does not name', async () => {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Stores } from '../../src/store/index.ts';
-import { applyCommit, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
+import { applyEdits, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
 import type { Provisioning } from '../../src/trunks/schema.ts';
 import { binding, commitOf, tenant, trunk } from './records.ts';
 
@@ -79,7 +79,7 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
               version: version + 1,
             });
             version++;
-            model = applyCommit(model, { ...commitOf(0), ...parts });
+            model = applyEdits(model, { ...commitOf(0), ...parts });
           }
           expect(await stores.provisioning.load()).toEqual({ version, state: model });
         }),

@@ -8,7 +8,7 @@ import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import {
-  applyCommit,
+  applyEdits,
   type CommitResult,
   type ProvisionedState,
   type ProvisioningCommit,
@@ -143,7 +143,7 @@ export class RedisProvisioning implements ProvisioningStore {
   #committed(commit: ProvisioningCommit): CommitResult {
     const version = commit.expectedVersion + 1;
     if (this.#copy.version === commit.expectedVersion) {
-      this.#serve({ version, state: applyCommit(this.#copy.state, commit) });
+      this.#serve({ version, state: applyEdits(this.#copy.state, commit) });
     }
     return { outcome: 'committed', version };
   }

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { referencesTo } from '../../src/tenants/references.ts';
+import { tenantSchema } from '../../src/tenants/schema.ts';
+
+const tenant = tenantSchema.parse({
+  name: 'acme',
+  domain: 'acme.example.com',
+  extensions: [
+    { number: '102', forward: { always: '101', busy: '101', noAnswer: '101', notRegistered: '101' } },
+    { number: '103', forward: { always: '1010', busy: '+101' } },
+  ],
+  groups: [{ name: 'sales', members: ['102', '101'] }],
+  services: [
+    { kind: 'ring-group', number: '600', name: 'Desk', members: ['103', '101'] },
+    { kind: 'queue', number: '601', name: 'Queue', overflow: '101' },
+  ],
+  inboundRules: [
+    { name: 'a', trunk: 't', dids: '1', destination: { extension: '101' }, onHolidays: { service: '101' } },
+    { name: 'b', trunk: 't', dids: '2', destination: { number: '101' } },
+    { name: 'c', trunk: 't', dids: '3-5', destination: { extensions: '100-102' } },
+    { name: 'd', trunk: 't', dids: '6', destination: { hangUp: true } },
+  ],
+});
+
+test('behaviour 29: every place that names a number, and none that only looks like it', () => {
+  expect(referencesTo('101', tenant)).toEqual([
+    'extensions[0].forward.always',
+    'extensions[0].forward.busy',
+    'extensions[0].forward.noAnswer',
+    'extensions[0].forward.notRegistered',
+    'groups[0].members[1]',
+    'services[0].members[1]',
+    'services[1].overflow',
+    'inboundRules[0].destination.extension',
+    'inboundRules[0].onHolidays.service',
+    'inboundRules[1].destination.number',
+  ]);
+  expect(referencesTo('100', tenant)).toEqual([]);
+});
