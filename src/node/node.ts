@@ -97,10 +97,10 @@ async function wire(parts: Parts): Promise<RunningNode> {
   const events = new EventBus(scheduler, {
     onError: (error) => log.error('event-subscriber-failed', { error: String(error) }),
   });
-  const trace = new SipTrace(scheduler);
+  const trace = new SipTrace(scheduler, { maxOctets: settings.limits.traceBytes });
   const records = new CallRecordLog({ log, path: settings.records.file ?? join(folder, 'calls.jsonl') });
   const audit = new AuditLog(scheduler, { log, path: join(folder, 'audit.jsonl'), events });
-  const recentCalls = new RecentCalls(settings.limits.traceCalls);
+  const recentCalls = new RecentCalls(settings.limits.explainedCalls);
   closers.push(
     () => metrics.close(),
     () => records.close(),

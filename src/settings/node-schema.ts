@@ -101,7 +101,8 @@ export const nodeLimitsSchema = z.strictObject({
   ),
   queueAgeMs: count(2_000, 'Age of a waiting request beyond which it is refused (503).'),
   callsPerSecond: count(100_000, 'New calls per second (503).'),
-  traceCalls: count(1_000, 'Calls whose messages are kept for `tandem trace`.', 1_000_000),
+  traceBytes: count(16_777_216, 'Octets of the latest messages kept for `tandem trace`; the oldest go first.'),
+  explainedCalls: count(1_000, 'Latest outbound calls that `tandem explain --call-id` can explain.', 1_000_000),
   logLinesPerSecond: count(100, 'Warnings per second beyond which they are counted and sampled.', 1_000_000),
 });
 export type NodeLimits = z.infer<typeof nodeLimitsSchema>;
