@@ -41,9 +41,13 @@ const LONG: readonly Run[] = [
     args: ['--held', '10000'],
     goals: [{ what: 'a call in the engine', unit: 'µs', atMost: 100, pattern: /in the engine +([\d.]+)/ }],
   },
-  ...['300', '1000'].map((rate) => ({
+  // The B2BUA on `sip` loses calls at 1,000 a second.
+  ...[
+    { rate: '300', only: 'tandem,kamailio,sip' },
+    { rate: '1000', only: 'tandem,kamailio' },
+  ].map(({ rate, only }) => ({
     script: 'trunk-call.ts',
-    args: ['--rate', rate, '--calls', String(Number(rate) * 10)],
+    args: ['--only', only, '--rate', rate, '--calls', String(Number(rate) * 8)],
     goals: [{ what: `CPU of a trunk call at ${rate}/s`, unit: '× Kamailio', atMost: 1.2, pattern: RATIO }],
   })),
   {
