@@ -6,7 +6,7 @@ import type { OutboundPlan } from './pipeline.ts';
 
 /**
  * What is kept of a call that was placed, so that it can be recorded and explained later: its facts, and nothing that was worked out
- * from them, since the same facts give the same INVITE again. Of the caller's INVITE only the text stays, a twentieth of the plan.
+ * from them, since the same facts give the same INVITE again. Of the caller's INVITE only the text stays: a tenth of what the plan holds.
  */
 export interface PlacedCall {
   readonly facts: Omit<OutboundFacts, 'request' | 'trunkState'>;
