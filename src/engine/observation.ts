@@ -78,6 +78,8 @@ export class Observation
     const { log, metrics, records, trace } = this.#options;
     if (record.facts.peerNode !== undefined) return;
     metrics.countCallEnded(record.facts.direction, record.status);
+    // Linked when it began, too, but the trace may have forgotten that of a long call.
+    trace.link(record.id, record.callerCallId, 'caller');
     for (const { callId, label } of record.attempts) trace.link(record.id, callId, label);
     const cdr = this.#recordOf(record);
     records.append(cdr);

@@ -57,7 +57,8 @@ export class RunningEngine {
   }
 
   trace(id: string): readonly TraceMessage[] {
-    return this.#options.trace.find(id);
+    const live = this.calls().find(({ callId, sipCallIds }) => callId === id || sipCallIds.includes(id));
+    return this.#options.trace.find(id, live?.sipCallIds);
   }
 
   /** @throws when the tenant or the caller does not exist; the API checks both first. */

@@ -115,9 +115,13 @@ export class SipTrace {
     this.#links[this.#claim(0)] = { callId, sipCallId, leg };
   }
 
-  /** The messages of a call (every leg, in order of time), by the engine's call id or by the SIP Call-ID of any leg. */
-  find(id: string): TraceMessage[] {
+  /**
+   * The messages of a call (every leg, in order of time), by the engine's call id or by the SIP Call-ID of any leg. `known` are
+   * Call-IDs that belong to it too: a call may outlive the links that were kept of it.
+   */
+  find(id: string, known: readonly string[] = []): TraceMessage[] {
     const legs = this.#legsOf(id);
+    for (const sipCallId of known) if (!legs.has(sipCallId)) legs.set(sipCallId, undefined);
     const found: number[] = [];
     for (const sipCallId of legs.keys()) {
       const messages = this.#messagesOf(sipCallId);

@@ -111,6 +111,34 @@ class Watched {
   }
 }
 
+describe('traces', () => {
+  test('a call whose beginning the trace has forgotten is found by its id while it lives and when it has ended, both legs', async () => {
+    const watched = await Watched.start();
+    const { sent } = watched.call();
+    const elsewhere = { transport: 'udp', localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 };
+    for (let index = 0; index < 1200; index++)
+      watched.trace.record(
+        `OPTIONS sip:x SIP/2.0\r\nCall-ID: other-${index}\r\n\r\n${'x'.repeat(16_000)}`,
+        true,
+        elsewhere,
+      );
+    const view = watched.view();
+    const callId = view.calls()[0]?.callId ?? '';
+    expect(view.trace(callId)).toEqual([]);
+    watched.world.run(10_000);
+    watched.carrier.send(watched.carrier.withinOf(sent, 'BYE'));
+    watched.world.run();
+    const methods = () => view.trace(callId).map(({ text }) => text.split(' ')[0]);
+    expect(view.calls()).toHaveLength(1);
+    expect(methods()).toEqual(['BYE', 'SIP/2.0', 'BYE']);
+    watched.alice.answer(watched.alice.took('BYE'), 200, 'OK', { Contact: undefined });
+    watched.world.run();
+    expect(view.calls()).toEqual([]);
+    expect(methods()).toEqual(['BYE', 'SIP/2.0', 'BYE', 'SIP/2.0']);
+    watched.close();
+  });
+});
+
 describe('call records', () => {
   test('an outbound call: both numbers as dialled and as sent, the caller ID and where it comes from, every attempt', async () => {
     const watched = await Watched.start({

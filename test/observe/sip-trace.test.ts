@@ -70,6 +70,17 @@ describe('SipTrace', () => {
     expect(kept).toEqual(['M0', 'M1', 'M2', 'M3', 'M4', 'M995', 'M996', 'M997', 'M998', 'M999']);
   });
 
+  test('a call that outlived its links is found by the Call-IDs that it is known to have', () => {
+    const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 50_000 });
+    trace.link('long', 'a', 'caller');
+    for (let call = 0; call < 200; call++) trace.record(message(`other-${call}`, 'x'.repeat(500)), true, flow);
+    trace.record(message('a', 'BYE sip:a SIP/2.0'), false, flow);
+    trace.record(message('b', 'BYE sip:b SIP/2.0'), true, flow);
+    expect(trace.find('long')).toEqual([]);
+    expect(trace.find('long', ['a', 'b']).map(({ sipCallId }) => sipCallId)).toEqual(['a', 'b']);
+    expect(trace.find('a', ['a', 'b'])).toHaveLength(2);
+  });
+
   test('a flood of links alone is bounded too', () => {
     const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 50_000 });
     for (let index = 0; index < 10_000; index++) trace.link(`call-${index}`, `sip-${index}`);
