@@ -8,6 +8,7 @@
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { tuneV8 } from '../src/node/v8-tuning.ts';
 import { CallMachine } from './kit/call-machine.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
 
@@ -25,8 +26,7 @@ const TRANSACTIONS_OVER_MS = 40_000;
 const calls = Number(options.calls);
 const rate = Number(options.rate);
 
-// As `src/main.ts` has it.
-setFlagsFromString('--invocation-count-for-turbofan=600');
+tuneV8();
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 

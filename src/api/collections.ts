@@ -239,7 +239,8 @@ function planItem(
   const items = [...itemsOf(tenant, collection)];
   const index = before === undefined ? items.length : items.indexOf(before);
   items.splice(index, before === undefined ? 0 : 1, ...(after === undefined ? [] : [after]));
-  const key = encodeURIComponent(String((after ?? before)?.[collection.key]));
+  const name = String((after ?? before)?.[collection.key]);
+  const key = encodeURIComponent(name);
   const tenantPath = `tenants[${state.tenants.indexOf(tenant)}]`;
   const changed = { ...tenant, [collection.field]: items } as Tenant;
   return {
@@ -254,19 +255,19 @@ function planItem(
       },
     ],
     ...(after === undefined
-      ? { deletes: `${collection.singular} ${key}`, referrers: referrersOf(key, collection, changed, tenantPath) }
+      ? { deletes: `${collection.singular} ${key}`, referrers: referrersOf(name, collection, changed, tenantPath) }
       : {}),
     bodyPaths: new Map([[`${tenantPath}.${collection.field}[${index}]`, '']]),
   };
 }
 
 /** What names a number that is deleted; names of groups and rules are looked after by the rules of provisioning. */
-function referrersOf(key: string, collection: Collection, tenant: Tenant, tenantPath: string): Problem[] {
+function referrersOf(number: string, collection: Collection, tenant: Tenant, tenantPath: string): Problem[] {
   if (collection.key !== 'number') return [];
-  return referencesTo(key, tenant).map((path) => ({
+  return referencesTo(number, tenant).map((path) => ({
     code: 'in-use',
     path: `${tenantPath}.${path}`,
-    message: `refers to ${key}`,
+    message: `refers to ${number}`,
   }));
 }
 
