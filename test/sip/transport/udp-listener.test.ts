@@ -1,5 +1,5 @@
-import { createSocket } from 'node:dgram';
-import { afterEach, describe, expect, test } from 'vitest';
+import { createSocket, Socket } from 'node:dgram';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { SourceGate } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { Cleanup, udp } from './node.ts';
@@ -34,6 +34,39 @@ describe('datagrams', () => {
     expect(first.flow.key).toBe(`udp|${first.flow.listenerId}|127.0.0.1|${peer.port()}`);
     first.flow.send('answer');
     expect((await peer.user.next('message')).flow).toBe(flow);
+  });
+
+  test('what waits together is handled before the answers leave, both in order', async () => {
+    const node = await cleanup.node().open(udp);
+    const peer = await cleanup.node().open(udp);
+    const steps: string[] = [];
+    node.user.onMessage = (text, flow) => {
+      steps.push(`handle ${text}`);
+      flow.send(`answer ${text}`);
+    };
+    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+    for (const text of ['1', '2', '3']) flow.send(text);
+    const send = Socket.prototype.send;
+    vi.spyOn(Socket.prototype, 'send').mockImplementation(function (this: Socket, ...args: unknown[]) {
+      steps.push(`send ${String(args[0])}`);
+      return Reflect.apply(send, this, args);
+    });
+    for (let answer = 0; answer < 3; answer++) await peer.user.next('message');
+    vi.restoreAllMocks();
+    expect(steps).toEqual([
+      ...['1', '2', '3'].map((text) => `send ${text}`),
+      ...['1', '2', '3'].map((text) => `handle ${text}`),
+      ...['1', '2', '3'].map((text) => `send answer ${text}`),
+    ]);
+  });
+
+  test('what waits to be sent leaves when the layer closes', async () => {
+    const node = await cleanup.node().open(udp);
+    const peer = await cleanup.node().open(udp);
+    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+    flow.send('last words');
+    await peer.layer.close();
+    expect((await node.user.next('message')).text).toBe('last words');
   });
 
   test('the largest datagram arrives; a larger message is a failure of the flow, told on a later turn', async () => {
