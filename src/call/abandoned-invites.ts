@@ -1,6 +1,6 @@
-import { Dialog } from '../sip/dialog/index.ts';
 import type { SipRequest, SipResponse } from '../sip/message/index.ts';
-import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
+import { turnAway } from './late-answers.ts';
+import type { CallEnvironment, ClientTransaction, Destination } from './ports.ts';
 
 interface Abandoned {
   readonly invite: SipRequest;
@@ -11,8 +11,6 @@ interface Abandoned {
 const MAX_REMEMBERED = 10_000;
 /** RFC 3261 §13.3.1.4: a callee sends its 2xx again for 64*T1; ours was silent for as long before. */
 const REMEMBERED_T1 = 128;
-
-const nobody: ClientTransactionUser = { onResponse() {}, onTimeout() {}, onTransportError() {} };
 
 /**
  * INVITEs that were given up without a final response. A callee that answers one after all is told that nobody is there: ACK, then
@@ -41,10 +39,7 @@ export class AbandonedInvites {
     this.#forgetOld();
     const abandoned = this.#invites.get(response.callId());
     if (abandoned === undefined || response.fromTag() !== abandoned.invite.fromTag()) return;
-    const { endpoint } = this.#env;
-    const dialog = Dialog.createUac(abandoned.invite, response);
-    endpoint.sendAck(dialog.createAck(abandoned.invite), abandoned.destination);
-    endpoint.sendRequest(dialog.createRequest('BYE'), abandoned.destination, nobody);
+    turnAway(this.#env, abandoned.invite, response, abandoned.destination);
   }
 
   /** Insertion order is order of expiry. */

@@ -121,6 +121,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     } else if (this.state === 'calling') {
       this.#refused(response);
     }
+    if (status >= 300) transaction.release();
   }
 
   onTimeout(transaction: ClientTransaction): void {
@@ -248,11 +249,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.attempt.call.release();
   }
 
-  /** The transaction keeps this branch for the 2xx that may come again; what only the INVITE needed goes. */
+  /** The transaction keeps this branch for the 2xx that may come again, until its leg ends; what only the INVITE needed goes. */
   #letGo(): void {
     const { label, options } = this.plan;
     this.plan = { label, options, draft: NO_DRAFT, resolve: () => [] };
     this.#transaction?.release();
+    if (this.#winner !== undefined) this.#winner.invitation = this.#transaction;
     this.#transaction = undefined;
     this.#targets = [];
     this.#repair = undefined;

@@ -7,6 +7,7 @@ import type { Call, CallRegistry } from './call.ts';
 import { addOwnHeaders } from './capabilities.ts';
 import { addressOf, sendOptions } from './destination.ts';
 import { dispatchInDialog } from './in-dialog.ts';
+import { LateAnswers } from './late-answers.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { literalNextHop } from './next-hop.ts';
 import type { BranchPlan, LegOptions } from './plan.ts';
@@ -69,6 +70,8 @@ export class Leg implements LegRequestUser {
   heldAck: SipRequest | undefined = undefined;
   reliable: ReliableRelay | undefined = undefined;
   session: SessionKeeper | undefined = undefined;
+  /** The transaction of the INVITE that made this dialog, where this engine sent it. */
+  invitation: ClientTransaction | undefined = undefined;
   /** Relayed requests under way toward this leg. */
   relays = 0;
   readonly #registry: CallRegistry;
@@ -287,12 +290,22 @@ export class Leg implements LegRequestUser {
     this.session = undefined;
     this.#ackAnswer = undefined;
     this.heldAck = undefined;
+    this.#leaveLateAnswers();
     this.dialog.terminate();
     this.#registry.remove(this);
     const { reservation } = this;
     this.reservation = undefined;
     reservation?.onEnd?.('answered');
     if (counted) this.call.release();
+  }
+
+  /** The transaction outlives the call. */
+  #leaveLateAnswers(): void {
+    const { invitation, env, dialog, options } = this;
+    if (invitation === undefined) return;
+    this.invitation = undefined;
+    const { remoteTag } = dialog;
+    invitation.handOver(new LateAnswers(env, { remoteTag, destination: this.#hop(), options: sendOptions(options) }));
   }
 
   /** Behaviour 19. */

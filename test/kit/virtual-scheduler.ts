@@ -3,7 +3,8 @@ import type { Scheduler, Timer, TimerTarget } from '../../src/base/scheduler.ts'
 interface Armed extends Timer {
   readonly dueMs: number;
   readonly sequence: number;
-  readonly target: TimerTarget;
+  /** Undefined once cancelled: a cancelled timer keeps nothing alive. */
+  target: TimerTarget | undefined;
   readonly kind: number;
   cancelled: boolean;
 }
@@ -45,6 +46,7 @@ export class VirtualScheduler implements Scheduler {
       cancel() {
         if (armed.cancelled) return;
         armed.cancelled = true;
+        armed.target = undefined;
         scheduler.#cancelledCount++;
       },
     };
@@ -74,7 +76,7 @@ export class VirtualScheduler implements Scheduler {
     this.#pop();
     this.#nowMs = Math.max(this.#nowMs, armed.dueMs);
     armed.cancelled = true;
-    armed.target.onTimer(armed.kind);
+    armed.target?.onTimer(armed.kind);
   }
 
   #peek(): Armed | undefined {

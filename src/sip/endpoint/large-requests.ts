@@ -80,7 +80,7 @@ class LargeRequest implements ClientTransaction, ClientTransactionUser {
   #cancelled = false;
   #current: ClientTransaction | undefined;
   #fellBack = false;
-  readonly #user: ClientTransactionUser;
+  #user: ClientTransactionUser;
   readonly #onRefused: (attempt: LargeRequest) => void;
 
   constructor(user: ClientTransactionUser, onRefused: (attempt: LargeRequest) => void) {
@@ -115,6 +115,10 @@ class LargeRequest implements ClientTransaction, ClientTransactionUser {
 
   release(): void {
     this.current.release();
+  }
+
+  handOver(user: ClientTransactionUser): void {
+    this.#user = user;
   }
 
   onResponse(response: SipResponse): void {

@@ -40,6 +40,10 @@ export abstract class ClientTransactionBase<F extends Channel> extends Transacti
   abstract receiveResponse(response: SipResponse): void;
   abstract cancel(headers?: HeaderList): void;
 
+  handOver(user: ClientTransactionUser<F>): void {
+    if (this.user !== undefined) this.user = user;
+  }
+
   /** The layer has no room: the user hears of it on the next turn, as of any other failure to send. */
   refuse(): void {
     this.armState(0, TransactionTimer.Refused);

@@ -61,7 +61,8 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
   }
 
   override release(): void {
-    this.request = forLateAnswers(this.request);
+    if (this.state === 'accepted') this.request = forLateAnswers(this.request);
+    else super.release();
   }
 
   onTimer(kind: number): void {
@@ -144,7 +145,10 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     } else {
       this.#acknowledge(response);
     }
-    this.user?.onResponse(response, this);
+    const { user } = this;
+    // It has heard everything, unless this is the first of several 2xx; the machine lingers for half a minute.
+    if (response.status >= 300) this.user = undefined;
+    user?.onResponse(response, this);
   }
 
   #acknowledge(response: SipResponse): void {

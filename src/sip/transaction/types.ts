@@ -68,6 +68,8 @@ export interface ClientTransaction<F extends Channel = Channel> {
    * with the final response.
    */
   release(): void;
+  /** Another user hears what may still come. */
+  handOver(user: ClientTransactionUser<F>): void;
 }
 
 export interface ClientTransactionUser<F extends Channel = Channel> {

@@ -1,0 +1,76 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, test } from 'vitest';
+import { createResponse, HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
+import { fill, type Party, sdp, World } from './world.ts';
+
+/** A 2xx of a fork that kept silent while the call lasted. */
+function answerOfFork(party: Party, tag: string): void {
+  const { request } = party.invite;
+  const response = fill(createResponse(request, 200, undefined, { toTag: tag }), { body: sdp(tag) });
+  response.headers.add(HeaderId.Contact, '<sip:fork@b>');
+  party.invite.respond(response);
+}
+
+function endedCall(): World {
+  const world = new World();
+  world.connect();
+  world.a.send('BYE');
+  world.run();
+  expect(world.engine.isEmpty).toBe(true);
+  expect(world.b.acks).toHaveLength(1);
+  return world;
+}
+
+const facts = (request: SipRequest | undefined) => ({
+  uri: request?.requestUri,
+  from: request?.fromTag(),
+  to: request?.toTag(),
+  callId: request?.callId(),
+  sequence: request?.cseq().sequence,
+});
+
+test('§13.2.2.4: the callee’s 2xx that comes again after the call has ended gets its ACK again, and no second BYE', () => {
+  const world = endedCall();
+  const { b } = world;
+  b.answer(b.invite, 200, { body: sdp('callee') });
+  world.run();
+  expect(b.acks).toHaveLength(2);
+  expect(facts(b.acks[1])).toEqual(facts(b.acks[0]));
+  expect(b.requests('BYE')).toHaveLength(1);
+  expect(world.settles()).toBe(true);
+});
+
+test('§13.2.2.4: a fork that answers after the call has ended is acknowledged and ended', () => {
+  const world = endedCall();
+  const { b } = world;
+  answerOfFork(b, 'fork-2');
+  world.run();
+  expect(b.acks.map((ack) => ack.toTag())).toEqual(['tag-b', 'fork-2']);
+  const bye = b.requests('BYE').at(-1);
+  expect(bye?.toTag()).toBe('fork-2');
+  expect(bye?.requestUri).toBe('sip:fork@b');
+  expect(bye?.headers.value(HeaderId.Reason)).toContain('cause=487');
+  expect(world.settles()).toBe(true);
+});
+
+/** A WeakRef is held for the turn of the event loop that looked at it. */
+async function isCollected(ref: WeakRef<object>): Promise<boolean> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 10; round++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    if (ref.deref() === undefined) return true;
+  }
+  return false;
+}
+
+test('an ended call is let go of at once, though its transactions linger', async () => {
+  const world = endedCall();
+  const gone = new WeakRef(world.engine.ended[0]?.facts ?? {});
+  world.engine.ended.length = 0;
+  world.engine.started.length = 0;
+  expect(world.engine.endpoint.transactions.clientCount).toBeGreaterThan(0);
+  expect(await isCollected(gone)).toBe(true);
+});
