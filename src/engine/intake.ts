@@ -66,6 +66,7 @@ export class Intake {
         messageTimeoutMs: limits.firstMessageMs,
         idleTimeoutMs: limits.idleConnectionMs,
         maxQueuedOctets: limits.sendQueueBytes,
+        udpGatherMs: limits.udpGatherMs,
       },
       messageLimits: {
         messageOctets: limits.messageBytes,

@@ -91,6 +91,14 @@ export const nodeLimitsSchema = z.strictObject({
     2_000,
     'Messages per second from one address beyond which they are dropped; trunks have a higher share.',
   ),
+  udpGatherMs: z
+    .int()
+    .min(0)
+    .max(20)
+    .default(2)
+    .describe(
+      'After UDP messages were handled, those that come until this long after the first are taken together: less CPU per call for a delay of up to this long. 0: each at once.',
+    ),
   sendQueueBytes: count(1_048_576, 'Octets that wait on one connection before it is closed.'),
   bindings: count(1_000_000, 'Registered contacts.'),
   contactsPerExtension: count(5, 'Registered contacts of one extension, when it sets none itself (403).', 64),

@@ -139,6 +139,11 @@ export interface TransportLimits {
   readonly maxQueuedOctets: number;
   /** SO_RCVBUF and SO_SNDBUF wanted on UDP sockets; less is a warning. Default 4 MB. */
   readonly udpBufferOctets: number;
+  /**
+   * A turn of a UDP socket that brought something takes at least so long: its thread sleeps for what is left, and what comes meanwhile is
+   * handled together. Default 0: it does not wait.
+   */
+  readonly udpGatherMs: number;
 }
 
 export const defaultTransportLimits: TransportLimits = {
@@ -154,6 +159,7 @@ export const defaultTransportLimits: TransportLimits = {
   pongTimeoutMs: 10_000,
   maxQueuedOctets: 1_048_576,
   udpBufferOctets: 4_194_304,
+  udpGatherMs: 0,
 };
 
 /** Whoever receives what the transports bring. Calls are made synchronously from the socket's event. */

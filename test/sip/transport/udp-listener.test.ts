@@ -69,6 +69,32 @@ describe('datagrams', () => {
     expect((await node.user.next('message')).text).toBe('last words');
   });
 
+  test('with `udpGatherMs` a turn that brought something lasts as long at least, and none lasts longer for it', async () => {
+    const node = await cleanup.node({ limits: { udpGatherMs: 5 } }).open(udp);
+    const peer = await cleanup.node().open(udp);
+    const waits: unknown[] = [];
+    const wait = vi.spyOn(Atomics, 'wait').mockImplementation((_array, _index, _value, ms) => {
+      waits.push(ms);
+      return 'timed-out';
+    });
+    let workMs = 2;
+    node.user.onMessage = (_text, flow) => {
+      node.scheduler.advance(workMs);
+      flow.send('answer');
+    };
+    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+    flow.send('request');
+    await peer.user.next('message');
+    expect(waits).toEqual([3]);
+    workMs = 9;
+    flow.send('request that takes its time');
+    await peer.user.next('message');
+    node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() }).send('on its own account');
+    await peer.user.next('message');
+    expect(waits).toEqual([3]);
+    wait.mockRestore();
+  });
+
   test('the largest datagram arrives; a larger message is a failure of the flow, told on a later turn', async () => {
     const node = await cleanup.node().open(udp);
     const peer = await cleanup.node().open(udp);
