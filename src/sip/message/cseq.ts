@@ -1,5 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isToken, skipSpace, trimEnd } from './characters.ts';
+import { methodAt } from './method.ts';
 
 export interface CSeq {
   readonly sequence: number;
@@ -16,7 +17,7 @@ export function parseCSeq(text: string): CSeq {
   const methodStart = skipSpace(text, index, end);
   if (sequence < 0 || sequence >= 2 ** 31) throw broken(text, 'no sequence number below 2**31');
   if (methodStart === index || !isToken(text, methodStart, end)) throw broken(text, 'no method after the number');
-  return { sequence, method: text.slice(methodStart, end) };
+  return { sequence, method: methodAt(text, methodStart, end) };
 }
 
 export function formatCSeq(value: CSeq): string {

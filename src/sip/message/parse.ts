@@ -4,6 +4,7 @@ import { HeaderId, headerIdAt } from './header-id.ts';
 import { Headers } from './headers.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { type SipMessage, SipRequest, SipResponse } from './message.ts';
+import { methodAt } from './method.ts';
 
 /**
  * Text → message in one forward scan: the start line is split, each header line becomes four integers, nothing else is read.
@@ -38,7 +39,7 @@ function parseStartLine(text: string, start: number, end: number, headers: Heade
   if (isVersionAt(text, start)) return parseStatusLine(text, start, end, headers);
   const methodEnd = text.indexOf(' ', start);
   if (methodEnd <= start || methodEnd >= end || !isToken(text, start, methodEnd)) throw notSip(text, start, end);
-  const method = text.slice(start, methodEnd);
+  const method = methodAt(text, start, methodEnd);
   const uriEnd = text.lastIndexOf(' ', end - 1);
   if (uriEnd > methodEnd && isVersionAt(text, uriEnd + 1)) {
     const request = new SipRequest(method, text.slice(methodEnd + 1, uriEnd), headers);
