@@ -207,8 +207,9 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
   });
 });
 
-describe.skipIf(peersSkipped)('passwords of Redis', () => {
-  test('a wrong one fails the start with the reason and without the password', async () => {
+// Each has servers of its own and mostly waits.
+describe.skipIf(peersSkipped)('passwords of Redis', { concurrent: true }, () => {
+  test('a wrong one fails the start with the reason and without the password', async ({ onTestFinished }) => {
     const server = await startRedis({ args: ['--requirepass', 'right'] });
     onTestFinished(() => server.stop());
     const world = await redisWorld({ url: server.url, password: CANARY });
@@ -222,7 +223,7 @@ describe.skipIf(peersSkipped)('passwords of Redis', () => {
     await (await right.open()).close();
   });
 
-  test('the rights that the guide names are enough', async () => {
+  test('the rights that the guide names are enough', async ({ onTestFinished }) => {
     const rights = ['~tandem:*', '&tandem:*', '+@all', '-@dangerous', '+info', '+role', '+wait'];
     const server = await startRedis({ args: ['--user', 'tandem', 'on', '>right', ...rights] });
     onTestFinished(() => server.stop());
@@ -245,15 +246,17 @@ describe.skipIf(peersSkipped)('passwords of Redis', () => {
     await eventually(() => b.nodes.others().length === 1);
   });
 
-  test('a port where nothing listens is named', async () => {
+  test('a port where nothing listens is named', async ({ onTestFinished }) => {
     const world = await redisWorld({ url: `redis://127.0.0.1:${await freePort()}` });
     onTestFinished(() => world.close());
     await expect(world.open()).rejects.toThrow(/ECONNREFUSED/);
   });
 });
 
-describe.skipIf(peersSkipped)('failover', () => {
-  test('the master under Sentinels is killed: the node finds the new one by itself, no acknowledged commit is lost', async () => {
+describe.skipIf(peersSkipped)('failover', { concurrent: true }, () => {
+  test('the master under Sentinels is killed: the node finds the new one by itself, no acknowledged commit is lost', async ({
+    onTestFinished,
+  }) => {
     const group = await startSentinels();
     onTestFinished(() => group.stop());
     const world = await redisWorld({ url: 'redis://sentinel', sentinel: { name: group.name, nodes: group.nodes } });
@@ -275,7 +278,9 @@ describe.skipIf(peersSkipped)('failover', () => {
     });
   }, 60_000);
 
-  test('a member of the Cluster is killed and restarted: the node recovers by itself in 3 s, nothing is lost', async () => {
+  test('a member of the Cluster is killed and restarted: the node recovers by itself in 3 s, nothing is lost', async ({
+    onTestFinished,
+  }) => {
     const cluster = await startCluster();
     onTestFinished(() => cluster.stop());
     const world = await redisWorld({ url: cluster.url, cluster: true });
