@@ -41,7 +41,7 @@ export class LateAnswers implements ClientTransactionUser {
 
   onResponse(response: SipResponse, { request: invite, flow }: ClientTransaction): void {
     const { remoteTag, destination, options } = this.#dialog;
-    if (response.toTag() !== remoteTag) {
+    if ((response.toTag() ?? '') !== remoteTag) {
       turnAway(this.#env, invite, response, flow, options);
       return;
     }

@@ -162,7 +162,7 @@ export const defaultTransportLimits: TransportLimits = {
   udpGatherMs: 0,
 };
 
-/** Whoever receives what the transports bring. Calls are made synchronously from the socket's event. */
+/** Whoever receives what the transports bring. Calls are made in the turn of the event loop that brought it. */
 export interface TransportUser {
   /** One message: a datagram, or what the stream framer cut out. */
   onMessage(text: string, flow: Flow): void;

@@ -264,8 +264,15 @@ export class UdpListener {
 
   #sendAll(): void {
     // One callback for all sends: the error itself names the peer.
-    for (const { octets, flow } of this.#toSend)
-      this.#socket.send(octets, flow.remotePort, flow.remoteAddress, this.#onSent);
+    for (const { octets, flow } of this.#toSend) {
+      try {
+        this.#socket.send(octets, flow.remotePort, flow.remoteAddress, this.#onSent);
+      } catch (error) {
+        // Port 0, which a datagram may come from, is refused by an exception: one flow's, not the turn's.
+        this.#context.counters.sendErrors++;
+        setImmediate(() => this.user.onFlowFailed(flow, `send failed: ${String(error)}`));
+      }
+    }
     this.#toSend.length = 0;
   }
 

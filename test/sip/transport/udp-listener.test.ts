@@ -117,6 +117,22 @@ describe('datagrams', () => {
     expect(node.layer.counters.sendErrors).toBe(1);
   });
 
+  test('a peer at port 0 fails its own flow; others get theirs, and the socket goes on', async () => {
+    const node = await cleanup.node().open(udp);
+    const peer = await cleanup.node().open(udp);
+    const nowhere = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: 0 });
+    const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port() });
+    nowhere.send('x');
+    flow.send('one');
+    expect((await peer.user.next('message')).text).toBe('one');
+    const failed = await node.user.next('failed');
+    expect(failed.flow).toBe(nowhere);
+    expect(failed.text).toContain('Port');
+    flow.send('two');
+    expect((await peer.user.next('message')).text).toBe('two');
+    expect(node.layer.counters.sendErrors).toBe(1);
+  });
+
   test('remembered peers are bounded', async () => {
     const node = await cleanup.node({ limits: { maxUdpFlows: 100 } }).open(udp);
     const flowTo = (port: number) => node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port });
