@@ -22,6 +22,25 @@ function endedCall(): World {
   return world;
 }
 
+test('an RFC 2543 callee without a tag that answers again is the same callee', () => {
+  const world = new World();
+  world.a.call();
+  world.run();
+  const answer = () => {
+    const response = createResponse(world.b.invite.request, 200);
+    response.headers.add(HeaderId.Contact, '<sip:b>');
+    world.b.invite.respond(fill(response, { body: sdp('callee') }));
+    world.run();
+  };
+  answer();
+  world.a.send('BYE');
+  world.run();
+  answer();
+  expect(world.b.acks).toHaveLength(2);
+  expect(world.b.requests('BYE')).toHaveLength(1);
+  expect(world.settles()).toBe(true);
+});
+
 const facts = (request: SipRequest | undefined) => ({
   uri: request?.requestUri,
   from: request?.fromTag(),

@@ -1,21 +1,5 @@
+import { METHODS } from '../message/index.ts';
 import type { TransportName } from '../transport/index.ts';
-
-const METHODS = [
-  'INVITE',
-  'ACK',
-  'BYE',
-  'CANCEL',
-  'REGISTER',
-  'OPTIONS',
-  'PRACK',
-  'UPDATE',
-  'INFO',
-  'REFER',
-  'NOTIFY',
-  'SUBSCRIBE',
-  'MESSAGE',
-  'PUBLISH',
-] as const;
 
 /** Messages of one transport in one direction. */
 export class MessageCounters {

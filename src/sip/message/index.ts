@@ -47,6 +47,7 @@ export {
   SipRequest,
   SipResponse,
 } from './message.ts';
+export { METHODS } from './method.ts';
 export { type BodyPart, type BodyRange, findBody, parseMultipart, replaceSdp, sdpOf } from './multipart.ts';
 export { formatNameAddr, makeNameAddr, type NameAddr, parseNameAddr } from './name-addr.ts';
 export { Params } from './params.ts';

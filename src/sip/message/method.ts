@@ -1,11 +1,11 @@
-/** RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665. */
-const METHODS = [
+/** Every method of the IANA registry: RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665. */
+export const METHODS: readonly string[] = [
   'INVITE',
   'ACK',
   'BYE',
   'CANCEL',
-  'OPTIONS',
   'REGISTER',
+  'OPTIONS',
   'PRACK',
   'UPDATE',
   'INFO',
@@ -15,7 +15,7 @@ const METHODS = [
   'MESSAGE',
   'PUBLISH',
 ];
-const MAX_LENGTH = 9;
+const MAX_LENGTH = Math.max(...METHODS.map(({ length }) => length));
 const BY_LENGTH = Array.from({ length: MAX_LENGTH + 1 }, (_, length) =>
   METHODS.filter((method) => method.length === length),
 );

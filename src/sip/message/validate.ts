@@ -4,6 +4,7 @@ import { isSpaceCode } from './characters.ts';
 import { HeaderId } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { parseNameAddrList, type SipMessage, type SipRequest, type SipResponse } from './message.ts';
+import { METHODS } from './method.ts';
 import type { Params } from './params.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 import { parseVia } from './via.ts';
@@ -20,22 +21,7 @@ export interface Refusal {
 }
 
 /** Methods of the IANA registry: known ones that are not served get 405, others 501 (RFC 3261 §8.2.1, §21.5.2). */
-const KNOWN_METHODS = new Set([
-  'ACK',
-  'BYE',
-  'CANCEL',
-  'INFO',
-  'INVITE',
-  'MESSAGE',
-  'NOTIFY',
-  'OPTIONS',
-  'PRACK',
-  'PUBLISH',
-  'REFER',
-  'REGISTER',
-  'SUBSCRIBE',
-  'UPDATE',
-]);
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
 
 /** §8.1.1 and §20 give these one value: a second one is an attempt to be read in two ways. */
 const SINGLE_FIELDS: readonly HeaderId[] = [
