@@ -180,10 +180,10 @@ class RedisStores implements Stores {
         subscriber: links.subscriber,
         keys: new Keys(settings.keyPrefix),
         log: context.log,
-        onAnswer: ({ id, version, bindings }) => {
+        onAnswer: ({ id, version, bindings, askedAtMs }) => {
           this.#noteIdentity(id === identity.id);
           if (this.#isReplaced) return;
-          this.provisioning.seen(version);
+          this.provisioning.seen(version, askedAtMs);
           this.bindings.seen(bindings);
         },
       },

@@ -56,8 +56,12 @@ export class RedisProvisioning implements ProvisioningStore {
   readonly #options: RedisProvisioningOptions;
   readonly #listeners = new Set<() => void>();
   #copy: ProvisionedState;
+  #copiedAtMs = 0;
   #reading: Promise<unknown> = Promise.resolve();
   #isClosed = false;
+  #commitsUnderWay = 0;
+  /** The last answer of Redis that was not looked at; undefined: none. */
+  #seen: { readonly version: number; readonly askedAtMs: number } | undefined = undefined;
 
   constructor(options: RedisProvisioningOptions) {
     this.#options = options;
@@ -88,6 +92,45 @@ export class RedisProvisioning implements ProvisioningStore {
   }
 
   async commit(commit: ProvisioningCommit): Promise<CommitResult> {
+    this.#commitsUnderWay++;
+    try {
+      return await this.#commit(commit);
+    } finally {
+      this.#commitsUnderWay--;
+      this.#tell();
+    }
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Redis gave this version in answer to a question of `askedAtMs` (performance.now()). While a commit of this node is under way the
+   * version may be its own: whether there is news is told when it is done.
+   */
+  seen(version: number, askedAtMs: number): void {
+    this.#seen = { version, askedAtMs };
+    this.#tell();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#listeners.clear();
+  }
+
+  #tell(): void {
+    if (this.#commitsUnderWay > 0 || this.#seen === undefined) return;
+    const { version, askedAtMs } = this.#seen;
+    this.#seen = undefined;
+    // A lower version is one that Redis fell back to, or an answer from before the copy's version.
+    const isNews = version > this.#copy.version || (version < this.#copy.version && askedAtMs > this.#copiedAtMs);
+    if (!isNews) return;
+    for (const listener of this.#listeners) listener();
+  }
+
+  async #commit(commit: ProvisioningCommit): Promise<CommitResult> {
     const { link, keys, storeId } = this.#options;
     const token = randomToken();
     const documents = this.#argumentsOf(commit);
@@ -115,22 +158,6 @@ export class RedisProvisioning implements ProvisioningStore {
       default:
         throw new Error('Redis was too slow to commit; nothing was changed');
     }
-  }
-
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Redis says that this is the version now. */
-  seen(version: number): void {
-    if (version === this.#copy.version) return;
-    for (const listener of this.#listeners) listener();
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#listeners.clear();
   }
 
   /** Redis acknowledges before its replicas have a write: a failover at that moment would lose it. */
@@ -219,6 +246,7 @@ export class RedisProvisioning implements ProvisioningStore {
 
   #serve(state: ProvisionedState): void {
     this.#copy = state;
+    this.#copiedAtMs = performance.now();
     this.#options.onState();
   }
 

@@ -8,6 +8,17 @@ const MAX_FAILURES = 2;
 /** A connection that has not answered for this many polls is dropped: its other end may be gone, or be no master any more. */
 const RECONNECT_AFTER_FAILURES = 4;
 
+/** What Redis says. */
+export interface WatchAnswer {
+  /** Undefined: there is no store in it. */
+  readonly id: string | undefined;
+  /** Of the provisioning. */
+  readonly version: number;
+  readonly bindings: number;
+  /** When it was asked, of performance.now(): the answer may be older than what other connections have said since. */
+  readonly askedAtMs: number;
+}
+
 export interface WatchOptions {
   /** Links whose connections are dropped when Redis does not answer; the first one is asked. */
   readonly links: readonly RedisLink[];
@@ -15,8 +26,7 @@ export interface WatchOptions {
   readonly subscriber: RedisLink;
   readonly keys: Keys;
   readonly log: Log;
-  /** What Redis says; undefined fields: there is no store in it. */
-  readonly onAnswer: (answer: { id: string | undefined; version: number; bindings: number }) => void;
+  readonly onAnswer: (answer: WatchAnswer) => void;
 }
 
 /**
@@ -67,6 +77,7 @@ export class Watch {
 
   async #ask(): Promise<void> {
     const { links, keys, onAnswer } = this.#options;
+    const askedAtMs = performance.now();
     let answer: (Buffer | null)[];
     try {
       answer = (await links[0]?.command('HMGET', keys.meta, 'id', 'version', 'bindings')) as (Buffer | null)[];
@@ -82,7 +93,7 @@ export class Watch {
       this.#options.log.info('store-reachable');
     }
     const [id, version, bindings] = answer;
-    onAnswer({ id: id == null ? undefined : String(id), version: Number(version), bindings: Number(bindings) });
+    onAnswer({ id: id == null ? undefined : String(id), version: Number(version), bindings: Number(bindings), askedAtMs });
   }
 
   #failed(error: unknown): void {

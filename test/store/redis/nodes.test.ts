@@ -65,6 +65,16 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     expect(b.nonceSecret).toEqual(a.nonceSecret);
   });
 
+  test('a node is not told of its own commits, whenever it asks Redis for the version', async () => {
+    const own = follow(a);
+    for (let version = 0; version < 300; version++) {
+      const commit = a.provisioning.commit(commitOf(version, { putTenants: [tenant('acme', String(version))] }));
+      // Makes the node ask while its commit is under way.
+      await Promise.all([commit, admin.publish(key('channel'), '')]);
+    }
+    expect(own.notices).toBe(0);
+  });
+
   test('changes come without the channel too, within 1 s', async () => {
     const followed = follow(b);
     await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
