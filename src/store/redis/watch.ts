@@ -93,7 +93,12 @@ export class Watch {
       this.#options.log.info('store-reachable');
     }
     const [id, version, bindings] = answer;
-    onAnswer({ id: id == null ? undefined : String(id), version: Number(version), bindings: Number(bindings), askedAtMs });
+    onAnswer({
+      id: id == null ? undefined : String(id),
+      version: Number(version),
+      bindings: Number(bindings),
+      askedAtMs,
+    });
   }
 
   #failed(error: unknown): void {
