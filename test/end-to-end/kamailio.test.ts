@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startEngine, type TestEngine } from '../kit/engine.ts';
+import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
 import { type Kamailio, startKamailio } from '../kit/kamailio.ts';
 import { peersSkipped } from '../kit/peers.ts';
@@ -83,9 +84,10 @@ describe.skipIf(peersSkipped)('Kamailio as the carrier in front of SIPp', () => 
     expectThroughProxy(called?.messages ?? '', 'PRACK');
   });
 
-  test('CANCEL', async () => {
-    const far = await gateway('answer-ring');
+  test('CANCEL: both legs are over as soon as the 487 has come through the proxy', async () => {
+    const far = await gateway('answer-ring-behind-proxy');
     await allWell(await startCaller('phone-cancel', engine.address()), far);
+    await eventually('the end of the call', () => engine.node.engine.calls.counters.live === 0, { timeoutMs: 2000 });
   });
 
   test('trunk → phone through the proxy', async () => {
