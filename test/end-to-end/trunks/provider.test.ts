@@ -116,7 +116,8 @@ describe.skipIf(peersSkipped)("Kamailio as the provider's registrar", () => {
   });
 });
 
-describe.skipIf(peersSkipped)('a wrong password at Kamailio', () => {
+// The last two groups mostly wait, each with a provider and an engine of its own: side by side.
+describe.skipIf(peersSkipped)('a wrong password at Kamailio', { concurrent: true }, () => {
   test('three refusals: `rejected` in API, CLI, metrics, events and log; then silence; a retry works', {
     timeout: 60_000,
   }, async () => {
@@ -153,7 +154,8 @@ describe.skipIf(peersSkipped)('a wrong password at Kamailio', () => {
   });
 });
 
-describe.skipIf(peersSkipped)('SIPconnect registration mode', () => {
+describe.skipIf(peersSkipped)('SIPconnect registration mode', { concurrent: true }, () => {
+  const oneByOne = { timeout: 30_000, concurrent: false };
   let line: Line;
   beforeAll(async () => {
     line = await startLine(
@@ -171,7 +173,7 @@ describe.skipIf(peersSkipped)('SIPconnect registration mode', () => {
     await line.provider.stop();
   });
 
-  test('600 s asked, 5 s granted: refreshed by the granted time, never lapsing', { timeout: 30_000 }, async () => {
+  test('600 s asked, 5 s granted: refreshed by the granted time, never lapsing', oneByOne, async () => {
     const { provider, engine } = line;
     expect(await trunkStatus(engine, '1')).toMatchObject({ registration: { grantedSeconds: 5 } });
     const before = provider.notes(/register </).length;
@@ -183,23 +185,30 @@ describe.skipIf(peersSkipped)('SIPconnect registration mode', () => {
     expect(seconds).toBeLessThan(9);
     expect(engine.logs('trunk-state').map(({ state }) => state)).toEqual(['registering', 'online']);
   });
-  test('an anonymous call out: From says nobody, P-Asserted-Identity and Privacy: id tell the provider alone', async () => {
-    const { provider, engine, calleePort } = line;
-    const callee = await startAnswerer('answer', { localPort: calleePort });
-    const phone = await startCaller('phone-call', engine.address(), { pauseMs: 50, keys: { called: '*67915551234' } });
-    const [, called] = await allWell(phone, callee);
-    expect(called?.messages).toMatch(/^From: "Anonymous" <sip:anonymous@anonymous\.invalid>;tag=/m);
-    const noted = provider.notes(/call from/).at(-1);
-    expect(noted).toContain('call from anonymous to +15551234');
-    expect(noted).toContain('pai=<sip:14155550101@');
-    expect(noted).toMatch(/privacy=(user;id|id;user) /);
-  });
+  test(
+    'an anonymous call out: From says nobody, P-Asserted-Identity and Privacy: id tell the provider alone',
+    oneByOne,
+    async () => {
+      const { provider, engine, calleePort } = line;
+      const callee = await startAnswerer('answer', { localPort: calleePort });
+      const phone = await startCaller('phone-call', engine.address(), {
+        pauseMs: 50,
+        keys: { called: '*67915551234' },
+      });
+      const [, called] = await allWell(phone, callee);
+      expect(called?.messages).toMatch(/^From: "Anonymous" <sip:anonymous@anonymous\.invalid>;tag=/m);
+      const noted = provider.notes(/call from/).at(-1);
+      expect(noted).toContain('call from anonymous to +15551234');
+      expect(noted).toContain('pai=<sip:14155550101@');
+      expect(noted).toMatch(/privacy=(user;id|id;user) /);
+    },
+  );
 
   test.each([
     ['<sip:+15557654321@carrier.example;user=phone>', '15557654321'],
     ['"Caller" <tel:+15557654321>', '15557654321'],
     ['<sip:+15557654321@carrier.example>, <tel:+15550000000>', '15557654321'],
-  ])('a call in, P-Asserted-Identity: %s', async (asserted, number) => {
+  ])('a call in, P-Asserted-Identity: %s', oneByOne, async (asserted, number) => {
     const [rung] = await callIn(line, '103', { ruri: 'contact', asserted });
     expect(rung?.messages).toMatch(new RegExp(`^From: .*<sip:\\+?${number}@`, 'm'));
   });
