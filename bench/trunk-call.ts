@@ -1,6 +1,7 @@
 /**
  * CPU per trunk call, side by side: the same SIPp phone and carrier drive each server in turn, round after round, so that a change in
- * the machine's speed meets all of them. Prints µs of CPU a call (median, least and most) and the ratio to Kamailio pair by pair.
+ * the machine's speed meets all of them. Prints µs of CPU a call (median, least and most) and the ratio to Kamailio pair by pair. The
+ * forwarder passes texts on unread through the transport layer: what it costs is the floor of any engine on these sockets.
  *
  *   npm run bench:calls -- [--rate 300] [--calls 3000] [--rounds 5] [--warm-up 4000] [--only tandem,kamailio]
  *   npm run bench:calls -- --held 10000      memory with that many calls in progress
@@ -11,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { startSipp } from '../test/kit/sipp.ts';
 import { cpuTime, memoryMegabytes, type Server } from './kit/server.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
+import { startForwarder } from './peers/forwarder.ts';
 import { startKamailio } from './peers/kamailio.ts';
 import { startSipB2bua } from './peers/sip-b2bua.ts';
 import { startTandem } from './peers/tandem.ts';
@@ -21,7 +23,7 @@ const { values: options } = parseArgs({
     calls: { type: 'string', default: '3000' },
     rounds: { type: 'string', default: '5' },
     'warm-up': { type: 'string', default: '4000' },
-    only: { type: 'string', default: 'tandem,kamailio,sip' },
+    only: { type: 'string', default: 'tandem,kamailio,sip,forwarder' },
     held: { type: 'string' },
     variant: { type: 'string', multiple: true, default: [] },
   },
@@ -31,6 +33,7 @@ const starters: Readonly<Record<string, (carrierPort: number) => Promise<Server>
   tandem: startTandem,
   kamailio: startKamailio,
   sip: startSipB2bua,
+  forwarder: startForwarder,
 };
 
 const scenario = (name: string) => fileURLToPath(new URL(`sipp/${name}.xml`, import.meta.url));

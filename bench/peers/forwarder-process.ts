@@ -1,0 +1,30 @@
+/** Passes each text of a phone on to the carrier and each of the carrier's to the phone, as it is. argv: PORT CARRIER_PORT. */
+import { silentLog } from '../../src/base/log.ts';
+import { WheelScheduler } from '../../src/base/wheel-scheduler.ts';
+import { nodeSchema } from '../../src/settings/node-schema.ts';
+import { type Flow, TransportLayer } from '../../src/sip/transport/index.ts';
+
+const [port, carrierPort] = process.argv.slice(2).map(Number) as [number, number];
+const host = '127.0.0.1';
+const { udpGatherMs } = nodeSchema.parse({ listen: [{ transport: 'udp', host, port }] }).limits;
+
+let phone: Flow | undefined;
+const transports = new TransportLayer(
+  { scheduler: new WheelScheduler(), limits: { udpGatherMs } },
+  {
+    onMessage(text, flow) {
+      if (flow.remotePort === carrierPort) {
+        phone?.send(text);
+      } else {
+        phone = flow;
+        carrier.send(text);
+      }
+    },
+    onFlowClosed() {},
+    onFlowFailed() {},
+  },
+  silentLog,
+);
+await transports.open([{ transport: 'udp', host, port }]);
+const carrier = transports.flowTo({ transport: 'udp', address: host, port: carrierPort });
+console.log('ready');
