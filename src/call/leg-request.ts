@@ -64,8 +64,10 @@ export class LegRequest implements ClientTransactionUser {
   }
 
   #answerChallenge(response: SipResponse): boolean {
-    const { credentials } = this.leg;
+    const { credentials, state } = this.leg;
     if (credentials === undefined || this.#cancelled) return false;
+    // After the BYE nothing but the BYE itself goes again, and after the dialog's end nothing at all.
+    if (state === 'gone' || (state === 'leaving' && this.request.method !== 'BYE')) return false;
     const again = this.leg.dialog.createRequest(this.request.method);
     // What the dialog has put there; of every other name each field is copied.
     const present = new Set<string>();

@@ -6,6 +6,7 @@ import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 import { hasSessionDescription, relayBody, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
+import { inDialogStatus } from './response-mapping.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
 /** Relays a re-INVITE of `from` to `to`. The caller has made sure that neither leg has an INVITE under way. */
@@ -21,13 +22,7 @@ export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, 
     from.reply(transaction, tooSmall.status, tooSmall.headers);
     return;
   }
-  const relayed = to.createRequest('INVITE');
-  relayed.headers.set(HeaderId.MaxForwards, String(hops - 1));
-  addReinviteCapabilities(relayed, to.options);
-  to.session?.ask(relayed);
-  relayRequestHeaders(request.headers, relayed.headers, to.options.relayHeaders);
-  relayBody(request, relayed);
-  new RelayedInvite(from, to, transaction, request).start(relayed);
+  new RelayedInvite(from, to, transaction, request).start(hops - 1);
 }
 
 /**
@@ -41,6 +36,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   readonly #transaction: ServerTransaction;
   readonly #request: SipRequest;
   readonly #offers: boolean;
+  #hops = 0;
   #client: LegRequest | undefined = undefined;
   #timer: Timer | undefined = undefined;
   #done = false;
@@ -54,13 +50,15 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#offers = hasSessionDescription(request);
   }
 
-  start(relayed: SipRequest): void {
+  /** `hops` is the Max-Forwards that leaves. */
+  start(hops: number): void {
     const { scheduler, timers } = this.#from.env;
+    this.#hops = hops;
     this.#from.inviteIn = this;
     this.#to.inviteOut = this;
     this.#transaction.user = this;
     this.#timer = scheduler.schedule(timers.reinviteMs, this, 0);
-    this.#client = new LegRequest(this.#to, relayed, this).send();
+    this.#ask();
   }
 
   onLegResponse(response: SipResponse, request: LegRequest): void {
@@ -74,9 +72,10 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
       this.#accepted(response, request);
       return;
     }
-    // Nobody would cancel another INVITE once this one is cancelled or given up.
+    // RFC 4028 §7.3: the other side wants a longer interval; that is between it and this engine. Nobody would cancel another INVITE once
+    // this one is cancelled or given up.
     if (status === 422 && !this.#done && !this.#cancelled && this.#to.session?.receive422(response) === true) {
-      this.#askAgain(request);
+      this.#ask();
       return;
     }
     // Given up, it has had its 487: another answer would touch what is under way on the leg by now.
@@ -117,15 +116,15 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#client?.cancel();
   }
 
-  /** RFC 4028 §7.3: the other side wants a longer interval; that is between it and this engine. */
-  #askAgain(refused: LegRequest): void {
-    const again = this.#to.createRequest('INVITE');
-    again.headers.set(HeaderId.MaxForwards, refused.request.headers.value(HeaderId.MaxForwards) ?? '70');
-    addReinviteCapabilities(again, this.#to.options);
-    this.#to.session?.ask(again);
-    relayRequestHeaders(this.#request.headers, again.headers, this.#to.options.relayHeaders);
-    relayBody(this.#request, again);
-    this.#client = new LegRequest(this.#to, again, this).send();
+  #ask(): void {
+    const to = this.#to;
+    const relayed = to.createRequest('INVITE');
+    relayed.headers.set(HeaderId.MaxForwards, String(this.#hops));
+    addReinviteCapabilities(relayed, to.options);
+    to.session?.ask(relayed);
+    relayRequestHeaders(this.#request.headers, relayed.headers, to.options.relayHeaders);
+    relayBody(this.#request, relayed);
+    this.#client = new LegRequest(to, relayed, this).send();
   }
 
   #relayProvisional(response: SipResponse): void {
@@ -164,8 +163,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   }
 
   #answer(status: number, response: SipResponse): void {
-    // The challenge was for this engine; the other side has no credentials for it.
-    this.#from.respond(this.#transaction, this.#response(status === 401 || status === 407 ? 403 : status, response));
+    this.#from.respond(this.#transaction, this.#response(inDialogStatus(status), response));
   }
 
   #response(status: number, response: SipResponse): SipResponse {

@@ -4,6 +4,7 @@ import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { ServerTransaction } from './ports.ts';
 import { relayBody, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
+import { inDialogStatus } from './response-mapping.ts';
 
 /** Relays a request other than INVITE within the dialogs of a call: UPDATE, INFO, MESSAGE, NOTIFY, and PRACK with its `rack`. */
 export function relayRequest(
@@ -75,8 +76,7 @@ class RelayedRequest implements LegRequestUser {
 
   #answer(response: SipResponse): void {
     const from = this.#from;
-    // The challenge was for this engine; the other side has no credentials for it.
-    const status = response.status === 401 || response.status === 407 ? 403 : response.status;
+    const status = inDialogStatus(response.status);
     const relayed = createResponse(this.#request, status, status === response.status ? response.reason : undefined);
     if (this.#request.method === 'UPDATE' && status < 300) addCapabilities(relayed, from.options);
     addOwnHeaders(relayed, from.options);

@@ -40,6 +40,15 @@ export function callerStatus(status: number): number {
   return CALLER_STATUS.get(status) ?? status;
 }
 
+/**
+ * The status that the other side gets for a final status to a request relayed within the call. What the answer says passes, but for what
+ * only this engine can have caused: the challenge was for its credentials, the session interval was its own.
+ */
+export function inDialogStatus(status: number): number {
+  if (status === 401 || status === 407) return 403;
+  return status === 422 ? 500 : status;
+}
+
 /** RFC 3326 §2: `SIP;cause=486;text="Busy Here"`. */
 export function sipReason(status: number, reason: string): string {
   const text = reason.replaceAll('\\', '\\\\').replaceAll('"', '\\"');

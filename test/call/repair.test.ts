@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { ServerTransaction } from '../../src/call/ports.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import { branchTo, legOptions, sdp, stages, World } from './world.ts';
@@ -95,6 +96,29 @@ test('a trunk that challenges BYE and re-INVITE too is answered', () => {
   a.send('BYE');
   expect(world.settles()).toBe(true);
   expect(b.requests('BYE').at(-1)?.headers.has(HeaderId.ProxyAuthorization)).toBe(true);
+});
+
+test('a challenge of a relayed request that comes after the call’s end is not answered', () => {
+  const world = new World();
+  withCredentials(world);
+  const { a, b } = world;
+  world.connect();
+  const held: ServerTransaction[] = [];
+  b.onRequest = (transaction, request) => {
+    if (request.method !== 'INFO') return;
+    held.push(transaction);
+    transaction.reply(100);
+  };
+  const sent = a.send('INFO', { body: 'x', type: 'text/x' });
+  world.run(300);
+  a.send('BYE');
+  world.run(300);
+  for (const transaction of held) b.answer(transaction, 407, { headers: challenge('carrier', 'late') });
+  world.run();
+  expect(held).toHaveLength(1);
+  expect(b.requests('INFO')).toHaveLength(1);
+  expect(sent.final?.status).toBe(403);
+  expect(world.settles()).toBe(true);
 });
 
 test('a relayed request that is challenged goes again with its Max-Forwards and with every field of a repeated name', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callerStatus, isBetterStatus, sipReason } from '../../src/call/response-mapping.ts';
+import { callerStatus, inDialogStatus, isBetterStatus, sipReason } from '../../src/call/response-mapping.ts';
 
 test('behaviour 17: statuses that speak of the engine’s own INVITE are mapped, all others pass', () => {
   const table: [number, number][] = [
@@ -19,6 +19,18 @@ test('behaviour 17: statuses that speak of the engine’s own INVITE are mapped,
     [200, 500],
   ];
   for (const [status, expected] of table) expect(callerStatus(status), String(status)).toBe(expected);
+});
+
+test('within a call a challenge and a session interval are the engine’s own affair; all other answers pass', () => {
+  const table = [
+    [401, 403],
+    [407, 403],
+    [422, 500],
+    [200, 200],
+    [488, 488],
+    [491, 491],
+  ] as const;
+  for (const [status, expected] of table) expect(inDialogStatus(status), String(status)).toBe(expected);
 });
 
 test('RFC 3326 §2: the text of a Reason is a quoted string', () => {
