@@ -14,6 +14,10 @@ const tenant = tenantSchema.parse({
     { kind: 'ring-group', number: '600', name: 'Desk', members: ['103', '101'] },
     { kind: 'queue', number: '601', name: 'Queue', overflow: '101' },
   ],
+  outboundRules: [
+    { name: 'boss', match: { extensions: ['102', '101'] }, routes: [{ trunk: 't' }] },
+    { name: 'all', match: { extensions: ['100-102'] }, routes: [{ trunk: 't' }] },
+  ],
   inboundRules: [
     { name: 'a', trunk: 't', dids: '1', destination: { extension: '101' }, onHolidays: { service: '101' } },
     { name: 'b', trunk: 't', dids: '2', destination: { number: '101' } },
@@ -31,6 +35,7 @@ test('behaviour 29: every place that names a number, and none that only looks li
     'groups[0].members[1]',
     'services[0].members[1]',
     'services[1].overflow',
+    'outboundRules[0].match.extensions[1]',
     'inboundRules[0].destination.extension',
     'inboundRules[0].onHolidays.service',
     'inboundRules[1].destination.number',
