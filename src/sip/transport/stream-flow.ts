@@ -148,7 +148,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
       }
       this.#noteTraffic();
       this.#context.user.onSent?.(text, this);
-      socket.write(text, 'latin1');
+      this.#write(text);
     } else if (this.closed) {
       this.#context.user.onUndelivered?.(text, this);
     } else {
@@ -248,7 +248,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
 
   /** From the framer: a ping is answered with one CRLF at once (RFC 5626 §3.5.1). */
   onPing(): void {
-    if (this.#state === 'open') this.#socket?.write(PONG, 'latin1');
+    if (this.#state === 'open') this.#write(PONG);
     this.#context.user.onKeepAlive?.(this);
   }
 
@@ -269,6 +269,16 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
     this.#context.counters.framingLost++;
     this.#context.user.onFramingLost?.(head, this, error);
     this.close(error.message);
+  }
+
+  /** What is sent in one go leaves in one go: a system call, and with TLS a record, for all of it. */
+  #write(text: string): void {
+    const socket = this.#socket as Socket;
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(uncork, socket);
+    }
+    socket.write(text, 'latin1');
   }
 
   #noteTraffic(): void {
@@ -301,7 +311,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
 
   #ping(): void {
     if (this.#state !== 'open') return;
-    this.#socket?.write(PING, 'latin1');
+    this.#write(PING);
     this.#pongAwaited = true;
     this.#pingTimer = this.#context.scheduler.schedule(this.#context.limits.pongTimeoutMs, this, TimerKind.Pong);
   }
@@ -360,4 +370,8 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
 /** Errors of the operating system name the call that failed; those of TLS do not. */
 function isTlsError(error: NodeJS.ErrnoException, transport: string): boolean {
   return transport === 'tls' && error.syscall === undefined && error.code !== 'ECONNRESET';
+}
+
+function uncork(socket: Socket): void {
+  socket.uncork();
 }

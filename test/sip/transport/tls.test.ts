@@ -197,6 +197,22 @@ describe('handshakes', () => {
     expect((await peer.log.line('tls-refused'))['reason']).toContain('no common TLS version');
   });
 
+  test('messages sent in one turn leave as one record; those of another turn as another', async () => {
+    const peer = await serving();
+    const socket = tlsConnect({ host: '127.0.0.1', port: peer.port(), rejectUnauthorized: false });
+    const raw = new Client(socket);
+    const records: string[] = [];
+    socket.on('data', (octets) => records.push(octets.toString('latin1')));
+    raw.write(options('hello'));
+    const { flow } = await peer.user.next('message');
+    for (const name of ['a', 'b', 'c']) flow.send(options(name));
+    await new Promise((resolve) => setImmediate(resolve));
+    flow.send(options('d'));
+    await raw.reads(options('d'));
+    expect(records).toEqual([options('a') + options('b') + options('c'), options('d')]);
+    socket.destroy();
+  });
+
   test('octets that are no TLS are refused, and the slot is free again', async () => {
     const peer = await serving();
     const raw = await cleanup.client(peer.port());
