@@ -22,11 +22,10 @@ import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { ApiProblem, forbidden, invalid } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
-const APPLY_BODY_LIMIT_OCTETS = 32 * 1024 * 1024;
 const TAG = 'provisioning';
 
-/** Everything at once, for `tandem export` and `tandem apply`. */
-export function provisioningRoutes(app: FastifyInstance, context: ApiContext): void {
+/** Everything at once, for `tandem export` and `tandem apply`; a system admin's document has at most `documentOctets`. */
+export function provisioningRoutes(app: FastifyInstance, context: ApiContext, documentOctets: number): void {
   const querystring = z.strictObject({
     secrets: z
       .enum(['true', 'false'])
@@ -66,7 +65,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext): v
         body: provisioningSchema,
         answers: { 200: answer('What changed', ANY_OBJECT) },
       }),
-      bodyLimit: APPLY_BODY_LIMIT_OCTETS,
+      bodyLimit: documentOctets,
       onRequest: async (request) => requireFittingBody(request, app.initialConfig.bodyLimit),
     },
     async (request) => {

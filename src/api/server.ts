@@ -37,8 +37,8 @@ export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'entityTagKey'> 
   readonly trustedProxies?: readonly string[];
   /** Per token, or per address for requests without one. Default 600. */
   readonly requestsPerMinute?: number;
-  /** Default 1 MiB; `apply` may be larger. */
-  readonly bodyBytes?: number;
+  /** Longest provisioning document of a system admin; all other bodies have at most 1 MiB. Default 32 MiB. */
+  readonly documentBytes?: number;
   /** Webhooks of the node's configuration file: served beside the stored ones, changed in the file only. */
   readonly configuredWebhooks?: readonly WebhookRecord[];
   /** Serve /docs. Default true. */
@@ -55,7 +55,8 @@ export interface Api {
   close(): Promise<void>;
 }
 
-const DEFAULT_BODY_OCTETS = 1024 * 1024;
+const MAX_BODY_OCTETS = 1024 * 1024;
+const DEFAULT_DOCUMENT_OCTETS = 32 * 1024 * 1024;
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** Builds the HTTP interface; nothing listens yet. */
@@ -93,8 +94,9 @@ function withConfigured({ webhooks, configuredWebhooks = [] }: ApiOptions): ApiC
 }
 
 async function createApp(options: ApiOptions, context: ApiContext): Promise<FastifyInstance> {
+  const documentOctets = options.documentBytes ?? DEFAULT_DOCUMENT_OCTETS;
   const base = {
-    bodyLimit: options.bodyBytes ?? DEFAULT_BODY_OCTETS,
+    bodyLimit: Math.min(MAX_BODY_OCTETS, documentOctets),
     trustProxy:
       options.trustedProxies === undefined || options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
     requestTimeout: 30_000,
@@ -120,7 +122,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     liveRoutes(scope, context);
     eventRoutes(scope, context);
     adminRoutes(scope, context);
-    provisioningRoutes(scope, context);
+    provisioningRoutes(scope, context, documentOctets);
   });
   await app.ready();
   return app;

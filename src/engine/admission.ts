@@ -13,7 +13,6 @@
  * challenged for that domain. Whoever claims to be a tenant's user is challenged for that tenant's domain;
  * anybody else gets a challenge that nobody can meet, so that the answer tells nothing.
  */
-import type { Log } from '../base/log.ts';
 import type { DigestServer } from '../sip/auth/index.ts';
 import type { ServerTransaction } from '../sip/endpoint/index.ts';
 import { HeaderId, isSipUri, type SipRequest, textFromOctets, type Uri, unescapeUser } from '../sip/message/index.ts';
@@ -47,7 +46,6 @@ export interface AdmissionOptions {
   readonly flows: RegisteredFlows;
   readonly trunks: Identification;
   readonly trusted: () => AddressIndex<TrustedExtension>;
-  readonly log: Log;
   /** An ambiguous or refused source, for events and metrics. */
   readonly onRefused?: (code: string, flow: Flow, detail: Readonly<Record<string, unknown>>) => void;
 }

@@ -259,7 +259,6 @@ export class Engine {
       flows: this.registrations,
       trunks: this.trunks.identification,
       trusted: () => this.#trusted,
-      log,
       onRefused: (code, flow, detail) =>
         observer.onRefused(code, {
           source: `${flow.remoteAddress}:${flow.remotePort}`,

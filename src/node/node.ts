@@ -193,6 +193,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
       trustedProxies: settings.api.trustedProxies,
       requestsPerMinute: settings.api.requestsPerMinute,
       docs: settings.api.docs,
+      documentBytes: settings.api.bodyBytes,
+      metricsAccess: settings.api.metricsAccess,
       configuredWebhooks: configuredWebhooks(settings),
       ...apiTls(settings),
     });

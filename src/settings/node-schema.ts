@@ -165,8 +165,16 @@ export const apiSchema = z.strictObject({
   key: path.optional().describe('HTTPS: file of the private key.'),
   trustedProxies: z.array(network).default([]).describe('Reverse proxies whose X-Forwarded-For is believed.'),
   requestsPerMinute: z.int().min(1).default(600).describe('Requests per token and minute (429).'),
-  bodyBytes: z.int().min(1_024).default(33_554_432).describe('Longest request body (413).'),
+  bodyBytes: z
+    .int()
+    .min(1_024)
+    .default(33_554_432)
+    .describe('Longest provisioning document of a system admin (413); all other bodies have at most 1 MiB.'),
   docs: z.boolean().default(true).describe('Serve /docs.'),
+  metricsAccess: z
+    .enum(['public', 'system'])
+    .default('public')
+    .describe('Who may read /metrics: anybody, or system admins with a token.'),
 });
 
 export const webhookSchema = z.strictObject({

@@ -135,6 +135,32 @@ async function get(path: string): Promise<string> {
   return `${response.status} ${await response.text()}`;
 }
 
+describe('settings of the HTTP interface', () => {
+  const post = async (octets: number): Promise<number> => {
+    const response = await fetch(`${node?.apiAddress}/api/v1/provisioning`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ surplus: 'x'.repeat(octets) }),
+    });
+    return response.status;
+  };
+
+  test('api.bodyBytes is the length of a provisioning document, more or less than other bodies may have', async () => {
+    await start(configure({ api: { port: 0, bodyBytes: 3_000_000 } }));
+    expect([await post(2_900_000), await post(3_000_000)]).toEqual([422, 413]);
+    await node?.close();
+    await start(configure({ api: { port: 0, bodyBytes: 2000 } }));
+    expect([await post(1900), await post(2000)]).toEqual([422, 413]);
+  });
+
+  test('api.metricsAccess: system closes /metrics to all without a token; api.docs: false serves no /docs', async () => {
+    await start(configure({ api: { port: 0, metricsAccess: 'system', docs: false } }));
+    expect((await fetch(`${node?.apiAddress}/metrics`)).status).toBe(401);
+    expect(await get('/metrics')).toMatch(/^200 /);
+    expect((await fetch(`${node?.apiAddress}/docs`)).status).toBe(404);
+  });
+});
+
 describe('reload', () => {
   test('serves what the files say now; bindings of extensions that are gone go too', async () => {
     const running = await start();
