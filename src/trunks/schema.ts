@@ -86,10 +86,16 @@ export const optionsSchema = z.strictObject({
   usePrivateIp: z.boolean().optional().describe('Talk to the trunk with the private address. Default off.'),
   rewriteViaHost: z.boolean().optional().describe('Put the public address into the Via host. Default off.'),
   verifyPort: z.boolean().optional().describe('Match the source port too when identifying the trunk. Default off.'),
-  singleVia: z.boolean().optional().describe('Keep only one Via. Default on.'),
+  singleVia: z
+    .boolean()
+    .optional()
+    .describe('Keep only one Via. Default on; this engine ends every call leg, so there is one either way.'),
   telUriRequestLine: z.boolean().optional().describe('`tel:` URI in the Request-Line. Default off.'),
   telUriTo: z.boolean().optional().describe('`tel:` URI in To. Default off.'),
-  stirShaken: z.boolean().optional().describe('Sign outbound calls (STIR/SHAKEN). Default off.'),
+  stirShaken: z
+    .boolean()
+    .optional()
+    .describe('Without effect in this version: calls are not signed (STIR/SHAKEN). Default off.'),
   removePlus: z.boolean().optional().describe('Remove the + in front of the called number. Default off.'),
   keepAlive: keepAliveSchema.optional().describe('OPTIONS pings.'),
   registration: z
