@@ -1,12 +1,12 @@
 import type { EndpointTransport } from '../../src/sip/endpoint/index.ts';
-import type {
-  Flow,
-  HostPort,
-  ListenerOptions,
-  Listening,
-  Target,
-  TransportCounters,
-  TransportUser,
+import {
+  type Flow,
+  type HostPort,
+  type ListenerOptions,
+  type Listening,
+  newTransportCounters,
+  type Target,
+  type TransportUser,
 } from '../../src/sip/transport/index.ts';
 
 export const HOST = '127.0.0.1';
@@ -53,19 +53,7 @@ class MemoryFlow implements Flow {
 
 /** UDP without a socket: datagrams are buffers in a queue, written and read as the socket does it. */
 export class MemoryTransport implements EndpointTransport {
-  readonly counters: TransportCounters = {
-    connections: 0,
-    connectionsAccepted: 0,
-    connectionsOpened: 0,
-    connectionsRefused: 0,
-    connectFailures: 0,
-    tlsRefused: 0,
-    slowClosed: 0,
-    framingLost: 0,
-    rateLimited: 0,
-    sendErrors: 0,
-    pongTimeouts: 0,
-  };
+  readonly counters = newTransportCounters();
   readonly #user: TransportUser;
   readonly #flows = new Map<number, MemoryFlow>();
   readonly #own: HostPort = { host: HOST, port: ENGINE_PORT };

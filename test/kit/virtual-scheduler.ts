@@ -3,10 +3,9 @@ import type { Scheduler, Timer, TimerTarget } from '../../src/base/scheduler.ts'
 interface Armed extends Timer {
   readonly dueMs: number;
   readonly sequence: number;
-  /** Undefined once cancelled: a cancelled timer keeps nothing alive. */
+  /** Undefined once fired or cancelled: a cancelled timer keeps nothing alive. */
   target: TimerTarget | undefined;
   readonly kind: number;
-  cancelled: boolean;
 }
 
 /** Virtual time: nothing happens until a test advances it; timers fire in order of due time, then of arming. */
@@ -42,10 +41,8 @@ export class VirtualScheduler implements Scheduler {
       sequence: this.#sequence++,
       target,
       kind,
-      cancelled: false,
       cancel() {
-        if (armed.cancelled) return;
-        armed.cancelled = true;
+        if (armed.target === undefined) return;
         armed.target = undefined;
         scheduler.#cancelledCount++;
       },
@@ -75,12 +72,13 @@ export class VirtualScheduler implements Scheduler {
   #fire(armed: Armed): void {
     this.#pop();
     this.#nowMs = Math.max(this.#nowMs, armed.dueMs);
-    armed.cancelled = true;
-    armed.target?.onTimer(armed.kind);
+    const { target } = armed;
+    armed.target = undefined;
+    target?.onTimer(armed.kind);
   }
 
   #peek(): Armed | undefined {
-    while (this.#heap[0]?.cancelled === true) {
+    while (this.#heap[0] !== undefined && this.#heap[0].target === undefined) {
       this.#pop();
       this.#cancelledCount--;
     }

@@ -1,4 +1,5 @@
-import type { SourcePolicy, TransportCounters, TransportLimits } from './types.ts';
+import type { TransportCounters } from './counters.ts';
+import type { SourcePolicy, TransportLimits } from './types.ts';
 
 class SourceSlots {
   total = 0;

@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS, type MessageLimits } from '../message/index.ts';
 import { type AddressScope, AdvertisedAddress, isWildcard } from './advertised.ts';
 import { certificateMatches, certificateNames } from './certificate-names.ts';
 import { ConnectionSlots } from './connection-slots.ts';
+import { newTransportCounters } from './counters.ts';
 import { StreamFlow } from './stream-flow.ts';
 import { StreamListener, type StreamListenerOwner } from './stream-listener.ts';
 import {
@@ -19,7 +20,6 @@ import {
   type SourcePolicy,
   type Target,
   type TlsCredentials,
-  type TransportCounters,
   type TransportLimits,
   type TransportName,
   type TransportUser,
@@ -50,19 +50,7 @@ const DRAIN_MS = 2_000;
  * to: answers where the request came from, requests on the connection that is already there (RFC 5923) or on a new one.
  */
 export class TransportLayer {
-  readonly counters: TransportCounters = {
-    connections: 0,
-    connectionsAccepted: 0,
-    connectionsOpened: 0,
-    connectionsRefused: 0,
-    connectFailures: 0,
-    tlsRefused: 0,
-    slowClosed: 0,
-    framingLost: 0,
-    rateLimited: 0,
-    sendErrors: 0,
-    pongTimeouts: 0,
-  };
+  readonly counters = newTransportCounters();
   readonly #context: TransportContext;
   readonly #defaultTls: TlsCredentials;
   readonly #listeners = new Map<string, OpenListener>();

@@ -182,22 +182,3 @@ export interface TransportUser {
   /** A CRLF ping or pong arrived: the peer is alive. */
   onKeepAlive?(flow: Flow): void;
 }
-
-/** Counts since start; gauges say so. */
-export interface TransportCounters {
-  /** Gauge. */
-  connections: number;
-  connectionsAccepted: number;
-  connectionsOpened: number;
-  /** Over a limit. */
-  connectionsRefused: number;
-  connectFailures: number;
-  tlsRefused: number;
-  /** Closed because a message or a handshake was not completed in time. */
-  slowClosed: number;
-  framingLost: number;
-  /** Datagrams of sources over their rate. */
-  rateLimited: number;
-  sendErrors: number;
-  pongTimeouts: number;
-}

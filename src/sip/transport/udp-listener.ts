@@ -3,15 +3,9 @@ import { isIPv6 } from 'node:net';
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
 import type { MessageLimits } from '../message/index.ts';
+import type { TransportCounters } from './counters.ts';
 import { GenerationCache } from './generation-cache.ts';
-import type {
-  Flow,
-  ListenerOptions,
-  SourcePolicy,
-  TransportCounters,
-  TransportLimits,
-  TransportUser,
-} from './types.ts';
+import type { Flow, ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
 
 /** What the listeners of one transport layer share. */
 export interface TransportContext {
