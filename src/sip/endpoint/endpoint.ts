@@ -296,10 +296,9 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   /** Retry-After for a request that starts something new while we drain or are too busy; what goes on is always served. */
   #busySeconds(request: SipRequest): number | undefined {
     const { overloadSeconds } = this.#options;
-    if (!this.#draining && overloadSeconds === undefined) return undefined;
     if (request.method === 'ACK' || request.method === 'CANCEL' || request.toTag() !== undefined) return undefined;
-    if (this.transactions.knows(request)) return undefined;
-    return this.#draining ? DRAIN_RETRY_SECONDS : overloadSeconds?.(request);
+    const seconds = this.#draining ? DRAIN_RETRY_SECONDS : overloadSeconds?.(request);
+    return seconds === undefined || this.transactions.knows(request) ? undefined : seconds;
   }
 
   /** Answers without a transaction (§8.2.7): each copy of the request gets the same answer. An ACK gets none. */
