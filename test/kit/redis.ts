@@ -29,8 +29,10 @@ export async function startRedis(options: { args?: readonly string[]; port?: num
   const port = options.port ?? (await freePort());
   let child: Child | undefined;
   const start = async () => {
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes'];
-    child = startChild(peerCommand('redis-server'), [...args, ...(options.args ?? [])]);
+    const address = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
+    // With `everysec` Redis puts off its writes while an fsync is under way: what it had acknowledged is lost with its process.
+    const durable = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+    child = startChild(peerCommand('redis-server'), [...address, ...durable, ...(options.args ?? [])]);
     await child.waitFor(/Ready to accept connections/);
   };
   await start();
