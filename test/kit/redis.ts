@@ -1,5 +1,5 @@
 /** Real Redis servers on free ports: one, a master with replicas under Sentinels, a Cluster. Each keeps its data in a folder that goes with it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -20,8 +20,11 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
+/** In memory where there is a place for files in memory: a busy disk may hold an fsync, and Redis with it, for longer than a command may take. */
+const MEMORY_FOLDER = '/dev/shm';
+
 function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'tandem-redis-'));
+  return mkdtempSync(join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), 'tandem-redis-'));
 }
 
 export async function startRedis(options: { args?: readonly string[]; port?: number } = {}): Promise<RedisServer> {
