@@ -41,7 +41,7 @@ const LONG: readonly Run[] = [
     args: ['--held', '10000'],
     goals: [{ what: 'a call in the engine', unit: 'µs', atMost: 100, pattern: /in the engine +([\d.]+)/ }],
   },
-  // The B2BUA on `sip` is about to be overrun at 1,000 a second: its phones send again and again.
+  // The B2BUA on `sip` is late at 1,000 a second: retransmissions make its figure one of another work.
   ...[
     { rate: '300', only: 'tandem,kamailio,sip,forwarder' },
     { rate: '1000', only: 'tandem,kamailio,forwarder' },

@@ -10,11 +10,10 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startSipp } from '../test/kit/sipp.ts';
+import { startScript } from './kit/script-server.ts';
 import { cpuTime, memoryMegabytes, type Server } from './kit/server.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
-import { startForwarder } from './peers/forwarder.ts';
 import { startKamailio } from './peers/kamailio.ts';
-import { startSipB2bua } from './peers/sip-b2bua.ts';
 import { startTandem } from './peers/tandem.ts';
 
 const { values: options } = parseArgs({
@@ -32,8 +31,8 @@ const { values: options } = parseArgs({
 const starters: Readonly<Record<string, (carrierPort: number) => Promise<Server>>> = {
   tandem: startTandem,
   kamailio: startKamailio,
-  sip: startSipB2bua,
-  forwarder: startForwarder,
+  sip: (carrierPort) => startScript('sip 0.0.6', 'sip-b2bua-process.ts', carrierPort),
+  forwarder: (carrierPort) => startScript('forwarder', 'forwarder-process.ts', carrierPort),
 };
 
 const scenario = (name: string) => fileURLToPath(new URL(`sipp/${name}.xml`, import.meta.url));

@@ -1,4 +1,7 @@
-/** Passes each text of a phone on to the carrier and each of the carrier's to the phone, as it is. argv: PORT CARRIER_PORT. */
+/**
+ * The transport layer without an engine on it: passes each text of a phone on to the carrier and each of the carrier's to the phone,
+ * unread. argv: PORT CARRIER_PORT.
+ */
 import { silentLog } from '../../src/base/log.ts';
 import { WheelScheduler } from '../../src/base/wheel-scheduler.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
