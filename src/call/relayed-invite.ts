@@ -22,7 +22,7 @@ export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, 
     from.reply(transaction, tooSmall.status, tooSmall.headers);
     return;
   }
-  new RelayedInvite(from, to, transaction, request).start(hops - 1);
+  new RelayedInvite(from, to, transaction, request, hops - 1).start();
 }
 
 /**
@@ -36,24 +36,24 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   readonly #transaction: ServerTransaction;
   readonly #request: SipRequest;
   readonly #offers: boolean;
-  #hops = 0;
+  /** The Max-Forwards that leaves. */
+  readonly #hops: number;
   #client: LegRequest | undefined = undefined;
   #timer: Timer | undefined = undefined;
   #done = false;
   #cancelled = false;
 
-  constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest) {
+  constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest, hops: number) {
     this.#from = from;
     this.#to = to;
     this.#transaction = transaction;
     this.#request = request;
+    this.#hops = hops;
     this.#offers = hasSessionDescription(request);
   }
 
-  /** `hops` is the Max-Forwards that leaves. */
-  start(hops: number): void {
+  start(): void {
     const { scheduler, timers } = this.#from.env;
-    this.#hops = hops;
     this.#from.inviteIn = this;
     this.#to.inviteOut = this;
     this.#transaction.user = this;
