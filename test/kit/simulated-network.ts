@@ -1,14 +1,14 @@
 import type { EndpointTransport } from '../../src/sip/endpoint/index.ts';
-import type {
-  AddressScope,
-  Flow,
-  HostPort,
-  ListenerOptions,
-  Listening,
-  Target,
-  TransportCounters,
-  TransportName,
-  TransportUser,
+import {
+  type AddressScope,
+  type Flow,
+  type HostPort,
+  type ListenerOptions,
+  type Listening,
+  newTransportCounters,
+  type Target,
+  type TransportName,
+  type TransportUser,
 } from '../../src/sip/transport/index.ts';
 import { seededRandom } from './simulated-link.ts';
 import type { VirtualScheduler } from './virtual-scheduler.ts';
@@ -195,7 +195,7 @@ export class SimulatedTransport implements EndpointTransport, Station {
   readonly network: SimulatedNetwork;
   readonly address: string;
   readonly user: TransportUser;
-  readonly counters = {} as TransportCounters;
+  readonly counters = newTransportCounters();
   readonly #listening: Listening[] = [];
   readonly #flows = new Map<string, SimulatedFlow>();
   #nextPort = 40_000;
