@@ -13,7 +13,7 @@ import type { Identity } from './tokens.ts';
 /** Types that a tenant admin may create, each for its own tenant alone. */
 const TENANT_ADMIN_TYPES: ReadonlySet<TrunkType> = new Set(['register', 'accept-register', 'teams', 'whatsapp']);
 /** Settings of a tenant that are the system admin's. */
-const SYSTEM_TENANT_FIELDS = ['name', 'domain', 'limits', 'stopOutbound', 'emergencyNumbers'] as const;
+const SYSTEM_TENANT_FIELDS = ['name', 'domain', 'limits', 'stopOutbound', 'emergencyNumbers', 'emergency'] as const;
 /** Files of the machine; a tenant may not name them. */
 const TLS_FILE_FIELDS = ['certificate', 'key', 'ca'] as const;
 

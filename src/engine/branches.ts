@@ -71,7 +71,8 @@ export class Branches {
     const draft = pass === undefined ? route.draft : { ...route.draft, headers: [...headers, pass(requestUri)] };
     const { trunks, directory, attemptMs, onAttempt } = this.#options;
     // Not the plan itself: the closures below live as long as the call.
-    const { tenant } = plan.facts;
+    const { facts, emergency } = plan;
+    const { tenant } = facts;
     const credentials = trunks.digestClient(trunk);
     let grant: CapacityGrant | undefined;
     return {
@@ -82,7 +83,7 @@ export class Branches {
       resolve: () => this.#targets(trunk, nextHop),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {
-        const answer = trunks.admit(trunk, tenant, directory());
+        const answer = trunks.admit(trunk, tenant, directory(), emergency);
         if (!answer.granted) return false;
         grant = answer;
         return true;

@@ -19,6 +19,8 @@ export interface OutboundServices {
 
 /** What a caller is told to wait before the next try when no trunk took the call, seconds. */
 const RETRY_AFTER_SECONDS = 5;
+/** RFC 3261 §21.4.24, §21.6: the called party was reached and will not have the call. */
+const CALLEE_REFUSED = new Set([486, 600, 603]);
 /** Redirections that one route follows, and Contacts of each that are looked at. */
 const MAX_REDIRECTIONS = 3;
 const MAX_CONTACTS = 8;
@@ -83,6 +85,8 @@ export class OutboundStep implements PlanStep {
   #mayFailOver(outcome: StageOutcome): boolean {
     if (outcome.earlyMedia) return false;
     if (outcome.cause === 'ring-timeout') return false;
+    // In need only the called side's own word ends the search: a trunk may not know the number, or not let us.
+    if (this.#plan.emergency) return !CALLEE_REFUSED.has(outcome.status);
     if (outcome.cause !== 'response') return true;
     return this.#current?.trunk.options.failoverCodes.includes(outcome.status) === true;
   }

@@ -21,6 +21,7 @@ import {
 } from '../outbound/index.ts';
 import { escapeUser, HeaderId, type SipRequest, textFromOctets } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
+import { plainNumber } from '../tenants/number.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
 import type { CapacityGrant, CapacityRefusal } from '../trunks/capacity.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -154,10 +155,12 @@ export class Routing implements StepServices {
       extension: party.number,
       sessionId: context.sessionId,
     };
-    const inside = this.#insideStep(context, dialled);
+    // An emergency number is one, whoever has it for an extension.
+    const isInside = !tenant.emergencyNumbers.includes(dialled);
+    const inside = isInside ? this.#insideStep(context, dialled) : undefined;
     if (inside !== undefined) return { plan: this.#plan(inside, callerLeg, facts) };
     const outbound = planOutbound(this.outboundFacts(context, callerOf(origin), dialled, undefined));
-    if (outbound.number !== dialled) {
+    if (outbound.number !== dialled && !outbound.emergency) {
       // A dial code in front of a number of the tenant itself.
       const presented = { ...context, caller: { ...caller, anonymous: outbound.anonymous }, called: outbound.number };
       const behindCode = this.#insideStep(presented, outbound.number);
@@ -228,7 +231,7 @@ export class Routing implements StepServices {
 
   /** A call that a party moves (RFC 3515): placed under that party's rules. */
   transferred(context: CallContext, by: Forwarder, number: string): PlanStep {
-    return this.#insideStep(context, number) ?? this.#outside(context, by, number, 'transfer');
+    return this.#sentOn(context, by, number, 'transfer');
   }
 
   // StepServices
@@ -238,7 +241,12 @@ export class Routing implements StepServices {
   }
 
   sendOn(context: CallContext, by: Forwarder, number: string): PlanStep {
-    const kind = by.kind === 'service' ? 'overflow' : 'forward';
+    return this.#sentOn(context, by, number, by.kind === 'service' ? 'overflow' : 'forward');
+  }
+
+  #sentOn(context: CallContext, by: Forwarder, given: string, kind: Forwarding['kind']): PlanStep {
+    // A setting's number may be written with separators (RFC 3966 §5.1.1).
+    const number = plainNumber(given);
     return this.#insideStep(context, number) ?? this.#outside(context, by, number, kind);
   }
 
@@ -277,10 +285,14 @@ export class Routing implements StepServices {
       case 'service':
         return this.#insideStep(context, target.number) ?? new RejectStep(404, 'Not Found');
       case 'number':
-        return this.#insideStep(context, target.number) ?? this.#externalDestination(context, target.number);
+        return this.#numberStep(context, plainNumber(target.number));
       case 'hang-up':
         return new RejectStep(603, 'Decline');
     }
+  }
+
+  #numberStep(context: CallContext, number: string): PlanStep {
+    return this.#insideStep(context, number) ?? this.#externalDestination(context, number);
   }
 
   /**

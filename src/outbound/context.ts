@@ -1,7 +1,9 @@
 import type { DidPool } from '../tenants/did-pool.ts';
+import { plainNumber } from '../tenants/number.ts';
 import type { OutboundRoute, OutboundRule } from '../tenants/schema.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Draft, FieldName } from './draft.ts';
+import type { EmergencyCall } from './emergency.ts';
 import type { OutboundFacts, TrunkState } from './facts.ts';
 import type { OutboundCli } from './outbound-cli.ts';
 import type { OutboundEvent, Refusal, StoredSetting } from './outcome.ts';
@@ -21,8 +23,10 @@ export class CallState {
   storedSetting: StoredSetting | undefined = undefined;
   anonymous = false;
   anonymousReason = '';
-  emergency = false;
+  emergency: EmergencyCall | undefined = undefined;
   rule: OutboundRule | undefined = undefined;
+  /** The routes that may be tried; in order, or in random order where the rule says so. */
+  candidates: readonly OutboundRoute[] = [];
   routes: readonly PlannedRoute[] = [];
   skipped: readonly SkippedRoute[] = [];
   /** The trunk states that were read, so that the call can be explained afterwards as it was. */
@@ -32,7 +36,7 @@ export class CallState {
     this.facts = facts;
     this.callerNumber = callerNumber;
     this.callerName = callerName;
-    this.number = facts.dialled;
+    this.number = plainNumber(facts.dialled);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type Uri,
   unescapeUser,
 } from '../sip/message/index.ts';
+import { plainNumber } from '../tenants/number.ts';
 import type { Extension, Service, Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 
@@ -18,7 +19,7 @@ export interface OutboundFacts {
   readonly tenant: Tenant;
   /** Who calls as far as rules and caller IDs go: on a forwarded or transferred call, who forwarded or transferred it. */
   readonly caller: Caller;
-  /** What was dialled, unescaped; see {@link dialledNumber}. */
+  /** What was dialled, unescaped; see {@link dialledNumber}. A setting's number may have separators: the pipeline takes them off. */
   readonly dialled: string;
   /** Set when the call is forwarded, transferred or overflows; then the request is not the caller's own. */
   readonly forwarding: Forwarding | undefined;
@@ -113,12 +114,17 @@ export function callerName(caller: Caller): string {
   return (caller.kind === 'extension' ? caller.extension.name : caller.service.name) ?? '';
 }
 
-/** What a Request-URI dials: the user part without parameters, or the number of a tel URI; '' when it dials nothing. */
+/**
+ * What a URI dials: the user part, or the number of a tel URI, unescaped, without parameters and without visual separators (RFC 3966
+ * §5.1.1), so that every spelling of a number is the same number from here on; '' when it dials nothing. A `phone-context` names the
+ * dial plan in which a local number is dialled (§5.1.5), which is the tenant's own: its digits are not put in front.
+ */
 export function dialledNumber(uri: Uri): string {
-  if (uri.scheme === 'tel') return (uri as Extract<Uri, { number: string }>).number;
+  if (uri.scheme === 'tel') return plainNumber((uri as Extract<Uri, { number: string }>).number);
   if (!('user' in uri) || uri.user === undefined) return '';
-  const semicolon = uri.user.indexOf(';');
-  return unescapeUser(semicolon < 0 ? uri.user : uri.user.slice(0, semicolon));
+  const user = unescapeUser(uri.user);
+  const semicolon = user.indexOf(';');
+  return plainNumber(semicolon < 0 ? user : user.slice(0, semicolon));
 }
 
 /** Reads what matters here from the caller's INVITE. Identity header fields that cannot be read count as not sent. */

@@ -100,7 +100,7 @@ export function planOutbound(facts: OutboundFacts, trace: Trace = NO_TRACE): Out
     ruleName: state.rule?.name,
     number: state.number,
     anonymous: state.anonymous,
-    emergency: state.emergency,
+    emergency: state.emergency !== undefined,
     state,
     outboundCli: parseOutboundCli(facts.request.outboundCli),
   };
@@ -151,6 +151,6 @@ function legSettings(route: RouteState): LegSettings {
     ...(timer.mode !== 'off' && { sessionTimer }),
     relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
     headers: hidesUser || node.userAgent === '' ? [] : [['User-Agent', node.userAgent]],
-    earlyMediaFailover,
+    earlyMediaFailover: earlyMediaFailover || route.call.emergency !== undefined,
   };
 }

@@ -1,12 +1,15 @@
 /**
  * How telephone numbers are compared: spaces, dots, dashes and parentheses do not count, one of the prefixes `+00`, `+`, `00`, `0`
- * is dropped, and what is left is a decimal number of 1 to 15 digits (E.164 §6.1). Sent numbers are never changed by this.
+ * is dropped, and what is left is a decimal number of 1 to 15 digits (E.164 §6.1). What is dialled and what is sent loses the marks
+ * alone: {@link plainNumber}.
  */
 
 const MAX_DIGITS = 15;
 const ZERO = 0x30;
 const NINE = 0x39;
 const PLUS = 0x2b;
+const STAR = 0x2a;
+const HASH = 0x23;
 
 /** The number that `text` compares as, or undefined when it is no telephone number. Fifteen digits fit a double exactly. */
 export function normalizeNumber(text: string): number | undefined {
@@ -40,6 +43,26 @@ function leadingZeros(text: string, start: number, plus: boolean): number {
   const second = skipSeparators(text, start + 1);
   if (text.charCodeAt(second) === ZERO) return 2;
   return plus ? 0 : 1;
+}
+
+/**
+ * A number without what people write for the eye (RFC 3966 §5.1.1, and spaces): digits, `*` and `#`, and one leading `+` stay. A text
+ * that is no telephone number comes back as it is: a name has no separators.
+ */
+export function plainNumber(text: string): string {
+  let plain = '';
+  let start = 0;
+  let dialable = 0;
+  for (let position = 0; position < text.length; position += 1) {
+    const code = text.charCodeAt(position);
+    if (isSeparator(code)) {
+      plain += text.slice(start, position);
+      start = position + 1;
+    } else if ((code >= ZERO && code <= NINE) || code === STAR || code === HASH) dialable += 1;
+    else if (code !== PLUS || dialable > 0 || plain !== '' || position !== start) return text;
+  }
+  if (start === 0) return text;
+  return dialable === 0 ? text : plain + text.slice(start);
 }
 
 function skipSeparators(text: string, start: number): number {

@@ -184,6 +184,19 @@ export const outboundRuleSchema = z.strictObject({
 });
 export type OutboundRule = z.infer<typeof outboundRuleSchema>;
 
+export const emergencySchema = z.strictObject({
+  routes: z
+    .array(outboundRouteSchema)
+    .max(6)
+    .default([])
+    .describe(
+      'Trunks for emergency numbers, in order. Empty: those of the rule that names the number, else every trunk of the tenant.',
+    ),
+  callbackNumber: callerId
+    .optional()
+    .describe('Number that emergency calls show; a route may have its own. It precedes every other caller ID.'),
+});
+
 const DESTINATION_KINDS = ['extension', 'extensions', 'service', 'number', 'hangUp'] as const;
 
 export const destinationSchema = z
@@ -262,7 +275,10 @@ export const tenantSchema = z.strictObject({
     .array(z.string().regex(/^[0-9*#]{2,10}$/, { error: 'must be 2 to 10 digits' }))
     .max(50)
     .default(['112', '911'])
-    .describe('Numbers that pass every limit and bar.'),
+    .describe(
+      'Numbers that pass every bar, limit and switch, and leave as dialled; an access code in front of them is left out.',
+    ),
+  emergency: emergencySchema.prefault({}).describe('Where emergency calls go, and what they show.'),
   dialCodes: dialCodesSchema
     .prefault({})
     .describe('Codes that users dial in front of a number, or alone to store a setting.'),

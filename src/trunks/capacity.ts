@@ -82,19 +82,19 @@ export class Capacity {
     this.#elsewhere = elsewhere;
   }
 
-  /** Takes one place from every holder, or from none and says which refused. */
-  admit(holders: readonly CapacityHolder[]): CapacityGrant | CapacityRefusal {
+  /** Takes one place from every holder, or from none and says which refused. An emergency call is counted and never refused. */
+  admit(holders: readonly CapacityHolder[], emergency = false): CapacityGrant | CapacityRefusal {
     const nowMs = this.#clock.nowMs();
     const usages: Usage[] = [];
     for (const holder of holders) {
       const usage = this.#usage(holder.key);
       const limit = holder.concurrentCalls;
-      if (limit !== undefined && usage.concurrent + this.#elsewhere(holder.key) >= limit) {
+      if (!emergency && limit !== undefined && usage.concurrent + this.#elsewhere(holder.key) >= limit) {
         return { granted: false, holder: holder.key, limit: 'concurrent-calls' };
       }
       if (holder.callsPerSecond !== undefined) {
         usage.refill(holder.callsPerSecond, nowMs);
-        if (usage.tokens < 1) return { granted: false, holder: holder.key, limit: 'calls-per-second' };
+        if (!emergency && usage.tokens < 1) return { granted: false, holder: holder.key, limit: 'calls-per-second' };
       }
       usages.push(usage);
     }

@@ -361,6 +361,8 @@ function trunkReferencesOf(tenant: Tenant): { readonly path: string; readonly tr
     for (const [at, { trunk }] of rule.routes.entries())
       references.push({ path: `outboundRules[${index}].routes[${at}].trunk`, trunk });
   }
+  for (const [index, { trunk }] of tenant.emergency.routes.entries())
+    references.push({ path: `emergency.routes[${index}].trunk`, trunk });
   for (const [index, { trunk }] of tenant.inboundRules.entries())
     references.push({ path: `inboundRules[${index}].trunk`, trunk });
   return references;

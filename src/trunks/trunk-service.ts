@@ -147,8 +147,13 @@ export class TrunkService {
   }
 
   /** Takes a place on the trunk and in the tenant's share of it, for an outbound attempt. */
-  admit(trunk: Trunk, tenant: Tenant, directory: Directory = this.#directory): CapacityGrant | CapacityRefusal {
-    return this.capacity.admit(trunkHolders(trunk, tenant, directory));
+  admit(
+    trunk: Trunk,
+    tenant: Tenant,
+    directory: Directory = this.#directory,
+    emergency = false,
+  ): CapacityGrant | CapacityRefusal {
+    return this.capacity.admit(trunkHolders(trunk, tenant, directory), emergency);
   }
 
   /** The same for an inbound call, which takes a place of the tenant's own too (the guards do that for outbound ones). */

@@ -4,6 +4,7 @@ import {
   type Agent,
   CARRIER_A,
   CARRIER_A_ID,
+  CARRIER_B,
   ENGINE,
   PASSWORD,
   type Phone,
@@ -394,5 +395,115 @@ describe('dial codes that store a setting (behaviour 12)', () => {
     world.run();
     expect(alice.final(call)).toMatchObject({ status: 500, reason: 'Setting Not Stored' });
     expect(world.log.lines.filter(({ event }) => event === 'setting-not-stored')).toHaveLength(1);
+  });
+});
+
+describe('a number written with separators is the same number wherever it stands (RFC 3966 §5.1.1)', () => {
+  const barred = { limits: { barred: { prefixes: ['1900'] } } };
+  const extensions = [extension('101'), extension('102', { forward: { always: '1-900 (555).1234' } })];
+
+  test.each(['1-900-555-1234', '1%2D900%2D5551234', '1(900)5551234;phone-context=+1'])(
+    'dialled: %s',
+    async (dialled) => {
+      await begin({ acme: barred });
+      expect(alice.final(alice.call(dialled))?.status).toBe(403);
+    },
+  );
+
+  test('tel: URIs, in the Request-URI', async () => {
+    await begin({ acme: barred });
+    for (const [uri, status] of [
+      ['tel:1-900-555-1234', 403],
+      ['tel:+1-900-555-1234', 486],
+    ] as const) {
+      const invite = alice.request('INVITE', uri, { From: `${alice.address};tag=t`, To: `<${uri}>` }, SDP);
+      const challenge = alice.ask(invite);
+      alice.ack(invite, challenge);
+      const again = alice.authorized(invite, challenge, alice.client);
+      alice.send(again);
+      world.run();
+      const sent = carrier.requests('INVITE').at(-1);
+      if (sent !== undefined) carrier.answer(sent, 486, 'Busy Here');
+      expect(alice.final(again)?.status).toBe(status);
+    }
+    expect(carrier.requests('INVITE').map(numberIn)).toEqual(['+19005551234']);
+  });
+
+  test('inside numbers', async () => {
+    await begin();
+    const bob = world.phone('102', '203.0.113.2');
+    const invite = alice.call('1-0.2');
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+    expect(alice.final(invite)?.status).toBe(486);
+  });
+
+  test('forwarding, of a call from inside and from a trunk', async () => {
+    await begin({ acme: { ...barred, extensions } });
+    expect(alice.final(alice.call('102'))?.status).toBe(403);
+    expect(inbound('14155550102').status()).toBe(403);
+    expect(carrier.requests('INVITE')).toEqual([]);
+  });
+
+  test('overflow of a service, and the number of an inbound rule', async () => {
+    const services = [{ kind: 'queue' as const, number: '600', name: 'Desk', overflow: '1 (900) 555-1234' }];
+    const inboundRules = [
+      { name: 'out', trunk: 'carrier-a', dids: '14155550103', destination: { number: '1-900-5551234' } },
+      { name: 'in', trunk: 'carrier-a', dids: '14155550104', destination: { number: '(600)' } },
+    ];
+    await begin({ acme: { ...barred, services, inboundRules } });
+    expect(alice.final(alice.call('600'))?.status).toBe(403);
+    expect(inbound('14155550103').status()).toBe(403);
+    expect(inbound('14155550104').status()).toBe(403);
+  });
+
+  test('an emergency number reaches the outside though an extension has it, and over a carrier that refuses first', async () => {
+    await begin({ acme: { stopOutbound: true, extensions: [extension('101'), extension('911')] } });
+    const second = world.agent(CARRIER_B);
+    const invite = alice.call('9-1-1');
+    carrier.answer(carrier.took('INVITE'), 404, 'Not Found');
+    world.run();
+    const sent = second.took('INVITE');
+    expect(numberIn(sent)).toBe('911');
+    second.answer(sent, 486, 'Busy Here');
+    expect(alice.final(invite)?.status).toBe(486);
+  });
+
+  test('an emergency call passes the capacity of the trunk and of the tenant', async () => {
+    const limits = { concurrentCalls: 1 };
+    await begin({ acme: { limits }, trunks: { 'carrier-a': { limits }, 'carrier-b': { limits } } });
+    const first = alice.call('18005550199');
+    const second = alice.call('112');
+    expect(carrier.requests('INVITE').map(numberIn)).toEqual(['18005550199', '112']);
+    for (const sent of carrier.requests('INVITE')) carrier.answer(sent, 486, 'Busy Here');
+    expect([alice.final(first)?.status, alice.final(second)?.status]).toEqual([486, 486]);
+  });
+
+  test('caller IDs leave without separators, wherever they are set', async () => {
+    const groups = [{ name: 'sales', members: ['101'], outboundCallerId: '+1 (415) 555-0111' }];
+    const world1 = (outboundRules: object) =>
+      begin({ acme: { outboundCallerId: '(415) 555-0100', groups, ...outboundRules } });
+    const shown = (fields: Record<string, string> = {}) => {
+      const invite = alice.call('18005550199', fields);
+      const sent = carrier.requests('INVITE').at(-1) as SipRequest;
+      carrier.answer(sent, 486, 'Busy Here');
+      alice.final(invite);
+      return sent.headers.value(HeaderId.From)?.split(';')[0];
+    };
+    const route = { trunk: 'carrier-a' };
+    await world1({ outboundRules: [{ name: 'w', match: { groups: ['sales'] }, routes: [route] }] });
+    expect(shown()).toContain('<sip:+14155550111@');
+    expect(shown({ 'X-Outbound-Cli': 'rewrite-from="+1 415 555-0112"' })).toContain('<sip:+14155550112@');
+    expect(shown({ 'P-Preferred-Identity': '<sip:+1-415-555-0113@acme.example.com>' })).toContain('<sip:+14155550113@');
+    expect(shown({ 'P-Preferred-Identity': '<tel:+1-(415)-555.0113>' })).toContain('<sip:+14155550113@');
+    await world.provision({
+      acme: { outboundRules: [{ name: 'w', outboundCallerId: '1 415 555 0114', routes: [route] }] },
+    });
+    expect(shown()).toContain('<sip:14155550114@');
+    await world.provision({
+      acme: {
+        extensions: [extension('101', { outboundCallerIds: [{ trunk: 'carrier-a', callerId: '1-415-555-0115' }] })],
+      },
+    });
+    expect(shown()).toContain('<sip:14155550115@');
   });
 });

@@ -196,3 +196,25 @@ describe('behaviour 11: classes allowed and barred', () => {
     expect(planOutbound(factsOf({ tenants, trunks: strict, dialled: '113' })).refusal?.status).toBe(403);
   });
 });
+
+describe('kinds of spelling: separators dodge nothing (RFC 3966 §5.1.1)', () => {
+  const tenants = [
+    tenantWith({
+      limits: { barred: { prefixes: ['91900'] } },
+      outboundRules: [
+        { name: 'w', match: { prefixes: ['9'], lengths: [12] }, routes: [{ trunk: 'CallCentric', strip: 1 }] },
+      ],
+    }),
+  ];
+  test.each(['91-900-555-1234', '9(190)0555-1234', '9 1 900 555 1234', '*67-91.900.555.1234', '-919005551234'])(
+    '%s is barred as 919005551234 is',
+    (dialled) => {
+      expect(planOutbound(factsOf({ tenants, dialled })).refusal?.status).toBe(403);
+    },
+  );
+
+  test('lengths count digits, and strip takes digits off', () => {
+    const plan = planOutbound(factsOf({ tenants, dialled: '9-1-(415) 555.9999' }));
+    expect(draftForRoute(plan, 0)).toMatchObject({ calledNumber: '14155559999' });
+  });
+});

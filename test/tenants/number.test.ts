@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { normalizeNumber } from '../../src/tenants/number.ts';
+import { normalizeNumber, plainNumber } from '../../src/tenants/number.ts';
 
 describe('how numbers compare (behaviour 1)', () => {
   test.each([
@@ -53,6 +53,38 @@ describe('how numbers compare (behaviour 1)', () => {
           expect(normalizeNumber(written)).toBe(number);
         },
       ),
+    );
+  });
+});
+
+describe('what is dialled and sent has no visual separators (RFC 3966 §5.1.1)', () => {
+  test.each([
+    ['91-900-555.1234', '919005551234'],
+    ['+1 (415) 555-0101', '+14155550101'],
+    ['(+1) 415', '+1415'],
+    ['+-1', '+1'],
+    ['*67-900', '*67900'],
+    ['#31#(900)', '#31#900'],
+    ['14155550101', '14155550101'],
+  ])('%s is %s', (text, plain) => {
+    expect(plainNumber(text)).toBe(plain);
+  });
+
+  test.each(['', '-', '( )', 'jo-anne', '1-800-FLOWERS', '1+2', '+ +1', '(1+2)', '911;x', '9%2D11', '9\u00a011'])(
+    '%j is no number and stays',
+    (text) => {
+      expect(plainNumber(text)).toBe(text);
+    },
+  );
+
+  const pieces = fc.array(fc.constantFrom(...'0123456789*#', '-', '.', '(', ')', ' '), { maxLength: 30 });
+  test('however it is spelled, a number is one number', () => {
+    fc.assert(
+      fc.property(fc.boolean(), pieces, (plus, parts) => {
+        const text = (plus ? '+' : '') + parts.join('');
+        const plain = text.replaceAll(/[-.() ]/g, '');
+        expect(plainNumber(text)).toBe(/[0-9*#]/.test(plain) ? plain : text);
+      }),
     );
   });
 });

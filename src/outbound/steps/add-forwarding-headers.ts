@@ -1,3 +1,4 @@
+import { plainNumber } from '../../tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, type Draft, formatAddress, formatUriOf } from '../draft.ts';
 import type { ForwardReason } from '../facts.ts';
@@ -69,7 +70,7 @@ export const addForwardingHeaders: RouteStep = {
 
 function diverter(route: RouteState, number: string): Address | undefined {
   const { facts } = route.call;
-  const user = isInPool(route, number) ? number : (route.callerId?.value ?? number);
+  const user = plainNumber(isInPool(route, number) ? number : (route.callerId?.value ?? number));
   if (holdsForeignNumber(facts.directory, facts.tenant, route.trunk, user)) return undefined;
   return { displayName: '', user, host: route.draft.from.host, uriParams: '', tel: false };
 }

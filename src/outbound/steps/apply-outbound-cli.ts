@@ -1,3 +1,4 @@
+import { plainNumber } from '../../tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
 import { directiveApplies, printable, type RewriteDirective, type RewriteField } from '../outbound-cli.ts';
@@ -24,6 +25,10 @@ export const applyOutboundCli: RouteStep = {
     const { directives, ignored } = route.outboundCli;
     // Only the caller's own INVITE can ask; a forwarded call's INVITE is somebody else's.
     if (route.call.facts.forwarding !== undefined || directives.length + ignored.length === 0) return undefined;
+    if (route.call.emergency !== undefined && route.callerId?.source.startsWith('emergency') === true) {
+      ignore(route, 'every directive', '', 'an emergency call shows its own callback number', trace);
+      return undefined;
+    }
     for (const text of ignored) ignore(route, 'directive', '', text, trace);
     const done = new Set<RewriteField>();
     for (const directive of directives) {
@@ -52,7 +57,7 @@ export const applyOutboundCli: RouteStep = {
 function outsidePool(route: RouteState, directive: RewriteDirective, trace: Trace): Refusal | undefined {
   const reason = `outside the DID pool of ${route.call.facts.tenant.name} on trunk ${route.trunk.name}`;
   ignore(route, `rewrite-${directive.field}`, directive.value, reason, trace);
-  if (route.trunk.options.callerIdOutsidePool !== 'reject' || route.call.emergency) return undefined;
+  if (route.trunk.options.callerIdOutsidePool !== 'reject' || route.call.emergency !== undefined) return undefined;
   return { status: 403, reason: 'Caller ID Not Allowed', code: 'outbound-cli-outside-pool' };
 }
 
@@ -76,11 +81,11 @@ function rewrite(route: RouteState, directive: RewriteDirective, trace: Trace): 
     route.draft[name] = address;
     reason += '; the header field was not mapped and is added';
   }
-  address.user = directive.value;
+  address.user = plainNumber(directive.value);
   if (trace.on) {
     trace.field({
       field: `${FIELD_LABEL[name]}.user`,
-      value: directive.value,
+      value: address.user,
       source: `X-Outbound-Cli rewrite-${directive.field}`,
       origin: 'call',
       reason,

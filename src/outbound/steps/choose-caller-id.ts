@@ -1,6 +1,7 @@
-import { normalizeNumber } from '../../tenants/number.ts';
+import { normalizeNumber, plainNumber } from '../../tenants/number.ts';
 import type { TrunkCallerId } from '../../tenants/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
+import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
 import { isMember } from '../rules.ts';
 import { octets } from '../text.ts';
@@ -14,13 +15,15 @@ import type { Trace } from '../trace.ts';
 export const chooseCallerId: RouteStep = {
   name: 'caller-id',
   run(route, trace) {
-    for (const offer of offers(route)) {
+    for (const offered of offers(route)) {
+      // RFC 3966 §5.1.1: what is written for the eye does not leave.
+      const offer = { ...offered, value: offered.value === undefined ? undefined : plainNumber(offered.value) };
       if (offer.value === undefined || offer.value === '') {
         if (trace.on)
           trace.candidate({ source: offer.source, value: undefined, verdict: 'passed-over', reason: 'not set' });
         continue;
       }
-      if (!isInPool(route, offer.value)) {
+      if (!mayBeShown(route, offer)) {
         reject(route, offer.source, offer.value, trace);
         continue;
       }
@@ -37,7 +40,7 @@ export const chooseCallerId: RouteStep = {
     }
     if (route.callerId !== undefined) return undefined;
     // Emergency calls pass every policy: a wrong number on display is better than no help.
-    if (route.trunk.options.callerIdOutsidePool === 'reject' && !route.call.emergency) {
+    if (route.trunk.options.callerIdOutsidePool === 'reject' && route.call.emergency === undefined) {
       return { status: 403, reason: 'Caller ID Not Allowed', code: 'caller-id-outside-pool' };
     }
     if (trace.on) {
@@ -45,12 +48,22 @@ export const chooseCallerId: RouteStep = {
         source: `${route.call.facts.caller.kind}-number`,
         value: route.call.callerNumber,
         verdict: 'taken',
-        reason: route.call.emergency ? 'no candidate is left' : 'no candidate is left (callerIdOutsidePool: pass)',
+        reason:
+          route.call.emergency !== undefined
+            ? 'no candidate is left'
+            : 'no candidate is left (callerIdOutsidePool: pass)',
       });
     }
     return undefined;
   },
 };
+
+/** A caller ID must be in the pool; the number for emergencies need only not be somebody else's. */
+function mayBeShown(route: RouteState, { source, value = '' }: Offer): boolean {
+  if (isInPool(route, value)) return true;
+  const { directory, tenant } = route.call.facts;
+  return source.startsWith(EMERGENCY) && !holdsForeignNumber(directory, tenant, route.trunk, value);
+}
 
 /** Says whether a number may be shown on this route: inside the tenant's pool on the trunk in hand. */
 export function isInPool(route: RouteState, value: string): boolean {
@@ -62,6 +75,9 @@ function reject(route: RouteState, source: string, value: string, trace: Trace):
   route.report('caller-id-rejected', source, printable(value), reason);
   if (trace.on) trace.candidate({ source, value, verdict: 'passed-over', reason });
 }
+
+/** Source of the numbers that are shown on emergency calls alone. */
+const EMERGENCY = 'emergency';
 
 interface Offer {
   readonly source: string;
@@ -77,6 +93,12 @@ interface Owner {
 /** Candidates, best first, one at a time: most calls need only the first or second. */
 function* offers(route: RouteState): Generator<Offer> {
   const { caller, tenant } = route.call.facts;
+  if (route.call.emergency !== undefined) {
+    if (tenant.emergency.routes.length > 0) {
+      yield { source: `${EMERGENCY}, route`, value: route.planned.route.outboundCallerId, displayName: undefined };
+    }
+    yield { source: EMERGENCY, value: tenant.emergency.callbackNumber, displayName: undefined };
+  }
   if (caller.kind === 'service') {
     yield* ofOwner(route, 'service', caller.service);
   } else {

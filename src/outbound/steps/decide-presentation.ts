@@ -7,7 +7,8 @@ import type { CallState, CallStep } from '../context.ts';
 export const decidePresentation: CallStep = {
   name: 'presentation',
   run(call, trace) {
-    const hidden = reasonToHide(call);
+    // Whoever helps must be able to call back, and no trunk may refuse the call for a privacy that it cannot give.
+    const hidden = call.emergency === undefined ? reasonToHide(call) : undefined;
     call.anonymous = hidden !== undefined;
     call.anonymousReason = hidden ?? '';
     if (trace.on) {

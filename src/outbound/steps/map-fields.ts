@@ -6,7 +6,7 @@ import { printable } from '../outbound-cli.ts';
 import type { Refusal } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
 import type { CompiledField, CompiledMapping, Source } from '../trunk-profile.ts';
-import { hostValue, userValue } from '../variables.ts';
+import { ANONYMOUS, hostValue, userValue } from '../variables.ts';
 
 /**
  * Fills every configurable field from the trunk's outbound parameters (guide "Configurable SIP Fields" and "Variables"). A part that
@@ -118,6 +118,12 @@ function withoutUser(
     put(route, field, address, mapping, trace);
     if (trace.on)
       note(trace, 'contact', 'user', '', 'none', 'engine', "left empty: every value is another tenant's number");
+    return undefined;
+  }
+  if (field.required && route.call.emergency !== undefined) {
+    // Nobody's number may be shown, and the call must leave all the same.
+    address.user = ANONYMOUS;
+    put(route, field, address, mapping, trace);
     return undefined;
   }
   if (field.required) return { status: 403, reason: 'Caller ID Not Allowed', code: 'foreign-number' };

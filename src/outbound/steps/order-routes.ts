@@ -9,27 +9,30 @@ const MAX_RETRY_AFTER_SECONDS = 10;
 
 /**
  * The winning rule's routes in the order in which they are tried. A trunk that is down is skipped unless it is the last one
- * (behaviour 15); one that is full is always skipped (behaviour 16); the same trunk with the same digits is tried once.
+ * (behaviour 15); one that is full is always skipped (behaviour 16); the same trunk with the same digits is tried once. An emergency call
+ * tries them all, those that are down last.
  */
 export const orderRoutes: CallStep = {
   name: 'routes',
   run(call, trace) {
-    const { rule, facts } = call;
-    if (rule === undefined) return { status: 404, reason: 'No Outbound Rule', code: 'no-rule' };
-    const order = rule.routing === 'random' ? shuffled(rule.routes.length, facts.randomSeed) : undefined;
+    const { rule, facts, candidates, emergency } = call;
+    const isRandom = emergency === undefined && rule?.routing === 'random';
+    const order = isRandom ? shuffled(candidates.length, facts.randomSeed) : undefined;
     const usable: Usable[] = [];
     const skipped: SkippedRoute[] = [];
-    for (let turn = 0; turn < rule.routes.length; turn += 1) {
+    for (let turn = 0; turn < candidates.length; turn += 1) {
       const position = order?.[turn] ?? turn;
-      const route = rule.routes[position];
+      const route = candidates[position];
       if (route === undefined) continue;
       const verdict = consider(call, route, position, usable);
       if ('code' in verdict) skipped.push(verdict);
       else usable.push(verdict);
     }
     const routes: PlannedRoute[] = [];
+    // In need a trunk that seems down is better than none, but later.
+    if (emergency !== undefined) usable.sort((a, b) => Number(a.down !== undefined) - Number(b.down !== undefined));
     for (const [turn, { planned, down }] of usable.entries()) {
-      if (down === undefined || turn === usable.length - 1) routes.push(planned);
+      if (emergency !== undefined || down === undefined || turn === usable.length - 1) routes.push(planned);
       else skipped.push(skip(planned.route, planned.position, 'down', down));
     }
     if (trace.on) tell(trace, routes, skipped);
@@ -70,7 +73,7 @@ function consider(
   }
   const state = trunkState(trunk.id);
   call.trunkStates.push([trunk.id, state]);
-  if (state.full) return skip(route, position, 'full', state.reason);
+  if (state.full && call.emergency === undefined) return skip(route, position, 'full', state.reason);
   const pool = directory.pool(trunk.id, tenant.name);
   const planned = { route, trunk, pool, position, serviceRoutes: state.serviceRoutes ?? NO_ROUTES };
   return { planned, down: state.up ? undefined : state.reason };

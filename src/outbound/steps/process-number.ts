@@ -1,5 +1,6 @@
 import type { DestinationList, Limits } from '../../tenants/tenant-settings.ts';
 import type { CallState, CallStep } from '../context.ts';
+import { emergencyCallOf } from '../emergency.ts';
 import { type ProcessedNumber, processNumber } from '../number-processing.ts';
 import type { Refusal } from '../outcome.ts';
 
@@ -13,14 +14,15 @@ export const processDialledNumber: CallStep = {
     const { tenant } = call.facts;
     const refusal = unusable(call.number);
     if (refusal !== undefined) return refusal;
-    call.emergency = tenant.emergencyNumbers.includes(call.number);
-    if (call.emergency) {
-      if (trace.on)
-        trace.step({
-          step: 'number',
-          outcome: 'continue',
-          reason: `${call.number} is an emergency number: no bar applies`,
-        });
+    call.emergency = emergencyCallOf(tenant, call.number);
+    if (call.emergency !== undefined) {
+      const { number, accessCode } = call.emergency;
+      call.number = number;
+      if (trace.on) {
+        const behind = accessCode === '' ? '' : ` behind the access code ${accessCode}`;
+        const reason = `${number} is an emergency number${behind}: no bar, limit or switch applies`;
+        trace.step({ step: 'number', outcome: 'continue', reason });
+      }
       return undefined;
     }
     const processed = processNumber(call.number, tenant.numberProcessing);
@@ -37,7 +39,7 @@ export const processDialledNumber: CallStep = {
   },
 };
 
-/** Digits, `*` and `#`, one leading `+`, and the separators people write; nothing else reaches a rule or a Request-URI. */
+/** Digits, `*` and `#`, and one leading `+`: separators are gone, and nothing else reaches a rule or a Request-URI. */
 function unusable(number: string): Refusal | undefined {
   if (number === '') return { status: 484, reason: 'Address Incomplete', code: 'number-missing' };
   if (number.length > MAX_CHARACTERS) {
@@ -48,7 +50,7 @@ function unusable(number: string): Refusal | undefined {
     const character = number.charCodeAt(index);
     const isDigit = character >= 0x30 && character <= 0x39;
     if (isDigit || character === 0x2a || character === 0x23) dialable += 1;
-    else if (!(character === 0x2b && index === 0) && !'-.() '.includes(number.charAt(index))) {
+    else if (!(character === 0x2b && index === 0)) {
       return { status: 404, reason: 'Not Found: not a telephone number', code: 'not-a-number' };
     }
   }
