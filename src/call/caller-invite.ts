@@ -127,7 +127,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     // RFC 3261 §12.1.1: Record-Route is copied into responses that make a dialog.
     for (const route of this.request.headers.fieldValues(HeaderId.RecordRoute))
       response.headers.add(HeaderId.RecordRoute, route);
-    addCapabilities(response, this.#options);
+    addCapabilities(response, this.#options, leg.peer);
     addOwnHeaders(response, this.#options);
     this.#addWarnings(response);
     relayResponseHeaders(from.headers, response.headers, this.#options.relayHeaders);

@@ -1,9 +1,56 @@
-import { HeaderId, refuseExtensions, type SipMessage, type SipRequest } from '../sip/message/index.ts';
+import { HeaderId, type Headers, refuseExtensions, type SipMessage, type SipRequest } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
 
 /** Methods served within a dialog. */
 export const ALLOW = 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, NOTIFY, REFER';
+
+/** Methods that somebody else than this engine has to be able to do, as bits of {@link methodsOf}. */
+const RELAYED_METHODS = { UPDATE: 1, INFO: 2, MESSAGE: 4 } as const;
+export type RelayedMethod = keyof typeof RELAYED_METHODS;
+const EVERY_METHOD = 7;
+
+/** Which of the methods that are relayed a peer's Allow lists (RFC 3261 §20.5). */
+export function methodsOf(headers: Headers): number {
+  let methods = 0;
+  for (const method of headers.listValues(HeaderId.Allow)) {
+    const upper = method.toUpperCase();
+    if (isRelayed(upper)) methods |= RELAYED_METHODS[upper];
+  }
+  return methods;
+}
+
+/** Whether a peer can do a method; undefined when it has not said what it can do. */
+export function allows(methods: number | undefined, method: RelayedMethod): boolean | undefined {
+  return methods === undefined ? undefined : (methods & RELAYED_METHODS[method]) !== 0;
+}
+
+function isRelayed(method: string): method is RelayedMethod {
+  return Object.hasOwn(RELAYED_METHODS, method);
+}
+
+/** Allow for each set of methods that the other party can do. */
+const ALLOW_BY_METHODS: readonly string[] = Array.from({ length: EVERY_METHOD + 1 }, (_, methods) =>
+  ALLOW.split(', ')
+    .filter((method) => !isRelayed(method) || (methods & RELAYED_METHODS[method]) !== 0)
+    .join(', '),
+);
+
+/** What a leg needs to know of the other party to promise no more than that one can do. */
+interface OtherParty {
+  readonly state: string;
+  readonly methods: number | undefined;
+}
+
+/**
+ * Allow for a leg whose other party is `peer`: what goes through to it is promised only if it can do it. UPDATE is this engine's own
+ * once the call is answered, since an offer in one becomes a re-INVITE where need be; while the peer rings there is no such way.
+ */
+export function allowOf(peer: OtherParty | undefined): string {
+  const methods = peer?.methods;
+  if (peer === undefined || methods === undefined) return ALLOW;
+  return ALLOW_BY_METHODS[peer.state === 'early' ? methods : methods | RELAYED_METHODS.UPDATE] as string;
+}
 export const SUPPORTED = '100rel, timer, replaces, norefersub';
 
 const SUPPORTED_TAGS: ReadonlySet<string> = new Set(SUPPORTED.split(', '));
@@ -11,18 +58,18 @@ const SUPPORTED_TAGS: ReadonlySet<string> = new Set(SUPPORTED.split(', '));
 /** Within a re-INVITE no reliable provisional responses are asked for: there is no early dialog that needs them. */
 const SUPPORTED_WITHIN = 'timer, replaces, norefersub';
 
-/** Says on a message that makes or refreshes a dialog what this engine can do, and where it is. */
-export function addCapabilities(message: SipMessage, options: LegOptions): void {
+/** Says on a message that makes or refreshes a dialog what can be done in it, with `peer` at its other end, and where this engine is. */
+export function addCapabilities(message: SipMessage, options: LegOptions, peer?: OtherParty): void {
   const { headers } = message;
   if (!headers.has(HeaderId.Contact)) headers.add(HeaderId.Contact, options.contact);
-  if (!headers.has(HeaderId.Allow)) headers.add(HeaderId.Allow, ALLOW);
+  if (!headers.has(HeaderId.Allow)) headers.add(HeaderId.Allow, allowOf(peer));
   if (!headers.has(HeaderId.Supported)) headers.add(HeaderId.Supported, SUPPORTED);
 }
 
 /** The same within a session, where INVITE and UPDATE refresh the target. */
-export function addReinviteCapabilities(message: SipMessage, options: LegOptions): void {
+export function addReinviteCapabilities(message: SipMessage, options: LegOptions, peer?: OtherParty): void {
   if (!message.headers.has(HeaderId.Supported)) message.headers.add(HeaderId.Supported, SUPPORTED_WITHIN);
-  addCapabilities(message, options);
+  addCapabilities(message, options, peer);
 }
 
 export function addOwnHeaders(message: SipMessage, options: LegOptions): void {

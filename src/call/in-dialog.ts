@@ -1,6 +1,7 @@
 import { retryAfterSeconds } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type SipRequest } from '../sip/message/index.ts';
-import { ALLOW, addCapabilities, refuseUnsupported, SUPPORTED } from './capabilities.ts';
+import { AwaitedAck } from './awaited-ack.ts';
+import { ALLOW, addCapabilities, allowOf, allows, refuseUnsupported, SUPPORTED } from './capabilities.ts';
 import type { Leg } from './leg.ts';
 import type { ServerTransaction } from './ports.ts';
 import { startReferral } from './refer.ts';
@@ -56,7 +57,7 @@ export function dispatchInDialog(leg: Leg, transaction: ServerTransaction, reque
       return;
     case 'OPTIONS':
       transaction.reply(200, undefined, [
-        [HeaderId.Allow, ALLOW],
+        [HeaderId.Allow, allowOf(leg.peer)],
         [HeaderId.Supported, SUPPORTED],
         [HeaderId.Accept, 'application/sdp'],
       ]);
@@ -71,11 +72,16 @@ export function dispatchInDialog(leg: Leg, transaction: ServerTransaction, reque
 }
 
 function receiveBye(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
-  transaction.reply(200);
   const { state, call } = leg;
+  if (state === 'early' && !leg.isCallerSide) {
+    // §15: the callee's UA MUST NOT send a BYE on an early dialog. Nothing ends by it, so it is not told that something did.
+    transaction.reply(481);
+    return;
+  }
+  transaction.reply(200);
   if (state === 'early') {
-    // §15: a caller may end its early dialog with BYE; the INVITE still gets its final response. A callee may not, nothing ends.
-    if (leg.isCallerSide) call.callerGaveUp(request);
+    // §15: a caller may end its early dialog with BYE; the INVITE still gets its final response.
+    call.callerGaveUp(request);
     return;
   }
   // The call must not count as ended before it knows why.
@@ -96,15 +102,17 @@ function receiveInvite(leg: Leg, transaction: ServerTransaction, request: SipReq
     leg.reply(transaction, 488);
     return;
   }
-  // What is under way with the other party would collide with our INVITE (§14.1); for this party it is the same glare.
-  if (!peer.mayStart('INVITE', hasSessionDescription(request))) {
-    leg.reply(transaction, 491);
-    return;
-  }
-  // The 2xx of an earlier INVITE has evidently arrived, though its ACK has not.
-  leg.accepted?.stop();
-  leg.accepted = undefined;
-  relayInvite(leg, peer, transaction, request);
+  afterAck(leg, peer, transaction, request, () => {
+    // What is under way with the other party would collide with our INVITE (§14.1); for this party it is the same glare.
+    if (!peer.mayStart('INVITE', hasSessionDescription(request))) {
+      leg.reply(transaction, 491);
+      return;
+    }
+    // The 2xx of an earlier INVITE has evidently arrived, though its ACK has not.
+    leg.accepted?.stop();
+    leg.accepted = undefined;
+    relayInvite(leg, peer, transaction, request);
+  });
 }
 
 function receiveUpdate(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
@@ -112,11 +120,43 @@ function receiveUpdate(leg: Leg, transaction: ServerTransaction, request: SipReq
     answerRefresh(leg, transaction, request);
     return;
   }
-  if (leg.peer?.mayStart('UPDATE', true) === false) {
+  const { peer } = leg;
+  if (peer === undefined) {
+    leg.reply(transaction, 480);
+    return;
+  }
+  afterAck(leg, peer, transaction, request, () => offerByUpdate(leg, peer, transaction, request));
+}
+
+/** RFC 3311 §4: UPDATE goes to whoever allows it. To others the offer goes in a re-INVITE, which every user agent has. */
+function offerByUpdate(leg: Leg, peer: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  const isEarly = peer.state === 'early';
+  const canUpdate = allows(peer.methods, 'UPDATE');
+  if (isEarly && canUpdate === false) {
+    // There is no re-INVITE in an early dialog. RFC 3311 §5.2: the session stays as it was.
+    leg.reply(transaction, 488);
+    return;
+  }
+  const byUpdate = canUpdate === true || isEarly;
+  if (!peer.mayStart(byUpdate ? 'UPDATE' : 'INVITE', true)) {
     leg.reply(transaction, 491);
     return;
   }
-  relayRequest(leg, transaction, request);
+  if (byUpdate) relayRequest(leg, transaction, request);
+  else relayInvite(leg, peer, transaction, request);
+}
+
+/**
+ * Goes on at once, or when the ACK of `peer` has come. That one is on its way while this dialog has no INVITE pending any more
+ * (RFC 3261 §14.2), so nothing is refused for it.
+ */
+function afterAck(leg: Leg, peer: Leg, transaction: ServerTransaction, request: SipRequest, go: () => void): void {
+  // An early caller's leg opposite to an answered one: its 2xx waits for PRACKs (RFC 3262 §3).
+  const owesAck =
+    peer.accepted !== undefined || (leg.state === 'confirmed' && peer.state === 'early' && peer.isCallerSide);
+  if (!owesAck) go();
+  else if (peer.awaited !== undefined) leg.reply(transaction, 491);
+  else new AwaitedAck(leg, peer, transaction, request.method, go).start();
 }
 
 /** An UPDATE without an offer refreshes the session timer of this leg (RFC 4028 §7.4) and its remote target: no news for the other party. */
@@ -132,7 +172,7 @@ function answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipReq
   }
   leg.dialog.refreshTarget(request);
   const response = createResponse(request, 200);
-  addCapabilities(response, leg.options);
+  addCapabilities(response, leg.options, leg.peer);
   leg.respond(transaction, response);
 }
 

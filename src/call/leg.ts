@@ -3,8 +3,9 @@ import { type Dialog, OfferAnswer, ReliableReceiver } from '../sip/dialog/index.
 import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { AcceptedInvite } from './accepted-invite.ts';
+import type { AwaitedAck } from './awaited-ack.ts';
 import type { Call, CallRegistry } from './call.ts';
-import { addOwnHeaders } from './capabilities.ts';
+import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { addressOf, sendOptions } from './destination.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import { LateAnswers } from './late-answers.ts';
@@ -19,7 +20,7 @@ import type {
   HeaderList,
   ServerTransaction,
 } from './ports.ts';
-import { hasSessionDescription, listsToken, relayBody } from './relayed-headers.ts';
+import { hasSessionDescription, relayBody } from './relayed-headers.ts';
 import type { ReliableRelay } from './reliable-relay.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 
@@ -56,8 +57,8 @@ export class Leg implements LegRequestUser {
   credentials: DigestClient | undefined = undefined;
   /** What ends with this leg: the reservation of the branch that won. */
   reservation: Pick<BranchPlan, 'onEnd'> | undefined = undefined;
-  /** The peer's Allow lists UPDATE. */
-  allowsUpdate = false;
+  /** What the peer's latest Allow lists, as `methodsOf` reads it; undefined until it sent one. */
+  methods: number | undefined = undefined;
   /** Whose turn it is in offer/answer with this peer. */
   readonly offers = new OfferAnswer();
   /** The INVITE that this peer sent and that has no final response. */
@@ -66,6 +67,8 @@ export class Leg implements LegRequestUser {
   inviteOut: PendingInvite | undefined = undefined;
   /** The 2xx given to this peer that has no ACK. */
   accepted: AcceptedInvite | undefined = undefined;
+  /** What the other side has sent meanwhile and that waits for that ACK. */
+  awaited: AwaitedAck | undefined = undefined;
   /** The INVITE whose 2xx waits for its ACK, because the answer comes from the other side. */
   heldAck: SipRequest | undefined = undefined;
   reliable: ReliableRelay | undefined = undefined;
@@ -96,6 +99,11 @@ export class Leg implements LegRequestUser {
     return this.dialog.role === 'uas';
   }
 
+  /** The peer's Allow lists UPDATE. */
+  get allowsUpdate(): boolean {
+    return allows(this.methods, 'UPDATE') === true;
+  }
+
   get receiver(): ReliableReceiver {
     this.#receiver ??= new ReliableReceiver();
     return this.#receiver;
@@ -122,7 +130,7 @@ export class Leg implements LegRequestUser {
 
   /** Learns what the peer can do from any message of it. */
   learn(message: SipMessage): void {
-    if (message.headers.has(HeaderId.Allow)) this.allowsUpdate = listsToken(message.headers, HeaderId.Allow, 'UPDATE');
+    if (message.headers.has(HeaderId.Allow)) this.methods = methodsOf(message.headers);
   }
 
   // --- sending ---
@@ -202,6 +210,7 @@ export class Leg implements LegRequestUser {
     const { answers } = accepted;
     if (answers?.heldAck !== undefined) answers.acknowledge(answers.heldAck, request);
     if (this.#byeReasons !== undefined) this.#sendBye();
+    this.awaited?.acknowledged();
   }
 
   /** The peer answered a 2xx with nothing for 64*T1. */
@@ -274,6 +283,7 @@ export class Leg implements LegRequestUser {
     this.accepted = undefined;
     inviteIn?.abandon(this);
     inviteOut?.abandon(this);
+    this.awaited?.abandon(this);
     if (this.state !== 'leaving') accepted?.stop();
     this.reliable?.end();
     this.reliable = undefined;
@@ -283,6 +293,7 @@ export class Leg implements LegRequestUser {
     if (this.state === 'gone') return;
     const counted = this.state !== 'early';
     this.state = 'gone';
+    this.awaited?.abandon(this);
     this.accepted?.stop();
     this.accepted = undefined;
     this.reliable?.end();

@@ -59,6 +59,10 @@ export interface CallTimers {
   readonly t2Ms: number;
   /** Longest a relayed re-INVITE may stay without a final answer, in ms. */
   readonly reinviteMs: number;
+  /** Longest a relayed UPDATE whose offer became a re-INVITE may stay without a final answer: less than its own 64*T1, in ms. */
+  readonly updateMs: number;
+  /** Longest that a re-INVITE or UPDATE waits for the other party's ACK to come, in ms. */
+  readonly ackMs: number;
   /** A transferor that has got the final NOTIFY and sends no BYE is sent one after this time. */
   readonly transferorByeMs: number;
 }
@@ -67,6 +71,8 @@ export const defaultCallTimers: CallTimers = {
   t1Ms: 500,
   t2Ms: 4000,
   reinviteMs: 60_000,
+  updateMs: 20_000,
+  ackMs: 4000,
   transferorByeMs: 5000,
 };
 

@@ -26,8 +26,8 @@ import { callerStatus } from './response-mapping.ts';
 /** What a REFER asks for, once read. */
 interface ReferTarget {
   readonly referTo: string;
-  /** Attended transfer: the transferor's leg of its other call. */
-  readonly replaced: Leg | undefined;
+  /** Attended transfer: the transferor's leg of its other call; `none` when no dialog of that name can be transferred to. */
+  readonly replaced: Leg | 'none' | undefined;
 }
 
 /** A REFER of one party (RFC 3515): ends here, and moves the other party under the transferor's rules. */
@@ -54,7 +54,8 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
     transaction.reply(target.status, target.reason, target.headers);
     return;
   }
-  const plan = target.replaced === undefined ? planFor(leg, request, target.referTo) : undefined;
+  const { replaced } = target;
+  const plan = replaced === undefined ? planFor(leg, request, target.referTo) : undefined;
   if (plan !== undefined && 'status' in plan) {
     transaction.reply(plan.status, plan.reason, plan.headers);
     return;
@@ -63,6 +64,10 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
   const silent =
     listsToken(request.headers, HeaderId.Require, 'norefersub') ||
     request.headers.value(HeaderId.ReferSub)?.trim().toLowerCase().startsWith('false') === true;
+  if (silent && replaced === 'none') {
+    transaction.reply(481);
+    return;
+  }
   transaction.reply(silent ? 200 : 202, undefined, [
     [HeaderId.Contact, leg.options.contact],
     ...(silent ? ([[HeaderId.ReferSub, 'false']] as const) : []),
@@ -70,7 +75,8 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
   const notifier = silent ? undefined : new ReferNotifier(leg, request);
   const referral = new Referral(leg, leg.peer, target.referTo, notifier);
   call.referral = referral;
-  if (target.replaced !== undefined) referral.join(target.replaced);
+  if (replaced === 'none') referral.refuse(481);
+  else if (replaced !== undefined) referral.join(replaced);
   else if (plan !== undefined) referral.call(plan, (request.maxForwards() ?? 70) - 1);
 }
 
@@ -87,11 +93,9 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   const referTo = formatUri(uri);
   if (replaces === undefined) return { referTo, replaced: undefined };
   const replaced = leg.call.registry.find(replaces.callId, replaces.toTag, replaces.fromTag);
-  // A dialog of somebody else's: the INVITE with Replaces goes where the URI says, if the rules allow.
-  if (replaced === undefined) return { referTo, replaced: undefined };
-  if (replaced.call === leg.call || replaced.state !== 'confirmed' || replaced.peer?.state !== 'confirmed') {
-    return { status: 481 };
-  }
+  // RFC 3891 §3: what the INVITE with this Replaces would be answered. Without it the transfer would be another one, to somebody who rings.
+  if (replaced === undefined || replaced.call === leg.call) return { referTo, replaced: 'none' };
+  if (replaced.state !== 'confirmed' || replaced.peer?.state !== 'confirmed') return { referTo, replaced: 'none' };
   if (!leg.env.router.mayReplace(leg.options.owner, replaced.call, replaced)) return { status: 403 };
   return { referTo, replaced };
 }
@@ -130,6 +134,11 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     this.#referTo = referTo;
     this.#notifier = notifier;
     notifier?.progress(100, 'Trying');
+  }
+
+  /** There is nobody to connect the transferee to. */
+  refuse(status: number): void {
+    this.#failed(status);
   }
 
   /** Blind: places the call that the transferor's rules allow. */

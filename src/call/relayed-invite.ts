@@ -9,7 +9,10 @@ import { hasSessionDescription, relayBody, relayRequestHeaders, relayResponseHea
 import { inDialogStatus } from './response-mapping.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
-/** Relays a re-INVITE of `from` to `to`. The caller has made sure that neither leg has an INVITE under way. */
+/**
+ * Relays a re-INVITE of `from` to `to`, or, as one, the offer of an UPDATE for a party that has no UPDATE. The caller has made sure that
+ * neither leg has an INVITE under way.
+ */
 export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest): void {
   const hops = request.maxForwards() ?? 70;
   if (hops <= 0) {
@@ -36,6 +39,8 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   readonly #transaction: ServerTransaction;
   readonly #request: SipRequest;
   readonly #offers: boolean;
+  /** An UPDATE (RFC 3311): its answer is a response without ACK, and it has to be answered at once. */
+  readonly #isUpdate: boolean;
   /** The Max-Forwards that leaves. */
   readonly #hops: number;
   #client: LegRequest | undefined = undefined;
@@ -50,6 +55,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#request = request;
     this.#hops = hops;
     this.#offers = hasSessionDescription(request);
+    this.#isUpdate = request.method === 'UPDATE';
   }
 
   start(): void {
@@ -57,7 +63,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#from.inviteIn = this;
     this.#to.inviteOut = this;
     this.#transaction.user = this;
-    this.#timer = scheduler.schedule(timers.reinviteMs, this, 0);
+    this.#timer = scheduler.schedule(this.#isUpdate ? timers.updateMs : timers.reinviteMs, this, 0);
     this.#ask();
   }
 
@@ -114,13 +120,17 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#timer = undefined;
     this.#cancelled = true;
     this.#client?.cancel();
+    if (!this.#isUpdate || this.#done) return;
+    // RFC 3311 §5.2: an UPDATE cannot wait for people. Its transaction would be over before the INVITE's answer.
+    this.#finish();
+    this.#from.reply(this.#transaction, 504);
   }
 
   #ask(): void {
     const to = this.#to;
     const relayed = to.createRequest('INVITE');
     relayed.headers.set(HeaderId.MaxForwards, String(this.#hops));
-    addReinviteCapabilities(relayed, to.options);
+    addReinviteCapabilities(relayed, to.options, this.#from);
     to.session?.ask(relayed);
     relayRequestHeaders(this.#request.headers, relayed.headers, to.options.relayHeaders);
     relayBody(this.#request, relayed);
@@ -129,9 +139,10 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
 
   #relayProvisional(response: SipResponse): void {
     // Reliable provisional responses to a re-INVITE are not asked for (no Supported: 100rel leaves with one), so none needs a PRACK.
-    if (this.#done) return;
+    // RFC 3261 §17.1.2: to an UPDATE they mean nothing.
+    if (this.#done || this.#isUpdate) return;
     const relayed = createResponse(this.#request, response.status, response.reason);
-    addReinviteCapabilities(relayed, this.#from.options);
+    addReinviteCapabilities(relayed, this.#from.options, this.#to);
     relayResponseHeaders(response.headers, relayed.headers, this.#from.options.relayHeaders);
     relayBody(response, relayed);
     this.#from.respond(this.#transaction, relayed);
@@ -156,10 +167,11 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
       to.heldAck = request.request;
     }
     const answer = this.#response(response.status, response);
-    addReinviteCapabilities(answer, this.#from.options);
+    addReinviteCapabilities(answer, this.#from.options, to);
     this.#from.session?.grant(answer, this.#request);
     this.#from.session?.described(answer);
-    this.#from.accepted = new AcceptedInvite(this.#from, this.#transaction, answer, this.#offers ? undefined : to);
+    if (this.#isUpdate) this.#from.respond(this.#transaction, answer);
+    else this.#from.accepted = new AcceptedInvite(this.#from, this.#transaction, answer, this.#offers ? undefined : to);
   }
 
   #answer(status: number, response: SipResponse): void {

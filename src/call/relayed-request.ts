@@ -78,7 +78,7 @@ class RelayedRequest implements LegRequestUser {
     const from = this.#from;
     const status = inDialogStatus(response.status);
     const relayed = createResponse(this.#request, status, status === response.status ? response.reason : undefined);
-    if (this.#request.method === 'UPDATE' && status < 300) addCapabilities(relayed, from.options);
+    if (this.#request.method === 'UPDATE' && status < 300) addCapabilities(relayed, from.options, this.#to);
     addOwnHeaders(relayed, from.options);
     relayResponseHeaders(response.headers, relayed.headers, from.options.relayHeaders);
     relayBody(response, relayed);

@@ -81,7 +81,7 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
   #send(): void {
     const leg = this.#leg;
     const invite = leg.createRequest('INVITE');
-    addReinviteCapabilities(invite, leg.options);
+    addReinviteCapabilities(invite, leg.options, leg.peer);
     leg.session?.ask(invite);
     if (this.#offer !== undefined) relayBody(this.#offer, invite);
     leg.inviteOut = this;

@@ -171,7 +171,7 @@ function accept(leg: Leg, transaction: ServerTransaction, description: SipMessag
   const response = createResponse(request, 200, undefined, { toTag: leg.dialog.localTag });
   for (const route of request.headers.fieldValues(HeaderId.RecordRoute))
     response.headers.add(HeaderId.RecordRoute, route);
-  addCapabilities(response, leg.options);
+  addCapabilities(response, leg.options, leg.peer);
   addOwnHeaders(response, leg.options);
   relayBody(description, response);
   leg.offers.response('local', 'INVITE', 200, hasSessionDescription(response), true);

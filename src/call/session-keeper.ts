@@ -95,7 +95,7 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     }
     leg.dialog.refreshTarget(request);
     const response = createResponse(request, 200);
-    addCapabilities(response, leg.options);
+    addCapabilities(response, leg.options, leg.peer);
     this.grant(response, request);
     leg.respond(transaction, response);
   }
@@ -116,7 +116,7 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
       return;
     }
     const refresh = leg.createRequest(method);
-    addCapabilities(refresh, leg.options);
+    addCapabilities(refresh, leg.options, leg.peer);
     this.ask(refresh);
     if (method === 'INVITE' && this.#description !== undefined) relayBody(this.#description, refresh);
     this.#refreshing = true;

@@ -2,15 +2,24 @@ import { expect, test } from 'vitest';
 import type { Leg } from '../../src/call/leg.ts';
 import type { CallRouter } from '../../src/call/ports.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
-import { branchTo, legOptions, Party, sdp, stages, World } from './world.ts';
+import { branchTo, type Content, legOptions, Party, sdp, stages, World } from './world.ts';
 
 const HOLD = `${sdp('caller')}a=sendonly\r\n`;
 const T38 = sdp('caller', 'image 4000 udptl t38');
 
-function connected(): World {
+/** A call between A and B; `allow` is what each says that it allows. */
+function connected(allow: { a?: string; b?: string } = {}): World {
   const world = new World();
-  world.connect();
+  const { a, b } = world;
+  a.call({ body: sdp('caller'), ...allowing(allow.a) });
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('callee'), ...allowing(allow.b) });
+  world.run();
   return world;
+}
+
+function allowing(methods: string | undefined): Content {
+  return methods === undefined ? {} : { headers: [[HeaderId.Allow, methods]] };
 }
 
 /** Answers re-INVITEs with a description. */
@@ -215,7 +224,7 @@ test('a re-INVITE given up with 487 stays answered: the late final response of t
 });
 
 test('RFC 3311: an UPDATE with an offer is relayed with its answer; crossing ones are 491', () => {
-  const world = connected();
+  const world = connected({ a: 'INVITE, UPDATE', b: 'invite, update' });
   const { a, b } = world;
   b.onRequest = (transaction, request) => {
     if (request.method === 'UPDATE') b.answer(transaction, 200, { body: sdp('updated') });
@@ -233,6 +242,117 @@ test('RFC 3311: an UPDATE with an offer is relayed with its answer; crossing one
   expect(fromB.final?.status).toBe(491);
   expect([200, 491]).toContain(fromA.final?.status);
   hangUp(world);
+});
+
+test('RFC 3311 §4: the offer of an UPDATE goes in a re-INVITE to a party that does not allow UPDATE, both ways', () => {
+  const without = 'INVITE, ACK, BYE, CANCEL, OPTIONS';
+  for (const allow of [{ a: 'UPDATE', b: without }, { a: 'UPDATE' }, { a: without, b: 'UPDATE' }, { b: 'UPDATE' }]) {
+    const world = connected(allow);
+    const isFromA = allow.a === 'UPDATE';
+    const [sender, other] = isFromA ? [world.a, world.b] : [world.b, world.a];
+    answersReinvite(other);
+    const acksBefore = other.acks.length;
+    const sent = sender.send('UPDATE', { body: HOLD });
+    world.run();
+    expect(other.requests('UPDATE')).toHaveLength(0);
+    expect(other.invite.request.body).toBe(HOLD);
+    expect(other.acks).toHaveLength(acksBefore + 1);
+    expect(sent.statuses).toEqual([200]);
+    expect(sent.final?.body).toBe(sdp('changed'));
+    // Nothing is left over: the next offer goes through the other way.
+    answersReinvite(sender);
+    const back = other.send('INVITE', { body: HOLD });
+    world.run();
+    expect(back.final?.status).toBe(200);
+    hangUp(world);
+  }
+});
+
+test('an UPDATE whose offer went in a re-INVITE: a refusal passes, glare is 491, and no answer in time is 504', () => {
+  const world = connected({ a: 'UPDATE' });
+  const { a, b } = world;
+  answersReinvite(b, 488);
+  const refused = a.send('UPDATE', { body: HOLD });
+  world.run();
+  expect(refused.final?.status).toBe(488);
+  b.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE') b.answer(transaction, 180);
+  };
+  const unanswered = a.send('UPDATE', { body: HOLD });
+  world.run(1000);
+  b.invite.user = { onCancel: () => {} };
+  expect(unanswered.statuses).toEqual([]);
+  const crossing = b.send('INVITE', { body: HOLD });
+  world.run(1000);
+  expect(crossing.final?.status).toBe(491);
+  world.run(20_000);
+  expect(unanswered.final?.status).toBe(504);
+  // The sender was told that nothing has changed; a 2xx that crosses is acknowledged all the same.
+  const acksBefore = b.acks.length;
+  b.answer(b.invite, 200, { body: sdp('late') });
+  world.run();
+  expect(b.acks).toHaveLength(acksBefore + 1);
+  hangUp(world);
+});
+
+test('while the callee rings, the offer of an UPDATE that it does not allow is 488: there is no re-INVITE yet', () => {
+  const world = new World();
+  const { a, b } = world;
+  a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+  world.run();
+  b.answer(b.invite, 183, {
+    body: sdp('early'),
+    headers: [
+      [HeaderId.Require, '100rel'],
+      [HeaderId.RSeq, '1'],
+      [HeaderId.Allow, 'INVITE, PRACK'],
+    ],
+  });
+  world.run();
+  a.send('PRACK', { headers: [[HeaderId.RAck, '1 1 INVITE']] });
+  world.run();
+  const sent = a.send('UPDATE', { body: HOLD });
+  world.run();
+  expect(sent.final?.status).toBe(488);
+  expect(b.requests('UPDATE')).toHaveLength(0);
+  b.answer(b.invite, 200);
+  world.run();
+  hangUp(world);
+});
+
+test('§15: BYE of a callee in an early dialog is 481: nothing ends, and the callee may still answer', () => {
+  for (const status of [180, 183]) {
+    const world = new World();
+    const { a, b } = world;
+    const call = a.call();
+    world.run();
+    b.answer(b.invite, status, status === 183 ? { body: sdp('early') } : {});
+    world.run();
+    const bye = b.send('BYE');
+    world.run();
+    expect(bye.final?.status).toBe(481);
+    expect(call.final).toBeUndefined();
+    b.answer(b.invite, 200, { body: sdp('callee') });
+    world.run();
+    expect(call.final?.status).toBe(200);
+    hangUp(world);
+  }
+});
+
+test('§15: BYE of the caller in its early dialog ends the call: 200, 487 to its INVITE, CANCEL to the callee', () => {
+  const world = new World();
+  const { a, b, network } = world;
+  const call = a.call();
+  world.run();
+  b.answer(b.invite, 180);
+  b.invite.user = { onCancel: () => b.answer(b.invite, 487) };
+  world.run();
+  const bye = a.send('BYE');
+  world.run();
+  expect(bye.final?.status).toBe(200);
+  expect(call.final?.status).toBe(487);
+  expect(network.count('engine>b CANCEL')).toBe(1);
+  expect(world.settles()).toBe(true);
 });
 
 test('RFC 3311 §5.1: an UPDATE without offer refreshes the target of its own leg and disturbs nobody', () => {

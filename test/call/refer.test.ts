@@ -340,3 +340,46 @@ test('§14.1: a transferee that answers 491 is asked again within the band of it
     expect(world.settles()).toBe(true);
   }
 });
+
+test('RFC 3515 §2.4.5: a Refer-To with a Replaces that names no dialog to transfer to is told so, and calls nobody', () => {
+  const world = referring();
+  const { a, c, network } = world;
+  const ofThisCall = replacing(a.dialog);
+  for (const target of [
+    '<sip:300@engine?Replaces=nosuch%3Bto-tag%3Da%3Bfrom-tag%3Db>',
+    '<sip:300@engine?replaces=nosuch%3Bfrom-tag%3Db%3Bto-tag%3Da%3Bearly-only>',
+    '<sip:300@engine?Subject=x&Replaces=nosuch%3Bto-tag%3Da%3Bfrom-tag%3Db>',
+    ofThisCall,
+  ]) {
+    const before = told(a).length;
+    const sent = refer(world, a, target);
+    expect(sent.final?.status).toBe(202);
+    expect(told(a).slice(before).at(-1)).toBe('SIP/2.0 481 Call/Transaction Does Not Exist');
+    expect(a.requests('NOTIFY').at(-1)?.headers.value(HeaderId.SubscriptionState)).toContain('terminated');
+  }
+  expect(c.invites).toHaveLength(0);
+  expect(network.count('engine>c INVITE')).toBe(0);
+  expect((world as unknown as { asked: string[] }).asked).toEqual([]);
+  // The call is as it was, and may still be transferred.
+  const info = a.send('INFO', { body: 'x', type: 'text/x' });
+  world.run();
+  expect(info.final?.status).toBe(200);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('RFC 4488: without a subscription there is no NOTIFY to say so, hence the REFER itself is refused', () => {
+  const world = referring();
+  const { a, c } = world;
+  const sent = a.send('REFER', {
+    headers: [
+      [HeaderId.ReferTo, '<sip:300@engine?Replaces=nosuch%3Bto-tag%3Da%3Bfrom-tag%3Db>'],
+      [HeaderId.ReferSub, 'false'],
+    ],
+  });
+  world.run();
+  expect(sent.final?.status).toBe(481);
+  expect(c.invites).toHaveLength(0);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { ALLOW, allowOf, allows, methodsOf } from '../../src/call/capabilities.ts';
+import { HeaderId, Headers } from '../../src/sip/message/index.ts';
+import { sdp, World } from './world.ts';
+
+function allow(...values: string[]): Headers {
+  const headers = new Headers();
+  for (const value of values) headers.add(HeaderId.Allow, value);
+  return headers;
+}
+
+test('what a peer allows is read from all its Allow fields; one that sent none has not said', () => {
+  expect(allows(undefined, 'UPDATE')).toBeUndefined();
+  const methods = methodsOf(allow('INVITE, update', 'INFO'));
+  expect([allows(methods, 'UPDATE'), allows(methods, 'INFO'), allows(methods, 'MESSAGE')]).toEqual([true, true, false]);
+  expect(allows(methodsOf(allow('')), 'UPDATE')).toBe(false);
+});
+
+test('Allow promises what the other party can do; UPDATE is ours once it has answered', () => {
+  const none = methodsOf(allow('INVITE, ACK, BYE'));
+  expect(allowOf(undefined)).toBe(ALLOW);
+  expect(allowOf({ state: 'confirmed', methods: undefined })).toBe(ALLOW);
+  expect(allowOf({ state: 'confirmed', methods: none })).toBe(
+    'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, NOTIFY, REFER',
+  );
+  expect(allowOf({ state: 'early', methods: none })).toBe('INVITE, ACK, CANCEL, BYE, PRACK, OPTIONS, NOTIFY, REFER');
+});
+
+test('18x, 2xx, re-INVITE, UPDATE and OPTIONS on a leg say what its own peer’s other side can do', () => {
+  const world = new World();
+  const { a, b } = world;
+  const call = a.call({ body: sdp('caller'), headers: [[HeaderId.Allow, 'INVITE, UPDATE, INFO']] });
+  world.run();
+  b.answer(b.invite, 180, { headers: [[HeaderId.Allow, 'INVITE, MESSAGE']] });
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('callee'), headers: [[HeaderId.Allow, 'INVITE, MESSAGE']] });
+  world.run();
+  const [ringing, answer] = call.responses.slice(-2).map((response) => response.headers.value(HeaderId.Allow));
+  expect(ringing).toBe('INVITE, ACK, CANCEL, BYE, PRACK, OPTIONS, MESSAGE, NOTIFY, REFER');
+  expect(answer).toBe('INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, MESSAGE, NOTIFY, REFER');
+  const ofA = 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, NOTIFY, REFER';
+  b.onRequest = (transaction, request) => {
+    if (request.method === 'INVITE') b.answer(transaction, 200, { body: sdp('b') });
+  };
+  const refresh = b.send('UPDATE');
+  const options = b.send('OPTIONS');
+  const reinvite = a.send('INVITE', { body: sdp('again') });
+  world.run();
+  expect(refresh.final?.headers.value(HeaderId.Allow)).toBe(ofA);
+  expect(options.final?.headers.value(HeaderId.Allow)).toBe(ofA);
+  expect(b.invite.request.headers.value(HeaderId.Allow)).toBe(ofA);
+  expect(reinvite.final?.headers.value(HeaderId.Allow)).toBe(answer);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
