@@ -1,22 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { renderLadder } from '../observe/index.ts';
 import { type Explanation, explanationText } from '../outbound/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
 import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
 import { keyText } from './collections.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
-import type { ExplainInput, LiveCall, RegistrationView } from './ports.ts';
+import type { ExplainInput, RegistrationView } from './ports.ts';
 import { invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
+import { callIdParams, findCall, mayTrace } from './traces.ts';
 
 const DIRECTIONS = ['outbound', 'inbound', 'internal'] as const;
 const instant = z.iso.datetime({ offset: true });
-const callIdParams = z.strictObject({
-  id: z.string().min(1).max(256).describe("The call's id, or the SIP Call-ID of one of its legs."),
-});
 
-/** What goes on now and went on lately: registrations, calls, their traces and records, and calls that are only thought through. */
+/** What goes on now and went on lately: registrations, calls, their records, and calls that are only thought through. */
 export function liveRoutes(app: FastifyInstance, context: ApiContext): void {
   registrationRoute(app, context);
   callRoutes(app, context);
@@ -117,34 +114,6 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       return call;
     },
   );
-  app.get(
-    '/api/v1/calls/:id/trace',
-    describe({
-      operationId: 'getCallTrace',
-      tag: 'calls',
-      summary: 'The SIP messages of a live or recent call, as data and as a ladder; secrets masked',
-      params: callIdParams,
-      answers: { 200: answer('The trace', ANY_OBJECT) },
-    }),
-    (request) => {
-      const { id } = request.params as { id: string };
-      const identity = identityOf(request);
-      const messages = mayTrace(context, identity, id) ? context.engine.trace(id) : [];
-      if (messages.length === 0) throw notFound(`trace of ${id}`);
-      return { callId: id, messages, ladder: renderLadder(messages) };
-    },
-  );
-}
-
-function findCall(context: ApiContext, id: string): LiveCall | undefined {
-  return context.engine.calls().find((call) => call.callId === id || call.sipCallIds.includes(id));
-}
-
-/** A tenant traces its own calls; what belongs to no call (registrations, keep-alives) is the system admin's. */
-function mayTrace(context: ApiContext, identity: Identity, id: string): boolean {
-  if (isSystemAdmin(identity)) return true;
-  const call = findCall(context, id) ?? context.records.get(id);
-  return call !== undefined && maySeeTenant(identity, call.tenant);
 }
 
 function recordRoutes(app: FastifyInstance, context: ApiContext): void {

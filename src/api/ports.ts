@@ -3,7 +3,9 @@ import type {
   AuditFact,
   CallRecord,
   CallRecordFilter,
+  TraceFilter,
   TraceMessage,
+  TracePage,
   WebhookStatus,
   WebhookTopic,
 } from '../observe/index.ts';
@@ -78,6 +80,10 @@ export interface EngineView {
   calls(): readonly LiveCall[];
   /** The messages of a live or recent call, by call id or SIP Call-ID. */
   trace(id: string): readonly TraceMessage[];
+  /** The latest messages that a filter lets through; `after` is `next` of an earlier page. */
+  searchTrace(filter: TraceFilter, limit: number, after?: number): Promise<TracePage>;
+  /** Whether an address is one that a trunk sends from. */
+  isTrunkPeer(trunkId: string, address: string): boolean;
   explain(input: ExplainInput): Promise<Explanation>;
   /** How a live or recent outbound call was decided, by call id or SIP Call-ID; undefined when it is not known (any more). */
   explainCall(id: string): Explanation | undefined;

@@ -17,6 +17,7 @@ import { ApiProblem, problemBody } from './problem.ts';
 import { provisioningRoutes } from './provisioning.ts';
 import { tenantRoutes } from './tenants.ts';
 import { Tokens } from './tokens.ts';
+import { traceRoutes } from './traces.ts';
 import { trunkRoutes } from './trunks.ts';
 import { check } from './validation.ts';
 
@@ -120,6 +121,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     collectionRoutes(scope, context);
     trunkRoutes(scope, context);
     liveRoutes(scope, context);
+    traceRoutes(scope, context);
     eventRoutes(scope, context);
     adminRoutes(scope, context);
     provisioningRoutes(scope, context, documentOctets);

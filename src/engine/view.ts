@@ -1,7 +1,7 @@
 /** The running engine as the HTTP API and the command line see it: plain answers from memory. */
 import { randomToken } from '../base/ids.ts';
 import type { CallListing } from '../call/index.ts';
-import type { SipTrace, TraceMessage } from '../observe/index.ts';
+import type { SipTrace, TraceFilter, TraceMessage, TracePage } from '../observe/index.ts';
 import { type Explanation, explain, explainPlaced, type PlacedCall } from '../outbound/index.ts';
 import type { Binding } from '../registrar/index.ts';
 import { escapeUser, formatHost, HeaderId, Headers, octetsFromText, quote, SipRequest } from '../sip/message/index.ts';
@@ -59,6 +59,14 @@ export class RunningEngine {
   trace(id: string): readonly TraceMessage[] {
     const live = this.calls().find(({ callId, sipCallIds }) => callId === id || sipCallIds.includes(id));
     return this.#options.trace.find(id, live?.sipCallIds);
+  }
+
+  searchTrace(filter: TraceFilter, limit: number, after?: number): Promise<TracePage> {
+    return this.#options.trace.search(filter, limit, after);
+  }
+
+  isTrunkPeer(trunkId: string, address: string): boolean {
+    return this.#options.engine.trunks.identification.isOf(trunkId, address);
   }
 
   /** @throws when the tenant or the caller does not exist; the API checks both first. */

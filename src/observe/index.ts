@@ -5,6 +5,8 @@ export * from './guarded-request.ts';
 export * from './ladder.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './pcap.ts';
 export * from './redact.ts';
 export * from './sip-trace.ts';
+export * from './trace-filter.ts';
 export * from './webhooks.ts';

@@ -77,6 +77,18 @@ export function describe(text: string): string {
   return printable(facts.length === 0 ? status : `${status} (${facts.join(', ')})`);
 }
 
+/** From and To of a message as a listing shows them: the user of the URI, else its host. */
+export function partiesOf(text: string): { readonly from: string; readonly to: string } {
+  const party = (name: string) =>
+    userOf(new RegExp(`\\r\\n(?:${name})[ \\t]{0,8}:[^\\r]{0,512}`, 'i').exec(text)?.[0] ?? '');
+  return { from: party('from|f'), to: party('to|t') };
+}
+
+/** What stands between the scheme and the host of the first URI in a line. */
+export function userOf(line: string): string {
+  return /(?:sips?|tel):([^@>;]{0,256})/i.exec(line)?.[1] ?? '';
+}
+
 function cseqMethod(text: string): string {
   const start = text.toLowerCase().indexOf('\r\ncseq:');
   if (start < 0) return '';

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/scheduler.ts';
 import { readableText, redactText } from './redact.ts';
+import { matchesTrace, type TraceFilter } from './trace-filter.ts';
 
 /** Where a message went or came from; a transport flow fits as it is. */
 export interface TraceFlow {
@@ -37,6 +38,16 @@ export interface SipTraceOptions {
   /** Messages shown per SIP Call-ID: the first half and the latest. Default 60. */
   readonly maxMessagesPerCallId?: number;
 }
+
+/** The latest messages that a filter lets through, oldest first, and where to go on reading. */
+export interface TracePage {
+  readonly messages: readonly TraceMessage[];
+  /** Number of the next message that will be recorded; as `after` it asks for what came since. */
+  readonly next: number;
+}
+
+/** Messages looked at in one turn of the event loop: a search through a full trace must not hold up calls. */
+const SEARCH_STEP = 200;
 
 /** Places are as many as messages of this size would fill; more small ones than that are not kept. */
 const OCTETS_PER_PLACE = 160;
@@ -94,12 +105,12 @@ export class SipTrace {
     return this.#oldest === this.#next ? 0 : this.#end - (this.#start[this.#oldest % this.#placeCount] as number);
   }
 
-  /** Keeps a message; one whose Call-ID cannot be seen (there is none, or only after 16,384 octets) is not kept. */
+  /** Keeps a message; one whose Call-ID cannot be seen (there is none, or only after 16,384 octets) has an empty one. */
   record(text: string, sent: boolean, flow: TraceFlow): void {
     const length = Math.min(text.length, MAX_TEXT_LENGTH, this.#maxOctets);
-    const start = callIdStart(text);
-    const end = callIdEnd(text, start);
-    if (start < 0 || end > length) return;
+    let start = callIdStart(text);
+    let end = start < 0 ? 0 : callIdEnd(text, start);
+    if (start < 0 || end > length) start = end = 0;
     const place = this.#claim(length);
     this.#octetRing ??= Buffer.allocUnsafeSlow(this.#maxOctets);
     this.#octetRing.write(text, (this.#start[place] as number) % this.#maxOctets, length, 'latin1');
@@ -134,6 +145,33 @@ export class SipTrace {
     }
     found.sort((a, b) => a - b);
     return found.map((message) => this.#read(message, legs));
+  }
+
+  /**
+   * The latest messages that `filter` lets through, at most `limit`, oldest first; with `after` only those recorded since a page was
+   * read. Looks at the newest first and lets the event loop go on between steps.
+   */
+  async search(filter: TraceFilter, limit: number, after = 0): Promise<TracePage> {
+    const next = this.#next;
+    const legs = this.#legNames();
+    const found: TraceMessage[] = [];
+    for (let message = next - 1; message >= Math.max(this.#oldest, after) && found.length < limit; message--) {
+      if ((next - message) % SEARCH_STEP === 0) await new Promise(setImmediate);
+      if (message < this.#oldest || this.#flows[message % this.#placeCount] === undefined) continue;
+      const candidate = this.#read(message, legs);
+      if (matchesTrace(filter, candidate)) found.push(candidate);
+    }
+    return { messages: found.reverse(), next };
+  }
+
+  /** Who the peer of each SIP Call-ID is, where it is known. */
+  #legNames(): Map<string, string | undefined> {
+    const names = new Map<string, string | undefined>();
+    for (let message = this.#oldest; message < this.#next; message++) {
+      const link = this.#links[message % this.#placeCount];
+      if (link !== undefined) names.set(link.sipCallId, link.leg ?? names.get(link.sipCallId));
+    }
+    return names;
   }
 
   /** The SIP Call-IDs that belong together, each with its peer's name if one is known. */

@@ -139,6 +139,14 @@ export class FakeEngine implements EngineView {
     return this.sipTrace.find(id);
   }
 
+  searchTrace(...question: Parameters<SipTrace['search']>) {
+    return this.sipTrace.search(...question);
+  }
+
+  isTrunkPeer(trunkId: string, address: string) {
+    return trunkId === '100' && address === '192.0.2.10';
+  }
+
   async explain(input: ExplainInput) {
     this.explained.push(input);
     return explanationOf(input);

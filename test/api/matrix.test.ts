@@ -197,6 +197,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     body: (tenant) => ({ tenant, from: '101', to: '9123' }),
   },
   'GET /api/v1/events': { urls: { any: '/api/v1/events' }, expected: EVERYONE, stream: true },
+  'GET /api/v1/trace': { urls: { any: '/api/v1/trace' }, expected: SYSTEM_ONLY },
   'GET /api/v1/tokens': {
     urls: { any: '/api/v1/tokens', ...inTenants((tenant) => `/api/v1/tokens?tenant=${tenant}`) },
     expected: { ...EVERYONE, ...OWN },

@@ -117,11 +117,43 @@ describe('SipTrace', () => {
     expect(trace.find('costarring').map(({ sipCallId }) => sipCallId)).toEqual(['costarring']);
   });
 
-  test('a message without a Call-ID, or with one after what is kept, is left out', () => {
+  test('a message without a Call-ID, or with one after what is kept, has an empty one and is among the latest', async () => {
     const trace = new SipTrace(new VirtualScheduler());
     trace.record('OPTIONS sip:a SIP/2.0\r\nTo: <sip:a>\r\n\r\n', false, flow);
     trace.record(`OPTIONS sip:a SIP/2.0\r\nX: ${'x'.repeat(20_000)}\r\nCall-ID: late\r\n\r\n`, false, flow);
-    expect(trace.octets).toBe(0);
     expect(trace.find('late')).toEqual([]);
+    const { messages } = await trace.search({}, 10);
+    expect(messages.map(({ sipCallId, text }) => [sipCallId, text.length])).toEqual([
+      ['', 38],
+      ['', 16_384],
+    ]);
+  });
+
+  test('search: the latest that the filter lets through, oldest first, each with its leg', async () => {
+    const trace = new SipTrace(new VirtualScheduler());
+    trace.link('call-1', 'a', 'carrier');
+    for (const id of ['a', 'b', 'a', 'b', 'a']) trace.record(message(id, 'OPTIONS sip:x SIP/2.0'), true, flow);
+    const page = await trace.search({ trunk: { name: 'carrier', isOf: () => false } }, 2);
+    expect(page.messages.map(({ sipCallId, leg }) => [sipCallId, leg])).toEqual([
+      ['a', 'carrier'],
+      ['a', 'carrier'],
+    ]);
+    trace.record(message('c', 'OPTIONS sip:x SIP/2.0'), true, flow);
+    expect((await trace.search({}, 10, page.next)).messages.map(({ sipCallId }) => sipCallId)).toEqual(['c']);
+  });
+
+  test('search goes on while messages come and go: what was evicted meanwhile is not shown', async () => {
+    const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 100_000 });
+    const fill = (id: string) => {
+      for (let index = 0; index < 600; index++) trace.record(message(id, `M${index} sip:x SIP/2.0`), true, flow);
+    };
+    fill('old');
+    const searched = trace.search({ method: 'none' }, 10);
+    const all = trace.search({}, 1000);
+    fill('new');
+    fill('new');
+    fill('new');
+    expect((await searched).messages).toEqual([]);
+    for (const { sipCallId, text } of (await all).messages) expect(text).toContain(`Call-ID: ${sipCallId}`);
   });
 });

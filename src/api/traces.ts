@@ -1,0 +1,181 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { partiesOf, pcapOf, renderLadder, describe as summaryOf, type TraceMessage } from '../observe/index.ts';
+import { trunkIdOf } from '../trunks/effective.ts';
+import { isSystemAdmin, maySeeTenant } from './access.ts';
+import { keyText } from './collections.ts';
+import { type AnswerSchema, type ApiContext, describe, identityOf } from './context.ts';
+import type { LiveCall } from './ports.ts';
+import { notFound } from './problem.ts';
+import type { Identity } from './tokens.ts';
+
+const PCAP_TYPE = 'application/vnd.tcpdump.pcap';
+const MAX_MESSAGES = 1000;
+
+export const callIdParams = z.strictObject({
+  id: z.string().min(1).max(256).describe("The call's id, or the SIP Call-ID of one of its legs."),
+});
+
+const format = z
+  .enum(['json', 'pcap'])
+  .default('json')
+  .describe(
+    '`pcap` is a capture file for tshark, Wireshark or sngrep; messages over TCP and TLS are in it in clear text.',
+  );
+
+const messageShape = {
+  type: 'object',
+  required: ['at', 'atMs', 'direction', 'transport', 'local', 'remote', 'sipCallId', 'text'],
+  properties: {
+    at: { type: 'string', format: 'date-time' },
+    atMs: { type: 'number', description: 'The same as milliseconds since 1970.' },
+    direction: { enum: ['sent', 'received'] },
+    transport: { type: 'string' },
+    local: { type: 'string', description: '`address:port` of the engine.' },
+    remote: { type: 'string', description: '`address:port` of the peer.' },
+    sipCallId: { type: 'string' },
+    leg: { type: 'string', description: 'What the peer is to the call: `caller`, a trunk, an extension.' },
+    text: { type: 'string', description: 'The message, secrets masked.' },
+  },
+} satisfies AnswerSchema;
+
+const listedShape = {
+  ...messageShape,
+  required: [...messageShape.required, 'summary', 'from', 'to'],
+  properties: {
+    ...messageShape.properties,
+    summary: { type: 'string', description: 'Method or status, e.g. `INVITE (SDP)` or `200 OK`.' },
+    from: { type: 'string', description: 'User of the From URI.' },
+    to: { type: 'string', description: 'User of the To URI.' },
+  },
+} satisfies AnswerSchema;
+
+const capture = { 'application/vnd.tcpdump.pcap': { schema: { type: 'string', format: 'binary' } } };
+
+/** SIP messages: of one call, or the latest that passed the node. */
+export function traceRoutes(app: FastifyInstance, context: ApiContext): void {
+  callTraceRoute(app, context);
+  latestRoute(app, context);
+}
+
+function callTraceRoute(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({ format });
+  app.get(
+    '/api/v1/calls/:id/trace',
+    describe({
+      operationId: 'getCallTrace',
+      tag: 'calls',
+      summary: 'The SIP messages of a live or recent call, as data and as a ladder; secrets masked',
+      params: callIdParams,
+      querystring,
+      answers: {
+        200: answerOrCapture('The trace', {
+          type: 'object',
+          required: ['callId', 'messages', 'ladder'],
+          properties: {
+            callId: { type: 'string' },
+            messages: { type: 'array', items: messageShape },
+            ladder: { type: 'string', description: 'The messages drawn for a terminal.' },
+          },
+        }),
+      },
+    }),
+    (request, reply) => {
+      const { id } = request.params as { id: string };
+      const identity = identityOf(request);
+      const messages = mayTrace(context, identity, id) ? context.engine.trace(id) : [];
+      if (messages.length === 0) throw notFound(`trace of ${id}`);
+      if ((request.query as z.infer<typeof querystring>).format === 'pcap') return sendCapture(reply, messages);
+      return reply.send({ callId: id, messages, ladder: renderLadder(messages) });
+    },
+  );
+}
+
+function latestRoute(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    format,
+    limit: z.coerce.number().int().min(1).max(MAX_MESSAGES).default(50).describe('How many messages, the latest.'),
+    after: z.coerce.number().int().min(0).default(0).describe('`next` of an earlier answer: only what came since.'),
+    number: z
+      .string()
+      .min(1)
+      .max(64)
+      .regex(/[0-9A-Za-z*#]/, { error: 'must contain a digit' })
+      .optional()
+      .describe('In the Request-URI, From, To or an identity field.'),
+    address: z.string().max(64).optional().describe('Of the peer, with or without port.'),
+    method: z.string().max(32).optional().describe('INVITE, REGISTER, …: requests and their responses.'),
+    trunk: keyText.optional().describe('Messages from and to this trunk: its id or name.'),
+    refused: z
+      .enum(['true', 'false'])
+      .optional()
+      .describe('`true`: only final answers that refuse, 3xx to 6xx without challenges.'),
+  });
+  app.get(
+    '/api/v1/trace',
+    describe({
+      operationId: 'listTrace',
+      tag: 'calls',
+      summary: 'The latest SIP messages of this node, of calls or not; secrets masked',
+      access: 'system',
+      querystring,
+      answers: {
+        200: answerOrCapture('Messages, oldest first', {
+          type: 'object',
+          required: ['messages', 'next'],
+          properties: {
+            messages: { type: 'array', items: listedShape },
+            next: { type: 'integer', description: 'As `after` of the next request: what came since.' },
+          },
+        }),
+      },
+    }),
+    async (request, reply) => {
+      const { format, limit, after, trunk, refused, ...rest } = request.query as z.infer<typeof querystring>;
+      const filter = {
+        ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+        ...(refused === 'true' ? { refused: true } : {}),
+        ...(trunk === undefined ? {} : { trunk: trunkPeers(context, trunk) }),
+      };
+      const page = await context.engine.searchTrace(filter, limit, after);
+      if (format === 'pcap') return sendCapture(reply, page.messages);
+      const messages = page.messages.map((message) => ({
+        ...message,
+        summary: summaryOf(message.text),
+        ...partiesOf(message.text),
+      }));
+      return reply.send({ messages, next: page.next });
+    },
+  );
+}
+
+function trunkPeers(context: ApiContext, key: string) {
+  const { trunks } = context.provisioning.current().state;
+  const trunk = trunks.find((candidate) => trunkIdOf(candidate) === key || candidate.name === key);
+  if (trunk === undefined) throw notFound(`trunk ${key}`);
+  const id = trunkIdOf(trunk);
+  return { name: trunk.name, isOf: (address: string) => context.engine.isTrunkPeer(id, address) };
+}
+
+function answerOrCapture(description: string, schema: AnswerSchema): AnswerSchema {
+  return { description, content: { 'application/json': { schema }, ...capture } };
+}
+
+function sendCapture(reply: FastifyReply, messages: readonly TraceMessage[]): FastifyReply {
+  return reply
+    .type(PCAP_TYPE)
+    .header('content-disposition', 'attachment; filename="tandem.pcap"')
+    .send(pcapOf(messages));
+}
+
+/** A live call by its id or the SIP Call-ID of a leg. */
+export function findCall(context: ApiContext, id: string): LiveCall | undefined {
+  return context.engine.calls().find((call) => call.callId === id || call.sipCallIds.includes(id));
+}
+
+/** A tenant traces its own calls; what belongs to no call (registrations, keep-alives) is the system admin's. */
+export function mayTrace(context: ApiContext, identity: Identity, id: string): boolean {
+  if (isSystemAdmin(identity)) return true;
+  const call = findCall(context, id) ?? context.records.get(id);
+  return call !== undefined && maySeeTenant(identity, call.tenant);
+}

@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ask, startTestApi, type TestApi } from './kit.ts';
+
+let world: TestApi;
+beforeEach(async () => {
+  world = await startTestApi();
+});
+afterEach(() => world.close());
+
+function record(text: string, sent: boolean, remoteAddress = '192.0.2.10'): void {
+  const flow = { transport: 'udp', localAddress: '127.0.0.1', localPort: 5060, remoteAddress, remotePort: 5080 };
+  world.engine.sipTrace.record(text, sent, flow);
+}
+
+const options = (id: string) => `OPTIONS sip:x SIP/2.0\r\nCall-ID: ${id}\r\nCSeq: 1 OPTIONS\r\n\r\n`;
+const refusal = (id: string) =>
+  `SIP/2.0 404 Not Found\r\nFrom: <sip:101@a>;tag=1\r\nTo: <sip:9123@a>;tag=2\r\nCall-ID: ${id}\r\nCSeq: 2 INVITE\r\n\r\n`;
+
+describe('GET /api/v1/trace', () => {
+  test('the latest messages, oldest first, whatever their Call-ID, each with what it is at a glance', async () => {
+    record(options('a'), false);
+    record('INVITE sip:nobody SIP/2.0\r\n\r\n', false);
+    record(refusal('b'), true);
+    const { status, body } = await ask(world, world.tokens.system, 'GET', '/api/v1/trace?limit=2');
+    expect(status).toBe(200);
+    expect(body.messages.map(({ sipCallId, summary }: Record<string, string>) => [sipCallId, summary])).toEqual([
+      ['', 'INVITE'],
+      ['b', '404 Not Found'],
+    ]);
+    expect(body.messages[1]).toMatchObject({ from: '101', to: '9123', direction: 'sent', remote: '192.0.2.10:5080' });
+  });
+
+  test('filters by number, address, method, trunk and refusal', async () => {
+    record(options('ping'), true);
+    record(refusal('refused'), true, '192.0.2.99');
+    const ids = async (query: string) =>
+      (await ask(world, world.tokens.system, 'GET', `/api/v1/trace?${query}`)).body.messages.map(
+        ({ sipCallId }: { sipCallId: string }) => sipCallId,
+      );
+    expect(await ids('number=9123')).toEqual(['refused']);
+    expect(await ids('address=192.0.2.10')).toEqual(['ping']);
+    expect(await ids('method=OPTIONS')).toEqual(['ping']);
+    expect(await ids('trunk=carrier')).toEqual(['ping']);
+    expect(await ids('trunk=100&refused=true')).toEqual([]);
+    expect(await ids('refused=true')).toEqual(['refused']);
+    expect((await ask(world, world.tokens.system, 'GET', '/api/v1/trace?trunk=none')).status).toBe(404);
+  });
+
+  test('`next` as `after` gives what came since', async () => {
+    record(options('a'), false);
+    const first = (await ask(world, world.tokens.system, 'GET', '/api/v1/trace')).body;
+    record(options('b'), false);
+    const second = (await ask(world, world.tokens.system, 'GET', `/api/v1/trace?after=${first.next}`)).body;
+    expect(second.messages.map(({ sipCallId }: { sipCallId: string }) => sipCallId)).toEqual(['b']);
+    expect((await ask(world, world.tokens.system, 'GET', `/api/v1/trace?after=${second.next}`)).body.messages).toEqual(
+      [],
+    );
+  });
+
+  test('a capture file on demand, also of one call', async () => {
+    record(options('a'), false);
+    world.engine.sipTrace.link('c1', 'a');
+    for (const path of ['/api/v1/trace?format=pcap', '/api/v1/calls/c1/trace?format=pcap']) {
+      const { status, headers } = await ask(world, world.tokens.system, 'GET', path);
+      expect([status, headers['content-type']]).toEqual([200, 'application/vnd.tcpdump.pcap']);
+    }
+  });
+
+  test('a tenant admin sees its own calls only, not the node’s messages', async () => {
+    expect((await ask(world, world.tokens.acme, 'GET', '/api/v1/trace')).status).toBe(403);
+  });
+});
