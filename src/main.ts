@@ -2,8 +2,6 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { processTerminal, runCli } from './cli/tandem.ts';
-import { runDemo } from './demo/demo.ts';
-import { runNode } from './node/node.ts';
 import { tuneV8 } from './node/v8-tuning.ts';
 import { version } from './node/version.ts';
 
@@ -14,7 +12,12 @@ if (isEntry) {
   const terminal = processTerminal();
   process.exitCode = await runCli(
     process.argv.slice(2),
-    { start: runNode, demo: () => runDemo(terminal), version },
+    {
+      // The engine is loaded by the commands that run one.
+      start: async (config) => (await import('./node/node.ts')).runNode(config),
+      demo: async () => (await import('./demo/demo.ts')).runDemo(terminal),
+      version,
+    },
     terminal,
   );
 }

@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { loadNode, settingsError } from '../settings/load.ts';
 import { CommandError } from './command.ts';
 
-/** The owner's token: written by the running engine into its data folder, readable by its user alone. */
-export const OWNER_TOKEN_FILE = 'owner-token';
+/** Where an engine listens for HTTP, and what it is shown. */
+export interface FoundEngine {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly token: string;
+}
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -22,14 +23,19 @@ const TIMEOUT_MS = 30_000;
 
 /** Asks the running engine over HTTP and turns what goes wrong into sentences. */
 export class ApiClient {
-  readonly url: string;
-  readonly #token: string;
+  readonly #find: () => Promise<FoundEngine>;
   readonly #fetch: typeof fetch;
+  #found: FoundEngine | undefined;
 
-  constructor(url: string, token: string, fetcher: typeof fetch = fetch) {
-    this.url = url;
-    this.#token = token;
+  /** `find` is asked once, with the first request: what it takes to read a configuration is loaded by those who need it. */
+  constructor(find: () => Promise<FoundEngine>, fetcher: typeof fetch = fetch) {
+    this.#find = find;
     this.#fetch = fetcher;
+  }
+
+  /** Where the engine was found; empty before the first request. */
+  get url(): string {
+    return this.#found?.url ?? '';
   }
 
   async get<T>(path: string): Promise<T> {
@@ -38,6 +44,43 @@ export class ApiClient {
 
   async post<T>(path: string, body: unknown): Promise<T> {
     return this.#ask<T>('POST', path, body);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#ask('DELETE', path);
+  }
+
+  /** An answer that says something whatever its status is. */
+  async probe<T>(path: string): Promise<T> {
+    return (await (await this.#fetched('GET', path)).json()) as T;
+  }
+
+  /** An answer as it is: a file. */
+  async octets(path: string): Promise<Buffer> {
+    const response = await this.#fetched('GET', path);
+    if (!response.ok) throw refusal(response.status, await response.text(), this.url);
+    return Buffer.from(await response.arrayBuffer());
+  }
+
+  /** Server-sent events as they come, until the engine ends the stream. */
+  async *events(path: string): AsyncGenerator<{ readonly type: string; readonly data: string }> {
+    const response = await this.#fetched('GET', path, undefined, null);
+    if (!response.ok || response.body === null) throw refusal(response.status, await response.text(), this.url);
+    let pending = '';
+    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      const blocks = (pending + chunk).split('\n\n');
+      pending = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1];
+        const [type, data] = [field('event'), field('data')];
+        if (type !== undefined && data !== undefined) yield { type, data };
+      }
+    }
+  }
+
+  /** How many items a listing has. */
+  async total(path: string): Promise<number> {
+    return (await this.get<Page<unknown>>(`${path}?limit=1`)).total;
   }
 
   /** Every page of a listing. */
@@ -57,27 +100,37 @@ export class ApiClient {
   }
 
   async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-    let response: Response;
-    try {
-      response = await this.#fetch(`${this.url}${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${this.#token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-    } catch (error) {
-      const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-      throw new CommandError(
-        `no engine answers at ${this.url} (${cause?.code ?? cause?.message ?? String(error)}); start one with "tandem start"`,
-      );
-    }
+    const response = await this.#fetched(method, path, body);
     const text = await response.text();
     if (!response.ok) throw refusal(response.status, text, this.url);
     const isJson = response.headers.get('content-type')?.includes('json') === true;
     return (isJson ? JSON.parse(text) : text) as T;
+  }
+
+  async #fetched(
+    method: string,
+    path: string,
+    body?: unknown,
+    timeoutMs: number | null = TIMEOUT_MS,
+  ): Promise<Response> {
+    this.#found ??= await this.#find();
+    const { url, token } = this.#found;
+    try {
+      return await this.#fetch(`${url}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(timeoutMs === null ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
+      });
+    } catch (error) {
+      const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+      throw new CommandError(
+        `no engine answers at ${url} (${cause?.code ?? cause?.message ?? String(error)}); start one with "tandem start"`,
+      );
+    }
   }
 }
 
@@ -96,39 +149,4 @@ function refusal(status: number, text: string, url: string): CommandError {
   const faults = (body.errors ?? []).map(({ path, message }) => `  ${path === '' ? '' : `${path}: `}${message}`);
   const detail = faults.length > 0 ? `refused:\n${faults.join('\n')}` : (body.detail ?? `HTTP ${status}`);
   return new CommandError(body.code === undefined ? `${url}: ${detail}` : `${detail} (${body.code})`);
-}
-
-/** Finds the engine: TANDEM_URL and TANDEM_TOKEN, else the configuration and the token file of its data folder. */
-export function connect(
-  config: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-  fetcher: typeof fetch = fetch,
-): ApiClient {
-  const { TANDEM_URL: url, TANDEM_TOKEN: token } = env;
-  if (url !== undefined && url !== '' && token !== undefined && token !== '')
-    return new ApiClient(url.replace(/\/$/, ''), token, fetcher);
-  const { settings, problems } = loadNode(config, env);
-  if (settings === undefined) throw new CommandError(settingsError(problems).message);
-  const { api, store } = settings;
-  const found = url ?? `${api.certificate === undefined ? 'http' : 'https'}://${reachable(api.host)}:${api.port}`;
-  return new ApiClient(found.replace(/\/$/, ''), token ?? readOwnerToken(join(store.path, OWNER_TOKEN_FILE)), fetcher);
-}
-
-/** An engine that listens on all addresses is asked on this machine's own. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-}
-
-function readOwnerToken(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    const why =
-      (error as { code?: string }).code === 'EACCES'
-        ? 'may be read only by the user that runs the engine'
-        : 'is not there: the engine makes it when it starts';
-    throw new CommandError(`${path} ${why}; or set TANDEM_TOKEN`);
-  }
 }

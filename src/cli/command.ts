@@ -40,8 +40,6 @@ export interface CommandContext {
 }
 
 export interface Command {
-  readonly name: string;
-  readonly summary: string;
   readonly usage: string;
   /** What --help says beyond the options. */
   readonly details?: string;
@@ -61,6 +59,13 @@ export function text(context: CommandContext, name: string): string | undefined 
 
 export function flag(context: CommandContext, name: string): boolean {
   return context.values[name] === true;
+}
+
+/** A whole number above 0. */
+export function number(context: CommandContext, name: string, byDefault: number): number {
+  const value = Number(text(context, name) ?? byDefault);
+  if (!Number.isInteger(value) || value < 1) throw new UsageError(`--${name} must be a whole number above 0`);
+  return value;
 }
 
 /** The API's own objects, for programs. */

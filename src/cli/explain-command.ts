@@ -20,8 +20,6 @@ interface Question {
 }
 
 export const explain: Command = {
-  name: 'explain',
-  summary: 'show the INVITE that a call would send, and why each field is what it is',
   usage: 'tandem explain --tenant NAME --from EXTENSION --to NUMBER [--header "Name: value"]… | --call-id ID',
   details: 'No call is placed. The same pipeline as live calls works it out, so it cannot disagree with them.',
   options: {

@@ -2,15 +2,14 @@ import {
   CONFIG_HELP,
   CONFIG_OPTION,
   type Command,
-  CommandError,
   flag,
   JSON_HELP,
   JSON_OPTION,
+  number,
   printJson,
   text,
-  UsageError,
 } from './command.ts';
-import { type Column, paint, type Style, table } from './terminal.ts';
+import { type Column, localTime, type Style, table } from './terminal.ts';
 
 interface TrunkStatus {
   readonly state: string;
@@ -69,7 +68,7 @@ const TRUNK_COLUMNS: readonly Column<TrunkRow>[] = [
   { title: 'TYPE', value: ({ type }) => type },
   { title: 'OWNER', value: ({ owner }) => owner },
   { title: 'STATE', value: ({ status }) => status.state, style: ({ status }) => STATE_STYLES[status.state] },
-  { title: 'SINCE', value: ({ status }) => shortTime(status.since) },
+  { title: 'SINCE', value: ({ status }) => localTime(status.since) },
   { title: 'CODE', value: ({ status }) => status.lastCode, right: true },
   { title: 'CALLS', value: ({ status }) => status.activeCalls, right: true },
   { title: 'HOST', value: ({ host }) => host },
@@ -80,7 +79,7 @@ const REGISTRATION_COLUMNS: readonly Column<RegistrationRow>[] = [
   { title: 'ADDRESS', value: ({ addressOfRecord }) => addressOfRecord },
   { title: 'TRANSPORT', value: ({ transport }) => transport },
   { title: 'SOURCE', value: ({ source }) => source },
-  { title: 'EXPIRES', value: ({ expiresAt }) => shortTime(expiresAt) },
+  { title: 'EXPIRES', value: ({ expiresAt }) => localTime(expiresAt) },
   { title: 'CONTACT', value: ({ contact }) => contact },
   { title: 'USER AGENT', value: ({ userAgent }) => userAgent },
 ];
@@ -93,7 +92,7 @@ const CALL_COLUMNS: readonly Column<CallRow>[] = [
   { title: 'TO', value: ({ to }) => to },
   { title: 'STATE', value: ({ state }) => state, style: ({ state }) => STATE_STYLES[state ?? ''] },
   { title: 'TRUNK', value: ({ trunk }) => trunk },
-  { title: 'STARTED', value: ({ startedAt }) => shortTime(startedAt) },
+  { title: 'STARTED', value: ({ startedAt }) => localTime(startedAt) },
 ];
 
 const RECORD_COLUMNS: readonly Column<CallRow>[] = [
@@ -108,7 +107,7 @@ const RECORD_COLUMNS: readonly Column<CallRow>[] = [
   },
   { title: 'REASON', value: ({ reason }) => reason },
   { title: 'TALK', value: ({ talkMs }) => `${((talkMs ?? 0) / 1000).toFixed(1)} s`, right: true },
-  { title: 'STARTED', value: ({ startedAt }) => shortTime(startedAt) },
+  { title: 'STARTED', value: ({ startedAt }) => localTime(startedAt) },
 ];
 
 const COMMON = {
@@ -117,10 +116,39 @@ const COMMON = {
   takesArguments: false,
 } as const;
 
+interface TenantRow {
+  readonly name: string;
+  readonly domain: string;
+  readonly extensions?: readonly unknown[];
+  readonly services?: readonly unknown[];
+  readonly outboundRules?: readonly unknown[];
+  readonly inboundRules?: readonly unknown[];
+}
+
+const TENANT_COLUMNS: readonly Column<TenantRow>[] = [
+  { title: 'NAME', value: ({ name }) => name },
+  { title: 'DOMAIN', value: ({ domain }) => domain },
+  { title: 'EXTENSIONS', value: ({ extensions }) => extensions?.length, right: true },
+  { title: 'SERVICES', value: ({ services }) => services?.length, right: true },
+  { title: 'OUTBOUND RULES', value: ({ outboundRules }) => outboundRules?.length, right: true },
+  { title: 'INBOUND RULES', value: ({ inboundRules }) => inboundRules?.length, right: true },
+];
+
+export const tenants: Command = {
+  usage: 'tandem tenants',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  takesArguments: false,
+  async run(context) {
+    const rows = await context.api().list<TenantRow>('/api/v1/tenants', {});
+    if (flag(context, 'json')) return printJson(context, rows);
+    context.terminal.out(rows.length === 0 ? 'no tenants\n' : table(context.terminal, TENANT_COLUMNS, rows));
+    return 0;
+  },
+};
+
 export const trunks: Command = {
   ...COMMON,
-  name: 'trunks',
-  summary: 'list trunks and how they are doing',
   usage: 'tandem trunks [--tenant NAME] [--state STATE]',
   options: { ...COMMON.options, state: { type: 'string' } },
   optionHelp: { ...COMMON.optionHelp, state: 'only in this state: online, offline, registering, rejected, unknown' },
@@ -135,8 +163,6 @@ export const trunks: Command = {
 
 export const registrations: Command = {
   ...COMMON,
-  name: 'registrations',
-  summary: 'list phones and gateways that are registered',
   usage: 'tandem registrations [--tenant NAME] [--extension NUMBER]',
   options: { ...COMMON.options, extension: { type: 'string' } },
   optionHelp: { ...COMMON.optionHelp, extension: 'only of this extension' },
@@ -153,8 +179,6 @@ export const registrations: Command = {
 
 export const calls: Command = {
   ...COMMON,
-  name: 'calls',
-  summary: 'list calls in progress, or those that ended',
   usage: 'tandem calls [--tenant NAME] [--ended [--number NUMBER] [--limit N]]',
   options: { ...COMMON.options, ended: { type: 'boolean' }, number: { type: 'string' }, limit: { type: 'string' } },
   optionHelp: {
@@ -165,8 +189,7 @@ export const calls: Command = {
   },
   async run(context) {
     const ended = flag(context, 'ended');
-    const limit = Number(text(context, 'limit') ?? 50);
-    if (!Number.isInteger(limit) || limit < 1) throw new UsageError('--limit must be a whole number above 0');
+    const limit = number(context, 'limit', 50);
     const tenant = text(context, 'tenant');
     const rows = ended
       ? await context.api().list<CallRow>('/api/v1/call-records', { tenant, number: text(context, 'number') }, limit)
@@ -179,56 +202,3 @@ export const calls: Command = {
     return 0;
   },
 };
-
-interface Trace {
-  readonly ladder: string;
-  readonly messages: readonly {
-    readonly at: string;
-    readonly direction: string;
-    readonly transport: string;
-    readonly remote: string;
-    readonly text: string;
-  }[];
-}
-
-export const trace: Command = {
-  name: 'trace',
-  summary: 'draw the SIP messages of a live or recent call, both legs',
-  usage: 'tandem trace --call-id ID [--messages]',
-  details: 'ID is the call as "tandem calls" lists it, or the SIP Call-ID of one of its legs. Secrets are masked.',
-  options: {
-    ...CONFIG_OPTION,
-    ...JSON_OPTION,
-    'call-id': { type: 'string' },
-    messages: { type: 'boolean', short: 'm' },
-  },
-  optionHelp: { ...CONFIG_HELP, ...JSON_HELP, 'call-id': 'which call', messages: 'print the messages too' },
-  takesArguments: true,
-  async run(context) {
-    const id = text(context, 'call-id') ?? context.arguments[0];
-    if (id === undefined) throw new UsageError('say which call: --call-id ID');
-    const trace = await context.api().get<Trace>(`/api/v1/calls/${encodeURIComponent(id)}/trace`);
-    if (flag(context, 'json')) return printJson(context, trace);
-    context.terminal.out(trace.ladder);
-    if (!flag(context, 'messages')) return 0;
-    for (const message of trace.messages) {
-      const title = `${message.at} ${message.direction} ${message.direction === 'sent' ? 'to' : 'from'} ${message.transport}:${message.remote}`;
-      context.terminal.out(`\n${paint(context.terminal, 'cyan', title)}\n${printableLines(message.text)}\n`);
-    }
-    return 0;
-  },
-};
-
-/** Keeps line ends, and nothing else that a terminal acts on. */
-function printableLines(text: string): string {
-  return text
-    .replaceAll('\r\n', '\n')
-    .trimEnd()
-    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
-}
-
-function shortTime(iso: string): string {
-  const time = Date.parse(iso);
-  if (Number.isNaN(time)) throw new CommandError(`the engine sent "${iso}" as a time`);
-  return new Date(time).toISOString().replace('T', ' ').slice(0, 19);
-}

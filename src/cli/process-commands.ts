@@ -12,8 +12,6 @@ import {
 } from './command.ts';
 
 export const start: Command = {
-  name: 'start',
-  summary: 'run an engine until it is stopped',
   usage: 'tandem start [--config FILE]',
   details:
     'SIGTERM and SIGINT drain: no new calls, calls in progress end or a time limit passes. SIGHUP reads the configuration again.',
@@ -27,8 +25,6 @@ export const start: Command = {
 };
 
 export const demo: Command = {
-  name: 'demo',
-  summary: 'start an engine, a carrier and a phone, place a call and show its ladder',
   usage: 'tandem demo',
   options: {},
   optionHelp: {},
@@ -37,8 +33,6 @@ export const demo: Command = {
 };
 
 export const version: Command = {
-  name: 'version',
-  summary: 'print the version',
   usage: 'tandem version',
   options: { ...JSON_OPTION },
   optionHelp: JSON_HELP,
@@ -53,8 +47,6 @@ export const version: Command = {
 
 /** RFC 7616 §3.4.2: A1 = user ":" realm ":" password, hashed; what `ha1` in provisioning holds. */
 export const hash: Command = {
-  name: 'hash',
-  summary: "hash a password for an extension's or service's ha1",
   usage: 'tandem hash --user NUMBER --realm DOMAIN < password',
   details:
     "Reads the password from standard input, where no process listing shows it. The realm is the tenant's domain.",

@@ -21,8 +21,6 @@ interface ApplySummary {
 }
 
 export const validate: Command = {
-  name: 'validate',
-  summary: 'check configuration and provisioning files',
   usage: 'tandem validate FILE…',
   details: 'Prints file:line:column path message for every fault and exits with 1. Asks no running engine.',
   options: { ...JSON_OPTION },
@@ -39,8 +37,6 @@ export const validate: Command = {
 };
 
 export const apply: Command = {
-  name: 'apply',
-  summary: 'create or replace the tenants and trunks of provisioning files in the running engine',
   usage: 'tandem apply FILE…',
   details: 'All or nothing; what the files do not name stays. Applying the same files again changes nothing.',
   options: { ...CONFIG_OPTION, ...JSON_OPTION },
@@ -62,8 +58,6 @@ export const apply: Command = {
 };
 
 export const exportCommand: Command = {
-  name: 'export',
-  summary: 'print everything provisioned as YAML, ready for apply',
   usage: 'tandem export [--secrets]',
   details:
     'Without --secrets passwords are left out; apply keeps the stored ones. --secrets works for the owner of the machine only.',

@@ -1,30 +1,12 @@
 import { parseArgs } from 'node:util';
 import { nearest } from '../trunks/nearest.ts';
-import { type ApiClient, connect } from './api-client.ts';
+import { ApiClient } from './api-client.ts';
 import { type Command, type CommandContext, CommandError, type CommandHooks, UsageError } from './command.ts';
-import { explain } from './explain-command.ts';
-import { calls, registrations, trace, trunks } from './live-commands.ts';
-import { demo, hash, start, version } from './process-commands.ts';
-import { apply, exportCommand, validate } from './provisioning-commands.ts';
+import { COMMANDS, type CommandEntry } from './commands.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 export type { CommandHooks } from './command.ts';
 export type { Terminal } from './terminal.ts';
-
-const COMMANDS: readonly Command[] = [
-  start,
-  demo,
-  validate,
-  apply,
-  exportCommand,
-  trunks,
-  registrations,
-  calls,
-  trace,
-  explain,
-  hash,
-  version,
-];
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
@@ -59,13 +41,13 @@ export async function runCli(
   const [name, ...rest] = argv;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     const topic = name === 'help' ? COMMANDS.find((command) => command.name === rest[0]) : undefined;
-    terminal.out(topic === undefined ? overview(terminal) : help(terminal, topic));
+    terminal.out(topic === undefined ? overview(terminal) : help(terminal, topic, await topic.load()));
     return name === undefined ? 2 : 0;
   }
-  const command = COMMANDS.find(
+  const entry = COMMANDS.find(
     (candidate) => candidate.name === (name === '--version' || name === '-v' ? 'version' : name),
   );
-  if (command === undefined) {
+  if (entry === undefined) {
     const meant = nearest(
       name,
       COMMANDS.map((candidate) => candidate.name),
@@ -74,16 +56,17 @@ export async function runCli(
     terminal.err(`tandem: there is no command "${name}";${hint} "tandem --help" lists all\n`);
     return 2;
   }
+  const command = await entry.load();
   try {
     const parsed = parse(command, rest);
     if (parsed.values['help'] === true) {
-      terminal.out(help(terminal, command));
+      terminal.out(help(terminal, entry, command));
       return 0;
     }
     return await command.run(contextOf(parsed, hooks, terminal, fetcher));
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    terminal.err(`tandem ${command.name}: ${error.message}\n`);
+    terminal.err(`tandem ${entry.name}: ${error.message}\n`);
     if (error instanceof UsageError) terminal.err(`usage: ${command.usage}\n`);
     return error.exitCode;
   }
@@ -117,7 +100,10 @@ function contextOf(parsed: Parsed, hooks: CommandHooks, terminal: Terminal, fetc
     arguments: parsed.positionals,
     api() {
       const config = parsed.values['config'];
-      client ??= connect(typeof config === 'string' ? config : undefined, terminal.env, fetcher);
+      client ??= new ApiClient(async () => {
+        const { findEngine } = await import('./find-engine.ts');
+        return findEngine(typeof config === 'string' ? config : undefined, terminal.env);
+      }, fetcher);
       return client;
     },
   };
@@ -139,7 +125,7 @@ function overview(terminal: Terminal): string {
   ].join('\n');
 }
 
-function help(terminal: Terminal, command: Command): string {
+function help(terminal: Terminal, { name: title, summary }: CommandEntry, command: Command): string {
   const options = Object.entries(command.options).map(([name, { type, short }]) => {
     const spelled = `${short === undefined ? '' : `-${short}, `}--${name}${type === 'string' ? ' VALUE' : ''}`;
     return { spelled, text: command.optionHelp[name] ?? '' };
@@ -147,7 +133,7 @@ function help(terminal: Terminal, command: Command): string {
   options.push({ spelled: '-h, --help', text: 'this text' });
   const width = Math.max(...options.map(({ spelled }) => spelled.length));
   return [
-    `${paint(terminal, 'bold', `tandem ${command.name}`)}: ${command.summary}`,
+    `${paint(terminal, 'bold', `tandem ${title}`)}: ${summary}`,
     '',
     `usage: ${command.usage}`,
     ...(command.details === undefined ? [] : ['', command.details]),

@@ -50,3 +50,21 @@ export function table<T>(terminal: Terminal, columns: readonly Column<T>[], rows
   );
   return `${[paint(terminal, 'bold', head.trimEnd()), ...lines.map((line) => line.trimEnd())].join('\n')}\n`;
 }
+
+/** A time for people, in the zone of their machine and with its offset: `2026-11-28 10:41:47+01:00`. */
+export function localTime(iso: string): string {
+  const time = new Date(iso);
+  if (Number.isNaN(time.getTime())) return iso;
+  const offset = -time.getTimezoneOffset();
+  const shifted = new Date(time.getTime() + offset * 60_000).toISOString().replace('T', ' ').slice(0, 19);
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${shifted}${offset < 0 ? '-' : '+'}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+}
+
+/** Keeps line ends, and nothing else that a terminal acts on. */
+export function printableLines(text: string): string {
+  return text
+    .replaceAll('\r\n', '\n')
+    .trimEnd()
+    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+}

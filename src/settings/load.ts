@@ -2,6 +2,7 @@
  * Loads configuration and provisioning from YAML files. Every fault of every file is found in one go, each with its file, line and
  * column; what has a fault is not used at all.
  */
+import { existsSync } from 'node:fs';
 import type { Problem } from '../base/errors.ts';
 import { SettingsError } from '../base/errors.ts';
 import type { Tenant } from '../tenants/schema.ts';
@@ -13,7 +14,8 @@ import { parseWith, type Segment } from './schema-problems.ts';
 import { type Environment, resolveSecrets } from './secrets.ts';
 import { formatProblem, type LocatedProblem, YamlFile } from './yaml-file.ts';
 
-export const DEFAULT_CONFIG_FILE = 'config/tandem.yaml';
+/** Where the configuration is looked for: beside the user first, then where a systemd host keeps it. */
+export const DEFAULT_CONFIG_FILES = ['config/tandem.yaml', '/etc/tandem/tandem.yaml'] as const;
 
 export interface LoadedNode {
   /** The file that was read. */
@@ -31,9 +33,10 @@ export interface LoadedProvisioning {
   readonly problems: readonly LocatedProblem[];
 }
 
-/** Reads the configuration of this node: `file`, else the one that TANDEM_CONFIG names, else the default. */
+/** Reads the configuration of this node: `file`, else the one that TANDEM_CONFIG names, else the first default that is there. */
 export function loadNode(file: string | undefined, environment: Environment): LoadedNode {
-  const yaml = YamlFile.read(file ?? environment['TANDEM_CONFIG'] ?? DEFAULT_CONFIG_FILE);
+  const byDefault = DEFAULT_CONFIG_FILES.find((path) => existsSync(path)) ?? DEFAULT_CONFIG_FILES[0];
+  const yaml = YamlFile.read(file ?? environment['TANDEM_CONFIG'] ?? byDefault);
   return nodeFrom(yaml, environment);
 }
 

@@ -1,0 +1,101 @@
+import type { Command } from './command.ts';
+
+/** A command as the overview names it; what it needs is loaded when it runs, so that each starts as fast as it can. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+const live = () => import('./live-commands.ts');
+const process = () => import('./process-commands.ts');
+const provisioning = () => import('./provisioning-commands.ts');
+
+/** Every command, in the order of the overview. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'start',
+    summary: 'run an engine until it is stopped',
+    load: async () => (await process()).start,
+  },
+  {
+    name: 'demo',
+    summary: 'start an engine, a carrier and a phone, place a call and show its ladder',
+    load: async () => (await process()).demo,
+  },
+  {
+    name: 'status',
+    summary: 'how the running engine is doing, on one screen',
+    load: async () => (await import('./status-command.ts')).status,
+  },
+  {
+    name: 'validate',
+    summary: 'check configuration and provisioning files',
+    load: async () => (await provisioning()).validate,
+  },
+  {
+    name: 'apply',
+    summary: 'create or replace the tenants and trunks of provisioning files in the running engine',
+    load: async () => (await provisioning()).apply,
+  },
+  {
+    name: 'export',
+    summary: 'print everything provisioned as YAML, ready for apply',
+    load: async () => (await provisioning()).exportCommand,
+  },
+  {
+    name: 'tenants',
+    summary: 'list tenants with their domains and how much each has',
+    load: async () => (await live()).tenants,
+  },
+  {
+    name: 'trunks',
+    summary: 'list trunks and how they are doing',
+    load: async () => (await live()).trunks,
+  },
+  {
+    name: 'registrations',
+    summary: 'list phones and gateways that are registered',
+    load: async () => (await live()).registrations,
+  },
+  {
+    name: 'calls',
+    summary: 'list calls in progress, or those that ended',
+    load: async () => (await live()).calls,
+  },
+  {
+    name: 'trace',
+    summary: 'show the latest SIP messages, or draw those of one call, both legs',
+    load: async () => (await import('./trace-command.ts')).trace,
+  },
+  {
+    name: 'events',
+    summary: 'show events as they happen: calls, registrations, trunks, refusals',
+    load: async () => (await import('./events-command.ts')).events,
+  },
+  {
+    name: 'explain',
+    summary: 'show the INVITE that a call would send, and why each field is what it is',
+    load: async () => (await import('./explain-command.ts')).explain,
+  },
+  {
+    name: 'token',
+    summary: 'make, list and revoke tokens for the HTTP interface',
+    load: async () => (await import('./token-command.ts')).token,
+  },
+  {
+    name: 'hash',
+    summary: "hash a password for an extension's or service's ha1",
+    load: async () => (await process()).hash,
+  },
+  {
+    name: 'completion',
+    summary: 'print what makes bash, zsh or fish complete tandem command lines',
+    load: async () => (await import('./completion-command.ts')).completion,
+  },
+  {
+    name: 'version',
+    summary: 'print the version',
+    load: async () => (await process()).version,
+  },
+];

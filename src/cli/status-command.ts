@@ -1,0 +1,61 @@
+import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { paint, printable } from './terminal.ts';
+
+interface TrunkRow {
+  readonly name: string;
+  readonly status: { readonly state: string; readonly reason?: string };
+}
+
+interface Readiness {
+  readonly status: string;
+  readonly reasons: readonly string[];
+}
+
+/** Trunks in trouble that are named; the rest is counted. */
+const NAMED_TRUNKS = 10;
+
+export const status: Command = {
+  usage: 'tandem status',
+  details: 'Exit code 0 when new calls are taken, 1 when not.',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  takesArguments: false,
+  async run(context) {
+    const api = context.api();
+    const { version } = await api.get<{ version: string }>('/healthz');
+    const readiness = await api.probe<Readiness>('/readyz');
+    const trunks = await api.list<TrunkRow>('/api/v1/trunks', {});
+    const [tenants, registrations, calls] = await Promise.all(
+      ['tenants', 'registrations', 'calls'].map((name) => api.total(`/api/v1/${name}`)),
+    );
+    const states = Object.groupBy(trunks, (trunk) => trunk.status.state);
+    const counts = Object.fromEntries(Object.entries(states).map(([state, rows]) => [state, rows?.length ?? 0]));
+    const ready = readiness.status === 'ready';
+    const facts = { version, url: api.url, ready, reasons: readiness.reasons, tenants, registrations, calls };
+    if (flag(context, 'json')) {
+      printJson(context, { ...facts, trunks: counts });
+      return ready ? 0 : 1;
+    }
+    const { terminal } = context;
+    const why = readiness.reasons.length === 0 ? '' : `: ${readiness.reasons.join(', ')}`;
+    const inStates = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
+    const lines = [
+      `tandem ${version} at ${api.url}`,
+      `  ${paint(terminal, ready ? 'green' : 'red', ready ? 'ready' : 'not ready')}${why}`,
+      `  calls in progress  ${calls}`,
+      `  registrations      ${registrations}`,
+      `  tenants            ${tenants}`,
+      `  trunks             ${trunks.length}${inStates.length === 0 ? '' : ` (${inStates.join(', ')})`}`,
+    ];
+    const troubled = trunks.filter(({ status: { state } }) => state === 'offline' || state === 'rejected');
+    for (const {
+      name,
+      status: { state, reason = '' },
+    } of troubled.slice(0, NAMED_TRUNKS))
+      lines.push(`    ${paint(terminal, 'red', state)} ${printable(`${name} ${reason}`)}`);
+    if (troubled.length > NAMED_TRUNKS)
+      lines.push(`    and ${troubled.length - NAMED_TRUNKS} more: tandem trunks --state offline`);
+    terminal.out(`${lines.join('\n')}\n`);
+    return ready ? 0 : 1;
+  },
+};

@@ -1,0 +1,93 @@
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  type CommandContext,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  number,
+  printJson,
+  text,
+  UsageError,
+} from './command.ts';
+import { type Column, localTime, table } from './terminal.ts';
+
+interface TokenRow {
+  readonly id: string;
+  readonly role: string;
+  readonly tenant?: string;
+  readonly label?: string;
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+}
+
+const COLUMNS: readonly Column<TokenRow>[] = [
+  { title: 'ID', value: ({ id }) => id },
+  { title: 'ROLE', value: ({ role }) => role },
+  { title: 'TENANT', value: ({ tenant }) => tenant },
+  { title: 'LABEL', value: ({ label }) => label },
+  { title: 'MADE', value: ({ createdAt }) => localTime(createdAt) },
+  { title: 'BY', value: ({ createdBy }) => createdBy },
+  { title: 'ENDS', value: ({ expiresAt }) => (expiresAt === undefined ? 'never' : localTime(expiresAt)) },
+  { title: 'REVOKED', value: ({ revokedAt }) => (revokedAt === undefined ? undefined : localTime(revokedAt)) },
+];
+
+export const token: Command = {
+  usage:
+    'tandem token list [--tenant NAME] | create --role ROLE [--tenant NAME] [--expires SECONDS] [--label TEXT] | revoke ID',
+  details: 'create prints the token once; nobody can show it again.',
+  options: {
+    ...CONFIG_OPTION,
+    ...JSON_OPTION,
+    role: { type: 'string' },
+    tenant: { type: 'string' },
+    expires: { type: 'string' },
+    label: { type: 'string' },
+  },
+  optionHelp: {
+    ...CONFIG_HELP,
+    ...JSON_HELP,
+    role: 'system-admin or tenant-admin',
+    tenant: 'the tenant of a tenant-admin; with list: only of this tenant',
+    expires: 'seconds after which it ends (default: never)',
+    label: 'what it is for',
+  },
+  takesArguments: true,
+  async run(context) {
+    const [action, id, ...more] = context.arguments;
+    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    if (action === 'list' && id === undefined) return list(context);
+    if (action === 'create' && id === undefined) return create(context);
+    if (action === 'revoke' && id !== undefined) {
+      await context.api().delete(`/api/v1/tokens/${encodeURIComponent(id)}`);
+      context.terminal.out(`revoked ${id}\n`);
+      return 0;
+    }
+    throw new UsageError('say what to do: list, create, or revoke with the id of a token');
+  },
+};
+
+async function list(context: CommandContext): Promise<number> {
+  const rows = await context.api().list<TokenRow>('/api/v1/tokens', { tenant: text(context, 'tenant') });
+  if (flag(context, 'json')) return printJson(context, rows);
+  context.terminal.out(rows.length === 0 ? 'no tokens\n' : table(context.terminal, COLUMNS, rows));
+  return 0;
+}
+
+async function create(context: CommandContext): Promise<number> {
+  const [role, tenant, label] = [text(context, 'role'), text(context, 'tenant'), text(context, 'label')];
+  if (role === undefined) throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
+  const expires = text(context, 'expires') === undefined ? {} : { expiresInSeconds: number(context, 'expires', 0) };
+  const made = await context.api().post<TokenRow & { token: string }>('/api/v1/tokens', {
+    role,
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(label === undefined ? {} : { label }),
+    ...expires,
+  });
+  if (flag(context, 'json')) return printJson(context, made);
+  context.terminal.out(`${made.token}\n`);
+  return 0;
+}

@@ -1,0 +1,174 @@
+import { writeFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { ApiClient } from './api-client.ts';
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  type CommandContext,
+  CommandError,
+  flag,
+  JSON_OPTION,
+  number,
+  printJson,
+  text,
+  UsageError,
+} from './command.ts';
+import { type Column, localTime, paint, printableLines, table } from './terminal.ts';
+
+interface Message {
+  readonly at: string;
+  readonly direction: string;
+  readonly transport: string;
+  readonly remote: string;
+  readonly sipCallId: string;
+  readonly leg?: string;
+  readonly text: string;
+}
+
+/** A message of the listing, with what a reader wants to know of it at a glance. */
+interface Listed extends Message {
+  readonly summary: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+interface CallTrace {
+  readonly ladder: string;
+  readonly messages: readonly Message[];
+}
+
+interface Page {
+  readonly messages: readonly Listed[];
+  readonly next: number;
+}
+
+const FOLLOW_MS = 500;
+const FILTERS = ['number', 'address', 'method', 'trunk'] as const;
+
+const COLUMNS: readonly Column<Listed>[] = [
+  { title: 'TIME', value: ({ at }) => localTime(at) },
+  { title: '', value: ({ direction }) => (direction === 'sent' ? '->' : '<-') },
+  {
+    title: 'PEER',
+    value: ({ transport, remote, leg }) => `${transport}:${remote}${leg === undefined ? '' : ` ${leg}`}`,
+  },
+  { title: 'MESSAGE', value: ({ summary }) => summary },
+  { title: 'FROM', value: ({ from }) => from },
+  { title: 'TO', value: ({ to }) => to },
+  { title: 'CALL-ID', value: ({ sipCallId }) => sipCallId },
+];
+
+export const trace: Command = {
+  usage:
+    'tandem trace [ID] [--number N] [--address A] [--method M] [--trunk T] [--refused] [--limit N] [--follow] [--messages] [--pcap FILE]',
+  details:
+    'Without ID: the latest messages of this node, of calls or not; filters are ANDed. With ID (a call as "tandem calls" lists it, or a SIP Call-ID): its ladder. Secrets are masked.',
+  options: {
+    ...CONFIG_OPTION,
+    ...JSON_OPTION,
+    'call-id': { type: 'string' },
+    number: { type: 'string' },
+    address: { type: 'string' },
+    method: { type: 'string' },
+    trunk: { type: 'string' },
+    refused: { type: 'boolean' },
+    limit: { type: 'string' },
+    follow: { type: 'boolean', short: 'f' },
+    messages: { type: 'boolean', short: 'm' },
+    pcap: { type: 'string' },
+  },
+  optionHelp: {
+    ...CONFIG_HELP,
+    json: "print the API's own objects; with --follow one a line",
+    'call-id': 'which call; the same as ID',
+    number: 'only messages that name this number',
+    address: 'only from and to this peer, with or without port',
+    method: 'only requests of this method and their responses',
+    trunk: "only from and to this trunk's peers",
+    refused: 'only final answers that refuse',
+    limit: 'how many (default 50)',
+    follow: 'go on with what comes',
+    messages: 'print the messages too',
+    pcap: 'write a capture file for tshark, Wireshark or sngrep',
+  },
+  takesArguments: true,
+  async run(context) {
+    const id = text(context, 'call-id') ?? context.arguments[0];
+    const isFiltered = [...FILTERS, 'limit'].some((name) => text(context, name) !== undefined);
+    if (id !== undefined && (isFiltered || flag(context, 'refused') || flag(context, 'follow')))
+      throw new UsageError('a call is shown whole: leave out filters, --limit and --follow');
+    if (flag(context, 'follow') && text(context, 'pcap') !== undefined)
+      throw new UsageError('--pcap writes what is there: leave out --follow');
+    return id === undefined ? latest(context) : oneCall(context, `/api/v1/calls/${encodeURIComponent(id)}/trace`);
+  },
+};
+
+async function oneCall(context: CommandContext, path: string): Promise<number> {
+  const file = text(context, 'pcap');
+  if (file !== undefined) return writeCapture(context, `${path}?format=pcap`, file);
+  const trace = await context.api().get<CallTrace>(path);
+  if (flag(context, 'json')) return printJson(context, trace);
+  context.terminal.out(trace.ladder);
+  if (flag(context, 'messages')) printMessages(context, trace.messages);
+  return 0;
+}
+
+async function latest(context: CommandContext): Promise<number> {
+  const query = new URLSearchParams({ limit: String(number(context, 'limit', 50)) });
+  for (const name of FILTERS) {
+    const value = text(context, name);
+    if (value !== undefined) query.set(name, value);
+  }
+  if (flag(context, 'refused')) query.set('refused', 'true');
+  const file = text(context, 'pcap');
+  if (file !== undefined) return writeCapture(context, `/api/v1/trace?${query}&format=pcap`, file);
+  if (flag(context, 'follow')) return follow(context, context.api(), query);
+  const page = await context.api().get<Page>(`/api/v1/trace?${query}`);
+  if (flag(context, 'json')) return printJson(context, page.messages);
+  if (page.messages.length === 0) context.terminal.out('no such messages are kept\n');
+  else context.terminal.out(table(context.terminal, COLUMNS, page.messages));
+  if (flag(context, 'messages')) printMessages(context, page.messages);
+  return 0;
+}
+
+/** Goes on until the user ends the process, or the engine is gone. */
+async function follow(context: CommandContext, api: ApiClient, query: URLSearchParams): Promise<number> {
+  for (;;) {
+    const page = await api.get<Page>(`/api/v1/trace?${query}`);
+    for (const message of page.messages) followed(context, message);
+    query.set('after', String(page.next));
+    query.set('limit', '1000');
+    await wait(FOLLOW_MS);
+  }
+}
+
+function followed(context: CommandContext, message: Listed): void {
+  const { terminal } = context;
+  if (flag(context, 'json')) terminal.out(`${JSON.stringify(message)}\n`);
+  else if (flag(context, 'messages')) printMessages(context, [message]);
+  else {
+    const [, ...row] = table(terminal, COLUMNS, [message]).split('\n');
+    terminal.out(row.join('\n'));
+  }
+}
+
+function printMessages(context: CommandContext, messages: readonly Message[]): void {
+  for (const message of messages) {
+    const way = `${message.direction} ${message.direction === 'sent' ? 'to' : 'from'}`;
+    const title = `${localTime(message.at)} ${way} ${message.transport}:${message.remote}`;
+    context.terminal.out(`\n${paint(context.terminal, 'cyan', title)}\n${printableLines(message.text)}\n`);
+  }
+}
+
+async function writeCapture(context: CommandContext, path: string, file: string): Promise<number> {
+  const octets = await context.api().octets(path);
+  try {
+    // A capture shows who calls whom: it is for the user who asked.
+    writeFileSync(file, octets, { mode: 0o600 });
+  } catch (error) {
+    throw new CommandError(`${file}: ${(error as Error).message}`);
+  }
+  context.terminal.out(`${file}: ${octets.length} octets\n`);
+  return 0;
+}

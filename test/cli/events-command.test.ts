@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { startTestApi } from '../api/kit.ts';
+import { run } from './kit.ts';
+
+test('events: one line each as it happens, until the stream ends; --types chooses; --json is for programs', async () => {
+  const world = await startTestApi();
+  const env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  const shown: string[] = [];
+  const following = [
+    run(['events', '--types', 'fraud'], { env, onOut: (text) => shown.push(text) }),
+    run(['events', '--json'], { env, onOut: (text) => shown.push(text) }),
+  ];
+  while (world.events.subscriberCount < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  world.events.publish('trunk-state', [], { trunkId: '1', trunk: 'a', state: 'online' });
+  world.events.publish('fraud', ['acme'], { guard: 'calls', extension: '101', detail: 'too \u001b[2J many' });
+  while (shown.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  await world.close();
+  const [chosen, all] = await Promise.all(following);
+  expect(chosen?.out).toMatch(/^\S+ \S+ fraud guard=calls extension=101 detail="too \\u001b\[2J many"\n$/);
+  expect(
+    all?.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).type),
+  ).toEqual(['trunk-state', 'fraud']);
+});
+
+test('events: an unknown type is refused with those that are known', async () => {
+  const world = await startTestApi();
+  const env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  const { code, err } = await run(['events', '--types', 'no'], { env });
+  expect([code, err.includes('"no" is no event type; known are trunk-state')]).toEqual([1, true]);
+  await world.close();
+});

@@ -1,0 +1,51 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runCli, type Terminal } from '../../src/cli/tandem.ts';
+
+export interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface RunOptions {
+  readonly colour?: boolean;
+  readonly input?: string;
+  readonly env?: Record<string, string>;
+  readonly started?: (string | undefined)[];
+  /** Sees what is printed as it comes. */
+  readonly onOut?: (text: string) => void;
+}
+
+/** Runs one command line with texts for a terminal. */
+export async function run(args: string[], options: RunOptions = {}): Promise<Run> {
+  let out = '';
+  let err = '';
+  const terminal: Terminal = {
+    out: (text) => {
+      out += text;
+      options.onOut?.(text);
+    },
+    err: (text) => {
+      err += text;
+    },
+    colour: options.colour ?? false,
+    env: options.env ?? {},
+    readInput: async () => options.input ?? '',
+  };
+  const hooks = {
+    version: '1.2.3',
+    start: async (config: string | undefined) => void options.started?.push(config),
+    demo: async () => 7,
+  };
+  const code = await runCli(args, hooks, terminal);
+  return { code, out, err };
+}
+
+/** A new folder with these files. */
+export function folder(files: Record<string, string>): string {
+  const path = mkdtempSync(join(tmpdir(), 'tandem-'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return path;
+}

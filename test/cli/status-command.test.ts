@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApi, type TestApi } from '../api/kit.ts';
+import { run } from './kit.ts';
+
+let world: TestApi;
+let env: Record<string, string>;
+beforeAll(async () => {
+  world = await startTestApi();
+  env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+  world.engine.statuses.set('100', {
+    trunkId: '100',
+    name: 'carrier',
+    type: 'ip',
+    state: 'offline',
+    since: '2026-11-01T08:00:00.000Z',
+    reason: 'no answer',
+    activeCalls: 0,
+  });
+});
+afterAll(() => world.close());
+
+test('status: readiness, counts, and the trunks that are in trouble with their reason', async () => {
+  const { code, out } = await run(['status'], { env });
+  expect([code, out]).toEqual([
+    0,
+    [
+      `tandem 0.0.0-test at ${env['TANDEM_URL']}`,
+      '  ready',
+      '  calls in progress  0',
+      '  registrations      0',
+      '  tenants            2',
+      '  trunks             3 (1 offline, 2 unknown)',
+      '    offline carrier no answer',
+      '',
+    ].join('\n'),
+  ]);
+});
+
+test('status: an engine that takes no new calls says why and is exit code 1', async () => {
+  world.engine.ready = { ready: false, reasons: ['draining'] };
+  const { code, out } = await run(['status'], { env });
+  expect([code, out.includes('  not ready: draining\n')]).toEqual([1, true]);
+  const json = await run(['status', '--json'], { env });
+  expect([json.code, JSON.parse(json.out)]).toMatchObject([
+    1,
+    { ready: false, reasons: ['draining'], trunks: { offline: 1 } },
+  ]);
+});
