@@ -14,7 +14,7 @@ export interface Refusal {
 
 /** Something the operator should hear of; the caller of the pipeline publishes it. */
 export interface OutboundEvent {
-  readonly kind: 'caller-id-rejected' | 'outbound-cli-ignored' | 'foreign-number-blocked';
+  readonly kind: 'caller-id-rejected' | 'outbound-cli-ignored' | 'foreign-number-blocked' | 'number-would-show';
   readonly trunkId: string;
   readonly value: string;
   /** Which candidate, directive or field it was. */

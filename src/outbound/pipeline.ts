@@ -22,6 +22,7 @@ import { formatCalledNumber } from './steps/format-called-number.ts';
 import { removePlus, writeTelUris } from './steps/format-called-uris.ts';
 import { guardTenancy } from './steps/guard-tenancy.ts';
 import { identifyCaller } from './steps/identify-caller.ts';
+import { keepNumberHidden } from './steps/keep-number-hidden.ts';
 import { mapFields } from './steps/map-fields.ts';
 import { matchRule } from './steps/match-rule.ts';
 import { orderRoutes } from './steps/order-routes.ts';
@@ -57,6 +58,7 @@ export const ROUTE_STEPS: readonly RouteStep[] = [
   addOwnHeaders,
   applyPrivacy,
   removeHeaders,
+  keepNumberHidden,
   removePlus,
   writeTelUris,
   chooseAddresses,

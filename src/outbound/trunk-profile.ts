@@ -1,7 +1,13 @@
 import { unescapeUser } from '../sip/message/index.ts';
+import { hidesNumber, privacyTypes } from '../trunks/effective.ts';
 import { hopOf, type TrunkHop } from '../trunks/hops.ts';
-import type { HostVariable, Mapping, MappingCondition, UserVariable } from '../trunks/mappings.ts';
-import { REMOVE } from '../trunks/mappings.ts';
+import {
+  type HostVariable,
+  isRemoval,
+  type MappingCondition,
+  type NO_DISPLAY_NAME,
+  type UserVariable,
+} from '../trunks/mappings.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { FieldName, HeaderField } from './draft.ts';
 import { octets } from './text.ts';
@@ -24,6 +30,8 @@ export interface TrunkProfile {
   readonly applyId: boolean;
   readonly applyUser: boolean;
   readonly applyHeader: boolean;
+  /** False: the privacy types leave the number of an anonymous call in sight. */
+  readonly hidesNumber: boolean;
   /** `;transport=…;ob` as far as the transport asks for it. */
   readonly contactParams: string;
   readonly name: string;
@@ -52,7 +60,7 @@ export interface CompiledMapping {
 }
 
 export interface Source {
-  readonly variable: UserVariable | HostVariable | 'custom' | 'none';
+  readonly variable: UserVariable | HostVariable | 'custom' | typeof NO_DISPLAY_NAME;
   /** Text of a custom source. */
   readonly text: string;
   readonly origin: Origin;
@@ -118,6 +126,7 @@ function compile(trunk: Trunk): TrunkProfile {
     applyId: privacy.includes('id'),
     applyUser: privacy.includes('user'),
     applyHeader: privacy.includes('header'),
+    hidesNumber: hidesNumber(trunk),
     contactParams: `${transportParam};ob`,
     name: octets(trunk.name),
     addHeaders: trunk.addHeaders.map(({ name, value }): HeaderField => [name, octets(value)]),
@@ -157,10 +166,6 @@ function isRemovable(name: FieldName): boolean {
   return name === 'pAssertedIdentity' || name === 'pPreferredIdentity' || name === 'pCalledPartyId';
 }
 
-function isRemoval(mapping: Mapping): boolean {
-  return typeof mapping.user === 'object' && mapping.user.custom.toLowerCase() === REMOVE;
-}
-
 function source(setting: string | { custom: string }, origin: Origin, isUser: boolean): Source {
   if (typeof setting === 'string') return { variable: setting as UserVariable | HostVariable, text: '', origin };
   // User parts are written escaped in settings and escaped again when sent; between them stands the plain value.
@@ -177,15 +182,6 @@ export function originOf(trunk: Trunk, path: string): Origin {
 function partOrigin(trunk: Trunk, field: FieldName, part: string): Origin {
   const path = `outboundParameters.${field}`;
   return trunk.sources.has(`${path}.${part}`) ? originOf(trunk, `${path}.${part}`) : originOf(trunk, path);
-}
-
-const ALL_PRIVACY_TYPES = ['id', 'user', 'header'] as const;
-
-/** A trunk that says nothing of privacy gives all of it: an anonymous call is anonymous unless somebody decided otherwise. */
-function privacyTypes(trunk: Trunk): readonly string[] {
-  const { privacy } = trunk.outboundParameters;
-  const isUnset = privacy.length === 0 && originOf(trunk, 'outboundParameters.privacy') === 'default';
-  return isUnset ? ALL_PRIVACY_TYPES : privacy;
 }
 
 export function hostPort(host: string, port: number | undefined): string {

@@ -20,7 +20,8 @@ export interface DidRange {
   readonly last: number;
 }
 
-const ENTRY = /^([0-9]{1,15})(?:\s*-\s*([0-9]{1,15}))?$/;
+/** The guide itself writes ranges with an en dash ("1000–2000"); hyphens, dashes and the minus sign of Unicode are read alike. */
+const ENTRY = /^([0-9]{1,15})(?:\s*[-\u2010-\u2015\u2212]\s*([0-9]{1,15}))?$/;
 
 export class DidPool {
   static readonly EMPTY = new DidPool(new Float64Array(0), new Float64Array(0));

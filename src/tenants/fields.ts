@@ -145,6 +145,23 @@ export function isFreeHeaderName(name: string): boolean {
   return TOKEN.test(name) && !RESERVED_HEADERS.has(lower) && !lower.startsWith('p-');
 }
 
+/** Fields that speak of one leg's own peer, registration or dialog: another value on the next leg would be a lie there. */
+const OF_ONE_LEG = new Set(
+  'user-agent server retry-after identity-info join refer-sub info-package recv-info flow-timer max-breadth feature-caps'.split(
+    ' ',
+  ),
+);
+
+/** Says whether a header of this name can be passed from one leg of a call to the other. */
+export function isRelayableHeaderName(name: string): boolean {
+  return isFreeHeaderName(name) && !OF_ONE_LEG.has(name.toLowerCase());
+}
+
+export const relayedHeaderName = z.string().refine(isRelayableHeaderName, {
+  error:
+    "cannot be relayed: routing, dialog, authentication, identity (P-…) and internal headers, and what describes one leg's own peer (User-Agent, Server …), are made anew on each leg",
+});
+
 export const freeHeaderName = z.string().refine(isFreeHeaderName, {
   error:
     "must be a header name outside SIP's own working: routing, dialog, authentication, identity (P-…) and internal headers are the engine's",

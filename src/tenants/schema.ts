@@ -15,6 +15,7 @@ import {
   headerText,
   headerValue,
   network,
+  relayedHeaderName,
   secret,
   tenantName,
   timeZone,
@@ -240,9 +241,9 @@ const callKind = z.enum(['trunk', 'user', 'all']);
 export const headersSchema = z.strictObject({
   relay: z
     .strictObject({
-      trunk: z.array(freeHeaderName).max(50).default([]).describe('On calls over a trunk.'),
-      user: z.array(freeHeaderName).max(50).default([]).describe('On calls between extensions.'),
-      all: z.array(freeHeaderName).max(50).default([]).describe('On all calls.'),
+      trunk: z.array(relayedHeaderName).max(50).default([]).describe('On calls over a trunk.'),
+      user: z.array(relayedHeaderName).max(50).default([]).describe('On calls between extensions.'),
+      all: z.array(relayedHeaderName).max(50).default([]).describe('On all calls.'),
     })
     .prefault({})
     .describe("Headers of the user's own that are passed from one leg to the other."),

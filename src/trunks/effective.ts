@@ -4,7 +4,14 @@
  */
 import { createHash, randomInt } from 'node:crypto';
 import { type BrandPreset, brandPreset, presetHost } from './brands.ts';
-import { MAPPED_FIELDS, type MappedField, type Mapping, type OutboundParametersSettings } from './mappings.ts';
+import {
+  MAPPED_FIELDS,
+  type MappedField,
+  type Mapping,
+  type OutboundParametersSettings,
+  PRIVACY_TYPES,
+  type PrivacyType,
+} from './mappings.ts';
 import type {
   Credentials,
   InboundParameters,
@@ -47,6 +54,7 @@ export const DEFAULT_OPTIONS: TrunkOptions = {
   mutualTls: false,
   callerIdOutsidePool: 'pass',
   trusted: true,
+  numberMayShow: false,
   anonymousHost: 'anonymous.invalid',
   diversion: 'none',
   redirects: 'reject',
@@ -245,6 +253,21 @@ function fillOutbound(settings: TrunkSettings, preset: BrandPreset | undefined, 
     removeHeaders: choose.pick('outboundParameters.removeHeaders', written.removeHeaders, fromBrand?.removeHeaders, []),
     privacy: choose.pick('outboundParameters.privacy', written.privacy, fromBrand?.privacy, []),
   };
+}
+
+/** A trunk that says nothing of privacy gives all of it: an anonymous call is anonymous unless somebody decided otherwise. */
+export function privacyTypes({ outboundParameters: { privacy }, sources }: Trunk): readonly PrivacyType[] {
+  const isUnset = privacy.length === 0 && sources.get('outboundParameters.privacy') === 'default';
+  return isUnset ? PRIVACY_TYPES : privacy;
+}
+
+/**
+ * Says whether an anonymous call's number stays hidden on this trunk: From is anonymous by type `user`; with type `id` a trunk inside
+ * the trust domain hides it (RFC 3325 §7).
+ */
+export function hidesNumber(trunk: Trunk): boolean {
+  const types = privacyTypes(trunk);
+  return types.includes('user') || (types.includes('id') && trunk.options.trusted);
 }
 
 /** A plain mapping is completed part by part from the brand's; one with conditions replaces the brand's. */

@@ -18,6 +18,9 @@ export const USER_VARIABLES = [
   'OutboundCallerIdAndOriginatorCallerID',
   'Anonymous',
 ] as const;
+/** The display name is left out. */
+export const NO_DISPLAY_NAME = 'none';
+const DISPLAY_NAMES = [...USER_VARIABLES, NO_DISPLAY_NAME] as const;
 /** Variables for host parts. */
 export const HOST_VARIABLES = ['TrunkHostPort', 'OutHostPort', 'ContactUri', 'SipDomain'] as const;
 export type UserVariable = (typeof USER_VARIABLES)[number];
@@ -66,8 +69,8 @@ const userPart = z.union(
   ],
   { error: variableError(USER_VARIABLES, 'user part') },
 );
-const displayNamePart = z.union([z.enum(USER_VARIABLES), custom(headerText(128))], {
-  error: variableError(USER_VARIABLES, 'display name'),
+const displayNamePart = z.union([z.enum(DISPLAY_NAMES), custom(headerText(128))], {
+  error: variableError(DISPLAY_NAMES, 'display name'),
 });
 const hostPart = z.union(
   [
@@ -96,7 +99,7 @@ const uriMapping = z.strictObject({
 });
 const namedMapping = z.strictObject({
   when,
-  displayName: displayNamePart.optional().describe('Display name.'),
+  displayName: displayNamePart.optional().describe('Display name; `none` leaves it out.'),
   user: userPart.optional().describe('User part of the URI.'),
   host: hostPart.optional().describe('Host part of the URI.'),
 });
@@ -153,9 +156,15 @@ export interface OutboundParameters extends Readonly<Record<MappedField, readonl
   readonly privacy: readonly PrivacyType[];
 }
 
-/** The custom value that drops a removable header (guide "Remove SIP Headers on Outbound Messages"). */
-export const REMOVE = 'remove';
-/** Fields whose user part may be the custom value {@link REMOVE}. */
+/** The custom value, in any case, that drops a removable header (guide "Remove SIP Headers on Outbound Messages"). */
+const REMOVE = 'remove';
+
+/** Says whether a mapping's user part is the custom value that drops the header field. */
+export function isRemoval({ user }: Mapping): boolean {
+  return typeof user === 'object' && user.custom.toLowerCase() === REMOVE;
+}
+
+/** Fields whose user part may be that value. */
 export const REMOVABLE_FIELDS = [
   'pAssertedIdentity',
   'pPreferredIdentity',

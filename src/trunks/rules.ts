@@ -2,7 +2,8 @@
 import type { Problem } from '../base/errors.ts';
 import type { Report } from '../tenants/rules.ts';
 import { brandPreset, brands } from './brands.ts';
-import { MAPPED_FIELDS, type MappedField, type Mapping, REMOVABLE_FIELDS, REMOVE } from './mappings.ts';
+import { hidesNumber } from './effective.ts';
+import { isRemoval, MAPPED_FIELDS, type MappedField, type Mapping, REMOVABLE_FIELDS } from './mappings.ts';
 import { nearest } from './nearest.ts';
 import type { Trunk, TrunkSettings } from './schema.ts';
 
@@ -17,6 +18,7 @@ export function checkTrunk(settings: TrunkSettings, trunk: Trunk): Problem[] {
   checkOwner(settings, report);
   checkCredentials(trunk, report);
   checkOptions(settings, trunk, report);
+  checkPrivacy(trunk, report);
   for (const field of MAPPED_FIELDS) checkRemove(field, trunk.outboundParameters[field], report);
   return problems;
 }
@@ -87,6 +89,10 @@ function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): vo
   onlyFor('bnc', 'register');
   onlyFor('registration', 'register');
   onlyFor('trust', 'accept-register');
+  if (trunk.options.stirShaken)
+    report('option-without-effect', 'options.stirShaken', 'this version cannot sign calls: leave it off');
+  if (trunk.type === 'whatsapp' && trunk.options.keepAlive.enabled)
+    report('option-without-effect', 'options.keepAlive.enabled', 'a whatsapp trunk speaks no SIP in this version');
   if (trunk.options.mutualTls && trunk.transport !== 'tls')
     report('option-not-for-type', 'options.mutualTls', 'needs transport tls');
   if (trunk.options.bnc && trunk.options.registration === 'off')
@@ -99,12 +105,21 @@ function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): vo
   }
 }
 
-/** The custom value `remove` drops a header where the guide allows it; elsewhere it would be sent as a user name. */
+/** An anonymous call must not show its number because nobody thought of it: who wants such a trunk says so. */
+function checkPrivacy(trunk: Trunk, report: Report): void {
+  if (trunk.options.numberMayShow || hidesNumber(trunk)) return;
+  const types = `[${trunk.outboundParameters.privacy.join(', ')}]`;
+  const why = trunk.options.trusted ? types : `${types} on a trunk that is not trusted`;
+  report(
+    'privacy-cannot-hide',
+    'outboundParameters.privacy',
+    `${why} cannot hide the number of an anonymous call: add user, or say options.numberMayShow: true`,
+  );
+}
+
+/** The custom value `remove`, in any case, drops a header where the guide allows it; elsewhere it would be sent as a user name. */
 function checkRemove(field: MappedField, mappings: readonly Mapping[], report: Report): void {
   if ((REMOVABLE_FIELDS as readonly MappedField[]).includes(field)) return;
-  for (const { user } of mappings) {
-    if (typeof user === 'object' && user.custom === REMOVE) {
-      report('not-removable', `outboundParameters.${field}.user`, `only ${REMOVABLE_FIELDS.join(', ')} can be removed`);
-    }
-  }
+  if (mappings.some(isRemoval))
+    report('not-removable', `outboundParameters.${field}.user`, `only ${REMOVABLE_FIELDS.join(', ')} can be removed`);
 }

@@ -95,7 +95,7 @@ export const optionsSchema = z.strictObject({
   stirShaken: z
     .boolean()
     .optional()
-    .describe('Without effect in this version: calls are not signed (STIR/SHAKEN). Default off.'),
+    .describe('Sign calls (STIR/SHAKEN). Refused in this version, which cannot sign. Default off.'),
   removePlus: z.boolean().optional().describe('Remove the + in front of the called number. Default off.'),
   keepAlive: keepAliveSchema.optional().describe('OPTIONS pings.'),
   registration: z
@@ -125,6 +125,12 @@ export const optionsSchema = z.strictObject({
     .optional()
     .describe(
       'The trunk is inside the trust domain (RFC 3325): on anonymous calls it still gets P-Asserted-Identity. Default on.',
+    ),
+  numberMayShow: z
+    .boolean()
+    .optional()
+    .describe(
+      "Allows a trunk whose `privacy` cannot hide the caller's number. A call with a dial code for anonymity is still refused there (403). Default off.",
     ),
   anonymousHost: host.optional().describe('Host of the anonymous From. Default anonymous.invalid.'),
   diversion: z

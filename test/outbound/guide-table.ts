@@ -190,6 +190,40 @@ export const PRIORITY_ROWS: readonly GuideRow[] = [
     expect: { From: fromOf('14155550105') },
   },
   {
+    name: '4: a group with DIDs and no caller ID shows its first DID',
+    call: call(
+      full({
+        ...noOwn,
+        groups: [{ name: 'sales', members: ['101'], dids: ['14155550120', '14155550121'] }],
+        outboundRules: ruleWithout({ groups: ['sales'] }),
+      }),
+    ),
+    expect: { From: fromOf('14155550120') },
+  },
+  {
+    name: "4: a DID of the group that is outside this trunk's pool is none of its DIDs here",
+    call: call(
+      full({
+        ...noOwn,
+        groups: [{ name: 'sales', members: ['101'], dids: ['4930123', '14155550121'] }],
+        outboundRules: ruleWithout({ groups: ['sales'] }),
+      }),
+      {
+        trunks: [
+          trunkWith({}),
+          {
+            ...trunkWith({}),
+            id: '7',
+            name: 'Other',
+            host: 'pstn.other.example',
+            tenants: [{ tenant: 'acme', didPool: '4930123' }],
+          },
+        ],
+      },
+    ),
+    expect: { From: fromOf('14155550121') },
+  },
+  {
     name: "none left: the extension's number",
     call: call(tenantWith({})),
     expect: { From: fromOf('101') },
@@ -258,6 +292,19 @@ export const OUTBOUND_CLI_ROWS: readonly GuideRow[] = [
   {
     name: 'trunk-name of v16',
     call: cli('rewrite-from=123; trunk-name=CallCentric'),
+    expect: { ...UNTOUCHED, From: fromOf('123') },
+  },
+  ...[
+    ['rewrite-from=456', 'rewrite-from=123; trunk-id=235468356'],
+    ['rewrite-from=123; trunk-name=CallCentric', 'rewrite-from=456'],
+  ].map((fields) => ({
+    name: `the directive for this trunk beats a general one: ${fields.join(', ')}`,
+    call: cli(...fields),
+    expect: { ...UNTOUCHED, From: fromOf('123') },
+  })),
+  {
+    name: 'a directive for this trunk that may not be used leaves the general one in force',
+    call: cli('rewrite-from=14155559999; trunk-id=235468356', 'rewrite-from=123'),
     expect: { ...UNTOUCHED, From: fromOf('123') },
   },
   { name: 'another trunk-name', call: cli('rewrite-from=123; trunk-name=callcentric'), expect: UNTOUCHED },
@@ -367,7 +414,7 @@ export const PRIVACY_ROWS: readonly GuideRow[] = [
   {
     name: 'header: Contact still routes here and names nobody',
     call: call(full(relayAll), {
-      trunks: withParameters({ privacy: ['header'] }),
+      trunks: withParameters({ privacy: ['header'] }, { numberMayShow: true }),
       headers: ['Privacy: header', 'X-Account: 101'],
     }),
     expect: {
@@ -385,7 +432,7 @@ export const PRIVACY_ROWS: readonly GuideRow[] = [
   {
     name: 'id: the asserted identity is kept from a trunk that is not trusted',
     call: call(full(), {
-      trunks: withParameters({ ...identities, privacy: ['id'] }, { trusted: false }),
+      trunks: withParameters({ ...identities, privacy: ['id'] }, { trusted: false, numberMayShow: true }),
       headers: ['Privacy: id'],
     }),
     expect: { 'P-Asserted-Identity': null, Privacy: 'id' },
@@ -427,13 +474,29 @@ export const PRIVACY_ROWS: readonly GuideRow[] = [
   {
     name: 'anonymous by dial code: OriginatorCallerID and Anonymous say so',
     call: call(full(), {
-      trunks: withParameters({ from: { displayName: 'Anonymous', user: 'OriginatorCallerID' }, privacy: [] }),
+      trunks: withParameters(
+        { from: { displayName: 'Anonymous', user: 'OriginatorCallerID' }, privacy: [] },
+        { numberMayShow: true },
+      ),
       dialled: '*6788888888',
     }),
     expect: {
       'Request-Line': 'INVITE sip:88888888@pstn.twillio.com:5060 SIP/2.0',
       From: '"anonymous" <sip:anonymous@sip.portsip.io>',
     },
+  },
+  ...(['*6788888888', '*5288888888'] as const).map((dialled) => ({
+    name: `${dialled}: refused where the trunk cannot hide the number, though it may show`,
+    call: call(full(), { trunks: withParameters({ privacy: [] }, { numberMayShow: true }), dialled }),
+    expect: {},
+    refusedWith: 403,
+  })),
+  {
+    name: 'numberMayShow: a call that is anonymous by the extension setting goes out with its number',
+    call: call(full({ extensions: [{ number: '101', anonymousCalls: true, outboundCallerId: '14155550102' }] }), {
+      trunks: withParameters({ privacy: [] }, { numberMayShow: true }),
+    }),
+    expect: { From: '"Anonymous" <sip:14155550102@sip.portsip.io>', Privacy: null },
   },
   {
     name: 'host of the anonymous From per trunk',
@@ -459,6 +522,22 @@ const forwarded = (more: Partial<Forwarding> = {}): Forwarding => ({
 
 /** Options and prose of the rest of the guides. */
 export const OPTION_ROWS: readonly GuideRow[] = [
+  {
+    name: 'displayName: none leaves the display name out, whatever the endpoint sends',
+    call: call(full(), {
+      trunks: withParameters({
+        from: { displayName: 'none' },
+        to: { displayName: 'none' },
+        pAssertedIdentity: { displayName: 'none' },
+      }),
+      from: '"Desk" <sip:101@sip.portsip.io>',
+    }),
+    expect: {
+      From: '<sip:14155550102@sip.portsip.io>',
+      To: '<sip:88888888@pstn.twillio.com:5060>',
+      'P-Asserted-Identity': '<sip:14155550102@sip.portsip.io>',
+    },
+  },
   {
     name: 'tel URI in the Request-Line',
     call: call(full(), { trunks: withParameters({}, { telUriRequestLine: true }), dialled: '+12345678' }),

@@ -89,6 +89,27 @@ describe('behaviour 6: what the endpoint and the operator hear', () => {
     expect(routeOf('rewrite-from=14155559999; trunk-id=5')).toMatchObject({ kind: 'draft', warnings: [], events: [] });
   });
 
+  test('a general directive that the one for this trunk overrules is no fault', () => {
+    const headers = ['rewrite-from=456', 'rewrite-from=123; trunk-id=235468356'].map(
+      (value) => `X-Outbound-Cli: ${value}`,
+    );
+    expect(draftForRoute(planOutbound(factsOf({ headers })), 0)).toMatchObject({ warnings: [], events: [] });
+  });
+
+  test.each([
+    ['removeHeaders', { removeHeaders: ['P-Asserted-Identity' as const] }],
+    ['the custom value remove', { pAssertedIdentity: { user: { custom: 'Remove' } } }],
+    ['a conditional removal', { pAssertedIdentity: [{ when: 'not-anonymous' as const, user: { custom: 'remove' } }] }],
+  ])('a directive that %s undoes warns as the others do', (_, outboundParameters) => {
+    const trunks = [trunkWith({ outboundParameters })];
+    const facts = factsOf({ trunks, headers: ['X-Outbound-Cli: rewrite-pai=456; rewrite-from=123'] });
+    const route = draftForRoute(planOutbound(facts), 0);
+    expect(route.warnings).toEqual([
+      '399 tandem "X-Outbound-Cli: rewrite-pai=456 ignored: the trunk removes P-Asserted-Identity"',
+    ]);
+    expect(route.events.map(({ kind, source }) => [kind, source])).toEqual([['outbound-cli-ignored', 'rewrite-pai']]);
+  });
+
   test('a Warning cannot be broken out of', () => {
     const [warning = ''] = routeOf('rewrite-from="1\\"\\\\ x"').warnings;
     expect(warning).toMatch(/^399 tandem "[^"\\\r\n]*"$/);

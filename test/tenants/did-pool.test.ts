@@ -11,6 +11,9 @@ describe('reading a pool (guide, "DID Pool Entry Rules")', () => {
     ['7', '7'],
     ['5-5', '5'],
     ['1 - 3', '1-3'],
+    ['1000–2000', '1000-2000'],
+    ['101; 203; 300 – 450', '101; 203; 300-450'],
+    ['1‐3; 5—7; 8−9', '1-3; 5-7; 8-9'],
     ['', ''],
   ])('%j reads as %j', (text, canonical) => {
     const pool = DidPool.parse(text);
@@ -34,6 +37,8 @@ describe('reading a pool (guide, "DID Pool Entry Rules")', () => {
     ['1,2', '1,2', /number/],
     ['١٢٣', '١٢٣', /number/],
     ['1-2-3', '1-2-3', /number/],
+    ['1–2–3', '1–2–3', /number/],
+    ['–5', '–5', /number/],
   ])('%j is refused and names %j', (text, entry, message) => {
     try {
       DidPool.parse(text);

@@ -50,14 +50,17 @@ describe('every field × variable (guide "Configurable SIP Fields", "Variables")
     },
   );
 
-  test.each(MAPPED_FIELDS)('the custom user "remove" drops %s only where the guide allows it', (field) => {
+  const removals = ['remove', 'Remove', 'REMOVE'].flatMap((custom) =>
+    MAPPED_FIELDS.map((field) => [custom, field] as const),
+  );
+  test.each(removals)('the custom user "%s" drops %s only where the guide allows it', (custom, field) => {
     const state = provision({
       trunks: [
         {
           name: 't',
           type: 'ip',
           host: 'x.example.com',
-          outboundParameters: { [field]: { user: { custom: 'remove' } } },
+          outboundParameters: { [field]: { user: { custom } } },
         },
       ],
     });

@@ -1,4 +1,5 @@
-import { contentFields, HeaderId, headerIdOf } from '../../sip/message/index.ts';
+import { contentFields } from '../../sip/message/index.ts';
+import { isRelayableHeaderName } from '../../tenants/fields.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import type { HeaderField } from '../draft.ts';
@@ -23,36 +24,10 @@ export function ownHeadersOf(tenant: Tenant): OwnHeaders {
     const { relay, add } = tenant.headers;
     const names = new Map([...relay.all, ...relay.trunk].map((name) => [name.toLowerCase(), name]));
     const added = add.filter(({ on }) => on !== 'user').map(({ name, value }): HeaderField => [name, octets(value)]);
-    own = { relay: [...names.values()].filter(isRelayable), added };
+    own = { relay: [...names.values()].filter(isRelayableHeaderName), added };
     compiled.set(tenant, own);
   }
   return own;
-}
-
-/**
- * What no list can relay: SIP's own working, identity, credentials and internal header fields (behaviour 22). The schema refuses
- * these names; this is the same rule where it counts.
- */
-function isRelayable(name: string): boolean {
-  switch (headerIdOf(name)) {
-    case HeaderId.Other:
-      return !/^(p-|x-trunk-name$|x-session-id$|x-cid$|x-outbound-cli$)/i.test(name);
-    case HeaderId.Subject:
-    case HeaderId.Organization:
-    case HeaderId.CallInfo:
-    case HeaderId.AlertInfo:
-    case HeaderId.ErrorInfo:
-    case HeaderId.ReplyTo:
-    case HeaderId.InReplyTo:
-    case HeaderId.Priority:
-    case HeaderId.Reason:
-    case HeaderId.Date:
-    case HeaderId.Timestamp:
-    case HeaderId.Warning:
-      return true;
-    default:
-      return false;
-  }
 }
 
 /** Relayed header fields of the caller, then the tenant's and the trunk's fixed ones; everything else stays on its leg. */

@@ -16,8 +16,8 @@ const TARGET: Readonly<Record<RewriteField, FieldName>> = {
 /**
  * X-Outbound-Cli (guide "Bypassing the Outbound Caller ID Settings", behaviour 6): changes user parts only, after the mapping and
  * before privacy. Each value must be in the tenant's pool on this trunk; one that is not is ignored, reported to the operator and, as
- * Warning 399, to the endpoint, or refuses the route where the trunk says so. Of several directives for one field the first that
- * may be used wins. The header itself is never sent on: it is in no relay list.
+ * Warning 399, to the endpoint, or refuses the route where the trunk says so. Of several directives for one field those for this trunk
+ * come before general ones, and the first that may be used wins. The header itself is never sent on: it is in no relay list.
  */
 export const applyOutboundCli: RouteStep = {
   name: 'x-outbound-cli',
@@ -30,23 +30,22 @@ export const applyOutboundCli: RouteStep = {
       return undefined;
     }
     for (const text of ignored) ignore(route, 'directive', '', text, trace);
-    const done = new Set<RewriteField>();
-    for (const directive of directives) {
+    const done = new Map<RewriteField, RewriteDirective>();
+    for (const directive of specificFirst(directives)) {
+      const earlier = done.get(directive.field);
       if (!directiveApplies(directive, route.trunk.id, route.trunk.name)) {
         if (trace.on) tell(trace, directive, 'is for another trunk');
       } else if (!isInPool(route, directive.value)) {
         const refusal = outsidePool(route, directive, trace);
         if (refusal !== undefined) return refusal;
-      } else if (done.has(directive.field)) {
-        ignore(
-          route,
-          `rewrite-${directive.field}`,
-          directive.value,
-          'comes after another one for the same field',
-          trace,
-        );
+      } else if (earlier !== undefined && isSpecific(earlier) && !isSpecific(directive)) {
+        if (trace.on) tell(trace, directive, 'there is one for this trunk');
+      } else if (earlier !== undefined) {
+        ignoreDirective(route, directive, 'comes after another one for the same field', trace);
+      } else if (isRemoved(route, directive)) {
+        ignoreDirective(route, directive, `the trunk removes ${FIELD_LABEL[TARGET[directive.field]]}`, trace);
       } else {
-        done.add(directive.field);
+        done.set(directive.field, directive);
         rewrite(route, directive, trace);
       }
     }
@@ -54,11 +53,31 @@ export const applyOutboundCli: RouteStep = {
   },
 };
 
+/** The directive for this trunk beats a general one, whichever came first. */
+function specificFirst(directives: readonly RewriteDirective[]): readonly RewriteDirective[] {
+  if (!directives.some(isSpecific)) return directives;
+  return [...directives.filter(isSpecific), ...directives.filter((directive) => !isSpecific(directive))];
+}
+
+function isSpecific({ trunkIds, trunkNames }: RewriteDirective): boolean {
+  return trunkIds.length + trunkNames.length > 0;
+}
+
+/** What the trunk's header removal would undo is not done in the first place, so that the endpoint hears of it. */
+function isRemoved({ profile, removed }: RouteState, directive: RewriteDirective): boolean {
+  const name = TARGET[directive.field];
+  return profile.removed.has(name) || removed.has(name);
+}
+
 function outsidePool(route: RouteState, directive: RewriteDirective, trace: Trace): Refusal | undefined {
   const reason = `outside the DID pool of ${route.call.facts.tenant.name} on trunk ${route.trunk.name}`;
-  ignore(route, `rewrite-${directive.field}`, directive.value, reason, trace);
+  ignoreDirective(route, directive, reason, trace);
   if (route.trunk.options.callerIdOutsidePool !== 'reject' || route.call.emergency !== undefined) return undefined;
   return { status: 403, reason: 'Caller ID Not Allowed', code: 'outbound-cli-outside-pool' };
+}
+
+function ignoreDirective(route: RouteState, { field, value }: RewriteDirective, reason: string, trace: Trace): void {
+  ignore(route, `rewrite-${field}`, value, reason, trace);
 }
 
 /** RFC 3261 §20.43: 399 is a miscellaneous warning; its text is for people. */

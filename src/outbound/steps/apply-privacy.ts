@@ -187,7 +187,8 @@ function drop(
     });
 }
 
-function callerDigits(route: RouteState): string[] {
+/** The numbers that would tell who calls, as they compare. */
+export function callerDigits(route: RouteState): string[] {
   const { call, callerId } = route;
   const numbers = [
     call.callerNumber,
@@ -204,7 +205,7 @@ function callerDigits(route: RouteState): string[] {
 }
 
 /** Says whether a value holds one of the numbers; a short one, an extension's, only as a number of its own. */
-function tells(value: string, secrets: readonly string[]): boolean {
+export function tells(value: string, secrets: readonly string[]): boolean {
   return secrets.some((secret) =>
     secret.length >= 5 ? value.includes(secret) : new RegExp(`(?<!\\d)${secret}(?!\\d)`).test(value),
   );

@@ -1,5 +1,5 @@
 import { normalizeNumber, plainNumber } from '../../tenants/number.ts';
-import type { TrunkCallerId } from '../../tenants/schema.ts';
+import type { Group, TrunkCallerId } from '../../tenants/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
@@ -128,8 +128,16 @@ function* ofGroups(route: RouteState): Generator<Offer> {
   for (const name of call.rule?.match.groups ?? []) {
     if (!isMember(tenant, name, call.callerNumber)) continue;
     const group = tenant.groups.find((candidate) => candidate.name === name);
-    if (group !== undefined) yield* ofOwner(route, `group ${name}`, group);
+    if (group === undefined) continue;
+    yield* ofOwner(route, `group ${name}`, group);
+    if (group.outboundCallerId === undefined && group.dids.length > 0) yield ofDids(route, group);
   }
+}
+
+/** A group that has DIDs and no caller ID shows the first of them (guide "User Groups as a Fallback"): the first that this trunk takes. */
+function ofDids(route: RouteState, { name, dids }: Group): Offer {
+  const value = dids.find((did) => isInPool(route, did)) ?? dids[0];
+  return { source: `group ${name}, its first DID`, value, displayName: undefined };
 }
 
 /**

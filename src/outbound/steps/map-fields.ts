@@ -1,4 +1,4 @@
-import type { MappingCondition } from '../../trunks/mappings.ts';
+import { type MappingCondition, NO_DISPLAY_NAME } from '../../trunks/mappings.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';
@@ -134,6 +134,11 @@ function withoutUser(
 function displayName(route: RouteState, field: CompiledField, mapping: CompiledMapping, trace: Trace): string {
   for (const source of [mapping.displayName, field.fallback.displayName]) {
     if (source === undefined) continue;
+    if (source.variable === NO_DISPLAY_NAME) {
+      if (trace.on)
+        note(trace, field.name, 'displayName', '', source.variable, source.origin, 'left out: the mapping says none');
+      return '';
+    }
     const value = userValue(route, source);
     if (value === '' || isBlocked(route, field.name, source, value)) continue;
     if (trace.on)
