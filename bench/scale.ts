@@ -88,7 +88,7 @@ async function callThroughTheLast(port: number, carrierPort: number): Promise<vo
     remote: engine,
     localPort: phonePort,
     calls: 1,
-    credentials: { ...user, uri: `${called}@${domain}` },
+    credentials: user,
     keys: { user: '101', domain, called },
   });
   await well('the call out', out, carrier);
@@ -98,7 +98,7 @@ async function callThroughTheLast(port: number, carrierPort: number): Promise<vo
     remote: engine,
     localPort: phonePort,
     calls: 1,
-    credentials: { ...user, uri: domain },
+    credentials: user,
     keys: { user: '101', domain, expires: '600' },
   });
   await well('the registration', register);

@@ -23,6 +23,7 @@ import type { Directory } from '../trunks/directory.ts';
 import type { Identification } from '../trunks/identification.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Account, Accounts } from './accounts.ts';
+import { refusalHint } from './digest.ts';
 import type { PeerPass, WantedBinding } from './peer-nodes.ts';
 
 export type Source =
@@ -174,7 +175,9 @@ export class Admission {
     const verdict = this.#options.digest.verify(request, kind, tenant?.domain ?? realm, flow.remoteAddress, lookup);
     if (verdict.outcome === 'refused') {
       if (verdict.reason !== 'no-credentials' && !verdict.reason.startsWith('nonce')) {
-        this.#options.onRefused?.(verdict.reason, flow, { method: request.method, realm, username: verdict.username });
+        const { username, uri } = verdict;
+        const hint = refusalHint(verdict.reason, username);
+        this.#options.onRefused?.(verdict.reason, flow, { method: request.method, realm, username, uri, ...hint });
       }
       transaction.reply(verdict.status, verdict.reasonPhrase, verdict.headers);
       return undefined;
@@ -208,8 +211,9 @@ export class Admission {
       else continue;
       break;
     }
-    const headers = this.#options.digest.challenge('proxy', realm, transaction.flow.remoteAddress);
-    transaction.reply(407, 'Proxy Authentication Required', headers);
+    const { request, flow } = transaction;
+    const { status, reasonPhrase, headers } = this.#options.digest.ask(request, 'proxy', realm, flow.remoteAddress);
+    transaction.reply(status, reasonPhrase, headers);
   }
 
   #refuse(transaction: ServerTransaction, code: string, detail: Readonly<Record<string, unknown>>): void {

@@ -10,7 +10,6 @@ import { type AttemptRecord, type CallObserver, type CallRouter, Calls, relayMes
 import type { NodeFacts, OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
 import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import { DigestServer, GuessThrottle } from '../sip/auth/index.ts';
 import {
   Endpoint,
   type EndpointOptions,
@@ -31,9 +30,10 @@ import { type TrunkListener, TrunkService, type TrunkStatus } from '../trunks/tr
 import { Accounts } from './accounts.ts';
 import { Admission, type Source, type TrustedExtension } from './admission.ts';
 import { Branches, hostPort } from './branches.ts';
+import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { draftOf } from './drafted-request.ts';
-import { guessBudgets, Intake } from './intake.ts';
+import { Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
 import { addressesOf, listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
@@ -128,12 +128,14 @@ export class Engine {
       supported: SUPPORTED_TAGS,
       acceptLanguage: ACCEPT_LANGUAGE,
     };
-    const digest = new DigestServer({
-      clock: scheduler,
-      algorithms: settings.digest.algorithms,
-      nonceLifetimeMs: settings.digest.nonceSeconds * 1000,
-      throttle: new GuessThrottle(scheduler, guessBudgets(settings.limits)),
-      ...(options.nonceSecret === undefined ? {} : { secret: options.nonceSecret }),
+    const digest = engineDigest({
+      settings,
+      scheduler,
+      log,
+      directory,
+      accounts,
+      nonceSecret: options.nonceSecret,
+      isOwnHost: (host) => this.#isOwnHost(host),
     });
     const locator = new Locator({
       dns: options.dns,

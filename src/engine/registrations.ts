@@ -22,6 +22,7 @@ import type { Trunk } from '../trunks/schema.ts';
 import type { Accounts } from './accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admission.ts';
 import { splitAor } from './aor.ts';
+import { refusalHint } from './digest.ts';
 import { ownerOf, partyOf } from './owner.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { Reach, Reached } from './reach.ts';
@@ -92,7 +93,12 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       isOwnHost: options.isOwnHost,
       onRefused: ({ digest: why, ...refusal }) => {
         // The first REGISTER of every phone comes without credentials and is refused; that is worth no word.
-        if (why !== 'no-credentials') options.onRefused({ ...refusal, ...(why === undefined ? {} : { why }) });
+        if (why === 'no-credentials') return;
+        options.onRefused({
+          ...refusal,
+          ...(why === undefined ? {} : { why }),
+          ...refusalHint(why, refusal.username),
+        });
       },
     });
   }

@@ -28,6 +28,8 @@ export interface RegisterRefused {
   readonly digest?: DigestRefusal;
   /** As claimed, not proven. */
   readonly username?: string;
+  /** The `uri` of the credentials, when it is what was wrong. */
+  readonly uri?: string;
   readonly sourceAddress: string;
 }
 
@@ -95,8 +97,12 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     if (trusted !== undefined) return { account: trusted };
     const verdict = digest.verify(request, 'user', domain, source, (username) => accounts.find(domain, username));
     if (verdict.outcome === 'accepted') return { account: verdict.account };
-    const { status, reasonPhrase, headers, reason, username } = verdict;
-    const facts = { digest: reason, ...(username === undefined ? {} : { username }) };
+    const { status, reasonPhrase, headers, reason, username, uri } = verdict;
+    const facts = {
+      digest: reason,
+      ...(username === undefined ? {} : { username }),
+      ...(uri === undefined ? {} : { uri }),
+    };
     return { refusal: this.#refuse(flow, domain, { status, reason: reasonPhrase, headers }, facts) };
   }
 
@@ -104,7 +110,7 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     flow: Flow,
     domain: string | undefined,
     outcome: RegisterOutcome,
-    facts: Pick<RegisterRefused, 'digest' | 'username'> = {},
+    facts: Pick<RegisterRefused, 'digest' | 'username' | 'uri'> = {},
   ): RegisterOutcome {
     const { status, reason } = outcome;
     this.#options.onRefused?.({ status, reason, domain, sourceAddress: flow.remoteAddress, ...facts });

@@ -3,7 +3,16 @@
  * Units are last in each name.
  */
 import { z } from 'zod';
-import { friendlyName, headerText, host, isNetwork, listenPort, network, secret } from '../tenants/fields.ts';
+import {
+  digestAlgorithms,
+  friendlyName,
+  headerText,
+  host,
+  isNetwork,
+  listenPort,
+  network,
+  secret,
+} from '../tenants/fields.ts';
 
 const path = headerText(4096).min(1);
 
@@ -139,11 +148,9 @@ export const registrarSchema = z.strictObject({
 });
 
 export const digestSchema = z.strictObject({
-  algorithms: z
-    .array(z.enum(['MD5', 'SHA-256', 'SHA-512-256']))
-    .min(1)
-    .default(['SHA-256', 'MD5'])
-    .describe('Algorithms offered, strongest first.'),
+  algorithms: digestAlgorithms
+    .default(['MD5'])
+    .describe('Algorithms offered to phones and gateways, most preferred first; every phone answers MD5 alone.'),
   nonceSeconds: z.int().min(10).max(86_400).default(300).describe('How long a nonce is good.'),
 });
 

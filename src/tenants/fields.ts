@@ -127,6 +127,23 @@ export const ha1 = z.strictObject({
 });
 export type Ha1 = z.infer<typeof ha1>;
 
+/** Digest algorithms (RFC 8760 §2.1) in the order in which they are offered. */
+export const digestAlgorithms = z.array(z.enum(['MD5', 'SHA-256', 'SHA-512-256'])).min(1);
+
+/** What is asked of phones that sign in, where it differs from what the tenant, or the node, says. */
+export const digestPolicy = z.strictObject({
+  algorithms: digestAlgorithms
+    .optional()
+    .describe("Algorithms offered, most preferred first; default: the next wider setting's."),
+  legacy: z
+    .boolean()
+    .optional()
+    .describe(
+      'Accept answers without qop (RFC 2069) and nonce counts that are not padded, as old adapters and door phones send them. Such an answer is less well protected against a listener on the way. Default: off.',
+    ),
+});
+export type DigestPolicySettings = z.infer<typeof digestPolicy>;
+
 /** Header names that belong to SIP's own working or to identity and can be neither relayed nor added (behaviour 22). */
 const RESERVED_HEADERS = new Set(
   (

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import {
   callerId,
   dialString,
+  digestPolicy,
   domain,
   extensionNumber,
   extensionRange,
@@ -48,6 +49,7 @@ const signInFields = {
       'Digest password; `{ env: NAME }` and `{ file: PATH }` work in files. Without password and ha1 nobody can sign in.',
     ),
   ha1: ha1.optional().describe('Digest hashes in place of the password, as `tandem hash` prints them.'),
+  digest: digestPolicy.optional().describe("How it signs in, where that differs from the tenant's `digest`."),
 };
 
 export const forwardSchema = z.strictObject({
@@ -286,6 +288,7 @@ export const tenantSchema = z.strictObject({
   numberProcessing: numberProcessingSchema
     .optional()
     .describe('Normalisation of dialled numbers before routing; off when left out.'),
+  digest: digestPolicy.optional().describe("How its phones sign in, where that differs from the node's `digest`."),
   limits: limitsSchema.prefault({}).describe('Limits of the whole tenant.'),
   headers: headersSchema.prefault({}).describe('Relayed and added headers.'),
   extensions: z.array(extensionSchema).default([]).describe("Users' extensions."),

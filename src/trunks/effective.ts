@@ -219,6 +219,7 @@ function fillCredentials(
       DEFAULT_REGISTER_SECONDS,
     ),
     realm: written.realm,
+    digest: written.digest,
   };
 }
 

@@ -75,6 +75,12 @@ function checkCredentials(trunk: Trunk, report: Report): void {
     if (needed) report('credentials-missing', 'credentials', `a ${trunk.type} trunk needs credentials`);
     return;
   }
+  if (trunk.credentials.digest !== undefined && trunk.type !== 'accept-register')
+    report(
+      'option-not-for-type',
+      'credentials.digest',
+      'is for accept-register trunks: other trunks do not sign in here',
+    );
   if (trunk.credentials.authName === '')
     report('credentials-missing', 'credentials.authName', 'authName or username is needed');
   if (trunk.credentials.password === '') report('credentials-missing', 'credentials.password', 'a password is needed');

@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 import {
+  type DigestPolicySettings,
+  digestPolicy,
   freeHeaderName,
   friendlyName,
   headerText,
@@ -47,6 +49,9 @@ export const credentialsSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Only challenges of this realm are answered; default: the first realm that challenges.'),
+  digest: digestPolicy
+    .optional()
+    .describe("Accept-register trunks: how the gateway signs in, where that differs from the node's `digest`."),
 });
 
 const statusCode = z.int().min(400).max(699);
@@ -265,6 +270,8 @@ export interface Credentials {
   readonly password: string;
   readonly registerSeconds: number;
   readonly realm: string | undefined;
+  /** Of an accept-register trunk. */
+  readonly digest: DigestPolicySettings | undefined;
 }
 
 export interface KeepAlive {

@@ -31,8 +31,6 @@ describe.skipIf(peersSkipped)('baresip', () => {
     engine = await startEngine({
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] },
       settings: {
-        // baresip 1.0 knows MD5 only and says nothing to other challenges.
-        digest: { algorithms: ['MD5'] },
         listen: [
           { transport: 'udp', host: '127.0.0.1', port: 0 },
           { transport: 'tcp', host: '127.0.0.1', port: 0 },

@@ -31,7 +31,7 @@ describe.skipIf(peersSkipped).each(['udp', 'tcp'] as const)('SIPp as phones and 
           carrierTrunk(sparePort, { transport, id: '2', name: 'spare' }),
         ],
       },
-      settings: { digest: { algorithms: ['MD5'] }, timers: { attemptMs: 1000, failedTargetMs: 0 } },
+      settings: { timers: { attemptMs: 1000, failedTargetMs: 0 } },
     });
   });
   afterAll(() => engine.stop());
@@ -134,7 +134,7 @@ describe.skipIf(peersSkipped)('peers that fall silent', () => {
     engine = await startEngine({
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] },
       // What is never acknowledged is given up after 64*T1: 6.4 s in place of 32.
-      settings: { digest: { algorithms: ['MD5'] }, timers: { t1Ms: 100 } },
+      settings: { timers: { t1Ms: 100 } },
     });
   });
   afterAll(() => engine.stop());

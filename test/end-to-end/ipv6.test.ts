@@ -17,7 +17,6 @@ describe.skipIf(peersSkipped).each(['udp', 'tcp'] as const)('IPv6 end to end ove
     engine = await startEngine({
       host: HOST,
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort, { host: HOST, transport })] },
-      settings: { digest: { algorithms: ['MD5'] } },
     });
   });
   afterAll(() => engine.stop());

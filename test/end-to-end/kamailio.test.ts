@@ -43,7 +43,6 @@ describe.skipIf(peersSkipped)('Kamailio as the carrier in front of SIPp', () => 
     const port = await freePort();
     engine = await startEngine({
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(port)] },
-      settings: { digest: { algorithms: ['MD5'] } },
     });
     proxy = await startKamailio({ port, script: edge(engine.port(), gatewayPort) });
   });
@@ -120,7 +119,6 @@ describe.skipIf(peersSkipped).each(['MD5', 'SHA-256'])(
             }),
           ],
         },
-        settings: { digest: { algorithms: ['MD5'] } },
       });
       const challenge = `if (!pv_auth_check("carrier.test", "carrier-secret", "0", "0")) { auth_challenge("carrier.test", "1"); exit; }
     if ($au != "acme-trunk") { sl_send_reply("403", "Forbidden"); exit; }`;

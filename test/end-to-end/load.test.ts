@@ -15,7 +15,7 @@ describe.skipIf(peersSkipped)('load', () => {
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] },
       // SIPp fails a call whose INVITE comes again after it has sent its 200 again, as happens when other tests keep the processors busy
       // for longer than T1.
-      settings: { digest: { algorithms: ['MD5'] }, timers: { t1Ms: 2000 } },
+      settings: { timers: { t1Ms: 2000 } },
     });
     try {
       const many = {

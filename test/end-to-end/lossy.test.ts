@@ -17,7 +17,6 @@ describe.skipIf(peersSkipped)('a wire that loses a message between phone and eng
     carrierPort = await freePort();
     engine = await startEngine({
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] },
-      settings: { digest: { algorithms: ['MD5'] } },
     });
   });
   afterEach(async () => {

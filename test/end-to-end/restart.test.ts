@@ -13,7 +13,6 @@ describe.skipIf(peersSkipped)('kill -9 and restart', () => {
       const phonePort = await freePort();
       const engine = await startEngineProcess({
         provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] },
-        settings: { digest: { algorithms: ['MD5'] } },
       });
       const address = `127.0.0.1:${engine.port}`;
       try {

@@ -24,15 +24,13 @@ const scenarioFile = (name: string) => fileURLToPath(new URL(`sipp/${name}.xml`,
 export function startCaller(scenario: string, engine: string, options: PeerOptions = {}): Promise<Sipp> {
   const keys = { ...DEFAULT_KEYS, ...options.keys };
   const { password = `secret-${keys.user}`, ...named } = keys;
-  // SIPp makes digests over one URI per run; by itself it would take the address it sends to.
-  const uri = scenario === 'phone-register' ? keys.domain : `${keys.called}@${keys.domain}`;
   return startSipp({
     calls: 1,
     timeoutSeconds: 25,
     ...options,
     scenario: scenarioFile(scenario),
     remote: engine,
-    credentials: { user: keys.user, password, uri },
+    credentials: { user: keys.user, password },
     keys: named,
   });
 }

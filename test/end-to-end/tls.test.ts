@@ -56,7 +56,6 @@ describe.skipIf(peersSkipped)('TLS with certificates on both sides', () => {
     engine = await startEngine({
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(1, { name: 'carrier' })] },
       settings: {
-        digest: { algorithms: ['MD5'] },
         listen: [
           { transport: 'udp', host: '127.0.0.1', port: 0 },
           { transport: 'tls', host: '127.0.0.1', port: 0, ...files, ca: caFile, clientCertificate: 'required' },

@@ -21,8 +21,8 @@ export interface SippOptions {
   readonly limit?: number;
   /** Default length of a `<pause/>`, milliseconds. */
   readonly pauseMs?: number;
-  /** For `[authentication]`; `uri` without its scheme, default: the far end's address. */
-  readonly credentials?: { readonly user: string; readonly password: string; readonly uri?: string };
+  /** For `[authentication]`, which SIPp signs for the far end's address. */
+  readonly credentials?: { readonly user: string; readonly password: string };
   /** `-key name value` pairs for `[name]` in the scenario. */
   readonly keys?: Readonly<Record<string, string>>;
   readonly timeoutSeconds?: number;
@@ -86,7 +86,6 @@ export async function startSipp(options: SippOptions): Promise<Sipp> {
   if (options.pauseMs !== undefined) args.push('-d', String(options.pauseMs));
   if (options.credentials !== undefined)
     args.push('-au', options.credentials.user, '-ap', options.credentials.password);
-  if (options.credentials?.uri !== undefined) args.push('-auth_uri', options.credentials.uri);
   for (const [name, value] of Object.entries(options.keys ?? {})) args.push('-key', name, value);
   args.push('-timeout', `${options.timeoutSeconds ?? 60}s`, ...(options.extraArguments ?? []));
   if (options.remote !== undefined) args.push(options.remote);

@@ -1,9 +1,10 @@
 import type { Clock } from '../../base/scheduler.ts';
-import { HeaderId, parseUri, quote, type SipRequest, sameUri, textFromOctets } from '../message/index.ts';
+import { HeaderId, quote, type SipRequest, textFromOctets } from '../message/index.ts';
 import { type DigestAlgorithm, digestLength, parseDigestAlgorithm } from './algorithms.ts';
 import { type DigestSecret, dummySecret, Ha1Cache } from './credentials.ts';
 import { type DigestParams, isDigestScheme, parseDigest } from './digest-params.ts';
 import { digestResponse, type Qop } from './digest-response.ts';
+import { asksTheSame, claimedUser } from './digest-uri.ts';
 import { GuessThrottle } from './guess-throttle.ts';
 import { NonceCounts } from './nonce-counts.ts';
 import { MessageAuthenticator, NonceSource, randomSecret, sameOctets } from './nonces.ts';
@@ -12,18 +13,47 @@ import { MessageAuthenticator, NonceSource, randomSecret, sameOctets } from './n
  * The server side of digest authentication (RFC 3261 §22, RFC 7616, RFC 8760).
  *
  * Rules it keeps: a challenge needs no memory; a nonce works only from the address and for the realm it was made for; a
- * nonce count is taken once; qop is required, so every response is bound to a count and a client nonce; the response must be for
- * this method, this Request-URI and, with auth-int, this body; an unknown user, a wrong password and a throttled guess take the
- * same path, do the same hashing and get the same answer. It never throws for what a peer sent.
+ * nonce count is taken once; qop is required, so every response is bound to a count and a client nonce, except where the policy
+ * admits clients of RFC 2069, whose nonces then work once; the response must be for this method, for a URI that asks for the same as
+ * the Request-URI and, with auth-int, this body; an unknown user, a wrong password and a throttled guess take the same path, do the
+ * same hashing and get the same answer. It never throws for what a peer sent.
  */
+
+/** What is asked of a client. */
+export interface DigestPolicy {
+  /** Offered and accepted, most preferred first. */
+  readonly algorithms: readonly DigestAlgorithm[];
+  /** Accept answers without qop (RFC 2069) and counts of fewer than eight digits. */
+  readonly legacy: boolean;
+}
+
+/** Hears what becomes of challenges. Called for every challenged request; must not throw. */
+export interface DigestObserver {
+  /** A request without credentials for the realm was challenged. `user`: whom it claims to be of. */
+  onChallenged?(
+    request: SipRequest,
+    realm: string,
+    user: string | undefined,
+    source: string,
+    policy: DigestPolicy,
+  ): void;
+  /** Credentials for the realm came, right or wrong. */
+  onCredentials?(realm: string, user: string | undefined, source: string): void;
+  /** Right credentials whose `uri` is not the Request-URI, octet for octet. */
+  onOtherUri?(request: SipRequest, realm: string, username: string, uri: string): void;
+}
+
 export interface DigestServerOptions {
   readonly clock: Clock;
   /** Key of the nonces. Nodes that share it accept each other's nonces. Default: random, known to this engine only. */
   readonly secret?: Uint8Array;
-  /** Offered and accepted, most preferred first. Default: SHA-256, MD5. */
+  /** Offered and accepted, most preferred first. Default: MD5 alone, the one that every phone answers. */
   readonly algorithms?: readonly DigestAlgorithm[];
-  /** Overrides `algorithms` for a realm; undefined leaves the default. */
-  readonly algorithmsOf?: (realm: string) => readonly DigestAlgorithm[] | undefined;
+  /** What is asked of a user of a realm, known or not; undefined leaves the default. */
+  readonly policyOf?: (realm: string, user: string | undefined) => DigestPolicy | undefined;
+  /** Whether a host in the `uri` of credentials is one that is served here. Default: none but the Request-URI's own. */
+  readonly servesHost?: (host: string) => boolean;
+  readonly observer?: DigestObserver;
   /** Offered. auth-int is accepted whether offered or not; auth only when offered. Default: auth. */
   readonly qop?: readonly Qop[];
   /** Default: 300,000. */
@@ -55,6 +85,10 @@ export type DigestRefusal =
   | 'malformed'
   | 'algorithm'
   | 'qop'
+  /** No qop, as in RFC 2069, and the policy does not admit it. */
+  | 'no-qop'
+  /** A nonce count of fewer than eight digits, and the policy does not admit it. */
+  | 'short-count'
   | 'uri'
   | 'nonce-forged'
   | 'nonce-expired'
@@ -73,6 +107,8 @@ export interface DigestRefused {
   readonly headers: [HeaderId, string][];
   /** As claimed, if it was read; not proven. */
   readonly username?: string;
+  /** The `uri` of the credentials, when it is what was wrong. */
+  readonly uri?: string;
 }
 
 export type DigestVerdict<Account> = DigestAccepted<Account> | DigestRefused;
@@ -89,7 +125,8 @@ interface Claim {
   readonly uri: string;
   readonly response: string;
   readonly algorithm: DigestAlgorithm;
-  readonly qop: Qop;
+  /** Undefined: a response of RFC 2069, without count and client nonce. */
+  readonly qop: Qop | undefined;
   readonly nc: string;
   readonly cnonce: string;
 }
@@ -98,8 +135,8 @@ export class DigestServer {
   readonly #clock: Clock;
   readonly #nonces: NonceSource;
   readonly #counts: NonceCounts;
-  readonly #algorithms: readonly DigestAlgorithm[];
-  readonly #algorithmsOf: ((realm: string) => readonly DigestAlgorithm[] | undefined) | undefined;
+  readonly #policy: DigestPolicy;
+  readonly #options: DigestServerOptions;
   readonly #qop: readonly Qop[];
   readonly #opaque: string;
   readonly #throttle: GuessThrottle;
@@ -112,8 +149,8 @@ export class DigestServer {
     this.#clock = options.clock;
     this.#nonces = new NonceSource(options.clock, lifetimeMs, secret);
     this.#counts = new NonceCounts(lifetimeMs, options.maxTrackedNonces ?? 200_000, options.clock.nowMs());
-    this.#algorithms = options.algorithms ?? ['SHA-256', 'MD5'];
-    this.#algorithmsOf = options.algorithmsOf;
+    this.#policy = { algorithms: options.algorithms ?? ['MD5'], legacy: false };
+    this.#options = options;
     this.#qop = options.qop ?? ['auth'];
     this.#opaque = new MessageAuthenticator(secret).hex('opaque').slice(0, 16);
     this.#throttle = options.throttle ?? new GuessThrottle(options.clock);
@@ -121,14 +158,32 @@ export class DigestServer {
 
   /**
    * The challenges for a realm, one header field per algorithm, most preferred first (RFC 8760 §2.3), each with qop
-   * (RFC 8760 §2.6 item 8). `source` is the address the request came from.
+   * (RFC 8760 §2.6 item 8). `source` is the address the request came from, `user` whom it claims to be of.
    */
-  challenge(kind: DigestKind, realm: string, source: string, stale = false): [HeaderId, string][] {
+  challenge(kind: DigestKind, realm: string, source: string, stale = false, user?: string): [HeaderId, string][] {
+    return this.#challenges(kind, realm, source, stale, this.#policyOf(realm, user));
+  }
+
+  /** Refuses a request that nobody vouches for, with a challenge for `realm`. */
+  ask(request: SipRequest, kind: DigestKind, realm: string, source: string): DigestRefused {
+    const user = claimedUser(request);
+    const policy = this.#policyOf(realm, user);
+    this.#options.observer?.onChallenged?.(request, realm, user, source, policy);
+    return refusal(kind, 'no-credentials', this.#challenges(kind, realm, source, false, policy));
+  }
+
+  #challenges(
+    kind: DigestKind,
+    realm: string,
+    source: string,
+    stale: boolean,
+    policy: DigestPolicy,
+  ): [HeaderId, string][] {
     const id = kind === 'user' ? HeaderId.WwwAuthenticate : HeaderId.ProxyAuthenticate;
     const nonce = this.#nonces.issue(source, realm);
     const head = `Digest realm=${quote(realm)}, nonce="${nonce}", algorithm=`;
     const tail = `, qop="${this.#qop.join(',')}", opaque="${this.#opaque}"${stale ? ', stale=true' : ''}`;
-    return this.#algorithmsFor(realm).map((algorithm): [HeaderId, string] => [id, head + algorithm + tail]);
+    return policy.algorithms.map((algorithm): [HeaderId, string] => [id, head + algorithm + tail]);
   }
 
   /**
@@ -144,25 +199,35 @@ export class DigestServer {
     lookup: (username: string) => Account | undefined,
   ): DigestVerdict<Account> {
     const found = this.#findCredentials(request, kind, realm);
-    if (found === undefined) return this.#refuse(kind, realm, source, 'no-credentials');
-    if (found === 'malformed') return this.#refuse(kind, realm, source, 'malformed');
-    const claim = this.#readClaim(found, realm);
-    if (typeof claim === 'string') return this.#refuse(kind, realm, source, claim);
+    if (found === undefined) return this.ask(request, kind, realm, source);
+    const user = claimedUser(request);
+    this.#options.observer?.onCredentials?.(realm, user, source);
+    const claimed = found === 'malformed' || found.username === undefined ? user : textFromOctets(found.username);
+    const policy = this.#policyOf(realm, claimed);
+    const refuse = (reason: DigestRefusal, username?: string): DigestRefused => {
+      const isStale = reason === 'nonce-forged' || reason === 'nonce-expired' || reason === 'nonce-count';
+      return refusal(kind, reason, this.#challenges(kind, realm, source, isStale, policy), username);
+    };
+    if (found === 'malformed') return refuse('malformed');
+    const claim = this.#readClaim(found, policy);
+    if (typeof claim === 'string') return refuse(claim, claimed);
     const username = textFromOctets(claim.username);
-    if (!sameResource(claim.uri, request.requestUri)) return this.#refuse(kind, realm, source, 'uri', username);
+    const isOtherUri = claim.uri !== request.requestUri;
+    if (isOtherUri && !asksTheSame(claim.uri, request, this.#options.servesHost)) {
+      return { ...refuse('uri', username), uri: claim.uri };
+    }
     // A nonce that is not ours, or not any more, says nothing about the password, so none is tried and nothing is counted.
     const state = this.#nonces.check(claim.nonce, source, realm);
-    if (state !== 'fresh') return this.#refuse(kind, realm, source, `nonce-${state}`, username);
+    if (state !== 'fresh') return refuse(`nonce-${state}`, username);
 
     const account = lookup(username);
     const reason = this.#checkPassword(request, claim, username, realm, source, account);
-    if (reason !== undefined || account === undefined) {
-      return this.#refuse(kind, realm, source, reason ?? 'unknown-user', username);
-    }
-    // RFC 7616 §3.3: "stale" is for a request whose digest is right and whose nonce is not; here its count was used.
-    if (!this.#counts.take(claim.nonce, Number.parseInt(claim.nc, 16), this.#clock.nowMs())) {
-      return this.#refuse(kind, realm, source, 'nonce-count', username);
-    }
+    if (reason !== undefined || account === undefined) return refuse(reason ?? 'unknown-user', username);
+    // RFC 7616 §3.3: "stale" is for a request whose digest is right and whose nonce is not; here its count was used. A response
+    // without count (RFC 2069) uses up its nonce.
+    const count = claim.qop === undefined ? 1 : Number.parseInt(claim.nc, 16);
+    if (!this.#counts.take(claim.nonce, count, this.#clock.nowMs())) return refuse('nonce-count', username);
+    if (isOtherUri) this.#options.observer?.onOtherUri?.(request, realm, username, claim.uri);
     return { outcome: 'accepted', username, algorithm: claim.algorithm, account };
   }
 
@@ -182,24 +247,33 @@ export class DigestServer {
   }
 
   /** Checks the form, and that we offered what the client chose. */
-  #readClaim(params: DigestParams, realm: string): Claim | DigestRefusal {
-    const { username, nonce, uri, response, nc, cnonce, opaque } = params;
+  #readClaim(params: DigestParams, policy: DigestPolicy): Claim | DigestRefusal {
+    const { username, nonce, uri, response, opaque, nc = '', cnonce = '' } = params;
     const algorithm = parseDigestAlgorithm(params.algorithm);
-    if (algorithm === undefined || !this.#algorithmsFor(realm).includes(algorithm)) return 'algorithm';
-    // RFC 8760 §2.6 item 8 tolerates a client without qop; we do not, since such a response can be replayed for ever.
-    const qop = params.qop?.toLowerCase();
-    if (qop !== 'auth-int' && !(qop === 'auth' && this.#qop.includes('auth'))) return 'qop';
+    if (algorithm === undefined || !policy.algorithms.includes(algorithm)) return 'algorithm';
+    const qop = this.#readQop(params.qop, policy);
+    if (qop === 'no-qop' || qop === 'qop') return qop;
     if (username === undefined || nonce === undefined || uri === undefined || response === undefined)
       return 'malformed';
-    // RFC 7616 §3.4: cnonce and nc MUST be there when qop is, nc as exactly eight digits.
-    if (cnonce === undefined || nc === undefined || cnonce.length === 0) return 'malformed';
-    if (nc.length !== 8 || !isHex(nc)) return 'malformed';
+    if (qop !== undefined) {
+      // RFC 7616 §3.4: cnonce and nc MUST be there when qop is, nc as exactly eight digits.
+      if (cnonce.length === 0 || nc.length === 0 || nc.length > 8 || !isHex(nc)) return 'malformed';
+      if (nc.length < 8 && !policy.legacy) return 'short-count';
+    }
     if (username.length > MAX_USERNAME_LENGTH || cnonce.length > MAX_CNONCE_LENGTH) return 'malformed';
     if (response.length !== digestLength(algorithm) || !isHex(response)) return 'malformed';
     // DEVIATION from RFC 7616 §3.4 (opaque is returned unchanged): clients that leave it out exist. Another one than ours belongs to
     // an earlier secret, as its nonce does.
     if (opaque !== undefined && opaque !== this.#opaque) return 'nonce-forged';
     return { username, nonce, uri, response, algorithm, qop, nc, cnonce };
+  }
+
+  /** RFC 8760 §2.6 item 8 tolerates a client without qop. We do when told to, since what it answers is bound to nothing but its nonce. */
+  #readQop(value: string | undefined, policy: DigestPolicy): Qop | undefined | 'no-qop' | 'qop' {
+    if (value === undefined) return policy.legacy ? undefined : 'no-qop';
+    const qop = value.toLowerCase();
+    if (qop === 'auth-int') return qop;
+    return qop === 'auth' && this.#qop.includes(qop) ? qop : 'qop';
   }
 
   /** The same hashing whatever the answer is going to be. */
@@ -227,34 +301,26 @@ export class DigestServer {
     return account === undefined ? 'unknown-user' : 'password';
   }
 
-  #algorithmsFor(realm: string): readonly DigestAlgorithm[] {
-    return this.#algorithmsOf?.(realm) ?? this.#algorithms;
-  }
-
-  #refuse(kind: DigestKind, realm: string, source: string, reason: DigestRefusal, username?: string): DigestRefused {
-    const claimed = username === undefined ? undefined : { username };
-    // RFC 7616 §3.4: improper or missing parameters deserve a 400; so does a response made for another URI.
-    if (reason === 'malformed' || reason === 'uri') {
-      const reasonPhrase = reason === 'uri' ? 'Digest URI Is Not The Request-URI' : 'Malformed Credentials';
-      return { outcome: 'refused', reason, status: 400, reasonPhrase, headers: [], ...claimed };
-    }
-    const stale = reason === 'nonce-forged' || reason === 'nonce-expired' || reason === 'nonce-count';
-    const headers = this.challenge(kind, realm, source, stale);
-    if (kind === 'user')
-      return { outcome: 'refused', reason, status: 401, reasonPhrase: 'Unauthorized', headers, ...claimed };
-    const reasonPhrase = 'Proxy Authentication Required';
-    return { outcome: 'refused', reason, status: 407, reasonPhrase, headers, ...claimed };
+  #policyOf(realm: string, user: string | undefined): DigestPolicy {
+    return this.#options.policyOf?.(realm, user) ?? this.#policy;
   }
 }
 
-/** RFC 8760 §2.6 item 6: the URI of the credentials must be for what is asked; equal by octets, or by RFC 3261 §19.1.4. */
-function sameResource(claimed: string, requestUri: string): boolean {
-  if (claimed === requestUri) return true;
-  try {
-    return sameUri(parseUri(claimed), parseUri(requestUri));
-  } catch {
-    return false;
+function refusal(
+  kind: DigestKind,
+  reason: DigestRefusal,
+  challenges: [HeaderId, string][],
+  username?: string,
+): DigestRefused {
+  const claimed = username === undefined ? undefined : { username };
+  // RFC 7616 §3.4: improper or missing parameters deserve a 400; so does a response made for another URI.
+  if (reason === 'malformed' || reason === 'short-count' || reason === 'uri') {
+    const reasonPhrase = reason === 'uri' ? 'Digest URI Is Not The Request-URI' : 'Malformed Credentials';
+    return { outcome: 'refused', reason, status: 400, reasonPhrase, headers: [], ...claimed };
   }
+  const [status, reasonPhrase] =
+    kind === 'user' ? ([401, 'Unauthorized'] as const) : ([407, 'Proxy Authentication Required'] as const);
+  return { outcome: 'refused', reason, status, reasonPhrase, headers: challenges, ...claimed };
 }
 
 function isHex(text: string): boolean {

@@ -14,6 +14,8 @@ export {
   type DigestAccepted,
   type DigestAccount,
   type DigestKind,
+  type DigestObserver,
+  type DigestPolicy,
   type DigestRefusal,
   type DigestRefused,
   DigestServer,

@@ -145,7 +145,7 @@ describe('a start that cannot be', () => {
       const redis = await startRedis({ port });
       const first = await startEngineProcess({
         provisioning: { tenants: [] },
-        settings: { store, provisioning: [], digest: { algorithms: ['MD5'] } },
+        settings: { store, provisioning: [] },
         environment: { ...environment, TANDEM_STORE_KEY: '5a'.repeat(32) },
       });
       try {

@@ -73,7 +73,7 @@ describe.skipIf(peersSkipped).each([
     carrierPort = await freePort();
     engine = await startEngineProcess({
       provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] },
-      settings: { store: { kind: 'embedded', path: join(disk, 'data') }, digest: { algorithms: ['MD5'] } },
+      settings: { store: { kind: 'embedded', path: join(disk, 'data') } },
       environment: { TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN },
     });
     base = apiOf(engine);

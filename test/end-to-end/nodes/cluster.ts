@@ -50,7 +50,6 @@ export async function startCluster(
         settings: {
           node: name,
           store,
-          digest: { algorithms: ['MD5'] },
           timers: { t1Ms: 100, attemptMs: 800, failedTargetMs: 0 },
           ...settings,
         },

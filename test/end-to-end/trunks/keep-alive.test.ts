@@ -48,7 +48,7 @@ describe.skipIf(peersSkipped)('SIPp carriers that answer OPTIONS 200, 503 or not
           }),
         ],
       },
-      settings: { digest: { algorithms: ['MD5'] }, timers: { t1Ms: 50, attemptMs: 500, failedTargetMs: 0 } },
+      settings: { timers: { t1Ms: 50, attemptMs: 500, failedTargetMs: 0 } },
     });
     events = await listen(engine);
   });

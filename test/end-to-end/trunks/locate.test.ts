@@ -56,7 +56,6 @@ describe.skipIf(peersSkipped)('an IP trunk behind NAPTR and SRV records of a rea
     engine = await startEngine({
       provisioning: { tenants: [acme()], trunks: [trunk] },
       settings: {
-        digest: { algorithms: ['MD5'] },
         dns: { servers: [dns.address], timeoutMs: 200, minTtlSeconds: 1 },
         timers: { t1Ms: 50, attemptMs: 2_000, failedTargetMs: 2_000 },
         limits: { authFailuresPerMinute: 10_000 },

@@ -41,7 +41,6 @@ async function startLine(options: Partial<ProviderOptions> = {}, changes: Partia
   const provider = await startProvider({ user: USER, password: PASSWORD, calleePort, ...options });
   const engine = await startEngine({
     provisioning: { tenants: [acme()], trunks: [registerTrunk(provider, changes)] },
-    settings: { digest: { algorithms: ['MD5'] } },
   });
   return { provider, engine, calleePort };
 }

@@ -1,7 +1,9 @@
 import crypto from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ha1 } from '../../../src/sip/auth/algorithms.ts';
 import { parseDigest } from '../../../src/sip/auth/digest-params.ts';
+import { digestResponse } from '../../../src/sip/auth/digest-response.ts';
 import { DigestServer, ha1Set } from '../../../src/sip/auth/index.ts';
 import { HeaderId } from '../../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
@@ -9,7 +11,7 @@ import { ALICE, authorize, authWorld, clientFor, REALM, reasonOf, request, SOURC
 
 describe('challenges', () => {
   test('RFC 8760 §2.3: one header field per algorithm, the strongest first; §2.6: each with qop', () => {
-    const { server } = authWorld();
+    const { server } = authWorld({ algorithms: ['SHA-256', 'MD5'] });
     const values = server
       .challenge('user', REALM, SOURCE)
       .map(([id, value]) => [id, value.replace(/"[0-9a-f]+"/g, '"x"')]);
@@ -19,12 +21,61 @@ describe('challenges', () => {
     ]);
   });
 
-  test('the list of algorithms is a setting of the realm', () => {
-    const { server } = authWorld({ algorithmsOf: (realm) => (realm === 'old.example.com' ? ['MD5'] : undefined) });
-    expect(server.challenge('proxy', 'old.example.com', SOURCE)).toHaveLength(1);
-    expect(server.challenge('proxy', REALM, SOURCE).map(([id]) => id)).toEqual([
-      HeaderId.ProxyAuthenticate,
-      HeaderId.ProxyAuthenticate,
+  test('by default one, with MD5, the algorithm that every phone knows', () => {
+    const { server } = authWorld();
+    const values = server.challenge('proxy', REALM, SOURCE);
+    expect(values.map(([id, value]) => [id, /algorithm=[^,]*/.exec(value)?.[0]])).toEqual([
+      [HeaderId.ProxyAuthenticate, 'algorithm=MD5'],
+    ]);
+  });
+
+  test('the algorithms are a setting of the realm and of the user', () => {
+    const { server, verify } = authWorld({
+      policyOf: (realm, user) =>
+        realm === REALM && user !== 'bob' ? { algorithms: ['SHA-256'], legacy: false } : undefined,
+    });
+    const offered = (realm: string, user?: string) => {
+      const values = server.challenge('user', realm, SOURCE, false, user);
+      return values.map(([, value]) => /algorithm=([^,]*)/.exec(value)?.[1]);
+    };
+    expect([offered(REALM, 'alice'), offered(REALM, 'bob'), offered('other.example.com')]).toEqual([
+      ['SHA-256'],
+      ['MD5'],
+      ['MD5'],
+    ]);
+    // What is accepted goes by the user name of the credentials, whatever To says.
+    const weak = authorize(request(), server.challenge('user', REALM, SOURCE, false, 'bob'));
+    expect(verify(weak)).toMatchObject({
+      reason: 'algorithm',
+      headers: [[HeaderId.WwwAuthenticate, expect.any(String)]],
+    });
+    const strong = authorize(request(), server.challenge('user', REALM, SOURCE, false, 'alice'));
+    expect(reasonOf(verify(strong))).toBe('accepted');
+  });
+
+  test('a request is asked for whom it claims to be of: To of a REGISTER, From of any other', () => {
+    const heard: unknown[] = [];
+    const { server } = authWorld({
+      observer: {
+        onChallenged: (asked, realm, user, source) => heard.push([asked.method, realm, user, source]),
+        onCredentials: (realm, user, source) => heard.push([realm, user, source]),
+      },
+    });
+    for (const method of ['REGISTER', 'INVITE', 'OPTIONS']) {
+      const message = request(method);
+      message.headers.add(HeaderId.To, `<sip:to@${REALM}>`);
+      message.headers.add(HeaderId.From, `<sip:from@${REALM}>;tag=1`);
+      expect(server.ask(message, 'proxy', REALM, SOURCE)).toMatchObject({ status: 407, reason: 'no-credentials' });
+    }
+    const bare = request();
+    server.verify(bare, 'user', REALM, SOURCE, () => ALICE);
+    server.verify(authorize(bare, server.challenge('user', REALM, SOURCE)), 'user', REALM, SOURCE, () => ALICE);
+    expect(heard).toEqual([
+      ['REGISTER', REALM, 'to', SOURCE],
+      ['INVITE', REALM, 'from', SOURCE],
+      ['OPTIONS', REALM, 'from', SOURCE],
+      ['REGISTER', REALM, undefined, SOURCE],
+      [REALM, undefined, SOURCE],
     ]);
   });
 
@@ -98,18 +149,19 @@ describe('acceptance', () => {
 describe('refusal', () => {
   /** What is done to a good request, and why it is refused. */
   const cases: [name: string, change: (value: string) => string, reason: string, status: number][] = [
-    ['no qop', (value) => value.replace(/, qop=auth, nc=\w+, cnonce="\w+"/, ''), 'qop', 401],
+    ['no qop', (value) => value.replace(/, qop=auth, nc=\w+, cnonce="\w+"/, ''), 'no-qop', 401],
     ['an unknown qop', (value) => value.replace('qop=auth', 'qop=auth-conf'), 'qop', 401],
-    ['algorithm NONE', (value) => value.replace('SHA-256', 'NONE'), 'algorithm', 401],
-    ['algorithm MD5-sess', (value) => value.replace('SHA-256', 'MD5-sess'), 'algorithm', 401],
-    ['an algorithm that was not offered', (value) => value.replace('SHA-256', 'SHA-512-256'), 'algorithm', 401],
+    ['algorithm NONE', (value) => value.replace('MD5', 'NONE'), 'algorithm', 401],
+    ['algorithm MD5-sess', (value) => value.replace('MD5', 'MD5-sess'), 'algorithm', 401],
+    ['an algorithm that was not offered', (value) => value.replace('MD5', 'SHA-512-256'), 'algorithm', 401],
     ['a forged nonce', (value) => value.replace(/nonce="\w{8}/, 'nonce="00000000'), 'nonce-forged', 401],
     ['an empty nonce', (value) => value.replace(/nonce="\w+"/, 'nonce=""'), 'nonce-forged', 401],
     ['another opaque', (value) => value.replace(/opaque="\w+"/, 'opaque="1"'), 'nonce-forged', 401],
     ['another URI', (value) => value.replace(/uri="[^"]*"/, 'uri="sip:evil.example.com"'), 'uri', 400],
     ['a URI that is none', (value) => value.replace(/uri="[^"]*"/, 'uri="%%"'), 'uri', 400],
     ['an altered count', (value) => value.replace('nc=00000001', 'nc=00000002'), 'password', 401],
-    ['a count of 4 digits', (value) => value.replace('nc=00000001', 'nc=0001'), 'malformed', 400],
+    ['a count of 4 digits', (value) => value.replace('nc=00000001', 'nc=0001'), 'short-count', 400],
+    ['a count of 9 digits', (value) => value.replace('nc=00000001', 'nc=000000001'), 'malformed', 400],
     ['a count of control characters', (value) => value.replace('nc=00000001', 'nc=0000000\x11'), 'malformed', 400],
     ['no client nonce', (value) => value.replace(/, cnonce="\w+"/, ''), 'malformed', 400],
     [
@@ -200,6 +252,94 @@ describe('refusal', () => {
     const elsewhere = authorize(request(), server.challenge('user', 'other.example.com', SOURCE));
     const moved = tamper(elsewhere, (value) => value.replace('other.example.com', REALM));
     expect(reasonOf(verify(moved))).toBe('nonce-forged');
+  });
+});
+
+describe('the uri of the credentials', () => {
+  const served = (host: string) => host === REALM || host === '192.0.2.1';
+
+  test('the hash is over the uri as given; who hears of it is told both', () => {
+    const heard: unknown[] = [];
+    const { server, verify } = authWorld({
+      observer: {
+        onOtherUri: (asked, realm, username, uri) => heard.push([asked.requestUri, realm, username, uri]),
+      },
+    });
+    const signed = authorize(request('REGISTER', `sip:${REALM}:5060`), server.challenge('user', REALM, SOURCE));
+    const moved = request('REGISTER', `sip:${REALM}`);
+    moved.headers.add(HeaderId.Authorization, signed.headers.value(HeaderId.Authorization) ?? '');
+    expect(reasonOf(verify(moved))).toBe('accepted');
+    expect(heard).toEqual([[`sip:${REALM}`, REALM, 'alice', `sip:${REALM}:5060`]]);
+    const forged = tamper(
+      authorize(request('REGISTER', `sip:${REALM}`), server.challenge('user', REALM, SOURCE)),
+      (value) => value.replace(/uri="[^"]*"/, `uri="sip:${REALM}:5060"`),
+    );
+    expect(reasonOf(verify(forged))).toBe('password');
+    expect(heard).toHaveLength(1);
+  });
+
+  test('another user is another request: 400, and the log can say what was signed', () => {
+    const { server } = authWorld({ servesHost: served });
+    const signed = authorize(request('INVITE', `sip:102@${REALM}`), server.challenge('user', REALM, SOURCE));
+    const moved = request('INVITE', `sip:103@${REALM}`);
+    moved.headers.add(HeaderId.Authorization, signed.headers.value(HeaderId.Authorization) ?? '');
+    expect(server.verify(moved, 'user', REALM, SOURCE, () => ALICE)).toMatchObject({
+      reason: 'uri',
+      status: 400,
+      uri: `sip:102@${REALM}`,
+    });
+  });
+});
+
+describe('clients of RFC 2069, where the policy admits them', () => {
+  const legacy = { policyOf: () => ({ algorithms: ['MD5' as const], legacy: true }) };
+
+  /** The answer of a client that knows nothing of qop. */
+  const old = (challenges: [HeaderId, string][], password = 's3cret') => {
+    const plain = challenges.map(([id, value]): [HeaderId, string] => [id, value.replace(', qop="auth"', '')]);
+    const message = authorize(request(), plain, clientFor(password));
+    expect(message.headers.value(HeaderId.Authorization)).not.toMatch(/qop|nc=|cnonce/);
+    return message;
+  };
+
+  test('an answer without qop is accepted, once for each nonce: the next is stale', () => {
+    const { server, verify } = authWorld(legacy);
+    const message = old(server.challenge('user', REALM, SOURCE));
+    expect(reasonOf(verify(message))).toBe('accepted');
+    const verdict = verify(message);
+    expect(verdict).toMatchObject({ reason: 'nonce-count', status: 401 });
+    expect(verdict.outcome === 'refused' && verdict.headers[0]?.[1]).toContain('stale=true');
+    expect(reasonOf(verify(old(server.challenge('user', REALM, SOURCE))))).toBe('accepted');
+  });
+
+  test('its password is still checked, and those who can do better are asked for qop', () => {
+    const { server, verify } = authWorld(legacy);
+    expect(reasonOf(verify(old(server.challenge('user', REALM, SOURCE), 'wrong')))).toBe('password');
+    expect(server.challenge('user', REALM, SOURCE)[0]?.[1]).toContain('qop="auth"');
+    expect(reasonOf(verify(authorize(request(), server.challenge('user', REALM, SOURCE))))).toBe('accepted');
+  });
+
+  test('a count that is not padded is hashed as it was sent', () => {
+    const { server, verify } = authWorld(legacy);
+    const message = request();
+    const value = server.challenge('user', REALM, SOURCE)[0]?.[1] ?? '';
+    const nonce = /nonce="([^"]*)"/.exec(value)?.[1] ?? '';
+    const response = digestResponse(ha1('MD5', 'alice', REALM, 's3cret'), {
+      algorithm: 'MD5',
+      method: 'REGISTER',
+      uri: `sip:${REALM}`,
+      nonce,
+      qop: 'auth',
+      nc: '1',
+      cnonce: 'c',
+      body: '',
+    });
+    message.headers.add(
+      HeaderId.Authorization,
+      `Digest username="alice", realm="${REALM}", nonce="${nonce}", uri="sip:${REALM}", response="${response}", qop=auth, nc=1, cnonce="c"`,
+    );
+    expect(reasonOf(verify(message))).toBe('accepted');
+    expect(reasonOf(verify(message))).toBe('nonce-count');
   });
 });
 
