@@ -99,7 +99,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     addOwnHeaders(response, this.#options);
     this.#addWarnings(response);
     if (from !== undefined) {
-      relayResponseHeaders(from.headers, response.headers, this.#options.relayHeaders);
+      relayResponseHeaders(from.headers, response.headers, this.#options, undefined);
       relayBody(from, response);
     }
     this.#dropLegs(undefined);
@@ -130,7 +130,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     addCapabilities(response, this.#options, leg.peer);
     addOwnHeaders(response, this.#options);
     this.#addWarnings(response);
-    relayResponseHeaders(from.headers, response.headers, this.#options.relayHeaders);
+    relayResponseHeaders(from.headers, response.headers, this.#options, leg.peer?.options);
     relayBody(from, response);
     return response;
   }

@@ -93,7 +93,7 @@ class MessageRelay implements ClientTransactionUser {
     const told = status === 401 || status === 407 || (status >= 300 && status < 400) ? 480 : status;
     const answer = createResponse(this.#transaction.request, told, undefined, { toTag: this.#transaction.localTag });
     if (response !== undefined) {
-      relayResponseHeaders(response.headers, answer.headers, this.#options.relayHeaders);
+      relayResponseHeaders(response.headers, answer.headers, this.#options, undefined);
       relayBody(response, answer);
     }
     this.#transaction.respond(answer);

@@ -66,6 +66,10 @@ export interface LegOptions {
    * one that may be followed. For trunks. Default false: they go the way its messages came, which reaches phones behind NAT.
    */
   readonly followsContact?: boolean;
+  /** The party of this leg withholds its identity: nothing that may tell it leaves toward another party, whoever that is by then. */
+  readonly anonymous?: boolean;
+  /** On this leg the other party's identity is withheld, whoever that is: the INVITE went out without it. */
+  readonly withholdsPeer?: boolean;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: string;
   /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */

@@ -1,4 +1,5 @@
-import { CONTENT_HEADERS, HeaderId, type Headers, type SipMessage } from '../sip/message/index.ts';
+import { CONTENT_HEADERS, HeaderId, type Headers, headerIdOf, type SipMessage } from '../sip/message/index.ts';
+import type { LegOptions } from './plan.ts';
 
 /** What else crosses from leg to leg in responses: why it failed, how it rings, what the other side can take. */
 const RESPONSE_HEADERS: readonly HeaderId[] = [
@@ -22,6 +23,15 @@ const REQUEST_HEADERS: readonly HeaderId[] = [
 ];
 const REQUEST_HEADERS_BY_NAME: readonly string[] = ['Info-Package', 'Recv-Info', 'P-Early-Media'];
 
+/** Of those, what an anonymous party's messages may still say: nothing that it wrote, and no host of its own (RFC 3323 §4.1). */
+const ANONYMOUS_RESPONSE_HEADERS: readonly HeaderId[] = [HeaderId.Reason, HeaderId.RetryAfter];
+const ANONYMOUS_REQUEST_HEADERS: readonly HeaderId[] = [
+  HeaderId.Reason,
+  HeaderId.Event,
+  HeaderId.SubscriptionState,
+  HeaderId.Accept,
+];
+
 /** Puts the body of `from` into `to`, octet for octet, with the header fields that describe it. */
 export function relayBody(from: SipMessage, to: SipMessage): void {
   if (from.body === '') return;
@@ -29,16 +39,36 @@ export function relayBody(from: SipMessage, to: SipMessage): void {
   copyFields(from.headers, to.headers, CONTENT_HEADERS);
 }
 
-export function relayResponseHeaders(from: Headers, to: Headers, own: readonly string[] | undefined): void {
+/** How a leg takes what is relayed to it; {@link LegOptions}. */
+type Taker = Pick<LegOptions, 'relayHeaders' | 'withholdsPeer'>;
+/** The party whose message it is; undefined for one that has no leg any more. */
+type Sender = Pick<LegOptions, 'anonymous'> | undefined;
+
+/** What a response of `sender` may say on the leg of `taker`. What privacy kept from the INVITE is kept from the whole dialog. */
+export function relayResponseHeaders(from: Headers, to: Headers, taker: Taker, sender: Sender): void {
+  if (withholds(taker, sender)) {
+    copyFields(from, to, ANONYMOUS_RESPONSE_HEADERS);
+    copyNamedFields(from, to, RESPONSE_HEADERS_BY_NAME);
+    return;
+  }
   copyFields(from, to, RESPONSE_HEADERS);
   copyNamedFields(from, to, RESPONSE_HEADERS_BY_NAME);
-  if (own !== undefined) copyNamedFields(from, to, own);
+  if (taker.relayHeaders !== undefined) copyOwnFields(from, to, taker.relayHeaders, RESPONSE_HEADERS);
 }
 
-export function relayRequestHeaders(from: Headers, to: Headers, own: readonly string[] | undefined): void {
+export function relayRequestHeaders(from: Headers, to: Headers, taker: Taker, sender: Sender): void {
+  if (withholds(taker, sender)) {
+    copyFields(from, to, ANONYMOUS_REQUEST_HEADERS);
+    copyNamedFields(from, to, REQUEST_HEADERS_BY_NAME);
+    return;
+  }
   copyFields(from, to, REQUEST_HEADERS);
   copyNamedFields(from, to, REQUEST_HEADERS_BY_NAME);
-  if (own !== undefined) copyNamedFields(from, to, own);
+  if (taker.relayHeaders !== undefined) copyOwnFields(from, to, taker.relayHeaders, REQUEST_HEADERS);
+}
+
+function withholds(taker: Taker, sender: Sender): boolean {
+  return taker.withholdsPeer === true || sender?.anonymous === true;
 }
 
 /** Whether the body carries a session description, alone or as a part of a multipart (RFC 5621 §3). */
@@ -85,6 +115,20 @@ function copyFields(from: Headers, to: Headers, ids: readonly HeaderId[]): void 
 function copyNamedFields(from: Headers, to: Headers, names: readonly string[]): void {
   for (const name of names) {
     if (!from.hasNamed(name)) continue;
+    for (const value of from.fieldValuesNamed(name)) to.addNamed(name, value);
+  }
+}
+
+/**
+ * A tenant's own relay list: what has been copied already is not copied again, and a relayed field takes the place of a fixed one of
+ * the same name, so that each leaves once.
+ */
+function copyOwnFields(from: Headers, to: Headers, names: readonly string[], copied: readonly HeaderId[]): void {
+  for (const name of names) {
+    if (!from.hasNamed(name)) continue;
+    const id = headerIdOf(name);
+    if (id !== HeaderId.Other && copied.includes(id)) continue;
+    to.removeNamed(name);
     for (const value of from.fieldValuesNamed(name)) to.addNamed(name, value);
   }
 }

@@ -132,7 +132,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     relayed.headers.set(HeaderId.MaxForwards, String(this.#hops));
     addReinviteCapabilities(relayed, to.options, this.#from);
     to.session?.ask(relayed);
-    relayRequestHeaders(this.#request.headers, relayed.headers, to.options.relayHeaders);
+    relayRequestHeaders(this.#request.headers, relayed.headers, to.options, this.#from.options);
     relayBody(this.#request, relayed);
     this.#client = new LegRequest(to, relayed, this).send();
   }
@@ -143,7 +143,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     if (this.#done || this.#isUpdate) return;
     const relayed = createResponse(this.#request, response.status, response.reason);
     addReinviteCapabilities(relayed, this.#from.options, this.#to);
-    relayResponseHeaders(response.headers, relayed.headers, this.#from.options.relayHeaders);
+    relayResponseHeaders(response.headers, relayed.headers, this.#from.options, this.#to.options);
     relayBody(response, relayed);
     this.#from.respond(this.#transaction, relayed);
   }
@@ -182,7 +182,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     const { options } = this.#from;
     const relayed = createResponse(this.#request, status, status === response.status ? response.reason : undefined);
     addOwnHeaders(relayed, options);
-    relayResponseHeaders(response.headers, relayed.headers, options.relayHeaders);
+    relayResponseHeaders(response.headers, relayed.headers, options, this.#to.options);
     relayBody(response, relayed);
     return relayed;
   }

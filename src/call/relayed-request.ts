@@ -31,7 +31,7 @@ export function relayRequest(
   const relayed = to.createRequest(request.method);
   relayed.headers.set(HeaderId.MaxForwards, String(hops - 1));
   if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
-  relayRequestHeaders(request.headers, relayed.headers, to.options.relayHeaders);
+  relayRequestHeaders(request.headers, relayed.headers, to.options, from.options);
   relayBody(request, relayed);
   new RelayedRequest(from, to, transaction, request).start(relayed);
 }
@@ -80,7 +80,7 @@ class RelayedRequest implements LegRequestUser {
     const relayed = createResponse(this.#request, status, status === response.status ? response.reason : undefined);
     if (this.#request.method === 'UPDATE' && status < 300) addCapabilities(relayed, from.options, this.#to);
     addOwnHeaders(relayed, from.options);
-    relayResponseHeaders(response.headers, relayed.headers, from.options.relayHeaders);
+    relayResponseHeaders(response.headers, relayed.headers, from.options, this.#to.options);
     relayBody(response, relayed);
     from.session?.grant(relayed, this.#request);
     from.respond(this.#transaction, relayed);

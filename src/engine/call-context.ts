@@ -1,5 +1,5 @@
 import type { Forwarding, ForwardReason, NodeFacts } from '../outbound/index.ts';
-import type { SipRequest } from '../sip/message/index.ts';
+import { isAnonymousAddress, partyPrivacy, type SipRequest, withheldBy } from '../sip/message/index.ts';
 import type { Extension, Service, Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
@@ -58,4 +58,14 @@ function originatorOf({ origin, caller }: CallContext): Forwarding['originator']
   const { number, displayName, anonymous } = caller;
   if (origin.kind === 'trunk') return { number, displayName, anonymous };
   return anonymous ? { number: '', displayName: '', anonymous } : undefined;
+}
+
+/** Who calls anonymously, as phones are shown it (RFC 3323 §4.1.1.3). */
+export const ANONYMOUS_ADDRESS = '"Anonymous" <sip:anonymous@anonymous.invalid>';
+
+/** RFC 3323 §4.1: an endpoint asks for privacy, by field or by an anonymous From; with `none` it will not have any (§4.2). */
+export function wantsAnonymity(request: SipRequest, always = false): boolean {
+  const privacy = partyPrivacy(request.headers, 'calling');
+  if (privacy.values.includes('none')) return false;
+  return always || isAnonymousAddress(request.from()) || withheldBy(privacy) !== undefined;
 }

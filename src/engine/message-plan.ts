@@ -4,6 +4,7 @@ import { dialledNumber } from '../outbound/index.ts';
 import { contentFields, escapeUser, formatHost, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Source } from './admission.ts';
+import { ANONYMOUS_ADDRESS, wantsAnonymity } from './call-context.ts';
 import type { Contact } from './registrations.ts';
 
 export interface MessageFacts {
@@ -31,7 +32,8 @@ export function planMessage({
   const host = formatHost(tenant.domain);
   const name = request.from().displayName ?? octetsFromText(party.name ?? '');
   const address = `<sip:${escapeUser(party.number)}@${host}>`;
-  const from = name === '' ? address : `${quote(name)} ${address}`;
+  const shown = name === '' ? address : `${quote(name)} ${address}`;
+  const from = wantsAnonymity(request) ? ANONYMOUS_ADDRESS : shown;
   const targets = contacts(number).map(({ binding, reached: { to, pass } }) => {
     const draft = {
       requestUri: binding.requestUri,

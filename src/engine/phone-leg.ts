@@ -4,14 +4,14 @@ import type { Binding } from '../registrar/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
 import { contentFields, escapeUser, formatHost, octetsFromText, quote } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { CallContext } from './call-context.ts';
+import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
 import { ownerOf } from './owner.ts';
 import type { Reached } from './reach.ts';
 
 /** `"Name" <sip:number@domain>` in octets, or the anonymous form (RFC 3323 §4.1.1.3). */
 export function callerAddress(context: CallContext): string {
   const { number, displayName, anonymous } = context.caller;
-  if (anonymous) return '"Anonymous" <sip:anonymous@anonymous.invalid>';
+  if (anonymous) return ANONYMOUS_ADDRESS;
   const user = number === '' ? '' : `${escapeUser(number)}@`;
   const uri = `<sip:${user}${formatHost(context.tenant.domain)}>`;
   return displayName === '' ? uri : `${quote(octetsFromText(displayName))} ${uri}`;
@@ -31,6 +31,7 @@ export interface PhoneBranch {
 export function phoneBranch({ context, number, binding, reached, contact }: PhoneBranch): BranchPlan {
   const { to, pass } = reached;
   const { node, request, tenant } = context;
+  const own = ownFields(context, 'user');
   const draft: LegDraft = {
     requestUri: binding.requestUri,
     from: callerAddress(context),
@@ -40,10 +41,10 @@ export function phoneBranch({ context, number, binding, reached, contact }: Phon
     headers: [
       ['Allow', node.allow],
       ['Supported', ['timer', ...node.supported].join(', ')],
-      ['User-Agent', node.userAgent],
+      ...(own.some(([name]) => name.toLowerCase() === 'user-agent') ? [] : [['User-Agent', node.userAgent] as const]),
       ...calledParty(context),
       ...contentFields(request),
-      ...ownFields(context, 'user'),
+      ...own,
       ...(pass === undefined ? [] : [pass(binding.requestUri)]),
     ],
     body: request.body,
@@ -55,6 +56,7 @@ export function phoneBranch({ context, number, binding, reached, contact }: Phon
     options: {
       contact,
       relayHeaders: relayNames(context, 'user'),
+      ...(context.caller.anonymous && { withholdsPeer: true }),
       headers: [['User-Agent', node.userAgent]],
       owner: ownerOf(tenant.name, number),
     },
@@ -69,9 +71,12 @@ function calledParty(context: CallContext): [string, string][] {
 }
 
 function relayNames(context: CallContext, kind: 'trunk' | 'user'): string[] {
+  // What the caller wrote may tell who it is (RFC 3323 §4.1): the same as toward a trunk.
+  if (context.caller.anonymous) return [];
   const { relay } = context.tenant.headers;
   const onTrunk = context.origin.kind === 'trunk' ? relay.trunk : [];
-  return [...new Set([...relay.all, ...(kind === 'user' ? relay.user : relay.trunk), ...onTrunk])];
+  const names = [...relay.all, ...(kind === 'user' ? relay.user : relay.trunk), ...onTrunk];
+  return [...new Map(names.map((name) => [name.toLowerCase(), name])).values()];
 }
 
 /** Header fields of the user's own on this call: relayed ones with the caller's values, and the tenant's added ones. */

@@ -19,7 +19,7 @@ import {
   planOutbound,
   type TrunkState,
 } from '../outbound/index.ts';
-import { escapeUser, HeaderId, type SipRequest, textFromOctets } from '../sip/message/index.ts';
+import { escapeUser, partyPrivacy, type SipRequest, textFromOctets } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { plainNumber } from '../tenants/number.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
@@ -28,7 +28,14 @@ import type { Directory } from '../trunks/directory.ts';
 import type { GuardGrant, GuardRefusal } from '../trunks/guards.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Source } from './admission.ts';
-import { type CallContext, type CallerPresentation, diverted, forwardingOf, type Origin } from './call-context.ts';
+import {
+  type CallContext,
+  type CallerPresentation,
+  diverted,
+  forwardingOf,
+  type Origin,
+  wantsAnonymity,
+} from './call-context.ts';
 import { InboundView } from './inbound-view.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
 import { ownerOf } from './owner.ts';
@@ -138,13 +145,16 @@ export class Routing implements StepServices {
     // They stay in the record and in events when the INVITE is gone.
     const dialled = ownCopy(dialledNumber(request.uri()));
     const shown = textFromOctets(ownCopy(request.from().displayName ?? ''));
-    const anonymous = isAnonymous(request, source.kind === 'extension' && source.extension.anonymousCalls);
-    const caller: CallerPresentation = { number: party.number, displayName: shown || (party.name ?? ''), anonymous };
+    const anonymous = wantsAnonymity(request, source.kind === 'extension' && source.extension.anonymousCalls);
+    const withholdsName = partyPrivacy(request.headers, 'calling').remoteParty === 'name';
+    const displayName = withholdsName ? '' : shown || (party.name ?? '');
+    const caller: CallerPresentation = { number: party.number, displayName, anonymous };
     const context = this.#context(request, directory, tenant, origin, caller, dialled);
     const callerLeg: LegOptions = {
       contact: this.#contact(dialled, flow),
       headers: this.#serverHeader,
       owner: ownerOf(tenant.name, party.number),
+      anonymous,
     };
     const facts: CallFacts = {
       direction: 'internal',
@@ -160,15 +170,16 @@ export class Routing implements StepServices {
     const inside = isInside ? this.#insideStep(context, dialled) : undefined;
     if (inside !== undefined) return { plan: this.#plan(inside, callerLeg, facts) };
     const outbound = planOutbound(this.outboundFacts(context, callerOf(origin), dialled, undefined));
+    const outsideLeg: LegOptions = { ...callerLeg, anonymous: outbound.anonymous };
     if (outbound.number !== dialled && !outbound.emergency) {
       // A dial code in front of a number of the tenant itself.
       const presented = { ...context, caller: { ...caller, anonymous: outbound.anonymous }, called: outbound.number };
       const behindCode = this.#insideStep(presented, outbound.number);
       if (behindCode !== undefined)
-        return { plan: this.#plan(behindCode, callerLeg, { ...facts, called: outbound.number }) };
+        return { plan: this.#plan(behindCode, outsideLeg, { ...facts, called: outbound.number }) };
     }
     const { step, talkLimitMs } = this.#outbound(outbound);
-    const plan = this.#plan(step, callerLeg, { ...facts, direction: 'outbound' }, undefined, talkLimitMs);
+    const plan = this.#plan(step, outsideLeg, { ...facts, direction: 'outbound' }, undefined, talkLimitMs);
     return { plan, outbound };
   }
 
@@ -189,6 +200,7 @@ export class Routing implements StepServices {
       contact: this.#contact(numbers.calledNumber, flow),
       headers: this.#serverHeader,
       trunkId: trunk.id,
+      ...(routed.kind === 'route' && { anonymous: routed.anonymous }),
     };
     const facts: CallFacts = {
       direction: 'inbound',
@@ -350,16 +362,4 @@ function callerOf(origin: Exclude<Origin, { kind: 'trunk' }>): Caller {
   return origin.kind === 'extension'
     ? { kind: 'extension', extension: origin.extension }
     : { kind: 'service', service: origin.service };
-}
-
-/** RFC 3323 §4.1: the phone asks for privacy with a Privacy header or an anonymous From; with `none` it will not have any (§4.2). */
-function isAnonymous(request: SipRequest, always: boolean): boolean {
-  const { uri } = request.from();
-  const wishes = request.headers
-    .fieldValues(HeaderId.Privacy)
-    .flatMap((value) => value.toLowerCase().split(/[;,]/))
-    .map((token) => token.trim());
-  if (wishes.includes('none')) return false;
-  if ('host' in uri && uri.host.toLowerCase() === 'anonymous.invalid') return true;
-  return always || wishes.some((wish) => ['id', 'user', 'header'].includes(wish));
 }

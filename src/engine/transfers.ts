@@ -76,16 +76,16 @@ export class Transfers implements CallRouter {
   }
 }
 
-/** Who is moved, as the new destination is shown it. */
+/** Who is moved, as the new destination is shown it; who was anonymous before still is. */
 function transfereeOf(call: Call, transferor: Leg, transferorNumber: string): CallerPresentation {
   const { facts } = call.record;
-  const moved = transferor.peer?.options.owner;
-  if (moved !== undefined) return { number: partyOf(moved)?.number ?? '', displayName: '', anonymous: false };
+  const { owner, anonymous = false } = transferor.peer?.options ?? {};
+  if (owner !== undefined) return { number: partyOf(owner)?.number ?? '', displayName: '', anonymous };
   const isCaller = facts.caller !== transferorNumber;
   return {
     number: isCaller ? facts.caller : facts.called,
     displayName: isCaller ? (facts.callerName ?? '') : '',
-    anonymous: false,
+    anonymous,
   };
 }
 

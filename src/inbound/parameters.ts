@@ -4,6 +4,7 @@ import {
   HeaderId,
   type NameAddr,
   parseNameAddrList,
+  partyPrivacy,
   type SipRequest,
   textFromOctets,
   type Uri,
@@ -78,24 +79,11 @@ function firstOf(request: SipRequest, sources: readonly InboundSource[]): string
 
 /** @throws PeerError when From, To or the Request-URI cannot be read. */
 export function readInboundNumbers(request: SipRequest, parameters: InboundParameters): InboundNumbers {
+  // A name alone may be withheld (draft-ietf-sip-privacy-04 §5.1).
+  const hasName = partyPrivacy(request.headers, 'calling').remoteParty !== 'name';
   return {
     calledNumber: firstOf(request, parameters.calledNumber),
     callerNumber: firstOf(request, parameters.callerNumber),
-    callerDisplayName: firstOf(request, parameters.callerDisplayName),
+    callerDisplayName: hasName ? firstOf(request, parameters.callerDisplayName) : '',
   };
-}
-
-/** Whether the caller withholds the number: an anonymous From, or a Privacy header that asks for it (RFC 3323 §4.1, RFC 5079). */
-export function isAnonymousCaller(request: SipRequest): boolean {
-  const { uri, displayName } = request.from();
-  if (uri.scheme !== 'tel' && uri.scheme !== 'other') {
-    if (uri.host.toLowerCase() === 'anonymous.invalid') return true;
-    if (unescapeUser(uri.user ?? '').toLowerCase() === 'anonymous') return true;
-    if (uri.user === undefined && displayName?.toLowerCase() === 'anonymous') return true;
-  }
-  for (const value of request.headers.fieldValues(HeaderId.Privacy)) {
-    const tokens = value.toLowerCase().split(/[;,]/);
-    if (tokens.some((token) => ['id', 'user', 'header'].includes(token.trim()))) return true;
-  }
-  return false;
 }

@@ -2,13 +2,13 @@
  * A call from a trunk: called number → DID pool → tenant → rule → destination (guide "How DID Pools Work"; the decisions on inbound
  * rules in docs/inbound.md). Pure: the caller fetches the facts and carries the decision out.
  */
-import type { SipRequest } from '../sip/message/index.ts';
+import { isWithheldCaller, type SipRequest } from '../sip/message/index.ts';
 import type { DidRange } from '../tenants/did-pool.ts';
 import { normalizeNumber } from '../tenants/number.ts';
 import { openingAt } from '../tenants/schedule.ts';
 import type { Destination, Tenant } from '../tenants/schema.ts';
 import type { Trunk } from '../trunks/schema.ts';
-import { type InboundNumbers, isAnonymousCaller, readInboundNumbers } from './parameters.ts';
+import { type InboundNumbers, readInboundNumbers } from './parameters.ts';
 import { InboundRules } from './rules.ts';
 
 /** What is provisioned, as far as inbound calls ask for it. */
@@ -78,7 +78,7 @@ export class InboundRouter {
       return { kind: 'rejection', status: 480, reason: 'Temporarily Unavailable', code: 'closed', tenant, numbers };
     }
     const target = targetOf(destination, range, called);
-    return { kind: 'route', tenant, rule: rule.name, target, numbers, anonymous: isAnonymousCaller(request) };
+    return { kind: 'route', tenant, rule: rule.name, target, numbers, anonymous: isWithheldCaller(request) };
   }
 
   #rulesOf(tenant: Tenant): InboundRules {

@@ -1,7 +1,10 @@
 import {
   HeaderId,
   type Headers,
+  isAnonymousAddress,
+  type PartyPrivacy,
   parseNameAddrList,
+  partyPrivacy,
   type SipRequest,
   type Uri,
   unescapeUser,
@@ -64,12 +67,14 @@ export interface EndpointRequest {
   readonly callId: string;
   readonly maxForwards: number;
   readonly fromDisplayName: string;
-  /** Host of the From URI, lower case: `anonymous.invalid` asks for privacy (RFC 3323 §4.1.1.3). */
-  readonly fromHost: string;
+  /** From names nobody (RFC 3323 §4.1.1.3). */
+  readonly anonymousFrom: boolean;
   /** User part of the first sip, sips or tel URI in P-Preferred-Identity; '' without one. */
   readonly preferredIdentity: string;
   /** Privacy values (RFC 3323 §4.2), lower case. */
   readonly privacy: readonly string[];
+  /** What the caller's Remote-Party-ID withholds (draft-ietf-sip-privacy-04 §5.1). */
+  readonly remoteParty: PartyPrivacy['remoteParty'];
   /** Values of the X-Outbound-Cli header fields. */
   readonly outboundCli: readonly string[];
   /** All header fields, for the tenant's relay lists and the body's own description. */
@@ -130,14 +135,16 @@ export function dialledNumber(uri: Uri): string {
 /** Reads what matters here from the caller's INVITE. Identity header fields that cannot be read count as not sent. */
 export function endpointRequest(request: SipRequest): EndpointRequest {
   const from = request.from();
+  const privacy = partyPrivacy(request.headers, 'calling');
   return {
     text: request.received?.text ?? '',
     callId: request.callId(),
     maxForwards: request.maxForwards() ?? 70,
     fromDisplayName: from.displayName ?? '',
-    fromHost: 'host' in from.uri ? from.uri.host.toLowerCase() : '',
+    anonymousFrom: isAnonymousAddress(from),
     preferredIdentity: request.headers.has(HeaderId.PPreferredIdentity) ? preferredIdentity(request.headers) : '',
-    privacy: request.headers.has(HeaderId.Privacy) ? privacyValues(request.headers) : [],
+    privacy: privacy.values,
+    remoteParty: privacy.remoteParty,
     outboundCli: request.headers.has(HeaderId.XOutboundCli) ? request.headers.fieldValues(HeaderId.XOutboundCli) : [],
     headers: request.headers,
     body: request.body,
@@ -154,16 +161,4 @@ function preferredIdentity(headers: Headers): string {
     // Not readable, hence no wish.
   }
   return '';
-}
-
-/** RFC 3323 §4.2: `Privacy-hdr = "Privacy" HCOLON priv-value *(";" priv-value)`; a comma is read alike. */
-function privacyValues(headers: Headers): string[] {
-  const values: string[] = [];
-  for (const field of headers.fieldValues(HeaderId.Privacy)) {
-    for (const part of field.split(/[;,]/, 16)) {
-      const value = part.trim().toLowerCase();
-      if (value !== '') values.push(value);
-    }
-  }
-  return values;
 }

@@ -42,6 +42,7 @@ export interface LegSettings {
     readonly refresher?: 'uac' | 'uas';
   };
   readonly relayHeaders: readonly string[];
+  readonly withholdsPeer?: true;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly earlyMediaFailover: boolean;
 }

@@ -152,6 +152,7 @@ function legSettings(route: RouteState): LegSettings {
     viaPort: via.port,
     ...(timer.mode !== 'off' && { sessionTimer }),
     relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
+    ...(route.call.anonymous && { withholdsPeer: true as const }),
     headers: hidesUser || node.userAgent === '' ? [] : [['User-Agent', node.userAgent]],
     earlyMediaFailover: earlyMediaFailover || route.call.emergency !== undefined,
   };

@@ -64,6 +64,7 @@ function callerDisplayName(route: RouteState): string {
   if (call.anonymous) return 'Anonymous';
   if (callerId?.displayName !== undefined) return callerId.displayName;
   const { forwarding, request } = call.facts;
+  if (forwarding === undefined && request.remoteParty === 'name') return '';
   if (forwarding === undefined) return request.fromDisplayName === '' ? call.callerName : request.fromDisplayName;
   const name = forwarding.originator?.displayName ?? '';
   return name === '' ? call.callerName : name;

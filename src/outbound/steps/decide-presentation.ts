@@ -1,3 +1,4 @@
+import { withheldBy } from '../../sip/message/index.ts';
 import type { CallState, CallStep } from '../context.ts';
 
 /**
@@ -26,11 +27,10 @@ function reasonToHide(call: CallState): string | undefined {
   if (call.perCall === 'hide') return 'the dial code asks for it';
   // RFC 3323 §4.2: `none` — privacy services must not withhold anything.
   if (request.privacy.includes('none')) return undefined;
-  for (const type of ['id', 'user', 'header'] as const) {
-    if (request.privacy.includes(type)) return `the endpoint sent Privacy: ${type}`;
-  }
+  const wish = withheldBy({ values: request.privacy, remoteParty: request.remoteParty });
+  if (wish !== undefined) return `the endpoint sent ${wish}`;
   // RFC 3323 §4.1.1.3
-  if (request.fromHost === 'anonymous.invalid') return 'the endpoint sent an anonymous From';
+  if (request.anonymousFrom) return 'the endpoint sent an anonymous From';
   if (call.perCall === 'show') return undefined;
   if (caller.kind === 'extension' && caller.extension.anonymousCalls) return 'the extension always calls anonymously';
   return undefined;

@@ -1,3 +1,11 @@
+export {
+  isAnonymousAddress,
+  isWithheldCaller,
+  type Party,
+  type PartyPrivacy,
+  partyPrivacy,
+  withheldBy,
+} from './caller-privacy.ts';
 export { octetsFromText, quote, splitList, textFromOctets, unquote } from './characters.ts';
 export { CONTENT_HEADERS, contentFields } from './content-headers.ts';
 export { createResponse, type ResponseOptions } from './create-response.ts';

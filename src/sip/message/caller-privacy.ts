@@ -1,0 +1,131 @@
+/**
+ * Whether a party's identity is withheld, as its own message says it: Privacy (RFC 3323 §4.2, RFC 3325 §9.3), an anonymous From
+ * (RFC 3323 §4.1.1.3), and the `privacy` of Remote-Party-ID (draft-ietf-sip-privacy-04 §5.1), which many still send. The one place
+ * where this is read, for calls from phones and trunks, and for answers. What cannot be read asks for nothing, unless it looks like a
+ * wish: then it is one.
+ */
+import { parseRemotePartyId, type RemotePartyId } from './fields/remote-party-id.ts';
+import { HeaderId } from './header-id.ts';
+import type { Headers } from './headers.ts';
+import type { SipRequest } from './message.ts';
+import { type NameAddr, parseNameAddr } from './name-addr.ts';
+import { unescapeUser } from './uri.ts';
+
+/** The party that a Remote-Party-ID is of; without a `party` the one that sent it: calling in requests, called in responses. */
+export type Party = 'calling' | 'called';
+
+export interface PartyPrivacy {
+  /** Values of Privacy, lower case, in order. */
+  readonly values: readonly string[];
+  /** What the party's Remote-Party-ID withholds: `number` takes the name with it. */
+  readonly remoteParty: 'number' | 'name' | undefined;
+}
+
+const NOTHING: PartyPrivacy = { values: [], remoteParty: undefined };
+/** Privacy values that withhold the number; `full` and `uri` are no Privacy values, yet some senders write them. */
+const WITHHOLDING: ReadonlySet<string> = new Set(['id', 'user', 'header', 'full', 'uri']);
+const ANONYMOUS_USERS: ReadonlySet<string> = new Set(['anonymous', 'restricted', 'private', 'withheld']);
+
+/** Reads what header fields say of the privacy of a party. */
+export function partyPrivacy(headers: Headers, sender: Party): PartyPrivacy {
+  const hasPrivacy = headers.has(HeaderId.Privacy);
+  const hasRemoteParty = headers.has(HeaderId.RemotePartyId);
+  if (!hasPrivacy && !hasRemoteParty) return NOTHING;
+  return {
+    values: hasPrivacy ? privacyValues(headers) : [],
+    remoteParty: hasRemoteParty ? remotePartyPrivacy(headers, sender) : undefined,
+  };
+}
+
+/** The Privacy value or field that withholds the number, in words; undefined when nothing does. `none` is left to the caller. */
+export function withheldBy({ values, remoteParty }: PartyPrivacy): string | undefined {
+  const value = values.find((each) => WITHHOLDING.has(each));
+  if (value !== undefined) return `Privacy: ${value}`;
+  return remoteParty === 'number' ? 'a Remote-Party-ID with privacy' : undefined;
+}
+
+/** Whether From, or another address of the caller, names nobody. A URI without user part names nobody when its name says so. */
+export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 'displayName'>): boolean {
+  if (!('host' in uri)) return false;
+  const host = uri.host.toLowerCase();
+  if (host === 'anonymous.invalid' || host === 'anonymous') return true;
+  const user = unescapeUser(uri.user ?? '').toLowerCase();
+  if (user !== '') return ANONYMOUS_USERS.has(user);
+  return ANONYMOUS_USERS.has((displayName ?? '').trim().toLowerCase());
+}
+
+/** Whether the caller of an INVITE wants to be withheld, for a sender whose From is what it was given: a carrier, a gateway. */
+export function isWithheldCaller(request: SipRequest): boolean {
+  const from = request.from();
+  if (isAnonymousAddress(from)) return true;
+  // A trunk that gives no number at all has none to show.
+  if ('host' in from.uri && (from.uri.user ?? '') === '') return true;
+  return withheldBy(partyPrivacy(request.headers, 'calling')) !== undefined || isAnonymousAsserted(request.headers);
+}
+
+/** Every identity that the network asserts names nobody. */
+function isAnonymousAsserted(headers: Headers): boolean {
+  if (!headers.has(HeaderId.PAssertedIdentity)) return false;
+  const addresses = headers.listValues(HeaderId.PAssertedIdentity).map(readAddress);
+  return addresses.length > 0 && addresses.every((address) => address !== undefined && isAnonymousAddress(address));
+}
+
+function readAddress(value: string): NameAddr | undefined {
+  try {
+    return parseNameAddr(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 3323 §4.2: `Privacy-hdr = "Privacy" HCOLON priv-value *(";" priv-value)`; a comma is read alike. */
+function privacyValues(headers: Headers): string[] {
+  const values: string[] = [];
+  for (const field of headers.fieldValues(HeaderId.Privacy)) {
+    for (const part of field.split(/[;,]/, 16)) {
+      const value = part.trim().toLowerCase();
+      if (value !== '') values.push(value);
+    }
+  }
+  return values;
+}
+
+function remotePartyPrivacy(headers: Headers, sender: Party): PartyPrivacy['remoteParty'] {
+  let withheld: PartyPrivacy['remoteParty'];
+  for (const value of headers.listValues(HeaderId.RemotePartyId)) {
+    const { party, privacy } = readRemoteParty(value);
+    if ((party ?? sender) !== sender) continue;
+    const what = withholds(privacy);
+    if (what === 'number') return 'number';
+    withheld ??= what;
+  }
+  return withheld;
+}
+
+/** §5.1: one of `full`, `name`, `uri`, `off`, or several, each perhaps with a suffix that says who shall do it. */
+function withholds(privacy: string | undefined): PartyPrivacy['remoteParty'] {
+  if (privacy === undefined) return undefined;
+  let withheld: PartyPrivacy['remoteParty'];
+  for (const part of privacy.replaceAll('"', '').split(/[,;\s]+/)) {
+    const type = part.split('-')[0];
+    if (type === 'off' || type === 'none' || type === 'no' || type === '') continue;
+    if (type !== 'name') return 'number';
+    withheld = 'name';
+  }
+  return withheld;
+}
+
+function readRemoteParty(value: string): Pick<RemotePartyId, 'party' | 'privacy'> {
+  try {
+    return parseRemotePartyId(value);
+  } catch {
+    return { party: loosely(PARTY, value), privacy: loosely(PRIVACY, value) };
+  }
+}
+
+const PARTY = /;\s*party\s*=\s*"?([a-z-]+)/i;
+const PRIVACY = /;\s*privacy\s*=\s*"?([a-z-]+)/i;
+
+function loosely(parameter: RegExp, value: string): string | undefined {
+  return parameter.exec(value)?.[1]?.toLowerCase();
+}

@@ -1,0 +1,124 @@
+import { expect, test } from 'vitest';
+import type { LegOptions } from '../../src/call/plan.ts';
+import { relayRequestHeaders, relayResponseHeaders } from '../../src/call/relayed-headers.ts';
+import { HeaderId, Headers } from '../../src/sip/message/index.ts';
+import { branchTo, type Content, legOptions, type Party, sdp, stages, World } from './world.ts';
+
+function fields(lines: Record<string, string>): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(lines)) headers.addNamed(name, value);
+  return headers;
+}
+
+function namesOf(headers: Headers): string[] {
+  const names: string[] = [];
+  headers.forEach((name) => {
+    names.push(name);
+  });
+  return names;
+}
+
+const TELLING = {
+  Subject: 'Alice calls',
+  'Alert-Info': '<http://alice.example/ring>',
+  'X-Account': '101',
+  Organization: 'Alice Ltd',
+  Warning: '399 alice.example "x"',
+  'Error-Info': '<http://alice.example/e>',
+  'User-Agent': 'Alice 1.0',
+};
+const RELAY = { relayHeaders: ['X-Account', 'Organization', 'User-Agent', 'Subject', 'Warning'] };
+
+test('RFC 3323 §4.1: whatever could tell an anonymous party stays behind, whichever leg says that it is anonymous', () => {
+  const needed = { Event: 'talk', 'Subscription-State': 'active', 'Info-Package': 'dtmf', Reason: 'Q.850;cause=16' };
+  for (const [taker, sender] of [
+    [{ ...RELAY, withholdsPeer: true }, {}],
+    [RELAY, { anonymous: true }],
+  ] as const) {
+    const request = new Headers();
+    relayRequestHeaders(fields({ ...TELLING, ...needed }), request, taker, sender);
+    expect(namesOf(request).sort()).toEqual(['Event', 'Info-Package', 'Reason', 'Subscription-State']);
+    const response = new Headers();
+    relayResponseHeaders(fields({ ...TELLING, Reason: 'Q.850;cause=16', 'Retry-After': '5' }), response, taker, sender);
+    expect(namesOf(response).sort()).toEqual(['Reason', 'Retry-After']);
+  }
+});
+
+test('a relayed field leaves once, though a list names it that passes anyway, or a fixed field has its name', () => {
+  const request = fields({ 'User-Agent': 'tandem' });
+  relayRequestHeaders(fields(TELLING), request, RELAY, undefined);
+  for (const name of ['Subject', 'User-Agent', 'X-Account', 'Organization', 'Alert-Info'])
+    expect(request.fieldValuesNamed(name), name).toHaveLength(1);
+  expect(request.valueNamed('User-Agent')).toBe('Alice 1.0');
+  const response = new Headers();
+  relayResponseHeaders(fields(TELLING), response, RELAY, undefined);
+  expect(response.fieldValuesNamed('Warning')).toHaveLength(1);
+});
+
+const SAID: Content = {
+  headers: [
+    [HeaderId.Subject, 'secret'],
+    [HeaderId.Warning, '399 phone.local "secret"'],
+    [HeaderId.AlertInfo, '<http://secret/>'],
+    [HeaderId.UserAgent, 'secret'],
+  ],
+};
+
+function texts(party: Party): string {
+  const parts: string[] = [];
+  for (const { headers } of party.received) headers.forEach((_, value) => void parts.push(value));
+  return parts.join('\n');
+}
+
+test('an anonymous caller’s re-INVITE, UPDATE, INFO, MESSAGE and answers say nothing of it in the whole dialog', () => {
+  const relays = { relayHeaders: ['Subject', 'Warning', 'User-Agent'] };
+  const sides: readonly [caller: Partial<LegOptions>, callee: Partial<LegOptions>][] = [
+    [{ anonymous: true }, relays],
+    [{}, { ...relays, withholdsPeer: true }],
+  ];
+  for (const [caller, callee] of sides) {
+    const world = new World();
+    const { a, b, engine } = world;
+    engine.plan = (request) =>
+      stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions('b'), ...callee } })] }], {
+        callerLeg: { ...legOptions('caller'), ...caller },
+      });
+    a.call({ body: sdp('caller'), headers: [[HeaderId.Allow, 'INVITE, UPDATE']] });
+    world.run();
+    b.answer(b.invite, 200, { body: sdp('callee'), headers: [[HeaderId.Allow, 'INVITE, UPDATE']] });
+    world.run();
+    for (const party of [a, b])
+      party.onRequest = (transaction, request) => {
+        const described = request.method === 'INVITE' || request.method === 'UPDATE';
+        if (request.method !== 'BYE') party.answer(transaction, 200, { ...SAID, ...(described && { body: sdp('x') }) });
+      };
+    a.send('INVITE', { body: sdp('again'), ...SAID });
+    world.run();
+    a.send('UPDATE', { body: sdp('again'), ...SAID });
+    world.run();
+    a.send('INFO', { body: 'x', type: 'text/x', ...SAID });
+    a.send('MESSAGE', { body: 'x', type: 'text/plain', ...SAID });
+    world.run();
+    expect(b.received.map(({ method }) => method)).toEqual(['INVITE', 'INVITE', 'UPDATE', 'INFO', 'MESSAGE']);
+    expect(texts(b)).not.toContain('secret');
+    const answers = [
+      b.send('INVITE', { body: sdp('mine') }),
+      b.send('INFO', { body: 'x', type: 'text/x' }),
+      b.send('MESSAGE', { body: 'x', type: 'text/plain' }),
+    ];
+    world.run();
+    for (const { final } of answers) {
+      expect(final?.status).toBe(200);
+      final?.headers.forEach((_, value) => {
+        expect(value).not.toContain('secret');
+      });
+    }
+    // The other party has nothing to hide.
+    const shown = b.send('INFO', { body: 'x', type: 'text/x', headers: [[HeaderId.Subject, 'hello']] });
+    world.run();
+    expect(shown.final?.status).toBe(200);
+    expect(a.requests('INFO').at(-1)?.headers.value(HeaderId.Subject)).toBe('hello');
+    a.send('BYE');
+    expect(world.settles()).toBe(true);
+  }
+});

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import {
+  HeaderId,
+  Headers,
+  isAnonymousAddress,
+  isWithheldCaller,
+  parseNameAddr,
+  partyPrivacy,
+  SipRequest,
+  withheldBy,
+} from '../../../src/sip/message/index.ts';
+
+const NUMBER = '<sip:+442079460001@carrier.example>';
+
+function invite(fields: readonly string[], from = NUMBER): SipRequest {
+  const headers = new Headers();
+  headers.add(HeaderId.From, `${from};tag=1`);
+  for (const field of fields) {
+    const colon = field.indexOf(':');
+    headers.addNamed(field.slice(0, colon), field.slice(colon + 1).trim());
+  }
+  return new SipRequest('INVITE', 'sip:1@x', headers);
+}
+
+test.each([
+  [['Privacy: id'], true],
+  [['Privacy: user;header;critical'], true],
+  [['Privacy: session, ID'], true],
+  [['Privacy: session', 'Privacy: header'], true],
+  [['Privacy: none'], false],
+  [['Privacy: session;critical'], false],
+  [['Privacy: history'], false],
+  [['Privacy: ;;'], false],
+  [['Proxy-Require: privacy'], false],
+  [['Proxy-Require: privacy', 'Privacy: id', `P-Asserted-Identity: ${NUMBER}`], true],
+  [[`P-Asserted-Identity: ${NUMBER}`], false],
+  [['P-Asserted-Identity: "Anonymous" <sip:anonymous@anonymous.invalid>'], true],
+  [[`P-Asserted-Identity: <sip:anonymous@anonymous.invalid>, ${NUMBER}`], false],
+  [[`Remote-Party-ID: ${NUMBER};party=calling;privacy=full`], true],
+  [[`Remote-Party-ID: ${NUMBER};party=calling;screen=yes;privacy=uri`], true],
+  [[`Remote-Party-ID: ${NUMBER};privacy=full`], true],
+  [[`Remote-Party-ID: ${NUMBER};party=CALLING;privacy=FULL`], true],
+  [[`Remote-Party-ID: ${NUMBER};party=calling;privacy="name,uri"`], true],
+  [[`Remote-Party-ID: ${NUMBER};party=calling;privacy=full-network`], true],
+  [['Remote-Party-ID: sip:+442079460001@carrier.example;party=calling;privacy=full'], true],
+  [['Remote-Party-ID: "broken <sip:+44@x>;party=calling;privacy=full'], true],
+  [[`Remote-Party-ID: ${NUMBER};party=calling;privacy=name`], false],
+  [[`Remote-Party-ID: ${NUMBER};party=calling;privacy=off`], false],
+  [[`Remote-Party-ID: ${NUMBER};party=calling`], false],
+  [[`Remote-Party-ID: ${NUMBER};party=called;privacy=full`], false],
+  [[`Remote-Party-ID: ${NUMBER};party=calling;privacy=off`, `Remote-Party-ID: ${NUMBER};privacy=full`], true],
+  [[`Remote-Party-ID: ${NUMBER};party=called;privacy=full, ${NUMBER};party=calling;privacy=off`], false],
+  [[`Remote-Party-ID: ${NUMBER};party=called;privacy=off, ${NUMBER};party=calling;privacy=full`], true],
+] as const)('RFC 3323, 3325 and Remote-Party-ID: %j withholds the caller: %s', (fields, withheld) => {
+  expect(isWithheldCaller(invite(fields))).toBe(withheld);
+});
+
+test.each([
+  ['"Anonymous" <sip:anonymous@anonymous.invalid>', true],
+  ['<sip:+44207@ANONYMOUS.invalid>', true],
+  ['"x" <sip:Anonymous@carrier.example>', true],
+  ['<sip:Restricted@carrier.example>', true],
+  ['"Anonymous" <sip:carrier.example>', true],
+  ['<sip:carrier.example>', true],
+  ['"Anonymous" <sip:+442079460001@carrier.example>', false],
+  ['<tel:+442079460001>', false],
+  [NUMBER, false],
+])('a From of a trunk that names nobody (RFC 3323 §4.1.1.3): %s is withheld: %s', (from, withheld) => {
+  expect(isWithheldCaller(invite([], from))).toBe(withheld);
+});
+
+test('an endpoint that leaves the user part out is known by its credentials: only its words make it anonymous', () => {
+  expect(isAnonymousAddress(parseNameAddr('<sip:acme.example.com>'))).toBe(false);
+  expect(isAnonymousAddress(parseNameAddr('"Anonymous" <sip:acme.example.com>'))).toBe(true);
+});
+
+test('a name alone may be withheld; what withholds the number is said in words', () => {
+  const named = partyPrivacy(invite([`Remote-Party-ID: ${NUMBER};privacy=name`]).headers, 'calling');
+  expect(named.remoteParty).toBe('name');
+  expect(withheldBy(named)).toBeUndefined();
+  expect(withheldBy({ values: ['session', 'user'], remoteParty: undefined })).toBe('Privacy: user');
+});
+
+test('in a response a Remote-Party-ID without party is the called one’s', () => {
+  const { headers } = invite([`Remote-Party-ID: ${NUMBER};privacy=full`]);
+  expect(partyPrivacy(headers, 'called').remoteParty).toBe('number');
+  const calling = invite([`Remote-Party-ID: ${NUMBER};party=calling;privacy=full`]).headers;
+  expect(partyPrivacy(calling, 'called').remoteParty).toBeUndefined();
+});
