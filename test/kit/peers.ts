@@ -13,6 +13,9 @@ const PEER_PACKAGES: Readonly<Record<string, string>> = {
   openssl: 'openssl',
 };
 
+/** Packages that bring no program of their own to start, and programs of the system that a small installation may be without. */
+const FURTHER_PACKAGES: readonly string[] = ['kamailio-tls-modules', 'git', 'mount', 'util-linux'];
+
 /** True when the caller asked to run without system peers; every end-to-end file says so in its skip reason. */
 export const peersSkipped = process.env['TANDEM_SKIP_PEERS'] === '1';
 
@@ -36,10 +39,21 @@ export function peerCommand(name: keyof typeof PEER_PACKAGES & string): string {
   return path;
 }
 
+/**
+ * What the package manager does not know as installed. A program alone tells nothing: its modules come in packages of their own. On a
+ * system without dpkg the programs have to do.
+ */
 function missingPackages(): string[] {
-  return Object.entries(PEER_PACKAGES)
-    .filter(([command]) => findCommand(command) === undefined)
-    .map(([, debianPackage]) => debianPackage);
+  const format = `\${Package} \${db:Status-Status}\n`;
+  const asked = spawnSync('dpkg-query', ['-W', '-f', format], { encoding: 'utf8' });
+  if (asked.status !== 0) {
+    return Object.entries(PEER_PACKAGES)
+      .filter(([command]) => findCommand(command) === undefined)
+      .map(([, debianPackage]) => debianPackage);
+  }
+  const known = new Set(asked.stdout.split('\n'));
+  const wanted = [...Object.values(PEER_PACKAGES), ...FURTHER_PACKAGES];
+  return [...new Set(wanted)].filter((debianPackage) => !known.has(`${debianPackage} installed`));
 }
 
 function canSudo(): boolean {
