@@ -29,7 +29,7 @@ const { values: options } = parseArgs({
 });
 
 const starters: Readonly<Record<string, (carrierPort: number) => Promise<Server>>> = {
-  tandem: startTandem,
+  tandem: (carrierPort) => startTandem(carrierPort),
   kamailio: startKamailio,
   sip: (carrierPort) => startScript('sip 0.0.6', 'sip-b2bua-process.ts', carrierPort),
   forwarder: (carrierPort) => startScript('forwarder', 'forwarder-process.ts', carrierPort),
@@ -67,7 +67,7 @@ function chosenStarters(): ((carrierPort: number) => Promise<Server>)[] {
     if (starter !== undefined) return starter;
     throw new Error(`--only: unknown server ${name}; known: ${Object.keys(starters).join(', ')}`);
   });
-  return [...chosen, ...options.variant.map((nodeOptions) => (port: number) => startTandem(port, nodeOptions))];
+  return [...chosen, ...options.variant.map((nodeOptions) => (port: number) => startTandem(port, { nodeOptions }))];
 }
 
 async function withServers(run: (servers: Server[]) => Promise<void>): Promise<void> {

@@ -2,22 +2,24 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { processTerminal, runCli } from './cli/tandem.ts';
-import { tuneV8 } from './node/v8-tuning.ts';
 import { version } from './node/version.ts';
 
-tuneV8();
+/** What a node alone needs is loaded when there is to be one: behind the cache of what is compiled, and no other command waits. */
+async function start(configFile: string | undefined): Promise<void> {
+  const [{ loadNode }, { keepCompiledCode }] = await Promise.all([
+    import('./settings/load.ts'),
+    import('./node/compile-cache.ts'),
+  ]);
+  const { settings } = loadNode(configFile, process.env);
+  if (settings !== undefined) keepCompiledCode(settings.store.path);
+  const [{ runNode }, { tuneV8 }] = await Promise.all([import('./node/node.ts'), import('./node/v8-tuning.ts')]);
+  tuneV8();
+  await runNode(configFile);
+}
 
 const isEntry = process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
 if (isEntry) {
   const terminal = processTerminal();
-  process.exitCode = await runCli(
-    process.argv.slice(2),
-    {
-      // The engine is loaded by the commands that run one.
-      start: async (config) => (await import('./node/node.ts')).runNode(config),
-      demo: async () => (await import('./demo/demo.ts')).runDemo(terminal),
-      version,
-    },
-    terminal,
-  );
+  const demo = async () => (await import('./demo/demo.ts')).runDemo(terminal);
+  process.exitCode = await runCli(process.argv.slice(2), { start, demo, version }, terminal);
 }

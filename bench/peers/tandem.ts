@@ -7,12 +7,21 @@ import { freePort } from '../../test/kit/free-port.ts';
 import type { Server } from '../kit/server.ts';
 import { benchProvisioning } from './provisioning.ts';
 
+export interface TandemOptions {
+  /** Options of Node, separated by spaces. */
+  readonly nodeOptions?: string;
+  /** Variables beside this process's own. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Where its files are; default: a new one. */
+  readonly folder?: string;
+}
+
 /**
  * Starts tandem from its sources, the whole product: source admitted by address, outbound rule, DID pool, caller ID, mapping, call
  * records to a file, metrics, SIP trace and the HTTP interface on. `TANDEM_BENCH_NODE_OPTIONS` adds options such as `--cpu-prof`.
  */
-export async function startTandem(carrierPort: number, nodeOptions = ''): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
+export async function startTandem(carrierPort: number, options: TandemOptions = {}): Promise<Server> {
+  const { nodeOptions = '', environment, folder = mkdtempSync(join(tmpdir(), 'tandem-bench-')) } = options;
   const port = await freePort();
   const files = { configuration: join(folder, 'tandem.json'), provisioning: join(folder, 'provisioning.json') };
   // JSON is YAML.
@@ -33,6 +42,7 @@ export async function startTandem(carrierPort: number, nodeOptions = ''): Promis
     .filter((option) => option !== '');
   const child = startChild(process.execPath, [...extra, main, 'start', '--config', files.configuration], {
     cwd: folder,
+    env: { ...process.env, ...environment },
   });
   await child.waitFor(/"event":"started"/);
   return { name: `tandem ${nodeOptions}`.trim(), port, child, stop: () => child.stop() };

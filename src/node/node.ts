@@ -1,5 +1,6 @@
 /** One node: its configuration, its stores, the engine, the HTTP interface, and the signals that an operator sends it. */
 import { readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { type Api, createApi } from '../api/index.ts';
 import { SettingsError } from '../base/errors.ts';
@@ -29,12 +30,15 @@ import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { type NodeFacts, type NodeRoster, openStores, type Stores } from '../store/index.ts';
 import { readMetrics } from './metrics.ts';
+import { rehearse } from './rehearsal/rehearsal.ts';
 import { version } from './version.ts';
 
 export interface NodeOptions {
   /** Configuration file; default: TANDEM_CONFIG, else config/tandem.yaml. */
   readonly configFile?: string | undefined;
   readonly environment?: NodeJS.ProcessEnv;
+  /** Go through the work of calls before the first one comes, for `timers.warmUpMs` at most; default: false, as tests want it. */
+  readonly warmsUp?: boolean;
   /** Refuse new calls while the process has no time left; default: true. Off where it does other work beside, as tests do. */
   readonly guardsLoad?: boolean;
   /** Where log lines go; default: standard output. */
@@ -154,6 +158,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   });
   readMetrics(metrics, engine, stores, log);
   const running = engine;
+  if (options.warmsUp === true) await warmUp(settings.timers.warmUpMs, log);
   const listening = await engine.start();
   stores.bindings.onRemoteChange?.((aor, bindings) => running.registrations.registrar.applyRemote(aor, bindings));
   stores.nodes.announce(() => nodeFacts(running));
@@ -241,6 +246,16 @@ async function wire(parts: Parts): Promise<RunningNode> {
     },
     close,
   };
+}
+
+/** Before a socket is open: who calls a node that has just started is served as fast as everybody. */
+async function warmUp(limitMs: number, log: Log): Promise<void> {
+  if (limitMs === 0) return;
+  const beganMs = performance.now();
+  const { completed, failed } = await rehearse(limitMs);
+  // Kept now: a process that is killed keeps nothing.
+  flushCompileCache();
+  log.info('warmed-up', { calls: completed, failed, durationMs: Math.round(performance.now() - beganMs) });
 }
 
 /** The nodes on the store, as the engine asks for them. */
@@ -335,7 +350,7 @@ const SAME_SIGNAL_MS = 1000;
 export async function runNode(configFile: string | undefined): Promise<void> {
   let node: RunningNode;
   try {
-    node = await startNode({ configFile });
+    node = await startNode({ configFile, warmsUp: true });
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     process.stderr.write(`${error.message}\n`);

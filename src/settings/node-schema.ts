@@ -138,6 +138,14 @@ export const timersSchema = z.strictObject({
     .describe('How long one target may stay silent before the next is tried.'),
   failedTargetMs: z.int().min(0).max(3_600_000).default(60_000).describe('How long a failed target is passed over.'),
   drainMs: z.int().min(0).max(86_400_000).default(60_000).describe('How long SIGTERM waits for calls in progress.'),
+  warmUpMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(3_000)
+    .describe(
+      'Computing time that a start may spend on calls of its own, which leave neither the process nor a trace, so that the first callers meet compiled code; 0: none.',
+    ),
 });
 export type Timers = z.infer<typeof timersSchema>;
 

@@ -167,7 +167,7 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
   const run = async () => {
     const child = startChild(process.execPath, [main, 'start', '--config', configFile], {
       cwd: folder,
-      env: { ...process.env, ...options.environment },
+      env: { TANDEM_TIMERS_WARM_UP_MS: '0', ...process.env, ...options.environment },
     });
     await child.waitFor(/"event":"started"/);
     return child;

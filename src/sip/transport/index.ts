@@ -5,3 +5,4 @@ export { GenerationCache } from './generation-cache.ts';
 export { SourceGate, type SourceGateOptions } from './source-gate.ts';
 export { TransportLayer, type TransportLayerOptions } from './transport-layer.ts';
 export * from './types.ts';
+export type { DatagramSocket } from './udp-listener.ts';

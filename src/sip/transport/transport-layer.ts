@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { SocketOptions } from 'node:dgram';
 import { isIP, isIPv6, connect as tcpConnect } from 'node:net';
 import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { type Problem, SettingsError } from '../../base/errors.ts';
@@ -24,7 +25,7 @@ import {
   type TransportName,
   type TransportUser,
 } from './types.ts';
-import { type TransportContext, UdpListener } from './udp-listener.ts';
+import { type DatagramSocket, type TransportContext, UdpListener } from './udp-listener.ts';
 
 export interface TransportLayerOptions {
   readonly scheduler: Scheduler;
@@ -35,6 +36,8 @@ export interface TransportLayerOptions {
   readonly sources?: SourcePolicy;
   /** Client certificate, key and trust anchors for targets that bring none of their own. */
   readonly tls?: TlsCredentials;
+  /** Makes the sockets of UDP listeners; default: the runtime's. */
+  readonly createSocket?: (options: SocketOptions) => DatagramSocket;
 }
 
 interface OpenListener {
@@ -75,6 +78,7 @@ export class TransportLayer {
       messageLimits: options.messageLimits ?? DEFAULT_LIMITS,
       counters: this.counters,
       sources: options.sources,
+      createSocket: options.createSocket,
     };
     this.#defaultTls = options.tls ?? {};
     this.#owner = {

@@ -1,4 +1,4 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type SocketOptions } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
@@ -6,6 +6,20 @@ import type { MessageLimits } from '../message/index.ts';
 import type { TransportCounters } from './counters.ts';
 import { GenerationCache } from './generation-cache.ts';
 import type { Flow, ListenerOptions, SourcePolicy, TransportLimits, TransportUser } from './types.ts';
+
+/** What a listener needs of a datagram socket. */
+export interface DatagramSocket {
+  bind(port: number, address: string, callback: () => void): unknown;
+  once(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'message', listener: (octets: Buffer, remote: RemoteInfo) => void): unknown;
+  address(): { readonly address: string; readonly port: number };
+  getRecvBufferSize(): number;
+  getSendBufferSize(): number;
+  send(octets: Buffer, port: number, address: string, callback: (error: Error | null) => void): void;
+  close(callback: () => void): unknown;
+}
 
 /** What the listeners of one transport layer share. */
 export interface TransportContext {
@@ -16,6 +30,7 @@ export interface TransportContext {
   readonly messageLimits: MessageLimits;
   readonly counters: TransportCounters;
   readonly sources: SourcePolicy | undefined;
+  readonly createSocket: ((options: SocketOptions) => DatagramSocket) | undefined;
 }
 
 /** RFC 768: 65,535 less the UDP and IPv4 headers. */
@@ -114,7 +129,7 @@ export class UdpListener {
   port: number;
   closed = false;
   readonly #context: TransportContext;
-  readonly #socket: Socket;
+  readonly #socket: DatagramSocket;
   readonly #flows: GenerationCache<UdpFlow>;
   /** The latest peers, by the last bits of their ports: most packets find theirs here, and no key is made. */
   readonly #latest = new Array<UdpFlow | undefined>(LATEST_FLOWS).fill(undefined);
@@ -136,7 +151,7 @@ export class UdpListener {
       if (error !== null) this.#onSendError(error);
     };
     const family = isIPv6(options.host) ? 6 : 4;
-    this.#socket = createSocket({
+    this.#socket = (context.createSocket ?? createSocket)({
       type: family === 6 ? 'udp6' : 'udp4',
       ipv6Only: family === 6,
       recvBufferSize: context.limits.udpBufferOctets,

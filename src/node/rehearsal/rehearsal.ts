@@ -1,0 +1,165 @@
+import { WheelScheduler } from '../../base/wheel-scheduler.ts';
+import { Engine } from '../../engine/engine.ts';
+import { Observation } from '../../engine/observation.ts';
+import { RecentCalls } from '../../engine/recent-calls.ts';
+import { CallRecordLog, EventBus, JsonLogger, Metrics, SipTrace } from '../../observe/index.ts';
+import { nodeSchema } from '../../settings/node-schema.ts';
+import { defaultTransportLimits, TransportLayer } from '../../sip/transport/index.ts';
+import { Directory } from '../../trunks/directory.ts';
+import { provisioningSchema } from '../../trunks/schema.ts';
+import { type Peer, RehearsalPeers } from './peers.ts';
+import { RehearsalSocket } from './socket.ts';
+
+/** V8 compiles a function in full after some hundred runs; beyond this many calls a call hardly gets cheaper. */
+const CALLS = 1200;
+const CALLS_PER_STEP = 12;
+/** Far enough that transactions end by their timers, too. */
+const STEP_MS = 500;
+/** Turns of the event loop that a step may take at most: a call needs about twenty. */
+const MAX_TURNS = 200;
+
+const SERVER = { address: '192.0.2.1', port: 5060, domain: 'rehearsal.invalid' };
+/** Admitted by its address. */
+const DESK: Peer = { address: '192.0.2.11', port: 5060, user: '101' };
+/** Admitted by its password. */
+const MOBILE: Peer = { address: '192.0.2.12', port: 5060, user: '102', password: 'rehearsal' };
+const CARRIER: Peer = { address: '198.51.100.1', port: 5060, user: '+14155550199' };
+const PEERS = [DESK, MOBILE, CARRIER];
+
+const PROVISIONING = {
+  tenants: [
+    {
+      name: 'rehearsal',
+      domain: SERVER.domain,
+      outboundCallerId: '14155550100',
+      extensions: [
+        { number: DESK.user, password: 'rehearsal', trustedAddresses: [DESK.address] },
+        { number: MOBILE.user, password: 'rehearsal' },
+      ],
+      outboundRules: [{ name: 'world', match: { prefixes: ['+'] }, routes: [{ trunk: 'carrier' }] }],
+      inboundRules: [
+        { name: 'mobile', trunk: 'carrier', dids: '14155550102', destination: { extension: MOBILE.user } },
+      ],
+    },
+  ],
+  trunks: [
+    {
+      id: '1',
+      name: 'carrier',
+      type: 'ip',
+      host: CARRIER.address,
+      outboundParameters: { pAssertedIdentity: { user: 'OutboundCallerId', host: 'TrunkHostPort' } },
+      tenants: [{ tenant: 'rehearsal', didPool: '14155550100-14155550199' }],
+    },
+  ],
+};
+
+export interface RehearsalResult {
+  readonly completed: number;
+  readonly failed: number;
+}
+
+/**
+ * Runs calls through an engine of its own before the real one opens its sockets, so that the first callers meet compiled code: at a
+ * thousand calls a second a process that has just been started would lose one in four. Phones and carrier are in this process, on
+ * virtual time and sockets without a network; records, metrics, events and traces are the other engine's and end with it.
+ *
+ * @param limitMs gives up when this thread has computed for so long (a machine that is busy with others takes longer); 0: does nothing
+ */
+export async function rehearse(limitMs: number): Promise<RehearsalResult> {
+  if (limitMs === 0) return { completed: 0, failed: 0 };
+  const stage = new Stage();
+  await stage.open();
+  const before = process.threadCpuUsage();
+  const spentMs = () => {
+    const { user, system } = process.threadCpuUsage(before);
+    return (user + system) / 1000;
+  };
+  for (let placed = 0; placed < CALLS && spentMs() < limitMs; placed += CALLS_PER_STEP) {
+    await stage.play(CALLS_PER_STEP);
+  }
+  await stage.close();
+  const { completed, failed } = stage.peers;
+  return { completed, failed };
+}
+
+class Stage {
+  readonly peers: RehearsalPeers;
+  readonly #socket = new RehearsalSocket(defaultTransportLimits.udpBufferOctets * 2);
+  readonly #scheduler: WheelScheduler;
+  readonly #metrics = new Metrics({ processMetrics: false });
+  readonly #records: CallRecordLog;
+  readonly #engine: Engine;
+  #nowMs = 0;
+
+  constructor() {
+    const scheduler = new WheelScheduler({ monotonicMs: () => this.#nowMs });
+    const log = new JsonLogger({ scheduler, stream: { write: () => {} } });
+    const directory = new Directory(provisioningSchema.parse(PROVISIONING));
+    this.#scheduler = scheduler;
+    this.#records = new CallRecordLog({ log });
+    this.#engine = new Engine({
+      settings: nodeSchema.parse({ listen: [{ transport: 'udp', host: SERVER.address, port: SERVER.port }] }),
+      scheduler,
+      log,
+      dns: { query: () => Promise.reject(new Error('every address is a literal')) },
+      observer: new Observation({
+        log,
+        events: new EventBus(scheduler),
+        metrics: this.#metrics,
+        records: this.#records,
+        trace: new SipTrace(scheduler),
+        recentCalls: new RecentCalls(CALLS_PER_STEP),
+        directory: () => directory,
+      }),
+      directory,
+      version: 'rehearsal',
+      createTransport: (user) =>
+        // Each turn ends at once: there is nobody to wait for.
+        new TransportLayer({ scheduler, limits: { udpGatherMs: 0 }, createSocket: () => this.#socket }, user, log),
+      storeSetting: () => Promise.resolve(),
+    });
+    this.peers = new RehearsalPeers(SERVER, (text, { address, port }) =>
+      this.#socket.deliver({ octets: Buffer.from(text, 'latin1'), address, port }),
+    );
+  }
+
+  open(): Promise<unknown> {
+    return this.#engine.start();
+  }
+
+  /** A registration and as many calls, from each side, at the same moment. */
+  async play(calls: number): Promise<void> {
+    this.peers.register(MOBILE);
+    await this.#exchange();
+    for (let placed = 0; placed < calls; placed += PEERS.length) {
+      this.peers.call(DESK, '+4930123456');
+      this.peers.call(MOBILE, '+4930123456');
+      this.peers.call(CARRIER, '14155550102');
+    }
+    await this.#exchange();
+    this.#nowMs += STEP_MS;
+    this.#scheduler.fireDue();
+  }
+
+  async close(): Promise<void> {
+    await this.#engine.close();
+    this.#records.close();
+    this.#metrics.close();
+    this.#scheduler.close();
+  }
+
+  /** Carries messages to and fro until nobody has anything to say: a turn of the transport is a turn of the event loop. */
+  async #exchange(): Promise<void> {
+    let idleTurns = 0;
+    for (let turn = 0; turn < MAX_TURNS && idleTurns < 3; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const sent = this.#socket.takeOutbox();
+      idleTurns = sent.length === 0 ? idleTurns + 1 : 0;
+      for (const { octets, address } of sent) {
+        const peer = PEERS.find((candidate) => candidate.address === address);
+        if (peer !== undefined) this.peers.receive(octets.toString('latin1'), peer);
+      }
+    }
+  }
+}
