@@ -58,6 +58,16 @@ export interface Api {
 
 const MAX_BODY_OCTETS = 1024 * 1024;
 const DEFAULT_DOCUMENT_OCTETS = 32 * 1024 * 1024;
+/** What the page of /docs may load: its own files. It is read over plain HTTP too, so nothing in it asks for HTTPS. */
+const DOCS_CSP = {
+  'default-src': ["'self'"],
+  'base-uri': ["'self'"],
+  'frame-ancestors': ["'none'"],
+  'img-src': ["'self'", 'data:'],
+  'object-src': ["'none'"],
+  'script-src': ["'self'"],
+  'style-src': ["'self'", "'unsafe-inline'"],
+};
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** Builds the HTTP interface; nothing listens yet. */
@@ -140,6 +150,12 @@ function setUpBodies(app: FastifyInstance): void {
   });
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   const parseJson = app.getDefaultJsonParser('error', 'error');
+  // Many clients send their Content-Type with every request; a request without a body has nothing that could be malformed.
+  app.addHook('onRequest', async (request) => {
+    const { headers } = request.raw;
+    if (headers['content-length'] === '0' || (headers['content-length'] ?? headers['transfer-encoding']) === undefined)
+      delete headers['content-type'];
+  });
   app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, (request, body, done) => {
     void parseJson(request, body as string, done);
   });
@@ -250,7 +266,7 @@ async function setUpDocument(app: FastifyInstance, options: ApiOptions): Promise
       };
     },
   });
-  if (options.docs !== false) await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true });
+  if (options.docs !== false) await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP });
 }
 
 function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOptions): void {
@@ -260,6 +276,22 @@ function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOpt
     type: 'object',
     properties: { status: { type: 'string' }, reasons: { type: 'array', items: { type: 'string' } } },
   };
+  app.get('/', { config: { access: 'public' }, schema: { hide: true } }, (_request, reply) =>
+    reply
+      .type('text/plain; charset=utf-8')
+      .send(
+        [
+          `tandem ${options.version}, a SIP signalling engine`,
+          '',
+          ...(options.docs === false ? [] : ['/docs          the HTTP interface, to read and try']),
+          '/openapi.json  the same for programs',
+          '/healthz       whether the process answers',
+          '/readyz        whether new calls are taken',
+          '/metrics       Prometheus metrics',
+          '',
+        ].join('\n'),
+      ),
+  );
   app.get(
     '/healthz',
     describe({

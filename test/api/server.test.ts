@@ -53,6 +53,33 @@ describe('document', () => {
     world = await startTestApi();
     const page = await ask(world, undefined, 'GET', '/docs/');
     expect([page.status, page.text.includes('swagger-ui')]).toEqual([200, true]);
+    const policy = String(page.headers['content-security-policy']);
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/upgrade-insecure-requests|https:/);
+  });
+
+  test('/ says what this is and where to go on', async () => {
+    world = await startTestApi();
+    const page = await ask(world, undefined, 'GET', '/');
+    expect([page.status, page.headers['content-type']]).toEqual([200, 'text/plain; charset=utf-8']);
+    for (const path of ['/docs', '/openapi.json', '/healthz', '/readyz', '/metrics']) expect(page.text).toContain(path);
+  });
+
+  test('a DELETE with a Content-Type and no body is a DELETE; a body that is there is still read', async () => {
+    world = await startTestApi();
+    const url = '/api/v1/tenants/acme/extensions/102';
+    const headers = { authorization: `Bearer ${world.tokens.system}`, 'content-type': 'application/json' };
+    const patched = await world.app.inject({ method: 'PATCH', url, headers, payload: '{"name":' });
+    expect(patched.statusCode).toBe(400);
+    const empty = await world.app.inject({ method: 'PATCH', url, headers });
+    expect(empty.statusCode).toBeGreaterThanOrEqual(400);
+    await world.api.listen('127.0.0.1', 0);
+    const port = (world.app.server.address() as { port: number }).port;
+    const deleted = await fetch(`http://127.0.0.1:${port}/api/v1/tenants/acme/groups/sales`, {
+      method: 'DELETE',
+      headers,
+    });
+    expect(deleted.status).toBe(204);
   });
 });
 
