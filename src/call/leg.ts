@@ -190,6 +190,7 @@ export class Leg implements LegRequestUser {
       transaction.reply(481);
       return;
     }
+    transaction.admit();
     // §12.2.2: out of order is 500.
     const refusal = this.dialog.receiveRequest(request);
     if (refusal !== undefined) {

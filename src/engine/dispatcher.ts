@@ -73,7 +73,9 @@ export class Dispatcher implements EndpointUser {
 
   #admitted(transaction: ServerTransaction, then: (source: Source) => void): void {
     const source = this.#options.admission.admit(transaction);
-    if (source !== undefined) then(source);
+    if (source === undefined) return;
+    transaction.admit();
+    then(source);
   }
 
   /** §11.2: what an INVITE would be told about us. Nothing here depends on who asks, so nobody learns who exists. */

@@ -8,6 +8,17 @@ const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
 export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, log: JsonLogger): void {
   const { counters, transactions, transport } = engine.endpoint;
   metrics.readGauge('tandem_calls_live', 'Calls in setup or in progress', () => engine.calls.counters.live);
+  metrics.readGauge('tandem_dialogs_live', 'Dialogs: legs of calls', () => engine.calls.counters.legs);
+  metrics.readGauge(
+    'tandem_server_transactions_live',
+    'Server transactions, those that absorb copies included',
+    () => transactions.serverCount,
+  );
+  metrics.readGauge(
+    'tandem_client_transactions_live',
+    'Client transactions, those that absorb copies included',
+    () => transactions.clientCount,
+  );
   metrics.readGauge('tandem_registrations', 'Registered contacts', () => engine.registrations.registrar.count);
   metrics.readGauge('tandem_store_up', '1 while the store takes changes, else 0', () =>
     stores.problems().length === 0 ? 1 : 0,

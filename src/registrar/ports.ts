@@ -20,6 +20,8 @@ export interface RegistrarFlow {
 export interface RegisterTransaction<Flow extends RegistrarFlow> {
   readonly request: SipRequest;
   readonly flow: Flow;
+  /** Whoever registers is who it says: the answer is kept for copies of the request. */
+  admit(): void;
   reply(status: number, reason?: string, headers?: [HeaderId, string][]): void;
 }
 

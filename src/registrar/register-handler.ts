@@ -46,20 +46,21 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /** Answers a REGISTER, always at once. */
   handle(transaction: RegisterTransaction<Flow>): void {
-    const { status, reason, headers } = this.#outcome(transaction.request, transaction.flow);
+    const { status, reason, headers } = this.#outcome(transaction);
     transaction.reply(status, reason, headers);
   }
 
-  #outcome(request: SipRequest, flow: Flow): RegisterOutcome {
+  #outcome(transaction: RegisterTransaction<Flow>): RegisterOutcome {
     try {
-      return this.#decide(request, flow);
+      return this.#decide(transaction);
     } catch (error) {
       if (!(error instanceof PeerError)) throw error;
-      return this.#refuse(flow, undefined, refuse(error.status, 'Bad Request'));
+      return this.#refuse(transaction.flow, undefined, refuse(error.status, 'Bad Request'));
     }
   }
 
-  #decide(request: SipRequest, flow: Flow): RegisterOutcome {
+  #decide(transaction: RegisterTransaction<Flow>): RegisterOutcome {
+    const { request, flow } = transaction;
     const { registrar } = this.#options;
     const to = aorParts(request.to().uri);
     const domain = to === undefined ? undefined : this.#domainOf(request, to.host);
@@ -71,6 +72,7 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     // §10.3 step 3.
     const authenticated = this.#authenticate(request, flow, domain, to.user);
     if (authenticated.account === undefined) return authenticated.refusal;
+    transaction.admit();
     const { account } = authenticated;
     // §10.3 step 4.
     if (account.users !== 'any' && !account.users.includes(to.user)) {

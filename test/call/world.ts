@@ -299,6 +299,7 @@ export class Party {
   }
 
   #receive(transaction: ServerTransaction, request: SipRequest): void {
+    transaction.admit();
     this.received.push(request);
     if (request.method === 'INVITE') this.invites.push(transaction);
     for (const dialog of this.dialogs) if (dialog.callId === request.callId()) dialog.receiveRequest(request);
@@ -366,6 +367,7 @@ export class Engine {
 
   #receive(transaction: ServerTransaction, request: SipRequest): void {
     if (this.calls.handle(transaction, request)) return;
+    transaction.admit();
     if (request.method === 'INVITE' && request.headers.has(HeaderId.Replaces)) {
       this.calls.replace(transaction, legOptions(this.owner));
     } else if (request.method === 'INVITE') {

@@ -141,6 +141,7 @@ export function handlerWorld(accounts: Partial<AccountLookup> = {}) {
     handler.handle({
       request,
       flow,
+      admit() {},
       reply: (status, reason = '', headers = []) => {
         answer = answerOf(status, reason, headers);
       },

@@ -55,6 +55,7 @@ export class Provider implements EndpointUser {
   }
 
   onRequest(transaction: ServerTransaction, request: SipRequest): void {
+    transaction.admit();
     this.requests.push(request);
     this.arrivedMs.push(this.#scheduler.nowMs());
     this.flows.push(transaction.flow);

@@ -1,3 +1,4 @@
+import { MessageAuthenticator } from '../../base/message-authenticator.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { HeaderId, quote, type SipRequest, textFromOctets } from '../message/index.ts';
 import { type DigestAlgorithm, digestLength, parseDigestAlgorithm } from './algorithms.ts';
@@ -7,7 +8,7 @@ import { digestResponse, type Qop } from './digest-response.ts';
 import { asksTheSame, claimedUser } from './digest-uri.ts';
 import { GuessThrottle } from './guess-throttle.ts';
 import { NonceCounts } from './nonce-counts.ts';
-import { MessageAuthenticator, NonceSource, randomSecret, sameOctets } from './nonces.ts';
+import { NonceSource, randomSecret, sameOctets } from './nonces.ts';
 
 /**
  * The server side of digest authentication (RFC 3261 §22, RFC 7616, RFC 8760).

@@ -320,9 +320,9 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       if (!(error instanceof PeerError)) throw error;
     }
     try {
-      route.send(
-        serialize(createResponse(request, status, reason, { toTag: statelessTag(request), headers: [...headers] })),
-      );
+      const toTag = this.transactions.statelessTag(request);
+      const response = createResponse(request, status, reason, { toTag, headers: [...headers] });
+      this.transactions.answerStateless(response, request, route);
     } catch (error) {
       // Octets that must not leave in a header field stood in a field that the answer repeats: no answer can be made.
       this.counters.malformed++;
@@ -401,12 +401,4 @@ function samePeer(expected: Flow, actual: Flow): boolean {
 
 export function isFlow(to: Flow | Target): to is Flow {
   return 'send' in to;
-}
-
-/** §8.2.7: the same tag for each copy of a request, without keeping any. FNV-1a over what the copies have in common. */
-function statelessTag(request: SipRequest): string {
-  const text = `${request.headers.value(HeaderId.CallId)} ${request.headers.value(HeaderId.CSeq)} ${request.headers.value(HeaderId.From)}`;
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return `refused${(hash >>> 0).toString(16)}`;
 }

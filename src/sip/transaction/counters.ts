@@ -13,6 +13,9 @@ export interface TransactionCounters {
   merged: number;
   /** Requests answered 503 without a transaction, and client transactions refused, because of the limits. */
   refused: number;
+  /** Final responses for which nothing was kept, and the ACKs to them. */
+  stateless: number;
+  statelessAcks: number;
   /** CANCELs that matched no INVITE. */
   strayCancels: number;
   /** Responses that matched no client transaction. */
@@ -34,6 +37,8 @@ export function newCounters(): TransactionCounters {
     transportErrors: 0,
     merged: 0,
     refused: 0,
+    stateless: 0,
+    statelessAcks: 0,
     strayCancels: 0,
     strayResponses: 0,
     wrongPeer: 0,

@@ -71,7 +71,11 @@ export class InviteServerTransaction<F extends Channel>
     else this.reply(487);
   }
 
-  respond(response: SipResponse): void {
+  protected answeredStateless(): void {
+    this.state = 'terminated';
+  }
+
+  protected respondKept(response: SipResponse): void {
     switch (this.state) {
       case 'proceeding':
         this.#respondInProceeding(response);

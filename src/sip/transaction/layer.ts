@@ -6,6 +6,7 @@ import { InviteServerTransaction } from './invite-server.ts';
 import { cancelledKey, hasCookie, mergeKey, serverKey } from './matching.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
+import { StatelessTags } from './stateless-tag.ts';
 import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
 import type { Transaction, TransactionHost } from './transaction.ts';
 import type {
@@ -57,6 +58,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   readonly #maxClients: number;
   readonly #servers = new Map<string, ServerMachine<F>>();
   readonly #clients = new Map<string, ClientMachine<F>>();
+  readonly #tags = new StatelessTags();
   readonly #merged = new Map<string, Transaction<F>>();
   /** First transaction of each flow's list. */
   readonly #byFlow = new Map<F, Transaction<F>>();
@@ -100,20 +102,19 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       this.#receiveCancel(request, flow, key);
       return;
     }
-    const transaction = this.#openServer(request, flow, key);
+    const transaction = this.#serverOf(request, flow, key);
+    // §8.2.2.2: the same request by another path gets 482.
     const merge = mergeKey(request);
-    if (merge !== '') {
-      // §8.2.2.2: the same request by another path gets 482.
-      if (this.#merged.has(merge)) {
-        this.counters.merged++;
-        transaction.reply(482);
-        return;
-      }
-      transaction.mergeKey = merge;
-      this.#merged.set(merge, transaction);
+    if (merge !== '' && this.#merged.has(merge)) {
+      this.counters.merged++;
+      transaction.reply(482);
+      return;
     }
+    transaction.mergeKey = merge;
     this.#user.onRequest(transaction, request);
-    transaction.opened();
+    // Without a final response it is somebody's who still works on it.
+    transaction.admit();
+    if (transaction.isKept) transaction.opened();
   }
 
   /** A response that passed the validator came over `flow`. */
@@ -203,6 +204,28 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.createClient(cancel, flow, IGNORANT);
   }
 
+  /** For the machines: the request is kept from now on. */
+  keep(transaction: Transaction<F>): void {
+    const server = transaction as ServerMachine<F>;
+    const { key, mergeKey: merge } = server;
+    this.counters.serverTransactions++;
+    const replaced = this.#servers.get(key);
+    if (replaced !== undefined) this.#evict(replaced);
+    this.#servers.set(key, server);
+    this.#link(server);
+    if (merge !== '') this.#merged.set(merge, server);
+  }
+
+  statelessTag(request: SipRequest): string {
+    return this.#tags.of(request);
+  }
+
+  answerStateless(response: SipResponse, request: SipRequest, flow: F): void {
+    this.counters.stateless++;
+    if (this.#user.onStatelessAnswer === undefined) flow.send(serialize(response));
+    else this.#user.onStatelessAnswer(response, request, flow);
+  }
+
   #receiveAck(ack: SipRequest, flow: F): void {
     const transaction = this.#servers.get(serverKey(ack));
     if (transaction instanceof InviteServerTransaction && isAckOf(transaction, ack)) {
@@ -212,13 +235,15 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       }
       if (transaction.receiveAck()) return;
     }
-    this.#user.onAck(ack, flow);
+    // §8.2.7: it acknowledges an answer that was not kept.
+    if (StatelessTags.has(ack.toTag())) this.counters.statelessAcks++;
+    else this.#user.onAck(ack, flow);
   }
 
   /** §9.2. The CANCEL is answered here: 481 when it means no INVITE that we know, 200 otherwise, whatever becomes of the INVITE. */
   #receiveCancel(cancel: SipRequest, flow: F, key: string): void {
     const invite = this.#servers.get(cancelledKey(cancel));
-    const transaction = this.#openServer(cancel, flow, key);
+    const transaction = this.#serverOf(cancel, flow, key);
     if (!(invite instanceof InviteServerTransaction)) {
       this.counters.strayCancels++;
       transaction.reply(481);
@@ -229,22 +254,16 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       transaction.reply(481);
       return;
     }
+    transaction.admit();
     transaction.adoptTag(invite.sentTag);
     transaction.reply(200);
     invite.receiveCancel(cancel);
   }
 
-  #openServer(request: SipRequest, flow: F, key: string): ServerMachine<F> {
-    const transaction =
-      request.method === 'INVITE'
-        ? new InviteServerTransaction(this, key, request, flow)
-        : new NonInviteServerTransaction(this, key, request, flow);
-    this.counters.serverTransactions++;
-    const replaced = this.#servers.get(key);
-    if (replaced !== undefined) this.#evict(replaced);
-    this.#servers.set(key, transaction);
-    this.#link(transaction);
-    return transaction;
+  #serverOf(request: SipRequest, flow: F, key: string): ServerMachine<F> {
+    return request.method === 'INVITE'
+      ? new InviteServerTransaction(this, key, request, flow)
+      : new NonInviteServerTransaction(this, key, request, flow);
   }
 
   /** An RFC 2543 peer reused everything but the To tag: the key belongs to the newer request. */
@@ -260,12 +279,11 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   /** §8.2.7: a stateless answer, the same for each copy of the request: its tag and Retry-After come from the key. */
   #refuse(request: SipRequest, flow: F, key: string): void {
     this.counters.refused++;
-    const hash = hashOf(key);
     const response = createResponse(request, 503, undefined, {
-      toTag: `busy${hash.toString(16)}`,
-      headers: [[HeaderId.RetryAfter, String(1 + (hash % 10))]],
+      toTag: this.#tags.of(request),
+      headers: [[HeaderId.RetryAfter, String(1 + (hashOf(key) % 10))]],
     });
-    flow.send(serialize(response));
+    this.answerStateless(response, request, flow);
   }
 
   #isFrom(expected: F, actual: F): boolean {

@@ -38,7 +38,11 @@ export class NonInviteServerTransaction<F extends Channel>
     }
   }
 
-  respond(response: SipResponse): void {
+  protected answeredStateless(): void {
+    this.state = 'terminated';
+  }
+
+  protected respondKept(response: SipResponse): void {
     switch (this.state) {
       case 'trying':
       case 'proceeding':

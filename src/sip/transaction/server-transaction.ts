@@ -4,20 +4,53 @@ import { createResponse, type SipResponse, serialize } from '../message/index.ts
 import { Transaction } from './transaction.ts';
 import type { Channel, HeaderList, ServerTransactionUser } from './types.ts';
 
-/** What both server machines share: the tag of their responses and the last response sent. */
+/**
+ * What both server machines share: the tag of their responses, the last response sent, and whether the request is kept.
+ *
+ * A request is kept once its sender is admitted, or once it waits for anything but its final response. Until then the machine is
+ * unknown to the layer and has no timer: a final response leaves as it is and nothing is left behind (RFC 3261 §8.2.7).
+ */
 export abstract class ServerTransactionBase<F extends Channel> extends Transaction<F> {
   readonly isClient = false;
   user: ServerTransactionUser | undefined = undefined;
   answerOnce = false;
+  #kept = false;
   /** The status last sent; 0 before the first response. */
   protected lastStatus = 0;
   #localTag = '';
   #lastResponse: SipResponse | undefined = undefined;
 
-  abstract respond(response: SipResponse): void;
+  /** The machine itself, for a request that is kept. */
+  protected abstract respondKept(response: SipResponse): void;
+  /** The machine has answered for good without being kept. */
+  protected abstract answeredStateless(): void;
+
+  admit(): void {
+    if (this.#kept || this.lastStatus !== 0) return;
+    this.#kept = true;
+    this.host.keep(this);
+  }
+
+  get isKept(): boolean {
+    return this.#kept;
+  }
+
+  respond(response: SipResponse): void {
+    if (!this.#kept && response.status >= 200 && this.lastStatus === 0) {
+      this.lastStatus = response.status;
+      this.answeredStateless();
+      this.host.answerStateless(response, this.request, this.flow);
+      return;
+    }
+    this.admit();
+    this.respondKept(response);
+  }
 
   get localTag(): string {
-    if (this.#localTag === '') this.#localTag = randomToken();
+    if (this.#localTag !== '') return this.#localTag;
+    // What is said before anybody is admitted is said again to each copy in the same words; a dialog's tag is random.
+    if (!this.#kept) return this.host.statelessTag(this.request);
+    this.#localTag = randomToken();
     return this.#localTag;
   }
 

@@ -1,5 +1,5 @@
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
-import { SipRequest } from '../message/index.ts';
+import { SipRequest, type SipResponse } from '../message/index.ts';
 import type { TransactionCounters } from './counters.ts';
 import { hasCookie } from './matching.ts';
 import type { TimerSettings } from './timers.ts';
@@ -14,6 +14,12 @@ export interface TransactionHost<F extends Channel> {
   ended(transaction: Transaction<F>): void;
   /** Sends a CANCEL in a client transaction of its own. */
   startCancel(cancel: SipRequest, flow: F): void;
+  /** The request of this server transaction is kept from now on: its copies find it. */
+  keep(transaction: Transaction<F>): void;
+  /** The To tag of an answer that keeps nothing. */
+  statelessTag(request: SipRequest): string;
+  /** Sends a final response for which nothing is kept. */
+  answerStateless(response: SipResponse, request: SipRequest, flow: F): void;
 }
 
 /**

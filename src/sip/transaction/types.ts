@@ -24,7 +24,10 @@ export interface ServerTransaction<F extends Channel = Channel> {
   readonly request: SipRequest;
   readonly flow: F;
   readonly state: InviteServerState | NonInviteServerState;
-  /** The To tag of every response that {@link reply} makes; a dialog of this request uses it as its local tag (§8.2.6.2). */
+  /**
+   * The To tag of every response that {@link reply} makes; a dialog of this request uses it as its local tag (§8.2.6.2). It changes with
+   * {@link admit}: before, it is the same for each copy of the request.
+   */
   readonly localTag: string;
   /** Told about CANCEL, a missing ACK and transport errors. While unset, a CANCEL is answered with 487 by the transaction itself. */
   user: ServerTransactionUser | undefined;
@@ -33,6 +36,12 @@ export interface ServerTransaction<F extends Channel = Channel> {
    * have proved nothing (§26.3.2.4); 401 and 407 are always sent that way.
    */
   answerOnce: boolean;
+  /**
+   * The sender is somebody: copies of the request find this transaction from now on, and a final response is kept for them. Without it a
+   * final response given at once is sent and forgotten, which is all that a stranger may cost (§8.2.7); a request that is still without
+   * one when the user returns is kept all the same.
+   */
+  admit(): void;
   /**
    * The user will not look at {@link request} again. The machine may linger for half a minute to absorb copies; without the request it
    * costs a tenth of the memory, which is most of what a busy engine holds. Call it after the final response.
@@ -94,6 +103,8 @@ export interface TransactionLayerUser<F extends Channel = Channel> {
   onRequest(transaction: ServerTransaction<F>, request: SipRequest): void;
   /** An ACK that belongs to no final response other than 2xx: for a 2xx, or stray. */
   onAck(request: SipRequest, flow: F): void;
+  /** Sends a final response for which nothing is kept; default: over the flow, as it is. */
+  onStatelessAnswer?(response: SipResponse, request: SipRequest, flow: F): void;
   /** A 2xx to an INVITE that matches no transaction (RFC 6026 §8.1 lets an element look at it; it is dropped otherwise). */
   onStray2xx?(response: SipResponse, flow: F): void;
 }

@@ -1,17 +1,8 @@
-import { createHash, createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { MessageAuthenticator, NonceSource } from '../../../src/sip/auth/nonces.ts';
+import { NonceSource } from '../../../src/sip/auth/nonces.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 const SECRET = new Uint8Array(32).fill(3);
-
-test('RFC 2104: the authenticator is HMAC-SHA-256 with the hexadecimal hash of the secret as its key', () => {
-  const key = createHash('sha256').update(SECRET).digest('hex');
-  const authenticator = new MessageAuthenticator(SECRET);
-  for (const text of ['', 'abc', 'x'.repeat(1000), 'ü']) {
-    expect(authenticator.hex(text)).toBe(createHmac('sha256', key).update(text, 'utf8').digest('hex'));
-  }
-});
 
 test('a nonce is good for its address, its realm, its secret and its time', () => {
   const clock = new VirtualScheduler();

@@ -43,7 +43,10 @@ describe('§18.1.1: requests that leave', () => {
   test('an INVITE gets through 30 % loss, duplication and reordering, once', () => {
     for (let seed = 1; seed <= 50; seed++) {
       const world = new World({}, { loss: 0.3, duplication: 0.3, jitterMs: 50, seed });
-      world.serverUser.answer = (transaction) => transaction.reply(486);
+      world.serverUser.answer = (transaction) => {
+        transaction.admit();
+        transaction.reply(486);
+      };
       world.client.sendRequest(request('INVITE'), toServer, world.clientUser);
       world.scheduler.runUntilIdle();
       expect(world.serverUser.requests.length).toBe(1);
@@ -396,6 +399,10 @@ describe('too busy', () => {
 
   test('over the transaction limit new requests get a stateless 503, those in dialogs are served', () => {
     const world = new World({ maxServerTransactions: 4 });
+    world.serverUser.answer = (transaction) => {
+      transaction.admit();
+      transaction.reply(200);
+    };
     const peer = world.network.peer('192.0.2.9');
     for (let index = 0; index < 6; index++) {
       peer.send(

@@ -146,7 +146,8 @@ describe('CANCEL received (§9.2)', () => {
     world.receive(makeRequest('CANCEL'));
     world.receive(makeRequest('CANCEL'));
     expect(world.channel.kinds).toEqual(['481', '481']);
-    expect(world.layer.counters.strayCancels).toBe(1);
+    expect(new Set(world.channel.sent.map(({ text }) => text)).size).toBe(1);
+    expect(world.isClean()).toBe(true);
   });
 
   test('one from a third address is answered 481 and touches nothing; so does an ACK', () => {
@@ -303,7 +304,8 @@ describe('flows and shutdown', () => {
 
   test('the transaction of a request that made its user fail can still be answered 500', () => {
     const world = new World();
-    world.onRequest = () => {
+    world.onRequest = (transaction) => {
+      transaction.admit();
       throw new Error('defect');
     };
     expect(() => world.receive(makeInvite())).toThrow('defect');
@@ -324,5 +326,57 @@ describe('flows and shutdown', () => {
     expect(world.layer.serverCount).toBe(3199);
     world.scheduler.runUntilIdle();
     expect(world.isClean()).toBe(true);
+  });
+});
+
+describe('a request whose sender is not admitted (§8.2.7)', () => {
+  test('costs an answer and nothing else; each copy gets the same octets, and the ACK is absorbed', () => {
+    const world = new World();
+    world.onRequest = (transaction) => transaction.reply(407);
+    for (let copy = 0; copy < 3; copy++) world.receive(makeInvite());
+    expect(world.requests.length).toBe(3);
+    expect(world.channel.kinds).toEqual(['407', '407', '407']);
+    expect(new Set(world.channel.sent.map(({ text }) => text)).size).toBe(1);
+    expect(world.isClean()).toBe(true);
+
+    const tag = (world.channel.last() as SipResponse).toTag();
+    world.receive(makeRequest('ACK', { toTag: tag ?? '' }));
+    expect(world.acks).toEqual([]);
+    expect(world.layer.counters).toMatchObject({ stateless: 3, statelessAcks: 1, serverTransactions: 0 });
+    world.scheduler.runUntilIdle();
+    expect(world.channel.sent.length).toBe(3);
+  });
+
+  test('other requests and other layers have other tags', () => {
+    const first = new World();
+    const tags = [makeInvite(), makeInvite({ branch: 'z9hG4bKother' }), makeInvite()].map((invite, index) => {
+      const world = index === 2 ? new World() : first;
+      world.onRequest = (transaction) => transaction.reply(404);
+      world.receive(invite);
+      return (world.channel.last() as SipResponse).toTag();
+    });
+    expect(new Set(tags).size).toBe(3);
+  });
+
+  test('admitted, it is kept: a copy is absorbed by its transaction, a refusal is sent again until its ACK', () => {
+    const world = new World();
+    world.onRequest = (transaction) => {
+      transaction.admit();
+      transaction.reply(404);
+    };
+    world.receive(makeInvite());
+    world.receive(makeInvite());
+    expect(world.requests.length).toBe(1);
+    expect(world.layer.serverCount).toBe(1);
+    world.scheduler.advance(500);
+    expect(world.channel.kinds).toEqual(['404', '404', '404']);
+  });
+
+  test('one that waits when the user returns is kept', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    expect(world.layer.serverCount).toBe(1);
+    world.server.reply(404);
+    expect(world.layer.serverCount).toBe(1);
   });
 });
