@@ -1,7 +1,9 @@
 /** The look-ups that inbound routing asks for, over one snapshot of what is provisioned. */
-import type { InboundDirectory } from '../inbound/index.ts';
+import { type InboundDirectory, readInboundNumbers } from '../inbound/index.ts';
+import type { SipRequest } from '../sip/message/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
+import type { Trunk } from '../trunks/schema.ts';
 
 export class InboundView implements InboundDirectory {
   readonly #directory: Directory;
@@ -17,5 +19,14 @@ export class InboundView implements InboundDirectory {
 
   trunkIdOf(tenant: Tenant, reference: string): string | undefined {
     return this.#directory.trunkFor(tenant.name, reference)?.id;
+  }
+}
+
+/** The called number as a trunk's inbound parameters read it; empty when there is none, or what should hold it cannot be read. */
+export function calledNumberOf(request: SipRequest, trunk: Trunk): string {
+  try {
+    return readInboundNumbers(request, trunk.inboundParameters).calledNumber;
+  } catch {
+    return '';
   }
 }

@@ -1,4 +1,4 @@
-export type { InboundNumbers } from './parameters.ts';
+export { type InboundNumbers, readInboundNumbers } from './parameters.ts';
 export {
   type InboundDirectory,
   type InboundFacts,

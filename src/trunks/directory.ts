@@ -9,6 +9,8 @@ import { withBrand } from './effective.ts';
 import { NumberIndex, type OwnedPool } from './number-index.ts';
 import { groupByProvider } from './providers.ts';
 import type { Assignment, Provisioning, Trunk } from './schema.ts';
+import { sourcesOf } from './sources.ts';
+import { TrunksByNumber } from './trunks-by-number.ts';
 
 const NONE: readonly never[] = [];
 
@@ -45,6 +47,9 @@ export class Directory {
   readonly #assignments = new Map<string, Map<string, Assignment>>();
   /** Who owns which number on a trunk's provider, by trunk id; one index per provider. */
   readonly #providerIndexes = new Map<string, NumberIndex>();
+  readonly #ofProvider = new Map<NumberIndex, readonly Trunk[]>();
+  /** Made when first asked for, by provider and tenant. */
+  readonly #trunksByNumber = new Map<NumberIndex, ReadonlyMap<string, TrunksByNumber>>();
   /** Made when first asked for, by tenant and trunk. */
   readonly #inboundRules = new Map<string, readonly InboundRule[]>();
 
@@ -58,8 +63,9 @@ export class Directory {
       this.#byName.set(tenant.name, indexTenant(tenant));
     }
     for (const trunk of this.trunks) this.#addTrunk(trunk);
-    for (const group of groupByProvider(this.trunks, (trunk) => trunk)) {
+    for (const group of groupByProvider(this.trunks, sourcesOf)) {
       const index = numberIndexOf(group);
+      this.#ofProvider.set(index, group);
       for (const trunk of group) this.#providerIndexes.set(trunk.id, index);
     }
   }
@@ -177,7 +183,22 @@ export class Directory {
     return trunkIndex(trunk).owner(wanted);
   }
 
-  /** The tenant that owns the number on the trunk's provider: all trunks of its brand (unless generic) or of its host. */
+  /** Who owns which number on a trunk's provider: all trunks with a brand, a name or a source address in common. */
+  provider(trunkId: string): NumberIndex | undefined {
+    return this.#providerIndexes.get(trunkId);
+  }
+
+  /** The trunks of a provider on which a tenant's pool holds the number. */
+  trunksHolding(provider: NumberIndex, tenant: string, number: number): readonly Trunk[] {
+    let byTenant = this.#trunksByNumber.get(provider);
+    if (byTenant === undefined) {
+      byTenant = byTenantAndNumber(this.#ofProvider.get(provider) ?? NONE);
+      this.#trunksByNumber.set(provider, byTenant);
+    }
+    return byTenant.get(tenant)?.holding(number) ?? NONE;
+  }
+
+  /** The tenant that owns the number on the trunk's provider. */
   providerDidOwner(trunkId: string, number: string | number): string | undefined {
     const wanted = toNumber(number);
     return wanted === undefined ? undefined : this.#providerIndexes.get(trunkId)?.owner(wanted);
@@ -218,6 +239,19 @@ export function numberIndexOf(trunks: readonly Trunk[]): NumberIndex {
 
 export function ownedPools(trunk: Trunk): OwnedPool[] {
   return trunk.assignments.map((assignment) => ({ owner: assignment.tenant, pool: poolOf(assignment) }));
+}
+
+function byTenantAndNumber(trunks: readonly Trunk[]): ReadonlyMap<string, TrunksByNumber> {
+  const byTenant = new Map<string, { trunks: Trunk[]; pools: DidPool[] }>();
+  for (const trunk of trunks) {
+    for (const assignment of trunk.assignments) {
+      const own = byTenant.get(assignment.tenant) ?? { trunks: [], pools: [] };
+      byTenant.set(assignment.tenant, own);
+      own.trunks.push(trunk);
+      own.pools.push(poolOf(assignment));
+    }
+  }
+  return new Map(Array.from(byTenant, ([tenant, { trunks, pools }]) => [tenant, TrunksByNumber.of(trunks, pools)]));
 }
 
 function indexTenant(tenant: Tenant): TenantIndex {

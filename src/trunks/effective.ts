@@ -148,6 +148,7 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
     enabled: settings.enabled,
     brand: settings.brand,
     host: choose.pick('host', settings.host, brandHost, ''),
+    anotherAccount: settings.anotherAccount,
     port: choose.pick<number | undefined>(
       'port',
       settings.port,

@@ -1,14 +1,22 @@
 /**
- * Which trunk sent this request: the token that our Contact carried, the certificate of a mutual TLS trunk, then the source address (with
- * its port where the trunk verifies it) over what the trunk's host resolves to and its associated addresses, longest prefix first.
- * Several candidates are told apart by the called number's DID pool, then by the port that each is sent to; what is still ambiguous is
- * said so and never guessed.
+ * Which trunk sent this request (behaviour 26). The token that our Contact carried proves a trunk. Else all trunks count for which the
+ * source speaks: by an address in a network of any length, or by a name in a verified certificate (which alone speaks for a trunk with
+ * `mutualTls`), and with a port of its own where the trunk verifies it. Of these it is the one whose DID pool holds the called number,
+ * as that trunk reads it. When no pool holds it the call is nobody's: the owner of the longest prefix gets to refuse it.
+ *
+ * So a claim to an address gives nobody a call to a number outside its own pool, and pools of different tenants at one provider never
+ * overlap. Where the DNS makes two tenants' trunks coincide that were not of one provider when they were written, the earlier owner
+ * keeps the call (`precedence.ts`).
  */
-import { HeaderId, isSipUri, parseNameAddrList, type SipRequest, unescapeUser } from '../sip/message/index.ts';
+import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import { AddressIndex } from './address-index.ts';
+import { normalizeNumber } from '../tenants/number.ts';
+import { AddressIndex, type Members } from './address-index.ts';
 import type { Directory } from './directory.ts';
+import { Precedence } from './precedence.ts';
 import type { Trunk } from './schema.ts';
+import { SourceView, speaksFor } from './source-view.ts';
+import { certificateNames } from './sources.ts';
 import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
 export type Identified =
@@ -23,16 +31,40 @@ export interface TrunkAddress {
   readonly port: number;
 }
 
-interface Known {
+/** The called number of a request from this trunk, as its inbound parameters say; empty for none. Must not throw. */
+export type CalledNumberReader = (request: SipRequest, trunk: Trunk) => string;
+
+/** A trunk with what is known of where it sends from. */
+export interface Known {
   trunk: Trunk;
   /** `address port` of the targets in use, their addresses and their ports. */
   readonly targets: Set<string>;
   readonly addresses: Set<string>;
   readonly ports: Set<number>;
-  /** Certificate names that it is filed under, lower case. */
+  /** Certificate names that it is filed under. */
   certificateNames: readonly string[];
   /** Newest last; older ones still name the trunk in requests that were routed by an earlier registration. */
   readonly tokens: string[];
+}
+
+/** What a request's source speaks for. */
+interface Spoken {
+  readonly members: Members<Known>;
+  readonly certified: boolean;
+}
+
+/** A trunk whose pool holds the called number. */
+interface Holder {
+  readonly known: Known;
+  readonly tenant: string;
+  /** Place in what the source speaks for: certificate names first, then the longest prefix. */
+  readonly rank: number;
+  readonly certified: boolean;
+}
+
+interface Names extends Members<Known> {
+  readonly entries: Set<Known>;
+  version: number;
 }
 
 const UNKNOWN: Identified = { kind: 'unknown' };
@@ -42,16 +74,21 @@ export class Identification {
   readonly #index = new AddressIndex<Known>();
   readonly #known = new Map<string, Known>();
   readonly #byToken = new Map<string, Known>();
-  readonly #byCertificateName = new Map<string, Set<Known>>();
+  readonly #byCertificateName = new Map<string, Names>();
+  readonly #precedence = new Precedence();
+  readonly #calledNumber: CalledNumberReader;
+  #views = new WeakMap<Members<Known>, SourceView>();
   #directory: Directory;
 
-  constructor(directory: Directory) {
+  constructor(directory: Directory, calledNumber: CalledNumberReader) {
     this.#directory = directory;
+    this.#calledNumber = calledNumber;
   }
 
   /** Takes over a new snapshot; addresses of trunks that are still there are kept until {@link setAddresses} replaces them. */
   update(directory: Directory): void {
     this.#directory = directory;
+    this.#views = new WeakMap();
     for (const [id, known] of this.#known) {
       const trunk = directory.trunk(id);
       if (trunk === undefined) this.#forget(id, known);
@@ -71,6 +108,7 @@ export class Identification {
       known.ports.add(port);
     }
     if (known.ports.size === 0) known.ports.add(trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060));
+    this.#precedence.located(trunk.id, known.addresses);
     this.#index.set(known, [...known.addresses, ...trunk.associatedIps]);
   }
 
@@ -86,18 +124,19 @@ export class Identification {
   identify(request: SipRequest, flow: Flow): Identified {
     const byToken = this.#trunkOfToken(request);
     if (byToken !== undefined) return { kind: 'trunk', trunk: byToken, exact: true };
-    const certified = this.#trunksOfCertificate(flow);
-    if (certified.length > 0) return this.#chooseAmong(certified, request, flow, true);
-    let sourcePort = -1;
-    const candidates = this.#index.find(flow.remoteAddress, (known) => {
-      // A mutual TLS trunk is known by its certificate in place of its addresses.
-      if (!known.trunk.enabled || known.trunk.options.mutualTls) return false;
-      if (!known.trunk.options.verifyPort) return true;
-      if (sourcePort < 0) sourcePort = portOf(request, flow);
-      return usesPort(known, flow.remoteAddress, sourcePort);
-    });
-    if (candidates.length === 0) return UNKNOWN;
-    return this.#chooseAmong(candidates, request, flow, false);
+    const spoken = this.#spokenFor(flow);
+    if (spoken.length === 0) return UNKNOWN;
+    const { remoteAddress } = flow;
+    const port = portOf(request, flow);
+    const holders = isAlone(spoken) ? [] : this.#holdersOf(request, spoken, remoteAddress, port);
+    if (holders.length > 0) return this.#chooseAmong(holders, remoteAddress, port);
+    for (const { members, certified } of spoken) {
+      const known = this.#viewOf(members).refusing(remoteAddress, port, certified);
+      if (known === undefined) continue;
+      const exact = certified || known.targets.has(`${remoteAddress} ${port}`);
+      return { kind: 'trunk', trunk: known.trunk, exact };
+    }
+    return UNKNOWN;
   }
 
   /** Whether any trunk may send from this address; such sources keep their share when others flood. */
@@ -105,28 +144,91 @@ export class Identification {
     return this.#index.has(address);
   }
 
+  /** What a trunk's names resolve to. */
+  addressesOf(trunkId: string): string[] {
+    return [...(this.#known.get(trunkId)?.addresses ?? [])];
+  }
+
   /** Whether this trunk may send from, and be sent to, an address. */
   isOf(trunkId: string, address: string): boolean {
-    return this.#index.find(address, ({ trunk }) => trunk.id === trunkId && trunk.enabled).length > 0;
+    const known = this.#known.get(trunkId);
+    if (known === undefined || !known.trunk.enabled) return false;
+    return this.#index.covering(address).some(({ entries }) => entries.has(known));
   }
 
-  #chooseAmong(candidates: readonly Known[], request: SipRequest, flow: Flow, certified: boolean): Identified {
-    const only = candidates.length === 1 ? candidates[0] : undefined;
-    const source = `${flow.remoteAddress} ${portOf(request, flow)}`;
-    const chosen = only ?? this.#tellApart(candidates, request, source);
-    if (!('trunk' in chosen)) return { kind: 'ambiguous', trunks: chosen.map(({ trunk }) => trunk) };
-    return { kind: 'trunk', trunk: chosen.trunk, exact: certified || chosen.targets.has(source) };
+  #spokenFor(flow: Flow): Spoken[] {
+    const spoken: Spoken[] = [];
+    if (this.#byCertificateName.size > 0 && flow.tls?.verified === true) {
+      for (const name of flow.tls.names) {
+        const members = this.#byCertificateName.get(name.toLowerCase());
+        if (members !== undefined) spoken.push({ members, certified: true });
+      }
+    }
+    for (const members of this.#index.covering(flow.remoteAddress)) spoken.push({ members, certified: false });
+    return spoken;
   }
 
-  /** The one candidate in whose pools the called number is, else the one that is sent to this very address and port. */
-  #tellApart(candidates: readonly Known[], request: SipRequest, source: string): Known | readonly Known[] {
-    const numbers = calledNumbers(request);
-    const owners = candidates.filter(({ trunk }) =>
-      numbers.some((number) => this.#directory.didOwner(trunk.id, number) !== undefined),
-    );
-    const left = owners.length > 0 ? owners : candidates;
-    const exact = left.length === 1 ? left : left.filter(({ targets }) => targets.has(source));
-    return exact.length === 1 && exact[0] !== undefined ? exact[0] : left;
+  /**
+   * The trunks whose pool holds the called number. Each provider among the candidates is asked for the number's owner, and the owner's
+   * trunks are then looked at: nothing here grows with the number of candidates.
+   */
+  #holdersOf(request: SipRequest, spoken: readonly Spoken[], address: string, port: number): Holder[] {
+    const found = new Map<Known, Holder>();
+    for (const [rank, { members, certified }] of spoken.entries()) {
+      const { readers, providers } = this.#viewOf(members);
+      for (const reader of readers) {
+        const number = normalizeNumber(this.#calledNumber(request, reader));
+        if (number === undefined) continue;
+        for (const provider of providers) {
+          const tenant = provider.owner(number);
+          if (tenant === undefined) continue;
+          for (const trunk of this.#directory.trunksHolding(provider, tenant, number)) {
+            const known = this.#known.get(trunk.id);
+            if (known === undefined || found.has(known) || !members.entries.has(known)) continue;
+            if (!speaksFor(known, address, port, certified)) continue;
+            // Another trunk of these may read the number somewhere else.
+            if (reader !== trunk && normalizeNumber(this.#calledNumber(request, trunk)) !== number) continue;
+            found.set(known, { known, tenant, rank, certified });
+          }
+        }
+      }
+    }
+    return [...found.values()];
+  }
+
+  #chooseAmong(holders: readonly Holder[], address: string, port: number): Identified {
+    const target = `${address} ${port}`;
+    let left = this.#earliestOwner(holders, address);
+    left = preferring(left, ({ known }) => known.trunk.options.verifyPort);
+    const longest = Math.min(...left.map(({ rank }) => rank));
+    left = left.filter(({ rank }) => rank === longest);
+    left = preferring(left, ({ known }) => known.targets.has(target));
+    // Of a tenant's two trunks to one provider, the one that is known by its address.
+    left = preferring(left, ({ known }) => known.trunk.type === 'ip');
+    const [only, ...others] = left;
+    if (only === undefined || others.length > 0)
+      return { kind: 'ambiguous', trunks: left.map(({ known }) => known.trunk) };
+    return { kind: 'trunk', trunk: only.known.trunk, exact: only.certified || only.known.targets.has(target) };
+  }
+
+  #earliestOwner(holders: readonly Holder[], address: string): readonly Holder[] {
+    const [first, ...rest] = holders;
+    if (first === undefined || rest.every(({ tenant }) => tenant === first.tenant)) return holders;
+    let earliest = first;
+    for (const other of rest) {
+      const trunks = [other.known.trunk, earliest.known.trunk] as const;
+      if (this.#precedence.compare(...trunks, address, this.#directory) < 0) earliest = other;
+    }
+    return holders.filter(({ tenant }) => tenant === earliest.tenant);
+  }
+
+  #viewOf(members: Members<Known>): SourceView {
+    let view = this.#views.get(members);
+    if (view === undefined || view.version !== members.version) {
+      view = new SourceView(members, this.#directory);
+      this.#views.set(members, view);
+    }
+    return view;
   }
 
   #trunkOfToken(request: SipRequest): Trunk | undefined {
@@ -137,16 +239,6 @@ export class Identification {
     const token = uri.params.get(TOKEN_PARAMETER) ?? uri.user;
     const trunk = token === undefined || token === '' ? undefined : this.#byToken.get(token)?.trunk;
     return trunk?.enabled === true ? trunk : undefined;
-  }
-
-  #trunksOfCertificate(flow: Flow): Known[] {
-    if (this.#byCertificateName.size === 0 || flow.tls?.verified !== true) return [];
-    const found = new Set<Known>();
-    for (const name of flow.tls.names) {
-      for (const known of this.#byCertificateName.get(name.toLowerCase()) ?? [])
-        if (known.trunk.enabled) found.add(known);
-    }
-    return [...found];
   }
 
   #knownOf(trunk: Trunk): Known {
@@ -169,21 +261,24 @@ export class Identification {
   #rename(known: Known, trunk: Trunk): void {
     this.#unfile(known);
     known.trunk = trunk;
-    if (!trunk.options.mutualTls) return;
-    const names = trunk.tls.peerNames.length > 0 ? trunk.tls.peerNames : [trunk.host];
-    known.certificateNames = names.map((name) => name.toLowerCase());
+    known.certificateNames = certificateNames(trunk);
     for (const name of known.certificateNames) {
       const filed = this.#byCertificateName.get(name);
-      if (filed === undefined) this.#byCertificateName.set(name, new Set([known]));
-      else filed.add(known);
+      if (filed === undefined) this.#byCertificateName.set(name, { entries: new Set([known]), version: 0 });
+      else {
+        filed.entries.add(known);
+        filed.version++;
+      }
     }
   }
 
   #unfile(known: Known): void {
     for (const name of known.certificateNames) {
       const filed = this.#byCertificateName.get(name);
-      filed?.delete(known);
-      if (filed?.size === 0) this.#byCertificateName.delete(name);
+      if (filed === undefined) continue;
+      filed.entries.delete(known);
+      filed.version++;
+      if (filed.entries.size === 0) this.#byCertificateName.delete(name);
     }
     known.certificateNames = [];
   }
@@ -192,6 +287,7 @@ export class Identification {
     this.#known.delete(id);
     this.#index.delete(known);
     this.#unfile(known);
+    this.#precedence.forget(id);
     for (const token of known.tokens) this.#byToken.delete(token);
   }
 }
@@ -205,21 +301,13 @@ function portOf(request: SipRequest, flow: Flow): number {
   return request.topVia().port ?? (flow.transport === 'tls' ? 5061 : 5060);
 }
 
-/** An address that the host resolves to has its own ports; an associated one uses any of the trunk's. */
-function usesPort({ targets, addresses, ports }: Known, address: string, port: number): boolean {
-  return addresses.has(address) ? targets.has(`${address} ${port}`) : ports.has(port);
+/** One trunk, and no other, may have sent it: whose pool holds the number does not matter. */
+function isAlone(spoken: readonly Spoken[]): boolean {
+  return spoken.length === 1 && spoken[0]?.members.entries.size === 1;
 }
 
-/** Numbers that may be the called one: To, Request-URI, P-Called-Party-ID. */
-function calledNumbers(request: SipRequest): string[] {
-  const uris = [request.to().uri, request.uri()];
-  try {
-    for (const { uri } of parseNameAddrList(request.headers, HeaderId.PCalledPartyId)) uris.push(uri);
-  } catch {
-    // A field that cannot be read tells nothing.
-  }
-  return uris.flatMap((uri) => {
-    if (uri.scheme === 'tel') return [uri.number];
-    return isSipUri(uri) && uri.user !== undefined ? [unescapeUser(uri.user).split(';')[0] ?? ''] : [];
-  });
+function preferring(holders: readonly Holder[], accept: (holder: Holder) => boolean): readonly Holder[] {
+  if (holders.length < 2) return holders;
+  const accepted = holders.filter(accept);
+  return accepted.length > 0 ? accepted : holders;
 }

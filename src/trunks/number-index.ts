@@ -39,9 +39,14 @@ export class NumberIndex {
 
   /** The owner of a normalised number, or undefined. O(log ranges). */
   owner(number: number): string | undefined {
+    return this.#pools[this.holder(number)]?.owner;
+  }
+
+  /** Position of a pool that holds the number; of pools of one owner that meet, the one that begins lower. -1 for nobody's. */
+  holder(number: number): number {
     const index = lastAtMost(this.#firsts, number);
-    if (index < 0 || number > (this.#lasts[index] ?? 0)) return undefined;
-    return this.#pools[this.#holders[index] ?? 0]?.owner;
+    if (index < 0 || number > (this.#lasts[index] ?? 0)) return -1;
+    return this.#holders[index] ?? -1;
   }
 }
 

@@ -1,25 +1,26 @@
 /**
- * Which trunks are of one provider (behaviour 2): the same brand, unless generic, or the same host, without case and whatever the
- * port. Sameness carries over: a host that a brand uses is that brand's for generic trunks too.
+ * Which trunks are of one provider (behaviour 2): those with a brand (unless generic), a name or a source address in common; of two
+ * networks it is enough that one holds the other. Sameness carries over: a host that a brand uses is that brand's for generic trunks
+ * too, and who speaks from a carrier's network is that carrier, whatever its host is called.
  */
+import { compareNetworks, covers, type Network } from './network.ts';
+import type { TrunkSources } from './sources.ts';
 
-interface Provided {
-  readonly host: string;
-  readonly brand: string;
-}
-
-/** The items in groups of one provider each. Items without a host are of none. */
-export function groupByProvider<T>(items: readonly T[], of: (item: T) => Provided): T[][] {
-  const parents = new Map<string, string>();
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const { host, brand } = of(item);
-    if (host !== '' && brand !== 'generic') join(parents, hostKey(host), `brand ${brand}`);
+/** The items in groups of one provider each. Items without any source are of none. */
+export function groupByProvider<T>(items: readonly T[], of: (item: T) => TrunkSources): T[][] {
+  const sets = new DisjointSets();
+  const sources = items.map(of);
+  for (const [at, { brands, names }] of sources.entries()) {
+    const item = `item ${at}`;
+    for (const brand of brands) sets.join(item, `brand ${brand}`);
+    for (const name of names) sets.join(item, `name ${name}`);
   }
-  for (const item of items) {
-    const { host } = of(item);
-    if (host === '') continue;
-    const root = find(parents, hostKey(host));
+  joinNetworks(sets, sources);
+  const groups = new Map<string, T[]>();
+  for (const [at, item] of items.entries()) {
+    const { brands, names, networks } = sources[at] as TrunkSources;
+    if (brands.length + names.length + networks.length === 0) continue;
+    const root = sets.find(`item ${at}`);
     const group = groups.get(root);
     if (group === undefined) groups.set(root, [item]);
     else group.push(item);
@@ -27,25 +28,43 @@ export function groupByProvider<T>(items: readonly T[], of: (item: T) => Provide
   return [...groups.values()];
 }
 
-function hostKey(host: string): string {
-  return `host ${host.toLowerCase()}`;
-}
-
-function join(parents: Map<string, string>, a: string, b: string): void {
-  const rootA = find(parents, a);
-  const rootB = find(parents, b);
-  if (rootA !== rootB) parents.set(rootA, rootB);
-}
-
-/** The root of a set, shortening the way to it. */
-function find(parents: Map<string, string>, key: string): string {
-  let root = key;
-  for (let parent = parents.get(root); parent !== undefined; parent = parents.get(root)) root = parent;
-  let at = key;
-  while (at !== root) {
-    const next = parents.get(at) ?? root;
-    parents.set(at, root);
-    at = next;
+/** Sorted, a network comes right after those that hold it: one walk with the stack of those that are still open. */
+function joinNetworks(sets: DisjointSets, sources: readonly TrunkSources[]): void {
+  const all: { readonly network: Network; readonly item: string }[] = [];
+  for (const [at, { networks }] of sources.entries())
+    for (const network of networks) all.push({ network, item: `item ${at}` });
+  all.sort((a, b) => compareNetworks(a.network, b.network));
+  const open: typeof all = [];
+  for (const entry of all) {
+    let last = open.at(-1);
+    while (last !== undefined && !covers(last.network, entry.network)) {
+      open.pop();
+      last = open.at(-1);
+    }
+    if (last !== undefined) sets.join(last.item, entry.item);
+    open.push(entry);
   }
-  return root;
+}
+
+class DisjointSets {
+  readonly #parents = new Map<string, string>();
+
+  join(a: string, b: string): void {
+    const rootA = this.find(a);
+    const rootB = this.find(b);
+    if (rootA !== rootB) this.#parents.set(rootA, rootB);
+  }
+
+  /** The root of a set, shortening the way to it. */
+  find(key: string): string {
+    let root = key;
+    for (let parent = this.#parents.get(root); parent !== undefined; parent = this.#parents.get(root)) root = parent;
+    let at = key;
+    while (at !== root) {
+      const next = this.#parents.get(at) ?? root;
+      this.#parents.set(at, root);
+      at = next;
+    }
+    return root;
+  }
 }

@@ -13,6 +13,8 @@ import { nearest } from './nearest.ts';
 import { groupByProvider } from './providers.ts';
 import { checkTrunk } from './rules.ts';
 import type { Assignment, Provisioning, Trunk, TrunkSettings, TrunkTransport } from './schema.ts';
+import { sourcesOf } from './sources.ts';
+import { checkUniqueness } from './uniqueness.ts';
 
 /** A problem of what is provisioned; `tenants` and `redacted` let an answer hide what its reader may not see. */
 export interface ProvisioningProblem extends Problem {
@@ -226,43 +228,6 @@ function checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProble
   }
 }
 
-/** Behaviour 25: (host, authName) over register and accept-register trunks; one ip trunk per host and port. */
-function checkUniqueness(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
-  const holders = new Map<string, Trunk>();
-  for (const { trunk, path } of entries) {
-    const key = uniqueKey(trunk);
-    if (key === undefined) continue;
-    const holder = holders.get(key);
-    if (holder === undefined) {
-      holders.set(key, trunk);
-      continue;
-    }
-    const isIp = trunk.type === 'ip';
-    const what = isIp
-      ? `${trunk.host}:${effectivePort(trunk)}`
-      : `${trunk.host} with the authentication name "${trunk.credentials?.authName}"`;
-    problems.push({
-      code: isIp ? 'trunk-host-taken' : 'trunk-credentials-taken',
-      path: isIp ? `${path}.host` : `${path}.credentials.authName`,
-      message: `${what} is already used by the trunk "${holder.name}"`,
-      tenants: holder.owner === 'system' ? holder.assignments.map(({ tenant }) => tenant) : [holder.owner],
-      redacted: `${what} is already in use`,
-    });
-  }
-}
-
-function uniqueKey(trunk: Trunk): string | undefined {
-  if (trunk.host === '') return undefined;
-  const host = trunk.host.toLowerCase();
-  if (trunk.type === 'ip') return `ip ${host} ${effectivePort(trunk)}`;
-  if (trunk.type !== 'register' && trunk.type !== 'accept-register') return undefined;
-  return `auth ${host} ${trunk.credentials?.authName ?? ''}`;
-}
-
-function effectivePort(trunk: Trunk): number {
-  return trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060);
-}
-
 /** Behaviour 24: the label of an accept-register trunk is never a tenant's domain. */
 function checkLabels(entries: readonly Entry[], tenants: readonly Tenant[], problems: ProvisioningProblem[]): void {
   const domains = new Map(tenants.map(({ domain, name }) => [domain.toLowerCase(), name]));
@@ -279,10 +244,10 @@ function checkLabels(entries: readonly Entry[], tenants: readonly Tenant[], prob
   }
 }
 
-/** Behaviour 2: no number belongs to two tenants on one provider, which is a brand (unless generic) or a host. */
+/** Behaviour 2: no number belongs to two tenants on one provider: trunks with a brand, a name or a source address in common. */
 function checkOverlaps(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
   const reported = new Set<string>();
-  for (const members of groupByProvider(entries, ({ trunk }) => trunk)) {
+  for (const members of groupByProvider(entries, ({ trunk }) => sourcesOf(trunk))) {
     const index = numberIndexOf(members.map(({ trunk }) => trunk));
     if (index.claims.length === 0) continue;
     const holders = members.flatMap((entry) =>

@@ -16,6 +16,8 @@ export function checkTrunk(settings: TrunkSettings, trunk: Trunk): Problem[] {
   const report: Report = (code, path, message) => problems.push({ code, path, message });
   checkBrand(settings, trunk, report);
   checkOwner(settings, report);
+  if (settings.anotherAccount && settings.type !== 'ip')
+    report('option-not-for-type', 'anotherAccount', 'is for ip trunks; others are told apart by their credentials');
   checkCredentials(trunk, report);
   checkOptions(settings, trunk, report);
   checkPrivacy(trunk, report);

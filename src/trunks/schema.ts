@@ -210,6 +210,10 @@ export const trunkSchema = z.strictObject({
   host: host
     .optional()
     .describe("The provider's host; on accept-register trunks a label that is never resolved. A brand may give it."),
+  anotherAccount: z
+    .boolean()
+    .default(false)
+    .describe('A further ip trunk of a provider that has one already (same host or brand): it is for another account.'),
   port: port.optional().describe('Port; left out, DNS decides (RFC 3263). A brand may give it.'),
   transport: z.enum(TRANSPORTS).optional().describe("Transport. Default: the brand's, else udp."),
   outboundProxy: z
@@ -306,6 +310,7 @@ export interface Trunk {
   readonly enabled: boolean;
   readonly brand: string;
   readonly host: string;
+  readonly anotherAccount: boolean;
   /** Undefined: DNS decides (RFC 3263). */
   readonly port: number | undefined;
   readonly transport: TrunkTransport;

@@ -14,7 +14,7 @@ import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { TrunkStateName } from './health.ts';
 import { type GatewayReach, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
-import { Identification } from './identification.ts';
+import { type CalledNumberReader, Identification } from './identification.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
 import { Pacer, type PacerOptions } from './pacer.ts';
 import type { Registration } from './registration.ts';
@@ -35,6 +35,7 @@ export interface TrunkServiceOptions {
   readonly locator: TrunkLocator;
   readonly directory: Directory;
   readonly gatewayReach: GatewayReach;
+  readonly calledNumber: CalledNumberReader;
   readonly userAgent: string;
   readonly listener?: TrunkListener;
   /** Which of several nodes registers a trunk; default: this one. */
@@ -72,7 +73,7 @@ export class TrunkService {
     this.#options = options;
     this.#directory = directory;
     this.capacity = new Capacity(scheduler, options.callsElsewhere);
-    this.identification = new Identification(directory);
+    this.identification = new Identification(directory, options.calledNumber);
     this.#hops = new TrunkHops(locator, gatewayReach, options.readFile);
     this.#watch = new AddressWatch({
       scheduler,

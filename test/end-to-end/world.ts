@@ -31,6 +31,8 @@ export function carrierTrunk(port: number, changes: Partial<Trunk> = {}): Trunk 
     name: 'carrier',
     type: 'ip',
     host: '127.0.0.1',
+    // Tests have many carriers on this machine.
+    anotherAccount: (changes.type ?? 'ip') === 'ip',
     port,
     options: { verifyPort: true },
     tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199' }],

@@ -8,6 +8,8 @@ export function localTrunk(world: World, changes: Partial<TrunkInput> = {}): Tru
     name: 'CallCentric',
     type: 'ip',
     host: '127.0.0.1',
+    // Tests have many carriers on this machine.
+    anotherAccount: (changes.type ?? 'ip') === 'ip',
     port: world.carrier.port,
     tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199' }],
     ...changes,

@@ -1,0 +1,76 @@
+/**
+ * All trunks of one network or certificate name together, as far as a call from there asks: made once for a set of trunks, however
+ * many they are.
+ */
+import type { Members } from './address-index.ts';
+import type { Directory } from './directory.ts';
+import type { Known } from './identification.ts';
+import type { NumberIndex } from './number-index.ts';
+import type { Trunk } from './schema.ts';
+
+export class SourceView {
+  /** The members' version that this was made of. */
+  readonly version: number;
+  /** One trunk for each way in which they read the called number. */
+  readonly readers: readonly Trunk[];
+  /** Who owns which number at the providers that they are of. */
+  readonly providers: readonly NumberIndex[];
+  readonly #certified: Known | undefined;
+  /** By the `address port` that they are sent to. */
+  readonly #byTarget = new Map<string, Known>();
+  /** Of those that verify the port, by port. */
+  readonly #byPort = new Map<number, Known>();
+  readonly #anyPort: Known | undefined;
+
+  constructor({ entries, version }: Members<Known>, directory: Directory) {
+    this.version = version;
+    const readers = new Map<string, Trunk>();
+    const providers = new Set<NumberIndex>();
+    for (const known of entries) {
+      const { trunk } = known;
+      if (!trunk.enabled) continue;
+      const reading = JSON.stringify(trunk.inboundParameters);
+      if (!readers.has(reading)) readers.set(reading, trunk);
+      const provider = directory.provider(trunk.id);
+      if (provider !== undefined) providers.add(provider);
+      this.#certified = firstOf(this.#certified, known);
+      if (trunk.options.mutualTls) continue;
+      for (const target of known.targets) this.#byTarget.set(target, firstOf(this.#byTarget.get(target), known));
+      if (!trunk.options.verifyPort) this.#anyPort = firstOf(this.#anyPort, known);
+      else for (const port of known.ports) this.#byPort.set(port, firstOf(this.#byPort.get(port), known));
+    }
+    this.readers = [...readers.values()];
+    this.providers = [...providers];
+  }
+
+  /** The one that a call to nobody's number is refused as; undefined when the port is none of theirs. */
+  refusing(address: string, port: number, certified: boolean): Known | undefined {
+    if (certified) return this.#certified;
+    const exact = this.#byTarget.get(`${address} ${port}`);
+    if (exact !== undefined) return exact;
+    const ofPort = this.#byPort.get(port);
+    return ofPort !== undefined && speaksFor(ofPort, address, port, false) ? ofPort : this.#anyPort;
+  }
+}
+
+/** Whether a source that is in a trunk's networks, or certified by its name, speaks for it. */
+export function speaksFor(known: Known, address: string, port: number, certified: boolean): boolean {
+  const { enabled, options } = known.trunk;
+  if (!enabled) return false;
+  if (certified) return true;
+  // A mutual TLS trunk is known by its certificate in place of its addresses.
+  if (options.mutualTls) return false;
+  return !options.verifyPort || usesPort(known, address, port);
+}
+
+/** An address that the host resolves to has its own ports; an associated one uses any of the trunk's. */
+function usesPort({ targets, addresses, ports }: Known, address: string, port: number): boolean {
+  return addresses.has(address) ? targets.has(`${address} ${port}`) : ports.has(port);
+}
+
+/** The system's before a tenant's, else by id: the order in which trunks were made or located never matters. */
+function firstOf(best: Known | undefined, known: Known): Known {
+  if (best === undefined) return known;
+  const bySystem = Number(best.trunk.owner !== 'system') - Number(known.trunk.owner !== 'system');
+  return bySystem > 0 || (bySystem === 0 && known.trunk.id < best.trunk.id) ? known : best;
+}
