@@ -10,6 +10,7 @@ import type {
   WebhookTopic,
 } from '../observe/index.ts';
 import type { Explanation } from '../outbound/index.ts';
+import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../trunks/provisioning-store.ts';
 
 /** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */
@@ -77,6 +78,10 @@ export interface EngineView {
   readiness(): Readiness;
   trunkStatus(trunkId: string): TrunkStatus | undefined;
   registrations(): readonly RegistrationView[];
+  /** The first answer that `find` has for an address from which a phone of another tenant than this one is registered. */
+  firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined;
+  /** Sources that trunks of several owners or tenants claim. */
+  trunkOverlaps(): readonly SourceOverlap[];
   calls(): readonly LiveCall[];
   /** The messages of a live or recent call, by call id or SIP Call-ID. */
   trace(id: string): readonly TraceMessage[];

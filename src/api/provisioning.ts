@@ -20,6 +20,7 @@ import { applyChange } from './change.ts';
 import { ANY_OBJECT, type ApiContext, answer, describe, identityOf } from './context.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { ApiProblem, forbidden, invalid } from './problem.ts';
+import { requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';
 
 const TAG = 'provisioning';
@@ -70,7 +71,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
     },
     async (request) => {
       const { summary } = await applyChange(context, request, (state) =>
-        planApply(identityOf(request), state, request.body as Provisioning),
+        planApply(context, identityOf(request), state, request.body as Provisioning),
       );
       return summary;
     },
@@ -86,7 +87,7 @@ function requireFittingBody(request: FastifyRequest, tenantLimitOctets: number |
     throw new ApiProblem(413, 'body-too-large', `a tenant's document has at most ${tenantLimitOctets} octets`);
 }
 
-function planApply(identity: Identity, state: Provisioning, wanted: Provisioning) {
+function planApply(context: ApiContext, identity: Identity, state: Provisioning, wanted: Provisioning) {
   const known = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
   const facts: Omit<AuditFact, 'actor'>[] = [];
   const summary = { created: 0, updated: 0, unchanged: 0 };
@@ -122,6 +123,7 @@ function planApply(identity: Identity, state: Provisioning, wanted: Provisioning
     const tenant = after.owner === 'system' ? undefined : after.owner;
     if (before !== undefined) requireTrunkOwner(identity, visibleTrunk(identity, state, trunkIdOf(before)));
     requireAllowedTrunk(identity, after, before);
+    requireAllowedSources(context, identity, state, after, before);
     requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${after.id}`);
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
   }

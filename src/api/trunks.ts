@@ -19,6 +19,7 @@ import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf
 import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import type { TrunkStatus } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
+import { overlapRoute, requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { check } from './validation.ts';
 
@@ -49,6 +50,7 @@ export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {
   deleteRoute(app, context);
   assignmentRoutes(app, context);
   statusRoutes(app, context);
+  overlapRoute(app, context);
 }
 
 function readRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -124,6 +126,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         const wanted = request.body as TrunkSettings;
         const after = { ...wanted, id: wanted.id ?? freeTrunkId(wanted, new Set(state.trunks.map(trunkIdOf))) };
         requireAllowedTrunk(identity, after, undefined);
+        requireAllowedSources(context, identity, state, after, undefined);
         // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
         if (state.trunks.some((trunk) => trunkIdOf(trunk) === after.id))
           throw new ApiProblem(409, 'exists', `trunk ${after.id} exists already`);
@@ -186,6 +189,7 @@ async function change(
       throw invalid([{ code: 'name-fixed', path: 'id', message: "a trunk's id cannot be changed" }]);
     requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
     requireAllowedTrunk(identity, after, before);
+    requireAllowedSources(context, identity, state, after, before);
     return { after, ...plan(state, before, after) };
   });
   return sendResource(context, reply, after, trunkView(identity, after));

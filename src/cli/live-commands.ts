@@ -10,6 +10,7 @@ import {
   text,
 } from './command.ts';
 import { type Column, localTime, type Style, table } from './terminal.ts';
+import { listOverlaps } from './trunk-overlaps.ts';
 
 interface TrunkStatus {
   readonly state: string;
@@ -149,10 +150,15 @@ export const tenants: Command = {
 
 export const trunks: Command = {
   ...COMMON,
-  usage: 'tandem trunks [--tenant NAME] [--state STATE]',
-  options: { ...COMMON.options, state: { type: 'string' } },
-  optionHelp: { ...COMMON.optionHelp, state: 'only in this state: online, offline, registering, rejected, unknown' },
+  usage: 'tandem trunks [--tenant NAME] [--state STATE] | --overlaps',
+  options: { ...COMMON.options, state: { type: 'string' }, overlaps: { type: 'boolean' } },
+  optionHelp: {
+    ...COMMON.optionHelp,
+    state: 'only in this state: online, offline, registering, rejected, unknown',
+    overlaps: 'addresses, names and brands that trunks of several owners or tenants claim (system admin)',
+  },
   async run(context) {
+    if (flag(context, 'overlaps')) return listOverlaps(context);
     const filters = { tenant: text(context, 'tenant'), state: text(context, 'state') };
     const rows = await context.api().list<TrunkRow>('/api/v1/trunks', filters);
     if (flag(context, 'json')) return printJson(context, rows);

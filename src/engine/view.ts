@@ -6,6 +6,7 @@ import { type Explanation, explain, explainPlaced, type PlacedCall } from '../ou
 import type { Binding } from '../registrar/index.ts';
 import { escapeUser, formatHost, HeaderId, Headers, octetsFromText, quote, SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
+import { overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
 import { splitAor } from './aor.ts';
 import type { Engine } from './engine.ts';
 import type { Provisioner } from './provisioner.ts';
@@ -50,6 +51,31 @@ export class RunningEngine {
 
   registrations() {
     return Array.from(this.#options.engine.registrations.registrar.all(), (binding) => this.#registration(binding));
+  }
+
+  firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined {
+    const { directory, registrations } = this.#options.engine;
+    const domain = tenant === undefined ? undefined : directory.tenantByName(tenant)?.domain.toLowerCase();
+    for (const { aor, source } of registrations.registrar.all()) {
+      const of = splitAor(aor).domain;
+      // A gateway's address is its trunk's, of which the rules over pools tell.
+      if (of === domain || directory.tenantByDomain(of) === undefined) continue;
+      const found = find(source.address);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  trunkOverlaps(): readonly SourceOverlap[] {
+    const { directory, trunks, registrations } = this.#options.engine;
+    return overlapsOf(directory.trunks, (trunk) => {
+      const gateway =
+        trunk.type === 'accept-register' ? registrations.gateway(trunk)?.binding.source.address : undefined;
+      const learnt = trunks.identification
+        .addressesOf(trunk.id)
+        .map((address) => ({ address, origin: 'dns' as const }));
+      return gateway === undefined ? learnt : [...learnt, { address: gateway, origin: 'registration' as const }];
+    });
   }
 
   calls() {

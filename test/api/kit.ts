@@ -18,6 +18,7 @@ import {
 import { silentLog } from '../../src/base/log.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
 import type { Explanation } from '../../src/outbound/index.ts';
+import type { SourceOverlap } from '../../src/trunks/overlaps.ts';
 import { type CheckContext, checkProvisioning } from '../../src/trunks/provisioning.ts';
 import {
   applyEdits,
@@ -111,6 +112,7 @@ export class FakeEngine implements EngineView {
   statuses = new Map<string, TrunkStatus>();
   phones: RegistrationView[] = [];
   liveCalls: LiveCall[] = [];
+  overlaps: SourceOverlap[] = [];
   resting = new Set<string>();
   explained: ExplainInput[] = [];
   readonly sipTrace: SipTrace;
@@ -129,6 +131,19 @@ export class FakeEngine implements EngineView {
 
   registrations() {
     return this.phones;
+  }
+
+  firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined {
+    for (const phone of this.phones) {
+      if (phone.tenant === undefined || phone.tenant === tenant) continue;
+      const found = find(phone.source.slice(0, phone.source.lastIndexOf(':')));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  trunkOverlaps() {
+    return this.overlaps;
   }
 
   calls() {

@@ -1,0 +1,38 @@
+import { type CommandContext, flag, printJson } from './command.ts';
+import { type Column, table } from './terminal.ts';
+
+interface OverlapRow {
+  readonly kind: string;
+  readonly source: string;
+  readonly claims: readonly {
+    readonly trunkId: string;
+    readonly trunk: string;
+    readonly owner: string;
+    readonly tenants: readonly string[];
+    readonly claim: string;
+    readonly origin: string;
+  }[];
+}
+
+type ClaimRow = Pick<OverlapRow, 'kind' | 'source'> & OverlapRow['claims'][number];
+
+const CLAIM_COLUMNS: readonly Column<ClaimRow>[] = [
+  { title: 'SOURCE', value: ({ source }) => source },
+  { title: 'KIND', value: ({ kind }) => kind },
+  { title: 'TRUNK', value: ({ trunk }) => trunk },
+  { title: 'ID', value: ({ trunkId }) => trunkId },
+  { title: 'OWNER', value: ({ owner }) => owner },
+  { title: 'TENANTS', value: ({ tenants }) => tenants.join(', ') },
+  { title: 'CLAIM', value: ({ claim }) => claim },
+  { title: 'FROM', value: ({ origin }) => origin },
+];
+
+/** `tandem trunks --overlaps`: sources that trunks of several owners or tenants claim. */
+export async function listOverlaps(context: CommandContext): Promise<number> {
+  const overlaps = await context.api().list<OverlapRow>('/api/v1/trunks/overlaps', {});
+  if (flag(context, 'json')) return printJson(context, overlaps);
+  const rows = overlaps.flatMap(({ kind, source, claims }) => claims.map((claim) => ({ kind, source, ...claim })));
+  const none = 'no source is claimed by trunks of several owners or tenants\n';
+  context.terminal.out(rows.length === 0 ? none : table(context.terminal, CLAIM_COLUMNS, rows));
+  return 0;
+}
