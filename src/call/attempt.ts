@@ -3,7 +3,15 @@ import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import { Branch } from './branch.ts';
 import type { Call } from './call.ts';
 import type { Leg } from './leg.ts';
-import { type BranchPlan, type CallPlan, isRejection, type Rejection, type Stage, type StageOutcome } from './plan.ts';
+import {
+  type BranchPlan,
+  type CallPlan,
+  isRejection,
+  type Redirection,
+  type Rejection,
+  type Stage,
+  type StageOutcome,
+} from './plan.ts';
 import type { CallEnvironment } from './ports.ts';
 import { isBetterStatus } from './response-mapping.ts';
 
@@ -36,10 +44,14 @@ export class Attempt implements TimerTarget {
   readonly call: Call;
   readonly maxForwards: number;
   /** Undefined once nothing more will be asked of it. */
-  #plan: CallPlan | undefined;
+  #plan: Pick<CallPlan, 'next'> | undefined;
   readonly #user: AttemptUser;
   #branches: Branch[] = [];
+  /** Where branches of this stage were redirected to. */
+  #followed: Attempt[] = [];
   #openCount = 0;
+  /** Of those, how many are redirections. */
+  #openFollowed = 0;
   #starting = false;
   #done = false;
   #best: StageOutcome | undefined = undefined;
@@ -48,7 +60,7 @@ export class Attempt implements TimerTarget {
   #stages = 0;
   #ringTimer: Timer | undefined = undefined;
 
-  constructor(call: Call, plan: CallPlan, user: AttemptUser, maxForwards: number) {
+  constructor(call: Call, plan: Pick<CallPlan, 'next'>, user: AttemptUser, maxForwards: number) {
     this.env = call.env;
     this.call = call;
     this.#plan = plan;
@@ -107,15 +119,54 @@ export class Attempt implements TimerTarget {
     this.#stageOverWhenEmpty();
   }
 
-  onBranchRedirected(plans: readonly BranchPlan[]): void {
+  onBranchRedirected(target: readonly BranchPlan[] | Redirection): void {
     if (this.#done) return;
     this.#redirects++;
+    if ('next' in target && this.#redirects <= MAX_REDIRECTS) {
+      this.#follow(target);
+      return;
+    }
     this.#openCount--;
-    const follow = this.#redirects <= MAX_REDIRECTS ? plans : [];
+    const follow = 'next' in target || this.#redirects > MAX_REDIRECTS ? [] : target;
     const branches = follow.map((plan) => new Branch(this, plan));
     this.#openCount += branches.length;
     this.#branches.push(...branches);
     for (const branch of branches) if (!this.#done) branch.start();
+    this.#stageOverWhenEmpty();
+  }
+
+  /** RFC 3261 §16.5: what a branch was redirected to is tried beside the branches that still ring. */
+  #follow(redirection: Redirection): void {
+    const followed = new Attempt(
+      this.call,
+      redirection,
+      {
+        relaysReliable: this.relaysReliable,
+        onProgress: (leg, response, rack) => this.onBranchProvisional(leg, response, rack),
+        onAnswered: (branch, leg, response, invite) => this.onBranchAnswered(branch, leg, response, invite),
+        onFailed: (rejection, outcome) => this.#followedFailed(rejection, outcome),
+      },
+      this.maxForwards,
+    );
+    this.#followed.push(followed);
+    this.#openFollowed++;
+    // How long the called phones may ring says nothing of those that they send their calls to.
+    if (this.#openFollowed === this.#openCount) this.#ringTimer = cancelTimer(this.#ringTimer);
+    followed.start();
+  }
+
+  #followedFailed({ status, reason = '' }: Rejection, outcome: StageOutcome | undefined): void {
+    if (this.#done) return;
+    this.#openFollowed--;
+    this.#openCount--;
+    const failed: StageOutcome = {
+      ...(outcome?.status === status ? outcome : { cause: 'response', earlyMedia: outcome?.earlyMedia === true }),
+      status,
+      reason,
+      redirected: true,
+    };
+    if (this.#best === undefined || isBetterStatus(status, this.#best.status)) this.#best = failed;
+    this.#earlyMedia ||= failed.earlyMedia;
     this.#stageOverWhenEmpty();
   }
 
@@ -152,7 +203,10 @@ export class Attempt implements TimerTarget {
     this.#best = undefined;
     this.#earlyMedia = false;
     this.#branches = plans.map((plan) => new Branch(this, plan));
+    this.#followed = [];
     this.#openCount = plans.length;
+    this.#openFollowed = 0;
+    this.#redirects = 0;
     this.#starting = true;
     for (const branch of this.#branches) if (branch.state === 'idle' && !this.#done) branch.start();
     this.#starting = false;
@@ -169,7 +223,10 @@ export class Attempt implements TimerTarget {
   #cancelBranches(except: Branch | undefined, reason: string | undefined): void {
     this.#ringTimer = cancelTimer(this.#ringTimer);
     for (const branch of this.#branches) if (branch !== except) branch.cancel(reason);
+    for (const followed of this.#followed) followed.cancel(reason);
     this.#branches = [];
+    this.#followed = [];
     this.#openCount = 0;
+    this.#openFollowed = 0;
   }
 }

@@ -54,7 +54,7 @@ export class Call implements AttemptUser, TimerTarget {
   /** A transfer under way. */
   referral: Referral | undefined = undefined;
   #attempt: Attempt | undefined = undefined;
-  #plan: Pick<CallPlan, 'onAnswered' | 'onEnd' | 'sessionLimitMs'>;
+  #plan: Pick<CallPlan, 'onAnswered' | 'onEnd' | 'sessionLimitMs' | 'passesRedirects'>;
   /** Legs whose place was taken and that have not ended yet. */
   #retired: Leg[] = [];
   #holds = 0;
@@ -148,12 +148,15 @@ export class Call implements AttemptUser, TimerTarget {
     this.#attempt = undefined;
     // What the callee's side said is mapped for the caller; what the plan says of its own is said as it is.
     const passesOn = outcome?.status === rejection.status;
-    const status = passesOn ? callerStatus(rejection.status) : rejection.status;
+    const redirects = this.#plan.passesRedirects === true && rejection.status >= 300 && rejection.status < 400;
+    const status = passesOn && !redirects ? callerStatus(rejection.status) : rejection.status;
     const reason = rejection.reason ?? (passesOn ? outcome.reason : '');
     const response = passesOn ? outcome.response : undefined;
     const passed = status === response?.status ? response : undefined;
     if (outcome !== undefined) this.record.carrierStatus = outcome.status;
     const headers = refusalHeaders(status, rejection, response, passed);
+    if (redirects)
+      for (const value of passed?.headers.fieldValues(HeaderId.Contact) ?? []) headers.push([HeaderId.Contact, value]);
     this.#refuse(
       status,
       status === rejection.status && reason !== '' ? reason : undefined,

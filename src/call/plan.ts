@@ -25,6 +25,8 @@ export interface CallPlan {
    * one is made, since a later route may add some.
    */
   warnings?(): readonly string[];
+  /** A 3xx goes to the caller with its Contacts: it is another node, which follows them. Default false: the caller is told 480. */
+  readonly passesRedirects?: boolean;
   /** Called once when the call is answered: nothing more will be asked, what the stages were made of can go. */
   onAnswered?(): void;
   /** Called once when both legs are over; frees what the plan reserved for the call as a whole. */
@@ -94,9 +96,15 @@ export interface BranchPlan {
   onAttempt?(attempt: AttemptRecord): void;
   /** Called exactly once for each `onStart` that returned true: when the branch failed, or, if it won, when its leg has ended. */
   onEnd?(outcome: StageOutcome | 'answered' | 'cancelled'): void;
-  /** Policy for a 3xx: branches that replace this one (RFC 3261 §16.5), or undefined, which makes the 3xx a refusal. */
-  onRedirect?(response: SipResponse): readonly BranchPlan[] | undefined;
+  /**
+   * Policy for a 3xx: branches that replace this one (RFC 3261 §16.5), a redirection that is played in its place, or undefined, which
+   * makes the 3xx a refusal.
+   */
+  onRedirect?(response: SipResponse): readonly BranchPlan[] | Redirection | undefined;
 }
+
+/** Stages of its own that a branch leads on to, beside the other branches of its stage. */
+export type Redirection = Pick<CallPlan, 'next'>;
 
 export interface BranchOptions extends LegOptions {
   /** Allows the next target or stage after session descriptions were relayed in provisional responses. Default false. */
@@ -139,6 +147,8 @@ export interface StageOutcome {
   readonly trunkId?: string;
   /** A session description was relayed to the caller before it failed, and no branch of the stage allows failover after that. */
   readonly earlyMedia: boolean;
+  /** Where the branch led on to failed; it did not itself. */
+  readonly redirected?: true;
 }
 
 export function isRejection(step: Stage | Rejection): step is Rejection {

@@ -20,6 +20,9 @@ export interface CallerPresentation {
 
 /** Somebody who sent the call on. */
 export interface Diversion {
+  /** Number of the extension or service; undefined for an inbound rule. */
+  readonly by?: string | undefined;
+  /** What had been called, as others are told. */
   readonly number: string;
   readonly reason: ForwardReason;
 }
@@ -40,8 +43,8 @@ export interface CallContext {
 }
 
 /** The context after somebody sent the call on. */
-export function diverted(context: CallContext, number: string, reason: ForwardReason): CallContext {
-  return { ...context, diversions: [...context.diversions, { number, reason }] };
+export function diverted(context: CallContext, number: string, reason: ForwardReason, by?: string): CallContext {
+  return { ...context, diversions: [...context.diversions, { number, reason, by }] };
 }
 
 /** What the outbound pipeline is told of a call that was sent on; undefined for the caller's own. */
@@ -49,7 +52,7 @@ export function forwardingOf(context: CallContext, kind: Forwarding['kind']): Fo
   return {
     kind,
     originator: originatorOf(context),
-    diversions: context.diversions,
+    diversions: context.diversions.map(({ number, reason }) => ({ number, reason })),
   };
 }
 

@@ -1,6 +1,5 @@
 import type { BranchPlan, Rejection, Stage, StageOutcome } from '../call/index.ts';
 import {
-  dialledNumber,
   draftForRoute,
   type OutboundPlan,
   planOutbound,
@@ -8,6 +7,7 @@ import {
   type RouteRefusal,
 } from '../outbound/index.ts';
 import { HeaderId, type SipResponse } from '../sip/message/index.ts';
+import { redirectedNumbers } from './redirection.ts';
 import type { PlanStep } from './step-plan.ts';
 
 export interface OutboundServices {
@@ -21,9 +21,8 @@ export interface OutboundServices {
 const RETRY_AFTER_SECONDS = 5;
 /** RFC 3261 §21.4.24, §21.6: the called party was reached and will not have the call. */
 const CALLEE_REFUSED = new Set([486, 600, 603]);
-/** Redirections that one route follows, and Contacts of each that are looked at. */
+/** Redirections that one route follows. */
 const MAX_REDIRECTIONS = 3;
-const MAX_CONTACTS = 8;
 
 /** Tries the routes of an outbound rule, one after another; each INVITE is drafted when its turn comes. */
 export class OutboundStep implements PlanStep {
@@ -68,11 +67,11 @@ export class OutboundStep implements PlanStep {
 
   /**
    * A 3xx whose trunk may redirect: the first Contact, best first, that the tenant's own rules lead anywhere (RFC 3261 §8.1.3.4). It is
-   * dialled as the caller would have dialled it, so bars, pools and caller IDs hold as for any other call.
+   * dialled as the caller would have dialled it, an E.164 number without access code, so bars, pools and caller IDs hold as for any other call.
    */
   #follow(response: SipResponse, plan: OutboundPlan, redirections: number): readonly BranchPlan[] | undefined {
     for (const dialled of redirectedNumbers(response)) {
-      const redirected = planOutbound({ ...plan.facts, dialled });
+      const redirected = planOutbound({ ...plan.facts, dialled, redirected: true });
       if (redirected.refusal !== undefined || redirected.routes.length === 0) continue;
       const route = draftForRoute(redirected, 0);
       this.#services.onRoute(route, redirected);
@@ -89,22 +88,6 @@ export class OutboundStep implements PlanStep {
     if (this.#plan.emergency) return !CALLEE_REFUSED.has(outcome.status);
     if (outcome.cause !== 'response') return true;
     return this.#current?.trunk.options.failoverCodes.includes(outcome.status) === true;
-  }
-}
-
-/** Numbers of a redirection's Contacts, by descending q. */
-function redirectedNumbers(response: SipResponse): string[] {
-  try {
-    return response
-      .contacts()
-      .map(({ uri, params }) => ({ number: dialledNumber(uri), q: Number(params.get('q') ?? 1) }))
-      .filter(({ number }) => number !== '')
-      .sort((a, b) => b.q - a.q)
-      .slice(0, MAX_CONTACTS)
-      .map(({ number }) => number);
-  } catch {
-    // Contacts that cannot be read lead nowhere.
-    return [];
   }
 }
 

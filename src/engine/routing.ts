@@ -238,7 +238,11 @@ export class Routing implements StepServices {
     };
     const branch = this.#options.branchForPeer(request, source.wanted);
     const step = branch === undefined ? new RejectStep(480, 'Temporarily Unavailable') : new OneStageStep(branch);
-    return { plan: this.#plan(step, callerLeg, facts) };
+    const { ringTimeoutMs, sessionLimitMs } = this.#options;
+    // The node that drafted the INVITE knows whose phone this is, and follows a redirection under its rules.
+    return {
+      plan: new StepPlan({ first: step, callerLeg, facts, ringTimeoutMs, sessionLimitMs, passesRedirects: true }),
+    };
   }
 
   /** A call that a party moves (RFC 3515): placed under that party's rules. */
@@ -252,17 +256,23 @@ export class Routing implements StepServices {
     return this.#options.phoneBranches(context, number);
   }
 
-  sendOn(context: CallContext, by: Forwarder, number: string): PlanStep {
-    return this.#sentOn(context, by, number, by.kind === 'service' ? 'overflow' : 'forward');
+  sendOn(context: CallContext, by: Forwarder, number: string, redirected?: true): PlanStep {
+    return this.#sentOn(context, by, number, by.kind === 'service' ? 'overflow' : 'forward', redirected);
   }
 
-  #sentOn(context: CallContext, by: Forwarder, given: string, kind: Forwarding['kind']): PlanStep {
+  #sentOn(context: CallContext, by: Forwarder, given: string, kind: Forwarding['kind'], redirected?: true): PlanStep {
     // A setting's number may be written with separators (RFC 3966 §5.1.1).
     const number = plainNumber(given);
-    return this.#insideStep(context, number) ?? this.#outside(context, by, number, kind);
+    return this.#insideStep(context, number) ?? this.#outside(context, by, number, kind, redirected);
   }
 
-  #outside(context: CallContext, by: Forwarder, number: string, kind: Forwarding['kind']): PlanStep {
+  #outside(
+    context: CallContext,
+    by: Forwarder,
+    number: string,
+    kind: Forwarding['kind'],
+    redirected: true | undefined,
+  ): PlanStep {
     const { directory, tenant } = context;
     let caller: Caller;
     if (by.kind === 'extension') {
@@ -274,7 +284,7 @@ export class Routing implements StepServices {
       if (service === undefined) return new RejectStep(404, 'Not Found');
       caller = { kind: 'service', service };
     }
-    const facts = this.outboundFacts(context, caller, number, forwardingOf(context, kind));
+    const facts = { ...this.outboundFacts(context, caller, number, forwardingOf(context, kind)), redirected };
     return this.#outbound(planOutbound(facts)).step;
   }
 

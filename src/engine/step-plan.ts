@@ -17,6 +17,33 @@ function isStep(value: Stage | Rejection | PlanStep): value is PlanStep {
   return 'next' in value;
 }
 
+/** Plays a step, and whichever takes over from it. */
+export class StepChain {
+  #step: PlanStep;
+  #steps = 1;
+
+  constructor(first: PlanStep) {
+    this.#step = first;
+  }
+
+  /** `warn` gets the warnings of each step that was asked. */
+  next(outcome: StageOutcome | undefined, warn?: (warning: string) => void): Stage | Rejection {
+    let result = this.#ask(outcome, warn);
+    while (isStep(result)) {
+      if (++this.#steps > MAX_STEPS) return { status: 482, reason: 'Loop Detected' };
+      this.#step = result;
+      result = this.#ask(undefined, warn);
+    }
+    return result;
+  }
+
+  #ask(outcome: StageOutcome | undefined, warn?: (warning: string) => void): Stage | Rejection | PlanStep {
+    const result = this.#step.next(outcome);
+    if (warn !== undefined) for (const warning of this.#step.warnings ?? []) warn(warning);
+    return result;
+  }
+}
+
 export interface StepPlanOptions {
   readonly first: PlanStep;
   readonly callerLeg: LegOptions;
@@ -24,6 +51,8 @@ export interface StepPlanOptions {
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
   readonly onEnd?: () => void;
+  /** See `CallPlan.passesRedirects`. */
+  readonly passesRedirects?: boolean;
 }
 
 /** Plays steps one after another. */
@@ -32,29 +61,27 @@ export class StepPlan implements CallPlan {
   readonly facts: CallFacts;
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
+  readonly passesRedirects: boolean;
   readonly #onEnd: (() => void) | undefined;
-  #step: PlanStep;
-  #steps = 1;
+  #chain: StepChain;
   /** Made with the first one. */
   #warnings: Set<string> | undefined = undefined;
 
   constructor(options: StepPlanOptions) {
-    this.#step = options.first;
+    this.#chain = new StepChain(options.first);
     this.callerLeg = options.callerLeg;
     this.facts = options.facts;
     this.ringTimeoutMs = options.ringTimeoutMs;
     this.sessionLimitMs = options.sessionLimitMs;
+    this.passesRedirects = options.passesRedirects === true;
     this.#onEnd = options.onEnd;
   }
 
   next(outcome?: StageOutcome): Stage | Rejection {
-    let result = this.#ask(outcome);
-    while (isStep(result)) {
-      if (++this.#steps > MAX_STEPS) return { status: 482, reason: 'Loop Detected' };
-      this.#step = result;
-      result = this.#ask(undefined);
-    }
-    return result;
+    return this.#chain.next(outcome, (warning) => {
+      this.#warnings ??= new Set();
+      this.#warnings.add(warning);
+    });
   }
 
   /** Each warning once, however many routes gave it. */
@@ -62,17 +89,8 @@ export class StepPlan implements CallPlan {
     return this.#warnings === undefined ? [] : [...this.#warnings];
   }
 
-  #ask(outcome: StageOutcome | undefined): Stage | Rejection | PlanStep {
-    const result = this.#step.next(outcome);
-    for (const warning of this.#step.warnings ?? []) {
-      this.#warnings ??= new Set();
-      this.#warnings.add(warning);
-    }
-    return result;
-  }
-
   onAnswered(): void {
-    this.#step = ANSWERED;
+    this.#chain = new StepChain(ANSWERED);
   }
 
   onEnd(): void {
@@ -108,3 +126,31 @@ export class OneStageStep implements PlanStep {
 }
 
 const ANSWERED = new RejectStep(500);
+
+/** Steps one after another until one is answered: the Contacts of a redirection (RFC 3261 §8.1.3.4). A 6xx ends the search. */
+export class StepsInTurn {
+  readonly #firsts: readonly (() => PlanStep)[];
+  #position = 0;
+  #chain: StepChain | undefined = undefined;
+
+  constructor(firsts: readonly (() => PlanStep)[]) {
+    this.#firsts = firsts;
+  }
+
+  next(outcome?: StageOutcome): Stage | Rejection {
+    let answer: Rejection = { status: 480, reason: 'Temporarily Unavailable' };
+    let last = outcome;
+    for (;;) {
+      if (this.#chain !== undefined) {
+        const result = this.#chain.next(last);
+        if (!('status' in result)) return result;
+        answer = result;
+        if (result.status >= 600) return result;
+      }
+      const first = this.#firsts[this.#position++];
+      if (first === undefined) return answer;
+      this.#chain = new StepChain(first());
+      last = undefined;
+    }
+  }
+}

@@ -25,6 +25,8 @@ export class CallState {
   anonymousReason = '';
   emergency: EmergencyCall | undefined = undefined;
   rule: OutboundRule | undefined = undefined;
+  /** The number is an E.164 number behind a rule's access code: it leaves as it is, neither stripped nor prepended. */
+  leavesAsGiven = false;
   /** The routes that may be tried; in order, or in random order where the rule says so. */
   candidates: readonly OutboundRoute[] = [];
   routes: readonly PlannedRoute[] = [];

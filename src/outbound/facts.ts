@@ -26,6 +26,8 @@ export interface OutboundFacts {
   readonly dialled: string;
   /** Set when the call is forwarded, transferred or overflows; then the request is not the caller's own. */
   readonly forwarding: Forwarding | undefined;
+  /** A redirection named the number (RFC 3261 §8.1.3.4), nobody dialled it: an E.164 number has no access code in front. */
+  readonly redirected?: true | undefined;
   readonly request: EndpointRequest;
   readonly trunkState: (trunkId: string) => TrunkState;
   /** Wall clock, for hours and holidays. */

@@ -20,9 +20,10 @@ export interface PlacedCall {
 }
 
 export function placedCall(plan: OutboundPlan, route: RouteDraft | undefined): PlacedCall {
-  const { directory, tenant, caller, dialled, forwarding, request, wallMs, node, randomSeed, sessionId } = plan.facts;
+  const { directory, tenant, caller, dialled, forwarding, redirected, request, wallMs, node, randomSeed, sessionId } =
+    plan.facts;
   return {
-    facts: { directory, tenant, caller, dialled, forwarding, wallMs, node, randomSeed, sessionId },
+    facts: { directory, tenant, caller, dialled, forwarding, redirected, wallMs, node, randomSeed, sessionId },
     request: request.text === '' ? request : request.text,
     trunkStates: plan.state.trunkStates,
     ruleName: plan.ruleName,

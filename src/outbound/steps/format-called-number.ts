@@ -1,11 +1,13 @@
 import type { RouteStep } from '../context.ts';
 
+const AS_GIVEN = { strip: 0, prepend: '' };
+
 /** The route's own form of the called number: strip, then prepend (behaviour 13). */
 export const formatCalledNumber: RouteStep = {
   name: 'called-number',
   run(route, trace) {
-    const { strip, prepend } = route.planned.route;
-    const { number } = route.call;
+    const { number, leavesAsGiven } = route.call;
+    const { strip, prepend } = leavesAsGiven ? AS_GIVEN : route.planned.route;
     route.calledNumber = prepend + number.slice(strip);
     if (route.calledNumber === '' || route.calledNumber === '+') {
       return { status: 484, reason: 'Address Incomplete', code: 'nothing-left-to-dial' };

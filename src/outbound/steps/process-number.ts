@@ -69,6 +69,14 @@ function barred(call: CallState, processed: ProcessedNumber): Refusal | undefine
   return undefined;
 }
 
+/** The same for another way of dialling the number, which a barred prefix may be written for. */
+export function barredAs(call: CallState, dialled: string): Refusal | undefined {
+  const { caller, tenant } = call.facts;
+  const lists = caller.kind === 'extension' ? [tenant.limits, caller.extension.limits] : [tenant.limits];
+  const isBarredHere = lists.some(({ barred: list }) => list?.prefixes.some((prefix) => dialled.startsWith(prefix)));
+  return isBarredHere ? { status: 403, reason: 'Destination Barred', code: 'destination-barred' } : undefined;
+}
+
 /** `barred` precedes `allowed`; a list that names nothing says nothing. */
 function isBarred(limits: Limits, number: ProcessedNumber): boolean {
   if (limits.barred !== undefined && names(limits.barred, number)) return true;

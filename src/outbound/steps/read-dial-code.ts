@@ -10,9 +10,9 @@ import type { Refusal, StoredSetting } from '../outcome.ts';
 export const readDialCode: CallStep = {
   name: 'dial-code',
   run(call, trace) {
-    const { caller, tenant, forwarding } = call.facts;
-    // Only what a user dials on a phone is looked at; forwarding targets are numbers.
-    if (caller.kind !== 'extension' || forwarding !== undefined) return undefined;
+    const { caller, tenant, forwarding, redirected } = call.facts;
+    // Only what a user dials on a phone is looked at; where calls are forwarded and redirected to are numbers.
+    if (caller.kind !== 'extension' || forwarding !== undefined || redirected === true) return undefined;
     const dialled = matchDialCode(call.number, tenant.dialCodes);
     if (dialled === undefined) return undefined;
     if (trace.on) {

@@ -1,0 +1,48 @@
+/** Where a redirection leads (RFC 3261 §8.1.3.4): its Contacts as numbers that are dialled, never as addresses that are sent to. */
+import { isIP } from 'node:net';
+import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
+import { HeaderId, type NameAddr, parseNameAddr, type SipResponse } from '../sip/message/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+
+/** Contacts of one redirection that are looked at. */
+const MAX_CONTACTS = 8;
+
+/** Numbers of a redirection's Contacts, by descending q; one that cannot be read leads nowhere and costs the others nothing. */
+export function redirectedNumbers(
+  response: SipResponse,
+  accepts: (address: NameAddr) => boolean = () => true,
+): string[] {
+  const contacts: { readonly number: string; readonly q: number }[] = [];
+  for (const value of response.headers.listValues(HeaderId.Contact).slice(0, MAX_CONTACTS)) {
+    const address = readAddress(value);
+    const number = address === undefined ? '' : dialledNumber(address.uri);
+    if (address === undefined || number === '' || !accepts(address)) continue;
+    const q = Number(address.params.get('q') ?? 1);
+    contacts.push({ number, q: Number.isNaN(q) ? 0 : q });
+  }
+  const numbers = contacts.sort((a, b) => b.q - a.q).map(({ number }) => number);
+  return [...new Set(numbers)];
+}
+
+/**
+ * Whether a phone's Contact names a number of this system or of the telephone network: in its tenant's domain or at an address of this
+ * engine, in no domain at all (phones write the address of their own), or as a telephone number. `102` of a foreign domain is somebody
+ * else's 102.
+ */
+export function isNumberHere({ uri }: NameAddr, { domain }: Tenant, node: NodeFacts): boolean {
+  if (!('host' in uri)) return uri.scheme === 'tel';
+  if (uri.params.get('user')?.toLowerCase() === 'phone' || uri.user?.startsWith('+') === true) return true;
+  const host = uri.host.toLowerCase();
+  if (isIP(host.replace(/^\[|\]$/g, '')) !== 0) return true;
+  const { addresses, publicHost, privateHost } = node;
+  const own = [domain, publicHost, privateHost, ...Object.values(addresses).map((address) => address.host)];
+  return own.some((each) => each?.toLowerCase() === host);
+}
+
+function readAddress(value: string): NameAddr | undefined {
+  try {
+    return parseNameAddr(value);
+  } catch {
+    return undefined;
+  }
+}
