@@ -25,7 +25,7 @@ export class InboundView implements InboundDirectory {
 /** The called number as a trunk's inbound parameters read it; empty when there is none, or what should hold it cannot be read. */
 export function calledNumberOf(request: SipRequest, trunk: Trunk): string {
   try {
-    return readInboundNumbers(request, trunk.inboundParameters).calledNumber;
+    return readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat).calledNumber;
   } catch {
     return '';
   }

@@ -116,7 +116,7 @@ export class Provisioner {
     };
     const next = applyEdits(state, commit);
     const written = new Set([...commit.putTenants, ...commit.putTrunks]);
-    const problems = checkProvisioning(next, this.#options.context, written);
+    const problems = checkProvisioning(next, { ...this.#options.context, before: state }, written);
     if (problems.length > 0) return { outcome: 'refused', problems };
     if (isDeepStrictEqual(next, state)) return { outcome: 'applied', version };
     try {

@@ -10,7 +10,8 @@ import {
   type Uri,
   unescapeUser,
 } from '../sip/message/index.ts';
-import type { InboundParameters, InboundSource } from '../trunks/schema.ts';
+import { inE164, type NumberFormat } from '../tenants/number-format.ts';
+import type { InboundParameters, InboundSource, Normalization } from '../trunks/schema.ts';
 
 export interface InboundNumbers {
   /** Empty when no source has one. */
@@ -78,12 +79,33 @@ function firstOf(request: SipRequest, sources: readonly InboundSource[]): string
 }
 
 /** @throws PeerError when From, To or the Request-URI cannot be read. */
-export function readInboundNumbers(request: SipRequest, parameters: InboundParameters): InboundNumbers {
+export function readInboundNumbers(
+  request: SipRequest,
+  parameters: InboundParameters,
+  format: NumberFormat,
+): InboundNumbers {
+  const { normalize } = parameters;
   // A name alone may be withheld (draft-ietf-sip-privacy-04 §5.1).
   const hasName = partyPrivacy(request.headers, 'calling').remoteParty !== 'name';
+  const calledNumber = firstOf(request, parameters.calledNumber);
+  const callerNumber = firstOf(request, parameters.callerNumber);
+  const callerDisplayName = hasName ? firstOf(request, parameters.callerDisplayName) : '';
   return {
-    calledNumber: firstOf(request, parameters.calledNumber),
-    callerNumber: firstOf(request, parameters.callerNumber),
-    callerDisplayName: hasName ? firstOf(request, parameters.callerDisplayName) : '',
+    calledNumber: normalizedNumber(calledNumber, normalize.calledNumber),
+    callerNumber: inE164(normalizedNumber(callerNumber, normalize.callerNumber), format),
+    callerDisplayName: normalized(callerDisplayName, normalize.callerDisplayName),
   };
+}
+
+/** `anonymous` and other names in the place of a number are none, and stay. */
+function normalizedNumber(value: string, how: Normalization | undefined): string {
+  return how === undefined || !/^[0-9+*#(]/.test(value) ? value : normalized(value, how);
+}
+
+function normalized(value: string, how: Normalization | undefined): string {
+  if (how === undefined || value === '') return value;
+  const { strip = 0, replacePrefix = [], prepend = '' } = how;
+  const rest = value.slice(strip);
+  const prefix = replacePrefix.find(({ from }) => rest.startsWith(from));
+  return prepend + (prefix === undefined ? rest : prefix.to + rest.slice(prefix.from.length));
 }

@@ -4,7 +4,7 @@
  */
 import { isWithheldCaller, type SipRequest } from '../sip/message/index.ts';
 import type { DidRange } from '../tenants/did-pool.ts';
-import { normalizeNumber } from '../tenants/number.ts';
+import { numbersMeant } from '../tenants/number-format.ts';
 import { openingAt } from '../tenants/schedule.ts';
 import type { Destination, Tenant } from '../tenants/schema.ts';
 import type { Trunk } from '../trunks/schema.ts';
@@ -62,9 +62,12 @@ export class InboundRouter {
 
   /** @throws PeerError when From, To or the Request-URI cannot be read. */
   route({ request, trunk, wallMs }: InboundFacts): InboundRoute | InboundRejection {
-    const numbers = readInboundNumbers(request, trunk.inboundParameters);
-    const called = normalizeNumber(numbers.calledNumber);
-    const tenant = called === undefined ? undefined : this.#directory.tenantOfDid(trunk.id, called);
+    const numbers = readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat);
+    let tenant: Tenant | undefined;
+    const called = numbersMeant(numbers.calledNumber, trunk.numberFormat).find((number) => {
+      tenant = this.#directory.tenantOfDid(trunk.id, number);
+      return tenant !== undefined;
+    });
     if (called === undefined || tenant === undefined) {
       return { kind: 'rejection', status: 404, reason: 'Not Found', code: 'unknown-number', numbers };
     }

@@ -13,8 +13,7 @@ const SHORTEST_EMBEDDED_NUMBER = 7;
  */
 export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: Trunk, text: string): boolean {
   if (text === '') return false;
-  const whole = normalizeNumber(text);
-  if (whole !== undefined) return isForeign(directory, tenant, trunk, whole);
+  if (normalizeNumber(text) !== undefined) return isForeign(directory, tenant, trunk, text);
   let digits = '';
   for (let index = 0; index <= text.length; index += 1) {
     const code = index === text.length ? 0 : text.charCodeAt(index);
@@ -29,11 +28,10 @@ export function holdsForeignNumber(directory: Directory, tenant: Tenant, trunk: 
 
 function runIsForeign(directory: Directory, tenant: Tenant, trunk: Trunk, digits: string): boolean {
   if (digits.length < SHORTEST_EMBEDDED_NUMBER) return false;
-  const number = normalizeNumber(digits);
-  return number !== undefined && isForeign(directory, tenant, trunk, number);
+  return isForeign(directory, tenant, trunk, digits);
 }
 
-function isForeign(directory: Directory, tenant: Tenant, trunk: Trunk, number: number): boolean {
+function isForeign(directory: Directory, tenant: Tenant, trunk: Trunk, number: string): boolean {
   return directory.numberOwnedByAnother(trunk.id, tenant.name, number);
 }
 

@@ -3,7 +3,7 @@
  * snapshot; what did not change (a tenant, a trunk, its pools) keeps its parsed form, so that a snapshot after a small change is cheap.
  */
 import { DidPool } from '../tenants/did-pool.ts';
-import { normalizeNumber } from '../tenants/number.ts';
+import { numbersMeant } from '../tenants/number-format.ts';
 import type { Extension, Group, InboundRule, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
 import { withBrand } from './effective.ts';
 import { NumberIndex, type OwnedPool } from './number-index.ts';
@@ -170,17 +170,22 @@ export class Directory {
 
   /** Says whether a number, compared as in a pool, is inside a tenant's pool on a trunk. */
   inPool(trunkId: string, tenant: string, number: string | number): boolean {
-    return this.pool(trunkId, tenant).contains(toNumber(number));
+    const pool = this.pool(trunkId, tenant);
+    return this.#meant(trunkId, number).some((meant) => pool.contains(meant));
   }
 
   /** The tenant whose pool on this trunk holds the number. O(log DIDs). */
   didOwner(trunkId: string, number: string | number): string | undefined {
     const trunk = this.#trunksById.get(trunkId);
-    const wanted = toNumber(number);
-    if (trunk === undefined || wanted === undefined) return undefined;
+    if (trunk === undefined) return undefined;
     const only = trunk.assignments.length === 1 ? trunk.assignments[0] : undefined;
-    if (only !== undefined) return poolOf(only).contains(wanted) ? only.tenant : undefined;
-    return trunkIndex(trunk).owner(wanted);
+    for (const wanted of this.#meant(trunkId, number)) {
+      if (only === undefined) {
+        const owner = trunkIndex(trunk).owner(wanted);
+        if (owner !== undefined) return owner;
+      } else if (poolOf(only).contains(wanted)) return only.tenant;
+    }
+    return undefined;
   }
 
   /** Who owns which number on a trunk's provider: all trunks with a brand, a name or a source address in common. */
@@ -200,14 +205,28 @@ export class Directory {
 
   /** The tenant that owns the number on the trunk's provider. */
   providerDidOwner(trunkId: string, number: string | number): string | undefined {
-    const wanted = toNumber(number);
-    return wanted === undefined ? undefined : this.#providerIndexes.get(trunkId)?.owner(wanted);
+    const index = this.#providerIndexes.get(trunkId);
+    for (const wanted of this.#meant(trunkId, number)) {
+      const owner = index?.owner(wanted);
+      if (owner !== undefined) return owner;
+    }
+    return undefined;
   }
 
   /** Says whether a tenant other than this one owns the number on the trunk's provider (behaviour 7). */
   numberOwnedByAnother(trunkId: string, tenant: string, number: string | number): boolean {
-    const owner = this.providerDidOwner(trunkId, number);
-    return owner !== undefined && owner !== tenant;
+    const index = this.#providerIndexes.get(trunkId);
+    for (const wanted of this.#meant(trunkId, number)) {
+      const owner = index?.owner(wanted);
+      if (owner !== undefined && owner !== tenant) return true;
+    }
+    return false;
+  }
+
+  /** The numbers that a text may stand for in the format of the trunk. */
+  #meant(trunkId: string, number: string | number): readonly number[] {
+    if (typeof number === 'number') return [number];
+    return numbersMeant(number, this.#trunksById.get(trunkId)?.numberFormat ?? 'e164');
   }
 }
 
@@ -275,10 +294,6 @@ function indexTenant(tenant: Tenant): TenantIndex {
 function byPriorityThenName(a: OutboundRule, b: OutboundRule): number {
   if (a.priority !== b.priority) return a.priority - b.priority;
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
-}
-
-function toNumber(number: string | number): number | undefined {
-  return typeof number === 'number' ? number : normalizeNumber(number);
 }
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {

@@ -3,8 +3,10 @@
  * preset, then the default. The same walk tells where each value came from.
  */
 import { createHash, randomInt } from 'node:crypto';
+import type { NumberFormat } from '../tenants/number-format.ts';
 import { type BrandPreset, brandPreset, presetHost } from './brands.ts';
 import {
+  type InboundValue,
   MAPPED_FIELDS,
   type MappedField,
   type Mapping,
@@ -68,6 +70,7 @@ const DEFAULT_INBOUND: InboundParameters = {
   calledNumber: ['to.user'],
   callerNumber: ['from.user'],
   callerDisplayName: ['from.displayName'],
+  normalize: { calledNumber: undefined, callerNumber: undefined, callerDisplayName: undefined },
 };
 
 const DEFAULT_REGISTER_SECONDS = 600;
@@ -172,6 +175,12 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
     options: fillOptions(settings, preset, choose),
     limits: { concurrentCalls: settings.limits.concurrentCalls, callsPerSecond: settings.limits.callsPerSecond },
     addHeaders: settings.addHeaders,
+    numberFormat: choose.pick<NumberFormat>(
+      'numberFormat',
+      settings.numberFormat as NumberFormat | undefined,
+      undefined,
+      'e164',
+    ),
     outboundParameters: fillOutbound(settings, preset, choose),
     inboundParameters: fillInbound(settings, preset, choose),
     assignments: fillAssignments(settings),
@@ -307,7 +316,7 @@ function isPlain(mappings: readonly Mapping[]): boolean {
 function fillInbound(settings: TrunkSettings, preset: BrandPreset | undefined, choose: Chooser): InboundParameters {
   const written = settings.inboundParameters;
   const fromBrand = preset?.inboundParameters;
-  const pick = (key: keyof InboundParameters) =>
+  const pick = (key: InboundValue) =>
     choose.pick(
       `inboundParameters.${key}`,
       optionalList(written[key]),
@@ -318,6 +327,12 @@ function fillInbound(settings: TrunkSettings, preset: BrandPreset | undefined, c
     calledNumber: pick('calledNumber'),
     callerNumber: pick('callerNumber'),
     callerDisplayName: pick('callerDisplayName'),
+    normalize: choose.pickEach<InboundParameters['normalize']>(
+      'inboundParameters.normalize',
+      written.normalize,
+      fromBrand?.normalize,
+      DEFAULT_INBOUND.normalize,
+    ),
   };
 }
 

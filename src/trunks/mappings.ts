@@ -196,12 +196,47 @@ const sources = z.union([inboundSource, z.array(inboundSource).min(1).max(8)], {
   error: (issue) => (typeof issue.input === 'string' ? `must be one of ${INBOUND_SOURCES.join(', ')}` : undefined),
 });
 
+const DIGITS_AND_PLUS = /^\+?[0-9*#]{0,20}$/;
+const dialled = z.string().regex(DIGITS_AND_PLUS, { error: 'must be digits, * and # with an optional leading +' });
+
+/** Brings what a carrier sends into the form that rules and pools expect: strip, then the first prefix that fits, then prepend. */
+const normalization = <T extends z.ZodType<string>>(text: T) =>
+  z.strictObject({
+    strip: z.int().min(1).max(40).optional().describe('How many characters to take off the front.'),
+    replacePrefix: z
+      .array(
+        z.strictObject({
+          from: text.describe('What the value begins with; empty: anything.'),
+          to: text.describe('What takes its place.'),
+        }),
+      )
+      .min(1)
+      .max(20)
+      .optional()
+      .describe('The first whose `from` the value begins with is applied.'),
+    prepend: text.optional().describe('What to put in front at the end.'),
+  });
+export interface Normalization {
+  readonly strip?: number | undefined;
+  readonly replacePrefix?: readonly { readonly from: string; readonly to: string }[] | undefined;
+  readonly prepend?: string | undefined;
+}
+
+const normalizeSchema = z.strictObject({
+  calledNumber: normalization(dialled).optional().describe('Of the called number.'),
+  callerNumber: normalization(dialled).optional().describe("Of the caller's number; other texts than numbers stay."),
+  callerDisplayName: normalization(headerText(64)).optional().describe("Of the caller's name."),
+});
+
 export const inboundParametersSchema = z.strictObject({
   calledNumber: sources
     .optional()
     .describe('Where the called number is read; several are tried in order. Default `to.user`.'),
   callerNumber: sources.optional().describe("Where the caller's number is read. Default `from.user`."),
   callerDisplayName: sources.optional().describe("Where the caller's name is read. Default `from.displayName`."),
+  normalize: normalizeSchema
+    .optional()
+    .describe('What is done to each value that was read: strip, replace a prefix, prepend.'),
 });
 export type InboundParametersSettings = z.infer<typeof inboundParametersSchema>;
 
@@ -210,4 +245,7 @@ export interface InboundParameters {
   readonly calledNumber: readonly InboundSource[];
   readonly callerNumber: readonly InboundSource[];
   readonly callerDisplayName: readonly InboundSource[];
+  /** What is done to each value; undefined: it stays as it was read. */
+  readonly normalize: Readonly<Record<InboundValue, Normalization | undefined>>;
 }
+export type InboundValue = 'calledNumber' | 'callerNumber' | 'callerDisplayName';

@@ -4,9 +4,10 @@
  */
 import type { Problem } from '../base/errors.ts';
 import { DidPool, DidPoolError, formatRange } from '../tenants/did-pool.ts';
-import { normalizeNumber } from '../tenants/number.ts';
+import { someNumberMeant } from '../tenants/number-format.ts';
 import { checkTenant, didsOf } from '../tenants/rules.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import { callerIdsOutside, type UsableTrunk } from './caller-ids.ts';
 import { numberIndexOf, ownedPools, poolOf } from './directory.ts';
 import { withBrand } from './effective.ts';
 import { nearest } from './nearest.ts';
@@ -27,6 +28,8 @@ export interface ProvisioningProblem extends Problem {
 export interface CheckContext {
   /** Transports that the node listens on; a trunk may use no other. Not checked when left out. */
   readonly transports?: ReadonlySet<TrunkTransport>;
+  /** The state that is to be replaced; a caller ID that stood there already is not asked for its pool again. */
+  readonly before?: Provisioning;
 }
 
 /** Codes of problems that are a conflict with something else provisioned: REST answers 409; the others are 422. */
@@ -78,7 +81,7 @@ export function checkProvisioning(
   checkLabels(entries, state.tenants, problems);
   const readable = new Set(entries.filter(({ trunk }) => trunk.assignments.every(isReadable)));
   checkOverlaps([...readable], problems);
-  checkTrunkReferences(state, entries, readable, problems);
+  checkTrunkReferences(state, entries, readable, context.before, problems);
   for (const [index, tenant] of state.tenants.entries()) {
     for (const problem of checkTenant(tenant))
       problems.push({ ...problem, path: `tenants[${index}].${problem.path}`, tenants: [tenant.name] });
@@ -283,6 +286,7 @@ function checkTrunkReferences(
   state: Provisioning,
   entries: readonly Entry[],
   readable: ReadonlySet<Entry>,
+  before: Provisioning | undefined,
   problems: ProvisioningProblem[],
 ): void {
   const usable = new Map<string, Map<string, Entry>>();
@@ -306,7 +310,8 @@ function checkTrunkReferences(
         tenants: [tenant.name],
       });
     }
-    checkDids(tenant, `tenants[${index}]`, mine, readable, problems);
+    const earlier = before?.tenants.find(({ name }) => name === tenant.name);
+    checkDids(tenant, `tenants[${index}]`, mine, readable, earlier, problems);
   }
 }
 
@@ -338,6 +343,7 @@ function checkDids(
   path: string,
   mine: ReadonlyMap<string, Entry>,
   readable: ReadonlySet<Entry>,
+  before: Tenant | undefined,
   problems: ProvisioningProblem[],
 ): void {
   for (const [index, rule] of tenant.inboundRules.entries()) {
@@ -354,13 +360,16 @@ function checkDids(
       });
     }
   }
-  const pools = [...new Set(mine.values())]
-    .filter((entry) => readable.has(entry))
-    .flatMap(({ trunk }) => trunk.assignments.filter((assignment) => assignment.tenant === tenant.name))
-    .map(poolOf);
+  const usableOf = (entry: Entry | undefined): UsableTrunk | undefined => {
+    const assignment = entry?.trunk.assignments.find((candidate) => candidate.tenant === tenant.name);
+    if (entry === undefined || assignment === undefined || !readable.has(entry)) return undefined;
+    return { trunk: entry.trunk, pool: poolOf(assignment) };
+  };
+  const usable = [...new Set(mine.values())].flatMap((entry) => usableOf(entry) ?? []);
   for (const [index, group] of tenant.groups.entries()) {
     for (const [at, did] of group.dids.entries()) {
-      if (pools.some((pool) => pool.contains(normalizeNumber(did)))) continue;
+      if (usable.some(({ trunk, pool }) => someNumberMeant(did, trunk.numberFormat, (number) => pool.contains(number))))
+        continue;
       problems.push({
         code: 'did-outside-pool',
         path: `${path}.groups[${index}].dids[${at}]`,
@@ -369,6 +378,11 @@ function checkDids(
       });
     }
   }
+  // What is the same object as before was not written.
+  if (tenant === before) return;
+  const named = (reference: string) => usableOf(mine.get(reference));
+  for (const { path: at, message } of callerIdsOutside(tenant, usable, named, before))
+    problems.push({ code: 'caller-id-outside-pools', path: `${path}.${at}`, message, tenants: [tenant.name] });
 }
 
 function unknown(what: string, name: string, known: Iterable<string>): string {

@@ -17,6 +17,7 @@ import {
   secret,
   tenantName,
 } from '../tenants/fields.ts';
+import { NUMBER_FORMAT, type NumberFormat } from '../tenants/number-format.ts';
 import { tenantSchema } from '../tenants/schema.ts';
 import {
   type InboundParameters,
@@ -254,6 +255,13 @@ export const trunkSchema = z.strictObject({
     .max(20)
     .default([])
     .describe('Headers with fixed values that the provider asks for, e.g. a token.'),
+  numberFormat: z
+    .string()
+    .regex(NUMBER_FORMAT, { error: 'must be e164, or national and a country code such as "national 49"' })
+    .optional()
+    .describe(
+      'How the carrier writes numbers: `e164`, or `national` and its country code (`national 49`), which are compared with the same pool. Default e164.',
+    ),
   outboundParameters: outboundParametersSchema.prefault({}).describe('What fills the fields of outbound INVITEs.'),
   inboundParameters: inboundParametersSchema.prefault({}).describe('Where inbound INVITEs are read.'),
   didPool: headerText(64_000_000).optional().describe('DID pool of the owning tenant: short for its one assignment.'),
@@ -329,6 +337,7 @@ export interface Trunk {
   readonly options: TrunkOptions;
   readonly limits: { readonly concurrentCalls: number | undefined; readonly callsPerSecond: number | undefined };
   readonly addHeaders: readonly { readonly name: string; readonly value: string }[];
+  readonly numberFormat: NumberFormat;
   readonly outboundParameters: OutboundParameters;
   readonly inboundParameters: InboundParameters;
   /** One entry per tenant that may use the trunk; a tenant's own trunk has exactly its owner's. */

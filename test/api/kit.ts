@@ -67,7 +67,7 @@ export class MemoryProvisioning implements ProvisioningService {
     if (change.expectedVersion !== version) return { outcome: 'stale' };
     const after = applyEdits(state, change);
     const written = new Set([...(change.putTenants ?? []), ...(change.putTrunks ?? [])]);
-    const problems = checkProvisioning(after, this.context, written);
+    const problems = checkProvisioning(after, { ...this.context, before: state }, written);
     if (problems.length > 0) return { outcome: 'refused', problems };
     this.#current = { version: version + 1, state: after };
     return { outcome: 'applied', version: version + 1 };

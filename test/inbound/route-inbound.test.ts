@@ -9,6 +9,7 @@ const defaults: InboundParameters = {
   calledNumber: ['to.user'],
   callerNumber: ['from.user'],
   callerDisplayName: ['from.displayName'],
+  normalize: { calledNumber: undefined, callerNumber: undefined, callerDisplayName: undefined },
 };
 
 function invite(fields: { to?: string; from?: string; uri?: string; more?: string[] } = {}): SipRequest {
@@ -30,6 +31,7 @@ interface World {
   readonly parameters?: Partial<InboundParameters>;
   readonly time?: string;
   readonly tenant?: Partial<TenantInput>;
+  readonly numberFormat?: Trunk['numberFormat'];
 }
 
 const pool = DidPool.parse('14155550100-14155550299');
@@ -43,7 +45,8 @@ function route(request: SipRequest, world: World = {}) {
     ],
     ...world.tenant,
   });
-  const trunk = { id: '1', inboundParameters: { ...defaults, ...world.parameters } } as Trunk;
+  const { numberFormat = 'e164' } = world;
+  const trunk = { id: '1', numberFormat, inboundParameters: { ...defaults, ...world.parameters } } as Trunk;
   const router = new InboundRouter({
     tenantOfDid: (trunkId, number) => (trunkId === '1' && pool.contains(number) ? tenant : undefined),
     trunkIdOf: (_tenant, reference) => (reference === 'carrier-a' ? '1' : undefined),
@@ -225,5 +228,95 @@ describe('anonymous callers (RFC 3323 §4.1)', () => {
     ['"Bob" <sip:+12125551212@x>', [], false],
   ] as const)('From %s with %j: %s', (from, more, anonymous) => {
     expect(route(invite({ from, more: [...more] }))).toMatchObject({ anonymous });
+  });
+});
+
+describe('a carrier that writes nationally needs one pool: numberFormat', () => {
+  const national = (to: string, from = '<sip:02125551212@carrier.example.com>') =>
+    route(invite({ to: `<sip:${to}@192.0.2.1>`, from }), {
+      numberFormat: 'national 1',
+      rules: [
+        {
+          name: 'main',
+          trunk: 'carrier-a',
+          dids: '14155550100',
+          callers: '1212*******',
+          destination: { extension: '101' },
+        },
+      ],
+    });
+
+  test.each(['4155550100', '04155550100', '14155550100', '+14155550100', '01114155550100'])('%s is the DID', (to) => {
+    expect(national(to)).toMatchObject({
+      kind: 'route',
+      target: { number: '101' },
+      numbers: { callerNumber: '+12125551212' },
+    });
+  });
+
+  test.each([
+    ['<sip:2125551212@x>', '+12125551212'],
+    ['<sip:+12125551212@x>', '+12125551212'],
+    ['<sip:0114930123456@x>', '+4930123456'],
+    ['<sip:911@x>', '911'],
+    ['<sip:anonymous@anonymous.invalid>', 'anonymous'],
+  ])('the caller %s is %s', (from, callerNumber) => {
+    expect(national('4155550100', from).numbers.callerNumber).toBe(callerNumber);
+  });
+});
+
+describe('inbound parameters normalise what was read (guide "Inbound Parameters")', () => {
+  const normalize = (more: Partial<InboundParameters['normalize']>) => ({
+    parameters: { normalize: { ...defaults.normalize, ...more } },
+  });
+
+  test.each([
+    ['strip', '9914155550100', { strip: 2 }],
+    ['prepend', '4155550100', { prepend: '1' }],
+    [
+      'replace prefix',
+      '04155550100',
+      {
+        replacePrefix: [
+          { from: '00', to: '' },
+          { from: '0', to: '+1' },
+        ],
+      },
+    ],
+    [
+      'the first prefix that fits',
+      '0014155550100',
+      {
+        replacePrefix: [
+          { from: '00', to: '+' },
+          { from: '0', to: '+9' },
+        ],
+      },
+    ],
+    [
+      'strip, then replace, then prepend',
+      '77*155550100',
+      { strip: 2, replacePrefix: [{ from: '*1', to: '4' }], prepend: '1' },
+    ],
+  ])('%s', (_, to, calledNumber) => {
+    const world = normalize({ calledNumber });
+    const expected = to === '77*155550100' ? 'unknown-number' : undefined;
+    const routed = route(invite({ to: `<sip:${to}@192.0.2.1>` }), world);
+    if (expected === undefined) expect(routed).toMatchObject({ kind: 'route', rule: 'main' });
+    else expect(routed.numbers.calledNumber).toBe('1455550100');
+  });
+
+  test("each field by itself; a name in the number's place is no number", () => {
+    const world = normalize({
+      callerNumber: { replacePrefix: [{ from: '+1', to: '' }], prepend: '9' },
+      callerDisplayName: { strip: 2, prepend: 'Line 1: ' },
+    });
+    const { numbers } = route(invite({ from: '"X Bob" <sip:+12125551212@x>' }), world);
+    expect(numbers).toEqual({
+      calledNumber: '14155550100',
+      callerNumber: '92125551212',
+      callerDisplayName: 'Line 1: Bob',
+    });
+    expect(route(invite({ from: '<sip:anonymous@x>' }), world).numbers.callerNumber).toBe('anonymous');
   });
 });

@@ -160,6 +160,14 @@ const call = (tenantRow: TenantInput, more: CallOptions = {}): CallOptions => ({
 const ruleWithout = (match: object) => [{ name: 'world', match, routes: [{ trunk: 'CallCentric' }] }];
 
 /** "Outbound Caller ID Priority" and "Outbound Caller ID for PBX Services". */
+/** Another trunk of the tenant, with a pool of its own. */
+const OTHER_TRUNK = trunkWith({
+  id: '7',
+  name: 'Other',
+  host: 'pstn.other.example',
+  tenants: [{ tenant: 'acme', didPool: '4930123' }],
+});
+
 export const PRIORITY_ROWS: readonly GuideRow[] = [
   {
     name: '1: the caller ID that the app specifies comes first',
@@ -209,16 +217,7 @@ export const PRIORITY_ROWS: readonly GuideRow[] = [
         outboundRules: ruleWithout({ groups: ['sales'] }),
       }),
       {
-        trunks: [
-          trunkWith({}),
-          {
-            ...trunkWith({}),
-            id: '7',
-            name: 'Other',
-            host: 'pstn.other.example',
-            tenants: [{ tenant: 'acme', didPool: '4930123' }],
-          },
-        ],
+        trunks: [trunkWith({}), OTHER_TRUNK],
       },
     ),
     expect: { From: fromOf('14155550121') },
@@ -230,7 +229,9 @@ export const PRIORITY_ROWS: readonly GuideRow[] = [
   },
   {
     name: 'a candidate outside the DID pool is passed over',
-    call: call(full({ extensions: [{ number: '101', name: 'Alice', outboundCallerId: '14155559999' }] })),
+    call: call(full({ extensions: [{ number: '101', name: 'Alice', outboundCallerId: '4930123' }] }), {
+      trunks: [trunkWith({}), OTHER_TRUNK],
+    }),
     expect: { From: fromOf('14155550103') },
   },
   ...(['+', '00', '0', '+00'] as const).map((prefix) => ({

@@ -1,4 +1,5 @@
-import { normalizeNumber, plainNumber } from '../../tenants/number.ts';
+import { plainNumber } from '../../tenants/number.ts';
+import { numbersMeant, someNumberMeant } from '../../tenants/number-format.ts';
 import type { Group, TrunkCallerId } from '../../tenants/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';
@@ -33,7 +34,7 @@ export const chooseCallerId: RouteStep = {
           source: offer.source,
           value: offer.value,
           verdict: 'taken',
-          reason: "the first that is set and inside the tenant's DID pool on this trunk",
+          reason: `the first that is set and inside the tenant's DID pool on this trunk${meaning(route, offer.value)}`,
         });
       }
       break;
@@ -67,7 +68,14 @@ function mayBeShown(route: RouteState, { source, value = '' }: Offer): boolean {
 
 /** Says whether a number may be shown on this route: inside the tenant's pool on the trunk in hand. */
 export function isInPool(route: RouteState, value: string): boolean {
-  return route.planned.pool.contains(normalizeNumber(value));
+  return someNumberMeant(value, route.trunk.numberFormat, (number) => route.planned.pool.contains(number));
+}
+
+/** On a trunk that writes nationally: as which number of the pool the value was read. */
+function meaning({ trunk, planned }: RouteState, value: string): string {
+  if (trunk.numberFormat === 'e164') return '';
+  const number = numbersMeant(value, trunk.numberFormat).find((candidate) => planned.pool.contains(candidate));
+  return `, as ${number} (numberFormat: ${trunk.numberFormat})`;
 }
 
 function reject(route: RouteState, source: string, value: string, trace: Trace): void {

@@ -68,17 +68,16 @@ function storeCallerId(
   stored: (set: StoredSetting['set'], reason: string) => Refusal,
 ): Refusal {
   const callerId = wished.endsWith('#') ? wished.slice(0, -1) : wished;
-  const number = normalizeNumber(callerId);
-  if (number === undefined || !/^\+?[0-9]+$/.test(callerId)) {
+  if (normalizeNumber(callerId) === undefined || !/^\+?[0-9]+$/.test(callerId)) {
     return { status: 484, reason: 'Outbound caller ID not set: not a number', code: 'setting-refused' };
   }
-  if (!isOwnNumber(call, number)) {
+  if (!isOwnNumber(call, callerId)) {
     return { status: 403, reason: 'Outbound caller ID not set: not in a DID pool', code: 'setting-refused' };
   }
   return stored({ outboundCallerId: callerId }, `Outbound caller ID is ${callerId} from now on`);
 }
 
-function isOwnNumber(call: CallState, number: number): boolean {
+function isOwnNumber(call: CallState, number: string): boolean {
   const { directory, tenant } = call.facts;
   return directory.trunksOf(tenant.name).some((trunk) => directory.inPool(trunk.id, tenant.name, number));
 }
