@@ -28,8 +28,8 @@ export interface AttemptUser {
 }
 
 /** RFC 3326: what the others are told when one has answered. */
-const ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
-const NO_ANSWER = 'SIP;cause=480;text="No Answer"';
+const ANSWERED_ELSEWHERE = ['SIP;cause=200;text="Call completed elsewhere"'];
+const NO_ANSWER = ['SIP;cause=480;text="No Answer"'];
 /** A plan that runs through so many stages without calling anybody is broken. */
 const MAX_STAGES = 200;
 /** RFC 3261 §8.1.3.4: redirects do not go on for ever. */
@@ -77,10 +77,10 @@ export class Attempt implements TimerTarget {
   }
 
   /** Gives everything up; the user hears no more. */
-  cancel(reason: string | undefined): void {
+  cancel(reasons: readonly string[]): void {
     if (this.#done) return;
     this.#done = true;
-    this.#cancelBranches(undefined, reason);
+    this.#cancelBranches(undefined, reasons);
   }
 
   onTimer(_kind: number): void {
@@ -115,7 +115,7 @@ export class Attempt implements TimerTarget {
     this.#earlyMedia ||= outcome.earlyMedia;
     this.#openCount--;
     // RFC 3261 §16.7 step 5: a 6xx ends the search everywhere.
-    if (outcome.status >= 600) this.#cancelBranches(undefined, undefined);
+    if (outcome.status >= 600) this.#cancelBranches(undefined, []);
     this.#stageOverWhenEmpty();
   }
 
@@ -220,10 +220,10 @@ export class Attempt implements TimerTarget {
     return best.earlyMedia === this.#earlyMedia ? best : { ...best, earlyMedia: this.#earlyMedia };
   }
 
-  #cancelBranches(except: Branch | undefined, reason: string | undefined): void {
+  #cancelBranches(except: Branch | undefined, reasons: readonly string[]): void {
     this.#ringTimer = cancelTimer(this.#ringTimer);
-    for (const branch of this.#branches) if (branch !== except) branch.cancel(reason);
-    for (const followed of this.#followed) followed.cancel(reason);
+    for (const branch of this.#branches) if (branch !== except) branch.cancel(reasons);
+    for (const followed of this.#followed) followed.cancel(reasons);
     this.#branches = [];
     this.#followed = [];
     this.#openCount = 0;

@@ -11,7 +11,7 @@ import { Leg } from './leg.ts';
 import type { BranchPlan, LegDraft, OutcomeCause, StageOutcome } from './plan.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { AttemptRecord } from './record.ts';
-import { dropToken, hasSessionDescription } from './relayed-headers.ts';
+import { dropToken, hasSessionDescription, reasonFields } from './relayed-headers.ts';
 import { Repair } from './repair.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
@@ -81,7 +81,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */
-  cancel(reason: string | undefined): void {
+  cancel(reasons: readonly string[]): void {
     switch (this.state) {
       case 'idle':
         this.state = 'over';
@@ -95,7 +95,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       case 'calling':
         this.state = 'cancelling';
         this.#dropLegs(undefined);
-        this.#transaction?.cancel(reason === undefined ? undefined : [[HeaderId.Reason, reason]]);
+        this.#transaction?.cancel(reasonFields(reasons));
         return;
       case 'cancelling':
       case 'answered':
@@ -159,6 +159,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#localTag = randomToken();
     this.#sequence = 0;
     this.#refusedWith = undefined;
+    this.#winner = undefined;
     this.#session = SessionKeeper.forOutgoing(env, this.plan.options.sessionTimer);
     this.#startedAtMs = env.scheduler.nowMs();
     this.#startedWallMs = env.scheduler.wallMs();
@@ -233,13 +234,17 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#tooLate(leg, response, invite);
       return;
     }
-    this.state = 'answered';
+    leg.confirm(response);
     this.#winner = leg;
+    if (!leg.dialog.hasTarget) {
+      this.#unusable(leg, invite);
+      return;
+    }
+    this.state = 'answered';
     this.#record(response.status, response.reason, 'answered');
     this.#dropLegs(leg);
     leg.learn(response);
     leg.offers.response('remote', 'INVITE', response.status, hasSessionDescription(response), true);
-    leg.confirm(response);
     const { onEnd } = this.plan;
     if (this.#reserved && onEnd !== undefined) leg.reservation = { onEnd };
     this.#reserved = false;
@@ -269,6 +274,16 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     if (this.state !== 'cancelling') return;
     this.#record(response.status, response.reason, 'cancelled');
     this.#finish('cancelled');
+  }
+
+  /** RFC 3261 §13.2.2.4: a 2xx is acknowledged whatever it says. Nothing could be sent in a dialog whose Contact leads nowhere. */
+  #unusable(leg: Leg, invite: SipRequest): void {
+    leg.acknowledge(invite);
+    leg.hangUp(['SIP;cause=502;text="Unusable Contact"']);
+    this.#dropLegs(leg);
+    this.#record(502, 'Unusable Contact', 'transport-error');
+    if (this.#mayTryNext()) this.#nextTarget();
+    else this.#fail(502, reasonPhrase(502), 'transport-error');
   }
 
   #startSession(leg: Leg, response: SipResponse, invite: SipRequest): void {

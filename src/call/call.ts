@@ -32,7 +32,7 @@ export interface CallRegistry {
  */
 export type CallState = 'routing' | 'ringing' | 'answered' | 'ending';
 
-const PICKED_UP = 'SIP;cause=200;text="Call completed elsewhere"';
+const PICKED_UP = ['SIP;cause=200;text="Call completed elsewhere"'];
 const RING_TIMER = 1;
 const SESSION_TIMER = 2;
 const DEFAULT_RING_MS = 180_000;
@@ -171,18 +171,18 @@ export class Call implements AttemptUser, TimerTarget {
   /** The caller cancels, or sends BYE in its early dialog. */
   callerGaveUp(request: SipRequest): void {
     if (!this.#waits()) return;
-    const reason = request.headers.value(HeaderId.Reason);
+    const reasons = request.headers.fieldValues(HeaderId.Reason);
     this.#ended('caller', 'cancel');
     this.#refuse(487, undefined, [], 'cancel');
-    this.#cancelAttempt(reason);
-    this.#hangUpAll(reason === undefined ? [] : [reason]);
+    this.#cancelAttempt(reasons);
+    this.#hangUpAll(reasons);
   }
 
   /** The caller does not answer any more. */
   callerLost(): void {
     if (!this.#waits()) return;
     this.#refuse(504, undefined, [], 'no-prack');
-    this.#cancelAttempt(undefined);
+    this.#cancelAttempt([]);
     this.#hangUpAll([]);
   }
 
@@ -209,7 +209,7 @@ export class Call implements AttemptUser, TimerTarget {
       const status = reason === 'ring-timeout' ? 480 : 503;
       this.#refuse(status, undefined, [], reason);
     }
-    this.#cancelAttempt(reasons[0]);
+    this.#cancelAttempt(reasons);
     this.#hangUpAll(reasons);
   }
 
@@ -307,10 +307,10 @@ export class Call implements AttemptUser, TimerTarget {
     caller.refuse(status, reason, headers, from);
   }
 
-  #cancelAttempt(reason: string | undefined): void {
+  #cancelAttempt(reasons: readonly string[]): void {
     const attempt = this.#attempt;
     this.#attempt = undefined;
-    attempt?.cancel(reason);
+    attempt?.cancel(reasons);
   }
 
   #hangUpAll(reasons: readonly string[]): void {

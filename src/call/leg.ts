@@ -334,6 +334,7 @@ export class Leg implements LegRequestUser {
 
   #hop(): Destination {
     const { env, destination, dialog, options } = this;
+    if (!dialog.hasTarget) return destination;
     const chosen = env.router.nextHop?.(this, dialog.nextHop());
     if (chosen !== undefined) return chosen;
     return (options.followsContact === true ? literalNextHop(dialog.nextHop(), destination) : undefined) ?? destination;

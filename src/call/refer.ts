@@ -216,7 +216,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   abandon(): void {
     if (this.#done) return;
     this.#finish(487);
-    this.#attempt?.cancel(undefined);
+    this.#attempt?.cancel([]);
     this.#renegotiation?.stop();
     if (this.#replaced === undefined) this.#target?.hangUp();
   }

@@ -39,6 +39,11 @@ export function relayBody(from: SipMessage, to: SipMessage): void {
   copyFields(from.headers, to.headers, CONTENT_HEADERS);
 }
 
+/** Reason (RFC 3326 §2: one value a protocol, in one field or several), as a CANCEL takes it on. */
+export function reasonFields(values: readonly string[]): [HeaderId, string][] {
+  return values.map((value) => [HeaderId.Reason, value]);
+}
+
 /** How a leg takes what is relayed to it; {@link LegOptions}. */
 type Taker = Pick<LegOptions, 'relayHeaders' | 'withholdsPeer'>;
 /** The party whose message it is; undefined for one that has no leg any more. */
@@ -105,12 +110,24 @@ export function dropToken(headers: Headers, id: HeaderId, token: string): void {
   else headers.remove(id);
 }
 
+/** A field that is a list crosses with all its values, in order; one with a single value crosses once. */
 function copyFields(from: Headers, to: Headers, ids: readonly HeaderId[]): void {
   for (const id of ids) {
-    if (!from.has(id)) continue;
-    for (const value of from.fieldValues(id)) to.add(id, value);
+    const value = from.value(id);
+    if (value === undefined) continue;
+    if (LISTS.has(id)) for (const each of from.fieldValues(id)) to.add(id, each);
+    else to.add(id, value);
   }
 }
+const LISTS: ReadonlySet<HeaderId> = new Set([
+  HeaderId.Reason,
+  HeaderId.Warning,
+  HeaderId.AlertInfo,
+  HeaderId.ErrorInfo,
+  HeaderId.Accept,
+  HeaderId.ContentEncoding,
+  HeaderId.ContentLanguage,
+]);
 
 function copyNamedFields(from: Headers, to: Headers, names: readonly string[]): void {
   for (const name of names) {

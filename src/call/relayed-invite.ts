@@ -5,7 +5,13 @@ import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
 import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
-import { hasSessionDescription, relayBody, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
+import {
+  hasSessionDescription,
+  reasonFields,
+  relayBody,
+  relayRequestHeaders,
+  relayResponseHeaders,
+} from './relayed-headers.ts';
 import { inDialogStatus } from './response-mapping.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
@@ -103,8 +109,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   /** CANCEL: the answer is the other side's, since its 2xx may have crossed. */
   onCancel(cancel: SipRequest): void {
     this.#cancelled = true;
-    const reason = cancel.headers.value(HeaderId.Reason);
-    this.#client?.cancel(reason === undefined ? undefined : [[HeaderId.Reason, reason]]);
+    this.#client?.cancel(reasonFields(cancel.headers.fieldValues(HeaderId.Reason)));
   }
 
   /** One of the legs has ended: RFC 3261 §15.1.2 wants pending requests answered with 487. */

@@ -1,7 +1,7 @@
 /** Where a redirection leads (RFC 3261 §8.1.3.4): its Contacts as numbers that are dialled, never as addresses that are sent to. */
 import { isIP } from 'node:net';
 import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
-import { HeaderId, type NameAddr, parseNameAddr, type SipResponse } from '../sip/message/index.ts';
+import { HeaderId, type NameAddr, readableNameAddrs, type SipResponse } from '../sip/message/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 
 /** Contacts of one redirection that are looked at. */
@@ -13,10 +13,9 @@ export function redirectedNumbers(
   accepts: (address: NameAddr) => boolean = () => true,
 ): string[] {
   const contacts: { readonly number: string; readonly q: number }[] = [];
-  for (const value of response.headers.listValues(HeaderId.Contact).slice(0, MAX_CONTACTS)) {
-    const address = readAddress(value);
-    const number = address === undefined ? '' : dialledNumber(address.uri);
-    if (address === undefined || number === '' || !accepts(address)) continue;
+  for (const address of readableNameAddrs(response.headers, HeaderId.Contact).slice(0, MAX_CONTACTS)) {
+    const number = dialledNumber(address.uri);
+    if (number === '' || !accepts(address)) continue;
     const q = Number(address.params.get('q') ?? 1);
     contacts.push({ number, q: Number.isNaN(q) ? 0 : q });
   }
@@ -37,12 +36,4 @@ export function isNumberHere({ uri }: NameAddr, { domain }: Tenant, node: NodeFa
   const { addresses, publicHost, privateHost } = node;
   const own = [domain, publicHost, privateHost, ...Object.values(addresses).map((address) => address.host)];
   return own.some((each) => each?.toLowerCase() === host);
-}
-
-function readAddress(value: string): NameAddr | undefined {
-  try {
-    return parseNameAddr(value);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,28 +1,56 @@
 /** What a response to REGISTER says. A field that cannot be read counts as absent: the rest of the answer still holds. */
 import { PeerError } from '../base/errors.ts';
 import {
+  addressValues,
   HeaderId,
   isSipUri,
-  type NameAddr,
   parseDeltaSeconds,
+  parseNameAddr,
   parseNameAddrList,
   parseRetryAfter,
+  readTrailingParams,
   type SipResponse,
+  type Uri,
 } from '../sip/message/index.ts';
 import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
 const MAX_GRANTED_SECONDS = 86_400;
 const MAX_ROUTES = 10;
 
-/** Seconds that the registration lasts: of our Contact, else of the message, else what was asked for (RFC 3261 §10.2.4, §10.3 step 8). */
+/**
+ * Seconds that the registration lasts: of our Contact, else of the message, else what was asked for (RFC 3261 §10.2.4, §10.3 step 8).
+ * A registrar that rewrote our Contact, or whose Contacts cannot be read, has granted at least the smallest time above 0 that it names.
+ */
 export function grantedSeconds(response: SipResponse, token: string, askedSeconds: number): number {
-  const contacts = readable(() => parseNameAddrList(response.headers, HeaderId.Contact)) ?? [];
+  const contacts = addressValues(response.headers, HeaderId.Contact).map(readBinding);
   const own =
-    contacts.find((contact) => carriesToken(contact, token)) ?? (contacts.length === 1 ? contacts[0] : undefined);
-  const text = own?.params.get('expires');
-  const ofContact = text === undefined ? undefined : readable(() => parseDeltaSeconds(text, 'expires'));
-  const granted = ofContact ?? delta(response, HeaderId.Expires) ?? askedSeconds;
-  return Math.min(granted, MAX_GRANTED_SECONDS);
+    contacts.find(({ uri }) => uri !== undefined && carriesToken(uri, token)) ??
+    (contacts.length === 1 ? contacts[0] : undefined);
+  const ofMessage = delta(response, HeaderId.Expires);
+  const granted =
+    own === undefined
+      ? (smallest(contacts.map(({ seconds }) => seconds ?? ofMessage)) ?? ofMessage)
+      : (own.seconds ?? ofMessage);
+  return Math.min(granted ?? askedSeconds, MAX_GRANTED_SECONDS);
+}
+
+interface ListedBinding {
+  /** Undefined when it cannot be read. */
+  readonly uri: Uri | undefined;
+  readonly seconds: number | undefined;
+}
+
+function readBinding(text: string): ListedBinding {
+  const address = readable(() => parseNameAddr(text));
+  const expires = (address?.params ?? readTrailingParams(text))?.get('expires');
+  const seconds = expires === undefined ? undefined : readable(() => parseDeltaSeconds(expires, 'expires'));
+  return { uri: address?.uri, seconds };
+}
+
+function smallest(seconds: readonly (number | undefined)[]): number | undefined {
+  let least: number | undefined;
+  for (const each of seconds) if (each !== undefined && each > 0 && each < (least ?? Infinity)) least = each;
+  return least;
 }
 
 export function minExpiresSeconds(response: SipResponse): number | undefined {
@@ -49,7 +77,7 @@ export function flowTimerSeconds(response: SipResponse): number | undefined {
   return seconds === undefined || seconds < 1 || seconds > MAX_GRANTED_SECONDS ? undefined : seconds;
 }
 
-function carriesToken({ uri }: NameAddr, token: string): boolean {
+function carriesToken(uri: Uri, token: string): boolean {
   return isSipUri(uri) && (uri.user === token || uri.params.get(TOKEN_PARAMETER) === token);
 }
 

@@ -378,13 +378,18 @@ test('behaviour 17: a 503 that reaches the caller says when to try again; a trun
   }
 });
 
-test('a 2xx that cannot be read is nobody’s: the branch times out, no leak', () => {
+test.each<[string, HeaderId, string]>([
+  ['a Record-Route that cannot be read', HeaderId.RecordRoute, '<sip:[;lr>'],
+  ['a Contact that cannot be read', HeaderId.Contact, '<sip:[>'],
+  ['a Contact that is no SIP URI', HeaderId.Contact, '<tel:+1>'],
+])('§13.2.2.4: a 2xx with %s is acknowledged and ended, and the branch fails', (_what, id, value) => {
   const world = new World();
   const sent = world.a.call();
   world.run();
-  world.b.answer(world.b.invite, 200, { body: sdp('b'), headers: [[HeaderId.RecordRoute, '<sip:[;lr>']] });
-  world.run(33_000);
-  expect(sent.final?.status).toBe(408);
+  world.b.answer(world.b.invite, 200, { body: sdp('b'), headers: [[id, value]] });
+  world.run();
+  expect([world.b.acks.length, world.b.requests('BYE').length]).toEqual([1, 1]);
+  expect(sent.final?.status).toBe(502);
   expect(world.settles()).toBe(true);
 });
 

@@ -75,10 +75,19 @@ describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)'
     ['an address in disguise', `<sip:${CARRIER_A};maddr=169.254.169.254>`],
     ['a transport that is not served', `<sip:${CARRIER_A}:5090;transport=sctp>`],
     ['TLS where there is none', `<sips:${CARRIER_A}>`],
-    ['no SIP at all', '<http://169.254.169.254/latest>'],
-    ['a telephone number', '<tel:+14155550100>'],
   ])('never to %s: back the way the peer came', (_what, contact) => {
     answered(contact);
+    a.answer(a.took('BYE'), 200, 'OK');
+    expect(sentTo('ACK', 'BYE')).toEqual(THE_WAY_BACK);
+  });
+
+  test.each([
+    ['no SIP at all', '<http://169.254.169.254/latest>'],
+    ['a telephone number', '<tel:+14155550100>'],
+  ])('a 2xx whose Contact is %s is acknowledged and ended where it came from', (_what, contact) => {
+    phone.call('18005550199');
+    a.answer(a.took('INVITE'), 200, 'OK', { Contact: contact }, SDP);
+    world.run();
     a.answer(a.took('BYE'), 200, 'OK');
     expect(sentTo('ACK', 'BYE')).toEqual(THE_WAY_BACK);
   });

@@ -1,6 +1,16 @@
 import { PeerError } from '../../base/errors.ts';
 import { ownCopy } from '../../base/text.ts';
-import { formatUri, HeaderId, Headers, type NameAddr, SipRequest, type SipResponse } from '../message/index.ts';
+import {
+  addressValues,
+  formatUri,
+  HeaderId,
+  Headers,
+  isSipUri,
+  type NameAddr,
+  SipRequest,
+  type SipResponse,
+  withoutEmptyTag,
+} from '../message/index.ts';
 import { RouteSet } from './route-set.ts';
 
 /**
@@ -73,6 +83,7 @@ export class Dialog {
   readonly localContact: string;
   #routeSet: RouteSet;
   #remoteTarget: string;
+  #hasTarget = true;
   #localSequence: number;
   #remoteSequence: number;
 
@@ -103,11 +114,11 @@ export class Dialog {
       callId: request.callId(),
       localTag,
       remoteTag: request.fromTag() ?? '',
-      localAddress: withTag(request.headers.value(HeaderId.To) ?? '', request.toTag(), localTag),
-      remoteAddress: request.headers.value(HeaderId.From) ?? '',
+      localAddress: withTag(withoutEmptyTag(request.headers.value(HeaderId.To) ?? ''), request.toTag(), localTag),
+      remoteAddress: withoutEmptyTag(request.headers.value(HeaderId.From) ?? ''),
       localContact,
       // §12.1.1: the Record-Route fields of the request, in order.
-      routeSet: new RouteSet(request.headers.listValues(HeaderId.RecordRoute)),
+      routeSet: new RouteSet(addressValues(request.headers, HeaderId.RecordRoute)),
       remoteTarget: targetOf(contact),
       localSequence: 0,
       remoteSequence: request.cseq().sequence,
@@ -117,31 +128,41 @@ export class Dialog {
   /**
    * The calling side's dialog (§12.1.2), made by a tagged provisional response or a 2xx. A 2xx confirms it at once.
    * DEVIATION: a response without Contact leaves the Request-URI as the remote target, since provisional responses of some gateways
-   * have none; the 2xx brings the real one.
+   * have none; the 2xx brings the real one. A Contact or Record-Route that cannot be used is left out as well: the dialog must be made
+   * all the same, since a 2xx has to be acknowledged, and says so in {@link hasTarget}.
    */
   static createUac(request: SipRequest, response: SipResponse): Dialog {
-    const contact = response.contact();
+    const routeSet = routeSetOfResponse(response);
+    const target = targetOfMessage(response);
     const dialog = new Dialog({
       role: 'uac',
       callId: request.callId(),
       localTag: request.fromTag() ?? '',
       remoteTag: response.toTag() ?? '',
       localAddress: request.headers.value(HeaderId.From) ?? '',
-      remoteAddress: response.headers.value(HeaderId.To) ?? '',
+      remoteAddress: response.headers.value(HeaderId.To) ?? request.headers.value(HeaderId.To) ?? '',
       localContact: request.headers.value(HeaderId.Contact) ?? '',
-      routeSet: routeSetOfResponse(response),
-      remoteTarget: contact === undefined ? request.requestUri : targetOf(contact),
+      routeSet: routeSet ?? NO_ROUTES,
+      remoteTarget: target ?? request.requestUri,
       localSequence: request.cseq().sequence,
       // §12.1.2: empty until the peer's first request.
       remoteSequence: -1,
     });
-    if (response.status >= 200) dialog.state = 'confirmed';
+    if (response.status >= 200) {
+      dialog.state = 'confirmed';
+      dialog.#hasTarget = routeSet !== undefined && isUsable(response, target);
+    }
     return dialog;
   }
 
   /** The URI that requests of this side go to (§12.2.1.1). */
   get remoteTarget(): string {
     return this.#remoteTarget;
+  }
+
+  /** False when the 2xx that confirmed this dialog names a place that no request can go to; they go where its INVITE went. */
+  get hasTarget(): boolean {
+    return this.#hasTarget;
   }
 
   /** Route values in the order of use. */
@@ -166,8 +187,10 @@ export class Dialog {
   confirm(response?: SipResponse): void {
     if (this.state === 'terminated') return;
     if (this.role === 'uac' && response !== undefined && this.state === 'early') {
-      this.#routeSet = routeSetOfResponse(response);
+      const routeSet = routeSetOfResponse(response);
+      this.#routeSet = routeSet ?? NO_ROUTES;
       this.refreshTarget(response);
+      this.#hasTarget = routeSet !== undefined && isUsable(response, targetOfMessage(response));
     }
     this.state = 'confirmed';
     this.#keepOwnCopies();
@@ -201,12 +224,12 @@ export class Dialog {
 
   /**
    * Moves the remote target to the Contact of a target refresh: of a request when it is answered with a 2xx, of a 2xx when it comes
-   * (§12.2.1.2, §12.2.2, RFC 6141 §4). A failed re-INVITE moves nothing.
+   * (§12.2.1.2, §12.2.2, RFC 6141 §4). A failed re-INVITE moves nothing, nor does a Contact that cannot be used.
    */
   refreshTarget(message: SipRequest | SipResponse): void {
     if (message.kind === 'request' && !TARGET_REFRESH.has(message.method)) return;
-    const contact = message.contact();
-    if (contact !== undefined) this.#remoteTarget = targetOf(contact);
+    const target = targetOfMessage(message);
+    if (target !== undefined) this.#remoteTarget = target;
   }
 
   /** The next request of this side (§12.2.1.1), without Via, which the endpoint adds. Not for ACK and CANCEL. */
@@ -242,9 +265,32 @@ export class Dialog {
   }
 }
 
-/** §12.1.2: the Record-Route fields of the response in reverse order. */
-function routeSetOfResponse(response: SipResponse): RouteSet {
-  return new RouteSet(response.headers.listValues(HeaderId.RecordRoute).reverse());
+const NO_ROUTES = new RouteSet([]);
+
+/** §12.1.2: the Record-Route fields of the response in reverse order; undefined when they cannot be read. */
+function routeSetOfResponse(response: SipResponse): RouteSet | undefined {
+  if (!response.headers.has(HeaderId.RecordRoute)) return NO_ROUTES;
+  try {
+    return new RouteSet(addressValues(response.headers, HeaderId.RecordRoute).reverse());
+  } catch (error) {
+    if (error instanceof PeerError) return undefined;
+    throw error;
+  }
+}
+
+/** The place that a Contact names; undefined when there is none, or it is none that a SIP request can go to. */
+function targetOfMessage(message: SipRequest | SipResponse): string | undefined {
+  try {
+    const contact = message.contact();
+    return contact !== undefined && isSipUri(contact.uri) ? formatUri(contact.uri) : undefined;
+  } catch (error) {
+    if (error instanceof PeerError) return undefined;
+    throw error;
+  }
+}
+
+function isUsable(response: SipResponse, target: string | undefined): boolean {
+  return target !== undefined || !response.headers.has(HeaderId.Contact);
 }
 
 function targetOf(contact: NameAddr): string {

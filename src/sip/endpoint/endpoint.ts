@@ -285,7 +285,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   }
 
   #onResponseMessage(response: SipResponse, flow: Flow): void {
-    if (!validateResponse(response, this.#messageLimits)) {
+    if (!validateResponse(response)) {
       this.counters.malformed++;
       return;
     }

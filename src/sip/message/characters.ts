@@ -131,6 +131,47 @@ export function splitList(text: string): string[] {
   return elements;
 }
 
+/**
+ * Where the address that starts at `start` ends in a list of addresses (Contact, P-Asserted-Identity …): at the next comma that
+ * separates, or at the end. DEVIATION: a comma before the `<` belongs to a display name whose quotes were left out
+ * (`ACME, Inc. <sip:a@b>`), unless what stands before it may be a URI without angle brackets. `lastOpen` is the last `<` of `text`.
+ */
+export function endOfAddress(text: string, start: number, lastOpen = text.lastIndexOf('<')): number {
+  const comma = findSeparator(text, 0x2c, start);
+  if (comma > lastOpen || holdsAddress(text, start, comma)) return comma;
+  const open = findSeparator(text, 0x3c, comma + 1);
+  return open === text.length ? comma : findSeparator(text, 0x2c, open);
+}
+
+/** True when `text[start, end)` has a `<`, is `*` or empty, or may be a URI of its own: a colon, and white space only before parameters. */
+function holdsAddress(text: string, start: number, end: number): boolean {
+  const first = skipSpace(text, start, end);
+  const last = trimEnd(text, first, end);
+  if (last === first || text.charCodeAt(first) === 0x2a || findSeparator(text, 0x3c, first, last) < last) return true;
+  const uriEnd = trimEnd(text, first, findSeparator(text, 0x3b, first, last));
+  let hasColon = false;
+  for (let index = first; index < uriEnd; index++) {
+    const code = text.charCodeAt(index);
+    if (isSpaceCode(code)) return false;
+    hasColon ||= code === 0x3a;
+  }
+  return hasColon;
+}
+
+/** The addresses of a list, trimmed; see {@link endOfAddress}. */
+export function splitAddresses(text: string): string[] {
+  const lastOpen = text.lastIndexOf('<');
+  const addresses: string[] = [];
+  for (let start = 0; start <= text.length; ) {
+    const end = endOfAddress(text, start, lastOpen);
+    const first = skipSpace(text, start, end);
+    const last = trimEnd(text, first, end);
+    if (last > first) addresses.push(text.slice(first, last));
+    start = end + 1;
+  }
+  return addresses;
+}
+
 /** A decimal number of at most 10 digits in `text[start, end)`, or -1. */
 export function decimalAt(text: string, start: number, end: number): number {
   if (start >= end || end - start > 10) return -1;

@@ -1,6 +1,7 @@
 import { HeaderId } from './header-id.ts';
 import { Headers } from './headers.ts';
 import { type SipRequest, SipResponse } from './message.ts';
+import { withoutEmptyTag } from './name-addr.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 
 export interface ResponseOptions {
@@ -39,7 +40,8 @@ function copy(from: Headers, to: Headers, id: HeaderId): void {
 function addTo(request: SipRequest, headers: Headers, status: number, tag: string | undefined): void {
   const value = request.headers.value(HeaderId.To);
   if (value === undefined) return;
-  headers.add(HeaderId.To, tag !== undefined && status > 100 && !hasTag(request) ? `${value};tag=${tag}` : value);
+  const isNew = tag !== undefined && status > 100 && !hasTag(request);
+  headers.add(HeaderId.To, isNew ? `${withoutEmptyTag(value)};tag=${tag}` : value);
 }
 
 /** A To that cannot be read is answered as it is. */

@@ -162,7 +162,7 @@ function hasVersion(head: string): boolean {
   return head.slice(0, head.indexOf('\r\n')).toUpperCase().includes('SIP/');
 }
 
-/** The value of the only Content-Length in `head`; -1 when there is none (§18.3 demands it on streams), -2 when it is malformed or repeated. */
+/** The value of Content-Length in `head`; -1 when there is none (§18.3 demands it on streams), -2 when it is malformed or there are different ones. */
 function contentLengthOf(head: string): number {
   let length = -1;
   for (let start = head.indexOf('\r\n') + 2; start < head.length; ) {
@@ -175,7 +175,7 @@ function contentLengthOf(head: string): number {
       if (headerIdAt(head, start, nameEnd) === HeaderId.ContentLength) {
         const valueStart = skipSpace(head, colon + 1, end);
         const value = decimalAt(head, valueStart, trimEnd(head, valueStart, end));
-        if (value < 0 || length >= 0) return -2;
+        if (value < 0 || (length >= 0 && length !== value)) return -2;
         length = value;
       }
     }

@@ -80,14 +80,23 @@ export class Headers {
     return count;
   }
 
-  /** The first id flagged in `single` (indexed by id) that stands more than once; `HeaderId.Other` when none does. */
-  firstRepeated(single: Uint8Array): HeaderId {
+  /** The first id flagged in `single` (indexed by id) that stands more than once, with different values; `HeaderId.Other` when none does. */
+  firstConflict(single: Uint8Array): HeaderId {
     const table = this.#table;
     for (let at = 0; at < table.length; at += 4) {
       const id = table[at] as number;
-      if (single[id] === 1 && this.#find(id, (at >> 2) + 1) >= 0) return id;
+      if (single[id] === 1 && this.#find(id, (at >> 2) + 1) >= 0 && this.conflicts(id)) return id;
     }
     return HeaderId.Other;
+  }
+
+  /** True when fields of this name have different values. */
+  conflicts(id: HeaderId): boolean {
+    const first = this.#find(id, 0);
+    for (let index = this.#find(id, first + 1); first >= 0 && index >= 0; index = this.#find(id, index + 1)) {
+      if (this.#valueAt(index) !== this.#valueAt(first)) return true;
+    }
+    return false;
   }
 
   hasNamed(name: string): boolean {

@@ -48,16 +48,25 @@ export { HeaderId, headerIdOf, headerName } from './header-id.ts';
 export { Headers } from './headers.ts';
 export { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 export {
+  addressValues,
   type Defect,
   isWildcardContact,
   parseNameAddrList,
+  readableNameAddrs,
   type SipMessage,
   SipRequest,
   SipResponse,
 } from './message.ts';
 export { METHODS } from './method.ts';
 export { type BodyPart, type BodyRange, findBody, parseMultipart, replaceSdp, sdpOf } from './multipart.ts';
-export { formatNameAddr, makeNameAddr, type NameAddr, parseNameAddr } from './name-addr.ts';
+export {
+  formatNameAddr,
+  makeNameAddr,
+  type NameAddr,
+  parseNameAddr,
+  readTrailingParams,
+  withoutEmptyTag,
+} from './name-addr.ts';
 export { Params } from './params.ts';
 export { parseMessage } from './parse.ts';
 export { reasonPhrase } from './reason-phrase.ts';

@@ -1,9 +1,10 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, findSeparator } from './characters.ts';
+import { decimalAt, endOfAddress, findSeparator, splitAddresses } from './characters.ts';
 import { type CSeq, parseCSeq } from './cseq.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import { Headers } from './headers.ts';
-import { type NameAddr, parseNameAddr } from './name-addr.ts';
+import { type NameAddr, parseNameAddr, readTrailingParams } from './name-addr.ts';
+import type { Params } from './params.ts';
 import { parseUri, type Uri } from './uri.ts';
 import { parseVia, type Via } from './via.ts';
 
@@ -11,6 +12,11 @@ import { parseVia, type Via } from './via.ts';
 export interface Defect {
   readonly status: number;
   readonly reason: string;
+  /**
+   * A field was left out, or is no number; nothing else of the message could be meant differently. What needs few fields (an answer,
+   * BYE, CANCEL, ACK) goes on without it.
+   */
+  readonly isMild: boolean;
 }
 
 /** What was received, for verbatim relay. */
@@ -97,12 +103,30 @@ abstract class Message {
     return this.#to;
   }
 
+  /** Undefined when there is none or it is empty; throws when there are two. The tag of an address that cannot be read is read all the same. */
   fromTag(): string | undefined {
-    return this.from().params.get('tag');
+    return tagOf(this.#fromParams());
   }
 
+  /** Like {@link fromTag}. */
   toTag(): string | undefined {
-    return this.to().params.get('tag');
+    return tagOf(this.#toParams());
+  }
+
+  #fromParams(): Params | undefined {
+    try {
+      return this.from().params;
+    } catch (error) {
+      return trailingParams(error, this.headers.value(HeaderId.From));
+    }
+  }
+
+  #toParams(): Params | undefined {
+    try {
+      return this.to().params;
+    } catch (error) {
+      return trailingParams(error, this.headers.value(HeaderId.To));
+    }
   }
 
   topVia(): Via {
@@ -147,8 +171,7 @@ abstract class Message {
       const contact = this.contact();
       if (contact !== undefined && this.#contactIsAlone) return [contact];
     }
-    return this.headers
-      .listValues(HeaderId.Contact)
+    return addressValues(this.headers, HeaderId.Contact)
       .filter((text) => text !== '*')
       .map(parseNameAddr);
   }
@@ -158,7 +181,7 @@ abstract class Message {
     const text = this.headers.value(HeaderId.Contact);
     if (text === undefined || text === '*') return undefined;
     if (this.#contact === undefined || text !== this.#contactText) {
-      const end = findSeparator(text, 0x2c, 0);
+      const end = endOfAddress(text, 0);
       this.#contact = parseNameAddr(end === text.length ? text : text.slice(0, end));
       this.#contactIsAlone = end === text.length;
       this.#contactText = text;
@@ -226,5 +249,36 @@ export function isWildcardContact(message: SipMessage): boolean {
 
 /** Every name-addr of a list field such as Route, Record-Route, Path or P-Asserted-Identity. */
 export function parseNameAddrList(headers: Headers, id: HeaderId): NameAddr[] {
-  return headers.listValues(id).map(parseNameAddr);
+  return addressValues(headers, id).map(parseNameAddr);
+}
+
+/** The same of an answer, without those that cannot be read. */
+export function readableNameAddrs(headers: Headers, id: HeaderId): NameAddr[] {
+  const found: NameAddr[] = [];
+  for (const value of addressValues(headers, id)) {
+    try {
+      found.push(parseNameAddr(value));
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+    }
+  }
+  return found;
+}
+
+/** The same as they are written, one text an address. */
+export function addressValues(headers: Headers, id: HeaderId): string[] {
+  const values: string[] = [];
+  for (const field of headers.fieldValues(id)) for (const value of splitAddresses(field)) values.push(value);
+  return values;
+}
+
+function trailingParams(error: unknown, text: string | undefined): Params | undefined {
+  if (error instanceof PeerError && text !== undefined) return readTrailingParams(text);
+  throw error;
+}
+
+/** DEVIATION: an empty tag is none; senders without a tag of their own write one. */
+function tagOf(params: Params | undefined): string | undefined {
+  if (params?.hasDuplicates('tag') === true) throw new PeerError('SIP_PEER_PARAMS', 'two tags');
+  return params?.get('tag') || undefined;
 }

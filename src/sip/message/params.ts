@@ -21,6 +21,7 @@ export class Params {
   readonly style: ParamStyle;
   /** Name and value in turn; shared and empty until something is added, since most URIs have none. */
   #items: (string | undefined)[] = NO_ITEMS;
+  #appended = 0;
 
   constructor(style: ParamStyle = 'header') {
     this.style = style;
@@ -60,9 +61,12 @@ export class Params {
     return this.set(name, quote(value));
   }
 
-  /** Adds what was read, as it was read. */
+  /** Adds what was read, as it was read; what stands there already with the same value is taken once. */
   append(name: string, written: string | undefined): void {
-    if (this.size >= MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
+    // Repetitions count as well: each is compared with all.
+    if (++this.#appended > MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
+    const at = this.#find(name);
+    if (at >= 0 && this.#items[at + 1] === written) return;
     if (this.#items === NO_ITEMS) this.#items = [name, written];
     else this.#items.push(name, written);
   }
@@ -86,8 +90,12 @@ export class Params {
     return entries;
   }
 
-  /** True when a name occurs more than once, which §7.3.1 forbids. */
-  hasDuplicates(): boolean {
+  /** True when a name (any, or this one) occurs more than once, which §7.3.1 forbids, with different values. */
+  hasDuplicates(name?: string): boolean {
+    if (name !== undefined) {
+      const first = this.#find(name);
+      return first >= 0 && this.#find(name, first + 2) >= 0;
+    }
     if (this.size < 2) return false;
     if (this.size <= FEW_PARAMS) {
       for (let at = 2; at < this.#items.length; at += 2) if (this.#find(this.#items[at] as string) !== at) return true;
@@ -101,6 +109,7 @@ export class Params {
   clone(): Params {
     const copy = new Params(this.style);
     if (this.size > 0) copy.#items = this.#items.slice();
+    copy.#appended = this.size;
     return copy;
   }
 
@@ -115,8 +124,8 @@ export class Params {
   }
 
   /** Place of the name, or -1. */
-  #find(name: string): number {
-    for (let at = 0; at < this.#items.length; at += 2) {
+  #find(name: string, from = 0): number {
+    for (let at = from; at < this.#items.length; at += 2) {
       const candidate = this.#items[at] as string;
       if (candidate === name) return at;
       if (candidate.length === name.length && candidate.toLowerCase() === name.toLowerCase()) return at;
@@ -153,7 +162,8 @@ function escapeParam(value: string): string {
 
 /**
  * Reads `;name=value` pairs of a header field from `text[index, end)`, where `index` stands at a semicolon or at the end.
- * White space is allowed around `;` and `=` (§25.1 SEMI, EQUAL).
+ * White space is allowed around `;` and `=` (§25.1 SEMI, EQUAL). DEVIATION: an empty parameter (`;;`, or a `;` at the end) says
+ * nothing and is passed over, and a value may be empty (`;tag=`); both occur in the field.
  */
 export function readParams(text: string, index: number, end: number, what: string): Params {
   const params = new Params('header');
@@ -161,6 +171,7 @@ export function readParams(text: string, index: number, end: number, what: strin
   while (index < end) {
     if (text.charCodeAt(index) !== 0x3b) throw broken(what, 'a semicolon', text, index);
     index = skipSpace(text, index + 1, end);
+    if (index >= end || text.charCodeAt(index) === 0x3b) continue;
     const nameStart = index;
     while (index < end && isTokenCode(text.charCodeAt(index))) index++;
     if (index === nameStart) throw broken(what, 'a parameter name', text, index);
@@ -193,7 +204,8 @@ function valueEnd(text: string, start: number, end: number, what: string): numbe
     const code = text.charCodeAt(index);
     if (code <= 0x20 || code === 0x3b || code === 0x2c || code === 0x22 || code === 0x3c || code === 0x3e) break;
   }
-  if (index === start) throw broken(what, 'a parameter value', text, start);
+  if (index === start && index < end && text.charCodeAt(index) !== 0x3b)
+    throw broken(what, 'a parameter value', text, start);
   return index;
 }
 

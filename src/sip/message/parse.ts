@@ -30,9 +30,9 @@ export function parseMessage(text: string, limits: MessageLimits = DEFAULT_LIMIT
   return message;
 }
 
-/** Keeps the first defect: it names the status. */
-function note(message: SipMessage, status: number, reason: string): void {
-  message.defect ??= { status, reason };
+/** Keeps the first defect: it names the status. One that leaves the message ambiguous counts before a mild one. */
+function note(message: SipMessage, status: number, reason: string, isMild = false): void {
+  if (message.defect === undefined || (message.defect.isMild && !isMild)) message.defect = { status, reason, isMild };
 }
 
 function parseStartLine(text: string, start: number, end: number, headers: Headers): SipMessage {
@@ -40,13 +40,17 @@ function parseStartLine(text: string, start: number, end: number, headers: Heade
   const methodEnd = text.indexOf(' ', start);
   if (methodEnd <= start || methodEnd >= end || !isToken(text, start, methodEnd)) throw notSip(text, start, end);
   const method = methodAt(text, start, methodEnd);
-  const uriEnd = text.lastIndexOf(' ', end - 1);
-  if (uriEnd > methodEnd && isVersionAt(text, uriEnd + 1)) {
-    const request = new SipRequest(method, text.slice(methodEnd + 1, uriEnd), headers);
-    request.version = versionOf(text, uriEnd + 1, end);
+  // DEVIATION: several spaces between the parts, and spaces after the version, are read as RFC 4475 §3.1.2.9 allows.
+  const versionEnd = trimSpaces(text, methodEnd, end);
+  const versionAt = text.lastIndexOf(' ', versionEnd - 1) + 1;
+  const uriStart = skipSpaces(text, methodEnd, versionAt);
+  const uriEnd = trimSpaces(text, uriStart, versionAt);
+  if (uriEnd > uriStart && isVersionAt(text, versionAt)) {
+    const request = new SipRequest(method, text.slice(uriStart, uriEnd), headers);
+    request.version = versionOf(text, versionAt, versionEnd);
     return request;
   }
-  // §7.1 and §25.1: single spaces between the parts and none after the version. What still looks like SIP is owed a 400.
+  // What still looks like SIP is owed a 400.
   const version = text.indexOf(' SIP/', methodEnd);
   if (version < 0 || version >= end) throw notSip(text, start, end);
   const request = new SipRequest(method, text.slice(methodEnd + 1, Math.max(version, methodEnd + 1)), headers);
@@ -57,15 +61,27 @@ function parseStartLine(text: string, start: number, end: number, headers: Heade
 function parseStatusLine(text: string, start: number, end: number, headers: Headers): SipMessage {
   const versionEnd = text.indexOf(' ', start);
   if (versionEnd < 0 || versionEnd >= end) throw notSip(text, start, end);
-  const reasonStart = versionEnd + 4;
-  const status = decimalAt(text, versionEnd + 1, Math.min(reasonStart, end));
+  // DEVIATION: several spaces before the status are read, and no space after it.
+  const statusStart = skipSpaces(text, versionEnd, end);
+  const reasonStart = statusStart + 3;
+  const status = decimalAt(text, statusStart, Math.min(reasonStart, end));
   if (status < 0) throw notSip(text, start, end);
   const response = new SipResponse(status, text.slice(Math.min(reasonStart + 1, end), end), headers);
   response.version = versionOf(text, start, versionEnd);
   // §25.1: three digits, one space, then a reason phrase that may be empty.
-  if (status < 100 || reasonStart > end || text.charCodeAt(reasonStart) !== 0x20)
+  if (status < 100 || reasonStart > end || (reasonStart < end && text.charCodeAt(reasonStart) !== 0x20))
     note(response, 400, 'Malformed Status-Line');
   return response;
+}
+
+function skipSpaces(text: string, index: number, end: number): number {
+  while (index < end && text.charCodeAt(index) === 0x20) index++;
+  return index;
+}
+
+function trimSpaces(text: string, start: number, end: number): number {
+  while (end > start && text.charCodeAt(end - 1) === 0x20) end--;
+  return end;
 }
 
 /** `SIP/` in any case: §7.1 compares the version without regard to case. */
@@ -137,9 +153,9 @@ function scanLine(
   // §25.1 HCOLON: white space may stand before the colon.
   while (nameEnd > start && (text.charCodeAt(nameEnd - 1) === 0x20 || text.charCodeAt(nameEnd - 1) === 0x09)) nameEnd--;
   const id = headerIdAt(text, start, nameEnd);
-  if (id === HeaderId.Other && !isToken(text, start, nameEnd)) note(message, 400, 'Malformed Header Field');
-  else if (end - start > limits.lineOctets) note(message, 400, 'Header Field Too Long');
-  else if (headers.count >= limits.headerCount) note(message, 400, 'Too Many Header Fields');
+  if (id === HeaderId.Other && !isToken(text, start, nameEnd)) note(message, 400, 'Malformed Header Field', true);
+  else if (end - start > limits.lineOctets) note(message, 400, 'Header Field Too Long', true);
+  else if (headers.count >= limits.headerCount) note(message, 400, 'Too Many Header Fields', true);
   else headers.addScanned(id, start, colon, end);
 }
 
@@ -164,11 +180,12 @@ function bodyOf(text: string, start: number, message: SipMessage): string {
   const value = message.headers.value(HeaderId.ContentLength);
   if (value === undefined) return text.slice(start);
   const length = decimalAt(value, 0, value.length);
+  if (message.headers.conflicts(HeaderId.ContentLength)) note(message, 400, 'Several Content-Length Header Fields');
   if (length < 0) {
-    note(message, 400, 'Malformed Content-Length');
-    return '';
+    // Over a stream the framer has refused it. A datagram ends where it ends.
+    note(message, 400, 'Malformed Content-Length', true);
+    return text.slice(start);
   }
-  if (message.headers.countOf(HeaderId.ContentLength) > 1) note(message, 400, 'Several Content-Length Header Fields');
   if (start + length > text.length) note(message, 400, 'Body Shorter Than Content-Length');
   return text.slice(start, start + length);
 }

@@ -2,7 +2,7 @@ import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isDigitCode, isHexCode, isHostCode, isParamCode, isTokenCode, isUserCode } from './characters.ts';
 import { Params } from './params.ts';
 
-/** A SIP or SIPS URI (RFC 3261 §19.1). Texts are as written, escapes included. */
+/** A SIP or SIPS URI (RFC 3261 §19.1). Texts are as written, escapes included; what the grammar wants escaped is escaped. */
 export interface SipUri {
   readonly scheme: 'sip' | 'sips';
   /** As written, escaped; undefined when there is no user part. See {@link unescapeUser}. */
@@ -72,9 +72,10 @@ function parseSipUri(text: string, start: number, scheme: 'sip' | 'sips'): SipUr
   let password: string | undefined;
   let index = start;
   if (at >= 0) {
-    const colon = checkUserInfo(text, start, at);
-    user = text.slice(start, colon < 0 ? at : colon);
-    if (colon >= 0) password = text.slice(colon + 1, at);
+    const colon = endOfUser(text, start, at);
+    // DEVIATION: carriers write `sip:@host` for an anonymous caller; it is the same as `sip:host`.
+    if (start < at) user = escaped(text, start, colon < 0 ? at : colon);
+    if (colon >= 0) password = escaped(text, colon + 1, at);
     index = at + 1;
   }
   const hostEnd = endOfHost(text, index);
@@ -85,8 +86,9 @@ function parseSipUri(text: string, start: number, scheme: 'sip' | 'sips'): SipUr
   if (text.charCodeAt(index) === 0x3a) {
     const portStart = index + 1;
     for (index = portStart; isDigitCode(text.charCodeAt(index)); index++);
-    port = decimalAt(text, portStart, index);
-    if (port < 0 || port > 65_535) throw broken(text, 'a port that is no number up to 65535');
+    // RFC 3986 §3.2.3: an empty port is none.
+    if (index > portStart) port = decimalAt(text, portStart, index);
+    if (port !== undefined && (port < 0 || port > 65_535)) throw broken(text, 'a port that is no number up to 65535');
   }
   const params = new Params('uri');
   index = readUriParams(text, index, params);
@@ -108,21 +110,45 @@ function sipUri(
 }
 
 /** Checks `text[start, end)` as userinfo; returns the index of the colon before the password, or -1. */
-function checkUserInfo(text: string, start: number, end: number): number {
+function endOfUser(text: string, start: number, end: number): number {
   let colon = -1;
   for (let index = start; index < end; index++) {
     const code = text.charCodeAt(index);
-    if (isUserCode(code)) continue;
-    if (code === 0x25) checkEscape(text, index, end);
-    else if (code === 0x3a && colon < 0) colon = index;
-    else throw broken(text, `an illegal character in the user part`);
+    if (code === 0x3a && colon < 0) colon = index;
+    else if (!isUserCode(code) && code !== 0x25 && !isUnescaped(code))
+      throw broken(text, 'an illegal character in the user part');
   }
-  if (start === end || colon === start) throw broken(text, 'an empty user part');
+  if (colon === start) throw broken(text, 'an empty user part');
   return colon;
 }
 
+/** DEVIATION: octets that phones put into user parts without escaping them: UTF-8, and brackets and the like. */
+const isUnescaped = (code: number): boolean => code >= 0x80 || UNESCAPED.includes(String.fromCharCode(code));
+const UNESCAPED = '[]{}|^\\`';
+
+/** `text[start, end)` of a userinfo with everything escaped that the grammar wants escaped; a lone `%` stands for itself. */
+function escaped(text: string, start: number, end: number): string {
+  let result = '';
+  let runStart = start;
+  for (let index = start; index < end; index++) {
+    const code = text.charCodeAt(index);
+    if (isUserCode(code) || (code === 0x25 && isEscape(text, index, end))) continue;
+    result += text.slice(runStart, index) + escapeOf(code);
+    runStart = index + 1;
+  }
+  return runStart === start ? text.slice(start, end) : result + text.slice(runStart, end);
+}
+
+function escapeOf(code: number): string {
+  return `%${code.toString(16).padStart(2, '0').toUpperCase()}`;
+}
+
+function isEscape(text: string, index: number, end: number): boolean {
+  return index + 2 < end && isHexCode(text.charCodeAt(index + 1)) && isHexCode(text.charCodeAt(index + 2));
+}
+
 function checkEscape(text: string, index: number, end: number): void {
-  if (index + 2 < end + 0 && isHexCode(text.charCodeAt(index + 1)) && isHexCode(text.charCodeAt(index + 2))) return;
+  if (isEscape(text, index, end)) return;
   throw broken(text, 'a percent sign without two hexadecimal digits');
 }
 
@@ -152,8 +178,11 @@ function isIpv6(text: string, start: number, end: number): boolean {
 
 function readUriParams(text: string, index: number, params: Params): number {
   while (index < text.length && text.charCodeAt(index) === 0x3b) {
-    const nameStart = index + 1;
+    // DEVIATION: an empty parameter (`;;`, or a `;` at the end) says nothing; phones write it.
+    let nameStart = index + 1;
+    while (text.charCodeAt(nameStart) === 0x3b) nameStart++;
     index = endOfParamText(text, nameStart);
+    if (index === nameStart && (index === text.length || text.charCodeAt(index) === 0x3f)) break;
     if (index === nameStart) throw broken(text, 'an empty parameter name');
     const name = text.slice(nameStart, index);
     if (text.charCodeAt(index) !== 0x3d) {
@@ -171,7 +200,8 @@ function endOfParamText(text: string, index: number): number {
   for (; index < text.length; index++) {
     const code = text.charCodeAt(index);
     if (code === 0x25) checkEscape(text, index, text.length);
-    else if (!isParamCode(code) && !isTokenCode(code)) break;
+    // DEVIATION: UTF-8 octets are read unescaped, as they come.
+    else if (!isParamCode(code) && !isTokenCode(code) && code < 0x80) break;
   }
   return index;
 }
@@ -181,7 +211,7 @@ function uriHeaders(text: string, index: number): string {
   for (let at = index + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === 0x25) checkEscape(text, at, text.length);
-    else if (code <= 0x20 || code >= 0x7f || code === 0x22 || code === 0x3c || code === 0x3e)
+    else if (code <= 0x20 || code === 0x7f || code === 0x22 || code === 0x3c || code === 0x3e)
       throw broken(text, 'an illegal character in the headers part');
   }
   return text.slice(index + 1);
@@ -227,7 +257,7 @@ export function escapeUser(text: string): string {
     const code = octets.charCodeAt(index);
     // '#' is read leniently and written strictly.
     if (isUserCode(code) && code !== 0x23) result += octets[index];
-    else result += `%${code.toString(16).padStart(2, '0').toUpperCase()}`;
+    else result += escapeOf(code);
   }
   return result;
 }

@@ -7,12 +7,17 @@ import { parseNameAddrList, type SipMessage, type SipRequest, type SipResponse }
 import { METHODS } from './method.ts';
 import type { Params } from './params.ts';
 import { reasonPhrase } from './reason-phrase.ts';
+import { isSipUri } from './uri.ts';
 import { parseVia } from './via.ts';
 
 /**
  * The validator stands behind the parser and before everybody else. It reads the fields that routing and dialogs live on and names the
- * response that a bad request is owed; a bad response is dropped. Fields that only one part of the engine reads (Authorization, Date,
- * Session-Expires …) are that part's to judge, since a fault there is no reason to refuse what does not need them (RFC 4475 §3.1.2.12).
+ * response that a bad request is owed. Fields that only one part of the engine reads (Authorization, Date, Session-Expires …) are that
+ * part's to judge, since a fault there is no reason to refuse what does not need them (RFC 4475 §3.1.2.12).
+ *
+ * What must not get lost is judged by what it needs and nothing else. An answer needs the Via and CSeq that find its transaction; it
+ * is dropped only without them, or when it says two things. BYE, CANCEL and ACK need what finds their dialog or transaction: whoever
+ * hangs up must not be held by a Contact.
  */
 export interface Refusal {
   readonly status: number;
@@ -42,9 +47,20 @@ const SINGLE_FIELDS: readonly HeaderId[] = [
   HeaderId.SubscriptionState,
   HeaderId.PCalledPartyId,
 ];
-const LAST_SINGLE_ID = Math.max(...SINGLE_FIELDS);
-const isSingle = new Uint8Array(LAST_SINGLE_ID + 1);
-for (const id of SINGLE_FIELDS) isSingle[id] = 1;
+const isSingle = flags(SINGLE_FIELDS);
+/** Those that name a transaction and a dialog. */
+const isIdentity = flags([HeaderId.From, HeaderId.To, HeaderId.CallId, HeaderId.CSeq]);
+
+function flags(ids: readonly HeaderId[]): Uint8Array {
+  const table = new Uint8Array(Math.max(...ids) + 1);
+  for (const id of ids) table[id] = 1;
+  return table;
+}
+
+/** What ends or acknowledges something. */
+const ENDING: ReadonlySet<string> = new Set(['BYE', 'CANCEL', 'ACK']);
+/** Methods whose Contact becomes a remote target (§12.1, §12.2, RFC 3311 §5.1, RFC 3515 §2.2, RFC 6665 §4.1.2); REGISTER is the registrar's to judge. */
+const TARGETING: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER', 'REGISTER']);
 
 /** Methods that end here whatever their hop count: a UAS serves them, nothing is forwarded. */
 const HOP_METHODS = new Set(['ACK', 'CANCEL', 'OPTIONS', 'REGISTER']);
@@ -57,10 +73,12 @@ function refusal(status: number, reason = reasonPhrase(status)): Refusal {
 export function validateRequest(request: SipRequest, limits: MessageLimits = DEFAULT_LIMITS): Refusal | undefined {
   // §8.2, §21.5.6: nothing else of another version is read.
   if (request.version !== 'SIP/2.0') return refusal(505);
-  if (request.defect !== undefined) return refusal(request.defect.status, request.defect.reason);
+  const { defect } = request;
+  const isEnding = ENDING.has(request.method);
+  if (defect !== undefined && !(isEnding && defect.isMild)) return refusal(defect.status, defect.reason);
   if (request.requestUri.length > limits.uriOctets) return refusal(414);
   try {
-    return checkRequest(request, limits);
+    return isEnding ? checkEnding(request) : checkRequest(request, limits);
   } catch (error) {
     if (error instanceof PeerError) return refusal(error.status, reasonOf(error));
     throw error;
@@ -68,7 +86,13 @@ export function validateRequest(request: SipRequest, limits: MessageLimits = DEF
 }
 
 function checkRequest(request: SipRequest, limits: MessageLimits): Refusal | undefined {
-  checkCommon(request, limits);
+  if (request.headers.firstConflict(isSingle) !== HeaderId.Other) throw fault('Repeated Header Field');
+  checkParams(request.topVia().params);
+  checkCallId(request.callId());
+  checkParams(request.from().params);
+  checkParams(request.to().params);
+  request.cseq();
+  checkVias(request, limits);
   if (!KNOWN_METHODS.has(request.method)) return refusal(501);
   // §8.1.1.5: the method MUST match that of the request.
   if (request.cseq().method !== request.method) return refusal(400, 'CSeq Method Does Not Match');
@@ -77,58 +101,74 @@ function checkRequest(request: SipRequest, limits: MessageLimits): Refusal | und
   if (uri.scheme === 'other') return refusal(416);
   // §19.1.1 table 1: header components are not allowed in a Request-URI; taken for fields they would be smuggled ones.
   if (uri.scheme !== 'tel' && uri.headers !== '') return refusal(400, 'Header Components In Request-URI');
-  // RFC 4475 §3.2.1: a bare cookie identifies nothing.
   if (request.topVia().branch === BRANCH_COOKIE) return refusal(400, 'Empty Branch');
   // §16.3 item 3: a B2BUA relays, so a request that would be relayed ends here.
   const hops = request.maxForwards();
   if (hops === 0 && !HOP_METHODS.has(request.method) && request.toTag() === undefined) return refusal(483);
-  checkRouting(request);
-  return undefined;
+  return TARGETING.has(request.method) ? checkRouting(request) : undefined;
 }
 
-/** False for a response that must be dropped: malformed, or with more than our own Via (§8.1.3.3). */
-export function validateResponse(response: SipResponse, limits: MessageLimits = DEFAULT_LIMITS): boolean {
-  if (response.defect !== undefined || response.version !== 'SIP/2.0' || response.status > 699) return false;
+/** BYE, CANCEL and ACK: the fields by which they are matched, and no others. */
+function checkEnding(request: SipRequest): Refusal | undefined {
+  if (request.headers.firstConflict(isIdentity) !== HeaderId.Other) throw fault('Repeated Header Field');
+  const via = request.topVia();
+  if (via.params.hasDuplicates('branch')) throw fault('Repeated Parameter');
+  checkCallId(request.callId());
+  checkTags(request);
+  if (request.cseq().method !== request.method) return refusal(400, 'CSeq Method Does Not Match');
+  // RFC 4475 §3.2.1: a bare cookie identifies nothing.
+  return via.branch === BRANCH_COOKIE ? refusal(400, 'Empty Branch') : undefined;
+}
+
+/** False for a response that must be dropped: nobody can tell whose it is, or it has more than our own Via (§8.1.3.3). */
+export function validateResponse(response: SipResponse): boolean {
+  if (response.defect?.isMild === false || response.version !== 'SIP/2.0' || response.status > 699) return false;
   try {
-    if (checkCommon(response, limits) !== 1) return false;
-    checkRouting(response);
-    return true;
+    if (response.headers.firstConflict(isIdentity) !== HeaderId.Other) return false;
+    if (response.topVia().params.hasDuplicates('branch') || response.cseq().sequence < 0) return false;
+    checkTags(response);
+    return response.headers.listValues(HeaderId.Via).length === 1;
   } catch (error) {
     if (error instanceof PeerError) return false;
     throw error;
   }
 }
 
-/** §8.1.1: Via, From, To, Call-ID and CSeq must be there and readable. Returns the number of Via values. */
-function checkCommon(message: SipMessage, limits: MessageLimits): number {
-  const repeated = message.headers.firstRepeated(isSingle);
-  if (repeated !== HeaderId.Other) throw fault('Repeated Header Field');
-  checkParams(message.topVia().params);
-  checkCallId(message.callId());
-  checkParams(message.from().params);
-  checkParams(message.to().params);
-  message.cseq();
-  return checkVias(message, limits);
+/** Two tags would be two dialogs. The addresses themselves may be unreadable. */
+function checkTags(message: SipMessage): void {
+  message.fromTag();
+  message.toTag();
 }
 
 /** What a dialog would be made of. */
-function checkRouting(message: SipMessage): void {
-  if (message.headers.has(HeaderId.Contact)) message.contacts();
-  if (message.headers.has(HeaderId.Route)) parseNameAddrList(message.headers, HeaderId.Route);
-  if (message.headers.has(HeaderId.RecordRoute)) parseNameAddrList(message.headers, HeaderId.RecordRoute);
+function checkRouting(request: SipRequest): Refusal | undefined {
+  const { headers, method } = request;
+  if (headers.has(HeaderId.Contact)) {
+    const contacts = request.contacts();
+    // §8.1.1.8: the Contact is where requests of the dialog go.
+    if (method !== 'REGISTER' && contacts.some(({ uri }) => !isSipUri(uri)))
+      return refusal(400, 'Contact Is No SIP URI');
+  }
+  if (headers.has(HeaderId.RecordRoute)) {
+    const routes = parseNameAddrList(headers, HeaderId.RecordRoute);
+    if (routes.some(({ uri }) => !isSipUri(uri))) return refusal(400, 'Record-Route Is No SIP URI');
+  }
+  return undefined;
 }
 
 /** The usual single Via has been read as the top one; any more are read here. */
-function checkVias(message: SipMessage, limits: MessageLimits): number {
+function checkVias(message: SipMessage, limits: MessageLimits): void {
   if (message.headers.countOf(HeaderId.Via) === 1 && message.headers.value(HeaderId.Via)?.includes(',') === false)
-    return 1;
+    return;
   const values = message.headers.listValues(HeaderId.Via);
   if (values.length > limits.viaCount) throw fault('Too Many Via Values');
   for (const value of values) parseVia(value);
-  return values.length;
 }
 
-/** §7.3.1: any given parameter name MUST NOT appear more than once. Checked where two tags or branches would be two readings. */
+/**
+ * §7.3.1: any given parameter name MUST NOT appear more than once. Checked where two tags or branches would be two readings; the same
+ * value twice is one.
+ */
 function checkParams(params: Params): void {
   if (params.hasDuplicates()) throw fault('Repeated Parameter');
 }

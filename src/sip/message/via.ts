@@ -37,8 +37,9 @@ export function parseVia(text: string): Via {
     const portStart = skipSpace(text, index + 1, end);
     index = portStart;
     while (index < end && text.charCodeAt(index) >= 0x30 && text.charCodeAt(index) <= 0x39) index++;
-    port = decimalAt(text, portStart, index);
-    if (port < 0 || port > 65_535) throw broken(text, 'a port that is no number up to 65535');
+    // An empty port is none.
+    if (index > portStart) port = decimalAt(text, portStart, index);
+    if (port !== undefined && (port < 0 || port > 65_535)) throw broken(text, 'a port that is no number up to 65535');
   }
   const params = readParams(text, index, end, 'Via');
   const protocol = `${text.slice(nameStart, nameEnd)}/${text.slice(versionStart, versionEnd)}`;

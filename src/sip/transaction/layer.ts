@@ -194,9 +194,14 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   ended(transaction: Transaction<F>): void {
     const map: Map<string, Transaction<F>> = transaction.isClient ? this.#clients : this.#servers;
     if (map.get(transaction.key) === transaction) map.delete(transaction.key);
+    this.refused(transaction);
+    this.#unlink(transaction);
+  }
+
+  /** For the machines: refused, it is over, and the same request by another way is one more attempt (RFC 3261 §8.2.2.2: "ongoing"). */
+  refused(transaction: Transaction<F>): void {
     if (transaction.mergeKey !== '') this.#merged.delete(transaction.mergeKey);
     transaction.mergeKey = '';
-    this.#unlink(transaction);
   }
 
   /** For the machines: a CANCEL is a request of its own, hop by hop; what becomes of it matters to nobody but its own timers. */

@@ -81,6 +81,7 @@ export abstract class ServerTransactionBase<F extends Channel> extends Transacti
     if (response !== this.#lastResponse) this.text = serialize(response);
     this.#lastResponse = response;
     this.lastStatus = response.status;
+    if (response.status >= 300) this.host.refused(this);
   }
 
   override release(): void {

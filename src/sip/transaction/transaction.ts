@@ -12,6 +12,8 @@ export interface TransactionHost<F extends Channel> {
   readonly counters: TransactionCounters;
   /** The machine has reached Terminated and is to be forgotten. */
   ended(transaction: Transaction<F>): void;
+  /** The machine has given a final response other than 2xx. */
+  refused(transaction: Transaction<F>): void;
   /** Sends a CANCEL in a client transaction of its own. */
   startCancel(cancel: SipRequest, flow: F): void;
   /** The request of this server transaction is kept from now on: its copies find it. */

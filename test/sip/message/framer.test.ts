@@ -57,7 +57,6 @@ describe('framing that is lost ends the stream', () => {
     ['§18.3: no Content-Length', 'MESSAGE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n', 'broken 400 answerable'],
     ['RFC 4475 §3.1.2.3: a negative one', message().replace('Length: 0', 'Length: -999'), 'broken 400 answerable'],
     ['RFC 4475 §3.3.9: two of them', message('', 'l: 5\r\n'), 'broken 400 answerable'],
-    ['two that agree', message('', 'Content-Length: 0\r\n'), 'broken 400 answerable'],
     ['no number', message().replace('Length: 0', 'Length: 0x0'), 'broken 400 answerable'],
     ['an empty value', message().replace('Length: 0', 'Length:'), 'broken 400 answerable'],
     ['2**40', message().replace('Length: 0', 'Length: 1099511627776'), 'broken 400 answerable'],

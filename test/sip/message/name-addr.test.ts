@@ -33,6 +33,22 @@ describeField('From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1 
       { displayName: 'J\u00fcrgen M\u00fcller' },
       '"J\u00fcrgen M\u00fcller" <sip:j@h>',
     ],
+    // RFC 4475 §3.1.2.14, §3.1.2.15: what is read liberally, and what leaves.
+    ['< sip:a@b >;tag=1', { uri: { user: 'a', host: 'b' } }, '<sip:a@b>;tag=1'],
+    ['ACME, Inc. <sip:a@b>', { displayName: 'ACME, Inc.' }, '"ACME, Inc." <sip:a@b>'],
+    ['Dept: A <sip:a@b>', { displayName: 'Dept: A' }, '"Dept: A" <sip:a@b>'],
+    ['Tel: 123 <sip:a@b>', { displayName: 'Tel: 123' }, '"Tel: 123" <sip:a@b>'],
+    [
+      "St. O'Neil (R&D) [x] a@b.c DOM\\\\u=1 <sip:a@b>",
+      { displayName: "St. O'Neil (R&D) [x] a@b.c DOM\\\\u=1" },
+      '"St. O\'Neil (R&D) [x] a@b.c DOM\\\\\\\\u=1" <sip:a@b>',
+    ],
+    ['<sip:@h>;tag=', { uri: { user: undefined }, params: { tag: '' } }, '<sip:h>;tag='],
+    [
+      '<sip:a@b;transport=udp;>;;expires=60;',
+      { uri: {}, params: { expires: '60' } },
+      '<sip:a@b;transport=udp>;expires=60',
+    ],
     ['<http://www.example.com>', { uri: { scheme: 'other', name: 'http' } }],
   ],
   rejects: [
@@ -43,12 +59,15 @@ describeField('From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1 
     '"Alice"',
     '"Alice" sip:a@b',
     '<sip:a@b',
-    '< sip:a@b >',
-    'Bell, Alexander <sip:a@b>',
     'sip:a@b?Route=%3Csip:c%3E',
-    '<sip:a@b>;',
     '<sip:a@b>x',
     '<>',
+    // Two readers could take two addresses for the sender's.
+    'sip:c@d <sip:a@b>',
+    'x sip:c <sip:a@b>',
+    'tel:1 <sip:a@b>',
+    'a"b" <sip:a@b>',
+    'a > <sip:a@b>',
   ],
 });
 

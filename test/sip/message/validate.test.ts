@@ -49,7 +49,13 @@ describe('the response owed', () => {
     ['§25.1: white space in the Call-ID', 'INVITE sip:b@h SIP/2.0', replaced('c@h', 'c h'), 400],
     ['a malformed second Via', 'INVITE sip:b@h SIP/2.0', [...fields, 'Via: x'], 400],
     ['a malformed Contact', 'INVITE sip:b@h SIP/2.0', replaced('Contact: <sip:a@h>', 'Contact: <sip:a@h'), 400],
-    ['a malformed Route', 'INVITE sip:b@h SIP/2.0', [...fields, 'Route: <sip:a@>'], 400],
+    [
+      '§8.1.1.8: a Contact that is no SIP URI',
+      'INVITE sip:b@h SIP/2.0',
+      replaced('Contact: <sip:a@h>', 'Contact: <tel:+1>'),
+      400,
+    ],
+    ['a Record-Route that is no SIP URI', 'INVITE sip:b@h SIP/2.0', [...fields, 'Record-Route: <tel:+1>'], 400],
     ['a malformed Record-Route', 'INVITE sip:b@h SIP/2.0', [...fields, 'Record-Route: x y'], 400],
     ['RFC 4475 §3.1.2.11: header components in the Request-URI', 'INVITE sip:b@h?Route=x SIP/2.0', fields, 400],
   ])('%s', (_what, startLine, list, status) => {
@@ -126,8 +132,112 @@ describe('responses', () => {
     ['no CSeq', replaced('CSeq: 1 INVITE', '')],
     ['a CSeq beyond 2**31', replaced('CSeq: 1', 'CSeq: 4294967296')],
     ['two To', [...fields, 'To: <sip:x@h>;tag=2']],
-    ['a malformed Contact', replaced('Contact: <sip:a@h>', 'Contact: <sip')],
+    ['two tags', replaced('To: <sip:b@h>', 'To: <sip:b@h>;tag=1;tag=2')],
+    ['two branches', replaced('bKa', 'bKa;branch=z9hG4bKb')],
   ])('%s is dropped', (_what, list) => {
     expect(keep(list)).toBe(false);
+  });
+
+  test.each<[string, string[]]>([
+    ['a malformed Contact', replaced('Contact: <sip:a@h>', 'Contact: <sip')],
+    ['a Contact that is no SIP URI', replaced('Contact: <sip:a@h>', 'Contact: <tel:+1>')],
+    ...[
+      'Record-Route: x y',
+      'Allow: @@@',
+      'Content-Type: x',
+      'P-Asserted-Identity: <sip:',
+      'Reason: ;',
+      'Session-Expires: x',
+      'Warning: x',
+      'Date: x',
+      'Expires: -1',
+      'Max-Forwards: x',
+      'Content-Length: x',
+      'a line without a colon',
+      'A Name With Spaces: x',
+      `X: ${'y'.repeat(17_000)}`,
+    ].map((line): [string, string[]] => [line.slice(0, 40), [...fields, line]]),
+    ['two different Content-Type', [...fields, 'Content-Type: a/b', 'c: c/d']],
+    ['a From that cannot be read', replaced('From: <sip:a@h>;tag=1', 'From: <sip:[>;tag=1')],
+    ['a To that cannot be read', replaced('To: <sip:b@h>', 'To: "<sip:b@h>;tag=2')],
+    ['no Call-ID', replaced('Call-ID: c@h', '')],
+    ['To twice', [...fields, 'To: <sip:b@h>']],
+    ['CSeq, Call-ID and From twice', [...fields, 'CSeq: 1 INVITE', 'i: c@h', 'f: <sip:a@h>;tag=1']],
+    ['a tag twice', replaced('tag=1', 'tag=1;tag=1')],
+  ])('an answer reaches its transaction with %s', (_what, list) => {
+    expect(keep(list)).toBe(true);
+  });
+
+  test('the tag of an address that cannot be read is read', () => {
+    const response = parseMessage(
+      build('SIP/2.0 200 OK', replaced('To: <sip:b@h>', 'To: <sip:[>;x;tag=2')),
+    ) as SipResponse;
+    expect([response.fromTag(), response.toTag()]).toEqual(['1', '2']);
+  });
+});
+
+describe.each(['BYE', 'CANCEL', 'ACK'])('%s is judged by what it needs', (method) => {
+  const ending = (list: readonly string[], uri = 'sip:b@h') =>
+    judge(
+      `${method} ${uri} SIP/2.0`,
+      list.map((field) => field.replace('1 INVITE', `1 ${method}`)),
+    );
+
+  test.each([
+    ['two Max-Forwards', [...fields, 'Max-Forwards: 60']],
+    ['Max-Forwards abc', replaced(': 70', ': abc')],
+    ['Max-Forwards 0', replaced(': 70', ': 0')],
+    ['a malformed Contact', replaced('Contact: <sip:a@h>', 'Contact: <sip')],
+    ['a malformed Route', [...fields, 'Route: <sip:a@>']],
+    ['a malformed Record-Route', [...fields, 'Record-Route: x y']],
+    ['a malformed second Via', [...fields, 'Via: x']],
+    ['two Content-Type', [...fields, 'Content-Type: a/b', 'Content-Type: c/d']],
+    ['a Content-Length that is no number', [...fields, 'Content-Length: x']],
+    ['a line that is no field', [...fields, 'x y z']],
+    ['addresses that cannot be read', replaced('From: <sip:a@h>;tag=1', 'From: <sip:>;tag=1')],
+  ])('goes on with %s', (_what, list) => {
+    expect(ending(list)).toBeUndefined();
+  });
+
+  test('goes on whatever its Request-URI is', () => {
+    expect(ending(fields, 'tel:@')).toBeUndefined();
+  });
+
+  test.each([
+    ['two From', [...fields, 'From: <sip:a@h>;tag=2']],
+    ['two tags', replaced('tag=1', 'tag=1;tag=2')],
+    ['two branches', replaced('bKa', 'bKa;branch=z9hG4bKb')],
+    ['no Via', fields.slice(1)],
+    ['another CSeq method', replaced('1 INVITE', '1 OPTIONS')],
+    ['a body that is not all there', [...fields, 'Content-Length: 5']],
+    ['two Content-Length', [...fields, 'Content-Length: 0', 'l: 3']],
+  ])('is refused with %s', (_what, list) => {
+    expect(ending(list)?.status).toBe(400);
+  });
+});
+
+describe('the same thing said twice (§7.3.1)', () => {
+  test.each([
+    'From: <sip:a@h>;tag=1',
+    'To: <sip:b@h>',
+    'Call-ID: c@h',
+    'CSeq: 1 INVITE',
+    'Max-Forwards: 70',
+    'Content-Length: 0',
+    'Content-Type: application/sdp',
+    'Expires: 60',
+    'Session-Expires: 90',
+    'Replaces: a;to-tag=b;from-tag=c',
+    'Refer-To: <sip:x@y>',
+    'Event: refer',
+  ])('%s twice is taken once, with another value refused', (line) => {
+    const without = fields.filter((field) => !line.startsWith(field.slice(0, field.indexOf(':') + 1)));
+    expect(judge('INVITE sip:b@h SIP/2.0', [...without, line, line])).toBeUndefined();
+    expect(judge('INVITE sip:b@h SIP/2.0', [...without, line, `${line}1`])?.status).toBe(400);
+  });
+
+  test.each(['rport', 'received=192.0.2.1', 'branch=z9hG4bKa', 'ttl=1'])('Via with %s twice', (param) => {
+    expect(judge('INVITE sip:b@h SIP/2.0', replaced('bKa', `bKa;${param};${param}`))).toBeUndefined();
+    expect(judge('INVITE sip:b@h SIP/2.0', replaced('bKa', `bKa;${param};${param}=2`))?.status).toBe(400);
   });
 });

@@ -21,6 +21,7 @@ describeField('Via (RFC 3261 §20.42)', {
     ],
     ['SIP/2.0/UNKNOWN t4.example.com', { transport: 'UNKNOWN', branch: '' }],
     ['SIP/2.0/UDP h;__proto__', { host: 'h', branch: '' }],
+    ['SIP/2.0/UDP h:;rport;;rport;branch=a;', { port: undefined, branch: 'a' }, 'SIP/2.0/UDP h;rport;branch=a'],
   ],
   rejects: [
     '',
@@ -29,7 +30,6 @@ describeField('Via (RFC 3261 §20.42)', {
     'SIP/2.0/UDP ',
     'SIP/2.0/UDP;branch=a',
     'SIP 2.0 UDP h',
-    'SIP/2.0/UDP h:',
     'SIP/2.0/UDP h:70000',
     'SIP/2.0/UDP h:1x',
     'SIP/2.0/UDP [::1',

@@ -201,6 +201,19 @@ describe('merged requests (§8.2.2.2)', () => {
     expect(world.requests).toHaveLength(2);
   });
 
+  test.each(['INVITE', 'OPTIONS'])('a %s that was refused is no ongoing one: the next attempt is taken', (method) => {
+    const world = new World();
+    world.receive(makeRequest(method));
+    world.server.reply(404);
+    world.receive(makeRequest(method, { branch: 'z9hG4bKnext' }));
+    expect(world.requests).toHaveLength(2);
+    expect(world.layer.counters.merged).toBe(0);
+    // The one under way is merged with as before, whatever becomes of the first.
+    world.scheduler.advance(40_000);
+    world.receive(makeRequest(method, { branch: 'z9hG4bKthird' }));
+    expect(world.layer.counters.merged).toBe(1);
+  });
+
   test('the end of the merged copy does not forget the first', () => {
     const world = new World();
     world.receive(makeInvite());

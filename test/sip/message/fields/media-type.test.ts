@@ -19,18 +19,10 @@ describeField('Content-Type (RFC 3261 §20.15)', {
       { type: 'application', subtype: 'sdp' },
       'application/sdp;charset="utf-8"',
     ],
+    ['application/sdp;', { type: 'application', subtype: 'sdp' }, 'application/sdp'],
     ['multipart/mixed;boundary="a;b,c"', { type: 'multipart', subtype: 'mixed', params: { boundary: 'a;b,c' } }],
   ],
-  rejects: [
-    '',
-    'application',
-    '/sdp',
-    'application/',
-    'application sdp',
-    'application/sdp;',
-    'application/sdp, text/plain',
-    'a/b;c="',
-  ],
+  rejects: ['', 'application', '/sdp', 'application/', 'application sdp', 'application/sdp, text/plain', 'a/b;c="'],
 });
 
 describeField('Accept (RFC 3261 §20.1)', {

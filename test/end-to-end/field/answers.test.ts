@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../kit/eventually.ts';
+import {
+  accept,
+  ackOf,
+  call,
+  type FieldWorld,
+  inDialog,
+  phoneInvite,
+  responseTo,
+  serveQuietly,
+  startField,
+  statusOf,
+  token,
+} from './world.ts';
+
+/** Fields of an answer that its transaction does not need. */
+const UNREADABLE: readonly (readonly [string, readonly string[]])[] = [
+  ['a Contact that ends in a semicolon', ['Contact: <sip:g@HERE;lr;>;;expires=;']],
+  ['a Contact with an empty user', ['Contact: <sip:@HERE>']],
+  ['Allow', ['Allow: @@@, ;']],
+  ['P-Asserted-Identity', ['P-Asserted-Identity: <sip:[>']],
+  ['Reason and Warning', ['Reason: ;;', 'Warning: x']],
+  ['Session-Expires', ['Session-Expires: soon']],
+  ['a line that is no field', ['this is no field']],
+  ['two Max-Forwards and two Date', ['Max-Forwards: 1', 'Max-Forwards: 2', 'Date: x', 'Date: y']],
+];
+
+describe.each(['udp', 'tcp'] as const)('an answer of the carrier over %s', (transport) => {
+  let world: FieldWorld;
+  beforeAll(async () => {
+    world = await startField({ carrier: transport });
+  });
+  afterAll(() => world.stop());
+
+  test.each(UNREADABLE)('a 200 with %s answers the call', async (_what, more) => {
+    const { phone, carrier } = world;
+    const lines = more.map((line) => line.replace('HERE', carrier.hostPort));
+    const { caller } = await call(phone, phoneInvite(phone), carrier, lines);
+    phone.send(inDialog(phone, caller, 'BYE', 2));
+    expect(statusOf(await phone.nextAnswer())).toBe(200);
+  });
+
+  test.each([
+    ['a Contact that cannot be read', 'Contact: <sip:[>'],
+    ['a Contact that is no SIP URI', 'Contact: <tel:+14155550100>'],
+    ['a Record-Route that cannot be read', 'Record-Route: <sip:[;lr>'],
+  ])('a 200 with %s: ACK, BYE, and the caller hears of it', async (_what, line) => {
+    const { phone, carrier } = world;
+    carrier.serves = () => undefined;
+    const text = phoneInvite(phone);
+    phone.send(text);
+    const invite = await carrier.nextRequest('INVITE');
+    carrier.send(accept(carrier, invite, token(), [line]));
+    await carrier.nextRequest('ACK');
+    carrier.send(responseTo(await carrier.nextRequest('BYE'), '200 OK', ''));
+    const answer = await phone.nextAnswer();
+    expect(statusOf(answer)).toBe(503);
+    phone.send(ackOf(phone, text, answer));
+    carrier.serves = serveQuietly;
+  });
+
+  test('a 486 with an unreadable Contact is a 486', async () => {
+    const { phone, carrier } = world;
+    const text = phoneInvite(phone);
+    phone.send(text);
+    carrier.send(responseTo(await carrier.nextRequest('INVITE'), '486 Busy Here', token(), ['Contact: <sip:[>']));
+    await carrier.nextRequest('ACK');
+    const answer = await phone.nextAnswer();
+    expect(statusOf(answer)).toBe(486);
+    phone.send(ackOf(phone, text, answer));
+  });
+});
+
+test('after a 200 that cannot be used the next route is tried', async () => {
+  const world = await startField({
+    tenant: {
+      outboundRules: [
+        {
+          name: 'world',
+          match: { prefixes: ['9'] },
+          routes: [
+            { trunk: 'carrier', strip: 1 },
+            { trunk: 'carrier', strip: 2 },
+          ],
+        },
+      ],
+    },
+  });
+  try {
+    const { phone, carrier } = world;
+    const text = phoneInvite(phone);
+    phone.send(text);
+    carrier.send(accept(carrier, await carrier.nextRequest('INVITE'), token(), ['Contact: <sip:[>']));
+    const second = await carrier.nextRequest('INVITE');
+    carrier.send(responseTo(second, '486 Busy Here', token()));
+    const answer = await phone.nextAnswer();
+    expect(statusOf(answer)).toBe(486);
+    phone.send(ackOf(phone, text, answer));
+  } finally {
+    await world.stop();
+  }
+});
+
+describe('a register trunk whose registrar answers untidily', () => {
+  let world: FieldWorld;
+  beforeAll(async () => {
+    world = await startField({
+      trunk: {
+        type: 'register',
+        credentials: { username: 'acme', password: 'carrier-secret' },
+        options: { verifyPort: true, keepAlive: { enabled: true, intervalSeconds: 10 } },
+      },
+    });
+  });
+  afterAll(() => world.stop());
+
+  test('kinds 4 and 13: registered by what can be read, online by an answer to OPTIONS', async () => {
+    const { carrier } = world;
+    carrier.serves = (message) =>
+      message.startLine.startsWith('OPTIONS')
+        ? responseTo(message, '200 OK', 'c', ['Contact: <sip:[>', 'Allow: @'])
+        : undefined;
+    const register = await carrier.nextRequest('REGISTER', 15_000);
+    const contacts = ['Contact: <sip:[>;expires=90, <sip:y@203.0.113.6>;expires=0, <sip:z@203.0.113.7>;expires=120'];
+    carrier.send(responseTo(register, '200 OK', 'c', contacts));
+    await eventually(
+      'the registration',
+      async () => {
+        const { items } = (await world.api('/api/v1/trunks')) as { items: { registration?: { reason?: string } }[] };
+        return JSON.stringify(items).includes('registered for 90 s') ? true : undefined;
+      },
+      { detail: () => JSON.stringify(world.logs()) },
+    );
+  });
+});
