@@ -6,6 +6,7 @@ import { HeaderId, Headers, reasonPhrase, SipRequest, type SipResponse } from '.
 import type { Attempt } from './attempt.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { addCapabilities } from './capabilities.ts';
+import { learnIdentity } from './connected-identity.ts';
 import { describeDestination, sendOptions } from './destination.ts';
 import { Leg } from './leg.ts';
 import type { BranchPlan, LegDraft, OutcomeCause, StageOutcome } from './plan.ts';
@@ -215,6 +216,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const verdict = leg.receiver.receive(response);
     if (verdict === 'ignore') return;
     leg.learn(response);
+    learnIdentity(leg, response);
     const described = hasSessionDescription(response);
     leg.offers.response('remote', 'INVITE', response.status, described, verdict === 'new');
     if (described) this.earlyMedia = true;
@@ -244,6 +246,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#record(response.status, response.reason, 'answered');
     this.#dropLegs(leg);
     leg.learn(response);
+    learnIdentity(leg, response);
     leg.offers.response('remote', 'INVITE', response.status, hasSessionDescription(response), true);
     const { onEnd } = this.plan;
     if (this.#reserved && onEnd !== undefined) leg.reservation = { onEnd };

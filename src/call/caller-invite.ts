@@ -3,6 +3,7 @@ import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../
 import { AcceptedInvite } from './accepted-invite.ts';
 import type { Call } from './call.ts';
 import { addCapabilities, addOwnHeaders } from './capabilities.ts';
+import { type ShownParty, showAnswering } from './connected-identity.ts';
 import { Leg } from './leg.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import type { HeaderList, ServerTransaction, ServerTransactionUser } from './ports.ts';
@@ -50,6 +51,12 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
 
   get supportsReliable(): boolean {
     return this.#supportsReliable;
+  }
+
+  /** The caller, as whoever takes the call may be shown it. */
+  get party(): ShownParty {
+    const { identity, anonymous } = this.#options;
+    return { identity, identityWithheld: anonymous === true };
   }
 
   get done(): boolean {
@@ -131,6 +138,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     addOwnHeaders(response, this.#options);
     this.#addWarnings(response);
     relayResponseHeaders(from.headers, response.headers, this.#options, leg.peer?.options);
+    showAnswering(response, leg.peer, leg);
     relayBody(from, response);
     return response;
   }

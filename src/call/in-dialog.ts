@@ -2,6 +2,7 @@ import { retryAfterSeconds } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type SipRequest } from '../sip/message/index.ts';
 import { AwaitedAck } from './awaited-ack.ts';
 import { ALLOW, addCapabilities, allowOf, allows, refuseUnsupported, SUPPORTED } from './capabilities.ts';
+import { learnIdentity, tellParty } from './connected-identity.ts';
 import type { Leg } from './leg.ts';
 import type { ServerTransaction } from './ports.ts';
 import { startReferral } from './refer.ts';
@@ -159,8 +160,12 @@ function afterAck(leg: Leg, peer: Leg, transaction: ServerTransaction, request: 
   else new AwaitedAck(leg, peer, transaction, request.method, go).start();
 }
 
-/** An UPDATE without an offer refreshes the session timer of this leg (RFC 4028 §7.4) and its remote target: no news for the other party. */
+/**
+ * An UPDATE without an offer refreshes the session timer of this leg (RFC 4028 §7.4) and its remote target: no news for the other party,
+ * unless it says that somebody else is there now.
+ */
 function answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+  if (learnIdentity(leg, request) && leg.peer !== undefined) tellParty(leg.peer, leg);
   let { session } = leg;
   if (session === undefined) {
     session = SessionKeeper.forIncoming(leg.env, leg.options.sessionTimer, request);

@@ -54,6 +54,11 @@ export class Leg implements LegRequestUser {
   peer: Leg | undefined = undefined;
   /** Of an early caller leg: the callee leg whose session description it was given. */
   describedBy: Leg | undefined = undefined;
+  /** Who this party is, as the other one may be shown it. */
+  identity: string | undefined;
+  identityWithheld: boolean;
+  /** The party, or this engine for it, says so; not only what was dialled. */
+  identityAsserted: boolean;
   credentials: DigestClient | undefined = undefined;
   /** What ends with this leg: the reservation of the branch that won. */
   reservation: Pick<BranchPlan, 'onEnd'> | undefined = undefined;
@@ -91,6 +96,9 @@ export class Leg implements LegRequestUser {
     this.dialog = dialog;
     this.destination = destination;
     this.options = options;
+    this.identity = options.identity;
+    this.identityWithheld = options.anonymous === true;
+    this.identityAsserted = options.owner !== undefined;
     registry.add(this);
   }
 

@@ -72,6 +72,12 @@ export interface LegOptions {
   readonly anonymous?: boolean;
   /** On this leg the other party's identity is withheld, whoever that is: the INVITE went out without it. */
   readonly withholdsPeer?: boolean;
+  /** Who the party of this leg is, as P-Asserted-Identity of the tenant's own; for those that it is connected to. */
+  readonly identity?: string | undefined;
+  /** The party is told who it is connected to: a phone of the tenant (RFC 3325's trust domain ends there). */
+  readonly showsIdentity?: boolean;
+  /** What the party says of its identity is believed: a trusted trunk. */
+  readonly assertsIdentity?: boolean;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: string;
   /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */

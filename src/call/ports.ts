@@ -7,7 +7,7 @@ import type {
   ServerTransaction,
   ServerTransactionUser,
 } from '../sip/endpoint/index.ts';
-import type { HeaderId, SipRequest } from '../sip/message/index.ts';
+import type { HeaderId, NameAddr, SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Call } from './call.ts';
 import type { Leg } from './leg.ts';
@@ -43,6 +43,8 @@ export interface CallRouter {
   referred(call: Call, leg: Leg, referTo: string, referredBy: string | undefined): CallPlan | Rejection;
   /** Whether `requester` (an owner as in `LegOptions.owner`) may take the place of `leg` in its call (RFC 3891 §8). */
   mayReplace(requester: string | undefined, call: Call, leg: Leg): boolean;
+  /** What a trusted trunk asserts of its party, as the tenant's phones are shown it; undefined when they are not (RFC 3325). */
+  asserted?(leg: Leg, address: NameAddr): string | undefined;
   /**
    * Where an in-dialog request goes when the route set or remote target point elsewhere than where the leg's messages come from;
    * undefined: along the leg's own flow. Never asked to resolve foreign Route sets (behaviour 19): both come from the peer of the

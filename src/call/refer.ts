@@ -13,6 +13,7 @@ import {
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
 import type { Call } from './call.ts';
+import { tellParty } from './connected-identity.ts';
 import type { Leg } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
@@ -155,7 +156,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
       this.#failed(481);
       return;
     }
-    this.#renegotiation = new Renegotiation(this.#target, undefined, this).start();
+    this.#renegotiation = new Renegotiation(this.#target, undefined, this, this.#transferee).start();
   }
 
   onProgress(leg: Leg, response: SipResponse, rack: string | undefined): void {
@@ -168,7 +169,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     this.#target = leg;
     if (leg.offers.offeredBy === 'remote') leg.heldAck = invite;
     else leg.acknowledge(invite);
-    this.#renegotiation = new Renegotiation(this.#transferee, response, this).start();
+    this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
   }
 
   onFailed(rejection: Rejection, _outcome: StageOutcome | undefined): void {
@@ -179,7 +180,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   onRenegotiated(leg: Leg, response: SipResponse): void {
     if (leg === this.#target) {
       // The target's offer goes to the transferee.
-      this.#renegotiation = new Renegotiation(this.#transferee, response, this).start();
+      this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
       return;
     }
     const target = this.#target;
@@ -249,6 +250,9 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     this.#finish(status, reason);
     const target = this.#target;
     if (this.#replaced === undefined) target?.hangUp();
+    // They were told of each other before it was sure.
+    else if (target?.state === 'confirmed') tellParty(target, target.peer);
+    if (this.#transferee.state === 'confirmed') tellParty(this.#transferee, this.#transferee.peer);
     // Nobody is left for the transferee to talk to.
     if (this.#transferorLeft) this.#call.end('engine', 'transfer-failed');
   }

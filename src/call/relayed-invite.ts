@@ -2,6 +2,7 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
 import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
+import { learnIdentity, showParty } from './connected-identity.ts';
 import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
@@ -47,6 +48,8 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   readonly #offers: boolean;
   /** An UPDATE (RFC 3311): its answer is a response without ACK, and it has to be answered at once. */
   readonly #isUpdate: boolean;
+  /** The request says that somebody else is there now. */
+  readonly #isNewParty: boolean;
   /** The Max-Forwards that leaves. */
   readonly #hops: number;
   #client: LegRequest | undefined = undefined;
@@ -62,6 +65,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#hops = hops;
     this.#offers = hasSessionDescription(request);
     this.#isUpdate = request.method === 'UPDATE';
+    this.#isNewParty = learnIdentity(from, request);
   }
 
   start(): void {
@@ -139,6 +143,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     to.session?.ask(relayed);
     relayRequestHeaders(this.#request.headers, relayed.headers, to.options, this.#from.options);
     relayBody(this.#request, relayed);
+    if (this.#isNewParty) showParty(relayed, this.#from, to);
     this.#client = new LegRequest(to, relayed, this).send();
   }
 
@@ -173,6 +178,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     }
     const answer = this.#response(response.status, response);
     addReinviteCapabilities(answer, this.#from.options, to);
+    if (learnIdentity(to, response)) showParty(answer, to, this.#from);
     this.#from.session?.grant(answer, this.#request);
     this.#from.session?.described(answer);
     if (this.#isUpdate) this.#from.respond(this.#transaction, answer);

@@ -1,5 +1,6 @@
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { addCapabilities, addOwnHeaders } from './capabilities.ts';
+import { learnIdentity, showParty } from './connected-identity.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { ServerTransaction } from './ports.ts';
@@ -33,6 +34,7 @@ export function relayRequest(
   if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
   relayRequestHeaders(request.headers, relayed.headers, to.options, from.options);
   relayBody(request, relayed);
+  if (request.method === 'UPDATE' && learnIdentity(from, request)) showParty(relayed, from, to);
   new RelayedRequest(from, to, transaction, request).start(relayed);
 }
 
@@ -78,7 +80,10 @@ class RelayedRequest implements LegRequestUser {
     const from = this.#from;
     const status = inDialogStatus(response.status);
     const relayed = createResponse(this.#request, status, status === response.status ? response.reason : undefined);
-    if (this.#request.method === 'UPDATE' && status < 300) addCapabilities(relayed, from.options, this.#to);
+    if (this.#request.method === 'UPDATE' && status < 300) {
+      addCapabilities(relayed, from.options, this.#to);
+      if (learnIdentity(this.#to, response)) showParty(relayed, this.#to, from);
+    }
     addOwnHeaders(relayed, from.options);
     relayResponseHeaders(response.headers, relayed.headers, from.options, this.#to.options);
     relayBody(response, relayed);

@@ -2,6 +2,7 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import { glareDelayMs } from '../sip/dialog/index.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../sip/message/index.ts';
 import { addReinviteCapabilities } from './capabilities.ts';
+import { type ShownParty, showParty } from './connected-identity.ts';
 import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { relayBody } from './relayed-headers.ts';
@@ -23,11 +24,14 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
   readonly #leg: Leg;
   readonly #offer: SipMessage | undefined;
   readonly #user: RenegotiationUser;
+  readonly #party: ShownParty | undefined;
   #tries = 0;
   #timer: Timer | undefined = undefined;
   #done = false;
 
-  constructor(leg: Leg, offer: SipMessage | undefined, user: RenegotiationUser) {
+  /** `party` is who the leg is being connected to. */
+  constructor(leg: Leg, offer: SipMessage | undefined, user: RenegotiationUser, party: ShownParty | undefined) {
+    this.#party = party;
     this.#leg = leg;
     this.#offer = offer;
     this.#user = user;
@@ -84,6 +88,7 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
     addReinviteCapabilities(invite, leg.options, leg.peer);
     leg.session?.ask(invite);
     if (this.#offer !== undefined) relayBody(this.#offer, invite);
+    showParty(invite, this.#party, leg);
     leg.inviteOut = this;
     new LegRequest(leg, invite, this).send();
   }

@@ -11,6 +11,7 @@ import {
 import { AcceptedInvite } from './accepted-invite.ts';
 import type { CallRegistry } from './call.ts';
 import { addCapabilities, addOwnHeaders } from './capabilities.ts';
+import { type ShownParty, showParty } from './connected-identity.ts';
 import { Leg } from './leg.ts';
 import type { LegOptions } from './plan.ts';
 import type { CallEnvironment, ServerTransaction, ServerTransactionUser } from './ports.ts';
@@ -97,7 +98,7 @@ function pickUp(transaction: ServerTransaction, replaced: Leg, options: LegOptio
   const answer = new Response(200, 'OK');
   relayBody(request, answer);
   leg.confirm();
-  accept(leg, transaction, offered, undefined);
+  accept(leg, transaction, offered, undefined, call.caller?.party);
   if (!call.pickedUp(leg, answer)) leg.hangUp();
 }
 
@@ -125,7 +126,9 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
   start(): void {
     this.#transaction.user = this;
     const offer = this.#offers ? this.#transaction.request : undefined;
-    this.#renegotiation = new Renegotiation(this.#peer, offer, this).start();
+    const { identity, anonymous } = this.#options;
+    const newcomer: ShownParty = { identity, identityWithheld: anonymous === true };
+    this.#renegotiation = new Renegotiation(this.#peer, offer, this, newcomer).start();
   }
 
   /** The re-INVITE is about to succeed or fail; the newcomer is refused now, and the replaced party offered back its place. */
@@ -147,7 +150,7 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
     const leg = newLeg(this.#transaction, replaced, this.#options);
     leg.confirm();
     replaced.call.replaceLeg(replaced, leg);
-    accept(leg, this.#transaction, response, this.#offers ? undefined : peer);
+    accept(leg, this.#transaction, response, this.#offers ? undefined : peer, peer);
     // §3: the dialog that was replaced is ended with BYE.
     replaced.hangUp(['SIP;cause=200;text="Replaced"']);
   }
@@ -166,7 +169,13 @@ function newLeg(transaction: ServerTransaction, replaced: Leg, options: LegOptio
   return leg;
 }
 
-function accept(leg: Leg, transaction: ServerTransaction, description: SipMessage, answers: Leg | undefined): void {
+function accept(
+  leg: Leg,
+  transaction: ServerTransaction,
+  description: SipMessage,
+  answers: Leg | undefined,
+  party: ShownParty | undefined,
+): void {
   const { request } = transaction;
   const response = createResponse(request, 200, undefined, { toTag: leg.dialog.localTag });
   for (const route of request.headers.fieldValues(HeaderId.RecordRoute))
@@ -174,6 +183,7 @@ function accept(leg: Leg, transaction: ServerTransaction, description: SipMessag
   addCapabilities(response, leg.options, leg.peer);
   addOwnHeaders(response, leg.options);
   relayBody(description, response);
+  showParty(response, party, leg);
   leg.offers.response('local', 'INVITE', 200, hasSessionDescription(response), true);
   leg.accepted = new AcceptedInvite(leg, transaction, response, answers);
 }

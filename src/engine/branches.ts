@@ -12,6 +12,7 @@ import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { CallContext } from './call-context.ts';
 import { draftOf } from './drafted-request.ts';
+import { outsideParty } from './party-address.ts';
 import { phoneBranch } from './phone-leg.ts';
 import type { Registrations } from './registrations.ts';
 
@@ -52,7 +53,8 @@ export class Branches {
     return {
       label: binding.aor,
       draft: { ...draftOf(request), routes: binding.path, contact },
-      options: { contact },
+      // The node that drafted the INVITE says who is connected.
+      options: { contact, relayHeaders: ['P-Asserted-Identity', 'Privacy'] },
       resolve: () => (isFlow(to) ? to : [to]),
     };
   }
@@ -79,7 +81,12 @@ export class Branches {
       label: trunk.name,
       trunkId: trunk.id,
       draft,
-      options: { ...branchOptions(leg, attemptMs), trunkId: trunk.id },
+      options: {
+        ...branchOptions(leg, attemptMs),
+        trunkId: trunk.id,
+        assertsIdentity: trunk.options.trusted,
+        identity: outsideParty(facts.directory, tenant, trunk.id, plan.number, ''),
+      },
       resolve: () => this.#targets(trunk, nextHop),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {

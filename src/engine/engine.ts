@@ -39,6 +39,7 @@ import { KnownSources } from './known-sources.ts';
 import { addressesOf, listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
 import { OutboundGuards } from './outbound-guards.ts';
+import { assertedParty } from './party-address.ts';
 import { NO_PEERS, type PeerNodes, PeerPass, type WantedBinding } from './peer-nodes.ts';
 import { Peers } from './peers.ts';
 import { Reach } from './reach.ts';
@@ -362,7 +363,7 @@ export class Engine {
     const { request, flow } = transaction;
     this.#intake.callBegins();
     if (request.headers.has(HeaderId.Replaces)) {
-      this.calls.replace(transaction, this.routing.partyLeg(request, flow, source));
+      this.calls.replace(transaction, this.routing.partyLeg(request, flow, source, this.#directory));
       return;
     }
     const { plan, outbound } = this.routing.route(request, flow, source, this.#directory);
@@ -433,6 +434,7 @@ export class Engine {
     return {
       referred: (call, leg, referTo) => transfers.referred(call, leg, referTo),
       mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),
+      asserted: (leg, address) => assertedParty(this.#directory, leg, address),
       nextHop: (leg, uri) => peers.nextHop(leg, uri),
       plausible: (leg, flow) => peers.plausible(leg, flow),
     };

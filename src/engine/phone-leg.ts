@@ -6,6 +6,7 @@ import { contentFields, escapeUser, formatHost, octetsFromText, quote } from '..
 import type { Flow } from '../sip/transport/index.ts';
 import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
 import { ownerOf } from './owner.ts';
+import { ownParty } from './party-address.ts';
 import type { Reached } from './reach.ts';
 
 /** `"Name" <sip:number@domain>` in octets, or the anonymous form (RFC 3323 §4.1.1.3). */
@@ -59,6 +60,8 @@ export function phoneBranch({ context, number, binding, reached, contact }: Phon
       ...(context.caller.anonymous && { withholdsPeer: true }),
       headers: [['User-Agent', node.userAgent]],
       owner: ownerOf(tenant.name, number),
+      identity: ownParty(context.directory, tenant, number),
+      showsIdentity: true,
     },
     resolve: () => (isFlow(to) ? to : [to]),
   };

@@ -7,7 +7,7 @@ import { randomToken } from '../base/ids.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import type { BranchPlan, CallFacts, LegOptions } from '../call/index.ts';
-import { InboundRouter, type InboundTarget } from '../inbound/index.ts';
+import { type InboundRoute, InboundRouter, type InboundTarget } from '../inbound/index.ts';
 import {
   type Caller,
   dialledNumber,
@@ -19,7 +19,7 @@ import {
   planOutbound,
   type TrunkState,
 } from '../outbound/index.ts';
-import { escapeUser, partyPrivacy, type SipRequest, textFromOctets } from '../sip/message/index.ts';
+import { escapeUser, octetsFromText, partyPrivacy, type SipRequest, textFromOctets } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { plainNumber } from '../tenants/number.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
@@ -39,6 +39,7 @@ import {
 import { InboundView } from './inbound-view.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
 import { ownerOf } from './owner.ts';
+import { outsideParty, ownParty } from './party-address.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
 import { OneStageStep, type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
@@ -93,13 +94,21 @@ export class Routing implements StepServices {
   }
 
   /** How the leg of an admitted party behaves that takes another's place (RFC 3891). */
-  partyLeg(request: SipRequest, flow: Flow, source: Source): LegOptions {
+  partyLeg(request: SipRequest, flow: Flow, source: Source, directory: Directory): LegOptions {
     const contact = this.#contact(dialledNumber(request.uri()), flow);
     const headers = this.#serverHeader;
     if (source.kind === 'node') return { contact, headers };
     if (source.kind === 'trunk') return { contact, headers, trunkId: source.trunk.id };
     const party = source.kind === 'extension' ? source.extension : source.service;
-    return { contact, headers, owner: ownerOf(source.tenant.name, party.number) };
+    const { tenant } = source;
+    return {
+      contact,
+      headers,
+      owner: ownerOf(tenant.name, party.number),
+      identity: ownParty(directory, tenant, party.number),
+      showsIdentity: true,
+      anonymous: wantsAnonymity(request, source.kind === 'extension' && source.extension.anonymousCalls),
+    };
   }
 
   /** A plan whose first step is this one. */
@@ -154,6 +163,8 @@ export class Routing implements StepServices {
       contact: this.#contact(dialled, flow),
       headers: this.#serverHeader,
       owner: ownerOf(tenant.name, party.number),
+      identity: ownParty(directory, tenant, party.number),
+      showsIdentity: true,
       anonymous,
     };
     const facts: CallFacts = {
@@ -200,7 +211,7 @@ export class Routing implements StepServices {
       contact: this.#contact(numbers.calledNumber, flow),
       headers: this.#serverHeader,
       trunkId: trunk.id,
-      ...(routed.kind === 'route' && { anonymous: routed.anonymous }),
+      ...(routed.kind === 'route' && this.#introduced(directory, trunk, routed)),
     };
     const facts: CallFacts = {
       direction: 'inbound',
@@ -227,9 +238,20 @@ export class Routing implements StepServices {
     return { plan: this.#plan(step, callerLeg, routedFacts, () => place.release()) };
   }
 
+  /** What a caller from a trunk is to the phones of the tenant. */
+  #introduced(directory: Directory, trunk: Trunk, { tenant, numbers, anonymous }: InboundRoute): Partial<LegOptions> {
+    const name = octetsFromText(numbers.callerDisplayName);
+    return {
+      anonymous,
+      assertsIdentity: trunk.options.trusted,
+      identity: outsideParty(directory, tenant, trunk.id, numbers.callerNumber, name),
+    };
+  }
+
   /** A call that another node drafted for a contact that is registered here; that node keeps its record. */
   #fromNode(request: SipRequest, flow: Flow, source: Source & { kind: 'node' }): Routed {
-    const callerLeg: LegOptions = { contact: this.#contact('', flow) };
+    // A phone's wish to be withheld goes to the node that knows whose phone it is.
+    const callerLeg: LegOptions = { contact: this.#contact('', flow), relayHeaders: ['Privacy'] };
     const facts: CallFacts = {
       direction: 'internal',
       caller: source.node,

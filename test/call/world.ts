@@ -326,6 +326,8 @@ export class Engine {
   readonly outOfDialog: SipRequest[] = [];
   plan: (request: SipRequest) => CallPlan = () => rejecting(404);
   owner: string | undefined = undefined;
+  /** The leg of whoever takes a place; undefined: one of `owner`. */
+  newcomer: LegOptions | undefined = undefined;
   router: CallRouter = { referred: () => ({ status: 603 }), mayReplace: () => true };
 
   constructor(network: Network, options: Partial<CallsOptions> = {}) {
@@ -369,7 +371,7 @@ export class Engine {
     if (this.calls.handle(transaction, request)) return;
     transaction.admit();
     if (request.method === 'INVITE' && request.headers.has(HeaderId.Replaces)) {
-      this.calls.replace(transaction, legOptions(this.owner));
+      this.calls.replace(transaction, this.newcomer ?? legOptions(this.owner));
     } else if (request.method === 'INVITE') {
       this.calls.start(transaction, this.plan(request));
     } else {

@@ -1,0 +1,99 @@
+import {
+  HeaderId,
+  isAnonymousAddress,
+  type NameAddr,
+  parseNameAddr,
+  parseRemotePartyId,
+  partyPrivacy,
+  type SipMessage,
+  withheldBy,
+} from '../sip/message/index.ts';
+import type { Leg } from './leg.ts';
+import { LegRequest } from './leg-request.ts';
+
+/**
+ * Who is at the other end, as a tenant's phones are told it: in the answers to their INVITE, and in a re-INVITE or UPDATE when somebody
+ * else has taken that place (RFC 3325 §5, RFC 5876; P-Asserted-Identity where RFC 4916 would change From, which few phones follow). A
+ * trunk is told nothing of the tenant's parties.
+ */
+export interface ShownParty {
+  /** P-Asserted-Identity value; undefined when nothing is known. */
+  readonly identity: string | undefined;
+  readonly identityWithheld: boolean;
+}
+
+const ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>';
+
+/** Learns from a message of the leg's party who it is. True when that has changed. */
+export function learnIdentity(leg: Leg, message: SipMessage): boolean {
+  const { headers } = message;
+  const hasAsserted = headers.has(HeaderId.PAssertedIdentity);
+  const hasRemoteParty = headers.has(HeaderId.RemotePartyId);
+  if (!hasAsserted && !hasRemoteParty && !headers.has(HeaderId.Privacy)) return false;
+  const sender = message.kind === 'response' ? 'called' : 'calling';
+  const { identity, identityWithheld } = leg;
+  const privacy = partyPrivacy(headers, sender);
+  const asserts = leg.options.assertsIdentity === true;
+  const address = asserts ? assertedAddress(message, sender) : undefined;
+  if (withheldBy(privacy) !== undefined || (address !== undefined && isAnonymousAddress(address))) {
+    leg.identityWithheld = true;
+  } else if (address !== undefined) {
+    const named = privacy.remoteParty === 'name' ? { ...address, displayName: undefined } : address;
+    const shown = leg.env.router.asserted?.(leg, named);
+    // One that may not be shown is no news.
+    if (shown !== undefined) {
+      leg.identity = shown;
+      leg.identityWithheld = leg.options.anonymous === true;
+      leg.identityAsserted = true;
+    }
+  }
+  return leg.identity !== identity || leg.identityWithheld !== identityWithheld;
+}
+
+/** In an answer to a phone's INVITE: only what the called side itself says, or what is known of the tenant's own party. */
+export function showAnswering(response: SipMessage, party: Leg | undefined, to: Leg): void {
+  if (party === undefined || party.identityWithheld || to.options.showsIdentity !== true) return;
+  if (party.identity !== undefined && party.identityAsserted)
+    response.headers.set(HeaderId.PAssertedIdentity, party.identity);
+}
+
+/** In a request or answer to a phone whose other party is, or has become, this one. */
+export function showParty(message: SipMessage, party: ShownParty | undefined, to: Leg): void {
+  if (party === undefined || to.options.showsIdentity !== true) return;
+  if (party.identityWithheld) {
+    message.headers.set(HeaderId.PAssertedIdentity, ANONYMOUS);
+    message.headers.set(HeaderId.Privacy, 'id');
+  } else if (party.identity !== undefined) {
+    message.headers.set(HeaderId.PAssertedIdentity, party.identity);
+  }
+}
+
+/** Tells a phone by UPDATE (RFC 3311, without an offer) who its other party is; one that does not allow UPDATE goes on as it is. */
+export function tellParty(to: Leg, party: Leg | undefined): void {
+  if (party === undefined || to.options.showsIdentity !== true || !to.allowsUpdate) return;
+  if (!to.mayStart('UPDATE', false)) return;
+  const update = to.createRequest('UPDATE');
+  showParty(update, party, to);
+  new LegRequest(to, update, { onLegResponse: () => {}, onLegSilence: () => {} }).send();
+}
+
+function assertedAddress(message: SipMessage, sender: 'calling' | 'called'): NameAddr | undefined {
+  for (const value of message.headers.listValues(HeaderId.PAssertedIdentity)) {
+    const address = readable(() => parseNameAddr(value));
+    if (address !== undefined) return address;
+  }
+  for (const value of message.headers.listValues(HeaderId.RemotePartyId)) {
+    const party = readable(() => parseRemotePartyId(value));
+    if (party !== undefined && (party.party ?? sender) === sender) return party.address;
+  }
+  return undefined;
+}
+
+/** What cannot be read says nothing. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
