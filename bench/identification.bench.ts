@@ -1,6 +1,6 @@
 /** Which of 10,000 trunks sent a request: look-ups per second by address, network, shared address with DID pools, token and certificate. */
 import { bench, do_not_optimize, group, run } from 'mitata';
-import { calledNumberOf } from '../src/engine/inbound-view.ts';
+import { calledNumbersOf } from '../src/engine/inbound-view.ts';
 import { parseMessage, type SipRequest } from '../src/sip/message/index.ts';
 import type { Flow } from '../src/sip/transport/index.ts';
 import { Directory } from '../src/trunks/directory.ts';
@@ -35,7 +35,7 @@ const trunks: TrunkInput[] = Array.from({ length: TRUNKS }, (_, index) => ({
 const directory = new Directory(
   provisioningSchema.parse({ tenants: [{ name: 'acme', domain: 'acme.example.com' }], trunks }),
 );
-const identification = new Identification(directory, calledNumberOf);
+const identification = new Identification(directory, calledNumbersOf);
 const filledMs = performance.now();
 for (const [index, trunk] of directory.trunks.entries()) {
   const addresses = [{ address: addressOf(index), port: 5060 }];

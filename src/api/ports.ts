@@ -25,6 +25,7 @@ export interface TrunkStatus {
   readonly lastCode?: number;
   readonly reason?: string;
   readonly activeCalls: number;
+  readonly alarms?: readonly { readonly code: string; readonly message: string; readonly since: string }[];
 }
 
 export interface RegistrationView {

@@ -40,6 +40,22 @@ const statusShape = {
     lastCode: { type: 'integer' },
     reason: { type: 'string' },
     activeCalls: { type: 'integer' },
+    alarms: {
+      type: 'array',
+      description: 'What somebody has to look at though calls go on; left out when there is nothing.',
+      items: {
+        type: 'object',
+        required: ['code', 'message', 'since'],
+        properties: {
+          code: {
+            type: 'string',
+            description: '`sources-coincide`: by the DNS it is of one provider with another trunk.',
+          },
+          message: { type: 'string' },
+          since: { type: 'string', format: 'date-time' },
+        },
+      },
+    },
   },
 };
 

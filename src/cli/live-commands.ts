@@ -18,6 +18,7 @@ interface TrunkStatus {
   readonly lastCode?: number;
   readonly reason?: string;
   readonly activeCalls: number;
+  readonly alarms?: readonly { readonly message: string }[];
 }
 
 interface TrunkRow {
@@ -73,8 +74,14 @@ const TRUNK_COLUMNS: readonly Column<TrunkRow>[] = [
   { title: 'CODE', value: ({ status }) => status.lastCode, right: true },
   { title: 'CALLS', value: ({ status }) => status.activeCalls, right: true },
   { title: 'HOST', value: ({ host }) => host },
-  { title: 'REASON', value: ({ status }) => status.reason },
+  { title: 'REASON', value: ({ status }) => reasonOf(status) },
 ];
+
+/** Why it has its state, and what somebody has to look at. */
+function reasonOf({ reason, alarms = [] }: TrunkStatus): string | undefined {
+  const told = alarms.map(({ message }) => `ALARM: ${message}`);
+  return told.length === 0 ? reason : [...told, reason ?? ''].join('; ');
+}
 
 const REGISTRATION_COLUMNS: readonly Column<RegistrationRow>[] = [
   { title: 'ADDRESS', value: ({ addressOfRecord }) => addressOfRecord },

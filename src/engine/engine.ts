@@ -33,7 +33,7 @@ import { Branches, hostPort } from './branches.ts';
 import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { draftOf } from './drafted-request.ts';
-import { calledNumberOf } from './inbound-view.ts';
+import { calledNumbersOf } from './inbound-view.ts';
 import { Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
 import { addressesOf, listenerOptions, transportsListened } from './listeners.ts';
@@ -206,7 +206,7 @@ export class Engine {
       locator,
       directory: options.directory,
       gatewayReach: (trunk) => this.registrations.gatewayReach(trunk),
-      calledNumber: calledNumberOf,
+      calledNumbers: calledNumbersOf,
       userAgent: this.#nodeFacts.userAgent,
       listener: observer.trunks,
       ...(options.lease === undefined ? {} : { lease: options.lease }),

@@ -1,6 +1,7 @@
 /** The look-ups that inbound routing asks for, over one snapshot of what is provisioned. */
 import { type InboundDirectory, readInboundNumbers } from '../inbound/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
+import { numbersMeant } from '../tenants/number-format.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
@@ -22,11 +23,12 @@ export class InboundView implements InboundDirectory {
   }
 }
 
-/** The called number as a trunk's inbound parameters read it; empty when there is none, or what should hold it cannot be read. */
-export function calledNumberOf(request: SipRequest, trunk: Trunk): string {
+/** What the called number may be, as a trunk's inbound settings read it; none when what should hold it cannot be read. */
+export function calledNumbersOf(request: SipRequest, trunk: Trunk): readonly number[] {
   try {
-    return readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat).calledNumber;
+    const { calledNumber } = readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat);
+    return numbersMeant(calledNumber, trunk.numberFormat);
   } catch {
-    return '';
+    return [];
   }
 }

@@ -7,6 +7,7 @@ import type { OutboundPlan, RouteDraft, RouteRefusal } from '../outbound/index.t
 import type { Binding, RegistrationListener, RemovalReason } from '../registrar/index.ts';
 import type { MessageObserver } from '../sip/endpoint/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
+import type { Contest } from '../trunks/coincidences.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkListener, TrunkStatus } from '../trunks/trunk-service.ts';
@@ -154,6 +155,21 @@ export class Observation
     this.#options.log[isTrouble ? 'warn' : 'info']('trunk-state', facts);
     const tenants = trunk.assignments.map(({ tenant }) => tenant);
     this.#options.events.publish('trunk-state', tenants, facts);
+  }
+
+  onContest({ trunk, numbers, other, otherNumbers }: Contest, state: 'began' | 'ended'): void {
+    const facts = {
+      state,
+      trunkId: trunk.id,
+      trunk: trunk.name,
+      numbers,
+      otherTrunkId: other.id,
+      otherTrunk: other.name,
+      otherNumbers,
+    };
+    this.#options.log[state === 'began' ? 'warn' : 'info']('trunk-coincidence', facts);
+    // It names two tenants' trunks: for system admins alone.
+    this.#options.events.publish('trunk-coincidence', NOBODY, facts);
   }
 
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void {

@@ -6,6 +6,7 @@ import type { Clock } from '../base/scheduler.ts';
 export const EVENT_TYPES = [
   'trunk-state',
   'trunk-ambiguous',
+  'trunk-coincidence',
   'registration',
   'call',
   'caller-id-rejected',
@@ -26,6 +27,16 @@ export interface EventData {
   };
   /** A request that several trunks may have sent; it was refused. */
   'trunk-ambiguous': { source: string; candidates: readonly string[] };
+  /** By the DNS, trunks of two tenants with a number in common have come to be of one provider, or are not any more. */
+  'trunk-coincidence': {
+    state: 'began' | 'ended';
+    trunkId: string;
+    trunk: string;
+    numbers: string;
+    otherTrunkId: string;
+    otherTrunk: string;
+    otherNumbers: string;
+  };
   registration: {
     action: 'added' | 'refreshed' | 'removed' | 'expired' | 'refused';
     addressOfRecord: string;

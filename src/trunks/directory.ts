@@ -29,6 +29,9 @@ interface UsableTrunks {
   readonly byName: Map<string, Trunk>;
 }
 
+/** Whether a provider that coincides with this one gives the number to another tenant than this. */
+type AskElsewhere = (directory: Directory, provider: NumberIndex, tenant: string, number: number) => boolean;
+
 const pools = new WeakMap<Assignment, DidPool>();
 const tenantIndexes = new WeakMap<Tenant, TenantIndex>();
 const trunkIndexes = new WeakMap<Trunk, NumberIndex>();
@@ -52,6 +55,8 @@ export class Directory {
   readonly #trunksByNumber = new Map<NumberIndex, ReadonlyMap<string, TrunksByNumber>>();
   /** Made when first asked for, by tenant and trunk. */
   readonly #inboundRules = new Map<string, readonly InboundRule[]>();
+
+  #isAnothersElsewhere: AskElsewhere | undefined;
 
   /** Makes a snapshot of a state that passed `checkProvisioning`. */
   constructor(provisioning: Provisioning) {
@@ -215,12 +220,19 @@ export class Directory {
 
   /** Says whether a tenant other than this one owns the number on the trunk's provider (behaviour 7). */
   numberOwnedByAnother(trunkId: string, tenant: string, number: string | number): boolean {
-    const index = this.#providerIndexes.get(trunkId);
+    const provider = this.#providerIndexes.get(trunkId);
+    if (provider === undefined) return false;
     for (const wanted of this.#meant(trunkId, number)) {
-      const owner = index?.owner(wanted);
+      const owner = provider.owner(wanted);
       if (owner !== undefined && owner !== tenant) return true;
+      if (this.#isAnothersElsewhere?.(this, provider, tenant, wanted) === true) return true;
     }
     return false;
+  }
+
+  /** What the DNS has made coincide with a trunk's provider is asked too; the one thing that a snapshot does not know by itself. */
+  coincideWith(isAnothers: AskElsewhere): void {
+    this.#isAnothersElsewhere = isAnothers;
   }
 
   /** The numbers that a text may stand for in the format of the trunk. */

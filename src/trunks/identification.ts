@@ -10,9 +10,9 @@
  */
 import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import { normalizeNumber } from '../tenants/number.ts';
 import { AddressIndex, type Members } from './address-index.ts';
 import type { Directory } from './directory.ts';
+import type { NumberIndex } from './number-index.ts';
 import { Precedence } from './precedence.ts';
 import type { Trunk } from './schema.ts';
 import { SourceView, speaksFor } from './source-view.ts';
@@ -31,8 +31,8 @@ export interface TrunkAddress {
   readonly port: number;
 }
 
-/** The called number of a request from this trunk, as its inbound parameters say; empty for none. Must not throw. */
-export type CalledNumberReader = (request: SipRequest, trunk: Trunk) => string;
+/** What the called number of a request from this trunk may be, likeliest first, as its inbound settings say. Must not throw. */
+export type CalledNumberReader = (request: SipRequest, trunk: Trunk) => readonly number[];
 
 /** A trunk with what is known of where it sends from. */
 export interface Known {
@@ -76,13 +76,13 @@ export class Identification {
   readonly #byToken = new Map<string, Known>();
   readonly #byCertificateName = new Map<string, Names>();
   readonly #precedence = new Precedence();
-  readonly #calledNumber: CalledNumberReader;
+  readonly #calledNumbers: CalledNumberReader;
   #views = new WeakMap<Members<Known>, SourceView>();
   #directory: Directory;
 
-  constructor(directory: Directory, calledNumber: CalledNumberReader) {
+  constructor(directory: Directory, calledNumbers: CalledNumberReader) {
     this.#directory = directory;
-    this.#calledNumber = calledNumber;
+    this.#calledNumbers = calledNumbers;
   }
 
   /** Takes over a new snapshot; addresses of trunks that are still there are kept until {@link setAddresses} replaces them. */
@@ -149,6 +149,22 @@ export class Identification {
     return [...(this.#known.get(trunkId)?.addresses ?? [])];
   }
 
+  /** Whether an address that a trunk's names resolve to is a source of another provider's trunk. */
+  meetsOthers({ id }: Trunk): boolean {
+    const own = this.#directory.provider(id);
+    return this.addressesOf(id).some((address) =>
+      this.#index.covering(address).some((members) => this.#viewOf(members).providers.some((each) => each !== own)),
+    );
+  }
+
+  /** Whether a trunk had an address before another that has it too. */
+  precedes(trunk: Trunk, other: Trunk): boolean {
+    const shared = [...this.addressesOf(trunk.id), ...this.addressesOf(other.id)].find(
+      (address) => this.isOf(trunk.id, address) && this.isOf(other.id, address),
+    );
+    return this.#precedence.compare(trunk, other, shared ?? '', this.#directory) < 0;
+  }
+
   /** Whether this trunk may send from, and be sent to, an address. */
   isOf(trunkId: string, address: string): boolean {
     const known = this.#known.get(trunkId);
@@ -177,23 +193,33 @@ export class Identification {
     for (const [rank, { members, certified }] of spoken.entries()) {
       const { readers, providers } = this.#viewOf(members);
       for (const reader of readers) {
-        const number = normalizeNumber(this.#calledNumber(request, reader));
-        if (number === undefined) continue;
-        for (const provider of providers) {
-          const tenant = provider.owner(number);
-          if (tenant === undefined) continue;
-          for (const trunk of this.#directory.trunksHolding(provider, tenant, number)) {
-            const known = this.#known.get(trunk.id);
-            if (known === undefined || found.has(known) || !members.entries.has(known)) continue;
-            if (!speaksFor(known, address, port, certified)) continue;
-            // Another trunk of these may read the number somewhere else.
-            if (reader !== trunk && normalizeNumber(this.#calledNumber(request, trunk)) !== number) continue;
-            found.set(known, { known, tenant, rank, certified });
+        // What a national number may also mean counts only when nobody has what it more likely means.
+        for (const number of this.#calledNumbers(request, reader)) {
+          const before = found.size;
+          for (const provider of providers) {
+            for (const holder of this.#trunksHolding(provider, number)) {
+              const { known, trunk, tenant } = holder;
+              if (found.has(known) || !members.entries.has(known)) continue;
+              if (!speaksFor(known, address, port, certified)) continue;
+              // Another trunk of these may read the number somewhere else.
+              if (reader !== trunk && !this.#calledNumbers(request, trunk).includes(number)) continue;
+              found.set(known, { known, tenant, rank, certified });
+            }
           }
+          if (found.size > before) break;
         }
       }
     }
     return [...found.values()];
+  }
+
+  *#trunksHolding(provider: NumberIndex, number: number) {
+    const tenant = provider.owner(number);
+    if (tenant === undefined) return;
+    for (const trunk of this.#directory.trunksHolding(provider, tenant, number)) {
+      const known = this.#known.get(trunk.id);
+      if (known !== undefined) yield { known, trunk, tenant };
+    }
   }
 
   #chooseAmong(holders: readonly Holder[], address: string, port: number): Identified {

@@ -29,7 +29,7 @@ export class SourceView {
     for (const known of entries) {
       const { trunk } = known;
       if (!trunk.enabled) continue;
-      const reading = JSON.stringify(trunk.inboundParameters);
+      const reading = JSON.stringify([trunk.inboundParameters, trunk.numberFormat]);
       if (!readers.has(reading)) readers.set(reading, trunk);
       const provider = directory.provider(trunk.id);
       if (provider !== undefined) providers.add(provider);

@@ -6,6 +6,7 @@ import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../ba
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Capacity, CapacityHolder } from './capacity.ts';
+import type { TrunkAlarm } from './coincidence-watch.ts';
 import type { Directory } from './directory.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
@@ -38,6 +39,8 @@ export interface TrunkStatus {
   readonly lastCode?: number;
   readonly reason?: string;
   readonly activeCalls: number;
+  /** What somebody has to look at though calls go on. */
+  readonly alarms?: readonly TrunkAlarm[];
   /** Where the trunk is registered and for how long each time. */
   readonly registration?: { readonly server: string; readonly grantedSeconds: number };
 }

@@ -9,6 +9,8 @@ import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { AddressWatch } from './address-watch.ts';
 import { Capacity, type CapacityGrant, type CapacityRefusal } from './capacity.ts';
+import { CoincidenceWatch } from './coincidence-watch.ts';
+import type { Contest } from './coincidences.ts';
 import type { Directory } from './directory.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
@@ -26,6 +28,8 @@ export type { TrunkCondition, TrunkStatus } from './trunk-line.ts';
 export interface TrunkListener {
   /** The state of a trunk is another one. Called synchronously; must not throw. */
   onTrunkState(trunk: Trunk, status: TrunkStatus, previous: TrunkStateName): void;
+  /** By the DNS, trunks of two tenants with a number in common have come to be of one provider, or are not any more. */
+  onContest?(contest: Contest, state: 'began' | 'ended'): void;
 }
 
 export interface TrunkServiceOptions {
@@ -35,7 +39,7 @@ export interface TrunkServiceOptions {
   readonly locator: TrunkLocator;
   readonly directory: Directory;
   readonly gatewayReach: GatewayReach;
-  readonly calledNumber: CalledNumberReader;
+  readonly calledNumbers: CalledNumberReader;
   readonly userAgent: string;
   readonly listener?: TrunkListener;
   /** Which of several nodes registers a trunk; default: this one. */
@@ -56,6 +60,7 @@ export class TrunkService {
   readonly #options: TrunkServiceOptions;
   readonly #hops: TrunkHops;
   readonly #watch: AddressWatch;
+  readonly #coincidences: CoincidenceWatch;
   readonly #ports: TrunkLinePorts;
   readonly #lines = new Map<string, TrunkLine>();
   readonly #pacers = new Map<string, Pacer>();
@@ -73,12 +78,20 @@ export class TrunkService {
     this.#options = options;
     this.#directory = directory;
     this.capacity = new Capacity(scheduler, options.callsElsewhere);
-    this.identification = new Identification(directory, options.calledNumber);
+    this.identification = new Identification(directory, options.calledNumbers);
+    this.#coincidences = new CoincidenceWatch(directory, {
+      scheduler,
+      identification: this.identification,
+      onContest: (contest, state) => options.listener?.onContest?.(contest, state),
+    });
     this.#hops = new TrunkHops(locator, gatewayReach, options.readFile);
     this.#watch = new AddressWatch({
       scheduler,
       locator,
-      onAddresses: (trunk, addresses) => this.#lines.get(trunk.id)?.located(addresses),
+      onAddresses: (trunk, addresses) => {
+        this.#lines.get(trunk.id)?.located(addresses);
+        this.#coincidences.located(trunk);
+      },
       onProblem: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
     });
     this.#ports = {
@@ -106,6 +119,7 @@ export class TrunkService {
     if (this.#started) return;
     this.#started = true;
     for (const trunk of this.#directory.trunks) this.#begin(trunk);
+    this.#coincidences.update(this.#directory);
   }
 
   /** Serves a new snapshot. A trunk whose settings did not change is not disturbed. */
@@ -122,6 +136,7 @@ export class TrunkService {
         this.#watchAddresses(line);
       }
     }
+    this.#coincidences.update(directory);
     this.#prunePacers();
   }
 
@@ -180,12 +195,9 @@ export class TrunkService {
 
   /** State of a trunk and since when; undefined for one that does not exist. */
   status(trunkId: string): TrunkStatus | undefined {
-    const line = this.#lines.get(trunkId);
-    if (line !== undefined) return line.status();
-    const trunk = this.#directory.trunk(trunkId);
-    if (trunk === undefined) return undefined;
-    const since = new Date(this.#options.scheduler.wallMs()).toISOString();
-    return { trunkId, name: trunk.name, type: trunk.type, state: 'unknown', since, activeCalls: 0 };
+    const status = this.#lines.get(trunkId)?.status() ?? this.#statusWithoutLine(trunkId);
+    const alarms = this.#coincidences.alarmsOf(trunkId);
+    return status === undefined || alarms.length === 0 ? status : { ...status, alarms };
   }
 
   /** An administrator's retry: forgets refusals, realms and TLS files, registers and pings now. False when there is nothing to try. */
@@ -217,8 +229,16 @@ export class TrunkService {
     this.#stopped = stopped.resolve;
     for (const [id, line] of this.#lines) this.#remove(id, line);
     this.#watch.end();
+    this.#coincidences.end();
     if (this.#leaving.size === 0) stopped.resolve();
     await stopped.promise;
+  }
+
+  #statusWithoutLine(trunkId: string): TrunkStatus | undefined {
+    const trunk = this.#directory.trunk(trunkId);
+    if (trunk === undefined) return undefined;
+    const since = new Date(this.#options.scheduler.wallMs()).toISOString();
+    return { trunkId, name: trunk.name, type: trunk.type, state: 'unknown', since, activeCalls: 0 };
   }
 
   #begin(trunk: Trunk): void {

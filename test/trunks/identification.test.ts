@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { calledNumberOf } from '../../src/engine/inbound-view.ts';
+import { calledNumbersOf } from '../../src/engine/inbound-view.ts';
 import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
 import type { Directory } from '../../src/trunks/directory.ts';
@@ -30,7 +30,7 @@ function trunk(name: string, overrides: Partial<TrunkInput> = {}): TrunkInput {
 
 function identification(trunks: readonly TrunkInput[], resolved: Record<string, readonly TrunkAddress[]> = {}) {
   const directory = directoryOf(trunks);
-  const made = new Identification(directory, calledNumberOf);
+  const made = new Identification(directory, calledNumbersOf);
   for (const each of directory.trunks) made.setAddresses(each, resolved[each.name] ?? []);
   return { made, directory, of: (name: string) => trunkOf(directory, name) };
 }
@@ -183,6 +183,24 @@ describe('several trunks on one address', () => {
   });
 });
 
+test('a carrier that writes nationally, beside one that writes E.164', () => {
+  const { made } = identification(
+    [
+      trunk('national', {
+        numberFormat: 'national 49',
+        tenants: [{ tenant: 'acme', didPool: '4930123450-4930123459' }],
+      }),
+      trunk('e164', { anotherAccount: true, tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199' }] }),
+    ],
+    { national: [at('203.0.113.1')], e164: [at('203.0.113.1')] },
+  );
+  const flow = from('203.0.113.1', 7000);
+  expect(result(made, invite('030123455'), flow)).toBe('national');
+  expect(result(made, invite('30123455'), flow)).toBe('national');
+  expect(result(made, invite('+4930123455'), flow)).toBe('national');
+  expect(result(made, invite('+14155550150'), flow)).toBe('e164');
+});
+
 describe('a source that speaks for several trunks', () => {
   const carrier = trunk('carrier', {
     associatedIps: ['127.0.0.8/30'],
@@ -311,7 +329,7 @@ describe('a source that speaks for several trunks', () => {
       }),
     );
     const directory = directoryOf(many);
-    const made = new Identification(directory, calledNumberOf);
+    const made = new Identification(directory, calledNumbersOf);
     for (const each of directory.trunks) made.setAddresses(each, [at('203.0.113.1')]);
     expect(result(made, invite('100000'), from('203.0.113.1', 7000))).toBe('t0');
     const flow = from('203.0.113.1', 7000);

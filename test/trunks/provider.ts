@@ -1,6 +1,6 @@
 /** A provider and an engine's trunks on a simulated network: what the tests of registration, keep-alive and failover play with. */
 import { silentLog } from '../../src/base/log.ts';
-import { calledNumberOf } from '../../src/engine/inbound-view.ts';
+import { calledNumbersOf } from '../../src/engine/inbound-view.ts';
 import { DigestServer, type DigestServerOptions } from '../../src/sip/auth/index.ts';
 import { Endpoint, type EndpointUser, type ServerTransaction } from '../../src/sip/endpoint/index.ts';
 import { type LocatedTarget, LocateError, type LocateQuery } from '../../src/sip/locate/index.ts';
@@ -160,7 +160,7 @@ export class TrunkWorld {
       locator: this.locator,
       directory: directoryOf(trunks),
       gatewayReach: () => this.gateway,
-      calledNumber: calledNumberOf,
+      calledNumbers: calledNumbersOf,
       userAgent: 'tandem/test',
       random: seededRandom(7),
       listener: {

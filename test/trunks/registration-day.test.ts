@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
-import { calledNumberOf } from '../../src/engine/inbound-view.ts';
+import { calledNumbersOf } from '../../src/engine/inbound-view.ts';
 import type { ClientTransaction, ClientTransactionUser } from '../../src/sip/endpoint/index.ts';
 import { HeaderId, type SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import type { Flow, Target } from '../../src/sip/transport/index.ts';
@@ -88,7 +88,7 @@ function world() {
     locator: new FakeLocator(),
     directory: directoryOf(trunks),
     gatewayReach: () => [],
-    calledNumber: calledNumberOf,
+    calledNumbers: calledNumbersOf,
     userAgent: 'tandem/test',
     random: seededRandom(3),
     listener: { onTrunkState: (_trunk, { state }) => changes.push(state) },

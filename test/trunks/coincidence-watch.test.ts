@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest';
+import { Directory } from '../../src/trunks/directory.ts';
+import type { TrunkInput } from '../../src/trunks/schema.ts';
+import { provision } from './kit.ts';
+import { idOf, TrunkWorld } from './provider.ts';
+
+const CARRIER = '203.0.113.9';
+const NUMBER = '14155550101';
+const tenants = ['acme', 'globex'].map((name) => ({ name, domain: `${name}.example` }));
+
+function own(name: string, owner: string, changes: Partial<TrunkInput> = {}): TrunkInput {
+  return {
+    id: String(idOf(name)),
+    name,
+    type: 'register',
+    owner,
+    host: `${name}.example`,
+    options: { registration: 'off' },
+    credentials: { authName: name, password: 'p' },
+    didPool: NUMBER,
+    ...changes,
+  };
+}
+
+function start(trunks: readonly TrunkInput[], resolved: Readonly<Record<string, string>>) {
+  const contests: string[] = [];
+  const world = new TrunkWorld([], {
+    listener: {
+      onTrunkState: () => {},
+      onContest: ({ trunk, numbers, other, otherNumbers }, state) =>
+        contests.push(`${state}: ${[`${trunk.name} ${numbers}`, `${other.name} ${otherNumbers}`].sort().join(', ')}`),
+    },
+  });
+  const resolve = (name: string, address: string) =>
+    world.locator.answers.set(`${name}.example`, [{ transport: 'udp', address, port: 5060 }]);
+  for (const [name, address] of Object.entries(resolved)) resolve(name, address);
+  world.run(0);
+  const serve = (served: readonly TrunkInput[]) => {
+    const directory = new Directory(provision({ tenants, trunks: [...served] }));
+    world.service.apply(directory);
+    return directory;
+  };
+  const directory = serve(trunks);
+  const isAnothers = (name: string, tenant: string, number = NUMBER) =>
+    directory.numberOwnedByAnother(String(idOf(name)), tenant, number);
+  return {
+    world,
+    contests,
+    resolve,
+    serve,
+    isAnothers,
+    seconds: (count: number) => world.scheduler.advance(count * 1000),
+  };
+}
+
+const trunks = [own('late', 'globex'), own('early', 'acme', { didPool: '14155550100-14155550199' })];
+const CONTEST = `early 14155550100-14155550199, late ${NUMBER}`;
+
+describe('a host that the DNS moves to another tenant’s carrier', () => {
+  test('raises an alarm at both trunks that names nobody, and tells whose they are; it ends when it moves away', () => {
+    const { world, contests, resolve, seconds } = start(trunks, { early: CARRIER, late: '198.51.100.7' });
+    seconds(40);
+    expect([contests, world.status('early').alarms, world.status('late').alarms]).toEqual([[], undefined, undefined]);
+    resolve('late', CARRIER);
+    seconds(40);
+    expect(contests).toEqual([`began: ${CONTEST}`]);
+    for (const [name, numbers] of [
+      ['early', '14155550100-14155550199'],
+      ['late', NUMBER],
+    ] as const) {
+      const { alarms = [] } = world.status(name);
+      expect(alarms).toMatchObject([{ code: 'sources-coincide', message: expect.stringContaining(numbers) }]);
+      expect(alarms[0]?.message).not.toMatch(/acme|globex|"early"|"late"/);
+    }
+    resolve('late', '198.51.100.7');
+    seconds(40);
+    expect(contests).toEqual([`began: ${CONTEST}`, `ended: ${CONTEST}`]);
+    expect(world.status('late').alarms).toBeUndefined();
+  });
+
+  test('presents none of the numbers there; the earlier owner still presents its own', () => {
+    const { isAnothers, resolve, seconds } = start(trunks, { early: CARRIER, late: '198.51.100.7' });
+    seconds(40);
+    expect(isAnothers('late', 'globex')).toBe(false);
+    resolve('late', CARRIER);
+    seconds(40);
+    expect(isAnothers('late', 'globex')).toBe(true);
+    expect(isAnothers('late', 'globex', '14155550150')).toBe(true);
+    expect(isAnothers('late', 'globex', '14155559999')).toBe(false);
+    expect(isAnothers('early', 'acme')).toBe(false);
+    resolve('late', '198.51.100.7');
+    seconds(40);
+    expect(isAnothers('late', 'globex', '14155550150')).toBe(false);
+  });
+
+  test('a trunk with an address that is claimed while a name resolves to it', () => {
+    const system: TrunkInput = {
+      id: '1',
+      name: 'system',
+      type: 'ip',
+      host: 'carrier.example',
+      associatedIps: ['203.0.113.0/24'],
+      tenants: [{ tenant: 'acme', didPool: NUMBER }],
+    };
+    const { contests, serve, seconds } = start([own('late', 'globex')], { late: CARRIER });
+    seconds(1);
+    expect(contests).toEqual([]);
+    serve([own('late', 'globex'), system]);
+    expect(contests).toEqual([`began: late ${NUMBER}, system ${NUMBER}`]);
+    serve([own('late', 'globex', { didPool: '1' }), system]);
+    expect(contests.at(-1)).toBe(`ended: late ${NUMBER}, system ${NUMBER}`);
+  });
+
+  test('without a number in common nothing is told, but numbers are guarded', () => {
+    const { contests, world, isAnothers, seconds } = start(
+      [own('late', 'globex', { didPool: '1' }), own('early', 'acme')],
+      {
+        early: CARRIER,
+        late: CARRIER,
+      },
+    );
+    seconds(1);
+    expect([contests, world.status('late').alarms]).toEqual([[], undefined]);
+    expect(isAnothers('late', 'globex')).toBe(true);
+    expect(isAnothers('early', 'acme', '1')).toBe(true);
+    expect(isAnothers('late', 'globex', '1')).toBe(false);
+  });
+});
