@@ -12,6 +12,8 @@ import type { Identity } from './tokens.ts';
 
 /** Types that a tenant admin may create, each for its own tenant alone. */
 const TENANT_ADMIN_TYPES: ReadonlySet<TrunkType> = new Set(['register', 'accept-register', 'teams', 'whatsapp']);
+/** Types that only a tenant admin configures (guide "Microsoft Teams", "WhatsApp"); a system admin sees and deletes them. */
+const TENANT_ADMIN_ONLY_TYPES: ReadonlySet<TrunkType> = new Set(['teams', 'whatsapp']);
 /** Settings of a tenant that are the system admin's. */
 const SYSTEM_TENANT_FIELDS = ['name', 'domain', 'limits', 'stopOutbound', 'emergencyNumbers', 'emergency'] as const;
 /** Files of the machine; a tenant may not name them. */
@@ -65,8 +67,16 @@ export function requireTrunkOwner(identity: Identity, trunk: TrunkSettings): voi
   throw forbidden('this trunk belongs to the system admin; only its creator may change it');
 }
 
-/** What a tenant admin may make of a trunk of its own. */
+/** A tenant's Teams or WhatsApp trunk is configured by that tenant's admin, also when a system admin names the owner. */
+function requireTenantAdmin(identity: Identity, trunk: TrunkSettings | undefined): void {
+  if (trunk === undefined || !isSystemAdmin(identity) || !TENANT_ADMIN_ONLY_TYPES.has(trunk.type)) return;
+  throw forbidden(`only a tenant admin may configure a ${trunk.type} trunk; a system admin may see and delete it`);
+}
+
+/** What an admin may make of a trunk: a tenant admin of one of its own, a system admin of any but a tenant's Teams and WhatsApp trunks. */
 export function requireAllowedTrunk(identity: Identity, trunk: TrunkSettings, before: TrunkSettings | undefined): void {
+  requireTenantAdmin(identity, before);
+  requireTenantAdmin(identity, trunk);
   if (isSystemAdmin(identity)) return;
   if (trunk.owner === 'system') throw forbidden("a tenant admin creates its own tenant's trunks only");
   if (trunk.owner !== identity.tenant) throw notFound(`tenant ${trunk.owner}`);

@@ -7,6 +7,7 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { adminRoutes } from './admin.ts';
 import { authenticate } from './authentication.ts';
+import { brandRoutes } from './brands.ts';
 import { collectionRoutes } from './collections.ts';
 import { type Access, type ApiContext, answer, describe } from './context.ts';
 import { withoutMarks } from './documents.ts';
@@ -130,6 +131,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     tenantRoutes(scope, context);
     collectionRoutes(scope, context);
     trunkRoutes(scope, context);
+    brandRoutes(scope);
     liveRoutes(scope, context);
     traceRoutes(scope, context);
     eventRoutes(scope, context);

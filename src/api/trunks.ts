@@ -17,6 +17,7 @@ import { applyChange, sendResource } from './change.ts';
 import { keyText, patchBody } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
+import { effectiveValues } from './effective-trunk.ts';
 import type { TrunkStatus } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { overlapRoute, requireAllowedSources } from './sources.ts';
@@ -58,6 +59,36 @@ const statusShape = {
     },
   },
 };
+
+const viewQuery = z.strictObject({
+  view: z
+    .enum(['written', 'effective'])
+    .default('written')
+    .describe('`written`: the settings; `effective`: every value in force, with where it comes from.'),
+});
+const effectiveShape = {
+  type: 'object',
+  required: ['id', 'name', 'type', 'brand', 'values'],
+  properties: {
+    id: { type: 'string' },
+    name: { type: 'string' },
+    type: { type: 'string' },
+    brand: { type: 'string' },
+    values: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['path', 'value', 'from'],
+        properties: {
+          path: { type: 'string' },
+          value: { description: 'Null: nothing, e.g. no limit.' },
+          from: { enum: ['own', 'brand', 'default'] },
+        },
+      },
+    },
+  },
+};
+const trunkAnswer = { oneOf: [shape, effectiveShape] };
 
 export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {
   readRoutes(app, context);
@@ -113,11 +144,13 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: TAG,
       summary: 'Read one trunk',
       params,
-      answers: { 200: answer('The trunk', shape) },
+      querystring: viewQuery,
+      answers: { 200: answer('The trunk, or with `view=effective` every value in force', trunkAnswer) },
     }),
     (request, reply) => {
       const identity = identityOf(request);
       const trunk = visibleTrunk(identity, context.provisioning.current().state, idOf(request));
+      if ((request.query as z.infer<typeof viewQuery>).view === 'effective') return effectiveView(identity, trunk);
       return sendResource(context, reply, trunk, trunkView(identity, trunk));
     },
   );
@@ -307,7 +340,9 @@ async function assign(
     if (!state.tenants.some(({ name }) => name === tenantParam(request)))
       throw notFound(`tenant ${tenantParam(request)}`);
     requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
-    return { ...plan(state, before, decide(before)), ...(deletes === undefined ? {} : { deletes }) };
+    const after = decide(before);
+    requireAllowedTrunk(identity, after, before);
+    return { ...plan(state, before, after), ...(deletes === undefined ? {} : { deletes }) };
   });
 }
 
@@ -343,6 +378,13 @@ function statusRoutes(app: FastifyInstance, context: ApiContext): void {
       return statusOf(context, trunk);
     },
   );
+}
+
+function effectiveView(identity: Identity, trunk: TrunkSettings): object {
+  const shown = trunkView(identity, trunk);
+  const { name, type, brand } = trunk;
+  const isWhole = isSystemAdmin(identity) || trunk.owner === identity.tenant;
+  return { id: trunkIdOf(trunk), name, type, brand, values: effectiveValues(trunk, shown, isWhole) };
 }
 
 export function statusOf(context: ApiContext, trunk: TrunkSettings): TrunkStatus {

@@ -54,6 +54,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await live()).trunks,
   },
   {
+    name: 'brands',
+    summary: 'list the presets of carriers, or show one with its sources',
+    load: async () => (await import('./trunk-commands.ts')).brands,
+  },
+  {
     name: 'registrations',
     summary: 'list phones and gateways that are registered',
     load: async () => (await live()).registrations,

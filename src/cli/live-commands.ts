@@ -8,8 +8,10 @@ import {
   number,
   printJson,
   text,
+  UsageError,
 } from './command.ts';
 import { type Column, localTime, type Style, table } from './terminal.ts';
+import { showEffective } from './trunk-commands.ts';
 import { listOverlaps } from './trunk-overlaps.ts';
 
 interface TrunkStatus {
@@ -157,15 +159,28 @@ export const tenants: Command = {
 
 export const trunks: Command = {
   ...COMMON,
-  usage: 'tandem trunks [--tenant NAME] [--state STATE] | --overlaps',
-  options: { ...COMMON.options, state: { type: 'string' }, overlaps: { type: 'boolean' } },
+  usage: 'tandem trunks [--tenant NAME] [--state STATE] | --overlaps | NAME --effective',
+  options: {
+    ...COMMON.options,
+    state: { type: 'string' },
+    overlaps: { type: 'boolean' },
+    effective: { type: 'boolean' },
+  },
+  takesArguments: true,
   optionHelp: {
     ...COMMON.optionHelp,
     state: 'only in this state: online, offline, registering, rejected, unknown',
+    effective: 'every value in force on the trunk NAME, and where it comes from: own, brand, default',
     overlaps: 'addresses, names and brands that trunks of several owners or tenants claim (system admin)',
   },
   async run(context) {
     if (flag(context, 'overlaps')) return listOverlaps(context);
+    const [name] = context.arguments;
+    if (flag(context, 'effective')) {
+      if (name === undefined) throw new UsageError('say which trunk: NAME --effective');
+      return showEffective(context, name);
+    }
+    if (name !== undefined) throw new UsageError('a NAME goes with --effective');
     const filters = { tenant: text(context, 'tenant'), state: text(context, 'state') };
     const rows = await context.api().list<TrunkRow>('/api/v1/trunks', filters);
     if (flag(context, 'json')) return printJson(context, rows);

@@ -17,6 +17,7 @@ import {
   type ProvisioningEdits,
   type ProvisioningStore,
 } from '../trunks/provisioning-store.ts';
+import { followRenames } from '../trunks/renaming.ts';
 import type { Provisioning } from '../trunks/schema.ts';
 
 export interface ProvisionerOptions {
@@ -109,7 +110,7 @@ export class Provisioner {
     if (change.expectedVersion !== version) return { outcome: 'stale' };
     const commit: ProvisioningCommit = {
       expectedVersion: version,
-      putTenants: change.putTenants ?? [],
+      putTenants: followRenames(state, change),
       putTrunks: change.putTrunks ?? [],
       deleteTenants: change.deleteTenants ?? [],
       deleteTrunks: change.deleteTrunks ?? [],

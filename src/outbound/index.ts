@@ -32,3 +32,4 @@ export { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
 export { explainPlaced, type PlacedCall, placedCall } from './placed-call.ts';
 export { type InviteTokens, renderInvite } from './render.ts';
 export type { CandidateNote, FieldNote, StepNote } from './trace.ts';
+export { profileOf } from './trunk-profile.ts';

@@ -34,6 +34,8 @@ export interface BrandPreset {
   readonly options?: TrunkOptionsSettings;
   readonly outboundParameters?: z.infer<typeof outboundParametersSchema>;
   readonly inboundParameters?: z.infer<typeof inboundParametersSchema>;
+  /** Where the values were read: addresses of public pages, or the name of a guide. */
+  readonly sources: readonly string[];
   /** What the operator has to know or to fill in. */
   readonly notes: readonly string[];
 }

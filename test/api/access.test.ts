@@ -75,6 +75,18 @@ describe('roles: what a tenant admin sees and changes', () => {
     expect(status({ owner: 'system' })).toBe(403);
   });
 
+  test.each(['teams', 'whatsapp'] as const)('a %s trunk is configured by its tenant alone', (type) => {
+    const own = { ...trunk('own'), type };
+    const status = (identity: Identity, before?: typeof own) =>
+      statusOf(() => requireAllowedTrunk(identity, own, before));
+    // Also when the system admin names an owner, or changes what the tenant made.
+    expect([admin, a].map((identity) => status(identity))).toEqual([403, 200]);
+    expect([admin, a].map((identity) => status(identity, own))).toEqual([403, 200]);
+    const another = { ...own, type: 'register' as const };
+    expect(statusOf(() => requireAllowedTrunk(admin, another, own))).toBe(403);
+    expect(statusOf(() => requireTrunkOwner(admin, own))).toBe(200);
+  });
+
   test.each([
     ['name', 'c'],
     ['domain', 'c.example.com'],

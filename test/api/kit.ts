@@ -26,6 +26,7 @@ import {
   type ProvisionedState,
   type ProvisioningChange,
 } from '../../src/trunks/provisioning-store.ts';
+import { followRenames } from '../../src/trunks/renaming.ts';
 import { type Provisioning, provisioningSchema } from '../../src/trunks/schema.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
@@ -65,7 +66,7 @@ export class MemoryProvisioning implements ProvisioningService {
     if (this.unavailable !== undefined) return { outcome: 'unavailable', reason: this.unavailable };
     const { version, state } = this.#current;
     if (change.expectedVersion !== version) return { outcome: 'stale' };
-    const after = applyEdits(state, change);
+    const after = applyEdits(state, { ...change, putTenants: followRenames(state, change) });
     const written = new Set([...(change.putTenants ?? []), ...(change.putTrunks ?? [])]);
     const problems = checkProvisioning(after, { ...this.context, before: state }, written);
     if (problems.length > 0) return { outcome: 'refused', problems };

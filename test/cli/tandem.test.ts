@@ -148,6 +148,18 @@ describe('against a running engine', () => {
     );
   });
 
+  test('trunks NAME --effective: every value in force and where it comes from; brands: presets and their sources', async () => {
+    const { code, out } = await run(['trunks', 'carrier', '--effective'], { env });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^carrier \(ip, brand generic, id 100\)\n/);
+    expect(out).toMatch(/^host +own +192\.0\.2\.10$/m);
+    expect(out).toMatch(/^options\.removePlus +default +false$/m);
+    expect((await run(['trunks', 'nobody', '--effective'], { env })).err).toContain('there is no trunk "nobody"');
+    expect((await run(['trunks', '--effective'], { env })).code).toBe(2);
+    expect((await run(['brands'], { env })).out).toMatch(/^telnyx +Telnyx/m);
+    expect((await run(['brands', 'telnyx'], { env })).out).toMatch(/^source: https:\/\/developers\.telnyx\.com\//m);
+  });
+
   test('colour is on a terminal only, and --json gives the API’s own objects', async () => {
     expect((await run(['trunks', '--state', 'online'], { env, colour: true })).out).toContain(
       '\u001b[32monline\u001b[0m',

@@ -1,0 +1,104 @@
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  type CommandContext,
+  CommandError,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  printJson,
+  UsageError,
+} from './command.ts';
+import { type Column, paint, type Style, table } from './terminal.ts';
+
+interface Effective {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly brand: string;
+  readonly values: readonly EffectiveValue[];
+}
+
+interface EffectiveValue {
+  readonly path: string;
+  readonly value: unknown;
+  readonly from: string;
+}
+
+const FROM_STYLES: Readonly<Record<string, Style>> = { own: 'green', brand: 'cyan' };
+
+const VALUE_COLUMNS: readonly Column<EffectiveValue>[] = [
+  { title: 'SETTING', value: ({ path }) => path },
+  { title: 'FROM', value: ({ from }) => from, style: ({ from }) => FROM_STYLES[from] },
+  { title: 'VALUE', value: ({ value }) => valueText(value) },
+];
+
+/** Every value in force on one trunk, by its name or id. */
+export async function showEffective(context: CommandContext, wanted: string): Promise<number> {
+  const trunks = await context.api().list<{ readonly id: string; readonly name: string }>('/api/v1/trunks', {});
+  const found = trunks.filter(({ id, name }) => id === wanted || name === wanted);
+  const [trunk] = found;
+  if (trunk === undefined) throw new CommandError(`there is no trunk "${wanted}"`);
+  if (found.length > 1)
+    throw new CommandError(
+      `several trunks are called "${wanted}": say the id (${found.map(({ id }) => id).join(', ')})`,
+    );
+  const effective = await context.api().get<Effective>(`/api/v1/trunks/${encodeURIComponent(trunk.id)}?view=effective`);
+  if (flag(context, 'json')) return printJson(context, effective);
+  const { name, type, brand, id, values } = effective;
+  context.terminal.out(`${paint(context.terminal, 'bold', name)} (${type}, brand ${brand}, id ${id})\n`);
+  context.terminal.out(table(context.terminal, VALUE_COLUMNS, values));
+  return 0;
+}
+
+interface Brand {
+  readonly id: string;
+  readonly name: string;
+  readonly types: readonly string[];
+  readonly transports: readonly string[];
+  readonly sources: readonly string[];
+  readonly notes: readonly string[];
+}
+
+const BRAND_COLUMNS: readonly Column<Brand>[] = [
+  { title: 'ID', value: ({ id }) => id },
+  { title: 'NAME', value: ({ name }) => name },
+  { title: 'TYPES', value: ({ types }) => types.join(', ') },
+  { title: 'TRANSPORTS', value: ({ transports }) => transports.join(', ') },
+  { title: 'SOURCES', value: ({ sources }) => sources.length, right: true },
+];
+
+export const brands: Command = {
+  usage: 'tandem brands [ID]',
+  details: 'With an ID: everything that the preset holds, where it was read, and what is left to you.',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  takesArguments: true,
+  async run(context) {
+    const [id, ...more] = context.arguments;
+    if (more.length > 0) throw new UsageError('name one brand at most');
+    if (id === undefined) {
+      const rows = await context.api().list<Brand>('/api/v1/brands', {});
+      if (flag(context, 'json')) return printJson(context, rows);
+      context.terminal.out(table(context.terminal, BRAND_COLUMNS, rows));
+      return 0;
+    }
+    const brand = await context.api().get<Brand>(`/api/v1/brands/${encodeURIComponent(id)}`);
+    if (flag(context, 'json')) return printJson(context, brand);
+    const { sources, notes, name, id: _id, ...preset } = brand;
+    const values = Object.entries(preset).map(([path, value]) => ({ path, value, from: 'brand' }));
+    context.terminal.out(`${paint(context.terminal, 'bold', name)}\n`);
+    context.terminal.out(
+      table(context.terminal, [VALUE_COLUMNS[0], VALUE_COLUMNS[2]] as Column<EffectiveValue>[], values),
+    );
+    for (const note of notes) context.terminal.out(`- ${note}\n`);
+    for (const source of sources) context.terminal.out(`source: ${source}\n`);
+    return 0;
+  },
+};
+
+function valueText(value: unknown): string {
+  if (value === null) return '-';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
