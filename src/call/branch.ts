@@ -120,7 +120,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#record(status, response.reason, 'cancelled');
       this.#finish('cancelled');
     } else if (this.state === 'calling') {
-      this.#refused(response);
+      this.#refused(response, transaction.request);
     }
     if (status >= 300) transaction.release();
   }
@@ -297,10 +297,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     session?.granted(response);
   }
 
-  #refused(response: SipResponse): void {
+  #refused(response: SipResponse, request: SipRequest): void {
     const to = this.#targets[this.#targetIndex] as Destination;
     this.#repair ??= new Repair(this.plan, describeDestination(to), this.#session);
-    const delayMs = this.#repair.delayMs(response);
+    const delayMs = this.#repair.delayMs(response, request);
     if (delayMs === undefined) {
       this.#refusedForGood(response);
       return;

@@ -4,11 +4,12 @@ import type { Destination, SendOptions } from './ports.ts';
 
 /** How requests of a leg leave: what Via says, and how long the first answer may take. */
 export function sendOptions(options: LegOptions, transactionTimeoutMs?: number): SendOptions {
-  const { viaHost, viaPort, scope } = options;
+  const { viaHost, viaPort, scope, largeRequests } = options;
   return {
     ...(viaHost !== undefined && { viaHost }),
     ...(viaPort !== undefined && { viaPort }),
     ...(scope !== undefined && { scope }),
+    ...(largeRequests !== undefined && { largeRequests }),
     ...(transactionTimeoutMs !== undefined && { transactionTimeoutMs }),
   };
 }

@@ -1,4 +1,3 @@
-import { replaceAuthorization } from '../sip/auth/index.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { describeDestination } from './destination.ts';
 import type { Leg } from './leg.ts';
@@ -12,7 +11,7 @@ export interface LegRequestUser {
   onLegSilence(status: number, request: LegRequest): void;
 }
 
-/** A request within a leg's dialog, sent again with credentials when the peer asks for them, at most twice. */
+/** A request within a leg's dialog, sent again with credentials when the peer asks for them. */
 export class LegRequest implements ClientTransactionUser {
   readonly leg: Leg;
   request: SipRequest;
@@ -83,9 +82,8 @@ export class LegRequest implements ClientTransactionUser {
     if (hops !== undefined) again.headers.set(HeaderId.MaxForwards, hops);
     again.body = this.request.body;
     const destination = describeDestination(this.leg.destination);
-    const answer = credentials.answer(response, again, destination, this.#credentialTries++);
-    if (answer.kind !== 'retry') return false;
-    replaceAuthorization(again, answer.headers);
+    if (credentials.authorize(response, this.request, again, destination, this.#credentialTries++) !== undefined)
+      return false;
     this.request = again;
     this.send();
     return true;

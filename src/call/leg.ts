@@ -59,7 +59,6 @@ export class Leg implements LegRequestUser {
   identityWithheld: boolean;
   /** The party, or this engine for it, says so; not only what was dialled. */
   identityAsserted: boolean;
-  credentials: DigestClient | undefined = undefined;
   /** What ends with this leg: the reservation of the branch that won. */
   reservation: Pick<BranchPlan, 'onEnd'> | undefined = undefined;
   /** What the peer's latest Allow lists, as `methodsOf` reads it; undefined until it sent one. */
@@ -83,6 +82,7 @@ export class Leg implements LegRequestUser {
   /** Relayed requests under way toward this leg. */
   relays = 0;
   readonly #registry: CallRegistry;
+  #credentials: DigestClient | undefined = undefined;
   #receiver: ReliableReceiver | undefined = undefined;
   /** The body of the last ACK when it carried the answer, for repeated 2xx. */
   #ackAnswer: SipMessage | undefined = undefined;
@@ -105,6 +105,17 @@ export class Leg implements LegRequestUser {
   /** This engine is the called side of the dialog. */
   get isCallerSide(): boolean {
     return this.dialog.role === 'uas';
+  }
+
+  /** What answers challenges of this peer: those of the trunk that it is, whoever opened the dialog. */
+  get credentials(): DigestClient | undefined {
+    const { trunkId } = this.options;
+    if (this.#credentials !== undefined) return this.#credentials;
+    return trunkId === undefined ? undefined : this.env.router.credentials?.(trunkId);
+  }
+
+  set credentials(client: DigestClient | undefined) {
+    this.#credentials = client;
   }
 
   /** The peer's Allow lists UPDATE. */

@@ -63,6 +63,8 @@ export interface LegOptions {
   readonly viaPort?: number;
   /** Which of this engine's addresses Via shows. Default `public`. */
   readonly scope?: AddressScope;
+  /** What becomes of requests that are too large for UDP. Default `tcp`. */
+  readonly largeRequests?: 'tcp' | 'udp';
   /**
    * Requests within the dialog go to the address that the peer's Record-Route or Contact names, as RFC 3261 §12.2.1.1 says, where it is
    * one that may be followed. For trunks. Default false: they go the way its messages came, which reaches phones behind NAT.

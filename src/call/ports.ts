@@ -1,5 +1,6 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import type { DigestClient } from '../sip/auth/index.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -51,6 +52,8 @@ export interface CallRouter {
    * dialog, and the engine checks them against its policy for outbound destinations.
    */
   nextHop?(leg: Leg, uri: string): Destination | undefined;
+  /** What answers the challenges of a trunk, if it has credentials; default: nothing does. */
+  credentials?(trunkId: string): DigestClient | undefined;
   /** Behaviour 19: whether a request that matches a dialog comes from a plausible peer. Default: same address as the leg's. */
   plausible?(leg: Leg, flow: Flow): boolean;
 }

@@ -1,8 +1,6 @@
-import { replaceAuthorization } from '../sip/auth/index.ts';
 import { glareDelayMs } from '../sip/dialog/index.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { BranchPlan } from './plan.ts';
-import type { HeaderList } from './ports.ts';
 import { dropToken } from './relayed-headers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 
@@ -15,7 +13,7 @@ export class Repair {
   readonly #destination: string;
   readonly #session: SessionKeeper | undefined;
   #credentialTries = 0;
-  #credentials: HeaderList | undefined = undefined;
+  #refused: SipRequest | undefined = undefined;
   #droppedExtensions: readonly string[] = [];
   #glareTries = 0;
 
@@ -27,7 +25,8 @@ export class Repair {
   }
 
   /** Ms to wait before `request`, refused by `response`, is sent again; undefined when it stays refused. */
-  delayMs(response: SipResponse): number | undefined {
+  delayMs(response: SipResponse, request: SipRequest): number | undefined {
+    this.#refused = request;
     switch (response.status) {
       case 401:
       case 407:
@@ -53,12 +52,15 @@ export class Repair {
       dropToken(request.headers, HeaderId.Require, tag);
       dropToken(request.headers, HeaderId.ProxyRequire, tag);
     }
-    if (response.status === 401 || response.status === 407) {
-      const answer = this.#plan.credentials?.answer(response, request, this.#destination, this.#credentialTries++);
-      if (answer?.kind !== 'retry') return false;
-      this.#credentials = answer.headers;
-    }
-    if (this.#credentials !== undefined) replaceAuthorization(request, this.#credentials as [HeaderId, string][]);
+    const { credentials } = this.#plan;
+    const refused = this.#refused;
+    const isChallenge = response.status === 401 || response.status === 407;
+    if (credentials === undefined || refused === undefined) return !isChallenge;
+    if (isChallenge)
+      return (
+        credentials.authorize(response, refused, request, this.#destination, this.#credentialTries++) === undefined
+      );
+    credentials.carry(refused, request, this.#destination);
     return true;
   }
 

@@ -41,6 +41,8 @@ export interface RegisteredFlows {
 
 export interface AdmissionOptions {
   readonly directory: () => Directory;
+  /** The tenant that a host in a URI stands for: of its domain, or the default one for the node's own addresses. */
+  readonly tenantOf: (host: string) => Tenant | undefined;
   readonly accounts: Accounts;
   readonly digest: DigestServer;
   readonly pass: PeerPass;
@@ -143,7 +145,7 @@ export class Admission {
     const { uri } = request.from();
     if (!isSipUri(uri) || uri.user === undefined) return false;
     const directory = this.#options.directory();
-    const tenant = directory.tenantByDomain(uri.host);
+    const tenant = this.#options.tenantOf(uri.host);
     if (tenant === undefined) return false;
     const user = unescapeUser(uri.user);
     return directory.extension(tenant.name, user) !== undefined || directory.service(tenant.name, user) !== undefined;
@@ -201,11 +203,10 @@ export class Admission {
 
   /** Challenges for the first of these that is a domain of ours, else for nobody's. */
   #challenge(transaction: ServerTransaction, ...uris: readonly Uri[]): void {
-    const directory = this.#options.directory();
     let realm = NOBODY_REALM;
     for (const uri of uris) {
       if (!isSipUri(uri)) continue;
-      const tenant = directory.tenantByDomain(uri.host);
+      const tenant = this.#options.tenantOf(uri.host);
       if (tenant !== undefined) realm = tenant.domain;
       else if (this.#options.accounts.isGatewayRealm(uri.host)) realm = uri.host.toLowerCase();
       else continue;

@@ -84,6 +84,7 @@ export class Branches {
       options: {
         ...branchOptions(leg, attemptMs),
         trunkId: trunk.id,
+        largeRequests: trunk.options.largeRequests,
         assertsIdentity: trunk.options.trusted,
         identity: outsideParty(facts.directory, tenant, trunk.id, plan.number, ''),
       },

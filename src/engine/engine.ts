@@ -36,7 +36,7 @@ import { draftOf } from './drafted-request.ts';
 import { calledNumbersOf } from './inbound-view.ts';
 import { Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
-import { addressesOf, listenerOptions, transportsListened } from './listeners.ts';
+import { addressesOf, listenerId, listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
 import { OutboundGuards } from './outbound-guards.ts';
 import { assertedParty } from './party-address.ts';
@@ -121,8 +121,10 @@ export class Engine {
     this.#directory = options.directory;
     const directory = () => this.#directory;
     const accounts = new Accounts(directory);
+    const tenantOf = (host: string) => this.#tenantOf(host);
     this.#nodeFacts = {
       addresses: { udp: NOWHERE, tcp: NOWHERE, tls: NOWHERE },
+      addressFor: (trunk) => this.#addressFor(trunk),
       publicHost: settings.advertise.publicHost,
       privateHost: settings.advertise.privateHost,
       userAgent: `tandem/${options.version}`,
@@ -163,6 +165,7 @@ export class Engine {
         scheduler,
         supported: ['timer', ...SUPPORTED_TAGS],
         timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms, t4Ms: settings.timers.t4Ms },
+        ofOnePeer: (address, other) => this.trunks.identification.ofOneTrunk(address, other),
         ...this.#intake.endpointOptions(),
         ...(options.createTransport === undefined ? {} : { createTransport: options.createTransport }),
       },
@@ -196,6 +199,7 @@ export class Engine {
       store: options.bindingStore,
       isOwnHost: (host) => this.#isOwnHost(host),
       isOwnAddress: (host, port) => this.#isOwnAddress(host, port),
+      tenantOf,
       onRefused: (detail) => observer.onRefused('register-refused', detail),
       gatewayChanged: (trunkId) => this.trunks.gatewayChanged(trunkId),
     });
@@ -207,6 +211,8 @@ export class Engine {
       directory: options.directory,
       gatewayReach: (trunk) => this.registrations.gatewayReach(trunk),
       calledNumbers: calledNumbersOf,
+      hasListener: (name, transport) =>
+        settings.listen.some((listen) => listen.name === name && listen.transport === transport),
       userAgent: this.#nodeFacts.userAgent,
       listener: observer.trunks,
       ...(options.lease === undefined ? {} : { lease: options.lease }),
@@ -258,6 +264,7 @@ export class Engine {
     });
     const admission = new Admission({
       directory,
+      tenantOf,
       accounts,
       digest,
       pass,
@@ -315,8 +322,7 @@ export class Engine {
     for (const listen of settings.listen) {
       const { certificate, key } = listenerOptions(listen, settings);
       if (certificate === undefined || key === undefined) continue;
-      const id = `${listen.transport}:${hostPort(listen)}`;
-      this.endpoint.transport.renewCertificate?.(id, certificate, key);
+      this.endpoint.transport.renewCertificate?.(listenerId(listen), certificate, key);
     }
   }
 
@@ -426,6 +432,10 @@ export class Engine {
     const peers = new Peers({
       isOfTrunk: (trunkId, address) => this.trunks.identification.isOf(trunkId, address),
       isOwn: (address, port) => this.#isOwnAddress(address, port),
+      transportOf: (trunkId) => {
+        const trunk = this.#directory.trunk(trunkId);
+        return trunk === undefined || trunk.type === 'accept-register' ? undefined : trunk.transport;
+      },
       listensFor: (transport, address) => this.endpoint.transport.supports(transport, address),
       secured: (trunkId, target) => (trunkId === undefined ? target : this.trunks.secured(trunkId, target)),
       bindings: (owner) => this.registrations.bindingsOfOwner(owner),
@@ -436,6 +446,10 @@ export class Engine {
       mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),
       asserted: (leg, address) => assertedParty(this.#directory, leg, address),
       nextHop: (leg, uri) => peers.nextHop(leg, uri),
+      credentials: (trunkId) => {
+        const trunk = this.#directory.trunk(trunkId);
+        return trunk === undefined ? undefined : this.trunks.digestClient(trunk);
+      },
       plausible: (leg, flow) => peers.plausible(leg, flow),
     };
   }
@@ -450,6 +464,19 @@ export class Engine {
         ? []
         : [{ to, draft: { ...draftOf(request), contact: '', routes: binding.path } }];
     relayMessage(this.endpoint, transaction, { targets, options: { contact: '' } }, randomToken);
+  }
+
+  /** What Via and Contact say to a trunk: the address of the listener that its requests leave from. */
+  #addressFor(trunk: Trunk): { readonly host: string; readonly port: number } | undefined {
+    const target = this.trunks.firstTarget(trunk);
+    return target === undefined ? undefined : this.endpoint.advertised(target);
+  }
+
+  #tenantOf(host: string): Tenant | undefined {
+    const { defaultTenant } = this.#options.settings;
+    const tenant = this.#directory.tenantByDomain(host);
+    if (tenant !== undefined || defaultTenant === undefined || !this.#isOwnHost(host)) return tenant;
+    return this.#directory.tenantByName(defaultTenant);
   }
 
   #isOwnHost(host: string): boolean {

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
+import { formatHost } from '../sip/message/index.ts';
 import type { ListenerOptions, Listening, TransportName } from '../sip/transport/index.ts';
 
 /** The transports that a node listens on. */
@@ -8,12 +10,24 @@ export function transportsListened(listen: readonly Listen[]): TransportName[] {
   return [...new Set(listen.map(({ transport }) => transport))];
 }
 
+/** What names a listener among those of the node. */
+export function listenerId({ name, transport, host, port }: Listen): string {
+  return name ?? `${transport}:${formatHost(host)}:${port}`;
+}
+
+/** An IPv4 address is not what an IPv6 socket is reached at, nor the other way round; a name may be either. */
+function ofFamily(advertised: string | undefined, host: string): string | undefined {
+  if (advertised === undefined || isIP(advertised) === 0) return advertised;
+  return isIP(advertised) === isIP(host) ? advertised : undefined;
+}
+
 /** A listener as the transports open it, with its files read. Throws when a file cannot be read. */
 export function listenerOptions(listen: Listen, settings: NodeSettings): ListenerOptions {
   const { transport, host, port, certificate, key, ca, clientCertificate, minVersion, publicPort } = listen;
-  const publicHost = listen.publicHost ?? settings.advertise.publicHost;
-  const { privateHost } = settings.advertise;
+  const publicHost = listen.publicHost ?? ofFamily(settings.advertise.publicHost, host);
+  const privateHost = ofFamily(settings.advertise.privateHost, host);
   return {
+    id: listenerId(listen),
     transport,
     host,
     port,

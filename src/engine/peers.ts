@@ -19,6 +19,8 @@ export interface PeersOptions {
   isOfTrunk(trunkId: string, address: string): boolean;
   /** One of this engine's own listeners. */
   isOwn(address: string, port: number): boolean;
+  /** The transport of a trunk; undefined for one that does not exist, or is reached by its gateway's binding. */
+  transportOf(trunkId: string): TransportName | undefined;
   listensFor(transport: TransportName, address: string): boolean;
   /** A target with the trunk's TLS material; undefined when that cannot be read. */
   secured(trunkId: string | undefined, target: Target): Target | undefined;
@@ -27,6 +29,9 @@ export interface PeersOptions {
   /** `tenant/number` of who registered over a flow. */
   ownerOn(flow: Flow): string | undefined;
 }
+
+/** From the least to the most secure; of two that are alike the connection is the more certain one. */
+const SECURITY: readonly TransportName[] = ['udp', 'tcp', 'tls'];
 
 export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'> {
   readonly #options: PeersOptions;
@@ -37,12 +42,30 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
 
   nextHop(leg: Leg, uri: string): Destination | undefined {
     const { destination } = leg;
-    const connected = isFlow(destination) && destination.reliable;
+    if (!isFlow(destination) || !destination.reliable) return this.#named(leg, uri);
     // RFC 5923: a connection that is there is used, whatever address the peer gives for a new one.
-    if (connected && !destination.closed) return undefined;
-    const named = this.#named(leg, uri);
-    if (named !== undefined) return named;
-    return connected ? this.#registered(leg) : undefined;
+    if (!destination.closed) return undefined;
+    if (leg.options.trunkId !== undefined) return this.#named(leg, uri) ?? this.#again(leg, destination);
+    return this.#registered(leg) ?? this.#named(leg, uri);
+  }
+
+  /** To where the connection led that has ended. */
+  #again(leg: Leg, { transport, remoteAddress, remotePort }: Flow): Target | undefined {
+    if (!this.#options.listensFor(transport, remoteAddress)) return undefined;
+    const target: Target = { transport, address: remoteAddress, port: remotePort };
+    return transport === 'tls' ? this.#options.secured(leg.options.trunkId, target) : target;
+  }
+
+  /**
+   * A dialog never becomes less secure than the trunk is configured, or than its connection was: what a Contact leaves out, or asks
+   * for, can only be more.
+   */
+  #held(leg: Leg, asked: TransportName): TransportName {
+    const { destination, options } = leg;
+    const { trunkId } = options;
+    const configured = trunkId === undefined ? undefined : this.#options.transportOf(trunkId);
+    const least = configured ?? destination.transport;
+    return SECURITY.indexOf(asked) >= SECURITY.indexOf(least) ? asked : least;
   }
 
   plausible(leg: Leg, flow: Flow): boolean {
@@ -64,14 +87,20 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const isPeer = address === addressOf(destination);
     if (!isPeer && isIP(address) === 0) return undefined;
     if (!isPeer && (trunkId === undefined || !this.#options.isOfTrunk(trunkId, address))) return undefined;
-    const transport = transportOf(uri.scheme, uri.params.get('transport'));
-    if (transport === undefined || !this.#options.listensFor(transport, address)) return undefined;
+    const asked = transportOf(uri.scheme, uri.params.get('transport'));
+    if (asked === undefined) return undefined;
+    const transport = this.#held(leg, asked);
+    if (!this.#options.listensFor(transport, address)) return undefined;
     const port = uri.port ?? defaultPort(transport);
+    // What is served there is SIP in clear text; the connection that there was has shown where TLS is.
+    if (transport === 'tls' && asked !== 'tls' && uri.port === defaultPort('udp')) return undefined;
     if (isPeer && transport === destination.transport && port === portOf(destination)) {
       if (!isFlow(destination) || !destination.closed) return undefined;
     }
     if (this.#options.isOwn(address, port)) return undefined;
-    const target: Target = { transport, address, port };
+    const { listenerId } = destination;
+    const isSame = transport === destination.transport && listenerId !== undefined && listenerId !== '';
+    const target: Target = { transport, address, port, ...(isSame ? { listenerId } : {}) };
     return transport === 'tls' ? this.#options.secured(trunkId, target) : target;
   }
 

@@ -40,6 +40,8 @@ export interface RegistrationsOptions {
   readonly store?: BindingStore | undefined;
   /** Whether a host, or a host and port, is one that this engine listens on or advertises. */
   readonly isOwnHost: (host: string) => boolean;
+  /** The tenant that a host in a URI stands for: of its domain, or the default one for the node's own addresses. */
+  readonly tenantOf: (host: string) => Tenant | undefined;
   readonly isOwnAddress: (host: string, port: number) => boolean;
   /** A REGISTER that came with credentials and was refused. */
   readonly onRefused: (detail: Readonly<Record<string, unknown>>) => void;
@@ -49,6 +51,10 @@ export interface RegistrationsOptions {
 
 /** Of an account that is admitted by its address, whose password is never asked for. */
 const UNUSED_SECRET = { ha1: {} };
+
+const OWN_ADDRESS_HINT = {
+  hint: "the phone registers at the node's own address: set its domain to the tenant's, or defaultTenant on the node",
+};
 
 /** A registered contact that can be reached. */
 export interface Contact {
@@ -98,6 +104,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
           ...refusal,
           ...(why === undefined ? {} : { why }),
           ...refusalHint(why, refusal.username),
+          ...(refusal.status === 404 && options.isOwnHost(refusal.host) ? OWN_ADDRESS_HINT : {}),
         });
       },
     });
@@ -175,7 +182,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   // AccountLookup
 
   domainOf(host: string): string | undefined {
-    const tenant = this.#options.directory().tenantByDomain(host);
+    const tenant = this.#options.tenantOf(host);
     if (tenant !== undefined) return tenant.domain.toLowerCase();
     return this.#options.accounts.isGatewayRealm(host) ? host.toLowerCase() : undefined;
   }

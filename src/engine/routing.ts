@@ -98,7 +98,8 @@ export class Routing implements StepServices {
     const contact = this.#contact(dialledNumber(request.uri()), flow);
     const headers = this.#serverHeader;
     if (source.kind === 'node') return { contact, headers };
-    if (source.kind === 'trunk') return { contact, headers, trunkId: source.trunk.id };
+    if (source.kind === 'trunk')
+      return { contact, headers, trunkId: source.trunk.id, largeRequests: source.trunk.options.largeRequests };
     const party = source.kind === 'extension' ? source.extension : source.service;
     const { tenant } = source;
     return {
@@ -212,6 +213,7 @@ export class Routing implements StepServices {
       headers: this.#serverHeader,
       trunkId: trunk.id,
       ...(routed.kind === 'route' && this.#introduced(directory, trunk, routed)),
+      largeRequests: trunk.options.largeRequests,
     };
     const facts: CallFacts = {
       direction: 'inbound',

@@ -5,6 +5,7 @@ import type { OutboundFacts } from './facts.ts';
 import type { OutboundEvent, StoredSetting } from './outcome.ts';
 import { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
 import { type InviteTokens, renderInvite } from './render.ts';
+import { viaAddress } from './steps/choose-addresses.ts';
 import { type CandidateNote, type FieldNote, RecordingTrace, type StepNote } from './trace.ts';
 import { hostPort } from './trunk-profile.ts';
 
@@ -101,10 +102,10 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
       inviteBase64: '',
     };
   }
-  const { viaHost, viaPort } = outcome.leg;
+  const { host, port } = viaAddress(plan.facts.node, trunk);
   // RFC 3581 §3, and in the form the endpoint gives it.
   const rport = trunk.transport === 'udp' ? ';rport' : '';
-  const via = `SIP/2.0/${trunk.transport.toUpperCase()} ${hostPort(viaHost, viaPort)}${rport};branch=z9hG4bK-explained`;
+  const via = `SIP/2.0/${trunk.transport.toUpperCase()} ${hostPort(host, port)}${rport};branch=z9hG4bK-explained`;
   const tokens = {
     via,
     callId: 'explained',

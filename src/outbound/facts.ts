@@ -12,6 +12,7 @@ import {
 import { plainNumber } from '../tenants/number.ts';
 import type { Extension, Service, Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
+import type { Trunk } from '../trunks/schema.ts';
 
 /**
  * What the pipeline knows of a call: plain data, fetched before it starts and never changed by it. The same facts always give the
@@ -98,6 +99,8 @@ export interface TrunkState {
 /** How this node is reached, per transport, and what it says of itself. One object for the life of the listeners. */
 export interface NodeFacts {
   readonly addresses: Readonly<Record<'udp' | 'tcp' | 'tls', NodeAddress>>;
+  /** What the socket that sends to a trunk says of itself; undefined where that is not known before it sends. */
+  readonly addressFor?: (trunk: Trunk) => NodeAddress | undefined;
   /** `advertise.publicHost` and `.privateHost` of the node's configuration. */
   readonly publicHost: string | undefined;
   readonly privateHost: string | undefined;
@@ -111,6 +114,11 @@ export interface NodeFacts {
 export interface NodeAddress {
   readonly host: string;
   readonly port: number;
+}
+
+/** Where a trunk reaches this node, as Via and Contact say. */
+export function nodeAddress(node: NodeFacts, trunk: Trunk): NodeAddress {
+  return node.addressFor?.(trunk) ?? node.addresses[trunk.transport];
 }
 
 export function callerNumber(caller: Caller): string {

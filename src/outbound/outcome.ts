@@ -34,8 +34,7 @@ export interface StoredSetting {
 /** How the leg toward the trunk behaves after the INVITE; the names are the call layer's. */
 export interface LegSettings {
   readonly contact: string;
-  readonly viaHost: string;
-  readonly viaPort: number;
+  readonly viaHost?: string;
   readonly sessionTimer?: {
     readonly sessionExpiresSeconds: number;
     readonly minSeSeconds: number;

@@ -72,11 +72,13 @@ function callerDisplayName(route: RouteState): string {
 
 /**
  * The address at which the trunk reaches this engine, port always present: the private one when the trunk is talked to with the
- * private address, else the public one, else what the listener advertises.
+ * private address, else what the listener that sends to it advertises.
  */
 export function contactUri(route: RouteState): string {
   const { node } = route.call.facts;
-  const address = node.addresses[route.trunk.transport];
-  const host = route.trunk.options.usePrivateIp ? node.privateHost : node.publicHost;
+  const known = node.addressFor?.(route.trunk);
+  const address = known ?? node.addresses[route.trunk.transport];
+  const publicHost = known === undefined ? node.publicHost : undefined;
+  const host = route.trunk.options.usePrivateIp ? node.privateHost : publicHost;
   return hostPort(host ?? address.host, address.port);
 }

@@ -24,6 +24,8 @@ export interface RegisterRefused {
   readonly status: number;
   readonly reason: string;
   readonly domain: string | undefined;
+  /** Of To, as written; empty when there is none. */
+  readonly host: string;
   /** Why digest said no; never told to the peer. */
   readonly digest?: DigestRefusal;
   /** As claimed, not proven. */
@@ -65,7 +67,8 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     const to = aorParts(request.to().uri);
     const domain = to === undefined ? undefined : this.#domainOf(request, to.host);
     // §10.3 steps 1 and 5.
-    if (to === undefined || domain === undefined) return this.#refuse(flow, domain, refuse(404, 'Not Found'));
+    if (to === undefined || domain === undefined)
+      return this.#refuse(flow, domain, refuse(404, 'Not Found'), { host: to?.host ?? '' });
     // §10.3 step 2.
     const unsupported = checkRequired(request);
     if (unsupported !== undefined) return this.#refuse(flow, domain, unsupported);
@@ -112,10 +115,17 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     flow: Flow,
     domain: string | undefined,
     outcome: RegisterOutcome,
-    facts: Pick<RegisterRefused, 'digest' | 'username' | 'uri'> = {},
+    facts: Partial<Pick<RegisterRefused, 'digest' | 'username' | 'uri' | 'host'>> = {},
   ): RegisterOutcome {
     const { status, reason } = outcome;
-    this.#options.onRefused?.({ status, reason, domain, sourceAddress: flow.remoteAddress, ...facts });
+    this.#options.onRefused?.({
+      status,
+      reason,
+      domain,
+      host: domain ?? '',
+      sourceAddress: flow.remoteAddress,
+      ...facts,
+    });
     return outcome;
   }
 }

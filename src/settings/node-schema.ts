@@ -12,12 +12,16 @@ import {
   listenPort,
   network,
   secret,
+  tenantName,
 } from '../tenants/fields.ts';
 
 const path = headerText(4096).min(1);
 
 export const listenSchema = z
   .strictObject({
+    name: friendlyName
+      .optional()
+      .describe('Name, unique on the node, by which trunks choose the listener (`options.listener`).'),
     transport: z.enum(['udp', 'tcp', 'tls']).describe('Transport.'),
     host: host.describe('Address to listen on; `0.0.0.0` and `::` mean all.'),
     port: listenPort.describe('Port; 0 lets the system choose.'),
@@ -215,6 +219,11 @@ export const nodeSchema = z.strictObject({
       { transport: 'tcp', host: '127.0.0.1', port: 5060, clientCertificate: 'none', minVersion: 'TLSv1.2' },
     ])
     .describe('Where SIP is served.'),
+  defaultTenant: tenantName
+    .optional()
+    .describe(
+      "The tenant of requests to the node's own addresses, for phones that register by address; default: none.",
+    ),
   advertise: z
     .strictObject({
       publicHost: host.optional().describe('Public address: what Via and Contact say to trunks and phones.'),

@@ -60,6 +60,8 @@ export const DEFAULT_OPTIONS: TrunkOptions = {
   anonymousHost: 'anonymous.invalid',
   diversion: 'none',
   redirects: 'reject',
+  largeRequests: 'tcp',
+  listener: '',
   internalHeaders: false,
   failoverCodes: [402, 403, 408, 488, 500, 502, 503, 504],
   earlyMediaFailover: false,
@@ -228,7 +230,7 @@ function fillCredentials(
       preset?.registerSeconds,
       DEFAULT_REGISTER_SECONDS,
     ),
-    realm: written.realm,
+    realms: written.realm === undefined ? written.realms : [written.realm, ...(written.realms ?? [])],
     digest: written.digest,
   };
 }

@@ -2,9 +2,9 @@
  * One request of a trunk's own (REGISTER, OPTIONS) to one target: a challenge is answered as the digest client allows, provisional
  * responses are passed over, and the user hears exactly once how it ended, unless the exchange was abandoned.
  */
-import { type DigestClient, type DigestGiveUp, replaceAuthorization } from '../sip/auth/index.ts';
+import type { DigestClient, DigestGiveUp } from '../sip/auth/index.ts';
 import type { ClientTransaction, ClientTransactionUser, Endpoint, SendOptions } from '../sip/endpoint/index.ts';
-import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { reachKey } from './hops.ts';
 
@@ -66,18 +66,16 @@ export class Exchange implements ClientTransactionUser {
     if (this.#over || response.status < 200) return;
     const { digest, build, user } = this.#options;
     if ((response.status === 401 || response.status === 407) && digest !== undefined) {
-      const answer = digest.answer(response, transaction.request, this.#destination, this.#tries);
-      if (answer.kind === 'retry') {
+      const next = build();
+      const gaveUp = digest.authorize(response, transaction.request, next, this.#destination, this.#tries);
+      if (gaveUp === undefined) {
         this.#tries++;
-        const next = build();
-        carryAuthorization(transaction.request, next);
-        replaceAuthorization(next, answer.headers);
         this.#options.onResend?.();
         this.#send(next);
         return;
       }
       this.#over = true;
-      user.onAnswer(response, this, answer.reason);
+      user.onAnswer(response, this, gaveUp);
       return;
     }
     this.#over = true;
@@ -109,12 +107,5 @@ export class Exchange implements ClientTransactionUser {
     if (this.#over) return;
     this.#over = true;
     this.#options.user.onSilence(reason, cause, this);
-  }
-}
-
-/** RFC 3261 §22.3: credentials for other realms on the way stay. */
-function carryAuthorization(from: SipRequest, to: SipRequest): void {
-  for (const id of [HeaderId.Authorization, HeaderId.ProxyAuthorization]) {
-    for (const value of from.headers.fieldValues(id)) to.headers.add(id, value);
   }
 }

@@ -57,6 +57,12 @@ export function targetOfKey(key: string): LocatedTarget | undefined {
   return { transport, address: key.slice(first + 1, last), port };
 }
 
+/** The same targets, sent to from the listener that the trunk names. */
+function fromListener<T extends Target>(trunk: Trunk, targets: readonly T[]): readonly T[] {
+  const { listener } = trunk.options;
+  return listener === '' ? targets : targets.map((target) => ({ ...target, listenerId: listener }));
+}
+
 interface Cached<T> {
   readonly of: object;
   readonly value: T;
@@ -66,11 +72,18 @@ export class TrunkHops {
   readonly #locator: TrunkLocator;
   readonly #gatewayReach: GatewayReach;
   readonly #readFile: (path: string) => string;
+  readonly #hasListener: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean;
   readonly #tls = new Map<string, Cached<TlsCredentials>>();
   readonly #clients = new Map<string, Cached<DigestClient>>();
 
-  constructor(locator: TrunkLocator, gatewayReach: GatewayReach, readFile?: (path: string) => string) {
+  constructor(
+    locator: TrunkLocator,
+    gatewayReach: GatewayReach,
+    readFile?: (path: string) => string,
+    hasListener: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean = () => true,
+  ) {
     this.#locator = locator;
+    this.#hasListener = hasListener;
     this.#gatewayReach = gatewayReach;
     this.#readFile = readFile ?? ((path) => readFileSync(path, 'utf8'));
   }
@@ -79,8 +92,32 @@ export class TrunkHops {
   reach(trunk: Trunk, hop: TrunkHop): Reach | Promise<readonly Target[]> {
     if (hop.kind === 'binding') return this.#gatewayReach(trunk);
     const located = this.#locator.locate(locateQuery(hop));
-    if (located instanceof Promise) return located.then((targets) => this.withTls(trunk, targets));
-    return this.withTls(trunk, located);
+    if (located instanceof Promise) return located.then((targets) => this.#own(trunk, targets));
+    return this.#own(trunk, located);
+  }
+
+  /** The first of these, without TLS material; undefined when that has to be asked for, or when there is none. */
+  first(trunk: Trunk): Flow | Target | undefined {
+    const hop = hopOf(trunk);
+    if (hop.kind === 'binding') {
+      const reach = this.#gatewayReach(trunk);
+      return 'send' in reach ? reach : reach[0];
+    }
+    try {
+      const located = this.#locator.locate(locateQuery(hop));
+      if (!(located instanceof Promise)) return fromListener(trunk, located)[0];
+      located.catch(() => undefined);
+    } catch {
+      // Whoever sends hears why.
+    }
+    return undefined;
+  }
+
+  #own(trunk: Trunk, located: readonly LocatedTarget[]): readonly Target[] {
+    const { listener } = trunk.options;
+    if (listener !== '' && !this.#hasListener(listener, trunk.transport))
+      throw new Error(`options.listener: there is no ${trunk.transport} listener "${listener}" on this node`);
+    return fromListener(trunk, this.withTls(trunk, located));
   }
 
   withTls(trunk: Trunk, located: readonly LocatedTarget[]): readonly Target[] {
@@ -92,7 +129,7 @@ export class TrunkHops {
 
   /**
    * The digest client of a trunk's calls and pings, or of its registration; undefined for a trunk without credentials. Each answers
-   * the first realm that challenges it and no other (docs/trunks.md), unless the credentials name their realm.
+   * any realm that the trunk's own targets ask for, or those that the credentials name.
    */
   digestClient(trunk: Trunk, use: 'calls' | 'registration' = 'calls'): DigestClient | undefined {
     const { credentials } = trunk;
@@ -100,22 +137,14 @@ export class TrunkHops {
     const key = `${use} ${trunk.id}`;
     const known = this.#clients.get(key);
     if (known?.of === credentials) return known.value;
-    const { authName, password, realm } = credentials;
-    let pinned: string | undefined;
-    const acceptRealm = (offered: string) => {
-      pinned ??= offered;
-      return offered === pinned;
-    };
+    const { authName, password, realms } = credentials;
     const identity = { username: authName, secret: { password } };
-    const client =
-      realm === undefined
-        ? new DigestClient(identity, { acceptRealm })
-        : new DigestClient({ ...identity, realms: [realm] });
+    const client = new DigestClient(realms === undefined ? identity : { ...identity, realms });
     this.#clients.set(key, { of: credentials, value: client });
     return client;
   }
 
-  /** Forgets what was learnt of a trunk: its pinned realms, nonces and TLS files. */
+  /** Forgets what was learnt of a trunk: its realms, nonces and TLS files. */
   forget(trunkId: string): void {
     this.#tls.delete(trunkId);
     this.#clients.delete(`calls ${trunkId}`);

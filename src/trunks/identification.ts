@@ -172,6 +172,13 @@ export class Identification {
     return this.#index.covering(address).some(({ entries }) => entries.has(known));
   }
 
+  /** Whether some trunk may send from both addresses. */
+  ofOneTrunk(address: string, other: string): boolean {
+    for (const { entries } of this.#index.covering(address))
+      for (const { trunk } of entries) if (trunk.enabled && this.isOf(trunk.id, other)) return true;
+    return false;
+  }
+
   #spokenFor(flow: Flow): Spoken[] {
     const spoken: Spoken[] = [];
     if (this.#byCertificateName.size > 0 && flow.tls?.verified === true) {

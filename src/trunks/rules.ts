@@ -101,6 +101,8 @@ function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): vo
     report('option-without-effect', 'options.stirShaken', 'this version cannot sign calls: leave it off');
   if (trunk.type === 'whatsapp' && trunk.options.keepAlive.enabled)
     report('option-without-effect', 'options.keepAlive.enabled', 'a whatsapp trunk speaks no SIP in this version');
+  if (options.largeRequests !== undefined && trunk.transport !== 'udp')
+    report('option-not-for-type', 'options.largeRequests', 'is for trunks with transport udp');
   if (trunk.options.mutualTls && trunk.transport !== 'tls')
     report('option-not-for-type', 'options.mutualTls', 'needs transport tls');
   if (trunk.options.bnc && trunk.options.registration === 'off')

@@ -49,7 +49,13 @@ export const credentialsSchema = z.strictObject({
   realm: headerText(255)
     .min(1)
     .optional()
-    .describe('Only challenges of this realm are answered; default: the first realm that challenges.'),
+    .describe('The only realm that is answered; short for `realms` with one entry.'),
+  realms: z
+    .array(headerText(255).min(1))
+    .min(1)
+    .max(50)
+    .optional()
+    .describe("Realms that are answered, compared octet for octet; default: any that the trunk's own targets ask for."),
   digest: digestPolicy
     .optional()
     .describe("Accept-register trunks: how the gateway signs in, where that differs from the node's `digest`."),
@@ -147,6 +153,17 @@ export const optionsSchema = z.strictObject({
     .enum(['reject', 'follow'])
     .optional()
     .describe("3xx from the trunk: `reject`, or `follow` within the tenant's rules. Default reject."),
+  largeRequests: z
+    .enum(['tcp', 'udp'])
+    .optional()
+    .describe(
+      'UDP trunks: requests over 1,300 octets go over TCP where the provider answers there (RFC 3261 §18.1.1), or always over UDP. Default tcp.',
+    ),
+  listener: friendlyName
+    .optional()
+    .describe(
+      "Name of the node's listener that requests to the trunk leave from, whose address Via and Contact say; default: the first one of the trunk's transport and address family.",
+    ),
   internalHeaders: z.boolean().optional().describe('Send X-Trunk-Name, X-Session-Id and X-CID. Default off.'),
   failoverCodes: z
     .array(statusCode)
@@ -281,7 +298,8 @@ export interface Credentials {
   readonly username: string;
   readonly password: string;
   readonly registerSeconds: number;
-  readonly realm: string | undefined;
+  /** Realms that are answered; undefined: any. */
+  readonly realms: readonly string[] | undefined;
   /** Of an accept-register trunk. */
   readonly digest: DigestPolicySettings | undefined;
 }

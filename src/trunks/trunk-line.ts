@@ -142,11 +142,15 @@ export class TrunkLine implements TimerTarget {
     this.#ports.hops.forget(this.#trunk.id);
   }
 
-  /** False when there is nothing to try: the trunk neither registers nor pings. */
+  /** False when there is nothing to try or to forget: the trunk neither registers nor pings and has no credentials. */
   retry(): boolean {
-    if (this.#registration === undefined && this.#keepAlive === undefined) return false;
+    const hasLearned = this.#trunk.credentials !== undefined;
     this.#ports.hops.forget(this.#trunk.id);
     this.#rateUntilMs = 0;
+    if (this.#registration === undefined && this.#keepAlive === undefined) {
+      this.#evaluate();
+      return hasLearned;
+    }
     this.#registration?.retry();
     this.#keepAlive?.now();
     return true;

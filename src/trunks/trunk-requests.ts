@@ -75,7 +75,8 @@ export function optionsRequest(
 export function sendOptions(trunk: Trunk, endpoint: TrunkEndpoint, to: Flow | Target): SendOptions {
   const scope = trunk.options.usePrivateIp ? 'private' : 'public';
   const publicHost = trunk.options.rewriteViaHost ? endpoint.advertised(to, 'public')?.host : undefined;
-  return publicHost === undefined ? { scope } : { scope, viaHost: publicHost };
+  const { largeRequests } = trunk.options;
+  return publicHost === undefined ? { scope, largeRequests } : { scope, largeRequests, viaHost: publicHost };
 }
 
 /** Our address in Contact toward the trunk; undefined when nothing listens for the target's transport. */

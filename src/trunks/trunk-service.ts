@@ -41,6 +41,8 @@ export interface TrunkServiceOptions {
   readonly gatewayReach: GatewayReach;
   readonly calledNumbers: CalledNumberReader;
   readonly userAgent: string;
+  /** Whether this node has a listener of this name and transport; default: any. */
+  readonly hasListener?: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean;
   readonly listener?: TrunkListener;
   /** Which of several nodes registers a trunk; default: this one. */
   readonly lease?: LeasePort;
@@ -84,7 +86,7 @@ export class TrunkService {
       identification: this.identification,
       onContest: (contest, state) => options.listener?.onContest?.(contest, state),
     });
-    this.#hops = new TrunkHops(locator, gatewayReach, options.readFile);
+    this.#hops = new TrunkHops(locator, gatewayReach, options.readFile, options.hasListener);
     this.#watch = new AddressWatch({
       scheduler,
       locator,
@@ -144,6 +146,11 @@ export class TrunkService {
   targets(trunk: Trunk, hop: TrunkHop): Reach | Promise<readonly Target[]> {
     const line = this.#lines.get(trunk.id);
     return line === undefined ? this.#hops.reach(trunk, hop) : line.targets(hop);
+  }
+
+  /** Where the next request to a trunk goes, as far as that is known without asking anybody. */
+  firstTarget(trunk: Trunk): Flow | Target | undefined {
+    return this.#hops.first(trunk);
   }
 
   /** A TLS target that is the trunk's, with its TLS material; undefined when the trunk or a file of it is not there. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { draftForRoute, type OutboundFacts, planOutbound, renderInvite } from '../../src/outbound/index.ts';
+import { viaAddress } from '../../src/outbound/steps/choose-addresses.ts';
 import { parseMessage, type SipRequest, serialize } from '../../src/sip/message/index.ts';
 import { type GuideRow, PROSE_ROWS, variableRows } from './guide-table.ts';
 import { ACME, type CallOptions, factsOf, SDP, TRUNK, tenantWith, trunkWith } from './world.ts';
@@ -10,8 +11,8 @@ function outcomeOf(facts: OutboundFacts): SipRequest | number {
   if (plan.refusal !== undefined) return plan.refusal.status;
   const route = draftForRoute(plan, 0);
   if (route.kind === 'refused') return route.status;
-  const { viaHost, viaPort } = route.leg;
-  const via = `SIP/2.0/${route.trunk.transport.toUpperCase()} ${viaHost}:${viaPort};branch=z9hG4bK1`;
+  const { host, port } = viaAddress(facts.node, route.trunk);
+  const via = `SIP/2.0/${route.trunk.transport.toUpperCase()} ${host}:${port};branch=z9hG4bK1`;
   const tokens = { via, callId: 'c', fromTag: 't', sequence: 1, maxForwards: route.maxForwards };
   return parseMessage(serialize(renderInvite(route.draft, tokens))) as SipRequest;
 }

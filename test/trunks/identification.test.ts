@@ -420,6 +420,8 @@ describe('by certificate (mutual TLS)', () => {
   test('their addresses are the trunk’s all the same, for what it sends in its dialogs', () => {
     const { id } = trunkOf(directoryOf(trunks), 'hosted');
     expect([made.isOf(id, '198.18.7.7'), made.isOf(id, '203.0.113.7')]).toEqual([true, false]);
+    expect(made.ofOneTrunk('198.18.7.7', '198.18.7.8')).toBe(made.isOf(id, '198.18.7.8'));
+    expect(made.ofOneTrunk('198.18.7.7', '203.0.113.7')).toBe(false);
     expect(made.knows('198.18.7.7')).toBe(true);
   });
 

@@ -258,8 +258,13 @@ describe('whose challenge is answered', () => {
     });
   }
 
-  test('the first realm that asks, and no other', () => {
-    expect(answered(new TrunkWorld([]), ['carrier', 'stranger', 'carrier'])).toEqual(['retry', 'give-up', 'retry']);
+  test("every realm that the trunk's own targets ask for: a carrier has several servers, and changes them", () => {
+    expect(answered(new TrunkWorld([]), ['sbc1', 'sbc2', 'sbc1'])).toEqual(['retry', 'retry', 'retry']);
+  });
+
+  test('the realms that the credentials name, and no other', () => {
+    const named = ipTrunk({ credentials: { username: 'u', password: 'p', realms: ['sbc1', 'sbc2'] } });
+    expect(answered(new TrunkWorld([]), ['sbc2', 'stranger', 'sbc1'], named)).toEqual(['retry', 'give-up', 'retry']);
   });
 
   test('the realm that the credentials name', () => {

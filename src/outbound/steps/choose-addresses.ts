@@ -1,6 +1,6 @@
 import type { Trunk } from '../../trunks/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
-import type { NodeAddress, NodeFacts } from '../facts.ts';
+import { type NodeAddress, type NodeFacts, nodeAddress } from '../facts.ts';
 import type { Trace } from '../trace.ts';
 import { hostPort, originOf } from '../trunk-profile.ts';
 
@@ -36,9 +36,15 @@ function tell({ profile, planned, trunk, call }: RouteState, trace: Trace): void
   trace.field({ field: 'Via', value: hostPort(host, port), source, origin, reason: 'sent-by of this leg' });
 }
 
-/** Sent-by of the leg's Via. */
-export function viaAddress(node: NodeFacts, { options, transport }: Trunk): NodeAddress {
-  const address = node.addresses[transport];
+/** Sent-by of the leg's Via, as the socket that sends is expected to say it. */
+export function viaAddress(node: NodeFacts, trunk: Trunk): NodeAddress {
+  const address = nodeAddress(node, trunk);
+  const { viaHost: host = address.host } = viaOverride(node, trunk);
+  return { host, port: address.port };
+}
+
+/** What the trunk's options put into Via in place of what the socket that sends says. */
+export function viaOverride(node: NodeFacts, { options }: Trunk): { readonly viaHost?: string } {
   const host = options.usePrivateIp ? node.privateHost : options.rewriteViaHost ? node.publicHost : undefined;
-  return host === undefined ? address : { host, port: address.port };
+  return host === undefined ? {} : { viaHost: host };
 }

@@ -15,9 +15,9 @@ import { digestResponse, type Qop } from './digest-response.ts';
 /**
  * The client side of digest authentication (RFC 3261 §22.2, §22.3, RFC 7616, RFC 8760). One per set of credentials, such as a trunk.
  *
- * Rules it keeps: a request is answered for at most twice; the second time only for a stale nonce, or for a realm not answered
- * before, since the same answer to the same question would be refused again; of the challenges of a realm the strongest one is
- * answered; a realm that is not ours gets nothing; an accepted nonce is used again with a rising count, and only toward the
+ * Rules it keeps: a request is answered for a bounded number of times, and for one realm again only for a stale nonce, since the same
+ * answer to the same question would be refused again; what was answered on the way goes along in every further version, as each
+ * proxy looks for its own (RFC 3261 §22.3); of the challenges of a realm the strongest one is answered; a realm that is not ours gets nothing; an accepted nonce is used again with a rising count, and only toward the
  * destination and the kind of challenge it came from.
  */
 export interface DigestCredentials {
@@ -69,9 +69,13 @@ interface Session {
   challenge: Challenge;
   cnonce: string;
   count: number;
+  /** How often this realm has refused the same request again. */
+  readonly repeats: number;
 }
 
-const MAX_TRIES = 2;
+/** A proxy, a second one and the server, one of them with a nonce that has become stale. */
+const MAX_TRIES = 4;
+const MAX_TRIES_PER_REALM = 2;
 const MAX_CHALLENGES = 16;
 const MAX_SESSIONS = 16;
 
@@ -97,12 +101,63 @@ export class DigestClient {
    * {@link replaceAuthorization}; that has a new branch and the next CSeq (RFC 3261 §22.2).
    */
   answer(response: SipResponse, request: SipRequest, destination: string, tries: number): DigestAnswer {
+    return this.#answer(response, request, request, destination, tries);
+  }
+
+  /**
+   * Answers a 401 or 407 to `refused` in `next`, its next version, which carries no credentials yet: for the realms that are asked
+   * for, and again for those that `refused` answered. Returns why it cannot be done; `next` is as it was then.
+   */
+  authorize(
+    response: SipResponse,
+    refused: SipRequest,
+    next: SipRequest,
+    destination: string,
+    tries: number,
+  ): DigestGiveUp | undefined {
+    const answer = this.#answer(response, refused, next, destination, tries);
+    if (answer.kind === 'give-up') return answer.reason;
+    // A server has one realm. What was sent unasked for another one is of a server that is not there any more.
+    if (tries === 0 && response.status === 401) this.#forgetOthers(refused, answer.headers, destination);
+    this.carry(refused, next, destination);
+    replaceAuthorization(next, answer.headers);
+    return undefined;
+  }
+
+  /** Puts the credentials of a request into its next version, with their next counts. */
+  carry(refused: SipRequest, next: SipRequest, destination: string): void {
+    for (const kind of KINDS) {
+      for (const value of refused.headers.fieldValues(kind.answerId)) {
+        const realm = parseDigest(value)?.realm;
+        if (realm === undefined) continue;
+        const session = this.#sessions.get(sessionKey(destination, kind.name, textFromOctets(realm)));
+        if (session !== undefined) next.headers.add(kind.answerId, this.#render(session, next));
+      }
+    }
+  }
+
+  #forgetOthers(refused: SipRequest, answers: readonly [HeaderId, string][], destination: string): void {
+    const answered = new Set(answers.map(([, value]) => parseDigest(value)?.realm));
+    for (const value of refused.headers.fieldValues(HeaderId.Authorization)) {
+      const realm = parseDigest(value)?.realm;
+      if (realm !== undefined && !answered.has(realm))
+        this.#sessions.delete(sessionKey(destination, 'www', textFromOctets(realm)));
+    }
+  }
+
+  #answer(
+    response: SipResponse,
+    refused: SipRequest,
+    next: SipRequest,
+    destination: string,
+    tries: number,
+  ): DigestAnswer {
     if (tries >= MAX_TRIES) return giveUp('too-many-tries');
     const headers: [HeaderId, string][] = [];
     let reason: DigestGiveUp = 'no-challenge';
     for (const kind of KINDS) {
       for (const [realm, offered] of challengesByRealm(response.headers.fieldValues(kind.challengeId))) {
-        const outcome = this.#answerRealm(realm, offered, kind, request, destination, tries);
+        const outcome = this.#answerRealm(realm, offered, kind, refused, next, destination, tries);
         if (Array.isArray(outcome)) headers.push(outcome);
         else reason = worseOf(reason, outcome);
       }
@@ -142,7 +197,8 @@ export class DigestClient {
     realm: string,
     offered: readonly DigestParams[],
     kind: Kind,
-    request: SipRequest,
+    refused: SipRequest,
+    next: SipRequest,
     destination: string,
     tries: number,
   ): [HeaderId, string] | DigestGiveUp {
@@ -150,17 +206,21 @@ export class DigestClient {
     const challenge = this.#choose(realm, offered);
     if (challenge === undefined) return 'unsupported-challenge';
     const key = sessionKey(destination, kind.name, realm);
-    const sent = credentialsSent(request, kind.answerId, realm);
-    // The first refusal may be of a nonce that was used again without being asked; later ones are of the credentials, unless the
-    // server says that only the nonce was at fault (RFC 7616 §3.3).
-    const wasAnswered = sent !== undefined && tries > 0;
+    const sent = credentialsSent(refused, kind.answerId, realm);
+    // A refusal may be of a nonce that was used again without being asked, or goes along; that of a fresh answer is of the
+    // credentials, unless the server says that only the nonce was at fault (RFC 7616 §3.3).
+    const before = this.#sessions.get(key);
+    const isFresh = (before?.count ?? 1) === 1;
+    const wasAnswered = sent !== undefined && tries > 0 && isFresh;
     if ((wasAnswered && !challenge.stale) || sent?.nonce === challenge.nonce) {
       this.#sessions.delete(key);
       return 'rejected';
     }
-    const session: Session = { destination, kind, challenge, cnonce: this.#cnonce(), count: 0 };
+    const repeats = sent !== undefined && tries > 0 ? (before?.repeats ?? 0) + 1 : 0;
+    if (repeats >= MAX_TRIES_PER_REALM) return 'too-many-tries';
+    const session: Session = { destination, kind, challenge, cnonce: this.#cnonce(), count: 0, repeats };
     this.#remember(key, session);
-    return [kind.answerId, this.#render(session, request)];
+    return [kind.answerId, this.#render(session, next)];
   }
 
   #isOurs(realm: string): boolean {

@@ -29,6 +29,7 @@ import {
 import { EndpointCounters } from './counters.ts';
 import { LargeRequests } from './large-requests.ts';
 import { noteSource, ReplyFlow, replyPort, rerouteTarget, viaPrefix } from './reply-route.ts';
+import { SecondWay } from './second-way.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -74,13 +75,15 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.transactions = new TransactionLayer<Flow>({
       scheduler: options.scheduler,
       user: this,
-      samePeer,
+      samePeer: (expected, actual) =>
+        expected.remoteAddress === actual.remoteAddress ||
+        options.ofOnePeer?.(expected.remoteAddress, actual.remoteAddress) === true,
       ...(options.timers === undefined ? {} : { timers: options.timers }),
       ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
       ...(options.maxClientTransactions === undefined ? {} : { maxClientTransactions: options.maxClientTransactions }),
     });
     this.transport = (options.createTransport ?? ((transportUser) => this.#sockets(transportUser)))(this);
-    this.#large = new LargeRequests(this.transport, this.transactions, this.counters, options.scheduler);
+    this.#large = new LargeRequests(this.transport, this.counters, options.scheduler);
   }
 
   /** Opens every listener or none; throws a SettingsError that names the addresses at fault. */
@@ -133,11 +136,39 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     const text = serialize(request);
     const settings =
       options.transactionTimeoutMs === undefined ? { text } : { text, timeoutMs: options.transactionTimeoutMs };
-    if (!isFlow(to) && this.#options.tcpForLargeRequests !== false && this.#large.takes(to, text)) {
-      const via = (other: Flow) => this.#via(other, options) + randomBranch();
-      return this.#large.send(request, to, user, { via, udp: flow, ...settings });
+    if (!isFlow(to)) {
+      const sendOver = (other: Flow, attempt: ClientTransactionUser, timeoutMs = options.transactionTimeoutMs) =>
+        this.#sendOver(request, other, attempt, options, timeoutMs);
+      const overTcp = this.#options.tcpForLargeRequests !== false && options.largeRequests !== 'udp';
+      if (overTcp && this.#large.takes(to, text)) return this.#large.send(request, to, user, sendOver);
+      if (flow.reliable && flow.connected) {
+        // A connection that was idle may be dead, which shows when something is written to it.
+        const attempt: SecondWay = new SecondWay(user, (failure, failed) =>
+          failure === 'timeout' || !failed.flow.closed ? undefined : sendOver(this.transport.flowTo(to), attempt),
+        );
+        attempt.current = this.transactions.createClient(request, flow, attempt, settings);
+        return attempt;
+      }
     }
     return this.transactions.createClient(request, flow, user, settings);
+  }
+
+  /** The same request over another flow, with a Via for that one. */
+  #sendOver(
+    request: SipRequest,
+    flow: Flow,
+    user: ClientTransactionUser,
+    options: SendOptions,
+    timeoutMs: number | undefined,
+  ): ClientTransaction {
+    request.headers.set(HeaderId.Via, this.#via(flow, options) + randomBranch());
+    const text = serialize(request);
+    return this.transactions.createClient(
+      request,
+      flow,
+      user,
+      timeoutMs === undefined ? { text } : { text, timeoutMs },
+    );
   }
 
   /**
@@ -392,11 +423,6 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     const stack = error instanceof Error ? error.stack : String(error);
     this.#log.error('uncaught-error', { transport: flow.transport, remoteAddress: flow.remoteAddress, stack });
   }
-}
-
-/** A response or CANCEL counts for a transaction only if it comes from the address that the transaction deals with. */
-function samePeer(expected: Flow, actual: Flow): boolean {
-  return expected.remoteAddress === actual.remoteAddress;
 }
 
 export function isFlow(to: Flow | Target): to is Flow {

@@ -1,42 +1,37 @@
 import type { Clock } from '../../base/scheduler.ts';
-import { HeaderId, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
-import type { ClientTransactionOptions, HeaderList, TransactionLayer } from '../transaction/index.ts';
+import type { SipRequest, SipResponse } from '../message/index.ts';
 import { type Flow, GenerationCache, type Target } from '../transport/index.ts';
 import type { EndpointCounters } from './counters.ts';
+import { SecondWay } from './second-way.ts';
 import type { ClientTransaction, ClientTransactionUser, EndpointTransport } from './types.ts';
 
 /** §18.1.1: 200 octets less than the usual path MTU of 1,500, for what Via grows by on the way. */
 export const MAX_UDP_REQUEST_OCTETS = 1_300;
 /** A peer that has no TCP should cost the call little; a packet filter says nothing at all. */
 const CONNECT_TIMEOUT_MS = 1_500;
+/** How long a first INVITE over TCP may stay without any answer. */
+const SILENCE_MS = 3_000;
 const REMEMBER_NO_TCP_MS = 600_000;
 const MAX_REMEMBERED = 4_096;
 
-interface LargeRequestRoute extends ClientTransactionOptions {
-  /** A new Via for a flow. */
-  readonly via: (flow: Flow) => string;
-  readonly udp: Flow;
-}
+/** Sends a request over a flow, with a Via for it, in a transaction of its own. */
+export type SendOver = (flow: Flow, user: ClientTransactionUser, timeoutMs?: number) => ClientTransaction;
 
 /**
- * Requests too large for UDP (RFC 3261 §18.1.1): over TCP if the peer takes the connection, else over UDP after all. Who refused TCP is
- * remembered for ten minutes, so that a call waits for it once.
+ * Requests too large for UDP (RFC 3261 §18.1.1): over TCP, and over UDP after all when the peer does not speak SIP there. A port that
+ * takes connections proves nothing (packet filters and load balancers do), so that is known only when a first answer has come over
+ * TCP; until then a refused or ended connection and silence all lead back to UDP. What was learnt is remembered: TCP that works for
+ * ever, TCP that does not for ten minutes, so that a call waits for it once.
  */
 export class LargeRequests {
   readonly #transport: EndpointTransport;
-  readonly #transactions: TransactionLayer<Flow>;
   readonly #counters: EndpointCounters;
   readonly #clock: Clock;
   readonly #noTcpUntilMs = new GenerationCache<number>(MAX_REMEMBERED);
+  readonly #speaksTcp = new GenerationCache<true>(MAX_REMEMBERED);
 
-  constructor(
-    transport: EndpointTransport,
-    transactions: TransactionLayer<Flow>,
-    counters: EndpointCounters,
-    clock: Clock,
-  ) {
+  constructor(transport: EndpointTransport, counters: EndpointCounters, clock: Clock) {
     this.#transport = transport;
-    this.#transactions = transactions;
     this.#counters = counters;
     this.#clock = clock;
   }
@@ -49,93 +44,40 @@ export class LargeRequests {
     return this.#transport.supports('tcp', target.address);
   }
 
-  /** The request carries its Via for UDP; it gets another one for TCP. */
-  send(request: SipRequest, target: Target, user: ClientTransactionUser, route: LargeRequestRoute): ClientTransaction {
+  send(request: SipRequest, target: Target, user: ClientTransactionUser, sendOver: SendOver): ClientTransaction {
     const { transport: _udp, listenerId: _udpListener, ...rest } = target;
-    const tcp = this.#transport.flowTo({ ...rest, transport: 'tcp', connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    const overTcp: Target = { ...rest, transport: 'tcp', connectTimeoutMs: CONNECT_TIMEOUT_MS };
+    const tcp = this.#transport.flowTo(overTcp);
+    const key = peerKey(target);
+    const isProven = this.#speaksTcp.get(key) === true;
     this.#counters.largeOverTcp++;
-    const attempt = new LargeRequest(user, (failed) => this.#fallBack(failed, target, route));
-    attempt.current = this.#start(request, tcp, attempt, route);
+    const attempt: SecondWay = new SecondWay(
+      this.#noting(user, key, () => attempt.flow.reliable),
+      (failure) => {
+        // Where SIP was spoken over TCP, a connection that was dead is made anew, and silence is silence.
+        if (this.#speaksTcp.get(key) === true && tcp.connected)
+          return failure === 'timeout' ? undefined : sendOver(this.#transport.flowTo(overTcp), attempt);
+        this.#counters.largeFallbacks++;
+        this.#noTcpUntilMs.set(key, this.#clock.nowMs() + REMEMBER_NO_TCP_MS);
+        return sendOver(this.#transport.flowTo(target), attempt);
+      },
+    );
+    // An INVITE is answered at once, if only by 100 (§17.2.1).
+    const patienceMs = isProven || request.method !== 'INVITE' ? undefined : SILENCE_MS;
+    attempt.current = sendOver(tcp, attempt, patienceMs);
     return attempt;
   }
 
-  #start(request: SipRequest, flow: Flow, attempt: LargeRequest, route: LargeRequestRoute): ClientTransaction {
-    request.headers.set(HeaderId.Via, route.via(flow));
-    const options = {
-      text: serialize(request),
-      ...(route.timeoutMs === undefined ? {} : { timeoutMs: route.timeoutMs }),
+  /** The user, with a look at every answer. */
+  #noting(user: ClientTransactionUser, key: string, isTcp: () => boolean): ClientTransactionUser {
+    return {
+      onResponse: (response: SipResponse, transaction: ClientTransaction) => {
+        if (isTcp()) this.#speaksTcp.set(key, true);
+        user.onResponse(response, transaction);
+      },
+      onTimeout: (transaction) => user.onTimeout(transaction),
+      onTransportError: (reason, transaction) => user.onTransportError(reason, transaction),
     };
-    return this.#transactions.createClient(request, flow, attempt, options);
-  }
-
-  #fallBack(attempt: LargeRequest, target: Target, route: LargeRequestRoute): void {
-    this.#counters.largeFallbacks++;
-    this.#noTcpUntilMs.set(peerKey(target), this.#clock.nowMs() + REMEMBER_NO_TCP_MS);
-    attempt.current = this.#start(attempt.request, route.udp, attempt, route);
-  }
-}
-
-/** Stands for two transactions of which the second starts if the first gets no connection. */
-class LargeRequest implements ClientTransaction, ClientTransactionUser {
-  #cancelled = false;
-  #current: ClientTransaction | undefined;
-  #fellBack = false;
-  #user: ClientTransactionUser;
-  readonly #onRefused: (attempt: LargeRequest) => void;
-
-  constructor(user: ClientTransactionUser, onRefused: (attempt: LargeRequest) => void) {
-    this.#user = user;
-    this.#onRefused = onRefused;
-  }
-
-  get current(): ClientTransaction {
-    return this.#current as ClientTransaction;
-  }
-
-  set current(transaction: ClientTransaction) {
-    this.#current = transaction;
-  }
-
-  get request(): SipRequest {
-    return this.current.request;
-  }
-
-  get flow(): Flow {
-    return this.current.flow;
-  }
-
-  get state(): ClientTransaction['state'] {
-    return this.current.state;
-  }
-
-  cancel(headers: HeaderList = []): void {
-    this.#cancelled = true;
-    this.current.cancel(headers);
-  }
-
-  release(): void {
-    this.current.release();
-  }
-
-  handOver(user: ClientTransactionUser): void {
-    this.#user = user;
-  }
-
-  onResponse(response: SipResponse): void {
-    this.#user.onResponse(response, this);
-  }
-
-  onTimeout(): void {
-    this.#user.onTimeout(this);
-  }
-
-  onTransportError(reason: string): void {
-    if (this.#fellBack || this.#cancelled || this.flow.connected) {
-      this.#user.onTransportError(reason, this);
-      return;
-    }
-    this.#fellBack = true;
-    this.#onRefused(this);
   }
 }
 

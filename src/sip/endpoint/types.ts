@@ -86,6 +86,11 @@ export interface EndpointOptions {
   readonly tcpForLargeRequests?: boolean;
   /** Asked for each new request outside a dialog; seconds for Retry-After when the node is too busy for it, else undefined. */
   readonly overloadSeconds?: (request: SipRequest) => number | undefined;
+  /**
+   * Whether two addresses are of one peer: a response or CANCEL counts for a transaction (RFC 3261 §17.1.3, §9.2) if it comes from the
+   * address that the transaction deals with, or from another one of that peer. Default: never.
+   */
+  readonly ofOnePeer?: (address: string, other: string) => boolean;
   /** Makes the transports; default: sockets. */
   readonly createTransport?: (user: TransportUser) => EndpointTransport;
 }
@@ -96,6 +101,8 @@ export interface SendOptions {
   readonly viaPort?: number;
   /** Which of our addresses Via says. Default `public`. */
   readonly scope?: AddressScope;
+  /** What becomes of a request over 1,300 octets to a UDP target. Default `tcp`, as {@link EndpointOptions.tcpForLargeRequests} says. */
+  readonly largeRequests?: 'tcp' | 'udp';
   /** Timer B or F in place of 64*T1. */
   readonly transactionTimeoutMs?: number;
 }

@@ -1,0 +1,234 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dialogOfCallee, Phone, SDP } from '../outbound/phone.ts';
+import { UdpParty } from '../outbound/udp-party.ts';
+import { fieldOf, responseTo, tagOf, uriOf, valuesOf, writeMessage } from '../outbound/wire-message.ts';
+import { startWorld, type World } from '../outbound/wire-world.ts';
+
+const DOMAIN = 'acme.test';
+type Tenant = Parameters<World['hold']>[0][number];
+type Trunk = Parameters<World['hold']>[1][number];
+
+function acme(): Tenant {
+  return {
+    name: 'acme',
+    domain: DOMAIN,
+    outboundCallerId: '14155550100',
+    extensions: [{ number: '101' }, { number: '102' }],
+    outboundRules: [{ name: 'world', match: { prefixes: ['9'] }, routes: [{ trunk: 'carrier', strip: 1 }] }],
+    inboundRules: [{ name: 'main', trunk: 'carrier', dids: '14155550101', destination: { extension: '101' } }],
+  };
+}
+
+function trunk(world: World, changes: Partial<Trunk> = {}): Trunk {
+  return {
+    id: '1',
+    name: 'carrier',
+    type: 'ip',
+    host: '127.0.0.1',
+    port: world.carrier.port,
+    tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199' }],
+    ...changes,
+  };
+}
+
+const credentials = { authName: 'acme-trunk', password: 'c4rrier' };
+const challenge = (field: string, realm: string, nonce: string) =>
+  `${field}: Digest realm="${realm}", nonce="${nonce}", algorithm=MD5, qop="auth"`;
+const callOut = { user: '101', domain: DOMAIN, dialled: '914155559999' };
+
+describe('toward a carrier over UDP', () => {
+  let world: World;
+  beforeAll(async () => {
+    const listen = (name: string, host: string) => ({ name, transport: 'udp' as const, host, port: 0 });
+    world = await startWorld({
+      settings: {
+        listen: [
+          listen('one', '127.0.0.1'),
+          listen('two', '127.0.0.4'),
+          listen('six', '::1'),
+          { transport: 'tcp', host: '127.0.0.1', port: 0 },
+        ],
+      },
+    });
+  });
+  afterAll(() => world.stop());
+
+  test('RFC 3261 §22.3: 401 and then 407, of one realm: the third INVITE carries both answers', async () => {
+    await world.hold([acme()], [trunk(world, { credentials })]);
+    world.carrier.answer = (invite) => {
+      if (fieldOf(invite, 'Authorization') === '')
+        return { statuses: ['401 Unauthorized'], headers: [challenge('WWW-Authenticate', 'r', 'n1')] };
+      if (fieldOf(invite, 'Proxy-Authorization') === '')
+        return { statuses: ['407 Proxy'], headers: [challenge('Proxy-Authenticate', 'r', 'n2')] };
+      return { statuses: ['486 Busy Here'] };
+    };
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    const last = world.carrier.take().at(-1);
+    if (last === undefined) throw new Error('no INVITE');
+    expect(valuesOf(last, 'Authorization')).toEqual([expect.stringMatching(/realm="r".*nc=00000002/)]);
+    expect(valuesOf(last, 'Proxy-Authorization')).toEqual([expect.stringMatching(/realm="r".*nc=00000001/)]);
+  });
+
+  test('another realm than before is answered, and what is stale does not go along for ever', async () => {
+    await world.hold([acme()], [trunk(world, { credentials })]);
+    for (const realm of ['sbc1', 'sbc2']) {
+      world.carrier.answer = (invite) =>
+        valuesOf(invite, 'Authorization').some((value) => value.includes(`realm="${realm}"`))
+          ? { statuses: ['486 Busy Here'] }
+          : { statuses: ['401 Unauthorized'], headers: [challenge('WWW-Authenticate', realm, `n-${realm}`)] };
+      expect((await world.phone.call(callOut)).status).toBe(486);
+    }
+    world.carrier.take();
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    const invites = world.carrier.take();
+    expect(invites.map((invite) => valuesOf(invite, 'Authorization').length)).toEqual([1]);
+  });
+
+  test('RFC 3261 §17.1.3: the answer may come from another address of the trunk, and from no other', async () => {
+    await world.hold([acme()], [trunk(world, { associatedIps: ['127.0.0.7'] })]);
+    const [other, stranger] = [await UdpParty.open('127.0.0.7'), await UdpParty.open('127.0.0.8')];
+    try {
+      world.carrier.answer = () => ({ statuses: [] });
+      const coming = world.carrier.nextInvite();
+      const call = world.phone.call(callOut);
+      const invite = await coming;
+      stranger.send(responseTo(invite, '403 Forbidden', 'x'), world.sip);
+      other.send(responseTo(invite, '486 Busy Here', 'c'), world.sip);
+      expect((await call).status).toBe(486);
+    } finally {
+      other.close();
+      stranger.close();
+      world.carrier.take();
+    }
+  });
+
+  test('Via and Contact say the address of the socket that sends: IPv6, and the listener that the trunk names', async () => {
+    const six = await UdpParty.open('::1');
+    try {
+      six.onMessage = (message, from) => {
+        if (message.startLine.startsWith('INVITE')) six.send(responseTo(message, '486 Busy Here', 'c'), from);
+      };
+      await world.hold([acme()], [trunk(world, { host: '::1', port: six.port })]);
+      expect((await world.phone.call(callOut)).status).toBe(486);
+      const [invite] = six.received;
+      if (invite === undefined) throw new Error('no INVITE');
+      expect(fieldOf(invite, 'Via')).toContain('SIP/2.0/UDP [::1]:');
+      expect(fieldOf(invite, 'Contact')).toMatch(/@\[::1\]:/);
+    } finally {
+      six.close();
+    }
+    world.carrier.answer = () => ({ statuses: ['486 Busy Here'] });
+    await world.hold([acme()], [trunk(world, { options: { listener: 'two' } })]);
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    const [named] = world.carrier.take();
+    if (named === undefined) throw new Error('no INVITE');
+    expect(fieldOf(named, 'Via')).toContain('SIP/2.0/UDP 127.0.0.4:');
+    expect(fieldOf(named, 'Contact')).toMatch(/@127\.0\.0\.4:/);
+    await world.hold([acme()], [trunk(world, { options: { listener: 'none' } })]);
+    expect((await world.phone.call(callOut)).status).toBe(503);
+    expect((await world.logged('trunk-not-located'))['error']).toContain('"none"');
+  });
+
+  test.each(['closes', 'says nothing'])(
+    'RFC 3261 §18.1.1: a large INVITE comes over UDP when the TCP port takes it and %s',
+    async (how) => {
+      const server: Server = createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => (how === 'closes' ? socket.destroy() : undefined));
+      });
+      const carrier = await world.spareCarrier();
+      server.listen(carrier.port, '127.0.0.1');
+      await once(server, 'listening');
+      try {
+        await world.hold([acme()], [trunk(world, { port: carrier.port })]);
+        const body = `${SDP}${'a=x:0123456789\r\n'.repeat(90)}`;
+        expect((await world.phone.call({ ...callOut, body })).status).toBe(486);
+        expect(carrier.take()).toHaveLength(1);
+        // Remembered: the next one does not wait.
+        const startedMs = Date.now();
+        expect((await world.phone.call({ ...callOut, body })).status).toBe(486);
+        expect(Date.now() - startedMs).toBeLessThan(1500);
+      } finally {
+        carrier.close();
+        server.close();
+      }
+    },
+  );
+
+  test('RFC 3261 §22: a challenge to the BYE of a call that the carrier opened is answered', async () => {
+    await world.hold([acme()], [trunk(world, { credentials })]);
+    await world.phone.register('101', DOMAIN);
+    world.phone.answer = ['200 OK'];
+    const carrier = world.carrier.party;
+    const from = `<sip:+15550001@127.0.0.1>;tag=c`;
+    const to = `<sip:14155550101@127.0.0.1>`;
+    const send = (method: string, fields: readonly string[], target: string, body = '') =>
+      carrier.send(
+        writeMessage(
+          `${method} ${target} SIP/2.0`,
+          [
+            `Via: SIP/2.0/UDP ${carrier.hostPort};rport;branch=z9hG4bK${method}1`,
+            'Max-Forwards: 70',
+            `From: ${from}`,
+            'Call-ID: carrier-call',
+            `CSeq: 1 ${method}`,
+            `Contact: <sip:carrier@${carrier.hostPort}>`,
+            ...fields,
+          ],
+          body,
+        ),
+        world.sip,
+      );
+    const answered = carrier.next((message) => message.startLine.startsWith('SIP/2.0 2'), 'the 200');
+    send('INVITE', [`To: ${to}`, 'Content-Type: application/sdp'], `sip:14155550101@127.0.0.1`, SDP);
+    const answer = await answered;
+    send('ACK', [`To: ${to};tag=${tagOf(fieldOf(answer, 'To'))}`], uriOf(fieldOf(answer, 'Contact')));
+    const invite = world.phone.party.received.find(({ startLine }) => startLine.startsWith('INVITE'));
+    if (invite === undefined) throw new Error('the phone was not called');
+    const isBye = (message: { startLine: string }) => message.startLine.startsWith('BYE');
+    const first = carrier.next(isBye, 'the BYE');
+    await world.phone.inDialog(dialogOfCallee(invite), 'BYE', 1);
+    const bye = await first;
+    const second = carrier.next((message) => isBye(message) && message.text !== bye.text, 'the BYE with credentials');
+    carrier.send(responseTo(bye, '407 Proxy', 'e', [challenge('Proxy-Authenticate', 'r', 'n9')]), world.sip);
+    const again = await second;
+    expect(fieldOf(again, 'Proxy-Authorization')).toContain('username="acme-trunk"');
+    carrier.send(responseTo(again, '200 OK', 'e'), world.sip);
+  });
+});
+
+describe("a phone that registers at the engine's own address", () => {
+  test.each([
+    ['the default tenant has it', 'acme', 200],
+    ['without one it is refused, and the log says what to set', undefined, 404],
+  ])('%s', async (_name, defaultTenant, status) => {
+    const world = await startWorld({
+      settings: {
+        listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
+        ...(defaultTenant === undefined ? {} : { defaultTenant }),
+      },
+    });
+    try {
+      await world.hold([acme()], [trunk(world)]);
+      const phone = await Phone.open(world.sip, '127.0.0.2');
+      try {
+        const answer = await phone.request('REGISTER', 'sip:127.0.0.1', '101', DOMAIN, [
+          'Max-Forwards: 70',
+          'From: <sip:101@127.0.0.1>;tag=1',
+          'To: <sip:101@127.0.0.1>',
+          'Call-ID: own-address',
+          `Contact: <sip:101@${phone.contact}>`,
+        ]);
+        expect(answer.status).toBe(status);
+        if (status === 404) expect((await world.logged('request-refused'))['hint']).toContain('defaultTenant');
+        else expect(await world.registrations('101')).toHaveLength(1);
+      } finally {
+        phone.close();
+      }
+    } finally {
+      await world.stop();
+    }
+  });
+});
