@@ -129,6 +129,19 @@ test('RFC 3665 §3.5: a redirect is refused by default and the caller never sees
   expect(world.settles()).toBe(true);
 });
 
+test('a redirect passes with its Contacts to another node of the store, which follows it under its own rules', () => {
+  const world = new World();
+  const { a, b, engine } = world;
+  engine.plan = (request) => stages([{ branches: [branchTo(request, 'b')] }], { passesRedirects: true });
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 302, { headers: [[HeaderId.Contact, '<sip:102@acme>;q=0.5, <sip:103@acme>']] });
+  world.run();
+  expect(sent.final?.status).toBe(302);
+  expect(sent.final?.contacts().map(({ uri }) => 'user' in uri && uri.user)).toEqual(['102', '103']);
+  expect(world.settles()).toBe(true);
+});
+
 test('RFC 3665 §3.5: a redirect is followed where the branch’s policy gives another branch', () => {
   const world = new World();
   const { a, b, c, engine } = world;

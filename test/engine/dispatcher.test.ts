@@ -84,11 +84,11 @@ describe('methods outside of dialogs', () => {
 
 describe('MESSAGE between extensions (RFC 3428)', () => {
   const text = { 'Content-Type': 'text/plain' };
-  const send = (called: string) => {
+  const send = (called: string, fields: Record<string, string> = {}) => {
     const message = phone.request(
       'MESSAGE',
       `sip:${called}@acme.example.com`,
-      { From: '<sip:101@acme.example.com>;tag=1', ...text },
+      { From: '<sip:101@acme.example.com>;tag=1', ...text, ...fields },
       'hello',
     );
     const challenge = phone.ask(message);
@@ -101,6 +101,16 @@ describe('MESSAGE between extensions (RFC 3428)', () => {
   test('nobody of that number: 404; nobody registered: 480', () => {
     expect(send('999')()?.status).toBe(404);
     expect(send('102')()?.status).toBe(480);
+  });
+
+  test('RFC 3323: a sender who asks for privacy is named nowhere', () => {
+    const bob = world.phone('102', '203.0.113.2');
+    const answer = send('102', { Privacy: 'id' });
+    const message = bob.took('MESSAGE');
+    expect(message.from().uri).toMatchObject({ user: 'anonymous', host: 'anonymous.invalid' });
+    expect(bob.peer.received.at(-1)).not.toContain('101');
+    bob.answer(message, 200, 'OK', { Contact: undefined });
+    expect(answer()?.status).toBe(200);
   });
 
   test('every phone of the called extension gets it, in the name of the sender; the first 2xx answers for all', () => {

@@ -47,6 +47,27 @@ describe('REFER within a call (RFC 3515)', () => {
     expect(carrier.requests('BYE')).toEqual([]);
   });
 
+  test('a caller who is anonymous is still anonymous to whoever it is transferred to', () => {
+    const call = carrier.request(
+      'INVITE',
+      `sip:14155550100@${ENGINE}`,
+      { From: '<sip:+442079460001@carrier.example>;tag=x', Privacy: 'id' },
+      SDP,
+    );
+    carrier.send(call);
+    world.run();
+    const rung = alice.took('INVITE');
+    alice.answer(rung, 200, 'OK', {}, SDP);
+    world.run();
+    const answer = carrier.responses(call.callId()).find(({ status }) => status === 200);
+    if (answer !== undefined) carrier.ack(call, answer);
+    const referred = alice.ask(alice.withinOf(rung, 'REFER', { 'Refer-To': '<sip:102@acme.example.com>' }), 50);
+    expect(referred.status).toBe(202);
+    expect(bob.took('INVITE').from().uri).toMatchObject({ user: 'anonymous', host: 'anonymous.invalid' });
+    expect(bob.peer.received.join('')).not.toContain('2079460001');
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+  });
+
   test("to an outside number: over the tenant's rule, with the transferor's caller ID", () => {
     expect(refer('<sip:18005550111@acme.example.com>').status).toBe(202);
     const sent = carrier.took('INVITE', 1);
