@@ -135,9 +135,10 @@ export class Admission {
     const user = unescapeUser(uri.user);
     const named = candidates.filter(({ extension }) => extension.number === user);
     const host = uri.host.toLowerCase();
-    return (
-      named.find(({ tenant }) => tenant.domain.toLowerCase() === host) ?? (named.length === 1 ? named[0] : undefined)
-    );
+    const ofDomain = named.find(({ tenant }) => tenant.domain.toLowerCase() === host);
+    // A number of any length may be an extension: where a trunk sends from too, only the tenant's own domain says that it is a phone.
+    if (ofDomain !== undefined || this.#options.trunks.knows(flow.remoteAddress)) return ofDomain;
+    return named.length === 1 ? named[0] : undefined;
   }
 
   /** Whether From names an extension or service of a tenant in that tenant's own domain. */

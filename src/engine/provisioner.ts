@@ -6,7 +6,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../base/log.ts';
 import type { StoredSetting } from '../outbound/index.ts';
 import { Directory } from '../trunks/directory.ts';
-import { withTrunkIds } from '../trunks/effective.ts';
+import { withBrand, withTrunkIds } from '../trunks/effective.ts';
+import type { ResolvedSources } from '../trunks/pool-overlaps.ts';
 import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
 import {
   applyEdits,
@@ -18,12 +19,14 @@ import {
   type ProvisioningStore,
 } from '../trunks/provisioning-store.ts';
 import { followRenames } from '../trunks/renaming.ts';
-import type { Provisioning } from '../trunks/schema.ts';
+import type { Provisioning, Trunk, TrunkSettings } from '../trunks/schema.ts';
 
 export interface ProvisionerOptions {
   readonly store: ProvisioningStore;
   readonly log: Log;
   readonly context: CheckContext;
+  /** Asks what these trunks' names resolve to, and gives what is known of all trunks; soon, whatever the DNS does. */
+  readonly locate?: (trunks: readonly Trunk[]) => Promise<ResolvedSources['addressesOf']>;
   /** Serves a new snapshot. */
   readonly onDirectory: (directory: Directory) => void;
 }
@@ -117,7 +120,8 @@ export class Provisioner {
     };
     const next = applyEdits(state, commit);
     const written = new Set([...commit.putTenants, ...commit.putTrunks]);
-    const problems = checkProvisioning(next, { ...this.#options.context, before: state }, written);
+    const context = await this.#contextFor(state, commit.putTrunks);
+    const problems = checkProvisioning(next, context, written);
     if (problems.length > 0) return { outcome: 'refused', problems };
     if (isDeepStrictEqual(next, state)) return { outcome: 'applied', version };
     try {
@@ -135,9 +139,40 @@ export class Provisioner {
     }
   }
 
+  /** The check's context, with what the DNS says of trunks that are new or changed in what decides whose a call is. */
+  async #contextFor(before: Provisioning, written: readonly TrunkSettings[]): Promise<CheckContext> {
+    const { locate } = this.#options;
+    const context = { ...this.#options.context, before };
+    if (locate === undefined || written.length === 0) return context;
+    const stored = new Map(before.trunks.map((trunk) => [trunk.id, trunk]));
+    const moved = new Set(written.filter((trunk) => isMoved(trunk, stored.get(trunk.id))));
+    return moved.size === 0
+      ? context
+      : { ...context, resolved: { moved, addressesOf: await locate([...moved].map(withBrand)) } };
+  }
+
   #serve(provisioned: ProvisionedState): void {
     this.#provisioned = provisioned;
     this.#directory = new Directory(provisioned.state);
     this.#options.onDirectory(this.#directory);
   }
+}
+
+/** Whether a trunk's sources or pools are others than before. */
+function isMoved(after: TrunkSettings, before: TrunkSettings | undefined): boolean {
+  const decisive = ({
+    type,
+    brand,
+    host,
+    outboundProxy,
+    associatedIps,
+    tls,
+    options,
+    didPool,
+    tenants,
+  }: TrunkSettings) => [
+    [type, brand, host, outboundProxy?.host, associatedIps, tls?.peerNames, tls?.serverName, options.mutualTls],
+    [didPool, tenants],
+  ];
+  return before === undefined || (before !== after && !isDeepStrictEqual(decisive(before), decisive(after)));
 }

@@ -120,6 +120,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
     log,
     context: { transports: transportsOf(settings) },
     onDirectory: (directory) => engine?.apply(directory),
+    // At the start nobody waits for the DNS: what it makes coincide then is told as an alarm.
+    locate: async (trunks) => (await engine?.trunks.addressesWith(trunks)) ?? (() => []),
   });
   await provisioner.load();
   // Without the store a node serves the copy it has: what the files would change waits for a reload.

@@ -133,6 +133,17 @@ export class AddressWatch implements TimerTarget {
   }
 }
 
+/** Whether a trunk has a host that can be located: a gateway's is a label, and whatsapp has none. */
+export function hasNames({ type, host }: Trunk): boolean {
+  return type !== 'accept-register' && type !== 'whatsapp' && host !== '';
+}
+
+/** Asks for the addresses of each of a trunk's names. */
+export function locateNames(locator: Pick<TrunkLocator, 'locate'>, trunk: Trunk): Promise<readonly LocatedTarget[]>[] {
+  if (!hasNames(trunk)) return [];
+  return namesOf(trunk).map(async (hop) => locator.locate(locateQuery(hop)));
+}
+
 /** The names whose addresses a trunk may send from: its host's and its outbound proxy's. */
 function namesOf(trunk: Trunk): (TrunkHop & { readonly kind: 'host' })[] {
   const { host, port, transport, outboundProxy } = trunk;

@@ -8,13 +8,12 @@ import { someNumberMeant } from '../tenants/number-format.ts';
 import { checkTenant, didsOf } from '../tenants/rules.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { callerIdsOutside, type UsableTrunk } from './caller-ids.ts';
-import { numberIndexOf, ownedPools, poolOf } from './directory.ts';
+import { poolOf } from './directory.ts';
 import { withBrand } from './effective.ts';
 import { nearest } from './nearest.ts';
-import { groupByProvider } from './providers.ts';
+import { checkOverlaps, type ResolvedSources } from './pool-overlaps.ts';
 import { checkTrunk } from './rules.ts';
 import type { Assignment, Provisioning, Trunk, TrunkSettings, TrunkTransport } from './schema.ts';
-import { sourcesOf } from './sources.ts';
 import { checkUniqueness } from './uniqueness.ts';
 
 /** A problem of what is provisioned; `tenants` and `redacted` let an answer hide what its reader may not see. */
@@ -30,6 +29,8 @@ export interface CheckContext {
   readonly transports?: ReadonlySet<TrunkTransport>;
   /** The state that is to be replaced; a caller ID that stood there already is not asked for its pool again. */
   readonly before?: Provisioning;
+  /** What the DNS says of trunks now. Left out where nobody can ask, or what is checked was served before. */
+  readonly resolved?: ResolvedSources;
 }
 
 /** Codes of problems that are a conflict with something else provisioned: REST answers 409; the others are 422. */
@@ -80,7 +81,7 @@ export function checkProvisioning(
   checkUniqueness(entries, problems);
   checkLabels(entries, state.tenants, problems);
   const readable = new Set(entries.filter(({ trunk }) => trunk.assignments.every(isReadable)));
-  checkOverlaps([...readable], problems);
+  checkOverlaps([...readable], context.resolved, problems);
   checkTrunkReferences(state, entries, readable, context.before, problems);
   for (const [index, tenant] of state.tenants.entries()) {
     for (const problem of checkTenant(tenant))
@@ -245,40 +246,6 @@ function checkLabels(entries: readonly Entry[], tenants: readonly Tenant[], prob
       redacted: `${trunk.host} cannot be used`,
     });
   }
-}
-
-/** Behaviour 2: no number belongs to two tenants on one provider: trunks with a brand, a name or a source address in common. */
-function checkOverlaps(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
-  const reported = new Set<string>();
-  for (const members of groupByProvider(entries, ({ trunk }) => sourcesOf(trunk))) {
-    const index = numberIndexOf(members.map(({ trunk }) => trunk));
-    if (index.claims.length === 0) continue;
-    const holders = members.flatMap((entry) =>
-      ownedPools(entry.trunk).map((owned, at) => ({ entry, owner: owned.owner, at })),
-    );
-    for (const claim of index.claims) {
-      const a = holders[claim.a];
-      const b = holders[claim.b];
-      if (a === undefined || b === undefined) continue;
-      const message =
-        `${formatRange(claim.rangeB)} of tenant "${b.owner}" on trunk "${b.entry.trunk.name}" overlaps ${formatRange(claim.rangeA)} of tenant "${a.owner}" ` +
-        `on trunk "${a.entry.trunk.name}"; both trunks are of one provider`;
-      if (reported.has(message)) continue;
-      reported.add(message);
-      problems.push({
-        code: 'pool-overlap',
-        path: poolPath(b.entry, b.owner),
-        message,
-        tenants: [a.owner, b.owner],
-        redacted: `${formatRange(claim.rangeB)} holds numbers of another tenant of this provider`,
-      });
-    }
-  }
-}
-
-function poolPath({ settings, path }: Entry, tenant: string): string {
-  const at = settings.tenants.findIndex((assignment) => assignment.tenant === tenant);
-  return at < 0 ? `${path}.didPool` : `${path}.tenants[${at}].didPool`;
 }
 
 /** What tenants say of trunks: they exist, the tenant may use them, and DIDs are inside the tenant's pool there. */

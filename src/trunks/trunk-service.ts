@@ -7,7 +7,7 @@ import type { Scheduler } from '../base/scheduler.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import { AddressWatch } from './address-watch.ts';
+import { AddressWatch, hasNames, locateNames } from './address-watch.ts';
 import { Capacity, type CapacityGrant, type CapacityRefusal } from './capacity.ts';
 import { CoincidenceWatch } from './coincidence-watch.ts';
 import type { Contest } from './coincidences.ts';
@@ -55,6 +55,10 @@ export interface TrunkServiceOptions {
   /** Reads TLS files of trunks; default: the file system. */
   readonly readFile?: (path: string) => string;
 }
+
+/** How long, and for how many trunks at once, the DNS is asked before they are served. */
+const ASK_BEFORE_MS = 1_000;
+const MAX_ASKED_BEFORE = 64;
 
 export class TrunkService {
   readonly capacity: Capacity;
@@ -140,6 +144,25 @@ export class TrunkService {
     }
     this.#coincidences.update(directory);
     this.#prunePacers();
+  }
+
+  /**
+   * What these trunks' names resolve to, before they are served, beside what is known of the others. Names that take long are left out:
+   * what they come to is told later.
+   */
+  async addressesWith(trunks: readonly Trunk[]): Promise<(trunkId: string) => readonly string[]> {
+    const found = new Map<string, string[]>();
+    const asked = trunks.slice(0, MAX_ASKED_BEFORE).map(async (trunk) => {
+      for (const answer of await Promise.allSettled(locateNames(this.#options.locator, trunk))) {
+        if (answer.status !== 'fulfilled') continue;
+        found.set(trunk.id, [...(found.get(trunk.id) ?? []), ...answer.value.map(({ address }) => address)]);
+      }
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.scheduler.schedule(ASK_BEFORE_MS, { onTimer: () => resolve() }, 0);
+    await Promise.race([Promise.all(asked), promise]);
+    timer.cancel();
+    return (trunkId) => found.get(trunkId) ?? this.identification.addressesOf(trunkId);
   }
 
   /** Targets of a next hop in the order to try them; at once when nothing has to be asked. Throws or rejects when there is none. */
@@ -261,10 +284,9 @@ export class TrunkService {
     line.end();
   }
 
-  /** A gateway's host is a label; whatsapp has none. */
   #watchAddresses(line: TrunkLine): void {
-    const { id, enabled, type, host } = line.trunk;
-    if (enabled && type !== 'accept-register' && type !== 'whatsapp' && host !== '') this.#watch.watch(line.trunk);
+    const { id, enabled } = line.trunk;
+    if (enabled && hasNames(line.trunk)) this.#watch.watch(line.trunk);
     else {
       this.#watch.forget(id);
       line.located([]);

@@ -96,6 +96,17 @@ describe('who sent this? (behaviour 26)', () => {
     expect(outcomeOf(world, world.agent('203.0.113.99'), from('101'), to).status).toBe(407);
   });
 
+  test('an extension that trusts a carrier’s address, and is called as a caller is, takes no call of another tenant’s', async () => {
+    const world = await World.start({
+      trunks: { 'carrier-a': { associatedIps: ['203.0.113.0/24'] } },
+      globex: { extensions: [{ number: '4930123456', trustedAddresses: ['203.0.113.0/24'] }] },
+    });
+    const from = { From: '<sip:4930123456@carrier.example>;tag=1' };
+    const outcome = outcomeOf(world, world.agent('203.0.113.9'), from, `sip:14155550102@${ENGINE}`);
+    expect(outcome.trunkId).toBe(CARRIER_A_ID);
+    expect(world.observed.ended.at(-1)?.facts).not.toHaveProperty('extension');
+  });
+
   test('a gateway proves itself by digest from any address; trust=binding lets its flow do so', async () => {
     for (const trust of ['digest', 'binding'] as const) {
       const world = await World.start({ trunks: { gateway: { options: { trust } } } });

@@ -219,3 +219,59 @@ describe('a setting that a dial code stores', () => {
     expect(provisioner.current()).toEqual(before);
   });
 });
+
+describe('what the DNS says of a trunk that is written (behaviour 2)', () => {
+  const own = (owner: string, changes: object = {}) => ({
+    name: owner,
+    type: 'register' as const,
+    owner,
+    host: `sip.${owner}.example`,
+    credentials: { authName: 'u', password: 'p' },
+    didPool: '100-199',
+    ...changes,
+  });
+  const tenants = ['acme', 'globex'].map((name) => ({ name, domain: `${name}.example` }));
+
+  function world() {
+    const dns = new Map<string, readonly string[]>();
+    const asked: string[][] = [];
+    const ids = new Map<string, string>();
+    const provisioner = new Provisioner({
+      store: new MemoryProvisioningStore(),
+      log: new RecordingLog(),
+      context: {},
+      onDirectory: (directory) => {
+        for (const { id, host } of directory.trunks) ids.set(id, host);
+      },
+      locate: (trunks) => {
+        asked.push(trunks.map(({ host }) => host));
+        for (const { id, host } of trunks) ids.set(id, host);
+        return Promise.resolve((id) => dns.get(ids.get(id) ?? '') ?? []);
+      },
+    });
+    const put = async (...trunks: object[]) => {
+      const result = await provisioner.put(provision({ tenants, trunks: trunks as never }));
+      return result.outcome === 'refused' ? result.problems.map(({ code }) => code) : result.outcome;
+    };
+    return { dns, asked, put };
+  }
+
+  test('a host that resolves to another tenant’s carrier is refused with a number of the other’s, and nothing else', async () => {
+    const { dns, put } = world();
+    dns.set('sip.acme.example', ['203.0.113.9']).set('sip.globex.example', ['203.0.113.9']);
+    expect(await put(own('acme'))).toBe('applied');
+    expect(await put(own('globex'))).toEqual(['pool-overlap']);
+    expect(await put(own('globex', { didPool: '200' }))).toBe('applied');
+    expect(await put(own('globex', { didPool: '150' }))).toEqual(['pool-overlap']);
+  });
+
+  test('what the DNS made coincide later is nobody’s fault who changes something else', async () => {
+    const { dns, asked, put } = world();
+    expect([await put(own('acme')), await put(own('globex'))]).toEqual(['applied', 'applied']);
+    dns.set('sip.acme.example', ['203.0.113.9']).set('sip.globex.example', ['203.0.113.9']);
+    const before = asked.length;
+    expect(await put(own('acme', { enabled: false }))).toBe('applied');
+    expect(asked).toHaveLength(before);
+    expect(await put(own('globex', { didPool: '100-200' }))).toEqual(['pool-overlap']);
+  });
+});

@@ -11,6 +11,7 @@ import { startEngine, type TestEngine } from '../../kit/engine.ts';
 import { SDP } from '../outbound/phone.ts';
 import { statusOf, writeMessage } from '../outbound/wire-message.ts';
 import { acme } from '../world.ts';
+import { type DnsServer, startDnsmasq } from './dns-server.ts';
 import { NetworkParty } from './network-party.ts';
 
 const DID = '14155550101';
@@ -27,6 +28,7 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
   let carrier: NetworkParty;
   let globexToken: string;
   let trunkId = 0;
+  let dns: DnsServer;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'tandem-isolation-'));
@@ -38,6 +40,7 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
     };
     const rule = (trunk: string) => ({ name: trunk, trunk, dids: DID, destination: { hangUp: true as const } });
     const pool = { tenant: 'acme', didPool: '14155550100-14155550199' };
+    dns = await startDnsmasq(['host-record=alias.test,192.0.2.1', 'host-record=elsewhere.test,192.0.2.99']);
     engine = await startEngine({
       provisioning: {
         tenants: [
@@ -63,6 +66,7 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
         ],
       },
       settings: {
+        dns: { servers: [dns.address] },
         listen: [
           { transport: 'udp', host: '0.0.0.0', port: 0 },
           {
@@ -85,6 +89,7 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
   afterAll(async () => {
     carrier.close();
     await engine.stop();
+    await dns.stop();
     authority.remove();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -144,6 +149,11 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
     ['the address mapped to IPv6', { associatedIps: ['::ffff:127.0.0.9'] }],
     ['a network around it', { associatedIps: ['127.0.0.0/24'] }],
     ['its host', { type: 'register', host: '192.0.2.1' }],
+    ['a name that resolves to it', { type: 'register', host: 'alias.test' }],
+    [
+      'a proxy that resolves to it',
+      { type: 'register', host: 'elsewhere.test', outboundProxy: { host: 'alias.test' } },
+    ],
     ['its host as outbound proxy', { type: 'register', host: 'x.test', outboundProxy: { host: '192.0.2.1' } }],
     [
       'the name in its certificate',
