@@ -2,7 +2,14 @@ import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import { Dialog } from '../sip/dialog/index.ts';
-import { HeaderId, Headers, reasonPhrase, SipRequest, type SipResponse } from '../sip/message/index.ts';
+import {
+  HeaderId,
+  Headers,
+  reasonPhrase,
+  SipRequest,
+  type SipResponse,
+  UnsafeMessageError,
+} from '../sip/message/index.ts';
 import type { Attempt } from './attempt.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { addCapabilities } from './capabilities.ts';
@@ -177,7 +184,15 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.state = 'calling';
     this.#transaction = undefined;
     const options = sendOptions(this.plan.options, this.plan.options.firstResponseMs);
-    this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, options);
+    try {
+      this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, options);
+    } catch (error) {
+      // The last gate has refused what was drafted: this branch has failed, not the call, which has other routes and owes an answer.
+      if (!(error instanceof UnsafeMessageError)) throw error;
+      this.attempt.env.log.error('invite-refused', { label: this.plan.label, error: error.message });
+      this.#record(0, 'not sendable', 'transport-error');
+      this.#fail(503, reasonPhrase(503), 'transport-error');
+    }
   }
 
   /** Undefined: there are no credentials for the challenge. */

@@ -13,7 +13,7 @@ export type Origin =
 /** How the caller is shown to phones inside. */
 export interface CallerPresentation {
   readonly number: string;
-  /** Text for people. */
+  /** Octets, as the caller sent them: what a carrier wrote in another character set leaves as it came. */
   readonly displayName: string;
   readonly anonymous: boolean;
 }

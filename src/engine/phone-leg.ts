@@ -15,7 +15,7 @@ export function callerAddress(context: CallContext): string {
   if (anonymous) return ANONYMOUS_ADDRESS;
   const user = number === '' ? '' : `${escapeUser(number)}@`;
   const uri = `<sip:${user}${formatHost(context.tenant.domain)}>`;
-  return displayName === '' ? uri : `${quote(octetsFromText(displayName))} ${uri}`;
+  return displayName === '' ? uri : `${quote(displayName)} ${uri}`;
 }
 
 export interface PhoneBranch {

@@ -154,10 +154,10 @@ export class Routing implements StepServices {
     const party = source.kind === 'extension' ? source.extension : source.service;
     // They stay in the record and in events when the INVITE is gone.
     const dialled = ownCopy(dialledNumber(request.uri()));
-    const shown = textFromOctets(ownCopy(request.from().displayName ?? ''));
+    const shown = ownCopy(request.from().displayName ?? '');
     const anonymous = wantsAnonymity(request, source.kind === 'extension' && source.extension.anonymousCalls);
     const withholdsName = partyPrivacy(request.headers, 'calling').remoteParty === 'name';
-    const displayName = withholdsName ? '' : shown || (party.name ?? '');
+    const displayName = withholdsName ? '' : shown || octetsFromText(party.name ?? '');
     const caller: CallerPresentation = { number: party.number, displayName, anonymous };
     const context = this.#context(request, directory, tenant, origin, caller, dialled);
     const callerLeg: LegOptions = {
@@ -172,7 +172,7 @@ export class Routing implements StepServices {
       direction: 'internal',
       tenant: tenant.name,
       caller: party.number,
-      callerName: caller.displayName,
+      callerName: textFromOctets(caller.displayName),
       called: dialled,
       extension: party.number,
       sessionId: context.sessionId,
@@ -218,7 +218,7 @@ export class Routing implements StepServices {
     const facts: CallFacts = {
       direction: 'inbound',
       caller: numbers.callerNumber,
-      callerName: numbers.callerDisplayName,
+      callerName: textFromOctets(numbers.callerDisplayName),
       called: numbers.calledNumber,
       trunkId: trunk.id,
       ...(routed.tenant === undefined ? {} : { tenant: routed.tenant.name }),

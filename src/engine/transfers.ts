@@ -2,7 +2,16 @@
 import { randomToken } from '../base/ids.ts';
 import type { Call, CallPlan, CallRouter, Leg, Rejection } from '../call/index.ts';
 import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
-import { escapeUser, formatHost, HeaderId, Headers, isSipUri, parseUri, SipRequest } from '../sip/message/index.ts';
+import {
+  escapeUser,
+  formatHost,
+  HeaderId,
+  Headers,
+  isSipUri,
+  octetsFromText,
+  parseUri,
+  SipRequest,
+} from '../sip/message/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { CallContext, CallerPresentation, Origin } from './call-context.ts';
 import { partyOf } from './owner.ts';
@@ -84,7 +93,7 @@ function transfereeOf(call: Call, transferor: Leg, transferorNumber: string): Ca
   const isCaller = facts.caller !== transferorNumber;
   return {
     number: isCaller ? facts.caller : facts.called,
-    displayName: isCaller ? (facts.callerName ?? '') : '',
+    displayName: isCaller ? octetsFromText(facts.callerName ?? '') : '',
     anonymous,
   };
 }

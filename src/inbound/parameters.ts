@@ -6,7 +6,6 @@ import {
   parseNameAddrList,
   partyPrivacy,
   type SipRequest,
-  textFromOctets,
   type Uri,
   unescapeUser,
 } from '../sip/message/index.ts';
@@ -63,8 +62,7 @@ function readSource(request: SipRequest, source: InboundSource): string {
   const [field = '', part] = source.split('.');
   if (field === 'requestUri') return ownCopy(userOf(request.uri()));
   for (const address of addressesOf(request, field)) {
-    const value =
-      part === 'displayName' ? textFromOctets(ownCopy(address.displayName ?? '')) : ownCopy(userOf(address.uri));
+    const value = part === 'displayName' ? ownCopy(address.displayName ?? '') : ownCopy(userOf(address.uri));
     if (value !== '') return value;
   }
   return '';

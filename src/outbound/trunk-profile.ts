@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { unescapeUser } from '../sip/message/index.ts';
 import { hidesNumber, privacyTypes } from '../trunks/effective.ts';
 import { hopOf, type TrunkHop } from '../trunks/hops.ts';
@@ -156,7 +157,7 @@ function compileField(trunk: Trunk, defaults: (typeof DEFAULTS)[number], removed
           ? fallback.displayName
           : source(mapping.displayName, origin('displayName'), false),
       user: mapping.user === undefined ? fallback.user : source(mapping.user, origin('user'), true),
-      host: mapping.host === undefined ? fallback.host : source(mapping.host, origin('host'), false),
+      host: mapping.host === undefined ? fallback.host : hostSource(source(mapping.host, origin('host'), false)),
     });
   }
   return { name: defaults.name, mappings, fallback, required: defaults.required };
@@ -169,7 +170,12 @@ function isRemovable(name: FieldName): boolean {
 function source(setting: string | { custom: string }, origin: Origin, isUser: boolean): Source {
   if (typeof setting === 'string') return { variable: setting as UserVariable | HostVariable, text: '', origin };
   // User parts are written escaped in settings and escaped again when sent; between them stands the plain value.
-  return { variable: 'custom', text: isUser ? unescapeUser(setting.custom) : octets(setting.custom), origin };
+  return { variable: 'custom', text: isUser ? unescapeUser(octets(setting.custom)) : octets(setting.custom), origin };
+}
+
+/** RFC 3261 §25.1: an IPv6 address stands in brackets, whoever wrote it without. */
+function hostSource(host: Source): Source {
+  return isIPv6(host.text) ? { ...host, text: hostPort(host.text, undefined) } : host;
 }
 
 /** Which setting gave a value: the trunk's own, its brand's preset, or the default. */

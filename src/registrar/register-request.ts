@@ -1,5 +1,13 @@
 import { PeerError } from '../base/errors.ts';
-import { formatUri, HeaderId, isSipUri, parseNameAddr, type SipRequest, type SipUri } from '../sip/message/index.ts';
+import {
+  addressValues,
+  formatUri,
+  HeaderId,
+  isSipUri,
+  parseNameAddr,
+  type SipRequest,
+  type SipUri,
+} from '../sip/message/index.ts';
 
 /** A contact that a REGISTER asks for. */
 export interface AskedContact {
@@ -74,7 +82,7 @@ export function refuse(status: number, reason: string, headers: [HeaderId, strin
 
 function read(request: SipRequest): RegisterAsk | RegisterRefusal {
   const { headers } = request;
-  const values = headers.listValues(HeaderId.Contact);
+  const values = addressValues(headers, HeaderId.Contact);
   if (values.length > MAX_CONTACTS) return refuse(403, 'Too Many Contacts');
   const callId = request.callId();
   if (callId.length > MAX_CALL_ID_LENGTH) return refuse(400, 'Call-ID Too Long');
@@ -136,8 +144,8 @@ function readContact(value: string, expires: number | undefined, flows: FlowSupp
   if (value.length > MAX_VALUE_LENGTH) return refuse(400, 'Contact Too Long');
   const { uri, params } = parseNameAddr(value);
   if (!isSipUri(uri)) return refuse(400, 'Contact Is No SIP URI');
-  const qThousandths = readQ(params.get('q'));
-  if (qThousandths === undefined) return refuse(400, 'Bad q Value');
+  // A preference that cannot be read is none; the phone is reached all the same.
+  const qThousandths = readQ(params.get('q')) ?? 1000;
   const instance = params.get('+sip.instance');
   if (instance !== undefined && instance.length > MAX_INSTANCE_LENGTH) return refuse(400, 'Instance Too Long');
   let regId = readRegId(params.get('reg-id'));

@@ -28,9 +28,12 @@ describe('Contact', () => {
     expect(contactOf(contact)).toMatchObject(expected);
   });
 
-  test.each(['1.001', '2', '-1', '0.1234', '0.1.2', '.5', 'high', '""'])('§25.1: q=%s is 400', (q) => {
-    expect(contactOf(`<sip:bob@192.0.2.4>;q=${q}`)).toBe(400);
-  });
+  test.each(['1.001', '2', '-1', '0.1234', '0.1.2', '.5', 'high', '""'])(
+    'a preference that cannot be read is none: q=%s',
+    (q) => {
+      expect(contactOf(`<sip:bob@192.0.2.4>;q=${q}`)).toMatchObject({ qThousandths: 1000 });
+    },
+  );
 
   test.each(['0', '2147483648', 'x'])('RFC 5626 §4.2: reg-id=%s counts as none', (regId) => {
     const contact = contactOf(`<sip:bob@192.0.2.4>;+sip.instance="<urn:x>";reg-id=${regId}`, ['Supported: outbound']);

@@ -2,7 +2,7 @@ import { normalizeNumber } from '../../tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
 import type { Trace } from '../trace.ts';
-import { originOf } from '../trunk-profile.ts';
+import { hostPort, originOf } from '../trunk-profile.ts';
 import { ANONYMOUS } from '../variables.ts';
 
 /**
@@ -92,7 +92,7 @@ function hideUser(route: RouteState, trace: Trace): void {
   const from = emptyAddress();
   from.displayName = 'Anonymous';
   from.user = ANONYMOUS;
-  from.host = trunk.options.anonymousHost;
+  from.host = hostPort(trunk.options.anonymousHost, undefined);
   draft.from = from;
   for (const name of CALLED_SIDE) {
     const address = draft[name];
