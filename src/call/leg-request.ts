@@ -19,6 +19,8 @@ export class LegRequest implements ClientTransactionUser {
   #transaction: ClientTransaction | undefined = undefined;
   #credentialTries = 0;
   #cancelled = false;
+  #answered = false;
+  #sentAnew = false;
 
   constructor(leg: Leg, request: SipRequest, user: LegRequestUser) {
     this.leg = leg;
@@ -42,6 +44,7 @@ export class LegRequest implements ClientTransactionUser {
   onResponse(response: SipResponse, transaction: ClientTransaction): void {
     if (this.#transaction !== undefined && transaction !== this.#transaction) return;
     const { status } = response;
+    this.#answered = true;
     // Reliable provisional responses within a session are not asked for.
     this.leg.offers.response('remote', this.request.method, status, hasSessionDescription(response), status >= 200);
     if ((status === 401 || status === 407) && this.#answerChallenge(response)) return;
@@ -54,7 +57,17 @@ export class LegRequest implements ClientTransactionUser {
   }
 
   onTransportError(_reason: string, transaction: ClientTransaction): void {
-    if (transaction === this.#transaction) this.#silent(503);
+    if (transaction === this.#transaction && !this.#sendAnew(transaction)) this.#silent(503);
+  }
+
+  /** A connection that was dead shows it when it is used: once more over a fresh one, when nothing of an answer had come. */
+  #sendAnew({ flow }: ClientTransaction): boolean {
+    if (this.#answered || this.#sentAnew || this.#cancelled || !flow.reliable || !flow.closed) return false;
+    if (this.leg.state === 'gone') return false;
+    this.#sentAnew = true;
+    this.request.headers.remove(HeaderId.Via);
+    this.#transaction = this.leg.transmit(this.request, this);
+    return true;
   }
 
   #silent(status: number): void {

@@ -216,6 +216,15 @@ describe('following the directory', () => {
     expect([world.service.retry('1'), world.service.retry(world.status().trunkId)]).toEqual([false, false]);
   });
 
+  test('a retry forgets what was learnt of a trunk with credentials, though it neither registers nor pings', () => {
+    const world = new TrunkWorld([]).run(1);
+    const trunk = only(world, [ipTrunk({ options: {}, credentials: { username: 'u', password: 'p' } })]);
+    const before = world.service.digestClient(trunk);
+    expect(world.service.digestClient(trunk)).toBe(before);
+    expect(world.service.retry(trunk.id)).toBe(true);
+    expect(world.service.digestClient(trunk)).not.toBe(before);
+  });
+
   test('since tells when the state became what it is', () => {
     const world = new TrunkWorld([ipTrunk()]).run(11);
     const since = world.status().since;

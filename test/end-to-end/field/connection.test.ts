@@ -1,0 +1,140 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../../kit/eventually.ts';
+import { dialogOfCaller, SDP } from '../outbound/phone.ts';
+import { readMessage, responseTo, type WireMessage } from '../outbound/wire-message.ts';
+import { startWorld, type World } from '../outbound/wire-world.ts';
+
+const DOMAIN = 'acme.test';
+const callOut = { user: '101', domain: DOMAIN, dialled: '914155559999' };
+
+/** A carrier that is reached over TCP alone; what it received, with the number of the connection. */
+class TcpCarrier {
+  readonly received: { readonly connection: number; readonly message: WireMessage }[] = [];
+  onMessage: (message: WireMessage, socket: Socket, connection: number) => void = () => {};
+  readonly #server: Server;
+  readonly #sockets: Socket[] = [];
+
+  constructor() {
+    this.#server = createServer((socket) => {
+      const connection = this.#sockets.push(socket);
+      socket.on('error', () => {});
+      let waiting = '';
+      socket.on('data', (chunk) => {
+        waiting += chunk.toString('latin1');
+        for (let end = endOf(waiting); end > 0; end = endOf(waiting)) {
+          const message = readMessage(waiting.slice(0, end));
+          waiting = waiting.slice(end);
+          this.received.push({ connection, message });
+          this.onMessage(message, socket, connection);
+        }
+      });
+    });
+  }
+
+  async open(): Promise<number> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  /** The connections on which requests of this method came. */
+  connectionsOf(method: string): number[] {
+    return this.received
+      .filter(({ message }) => message.startLine.startsWith(`${method} `))
+      .map(({ connection }) => connection);
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+}
+
+/** Where the first message ends; 0 while it is not whole. */
+function endOf(text: string): number {
+  const head = text.indexOf('\r\n\r\n');
+  if (head < 0) return 0;
+  const end = head + 4 + Number(/^(?:Content-Length|l)\s*:\s*([0-9]+)/im.exec(text.slice(0, head))?.[1] ?? 0);
+  return text.length >= end ? end : 0;
+}
+
+describe('toward a carrier over TCP', () => {
+  let world: World;
+  let carrier: TcpCarrier;
+  let port: number;
+  beforeAll(async () => {
+    world = await startWorld({
+      settings: {
+        listen: [
+          { transport: 'udp', host: '127.0.0.1', port: 0 },
+          { transport: 'tcp', host: '127.0.0.1', port: 0 },
+        ],
+      },
+    });
+  });
+  afterAll(() => world.stop());
+  beforeEach(async () => {
+    carrier = new TcpCarrier();
+    port = await carrier.open();
+    await world.hold(
+      [
+        {
+          name: 'acme',
+          domain: DOMAIN,
+          outboundCallerId: '14155550100',
+          extensions: [{ number: '101' }],
+          outboundRules: [{ name: 'world', match: { prefixes: ['9'] }, routes: [{ trunk: 'carrier', strip: 1 }] }],
+        },
+      ],
+      [
+        {
+          id: '1',
+          name: 'carrier',
+          type: 'ip',
+          host: '127.0.0.1',
+          port,
+          transport: 'tcp',
+          tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199' }],
+        },
+      ],
+    );
+    return () => carrier.close();
+  });
+
+  test('a dialog whose connection has ended goes on over TCP, whatever the Contact leaves out', async () => {
+    carrier.onMessage = (message, socket) => {
+      if (message.startLine.startsWith('INVITE'))
+        socket.write(
+          responseTo(
+            message,
+            '200 OK',
+            'c',
+            [`Contact: <sip:c@127.0.0.1:${port}>`, 'Content-Type: application/sdp'],
+            SDP,
+          ),
+        );
+      if (message.startLine.startsWith('ACK')) socket.end();
+      if (message.startLine.startsWith('BYE')) socket.write(responseTo(message, '200 OK', 'c'));
+    };
+    const call = await world.phone.call(callOut);
+    expect(call.status).toBe(200);
+    await eventually('the ACK', () => carrier.connectionsOf('ACK')[0]);
+    expect((await world.phone.inDialog(dialogOfCaller(call), 'BYE', 100)).startLine).toContain('200');
+    await eventually('the BYE', () => carrier.connectionsOf('BYE')[0]);
+    expect(carrier.connectionsOf('BYE')).toEqual([2]);
+  });
+
+  test('a connection that proves dead when an INVITE is written to it is made anew, once', async () => {
+    carrier.onMessage = (message, socket, connection) => {
+      if (!message.startLine.startsWith('INVITE')) return;
+      const isDead = connection === 1 && carrier.connectionsOf('INVITE').length > 1;
+      if (isDead) socket.resetAndDestroy();
+      else socket.write(responseTo(message, '486 Busy Here', 'c'));
+    };
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    expect(carrier.connectionsOf('INVITE')).toEqual([1, 1, 2]);
+  });
+});
