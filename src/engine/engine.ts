@@ -19,7 +19,7 @@ import {
 } from '../sip/endpoint/index.ts';
 import { type DnsPort, Locator, readHostsFile } from '../sip/locate/index.ts';
 import { HeaderId } from '../sip/message/index.ts';
-import type { Flow, Listening } from '../sip/transport/index.ts';
+import type { AddressScope, Flow, Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { AddressIndex } from '../trunks/address-index.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -124,9 +124,8 @@ export class Engine {
     const tenantOf = (host: string) => this.#tenantOf(host);
     this.#nodeFacts = {
       addresses: { udp: NOWHERE, tcp: NOWHERE, tls: NOWHERE },
-      addressFor: (trunk) => this.#addressFor(trunk),
-      publicHost: settings.advertise.publicHost,
-      privateHost: settings.advertise.privateHost,
+      addressFor: (trunk, scope) => this.#addressFor(trunk, scope),
+      privateAddresses: { udp: NOWHERE, tcp: NOWHERE, tls: NOWHERE },
       userAgent: `tandem/${options.version}`,
       allow: ALLOW,
       supported: SUPPORTED_TAGS,
@@ -251,7 +250,7 @@ export class Engine {
         const binding = this.registrations.ownBinding(wanted);
         return binding === undefined ? undefined : branches.toOwnBinding(request, binding);
       },
-      contactHost: (flow) => hostPort(this.endpoint.advertised(flow)),
+      contactHost: (flow, scope) => hostPort(this.endpoint.advertised(flow, scope)),
     });
     this.calls = new Calls({
       endpoint: this.endpoint,
@@ -308,9 +307,14 @@ export class Engine {
     await this.#restoration.run();
     this.#listening = await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
     this.#ownAddresses = addressesOf(this.#listening);
-    const addresses = this.#nodeFacts.addresses as Record<'udp' | 'tcp' | 'tls', { host: string; port: number }>;
-    for (const transport of ['udp', 'tcp', 'tls'] as const) {
-      addresses[transport] = this.endpoint.advertised(transport) ?? addresses[transport];
+    const { addresses, privateAddresses } = this.#nodeFacts;
+    for (const [known, scope] of [
+      [addresses, 'public'],
+      [privateAddresses, 'private'],
+    ] as const) {
+      const mutable = known as Record<'udp' | 'tcp' | 'tls', { host: string; port: number }>;
+      for (const transport of ['udp', 'tcp', 'tls'] as const)
+        mutable[transport] = this.endpoint.advertised(transport, scope) ?? mutable[transport];
     }
     this.apply(this.#directory);
     this.trunks.start();
@@ -467,9 +471,9 @@ export class Engine {
   }
 
   /** What Via and Contact say to a trunk: the address of the listener that its requests leave from. */
-  #addressFor(trunk: Trunk): { readonly host: string; readonly port: number } | undefined {
+  #addressFor(trunk: Trunk, scope: AddressScope): { readonly host: string; readonly port: number } | undefined {
     const target = this.trunks.firstTarget(trunk);
-    return target === undefined ? undefined : this.endpoint.advertised(target);
+    return target === undefined ? undefined : this.endpoint.advertised(target, scope);
   }
 
   #tenantOf(host: string): Tenant | undefined {

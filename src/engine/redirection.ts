@@ -33,7 +33,7 @@ export function isNumberHere({ uri }: NameAddr, { domain }: Tenant, node: NodeFa
   if (uri.params.get('user')?.toLowerCase() === 'phone' || uri.user?.startsWith('+') === true) return true;
   const host = uri.host.toLowerCase();
   if (isIP(host.replace(/^\[|\]$/g, '')) !== 0) return true;
-  const { addresses, publicHost, privateHost } = node;
-  const own = [domain, publicHost, privateHost, ...Object.values(addresses).map((address) => address.host)];
-  return own.some((each) => each?.toLowerCase() === host);
+  const { addresses, privateAddresses } = node;
+  const said = [...Object.values(addresses), ...Object.values(privateAddresses)].map((address) => address.host);
+  return [domain, ...said].some((each) => each.toLowerCase() === host);
 }

@@ -20,7 +20,7 @@ import {
   type TrunkState,
 } from '../outbound/index.ts';
 import { escapeUser, octetsFromText, partyPrivacy, type SipRequest, textFromOctets } from '../sip/message/index.ts';
-import type { Flow } from '../sip/transport/index.ts';
+import type { AddressScope, Flow } from '../sip/transport/index.ts';
 import { plainNumber } from '../tenants/number.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
 import type { CapacityGrant, CapacityRefusal } from '../trunks/capacity.ts';
@@ -60,7 +60,7 @@ export interface RoutingOptions {
   /** The branch to a binding of this node that another node asks for; undefined when it is gone. */
   branchForPeer(request: SipRequest, wanted: WantedBinding): BranchPlan | undefined;
   /** `host:port` that Contact shows on a flow. */
-  contactHost(flow: Flow): string;
+  contactHost(flow: Flow, scope?: AddressScope): string;
 }
 
 /** A call as routed: a plan to play, or what has to happen before it can be answered. */
@@ -209,7 +209,8 @@ export class Routing implements StepServices {
     const routed = this.#inboundRouter(directory).route({ request, trunk, wallMs: this.#options.clock.wallMs() });
     const { numbers } = routed;
     const callerLeg: LegOptions = {
-      contact: this.#contact(numbers.calledNumber, flow),
+      contact: this.#contact(numbers.calledNumber, flow, scopeOf(trunk)),
+      ...this.#viaToward(trunk, flow),
       headers: this.#serverHeader,
       trunkId: trunk.id,
       ...(routed.kind === 'route' && this.#introduced(directory, trunk, routed)),
@@ -375,9 +376,19 @@ export class Routing implements StepServices {
     return new StepPlan(onEnd === undefined ? plan : { ...plan, onEnd });
   }
 
-  #contact(user: string, flow: Flow): string {
+  /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */
+  #viaToward(trunk: Trunk, flow: Flow): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
+    const scope = scopeOf(trunk);
+    if (!trunk.options.rewriteViaHost) return { scope };
+    const { host, port } = this.#options.node.addresses[flow.transport];
+    return { scope, viaHost: host, viaPort: port };
+  }
+
+  #contact(user: string, flow: Flow, scope?: AddressScope): string {
     const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
-    return ownCopy(`<sip:${user === '' ? '' : `${escapeUser(user)}@`}${this.#options.contactHost(flow)}${transport}>`);
+    return ownCopy(
+      `<sip:${user === '' ? '' : `${escapeUser(user)}@`}${this.#options.contactHost(flow, scope)}${transport}>`,
+    );
   }
 
   #inboundRouter(directory: Directory): InboundRouter {
@@ -386,6 +397,10 @@ export class Routing implements StepServices {
     }
     return this.#inbound.router;
   }
+}
+
+function scopeOf({ options }: Trunk): AddressScope {
+  return options.usePrivateIp ? 'private' : 'public';
 }
 
 function digitsOf(number: string): string {

@@ -74,11 +74,10 @@ export class Transfers implements CallRouter {
   #isOurs(uri: ReturnType<typeof parseUri>, domain: string): boolean {
     if (!isSipUri(uri)) return uri.scheme === 'tel';
     const host = uri.host.toLowerCase();
-    const { addresses, publicHost, privateHost } = this.#options.node;
+    const { addresses, privateAddresses } = this.#options.node;
     const own = [
       domain.toLowerCase(),
-      publicHost,
-      privateHost,
+      ...Object.values(privateAddresses).map(({ host: privateHost }) => privateHost),
       ...Object.values(addresses).map((address) => address.host),
     ];
     return own.includes(host);

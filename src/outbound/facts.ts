@@ -98,12 +98,12 @@ export interface TrunkState {
 
 /** How this node is reached, per transport, and what it says of itself. One object for the life of the listeners. */
 export interface NodeFacts {
+  /** What is said to peers in general: the public address. */
   readonly addresses: Readonly<Record<'udp' | 'tcp' | 'tls', NodeAddress>>;
+  /** What is said to trunks with `usePrivateIp`: the private address, else the local one of the socket. */
+  readonly privateAddresses: Readonly<Record<'udp' | 'tcp' | 'tls', NodeAddress>>;
   /** What the socket that sends to a trunk says of itself; undefined where that is not known before it sends. */
-  readonly addressFor?: (trunk: Trunk) => NodeAddress | undefined;
-  /** `advertise.publicHost` and `.privateHost` of the node's configuration. */
-  readonly publicHost: string | undefined;
-  readonly privateHost: string | undefined;
+  readonly addressFor?: (trunk: Trunk, scope: AddressScope) => NodeAddress | undefined;
   readonly userAgent: string;
   readonly allow: string;
   /** Option tags of Supported besides `timer`, which the trunk's session timer settings decide. */
@@ -111,14 +111,18 @@ export interface NodeFacts {
   readonly acceptLanguage: string;
 }
 
+/** Which of this node's names is meant: the one seen from outside, or the one of the private network. */
+export type AddressScope = 'public' | 'private';
+
 export interface NodeAddress {
   readonly host: string;
   readonly port: number;
 }
 
 /** Where a trunk reaches this node, as Via and Contact say. */
-export function nodeAddress(node: NodeFacts, trunk: Trunk): NodeAddress {
-  return node.addressFor?.(trunk) ?? node.addresses[trunk.transport];
+export function nodeAddress(node: NodeFacts, trunk: Trunk, scope: AddressScope): NodeAddress {
+  const otherwise = scope === 'private' ? node.privateAddresses : node.addresses;
+  return node.addressFor?.(trunk, scope) ?? otherwise[trunk.transport];
 }
 
 export function callerNumber(caller: Caller): string {

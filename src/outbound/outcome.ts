@@ -1,6 +1,7 @@
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { LegDraft } from './draft.ts';
+import type { AddressScope } from './facts.ts';
 
 /** What the pipeline can end with. A step gives a {@link Refusal}, or undefined to go on. */
 export interface Refusal {
@@ -34,7 +35,11 @@ export interface StoredSetting {
 /** How the leg toward the trunk behaves after the INVITE; the names are the call layer's. */
 export interface LegSettings {
   readonly contact: string;
+  /** Which of this engine's addresses the leg shows. */
+  readonly scope: AddressScope;
+  /** What Via says where it does not follow the scope (`rewriteViaHost`). */
   readonly viaHost?: string;
+  readonly viaPort?: number;
   readonly sessionTimer?: {
     readonly sessionExpiresSeconds: number;
     readonly minSeSeconds: number;

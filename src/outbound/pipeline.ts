@@ -15,7 +15,7 @@ import { addOwnHeaders, ownHeadersOf } from './steps/add-own-headers.ts';
 import { addStandardHeaders } from './steps/add-standard-headers.ts';
 import { applyOutboundCli } from './steps/apply-outbound-cli.ts';
 import { applyPrivacy } from './steps/apply-privacy.ts';
-import { chooseAddresses, viaOverride } from './steps/choose-addresses.ts';
+import { chooseAddresses, viaSettings } from './steps/choose-addresses.ts';
 import { chooseCallerId } from './steps/choose-caller-id.ts';
 import { decidePresentation } from './steps/decide-presentation.ts';
 import { formatCalledNumber } from './steps/format-called-number.ts';
@@ -138,7 +138,6 @@ export function draftForRoute(plan: OutboundPlan, index: number, trace: Trace = 
 
 function legSettings(route: RouteState): LegSettings {
   const { sessionTimer: timer, earlyMediaFailover } = route.trunk.options;
-  const via = viaOverride(route.call.facts.node, route.trunk);
   const hidesUser = route.call.anonymous && route.profile.applyUser;
   const { node, tenant } = route.call.facts;
   const sessionTimer = {
@@ -148,7 +147,7 @@ function legSettings(route: RouteState): LegSettings {
   };
   return {
     contact: formatAddress(route.draft.contact),
-    ...via,
+    ...viaSettings(node, route.trunk),
     ...(timer.mode !== 'off' && { sessionTimer }),
     relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
     ...(route.call.anonymous && { withholdsPeer: true as const }),

@@ -1,4 +1,5 @@
 import type { RouteState } from './context.ts';
+import { nodeAddress } from './facts.ts';
 import { hostPort, type Source } from './trunk-profile.ts';
 
 /** What anonymous calls show in place of a number or name (guide "Variables"). */
@@ -72,13 +73,11 @@ function callerDisplayName(route: RouteState): string {
 
 /**
  * The address at which the trunk reaches this engine, port always present: the private one when the trunk is talked to with the
- * private address, else what the listener that sends to it advertises.
+ * private address, else the public one.
  */
 export function contactUri(route: RouteState): string {
   const { node } = route.call.facts;
-  const known = node.addressFor?.(route.trunk);
-  const address = known ?? node.addresses[route.trunk.transport];
-  const publicHost = known === undefined ? node.publicHost : undefined;
-  const host = route.trunk.options.usePrivateIp ? node.privateHost : publicHost;
-  return hostPort(host ?? address.host, address.port);
+  const { trunk } = route;
+  const { host, port } = nodeAddress(node, trunk, trunk.options.usePrivateIp ? 'private' : 'public');
+  return hostPort(host, port);
 }

@@ -95,8 +95,16 @@ export const sessionTimerSchema = z.strictObject({
 });
 
 export const optionsSchema = z.strictObject({
-  usePrivateIp: z.boolean().optional().describe('Talk to the trunk with the private address. Default off.'),
-  rewriteViaHost: z.boolean().optional().describe('Put the public address into the Via host. Default off.'),
+  usePrivateIp: z
+    .boolean()
+    .optional()
+    .describe(
+      'Via and Contact say the private address (`advertise.privateHost`, else the local one) in place of the public one. Default off.',
+    ),
+  rewriteViaHost: z
+    .boolean()
+    .optional()
+    .describe('Put the public address into Via, on a trunk with `usePrivateIp` too. Default off.'),
   verifyPort: z.boolean().optional().describe('Match the source port too when identifying the trunk. Default off.'),
   singleVia: z
     .boolean()

@@ -74,9 +74,9 @@ export function optionsRequest(
 /** Which of our addresses the trunk is told, for Via. */
 export function sendOptions(trunk: Trunk, endpoint: TrunkEndpoint, to: Flow | Target): SendOptions {
   const scope = trunk.options.usePrivateIp ? 'private' : 'public';
-  const publicHost = trunk.options.rewriteViaHost ? endpoint.advertised(to, 'public')?.host : undefined;
+  const via = trunk.options.rewriteViaHost ? endpoint.advertised(to, 'public') : undefined;
   const { largeRequests } = trunk.options;
-  return publicHost === undefined ? { scope, largeRequests } : { scope, largeRequests, viaHost: publicHost };
+  return via === undefined ? { scope, largeRequests } : { scope, largeRequests, viaHost: via.host, viaPort: via.port };
 }
 
 /** Our address in Contact toward the trunk; undefined when nothing listens for the target's transport. */

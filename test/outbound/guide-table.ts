@@ -521,6 +521,14 @@ const forwarded = (more: Partial<Forwarding> = {}): Forwarding => ({
   ...more,
 });
 
+/** A node behind NAT: what it is called from outside and from inside. */
+const everywhere = (host: string) => ({
+  udp: { host, port: 5060 },
+  tcp: { host, port: 5060 },
+  tls: { host, port: 5061 },
+});
+const NATTED = { addresses: everywhere('203.0.113.7'), privateAddresses: everywhere('10.0.0.5') };
+
 /** Options and prose of the rest of the guides. */
 export const OPTION_ROWS: readonly GuideRow[] = [
   {
@@ -570,26 +578,26 @@ export const OPTION_ROWS: readonly GuideRow[] = [
   },
   {
     name: 'the public address in Contact, the private one with usePrivateIp',
-    call: call(full(), { node: { publicHost: '203.0.113.7', privateHost: '10.0.0.5' } }),
+    call: call(full(), { node: NATTED }),
     expect: { Contact: '<sip:101@203.0.113.7:5060;ob>' },
   },
   {
     name: 'usePrivateIp',
     call: call(full(), {
-      node: { publicHost: '203.0.113.7', privateHost: '10.0.0.5' },
+      node: NATTED,
       trunks: withParameters({}, { usePrivateIp: true }),
     }),
     expect: { Contact: '<sip:101@10.0.0.5:5060;ob>', Via: 'SIP/2.0/UDP 10.0.0.5:5060' },
   },
   {
     name: 'rewriteViaHost puts the public address into Via',
-    call: call(full(), { node: { publicHost: '203.0.113.7' }, trunks: withParameters({}, { rewriteViaHost: true }) }),
+    call: call(full(), { node: NATTED, trunks: withParameters({}, { rewriteViaHost: true }) }),
     expect: { Via: 'SIP/2.0/UDP 203.0.113.7:5060' },
   },
   {
-    name: 'without it Via says what the listener advertises',
-    call: call(full(), { node: { publicHost: '203.0.113.7' } }),
-    expect: { Via: 'SIP/2.0/UDP 192.168.0.11:5060' },
+    name: 'rewriteViaHost with usePrivateIp: the public address in Via, the private one in Contact',
+    call: call(full(), { node: NATTED, trunks: withParameters({}, { usePrivateIp: true, rewriteViaHost: true }) }),
+    expect: { Contact: '<sip:101@10.0.0.5:5060;ob>', Via: 'SIP/2.0/UDP 203.0.113.7:5060' },
   },
   {
     name: 'over TLS Contact names the transport',

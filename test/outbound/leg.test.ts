@@ -60,6 +60,7 @@ describe('how the leg behaves', () => {
     const route = routeOf({ options: { sessionTimer: { refresher: 'uas' }, earlyMediaFailover: true } }, { tenants });
     expect(route.leg).toEqual({
       contact: '<sip:101@192.168.0.11:5060;ob>',
+      scope: 'public',
       sessionTimer: { sessionExpiresSeconds: 300, minSeSeconds: 90, refresher: 'uas' },
       relayHeaders: ['x-a', 'X-B'],
       headers: [['User-Agent', 'tandem']],

@@ -40,8 +40,11 @@ export const NODE: NodeFacts = {
     tcp: { host: '192.168.0.11', port: 5060 },
     tls: { host: '192.168.0.11', port: 5061 },
   },
-  publicHost: undefined,
-  privateHost: undefined,
+  privateAddresses: {
+    udp: { host: '192.168.0.11', port: 5060 },
+    tcp: { host: '192.168.0.11', port: 5060 },
+    tls: { host: '192.168.0.11', port: 5061 },
+  },
   userAgent: 'tandem',
   allow: 'INVITE, ACK, CANCEL, OPTIONS, BYE',
   supported: ['replaces', 'norefersub'],

@@ -1,12 +1,13 @@
 import type { Trunk } from '../../trunks/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type NodeAddress, type NodeFacts, nodeAddress } from '../facts.ts';
+import type { LegSettings } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
 import { hostPort, originOf } from '../trunk-profile.ts';
 
 /**
- * Route, next hop and what Via says: the private address for a trunk that is talked to with it, the public one in Via only where
- * `rewriteViaHost` asks for it, else what the listener advertises. The engine ends every call leg, so there is one Via whatever
+ * Route, next hop and what Via says: the private address for a trunk that is talked to with it, unless `rewriteViaHost` puts the public
+ * one there, else the public one. The engine ends every call leg, so there is one Via whatever
  * `singleVia` says.
  */
 export const chooseAddresses: RouteStep = {
@@ -31,20 +32,21 @@ function tell({ profile, planned, trunk, call }: RouteState, trace: Trace): void
   }
   const { host, port } = viaAddress(call.facts.node, trunk);
   const { usePrivateIp, rewriteViaHost } = trunk.options;
-  const source = usePrivateIp ? 'usePrivateIp' : rewriteViaHost ? 'rewriteViaHost' : 'listener';
+  const source = rewriteViaHost ? 'rewriteViaHost' : usePrivateIp ? 'usePrivateIp' : 'listener';
   const origin = source === 'listener' ? 'engine' : originOf(trunk, `options.${source}`);
   trace.field({ field: 'Via', value: hostPort(host, port), source, origin, reason: 'sent-by of this leg' });
 }
 
 /** Sent-by of the leg's Via, as the socket that sends is expected to say it. */
 export function viaAddress(node: NodeFacts, trunk: Trunk): NodeAddress {
-  const address = nodeAddress(node, trunk);
-  const { viaHost: host = address.host } = viaOverride(node, trunk);
-  return { host, port: address.port };
+  const { usePrivateIp, rewriteViaHost } = trunk.options;
+  return nodeAddress(node, trunk, usePrivateIp && !rewriteViaHost ? 'private' : 'public');
 }
 
-/** What the trunk's options put into Via in place of what the socket that sends says. */
-export function viaOverride(node: NodeFacts, { options }: Trunk): { readonly viaHost?: string } {
-  const host = options.usePrivateIp ? node.privateHost : options.rewriteViaHost ? node.publicHost : undefined;
-  return host === undefined ? {} : { viaHost: host };
+/** How every request of the leg says who sent it: as the socket that sends does, or with the public address all the same. */
+export function viaSettings(node: NodeFacts, trunk: Trunk): Pick<LegSettings, 'scope' | 'viaHost' | 'viaPort'> {
+  const scope = trunk.options.usePrivateIp ? 'private' : 'public';
+  if (!trunk.options.rewriteViaHost) return { scope };
+  const { host, port } = viaAddress(node, trunk);
+  return { scope, viaHost: host, viaPort: port };
 }

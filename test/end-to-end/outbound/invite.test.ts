@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { version } from '../../../src/node/version.ts';
+import type { NodeFacts } from '../../../src/outbound/index.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { PROSE_ROWS } from '../../outbound/guide-table.ts';
 import { checkFields, place } from './guide-calls.ts';
@@ -109,16 +110,19 @@ describe('guide rows about addresses', () => {
   test('there are rows', () => expect(rows.length).toBe(4));
 
   test.each(rows.map((row) => [row.name, row] as const))('%s', async (_, row) => {
-    const { publicHost, privateHost } = row.call.node ?? {};
-    const advertise = {
-      ...(publicHost === undefined ? {} : { publicHost }),
-      ...(privateHost === undefined ? {} : { privateHost }),
-    };
-    const world = await startWorld({ settings: { advertise } });
+    const { addresses, privateAddresses } = row.call.node as NodeFacts;
+    const advertise = { publicHost: addresses.udp.host, privateHost: privateAddresses.udp.host };
+    const listen = [{ transport: 'udp' as const, host: '127.0.0.1', port: 0, publicPort: 5060 }];
+    const world = await startWorld({ settings: { advertise, listen } });
     try {
       const placed = await place(world, row.call);
       expect(placed.status, placed.answer.text).toBe(486);
-      checkFields(world, world.carrier.take()[0] as WireMessage, row);
+      // Inside, the listener's own port is the one that is reached.
+      const expected = Object.entries(row.expect).map(([name, value]) => [
+        name,
+        String(value).replace('10.0.0.5:5060', `10.0.0.5:${world.sip.port}`),
+      ]);
+      checkFields(world, world.carrier.take()[0] as WireMessage, { ...row, expect: Object.fromEntries(expected) });
     } finally {
       await world.stop();
     }
