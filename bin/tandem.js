@@ -31,13 +31,20 @@ if (runtime === undefined) {
   process.exit(1);
 }
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const child = spawn(
-  runtime,
-  ['--disable-warning=ExperimentalWarning', join(root, 'src', 'main.ts'), ...process.argv.slice(2)],
-  { stdio: 'inherit' },
-);
+const args = ['--disable-warning=ExperimentalWarning', join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
+
+// One process where Node can do that: whoever signals this one signals the engine. It fails only where the system has no such call.
+if (runtime === process.execPath && typeof process.execve === 'function' && process.platform === 'linux') {
+  process.removeAllListeners('warning');
+  process.execve(runtime, [runtime, ...args], process.env);
+}
+
+// An older Node stays as its parent. The channel tells the engine when this process ends without having passed a signal on.
+const child = spawn(runtime, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => {
-  if (signal !== null) process.kill(process.pid, signal);
-  else process.exit(code ?? 1);
+  if (signal === null) process.exit(code ?? 1);
+  // Without its own handler the signal ends this process as it ended the child.
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import type { AuditFact } from '../observe/index.ts';
@@ -41,6 +42,7 @@ export async function applyChange<P extends PlannedChange>(
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const { version, state } = context.provisioning.current();
     const planned = plan(state);
+    requireUnmanaged(context, planned.change, state);
     if (planned.referrers !== undefined && planned.referrers.length > 0)
       throw refusal(identity, planned.referrers, planned, state);
     const result = await context.provisioning.apply({ ...planned.change, expectedVersion: version });
@@ -61,6 +63,40 @@ export async function applyChange<P extends PlannedChange>(
   throw new ApiProblem(409, 'concurrent-changes', 'others keep changing the same state; try again', {
     headers: { 'retry-after': '1' },
   });
+}
+
+/** What a provisioning file holds is changed there: the next start or reload would undo any other change. */
+function requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state: Provisioning): void {
+  const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = change;
+  const isStored = (value: object, stored: object | undefined) => isDeepStrictEqual(value, stored);
+  const touched = [
+    ...putTenants
+      .filter(
+        (tenant) =>
+          !isStored(
+            tenant,
+            state.tenants.find(({ name }) => name === tenant.name),
+          ),
+      )
+      .map(({ name }) => `tenants/${name}`),
+    ...putTrunks
+      .filter(
+        (trunk) =>
+          !isStored(
+            trunk,
+            state.trunks.find((other) => trunkIdOf(other) === trunkIdOf(trunk)),
+          ),
+      )
+      .map((trunk) => `trunks/${trunkIdOf(trunk)}`),
+    ...deleteTenants.map((name) => `tenants/${name}`),
+    ...deleteTrunks.map((id) => `trunks/${id}`),
+  ];
+  for (const resource of touched) {
+    const file = context.managedBy?.(resource);
+    if (file === undefined) continue;
+    const remedy = 'change it there and reload, or set provisioningMode: seed';
+    throw new ApiProblem(409, 'managed-by-file', `${resource} is managed by the provisioning file ${file}: ${remedy}`);
+  }
 }
 
 function refusal(

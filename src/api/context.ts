@@ -18,8 +18,16 @@ export interface ApiContext {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
+  /** The provisioning file that owns `tenants/NAME` or `trunks/ID`; default: none does. */
+  readonly managedBy?: (resource: string) => string | undefined;
   /** Keys entity tags; the same on all nodes of one store. */
   readonly entityTagKey: Buffer;
+}
+
+/** A view of a resource, with the file that owns it if one does. */
+export function withManager<V extends object>(context: ApiContext, resource: string, view: V): V {
+  const managedBy = context.managedBy?.(resource);
+  return managedBy === undefined ? view : { ...view, managedBy };
 }
 
 /** Who may call a route: `public` without a token, `system` only system admins, `any` every token, sorted out by the handler. */

@@ -5,7 +5,7 @@ import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './
 import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText, patchBody, tenantOf } from './collections.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
 import { ApiProblem, invalid } from './problem.ts';
 import { check } from './validation.ts';
@@ -46,7 +46,7 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
             maySeeTenant(identity, name) &&
             (name.toLowerCase().includes(wanted) || domain.toLowerCase().includes(wanted)),
         );
-      return page(found, query, (tenant) => withoutSecrets(fieldsOf(tenant)));
+      return page(found, query, (tenant) => viewOf(context, tenant));
     },
   );
   app.get(
@@ -58,7 +58,10 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       params,
       answers: { 200: answer('The tenant', shape) },
     }),
-    (request, reply) => sendResource(context, reply, fieldsOf(tenantOf(request, context.provisioning.current().state))),
+    (request, reply) => {
+      const tenant = tenantOf(request, context.provisioning.current().state);
+      return sendResource(context, reply, fieldsOf(tenant), viewOf(context, tenant));
+    },
   );
 }
 
@@ -164,6 +167,10 @@ async function change(
     };
   });
   return sendResource(context, reply, after);
+}
+
+function viewOf(context: ApiContext, tenant: Tenant): object {
+  return withManager(context, `tenants/${tenant.name}`, withoutSecrets(fieldsOf(tenant)) as object);
 }
 
 function fieldsOf(tenant: Tenant): TenantFields {

@@ -15,7 +15,7 @@ import {
 import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText, patchBody } from './collections.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
 import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
 import type { TrunkStatus } from './ports.ts';
@@ -134,7 +134,10 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
             (query.state === undefined || statusOf(context, trunk).state === query.state) &&
             (trunk.name.toLowerCase().includes(wanted) || (trunk.host ?? '').toLowerCase().includes(wanted)),
         );
-      return page(found, query, (trunk) => ({ ...trunkView(identity, trunk), status: statusOf(context, trunk) }));
+      return page(found, query, (trunk) => ({
+        ...managedView(context, identity, trunk),
+        status: statusOf(context, trunk),
+      }));
     },
   );
   app.get(
@@ -151,9 +154,13 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const trunk = visibleTrunk(identity, context.provisioning.current().state, idOf(request));
       if ((request.query as z.infer<typeof viewQuery>).view === 'effective') return effectiveView(identity, trunk);
-      return sendResource(context, reply, trunk, trunkView(identity, trunk));
+      return sendResource(context, reply, trunk, managedView(context, identity, trunk));
     },
   );
+}
+
+function managedView(context: ApiContext, identity: Identity, trunk: TrunkSettings): object {
+  return withManager(context, `trunks/${trunkIdOf(trunk)}`, trunkView(identity, trunk));
 }
 
 function createRoute(app: FastifyInstance, context: ApiContext): void {

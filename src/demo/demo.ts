@@ -127,6 +127,8 @@ export async function runDemo(terminal: DemoTerminal): Promise<number> {
         store: { kind: 'embedded', path: join(folder, 'data') },
         provisioning: [provisioned],
         api: { port: 0 },
+        // One call is no load.
+        timers: { warmUpMs: 0 },
       }),
     );
     const engine = start(here('../main.ts'), 'start', '--config', configuration);

@@ -23,14 +23,16 @@ import {
   WebhookDispatcher,
   type WebhookTopic,
 } from '../observe/index.ts';
-import { loadNode, loadProvisioning, settingsError, transportsOf } from '../settings/load.ts';
+import { loadNodeWithFiles, settingsError, transportsOf } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { type NodeFacts, type NodeRoster, openStores, type Stores } from '../store/index.ts';
 import { readMetrics } from './metrics.ts';
+import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
+import { type ReloadReport, settingsReport } from './reload-report.ts';
 import { version } from './version.ts';
 
 export interface NodeOptions {
@@ -55,8 +57,8 @@ export interface RunningNode {
   readonly log: Log;
   /** Printed once at the first start; undefined when a token was there already. */
   readonly firstToken: string | undefined;
-  /** Reads configuration and provisioning files again; all or nothing. Throws a SettingsError. */
-  reload(): Promise<void>;
+  /** Reads configuration and provisioning files again; all or nothing. Says what changed. Throws a SettingsError. */
+  reload(): Promise<ReloadReport>;
   /** No new calls; waits for those in progress for the configured time, then closes. */
   drainAndClose(): Promise<void>;
   close(): Promise<void>;
@@ -125,7 +127,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
   });
   await provisioner.load();
   // Without the store a node serves the copy it has: what the files would change waits for a reload.
-  await applyFiles(provisioner, settings, environment).catch((error: Error) => {
+  const files = new ProvisioningFiles(provisioner, audit, environment);
+  await files.apply(settings).catch((error: Error) => {
     if (error instanceof SettingsError || stores.problems().length === 0) throw error;
     log.error('provisioning-files-not-applied', { error: error.message });
   });
@@ -182,6 +185,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
         storeProblems: () => stores.problems(),
       }),
       provisioning: provisioner,
+      managedBy: (resource) => files.ownerOf(resource),
       tokenStore: stores.tokens,
       webhooks: { store: stores.webhooks, sender: webhookSender },
       audit,
@@ -207,7 +211,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     });
     const serving = api;
     closers.push(() => serving.close());
-    apiAddress = await api.listen(settings.api.host, settings.api.port);
+    apiAddress = await listenForHttp(api, settings);
   }
   log.info('started', {
     version,
@@ -236,10 +240,14 @@ async function wire(parts: Parts): Promise<RunningNode> {
     firstToken,
     reload: async () => {
       const next = loadSettings(options.configFile, environment);
+      // What may be refused comes first: the certificates were opened with the settings.
+      const changed = await files.apply(next);
+      const { applied, needsRestart } = settingsReport(settings, next);
       running.renewCertificates(next);
-      await applyFiles(provisioner, next, environment);
+      log.setLevel(logLevel(next));
       records.reopen();
       audit.reopen();
+      return { applied: [...applied, ...changed], needsRestart };
     },
     async drainAndClose() {
       log.info('draining', { calls: running.calls.counters.live, limitMs: settings.timers.drainMs });
@@ -248,6 +256,23 @@ async function wire(parts: Parts): Promise<RunningNode> {
     },
     close,
   };
+}
+
+async function listenForHttp(api: Api, { api: { host, port } }: NodeSettings): Promise<string> {
+  try {
+    return await api.listen(host, port);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const [field, why] =
+      code === 'EADDRINUSE'
+        ? ['port', 'another process has the port: stop it, or set another one (TANDEM_API_PORT; 0: any)']
+        : code === 'EADDRNOTAVAIL'
+          ? ['host', 'this machine does not have the address (TANDEM_API_HOST)']
+          : ['port', code === 'EACCES' ? 'ports below 1024 need a privilege' : message];
+    throw new SettingsError([
+      { code: 'listen-failed', path: `api.${field}`, message: `cannot listen on ${host}:${port}: ${why}` },
+    ]);
+  }
 }
 
 /** Before a socket is open: who calls a node that has just started is served as fast as everybody. */
@@ -278,33 +303,9 @@ function nodeFacts(engine: Engine): NodeFacts {
 }
 
 function loadSettings(configFile: string | undefined, environment: NodeJS.ProcessEnv): NodeSettings {
-  const loaded = loadNode(configFile, environment);
+  const loaded = loadNodeWithFiles(configFile, environment);
   if (loaded.settings === undefined) throw settingsError(loaded.problems);
   return loaded.settings;
-}
-
-/** Makes the state hold what the provisioning files say, all files or none. */
-async function applyFiles(
-  provisioner: Provisioner,
-  settings: NodeSettings,
-  environment: NodeJS.ProcessEnv,
-): Promise<void> {
-  if (settings.provisioning.length === 0) return;
-  const loaded = loadProvisioning(settings.provisioning, environment, { transports: transportsOf(settings) });
-  if (loaded.provisioning === undefined) throw settingsError(loaded.problems);
-  const result = await provisioner.put(loaded.provisioning);
-  switch (result.outcome) {
-    case 'applied':
-      return;
-    case 'refused':
-      throw new SettingsError(result.problems);
-    case 'stale':
-      throw new Error(
-        'provisioning files were not applied: other nodes changed the store at the same time, over and over',
-      );
-    case 'unavailable':
-      throw new Error(`provisioning files were not applied: ${result.reason}`);
-  }
 }
 
 function dnsServers(settings: NodeSettings) {
@@ -354,13 +355,11 @@ export async function runNode(configFile: string | undefined): Promise<void> {
   try {
     node = await startNode({ configFile, warmsUp: true });
   } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
+    if (!(error instanceof SettingsError || isOfSystem(error))) throw error;
     process.stderr.write(`${error.message}\n`);
-    process.exitCode = 1;
-    return;
+    // Whatever is half open is closed with the process.
+    process.exit(1);
   }
-  // Log lines are on standard output; what a person reads goes to the other stream.
-  process.stderr.write(welcome(node));
   const stopped = Promise.withResolvers<void>();
   let stoppingSinceMs: number | undefined;
   const stop = () => {
@@ -373,14 +372,24 @@ export async function runNode(configFile: string | undefined): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // The launcher is gone, and nobody is left to pass a signal on.
+  process.once('disconnect', stop);
+  process.channel?.unref();
   process.on('SIGHUP', () => {
     node.reload().then(
-      () => node.log.info('reloaded'),
+      (report) => node.log.info('reloaded', { ...report }),
       (error: Error) => node.log.error('reload-refused', { problems: error.message.split('\n') }),
     );
   });
+  // Log lines are on standard output; what a person reads goes to the other stream.
+  process.stderr.write(welcome(node));
   await stopped.promise;
   process.exit(0);
+}
+
+/** A file, folder or address that the system refuses: an operator's to mend, and its message says which. */
+function isOfSystem(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }
 
 /** What a person sees after the start: where it listens, who may sign in, what to try next. */

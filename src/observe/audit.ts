@@ -31,7 +31,7 @@ export class AuditLog {
 
   constructor(clock: Clock, options: { log: Log; path?: string; events?: EventBus; capacity?: number }) {
     this.#clock = clock;
-    this.#file = options.path === undefined ? undefined : new JsonlFile(options.path, options.log);
+    this.#file = options.path === undefined ? undefined : new JsonlFile(options.path, options.log, undefined, 0o600);
     this.#events = options.events;
     this.#capacity = options.capacity ?? 5000;
   }

@@ -14,16 +14,18 @@ export class JsonlFile {
   readonly path: string;
   readonly #log: Log;
   readonly #maxHeldLines: number;
+  readonly #mode: number;
   #descriptor: number | undefined;
   #lines: string[] = [];
   #scheduled = false;
   #failing = false;
   #lostCount = 0;
 
-  constructor(path: string, log: Log, maxHeldLines = 10_000) {
+  constructor(path: string, log: Log, maxHeldLines = 10_000, mode = 0o640) {
     this.path = path;
     this.#log = log;
     this.#maxHeldLines = maxHeldLines;
+    this.#mode = mode;
   }
 
   /** Lines lost to a failing disk since the start. */
@@ -89,6 +91,6 @@ export class JsonlFile {
 
   #open(): number {
     mkdirSync(dirname(this.path), { recursive: true, mode: 0o750 });
-    return openSync(this.path, 'a', 0o640);
+    return openSync(this.path, 'a', this.#mode);
   }
 }

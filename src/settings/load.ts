@@ -8,6 +8,7 @@ import { SettingsError } from '../base/errors.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings, type TrunkTransport } from '../trunks/schema.ts';
+import { credentialProblems } from './credential-files.ts';
 import { applyEnvironment } from './environment.ts';
 import { type NodeSettings, nodeSchema } from './node-schema.ts';
 import { parseWith, type Segment } from './schema-problems.ts';
@@ -35,9 +36,12 @@ export interface LoadedProvisioning {
 
 /** Reads the configuration of this node: `file`, else the one that TANDEM_CONFIG names, else the first default that is there. */
 export function loadNode(file: string | undefined, environment: Environment): LoadedNode {
-  const byDefault = DEFAULT_CONFIG_FILES.find((path) => existsSync(path)) ?? DEFAULT_CONFIG_FILES[0];
-  const yaml = YamlFile.read(file ?? environment['TANDEM_CONFIG'] ?? byDefault);
-  return nodeFrom(yaml, environment);
+  return nodeFrom(YamlFile.read(fileOf(file, environment)), environment);
+}
+
+/** The same for whoever is to run with it: the certificates and keys that it names are there, readable, and belong together. */
+export function loadNodeWithFiles(file: string | undefined, environment: Environment): LoadedNode {
+  return withFiles(YamlFile.read(fileOf(file, environment)), environment);
 }
 
 /** Reads provisioning files as one state: their lists are joined, and every rule is checked over the whole. */
@@ -77,7 +81,7 @@ export function transportsOf(settings: NodeSettings): ReadonlySet<TrunkTransport
 export function validateFiles(files: readonly string[], environment: Environment): LocatedProblem[] {
   const all = files.map((file) => YamlFile.read(file));
   const provisioning = all.filter(isProvisioning);
-  const nodes = all.filter((yaml) => !isProvisioning(yaml)).map((yaml) => nodeFrom(yaml, environment));
+  const nodes = all.filter((yaml) => !isProvisioning(yaml)).map((yaml) => withFiles(yaml, environment));
   const settings = nodes.find((node) => node.settings !== undefined)?.settings;
   const context = settings === undefined ? {} : { transports: transportsOf(settings) };
   const found = [
@@ -85,6 +89,19 @@ export function validateFiles(files: readonly string[], environment: Environment
     ...provisioningFrom(provisioning, environment, context).problems,
   ];
   return found.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column);
+}
+
+function fileOf(file: string | undefined, environment: Environment): string {
+  const byDefault = DEFAULT_CONFIG_FILES.find((path) => existsSync(path)) ?? DEFAULT_CONFIG_FILES[0];
+  return file ?? environment['TANDEM_CONFIG'] ?? byDefault;
+}
+
+/** The node of a file, with what is wrong with the files that it names. */
+function withFiles(yaml: YamlFile, environment: Environment): LoadedNode {
+  const node = nodeFrom(yaml, environment);
+  if (node.settings === undefined) return node;
+  const problems = credentialProblems(node.settings).map((problem) => yaml.locate(problem, problem.segments));
+  return problems.length === 0 ? node : { ...node, settings: undefined, problems };
 }
 
 /** An error that carries located problems, one line each in its message. */

@@ -27,6 +27,10 @@ export const listenSchema = z
     port: listenPort.describe('Port; 0 lets the system choose.'),
     certificate: path.optional().describe('TLS: file of the certificate chain.'),
     key: path.optional().describe('TLS: file of the private key.'),
+    selfSigned: z
+      .boolean()
+      .default(false)
+      .describe('TLS: make a self-signed pair when both files are missing, for trials.'),
     ca: path
       .optional()
       .describe("TLS: file of the authorities that may sign client certificates; default: the system's."),
@@ -176,25 +180,29 @@ export const dnsSchema = z.strictObject({
   minTtlSeconds: z.int().min(0).max(3_600).default(5).describe('Shortest time an answer is kept.'),
 });
 
-export const apiSchema = z.strictObject({
-  enabled: z.boolean().default(true).describe('Serve HTTP.'),
-  host: host.default('127.0.0.1').describe('Address to listen on.'),
-  port: listenPort.default(8080).describe('Port; 0 lets the system choose.'),
-  certificate: path.optional().describe('HTTPS: file of the certificate chain.'),
-  key: path.optional().describe('HTTPS: file of the private key.'),
-  trustedProxies: z.array(network).default([]).describe('Reverse proxies whose X-Forwarded-For is believed.'),
-  requestsPerMinute: z.int().min(1).default(600).describe('Requests per token and minute (429).'),
-  bodyBytes: z
-    .int()
-    .min(1_024)
-    .default(33_554_432)
-    .describe('Longest provisioning document of a system admin (413); all other bodies have at most 1 MiB.'),
-  docs: z.boolean().default(true).describe('Serve /docs.'),
-  metricsAccess: z
-    .enum(['public', 'system'])
-    .default('public')
-    .describe('Who may read /metrics: anybody, or system admins with a token.'),
-});
+export const apiSchema = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('Serve HTTP.'),
+    host: host.default('127.0.0.1').describe('Address to listen on.'),
+    port: listenPort.default(8080).describe('Port; 0 lets the system choose.'),
+    certificate: path.optional().describe('HTTPS: file of the certificate chain.'),
+    key: path.optional().describe('HTTPS: file of the private key.'),
+    trustedProxies: z.array(network).default([]).describe('Reverse proxies whose X-Forwarded-For is believed.'),
+    requestsPerMinute: z.int().min(1).default(600).describe('Requests per token and minute (429).'),
+    bodyBytes: z
+      .int()
+      .min(1_024)
+      .default(33_554_432)
+      .describe('Longest provisioning document of a system admin (413); all other bodies have at most 1 MiB.'),
+    docs: z.boolean().default(true).describe('Serve /docs.'),
+    metricsAccess: z
+      .enum(['public', 'system'])
+      .default('public')
+      .describe('Who may read /metrics: anybody, or system admins with a token.'),
+  })
+  .refine(({ certificate, key }) => (certificate === undefined) === (key === undefined), {
+    error: 'HTTPS needs certificate and key',
+  });
 
 export const webhookSchema = z.strictObject({
   name: friendlyName.describe('Name of the hook.'),
@@ -204,6 +212,8 @@ export const webhookSchema = z.strictObject({
   secret: secret.describe('Key of the signature.'),
   events: z.array(headerText(64)).default([]).describe('Kinds of events; empty: all.'),
 });
+
+const NO_TLS = { selfSigned: false, clientCertificate: 'none', minVersion: 'TLSv1.2' } as const;
 
 export const nodeSchema = z.strictObject({
   node: z
@@ -215,8 +225,8 @@ export const nodeSchema = z.strictObject({
     .array(listenSchema)
     .min(1)
     .default([
-      { transport: 'udp', host: '127.0.0.1', port: 5060, clientCertificate: 'none', minVersion: 'TLSv1.2' },
-      { transport: 'tcp', host: '127.0.0.1', port: 5060, clientCertificate: 'none', minVersion: 'TLSv1.2' },
+      { transport: 'udp', host: '127.0.0.1', port: 5060, ...NO_TLS },
+      { transport: 'tcp', host: '127.0.0.1', port: 5060, ...NO_TLS },
     ])
     .describe('Where SIP is served.'),
   defaultTenant: tenantName
@@ -233,6 +243,12 @@ export const nodeSchema = z.strictObject({
     .describe('What Via and Contact say; default: the listen host.'),
   store: storeSchema.prefault({ kind: 'embedded' }).describe('Where state is kept.'),
   provisioning: z.array(path).default([]).describe('Provisioning files, applied at start, idempotent.'),
+  provisioningMode: z
+    .enum(['managed', 'seed'])
+    .default('managed')
+    .describe(
+      'managed: what the files hold is theirs; they are applied at each start and reload, and the HTTP interface refuses to change it. seed: they fill an empty store once.',
+    ),
   api: apiSchema.prefault({}).describe('HTTP.'),
   log: z
     .strictObject({

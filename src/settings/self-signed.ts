@@ -1,19 +1,20 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { generate } from 'selfsigned';
+import { isStillToBeMade } from './credential-files.ts';
 import type { Listen } from './node-schema.ts';
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 /**
- * Makes a self-signed certificate for each TLS listener whose certificate and key files are both missing, so that the first start needs
- * no preparation. Returns the files made; existing files are never touched.
+ * Makes a self-signed certificate for each TLS listener with `selfSigned` whose certificate and key files are both missing, so that a
+ * trial needs no preparation. Returns the files made; existing files are never touched.
  */
 export async function makeMissingCertificates(listeners: readonly Listen[], wallMs: number): Promise<string[]> {
   const made: string[] = [];
-  for (const { certificate, key, host } of listeners) {
-    if (certificate === undefined || key === undefined) continue;
-    if (existsSync(certificate) || existsSync(key)) continue;
+  for (const listener of listeners) {
+    const { certificate, key, host } = listener;
+    if (certificate === undefined || key === undefined || !isStillToBeMade(listener)) continue;
     const pems = await generate([{ name: 'commonName', value: 'tandem' }], {
       keyType: 'ec',
       curve: 'P-256',

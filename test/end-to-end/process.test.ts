@@ -1,0 +1,207 @@
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { generate } from 'selfsigned';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Child, startChild } from '../kit/child.ts';
+import { eventually } from '../kit/eventually.ts';
+import { freePort } from '../kit/free-port.ts';
+
+/** The process as an operator has it: what it says when it cannot start, and how it ends. */
+const root = resolve(import.meta.dirname, '../..');
+const environment = { ...process.env, TANDEM_TIMERS_WARM_UP_MS: '0' };
+let folder: string;
+let serial = 0;
+const running: Child[] = [];
+const path = (name: string) => join(folder, name);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tandem-process-'));
+  const options = { keyType: 'ec', curve: 'P-256' } as const;
+  const [one, other] = await Promise.all([generate([], options), generate([], options)]);
+  writeFileSync(path('cert.pem'), one.cert);
+  writeFileSync(path('key.pem'), one.private);
+  writeFileSync(path('other.pem'), other.private);
+  writeFileSync(path('empty.pem'), '');
+  writeFileSync(path('text.pem'), 'no certificate');
+});
+afterAll(async () => {
+  await Promise.all(running.map((child) => child.stop()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function configure(more: object = {}): string {
+  const file = path(`tandem-${++serial}.json`);
+  const settings = {
+    listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
+    store: { kind: 'embedded', path: path(`data-${serial}`) },
+    api: { port: 0 },
+    ...more,
+  };
+  writeFileSync(file, JSON.stringify(settings));
+  return file;
+}
+
+function run(command: string, args: readonly string[], config: string): Child {
+  const child = startChild(command, args, { cwd: root, env: { ...environment, TANDEM_CONFIG: config } });
+  running.push(child);
+  return child;
+}
+
+const start = (config: string) => run(process.execPath, ['bin/tandem.js', 'start'], config);
+const tls = (more: object) => ({
+  listen: [
+    { transport: 'tls', host: '127.0.0.1', port: 0, certificate: path('cert.pem'), key: path('key.pem'), ...more },
+  ],
+});
+const https = (more: object) => ({ api: { port: 0, certificate: path('cert.pem'), key: path('key.pem'), ...more } });
+
+describe('what an operator can put right is said in a line, without a stack, with exit code 1', () => {
+  test.each([
+    [
+      'a certificate that is not there',
+      () => tls({ certificate: path('none.pem') }),
+      /listen\[0\]\.certificate .*none\.pem does not exist/,
+    ],
+    ['a key that is not there', () => tls({ key: path('none.pem') }), /listen\[0\]\.key .*none\.pem does not exist/],
+    [
+      'a certificate that is empty',
+      () => tls({ certificate: path('empty.pem') }),
+      /listen\[0\]\.certificate .*empty\.pem is empty/,
+    ],
+    [
+      'a certificate that is none',
+      () => tls({ certificate: path('text.pem') }),
+      /listen\[0\]\.certificate .*text\.pem holds no certificate/,
+    ],
+    [
+      'a key of another certificate',
+      () => tls({ key: path('other.pem') }),
+      /listen\[0\]\.key .*other\.pem is not the key of .*cert\.pem/,
+    ],
+    [
+      'authorities that are not there',
+      () => tls({ ca: path('none.pem') }),
+      /listen\[0\]\.ca .*none\.pem does not exist/,
+    ],
+    ['HTTPS: a certificate that is a folder', () => https({ certificate: folder }), /api\.certificate .* is a folder/],
+    ['HTTPS: a key that is none', () => https({ key: path('text.pem') }), /api\.key .*text\.pem holds no private key/],
+    [
+      'HTTPS without a key',
+      () => ({ api: { port: 0, certificate: path('cert.pem') } }),
+      /api .*needs certificate and key/,
+    ],
+    [
+      'a store folder that cannot be made',
+      () => ({ store: { kind: 'embedded', path: '/dev/null/data' } }),
+      /\/dev\/null\/data/,
+    ],
+    [
+      'a Redis that does not answer',
+      () => ({ store: { kind: 'redis', url: 'redis://127.0.0.1:1', path: path('redis') } }),
+      /redis:\/\/127\.0\.0\.1:1/,
+    ],
+    [
+      'a provisioning file that is not there',
+      () => ({ provisioning: [path('none.yaml')] }),
+      /none\.yaml cannot be read/,
+    ],
+  ] as const)('%s', async (_what, settings, message) => {
+    await expectRefusal(configure(settings()), message);
+  });
+
+  test('a SIP port that is taken', async () => {
+    const socket = createSocket('udp4');
+    await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
+    const { port } = socket.address();
+    const listen = [{ transport: 'udp', host: '127.0.0.1', port }];
+    await expectRefusal(
+      configure({ listen }),
+      new RegExp(`listen\\[0\\].* udp 127\\.0\\.0\\.1:${port}: another process has the port`),
+    );
+    socket.close();
+  });
+
+  test('an HTTP port that is taken', async () => {
+    const server = createServer();
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as { port: number };
+    await expectRefusal(
+      configure({ api: { port } }),
+      new RegExp(`api\\.port.* 127\\.0\\.0\\.1:${port}: another process has the port`),
+    );
+    server.close();
+  });
+
+  async function expectRefusal(config: string, message: RegExp): Promise<void> {
+    const child = start(config);
+    expect(await child.exited, child.output()).toBe(1);
+    const said = child
+      .output()
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('{'));
+    expect(said).toEqual([expect.stringMatching(message)]);
+  }
+});
+
+describe('a signal', () => {
+  async function started(command: string, args: readonly string[]) {
+    const port = await freePort();
+    const child = run(command, args, configure({ listen: [{ transport: 'udp', host: '127.0.0.1', port }] }));
+    await child.waitFor(/is running/, 30_000);
+    return { port, child };
+  }
+
+  const isFree = (port: number) =>
+    new Promise<boolean>((done) => {
+      const socket = createSocket('udp4');
+      socket.once('error', () => done(false));
+      socket.bind(port, '127.0.0.1', () => socket.close(() => done(true)));
+    });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s to `npm start` stops the engine, with nothing left open',
+    async (signal) => {
+      const { port, child } = await started('npm', ['start']);
+      expect(await isFree(port)).toBe(false);
+      process.kill(child.pid, signal);
+      await child.exited;
+      await eventually('a free port', () => isFree(port));
+      expect(child.output()).toContain('"event":"draining"');
+    },
+  );
+
+  test('SIGTERM to the command stops the engine, and its exit code is 0', async () => {
+    const { port, child } = await started(process.execPath, ['bin/tandem.js', 'start']);
+    process.kill(child.pid, 'SIGTERM');
+    expect(await child.exited, child.output()).toBe(0);
+    expect(await isFree(port)).toBe(true);
+  });
+
+  test('SIGKILL to the command leaves no engine behind', async () => {
+    const { port, child } = await started(process.execPath, ['bin/tandem.js', 'start']);
+    process.kill(child.pid, 'SIGKILL');
+    await child.exited;
+    await eventually('a free port', () => isFree(port));
+  });
+
+  test('SIGHUP says what has changed, and what waits for a restart', async () => {
+    const config = configure();
+    const child = start(config);
+    await child.waitFor(/is running/, 30_000);
+    writeFileSync(
+      config,
+      JSON.stringify({
+        listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
+        store: { kind: 'embedded', path: path(`data-${serial}`) },
+        api: { port: 1234 },
+        log: { level: 'debug' },
+      }),
+    );
+    process.kill(child.pid, 'SIGHUP');
+    await child.waitFor(/"applied":\["log\.level"\],"needsRestart":\["api\.port"\],"event":"reloaded"/);
+    await child.stop();
+  });
+});

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { settingsReport } from '../../src/node/reload-report.ts';
+import { nodeSchema } from '../../src/settings/node-schema.ts';
+
+const settings = (more: object = {}) => nodeSchema.parse(more);
+
+test('names each setting that has changed, and whether it is in force or waits for a restart', () => {
+  const next = settings({
+    api: { port: 9090 },
+    log: { level: 'warn' },
+    timers: { ringMs: 60_000 },
+    listen: [{ transport: 'udp', host: '127.0.0.1', port: 5070 }],
+  });
+  expect(settingsReport(settings(), next)).toEqual({
+    applied: ['log.level'],
+    needsRestart: ['listen', 'api.port', 'timers.ringMs'],
+  });
+});
+
+test('a listener by its place, its certificate in force at once', () => {
+  const listen = { transport: 'tls', host: '127.0.0.1', port: 5061, certificate: 'a.pem', key: 'a.key' };
+  const next = settings({ listen: [{ ...listen, port: 5062, certificate: 'b.pem' }] });
+  expect(settingsReport(settings({ listen: [listen] }), next)).toEqual({
+    applied: ['listen[0].certificate'],
+    needsRestart: ['listen[0].port'],
+  });
+});
+
+test('lists of names, fields that come and go', () => {
+  const next = settings({
+    provisioning: ['a.yaml'],
+    advertise: { publicHost: '203.0.113.7' },
+    dns: { servers: ['192.0.2.53'] },
+  });
+  expect(settingsReport(settings(), next)).toEqual({
+    applied: ['provisioning'],
+    needsRestart: ['advertise.publicHost', 'dns.servers'],
+  });
+  expect(settingsReport(next, next)).toEqual({ applied: [], needsRestart: [] });
+});
