@@ -37,8 +37,10 @@ export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'entityTagKey'> 
   readonly tls?: { readonly certificate: Buffer; readonly key: Buffer };
   /** Reverse proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies?: readonly string[];
-  /** Per token, or per address for requests without one. Default 600. */
+  /** Per tenant for its admins together, per token for system admins, per address for requests without one. Default 600. */
   readonly requestsPerMinute?: number;
+  /** Tokens that admit somebody to one tenant at once. Default 100. */
+  readonly tokensPerTenant?: number;
   /** Longest provisioning document of a system admin; all other bodies have at most 1 MiB. Default 32 MiB. */
   readonly documentBytes?: number;
   /** Webhooks of the node's configuration file: served beside the stored ones, changed in the file only. */
@@ -73,7 +75,7 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** Builds the HTTP interface; nothing listens yet. */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const tokens = new Tokens(options.tokenStore, options.clock);
+  const tokens = new Tokens(options.tokenStore, options.clock, options.tokensPerTenant);
   const first = await tokens.bootstrap(options.bootstrapToken);
   if (first !== undefined) options.onFirstToken?.(first);
   if (options.ownerTokenPath !== undefined) tokens.writeOwnerToken(options.ownerTokenPath);
@@ -238,11 +240,16 @@ async function setUpRateLimit(app: FastifyInstance, requestsPerMinute: number): 
     max: requestsPerMinute,
     timeWindow: 60_000,
     cache: 10_000,
-    keyGenerator: (request) => request.identity?.actor ?? request.ip,
+    keyGenerator: rateKey,
     allowList: (request) => request.routeOptions.url === '/healthz' || request.routeOptions.url === '/readyz',
     errorResponseBuilder: (_request, limit) =>
       new ApiProblem(429, 'rate-limited', `at most ${limit.max} requests per minute; try again in ${limit.after}`),
   });
+}
+
+/** A tenant's admins share one budget: more tokens are no more requests. */
+function rateKey({ identity, ip }: FastifyRequest): string {
+  return identity?.tenant === undefined ? (identity?.actor ?? ip) : `tenant:${identity.tenant}`;
 }
 
 async function setUpDocument(app: FastifyInstance, options: ApiOptions): Promise<void> {

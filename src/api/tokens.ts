@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../base/scheduler.ts';
 import type { Role, TokenRecord, TokenStore } from './ports.ts';
+import { ApiProblem } from './problem.ts';
 
 /** Who asks. */
 export interface Identity {
@@ -18,12 +19,20 @@ export interface Identity {
   readonly tokenId?: string;
 }
 
+interface WantedToken {
+  readonly role: Role;
+  readonly tenant?: string;
+  readonly expiresInSeconds?: number;
+  readonly label?: string;
+}
+
 const ARGON2 = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 };
 const SECRET_OCTETS = 32;
 const TOKEN_FORM = /^tdm_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/;
 const BOOTSTRAP_ID = 'bootstrap';
 const CACHE_SIZE = 1000;
 const MIN_BOOTSTRAP_LENGTH = 16;
+const DEFAULT_TOKENS_PER_TENANT = 100;
 /** Each verification takes 19 MiB and a thread of the pool; DNS and files need some too. */
 const MAX_CONCURRENT_VERIFICATIONS = 2;
 const MAX_WAITING_VERIFICATIONS = 64;
@@ -38,6 +47,10 @@ const deriveArgon2 = promisify(argon2) as (algorithm: 'argon2id', parameters: ob
 export class Tokens {
   readonly #store: TokenStore;
   readonly #clock: Clock;
+  /** How many of one tenant are good at once. */
+  readonly #perTenant: number;
+  /** Tokens are made one after the other, so that the count of a tenant's holds. */
+  #making: Promise<unknown> = Promise.resolve();
   /** SHA-256 of a verified token → the hash it was verified against. */
   readonly #verified = new Map<string, string>();
   #ownerDigest: Buffer | undefined;
@@ -46,9 +59,10 @@ export class Tokens {
   readonly #waiting: (() => void)[] = [];
   #verifications = 0;
 
-  constructor(store: TokenStore, clock: Clock) {
+  constructor(store: TokenStore, clock: Clock, perTenant = DEFAULT_TOKENS_PER_TENANT) {
     this.#store = store;
     this.#clock = clock;
+    this.#perTenant = perTenant;
   }
 
   /**
@@ -81,22 +95,33 @@ export class Tokens {
     this.#ownerDigest = digest(token);
   }
 
-  async create(
-    wanted: { role: Role; tenant?: string; expiresInSeconds?: number; label?: string },
-    createdBy: string,
-  ): Promise<{ record: TokenRecord; token: string }> {
+  /** Throws an ApiProblem when the tenant has as many as it may have. */
+  create(wanted: WantedToken, createdBy: string): Promise<{ record: TokenRecord; token: string }> {
+    const made = this.#making.then(() => this.#create(wanted, createdBy));
+    this.#making = made.catch(() => {});
+    return made;
+  }
+
+  async #create(wanted: WantedToken, createdBy: string): Promise<{ record: TokenRecord; token: string }> {
+    if (wanted.tenant !== undefined) await this.#requireRoom(wanted.tenant);
     const id = randomBytes(8).toString('hex');
     const token = `tdm_${id}_${randomBytes(SECRET_OCTETS).toString('base64url')}`;
     const record = await this.#put(id, token, createdBy, wanted);
     return { record, token };
   }
 
-  async #put(
-    id: string,
-    token: string,
-    createdBy: string,
-    wanted: { role: Role; tenant?: string; expiresInSeconds?: number; label?: string },
-  ): Promise<TokenRecord> {
+  async #requireRoom(tenant: string): Promise<void> {
+    const records = await this.#store.list();
+    const good = records.filter((record) => record.tenant === tenant && this.isValid(record)).length;
+    if (good < this.#perTenant) return;
+    throw new ApiProblem(
+      409,
+      'too-many-tokens',
+      `tenant ${tenant} has ${good} tokens, and may have ${this.#perTenant}; revoke one`,
+    );
+  }
+
+  async #put(id: string, token: string, createdBy: string, wanted: WantedToken): Promise<TokenRecord> {
     const nowMs = this.#clock.wallMs();
     const record: TokenRecord = {
       id,

@@ -203,6 +203,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       ownerTokenPath: join(folder, 'owner-token'),
       trustedProxies: settings.api.trustedProxies,
       requestsPerMinute: settings.api.requestsPerMinute,
+      tokensPerTenant: settings.api.tokensPerTenant,
       docs: settings.api.docs,
       documentBytes: settings.api.bodyBytes,
       metricsAccess: settings.api.metricsAccess,

@@ -188,7 +188,17 @@ export const apiSchema = z
     certificate: path.optional().describe('HTTPS: file of the certificate chain.'),
     key: path.optional().describe('HTTPS: file of the private key.'),
     trustedProxies: z.array(network).default([]).describe('Reverse proxies whose X-Forwarded-For is believed.'),
-    requestsPerMinute: z.int().min(1).default(600).describe('Requests per token and minute (429).'),
+    requestsPerMinute: z
+      .int()
+      .min(1)
+      .default(600)
+      .describe('Requests a minute of all admins of a tenant together, and of each token of a system admin (429).'),
+    tokensPerTenant: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(100)
+      .describe('Tokens of a tenant that are good at once (409).'),
     bodyBytes: z
       .int()
       .min(1_024)

@@ -84,12 +84,14 @@ describe('document', () => {
 });
 
 describe('limits', () => {
-  test('requests beyond the rate of a token are 429; another token is not touched', async () => {
+  test('requests beyond the rate of a tenant are 429, whichever of its tokens they come with; another is not touched', async () => {
     world = await startTestApi({ requestsPerMinute: 5 });
+    const second = await world.api.tokens.create({ role: 'tenant-admin', tenant: 'acme' }, 'test');
     const statuses: number[] = [];
     for (let index = 0; index < 7; index++)
       statuses.push((await ask(world, world.tokens.acme, 'GET', '/api/v1/calls')).status);
     expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429]);
+    expect((await ask(world, second.token, 'GET', '/api/v1/calls')).status).toBe(429);
     expect((await ask(world, world.tokens.bolt, 'GET', '/api/v1/calls')).status).toBe(200);
   });
 

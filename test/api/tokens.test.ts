@@ -48,6 +48,23 @@ describe('tokens', () => {
     expect(await tokens.identify(short.token)).toBeUndefined();
   });
 
+  test('a tenant has a limited number of good tokens, also when many are asked for at once; ended ones make room', async () => {
+    const clock = new VirtualScheduler();
+    const tokens = new Tokens(new MemoryTokens(), clock, 3);
+    const wanted = { role: 'tenant-admin' as const, tenant: 'acme' };
+    await tokens.create({ ...wanted, expiresInSeconds: 60 }, 'test');
+    const made = await Promise.allSettled(Array.from({ length: 5 }, () => tokens.create(wanted, 'test')));
+    expect(made.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected', 'rejected']);
+    await expect(tokens.create(wanted, 'test')).rejects.toMatchObject({ status: 409, code: 'too-many-tokens' });
+    await tokens.create({ role: 'tenant-admin', tenant: 'bolt' }, 'test');
+    await tokens.create({ role: 'system-admin' }, 'test');
+    clock.advance(60_000);
+    const { record } = await tokens.create(wanted, 'test');
+    await expect(tokens.create(wanted, 'test')).rejects.toMatchObject({ code: 'too-many-tokens' });
+    await tokens.revoke(record);
+    await tokens.create(wanted, 'test');
+  });
+
   test('many requests with one fresh token verify it once and all pass', async () => {
     const { tokens } = setUp();
     const { token } = await tokens.create({ role: 'system-admin' }, 'test');
