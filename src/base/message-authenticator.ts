@@ -15,8 +15,17 @@ export class MessageAuthenticator {
   }
 
   hex(text: string): string {
+    return this.#over(text, 'hex');
+  }
+
+  /** The same in fewer characters: letters, digits, `-` and `_`. */
+  base64url(text: string): string {
+    return this.#over(text, 'base64url');
+  }
+
+  #over(text: string, encoding: 'hex' | 'base64url'): string {
     hash('sha256', this.#innerPad + text, 'buffer').copy(this.#outer, 64);
-    return hash('sha256', this.#outer);
+    return hash('sha256', this.#outer, encoding);
   }
 }
 

@@ -49,6 +49,8 @@ export interface AdmissionOptions {
   readonly flows: RegisteredFlows;
   readonly trunks: Identification;
   readonly trusted: () => AddressIndex<TrustedExtension>;
+  /** Somebody has proved by digest to be who it says. */
+  readonly onSignedIn?: (address: string) => void;
   /** An ambiguous or refused source, for events and metrics. */
   readonly onRefused?: (code: string, flow: Flow, detail: Readonly<Record<string, unknown>>) => void;
 }
@@ -185,6 +187,7 @@ export class Admission {
       transaction.reply(verdict.status, verdict.reasonPhrase, verdict.headers);
       return undefined;
     }
+    this.#options.onSignedIn?.(flow.remoteAddress);
     const { account } = verdict;
     switch (account.kind) {
       case 'extension':

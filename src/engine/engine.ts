@@ -13,9 +13,9 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import {
   Endpoint,
   type EndpointOptions,
-  LoadGuard,
   type MessageObserver,
   type ServerTransaction,
+  StallGuard,
 } from '../sip/endpoint/index.ts';
 import { type DnsPort, Locator, readHostsFile } from '../sip/locate/index.ts';
 import { HeaderId } from '../sip/message/index.ts';
@@ -92,8 +92,6 @@ export interface EngineOptions {
 const SUPPORTED_TAGS = ['100rel', 'replaces', 'norefersub'];
 const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, REGISTER';
 const ACCEPT_LANGUAGE = 'en';
-/** Tenths of a second that the event loop may be busy without a pause before new requests are refused. */
-const LOAD_PATIENCE = 10;
 
 export class Engine {
   readonly endpoint: Endpoint;
@@ -104,9 +102,10 @@ export class Engine {
   readonly guards: OutboundGuards;
   /** Whose messages are never held back: trunks and registered phones. */
   readonly sources: { knows(address: string): boolean };
-  readonly #intake: Intake;
+  /** How much of what the network brings is let in. */
+  readonly intake: Intake;
   readonly #registered: KnownSources;
-  readonly #loadGuard: LoadGuard | undefined;
+  readonly #stallGuard: StallGuard | undefined;
   #restoration: Restoration | undefined;
   readonly #options: EngineOptions;
   readonly #nodeFacts: NodeFacts;
@@ -148,16 +147,18 @@ export class Engine {
       failureMemoryMs: settings.timers.failedTargetMs,
       ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
     });
-    this.#registered = new KnownSources(settings.node, observer.registrations);
-    this.sources = { knows: (address) => this.trunks.knows(address) || this.#registered.has(address) };
-    if (options.guardsLoad === true)
-      this.#loadGuard = new LoadGuard(scheduler, { patience: LOAD_PATIENCE, maxWaitMs: settings.limits.queueAgeMs });
-    this.#intake = new Intake({
+    const keptMs = settings.limits.knownAfterSignInSeconds * 1000;
+    this.#registered = new KnownSources(settings.node, scheduler, keptMs, observer.registrations);
+    this.sources = { knows: (address) => this.#knows(address) };
+    const guardsLoad = options.guardsLoad === true;
+    if (guardsLoad) this.#stallGuard = new StallGuard(scheduler, settings.limits.queueAgeMs);
+    this.intake = new Intake({
       limits: settings.limits,
       clock: scheduler,
       knows: this.sources.knows,
       dialogs: () => this.calls.counters.legs,
-      overloadSeconds: () => this.#loadGuard?.retryAfterSeconds(),
+      guardsLoad,
+      overloadSeconds: () => this.#stallGuard?.retryAfterSeconds(),
     });
     this.endpoint = new Endpoint(
       {
@@ -165,7 +166,7 @@ export class Engine {
         supported: ['timer', ...SUPPORTED_TAGS],
         timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms, t4Ms: settings.timers.t4Ms },
         ofOnePeer: (address, other) => this.trunks.identification.ofOneTrunk(address, other),
-        ...this.#intake.endpointOptions(),
+        ...this.intake.endpointOptions(),
         ...(options.createTransport === undefined ? {} : { createTransport: options.createTransport }),
       },
       // The dispatcher needs the endpoint's transactions and the endpoint a user: each hears of the other through this object.
@@ -270,6 +271,7 @@ export class Engine {
       flows: this.registrations,
       trunks: this.trunks.identification,
       trusted: () => this.#trusted,
+      onSignedIn: (address) => this.#registered.signedIn(address),
       onRefused: (code, flow, detail) =>
         observer.onRefused(code, {
           source: `${flow.remoteAddress}:${flow.remotePort}`,
@@ -355,7 +357,7 @@ export class Engine {
   }
 
   async close(): Promise<void> {
-    this.#loadGuard?.stop();
+    this.#stallGuard?.stop();
     this.#restoration?.stop();
     this.calls.endAll('shutdown');
     await this.trunks.stop();
@@ -371,7 +373,7 @@ export class Engine {
 
   #invite(transaction: ServerTransaction, source: Source): void {
     const { request, flow } = transaction;
-    this.#intake.callBegins();
+    this.intake.callBegins();
     if (request.headers.has(HeaderId.Replaces)) {
       this.calls.replace(transaction, this.routing.partyLeg(request, flow, source, this.#directory));
       return;
@@ -481,6 +483,15 @@ export class Engine {
     const tenant = this.#directory.tenantByDomain(host);
     if (tenant !== undefined || defaultTenant === undefined || !this.#isOwnHost(host)) return tenant;
     return this.#directory.tenantByName(defaultTenant);
+  }
+
+  #knows(address: string): boolean {
+    return (
+      this.trunks.knows(address) ||
+      this.#registered.has(address) ||
+      this.#trusted.has(address) ||
+      this.#options.peers?.isPeerAddress(address) === true
+    );
   }
 
   #isOwnHost(host: string): boolean {

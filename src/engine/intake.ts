@@ -4,14 +4,17 @@ import type { NodeLimits } from '../settings/node-schema.ts';
 import type { GuessThrottleOptions } from '../sip/auth/index.ts';
 import type { EndpointOptions } from '../sip/endpoint/index.ts';
 import { SourceGate } from '../sip/transport/index.ts';
+import { HeapRoom } from './heap-room.ts';
 
 export interface IntakeOptions {
   readonly limits: NodeLimits;
   readonly clock: Clock;
-  /** Addresses that are not limited and have connection slots of their own: trunks, registered phones. */
+  /** Addresses with budgets and connection slots of their own: trunks, registered phones. */
   readonly knows: (address: string) => boolean;
   /** Dialogs that there are now. */
   readonly dialogs: () => number;
+  /** Whether new requests are refused while more waits than there is time for. */
+  readonly guardsLoad: boolean;
   /** Seconds for Retry-After while the machine has no time for new requests, else undefined. */
   readonly overloadSeconds?: (() => number | undefined) | undefined;
 }
@@ -19,6 +22,7 @@ export interface IntakeOptions {
 type IntakeEndpointOptions = Pick<
   EndpointOptions,
   | 'sources'
+  | 'inboxLimits'
   | 'transportLimits'
   | 'messageLimits'
   | 'overloadSeconds'
@@ -38,12 +42,23 @@ const BURST_SECONDS = 2;
  * can; while none is left, INVITEs are refused before anybody looks at them.
  */
 export class Intake {
+  /** What each address, and all strangers together, may send. */
+  readonly gate: SourceGate;
   readonly #options: IntakeOptions;
   #places: number;
   #refilledAtMs: number;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    const { limits, clock, knows } = options;
+    this.gate = new SourceGate(clock, {
+      messagesPerSecond: limits.messagesPerSecondPerPeer,
+      burst: BURST_SECONDS * limits.messagesPerSecondPerPeer,
+      strangersPerSecond: limits.messagesPerSecondFromStrangers,
+      knownPerSecond: limits.messagesPerSecondPerKnownPeer,
+      knows,
+      hasRoom: new HeapRoom(clock, limits.strangersHeapPercent / 100).hasRoom,
+    });
     this.#places = options.limits.callsPerSecond;
     this.#refilledAtMs = options.clock.nowMs();
   }
@@ -55,14 +70,19 @@ export class Intake {
   }
 
   endpointOptions(): IntakeEndpointOptions {
-    const { limits, clock, knows, dialogs, overloadSeconds } = this.#options;
-    const { messagesPerSecondPerPeer: messagesPerSecond } = limits;
+    const { limits, dialogs, guardsLoad, overloadSeconds } = this.#options;
     return {
-      sources: new SourceGate(clock, { messagesPerSecond, burst: BURST_SECONDS * messagesPerSecond, knows }),
+      sources: this.gate,
+      inboxLimits: {
+        backlogMs: guardsLoad ? limits.backlogMs : Number.POSITIVE_INFINITY,
+        strangersShare: limits.strangersTimePercent / 100,
+        strangersWaiting: limits.strangersWaiting,
+      },
       transportLimits: {
         maxConnections: limits.connections,
         reservedConnections: Math.min(limits.connectionsReservedForTrunks, limits.connections),
         maxConnectionsPerSource: limits.connectionsPerPeer,
+        strangersPerSecond: limits.strangerConnectionsPerSecond,
         messageTimeoutMs: limits.firstMessageMs,
         idleTimeoutMs: limits.idleConnectionMs,
         maxQueuedOctets: limits.sendQueueBytes,

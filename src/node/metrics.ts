@@ -6,7 +6,8 @@ import type { Stores } from '../store/index.ts';
 const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
 
 export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, log: JsonLogger): void {
-  const { counters, transactions, transport } = engine.endpoint;
+  const { counters, inbox, transactions, transport } = engine.endpoint;
+  const { refused } = engine.intake.gate;
   metrics.readGauge('tandem_calls_live', 'Calls in setup or in progress', () => engine.calls.counters.live);
   metrics.readGauge('tandem_dialogs_live', 'Dialogs: legs of calls', () => engine.calls.counters.legs);
   metrics.readGauge(
@@ -25,6 +26,15 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
   );
   metrics.readGauge('tandem_nodes', 'Nodes alive on the store, with this one', () => stores.nodes.others().length + 1);
   metrics.readGauge('tandem_log_lines_suppressed', 'Log lines held back by the limit', () => log.suppressedCount);
+  metrics.readGauge(
+    'tandem_inbox_longest_wait_seconds',
+    'Longest that a message waited for its turn since the last scrape',
+    () => (inbox?.takeLongestWaitMs() ?? 0) / 1000,
+  );
+  metrics.readGauge('tandem_inbox_waiting', 'Messages that wait for their turn', () => {
+    const { ongoing, fresh, strangers } = inbox?.waiting ?? { ongoing: 0, fresh: 0, strangers: 0 };
+    return ongoing + fresh + strangers;
+  });
   metrics.readGauge('tandem_connections', 'Open TCP and TLS connections', () => transport.counters.connections);
   metrics.readCounters('tandem_sip_requests_received_total', 'SIP requests received', 'method', () =>
     byMethod('received'),
@@ -37,8 +47,15 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
   metrics.readCounters('tandem_sip_faults_total', 'Messages that were not served, by reason', 'reason', () => ({
     malformed: counters.malformed,
     refused: counters.refused,
-    overloaded: counters.overloaded,
+    overloaded: counters.overloaded + (inbox?.counters.overloaded ?? 0),
+    answer_withheld: counters.withheld,
     rate_limited: transport.counters.rateLimited,
+    stranger_over_rate: refused.stranger,
+    strangers_over_rate: refused.strangers,
+    strangers_no_memory: refused.memory,
+    strangers_no_time: inbox?.counters.strangersDropped ?? 0,
+    known_over_rate: refused.known,
+    known_no_time: inbox?.counters.knownDropped ?? 0,
     uncaught: counters.uncaughtErrors,
   }));
   metrics.readCounters('tandem_transactions_total', 'SIP transactions, by event', 'event', () => ({

@@ -104,10 +104,33 @@ export const nodeLimitsSchema = z.strictObject({
   connectionsReservedForTrunks: z.int().min(0).default(500).describe('Connections that only known trunks may use.'),
   firstMessageMs: count(10_000, 'How long a connection may take to bring its first whole message.'),
   idleConnectionMs: count(3_600_000, 'How long a connection may be silent.'),
-  messagesPerSecondPerPeer: count(
+  messagesPerSecondPerPeer: count(2_000, 'Messages per second from one unknown address beyond which they are dropped.'),
+  messagesPerSecondFromStrangers: count(
     2_000,
-    'Messages per second from one address beyond which they are dropped; trunks have a higher share.',
+    'Messages per second from all unknown addresses together beyond which they are dropped. Known are trunks, registered phones, trusted addresses, the nodes of the store, and who has signed in lately.',
   ),
+  messagesPerSecondPerKnownPeer: count(
+    20_000,
+    'Messages per second from one known address beyond which they are dropped.',
+  ),
+  knownAfterSignInSeconds: count(3_600, 'How long an address is known after somebody has signed in from it.'),
+  strangersWaiting: count(
+    1_000,
+    'Messages of unknown addresses that wait at most while there is no time; more are dropped.',
+  ),
+  strangersTimePercent: z
+    .int()
+    .min(1)
+    .max(90)
+    .default(10)
+    .describe('Share of the computing time that unknown addresses get while known ones wait.'),
+  strangersHeapPercent: z
+    .int()
+    .min(10)
+    .max(100)
+    .default(80)
+    .describe('Share of the heap limit in use above which messages from unknown addresses are dropped.'),
+  strangerConnectionsPerSecond: count(200, 'TCP and TLS connections accepted per second from all unknown addresses.'),
   udpGatherMs: z
     .int()
     .min(0)
@@ -123,6 +146,11 @@ export const nodeLimitsSchema = z.strictObject({
     20,
     'Wrong passwords per user and per source in a minute before further tries are refused unread.',
     100_000,
+  ),
+  backlogMs: count(
+    40,
+    'Computing time worth of messages that waits beyond which new calls and registrations are refused (503) and what is in progress goes on.',
+    10_000,
   ),
   queueAgeMs: count(2_000, 'Age of a waiting request beyond which it is refused (503).'),
   callsPerSecond: count(100_000, 'New calls per second (503).'),

@@ -13,7 +13,7 @@ function intakeOf(input: Record<string, number>, overloadSeconds?: () => number 
   const limits = nodeLimitsSchema.parse(input);
   const dialogs = { count: 0 };
   const knows = (address: string) => address === '192.0.2.1';
-  const intake = new Intake({ limits, clock, knows, dialogs: () => dialogs.count, overloadSeconds });
+  const intake = new Intake({ limits, clock, knows, dialogs: () => dialogs.count, guardsLoad: true, overloadSeconds });
   return { clock, intake, dialogs, options: intake.endpointOptions() };
 }
 

@@ -325,6 +325,7 @@ describe('who exists?', () => {
     const request = stranger.request(method, uri, {
       From: `${address};tag=x`,
       To: method === 'REGISTER' ? address : `<${uri}>`,
+      'User-Agent': 'LabPhone/1.0'.padEnd(120, '.'),
     });
     const challenge = stranger.ask(request);
     if (method === 'INVITE') stranger.ack(request, challenge);

@@ -1,5 +1,6 @@
 /** What strangers send is answered without keeping state. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { serialize } from '../../src/sip/message/index.ts';
 import { CARRIER_A, ENGINE, SDP, World } from '../engine/world.ts';
 
 const STRANGER = '198.51.100.66';
@@ -32,14 +33,12 @@ afterEach(() => {
 });
 
 describe('RFC 3261 §8.2.7', () => {
-  test.each(METHODS)('%s of a stranger is answered (%j) and leaves no transaction and no timer', (method, statuses) => {
+  test.each(METHODS)('%s of a stranger is answered (%j) and leaves no transaction', (method, statuses) => {
     const stranger = world.agent(STRANGER);
-    const armed = world.scheduler.armedCount;
     const { serverCount } = world.engine.endpoint.transactions;
     const request = stranger.request(method, 'sip:101@acme.example.com', {}, method === 'INVITE' ? SDP : '');
     expect(statuses).toContain(stranger.ask(request).status);
     expect(world.engine.endpoint.transactions.serverCount).toBe(serverCount);
-    expect(world.scheduler.armedCount).toBeLessThanOrEqual(armed);
   });
 
   test.each(METHODS.filter(([method]) => method !== 'CANCEL'))(
@@ -51,6 +50,28 @@ describe('RFC 3261 §8.2.7', () => {
       expect(world.engine.endpoint.transactions.serverCount).toBe(0);
     },
   );
+
+  test.each(METHODS)('each copy of %s gets the same octets, nonce and tag included', (method) => {
+    const stranger = world.agent(STRANGER);
+    const request = stranger.request(method, 'sip:101@acme.example.com', {}, method === 'INVITE' ? SDP : '');
+    const answers = [0, 500, 1500].map((waitMs) => {
+      world.run(waitMs);
+      return serialize(stranger.ask(request));
+    });
+    expect(new Set(answers).size).toBe(1);
+  });
+
+  test.each(METHODS)('no answer to %s has more than 1.5 times its octets, and nothing is sent again', (method) => {
+    const stranger = world.agent(STRANGER);
+    const request = stranger.request(method, 'sip:101@acme.example.com', {}, method === 'INVITE' ? SDP : '');
+    const sent = serialize(request).length;
+    const before = world.network.packets.length;
+    stranger.ask(request);
+    world.run(40_000);
+    const answers = world.network.packets.slice(before).filter(({ to }) => to.startsWith(STRANGER));
+    expect(answers.length).toBe(1);
+    expect(answers[0]?.text.length).toBeLessThanOrEqual(1.5 * sent);
+  });
 
   test('a thousand made-up requests leave nothing', () => {
     const stranger = world.agent(STRANGER);

@@ -1,4 +1,4 @@
-import { MessageAuthenticator } from '../../base/message-authenticator.ts';
+import { randomToken } from '../../base/ids.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { HeaderId, quote, type SipRequest, textFromOctets } from '../message/index.ts';
 import { type DigestAlgorithm, digestLength, parseDigestAlgorithm } from './algorithms.ts';
@@ -139,7 +139,6 @@ export class DigestServer {
   readonly #policy: DigestPolicy;
   readonly #options: DigestServerOptions;
   readonly #qop: readonly Qop[];
-  readonly #opaque: string;
   readonly #throttle: GuessThrottle;
   readonly #ha1 = new Ha1Cache();
   readonly #dummy = dummySecret();
@@ -153,7 +152,6 @@ export class DigestServer {
     this.#policy = { algorithms: options.algorithms ?? ['MD5'], legacy: false };
     this.#options = options;
     this.#qop = options.qop ?? ['auth'];
-    this.#opaque = new MessageAuthenticator(secret).hex('opaque').slice(0, 16);
     this.#throttle = options.throttle ?? new GuessThrottle(options.clock);
   }
 
@@ -170,7 +168,7 @@ export class DigestServer {
     const user = claimedUser(request);
     const policy = this.#policyOf(realm, user);
     this.#options.observer?.onChallenged?.(request, realm, user, source, policy);
-    return refusal(kind, 'no-credentials', this.#challenges(kind, realm, source, false, policy));
+    return refusal(kind, 'no-credentials', this.#challenges(kind, realm, source, false, policy, request));
   }
 
   #challenges(
@@ -179,11 +177,14 @@ export class DigestServer {
     source: string,
     stale: boolean,
     policy: DigestPolicy,
+    request?: SipRequest,
   ): [HeaderId, string][] {
     const id = kind === 'user' ? HeaderId.WwwAuthenticate : HeaderId.ProxyAuthenticate;
-    const nonce = this.#nonces.issue(source, realm);
+    // The count of a stale nonce may be used up: the next one must be another even for a copy of the request.
+    const isOfRequest = request !== undefined && !stale;
+    const nonce = this.#nonces.issue(source, realm, isOfRequest ? identityOf(request) : randomToken());
     const head = `Digest realm=${quote(realm)}, nonce="${nonce}", algorithm=`;
-    const tail = `, qop="${this.#qop.join(',')}", opaque="${this.#opaque}"${stale ? ', stale=true' : ''}`;
+    const tail = `, qop="${this.#qop.join(',')}"${stale ? ', stale=true' : ''}`;
     return policy.algorithms.map((algorithm): [HeaderId, string] => [id, head + algorithm + tail]);
   }
 
@@ -207,7 +208,7 @@ export class DigestServer {
     const policy = this.#policyOf(realm, claimed);
     const refuse = (reason: DigestRefusal, username?: string): DigestRefused => {
       const isStale = reason === 'nonce-forged' || reason === 'nonce-expired' || reason === 'nonce-count';
-      return refusal(kind, reason, this.#challenges(kind, realm, source, isStale, policy), username);
+      return refusal(kind, reason, this.#challenges(kind, realm, source, isStale, policy, request), username);
     };
     if (found === 'malformed') return refuse('malformed');
     const claim = this.#readClaim(found, policy);
@@ -249,7 +250,7 @@ export class DigestServer {
 
   /** Checks the form, and that we offered what the client chose. */
   #readClaim(params: DigestParams, policy: DigestPolicy): Claim | DigestRefusal {
-    const { username, nonce, uri, response, opaque, nc = '', cnonce = '' } = params;
+    const { username, nonce, uri, response, nc = '', cnonce = '' } = params;
     const algorithm = parseDigestAlgorithm(params.algorithm);
     if (algorithm === undefined || !policy.algorithms.includes(algorithm)) return 'algorithm';
     const qop = this.#readQop(params.qop, policy);
@@ -263,9 +264,6 @@ export class DigestServer {
     }
     if (username.length > MAX_USERNAME_LENGTH || cnonce.length > MAX_CNONCE_LENGTH) return 'malformed';
     if (response.length !== digestLength(algorithm) || !isHex(response)) return 'malformed';
-    // DEVIATION from RFC 7616 §3.4 (opaque is returned unchanged): clients that leave it out exist. Another one than ours belongs to
-    // an earlier secret, as its nonce does.
-    if (opaque !== undefined && opaque !== this.#opaque) return 'nonce-forged';
     return { username, nonce, uri, response, algorithm, qop, nc, cnonce };
   }
 
@@ -331,4 +329,9 @@ function isHex(text: string): boolean {
     if (!isDigit && !(code >= 0x61 && code <= 0x66) && !(code >= 0x41 && code <= 0x46)) return false;
   }
   return true;
+}
+
+/** What the copies of one request have in common and no other request has. */
+function identityOf({ headers }: SipRequest): string {
+  return `${headers.value(HeaderId.CallId)} ${headers.value(HeaderId.From)} ${headers.value(HeaderId.CSeq)}`;
 }

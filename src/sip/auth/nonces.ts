@@ -1,41 +1,50 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { randomToken } from '../../base/ids.ts';
 import { MessageAuthenticator } from '../../base/message-authenticator.ts';
 import type { Clock } from '../../base/scheduler.ts';
 
 /**
- * Nonces that need no memory: `time (12 hex) | salt (12 hex) | HMAC (32 hex)`, the HMAC over time, salt, source address and realm
- * with a secret that several nodes may share. Only the address that asked can use a nonce, so evidence that carries one (a wrong
- * password) cannot be forged from elsewhere. The time is wall-clock, since it has to mean the same on every node.
+ * Nonces that need no memory: `time (8) | salt (7) | HMAC (12)`, the HMAC over time, salt, source address and realm with a secret that
+ * several nodes may share. Only the address that asked can use a nonce, so evidence that carries one (a wrong password) cannot be forged
+ * from elsewhere. The time is wall-clock, since it has to mean the same on every node.
+ *
+ * A nonce is short, since it is most of what a stranger is sent. Time moves in steps and the salt is of the request, so that each copy of a
+ * request gets the same nonce (RFC 3261 §8.2.7) while two clients behind one address get their own.
  */
 export type NonceState = 'fresh' | 'expired' | 'forged';
 
-const TIME_DIGITS = 12;
-const SALT_DIGITS = 12;
-const MAC_DIGITS = 32;
+const TIME_DIGITS = 8;
+const SALT_DIGITS = 7;
+/** Of six bits each. */
+const MAC_DIGITS = 12;
 const NONCE_LENGTH = TIME_DIGITS + SALT_DIGITS + MAC_DIGITS;
 /** How far a nonce may come from the future: the clocks of two nodes differ a little. */
 const CLOCK_SKEW_MS = 30_000;
+/** As long as copies of a request come (64*T1), but no great part of a nonce's life. */
+const LONGEST_STEP_MS = 32_000;
+const STEPS_PER_LIFE = 8;
 
 export class NonceSource {
   readonly #clock: Clock;
   readonly #lifetimeMs: number;
+  readonly #stepMs: number;
   readonly #mac: MessageAuthenticator;
 
   constructor(clock: Clock, lifetimeMs: number, secret: Uint8Array) {
     this.#clock = clock;
     this.#lifetimeMs = lifetimeMs;
+    this.#stepMs = Math.max(1, Math.min(LONGEST_STEP_MS, Math.floor(lifetimeMs / STEPS_PER_LIFE)));
     this.#mac = new MessageAuthenticator(secret);
   }
 
-  issue(source: string, realm: string): string {
-    const time = Math.floor(this.#clock.wallMs()).toString(16).padStart(TIME_DIGITS, '0');
-    const head = time + randomToken().slice(0, SALT_DIGITS);
+  /** `request` is what the copies of one request have in common and no other request has. */
+  issue(source: string, realm: string, request: string): string {
+    const time = Math.floor(this.#clock.wallMs() / this.#stepMs) * this.#stepMs;
+    const head = time.toString(36).padStart(TIME_DIGITS, '0') + saltOf(request);
     return head + this.#macOf(head, source, realm);
   }
 
   check(nonce: string, source: string, realm: string): NonceState {
-    if (nonce.length !== NONCE_LENGTH || !isLowerHex(nonce)) return 'forged';
+    if (nonce.length !== NONCE_LENGTH) return 'forged';
     const head = nonce.slice(0, TIME_DIGITS + SALT_DIGITS);
     if (!sameOctets(nonce.slice(head.length), this.#macOf(head, source, realm))) return 'forged';
     const ageMs = this.#clock.wallMs() - issuedMs(nonce);
@@ -43,13 +52,20 @@ export class NonceSource {
   }
 
   #macOf(head: string, source: string, realm: string): string {
-    return this.#mac.hex(`${head}:${source}:${realm}`).slice(0, MAC_DIGITS);
+    return this.#mac.base64url(`${head}:${source}:${realm}`).slice(0, MAC_DIGITS);
   }
 }
 
 /** When a nonce was issued, wall-clock milliseconds; meaningful only for one that {@link NonceSource.check} found genuine. */
 export function issuedMs(nonce: string): number {
-  return Number.parseInt(nonce.slice(0, TIME_DIGITS), 16);
+  return Number.parseInt(nonce.slice(0, TIME_DIGITS), 36);
+}
+
+/** FNV-1a: it tells requests apart and need not be unguessable, which the HMAC is. */
+function saltOf(request: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < request.length; index++) hash = Math.imul(hash ^ request.charCodeAt(index), 0x01000193);
+  return (hash >>> 0).toString(36).padStart(SALT_DIGITS, '0');
 }
 
 /** A secret for one engine that shares it with no other node. */
@@ -60,12 +76,4 @@ export function randomSecret(): Uint8Array {
 /** Compares in a time that tells nothing of where the difference is. */
 export function sameOctets(a: string, b: string): boolean {
   return a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
-}
-
-function isLowerHex(text: string): boolean {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (!((code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66))) return false;
-  }
-  return true;
 }

@@ -30,6 +30,8 @@ export class EndpointCounters {
   refused = 0;
   /** Requests answered 503 because the node drains or is too busy. */
   overloaded = 0;
+  /** Answers to strangers that would have been too much longer than their requests. */
+  withheld = 0;
   /** Faults of ours while a message was handled. Stays 0. */
   uncaughtErrors = 0;
   /** Requests that went over TCP for their size, and those that fell back to UDP. */

@@ -27,9 +27,12 @@ import {
   type TransportUser,
 } from '../transport/index.ts';
 import { EndpointCounters } from './counters.ts';
+import { earlyRefusal } from './early-refusal.ts';
+import { Inbox } from './inbox.ts';
 import { LargeRequests } from './large-requests.ts';
 import { noteSource, ReplyFlow, replyPort, rerouteTarget, viaPrefix } from './reply-route.ts';
 import { SecondWay } from './second-way.ts';
+import { boundedAnswer } from './stateless-answer.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -42,6 +45,8 @@ import type {
 } from './types.ts';
 
 const DRAIN_RETRY_SECONDS = 10;
+/** Spread, so that those refused together do not return together (RFC 3261 §21.5.4). */
+const OVERLOAD_RETRY_SECONDS = 4;
 
 /**
  * The one place where transport, transactions and time meet.
@@ -56,6 +61,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   readonly counters = new EndpointCounters();
   readonly transactions: TransactionLayer<Flow>;
   readonly transport: EndpointTransport;
+  /** Orders what comes from sockets while there is more of it than time. */
+  readonly inbox: Inbox | undefined;
   /** Unset: tracing costs one comparison per message. */
   observer: MessageObserver | undefined = undefined;
   readonly #user: EndpointUser;
@@ -84,6 +91,15 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     });
     this.transport = (options.createTransport ?? ((transportUser) => this.#sockets(transportUser)))(this);
     this.#large = new LargeRequests(this.transport, this.counters, options.scheduler);
+    const { scheduler: clock, sources, inboxLimits: limits } = options;
+    if (sources !== undefined && options.createTransport === undefined)
+      this.inbox = new Inbox({
+        clock,
+        ...(limits === undefined ? {} : { limits }),
+        knows: (address) => sources.knows(address),
+        handle: (text, flow) => this.#handle(text, flow),
+        refuse: (text, flow) => this.#refuseUnread(text, flow),
+      });
   }
 
   /** Opens every listener or none; throws a SettingsError that names the addresses at fault. */
@@ -184,6 +200,11 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   // From the transports.
 
   onMessage(text: string, flow: Flow): void {
+    if (this.inbox === undefined) this.#handle(text, flow);
+    else this.inbox.push(text, flow);
+  }
+
+  #handle(text: string, flow: Flow): void {
     this.observer?.onReceived(text, flow);
     let message: SipRequest | SipResponse;
     try {
@@ -271,6 +292,15 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.#user.onAck(request, flow);
   }
 
+  /** Over UDP, where a source can be forged, what strangers get is bounded by what they sent. */
+  onStatelessAnswer(response: SipResponse, request: SipRequest, flow: Flow): void {
+    const text = serialize(response);
+    const forgeable = flow.transport === 'udp' && this.#options.sources?.knows(flow.remoteAddress) === false;
+    const answer = forgeable ? boundedAnswer(text, request.received?.text.length ?? text.length) : text;
+    if (answer === undefined) this.counters.withheld++;
+    else flow.send(answer);
+  }
+
   onStray2xx(response: SipResponse, flow: Flow): void {
     this.#user.onStray2xx?.(response, flow);
   }
@@ -313,6 +343,39 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     // RFC 5923 §5: the peer says that requests to its listening port may use this connection.
     if (flow.tls?.verified === true && via.params.has('alias')) this.transport.alias(flow, via.port ?? 5061);
     this.transactions.receiveRequest(request, this.#replyFlow(request, flow));
+  }
+
+  /** 503 for a new request of which nothing but its text is known. False: it is a copy of one that is served. */
+  #refuseUnread(text: string, flow: Flow): boolean {
+    const refusal = earlyRefusal(text, flow, {
+      status: 503,
+      reason: 'Service Unavailable',
+      retrySeconds: 1 + Math.floor(Math.random() * OVERLOAD_RETRY_SECONDS),
+      tag: (request) => this.transactions.tags.ofText(request),
+    });
+    if (refusal === undefined) return this.#refuseOdd(text, flow);
+    if (this.transactions.knowsKey(refusal.key)) return false;
+    this.observer?.onReceived(text, flow);
+    this.counters.received[flow.transport].countRequest(text.slice(0, text.indexOf(' ')));
+    this.transactions.counters.stateless++;
+    flow.send(refusal.text);
+    return true;
+  }
+
+  /** The same for one that has to be read first. False: it is a copy, or no request at all. */
+  #refuseOdd(text: string, flow: Flow): boolean {
+    try {
+      const request = parseMessage(text, this.#messageLimits);
+      if (request.kind === 'response' || validateRequest(request, this.#messageLimits) !== undefined) return false;
+      if (this.transactions.knows(request)) return false;
+      this.observer?.onReceived(text, flow);
+      this.counters.received[flow.transport].countRequest(request.method);
+      this.#refuse(request, flow, 503, undefined, [[HeaderId.RetryAfter, '2']]);
+      return true;
+    } catch {
+      // It is told what is wrong with it when its turn comes.
+      return false;
+    }
   }
 
   #onResponseMessage(response: SipResponse, flow: Flow): void {

@@ -20,6 +20,7 @@ import type {
   TransportName,
   TransportUser,
 } from '../transport/index.ts';
+import type { InboxLimits } from './inbox.ts';
 
 export type ServerTransaction = AnyServerTransaction<Flow>;
 export type ClientTransaction = AnyClientTransaction<Flow>;
@@ -91,6 +92,8 @@ export interface EndpointOptions {
    * address that the transaction deals with, or from another one of that peer. Default: never.
    */
   readonly ofOnePeer?: (address: string, other: string) => boolean;
+  /** How much of what comes from sockets may wait. It is ordered and refused only with {@link sources}, which tell who is known. */
+  readonly inboxLimits?: Partial<InboxLimits>;
   /** Makes the transports; default: sockets. */
   readonly createTransport?: (user: TransportUser) => EndpointTransport;
 }

@@ -162,6 +162,16 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     return transaction;
   }
 
+  /** The same for one whose key is known. */
+  knowsKey(key: string): boolean {
+    return this.#servers.has(key);
+  }
+
+  /** Makes the To tags of what is answered without being kept. */
+  get tags(): StatelessTags {
+    return this.#tags;
+  }
+
   /** True for a retransmission: its transaction is there, whatever else the node may refuse now. */
   knows(request: SipRequest): boolean {
     return this.#servers.has(serverKey(request));

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/scheduler.ts';
 import type { TransportCounters } from './counters.ts';
 import type { SourcePolicy, TransportLimits } from './types.ts';
 
@@ -14,9 +15,16 @@ export class ConnectionSlots {
   readonly #limits: TransportLimits;
   readonly #counters: TransportCounters;
   readonly #policy: SourcePolicy | undefined;
+  readonly #clock: Clock;
   readonly #sources = new Map<string, SourceSlots>();
+  /** Strangers that may connect now. */
+  #places: number;
+  #refilledAtMs: number;
 
-  constructor(limits: TransportLimits, counters: TransportCounters, policy: SourcePolicy | undefined) {
+  constructor(clock: Clock, limits: TransportLimits, counters: TransportCounters, policy: SourcePolicy | undefined) {
+    this.#clock = clock;
+    this.#places = limits.strangersPerSecond;
+    this.#refilledAtMs = clock.nowMs();
     this.#limits = limits;
     this.#counters = counters;
     this.#policy = policy;
@@ -32,6 +40,8 @@ export class ConnectionSlots {
       if (open >= maxConnections - reservedConnections)
         return 'the remaining connection slots are kept for known peers';
       if (source.total >= maxConnectionsPerSource) return 'too many connections from this address';
+      if (this.#policy !== undefined && !this.#takesPlace())
+        return 'too many connections from unknown addresses in this second';
       if (source.unproven >= maxUnprovenPerSource) return 'too many connections from this address without a message';
     }
     source.total++;
@@ -39,6 +49,17 @@ export class ConnectionSlots {
     this.#sources.set(address, source);
     this.#counters.connections++;
     return undefined;
+  }
+
+  #takesPlace(): boolean {
+    const { strangersPerSecond } = this.#limits;
+    const nowMs = this.#clock.nowMs();
+    const refilled = this.#places + ((nowMs - this.#refilledAtMs) * strangersPerSecond) / 1000;
+    this.#places = Math.min(strangersPerSecond, refilled);
+    this.#refilledAtMs = nowMs;
+    if (this.#places < 1) return false;
+    this.#places--;
+    return true;
   }
 
   /** The connection brought its first message, or ended before. */

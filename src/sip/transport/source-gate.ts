@@ -7,42 +7,71 @@ export interface SourceGateOptions {
   readonly messagesPerSecond: number;
   /** Messages that it may send at once. Default 400. */
   readonly burst: number;
+  /** Messages per second that all unknown sources may send together, and as many at once. Default 2,000. */
+  readonly strangersPerSecond: number;
+  /** Messages per second that one known source may send, and as many at once. Default 20,000. */
+  readonly knownPerSecond: number;
   /** Sources remembered at a time. Default 16,384; the least lately seen are forgotten, which gives them a full burst again. */
   readonly maxSources: number;
-  /** Peers that are not limited and that have connection slots of their own: trunks, registered phones. Default: nobody. */
+  /** Peers with a rate and connection slots of their own: trunks, registered phones. Default: nobody. */
   readonly knows: (address: string) => boolean;
+  /** False while there is no memory for strangers. Default: always true. */
+  readonly hasRoom: () => boolean;
 }
 
 export const defaultSourceGateOptions: SourceGateOptions = {
   messagesPerSecond: 200,
   burst: 400,
+  strangersPerSecond: 2_000,
+  knownPerSecond: 20_000,
   maxSources: 16_384,
   knows: () => false,
+  hasRoom: () => true,
 };
+
+/** How long an address counts as known or unknown before it is looked up again. */
+const KNOWN_FOR_MS = 1_000;
 
 class Bucket {
   tokens: number;
   updatedAtMs: number;
+  isKnown = false;
+  lookedUpAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(tokens: number, updatedAtMs: number) {
     this.tokens = tokens;
     this.updatedAtMs = updatedAtMs;
   }
+
+  /** Takes one token of a bucket that holds `burst` and gains `perSecond`. */
+  take(nowMs: number, perSecond: number, burst: number): boolean {
+    const refilled = this.tokens + ((nowMs - this.updatedAtMs) * perSecond) / 1000;
+    this.tokens = refilled < burst ? refilled : burst;
+    this.updatedAtMs = nowMs;
+    if (this.tokens < 1) return false;
+    this.tokens--;
+    return true;
+  }
 }
 
 /**
- * A token bucket per source address, asked before a message is parsed, so that a flood from one source costs a look-up per packet
- * and harms nobody else. The table is bounded: spoofed sources cannot grow it.
+ * A token bucket per source address, and one for all strangers, asked before a message is read, so that a flood costs a look-up per packet
+ * and harms nobody else: strangers together have a budget, and a known peer has one that only its own address uses up. The table is
+ * bounded: spoofed sources cannot grow it.
  */
 export class SourceGate implements SourcePolicy {
+  /** Messages that were not let in, by reason. */
+  readonly refused = { stranger: 0, strangers: 0, known: 0, memory: 0 };
   readonly #clock: Clock;
   readonly #options: SourceGateOptions;
   readonly #buckets: GenerationCache<Bucket>;
+  readonly #strangers: Bucket;
 
   constructor(clock: Clock, options: Partial<SourceGateOptions> = {}) {
     this.#clock = clock;
     this.#options = { ...defaultSourceGateOptions, ...options };
     this.#buckets = new GenerationCache(this.#options.maxSources);
+    this.#strangers = new Bucket(this.#options.strangersPerSecond, clock.nowMs());
   }
 
   /** Sources remembered now. */
@@ -51,25 +80,41 @@ export class SourceGate implements SourcePolicy {
   }
 
   knows(address: string): boolean {
-    return this.#options.knows(address);
+    const bucket = this.#buckets.get(address);
+    return bucket === undefined ? this.#options.knows(address) : this.#isKnown(bucket, address, this.#clock.nowMs());
   }
 
   admits(address: string): boolean {
-    const { burst, messagesPerSecond } = this.#options;
+    const { burst, messagesPerSecond, strangersPerSecond, knownPerSecond, hasRoom } = this.#options;
     const nowMs = this.#clock.nowMs();
-    const bucket = this.#buckets.get(address);
+    let bucket = this.#buckets.get(address);
     if (bucket === undefined) {
-      this.#buckets.set(address, new Bucket(burst - 1, nowMs));
-      return true;
+      bucket = new Bucket(this.#options.knows(address) ? knownPerSecond : burst, nowMs);
+      this.#buckets.set(address, bucket);
     }
-    const refilled = bucket.tokens + ((nowMs - bucket.updatedAtMs) * messagesPerSecond) / 1000;
-    bucket.tokens = refilled < burst ? refilled : burst;
-    bucket.updatedAtMs = nowMs;
-    if (bucket.tokens >= 1) {
-      bucket.tokens--;
-      return true;
+    if (this.#isKnown(bucket, address, nowMs)) {
+      if (bucket.take(nowMs, knownPerSecond, knownPerSecond)) return true;
+      this.refused.known++;
+      return false;
     }
-    // A known peer is looked up only here, where it would otherwise be refused.
-    return this.#options.knows(address);
+    if (!hasRoom()) {
+      this.refused.memory++;
+      return false;
+    }
+    if (!bucket.take(nowMs, messagesPerSecond, burst)) {
+      this.refused.stranger++;
+      return false;
+    }
+    if (this.#strangers.take(nowMs, strangersPerSecond, strangersPerSecond)) return true;
+    this.refused.strangers++;
+    return false;
+  }
+
+  #isKnown(bucket: Bucket, address: string, nowMs: number): boolean {
+    if (nowMs - bucket.lookedUpAtMs >= KNOWN_FOR_MS) {
+      bucket.isKnown = this.#options.knows(address);
+      bucket.lookedUpAtMs = nowMs;
+    }
+    return bucket.isKnown;
   }
 }

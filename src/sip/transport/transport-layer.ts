@@ -82,7 +82,7 @@ export class TransportLayer {
     };
     this.#defaultTls = options.tls ?? {};
     this.#owner = {
-      slots: new ConnectionSlots(limits, this.counters, options.sources),
+      slots: new ConnectionSlots(options.scheduler, limits, this.counters, options.sources),
       nextSerial: () => ++this.#serial,
       onAccepted: (flow) => this.#connections.add(flow),
       onEnded: (flow) => this.#onEnded(flow),

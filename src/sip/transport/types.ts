@@ -108,9 +108,9 @@ export interface HostPort {
 
 /** Decides per source address, before anything is parsed. */
 export interface SourcePolicy {
-  /** False: this message of this source is over its rate. */
+  /** False: this message is over the rate of its source, or of all strangers. */
   admits(address: string): boolean;
-  /** True for peers that have slots of their own: trunks, registered phones. */
+  /** True for peers that have rates and slots of their own: trunks, registered phones. */
   knows(address: string): boolean;
 }
 
@@ -123,6 +123,8 @@ export interface TransportLimits {
   readonly maxConnectionsPerSource: number;
   /** Accepted connections that have not yet delivered a message, per unknown address. Default 100. */
   readonly maxUnprovenPerSource: number;
+  /** Connections accepted per second from all unknown addresses, since a TLS handshake costs more than a call. Default 200. */
+  readonly strangersPerSecond: number;
   /** Remembered UDP peers. Default 65,536. */
   readonly maxUdpFlows: number;
   /** A connection is set up, TLS included, within this time. Default 10 s. */
@@ -151,6 +153,7 @@ export const defaultTransportLimits: TransportLimits = {
   reservedConnections: 2_000,
   maxConnectionsPerSource: 1_000,
   maxUnprovenPerSource: 100,
+  strangersPerSecond: 200,
   maxUdpFlows: 65_536,
   connectTimeoutMs: 10_000,
   messageTimeoutMs: 10_000,

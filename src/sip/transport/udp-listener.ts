@@ -107,6 +107,11 @@ export class UdpFlow implements Flow {
 
 const LATEST_FLOWS = 64;
 
+/** libuv reads so many from a socket in one turn of the event loop; fewer mean that none is left. */
+const DATAGRAMS_PER_POLL = 32;
+const MOST_READ_AT_ONCE = 1_024;
+const MOST_HANDLED_AT_ONCE = 64;
+
 const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4));
 
 interface Datagram {
@@ -138,6 +143,7 @@ export class UdpListener {
   readonly #toSend: Datagram[] = [];
   readonly #runTurn = () => this.#turn();
   #turnIsDue = false;
+  #readThisTurn = 0;
   #turnBeganMs = 0;
 
   constructor(id: string, options: ListenerOptions, context: TransportContext) {
@@ -242,6 +248,7 @@ export class UdpListener {
       user.onKeepAlive?.(flow);
       return;
     }
+    this.#readThisTurn++;
     this.#received.push({ octets, flow });
     this.#wantTurn();
   }
@@ -254,15 +261,24 @@ export class UdpListener {
   }
 
   #turn(): void {
-    const hasReceived = this.#received.length > 0;
-    try {
-      for (const { octets, flow } of this.#received) this.user.onMessage(octets.toString('latin1'), flow);
-    } finally {
-      this.#received.length = 0;
-      this.#sendAll();
-      this.#turnIsDue = false;
+    // The kernel has more: what waits there cannot be told from what just came, so it is read before anything is handled.
+    if (this.#readThisTurn >= DATAGRAMS_PER_POLL && this.#received.length < MOST_READ_AT_ONCE && !this.closed) {
+      this.#readThisTurn = 0;
+      setImmediate(this.#runTurn);
+      return;
     }
-    if (hasReceived) this.#gather();
+    this.#readThisTurn = 0;
+    // Who has a policy for sources orders what is read by itself. Else a peer gets its answers in bursts that its own buffer holds.
+    const most = this.#context.sources === undefined ? MOST_HANDLED_AT_ONCE : this.#received.length;
+    const batch = this.#received.splice(0, most);
+    try {
+      for (const { octets, flow } of batch) this.user.onMessage(octets.toString('latin1'), flow);
+    } finally {
+      this.#sendAll();
+      this.#turnIsDue = this.#received.length > 0;
+      if (this.#turnIsDue) setImmediate(this.#runTurn);
+    }
+    if (batch.length > 0 && !this.#turnIsDue) this.#gather();
   }
 
   /** As network cards moderate their interrupts. A turn that took its time by itself is not made longer: under load nothing waits. */

@@ -14,10 +14,10 @@ describe('challenges', () => {
     const { server } = authWorld({ algorithms: ['SHA-256', 'MD5'] });
     const values = server
       .challenge('user', REALM, SOURCE)
-      .map(([id, value]) => [id, value.replace(/"[0-9a-f]+"/g, '"x"')]);
+      .map(([id, value]) => [id, value.replace(/"[0-9a-zA-Z_-]{20,}"/g, '"x"')]);
     expect(values).toEqual([
-      [HeaderId.WwwAuthenticate, `Digest realm="${REALM}", nonce="x", algorithm=SHA-256, qop="auth", opaque="x"`],
-      [HeaderId.WwwAuthenticate, `Digest realm="${REALM}", nonce="x", algorithm=MD5, qop="auth", opaque="x"`],
+      [HeaderId.WwwAuthenticate, `Digest realm="${REALM}", nonce="x", algorithm=SHA-256, qop="auth"`],
+      [HeaderId.WwwAuthenticate, `Digest realm="${REALM}", nonce="x", algorithm=MD5, qop="auth"`],
     ]);
   });
 
@@ -156,7 +156,6 @@ describe('refusal', () => {
     ['an algorithm that was not offered', (value) => value.replace('MD5', 'SHA-512-256'), 'algorithm', 401],
     ['a forged nonce', (value) => value.replace(/nonce="\w{8}/, 'nonce="00000000'), 'nonce-forged', 401],
     ['an empty nonce', (value) => value.replace(/nonce="\w+"/, 'nonce=""'), 'nonce-forged', 401],
-    ['another opaque', (value) => value.replace(/opaque="\w+"/, 'opaque="1"'), 'nonce-forged', 401],
     ['another URI', (value) => value.replace(/uri="[^"]*"/, 'uri="sip:evil.example.com"'), 'uri', 400],
     ['a URI that is none', (value) => value.replace(/uri="[^"]*"/, 'uri="%%"'), 'uri', 400],
     ['an altered count', (value) => value.replace('nc=00000001', 'nc=00000002'), 'password', 401],

@@ -5,7 +5,7 @@ import { NonceCounts } from '../../../src/sip/auth/nonce-counts.ts';
 const LIFETIME_MS = 1000;
 
 function nonceIssuedAt(timeMs: number, salt = 0): string {
-  return timeMs.toString(16).padStart(12, '0') + salt.toString(16).padStart(44, '0');
+  return timeMs.toString(36).padStart(8, '0') + salt.toString(36).padStart(19, '0');
 }
 
 test('RFC 7616 §5.5: a count is taken once, and lower ones never after it', () => {

@@ -7,7 +7,7 @@ const SECRET = new Uint8Array(32).fill(3);
 test('a nonce is good for its address, its realm, its secret and its time', () => {
   const clock = new VirtualScheduler();
   const nonces = new NonceSource(clock, 1000, SECRET);
-  const nonce = nonces.issue('a', 'r');
+  const nonce = nonces.issue('a', 'r', '1');
   expect(nonces.check(nonce, 'a', 'r')).toBe('fresh');
   expect(nonces.check(nonce, 'b', 'r')).toBe('forged');
   expect(nonces.check(nonce, 'a', 's')).toBe('forged');
@@ -20,7 +20,7 @@ test('a nonce is good for its address, its realm, its secret and its time', () =
 
 test('no digit of a nonce can be changed', () => {
   const nonces = new NonceSource(new VirtualScheduler(), 1000, SECRET);
-  const nonce = nonces.issue('a', 'r');
+  const nonce = nonces.issue('a', 'r', '1');
   for (let index = 0; index < nonce.length; index++) {
     const digit = nonce[index] === '0' ? '1' : '0';
     expect(nonces.check(nonce.slice(0, index) + digit + nonce.slice(index + 1), 'a', 'r')).toBe('forged');
@@ -31,8 +31,20 @@ test('no digit of a nonce can be changed', () => {
 });
 
 test('a nonce from a node whose clock is a little ahead is good, one from far ahead is not', () => {
-  const ahead = new NonceSource(new VirtualScheduler(1_000_000_020_000), 300_000, SECRET).issue('a', 'r');
-  const farAhead = new NonceSource(new VirtualScheduler(1_000_000_090_000), 300_000, SECRET).issue('a', 'r');
+  const ahead = new NonceSource(new VirtualScheduler(1_000_000_020_000), 300_000, SECRET).issue('a', 'r', '1');
+  const farAhead = new NonceSource(new VirtualScheduler(1_000_000_090_000), 300_000, SECRET).issue('a', 'r', '1');
   const here = new NonceSource(new VirtualScheduler(1_000_000_000_000), 300_000, SECRET);
   expect([here.check(ahead, 'a', 'r'), here.check(farAhead, 'a', 'r')]).toEqual(['fresh', 'expired']);
+});
+
+test('RFC 3261 §8.2.7: the same request gets the same nonce while its copies come, another one its own', () => {
+  const clock = new VirtualScheduler(32_000_000);
+  const nonces = new NonceSource(clock, 300_000, SECRET);
+  const nonce = nonces.issue('a', 'r', 'call 1');
+  expect(nonce.length).toBeLessThanOrEqual(27);
+  clock.advance(31_999);
+  expect(nonces.issue('a', 'r', 'call 1')).toBe(nonce);
+  expect(nonces.issue('a', 'r', 'call 2')).not.toBe(nonce);
+  clock.advance(1);
+  expect(nonces.issue('a', 'r', 'call 1')).not.toBe(nonce);
 });

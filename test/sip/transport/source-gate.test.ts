@@ -31,11 +31,37 @@ test('a source that keeps sending gets its rate over time, neither more nor noth
   expect(count).toBeLessThanOrEqual(101);
 });
 
-test('known peers are never over their rate', () => {
-  const gate = new SourceGate(new VirtualScheduler(), { burst: 1, knows: (address) => address === '192.0.2.1' });
-  expect(admitted(gate, '192.0.2.1', 100)).toBe(100);
+test('a known peer has a rate of its own, high and finite', () => {
+  const clock = new VirtualScheduler();
+  const gate = new SourceGate(clock, { burst: 1, knownPerSecond: 100, knows: (address) => address === '192.0.2.1' });
+  expect(admitted(gate, '192.0.2.1', 1_000)).toBe(100);
+  expect(gate.refused.known).toBe(900);
+  clock.advance(500);
+  expect(admitted(gate, '192.0.2.1', 1_000)).toBe(50);
   expect(admitted(gate, '192.0.2.2', 100)).toBe(1);
   expect([gate.knows('192.0.2.1'), gate.knows('192.0.2.2')]).toEqual([true, false]);
+});
+
+test('strangers together have a budget, which takes nothing from known peers', () => {
+  const clock = new VirtualScheduler();
+  const gate = new SourceGate(clock, { strangersPerSecond: 500, knows: (address) => address === '192.0.2.1' });
+  let strangers = 0;
+  for (let index = 0; index < 5_000; index++) strangers += Number(gate.admits(`203.0.113.${index % 50}`));
+  expect(strangers).toBe(500);
+  expect(gate.refused.strangers).toBe(4_500);
+  expect(admitted(gate, '192.0.2.1', 1_000)).toBe(1_000);
+  clock.advance(1_000);
+  expect(admitted(gate, '203.0.113.99', 1_000)).toBe(400);
+});
+
+test('who becomes known is known within a second', () => {
+  const clock = new VirtualScheduler();
+  const known = new Set<string>();
+  const gate = new SourceGate(clock, { burst: 1, messagesPerSecond: 1, knows: (address) => known.has(address) });
+  expect(admitted(gate, '192.0.2.1', 10)).toBe(1);
+  known.add('192.0.2.1');
+  clock.advance(1_000);
+  expect(admitted(gate, '192.0.2.1', 10)).toBeGreaterThan(1);
 });
 
 test('made-up sources do not grow the table', () => {

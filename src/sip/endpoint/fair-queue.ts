@@ -1,0 +1,70 @@
+/**
+ * Items that wait, by source: each source has its turn, so one that sends much waits for itself. Bounded in all and, when it is nearly
+ * full, per source: the place of a source that has fewer than its share is never taken by another.
+ */
+export class FairQueue<Item> {
+  readonly #most: number;
+  readonly #sources = new Map<string, Line<Item>>();
+  /** Sources with something that waits, in the order of their turns. */
+  #turns: Line<Item>[] = [];
+  #next = 0;
+  #size = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many sources have something that waits. */
+  get sourceCount(): number {
+    return this.#sources.size;
+  }
+
+  /** What waits of one source. */
+  waitingOf(source: string): number {
+    const line = this.#sources.get(source);
+    return line === undefined ? 0 : line.items.length - line.head;
+  }
+
+  /** False: there is no place for it. */
+  add(source: string, item: Item): boolean {
+    if (this.#size >= this.#most && this.waitingOf(source) * (this.sourceCount + 1) >= this.#most) return false;
+    // A source under its share takes a place above the limit; sources are bounded by what is read at a time.
+    if (this.#size >= 2 * this.#most) return false;
+    let line = this.#sources.get(source);
+    if (line === undefined) {
+      line = { source, items: [], head: 0 };
+      this.#sources.set(source, line);
+      this.#turns.push(line);
+    }
+    line.items.push(item);
+    this.#size++;
+    return true;
+  }
+
+  /** The next item of the source whose turn it is. */
+  take(): Item | undefined {
+    if (this.#size === 0) return undefined;
+    if (this.#next >= this.#turns.length) this.#next = 0;
+    const line = this.#turns[this.#next] as Line<Item>;
+    const item = line.items[line.head++];
+    this.#size--;
+    if (line.head < line.items.length) {
+      this.#next++;
+      return item;
+    }
+    this.#sources.delete(line.source);
+    const last = this.#turns.pop() as Line<Item>;
+    if (last !== line) this.#turns[this.#next] = last;
+    return item;
+  }
+}
+
+interface Line<Item> {
+  readonly source: string;
+  readonly items: Item[];
+  head: number;
+}

@@ -1,0 +1,202 @@
+import type { Clock } from '../../base/scheduler.ts';
+import { StatelessTags } from '../transaction/index.ts';
+import type { Flow } from '../transport/index.ts';
+import { FairQueue } from './fair-queue.ts';
+import { Kind, kindOf, toTagOf } from './triage.ts';
+
+export interface InboxLimits {
+  /** New calls and other requests that begin something are refused while more work than this waits, ms of computing. */
+  readonly backlogMs: number;
+  /** Share of the time that strangers get while known peers wait, 0 to 1. */
+  readonly strangersShare: number;
+  /** Messages of strangers that wait at most. */
+  readonly strangersWaiting: number;
+  /** Messages of known peers that wait at most. */
+  readonly knownWaiting: number;
+}
+
+export const defaultInboxLimits: InboxLimits = {
+  backlogMs: 40,
+  strangersShare: 0.1,
+  strangersWaiting: 1_000,
+  knownWaiting: 20_000,
+};
+
+export interface InboxOptions {
+  readonly clock: Clock;
+  readonly limits?: Partial<InboxLimits>;
+  /** Whether an address is a known peer's. */
+  readonly knows: (address: string) => boolean;
+  /** Reads, judges and serves a message. */
+  readonly handle: (text: string, flow: Flow) => void;
+  /** Answers 503 without reading; false: the request is one that is served already. */
+  readonly refuse: (text: string, flow: Flow) => boolean;
+  /** Runs a function on a later turn of the event loop, after what waits in the sockets was read. Default: setImmediate. */
+  readonly later?: (turn: () => void) => void;
+}
+
+/** What the inbox did; for metrics. */
+export interface InboxCounters {
+  /** New requests refused because too much waits. */
+  overloaded: number;
+  /** Messages of strangers, and of known peers, for which there was no place. */
+  strangersDropped: number;
+  knownDropped: number;
+  /** ACKs to answers of which nothing is kept. */
+  acksAbsorbed: number;
+}
+
+interface Waiting {
+  readonly text: string;
+  readonly flow: Flow;
+  readonly sinceMs: number;
+}
+
+/** Longest time on messages before the sockets are read again. */
+const SLICE_MS = 5;
+/** Nobody pings so much that more of one address wait; they are no better than any other request then. */
+const MOST_PINGS = 32;
+/** Strangers have their turn when so much is owed to them, ms. */
+const STRANGERS_TURN_MS = 0.5;
+/** What a message costs until it was seen, ms. */
+const FIRST_COST_MS = 0.4;
+const COST_WEIGHT = 0.05;
+/** A message that took longer than this many times the usual was interrupted. */
+const OUTLIER = 8;
+
+/**
+ * Decides what is served first, and what not at all, while there is more to do than time.
+ *
+ * As long as a turn of the event loop handles all that it read within {@link SLICE_MS}, messages are handled as they come and this class
+ * costs a comparison each. Beyond that they wait here and not in the sockets, where nobody sees them: the sockets are read between
+ * slices, so that how much waits is known to the millisecond. Then the order is: what goes on (responses, requests within dialogs, pings
+ * of known peers) before what begins; known peers before strangers, who have a small share that nobody takes; each source in its turn.
+ * New requests beyond `backlogMs` of waiting work are refused unread, so that those that are let in are served in time.
+ */
+export class Inbox {
+  readonly counters: InboxCounters = { overloaded: 0, strangersDropped: 0, knownDropped: 0, acksAbsorbed: 0 };
+  readonly #options: InboxOptions;
+  readonly #limits: InboxLimits;
+  readonly #later: (turn: () => void) => void;
+  readonly #ongoing: FairQueue<Waiting>;
+  readonly #fresh: FairQueue<Waiting>;
+  readonly #strangers: FairQueue<Waiting>;
+  readonly #turn = () => this.#onTurn();
+  #isArmed = false;
+  #sliceBeganMs = 0;
+  #ongoingCostMs = FIRST_COST_MS;
+  #freshCostMs = FIRST_COST_MS;
+  /** Time that known peers have had while strangers waited, and what those have had. */
+  #owedMs = 0;
+  #longestWaitMs = 0;
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultInboxLimits, ...options.limits };
+    this.#later = options.later ?? setImmediate;
+    this.#ongoing = new FairQueue(this.#limits.knownWaiting);
+    this.#fresh = new FairQueue(this.#limits.knownWaiting);
+    this.#strangers = new FairQueue(this.#limits.strangersWaiting);
+  }
+
+  /** Messages that wait now, by kind. */
+  get waiting(): { ongoing: number; fresh: number; strangers: number } {
+    return { ongoing: this.#ongoing.size, fresh: this.#fresh.size, strangers: this.#strangers.size };
+  }
+
+  /** The longest that a message has waited here since the last call, ms. */
+  takeLongestWaitMs(): number {
+    const longestMs = this.#longestWaitMs;
+    this.#longestWaitMs = 0;
+    return longestMs;
+  }
+
+  /** A message was read from a socket. */
+  push(text: string, flow: Flow): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (!this.#isArmed) this.#arm(nowMs);
+    if (this.#isEmpty && nowMs - this.#sliceBeganMs < SLICE_MS) this.#options.handle(text, flow);
+    else this.#sort({ text, flow, sinceMs: nowMs });
+  }
+
+  get #isEmpty(): boolean {
+    return this.#ongoing.size + this.#fresh.size + this.#strangers.size === 0;
+  }
+
+  #arm(nowMs: number): void {
+    this.#isArmed = true;
+    this.#sliceBeganMs = nowMs;
+    this.#later(this.#turn);
+  }
+
+  #onTurn(): void {
+    this.#isArmed = false;
+    if (this.#isEmpty) return;
+    this.#arm(this.#options.clock.nowMs());
+    this.#slice();
+  }
+
+  #sort(waiting: Waiting): void {
+    const { text, flow } = waiting;
+    const address = flow.remoteAddress;
+    if (!this.#options.knows(address)) {
+      if (!this.#strangers.add(address, waiting)) this.counters.strangersDropped++;
+      return;
+    }
+    const kind = kindOf(text);
+    if (kind === Kind.Ongoing && text.startsWith('ACK ') && StatelessTags.has(toTagOf(text))) {
+      this.counters.acksAbsorbed++;
+      return;
+    }
+    const first =
+      kind === Kind.Ongoing ||
+      (kind === Kind.Ping && this.#ongoing.waitingOf(address) < MOST_PINGS) ||
+      (kind === Kind.Cancel && this.#fresh.waitingOf(address) === 0);
+    if (first) {
+      if (!this.#ongoing.add(address, waiting)) this.counters.knownDropped++;
+      return;
+    }
+    if (kind !== Kind.Cancel && this.#isOverShare(address) && this.#options.refuse(text, flow)) {
+      this.counters.overloaded++;
+      return;
+    }
+    if (!this.#fresh.add(address, waiting)) this.counters.knownDropped++;
+  }
+
+  /** Whether a new request of this source would wait too long: for what goes on, and for its turn among those that begin something. */
+  #isOverShare(address: string): boolean {
+    const ongoingMs = this.#ongoing.size * this.#ongoingCostMs;
+    const turns = (this.#fresh.waitingOf(address) + 1) * Math.max(1, this.#fresh.sourceCount);
+    return ongoingMs + turns * this.#freshCostMs >= this.#limits.backlogMs;
+  }
+
+  #slice(): void {
+    const { clock } = this.#options;
+    const endMs = this.#sliceBeganMs + SLICE_MS;
+    for (let nowMs = this.#sliceBeganMs; nowMs < endMs; ) {
+      const beganMs = nowMs;
+      const knownWait = this.#ongoing.size + this.#fresh.size > 0;
+      const strangersTurn = this.#strangers.size > 0 && (!knownWait || this.#owedMs >= STRANGERS_TURN_MS);
+      const isOngoing = !strangersTurn && this.#ongoing.size > 0;
+      const queue = strangersTurn ? this.#strangers : isOngoing ? this.#ongoing : this.#fresh;
+      const next = queue.take();
+      if (next === undefined) return;
+      this.#longestWaitMs = Math.max(this.#longestWaitMs, beganMs - next.sinceMs);
+      this.#options.handle(next.text, next.flow);
+      nowMs = clock.nowMs();
+      const tookMs = nowMs - beganMs;
+      if (strangersTurn) {
+        if (knownWait) this.#owedMs -= tookMs * (1 - this.#limits.strangersShare);
+        else this.#owedMs = 0;
+        continue;
+      }
+      if (this.#strangers.size > 0) this.#owedMs += tookMs * this.#limits.strangersShare;
+      if (isOngoing) this.#ongoingCostMs = averaged(this.#ongoingCostMs, tookMs);
+      else this.#freshCostMs = averaged(this.#freshCostMs, tookMs);
+    }
+  }
+}
+
+function averaged(averageMs: number, tookMs: number): number {
+  return averageMs + (Math.min(tookMs, OUTLIER * averageMs) - averageMs) * COST_WEIGHT;
+}

@@ -1,0 +1,62 @@
+/**
+ * What a message is, from a few of its octets: enough to decide what is served first and what is refused unread. A guess that only orders
+ * and refuses; whatever is served is parsed and judged all the same.
+ */
+export const Kind = {
+  /** A response, or a request within a dialog: it ends or carries on what was begun. */
+  Ongoing: 1,
+  /** CANCEL: it must not overtake its INVITE. */
+  Cancel: 2,
+  /** OPTIONS outside of a dialog: how peers see whether this engine lives. */
+  Ping: 3,
+  /** A call that is to begin. */
+  Call: 4,
+  /** Any other request that begins something: REGISTER, MESSAGE, SUBSCRIBE, … */
+  Other: 5,
+} as const;
+export type Kind = (typeof Kind)[keyof typeof Kind];
+
+export function kindOf(text: string): Kind {
+  if (text.startsWith('SIP/')) return Kind.Ongoing;
+  if (text.startsWith('ACK ')) return Kind.Ongoing;
+  if (text.startsWith('CANCEL ')) return Kind.Cancel;
+  if (toTagOf(text) !== undefined) return text.startsWith('REGISTER ') ? Kind.Other : Kind.Ongoing;
+  if (text.startsWith('INVITE ')) return Kind.Call;
+  return text.startsWith('OPTIONS ') ? Kind.Ping : Kind.Other;
+}
+
+/** The tag of the first To header field; undefined when there is none, or the field is written in a way that nobody writes it. */
+export function toTagOf(text: string): string | undefined {
+  for (let at = text.indexOf('\r\n'); at >= 0; at = text.indexOf('\r\n', at + 2)) {
+    const first = text.charCodeAt(at + 2);
+    if (first === CR) return undefined;
+    if ((first | 0x20) !== LOWER_T) continue;
+    let colon = at + 3;
+    if ((text.charCodeAt(colon) | 0x20) === LOWER_O) colon++;
+    while (isBlank(text.charCodeAt(colon))) colon++;
+    if (text.charCodeAt(colon) !== COLON) continue;
+    return tagIn(text, colon, text.indexOf('\r\n', colon));
+  }
+  return undefined;
+}
+
+const CR = 13;
+const COLON = 0x3a;
+const LOWER_T = 0x74;
+const LOWER_O = 0x6f;
+const TAG_END = /[;,\s>]/;
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 9;
+}
+
+function tagIn(text: string, start: number, end: number): string | undefined {
+  const value = text.slice(start, end < 0 ? text.length : end);
+  // A URI may have a parameter of this name; the field's own come after the angle bracket.
+  const after = value.lastIndexOf('>') + 1;
+  const found = /;[ \t]*tag[ \t]*=[ \t]*/i.exec(after > 0 ? value.slice(after) : value);
+  if (found === null) return undefined;
+  const tag = value.slice(after + found.index + found[0].length);
+  const tagEnd = tag.search(TAG_END);
+  return tagEnd < 0 ? tag : tag.slice(0, tagEnd);
+}

@@ -1,0 +1,163 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Inbox, type InboxLimits } from '../../../src/sip/endpoint/inbox.ts';
+import type { Flow } from '../../../src/sip/transport/index.ts';
+
+/** A thread whose time is told: each message takes `costMs`, and turns run when they are asked for. */
+class Thread {
+  nowMs = 0;
+  costMs = 1;
+  readonly handled: string[] = [];
+  readonly refused: string[] = [];
+  readonly served = new Set<string>();
+  readonly turns: (() => void)[] = [];
+  readonly inbox: Inbox;
+
+  constructor(limits: Partial<InboxLimits> = {}) {
+    this.inbox = new Inbox({
+      clock: { nowMs: () => this.nowMs, wallMs: () => this.nowMs },
+      limits,
+      knows: (address) => address.startsWith('192.0.2.'),
+      handle: (text) => {
+        this.nowMs += this.costMs;
+        this.handled.push(nameOf(text));
+      },
+      refuse: (text) => {
+        if (this.served.has(nameOf(text))) return false;
+        this.refused.push(nameOf(text));
+        return true;
+      },
+      later: (turn) => this.turns.push(turn),
+    });
+  }
+
+  push(method: string, name: string, address = '192.0.2.1', toTag = ''): void {
+    const tag = toTag === '' ? '' : `;tag=${toTag}`;
+    const text = `${method} sip:x SIP/2.0\r\nTo: <sip:b@x>${tag}\r\nCall-ID: ${name}\r\n\r\n`;
+    this.inbox.push(text, { remoteAddress: address } as Flow);
+  }
+
+  /** Uses up the time of the turn. */
+  busy(): void {
+    this.push('OPTIONS', 'busy');
+    this.nowMs += 5;
+  }
+
+  turn(): void {
+    for (const turn of this.turns.splice(0)) turn();
+  }
+
+  run(): void {
+    while (this.turns.length > 0) this.turn();
+  }
+}
+
+function nameOf(text: string): string {
+  return /Call-ID: (.*)\r/.exec(text)?.[1] ?? '';
+}
+
+let thread: Thread;
+beforeEach(() => {
+  thread = new Thread();
+});
+
+test('while there is time everything is handled as it comes', () => {
+  for (const [index, method] of ['INVITE', 'BYE', 'CANCEL', 'OPTIONS', 'INVITE'].entries()) {
+    thread.push(method, `${index}`, index === 1 ? '203.0.113.1' : '192.0.2.1');
+    thread.run();
+  }
+  expect(thread.handled).toEqual(['0', '1', '2', '3', '4']);
+});
+
+test('what is in progress comes before what begins, and known peers before strangers', () => {
+  thread.busy();
+  thread.push('INVITE', 'stranger', '203.0.113.1');
+  thread.push('INVITE', 'call');
+  thread.push('OPTIONS', 'ping');
+  thread.push('BYE', 'bye', '192.0.2.1', 't');
+  expect(thread.inbox.waiting).toEqual({ ongoing: 2, fresh: 1, strangers: 1 });
+  thread.run();
+  expect(thread.handled.slice(1)).toEqual(['ping', 'bye', 'call', 'stranger']);
+  expect(thread.inbox.takeLongestWaitMs()).toBeGreaterThan(0);
+});
+
+test('a CANCEL does not overtake the INVITE that waits', () => {
+  thread.busy();
+  thread.push('INVITE', 'call');
+  thread.push('CANCEL', 'cancel');
+  thread.push('CANCEL', 'other', '192.0.2.2');
+  thread.run();
+  expect(thread.handled.slice(1)).toEqual(['other', 'call', 'cancel']);
+});
+
+describe('more than there is time for', () => {
+  test('new requests beyond the backlog are refused unread; what goes on never is', () => {
+    thread.busy();
+    for (let index = 0; index < 1000; index++) thread.push('INVITE', `call ${index}`);
+    for (let index = 0; index < 50; index++) thread.push('BYE', `bye ${index}`, '192.0.2.1', 't');
+    thread.run();
+    const calls = thread.handled.filter((name) => name.startsWith('call'));
+    expect(calls.length).toBeGreaterThan(30);
+    expect(calls.length).toBeLessThan(250);
+    expect(thread.refused.length).toBe(1000 - calls.length);
+    expect(thread.inbox.counters.overloaded).toBe(thread.refused.length);
+    expect(thread.handled.filter((name) => name.startsWith('bye')).length).toBe(50);
+  });
+
+  test('with the cost of a call known, those let in wait no longer than the backlog', () => {
+    thread.costMs = 2;
+    const waits: number[] = [];
+    for (let round = 0; round < 200; round++) {
+      // Twice as much as there is time for.
+      for (let index = 0; index < 5; index++) thread.push('INVITE', `${round}`);
+      thread.turn();
+      if (round > 50) waits.push(thread.inbox.takeLongestWaitMs());
+    }
+    expect(Math.max(...waits)).toBeLessThan(100);
+    expect(thread.refused.length).toBeGreaterThan(300);
+  });
+
+  test('a copy of a call that is served is not refused', () => {
+    thread.served.add('again');
+    thread.busy();
+    for (let index = 0; index < 500; index++) thread.push('INVITE', `call ${index}`);
+    thread.push('INVITE', 'again');
+    thread.run();
+    expect(thread.handled).toContain('again');
+  });
+
+  test('a known address that floods takes neither the calls nor the pings of others', () => {
+    thread.busy();
+    for (let index = 0; index < 5000; index++) thread.push('INVITE', 'flood', '192.0.2.66');
+    for (let index = 0; index < 5000; index++) thread.push('OPTIONS', 'flood', '192.0.2.66');
+    thread.push('INVITE', 'call', '192.0.2.1');
+    thread.push('OPTIONS', 'ping', '192.0.2.2');
+    const before = thread.handled.length;
+    thread.turn();
+    expect(thread.handled.slice(before)).toContain('ping');
+    thread.run();
+    expect(thread.refused).not.toContain('call');
+    expect(thread.handled).toContain('call');
+  });
+});
+
+describe('strangers', () => {
+  test('they have their share while known peers wait, and no more', () => {
+    thread.busy();
+    for (let index = 0; index < 900; index++) {
+      thread.push('REGISTER', 'stranger', `203.0.113.${index % 50}`);
+      thread.push('BYE', 'known', '192.0.2.1', 't');
+    }
+    for (let turn = 0; turn < 100; turn++) thread.turn();
+    const strangers = thread.handled.filter((name) => name === 'stranger').length;
+    expect(strangers / thread.handled.length).toBeGreaterThan(0.07);
+    expect(strangers / thread.handled.length).toBeLessThan(0.13);
+  });
+
+  test('so many wait and no more; the rest is dropped and counted', () => {
+    thread = new Thread({ strangersWaiting: 10 });
+    thread.busy();
+    for (let index = 0; index < 100; index++) thread.push('REGISTER', 'x', '203.0.113.1');
+    expect(thread.inbox.waiting.strangers).toBe(10);
+    expect(thread.inbox.counters.strangersDropped).toBe(90);
+  });
+});

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { Kind, kindOf, toTagOf } from '../../../src/sip/endpoint/triage.ts';
+
+const request = (method: string, to = '<sip:b@x>') => `${method} sip:b@x SIP/2.0\r\nTo: ${to}\r\n\r\n`;
+
+test.each([
+  ['SIP/2.0 200 OK\r\n\r\n', Kind.Ongoing],
+  [request('ACK'), Kind.Ongoing],
+  [request('BYE', '<sip:b@x>;tag=1'), Kind.Ongoing],
+  [request('INVITE', '<sip:b@x>;tag=1'), Kind.Ongoing],
+  [request('CANCEL'), Kind.Cancel],
+  [request('OPTIONS'), Kind.Ping],
+  [request('INVITE'), Kind.Call],
+  [request('REGISTER'), Kind.Other],
+  [request('REGISTER', '<sip:b@x>;tag=1'), Kind.Other],
+  [request('MESSAGE'), Kind.Other],
+  ['nothing that is SIP', Kind.Other],
+  ['', Kind.Other],
+])('what a message is: %j', (text, kind) => {
+  expect(kindOf(text)).toBe(kind);
+});
+
+test.each([
+  ['To: <sip:b@x>;tag=abc', 'abc'],
+  ['TO :<sip:b@x> ; TAG = abc', 'abc'],
+  ['t:<sip:b@x>;tag=abc;x=1', 'abc'],
+  ['to: sip:b@x;tag=abc', 'abc'],
+  ['To: "b;tag=no" <sip:b@x;tag=uri>', undefined],
+  ['To: "b;tag=no" <sip:b@x;tag=uri>;tag=abc', 'abc'],
+  ['Timestamp: 1;tag=1\r\nTo: <sip:b@x>', undefined],
+  ['From: <sip:a@x>;tag=1', undefined],
+])('the To tag of %j', (line, tag) => {
+  expect(toTagOf(`BYE sip:b@x SIP/2.0\r\n${line}\r\nCall-ID: 1\r\n\r\nTo: <sip:b@x>;tag=body`)).toBe(tag);
+});
