@@ -1,0 +1,17 @@
+/** One figure and the bar it has to clear. */
+export interface Figure {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly bar: { readonly least: number } | { readonly most: number };
+}
+
+/** One line of the scoreboard. */
+export interface Item {
+  readonly title: string;
+  run(): Promise<Figure[]>;
+}
+
+export function holds({ value, bar }: Figure): boolean {
+  return 'least' in bar ? value >= bar.least : value <= bar.most;
+}

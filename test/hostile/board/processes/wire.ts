@@ -1,0 +1,26 @@
+import { createSocket, type Socket } from 'node:dgram';
+
+/** The value of a header field, by search; empty when it is not there. */
+export function field(text: string, name: string): string {
+  const start = text.indexOf(`\r\n${name}: `);
+  if (start < 0) return '';
+  const from = start + name.length + 4;
+  return text.slice(from, text.indexOf('\r\n', from));
+}
+
+/** 0 for a request. */
+export function statusOf(text: string): number {
+  return text.startsWith('SIP/2.0 ') ? Number(text.slice(8, 11)) : 0;
+}
+
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+export async function openSocket(address: string, receive: (text: string) => void): Promise<Socket> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 4_194_304, sendBufferSize: 4_194_304 });
+  socket.on('message', (octets) => receive(octets.toString('latin1')));
+  await new Promise<void>((resolve) => socket.bind(0, address, resolve));
+  return socket;
+}

@@ -1,0 +1,26 @@
+/** Runs the items of the scoreboard, all or those named, and prints each figure with its bar. Exit code 1: a bar was missed. */
+import { readdirSync } from 'node:fs';
+import { holds, type Item } from './item.ts';
+
+const folder = new URL('items/', import.meta.url);
+const names = readdirSync(folder).map((file) => file.replace(/\.ts$/, ''));
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !names.includes(name));
+if (unknown.length > 0) throw new Error(`no such item: ${unknown.join(', ')}; there are: ${names.join(', ')}`);
+
+let missed = 0;
+for (const name of chosen.length > 0 ? chosen : names) {
+  const { item } = (await import(new URL(`${name}.ts`, folder).href)) as { item: Item };
+  console.log(`\n${name}: ${item.title}`);
+  for (const figure of await item.run()) {
+    const { what, value, unit, bar } = figure;
+    const isHeld = holds(figure);
+    if (!isHeld) missed++;
+    const limit = 'least' in bar ? `≥ ${bar.least}` : `≤ ${bar.most}`;
+    console.log(
+      `  ${isHeld ? 'holds ' : 'MISSED'} ${what.padEnd(60)} ${value.toFixed(2).padStart(10)} ${unit} (${limit})`,
+    );
+  }
+}
+console.log(missed === 0 ? '\nevery bar holds' : `\n${missed} bars missed`);
+process.exitCode = missed === 0 ? 0 : 1;
