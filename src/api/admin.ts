@@ -3,9 +3,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
-import { keyText, patchBody } from './collections.ts';
-import { ANY_OBJECT, type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { auditEntryAnswer, newTokenAnswer, newWebhookAnswer, tokenAnswer, webhookAnswer } from './answers.ts';
+import { keyText } from './collections.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { mergePatch, withoutSecrets } from './documents.ts';
+import { body, named, patchOf } from './openapi.ts';
 import type { TokenRecord, WebhookRecord } from './ports.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import { check } from './validation.ts';
@@ -51,7 +53,7 @@ function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
       tag,
       summary: 'List tokens, without the tokens themselves',
       querystring: listQuery,
-      answers: { 200: pageOf(ANY_OBJECT) },
+      answers: { 200: pageOf(named('Token', tokenAnswer)) },
     }),
     async (request) => {
       const query = request.query as z.infer<typeof listQuery>;
@@ -70,8 +72,8 @@ function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
       operationId: 'createToken',
       tag,
       summary: 'Make a token; the answer is the only time it is shown',
-      body: tokenBody,
-      answers: { 201: answer('The token', ANY_OBJECT) },
+      body: body('TokenInput', tokenBody),
+      answers: { 201: answer('The token', named('NewToken', newTokenAnswer)) },
     }),
     async (request, reply) => {
       const identity = identityOf(request);
@@ -158,7 +160,7 @@ function webhookReadRoutes(app: FastifyInstance, context: ApiContext): void {
       tag,
       summary: 'List webhooks with their deliveries',
       querystring: listQuery,
-      answers: { 200: pageOf(ANY_OBJECT) },
+      answers: { 200: pageOf(named('Webhook', webhookAnswer)) },
     }),
     async (request) => {
       const query = request.query as z.infer<typeof listQuery>;
@@ -178,7 +180,7 @@ function webhookReadRoutes(app: FastifyInstance, context: ApiContext): void {
       tag,
       summary: 'Read one webhook',
       params: idParams,
-      answers: { 200: answer('The webhook', ANY_OBJECT) },
+      answers: { 200: answer('The webhook', named('Webhook', webhookAnswer)) },
     }),
     async (request) => webhookView(context, await visibleWebhook(context, request)),
   );
@@ -192,20 +194,20 @@ function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
       operationId: 'createWebhook',
       tag,
       summary: 'Have events posted to a URL',
-      body: webhookBody,
-      answers: { 201: answer('The webhook', ANY_OBJECT) },
+      body: body('WebhookInput', webhookBody),
+      answers: { 201: answer('The webhook', named('NewWebhook', newWebhookAnswer)) },
     }),
     async (request, reply) => {
-      const body = request.body as z.infer<typeof webhookBody>;
-      const tenant = body.tenant ?? identityOf(request).tenant;
+      const wanted = request.body as z.infer<typeof webhookBody>;
+      const tenant = wanted.tenant ?? identityOf(request).tenant;
       const record: WebhookRecord = {
-        ...body,
+        ...wanted,
         ...(tenant === undefined ? {} : { tenant }),
         id: randomBytes(6).toString('hex'),
-        secret: body.secret ?? randomBytes(24).toString('base64url'),
+        secret: wanted.secret ?? randomBytes(24).toString('base64url'),
       } as WebhookRecord;
       await putWebhook(context, request, undefined, record);
-      const made = body.secret === undefined ? { secret: record.secret } : {};
+      const made = wanted.secret === undefined ? { secret: record.secret } : {};
       return reply
         .code(201)
         .header('location', `/api/v1/webhooks/${record.id}`)
@@ -219,8 +221,8 @@ function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
       tag,
       summary: 'Change a webhook',
       params: idParams,
-      body: patchBody,
-      answers: { 200: answer('The webhook', ANY_OBJECT) },
+      body: patchOf('Webhook', webhookBody),
+      answers: { 200: answer('The webhook', named('Webhook', webhookAnswer)) },
     }),
     async (request) => {
       const before = await visibleWebhook(context, request);
@@ -308,7 +310,7 @@ function auditRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'audit',
       summary: 'Who changed what, latest first; secrets left out',
       querystring,
-      answers: { 200: pageOf(ANY_OBJECT) },
+      answers: { 200: pageOf(named('AuditEntry', auditEntryAnswer)) },
     }),
     (request) => {
       const { limit, offset, tenant: asked, resource, actor } = request.query as z.infer<typeof querystring>;

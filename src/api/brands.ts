@@ -1,11 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { brandPreset, brands } from '../trunks/brands.ts';
+import { brandAnswer } from './answers.ts';
 import { keyText } from './collections.ts';
-import { ANY_OBJECT, answer, describe, page, pageFields, pageOf } from './context.ts';
+import { answer, describe, page, pageFields, pageOf } from './context.ts';
+import { named } from './openapi.ts';
 import { notFound } from './problem.ts';
 
 const TAG = 'trunks';
+const shape = named('Brand', brandAnswer);
 
 /** The carriers with a preset: what it holds, where that was read, and what is left to the operator. */
 export function brandRoutes(app: FastifyInstance): void {
@@ -17,7 +20,7 @@ export function brandRoutes(app: FastifyInstance): void {
       tag: TAG,
       summary: 'List the presets of carriers, each with its sources',
       querystring,
-      answers: { 200: pageOf(ANY_OBJECT) },
+      answers: { 200: pageOf(shape) },
     }),
     (request) => {
       const query = request.query as z.infer<typeof querystring>;
@@ -33,7 +36,7 @@ export function brandRoutes(app: FastifyInstance): void {
       tag: TAG,
       summary: 'Read one preset',
       params: z.strictObject({ id: keyText.describe("The brand's id.") }),
-      answers: { 200: answer('The preset', ANY_OBJECT) },
+      answers: { 200: answer('The preset', shape) },
     }),
     (request: FastifyRequest) => {
       const { id } = request.params as { id: string };

@@ -12,10 +12,10 @@ import {
 } from '../tenants/schema.ts';
 import type { Provisioning } from '../trunks/schema.ts';
 import { requireTenant } from './access.ts';
-import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { type Document, entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
+import { body, patchOf, resource } from './openapi.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { check } from './validation.ts';
 
@@ -69,9 +69,6 @@ const COLLECTIONS: readonly Collection[] = [
   },
 ];
 
-export const patchBody = z
-  .record(z.string(), z.unknown())
-  .describe('JSON Merge Patch (RFC 7396): null removes a field.');
 export const keyText = z.string().min(1).max(128);
 
 export function collectionRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -93,7 +90,7 @@ function listRoute(app: FastifyInstance, context: ApiContext, collection: Collec
       summary: `List a tenant's ${singular}s`,
       params: z.strictObject({ tenant: keyText }),
       querystring,
-      answers: { 200: pageOf(answerSchemaOf(collection.schema)) },
+      answers: { 200: pageOf(resource(idSuffix, collection.schema)) },
     }),
     (request) => {
       const tenant = tenantOf(request, context.provisioning.current().state);
@@ -111,7 +108,7 @@ function itemRoutes(app: FastifyInstance, context: ApiContext, collection: Colle
   const url = `/api/v1/tenants/:tenant/${segment}/:key`;
   const params = z.strictObject({ tenant: keyText, key: keyText.describe(`The ${singular}'s ${collection.key}.`) });
   const common = { tag: segment, params };
-  const shown = { 200: answer(`The ${singular}`, answerSchemaOf(collection.schema)) };
+  const shown = { 200: answer(`The ${singular}`, resource(idSuffix, collection.schema)) };
   app.get(
     url,
     describe({ ...common, operationId: `get${idSuffix}`, summary: `Read one ${singular}`, answers: shown }),
@@ -126,7 +123,7 @@ function itemRoutes(app: FastifyInstance, context: ApiContext, collection: Colle
       ...common,
       operationId: `patch${idSuffix}`,
       summary: `Change fields of one ${singular}`,
-      body: patchBody,
+      body: patchOf(idSuffix, collection.schema),
       answers: shown,
     }),
     (request, reply) =>
@@ -156,7 +153,7 @@ function itemRoutes(app: FastifyInstance, context: ApiContext, collection: Colle
 
 function writeRoutes(app: FastifyInstance, context: ApiContext, collection: Collection): void {
   const { segment, idSuffix, singular, key } = collection;
-  const shape = answerSchemaOf(collection.schema);
+  const shape = resource(idSuffix, collection.schema);
   const url = `/api/v1/tenants/:tenant/${segment}`;
   app.post(
     url,
@@ -165,7 +162,7 @@ function writeRoutes(app: FastifyInstance, context: ApiContext, collection: Coll
       tag: segment,
       summary: `Create one ${singular}`,
       params: z.strictObject({ tenant: keyText }),
-      body: collection.schema,
+      body: body(`${idSuffix}Input`, collection.schema),
       answers: { 201: answer('Created', shape) },
     }),
     (request, reply) =>
@@ -183,7 +180,7 @@ function writeRoutes(app: FastifyInstance, context: ApiContext, collection: Coll
       tag: segment,
       summary: `Create or replace one ${singular}; a secret that is left out stays as it is`,
       params: z.strictObject({ tenant: keyText, key: keyText }),
-      body: collection.schema,
+      body: body(`${idSuffix}Input`, collection.schema),
       answers: { 200: answer('Replaced', shape), 201: answer('Created', shape) },
     }),
     (request, reply) =>

@@ -82,6 +82,7 @@ const PROBLEM: AnswerSchema = {
   content: {
     'application/problem+json': {
       schema: {
+        'x-schema': 'Problem',
         type: 'object',
         required: ['type', 'title', 'status', 'code', 'detail'],
         properties: {
@@ -95,6 +96,7 @@ const PROBLEM: AnswerSchema = {
             type: 'array',
             items: {
               type: 'object',
+              required: ['code', 'path', 'message'],
               properties: { code: { type: 'string' }, path: { type: 'string' }, message: { type: 'string' } },
             },
           },
@@ -106,7 +108,9 @@ const PROBLEM: AnswerSchema = {
 
 /** An answer's description with its JSON schema. */
 export function answer(description: string, schema?: AnswerSchema): AnswerSchema {
-  return { description, ...(schema ?? { type: 'null' }) };
+  return schema === undefined
+    ? { description, type: 'null' }
+    : { description, content: { 'application/json': { schema } } };
 }
 
 export function pageOf(items: AnswerSchema, description = 'A page'): AnswerSchema {
@@ -121,8 +125,6 @@ export function pageOf(items: AnswerSchema, description = 'A page'): AnswerSchem
     },
   });
 }
-
-export const ANY_OBJECT: AnswerSchema = { type: 'object', additionalProperties: true };
 
 const MAX_PAGE = 1000;
 /** The query fields of every listing. */

@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { type Explanation, explanationText } from '../outbound/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
 import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
+import { callRecordAnswer, explanationAnswer, liveCallAnswer, registrationAnswer } from './answers.ts';
 import { keyText } from './collections.ts';
-import { ANY_OBJECT, type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { body, named } from './openapi.ts';
 import type { ExplainInput, RegistrationView } from './ports.ts';
 import { invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -35,7 +37,7 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'registrations',
       summary: 'Phones and gateways that are registered',
       querystring,
-      answers: { 200: pageOf(ANY_OBJECT) },
+      answers: { 200: pageOf(named('Registration', registrationAnswer)) },
     }),
     (request) => {
       const identity = identityOf(request);
@@ -80,7 +82,7 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: 'calls',
       summary: 'Calls in progress',
       querystring,
-      answers: { 200: pageOf(ANY_OBJECT) },
+      answers: { 200: pageOf(named('Call', liveCallAnswer)) },
     }),
     (request) => {
       const identity = identityOf(request);
@@ -105,7 +107,7 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: 'calls',
       summary: 'Read one call in progress',
       params: callIdParams,
-      answers: { 200: answer('The call', ANY_OBJECT) },
+      answers: { 200: answer('The call', named('Call', liveCallAnswer)) },
     }),
     (request) => {
       const { id } = request.params as { id: string };
@@ -135,7 +137,7 @@ function recordRoutes(app: FastifyInstance, context: ApiContext): void {
       tag,
       summary: 'Records of calls that ended, latest first',
       querystring,
-      answers: { 200: pageOf(ANY_OBJECT) },
+      answers: { 200: pageOf(named('CallRecord', callRecordAnswer)) },
     }),
     (request) => {
       const { limit, offset, tenant: asked, trunk, ...filter } = request.query as z.infer<typeof querystring>;
@@ -155,7 +157,7 @@ function recordRoutes(app: FastifyInstance, context: ApiContext): void {
       tag,
       summary: 'Read one call record',
       params: callIdParams,
-      answers: { 200: answer('The record', ANY_OBJECT) },
+      answers: { 200: answer('The record', named('CallRecord', callRecordAnswer)) },
     }),
     (request) => {
       const { id } = request.params as { id: string };
@@ -208,8 +210,8 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'explain',
       summary: 'The INVITE that a call would send and why each field is what it is; no call is placed',
       querystring: explainQuery,
-      body: explainBody,
-      answers: { 200: answer('The explanation', ANY_OBJECT) },
+      body: body('ExplainQuestion', explainBody),
+      answers: { 200: answer('The explanation', named('Explanation', explanationAnswer)) },
     }),
     async (request, reply) => {
       const identity = identityOf(request);
@@ -232,7 +234,7 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       summary: 'How a live or recent outbound call was decided',
       params: callIdParams,
       querystring: explainQuery,
-      answers: { 200: answer('The explanation', ANY_OBJECT) },
+      answers: { 200: answer('The explanation', named('Explanation', explanationAnswer)) },
     }),
     (request, reply) => {
       const { id } = request.params as { id: string };

@@ -15,10 +15,11 @@ import {
   requireTrunkOwner,
   visibleTrunk,
 } from './access.ts';
-import { answerSchemaOf } from './answer-schema.ts';
+import { applySummaryAnswer } from './answers.ts';
 import { applyChange } from './change.ts';
-import { ANY_OBJECT, type ApiContext, answer, describe, identityOf } from './context.ts';
+import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
+import { body, named, resource } from './openapi.ts';
 import { ApiProblem, forbidden, invalid } from './problem.ts';
 import { requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';
@@ -41,7 +42,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
       summary: 'All tenants and trunks in one document',
       access: 'system',
       querystring,
-      answers: { 200: answer('The document', answerSchemaOf(provisioningSchema)) },
+      answers: { 200: answer('The document', resource('Provisioning', provisioningSchema)) },
     }),
     (request, reply) => {
       const { secrets } = request.query as z.infer<typeof querystring>;
@@ -63,8 +64,8 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
         tag: TAG,
         summary:
           'Create or replace the tenants and trunks of a document, all or none; what it does not name stays. A tenant admin writes its own.',
-        body: provisioningSchema,
-        answers: { 200: answer('What changed', ANY_OBJECT) },
+        body: body('ProvisioningInput', provisioningSchema),
+        answers: { 200: answer('What changed', named('ApplySummary', applySummaryAnswer)) },
       }),
       bodyLimit: documentOctets,
       onRequest: async (request) => requireFittingBody(request, app.initialConfig.bodyLimit),

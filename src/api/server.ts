@@ -6,6 +6,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { adminRoutes } from './admin.ts';
+import { healthAnswer, readinessAnswer } from './answers.ts';
 import { authenticate } from './authentication.ts';
 import { brandRoutes } from './brands.ts';
 import { collectionRoutes } from './collections.ts';
@@ -13,6 +14,7 @@ import { type Access, type ApiContext, answer, describe } from './context.ts';
 import { withoutMarks } from './documents.ts';
 import { eventRoutes } from './event-stream.ts';
 import { liveRoutes } from './live.ts';
+import { finishDocument, named } from './openapi.ts';
 import type { TokenStore, WebhookRecord } from './ports.ts';
 import { ApiProblem, problemBody } from './problem.ts';
 import { provisioningRoutes } from './provisioning.ts';
@@ -154,11 +156,11 @@ function setUpBodies(app: FastifyInstance): void {
   });
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   const parseJson = app.getDefaultJsonParser('error', 'error');
-  // Many clients send their Content-Type with every request; a request without a body has nothing that could be malformed.
-  app.addHook('onRequest', async (request) => {
-    const { headers } = request.raw;
-    if (headers['content-length'] === '0' || (headers['content-length'] ?? headers['transfer-encoding']) === undefined)
-      delete headers['content-type'];
+  // Many clients send their Content-Type with every request; a DELETE without a body has nothing that could be malformed.
+  app.addHook('onRequest', async ({ raw }) => {
+    const { headers, method } = raw;
+    const length = headers['content-length'] ?? headers['transfer-encoding'] ?? '0';
+    if (method === 'DELETE' && length === '0') delete headers['content-type'];
   });
   app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, (request, body, done) => {
     void parseJson(request, body as string, done);
@@ -265,6 +267,8 @@ async function setUpDocument(app: FastifyInstance, options: ApiOptions): Promise
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }],
     },
+    transformObject: (input) =>
+      finishDocument((input as { openapiObject: Record<string, unknown> }).openapiObject) as never,
     // Request parts are zod schemas; answers are JSON schemas already, since secrets are taken out of them.
     transform: (input) => {
       const { response, ...parts } = input.schema ?? {};
@@ -281,10 +285,7 @@ async function setUpDocument(app: FastifyInstance, options: ApiOptions): Promise
 function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOptions): void {
   const tag = 'health';
   const text = { content: { 'text/plain': { schema: { type: 'string' } } } };
-  const state = {
-    type: 'object',
-    properties: { status: { type: 'string' }, reasons: { type: 'array', items: { type: 'string' } } },
-  };
+  const state = named('Readiness', readinessAnswer);
   app.get('/', { config: { access: 'public' }, schema: { hide: true } }, (_request, reply) =>
     reply
       .type('text/plain; charset=utf-8')
@@ -308,7 +309,7 @@ function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOpt
       tag,
       summary: 'Whether the process answers',
       access: 'public',
-      answers: { 200: answer('It does', state) },
+      answers: { 200: answer('It does', named('Health', healthAnswer)) },
     }),
     () => ({ status: 'ok', version: options.version }),
   );

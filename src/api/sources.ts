@@ -5,6 +5,7 @@ import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';
 import { type ApiContext, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { named } from './openapi.ts';
 import { forbidden } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
@@ -79,7 +80,7 @@ const overlapShape = {
   type: 'object',
   required: ['kind', 'source', 'claims'],
   properties: {
-    kind: { enum: ['brand', 'name', 'network'] },
+    kind: { type: 'string', enum: ['brand', 'name', 'network'] },
     source: { type: 'string', description: 'A brand, a host or certificate name, an address or a network.' },
     claims: {
       type: 'array',
@@ -93,6 +94,7 @@ const overlapShape = {
           tenants: { type: 'array', items: { type: 'string' }, description: 'Who uses the trunk.' },
           claim: { type: 'string', description: 'What it claims; for a network perhaps a wider one.' },
           origin: {
+            type: 'string',
             enum: ['settings', 'dns', 'registration'],
             description:
               'Whether it is written in the settings, resolved from a name, or where a gateway registered from.',
@@ -114,7 +116,7 @@ export function overlapRoute(app: FastifyInstance, context: ApiContext): void {
       summary: 'Sources that trunks of several owners or tenants claim',
       access: 'system',
       querystring,
-      answers: { 200: pageOf(overlapShape) },
+      answers: { 200: pageOf(named('SourceOverlap', overlapShape)) },
     }),
     (request) => {
       requireSystemAdmin(identityOf(request), 'see what other tenants claim');

@@ -2,18 +2,18 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Tenant, tenantFieldsSchema, tenantSchema } from '../tenants/schema.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
-import { answerSchemaOf } from './answer-schema.ts';
 import { applyChange, sendResource } from './change.ts';
-import { keyText, patchBody, tenantOf } from './collections.ts';
+import { keyText, tenantOf } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
+import { body, patchOf, resource } from './openapi.ts';
 import { ApiProblem, invalid } from './problem.ts';
 import { check } from './validation.ts';
 
 type TenantFields = z.infer<typeof tenantFieldsSchema>;
 
 const params = z.strictObject({ tenant: keyText.describe("The tenant's name.") });
-const shape = answerSchemaOf(tenantFieldsSchema);
+const shape = resource('Tenant', tenantFieldsSchema);
 const TAG = 'tenants';
 const URL = '/api/v1/tenants/:tenant';
 
@@ -73,7 +73,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       tag: TAG,
       summary: 'Create a tenant, with what it owns if given',
       access: 'system',
-      body: tenantSchema,
+      body: body('NewTenant', tenantSchema),
       answers: { 201: answer('Created', shape) },
     }),
     async (request, reply) => {
@@ -102,13 +102,18 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       ...common,
       operationId: 'putTenant',
       summary: "Replace a tenant's settings; what it owns stays",
-      body: tenantFieldsSchema,
+      body: body('TenantInput', tenantFieldsSchema),
     }),
     (request, reply) => change(context, request, reply, () => request.body as TenantFields),
   );
   app.patch(
     URL,
-    describe({ ...common, operationId: 'patchTenant', summary: "Change some of a tenant's settings", body: patchBody }),
+    describe({
+      ...common,
+      operationId: 'patchTenant',
+      summary: "Change some of a tenant's settings",
+      body: patchOf('Tenant', tenantFieldsSchema),
+    }),
     (request, reply) =>
       change(
         context,

@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { partiesOf, pcapOf, renderLadder, describe as summaryOf, type TraceMessage } from '../observe/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
 import { isSystemAdmin, maySeeTenant } from './access.ts';
+import { callTraceAnswer, tracePageAnswer } from './answers.ts';
 import { keyText } from './collections.ts';
 import { type AnswerSchema, type ApiContext, describe, identityOf } from './context.ts';
+import { named } from './openapi.ts';
 import type { LiveCall } from './ports.ts';
 import { notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -22,33 +24,6 @@ const format = z
   .describe(
     '`pcap` is a capture file for tshark, Wireshark or sngrep; messages over TCP and TLS are in it in clear text.',
   );
-
-const messageShape = {
-  type: 'object',
-  required: ['at', 'atMs', 'direction', 'transport', 'local', 'remote', 'sipCallId', 'text'],
-  properties: {
-    at: { type: 'string', format: 'date-time' },
-    atMs: { type: 'number', description: 'The same as milliseconds since 1970.' },
-    direction: { enum: ['sent', 'received'] },
-    transport: { type: 'string' },
-    local: { type: 'string', description: '`address:port` of the engine.' },
-    remote: { type: 'string', description: '`address:port` of the peer.' },
-    sipCallId: { type: 'string' },
-    leg: { type: 'string', description: 'What the peer is to the call: `caller`, a trunk, an extension.' },
-    text: { type: 'string', description: 'The message, secrets masked.' },
-  },
-} satisfies AnswerSchema;
-
-const listedShape = {
-  ...messageShape,
-  required: [...messageShape.required, 'summary', 'from', 'to'],
-  properties: {
-    ...messageShape.properties,
-    summary: { type: 'string', description: 'Method or status, e.g. `INVITE (SDP)` or `200 OK`.' },
-    from: { type: 'string', description: 'User of the From URI.' },
-    to: { type: 'string', description: 'User of the To URI.' },
-  },
-} satisfies AnswerSchema;
 
 const capture = { 'application/vnd.tcpdump.pcap': { schema: { type: 'string', format: 'binary' } } };
 
@@ -69,15 +44,7 @@ function callTraceRoute(app: FastifyInstance, context: ApiContext): void {
       params: callIdParams,
       querystring,
       answers: {
-        200: answerOrCapture('The trace', {
-          type: 'object',
-          required: ['callId', 'messages', 'ladder'],
-          properties: {
-            callId: { type: 'string' },
-            messages: { type: 'array', items: messageShape },
-            ladder: { type: 'string', description: 'The messages drawn for a terminal.' },
-          },
-        }),
+        200: withCapture('The trace', named('CallTrace', callTraceAnswer)),
       },
     }),
     (request, reply) => {
@@ -120,14 +87,7 @@ function latestRoute(app: FastifyInstance, context: ApiContext): void {
       access: 'system',
       querystring,
       answers: {
-        200: answerOrCapture('Messages, oldest first', {
-          type: 'object',
-          required: ['messages', 'next'],
-          properties: {
-            messages: { type: 'array', items: listedShape },
-            next: { type: 'integer', description: 'As `after` of the next request: what came since.' },
-          },
-        }),
+        200: withCapture('Messages, oldest first', named('TracePage', tracePageAnswer)),
       },
     }),
     async (request, reply) => {
@@ -157,7 +117,8 @@ function trunkPeers(context: ApiContext, key: string) {
   return { name: trunk.name, isOf: (address: string) => context.engine.isTrunkPeer(id, address) };
 }
 
-function answerOrCapture(description: string, schema: AnswerSchema): AnswerSchema {
+/** The same as a capture file, under `format=pcap`. */
+function withCapture(description: string, schema: AnswerSchema): AnswerSchema {
   return { description, content: { 'application/json': { schema }, ...capture } };
 }
 

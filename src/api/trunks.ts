@@ -12,12 +12,13 @@ import {
   trunkView,
   visibleTrunk,
 } from './access.ts';
-import { answerSchemaOf } from './answer-schema.ts';
+import { TRUNK_STATES, trunkStatusAnswer } from './answers.ts';
 import { applyChange, sendResource } from './change.ts';
-import { keyText, patchBody } from './collections.ts';
+import { keyText } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
 import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
+import { body, named, patchOf, resource } from './openapi.ts';
 import type { TrunkStatus } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { overlapRoute, requireAllowedSources } from './sources.ts';
@@ -27,38 +28,8 @@ import { check } from './validation.ts';
 const TAG = 'trunks';
 const URL = '/api/v1/trunks/:id';
 const params = z.strictObject({ id: keyText.describe("The trunk's id.") });
-const shape = answerSchemaOf(trunkSchema);
-const STATES = ['online', 'offline', 'registering', 'rejected', 'unknown'] as const;
-
-const statusShape = {
-  type: 'object',
-  properties: {
-    trunkId: { type: 'string' },
-    name: { type: 'string' },
-    type: { type: 'string' },
-    state: { enum: STATES },
-    since: { type: 'string', format: 'date-time' },
-    lastCode: { type: 'integer' },
-    reason: { type: 'string' },
-    activeCalls: { type: 'integer' },
-    alarms: {
-      type: 'array',
-      description: 'What somebody has to look at though calls go on; left out when there is nothing.',
-      items: {
-        type: 'object',
-        required: ['code', 'message', 'since'],
-        properties: {
-          code: {
-            type: 'string',
-            description: '`sources-coincide`: by the DNS it is of one provider with another trunk.',
-          },
-          message: { type: 'string' },
-          since: { type: 'string', format: 'date-time' },
-        },
-      },
-    },
-  },
-};
+const shape = resource('Trunk', trunkSchema);
+const statusShape = named('TrunkStatus', trunkStatusAnswer);
 
 const viewQuery = z.strictObject({
   view: z
@@ -66,7 +37,7 @@ const viewQuery = z.strictObject({
     .default('written')
     .describe('`written`: the settings; `effective`: every value in force, with where it comes from.'),
 });
-const effectiveShape = {
+const effectiveShape = named('EffectiveTrunk', {
   type: 'object',
   required: ['id', 'name', 'type', 'brand', 'values'],
   properties: {
@@ -81,13 +52,17 @@ const effectiveShape = {
         required: ['path', 'value', 'from'],
         properties: {
           path: { type: 'string' },
-          value: { description: 'Null: nothing, e.g. no limit.' },
-          from: { enum: ['own', 'brand', 'default'] },
+          value: {
+            type: ['string', 'number', 'boolean', 'array', 'object', 'null'],
+            items: { type: ['string', 'number', 'object'] },
+            description: 'Null: nothing, e.g. no limit.',
+          },
+          from: { type: 'string', enum: ['own', 'brand', 'default'] },
         },
       },
     },
   },
-};
+});
 const trunkAnswer = { oneOf: [shape, effectiveShape] };
 
 export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -106,7 +81,7 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
     q: keyText.optional().describe('Part of a name or host.'),
     tenant: keyText.optional().describe('Trunks that this tenant may use.'),
     type: z.enum(TRUNK_TYPES).optional().describe('Trunks of this type.'),
-    state: z.enum(STATES).optional().describe('Trunks in this state.'),
+    state: z.enum(TRUNK_STATES).optional().describe('Trunks in this state.'),
   });
   app.get(
     '/api/v1/trunks',
@@ -171,7 +146,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         operationId: 'createTrunk',
         tag: TAG,
         summary: "Create a trunk; a tenant admin's belongs to its tenant",
-        body: trunkSchema,
+        body: body('TrunkInput', trunkSchema),
         answers: { 201: answer('Created', shape) },
       }),
       preValidation: ownByDefault,
@@ -208,7 +183,7 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
         ...common,
         operationId: 'putTrunk',
         summary: 'Replace a trunk; a secret that is left out stays as it is',
-        body: trunkSchema,
+        body: body('TrunkInput', trunkSchema),
       }),
       preValidation: ownByDefault,
     },
@@ -219,7 +194,12 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
   );
   app.patch(
     URL,
-    describe({ ...common, operationId: 'patchTrunk', summary: 'Change fields of a trunk', body: patchBody }),
+    describe({
+      ...common,
+      operationId: 'patchTrunk',
+      summary: 'Change fields of a trunk',
+      body: patchOf('Trunk', trunkSchema),
+    }),
     (request, reply) =>
       change(
         context,
@@ -284,18 +264,18 @@ function assignmentRoutes(app: FastifyInstance, context: ApiContext): void {
   const url = `${URL}/tenants/:tenant`;
   const assignmentParams = z.strictObject({ id: keyText, tenant: keyText });
   const common = { tag: TAG, params: assignmentParams };
-  const body = assignmentSchema.omit({ tenant: true });
+  const assignmentBody = assignmentSchema.omit({ tenant: true });
   app.put(
     url,
     describe({
       ...common,
       operationId: 'assignTrunk',
       summary: 'Let a tenant use a trunk, with its DID pool there',
-      body,
-      answers: { 200: answer('Assigned', answerSchemaOf(assignmentSchema)) },
+      body: body('AssignmentInput', assignmentBody),
+      answers: { 200: answer('Assigned', resource('Assignment', assignmentSchema)) },
     }),
     async (request) => {
-      const assignment = { tenant: tenantParam(request), ...(request.body as z.infer<typeof body>) };
+      const assignment = { tenant: tenantParam(request), ...(request.body as z.infer<typeof assignmentBody>) };
       await assign(context, request, (trunk) => {
         const index = trunk.tenants.findIndex(({ tenant }) => tenant === assignment.tenant);
         const tenants = trunk.tenants.toSpliced(

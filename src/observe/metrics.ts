@@ -42,8 +42,12 @@ export class Metrics {
 
   constructor(options: { processMetrics?: boolean } = {}) {
     const registers = [this.registry];
-    if (options.processMetrics !== false)
+    if (options.processMetrics !== false) {
       collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: DELAY_SAMPLE_MS });
+      // Gauges under names of counters; the same is told by kind under the names without `_total`.
+      for (const kind of ['handles', 'requests', 'resources'])
+        this.registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+    }
     this.#uncaught = new Counter({
       name: 'uncaught_exceptions_total',
       help: 'Defects caught at an exception boundary; 0 in a healthy engine',
@@ -201,12 +205,12 @@ export class Metrics {
     new Gauge({
       name: 'tandem_event_loop_delay_seconds',
       help: 'Delay of the event loop since the last scrape',
-      labelNames: ['quantile'] as const,
+      labelNames: ['percentile'] as const,
       registers: [this.registry],
       collect() {
-        for (const quantile of [0.5, 0.99])
-          this.set({ quantile: String(quantile) }, delaySeconds(delay.percentile(quantile * 100)));
-        this.set({ quantile: '1' }, delay.count === 0 ? 0 : delaySeconds(delay.max));
+        for (const percentile of [50, 99])
+          this.set({ percentile: String(percentile) }, delaySeconds(delay.percentile(percentile)));
+        this.set({ percentile: '100' }, delay.count === 0 ? 0 : delaySeconds(delay.max));
         delay.reset();
       },
     });

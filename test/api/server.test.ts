@@ -37,10 +37,11 @@ describe('document', () => {
     const { body } = await ask(world, undefined, 'GET', '/openapi.json');
     expect(body.openapi).toBe('3.1.0');
     const post = body.paths['/api/v1/tenants/{tenant}/extensions'].post;
-    const request = post.requestBody.content['application/json'].schema;
+    const resolved = ({ $ref }: { $ref: string }) => body.components.schemas[$ref.slice($ref.lastIndexOf('/') + 1)];
+    const request = resolved(post.requestBody.content['application/json'].schema);
     expect(request.properties.password.type).toBe('string');
     expect(request.additionalProperties).toBe(false);
-    const answer = post.responses['201'].content['application/json'].schema;
+    const answer = resolved(post.responses['201'].content['application/json'].schema);
     expect(answer.properties.password).toBeUndefined();
     expect(answer.properties.passwordSet).toMatchObject({ type: 'boolean', readOnly: true });
     const ids = Object.values(body.paths as Record<string, Record<string, { operationId: string }>>).flatMap(

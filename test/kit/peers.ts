@@ -11,6 +11,7 @@ const PEER_PACKAGES: Readonly<Record<string, string>> = {
   tshark: 'tshark',
   dnsmasq: 'dnsmasq-base',
   openssl: 'openssl',
+  promtool: 'prometheus',
 };
 
 /** Packages that bring no program of their own to start, and programs of the system that a small installation may be without. */

@@ -18,7 +18,7 @@ describe('Metrics', () => {
     expect(text).toContain('tandem_trunk_attempts_total{trunk_id="100",code="503"} 1');
     expect(text).toContain('tandem_call_setup_seconds_bucket{le="0.5",direction="outbound"} 1');
     expect(text).toContain('uncaught_exceptions_total 1');
-    expect(text).toContain('tandem_event_loop_delay_seconds{quantile="0.99"}');
+    expect(text).toContain('tandem_event_loop_delay_seconds{percentile="99"}');
     metrics.close();
   });
 

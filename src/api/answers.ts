@@ -1,0 +1,355 @@
+/** What the API answers beside the provisioned resources, as schemas: for the OpenAPI document, held to the types of the ports. */
+import { z } from 'zod';
+import type { AuditEntry, CallRecord, EventData, EventType, TraceMessage, WebhookStatus } from '../observe/index.ts';
+import type { Explanation } from '../outbound/index.ts';
+import { inboundParametersSchema, outboundParametersSchema } from '../trunks/mappings.ts';
+import { optionsSchema, TRUNK_TYPES } from '../trunks/schema.ts';
+import type { LiveCall, RegistrationView, TrunkStatus } from './ports.ts';
+
+const time = z.iso.datetime({ offset: true });
+const optionalText = z.string().optional();
+const DIRECTION = z.enum(['outbound', 'inbound', 'internal']);
+export const TRUNK_STATES = ['online', 'offline', 'registering', 'rejected', 'unknown'] as const;
+
+export const trunkStatusAnswer = z.object({
+  trunkId: z.string(),
+  name: z.string(),
+  type: z.string(),
+  state: z.enum(TRUNK_STATES),
+  since: time.describe('Since when it has this state.'),
+  lastCode: z.int().optional().describe('The latest SIP status of its registration or ping.'),
+  reason: z.string().optional().describe('Why it is not online, in words.'),
+  activeCalls: z.int(),
+  alarms: z
+    .array(
+      z.object({
+        code: z.string().describe('`sources-coincide`: by the DNS it is of one provider with another trunk.'),
+        message: z.string(),
+        since: time,
+      }),
+    )
+    .optional()
+    .describe('What somebody has to look at though calls go on; left out when there is nothing.'),
+}) satisfies z.ZodType<Loose<TrunkStatus>>;
+
+export const registrationAnswer = z.object({
+  addressOfRecord: z.string(),
+  tenant: optionalText,
+  extension: optionalText,
+  trunkId: z.string().optional().describe('Of a gateway: its trunk.'),
+  contact: z.string(),
+  transport: z.string(),
+  source: z.string().describe('Where it came from, as `address:port`.'),
+  userAgent: optionalText,
+  expiresAt: time,
+}) satisfies z.ZodType<Loose<RegistrationView>>;
+
+export const liveCallAnswer = z.object({
+  callId: z.string(),
+  sipCallIds: z.array(z.string()).describe("The SIP Call-IDs of its legs, the caller's first."),
+  tenant: optionalText,
+  direction: DIRECTION,
+  from: z.string(),
+  to: z.string(),
+  state: z.enum(['calling', 'ringing', 'answered']),
+  trunkId: optionalText,
+  trunk: optionalText,
+  startedAt: time,
+  answeredAt: time.optional(),
+}) satisfies z.ZodType<Loose<LiveCall>>;
+
+const attemptAnswer = z.object({
+  trunkId: optionalText,
+  trunk: optionalText,
+  extension: optionalText,
+  target: z.string().optional().describe('Where it was sent, as `transport:address:port`.'),
+  status: z.int().optional(),
+  reason: optionalText,
+  cause: z.string().optional().describe("The peer's Reason header field, or why nothing was sent."),
+  startedAt: time,
+  durationMs: z.number(),
+});
+
+export const callRecordAnswer = z.object({
+  callId: z.string(),
+  sipCallIds: z.array(z.string()),
+  tenant: optionalText,
+  direction: DIRECTION,
+  callerNumber: z.string().describe('As it came.'),
+  callerNumberSent: z.string().optional().describe('As the called side was shown it.'),
+  calledNumber: z.string().describe('As dialled.'),
+  calledNumberSent: z.string().optional().describe('As sent.'),
+  extension: optionalText,
+  outboundCallerId: optionalText,
+  outboundCallerIdSource: z
+    .string()
+    .optional()
+    .describe('Which setting gave it: app, extension, rule, group, company.'),
+  anonymous: z.boolean().optional(),
+  outboundRule: optionalText,
+  inboundRule: optionalText,
+  trunkId: optionalText,
+  trunk: optionalText,
+  attempts: z.array(attemptAnswer).describe('Every trunk or phone that was tried, in order.'),
+  startedAt: time,
+  ringingAt: time.optional(),
+  answeredAt: time.optional(),
+  endedAt: time,
+  durationMs: z.number(),
+  talkMs: z.number().describe('From answer to end; 0 when it was not answered.'),
+  status: z.int(),
+  reason: z.string(),
+  hungUpBy: z.enum(['caller', 'callee', 'engine']),
+}) satisfies z.ZodType<Loose<CallRecord>>;
+
+export const traceMessageAnswer = z.object({
+  at: time,
+  atMs: z.number().describe('The same as milliseconds since 1970.'),
+  direction: z.enum(['sent', 'received']),
+  transport: z.string(),
+  local: z.string().describe('`address:port` of the engine.'),
+  remote: z.string().describe('`address:port` of the peer.'),
+  sipCallId: z.string(),
+  leg: z.string().optional().describe('What the peer is to the call: `caller`, a trunk, an extension.'),
+  text: z.string().describe('The message, secrets masked.'),
+}) satisfies z.ZodType<Loose<TraceMessage>>;
+
+export const callTraceAnswer = z.object({
+  callId: z.string(),
+  messages: z.array(traceMessageAnswer),
+  ladder: z.string().describe('The messages drawn for a terminal.'),
+});
+
+export const tracePageAnswer = z.object({
+  messages: z.array(
+    traceMessageAnswer.extend({
+      summary: z.string().describe('Method or status, e.g. `INVITE (SDP)` or `200 OK`.'),
+      from: z.string().describe('User of the From URI.'),
+      to: z.string().describe('User of the To URI.'),
+    }),
+  ),
+  next: z.int().describe('As `after` of the next request: what came since.'),
+});
+
+export const tokenAnswer = z.object({
+  id: z.string(),
+  role: z.enum(['system-admin', 'tenant-admin']),
+  tenant: optionalText,
+  label: optionalText,
+  createdAt: time,
+  createdBy: z.string(),
+  expiresAt: time.optional(),
+  revokedAt: time.optional(),
+});
+export const newTokenAnswer = tokenAnswer.extend({ token: z.string().describe('Shown this once.') });
+
+const deliveriesAnswer = z.object({
+  waiting: z.int(),
+  delivered: z.int(),
+  lost: z.int(),
+  lastStatus: z.int().optional(),
+  lastError: optionalText,
+}) satisfies z.ZodType<Loose<WebhookStatus>>;
+
+export const webhookAnswer = z.object({
+  id: z.string(),
+  url: z.string(),
+  topics: z.array(z.string()),
+  tenant: optionalText,
+  enabled: z.boolean(),
+  allowPrivate: z.boolean(),
+  secretSet: z.boolean().optional(),
+  deliveries: deliveriesAnswer.optional(),
+});
+export const newWebhookAnswer = webhookAnswer.extend({
+  secret: z.string().optional().describe('The key that was made for it; shown this once.'),
+});
+
+export const auditEntryAnswer = z.object({
+  at: time,
+  actor: z.string().describe('Who: `token:…`, `owner`, `file:…`.'),
+  action: z.enum(['create', 'update', 'delete']),
+  resource: z.string().describe("The API's path of what was changed."),
+  tenant: optionalText,
+  before: z.record(z.string(), z.unknown()).optional().describe('The resource before, without secrets.'),
+  after: z.record(z.string(), z.unknown()).optional(),
+}) satisfies z.ZodType<Loose<AuditEntry>>;
+
+export const healthAnswer = z.object({ status: z.literal('ok'), version: z.string() });
+export const readinessAnswer = z.object({ status: z.enum(['ready', 'not-ready']), reasons: z.array(z.string()) });
+export const applySummaryAnswer = z.object({ created: z.int(), updated: z.int(), unchanged: z.int() });
+
+const stepNote = z.object({
+  step: z.string(),
+  outcome: z.enum(['continue', 'reject']),
+  status: z.int().optional(),
+  reason: z.string(),
+});
+const refusal = z.object({ status: z.int(), reason: z.string(), code: z.string() });
+
+const explainedRoute = z.object({
+  trunk: z.object({ id: z.string(), name: z.string(), type: z.string(), brand: z.string() }),
+  refusal: refusal.optional(),
+  calledNumber: z.string(),
+  outboundCallerId: z.string(),
+  callerIdSource: z.string(),
+  candidates: z.array(
+    z.object({
+      source: z.string(),
+      value: optionalText,
+      verdict: z.enum(['taken', 'passed-over']),
+      reason: z.string(),
+    }),
+  ),
+  steps: z.array(stepNote),
+  fields: z.array(
+    z.object({
+      field: z.string().describe('Header field and part, e.g. `From.user`.'),
+      value: z.string(),
+      source: z.string(),
+      origin: z.enum(['trunk', 'brand', 'default', 'call', 'tenant', 'engine']),
+      reason: z.string(),
+    }),
+  ),
+  nextHop: z.string(),
+  invite: z.string().describe('The INVITE as text.'),
+  inviteBase64: z.string().describe('The same, octet for octet.'),
+  warnings: z.array(z.string()),
+  events: z.array(
+    z.object({
+      kind: z.enum(['caller-id-rejected', 'outbound-cli-ignored', 'foreign-number-blocked', 'number-would-show']),
+      trunkId: z.string(),
+      value: z.string(),
+      source: z.string(),
+      reason: z.string(),
+    }),
+  ),
+});
+
+export const explanationAnswer = z.object({
+  tenant: z.string(),
+  caller: z.object({ kind: z.string(), number: z.string(), name: z.string() }),
+  dialled: z.string(),
+  number: z.string().describe('After dial code and number processing.'),
+  anonymous: z.boolean(),
+  anonymousReason: z.string(),
+  emergency: z.boolean(),
+  rule: optionalText,
+  steps: z.array(stepNote),
+  refusal: refusal.extend({ retryAfterSeconds: z.int().optional() }).optional(),
+  storedSetting: z
+    .object({
+      extension: z.string(),
+      set: z.union([
+        z.object({ anonymousCalls: z.boolean() }),
+        z.object({ rejectAnonymousCallers: z.boolean() }),
+        z.object({ outboundCallerId: z.string() }),
+      ]),
+    })
+    .optional(),
+  routes: z.array(explainedRoute),
+  skipped: z.array(
+    z.object({
+      trunkName: z.string(),
+      position: z.int(),
+      code: z.enum(['unknown-trunk', 'not-assigned', 'disabled', 'not-for-calls', 'down', 'full', 'repeated']),
+      reason: z.string(),
+    }),
+  ),
+}) satisfies z.ZodType<Loose<Explanation>>;
+
+export const brandAnswer = z.object({
+  id: z.string(),
+  name: z.string(),
+  types: z.array(z.enum(TRUNK_TYPES)),
+  hosts: z.array(
+    z.object({
+      host: z.string().describe('A host, or a pattern whose `{…}` the operator fills in.'),
+      types: z.array(z.enum(TRUNK_TYPES)).optional(),
+      region: optionalText,
+      default: z.boolean().optional(),
+    }),
+  ),
+  port: z.int().optional(),
+  tlsPort: z.int().optional(),
+  transport: z.enum(['udp', 'tcp', 'tls']).optional(),
+  transports: z.array(z.enum(['udp', 'tcp', 'tls'])),
+  registerSeconds: z.int().optional(),
+  associatedIps: z.array(z.string()).optional(),
+  numberFormat: z.object({ called: optionalText, caller: optionalText, inbound: optionalText }),
+  options: optionsSchema.partial().optional(),
+  outboundParameters: outboundParametersSchema.optional(),
+  inboundParameters: inboundParametersSchema.optional(),
+  sources: z.array(z.string()).describe('Where the values were read.'),
+  notes: z.array(z.string()).describe('What the operator has to know or to fill in.'),
+});
+
+/** The facts of each event; an event of the stream has `at` beside them. */
+export const eventAnswers = {
+  'trunk-state': z.object({
+    trunkId: z.string(),
+    trunk: z.string(),
+    state: z.enum(TRUNK_STATES),
+    previous: optionalText,
+    lastCode: z.int().optional(),
+    reason: optionalText,
+  }),
+  'trunk-ambiguous': z.object({ source: z.string(), candidates: z.array(z.string()) }),
+  'trunk-coincidence': z.object({
+    state: z.enum(['began', 'ended']),
+    trunkId: z.string(),
+    trunk: z.string(),
+    numbers: z.string(),
+    otherTrunkId: z.string(),
+    otherTrunk: z.string(),
+    otherNumbers: z.string(),
+  }),
+  registration: z.object({
+    action: z.enum(['added', 'refreshed', 'removed', 'expired', 'refused']),
+    addressOfRecord: z.string(),
+    contact: optionalText,
+    source: optionalText,
+    userAgent: optionalText,
+    expiresInSeconds: z.number().optional(),
+    reason: optionalText,
+  }),
+  call: z.object({
+    callId: z.string(),
+    state: z.enum(['started', 'ringing', 'answered', 'ended']),
+    direction: DIRECTION,
+    from: z.string(),
+    to: z.string(),
+    trunkId: optionalText,
+    status: z.int().optional(),
+    reason: optionalText,
+    durationMs: z.number().optional(),
+  }),
+  'caller-id-rejected': z.object({
+    callId: optionalText,
+    extension: optionalText,
+    trunkId: z.string(),
+    source: z.string(),
+    value: z.string(),
+    reason: z.string(),
+  }),
+  fraud: z.object({ guard: z.string(), extension: optionalText, callId: optionalText, detail: z.string() }),
+  audit: z.object({ actor: z.string(), action: z.string(), resource: z.string() }),
+} satisfies { [T in EventType]: z.ZodType<Loose<EventData[T]>> };
+
+/** What is posted to a webhook: an event, or a call record under the topic `call-record`. */
+export function webhookPayload(topic: string, data: z.ZodType): z.ZodType {
+  return z.object({
+    id: z.string().describe('The same on every try of one delivery.'),
+    at: time,
+    type: z.literal(topic),
+    data,
+  });
+}
+
+/** Fields that may be undefined may be absent: JSON does not tell the two apart. */
+type Loose<T> = T extends readonly (infer I)[] ? readonly Loose<I>[] : T extends object ? LooseObject<T> : T;
+type LooseObject<T> = {
+  readonly [K in keyof T as undefined extends T[K] ? never : K]: Loose<T[K]>;
+} & {
+  readonly [K in keyof T as undefined extends T[K] ? K : never]?: Loose<Exclude<T[K], undefined>> | undefined;
+};

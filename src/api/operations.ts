@@ -1,0 +1,99 @@
+/** What each operation of the HTTP interface does beyond its summary, by operationId. Every operation has an entry. */
+const ITEMS = {
+  Extension: ['extension', 'extensions', 'a phone, or whoever signs in with its number and password'],
+  Group: ['group', 'groups', 'extensions that outbound rules name together'],
+  Service: ['service', 'services', 'a ring group, queue, IVR or meeting with its own number and caller ID'],
+  OutboundRule: ['outbound rule', 'outbound-rules', 'which numbers leave over which trunks'],
+  InboundRule: ['inbound rule', 'inbound-rules', 'where calls to a DID go'],
+} as const;
+
+const DESCRIPTIONS: Record<string, string> = {
+  getHealth: 'For a supervisor: answers while the process works, whatever its store and trunks do.',
+  getReadiness: 'For a load balancer. `reasons` says why no new calls are taken, or what is degraded while they are.',
+  getMetrics: 'In the text format of Prometheus. `api.metricsAccess` decides who may read it.',
+  getOpenApi: 'OpenAPI 3.1, made from the schemas that requests are checked with.',
+  listTenants: 'A page of tenants with their settings. A tenant admin sees its own.',
+  getTenant:
+    'Its settings with all defaults filled in; what it owns has routes of its own. The `ETag` is for `If-Match`.',
+  createTenant: 'Only system admins. Extensions, groups, services and rules may come along; all or nothing.',
+  putTenant:
+    'Replaces every setting; extensions, groups, services and rules stay as they are. `If-Match` guards against a change in between.',
+  patchTenant: 'Merges the fields that are given into the settings, then checks the whole.',
+  deleteTenant: 'Only system admins. 409 names every trunk and rule of others that still refers to it.',
+  listTrunks:
+    'A page of trunks, each with its state. A tenant admin sees the trunks that it may use, without their credentials.',
+  getTrunk:
+    'Its own settings as they were given; what a brand or a default adds is not in it. The `ETag` is for `If-Match`.',
+  listTrunkOverlaps:
+    'Only system admins. Brands, hosts, certificate names, addresses and networks that more than one tenant can be reached by, with who claims each.',
+  createTrunk:
+    'A system admin makes any trunk and says which tenants may use it. A tenant admin makes register and accept-register trunks of its own.',
+  putTrunk:
+    'Replaces every setting; calls in progress go on, and it registers again only when host, transport or credentials changed.',
+  patchTrunk: 'Merges the fields that are given into the settings, then checks the whole.',
+  deleteTrunk:
+    '409 names every rule that still refers to it. A registered trunk removes its Contact from the registrar.',
+  assignTrunk:
+    'Only system admins. Pools of different tenants on one provider may not overlap; 409 says which entry does.',
+  unassignTrunk: 'Only system admins. 409 names every rule of the tenant that still uses the trunk.',
+  getTrunkStatus: 'State, since when, and the latest code and reason of its registration or ping.',
+  retryTrunk:
+    'After its credentials were refused a trunk rests until its settings change; this lets it try again at once.',
+  listBrands:
+    'What carriers publish of their trunks, kept as presets; a trunk names one in `brand` and may override every value.',
+  getBrand: 'The preset of one carrier with where each value was read and what is left to the operator.',
+  listRegistrations: 'Every binding of a phone or gateway, with where it came from and when it ends.',
+  listCalls: 'What goes on now on this node.',
+  getCall: "By the engine's id of the call or by the SIP Call-ID of either leg.",
+  getCallTrace: 'Both legs in order of time. `format=pcap` gives a capture file in place of JSON.',
+  listTrace:
+    'Only system admins: what was received and sent lately, of calls or not. Ask again with `after` to follow it.',
+  listCallRecords: 'The latest records in memory; the file of call records has them all.',
+  getCallRecord: "By the engine's id of the call or by the SIP Call-ID of either leg.",
+  explain:
+    'The very steps of a live call run on what the question says, with a note for every decision. Nothing is sent.',
+  explainCall: 'The decisions of a call that was placed, with the INVITEs as they left.',
+  streamEvents:
+    'Server-sent events with ids. A client that comes back with `Last-Event-ID` gets what it missed, or an event `gap`.',
+  listTokens: 'Who has access. A tenant admin sees the tokens of its tenant.',
+  createToken: 'A token that ends cannot make one that outlives it. A tenant admin makes tokens of its own tenant.',
+  revokeToken: 'It is refused from the next request on; event streams opened with it end.',
+  listWebhooks: 'With how many deliveries wait, went through or were lost.',
+  getWebhook: 'Without its secret, with its deliveries.',
+  createWebhook:
+    'Deliveries are signed with the secret, in order, and tried again. Private addresses need a system admin.',
+  patchWebhook: 'Merges the fields that are given; deliveries that wait go on.',
+  deleteWebhook: 'Deliveries that wait for it are dropped.',
+  listAudit: 'Every change with its author, latest first; secrets are marked as set or changed, never shown.',
+  exportProvisioning:
+    'The same document that `tandem apply` and provisioning files take. Secrets are shown only to the owner of the machine.',
+  applyProvisioning: 'All or nothing. What the document does not name stays; applying it again changes nothing.',
+};
+
+/** The description of an operation. @throws when it has none: a route was added without one. */
+export function describeOperation(operationId: string): string {
+  const found = DESCRIPTIONS[operationId] ?? describeItem(operationId);
+  if (found === undefined) throw new Error(`operation ${operationId} has no description in operations.ts`);
+  return found;
+}
+
+function describeItem(operationId: string): string | undefined {
+  const [, verb, kind] =
+    /^(list|get|create|put|patch|delete)(Extension|Group|Service|OutboundRule|InboundRule)s?$/.exec(operationId) ?? [];
+  if (kind === undefined) return undefined;
+  const [singular, segment, what] = ITEMS[kind as keyof typeof ITEMS];
+  switch (verb) {
+    case 'list':
+      return `A page of the tenant's ${segment}: ${what}.`;
+    case 'get':
+      return `One ${singular}: ${what}. The \`ETag\` is for \`If-Match\`.`;
+    case 'create':
+      return `Adds one ${singular}: ${what}. 409 when there is one already.`;
+    case 'put':
+      return `Writes the whole ${singular}; a secret that is left out stays. \`If-None-Match: *\` only creates, \`If-Match\` guards against a change in between.`;
+    case 'patch':
+      return `Merges the fields that are given into the ${singular}, then checks the whole.`;
+    default:
+      return `Removes the ${singular}. 409 names what still refers to it.`;
+  }
+}
