@@ -9,6 +9,10 @@ import type { Identity } from './tokens.ts';
 
 const HEARTBEAT_MS = 15_000;
 const MAX_STREAMS = 200;
+/** Of all streams; the others are kept for system admins, whatever tenant admins hold. */
+const MAX_TENANT_STREAMS = 150;
+const MAX_STREAMS_PER_TENANT = 20;
+const MAX_STREAMS_PER_TOKEN = 10;
 /** A reader that lets this much pile up is too slow: it is cut off and may come back with its last id. */
 const MAX_BACKLOG_OCTETS = 1024 * 1024;
 
@@ -50,11 +54,7 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const types = readTypes(query.types);
-      if (streams.size >= MAX_STREAMS) {
-        throw new ApiProblem(503, 'too-many-streams', `${MAX_STREAMS} event streams are open`, {
-          headers: { 'retry-after': '10' },
-        });
-      }
+      requirePlace(streams, identity);
       reply.hijack();
       reply.raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
@@ -67,6 +67,28 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext): void {
       stream.start(typeof lastEventId === 'string' ? lastEventId : undefined);
     },
   );
+}
+
+/** One reader who opens streams without end leaves places to other tokens, other tenants and the system admins. */
+function requirePlace(streams: ReadonlySet<EventStream>, identity: Identity): void {
+  let ofToken = 0;
+  let ofTenant = 0;
+  let ofTenants = 0;
+  for (const { identity: other } of streams) {
+    if (other.actor === identity.actor) ofToken++;
+    if (isSystemAdmin(other)) continue;
+    ofTenants++;
+    if (other.tenant === identity.tenant) ofTenant++;
+  }
+  const refuse = (status: 429 | 503, detail: string) => {
+    throw new ApiProblem(status, 'too-many-streams', detail, { headers: { 'retry-after': '10' } });
+  };
+  if (ofToken >= MAX_STREAMS_PER_TOKEN) refuse(429, `this token has ${ofToken} event streams open`);
+  if (!isSystemAdmin(identity)) {
+    if (ofTenant >= MAX_STREAMS_PER_TENANT) refuse(429, `tenant ${identity.tenant} has ${ofTenant} event streams open`);
+    if (ofTenants >= MAX_TENANT_STREAMS) refuse(503, `tenant admins have ${ofTenants} event streams open`);
+  }
+  if (streams.size >= MAX_STREAMS) refuse(503, `${streams.size} event streams are open`);
 }
 
 function readTypes(text: string | undefined): ReadonlySet<string> {
@@ -83,7 +105,7 @@ function readTypes(text: string | undefined): ReadonlySet<string> {
 class EventStream {
   readonly #context: ApiContext;
   readonly #response: ServerResponse;
-  readonly #identity: Identity;
+  readonly identity: Identity;
   readonly #types: ReadonlySet<string>;
   readonly #onEnd: () => void;
   #unsubscribe: () => void = () => {};
@@ -98,7 +120,7 @@ class EventStream {
   ) {
     this.#context = context;
     this.#response = response;
-    this.#identity = identity;
+    this.identity = identity;
     this.#types = types;
     this.#onEnd = onEnd;
   }
@@ -135,13 +157,13 @@ class EventStream {
   }
 
   #maySee(event: EngineEvent): boolean {
-    if (isSystemAdmin(this.#identity)) return true;
-    return this.#identity.tenant !== undefined && event.tenants.includes(this.#identity.tenant);
+    if (isSystemAdmin(this.identity)) return true;
+    return this.identity.tenant !== undefined && event.tenants.includes(this.identity.tenant);
   }
 
   /** A stream outlives the request that its token was checked for: a token that expired or was revoked ends it. */
   async #beat(): Promise<void> {
-    const { tokenId } = this.#identity;
+    const { tokenId } = this.identity;
     try {
       const record = tokenId === undefined ? undefined : await this.#context.tokens.get(tokenId);
       const valid = tokenId === undefined || (record !== undefined && this.#context.tokens.isValid(record));

@@ -110,7 +110,7 @@ export interface TokenRecord {
   readonly role: Role;
   readonly tenant?: string;
   readonly label?: string;
-  /** argon2id, as `$argon2id$m=…,t=…,p=…$salt$hash`. */
+  /** `$sha256$` and the digest in base64; `$argon2id$m=…,t=…,p=…$salt$hash` until a token of an earlier version is used. */
   readonly hash: string;
   readonly createdAt: string;
   readonly createdBy: string;

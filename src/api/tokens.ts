@@ -1,8 +1,8 @@
-import { argon2, createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import type { Clock } from '../base/scheduler.ts';
+import { FormerHashes } from './former-hashes.ts';
 import type { Role, TokenRecord, TokenStore } from './ports.ts';
 import { ApiProblem } from './problem.ts';
 
@@ -26,23 +26,20 @@ interface WantedToken {
   readonly label?: string;
 }
 
-const ARGON2 = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 };
 const SECRET_OCTETS = 32;
 const TOKEN_FORM = /^tdm_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/;
 const BOOTSTRAP_ID = 'bootstrap';
-const CACHE_SIZE = 1000;
+const HASH_PREFIX = '$sha256$';
+/** What the token of an unknown record is compared with: no token has this digest. */
+const NOBODY = Buffer.alloc(32);
+const REMEMBERED = 1000;
 const MIN_BOOTSTRAP_LENGTH = 16;
 const DEFAULT_TOKENS_PER_TENANT = 100;
-/** Each verification takes 19 MiB and a thread of the pool; DNS and files need some too. */
-const MAX_CONCURRENT_VERIFICATIONS = 2;
-const MAX_WAITING_VERIFICATIONS = 64;
-
-const deriveArgon2 = promisify(argon2) as (algorithm: 'argon2id', parameters: object) => Promise<Buffer>;
 
 /**
- * Bearer tokens: made once, shown once, kept as argon2id hashes. A token names its record (`tdm_<id>_<secret>`), so one look-up finds
- * the one hash to verify. A verified token's digest is remembered, since argon2 is slow on purpose; expiry and revocation are read
- * from the record each time.
+ * Bearer tokens: made once, shown once, kept as SHA-256 hashes: their 256 random bits are beyond guessing, so that a slow hash would
+ * protect nobody and cost everybody. A token names its record (`tdm_<id>_<secret>`); the check takes the same path and time whether
+ * there is such a record or not.
  */
 export class Tokens {
   readonly #store: TokenStore;
@@ -51,18 +48,18 @@ export class Tokens {
   readonly #perTenant: number;
   /** Tokens are made one after the other, so that the count of a tenant's holds. */
   #making: Promise<unknown> = Promise.resolve();
-  /** SHA-256 of a verified token → the hash it was verified against. */
-  readonly #verified = new Map<string, string>();
+  /** Digests of tokens that were good → the hash they were checked against. */
+  readonly #remembered = new Map<string, string>();
+  readonly #former: FormerHashes;
   #ownerDigest: Buffer | undefined;
-  /** Verifications under way, by digest: a page that asks ten things at once verifies its token once. */
-  readonly #pending = new Map<string, Promise<boolean>>();
-  readonly #waiting: (() => void)[] = [];
-  #verifications = 0;
+  /** Changes of records wait for each other: a hash that is rewritten must not undo a revocation. */
+  #changes: Promise<unknown> = Promise.resolve();
 
   constructor(store: TokenStore, clock: Clock, perTenant = DEFAULT_TOKENS_PER_TENANT) {
     this.#store = store;
     this.#clock = clock;
     this.#perTenant = perTenant;
+    this.#former = new FormerHashes(clock);
   }
 
   /**
@@ -76,6 +73,8 @@ export class Tokens {
       }
       const known = await this.#store.get(BOOTSTRAP_ID);
       if (known === undefined) await this.#put(BOOTSTRAP_ID, given, 'TANDEM_BOOTSTRAP_TOKEN', { role: 'system-admin' });
+      // A record of an earlier version is rewritten here, where no stranger has a say.
+      else await this.identify(given);
       return undefined;
     }
     const records = await this.#store.list();
@@ -128,7 +127,7 @@ export class Tokens {
       role: wanted.role,
       ...(wanted.tenant === undefined ? {} : { tenant: wanted.tenant }),
       ...(wanted.label === undefined ? {} : { label: wanted.label }),
-      hash: await hashToken(token),
+      hash: hashOf(digest(token)),
       createdAt: new Date(nowMs).toISOString(),
       createdBy,
       ...(wanted.expiresInSeconds === undefined
@@ -148,15 +147,15 @@ export class Tokens {
   }
 
   /** The record stays, so that the audit log's names keep a meaning and a bootstrap token does not come back. */
-  async revoke(record: TokenRecord): Promise<void> {
-    await this.#store.put({ ...record, revokedAt: new Date(this.#clock.wallMs()).toISOString() });
+  revoke({ id }: TokenRecord): Promise<void> {
+    return this.#change(id, (record) => ({ ...record, revokedAt: new Date(this.#clock.wallMs()).toISOString() }));
   }
 
-  /** Whether this token was verified before; it may have ended since. */
+  /** Whether this token was good before; it may have ended since. */
   isRemembered(token: string): boolean {
     const presented = digest(token);
     const isOwner = this.#ownerDigest !== undefined && timingSafeEqual(presented, this.#ownerDigest);
-    return isOwner || this.#verified.has(presented.toString('hex'));
+    return isOwner || this.#remembered.has(presented.toString('hex'));
   }
 
   /** Who this token is, or undefined: unknown, wrong, expired and revoked are told apart to nobody. `busy`: try again shortly. */
@@ -167,9 +166,9 @@ export class Tokens {
     }
     const id = TOKEN_FORM.exec(token)?.[1] ?? BOOTSTRAP_ID;
     const record = await this.#store.get(id);
-    if (record === undefined || !this.isValid(record)) return undefined;
-    const verdict = await this.#verify(presented.toString('hex'), token, record);
-    if (verdict !== true) return verdict === 'busy' ? 'busy' : undefined;
+    const verdict = await this.#isRight(presented, token, record);
+    if (record === undefined || !verdict || !this.isValid(record)) return undefined;
+    if (verdict === 'busy') return 'busy';
     return {
       actor: `token:${record.id}`,
       role: record.role,
@@ -186,34 +185,42 @@ export class Tokens {
     return record.expiresAt === undefined || Date.parse(record.expiresAt) > this.#clock.wallMs();
   }
 
-  async #verify(presented: string, token: string, record: TokenRecord): Promise<boolean | 'busy'> {
-    if (this.#verified.get(presented) === record.hash) return true;
-    const pending = this.#pending.get(presented);
-    if (pending !== undefined) return pending;
-    if (this.#waiting.length >= MAX_WAITING_VERIFICATIONS) return 'busy';
-    const verification = this.#takeTurn(() => verifyToken(token, record.hash));
-    this.#pending.set(presented, verification);
-    try {
-      if (!(await verification)) return false;
-    } finally {
-      this.#pending.delete(presented);
+  async #isRight(presented: Buffer, token: string, record: TokenRecord | undefined): Promise<boolean | 'busy'> {
+    const isRight = timingSafeEqual(presented, digestIn(record?.hash) ?? NOBODY);
+    if (record === undefined) return false;
+    if (!isRight) {
+      const verdict = await this.#matchesFormer(presented, token, record);
+      if (verdict !== true) return verdict;
     }
-    if (this.#verified.size >= CACHE_SIZE) this.#verified.delete(this.#verified.keys().next().value as string);
-    this.#verified.set(presented, record.hash);
+    this.#remember(presented.toString('hex'), record.hash);
     return true;
   }
 
-  async #takeTurn<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#verifications >= MAX_CONCURRENT_VERIFICATIONS) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    this.#verifications++;
-    try {
-      return await work();
-    } finally {
-      this.#verifications--;
-      this.#waiting.shift()?.();
-    }
+  /** Against a hash of an earlier version, which the right token replaces. */
+  async #matchesFormer(presented: Buffer, token: string, record: TokenRecord): Promise<boolean | 'busy'> {
+    if (!FormerHashes.isFormer(record.hash) || !this.isValid(record)) return false;
+    const key = presented.toString('hex');
+    // Should the store not take the new hash, the digest vouches for the token from here on.
+    if (this.#remembered.get(key) === record.hash) return true;
+    const verdict = await this.#former.check(record.id, key, token, record.hash);
+    if (verdict !== true) return verdict;
+    this.#change(record.id, (latest) => ({ ...latest, hash: hashOf(presented) })).catch(() => {});
+    return true;
+  }
+
+  #change(id: string, edit: (record: TokenRecord) => TokenRecord): Promise<void> {
+    const change = this.#changes.then(async () => {
+      const latest = await this.#store.get(id);
+      if (latest !== undefined) await this.#store.put(edit(latest));
+    });
+    this.#changes = change.catch(() => {});
+    return change;
+  }
+
+  #remember(presented: string, hash: string): void {
+    if (this.#remembered.get(presented) === hash) return;
+    if (this.#remembered.size >= REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value as string);
+    this.#remembered.set(presented, hash);
   }
 }
 
@@ -221,24 +228,12 @@ function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-async function hashToken(token: string): Promise<string> {
-  const salt = randomBytes(16);
-  const hash = await deriveArgon2('argon2id', { ...ARGON2, message: Buffer.from(token), nonce: salt });
-  const { memory, passes, parallelism } = ARGON2;
-  return `$argon2id$m=${memory},t=${passes},p=${parallelism}$${salt.toString('base64')}$${hash.toString('base64')}`;
+function hashOf(presented: Buffer): string {
+  return `${HASH_PREFIX}${presented.toString('base64')}`;
 }
 
-async function verifyToken(token: string, stored: string): Promise<boolean> {
-  const form = /^\$argon2id\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)$/.exec(stored);
-  if (form === null) return false;
-  const expected = Buffer.from(form[5] as string, 'base64');
-  const hash = await deriveArgon2('argon2id', {
-    message: Buffer.from(token),
-    nonce: Buffer.from(form[4] as string, 'base64'),
-    memory: Number(form[1]),
-    passes: Number(form[2]),
-    parallelism: Number(form[3]),
-    tagLength: expected.length,
-  });
-  return timingSafeEqual(hash, expected);
+function digestIn(hash: string | undefined): Buffer | undefined {
+  if (hash?.startsWith(HASH_PREFIX) !== true) return undefined;
+  const expected = Buffer.from(hash.slice(HASH_PREFIX.length), 'base64');
+  return expected.length === NOBODY.length ? expected : undefined;
 }

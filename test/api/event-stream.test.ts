@@ -9,6 +9,15 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
+async function makeToken(tenant: string): Promise<string> {
+  const response = await fetch(`${url}/api/v1/tokens`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${world.tokens.system}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ role: 'tenant-admin', tenant }),
+  });
+  return ((await response.json()) as { token: string }).token;
+}
+
 interface Received {
   readonly id: string | undefined;
   readonly event: string | undefined;
@@ -154,6 +163,29 @@ describe('server-sent events', () => {
     await world.api.close();
     expect(await ended).toEqual([]);
     expect(world.events.subscriberCount).toBe(1);
+  });
+
+  test('a token may have 10 streams, its tenant 20; another tenant and system admins still get theirs', async () => {
+    const readers: Reader[] = [];
+    const open = async (token: string, times: number) => {
+      const statuses: number[] = [];
+      for (let turn = 0; turn < times; turn++) {
+        const reader = new Reader(token);
+        readers.push(reader);
+        statuses.push(await reader.open());
+      }
+      return statuses;
+    };
+    const second = await makeToken('acme');
+    const third = await makeToken('acme');
+    expect(await open(world.tokens.acme, 11)).toEqual([...Array(10).fill(200), 429]);
+    expect(await open(second, 10)).toEqual(Array(10).fill(200));
+    expect(await open(third, 1)).toEqual([429]);
+    expect(await open(world.tokens.bolt, 1)).toEqual([200]);
+    expect(await open(world.tokens.system, 1)).toEqual([200]);
+    readers[0]?.close();
+    await expect.poll(() => open(third, 1)).toEqual([200]);
+    for (const reader of readers) reader.close();
   });
 
   test('HEAD opens no stream', async () => {
