@@ -18,10 +18,14 @@ export async function makeMissingCertificates(listeners: readonly Listen[], wall
     const pems = await generate([{ name: 'commonName', value: 'tandem' }], {
       keyType: 'ec',
       curve: 'P-256',
+      algorithm: 'sha256',
       notBeforeDate: new Date(wallMs - 60_000),
       notAfterDate: new Date(wallMs + YEAR_MS),
       extensions: [
-        { name: 'basicConstraints', cA: true, critical: true },
+        // It speaks for this listener alone: whoever trusts it trusts nothing that could be signed with its key.
+        { name: 'basicConstraints', cA: false, critical: true },
+        { name: 'keyUsage', digitalSignature: true, critical: true },
+        { name: 'extKeyUsage', serverAuth: true },
         {
           name: 'subjectAltName',
           altNames: [

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { constants, createHash } from 'node:crypto';
 import type { SocketOptions } from 'node:dgram';
 import { isIP, isIPv6, connect as tcpConnect } from 'node:net';
 import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
@@ -258,6 +258,7 @@ export class TransportLayer {
       // RFC 6066 §3: literal addresses are no server names.
       servername: isIP(name) === 0 ? name : '',
       minVersion: 'TLSv1.2',
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
       rejectUnauthorized: verify !== 'none',
       checkServerIdentity: (_host, certificate) =>
         verify === 'full' ? nameError(certificate, name, credentials) : undefined,

@@ -2,6 +2,8 @@ import { connect as tlsConnect } from 'node:tls';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { ListenerOptions, TlsCredentials } from '../../../src/sip/transport/index.ts';
 import { type CertificateRequest, TestAuthority } from '../../kit/certificates.ts';
+import { startChild } from '../../kit/child.ts';
+import { peerCommand } from '../../kit/peers.ts';
 import { Cleanup, Client, type Node } from './node.ts';
 import { options } from './recorder.ts';
 
@@ -195,6 +197,23 @@ describe('handshakes', () => {
     const raw = new Client(socket);
     await raw.ended;
     expect((await peer.log.line('tls-refused'))['reason']).toContain('no common TLS version');
+  });
+
+  test.each([
+    ['', () => {}],
+    [
+      ', after the certificate was renewed too',
+      (peer: Node) => peer.layer.renewCertificate(peer.layer.listening()[0]?.id ?? '', server.cert, server.key),
+    ],
+  ])('TLS 1.2 is not negotiated again on a connection, whoever asks%s', async (_when, prepare) => {
+    const peer = await serving();
+    prepare(peer);
+    const arguments_ = ['s_client', '-connect', `127.0.0.1:${peer.port()}`, '-tls1_2', '-legacy_renegotiation'];
+    const client = startChild(peerCommand('openssl'), arguments_);
+    cleanup.add(() => client.stop());
+    await client.waitFor(/Verify return code.*---/s);
+    client.write('R\n');
+    await client.waitFor(/no renegotiation/);
   });
 
   test('messages sent in one turn leave as one record; those of another turn as another', async () => {
