@@ -209,6 +209,7 @@ const explainedRoute = z.object({
       source: z.string(),
       origin: z.enum(['trunk', 'brand', 'default', 'call', 'tenant', 'engine']),
       reason: z.string(),
+      overruled: z.literal(true).optional().describe('A later decision about the same field took its place.'),
     }),
   ),
   nextHop: z.string(),
@@ -256,6 +257,19 @@ export const explanationAnswer = z.object({
       reason: z.string(),
     }),
   ),
+  legs: z
+    .array(
+      z.object({
+        to: z.string().describe("The trunk's name or the extension's number."),
+        target: z.string().describe('As `transport:address:port`; empty when no address is known now.'),
+        invite: z.string().describe('Octet for octet but for random tokens.'),
+        inviteBase64: z.string(),
+        at: time.optional().describe('When it was sent, for a placed call.'),
+      }),
+    )
+    .optional()
+    .describe('Every INVITE that leaves, in order, to phones too.'),
+  answer: z.object({ status: z.int(), reason: z.string() }).optional().describe('What the caller gets, or got.'),
 }) satisfies z.ZodType<Loose<Explanation>>;
 
 export const brandAnswer = z.object({

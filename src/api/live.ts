@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Explanation, explanationText } from '../outbound/index.ts';
+import { type ExplainQuestion, type Explanation, explanationText, QuestionError } from '../outbound/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
-import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
+import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
 import { callRecordAnswer, explanationAnswer, liveCallAnswer, registrationAnswer } from './answers.ts';
 import { keyText } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { body, named } from './openapi.ts';
-import type { ExplainInput, RegistrationView } from './ports.ts';
-import { invalid, notFound } from './problem.ts';
+import type { RegistrationView } from './ports.ts';
+import { ApiProblem, invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
 import { callIdParams, findCall, mayTrace } from './traces.ts';
 
@@ -181,19 +181,44 @@ const text = z
   .max(512)
   .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
 
-const explainBody = z.strictObject({
-  tenant: keyText.optional().describe("Whose call; a tenant admin's own when left out."),
-  from: text.min(1).describe('The calling extension or service.'),
-  to: text.min(1).describe('What is dialled.'),
-  displayName: text.optional().describe("Display name of the endpoint's From."),
-  headers: z
-    .array(z.strictObject({ name: z.string().regex(/^[A-Za-z0-9\-.!%*_+`'~]{1,128}$/), value: text }))
-    .max(50)
-    .optional()
-    .describe(
-      "Header fields that the endpoint's INVITE would carry, e.g. X-Outbound-Cli, Privacy, P-Preferred-Identity.",
-    ),
-});
+const explainBody = z
+  .strictObject({
+    tenant: keyText.optional().describe("Whose call; a tenant admin's own when left out."),
+    from: text
+      .min(1)
+      .optional()
+      .describe('The calling extension or service; of a call from a trunk, the calling number.'),
+    to: text.min(1).optional().describe('What is dialled; of a call from a trunk, the called number.'),
+    displayName: text.optional().describe("Display name of the caller's From."),
+    headers: z
+      .array(z.strictObject({ name: z.string().regex(/^[A-Za-z0-9\-.!%*_+`'~]{1,128}$/), value: text }))
+      .max(50)
+      .optional()
+      .describe(
+        "Header fields of the caller's INVITE, e.g. X-Outbound-Cli, Privacy, P-Preferred-Identity, Max-Forwards.",
+      ),
+    invite: z
+      .string()
+      .min(1)
+      .max(65_536)
+      .optional()
+      .describe(
+        'The whole INVITE as text, session description included, in place of `to`, `displayName` and `headers`.',
+      ),
+    trunk: text.min(1).optional().describe('Name or id of the trunk that the call comes from.'),
+  })
+  .refine(({ invite, to }) => (invite === undefined) !== (to === undefined), {
+    error: 'say what is dialled: either `to` or a whole `invite`',
+    path: ['to'],
+  })
+  .refine(({ invite, trunk, from }) => invite !== undefined || trunk !== undefined || from !== undefined, {
+    error: 'say who calls: an extension or service, or a trunk',
+    path: ['from'],
+  })
+  .refine(({ invite, displayName, headers }) => invite === undefined || (displayName ?? headers) === undefined, {
+    error: 'an `invite` has its header fields in it',
+    path: ['headers'],
+  });
 
 const explainQuery = z.strictObject({
   format: z
@@ -214,15 +239,12 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       answers: { 200: answer('The explanation', named('Explanation', explanationAnswer)) },
     }),
     async (request, reply) => {
-      const identity = identityOf(request);
-      const { tenant: asked, ...rest } = request.body as z.infer<typeof explainBody>;
-      const tenant = asked ?? identity.tenant;
-      if (tenant === undefined)
-        throw invalid([{ code: 'missing-field', path: 'tenant', message: 'say which tenant calls' }]);
-      requireTenant(identity, tenant);
-      const { state } = context.provisioning.current();
-      if (!state.tenants.some(({ name }) => name === tenant)) throw notFound(`tenant ${tenant}`);
-      const explanation = await context.engine.explain({ tenant, ...defined(rest) } as ExplainInput);
+      const question = questionFor(context, identityOf(request), request.body as z.infer<typeof explainBody>);
+      const explanation = await context.engine.explain(question).catch((error: unknown) => {
+        throw error instanceof QuestionError ? questionProblem(error) : error;
+      });
+      // A call in is explained to those whose number is called.
+      if (explanation.tenant !== '') requireTenant(identityOf(request), explanation.tenant);
       return sendExplanation(request, reply, explanation);
     },
   );
@@ -243,6 +265,25 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       return sendExplanation(request, reply, explanation);
     },
   );
+}
+
+function questionFor(context: ApiContext, identity: Identity, asked: ExplainQuestion): ExplainQuestion {
+  const { state } = context.provisioning.current();
+  const tenant = asked.tenant ?? identity.tenant;
+  if (tenant !== undefined) {
+    requireTenant(identity, tenant);
+    if (!state.tenants.some(({ name }) => name === tenant)) throw notFound(`tenant ${tenant}`);
+  } else if (asked.trunk === undefined && asked.invite === undefined)
+    throw invalid([{ code: 'missing-field', path: 'tenant', message: 'say which tenant calls' }]);
+  if (asked.trunk !== undefined) {
+    const named = state.trunks.find((trunk) => trunk.name === asked.trunk || trunkIdOf(trunk) === asked.trunk);
+    if (named === undefined || !maySeeTrunk(identity, named)) throw notFound(`trunk ${asked.trunk}`);
+  }
+  return { ...asked, tenant };
+}
+
+function questionProblem({ kind, path, message }: QuestionError): ApiProblem {
+  return kind === 'unknown' ? new ApiProblem(404, 'not-found', message) : invalid([{ code: 'invalid', path, message }]);
 }
 
 function sendExplanation(request: FastifyRequest, reply: FastifyReply, explanation: Explanation): FastifyReply {

@@ -9,7 +9,7 @@ import type {
   WebhookStatus,
   WebhookTopic,
 } from '../observe/index.ts';
-import type { Explanation } from '../outbound/index.ts';
+import type { ExplainQuestion, Explanation } from '../outbound/index.ts';
 import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../trunks/provisioning-store.ts';
 
@@ -56,18 +56,6 @@ export interface LiveCall {
   readonly answeredAt?: string;
 }
 
-/** A call that is only thought through. */
-export interface ExplainInput {
-  readonly tenant: string;
-  /** The calling extension or service. */
-  readonly from: string;
-  /** What is dialled. */
-  readonly to: string;
-  readonly displayName?: string;
-  /** Header fields that the endpoint's INVITE would carry. */
-  readonly headers?: readonly { readonly name: string; readonly value: string }[];
-}
-
 export interface Readiness {
   readonly ready: boolean;
   /** Why not (`draining`, `store-unreachable`, …), or what is degraded while ready. */
@@ -90,7 +78,7 @@ export interface EngineView {
   searchTrace(filter: TraceFilter, limit: number, after?: number): Promise<TracePage>;
   /** Whether an address is one that a trunk sends from. */
   isTrunkPeer(trunkId: string, address: string): boolean;
-  explain(input: ExplainInput): Promise<Explanation>;
+  explain(question: ExplainQuestion): Promise<Explanation>;
   /** How a live or recent outbound call was decided, by call id or SIP Call-ID; undefined when it is not known (any more). */
   explainCall(id: string): Explanation | undefined;
   /** Lets a trunk that rests after refusals try again; false when there is nothing to retry. */

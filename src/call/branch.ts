@@ -2,24 +2,17 @@ import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import { Dialog } from '../sip/dialog/index.ts';
-import {
-  HeaderId,
-  Headers,
-  reasonPhrase,
-  SipRequest,
-  type SipResponse,
-  UnsafeMessageError,
-} from '../sip/message/index.ts';
+import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import type { Attempt } from './attempt.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
-import { addCapabilities } from './capabilities.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { describeDestination, sendOptions } from './destination.ts';
+import { buildInvite } from './invite.ts';
 import { Leg } from './leg.ts';
 import type { BranchPlan, LegDraft, OutcomeCause, StageOutcome } from './plan.ts';
 import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { AttemptRecord } from './record.ts';
-import { dropToken, hasSessionDescription, reasonFields } from './relayed-headers.ts';
+import { hasSessionDescription, reasonFields } from './relayed-headers.ts';
 import { Repair } from './repair.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
@@ -197,26 +190,19 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** Undefined: there are no credentials for the challenge. */
   #buildInvite(to: Destination): SipRequest | undefined {
-    const { draft, options, credentials } = this.plan;
-    const headers = new Headers();
-    headers.add(HeaderId.MaxForwards, String(this.attempt.maxForwards));
-    for (const route of draft.routes) headers.add(HeaderId.Route, route);
-    headers.add(HeaderId.Contact, draft.contact);
-    headers.add(HeaderId.To, draft.to);
-    headers.add(HeaderId.From, `${draft.from};tag=${this.#localTag}`);
-    headers.add(HeaderId.CallId, this.#callId);
-    headers.add(HeaderId.CSeq, `${++this.#sequence} INVITE`);
-    for (const [name, value] of draft.headers) headers.addNamed(name, value);
-    const request = new SipRequest('INVITE', draft.requestUri, headers, draft.body);
-    addCapabilities(request, options);
-    this.#session?.ask(request);
-    // RFC 3262 §5: a reliable response may hold the offer when the INVITE has none; only a caller that sends PRACK can answer it.
-    if (draft.body === '' && !this.attempt.relaysReliable) dropToken(headers, HeaderId.Supported, '100rel');
+    const { credentials } = this.plan;
+    const { maxForwards, relaysReliable } = this.attempt;
+    const request = buildInvite(
+      this.plan,
+      { callId: this.#callId, localTag: this.#localTag, sequence: ++this.#sequence, maxForwards, relaysReliable },
+      this.#session,
+    );
     if (this.#refusedWith !== undefined) {
       return this.#repair?.apply(request, this.#refusedWith) === true ? request : undefined;
     }
     if (credentials !== undefined) {
-      for (const [id, value] of credentials.preemptive(request, describeDestination(to))) headers.add(id, value);
+      for (const [id, value] of credentials.preemptive(request, describeDestination(to)))
+        request.headers.add(id, value);
     }
     return request;
   }

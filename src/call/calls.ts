@@ -1,12 +1,13 @@
 import { PeerError } from '../base/errors.ts';
 import { dialogKey, dialogKeyOfRequest } from '../sip/dialog/index.ts';
-import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { HeaderId, refuseExtensions, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { AbandonedInvites } from './abandoned-invites.ts';
 import { Call, type CallRegistry } from './call.ts';
-import { refuseUnsupported } from './capabilities.ts';
+import { refuseUnsupported, SUPPORTED_TAGS } from './capabilities.ts';
+import { buildInvite } from './invite.ts';
 import type { Leg } from './leg.ts';
-import type { CallPlan, LegOptions } from './plan.ts';
+import type { BranchPlan, CallPlan, LegOptions } from './plan.ts';
 import {
   type CallEnvironment,
   type CallLimits,
@@ -17,7 +18,9 @@ import {
   type ServerTransaction,
 } from './ports.ts';
 import type { CallListing } from './record.ts';
+import { listsToken } from './relayed-headers.ts';
 import { takeOver } from './replacement.ts';
+import { SessionKeeper } from './session-keeper.ts';
 
 export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
   readonly timers?: Partial<CallTimers>;
@@ -102,6 +105,27 @@ export class Calls implements CallRegistry {
     this.#abandoned.receive(response);
   }
 
+  /** The answer that an INVITE gets before its plan is played, if any: for want of what a call needs, or of time (RFC 4028 §9). */
+  judge(request: SipRequest): { readonly status: number; readonly reason?: string } | undefined {
+    const fault = faultOf(request) ?? refuseExtensions(request, SUPPORTED_TAGS);
+    return fault ?? SessionKeeper.forIncoming(this.#env, undefined, request)?.refusal(request);
+  }
+
+  /** The INVITE that a branch of this plan begins with for a caller's INVITE, as {@link Branch} makes it; nothing is sent. */
+  preview(plan: BranchPlan, caller: SipRequest): SipRequest {
+    const relaysReliable = [HeaderId.Supported, HeaderId.Require].some((id) =>
+      listsToken(caller.headers, id, '100rel'),
+    );
+    const dialog = {
+      callId: 'explained',
+      localTag: 'explained',
+      sequence: 1,
+      maxForwards: (caller.maxForwards() ?? 70) - 1,
+      relaysReliable,
+    };
+    return buildInvite(plan, dialog, SessionKeeper.forOutgoing(this.#env, plan.options.sessionTimer));
+  }
+
   /** Refuses new calls from here on; `done` is called once when the last present one has ended. */
   drain(done: () => void): void {
     this.#draining = true;
@@ -170,14 +194,8 @@ export class Calls implements CallRegistry {
     const retryAfter = 1 + Math.floor(Math.random() * 10);
     if (this.#draining) return refuse(503, 'Shutting Down', retryAfter);
     if (this.#calls.size >= this.#env.limits.maxCalls) return refuse(503, 'Too Many Calls', retryAfter);
-    try {
-      // RFC 3261 §8.1.1.8: an INVITE has exactly one Contact; in-dialog requests go to it.
-      if (request.contact() === undefined) return refuse(400, 'Contact Expected');
-      if ((request.maxForwards() ?? 70) <= 0) return refuse(483);
-    } catch (error) {
-      if (error instanceof PeerError) return refuse(error.status);
-      throw error;
-    }
+    const fault = faultOf(request);
+    if (fault !== undefined) return refuse(fault.status, fault.reason);
     if (!refuseUnsupported(transaction, request)) return true;
     this.counters.refused++;
     return false;
@@ -188,5 +206,17 @@ export class Calls implements CallRegistry {
     const done = this.#onDrained;
     this.#onDrained = undefined;
     done?.();
+  }
+}
+
+/** What an INVITE lacks that a call cannot do without. */
+function faultOf(request: SipRequest): { readonly status: number; readonly reason?: string } | undefined {
+  try {
+    // RFC 3261 §8.1.1.8: an INVITE has exactly one Contact; in-dialog requests go to it.
+    if (request.contact() === undefined) return { status: 400, reason: 'Contact Expected' };
+    return (request.maxForwards() ?? 70) <= 0 ? { status: 483 } : undefined;
+  } catch (error) {
+    if (error instanceof PeerError) return { status: error.status };
+    throw error;
   }
 }

@@ -53,7 +53,7 @@ export function allowOf(peer: OtherParty | undefined): string {
 }
 export const SUPPORTED = '100rel, timer, replaces, norefersub';
 
-const SUPPORTED_TAGS: ReadonlySet<string> = new Set(SUPPORTED.split(', '));
+export const SUPPORTED_TAGS: ReadonlySet<string> = new Set(SUPPORTED.split(', '));
 
 /** Within a re-INVITE no reliable provisional responses are asked for: there is no early dialog that needs them. */
 const SUPPORTED_WITHIN = 'timer, replaces, norefersub';

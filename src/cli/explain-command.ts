@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import {
   CONFIG_HELP,
   CONFIG_OPTION,
@@ -13,21 +14,27 @@ import {
 
 interface Question {
   readonly tenant?: string;
-  readonly from: string;
-  readonly to: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly trunk?: string;
+  readonly invite?: string;
   readonly displayName?: string;
   readonly headers?: readonly { name: string; value: string }[];
 }
 
 export const explain: Command = {
-  usage: 'tandem explain --tenant NAME --from EXTENSION --to NUMBER [--header "Name: value"]… | --call-id ID',
-  details: 'No call is placed. The same pipeline as live calls works it out, so it cannot disagree with them.',
+  usage:
+    'tandem explain --tenant NAME --from EXTENSION --to NUMBER [--header "Name: value"]… | --invite FILE | --trunk NAME --to NUMBER | --call-id ID',
+  details:
+    'No call is placed. The code of live calls works it out, so it cannot disagree with them. Of a placed call it shows what was sent.',
   options: {
     ...CONFIG_OPTION,
     ...JSON_OPTION,
     tenant: { type: 'string' },
     from: { type: 'string' },
     to: { type: 'string' },
+    trunk: { type: 'string' },
+    invite: { type: 'string' },
     'display-name': { type: 'string' },
     header: { type: 'string', multiple: true },
     'call-id': { type: 'string' },
@@ -36,8 +43,10 @@ export const explain: Command = {
     ...CONFIG_HELP,
     ...JSON_HELP,
     tenant: 'whose call',
-    from: 'the calling extension or service',
-    to: 'what is dialled',
+    from: 'the calling extension or service; with --trunk the calling number',
+    to: 'what is dialled; with --trunk the called number',
+    trunk: 'a call in: name or id of the trunk that it comes from',
+    invite: 'file with the whole INVITE of the caller as text; - reads standard input',
     'display-name': "display name of the phone's From",
     header: 'a header field that the phone would send, e.g. "Privacy: id"; may be repeated',
     'call-id': 'ask about a live or recent call: its id, or a SIP Call-ID',
@@ -50,7 +59,7 @@ export const explain: Command = {
     const url = `${path}?format=${format}`;
     const explanation =
       callId === undefined
-        ? await context.api().post<unknown>(url, questionOf(context))
+        ? await context.api().post<unknown>(url, await questionOf(context))
         : await context.api().get<unknown>(url);
     if (format === 'json') return printJson(context, explanation);
     context.terminal.out(String(explanation));
@@ -58,19 +67,35 @@ export const explain: Command = {
   },
 };
 
-function questionOf(context: CommandContext): Question {
-  const [tenant, from, to] = [text(context, 'tenant'), text(context, 'from'), text(context, 'to')];
-  if (from === undefined || to === undefined)
-    throw new UsageError('say who calls and what is dialled: --from EXTENSION --to NUMBER');
-  const displayName = text(context, 'display-name');
+async function questionOf(context: CommandContext): Promise<Question> {
+  const given = (name: string) => text(context, name);
+  const [from, to, trunk, file] = [given('from'), given('to'), given('trunk'), given('invite')];
+  if (file === undefined && (to === undefined || (from === undefined && trunk === undefined)))
+    throw new UsageError(
+      'say who calls and what is dialled: --from EXTENSION --to NUMBER, --trunk NAME --to NUMBER, or --invite FILE',
+    );
   const headers = (context.values['header'] as readonly string[] | undefined)?.map(readHeader);
+  const invite = file === undefined ? undefined : await readInvite(context, file);
+  const displayName = given('display-name');
+  const tenant = given('tenant');
   return {
     ...(tenant === undefined ? {} : { tenant }),
-    from,
-    to,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    ...(trunk === undefined ? {} : { trunk }),
+    ...(invite === undefined ? {} : { invite }),
     ...(displayName === undefined ? {} : { displayName }),
     ...(headers === undefined ? {} : { headers }),
   };
+}
+
+async function readInvite(context: CommandContext, file: string): Promise<string> {
+  if (file === '-') return context.terminal.readInput();
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--invite ${file}: ${(error as Error).message}`);
+  }
 }
 
 function readHeader(line: string): { name: string; value: string } {

@@ -7,7 +7,7 @@ import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { type AttemptRecord, type CallObserver, type CallRouter, Calls, relayMessage } from '../call/index.ts';
-import type { NodeFacts, OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
+import type { NodeFacts, OutboundPlan, Refusal, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
 import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import {
@@ -57,6 +57,8 @@ export interface EngineObserver {
   readonly messages?: MessageObserver;
   /** A caller ID candidate or directive that was passed over, or a foreign number that was kept in. */
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void;
+  /** A call to the outside that gets no route: the pipeline or a guard refuses it. */
+  onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void;
   /** A request or registration that was refused for who sent it. */
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void;
   onAttempt(trunk: Trunk, attempt: AttemptRecord): void;
@@ -100,6 +102,7 @@ export class Engine {
   readonly trunks: TrunkService;
   readonly routing: Routing;
   readonly guards: OutboundGuards;
+  readonly branches: Branches;
   /** Whose messages are never held back: trunks and registered phones. */
   readonly sources: { knows(address: string): boolean };
   /** How much of what the network brings is let in. */
@@ -218,7 +221,7 @@ export class Engine {
       ...(options.lease === undefined ? {} : { lease: options.lease }),
       ...(options.callsElsewhere === undefined ? {} : { callsElsewhere: options.callsElsewhere }),
     });
-    const branches = new Branches({
+    this.branches = new Branches({
       endpoint: this.endpoint,
       registrations: this.registrations,
       trunks: this.trunks,
@@ -243,13 +246,14 @@ export class Engine {
       trunkState: (trunkId, tenant) => this.trunks.condition(trunkId, tenant),
       admitInbound: (trunk, tenant) => this.trunks.admitInbound(trunk, tenant),
       outbound: {
-        trunkBranch: (draft, plan) => branches.toTrunk(draft, plan),
+        trunkBranch: (draft, plan) => this.branches.toTrunk(draft, plan),
         onRoute: (route, plan) => observer.onRoute(route, plan),
+        onRefused: (plan, refusal) => observer.onOutboundRefused(plan, refusal),
       },
-      phoneBranches: (context, number) => branches.toPhones(context, number),
+      phoneBranches: (context, number) => this.branches.toPhones(context, number),
       branchForPeer: (request, wanted) => {
         const binding = this.registrations.ownBinding(wanted);
-        return binding === undefined ? undefined : branches.toOwnBinding(request, binding);
+        return binding === undefined ? undefined : this.branches.toOwnBinding(request, binding);
       },
       contactHost: (flow, scope) => hostPort(this.endpoint.advertised(flow, scope)),
     });

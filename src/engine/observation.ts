@@ -3,7 +3,7 @@ import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import type { AttemptRecord, CallObserver, CallRecord as LiveRecord } from '../call/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../observe/index.ts';
-import type { OutboundPlan, RouteDraft, RouteRefusal } from '../outbound/index.ts';
+import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal } from '../outbound/index.ts';
 import type { Binding, RegistrationListener, RemovalReason } from '../registrar/index.ts';
 import type { MessageObserver } from '../sip/endpoint/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -139,6 +139,10 @@ export class Observation
         reason,
       });
     }
+  }
+
+  onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void {
+    this.#options.recentCalls.remember(plan, undefined, refusal);
   }
 
   onTrunkState(trunk: Trunk, status: TrunkStatus, previous: TrunkStatus['state']): void {

@@ -1,7 +1,7 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
 import type { CallRecord } from '../call/index.ts';
 import type { OutboundPlan } from '../outbound/index.ts';
-import type { GuardGrant, GuardRefusal, Guards } from '../trunks/guards.ts';
+import type { GuardedCall, GuardGrant, GuardRefusal, Guards } from '../trunks/guards.ts';
 
 /** Plans whose call never came to be (its INVITE was cancelled at once, the node was full) are forgotten at this many. */
 const MAX_SESSIONS = 200_000;
@@ -15,15 +15,15 @@ export class OutboundGuards {
     this.#guards = guards;
   }
 
+  /** Why {@link admit} would refuse the call now, if it would. */
+  judge(plan: OutboundPlan): GuardRefusal | undefined {
+    return this.#guards.judge(guardedCall(plan));
+  }
+
   /** Asks the guards for an outbound call that the pipeline did not refuse. */
   admit(plan: OutboundPlan): GuardGrant | GuardRefusal {
-    const { tenant, caller, sessionId } = plan.facts;
-    const answer = this.#guards.admit({
-      tenant,
-      extension: caller.kind === 'extension' ? caller.extension : undefined,
-      number: plan.number,
-      emergency: plan.emergency,
-    });
+    const { sessionId } = plan.facts;
+    const answer = this.#guards.admit(guardedCall(plan));
     if (!answer.granted) return answer;
     const grants = this.#grants.get(sessionId);
     if (grants === undefined) this.#grants.set(sessionId, [answer]);
@@ -54,4 +54,8 @@ export class OutboundGuards {
     const oldest = this.#grants.keys().next().value;
     this.release(oldest);
   }
+}
+
+function guardedCall({ facts: { tenant, caller }, number, emergency }: OutboundPlan): GuardedCall {
+  return { tenant, extension: caller.kind === 'extension' ? caller.extension : undefined, number, emergency };
 }

@@ -3,6 +3,7 @@ import {
   draftForRoute,
   type OutboundPlan,
   planOutbound,
+  type Refusal,
   type RouteDraft,
   type RouteRefusal,
 } from '../outbound/index.ts';
@@ -15,6 +16,8 @@ export interface OutboundServices {
   trunkBranch(draft: RouteDraft, plan: OutboundPlan): BranchPlan;
   /** A route was drafted or refused; its events are for the operator. */
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void;
+  /** The call gets no route at all: the pipeline or a guard refuses it. */
+  onRefused(plan: OutboundPlan, refusal: Refusal): void;
 }
 
 /** What a caller is told to wait before the next try when no trunk took the call, seconds. */

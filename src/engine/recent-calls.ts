@@ -1,4 +1,4 @@
-import { type OutboundPlan, type PlacedCall, placedCall, type RouteDraft } from '../outbound/index.ts';
+import { type OutboundPlan, type PlacedCall, placedCall, type Refusal, type RouteDraft } from '../outbound/index.ts';
 
 const MAX_CALLS = 1000;
 
@@ -15,8 +15,9 @@ export class RecentCalls {
     this.#capacity = capacity;
   }
 
-  remember(plan: OutboundPlan, route: RouteDraft | undefined): void {
-    keep(this.#bySession, plan.facts.sessionId, placedCall(plan, route), this.#capacity);
+  /** `refusal` is that of a guard, when one refused what the pipeline had let pass. */
+  remember(plan: OutboundPlan, route: RouteDraft | undefined, refusal?: Refusal): void {
+    keep(this.#bySession, plan.facts.sessionId, placedCall(plan, route, refusal), this.#capacity);
   }
 
   link(callId: string, sessionId: string): void {

@@ -70,6 +70,14 @@ export interface Routed {
   readonly outbound?: OutboundPlan;
 }
 
+/** What would refuse a call that is only thought through. */
+export interface RehearsalJudges {
+  guard(plan: OutboundPlan): GuardRefusal | undefined;
+  inbound(trunk: Trunk, tenant: Tenant): CapacityRefusal | undefined;
+}
+
+const NO_LIMIT: GuardGrant = { granted: true, talkLimitMs: undefined, answered() {}, ended() {} };
+
 export class Routing implements StepServices {
   readonly #options: RoutingOptions;
   /** One for the legs of all calls. */
@@ -81,8 +89,8 @@ export class Routing implements StepServices {
     this.#serverHeader = [['Server', options.node.userAgent]];
   }
 
-  /** A call that an admitted source places. */
-  route(request: SipRequest, flow: Flow, source: Source, directory: Directory): Routed {
+  /** A call that an admitted source places; without a flow for one that is only thought through. */
+  route(request: SipRequest, flow: Flow | undefined, source: Source, directory: Directory): Routed {
     switch (source.kind) {
       case 'trunk':
         return this.#fromTrunk(request, flow, source.trunk, directory);
@@ -142,7 +150,7 @@ export class Routing implements StepServices {
 
   #fromEndpoint(
     request: SipRequest,
-    flow: Flow,
+    flow: Flow | undefined,
     source: Exclude<Source, { kind: 'trunk' | 'node' }>,
     directory: Directory,
   ): Routed {
@@ -197,15 +205,22 @@ export class Routing implements StepServices {
 
   /** The step of an outbound plan, once the fraud guards have let it pass. */
   #outbound(plan: OutboundPlan): { readonly step: PlanStep; readonly talkLimitMs?: number | undefined } {
-    const step = new OutboundStep(plan, this.#options.outbound);
+    const { outbound } = this.#options;
+    const step = new OutboundStep(plan, outbound);
     // The guards are asked about a stopped tenant all the same: they tell whoever watches for fraud.
-    if (plan.refusal !== undefined && plan.refusal.code !== 'outbound-stopped') return { step };
+    if (plan.refusal !== undefined && plan.refusal.code !== 'outbound-stopped') {
+      outbound.onRefused(plan, plan.refusal);
+      return { step };
+    }
     const answer = this.#options.guard(plan);
-    if (!answer.granted) return { step: new RejectStep(answer.status, answer.reason) };
+    if (!answer.granted) {
+      outbound.onRefused(plan, answer);
+      return { step: new RejectStep(answer.status, answer.reason) };
+    }
     return { step, talkLimitMs: answer.talkLimitMs };
   }
 
-  #fromTrunk(request: SipRequest, flow: Flow, trunk: Trunk, directory: Directory): Routed {
+  #fromTrunk(request: SipRequest, flow: Flow | undefined, trunk: Trunk, directory: Directory): Routed {
     const routed = this.#inboundRouter(directory).route({ request, trunk, wallMs: this.#options.clock.wallMs() });
     const { numbers } = routed;
     const callerLeg: LegOptions = {
@@ -251,8 +266,21 @@ export class Routing implements StepServices {
     };
   }
 
+  /**
+   * The same rules, for a call that is only thought through: nothing is taken, counted or told, and each outbound plan with its routes
+   * is shown to `witness`.
+   */
+  rehearsal(judges: RehearsalJudges, witness: OutboundServices): Routing {
+    return new Routing({
+      ...this.#options,
+      guard: (plan) => judges.guard(plan) ?? NO_LIMIT,
+      admitInbound: (trunk, tenant) => judges.inbound(trunk, tenant) ?? { granted: true, release() {} },
+      outbound: witness,
+    });
+  }
+
   /** A call that another node drafted for a contact that is registered here; that node keeps its record. */
-  #fromNode(request: SipRequest, flow: Flow, source: Source & { kind: 'node' }): Routed {
+  #fromNode(request: SipRequest, flow: Flow | undefined, source: Source & { kind: 'node' }): Routed {
     // A phone's wish to be withheld goes to the node that knows whose phone it is.
     const callerLeg: LegOptions = { contact: this.#contact('', flow), relayHeaders: ['Privacy'] };
     const facts: CallFacts = {
@@ -377,14 +405,16 @@ export class Routing implements StepServices {
   }
 
   /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */
-  #viaToward(trunk: Trunk, flow: Flow): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
+  #viaToward(trunk: Trunk, flow: Flow | undefined): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
     const scope = scopeOf(trunk);
     if (!trunk.options.rewriteViaHost) return { scope };
+    if (flow === undefined) return { scope };
     const { host, port } = this.#options.node.addresses[flow.transport];
     return { scope, viaHost: host, viaPort: port };
   }
 
-  #contact(user: string, flow: Flow, scope?: AddressScope): string {
+  #contact(user: string, flow: Flow | undefined, scope?: AddressScope): string {
+    if (flow === undefined) return '';
     const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
     return ownCopy(
       `<sip:${user === '' ? '' : `${escapeUser(user)}@`}${this.#options.contactHost(flow, scope)}${transport}>`,

@@ -1,24 +1,15 @@
 /** The running engine as the HTTP API and the command line see it: plain answers from memory. */
-import { randomToken } from '../base/ids.ts';
 import type { CallListing } from '../call/index.ts';
-import type { SipTrace, TraceFilter, TraceMessage, TracePage } from '../observe/index.ts';
-import { type Explanation, explain, explainPlaced, type PlacedCall } from '../outbound/index.ts';
+import type { CallRecord, SipTrace, TraceFilter, TraceMessage, TracePage } from '../observe/index.ts';
+import type { ExplainQuestion, Explanation, PlacedCall } from '../outbound/index.ts';
 import type { Binding } from '../registrar/index.ts';
-import { escapeUser, formatHost, HeaderId, Headers, octetsFromText, quote, SipRequest } from '../sip/message/index.ts';
+import { formatHost } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
 import { splitAor } from './aor.ts';
 import type { Engine } from './engine.ts';
+import { Explainer } from './explainer.ts';
 import type { Provisioner } from './provisioner.ts';
-
-/** A call that is only thought through. */
-export interface ImaginedCall {
-  readonly tenant: string;
-  readonly from: string;
-  readonly to: string;
-  readonly displayName?: string;
-  readonly headers?: readonly { readonly name: string; readonly value: string }[];
-}
 
 export interface EngineViewOptions {
   readonly engine: Engine;
@@ -26,6 +17,8 @@ export interface EngineViewOptions {
   readonly trace: SipTrace;
   /** A live or recent outbound call as it was placed, by call id or SIP Call-ID. */
   readonly placed: (id: string) => PlacedCall | undefined;
+  /** The record of a call that has ended, by the same. */
+  readonly record: (id: string) => CallRecord | undefined;
   /** Why the node is not ready, or is degraded: the store's state. */
   readonly storeProblems?: () => readonly string[];
 }
@@ -34,9 +27,11 @@ const CALL_STATES = { routing: 'calling', ringing: 'ringing', answered: 'answere
 
 export class RunningEngine {
   readonly #options: EngineViewOptions;
+  readonly #explainer: Explainer;
 
   constructor(options: EngineViewOptions) {
     this.#options = options;
+    this.#explainer = new Explainer(options);
   }
 
   readiness() {
@@ -95,31 +90,13 @@ export class RunningEngine {
     return this.#options.engine.trunks.identification.isOf(trunkId, address);
   }
 
-  /** @throws when the tenant or the caller does not exist; the API checks both first. */
-  async explain(input: ImaginedCall): Promise<Explanation> {
-    const { engine } = this.#options;
-    const { directory } = engine;
-    const tenant = directory.tenantByName(input.tenant);
-    const extension = directory.extension(input.tenant, input.from);
-    const service = directory.service(input.tenant, input.from);
-    if (tenant === undefined) throw new Error(`there is no tenant ${input.tenant}`);
-    const request = imaginedInvite(input, tenant.domain);
-    const context = { directory, tenant, request, sessionId: randomToken() };
-    const caller =
-      extension !== undefined
-        ? { kind: 'extension' as const, extension }
-        : { kind: 'service' as const, service: service as never };
-    if (extension === undefined && service === undefined)
-      throw new Error(`${input.tenant} has no extension or service ${input.from}`);
-    return explain(engine.routing.outboundFacts(context, caller, octetsFromText(input.to), undefined));
+  /** @throws QuestionError when there is no such caller, or no such call. */
+  explain(question: ExplainQuestion): Promise<Explanation> {
+    return this.#explainer.explain(question);
   }
 
   explainCall(id: string): Explanation | undefined {
-    const live = this.#options.engine.calls
-      .list()
-      .find((listing) => listing.callerCallId === id || listing.calleeCallId === id);
-    const placed = this.#options.placed(live?.id ?? id);
-    return placed === undefined ? undefined : explainPlaced(placed);
+    return this.#explainer.explainCall(id);
   }
 
   retryTrunk(trunkId: string): boolean {
@@ -165,18 +142,4 @@ export class RunningEngine {
       ...(listing.answeredAtMs === undefined ? {} : { answeredAt: new Date(listing.answeredAtMs).toISOString() }),
     };
   }
-}
-
-/** The INVITE that the endpoint would send. */
-function imaginedInvite(input: ImaginedCall, domain: string): SipRequest {
-  const headers = new Headers();
-  const host = formatHost(domain);
-  const name = input.displayName === undefined ? '' : `${quote(octetsFromText(input.displayName))} `;
-  headers.add(HeaderId.MaxForwards, '70');
-  headers.add(HeaderId.From, `${name}<sip:${escapeUser(input.from)}@${host}>;tag=${randomToken()}`);
-  headers.add(HeaderId.To, `<sip:${escapeUser(octetsFromText(input.to))}@${host}>`);
-  headers.add(HeaderId.CallId, randomToken());
-  headers.add(HeaderId.CSeq, '1 INVITE');
-  for (const { name: field, value } of input.headers ?? []) headers.addNamed(field, octetsFromText(value));
-  return new SipRequest('INVITE', `sip:${escapeUser(octetsFromText(input.to))}@${host}`, headers);
 }

@@ -182,6 +182,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
         provisioner,
         trace,
         placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
+        record: (id) => records.get(id),
         storeProblems: () => stores.problems(),
       }),
       provisioning: provisioner,

@@ -1,5 +1,6 @@
-import type { ExplainedRoute, Explanation } from './explain.ts';
-import type { CandidateNote, FieldNote } from './trace.ts';
+import type { ExplainedLeg, ExplainedRoute, Explanation } from './explain.ts';
+import type { FieldReason } from './reasons.ts';
+import type { CandidateNote } from './trace.ts';
 
 export interface ExplainTextOptions {
   /** ANSI colours, for a terminal. */
@@ -18,11 +19,9 @@ const NO_COLORS: Paint = { bold: plain, dim: plain, good: plain, bad: plain, nam
 export function explanationText(given: Explanation, options: ExplainTextOptions): string {
   const paint = options.color ? COLORS : NO_COLORS;
   const explanation = clean(given);
-  const { caller, refusal } = explanation;
+  const { refusal } = explanation;
   const lines = [
-    paint.bold(
-      `${caller.kind} ${caller.number}${caller.name === '' ? '' : ` (${caller.name})`} of ${explanation.tenant} dials ${explanation.dialled}`,
-    ),
+    paint.bold(`${callerText(explanation)} dials ${explanation.dialled}`),
     ...explanation.steps.map(
       ({ step, outcome, status, reason }) =>
         `  ${step.padEnd(13)} ${outcome === 'reject' ? paint.bad(`${status} ${reason}`) : reason}`,
@@ -33,7 +32,28 @@ export function explanationText(given: Explanation, options: ExplainTextOptions)
     lines.push('', paint.bad(`The caller gets ${refusal.status} ${refusal.reason}${retry}`));
   }
   for (const [index, route] of explanation.routes.entries()) lines.push('', ...routeLines(route, index, paint));
+  // A route's own INVITE is told above, with its reasons.
+  const told = new Set(explanation.routes.map(({ invite }) => invite));
+  for (const leg of explanation.legs ?? []) if (!told.has(leg.invite)) lines.push('', ...legLines(leg, paint));
+  const { answer } = explanation;
+  if (answer !== undefined && refusal === undefined) {
+    const when = explanation.legs?.some(({ at }) => at !== undefined)
+      ? 'The caller got'
+      : 'When nobody answers, the caller gets';
+    lines.push('', `${when} ${answer.status} ${answer.reason}`.trimEnd());
+  }
   return `${lines.join('\n')}\n`;
+}
+
+function callerText({ caller: { kind, number, name }, tenant }: Explanation): string {
+  const whose = tenant === '' ? '' : ` of ${tenant}`;
+  return `${kind} ${number}${name === '' ? '' : ` (${name})`}${whose}`;
+}
+
+function legLines({ to, target, invite, at }: ExplainedLeg, paint: Paint): string[] {
+  const when = at === undefined ? '' : `, ${at}`;
+  const where = target === '' ? 'no address is known now' : target;
+  return [paint.bold(`To ${to === '' ? where : `${to}: ${where}`}${when}`), ...inviteLines(invite, paint)];
 }
 
 function routeLines(route: ExplainedRoute, index: number, paint: Paint): string[] {
@@ -49,7 +69,7 @@ function routeLines(route: ExplainedRoute, index: number, paint: Paint): string[
   } else {
     lines.push(`  next hop          ${route.nextHop}`, paint.bold('  INVITE'), ...inviteLines(route.invite, paint));
   }
-  lines.push(paint.bold('  Why'), ...fieldLines(route.fields, paint));
+  if (route.fields.length > 0) lines.push(paint.bold('  Why'), ...fieldLines(route.fields, paint));
   for (const warning of route.warnings) lines.push(paint.bad(`  Warning to the endpoint: ${warning}`));
   return lines;
 }
@@ -71,14 +91,12 @@ function inviteLines(invite: string, paint: Paint): string[] {
     });
 }
 
-/** One line per note; a note that a later one overrules is dimmed. */
-function fieldLines(fields: readonly FieldNote[], paint: Paint): string[] {
-  const last = new Map(fields.map((note, index) => [note.field, index]));
-  return fields.map((note, index) => {
-    const value = note.value === '' ? '(none)' : note.value;
-    const text = `    ${note.field.padEnd(32)} ${value}  ← ${note.source} [${note.origin}] ${note.reason}`;
-    const isRepeated = note.field === 'History-Info' || note.field === 'Diversion' || note.field === 'Route';
-    return last.get(note.field) === index || isRepeated ? text : paint.dim(`${text} (overruled below)`);
+/** One line per reason; one that a later decision overruled is dimmed. */
+function fieldLines(fields: readonly FieldReason[], paint: Paint): string[] {
+  return fields.map(({ field, value, source, origin, reason, overruled, dropped }) => {
+    const shown = dropped === true || value === '' ? '(none)' : value;
+    const text = `    ${field.padEnd(32)} ${shown}  ← ${source} [${origin}] ${reason}`;
+    return overruled === true ? paint.dim(`${text} (overruled below)`) : text;
   });
 }
 

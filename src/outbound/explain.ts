@@ -1,9 +1,10 @@
-import { serialize, textFromOctets } from '../sip/message/index.ts';
+import { parseMessage, type SipRequest, serialize, textFromOctets } from '../sip/message/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { SkippedRoute } from './context.ts';
 import type { OutboundFacts } from './facts.ts';
 import type { OutboundEvent, StoredSetting } from './outcome.ts';
 import { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
+import { type FieldReason, reasonsOf } from './reasons.ts';
 import { type InviteTokens, renderInvite } from './render.ts';
 import { viaAddress } from './steps/choose-addresses.ts';
 import { type CandidateNote, type FieldNote, RecordingTrace, type StepNote } from './trace.ts';
@@ -28,6 +29,27 @@ export interface Explanation {
   readonly storedSetting: StoredSetting | undefined;
   readonly routes: readonly ExplainedRoute[];
   readonly skipped: readonly SkippedRoute[];
+  /** Every INVITE that leaves, in order, to phones too: what would be sent when nobody answers, or what was sent. */
+  readonly legs?: readonly ExplainedLeg[];
+  /** Of a call that is only thought through, what the caller gets when nobody answers; of a placed one, what it got. */
+  readonly answer?: ExplainedAnswer | undefined;
+}
+
+export interface ExplainedLeg {
+  /** The trunk's name or the extension's number. */
+  readonly to: string;
+  /** `transport:address:port`; '' when no address is known now. */
+  readonly target: string;
+  /** The INVITE as text, octet for octet but for random tokens. */
+  readonly invite: string;
+  readonly inviteBase64: string;
+  /** When it was sent, for a placed call. */
+  readonly at?: string;
+}
+
+export interface ExplainedAnswer {
+  readonly status: number;
+  readonly reason: string;
 }
 
 export interface ExplainedRoute {
@@ -38,8 +60,8 @@ export interface ExplainedRoute {
   readonly callerIdSource: string;
   readonly candidates: readonly CandidateNote[];
   readonly steps: readonly StepNote[];
-  /** In the order of the decisions; of several notes about one field the last rules. */
-  readonly fields: readonly FieldNote[];
+  /** For each field that is sent, and for each that a step dropped; in the order of the decisions. */
+  readonly fields: readonly FieldReason[];
   readonly nextHop: string;
   /** The INVITE as text; '' when the route is refused. */
   readonly invite: string;
@@ -74,6 +96,37 @@ export function explain(facts: OutboundFacts, tokens: TokenSource = () => ({})):
   };
 }
 
+/** An explanation without anything of the outside: for a call that stays inside. */
+export function nothingOutside(
+  of: Pick<Explanation, 'tenant' | 'caller' | 'dialled' | 'number' | 'steps'>,
+): Explanation {
+  return {
+    ...of,
+    anonymous: false,
+    anonymousReason: '',
+    emergency: false,
+    rule: undefined,
+    refusal: undefined,
+    storedSetting: undefined,
+    routes: [],
+    skipped: [],
+  };
+}
+
+/** The route with the INVITE as the leg really sends it, and its reasons. */
+export function withInvite(plan: OutboundPlan, index: number, route: ExplainedRoute, octets: string): ExplainedRoute {
+  const trace = new RecordingTrace();
+  draftForRoute(plan, index, trace);
+  const message = parseMessage(octets);
+  if (message.kind !== 'request') return route;
+  return {
+    ...route,
+    fields: textReasons(trace.fields, message),
+    invite: textFromOctets(octets),
+    inviteBase64: Buffer.from(octets, 'latin1').toString('base64'),
+  };
+}
+
 function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTokens>): ExplainedRoute {
   const trace = new RecordingTrace();
   const outcome = draftForRoute(plan, index, trace);
@@ -85,7 +138,6 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
       value: note.value === undefined ? undefined : textFromOctets(note.value),
     })),
     steps: trace.steps,
-    fields: trace.fields.map((note) => ({ ...note, value: textFromOctets(note.value) })),
     warnings: outcome.warnings,
     events: outcome.events,
   };
@@ -94,6 +146,7 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
     return {
       ...common,
       refusal: { status, reason, code },
+      fields: [],
       calledNumber: '',
       outboundCallerId: '',
       callerIdSource: '',
@@ -114,9 +167,11 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
     maxForwards: outcome.maxForwards,
     ...given,
   };
-  const octets = serialize(renderInvite(outcome.draft, tokens));
+  const invite = renderInvite(outcome.draft, tokens);
+  const octets = serialize(invite);
   return {
     ...common,
+    fields: textReasons(trace.fields, invite),
     refusal: undefined,
     calledNumber: outcome.calledNumber,
     outboundCallerId: outcome.outboundCallerId,
@@ -125,6 +180,11 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
     invite: textFromOctets(octets),
     inviteBase64: Buffer.from(octets, 'latin1').toString('base64'),
   };
+}
+
+/** {@link reasonsOf}, as text for people. */
+function textReasons(notes: readonly FieldNote[], invite: SipRequest): FieldReason[] {
+  return reasonsOf(notes, invite).map((reason) => ({ ...reason, value: textFromOctets(reason.value) }));
 }
 
 function nextHopText(hop: TrunkHop): string {

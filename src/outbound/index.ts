@@ -2,10 +2,14 @@
 export type { PlannedRoute, SkippedRoute } from './context.ts';
 export type { LegDraft } from './draft.ts';
 export {
+  type ExplainedAnswer,
+  type ExplainedLeg,
   type ExplainedRoute,
   type Explanation,
   explain,
+  nothingOutside,
   type TokenSource,
+  withInvite,
 } from './explain.ts';
 export { type ExplainTextOptions, explanationText } from './explain-text.ts';
 export {
@@ -29,7 +33,8 @@ export type {
   StoredSetting,
 } from './outcome.ts';
 export { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
-export { explainPlaced, type PlacedCall, placedCall } from './placed-call.ts';
+export { explainPlaced, type PlacedCall, placedCall, refusedBy } from './placed-call.ts';
+export { type ExplainQuestion, QuestionError } from './question.ts';
 export { type InviteTokens, renderInvite } from './render.ts';
 export type { CandidateNote, FieldNote, StepNote } from './trace.ts';
 export { profileOf } from './trunk-profile.ts';

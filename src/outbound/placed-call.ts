@@ -1,7 +1,7 @@
 import { parseMessage } from '../sip/message/index.ts';
 import { type Explanation, explain, type TokenSource } from './explain.ts';
 import { type EndpointRequest, endpointRequest, type OutboundFacts, type TrunkState } from './facts.ts';
-import type { RouteDraft } from './outcome.ts';
+import type { Refusal, RouteDraft } from './outcome.ts';
 import type { OutboundPlan } from './pipeline.ts';
 
 /**
@@ -15,11 +15,13 @@ export interface PlacedCall {
   /** As they were then. */
   readonly trunkStates: readonly (readonly [trunkId: string, state: TrunkState])[];
   readonly ruleName: string | undefined;
+  /** Why it got no route, as far as the facts do not say it: a guard's refusal. */
+  readonly refusal?: Refusal | undefined;
   /** What was sent on the route drafted last; undefined when none was. */
   readonly sent: Pick<RouteDraft, 'calledNumber' | 'outboundCallerId' | 'callerIdSource' | 'anonymous'> | undefined;
 }
 
-export function placedCall(plan: OutboundPlan, route: RouteDraft | undefined): PlacedCall {
+export function placedCall(plan: OutboundPlan, route: RouteDraft | undefined, refusal?: Refusal): PlacedCall {
   const { directory, tenant, caller, dialled, forwarding, redirected, request, wallMs, node, randomSeed, sessionId } =
     plan.facts;
   return {
@@ -28,6 +30,7 @@ export function placedCall(plan: OutboundPlan, route: RouteDraft | undefined): P
     trunkStates: plan.state.trunkStates,
     ruleName: plan.ruleName,
     sent: route === undefined ? undefined : whatWasSent(route),
+    ...(refusal !== undefined && plan.refusal === undefined && { refusal }),
   };
 }
 
@@ -36,11 +39,24 @@ function whatWasSent({ calledNumber, outboundCallerId, callerIdSource, anonymous
 }
 
 /** Explains a call after it was placed: by its own facts, with the trunk states as they were then. */
-export function explainPlaced({ facts, request, trunkStates }: PlacedCall, tokens?: TokenSource): Explanation {
+export function explainPlaced(call: PlacedCall, tokens?: TokenSource): Explanation {
+  const explanation = explain(factsOfPlaced(call), tokens);
+  const { refusal } = call;
+  return refusal === undefined ? explanation : refusedBy(explanation, refusal);
+}
+
+/** An explanation of a call that a guard refuses. */
+export function refusedBy(explanation: Explanation, refusal: Refusal): Explanation {
+  const { status, reason, code } = refusal;
+  const step = { step: 'guards', outcome: 'reject', status, reason } as const;
+  return { ...explanation, steps: [...explanation.steps, step], refusal: { status, reason, code }, routes: [] };
+}
+
+function factsOfPlaced({ facts, request, trunkStates }: PlacedCall): OutboundFacts {
   const states = new Map(trunkStates);
   const unread = { up: true, full: false, reason: '' };
   const read = typeof request === 'string' ? requestOf(request) : request;
-  return explain({ ...facts, request: read, trunkState: (id) => states.get(id) ?? unread }, tokens);
+  return { ...facts, request: read, trunkState: (id) => states.get(id) ?? unread };
 }
 
 function requestOf(text: string): EndpointRequest {

@@ -19,6 +19,8 @@ export interface FieldNote {
   /** Which setting asked for it: the trunk's own, its brand's preset, a default, the call itself. */
   readonly origin: 'trunk' | 'brand' | 'default' | 'call' | 'tenant' | 'engine';
   readonly reason: string;
+  /** A step took the field off the INVITE; `value` is what it had, where that may be told. */
+  readonly dropped?: true;
 }
 
 export interface StepNote {

@@ -84,27 +84,35 @@ export class Capacity {
 
   /** Takes one place from every holder, or from none and says which refused. An emergency call is counted and never refused. */
   admit(holders: readonly CapacityHolder[], emergency = false): CapacityGrant | CapacityRefusal {
-    const nowMs = this.#clock.nowMs();
-    const usages: Usage[] = [];
-    for (const holder of holders) {
-      const usage = this.#usage(holder.key);
-      const limit = holder.concurrentCalls;
-      if (!emergency && limit !== undefined && usage.concurrent + this.#elsewhere(holder.key) >= limit) {
-        return { granted: false, holder: holder.key, limit: 'concurrent-calls' };
-      }
-      if (holder.callsPerSecond !== undefined) {
-        usage.refill(holder.callsPerSecond, nowMs);
-        if (!emergency && usage.tokens < 1) return { granted: false, holder: holder.key, limit: 'calls-per-second' };
-      }
-      usages.push(usage);
-    }
-    for (const [index, holder] of holders.entries()) {
-      const usage = usages[index] as Usage;
+    const refusal = emergency ? undefined : this.judge(holders);
+    if (refusal !== undefined) return refusal;
+    const usages = holders.map(({ key, callsPerSecond }) => {
+      const usage = this.#usage(key);
       usage.concurrent++;
-      if (holder.callsPerSecond !== undefined) usage.tokens--;
+      if (callsPerSecond !== undefined) {
+        if (emergency) usage.refill(callsPerSecond, this.#clock.nowMs());
+        usage.tokens--;
+      }
+      return usage;
+    });
+    return new Grant(this.#usages, usages);
+  }
+
+  /** Which holder has no place for one more call, if one has none. */
+  judge(holders: readonly CapacityHolder[]): CapacityRefusal | undefined {
+    const nowMs = this.#clock.nowMs();
+    for (const { key, concurrentCalls, callsPerSecond } of holders) {
+      const usage = this.#usages.get(key);
+      const inProgress = (usage?.concurrent ?? 0) + this.#elsewhere(key);
+      if (concurrentCalls !== undefined && inProgress >= concurrentCalls) {
+        return { granted: false, holder: key, limit: 'concurrent-calls' };
+      }
+      if (callsPerSecond === undefined) continue;
+      const rated = usage ?? this.#usage(key);
+      rated.refill(callsPerSecond, nowMs);
+      if (rated.tokens < 1) return { granted: false, holder: key, limit: 'calls-per-second' };
     }
-    // A copy has the room it needs; the list that grew has more, and calls last.
-    return new Grant(this.#usages, usages.slice());
+    return undefined;
   }
 
   /** Calls in progress of a holder on this node. */

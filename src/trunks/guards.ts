@@ -160,30 +160,24 @@ export class Guards {
 
   /** Takes a place for an outbound call, or says why it must not be placed. */
   admit(call: GuardedCall): GuardGrant | GuardRefusal {
-    const { tenant, extension, emergency } = call;
-    if (tenant.stopOutbound && !emergency) return this.#refuse(call, 'outbound-stopped', `tenant ${tenant.name}`, 0);
     const nowMs = this.#clock.nowMs();
-    const day = this.#dayOf(tenant);
-    const parties = [this.#party(`tenant ${tenant.name}`, tenant.limits)];
-    if (extension !== undefined) {
-      parties.push(this.#party(`extension ${tenant.name}/${extension.number}`, extension.limits));
-    }
-    let talkLimitMs: number | undefined;
-    if (!emergency) {
-      for (const party of parties) {
-        const refusal = this.#overLimit(call, party, nowMs, day);
-        if (refusal !== undefined) return refusal;
-        const left = this.#talkLeftMs(party, nowMs, day);
-        if (left !== undefined) talkLimitMs = Math.min(left, talkLimitMs ?? left);
-      }
-    }
-    const places = this.#capacity.admit(parties.map(({ key, limits }) => placeHolder(key, limits, emergency)));
-    if (!places.granted) {
-      const limit = parties.find(({ key }) => key === places.holder)?.limits.concurrentCalls ?? 0;
-      return this.#refuse(call, 'concurrent-calls-exceeded', places.holder, limit);
-    }
+    const parties = this.#partiesOf(call);
+    const refusal = this.#refusalOf(call, parties, nowMs);
+    if (refusal !== undefined) return this.#refuse(call, refusal);
+    const places = this.#capacity.admit(holdersOf(call, parties));
+    if (!places.granted) return this.#refuse(call, noPlace(parties, places.holder));
     for (const { usage } of parties) usage.begin(nowMs);
+    const talkLimitMs = call.emergency ? undefined : this.#talkLimitMs(call, parties, nowMs);
     return new Grant(this.#clock, parties, places, talkLimitMs, (talkMs) => this.#ended(call, parties, talkMs));
+  }
+
+  /** Why {@link admit} would refuse a call now, if it would; nothing is taken, counted or told. */
+  judge(call: GuardedCall): GuardRefusal | undefined {
+    const parties = this.#partiesOf(call);
+    const refusal = this.#refusalOf(call, parties, this.#clock.nowMs());
+    if (refusal !== undefined) return refusal;
+    const places = this.#capacity.judge(holdersOf(call, parties));
+    return places === undefined ? undefined : noPlace(parties, places.holder);
   }
 
   /** Minutes talked today by a holder (`tenant acme`, `extension acme/101`), calls in progress included. */
@@ -202,13 +196,36 @@ export class Guards {
     }
   }
 
-  #overLimit(call: GuardedCall, party: Party, nowMs: number, day: string): GuardRefusal | undefined {
-    const { callsPerMinute, dailyMinutes } = party.limits;
-    if (callsPerMinute !== undefined && party.usage.begunInLastMinute(nowMs) >= callsPerMinute)
-      return this.#refuse(call, 'calls-per-minute-exceeded', party.key, callsPerMinute);
-    if (dailyMinutes !== undefined && party.usage.talkedMs(day, nowMs) >= dailyMinutes * MINUTE_MS)
-      return this.#refuse(call, 'daily-minutes-exceeded', party.key, dailyMinutes);
+  #partiesOf({ tenant, extension }: GuardedCall): Party[] {
+    const parties = [this.#party(`tenant ${tenant.name}`, tenant.limits)];
+    if (extension !== undefined) {
+      parties.push(this.#party(`extension ${tenant.name}/${extension.number}`, extension.limits));
+    }
+    return parties;
+  }
+
+  #refusalOf({ tenant, emergency }: GuardedCall, parties: readonly Party[], nowMs: number): GuardRefusal | undefined {
+    if (emergency) return undefined;
+    if (tenant.stopOutbound) return refusalFor('outbound-stopped', `tenant ${tenant.name}`, 0);
+    const day = this.#dayOf(tenant);
+    for (const { key, limits, usage } of parties) {
+      const { callsPerMinute, dailyMinutes } = limits;
+      if (callsPerMinute !== undefined && usage.begunInLastMinute(nowMs) >= callsPerMinute)
+        return refusalFor('calls-per-minute-exceeded', key, callsPerMinute);
+      if (dailyMinutes !== undefined && usage.talkedMs(day, nowMs) >= dailyMinutes * MINUTE_MS)
+        return refusalFor('daily-minutes-exceeded', key, dailyMinutes);
+    }
     return undefined;
+  }
+
+  #talkLimitMs({ tenant }: GuardedCall, parties: readonly Party[], nowMs: number): number | undefined {
+    const day = this.#dayOf(tenant);
+    let limitMs: number | undefined;
+    for (const party of parties) {
+      const left = this.#talkLeftMs(party, nowMs, day);
+      if (left !== undefined) limitMs = Math.min(left, limitMs ?? left);
+    }
+    return limitMs;
   }
 
   #talkLeftMs({ limits, usage }: Party, nowMs: number, day: string): number | undefined {
@@ -229,9 +246,10 @@ export class Guards {
     }
   }
 
-  #refuse(call: GuardedCall, code: GuardCode, holder: string, limit: number): GuardRefusal {
+  #refuse(call: GuardedCall, refusal: GuardRefusal): GuardRefusal {
+    const { code, holder, limit } = refusal;
     this.#onEvent(code, { ...factsOf(call), holder, limit });
-    return { granted: false, status: 403, reason: REASONS[code], code, holder, limit };
+    return refusal;
   }
 
   #party(key: string, limits: Limits): Party {
@@ -297,6 +315,19 @@ class Grant implements GuardGrant {
     this.#places.release();
     this.#onEnded(talkMs);
   }
+}
+
+function refusalFor(code: GuardCode, holder: string, limit: number): GuardRefusal {
+  return { granted: false, status: 403, reason: REASONS[code], code, holder, limit };
+}
+
+function noPlace(parties: readonly Party[], holder: string): GuardRefusal {
+  const limit = parties.find(({ key }) => key === holder)?.limits.concurrentCalls ?? 0;
+  return refusalFor('concurrent-calls-exceeded', holder, limit);
+}
+
+function holdersOf({ emergency }: GuardedCall, parties: readonly Party[]): CapacityHolder[] {
+  return parties.map(({ key, limits }) => placeHolder(key, limits, emergency));
 }
 
 /** An emergency call takes a place like any other, whether there is one or not. */

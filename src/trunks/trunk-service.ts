@@ -8,7 +8,7 @@ import type { DigestClient } from '../sip/auth/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { AddressWatch, hasNames, locateNames } from './address-watch.ts';
-import { Capacity, type CapacityGrant, type CapacityRefusal } from './capacity.ts';
+import { Capacity, type CapacityGrant, type CapacityHolder, type CapacityRefusal } from './capacity.ts';
 import { CoincidenceWatch } from './coincidence-watch.ts';
 import type { Contest } from './coincidences.ts';
 import type { Directory } from './directory.ts';
@@ -204,9 +204,12 @@ export class TrunkService {
 
   /** The same for an inbound call, which takes a place of the tenant's own too (the guards do that for outbound ones). */
   admitInbound(trunk: Trunk, tenant: Tenant, directory: Directory = this.#directory): CapacityGrant | CapacityRefusal {
-    const { concurrentCalls } = tenant.limits;
-    const holders = trunkHolders(trunk, tenant, directory);
-    return this.capacity.admit([...holders, { key: `tenant ${tenant.name}`, concurrentCalls }]);
+    return this.capacity.admit(inboundHolders(trunk, tenant, directory));
+  }
+
+  /** Why {@link admitInbound} would refuse a call now, if it would. */
+  judgeInbound(trunk: Trunk, tenant: Tenant, directory: Directory = this.#directory): CapacityRefusal | undefined {
+    return this.capacity.judge(inboundHolders(trunk, tenant, directory));
   }
 
   /** What an attempt over a trunk tells about its target. */
@@ -335,4 +338,9 @@ export class TrunkService {
 function providerKey(trunk: Trunk): string {
   const { host, port } = trunk.outboundProxy ?? trunk;
   return `${host.toLowerCase()} ${port ?? ''} ${trunk.transport}`;
+}
+
+function inboundHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {
+  const { concurrentCalls } = tenant.limits;
+  return [...trunkHolders(trunk, tenant, directory), { key: `tenant ${tenant.name}`, concurrentCalls }];
 }

@@ -4,7 +4,6 @@ import {
   type ApiOptions,
   createApi,
   type EngineView,
-  type ExplainInput,
   type LiveCall,
   type ProvisioningService,
   type Readiness,
@@ -17,7 +16,7 @@ import {
 } from '../../src/api/index.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
-import type { Explanation } from '../../src/outbound/index.ts';
+import type { ExplainQuestion, Explanation } from '../../src/outbound/index.ts';
 import type { SourceOverlap } from '../../src/trunks/overlaps.ts';
 import { type CheckContext, checkProvisioning } from '../../src/trunks/provisioning.ts';
 import {
@@ -115,7 +114,7 @@ export class FakeEngine implements EngineView {
   liveCalls: LiveCall[] = [];
   overlaps: SourceOverlap[] = [];
   resting = new Set<string>();
-  explained: ExplainInput[] = [];
+  explained: ExplainQuestion[] = [];
   readonly sipTrace: SipTrace;
 
   constructor(clock: VirtualScheduler) {
@@ -163,7 +162,7 @@ export class FakeEngine implements EngineView {
     return trunkId === '100' && address === '192.0.2.10';
   }
 
-  async explain(input: ExplainInput) {
+  async explain(input: ExplainQuestion) {
     this.explained.push(input);
     return explanationOf(input);
   }
@@ -179,12 +178,12 @@ export class FakeEngine implements EngineView {
   }
 }
 
-function explanationOf(input: ExplainInput): Explanation {
+function explanationOf(input: ExplainQuestion): Explanation {
   return {
-    tenant: input.tenant,
-    caller: { kind: 'extension', number: input.from, name: 'One' },
-    dialled: input.to,
-    number: input.to,
+    tenant: input.tenant ?? '',
+    caller: { kind: 'extension', number: input.from ?? '', name: 'One' },
+    dialled: input.to ?? '',
+    number: input.to ?? '',
     anonymous: false,
     anonymousReason: '',
     emergency: false,

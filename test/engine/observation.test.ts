@@ -76,7 +76,13 @@ class Watched {
       context: {},
       onDirectory: () => {},
     });
-    return new RunningEngine({ engine, provisioner, trace: this.trace, placed: (id) => this.recentCalls.get(id) });
+    return new RunningEngine({
+      engine,
+      provisioner,
+      trace: this.trace,
+      placed: (id) => this.recentCalls.get(this.records.get(id)?.callId ?? id),
+      record: (id) => this.records.get(id),
+    });
   }
 
   /** A call that the carrier challenges and answers, and that it ends after ten seconds. */

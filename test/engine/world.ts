@@ -141,6 +141,10 @@ export class Observed implements EngineObserver {
     onUnregistered: () => {},
   };
 
+  onOutboundRefused(plan: OutboundPlan): void {
+    this.plans.push(plan);
+  }
+
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void {
     this.routes.push(route);
     this.plans.push(plan);

@@ -74,6 +74,7 @@ function isForeign(route: RouteState, name: string, value: string, trace: Trace)
       source: 'none',
       origin: 'engine',
       reason: "not sent: it holds another tenant's number",
+      dropped: true,
     });
   }
   return true;

@@ -66,8 +66,8 @@ function render(node: NodeFacts, timer: SessionTimerOptions): HeaderField[] {
   const fields: HeaderField[] = [];
   const isAsked = timer.mode === 'request' || timer.mode === 'require';
   if (isAsked) {
-    // RFC 4028 §7.1: without a refresher parameter the peer chooses.
-    const refresher = timer.refresher === 'auto' ? '' : `;refresher=${timer.refresher}`;
+    // RFC 4028 §7.1: a first request names `uac` or leaves the choice to the peer, which may not know the timer.
+    const refresher = timer.refresher === 'uac' ? ';refresher=uac' : '';
     // §5: an interval below Min-SE would contradict itself.
     const minSeconds = Math.min(timer.minSeconds, timer.expiresSeconds);
     fields.push(['Session-Expires', `${timer.expiresSeconds}${refresher}`], ['Min-SE', String(minSeconds)]);

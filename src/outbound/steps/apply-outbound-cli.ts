@@ -96,7 +96,18 @@ function rewrite(route: RouteState, directive: RewriteDirective, trace: Trace): 
   if (address === undefined) {
     address = emptyAddress();
     const field = route.profile.fields.find((candidate) => candidate.name === name);
-    if (field !== undefined) address.host = hostValue(route, field.fallback.host);
+    if (field !== undefined) {
+      const { host } = field.fallback;
+      address.host = hostValue(route, host);
+      if (trace.on)
+        trace.field({
+          field: `${FIELD_LABEL[name]}.host`,
+          value: address.host,
+          source: host.variable,
+          origin: 'default',
+          reason: "the field's default",
+        });
+    }
     route.draft[name] = address;
     reason += '; the header field was not mapped and is added';
   }

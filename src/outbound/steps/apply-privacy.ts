@@ -1,6 +1,6 @@
 import { normalizeNumber } from '../../tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
-import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
+import { type Address, emptyAddress, FIELD_LABEL, type FieldName, type HeaderField } from '../draft.ts';
 import type { Trace } from '../trace.ts';
 import { hostPort, originOf } from '../trunk-profile.ts';
 import { ANONYMOUS } from '../variables.ts';
@@ -41,10 +41,11 @@ export const applyPrivacy: RouteStep = {
     if (isCritical && applied.length > 0) applied.push('critical');
     route.draft.privacy = applied.join(';');
     if (trace.on) {
-      const reason =
-        applied.length === 0 ? 'the trunk has no privacy types' : 'what the privacy types of the trunk applied';
+      const reason = 'what the privacy types of the trunk applied';
       const origin = originOf(route.trunk, 'outboundParameters.privacy');
-      trace.field({ field: 'Privacy', value: route.draft.privacy, source: 'privacy', origin, reason });
+      if (applied.length > 0)
+        trace.field({ field: 'Privacy', value: route.draft.privacy, source: 'privacy', origin, reason });
+      else trace.step({ step: 'privacy', outcome: 'continue', reason: 'the trunk has no privacy types' });
     }
     return undefined;
   },
@@ -98,8 +99,9 @@ function hideUser(route: RouteState, trace: Trace): void {
     const address = draft[name];
     if (address !== undefined) hideCallerIn(route, address, name, trace);
   }
-  draft.standard = draft.standard.filter(([name]) => !INFORMATIONAL.has(name.toLowerCase()));
-  draft.own = draft.own.filter(([name]) => !INFORMATIONAL.has(name.toLowerCase()));
+  const informational = ([name]: HeaderField) => INFORMATIONAL.has(name.toLowerCase());
+  draft.standard = without(draft.standard, informational, INFORMS, trace);
+  draft.own = without(draft.own, informational, INFORMS, trace);
   if (trace.on) {
     trace.field({
       field: 'From',
@@ -116,7 +118,17 @@ const CALLED_SIDE = ['requestUri', 'to', 'pCalledPartyId', 'remotePartyIdCalled'
 /** A field of the called side that is mapped from the caller says whom is called instead. */
 function hideCallerIn(route: RouteState, address: Address, name: FieldName, trace: Trace): void {
   const secrets = callerDigits(route);
-  if (tells(address.displayName, secrets)) address.displayName = '';
+  if (tells(address.displayName, secrets)) {
+    address.displayName = '';
+    if (trace.on)
+      trace.field({
+        field: `${FIELD_LABEL[name]}.displayName`,
+        value: '',
+        source: 'privacy',
+        origin: 'trunk',
+        reason: 'privacy type user: the mapping named the caller',
+      });
+  }
   if (address.user === route.calledNumber || !tells(address.user, secrets)) return;
   address.user = route.calledNumber;
   if (trace.on) {
@@ -134,8 +146,9 @@ function hideCallerIn(route: RouteState, address: Address, name: FieldName, trac
 function hideHeaders(route: RouteState, trace: Trace): void {
   const { draft } = route;
   draft.contact = { ...draft.contact, displayName: '', user: ANONYMOUS };
-  draft.own = draft.own.filter(([name]) => !/^(x-|referred-by$|record-route$)/i.test(name));
-  draft.internal = [];
+  const isOfCaller = ([name]: HeaderField) => /^(x-|referred-by$|record-route$)/i.test(name);
+  draft.own = without(draft.own, isOfCaller, MAY_NAME, trace);
+  draft.internal = without(draft.internal, () => true, MAY_NAME, trace);
   if (trace.on) {
     trace.field({
       field: 'Contact.user',
@@ -162,12 +175,44 @@ function withholdRest(route: RouteState, trace: Trace): void {
   if (!route.profile.applyId && draft.pAssertedIdentity !== undefined) {
     drop(route, 'pAssertedIdentity', 'privacy: without type id nothing would keep it from the called party', trace);
   }
+  withholdTrail(draft, trace);
+  const secrets = callerDigits(route);
+  const names = ([, value]: HeaderField) => tells(value, secrets);
+  draft.own = without(draft.own, names, 'privacy: it holds a number of the caller', trace);
+  draft.internal = without(draft.internal, names, 'privacy: it holds a number of the caller', trace);
+}
+
+const INFORMS = 'privacy type user (RFC 3323 §5.3)';
+const MAY_NAME = 'privacy type header (RFC 3323 §5.1): it may name the caller';
+
+/** The header fields that stay; each that goes is told of. */
+function without(
+  fields: HeaderField[],
+  goes: (field: HeaderField) => boolean,
+  reason: string,
+  trace: Trace,
+): HeaderField[] {
+  return fields.filter((field) => {
+    if (!goes(field)) return true;
+    if (trace.on) tellDropped(field[0], field[1], reason, trace);
+    return false;
+  });
+}
+
+function withholdTrail(draft: RouteState['draft'], trace: Trace): void {
+  if (trace.on) {
+    for (const value of draft.diversion) tellDropped('Diversion', value, 'privacy: it names who sent it on', trace);
+    for (const value of draft.historyInfo)
+      tellDropped('History-Info', value, 'privacy: it names who sent it on', trace);
+  }
   draft.diversion = [];
   draft.historyInfo = [];
   draft.historyTarget = undefined;
-  const secrets = callerDigits(route);
-  draft.own = draft.own.filter(([, value]) => !tells(value, secrets));
-  draft.internal = draft.internal.filter(([, value]) => !tells(value, secrets));
+}
+
+function tellDropped(field: string, value: string, reason: string, trace: Trace): void {
+  const note = { field, value, source: 'privacy', origin: 'trunk', reason: `not sent: ${reason}` } as const;
+  trace.field({ ...note, dropped: true });
 }
 
 function drop(
@@ -184,6 +229,7 @@ function drop(
       source: 'privacy',
       origin: 'trunk',
       reason: `not sent: ${reason}`,
+      dropped: true,
     });
 }
 

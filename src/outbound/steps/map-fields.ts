@@ -32,15 +32,14 @@ function selected(field: CompiledField, route: RouteState, trace: Trace): Compil
     if (!mapping.remove) return mapping;
     route.removed.add(field.name);
     if (trace.on)
-      note(
-        trace,
-        field.name,
-        '',
-        '',
-        'custom',
-        mapping.user.origin,
-        'the custom value "remove" drops the header field',
-      );
+      trace.field({
+        field: FIELD_LABEL[field.name],
+        value: '',
+        source: 'custom',
+        origin: mapping.user.origin,
+        reason: 'not sent: the custom value "remove" drops the header field',
+        dropped: true,
+      });
     return undefined;
   }
   return field.required ? field.fallback : undefined;
@@ -127,7 +126,17 @@ function withoutUser(
     return undefined;
   }
   if (field.required) return { status: 403, reason: 'Caller ID Not Allowed', code: 'foreign-number' };
-  if (trace.on) note(trace, field.name, '', '', 'none', 'engine', "not sent: every value is another tenant's number");
+  if (trace.on) {
+    const reason = "not sent: every value is another tenant's number";
+    trace.field({
+      field: FIELD_LABEL[field.name],
+      value: '',
+      source: 'none',
+      origin: 'engine',
+      reason,
+      dropped: true,
+    });
+  }
   return undefined;
 }
 
@@ -182,8 +191,8 @@ function isBlocked(route: RouteState, field: FieldName, source: Source, value: s
 }
 
 function whenText({ when }: CompiledMapping, { origin }: Source): string {
-  if (when !== undefined) return `mapped when ${when}`;
-  return origin === 'default' ? "the field's default" : 'mapped';
+  if (origin === 'default') return "the field's default";
+  return when === undefined ? 'mapped' : `mapped when ${when}`;
 }
 
 function note(

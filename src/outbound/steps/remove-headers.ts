@@ -10,14 +10,16 @@ export const removeHeaders: RouteStep = {
     const { draft, profile } = route;
     for (const name of REMOVABLE) {
       if (!profile.removed.has(name) && !route.removed.has(name)) continue;
+      const wasThere = draft[name] !== undefined;
       draft[name] = undefined;
-      if (trace.on) {
+      if (trace.on && wasThere) {
         trace.field({
           field: FIELD_LABEL[name],
           value: '',
           source: 'removal',
           origin: 'trunk',
           reason: 'not sent: the trunk removes it',
+          dropped: true,
         });
       }
     }

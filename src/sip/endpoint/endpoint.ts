@@ -188,6 +188,33 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   }
 
   /**
+   * The text that {@link sendRequest} would send to a place, Via included, and over which transport. Sends nothing and opens no
+   * connection; undefined when nothing listens for that transport.
+   */
+  preview(
+    request: SipRequest,
+    to: Flow | Target,
+    options: SendOptions = {},
+  ): { readonly text: string; readonly transport: TransportName } | undefined {
+    const written = (toward: Flow | Target) => {
+      const own = this.advertised(toward, options.scope);
+      if (own === undefined) return undefined;
+      const alias = !isFlow(to) && to.tls?.cert !== undefined ? ';alias' : '';
+      const via = viaPrefix(toward.transport, options.viaHost ?? own.host, options.viaPort ?? own.port);
+      request.headers.remove(HeaderId.Via);
+      request.headers.prepend(HeaderId.Via, `${via}z9hG4bK-explained${alias}`);
+      return { text: serialize(request), transport: toward.transport };
+    };
+    const first = written(to);
+    if (first === undefined || isFlow(to) || this.#options.tcpForLargeRequests === false) return first;
+    // The same length as a real branch has, for what counts is the size.
+    const padded = first.text.length + randomBranch().length - 'z9hG4bK-explained'.length;
+    if (!this.#large.takes(to, first.text.padEnd(padded))) return first;
+    const { listenerId: _udpListener, ...rest } = to;
+    return written({ ...rest, transport: 'tcp' }) ?? first;
+  }
+
+  /**
    * Sends the ACK for a 2xx (§13.2.2.4), which has no transaction. Sending the same request again repeats it as it was.
    */
   sendAck(request: SipRequest, to: Flow | Target, options: SendOptions = {}): void {

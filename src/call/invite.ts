@@ -1,0 +1,38 @@
+import { HeaderId, Headers, SipRequest } from '../sip/message/index.ts';
+import { addCapabilities } from './capabilities.ts';
+import type { BranchPlan } from './plan.ts';
+import { dropToken } from './relayed-headers.ts';
+import type { SessionKeeper } from './session-keeper.ts';
+
+/** What the dialog adds to a draft. */
+export interface InviteDialog {
+  readonly callId: string;
+  readonly localTag: string;
+  readonly sequence: number;
+  readonly maxForwards: number;
+  /** Whether PRACKs for reliable provisional responses come from the caller (RFC 3262). */
+  readonly relaysReliable: boolean;
+}
+
+/** The INVITE of a branch as it leaves, but for Via, credentials and what an answer makes it repair. */
+export function buildInvite(
+  { draft, options }: Pick<BranchPlan, 'draft' | 'options'>,
+  dialog: InviteDialog,
+  session: SessionKeeper | undefined,
+): SipRequest {
+  const headers = new Headers();
+  headers.add(HeaderId.MaxForwards, String(dialog.maxForwards));
+  for (const route of draft.routes) headers.add(HeaderId.Route, route);
+  headers.add(HeaderId.Contact, draft.contact);
+  headers.add(HeaderId.To, draft.to);
+  headers.add(HeaderId.From, `${draft.from};tag=${dialog.localTag}`);
+  headers.add(HeaderId.CallId, dialog.callId);
+  headers.add(HeaderId.CSeq, `${dialog.sequence} INVITE`);
+  for (const [name, value] of draft.headers) headers.addNamed(name, value);
+  const request = new SipRequest('INVITE', draft.requestUri, headers, draft.body);
+  addCapabilities(request, options);
+  session?.ask(request);
+  // RFC 3262 §5: a reliable response may hold the offer when the INVITE has none; only a caller that sends PRACK can answer it.
+  if (draft.body === '' && !dialog.relaysReliable) dropToken(headers, HeaderId.Supported, '100rel');
+  return request;
+}

@@ -1,0 +1,312 @@
+/**
+ * `explain`, for the running engine: the call is routed and its plan played by the live call's own code, with nothing taken, counted or
+ * sent, and each INVITE is made by what makes the live one. Of a placed call it shows what was sent.
+ */
+import type { BranchPlan, StageOutcome } from '../call/index.ts';
+import { isRejection } from '../call/index.ts';
+import type { CallRecord, SipTrace, TraceMessage } from '../observe/index.ts';
+import {
+  type ExplainedLeg,
+  type ExplainQuestion,
+  type Explanation,
+  explain,
+  explainPlaced,
+  nothingOutside,
+  type OutboundPlan,
+  type PlacedCall,
+  QuestionError,
+  type Refusal,
+  refusedBy,
+  withInvite,
+} from '../outbound/index.ts';
+import { isFlow } from '../sip/endpoint/index.ts';
+import {
+  formatHost,
+  HeaderId,
+  isSipUri,
+  type SipRequest,
+  textFromOctets,
+  unescapeUser,
+  validateRequest,
+} from '../sip/message/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { Source } from './admission.ts';
+import type { Engine } from './engine.ts';
+import { imagineInvite, readInvite } from './imagined-invite.ts';
+import type { OutboundServices } from './outbound-step.ts';
+import type { Routed } from './routing.ts';
+
+export interface ExplainerOptions {
+  readonly engine: Engine;
+  readonly trace: SipTrace;
+  readonly placed: (id: string) => PlacedCall | undefined;
+  readonly record: (id: string) => CallRecord | undefined;
+}
+
+/** Stages of a plan that are played when nobody answers. */
+const MAX_STAGES = 50;
+const NO_ANSWER: StageOutcome = { status: 408, reason: 'Request Timeout', cause: 'timeout', earlyMedia: false };
+
+/** An outbound plan that the rehearsal came by, and what became of it. */
+interface Witnessed {
+  readonly plan: OutboundPlan;
+  refusal: Refusal | undefined;
+}
+
+interface Played {
+  readonly legs: readonly (ExplainedLeg & { readonly octets: string; readonly branch: BranchPlan })[];
+  readonly answer: { readonly status: number; readonly reason: string };
+}
+
+export class Explainer {
+  readonly #options: ExplainerOptions;
+
+  constructor(options: ExplainerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws QuestionError when there is no such caller, or no such call. */
+  async explain(question: ExplainQuestion): Promise<Explanation> {
+    const { engine } = this.#options;
+    const request = question.invite === undefined ? undefined : readInvite(question.invite);
+    const source = this.#sourceOf(question, request);
+    const invite = request ?? imagineInvite(question, this.#domainOf(source));
+    const refusal = validateRequest(invite);
+    const witnessed: Witnessed[] = [];
+    const routing = engine.routing.rehearsal(
+      {
+        guard: (plan) => engine.guards.judge(plan),
+        inbound: (trunk, tenant) => engine.trunks.judgeInbound(trunk, tenant),
+      },
+      this.#witness(witnessed),
+    );
+    const routed = routing.route(invite, undefined, source, engine.directory);
+    const stores = routed.outbound?.storedSetting !== undefined;
+    const lack = refusal ?? engine.calls.judge(invite);
+    // A setting is stored without a call, so that only what no request may have stands in the way.
+    const fault = stores && refusal === undefined && lack?.status !== 420 ? undefined : lack;
+    const played: Played =
+      fault === undefined
+        ? await this.#play(routed, invite)
+        : { legs: [], answer: { status: fault.status, reason: fault.reason ?? '' } };
+    return this.#told(source, routed, witnessed[0], played, fault !== undefined);
+  }
+
+  /** A live or recent call, by its id or the SIP Call-ID of a leg: how it was decided, what was sent, what came of it. */
+  explainCall(id: string): Explanation | undefined {
+    const { engine, placed, record, trace } = this.#options;
+    const live = engine.calls
+      .list()
+      .find(({ callerCallId, calleeCallId }) => callerCallId === id || calleeCallId === id);
+    const callId = live?.id ?? id;
+    const call = placed(callId);
+    const ended = record(callId);
+    const labels = new Map(engine.calls.get(callId)?.record.attempts.map((attempt) => [attempt.callId, attempt.label]));
+    const known = live === undefined ? [] : [live.callerCallId, live.calleeCallId ?? '', ...labels.keys()];
+    const legs = trace
+      .find(callId, known)
+      .filter(({ direction, text, leg }) => direction === 'sent' && text.startsWith('INVITE ') && leg !== 'caller')
+      .map((message) => sentLeg(message, labels.get(message.sipCallId)));
+    const answer = ended === undefined ? undefined : { status: ended.status, reason: ended.reason };
+    const explanation = call === undefined ? undefined : explainPlaced(call);
+    if (explanation === undefined) return undefined;
+    // Refused before its plan was played: for want of something in the INVITE.
+    const isFaulty = legs.length === 0 && answer !== undefined && answer.status !== explanation.refusal?.status;
+    const refusal = isFaulty ? { ...answer, code: 'request-refused' } : explanation.refusal;
+    return { ...explanation, refusal, routes: explanation.routes.map((route) => asSent(route, legs)), legs, answer };
+  }
+
+  #sourceOf(question: ExplainQuestion, invite: SipRequest | undefined): Source {
+    const { directory } = this.#options.engine;
+    if (question.trunk !== undefined) return { kind: 'trunk', trunk: this.#trunkOf(question.trunk, question.tenant) };
+    const tenant = this.#tenantOf(question.tenant, invite);
+    const number = question.from ?? (invite === undefined ? '' : callerIn(invite));
+    const extension = directory.extension(tenant.name, number);
+    if (extension !== undefined) return { kind: 'extension', tenant, extension };
+    const service = directory.service(tenant.name, number);
+    if (service !== undefined) return { kind: 'service', tenant, service };
+    throw new QuestionError('unknown', 'from', `tenant ${tenant.name} has no extension or service ${number}`);
+  }
+
+  #trunkOf(reference: string, tenant: string | undefined): Trunk {
+    const { directory } = this.#options.engine;
+    const trunk =
+      (tenant === undefined ? undefined : directory.trunkFor(tenant, reference)) ??
+      directory.trunk(reference) ??
+      directory.trunkByName(reference);
+    if (trunk === undefined) throw new QuestionError('unknown', 'trunk', `there is no trunk ${reference}`);
+    return trunk;
+  }
+
+  #tenantOf(name: string | undefined, invite: SipRequest | undefined): Tenant {
+    const { directory } = this.#options.engine;
+    if (name !== undefined) {
+      const tenant = directory.tenantByName(name);
+      if (tenant === undefined) throw new QuestionError('unknown', 'tenant', `there is no tenant ${name}`);
+      return tenant;
+    }
+    const uris = invite === undefined ? [] : [invite.from().uri, invite.uri()];
+    for (const uri of uris) {
+      const tenant = isSipUri(uri) ? directory.tenantByDomain(uri.host) : undefined;
+      if (tenant !== undefined) return tenant;
+    }
+    throw new QuestionError('unknown', 'tenant', 'say which tenant calls: no URI of the INVITE has the domain of one');
+  }
+
+  #domainOf(source: Source): string {
+    if (source.kind === 'trunk') return source.trunk.host;
+    return source.kind === 'node' ? '' : source.tenant.domain;
+  }
+
+  #witness(witnessed: Witnessed[]): OutboundServices {
+    const { branches } = this.#options.engine;
+    const note = (plan: OutboundPlan, refusal?: Refusal) => {
+      const known = witnessed.find((entry) => entry.plan === plan);
+      if (known === undefined) witnessed.push({ plan, refusal });
+      else known.refusal ??= refusal;
+    };
+    return {
+      trunkBranch: (draft, plan) => branches.toTrunk(draft, plan),
+      onRoute: (_route, plan) => note(plan),
+      onRefused: (plan, refusal) => note(plan, refusal),
+    };
+  }
+
+  /** Plays the plan as if nobody answered: every INVITE that leaves, and the caller's answer at the end. */
+  async #play({ plan }: Routed, invite: SipRequest): Promise<Played> {
+    const legs: Played['legs'][number][] = [];
+    let step = plan.next();
+    for (let stage = 0; stage < MAX_STAGES && !isRejection(step); stage++) {
+      for (const branch of step.branches) legs.push(await this.#leg(branch, invite));
+      step = plan.next(NO_ANSWER);
+    }
+    const answer = isRejection(step) ? step : NO_ANSWER;
+    return { legs, answer: { status: answer.status, reason: answer.reason ?? '' } };
+  }
+
+  async #leg(branch: BranchPlan, invite: SipRequest): Promise<Played['legs'][number]> {
+    const { engine } = this.#options;
+    const resolved = await branch.resolve();
+    const to: Flow | Target | undefined = 'send' in resolved ? resolved : resolved[0];
+    const request = engine.calls.preview(branch, invite);
+    const { viaHost, viaPort, scope } = branch.options;
+    const options = {
+      ...(viaHost !== undefined && { viaHost }),
+      ...(viaPort !== undefined && { viaPort }),
+      ...(scope !== undefined && { scope }),
+    };
+    const wire = to === undefined ? undefined : engine.endpoint.preview(request, to, options);
+    const octets = wire?.text ?? '';
+    return {
+      branch,
+      octets,
+      to: branch.label,
+      target: wire === undefined || to === undefined ? '' : targetText(wire.transport, to),
+      invite: textFromOctets(octets),
+      inviteBase64: Buffer.from(octets, 'latin1').toString('base64'),
+    };
+  }
+
+  #told(
+    source: Source,
+    { plan, outbound }: Routed,
+    witnessed: Witnessed | undefined,
+    { legs, answer }: Played,
+    isFaulty: boolean,
+  ): Explanation {
+    const shown = legs.map(({ branch: _branch, octets: _octets, ...leg }) => leg);
+    const decided = witnessed?.plan ?? outbound;
+    const base =
+      decided === undefined || isFaulty
+        ? this.#inside(source, plan.facts)
+        : this.#outside(decided, witnessed?.refusal, legs);
+    const isRefused = shown.length === 0 && base.refusal === undefined && base.storedSetting === undefined;
+    const code = isFaulty ? 'request-refused' : (base.routes[0]?.refusal?.code ?? 'not-reached');
+    const refusal = isFaulty || isRefused ? { ...answer, code } : base.refusal;
+    return { ...base, refusal, legs: shown, answer };
+  }
+
+  #outside(plan: OutboundPlan, refusal: Refusal | undefined, legs: Played['legs']): Explanation {
+    const explanation = explain(plan.facts);
+    if (refusal !== undefined && plan.refusal === undefined) return refusedBy(explanation, refusal);
+    const routes = explanation.routes.map((route, index) => {
+      const leg = legs.filter(({ branch }) => branch.trunkId === route.trunk.id).find(({ octets }) => octets !== '');
+      if (leg === undefined || route.refusal !== undefined) return route;
+      return { ...withInvite(plan, index, route, leg.octets), nextHop: leg.target };
+    });
+    return { ...explanation, routes };
+  }
+
+  #inside(source: Source, facts: Routed['plan']['facts']): Explanation {
+    const steps = [
+      { step: 'caller', outcome: 'continue', reason: callerText(source) } as const,
+      ...(facts.inboundRule === undefined
+        ? []
+        : [{ step: 'rule', outcome: 'continue', reason: `inbound rule "${facts.inboundRule}" matches` } as const]),
+      { step: 'destination', outcome: 'continue', reason: this.#destinationText(facts.tenant, facts.called) } as const,
+    ];
+    return nothingOutside({
+      tenant: facts.tenant ?? '',
+      caller: { kind: source.kind, number: facts.caller, name: facts.callerName ?? '' },
+      dialled: facts.called,
+      number: facts.called,
+      steps,
+    });
+  }
+
+  #destinationText(tenant: string | undefined, called: string): string {
+    const { directory } = this.#options.engine;
+    if (tenant === undefined) return `${called} is in no tenant's pool on this trunk`;
+    if (directory.extension(tenant, called) !== undefined) return `extension ${called}`;
+    return directory.service(tenant, called) === undefined ? called : `service ${called}`;
+  }
+}
+
+function callerText(source: Source): string {
+  switch (source.kind) {
+    case 'trunk':
+      return `trunk "${source.trunk.name}"`;
+    case 'extension':
+      return `extension ${source.extension.number} of ${source.tenant.name}`;
+    case 'service':
+      return `service ${source.service.number} of ${source.tenant.name}`;
+    case 'node':
+      return `node ${source.node}`;
+  }
+}
+
+/** Who an INVITE is from: whose credentials it carries, else the user of From. */
+function callerIn(invite: SipRequest): string {
+  for (const id of [HeaderId.ProxyAuthorization, HeaderId.Authorization]) {
+    const username = /\busername="([^"]*)"/i.exec(invite.headers.value(id) ?? '')?.[1];
+    if (username !== undefined) return username;
+  }
+  const { uri } = invite.from();
+  return isSipUri(uri) ? unescapeUser(uri.user ?? '') : '';
+}
+
+function targetText(transport: string, to: Flow | Target): string {
+  return isFlow(to)
+    ? `${transport}:${formatHost(to.remoteAddress)}:${to.remotePort}`
+    : `${transport}:${formatHost(to.address)}:${to.port}`;
+}
+
+function sentLeg({ leg, transport, remote, text, at }: TraceMessage, label: string | undefined): ExplainedLeg {
+  const octets = Buffer.from(text, 'utf8');
+  return {
+    to: leg ?? label ?? '',
+    target: `${transport}:${remote}`,
+    invite: text,
+    inviteBase64: octets.toString('base64'),
+    at,
+  };
+}
+
+/** The first INVITE that was sent on a route takes the place of the one that was worked out again. */
+function asSent<R extends Explanation['routes'][number]>(route: R, legs: readonly ExplainedLeg[]): R {
+  const sent = legs.find(({ to }) => to === route.trunk.name);
+  if (sent === undefined) return route;
+  return { ...route, invite: sent.invite, inviteBase64: sent.inviteBase64, nextHop: sent.target };
+}

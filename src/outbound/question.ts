@@ -1,0 +1,30 @@
+/** What `explain` may be asked: a call that is only thought through. */
+export interface ExplainQuestion {
+  /** Whose call; undefined: the tenant that the INVITE's own URIs, or the trunk's pools, name. */
+  readonly tenant?: string | undefined;
+  /** The calling extension or service; of a call from a trunk, the number that calls. */
+  readonly from?: string | undefined;
+  /** What is dialled; of a call from a trunk, the called DID. */
+  readonly to?: string | undefined;
+  readonly displayName?: string | undefined;
+  /** Header fields that the INVITE would carry; one that every INVITE has once replaces it. */
+  readonly headers?: readonly { readonly name: string; readonly value: string }[] | undefined;
+  /** The INVITE itself, as text, in place of all that. */
+  readonly invite?: string | undefined;
+  /** Name or id of the trunk that the call comes from. */
+  readonly trunk?: string | undefined;
+}
+
+/** The question cannot be answered, and who asks can see why. */
+export class QuestionError extends Error {
+  readonly kind: 'unknown' | 'invalid';
+  /** The part of the question that is at fault. */
+  readonly path: keyof ExplainQuestion;
+
+  constructor(kind: 'unknown' | 'invalid', path: keyof ExplainQuestion, message: string) {
+    super(message);
+    this.name = 'QuestionError';
+    this.kind = kind;
+    this.path = path;
+  }
+}

@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Explanation } from '../../../src/outbound/index.ts';
+import { fieldOf, methodOf, type WireMessage } from '../outbound/wire-message.ts';
+import {
+  ackOf,
+  type FieldChanges,
+  type FieldWorld,
+  PHONE_HOST,
+  phoneInvite,
+  requestOf,
+  responseTo,
+  SDP,
+  startField,
+  statusOf,
+  token,
+} from './world.ts';
+
+let world: FieldWorld;
+beforeAll(async () => {
+  world = await startField({
+    tenant: {
+      stopOutbound: false,
+      limits: { barred: { prefixes: ['91900'] } },
+      emergency: { callbackNumber: '+1 (415) 555-0150' },
+    },
+    trunk: { limits: { concurrentCalls: 1 } },
+    settings: {
+      listen: [
+        { transport: 'udp', host: '127.0.0.1', port: 0 },
+        { transport: 'tcp', host: '127.0.0.1', port: 0 },
+      ],
+    },
+  });
+});
+afterAll(() => world.stop());
+
+interface Outcome {
+  readonly status: number;
+  readonly reached: WireMessage | undefined;
+}
+
+/** Places a call; a carrier that is reached refuses it. */
+async function place(text: string, from = world.phone): Promise<Outcome> {
+  const { carrier } = world;
+  const quiet = carrier.serves;
+  let reached: WireMessage | undefined;
+  carrier.serves = (message) => {
+    if (methodOf(message) !== 'INVITE') return quiet(message);
+    reached = message;
+    return responseTo(message, '486 Busy Here', token());
+  };
+  from.send(text);
+  const answer = await from.nextAnswer();
+  from.send(ackOf(from, text, answer));
+  carrier.serves = quiet;
+  return { status: statusOf(answer), reached };
+}
+
+/** An INVITE to any URI. */
+const inviteTo = (uri: string, changes: FieldChanges = {}, from = world.phone) =>
+  requestOf(from, `INVITE ${uri} SIP/2.0`, { To: `<${uri}>`, ...changes }, SDP);
+
+const userOf = (message: WireMessage | undefined) =>
+  /^INVITE (?:sip:|tel:)([^@ ]*)/.exec(message?.startLine ?? '')?.[1];
+
+describe('kind 1: visual separators dodge nothing (RFC 3966 §5.1.1)', () => {
+  test.each([
+    'sip:91-900-555-1234@acme.test',
+    'sip:91%2D900-555.1234@acme.test;user=phone',
+    'sip:9(1)900.5551234;phone-context=+1@acme.test',
+    'sip:*67-91-900-5551234@acme.test',
+    'tel:9-1-900-555-1234',
+    'tel:9(1)900.555.1234;phone-context=+1',
+  ])('%s is barred as 919005551234 is', async (uri) => {
+    expect(await place(inviteTo(uri))).toEqual({ status: 403, reached: undefined });
+  });
+
+  test('what is not barred leaves without them, over TCP too', async () => {
+    const { reached } = await place(inviteTo('sip:9-44(207)946.0123@acme.test'));
+    expect(userOf(reached)).toBe('+442079460123');
+    const tcp = await world.party('tcp', PHONE_HOST);
+    expect(await place(inviteTo('sip:91-900-555-1234@acme.test', {}, tcp), tcp)).toMatchObject({ status: 403 });
+  });
+});
+
+describe('kind 2: emergency numbers leave as dialled', () => {
+  test.each([
+    ['sip:911@acme.test', '911'],
+    ['tel:9-1-1', '911'],
+    ['tel:112;phone-context=+1', '112'],
+    ['sip:9911@acme.test', '911'],
+    ['sip:9-112@acme.test;user=phone', '112'],
+    ['sip:*67112@acme.test', '112'],
+  ])('%s arrives as %s, with its callback number', async (uri, number) => {
+    const { reached } = await place(inviteTo(uri, { Privacy: 'id;critical' }));
+    expect(userOf(reached)).toBe(number);
+    expect(fieldOf(reached as WireMessage, 'From')).toContain('<sip:+14155550150@');
+  });
+
+  test('past the limit of the trunk', async () => {
+    const held = phoneInvite(world.phone);
+    world.carrier.forget();
+    world.phone.send(held);
+    const first = await world.carrier.nextRequest('INVITE');
+    expect(statusOf((await placeBehind()).answer)).toBe(503);
+    const { reached } = await place(inviteTo('sip:911@acme.test'));
+    expect(userOf(reached)).toBe('911');
+    world.carrier.send(responseTo(first, '486 Busy Here', token()));
+    world.phone.send(ackOf(world.phone, held, await world.phone.nextAnswer(486)));
+  });
+
+  async function placeBehind() {
+    const text = phoneInvite(world.phone);
+    world.phone.send(text);
+    const answer = await world.phone.nextAnswer();
+    world.phone.send(ackOf(world.phone, text, answer));
+    return { answer };
+  }
+});
+
+test('kind 23: caller IDs leave without separators', async () => {
+  const shown = async (changes: FieldChanges) =>
+    fieldOf((await place(phoneInvite(world.phone, changes))).reached as WireMessage, 'From');
+  expect(await shown({ 'X-Outbound-Cli': 'rewrite-from="+1 (415) 555-0112"' })).toContain('<sip:+14155550112@');
+  expect(await shown({ 'P-Preferred-Identity': '<tel:+1-(415)-555.0113>' })).toContain('<sip:+14155550113@');
+});
+
+describe('kinds 39 and 40: explain is what is sent', () => {
+  const steady = (text: string) =>
+    text
+      .replace(/;branch=[^;\r]+/g, ';branch=#')
+      .replace(/(From: [^\r]*);tag=[^;\r]+/, '$1;tag=#')
+      .replace(/^Call-ID: [^\r]+/gm, 'Call-ID: #');
+  const octetsOf = ({ inviteBase64 }: { inviteBase64: string }) =>
+    Buffer.from(inviteBase64, 'base64').toString('latin1');
+
+  test.each([
+    ['with its session description and Max-Forwards', { 'Max-Forwards': '20', Supported: '100rel' }],
+    ['anonymous', { Privacy: 'id', Subject: 'call 101' }],
+  ])('a whole INVITE, %s; then the call that was placed', async (_, changes) => {
+    const text = phoneInvite(world.phone, changes);
+    const before = (await world.api('/api/v1/explain', { tenant: 'acme', invite: text })) as Explanation;
+    const { reached } = await place(text);
+    expect(steady(octetsOf(before.routes[0] as never))).toBe(steady(reached?.text ?? ''));
+    const callId = encodeURIComponent(/\r\nCall-ID: ([^\r]*)/.exec(text)?.[1] ?? '');
+    const after = (await world.api(`/api/v1/calls/${callId}/explain`)) as Explanation;
+    expect(after.legs?.map((leg) => steady(octetsOf(leg)))).toEqual([steady(reached?.text ?? '')]);
+    expect(after.answer?.status).toBe(486);
+  });
+
+  test('a call that was refused, and one that would be', async () => {
+    const text = inviteTo('sip:91-900-555-1234@acme.test');
+    const before = (await world.api('/api/v1/explain', { tenant: 'acme', invite: text })) as Explanation;
+    expect(before.refusal).toMatchObject({ status: 403, code: 'destination-barred' });
+    await place(text);
+    const callId = encodeURIComponent(/\r\nCall-ID: ([^\r]*)/.exec(text)?.[1] ?? '');
+    const after = (await world.api(`/api/v1/calls/${callId}/explain`)) as Explanation;
+    expect(after.refusal).toMatchObject({ status: 403, code: 'destination-barred' });
+  });
+
+  test('a call in, and who is unknown', async () => {
+    const asked = (await world.api('/api/v1/explain', {
+      trunk: 'carrier',
+      from: '+44',
+      to: '+14155550101',
+    })) as Explanation;
+    expect(asked).toMatchObject({ tenant: 'acme', refusal: { status: 480 } });
+    await expect(world.api('/api/v1/explain', { tenant: 'acme', from: '199', to: '9' })).rejects.toThrow(/404/);
+    await expect(
+      world.api('/api/v1/explain', { tenant: 'acme', from: '101', to: '9', headers: [{ name: 'From', value: '<<<' }] }),
+    ).rejects.toThrow(/422/);
+  });
+});
