@@ -98,6 +98,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
         ...(limits === undefined ? {} : { limits }),
         knows: (address) => sources.knows(address),
         handle: (text, flow) => this.#handle(text, flow),
+        readsOn: () => this.transport.readsOn === true,
         refuse: (text, flow) => this.#refuseUnread(text, flow),
       });
   }

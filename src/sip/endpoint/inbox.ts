@@ -31,6 +31,8 @@ export interface InboxOptions {
   readonly handle: (text: string, flow: Flow) => void;
   /** Answers 503 without reading; false: the request is one that is served already. */
   readonly refuse: (text: string, flow: Flow) => boolean;
+  /** Whether the sockets hold more than was read: then nothing is handled before they were read on. Default: never. */
+  readonly readsOn?: () => boolean;
   /** Runs a function on a later turn of the event loop, after what waits in the sockets was read. Default: setImmediate. */
   readonly later?: (turn: () => void) => void;
 }
@@ -54,6 +56,8 @@ interface Waiting {
 
 /** Longest time on messages before the sockets are read again. */
 const SLICE_MS = 5;
+/** Of one address more than this wait their turn among what begins: a flood of them, forged, holds up nobody's calls. */
+const MOST_ONGOING = 128;
 /** Nobody pings so much that more of one address wait; they are no better than any other request then. */
 const MOST_PINGS = 32;
 /** Strangers have their turn when so much is owed to them, ms. */
@@ -133,7 +137,7 @@ export class Inbox {
     this.#isArmed = false;
     if (this.#isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
-    this.#slice();
+    if (this.#options.readsOn?.() !== true) this.#slice();
   }
 
   #sort(waiting: Waiting): void {
@@ -149,14 +153,15 @@ export class Inbox {
       return;
     }
     const first =
-      kind === Kind.Ongoing ||
+      (kind === Kind.Ongoing && this.#ongoing.waitingOf(address) < MOST_ONGOING) ||
       (kind === Kind.Ping && this.#ongoing.waitingOf(address) < MOST_PINGS) ||
       (kind === Kind.Cancel && this.#fresh.waitingOf(address) === 0);
     if (first) {
       if (!this.#ongoing.add(address, waiting)) this.counters.knownDropped++;
       return;
     }
-    if (kind !== Kind.Cancel && this.#isOverShare(address) && this.#options.refuse(text, flow)) {
+    const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
+    if (begins && this.#isOverShare(address) && this.#options.refuse(text, flow)) {
       this.counters.overloaded++;
       return;
     }

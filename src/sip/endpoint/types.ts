@@ -59,6 +59,8 @@ export interface EndpointTransport {
   advertised(flow: Flow, scope?: AddressScope): HostPort;
   advertisedToward(target: Target, scope?: AddressScope): HostPort | undefined;
   alias(flow: Flow, port: number): void;
+  /** Whether a socket holds more than was read so far. */
+  readonly readsOn?: boolean;
   readonly counters: TransportCounters;
 }
 

@@ -119,6 +119,12 @@ export class TransportLayer {
     if (socket instanceof StreamListener) socket.renewCertificate(certificate, key);
   }
 
+  /** Whether a socket holds more than was read so far. */
+  get readsOn(): boolean {
+    for (const { socket } of this.#listeners.values()) if (socket instanceof UdpListener && socket.readsOn) return true;
+    return false;
+  }
+
   /** What is open, with its real ports. */
   listening(): Listening[] {
     return Array.from(this.#listeners, ([id, { options, socket }]) => ({

@@ -133,6 +133,8 @@ export class UdpListener {
   address: string;
   port: number;
   closed = false;
+  /** The socket holds more than was read; nothing is handled before. */
+  readsOn = false;
   readonly #context: TransportContext;
   readonly #socket: DatagramSocket;
   readonly #flows: GenerationCache<UdpFlow>;
@@ -264,9 +266,11 @@ export class UdpListener {
     // The kernel has more: what waits there cannot be told from what just came, so it is read before anything is handled.
     if (this.#readThisTurn >= DATAGRAMS_PER_POLL && this.#received.length < MOST_READ_AT_ONCE && !this.closed) {
       this.#readThisTurn = 0;
+      this.readsOn = true;
       setImmediate(this.#runTurn);
       return;
     }
+    this.readsOn = false;
     this.#readThisTurn = 0;
     // Who has a policy for sources orders what is read by itself. Else a peer gets its answers in bursts that its own buffer holds.
     const most = this.#context.sources === undefined ? MOST_HANDLED_AT_ONCE : this.#received.length;

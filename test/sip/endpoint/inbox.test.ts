@@ -6,6 +6,7 @@ import type { Flow } from '../../../src/sip/transport/index.ts';
 class Thread {
   nowMs = 0;
   costMs = 1;
+  readsOn = false;
   readonly handled: string[] = [];
   readonly refused: string[] = [];
   readonly served = new Set<string>();
@@ -26,6 +27,7 @@ class Thread {
         this.refused.push(nameOf(text));
         return true;
       },
+      readsOn: () => this.readsOn,
       later: (turn) => this.turns.push(turn),
     });
   }
@@ -114,6 +116,28 @@ describe('more than there is time for', () => {
     }
     expect(Math.max(...waits)).toBeLessThan(100);
     expect(thread.refused.length).toBeGreaterThan(300);
+  });
+
+  test('forged requests within dialogs from one known address hold up nobody’s call, and none is refused', () => {
+    thread.busy();
+    for (let index = 0; index < 5000; index++) thread.push('BYE', 'forged', '192.0.2.66', 't');
+    thread.push('INVITE', 'call', '192.0.2.1');
+    thread.run();
+    expect(thread.handled.indexOf('call')).toBeGreaterThan(0);
+    expect(thread.handled.indexOf('call')).toBeLessThan(200);
+    expect(thread.handled.filter((name) => name === 'forged').length).toBe(5000);
+  });
+
+  test('while the sockets hold more than was read nothing is handled: what waits there may come first', () => {
+    thread.busy();
+    thread.push('INVITE', 'call');
+    thread.readsOn = true;
+    thread.turn();
+    expect(thread.handled).not.toContain('call');
+    thread.push('OPTIONS', 'ping', '192.0.2.2');
+    thread.readsOn = false;
+    thread.run();
+    expect(thread.handled.slice(1)).toEqual(['ping', 'call']);
   });
 
   test('a copy of a call that is served is not refused', () => {
