@@ -56,10 +56,8 @@ interface Waiting {
 
 /** Longest time on messages before the sockets are read again. */
 const SLICE_MS = 5;
-/** Of one address more than this wait their turn among what begins: a flood of them, forged, holds up nobody's calls. */
-const MOST_ONGOING = 128;
-/** Nobody pings so much that more of one address wait; they are no better than any other request then. */
-const MOST_PINGS = 32;
+/** Share of the backlog that one address may have before what begins; of more, forged or not, each message waits its turn with that. */
+const PRECEDENCE_SHARE = 0.25;
 /** Strangers have their turn when so much is owed to them, ms. */
 const STRANGERS_TURN_MS = 0.5;
 /** What a message costs until it was seen, ms. */
@@ -153,9 +151,9 @@ export class Inbox {
       return;
     }
     const first =
-      (kind === Kind.Ongoing && this.#ongoing.waitingOf(address) < MOST_ONGOING) ||
-      (kind === Kind.Ping && this.#ongoing.waitingOf(address) < MOST_PINGS) ||
-      (kind === Kind.Cancel && this.#fresh.waitingOf(address) === 0);
+      kind === Kind.Cancel
+        ? this.#fresh.waitingOf(address) === 0
+        : (kind === Kind.Ongoing || kind === Kind.Ping) && this.#hasPrecedence(address);
     if (first) {
       if (!this.#ongoing.add(address, waiting)) this.counters.knownDropped++;
       return;
@@ -166,6 +164,10 @@ export class Inbox {
       return;
     }
     if (!this.#fresh.add(address, waiting)) this.counters.knownDropped++;
+  }
+
+  #hasPrecedence(address: string): boolean {
+    return this.#ongoing.waitingOf(address) * this.#ongoingCostMs < PRECEDENCE_SHARE * this.#limits.backlogMs;
   }
 
   /** Whether a new request of this source would wait too long: for what goes on, and for its turn among those that begin something. */
