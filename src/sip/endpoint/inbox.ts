@@ -57,7 +57,9 @@ interface Waiting {
 /** Longest time on messages before the sockets are read again. */
 const SLICE_MS = 5;
 /** Share of the backlog that one address may have before what begins; of more, forged or not, each message waits its turn with that. */
-const PRECEDENCE_SHARE = 0.25;
+const PRECEDENCE_SHARE = 0.75;
+/** A new request that has waited so long, ms, is refused: what is let in is to be served in time. */
+const LONGEST_WAIT_MS = 200;
 /** Strangers have their turn when so much is owed to them, ms. */
 const STRANGERS_TURN_MS = 0.5;
 /** What a message costs until it was seen, ms. */
@@ -91,11 +93,13 @@ export class Inbox {
   /** Time that known peers have had while strangers waited, and what those have had. */
   #owedMs = 0;
   #longestWaitMs = 0;
+  readonly #longestFreshWaitMs: number;
 
   constructor(options: InboxOptions) {
     this.#options = options;
     this.#limits = { ...defaultInboxLimits, ...options.limits };
     this.#later = options.later ?? setImmediate;
+    this.#longestFreshWaitMs = Number.isFinite(this.#limits.backlogMs) ? LONGEST_WAIT_MS : Number.POSITIVE_INFINITY;
     this.#ongoing = new FairQueue(this.#limits.knownWaiting);
     this.#fresh = new FairQueue(this.#limits.knownWaiting);
     this.#strangers = new FairQueue(this.#limits.strangersWaiting);
@@ -166,6 +170,14 @@ export class Inbox {
     if (!this.#fresh.add(address, waiting)) this.counters.knownDropped++;
   }
 
+  /** In vain it was let in: there is less time than there was, on a machine that others use too. */
+  #refusesLate({ text, flow }: Waiting): boolean {
+    const kind = kindOf(text);
+    if (kind === Kind.Cancel || kind === Kind.Ongoing || !this.#options.refuse(text, flow)) return false;
+    this.counters.overloaded++;
+    return true;
+  }
+
   #hasPrecedence(address: string): boolean {
     return this.#ongoing.waitingOf(address) * this.#ongoingCostMs < PRECEDENCE_SHARE * this.#limits.backlogMs;
   }
@@ -188,7 +200,12 @@ export class Inbox {
       const queue = strangersTurn ? this.#strangers : isOngoing ? this.#ongoing : this.#fresh;
       const next = queue.take();
       if (next === undefined) return;
-      this.#longestWaitMs = Math.max(this.#longestWaitMs, beganMs - next.sinceMs);
+      const waitedMs = beganMs - next.sinceMs;
+      this.#longestWaitMs = Math.max(this.#longestWaitMs, waitedMs);
+      if (queue === this.#fresh && waitedMs > this.#longestFreshWaitMs && this.#refusesLate(next)) {
+        nowMs = clock.nowMs();
+        continue;
+      }
       this.#options.handle(next.text, next.flow);
       nowMs = clock.nowMs();
       const tookMs = nowMs - beganMs;

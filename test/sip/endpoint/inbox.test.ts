@@ -128,6 +128,16 @@ describe('more than there is time for', () => {
     expect(thread.handled.filter((name) => name === 'forged').length).toBe(5000);
   });
 
+  test('a new request that has waited 200 ms all the same is refused; what goes on never is', () => {
+    thread.busy();
+    thread.push('INVITE', 'call');
+    thread.push('BYE', 'bye', '192.0.2.1', 't');
+    thread.nowMs += 201;
+    thread.run();
+    expect(thread.refused).toEqual(['call']);
+    expect(thread.handled).toContain('bye');
+  });
+
   test('while the sockets hold more than was read nothing is handled: what waits there may come first', () => {
     thread.busy();
     thread.push('INVITE', 'call');
