@@ -1,4 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { constants, randomBytes } from 'node:crypto';
+import { BlockList, isIP, isIPv6 } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import fastifyRateLimit from '@fastify/rate-limit';
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
@@ -9,7 +11,9 @@ import { adminRoutes } from './admin.ts';
 import { healthAnswer, readinessAnswer } from './answers.ts';
 import { authenticate } from './authentication.ts';
 import { brandRoutes } from './brands.ts';
+import { guardBrowsers } from './browser-guard.ts';
 import { collectionRoutes } from './collections.ts';
+import { guardConnections } from './connection-guard.ts';
 import { type Access, type ApiContext, answer, describe } from './context.ts';
 import { withoutMarks } from './documents.ts';
 import { eventRoutes } from './event-stream.ts';
@@ -24,6 +28,12 @@ import { traceRoutes } from './traces.ts';
 import { trunkRoutes } from './trunks.ts';
 import { check } from './validation.ts';
 
+/** Certificate chain and key, PEM. */
+interface TlsPair {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+}
+
 export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'entityTagKey'> {
   readonly tokenStore: TokenStore;
   /** Product version, for the OpenAPI document and /healthz. */
@@ -36,7 +46,7 @@ export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'entityTagKey'> 
   readonly onFirstToken?: (token: string) => void;
   /** File of the owner's token, e.g. `data/owner-token`; none when left out. */
   readonly ownerTokenPath?: string;
-  readonly tls?: { readonly certificate: Buffer; readonly key: Buffer };
+  readonly tls?: TlsPair;
   /** Reverse proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies?: readonly string[];
   /** Per tenant for its admins together, per token for system admins, per address for requests without one. Default 600. */
@@ -47,10 +57,16 @@ export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'entityTagKey'> 
   readonly documentBytes?: number;
   /** Webhooks of the node's configuration file: served beside the stored ones, changed in the file only. */
   readonly configuredWebhooks?: readonly WebhookRecord[];
-  /** Serve /docs. Default true. */
+  /** Serve /docs, and /openapi.json without a token. Default true. */
   readonly docs?: boolean;
-  /** Who may read /metrics. Default `public`: it listens on 127.0.0.1 unless told otherwise, and metrics hold no secrets. */
+  /** Who may read /metrics. Default `public`. */
   readonly metricsAccess?: Access;
+  /** Names by which it is asked, beside addresses and `localhost`; any other `Host` is refused. Default: none. */
+  readonly hosts?: readonly string[];
+  /** Connections at once. Default 1000. */
+  readonly connections?: number;
+  /** How long a handshake, and a request with its body, may take to arrive. Default 30,000. */
+  readonly requestTimeoutMs?: number;
 }
 
 export interface Api {
@@ -58,11 +74,17 @@ export interface Api {
   readonly tokens: Tokens;
   /** Returns the address that it listens on, e.g. `http://127.0.0.1:8080`. */
   listen(host: string, port: number): Promise<string>;
+  /** New connections see this certificate. Throws when the pair does not fit; does nothing without TLS. */
+  renewCertificate(pair: TlsPair): void;
   close(): Promise<void>;
 }
 
 const MAX_BODY_OCTETS = 1024 * 1024;
 const DEFAULT_DOCUMENT_OCTETS = 32 * 1024 * 1024;
+const DEFAULT_CONNECTIONS = 1000;
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+/** How often the runtime looks for requests that take too long. */
+const TIMEOUT_CHECK_MS = 1_000;
 /** What the page of /docs may load: its own files. It is read over plain HTTP too, so nothing in it asks for HTTPS. */
 const DOCS_CSP = {
   'default-src': ["'self'"],
@@ -93,6 +115,9 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     app,
     tokens,
     listen: (host, port) => app.listen({ host, port }),
+    renewCertificate: (pair) => {
+      if (app.server instanceof TlsServer) app.server.setSecureContext(secured(pair));
+    },
     close: () => app.close(),
   };
 }
@@ -115,16 +140,19 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     bodyLimit: Math.min(MAX_BODY_OCTETS, documentOctets),
     trustProxy:
       options.trustedProxies === undefined || options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
-    requestTimeout: 30_000,
+    requestTimeout: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
   };
-  const { tls } = options;
+  const { tls, connections = DEFAULT_CONNECTIONS } = options;
+  const waits = { headersTimeout: base.requestTimeout, connectionsCheckingInterval: TIMEOUT_CHECK_MS };
   const app = (
     tls === undefined
-      ? Fastify(base)
-      : Fastify({ ...base, https: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' } })
+      ? Fastify({ ...base, http: waits })
+      : Fastify({ ...base, https: { ...waits, handshakeTimeout: base.requestTimeout, ...secured(tls) } })
   ) as FastifyInstance;
+  countConnections(app, options, connections);
+  guardBrowsers(app, { hosts: options.hosts ?? [], isTls: tls !== undefined });
   setUpBodies(app);
   setUpAnswers(app, context);
   authenticate(app, context.tokens, context.clock);
@@ -144,6 +172,27 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
   });
   await app.ready();
   return app;
+}
+
+/** TLS 1.2 is not renegotiated: it costs the server more than whoever asks for it. */
+function secured({ certificate, key }: TlsPair) {
+  return { cert: certificate, key, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
+}
+
+function countConnections(app: FastifyInstance, { metrics, trustedProxies = [] }: ApiOptions, most: number): void {
+  const proxies = new BlockList();
+  for (const proxy of trustedProxies) {
+    const [address = '', length] = proxy.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (length === undefined) proxies.addAddress(address, family);
+    else proxies.addSubnet(address, Number(length), family);
+  }
+  const isProxy = (address: string) => isIP(address) !== 0 && proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  const counts = guardConnections(app.server, most, isProxy);
+  metrics.readGauge('tandem_http_connections', 'Open HTTP connections', () => counts().open);
+  metrics.readCounters('tandem_http_connections_total', 'HTTP connections, by event', 'event', () => ({
+    refused: counts().refused,
+  }));
 }
 
 function setUpBodies(app: FastifyInstance): void {
@@ -169,7 +218,6 @@ function setUpBodies(app: FastifyInstance): void {
 
 function setUpAnswers(app: FastifyInstance, context: ApiContext): void {
   app.addHook('onSend', async (request, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
     if (request.url.startsWith('/api/') && !reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -344,7 +392,7 @@ function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOpt
       operationId: 'getOpenApi',
       tag,
       summary: 'This document',
-      access: 'public',
+      access: options.docs === false ? 'any' : 'public',
       answers: { 200: answer('OpenAPI 3.1', { type: 'object' }) },
     }),
     () => app.swagger(),

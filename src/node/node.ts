@@ -23,6 +23,7 @@ import {
   WebhookDispatcher,
   type WebhookTopic,
 } from '../observe/index.ts';
+import { httpDefaults } from '../settings/exposure.ts';
 import { loadNodeWithFiles, settingsError, transportsOf } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
@@ -205,9 +206,11 @@ async function wire(parts: Parts): Promise<RunningNode> {
       trustedProxies: settings.api.trustedProxies,
       requestsPerMinute: settings.api.requestsPerMinute,
       tokensPerTenant: settings.api.tokensPerTenant,
-      docs: settings.api.docs,
       documentBytes: settings.api.bodyBytes,
-      metricsAccess: settings.api.metricsAccess,
+      ...httpDefaults(settings),
+      hosts: [settings.api.host, ...settings.api.hosts],
+      requestTimeoutMs: settings.api.requestTimeoutMs,
+      connections: settings.api.connections,
       configuredWebhooks: configuredWebhooks(settings),
       ...apiTls(settings),
     });
@@ -246,6 +249,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
       const changed = await files.apply(next);
       const { applied, needsRestart } = settingsReport(settings, next);
       running.renewCertificates(next);
+      const { tls } = apiTls(next);
+      if (tls !== undefined) api?.renewCertificate(tls);
       log.setLevel(logLevel(next));
       records.reopen();
       audit.reopen();
@@ -332,7 +337,7 @@ function configuredWebhooks({ webhooks }: NodeSettings) {
   }));
 }
 
-function apiTls({ api }: NodeSettings) {
+function apiTls({ api }: NodeSettings): { tls?: { certificate: Buffer; key: Buffer } } {
   if (api.certificate === undefined || api.key === undefined) return {};
   return { tls: { certificate: readFileSync(api.certificate), key: readFileSync(api.key) } };
 }
@@ -398,8 +403,10 @@ function isOfSystem(error: unknown): error is NodeJS.ErrnoException {
 function welcome(node: RunningNode): string {
   const lines = ['', `tandem ${version} is running`];
   for (const { transport, host, port } of node.listening) lines.push(`  SIP  ${transport.padEnd(4)} ${host}:${port}`);
-  if (node.apiAddress !== undefined)
-    lines.push(`  HTTP      ${node.apiAddress}  (API reference: ${node.apiAddress}/docs)`);
+  if (node.apiAddress !== undefined) {
+    const reference = httpDefaults(node.settings).docs ? `  (API reference: ${node.apiAddress}/docs)` : '';
+    lines.push(`  HTTP      ${node.apiAddress}${reference}`);
+  }
   for (const tenant of node.provisioner.directory.tenants.slice(0, 1)) {
     for (const { number, name, password } of tenant.extensions.slice(0, 5)) {
       if (tenant.name === 'demo')

@@ -10,7 +10,7 @@ export interface ReloadReport {
 }
 
 /** Settings that a running node takes over. The certificate files are read anew whether their names have changed or not. */
-const LIVE = /^(log\.level|provisioning(Mode)?|listen\[\d+\]\.(certificate|key))$/;
+const LIVE = /^(log\.level|provisioning(Mode)?|(listen\[\d+\]|api)\.(certificate|key))$/;
 
 /** Sorts the settings that differ from those in force. */
 export function settingsReport(running: NodeSettings, next: NodeSettings): ReloadReport {

@@ -232,11 +232,36 @@ export const apiSchema = z
       .min(1_024)
       .default(33_554_432)
       .describe('Longest provisioning document of a system admin (413); all other bodies have at most 1 MiB.'),
-    docs: z.boolean().default(true).describe('Serve /docs.'),
+    hosts: z
+      .array(host)
+      .default([])
+      .describe(
+        'Names by which it is asked, beside addresses and `localhost`; a request under any other name is refused (421), `/healthz` and `/readyz` aside.',
+      ),
+    connections: z
+      .int()
+      .min(10)
+      .max(100_000)
+      .default(1_000)
+      .describe('Connections at once; at most 250 of one address, 50 of them before their first request.'),
+    requestTimeoutMs: z
+      .int()
+      .min(1_000)
+      .max(600_000)
+      .default(30_000)
+      .describe(
+        'How long a TLS handshake, and a request with its body, may take to arrive before the connection is closed.',
+      ),
+    docs: z
+      .boolean()
+      .optional()
+      .describe('Serve /docs, and /openapi.json without a token; default: only where `host` is a loopback address.'),
     metricsAccess: z
       .enum(['public', 'system'])
-      .default('public')
-      .describe('Who may read /metrics: anybody, or system admins with a token.'),
+      .optional()
+      .describe(
+        'Who may read /metrics: anybody, or system admins with a token; default: `public` where `host` is a loopback address, else `system`.',
+      ),
   })
   .refine(({ certificate, key }) => (certificate === undefined) === (key === undefined), {
     error: 'HTTPS needs certificate and key',

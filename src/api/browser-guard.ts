@@ -1,0 +1,41 @@
+/** What a browser could be made to do to this interface: be led here under another's name, or show it inside another page. */
+import { isIP } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { ApiProblem } from './problem.ts';
+
+export interface BrowserGuardOptions {
+  /** Names beside addresses and `localhost` by which the interface is asked. */
+  readonly hosts: readonly string[];
+  readonly isTls: boolean;
+}
+
+/** Answers are data: nothing is loaded from them, and nothing shows them in a frame. Pages that need more say so themselves. */
+const CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/** A year: what is asked over HTTPS once is asked over HTTPS (RFC 6797 §6.1). */
+const TRANSPORT_SECURITY = 'max-age=31536000';
+
+export function guardBrowsers(app: FastifyInstance, { hosts, isTls }: BrowserGuardOptions): void {
+  const names = new Set(hosts.map((host) => host.toLowerCase()));
+  app.addHook('onRequest', async ({ headers, url }) => {
+    // Probes ask by whatever name the machine has among its neighbours, and learn nothing from these two.
+    if (url === '/healthz' || url === '/readyz' || isAskedByRight(headers.host, names)) return;
+    throw new ApiProblem(421, 'host-unknown', 'this interface is not served under that name; add it to api.hosts');
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+    reply.header('referrer-policy', 'no-referrer');
+    if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
+    if (isTls) reply.header('strict-transport-security', TRANSPORT_SECURITY);
+  });
+}
+
+/**
+ * A page of somebody else's name that the DNS leads here sends that name (DNS rebinding); an address in `Host` was asked for as such.
+ * Programs that send none are no browsers.
+ */
+function isAskedByRight(host: string | undefined, names: ReadonlySet<string>): boolean {
+  if (host === undefined) return true;
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::[0-9]*)?$/.exec(host.toLowerCase());
+  const name = match?.[1] ?? match?.[2]?.replace(/\.$/, '') ?? '';
+  return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost') || names.has(name);
+}
