@@ -56,8 +56,12 @@ interface Waiting {
 
 /** Longest time on messages before the sockets are read again. */
 const SLICE_MS = 5;
-/** Share of the backlog that one address may have before what begins; of more, forged or not, each message waits its turn with that. */
-const PRECEDENCE_SHARE = 0.75;
+/**
+ * Shares of the backlog that one address may have before what begins; of more, forged or not, each message waits its turn with that. Half
+ * of all messages are the answers of one carrier; a flood that is worth sending is of requests.
+ */
+const ANSWERS_SHARE = 0.75;
+const REQUESTS_SHARE = 0.2;
 /** A new request that has waited so long, ms, is refused: what is let in is to be served in time. */
 const LONGEST_WAIT_MS = 200;
 /** Strangers have their turn when so much is owed to them, ms. */
@@ -157,7 +161,7 @@ export class Inbox {
     const first =
       kind === Kind.Cancel
         ? this.#fresh.waitingOf(address) === 0
-        : (kind === Kind.Ongoing || kind === Kind.Ping) && this.#hasPrecedence(address);
+        : (kind === Kind.Ongoing || kind === Kind.Ping) && this.#hasPrecedence(address, text);
     if (first) {
       if (!this.#ongoing.add(address, waiting)) this.counters.knownDropped++;
       return;
@@ -178,8 +182,9 @@ export class Inbox {
     return true;
   }
 
-  #hasPrecedence(address: string): boolean {
-    return this.#ongoing.waitingOf(address) * this.#ongoingCostMs < PRECEDENCE_SHARE * this.#limits.backlogMs;
+  #hasPrecedence(address: string, text: string): boolean {
+    const share = text.startsWith('SIP/') || text.startsWith('ACK ') ? ANSWERS_SHARE : REQUESTS_SHARE;
+    return this.#ongoing.waitingOf(address) * this.#ongoingCostMs < share * this.#limits.backlogMs;
   }
 
   /** Whether a new request of this source would wait too long: for what goes on, and for its turn among those that begin something. */

@@ -7,9 +7,9 @@ const STRANGERS = Array.from({ length: 50 }, (_each, index) => `127.9.0.${index 
 
 export const item: Item = {
   title:
-    '50 strangers at 5,000/s together, with a heap of 128 MB: pings and calls of known peers as before, nothing is kept',
+    '50 strangers at 5,000/s together, with a heap of 512 MB: pings and calls of known peers as before, nothing is kept',
   async run() {
-    const engine = await startEngine(['--max-old-space-size=128']);
+    const engine = await startEngine(['--max-old-space-size=512']);
     try {
       const { port, carrierPort } = engine;
       const methods = ['REGISTER', 'INVITE', 'BYE', 'OPTIONS'];
