@@ -23,7 +23,6 @@ describe('streams that lie (RFC 3261 §18.3)', () => {
 
   test.each([
     ['two Content-Lengths', 'Content-Length: 0\r\nContent-Length: 300'],
-    ['two Content-Lengths that agree', 'Content-Length: 0\r\nContent-Length: 0'],
     ['a compact and a long one', 'l: 0\r\nContent-Length: 300'],
     ['two values in one field', 'Content-Length: 0, 300'],
     ['a negative one', 'Content-Length: -1'],
@@ -39,6 +38,13 @@ describe('streams that lie (RFC 3261 §18.3)', () => {
     expect(attacker.ended).toBe(true);
     expect(statuses).toEqual([400]);
     expect(target.user.callIds).toEqual([]);
+  });
+
+  test('two Content-Lengths that agree are one', async () => {
+    const attacker = await target.tcpAttacker();
+    const text = wire('OPTIONS').replace('Content-Length: 0', 'Content-Length: 0\r\nl: 0');
+    expect(await attacker.exchange(text)).toEqual([200]);
+    expect(target.user.callIds).not.toContain('smuggled');
   });
 
   test('a message hidden in a body stays a body', async () => {

@@ -61,7 +61,6 @@ describe('RFC 3261 §10.3: bindings', () => {
     ['* with another expiration', { contacts: ['*'], expires: 3600 }],
     ['* without expiration', { contacts: ['*'] }],
     ['* with another contact', { contacts: ['*', '<sip:bob@192.0.2.9>'], expires: 0 }],
-    ['a q above 1', { contacts: ['<sip:bob@192.0.2.9>;q=1.5'] }],
     ['a Contact that is no SIP URI', { contacts: ['<tel:+14155550100>'] }],
     ['a Contact of 2 KB', { contacts: [`<sip:${'b'.repeat(2048)}@192.0.2.9>`] }],
   ])('step 6 and form: %s is 400 and leaves the binding intact', (_name, fields) => {
@@ -69,6 +68,12 @@ describe('RFC 3261 §10.3: bindings', () => {
     send();
     expect(send(fields).status).toBe(400);
     expect(uris()).toEqual(['sip:bob@192.0.2.4']);
+  });
+
+  test('a q that is none costs no binding: it counts as if it were not there', () => {
+    const { send, uris } = registrarWorld();
+    expect(send({ contacts: ['<sip:bob@192.0.2.9>;q=1.5'] }).status).toBe(200);
+    expect(uris()).toEqual(['sip:bob@192.0.2.9']);
   });
 
   test('step 7: an older or equal CSeq in one Call-ID fails and changes nothing', () => {
