@@ -23,6 +23,7 @@ import {
   WebhookDispatcher,
   type WebhookTopic,
 } from '../observe/index.ts';
+import { refuseDemoPasswords } from '../settings/demo-passwords.ts';
 import { httpDefaults } from '../settings/exposure.ts';
 import { loadNodeWithFiles, settingsError, transportsOf } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -133,6 +134,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     if (error instanceof SettingsError || stores.problems().length === 0) throw error;
     log.error('provisioning-files-not-applied', { error: error.message });
   });
+  refuseDemoPasswords(provisioner.directory.tenants, settings);
 
   const observation = new Observation({
     log,

@@ -9,6 +9,7 @@ import type { Tenant } from '../tenants/schema.ts';
 import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings, type TrunkTransport } from '../trunks/schema.ts';
 import { credentialProblems } from './credential-files.ts';
+import { demoPasswordProblem, openDoor } from './demo-passwords.ts';
 import { applyEnvironment } from './environment.ts';
 import { type NodeSettings, nodeSchema } from './node-schema.ts';
 import { parseWith, type Segment } from './schema-problems.ts';
@@ -44,11 +45,22 @@ export function loadNodeWithFiles(file: string | undefined, environment: Environ
   return withFiles(YamlFile.read(fileOf(file, environment)), environment);
 }
 
+/** What files are checked against, beside each other. */
+interface FileContext extends CheckContext {
+  /** Where other machines reach a node that must not serve demo passwords. */
+  readonly openDoor?: string | undefined;
+}
+
+/** What the provisioning files of this node are checked against. */
+export function contextOf(settings: NodeSettings): FileContext {
+  return { transports: transportsOf(settings), openDoor: openDoor(settings) };
+}
+
 /** Reads provisioning files as one state: their lists are joined, and every rule is checked over the whole. */
 export function loadProvisioning(
   files: readonly string[],
   environment: Environment,
-  context: CheckContext = {},
+  context: FileContext = {},
 ): LoadedProvisioning {
   return provisioningFrom(
     files.map((file) => YamlFile.read(file)),
@@ -83,7 +95,7 @@ export function validateFiles(files: readonly string[], environment: Environment
   const provisioning = all.filter(isProvisioning);
   const nodes = all.filter((yaml) => !isProvisioning(yaml)).map((yaml) => withFiles(yaml, environment));
   const settings = nodes.find((node) => node.settings !== undefined)?.settings;
-  const context = settings === undefined ? {} : { transports: transportsOf(settings) };
+  const context = settings === undefined ? {} : contextOf(settings);
   const found = [
     ...nodes.flatMap(({ problems }) => problems),
     ...provisioningFrom(provisioning, environment, context).problems,
@@ -178,12 +190,14 @@ interface Origin {
 function provisioningFrom(
   files: readonly YamlFile[],
   environment: Environment,
-  context: CheckContext,
+  context: FileContext,
 ): LoadedProvisioning {
   const { state, origins, problems } = joinFiles(files, environment);
   // Rules over a part of the state would report what the missing part explains.
   if (problems.length > 0) return { provisioning: undefined, problems };
-  const broken = checkProvisioning(state, context).map((problem) => locateProvisioned(problem, origins));
+  const demo = demoPasswordProblem(state.tenants, context.openDoor);
+  const found: Problem[] = [...checkProvisioning(state, context), ...(demo === undefined ? [] : [demo])];
+  const broken = found.map((problem) => locateProvisioned(problem, origins));
   return { provisioning: broken.length === 0 ? state : undefined, problems: broken };
 }
 

@@ -292,6 +292,12 @@ export const nodeSchema = z.strictObject({
       { transport: 'tcp', host: '127.0.0.1', port: 5060, ...NO_TLS },
     ])
     .describe('Where SIP is served.'),
+  allowDemoPasswords: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Start although extensions have passwords that the demo's files print and a listener is no loopback address: where something else keeps strangers out.",
+    ),
   defaultTenant: tenantName
     .optional()
     .describe(

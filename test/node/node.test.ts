@@ -210,6 +210,19 @@ describe('reload', () => {
 });
 
 describe('start', () => {
+  test('demo passwords on a listener that others reach: refused with one line, from a file and from the store alike; nothing is stored', async () => {
+    const demo = { number: '101', password: 'demo-alice-101' };
+    const elsewhere = { listen: [{ transport: 'udp', host: '0.0.0.0', port: 0 }] };
+    provision({ tenants: [tenant({ extensions: [demo] })], trunks: [trunk()] });
+    await expect(start(configure(elsewhere))).rejects.toThrow(/^[^\n]*extension 101 of tenant "acme"[^\n]*$/);
+    const kept = await start(configure({ provisioning: [] }));
+    expect(kept.provisioner.directory.tenants).toEqual([]);
+    await kept.close();
+    await (await start()).close();
+    await expect(start(configure({ ...elsewhere, provisioning: [] }))).rejects.toThrow(/listens on udp 0\.0\.0\.0/);
+    await start(configure({ ...elsewhere, provisioning: [], allowDemoPasswords: true }));
+  });
+
   test('a file at fault: every problem is named, and nothing is left open', async () => {
     provision({ tenants: [tenant({ domain: 'no domain' }), { name: 'x' }] });
     await expect(start()).rejects.toThrow(/domain/);

@@ -1,0 +1,35 @@
+/** The passwords that this product's own files print: good for a trial on one machine, an open door anywhere else. */
+import { type Problem, SettingsError } from '../base/errors.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import { isLoopback } from './exposure.ts';
+import type { NodeSettings } from './node-schema.ts';
+
+const DEMO_PASSWORDS: ReadonlySet<string> = new Set(['demo-alice-101', 'demo-bob-102']);
+
+/** Where phones of other machines reach a node that must not serve demo passwords; undefined where it may. */
+export function openDoor({ allowDemoPasswords, listen }: NodeSettings): string | undefined {
+  if (allowDemoPasswords) return undefined;
+  const open = listen.find(({ host }) => !isLoopback(host));
+  return open === undefined ? undefined : `${open.transport} ${open.host}`;
+}
+
+/** The first extension with a demo password, as one problem; none while `door` is undefined. Its path begins at `tenants`. */
+export function demoPasswordProblem(tenants: readonly Tenant[], door: string | undefined): Problem | undefined {
+  if (door === undefined) return undefined;
+  for (const [index, { name, extensions }] of tenants.entries()) {
+    const place = extensions.findIndex(({ password }) => password !== undefined && DEMO_PASSWORDS.has(password));
+    if (place < 0) continue;
+    return {
+      code: 'demo-password',
+      path: `tenants[${index}].extensions[${place}].password`,
+      message: `extension ${extensions[place]?.number} of tenant "${name}" has a password that the demo's files print, and this node listens on ${door}: set another one, listen on 127.0.0.1 alone, or say allowDemoPasswords: true`,
+    };
+  }
+  return undefined;
+}
+
+/** What the store holds is served too. Throws a SettingsError. */
+export function refuseDemoPasswords(tenants: readonly Tenant[], settings: NodeSettings): void {
+  const problem = demoPasswordProblem(tenants, openDoor(settings));
+  if (problem !== undefined) throw new SettingsError([problem]);
+}
