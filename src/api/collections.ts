@@ -13,9 +13,9 @@ import {
 import type { Provisioning } from '../trunks/schema.ts';
 import { requireTenant } from './access.ts';
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
 import { type Document, entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
-import { body, patchOf, resource } from './openapi.ts';
+import { body, managedResource, patchOf } from './openapi.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { check } from './validation.ts';
 
@@ -90,7 +90,7 @@ function listRoute(app: FastifyInstance, context: ApiContext, collection: Collec
       summary: `List a tenant's ${singular}s`,
       params: z.strictObject({ tenant: keyText }),
       querystring,
-      answers: { 200: pageOf(resource(idSuffix, collection.schema)) },
+      answers: { 200: pageOf(managedResource(idSuffix, collection.schema)) },
     }),
     (request) => {
       const tenant = tenantOf(request, context.provisioning.current().state);
@@ -98,7 +98,7 @@ function listRoute(app: FastifyInstance, context: ApiContext, collection: Collec
       const items = itemsOf(tenant, collection);
       const wanted = query.q?.toLowerCase();
       const found = wanted === undefined ? items : items.filter((item) => mentions(item, wanted));
-      return page(found, query, withoutSecrets);
+      return page(found, query, (item) => viewOf(context, tenant.name, item));
     },
   );
 }
@@ -108,13 +108,14 @@ function itemRoutes(app: FastifyInstance, context: ApiContext, collection: Colle
   const url = `/api/v1/tenants/:tenant/${segment}/:key`;
   const params = z.strictObject({ tenant: keyText, key: keyText.describe(`The ${singular}'s ${collection.key}.`) });
   const common = { tag: segment, params };
-  const shown = { 200: answer(`The ${singular}`, resource(idSuffix, collection.schema)) };
+  const shown = { 200: answer(`The ${singular}`, managedResource(idSuffix, collection.schema)) };
   app.get(
     url,
     describe({ ...common, operationId: `get${idSuffix}`, summary: `Read one ${singular}`, answers: shown }),
     (request, reply) => {
       const tenant = tenantOf(request, context.provisioning.current().state);
-      return sendResource(context, reply, existing(tenant, collection, keyOf(request)));
+      const item = existing(tenant, collection, keyOf(request));
+      return sendResource(context, reply, item, viewOf(context, tenant.name, item));
     },
   );
   app.patch(
@@ -153,7 +154,7 @@ function itemRoutes(app: FastifyInstance, context: ApiContext, collection: Colle
 
 function writeRoutes(app: FastifyInstance, context: ApiContext, collection: Collection): void {
   const { segment, idSuffix, singular, key } = collection;
-  const shape = resource(idSuffix, collection.schema);
+  const shape = managedResource(idSuffix, collection.schema);
   const url = `/api/v1/tenants/:tenant/${segment}`;
   app.post(
     url,
@@ -204,12 +205,17 @@ async function write(
     requireSameKey(request, collection, after);
     return { ...planItem(context, request, state, collection, tenant, before, after), before, after };
   });
+  const { tenant } = request.params as { tenant: string };
   if (planned.before === undefined) {
     const key = encodeURIComponent(String(planned.after[collection.key]));
-    const { tenant } = request.params as { tenant: string };
     reply.code(201).header('location', `/api/v1/tenants/${encodeURIComponent(tenant)}/${collection.segment}/${key}`);
   }
-  return sendResource(context, reply, planned.after);
+  return sendResource(context, reply, planned.after, viewOf(context, tenant, planned.after));
+}
+
+/** An item belongs to whom its tenant belongs to. */
+function viewOf(context: ApiContext, tenant: string, item: Item): object {
+  return withManager(context, `tenants/${tenant}`, withoutSecrets(item) as object);
 }
 
 /** An item is renamed by deleting it and making another: what refers to it does so by this name. */

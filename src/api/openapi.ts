@@ -11,6 +11,13 @@ import { describeOperation } from './operations.ts';
 
 const NAME = 'x-schema';
 
+const MANAGED_BY = {
+  type: 'string',
+  readOnly: true,
+  description:
+    'The provisioning file that holds it: only there it is changed. Left out: the HTTP interface changes it.',
+};
+
 /** An answer's shape under a name of its own in the document. */
 export function named(name: string, schema: AnswerSchema | z.ZodType): AnswerSchema {
   return { [NAME]: name, ...(schema instanceof z.ZodType ? shapeOf(schema) : schema) };
@@ -19,6 +26,19 @@ export function named(name: string, schema: AnswerSchema | z.ZodType): AnswerSch
 /** A provisioned resource as it is answered, its secrets replaced by marks. */
 export function resource(name: string, schema: z.ZodType): AnswerSchema {
   return named(name, answerSchemaOf(schema));
+}
+
+/** One that a provisioning file may own, which the answer then says. */
+export function managedResource(name: string, schema: z.ZodType): AnswerSchema {
+  return named(name, withManagedBy(answerSchemaOf(schema)));
+}
+
+/** Each alternative of a union is closed by itself. */
+function withManagedBy(shape: AnswerSchema): AnswerSchema {
+  const { oneOf, anyOf, properties } = shape as Record<string, AnswerSchema[] & object>;
+  if (oneOf !== undefined) return { ...shape, oneOf: oneOf.map(withManagedBy) };
+  if (anyOf !== undefined) return { ...shape, anyOf: anyOf.map(withManagedBy) };
+  return { ...shape, properties: { ...properties, managedBy: MANAGED_BY } };
 }
 
 /** A request body under a name of its own. */

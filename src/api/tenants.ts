@@ -6,14 +6,14 @@ import { applyChange, sendResource } from './change.ts';
 import { keyText, tenantOf } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
-import { body, patchOf, resource } from './openapi.ts';
+import { body, managedResource, patchOf } from './openapi.ts';
 import { ApiProblem, invalid } from './problem.ts';
 import { check } from './validation.ts';
 
 type TenantFields = z.infer<typeof tenantFieldsSchema>;
 
 const params = z.strictObject({ tenant: keyText.describe("The tenant's name.") });
-const shape = resource('Tenant', tenantFieldsSchema);
+const shape = managedResource('Tenant', tenantFieldsSchema);
 const TAG = 'tenants';
 const URL = '/api/v1/tenants/:tenant';
 

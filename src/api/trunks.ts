@@ -18,7 +18,7 @@ import { keyText } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
 import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
-import { body, named, patchOf, resource } from './openapi.ts';
+import { body, managedResource, named, patchOf, resource } from './openapi.ts';
 import type { TrunkStatus } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { overlapRoute, requireAllowedSources } from './sources.ts';
@@ -28,7 +28,7 @@ import { check } from './validation.ts';
 const TAG = 'trunks';
 const URL = '/api/v1/trunks/:id';
 const params = z.strictObject({ id: keyText.describe("The trunk's id.") });
-const shape = resource('Trunk', trunkSchema);
+const shape = managedResource('Trunk', trunkSchema);
 const statusShape = named('TrunkStatus', trunkStatusAnswer);
 
 const viewQuery = z.strictObject({

@@ -36,7 +36,7 @@ import { draftOf } from './drafted-request.ts';
 import { calledNumbersOf } from './inbound-view.ts';
 import { Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
-import { addressesOf, listenerId, listenerOptions, transportsListened } from './listeners.ts';
+import { addressesOf, listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
 import { OutboundGuards } from './outbound-guards.ts';
 import { assertedParty } from './party-address.ts';
@@ -327,13 +327,18 @@ export class Engine {
     return this.#listening;
   }
 
-  /** Reads the certificates of the TLS listeners again; connections go on. Throws when a file cannot be read or does not fit. */
-  renewCertificates(settings: NodeSettings): void {
-    for (const listen of settings.listen) {
-      const { certificate, key } = listenerOptions(listen, settings);
-      if (certificate === undefined || key === undefined) continue;
-      this.endpoint.transport.renewCertificate?.(listenerId(listen), certificate, key);
-    }
+  /**
+   * Reads the certificates of the TLS listeners again. Throws when a file cannot be read; what is returned puts them in force, and has
+   * those of trunks read when they are needed next. Connections go on with what they have.
+   */
+  readCertificates(settings: NodeSettings): () => void {
+    const read = settings.listen.map((listen) => listenerOptions(listen, settings));
+    return () => {
+      for (const { id, certificate, key } of read)
+        if (id !== undefined && certificate !== undefined && key !== undefined)
+          this.endpoint.transport.renewCertificate?.(id, certificate, key);
+      this.trunks.forgetFiles();
+    };
   }
 
   /** Serves a new snapshot of what is provisioned. Calls in progress keep the one they began with. */

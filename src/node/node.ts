@@ -115,9 +115,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     () => audit.close(),
   );
 
-  for (const file of await makeMissingCertificates(settings.listen, scheduler.wallMs())) {
-    log.warn('self-signed-certificate-made', { file });
-  }
+  await makeCertificates(settings, scheduler, log);
   let engine: Engine | undefined;
   const provisioner = new Provisioner({
     store: stores.provisioning,
@@ -247,12 +245,14 @@ async function wire(parts: Parts): Promise<RunningNode> {
     firstToken,
     reload: async () => {
       const next = loadSettings(options.configFile, environment);
-      // What may be refused comes first: the certificates were opened with the settings.
+      // What may be refused comes first.
+      await makeCertificates(next, scheduler, log);
+      const renewCertificates = running.readCertificates(next);
+      const { tls: httpTls } = apiTls(next);
       const changed = await files.apply(next);
       const { applied, needsRestart } = settingsReport(settings, next);
-      running.renewCertificates(next);
-      const { tls } = apiTls(next);
-      if (tls !== undefined) api?.renewCertificate(tls);
+      renewCertificates();
+      if (httpTls !== undefined) api?.renewCertificate(httpTls);
       log.setLevel(logLevel(next));
       records.reopen();
       audit.reopen();
@@ -282,6 +282,12 @@ async function listenForHttp(api: Api, { api: { host, port } }: NodeSettings): P
       { code: 'listen-failed', path: `api.${field}`, message: `cannot listen on ${host}:${port}: ${why}` },
     ]);
   }
+}
+
+/** The pairs of listeners with `selfSigned` that are missing. */
+async function makeCertificates({ listen }: NodeSettings, clock: WheelScheduler, log: Log): Promise<void> {
+  for (const file of await makeMissingCertificates(listen, clock.wallMs()))
+    log.warn('self-signed-certificate-made', { file });
 }
 
 /** Before a socket is open: who calls a node that has just started is served as fast as everybody. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { SettingsError } from '../base/errors.ts';
 import type { Provisioner } from '../engine/provisioner.ts';
 import type { AuditFact, AuditLog } from '../observe/index.ts';
-import { contextOf, loadProvisioning, readProvisioningPart, settingsError } from '../settings/load.ts';
+import { contextOf, loadProvisioningWithFiles, readProvisioningPart, settingsError } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
 import type { Provisioning } from '../trunks/schema.ts';
@@ -37,7 +37,7 @@ export class ProvisioningFiles {
       this.#owners = new Map();
       return [];
     }
-    const loaded = loadProvisioning(files, this.#environment, contextOf(settings));
+    const loaded = loadProvisioningWithFiles(files, this.#environment, contextOf(settings));
     if (loaded.provisioning === undefined) throw settingsError(loaded.problems);
     const before = this.#provisioner.current().state;
     await put(this.#provisioner, loaded.provisioning);

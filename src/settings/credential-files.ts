@@ -1,9 +1,11 @@
-/** The certificate and key files that a configuration names, opened before anything depends on them. */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+/** The certificate and key files that a configuration or a provisioning file names, opened before anything depends on them. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import type { Problem } from '../base/errors.ts';
+import type { TrunkSettings } from '../trunks/schema.ts';
 import type { NodeSettings } from './node-schema.ts';
-import type { Segment } from './schema-problems.ts';
+import { formatPath, type Segment } from './schema-problems.ts';
 
 export interface CredentialProblem extends Problem {
   readonly segments: readonly Segment[];
@@ -17,20 +19,29 @@ interface Credentials {
   readonly ca?: string | undefined;
 }
 
-/** Every file that is missing, unreadable, empty, no PEM of its kind, or does not belong to its counterpart. */
+/** Every file of a node that is missing, unreadable, empty, no PEM of its kind, or does not belong to its counterpart. */
 export function credentialProblems({ listen, api }: NodeSettings): CredentialProblem[] {
   const problems: CredentialProblem[] = [];
-  const check = (place: readonly Segment[], credentials: Credentials) => {
-    const at = place.map((segment) => (typeof segment === 'number' ? `[${segment}]` : segment)).join('');
-    checkCredentials(credentials, (field, code, message) => {
-      problems.push({ code, path: `${at}.${field}`, message, segments: [...place, field] });
-      return undefined;
-    });
-  };
   for (const [index, listener] of listen.entries()) {
-    if (listener.transport === 'tls' && !isStillToBeMade(listener)) check(['listen', index], listener);
+    if (listener.transport === 'tls' && !isStillToBeMade(listener))
+      problems.push(...problemsAt(['listen', index], listener));
   }
-  if (api.enabled) check(['api'], api);
+  if (api.enabled) problems.push(...problemsAt(['api'], api));
+  return problems;
+}
+
+/** The same for what the engine shows to trunks and takes from them. */
+export function trunkCredentialProblems(trunks: readonly TrunkSettings[]): CredentialProblem[] {
+  return trunks.flatMap(({ tls = {} }, index) => problemsAt(['trunks', index, 'tls'], tls));
+}
+
+function problemsAt(place: readonly Segment[], credentials: Credentials): CredentialProblem[] {
+  const problems: CredentialProblem[] = [];
+  checkCredentials(credentials, (field, code, message) => {
+    const segments = [...place, field];
+    problems.push({ code, path: formatPath(segments), message, segments });
+    return undefined;
+  });
   return problems;
 }
 
@@ -44,15 +55,23 @@ function checkCredentials({ certificate, key, ca }: Credentials, report: Report)
   if (ca !== undefined) readCertificate('ca', ca, report);
   const chain = certificate === undefined ? undefined : readCertificate('certificate', certificate, report);
   const secret = key === undefined ? undefined : readKey(key, report);
-  if (chain === undefined || secret === undefined || chain.checkPrivateKey(secret)) return;
-  report('key', 'key-mismatch', `${key} is not the key of ${certificate}: name the pair that was issued together`);
+  if (chain === undefined || secret === undefined) return;
+  if (!chain.first.checkPrivateKey(secret.key)) {
+    report('key', 'key-mismatch', `${key} is not the key of ${certificate}: name the pair that was issued together`);
+    return;
+  }
+  try {
+    createSecureContext({ cert: chain.text, key: secret.text });
+  } catch (error) {
+    report('certificate', 'file-unusable', `${certificate} cannot be used for TLS: ${(error as Error).message}`);
+  }
 }
 
-function readCertificate(field: string, file: string, report: Report): X509Certificate | undefined {
+function readCertificate(field: string, file: string, report: Report) {
   const text = readText(field, file, report);
   if (text === undefined) return undefined;
   try {
-    return new X509Certificate(text);
+    return { text, first: new X509Certificate(text) };
   } catch {
     return report(
       field,
@@ -62,11 +81,11 @@ function readCertificate(field: string, file: string, report: Report): X509Certi
   }
 }
 
-function readKey(file: string, report: Report): KeyObject | undefined {
+function readKey(file: string, report: Report) {
   const text = readText('key', file, report);
   if (text === undefined) return undefined;
   try {
-    return createPrivateKey(text);
+    return { text, key: createPrivateKey(text) };
   } catch {
     return report('key', 'file-unusable', `${file} holds no private key in PEM without a passphrase`);
   }

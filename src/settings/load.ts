@@ -8,11 +8,11 @@ import { SettingsError } from '../base/errors.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings, type TrunkTransport } from '../trunks/schema.ts';
-import { credentialProblems } from './credential-files.ts';
+import { credentialProblems, trunkCredentialProblems } from './credential-files.ts';
 import { demoPasswordProblem, openDoor } from './demo-passwords.ts';
 import { applyEnvironment } from './environment.ts';
 import { type NodeSettings, nodeSchema } from './node-schema.ts';
-import { parseWith, type Segment } from './schema-problems.ts';
+import { formatPath, parseWith, type Segment } from './schema-problems.ts';
 import { type Environment, resolveSecrets } from './secrets.ts';
 import { formatProblem, type LocatedProblem, YamlFile } from './yaml-file.ts';
 
@@ -69,6 +69,20 @@ export function loadProvisioning(
   );
 }
 
+/** The same for whoever is to run with it: the certificates and keys of trunks are opened, as {@link loadNodeWithFiles} does. */
+export function loadProvisioningWithFiles(
+  files: readonly string[],
+  environment: Environment,
+  context: FileContext = {},
+): LoadedProvisioning {
+  return provisioningFrom(
+    files.map((file) => YamlFile.read(file)),
+    environment,
+    context,
+    trunkCredentialProblems,
+  );
+}
+
 /**
  * Reads files that are a part of what is provisioned: their form is checked here, the rules by whoever knows the rest (a tenant that is
  * in the engine already is no unknown one).
@@ -98,7 +112,7 @@ export function validateFiles(files: readonly string[], environment: Environment
   const context = settings === undefined ? {} : contextOf(settings);
   const found = [
     ...nodes.flatMap(({ problems }) => problems),
-    ...provisioningFrom(provisioning, environment, context).problems,
+    ...provisioningFrom(provisioning, environment, context, trunkCredentialProblems).problems,
   ];
   return found.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column);
 }
@@ -171,15 +185,7 @@ function repeatedListeners(settings: NodeSettings): [number, string][] {
 }
 
 function secretProblem(segments: readonly Segment[], message: string): Problem {
-  return { code: 'secret-missing', path: pathOf(segments), message };
-}
-
-function pathOf(segments: readonly Segment[]): string {
-  return segments.reduce<string>(
-    (path, segment) =>
-      typeof segment === 'number' ? `${path}[${segment}]` : path === '' ? segment : `${path}.${segment}`,
-    '',
-  );
+  return { code: 'secret-missing', path: formatPath(segments), message };
 }
 
 interface Origin {
@@ -191,12 +197,17 @@ function provisioningFrom(
   files: readonly YamlFile[],
   environment: Environment,
   context: FileContext,
+  checkFiles: (trunks: readonly TrunkSettings[]) => readonly Problem[] = () => [],
 ): LoadedProvisioning {
   const { state, origins, problems } = joinFiles(files, environment);
   // Rules over a part of the state would report what the missing part explains.
   if (problems.length > 0) return { provisioning: undefined, problems };
   const demo = demoPasswordProblem(state.tenants, context.openDoor);
-  const found: Problem[] = [...checkProvisioning(state, context), ...(demo === undefined ? [] : [demo])];
+  const found = [
+    ...checkProvisioning(state, context),
+    ...(demo === undefined ? [] : [demo]),
+    ...checkFiles(state.trunks),
+  ];
   const broken = found.map((problem) => locateProvisioned(problem, origins));
   return { provisioning: broken.length === 0 ? state : undefined, problems: broken };
 }
@@ -246,7 +257,7 @@ function locateProvisioned(
   const origin = origins[collection][Number(segments[1])];
   if (origin === undefined) throw new Error(`a problem has no place in any file: ${problem.path}`);
   const local = [collection, origin.index, ...segments.slice(2)];
-  return origin.yaml.locate({ ...problem, path: pathOf(local) }, local);
+  return origin.yaml.locate({ ...problem, path: formatPath(local) }, local);
 }
 
 /** `trunks[0].tenants[1].didPool` in its segments. */

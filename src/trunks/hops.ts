@@ -151,6 +151,11 @@ export class TrunkHops {
     this.#clients.delete(`registration ${trunkId}`);
   }
 
+  /** Has the TLS files of every trunk read again when they are needed next. */
+  forgetFiles(): void {
+    this.#tls.clear();
+  }
+
   /** Read when first needed and again when the trunk's settings change. Throws when a file cannot be read; the attempt then fails. */
   #tlsOf(trunk: Trunk): TlsCredentials {
     const known = this.#tls.get(trunk.id);

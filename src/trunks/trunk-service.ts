@@ -187,6 +187,11 @@ export class TrunkService {
     }
   }
 
+  /** Has the TLS files of every trunk read again when they are needed next. */
+  forgetFiles(): void {
+    this.#hops.forgetFiles();
+  }
+
   /** The digest client of a trunk's calls; undefined for a trunk without credentials. */
   digestClient(trunk: Trunk): DigestClient | undefined {
     return this.#hops.digestClient(trunk, 'calls');

@@ -58,6 +58,13 @@ const tls = (more: object) => ({
 });
 const https = (more: object) => ({ api: { port: 0, certificate: path('cert.pem'), key: path('key.pem'), ...more } });
 
+function provisionTrunk(tls: object): string {
+  const file = path(`trunks-${++serial}.json`);
+  const trunk = { name: 'carrier', type: 'ip', host: 'sip.example.com', transport: 'tls', tls };
+  writeFileSync(file, JSON.stringify({ tenants: [], trunks: [trunk] }));
+  return file;
+}
+
 describe('what an operator can put right is said in a line, without a stack, with exit code 1', () => {
   test.each([
     [
@@ -92,6 +99,11 @@ describe('what an operator can put right is said in a line, without a stack, wit
       'HTTPS without a key',
       () => ({ api: { port: 0, certificate: path('cert.pem') } }),
       /api .*needs certificate and key/,
+    ],
+    [
+      "a trunk's certificate that is not there",
+      () => ({ provisioning: [provisionTrunk({ certificate: path('none.pem'), key: path('key.pem') })] }),
+      /trunks\[0\]\.tls\.certificate .*none\.pem does not exist/,
     ],
     [
       'a store folder that cannot be made',

@@ -1,7 +1,10 @@
 import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { connect } from 'node:tls';
+import { generate } from 'selfsigned';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SettingsError } from '../../src/base/errors.ts';
 import { type RunningNode, startNode } from '../../src/node/node.ts';
@@ -201,6 +204,62 @@ describe('reload', () => {
     ]);
   });
 
+  describe('with a TLS listener', () => {
+    const secured = () => {
+      const [certificate, key] = [join(folder, 'tls', 'cert.pem'), join(folder, 'tls', 'key.pem')];
+      const listen = [
+        { transport: 'tls', host: '127.0.0.1', port: 0, certificate, key, selfSigned: true },
+        { transport: 'udp', host: '127.0.0.1', port: 0 },
+      ];
+      return { certificate, key, configFile: configure({ listen }) };
+    };
+    const shown = async (running: RunningNode) => {
+      const { port = 0 } = running.listening[0] ?? {};
+      const secure = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+      await once(secure, 'secureConnect');
+      const { fingerprint256 } = secure.getPeerCertificate();
+      secure.destroy();
+      return fingerprint256;
+    };
+
+    test('a pair of selfSigned that has gone is made anew, and is in force with what the files say', async () => {
+      const { certificate, key, configFile } = secured();
+      const running = await start(configFile);
+      const before = await shown(running);
+      rmSync(certificate);
+      rmSync(key);
+      provision({ tenants: [tenant({ domain: 'new.example.com' })], trunks: [trunk()] });
+      expect(await running.reload()).toMatchObject({ applied: ['tenants/acme'] });
+      expect(await shown(running)).not.toBe(before);
+    });
+
+    test('a pair that cannot be made anew: nothing of the files is applied', async () => {
+      const { certificate, configFile } = secured();
+      const running = await start(configFile);
+      const [before, state] = [await shown(running), running.provisioner.current()];
+      rmSync(dirname(certificate), { recursive: true });
+      writeFileSync(dirname(certificate), 'a file where the folder was');
+      provision({ tenants: [tenant({ domain: 'new.example.com' })], trunks: [trunk()] });
+      await expect(running.reload()).rejects.toThrow();
+      expect(running.provisioner.current()).toEqual(state);
+      expect(await shown(running)).toBe(before);
+    });
+
+    test('a file at fault of a trunk: nothing is applied, and the certificate stays', async () => {
+      const { certificate, key, configFile } = secured();
+      const running = await start(configFile);
+      const [before, state] = [await shown(running), running.provisioner.current()];
+      const other = await generate([], { keyType: 'ec' });
+      writeFileSync(certificate, other.cert);
+      writeFileSync(key, other.private);
+      const tls = { ca: join(folder, 'none.pem') };
+      provision({ tenants: [tenant({ domain: 'new.example.com' })], trunks: [trunk({ transport: 'tls', tls })] });
+      await expect(running.reload()).rejects.toThrow(/trunks\[0\]\.tls\.ca.*none\.pem does not exist/);
+      expect(running.provisioner.current()).toEqual(state);
+      expect(await shown(running)).toBe(before);
+    });
+  });
+
   test('the same files again change nothing', async () => {
     const running = await start();
     const { version } = running.provisioner.current();
@@ -260,6 +319,12 @@ describe('what a provisioning file holds', () => {
   const extension = { number: '103', password: PASSWORD };
 
   test('says whose it is, and is not changed through the API: 409 with the name of the file', async () => {
+    const owned = {
+      groups: [{ name: 'sales', members: ['101'] }],
+      services: [{ number: '800', name: 'Sales', kind: 'ring-group', members: ['101'] }],
+      inboundRules: [{ name: 'main', trunk: 'carrier', dids: '14155550100', destination: { extension: '101' } }],
+    };
+    provision({ tenants: [tenant(owned)], trunks: [trunk()] });
     await start();
     const path = '/api/v1/tenants/acme/extensions/103';
     const { status, body } = await put(path, extension);
@@ -268,6 +333,19 @@ describe('what a provisioning file holds', () => {
     expect(JSON.parse((await get('/api/v1/tenants/acme')).slice(4))).toMatchObject({ managedBy: provisioningFile() });
     const { items } = JSON.parse((await get('/api/v1/trunks')).slice(4)) as { items: object[] };
     expect(items).toEqual([expect.objectContaining({ name: 'carrier', managedBy: provisioningFile() })]);
+    for (const owned of [
+      'extensions/101',
+      'groups/sales',
+      'services/800',
+      'outbound-rules/world',
+      'inbound-rules/main',
+    ]) {
+      const [collection = ''] = owned.split('/');
+      const one = JSON.parse((await get(`/api/v1/tenants/acme/${owned}`)).slice(4)) as object;
+      expect(one, owned).toMatchObject({ managedBy: provisioningFile() });
+      const all = JSON.parse((await get(`/api/v1/tenants/acme/${collection}`)).slice(4)) as { items: object[] };
+      expect(all.items[0], owned).toMatchObject({ managedBy: provisioningFile() });
+    }
     const deleted = await fetch(`${node?.apiAddress}/api/v1/tenants/acme`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${TOKEN}` },

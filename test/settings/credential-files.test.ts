@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadNode, loadNodeWithFiles, validateFiles } from '../../src/settings/load.ts';
+import {
+  loadNode,
+  loadNodeWithFiles,
+  loadProvisioning,
+  loadProvisioningWithFiles,
+  validateFiles,
+} from '../../src/settings/load.ts';
 
 let folder: string;
 const path = (name: string) => join(folder, name);
@@ -51,6 +57,45 @@ describe('tandem validate opens the files that a configuration names', () => {
   test('a key of another certificate', () => {
     expect(validateFiles([configuration({ key: path('other.pem') })], {})).toMatchObject([{ code: 'key-mismatch' }]);
   });
+});
+
+describe('the files of a trunk', () => {
+  const provisioning = (tls: object) => {
+    const trunk = { name: 'carrier', type: 'ip', host: 'sip.example.com', transport: 'tls', tls };
+    const plain = { name: 'plain', type: 'ip', host: '192.0.2.1' };
+    writeFileSync(path('trunks.json'), JSON.stringify({ tenants: [], trunks: [plain, trunk] }));
+    return path('trunks.json');
+  };
+
+  test.each([
+    ['a pair that belongs together', { certificate: 'cert.pem', key: 'key.pem', ca: 'cert.pem' }, []],
+    ['authorities that are not there', { ca: 'none.pem' }, [['file-unreadable', 'trunks[1].tls.ca']]],
+    [
+      'each that is no PEM or not there',
+      { certificate: 'folder', key: 'none.pem' },
+      [
+        ['file-unreadable', 'trunks[1].tls.certificate'],
+        ['file-unreadable', 'trunks[1].tls.key'],
+      ],
+    ],
+    ['a key of another', { certificate: 'cert.pem', key: 'other.pem' }, [['key-mismatch', 'trunks[1].tls.key']]],
+  ])('%s', (_what, names, expected) => {
+    const tls = Object.fromEntries(Object.entries(names).map(([field, name]) => [field, path(name)]));
+    const file = provisioning(tls);
+    const told = (problems: readonly { code: string; path: string }[]) =>
+      problems.map((problem) => [problem.code, problem.path]);
+    expect(told(validateFiles([file], {}))).toEqual(expected);
+    expect(told(loadProvisioningWithFiles([file], {}).problems)).toEqual(expected);
+    expect(loadProvisioning([file], {}).problems).toEqual([]);
+  });
+});
+
+test('a pair that TLS refuses for its strength is named, too', async () => {
+  const weak = await generate([], { keyType: 'rsa', keySize: 1024 });
+  writeFileSync(path('weak-cert.pem'), weak.cert);
+  writeFileSync(path('weak-key.pem'), weak.private);
+  const file = configuration({ certificate: path('weak-cert.pem'), key: path('weak-key.pem') });
+  expect(validateFiles([file], {})).toMatchObject([{ code: 'file-unusable', path: 'listen[0].certificate' }]);
 });
 
 test('a pair is made only where selfSigned asks for it, and only when both files are missing', () => {
