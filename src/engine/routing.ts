@@ -258,11 +258,10 @@ export class Routing implements StepServices {
 
   /** What a caller from a trunk is to the phones of the tenant. */
   #introduced(directory: Directory, trunk: Trunk, { tenant, numbers, anonymous }: InboundRoute): Partial<LegOptions> {
-    const name = octetsFromText(numbers.callerDisplayName);
     return {
       anonymous,
       assertsIdentity: trunk.options.trusted,
-      identity: outsideParty(directory, tenant, trunk.id, numbers.callerNumber, name),
+      identity: outsideParty(directory, tenant, trunk.id, numbers.callerNumber, numbers.callerDisplayName),
     };
   }
 

@@ -16,7 +16,7 @@ export interface InboundNumbers {
   /** Empty when no source has one. */
   readonly calledNumber: string;
   readonly callerNumber: string;
-  /** Text for people, not octets. */
+  /** Octets as received. */
   readonly callerDisplayName: string;
 }
 

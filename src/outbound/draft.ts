@@ -3,6 +3,7 @@
  * {@link toLegDraft} turns it into text at the end, once, so that escaping and quoting have one place.
  */
 import { ownCopy } from '../base/text.ts';
+import { escapeUser } from '../sip/message/index.ts';
 
 /** A URI with its display name: plain values, neither escaped nor quoted. An empty user means a URI without a user part. */
 export interface Address {
@@ -132,30 +133,13 @@ export function toLegDraft(draft: Draft): LegDraft {
 /** `sip:user@host;params`, or `tel:digits` (RFC 3966). */
 export function formatUriOf(address: Address): string {
   if (address.tel) return `tel:${address.user}`;
-  const user = address.user === '' ? '' : `${escapeOctets(address.user)}@`;
+  const user = address.user === '' ? '' : `${escapeUser(address.user)}@`;
   return `sip:${user}${address.host}${address.uriParams}`;
 }
 
 export function formatAddress(address: Address): string {
   const uri = `<${formatUriOf(address)}>`;
   return address.displayName === '' ? uri : `${quoteName(address.displayName)} ${uri}`;
-}
-
-/** RFC 3261 §25.1: what `user` holds without escape, unreserved and user-unreserved. */
-const USER_CHARACTERS = new Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/");
-
-/** Escapes a user part octet by octet; `%` too, so that what an endpoint sent cannot decode into something else. */
-function escapeOctets(user: string): string {
-  let escaped = '';
-  let start = 0;
-  for (let index = 0; index < user.length; index += 1) {
-    const character = user.charAt(index);
-    if (USER_CHARACTERS.has(character)) continue;
-    const hex = character.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase();
-    escaped += `${user.slice(start, index)}%${hex}`;
-    start = index + 1;
-  }
-  return start === 0 ? user : escaped + user.slice(start);
 }
 
 /** RFC 3261 §25.1 quoted-string. Values are octets; control characters cannot be represented and become spaces. */

@@ -40,6 +40,27 @@ test('§16.7, parallel forking: the first 2xx wins, the other branch is cancelle
   expect(world.record.attempts.map((attempt) => attempt.cause).sort()).toEqual(['answered', 'cancelled']);
 });
 
+test('a branch whose INVITE the serializer refuses has failed; the next stage is tried and the caller gets its answer', () => {
+  const world = new World();
+  world.engine.plan = (request) => {
+    const refused = branchTo(request, 'b');
+    const draft = { ...refused.draft, from: '"\u5c71" <sip:a@b>' };
+    return stages([{ branches: [{ ...refused, draft }] }, { branches: [branchTo(request, 'c')] }]);
+  };
+  const { a, b, c } = world;
+  const sent = a.call();
+  world.run();
+  expect(b.requests('INVITE')).toHaveLength(0);
+  c.answer(c.invite, 486);
+  world.run();
+  expect(sent.final?.status).toBe(486);
+  expect(world.record.attempts.map(({ cause, status }) => [cause, status])).toEqual([
+    ['transport-error', 0],
+    ['response', 486],
+  ]);
+  expect(world.settles()).toBe(true);
+});
+
 test('one caller tag while nothing but ringing was relayed; each described callee has a tag of its own', () => {
   const world = new World();
   forking(world);

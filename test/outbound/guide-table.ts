@@ -508,6 +508,14 @@ export const PRIVACY_ROWS: readonly GuideRow[] = [
     expect: { From: '"Anonymous" <sip:anonymous@carrier.example>' },
   },
   {
+    name: 'an IPv6 host of the anonymous From is bracketed',
+    call: call(full(), {
+      trunks: withParameters({}, { anonymousHost: '2001:db8::7' }),
+      headers: ['Privacy: user'],
+    }),
+    expect: { From: '"Anonymous" <sip:anonymous@[2001:db8::7]>' },
+  },
+  {
     name: 'X-Outbound-Cli never lifts privacy',
     call: call(full(), { headers: ['Privacy: id', 'X-Outbound-Cli: rewrite-from=123; rewrite-rpi=789'] }),
     expect: { From: anonymousFrom, 'Remote-Party-ID': null },

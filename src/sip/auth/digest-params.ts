@@ -2,8 +2,8 @@
  * The directives of one challenge or one set of credentials: `Digest name=value, name="value", …` (RFC 3261 §20.7, §20.44).
  *
  * Rules it keeps: one forward scan; only known directives are stored, in fields of fixed names, so that no name from the network
- * becomes a key; a directive given twice makes the whole value malformed, since two readers could choose differently; values are
- * unquoted octets as they came.
+ * becomes a key; a directive given twice with different values makes the whole value malformed, since two readers could choose
+ * differently; values are unquoted octets as they came.
  */
 export interface DigestParams {
   username?: string;
@@ -73,10 +73,10 @@ const COMMA = 0x2c;
 const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
 
-/** Stores a known directive once; unknown ones are ignored (RFC 7616 §3.3: "unrecognized parameters are ignored"). */
+/** Stores a known directive once; said twice alike it is one; unknown ones are ignored (RFC 7616 §3.3: "unrecognized parameters are ignored"). */
 function store(params: DigestParams, directive: Directive | undefined, text: string): boolean {
   if (directive === undefined) return true;
-  if (params[directive] !== undefined) return false;
+  if (params[directive] !== undefined) return params[directive] === text;
   params[directive] = text;
   return true;
 }

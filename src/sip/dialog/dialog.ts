@@ -7,6 +7,7 @@ import {
   Headers,
   isSipUri,
   type NameAddr,
+  readableNameAddrs,
   SipRequest,
   type SipResponse,
   withoutEmptyTag,
@@ -271,22 +272,29 @@ const NO_ROUTES = new RouteSet([]);
 function routeSetOfResponse(response: SipResponse): RouteSet | undefined {
   if (!response.headers.has(HeaderId.RecordRoute)) return NO_ROUTES;
   try {
-    return new RouteSet(addressValues(response.headers, HeaderId.RecordRoute).reverse());
+    const routes = new RouteSet(addressValues(response.headers, HeaderId.RecordRoute).reverse());
+    // A route of another scheme leads nowhere.
+    return SIP_SCHEME.test(routes.firstUri ?? '') ? routes : undefined;
   } catch (error) {
     if (error instanceof PeerError) return undefined;
     throw error;
   }
 }
 
+const SIP_SCHEME = /^sips?:/;
+
 /** The place that a Contact names; undefined when there is none, or it is none that a SIP request can go to. */
 function targetOfMessage(message: SipRequest | SipResponse): string | undefined {
   try {
     const contact = message.contact();
-    return contact !== undefined && isSipUri(contact.uri) ? formatUri(contact.uri) : undefined;
+    if (contact === undefined) return undefined;
+    if (isSipUri(contact.uri)) return formatUri(contact.uri);
   } catch (error) {
-    if (error instanceof PeerError) return undefined;
-    throw error;
+    if (!(error instanceof PeerError)) throw error;
   }
+  // §12.1.2: there is one Contact. Of several, the first that can be used.
+  const usable = readableNameAddrs(message.headers, HeaderId.Contact).find(({ uri }) => isSipUri(uri));
+  return usable === undefined ? undefined : formatUri(usable.uri);
 }
 
 function isUsable(response: SipResponse, target: string | undefined): boolean {

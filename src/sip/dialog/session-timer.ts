@@ -133,20 +133,19 @@ export class SessionTimer implements TimerTarget {
     return true;
   }
 
-  /** Whether the interval that a received INVITE or UPDATE asks for is refused (§9). Throws PeerError when it cannot be read. */
+  /** Whether the interval that a received INVITE or UPDATE asks for is refused (§9). */
   judge(request: SipRequest): IntervalRefusal | undefined {
-    const asked = field(request, HeaderId.SessionExpires);
-    field(request, HeaderId.MinSE);
+    const asked = readable(request, HeaderId.SessionExpires);
     if (asked === undefined || asked.seconds >= this.#minSeconds || !supportsTimer(request)) return undefined;
     return { status: 422, headers: [[HeaderId.MinSE, String(this.#minSeconds)]] };
   }
 
   /** The header fields of our 2xx to a received INVITE or UPDATE that {@link judge} let pass (§9, table 2); the interval runs from here. */
   acceptRequest(request: SipRequest): TimerHeaders {
-    const requestMinSeconds = field(request, HeaderId.MinSE)?.seconds ?? 0;
+    const requestMinSeconds = readable(request, HeaderId.MinSE)?.seconds ?? 0;
     this.#peerMinSeconds = Math.max(this.#peerMinSeconds, Math.min(requestMinSeconds, MAX_SECONDS));
     const supported = supportsTimer(request);
-    const asked = field(request, HeaderId.SessionExpires);
+    const asked = readable(request, HeaderId.SessionExpires);
     const floor = Math.max(requestMinSeconds, this.#minSeconds);
     const seconds = this.#acceptedSeconds(asked?.seconds, supported, floor);
     if (seconds === 0) {
@@ -230,15 +229,11 @@ export class SessionTimer implements TimerTarget {
   }
 }
 
-function field(message: SipRequest | SipResponse, id: HeaderId): SessionExpires | undefined {
+/** Session-Expires or Min-SE. One that cannot be read counts as absent: no call is lost over it. */
+function readable(message: SipRequest | SipResponse, id: HeaderId): SessionExpires | undefined {
   const text = message.headers.value(id);
-  return text === undefined ? undefined : parseSessionExpires(text);
-}
-
-/** In a response: a field that cannot be read counts as absent, since the call must not be lost over it. */
-function readable(response: SipResponse, id: HeaderId): SessionExpires | undefined {
   try {
-    return field(response, id);
+    return text === undefined ? undefined : parseSessionExpires(text);
   } catch (error) {
     if (error instanceof PeerError) return undefined;
     throw error;

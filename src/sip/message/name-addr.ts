@@ -25,7 +25,9 @@ export function parseNameAddr(text: string): NameAddr {
   } else if (text.charCodeAt(index) !== 0x3c) {
     const open = text.indexOf('<', index);
     const semicolon = text.indexOf(';', index);
-    if (open < 0 || (semicolon >= 0 && semicolon < open)) return parseAddrSpec(text, index, end);
+    const colon = text.indexOf(':', index);
+    // Parameters follow a URI; a semicolon before any colon belongs to a name.
+    if (open < 0 || (semicolon >= 0 && semicolon < open && colon < semicolon)) return parseAddrSpec(text, index, end);
     displayName = unquotedName(text, index, open);
     index = open;
   }
@@ -65,7 +67,7 @@ export function readTrailingParams(text: string): Params | undefined {
 
 /**
  * display-name = *(token LWS). DEVIATION: what people leave unquoted is read too, as RFC 4475 §3.1.2.15 allows: UTF-8 octets and every
- * punctuation mark but quotes, angle brackets and semicolons. A name that holds what another reader may take for the URI is refused.
+ * punctuation mark but quotes and angle brackets. A name that holds what another reader may take for the URI is refused.
  */
 function unquotedName(text: string, start: number, end: number): string | undefined {
   const last = trimEnd(text, start, end);

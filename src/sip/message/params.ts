@@ -66,7 +66,7 @@ export class Params {
     // Repetitions count as well: each is compared with all.
     if (++this.#appended > MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
     const at = this.#find(name);
-    if (at >= 0 && this.#items[at + 1] === written) return;
+    if (at >= 0 && (this.#items[at + 1] ?? '') === (written ?? '')) return;
     if (this.#items === NO_ITEMS) this.#items = [name, written];
     else this.#items.push(name, written);
   }

@@ -73,9 +73,11 @@ function parseSipUri(text: string, start: number, scheme: 'sip' | 'sips'): SipUr
   let index = start;
   if (at >= 0) {
     const colon = endOfUser(text, start, at);
-    // DEVIATION: carriers write `sip:@host` for an anonymous caller; it is the same as `sip:host`.
-    if (start < at) user = escaped(text, start, colon < 0 ? at : colon);
-    if (colon >= 0) password = escaped(text, colon + 1, at);
+    // DEVIATION: carriers write `sip:@host` (`sip::@host`) for an anonymous caller; it is the same as `sip:host`.
+    if (start < at && colon !== start) {
+      user = escaped(text, start, colon < 0 ? at : colon);
+      if (colon >= 0) password = escaped(text, colon + 1, at);
+    }
     index = at + 1;
   }
   const hostEnd = endOfHost(text, index);
@@ -118,7 +120,7 @@ function endOfUser(text: string, start: number, end: number): number {
     else if (!isUserCode(code) && code !== 0x25 && !isUnescaped(code))
       throw broken(text, 'an illegal character in the user part');
   }
-  if (colon === start) throw broken(text, 'an empty user part');
+  if (colon === start && end > start + 1) throw broken(text, 'an empty user part');
   return colon;
 }
 
@@ -249,17 +251,18 @@ export function formatHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** Any text → a user part: octets outside the grammar are percent-escaped (§19.1.2). Text is taken as UTF-8. */
-export function escapeUser(text: string): string {
-  const octets = Buffer.from(text, 'utf8').toString('latin1');
+/** Any octets → a user part: those outside the grammar are percent-escaped, `%` too (§19.1.2). What is a text goes through octetsFromText first. */
+export function escapeUser(octets: string): string {
   let result = '';
+  let runStart = 0;
   for (let index = 0; index < octets.length; index++) {
     const code = octets.charCodeAt(index);
     // '#' is read leniently and written strictly.
-    if (isUserCode(code) && code !== 0x23) result += octets[index];
-    else result += escapeOf(code);
+    if (isUserCode(code) && code !== 0x23) continue;
+    result += octets.slice(runStart, index) + escapeOf(code);
+    runStart = index + 1;
   }
-  return result;
+  return runStart === 0 ? octets : result + octets.slice(runStart);
 }
 
 /** A user part → its octets: each `%hh` becomes the octet it stands for; anything else stays. */

@@ -65,6 +65,10 @@ describe('callers as carriers write them', () => {
     ['no user', '<sip:127.0.0.1>;tag=1', /^From: /m],
     ['an unquoted comma', 'ACME, Inc. <sip:+442079460001@127.0.0.1>;tag=1', /^From: "ACME, Inc\." </m],
     ['an unquoted colon', 'Dept: A <sip:+442079460001@127.0.0.1>;tag=1', /^From: "Dept: A" </m],
+    ['an unquoted semicolon', 'ACME; Inc <sip:+442079460001@127.0.0.1>;tag=1', /^From: "ACME; Inc" </m],
+    ['an empty user and password', '<sip::@127.0.0.1>;tag=1', /^From: .*anonymous/m],
+    ['a user in UTF-8', `<sip:${octetsFromText('山')}@127.0.0.1>;tag=1`, /^From: <sip:%E5%B1%B1@/m],
+    ['a user in escaped UTF-8', '<sip:Zo%C3%AB@127.0.0.1>;tag=1', /^From: <sip:Zo%C3%AB@/m],
     ['spaces in the brackets', '< sip:+442079460001@127.0.0.1 >;tag=1', /^From: .*<sip:\+?442079460001@/m],
     ['an empty tag', '<sip:+442079460001@127.0.0.1>;tag=', /^From: .*442079460001/m],
     ['the same tag twice', '<sip:+442079460001@127.0.0.1>;tag=x;tag=x', /^From: .*442079460001/m],
@@ -80,6 +84,10 @@ describe('callers as carriers write them', () => {
 
   test.each([
     ['two spaces before the version', (text: string) => text.replace(' SIP/2.0\r\n', '  SIP/2.0\r\n')],
+    [
+      'a session timer that cannot be read',
+      (text: string) => text.replace('CSeq', 'Session-Expires: soon\r\nMin-SE: x\r\nCSeq'),
+    ],
     ['a lower-case version', (text: string) => text.replace(' SIP/2.0\r\n', ' sip/2.0\r\n')],
     [
       'Content-Type and Content-Length twice',

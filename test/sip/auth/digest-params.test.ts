@@ -7,6 +7,7 @@ test.each([
   ['digest USERNAME = "bob" ,realm="a\\"b\\\\c"', { username: 'bob', realm: 'a"b\\c' }],
   ['DIGEST\tqop=auth,', { qop: 'auth' }],
   ['Digest unknown=1, __proto__="x", constructor=y, realm=""', { realm: '' }],
+  ['Digest realm="a", nc=1, REALM=a, nc=1', { realm: 'a', nc: '1' }],
   ['Digest uri="sip:bob@b.example;x=1,2?h=v"', { uri: 'sip:bob@b.example;x=1,2?h=v' }],
 ])('RFC 3261 §20.7: %s', (text, expected) => {
   expect(parseDigest(text)).toEqual(expected);

@@ -20,6 +20,21 @@ function uac(responseFacts = {}, requestFacts = {}): Dialog {
 }
 
 describe('creation', () => {
+  test.each([
+    ['a Contact after one that cannot be read', { contact: '<sip:[>, <sip:bob@192.0.2.9>' }, 'sip:bob@192.0.2.9'],
+    ['a Contact after a telephone number', { contact: '<tel:+1>, <sip:bob@192.0.2.9>' }, 'sip:bob@192.0.2.9'],
+  ])('§12.1.2: %s is the target', (_what, facts, target) => {
+    expect(uac(facts)).toMatchObject({ hasTarget: true, remoteTarget: target });
+  });
+
+  test.each([
+    ['Contact', { contact: '<tel:+1>' }],
+    ['Record-Route', { recordRoutes: ['<tel:+1>'] }],
+    ['Record-Route', { recordRoutes: ['<sip:['] }],
+  ])('§12.1.2: a 2xx whose %s leads nowhere has no target', (_field, facts) => {
+    expect(uac(facts).hasTarget).toBe(false);
+  });
+
   test('§12.1.1: the called side takes identifiers, sequence number and target from the request', () => {
     const dialog = uas();
     expect(dialog).toMatchObject({

@@ -36,6 +36,7 @@ describeField('From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1 
     // RFC 4475 §3.1.2.14, §3.1.2.15: what is read liberally, and what leaves.
     ['< sip:a@b >;tag=1', { uri: { user: 'a', host: 'b' } }, '<sip:a@b>;tag=1'],
     ['ACME, Inc. <sip:a@b>', { displayName: 'ACME, Inc.' }, '"ACME, Inc." <sip:a@b>'],
+    ['ACME; Inc <sip:a@b>;tag=1', { displayName: 'ACME; Inc', params: { tag: '1' } }, '"ACME; Inc" <sip:a@b>;tag=1'],
     ['Dept: A <sip:a@b>', { displayName: 'Dept: A' }, '"Dept: A" <sip:a@b>'],
     ['Tel: 123 <sip:a@b>', { displayName: 'Tel: 123' }, '"Tel: 123" <sip:a@b>'],
     [

@@ -70,9 +70,10 @@ describeField('sip, sips, tel and other URIs (RFC 3261 §19.1, RFC 3966, RFC 398
   ],
 });
 
-test('§19.1.2: what is not allowed in a user part is percent-escaped, as UTF-8', () => {
+test('§19.1.2: what is not allowed in a user part is percent-escaped, octet by octet', () => {
   expect(escapeUser('a b@c#"')).toBe('a%20b%40c%23%22');
-  expect(escapeUser('J\u00fcrgen')).toBe('J%C3%BCrgen');
+  expect(escapeUser('J\u00fcrgen')).toBe('J%FCrgen');
+  expect(escapeUser('J\u00c3\u00bc')).toBe('J%C3%BC');
   expect(escapeUser('+49(89)*;x')).toBe('+49(89)*;x');
 });
 

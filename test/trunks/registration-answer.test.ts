@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { parseMessage, type SipResponse } from '../../src/sip/message/index.ts';
+import { grantedSeconds } from '../../src/trunks/registration-answer.ts';
+import { TOKEN_PARAMETER } from '../../src/trunks/trunk-requests.ts';
+
+const OWN = `<sip:me@192.0.2.1;${TOKEN_PARAMETER}=t>`;
+
+const granted = (...lines: string[]): number => {
+  const text = ['SIP/2.0 200 OK', 'CSeq: 1 REGISTER', ...lines, '', ''].join('\r\n');
+  return grantedSeconds(parseMessage(text) as SipResponse, 't', 600);
+};
+
+test.each<[expected: number, lines: string[]]>([
+  [600, []],
+  [300, ['Expires: 300']],
+  [120, [`Contact: <sip:x@203.0.113.5>;expires=60, ${OWN};expires=120`]],
+  [300, [`Contact: <sip:x@203.0.113.5>;expires=60, ${OWN}`, 'Expires: 300']],
+  // No Contact is ours: the smallest time above 0.
+  [90, ['Contact: <sip:x@203.0.113.5>;expires=90, <sip:y@203.0.113.6>;expires=0']],
+  [90, ['Contact: <sip:y@203.0.113.6>;expires=0', 'Contact: <sip:x@203.0.113.5>;expires=90', 'Expires: 600']],
+  [60, ['Contact: <sip:x@203.0.113.5>;expires=90, <sip:y@203.0.113.6>', 'Expires: 60']],
+  [75, ['Contact: <sip:x@203.0.113.5>;expires=75']],
+  [300, ['Contact: <sip:x@203.0.113.5>;expires=0, <sip:y@203.0.113.6>;expires=0', 'Expires: 300']],
+  // One cannot be read, its time can.
+  [45, ['Contact: <sip:[>;expires=45, <sip:y@203.0.113.6>;expires=soon']],
+  [300, ['Contact: ;;;', 'Expires: 300']],
+])('RFC 3261 §10.3: the registration lasts %i s by %j', (expected, lines) => {
+  expect(granted(...lines)).toBe(expected);
+});
