@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { covers, type Network, parseAddress, parseNetwork } from '../trunks/network.ts';
+import { covers, type Network, parseAddress, parseNetwork } from '../base/network.ts';
 import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';

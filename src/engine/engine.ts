@@ -3,6 +3,7 @@
  * with the outside (stores, log, files); what it serves is a {@link Directory}, replaced as a whole when provisioning changes.
  */
 import { randomBytes } from 'node:crypto';
+import { Egress } from '../base/egress.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
@@ -96,6 +97,8 @@ const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NO
 const ACCEPT_LANGUAGE = 'en';
 
 export class Engine {
+  /** What tenants may make this engine send to. */
+  readonly egress: Egress;
   readonly endpoint: Endpoint;
   readonly registrations: Registrations;
   readonly calls: Calls;
@@ -142,6 +145,10 @@ export class Engine {
       nonceSecret: options.nonceSecret,
       isOwnHost: (host) => this.#isOwnHost(host),
     });
+    this.egress = new Egress({
+      allow: settings.egress.allow,
+      isOwn: (address, port) => this.#isOwnAddress(address, port),
+    });
     const locator = new Locator({
       dns: options.dns,
       clock: scheduler,
@@ -168,6 +175,7 @@ export class Engine {
         scheduler,
         supported: ['timer', ...SUPPORTED_TAGS],
         timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms, t4Ms: settings.timers.t4Ms },
+        egress: this.egress,
         ofOnePeer: (address, other) => this.trunks.identification.ofOneTrunk(address, other),
         ...this.intake.endpointOptions(),
         ...(options.createTransport === undefined ? {} : { createTransport: options.createTransport }),
@@ -212,6 +220,7 @@ export class Engine {
       endpoint: this.endpoint,
       locator,
       directory: options.directory,
+      egress: this.egress,
       gatewayReach: (trunk) => this.registrations.gatewayReach(trunk),
       calledNumbers: calledNumbersOf,
       hasListener: (name, transport) =>
@@ -510,7 +519,12 @@ export class Engine {
   }
 
   #isOwnAddress(host: string, port: number): boolean {
-    return this.#isOwnHost(host) && this.#listening.some((listening) => listening.port === port);
+    const { api, listen } = this.#options.settings;
+    const isOwnPort =
+      (api.enabled && api.port === port) ||
+      this.#listening.some((listening) => listening.port === port) ||
+      listen.some(({ publicPort }) => publicPort === port);
+    return isOwnPort && this.#isOwnHost(host);
   }
 }
 

@@ -22,7 +22,7 @@ export interface PeersOptions {
   /** The transport of a trunk; undefined for one that does not exist, or is reached by its gateway's binding. */
   transportOf(trunkId: string): TransportName | undefined;
   listensFor(transport: TransportName, address: string): boolean;
-  /** A target with the trunk's TLS material; undefined when that cannot be read. */
+  /** A target with the trunk's TLS material; undefined when that cannot be read, or the trunk's owner may not have it sent to. */
   secured(trunkId: string | undefined, target: Target): Target | undefined;
   /** Where the party of a leg is registered. */
   bindings(owner: string): readonly Binding<Flow>[];
@@ -53,7 +53,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   #again(leg: Leg, { transport, remoteAddress, remotePort }: Flow): Target | undefined {
     if (!this.#options.listensFor(transport, remoteAddress)) return undefined;
     const target: Target = { transport, address: remoteAddress, port: remotePort };
-    return transport === 'tls' ? this.#options.secured(leg.options.trunkId, target) : target;
+    return this.#options.secured(leg.options.trunkId, target);
   }
 
   /**
@@ -101,7 +101,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const { listenerId } = destination;
     const isSame = transport === destination.transport && listenerId !== undefined && listenerId !== '';
     const target: Target = { transport, address, port, ...(isSame ? { listenerId } : {}) };
-    return transport === 'tls' ? this.#options.secured(trunkId, target) : target;
+    return this.#options.secured(trunkId, target);
   }
 
   /** A phone whose connection has ended may have made another one. */

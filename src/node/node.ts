@@ -173,7 +173,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   let firstToken: string | undefined;
   let api: Api | undefined;
   let apiAddress: string | undefined;
-  const webhookSender = new WebhookDispatcher({ scheduler, log });
+  const webhookSender = new WebhookDispatcher({ scheduler, log, egress: engine.egress });
   webhookSender.attach(events, records);
   closers.push(() => webhookSender.close());
   if (settings.api.enabled) {

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import type { CallRecord, CallRecordLog } from './call-record.ts';
@@ -25,6 +26,8 @@ export interface WebhookOptions {
   readonly scheduler: Scheduler;
   readonly log: Log;
   readonly post?: Post;
+  /** What tenants may make this engine post to; default: public addresses. */
+  readonly egress?: Pick<Egress, 'refusal'>;
   /** Deliveries waiting per webhook; beyond it the oldest is lost and counted. Default 1,000. */
   readonly maxWaiting?: number;
   /** Tries of one delivery. Default 8: about two minutes. */
@@ -173,7 +176,7 @@ class WebhookQueue implements TimerTarget {
     if (this.#busy || this.#closed || delivery === undefined || webhook === undefined) return;
     this.#busy = true;
     delivery.attempts++;
-    const post = this.#options.post ?? guardedPost;
+    const post = this.#options.post ?? guardedPost(this.#options.egress ?? new Egress());
     post(
       webhook.url,
       headersOf(webhook, delivery, this.#options.scheduler.wallMs()),

@@ -267,6 +267,16 @@ export const apiSchema = z
     error: 'HTTPS needs certificate and key',
   });
 
+export const egressSchema = z.strictObject({
+  allow: z
+    .array(network)
+    .max(1_000)
+    .default([])
+    .describe(
+      "Addresses and networks that are not public and that tenants' trunks and webhooks may nevertheless lead to; system trunks and configured webhooks may lead anywhere.",
+    ),
+});
+
 export const webhookSchema = z.strictObject({
   name: friendlyName.describe('Name of the hook.'),
   url: headerText(2048)
@@ -333,6 +343,7 @@ export const nodeSchema = z.strictObject({
   registrar: registrarSchema.prefault({}).describe('Registrations of phones and gateways.'),
   digest: digestSchema.prefault({}).describe('Digest authentication.'),
   dns: dnsSchema.prefault({}).describe('DNS.'),
+  egress: egressSchema.prefault({}).describe('Where tenants may make the node send to.'),
   records: z
     .strictObject({
       file: path.optional().describe("JSONL file of call records; default: calls.jsonl in the store's folder."),

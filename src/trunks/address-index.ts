@@ -2,7 +2,7 @@
  * Which entries cover an address, longest prefix first. One hash table per prefix length in use, so that a look-up costs at most as
  * many probes as there are different lengths (33 for IPv4, 129 for IPv6), however many networks are known.
  */
-import { type Network, parseAddress, parseNetwork, prefixKey, type Words } from './network.ts';
+import { type Network, parseAddress, parseNetwork, prefixKey, type Words } from '../base/network.ts';
 
 const ANY = () => true;
 

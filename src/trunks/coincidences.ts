@@ -3,9 +3,10 @@
  * another's. No call changes hands by it: inbound the earlier owner keeps a number that two tenants hold (`precedence.ts`), outbound
  * nobody presents what another tenant holds there. It is told as an alarm of the trunks and as an event.
  */
+
+import { parseNetwork } from '../base/network.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import { type Directory, ownedPools } from './directory.ts';
-import { parseNetwork } from './network.ts';
 import { NumberIndex } from './number-index.ts';
 import { groupByProvider } from './providers.ts';
 import type { Trunk } from './schema.ts';

@@ -1,5 +1,6 @@
 /** Where a trunk's requests go: RFC 3263 targets of its proxy or host with the trunk's TLS material, or the way to a gateway. */
 import { readFileSync } from 'node:fs';
+import { type Egress, EgressError } from '../base/egress.ts';
 import { DigestClient } from '../sip/auth/index.ts';
 import type { LocatedTarget, LocateQuery, Locator } from '../sip/locate/index.ts';
 import type { Flow, Target, TlsCredentials } from '../sip/transport/index.ts';
@@ -63,6 +64,8 @@ function fromListener<T extends Target>(trunk: Trunk, targets: readonly T[]): re
   return listener === '' ? targets : targets.map((target) => ({ ...target, listenerId: listener }));
 }
 
+const SYSTEM = 'system';
+
 interface Cached<T> {
   readonly of: object;
   readonly value: T;
@@ -73,6 +76,7 @@ export class TrunkHops {
   readonly #gatewayReach: GatewayReach;
   readonly #readFile: (path: string) => string;
   readonly #hasListener: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean;
+  readonly #egress: Pick<Egress, 'refusal'> | undefined;
   readonly #tls = new Map<string, Cached<TlsCredentials>>();
   readonly #clients = new Map<string, Cached<DigestClient>>();
 
@@ -81,7 +85,9 @@ export class TrunkHops {
     gatewayReach: GatewayReach,
     readFile?: (path: string) => string,
     hasListener: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean = () => true,
+    egress?: Pick<Egress, 'refusal'>,
   ) {
+    this.#egress = egress;
     this.#locator = locator;
     this.#hasListener = hasListener;
     this.#gatewayReach = gatewayReach;
@@ -117,10 +123,27 @@ export class TrunkHops {
     const { listener } = trunk.options;
     if (listener !== '' && !this.#hasListener(listener, trunk.transport))
       throw new Error(`options.listener: there is no ${trunk.transport} listener "${listener}" on this node`);
-    return fromListener(trunk, this.withTls(trunk, located));
+    return fromListener(trunk, this.withTls(trunk, this.guarded(trunk, located)));
   }
 
-  withTls(trunk: Trunk, located: readonly LocatedTarget[]): readonly Target[] {
+  /**
+   * Those that the owner of a trunk may make this engine send to, marked so that each is looked at again when something is sent there.
+   * Throws when none is left. A system trunk's are the operator's word.
+   */
+  guarded<T extends Target>(trunk: Trunk, located: readonly T[]): readonly T[] {
+    if (trunk.owner === SYSTEM) return located;
+    let refusal: string | undefined;
+    const allowed: T[] = [];
+    for (const target of located) {
+      const reason = this.#egress?.refusal(target.address, target.port);
+      if (reason === undefined) allowed.push({ ...target, guarded: true });
+      else refusal ??= reason;
+    }
+    if (allowed.length === 0 && refusal !== undefined) throw new EgressError(refusal);
+    return allowed;
+  }
+
+  withTls(trunk: Trunk, located: readonly Target[]): readonly Target[] {
     if (located.every(({ transport }) => transport !== 'tls')) return located;
     const tls = this.#tlsOf(trunk);
     const serverName = trunk.tls.serverName;

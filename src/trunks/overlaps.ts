@@ -1,5 +1,5 @@
 /** Sources that trunks of different owners or tenants claim, for whoever has to settle it: nothing of it decides a call. */
-import { compareNetworks, covers, formatNetwork, type Network, parseNetwork } from './network.ts';
+import { compareNetworks, covers, formatNetwork, type Network, parseNetwork } from '../base/network.ts';
 import type { Trunk } from './schema.ts';
 import { sourcesOf } from './sources.ts';
 

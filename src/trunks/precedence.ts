@@ -3,8 +3,9 @@
  * they were written. The system's trunks come first, then addresses that are written down before those that a name resolved to, then
  * who has had the address for longer, then who was provisioned first. What was there at the start counts as equally old.
  */
+
+import { covers, parseNetwork } from '../base/network.ts';
 import type { Directory } from './directory.ts';
-import { covers, parseNetwork } from './network.ts';
 import type { Trunk } from './schema.ts';
 import { sourcesOf } from './sources.ts';
 

@@ -3,7 +3,7 @@
  * networks it is enough that one holds the other. Sameness carries over: a host that a brand uses is that brand's for generic trunks
  * too, and who speaks from a carrier's network is that carrier, whatever its host is called.
  */
-import { compareNetworks, covers, type Network } from './network.ts';
+import { compareNetworks, covers, type Network } from '../base/network.ts';
 import type { TrunkSources } from './sources.ts';
 
 /** The items in groups of one provider each. Items without any source are of none. */

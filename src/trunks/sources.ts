@@ -3,9 +3,10 @@
  * and networks that are written for it, and the brands whose hosts or networks those are. What its names resolve to is not written
  * anywhere and not known here.
  */
+
+import { type Network, parseAddress, parseNetwork } from '../base/network.ts';
 import { brandOfHost } from './brand-hosts.ts';
 import { brandPreset } from './brands.ts';
-import { type Network, parseAddress, parseNetwork } from './network.ts';
 import type { Trunk } from './schema.ts';
 
 export interface TrunkSources {

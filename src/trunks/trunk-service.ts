@@ -2,6 +2,7 @@
  * All trunks of an engine at work: registrations, pings, addresses, states, next hops and capacity. It follows the directory: what is
  * new begins, what is gone ends, and a change disturbs only what it touches (docs/trunks.md).
  */
+import type { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
@@ -43,6 +44,8 @@ export interface TrunkServiceOptions {
   readonly userAgent: string;
   /** Whether this node has a listener of this name and transport; default: any. */
   readonly hasListener?: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean;
+  /** What tenants may make this engine send to; default: anything. */
+  readonly egress?: Pick<Egress, 'refusal'>;
   readonly listener?: TrunkListener;
   /** Which of several nodes registers a trunk; default: this one. */
   readonly lease?: LeasePort;
@@ -90,7 +93,7 @@ export class TrunkService {
       identification: this.identification,
       onContest: (contest, state) => options.listener?.onContest?.(contest, state),
     });
-    this.#hops = new TrunkHops(locator, gatewayReach, options.readFile, options.hasListener);
+    this.#hops = new TrunkHops(locator, gatewayReach, options.readFile, options.hasListener, options.egress);
     this.#watch = new AddressWatch({
       scheduler,
       locator,
@@ -176,12 +179,17 @@ export class TrunkService {
     return this.#hops.first(trunk);
   }
 
-  /** A TLS target that is the trunk's, with its TLS material; undefined when the trunk or a file of it is not there. */
+  /**
+   * A place that the trunk's peer names, as a target of the trunk: with its TLS material, and guarded as its own are. Undefined when
+   * nothing may be sent there, or the trunk or a file of it is not there.
+   */
   secured(trunkId: string, target: Target): Target | undefined {
     const trunk = this.#directory.trunk(trunkId);
     if (trunk === undefined) return undefined;
     try {
-      return this.#hops.withTls(trunk, [{ serverName: trunk.host, ...target }])[0];
+      const [guarded] = this.#hops.guarded(trunk, [target]);
+      if (guarded === undefined || target.transport !== 'tls') return guarded;
+      return this.#hops.withTls(trunk, [{ serverName: trunk.host, ...guarded }])[0];
     } catch {
       return undefined;
     }

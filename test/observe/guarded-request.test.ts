@@ -1,32 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { guardedPost, isInsideAddress } from '../../src/observe/guarded-request.ts';
-
-describe('isInsideAddress', () => {
-  test.each([
-    '127.0.0.1',
-    '10.1.2.3',
-    '172.31.0.1',
-    '192.168.1.1',
-    '169.254.169.254',
-    '100.64.0.1',
-    '0.0.0.0',
-    '224.0.0.1',
-    '::1',
-    '::',
-    'fe80::1',
-    'fd00::1',
-    '::ffff:127.0.0.1',
-    '::ffff:169.254.169.254',
-  ])('%s is inside', (address) => {
-    expect(isInsideAddress(address)).toBe(true);
-  });
-
-  test.each(['203.0.113.7', '8.8.8.8', '172.32.0.1', '2001:db8::1', '::ffff:8.8.8.8'])('%s is outside', (address) => {
-    expect(isInsideAddress(address)).toBe(false);
-  });
-});
+import { Egress } from '../../src/base/egress.ts';
+import { guardedPost } from '../../src/observe/guarded-request.ts';
 
 describe('guardedPost', () => {
   test.each([
@@ -43,7 +19,7 @@ describe('guardedPost', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = form.replace('PORT', String((server.address() as AddressInfo).port));
-    await expect(guardedPost(url, {}, '{}', false)).rejects.toThrow();
+    await expect(guardedPost(new Egress())(url, {}, '{}', false)).rejects.toThrow(/^(localhost: )?egress: /);
     expect(requests).toBe(0);
     server.close();
   });
@@ -56,8 +32,20 @@ describe('guardedPost', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
-    expect(await guardedPost(url, { 'content-type': 'application/json' }, '{"a":1}', true)).toEqual({ status: 307 });
+    expect(await guardedPost(new Egress())(url, { 'content-type': 'application/json' }, '{"a":1}', true)).toEqual({
+      status: 307,
+    });
     expect(bodies).toEqual(['{"a":1}']);
+    server.close();
+  });
+
+  test("an address that the operator admits takes a tenant's webhook", async () => {
+    const server = createServer((_request, response) => response.end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const post = guardedPost(new Egress({ allow: ['127.0.0.1'] }));
+    expect(await post(`http://127.0.0.1:${port}/`, {}, '{}', false)).toEqual({ status: 200 });
+    await expect(post(`http://127.0.0.2:${port}/`, {}, '{}', false)).rejects.toThrow('egress: 127.0.0.2');
     server.close();
   });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { Egress } from '../../src/base/egress.ts';
 import { HeaderId, SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import type { Flow, Target } from '../../src/sip/transport/index.ts';
+import { hopOf } from '../../src/trunks/hops.ts';
 import type { Trunk } from '../../src/trunks/schema.ts';
 import { directoryOf, idOf, ipTrunk, OTHER, PROVIDER, registerTrunk, settle, TrunkWorld } from './provider.ts';
 
@@ -81,6 +83,46 @@ describe('next hops', () => {
     const broken = only(world, settings('gone.pem'));
     expect(() => world.service.targets(broken, hop(PROVIDER, 'tls'))).toThrow('ENOENT');
     expect(world.service.secured(broken.id, { ...udp(PROVIDER), transport: 'tls' })).toBeUndefined();
+  });
+});
+
+describe('what a tenant names as its trunk', () => {
+  const own = {
+    type: 'register' as const,
+    owner: 'acme',
+    credentials: { authName: 'a', password: 'p' },
+    didPool: '1',
+    tenants: [],
+  };
+  const empty = () => new TrunkWorld([], { egress: new Egress() });
+
+  test('of the addresses of a name those that are not public are left out, and what is left is looked at again when it is sent to', () => {
+    const world = empty();
+    const trunk = only(world, [ipTrunk({ ...own, host: 'mixed.example' })]);
+    world.locator.answers.set('mixed.example', [udp('10.0.0.1'), udp('198.51.100.10'), udp('169.254.169.254')]);
+    expect(world.service.targets(trunk, hopOf(trunk))).toEqual([{ ...udp('198.51.100.10'), guarded: true }]);
+  });
+
+  test('with no public address there is no target, and why not is said', () => {
+    const world = empty();
+    const trunk = only(world, [ipTrunk({ ...own, host: '10.0.0.1' })]);
+    expect(() => world.service.targets(trunk, hopOf(trunk))).toThrow(
+      'egress: 10.0.0.1 is not a public address (private)',
+    );
+  });
+
+  test('a place that its peer names within a dialog is guarded as its own are', () => {
+    const world = empty();
+    const trunk = only(world, [ipTrunk({ ...own, host: '198.51.100.10' })]);
+    expect(world.service.secured(trunk.id, udp('10.0.0.1'))).toBeUndefined();
+    expect(world.service.secured(trunk.id, udp('198.51.100.11'))).toMatchObject({ guarded: true });
+  });
+
+  test("a system trunk's are the operator's word", () => {
+    const world = empty();
+    const trunk = only(world, [ipTrunk({ host: '10.0.0.1' })]);
+    expect(world.service.targets(trunk, hopOf(trunk))).toMatchObject([{ address: '10.0.0.1' }]);
+    expect(world.service.secured(trunk.id, udp('10.0.0.1'))).toEqual(udp('10.0.0.1'));
   });
 });
 

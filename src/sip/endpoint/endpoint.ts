@@ -334,7 +334,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   }
 
   #sockets(user: TransportUser): TransportLayer {
-    const { scheduler, transportLimits, sources, tls } = this.#options;
+    const { scheduler, transportLimits, sources, tls, egress } = this.#options;
     return new TransportLayer(
       {
         scheduler,
@@ -342,6 +342,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
         ...(transportLimits === undefined ? {} : { limits: transportLimits }),
         ...(sources === undefined ? {} : { sources }),
         ...(tls === undefined ? {} : { tls }),
+        ...(egress === undefined ? {} : { egress }),
       },
       user,
       this.#log,

@@ -1,3 +1,4 @@
+import type { Egress } from '../../base/egress.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { MessageLimits, SipRequest, SipResponse } from '../message/index.ts';
 import type {
@@ -96,6 +97,8 @@ export interface EndpointOptions {
   readonly ofOnePeer?: (address: string, other: string) => boolean;
   /** How much of what comes from sockets may wait. It is ordered and refused only with {@link sources}, which tell who is known. */
   readonly inboxLimits?: Partial<InboxLimits>;
+  /** Why nothing may leave for a guarded target; default: all may. */
+  readonly egress?: Pick<Egress, 'refusal'>;
   /** Makes the transports; default: sockets. */
   readonly createTransport?: (user: TransportUser) => EndpointTransport;
 }

@@ -2,6 +2,7 @@ import { constants, createHash } from 'node:crypto';
 import type { SocketOptions } from 'node:dgram';
 import { isIP, isIPv6, connect as tcpConnect } from 'node:net';
 import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import type { Egress } from '../../base/egress.ts';
 import { type Problem, SettingsError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
@@ -36,6 +37,8 @@ export interface TransportLayerOptions {
   readonly sources?: SourcePolicy;
   /** Client certificate, key and trust anchors for targets that bring none of their own. */
   readonly tls?: TlsCredentials;
+  /** Why nothing may leave for a guarded target; default: all may. */
+  readonly egress?: Pick<Egress, 'refusal'>;
   /** Makes the sockets of UDP listeners; default: the runtime's. */
   readonly createSocket?: (options: SocketOptions) => DatagramSocket;
 }
@@ -56,6 +59,7 @@ export class TransportLayer {
   readonly counters = newTransportCounters();
   readonly #context: TransportContext;
   readonly #defaultTls: TlsCredentials;
+  readonly #egress: Pick<Egress, 'refusal'> | undefined;
   readonly #listeners = new Map<string, OpenListener>();
   /** Connections by {@link connectionKey}: what a request to that target may use. */
   readonly #reusable = new Map<string, StreamFlow>();
@@ -81,6 +85,7 @@ export class TransportLayer {
       createSocket: options.createSocket,
     };
     this.#defaultTls = options.tls ?? {};
+    this.#egress = options.egress;
     this.#owner = {
       slots: new ConnectionSlots(options.scheduler, limits, this.counters, options.sources),
       nextSerial: () => ++this.#serial,
@@ -140,6 +145,11 @@ export class TransportLayer {
    * up, the user hears onFlowFailed on a later turn.
    */
   flowTo(target: Target): Flow {
+    if (target.guarded === true) {
+      // Before any connection is looked for: one that is there may be the operator's.
+      const refusal = this.#egress?.refusal(target.address, target.port);
+      if (refusal !== undefined) return this.#unreachable(target, refusal);
+    }
     const listener = this.#listenerFor(target);
     if (target.transport === 'udp') {
       if (listener !== undefined) return (listener.socket as UdpListener).flowTo(target.address, target.port);

@@ -63,6 +63,8 @@ export interface Target {
   readonly tls?: TlsCredentials;
   /** Give up setting up a connection after this time; default: the limit of the transport layer. */
   readonly connectTimeoutMs?: number;
+  /** A tenant can name it: it passes the egress guard when something is sent there. */
+  readonly guarded?: boolean;
   /** Send from this listener; default: the first one of the transport and address family. */
   readonly listenerId?: string;
 }

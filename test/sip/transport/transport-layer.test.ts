@@ -66,6 +66,25 @@ describe('flows to targets', () => {
     expect(peer.layer.counters.connectionsAccepted).toBe(1);
   });
 
+  test.each(['udp', 'tcp', 'tls'] as const)(
+    'nothing leaves for a guarded %s target that the guard refuses, also over a connection that is there; others are free',
+    async (transport) => {
+      const listeners = transport === 'udp' ? [udp] : [tcp];
+      const node = await cleanup.node({ egress: { refusal: () => 'not there' } }).open(...listeners);
+      const peer = await cleanup.node().open(...listeners);
+      const target = { transport, address: '127.0.0.1', port: peer.port() };
+      const free = transport === 'tls' ? undefined : node.layer.flowTo(target);
+      free?.send(options('free'));
+      const flow = node.layer.flowTo({ ...target, guarded: true });
+      flow.send(options('guarded'));
+      expect((await node.user.next('failed')).text).toBe('not there');
+      expect(flow).not.toBe(free);
+      if (free !== undefined) expect((await peer.user.next('message')).text).toBe(options('free'));
+      expect(peer.user.count('message')).toBe(free === undefined ? 0 : 1);
+      expect(peer.layer.counters.connectionsAccepted).toBe(transport === 'tcp' ? 1 : 0);
+    },
+  );
+
   test('RFC 5923: the accepting side answers and sends requests on the connection that the peer made', async () => {
     const node = await cleanup.node().open(tcp);
     const peer = await cleanup.node().open(tcp);

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compareNetworks, covers, formatNetwork, parseAddress, parseNetwork } from '../../src/trunks/network.ts';
+import { compareNetworks, covers, formatNetwork, parseAddress, parseNetwork } from '../../src/base/network.ts';
 
 const network = (text: string) => {
   const parsed = parseNetwork(text);
