@@ -83,6 +83,12 @@ export class Attempt implements TimerTarget {
     this.#cancelBranches(undefined, reasons);
   }
 
+  /** Legs that have been sent an INVITE and are not over, for whoever looks at the call now. */
+  underWay(): { readonly label: string; readonly callId: string }[] {
+    const own = this.#branches.flatMap((branch) => branch.underWay() ?? []);
+    return [...own, ...this.#followed.flatMap((followed) => followed.underWay())];
+  }
+
   onTimer(_kind: number): void {
     this.#ringTimer = undefined;
     if (this.#done) return;

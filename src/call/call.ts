@@ -259,6 +259,11 @@ export class Call implements AttemptUser, TimerTarget {
     return true;
   }
 
+  /** Its legs that ring, by label and Call-ID. */
+  ringing(): readonly { readonly label: string; readonly callId: string }[] {
+    return this.#attempt?.underWay() ?? [];
+  }
+
   listing(): CallListing {
     const { record, state, id } = this;
     return {

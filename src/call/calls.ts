@@ -5,6 +5,7 @@ import type { Flow } from '../sip/transport/index.ts';
 import { AbandonedInvites } from './abandoned-invites.ts';
 import { Call, type CallRegistry } from './call.ts';
 import { refuseUnsupported, SUPPORTED_TAGS } from './capabilities.ts';
+import { describeDestination } from './destination.ts';
 import { buildInvite } from './invite.ts';
 import type { Leg } from './leg.ts';
 import type { BranchPlan, CallPlan, LegOptions } from './plan.ts';
@@ -13,6 +14,7 @@ import {
   type CallLimits,
   type CallTimers,
   type ClientTransaction,
+  type Destination,
   defaultCallLimits,
   defaultCallTimers,
   type ServerTransaction,
@@ -111,8 +113,11 @@ export class Calls implements CallRegistry {
     return fault ?? SessionKeeper.forIncoming(this.#env, undefined, request)?.refusal(request);
   }
 
-  /** The INVITE that a branch of this plan begins with for a caller's INVITE, as {@link Branch} makes it; nothing is sent. */
-  preview(plan: BranchPlan, caller: SipRequest): SipRequest {
+  /**
+   * The INVITE that a branch of this plan begins with for a caller's INVITE, as {@link Branch} makes it; nothing is sent. `to`: its
+   * first destination, if one is known.
+   */
+  preview(plan: BranchPlan, caller: SipRequest, to: Destination | undefined): SipRequest {
     const relaysReliable = [HeaderId.Supported, HeaderId.Require].some((id) =>
       listsToken(caller.headers, id, '100rel'),
     );
@@ -123,7 +128,11 @@ export class Calls implements CallRegistry {
       maxForwards: (caller.maxForwards() ?? 70) - 1,
       relaysReliable,
     };
-    return buildInvite(plan, dialog, SessionKeeper.forOutgoing(this.#env, plan.options.sessionTimer));
+    const request = buildInvite(plan, dialog, SessionKeeper.forOutgoing(this.#env, plan.options.sessionTimer));
+    if (to === undefined) return request;
+    for (const [id, value] of plan.credentials?.preview(request, describeDestination(to)) ?? [])
+      request.headers.add(id, value);
+    return request;
   }
 
   /** Refuses new calls from here on; `done` is called once when the last present one has ended. */

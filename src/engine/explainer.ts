@@ -2,8 +2,8 @@
  * `explain`, for the running engine: the call is routed and its plan played by the live call's own code, with nothing taken, counted or
  * sent, and each INVITE is made by what makes the live one. Of a placed call it shows what was sent.
  */
-import type { BranchPlan, StageOutcome } from '../call/index.ts';
-import { isRejection } from '../call/index.ts';
+import type { BranchPlan, CallFacts, CallRecord as LiveRecord, Rejection, StageOutcome } from '../call/index.ts';
+import { isRejection, sendOptions } from '../call/index.ts';
 import type { CallRecord, SipTrace, TraceMessage } from '../observe/index.ts';
 import {
   type ExplainedLeg,
@@ -47,7 +47,10 @@ export interface ExplainerOptions {
 
 /** Stages of a plan that are played when nobody answers. */
 const MAX_STAGES = 50;
-const NO_ANSWER: StageOutcome = { status: 408, reason: 'Request Timeout', cause: 'timeout', earlyMedia: false };
+/** A trunk that says nothing, and a phone that rings and is not picked up: as the live call ends such a stage. */
+const SILENT_TRUNK: StageOutcome = { status: 408, reason: 'Request Timeout', cause: 'timeout', earlyMedia: false };
+const NO_PLACE: StageOutcome = { status: 503, reason: 'No Capacity', cause: 'capacity', earlyMedia: false };
+const RINGING_PHONE: StageOutcome = { status: 480, reason: 'No Answer', cause: 'ring-timeout', earlyMedia: false };
 
 /** An outbound plan that the rehearsal came by, and what became of it. */
 interface Witnessed {
@@ -75,23 +78,20 @@ export class Explainer {
     const invite = request ?? imagineInvite(question, this.#domainOf(source));
     const refusal = validateRequest(invite);
     const witnessed: Witnessed[] = [];
-    const routing = engine.routing.rehearsal(
-      {
-        guard: (plan) => engine.guards.judge(plan),
-        inbound: (trunk, tenant) => engine.trunks.judgeInbound(trunk, tenant),
-      },
-      this.#witness(witnessed),
-    );
-    const routed = routing.route(invite, undefined, source, engine.directory);
-    const stores = routed.outbound?.storedSetting !== undefined;
-    const lack = refusal ?? engine.calls.judge(invite);
-    // A setting is stored without a call, so that only what no request may have stands in the way.
-    const fault = stores && refusal === undefined && lack?.status !== 420 ? undefined : lack;
-    const played: Played =
-      fault === undefined
-        ? await this.#play(routed, invite)
-        : { legs: [], answer: { status: fault.status, reason: fault.reason ?? '' } };
-    return this.#told(source, routed, witnessed[0], played, fault !== undefined);
+    const routing = engine.routing.rehearsal((plan) => engine.guards.rehearse(plan), this.#witness(witnessed));
+    const { routed, isFaulty, rung, answer } = engine.trunks.capacity.rehearse(() => {
+      const given = routing.route(invite, undefined, source, engine.directory);
+      const stores = given.outbound?.storedSetting !== undefined;
+      const lack = refusal ?? engine.calls.judge(invite);
+      // A setting is stored without a call, so that only what no request may have stands in the way.
+      const fault = stores && refusal === undefined && lack?.status !== 420 ? undefined : lack;
+      const end = fault === undefined ? play(given) : { rung: [], answer: fault };
+      return { routed: given, isFaulty: fault !== undefined, ...end };
+    });
+    const legs: Played['legs'][number][] = [];
+    for (const branch of rung) legs.push(await this.#leg(branch, invite));
+    const played: Played = { legs, answer: { status: answer.status, reason: answer.reason ?? '' } };
+    return this.#told(source, routed, witnessed[0], played, isFaulty);
   }
 
   /** A live or recent call, by its id or the SIP Call-ID of a leg: how it was decided, what was sent, what came of it. */
@@ -99,20 +99,24 @@ export class Explainer {
     const { engine, placed, record, trace } = this.#options;
     const live = engine.calls
       .list()
-      .find(({ callerCallId, calleeCallId }) => callerCallId === id || calleeCallId === id);
-    const callId = live?.id ?? id;
+      .find(({ id: own, callerCallId, calleeCallId }) => [own, callerCallId, calleeCallId].includes(id));
+    const ended = record(live?.id ?? id);
+    const callId = live?.id ?? ended?.callId ?? id;
     const call = placed(callId);
-    const ended = record(callId);
-    const labels = new Map(engine.calls.get(callId)?.record.attempts.map((attempt) => [attempt.callId, attempt.label]));
+    const held = engine.calls.get(callId);
+    const begun = held?.record;
+    const begunLegs = [...(begun?.attempts ?? []), ...(held?.ringing() ?? [])];
+    const labels = new Map(begunLegs.map((leg) => [leg.callId, leg.label]));
     const known = live === undefined ? [] : [live.callerCallId, live.calleeCallId ?? '', ...labels.keys()];
     const legs = trace
       .find(callId, known)
       .filter(({ direction, text, leg }) => direction === 'sent' && text.startsWith('INVITE ') && leg !== 'caller')
+      .filter(isFirstSending)
       .map((message) => sentLeg(message, labels.get(message.sipCallId)));
     const answer = ended === undefined ? undefined : { status: ended.status, reason: ended.reason };
-    const explanation = call === undefined ? undefined : explainPlaced(call);
+    const explanation = call === undefined ? this.#stayedInside(begun, ended) : explainPlaced(call);
     if (explanation === undefined) return undefined;
-    // Refused before its plan was played: for want of something in the INVITE.
+    // Refused before its plan was played, for want of something in the INVITE; or there was nobody to ring.
     const isFaulty = legs.length === 0 && answer !== undefined && answer.status !== explanation.refusal?.status;
     const refusal = isFaulty ? { ...answer, code: 'request-refused' } : explanation.refusal;
     return { ...explanation, refusal, routes: explanation.routes.map((route) => asSent(route, legs)), legs, answer };
@@ -174,30 +178,12 @@ export class Explainer {
     };
   }
 
-  /** Plays the plan as if nobody answered: every INVITE that leaves, and the caller's answer at the end. */
-  async #play({ plan }: Routed, invite: SipRequest): Promise<Played> {
-    const legs: Played['legs'][number][] = [];
-    let step = plan.next();
-    for (let stage = 0; stage < MAX_STAGES && !isRejection(step); stage++) {
-      for (const branch of step.branches) legs.push(await this.#leg(branch, invite));
-      step = plan.next(NO_ANSWER);
-    }
-    const answer = isRejection(step) ? step : NO_ANSWER;
-    return { legs, answer: { status: answer.status, reason: answer.reason ?? '' } };
-  }
-
   async #leg(branch: BranchPlan, invite: SipRequest): Promise<Played['legs'][number]> {
     const { engine } = this.#options;
     const resolved = await branch.resolve();
     const to: Flow | Target | undefined = 'send' in resolved ? resolved : resolved[0];
-    const request = engine.calls.preview(branch, invite);
-    const { viaHost, viaPort, scope } = branch.options;
-    const options = {
-      ...(viaHost !== undefined && { viaHost }),
-      ...(viaPort !== undefined && { viaPort }),
-      ...(scope !== undefined && { scope }),
-    };
-    const wire = to === undefined ? undefined : engine.endpoint.preview(request, to, options);
+    const request = engine.calls.preview(branch, invite, to);
+    const wire = to === undefined ? undefined : engine.endpoint.preview(request, to, sendOptions(branch.options));
     const octets = wire?.text ?? '';
     return {
       branch,
@@ -239,9 +225,13 @@ export class Explainer {
     return { ...explanation, routes };
   }
 
-  #inside(source: Source, facts: Routed['plan']['facts']): Explanation {
+  #inside(source: Source, facts: CallFacts): Explanation {
+    return this.#insideOf(source.kind, callerText(source), facts);
+  }
+
+  #insideOf(kind: Source['kind'], from: string, facts: CallFacts): Explanation {
     const steps = [
-      { step: 'caller', outcome: 'continue', reason: callerText(source) } as const,
+      { step: 'caller', outcome: 'continue', reason: from } as const,
       ...(facts.inboundRule === undefined
         ? []
         : [{ step: 'rule', outcome: 'continue', reason: `inbound rule "${facts.inboundRule}" matches` } as const]),
@@ -249,11 +239,25 @@ export class Explainer {
     ];
     return nothingOutside({
       tenant: facts.tenant ?? '',
-      caller: { kind: source.kind, number: facts.caller, name: facts.callerName ?? '' },
+      caller: { kind, number: facts.caller, name: facts.callerName ?? '' },
       dialled: facts.called,
       number: facts.called,
       steps,
     });
+  }
+
+  /** A placed call without an outbound part: from phone to phone, or to a DID. */
+  #stayedInside(begun: LiveRecord | undefined, ended: CallRecord | undefined): Explanation | undefined {
+    const { directory } = this.#options.engine;
+    const facts = begun?.facts ?? (ended === undefined ? undefined : factsOfRecord(ended));
+    if (facts === undefined || facts.direction === 'outbound') return undefined;
+    const { tenant = '', trunkId, extension } = facts;
+    // A call from a trunk; one to a trunk has an outbound part.
+    const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId);
+    const by = extension === undefined ? `service ${facts.caller} of ${tenant}` : `extension ${extension} of ${tenant}`;
+    const from = facts.direction === 'inbound' ? `trunk "${trunk?.name ?? trunkId ?? ''}"` : by;
+    const fromKind = extension === undefined ? 'service' : 'extension';
+    return this.#insideOf(facts.direction === 'inbound' ? 'trunk' : fromKind, from, facts);
   }
 
   #destinationText(tenant: string | undefined, called: string): string {
@@ -262,6 +266,42 @@ export class Explainer {
     if (directory.extension(tenant, called) !== undefined) return `extension ${called}`;
     return directory.service(tenant, called) === undefined ? called : `service ${called}`;
   }
+}
+
+/** UDP sends a request again until it is answered (RFC 3261 §17.1.1.2). */
+function isFirstSending({ text }: TraceMessage, index: number, all: readonly TraceMessage[]): boolean {
+  return all.findIndex((other) => other.text === text) === index;
+}
+
+function factsOfRecord({ direction, tenant, callerNumber, calledNumber, ...record }: CallRecord): CallFacts {
+  const { extension, trunkId, inboundRule } = record;
+  return {
+    direction,
+    caller: callerNumber,
+    called: calledNumber,
+    ...(tenant !== undefined && { tenant }),
+    ...(extension !== undefined && { extension }),
+    ...(trunkId !== undefined && { trunkId }),
+    ...(inboundRule !== undefined && { inboundRule }),
+  };
+}
+
+/** Plays the plan as if nobody answered: every branch that rings, and the caller's answer at the end. */
+function play({ plan }: Routed): { readonly rung: readonly BranchPlan[]; readonly answer: Rejection } {
+  const rung: BranchPlan[] = [];
+  let step = plan.next();
+  let outcome = SILENT_TRUNK;
+  for (let stage = 0; stage < MAX_STAGES && !isRejection(step); stage++) {
+    const { branches } = step;
+    const started = branches.filter((branch) => branch.onStart?.() !== false);
+    rung.push(...started);
+    const isTrunk = branches.some(({ trunkId }) => trunkId !== undefined);
+    outcome = isTrunk ? SILENT_TRUNK : RINGING_PHONE;
+    if (started.length === 0) outcome = NO_PLACE;
+    for (const branch of started) branch.onEnd?.(outcome);
+    step = plan.next(outcome);
+  }
+  return { rung, answer: isRejection(step) ? step : outcome };
 }
 
 function callerText(source: Source): string {

@@ -16,8 +16,8 @@ export class OutboundGuards {
   }
 
   /** Why {@link admit} would refuse the call now, if it would. */
-  judge(plan: OutboundPlan): GuardRefusal | undefined {
-    return this.#guards.judge(guardedCall(plan));
+  rehearse(plan: OutboundPlan): GuardRefusal | undefined {
+    return this.#guards.rehearse(guardedCall(plan));
   }
 
   /** Asks the guards for an outbound call that the pipeline did not refuse. */

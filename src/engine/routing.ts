@@ -70,12 +70,6 @@ export interface Routed {
   readonly outbound?: OutboundPlan;
 }
 
-/** What would refuse a call that is only thought through. */
-export interface RehearsalJudges {
-  guard(plan: OutboundPlan): GuardRefusal | undefined;
-  inbound(trunk: Trunk, tenant: Tenant): CapacityRefusal | undefined;
-}
-
 const NO_LIMIT: GuardGrant = { granted: true, talkLimitMs: undefined, answered() {}, ended() {} };
 
 export class Routing implements StepServices {
@@ -266,16 +260,11 @@ export class Routing implements StepServices {
   }
 
   /**
-   * The same rules, for a call that is only thought through: nothing is taken, counted or told, and each outbound plan with its routes
-   * is shown to `witness`.
+   * The same rules, for a call that is only thought through: nothing is counted or told but to `witness`, which is shown each outbound
+   * plan with its routes. Places are taken as ever; see `Capacity.rehearse`.
    */
-  rehearsal(judges: RehearsalJudges, witness: OutboundServices): Routing {
-    return new Routing({
-      ...this.#options,
-      guard: (plan) => judges.guard(plan) ?? NO_LIMIT,
-      admitInbound: (trunk, tenant) => judges.inbound(trunk, tenant) ?? { granted: true, release() {} },
-      outbound: witness,
-    });
+  rehearsal(guard: (plan: OutboundPlan) => GuardRefusal | undefined, witness: OutboundServices): Routing {
+    return new Routing({ ...this.#options, guard: (plan) => guard(plan) ?? NO_LIMIT, outbound: witness });
   }
 
   /** A call that another node drafted for a contact that is registered here; that node keeps its record. */

@@ -15,6 +15,8 @@ const OWN: Readonly<Record<string, readonly [field: string, reason: string]>> = 
   cseq: ['CSeq', 'this leg is a dialog of its own'],
   'content-type': ['Content-Type', 'describes the body as the caller sent it'],
   'content-length': ['Content-Length', 'octets of the body'],
+  authorization: ['Authorization', "answers the provider's last challenge again (RFC 3261 §22.2)"],
+  'proxy-authorization': ['Proxy-Authorization', "answers the provider's last challenge again (RFC 3261 §22.3)"],
   'history-info': ['History-Info', "this request's own target (RFC 7044 §10.3)"],
 };
 

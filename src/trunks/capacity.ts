@@ -84,7 +84,7 @@ export class Capacity {
 
   /** Takes one place from every holder, or from none and says which refused. An emergency call is counted and never refused. */
   admit(holders: readonly CapacityHolder[], emergency = false): CapacityGrant | CapacityRefusal {
-    const refusal = emergency ? undefined : this.judge(holders);
+    const refusal = emergency ? undefined : this.#judge(holders);
     if (refusal !== undefined) return refusal;
     const usages = holders.map(({ key, callsPerSecond }) => {
       const usage = this.#usage(key);
@@ -99,7 +99,7 @@ export class Capacity {
   }
 
   /** Which holder has no place for one more call, if one has none. */
-  judge(holders: readonly CapacityHolder[]): CapacityRefusal | undefined {
+  #judge(holders: readonly CapacityHolder[]): CapacityRefusal | undefined {
     const nowMs = this.#clock.nowMs();
     for (const { key, concurrentCalls, callsPerSecond } of holders) {
       const usage = this.#usages.get(key);
@@ -113,6 +113,17 @@ export class Capacity {
       if (rated.tokens < 1) return { granted: false, holder: key, limit: 'calls-per-second' };
     }
     return undefined;
+  }
+
+  /** Lets `play` take and give back places, and then has everything as it was before. */
+  rehearse<T>(play: () => T): T {
+    const before = [...this.#usages].map(([key, usage]) => ({ key, usage, values: { ...usage } }));
+    try {
+      return play();
+    } finally {
+      this.#usages.clear();
+      for (const { key, usage, values } of before) this.#usages.set(key, Object.assign(usage, values));
+    }
   }
 
   /** Calls in progress of a holder on this node. */

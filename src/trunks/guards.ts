@@ -171,13 +171,16 @@ export class Guards {
     return new Grant(this.#clock, parties, places, talkLimitMs, (talkMs) => this.#ended(call, parties, talkMs));
   }
 
-  /** Why {@link admit} would refuse a call now, if it would; nothing is taken, counted or told. */
-  judge(call: GuardedCall): GuardRefusal | undefined {
+  /**
+   * Why {@link admit} would refuse a call now, if it would; nothing is counted or told. The places that it would have are taken: who
+   * asks gives them back ({@link Capacity.rehearse}).
+   */
+  rehearse(call: GuardedCall): GuardRefusal | undefined {
     const parties = this.#partiesOf(call);
     const refusal = this.#refusalOf(call, parties, this.#clock.nowMs());
     if (refusal !== undefined) return refusal;
-    const places = this.#capacity.judge(holdersOf(call, parties));
-    return places === undefined ? undefined : noPlace(parties, places.holder);
+    const places = this.#capacity.admit(holdersOf(call, parties));
+    return places.granted ? undefined : noPlace(parties, places.holder);
   }
 
   /** Minutes talked today by a holder (`tenant acme`, `extension acme/101`), calls in progress included. */

@@ -220,11 +220,6 @@ export class TrunkService {
     return this.capacity.admit(inboundHolders(trunk, tenant, directory));
   }
 
-  /** Why {@link admitInbound} would refuse a call now, if it would. */
-  judgeInbound(trunk: Trunk, tenant: Tenant, directory: Directory = this.#directory): CapacityRefusal | undefined {
-    return this.capacity.judge(inboundHolders(trunk, tenant, directory));
-  }
-
   /** What an attempt over a trunk tells about its target. */
   noteAttempt(trunk: Trunk, attempt: TrunkAttempt): void {
     this.#lines.get(trunk.id)?.noteAttempt(attempt);

@@ -3,31 +3,77 @@ import { Observation } from '../../src/engine/observation.ts';
 import { RecentCalls } from '../../src/engine/recent-calls.ts';
 import { CallRecordLog, EventBus, Metrics, SipTrace } from '../../src/observe/index.ts';
 import type { Explanation } from '../../src/outbound/index.ts';
-import { parseMessage, type SipRequest, serialize } from '../../src/sip/message/index.ts';
-import { type Agent, CARRIER_A, CARRIER_B, ENGINE, type Phone, World, type WorldOptions } from './world.ts';
+import { DigestClient } from '../../src/sip/auth/index.ts';
+import { HeaderId, parseMessage, type SipRequest, type SipResponse, serialize } from '../../src/sip/message/index.ts';
+import {
+  type Agent,
+  CARRIER_A,
+  CARRIER_B,
+  ENGINE,
+  GATEWAY_PASSWORD,
+  Phone,
+  type RequestFields,
+  SDP,
+  World,
+  type WorldOptions,
+} from './world.ts';
 
-/** What came of a call: every INVITE that left before anybody answered, and the final answer. */
+/** What came of a call: every INVITE that left, in the order of their leaving, and the final answer. */
 export interface Live {
-  readonly sent: readonly string[];
+  readonly sent: readonly Sent[];
   readonly status: number | undefined;
   readonly reason: string | undefined;
 }
 
-/** An engine with an explainer beside it, two phones, and two carriers. */
+/** Which of the carriers take TCP connections. */
+type Tcp = readonly [boolean, boolean];
+
+export interface Sent {
+  readonly text: string;
+  /** The INVITE leaves once more to the same place, with what its answer asked for. */
+  readonly isAgain: boolean;
+  /** It left because somebody redirected the call: nobody can know that beforehand. */
+  readonly isRedirected: boolean;
+}
+
+/** What a called party does: a status to answer with, a challenge, a redirection, or nothing (a phone rings on). */
+export type Reply = number | 'challenge' | 'redirect' | 'silence';
+
+/** An engine with an explainer beside it, two phones, two carriers that speak UDP, TCP and TLS, and a gateway that registered. */
 export class ExplainedWorld {
   readonly world: World;
   readonly explainer: Explainer;
   readonly alice: Phone;
   readonly peers: readonly Agent[];
+  /** Branches of CANCELs that were answered. */
+  readonly #cancelled = new Set<string>();
 
-  private constructor(world: World, explainer: Explainer) {
+  private constructor(world: World, explainer: Explainer, tcp: Tcp) {
     this.world = world;
     this.explainer = explainer;
     this.alice = world.phone('101', '203.0.113.1');
-    this.peers = [world.agent(CARRIER_A), world.agent(CARRIER_B), world.phone('102', '203.0.113.2'), this.alice];
+    const carriers = [world.agent(CARRIER_A), world.agent(CARRIER_B)];
+    for (const [index, { peer }] of carriers.entries()) {
+      if (tcp[index] === true) peer.listen('tcp', 5060);
+      peer.listen('tls', 5061);
+    }
+    this.peers = [...carriers, world.phone('102', '203.0.113.2'), this.alice, this.#gateway()];
   }
 
-  static async start(options: WorldOptions = {}): Promise<ExplainedWorld> {
+  #gateway(): Agent {
+    const gateway = this.world.agent('203.0.113.30');
+    const client = new DigestClient({ username: 'gw1', secret: { password: GATEWAY_PASSWORD } });
+    const address = '<sip:gw1@gateway.example.com>';
+    const register = gateway.request('REGISTER', 'sip:gateway.example.com', {
+      From: `${address};tag=1`,
+      To: address,
+      Expires: '86400',
+    });
+    gateway.askAuthenticated(register, client);
+    return gateway;
+  }
+
+  static async start(options: WorldOptions = {}, tcp: Tcp = [true, true]): Promise<ExplainedWorld> {
     const recentCalls = new RecentCalls();
     let watch: { trace: SipTrace; records: CallRecordLog } | undefined;
     const world = await World.start({
@@ -57,50 +103,91 @@ export class ExplainedWorld {
       placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
       record: (id) => records.get(id),
     });
-    return new ExplainedWorld(world, explainer);
+    return new ExplainedWorld(world, explainer, tcp);
   }
 
-  /** Sends an INVITE of alice's with credentials. */
-  async place(invite: SipRequest): Promise<Live> {
-    const before = this.peers.map((peer) => peer.requests('INVITE').length);
+  /** Sends an INVITE of alice's with credentials, right after `beforehand`; whoever is called does what comes next in `replies`, and then is busy. */
+  async place(
+    invite: SipRequest,
+    replies: readonly Reply[] = [],
+    beforehand: () => Promise<void> = async () => {},
+  ): Promise<Live> {
     const challenge = this.alice.ask(invite);
     this.alice.ack(invite, challenge);
+    // At the very moment when it is placed: rates count every one of them.
+    this.world.run(1_500);
+    await beforehand();
     if (challenge.status !== 407) return { sent: [], status: challenge.status, reason: challenge.reason };
     const again = this.alice.authorized(invite, challenge, this.alice.client);
-    this.alice.send(again);
-    this.world.run();
-    // A setting that a dial code stores is answered when it is stored.
-    await this.world.turn();
-    this.world.run();
-    const fresh = this.peers.flatMap((peer, index) =>
-      peer
-        .requests('INVITE')
-        .slice(before[index])
-        .map((request) => ({ peer, request })),
-    );
-    for (const { peer, request } of fresh) peer.answer(request, 486, 'Busy Here');
-    this.world.run();
-    const final = this.alice.final(again);
-    return { sent: fresh.map(({ request }) => textOf(request)), status: final?.status, reason: final?.reason };
+    return this.#play(this.alice, again, replies);
   }
 
-  /** A call of the carrier's to a DID. */
-  ring(did: string): Live {
+  /** A call of the first carrier's to a DID. */
+  async ring(did: string, fields: RequestFields = {}, replies: readonly Reply[] = []): Promise<Live> {
     const [carrier] = this.peers as [Agent];
-    const invite = carrier.request('INVITE', `sip:${did}@${ENGINE}`, {}, 'v=0\r\n');
-    const before = this.peers.map((peer) => peer.requests('INVITE').length);
-    carrier.send(invite);
-    this.world.run();
-    const sent = this.peers.flatMap((peer, index) => {
-      const known = before[index] ?? 0;
-      const requests = peer.requests('INVITE').slice(known);
-      for (const request of requests) peer.answer(request, 486, 'Busy Here');
-      return requests.map(textOf);
-    });
-    this.world.run();
-    const final = carrier.responses(invite.callId()).find(({ status }) => status >= 200);
-    if (final !== undefined) carrier.ack(invite, final);
-    return { sent, status: final?.status, reason: final?.reason };
+    return this.bring(carrier.request('INVITE', `sip:${did}@${ENGINE}`, fields, SDP), replies);
+  }
+
+  async bring(
+    invite: SipRequest,
+    replies: readonly Reply[] = [],
+    beforehand: () => Promise<void> = async () => {},
+  ): Promise<Live> {
+    this.world.run(1_500);
+    await beforehand();
+    return this.#play(this.peers[0] as Agent, invite, replies);
+  }
+
+  async #play(caller: Agent, invite: SipRequest, replies: readonly Reply[]): Promise<Live> {
+    const seen = this.peers.map((peer) => peer.requests('INVITE').length);
+    const sent: Sent[] = [];
+    const callIds = new Set<string>();
+    let isRedirected = false;
+    let turn = 0;
+    caller.send(invite);
+    for (let wait = 0; wait < 60; wait++) {
+      this.world.run();
+      // A setting that a dial code stores is answered when it is stored.
+      await this.world.turn();
+      this.world.run();
+      const final = finalTo(caller, invite);
+      if (final !== undefined) {
+        caller.ack(invite, final);
+        this.world.run();
+        this.#obeyCancels();
+        return { sent, status: final.status, reason: final.reason };
+      }
+      const fresh = this.peers.flatMap((peer, index) => {
+        const requests = peer.requests('INVITE').slice(seen[index]);
+        seen[index] = (seen[index] ?? 0) + requests.length;
+        return requests.map((request) => ({ peer, request }));
+      });
+      if (fresh.length === 0) this.world.run(8_000);
+      this.#obeyCancels();
+      for (const { peer, request } of fresh) {
+        sent.push({ text: textOf(request), isAgain: callIds.has(request.callId()), isRedirected });
+        callIds.add(request.callId());
+        const reply = replies[turn++] ?? 486;
+        isRedirected ||= reply === 'redirect';
+        react(peer, request, reply);
+      }
+    }
+    return { sent, status: undefined, reason: undefined };
+  }
+
+  /** Parties that rang are told to stop. */
+  #obeyCancels(): void {
+    for (const peer of this.peers) {
+      for (const cancel of peer.requests('CANCEL')) {
+        if (this.#cancelled.has(cancel.topVia().branch)) continue;
+        this.#cancelled.add(cancel.topVia().branch);
+        peer.answer(cancel, 200, 'OK');
+        const invite = peer
+          .requests('INVITE')
+          .find(({ headers }) => headers.value(HeaderId.Via)?.includes(cancel.topVia().branch));
+        if (invite !== undefined) peer.answer(invite, 487, 'Request Terminated');
+      }
+    }
   }
 
   close(): void {
@@ -109,16 +196,46 @@ export class ExplainedWorld {
   }
 }
 
+function finalTo(caller: Agent, invite: SipRequest): SipResponse | undefined {
+  const { sequence } = invite.cseq();
+  return caller
+    .responses(invite.callId())
+    .find((response) => response.status >= 200 && response.cseq().sequence === sequence);
+}
+
+function react(peer: Agent, request: SipRequest, reply: Reply): void {
+  if (typeof reply === 'number') peer.answer(request, reply, 'Refused');
+  else if (reply === 'redirect')
+    peer.answer(request, 302, 'Moved Temporarily', { Contact: `<sip:+18005550177@${peer.host}>` });
+  else if (reply === 'challenge')
+    peer.answer(request, 407, 'Proxy Authentication Required', {
+      'Proxy-Authenticate': `Digest realm="${peer.peer.here.host}", nonce="n${peer.world.next()}", algorithm=SHA-256, qop="auth"`,
+    });
+  // Nothing is heard of a trunk; a phone rings on and on.
+  else if (peer instanceof Phone) peer.answer(request, 180, 'Ringing', { Contact: `<sip:${peer.host}>` });
+}
+
 function textOf(request: SipRequest): string {
   return request.received?.text ?? serialize(request);
 }
 
-/** What is random in an INVITE, made the same everywhere: branch, tag, Call-ID and the session's name. */
+/** What is random in an INVITE, made the same everywhere: branch, tag, Call-ID, the session's name, and the proof of a password. */
 export function steady(invite: string): string {
   return invite
     .replace(/;branch=[^;\r]+/g, ';branch=#')
     .replace(/(From: [^\r]*);tag=[^;\r]+/, '$1;tag=#')
-    .replace(/^(Call-ID|X-Session-Id): [^\r]+/gm, '$1: #');
+    .replace(/^(Call-ID|X-Session-Id): [^\r]+/gm, '$1: #')
+    .replace(/^((?:Proxy-)?Authorization: [^\r]* response=)[^,\r]+/gm, '$1#');
+}
+
+/** An INVITE without what is repaired when it is sent again: its number, credentials, and the way it takes. */
+export function unrepaired(invite: string): string {
+  return steady(invite).replace(/^(?:Via|CSeq|Authorization|Proxy-Authorization): [^\r]+\r\n/gm, '');
+}
+
+/** A large request is tried over TCP first; a carrier that takes no connection gets it over UDP. */
+export function viaUdp(invite: string): string {
+  return invite.replace(/^Via: SIP\/2\.0\/(?:TCP|UDP) ([^;\r]+)(?:;rport)?/m, 'Via: SIP/2.0/UDP $1;rport');
 }
 
 export const octetsOf = ({ inviteBase64 }: { readonly inviteBase64: string }): string =>

@@ -100,6 +100,11 @@ export class SimulatedPeer {
   readonly received: string[] = [];
   readonly here: HostPort;
   readonly #network: SimulatedNetwork;
+  /** By the branch of a request that came over a connection: what its responses go back over. */
+  readonly #connections = new Map<
+    string,
+    { readonly transport: TransportName; readonly here: HostPort; to: HostPort }
+  >();
 
   constructor(network: SimulatedNetwork, address: string, port: number) {
     this.#network = network;
@@ -107,9 +112,22 @@ export class SimulatedPeer {
     network.attach('udp', address, port, { receive: (text) => this.received.push(text) });
   }
 
-  /** Sends one datagram. */
+  /** Takes connections too, at the same address. */
+  listen(transport: 'tcp' | 'tls', port: number): void {
+    const here = { host: this.here.host, port };
+    this.#network.attach(transport, here.host, port, {
+      receive: (text, _transport, from) => {
+        if (!text.startsWith('SIP/2.0 ')) this.#connections.set(branchOf(text), { transport, here, to: from });
+        this.received.push(text);
+      },
+    });
+  }
+
+  /** Sends one datagram, or a response over the connection that its request came by. */
   send(text: string, address: string, port = 5060): void {
-    this.#network.carry('udp', this.here, { host: address, port }, text);
+    const connection = text.startsWith('SIP/2.0 ') ? this.#connections.get(branchOf(text)) : undefined;
+    if (connection === undefined) this.#network.carry('udp', this.here, { host: address, port }, text);
+    else this.#network.carry(connection.transport, connection.here, connection.to, text);
   }
 
   /** The status codes received, in order. */
@@ -301,6 +319,11 @@ export class SimulatedTransport implements EndpointTransport, Station {
     }
     return flow;
   }
+}
+
+/** Of the topmost Via. */
+function branchOf(text: string): string {
+  return /;branch=([^;\s,]+)/.exec(text)?.[1] ?? '';
 }
 
 function name({ host, port }: HostPort): string {

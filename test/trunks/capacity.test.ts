@@ -103,3 +103,21 @@ test('calls on other nodes count for the limit; the snapshot tells them of ours'
   if (first.granted) first.release();
   expect(capacity.snapshot()).toEqual({ 'trunk 1': 1 });
 });
+
+test('what is taken and given back in a rehearsal is as if it had never been', () => {
+  const scheduler = new VirtualScheduler();
+  const capacity = new Capacity(scheduler);
+  const trunk = { key: 'trunk 1', concurrentCalls: 2, callsPerSecond: 10 };
+  const held = capacity.admit([trunk]);
+  scheduler.advance(1000);
+  const seen = capacity.rehearse(() => [
+    capacity.admit([trunk, { key: 'other' }]).granted,
+    capacity.admit([trunk]).granted,
+  ]);
+  expect(seen).toEqual([true, false]);
+  expect(capacity.snapshot()).toEqual({ 'trunk 1': 1 });
+  expect(capacity.size).toBe(1);
+  expect(capacity.admit([trunk]).granted).toBe(true);
+  if (held.granted) held.release();
+  expect(capacity.inProgress('trunk 1')).toBe(1);
+});

@@ -207,7 +207,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       return { text: serialize(request), transport: toward.transport };
     };
     const first = written(to);
-    if (first === undefined || isFlow(to) || this.#options.tcpForLargeRequests === false) return first;
+    const isTcpTried = this.#options.tcpForLargeRequests !== false && options.largeRequests !== 'udp';
+    if (first === undefined || isFlow(to) || !isTcpTried) return first;
     // The same length as a real branch has, for what counts is the size.
     const padded = first.text.length + randomBranch().length - 'z9hG4bK-explained'.length;
     if (!this.#large.takes(to, first.text.padEnd(padded))) return first;

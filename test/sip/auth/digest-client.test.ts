@@ -204,3 +204,19 @@ test('the nonces kept are bounded', () => {
   const kept = Array.from({ length: 100 }, (_, index) => client.preemptive(request(), `192.0.2.1:${index}`).length);
   expect(kept.reduce((sum, count) => sum + count)).toBe(16);
 });
+
+test('a preview is as the next request would be, without its proof, and counts nothing', () => {
+  const client = clientFor();
+  answered(client, [challenge({})]);
+  const [shown] = client.preview(request(), NEXT_HOP);
+  const [again] = client.preview(request(), NEXT_HOP);
+  const [sent] = client.preemptive(request(), NEXT_HOP);
+  const proof = /response="([0-9a-f]+)"/;
+  expect(again).toEqual(shown);
+  expect(shown?.[1]).toContain('response="00000000000000000000000000000000"');
+  expect(shown).toEqual([
+    sent?.[0],
+    sent?.[1].replace(proof, (_, digits) => `response="${'0'.repeat(digits.length)}"`),
+  ]);
+  expect(client.preview(request(), '192.0.2.81:5060')).toEqual([]);
+});
