@@ -19,6 +19,6 @@ export async function openStores(
   { log, scheduler, environment = process.env }: StoreContext,
 ): Promise<Stores> {
   const { store } = settings;
-  if (store.kind === 'embedded') return openEmbedded(store.path, { log, clock: scheduler, environment });
+  if (store.kind === 'embedded') return openEmbedded(store.path, { log, scheduler, environment });
   return openRedis(store, { log, clock: scheduler, environment, node: settings.node });
 }

@@ -25,6 +25,8 @@ export interface FileOperations {
   nonceSecret(): Uint8Array;
   loadBindings(): StoredBinding[];
   writeBindings(changes: readonly BindingChange[]): void;
+  /** Writes to each file what it holds already. Throws when one cannot be written. */
+  probe(): void;
 }
 
 export class EmbeddedFiles implements FileOperations {
@@ -52,6 +54,11 @@ export class EmbeddedFiles implements FileOperations {
   nonceSecret = () => this.#provisioning.nonceSecret();
   loadBindings = () => this.#live.loadBindings();
   writeBindings = (changes: readonly BindingChange[]) => this.#live.writeBindings(changes);
+
+  probe = () => {
+    this.#provisioning.probe();
+    this.#live.probe();
+  };
 
   close(): void {
     this.#live.close();

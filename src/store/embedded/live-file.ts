@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
-import { inTransaction, openSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
+import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE binding (place INTEGER PRIMARY KEY, aor TEXT NOT NULL UNIQUE, expires_at_ms INTEGER NOT NULL, document TEXT NOT NULL) STRICT;
@@ -44,6 +44,10 @@ export class LiveFile {
         else put.run(aor, latestExpiry(bindings), JSON.stringify(bindings));
       }
     });
+  }
+
+  probe(): void {
+    probeSqliteFile(this.#database);
   }
 
   close(): void {

@@ -1,14 +1,15 @@
 import type { Log } from '../../base/log.ts';
-import type { Clock } from '../../base/scheduler.ts';
+import type { Scheduler } from '../../base/scheduler.ts';
 import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
 import type { Lease, LeasePort, StoredWebhook, Stores } from '../stores.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { WorkerClient } from './worker-client.ts';
 
 export interface EmbeddedContext {
   readonly log: Log;
-  readonly clock: Clock;
+  readonly scheduler: Scheduler;
   readonly environment: NodeJS.ProcessEnv;
 }
 
@@ -18,40 +19,44 @@ export async function openEmbedded(folder: string, context: EmbeddedContext): Pr
   const unlock = lockFolder(folder);
   try {
     const storeKey = loadStoreKey(folder, context.environment);
-    const worker = await WorkerClient.open({ folder, storeKey, wallMs: context.clock.wallMs() });
-    return embeddedStores(worker, await worker.ask('nonceSecret'), unlock);
+    const worker = await WorkerClient.open({ folder, storeKey, wallMs: context.scheduler.wallMs() });
+    const nonceSecret = await worker.ask('nonceSecret');
+    const { log, scheduler } = context;
+    const disk = new DiskWatch({ folder, log, scheduler, probe: () => worker.ask('probe') });
+    return embeddedStores(worker, disk, nonceSecret, unlock);
   } catch (error) {
     unlock();
     throw error;
   }
 }
 
-function embeddedStores(worker: WorkerClient, nonceSecret: Uint8Array, unlock: () => void): Stores {
+function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint8Array, unlock: () => void): Stores {
   return {
     provisioning: {
       load: () => worker.ask('load'),
-      commit: (commit) => worker.ask('commit', commit),
+      commit: (commit) => disk.watched(worker.ask('commit', commit)),
     },
     bindings: {
       load: () => worker.ask('loadBindings'),
-      write: (changes) => worker.ask('writeBindings', changes),
+      write: (changes) => disk.watched(worker.ask('writeBindings', changes)),
     },
     tokens: {
       get: (id) => worker.ask('token', id),
       list: () => worker.ask('tokens'),
-      put: (token) => worker.ask('putToken', token),
+      put: (token) => disk.watched(worker.ask('putToken', token)),
     },
     webhooks: {
       list: async <Webhook extends StoredWebhook>() => (await worker.ask('webhooks')) as Webhook[],
-      put: (webhook) => worker.ask('putWebhook', webhook),
-      delete: (id) => worker.ask('deleteWebhook', id),
+      put: (webhook) => disk.watched(worker.ask('putWebhook', webhook)),
+      delete: (id) => disk.watched(worker.ask('deleteWebhook', id)),
     },
     leases: new SoleLeases(),
     trunkLease: ALWAYS_GRANTED,
     nodes: { announce() {}, others: () => [], callsElsewhere: () => 0 },
     nonceSecret,
-    problems: () => (worker.isDead ? ['store-unreachable'] : []),
+    problems: () => (worker.isDead ? ['store-unreachable'] : disk.problems()),
     async close() {
+      disk.close();
       await worker.close();
       unlock();
     },

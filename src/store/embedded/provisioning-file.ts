@@ -10,7 +10,7 @@ import type { TrunkSettings } from '../../trunks/schema.ts';
 import { wrongKey } from '../key.ts';
 import type { Sealer } from '../sealer.ts';
 import type { StoredToken, StoredWebhook } from '../stores.ts';
-import { inTransaction, openSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
+import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
 const TABLES = ['tenant', 'trunk', 'token', 'webhook', 'secret'] as const;
 type Table = (typeof TABLES)[number];
@@ -98,6 +98,10 @@ export class ProvisioningFile {
   nonceSecret(): Uint8Array {
     const text = this.#secret(NONCE_SECRET, () => randomBytes(32).toString('hex'));
     return new Uint8Array(Buffer.from(text, 'hex'));
+  }
+
+  probe(): void {
+    probeSqliteFile(this.#database);
   }
 
   close(): void {

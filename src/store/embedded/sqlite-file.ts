@@ -81,6 +81,13 @@ function isEmpty(database: DatabaseSync): boolean {
   return database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
 }
 
+/** Writes the first page anew, as it is. Throws when the file cannot be written. */
+export function probeSqliteFile(database: DatabaseSync): void {
+  inTransaction(database, () => {
+    database.exec(`PRAGMA user_version = ${readPragma(database, 'user_version')}`);
+  });
+}
+
 /** Runs `work` in one transaction: all of it or, when it throws, nothing. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec('BEGIN IMMEDIATE');

@@ -24,7 +24,7 @@ const limitFiles = (pid: number, limit: string) => execFileSync('prlimit', ['--p
 
 /** A file system of its own that is filled up; needs the right to mount. */
 const FULL_DISK: Shortage = {
-  prepare: (folder) => execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]),
+  prepare: (folder) => execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', folder]),
   begin: (folder) => {
     // The last write fails for want of room: everything up to the last block is taken.
     for (const octets of [65_536, 4096, 512]) {
@@ -104,6 +104,12 @@ describe.skipIf(peersSkipped).each([
         return status === 503;
       });
       expect((await ask(base, 'GET', path)).body.name).toBe(last);
+      // The alarm: calls are taken, and what is wrong is told to whoever watches.
+      const degraded = await ask(base, 'GET', '/readyz');
+      expect([degraded.status, degraded.body.status]).toEqual([200, 'ready']);
+      expect(degraded.body.reasons).toContain('store-not-writable');
+      expect(await metric(base, 'tandem_store_up')).toBe(0);
+      expect(engine.child.output()).toContain('"store-not-writable"');
       await callOut();
       await allWell(await startCaller('phone-register', `127.0.0.1:${engine.port}`, { keys: { user: '102' } }));
       expect(await metric(base, 'uncaught_exceptions_total')).toBe(0);
@@ -113,6 +119,9 @@ describe.skipIf(peersSkipped).each([
         const { status } = await ask(base, 'PATCH', path, { name: 'after' });
         return status === 200;
       });
+      // Nobody need change anything for the alarm to end.
+      await eventually('the alarm to end', async () => (await ask(base, 'GET', '/readyz')).body.reasons.length === 0);
+      expect(await metric(base, 'tandem_store_up')).toBe(1);
       await callOut();
       const { body } = await ask(base, 'GET', '/api/v1/registrations?extension=102');
       expect(body.total).toBe(1);
