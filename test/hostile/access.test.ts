@@ -569,6 +569,31 @@ describe('gateways (behaviour 24)', () => {
   });
 });
 
+describe('whose identity counts: that of the credentials, whatever From says (RFC 3261 §22)', () => {
+  const inviteAtTheSink = () => atTheSink().find((text) => text.startsWith('INVITE ')) ?? '';
+
+  test.each([
+    ["another extension's", '<sip:102@acme.example.com>'],
+    ["another tenant's", '<sip:101@globex.example.com>'],
+    ['nobody of ours', '<sip:14155559999@elsewhere.example.net>'],
+  ])('an INVITE with %s From is the call of who signed in', (_whose, from) => {
+    const alice = world.phone('101', '203.0.113.1');
+    const placed = (fields: Record<string, string>) => {
+      const call = alice.call('918005550199', fields);
+      world.run(100);
+      const [live] = world.engine.calls.list();
+      const sent = /^From: (?:"[^"]*" )?(<[^>]*>)/m.exec(inviteAtTheSink())?.[1];
+      alice.send(alice.request('CANCEL', call.requestUri, {}, ''));
+      return { party: live?.facts.caller, sent };
+    };
+    const own = placed({});
+    world.scheduler.runUntilIdle(600_000);
+    world.network.packets.length = 0;
+    expect(placed({ From: `${from};tag=other` })).toEqual(own);
+    expect(own).toMatchObject({ party: expect.stringContaining('101'), sent: expect.stringContaining('sip:') });
+  });
+});
+
 describe('REGISTER misuse', () => {
   let alice: Phone;
   beforeEach(() => {
