@@ -51,6 +51,8 @@ describe('which trunk sent this', () => {
       acme({
         name,
         domain: `${name}.test`,
+        outboundCallerId: did,
+        extensions: [{ number: '101', name: 'Alice', password: 'secret-101' }],
         outboundRules: [],
         inboundRules: [ports[index], pools[index], ...shared].map((trunk) => ({
           name: trunk,
