@@ -148,8 +148,8 @@ export const nodeLimitsSchema = z.strictObject({
     100_000,
   ),
   backlogMs: count(
-    40,
-    'Computing time worth of messages that waits beyond which new calls and registrations are refused (503) and what is in progress goes on.',
+    100,
+    'Computing time worth of messages that may wait for longer than 0.1 s; beyond it new calls and registrations are refused (503) and what is in progress goes on. A burst may have four times as much.',
     10_000,
   ),
   queueAgeMs: count(2_000, 'Age of a waiting request beyond which it is refused (503).'),

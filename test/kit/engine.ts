@@ -19,7 +19,7 @@ export interface EngineOptions {
   readonly provisioning: ProvisioningInput;
   /** Address of the default listeners. Default 127.0.0.1. */
   readonly host?: string;
-  /** Whether calls are refused while this process is busy; default: as the product does. */
+  /** Whether calls are refused while this process is busy. Default false: the engine shares its thread with the test. */
   readonly guardsLoad?: boolean;
   /** Settings on top of the defaults: UDP and TCP on free ports, HTTP on a free port, state in a folder of the test's own. */
   readonly settings?: Partial<NodeSettingsInput>;
@@ -86,7 +86,7 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
   const lines: LogLine[] = [];
   const node = await startNode({
     configFile,
-    ...(options.guardsLoad === undefined ? {} : { guardsLoad: options.guardsLoad }),
+    guardsLoad: options.guardsLoad ?? false,
     environment: { TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
     logStream: { write: (line) => lines.push(JSON.parse(line)) },
   }).catch((error: unknown) => {

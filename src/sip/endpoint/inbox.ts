@@ -5,7 +5,10 @@ import { FairQueue } from './fair-queue.ts';
 import { Kind, kindOf, toTagOf } from './triage.ts';
 
 export interface InboxLimits {
-  /** New calls and other requests that begin something are refused while more work than this waits, ms of computing. */
+  /**
+   * New calls and other requests that begin something are refused while more work than this has waited for a while, ms of computing; in
+   * a burst four times as much waits.
+   */
   readonly backlogMs: number;
   /** Share of the time that strangers get while known peers wait, 0 to 1. */
   readonly strangersShare: number;
@@ -16,7 +19,7 @@ export interface InboxLimits {
 }
 
 export const defaultInboxLimits: InboxLimits = {
-  backlogMs: 40,
+  backlogMs: 100,
   strangersShare: 0.1,
   strangersWaiting: 1_000,
   knownWaiting: 20_000,
@@ -62,8 +65,12 @@ const SLICE_MS = 5;
  */
 const ANSWERS_SHARE = 0.75;
 const REQUESTS_SHARE = 0.2;
-/** A new request that has waited so long, ms, is refused: what is let in is to be served in time. */
-const LONGEST_WAIT_MS = 200;
+/** A new request that has waited so long, ms, is refused: whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
+const LONGEST_WAIT_MS = 400;
+/** Something has waited without a break for so long, ms: it is no burst that passes, nor a moment that others had the processor. */
+const LASTING_MS = 100;
+/** Backlogs that may wait in a burst. */
+const BURST_BACKLOGS = 4;
 /** Strangers have their turn when so much is owed to them, ms. */
 const STRANGERS_TURN_MS = 0.5;
 /** What a message costs until it was seen, ms. */
@@ -79,7 +86,7 @@ const OUTLIER = 8;
  * costs a comparison each. Beyond that they wait here and not in the sockets, where nobody sees them: the sockets are read between
  * slices, so that how much waits is known to the millisecond. Then the order is: what goes on (responses, requests within dialogs, pings
  * of known peers) before what begins; known peers before strangers, who have a small share that nobody takes; each source in its turn.
- * New requests beyond `backlogMs` of waiting work are refused unread, so that those that are let in are served in time.
+ * New requests beyond `backlogMs` of waiting work are refused unread once that lasts, so that those that are let in are served in time.
  */
 export class Inbox {
   readonly counters: InboxCounters = { overloaded: 0, strangersDropped: 0, knownDropped: 0, acksAbsorbed: 0 };
@@ -92,6 +99,8 @@ export class Inbox {
   readonly #turn = () => this.#onTurn();
   #isArmed = false;
   #sliceBeganMs = 0;
+  /** Since when something waits without a break. */
+  #waitsSinceMs = 0;
   #ongoingCostMs = FIRST_COST_MS;
   #freshCostMs = FIRST_COST_MS;
   /** Time that known peers have had while strangers waited, and what those have had. */
@@ -126,7 +135,10 @@ export class Inbox {
     const nowMs = this.#options.clock.nowMs();
     if (!this.#isArmed) this.#arm(nowMs);
     if (this.#isEmpty && nowMs - this.#sliceBeganMs < SLICE_MS) this.#options.handle(text, flow);
-    else this.#sort({ text, flow, sinceMs: nowMs });
+    else {
+      if (this.#isEmpty) this.#waitsSinceMs = nowMs;
+      this.#sort({ text, flow, sinceMs: nowMs });
+    }
   }
 
   get #isEmpty(): boolean {
@@ -147,7 +159,7 @@ export class Inbox {
   }
 
   #sort(waiting: Waiting): void {
-    const { text, flow } = waiting;
+    const { text, flow, sinceMs } = waiting;
     const address = flow.remoteAddress;
     if (!this.#options.knows(address)) {
       if (!this.#strangers.add(address, waiting)) this.counters.strangersDropped++;
@@ -167,7 +179,7 @@ export class Inbox {
       return;
     }
     const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
-    if (begins && this.#isOverShare(address) && this.#options.refuse(text, flow)) {
+    if (begins && this.#isOverShare(address, sinceMs) && this.#options.refuse(text, flow)) {
       this.counters.overloaded++;
       return;
     }
@@ -188,10 +200,12 @@ export class Inbox {
   }
 
   /** Whether a new request of this source would wait too long: for what goes on, and for its turn among those that begin something. */
-  #isOverShare(address: string): boolean {
+  #isOverShare(address: string, nowMs: number): boolean {
+    const isLasting = nowMs - this.#waitsSinceMs >= LASTING_MS;
+    const allowedMs = isLasting ? this.#limits.backlogMs : BURST_BACKLOGS * this.#limits.backlogMs;
     const ongoingMs = this.#ongoing.size * this.#ongoingCostMs;
     const turns = (this.#fresh.waitingOf(address) + 1) * Math.max(1, this.#fresh.sourceCount);
-    return ongoingMs + turns * this.#freshCostMs >= this.#limits.backlogMs;
+    return ongoingMs + turns * this.#freshCostMs >= allowedMs;
   }
 
   #slice(): void {
