@@ -70,7 +70,12 @@ describe.skipIf(peersSkipped)('an IP trunk behind NAPTR and SRV records of a rea
   test('RFC 2782: calls are spread over both targets by weight', async () => {
     const carriers = [await carrier(heavyPort), await carrier(lightPort)] as const;
     await allWell(await calls(120, 60));
-    const [heavy = 0, light = 0] = await stopAll(...carriers);
+    await stopAll(...carriers);
+    // As the engine saw it: SIPp counts a call as failed whose INVITE came again, which with a T1 of 50 ms happens on a busy machine.
+    const { items } = (await engine.api('/api/v1/call-records?limit=200')) as { items: { attempts: Attempt[] }[] };
+    const answeredBy = (port: number) =>
+      items.filter(({ attempts }) => attempts[0]?.target === `udp:127.0.0.1:${port}` && attempts[0].status === 200);
+    const [heavy, light] = [answeredBy(heavyPort).length, answeredBy(lightPort).length];
     expect(heavy + light).toBe(120);
     // 90 and 30 are expected; the bounds are five standard deviations away.
     expect(heavy).toBeGreaterThan(60);
