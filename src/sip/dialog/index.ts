@@ -8,7 +8,6 @@ export {
   dialogKeyOfRequest,
   dialogKeyOfResponse,
 } from './dialog.ts';
-export { DialogSet } from './dialog-set.ts';
 export { glareDelayMs, retryAfterSeconds } from './glare.ts';
 export { type Collision, type DescriptionRole, OfferAnswer, type Side } from './offer-answer.ts';
 export { ReliableProvisionals, type ReliableProvisionalsUser } from './reliable-provisionals.ts';

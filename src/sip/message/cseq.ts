@@ -20,10 +20,6 @@ export function parseCSeq(text: string): CSeq {
   return { sequence, method: methodAt(text, methodStart, end) };
 }
 
-export function formatCSeq(value: CSeq): string {
-  return `${value.sequence} ${value.method}`;
-}
-
 function broken(text: string, found: string): PeerError {
   return new PeerError('SIP_PEER_CSEQ', `CSeq ${JSON.stringify(text.slice(0, 60))}: found ${found}`);
 }

@@ -165,7 +165,7 @@ abstract class Message {
     return value;
   }
 
-  /** Every Contact; a `*` is left out (see {@link isWildcardContact}). */
+  /** Every Contact; a `*` is left out. */
   contacts(): NameAddr[] {
     if (this.headers.countOf(HeaderId.Contact) === 1) {
       const contact = this.contact();
@@ -241,11 +241,6 @@ export class SipResponse extends Message {
 }
 
 export type SipMessage = SipRequest | SipResponse;
-
-/** True when the only Contact is `*` (§10.2.2). */
-export function isWildcardContact(message: SipMessage): boolean {
-  return message.headers.value(HeaderId.Contact) === '*' && message.headers.countOf(HeaderId.Contact) === 1;
-}
 
 /** Every name-addr of a list field such as Route, Record-Route, Path or P-Asserted-Identity. */
 export function parseNameAddrList(headers: Headers, id: HeaderId): NameAddr[] {

@@ -1,6 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { closingQuote, findSeparator, isSpaceCode, quote, skipSpace, trimEnd, unquote } from './characters.ts';
-import { Params, readParams } from './params.ts';
+import { type Params, readParams } from './params.ts';
 import { formatUri, parseUri, type Uri } from './uri.ts';
 
 /** name-addr or addr-spec with header parameters: From, To, Contact, Route, P-Asserted-Identity and their kin (RFC 3261 §20.10). */
@@ -116,11 +116,6 @@ export function withoutEmptyTag(text: string): string {
     if (error instanceof PeerError) return text;
     throw error;
   }
-}
-
-/** A name-addr built by us. */
-export function makeNameAddr(uri: Uri, displayName?: string, params = new Params()): NameAddr {
-  return nameAddr(displayName, uri, params);
 }
 
 function broken(text: string, found: string): PeerError {

@@ -1,6 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isTokenCode, skipSpace, trimEnd } from './characters.ts';
-import { Params, readParams } from './params.ts';
+import { type Params, readParams } from './params.ts';
 import { endOfHost, formatHost } from './uri.ts';
 
 /** One Via value (RFC 3261 §20.42). */
@@ -66,18 +66,6 @@ function afterSlash(text: string, index: number, end: number): number {
 export function formatVia(value: Via): string {
   const port = value.port === undefined ? '' : `:${value.port}`;
   return `${value.protocol}/${value.transport} ${formatHost(value.host)}${port}${value.params}`;
-}
-
-/** A Via of ours: `SIP/2.0/<transport> host:port;branch=…` and any further parameters. */
-export function makeVia(
-  transport: string,
-  host: string,
-  port: number | undefined,
-  branch: string,
-  params = new Params(),
-): Via {
-  params.set('branch', branch);
-  return via('SIP/2.0', transport, host, port, params);
 }
 
 function broken(text: string, found: string): PeerError {

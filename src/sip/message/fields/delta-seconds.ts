@@ -1,5 +1,5 @@
 import { decimalAt } from '../characters.ts';
-import { malformed } from './token-params.ts';
+import { malformed } from './malformed.ts';
 
 const LARGEST = 2 ** 32 - 1;
 
@@ -8,8 +8,4 @@ export function parseDeltaSeconds(text: string, field: string): number {
   const value = decimalAt(text, 0, text.length);
   if (value < 0 || value > LARGEST) throw malformed(field, text);
   return value;
-}
-
-export function formatDeltaSeconds(seconds: number): string {
-  return String(Math.min(Math.max(Math.floor(seconds), 0), LARGEST));
 }

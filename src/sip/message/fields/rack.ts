@@ -1,5 +1,5 @@
 import { decimalAt, isDigitCode, isToken, skipSpace, trimEnd } from '../characters.ts';
-import { malformed } from './token-params.ts';
+import { malformed } from './malformed.ts';
 
 const LARGEST = 2 ** 32 - 1;
 
@@ -9,8 +9,6 @@ export function parseRSeq(text: string): number {
   if (value < 1 || value > LARGEST) throw malformed('RSeq', text);
   return value;
 }
-
-export const formatRSeq = (value: number): string => String(value);
 
 /** RAck: the RSeq and CSeq of the provisional response that a PRACK acknowledges (RFC 3262 §7.2). */
 export interface RAck {
@@ -36,8 +34,4 @@ export function parseRAck(text: string): RAck {
 function digitsEnd(text: string, index: number, end: number): number {
   while (index < end && isDigitCode(text.charCodeAt(index))) index++;
   return index;
-}
-
-export function formatRAck(value: RAck): string {
-  return `${value.rseq} ${value.sequence} ${value.method}`;
 }

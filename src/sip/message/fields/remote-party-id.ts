@@ -1,4 +1,4 @@
-import { formatNameAddr, type NameAddr, parseNameAddr } from '../name-addr.ts';
+import { type NameAddr, parseNameAddr } from '../name-addr.ts';
 
 /** Remote-Party-ID (draft-ietf-sip-privacy-04 §5.1), still what many carriers read. */
 export interface RemotePartyId {
@@ -19,13 +19,4 @@ export function parseRemotePartyId(text: string): RemotePartyId {
     privacy: address.params.get('privacy')?.toLowerCase(),
     screened: address.params.get('screen')?.toLowerCase() === 'yes',
   };
-}
-
-/** Writes the typed fields over those in `address.params`; other parameters stay. */
-export function formatRemotePartyId(value: RemotePartyId): string {
-  const params = value.address.params.clone();
-  if (value.party !== undefined) params.set('party', value.party);
-  if (value.privacy !== undefined) params.set('privacy', value.privacy);
-  if (value.screened || params.has('screen')) params.set('screen', value.screened ? 'yes' : 'no');
-  return formatNameAddr({ ...value.address, params });
 }

@@ -1,6 +1,6 @@
 import { decimalAt, isDigitCode, skipSpace, trimEnd } from '../characters.ts';
-import { Params, readParams } from '../params.ts';
-import { malformed } from './token-params.ts';
+import { type Params, readParams } from '../params.ts';
+import { malformed } from './malformed.ts';
 
 /** Retry-After (RFC 3261 §20.33). */
 export interface RetryAfter {
@@ -35,9 +35,3 @@ function commentEnd(text: string, open: number, end: number): number {
   }
   return -1;
 }
-
-export function formatRetryAfter(value: RetryAfter): string {
-  return `${value.seconds}${value.comment === undefined ? '' : ` (${value.comment})`}${value.params}`;
-}
-
-export const makeRetryAfter = (seconds: number): RetryAfter => ({ seconds, comment: undefined, params: new Params() });

@@ -1,6 +1,6 @@
 import { decimalAt, isDigitCode, trimEnd } from '../characters.ts';
-import { Params, readParams } from '../params.ts';
-import { malformed } from './token-params.ts';
+import { readParams } from '../params.ts';
+import { malformed } from './malformed.ts';
 
 /** Session-Expires (RFC 4028 §4) and Min-SE (§5), which has no refresher. */
 export interface SessionExpires {
@@ -18,10 +18,4 @@ export function parseSessionExpires(text: string, field = 'Session-Expires'): Se
   const refresher = readParams(text, index, end, field).get('refresher')?.toLowerCase();
   if (refresher !== undefined && refresher !== 'uac' && refresher !== 'uas') throw malformed(field, text);
   return { seconds, refresher };
-}
-
-export function formatSessionExpires(value: SessionExpires): string {
-  const params = new Params();
-  if (value.refresher !== undefined) params.set('refresher', value.refresher);
-  return `${value.seconds}${params}`;
 }

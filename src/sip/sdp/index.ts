@@ -1,1 +1,0 @@
-export { type Direction, type Media, SessionDescription } from './session.ts';
