@@ -7,6 +7,7 @@ import { Egress } from '../base/egress.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import { inSlices } from '../base/steps.ts';
 import { type AttemptRecord, type CallObserver, type CallRouter, Calls, relayMessage } from '../call/index.ts';
 import type { NodeFacts, OutboundPlan, Refusal, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
 import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
@@ -22,14 +23,14 @@ import { type DnsPort, Locator, readHostsFile } from '../sip/locate/index.ts';
 import { HeaderId } from '../sip/message/index.ts';
 import type { AddressScope, Flow, Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import { AddressIndex } from '../trunks/address-index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { Guards } from '../trunks/guards.ts';
 import type { LeasePort } from '../trunks/lease.ts';
+import { diffOf } from '../trunks/provisioning-diff.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { type TrunkListener, TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import { Accounts } from './accounts.ts';
-import { Admission, type Source, type TrustedExtension } from './admission.ts';
+import { Admission, type Source } from './admission.ts';
 import { Branches, hostPort } from './branches.ts';
 import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -48,7 +49,7 @@ import { Registrations } from './registrations.ts';
 import { Restoration } from './restoration.ts';
 import { Routing } from './routing.ts';
 import { Transfers } from './transfers.ts';
-import { trustedExtensions } from './trusted-extensions.ts';
+import { TrustedExtensions } from './trusted-extensions.ts';
 
 /** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
 export interface EngineObserver {
@@ -116,7 +117,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #nodeFacts: NodeFacts;
   #directory: Directory;
-  #trusted = new AddressIndex<TrustedExtension>();
+  readonly #trusted = new TrustedExtensions();
   #listening: readonly Listening[] = [];
   #ownAddresses: ReadonlySet<string> = new Set();
 
@@ -124,6 +125,7 @@ export class Engine {
     const { settings, scheduler, log, observer } = options;
     this.#options = options;
     this.#directory = options.directory;
+    this.#trusted.apply(options.directory.tenants.map((after) => ({ before: undefined, after })));
     const directory = () => this.#directory;
     const accounts = new Accounts(directory);
     const tenantOf = (host: string) => this.#tenantOf(host);
@@ -205,7 +207,7 @@ export class Engine {
       directory,
       accounts,
       digest,
-      trusted: () => this.#trusted,
+      trusted: () => this.#trusted.index,
       listener: this.#registered,
       store: options.bindingStore,
       isOwnHost: (host) => this.#isOwnHost(host),
@@ -283,7 +285,7 @@ export class Engine {
       pass,
       flows: this.registrations,
       trunks: this.trunks.identification,
-      trusted: () => this.#trusted,
+      trusted: () => this.#trusted.index,
       onSignedIn: (address) => this.#registered.signedIn(address),
       onRefused: (code, flow, detail) =>
         observer.onRefused(code, {
@@ -354,9 +356,12 @@ export class Engine {
   apply(directory: Directory): void {
     const previous = this.#directory;
     this.#directory = directory;
-    this.#trusted = trustedExtensions(directory);
+    const diff = diffOf(previous.provisioning, directory.provisioning);
+    this.#trusted.apply(diff.tenants);
     this.trunks.apply(directory);
-    if (previous !== directory) this.registrations.forgetUnprovisioned();
+    inSlices(this.registrations.forgetUnprovisioned(diff)).catch((error: Error) =>
+      this.#options.log.error('registrations-not-checked', { error: error.message }),
+    );
   }
 
   /** State of a trunk and since when; undefined for one that does not exist. */
@@ -507,7 +512,7 @@ export class Engine {
     return (
       this.trunks.knows(address) ||
       this.#registered.has(address) ||
-      this.#trusted.has(address) ||
+      this.#trusted.index.has(address) ||
       this.#options.peers?.isPeerAddress(address) === true
     );
   }

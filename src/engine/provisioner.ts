@@ -1,14 +1,19 @@
 /**
  * What is provisioned, as this node knows it, and the one way to change it: the whole next state is checked against every rule, then
  * committed, then served. Nothing is half-applied: a change that breaks a rule, or that the store did not take, changes nothing.
+ *
+ * Calls go on meanwhile: what takes long (the check of a whole document, the tables of a large snapshot) is done in slices of a few
+ * milliseconds, and of a state that was whole only what a change can have broken is looked at. Readers see one snapshot, the old one
+ * until the new one is complete.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../base/log.ts';
+import { inSlices, type Steps } from '../base/steps.ts';
 import type { StoredSetting } from '../outbound/index.ts';
 import { Directory } from '../trunks/directory.ts';
-import { withBrand, withTrunkIds } from '../trunks/effective.ts';
+import { trunkIdOf, withBrand, withTrunkIds } from '../trunks/effective.ts';
 import type { ResolvedSources } from '../trunks/pool-overlaps.ts';
-import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
+import { type CheckContext, checkChangeSteps, checkSteps } from '../trunks/provisioning.ts';
 import {
   applyEdits,
   type ChangeResult,
@@ -40,6 +45,10 @@ export class Provisioner {
   #directory = Directory.EMPTY;
   /** One change at a time on this node; other nodes are met by the version. */
   #queue: Promise<unknown> = Promise.resolve();
+  /** One snapshot is made at a time, each after the one before it. */
+  #serving: Promise<unknown> = Promise.resolve();
+  /** Every rule was asked of all that is provisioned: from now on a change is asked for what it brings. */
+  #isWhole = false;
 
   constructor(options: ProvisionerOptions) {
     this.#options = options;
@@ -55,7 +64,7 @@ export class Provisioner {
 
   /** Reads what the store has, and from then on whatever other nodes commit. */
   async load(): Promise<void> {
-    this.#serve(await this.#options.store.load());
+    await this.#serve(await this.#options.store.load());
     this.#options.store.onChange?.(() => {
       this.refresh().catch((error: Error) => this.#options.log.warn('provisioning-not-read', { error: error.message }));
     });
@@ -64,7 +73,7 @@ export class Provisioner {
   /** Reads the store again; serves what is newer. */
   async refresh(): Promise<void> {
     const read = await this.#options.store.load();
-    if (read.version > this.#provisioned.version) this.#serve(read);
+    await this.#serve(read);
   }
 
   /** Applies a change made against `expectedVersion`. */
@@ -111,26 +120,37 @@ export class Provisioner {
   async #apply(change: ProvisioningChange): Promise<ChangeResult> {
     const { version, state } = this.#provisioned;
     if (change.expectedVersion !== version) return { outcome: 'stale' };
-    const commit: ProvisioningCommit = {
+    const wanted: ProvisioningCommit = {
       expectedVersion: version,
       putTenants: followRenames(state, change),
       putTrunks: change.putTrunks ?? [],
       deleteTenants: change.deleteTenants ?? [],
       deleteTrunks: change.deleteTrunks ?? [],
     };
+    const commit = await inSlices(withoutUnchanged(state, wanted));
     const next = applyEdits(state, commit);
     const written = new Set([...commit.putTenants, ...commit.putTrunks]);
     const context = await this.#contextFor(state, commit.putTrunks);
-    const problems = checkProvisioning(next, context, written);
+    const problems = await inSlices(
+      this.#isWhole ? checkChangeSteps(this.#directory, next, context, written) : checkSteps(next, context, written),
+    );
     if (problems.length > 0) return { outcome: 'refused', problems };
-    if (isDeepStrictEqual(next, state)) return { outcome: 'applied', version };
+    if (
+      written.size === 0 &&
+      next.tenants.length === state.tenants.length &&
+      next.trunks.length === state.trunks.length
+    ) {
+      this.#isWhole = true;
+      return { outcome: 'applied', version };
+    }
     try {
       const result = await this.#options.store.commit(commit);
       if (result.outcome === 'stale') {
         await this.refresh();
         return { outcome: 'stale' };
       }
-      this.#serve({ version: result.version, state: next });
+      await this.#serve({ version: result.version, state: next });
+      this.#isWhole = true;
       return { outcome: 'applied', version: result.version };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -151,11 +171,41 @@ export class Provisioner {
       : { ...context, resolved: { moved, addressesOf: await locate([...moved].map(withBrand)) } };
   }
 
-  #serve(provisioned: ProvisionedState): void {
-    this.#provisioned = provisioned;
-    this.#directory = new Directory(provisioned.state);
-    this.#options.onDirectory(this.#directory);
+  /** Serves a newer state than the one that is served. */
+  #serve(provisioned: ProvisionedState): Promise<void> {
+    const served = this.#serving.then(async () => {
+      if (provisioned.version < this.#provisioned.version) return;
+      const directory = await inSlices(Directory.after(this.#directory, provisioned.state));
+      this.#provisioned = provisioned;
+      this.#directory = directory;
+      this.#options.onDirectory(directory);
+    });
+    this.#serving = served.catch(() => {});
+    return served;
   }
+}
+
+/** The commit without what is stored already as it is wanted. */
+function* withoutUnchanged(state: Provisioning, commit: ProvisioningCommit): Steps<ProvisioningCommit> {
+  const putTenants = yield* changedOnly(state.tenants, commit.putTenants, ({ name }) => name);
+  const putTrunks = yield* changedOnly(state.trunks, commit.putTrunks, trunkIdOf);
+  return { ...commit, putTenants, putTrunks };
+}
+
+function* changedOnly<T>(stored: readonly T[], put: readonly T[], keyOf: (item: T) => string): Steps<readonly T[]> {
+  if (put.length === 0) return put;
+  const wanted = new Set(put.map(keyOf));
+  const known = new Map<string, T>();
+  for (const item of stored) {
+    const key = keyOf(item);
+    if (wanted.has(key)) known.set(key, item);
+  }
+  const changed: T[] = [];
+  for (const item of put) {
+    if (!isDeepStrictEqual(item, known.get(keyOf(item)))) changed.push(item);
+    yield;
+  }
+  return changed;
 }
 
 /** Whether a trunk's sources or pools are others than before. */

@@ -1,6 +1,7 @@
 /** Registrations of phones, application servers and gateways: the registrar with the provisioned accounts behind it. */
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import type { Steps } from '../base/steps.ts';
 import {
   type AccountLookup,
   aorKey,
@@ -18,6 +19,8 @@ import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { AddressIndex } from '../trunks/address-index.ts';
 import type { Directory } from '../trunks/directory.ts';
+import { withBrand } from '../trunks/effective.ts';
+import type { ProvisioningDiff } from '../trunks/provisioning-diff.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Accounts } from './accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admission.ts';
@@ -166,11 +169,24 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   }
 
   /** Bindings of accounts that are no longer provisioned or enabled are worth nothing. */
-  forgetUnprovisioned(): void {
-    for (const { aor } of [...this.registrar.all()]) {
-      const { user, domain } = splitAor(aor);
-      if (this.find(domain, user) === undefined) this.registrar.remove(aor);
+  *forgetUnprovisioned({ tenants, trunks }: ProvisioningDiff): Steps<void> {
+    for (const { before } of tenants) {
+      if (before === undefined) continue;
+      for (const { number } of before.extensions) this.#forgetUnlessKnown(before.domain, number);
+      for (const { number } of before.services) this.#forgetUnlessKnown(before.domain, number);
+      yield;
     }
+    for (const { before } of trunks) {
+      const trunk = before === undefined ? undefined : withBrand(before);
+      if (trunk?.type === 'accept-register') this.#forgetUnlessKnown(trunk.host, trunk.credentials?.authName ?? '');
+      yield;
+    }
+  }
+
+  #forgetUnlessKnown(domain: string, username: string): void {
+    const aor = aorKey(username, domain);
+    if (this.registrar.bindings(aor).length > 0 && this.find(domain, username) === undefined)
+      this.registrar.remove(aor);
   }
 
   #noteGateway({ aor }: Binding<Flow>): void {

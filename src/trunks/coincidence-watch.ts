@@ -1,12 +1,17 @@
 /** Keeps what the DNS makes coincide up to date, and tells of every contest that begins or ends. */
 
+import { isDeepStrictEqual } from 'node:util';
 import { isoTime } from '../base/iso-time.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
-import { type Coincidences, type Contest, coincidencesOf, NO_COINCIDENCES } from './coincidences.ts';
+import type { Steps } from '../base/steps.ts';
+import { type Coincidences, type Contest, coincidenceSteps, NO_COINCIDENCES } from './coincidences.ts';
 import type { Directory } from './directory.ts';
+import { trunkIdOf, withBrand } from './effective.ts';
 import type { Identification } from './identification.ts';
 import type { NumberIndex } from './number-index.ts';
-import type { Trunk } from './schema.ts';
+import type { Change } from './provisioning-diff.ts';
+import type { Trunk, TrunkSettings } from './schema.ts';
+import { sourcesOf } from './sources.ts';
 
 export interface TrunkAlarm {
   readonly code: 'sources-coincide';
@@ -24,6 +29,8 @@ export interface CoincidenceWatchPorts {
 
 /** Changes of the DNS come many at a time. */
 const GATHER_MS = 100;
+/** Each looks at one trunk. */
+const STEPS_AT_ONCE = 500;
 
 export class CoincidenceWatch implements TimerTarget {
   readonly #ports: CoincidenceWatchPorts;
@@ -32,24 +39,46 @@ export class CoincidenceWatch implements TimerTarget {
   #directory: Directory;
   #found: Coincidences = NO_COINCIDENCES;
   #timer: Timer | undefined;
+  /** What is under way. */
+  #looking: Steps<Coincidences> | undefined;
 
   constructor(directory: Directory, ports: CoincidenceWatchPorts) {
     this.#directory = directory;
     this.#ports = ports;
   }
 
-  /** A new snapshot; it is guarded by what is known already until all is looked at anew. */
-  update(directory: Directory): void {
+  /** A new snapshot, and what its trunks have different from the one before. It is guarded by what is known already. */
+  update(directory: Directory, changes: readonly Change<TrunkSettings>[]): void {
+    const before = this.#directory;
+    this.#directory = directory;
+    directory.coincideWith((...asked) => this.#isAnothers(...asked));
+    if (changes.some((change) => this.#mayMatter(change, before))) this.#look();
+  }
+
+  /** Looks at a whole snapshot. */
+  look(directory: Directory): void {
     this.#directory = directory;
     directory.coincideWith((...asked) => this.#isAnothers(...asked));
     this.#look();
+  }
+
+  /** Numbers that a trunk has otherwise matter where the DNS has made it coincide; its sources wherever they are. */
+  #mayMatter({ before: was, after }: Change<TrunkSettings>, directory: Directory): boolean {
+    if (was !== undefined) {
+      const provider = directory.provider(trunkIdOf(was));
+      if (provider !== undefined && this.#found.linked.has(provider)) return true;
+    }
+    if (after === undefined) return false;
+    return was === undefined || !isDeepStrictEqual(sourcesOf(withBrand(was)), sourcesOf(withBrand(after)));
   }
 
   /** The addresses of a trunk are others than before. */
   located(trunk: Trunk): void {
     const provider = this.#directory.provider(trunk.id);
     const wasLinked = provider !== undefined && this.#found.linked.has(provider);
-    if (wasLinked || this.#ports.identification.meetsOthers(trunk))
+    // What is under way has asked this trunk already, perhaps.
+    if (this.#looking !== undefined) this.#look();
+    else if (wasLinked || this.#ports.identification.meetsOthers(trunk))
       this.#timer ??= this.#ports.scheduler.schedule(GATHER_MS, this, 0);
   }
 
@@ -63,12 +92,32 @@ export class CoincidenceWatch implements TimerTarget {
 
   onTimer(): void {
     this.#timer = undefined;
-    this.#look();
+    if (this.#looking === undefined) this.#look();
+    else this.#goOn();
   }
 
   #look(): void {
-    const { identification, scheduler, onContest } = this.#ports;
-    this.#found = coincidencesOf(this.#directory, (id) => identification.addressesOf(id));
+    const { identification } = this.#ports;
+    this.#timer = cancelTimer(this.#timer);
+    this.#looking = coincidenceSteps(this.#directory, (id) => identification.addressesOf(id));
+    this.#goOn();
+  }
+
+  /** Some at a time: with many trunks others have their turn in between. */
+  #goOn(): void {
+    for (let step = 0; step < STEPS_AT_ONCE; step++) {
+      const { done, value } = this.#looking?.next() ?? {};
+      if (done !== true || value === undefined) continue;
+      this.#looking = undefined;
+      this.#tell(value);
+      return;
+    }
+    this.#timer = this.#ports.scheduler.schedule(1, this, 0);
+  }
+
+  #tell(found: Coincidences): void {
+    const { scheduler, onContest } = this.#ports;
+    this.#found = found;
     const now = new Map(this.#found.contests.map((contest) => [`${contest.trunk.id} ${contest.other.id}`, contest]));
     for (const [key, { contest }] of this.#contests) {
       if (now.has(key)) continue;

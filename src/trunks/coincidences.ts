@@ -5,12 +5,14 @@
  */
 
 import { parseNetwork } from '../base/network.ts';
+import type { Steps } from '../base/steps.ts';
 import { formatRange } from '../tenants/did-pool.ts';
-import { type Directory, ownedPools } from './directory.ts';
+import type { Directory } from './directory.ts';
 import { NumberIndex } from './number-index.ts';
-import { groupByProvider } from './providers.ts';
+import { groupSteps } from './providers.ts';
 import type { Trunk } from './schema.ts';
 import { sourcesOf, type TrunkSources } from './sources.ts';
+import { ownedPools } from './trunk-pools.ts';
 
 /** Numbers that two tenants hold on trunks that coincide. */
 export interface Contest {
@@ -29,14 +31,19 @@ export interface Coincidences {
 
 export const NO_COINCIDENCES: Coincidences = { contests: [], linked: new Map() };
 
-export function coincidencesOf(
+export function* coincidenceSteps(
   directory: Directory,
   addressesOf: (trunkId: string) => readonly string[],
-): Coincidences {
+): Steps<Coincidences> {
   const contests: Contest[] = [];
   const linked = new Map<NumberIndex, readonly NumberIndex[]>();
-  const groups = groupByProvider(directory.trunks, (trunk) => withAddresses(sourcesOf(trunk), addressesOf(trunk.id)));
-  for (const members of groups) {
+  const sources = new Map<Trunk, TrunkSources>();
+  for (const trunk of directory.trunks) {
+    sources.set(trunk, withAddresses(sourcesOf(trunk), addressesOf(trunk.id)));
+    yield;
+  }
+  for (const members of yield* groupSteps(directory.trunks, (trunk) => sources.get(trunk) ?? sourcesOf(trunk))) {
+    yield;
     const indexes = new Set(members.flatMap(({ id }) => directory.provider(id) ?? []));
     if (indexes.size < 2) continue;
     for (const index of indexes)

@@ -12,8 +12,10 @@ import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { AddressIndex, type Members } from './address-index.ts';
 import type { Directory } from './directory.ts';
+import { trunkIdOf } from './effective.ts';
 import type { NumberIndex } from './number-index.ts';
 import { Precedence } from './precedence.ts';
+import { diffOf } from './provisioning-diff.ts';
 import type { Trunk } from './schema.ts';
 import { SourceView, speaksFor } from './source-view.ts';
 import { certificateNames } from './sources.ts';
@@ -87,9 +89,14 @@ export class Identification {
 
   /** Takes over a new snapshot; addresses of trunks that are still there are kept until {@link setAddresses} replaces them. */
   update(directory: Directory): void {
+    const { trunks } = diffOf(this.#directory.provisioning, directory.provisioning);
     this.#directory = directory;
+    if (trunks.length === 0) return;
     this.#views = new WeakMap();
-    for (const [id, known] of this.#known) {
+    for (const { before } of trunks) {
+      const id = before === undefined ? '' : trunkIdOf(before);
+      const known = this.#known.get(id);
+      if (known === undefined) continue;
       const trunk = directory.trunk(id);
       if (trunk === undefined) this.#forget(id, known);
       else if (trunk !== known.trunk) this.#rename(known, trunk);

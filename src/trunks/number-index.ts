@@ -42,6 +42,16 @@ export class NumberIndex {
     return this.#pools[this.holder(number)]?.owner;
   }
 
+  /** Whether no number of a pool belongs to somebody else than this owner. */
+  isFreeFor(owner: string, pool: DidPool): boolean {
+    for (let range = 0; range < pool.size; range++) {
+      const { first, last } = pool.range(range);
+      for (let at = lastAtMost(this.#firsts, last); at >= 0 && (this.#lasts[at] ?? 0) >= first; at--)
+        if (this.#pools[this.#holders[at] ?? -1]?.owner !== owner) return false;
+    }
+    return true;
+  }
+
   /** Position of a pool that holds the number; of pools of one owner that meet, the one that begins lower. -1 for nobody's. */
   holder(number: number): number {
     const index = lastAtMost(this.#firsts, number);

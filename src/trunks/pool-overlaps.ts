@@ -1,11 +1,12 @@
 /** Behaviour 2: no number belongs to two tenants on one provider: trunks with a brand, a name or a source address in common. */
+import type { Steps } from '../base/steps.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import { withAddresses } from './coincidences.ts';
-import { numberIndexOf, ownedPools } from './directory.ts';
-import { groupByProvider } from './providers.ts';
+import { groupSteps } from './providers.ts';
 import type { ProvisioningProblem } from './provisioning.ts';
 import type { Trunk, TrunkSettings } from './schema.ts';
-import { sourcesOf } from './sources.ts';
+import { sourcesOf, type TrunkSources } from './sources.ts';
+import { numberIndexOf, ownedPools } from './trunk-pools.ts';
 
 export interface ResolvedSources {
   /** The addresses that a trunk's names resolve to. */
@@ -20,20 +21,30 @@ interface Entry {
   readonly path: string;
 }
 
-/** Of two that clash the later in the list is at fault. */
-export function checkOverlaps(
+/** Of two that clash the later in the list is at fault. `located` are those that the DNS may have made to be of one provider. */
+export function* checkOverlaps(
   entries: readonly Entry[],
+  located: readonly Entry[],
   resolved: ResolvedSources | undefined,
   problems: ProvisioningProblem[],
-): void {
+): Steps<void> {
   const reported = new Set<string>();
-  for (const members of groupByProvider(entries, ({ trunk }) => sourcesOf(trunk)))
+  for (const members of yield* groupSteps(entries, ({ trunk }) => sourcesOf(trunk))) {
     reportOverlaps(members, () => true, reported, problems);
+    yield;
+  }
   if (resolved === undefined || resolved.moved.size === 0) return;
   const { moved, addressesOf } = resolved;
-  const groups = groupByProvider(entries, ({ trunk }) => withAddresses(sourcesOf(trunk), addressesOf(trunk.id)));
-  for (const members of groups)
-    reportOverlaps(members, (a, b) => moved.has(a.settings) || moved.has(b.settings), reported, problems);
+  const sources = new Map<Entry, TrunkSources>();
+  for (const entry of located) {
+    sources.set(entry, withAddresses(sourcesOf(entry.trunk), addressesOf(entry.trunk.id)));
+    yield;
+  }
+  for (const members of yield* groupSteps(located, (entry) => sources.get(entry) ?? sourcesOf(entry.trunk))) {
+    if (members.some(({ settings }) => moved.has(settings)))
+      reportOverlaps(members, (a, b) => moved.has(a.settings) || moved.has(b.settings), reported, problems);
+    yield;
+  }
 }
 
 function reportOverlaps(

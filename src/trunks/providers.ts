@@ -4,36 +4,41 @@
  * too, and who speaks from a carrier's network is that carrier, whatever its host is called.
  */
 import { compareNetworks, covers, type Network } from '../base/network.ts';
+import type { Steps } from '../base/steps.ts';
 import type { TrunkSources } from './sources.ts';
 
 /** The items in groups of one provider each. Items without any source are of none. */
-export function groupByProvider<T>(items: readonly T[], of: (item: T) => TrunkSources): T[][] {
+export function* groupSteps<T>(items: readonly T[], of: (item: T) => TrunkSources): Steps<T[][]> {
   const sets = new DisjointSets();
-  const sources = items.map(of);
-  for (const [at, { brands, names }] of sources.entries()) {
-    const item = `item ${at}`;
-    for (const brand of brands) sets.join(item, `brand ${brand}`);
-    for (const name of names) sets.join(item, `name ${name}`);
+  const sources: TrunkSources[] = [];
+  for (const [at, item] of items.entries()) {
+    const found = of(item);
+    sources.push(found);
+    for (const brand of found.brands) sets.join(at, `brand ${brand}`);
+    for (const name of found.names) sets.join(at, `name ${name}`);
+    yield;
   }
-  joinNetworks(sets, sources);
-  const groups = new Map<string, T[]>();
+  yield* joinNetworks(sets, sources);
+  const groups = new Map<number | string, T[]>();
   for (const [at, item] of items.entries()) {
     const { brands, names, networks } = sources[at] as TrunkSources;
     if (brands.length + names.length + networks.length === 0) continue;
-    const root = sets.find(`item ${at}`);
+    const root = sets.find(at);
     const group = groups.get(root);
     if (group === undefined) groups.set(root, [item]);
     else group.push(item);
+    yield;
   }
   return [...groups.values()];
 }
 
 /** Sorted, a network comes right after those that hold it: one walk with the stack of those that are still open. */
-function joinNetworks(sets: DisjointSets, sources: readonly TrunkSources[]): void {
-  const all: { readonly network: Network; readonly item: string }[] = [];
-  for (const [at, { networks }] of sources.entries())
-    for (const network of networks) all.push({ network, item: `item ${at}` });
+function* joinNetworks(sets: DisjointSets, sources: readonly TrunkSources[]): Steps<void> {
+  const all: { readonly network: Network; readonly item: number }[] = [];
+  for (const [item, { networks }] of sources.entries()) for (const network of networks) all.push({ network, item });
+  yield;
   all.sort((a, b) => compareNetworks(a.network, b.network));
+  yield;
   const open: typeof all = [];
   for (const entry of all) {
     let last = open.at(-1);
@@ -43,20 +48,21 @@ function joinNetworks(sets: DisjointSets, sources: readonly TrunkSources[]): voi
     }
     if (last !== undefined) sets.join(last.item, entry.item);
     open.push(entry);
+    yield;
   }
 }
 
 class DisjointSets {
-  readonly #parents = new Map<string, string>();
+  readonly #parents = new Map<number | string, number | string>();
 
-  join(a: string, b: string): void {
+  join(a: number | string, b: number | string): void {
     const rootA = this.find(a);
     const rootB = this.find(b);
     if (rootA !== rootB) this.#parents.set(rootA, rootB);
   }
 
   /** The root of a set, shortening the way to it. */
-  find(key: string): string {
+  find(key: number | string): number | string {
     let root = key;
     for (let parent = this.#parents.get(root); parent !== undefined; parent = this.#parents.get(root)) root = parent;
     let at = key;

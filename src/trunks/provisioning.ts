@@ -3,17 +3,21 @@
  * without problems can be served; one with problems is refused whole.
  */
 import type { Problem } from '../base/errors.ts';
+import { allAtOnce, type Steps } from '../base/steps.ts';
 import { DidPool, DidPoolError, formatRange } from '../tenants/did-pool.ts';
 import { someNumberMeant } from '../tenants/number-format.ts';
 import { checkTenant, didsOf } from '../tenants/rules.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { callerIdsOutside, type UsableTrunk } from './caller-ids.ts';
-import { poolOf } from './directory.ts';
+import { type CheckScope, changeScope, type Place, wholeScope } from './check-scope.ts';
+import type { Directory } from './directory.ts';
 import { withBrand } from './effective.ts';
 import { nearest } from './nearest.ts';
 import { checkOverlaps, type ResolvedSources } from './pool-overlaps.ts';
+import { diffOf } from './provisioning-diff.ts';
 import { checkTrunk } from './rules.ts';
 import type { Assignment, Provisioning, Trunk, TrunkSettings, TrunkTransport } from './schema.ts';
+import { poolOf } from './trunk-pools.ts';
 import { checkUniqueness } from './uniqueness.ts';
 
 /** A problem of what is provisioned; `tenants` and `redacted` let an answer hide what its reader may not see. */
@@ -65,39 +69,106 @@ export function checkProvisioning(
   context: CheckContext = {},
   written: ReadonlySet<object> = new Set(),
 ): ProvisioningProblem[] {
+  return allAtOnce(checkSteps(state, context, written));
+}
+
+/** {@link checkProvisioning} in steps. */
+export function* checkSteps(
+  state: Provisioning,
+  context: CheckContext,
+  written: ReadonlySet<object>,
+): Steps<ProvisioningProblem[]> {
+  return yield* check(wholeScope(state, context.before), context, written);
+}
+
+/**
+ * The problems that a change brings to a state without problems, the same as {@link checkProvisioning} finds in the state after it:
+ * the same rules, asked only of what the change can have broken.
+ */
+export function* checkChangeSteps(
+  before: Directory,
+  after: Provisioning,
+  context: CheckContext,
+  written: ReadonlySet<object>,
+): Steps<ProvisioningProblem[]> {
+  const diff = diffOf(before.provisioning, after);
+  if (diff.isReordered) return yield* checkSteps(after, { ...context, before: before.provisioning }, written);
+  return yield* check(yield* changeScope(before, after, diff), context, written);
+}
+
+function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<object>): Steps<ProvisioningProblem[]> {
   const problems: ProvisioningProblem[] = [];
   const tenants = new Map<string, Tenant>();
-  checkTenantNames(writtenLast(state.tenants, written), tenants, problems);
-  const entries = writtenLast(state.trunks, written).map(
-    ([index, settings]): Entry => ({ settings, trunk: withBrand(settings), path: `trunks[${index}]` }),
-  );
-  for (const entry of entries) {
-    for (const problem of checkTrunk(entry.settings, entry.trunk))
-      problems.push({ ...problem, path: `${entry.path}.${problem.path}` });
-    checkTransport(entry, context, problems);
-    checkAssignments(entry, tenants, problems);
+  checkTenantNames(writtenLast(scope.tenants, written), tenants, problems);
+  yield;
+  const entries: Entry[] = [];
+  for (const [index, settings] of writtenLast(scope.trunks, written)) {
+    const entry = { settings, trunk: withBrand(settings), path: `trunks[${index}]` };
+    entries.push(entry);
+    if (scope.asksTrunk(settings)) {
+      for (const problem of checkTrunk(entry.settings, entry.trunk))
+        problems.push({ ...problem, path: `${entry.path}.${problem.path}` });
+      checkTransport(entry, context, problems);
+      checkAssignments(entry, tenants, scope.tenantNames, problems);
+    }
+    yield;
   }
-  checkTrunkNames(entries, problems);
+  yield* checkTrunkNames(entries, problems);
   checkUniqueness(entries, problems);
-  checkLabels(entries, state.tenants, problems);
-  const readable = new Set(entries.filter(({ trunk }) => trunk.assignments.every(isReadable)));
-  checkOverlaps([...readable], context.resolved, problems);
-  checkTrunkReferences(state, entries, readable, context.before, problems);
-  for (const [index, tenant] of state.tenants.entries()) {
+  yield;
+  checkLabels(entries, scope.tenants, problems);
+  yield;
+  const readable = yield* readableOf(entries);
+  yield* checkOverlaps(
+    [...readable],
+    yield* resolvedEntries(scope, context, entries, written),
+    context.resolved,
+    problems,
+  );
+  yield* checkTrunkReferences(scope, entries, readable, problems);
+  for (const [index, tenant] of scope.tenants) {
+    if (!scope.asksTenant(tenant)) continue;
     for (const problem of checkTenant(tenant))
       problems.push({ ...problem, path: `tenants[${index}].${problem.path}`, tenants: [tenant.name] });
+    yield;
   }
   return problems;
 }
 
-/** The items with their places, those that are written after the others. */
-function writtenLast<T extends object>(items: readonly T[], written: ReadonlySet<object>): [number, T][] {
-  const entries = [...items.entries()];
-  return [...entries.filter(([, item]) => !written.has(item)), ...entries.filter(([, item]) => written.has(item))];
+function* readableOf(entries: readonly Entry[]): Steps<ReadonlySet<Entry>> {
+  const readable = new Set<Entry>();
+  for (const entry of entries) {
+    if (entry.trunk.assignments.every(isReadable)) readable.add(entry);
+    yield;
+  }
+  return readable;
+}
+
+/** Where the DNS is asked any trunk may be of one provider with a changed one, through names that nothing written has in common. */
+function* resolvedEntries(
+  scope: CheckScope,
+  { resolved }: CheckContext,
+  entries: readonly Entry[],
+  written: ReadonlySet<object>,
+): Steps<readonly Entry[]> {
+  if (resolved === undefined || resolved.moved.size === 0) return [];
+  if (entries.length === scope.state.trunks.length) return [...(yield* readableOf(entries))];
+  const all: Entry[] = [];
+  for (const [index, settings] of writtenLast([...scope.state.trunks.entries()], written)) {
+    all.push({ settings, trunk: withBrand(settings), path: `trunks[${index}]` });
+    yield;
+  }
+  return [...(yield* readableOf(all))];
+}
+
+/** Those that are written after the others. */
+function writtenLast<T extends object>(places: readonly Place<T>[], written: ReadonlySet<object>): readonly Place<T>[] {
+  if (written.size === 0) return places;
+  return [...places.filter(([, item]) => !written.has(item)), ...places.filter(([, item]) => written.has(item))];
 }
 
 function checkTenantNames(
-  entries: readonly [number, Tenant][],
+  entries: readonly Place<Tenant>[],
   tenants: Map<string, Tenant>,
   problems: ProvisioningProblem[],
 ): void {
@@ -138,13 +209,14 @@ function checkTransport({ trunk, path }: Entry, context: CheckContext, problems:
 function checkAssignments(
   { settings, trunk, path }: Entry,
   tenants: ReadonlyMap<string, Tenant>,
+  names: () => Iterable<string>,
   problems: ProvisioningProblem[],
 ): void {
   if (settings.owner !== 'system' && !tenants.has(settings.owner)) {
     problems.push({
       code: 'unknown-tenant',
       path: `${path}.owner`,
-      message: unknown('tenant', settings.owner, tenants.keys()),
+      message: unknown('tenant', settings.owner, names()),
     });
   }
   const seen = new Set<string>();
@@ -155,7 +227,7 @@ function checkAssignments(
       problems.push({
         code: 'unknown-tenant',
         path: `${where}.tenant`,
-        message: unknown('tenant', assignment.tenant, tenants.keys()),
+        message: unknown('tenant', assignment.tenant, names()),
       });
     }
     if (at >= 0 && seen.has(assignment.tenant)) {
@@ -195,11 +267,12 @@ function isReadable(assignment: Assignment): boolean {
 }
 
 /** Names are unique per owner, and no tenant may use two trunks of one name: rules could not tell them apart. */
-function checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
+function* checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProblem[]): Steps<void> {
   const ids = new Set<string>();
   const names = new Set<string>();
   const usable = new Set<string>();
   for (const { trunk, path } of entries) {
+    yield;
     if (ids.has(trunk.id))
       problems.push({
         code: 'trunk-id-taken',
@@ -233,8 +306,12 @@ function checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProble
 }
 
 /** Behaviour 24: the label of an accept-register trunk is never a tenant's domain. */
-function checkLabels(entries: readonly Entry[], tenants: readonly Tenant[], problems: ProvisioningProblem[]): void {
-  const domains = new Map(tenants.map(({ domain, name }) => [domain.toLowerCase(), name]));
+function checkLabels(
+  entries: readonly Entry[],
+  tenants: readonly Place<Tenant>[],
+  problems: ProvisioningProblem[],
+): void {
+  const domains = new Map(tenants.map(([, { domain, name }]) => [domain.toLowerCase(), name]));
   for (const { trunk, path } of entries) {
     const tenant = trunk.type === 'accept-register' ? domains.get(trunk.host.toLowerCase()) : undefined;
     if (tenant === undefined) continue;
@@ -249,23 +326,24 @@ function checkLabels(entries: readonly Entry[], tenants: readonly Tenant[], prob
 }
 
 /** What tenants say of trunks: they exist, the tenant may use them, and DIDs are inside the tenant's pool there. */
-function checkTrunkReferences(
-  state: Provisioning,
+function* checkTrunkReferences(
+  scope: CheckScope,
   entries: readonly Entry[],
   readable: ReadonlySet<Entry>,
-  before: Provisioning | undefined,
   problems: ProvisioningProblem[],
-): void {
-  const usable = new Map<string, Map<string, Entry>>();
+): Steps<void> {
+  const referring = scope.tenants.filter(([, tenant]) => scope.asksReferences(tenant));
+  const usable = new Map(referring.map(([, { name }]) => [name, new Map<string, Entry>()]));
   for (const entry of entries) {
     for (const { tenant } of entry.trunk.assignments) {
-      const byReference = usable.get(tenant) ?? new Map<string, Entry>();
-      usable.set(tenant, byReference);
+      const byReference = usable.get(tenant);
+      if (byReference === undefined) continue;
       if (!byReference.has(entry.trunk.id)) byReference.set(entry.trunk.id, entry);
       byReference.set(entry.trunk.name, entry);
     }
+    yield;
   }
-  for (const [index, tenant] of state.tenants.entries()) {
+  for (const [index, tenant] of referring) {
     const mine = usable.get(tenant.name) ?? new Map<string, Entry>();
     for (const { path, trunk } of trunkReferencesOf(tenant)) {
       if (mine.has(trunk)) continue;
@@ -277,8 +355,8 @@ function checkTrunkReferences(
         tenants: [tenant.name],
       });
     }
-    const earlier = before?.tenants.find(({ name }) => name === tenant.name);
-    checkDids(tenant, `tenants[${index}]`, mine, readable, earlier, problems);
+    checkDids(tenant, `tenants[${index}]`, mine, readable, scope.before(tenant.name), problems);
+    yield;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
-import type { Scheduler } from '../base/scheduler.ts';
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
@@ -13,6 +13,7 @@ import { Capacity, type CapacityGrant, type CapacityHolder, type CapacityRefusal
 import { CoincidenceWatch } from './coincidence-watch.ts';
 import type { Contest } from './coincidences.ts';
 import type { Directory } from './directory.ts';
+import { trunkIdOf } from './effective.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { TrunkStateName } from './health.ts';
@@ -20,6 +21,7 @@ import { type GatewayReach, type Reach, type TrunkHop, TrunkHops, type TrunkLoca
 import { type CalledNumberReader, Identification } from './identification.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
 import { Pacer, type PacerOptions } from './pacer.ts';
+import { diffOf } from './provisioning-diff.ts';
 import type { Registration } from './registration.ts';
 import type { Trunk } from './schema.ts';
 import { type TrunkCondition, TrunkLine, type TrunkLinePorts, type TrunkStatus, trunkHolders } from './trunk-line.ts';
@@ -63,7 +65,10 @@ export interface TrunkServiceOptions {
 const ASK_BEFORE_MS = 1_000;
 const MAX_ASKED_BEFORE = 64;
 
-export class TrunkService {
+/** How many lines begin, change or end before others have their turn. */
+const FOLLOWED_AT_ONCE = 64;
+
+export class TrunkService implements TimerTarget {
   readonly capacity: Capacity;
   readonly identification: Identification;
   readonly #options: TrunkServiceOptions;
@@ -79,6 +84,9 @@ export class TrunkService {
   /** Registrations that are being removed at their providers. */
   readonly #leaving = new Set<Registration>();
   #directory: Directory;
+  /** Trunks that are others than their lines know. */
+  readonly #toFollow = new Set<string>();
+  #following: Timer | undefined;
   #started = false;
   #stopped: (() => void) | undefined;
 
@@ -128,25 +136,46 @@ export class TrunkService {
     if (this.#started) return;
     this.#started = true;
     for (const trunk of this.#directory.trunks) this.#begin(trunk);
-    this.#coincidences.update(this.#directory);
+    this.#coincidences.look(this.#directory);
   }
 
-  /** Serves a new snapshot. A trunk whose settings did not change is not disturbed. */
+  /** Serves a new snapshot. A trunk whose settings did not change is not disturbed; of many that did, some begin a little later. */
   apply(directory: Directory): void {
+    const { trunks } = diffOf(this.#directory.provisioning, directory.provisioning);
     this.#directory = directory;
+    const changed = trunks.flatMap(({ before, after }) => after ?? before ?? []).map(trunkIdOf);
     this.identification.update(directory);
     if (!this.#started) return;
-    for (const [id, line] of this.#lines) if (directory.trunk(id) === undefined) this.#remove(id, line);
-    for (const trunk of directory.trunks) {
-      const line = this.#lines.get(trunk.id);
-      if (line === undefined) this.#begin(trunk);
+    for (const id of changed) this.#toFollow.add(id);
+    this.#follow();
+    this.#coincidences.update(directory, trunks);
+  }
+
+  onTimer(): void {
+    this.#following = undefined;
+    this.#follow();
+  }
+
+  /** Lets the lines of trunks follow the snapshot that is served now, some at a time. */
+  #follow(): void {
+    let count = 0;
+    for (const id of this.#toFollow) {
+      if (++count > FOLLOWED_AT_ONCE) {
+        this.#following ??= this.#options.scheduler.schedule(1, this, 0);
+        return;
+      }
+      this.#toFollow.delete(id);
+      const line = this.#lines.get(id);
+      const trunk = this.#directory.trunk(id);
+      if (trunk === undefined) {
+        if (line !== undefined) this.#remove(id, line);
+      } else if (line === undefined) this.#begin(trunk);
       else if (line.trunk !== trunk) {
         line.change(trunk);
         this.#watchAddresses(line);
       }
     }
-    this.#coincidences.update(directory);
-    this.#prunePacers();
+    if (count > 0) this.#prunePacers();
   }
 
   /**
@@ -266,6 +295,7 @@ export class TrunkService {
   async stop(): Promise<void> {
     if (!this.#started) return;
     this.#started = false;
+    this.#following = cancelTimer(this.#following);
     const stopped = Promise.withResolvers<void>();
     this.#stopped = stopped.resolve;
     for (const [id, line] of this.#lines) this.#remove(id, line);

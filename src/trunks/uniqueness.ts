@@ -15,7 +15,7 @@ interface Entry {
 export function checkUniqueness(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
   const holders = new Map<string, Trunk>();
   for (const { trunk, path } of entries) {
-    const holder = claim(holders, keysOf(trunk), trunk);
+    const holder = claim(holders, uniqueKeysOf(trunk), trunk);
     if (holder !== undefined)
       problems.push(trunk.type === 'ip' ? taken(trunk, holder, path) : used(trunk, holder, path));
   }
@@ -32,7 +32,8 @@ function claim(holders: Map<string, Trunk>, keys: readonly string[], trunk: Trun
   return found;
 }
 
-function keysOf(trunk: Trunk): string[] {
+/** What no other trunk may have. */
+export function uniqueKeysOf(trunk: Trunk): string[] {
   const { host, type, brand, anotherAccount } = trunk;
   if (host === '') return [];
   if (type === 'register' || type === 'accept-register')

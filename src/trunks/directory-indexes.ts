@@ -1,0 +1,288 @@
+/**
+ * The look-up tables of a snapshot, made of those of the snapshot before it: only what a change touches is looked at, and everything
+ * else is shared. A snapshot that is made anew is one that comes after nothing.
+ */
+import { LayeredMap } from '../base/layered-map.ts';
+import { covers } from '../base/network.ts';
+import type { Steps } from '../base/steps.ts';
+import type { Extension, Group, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
+import { trunkIdOf, withBrand } from './effective.ts';
+import type { NumberIndex } from './number-index.ts';
+import { groupSteps } from './providers.ts';
+import type { Change, ProvisioningDiff } from './provisioning-diff.ts';
+import type { Provisioning, Trunk, TrunkSettings } from './schema.ts';
+import { sourcesOf, type TrunkSources } from './sources.ts';
+import { keysOf, providerKeysOf } from './trunk-keys.ts';
+import { numberIndexOf, poolOf } from './trunk-pools.ts';
+
+export interface TenantIndex {
+  readonly tenant: Tenant;
+  readonly extensions: ReadonlyMap<string, Extension>;
+  readonly services: ReadonlyMap<string, Service>;
+  readonly groups: ReadonlyMap<string, Group>;
+  readonly groupsByMember: ReadonlyMap<string, readonly Group[]>;
+  /** Enabled rules by priority, then name. */
+  readonly outboundRules: readonly OutboundRule[];
+}
+
+interface UsableTrunks {
+  readonly list: readonly Trunk[];
+  readonly byName: ReadonlyMap<string, Trunk>;
+}
+
+/** Trunks of one provider, and who owns which number on them. */
+export interface Provider {
+  readonly index: NumberIndex;
+  readonly trunks: readonly Trunk[];
+}
+
+/** What a snapshot looks things up in; one that differs little shares most of it. */
+export interface Indexes {
+  readonly byDomain: LayeredMap<string, Tenant>;
+  readonly byName: LayeredMap<string, TenantIndex>;
+  readonly trunksById: LayeredMap<string, Trunk>;
+  readonly trunksByHost: LayeredMap<string, readonly Trunk[]>;
+  readonly trunksOfTenant: LayeredMap<string, UsableTrunks>;
+  /** By what no two trunks may have in common, and by what makes them of one provider. */
+  readonly trunksByKey: LayeredMap<string, readonly Trunk[]>;
+  /** By trunk id. */
+  readonly providers: LayeredMap<string, Provider>;
+}
+
+const tenantIndexes = new WeakMap<Tenant, TenantIndex>();
+
+export const NO_INDEXES: Indexes = {
+  byDomain: new LayeredMap(),
+  byName: new LayeredMap(),
+  trunksById: new LayeredMap(),
+  trunksByHost: new LayeredMap(),
+  trunksOfTenant: new LayeredMap(),
+  trunksByKey: new LayeredMap(),
+  providers: new LayeredMap(),
+};
+
+const MANY_COMERS = 64;
+
+/** A trunk as it was and as it is. */
+type TrunkChange = Change<Trunk>;
+
+/** The tables of the state that comes after the one that `previous` was made of, with what is different. */
+export function* indexSteps(state: Provisioning, previous: Indexes, diff: ProvisioningDiff): Steps<Indexes> {
+  const byDomain = new Map<string, Tenant | undefined>();
+  const byName = new Map<string, TenantIndex | undefined>();
+  for (const { before, after } of diff.tenants) {
+    if (before !== undefined) {
+      byDomain.set(before.domain.toLowerCase(), undefined);
+      if (after === undefined) byName.set(before.name, undefined);
+    }
+  }
+  for (const { after } of diff.tenants) {
+    if (after === undefined) continue;
+    byDomain.set(after.domain.toLowerCase(), after);
+    byName.set(after.name, indexTenant(after));
+    yield;
+  }
+  const changes: TrunkChange[] = [];
+  for (const { before, after } of diff.trunks) {
+    changes.push({ before: before && withBrand(before), after: after && withBrand(after) });
+    yield;
+  }
+  const shared = {
+    byDomain: previous.byDomain.edited(byDomain),
+    byName: previous.byName.edited(byName),
+  };
+  yield;
+  if (changes.length === 0) return { ...previous, ...shared };
+  const inOrder = sorterOf(state.trunks);
+  const trunksById = previous.trunksById.edited(
+    new Map([
+      ...changes.flatMap(({ before }) => (before === undefined ? [] : [[before.id, undefined] as const])),
+      ...changes.flatMap(({ after }) => (after === undefined ? [] : [[after.id, after] as const])),
+    ]),
+  );
+  yield;
+  const trunksByHost = yield* filed(previous.trunksByHost, changes, ({ host }) => [host.toLowerCase()], inOrder);
+  const trunksByKey = yield* filed(previous.trunksByKey, changes, keysOf, inOrder);
+  const trunksOfTenant = yield* usableSteps(previous.trunksOfTenant, changes, inOrder);
+  const providers = yield* providerSteps(state, { ...previous, trunksByKey, trunksById }, changes, inOrder);
+  return { ...shared, trunksById, trunksByHost, trunksByKey, trunksOfTenant, providers };
+}
+
+type InOrder = (trunks: Iterable<Trunk>) => Trunk[];
+
+/** Sorts trunks as the state has them; what it needs for that is made when two are to be compared. */
+function sorterOf(trunks: readonly TrunkSettings[]): InOrder {
+  let places: Map<string, number> | undefined;
+  return (some) => {
+    const list = [...some];
+    if (list.length < 2) return list;
+    places ??= new Map(trunks.map((trunk, place) => [trunkIdOf(trunk), place]));
+    const placeOf = ({ id }: Trunk) => places?.get(id) ?? 0;
+    return list.sort((a, b) => placeOf(a) - placeOf(b));
+  };
+}
+
+/** By key, what a list is to lose and to gain. */
+function* editsByKey(changes: readonly TrunkChange[], keysOfTrunk: (trunk: Trunk) => Iterable<string>) {
+  const edits = new Map<string, { readonly gone: Set<Trunk>; readonly come: Set<Trunk> }>();
+  const of = (key: string) => {
+    let edit = edits.get(key);
+    if (edit === undefined) {
+      edit = { gone: new Set(), come: new Set() };
+      edits.set(key, edit);
+    }
+    return edit;
+  };
+  for (const { before, after } of changes) {
+    if (before !== undefined) for (const key of keysOfTrunk(before)) of(key).gone.add(before);
+    if (after !== undefined) for (const key of keysOfTrunk(after)) of(key).come.add(after);
+    yield;
+  }
+  return edits;
+}
+
+/** Lists of trunks by key, after the changes. */
+function* filed(
+  previous: LayeredMap<string, readonly Trunk[]>,
+  changes: readonly TrunkChange[],
+  keysOfTrunk: (trunk: Trunk) => Iterable<string>,
+  inOrder: InOrder,
+): Steps<LayeredMap<string, readonly Trunk[]>> {
+  const lists = new Map<string, readonly Trunk[] | undefined>();
+  for (const [key, { gone, come }] of yield* editsByKey(changes, keysOfTrunk)) {
+    const stay = (previous.get(key) ?? []).filter((trunk) => !gone.has(trunk));
+    const list = inOrder([...stay, ...come]);
+    lists.set(key, list.length === 0 ? undefined : list);
+    yield;
+  }
+  return previous.edited(lists);
+}
+
+function* usableSteps(
+  previous: LayeredMap<string, UsableTrunks>,
+  changes: readonly TrunkChange[],
+  inOrder: InOrder,
+): Steps<LayeredMap<string, UsableTrunks>> {
+  const tenantsOf = (trunk: Trunk) => new Set(trunk.assignments.map(({ tenant }) => tenant));
+  const usable = new Map<string, UsableTrunks | undefined>();
+  for (const [tenant, { gone, come }] of yield* editsByKey(changes, tenantsOf)) {
+    const stay = (previous.get(tenant)?.list ?? []).filter((trunk) => !gone.has(trunk));
+    const list = inOrder([...stay, ...come]);
+    usable.set(
+      tenant,
+      list.length === 0 ? undefined : { list, byName: new Map(list.map((trunk) => [trunk.name, trunk])) },
+    );
+    yield;
+  }
+  return previous.edited(usable);
+}
+
+/**
+ * The trunks by provider. Only providers that a changed trunk left, stayed at or came to are looked at: what it was of by its id, what it
+ * comes to by the brands, names and networks that it has in common with others.
+ */
+function* providerSteps(
+  state: Provisioning,
+  known: Indexes,
+  changes: readonly TrunkChange[],
+  inOrder: InOrder,
+): Steps<LayeredMap<string, Provider>> {
+  const comers = changes.flatMap(({ after }) => after ?? []);
+  const touched = yield* providersMet(state, known, comers);
+  const edits = new Map<string, Provider | undefined>();
+  for (const { before, after } of changes) {
+    if (before === undefined) continue;
+    const provider = known.providers.get(before.id);
+    if (provider !== undefined) touched.add(provider);
+    if (after === undefined) edits.set(before.id, undefined);
+  }
+  const members = new Map(comers.map((trunk) => [trunk.id, trunk]));
+  for (const provider of touched) {
+    for (const trunk of provider.trunks) if (known.trunksById.get(trunk.id) === trunk) members.set(trunk.id, trunk);
+    yield;
+  }
+  for (const trunk of comers) edits.set(trunk.id, undefined);
+  for (const trunk of members.values()) {
+    sourcesOf(trunk);
+    for (const assignment of trunk.assignments) poolOf(assignment);
+    yield;
+  }
+  for (const trunks of yield* groupSteps(inOrder(members.values()), sourcesOf)) {
+    const provider = { index: indexLike(touched, known, trunks), trunks };
+    for (const { id } of trunks) edits.set(id, provider);
+    yield;
+  }
+  return known.providers.edited(edits);
+}
+
+/** The providers of trunks that these, new or changed, have a brand, a name or a network in common with. */
+export function* providersMet(
+  state: Provisioning,
+  known: Pick<Indexes, 'trunksByKey' | 'providers'>,
+  comers: readonly Trunk[],
+): Steps<Set<Provider>> {
+  const met = new Set<Provider>();
+  const meet = (id: string) => {
+    const provider = known.providers.get(id);
+    if (provider !== undefined) met.add(provider);
+  };
+  for (const trunk of comers) {
+    for (const key of providerKeysOf(trunk)) for (const { id } of known.trunksByKey.get(key) ?? []) meet(id);
+    yield;
+  }
+  const networks = comers.flatMap((trunk) => sourcesOf(trunk).networks);
+  const isMet = ({ networks: others }: TrunkSources) =>
+    // So many that asking each for all others would cost more than to look at every provider.
+    comers.length > MANY_COMERS ||
+    others.some((other) => networks.some((network) => covers(other, network) || covers(network, other)));
+  if (networks.length === 0) return met;
+  for (const settings of state.trunks) {
+    if (isMet(sourcesOf(withBrand(settings)))) meet(trunkIdOf(settings));
+    yield;
+  }
+  return met;
+}
+
+/** The number index that these trunks had already when all their pools are the same; else a new one. */
+function indexLike(touched: ReadonlySet<Provider>, known: Indexes, trunks: readonly Trunk[]): NumberIndex {
+  const [first] = trunks;
+  const before = first === undefined ? undefined : known.providers.get(first.id);
+  if (before === undefined || !touched.has(before) || before.trunks.length !== trunks.length)
+    return numberIndexOf(trunks);
+  const same = trunks.every((trunk, at) => samePools(trunk, before.trunks[at]));
+  return same ? before.index : numberIndexOf(trunks);
+}
+
+function samePools(trunk: Trunk, before: Trunk | undefined): boolean {
+  if (trunk === before) return true;
+  if (trunk.id !== before?.id || trunk.assignments.length !== before.assignments.length) return false;
+  return trunk.assignments.every(({ tenant, didPool }, at) => {
+    const was = before.assignments[at];
+    return was?.tenant === tenant && was.didPool === didPool;
+  });
+}
+
+function indexTenant(tenant: Tenant): TenantIndex {
+  let index = tenantIndexes.get(tenant);
+  if (index === undefined) {
+    const groupsByMember = new Map<string, Group[]>();
+    for (const group of tenant.groups)
+      for (const member of new Set(group.members))
+        groupsByMember.set(member, [...(groupsByMember.get(member) ?? []), group]);
+    index = {
+      tenant,
+      extensions: new Map(tenant.extensions.map((extension) => [extension.number, extension])),
+      services: new Map(tenant.services.map((service) => [service.number, service])),
+      groups: new Map(tenant.groups.map((group) => [group.name, group])),
+      groupsByMember,
+      outboundRules: tenant.outboundRules.filter((rule) => rule.enabled).sort(byPriorityThenName),
+    };
+    tenantIndexes.set(tenant, index);
+  }
+  return index;
+}
+
+function byPriorityThenName(a: OutboundRule, b: OutboundRule): number {
+  if (a.priority !== b.priority) return a.priority - b.priority;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}

@@ -1,0 +1,29 @@
+/**
+ * What a trunk may not have in common with another, and what makes trunks of one provider, as texts: a table of them finds the trunks
+ * that a new one could clash with without looking at all others.
+ */
+import type { Trunk } from './schema.ts';
+import { sourcesOf } from './sources.ts';
+import { uniqueKeysOf } from './uniqueness.ts';
+
+const known = new WeakMap<Trunk, readonly string[]>();
+
+export function keysOf(trunk: Trunk): readonly string[] {
+  let keys = known.get(trunk);
+  if (keys === undefined) {
+    keys = [ownedNameKey(trunk), ...uniqueKeysOf(trunk), ...providerKeysOf(trunk)];
+    known.set(trunk, keys);
+  }
+  return keys;
+}
+
+/** Brands and names; networks are compared otherwise. */
+export function providerKeysOf(trunk: Trunk): string[] {
+  const { brands, names } = sourcesOf(trunk);
+  return [...brands.map((brand) => `source brand ${brand}`), ...names.map((name) => `source name ${name}`)];
+}
+
+/** Names are unique per owner. */
+export function ownedNameKey({ owner, name }: Pick<Trunk, 'owner' | 'name'>): string {
+  return `owned ${owner}\u0000${name}`;
+}
