@@ -66,7 +66,7 @@ export class Calls implements CallRegistry {
   /** Plays `plan` for an INVITE outside of any dialog, which has been authenticated and admitted. Undefined: it was refused. */
   start(transaction: ServerTransaction, plan: CallPlan): Call | undefined {
     const { request } = transaction;
-    if (!this.#admits(transaction)) return undefined;
+    if (!this.#admits(transaction, plan.emergency)) return undefined;
     const call = new Call(this.#env, this, plan, request.callId());
     this.#calls.set(call.id, call);
     this.counters.live++;
@@ -193,7 +193,7 @@ export class Calls implements CallRegistry {
     this.#drainedWhenEmpty();
   }
 
-  #admits(transaction: ServerTransaction): boolean {
+  #admits(transaction: ServerTransaction, emergency = false): boolean {
     const { request } = transaction;
     const refuse = (status: number, reason?: string, retryAfter?: number): false => {
       this.counters.refused++;
@@ -202,7 +202,7 @@ export class Calls implements CallRegistry {
     };
     const retryAfter = 1 + Math.floor(Math.random() * 10);
     if (this.#draining) return refuse(503, 'Shutting Down', retryAfter);
-    if (this.#calls.size >= this.#env.limits.maxCalls) return refuse(503, 'Too Many Calls', retryAfter);
+    if (this.#calls.size >= this.#env.limits.maxCalls && !emergency) return refuse(503, 'Too Many Calls', retryAfter);
     const fault = faultOf(request);
     if (fault !== undefined) return refuse(fault.status, fault.reason);
     if (!refuseUnsupported(transaction, request)) return true;

@@ -25,6 +25,8 @@ export interface CallPlan {
    * one is made, since a later route may add some.
    */
   warnings?(): readonly string[];
+  /** It is placed however many calls there are. */
+  readonly emergency?: boolean;
   /** A 3xx goes to the caller with its Contacts: it is another node, which follows them. Default false: the caller is told 480. */
   readonly passesRedirects?: boolean;
   /** Called once when the call is answered: nothing more will be asked, what the stages were made of can go. */

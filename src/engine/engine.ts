@@ -2,14 +2,24 @@
  * The engine as a value: everything wired, nothing global. Two engines run in one process in tests. `node/` gives it what has to do
  * with the outside (stores, log, files); what it serves is a {@link Directory}, replaced as a whole when provisioning changes.
  */
+
 import { randomBytes } from 'node:crypto';
 import { Egress } from '../base/egress.ts';
+import { PeerError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { inSlices } from '../base/steps.ts';
 import { type AttemptRecord, type CallObserver, type CallRouter, Calls, relayMessage } from '../call/index.ts';
-import type { NodeFacts, OutboundPlan, Refusal, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
+import {
+  asksEmergency,
+  type NodeFacts,
+  type OutboundPlan,
+  type Refusal,
+  type RouteDraft,
+  type RouteRefusal,
+  type StoredSetting,
+} from '../outbound/index.ts';
 import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import {
@@ -20,7 +30,7 @@ import {
   StallGuard,
 } from '../sip/endpoint/index.ts';
 import { type DnsPort, Locator, readHostsFile } from '../sip/locate/index.ts';
-import { HeaderId } from '../sip/message/index.ts';
+import { HeaderId, isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { AddressScope, Flow, Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -171,6 +181,7 @@ export class Engine {
       dialogs: () => this.calls.counters.legs,
       guardsLoad,
       overloadSeconds: () => this.#stallGuard?.retryAfterSeconds(),
+      isEmergency: (request) => this.#isEmergency(request),
     });
     this.endpoint = new Endpoint(
       {
@@ -499,6 +510,18 @@ export class Engine {
   #addressFor(trunk: Trunk, scope: AddressScope): { readonly host: string; readonly port: number } | undefined {
     const target = this.trunks.firstTarget(trunk);
     return target === undefined ? undefined : this.endpoint.advertised(target, scope);
+  }
+
+  /** Whether this is an emergency call of a phone, by what it says of itself; its credentials are looked at later. */
+  #isEmergency(request: SipRequest): boolean {
+    try {
+      const { uri } = request.from();
+      const tenant = isSipUri(uri) ? this.#tenantOf(uri.host) : undefined;
+      return tenant !== undefined && asksEmergency(tenant, request.uri());
+    } catch (error) {
+      if (error instanceof PeerError) return false;
+      throw error;
+    }
   }
 
   #tenantOf(host: string): Tenant | undefined {

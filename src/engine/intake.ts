@@ -3,6 +3,7 @@ import type { Clock } from '../base/scheduler.ts';
 import type { NodeLimits } from '../settings/node-schema.ts';
 import type { GuessThrottleOptions } from '../sip/auth/index.ts';
 import type { EndpointOptions } from '../sip/endpoint/index.ts';
+import type { SipRequest } from '../sip/message/index.ts';
 import { SourceGate } from '../sip/transport/index.ts';
 import { HeapRoom } from './heap-room.ts';
 
@@ -17,6 +18,8 @@ export interface IntakeOptions {
   readonly guardsLoad: boolean;
   /** Seconds for Retry-After while the machine has no time for new requests, else undefined. */
   readonly overloadSeconds?: (() => number | undefined) | undefined;
+  /** An emergency call, which these limits do not hold up; asked only when one would. */
+  readonly isEmergency: (request: SipRequest) => boolean;
 }
 
 type IntakeEndpointOptions = Pick<
@@ -70,7 +73,7 @@ export class Intake {
   }
 
   endpointOptions(): IntakeEndpointOptions {
-    const { limits, dialogs, guardsLoad, overloadSeconds } = this.#options;
+    const { limits, dialogs, guardsLoad, overloadSeconds, isEmergency } = this.#options;
     return {
       sources: this.gate,
       inboxLimits: {
@@ -97,9 +100,10 @@ export class Intake {
       },
       maxServerTransactions: limits.transactions,
       maxClientTransactions: limits.transactions,
-      overloadSeconds: ({ method }) => {
-        if (method === 'INVITE' && this.#refill() < 1) return CALL_RATE_RETRY_SECONDS;
-        if (method === 'INVITE' && dialogs() >= limits.dialogs) return DIALOGS_RETRY_SECONDS;
+      overloadSeconds: (request) => {
+        const isCall = request.method === 'INVITE';
+        if (isCall && this.#refill() < 1 && !isEmergency(request)) return CALL_RATE_RETRY_SECONDS;
+        if (isCall && dialogs() >= limits.dialogs && !isEmergency(request)) return DIALOGS_RETRY_SECONDS;
         return overloadSeconds?.();
       },
     };

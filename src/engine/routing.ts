@@ -11,6 +11,7 @@ import { type InboundRoute, InboundRouter, type InboundTarget } from '../inbound
 import {
   type Caller,
   dialledNumber,
+  emergencyServiceNumber,
   endpointRequest,
   type Forwarding,
   type NodeFacts,
@@ -19,7 +20,14 @@ import {
   planOutbound,
   type TrunkState,
 } from '../outbound/index.ts';
-import { escapeUser, octetsFromText, partyPrivacy, type SipRequest, textFromOctets } from '../sip/message/index.ts';
+import {
+  escapeUser,
+  isEmergencyService,
+  octetsFromText,
+  partyPrivacy,
+  type SipRequest,
+  textFromOctets,
+} from '../sip/message/index.ts';
 import type { AddressScope, Flow } from '../sip/transport/index.ts';
 import { plainNumber } from '../tenants/number.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
@@ -155,7 +163,8 @@ export class Routing implements StepServices {
         : { kind: 'service', service: source.service };
     const party = source.kind === 'extension' ? source.extension : source.service;
     // They stay in the record and in events when the INVITE is gone.
-    const dialled = ownCopy(dialledNumber(request.uri()));
+    const uri = request.uri();
+    const dialled = isEmergencyService(uri) ? (emergencyServiceNumber(tenant) ?? '') : ownCopy(dialledNumber(uri));
     const shown = ownCopy(request.from().displayName ?? '');
     const anonymous = wantsAnonymity(request, source.kind === 'extension' && source.extension.anonymousCalls);
     const withholdsName = partyPrivacy(request.headers, 'calling').remoteParty === 'name';
@@ -179,6 +188,9 @@ export class Routing implements StepServices {
       extension: party.number,
       sessionId: context.sessionId,
     };
+    if (isEmergencyService(uri) && dialled === '') {
+      return { plan: this.#plan(new RejectStep(416, 'Unsupported URI Scheme'), callerLeg, facts) };
+    }
     // An emergency number is one, whoever has it for an extension.
     const isInside = !tenant.emergencyNumbers.includes(dialled);
     const inside = isInside ? this.#insideStep(context, dialled) : undefined;
@@ -193,7 +205,15 @@ export class Routing implements StepServices {
         return { plan: this.#plan(behindCode, outsideLeg, { ...facts, called: outbound.number }) };
     }
     const { step, talkLimitMs } = this.#outbound(outbound);
-    const plan = this.#plan(step, outsideLeg, { ...facts, direction: 'outbound' }, undefined, talkLimitMs);
+    const { ringTimeoutMs, sessionLimitMs: nodeLimitMs } = this.#options;
+    const plan = new StepPlan({
+      first: step,
+      callerLeg: outsideLeg,
+      facts: { ...facts, direction: 'outbound' },
+      ringTimeoutMs,
+      sessionLimitMs: Math.min(nodeLimitMs, talkLimitMs ?? Number.POSITIVE_INFINITY),
+      emergency: outbound.emergency,
+    });
     return { plan, outbound };
   }
 
@@ -385,9 +405,8 @@ export class Routing implements StepServices {
     return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
   }
 
-  #plan(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, onEnd?: () => void, talkLimitMs?: number): StepPlan {
-    const { ringTimeoutMs } = this.#options;
-    const sessionLimitMs = Math.min(this.#options.sessionLimitMs, talkLimitMs ?? Number.POSITIVE_INFINITY);
+  #plan(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, onEnd?: () => void): StepPlan {
+    const { ringTimeoutMs, sessionLimitMs } = this.#options;
     const plan = { first, callerLeg, facts, ringTimeoutMs, sessionLimitMs };
     return new StepPlan(onEnd === undefined ? plan : { ...plan, onEnd });
   }

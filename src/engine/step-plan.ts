@@ -51,6 +51,8 @@ export interface StepPlanOptions {
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
   readonly onEnd?: () => void;
+  /** See `CallPlan.emergency`. */
+  readonly emergency?: boolean;
   /** See `CallPlan.passesRedirects`. */
   readonly passesRedirects?: boolean;
 }
@@ -62,6 +64,7 @@ export class StepPlan implements CallPlan {
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
   readonly passesRedirects: boolean;
+  readonly emergency: boolean;
   readonly #onEnd: (() => void) | undefined;
   #chain: StepChain;
   /** Made with the first one. */
@@ -74,6 +77,7 @@ export class StepPlan implements CallPlan {
     this.ringTimeoutMs = options.ringTimeoutMs;
     this.sessionLimitMs = options.sessionLimitMs;
     this.passesRedirects = options.passesRedirects === true;
+    this.emergency = options.emergency === true;
     this.#onEnd = options.onEnd;
   }
 

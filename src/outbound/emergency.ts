@@ -1,5 +1,7 @@
+import { isEmergencyService, type Uri } from '../sip/message/index.ts';
 import type { OutboundRoute, OutboundRule, Tenant } from '../tenants/schema.ts';
 import type { CallState } from './context.ts';
+import { dialledNumber } from './facts.ts';
 import { mismatch, rulesOf } from './rules.ts';
 
 /** An emergency number as it was dialled, and what stood in front of it. */
@@ -25,6 +27,20 @@ export function emergencyCallOf(tenant: Tenant, dialled: string): EmergencyCall 
     if (isAccessCode(tenant, accessCode, dialled)) return { number, accessCode };
   }
   return undefined;
+}
+
+/** Whether a Request-URI asks for an emergency: by one of the tenant's numbers, or by name (RFC 5031) where it has routes for that. */
+export function asksEmergency(tenant: Tenant, uri: Uri): boolean {
+  if (isEmergencyService(uri)) return emergencyServiceNumber(tenant) !== undefined;
+  return emergencyCallOf(tenant, dialledNumber(uri)) !== undefined;
+}
+
+/**
+ * The number that stands for `urn:service:sos`: the first of the tenant's emergency numbers. Undefined when the tenant has no emergency
+ * routes, and nobody has said that such a call may be placed.
+ */
+export function emergencyServiceNumber(tenant: Tenant): string | undefined {
+  return tenant.emergency.routes.length > 0 ? tenant.emergencyNumbers[0] : undefined;
 }
 
 function isAccessCode(tenant: Tenant, code: string, dialled: string): boolean {

@@ -13,7 +13,15 @@ function intakeOf(input: Record<string, number>, overloadSeconds?: () => number 
   const limits = nodeLimitsSchema.parse(input);
   const dialogs = { count: 0 };
   const knows = (address: string) => address === '192.0.2.1';
-  const intake = new Intake({ limits, clock, knows, dialogs: () => dialogs.count, guardsLoad: true, overloadSeconds });
+  const intake = new Intake({
+    limits,
+    clock,
+    knows,
+    dialogs: () => dialogs.count,
+    guardsLoad: true,
+    overloadSeconds,
+    isEmergency: ({ requestUri }) => requestUri.includes('112'),
+  });
   return { clock, intake, dialogs, options: intake.endpointOptions() };
 }
 
@@ -34,6 +42,53 @@ describe('limits.callsPerSecond', () => {
     const { intake, options } = intakeOf({ callsPerSecond: 1 });
     intake.callBegins();
     expect(options.overloadSeconds?.(OPTIONS)).toBeUndefined();
+  });
+
+  test('neither rate nor dialogs hold up an emergency call', () => {
+    const { intake, dialogs, options } = intakeOf({ callsPerSecond: 1, dialogs: 10 });
+    const emergency = parseMessage('INVITE sip:112@x SIP/2.0\r\n\r\n') as SipRequest;
+    intake.callBegins();
+    expect(options.overloadSeconds?.(emergency)).toBeUndefined();
+    dialogs.count = 10;
+    expect(options.overloadSeconds?.(emergency)).toBeUndefined();
+    expect(options.overloadSeconds?.(INVITE)).toBe(1);
+  });
+
+  test.each(['911', '9-1-1', '+112', 'urn:service:sos', 'URN:service:sos.police'])(
+    'a node that is full places a call to %s all the same',
+    async (called) => {
+      const world = await World.start({
+        settings: { limits: { callsPerSecond: 1, calls: 1 } },
+        acme: { emergency: { routes: [{ trunk: 'carrier-a' }] }, emergencyNumbers: ['911', '112'] },
+      });
+      const [first, second] = [world.phone('101', '203.0.113.1'), world.phone('102', '203.0.113.2')];
+      const carrier = world.agent(CARRIER_A);
+      world.run(1_000);
+      first.call('18005550199');
+      const uri = called.includes(':') ? called : `sip:${called}@acme.example.com`;
+      const { address, client } = second;
+      const sos = second.request(
+        'INVITE',
+        uri,
+        { From: `${address};tag=1`, Contact: `<sip:102@${second.host}>` },
+        'v=0\r\n',
+      );
+      second.send(second.authorized(sos, second.ask(sos), client));
+      world.run();
+      const number = called.includes('112') ? '112' : '911';
+      expect(carrier.requests('INVITE').map(({ requestUri }) => requestUri)[1]).toContain(`sip:${number}@`);
+      second.call('18005550198');
+      expect(second.responses().at(-1)?.status).toBe(503);
+    },
+  );
+
+  test('RFC 5031: without emergency routes urn:service:sos is refused, and any other service is', async () => {
+    const world = await World.start();
+    const phone = world.phone('101', '203.0.113.1');
+    for (const uri of ['urn:service:sos', 'urn:service:counseling', 'urn:service:sos..police']) {
+      const fields = { From: `${phone.address};tag=1`, Contact: `<sip:101@${phone.host}>` };
+      expect(phone.askAuthenticated(phone.request('INVITE', uri, fields, 'v=0\r\n'), phone.client).status).toBe(416);
+    }
   });
 
   test('a machine without time refuses everything new', () => {

@@ -45,6 +45,7 @@ export {
   escapeUser,
   formatHost,
   formatUri,
+  isEmergencyService,
   isSipUri,
   type OtherUri,
   parseUri,

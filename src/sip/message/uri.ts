@@ -284,3 +284,10 @@ export function unescapeUser(user: string): string {
 function broken(text: string, found: string): PeerError {
   return new PeerError('SIP_PEER_URI', `URI ${JSON.stringify(text.slice(0, 80))}: found ${found}`);
 }
+
+/** RFC 5031 §4.2: the emergency service, or one of its sub-services (`urn:service:sos.police`). */
+const EMERGENCY_SERVICE = /^urn:service:sos(?:\.[a-z0-9](?:[a-z0-9-]{0,25}[a-z0-9])?){0,8}$/i;
+
+export function isEmergencyService(uri: Uri): boolean {
+  return uri.scheme === 'other' && EMERGENCY_SERVICE.test(uri.text);
+}

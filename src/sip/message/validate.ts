@@ -7,7 +7,7 @@ import { parseNameAddrList, type SipMessage, type SipRequest, type SipResponse }
 import { METHODS } from './method.ts';
 import type { Params } from './params.ts';
 import { reasonPhrase } from './reason-phrase.ts';
-import { isSipUri } from './uri.ts';
+import { isEmergencyService, isSipUri } from './uri.ts';
 import { parseVia } from './via.ts';
 
 /**
@@ -98,9 +98,9 @@ function checkRequest(request: SipRequest, limits: MessageLimits): Refusal | und
   if (request.cseq().method !== request.method) return refusal(400, 'CSeq Method Does Not Match');
   const uri = request.uri();
   // §8.2.2.1
-  if (uri.scheme === 'other') return refusal(416);
+  if (uri.scheme === 'other' && !(request.method === 'INVITE' && isEmergencyService(uri))) return refusal(416);
   // §19.1.1 table 1: header components are not allowed in a Request-URI; taken for fields they would be smuggled ones.
-  if (uri.scheme !== 'tel' && uri.headers !== '') return refusal(400, 'Header Components In Request-URI');
+  if (isSipUri(uri) && uri.headers !== '') return refusal(400, 'Header Components In Request-URI');
   if (request.topVia().branch === BRANCH_COOKIE) return refusal(400, 'Empty Branch');
   // §16.3 item 3: a B2BUA relays, so a request that would be relayed ends here.
   const hops = request.maxForwards();
