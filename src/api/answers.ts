@@ -4,7 +4,7 @@ import type { AuditEntry, CallRecord, EventData, EventType, TraceMessage, Webhoo
 import type { Explanation } from '../outbound/index.ts';
 import { inboundParametersSchema, outboundParametersSchema } from '../trunks/mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from '../trunks/schema.ts';
-import type { LiveCall, RegistrationView, TrunkStatus } from './ports.ts';
+import type { LiveCall, RegistrationView, ReloadReport, TrunkStatus } from './ports.ts';
 
 const time = z.iso.datetime({ offset: true });
 const optionalText = z.string().optional();
@@ -177,6 +177,11 @@ export const auditEntryAnswer = z.object({
 
 export const healthAnswer = z.object({ status: z.literal('ok'), version: z.string() });
 export const readinessAnswer = z.object({ status: z.enum(['ready', 'not-ready']), reasons: z.array(z.string()) });
+export const reloadAnswer = z.object({
+  applied: z.array(z.string()).describe('In force now: settings, tenants and trunks, by path.'),
+  needsRestart: z.array(z.string()).describe('Settings that were changed since the start and wait for a restart.'),
+}) satisfies z.ZodType<Loose<ReloadReport>>;
+
 export const applySummaryAnswer = z.object({ created: z.int(), updated: z.int(), unchanged: z.int() });
 
 const stepNote = z.object({

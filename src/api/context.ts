@@ -3,7 +3,15 @@ import { z } from 'zod';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
-import type { AuditSink, CallRecords, EngineView, ProvisioningService, WebhookSender, WebhookStore } from './ports.ts';
+import type {
+  AuditSink,
+  CallRecords,
+  EngineView,
+  ProvisioningService,
+  ReloadReport,
+  WebhookSender,
+  WebhookStore,
+} from './ports.ts';
 import type { Identity, Tokens } from './tokens.ts';
 
 /** What the routes work with. */
@@ -18,6 +26,8 @@ export interface ApiContext {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
+  /** Reads the node's files again, all or nothing. Throws a SettingsError when one is at fault, an UnavailableError when the store is. */
+  readonly reload: () => Promise<ReloadReport>;
   /** The provisioning file that owns `tenants/NAME` or `trunks/ID`; default: none does. */
   readonly managedBy?: (resource: string) => string | undefined;
   /** Keys entity tags; the same on all nodes of one store. */

@@ -180,6 +180,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   AuditEntry: { at: AT, actor: 'owner', action: 'update', resource: 'tenants/acme/extensions/101', tenant: 'acme' },
   Provisioning: { tenants: [TENANT], trunks: [TRUNK] },
   ProvisioningInput: { tenants: [TENANT], trunks: [TRUNK] },
+  ReloadReport: { applied: ['log.level', 'tenants/acme'], needsRestart: ['api.port'] },
   ApplySummary: { created: 2, updated: 0, unchanged: 0 },
   Problem: {
     type: 'about:blank',

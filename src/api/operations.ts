@@ -65,6 +65,8 @@ const DESCRIPTIONS: Record<string, string> = {
   patchWebhook: 'Merges the fields that are given; deliveries that wait go on.',
   deleteWebhook: 'Deliveries that wait for it are dropped.',
   listAudit: 'Every change with its author, latest first; secrets are marked as set or changed, never shown.',
+  reload:
+    'Only system admins. What SIGHUP does: configuration and provisioning files are read again, all or nothing, and certificates with them. 422 lists every fault; then all goes on as it was.',
   exportProvisioning:
     'The same document that `tandem apply` and provisioning files take. Secrets are shown only to the owner of the machine.',
   applyProvisioning: 'All or nothing. What the document does not name stays; applying it again changes nothing.',

@@ -91,6 +91,14 @@ export interface ProvisioningService {
   apply(change: ProvisioningChange): Promise<ChangeResult>;
 }
 
+/** What reading the files again changed, by path. */
+export interface ReloadReport {
+  /** In force now: settings, and the tenants and trunks that files changed. */
+  readonly applied: readonly string[];
+  /** Changed in the file since the start, in force after a restart. */
+  readonly needsRestart: readonly string[];
+}
+
 export type Role = 'system-admin' | 'tenant-admin';
 
 export interface TokenRecord {

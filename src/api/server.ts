@@ -22,6 +22,7 @@ import { finishDocument, named } from './openapi.ts';
 import type { TokenStore, WebhookRecord } from './ports.ts';
 import { ApiProblem, problemBody } from './problem.ts';
 import { provisioningRoutes } from './provisioning.ts';
+import { reloadRoute } from './reload.ts';
 import { tenantRoutes } from './tenants.ts';
 import { Tokens } from './tokens.ts';
 import { traceRoutes } from './traces.ts';
@@ -164,6 +165,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     collectionRoutes(scope, context);
     trunkRoutes(scope, context);
     brandRoutes(scope);
+    reloadRoute(scope, context);
     liveRoutes(scope, context);
     traceRoutes(scope, context);
     eventRoutes(scope, context);
@@ -205,11 +207,11 @@ function setUpBodies(app: FastifyInstance): void {
   });
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   const parseJson = app.getDefaultJsonParser('error', 'error');
-  // Many clients send their Content-Type with every request; a DELETE without a body has nothing that could be malformed.
-  app.addHook('onRequest', async ({ raw }) => {
-    const { headers, method } = raw;
+  // Many clients send their Content-Type with every request; a route that takes no body misses none.
+  app.addHook('onRequest', async ({ raw, routeOptions }) => {
+    const { headers } = raw;
     const length = headers['content-length'] ?? headers['transfer-encoding'] ?? '0';
-    if (method === 'DELETE' && length === '0') delete headers['content-type'];
+    if (length === '0' && routeOptions.schema?.body === undefined) delete headers['content-type'];
   });
   app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, (request, body, done) => {
     void parseJson(request, body as string, done);

@@ -16,6 +16,14 @@ export class PeerError extends Error {
   }
 }
 
+/** What cannot be done now and may be later: the store does not take changes. Says why. */
+export class UnavailableError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UnavailableError';
+  }
+}
+
 /** One fault in configuration or provisioning: where (`path`, e.g. `trunks[0].host`) and what. */
 export interface Problem {
   /** Stable code, kebab-case, e.g. `pool-overlap`. */

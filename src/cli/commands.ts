@@ -29,6 +29,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status-command.ts')).status,
   },
   {
+    name: 'reload',
+    summary: 'have the running engine read its configuration and provisioning files again, all or nothing',
+    load: async () => (await import('./reload-command.ts')).reload,
+  },
+  {
     name: 'validate',
     summary: 'check configuration and provisioning files',
     load: async () => (await provisioning()).validate,

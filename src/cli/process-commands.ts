@@ -14,7 +14,7 @@ import {
 export const start: Command = {
   usage: 'tandem start [--config FILE]',
   details:
-    'SIGTERM and SIGINT drain: no new calls, calls in progress end or a time limit passes. SIGHUP reads the configuration again.',
+    'SIGTERM and SIGINT drain: no new calls, calls in progress end or a time limit passes. SIGHUP reads the configuration again, as "tandem reload" does.',
   options: { ...CONFIG_OPTION },
   optionHelp: CONFIG_HELP,
   takesArguments: false,

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { type Api, createApi } from '../api/index.ts';
+import { type Api, createApi, type ReloadReport } from '../api/index.ts';
 import { SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { WheelScheduler } from '../base/wheel-scheduler.ts';
@@ -34,7 +34,7 @@ import { type NodeFacts, type NodeRoster, openStores, type Stores } from '../sto
 import { readMetrics } from './metrics.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
-import { type ReloadReport, settingsReport } from './reload-report.ts';
+import { settingsReport } from './reload-report.ts';
 import { version } from './version.ts';
 
 export interface NodeOptions {
@@ -59,7 +59,7 @@ export interface RunningNode {
   readonly log: Log;
   /** Printed once at the first start; undefined when a token was there already. */
   readonly firstToken: string | undefined;
-  /** Reads configuration and provisioning files again; all or nothing. Says what changed. Throws a SettingsError. */
+  /** Reads configuration and provisioning files again; all or nothing. Says what changed. Throws a SettingsError, or an UnavailableError. */
   reload(): Promise<ReloadReport>;
   /** No new calls; waits for those in progress for the configured time, then closes. */
   drainAndClose(): Promise<void>;
@@ -170,6 +170,34 @@ async function wire(parts: Parts): Promise<RunningNode> {
   stores.nodes.announce(() => nodeFacts(running));
   closers.push(() => running.close());
 
+  const readFilesAgain = async (): Promise<ReloadReport> => {
+    const next = loadSettings(options.configFile, environment);
+    // What may be refused comes first.
+    await makeCertificates(next, scheduler, log);
+    const renewCertificates = running.readCertificates(next);
+    const { tls: httpTls } = apiTls(next);
+    const changed = await files.apply(next);
+    const { applied, needsRestart } = settingsReport(settings, next);
+    renewCertificates();
+    if (httpTls !== undefined) api?.renewCertificate(httpTls);
+    log.setLevel(logLevel(next));
+    records.reopen();
+    audit.reopen();
+    return { applied: [...applied, ...changed], needsRestart };
+  };
+  // One at a time: a signal may come while the HTTP interface has asked for the same.
+  let reloading: Promise<unknown> = Promise.resolve();
+  const reload = (): Promise<ReloadReport> => {
+    const reloaded = reloading.then(readFilesAgain).catch((error: unknown) => {
+      throw isOfSystem(error) ? new SettingsError([problemOf(error)]) : error;
+    });
+    reloading = reloaded.then(
+      (report) => log.info('reloaded', { ...report }),
+      (error: Error) => log.error('reload-refused', { problems: error.message.split('\n') }),
+    );
+    return reloaded;
+  };
+
   let firstToken: string | undefined;
   let api: Api | undefined;
   let apiAddress: string | undefined;
@@ -187,6 +215,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
         storeProblems: () => stores.problems(),
       }),
       provisioning: provisioner,
+      reload,
       managedBy: (resource) => files.ownerOf(resource),
       tokenStore: stores.tokens,
       webhooks: { store: stores.webhooks, sender: webhookSender },
@@ -243,21 +272,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     apiAddress,
     log,
     firstToken,
-    reload: async () => {
-      const next = loadSettings(options.configFile, environment);
-      // What may be refused comes first.
-      await makeCertificates(next, scheduler, log);
-      const renewCertificates = running.readCertificates(next);
-      const { tls: httpTls } = apiTls(next);
-      const changed = await files.apply(next);
-      const { applied, needsRestart } = settingsReport(settings, next);
-      renewCertificates();
-      if (httpTls !== undefined) api?.renewCertificate(httpTls);
-      log.setLevel(logLevel(next));
-      records.reopen();
-      audit.reopen();
-      return { applied: [...applied, ...changed], needsRestart };
-    },
+    reload,
     async drainAndClose() {
       log.info('draining', { calls: running.calls.counters.live, limitMs: settings.timers.drainMs });
       await running.drain(settings.timers.drainMs);
@@ -391,10 +406,8 @@ export async function runNode(configFile: string | undefined): Promise<void> {
   process.once('disconnect', stop);
   process.channel?.unref();
   process.on('SIGHUP', () => {
-    node.reload().then(
-      (report) => node.log.info('reloaded', { ...report }),
-      (error: Error) => node.log.error('reload-refused', { problems: error.message.split('\n') }),
-    );
+    // The log says what became of it.
+    node.reload().catch(() => {});
   });
   // Log lines are on standard output; what a person reads goes to the other stream.
   process.stderr.write(welcome(node));
@@ -405,6 +418,10 @@ export async function runNode(configFile: string | undefined): Promise<void> {
 /** A file, folder or address that the system refuses: an operator's to mend, and its message says which. */
 function isOfSystem(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
+}
+
+function problemOf({ code = 'system', path = '', message }: NodeJS.ErrnoException) {
+  return { code: code.toLowerCase(), path, message };
 }
 
 /** What a person sees after the start: where it listens, who may sign in, what to try next. */

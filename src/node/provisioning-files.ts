@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { SettingsError } from '../base/errors.ts';
+import { SettingsError, UnavailableError } from '../base/errors.ts';
 import type { Provisioner } from '../engine/provisioner.ts';
 import type { AuditFact, AuditLog } from '../observe/index.ts';
 import { contextOf, loadProvisioningWithFiles, readProvisioningPart, settingsError } from '../settings/load.ts';
@@ -28,7 +28,7 @@ export class ProvisioningFiles {
 
   /**
    * Makes the state hold what the files say, all files or none, and notes each change in the audit log. Returns the resources that
-   * changed. Throws a SettingsError.
+   * changed. Throws a SettingsError, or an UnavailableError when the store takes no changes.
    */
   async apply(settings: NodeSettings): Promise<readonly string[]> {
     const { provisioning: files, provisioningMode } = settings;
@@ -58,11 +58,11 @@ async function put(provisioner: Provisioner, wanted: Provisioning): Promise<void
     case 'refused':
       throw new SettingsError(result.problems);
     case 'stale':
-      throw new Error(
+      throw new UnavailableError(
         'provisioning files were not applied: other nodes changed the store at the same time, over and over',
       );
     case 'unavailable':
-      throw new Error(`provisioning files were not applied: ${result.reason}`);
+      throw new UnavailableError(`provisioning files were not applied: ${result.reason}`);
   }
 }
 

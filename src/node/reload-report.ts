@@ -1,13 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ReloadReport } from '../api/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-
-/** What a reload found changed since the start or the reload before, by path. */
-export interface ReloadReport {
-  /** In force now: settings, and the tenants and trunks that files changed. */
-  readonly applied: readonly string[];
-  /** Changed in the file, in force after a restart. */
-  readonly needsRestart: readonly string[];
-}
 
 /** Settings that a running node takes over. The certificate files are read anew whether their names have changed or not. */
 const LIVE = /^(log\.level|provisioning(Mode)?|(listen\[\d+\]|api)\.(certificate|key))$/;

@@ -14,7 +14,7 @@ import { applyEnvironment } from './environment.ts';
 import { type NodeSettings, nodeSchema } from './node-schema.ts';
 import { formatPath, parseWith, type Segment } from './schema-problems.ts';
 import { type Environment, resolveSecrets } from './secrets.ts';
-import { formatProblem, type LocatedProblem, YamlFile } from './yaml-file.ts';
+import { formatProblem, type LocatedProblem, placeOf, YamlFile } from './yaml-file.ts';
 
 /** Where the configuration is looked for: beside the user first, then where a systemd host keeps it. */
 export const DEFAULT_CONFIG_FILES = ['config/tandem.yaml', '/etc/tandem/tandem.yaml'] as const;
@@ -130,9 +130,9 @@ function withFiles(yaml: YamlFile, environment: Environment): LoadedNode {
   return problems.length === 0 ? node : { ...node, settings: undefined, problems };
 }
 
-/** An error that carries located problems, one line each in its message. */
+/** An error that carries located problems, each with its file and line in `path`, and one line each in its message. */
 export function settingsError(problems: readonly LocatedProblem[]): SettingsError {
-  const error = new SettingsError(problems);
+  const error = new SettingsError(problems.map((problem) => ({ ...problem, path: placeOf(problem) })));
   error.message = problems.map(formatProblem).join('\n');
   return error;
 }

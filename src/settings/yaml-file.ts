@@ -14,11 +14,16 @@ export interface LocatedProblem extends Problem {
 
 /** `file:line:column path message`, one line. */
 export function formatProblem(problem: LocatedProblem): string {
-  const place = problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`;
-  return problem.path === '' ? `${place} ${problem.message}` : `${place} ${problem.path} ${problem.message}`;
+  return `${placeOf(problem)} ${problem.message}`;
 }
 
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+/** `file:line:column path`, as far as it is known. */
+export function placeOf({ file, line, column, path }: LocatedProblem): string {
+  const place = line === 0 ? file : `${file}:${line}:${column}`;
+  return path === '' ? place : `${place} ${path}`;
+}
 
 export class YamlFile {
   readonly file: string;

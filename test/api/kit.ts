@@ -282,6 +282,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
   const api = await createApi({
     engine,
     provisioning,
+    reload: async () => ({ applied: [], needsRestart: [] }),
     tokenStore,
     webhooks: { store: webhookStore, sender },
     audit,

@@ -204,6 +204,36 @@ describe('reload', () => {
     ]);
   });
 
+  test('POST /api/v1/reload does the same, and answers every fault with file and place', async () => {
+    const running = await start();
+    provision({ tenants: [tenant({ domain: 'new.example.com' })], trunks: [trunk()] });
+    const post = async () => {
+      const response = await fetch(`${running.apiAddress}/api/v1/reload`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${TOKEN}` },
+      });
+      const body = (await response.json()) as { code?: string; errors?: { path: string }[] };
+      return { status: response.status, body };
+    };
+    expect(await post()).toEqual({ status: 200, body: { applied: ['tenants/acme'], needsRestart: [] } });
+    provision({ tenants: [tenant({ domain: 'no domain' })], trunks: [trunk()] });
+    const { status, body } = await post();
+    expect([status, body.code, body.errors?.[0]?.path]).toEqual([
+      422,
+      'reload-refused',
+      expect.stringMatching(/^.*provisioning\.json:\d+:\d+ tenants\[0\]\.domain$/),
+    ]);
+    expect(running.provisioner.directory.tenants.map(({ domain }) => domain)).toEqual(['new.example.com']);
+  });
+
+  test('reloads that are asked for at once come one after the other', async () => {
+    const running = await start();
+    provision({ tenants: [tenant({ domain: 'new.example.com' })], trunks: [trunk()] });
+    const [first, second] = await Promise.all([running.reload(), running.reload()]);
+    expect([first.applied, second.applied]).toEqual([['tenants/acme'], []]);
+    expect(lines.filter((line) => line.includes('"event":"reloaded"')).length).toBe(2);
+  });
+
   describe('with a TLS listener', () => {
     const secured = () => {
       const [certificate, key] = [join(folder, 'tls', 'cert.pem'), join(folder, 'tls', 'key.pem')];

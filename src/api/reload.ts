@@ -1,0 +1,33 @@
+import type { FastifyInstance } from 'fastify';
+import { SettingsError, UnavailableError } from '../base/errors.ts';
+import { reloadAnswer } from './answers.ts';
+import { type ApiContext, answer, describe } from './context.ts';
+import { named } from './openapi.ts';
+import { ApiProblem } from './problem.ts';
+
+/** What SIGHUP does, for who cannot send signals: the node's files again, all or nothing. */
+export function reloadRoute(app: FastifyInstance, context: ApiContext): void {
+  app.post(
+    '/api/v1/reload',
+    describe({
+      operationId: 'reload',
+      tag: 'provisioning',
+      summary: "Read the node's configuration and provisioning files again",
+      access: 'system',
+      answers: { 200: answer('What changed', named('ReloadReport', reloadAnswer)) },
+    }),
+    async () => {
+      try {
+        return await context.reload();
+      } catch (error) {
+        if (error instanceof UnavailableError)
+          throw new ApiProblem(503, 'store-unavailable', error.message, { headers: { 'retry-after': '2' } });
+        if (!(error instanceof SettingsError)) throw error;
+        const { length } = error.problems;
+        const faults = length === 1 ? '1 fault' : `${length} faults`;
+        const detail = `nothing was reloaded: ${faults} in the files of this node`;
+        throw new ApiProblem(422, 'reload-refused', detail, { problems: error.problems });
+      }
+    },
+  );
+}

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ReloadReport } from '../../src/api/index.ts';
+import { SettingsError, UnavailableError } from '../../src/base/errors.ts';
+import { ask, startTestApi, type TestApi } from './kit.ts';
+
+let world: TestApi;
+let outcome: () => ReloadReport;
+beforeAll(async () => {
+  world = await startTestApi({ reload: async () => outcome() });
+});
+afterAll(() => world.close());
+
+const reload = (headers?: Record<string, string>) =>
+  ask(world, world.tokens.system, 'POST', '/api/v1/reload', undefined, headers);
+
+test('answers what is in force now and what waits for a restart', async () => {
+  outcome = () => ({ applied: ['tenants/acme'], needsRestart: ['api.port'] });
+  expect(await reload()).toMatchObject({ status: 200, body: outcome() });
+});
+
+test('a client that sends its Content-Type with every request, also with this one that has no body, is served', async () => {
+  outcome = () => ({ applied: [], needsRestart: [] });
+  expect((await reload({ 'content-type': 'application/json' })).status).toBe(200);
+});
+
+test('faults in the files: 422 with every place', async () => {
+  outcome = () => {
+    throw new SettingsError([
+      { code: 'invalid', path: 'acme.yaml:3:5 tenants[0].domain', message: 'is no domain' },
+      { code: 'invalid', path: 'acme.yaml:9:5 trunks[0].host', message: 'is missing' },
+    ]);
+  };
+  const { status, body } = await reload();
+  expect([status, body.code, body.detail]).toEqual([
+    422,
+    'reload-refused',
+    'nothing was reloaded: 2 faults in the files of this node',
+  ]);
+  expect(body.errors.map(({ path }: { path: string }) => path)).toEqual([
+    'acme.yaml:3:5 tenants[0].domain',
+    'acme.yaml:9:5 trunks[0].host',
+  ]);
+});
+
+test('a store that takes no changes: 503 with Retry-After, and no defect is counted', async () => {
+  outcome = () => {
+    throw new UnavailableError('provisioning files were not applied: Redis does not answer');
+  };
+  const { status, body, headers } = await reload();
+  expect([status, body.code, headers['retry-after']]).toEqual([503, 'store-unavailable', '2']);
+  expect(body.detail).toContain('Redis does not answer');
+});
