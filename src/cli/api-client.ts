@@ -128,7 +128,7 @@ export class ApiClient {
     } catch (error) {
       const cause = (error as { cause?: { code?: string; message?: string } }).cause;
       throw new CommandError(
-        `no engine answers at ${url} (${cause?.code ?? cause?.message ?? String(error)}); start one with "tandem start"`,
+        `no engine answers at ${url} (${cause?.code ?? cause?.message ?? String(error)}); start one with "tandem start", or name the configuration of the one that runs: --config FILE or TANDEM_CONFIG`,
       );
     }
   }

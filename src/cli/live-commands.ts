@@ -1,3 +1,4 @@
+import type { ApiClient } from './api-client.ts';
 import {
   CONFIG_HELP,
   CONFIG_OPTION,
@@ -126,23 +127,37 @@ const COMMON = {
   takesArguments: false,
 } as const;
 
+const HOLDINGS = ['extensions', 'services', 'outboundRules', 'inboundRules'] as const;
+const SEGMENTS = ['extensions', 'services', 'outbound-rules', 'inbound-rules'] as const;
+
 interface TenantRow {
   readonly name: string;
   readonly domain: string;
-  readonly extensions?: readonly unknown[];
-  readonly services?: readonly unknown[];
-  readonly outboundRules?: readonly unknown[];
-  readonly inboundRules?: readonly unknown[];
+  /** How many of each of {@link HOLDINGS}. */
+  readonly counts: readonly number[];
 }
 
 const TENANT_COLUMNS: readonly Column<TenantRow>[] = [
   { title: 'NAME', value: ({ name }) => name },
   { title: 'DOMAIN', value: ({ domain }) => domain },
-  { title: 'EXTENSIONS', value: ({ extensions }) => extensions?.length, right: true },
-  { title: 'SERVICES', value: ({ services }) => services?.length, right: true },
-  { title: 'OUTBOUND RULES', value: ({ outboundRules }) => outboundRules?.length, right: true },
-  { title: 'INBOUND RULES', value: ({ inboundRules }) => inboundRules?.length, right: true },
+  ...['EXTENSIONS', 'SERVICES', 'OUTBOUND RULES', 'INBOUND RULES'].map(
+    (title, index): Column<TenantRow> => ({ title, value: ({ counts }) => counts[index], right: true }),
+  ),
 ];
+
+type Tenant = Pick<TenantRow, 'name' | 'domain'> & Partial<Record<(typeof HOLDINGS)[number], readonly unknown[]>>;
+
+/** The listing leaves out what a tenant owns. Who sees several tenants may read everything at once; one is asked for by itself. */
+async function withCounts(api: ApiClient, listed: readonly Tenant[]): Promise<TenantRow[]> {
+  const [only] = listed;
+  if (only === undefined) return [];
+  if (listed.length === 1) {
+    const path = `/api/v1/tenants/${encodeURIComponent(only.name)}`;
+    return [{ ...only, counts: await Promise.all(SEGMENTS.map((segment) => api.total(`${path}/${segment}`))) }];
+  }
+  const { tenants: all } = await api.get<{ tenants: readonly Tenant[] }>('/api/v1/provisioning');
+  return all.map((tenant) => ({ ...tenant, counts: HOLDINGS.map((name) => tenant[name]?.length ?? 0) }));
+}
 
 export const tenants: Command = {
   usage: 'tandem tenants',
@@ -150,8 +165,10 @@ export const tenants: Command = {
   optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
   takesArguments: false,
   async run(context) {
-    const rows = await context.api().list<TenantRow>('/api/v1/tenants', {});
-    if (flag(context, 'json')) return printJson(context, rows);
+    const api = context.api();
+    const listed = await api.list<Tenant>('/api/v1/tenants', {});
+    if (flag(context, 'json')) return printJson(context, listed);
+    const rows = await withCounts(api, listed);
     context.terminal.out(rows.length === 0 ? 'no tenants\n' : table(context.terminal, TENANT_COLUMNS, rows));
     return 0;
   },

@@ -410,7 +410,7 @@ export async function runNode(configFile: string | undefined): Promise<void> {
     node.reload().catch(() => {});
   });
   // Log lines are on standard output; what a person reads goes to the other stream.
-  process.stderr.write(welcome(node));
+  process.stderr.write(welcome(node, configFile));
   await stopped.promise;
   process.exit(0);
 }
@@ -425,7 +425,7 @@ function problemOf({ code = 'system', path = '', message }: NodeJS.ErrnoExceptio
 }
 
 /** What a person sees after the start: where it listens, who may sign in, what to try next. */
-function welcome(node: RunningNode): string {
+function welcome(node: RunningNode, configFile: string | undefined): string {
   const lines = ['', `tandem ${version} is running`];
   for (const { transport, host, port } of node.listening) lines.push(`  SIP  ${transport.padEnd(4)} ${host}:${port}`);
   if (node.apiAddress !== undefined) {
@@ -439,6 +439,9 @@ function welcome(node: RunningNode): string {
     }
   }
   if (node.firstToken !== undefined) lines.push(`  first system-admin token, printed once: ${node.firstToken}`);
-  lines.push('', 'Try next:  npx tandem explain --tenant demo --from 101 --to 914155551212', '');
+  const isDemo = node.provisioner.directory.extension('demo', '101') !== undefined;
+  const question = isDemo ? 'explain --tenant demo --from 101 --to 914155551212' : 'status';
+  const where = configFile === undefined ? '' : ` --config ${configFile}`;
+  lines.push('', `Try next:  npx tandem ${question}${where}`, '');
   return lines.join('\n');
 }

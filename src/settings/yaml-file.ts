@@ -52,7 +52,11 @@ export class YamlFile {
     try {
       return YamlFile.parse(file, readFileSync(file, 'utf8'));
     } catch (error) {
-      const message = `cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`;
+      const { code, message: text } = error as NodeJS.ErrnoException;
+      const message =
+        code === 'ENOENT'
+          ? 'does not exist: correct the path (the configuration is named by --config FILE or TANDEM_CONFIG)'
+          : `cannot be read: ${code ?? text}`;
       return new YamlFile(file, undefined, new LineCounter(), undefined, [
         { code: 'file-unreadable', path: '', message, file, line: 0, column: 0 },
       ]);

@@ -270,7 +270,7 @@ describe('against a running engine', () => {
   test('where no engine runs, no token is or the configuration is wrong, it says what to do', async () => {
     const down = await run(['trunks'], { env: { TANDEM_URL: 'http://127.0.0.1:1', TANDEM_TOKEN: 'x' } });
     expect(down.err).toMatch(
-      /^tandem trunks: no engine answers at http:\/\/127\.0\.0\.1:1 \(.*\); start one with "tandem start"\n$/,
+      /^tandem trunks: no engine answers at http:\/\/127\.0\.0\.1:1 \(.*\); start one with "tandem start", or name the configuration .*--config FILE or TANDEM_CONFIG\n$/,
     );
     const path = folder({
       'tandem.yaml': 'store: { kind: embedded, path: /nonexistent-data }\n',
