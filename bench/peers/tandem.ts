@@ -44,6 +44,6 @@ export async function startTandem(carrierPort: number, options: TandemOptions = 
     cwd: folder,
     env: { ...process.env, ...environment },
   });
-  await child.waitFor(/"event":"started"/);
+  await child.waitFor(/"event":"started"/, 60_000);
   return { name: `tandem ${nodeOptions}`.trim(), port, child, stop: () => child.stop() };
 }

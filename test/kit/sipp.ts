@@ -35,6 +35,8 @@ export interface SippResult {
   readonly exitCode: number;
   readonly successful: number;
   readonly failed: number;
+  /** Failed calls that got a message that the scenario does not expect, such as a refusal. */
+  readonly unexpected: number;
   readonly retransmissions: number;
   /** Messages as SIPp logged them (`-trace_msg`). */
   readonly messages: string;
@@ -98,6 +100,7 @@ export async function startSipp(options: SippOptions): Promise<Sipp> {
       exitCode,
       successful: Number(statistics['SuccessfulCall(C)'] ?? 0),
       failed: Number(statistics['FailedCall(C)'] ?? 0),
+      unexpected: Number(statistics['FailedUnexpectedMessage(C)'] ?? 0),
       retransmissions: Number(statistics['Retransmissions(C)'] ?? 0),
       messages: readIfThere(messageFile),
       errors: readIfThere(errorFile) + (exitCode === 0 ? '' : child.output().slice(-2000)),

@@ -1,21 +1,28 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { createHook } from 'node:async_hooks';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { startNode } from '../../../src/node/node.ts';
 import { rehearse } from '../../../src/node/rehearsal/rehearsal.ts';
-
-const openSockets = () => process.getActiveResourcesInfo().filter((name) => /UDP|TCP/.test(name)).length;
 
 test('calls from a phone with a password, from a trusted one and from a carrier all come to their end', async () => {
   const { completed, failed } = await rehearse(60_000);
   expect({ completed, failed }).toEqual({ completed: 1200, failed: 0 });
 });
 
-test('no packet leaves: no socket is opened', async () => {
-  const before = openSockets();
-  const running = rehearse(50);
-  await turn();
-  await turn();
-  expect(openSockets()).toBe(before);
-  await running;
+test('nothing leaves the process: no socket, no name is asked for, no file, no process', async () => {
+  const used: string[] = [];
+  const hook = createHook({
+    init: (_id, type) => {
+      if (/^(UDP|TCP|TLS|PIPE|GETADDRINFO|GETNAMEINFO|QUERY|DNSCHANNEL|FS|FILEHANDLE|PROCESS)/.test(type))
+        used.push(type);
+    },
+  });
+  hook.enable();
+  const { completed } = await rehearse(50).finally(() => hook.disable());
+  expect(completed).toBeGreaterThan(0);
+  expect(used).toEqual([]);
 });
 
 test('ends when its time has passed, with every call that it began', async () => {
@@ -27,4 +34,72 @@ test('ends when its time has passed, with every call that it began', async () =>
 
 test('does nothing when it is given no time', async () => {
   expect(await rehearse(0)).toEqual({ completed: 0, failed: 0 });
+});
+
+const TOKEN = 'rehearsal-token-0123456789abcdef0123456789';
+/** Figures of time and of the HTTP interface, which differ from run to run. */
+const OF_THE_MOMENT = /^tandem_(event_loop|http_|inbox_longest|log_lines)/;
+
+/** Everything that a node tells of calls, one that went through a rehearsal or one that did not. */
+async function whatIsTold(warmsUp: boolean) {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-rehearsal-'));
+  const configFile = join(folder, 'tandem.json');
+  const settings = {
+    listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
+    store: { kind: 'embedded', path: join(folder, 'data') },
+    api: { port: 0 },
+    log: { level: 'debug' },
+    timers: { warmUpMs: 200 },
+  };
+  writeFileSync(configFile, JSON.stringify(settings));
+  const lines: string[] = [];
+  const node = await startNode({
+    configFile,
+    warmsUp,
+    environment: { TANDEM_BOOTSTRAP_TOKEN: TOKEN },
+    logStream: { write: (line) => lines.push(line) },
+  });
+  const authorization = `Bearer ${TOKEN}`;
+  const get = async (path: string) => (await fetch(`${node.apiAddress}${path}`, { headers: { authorization } })).text();
+  try {
+    const stream = await fetch(`${node.apiAddress}/api/v1/events`, { headers: { authorization } });
+    await fetch(`${node.apiAddress}/api/v1/tenants`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'acme', domain: 'acme.example.com' }),
+    });
+    let event = '';
+    for await (const chunk of stream.body ?? []) {
+      event += Buffer.from(chunk).toString();
+      if (/^id: \S+$/m.test(event)) break;
+    }
+    const written = readdirSync(join(folder, 'data')).filter((name) => name.endsWith('.jsonl'));
+    return {
+      warmedUp: lines.filter((line) => line.includes('"event":"warmed-up"')).length,
+      told: {
+        events: /^id: \w+:(\d+)$/m.exec(event)?.[1],
+        log: lines.map((line) => (JSON.parse(line) as { event: string }).event).filter((name) => name !== 'warmed-up'),
+        metrics: (await get('/metrics'))
+          .split('\n')
+          .filter((line) => /^tandem_/.test(line) && !OF_THE_MOMENT.test(line)),
+        calls: await get('/api/v1/calls'),
+        records: await get('/api/v1/call-records'),
+        registrations: await get('/api/v1/registrations'),
+        trace: await get('/api/v1/trace'),
+        files: written.map((name) => [name, readFileSync(join(folder, 'data', name), 'utf8').split('\n').length]),
+      },
+    };
+  } finally {
+    await node.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+test('nothing of it remains: a node tells of records, metrics, events, traces and files as one without it does', async () => {
+  const [with_, without] = [await whatIsTold(true), await whatIsTold(false)];
+  expect([with_.warmedUp, without.warmedUp]).toEqual([1, 0]);
+  expect(with_.told.events).toMatch(/^\d+$/);
+  expect(with_.told.metrics.length).toBeGreaterThan(10);
+  expect(with_.told.records).toContain('"total":0');
+  expect(with_.told).toEqual(without.told);
 });
