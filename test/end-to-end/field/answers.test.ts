@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../../kit/eventually.ts';
+import { fieldOf } from '../outbound/wire-message.ts';
 import {
   accept,
   ackOf,
@@ -47,17 +48,23 @@ describe.each(['udp', 'tcp'] as const)('an answer of the carrier over %s', (tran
     ['a Record-Route that cannot be read', 'Record-Route: <sip:[;lr>'],
   ])('a 200 with %s: ACK, BYE, and the caller hears of it', async (_what, line) => {
     const { phone, carrier } = world;
-    carrier.serves = () => undefined;
     const text = phoneInvite(phone);
     phone.send(text);
     const invite = await carrier.nextRequest('INVITE');
+    // The BYE of the call before may still be on its way; it is answered like this one.
+    const ended = new Promise<void>((resolve) => {
+      carrier.serves = (message) => {
+        const isOurs = fieldOf(message, 'Call-ID') === fieldOf(invite, 'Call-ID');
+        if (isOurs && message.startLine.startsWith('BYE ')) resolve();
+        return serveQuietly(message);
+      };
+    });
     carrier.send(accept(carrier, invite, token(), [line]));
     await carrier.nextRequest('ACK');
-    carrier.send(responseTo(await carrier.nextRequest('BYE'), '200 OK', ''));
+    await ended;
     const answer = await phone.nextAnswer();
     expect(statusOf(answer)).toBe(503);
     phone.send(ackOf(phone, text, answer));
-    carrier.serves = serveQuietly;
   });
 
   test('a 486 with an unreadable Contact is a 486', async () => {
@@ -117,13 +124,14 @@ describe('a register trunk whose registrar answers untidily', () => {
 
   test('kinds 4 and 13: registered by what can be read, online by an answer to OPTIONS', async () => {
     const { carrier } = world;
+    const contacts = ['Contact: <sip:[>;expires=90, <sip:y@203.0.113.6>;expires=0, <sip:z@203.0.113.7>;expires=120'];
+    // The last REGISTER, when the engine stops, is answered too.
     carrier.serves = (message) =>
       message.startLine.startsWith('OPTIONS')
         ? responseTo(message, '200 OK', 'c', ['Contact: <sip:[>', 'Allow: @'])
-        : undefined;
-    const register = await carrier.nextRequest('REGISTER', 15_000);
-    const contacts = ['Contact: <sip:[>;expires=90, <sip:y@203.0.113.6>;expires=0, <sip:z@203.0.113.7>;expires=120'];
-    carrier.send(responseTo(register, '200 OK', 'c', contacts));
+        : responseTo(message, '200 OK', 'c', contacts);
+    // Not at the random moment of a start.
+    await world.api('/api/v1/trunks/1/retry', {});
     await eventually(
       'the registration',
       async () => {
