@@ -9,6 +9,7 @@ import {
   Headers,
   isSipUri,
   octetsFromText,
+  parseNameAddr,
   parseUri,
   SipRequest,
 } from '../sip/message/index.ts';
@@ -87,14 +88,20 @@ export class Transfers implements CallRouter {
 /** Who is moved, as the new destination is shown it; who was anonymous before still is. */
 function transfereeOf(call: Call, transferor: Leg, transferorNumber: string): CallerPresentation {
   const { facts } = call.record;
-  const { owner, anonymous = false } = transferor.peer?.options ?? {};
+  const { owner, anonymous = false, identity } = transferor.peer?.options ?? {};
   if (owner !== undefined) return { number: partyOf(owner)?.number ?? '', displayName: '', anonymous };
   const isCaller = facts.caller !== transferorNumber;
   return {
     number: isCaller ? facts.caller : facts.called,
-    displayName: isCaller ? octetsFromText(facts.callerName ?? '') : '',
+    displayName: isCaller ? nameOf(identity, facts.callerName) : '',
     anonymous,
   };
+}
+
+/** The name in the octets in which it came; the record's, which is text, where the leg has none. */
+function nameOf(identity: string | undefined, recorded: string | undefined): string {
+  if (recorded === undefined || recorded === '') return '';
+  return (identity && parseNameAddr(identity).displayName) || octetsFromText(recorded);
 }
 
 /** The INVITE that the transferor would have sent to the new destination itself. */

@@ -47,6 +47,25 @@ describe('REFER within a call (RFC 3515)', () => {
     expect(carrier.requests('BYE')).toEqual([]);
   });
 
+  test('a caller keeps the octets of its name, ISO-8859-1 too', () => {
+    const call = carrier.request(
+      'INVITE',
+      `sip:14155550100@${ENGINE}`,
+      { From: '"Zo\u00eb" <sip:+442079460001@carrier.example>;tag=x' },
+      SDP,
+    );
+    carrier.send(call);
+    world.run();
+    const rung = alice.took('INVITE');
+    alice.answer(rung, 200, 'OK', {}, SDP);
+    world.run();
+    const answer = carrier.responses(call.callId()).find(({ status }) => status === 200);
+    if (answer !== undefined) carrier.ack(call, answer);
+    alice.ask(alice.withinOf(rung, 'REFER', { 'Refer-To': '<sip:102@acme.example.com>' }), 50);
+    expect(bob.took('INVITE').from().displayName).toBe('Zo\u00eb');
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+  });
+
   test('a caller who is anonymous is still anonymous to whoever it is transferred to', () => {
     const call = carrier.request(
       'INVITE',
