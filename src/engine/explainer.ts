@@ -2,6 +2,7 @@
  * `explain`, for the running engine: the call is routed and its plan played by the live call's own code, with nothing taken, counted or
  * sent, and each INVITE is made by what makes the live one. Of a placed call it shows what was sent.
  */
+import type { Scheduler } from '../base/scheduler.ts';
 import type { BranchPlan, CallFacts, CallRecord as LiveRecord, Rejection, StageOutcome } from '../call/index.ts';
 import { isRejection, sendOptions } from '../call/index.ts';
 import type { CallRecord, SipTrace, TraceMessage } from '../observe/index.ts';
@@ -39,12 +40,15 @@ import type { OutboundServices } from './outbound-step.ts';
 import type { Routed } from './routing.ts';
 
 export interface ExplainerOptions {
+  readonly scheduler: Scheduler;
   readonly engine: Engine;
   readonly trace: SipTrace;
   readonly placed: (id: string) => PlacedCall | undefined;
   readonly record: (id: string) => CallRecord | undefined;
 }
 
+/** The DNS is asked so long for where an INVITE would go, ms; whoever asks for an explanation waits. */
+const LOOK_UP_MS = 1_000;
 /** Stages of a plan that are played when nobody answers. */
 const MAX_STAGES = 50;
 /** A trunk that says nothing, and a phone that rings and is not picked up: as the live call ends such a stage. */
@@ -180,7 +184,7 @@ export class Explainer {
 
   async #leg(branch: BranchPlan, invite: SipRequest): Promise<Played['legs'][number]> {
     const { engine } = this.#options;
-    const resolved = await branch.resolve();
+    const resolved = await this.#resolved(branch);
     const to: Flow | Target | undefined = 'send' in resolved ? resolved : resolved[0];
     const request = engine.calls.preview(branch, invite, to);
     const wire = to === undefined ? undefined : engine.endpoint.preview(request, to, sendOptions(branch.options));
@@ -193,6 +197,17 @@ export class Explainer {
       invite: textFromOctets(octets),
       inviteBase64: Buffer.from(octets, 'latin1').toString('base64'),
     };
+  }
+
+  /** Where the INVITE would go; nowhere when the DNS does not say so in time. */
+  async #resolved(branch: BranchPlan): Promise<Flow | readonly Target[]> {
+    const { promise: late, resolve } = Promise.withResolvers<readonly Target[]>();
+    const timer = this.#options.scheduler.schedule(LOOK_UP_MS, { onTimer: () => resolve([]) }, 0);
+    try {
+      return await Promise.race([branch.resolve(), late]);
+    } finally {
+      timer.cancel();
+    }
   }
 
   #told(

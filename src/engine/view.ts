@@ -1,4 +1,5 @@
 /** The running engine as the HTTP API and the command line see it: plain answers from memory. */
+import type { Scheduler } from '../base/scheduler.ts';
 import type { CallListing } from '../call/index.ts';
 import type { CallRecord, SipTrace, TraceFilter, TraceMessage, TracePage } from '../observe/index.ts';
 import type { ExplainQuestion, Explanation, PlacedCall } from '../outbound/index.ts';
@@ -12,6 +13,7 @@ import { Explainer } from './explainer.ts';
 import type { Provisioner } from './provisioner.ts';
 
 export interface EngineViewOptions {
+  readonly scheduler: Scheduler;
   readonly engine: Engine;
   readonly provisioner: Provisioner;
   readonly trace: SipTrace;

@@ -207,6 +207,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   if (settings.api.enabled) {
     api = await createApi({
       engine: new RunningEngine({
+        scheduler,
         engine,
         provisioner,
         trace,

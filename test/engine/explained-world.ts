@@ -98,6 +98,7 @@ export class ExplainedWorld {
     if (watch === undefined) throw new Error('nobody watches');
     const { trace, records } = watch;
     const explainer = new Explainer({
+      scheduler: world.scheduler,
       engine: world.engine,
       trace,
       placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),

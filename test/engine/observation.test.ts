@@ -77,6 +77,7 @@ class Watched {
       onDirectory: () => {},
     });
     return new RunningEngine({
+      scheduler: this.world.scheduler,
       engine,
       provisioner,
       trace: this.trace,

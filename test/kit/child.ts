@@ -90,7 +90,7 @@ export function startChild(command: string, args: readonly string[], options: Ch
     pid: child.pid ?? -1,
     output: () => printed,
     exited,
-    waitFor(pattern, timeoutMs = 15_000) {
+    waitFor(pattern, timeoutMs = 45_000) {
       return new Promise((resolve, reject) => {
         const finish = (error?: Error) => {
           clearTimeout(timeout);
