@@ -7,13 +7,12 @@ import {
   type DigestPolicy,
   type DigestRefusal,
   DigestServer,
-  GuessThrottle,
+  type GuessThrottle,
 } from '../sip/auth/index.ts';
 import type { DigestPolicySettings, Ha1 } from '../tenants/fields.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Accounts } from './accounts.ts';
 import { ChallengeWatch } from './challenge-watch.ts';
-import { guessBudgets } from './intake.ts';
 
 export interface EngineDigestOptions {
   readonly settings: NodeSettings;
@@ -21,6 +20,7 @@ export interface EngineDigestOptions {
   readonly log: Log;
   readonly directory: () => Directory;
   readonly accounts: Accounts;
+  readonly throttle: GuessThrottle;
   /** Key of the nonces, shared by the nodes of one store. */
   readonly nonceSecret?: Uint8Array | undefined;
   readonly isOwnHost: (host: string) => boolean;
@@ -53,7 +53,7 @@ export function engineDigest(options: EngineDigestOptions): DigestServer {
         }),
     },
     nonceLifetimeMs: settings.digest.nonceSeconds * 1000,
-    throttle: new GuessThrottle(scheduler, guessBudgets(settings.limits)),
+    throttle: options.throttle,
     ...(nonceSecret === undefined ? {} : { secret: nonceSecret }),
   });
 }

@@ -22,6 +22,7 @@ import {
 } from '../outbound/index.ts';
 import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
+import { GuessThrottle } from '../sip/auth/index.ts';
 import {
   Endpoint,
   type EndpointOptions,
@@ -46,7 +47,7 @@ import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { draftOf } from './drafted-request.ts';
 import { calledNumbersOf } from './inbound-view.ts';
-import { Intake } from './intake.ts';
+import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
 import { addressesOf, listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
@@ -58,6 +59,7 @@ import { Reach } from './reach.ts';
 import { Registrations } from './registrations.ts';
 import { Restoration } from './restoration.ts';
 import { Routing } from './routing.ts';
+import { type SignInStore, SignIns } from './sign-ins.ts';
 import { Transfers } from './transfers.ts';
 import { TrustedExtensions } from './trusted-extensions.ts';
 
@@ -87,6 +89,8 @@ export interface EngineOptions {
   readonly directory: Directory;
   readonly version: string;
   readonly bindingStore?: BindingStore;
+  /** Who signed in from where, beyond the life of the process. Default: forgotten with it. */
+  readonly signInStore?: SignInStore;
   /** Key of the nonces, shared by the nodes of one store. */
   readonly nonceSecret?: Uint8Array;
   /** Makes the transports; default: sockets. */
@@ -123,6 +127,8 @@ export class Engine {
   readonly intake: Intake;
   readonly #registered: KnownSources;
   readonly #stallGuard: StallGuard | undefined;
+  readonly #signIns: SignIns;
+  readonly #throttle: GuessThrottle;
   #restoration: Restoration | undefined;
   readonly #options: EngineOptions;
   readonly #nodeFacts: NodeFacts;
@@ -148,7 +154,13 @@ export class Engine {
       supported: SUPPORTED_TAGS,
       acceptLanguage: ACCEPT_LANGUAGE,
     };
+    this.#signIns = new SignIns(options.signInStore, scheduler, log);
+    this.#throttle = new GuessThrottle(scheduler, {
+      ...guessBudgets(settings.limits),
+      onSignIn: (pair) => this.#signIns.add(pair),
+    });
     const digest = engineDigest({
+      throttle: this.#throttle,
       settings,
       scheduler,
       log,
@@ -333,6 +345,7 @@ export class Engine {
     const { settings, scheduler, log } = this.#options;
     this.#restoration = new Restoration({ scheduler, log, restore: () => this.#restore() });
     await this.#restoration.run();
+    this.#throttle.restore(await this.#signIns.load());
     this.#listening = await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
     this.#ownAddresses = addressesOf(this.#listening);
     const { addresses, privateAddresses } = this.#nodeFacts;
@@ -396,6 +409,7 @@ export class Engine {
     this.calls.endAll('shutdown');
     await this.trunks.stop();
     await this.registrations.registrar.flush();
+    await this.#signIns.flush();
     await this.endpoint.close();
   }
 

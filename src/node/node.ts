@@ -152,6 +152,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     directory: provisioner.directory,
     version,
     bindingStore: stores.bindings,
+    signInStore: stores.signIns,
     lease: stores.trunkLease,
     peers: peerNodes(stores.nodes),
     callsElsewhere: (key) => stores.nodes.callsElsewhere(key),

@@ -56,6 +56,17 @@ export interface WebhookStore {
   delete(id: string): Promise<void>;
 }
 
+/** The latest that are kept. */
+export const MAX_SIGN_INS = 50_000;
+
+/** Who signed in from where: texts that are never interpreted here. */
+export interface SignInStore {
+  /** The oldest first. */
+  load(): Promise<readonly string[]>;
+  /** Adds those that are not there yet. */
+  add(pairs: readonly string[]): Promise<void>;
+}
+
 /** Bindings as nodes share them. */
 export interface SharedBindingStore extends BindingStore {
   /**
@@ -107,6 +118,7 @@ export interface NodeRoster {
 export interface Stores {
   readonly provisioning: ProvisioningStore;
   readonly bindings: SharedBindingStore;
+  readonly signIns: SignInStore;
   readonly tokens: TokenStore;
   readonly webhooks: WebhookStore;
   readonly leases: LeasePort;

@@ -128,6 +128,17 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
     });
   });
 
+  describe('sign-ins', () => {
+    test('they outlive the process, the oldest first, each once', async () => {
+      expect(await stores.signIns.load()).toEqual([]);
+      await stores.signIns.add(['192.0.2.1 101@acme']);
+      await stores.signIns.add(['192.0.2.1 101@acme', '192.0.2.2 102@acme']);
+      await stores.signIns.add([]);
+      await reopen();
+      expect([...(await stores.signIns.load())].sort()).toEqual(['192.0.2.1 101@acme', '192.0.2.2 102@acme']);
+    });
+  });
+
   describe('tokens and webhooks', () => {
     const token = {
       id: 't1',

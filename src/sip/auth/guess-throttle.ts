@@ -1,4 +1,8 @@
+import { parseAddress, prefixKey } from '../../base/network.ts';
 import type { Clock } from '../../base/scheduler.ts';
+
+/** While a user's budget is spent, an address that has been wrong waits this long for its next try. */
+const FIRST_TRY_EVERY_MS = 3_600_000;
 
 /** A leaky bucket: `burst` failures at once, then one per `refillMs`. */
 export interface GuessBudget {
@@ -9,11 +13,16 @@ export interface GuessBudget {
 export interface GuessThrottleOptions {
   /** One user from one address. Default: 10, then one per 30 s. */
   readonly perUserAndSource?: GuessBudget;
-  /** One user from all addresses that never signed in as it. Default: 30, then one per 20 s. */
+  /**
+   * One user from all addresses that never signed in as it. Default: 30, then one per 20 s; while none is left, one more from each
+   * address that has not been wrong for an hour.
+   */
   readonly perUser?: GuessBudget;
   /** One address over all users that never signed in from it. Default: 60, then one per 2 s. */
   readonly perSource?: GuessBudget;
-  /** Entries kept in each table; the longest unused goes first. Default: 50,000. */
+  /** A user signed in from an address for the first time: to be kept, for {@link GuessThrottle.restore}. */
+  readonly onSignIn?: (pair: string) => void;
+  /** Most entries of each table; those unused for longest go first. Default: 50,000. */
   readonly maxEntries?: number;
 }
 
@@ -23,23 +32,27 @@ export interface GuessThrottleOptions {
  * Rules it keeps: only a wrong password counts, and one can be wrong only with a nonce that was sent to its source, so a forged
  * source address blocks nobody; an attempt that is refused here does not count again, so a misconfigured phone gets its next try;
  * where a user has signed in before, only that user's own mistakes from there count, so neither guesses from elsewhere nor a
- * neighbour behind the same NAT lock it out; memory is bounded and nothing needs a timer.
+ * neighbour behind the same NAT lock it out; nor do they where it comes for the first time with the right password: an address that
+ * has not guessed at a user yet has one try, however many others have; an IPv6 host is its /64, of which it has every address; memory
+ * is bounded and nothing needs a timer.
  */
 export class GuessThrottle {
   readonly #clock: Clock;
   readonly #pairs: Buckets;
   readonly #users: Buckets;
   readonly #sources: Buckets;
-  /** User and address pairs that have signed in, oldest first. */
-  readonly #known = new Set<string>();
-  readonly #maxEntries: number;
+  /** User and address pairs that have signed in. */
+  readonly #known: Recent<true>;
+  readonly #onSignIn: (pair: string) => void;
 
   constructor(clock: Clock, options: GuessThrottleOptions = {}) {
     this.#clock = clock;
-    this.#maxEntries = options.maxEntries ?? 50_000;
-    this.#pairs = new Buckets(options.perUserAndSource ?? { burst: 10, refillMs: 30_000 }, this.#maxEntries);
-    this.#users = new Buckets(options.perUser ?? { burst: 30, refillMs: 20_000 }, this.#maxEntries);
-    this.#sources = new Buckets(options.perSource ?? { burst: 60, refillMs: 2000 }, this.#maxEntries);
+    const maxEntries = options.maxEntries ?? 50_000;
+    this.#known = new Recent(maxEntries);
+    this.#onSignIn = options.onSignIn ?? (() => {});
+    this.#pairs = new Buckets(options.perUserAndSource ?? { burst: 10, refillMs: 30_000 }, maxEntries);
+    this.#users = new Buckets(options.perUser ?? { burst: 30, refillMs: 20_000 }, maxEntries);
+    this.#sources = new Buckets(options.perSource ?? { burst: 60, refillMs: 2000 }, maxEntries);
   }
 
   /** May this user's password be tried from this address now? */
@@ -48,8 +61,9 @@ export class GuessThrottle {
     const nowMs = this.#clock.nowMs();
     const pair = pairKey(user, source);
     if (this.#pairs.isFull(pair, nowMs)) return false;
-    if (this.#known.has(pair)) return true;
-    return !this.#users.isFull(user, nowMs) && !this.#sources.isFull(source, nowMs);
+    if (this.#known.get(pair) === true) return true;
+    if (this.#sources.isFull(hostOf(source), nowMs)) return false;
+    return !this.#users.isFull(user, nowMs) || !this.#pairs.hasSince(pair, nowMs - FIRST_TRY_EVERY_MS);
   }
 
   /** A wrong password, checked and found wrong. */
@@ -57,17 +71,21 @@ export class GuessThrottle {
     const nowMs = this.#clock.nowMs();
     const pair = pairKey(user, source);
     this.#pairs.add(pair, nowMs);
-    if (this.#known.has(pair)) return;
+    if (this.#known.get(pair) === true) return;
     this.#users.add(user, nowMs);
-    this.#sources.add(source, nowMs);
+    this.#sources.add(hostOf(source), nowMs);
   }
 
   /** The right password. */
   succeeded(user: string, source: string): void {
     const pair = pairKey(user, source);
-    if (this.#known.has(pair)) return;
-    if (this.#known.size >= this.#maxEntries) deleteOldest(this.#known);
-    this.#known.add(pair);
+    if (this.#known.get(pair) === undefined) this.#onSignIn(pair);
+    this.#known.set(pair, true);
+  }
+
+  /** What `onSignIn` told in an earlier life, the oldest first. */
+  restore(pairs: Iterable<string>): void {
+    for (const pair of pairs) this.#known.set(pair, true);
   }
 
   /** Entries held now, for metrics and tests. */
@@ -77,7 +95,14 @@ export class GuessThrottle {
 }
 
 function pairKey(user: string, source: string): string {
-  return `${source} ${user}`;
+  return `${hostOf(source)} ${user}`;
+}
+
+/** An IPv6 host has a whole /64 to come from. */
+function hostOf(source: string): string {
+  if (!source.includes(':')) return source;
+  const words = parseAddress(source);
+  return words?.length === 4 ? `${prefixKey(words, 64)}/64` : source;
 }
 
 interface Bucket {
@@ -87,13 +112,11 @@ interface Bucket {
 
 class Buckets {
   readonly #budget: GuessBudget;
-  readonly #maxEntries: number;
-  /** Ordered by last failure, oldest first. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets: Recent<Bucket>;
 
   constructor(budget: GuessBudget, maxEntries: number) {
     this.#budget = budget;
-    this.#maxEntries = maxEntries;
+    this.#buckets = new Recent(maxEntries);
   }
 
   get size(): number {
@@ -105,16 +128,21 @@ class Buckets {
     return bucket !== undefined && this.#levelAt(bucket, nowMs) + 1 > this.#budget.burst;
   }
 
+  /** Whether something was added after this time. */
+  hasSince(key: string, sinceMs: number): boolean {
+    const bucket = this.#buckets.get(key);
+    return bucket !== undefined && bucket.atMs > sinceMs;
+  }
+
   add(key: string, nowMs: number): void {
     const bucket = this.#buckets.get(key);
     if (bucket === undefined) {
-      if (this.#buckets.size >= this.#maxEntries) deleteOldest(this.#buckets);
       this.#buckets.set(key, { level: 1, atMs: nowMs });
       return;
     }
-    bucket.level = this.#levelAt(bucket, nowMs) + 1;
+    // No more than full: what comes once it is must not make it longer to empty.
+    bucket.level = Math.min(this.#levelAt(bucket, nowMs) + 1, this.#budget.burst);
     bucket.atMs = nowMs;
-    this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
   }
 
@@ -123,9 +151,33 @@ class Buckets {
   }
 }
 
-function deleteOldest(collection: Map<string, unknown> | Set<string>): void {
-  for (const key of collection.keys()) {
-    collection.delete(key);
-    return;
+/**
+ * A map that keeps at least the latest half of `maxEntries`, at constant cost: deleting the oldest entry of a large Map, one by one,
+ * costs a walk over what was deleted before.
+ */
+class Recent<Value> {
+  readonly #half: number;
+  #young = new Map<string, Value>();
+  #old = new Map<string, Value>();
+
+  constructor(maxEntries: number) {
+    this.#half = Math.max(1, Math.floor(maxEntries / 2));
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  get(key: string): Value | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
+  }
+
+  set(key: string, value: Value): void {
+    this.#old.delete(key);
+    if (this.#young.size >= this.#half && !this.#young.has(key)) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, value);
   }
 }

@@ -25,6 +25,8 @@ export interface FileOperations {
   nonceSecret(): Uint8Array;
   loadBindings(): StoredBinding[];
   writeBindings(changes: readonly BindingChange[]): void;
+  signIns(): string[];
+  addSignIns(pairs: readonly string[]): void;
   /** Writes to each file what it holds already. Throws when one cannot be written. */
   probe(): void;
 }
@@ -54,6 +56,8 @@ export class EmbeddedFiles implements FileOperations {
   nonceSecret = () => this.#provisioning.nonceSecret();
   loadBindings = () => this.#live.loadBindings();
   writeBindings = (changes: readonly BindingChange[]) => this.#live.writeBindings(changes);
+  signIns = () => this.#live.signIns();
+  addSignIns = (pairs: readonly string[]) => this.#live.addSignIns(pairs);
 
   probe = () => {
     this.#provisioning.probe();

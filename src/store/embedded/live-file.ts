@@ -1,14 +1,16 @@
 /**
- * The file of what phones bring back by themselves: bindings. Written behind the answer; what the process had written survives its end
+ * The file of what phones bring back by themselves: bindings, and who signed in from where. Written behind the answer; what the process had written survives its end
  * (`synchronous = NORMAL`), a loss of power may cost the last seconds.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import { MAX_SIGN_INS } from '../stores.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE binding (place INTEGER PRIMARY KEY, aor TEXT NOT NULL UNIQUE, expires_at_ms INTEGER NOT NULL, document TEXT NOT NULL) STRICT;
    CREATE INDEX binding_expiry ON binding (expires_at_ms);`,
+  'CREATE TABLE sign_in (place INTEGER PRIMARY KEY, pair TEXT NOT NULL UNIQUE) STRICT;',
 ];
 
 /** Entries that ended this long ago are of phones that went away while the node was down. */
@@ -48,6 +50,21 @@ export class LiveFile {
 
   probe(): void {
     probeSqliteFile(this.#database);
+  }
+
+  signIns(): string[] {
+    const rows = this.#database.prepare('SELECT pair FROM sign_in ORDER BY place').all();
+    return rows.map((row) => String(row['pair']));
+  }
+
+  addSignIns(pairs: readonly string[]): void {
+    inTransaction(this.#database, () => {
+      const put = this.#database.prepare('INSERT INTO sign_in (pair) VALUES (?) ON CONFLICT (pair) DO NOTHING');
+      for (const pair of pairs) put.run(pair);
+      this.#database
+        .prepare('DELETE FROM sign_in WHERE place <= (SELECT max(place) FROM sign_in) - ?')
+        .run(MAX_SIGN_INS);
+    });
   }
 
   close(): void {

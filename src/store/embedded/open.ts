@@ -40,6 +40,10 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
       load: () => worker.ask('loadBindings'),
       write: (changes) => disk.watched(worker.ask('writeBindings', changes)),
     },
+    signIns: {
+      load: () => worker.ask('signIns'),
+      add: (pairs) => worker.ask('addSignIns', pairs),
+    },
     tokens: {
       get: (id) => worker.ask('token', id),
       list: () => worker.ask('tokens'),

@@ -11,6 +11,7 @@ export const SCHEMA = 1;
  * | `tenants`, `trunks` | hash: name → sealed document; `…:order`: sorted set, in the order first written |
  * | `events` | stream, id = version: what each commit changed |
  * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence |
+ * | `sign-ins` | sorted set by time: user and address |
  * | `tokens`, `webhooks` | hash: id → sealed document |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
@@ -26,6 +27,7 @@ export class Keys {
   readonly bindings: string;
   readonly bindingExpiry: string;
   readonly bindingEvents: string;
+  readonly signIns: string;
   readonly tokens: string;
   readonly webhooks: string;
   readonly fences: string;
@@ -45,6 +47,7 @@ export class Keys {
     this.bindings = this.named('bindings');
     this.bindingExpiry = this.named('bindings:expiry');
     this.bindingEvents = this.named('bindings:events');
+    this.signIns = this.named('sign-ins');
     this.tokens = this.named('tokens');
     this.webhooks = this.named('webhooks');
     this.fences = this.named('fences');

@@ -15,6 +15,7 @@ import { RedisLeases } from './redis-leases.ts';
 import { RedisNodes } from './redis-nodes.ts';
 import { RedisProvisioning } from './redis-provisioning.ts';
 import { RedisRecords } from './redis-records.ts';
+import { RedisSignIns } from './redis-sign-ins.ts';
 import { Watch } from './watch.ts';
 
 /** How long a start waits for Redis before it goes on from the last known copy. */
@@ -126,6 +127,7 @@ interface Parts {
 class RedisStores implements Stores {
   readonly provisioning: RedisProvisioning;
   readonly bindings: RedisBindings;
+  readonly signIns: RedisSignIns;
   readonly tokens: RedisRecords<StoredToken>;
   readonly webhooks: Stores['webhooks'];
   readonly leases: RedisLeases;
@@ -157,6 +159,7 @@ class RedisStores implements Stores {
       onState: () => this.#lastCopy.changed(),
     });
     this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
+    this.signIns = new RedisSignIns(links.signalling, keys.signIns, clock);
     this.leases = new RedisLeases(links.signalling, keys, node);
     this.trunkLease = new TrunkLeases(this.leases);
     this.nodes = new RedisNodes(links.signalling, keys, node);
