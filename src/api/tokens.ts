@@ -30,8 +30,15 @@ const SECRET_OCTETS = 32;
 const TOKEN_FORM = /^tdm_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/;
 const BOOTSTRAP_ID = 'bootstrap';
 const HASH_PREFIX = '$sha256$';
-/** What the token of an unknown record is compared with: no token has this digest. */
-const NOBODY = Buffer.alloc(32);
+const DIGEST_OCTETS = 32;
+/** What a token of no record is compared with, the same way as with one: no token has this digest. */
+const NOBODY: TokenRecord = {
+  id: '',
+  role: 'tenant-admin',
+  hash: hashOf(Buffer.alloc(32)),
+  createdAt: '',
+  createdBy: '',
+};
 const REMEMBERED = 1000;
 const MIN_BOOTSTRAP_LENGTH = 16;
 const DEFAULT_TOKENS_PER_TENANT = 100;
@@ -166,7 +173,7 @@ export class Tokens {
     }
     const id = TOKEN_FORM.exec(token)?.[1] ?? BOOTSTRAP_ID;
     const record = await this.#store.get(id);
-    const verdict = await this.#isRight(presented, token, record);
+    const verdict = await this.#isRight(presented, token, record ?? NOBODY);
     if (record === undefined || !verdict || !this.isValid(record)) return undefined;
     if (verdict === 'busy') return 'busy';
     return {
@@ -185,10 +192,9 @@ export class Tokens {
     return record.expiresAt === undefined || Date.parse(record.expiresAt) > this.#clock.wallMs();
   }
 
-  async #isRight(presented: Buffer, token: string, record: TokenRecord | undefined): Promise<boolean | 'busy'> {
-    const isRight = timingSafeEqual(presented, digestIn(record?.hash) ?? NOBODY);
-    if (record === undefined) return false;
-    if (!isRight) {
+  async #isRight(presented: Buffer, token: string, record: TokenRecord): Promise<boolean | 'busy'> {
+    const expected = digestIn(record.hash);
+    if (expected === undefined || !timingSafeEqual(presented, expected)) {
       const verdict = await this.#matchesFormer(presented, token, record);
       if (verdict !== true) return verdict;
     }
@@ -232,8 +238,8 @@ function hashOf(presented: Buffer): string {
   return `${HASH_PREFIX}${presented.toString('base64')}`;
 }
 
-function digestIn(hash: string | undefined): Buffer | undefined {
-  if (hash?.startsWith(HASH_PREFIX) !== true) return undefined;
+function digestIn(hash: string): Buffer | undefined {
+  if (!hash.startsWith(HASH_PREFIX)) return undefined;
   const expected = Buffer.from(hash.slice(HASH_PREFIX.length), 'base64');
-  return expected.length === NOBODY.length ? expected : undefined;
+  return expected.length === DIGEST_OCTETS ? expected : undefined;
 }
