@@ -83,7 +83,8 @@ export class Intake {
       },
       transportLimits: {
         maxConnections: limits.connections,
-        reservedConnections: Math.min(limits.connectionsReservedForTrunks, limits.connections),
+        // However few there are, half of them are for everybody.
+        reservedConnections: Math.min(limits.connectionsReservedForTrunks, Math.floor(limits.connections / 2)),
         maxConnectionsPerSource: limits.connectionsPerPeer,
         strangersPerSecond: limits.strangerConnectionsPerSecond,
         messageTimeoutMs: limits.firstMessageMs,

@@ -36,6 +36,14 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
     return ongoing + fresh + strangers;
   });
   metrics.readGauge('tandem_connections', 'Open TCP and TLS connections', () => transport.counters.connections);
+  metrics.readCounters('tandem_connections_total', 'TCP and TLS connections, by event', 'event', () => ({
+    accepted: transport.counters.connectionsAccepted,
+    opened: transport.counters.connectionsOpened,
+    refused: transport.counters.connectionsRefused,
+    failed: transport.counters.connectFailures,
+    tls_refused: transport.counters.tlsRefused,
+    too_slow: transport.counters.slowClosed,
+  }));
   metrics.readCounters('tandem_sip_requests_received_total', 'SIP requests received', 'method', () =>
     byMethod('received'),
   );

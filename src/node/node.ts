@@ -31,6 +31,7 @@ import { makeMissingCertificates } from '../settings/self-signed.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { type NodeFacts, type NodeRoster, openStores, type Stores } from '../store/index.ts';
+import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import { readMetrics } from './metrics.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
@@ -143,8 +144,14 @@ async function wire(parts: Parts): Promise<RunningNode> {
     recentCalls,
     directory: () => provisioner.directory,
   });
+  // Its own limits: what has to be said of the files is said of them as they are written.
+  const served = withinDescriptors(settings, descriptorsOfProcess());
+  if (served !== settings) {
+    const { limits, api } = served;
+    log.warn('descriptors-few', { connections: limits.connections, httpConnections: api.connections });
+  }
   engine = new Engine({
-    settings,
+    settings: served,
     scheduler,
     log,
     dns: new DnsClient(dnsServers(settings), settings.dns.timeoutMs),
@@ -241,7 +248,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       ...httpDefaults(settings),
       hosts: [settings.api.host, ...settings.api.hosts],
       requestTimeoutMs: settings.api.requestTimeoutMs,
-      connections: settings.api.connections,
+      connections: served.api.connections,
       configuredWebhooks: configuredWebhooks(settings),
       ...apiTls(settings),
     });

@@ -99,9 +99,13 @@ export const nodeLimitsSchema = z.strictObject({
   transactions: count(200_000, 'Transactions at once (503).'),
   dialogs: count(200_000, 'Dialogs at once (503).'),
   calls: count(100_000, 'Calls in progress (503).'),
-  connections: count(20_000, 'TCP and TLS connections.'),
+  connections: count(20_000, 'TCP and TLS connections; fewer where the process has fewer descriptors.'),
   connectionsPerPeer: count(100, 'TCP and TLS connections per address.'),
-  connectionsReservedForTrunks: z.int().min(0).default(500).describe('Connections that only known trunks may use.'),
+  connectionsReservedForTrunks: z
+    .int()
+    .min(0)
+    .default(500)
+    .describe('Connections that only known peers may use; at most half of `connections`.'),
   firstMessageMs: count(10_000, 'How long a connection may take to bring its first whole message.'),
   idleConnectionMs: count(3_600_000, 'How long a connection may be silent.'),
   messagesPerSecondPerPeer: count(2_000, 'Messages per second from one unknown address beyond which they are dropped.'),

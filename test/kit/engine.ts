@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly settings?: Partial<NodeSettingsInput>;
   /** Environment variables beside the admin's token. */
   readonly environment?: NodeJS.ProcessEnv;
+  /** A process: the command that runs the command that follows it, e.g. `prlimit --nofile=64 --`. */
+  readonly wrapper?: readonly string[];
 }
 
 /** A line of the log. */
@@ -166,7 +168,9 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
   ]);
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const run = async () => {
-    const child = startChild(process.execPath, [main, 'start', '--config', configFile], {
+    const { wrapper = [] } = options;
+    const command = [...wrapper, process.execPath, main, 'start', '--config', configFile];
+    const child = startChild(command[0] as string, command.slice(1), {
       cwd: folder,
       env: { TANDEM_TIMERS_WARM_UP_MS: '0', ...process.env, ...options.environment },
     });

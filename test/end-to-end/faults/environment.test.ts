@@ -1,0 +1,170 @@
+/** What the machine under the engine does: few descriptors, a stall, other certificates. */
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as tlsConnect } from 'node:tls';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { TestAuthority } from '../../kit/certificates.ts';
+import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { peersSkipped } from '../../kit/peers.ts';
+import { apiOf } from '../nodes/cluster.ts';
+import { allWell, startAnswerer, startCaller } from '../sipp.ts';
+import { acme, carrierTrunk } from '../world.ts';
+import { ask, metric, SYSTEM_TOKEN } from './rest.ts';
+
+const authority = new TestAuthority();
+const folder = mkdtempSync(join(tmpdir(), 'tandem-environment-'));
+const sockets: Socket[] = [];
+let engine: EngineProcess | undefined;
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await engine?.stop();
+  engine = undefined;
+});
+afterAll(() => {
+  authority.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(options: Partial<Parameters<typeof startEngineProcess>[0]> = {}) {
+  const carrierPort = await freePort();
+  engine = await startEngineProcess({
+    provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] },
+    // What is shown here is not the guard against overload, which a busy machine may call.
+    environment: { TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN, TANDEM_LIMITS_BACKLOG_MS: '10000' },
+    ...options,
+  });
+  return { engine, carrierPort, base: apiOf(engine) };
+}
+
+const options = (transport: string) =>
+  [
+    'OPTIONS sip:127.0.0.1 SIP/2.0',
+    `Via: SIP/2.0/${transport} 127.0.0.1:5999;branch=z9hG4bK${Math.random().toString(36).slice(2)};rport`,
+    'From: <sip:probe@example.net>;tag=1',
+    'To: <sip:127.0.0.1>',
+    `Call-ID: ${Math.random()}`,
+    'CSeq: 1 OPTIONS',
+    'Max-Forwards: 70',
+    // Long enough to be owed an answer.
+    `Subject: ${'probe '.repeat(40)}`,
+    'Content-Length: 0',
+    '',
+    '',
+  ].join('\r\n');
+
+function connection(port: number): Socket {
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.on('error', () => {});
+  sockets.push(socket);
+  return socket;
+}
+
+function answered(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    socket.once('data', (octets) => resolve(octets.toString('latin1')));
+    socket.once('close', () => reject(new Error('the connection was closed')));
+    socket.write(options('TCP'));
+  });
+}
+
+function answeredOverUdp(port: number): Promise<string> {
+  const socket = createSocket('udp4');
+  return new Promise<string>((resolve) => {
+    socket.once('message', (octets) => resolve(octets.toString('latin1')));
+    socket.send(options('UDP'), port, '127.0.0.1');
+  }).finally(() => socket.close());
+}
+
+test('64 descriptors: those who are connected, UDP and the health checks go on; further connections are closed and counted', async () => {
+  const { engine, base } = await start({ wrapper: ['prlimit', '--nofile=64:64', '--'] });
+  const peer = connection(engine.port);
+  expect(await answered(peer)).toMatch(/^SIP\/2\.0 200 /);
+  const strangers = Array.from({ length: 80 }, () => connection(engine.port));
+  const fates = await Promise.all(
+    strangers.map(
+      (socket) =>
+        new Promise<string>((resolve) => {
+          socket.once('close', () => resolve('closed'));
+          setTimeout(() => resolve('held'), 1_000);
+        }),
+    ),
+  );
+  expect(fates.filter((fate) => fate === 'closed').length).toBeGreaterThan(60);
+  expect(await answered(peer)).toMatch(/^SIP\/2\.0 200 /);
+  expect(await answeredOverUdp(engine.port)).toMatch(/^SIP\/2\.0 200 /);
+  expect((await ask(base, 'GET', '/healthz')).status).toBe(200);
+  const { body } = await ask(base, 'GET', '/metrics');
+  expect(Number(/^tandem_connections_total\{event="refused"\} ([0-9]+)/m.exec(body)?.[1])).toBeGreaterThan(60);
+  expect(engine.child.output()).toContain('"descriptors-few"');
+}, 30_000);
+
+test.skipIf(peersSkipped)(
+  'a stall of two seconds in a call: the call goes on, and ends as it would have',
+  async () => {
+    const { engine, base, carrierPort } = await start();
+    const carrier = await startAnswerer('answer', { localPort: carrierPort });
+    const caller = await startCaller('phone-call', `127.0.0.1:${engine.port}`, { pauseMs: 5_000 });
+    await eventually('the answer', async () => {
+      const { body } = await ask(base, 'GET', '/metrics');
+      return /^tandem_calls_answered_total\{direction="outbound"\} 1$/m.test(body);
+    });
+    engine.child.signal('SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    engine.child.signal('SIGCONT');
+    await allWell(carrier, caller);
+    expect(await metric(base, 'uncaught_exceptions_total')).toBe(0);
+  },
+  40_000,
+);
+
+describe('certificates of a running node', () => {
+  const certificate = join(folder, 'cert.pem');
+  const key = join(folder, 'key.pem');
+  const put = (commonName: string) => {
+    const pair = authority.issue({ commonName, alternativeNames: ['IP:127.0.0.1'] });
+    writeFileSync(certificate, pair.cert);
+    writeFileSync(key, pair.key);
+  };
+  /** The name on the certificate that a new connection is shown. */
+  const shown = (port: number) =>
+    new Promise<string>((resolve, reject) => {
+      const socket = tlsConnect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+        resolve(String(socket.getPeerCertificate().subject.CN));
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+
+  test('broken: the old one stays and the log says so; replaced: the new one is shown, connections go on', async () => {
+    put('first');
+    const [port, tlsPort] = [await freePort(), await freePort()];
+    const { engine } = await start({
+      settings: {
+        listen: [
+          { transport: 'udp', host: '127.0.0.1', port },
+          { transport: 'tls', host: '127.0.0.1', port: tlsPort, certificate, key },
+        ],
+      },
+    });
+    expect(await shown(tlsPort)).toBe('first');
+    const standing = tlsConnect({ host: '127.0.0.1', port: tlsPort, rejectUnauthorized: false });
+    sockets.push(standing);
+    await new Promise((resolve) => standing.once('secureConnect', resolve));
+
+    writeFileSync(certificate, 'broken');
+    engine.child.signal('SIGHUP');
+    await engine.child.waitFor(/cert\.pem holds no certificate.*"event":"reload-refused"/);
+    expect(await shown(tlsPort)).toBe('first');
+
+    put('second');
+    engine.child.signal('SIGHUP');
+    await engine.child.waitFor(/"event":"reloaded"/);
+    expect(await shown(tlsPort)).toBe('second');
+    expect(await answered(standing)).toMatch(/^SIP\/2\.0 200 /);
+  }, 30_000);
+});
