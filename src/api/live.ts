@@ -276,8 +276,9 @@ function questionFor(context: ApiContext, identity: Identity, asked: ExplainQues
   } else if (asked.trunk === undefined && asked.invite === undefined)
     throw invalid([{ code: 'missing-field', path: 'tenant', message: 'say which tenant calls' }]);
   if (asked.trunk !== undefined) {
-    const named = state.trunks.find((trunk) => trunk.name === asked.trunk || trunkIdOf(trunk) === asked.trunk);
-    if (named === undefined || !maySeeTrunk(identity, named)) throw notFound(`trunk ${asked.trunk}`);
+    // Two tenants may each have a trunk of this name.
+    const named = state.trunks.filter((trunk) => trunk.name === asked.trunk || trunkIdOf(trunk) === asked.trunk);
+    if (!named.some((trunk) => maySeeTrunk(identity, trunk))) throw notFound(`trunk ${asked.trunk}`);
   }
   return { ...asked, tenant };
 }

@@ -236,6 +236,23 @@ describe('against a running engine', () => {
     expect((await run(['explain', '--from', '1', '--to', '2', '--header', 'nocolon'], { env })).code).toBe(2);
   });
 
+  test('explain takes a whole INVITE from a file, and calls in from a trunk', async () => {
+    const invite = 'INVITE sip:9123@acme.example.com SIP/2.0\r\nFrom: <sip:101@acme.example.com>;tag=1\r\n\r\n';
+    const path = join(folder({ 'invite.sip': invite }), 'invite.sip');
+    expect((await run(['explain', '--tenant', 'acme', '--invite', path], { env })).code).toBe(0);
+    expect(world.engine.explained.at(-1)).toEqual({ tenant: 'acme', invite });
+    const callIn = ['explain', '--trunk', 'carrier', '--from', '+442079460001', '--to', '14155550100'];
+    expect((await run(callIn, { env })).code).toBe(0);
+    expect(world.engine.explained.at(-1)).toEqual({ trunk: 'carrier', from: '+442079460001', to: '14155550100' });
+    expect(await run(['explain', '--trunk', 'nowhere', '--to', '1'], { env })).toMatchObject({
+      code: 1,
+      err: 'tandem explain: trunk nowhere does not exist (not-found)\n',
+    });
+    expect((await run(['explain', '--trunk', 'carrier'], { env })).code).toBe(2);
+    const missing = await run(['explain', '--tenant', 'acme', '--invite', '/nowhere.sip'], { env });
+    expect([missing.code, missing.err]).toEqual([2, expect.stringContaining('--invite /nowhere.sip: ENOENT')]);
+  });
+
   test('export, edited, applied again: only what was edited changes, passwords stay', async () => {
     const exported = await run(['export'], { env });
     expect(exported.out).not.toContain('passwordSet');
