@@ -99,6 +99,8 @@ function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): vo
   onlyFor('trust', 'accept-register');
   if (trunk.options.stirShaken)
     report('option-without-effect', 'options.stirShaken', 'this version cannot sign calls: leave it off');
+  if (!trunk.options.singleVia)
+    report('option-without-effect', 'options.singleVia', 'each leg begins here, with one Via: leave it on');
   if (trunk.type === 'whatsapp' && trunk.options.keepAlive.enabled)
     report('option-without-effect', 'options.keepAlive.enabled', 'a whatsapp trunk speaks no SIP in this version');
   if (options.largeRequests !== undefined && trunk.transport !== 'udp')

@@ -109,7 +109,7 @@ export const optionsSchema = z.strictObject({
   singleVia: z
     .boolean()
     .optional()
-    .describe('Keep only one Via. Default on; this engine ends every call leg, so there is one either way.'),
+    .describe('Keep only one Via. On: this engine ends every call leg. Off is refused, for it would have no effect.'),
   telUriRequestLine: z.boolean().optional().describe('`tel:` URI in the Request-Line. Default off.'),
   telUriTo: z.boolean().optional().describe('`tel:` URI in To. Default off.'),
   stirShaken: z

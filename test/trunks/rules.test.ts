@@ -15,6 +15,8 @@ describe('an option that has no effect in this version is refused, not accepted 
   test.each([
     [{ options: { stirShaken: true } }, ['option-without-effect trunks[0].options.stirShaken']],
     [{ options: { stirShaken: false } }, []],
+    [{ options: { singleVia: false } }, ['option-without-effect trunks[0].options.singleVia']],
+    [{ options: { singleVia: true } }, []],
     [
       { type: 'whatsapp', owner: 'acme', didPool: '1', options: { keepAlive: { enabled: true } } },
       ['option-without-effect trunks[0].options.keepAlive.enabled'],

@@ -7,8 +7,7 @@ import { hostPort, originOf } from '../trunk-profile.ts';
 
 /**
  * Route, next hop and what Via says: the private address for a trunk that is talked to with it, unless `rewriteViaHost` puts the public
- * one there, else the public one. The engine ends every call leg, so there is one Via whatever
- * `singleVia` says.
+ * one there, else the public one. The engine ends every call leg, so there is one Via.
  */
 export const chooseAddresses: RouteStep = {
   name: 'addresses',
