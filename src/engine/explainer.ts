@@ -230,7 +230,10 @@ export class Explainer {
   }
 
   #outside(plan: OutboundPlan, refusal: Refusal | undefined, legs: Played['legs']): Explanation {
-    const explanation = explain(plan.facts);
+    // The trunks as the plan found them: the call itself takes places.
+    const states = new Map(plan.state.trunkStates);
+    const trunkState = (id: string) => states.get(id) ?? plan.facts.trunkState(id);
+    const explanation = explain({ ...plan.facts, trunkState });
     if (refusal !== undefined && plan.refusal === undefined) return refusedBy(explanation, refusal);
     const routes = explanation.routes.map((route, index) => {
       const leg = legs.filter(({ branch }) => branch.trunkId === route.trunk.id).find(({ octets }) => octets !== '');
