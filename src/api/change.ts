@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
+import { inSlices, type Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
 import { CONFLICT_CODES } from '../trunks/provisioning.ts';
@@ -36,19 +37,20 @@ const MAX_TRIES = 8;
 export async function applyChange<P extends PlannedChange>(
   context: ApiContext,
   request: FastifyRequest,
-  plan: (state: Provisioning) => P,
+  plan: (state: Provisioning) => P | Steps<P>,
 ): Promise<P> {
   const identity = identityOf(request);
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const { version, state } = context.provisioning.current();
-    const planned = plan(state);
+    const thought = plan(state);
+    const planned = isSteps(thought) ? await inSlices(thought) : thought;
     requireUnmanaged(context, planned.change, state);
     if (planned.referrers !== undefined && planned.referrers.length > 0)
       throw refusal(identity, planned.referrers, planned, state);
     const result = await context.provisioning.apply({ ...planned.change, expectedVersion: version });
     switch (result.outcome) {
       case 'applied':
-        for (const fact of planned.facts) context.audit.record({ actor: identity.actor, ...fact });
+        await inSlices(record(context, identity, planned.facts));
         return planned;
       case 'refused':
         throw hideOthers(identity, state, refusal(identity, result.problems, planned, state));
@@ -96,6 +98,17 @@ function requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state:
     if (file === undefined) continue;
     const remedy = 'change it there and reload, or set provisioningMode: seed';
     throw new ApiProblem(409, 'managed-by-file', `${resource} is managed by the provisioning file ${file}: ${remedy}`);
+  }
+}
+
+function isSteps<P extends PlannedChange>(thought: P | Steps<P>): thought is Steps<P> {
+  return !('change' in thought);
+}
+
+function* record({ audit }: ApiContext, { actor }: Identity, facts: PlannedChange['facts']): Steps<void> {
+  for (const fact of facts) {
+    audit.record({ actor, ...fact });
+    yield;
   }
 }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
@@ -8,19 +9,20 @@ import { applyEdits } from '../trunks/provisioning-store.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
+  maySeeTrunk,
   requireAllowedTenantChange,
   requireAllowedTrunk,
   requireSystemAdmin,
   requireTenant,
   requireTrunkOwner,
-  visibleTrunk,
 } from './access.ts';
 import { applySummaryAnswer } from './answers.ts';
-import { applyChange } from './change.ts';
+import { applyChange, type PlannedChange } from './change.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { body, named, resource } from './openapi.ts';
-import { ApiProblem, forbidden, invalid } from './problem.ts';
+import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';
 
@@ -56,6 +58,13 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
       return document;
     },
   );
+  // Read by a parser of its own (`document.ts`).
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    async (_request: FastifyRequest, body: string) => body,
+  );
   app.post(
     '/api/v1/provisioning',
     {
@@ -69,6 +78,11 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
       }),
       bodyLimit: documentOctets,
       onRequest: async (request) => requireFittingBody(request, app.initialConfig.bodyLimit),
+      preValidation: async (request) => {
+        request.body = await documentOf(request.body);
+      },
+      // It is checked where it is read.
+      validatorCompiler: () => (value) => ({ value }),
     },
     async (request) => {
       const { summary } = await applyChange(context, request, (state) =>
@@ -88,7 +102,12 @@ function requireFittingBody(request: FastifyRequest, tenantLimitOctets: number |
     throw new ApiProblem(413, 'body-too-large', `a tenant's document has at most ${tenantLimitOctets} octets`);
 }
 
-function planApply(context: ApiContext, identity: Identity, state: Provisioning, wanted: Provisioning) {
+function* planApply(
+  context: ApiContext,
+  identity: Identity,
+  state: Provisioning,
+  wanted: Provisioning,
+): Steps<PlannedChange & { readonly summary: object }> {
   const known = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
   const facts: Omit<AuditFact, 'actor'>[] = [];
   const summary = { created: 0, updated: 0, unchanged: 0 };
@@ -111,10 +130,15 @@ function planApply(context: ApiContext, identity: Identity, state: Provisioning,
   for (const [index, tenant] of wanted.tenants.entries()) {
     requireTenantWrite(identity, tenant, known.get(tenant.name));
     requireOnce(written, 'tenant-name-taken', `tenants[${index}].name`, `tenant ${tenant.name}`);
+    yield;
   }
-  const putTenants = wanted.tenants
-    .map((tenant) => keepTenantSecrets(tenant, known.get(tenant.name)))
-    .filter((tenant) => note(`tenants/${tenant.name}`, tenant.name, known.get(tenant.name), tenant));
+  const putTenants: Tenant[] = [];
+  for (const tenant of wanted.tenants) {
+    const before = known.get(tenant.name);
+    const after = keepTenantSecrets(tenant, before);
+    if (note(`tenants/${tenant.name}`, tenant.name, before, after)) putTenants.push(after);
+    yield;
+  }
   const storedTrunks = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
   const putTrunks: TrunkSettings[] = [];
   const trunks = withTrunkIds(wanted.trunks, state.trunks);
@@ -122,12 +146,14 @@ function planApply(context: ApiContext, identity: Identity, state: Provisioning,
     const before = storedTrunks.get(trunkIdOf(trunk));
     const after = withStoredSecrets(trunk, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
-    if (before !== undefined) requireTrunkOwner(identity, visibleTrunk(identity, state, trunkIdOf(before)));
+    if (before !== undefined && !maySeeTrunk(identity, before)) throw notFound(`trunk ${trunkIdOf(before)}`);
+    if (before !== undefined) requireTrunkOwner(identity, before);
     // What is stored already is not written: an export holds what tenants have configured.
     if (!isDeepStrictEqual(after, before)) requireAllowedTrunk(identity, after, before);
     requireAllowedSources(context, identity, state, after, before);
     requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${after.id}`);
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
+    yield;
   }
   const change = { putTenants, putTrunks };
   return { change, facts, summary, bodyPaths: bodyPathsOf(applyEdits(state, change), wanted.tenants, trunks) };

@@ -170,7 +170,8 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     traceRoutes(scope, context);
     eventRoutes(scope, context);
     adminRoutes(scope, context);
-    provisioningRoutes(scope, context, documentOctets);
+    // In a scope of its own: it reads bodies otherwise.
+    await scope.register(async (own) => provisioningRoutes(own, context, documentOctets));
   });
   await app.ready();
   return app;

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import type { Tenant } from '../../tenants/schema.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
+import type { TrunkSettings } from '../../trunks/schema.ts';
 import { Sealer } from '../sealer.ts';
 import type { StoredToken, StoredWebhook } from '../stores.ts';
 import { LiveFile } from './live-file.ts';
@@ -12,10 +14,23 @@ export interface EmbeddedFilesOptions {
   readonly wallMs: number;
 }
 
+/** Some of what a commit writes. */
+export interface CommitPart extends Pick<ProvisioningCommit, 'putTenants' | 'putTrunks'> {
+  /** What was staged before belongs to a commit that never came. */
+  readonly isFirst: boolean;
+}
+
+/** The rest of a commit, or all of it. */
+export interface LastPart extends ProvisioningCommit {
+  readonly isStaged: boolean;
+}
+
 /** Everything that can be asked of the files; each method is one transaction. Runs in the worker thread. */
 export interface FileOperations {
   load(): ProvisionedState;
-  commit(commit: ProvisioningCommit): CommitResult;
+  /** A part of the commit that comes next. */
+  stage(part: CommitPart): void;
+  commit(commit: LastPart): CommitResult;
   token(id: string): StoredToken | undefined;
   tokens(): StoredToken[];
   putToken(token: StoredToken): void;
@@ -31,9 +46,17 @@ export interface FileOperations {
   probe(): void;
 }
 
+interface Staged {
+  readonly putTenants: readonly Tenant[];
+  readonly putTrunks: readonly TrunkSettings[];
+}
+
+const NOTHING: Staged = { putTenants: [], putTrunks: [] };
+
 export class EmbeddedFiles implements FileOperations {
   readonly #provisioning: ProvisioningFile;
   readonly #live: LiveFile;
+  #staged: Staged = NOTHING;
 
   constructor({ folder, storeKey, wallMs }: EmbeddedFilesOptions) {
     this.#provisioning = new ProvisioningFile(join(folder, 'provisioning.db'), new Sealer(storeKey));
@@ -46,7 +69,22 @@ export class EmbeddedFiles implements FileOperations {
   }
 
   load = () => this.#provisioning.load();
-  commit = (commit: ProvisioningCommit) => this.#provisioning.commit(commit);
+  stage = ({ putTenants, putTrunks, isFirst }: CommitPart) => {
+    if (isFirst) this.#staged = NOTHING;
+    this.#staged = {
+      putTenants: [...this.#staged.putTenants, ...putTenants],
+      putTrunks: [...this.#staged.putTrunks, ...putTrunks],
+    };
+  };
+  commit = ({ isStaged, ...commit }: LastPart) => {
+    const { putTenants, putTrunks } = isStaged ? this.#staged : NOTHING;
+    this.#staged = NOTHING;
+    return this.#provisioning.commit({
+      ...commit,
+      putTenants: [...putTenants, ...commit.putTenants],
+      putTrunks: [...putTrunks, ...commit.putTrunks],
+    });
+  };
   token = (id: string) => this.#provisioning.token(id);
   tokens = () => this.#provisioning.tokens();
   putToken = (token: StoredToken) => this.#provisioning.putToken(token);

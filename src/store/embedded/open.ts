@@ -1,11 +1,16 @@
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
+import type { Tenant } from '../../tenants/schema.ts';
 import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
+import type { CommitResult, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
 import type { Lease, LeasePort, StoredWebhook, Stores } from '../stores.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { WorkerClient } from './worker-client.ts';
+
+/** Extensions and other items that one message holds: a few milliseconds. */
+const PART_WEIGHT = 1_000;
 
 export interface EmbeddedContext {
   readonly log: Log;
@@ -34,7 +39,7 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
   return {
     provisioning: {
       load: () => worker.ask('load'),
-      commit: (commit) => disk.watched(worker.ask('commit', commit)),
+      commit: (commit) => disk.watched(commitInParts(worker, commit)),
     },
     bindings: {
       load: () => worker.ask('loadBindings'),
@@ -65,6 +70,34 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
       unlock();
     },
   };
+}
+
+/**
+ * A message is packed on the thread that sends it: a large commit goes over in parts, between which calls have their turn. One commit
+ * is under way at a time.
+ */
+async function commitInParts(worker: WorkerClient, commit: ProvisioningCommit): Promise<CommitResult> {
+  let { putTenants, putTrunks } = commit;
+  let isStaged = false;
+  while (weightOf(putTenants) + putTrunks.length > PART_WEIGHT) {
+    const tenants = firstOf(putTenants, PART_WEIGHT);
+    const trunks = tenants.length > 0 ? [] : putTrunks.slice(0, PART_WEIGHT);
+    await worker.ask('stage', { putTenants: tenants, putTrunks: trunks, isFirst: !isStaged });
+    isStaged = true;
+    putTenants = putTenants.slice(tenants.length);
+    putTrunks = putTrunks.slice(trunks.length);
+  }
+  return worker.ask('commit', { ...commit, putTenants, putTrunks, isStaged });
+}
+
+function firstOf(tenants: readonly Tenant[], weight: number): readonly Tenant[] {
+  let count = 0;
+  for (let sum = 0; count < tenants.length && sum < weight; count++) sum += weightOf(tenants.slice(count, count + 1));
+  return tenants.slice(0, count);
+}
+
+function weightOf(tenants: readonly Tenant[]): number {
+  return tenants.reduce((sum, { extensions }) => sum + 1 + extensions.length, 0);
 }
 
 /** Leases where there is one node: always granted. */

@@ -1,0 +1,51 @@
+/** Provisioning documents as bodies. A large one is read in a thread of its own: reading 6 MB takes seconds, and calls do not wait. */
+import { readAside } from '../settings/aside.ts';
+import { type Provisioning, provisioningSchema } from '../trunks/schema.ts';
+import type { DocumentAnswer } from './document-thread.ts';
+import { withoutMarks } from './documents.ts';
+import { ApiProblem } from './problem.ts';
+import { check } from './validation.ts';
+
+/** What is read at once, in octets: a few milliseconds. */
+const READ_AT_ONCE = 16_384;
+
+/** One thread at a time: each needs memory of its own. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/** A document's body, read and checked in form; throws an ApiProblem that names every fault. */
+export async function documentOf(text: unknown): Promise<Provisioning> {
+  // No body, or one that another parser has read.
+  if (typeof text !== 'string') return check(provisioningSchema, withoutMarks(text));
+  if (text.length <= READ_AT_ONCE) return readDocument(text);
+  const thread = new URL(
+    import.meta.url.endsWith('.ts') ? './document-thread.ts' : './document-thread.js',
+    import.meta.url,
+  );
+  const reading = turn.then(() => readAside<string, DocumentAnswer>(thread, text));
+  turn = reading.catch(() => {});
+  const { provisioning, rest } = await reading;
+  if (rest !== 'read') throw new ApiProblem(rest.status, rest.code, rest.message, { problems: rest.problems });
+  return provisioning;
+}
+
+/** The same on the thread that calls it. */
+export function readDocument(text: string): Provisioning {
+  return check(provisioningSchema, withoutMarks(jsonOf(text)));
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text, withoutPrototypes);
+  } catch {
+    throw new ApiProblem(400, 'malformed-json', 'the body is not valid JSON');
+  }
+}
+
+/** What would reach an object's prototype is no JSON here, as with every other body. */
+function withoutPrototypes(this: unknown, key: string, value: unknown): unknown {
+  const isPrototype =
+    key === '__proto__' ||
+    (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'));
+  if (isPrototype) throw new SyntaxError(`${key} is no field`);
+  return value;
+}

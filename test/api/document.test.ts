@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { documentOf, readDocument } from '../../src/api/document.ts';
+
+const tenant = (index: number, extensions: number) => ({
+  name: `t${index}`,
+  domain: `t${index}.example.com`,
+  extensions: Array.from({ length: extensions }, (_, number) => ({ number: String(100 + number), passwordSet: true })),
+});
+const trunks = Array.from({ length: 120 }, (_, index) => ({
+  id: String(index),
+  name: `trunk-${index}`,
+  type: 'ip',
+  host: `10.0.0.${index}`,
+}));
+
+describe('a large document is read in a thread of its own', () => {
+  test('and is what reading it at once gives, whatever parts it came in', async () => {
+    const tenants = [tenant(0, 1), tenant(1, 650), ...Array.from({ length: 120 }, (_, index) => tenant(2 + index, 3))];
+    const text = JSON.stringify({ tenants, trunks });
+    expect(await documentOf(text)).toEqual(readDocument(text));
+  });
+
+  test('the event loop has its turn meanwhile', async () => {
+    const text = JSON.stringify({ tenants: Array.from({ length: 300 }, (_, index) => tenant(index, 20)) });
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    await documentOf(text);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(20);
+  });
+
+  test('its faults are told as those of a small one', async () => {
+    const large = JSON.stringify({
+      tenants: [...Array.from({ length: 200 }, (_, index) => tenant(index, 5)), { name: 7 }],
+    });
+    const problem = await documentOf(large).catch((error: unknown) => error);
+    expect(problem).toMatchObject({
+      status: 422,
+      problems: [{ path: 'tenants[200].name' }, { path: 'tenants[200].domain' }],
+    });
+    const small = await documentOf('{"tenants":[{"name":7}]}').catch((error: unknown) => error);
+    expect(small).toMatchObject({
+      status: 422,
+      problems: [{ path: 'tenants[0].name' }, { path: 'tenants[0].domain' }],
+    });
+    await expect(documentOf(`${large}}`)).rejects.toMatchObject({ status: 400, code: 'malformed-json' });
+    await expect(documentOf('{"__proto__":{}}')).rejects.toMatchObject({ status: 400, code: 'malformed-json' });
+  });
+});
