@@ -102,7 +102,10 @@ describe('what an operator can put right is said in a line, without a stack, wit
     ],
     [
       "a trunk's certificate that is not there",
-      () => ({ provisioning: [provisionTrunk({ certificate: path('none.pem'), key: path('key.pem') })] }),
+      () => ({
+        ...tls({}),
+        provisioning: [provisionTrunk({ certificate: path('none.pem'), key: path('key.pem') })],
+      }),
       /trunks\[0\]\.tls\.certificate .*none\.pem does not exist/,
     ],
     [
@@ -118,7 +121,7 @@ describe('what an operator can put right is said in a line, without a stack, wit
     [
       'a provisioning file that is not there',
       () => ({ provisioning: [path('none.yaml')] }),
-      /none\.yaml cannot be read/,
+      /none\.yaml does not exist/,
     ],
   ] as const)('%s', async (_what, settings, message) => {
     await expectRefusal(configure(settings()), message);
