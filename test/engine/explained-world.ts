@@ -220,13 +220,14 @@ function textOf(request: SipRequest): string {
   return request.received?.text ?? serialize(request);
 }
 
-/** What is random in an INVITE, made the same everywhere: branch, tag, Call-ID, the session's name, and the proof of a password. */
+/** What is random in an INVITE, made the same everywhere: branch, tag, Call-ID, the session's name, the proof of a password and its count. */
 export function steady(invite: string): string {
   return invite
     .replace(/;branch=[^;\r]+/g, ';branch=#')
     .replace(/(From: [^\r]*);tag=[^;\r]+/, '$1;tag=#')
     .replace(/^(Call-ID|X-Session-Id): [^\r]+/gm, '$1: #')
-    .replace(/^((?:Proxy-)?Authorization: [^\r]* response=)[^,\r]+/gm, '$1#');
+    .replace(/^((?:Proxy-)?Authorization: [^\r]* response=)[^,\r]+/gm, '$1#')
+    .replace(/, nc=[0-9a-f]{8}/g, ', nc=#');
 }
 
 /** An INVITE without what is repaired when it is sent again: its number, credentials, and the way it takes. */
