@@ -1,4 +1,5 @@
 import { PeerError } from '../base/errors.ts';
+import { randomToken } from '../base/ids.ts';
 import { dialogKey, dialogKeyOfRequest } from '../sip/dialog/index.ts';
 import { HeaderId, refuseExtensions, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -122,8 +123,8 @@ export class Calls implements CallRegistry {
       listsToken(caller.headers, id, '100rel'),
     );
     const dialog = {
-      callId: 'explained',
-      localTag: 'explained',
+      callId: PREVIEW_TOKEN,
+      localTag: PREVIEW_TOKEN,
       sequence: 1,
       maxForwards: (caller.maxForwards() ?? 70) - 1,
       relaysReliable,
@@ -217,6 +218,10 @@ export class Calls implements CallRegistry {
     done?.();
   }
 }
+
+const PREVIEW_TOKEN = 'explained';
+/** Octets by which the tokens of a live INVITE, Call-ID and tag, are longer than those of {@link Calls.preview}. */
+export const PREVIEW_GROWTH = 2 * (randomToken().length - PREVIEW_TOKEN.length);
 
 /** What an INVITE lacks that a call cannot do without. */
 function faultOf(request: SipRequest): { readonly status: number; readonly reason?: string } | undefined {

@@ -1,5 +1,5 @@
 export type { Call, CallState } from './call.ts';
-export { type CallCounters, Calls, type CallsOptions } from './calls.ts';
+export { type CallCounters, Calls, type CallsOptions, PREVIEW_GROWTH } from './calls.ts';
 export { sendOptions } from './destination.ts';
 export type { Leg, LegState } from './leg.ts';
 export { type MessagePlan, relayMessage } from './message-relay.ts';

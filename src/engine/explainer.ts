@@ -4,7 +4,7 @@
  */
 import type { Scheduler } from '../base/scheduler.ts';
 import type { BranchPlan, CallFacts, CallRecord as LiveRecord, Rejection, StageOutcome } from '../call/index.ts';
-import { isRejection, sendOptions } from '../call/index.ts';
+import { isRejection, PREVIEW_GROWTH, sendOptions } from '../call/index.ts';
 import type { CallRecord, SipTrace, TraceMessage } from '../observe/index.ts';
 import {
   type ExplainedLeg,
@@ -187,7 +187,8 @@ export class Explainer {
     const resolved = await this.#resolved(branch);
     const to: Flow | Target | undefined = 'send' in resolved ? resolved : resolved[0];
     const request = engine.calls.preview(branch, invite, to);
-    const wire = to === undefined ? undefined : engine.endpoint.preview(request, to, sendOptions(branch.options));
+    const wire =
+      to === undefined ? undefined : engine.endpoint.preview(request, to, sendOptions(branch.options), PREVIEW_GROWTH);
     const octets = wire?.text ?? '';
     return {
       branch,

@@ -10,7 +10,8 @@ import { ExplainedWorld, type Live, octetsOf, steady, unreasonable, unrepaired, 
  * `TANDEM_EXPLAIN_SEED` repeats a run, by the seed that a failure names.
  */
 const RUNS = Number(process.env['TANDEM_EXPLAIN_RUNS'] ?? 40);
-const SEED = process.env['TANDEM_EXPLAIN_SEED'];
+/** The short form is the same each time. */
+const SEED = process.env['TANDEM_EXPLAIN_SEED'] ?? (process.env['TANDEM_EXPLAIN_RUNS'] === undefined ? '1' : undefined);
 const CALLS = 6;
 
 async function asExplained(chosen: Chosen): Promise<void> {

@@ -190,12 +190,13 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
 
   /**
    * The text that {@link sendRequest} would send to a place, Via included, and over which transport. Sends nothing and opens no
-   * connection; undefined when nothing listens for that transport.
+   * connection; undefined when nothing listens for that transport. `growth`: octets that the real one has more.
    */
   preview(
     request: SipRequest,
     to: Flow | Target,
     options: SendOptions = {},
+    growth = 0,
   ): { readonly text: string; readonly transport: TransportName } | undefined {
     const written = (toward: Flow | Target) => {
       const own = this.advertised(toward, options.scope);
@@ -210,7 +211,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     const isTcpTried = this.#options.tcpForLargeRequests !== false && options.largeRequests !== 'udp';
     if (first === undefined || isFlow(to) || !isTcpTried) return first;
     // The same length as a real branch has, for what counts is the size.
-    const padded = first.text.length + randomBranch().length - 'z9hG4bK-explained'.length;
+    const padded = first.text.length + growth + randomBranch().length - 'z9hG4bK-explained'.length;
     if (!this.#large.takes(to, first.text.padEnd(padded))) return first;
     const { listenerId: _udpListener, ...rest } = to;
     return written({ ...rest, transport: 'tcp' }) ?? first;
