@@ -86,7 +86,7 @@ function installNode(root: string): void {
 function handInRegistry(root: string): string[] {
   const extra = process.env['NODE_EXTRA_CA_CERTS'];
   for (const certificates of [extra, npmSetting('cafile')]) if (certificates !== undefined) handIn(root, certificates);
-  handIn(root, npmSetting('userconfig'), '/root/.npmrc');
+  handIn(root, npmSetting('userconfig'), 'root/.npmrc');
   handIn(root, npmSetting('globalconfig'), '/usr/local/etc/npmrc');
   return extra === undefined ? [] : [`NODE_EXTRA_CA_CERTS=${extra}`];
 }
