@@ -59,6 +59,19 @@ describe.skipIf(peersSkipped)('phones against the configuration that everybody s
     const caller = await startCaller('phone-call', engine.address(), { keys: { ...keys, called: '914155559999' } });
     await allWell(caller, carrier);
   });
+
+  test.each(['911', '112', '9-1-1'])('an emergency call to %s reaches the carrier as dialled', async (called) => {
+    const keys = { user: '102', password: 'demo-bob-102', domain: 'demo.example.com' };
+    const carrier = await startAnswerer('answer', { localPort: carrierPort });
+    const caller = await startCaller('phone-call', engine.address(), { keys: { ...keys, called } });
+    await allWell(caller, carrier);
+    const number = called.replaceAll('-', '');
+    const { messages } = (await engine.api(`/api/v1/trace?method=INVITE&number=${number}&limit=20`)) as {
+      messages: { direction: string; text: string }[];
+    };
+    const sent = messages.filter(({ direction, text }) => direction === 'sent' && text.startsWith('INVITE '));
+    expect(sent.at(-1)?.text).toMatch(new RegExp(`^INVITE sip:${number}@127\\.0\\.0\\.1:${carrierPort} `));
+  });
 });
 
 describe.skipIf(peersSkipped)('a phone that cannot answer what is asked of it', () => {
