@@ -5,7 +5,7 @@
 import type { Scheduler } from '../base/scheduler.ts';
 import type { BranchPlan, CallFacts, CallRecord as LiveRecord, Rejection, StageOutcome } from '../call/index.ts';
 import { isRejection, PREVIEW_GROWTH, sendOptions } from '../call/index.ts';
-import type { CallRecord, SipTrace, TraceMessage } from '../observe/index.ts';
+import { type CallRecord, octetsOf, type SipTrace, type TraceMessage } from '../observe/index.ts';
 import {
   type ExplainedLeg,
   type ExplainQuestion,
@@ -352,13 +352,13 @@ function targetText(transport: string, to: Flow | Target): string {
     : `${transport}:${formatHost(to.address)}:${to.port}`;
 }
 
-function sentLeg({ leg, transport, remote, text, at }: TraceMessage, label: string | undefined): ExplainedLeg {
-  const octets = Buffer.from(text, 'utf8');
+function sentLeg(message: TraceMessage, label: string | undefined): ExplainedLeg {
+  const { leg, transport, remote, text, at } = message;
   return {
     to: leg ?? label ?? '',
     target: `${transport}:${remote}`,
     invite: text,
-    inviteBase64: octets.toString('base64'),
+    inviteBase64: octetsOf(message).toString('base64'),
     at,
   };
 }

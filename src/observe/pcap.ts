@@ -43,10 +43,15 @@ function fileHeader(): Buffer {
   return header;
 }
 
+/** The message as it was on the wire, but for masked secrets. */
+export function octetsOf({ octets, text }: TraceMessage): Buffer {
+  return octets === undefined ? Buffer.from(text, 'utf8') : Buffer.from(octets, 'latin1');
+}
+
 function packetOf(message: TraceMessage, sequences: Map<string, number>): Buffer {
   const [local, remote] = [endpointOf(message.local), endpointOf(message.remote)];
   const [source, destination] = message.direction === 'sent' ? [local, remote] : [remote, local];
-  const payload = Buffer.from(message.text, 'utf8').subarray(0, MAX_PACKET - 60);
+  const payload = octetsOf(message).subarray(0, MAX_PACKET - 60);
   const isUdp = message.transport.toLowerCase() === 'udp';
   const body = isUdp ? udp(source, destination, payload) : tcp(source, destination, payload, sequences);
   return ip(source, destination, isUdp ? PROTOCOL_UDP : PROTOCOL_TCP, body);

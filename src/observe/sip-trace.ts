@@ -21,8 +21,10 @@ export interface TraceMessage {
   readonly sipCallId: string;
   /** What the peer of this leg is to the call: `caller`, `carrier-a`, an extension… */
   readonly leg?: string;
-  /** The message, secrets masked. */
+  /** The message for people, secrets masked. */
   readonly text: string;
+  /** The message as octets, one character each, secrets masked; left out: those of the text in UTF-8. */
+  readonly octets?: string | undefined;
 }
 
 /** Says that a SIP Call-ID is a leg of a call and who its peer is. */
@@ -239,7 +241,8 @@ export class SipTrace {
     const flow = this.#flows[place] as TraceFlow;
     const atMs = this.#atMs[place] as number;
     const offset = (this.#start[place] as number) % this.#maxOctets;
-    return {
+    const octets = this.#text(offset, offset + (this.#length[place] as number));
+    return new TracedMessage(octets, {
       at: new Date(atMs).toISOString(),
       atMs,
       direction: this.#sent[place] === 1 ? 'sent' : 'received',
@@ -248,8 +251,30 @@ export class SipTrace {
       remote: hostPort(flow.remoteAddress, flow.remotePort),
       sipCallId,
       ...(leg === undefined ? {} : { leg }),
-      text: redactText(readableText(this.#text(offset, offset + (this.#length[place] as number)))),
-    };
+      text: redactText(readableText(octets)),
+    });
+  }
+}
+
+/** A message with its octets at hand for those who ask; they are no part of what is listed. */
+class TracedMessage implements TraceMessage {
+  declare readonly at: string;
+  declare readonly atMs: number;
+  declare readonly direction: 'sent' | 'received';
+  declare readonly transport: string;
+  declare readonly local: string;
+  declare readonly remote: string;
+  declare readonly sipCallId: string;
+  declare readonly text: string;
+  readonly #octets: string;
+
+  constructor(octets: string, listed: TraceMessage) {
+    Object.assign(this, listed);
+    this.#octets = octets;
+  }
+
+  get octets(): string {
+    return redactText(this.#octets);
   }
 }
 

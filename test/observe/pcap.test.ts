@@ -26,6 +26,12 @@ describe('pcapOf', () => {
     expect(pcapOf([]).toString('hex')).toBe('d4c3b2a1020004000000000000000000ffff000065000000');
   });
 
+  test('a message leaves in its own octets where they are known, else in the UTF-8 of its text', () => {
+    const text = 'OPTIONS sip:x SIP/2.0\r\nSubject: José\r\n\r\n';
+    expect(pcapOf([message({ text, octets: text })]).includes(Buffer.from('Jos\xe9', 'latin1'))).toBe(true);
+    expect(pcapOf([message({ text })]).includes(Buffer.from('José', 'utf8'))).toBe(true);
+  });
+
   test.skipIf(peersSkipped)(
     'tshark reads it: addresses, ports, times, methods and clean checksums, UDP, TCP, IPv6',
     () => {

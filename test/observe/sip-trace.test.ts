@@ -52,6 +52,17 @@ describe('SipTrace', () => {
     expect(shown).not.toContain('cafe');
   });
 
+  test('the octets of a message are at hand, ISO-8859-1 and UTF-8 alike, secrets masked, and in no listing', () => {
+    const trace = new SipTrace(new VirtualScheduler());
+    for (const name of ['Jos\xe9', Buffer.from('José', 'utf8').toString('latin1')]) {
+      const text = `INVITE sip:x SIP/2.0\r\nCall-ID: ${name.length}\r\nFrom: "${name}" <sip:1:cafe@x>\r\n\r\n`;
+      trace.record(text, true, flow);
+      const found = trace.find(String(name.length))[0];
+      expect(found?.octets).toBe(text.replace('cafe', '***'));
+      expect(JSON.parse(JSON.stringify(found))).not.toHaveProperty('octets');
+    }
+  });
+
   test('memory is bounded over any number of calls: the oldest go first, and nothing of them stays', () => {
     const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 100_000 });
     for (let call = 0; call < 2000; call++) {
