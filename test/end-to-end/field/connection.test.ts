@@ -1,6 +1,11 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type KeyPair, TestAuthority } from '../../kit/certificates.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { dialogOfCaller, SDP } from '../outbound/phone.ts';
 import { readMessage, responseTo, type WireMessage } from '../outbound/wire-message.ts';
@@ -9,15 +14,16 @@ import { startWorld, type World } from '../outbound/wire-world.ts';
 const DOMAIN = 'acme.test';
 const callOut = { user: '101', domain: DOMAIN, dialled: '914155559999' };
 
-/** A carrier that is reached over TCP alone; what it received, with the number of the connection. */
-class TcpCarrier {
+/** A carrier that is reached over TCP or TLS alone; what it received, with the number of the connection. */
+class StreamCarrier {
   readonly received: { readonly connection: number; readonly message: WireMessage }[] = [];
   onMessage: (message: WireMessage, socket: Socket, connection: number) => void = () => {};
   readonly #server: Server;
   readonly #sockets: Socket[] = [];
 
-  constructor() {
-    this.#server = createServer((socket) => {
+  /** With a certificate over TLS, else over TCP. */
+  constructor(pair?: KeyPair) {
+    const onSocket = (socket: Socket) => {
       const connection = this.#sockets.push(socket);
       socket.on('error', () => {});
       let waiting = '';
@@ -30,7 +36,9 @@ class TcpCarrier {
           this.onMessage(message, socket, connection);
         }
       });
-    });
+    };
+    this.#server =
+      pair === undefined ? createServer(onSocket) : createTlsServer({ cert: pair.cert, key: pair.key }, onSocket);
   }
 
   async open(): Promise<number> {
@@ -60,9 +68,16 @@ function endOf(text: string): number {
   return text.length >= end ? end : 0;
 }
 
-describe('toward a carrier over TCP', () => {
+describe.each(['tcp', 'tls'] as const)('toward a carrier over %s', (transport) => {
+  const authority = new TestAuthority();
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-connection-'));
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const pair = authority.issue({ commonName: 'carrier.test', alternativeNames: ['IP:127.0.0.1'] });
   let world: World;
-  let carrier: TcpCarrier;
+  let carrier: StreamCarrier;
   let port: number;
   beforeAll(async () => {
     world = await startWorld({
@@ -70,13 +85,24 @@ describe('toward a carrier over TCP', () => {
         listen: [
           { transport: 'udp', host: '127.0.0.1', port: 0 },
           { transport: 'tcp', host: '127.0.0.1', port: 0 },
+          {
+            transport: 'tls',
+            host: '127.0.0.1',
+            port: 0,
+            certificate: file('own.pem', pair.cert),
+            key: file('own.key', pair.key),
+          },
         ],
       },
     });
   });
-  afterAll(() => world.stop());
+  afterAll(async () => {
+    await world.stop();
+    authority.remove();
+    rmSync(folder, { recursive: true, force: true });
+  });
   beforeEach(async () => {
-    carrier = new TcpCarrier();
+    carrier = new StreamCarrier(transport === 'tls' ? pair : undefined);
     port = await carrier.open();
     await world.hold(
       [
@@ -95,7 +121,8 @@ describe('toward a carrier over TCP', () => {
           type: 'ip',
           host: '127.0.0.1',
           port,
-          transport: 'tcp',
+          transport,
+          ...(transport === 'tls' ? { tls: { ca: file('ca.pem', authority.certificate) } } : {}),
           tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199' }],
         },
       ],
@@ -103,7 +130,7 @@ describe('toward a carrier over TCP', () => {
     return () => carrier.close();
   });
 
-  test('a dialog whose connection has ended goes on over TCP, whatever the Contact leaves out', async () => {
+  test('a dialog whose connection has ended goes on over its transport, whatever the Contact leaves out', async () => {
     carrier.onMessage = (message, socket) => {
       if (message.startLine.startsWith('INVITE'))
         socket.write(
@@ -130,7 +157,8 @@ describe('toward a carrier over TCP', () => {
     carrier.onMessage = (message, socket, connection) => {
       if (!message.startLine.startsWith('INVITE')) return;
       const isDead = connection === 1 && carrier.connectionsOf('INVITE').length > 1;
-      if (isDead) socket.resetAndDestroy();
+      if (isDead && transport === 'tcp') socket.resetAndDestroy();
+      else if (isDead) socket.destroy();
       else socket.write(responseTo(message, '486 Busy Here', 'c'));
     };
     expect((await world.phone.call(callOut)).status).toBe(486);
