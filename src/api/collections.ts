@@ -17,6 +17,7 @@ import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf
 import { type Document, entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
+import { requireAllowedTrust } from './sources.ts';
 import { check } from './validation.ts';
 
 type CollectionName = 'extensions' | 'groups' | 'services' | 'outboundRules' | 'inboundRules';
@@ -246,6 +247,7 @@ function planItem(
   const key = encodeURIComponent(name);
   const tenantPath = `tenants[${state.tenants.indexOf(tenant)}]`;
   const changed = { ...tenant, [collection.field]: items } as Tenant;
+  requireAllowedTrust(context, identityOf(request), state, changed, tenant);
   return {
     change: { putTenants: [changed] },
     facts: [

@@ -1,3 +1,4 @@
+import type { Network } from '../base/network.ts';
 import type {
   AuditEntry,
   AuditFact,
@@ -69,6 +70,8 @@ export interface EngineView {
   registrations(): readonly RegistrationView[];
   /** The first answer that `find` has for an address from which a phone of another tenant than this one is registered. */
   firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined;
+  /** The first answer that `find` has for an address or network from which a trunk sends that is not this tenant's alone. */
+  firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): T | undefined;
   /** Sources that trunks of several owners or tenants claim. */
   trunkOverlaps(): readonly SourceOverlap[];
   calls(): readonly LiveCall[];

@@ -23,7 +23,7 @@ import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { body, named, resource } from './openapi.ts';
 import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
-import { requireAllowedSources } from './sources.ts';
+import { requireAllowedSources, requireAllowedTrust } from './sources.ts';
 import type { Identity } from './tokens.ts';
 
 const TAG = 'provisioning';
@@ -128,7 +128,7 @@ function* planApply(
   // Whether a document is what is stored already is told only to those who may write it.
   const written = new Set<string>();
   for (const [index, tenant] of wanted.tenants.entries()) {
-    requireTenantWrite(identity, tenant, known.get(tenant.name));
+    requireTenantWrite(context, identity, state, tenant, known.get(tenant.name));
     requireOnce(written, 'tenant-name-taken', `tenants[${index}].name`, `tenant ${tenant.name}`);
     yield;
   }
@@ -182,10 +182,19 @@ function requireOnce(written: Set<string>, code: string, path: string, what: str
 }
 
 /** A tenant admin writes its own tenant, but not what bounds it; tenants are made by the system admin. */
-function requireTenantWrite(identity: Identity, after: Tenant, before: Tenant | undefined): void {
+function requireTenantWrite(
+  context: ApiContext,
+  identity: Identity,
+  state: Provisioning,
+  after: Tenant,
+  before: Tenant | undefined,
+): void {
   requireTenant(identity, after.name);
   if (before === undefined) requireSystemAdmin(identity, 'create tenants');
-  else requireAllowedTenantChange(identity, before, after);
+  else {
+    requireAllowedTenantChange(identity, before, after);
+    requireAllowedTrust(context, identity, state, after, before);
+  }
 }
 
 /** An export without secrets can be applied where they are known. */

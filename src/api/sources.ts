@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { covers, type Network, parseAddress, parseNetwork } from '../base/network.ts';
+import type { Tenant } from '../tenants/schema.ts';
 import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';
@@ -9,12 +10,19 @@ import { named } from './openapi.ts';
 import { forbidden } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
-/** The widest networks that a tenant admin may claim for its trunks, by the number of words of an address. */
+/** The widest networks that a tenant admin may claim, by the number of words of an address. */
 const WIDEST: Readonly<Record<number, number>> = { 1: 24, 4: 48 };
 
 interface Claim {
   readonly text: string;
   readonly network: Network;
+}
+
+/** What is asked of every claim of a tenant admin's. */
+interface Claiming {
+  readonly context: ApiContext;
+  readonly identity: Identity;
+  readonly state: Provisioning;
 }
 
 /**
@@ -29,25 +37,60 @@ export function requireAllowedSources(
   before: TrunkSettings | undefined,
 ): void {
   if (isSystemAdmin(identity)) return;
-  const had = new Set(before === undefined ? [] : claimsOf(before).map(({ text }) => text));
-  const fresh = claimsOf(trunk).filter(({ text }) => !had.has(text));
+  const fresh = freshOf(sourcesOf(trunk), before === undefined ? [] : sourcesOf(before));
+  requireAllowed({ context, identity, state }, fresh, '');
+}
+
+/**
+ * Where a tenant admin's extensions are believed without a password: within the same bounds, and nowhere that a trunk of others sends
+ * from. A trunk's claims are told apart by the number that is called; whoever trusts an address is asked before any trunk.
+ */
+export function requireAllowedTrust(
+  context: ApiContext,
+  identity: Identity,
+  state: Provisioning,
+  tenant: Tenant,
+  before: Tenant,
+): void {
+  if (isSystemAdmin(identity)) return;
+  const had = new Map(before.extensions.map((extension) => [extension.number, extension]));
+  for (const extension of tenant.extensions) {
+    const { number, trustedAddresses } = extension;
+    const earlier = had.get(number);
+    if (trustedAddresses.length === 0 || extension === earlier) continue;
+    const fresh = freshOf(claimsIn(trustedAddresses), claimsIn(earlier?.trustedAddresses ?? []));
+    const where = `trustedAddresses of extension ${number}: `;
+    requireAllowed({ context, identity, state }, fresh, where);
+    const taken = firstOfTrunks(context, tenant.name, fresh);
+    if (taken !== undefined) throw forbidden(`${where}${taken.text} cannot be trusted: a trunk sends from there`);
+  }
+}
+
+function requireAllowed({ context, identity, state }: Claiming, fresh: readonly Claim[], where: string): void {
   for (const { text, network } of fresh) {
     const widest = WIDEST[network.words.length] ?? 0;
     if (network.length < widest)
-      throw forbidden(`only a system admin may claim networks wider than /${widest}, such as ${text}`);
+      throw forbidden(`${where}only a system admin may claim networks wider than /${widest}, such as ${text}`);
   }
   if (fresh.length === 0) return;
   const taken = fresh.find(({ network }) => isTrustedElsewhere(state, identity.tenant, network));
   const claimed = taken ?? firstRegistered(context, identity.tenant, fresh);
-  if (claimed !== undefined) throw forbidden(`${claimed.text} cannot be claimed`);
+  if (claimed !== undefined) throw forbidden(`${where}${claimed.text} cannot be claimed`);
+}
+
+function freshOf(claims: readonly Claim[], before: readonly Claim[]): Claim[] {
+  const had = new Set(before.map(({ text }) => text));
+  return claims.filter(({ text }) => !had.has(text));
 }
 
 /** Addresses and networks as the admin wrote them; what a brand brings along is no claim of the admin's. */
-function claimsOf(settings: TrunkSettings): Claim[] {
-  const { host, outboundProxy, type } = settings;
+function sourcesOf({ host, outboundProxy, type, associatedIps = [] }: TrunkSettings): Claim[] {
   // The host of a gateway is a label, which nothing is sent to.
-  const hosts = [type === 'accept-register' ? undefined : host, outboundProxy?.host];
-  return [...hosts, ...(settings.associatedIps ?? [])].flatMap((text = '') => {
+  return claimsIn([type === 'accept-register' ? '' : (host ?? ''), outboundProxy?.host ?? '', ...associatedIps]);
+}
+
+function claimsIn(texts: readonly string[]): Claim[] {
+  return texts.flatMap((text) => {
     const network = parseNetwork(text);
     return network === undefined ? [] : { text, network };
   });
@@ -61,19 +104,28 @@ function isTrustedElsewhere({ tenants }: Provisioning, tenant: string | undefine
       extensions.some(({ trustedAddresses }) =>
         trustedAddresses.some((text) => {
           const trusted = parseNetwork(text);
-          return trusted !== undefined && (covers(network, trusted) || covers(trusted, network));
+          return trusted !== undefined && meet(network, trusted);
         }),
       ),
   );
 }
 
-function firstRegistered(context: ApiContext, tenant: string | undefined, claims: readonly Claim[]): Claim | undefined {
-  return context.engine.firstRegisteredElsewhere(tenant, (address) => {
+function firstRegistered({ engine }: ApiContext, tenant: string | undefined, claims: readonly Claim[]) {
+  return engine.firstRegisteredElsewhere(tenant, (address) => {
     const words = parseAddress(address);
     if (words === undefined) return undefined;
     const single = { words, length: words.length * 32 };
     return claims.find(({ network }) => covers(network, single));
   });
+}
+
+function firstOfTrunks({ engine }: ApiContext, tenant: string, claims: readonly Claim[]): Claim | undefined {
+  if (claims.length === 0) return undefined;
+  return engine.firstTrunkSourceElsewhere(tenant, (source) => claims.find(({ network }) => meet(network, source)));
+}
+
+function meet(a: Network, b: Network): boolean {
+  return covers(a, b) || covers(b, a);
 }
 
 const overlapShape = {

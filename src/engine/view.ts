@@ -1,4 +1,5 @@
 /** The running engine as the HTTP API and the command line see it: plain answers from memory. */
+import { type Network, parseNetwork } from '../base/network.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { CallListing } from '../call/index.ts';
 import type { CallRecord, SipTrace, TraceFilter, TraceMessage, TracePage } from '../observe/index.ts';
@@ -6,7 +7,9 @@ import type { ExplainQuestion, Explanation, PlacedCall } from '../outbound/index
 import type { Binding } from '../registrar/index.ts';
 import { formatHost } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import { overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
+import { type LearntSource, overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import { sourcesOf } from '../trunks/sources.ts';
 import { splitAor } from './aor.ts';
 import type { Engine } from './engine.ts';
 import { Explainer } from './explainer.ts';
@@ -63,16 +66,21 @@ export class RunningEngine {
     return undefined;
   }
 
+  firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): T | undefined {
+    for (const trunk of this.#options.engine.directory.trunks) {
+      const { assignments } = trunk;
+      if (assignments.length > 0 && assignments.every((assignment) => assignment.tenant === tenant)) continue;
+      const learnt = this.#learntSources(trunk).flatMap(({ address }) => parseNetwork(address) ?? []);
+      for (const source of [...sourcesOf(trunk).networks, ...learnt]) {
+        const found = find(source);
+        if (found !== undefined) return found;
+      }
+    }
+    return undefined;
+  }
+
   trunkOverlaps(): readonly SourceOverlap[] {
-    const { directory, trunks, registrations } = this.#options.engine;
-    return overlapsOf(directory.trunks, (trunk) => {
-      const gateway =
-        trunk.type === 'accept-register' ? registrations.gateway(trunk)?.binding.source.address : undefined;
-      const learnt = trunks.identification
-        .addressesOf(trunk.id)
-        .map((address) => ({ address, origin: 'dns' as const }));
-      return gateway === undefined ? learnt : [...learnt, { address: gateway, origin: 'registration' as const }];
-    });
+    return overlapsOf(this.#options.engine.directory.trunks, (trunk) => this.#learntSources(trunk));
   }
 
   calls() {
@@ -103,6 +111,13 @@ export class RunningEngine {
 
   retryTrunk(trunkId: string): boolean {
     return this.#options.engine.trunks.retry(trunkId);
+  }
+
+  #learntSources(trunk: Trunk): readonly LearntSource[] {
+    const { trunks, registrations } = this.#options.engine;
+    const learnt = trunks.identification.addressesOf(trunk.id).map((address) => ({ address, origin: 'dns' as const }));
+    const gateway = trunk.type === 'accept-register' ? registrations.gateway(trunk)?.binding.source.address : undefined;
+    return gateway === undefined ? learnt : [...learnt, { address: gateway, origin: 'registration' as const }];
   }
 
   #registration(binding: Binding<Flow>) {

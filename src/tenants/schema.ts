@@ -74,7 +74,9 @@ export const extensionSchema = z.strictObject({
     .array(network)
     .max(64)
     .default([])
-    .describe('Addresses or networks whose requests are admitted as this extension without digest. Off while empty.'),
+    .describe(
+      'Addresses or networks whose requests are admitted as this extension without digest; by a tenant admin up to /24 (IPv6 /48), and no source of others. Off while empty.',
+    ),
   maxContacts: z
     .int()
     .min(1)

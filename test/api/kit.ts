@@ -15,6 +15,7 @@ import {
   type WebhookStore,
 } from '../../src/api/index.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { type Network, parseNetwork } from '../../src/base/network.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../src/outbound/index.ts';
 import type { SourceOverlap } from '../../src/trunks/overlaps.ts';
@@ -113,6 +114,7 @@ export class FakeEngine implements EngineView {
   phones: RegistrationView[] = [];
   liveCalls: LiveCall[] = [];
   overlaps: SourceOverlap[] = [];
+  trunkSources: { readonly of: string; readonly source: string }[] = [];
   resting = new Set<string>();
   explained: ExplainQuestion[] = [];
   readonly sipTrace: SipTrace;
@@ -137,6 +139,15 @@ export class FakeEngine implements EngineView {
     for (const phone of this.phones) {
       if (phone.tenant === undefined || phone.tenant === tenant) continue;
       const found = find(phone.source.slice(0, phone.source.lastIndexOf(':')));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): T | undefined {
+    for (const { of, source } of this.trunkSources) {
+      const network = parseNetwork(source);
+      const found = of === tenant || network === undefined ? undefined : find(network);
       if (found !== undefined) return found;
     }
     return undefined;

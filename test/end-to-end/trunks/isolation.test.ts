@@ -40,7 +40,11 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
     };
     const rule = (trunk: string) => ({ name: trunk, trunk, dids: DID, destination: { hangUp: true as const } });
     const pool = { tenant: 'acme', didPool: '14155550100-14155550199' };
-    dns = await startDnsmasq(['host-record=alias.test,192.0.2.1', 'host-record=elsewhere.test,192.0.2.99']);
+    dns = await startDnsmasq([
+      'host-record=alias.test,192.0.2.1',
+      'host-record=elsewhere.test,192.0.2.99',
+      'host-record=named.test,192.0.2.77',
+    ]);
     engine = await startEngine({
       provisioning: {
         tenants: [
@@ -57,7 +61,7 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
             id: '2',
             name: 'mutual',
             type: 'ip',
-            host: '192.0.2.2',
+            host: 'named.test',
             transport: 'tls',
             options: { mutualTls: true },
             tls: { peerNames: ['sbc.carrier.test'] },
@@ -194,6 +198,21 @@ describe('a tenant’s own trunk takes no call of another tenant’s', () => {
     const { status, text } = await claim({ associatedIps });
     expect(status).toBe(403);
     expect(text).not.toContain('acme');
+  });
+
+  test.each([
+    ['everything', '0.0.0.0/0'],
+    ['the carrier’s network', '127.0.0.8/30'],
+    ['the carrier’s address', '127.0.0.9'],
+    ['what a name of the system’s trunk resolves to', '192.0.2.77'],
+    ['where acme’s phones are trusted', '198.51.100.7'],
+  ])('a tenant admin’s extension may not be trusted at %s', async (_, address) => {
+    const extension = { number: DID, trustedAddresses: [address] };
+    const { status, body, text } = await asGlobex('PUT', `/api/v1/tenants/globex/extensions/${DID}`, extension);
+    expect(status, text).toBe(403);
+    expect(body.detail).toContain(`trustedAddresses of extension ${DID}: `);
+    expect(text).not.toContain('acme');
+    expect(statusOf(await carrier.call(DID))).toBe(RANG_ACME);
   });
 
   test('a system admin sees what coincides, over HTTP and by command; a tenant admin does not', async () => {
