@@ -10,7 +10,6 @@ import { addressOf, sendOptions } from './destination.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import { LateAnswers } from './late-answers.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
-import { literalNextHop } from './next-hop.ts';
 import type { BranchPlan, LegOptions } from './plan.ts';
 import type {
   CallEnvironment,
@@ -343,19 +342,12 @@ export class Leg implements LegRequestUser {
   #plausible(flow: Flow): boolean {
     const { router } = this.env;
     if (router.plausible !== undefined) return router.plausible(this, flow);
-    const { destination, dialog, options } = this;
-    if (flow.remoteAddress === addressOf(destination)) return true;
-    // Where requests go to, requests may come from.
-    return (
-      options.followsContact === true && flow.remoteAddress === literalNextHop(dialog.nextHop(), destination)?.address
-    );
+    return flow.remoteAddress === addressOf(this.destination);
   }
 
   #hop(): Destination {
-    const { env, destination, dialog, options } = this;
+    const { env, destination, dialog } = this;
     if (!dialog.hasTarget) return destination;
-    const chosen = env.router.nextHop?.(this, dialog.nextHop());
-    if (chosen !== undefined) return chosen;
-    return (options.followsContact === true ? literalNextHop(dialog.nextHop(), destination) : undefined) ?? destination;
+    return env.router.nextHop?.(this, dialog.nextHop()) ?? destination;
   }
 }

@@ -67,11 +67,6 @@ export interface LegOptions {
   readonly scope?: AddressScope;
   /** What becomes of requests that are too large for UDP. Default `tcp`. */
   readonly largeRequests?: 'tcp' | 'udp';
-  /**
-   * Requests within the dialog go to the address that the peer's Record-Route or Contact names, as RFC 3261 §12.2.1.1 says, where it is
-   * one that may be followed. For trunks. Default false: they go the way its messages came, which reaches phones behind NAT.
-   */
-  readonly followsContact?: boolean;
   /** The party of this leg withholds its identity: nothing that may tell it leaves toward another party, whoever that is by then. */
   readonly anonymous?: boolean;
   /** On this leg the other party's identity is withheld, whoever that is: the INVITE went out without it. */

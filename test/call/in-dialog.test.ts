@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Leg } from '../../src/call/leg.ts';
 import type { CallRouter } from '../../src/call/ports.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
-import { branchTo, type Content, legOptions, Party, sdp, stages, World } from './world.ts';
+import { type Content, type Party, sdp, World } from './world.ts';
 
 const HOLD = `${sdp('caller')}a=sendonly\r\n`;
 const T38 = sdp('caller', 'image 4000 udptl t38');
@@ -472,25 +472,4 @@ test('§12.2.1.1: requests on a leg follow the route set that its peer recorded'
   expect(b.requests('INFO')[0]?.headers.listValues(HeaderId.Route)).toEqual(['<sip:proxy1;lr>', '<sip:proxy2;lr>']);
   expect(b.acks[0]?.headers.listValues(HeaderId.Route)).toEqual(['<sip:proxy1;lr>', '<sip:proxy2;lr>']);
   hangUp(world);
-});
-
-test('§12.2.1.1: a trunk’s leg follows the Contact of its 2xx: ACK and BYE go there, and its requests may come from there', () => {
-  for (const followsContact of [true, false]) {
-    const world = new World();
-    const { a, engine, network } = world;
-    const edge = new Party(network, '192.0.2.7');
-    const core = new Party(network, '192.0.2.8');
-    engine.plan = (request) =>
-      stages([{ branches: [branchTo(request, '192.0.2.7', { options: { ...legOptions(), followsContact } })] }]);
-    a.call();
-    world.run();
-    edge.answer(edge.invite, 200, { body: sdp('trunk'), headers: [[HeaderId.Contact, '<sip:192.0.2.8>']] });
-    world.run();
-    expect([edge.acks.length, core.acks.length]).toEqual(followsContact ? [0, 1] : [1, 0]);
-    const bye = core.send('BYE', {}, edge.dialog);
-    world.run();
-    expect(bye.final?.status).toBe(followsContact ? 200 : 481);
-    if (!followsContact) a.send('BYE');
-    expect(world.settles()).toBe(true);
-  }
 });
