@@ -1,12 +1,12 @@
 import type { EndpointTransport } from '../../src/sip/endpoint/index.ts';
-import {
-  type Flow,
-  type HostPort,
-  type ListenerOptions,
-  type Listening,
-  newTransportCounters,
-  type Target,
-  type TransportUser,
+import { newTransportCounters } from '../../src/sip/transport/counters.ts';
+import type {
+  Flow,
+  HostPort,
+  ListenerOptions,
+  Listening,
+  Target,
+  TransportUser,
 } from '../../src/sip/transport/index.ts';
 
 export const HOST = '127.0.0.1';

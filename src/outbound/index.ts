@@ -36,6 +36,6 @@ export type {
 export { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
 export { explainPlaced, type PlacedCall, placedCall, refusedBy } from './placed-call.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';
-export { type InviteTokens, renderInvite } from './render.ts';
+export type { InviteTokens } from './render.ts';
 export type { CandidateNote, FieldNote, StepNote } from './trace.ts';
 export { profileOf } from './trunk-profile.ts';

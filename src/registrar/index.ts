@@ -1,16 +1,15 @@
 /** The registrar. Import from here. */
-export { type AorParts, aorKey, aorParts } from './aor.ts';
+export { type AorParts, aorKey } from './aor.ts';
 export type { Binding } from './binding.ts';
-export {
-  type AccountLookup,
-  type BindingChange,
-  type BindingStore,
-  type BindingTarget,
-  MemoryBindingStore,
-  type RegisterAccount,
-  type RegisterTransaction,
-  type RegistrarFlow,
-  type StoredBinding,
+export type {
+  AccountLookup,
+  BindingChange,
+  BindingStore,
+  BindingTarget,
+  RegisterAccount,
+  RegisterTransaction,
+  RegistrarFlow,
+  StoredBinding,
 } from './ports.ts';
 export { RegisterHandler, type RegisterHandlerOptions, type RegisterRefused } from './register-handler.ts';
 export {

@@ -22,12 +22,10 @@ interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
 }
 
-const LEAVES: ReadonlyMap<string, Leaf> = collect(z.toJSONSchema(nodeSchema, { io: 'input' }) as JsonSchema);
-
 /** The variable of each field that has one, in the order of the schema. */
-export function environmentNames(): ReadonlyMap<string, readonly string[]> {
-  return new Map([...LEAVES].map(([name, { path }]) => [name, path]));
-}
+export const ENVIRONMENT_VARIABLES: ReadonlyMap<string, Leaf> = collect(
+  z.toJSONSchema(nodeSchema, { io: 'input' }) as JsonSchema,
+);
 
 /** The configuration with overrides applied, and variables that begin like an override and are none. */
 export function applyEnvironment(
@@ -39,7 +37,7 @@ export function applyEnvironment(
   const unknown: string[] = [];
   for (const [name, text] of Object.entries(environment)) {
     if (!name.startsWith('TANDEM_') || text === undefined || OTHERS.has(name)) continue;
-    const leaf = LEAVES.get(name);
+    const leaf = ENVIRONMENT_VARIABLES.get(name);
     if (leaf === undefined) unknown.push(name);
     else if (typeof value === 'object' || value === undefined) {
       put(copy, leaf.path, convert(text, leaf.type));

@@ -52,22 +52,6 @@ export interface ProvisioningStore {
   onChange?(listener: () => void): () => void;
 }
 
-/** Keeps nothing beyond its own life; for tests. */
-export class MemoryProvisioningStore implements ProvisioningStore {
-  #current: ProvisionedState = { version: 0, state: { tenants: [], trunks: [] } };
-
-  load(): Promise<ProvisionedState> {
-    return Promise.resolve(this.#current);
-  }
-
-  commit(commit: ProvisioningCommit): Promise<CommitResult> {
-    if (commit.expectedVersion !== this.#current.version) return Promise.resolve({ outcome: 'stale' });
-    const version = this.#current.version + 1;
-    this.#current = { version, state: applyEdits(this.#current.state, commit) };
-    return Promise.resolve({ outcome: 'committed', version });
-  }
-}
-
 /** The state after these edits; what is replaced keeps its place, what is new comes last. */
 export function applyEdits(state: Provisioning, edits: ProvisioningEdits): Provisioning {
   return {

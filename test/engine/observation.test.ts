@@ -4,7 +4,7 @@ import { Provisioner } from '../../src/engine/provisioner.ts';
 import { RecentCalls } from '../../src/engine/recent-calls.ts';
 import { RunningEngine } from '../../src/engine/view.ts';
 import { CallRecordLog, type EngineEvent, EventBus, JsonLogger, Metrics, SipTrace } from '../../src/observe/index.ts';
-import { MemoryProvisioningStore } from '../../src/trunks/provisioning-store.ts';
+import { MemoryProvisioningStore } from '../kit/memory-provisioning-store.ts';
 import {
   type Agent,
   CARRIER_A,

@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { Provisioner } from '../../src/engine/provisioner.ts';
 import type { Directory } from '../../src/trunks/directory.ts';
 import { derivedTrunkId } from '../../src/trunks/effective.ts';
-import {
-  type CommitResult,
-  MemoryProvisioningStore,
-  type ProvisionedState,
-  type ProvisioningCommit,
-  type ProvisioningStore,
+import type {
+  CommitResult,
+  ProvisionedState,
+  ProvisioningCommit,
+  ProvisioningStore,
 } from '../../src/trunks/provisioning-store.ts';
+import { MemoryProvisioningStore } from '../kit/memory-provisioning-store.ts';
 import { RecordingLog } from '../sip/transport/recorder.ts';
 import { provision } from '../trunks/kit.ts';
 

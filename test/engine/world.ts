@@ -3,7 +3,8 @@ import { Engine, type EngineObserver, type EngineOptions } from '../../src/engin
 import type { OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../../src/outbound/index.ts';
 import type { Binding } from '../../src/registrar/index.ts';
 import { type NodeSettingsInput, nodeSchema } from '../../src/settings/node-schema.ts';
-import { DigestClient, replaceAuthorization } from '../../src/sip/auth/index.ts';
+import { replaceAuthorization } from '../../src/sip/auth/digest-client.ts';
+import { DigestClient } from '../../src/sip/auth/index.ts';
 import type { DnsPort } from '../../src/sip/locate/index.ts';
 import {
   formatUri,

@@ -1,14 +1,14 @@
 import type { EndpointTransport } from '../../src/sip/endpoint/index.ts';
-import {
-  type AddressScope,
-  type Flow,
-  type HostPort,
-  type ListenerOptions,
-  type Listening,
-  newTransportCounters,
-  type Target,
-  type TransportName,
-  type TransportUser,
+import { newTransportCounters } from '../../src/sip/transport/counters.ts';
+import type {
+  AddressScope,
+  Flow,
+  HostPort,
+  ListenerOptions,
+  Listening,
+  Target,
+  TransportName,
+  TransportUser,
 } from '../../src/sip/transport/index.ts';
 import { seededRandom } from './simulated-link.ts';
 import type { VirtualScheduler } from './virtual-scheduler.ts';

@@ -8,7 +8,8 @@ import { generate } from 'selfsigned';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SettingsError } from '../../src/base/errors.ts';
 import { type RunningNode, startNode } from '../../src/node/node.ts';
-import { DigestClient, replaceAuthorization } from '../../src/sip/auth/index.ts';
+import { replaceAuthorization } from '../../src/sip/auth/digest-client.ts';
+import { DigestClient } from '../../src/sip/auth/index.ts';
 import { parseMessage, type SipRequest, type SipResponse, serialize } from '../../src/sip/message/index.ts';
 
 /** A node on real sockets, with the files that an operator would write. */

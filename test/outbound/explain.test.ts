@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { draftForRoute, explain, explanationText, planOutbound, renderInvite } from '../../src/outbound/index.ts';
+import { draftForRoute, explain, explanationText, planOutbound } from '../../src/outbound/index.ts';
 import { CALL_STEPS, ROUTE_STEPS } from '../../src/outbound/pipeline.ts';
+import { renderInvite } from '../../src/outbound/render.ts';
 import { serialize } from '../../src/sip/message/index.ts';
 import { docFacts } from './doc-example.ts';
 import { factsOf, tenantWith, trunkWith } from './world.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { draftForRoute, type OutboundFacts, planOutbound, renderInvite } from '../../src/outbound/index.ts';
+import { draftForRoute, type OutboundFacts, planOutbound } from '../../src/outbound/index.ts';
+import { renderInvite } from '../../src/outbound/render.ts';
 import { viaAddress } from '../../src/outbound/steps/choose-addresses.ts';
 import { parseMessage, type SipRequest, serialize } from '../../src/sip/message/index.ts';
 import { type GuideRow, PROSE_ROWS, variableRows } from './guide-table.ts';

@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  draftForRoute,
-  endpointRequest,
-  explain,
-  type OutboundFacts,
-  planOutbound,
-  renderInvite,
-} from '../../src/outbound/index.ts';
+import { draftForRoute, endpointRequest, explain, type OutboundFacts, planOutbound } from '../../src/outbound/index.ts';
+import { renderInvite } from '../../src/outbound/render.ts';
 import { Headers, parseMessage, SipRequest, serialize } from '../../src/sip/message/index.ts';
 import { directoryOf, factsIn, factsOf, type TenantInput, type TrunkInput, tenantWith, trunkWith } from './world.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { draftForRoute, type OutboundFacts, planOutbound, renderInvite } from '../../src/outbound/index.ts';
+import { draftForRoute, type OutboundFacts, planOutbound } from '../../src/outbound/index.ts';
+import { renderInvite } from '../../src/outbound/render.ts';
 import { serialize } from '../../src/sip/message/index.ts';
 import {
   B_FIRST,

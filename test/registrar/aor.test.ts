@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { aorKey, aorParts } from '../../src/registrar/index.ts';
+import { aorParts } from '../../src/registrar/aor.ts';
+import { aorKey } from '../../src/registrar/index.ts';
 import { parseUri } from '../../src/sip/message/index.ts';
 
 test.each([

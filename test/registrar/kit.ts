@@ -9,7 +9,8 @@ import {
   type RegistrarFlow,
   type RegistrarOptions,
 } from '../../src/registrar/index.ts';
-import { DigestClient, DigestServer, replaceAuthorization } from '../../src/sip/auth/index.ts';
+import { replaceAuthorization } from '../../src/sip/auth/digest-client.ts';
+import { DigestClient, DigestServer } from '../../src/sip/auth/index.ts';
 import { HeaderId, parseMessage, type SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { MemoryBindingStore, Registrar } from '../../src/registrar/index.ts';
+import { Registrar } from '../../src/registrar/index.ts';
+import { MemoryBindingStore } from '../../src/registrar/ports.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import { ACCOUNT, BOB, DOMAIN, flowFrom, registrarWorld } from './kit.ts';
 

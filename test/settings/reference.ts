@@ -1,6 +1,6 @@
 /** Renders the reference of all settings from the schemas: the reference part of docs/configuration.md. */
 import { z } from 'zod';
-import { environmentNames } from '../../src/settings/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../../src/settings/environment.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import { provisioningSchema } from '../../src/trunks/schema.ts';
 
@@ -90,7 +90,7 @@ function table(rows: readonly Row[]): string {
 
 /** The whole reference as Markdown. */
 export function renderReference(): string {
-  const variables = [...environmentNames()].map(([name, path]) => `| \`${name}\` | \`${path.join('.')}\` |`);
+  const variables = [...ENVIRONMENT_VARIABLES].map(([name, { path }]) => `| \`${name}\` | \`${path.join('.')}\` |`);
   return [
     '# Reference of all settings',
     'Rendered from the schemas; a test keeps it equal to them. `[]` stands for each entry of a list.',

@@ -54,15 +54,6 @@ export function ha1(algorithm: DigestAlgorithm, username: string, realm: string,
   return digestOf(algorithm, octetsFromText(`${username}:${realm}:${password}`));
 }
 
-/** H(A1) for every algorithm: the form in which a password can be stored without keeping it. */
-export function ha1Set(username: string, realm: string, password: string): Record<DigestAlgorithm, string> {
-  return {
-    'SHA-512-256': ha1('SHA-512-256', username, realm, password),
-    'SHA-256': ha1('SHA-256', username, realm, password),
-    MD5: ha1('MD5', username, realm, password),
-  };
-}
-
 function isAscii(text: string): boolean {
   for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return false;
   return true;

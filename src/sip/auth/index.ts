@@ -1,5 +1,5 @@
 /** Digest authentication, both sides. Import from here. */
-export { type DigestAlgorithm, ha1Set } from './algorithms.ts';
+export type { DigestAlgorithm } from './algorithms.ts';
 export type { DigestSecret } from './credentials.ts';
 export {
   type DigestAnswer,
@@ -7,7 +7,6 @@ export {
   type DigestClientOptions,
   type DigestCredentials,
   type DigestGiveUp,
-  replaceAuthorization,
 } from './digest-client.ts';
 export type { Qop } from './digest-response.ts';
 export {

@@ -65,11 +65,6 @@ export function dialogKeyOfRequest(request: SipRequest): string {
   return dialogKey(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
 }
 
-/** The key of the dialog that a received response names; its From tag is ours. */
-export function dialogKeyOfResponse(response: SipResponse): string {
-  return dialogKey(response.callId(), response.fromTag() ?? '', response.toTag() ?? '');
-}
-
 export class Dialog {
   readonly role: DialogRole;
   callId: string;

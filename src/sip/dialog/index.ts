@@ -6,7 +6,6 @@ export {
   type DialogState,
   dialogKey,
   dialogKeyOfRequest,
-  dialogKeyOfResponse,
 } from './dialog.ts';
 export { glareDelayMs, retryAfterSeconds } from './glare.ts';
 export { type Collision, type DescriptionRole, OfferAnswer, type Side } from './offer-answer.ts';

@@ -4,7 +4,6 @@ export { readHostsFile } from './hosts-file.ts';
 export {
   type LocatedTarget,
   type LocatedTransport,
-  LocateError,
   type LocateQuery,
   Locator,
   type LocatorOptions,

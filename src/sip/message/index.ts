@@ -6,17 +6,17 @@ export {
   partyPrivacy,
   withheldBy,
 } from './caller-privacy.ts';
-export { octetsFromText, quote, splitList, textFromOctets, unquote } from './characters.ts';
+export { octetsFromText, quote, splitList, textFromOctets } from './characters.ts';
 export { CONTENT_HEADERS, contentFields } from './content-headers.ts';
 export { createResponse, type ResponseOptions } from './create-response.ts';
-export { type CSeq, parseCSeq } from './cseq.ts';
+export type { CSeq } from './cseq.ts';
 export { parseDeltaSeconds } from './fields/delta-seconds.ts';
 export { parseRAck, parseRSeq, type RAck } from './fields/rack.ts';
 export { parseRemotePartyId, type RemotePartyId } from './fields/remote-party-id.ts';
 export { parseRetryAfter, type RetryAfter } from './fields/retry-after.ts';
 export { parseSessionExpires, type SessionExpires } from './fields/session-expires.ts';
 export { type FrameSink, StreamFramer } from './framer.ts';
-export { HeaderId, headerIdOf, headerName } from './header-id.ts';
+export { HeaderId, headerIdOf } from './header-id.ts';
 export { Headers } from './headers.ts';
 export { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 export {
@@ -36,7 +36,6 @@ export {
   readTrailingParams,
   withoutEmptyTag,
 } from './name-addr.ts';
-export { Params } from './params.ts';
 export { parseMessage } from './parse.ts';
 export { reasonPhrase } from './reason-phrase.ts';
 export { sameUri } from './same-uri.ts';
@@ -55,4 +54,4 @@ export {
   unescapeUser,
 } from './uri.ts';
 export { type Refusal, refuseExtensions, validateRequest, validateResponse } from './validate.ts';
-export { formatVia, parseVia, type Via } from './via.ts';
+export { formatVia, type Via } from './via.ts';

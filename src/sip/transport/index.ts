@@ -1,6 +1,6 @@
 export type { AddressScope } from './advertised.ts';
 export type { TlsFacts } from './certificate-names.ts';
-export { newTransportCounters, type TransportCounters } from './counters.ts';
+export type { TransportCounters } from './counters.ts';
 export { GenerationCache } from './generation-cache.ts';
 export { SourceGate, type SourceGateOptions } from './source-gate.ts';
 export { TransportLayer, type TransportLayerOptions } from './transport-layer.ts';

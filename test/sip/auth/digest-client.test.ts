@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { ha1 } from '../../../src/sip/auth/algorithms.ts';
+import { replaceAuthorization } from '../../../src/sip/auth/digest-client.ts';
 import { parseDigest } from '../../../src/sip/auth/digest-params.ts';
-import { DigestClient, ha1Set, replaceAuthorization } from '../../../src/sip/auth/index.ts';
+import { DigestClient } from '../../../src/sip/auth/index.ts';
 import { HeaderId, type SipRequest, SipResponse } from '../../../src/sip/message/index.ts';
 import { authWorld, clientFor, REALM, reasonOf, request, SOURCE } from './kit.ts';
 
@@ -45,7 +47,7 @@ describe('choice of a challenge', () => {
   });
 
   test('only algorithms that H(A1) is known for', () => {
-    const secret = { ha1: { MD5: ha1Set('alice', REALM, 's3cret').MD5 } };
+    const secret = { ha1: { MD5: ha1('MD5', 'alice', REALM, 's3cret') } };
     const client = clientFor('', { secret });
     expect(answered(client, [challenge({ algorithm: 'SHA-256' }), challenge({})])).toMatchObject({ algorithm: 'MD5' });
     expect(answered(client, [challenge({ algorithm: 'SHA-256', nonce: '"n2"' })])).toBe('unsupported-challenge');

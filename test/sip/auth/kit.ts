@@ -1,10 +1,10 @@
+import { replaceAuthorization } from '../../../src/sip/auth/digest-client.ts';
 import {
   DigestClient,
   type DigestCredentials,
   DigestServer,
   type DigestServerOptions,
   type DigestVerdict,
-  replaceAuthorization,
 } from '../../../src/sip/auth/index.ts';
 import { HeaderId, Headers, SipRequest, SipResponse } from '../../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';

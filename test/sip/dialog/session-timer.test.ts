@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SessionTimer, type SessionTimerOptions } from '../../../src/sip/dialog/index.ts';
-import { HeaderId, headerName } from '../../../src/sip/message/index.ts';
+import { headerName } from '../../../src/sip/message/header-id.ts';
+import { HeaderId } from '../../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { requestWith, responseTo } from './fixture.ts';
 

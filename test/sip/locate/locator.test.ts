@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { DnsPort, DnsRecord, DnsRecordType, DnsReply } from '../../../src/sip/locate/index.ts';
-import { LocateError, Locator, type LocatorOptions } from '../../../src/sip/locate/index.ts';
+import { Locator, type LocatorOptions } from '../../../src/sip/locate/index.ts';
+import { LocateError } from '../../../src/sip/locate/locator.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 
 class FakeDns implements DnsPort {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { HeaderId, Headers, headerIdOf, headerName, parseMessage, serialize } from '../../../src/sip/message/index.ts';
+import { headerName } from '../../../src/sip/message/header-id.ts';
+import { HeaderId, Headers, headerIdOf, parseMessage, serialize } from '../../../src/sip/message/index.ts';
 
 const text = `OPTIONS sip:a@b SIP/2.0\r
 VIA:  SIP/2.0/UDP one;branch=z9hG4bKa, SIP/2.0/UDP two\r

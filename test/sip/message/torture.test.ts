@@ -5,7 +5,6 @@ import {
   createResponse,
   HeaderId,
   isSipUri,
-  type Params,
   parseMessage,
   parseNameAddrList,
   type SipMessage,
@@ -18,6 +17,7 @@ import {
   validateRequest,
   validateResponse,
 } from '../../../src/sip/message/index.ts';
+import type { Params } from '../../../src/sip/message/params.ts';
 import { type TortureCase, tortureCases, tortureFiles, tortureText } from '../../kit/torture.ts';
 
 /** 406 and 415 depend on what the engine serves and 420 on its extensions; those verdicts are the endpoint's, not this layer's. */
