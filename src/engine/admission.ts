@@ -13,7 +13,7 @@
  * challenged for that domain. Whoever claims to be a tenant's user is challenged for that tenant's domain;
  * anybody else gets a challenge that nobody can meet, so that the answer tells nothing.
  */
-import type { DigestServer } from '../sip/auth/index.ts';
+import { type DigestServer, isDigestScheme, parseDigest } from '../sip/auth/index.ts';
 import type { ServerTransaction } from '../sip/endpoint/index.ts';
 import { HeaderId, isSipUri, type SipRequest, textFromOctets, type Uri, unescapeUser } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -23,7 +23,7 @@ import type { Directory } from '../trunks/directory.ts';
 import type { Identification } from '../trunks/identification.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Account, Accounts } from './accounts.ts';
-import { refusalHint } from './digest.ts';
+import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import type { PeerPass, WantedBinding } from './peer-nodes.ts';
 
 export type Source =
@@ -43,6 +43,8 @@ export interface AdmissionOptions {
   readonly directory: () => Directory;
   /** The tenant that a host in a URI stands for: of its domain, or the default one for the node's own addresses. */
   readonly tenantOf: (host: string) => Tenant | undefined;
+  /** Whether a host is one that this node listens on or advertises. */
+  readonly isOwnHost: (host: string) => boolean;
   readonly accounts: Accounts;
   readonly digest: DigestServer;
   readonly pass: PeerPass;
@@ -64,8 +66,12 @@ export interface TrustedExtension {
 /** The realm of a challenge that nobody can meet. */
 const NOBODY_REALM = 'unknown.invalid';
 
+const MAX_TOLD = 1000;
+
 export class Admission {
   readonly #options: AdmissionOptions;
+  /** Source addresses that were told of. */
+  readonly #told = new Set<string>();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -91,10 +97,10 @@ export class Admission {
     switch (identified.kind) {
       case 'trunk':
         // An address that trunks and phones share proves a trunk only when nobody of a tenant claims to speak.
-        if (!identified.exact && this.#claimsTenantUser(request)) break;
+        if (!identified.exact && this.#claimedTenant(request) !== undefined) break;
         return { kind: 'trunk', trunk: identified.trunk };
       case 'ambiguous':
-        if (this.#claimsTenantUser(request)) break;
+        if (this.#claimedTenant(request) !== undefined) break;
         this.#refuse(transaction, 'ambiguous-trunk', { candidates: identified.trunks.map((trunk) => trunk.name) });
         return undefined;
       case 'unknown':
@@ -105,15 +111,21 @@ export class Admission {
   }
 
   #realmOfCredentials(request: SipRequest): string | undefined {
+    let isUnreadable = false;
     for (const id of [HeaderId.ProxyAuthorization, HeaderId.Authorization]) {
       for (const value of request.headers.fieldValues(id)) {
-        const realm = realmOf(value);
-        if (realm === undefined) continue;
+        const octets = parseDigest(value)?.realm;
+        if (octets === undefined) {
+          isUnreadable ||= isDigestScheme(value);
+          continue;
+        }
+        const realm = textFromOctets(octets);
         if (this.#options.directory().tenantByDomain(realm) !== undefined) return realm;
         if (this.#options.accounts.isGatewayRealm(realm)) return realm;
       }
     }
-    return undefined;
+    // Whose they were meant to be, the sender says; it is told that nobody can read them.
+    return isUnreadable ? this.#claimedTenant(request)?.domain : undefined;
   }
 
   #registeredParty(transaction: ServerTransaction, party: { domain: string; user: string }): Source | undefined {
@@ -143,15 +155,16 @@ export class Admission {
     return named.length === 1 ? named[0] : undefined;
   }
 
-  /** Whether From names an extension or service of a tenant in that tenant's own domain. */
-  #claimsTenantUser(request: SipRequest): boolean {
+  /** The tenant of which From names an extension or service, in that tenant's own domain. */
+  #claimedTenant(request: SipRequest): Tenant | undefined {
     const { uri } = request.from();
-    if (!isSipUri(uri) || uri.user === undefined) return false;
+    if (!isSipUri(uri) || uri.user === undefined) return undefined;
     const directory = this.#options.directory();
     const tenant = this.#options.tenantOf(uri.host);
-    if (tenant === undefined) return false;
+    if (tenant === undefined) return undefined;
     const user = unescapeUser(uri.user);
-    return directory.extension(tenant.name, user) !== undefined || directory.service(tenant.name, user) !== undefined;
+    const party = directory.extension(tenant.name, user) ?? directory.service(tenant.name, user);
+    return party === undefined ? undefined : tenant;
   }
 
   /** Whether the Request-URI is in the domain of another tenant than this one. */
@@ -217,20 +230,26 @@ export class Admission {
       break;
     }
     const { request, flow } = transaction;
+    if (realm === NOBODY_REALM) this.#noteOwnAddress(request, flow);
     const { status, reasonPhrase, headers } = this.#options.digest.ask(request, 'proxy', realm, flow.remoteAddress);
     transaction.reply(status, reasonPhrase, headers);
+  }
+
+  /**
+   * A phone that has the node's own address for its domain, where that is nobody's. Strangers who try an address do the same, so that
+   * each source is told of once.
+   */
+  #noteOwnAddress(request: SipRequest, flow: Flow): void {
+    const { uri } = request.from();
+    if (!isSipUri(uri) || !this.#options.isOwnHost(uri.host) || this.#told.has(flow.remoteAddress)) return;
+    if (this.#told.size >= MAX_TOLD) this.#told.clear();
+    this.#told.add(flow.remoteAddress);
+    const { host, user } = uri;
+    this.#options.onRefused?.('own-address', flow, { method: request.method, host, user, ...OWN_ADDRESS_HINT });
   }
 
   #refuse(transaction: ServerTransaction, code: string, detail: Readonly<Record<string, unknown>>): void {
     this.#options.onRefused?.(code, transaction.flow, { method: transaction.request.method, ...detail });
     transaction.reply(403, 'Forbidden');
   }
-}
-
-/** The realm of a digest credentials value; a light look, the digest server checks the rest. */
-function realmOf(credentials: string): string | undefined {
-  const start = credentials.toLowerCase().indexOf('realm="');
-  if (start < 0) return undefined;
-  const end = credentials.indexOf('"', start + 7);
-  return end < 0 ? undefined : textFromOctets(credentials.slice(start + 7, end));
 }

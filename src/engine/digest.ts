@@ -60,10 +60,27 @@ export function engineDigest(options: EngineDigestOptions): DigestServer {
 
 /** What a log line about a refusal adds, when a setting would help. */
 export function refusalHint(reason: DigestRefusal | undefined, user: string | undefined): { hint?: string } {
-  if (reason !== 'no-qop' && reason !== 'short-count') return {};
-  const what = reason === 'no-qop' ? 'answers without qop (RFC 2069)' : 'does not pad its nonce count';
-  return { hint: `the phone ${what}: set digest.legacy: true on ${user ?? 'its account'} or its tenant to admit it` };
+  const who = user ?? 'its account';
+  switch (reason) {
+    case 'no-qop':
+      return { hint: `the phone answers without qop (RFC 2069): ${legacyOn(who)}` };
+    case 'short-count':
+      return { hint: `the phone does not pad its nonce count: ${legacyOn(who)}` };
+    case 'algorithm':
+      return { hint: `the phone answers with an algorithm that was not asked for: set digest.algorithms on ${who}` };
+    default:
+      return {};
+  }
 }
+
+function legacyOn(who: string): string {
+  return `set digest.legacy: true on ${who} or its tenant to admit it`;
+}
+
+/** Of a request to or from somebody at the node's own address, when no tenant is served there. */
+export const OWN_ADDRESS_HINT = {
+  hint: "the phone signs in at the node's own address: set its domain to the tenant's, or defaultTenant on the node",
+};
 
 /** Ten times T1: five seconds by default. A phone that answers does so after one round trip. */
 const PATIENCE_T1 = 10;

@@ -49,9 +49,10 @@ import { draftOf } from './drafted-request.ts';
 import { calledNumbersOf } from './inbound-view.ts';
 import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
-import { addressesOf, listenerOptions, transportsListened } from './listeners.ts';
+import { listenerOptions, transportsListened } from './listeners.ts';
 import { planMessage } from './message-plan.ts';
 import { OutboundGuards } from './outbound-guards.ts';
+import { OwnHosts } from './own-hosts.ts';
 import { assertedParty } from './party-address.ts';
 import { NO_PEERS, type PeerNodes, PeerPass, type WantedBinding } from './peer-nodes.ts';
 import { Peers } from './peers.ts';
@@ -135,11 +136,12 @@ export class Engine {
   #directory: Directory;
   readonly #trusted = new TrustedExtensions();
   #listening: readonly Listening[] = [];
-  #ownAddresses: ReadonlySet<string> = new Set();
+  readonly #ownHosts: OwnHosts;
 
   constructor(options: EngineOptions) {
     const { settings, scheduler, log, observer } = options;
     this.#options = options;
+    this.#ownHosts = new OwnHosts(settings);
     this.#directory = options.directory;
     this.#trusted.apply(options.directory.tenants.map((after) => ({ before: undefined, after })));
     const directory = () => this.#directory;
@@ -167,7 +169,7 @@ export class Engine {
       directory,
       accounts,
       nonceSecret: options.nonceSecret,
-      isOwnHost: (host) => this.#isOwnHost(host),
+      isOwnHost: (host) => this.#ownHosts.has(host),
     });
     this.egress = new Egress({
       allow: settings.egress.allow,
@@ -233,7 +235,7 @@ export class Engine {
       trusted: () => this.#trusted.index,
       listener: this.#registered,
       store: options.bindingStore,
-      isOwnHost: (host) => this.#isOwnHost(host),
+      isOwnHost: (host) => this.#ownHosts.has(host),
       isOwnAddress: (host, port) => this.#isOwnAddress(host, port),
       tenantOf,
       onRefused: (detail) => observer.onRefused('register-refused', detail),
@@ -303,6 +305,7 @@ export class Engine {
     const admission = new Admission({
       directory,
       tenantOf,
+      isOwnHost: (host) => this.#ownHosts.has(host),
       accounts,
       digest,
       pass,
@@ -347,7 +350,7 @@ export class Engine {
     await this.#restoration.run();
     this.#throttle.restore(await this.#signIns.load());
     this.#listening = await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
-    this.#ownAddresses = addressesOf(this.#listening);
+    this.#ownHosts.listensOn(this.#listening);
     const { addresses, privateAddresses } = this.#nodeFacts;
     for (const [known, scope] of [
       [addresses, 'public'],
@@ -482,7 +485,12 @@ export class Engine {
   }
 
   #callRouter(): CallRouter {
-    const transfers = new Transfers({ routing: this.routing, directory: () => this.#directory, node: this.#nodeFacts });
+    const transfers = new Transfers({
+      routing: this.routing,
+      directory: () => this.#directory,
+      node: this.#nodeFacts,
+      isOwnHost: (host) => this.#ownHosts.has(host),
+    });
     const peers = new Peers({
       isOfTrunk: (trunkId, address) => this.trunks.identification.isOf(trunkId, address),
       isOwn: (address, port) => this.#isOwnAddress(address, port),
@@ -541,7 +549,7 @@ export class Engine {
   #tenantOf(host: string): Tenant | undefined {
     const { defaultTenant } = this.#options.settings;
     const tenant = this.#directory.tenantByDomain(host);
-    if (tenant !== undefined || defaultTenant === undefined || !this.#isOwnHost(host)) return tenant;
+    if (tenant !== undefined || defaultTenant === undefined || !this.#ownHosts.has(host)) return tenant;
     return this.#directory.tenantByName(defaultTenant);
   }
 
@@ -554,19 +562,13 @@ export class Engine {
     );
   }
 
-  #isOwnHost(host: string): boolean {
-    const { publicHost, privateHost } = this.#options.settings.advertise;
-    if (host === publicHost || host === privateHost || this.#ownAddresses.has(host)) return true;
-    return this.#listening.some(({ transport }) => this.endpoint.advertised(transport)?.host === host);
-  }
-
   #isOwnAddress(host: string, port: number): boolean {
     const { api, listen } = this.#options.settings;
     const isOwnPort =
       (api.enabled && api.port === port) ||
       this.#listening.some((listening) => listening.port === port) ||
       listen.some(({ publicPort }) => publicPort === port);
-    return isOwnPort && this.#isOwnHost(host);
+    return isOwnPort && this.#ownHosts.has(host);
   }
 }
 

@@ -25,7 +25,7 @@ import type { Trunk } from '../trunks/schema.ts';
 import type { Accounts } from './accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admission.ts';
 import { splitAor } from './aor.ts';
-import { refusalHint } from './digest.ts';
+import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import { ownerOf, partyOf } from './owner.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { Reach, Reached } from './reach.ts';
@@ -54,10 +54,6 @@ export interface RegistrationsOptions {
 
 /** Of an account that is admitted by its address, whose password is never asked for. */
 const UNUSED_SECRET = { ha1: {} };
-
-const OWN_ADDRESS_HINT = {
-  hint: "the phone registers at the node's own address: set its domain to the tenant's, or defaultTenant on the node",
-};
 
 /** A registered contact that can be reached. */
 export interface Contact {

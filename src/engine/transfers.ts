@@ -23,6 +23,8 @@ export interface TransfersOptions {
   readonly routing: Routing;
   readonly directory: () => Directory;
   readonly node: NodeFacts;
+  /** Whether a host is one that this node listens on or advertises. */
+  readonly isOwnHost: (host: string) => boolean;
 }
 
 export class Transfers implements CallRouter {
@@ -74,14 +76,7 @@ export class Transfers implements CallRouter {
   /** A Refer-To names a number of this system: in the tenant's domain, at our own address, or without a host. */
   #isOurs(uri: ReturnType<typeof parseUri>, domain: string): boolean {
     if (!isSipUri(uri)) return uri.scheme === 'tel';
-    const host = uri.host.toLowerCase();
-    const { addresses, privateAddresses } = this.#options.node;
-    const own = [
-      domain.toLowerCase(),
-      ...Object.values(privateAddresses).map(({ host: privateHost }) => privateHost),
-      ...Object.values(addresses).map((address) => address.host),
-    ];
-    return own.includes(host);
+    return uri.host.toLowerCase() === domain.toLowerCase() || this.#options.isOwnHost(uri.host);
   }
 }
 

@@ -23,6 +23,7 @@ import {
   WebhookDispatcher,
   type WebhookTopic,
 } from '../observe/index.ts';
+import { refuseUnknownDefaultTenant } from '../settings/default-tenant.ts';
 import { refuseDemoPasswords } from '../settings/demo-passwords.ts';
 import { httpDefaults } from '../settings/exposure.ts';
 import { loadNodeWithFiles, settingsError, transportsOf } from '../settings/load.ts';
@@ -134,6 +135,10 @@ async function wire(parts: Parts): Promise<RunningNode> {
     log.error('provisioning-files-not-applied', { error: error.message });
   });
   refuseDemoPasswords(provisioner.directory.tenants, settings);
+  refuseUnknownDefaultTenant(
+    settings,
+    provisioner.directory.tenants.map(({ name }) => name),
+  );
 
   const observation = new Observation({
     log,

@@ -9,6 +9,7 @@ import type { Tenant } from '../tenants/schema.ts';
 import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings, type TrunkTransport } from '../trunks/schema.ts';
 import { credentialProblems, trunkCredentialProblems } from './credential-files.ts';
+import { defaultTenantProblem } from './default-tenant.ts';
 import { demoPasswordProblem, openDoor } from './demo-passwords.ts';
 import { applyEnvironment } from './environment.ts';
 import { type NodeSettings, nodeSchema } from './node-schema.ts';
@@ -107,14 +108,37 @@ export function transportsOf(settings: NodeSettings): ReadonlySet<TrunkTransport
 export function validateFiles(files: readonly string[], environment: Environment): LocatedProblem[] {
   const all = files.map((file) => YamlFile.read(file));
   const provisioning = all.filter(isProvisioning);
-  const nodes = all.filter((yaml) => !isProvisioning(yaml)).map((yaml) => withFiles(yaml, environment));
+  const nodeFiles = all.filter((yaml) => !isProvisioning(yaml));
+  const nodes = nodeFiles.map((yaml) => withFiles(yaml, environment));
   const settings = nodes.find((node) => node.settings !== undefined)?.settings;
   const context = settings === undefined ? {} : contextOf(settings);
   const found = [
     ...nodes.flatMap(({ problems }) => problems),
+    ...nodes.flatMap((node, index) =>
+      defaultTenantProblems(nodeFiles[index] as YamlFile, node, provisioning, environment),
+    ),
     ...provisioningFrom(provisioning, environment, context, trunkCredentialProblems).problems,
   ];
   return found.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column);
+}
+
+/** Whether `defaultTenant` is one of the tenants of `files`, or of the files that the configuration names when there are none. */
+function defaultTenantProblems(
+  yaml: YamlFile,
+  { settings }: LoadedNode,
+  files: readonly YamlFile[],
+  environment: Environment,
+): LocatedProblem[] {
+  if (settings?.defaultTenant === undefined) return [];
+  const provisioned = files.length > 0 ? files : settings.provisioning.map((file) => YamlFile.read(file));
+  const { state, problems } = joinFiles(provisioned, environment);
+  // A tenant of a file that cannot be read may be the one.
+  if (problems.length > 0) return [];
+  const problem = defaultTenantProblem(
+    settings,
+    state.tenants.map(({ name }) => name),
+  );
+  return problem === undefined ? [] : [yaml.locate(problem, [problem.path])];
 }
 
 function fileOf(file: string | undefined, environment: Environment): string {

@@ -181,4 +181,40 @@ describe('who sent this? (behaviour 26)', () => {
     expect(server.final(invite)?.status).toBe(480);
     expect(world.observed.ended.at(-1)?.facts).toMatchObject({ caller: '700', tenant: 'acme', direction: 'internal' });
   });
+
+  test("somebody at the engine's own address, where no tenant is served, is told of once a source", async () => {
+    const world = await World.start();
+    const stranger = world.agent('203.0.113.9');
+    for (const From of [`<sip:105@${ENGINE}>;tag=1`, `<sip:106@${ENGINE}>;tag=1`])
+      expect(outcomeOf(world, stranger, { From }, `sip:102@${ENGINE}`).status).toBe(407);
+    expect(outcomeOf(world, world.agent('203.0.113.10'), { From: '<sip:105@elsewhere.example>;tag=1' }).status).toBe(
+      407,
+    );
+    const told = world.observed.refused.filter(({ code }) => code === 'own-address');
+    expect(told).toHaveLength(1);
+    expect(told[0]?.detail).toMatchObject({ method: 'INVITE', host: ENGINE, user: '105' });
+    expect(told[0]?.detail['hint']).toContain('defaultTenant');
+  });
+
+  test.each([
+    ['spaces round the equals sign', (value: string) => value.replaceAll('=', ' = ')],
+    ['a realm without quotes', (value: string) => value.replace('realm="acme.example.com"', 'realm=acme.example.com')],
+    ['empty elements', (value: string) => value.replace('realm', ', ,realm')],
+  ])('RFC 3261 §25.1: credentials with %s are those of their realm', async (_what, edit) => {
+    const world = await World.start();
+    const phone = world.agent('203.0.113.20');
+    const client = new DigestClient({ username: '101', secret: { password: PASSWORD } });
+    const from = { From: '<sip:101@acme.example.com>;tag=1' };
+    const request = phone.request('INVITE', 'sip:102@acme.example.com', from, SDP);
+    phone.send(request);
+    world.run();
+    const challenge = phone.responses(request.callId()).at(-1);
+    if (challenge === undefined) expect.unreachable();
+    phone.ack(request, challenge);
+    const answer = client.answer(challenge, request, 'engine', 0);
+    if (answer.kind !== 'retry') expect.unreachable();
+    const [[, value] = [undefined, '']] = answer.headers;
+    const fields = { ...from, 'Proxy-Authorization': edit(value) };
+    expect(outcomeOf(world, phone, fields, 'sip:102@acme.example.com').status).toBe(480);
+  });
 });

@@ -43,7 +43,8 @@ export function parseDirectives(value: string, offset: number): DigestParams | u
   if (value.length > MAX_DIGEST_VALUE_LENGTH) return undefined;
   const params: DigestParams = {};
   const end = value.length;
-  let index = skipSpace(value, offset);
+  // DEVIATION: elements of the list without anything in them are passed over; several phones end with a comma.
+  let index = skipSeparators(value, offset);
   for (let count = 0; index < end; count++) {
     if (count === MAX_DIRECTIVES) return undefined;
     const nameStart = index;
@@ -56,14 +57,14 @@ export function parseDirectives(value: string, offset: number): DigestParams | u
     const valueStart = index;
     const quoted = value.charCodeAt(index) === QUOTE;
     index = quoted ? endOfQuoted(value, index) : endOfToken(value, index);
-    if (index < 0 || index === valueStart) return undefined;
+    if (index < 0) return undefined;
     const text = quoted ? unquote(value, valueStart + 1, index - 1) : value.slice(valueStart, index);
-    if (!store(params, directive, text)) return undefined;
+    // DEVIATION: `opaque=` with nothing behind it says nothing; what is needed is missed by whoever needs it.
+    if (index > valueStart && !store(params, directive, text)) return undefined;
     index = skipSpace(value, index);
     if (index === end) return params;
     if (value.charCodeAt(index) !== COMMA) return undefined;
-    index = skipSpace(value, index + 1);
-    // DEVIATION: a comma after the last directive is tolerated; several phones send one.
+    index = skipSeparators(value, index + 1);
   }
   return params;
 }
@@ -139,6 +140,13 @@ function unquote(value: string, start: number, end: number): string {
 function skipSpace(value: string, start: number): number {
   let index = start;
   while (index < value.length && isSpace(value.charCodeAt(index))) index++;
+  return index;
+}
+
+/** Spaces and commas. */
+function skipSeparators(value: string, start: number): number {
+  let index = skipSpace(value, start);
+  while (value.charCodeAt(index) === COMMA) index = skipSpace(value, index + 1);
   return index;
 }
 

@@ -253,7 +253,7 @@ export class DigestServer {
     const { username, nonce, uri, response, nc = '', cnonce = '' } = params;
     const algorithm = parseDigestAlgorithm(params.algorithm);
     if (algorithm === undefined || !policy.algorithms.includes(algorithm)) return 'algorithm';
-    const qop = this.#readQop(params.qop, policy);
+    const qop = this.#readQop(params, policy);
     if (qop === 'no-qop' || qop === 'qop') return qop;
     if (username === undefined || nonce === undefined || uri === undefined || response === undefined)
       return 'malformed';
@@ -268,9 +268,11 @@ export class DigestServer {
   }
 
   /** RFC 8760 §2.6 item 8 tolerates a client without qop. We do when told to, since what it answers is bound to nothing but its nonce. */
-  #readQop(value: string | undefined, policy: DigestPolicy): Qop | undefined | 'no-qop' | 'qop' {
-    if (value === undefined) return policy.legacy ? undefined : 'no-qop';
-    const qop = value.toLowerCase();
+  #readQop({ qop: value = '', nc, cnonce }: DigestParams, policy: DigestPolicy): Qop | undefined | 'no-qop' | 'qop' {
+    const qop = value.trim().toLowerCase();
+    // Some repeat the qop that was offered and know nothing of it: without count and client nonce the response is that of RFC 2069.
+    const isOld = qop === '' || (nc === undefined && cnonce === undefined);
+    if (isOld) return policy.legacy ? undefined : 'no-qop';
     if (qop === 'auth-int') return qop;
     return qop === 'auth' && this.#qop.includes(qop) ? qop : 'qop';
   }

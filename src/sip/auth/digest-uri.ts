@@ -1,4 +1,4 @@
-import { isSipUri, parseUri, type SipRequest, type Uri, unescapeUser } from '../message/index.ts';
+import { isSipUri, parseUri, type SipRequest, type SipUri, type Uri, unescapeUser } from '../message/index.ts';
 
 /** Whom a request claims to be of, before anything is proven: the user of To in a REGISTER, of From in any other. */
 export function claimedUser(request: SipRequest): string | undefined {
@@ -19,22 +19,39 @@ export function asksTheSame(text: string, request: SipRequest, servesHost?: (hos
   let claimed: Uri;
   let asked: Uri;
   try {
-    claimed = parseUri(bracketed(text));
+    claimed = parseUri(tidied(text));
     asked = request.uri();
   } catch {
     return false;
   }
   const user = userOf(claimed);
-  if (user !== undefined && !sameUser(user, claimed, userOf(asked) ?? registeredUser(request), asked)) return false;
+  if (user !== undefined && !sameUser(user, userOf(asked) ?? registeredUser(request))) return false;
   if (claimed.scheme === 'tel') return true;
   if (!isSipUri(claimed)) return false;
-  const host = claimed.host.toLowerCase();
-  return (isSipUri(asked) && asked.host.toLowerCase() === host) || servesHost?.(host) === true;
+  const host = hostOf(claimed);
+  return (isSipUri(asked) && hostOf(asked) === host) || servesHost?.(host) === true;
 }
 
-/** `sip:2001:db8::1:5060` as `sip:[2001:db8::1]:5060`: so does SIPp write the address that it sends to. */
-function bracketed(text: string): string {
-  return text.replace(/^(sips?:)([0-9a-f:]*:[0-9a-f:.]*):([0-9]{1,5})$/i, '$1[$2]:$3');
+/**
+ * The URI without spaces and angle brackets around it, `acme.example.com` and `101@acme.example.com` as the SIP URIs that they stand
+ * for, and `sip:2001:db8::1:5060` as `sip:[2001:db8::1]:5060`: so does SIPp write the address that it sends to.
+ */
+function tidied(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed.length > MAX_TIDIED_LENGTH) return trimmed;
+  const uri = trimmed.startsWith('<') && trimmed.endsWith('>') ? trimmed.slice(1, -1).trim() : trimmed;
+  const withScheme = SCHEMELESS.test(uri) ? `sip:${uri}` : uri;
+  return withScheme.replace(BARE_IPV6, '$1[$2]:$3');
+}
+
+/** Longer ones are read as they are: the expressions below look at some characters more than once. */
+const MAX_TIDIED_LENGTH = 256;
+const SCHEMELESS = /^(?:[^@:;?<> ]+@)?[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+\.?(?::[0-9]+)?(?:;.*)?$/i;
+const BARE_IPV6 = /^(sips?:)([0-9a-f:]*:[0-9a-f:.]*):([0-9]{1,5})$/i;
+
+/** The dot at the end of a domain name is the root's (RFC 1034 §3.1). */
+function hostOf({ host }: SipUri): string {
+  return host.toLowerCase().replace(/\.$/, '');
 }
 
 /** Some phones sign a REGISTER for the address that they register. */
@@ -50,9 +67,15 @@ function userOf(uri: Uri): string | undefined {
   return unescapeUser(semicolon < 0 ? uri.user : uri.user.slice(0, semicolon));
 }
 
-function sameUser(user: string, claimed: Uri, wanted: string | undefined, asked: Uri): boolean {
+function sameUser(user: string, wanted: string | undefined): boolean {
   if (user === wanted) return true;
+  if (wanted === undefined || !isDialled(user) || !isDialled(wanted)) return false;
   // RFC 3966 §5.1.1: visual separators carry no meaning.
-  if (wanted === undefined || (claimed.scheme !== 'tel' && asked.scheme !== 'tel')) return false;
-  return user.replace(/[-.()]/g, '') === wanted.replace(/[-.()]/g, '');
+  return user.replace(SEPARATORS, '') === wanted.replace(SEPARATORS, '');
+}
+
+const SEPARATORS = /[-.() ]/g;
+
+function isDialled(user: string): boolean {
+  return /^\+?[0-9*#\-.() ]+$/.test(user);
 }

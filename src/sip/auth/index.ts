@@ -8,6 +8,7 @@ export {
   type DigestCredentials,
   type DigestGiveUp,
 } from './digest-client.ts';
+export { isDigestScheme, parseDigest } from './digest-params.ts';
 export type { Qop } from './digest-response.ts';
 export {
   type DigestAccepted,

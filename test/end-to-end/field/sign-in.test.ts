@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Challenge, readChallenge } from '../outbound/digest.ts';
+import { fieldOf } from '../outbound/wire-message.ts';
+import {
+  ackOf,
+  ask,
+  type FieldWorld,
+  type Party,
+  requestOf,
+  responseTo,
+  SDP,
+  startField,
+  statusOf,
+  token,
+} from './world.ts';
+
+/** How phones write what they sign with: every way reaches the same account, on every method that is challenged. */
+interface Writing {
+  readonly username?: string;
+  /** What the hash is made over and what is written; default: the Request-URI. */
+  readonly uri?: (requestUri: string) => string;
+  /** null: RFC 2069. */
+  readonly qop?: 'auth' | null;
+  readonly count?: string;
+  readonly edit?: (credentials: string, field: string) => string;
+}
+
+const md5 = (text: string) => createHash('md5').update(text, 'latin1').digest('hex');
+
+function credentialsOf(
+  { realm, nonce }: Challenge,
+  method: string,
+  requestUri: string,
+  field: string,
+  writing: Writing,
+): string {
+  const { username = '101', qop = 'auth', count = '00000001', edit = (text) => text } = writing;
+  const uri = writing.uri?.(requestUri) ?? requestUri;
+  const secret = md5(`${username}:${realm}:secret-${username}`);
+  const counted = qop === null ? '' : `:${count}:c0:${qop}`;
+  const response = md5(`${secret}:${nonce}${counted}:${md5(`${method}:${uri}`)}`);
+  const tail = qop === null ? '' : `, qop=${qop}, nc=${count}, cnonce="c0"`;
+  return edit(
+    `Digest username="${username}", realm="${realm}", nonce="${nonce}", uri="${uri}", response="${response}", algorithm=MD5${tail}`,
+    field,
+  );
+}
+
+const REQUESTS = [
+  ['REGISTER', 'sip:acme.test', 200],
+  ['INVITE', 'sip:9-44(20)7946.0123@acme.test', 404],
+  ['MESSAGE', 'sip:102@acme.test', 480],
+  ['SUBSCRIBE', 'sip:102@acme.test', 489],
+] as const;
+let world: FieldWorld;
+const parties = new Map<string, Party>();
+beforeAll(async () => {
+  world = await startField({
+    tenant: {
+      extensions: [
+        { number: '101', password: 'secret-101' },
+        { number: '102', password: 'secret-102' },
+        { number: '105', password: 'secret-105', digest: { legacy: true } },
+      ],
+      inboundRules: [],
+      // Nobody is called: 404 says that the caller was known.
+      outboundRules: [],
+    },
+    trunks: (port) => [
+      {
+        name: 'gateway',
+        type: 'accept-register',
+        host: 'gateway.test',
+        credentials: { authName: '106', username: '106', password: 'secret-106' },
+        tenants: [{ tenant: 'acme', didPool: '14155550300' }],
+        port,
+      },
+    ],
+  });
+  for (const transport of ['udp', 'tcp'] as const) parties.set(transport, await world.party(transport));
+});
+afterAll(() => world.stop());
+
+/** The answer to a request that is signed in this way. */
+async function signed(
+  [method, uri]: readonly [string, string, number?],
+  writing: Writing,
+  over = 'udp',
+  host = 'acme.test',
+) {
+  const party = parties.get(over) as Party;
+  const own = `<sip:${writing.username ?? '101'}@${host}>`;
+  const text = requestOf(
+    party,
+    `${method} ${uri} SIP/2.0`,
+    {
+      From: `${own};tag=${token()}`,
+      To: method === 'REGISTER' ? own : `<${uri}>`,
+      Expires: method === 'REGISTER' ? '0' : undefined,
+      Event: method === 'SUBSCRIBE' ? 'presence' : undefined,
+    },
+    method === 'INVITE' ? SDP : '',
+  );
+  party.send(text);
+  const first = await party.nextAnswer();
+  const isProxy = statusOf(first) === 407;
+  if (method === 'INVITE') party.send(ackOf(party, text, first));
+  const challenge = readChallenge(fieldOf(first, isProxy ? 'Proxy-Authenticate' : 'WWW-Authenticate'));
+  const field = `${isProxy ? 'Proxy-' : ''}Authorization`;
+  const again = text
+    .replace(/branch=[^\r;]*/, `branch=z9hG4bK${token()}`)
+    .replace('\r\nCSeq: 1', '\r\nCSeq: 2')
+    .replace('\r\n', `\r\n${field}: ${credentialsOf(challenge, method, uri, field, writing)}\r\n`);
+  party.send(again);
+  const answer = await party.nextAnswer();
+  if (method === 'INVITE') party.send(ackOf(party, again, answer));
+  return { status: statusOf(answer), party };
+}
+
+const withHost = (to: (host: string) => string) => (uri: string) => uri.replace('acme.test', to('acme.test'));
+
+const WRITINGS: readonly (readonly [string, Writing])[] = [
+  ['spaces round every equals sign', { edit: (text) => text.replaceAll('=', ' = ') }],
+  ['a realm without quotes', { edit: (text) => text.replace('realm="acme.test"', 'realm=acme.test') }],
+  ['no quotes at all', { edit: (text) => text.replaceAll('"', '') }],
+  ['quotes round everything', { edit: (text) => text.replace(/(algorithm|qop|nc)=([^",]+)/g, '$1="$2"') }],
+  ['empty elements', { edit: (text) => text.replace('Digest ', 'Digest , ').replace(', realm', ',, realm') }],
+  ['an opaque without a value', { edit: (text) => `${text}, opaque=` }],
+  [
+    'names in upper case',
+    { edit: (text) => text.replace(/(realm|nonce|uri|response)=/g, (name) => name.toUpperCase()) },
+  ],
+  [
+    'credentials of another realm before',
+    {
+      edit: (text, field) =>
+        `Digest username="x", realm="other", nonce="n", uri="sip:x", response="0"\r\n${field}: ${text}`,
+    },
+  ],
+  ['a port', { uri: withHost((host) => `${host}:5060`) }],
+  ['a transport', { uri: withHost((host) => `${host};transport=udp`) }],
+  ['no scheme', { uri: (uri) => uri.replace('sip:', '').replace(/[()]/g, '') }],
+  ['angle brackets', { uri: (uri) => `<${uri}>` }],
+  ['a space behind', { uri: (uri) => `${uri} ` }],
+  ['the dot of the root', { uri: withHost((host) => `${host}.`) }],
+  ['the address of the server', { uri: withHost(() => '127.0.0.1') }],
+  ['the server alone', { uri: () => 'sip:127.0.0.1:5060' }],
+  ['localhost', { uri: withHost(() => 'localhost') }],
+  ['a number without its separators', { uri: (uri) => uri.replace(/[-().](?=.*@)/g, '') }],
+];
+
+describe('kinds 26, 31, 34: however credentials are written, they are those of their account', () => {
+  test.each(WRITINGS)('%s', async (_what, writing) => {
+    for (const request of REQUESTS) {
+      const [method, , status] = request;
+      for (const transport of ['udp', 'tcp'])
+        expect(await signed(request, writing, transport), `${method} ${transport}`).toMatchObject({ status });
+    }
+  });
+
+  test("a gateway's, for its own host label", async () => {
+    const to = ['REGISTER', 'sip:gateway.test'] as const;
+    for (const edit of [(text: string) => text.replaceAll('=', ' = '), (text: string) => text.replaceAll('"', '')])
+      expect(await signed(to, { username: '106', edit }, 'udp', 'gateway.test')).toMatchObject({ status: 200 });
+    const uri = () => 'gateway.test:5060';
+    expect(await signed(to, { username: '106', uri }, 'udp', 'gateway.test')).toMatchObject({ status: 200 });
+  });
+
+  test.each([
+    ['another user', { uri: (uri: string) => uri.replace(/sip:.*@|sip:/, 'sip:109@') }],
+    ['a host that is not ours', { uri: withHost(() => 'elsewhere.test') }],
+    ['nothing', { uri: () => '' }],
+  ])('not for %s', async (_what, writing) => {
+    for (const request of REQUESTS) expect(await signed(request, writing), request[0]).toMatchObject({ status: 400 });
+  });
+});
+
+describe('kind 31: clients of RFC 2069', () => {
+  const OLD: readonly (readonly [string, Writing, string])[] = [
+    ['no qop', { qop: null }, 'no-qop'],
+    ['qop repeated without count and client nonce', { qop: null, edit: (text) => `${text}, qop=auth` }, 'no-qop'],
+    ['an empty qop', { qop: null, edit: (text) => `${text}, qop=""` }, 'no-qop'],
+    ['a client nonce without qop', { qop: null, edit: (text) => `${text}, cnonce="c0"` }, 'no-qop'],
+    ['a count that is not padded', { count: '1' }, 'short-count'],
+  ];
+  test.each(OLD)(
+    '%s: admitted where digest.legacy says so; elsewhere the log says what to set',
+    async (_what, writing, why) => {
+      for (const request of REQUESTS) {
+        const [method, , status] = request;
+        expect(await signed(request, { ...writing, username: '105' }), method).toMatchObject({ status });
+        const before = world.logs('request-refused').length;
+        expect((await signed(request, writing)).status, method).toBeGreaterThanOrEqual(400);
+        const [line] = world.logs('request-refused').slice(before);
+        expect(line).toMatchObject(method === 'REGISTER' ? { code: 'register-refused', why } : { code: why, method });
+        expect(line?.['hint']).toContain('digest.legacy: true on 101');
+      }
+    },
+  );
+});
+
+describe("kind 33: a phone whose domain is the node's own address", () => {
+  const own = ['127.0.0.1', 'localhost'] as const;
+
+  test.each(own)('%s, nobody is served there: the log says what to set, for calls once a source', async (host) => {
+    const phone = await world.party('udp', host === 'localhost' ? '127.0.0.4' : '127.0.0.5');
+    for (const method of ['INVITE', 'MESSAGE']) {
+      const uri = `sip:102@${host}`;
+      const From = `<sip:101@${host}>;tag=${token()}`;
+      const text = requestOf(
+        phone,
+        `${method} ${uri} SIP/2.0`,
+        { From, To: `<${uri}>` },
+        method === 'INVITE' ? SDP : '',
+      );
+      phone.send(text);
+      const answer = await phone.nextAnswer();
+      expect(statusOf(answer)).toBe(407);
+      if (method === 'INVITE') phone.send(ackOf(phone, text, answer));
+    }
+    const lines = world
+      .logs('request-refused')
+      .filter((line) => String(line['source']).startsWith(`${phone.address}:`));
+    expect(lines).toMatchObject([{ code: 'own-address', method: 'INVITE', user: '101' }]);
+    expect(lines[0]?.['hint']).toContain('defaultTenant');
+  });
+
+  test('the default tenant is: registered, called from and called at', async () => {
+    const here = await startField({ settings: { defaultTenant: 'acme' } });
+    try {
+      const phone = await here.party();
+      const desk = await here.party();
+      for (const host of own) {
+        for (const [party, number] of [
+          [phone, '101'],
+          [desk, '102'],
+        ] as const) {
+          const address = `<sip:${number}@${host}>`;
+          const text = requestOf(party, `REGISTER sip:${host} SIP/2.0`, {
+            From: `${address};tag=1`,
+            To: address,
+            Contact: `<sip:${number}@${party.hostPort}>`,
+          });
+          expect(statusOf(await ask(party, text, `secret-${number}`, number))).toBe(200);
+        }
+        const text = requestOf(
+          phone,
+          `INVITE sip:102@${host} SIP/2.0`,
+          { From: `<sip:101@${host}>;tag=1`, To: `<sip:102@${host}>` },
+          SDP,
+        );
+        const answered = ask(phone, text, 'secret-101');
+        desk.send(responseTo(await desk.nextRequest('INVITE'), '486 Busy Here', 'b'));
+        expect(statusOf(await answered)).toBe(486);
+      }
+    } finally {
+      await here.stop();
+    }
+  });
+});
+
+test('defaultTenant that names no tenant: the node does not start', async () => {
+  await expect(startField({ settings: { defaultTenant: 'acmee' } })).rejects.toThrow('did you mean "acme"?');
+});
