@@ -1,10 +1,12 @@
 /** Which of 10,000 trunks sent a request: look-ups per second by address, network, shared address with DID pools, token and certificate. */
 import { bench, do_not_optimize, group, run } from 'mitata';
+import { WheelScheduler } from '../src/base/wheel-scheduler.ts';
 import { calledNumbersOf } from '../src/engine/inbound-view.ts';
 import { parseMessage, type SipRequest } from '../src/sip/message/index.ts';
 import type { Flow } from '../src/sip/transport/index.ts';
 import { Directory } from '../src/trunks/directory.ts';
 import { Identification } from '../src/trunks/identification.ts';
+import { Precedence } from '../src/trunks/precedence.ts';
 import { provisioningSchema, type TrunkInput } from '../src/trunks/schema.ts';
 
 const TRUNKS = 10_000;
@@ -35,7 +37,7 @@ const trunks: TrunkInput[] = Array.from({ length: TRUNKS }, (_, index) => ({
 const directory = new Directory(
   provisioningSchema.parse({ tenants: [{ name: 'acme', domain: 'acme.example.com' }], trunks }),
 );
-const identification = new Identification(directory, calledNumbersOf);
+const identification = new Identification(directory, calledNumbersOf, new Precedence(new WheelScheduler()));
 const filledMs = performance.now();
 for (const [index, trunk] of directory.trunks.entries()) {
   const addresses = [{ address: addressOf(index), port: 5060 }];

@@ -34,6 +34,7 @@ import { type DnsPort, Locator, readHostsFile } from '../sip/locate/index.ts';
 import { HeaderId, isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { AddressScope, Flow, Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import type { ClaimStore } from '../trunks/address-history.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { Guards } from '../trunks/guards.ts';
 import type { LeasePort } from '../trunks/lease.ts';
@@ -92,6 +93,8 @@ export interface EngineOptions {
   readonly bindingStore?: BindingStore;
   /** Who signed in from where, beyond the life of the process. Default: forgotten with it. */
   readonly signInStore?: SignInStore;
+  /** Since when trunks' names have resolved to which addresses, beyond the life of the process. Default: forgotten with it. */
+  readonly claimStore?: ClaimStore;
   /** Key of the nonces, shared by the nodes of one store. */
   readonly nonceSecret?: Uint8Array;
   /** Makes the transports; default: sockets. */
@@ -255,6 +258,7 @@ export class Engine {
       userAgent: this.#nodeFacts.userAgent,
       listener: observer.trunks,
       ...(options.lease === undefined ? {} : { lease: options.lease }),
+      ...(options.claimStore === undefined ? {} : { claimStore: options.claimStore }),
       ...(options.callsElsewhere === undefined ? {} : { callsElsewhere: options.callsElsewhere }),
     });
     this.branches = new Branches({
@@ -349,6 +353,7 @@ export class Engine {
     this.#restoration = new Restoration({ scheduler, log, restore: () => this.#restore() });
     await this.#restoration.run();
     this.#throttle.restore(await this.#signIns.load());
+    await this.trunks.restore();
     this.#listening = await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
     this.#ownHosts.listensOn(this.#listening);
     const { addresses, privateAddresses } = this.#nodeFacts;

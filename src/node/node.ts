@@ -165,6 +165,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     version,
     bindingStore: stores.bindings,
     signInStore: stores.signIns,
+    claimStore: stores.claims,
     lease: stores.trunkLease,
     peers: peerNodes(stores.nodes),
     callsElsewhere: (key) => stores.nodes.callsElsewhere(key),

@@ -1,4 +1,5 @@
 import type { BindingStore, StoredBinding } from '../registrar/ports.ts';
+import type { ClaimStore } from '../trunks/address-history.ts';
 import type { LeasePort as TrunkLeasePort } from '../trunks/lease.ts';
 import type { ProvisioningStore } from '../trunks/provisioning-store.ts';
 
@@ -119,6 +120,7 @@ export interface Stores {
   readonly provisioning: ProvisioningStore;
   readonly bindings: SharedBindingStore;
   readonly signIns: SignInStore;
+  readonly claims: ClaimStore;
   readonly tokens: TokenStore;
   readonly webhooks: WebhookStore;
   readonly leases: LeasePort;

@@ -14,7 +14,7 @@ import { AddressIndex, type Members } from './address-index.ts';
 import type { Directory } from './directory.ts';
 import { trunkIdOf } from './effective.ts';
 import type { NumberIndex } from './number-index.ts';
-import { Precedence } from './precedence.ts';
+import type { Precedence } from './precedence.ts';
 import { diffOf } from './provisioning-diff.ts';
 import type { Trunk } from './schema.ts';
 import { SourceView, speaksFor } from './source-view.ts';
@@ -77,14 +77,15 @@ export class Identification {
   readonly #known = new Map<string, Known>();
   readonly #byToken = new Map<string, Known>();
   readonly #byCertificateName = new Map<string, Names>();
-  readonly #precedence = new Precedence();
+  readonly #precedence: Precedence;
   readonly #calledNumbers: CalledNumberReader;
   #views = new WeakMap<Members<Known>, SourceView>();
   #directory: Directory;
 
-  constructor(directory: Directory, calledNumbers: CalledNumberReader) {
+  constructor(directory: Directory, calledNumbers: CalledNumberReader, precedence: Precedence) {
     this.#directory = directory;
     this.#calledNumbers = calledNumbers;
+    this.#precedence = precedence;
   }
 
   /** Takes over a new snapshot; addresses of trunks that are still there are kept until {@link setAddresses} replaces them. */
@@ -115,7 +116,7 @@ export class Identification {
       known.ports.add(port);
     }
     if (known.ports.size === 0) known.ports.add(trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060));
-    this.#precedence.located(trunk.id, known.addresses);
+    this.#precedence.located(trunk, known.addresses);
     this.#index.set(known, [...known.addresses, ...trunk.associatedIps]);
   }
 

@@ -8,6 +8,7 @@ import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../ba
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import { AddressHistory, type ClaimStore } from './address-history.ts';
 import { AddressWatch, hasNames, locateNames } from './address-watch.ts';
 import { Capacity, type CapacityGrant, type CapacityHolder, type CapacityRefusal } from './capacity.ts';
 import { CoincidenceWatch } from './coincidence-watch.ts';
@@ -21,6 +22,7 @@ import { type GatewayReach, type Reach, type TrunkHop, TrunkHops, type TrunkLoca
 import { type CalledNumberReader, Identification } from './identification.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
 import { Pacer, type PacerOptions } from './pacer.ts';
+import { Precedence } from './precedence.ts';
 import { diffOf } from './provisioning-diff.ts';
 import type { Registration } from './registration.ts';
 import type { Trunk } from './schema.ts';
@@ -53,6 +55,8 @@ export interface TrunkServiceOptions {
   readonly lease?: LeasePort;
   /** Calls in progress of a limit's holder on the other nodes of the store. Default: none. */
   readonly callsElsewhere?: (key: string) => number;
+  /** Since when names have resolved to which addresses, beyond the life of the process. Default: forgotten with it. */
+  readonly claimStore?: ClaimStore;
   /** Pace toward each provider. */
   readonly pacer?: PacerOptions;
   /** A number in [0, 1); default Math.random. */
@@ -75,6 +79,7 @@ export class TrunkService implements TimerTarget {
   readonly #hops: TrunkHops;
   readonly #watch: AddressWatch;
   readonly #coincidences: CoincidenceWatch;
+  readonly #history: AddressHistory | undefined;
   readonly #ports: TrunkLinePorts;
   readonly #lines = new Map<string, TrunkLine>();
   readonly #pacers = new Map<string, Pacer>();
@@ -95,7 +100,10 @@ export class TrunkService implements TimerTarget {
     this.#options = options;
     this.#directory = directory;
     this.capacity = new Capacity(scheduler, options.callsElsewhere);
-    this.identification = new Identification(directory, options.calledNumbers);
+    const precedence = new Precedence(scheduler);
+    this.identification = new Identification(directory, options.calledNumbers, precedence);
+    if (options.claimStore !== undefined)
+      this.#history = new AddressHistory(options.claimStore, precedence, scheduler, log);
     this.#coincidences = new CoincidenceWatch(directory, {
       scheduler,
       identification: this.identification,
@@ -129,6 +137,11 @@ export class TrunkService implements TimerTarget {
       onLeaving: (registration) => this.#leaving.add(registration),
       onLeft: (registration) => this.#left(registration),
     };
+  }
+
+  /** Brings back who had which address first, before {@link start}. */
+  async restore(): Promise<void> {
+    await this.#history?.begin(this.#directory);
   }
 
   /** Begins to register and to ping; the listeners are open by now. */
@@ -303,6 +316,7 @@ export class TrunkService implements TimerTarget {
     this.#coincidences.end();
     if (this.#leaving.size === 0) stopped.resolve();
     await stopped.promise;
+    await this.#history?.flush();
   }
 
   #statusWithoutLine(trunkId: string): TrunkStatus | undefined {

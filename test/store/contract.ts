@@ -139,6 +139,34 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
     });
   });
 
+  describe('since when trunks have had their addresses', () => {
+    const claim = (address: string, since: number, trunkId = '100') => ({ trunkId, address, since });
+
+    test('it outlives the process; of two moments for one address the earlier stays, and is answered', async () => {
+      expect(await stores.claims.load()).toEqual([]);
+      const first = [claim('192.0.2.1', 1_763_000_000_000), claim('2001:db8::1', 1_763_000_000_001)];
+      expect(await stores.claims.keep(first)).toEqual(first);
+      const later = [claim('192.0.2.1', 1_763_000_000_009), claim('192.0.2.1', 1_763_000_000_010, '101')];
+      expect(await stores.claims.keep(later)).toEqual([first[0], later[1]]);
+      expect(await stores.claims.keep([claim('2001:db8::1', 1_762_999_999_999)])).toEqual([
+        claim('2001:db8::1', 1_762_999_999_999),
+      ]);
+      expect(await stores.claims.keep([])).toEqual([]);
+      await reopen();
+      const kept = [...(await stores.claims.load())].sort((a, b) => a.since - b.since);
+      expect(kept).toEqual([claim('2001:db8::1', 1_762_999_999_999), first[0], later[1]]);
+    });
+
+    test('what is forgotten is not there any more; the rest is', async () => {
+      await stores.claims.keep([claim('192.0.2.1', 1), claim('192.0.2.2', 2), claim('192.0.2.1', 3, '101')]);
+      await stores.claims.forget([claim('192.0.2.1', 1), claim('192.0.2.9', 1)]);
+      await stores.claims.forget([]);
+      await reopen();
+      const kept = [...(await stores.claims.load())].sort((a, b) => a.since - b.since);
+      expect(kept).toEqual([claim('192.0.2.2', 2), claim('192.0.2.1', 3, '101')]);
+    });
+  });
+
   describe('tokens and webhooks', () => {
     const token = {
       id: 't1',

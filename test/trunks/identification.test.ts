@@ -4,7 +4,9 @@ import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
 import type { Directory } from '../../src/trunks/directory.ts';
 import { Identification, type TrunkAddress } from '../../src/trunks/identification.ts';
+import { Precedence } from '../../src/trunks/precedence.ts';
 import type { TrunkInput } from '../../src/trunks/schema.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { directoryOf, idOf } from './provider.ts';
 
 function invite(
@@ -30,7 +32,7 @@ function trunk(name: string, overrides: Partial<TrunkInput> = {}): TrunkInput {
 
 function identification(trunks: readonly TrunkInput[], resolved: Record<string, readonly TrunkAddress[]> = {}) {
   const directory = directoryOf(trunks);
-  const made = new Identification(directory, calledNumbersOf);
+  const made = new Identification(directory, calledNumbersOf, new Precedence(new VirtualScheduler()));
   for (const each of directory.trunks) made.setAddresses(each, resolved[each.name] ?? []);
   return { made, directory, of: (name: string) => trunkOf(directory, name) };
 }
@@ -329,7 +331,7 @@ describe('a source that speaks for several trunks', () => {
       }),
     );
     const directory = directoryOf(many);
-    const made = new Identification(directory, calledNumbersOf);
+    const made = new Identification(directory, calledNumbersOf, new Precedence(new VirtualScheduler()));
     for (const each of directory.trunks) made.setAddresses(each, [at('203.0.113.1')]);
     expect(result(made, invite('100000'), from('203.0.113.1', 7000))).toBe('t0');
     const flow = from('203.0.113.1', 7000);

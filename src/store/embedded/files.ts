@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
 import type { Tenant } from '../../tenants/schema.ts';
+import type { AddressClaim } from '../../trunks/precedence.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import type { TrunkSettings } from '../../trunks/schema.ts';
 import { Sealer } from '../sealer.ts';
@@ -42,6 +43,9 @@ export interface FileOperations {
   writeBindings(changes: readonly BindingChange[]): void;
   signIns(): string[];
   addSignIns(pairs: readonly string[]): void;
+  claims(): AddressClaim[];
+  keepClaims(claims: readonly AddressClaim[]): AddressClaim[];
+  forgetClaims(claims: readonly AddressClaim[]): void;
   /** Writes to each file what it holds already. Throws when one cannot be written. */
   probe(): void;
 }
@@ -96,6 +100,9 @@ export class EmbeddedFiles implements FileOperations {
   writeBindings = (changes: readonly BindingChange[]) => this.#live.writeBindings(changes);
   signIns = () => this.#live.signIns();
   addSignIns = (pairs: readonly string[]) => this.#live.addSignIns(pairs);
+  claims = () => this.#live.claims();
+  keepClaims = (claims: readonly AddressClaim[]) => this.#live.keepClaims(claims);
+  forgetClaims = (claims: readonly AddressClaim[]) => this.#live.forgetClaims(claims);
 
   probe = () => {
     this.#provisioning.probe();

@@ -1,9 +1,10 @@
 /**
- * The file of what phones bring back by themselves: bindings, and who signed in from where. Written behind the answer; what the process had written survives its end
- * (`synchronous = NORMAL`), a loss of power may cost the last seconds.
+ * The file of what comes back by itself: bindings, who signed in from where, and since when trunks have their addresses. Written behind
+ * what it tells of; what the process had written survives its end (`synchronous = NORMAL`), a loss of power may cost the last seconds.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import type { AddressClaim } from '../../trunks/precedence.ts';
 import { MAX_SIGN_INS } from '../stores.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
@@ -11,6 +12,7 @@ const MIGRATIONS: readonly string[] = [
   `CREATE TABLE binding (place INTEGER PRIMARY KEY, aor TEXT NOT NULL UNIQUE, expires_at_ms INTEGER NOT NULL, document TEXT NOT NULL) STRICT;
    CREATE INDEX binding_expiry ON binding (expires_at_ms);`,
   'CREATE TABLE sign_in (place INTEGER PRIMARY KEY, pair TEXT NOT NULL UNIQUE) STRICT;',
+  'CREATE TABLE trunk_address (trunk TEXT NOT NULL, address TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (trunk, address)) STRICT;',
 ];
 
 /** Entries that ended this long ago are of phones that went away while the node was down. */
@@ -64,6 +66,37 @@ export class LiveFile {
       this.#database
         .prepare('DELETE FROM sign_in WHERE place <= (SELECT max(place) FROM sign_in) - ?')
         .run(MAX_SIGN_INS);
+    });
+  }
+
+  claims(): AddressClaim[] {
+    return this.#database
+      .prepare('SELECT trunk, address, since FROM trunk_address')
+      .all()
+      .map(({ trunk, address, since }) => ({
+        trunkId: String(trunk),
+        address: String(address),
+        since: Number(since),
+      }));
+  }
+
+  keepClaims(claims: readonly AddressClaim[]): AddressClaim[] {
+    return inTransaction(this.#database, () => {
+      const put = this.#database.prepare(
+        `INSERT INTO trunk_address (trunk, address, since) VALUES (?, ?, ?)
+         ON CONFLICT (trunk, address) DO UPDATE SET since = min(since, excluded.since) RETURNING since`,
+      );
+      return claims.map((claim) => {
+        const { since } = put.get(claim.trunkId, claim.address, claim.since) ?? claim;
+        return { ...claim, since: Number(since) };
+      });
+    });
+  }
+
+  forgetClaims(claims: readonly AddressClaim[]): void {
+    inTransaction(this.#database, () => {
+      const remove = this.#database.prepare('DELETE FROM trunk_address WHERE trunk = ? AND address = ?');
+      for (const { trunkId, address } of claims) remove.run(trunkId, address);
     });
   }
 

@@ -49,6 +49,11 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
       load: () => worker.ask('signIns'),
       add: (pairs) => worker.ask('addSignIns', pairs),
     },
+    claims: {
+      load: () => worker.ask('claims'),
+      keep: (claims) => worker.ask('keepClaims', claims),
+      forget: (claims) => worker.ask('forgetClaims', claims),
+    },
     tokens: {
       get: (id) => worker.ask('token', id),
       list: () => worker.ask('tokens'),

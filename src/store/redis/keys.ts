@@ -12,6 +12,7 @@ export const SCHEMA = 1;
  * | `events` | stream, id = version: what each commit changed |
  * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence |
  * | `sign-ins` | sorted set by time: user and address |
+ * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
  * | `tokens`, `webhooks` | hash: id → sealed document |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
@@ -28,6 +29,7 @@ export class Keys {
   readonly bindingExpiry: string;
   readonly bindingEvents: string;
   readonly signIns: string;
+  readonly claims: string;
   readonly tokens: string;
   readonly webhooks: string;
   readonly fences: string;
@@ -48,6 +50,7 @@ export class Keys {
     this.bindingExpiry = this.named('bindings:expiry');
     this.bindingEvents = this.named('bindings:events');
     this.signIns = this.named('sign-ins');
+    this.claims = this.named('trunk-addresses');
     this.tokens = this.named('tokens');
     this.webhooks = this.named('webhooks');
     this.fences = this.named('fences');

@@ -11,6 +11,7 @@ import { Keys } from './keys.ts';
 import { type Copy, LastCopy } from './last-copy.ts';
 import { RedisLink } from './link.ts';
 import { RedisBindings } from './redis-bindings.ts';
+import { RedisClaims } from './redis-claims.ts';
 import { RedisLeases } from './redis-leases.ts';
 import { RedisNodes } from './redis-nodes.ts';
 import { RedisProvisioning } from './redis-provisioning.ts';
@@ -128,6 +129,7 @@ class RedisStores implements Stores {
   readonly provisioning: RedisProvisioning;
   readonly bindings: RedisBindings;
   readonly signIns: RedisSignIns;
+  readonly claims: RedisClaims;
   readonly tokens: RedisRecords<StoredToken>;
   readonly webhooks: Stores['webhooks'];
   readonly leases: RedisLeases;
@@ -160,6 +162,7 @@ class RedisStores implements Stores {
     });
     this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
     this.signIns = new RedisSignIns(links.signalling, keys.signIns, clock);
+    this.claims = new RedisClaims(links.signalling, keys.claims);
     this.leases = new RedisLeases(links.signalling, keys, node);
     this.trunkLease = new TrunkLeases(this.leases);
     this.nodes = new RedisNodes(links.signalling, keys, node);
