@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The first with argon2 in node:crypto. */
+/** The oldest that it is meant to run on. */
 const REQUIRED = { major: 24, minor: 7 };
 
 function bundledNode() {

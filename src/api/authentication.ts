@@ -25,11 +25,6 @@ export function authenticate(app: FastifyInstance, tokens: Tokens, clock: Clock)
       });
     }
     const identity = token === undefined ? undefined : await tokens.identify(token);
-    if (identity === 'busy') {
-      throw new ApiProblem(503, 'busy', 'many tokens are being verified; try again', {
-        headers: { 'retry-after': '1' },
-      });
-    }
     request.identity = identity;
     if (access === 'public') return;
     if (identity === undefined) {

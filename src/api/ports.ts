@@ -109,7 +109,7 @@ export interface TokenRecord {
   readonly role: Role;
   readonly tenant?: string;
   readonly label?: string;
-  /** `$sha256$` and the digest in base64; `$argon2id$m=…,t=…,p=…$salt$hash` until a token of an earlier version is used. */
+  /** `$sha256$` and the digest in base64. */
   readonly hash: string;
   readonly createdAt: string;
   readonly createdBy: string;
@@ -121,6 +121,7 @@ export interface TokenStore {
   get(id: string): Promise<TokenRecord | undefined>;
   list(): Promise<readonly TokenRecord[]>;
   put(record: TokenRecord): Promise<void>;
+  delete(id: string): Promise<void>;
 }
 
 export interface WebhookRecord {

@@ -2,7 +2,6 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../base/scheduler.ts';
-import { FormerHashes } from './former-hashes.ts';
 import type { Role, TokenRecord, TokenStore } from './ports.ts';
 import { ApiProblem } from './problem.ts';
 
@@ -40,13 +39,16 @@ const NOBODY: TokenRecord = {
   createdBy: '',
 };
 const REMEMBERED = 1000;
+/** How long the record of a token that has ended is listed, and how many of one tenant. */
+const ENDED_KEPT_MS = 30 * 86_400_000;
+const ENDED_KEPT_PER_TENANT = 1000;
 const MIN_BOOTSTRAP_LENGTH = 16;
 const DEFAULT_TOKENS_PER_TENANT = 100;
 
 /**
  * Bearer tokens: made once, shown once, kept as SHA-256 hashes: their 256 random bits are beyond guessing, so that a slow hash would
  * protect nobody and cost everybody. A token names its record (`tdm_<id>_<secret>`); the check takes the same path and time whether
- * there is such a record or not.
+ * there is such a record or not. Records of tokens that have ended are removed when further ones are made.
  */
 export class Tokens {
   readonly #store: TokenStore;
@@ -55,18 +57,14 @@ export class Tokens {
   readonly #perTenant: number;
   /** Tokens are made one after the other, so that the count of a tenant's holds. */
   #making: Promise<unknown> = Promise.resolve();
-  /** Digests of tokens that were good → the hash they were checked against. */
-  readonly #remembered = new Map<string, string>();
-  readonly #former: FormerHashes;
+  /** Digests of tokens that were good. */
+  readonly #remembered = new Set<string>();
   #ownerDigest: Buffer | undefined;
-  /** Changes of records wait for each other: a hash that is rewritten must not undo a revocation. */
-  #changes: Promise<unknown> = Promise.resolve();
 
   constructor(store: TokenStore, clock: Clock, perTenant = DEFAULT_TOKENS_PER_TENANT) {
     this.#store = store;
     this.#clock = clock;
     this.#perTenant = perTenant;
-    this.#former = new FormerHashes(clock);
   }
 
   /**
@@ -80,8 +78,6 @@ export class Tokens {
       }
       const known = await this.#store.get(BOOTSTRAP_ID);
       if (known === undefined) await this.#put(BOOTSTRAP_ID, given, 'TANDEM_BOOTSTRAP_TOKEN', { role: 'system-admin' });
-      // A record of an earlier version is rewritten here, where no stranger has a say.
-      else await this.identify(given);
       return undefined;
     }
     const records = await this.#store.list();
@@ -109,15 +105,16 @@ export class Tokens {
   }
 
   async #create(wanted: WantedToken, createdBy: string): Promise<{ record: TokenRecord; token: string }> {
-    if (wanted.tenant !== undefined) await this.#requireRoom(wanted.tenant);
+    const records = await this.#store.list();
+    if (wanted.tenant !== undefined) this.#requireRoom(wanted.tenant, records);
+    await this.#forgetEnded(records);
     const id = randomBytes(8).toString('hex');
     const token = `tdm_${id}_${randomBytes(SECRET_OCTETS).toString('base64url')}`;
     const record = await this.#put(id, token, createdBy, wanted);
     return { record, token };
   }
 
-  async #requireRoom(tenant: string): Promise<void> {
-    const records = await this.#store.list();
+  #requireRoom(tenant: string, records: readonly TokenRecord[]): void {
     const good = records.filter((record) => record.tenant === tenant && this.isValid(record)).length;
     if (good < this.#perTenant) return;
     throw new ApiProblem(
@@ -125,6 +122,21 @@ export class Tokens {
       'too-many-tokens',
       `tenant ${tenant} has ${good} tokens, and may have ${this.#perTenant}; revoke one`,
     );
+  }
+
+  /** The audit log keeps who made and ended them. A bootstrap token that was revoked must not come back with the next start. */
+  async #forgetEnded(records: readonly TokenRecord[]): Promise<void> {
+    const kept = new Map<string, number>();
+    const latestFirst = records
+      .filter((record) => record.id !== BOOTSTRAP_ID && !this.isValid(record))
+      .sort((a, b) => endOf(b) - endOf(a));
+    for (const record of latestFirst) {
+      const owner = record.tenant ?? '';
+      const count = kept.get(owner) ?? 0;
+      kept.set(owner, count + 1);
+      const isRecent = this.#clock.wallMs() - endOf(record) < ENDED_KEPT_MS;
+      if (!isRecent || count >= ENDED_KEPT_PER_TENANT) await this.#store.delete(record.id);
+    }
   }
 
   async #put(id: string, token: string, createdBy: string, wanted: WantedToken): Promise<TokenRecord> {
@@ -153,9 +165,11 @@ export class Tokens {
     return this.#store.get(id);
   }
 
-  /** The record stays, so that the audit log's names keep a meaning and a bootstrap token does not come back. */
-  revoke({ id }: TokenRecord): Promise<void> {
-    return this.#change(id, (record) => ({ ...record, revokedAt: new Date(this.#clock.wallMs()).toISOString() }));
+  /** The record stays in the list for a while, so that whoever reads it sees what ended. */
+  async revoke({ id }: TokenRecord): Promise<void> {
+    const latest = await this.#store.get(id);
+    if (latest === undefined) return;
+    await this.#store.put({ ...latest, revokedAt: new Date(this.#clock.wallMs()).toISOString() });
   }
 
   /** Whether this token was good before; it may have ended since. */
@@ -165,17 +179,18 @@ export class Tokens {
     return isOwner || this.#remembered.has(presented.toString('hex'));
   }
 
-  /** Who this token is, or undefined: unknown, wrong, expired and revoked are told apart to nobody. `busy`: try again shortly. */
-  async identify(token: string): Promise<Identity | 'busy' | undefined> {
+  /** Who this token is, or undefined: unknown, wrong, expired and revoked are told apart to nobody. */
+  async identify(token: string): Promise<Identity | undefined> {
     const presented = digest(token);
     if (this.#ownerDigest !== undefined && timingSafeEqual(presented, this.#ownerDigest)) {
       return { actor: 'owner', role: 'system-admin', owner: true };
     }
     const id = TOKEN_FORM.exec(token)?.[1] ?? BOOTSTRAP_ID;
-    const record = await this.#store.get(id);
-    const verdict = await this.#isRight(presented, token, record ?? NOBODY);
-    if (record === undefined || !verdict || !this.isValid(record)) return undefined;
-    if (verdict === 'busy') return 'busy';
+    const record = (await this.#store.get(id)) ?? NOBODY;
+    const isRight = timingSafeEqual(presented, digestIn(record.hash));
+    if (!isRight) return undefined;
+    this.#remember(presented.toString('hex'));
+    if (!this.isValid(record)) return undefined;
     return {
       actor: `token:${record.id}`,
       role: record.role,
@@ -192,41 +207,10 @@ export class Tokens {
     return record.expiresAt === undefined || Date.parse(record.expiresAt) > this.#clock.wallMs();
   }
 
-  async #isRight(presented: Buffer, token: string, record: TokenRecord): Promise<boolean | 'busy'> {
-    const expected = digestIn(record.hash);
-    if (expected === undefined || !timingSafeEqual(presented, expected)) {
-      const verdict = await this.#matchesFormer(presented, token, record);
-      if (verdict !== true) return verdict;
-    }
-    this.#remember(presented.toString('hex'), record.hash);
-    return true;
-  }
-
-  /** Against a hash of an earlier version, which the right token replaces. */
-  async #matchesFormer(presented: Buffer, token: string, record: TokenRecord): Promise<boolean | 'busy'> {
-    if (!FormerHashes.isFormer(record.hash) || !this.isValid(record)) return false;
-    const key = presented.toString('hex');
-    // Should the store not take the new hash, the digest vouches for the token from here on.
-    if (this.#remembered.get(key) === record.hash) return true;
-    const verdict = await this.#former.check(record.id, key, token, record.hash);
-    if (verdict !== true) return verdict;
-    this.#change(record.id, (latest) => ({ ...latest, hash: hashOf(presented) })).catch(() => {});
-    return true;
-  }
-
-  #change(id: string, edit: (record: TokenRecord) => TokenRecord): Promise<void> {
-    const change = this.#changes.then(async () => {
-      const latest = await this.#store.get(id);
-      if (latest !== undefined) await this.#store.put(edit(latest));
-    });
-    this.#changes = change.catch(() => {});
-    return change;
-  }
-
-  #remember(presented: string, hash: string): void {
-    if (this.#remembered.get(presented) === hash) return;
+  #remember(presented: string): void {
+    if (this.#remembered.has(presented)) return;
     if (this.#remembered.size >= REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value as string);
-    this.#remembered.set(presented, hash);
+    this.#remembered.add(presented);
   }
 }
 
@@ -238,8 +222,16 @@ function hashOf(presented: Buffer): string {
   return `${HASH_PREFIX}${presented.toString('base64')}`;
 }
 
-function digestIn(hash: string): Buffer | undefined {
-  if (!hash.startsWith(HASH_PREFIX)) return undefined;
-  const expected = Buffer.from(hash.slice(HASH_PREFIX.length), 'base64');
-  return expected.length === DIGEST_OCTETS ? expected : undefined;
+/** Of a record whose hash cannot be read: what no token has. */
+function digestIn(hash: string): Buffer {
+  const expected = Buffer.from(hash.startsWith(HASH_PREFIX) ? hash.slice(HASH_PREFIX.length) : '', 'base64');
+  return expected.length === DIGEST_OCTETS ? expected : Buffer.alloc(DIGEST_OCTETS);
+}
+
+/** When a token stopped to admit anybody, ms of the wall clock. */
+function endOf({ revokedAt, expiresAt }: TokenRecord): number {
+  return Math.min(
+    revokedAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(revokedAt),
+    expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
+  );
 }

@@ -40,6 +40,7 @@ export interface TokenStore {
   get(id: string): Promise<StoredToken | undefined>;
   list(): Promise<readonly StoredToken[]>;
   put(token: StoredToken): Promise<void>;
+  delete(id: string): Promise<void>;
 }
 
 /** A webhook as it is kept; whatever else its owner writes beside the id is kept as it is. */

@@ -89,6 +89,10 @@ export class MemoryTokens implements TokenStore {
   async put(record: TokenRecord): Promise<void> {
     this.records.set(record.id, record);
   }
+
+  async delete(id: string): Promise<void> {
+    this.records.delete(id);
+  }
 }
 
 export class MemoryWebhooks implements WebhookStore {

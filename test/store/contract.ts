@@ -172,12 +172,12 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
       id: 't1',
       role: 'tenant-admin' as const,
       tenant: 'acme',
-      hash: '$argon2id$m=8,t=1,p=1$c2FsdA$aGFzaA',
+      hash: '$sha256$aGFzaA==',
       createdAt: '2026-11-21T00:00:00.000Z',
       createdBy: 'bootstrap',
     };
 
-    test('a token is found by id and in the list; putting it again replaces it; it outlives the process', async () => {
+    test('a token is found by id and in the list; putting it again replaces it; it outlives the process; deleted it is gone', async () => {
       expect(await stores.tokens.get('t1')).toBeUndefined();
       await stores.tokens.put(token);
       await stores.tokens.put({ ...token, id: 't2' });
@@ -185,6 +185,10 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
       await reopen();
       expect(await stores.tokens.get('t1')).toEqual({ ...token, revokedAt: '2026-11-22T00:00:00.000Z' });
       expect((await stores.tokens.list()).map(({ id }) => id).sort()).toEqual(['t1', 't2']);
+      await stores.tokens.delete('t1');
+      await stores.tokens.delete('unknown');
+      await reopen();
+      expect((await stores.tokens.list()).map(({ id }) => id)).toEqual(['t2']);
     });
 
     test('a webhook is listed as it was put, replaced by id, and gone when deleted', async () => {

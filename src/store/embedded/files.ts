@@ -35,6 +35,7 @@ export interface FileOperations {
   token(id: string): StoredToken | undefined;
   tokens(): StoredToken[];
   putToken(token: StoredToken): void;
+  deleteToken(id: string): void;
   webhooks(): StoredWebhook[];
   putWebhook(webhook: StoredWebhook): void;
   deleteWebhook(id: string): void;
@@ -92,6 +93,7 @@ export class EmbeddedFiles implements FileOperations {
   token = (id: string) => this.#provisioning.token(id);
   tokens = () => this.#provisioning.tokens();
   putToken = (token: StoredToken) => this.#provisioning.putToken(token);
+  deleteToken = (id: string) => this.#provisioning.deleteToken(id);
   webhooks = () => this.#provisioning.webhooks();
   putWebhook = (webhook: StoredWebhook) => this.#provisioning.putWebhook(webhook);
   deleteWebhook = (id: string) => this.#provisioning.deleteWebhook(id);

@@ -58,6 +58,7 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
       get: (id) => worker.ask('token', id),
       list: () => worker.ask('tokens'),
       put: (token) => disk.watched(worker.ask('putToken', token)),
+      delete: (id) => disk.watched(worker.ask('deleteToken', id)),
     },
     webhooks: {
       list: async <Webhook extends StoredWebhook>() => (await worker.ask('webhooks')) as Webhook[],

@@ -82,6 +82,10 @@ export class ProvisioningFile {
     this.#put('token', token.id, token);
   }
 
+  deleteToken(id: string): void {
+    this.#delete('token', id);
+  }
+
   webhooks(): StoredWebhook[] {
     return this.#all('webhook');
   }

@@ -15,7 +15,7 @@ import { eventually, type RedisWorld, redisWorld } from './world.ts';
 const token = {
   id: 't1',
   role: 'system-admin' as const,
-  hash: '$argon2id$x',
+  hash: '$sha256$x',
   createdAt: '2026-11-21T00:00:00.000Z',
   createdBy: 'bootstrap',
 };
