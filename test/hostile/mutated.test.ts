@@ -1,26 +1,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test } from 'vitest';
-import { tortureCases } from '../kit/torture.ts';
-import { wire } from '../sip/endpoint/world.ts';
+import { corpus } from './corpus.ts';
 import { Mutator } from './mutator.ts';
-import { HostileTarget, pingText } from './target.ts';
+import { HostileTarget } from './target.ts';
 
 /** Set TANDEM_HOSTILE_MESSAGES=200000 for a long run, TANDEM_HOSTILE_SEED for another one. */
 const MESSAGES = Number(process.env['TANDEM_HOSTILE_MESSAGES'] ?? 20_000);
 const SEED = Number(process.env['TANDEM_HOSTILE_SEED'] ?? 20_261_121);
 const BATCH = 200;
-
-const corpus = [
-  ...tortureCases('rfc4475').map(({ text }) => text),
-  ...tortureCases('rfc5118').map(({ text }) => text),
-  wire('INVITE', { 'Content-Type': 'application/sdp' }, 'v=0\r\n'),
-  wire('CANCEL'),
-  wire('ACK', { To: '<sip:b@x>;tag=1' }),
-  wire('BYE', { To: '<sip:b@x>;tag=1' }),
-  wire('OPTIONS').replace(/^[^\r]*/, 'SIP/2.0 200 OK'),
-  pingText('corpus'),
-];
 
 let target: HostileTarget;
 afterEach(() => target.close());

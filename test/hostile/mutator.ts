@@ -48,7 +48,12 @@ export class Mutator {
   }
 
   next(): string {
-    let text = this.#pick(this.#corpus);
+    return this.broken(this.#pick(this.#corpus));
+  }
+
+  /** The message, broken at one to four places. */
+  broken(message: string): string {
+    let text = message;
     const rounds = 1 + this.#below(4);
     for (let round = 0; round < rounds; round++) text = this.#mutate(text);
     return text.slice(0, 60_000);

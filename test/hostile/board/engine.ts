@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { type Child, startChild } from '../../kit/child.ts';
+import type { ProvisioningInput } from '../../kit/engine.ts';
 import { freePort } from '../../kit/free-port.ts';
 
 /** Whose messages come from where. */
@@ -12,17 +14,48 @@ export const CARRIER = '127.0.0.8';
 export const OTHER_TRUNK = '127.0.0.9';
 /** A trunk whose address is forged. */
 export const FORGED_TRUNK = '127.0.0.10';
+export const PASSWORD = 'board-secret';
+/** What an admin of the system shows the HTTP interface. */
+export const ADMIN_TOKEN = 'board-system-admin-0123456789abcdef';
+
+type Tenant = NonNullable<ProvisioningInput['tenants']>[number];
+type Trunk = NonNullable<ProvisioningInput['trunks']>[number];
+
+export interface EngineOptions {
+  readonly nodeOptions?: readonly string[];
+  /** On top of UDP and TCP on one port, HTTP on another, the embedded store. */
+  readonly settings?: (folder: string) => Partial<NodeSettingsInput>;
+  /** Changes to the tenant. */
+  readonly tenant?: Partial<Tenant>;
+  /** Changes to the trunk `carrier`. */
+  readonly carrier?: Partial<Trunk>;
+  readonly environment?: NodeJS.ProcessEnv;
+  /** The command that runs the command that follows it. */
+  readonly wrapper?: readonly string[];
+}
+
+/** What the process holds after a collection of garbage. Octets. */
+export interface Held {
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly descriptors: number;
+  /** Timers and handles that keep the event loop going. */
+  readonly resources: number;
+}
 
 export interface Engine {
   readonly port: number;
+  readonly apiPort: number;
   readonly carrierPort: number;
   readonly child: Child;
+  readonly folder: string;
   /** A value of /metrics; the sum over its labels. */
   metric(name: string): Promise<number>;
+  held(): Promise<Held>;
   stop(): Promise<void>;
 }
 
-const ipTrunk = (id: string, name: string, host: string, port: number, didPool: string) => ({
+const ipTrunk = (id: string, name: string, host: string, port: number, didPool: string): Trunk => ({
   id,
   name,
   type: 'ip',
@@ -31,52 +64,82 @@ const ipTrunk = (id: string, name: string, host: string, port: number, didPool: 
   tenants: [{ tenant: 'acme', didPool }],
 });
 
-/** The product as an operator starts it, with callers admitted by address and a carrier, on its default limits. */
-export async function startEngine(nodeOptions: readonly string[] = []): Promise<Engine> {
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-board-'));
-  const [port, carrierPort, apiPort] = [await freePort(), await freePort(), await freePort()];
-  const provisioning = {
+function provisioningOf(options: EngineOptions, carrierPort: number): ProvisioningInput {
+  return {
     tenants: [
       {
         name: 'acme',
         domain: 'acme.example.com',
         outboundCallerId: '+4989100200',
-        extensions: [{ number: '101', name: 'Alice', password: 'board-secret', trustedAddresses: CALLERS }],
+        extensions: [{ number: '101', name: 'Alice', password: PASSWORD, trustedAddresses: CALLERS }],
         outboundRules: [{ name: 'world', match: { prefixes: ['+'] }, routes: [{ trunk: 'carrier' }] }],
+        ...options.tenant,
       },
     ],
     trunks: [
-      ipTrunk('1', 'carrier', CARRIER, carrierPort, '4989100000-4989199999'),
+      { ...ipTrunk('1', 'carrier', CARRIER, carrierPort, '4989100000-4989199999'), ...options.carrier },
       ipTrunk('2', 'other', OTHER_TRUNK, 5060, '4989200000-4989299999'),
       ipTrunk('3', 'forged', FORGED_TRUNK, 5060, '4989300000-4989399999'),
     ],
   };
-  writeFileSync(join(folder, 'provisioning.json'), JSON.stringify(provisioning));
+}
+
+/** The product as an operator starts it, with callers admitted by address and a carrier, on its default limits. */
+export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-board-'));
+  const [port, carrierPort, apiPort] = [await freePort(), await freePort(), await freePort()];
+  writeFileSync(join(folder, 'provisioning.json'), JSON.stringify(provisioningOf(options, carrierPort)));
   const settings = {
     listen: ['udp', 'tcp'].map((transport) => ({ transport, host: '127.0.0.1', port })),
     store: { kind: 'embedded', path: join(folder, 'data') },
     provisioning: [join(folder, 'provisioning.json')],
     api: { port: apiPort },
+    ...options.settings?.(folder),
   };
   // JSON is YAML.
   writeFileSync(join(folder, 'tandem.json'), JSON.stringify(settings));
-  const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
-  const child = startChild(process.execPath, [...nodeOptions, main, 'start', '--config', join(folder, 'tandem.json')], {
-    cwd: folder,
-  });
+  const child = startProcess(options, folder);
   await child.waitFor(/"event":"started"/, 90_000);
+  let probes = 0;
   return {
     port,
+    apiPort,
     carrierPort,
     child,
+    folder,
     async metric(name) {
       const text = await (await fetch(`http://127.0.0.1:${apiPort}/metrics`)).text();
       const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
       return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    },
+    async held() {
+      child.signal('SIGUSR2');
+      const line = new RegExp(`^\\{"probe":${++probes},.*\\}$`, 'm');
+      await child.waitFor(line, 60_000);
+      const { rss, heapUsed, resources } = JSON.parse(line.exec(child.output())?.[0] ?? '') as Held;
+      return { rss, heapUsed, resources, descriptors: readdirSync(`/proc/${child.pid}/fd`).length };
     },
     async stop() {
       await child.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function startProcess(options: EngineOptions, folder: string): Child {
+  const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+  const probe = new URL('processes/probe-process.ts', import.meta.url).href;
+  const node = [process.execPath, '--expose-gc', '--import', probe, ...(options.nodeOptions ?? [])];
+  const [command, ...args] = [
+    ...(options.wrapper ?? []),
+    ...node,
+    main,
+    'start',
+    '--config',
+    join(folder, 'tandem.json'),
+  ];
+  return startChild(command as string, args, {
+    cwd: folder,
+    env: { ...process.env, TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
+  });
 }

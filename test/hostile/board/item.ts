@@ -9,7 +9,8 @@ export interface Figure {
 /** One line of the scoreboard. */
 export interface Item {
   readonly title: string;
-  run(): Promise<Figure[]>;
+  /** `amount`: the number after the item's name on the command line, where the item says what it means. */
+  run(amount?: number): Promise<Figure[]>;
 }
 
 export function holds({ value, bar }: Figure): boolean {

@@ -4,7 +4,9 @@ import { holds, type Item } from './item.ts';
 
 const folder = new URL('items/', import.meta.url);
 const names = readdirSync(folder).map((file) => file.replace(/\.ts$/, ''));
-const chosen = process.argv.slice(2);
+const words = process.argv.slice(2);
+const chosen = words.filter((word) => !/^[0-9.]+$/.test(word));
+const amounts = new Map(chosen.map((name) => [name, Number(words[words.indexOf(name) + 1])]));
 const unknown = chosen.filter((name) => !names.includes(name));
 if (unknown.length > 0) throw new Error(`no such item: ${unknown.join(', ')}; there are: ${names.join(', ')}`);
 
@@ -12,7 +14,8 @@ let missed = 0;
 for (const name of chosen.length > 0 ? chosen : names) {
   const { item } = (await import(new URL(`${name}.ts`, folder).href)) as { item: Item };
   console.log(`\n${name}: ${item.title}`);
-  for (const figure of await item.run()) {
+  const amount = amounts.get(name);
+  for (const figure of await item.run(Number.isFinite(amount) ? amount : undefined)) {
     const { what, value, unit, bar } = figure;
     const isHeld = holds(figure);
     if (!isHeld) missed++;

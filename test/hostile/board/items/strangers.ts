@@ -9,7 +9,7 @@ export const item: Item = {
   title:
     '50 strangers at 5,000/s together, with a heap of 512 MB: pings and calls of known peers as before, nothing is kept',
   async run() {
-    const engine = await startEngine(['--max-old-space-size=512']);
+    const engine = await startEngine({ nodeOptions: ['--max-old-space-size=512'] });
     try {
       const { port, carrierPort } = engine;
       const methods = ['REGISTER', 'INVITE', 'BYE', 'OPTIONS'];

@@ -1,0 +1,41 @@
+import type { Reader } from './readers.ts';
+
+const WHOLE = 65_536;
+const HALF = WHOLE / 2;
+/** A measurement that was disturbed is taken again; what is slow is slow each time. */
+const TRIES = 12;
+
+/** Computing time of this thread, ms: what others do on the machine does not count. */
+function costMs(read: (text: string) => void, text: string): number {
+  const before = process.threadCpuUsage();
+  read(text);
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1000;
+}
+
+function leastCostMs(read: (text: string) => void, text: string, enoughMs: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < TRIES && least > enoughMs; attempt++) least = Math.min(least, costMs(read, text));
+  return least;
+}
+
+/** The input with a piece of it repeated until it has that many octets. */
+export function stretched(input: string, at: number, length: number, octets: number): string {
+  const piece = input.slice(at, at + length) || 'a';
+  const room = Math.max(0, octets - input.length);
+  return input.slice(0, at) + piece.repeat(Math.ceil(room / piece.length)).slice(0, room) + input.slice(at);
+}
+
+/** Why reading the input, stretched to 64 KB there, is too slow; undefined when it is not. */
+export function slowness(
+  reader: Reader,
+  input: string,
+  at: number,
+  length: number,
+  mostMs: number,
+): string | undefined {
+  const whole = leastCostMs(reader.timed ?? reader.read, stretched(input, at, length, WHOLE), mostMs);
+  if (whole <= mostMs) return undefined;
+  const half = leastCostMs(reader.timed ?? reader.read, stretched(input, at, length, HALF), 0);
+  return `${reader.name}: ${whole.toFixed(1)} ms for 64 KB, ${half.toFixed(1)} ms for 32 KB: ${JSON.stringify(input.slice(0, 300))} with ${JSON.stringify(input.slice(at, at + length))} repeated at ${at}`;
+}
