@@ -1,10 +1,20 @@
+import type { Problem } from '../base/errors.ts';
 /** Provisioning documents as bodies. A large one is read in a thread of its own: reading 6 MB takes seconds, and calls do not wait. */
 import { readAside } from '../settings/aside.ts';
 import { type Provisioning, provisioningSchema } from '../trunks/schema.ts';
-import type { DocumentAnswer } from './document-thread.ts';
 import { withoutMarks } from './documents.ts';
 import { ApiProblem } from './problem.ts';
 import { check } from './validation.ts';
+
+/** That it was read, or what it is refused for. */
+export type DocumentAnswer =
+  | 'read'
+  | {
+      readonly status: number;
+      readonly code: string;
+      readonly message: string;
+      readonly problems: readonly Problem[];
+    };
 
 /** What is read at once, in octets: a few milliseconds. */
 const READ_AT_ONCE = 16_384;

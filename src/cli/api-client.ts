@@ -1,4 +1,4 @@
-import { CommandError } from './command.ts';
+import { CommandError } from './command-error.ts';
 
 /** Where an engine listens for HTTP, and what it is shown. */
 export interface FoundEngine {

@@ -1,25 +1,7 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
 import type { ApiClient } from './api-client.ts';
+import { UsageError } from './command-error.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Something that the user can put right; shown without a stack. */
-export class CommandError extends Error {
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode = 1) {
-    super(message);
-    this.name = 'CommandError';
-    this.exitCode = exitCode;
-  }
-}
-
-/** A wrong command line: shown with how it should be. */
-export class UsageError extends CommandError {
-  constructor(message: string) {
-    super(message, 2);
-    this.name = 'UsageError';
-  }
-}
 
 /** What the process gives the command line beside the terminal. */
 export interface CommandHooks {

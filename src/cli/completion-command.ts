@@ -1,4 +1,5 @@
-import { type Command, UsageError } from './command.ts';
+import type { Command } from './command.ts';
+import { UsageError } from './command-error.ts';
 import { COMMANDS } from './commands.ts';
 
 interface Words {

@@ -9,8 +9,8 @@ import {
   JSON_OPTION,
   printJson,
   text,
-  UsageError,
 } from './command.ts';
+import { UsageError } from './command-error.ts';
 
 interface Question {
   readonly tenant?: string;

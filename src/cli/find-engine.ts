@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadNode, settingsError } from '../settings/load.ts';
 import type { FoundEngine } from './api-client.ts';
-import { CommandError } from './command.ts';
+import { CommandError } from './command-error.ts';
 
 /** The owner's token: written by the running engine into its data folder, readable by its user alone. */
 export const OWNER_TOKEN_FILE = 'owner-token';

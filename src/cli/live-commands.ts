@@ -9,8 +9,8 @@ import {
   number,
   printJson,
   text,
-  UsageError,
 } from './command.ts';
+import { UsageError } from './command-error.ts';
 import { type Column, localTime, type Style, table } from './terminal.ts';
 import { showEffective } from './trunk-commands.ts';
 import { listOverlaps } from './trunk-overlaps.ts';

@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto';
-import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
-  type Command,
-  flag,
-  JSON_HELP,
-  JSON_OPTION,
-  printJson,
-  text,
-  UsageError,
-} from './command.ts';
+import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson, text } from './command.ts';
+import { UsageError } from './command-error.ts';
 
 export const start: Command = {
   usage: 'tandem start [--config FILE]',

@@ -1,17 +1,8 @@
 import { stringify } from 'yaml';
 import { loadProvisioning, readProvisioningPart, settingsError, validateFiles } from '../settings/load.ts';
 import { formatProblem } from '../settings/yaml-file.ts';
-import {
-  CONFIG_HELP,
-  CONFIG_OPTION,
-  type Command,
-  CommandError,
-  flag,
-  JSON_HELP,
-  JSON_OPTION,
-  printJson,
-  UsageError,
-} from './command.ts';
+import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { CommandError, UsageError } from './command-error.ts';
 import { paint } from './terminal.ts';
 
 interface ApplySummary {

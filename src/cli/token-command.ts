@@ -9,8 +9,8 @@ import {
   number,
   printJson,
   text,
-  UsageError,
 } from './command.ts';
+import { UsageError } from './command-error.ts';
 import { type Column, localTime, table } from './terminal.ts';
 
 interface TokenRow {

@@ -6,14 +6,13 @@ import {
   CONFIG_OPTION,
   type Command,
   type CommandContext,
-  CommandError,
   flag,
   JSON_OPTION,
   number,
   printJson,
   text,
-  UsageError,
 } from './command.ts';
+import { CommandError, UsageError } from './command-error.ts';
 import { type Column, localTime, paint, printableLines, table } from './terminal.ts';
 
 interface Message {

@@ -3,13 +3,12 @@ import {
   CONFIG_OPTION,
   type Command,
   type CommandContext,
-  CommandError,
   flag,
   JSON_HELP,
   JSON_OPTION,
   printJson,
-  UsageError,
 } from './command.ts';
+import { CommandError, UsageError } from './command-error.ts';
 import { type Column, paint, type Style, table } from './terminal.ts';
 
 interface Effective {

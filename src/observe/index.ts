@@ -9,4 +9,5 @@ export * from './pcap.ts';
 export * from './redact.ts';
 export * from './sip-trace.ts';
 export * from './trace-filter.ts';
+export * from './trace-message.ts';
 export * from './webhooks.ts';

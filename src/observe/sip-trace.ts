@@ -1,6 +1,7 @@
 import type { Clock } from '../base/scheduler.ts';
 import { readableText, redactText } from './redact.ts';
 import { matchesTrace, type TraceFilter } from './trace-filter.ts';
+import type { TraceMessage } from './trace-message.ts';
 
 /** Where a message went or came from; a transport flow fits as it is. */
 export interface TraceFlow {
@@ -9,22 +10,6 @@ export interface TraceFlow {
   readonly localPort: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
-}
-
-export interface TraceMessage {
-  readonly at: string;
-  readonly atMs: number;
-  readonly direction: 'sent' | 'received';
-  readonly transport: string;
-  readonly local: string;
-  readonly remote: string;
-  readonly sipCallId: string;
-  /** What the peer of this leg is to the call: `caller`, `carrier-a`, an extension… */
-  readonly leg?: string;
-  /** The message for people, secrets masked. */
-  readonly text: string;
-  /** The message as octets, one character each, secrets masked; left out: those of the text in UTF-8. */
-  readonly octets?: string | undefined;
 }
 
 /** Says that a SIP Call-ID is a leg of a call and who its peer is. */

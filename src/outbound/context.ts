@@ -3,12 +3,18 @@ import { plainNumber } from '../tenants/number.ts';
 import type { OutboundRoute, OutboundRule } from '../tenants/schema.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Draft, FieldName } from './draft.ts';
-import type { EmergencyCall } from './emergency.ts';
 import type { OutboundFacts, TrunkState } from './facts.ts';
 import type { OutboundCli } from './outbound-cli.ts';
 import type { OutboundEvent, Refusal, StoredSetting } from './outcome.ts';
 import type { Trace } from './trace.ts';
 import type { TrunkProfile } from './trunk-profile.ts';
+
+/** An emergency number as it was dialled, and what stood in front of it. */
+export interface EmergencyCall {
+  readonly number: string;
+  /** The digits for an outside line, which do not belong to the number; '' when it was dialled bare. */
+  readonly accessCode: string;
+}
 
 /** What the call steps work out, before any trunk is looked at. Each property is written by one step and read by later ones. */
 export class CallState {

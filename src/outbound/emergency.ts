@@ -1,15 +1,8 @@
 import { isEmergencyService, type Uri } from '../sip/message/index.ts';
 import type { OutboundRoute, OutboundRule, Tenant } from '../tenants/schema.ts';
-import type { CallState } from './context.ts';
+import type { CallState, EmergencyCall } from './context.ts';
 import { dialledNumber } from './facts.ts';
 import { mismatch, rulesOf } from './rules.ts';
-
-/** An emergency number as it was dialled, and what stood in front of it. */
-export interface EmergencyCall {
-  readonly number: string;
-  /** The digits for an outside line, which do not belong to the number; '' when it was dialled bare. */
-  readonly accessCode: string;
-}
 
 /**
  * Says whether what was dialled, without separators, is one of the tenant's emergency numbers: bare (with a `+` in front, or the `#`

@@ -17,7 +17,7 @@ import type { NumberIndex } from './number-index.ts';
 import type { Precedence } from './precedence.ts';
 import { diffOf } from './provisioning-diff.ts';
 import type { Trunk } from './schema.ts';
-import { SourceView, speaksFor } from './source-view.ts';
+import { type Known, SourceView, speaksFor } from './source-view.ts';
 import { certificateNames } from './sources.ts';
 import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
@@ -35,19 +35,6 @@ export interface TrunkAddress {
 
 /** What the called number of a request from this trunk may be, likeliest first, as its inbound settings say. Must not throw. */
 export type CalledNumberReader = (request: SipRequest, trunk: Trunk) => readonly number[];
-
-/** A trunk with what is known of where it sends from. */
-export interface Known {
-  trunk: Trunk;
-  /** `address port` of the targets in use, their addresses and their ports. */
-  readonly targets: Set<string>;
-  readonly addresses: Set<string>;
-  readonly ports: Set<number>;
-  /** Certificate names that it is filed under. */
-  certificateNames: readonly string[];
-  /** Newest last; older ones still name the trunk in requests that were routed by an earlier registration. */
-  readonly tokens: string[];
-}
 
 /** What a request's source speaks for. */
 interface Spoken {

@@ -3,7 +3,7 @@ import type { Steps } from '../base/steps.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import { withAddresses } from './coincidences.ts';
 import { groupSteps } from './providers.ts';
-import type { ProvisioningProblem } from './provisioning.ts';
+import type { ProvisioningProblem } from './provisioning-problem.ts';
 import type { Trunk, TrunkSettings } from './schema.ts';
 import { sourcesOf, type TrunkSources } from './sources.ts';
 import { numberIndexOf, ownedPools } from './trunk-pools.ts';

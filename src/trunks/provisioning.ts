@@ -2,7 +2,6 @@
  * Every rule of the guides over everything provisioned, in one pure function that YAML, REST and the command line share. A state
  * without problems can be served; one with problems is refused whole.
  */
-import type { Problem } from '../base/errors.ts';
 import { allAtOnce, type Steps } from '../base/steps.ts';
 import { DidPool, DidPoolError, formatRange } from '../tenants/did-pool.ts';
 import { someNumberMeant } from '../tenants/number-format.ts';
@@ -15,18 +14,11 @@ import { withBrand } from './effective.ts';
 import { nearest } from './nearest.ts';
 import { checkOverlaps, type ResolvedSources } from './pool-overlaps.ts';
 import { diffOf } from './provisioning-diff.ts';
+import type { ProvisioningProblem } from './provisioning-problem.ts';
 import { checkTrunk } from './rules.ts';
 import type { Assignment, Provisioning, Trunk, TrunkSettings, TrunkTransport } from './schema.ts';
 import { poolOf } from './trunk-pools.ts';
 import { checkUniqueness } from './uniqueness.ts';
-
-/** A problem of what is provisioned; `tenants` and `redacted` let an answer hide what its reader may not see. */
-export interface ProvisioningProblem extends Problem {
-  /** Tenants that the message speaks of. */
-  readonly tenants?: readonly string[];
-  /** What to say to somebody who may not see all of them. */
-  readonly redacted?: string;
-}
 
 export interface CheckContext {
   /** Transports that the node listens on; a trunk may use no other. Not checked when left out. */

@@ -4,9 +4,21 @@
  */
 import type { Members } from './address-index.ts';
 import type { Directory } from './directory.ts';
-import type { Known } from './identification.ts';
 import type { NumberIndex } from './number-index.ts';
 import type { Trunk } from './schema.ts';
+
+/** A trunk with what is known of where it sends from. */
+export interface Known {
+  trunk: Trunk;
+  /** `address port` of the targets in use, their addresses and their ports. */
+  readonly targets: Set<string>;
+  readonly addresses: Set<string>;
+  readonly ports: Set<number>;
+  /** Certificate names that it is filed under. */
+  certificateNames: readonly string[];
+  /** Newest last; older ones still name the trunk in requests that were routed by an earlier registration. */
+  readonly tokens: string[];
+}
 
 export class SourceView {
   /** The members' version that this was made of. */

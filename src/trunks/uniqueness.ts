@@ -2,7 +2,7 @@
  * Behaviour 25: a host and authentication name belong to one trunk over register and accept-register trunks, and a provider has one ip
  * trunk: one per host, whatever the port, and one per brand. A further ip trunk says that it is for another account.
  */
-import type { ProvisioningProblem } from './provisioning.ts';
+import type { ProvisioningProblem } from './provisioning-problem.ts';
 import type { Trunk } from './schema.ts';
 import { canonicalHost } from './sources.ts';
 

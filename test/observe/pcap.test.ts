@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { pcapOf } from '../../src/observe/pcap.ts';
-import type { TraceMessage } from '../../src/observe/sip-trace.ts';
+import type { TraceMessage } from '../../src/observe/trace-message.ts';
 import { peersSkipped } from '../kit/peers.ts';
 
 function message(fields: Partial<TraceMessage>): TraceMessage {
