@@ -1,8 +1,7 @@
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { SipRequest, SipResponse } from '../sip/message/index.ts';
-import { Branch } from './branch.ts';
-import type { Call } from './call.ts';
-import type { Leg } from './leg.ts';
+import { Branch, type BranchUser } from './branch.ts';
+import type { Leg, LegCall } from './leg.ts';
 import {
   type BranchPlan,
   type CallPlan,
@@ -39,9 +38,9 @@ const MAX_REDIRECTS = 5;
  * Plays the stages of a plan until one is answered: rings the branches of a stage side by side, takes the first 2xx and cancels the
  * rest, or picks the best refusal (RFC 3261 §16.7 step 6) and asks the plan what comes next.
  */
-export class Attempt implements TimerTarget {
+export class Attempt implements BranchUser, TimerTarget {
   readonly env: CallEnvironment;
-  readonly call: Call;
+  readonly call: LegCall;
   readonly maxForwards: number;
   /** Undefined once nothing more will be asked of it. */
   #plan: Pick<CallPlan, 'next'> | undefined;
@@ -60,7 +59,7 @@ export class Attempt implements TimerTarget {
   #stages = 0;
   #ringTimer: Timer | undefined = undefined;
 
-  constructor(call: Call, plan: Pick<CallPlan, 'next'>, user: AttemptUser, maxForwards: number) {
+  constructor(call: LegCall, plan: Pick<CallPlan, 'next'>, user: AttemptUser, maxForwards: number) {
     this.env = call.env;
     this.call = call;
     this.#plan = plan;

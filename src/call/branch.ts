@@ -3,18 +3,31 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import { ownCopy } from '../base/text.ts';
 import { Dialog } from '../sip/dialog/index.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
-import type { Attempt } from './attempt.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { describeDestination, sendOptions } from './destination.ts';
 import { buildInvite } from './invite.ts';
-import { Leg } from './leg.ts';
-import type { BranchPlan, LegDraft, OutcomeCause, StageOutcome } from './plan.ts';
-import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
+import { Leg, type LegCall } from './leg.ts';
+import type { BranchPlan, LegDraft, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
+import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { AttemptRecord } from './record.ts';
 import { hasSessionDescription, reasonFields } from './relayed-headers.ts';
 import { Repair } from './repair.ts';
 import { SessionKeeper } from './session-keeper.ts';
+
+/** For whom a branch rings; `Attempt` is it. */
+export interface BranchUser {
+  readonly env: CallEnvironment;
+  readonly call: LegCall;
+  readonly maxForwards: number;
+  readonly relaysReliable: boolean;
+  /** A provisional response above 100. `rack` is set when it wants a PRACK. */
+  onBranchProvisional(leg: Leg, response: SipResponse, rack: string | undefined): void;
+  /** The first 2xx of the branch. */
+  onBranchAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void;
+  onBranchFailed(branch: Branch, outcome: StageOutcome): void;
+  onBranchRedirected(target: readonly BranchPlan[] | Redirection): void;
+}
 
 /**
  * One branch of a stage: the INVITE to one callee or trunk, at one target after another (RFC 3263 §4.3), with the repairs that the
@@ -27,7 +40,7 @@ import { SessionKeeper } from './session-keeper.ts';
 export type BranchState = 'idle' | 'resolving' | 'calling' | 'repairing' | 'cancelling' | 'answered' | 'over';
 
 export class Branch implements ClientTransactionUser, TimerTarget {
-  readonly attempt: Attempt;
+  readonly attempt: BranchUser;
   /** Once answered, no more of it than late answers need; see {@link #letGo}. */
   plan: BranchPlan;
   state: BranchState = 'idle';
@@ -51,7 +64,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #startedAtMs = 0;
   #startedWallMs = 0;
 
-  constructor(attempt: Attempt, plan: BranchPlan) {
+  constructor(attempt: BranchUser, plan: BranchPlan) {
     this.attempt = attempt;
     this.plan = plan;
   }

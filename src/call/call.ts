@@ -5,23 +5,18 @@ import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/inde
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
 import { CallerInvite } from './caller-invite.ts';
-import type { Leg } from './leg.ts';
+import { dispatchInDialog } from './in-dialog.ts';
+import type { Leg, LegCall, LegRegistry } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
-import type { CallEnvironment, ClientTransaction, HeaderList, ServerTransaction } from './ports.ts';
+import type { CallEnvironment, HeaderList, ServerTransaction } from './ports.ts';
 import { type CallListing, CallRecord, type EndedBy } from './record.ts';
 import type { Referral } from './refer.ts';
 import { callerStatus, sipReason } from './response-mapping.ts';
 
 /** Where calls live; `Calls` is it. */
-export interface CallRegistry {
-  add(leg: Leg): void;
-  remove(leg: Leg): void;
+export interface CallRegistry extends LegRegistry {
   callEnded(call: Call): void;
-  /** An INVITE was given up without a final response; a 2xx may still come and is then ended (RFC 3261 §13.2.2.4). */
-  abandon(transaction: ClientTransaction): void;
-  /** The leg of a dialog, for Replaces. */
-  find(callId: string, localTag: string, remoteTag: string): Leg | undefined;
 }
 
 /**
@@ -41,7 +36,7 @@ const DEFAULT_RING_MS = 180_000;
  * One call: a caller's INVITE, the attempt to have it answered, then two legs that are each other's peer. It lives until everything
  * that it retains (the INVITE, branches, confirmed legs, a referral) is released, and reports its end once.
  */
-export class Call implements AttemptUser, TimerTarget {
+export class Call implements AttemptUser, LegCall, TimerTarget {
   readonly id: string;
   readonly env: CallEnvironment;
   readonly registry: CallRegistry;
@@ -164,6 +159,10 @@ export class Call implements AttemptUser, TimerTarget {
       endReasonOf(outcome),
       passed,
     );
+  }
+
+  receive(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
+    dispatchInDialog(leg, transaction, request);
   }
 
   // --- the end ---

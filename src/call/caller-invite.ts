@@ -1,10 +1,9 @@
 import { Dialog } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
-import type { Call } from './call.ts';
 import { addCapabilities, addOwnHeaders } from './capabilities.ts';
-import { type ShownParty, showAnswering } from './connected-identity.ts';
-import { Leg } from './leg.ts';
+import { showAnswering } from './connected-identity.ts';
+import { Leg, type LegCall, type ShownParty } from './leg.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import type { HeaderList, ServerTransaction, ServerTransactionUser } from './ports.ts';
 import { hasSessionDescription, listsToken, relayBody, relayResponseHeaders } from './relayed-headers.ts';
@@ -20,7 +19,7 @@ import { SessionKeeper } from './session-keeper.ts';
  * (RFC 3261 §13.2.1, RFC 6337 §3.1.1). That is what a forking proxy would show the caller, and every phone handles.
  */
 export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
-  readonly call: Call;
+  readonly call: LegCall;
   readonly request: SipRequest;
   readonly #transaction: ServerTransaction;
   readonly #options: LegOptions;
@@ -34,7 +33,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     undefined;
   #done = false;
 
-  constructor(call: Call, transaction: ServerTransaction, plan: Pick<CallPlan, 'callerLeg' | 'warnings'>) {
+  constructor(call: LegCall, transaction: ServerTransaction, plan: Pick<CallPlan, 'callerLeg' | 'warnings'>) {
     const options = plan.callerLeg;
     const { headers } = transaction.request;
     this.call = call;

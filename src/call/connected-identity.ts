@@ -1,3 +1,8 @@
+/**
+ * Who is at the other end, as a tenant's phones are told it: in the answers to their INVITE, and in a re-INVITE or UPDATE when somebody
+ * else has taken that place (RFC 3325 §5, RFC 5876; P-Asserted-Identity where RFC 4916 would change From, which few phones follow). A
+ * trunk is told nothing of the tenant's parties.
+ */
 import {
   HeaderId,
   isAnonymousAddress,
@@ -8,19 +13,8 @@ import {
   type SipMessage,
   withheldBy,
 } from '../sip/message/index.ts';
-import type { Leg } from './leg.ts';
+import type { Leg, ShownParty } from './leg.ts';
 import { LegRequest } from './leg-request.ts';
-
-/**
- * Who is at the other end, as a tenant's phones are told it: in the answers to their INVITE, and in a re-INVITE or UPDATE when somebody
- * else has taken that place (RFC 3325 §5, RFC 5876; P-Asserted-Identity where RFC 4916 would change From, which few phones follow). A
- * trunk is told nothing of the tenant's parties.
- */
-export interface ShownParty {
-  /** P-Asserted-Identity value; undefined when nothing is known. */
-  readonly identity: string | undefined;
-  readonly identityWithheld: boolean;
-}
 
 const ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>';
 

@@ -166,13 +166,9 @@ function afterAck(leg: Leg, peer: Leg, transaction: ServerTransaction, request: 
  */
 function answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
   if (learnIdentity(leg, request) && leg.peer !== undefined) tellParty(leg.peer, leg);
-  let { session } = leg;
-  if (session === undefined) {
-    session = SessionKeeper.forIncoming(leg.env, leg.options.sessionTimer, request);
-    session?.attach(leg);
-  }
-  if (session !== undefined) {
-    session.answerRefresh(leg, transaction, request);
+  if (leg.session === undefined) SessionKeeper.forIncoming(leg.env, leg.options.sessionTimer, request)?.attach(leg);
+  if (leg.session !== undefined) {
+    leg.session.answerRefresh(leg, transaction, request);
     return;
   }
   leg.dialog.refreshTarget(request);

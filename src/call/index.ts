@@ -1,7 +1,7 @@
-export type { Call, CallState } from './call.ts';
+export type { CallState } from './call.ts';
 export { type CallCounters, Calls, type CallsOptions, PREVIEW_GROWTH } from './calls.ts';
 export { sendOptions } from './destination.ts';
-export type { Leg, LegState } from './leg.ts';
+export type { LegState } from './leg-request.ts';
 export { type MessagePlan, relayMessage } from './message-relay.ts';
 export * from './plan.ts';
 export type {
@@ -11,5 +11,7 @@ export type {
   CallTimers,
   Destination,
   EndpointPort,
+  RoutedCall,
+  RoutedLeg,
 } from './ports.ts';
 export * from './record.ts';

@@ -1,8 +1,28 @@
+import type { DigestClient } from '../sip/auth/index.ts';
+import type { Dialog, OfferAnswer } from '../sip/dialog/index.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { describeDestination } from './destination.ts';
-import type { Leg } from './leg.ts';
-import type { ClientTransaction, ClientTransactionUser, HeaderList } from './ports.ts';
+import type { ClientTransaction, ClientTransactionUser, Destination, HeaderList } from './ports.ts';
 import { hasSessionDescription } from './relayed-headers.ts';
+
+/**
+ * - `early`: a provisional response made the dialog
+ * - `confirmed`: a 2xx did
+ * - `leaving`: the call is over for this leg, its BYE waits for an ACK or for its answer
+ * - `gone`: nothing is owed any more
+ */
+export type LegState = 'early' | 'confirmed' | 'leaving' | 'gone';
+
+/** What a request within a dialog needs of its leg; `Leg` is it. */
+interface RequestingLeg {
+  readonly state: LegState;
+  readonly dialog: Dialog;
+  readonly destination: Destination;
+  readonly offers: OfferAnswer;
+  /** What answers challenges of this peer. */
+  readonly credentials: DigestClient | undefined;
+  transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction;
+}
 
 export interface LegRequestUser {
   /** Every response but the 401 or 407 that was answered with credentials. */
@@ -13,8 +33,8 @@ export interface LegRequestUser {
 
 /** A request within a leg's dialog, sent again with credentials when the peer asks for them. */
 export class LegRequest implements ClientTransactionUser {
-  readonly leg: Leg;
   request: SipRequest;
+  readonly #leg: RequestingLeg;
   readonly #user: LegRequestUser;
   #transaction: ClientTransaction | undefined = undefined;
   #credentialTries = 0;
@@ -22,16 +42,16 @@ export class LegRequest implements ClientTransactionUser {
   #answered = false;
   #sentAnew = false;
 
-  constructor(leg: Leg, request: SipRequest, user: LegRequestUser) {
-    this.leg = leg;
+  constructor(leg: RequestingLeg, request: SipRequest, user: LegRequestUser) {
+    this.#leg = leg;
     this.request = request;
     this.#user = user;
   }
 
   send(): this {
     const { request } = this;
-    this.leg.offers.request('local', request.method, hasSessionDescription(request));
-    this.#transaction = this.leg.transmit(this.request, this);
+    this.#leg.offers.request('local', request.method, hasSessionDescription(request));
+    this.#transaction = this.#leg.transmit(this.request, this);
     return this;
   }
 
@@ -46,7 +66,7 @@ export class LegRequest implements ClientTransactionUser {
     const { status } = response;
     this.#answered = true;
     // Reliable provisional responses within a session are not asked for.
-    this.leg.offers.response('remote', this.request.method, status, hasSessionDescription(response), status >= 200);
+    this.#leg.offers.response('remote', this.request.method, status, hasSessionDescription(response), status >= 200);
     if ((status === 401 || status === 407) && this.#answerChallenge(response)) return;
     this.#user.onLegResponse(response, this);
     if (status >= 200) transaction.release();
@@ -63,24 +83,24 @@ export class LegRequest implements ClientTransactionUser {
   /** A connection that was dead shows it when it is used: once more over a fresh one, when nothing of an answer had come. */
   #sendAnew({ flow }: ClientTransaction): boolean {
     if (this.#answered || this.#sentAnew || this.#cancelled || !flow.reliable || !flow.closed) return false;
-    if (this.leg.state === 'gone') return false;
+    if (this.#leg.state === 'gone') return false;
     this.#sentAnew = true;
     this.request.headers.remove(HeaderId.Via);
-    this.#transaction = this.leg.transmit(this.request, this);
+    this.#transaction = this.#leg.transmit(this.request, this);
     return true;
   }
 
   #silent(status: number): void {
-    this.leg.offers.response('remote', this.request.method, status, false, true);
+    this.#leg.offers.response('remote', this.request.method, status, false, true);
     this.#user.onLegSilence(status, this);
   }
 
   #answerChallenge(response: SipResponse): boolean {
-    const { credentials, state } = this.leg;
+    const { credentials, state } = this.#leg;
     if (credentials === undefined || this.#cancelled) return false;
     // After the BYE nothing but the BYE itself goes again, and after the dialog's end nothing at all.
     if (state === 'gone' || (state === 'leaving' && this.request.method !== 'BYE')) return false;
-    const again = this.leg.dialog.createRequest(this.request.method);
+    const again = this.#leg.dialog.createRequest(this.request.method);
     // What the dialog has put there; of every other name each field is copied.
     const present = new Set<string>();
     again.headers.forEach((name) => {
@@ -94,7 +114,7 @@ export class LegRequest implements ClientTransactionUser {
     const hops = this.request.headers.value(HeaderId.MaxForwards);
     if (hops !== undefined) again.headers.set(HeaderId.MaxForwards, hops);
     again.body = this.request.body;
-    const destination = describeDestination(this.leg.destination);
+    const destination = describeDestination(this.#leg.destination);
     if (credentials.authorize(response, this.request, again, destination, this.#credentialTries++) !== undefined)
       return false;
     this.request = again;

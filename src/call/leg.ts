@@ -1,15 +1,11 @@
 import type { DigestClient } from '../sip/auth/index.ts';
-import { type Dialog, OfferAnswer, ReliableReceiver } from '../sip/dialog/index.ts';
+import { type Dialog, type IntervalRefusal, OfferAnswer, ReliableReceiver } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { AcceptedInvite } from './accepted-invite.ts';
-import type { AwaitedAck } from './awaited-ack.ts';
-import type { Call, CallRegistry } from './call.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { addressOf, sendOptions } from './destination.ts';
-import { dispatchInDialog } from './in-dialog.ts';
 import { LateAnswers } from './late-answers.ts';
-import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
 import type { BranchPlan, LegOptions } from './plan.ts';
 import type {
   CallEnvironment,
@@ -19,22 +15,92 @@ import type {
   HeaderList,
   ServerTransaction,
 } from './ports.ts';
+import type { CallRecord, EndedBy } from './record.ts';
 import { hasSessionDescription, relayBody } from './relayed-headers.ts';
-import type { ReliableRelay } from './reliable-relay.ts';
-import type { SessionKeeper } from './session-keeper.ts';
-
-/**
- * - `early`: a provisional response made the dialog
- * - `confirmed`: a 2xx did
- * - `leaving`: the call is over for this leg, its BYE waits for an ACK or for its answer
- * - `gone`: nothing is owed any more
- */
-export type LegState = 'early' | 'confirmed' | 'leaving' | 'gone';
 
 /** An INVITE under way on a leg, in either direction; the leg must end it when it ends itself. */
 export interface PendingInvite {
   /** The leg it came from, or goes to, has ended. */
   abandon(leg: Leg): void;
+}
+
+/** A 2xx given to the peer, until its ACK comes; `AcceptedInvite` is it. */
+interface UnacknowledgedAnswer {
+  readonly sequence: number;
+  /** The leg whose own 2xx waits for the body of this ACK; undefined when it was acknowledged already. */
+  readonly answers: Leg | undefined;
+  stop(): void;
+}
+
+/** What waits for the peer's ACK; `AwaitedAck` is it. */
+interface WaitingRequest extends PendingInvite {
+  acknowledged(): void;
+}
+
+/** Reliable provisional responses to the peer; `ReliableRelay` is it. */
+interface ReliableResponses {
+  readonly holdsDescription: boolean;
+  relay(response: SipResponse, origin: Leg | undefined, rack: string): void;
+  receivePrack(transaction: ServerTransaction, request: SipRequest): boolean;
+  end(): void;
+}
+
+/** The session timer with the peer; `SessionKeeper` is it. */
+interface LegSession {
+  ask(request: SipRequest): void;
+  granted(response: SipResponse): void;
+  receive422(response: SipResponse): boolean;
+  refusal(request: SipRequest): IntervalRefusal | undefined;
+  grant(response: SipResponse, request: SipRequest): void;
+  described(message: SipMessage): void;
+  answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
+  stop(): void;
+}
+
+/** Where legs live; `Calls` is it. */
+export interface LegRegistry {
+  add(leg: Leg): void;
+  remove(leg: Leg): void;
+  /** An INVITE was given up without a final response; a 2xx may still come and is then ended (RFC 3261 §13.2.2.4). */
+  abandon(transaction: ClientTransaction): void;
+  /** The leg of a dialog, for Replaces. */
+  find(callId: string, localTag: string, remoteTag: string): Leg | undefined;
+}
+
+/** A party as the other one may be shown it; a leg is one. */
+export interface ShownParty {
+  /** P-Asserted-Identity value; undefined when nothing is known. */
+  readonly identity: string | undefined;
+  readonly identityWithheld: boolean;
+}
+
+/** What the parties of a call, and what is under way between them, ask of it; `Call` is it. */
+export interface LegCall {
+  readonly env: CallEnvironment;
+  readonly registry: LegRegistry;
+  readonly record: CallRecord;
+  /** The caller, until its INVITE has its final response. */
+  readonly caller: { readonly request: SipRequest; readonly party: ShownParty } | undefined;
+  /** A transfer under way. */
+  referral: { legLeft(leg: Leg): boolean; abandon(): void } | undefined;
+  newTag(): string;
+  /** One more thing has to end before the call has ended. */
+  retain(): void;
+  release(): void;
+  /** A request within the dialog of `leg` that is in order there. */
+  receive(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
+  /** The caller cancels, or sends BYE in its early dialog. */
+  callerGaveUp(request: SipRequest): void;
+  /** The caller does not answer any more. */
+  callerLost(): void;
+  /** A confirmed leg was left with BYE. */
+  legLeft(leg: Leg, bye: SipRequest): void;
+  /** A leg's dialog turned out to be gone on the far side. */
+  legLost(leg: Leg, reason: string): void;
+  replaceLeg(leg: Leg, newcomer: Leg): void;
+  partyMoved(leg: Leg): void;
+  pickedUp(newcomer: Leg, response: SipResponse): boolean;
+  end(by: EndedBy, reason: string, reasons?: readonly string[]): void;
 }
 
 /**
@@ -46,7 +112,7 @@ export class Leg implements LegRequestUser {
   readonly env: CallEnvironment;
   readonly options: LegOptions;
   readonly dialog: Dialog;
-  call: Call;
+  call: LegCall;
   destination: Destination;
   state: LegState = 'early';
   /** The other side; undefined for a transferor whose place was taken. */
@@ -69,18 +135,18 @@ export class Leg implements LegRequestUser {
   /** The INVITE that was sent to this peer and has no final response. */
   inviteOut: PendingInvite | undefined = undefined;
   /** The 2xx given to this peer that has no ACK. */
-  accepted: AcceptedInvite | undefined = undefined;
+  accepted: UnacknowledgedAnswer | undefined = undefined;
   /** What the other side has sent meanwhile and that waits for that ACK. */
-  awaited: AwaitedAck | undefined = undefined;
+  awaited: WaitingRequest | undefined = undefined;
   /** The INVITE whose 2xx waits for its ACK, because the answer comes from the other side. */
   heldAck: SipRequest | undefined = undefined;
-  reliable: ReliableRelay | undefined = undefined;
-  session: SessionKeeper | undefined = undefined;
+  reliable: ReliableResponses | undefined = undefined;
+  session: LegSession | undefined = undefined;
   /** The transaction of the INVITE that made this dialog, where this engine sent it. */
   invitation: ClientTransaction | undefined = undefined;
   /** Relayed requests under way toward this leg. */
   relays = 0;
-  readonly #registry: CallRegistry;
+  readonly #registry: LegRegistry;
   #credentials: DigestClient | undefined = undefined;
   #receiver: ReliableReceiver | undefined = undefined;
   /** The body of the last ACK when it carried the answer, for repeated 2xx. */
@@ -88,7 +154,7 @@ export class Leg implements LegRequestUser {
   #byeReasons: readonly string[] | undefined = undefined;
   #byeSent = false;
 
-  constructor(registry: CallRegistry, call: Call, dialog: Dialog, destination: Destination, options: LegOptions) {
+  constructor(registry: LegRegistry, call: LegCall, dialog: Dialog, destination: Destination, options: LegOptions) {
     this.#registry = registry;
     this.env = call.env;
     this.call = call;
@@ -137,7 +203,7 @@ export class Leg implements LegRequestUser {
   }
 
   /** The leg goes on as a part of another call. */
-  moveTo(call: Call): void {
+  moveTo(call: LegCall): void {
     if (this.call === call) return;
     const former = this.call;
     this.call = call;
@@ -216,7 +282,7 @@ export class Leg implements LegRequestUser {
       return;
     }
     this.learn(request);
-    dispatchInDialog(this, transaction, request);
+    this.call.receive(this, transaction, request);
   }
 
   /** An ACK to a 2xx of this dialog. */
@@ -233,7 +299,7 @@ export class Leg implements LegRequestUser {
   }
 
   /** The peer answered a 2xx with nothing for 64*T1. */
-  ackMissing(accepted: AcceptedInvite): void {
+  ackMissing(accepted: UnacknowledgedAnswer): void {
     if (this.accepted !== accepted) return;
     this.accepted = undefined;
     if (this.#byeReasons !== undefined) {

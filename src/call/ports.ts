@@ -1,6 +1,7 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
+import type { Dialog } from '../sip/dialog/index.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -10,10 +11,8 @@ import type {
 } from '../sip/endpoint/index.ts';
 import type { HeaderId, NameAddr, SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import type { Call } from './call.ts';
-import type { Leg } from './leg.ts';
-import type { CallPlan, Rejection } from './plan.ts';
-import type { CallObserver } from './record.ts';
+import type { CallPlan, LegOptions, Rejection } from './plan.ts';
+import type { CallObserver, CallRecord } from './record.ts';
 
 /** What this folder needs from the layers below and from `engine/`. The real endpoint satisfies {@link EndpointPort} as it is. */
 
@@ -35,27 +34,42 @@ export interface EndpointPort {
   sendAck(request: SipRequest, to: Destination, options?: SendOptions): void;
 }
 
+/** A call, as those see it who decide for it; `Call` is it. */
+export interface RoutedCall {
+  readonly record: CallRecord;
+}
+
+/** A party of a call, as those see it who decide for it; `Leg` is it. */
+export interface RoutedLeg {
+  readonly call: RoutedCall;
+  readonly options: LegOptions;
+  readonly dialog: Pick<Dialog, 'remoteTarget'>;
+  readonly destination: Destination;
+  /** The other side; undefined for a transferor whose place was taken. */
+  readonly peer: RoutedLeg | undefined;
+}
+
 /** Decisions that belong to the tenant's rules, not to the call. All are asked synchronously. */
 export interface CallRouter {
   /**
    * A party of a call asks for it to be moved (RFC 3515). `referTo` is the Refer-To URI text without a Replaces that names a dialog
    * of this engine. The plan is made under the rules of the transferor: `leg.options.owner`.
    */
-  referred(call: Call, leg: Leg, referTo: string, referredBy: string | undefined): CallPlan | Rejection;
+  referred(call: RoutedCall, leg: RoutedLeg, referTo: string, referredBy: string | undefined): CallPlan | Rejection;
   /** Whether `requester` (an owner as in `LegOptions.owner`) may take the place of `leg` in its call (RFC 3891 §8). */
-  mayReplace(requester: string | undefined, call: Call, leg: Leg): boolean;
+  mayReplace(requester: string | undefined, call: RoutedCall, leg: RoutedLeg): boolean;
   /** What a trusted trunk asserts of its party, as the tenant's phones are shown it; undefined when they are not (RFC 3325). */
-  asserted?(leg: Leg, address: NameAddr): string | undefined;
+  asserted?(leg: RoutedLeg, address: NameAddr): string | undefined;
   /**
    * Where an in-dialog request goes when the route set or remote target point elsewhere than where the leg's messages come from;
    * undefined: along the leg's own flow. Never asked to resolve foreign Route sets (behaviour 19): both come from the peer of the
    * dialog, and the engine checks them against its policy for outbound destinations.
    */
-  nextHop?(leg: Leg, uri: string): Destination | undefined;
+  nextHop?(leg: RoutedLeg, uri: string): Destination | undefined;
   /** What answers the challenges of a trunk, if it has credentials; default: nothing does. */
   credentials?(trunkId: string): DigestClient | undefined;
   /** Behaviour 19: whether a request that matches a dialog comes from a plausible peer. Default: same address as the leg's. */
-  plausible?(leg: Leg, flow: Flow): boolean;
+  plausible?(leg: RoutedLeg, flow: Flow): boolean;
 }
 
 export interface CallTimers {

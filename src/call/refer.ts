@@ -12,9 +12,8 @@ import {
 } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
-import type { Call } from './call.ts';
 import { tellParty } from './connected-identity.ts';
-import type { Leg } from './leg.ts';
+import type { Leg, LegCall } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
@@ -116,7 +115,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   readonly relaysReliable = false;
   readonly #transferor: Leg;
   readonly #transferee: Leg;
-  readonly #call: Call;
+  readonly #call: LegCall;
   readonly #referTo: string;
   readonly #notifier: ReferNotifier | undefined;
   #attempt: Attempt | undefined = undefined;

@@ -2,8 +2,8 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import { glareDelayMs } from '../sip/dialog/index.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../sip/message/index.ts';
 import { addReinviteCapabilities } from './capabilities.ts';
-import { type ShownParty, showParty } from './connected-identity.ts';
-import type { Leg, PendingInvite } from './leg.ts';
+import { showParty } from './connected-identity.ts';
+import type { Leg, PendingInvite, ShownParty } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { relayBody } from './relayed-headers.ts';
 

@@ -9,10 +9,9 @@ import {
   type SipResponse,
 } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
-import type { CallRegistry } from './call.ts';
 import { addCapabilities, addOwnHeaders } from './capabilities.ts';
-import { type ShownParty, showParty } from './connected-identity.ts';
-import { Leg } from './leg.ts';
+import { showParty } from './connected-identity.ts';
+import { Leg, type LegRegistry, type ShownParty } from './leg.ts';
 import type { LegOptions } from './plan.ts';
 import type { CallEnvironment, ServerTransaction, ServerTransactionUser } from './ports.ts';
 import { hasSessionDescription, relayBody } from './relayed-headers.ts';
@@ -22,7 +21,7 @@ import { type Replaces, replacesOf } from './replaces.ts';
 /** An INVITE with Replaces (RFC 3891 §3): finds the dialog, asks whether it may, and takes its place. */
 export function takeOver(
   env: CallEnvironment,
-  registry: CallRegistry,
+  registry: LegRegistry,
   transaction: ServerTransaction,
   options: LegOptions,
 ): void {

@@ -134,8 +134,8 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
 
   onLegResponse(response: SipResponse, request: LegRequest): void {
     const { status } = response;
-    if (status < 200) return;
-    const { leg } = request;
+    const leg = this.#leg;
+    if (status < 200 || leg === undefined) return;
     const isInvite = request.request.method === 'INVITE';
     if (status < 300) {
       if (isInvite) leg.acknowledge(request.request);
@@ -154,9 +154,10 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     if (this.#timer.refreshFailed(status)) leg.call.legLost(leg, 'session-lost');
   }
 
-  onLegSilence(status: number, request: LegRequest): void {
+  onLegSilence(status: number, _request: LegRequest): void {
+    const leg = this.#leg;
     this.#refreshing = false;
-    if (this.#timer.refreshFailed(status)) request.leg.call.legLost(request.leg, 'session-lost');
+    if (this.#timer.refreshFailed(status)) leg?.call.legLost(leg, 'session-lost');
   }
 
   #retryLater(leg: Leg): void {

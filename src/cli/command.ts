@@ -33,6 +33,13 @@ export interface Command {
   run(context: CommandContext): Promise<number>;
 }
 
+/** A command as the overview names it; what it needs is loaded when it runs, so that each starts as fast as it can. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
 /** A text option, when it was given. */
 export function text(context: CommandContext, name: string): string | undefined {
   const value = context.values[name];

@@ -1,11 +1,4 @@
-import type { Command } from './command.ts';
-
-/** A command as the overview names it; what it needs is loaded when it runs, so that each starts as fast as it can. */
-export interface CommandEntry {
-  readonly name: string;
-  readonly summary: string;
-  load(): Promise<Command>;
-}
+import type { CommandEntry } from './command.ts';
 
 const live = () => import('./live-commands.ts');
 const process = () => import('./process-commands.ts');
@@ -101,7 +94,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'completion',
     summary: 'print what makes bash, zsh or fish complete tandem command lines',
-    load: async () => (await import('./completion-command.ts')).completion,
+    load: async () => (await import('./completion-command.ts')).completionOf(COMMANDS),
   },
   {
     name: 'version',

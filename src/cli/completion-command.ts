@@ -1,6 +1,5 @@
-import type { Command } from './command.ts';
+import type { Command, CommandEntry } from './command.ts';
 import { UsageError } from './command-error.ts';
-import { COMMANDS } from './commands.ts';
 
 interface Words {
   readonly name: string;
@@ -8,27 +7,30 @@ interface Words {
   readonly options: readonly string[];
 }
 
-export const completion: Command = {
-  usage: 'tandem completion bash|zsh|fish',
-  details:
-    'bash: source <(tandem completion bash). zsh: tandem completion zsh > ~/.zfunc/_tandem (a folder of fpath). fish: tandem completion fish | source.',
-  options: {},
-  optionHelp: {},
-  takesArguments: true,
-  async run(context) {
-    const [shell] = context.arguments;
-    const script = SCRIPTS[shell ?? ''];
-    if (script === undefined || context.arguments.length > 1)
-      throw new UsageError('say for which shell: bash, zsh or fish');
-    const words: Words[] = [];
-    for (const { name, summary, load } of COMMANDS) {
-      const { options } = await load();
-      words.push({ name, summary, options: [...Object.keys(options), 'help'].map((option) => `--${option}`) });
-    }
-    context.terminal.out(script(words));
-    return 0;
-  },
-};
+/** Knows the words of these commands. */
+export function completionOf(commands: readonly CommandEntry[]): Command {
+  return {
+    usage: 'tandem completion bash|zsh|fish',
+    details:
+      'bash: source <(tandem completion bash). zsh: tandem completion zsh > ~/.zfunc/_tandem (a folder of fpath). fish: tandem completion fish | source.',
+    options: {},
+    optionHelp: {},
+    takesArguments: true,
+    async run(context) {
+      const [shell] = context.arguments;
+      const script = SCRIPTS[shell ?? ''];
+      if (script === undefined || context.arguments.length > 1)
+        throw new UsageError('say for which shell: bash, zsh or fish');
+      const words: Words[] = [];
+      for (const { name, summary, load } of commands) {
+        const { options } = await load();
+        words.push({ name, summary, options: [...Object.keys(options), 'help'].map((option) => `--${option}`) });
+      }
+      context.terminal.out(script(words));
+      return 0;
+    },
+  };
+}
 
 const SCRIPTS: Readonly<Record<string, (words: readonly Words[]) => string>> = { bash, zsh, fish };
 

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { nearest } from '../trunks/nearest.ts';
 import { ApiClient } from './api-client.ts';
-import type { Command, CommandContext, CommandHooks } from './command.ts';
+import type { Command, CommandContext, CommandEntry, CommandHooks } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
-import { COMMANDS, type CommandEntry } from './commands.ts';
+import { COMMANDS } from './commands.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 export type { CommandHooks } from './command.ts';

@@ -1,5 +1,5 @@
 /** Who a party is, as the phones of its tenant are shown it: a number in the tenant's domain, never another tenant's. */
-import type { Leg } from '../call/index.ts';
+import type { RoutedLeg } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
 import { escapeUser, formatHost, type NameAddr, octetsFromText, quote } from '../sip/message/index.ts';
 import { normalizeNumber } from '../tenants/number.ts';
@@ -35,7 +35,11 @@ export function outsideParty(
 }
 
 /** What a trusted trunk says of the party that is connected (RFC 3325 §5). */
-export function assertedParty(directory: Directory, leg: Leg, { uri, displayName }: NameAddr): string | undefined {
+export function assertedParty(
+  directory: Directory,
+  leg: RoutedLeg,
+  { uri, displayName }: NameAddr,
+): string | undefined {
   const { tenant: name } = leg.call.record.facts;
   const tenant = name === undefined ? undefined : directory.tenantByName(name);
   const { trunkId } = leg.options;

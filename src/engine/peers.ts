@@ -7,7 +7,7 @@
  * peer's own messages come. So nobody can make this engine send to a third party, and no name that a peer made up is looked up.
  */
 import { isIP } from 'node:net';
-import type { CallRouter, Destination, Leg } from '../call/index.ts';
+import type { CallRouter, Destination, RoutedLeg } from '../call/index.ts';
 import type { Binding } from '../registrar/index.ts';
 import { defaultPort, isFlow } from '../sip/endpoint/index.ts';
 import { parseUri } from '../sip/message/index.ts';
@@ -40,7 +40,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     this.#options = options;
   }
 
-  nextHop(leg: Leg, uri: string): Destination | undefined {
+  nextHop(leg: RoutedLeg, uri: string): Destination | undefined {
     const { destination } = leg;
     if (!isFlow(destination) || !destination.reliable) return this.#named(leg, uri);
     // RFC 5923: a connection that is there is used, whatever address the peer gives for a new one.
@@ -50,7 +50,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   }
 
   /** To where the connection led that has ended. */
-  #again(leg: Leg, { transport, remoteAddress, remotePort }: Flow): Target | undefined {
+  #again(leg: RoutedLeg, { transport, remoteAddress, remotePort }: Flow): Target | undefined {
     if (!this.#options.listensFor(transport, remoteAddress)) return undefined;
     const target: Target = { transport, address: remoteAddress, port: remotePort };
     return this.#options.secured(leg.options.trunkId, target);
@@ -60,7 +60,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
    * A dialog never becomes less secure than the trunk is configured, or than its connection was: what a Contact leaves out, or asks
    * for, can only be more.
    */
-  #held(leg: Leg, asked: TransportName): TransportName {
+  #held(leg: RoutedLeg, asked: TransportName): TransportName {
     const { destination, options } = leg;
     const { trunkId } = options;
     const configured = trunkId === undefined ? undefined : this.#options.transportOf(trunkId);
@@ -68,7 +68,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     return SECURITY.indexOf(asked) >= SECURITY.indexOf(least) ? asked : least;
   }
 
-  plausible(leg: Leg, flow: Flow): boolean {
+  plausible(leg: RoutedLeg, flow: Flow): boolean {
     const { owner, trunkId } = leg.options;
     const { remoteAddress } = flow;
     if (remoteAddress === addressOf(leg.destination)) return true;
@@ -78,7 +78,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   }
 
   /** The place that a URI names, if the peer is known to be there and the leg's own way leads elsewhere. */
-  #named(leg: Leg, text: string): Target | undefined {
+  #named(leg: RoutedLeg, text: string): Target | undefined {
     const { destination } = leg;
     const { trunkId } = leg.options;
     const uri = parseUri(text);
@@ -105,7 +105,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   }
 
   /** A phone whose connection has ended may have made another one. */
-  #registered(leg: Leg): Destination | undefined {
+  #registered(leg: RoutedLeg): Destination | undefined {
     const { owner } = leg.options;
     if (owner === undefined) return undefined;
     const bindings = this.#options.bindings(owner);

@@ -1,6 +1,6 @@
 /** Whose rules a transfer is made under, and who may take whose place (RFC 3515, RFC 3891). */
 import { randomToken } from '../base/ids.ts';
-import type { Call, CallPlan, CallRouter, Leg, Rejection } from '../call/index.ts';
+import type { CallPlan, CallRouter, Rejection, RoutedCall, RoutedLeg } from '../call/index.ts';
 import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
 import {
   escapeUser,
@@ -34,7 +34,7 @@ export class Transfers implements CallRouter {
     this.#options = options;
   }
 
-  referred(call: Call, leg: Leg, referTo: string): CallPlan | Rejection {
+  referred(call: RoutedCall, leg: RoutedLeg, referTo: string): CallPlan | Rejection {
     const directory = this.#options.directory();
     const party = partyOf(leg.options.owner);
     const tenant = party === undefined ? undefined : directory.tenantByName(party.tenant);
@@ -66,7 +66,7 @@ export class Transfers implements CallRouter {
   }
 
   /** A place may be taken by a party of the same tenant. */
-  mayReplace(requester: string | undefined, call: Call, leg: Leg): boolean {
+  mayReplace(requester: string | undefined, call: RoutedCall, leg: RoutedLeg): boolean {
     const tenant = partyOf(requester)?.tenant;
     if (tenant === undefined) return false;
     const owner = partyOf(leg.options.owner) ?? partyOf(leg.peer?.options.owner);
@@ -81,7 +81,7 @@ export class Transfers implements CallRouter {
 }
 
 /** Who is moved, as the new destination is shown it; who was anonymous before still is. */
-function transfereeOf(call: Call, transferor: Leg, transferorNumber: string): CallerPresentation {
+function transfereeOf(call: RoutedCall, transferor: RoutedLeg, transferorNumber: string): CallerPresentation {
   const { facts } = call.record;
   const { owner, anonymous = false, identity } = transferor.peer?.options ?? {};
   if (owner !== undefined) return { number: partyOf(owner)?.number ?? '', displayName: '', anonymous };

@@ -195,7 +195,7 @@ test('a re-INVITE given up with 487 stays answered: the late final response of t
     referred: () => ({ status: 603 }),
     mayReplace: () => true,
     nextHop: (leg) => {
-      legs.add(leg);
+      legs.add(leg as Leg);
       return undefined;
     },
   };

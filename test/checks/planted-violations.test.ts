@@ -58,6 +58,16 @@ test('an import against the directions makes the check fail', () => {
   expect(status).not.toBe(0);
 });
 
+test('a circle of imports makes the check fail, of types alone too', () => {
+  const one = "import type { Two } from './planted-two.ts';\n\nexport type One = Two | 1;\n";
+  const two = "import type { One } from './planted.ts';\n\nexport type Two = One | 2;\n";
+  const { status, output } = withPlanted('src/base/planted-two.ts', two, () =>
+    withPlanted('src/base/planted.ts', one, () => run('biome', 'check', 'src/base/planted.ts')),
+  );
+  expect(output).toContain('noImportCycles');
+  expect(status).not.toBe(0);
+});
+
 test('every folder of src has its import directions', async () => {
   const { readdirSync, readFileSync } = await import('node:fs');
   const configuration = JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8')) as {
