@@ -152,8 +152,8 @@ export const nodeLimitsSchema = z.strictObject({
     100_000,
   ),
   backlogMs: count(
-    100,
-    'Computing time worth of messages that may wait for longer than 0.1 s; beyond it new calls and registrations are refused (503) and what is in progress goes on. A burst may have four times as much.',
+    50,
+    'How long a new call or registration may wait for its turn; one that would wait longer is refused at once (503), and what is in progress goes on. A burst may wait twice as long, and 32 of them always wait.',
     10_000,
   ),
   queueAgeMs: count(2_000, 'Age of a waiting request beyond which it is refused (503).'),

@@ -229,6 +229,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
 
   // From the transports.
 
+  get hasWaiting(): boolean {
+    return this.inbox?.isEmpty === false;
+  }
+
   onMessage(text: string, flow: Flow): void {
     if (this.inbox === undefined) this.#handle(text, flow);
     else this.inbox.push(text, flow);

@@ -1,14 +1,12 @@
 import type { Clock } from '../../base/scheduler.ts';
 import { StatelessTags } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
+import { Backlog, threadComputedMs } from './backlog.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Kind, kindOf, toTagOf } from './triage.ts';
 
 export interface InboxLimits {
-  /**
-   * New calls and other requests that begin something are refused while more work than this has waited for a while, ms of computing; in
-   * a burst four times as much waits.
-   */
+  /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst twice as long. */
   readonly backlogMs: number;
   /** Share of the time that strangers get while known peers wait, 0 to 1. */
   readonly strangersShare: number;
@@ -19,7 +17,7 @@ export interface InboxLimits {
 }
 
 export const defaultInboxLimits: InboxLimits = {
-  backlogMs: 100,
+  backlogMs: 50,
   strangersShare: 0.1,
   strangersWaiting: 1_000,
   knownWaiting: 20_000,
@@ -36,6 +34,8 @@ export interface InboxOptions {
   readonly refuse: (text: string, flow: Flow) => boolean;
   /** Whether the sockets hold more than was read: then nothing is handled before they were read on. Default: never. */
   readonly readsOn?: () => boolean;
+  /** Ms that this thread has computed. Default: as the kernel counts it. */
+  readonly computedMs?: () => number;
   /** Runs a function on a later turn of the event loop, after what waits in the sockets was read. Default: setImmediate. */
   readonly later?: (turn: () => void) => void;
 }
@@ -55,22 +55,18 @@ interface Waiting {
   readonly text: string;
   readonly flow: Flow;
   readonly sinceMs: number;
+  /** Computing time at which it came. */
+  readonly sinceComputedMs: number;
 }
 
 /** Longest time on messages before the sockets are read again. */
 const SLICE_MS = 5;
 /**
- * Shares of the backlog that one address may have before what begins; of more, forged or not, each message waits its turn with that. Half
- * of all messages are the answers of one carrier; a flood that is worth sending is of requests.
+ * Ms of computing that one address may have before what begins; of more, forged or not, each message waits its turn with that. Half of
+ * all messages are the answers of one carrier; a flood that is worth sending is of requests.
  */
-const ANSWERS_SHARE = 0.75;
-const REQUESTS_SHARE = 0.2;
-/** A new request that has waited so long, ms, is refused: whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
-const LONGEST_WAIT_MS = 400;
-/** Something has waited without a break for so long, ms: it is no burst that passes, nor a moment that others had the processor. */
-const LASTING_MS = 100;
-/** Backlogs that may wait in a burst. */
-const BURST_BACKLOGS = 4;
+const ANSWERS_FIRST_MS = 75;
+const REQUESTS_FIRST_MS = 20;
 /** Strangers have their turn when so much is owed to them, ms. */
 const STRANGERS_TURN_MS = 0.5;
 /** What a message costs until it was seen, ms. */
@@ -86,7 +82,7 @@ const OUTLIER = 8;
  * costs a comparison each. Beyond that they wait here and not in the sockets, where nobody sees them: the sockets are read between
  * slices, so that how much waits is known to the millisecond. Then the order is: what goes on (responses, requests within dialogs, pings
  * of known peers) before what begins; known peers before strangers, who have a small share that nobody takes; each source in its turn.
- * New requests beyond `backlogMs` of waiting work are refused unread once that lasts, so that those that are let in are served in time.
+ * New requests that would wait too long are refused unread ({@link Backlog}), so that those that are let in are served in time.
  */
 export class Inbox {
   readonly counters: InboxCounters = { overloaded: 0, strangersDropped: 0, knownDropped: 0, acksAbsorbed: 0 };
@@ -99,20 +95,19 @@ export class Inbox {
   readonly #turn = () => this.#onTurn();
   #isArmed = false;
   #sliceBeganMs = 0;
-  /** Since when something waits without a break. */
-  #waitsSinceMs = 0;
+  readonly #backlog: Backlog;
+  readonly #computedMs: () => number;
   #ongoingCostMs = FIRST_COST_MS;
-  #freshCostMs = FIRST_COST_MS;
   /** Time that known peers have had while strangers waited, and what those have had. */
   #owedMs = 0;
   #longestWaitMs = 0;
-  readonly #longestFreshWaitMs: number;
 
   constructor(options: InboxOptions) {
     this.#options = options;
     this.#limits = { ...defaultInboxLimits, ...options.limits };
     this.#later = options.later ?? setImmediate;
-    this.#longestFreshWaitMs = Number.isFinite(this.#limits.backlogMs) ? LONGEST_WAIT_MS : Number.POSITIVE_INFINITY;
+    this.#computedMs = options.computedMs ?? threadComputedMs;
+    this.#backlog = new Backlog(this.#limits.backlogMs);
     this.#ongoing = new FairQueue(this.#limits.knownWaiting);
     this.#fresh = new FairQueue(this.#limits.knownWaiting);
     this.#strangers = new FairQueue(this.#limits.strangersWaiting);
@@ -134,14 +129,18 @@ export class Inbox {
   push(text: string, flow: Flow): void {
     const nowMs = this.#options.clock.nowMs();
     if (!this.#isArmed) this.#arm(nowMs);
-    if (this.#isEmpty && nowMs - this.#sliceBeganMs < SLICE_MS) this.#options.handle(text, flow);
-    else {
-      if (this.#isEmpty) this.#waitsSinceMs = nowMs;
-      this.#sort({ text, flow, sinceMs: nowMs });
+    if (this.isEmpty) {
+      if (nowMs - this.#sliceBeganMs < SLICE_MS) {
+        this.#options.handle(text, flow);
+        return;
+      }
+      this.#backlog.beat(this.#computedMs(), nowMs, 0);
     }
+    this.#sort({ text, flow, sinceMs: nowMs, sinceComputedMs: this.#backlog.computedMs });
   }
 
-  get #isEmpty(): boolean {
+  /** Nothing waits. */
+  get isEmpty(): boolean {
     return this.#ongoing.size + this.#fresh.size + this.#strangers.size === 0;
   }
 
@@ -153,13 +152,14 @@ export class Inbox {
 
   #onTurn(): void {
     this.#isArmed = false;
-    if (this.#isEmpty) return;
+    if (this.isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
+    this.#backlog.beat(this.#computedMs(), this.#sliceBeganMs, this.#fresh.size);
     if (this.#options.readsOn?.() !== true) this.#slice();
   }
 
   #sort(waiting: Waiting): void {
-    const { text, flow, sinceMs } = waiting;
+    const { text, flow } = waiting;
     const address = flow.remoteAddress;
     if (!this.#options.knows(address)) {
       if (!this.#strangers.add(address, waiting)) this.counters.strangersDropped++;
@@ -179,14 +179,14 @@ export class Inbox {
       return;
     }
     const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
-    if (begins && this.#isOverShare(address, sinceMs) && this.#options.refuse(text, flow)) {
+    if (begins && !this.#backlog.admits(this.#aheadOf(address)) && this.#options.refuse(text, flow)) {
       this.counters.overloaded++;
       return;
     }
     if (!this.#fresh.add(address, waiting)) this.counters.knownDropped++;
   }
 
-  /** In vain it was let in: there is less time than there was, on a machine that others use too. */
+  /** It was let in in vain: what came in the meantime took more time than there seemed to be. */
   #refusesLate({ text, flow }: Waiting): boolean {
     const kind = kindOf(text);
     if (kind === Kind.Cancel || kind === Kind.Ongoing || !this.#options.refuse(text, flow)) return false;
@@ -195,17 +195,14 @@ export class Inbox {
   }
 
   #hasPrecedence(address: string, text: string): boolean {
-    const share = text.startsWith('SIP/') || text.startsWith('ACK ') ? ANSWERS_SHARE : REQUESTS_SHARE;
-    return this.#ongoing.waitingOf(address) * this.#ongoingCostMs < share * this.#limits.backlogMs;
+    const mostMs = text.startsWith('SIP/') || text.startsWith('ACK ') ? ANSWERS_FIRST_MS : REQUESTS_FIRST_MS;
+    return this.#ongoing.waitingOf(address) * this.#ongoingCostMs < mostMs;
   }
 
-  /** Whether a new request of this source would wait too long: for what goes on, and for its turn among those that begin something. */
-  #isOverShare(address: string, nowMs: number): boolean {
-    const isLasting = nowMs - this.#waitsSinceMs >= LASTING_MS;
-    const allowedMs = isLasting ? this.#limits.backlogMs : BURST_BACKLOGS * this.#limits.backlogMs;
-    const ongoingMs = this.#ongoing.size * this.#ongoingCostMs;
-    const turns = (this.#fresh.waitingOf(address) + 1) * Math.max(1, this.#fresh.sourceCount);
-    return ongoingMs + turns * this.#freshCostMs >= allowedMs;
+  /** How many of those that begin something have their turn before the next one of this source. */
+  #aheadOf(address: string): number {
+    const { size, sourceCount } = this.#fresh;
+    return Math.min(size, (this.#fresh.waitingOf(address) + 1) * Math.max(1, sourceCount));
   }
 
   #slice(): void {
@@ -221,9 +218,12 @@ export class Inbox {
       if (next === undefined) return;
       const waitedMs = beganMs - next.sinceMs;
       this.#longestWaitMs = Math.max(this.#longestWaitMs, waitedMs);
-      if (queue === this.#fresh && waitedMs > this.#longestFreshWaitMs && this.#refusesLate(next)) {
-        nowMs = clock.nowMs();
-        continue;
+      if (queue === this.#fresh) {
+        this.#backlog.took();
+        if (this.#backlog.isLate(next.sinceComputedMs) && this.#refusesLate(next)) {
+          nowMs = clock.nowMs();
+          continue;
+        }
       }
       this.#options.handle(next.text, next.flow);
       nowMs = clock.nowMs();
@@ -235,7 +235,6 @@ export class Inbox {
       }
       if (this.#strangers.size > 0) this.#owedMs += tookMs * this.#limits.strangersShare;
       if (isOngoing) this.#ongoingCostMs = averaged(this.#ongoingCostMs, tookMs);
-      else this.#freshCostMs = averaged(this.#freshCostMs, tookMs);
     }
   }
 }

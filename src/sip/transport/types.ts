@@ -169,6 +169,8 @@ export const defaultTransportLimits: TransportLimits = {
 
 /** Whoever receives what the transports bring. Calls are made in the turn of the event loop that brought it. */
 export interface TransportUser {
+  /** Messages that were delivered wait for their turn: the sockets do not rest meanwhile. Default: none does. */
+  readonly hasWaiting?: boolean;
   /** One message: a datagram, or what the stream framer cut out. */
   onMessage(text: string, flow: Flow): void;
   /**

@@ -282,7 +282,7 @@ export class UdpListener {
       this.#turnIsDue = this.#received.length > 0;
       if (this.#turnIsDue) setImmediate(this.#runTurn);
     }
-    if (batch.length > 0 && !this.#turnIsDue) this.#gather();
+    if (batch.length > 0 && !this.#turnIsDue && this.user.hasWaiting !== true) this.#gather();
   }
 
   /** As network cards moderate their interrupts. A turn that took its time by itself is not made longer: under load nothing waits. */

@@ -1,0 +1,105 @@
+/** So many requests that begin something may wait whatever they cost: no burst that a quiet node meets is an overload. */
+const ALWAYS_WAITING = 32;
+/** What one that is let in costs until that was measured, ms of computing. */
+const FIRST_COST_MS = 0.5;
+/** Backlogs that may wait until it has lasted. */
+const BURST_BACKLOGS = 2;
+/** Backlogs' worth of computing after which it is no burst any more. */
+const LASTING_BACKLOGS = 2;
+/** Backlogs' worth of computing that a request may wait in all; whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
+const LATE_BACKLOGS = 4;
+/** So long after the last sign of it an overload counts as not over, ms by the clock: it comes in waves. */
+const CALM_MS = 1_000;
+/** Computing time over which the cost is averaged. */
+const MEMORY_MS = 500;
+/** Weight of the first figure, requests. */
+const FIRST_WEIGHT = 100;
+
+/**
+ * How long a request that begins something would wait, and whether that is too long.
+ *
+ * What one costs is what passes from one that is taken to the next while more of them wait: answers, timers, refusals and the garbage
+ * collector are in it. First in ms of computing of this thread and not by the clock: on a shared machine, or under a CPU quota, all that
+ * waits grows old while the process does not run, and calls would be refused that there is time for. Once requests have waited through
+ * more computing than a burst gives, there is too much of them whatever the reason, and the clock decides, as it does for who waits.
+ */
+export class Backlog {
+  readonly #limitMs: number;
+  #computedMs = 0;
+  #nowMs = 0;
+  /** Computing time at which requests began to wait; negative: none waits. */
+  #beganMs = -1;
+  /** Until then more has come than there is time for. */
+  #overUntilMs = 0;
+  /** Requests taken, and what passed meanwhile: computing, and by the clock. All fade. */
+  #taken = FIRST_WEIGHT;
+  #spentMs = FIRST_WEIGHT * FIRST_COST_MS;
+  #passedMs = FIRST_WEIGHT * FIRST_COST_MS;
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  get cost() {
+    return this.#passedMs / this.#taken;
+  }
+  get lasting() {
+    return this.#nowMs < this.#overUntilMs;
+  }
+  /** Computing time of the latest beat. */
+  get computedMs(): number {
+    return this.#computedMs;
+  }
+
+  /** On each turn in which something waits, and before something waits: what this thread has computed, and how many requests wait. */
+  beat(computedMs: number, nowMs: number, waiting: number): void {
+    const spentMs = computedMs - this.#computedMs;
+    const passedMs = nowMs - this.#nowMs;
+    this.#computedMs = computedMs;
+    this.#nowMs = nowMs;
+    if (waiting === 0) this.#beganMs = -1;
+    else if (this.#beganMs < 0) this.#begin(computedMs);
+    else {
+      const kept = Math.max(0, 1 - spentMs / MEMORY_MS);
+      this.#spentMs = this.#spentMs * kept + spentMs;
+      this.#passedMs = this.#passedMs * kept + passedMs;
+      this.#taken *= kept;
+      if (computedMs - this.#beganMs >= LASTING_BACKLOGS * this.#limitMs) this.#overUntilMs = nowMs + CALM_MS;
+    }
+  }
+
+  /** A request's turn has come. */
+  took(): void {
+    this.#taken++;
+  }
+
+  /** Whether a request that comes after so many others may wait. */
+  admits(ahead: number): boolean {
+    if (ahead < ALWAYS_WAITING) return true;
+    if (this.#nowMs < this.#overUntilMs) return ahead * this.#passedMs < this.#limitMs * this.#taken;
+    // What follows a burst of new calls, answers and acknowledgements, has not come yet.
+    const costMs = Math.max(FIRST_COST_MS, this.#spentMs / this.#taken);
+    return ahead * costMs < BURST_BACKLOGS * this.#limitMs;
+  }
+
+  /** Whether one that has waited since this computing time was let in in vain. */
+  isLate(sinceMs: number): boolean {
+    return this.#computedMs - sinceMs > LATE_BACKLOGS * this.#limitMs;
+  }
+
+  /** From calm: an old figure may be that of code that was not compiled yet: in doubt, let in. */
+  #begin(computedMs: number): void {
+    this.#beganMs = computedMs;
+    if (this.#nowMs < this.#overUntilMs) return;
+    const costMs = Math.min(this.#spentMs / this.#taken, FIRST_COST_MS);
+    this.#taken = FIRST_WEIGHT;
+    this.#spentMs = FIRST_WEIGHT * costMs;
+    this.#passedMs = this.#spentMs;
+  }
+}
+
+/** What this thread has computed so far, ms, the kernel's work for it included. */
+export function threadComputedMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import { Backlog, threadComputedMs } from '../../../src/sip/endpoint/backlog.ts';
+import { BusyEngine } from './busy-engine.ts';
+
+const LIMIT_MS = 50;
+
+test('a handful waits whatever it costs', () => {
+  const backlog = new Backlog(LIMIT_MS);
+  for (let beat = 0; beat < 100; beat++) backlog.beat(beat * 100, beat * 1000, 1);
+  expect(backlog.admits(31)).toBe(true);
+  expect(backlog.admits(32)).toBe(false);
+});
+
+test('two backlogs wait in a burst, one when it has lasted', () => {
+  const backlog = new Backlog(LIMIT_MS);
+  expect([backlog.admits(199), backlog.admits(200)]).toEqual([true, false]);
+  for (let ms = 0; ms <= 200; ms++) {
+    backlog.beat(ms, ms, 1);
+    backlog.took();
+    backlog.took();
+  }
+  expect([backlog.admits(95), backlog.admits(110)]).toEqual([true, false]);
+});
+
+test('once it has lasted the clock decides: who waits, waits by that one', () => {
+  const backlog = new Backlog(LIMIT_MS);
+  for (let ms = 0; ms <= 1_000; ms++) {
+    backlog.beat(ms, ms * 2, 1);
+    backlog.took();
+    backlog.took();
+  }
+  expect([backlog.admits(47), backlog.admits(55)]).toEqual([true, false]);
+});
+
+test('an overload is over a second after the last sign of it, and what was dear then is not held against the next burst', () => {
+  const backlog = new Backlog(LIMIT_MS);
+  for (let ms = 0; ms <= 1_000; ms += 10) backlog.beat(ms, ms, 1);
+  backlog.beat(1_001, 1_001, 0);
+  backlog.beat(1_002, 1_900, 0);
+  expect(backlog.admits(40)).toBe(false);
+  backlog.beat(1_003, 2_001, 0);
+  backlog.beat(1_004, 2_002, 1);
+  expect(backlog.admits(199)).toBe(true);
+});
+
+test('no limit: nothing is refused and nothing late', () => {
+  const backlog = new Backlog(Number.POSITIVE_INFINITY);
+  for (let ms = 0; ms <= 10_000; ms += 10) backlog.beat(ms, ms, 1_000);
+  expect(backlog.admits(1e6)).toBe(true);
+  expect(backlog.isLate(0)).toBe(false);
+});
+
+test('the computing of this thread grows while it computes', () => {
+  const before = threadComputedMs();
+  for (const end = performance.now() + 60; performance.now() < end; );
+  expect(threadComputedMs()).toBeGreaterThan(before);
+});
+
+/** Calls a second that the model has time for. */
+const CAPACITY = 2_100;
+
+describe.each([
+  { core: 'a core', quota: { runMs: 1, periodMs: 1 }, share: 1, stallMs: 0 },
+  { core: 'half a core, in slices of 10 ms', quota: { runMs: 10, periodMs: 20 }, share: 0.5, stallMs: 0 },
+  // Whoever comes while the kernel does not let the process run waits for that alone.
+  { core: 'half a core, in slices of 50 ms', quota: { runMs: 50, periodMs: 100 }, share: 0.5, stallMs: 15 },
+])('offered more calls than there is time for, on $core (model)', ({ quota, share, stallMs }) => {
+  test.each([
+    [2, 0.93],
+    [4, 0.75],
+  ])('%s times', (times, least) => {
+    const engine = new BusyEngine({ quota });
+    const seen = engine.load(times * CAPACITY * share, 2);
+    expect(seen.setupP99).toBeLessThan(250);
+    expect(seen.refusalP99).toBeLessThan(50 + stallMs);
+    expect(seen.byesAnswered).toBe(1);
+    expect(seen.completed + seen.refused).toBe(seen.offered);
+    // What the model refuses takes time that no call has: 0.034 ms each.
+    expect(seen.completed / (2 * CAPACITY * share)).toBeGreaterThan(least);
+    const after = engine.load(0.95 * CAPACITY * share, 2);
+    expect(after.completed / after.offered).toBeGreaterThan(0.99);
+    expect(after.setupP99).toBeLessThan(100);
+  });
+});
+
+describe('a machine that is slow, or busy with others, refuses nobody (model)', () => {
+  test.each([
+    ['a twentieth of a core in turns of 20 ms, 20 calls/s', { quota: { runMs: 20, periodMs: 400 } }, 20],
+    [
+      'a sixteenth, and code that is not compiled yet, 20 calls/s',
+      { quota: { runMs: 25, periodMs: 400 }, speed: 0.2 },
+      20,
+    ],
+    ['turns of 60 ms with 1.2 s between them, 20 calls/s', { quota: { runMs: 60, periodMs: 1_260 } }, 20],
+    ['a third of a core in turns of 100 ms, 200 calls/s', { quota: { runMs: 100, periodMs: 300 } }, 200],
+  ] as const)('%s', (_case, options, callsPerSecond) => {
+    const seen = new BusyEngine(options).load(callsPerSecond, 5);
+    expect(seen.refused).toBe(0);
+    expect(seen.completed).toBe(seen.offered);
+  });
+
+  test('a hundred calls at once', () => {
+    const seen = new BusyEngine({ speed: 0.5 }).load(20_000, 0.01);
+    expect([seen.offered, seen.refused]).toEqual([100, 0]);
+  });
+});

@@ -1,0 +1,193 @@
+import { Inbox, type InboxLimits } from '../../../src/sip/endpoint/inbox.ts';
+import type { Flow } from '../../../src/sip/transport/index.ts';
+import { percentile } from '../../kit/percentile.ts';
+
+/** Ms of computing, as measured of the engine on one core of 2024: together 0.43 for a call, which is 2,300 of them a second. */
+const COST_MS = {
+  invite: 0.15,
+  ringing: 0.05,
+  answer: 0.08,
+  ack: 0.03,
+  bye: 0.07,
+  byeAnswer: 0.04,
+  refusal: 0.03,
+  read: 0.004,
+};
+const COLLECTED_EVERY_MS = 50;
+const COLLECTION_MS = 3;
+const READ_AT_ONCE = 1_024;
+const CARRIER_MS = 1;
+const PHONES = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'];
+const CARRIER = '192.0.2.9';
+
+/** The times at which the process runs: all of it, or `runMs` of each `periodMs` (a CPU quota). */
+export interface Quota {
+  readonly runMs: number;
+  readonly periodMs: number;
+}
+
+export interface LoadFigures {
+  readonly offered: number;
+  readonly completed: number;
+  readonly refused: number;
+  readonly setupP99: number;
+  readonly refusalP99: number;
+  readonly byesAnswered: number;
+}
+
+interface Message {
+  readonly atMs: number;
+  readonly text: string;
+  readonly flow: Flow;
+}
+
+/**
+ * The engine as a queue on virtual time: what comes lies in a socket, is read, pushed to the real inbox, and costs computing. Calls are
+ * answered by a carrier at once and hung up after `holdMs`.
+ */
+export class BusyEngine {
+  nowMs = 0;
+  computedMs = 0;
+  readonly inbox: Inbox;
+  readonly #quota: Quota;
+  readonly #speed: number;
+  readonly #due: Message[] = [];
+  readonly #socket: Message[] = [];
+  readonly #turns: (() => void)[] = [];
+  readonly #sentAtMs = new Map<string, number>();
+  #collectAtMs = COLLECTED_EVERY_MS;
+  #setups: number[] = [];
+  #refusals: number[] = [];
+  #byes = 0;
+  #byesAnswered = 0;
+  #calls = 0;
+
+  constructor(options: { limits?: Partial<InboxLimits>; quota?: Quota; speed?: number } = {}) {
+    this.#quota = options.quota ?? { runMs: 1, periodMs: 1 };
+    this.#speed = options.speed ?? 1;
+    this.inbox = new Inbox({
+      clock: { nowMs: () => this.nowMs, wallMs: () => this.nowMs },
+      limits: options.limits ?? {},
+      knows: () => true,
+      handle: (text) => this.#handle(text),
+      refuse: (text) => this.#refuse(text),
+      computedMs: () => this.computedMs,
+      later: (turn) => this.#turns.push(turn),
+    });
+  }
+
+  /** Offers calls at a rate, evenly, in steps of 5 ms as a generator does, and runs until they have ended. */
+  load(callsPerSecond: number, seconds: number, holdMs = 1_000): LoadFigures {
+    this.#setups = [];
+    this.#refusals = [];
+    this.#byes = 0;
+    this.#byesAnswered = 0;
+    this.#holdMs = holdMs;
+    const beganMs = this.nowMs;
+    let offered = 0;
+    for (let stepMs = 0; stepMs < seconds * 1000; stepMs += 5) {
+      for (; offered < (stepMs * callsPerSecond) / 1000; offered++) {
+        const name = `${++this.#calls}`;
+        this.#sentAtMs.set(name, beganMs + stepMs);
+        this.#arrives(beganMs + stepMs, 'INVITE', name, PHONES[this.#calls % PHONES.length] as string);
+      }
+      this.#runUntil(beganMs + stepMs + 5);
+    }
+    this.#runUntil(beganMs + seconds * 1000 + holdMs + 2_000);
+    return {
+      offered,
+      completed: this.#byesAnswered,
+      refused: this.#refusals.length,
+      setupP99: percentile(this.#setups, 0.99),
+      refusalP99: percentile(this.#refusals, 0.99),
+      byesAnswered: this.#byes === 0 ? 1 : this.#byesAnswered / this.#byes,
+    };
+  }
+
+  #holdMs = 0;
+
+  #runUntil(endMs: number): void {
+    while (this.nowMs < endMs) {
+      this.#deliver();
+      if (this.#socket.length === 0 && this.#turns.length === 0) {
+        const next = this.#due[0];
+        if (next === undefined || next.atMs >= endMs) this.nowMs = endMs;
+        else this.nowMs = next.atMs;
+        continue;
+      }
+      for (const turn of this.#turns.splice(0)) turn();
+      this.#deliver();
+      const batch = this.#socket.splice(0, READ_AT_ONCE);
+      this.#compute(batch.length * COST_MS.read);
+      for (const { text, flow } of batch) this.inbox.push(text, flow);
+    }
+  }
+
+  #compute(costMs: number): void {
+    let leftMs = costMs / this.#speed;
+    this.computedMs += leftMs;
+    if (this.computedMs >= this.#collectAtMs) {
+      this.#collectAtMs = this.computedMs + COLLECTED_EVERY_MS;
+      this.computedMs += COLLECTION_MS;
+      leftMs += COLLECTION_MS;
+    }
+    const { runMs, periodMs } = this.#quota;
+    while (leftMs > 0) {
+      const inPeriodMs = this.nowMs % periodMs;
+      if (runMs < periodMs && inPeriodMs >= runMs - 1e-6) this.nowMs += periodMs - inPeriodMs;
+      else {
+        const stepMs = runMs < periodMs ? Math.min(leftMs, runMs - inPeriodMs) : leftMs;
+        this.nowMs += stepMs;
+        leftMs -= stepMs;
+      }
+    }
+  }
+
+  #arrives(atMs: number, line: string, name: string, address: string, toTag = ''): void {
+    const text = `${line} x SIP/2.0\r\nTo: <sip:b@x>${toTag}\r\nCall-ID: ${name}\r\n\r\n`;
+    const message = { atMs, text, flow: { remoteAddress: address } as Flow };
+    let at = this.#due.length;
+    while (at > 0 && (this.#due[at - 1] as Message).atMs > atMs) at--;
+    this.#due.splice(at, 0, message);
+  }
+
+  #deliver(): void {
+    let count = 0;
+    while ((this.#due[count]?.atMs ?? Number.POSITIVE_INFINITY) <= this.nowMs) count++;
+    if (count > 0) this.#socket.push(...this.#due.splice(0, count));
+  }
+
+  #handle(text: string): void {
+    const name = nameOf(text);
+    const phone = PHONES[Number(name) % PHONES.length] as string;
+    if (text.startsWith('INVITE')) {
+      this.#compute(COST_MS.invite);
+      this.#arrives(this.nowMs + CARRIER_MS, 'SIP/2.0 180', name, CARRIER, ';tag=c');
+      this.#arrives(this.nowMs + CARRIER_MS, 'SIP/2.0 200', name, CARRIER, ';tag=c');
+    } else if (text.startsWith('SIP/2.0 180')) this.#compute(COST_MS.ringing);
+    else if (text.startsWith('SIP/2.0 200')) {
+      this.#compute(COST_MS.answer);
+      this.#setups.push(this.nowMs - (this.#sentAtMs.get(name) ?? 0));
+      this.#arrives(this.nowMs + CARRIER_MS, 'ACK', name, phone, ';tag=c');
+      this.#arrives(this.nowMs + this.#holdMs, 'BYE', name, phone, ';tag=c');
+    } else if (text.startsWith('ACK')) this.#compute(COST_MS.ack);
+    else if (text.startsWith('BYE')) {
+      this.#byes++;
+      this.#compute(COST_MS.bye);
+      this.#arrives(this.nowMs + CARRIER_MS, 'SIP/2.0 299', name, CARRIER, ';tag=c');
+    } else {
+      this.#compute(COST_MS.byeAnswer);
+      this.#byesAnswered++;
+    }
+  }
+
+  #refuse(text: string): boolean {
+    this.#compute(COST_MS.refusal);
+    this.#refusals.push(this.nowMs - (this.#sentAtMs.get(nameOf(text)) ?? 0));
+    return true;
+  }
+}
+
+function nameOf(text: string): string {
+  return /Call-ID: (.*)\r/.exec(text)?.[1] ?? '';
+}
