@@ -68,22 +68,6 @@ test('a circle of imports makes the check fail, of types alone too', () => {
   expect(status).not.toBe(0);
 });
 
-test('every folder of src has its import directions', async () => {
-  const { readdirSync, readFileSync } = await import('node:fs');
-  const configuration = JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8')) as {
-    overrides: { includes: string[] }[];
-  };
-  const covered = configuration.overrides.flatMap(({ includes }) => includes);
-  const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  for (const { name } of folders) {
-    if (name === 'sip') continue;
-    expect(covered, `src/${name}`).toContain(`src/${name}/**/*.ts`);
-  }
-  for (const { name } of readdirSync(join(root, 'src/sip'), { withFileTypes: true })) {
-    expect(covered, `src/sip/${name}`).toContain(`src/sip/${name}/**/*.ts`);
-  }
-});
-
 test('a wrong type makes the check fail', () => {
   const { status, output } = withPlanted('src/base/planted.ts', "export const planted: number = 'text';\n", () =>
     run('tsc', '--noEmit'),

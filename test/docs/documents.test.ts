@@ -114,13 +114,6 @@ describe('YAML', () => {
   });
 });
 
-test('docs/architecture.md names the import directions that biome.json enforces', () => {
-  const enforced = [...read('biome.json').matchAll(/"message": "src\/(\S+) may import only: ([^"]+)"/g)];
-  expect(enforced.length).toBeGreaterThan(20);
-  const text = read('docs/architecture.md');
-  for (const [, folder, allowed] of enforced) expect(text).toContain(`| \`${folder}/\` | ${allowed} |`);
-});
-
 test('README.md: every RFC that it calls supported is one that the code or its tests go by', () => {
   const readme = read('README.md');
   const table = readme.slice(readme.indexOf('## What is supported'), readme.indexOf('\nNot supported:'));

@@ -1,0 +1,31 @@
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { pageOf, readLayers, readPage, readRules, rulesOf } from './layers.ts';
+
+const src = resolve(import.meta.dirname, '../../src');
+const layers = readLayers();
+
+function foldersOf(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+}
+
+test('every folder of src is a layer', () => {
+  const folders = foldersOf(src).flatMap((name) =>
+    name === 'sip' ? foldersOf(join(src, name)).map((part) => `sip/${part}`) : [name],
+  );
+  expect(Object.keys(layers).sort()).toEqual(folders.sort());
+});
+
+test('a layer imports only those above it in the table: no folders import each other', () => {
+  const folders = Object.keys(layers);
+  for (const [index, folder] of folders.entries())
+    for (const allowed of layers[folder] ?? []) expect(folders.slice(0, index), folder).toContain(allowed);
+});
+
+test('what the check goes by, and the table of docs/architecture.md, are made of it: node test/checks/layers.ts', () => {
+  expect(readRules()).toBe(rulesOf(layers));
+  expect(readPage()).toBe(pageOf(layers, readPage()));
+});
