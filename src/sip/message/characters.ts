@@ -131,15 +131,31 @@ export function splitList(text: string): string[] {
   return elements;
 }
 
+/** Finds each `<` outside quotes, and remembers it: a list of thousands of names without one is searched once, not once for each name. */
+class OpenBrackets {
+  readonly #text: string;
+  #found = -1;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The first at or after `index`, which is outside quotes and larger each time; the end of the text when there is none. */
+  from(index: number): number {
+    if (this.#found < index) this.#found = findSeparator(this.#text, 0x3c, index);
+    return this.#found;
+  }
+}
+
 /**
  * Where the address that starts at `start` ends in a list of addresses (Contact, P-Asserted-Identity …): at the next comma that
  * separates, or at the end. DEVIATION: a comma before the `<` belongs to a display name whose quotes were left out
- * (`ACME, Inc. <sip:a@b>`), unless what stands before it may be a URI without angle brackets. `lastOpen` is the last `<` of `text`.
+ * (`ACME, Inc. <sip:a@b>`), unless what stands before it may be a URI without angle brackets.
  */
-export function endOfAddress(text: string, start: number, lastOpen = text.lastIndexOf('<')): number {
+export function endOfAddress(text: string, start: number, opens?: OpenBrackets): number {
   const comma = findSeparator(text, 0x2c, start);
-  if (comma > lastOpen || holdsAddress(text, start, comma)) return comma;
-  const open = findSeparator(text, 0x3c, comma + 1);
+  if (comma === text.length || holdsAddress(text, start, comma)) return comma;
+  const open = (opens ?? new OpenBrackets(text)).from(comma + 1);
   return open === text.length ? comma : findSeparator(text, 0x2c, open);
 }
 
@@ -160,10 +176,10 @@ function holdsAddress(text: string, start: number, end: number): boolean {
 
 /** The addresses of a list, trimmed; see {@link endOfAddress}. */
 export function splitAddresses(text: string): string[] {
-  const lastOpen = text.lastIndexOf('<');
+  const opens = new OpenBrackets(text);
   const addresses: string[] = [];
   for (let start = 0; start <= text.length; ) {
-    const end = endOfAddress(text, start, lastOpen);
+    const end = endOfAddress(text, start, opens);
     const first = skipSpace(text, start, end);
     const last = trimEnd(text, first, end);
     if (last > first) addresses.push(text.slice(first, last));

@@ -170,8 +170,10 @@ function contentLengthOf(head: string): number {
     if (end <= start) break;
     const letter = head.charCodeAt(start) | 0x20;
     if (letter === 0x63 || letter === 0x6c) {
-      const colon = head.indexOf(':', start);
-      const nameEnd = colon < 0 || colon > end ? start : trimEnd(head, start, colon);
+      // Not beyond the line: of many lines without a colon each would search the rest of the head.
+      let colon = start;
+      while (colon < end && head.charCodeAt(colon) !== 0x3a) colon++;
+      const nameEnd = colon === end ? start : trimEnd(head, start, colon);
       if (headerIdAt(head, start, nameEnd) === HeaderId.ContentLength) {
         const valueStart = skipSpace(head, colon + 1, end);
         const value = decimalAt(head, valueStart, trimEnd(head, valueStart, end));

@@ -29,6 +29,14 @@ describe('§18.3: messages on a stream', () => {
     expect(record([first + second + first])).toEqual([first, second, first]);
   });
 
+  test('a head of thousands of lines without a colon is searched once', () => {
+    const head = message().replace('\r\n\r\n', `\r\n${'C\r\n'.repeat(100_000)}\r\n`);
+    const limits = { ...DEFAULT_LIMITS, headOctets: 1_000_000, messageOctets: 1_000_000 };
+    const beganMs = performance.now();
+    expect(record([head], limits)).toEqual([head]);
+    expect(performance.now() - beganMs).toBeLessThan(500);
+  });
+
   test('one octet per segment', () => {
     expect(record([...(first + second)])).toEqual([first, second]);
   });

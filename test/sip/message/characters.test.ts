@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { splitAddresses, splitList } from '../../../src/sip/message/characters.ts';
+
+const OCTETS = 65_536;
+/** The bar is 5 ms on a machine of its own; what is not linear takes seconds. */
+const MOST_MS = 100;
+
+function leastMs(run: () => void): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const beganMs = performance.now();
+    run();
+    least = Math.min(least, performance.now() - beganMs);
+  }
+  return least;
+}
+
+describe('lists of addresses and values are read in time that grows with their length', () => {
+  test.each([
+    ['names without an address, and a "<" in quotes at the end', 'a,', '"<"'],
+    ['names with white space and a colon', 'a:b c,', '"<"'],
+    ['addresses that are not closed', 'a<,', ''],
+    ['quotes that are not closed', '",a', ''],
+    ['empty elements', ',', ''],
+    ['empty addresses', '<>,a,', '"<'],
+  ])('%s', (_what, piece, end) => {
+    const text = piece.repeat(OCTETS / piece.length) + end;
+    expect(leastMs(() => splitAddresses(text))).toBeLessThan(MOST_MS);
+    expect(leastMs(() => splitList(text))).toBeLessThan(MOST_MS);
+  });
+});
+
+test('a comma in a name whose quotes were left out separates nothing, wherever it stands in the list', () => {
+  expect(splitAddresses('sip:a@b, ACME, Inc. <sip:c@d>;q=1, "x,y<" <sip:e@f>, G, H, I <sip:g@h>, sip:i@j')).toEqual([
+    'sip:a@b',
+    'ACME, Inc. <sip:c@d>;q=1',
+    '"x,y<" <sip:e@f>',
+    'G, H, I <sip:g@h>',
+    'sip:i@j',
+  ]);
+});
