@@ -2,15 +2,13 @@ import type { Reader } from './readers.ts';
 
 const WHOLE = 65_536;
 const HALF = WHOLE / 2;
-/** A measurement that was disturbed is taken again; what is slow is slow each time. */
-const TRIES = 12;
+/** A measurement that others on the machine disturbed is taken again; what is slow is slow each time. */
+const TRIES = 40;
 
-/** Computing time of this thread, ms: what others do on the machine does not count. */
 function costMs(read: (text: string) => void, text: string): number {
-  const before = process.threadCpuUsage();
+  const beganMs = performance.now();
   read(text);
-  const { user, system } = process.threadCpuUsage(before);
-  return (user + system) / 1000;
+  return performance.now() - beganMs;
 }
 
 function leastCostMs(read: (text: string) => void, text: string, enoughMs: number): number {

@@ -4,6 +4,7 @@ import { replacesInUri, replacesOf } from '../../../src/call/replaces.ts';
 import { readInboundNumbers, userOf } from '../../../src/inbound/parameters.ts';
 import { parseOutboundCli } from '../../../src/outbound/outbound-cli.ts';
 import { DigestClient, DigestServer } from '../../../src/sip/auth/index.ts';
+import { splitAddresses } from '../../../src/sip/message/characters.ts';
 import { parseCSeq } from '../../../src/sip/message/cseq.ts';
 import {
   formatNameAddr,
@@ -159,6 +160,7 @@ const ADDRESSES = [
   '<tel:+1-201-555-0123;phone-context=example.com;ext=22>;party=calling;privacy=full;screen=yes',
   '*',
   'A B <sips:host>, "c" <sip:d@e>',
+  'a,a:b c,"<"',
   '<urn:service:sos>;index=1.1;reason=user-busy;counter=3',
 ];
 const DIGESTS = [
@@ -195,13 +197,19 @@ export const readers: readonly Reader[] = [
   {
     name: 'address',
     seeds: ADDRESSES,
-    timed: (text) => steps(PEER, () => parseNameAddr(text)),
+    timed: (text) =>
+      steps(
+        PEER,
+        () => parseNameAddr(text),
+        () => splitAddresses(text),
+      ),
     read: (text) =>
       steps(
         PEER,
         () => expectStable(parseNameAddr(text), formatNameAddr, parseNameAddr),
         () => parseRemotePartyId(text),
         () => splitList(text),
+        () => splitAddresses(text),
       ),
   },
   {
