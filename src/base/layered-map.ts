@@ -2,9 +2,12 @@
  * An immutable map whose edited copies share what did not change: a base, and a small layer of edits over it. A copy with a few edits
  * costs the layer; when that has grown to a part of the base, the two become a new base.
  */
+import { allAtOnce, type Steps } from './steps.ts';
+
 const MIN_LAYER = 64;
 /** A layer has at most this part of the base's size. */
 const LAYER_PART = 1 / 16;
+const ENTRIES_PER_STEP = 500;
 
 export class LayeredMap<K, V extends {}> {
   readonly #base: ReadonlyMap<K, V>;
@@ -26,17 +29,24 @@ export class LayeredMap<K, V extends {}> {
 
   /** A copy with these entries set and, where undefined, deleted. */
   edited(edits: ReadonlyMap<K, V | undefined>): LayeredMap<K, V> {
+    return allAtOnce(this.editedSteps(edits));
+  }
+
+  /** {@link edited} in steps: a new base of many entries takes a while. */
+  *editedSteps(edits: ReadonlyMap<K, V | undefined>): Steps<LayeredMap<K, V>> {
     if (edits.size === 0) return this;
     if (this.#layer.size + edits.size <= Math.max(MIN_LAYER, this.#base.size * LAYER_PART)) {
       const layer = new Map(this.#layer);
       for (const [key, value] of edits) layer.set(key, value);
       return new LayeredMap(this.#base, layer);
     }
-    const base = new Map(this.#base);
-    for (const layer of [this.#layer, edits]) {
+    const base = new Map<K, V>();
+    let count = 0;
+    for (const layer of [this.#base, this.#layer, edits]) {
       for (const [key, value] of layer) {
         if (value === undefined) base.delete(key);
         else base.set(key, value);
+        if (++count % ENTRIES_PER_STEP === 0) yield;
       }
     }
     return new LayeredMap(base);

@@ -9,7 +9,7 @@ import { PeerError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import { inSlices } from '../base/steps.ts';
+import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
 import { type AttemptRecord, type CallObserver, type CallRouter, Calls, relayMessage } from '../call/index.ts';
 import {
   asksEmergency,
@@ -38,7 +38,7 @@ import type { ClaimStore } from '../trunks/address-history.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { Guards } from '../trunks/guards.ts';
 import type { LeasePort } from '../trunks/lease.ts';
-import { diffOf } from '../trunks/provisioning-diff.ts';
+import { diffOf, type ProvisioningDiff } from '../trunks/provisioning-diff.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { type TrunkListener, TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import { Accounts } from './accounts.ts';
@@ -138,6 +138,8 @@ export class Engine {
   readonly #nodeFacts: NodeFacts;
   #directory: Directory;
   readonly #trusted = new TrustedExtensions();
+  /** What snapshots changed, not followed to the end yet. */
+  readonly #toFollow: ProvisioningDiff[] = [];
   #listening: readonly Listening[] = [];
   readonly #ownHosts: OwnHosts;
 
@@ -146,7 +148,7 @@ export class Engine {
     this.#options = options;
     this.#ownHosts = new OwnHosts(settings);
     this.#directory = options.directory;
-    this.#trusted.apply(options.directory.tenants.map((after) => ({ before: undefined, after })));
+    allAtOnce(this.#trusted.follow(options.directory.tenants.map((after) => ({ before: undefined, after }))));
     const directory = () => this.#directory;
     const accounts = new Accounts(directory);
     const tenantOf = (host: string) => this.#tenantOf(host);
@@ -389,11 +391,22 @@ export class Engine {
     const previous = this.#directory;
     this.#directory = directory;
     const diff = diffOf(previous.provisioning, directory.provisioning);
-    this.#trusted.apply(diff.tenants);
     this.trunks.apply(directory);
-    inSlices(this.registrations.forgetUnprovisioned(diff)).catch((error: Error) =>
-      this.#options.log.error('registrations-not-checked', { error: error.message }),
-    );
+    this.#toFollow.push(diff);
+    if (this.#toFollow.length === 1) void inSlices(this.#follow());
+  }
+
+  /** What is known of extensions beside the snapshot follows it: of many that changed some a little later. */
+  *#follow(): Steps<void> {
+    for (let diff = this.#toFollow[0]; diff !== undefined; diff = this.#toFollow[0]) {
+      try {
+        yield* this.#trusted.follow(diff.tenants);
+        yield* this.registrations.forgetUnprovisioned(diff);
+      } catch (error) {
+        this.#options.log.error('registrations-not-checked', { error: String(error) });
+      }
+      this.#toFollow.shift();
+    }
   }
 
   /** State of a trunk and since when; undefined for one that does not exist. */

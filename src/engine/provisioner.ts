@@ -12,6 +12,7 @@ import { inSlices, type Steps } from '../base/steps.ts';
 import type { StoredSetting } from '../outbound/index.ts';
 import { Directory } from '../trunks/directory.ts';
 import { trunkIdOf, withBrand, withTrunkIds } from '../trunks/effective.ts';
+import { tenantIn, trunkIn } from '../trunks/places.ts';
 import type { ResolvedSources } from '../trunks/pool-overlaps.ts';
 import { type CheckContext, checkChangeSteps, checkSteps } from '../trunks/provisioning.ts';
 import {
@@ -105,16 +106,14 @@ export class Provisioner {
 
   /** Writes a setting that an extension's dial code asked for. */
   storeSetting(tenantName: string, setting: StoredSetting): Promise<ChangeResult> {
-    return this.update(({ tenants }) => ({
-      putTenants: tenants
-        .filter((tenant) => tenant.name === tenantName)
-        .map((tenant) => ({
-          ...tenant,
-          extensions: tenant.extensions.map((extension) =>
-            extension.number === setting.extension ? { ...extension, ...setting.set } : extension,
-          ),
-        })),
-    }));
+    return this.update((state) => {
+      const tenant = tenantIn(state, tenantName);
+      if (tenant === undefined) return {};
+      const extensions = tenant.extensions.map((extension) =>
+        extension.number === setting.extension ? { ...extension, ...setting.set } : extension,
+      );
+      return { putTenants: [{ ...tenant, extensions }] };
+    });
   }
 
   async #apply(change: ProvisioningChange): Promise<ChangeResult> {
@@ -164,8 +163,7 @@ export class Provisioner {
     const { locate } = this.#options;
     const context = { ...this.#options.context, before };
     if (locate === undefined || written.length === 0) return context;
-    const stored = new Map(before.trunks.map((trunk) => [trunk.id, trunk]));
-    const moved = new Set(written.filter((trunk) => isMoved(trunk, stored.get(trunk.id))));
+    const moved = new Set(written.filter((trunk) => isMoved(trunk, trunkIn(before, trunkIdOf(trunk)))));
     return moved.size === 0
       ? context
       : { ...context, resolved: { moved, addressesOf: await locate([...moved].map(withBrand)) } };
@@ -187,22 +185,15 @@ export class Provisioner {
 
 /** The commit without what is stored already as it is wanted. */
 function* withoutUnchanged(state: Provisioning, commit: ProvisioningCommit): Steps<ProvisioningCommit> {
-  const putTenants = yield* changedOnly(state.tenants, commit.putTenants, ({ name }) => name);
-  const putTrunks = yield* changedOnly(state.trunks, commit.putTrunks, trunkIdOf);
+  const putTenants = yield* changedOnly(commit.putTenants, ({ name }) => tenantIn(state, name));
+  const putTrunks = yield* changedOnly(commit.putTrunks, (trunk) => trunkIn(state, trunkIdOf(trunk)));
   return { ...commit, putTenants, putTrunks };
 }
 
-function* changedOnly<T>(stored: readonly T[], put: readonly T[], keyOf: (item: T) => string): Steps<readonly T[]> {
-  if (put.length === 0) return put;
-  const wanted = new Set(put.map(keyOf));
-  const known = new Map<string, T>();
-  for (const item of stored) {
-    const key = keyOf(item);
-    if (wanted.has(key)) known.set(key, item);
-  }
+function* changedOnly<T>(put: readonly T[], storedOf: (item: T) => T | undefined): Steps<readonly T[]> {
   const changed: T[] = [];
   for (const item of put) {
-    if (!isDeepStrictEqual(item, known.get(keyOf(item)))) changed.push(item);
+    if (!isDeepStrictEqual(item, storedOf(item))) changed.push(item);
     yield;
   }
   return changed;

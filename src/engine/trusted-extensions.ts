@@ -1,3 +1,4 @@
+import type { Steps } from '../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { AddressIndex } from '../trunks/address-index.ts';
 import type { Change } from '../trunks/provisioning-diff.ts';
@@ -9,8 +10,9 @@ export class TrustedExtensions {
   readonly #ofTenant = new Map<string, readonly TrustedExtension[]>();
 
   /** Follows what became of tenants. */
-  apply(changes: Iterable<Change<Tenant>>): void {
+  *follow(changes: Iterable<Change<Tenant>>): Steps<void> {
     for (const { before, after } of changes) {
+      yield;
       if (before !== undefined) {
         for (const entry of this.#ofTenant.get(before.name) ?? []) this.index.delete(entry);
         this.#ofTenant.delete(before.name);

@@ -6,6 +6,7 @@ import type { Steps } from '../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from './directory.ts';
 import { withBrand } from './effective.ts';
+import { tenantPlace, trunkPlace } from './places.ts';
 import type { ProvisioningDiff } from './provisioning-diff.ts';
 import type { Assignment, Provisioning, Trunk, TrunkSettings } from './schema.ts';
 import { keysOf } from './trunk-keys.ts';
@@ -106,8 +107,8 @@ export function* changeScope(before: Directory, state: Provisioning, diff: Provi
   const written = new Set(changedTenants.values());
   return {
     state,
-    tenants: placesOf(state.tenants, (tenant) => tenants.has(tenant), tenants.size),
-    trunks: placesOf(state.trunks, (trunk) => trunks.has(withBrand(trunk)), trunks.size),
+    tenants: inPlace(tenants, state.tenants, ({ name }) => tenantPlace(state, name)),
+    trunks: inPlace(trunks, state.trunks, ({ id }) => trunkPlace(state, id)),
     asksTenant: (tenant) => written.has(tenant),
     asksReferences: (tenant) => referring.has(tenant),
     asksTrunk: (trunk) => asked.has(withBrand(trunk)),
@@ -155,13 +156,14 @@ function isExclusive(key: string): boolean {
   return !key.startsWith('source ');
 }
 
-function placesOf<T>(items: readonly T[], has: (item: T) => boolean, count: number): Place<T>[] {
-  const places: Place<T>[] = [];
-  for (let at = 0; at < items.length && places.length < count; at++) {
-    const item = items[at] as T;
-    if (has(item)) places.push([at, item]);
-  }
-  return places;
+/** With their places in a list, in its order. */
+function inPlace<T, U>(items: Iterable<T>, list: readonly U[], placeOf: (item: T) => number): Place<U>[] {
+  return Array.from(items, (item) => placeOf(item))
+    .sort((a, b) => a - b)
+    .flatMap((place) => {
+      const item = list[place];
+      return item === undefined ? [] : [[place, item] as const];
+    });
 }
 
 function* namesOf({ tenants }: Provisioning): Generator<string> {

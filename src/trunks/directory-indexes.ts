@@ -88,13 +88,13 @@ export function* indexSteps(state: Provisioning, previous: Indexes, diff: Provis
     yield;
   }
   const shared = {
-    byDomain: previous.byDomain.edited(byDomain),
-    byName: previous.byName.edited(byName),
+    byDomain: yield* previous.byDomain.editedSteps(byDomain),
+    byName: yield* previous.byName.editedSteps(byName),
   };
   yield;
   if (changes.length === 0) return { ...previous, ...shared };
   const inOrder = sorterOf(state.trunks);
-  const trunksById = previous.trunksById.edited(
+  const trunksById = yield* previous.trunksById.editedSteps(
     new Map([
       ...changes.flatMap(({ before }) => (before === undefined ? [] : [[before.id, undefined] as const])),
       ...changes.flatMap(({ after }) => (after === undefined ? [] : [[after.id, after] as const])),
@@ -155,7 +155,7 @@ function* filed(
     lists.set(key, list.length === 0 ? undefined : list);
     yield;
   }
-  return previous.edited(lists);
+  return yield* previous.editedSteps(lists);
 }
 
 function* usableSteps(
@@ -174,7 +174,7 @@ function* usableSteps(
     );
     yield;
   }
-  return previous.edited(usable);
+  return yield* previous.editedSteps(usable);
 }
 
 /**
@@ -212,7 +212,7 @@ function* providerSteps(
     for (const { id } of trunks) edits.set(id, provider);
     yield;
   }
-  return known.providers.edited(edits);
+  return yield* known.providers.editedSteps(edits);
 }
 
 /** The providers of trunks that these, new or changed, have a brand, a name or a network in common with. */

@@ -35,10 +35,10 @@ export class Directory {
   #isAnothersElsewhere: AskElsewhere | undefined;
 
   /** Makes a snapshot of a state that passed `checkProvisioning`. */
-  constructor(provisioning: Provisioning, indexes?: Indexes) {
+  constructor(provisioning: Provisioning, trunks?: readonly Trunk[], indexes?: Indexes) {
     this.provisioning = provisioning;
     this.tenants = provisioning.tenants;
-    this.trunks = provisioning.trunks.map(withBrand);
+    this.trunks = trunks ?? provisioning.trunks.map(withBrand);
     this.#indexes = indexes ?? allAtOnce(indexSteps(provisioning, NO_INDEXES, diffOf(NOTHING, provisioning)));
   }
 
@@ -48,7 +48,7 @@ export class Directory {
     const indexes = diff.isReordered
       ? yield* indexSteps(provisioning, NO_INDEXES, diffOf(NOTHING, provisioning))
       : yield* indexSteps(provisioning, previous.#indexes, diff);
-    return new Directory(provisioning, indexes);
+    return new Directory(provisioning, trunksAfter(previous, provisioning), indexes);
   }
 
   /** The tenant of a SIP domain; host names compare without case (RFC 3261 §19.1.4). */
@@ -224,4 +224,10 @@ export class Directory {
     if (typeof number === 'number') return [number];
     return numbersMeant(number, this.#indexes.trunksById.get(trunkId)?.numberFormat ?? 'e164');
   }
+}
+
+function trunksAfter(previous: Directory, { trunks }: Provisioning): readonly Trunk[] {
+  const before = previous.provisioning.trunks;
+  if (trunks === before) return previous.trunks;
+  return trunks.map((settings, at) => (settings === before[at] ? (previous.trunks[at] as Trunk) : withBrand(settings)));
 }

@@ -371,7 +371,10 @@ export function derivedTrunkId(trunk: Pick<TrunkSettings, 'owner' | 'name'>): st
 }
 
 /** An id for a trunk that is written without one and not stored yet: {@link derivedTrunkId}, or another if that is taken. */
-export function freeTrunkId(trunk: Pick<TrunkSettings, 'owner' | 'name'>, taken: ReadonlySet<string>): string {
+export function freeTrunkId(
+  trunk: Pick<TrunkSettings, 'owner' | 'name'>,
+  taken: Pick<ReadonlySet<string>, 'has'>,
+): string {
   for (let id = derivedTrunkId(trunk); ; id = String(randomInt(100_000_000, 1_000_000_000))) {
     if (!taken.has(id)) return id;
   }
@@ -382,6 +385,7 @@ export function freeTrunkId(trunk: Pick<TrunkSettings, 'owner' | 'name'>, taken:
  * id that it has there, if it is new it gets a {@link freeTrunkId}.
  */
 export function withTrunkIds(written: readonly TrunkSettings[], stored: readonly TrunkSettings[]): TrunkSettings[] {
+  if (written.every(({ id }) => id !== undefined)) return [...written];
   const known = new Map(stored.map((trunk) => [`${trunk.owner}\n${trunk.name}`, trunkIdOf(trunk)]));
   // A trunk keeps its id when its name or owner changes, so the id that a new one would get may be somebody else's.
   const taken = new Set([...known.values(), ...written.flatMap(({ id }) => id ?? [])]);

@@ -2,7 +2,7 @@
 import type { Steps } from '../base/steps.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import { withAddresses } from './coincidences.ts';
-import { groupSteps } from './providers.ts';
+import { groupSteps, groupsAround } from './providers.ts';
 import type { ProvisioningProblem } from './provisioning-problem.ts';
 import type { Trunk, TrunkSettings } from './schema.ts';
 import { sourcesOf, type TrunkSources } from './sources.ts';
@@ -40,7 +40,9 @@ export function* checkOverlaps(
     sources.set(entry, withAddresses(sourcesOf(entry.trunk), addressesOf(entry.trunk.id)));
     yield;
   }
-  for (const members of yield* groupSteps(located, (entry) => sources.get(entry) ?? sourcesOf(entry.trunk))) {
+  const comers = located.filter(({ settings }) => moved.has(settings));
+  const groups = yield* groupsAround(comers, located, (entry) => sources.get(entry) ?? sourcesOf(entry.trunk));
+  for (const members of groups) {
     if (members.some(({ settings }) => moved.has(settings)))
       reportOverlaps(members, (a, b) => moved.has(a.settings) || moved.has(b.settings), reported, problems);
     yield;

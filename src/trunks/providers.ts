@@ -4,7 +4,7 @@
  * too, and who speaks from a carrier's network is that carrier, whatever its host is called.
  */
 import { compareNetworks, covers, type Network } from '../base/network.ts';
-import type { Steps } from '../base/steps.ts';
+import { type Steps, sorted } from '../base/steps.ts';
 import type { TrunkSources } from './sources.ts';
 
 /** The items in groups of one provider each. Items without any source are of none. */
@@ -37,10 +37,9 @@ function* joinNetworks(sets: DisjointSets, sources: readonly TrunkSources[]): St
   const all: { readonly network: Network; readonly item: number }[] = [];
   for (const [item, { networks }] of sources.entries()) for (const network of networks) all.push({ network, item });
   yield;
-  all.sort((a, b) => compareNetworks(a.network, b.network));
-  yield;
+  const inOrder = yield* sorted(all, (a, b) => compareNetworks(a.network, b.network));
   const open: typeof all = [];
-  for (const entry of all) {
+  for (const entry of inOrder) {
     let last = open.at(-1);
     while (last !== undefined && !covers(last.network, entry.network)) {
       open.pop();
@@ -50,6 +49,44 @@ function* joinNetworks(sets: DisjointSets, sources: readonly TrunkSources[]): St
     open.push(entry);
     yield;
   }
+}
+
+/** The same groups, of those only that one of the seeds is in; the groups of all when these are large. */
+export function* groupsAround<T>(
+  seeds: readonly T[],
+  items: readonly T[],
+  of: (item: T) => TrunkSources,
+): Steps<T[][]> {
+  const groups: T[][] = [];
+  const grouped = new Set<T>();
+  for (const seed of seeds) {
+    if (grouped.has(seed)) continue;
+    const group = new Set([seed]);
+    for (let reached = [seed]; reached.length > 0; ) {
+      if (groups.length + group.size > MANY_AROUND) return yield* groupSteps(items, of);
+      const sources = reached.map(of);
+      reached = [];
+      for (const item of items) {
+        if (!group.has(item) && sources.some((each) => meets(each, of(item)))) reached.push(item);
+        yield;
+      }
+      for (const item of reached) group.add(item);
+    }
+    for (const item of group) grouped.add(item);
+    groups.push(items.filter((item) => group.has(item)));
+    yield;
+  }
+  return groups;
+}
+
+const MANY_AROUND = 20;
+
+function meets(a: TrunkSources, b: TrunkSources): boolean {
+  return (
+    a.brands.some((brand) => b.brands.includes(brand)) ||
+    a.names.some((name) => b.names.includes(name)) ||
+    a.networks.some((one) => b.networks.some((other) => covers(one, other) || covers(other, one)))
+  );
 }
 
 class DisjointSets {

@@ -16,7 +16,18 @@ export interface ProvisioningDiff {
   readonly isReordered: boolean;
 }
 
+/** The last one, by the state that it leads to: several ask for it when a state is served. */
+const found = new WeakMap<Provisioning, { readonly before: Provisioning; readonly diff: ProvisioningDiff }>();
+
 export function diffOf(before: Provisioning, after: Provisioning): ProvisioningDiff {
+  const last = found.get(after);
+  if (last?.before === before) return last.diff;
+  const diff = compare(before, after);
+  found.set(after, { before, diff });
+  return diff;
+}
+
+function compare(before: Provisioning, after: Provisioning): ProvisioningDiff {
   const tenants = changesOf(before.tenants, after.tenants, ({ name }) => name);
   const trunks = changesOf(before.trunks, after.trunks, trunkIdOf);
   return {
@@ -32,6 +43,7 @@ interface Changes<T> {
 }
 
 function changesOf<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string): Changes<T> {
+  if (before === after) return { changes: [], isReordered: false };
   const changes: Change<T>[] = [];
   // What is replaced keeps its place, so mostly both are walked through side by side.
   let at = 0;
@@ -42,11 +54,15 @@ function changesOf<T>(before: readonly T[], after: readonly T[], keyOf: (item: T
     if (keyOf(was) !== keyOf(is)) break;
     changes.push({ before: was, after: is });
   }
-  const gone = new Map(before.slice(at).map((item, index) => [keyOf(item), { item, index }]));
-  let isReordered = gone.size < before.length - at;
+  // Behind what is gone or has come in between, the rest is the same mostly.
+  let rest = 0;
+  while (rest < end - at && before[before.length - rest - 1] === after[after.length - rest - 1]) rest++;
+  const left = before.slice(at, before.length - rest);
+  const gone = new Map(left.map((item, index) => [keyOf(item), { item, index }]));
+  let isReordered = gone.size < left.length;
   let last = -1;
   const seen = new Set<string>();
-  for (const item of after.slice(at)) {
+  for (const item of after.slice(at, after.length - rest)) {
     const key = keyOf(item);
     const was = gone.get(key);
     gone.delete(key);

@@ -1,5 +1,6 @@
 import type { Problem } from '../base/errors.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import { editedTenants, editedTrunks } from './places.ts';
 import type { Provisioning, TrunkSettings } from './schema.ts';
 
 /** Everything provisioned at one moment. */
@@ -54,28 +55,9 @@ export interface ProvisioningStore {
 
 /** The state after these edits; what is replaced keeps its place, what is new comes last. */
 export function applyEdits(state: Provisioning, edits: ProvisioningEdits): Provisioning {
+  const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = edits;
   return {
-    tenants: merge(state.tenants, edits.putTenants, edits.deleteTenants, (tenant) => tenant.name),
-    trunks: merge(state.trunks, edits.putTrunks, edits.deleteTrunks, (trunk) => trunk.id ?? ''),
+    tenants: editedTenants(state.tenants, putTenants, deleteTenants),
+    trunks: editedTrunks(state.trunks, putTrunks, deleteTrunks),
   };
-}
-
-function merge<T>(
-  present: readonly T[],
-  put: readonly T[] = [],
-  removed: readonly string[] = [],
-  keyOf: (item: T) => string,
-): T[] {
-  const replacements = new Map(put.map((item) => [keyOf(item), item]));
-  const gone = new Set(removed);
-  const merged: T[] = [];
-  for (const item of present) {
-    const key = keyOf(item);
-    const replacement = replacements.get(key);
-    if (replacement !== undefined) {
-      merged.push(replacement);
-      replacements.delete(key);
-    } else if (!gone.has(key)) merged.push(item);
-  }
-  return [...merged, ...replacements.values()];
 }

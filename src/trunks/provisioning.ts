@@ -91,7 +91,7 @@ export function* checkChangeSteps(
 function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<object>): Steps<ProvisioningProblem[]> {
   const problems: ProvisioningProblem[] = [];
   const tenants = new Map<string, Tenant>();
-  checkTenantNames(writtenLast(scope.tenants, written), tenants, problems);
+  yield* checkTenantNames(writtenLast(scope.tenants, written), tenants, problems);
   yield;
   const entries: Entry[] = [];
   for (const [index, settings] of writtenLast(scope.trunks, written)) {
@@ -106,9 +106,8 @@ function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<o
     yield;
   }
   yield* checkTrunkNames(entries, problems);
-  checkUniqueness(entries, problems);
-  yield;
-  checkLabels(entries, scope.tenants, problems);
+  yield* checkUniqueness(entries, problems);
+  yield* checkLabels(entries, scope.tenants, problems);
   yield;
   const readable = yield* readableOf(entries);
   yield* checkOverlaps(
@@ -159,13 +158,14 @@ function writtenLast<T extends object>(places: readonly Place<T>[], written: Rea
   return [...places.filter(([, item]) => !written.has(item)), ...places.filter(([, item]) => written.has(item))];
 }
 
-function checkTenantNames(
+function* checkTenantNames(
   entries: readonly Place<Tenant>[],
   tenants: Map<string, Tenant>,
   problems: ProvisioningProblem[],
-): void {
+): Steps<void> {
   const domains = new Map<string, string>();
   for (const [index, tenant] of entries) {
+    yield;
     const path = `tenants[${index}]`;
     if (tenants.has(tenant.name))
       problems.push({
@@ -298,14 +298,21 @@ function* checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProbl
 }
 
 /** Behaviour 24: the label of an accept-register trunk is never a tenant's domain. */
-function checkLabels(
+function* checkLabels(
   entries: readonly Entry[],
   tenants: readonly Place<Tenant>[],
   problems: ProvisioningProblem[],
-): void {
-  const domains = new Map(tenants.map(([, { domain, name }]) => [domain.toLowerCase(), name]));
-  for (const { trunk, path } of entries) {
-    const tenant = trunk.type === 'accept-register' ? domains.get(trunk.host.toLowerCase()) : undefined;
+): Steps<void> {
+  const gateways = entries.filter(({ trunk }) => trunk.type === 'accept-register');
+  if (gateways.length === 0) return;
+  const domains = new Map<string, string>();
+  for (const [, { domain, name }] of tenants) {
+    domains.set(domain.toLowerCase(), name);
+    yield;
+  }
+  for (const { trunk, path } of gateways) {
+    yield;
+    const tenant = domains.get(trunk.host.toLowerCase());
     if (tenant === undefined) continue;
     problems.push({
       code: 'host-is-tenant-domain',

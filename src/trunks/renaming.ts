@@ -4,6 +4,7 @@
  */
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withBrand } from './effective.ts';
+import { trunkIn } from './places.ts';
 import type { ProvisioningEdits } from './provisioning-store.ts';
 import type { Provisioning, TrunkSettings } from './schema.ts';
 
@@ -13,7 +14,7 @@ import type { Provisioning, TrunkSettings } from './schema.ts';
  */
 export function followRenames(before: Provisioning, change: ProvisioningEdits): readonly Tenant[] {
   const written = change.putTenants ?? [];
-  const renamed = renamedTrunks(before.trunks, change.putTrunks ?? []);
+  const renamed = renamedTrunks(before, change.putTrunks ?? []);
   if (renamed.length === 0) return written;
   const gone = new Set(change.deleteTrunks);
   const after = new Map(
@@ -38,11 +39,9 @@ export function followRenames(before: Provisioning, change: ProvisioningEdits): 
   return [...written.map((tenant) => follow(tenant, true)), ...others];
 }
 
-function renamedTrunks(before: readonly TrunkSettings[], put: readonly TrunkSettings[]) {
-  if (put.length === 0) return [];
-  const known = new Map(before.map((trunk) => [trunkIdOf(trunk), trunk]));
+function renamedTrunks(before: Provisioning, put: readonly TrunkSettings[]) {
   return put.flatMap((trunk) => {
-    const old = known.get(trunkIdOf(trunk));
+    const old = trunkIn(before, trunkIdOf(trunk));
     return old === undefined || old.name === trunk.name ? [] : [{ old, name: trunk.name }];
   });
 }

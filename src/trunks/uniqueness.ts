@@ -2,6 +2,7 @@
  * Behaviour 25: a host and authentication name belong to one trunk over register and accept-register trunks, and a provider has one ip
  * trunk: one per host, whatever the port, and one per brand. A further ip trunk says that it is for another account.
  */
+import type { Steps } from '../base/steps.ts';
 import type { ProvisioningProblem } from './provisioning-problem.ts';
 import type { Trunk } from './schema.ts';
 import { canonicalHost } from './sources.ts';
@@ -12,9 +13,10 @@ interface Entry {
 }
 
 /** Of two that clash the later in the list is at fault. */
-export function checkUniqueness(entries: readonly Entry[], problems: ProvisioningProblem[]): void {
+export function* checkUniqueness(entries: readonly Entry[], problems: ProvisioningProblem[]): Steps<void> {
   const holders = new Map<string, Trunk>();
   for (const { trunk, path } of entries) {
+    yield;
     const holder = claim(holders, uniqueKeysOf(trunk), trunk);
     if (holder !== undefined)
       problems.push(trunk.type === 'ip' ? taken(trunk, holder, path) : used(trunk, holder, path));

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { allAtOnce, inSlices, type Steps } from '../../src/base/steps.ts';
+import fc from 'fast-check';
+import { beforeEach, expect, test } from 'vitest';
+import { allAtOnce, inSlices, type Steps, sorted } from '../../src/base/steps.ts';
 
 function* busy(ms: number): Steps<string> {
   const endMs = performance.now() + ms;
@@ -7,11 +8,35 @@ function* busy(ms: number): Steps<string> {
   return 'done';
 }
 
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Counts the turns of the event loop in which work was done, and how much of it in each. */
+function* counted(steps: number, perTurn: number[]): Steps<void> {
+  for (let step = 0; step < steps; step++) {
+    const endMs = performance.now() + 0.5;
+    while (performance.now() < endMs);
+    perTurn[perTurn.length - 1] = (perTurn.at(-1) ?? 0) + 1;
+    yield;
+  }
+}
+
+beforeEach(async () => {
+  // What was done before has had its rest.
+  await inSlices(busy(0));
+  await turn();
+  await turn();
+});
+
 test('the event loop has its turn between the slices of long work', async () => {
   let turns = 0;
-  const timer = setInterval(() => turns++, 1);
+  let isDone = false;
+  const count = () => {
+    turns++;
+    if (!isDone) setImmediate(count);
+  };
+  setImmediate(count);
   expect(await inSlices(busy(60))).toBe('done');
-  clearInterval(timer);
+  isDone = true;
   expect(turns).toBeGreaterThan(3);
 });
 
@@ -23,6 +48,25 @@ test('what is done within the first slice waits for nobody', async () => {
   clearImmediate(soon);
 });
 
+test('works that are under way together share one slice a turn, and each gets on', async () => {
+  const perTurn = [0];
+  let isDone = false;
+  const next = () => {
+    perTurn.push(0);
+    if (!isDone) setImmediate(next);
+  };
+  setImmediate(next);
+  const finished: number[] = [];
+  const works = [40, 12, 12, 12].map((steps, index) =>
+    inSlices(counted(steps, perTurn)).then(() => finished.push(index)),
+  );
+  await Promise.all(works);
+  isDone = true;
+  // A slice of 3 ms, and what is done between two looks at the clock; of four works with a slice each it would be 24.
+  expect(Math.max(...perTurn)).toBeLessThanOrEqual(16);
+  expect(finished.at(-1)).toBe(0);
+});
+
 test('the same work at once; what it throws reaches who asked, either way', async () => {
   expect(allAtOnce(busy(1))).toBe('done');
   const failing = function* (): Steps<void> {
@@ -31,4 +75,15 @@ test('the same work at once; what it throws reaches who asked, either way', asyn
   };
   expect(() => allAtOnce(failing())).toThrow('broken');
   await expect(inSlices(failing())).rejects.toThrow('broken');
+});
+
+test('a list sorted in steps is the list sorted at once, with what compares equal as it stood', () => {
+  const items = fc.array(fc.record({ key: fc.integer({ min: 0, max: 50 }), tag: fc.nat() }), { maxLength: 1500 });
+  fc.assert(
+    fc.property(items, (list) => {
+      const compare = (a: { key: number }, b: { key: number }) => a.key - b.key;
+      expect(allAtOnce(sorted(list, compare))).toEqual(list.toSorted(compare));
+    }),
+    { numRuns: 30 },
+  );
 });

@@ -9,8 +9,8 @@ import type { Lease, LeasePort, StoredWebhook, Stores } from '../stores.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { WorkerClient } from './worker-client.ts';
 
-/** Extensions and other items that one message holds: a few milliseconds. */
-const PART_WEIGHT = 1_000;
+/** Extensions and other items that one message holds: a millisecond or two. */
+const PART_WEIGHT = 250;
 
 export interface EmbeddedContext {
   readonly log: Log;
@@ -83,27 +83,30 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
  * is under way at a time.
  */
 async function commitInParts(worker: WorkerClient, commit: ProvisioningCommit): Promise<CommitResult> {
-  let { putTenants, putTrunks } = commit;
-  let isStaged = false;
-  while (weightOf(putTenants) + putTrunks.length > PART_WEIGHT) {
-    const tenants = firstOf(putTenants, PART_WEIGHT);
-    const trunks = tenants.length > 0 ? [] : putTrunks.slice(0, PART_WEIGHT);
-    await worker.ask('stage', { putTenants: tenants, putTrunks: trunks, isFirst: !isStaged });
-    isStaged = true;
-    putTenants = putTenants.slice(tenants.length);
-    putTrunks = putTrunks.slice(trunks.length);
+  const parts = partsOf(commit);
+  const last = parts.pop() ?? { putTenants: [], putTrunks: [] };
+  for (const [index, part] of parts.entries()) await worker.ask('stage', { ...part, isFirst: index === 0 });
+  return worker.ask('commit', { ...commit, ...last, isStaged: parts.length > 0 });
+}
+
+type Part = Pick<ProvisioningCommit, 'putTenants' | 'putTrunks'>;
+
+function partsOf({ putTenants, putTrunks }: ProvisioningCommit): Part[] {
+  const parts: Part[] = [];
+  let tenants: Tenant[] = [];
+  let weight = 0;
+  for (const tenant of putTenants) {
+    tenants.push(tenant);
+    weight += 1 + tenant.extensions.length;
+    if (weight < PART_WEIGHT) continue;
+    parts.push({ putTenants: tenants, putTrunks: [] });
+    [tenants, weight] = [[], 0];
   }
-  return worker.ask('commit', { ...commit, putTenants, putTrunks, isStaged });
-}
-
-function firstOf(tenants: readonly Tenant[], weight: number): readonly Tenant[] {
-  let count = 0;
-  for (let sum = 0; count < tenants.length && sum < weight; count++) sum += weightOf(tenants.slice(count, count + 1));
-  return tenants.slice(0, count);
-}
-
-function weightOf(tenants: readonly Tenant[]): number {
-  return tenants.reduce((sum, { extensions }) => sum + 1 + extensions.length, 0);
+  for (let at = 0; at === 0 || at < putTrunks.length; at += PART_WEIGHT) {
+    parts.push({ putTenants: tenants, putTrunks: putTrunks.slice(at, at + PART_WEIGHT) });
+    tenants = [];
+  }
+  return parts;
 }
 
 /** Leases where there is one node: always granted. */
