@@ -1,5 +1,6 @@
 import type { Problem } from '../base/errors.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
+import { trunkIn } from '../trunks/places.ts';
 import type { Provisioning, TrunkSettings, TrunkType } from '../trunks/schema.ts';
 import { withoutSecrets } from './documents.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
@@ -56,7 +57,7 @@ function isOwner(identity: Identity, trunk: TrunkSettings): boolean {
 
 /** By id; a trunk that may not be seen is not there. */
 export function visibleTrunk(identity: Identity, state: Provisioning, id: string): TrunkSettings {
-  const trunk = state.trunks.find((candidate) => trunkIdOf(candidate) === id);
+  const trunk = trunkIn(state, id);
   if (trunk === undefined || !maySeeTrunk(identity, trunk)) throw notFound(`trunk ${id}`);
   return trunk;
 }
@@ -121,11 +122,13 @@ interface RedactableProblem extends Problem {
  */
 export function hideOthers(identity: Identity, state: Provisioning, problem: ApiProblem): ApiProblem {
   if (isSystemAdmin(identity)) return problem;
-  const hidden = [
-    ...state.tenants.filter(({ name }) => name !== identity.tenant).flatMap(({ name, domain }) => [name, domain]),
-    ...state.trunks.filter((trunk) => !maySeeTrunk(identity, trunk)).flatMap((trunk) => [trunk.name, trunkIdOf(trunk)]),
-  ];
-  const names = (text: string) => hidden.some((name) => text.includes(name));
+  const names = (text: string) =>
+    state.tenants.some(
+      ({ name, domain }) => name !== identity.tenant && (text.includes(name) || text.includes(domain)),
+    ) ||
+    state.trunks.some(
+      (trunk) => (text.includes(trunk.name) || text.includes(trunkIdOf(trunk))) && !maySeeTrunk(identity, trunk),
+    );
   const problems = problem.problems.map((fault) => {
     const { tenants, redacted, ...shown } = fault as RedactableProblem;
     const others = tenants?.some((tenant) => tenant !== identity.tenant) === true;

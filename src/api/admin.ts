@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EVENT_TYPES } from '../observe/index.ts';
+import { tenantIn } from '../trunks/places.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
 import { auditEntryAnswer, newTokenAnswer, newWebhookAnswer, tokenAnswer, webhookAnswer } from './answers.ts';
 import { keyText } from './collections.ts';
@@ -292,8 +293,7 @@ function webhookView(context: ApiContext, record: WebhookRecord): object {
 
 function requireKnownTenant(context: ApiContext, request: FastifyRequest, tenant: string): void {
   requireTenant(identityOf(request), tenant);
-  if (!context.provisioning.current().state.tenants.some(({ name }) => name === tenant))
-    throw notFound(`tenant ${tenant}`);
+  if (tenantIn(context.provisioning.current().state, tenant) === undefined) throw notFound(`tenant ${tenant}`);
 }
 
 function auditRoute(app: FastifyInstance, context: ApiContext): void {

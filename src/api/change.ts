@@ -4,6 +4,7 @@ import type { Problem } from '../base/errors.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
+import { tenantIn, trunkIn } from '../trunks/places.ts';
 import { CONFLICT_CODES } from '../trunks/provisioning.ts';
 import { applyEdits, type ProvisioningEdits } from '../trunks/provisioning-store.ts';
 import type { Provisioning } from '../trunks/schema.ts';
@@ -21,7 +22,7 @@ export interface PlannedChange {
    * Where in the request's body stands what the state after the change has at a path: `tenants[3].extensions[7]` → `` for a body that
    * is the extension, `tenants[7]` → `tenants[0]` for a document.
    */
-  readonly bodyPaths?: ReadonlyMap<string, string>;
+  readonly bodyPaths?: ReadonlyMap<string, string> | ((after: Provisioning) => ReadonlyMap<string, string>);
   /** What is deleted; a refusal then lists what still refers to it. */
   readonly deletes?: string;
   /** What names the thing deleted though no rule would miss it. */
@@ -34,17 +35,26 @@ const MAX_TRIES = 8;
  * Reads the state, plans, applies; when another node or request was faster, plans again on what is there now, so that each plan's
  * checks (existence, If-Match, permission) hold for the very state that it changes.
  */
-export async function applyChange<P extends PlannedChange>(
+export function applyChange<P extends PlannedChange>(
   context: ApiContext,
   request: FastifyRequest,
   plan: (state: Provisioning) => P | Steps<P>,
 ): Promise<P> {
   const identity = identityOf(request);
+  const owner = identity.tenant === undefined ? identity.actor : `tenant:${identity.tenant}`;
+  return context.changes.run(owner, () => change(context, identity, plan));
+}
+
+async function change<P extends PlannedChange>(
+  context: ApiContext,
+  identity: Identity,
+  plan: (state: Provisioning) => P | Steps<P>,
+): Promise<P> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const { version, state } = context.provisioning.current();
     const thought = plan(state);
     const planned = isSteps(thought) ? await inSlices(thought) : thought;
-    requireUnmanaged(context, planned.change, state);
+    await inSlices(requireUnmanaged(context, planned.change, state));
     if (planned.referrers !== undefined && planned.referrers.length > 0)
       throw refusal(identity, planned.referrers, planned, state);
     const result = await context.provisioning.apply({ ...planned.change, expectedVersion: version });
@@ -68,37 +78,27 @@ export async function applyChange<P extends PlannedChange>(
 }
 
 /** What a provisioning file holds is changed there: the next start or reload would undo any other change. */
-function requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state: Provisioning): void {
+function* requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state: Provisioning): Steps<void> {
+  const { managedBy } = context;
+  if (managedBy === undefined) return;
   const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = change;
-  const isStored = (value: object, stored: object | undefined) => isDeepStrictEqual(value, stored);
-  const touched = [
-    ...putTenants
-      .filter(
-        (tenant) =>
-          !isStored(
-            tenant,
-            state.tenants.find(({ name }) => name === tenant.name),
-          ),
-      )
-      .map(({ name }) => `tenants/${name}`),
-    ...putTrunks
-      .filter(
-        (trunk) =>
-          !isStored(
-            trunk,
-            state.trunks.find((other) => trunkIdOf(other) === trunkIdOf(trunk)),
-          ),
-      )
-      .map((trunk) => `trunks/${trunkIdOf(trunk)}`),
-    ...deleteTenants.map((name) => `tenants/${name}`),
-    ...deleteTrunks.map((id) => `trunks/${id}`),
-  ];
-  for (const resource of touched) {
-    const file = context.managedBy?.(resource);
-    if (file === undefined) continue;
+  const require = (resource: string, isChanged: () => boolean) => {
+    const file = managedBy(resource);
+    if (file === undefined || !isChanged()) return;
     const remedy = 'change it there and reload, or set provisioningMode: seed';
     throw new ApiProblem(409, 'managed-by-file', `${resource} is managed by the provisioning file ${file}: ${remedy}`);
+  };
+  for (const tenant of putTenants) {
+    require(`tenants/${tenant.name}`, () => !isDeepStrictEqual(tenant, tenantIn(state, tenant.name)));
+    yield;
   }
+  for (const trunk of putTrunks) {
+    const id = trunkIdOf(trunk);
+    require(`trunks/${id}`, () => !isDeepStrictEqual(trunk, trunkIn(state, id)));
+    yield;
+  }
+  for (const name of deleteTenants) require(`tenants/${name}`, () => true);
+  for (const id of deleteTrunks) require(`trunks/${id}`, () => true);
 }
 
 function isSteps<P extends PlannedChange>(thought: P | Steps<P>): thought is Steps<P> {
@@ -120,9 +120,10 @@ function refusal(
 ): ApiProblem {
   const after = applyEdits(state, change);
   if (deletes !== undefined) return inUse(identity, problems, deletes, after);
+  const paths = typeof bodyPaths === 'function' ? bodyPaths(after) : bodyPaths;
   const told = problems.map((problem) => ({
     ...problem,
-    path: pathInBody(problem.path, bodyPaths) ?? resourceAt(identity, problem.path, after),
+    path: pathInBody(problem.path, paths) ?? resourceAt(identity, problem.path, after),
   }));
   const first = told[0];
   const clash = problems.find((problem) => CONFLICT_CODES.has(problem.code));

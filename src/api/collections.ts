@@ -10,6 +10,7 @@ import {
   serviceSchema,
   type Tenant,
 } from '../tenants/schema.ts';
+import { tenantIn, tenantPlace } from '../trunks/places.ts';
 import type { Provisioning } from '../trunks/schema.ts';
 import { requireTenant } from './access.ts';
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
@@ -245,7 +246,7 @@ function planItem(
   items.splice(index, before === undefined ? 0 : 1, ...(after === undefined ? [] : [after]));
   const name = String((after ?? before)?.[collection.key]);
   const key = encodeURIComponent(name);
-  const tenantPath = `tenants[${state.tenants.indexOf(tenant)}]`;
+  const tenantPath = `tenants[${tenantPlace(state, tenant.name)}]`;
   const changed = { ...tenant, [collection.field]: items } as Tenant;
   requireAllowedTrust(context, identityOf(request), state, changed, tenant);
   return {
@@ -280,7 +281,7 @@ function referrersOf(number: string, collection: Collection, tenant: Tenant, ten
 export function tenantOf(request: FastifyRequest, state: Provisioning): Tenant {
   const { tenant: name } = request.params as { tenant: string };
   requireTenant(identityOf(request), name);
-  const tenant = state.tenants.find((candidate) => candidate.name === name);
+  const tenant = tenantIn(state, name);
   if (tenant === undefined) throw notFound(`tenant ${name}`);
   return tenant;
 }

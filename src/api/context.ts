@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
+import type { ChangeQueue } from './change-queue.ts';
 import type {
   AuditSink,
   CallRecords,
@@ -19,6 +20,7 @@ export interface ApiContext {
   readonly engine: EngineView;
   readonly provisioning: ProvisioningService;
   readonly tokens: Tokens;
+  readonly changes: ChangeQueue;
   readonly webhooks: { readonly store: WebhookStore; readonly sender: WebhookSender };
   readonly audit: AuditSink;
   readonly records: CallRecords;

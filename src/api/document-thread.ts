@@ -4,11 +4,11 @@ import { type AsideAnswer, type AsideData, sendParts } from '../settings/aside.t
 import { type DocumentAnswer, readDocument } from './document.ts';
 import { ApiProblem } from './problem.ts';
 
-const { input, port } = workerData as AsideData<string>;
+const { input, port } = workerData as AsideData<Uint8Array>;
 
 function answer(): AsideAnswer<DocumentAnswer> {
   try {
-    sendParts(port, readDocument(input));
+    sendParts(port, readDocument(Buffer.from(input.buffer, input.byteOffset, input.byteLength).toString()));
     return { rest: 'read' };
   } catch (error) {
     if (!(error instanceof ApiProblem)) return { failure: String(error) };

@@ -19,21 +19,20 @@ export type DocumentAnswer =
 /** What is read at once, in octets: a few milliseconds. */
 const READ_AT_ONCE = 16_384;
 
-/** One thread at a time: each needs memory of its own. */
-let turn: Promise<unknown> = Promise.resolve();
-
-/** A document's body, read and checked in form; throws an ApiProblem that names every fault. */
-export async function documentOf(text: unknown): Promise<Provisioning> {
+/** A document's body, read and checked in form; throws an ApiProblem that names every fault. The octets are used up. */
+export async function documentOf(body: unknown): Promise<Provisioning> {
   // No body, or one that another parser has read.
-  if (typeof text !== 'string') return check(provisioningSchema, withoutMarks(text));
-  if (text.length <= READ_AT_ONCE) return readDocument(text);
-  const thread = new URL(
-    import.meta.url.endsWith('.ts') ? './document-thread.ts' : './document-thread.js',
+  if (!Buffer.isBuffer(body)) return check(provisioningSchema, withoutMarks(body));
+  if (body.length <= READ_AT_ONCE) return readDocument(body.toString());
+  // Small buffers share memory with others.
+  const octets = body.length === body.buffer.byteLength ? body : new Uint8Array(body);
+  const transfer = [octets.buffer as ArrayBuffer];
+  const { provisioning, rest } = await readAside<Uint8Array, DocumentAnswer>(
+    'document-thread',
     import.meta.url,
+    octets,
+    transfer,
   );
-  const reading = turn.then(() => readAside<string, DocumentAnswer>(thread, text));
-  turn = reading.catch(() => {});
-  const { provisioning, rest } = await reading;
   if (rest !== 'read') throw new ApiProblem(rest.status, rest.code, rest.message, { problems: rest.problems });
   return provisioning;
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type ExplainQuestion, type Explanation, explanationText, QuestionError } from '../outbound/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
+import { tenantIn, trunkIn } from '../trunks/places.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
 import { callRecordAnswer, explanationAnswer, liveCallAnswer, registrationAnswer } from './answers.ts';
 import { keyText } from './collections.ts';
@@ -61,10 +62,7 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
 function maySeeRegistration(context: ApiContext, identity: Identity, entry: RegistrationView): boolean {
   if (isSystemAdmin(identity)) return true;
   if (entry.trunkId === undefined) return maySeeTenant(identity, entry.tenant);
-  return (
-    context.provisioning.current().state.trunks.find((trunk) => trunkIdOf(trunk) === entry.trunkId)?.owner ===
-    identity.tenant
-  );
+  return trunkIn(context.provisioning.current().state, entry.trunkId)?.owner === identity.tenant;
 }
 
 function callRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -272,7 +270,7 @@ function questionFor(context: ApiContext, identity: Identity, asked: ExplainQues
   const tenant = asked.tenant ?? identity.tenant;
   if (tenant !== undefined) {
     requireTenant(identity, tenant);
-    if (!state.tenants.some(({ name }) => name === tenant)) throw notFound(`tenant ${tenant}`);
+    if (tenantIn(state, tenant) === undefined) throw notFound(`tenant ${tenant}`);
   } else if (asked.trunk === undefined && asked.invite === undefined)
     throw invalid([{ code: 'missing-field', path: 'tenant', message: 'say which tenant calls' }]);
   if (asked.trunk !== undefined) {

@@ -5,7 +5,7 @@ import type { Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
-import { applyEdits } from '../trunks/provisioning-store.ts';
+import { tenantIn, tenantPlace, trunkIn, trunkPlace } from '../trunks/places.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
@@ -62,8 +62,8 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser(
     'application/json',
-    { parseAs: 'string' },
-    async (_request: FastifyRequest, body: string) => body,
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer) => body,
   );
   app.post(
     '/api/v1/provisioning',
@@ -108,7 +108,6 @@ function* planApply(
   state: Provisioning,
   wanted: Provisioning,
 ): Steps<PlannedChange & { readonly summary: object }> {
-  const known = new Map(state.tenants.map((tenant) => [tenant.name, tenant]));
   const facts: Omit<AuditFact, 'actor'>[] = [];
   const summary = { created: 0, updated: 0, unchanged: 0 };
   const note = (resource: string, tenant: string | undefined, before: object | undefined, after: object): boolean => {
@@ -128,22 +127,21 @@ function* planApply(
   // Whether a document is what is stored already is told only to those who may write it.
   const written = new Set<string>();
   for (const [index, tenant] of wanted.tenants.entries()) {
-    requireTenantWrite(context, identity, state, tenant, known.get(tenant.name));
+    requireTenantWrite(context, identity, state, tenant, tenantIn(state, tenant.name));
     requireOnce(written, 'tenant-name-taken', `tenants[${index}].name`, `tenant ${tenant.name}`);
     yield;
   }
   const putTenants: Tenant[] = [];
   for (const tenant of wanted.tenants) {
-    const before = known.get(tenant.name);
+    const before = tenantIn(state, tenant.name);
     const after = keepTenantSecrets(tenant, before);
     if (note(`tenants/${tenant.name}`, tenant.name, before, after)) putTenants.push(after);
     yield;
   }
-  const storedTrunks = new Map(state.trunks.map((trunk) => [trunkIdOf(trunk), trunk]));
   const putTrunks: TrunkSettings[] = [];
   const trunks = withTrunkIds(wanted.trunks, state.trunks);
   for (const [index, trunk] of trunks.entries()) {
-    const before = storedTrunks.get(trunkIdOf(trunk));
+    const before = trunkIn(state, trunkIdOf(trunk));
     const after = withStoredSecrets(trunk, before);
     const tenant = after.owner === 'system' ? undefined : after.owner;
     if (before !== undefined && !maySeeTrunk(identity, before)) throw notFound(`trunk ${trunkIdOf(before)}`);
@@ -156,23 +154,15 @@ function* planApply(
     yield;
   }
   const change = { putTenants, putTrunks };
-  return { change, facts, summary, bodyPaths: bodyPathsOf(applyEdits(state, change), wanted.tenants, trunks) };
+  return { change, facts, summary, bodyPaths: (after: Provisioning) => bodyPathsOf(after, wanted.tenants, trunks) };
 }
 
 /** From places in the state to places in the document, for what the document holds. */
 function bodyPathsOf(after: Provisioning, tenants: readonly Tenant[], trunks: readonly TrunkSettings[]) {
-  const tenantPlaces = new Map(tenants.map(({ name }, index) => [name, index]));
-  const trunkPlaces = new Map(trunks.map((trunk, index) => [trunkIdOf(trunk), index]));
-  const paths = new Map<string, string>();
-  for (const [index, { name }] of after.tenants.entries()) {
-    const place = tenantPlaces.get(name);
-    if (place !== undefined) paths.set(`tenants[${index}]`, `tenants[${place}]`);
-  }
-  for (const [index, trunk] of after.trunks.entries()) {
-    const place = trunkPlaces.get(trunkIdOf(trunk));
-    if (place !== undefined) paths.set(`trunks[${index}]`, `trunks[${place}]`);
-  }
-  return paths;
+  return new Map([
+    ...tenants.map(({ name }, index) => [`tenants[${tenantPlace(after, name)}]`, `tenants[${index}]`] as const),
+    ...trunks.map((trunk, index) => [`trunks[${trunkPlace(after, trunkIdOf(trunk))}]`, `trunks[${index}]`] as const),
+  ]);
 }
 
 /** Of two documents for one resource the first would be lost without a word. */

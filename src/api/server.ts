@@ -12,6 +12,7 @@ import { healthAnswer, readinessAnswer } from './answers.ts';
 import { authenticate } from './authentication.ts';
 import { brandRoutes } from './brands.ts';
 import { guardBrowsers } from './browser-guard.ts';
+import { ChangeQueue } from './change-queue.ts';
 import { collectionRoutes } from './collections.ts';
 import { guardConnections } from './connection-guard.ts';
 import { type Access, type ApiContext, answer, describe } from './context.ts';
@@ -35,7 +36,7 @@ interface TlsPair {
   readonly key: Buffer;
 }
 
-export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'entityTagKey'> {
+export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'changes' | 'entityTagKey'> {
   readonly tokenStore: TokenStore;
   /** Product version, for the OpenAPI document and /healthz. */
   readonly version: string;
@@ -108,6 +109,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     ...options,
     webhooks: withConfigured(options),
     tokens,
+    changes: new ChangeQueue(),
     entityTagKey: options.entityTagKey ?? randomBytes(32),
   };
   const app = await createApp(options, context);

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Tenant, tenantFieldsSchema, tenantSchema } from '../tenants/schema.ts';
+import { tenantIn, tenantPlace } from '../trunks/places.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText, tenantOf } from './collections.ts';
@@ -79,7 +80,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       const after = request.body as Tenant;
       await applyChange(context, request, (state) => {
-        if (state.tenants.some(({ name }) => name === after.name)) {
+        if (tenantIn(state, after.name) !== undefined) {
           throw new ApiProblem(409, 'exists', `tenant ${after.name} exists already`);
         }
         return {
@@ -168,7 +169,7 @@ async function change(
       after,
       change: { putTenants: [{ ...after, extensions, groups, services, outboundRules, inboundRules }] },
       facts: [{ action: 'update' as const, resource: `tenants/${tenant.name}`, tenant: tenant.name, before, after }],
-      bodyPaths: new Map([[`tenants[${state.tenants.indexOf(tenant)}]`, '']]),
+      bodyPaths: new Map([[`tenants[${tenantPlace(state, tenant.name)}]`, '']]),
     };
   });
   return sendResource(context, reply, after);

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
+import { tenantIn, trunkIn, trunkPlace } from '../trunks/places.ts';
 import { assignmentSchema, type Provisioning, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
@@ -155,11 +156,14 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const { after } = await applyChange(context, request, (state) => {
         const wanted = request.body as TrunkSettings;
-        const after = { ...wanted, id: wanted.id ?? freeTrunkId(wanted, new Set(state.trunks.map(trunkIdOf))) };
+        const after = {
+          ...wanted,
+          id: wanted.id ?? freeTrunkId(wanted, { has: (id) => trunkIn(state, id) !== undefined }),
+        };
         requireAllowedTrunk(identity, after, undefined);
         requireAllowedSources(context, identity, state, after, undefined);
         // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
-        if (state.trunks.some((trunk) => trunkIdOf(trunk) === after.id))
+        if (trunkIn(state, after.id) !== undefined)
           throw new ApiProblem(409, 'exists', `trunk ${after.id} exists already`);
         return {
           after,
@@ -324,8 +328,7 @@ async function assign(
     if (!isSystemAdmin(identity) && identity.tenant !== tenantParam(request))
       throw notFound(`tenant ${tenantParam(request)}`);
     requireSystemAdmin(identity, 'assign trunks to tenants');
-    if (!state.tenants.some(({ name }) => name === tenantParam(request)))
-      throw notFound(`tenant ${tenantParam(request)}`);
+    if (tenantIn(state, tenantParam(request)) === undefined) throw notFound(`tenant ${tenantParam(request)}`);
     requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
     const after = decide(before);
     requireAllowedTrunk(identity, after, before);
@@ -396,7 +399,7 @@ function plan(state: Provisioning, before: TrunkSettings, after: TrunkSettings) 
     facts: [
       { action: 'update' as const, resource: `trunks/${trunkIdOf(before)}`, ...auditTenant(before), before, after },
     ],
-    bodyPaths: new Map([[`trunks[${state.trunks.indexOf(before)}]`, '']]),
+    bodyPaths: new Map([[`trunks[${trunkPlace(state, trunkIdOf(before))}]`, '']]),
   };
 }
 

@@ -130,7 +130,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   await provisioner.load();
   // Without the store a node serves the copy it has: what the files would change waits for a reload.
   const files = new ProvisioningFiles(provisioner, audit, environment);
-  await files.apply(settings).catch((error: Error) => {
+  await files.apply(settings, false).catch((error: Error) => {
     if (error instanceof SettingsError || stores.problems().length === 0) throw error;
     log.error('provisioning-files-not-applied', { error: error.message });
   });
@@ -190,7 +190,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     await makeCertificates(next, scheduler, log);
     const renewCertificates = running.readCertificates(next);
     const { tls: httpTls } = apiTls(next);
-    const changed = await files.apply(next);
+    const changed = await files.apply(next, true);
     const { applied, needsRestart } = settingsReport(settings, next);
     renewCertificates();
     if (httpTls !== undefined) api?.renewCertificate(httpTls);

@@ -1,11 +1,27 @@
+import { statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { SettingsError, UnavailableError } from '../base/errors.ts';
+import { inSlices, type Steps } from '../base/steps.ts';
 import type { Provisioner } from '../engine/provisioner.ts';
 import type { AuditFact, AuditLog } from '../observe/index.ts';
-import { contextOf, loadProvisioningWithFiles, readProvisioningPart, settingsError } from '../settings/load.ts';
+import { readAside } from '../settings/aside.ts';
+import type { FilesAnswer, FilesInput } from '../settings/files-thread.ts';
+import {
+  contextOf,
+  type FilePart,
+  type LoadedProvisioning,
+  loadProvisioning,
+  settingsError,
+} from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
+import { tenantIn, trunkIn } from '../trunks/places.ts';
 import type { Provisioning } from '../trunks/schema.ts';
+
+/** What is read at once while calls are served, in octets: some milliseconds. A thread of its own takes half a second to begin. */
+const READ_AT_ONCE = 4_096;
+/** The same before they are. */
+const READ_AT_START = 262_144;
 
 /** What the provisioning files of a node hold, and what becomes of it. */
 export class ProvisioningFiles {
@@ -28,25 +44,73 @@ export class ProvisioningFiles {
 
   /**
    * Makes the state hold what the files say, all files or none, and notes each change in the audit log. Returns the resources that
-   * changed. Throws a SettingsError, or an UnavailableError when the store takes no changes.
+   * changed. While calls are served large files are read aside. Throws a SettingsError, or an UnavailableError when the store takes no
+   * changes.
    */
-  async apply(settings: NodeSettings): Promise<readonly string[]> {
+  async apply(settings: NodeSettings, isServing: boolean): Promise<readonly string[]> {
     const { provisioning: files, provisioningMode } = settings;
     const isSeed = provisioningMode === 'seed';
     if (files.length === 0 || (isSeed && this.#provisioner.current().version > 0)) {
       this.#owners = new Map();
       return [];
     }
-    const loaded = loadProvisioningWithFiles(files, this.#environment, contextOf(settings));
-    if (loaded.provisioning === undefined) throw settingsError(loaded.problems);
+    const { provisioning, problems, parts } = await this.#read(settings, isServing ? READ_AT_ONCE : READ_AT_START);
+    if (provisioning === undefined) throw settingsError(problems);
     const before = this.#provisioner.current().state;
-    await put(this.#provisioner, loaded.provisioning);
+    await put(this.#provisioner, provisioning);
     const after = this.#provisioner.current().state;
-    const owners = ownersOf(files, this.#environment, after);
+    const owners = await inSlices(ownersOf(parts, provisioning, after));
     this.#owners = isSeed ? new Map() : owners;
-    const facts = changesOf(before, after, owners);
-    for (const fact of facts) this.#audit.record(fact);
-    return facts.map(({ resource }) => resource);
+    return inSlices(this.#record(before, after, owners));
+  }
+
+  async #read(settings: NodeSettings, mostAtOnce: number): Promise<LoadedProvisioning> {
+    const files = settings.provisioning;
+    const context = contextOf(settings);
+    if (sizeOf(files) <= mostAtOnce) return loadProvisioning(files, this.#environment, context);
+    const input = { files, environment: { ...this.#environment }, context };
+    const reading = readAside<FilesInput, FilesAnswer>('../settings/files-thread', import.meta.url, input);
+    const { provisioning, rest } = await reading.catch((error: Error) => {
+      throw new SettingsError([{ code: 'file-unreadable', path: 'provisioning', message: whyNotRead(error) }]);
+    });
+    return { ...rest, provisioning: rest.problems.length === 0 ? provisioning : undefined };
+  }
+
+  *#record(before: Provisioning, after: Provisioning, owners: ReadonlyMap<string, string>): Steps<string[]> {
+    const changed: string[] = [];
+    for (const [resource, file] of owners) {
+      const { was, is, tenant } = becameOf(resource, before, after);
+      if (is !== undefined && !isDeepStrictEqual(was, is)) {
+        changed.push(resource);
+        this.#audit.record({
+          actor: `file:${file}`,
+          action: was === undefined ? 'create' : 'update',
+          resource,
+          ...(tenant === undefined ? {} : { tenant }),
+          ...(was === undefined ? {} : { before: was }),
+          after: is,
+        } satisfies AuditFact);
+      }
+      yield;
+    }
+    return changed;
+  }
+}
+
+function whyNotRead({ message }: Error): string {
+  return `the files cannot be read: ${message} (a machine with more memory, or NODE_OPTIONS=--max-old-space-size, lets them be larger)`;
+}
+
+/** Of files that cannot be read their reader says why. */
+function sizeOf(files: readonly string[]): number {
+  return files.reduce((sum, file) => sum + octetsOf(file), 0);
+}
+
+function octetsOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
   }
 }
 
@@ -66,43 +130,35 @@ async function put(provisioner: Provisioner, wanted: Provisioning): Promise<void
   }
 }
 
-/** Each file by itself, to know what is whose. */
-function ownersOf(files: readonly string[], environment: NodeJS.ProcessEnv, state: Provisioning): Map<string, string> {
+/** What is whose; later files win. */
+function* ownersOf(
+  parts: readonly FilePart[],
+  wanted: Provisioning,
+  state: Provisioning,
+): Steps<ReadonlyMap<string, string>> {
   const owners = new Map<string, string>();
-  for (const file of files) {
-    const { provisioning } = readProvisioningPart([file], environment);
-    for (const { name } of provisioning?.tenants ?? []) owners.set(`tenants/${name}`, file);
-    for (const wanted of withTrunkIds(provisioning?.trunks ?? [], state.trunks))
-      owners.set(`trunks/${trunkIdOf(wanted)}`, file);
+  const trunks = withTrunkIds(wanted.trunks, state.trunks);
+  yield;
+  let [tenantsSeen, trunksSeen] = [0, 0];
+  for (const { file, tenants, trunks: count } of parts) {
+    for (const { name } of wanted.tenants.slice(tenantsSeen, tenantsSeen + tenants)) {
+      owners.set(`tenants/${name}`, file);
+      yield;
+    }
+    for (const trunk of trunks.slice(trunksSeen, trunksSeen + count)) {
+      owners.set(`trunks/${trunkIdOf(trunk)}`, file);
+      yield;
+    }
+    tenantsSeen += tenants;
+    trunksSeen += count;
   }
   return owners;
 }
 
-function changesOf(before: Provisioning, after: Provisioning, owners: ReadonlyMap<string, string>): AuditFact[] {
-  const known = resourcesOf(before);
-  const facts: AuditFact[] = [];
-  for (const [resource, { value, tenant }] of resourcesOf(after)) {
-    const file = owners.get(resource);
-    const previous = known.get(resource)?.value;
-    if (file === undefined || isDeepStrictEqual(previous, value)) continue;
-    facts.push({
-      actor: `file:${file}`,
-      action: previous === undefined ? 'create' : 'update',
-      resource,
-      ...(tenant === undefined ? {} : { tenant }),
-      ...(previous === undefined ? {} : { before: previous }),
-      after: value,
-    });
-  }
-  return facts;
-}
-
-function resourcesOf({ tenants, trunks }: Provisioning) {
-  const resources = new Map<string, { readonly value: object; readonly tenant: string | undefined }>();
-  for (const tenant of tenants) resources.set(`tenants/${tenant.name}`, { value: tenant, tenant: tenant.name });
-  for (const trunk of trunks) {
-    const tenant = trunk.owner === 'system' ? undefined : trunk.owner;
-    resources.set(`trunks/${trunkIdOf(trunk)}`, { value: trunk, tenant });
-  }
-  return resources;
+function becameOf(resource: string, before: Provisioning, after: Provisioning) {
+  const key = resource.slice(resource.indexOf('/') + 1);
+  if (resource.startsWith('tenants/')) return { was: tenantIn(before, key), is: tenantIn(after, key), tenant: key };
+  const is = trunkIn(after, key);
+  const tenant = is === undefined || is.owner === 'system' ? undefined : is.owner;
+  return { was: trunkIn(before, key), is, tenant };
 }

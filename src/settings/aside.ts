@@ -3,14 +3,13 @@
  * takes it, and a whole document at once would stop the calls there for as long as reading it would have.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { inSlices, type Steps } from '../base/steps.ts';
 import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
 
-/** How many extensions a part holds, and how many of anything else. */
-const EXTENSIONS_PER_PART = 200;
-const ITEMS_PER_PART = 50;
-const SLICE_MS = 3;
-
+/** How many extensions a part holds, and how many of anything else: half a millisecond's unpacking. */
+const EXTENSIONS_PER_PART = 100;
+const ITEMS_PER_PART = 25;
 type Part =
   | { readonly tenants: readonly Tenant[] }
   /** Further extensions of the tenant that came last. */
@@ -29,15 +28,32 @@ export interface AsideAnswer<Rest> {
   readonly failure?: string;
 }
 
-/** Runs a reading thread and gathers what it read. */
-export async function readAside<Input, Rest>(
-  thread: URL,
+/** One thread at a time: each needs memory of its own. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs a reading thread and gathers what it read.
+ *
+ * @param name of the thread's file, beside that of `importer`, which is the caller's `import.meta.url`.
+ * @param transfer what of the input changes hands in place of being copied.
+ */
+export function readAside<Input, Rest>(
+  name: string,
+  importer: string,
   input: Input,
+  transfer: readonly ArrayBuffer[] = [],
 ): Promise<{ provisioning: Provisioning; rest: Rest }> {
+  const thread = new URL(`./${name}${importer.endsWith('.ts') ? '.ts' : '.js'}`, importer);
+  const read = turn.then(() => runThread<Input, Rest>(thread, input, transfer));
+  turn = read.catch(() => {});
+  return read;
+}
+
+async function runThread<Input, Rest>(thread: URL, input: Input, transfer: readonly ArrayBuffer[]) {
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(thread, {
     workerData: { input, port: port2 },
-    transferList: [port2],
+    transferList: [port2, ...transfer],
     name: 'tandem-reader',
   });
   try {
@@ -47,17 +63,16 @@ export async function readAside<Input, Rest>(
     worker.once('exit', () => reject(new Error('the reading thread ended')));
     const { rest, failure } = await promise;
     if (rest === undefined) throw new Error(failure ?? 'nothing was read');
-    return { provisioning: await gather(port1), rest };
+    return { provisioning: await inSlices(gather(port1)), rest };
   } finally {
     port1.close();
     await worker.terminate();
   }
 }
 
-async function gather(port: MessagePort): Promise<Provisioning> {
+function* gather(port: MessagePort): Steps<Provisioning> {
   const tenants: Tenant[] = [];
   const trunks: TrunkSettings[] = [];
-  let endMs = performance.now() + SLICE_MS;
   for (;;) {
     const received = receiveMessageOnPort(port) as { message: Part } | undefined;
     if (received === undefined) return { tenants, trunks };
@@ -65,9 +80,7 @@ async function gather(port: MessagePort): Promise<Provisioning> {
     if ('tenants' in part) tenants.push(...part.tenants);
     else if ('trunks' in part) trunks.push(...part.trunks);
     else (tenants.at(-1)?.extensions as Extension[] | undefined)?.push(...part.extensions);
-    if (performance.now() < endMs) continue;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    endMs = performance.now() + SLICE_MS;
+    yield;
   }
 }
 

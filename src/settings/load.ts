@@ -34,6 +34,14 @@ export interface LoadedProvisioning {
   /** Undefined when there are problems. */
   readonly provisioning: Provisioning | undefined;
   readonly problems: readonly LocatedProblem[];
+  /** How much of it is whose, in the order of the files. */
+  readonly parts: readonly FilePart[];
+}
+
+export interface FilePart {
+  readonly file: string;
+  readonly tenants: number;
+  readonly trunks: number;
 }
 
 /** Reads the configuration of this node: `file`, else the one that TANDEM_CONFIG names, else the first default that is there. */
@@ -47,14 +55,16 @@ export function loadNodeWithFiles(file: string | undefined, environment: Environ
 }
 
 /** What files are checked against, beside each other. */
-interface FileContext extends CheckContext {
+export interface FileContext extends CheckContext {
+  /** Somebody is to run with it: the certificates and keys of trunks are opened, as {@link loadNodeWithFiles} does. */
+  readonly opensCredentials?: boolean;
   /** Where other machines reach a node that must not serve demo passwords. */
   readonly openDoor?: string | undefined;
 }
 
 /** What the provisioning files of this node are checked against. */
 export function contextOf(settings: NodeSettings): FileContext {
-  return { transports: transportsOf(settings), openDoor: openDoor(settings) };
+  return { transports: transportsOf(settings), openDoor: openDoor(settings), opensCredentials: true };
 }
 
 /** Reads provisioning files as one state: their lists are joined, and every rule is checked over the whole. */
@@ -70,30 +80,16 @@ export function loadProvisioning(
   );
 }
 
-/** The same for whoever is to run with it: the certificates and keys of trunks are opened, as {@link loadNodeWithFiles} does. */
-export function loadProvisioningWithFiles(
-  files: readonly string[],
-  environment: Environment,
-  context: FileContext = {},
-): LoadedProvisioning {
-  return provisioningFrom(
-    files.map((file) => YamlFile.read(file)),
-    environment,
-    context,
-    trunkCredentialProblems,
-  );
-}
-
 /**
  * Reads files that are a part of what is provisioned: their form is checked here, the rules by whoever knows the rest (a tenant that is
  * in the engine already is no unknown one).
  */
 export function readProvisioningPart(files: readonly string[], environment: Environment): LoadedProvisioning {
-  const { state, problems } = joinFiles(
+  const { state, problems, parts } = joinFiles(
     files.map((file) => YamlFile.read(file)),
     environment,
   );
-  return { provisioning: problems.length === 0 ? state : undefined, problems };
+  return { provisioning: problems.length === 0 ? state : undefined, problems, parts };
 }
 
 /** The transports that a node listens on, for {@link CheckContext}. */
@@ -111,13 +107,13 @@ export function validateFiles(files: readonly string[], environment: Environment
   const nodeFiles = all.filter((yaml) => !isProvisioning(yaml));
   const nodes = nodeFiles.map((yaml) => withFiles(yaml, environment));
   const settings = nodes.find((node) => node.settings !== undefined)?.settings;
-  const context = settings === undefined ? {} : contextOf(settings);
+  const context = settings === undefined ? { opensCredentials: true } : contextOf(settings);
   const found = [
     ...nodes.flatMap(({ problems }) => problems),
     ...nodes.flatMap((node, index) =>
       defaultTenantProblems(nodeFiles[index] as YamlFile, node, provisioning, environment),
     ),
-    ...provisioningFrom(provisioning, environment, context, trunkCredentialProblems).problems,
+    ...provisioningFrom(provisioning, environment, context).problems,
   ];
   return found.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column);
 }
@@ -221,19 +217,18 @@ function provisioningFrom(
   files: readonly YamlFile[],
   environment: Environment,
   context: FileContext,
-  checkFiles: (trunks: readonly TrunkSettings[]) => readonly Problem[] = () => [],
 ): LoadedProvisioning {
-  const { state, origins, problems } = joinFiles(files, environment);
+  const { state, origins, problems, parts } = joinFiles(files, environment);
   // Rules over a part of the state would report what the missing part explains.
-  if (problems.length > 0) return { provisioning: undefined, problems };
+  if (problems.length > 0) return { provisioning: undefined, problems, parts };
   const demo = demoPasswordProblem(state.tenants, context.openDoor);
   const found = [
     ...checkProvisioning(state, context),
     ...(demo === undefined ? [] : [demo]),
-    ...checkFiles(state.trunks),
+    ...(context.opensCredentials === true ? trunkCredentialProblems(state.trunks) : []),
   ];
   const broken = found.map((problem) => locateProvisioned(problem, origins));
-  return { provisioning: broken.length === 0 ? state : undefined, problems: broken };
+  return { provisioning: broken.length === 0 ? state : undefined, problems: broken, parts };
 }
 
 /** What the files hold together, and every fault of their form; rules between the objects are not looked at. */
@@ -242,9 +237,11 @@ function joinFiles(files: readonly YamlFile[], environment: Environment) {
   const tenants: Tenant[] = [];
   const trunks: TrunkSettings[] = [];
   const origins = { tenants: [] as Origin[], trunks: [] as Origin[] };
+  const parts: FilePart[] = [];
   for (const yaml of files) {
     const part = partFrom(yaml, environment, problems);
     if (part === undefined) continue;
+    parts.push({ file: yaml.file, tenants: part.tenants.length, trunks: part.trunks.length });
     for (const [index, tenant] of part.tenants.entries()) {
       tenants.push(tenant);
       origins.tenants.push({ yaml, index });
@@ -254,7 +251,7 @@ function joinFiles(files: readonly YamlFile[], environment: Environment) {
       origins.trunks.push({ yaml, index });
     }
   }
-  return { state: { tenants, trunks }, origins, problems };
+  return { state: { tenants, trunks }, origins, problems, parts };
 }
 
 function partFrom(yaml: YamlFile, environment: Environment, problems: LocatedProblem[]): Provisioning | undefined {

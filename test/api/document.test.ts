@@ -17,14 +17,14 @@ describe('a large document is read in a thread of its own', () => {
   test('and is what reading it at once gives, whatever parts it came in', async () => {
     const tenants = [tenant(0, 1), tenant(1, 650), ...Array.from({ length: 120 }, (_, index) => tenant(2 + index, 3))];
     const text = JSON.stringify({ tenants, trunks });
-    expect(await documentOf(text)).toEqual(readDocument(text));
+    expect(await documentOf(Buffer.from(text))).toEqual(readDocument(text));
   });
 
   test('the event loop has its turn meanwhile', async () => {
     const text = JSON.stringify({ tenants: Array.from({ length: 300 }, (_, index) => tenant(index, 20)) });
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
-    await documentOf(text);
+    await documentOf(Buffer.from(text));
     clearInterval(timer);
     expect(turns).toBeGreaterThan(20);
   });
@@ -33,17 +33,20 @@ describe('a large document is read in a thread of its own', () => {
     const large = JSON.stringify({
       tenants: [...Array.from({ length: 200 }, (_, index) => tenant(index, 5)), { name: 7 }],
     });
-    const problem = await documentOf(large).catch((error: unknown) => error);
+    const problem = await documentOf(Buffer.from(large)).catch((error: unknown) => error);
     expect(problem).toMatchObject({
       status: 422,
       problems: [{ path: 'tenants[200].name' }, { path: 'tenants[200].domain' }],
     });
-    const small = await documentOf('{"tenants":[{"name":7}]}').catch((error: unknown) => error);
+    const small = await documentOf(Buffer.from('{"tenants":[{"name":7}]}')).catch((error: unknown) => error);
     expect(small).toMatchObject({
       status: 422,
       problems: [{ path: 'tenants[0].name' }, { path: 'tenants[0].domain' }],
     });
-    await expect(documentOf(`${large}}`)).rejects.toMatchObject({ status: 400, code: 'malformed-json' });
-    await expect(documentOf('{"__proto__":{}}')).rejects.toMatchObject({ status: 400, code: 'malformed-json' });
+    await expect(documentOf(Buffer.from(`${large}}`))).rejects.toMatchObject({ status: 400, code: 'malformed-json' });
+    await expect(documentOf(Buffer.from('{"__proto__":{}}'))).rejects.toMatchObject({
+      status: 400,
+      code: 'malformed-json',
+    });
   });
 });

@@ -3,13 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  loadNode,
-  loadNodeWithFiles,
-  loadProvisioning,
-  loadProvisioningWithFiles,
-  validateFiles,
-} from '../../src/settings/load.ts';
+import { loadNode, loadNodeWithFiles, loadProvisioning, validateFiles } from '../../src/settings/load.ts';
 
 let folder: string;
 const path = (name: string) => join(folder, name);
@@ -85,7 +79,7 @@ describe('the files of a trunk', () => {
     const told = (problems: readonly { code: string; path: string }[]) =>
       problems.map((problem) => [problem.code, problem.path]);
     expect(told(validateFiles([file], {}))).toEqual(expected);
-    expect(told(loadProvisioningWithFiles([file], {}).problems)).toEqual(expected);
+    expect(told(loadProvisioning([file], {}, { opensCredentials: true }).problems)).toEqual(expected);
     expect(loadProvisioning([file], {}).problems).toEqual([]);
   });
 });

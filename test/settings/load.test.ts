@@ -120,3 +120,31 @@ test('a part of what is provisioned may name what only the engine knows; its for
   expect(readProvisioningPart([file], {}).problems).toMatchObject([{ line: 2 }]);
   rmSync(folder, { recursive: true });
 });
+
+describe('a file that is JSON', () => {
+  const faultsOf = (text: string) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tandem-json-'));
+    const file = join(folder, 'provisioning.json');
+    writeFileSync(file, text);
+    const { problems } = loadProvisioning([file], {});
+    rmSync(folder, { recursive: true });
+    return problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
+  };
+
+  test('is told of its faults as one in YAML is, with line and column', () => {
+    expect(faultsOf('{\n  "tenants": [\n    { "name": "acme", "domane": "acme.example.com" }\n  ]\n}')).toEqual([
+      expect.stringMatching(/^3:\d+ is missing/),
+      expect.stringMatching(/^3:23 is no known field; did you mean "domain"/),
+    ]);
+  });
+
+  test('has no name twice in a map, whatever its texts look like', () => {
+    expect(faultsOf('{"tenants":[{"name":"acme","domain":"acme.example.com","domain":"b.example.com"}]}')).toEqual([
+      expect.stringMatching(/^1:\d+ .*unique/),
+    ]);
+    const named = { number: '101', name: '":\\"name\\": {\\\\" :' };
+    expect(
+      faultsOf(JSON.stringify({ tenants: [{ name: 'acme', domain: 'acme.example.com', extensions: [named] }] })),
+    ).toEqual([]);
+  });
+});
