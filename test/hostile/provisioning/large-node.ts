@@ -1,0 +1,197 @@
+/** A node in a process of its own with much provisioned, asked over HTTP and pinged over SIP while its event loop is watched. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { field, openSocket, percentile } from '../board/processes/wire.ts';
+import { type Size, stateOf, tenantDocument } from './state.ts';
+
+const TOKEN = 'large-node-bootstrap-token-0123456789';
+const PING_EVERY_MS = 10;
+
+/** What was seen of the node while something was done. Times in ms. */
+export interface Seen {
+  /** The longest turn of its event loop: in CPU time of the thread, and by the clock. */
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  /** The longest that `perf_hooks` saw the loop late. */
+  readonly delayMs: number;
+  readonly pingP99Ms: number;
+  /** How long one took. */
+  readonly eachMs: number;
+  readonly heapMb: number;
+}
+
+export class LargeNode {
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  readonly #state: ReturnType<typeof stateOf>;
+  readonly #api: string;
+  readonly #port: number;
+  /** Of the admin of a tenant that no file holds. */
+  #admin = '';
+
+  private constructor(
+    child: ChildProcess,
+    folder: string,
+    state: ReturnType<typeof stateOf>,
+    started: Record<string, unknown>,
+  ) {
+    this.#child = child;
+    this.#folder = folder;
+    this.#state = state;
+    this.#api = String(started['api']);
+    this.#port = Number(started['port']);
+  }
+
+  static async start(size: Size): Promise<LargeNode> {
+    const folder = mkdtempSync(join(tmpdir(), 'tandem-large-'));
+    const state = stateOf(size);
+    writeFileSync(join(folder, 'provisioning.json'), JSON.stringify(state));
+    const settings = {
+      listen: [{ transport: 'udp', host: '127.0.0.1', port: 0 }],
+      store: { kind: 'embedded', path: join(folder, 'data') },
+      api: { port: 0, requestsPerMinute: 1_000_000 },
+      provisioning: [join(folder, 'provisioning.json')],
+    };
+    writeFileSync(join(folder, 'tandem.json'), JSON.stringify(settings));
+    const child = fork(fileURLToPath(new URL('node-process.ts', import.meta.url)), [join(folder, 'tandem.json')], {
+      env: { ...process.env, TANDEM_BOOTSTRAP_TOKEN: TOKEN },
+    });
+    try {
+      const node = new LargeNode(child, folder, state, await told(child));
+      await node.#makeTenant();
+      return node;
+    } catch (error) {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** A tenant of its own, with a trunk: what files hold is changed in the files. */
+  async #makeTenant(): Promise<void> {
+    await this.ask('POST', 'tenants', tenantDocument('hand', 5));
+    const made = await this.ask('POST', 'tokens', { role: 'tenant-admin', tenant: 'hand' });
+    this.#admin = String((JSON.parse(made.text) as { token: string }).token);
+    await this.asAdmin('POST', 'trunks', {
+      id: '999999',
+      name: 'own',
+      type: 'register',
+      host: '10.200.0.1',
+      options: { registration: 'off' },
+      credentials: { authName: 'u', password: 'secret' },
+      didPool: '31000000000',
+    });
+  }
+
+  /** Asks as the system admin; throws when it is refused. */
+  ask(method: string, path: string, body?: unknown) {
+    return this.#ask(TOKEN, method, path, body);
+  }
+
+  /** The same as the admin of the tenant `hand`. */
+  asAdmin(method: string, path: string, body?: unknown) {
+    return this.#ask(this.#admin, method, path, body);
+  }
+
+  /** Writes the provisioning file anew with these tenants more, and has it read; resolves with how much changed. */
+  async reload(tenants: readonly object[]): Promise<number> {
+    writeFileSync(
+      join(this.#folder, 'provisioning.json'),
+      JSON.stringify({ ...this.#state, tenants: [...this.#state.tenants, ...tenants] }),
+    );
+    const answer = told(this.#child);
+    this.#child.kill('SIGHUP');
+    return Number((await answer)['applied']);
+  }
+
+  /** Does something `count` times, and says how the node fared meanwhile. */
+  async watch(work: () => Promise<unknown>, count: (done: unknown) => number = () => 1): Promise<Seen> {
+    await this.#order('watch');
+    const pings = await this.#pings();
+    const beganMs = performance.now();
+    const done = await work();
+    const eachMs = (performance.now() - beganMs) / count(done);
+    const pingP99Ms = pings.end();
+    const seen = (await this.#order('read')) as unknown as Omit<Seen, 'pingP99Ms' | 'eachMs'>;
+    return { ...seen, pingP99Ms, eachMs };
+  }
+
+  async stop(): Promise<void> {
+    const exited = once(this.#child, 'exit');
+    this.#child.send('stop');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 20_000);
+    await exited;
+    clearTimeout(timer);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #ask(token: string, method: string, path: string, body?: unknown) {
+    const response = await fetch(path.startsWith('/') ? `${this.#api}${path}` : `${this.#api}/api/v1/${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`);
+    return { status: response.status, text };
+  }
+
+  #order(what: 'watch' | 'read'): Promise<Record<string, unknown>> {
+    const answer = told(this.#child);
+    this.#child.send(what);
+    return answer;
+  }
+
+  /** Pings without end; `end()` gives the p99 of the waits, of what is unanswered too. */
+  async #pings() {
+    const sent = new Map<string, number>();
+    const tookMs: number[] = [];
+    const socket = await openSocket('127.0.0.1', (text) => {
+      const id = field(text, 'Call-ID');
+      tookMs.push(performance.now() - (sent.get(id) ?? 0));
+      sent.delete(id);
+    });
+    const local = socket.address().port;
+    let count = 0;
+    const timer = setInterval(() => {
+      const id = `ping-${process.pid}-${local}-${++count}`;
+      sent.set(id, performance.now());
+      socket.send(
+        `OPTIONS sip:127.0.0.1:${this.#port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:${local};branch=z9hG4bK${id}\r\nMax-Forwards: 70\r\nFrom: <sip:ping@127.0.0.1>;tag=${id}\r\nTo: <sip:127.0.0.1:${this.#port}>\r\nCall-ID: ${id}\r\nCSeq: 1 OPTIONS\r\nUser-Agent: a trunk that pings this engine to see whether it lives, and whose request is long enough\r\nContent-Length: 0\r\n\r\n`,
+        this.#port,
+        '127.0.0.1',
+      );
+    }, PING_EVERY_MS);
+    return {
+      end() {
+        clearInterval(timer);
+        socket.close();
+        return percentile([...tookMs, ...Array.from(sent.values(), (at) => performance.now() - at)], 0.99);
+      },
+    };
+  }
+}
+
+/** The next message of the node; rejects when it is a fault, or when the node ends first. */
+function told(child: ChildProcess): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null) => {
+      child.off('message', onMessage);
+      reject(new Error(`the node ended with ${code}`));
+    };
+    const onMessage = (message: Record<string, unknown>) => {
+      child.off('exit', onExit);
+      if (message['error'] === undefined) resolve(message);
+      else reject(new Error(String(message['error'])));
+    };
+    child.once('exit', onExit);
+    child.once('message', onMessage);
+  });
+}

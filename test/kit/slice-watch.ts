@@ -1,0 +1,44 @@
+/**
+ * How long the event loop of this thread is away at a time, in CPU time of the thread: what the machine gives to others does not count,
+ * so that the figure holds on a loaded one. While it watches the loop never sleeps.
+ */
+export class SliceWatch {
+  #isOn = false;
+  #cpuUs = 0;
+  #wallMs = 0;
+  #longestCpuUs = 0;
+  #longestWallMs = 0;
+
+  start(): void {
+    this.#longestCpuUs = 0;
+    this.#longestWallMs = 0;
+    this.#mark();
+    if (this.#isOn) return;
+    this.#isOn = true;
+    setImmediate(() => this.#onTurn());
+  }
+
+  /** The longest turns of the loop since the start, in ms: by the thread's CPU time, and by the clock. */
+  stop(): { readonly cpuMs: number; readonly wallMs: number } {
+    this.#isOn = false;
+    return { cpuMs: this.#longestCpuUs / 1000, wallMs: this.#longestWallMs };
+  }
+
+  #onTurn(): void {
+    if (!this.#isOn) return;
+    this.#longestCpuUs = Math.max(this.#longestCpuUs, cpuUs() - this.#cpuUs);
+    this.#longestWallMs = Math.max(this.#longestWallMs, performance.now() - this.#wallMs);
+    this.#mark();
+    setImmediate(() => this.#onTurn());
+  }
+
+  #mark(): void {
+    this.#cpuUs = cpuUs();
+    this.#wallMs = performance.now();
+  }
+}
+
+function cpuUs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+}
