@@ -1,14 +1,16 @@
 /**
  * CPU of one trunk call in the engine alone: 14 messages through transactions, call, pipeline, records, metrics and trace, without the
  * socket. Counts the same work each time, so it shows small changes and gives clean profiles (`node --cpu-prof bench/call-path.bench.ts`).
+ * What a call allocates hardly depends on the machine, so it is what changes are judged by first.
  *
- *   node bench/call-path.bench.ts [--calls 5000] [--rounds 5] [--rate 300] [--warm-up 8000] [--held 10000]
+ *   node bench/call-path.bench.ts [--calls 5000] [--rounds 5] [--rate 300] [--warm-up 12000] [--held 10000]
  */
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { tuneV8 } from '../src/node/v8-tuning.ts';
+import { allocatedBy } from './kit/allocation.ts';
 import { CallMachine } from './kit/call-machine.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
 
@@ -23,6 +25,7 @@ const { values: options } = parseArgs({
 });
 /** More than 64*T1. */
 const TRANSACTIONS_OVER_MS = 40_000;
+const PEERS = /^bench\/(?!kit\/memory-transport)/;
 const calls = Number(options.calls);
 const rate = Number(options.rate);
 
@@ -36,20 +39,27 @@ await machine.placeCalls(Number(options['warm-up']), rate);
 
 const engine: number[] = [];
 const total: number[] = [];
+const helpers: number[] = [];
 for (let round = 0; round < Number(options.rounds); round++) {
   const engineBefore = machine.engineUs;
   const before = process.cpuUsage();
+  const threadBefore = process.threadCpuUsage();
   await machine.placeCalls(calls, rate);
   const used = process.cpuUsage(before);
   engine.push((machine.engineUs - engineBefore) / calls);
+  const ownThread = process.threadCpuUsage(threadBefore);
   total.push((used.user + used.system) / calls);
+  helpers.push((used.user + used.system - ownThread.user - ownThread.system) / calls);
 }
+const allocated = await allocatedBy(() => machine.placeCalls(calls, rate));
 if (machine.phone.failed > 0) throw new Error(`${machine.phone.failed} calls failed`);
 console.log(`call path at ${rate} calls/s of virtual time, rounds of ${calls} calls: median (least–most)`);
 console.log(`  in the engine           ${formatSpread(spread(engine), 1)} µs a call`);
 console.log(
   `  CPU of the process      ${formatSpread(spread(total), 1)} µs a call (phone, carrier and all threads included)`,
 );
+console.log(`  on helper threads       ${formatSpread(spread(helpers), 1)} µs a call (collector, compiler)`);
+printAllocations(allocated);
 
 if (options.held !== undefined) {
   const held = Number(options.held);
@@ -67,3 +77,12 @@ if (options.held !== undefined) {
   await machine.hangUpAll();
 }
 await machine.close();
+
+/** By folder, largest first. The phone, the carrier and what moves them are no part of the engine; the copies at the sockets are. */
+function printAllocations(octets: ReadonlyMap<string, number>): void {
+  const ofEngine = [...octets].filter(([folder]) => !PEERS.test(folder)).sort((a, b) => b[1] - a[1]);
+  const kilobytes = (count: number) => (count / calls / 1024).toFixed(1);
+  const sum = ofEngine.reduce((total, [, count]) => total + count, 0);
+  console.log(`  allocated by the engine ${kilobytes(sum)} KB a call`);
+  for (const [folder, count] of ofEngine.slice(0, 12)) console.log(`    ${kilobytes(count).padStart(5)}  ${folder}`);
+}

@@ -144,7 +144,8 @@ export class CallMachine {
       const inbound = this.#transport.takeInbound();
       if (inbound.length > 0) this.#count(() => this.#transport.deliver(inbound));
       const outbound = this.#transport.takeOutbound();
-      for (const { text, port } of outbound) (port === phone.port ? phone : carrier).receive(text);
+      for (const { octets, port } of outbound)
+        (port === phone.port ? phone : carrier).receive(octets.toString('latin1'));
       if (outbound.length === 0 && !this.#transport.hasInbound) return;
     }
   }

@@ -13,7 +13,7 @@ export const HOST = '127.0.0.1';
 export const ENGINE_PORT = 5060;
 
 export interface Outbound {
-  readonly text: string;
+  readonly octets: Buffer;
   readonly port: number;
 }
 
@@ -57,7 +57,6 @@ export class MemoryTransport implements EndpointTransport {
   readonly #user: TransportUser;
   readonly #flows = new Map<number, MemoryFlow>();
   readonly #own: HostPort = { host: HOST, port: ENGINE_PORT };
-  readonly #datagram = Buffer.alloc(65_536);
   #inbound: Inbound[] = [];
   #outbound: Outbound[] = [];
 
@@ -93,8 +92,7 @@ export class MemoryTransport implements EndpointTransport {
   send(text: string, flow: MemoryFlow): void {
     this.#user.onSent?.(text, flow);
     // The socket's copy is part of a message's cost.
-    const length = this.#datagram.write(text, 0, 'latin1');
-    this.#outbound.push({ text: this.#datagram.toString('latin1', 0, length), port: flow.remotePort });
+    this.#outbound.push({ octets: Buffer.from(text, 'latin1'), port: flow.remotePort });
   }
 
   open(listeners: readonly ListenerOptions[]): Promise<Listening[]> {

@@ -18,13 +18,36 @@ const SKIPPED_SHARE = 0.4;
 
 /** The functions of a `--cpu-prof` file that took most time themselves. */
 export function hottestFunctions(profileJson: string, count: number): HotFunction[] {
-  const profile = JSON.parse(profileJson) as CpuProfile;
-  const names = new Map(
-    profile.nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
-      const file = url.split('/').slice(-3).join('/');
-      return [id, `${functionName || '(anonymous)'}${file === '' ? '' : ` ${file}:${lineNumber + 1}`}`];
-    }),
+  return shares(profileJson, count, ({ functionName, url, lineNumber }) => {
+    const file = url.split('/').slice(-3).join('/');
+    return `${functionName || '(anonymous)'}${file === '' ? '' : ` ${file}:${lineNumber + 1}`}`;
+  });
+}
+
+/** The same by folder; what the runtime does by itself keeps its own name. */
+export function hottestFolders(profileJson: string, count: number): HotFunction[] {
+  return shares(
+    profileJson,
+    count,
+    ({ functionName, url }) => folderOf(url) ?? (url === '' ? functionName : 'runtime'),
   );
+}
+
+/** The folder below `src/` that a file of the engine is in, the file's own name below `bench/`, or the package; undefined for the runtime's. */
+export function folderOf(url: string): string | undefined {
+  const [, place, path = ''] = /.*\/(src|bench|node_modules)\/(.+)$/.exec(url) ?? [];
+  if (place === undefined) return undefined;
+  if (place === 'node_modules') return path.split('/')[0] ?? path;
+  return place === 'bench' ? `bench/${path}` : path.split('/').slice(0, -1).join('/') || path;
+}
+
+function shares(
+  profileJson: string,
+  count: number,
+  nameOf: (frame: CpuProfile['nodes'][number]['callFrame']) => string,
+): HotFunction[] {
+  const profile = JSON.parse(profileJson) as CpuProfile;
+  const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
   const first = Math.floor(profile.samples.length * SKIPPED_SHARE);
   const spent = new Map<string, number>();
   let total = 0;
