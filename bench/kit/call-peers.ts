@@ -103,7 +103,10 @@ export class Phone {
 
   #post(method: string, uri: string, number: number, to: string, rest: string, sequence: number): void {
     this.#transport.post(
-      `${method} ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP ${HOST}:${this.port};branch=z9hG4bK-${number}-${method};rport\r\nMax-Forwards: 70\r\nFrom: "Alice Example" <sip:4989100200@pbx.example.com>;tag=a27312x${number}\r\nTo: ${to}\r\nCall-ID: ${number}@127.0.0.1\r\nCSeq: ${sequence} ${method}\r\n${rest}`,
+      Buffer.from(
+        `${method} ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP ${HOST}:${this.port};branch=z9hG4bK-${number}-${method};rport\r\nMax-Forwards: 70\r\nFrom: "Alice Example" <sip:4989100200@pbx.example.com>;tag=a27312x${number}\r\nTo: ${to}\r\nCall-ID: ${number}@127.0.0.1\r\nCSeq: ${sequence} ${method}\r\n${rest}`,
+        'latin1',
+      ),
       this.port,
     );
   }
@@ -138,7 +141,10 @@ export class Carrier {
 
   #reply(request: string, status: string, tag: string, rest: string): void {
     this.#transport.post(
-      `SIP/2.0 ${status}\r\nVia: ${field(request, 'Via')}\r\nFrom: ${field(request, 'From')}\r\nTo: ${field(request, 'To')}${tag}\r\nCall-ID: ${field(request, 'Call-ID')}\r\nCSeq: ${field(request, 'CSeq')}\r\n${rest}`,
+      Buffer.from(
+        `SIP/2.0 ${status}\r\nVia: ${field(request, 'Via')}\r\nFrom: ${field(request, 'From')}\r\nTo: ${field(request, 'To')}${tag}\r\nCall-ID: ${field(request, 'Call-ID')}\r\nCSeq: ${field(request, 'CSeq')}\r\n${rest}`,
+        'latin1',
+      ),
       this.port,
     );
   }

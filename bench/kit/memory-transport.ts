@@ -65,8 +65,8 @@ export class MemoryTransport implements EndpointTransport {
   }
 
   /** A datagram of a peer. */
-  post(text: string, fromPort: number): void {
-    this.#inbound.push({ octets: Buffer.from(text, 'latin1'), flow: this.#flowOf(fromPort) });
+  post(octets: Buffer, fromPort: number): void {
+    this.#inbound.push({ octets, flow: this.#flowOf(fromPort) });
   }
 
   get hasInbound(): boolean {

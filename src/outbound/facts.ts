@@ -151,7 +151,7 @@ export function endpointRequest(request: SipRequest): EndpointRequest {
   const from = request.from();
   const privacy = partyPrivacy(request.headers, 'calling');
   return {
-    text: request.received?.text ?? '',
+    text: request.receivedText ?? '',
     callId: request.callId(),
     maxForwards: request.maxForwards() ?? 70,
     fromDisplayName: from.displayName ?? '',

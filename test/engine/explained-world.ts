@@ -217,7 +217,7 @@ function react(peer: Agent, request: SipRequest, reply: Reply): void {
 }
 
 function textOf(request: SipRequest): string {
-  return request.received?.text ?? serialize(request);
+  return request.receivedText ?? serialize(request);
 }
 
 /** What is random in an INVITE, made the same everywhere: branch, tag, Call-ID, the session's name, the proof of a password and its count. */

@@ -330,7 +330,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   onStatelessAnswer(response: SipResponse, request: SipRequest, flow: Flow): void {
     const text = serialize(response);
     const forgeable = flow.transport === 'udp' && this.#options.sources?.knows(flow.remoteAddress) === false;
-    const answer = forgeable ? boundedAnswer(text, request.received?.text.length ?? text.length) : text;
+    const answer = forgeable ? boundedAnswer(text, request.receivedText?.length ?? text.length) : text;
     if (answer === undefined) this.counters.withheld++;
     else flow.send(answer);
   }

@@ -19,15 +19,17 @@ export function noteSource(request: SipRequest, via: Via, flow: Flow): void {
   const claimed = via.params.has('received');
   if (!asksForPort && !wrong && !claimed) return;
   const field = request.headers.value(HeaderId.Via) ?? '';
+  const quick = asksForPort && !claimed ? withSource(field, flow) : undefined;
+  if (quick !== undefined) {
+    request.headers.replaceFirst(HeaderId.Via, quick);
+    return;
+  }
   const params = via.params.clone();
   if (asksForPort) params.set('rport', String(flow.remotePort));
   if (asksForPort || wrong) params.set('received', flow.remoteAddress);
   else params.delete('received');
-  const { protocol, transport, host, port, branch } = via;
-  const noted: Via = { protocol, transport, host, port, params, branch };
-  const quick = asksForPort && !claimed ? withSource(field, flow) : undefined;
-  const others = quick === undefined && field.includes(',') ? splitList(field).slice(1) : [];
-  request.replaceTopVia(quick ?? [formatVia(noted), ...others].join(', '), noted);
+  const others = field.includes(',') ? splitList(field).slice(1) : [];
+  request.headers.replaceFirst(HeaderId.Via, [formatVia({ ...via, params }), ...others].join(', '));
 }
 
 /** The usual case without taking the field apart: one value, a bare `;rport`, nothing quoted. Undefined when it is not that. */

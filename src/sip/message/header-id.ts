@@ -275,3 +275,8 @@ export function headerIdOf(name: string): HeaderId {
 export function headerName(id: HeaderId): string {
   return NAMES[id] ?? '';
 }
+
+/** The long forms by id. */
+export function headerNames(): readonly string[] {
+  return NAMES;
+}

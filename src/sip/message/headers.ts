@@ -1,47 +1,46 @@
 import { isToken, splitList } from './characters.ts';
-import { HeaderId, headerIdOf, headerName } from './header-id.ts';
+import { HeaderId, headerIdOf, headerName, headerNames } from './header-id.ts';
+
+/** An entry of the table: the id in the low bits, above them the number of the received line, or 0 for a field that holds its own text. */
+const ID_BITS = 7;
+const ID_MASK = (1 << ID_BITS) - 1;
+/** Room for the fields of most messages. */
+const FIRST_ROOM = 16;
+
+const NO_NUMBERS: number[] = [];
+const NO_VALUES: (string | undefined)[] = [];
+const LINE_STARTS = headerNames().map((name) => `\r\n${name}: `);
 
 /**
  * The header fields of a message, in order.
  *
- * A field that was received is four integers into the message's text: id, start of line, colon, end of line. Its value is sliced out
- * when somebody asks, once. A field that was added here holds its own text. So a message that is read and relayed costs its scan and
- * nothing else, and what nobody touched leaves as it came, in its order, spelling and folding.
+ * A field that was received is a number in a table and three integers into the message's text: start of line, colon, end of line. Its
+ * value is sliced out when somebody asks, once, and what a parser makes of the value is kept beside it. A field that was added here
+ * holds its own text. So a message that is read and relayed costs its scan and nothing else, and what nobody touched leaves as it came,
+ * in its order, spelling and folding.
  *
  * Rules: `value` texts never hold CR, LF or NUL (folding is undone, §7.3.1); the first field of a name is the one that counts; nothing
  * here is an object keyed by a peer's text.
  */
 export class Headers {
   readonly #source: string;
-  /** Four integers per field; the start is -1 for a field that holds its own text. */
-  readonly #table: number[] = [];
-  readonly #values: (string | undefined)[] = [];
+  /** Three integers per received line; never changed. */
+  #lines: readonly number[] = NO_NUMBERS;
+  /** Number of fields (lines, not list elements); the arrays below may have more room. */
+  count = 0;
+  #fields = NO_NUMBERS;
+  #values = NO_VALUES;
+  /** What parsers made of the values, by place; made when the first one asks. */
+  #parsed: unknown[] | undefined = undefined;
   /** Own names of added fields that have no id, by place; made when the first one is added. */
   #names: (string | undefined)[] | undefined = undefined;
   /** True when a received line is folded or holds a stray CR, LF or NUL: only then are values cleaned. */
   #irregular = false;
   /** True when a received line holds a NUL: then no line is relayed as received, since the octet must not leave. */
   #unsafe = false;
-  #changed = false;
-  #revision = 0;
 
   constructor(source = '') {
     this.#source = source;
-  }
-
-  /** Number of fields (lines, not list elements). */
-  get count(): number {
-    return this.#values.length;
-  }
-
-  /** True when fields were added, replaced or removed since the message was read. */
-  get changed(): boolean {
-    return this.#changed;
-  }
-
-  /** Grows with every change: what was read from the fields is still true while this is the same. */
-  get revision(): number {
-    return this.#revision;
   }
 
   has(id: HeaderId): boolean {
@@ -52,6 +51,22 @@ export class Headers {
   value(id: HeaderId): string | undefined {
     const index = this.#find(id, 0);
     return index < 0 ? undefined : this.#valueAt(index);
+  }
+
+  /**
+   * What `parse` makes of the first field's value, kept until that field changes: nothing is read twice. One parser per name. Undefined
+   * when there is no such field.
+   */
+  parsed<T>(id: HeaderId, parse: (value: string) => T): T | undefined {
+    const index = this.#find(id, 0);
+    if (index < 0) return undefined;
+    this.#parsed ??= new Array(this.#fields.length);
+    let parsed = this.#parsed[index] as T | undefined;
+    if (parsed === undefined) {
+      parsed = parse(this.#valueAt(index));
+      this.#parsed[index] = parsed;
+    }
+    return parsed;
   }
 
   /** The value of every field of this name, in order. */
@@ -82,10 +97,9 @@ export class Headers {
 
   /** The first id flagged in `single` (indexed by id) that stands more than once, with different values; `HeaderId.Other` when none does. */
   firstConflict(single: Uint8Array): HeaderId {
-    const table = this.#table;
-    for (let at = 0; at < table.length; at += 4) {
-      const id = table[at] as number;
-      if (single[id] === 1 && this.#find(id, (at >> 2) + 1) >= 0 && this.conflicts(id)) return id;
+    for (let index = 0; index < this.count; index++) {
+      const id = this.#idAt(index);
+      if (single[id] === 1 && this.#find(id, index + 1) >= 0 && this.conflicts(id)) return id;
     }
     return HeaderId.Other;
   }
@@ -123,10 +137,8 @@ export class Headers {
 
   /** Appends a field. */
   add(id: HeaderId, value: string): this {
-    this.#touch();
-    this.#table.push(id, -1, 0, 0);
-    this.#values.push(value);
-    this.#names?.push(undefined);
+    if (this.count === this.#fields.length) this.#makeRoom();
+    this.#put(this.count++, id, value);
     return this;
   }
 
@@ -135,7 +147,7 @@ export class Headers {
     const id = headerIdOf(name);
     this.add(id, value);
     if (id === HeaderId.Other) {
-      this.#names ??= new Array<string | undefined>(this.count).fill(undefined);
+      this.#names ??= new Array(this.count);
       this.#names[this.count - 1] = checkedName(name);
     }
     return this;
@@ -143,11 +155,10 @@ export class Headers {
 
   /** Puts a field above the first one of its name, or first of all: how Via, Route and Record-Route grow. */
   prepend(id: HeaderId, value: string): this {
-    this.#touch();
-    const index = Math.max(this.#find(id, 0), 0);
-    this.#table.splice(index * 4, 0, id, -1, 0, 0);
-    this.#values.splice(index, 0, value);
-    this.#names?.splice(index, 0, undefined);
+    const place = Math.max(this.#find(id, 0), 0);
+    if (this.count === this.#fields.length) this.#makeRoom();
+    for (let index = this.count++; index > place; index--) this.#move(index - 1, index);
+    this.#put(place, id, value);
     return this;
   }
 
@@ -164,9 +175,7 @@ export class Headers {
   replaceFirst(id: HeaderId, value: string): boolean {
     const index = this.#find(id, 0);
     if (index < 0) return false;
-    this.#touch();
-    this.#table[index * 4 + 1] = -1;
-    this.#values[index] = value;
+    this.#put(index, id, value);
     return true;
   }
 
@@ -179,7 +188,7 @@ export class Headers {
 
   /** Removes every field of this name; false when there was none. */
   remove(id: HeaderId): boolean {
-    return this.#removeWhere((index) => this.#table[index * 4] === id);
+    return this.#removeWhere((index) => this.#idAt(index) === id);
   }
 
   removeNamed(name: string): boolean {
@@ -187,34 +196,37 @@ export class Headers {
     if (id !== HeaderId.Other) return this.remove(id);
     const lowerName = name.toLowerCase();
     return this.#removeWhere(
-      (index) => this.#table[index * 4] === HeaderId.Other && this.#nameAt(index).toLowerCase() === lowerName,
+      (index) => this.#idAt(index) === HeaderId.Other && this.#nameAt(index).toLowerCase() === lowerName,
     );
   }
 
   /** Name as written (canonical for added fields), value and id of each field in order. */
   forEach(visit: (name: string, value: string, id: HeaderId) => void): void {
     for (let index = 0; index < this.count; index++)
-      visit(this.#nameAt(index), this.#valueAt(index), this.#table[index * 4] as number);
+      visit(this.#nameAt(index), this.#valueAt(index), this.#idAt(index));
   }
 
   clone(): Headers {
     const copy = new Headers(this.#source);
-    for (const entry of this.#table) copy.#table.push(entry);
-    for (const value of this.#values) copy.#values.push(value);
+    copy.#lines = this.#lines;
+    copy.count = this.count;
+    copy.#fields = this.#fields.slice();
+    copy.#values = this.#values.slice();
+    copy.#parsed = this.#parsed?.slice();
     copy.#names = this.#names?.slice();
     copy.#irregular = this.#irregular;
     copy.#unsafe = this.#unsafe;
-    copy.#changed = this.#changed;
-    copy.#revision = this.#revision;
     return copy;
   }
 
-  /** For the scanner: a received field. `lineEnd` is the index of its closing CR. */
-  addScanned(id: HeaderId, lineStart: number, colon: number, lineEnd: number): void {
-    this.#revision++;
-    this.#table.push(id, lineStart, colon, lineEnd);
-    this.#values.push(undefined);
-    this.#names?.push(undefined);
+  /** For the scanner: the received fields, once. Three integers a line: where it starts, its colon, and the index of its closing CR. */
+  setReceived(ids: readonly HeaderId[], lines: readonly number[], count: number): void {
+    this.count = count;
+    this.#lines = lines.slice(0, count * 3);
+    this.#fields = ids.slice(0, count);
+    for (let index = 0; index < count; index++)
+      this.#fields[index] = (this.#fields[index] as number) | ((index + 1) << ID_BITS);
+    this.#values = new Array(count);
   }
 
   /** For the scanner: some line is folded or holds stray control characters. */
@@ -229,43 +241,58 @@ export class Headers {
   }
 
   /**
-   * For the serializer: every field as `Name: value CRLF`, with one Content-Length of `bodyOctets` where there was one or at the end.
+   * For the serializer: every field as `CRLF Name: value`, with one Content-Length of `bodyOctets` where there was one or at the end.
    * Runs of untouched fields are one slice of the received text; `check` sees every other value before it is written.
    */
   render(bodyOctets: number, check: (value: string) => void): string {
-    const table = this.#table;
     let text = '';
     let runStart = -1;
     let runEnd = -1;
     let hasLength = false;
     for (let index = 0; index < this.count; index++) {
-      const id = table[index * 4] as number;
-      const start = table[index * 4 + 1] as number;
-      const isLength = id === HeaderId.ContentLength;
-      const untouched =
-        start >= 0 && !this.#unsafe && !(isLength && (hasLength || Number(this.#valueAt(index)) !== bodyOctets));
-      if (!untouched || start !== runEnd) {
-        if (runStart >= 0) text += this.#source.slice(runStart, runEnd);
-        runStart = untouched ? start : -1;
+      const isLength = this.#idAt(index) === HeaderId.ContentLength;
+      const line =
+        this.#unsafe || (isLength && !this.#isLength(index, bodyOctets, hasLength)) ? 0 : this.#lineOf(index);
+      const start = line === 0 ? -1 : (this.#lines[line - 3] as number);
+      if (start < 0 || start !== runEnd) {
+        if (runStart >= 0) text += this.#source.slice(runStart - 2, runEnd - 2);
+        runStart = start;
       }
-      runEnd = untouched ? (table[index * 4 + 3] as number) + 2 : -1;
-      if (!untouched && isLength && !hasLength) text += `Content-Length: ${bodyOctets}\r\n`;
-      else if (!untouched && !isLength) text += this.#line(index, check);
+      runEnd = start < 0 ? -1 : (this.#lines[line - 1] as number) + 2;
+      if (start < 0) {
+        if (!isLength) text = this.#withLine(text, index, check);
+        else if (!hasLength) text = withLength(text, bodyOctets);
+      }
       hasLength ||= isLength;
     }
-    if (runStart >= 0) text += this.#source.slice(runStart, runEnd);
-    return hasLength ? text : `${text}Content-Length: ${bodyOctets}\r\n`;
+    if (runStart >= 0) text += this.#source.slice(runStart - 2, runEnd - 2);
+    return hasLength ? text : withLength(text, bodyOctets);
   }
 
-  #line(index: number, check: (value: string) => void): string {
+  /** Whether a Content-Length field may leave as it came: the first one, if it says what is so. */
+  #isLength(index: number, bodyOctets: number, isSecond: boolean): boolean {
+    return !isSecond && Number(this.#valueAt(index)) === bodyOctets;
+  }
+
+  #withLine(text: string, index: number, check: (value: string) => void): string {
     const value = this.#valueAt(index);
     check(value);
-    return `${this.#nameAt(index)}: ${value}\r\n`;
+    const id = this.#idAt(index);
+    return id === HeaderId.Other ? `${text}\r\n${this.#nameAt(index)}: ${value}` : text + LINE_STARTS[id] + value;
+  }
+
+  #idAt(index: number): HeaderId {
+    return (this.#fields[index] as number) & ID_MASK;
+  }
+
+  /** Where the integers of the field's received line end in `#lines`; 0 when it holds its own text. */
+  #lineOf(index: number): number {
+    return ((this.#fields[index] as number) >> ID_BITS) * 3;
   }
 
   #find(id: HeaderId, from: number): number {
-    const table = this.#table;
-    for (let at = from * 4; at < table.length; at += 4) if (table[at] === id) return at >> 2;
+    const fields = this.#fields;
+    for (let index = from; index < this.count; index++) if (((fields[index] as number) & ID_MASK) === id) return index;
     return -1;
   }
 
@@ -278,9 +305,10 @@ export class Headers {
   }
 
   #nameAt(index: number): string {
-    const start = this.#table[index * 4 + 1] as number;
-    if (start < 0) return this.#names?.[index] ?? headerName(this.#table[index * 4] as number);
-    let end = this.#table[index * 4 + 2] as number;
+    const line = this.#lineOf(index);
+    if (line === 0) return this.#names?.[index] ?? headerName(this.#idAt(index));
+    const start = this.#lines[line - 3] as number;
+    let end = this.#lines[line - 2] as number;
     // §25.1 HCOLON: white space may stand before the colon.
     while (end > start && this.#source.charCodeAt(end - 1) <= 0x20) end--;
     return this.#source.slice(start, end);
@@ -289,8 +317,9 @@ export class Headers {
   #valueAt(index: number): string {
     const cached = this.#values[index];
     if (cached !== undefined) return cached;
-    let start = (this.#table[index * 4 + 2] as number) + 1;
-    let end = this.#table[index * 4 + 3] as number;
+    const line = this.#lineOf(index);
+    let start = (this.#lines[line - 2] as number) + 1;
+    let end = this.#lines[line - 1] as number;
     while (start < end && this.#source.charCodeAt(start) <= 0x20) start++;
     while (end > start && this.#source.charCodeAt(end - 1) <= 0x20) end--;
     const slice = this.#source.slice(start, end);
@@ -299,37 +328,60 @@ export class Headers {
     return value;
   }
 
+  /** A field with its own text takes a place. */
+  #put(index: number, id: HeaderId, value: string): void {
+    this.#fields[index] = id;
+    this.#values[index] = value;
+    if (this.#parsed !== undefined) this.#parsed[index] = undefined;
+    if (this.#names !== undefined) this.#names[index] = undefined;
+  }
+
+  #move(from: number, to: number): void {
+    this.#fields[to] = this.#fields[from] as number;
+    this.#values[to] = this.#values[from];
+    if (this.#parsed !== undefined) this.#parsed[to] = this.#parsed[from];
+    if (this.#names !== undefined) this.#names[to] = this.#names[from];
+  }
+
+  #makeRoom(): void {
+    const room = Math.max(FIRST_ROOM, this.count + (this.count >> 1));
+    const fields = new Array<number>(room);
+    const values = new Array<string | undefined>(room);
+    for (let index = 0; index < this.count; index++) {
+      fields[index] = this.#fields[index] as number;
+      values[index] = this.#values[index];
+    }
+    this.#fields = fields;
+    this.#values = values;
+  }
+
   #removeAt(index: number): void {
-    this.#touch();
-    this.#table.splice(index * 4, 4);
-    this.#values.splice(index, 1);
-    this.#names?.splice(index, 1);
+    for (let next = index + 1; next < this.count; next++) this.#move(next, next - 1);
+    this.#shrink(this.count - 1);
   }
 
-  #touch(): void {
-    this.#changed = true;
-    this.#revision++;
-  }
-
-  /** One pass, since a thousand fields of one name must not cost a thousand splices. */
+  /** One pass, since a thousand fields of one name must not cost a thousand removals. */
   #removeWhere(matches: (index: number) => boolean): boolean {
     let kept = 0;
     for (let index = 0; index < this.count; index++) {
       if (matches(index)) continue;
-      if (kept !== index) {
-        for (let part = 0; part < 4; part++) this.#table[kept * 4 + part] = this.#table[index * 4 + part] as number;
-        this.#values[kept] = this.#values[index];
-        if (this.#names !== undefined) this.#names[kept] = this.#names[index];
-      }
+      if (kept !== index) this.#move(index, kept);
       kept++;
     }
     if (kept === this.count) return false;
-    this.#touch();
-    this.#table.length = kept * 4;
-    this.#values.length = kept;
-    if (this.#names !== undefined) this.#names.length = kept;
+    this.#shrink(kept);
     return true;
   }
+
+  /** What stood behind the last field is let go. */
+  #shrink(count: number): void {
+    for (let index = count; index < this.count; index++) this.#put(index, HeaderId.Other, '');
+    this.count = count;
+  }
+}
+
+function withLength(text: string, octets: number): string {
+  return octets === 0 ? `${text}\r\nContent-Length: 0` : `${text}\r\nContent-Length: ${octets}`;
 }
 
 /** §7.3.1: folding means one space. Stray CR, LF and NUL become one too, so that no value can break a line. */

@@ -3,8 +3,7 @@ import { decimalAt, endOfAddress, findSeparator, splitAddresses } from './charac
 import { type CSeq, parseCSeq } from './cseq.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import { Headers } from './headers.ts';
-import { type NameAddr, parseNameAddr, readTrailingParams } from './name-addr.ts';
-import type { Params } from './params.ts';
+import { type NameAddr, parseNameAddr, TaggedAddress } from './name-addr.ts';
 import { parseUri, type Uri } from './uri.ts';
 import { parseVia, type Via } from './via.ts';
 
@@ -19,22 +18,9 @@ export interface Defect {
   readonly isMild: boolean;
 }
 
-/** What was received, for verbatim relay. */
-export interface Received {
-  readonly text: string;
-  readonly bodyStart: number;
-  readonly body: string;
-}
-
-/** Typed fields that are known to say what their header field says now; flags. */
-const VIA = 1;
-const FROM = 2;
-const TO = 4;
-const CSEQ = 8;
-
 /**
- * What requests and responses share. Typed fields are read on first use and kept until their field changes; what they return belongs
- * to the message and is read-only: clone `params` before changing them.
+ * What requests and responses share. Typed fields are read on first use and kept beside their header field until that changes; what
+ * they return belongs to the message and is read-only: clone `params` before changing them.
  */
 abstract class Message {
   readonly headers: Headers;
@@ -42,23 +28,8 @@ abstract class Message {
   /** `SIP/2.0`, or what the peer wrote. */
   version = 'SIP/2.0';
   defect: Defect | undefined = undefined;
-  /** Set on received messages by the parser; tells the serializer what it may relay as it is. */
-  received: Received | undefined = undefined;
-  /** The header fields' revision that `#current` holds for. */
-  #revision = -1;
-  #current = 0;
-  #viaText: string | undefined = undefined;
-  #via: Via | undefined = undefined;
-  #fromText: string | undefined = undefined;
-  #from: NameAddr | undefined = undefined;
-  #toText: string | undefined = undefined;
-  #to: NameAddr | undefined = undefined;
-  #contactText: string | undefined = undefined;
-  #contact: NameAddr | undefined = undefined;
-  /** False when the field that holds the first Contact lists more. */
-  #contactIsAlone = true;
-  #cseqText: string | undefined = undefined;
-  #cseq: CSeq | undefined = undefined;
+  /** What came, octet for octet; undefined for a message made here. */
+  receivedText: string | undefined = undefined;
 
   constructor(headers: Headers, body: string) {
     this.headers = headers;
@@ -67,85 +38,35 @@ abstract class Message {
 
   /** Throws PeerError SIP_PEER_MISSING when there is none; so do the other accessors of mandatory fields. */
   callId(): string {
-    return this.#required(HeaderId.CallId);
+    const value = this.headers.value(HeaderId.CallId);
+    if (value === undefined) throw missing(HeaderId.CallId);
+    return value;
   }
 
   cseq(): CSeq {
-    if (this.#isCurrent(CSEQ)) return this.#cseq as CSeq;
-    const text = this.#required(HeaderId.CSeq);
-    if (this.#cseq === undefined || text !== this.#cseqText) {
-      this.#cseq = parseCSeq(text);
-      this.#cseqText = text;
-    }
-    this.#current |= CSEQ;
-    return this.#cseq;
+    return this.#required(HeaderId.CSeq, parseCSeq);
   }
 
   from(): NameAddr {
-    if (this.#isCurrent(FROM)) return this.#from as NameAddr;
-    const text = this.#required(HeaderId.From);
-    if (this.#from === undefined || text !== this.#fromText) {
-      this.#from = parseNameAddr(text);
-      this.#fromText = text;
-    }
-    this.#current |= FROM;
-    return this.#from;
+    return this.#required(HeaderId.From, toTagged).address();
   }
 
   to(): NameAddr {
-    if (this.#isCurrent(TO)) return this.#to as NameAddr;
-    const text = this.#required(HeaderId.To);
-    if (this.#to === undefined || text !== this.#toText) {
-      this.#to = parseNameAddr(text);
-      this.#toText = text;
-    }
-    this.#current |= TO;
-    return this.#to;
+    return this.#required(HeaderId.To, toTagged).address();
   }
 
   /** Undefined when there is none or it is empty; throws when there are two. The tag of an address that cannot be read is read all the same. */
   fromTag(): string | undefined {
-    return tagOf(this.#fromParams());
+    return this.#required(HeaderId.From, toTagged).tag();
   }
 
   /** Like {@link fromTag}. */
   toTag(): string | undefined {
-    return tagOf(this.#toParams());
-  }
-
-  #fromParams(): Params | undefined {
-    try {
-      return this.from().params;
-    } catch (error) {
-      return trailingParams(error, this.headers.value(HeaderId.From));
-    }
-  }
-
-  #toParams(): Params | undefined {
-    try {
-      return this.to().params;
-    } catch (error) {
-      return trailingParams(error, this.headers.value(HeaderId.To));
-    }
+    return this.#required(HeaderId.To, toTagged).tag();
   }
 
   topVia(): Via {
-    if (this.#isCurrent(VIA)) return this.#via as Via;
-    const text = this.#required(HeaderId.Via);
-    if (this.#via === undefined || text !== this.#viaText) {
-      const end = findSeparator(text, 0x2c, 0);
-      this.#via = parseVia(end === text.length ? text : text.slice(0, end));
-      this.#viaText = text;
-    }
-    this.#current |= VIA;
-    return this.#via;
-  }
-
-  /** Puts `text` in the place of the first Via field; `top` is what its first value says, so that nobody reads it again. */
-  replaceTopVia(text: string, top: Via): void {
-    this.headers.replaceFirst(HeaderId.Via, text);
-    this.#via = top;
-    this.#viaText = text;
+    return this.#required(HeaderId.Via, parseFirstVia);
   }
 
   vias(): Via[] {
@@ -167,10 +88,8 @@ abstract class Message {
 
   /** Every Contact; a `*` is left out. */
   contacts(): NameAddr[] {
-    if (this.headers.countOf(HeaderId.Contact) === 1) {
-      const contact = this.contact();
-      if (contact !== undefined && this.#contactIsAlone) return [contact];
-    }
+    const first = this.#firstContact();
+    if (first?.isAlone === true && this.headers.countOf(HeaderId.Contact) === 1) return [first.address];
     return addressValues(this.headers, HeaderId.Contact)
       .filter((text) => text !== '*')
       .map(parseNameAddr);
@@ -178,30 +97,19 @@ abstract class Message {
 
   /** The first Contact; undefined when there is none or it is `*`. */
   contact(): NameAddr | undefined {
-    const text = this.headers.value(HeaderId.Contact);
-    if (text === undefined || text === '*') return undefined;
-    if (this.#contact === undefined || text !== this.#contactText) {
-      const end = endOfAddress(text, 0);
-      this.#contact = parseNameAddr(end === text.length ? text : text.slice(0, end));
-      this.#contactIsAlone = end === text.length;
-      this.#contactText = text;
-    }
-    return this.#contact;
+    return this.#firstContact()?.address;
   }
 
-  /** True while what was read of a field holds: its header fields are as they were then. */
-  #isCurrent(field: number): boolean {
-    const { revision } = this.headers;
-    if (revision === this.#revision) return (this.#current & field) !== 0;
-    this.#revision = revision;
-    this.#current = 0;
-    return false;
+  #firstContact(): FirstAddress | undefined {
+    return this.headers.value(HeaderId.Contact) === '*'
+      ? undefined
+      : this.headers.parsed(HeaderId.Contact, parseFirstAddress);
   }
 
-  #required(id: HeaderId): string {
-    const text = this.headers.value(id);
-    if (text === undefined) throw new PeerError('SIP_PEER_MISSING', `no ${headerName(id)} header field`);
-    return text;
+  #required<T>(id: HeaderId, parse: (text: string) => T): T {
+    const value = this.headers.parsed(id, parse);
+    if (value === undefined) throw missing(id);
+    return value;
   }
 }
 
@@ -267,13 +175,25 @@ export function addressValues(headers: Headers, id: HeaderId): string[] {
   return values;
 }
 
-function trailingParams(error: unknown, text: string | undefined): Params | undefined {
-  if (error instanceof PeerError && text !== undefined) return readTrailingParams(text);
-  throw error;
+const toTagged = (text: string) => new TaggedAddress(text);
+
+function parseFirstVia(text: string): Via {
+  const end = findSeparator(text, 0x2c, 0);
+  return parseVia(end === text.length ? text : text.slice(0, end));
 }
 
-/** DEVIATION: an empty tag is none; senders without a tag of their own write one. */
-function tagOf(params: Params | undefined): string | undefined {
-  if (params?.hasDuplicates('tag') === true) throw new PeerError('SIP_PEER_PARAMS', 'two tags');
-  return params?.get('tag') || undefined;
+/** The first address of a field. */
+interface FirstAddress {
+  readonly address: NameAddr;
+  /** False when the field lists more. */
+  readonly isAlone: boolean;
+}
+
+function parseFirstAddress(text: string): FirstAddress {
+  const end = endOfAddress(text, 0);
+  return { address: parseNameAddr(text.slice(0, end)), isAlone: end === text.length };
+}
+
+function missing(id: HeaderId): PeerError {
+  return new PeerError('SIP_PEER_MISSING', `no ${headerName(id)} header field`);
 }

@@ -1,6 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { closingQuote, findSeparator, isSpaceCode, quote, skipSpace, trimEnd, unquote } from './characters.ts';
-import { type Params, readParams } from './params.ts';
+import { type Params, readParam, readParams } from './params.ts';
 import { formatUri, parseUri, type Uri } from './uri.ts';
 
 /** name-addr or addr-spec with header parameters: From, To, Contact, Route, P-Asserted-Identity and their kin (RFC 3261 §20.10). */
@@ -11,43 +11,110 @@ export interface NameAddr {
   readonly params: Params;
 }
 
-/** Reads one name-addr or addr-spec with its parameters. Throws PeerError SIP_PEER_NAME_ADDR, SIP_PEER_URI or SIP_PEER_PARAMS. */
-export function parseNameAddr(text: string): NameAddr {
-  const end = trimEnd(text, 0, text.length);
-  let index = skipSpace(text, 0, end);
-  let displayName: string | undefined;
+// Where the parts of the address stand that was located last.
+let nameStart = 0;
+let nameEnd = 0;
+let uriStart = 0;
+let uriEnd = 0;
+let paramsStart = 0;
+let fieldEnd = 0;
+
+/** Finds the parts of a name-addr or addr-spec without reading them. Throws PeerError SIP_PEER_NAME_ADDR. */
+function locate(text: string): void {
+  fieldEnd = trimEnd(text, 0, text.length);
+  let index = skipSpace(text, 0, fieldEnd);
+  nameStart = nameEnd = index;
   if (text.charCodeAt(index) === 0x22) {
-    const close = closingQuote(text, index, end);
+    const close = closingQuote(text, index, fieldEnd);
     if (close < 0) throw broken(text, 'a display name without closing quote');
-    displayName = unquote(text.slice(index, close + 1));
-    index = skipSpace(text, close + 1, end);
+    nameEnd = close + 1;
+    index = skipSpace(text, nameEnd, fieldEnd);
     if (text.charCodeAt(index) !== 0x3c) throw broken(text, 'no "<" after the display name');
   } else if (text.charCodeAt(index) !== 0x3c) {
     const open = text.indexOf('<', index);
     const semicolon = text.indexOf(';', index);
     const colon = text.indexOf(':', index);
     // Parameters follow a URI; a semicolon before any colon belongs to a name.
-    if (open < 0 || (semicolon >= 0 && semicolon < open && colon < semicolon)) return parseAddrSpec(text, index, end);
-    displayName = unquotedName(text, index, open);
+    if (open < 0 || (semicolon >= 0 && semicolon < open && colon < semicolon)) {
+      locateAddrSpec(text, index);
+      return;
+    }
+    nameEnd = open;
     index = open;
   }
   const close = text.indexOf('>', index);
-  if (close < 0 || close >= end) throw broken(text, 'no ">" after the URI');
+  if (close < 0 || close >= fieldEnd) throw broken(text, 'no ">" after the URI');
   // DEVIATION: white space inside the angle brackets is passed over, which RFC 4475 §3.1.2 allows.
-  const uriStart = skipSpace(text, index + 1, close);
-  const uri = parseUri(text.slice(uriStart, trimEnd(text, uriStart, close)));
-  return nameAddr(displayName, uri, readParams(text, close + 1, end, 'name-addr'));
+  uriStart = skipSpace(text, index + 1, close);
+  uriEnd = trimEnd(text, uriStart, close);
+  paramsStart = close + 1;
 }
 
 /** §20.10: without angle brackets every parameter after the URI is the header field's; the URI has no `;`, `,` or `?`. */
-function parseAddrSpec(text: string, start: number, end: number): NameAddr {
+function locateAddrSpec(text: string, start: number): void {
   let index = start;
-  for (; index < end; index++) {
+  for (; index < fieldEnd; index++) {
     const code = text.charCodeAt(index);
     if (code === 0x3b || code === 0x20 || code === 0x09) break;
     if (code === 0x2c || code === 0x3f) throw broken(text, 'a "," or "?" in a URI without angle brackets');
   }
-  return nameAddr(undefined, parseUri(text.slice(start, index)), readParams(text, index, end, 'addr-spec'));
+  uriStart = start;
+  uriEnd = index;
+  paramsStart = index;
+}
+
+/** Reads one name-addr or addr-spec with its parameters. Throws PeerError SIP_PEER_NAME_ADDR, SIP_PEER_URI or SIP_PEER_PARAMS. */
+export function parseNameAddr(text: string): NameAddr {
+  locate(text);
+  const isQuoted = text.charCodeAt(nameStart) === 0x22;
+  const displayName = isQuoted ? unquote(text.slice(nameStart, nameEnd)) : unquotedName(text, nameStart, nameEnd);
+  const uri = parseUri(text.slice(uriStart, uriEnd));
+  return { displayName, uri, params: readParams(text, paramsStart, fieldEnd, 'address') };
+}
+
+/** A From or To: nearly everybody wants its tag and nobody the rest, so each is read when it is asked for, once. */
+export class TaggedAddress {
+  readonly #text: string;
+  #address: NameAddr | undefined = undefined;
+  /** Empty before it is read. */
+  #tag: string | undefined = '';
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** Throws what {@link parseNameAddr} throws. */
+  address(): NameAddr {
+    this.#address ??= parseNameAddr(this.#text);
+    return this.#address;
+  }
+
+  /** DEVIATION: an empty tag is none; senders without a tag of their own write one. Throws PeerError SIP_PEER_PARAMS when there are two. */
+  tag(): string | undefined {
+    if (this.#tag === '') this.#tag = readTag(this.#text) || undefined;
+    return this.#tag;
+  }
+}
+
+function readTag(text: string): string | undefined {
+  try {
+    locate(text);
+    return readParam(text, paramsStart, fieldEnd, 'tag');
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error;
+  }
+  const params = paramsOf(text);
+  if (params?.hasDuplicates('tag') === true) throw new PeerError('SIP_PEER_PARAMS', 'two tags');
+  return params?.get('tag');
+}
+
+function paramsOf(text: string): Params | undefined {
+  try {
+    return parseNameAddr(text).params;
+  } catch (error) {
+    if (error instanceof PeerError) return readTrailingParams(text);
+    throw error;
+  }
 }
 
 /**
@@ -89,10 +156,6 @@ function isUriColon(text: string, colon: number, start: number, end: number): bo
 }
 const SCHEMES = new Set(['sip', 'sips', 'tel']);
 const isLetterCode = (code: number): boolean => (code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a;
-
-function nameAddr(displayName: string | undefined, uri: Uri, params: Params): NameAddr {
-  return { displayName, uri, params };
-}
 
 /** `"Name" <uri>;params`; always with angle brackets. */
 export function formatNameAddr(value: NameAddr): string {

@@ -1,11 +1,15 @@
 import { PeerError } from '../../base/errors.ts';
 import { closingQuote, isParamCode, isTokenCode, quote, skipSpace, trimEnd, unquote } from './characters.ts';
+import { wordAt, wordsByLength } from './words.ts';
 
 /** Most parameters that one field or URI may carry; a longer list is refused. */
 const MAX_PARAMS = 128;
 
 /** Up to this many names are compared pair by pair, which costs less than a set. */
 const FEW_PARAMS = 8;
+
+/** The names that nearly all parameters have. */
+const PARAM_NAMES = wordsByLength(['tag', 'branch', 'rport', 'received', 'user', 'transport', 'lr', 'ob', 'expires']);
 
 /** Never written to. */
 const NO_ITEMS: (string | undefined)[] = [];
@@ -20,11 +24,12 @@ export type ParamStyle = 'header' | 'uri';
 export class Params {
   readonly style: ParamStyle;
   /** Name and value in turn; shared and empty until something is added, since most URIs have none. */
-  #items: (string | undefined)[] = NO_ITEMS;
-  #appended = 0;
+  #items: (string | undefined)[];
 
-  constructor(style: ParamStyle = 'header') {
+  /** `items`: names and values as they are written. */
+  constructor(style: ParamStyle = 'header', items = NO_ITEMS) {
     this.style = style;
+    this.#items = items;
   }
 
   get size(): number {
@@ -51,24 +56,15 @@ export class Params {
   set(name: string, value?: string): this {
     const written = value === undefined ? undefined : this.#safe(value);
     const at = this.#find(name);
-    if (at < 0) this.append(name, written);
-    else this.#items[at + 1] = written;
+    if (at >= 0) this.#items[at + 1] = written;
+    else if (this.#items === NO_ITEMS) this.#items = [name, written];
+    else this.#items.push(name, written);
     return this;
   }
 
   /** Like `set`, with the value in quotes even where a token would do: where the grammar has a quoted string only. */
   setQuoted(name: string, value: string): this {
     return this.set(name, quote(value));
-  }
-
-  /** Adds what was read, as it was read; what stands there already with the same value is taken once. */
-  append(name: string, written: string | undefined): void {
-    // Repetitions count as well: each is compared with all.
-    if (++this.#appended > MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
-    const at = this.#find(name);
-    if (at >= 0 && (this.#items[at + 1] ?? '') === (written ?? '')) return;
-    if (this.#items === NO_ITEMS) this.#items = [name, written];
-    else this.#items.push(name, written);
   }
 
   delete(name: string): boolean {
@@ -107,10 +103,7 @@ export class Params {
   }
 
   clone(): Params {
-    const copy = new Params(this.style);
-    if (this.size > 0) copy.#items = this.#items.slice();
-    copy.#appended = this.size;
-    return copy;
+    return new Params(this.style, this.size === 0 ? NO_ITEMS : this.#items.slice());
   }
 
   /** `;name=value;…`, or an empty string. */
@@ -123,14 +116,8 @@ export class Params {
     return text;
   }
 
-  /** Place of the name, or -1. */
   #find(name: string, from = 0): number {
-    for (let at = from; at < this.#items.length; at += 2) {
-      const candidate = this.#items[at] as string;
-      if (candidate === name) return at;
-      if (candidate.length === name.length && candidate.toLowerCase() === name.toLowerCase()) return at;
-    }
-    return -1;
+    return placeOf(name, this.#items, from, this.#items.length);
   }
 
   #safe(value: string): string {
@@ -139,6 +126,44 @@ export class Params {
     return isTokenOrHost(value) ? value : quote(value);
   }
 }
+
+/** Place of the name in `items[from, end)`, or -1. */
+function placeOf(name: string, items: readonly (string | undefined)[], from: number, end: number): number {
+  for (let at = from; at < end; at += 2) {
+    const candidate = items[at] as string;
+    if (candidate === name) return at;
+    if (candidate.length === name.length && candidate.toLowerCase() === name.toLowerCase()) return at;
+  }
+  return -1;
+}
+
+/** Gathers the parameters of a list while it is read, so that {@link Params} has an array of just the size. One list is read at a time. */
+class ParamGathering {
+  readonly #items: (string | undefined)[] = [];
+  #length = 0;
+  #count = 0;
+
+  start(): void {
+    this.#length = 0;
+    this.#count = 0;
+  }
+
+  /** Adds what was read, as it was read; what stands there already with the same value is taken once. */
+  add(name: string, written: string | undefined): void {
+    // Repetitions count as well: each is compared with all.
+    if (++this.#count > MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
+    const at = placeOf(name, this.#items, 0, this.#length);
+    if (at >= 0 && (this.#items[at + 1] ?? '') === (written ?? '')) return;
+    this.#items[this.#length++] = name;
+    this.#items[this.#length++] = written;
+  }
+
+  take(style: ParamStyle): Params {
+    return new Params(style, this.#length === 0 ? NO_ITEMS : this.#items.slice(0, this.#length));
+  }
+}
+
+export const gathering = new ParamGathering();
 
 /** gen-value = token / host / quoted-string (§25.1): host adds `[`, `]` and `:`. */
 function isTokenOrHost(value: string): boolean {
@@ -160,40 +185,73 @@ function escapeParam(value: string): string {
   return result;
 }
 
+// The pair that `readPair` read last; a value that starts at -1 is none.
+let nameStart = 0;
+let nameEnd = 0;
+let valueStart = -1;
+let valueEnd = 0;
+
 /**
- * Reads `;name=value` pairs of a header field from `text[index, end)`, where `index` stands at a semicolon or at the end.
- * White space is allowed around `;` and `=` (§25.1 SEMI, EQUAL). DEVIATION: an empty parameter (`;;`, or a `;` at the end) says
- * nothing and is passed over, and a value may be empty (`;tag=`); both occur in the field.
+ * Reads the next `;name=value` pair of a header field from `text[index, end)`, where `index` stands at a semicolon or at the end; returns
+ * where to go on, or -1 when there is no more. White space is allowed around `;` and `=` (§25.1 SEMI, EQUAL). DEVIATION: an empty
+ * parameter (`;;`, or a `;` at the end) says nothing and is passed over, and a value may be empty (`;tag=`); both occur in the field.
  */
-export function readParams(text: string, index: number, end: number, what: string): Params {
-  const params = new Params('header');
+function readPair(text: string, index: number, end: number, what: string): number {
   index = skipSpace(text, index, end);
-  while (index < end) {
+  do {
+    if (index >= end) return -1;
     if (text.charCodeAt(index) !== 0x3b) throw broken(what, 'a semicolon', text, index);
     index = skipSpace(text, index + 1, end);
-    if (index >= end || text.charCodeAt(index) === 0x3b) continue;
-    const nameStart = index;
-    while (index < end && isTokenCode(text.charCodeAt(index))) index++;
-    if (index === nameStart) throw broken(what, 'a parameter name', text, index);
-    const name = text.slice(nameStart, index);
-    index = skipSpace(text, index, end);
-    if (index >= end || text.charCodeAt(index) !== 0x3d) {
-      params.append(name, undefined);
-      continue;
-    }
-    const valueStart = skipSpace(text, index + 1, end);
-    index = valueEnd(text, valueStart, end, what);
-    params.append(name, text.slice(valueStart, trimEnd(text, valueStart, index)));
-    index = skipSpace(text, index, end);
+  } while (index >= end || text.charCodeAt(index) === 0x3b);
+  nameStart = index;
+  while (index < end && isTokenCode(text.charCodeAt(index))) index++;
+  if (index === nameStart) throw broken(what, 'a parameter name', text, index);
+  nameEnd = index;
+  index = skipSpace(text, index, end);
+  valueStart = -1;
+  if (index >= end || text.charCodeAt(index) !== 0x3d) return index;
+  valueStart = skipSpace(text, index + 1, end);
+  index = endOfValue(text, valueStart, end, what);
+  valueEnd = trimEnd(text, valueStart, index);
+  return index;
+}
+
+/** The parameters of a header field in `text[index, end)`. */
+export function readParams(text: string, index: number, end: number, what: string): Params {
+  gathering.start();
+  for (let at = readPair(text, index, end, what); at >= 0; at = readPair(text, at, end, what))
+    gathering.add(nameAt(text, nameStart, nameEnd), readValue(text));
+  return gathering.take('header');
+}
+
+/** One of them without the others: the value without its quotes, empty when it has none. Throws when it has two. `name` is in lower case. */
+export function readParam(text: string, index: number, end: number, name: string): string | undefined {
+  let found: string | undefined;
+  let count = 0;
+  for (let at = readPair(text, index, end, name); at >= 0; at = readPair(text, at, end, name)) {
+    if (++count > MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
+    if (nameEnd - nameStart !== name.length || nameAt(text, nameStart, nameEnd).toLowerCase() !== name) continue;
+    const value = readValue(text) ?? '';
+    if (found !== undefined && found !== value) throw new PeerError('SIP_PEER_PARAMS', `two values of ${name}`);
+    found = value;
   }
-  return params;
+  return found === undefined ? undefined : unquote(found);
+}
+
+/** A usual name is always the same string object. */
+export function nameAt(text: string, start: number, end: number): string {
+  return wordAt(PARAM_NAMES, text, start, end);
+}
+
+function readValue(text: string): string | undefined {
+  return valueStart < 0 ? undefined : text.slice(valueStart, valueEnd);
 }
 
 /**
  * DEVIATION: a value may hold any octet but `;`, `,`, `"`, `<`, `>` and white space, since `/`, `@` and `=` occur unquoted in tags and
  * instance ids of phones in the field. Nothing of it can end the field or start another parameter.
  */
-function valueEnd(text: string, start: number, end: number, what: string): number {
+function endOfValue(text: string, start: number, end: number, what: string): number {
   if (start < end && text.charCodeAt(start) === 0x22) {
     const close = closingQuote(text, start, end);
     if (close < 0) throw broken(what, 'a closing quote', text, start);

@@ -6,6 +6,10 @@ import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { type SipMessage, SipRequest, SipResponse } from './message.ts';
 import { methodAt } from './method.ts';
 
+// The rows of the message that is being scanned; the message gets copies of just its size.
+const ids: number[] = [];
+const lines: number[] = [];
+
 /**
  * Text → message in one forward scan: the start line is split, each header line becomes four integers, nothing else is read.
  *
@@ -26,7 +30,7 @@ export function parseMessage(text: string, limits: MessageLimits = DEFAULT_LIMIT
   const bodyStart = scanHeaders(text, lineEnd + 2, headers, message, limits);
   if (text.length > limits.messageOctets) note(message, 513, 'Message Too Large');
   message.body = bodyOf(text, bodyStart, message);
-  message.received = { text, bodyStart, body: message.body };
+  message.receivedText = text;
   return message;
 }
 
@@ -105,11 +109,13 @@ function versionOf(text: string, start: number, end: number): string {
  */
 function scanHeaders(text: string, pos: number, headers: Headers, message: SipMessage, limits: MessageLimits): number {
   let lineStart = pos;
+  let count = 0;
   for (;;) {
     const lineEnd = findLineEnd(text, pos, headers, message);
     if (lineEnd < 0) {
       note(message, 400, 'No Empty Line After Header Fields');
       checkNul(text, text.length, headers, message);
+      headers.setReceived(ids, lines, count);
       return text.length;
     }
     if (lineEnd === lineStart) break;
@@ -120,9 +126,10 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
       headers.markIrregular();
       continue;
     }
-    scanLine(text, lineStart, lineEnd, headers, message, limits);
+    count = scanLine(text, lineStart, lineEnd, count, message, limits);
     lineStart = pos;
   }
+  headers.setReceived(ids, lines, count);
   checkNul(text, lineStart, headers, message);
   return lineStart + 2;
 }
@@ -140,14 +147,15 @@ function findLineEnd(text: string, pos: number, headers: Headers, message: SipMe
   return lineEnd;
 }
 
+/** Notes a line as the next row and returns how many there are. */
 function scanLine(
   text: string,
   start: number,
   end: number,
-  headers: Headers,
+  count: number,
   message: SipMessage,
   limits: MessageLimits,
-): void {
+): number {
   const colon = colonAt(text, start, end, message);
   let nameEnd = colon < 0 || colon > end ? start : colon;
   // §25.1 HCOLON: white space may stand before the colon.
@@ -155,8 +163,15 @@ function scanLine(
   const id = headerIdAt(text, start, nameEnd);
   if (id === HeaderId.Other && !isToken(text, start, nameEnd)) note(message, 400, 'Malformed Header Field', true);
   else if (end - start > limits.lineOctets) note(message, 400, 'Header Field Too Long', true);
-  else if (headers.count >= limits.headerCount) note(message, 400, 'Too Many Header Fields', true);
-  else headers.addScanned(id, start, colon, end);
+  else if (count >= limits.headerCount) note(message, 400, 'Too Many Header Fields', true);
+  else {
+    ids[count] = id;
+    lines[count * 3] = start;
+    lines[count * 3 + 1] = colon;
+    lines[count * 3 + 2] = end;
+    return count + 1;
+  }
+  return count;
 }
 
 /** The first colon, perhaps beyond the line. After a defect only the line is searched: thousands of lines without colon must not search the rest each. */

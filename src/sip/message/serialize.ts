@@ -18,14 +18,20 @@ export class UnsafeMessageError extends Error {
 export function serialize(message: SipMessage): string {
   if (message.defect !== undefined)
     throw new UnsafeMessageError(`a message with a defect (${message.defect.reason}) is not relayed`);
-  const startLine =
-    message.kind === 'request'
-      ? `${message.method} ${message.requestUri} ${message.version}`
-      : `${message.version} ${message.status} ${message.reason}`;
-  checkText(startLine);
-  if (message.body !== message.received?.body && NO_OCTET.test(message.body))
-    throw new UnsafeMessageError('a body holds a character that is no octet');
-  return `${startLine}\r\n${message.headers.render(message.body.length, checkText)}\r\n${message.body}`;
+  const fields = message.headers.render(message.body.length, checkText);
+  if (NO_OCTET.test(message.body)) throw new UnsafeMessageError('a body holds a character that is no octet');
+  return `${startLine(message)}${fields}\r\n\r\n${message.body}`;
+}
+
+function startLine(message: SipMessage): string {
+  checkText(message.version);
+  if (message.kind === 'request') {
+    checkText(message.method);
+    checkText(message.requestUri);
+    return `${message.method} ${message.requestUri} ${message.version}`;
+  }
+  checkText(message.reason);
+  return `${message.version} ${message.status} ${message.reason}`;
 }
 
 const UNSAFE = /[\0\r\n\u0100-\uffff]/;

@@ -1,6 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isDigitCode, isHexCode, isHostCode, isParamCode, isTokenCode, isUserCode } from './characters.ts';
-import { Params } from './params.ts';
+import { gathering, nameAt, type Params } from './params.ts';
 
 /** A SIP or SIPS URI (RFC 3261 §19.1). Texts are as written, escapes included; what the grammar wants escaped is escaped. */
 export interface SipUri {
@@ -92,8 +92,8 @@ function parseSipUri(text: string, start: number, scheme: 'sip' | 'sips'): SipUr
     if (index > portStart) port = decimalAt(text, portStart, index);
     if (port !== undefined && (port < 0 || port > 65_535)) throw broken(text, 'a port that is no number up to 65535');
   }
-  const params = new Params('uri');
-  index = readUriParams(text, index, params);
+  index = gatherParams(text, index);
+  const params = gathering.take('uri');
   const headers = index < text.length ? uriHeaders(text, index) : '';
   return sipUri(scheme, user, password, host, port, params, headers);
 }
@@ -178,7 +178,9 @@ function isIpv6(text: string, start: number, end: number): boolean {
   return colons >= 2 && colons <= 8 && end - start <= 45;
 }
 
-function readUriParams(text: string, index: number, params: Params): number {
+/** Gathers the parameters that start at `index`; returns where they end. */
+function gatherParams(text: string, index: number): number {
+  gathering.start();
   while (index < text.length && text.charCodeAt(index) === 0x3b) {
     // DEVIATION: an empty parameter (`;;`, or a `;` at the end) says nothing; phones write it.
     let nameStart = index + 1;
@@ -186,14 +188,14 @@ function readUriParams(text: string, index: number, params: Params): number {
     index = endOfParamText(text, nameStart);
     if (index === nameStart && (index === text.length || text.charCodeAt(index) === 0x3f)) break;
     if (index === nameStart) throw broken(text, 'an empty parameter name');
-    const name = text.slice(nameStart, index);
+    const name = nameAt(text, nameStart, index);
     if (text.charCodeAt(index) !== 0x3d) {
-      params.append(name, undefined);
+      gathering.add(name, undefined);
       continue;
     }
     const valueStart = index + 1;
     index = endOfParamText(text, valueStart);
-    params.append(name, text.slice(valueStart, index));
+    gathering.add(name, text.slice(valueStart, index));
   }
   return index;
 }
@@ -230,9 +232,8 @@ function parseTelUri(text: string, start: number): TelUri {
       break;
   }
   if (digits === 0) throw broken(text, 'no telephone number');
-  const params = new Params('uri');
-  if (readUriParams(text, index, params) !== text.length) throw broken(text, 'an illegal character in the number');
-  return { scheme: 'tel', number: text.slice(start, index), params };
+  if (gatherParams(text, index) !== text.length) throw broken(text, 'an illegal character in the number');
+  return { scheme: 'tel', number: text.slice(start, index), params: gathering.take('uri') };
 }
 
 export function formatUri(uri: Uri): string {

@@ -127,7 +127,7 @@ export function validateResponse(response: SipResponse): boolean {
     if (response.headers.firstConflict(isIdentity) !== HeaderId.Other) return false;
     if (response.topVia().params.hasDuplicates('branch') || response.cseq().sequence < 0) return false;
     checkTags(response);
-    return response.headers.listValues(HeaderId.Via).length === 1;
+    return hasOneVia(response) || response.headers.listValues(HeaderId.Via).length === 1;
   } catch (error) {
     if (error instanceof PeerError) return false;
     throw error;
@@ -158,11 +158,15 @@ function checkRouting(request: SipRequest): Refusal | undefined {
 
 /** The usual single Via has been read as the top one; any more are read here. */
 function checkVias(message: SipMessage, limits: MessageLimits): void {
-  if (message.headers.countOf(HeaderId.Via) === 1 && message.headers.value(HeaderId.Via)?.includes(',') === false)
-    return;
+  if (hasOneVia(message)) return;
   const values = message.headers.listValues(HeaderId.Via);
   if (values.length > limits.viaCount) throw fault('Too Many Via Values');
   for (const value of values) parseVia(value);
+}
+
+/** The usual case: one field, and nothing in it that may be a second value. */
+function hasOneVia({ headers }: SipMessage): boolean {
+  return headers.countOf(HeaderId.Via) === 1 && headers.value(HeaderId.Via)?.includes(',') === false;
 }
 
 /**

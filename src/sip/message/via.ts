@@ -2,6 +2,7 @@ import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isTokenCode, skipSpace, trimEnd } from './characters.ts';
 import { type Params, readParams } from './params.ts';
 import { endOfHost, formatHost } from './uri.ts';
+import { wordAt, wordsByLength } from './words.ts';
 
 /** One Via value (RFC 3261 §20.42). */
 export interface Via {
@@ -42,9 +43,15 @@ export function parseVia(text: string): Via {
     if (port !== undefined && (port < 0 || port > 65_535)) throw broken(text, 'a port that is no number up to 65535');
   }
   const params = readParams(text, index, end, 'Via');
-  const protocol = `${text.slice(nameStart, nameEnd)}/${text.slice(versionStart, versionEnd)}`;
-  return via(protocol, text.slice(transportStart, transportEnd), host, port, params);
+  const protocol =
+    text.startsWith(USUAL_PROTOCOL, nameStart) && versionEnd === nameStart + USUAL_PROTOCOL.length
+      ? USUAL_PROTOCOL
+      : `${text.slice(nameStart, nameEnd)}/${text.slice(versionStart, versionEnd)}`;
+  return via(protocol, wordAt(TRANSPORTS, text, transportStart, transportEnd), host, port, params);
 }
+
+const USUAL_PROTOCOL = 'SIP/2.0';
+const TRANSPORTS = wordsByLength(['UDP', 'TCP', 'TLS']);
 
 function via(protocol: string, transport: string, host: string, port: number | undefined, params: Params): Via {
   return { protocol, transport, host, port, params, branch: params.get('branch') ?? '' };

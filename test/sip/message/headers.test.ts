@@ -155,6 +155,19 @@ describe('changes', () => {
     expect(() => new Headers().addNamed('X:\r\nEvil', 'z')).toThrow(TypeError);
   });
 
+  test('a field is parsed once, until it changes', () => {
+    const headers = new Headers().add(HeaderId.Subject, 'one');
+    let count = 0;
+    const parse = (text: string) => ({ text, count: ++count });
+    expect(headers.parsed(HeaderId.Subject, parse)).toBe(headers.parsed(HeaderId.Subject, parse));
+    headers.prepend(HeaderId.Via, 'v');
+    expect(headers.parsed(HeaderId.Subject, parse)).toEqual({ text: 'one', count: 1 });
+    expect(headers.clone().parsed(HeaderId.Subject, parse)).toEqual({ text: 'one', count: 1 });
+    headers.set(HeaderId.Subject, 'two');
+    expect(headers.parsed(HeaderId.Subject, parse)).toEqual({ text: 'two', count: 2 });
+    expect(headers.parsed(HeaderId.Route, parse)).toBeUndefined();
+  });
+
   test('any sequence of changes does what a plain list would do', () => {
     const ids = [HeaderId.Via, HeaderId.Route, HeaderId.Supported, HeaderId.Subject];
     const step = fc.record({
@@ -180,6 +193,9 @@ describe('changes', () => {
               .map((entry, place): [number, string] => (place === first ? [id, value] : entry))
               .filter(([other], place) => other !== id || place === first);
           headers[what as 'add'](id, value);
+          // What was read of a field stays with it and goes with it.
+          for (const other of ids)
+            expect(headers.parsed(other, (text) => ({ text }))?.text).toBe(model.find(([held]) => held === other)?.[1]);
         });
         const actual: [number, string][] = [];
         headers.forEach((_name, value, id) => {

@@ -1,6 +1,9 @@
-import { expect, test } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { PeerError } from '../../../src/base/errors.ts';
 import { HeaderId, Headers, parseNameAddrList } from '../../../src/sip/message/index.ts';
-import { formatNameAddr, parseNameAddr } from '../../../src/sip/message/name-addr.ts';
+import { formatNameAddr, parseNameAddr, TaggedAddress } from '../../../src/sip/message/name-addr.ts';
+import type { Params } from '../../../src/sip/message/params.ts';
 import { describeField } from './field-suite.ts';
 
 describeField('From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1 name-addr)', {
@@ -93,4 +96,65 @@ test('a display name of ours is quoted, whatever it holds', () => {
   expect(formatNameAddr({ ...parseNameAddr('<sip:a@b>'), displayName: 'x" <sip:evil@h>;tag=1' })).toBe(
     '"x\\" <sip:evil@h>;tag=1" <sip:a@b>',
   );
+});
+
+describe('the tag of a From or To, read without its address', () => {
+  test.each([
+    ['<sip:a@b>;tag=1', '1'],
+    ['"x;tag=0" <sip:a@b;tag=2>;x="a;tag=3>" ; TAG = 1', '1'],
+    ['sip:a@b;x=y;tag=1', '1'],
+    ['A;B <sip:a@b>;tag=1', '1'],
+    ['<sip:a@b>', undefined],
+    ['<sip:a@b>;tag=', undefined],
+    ['<sip:a@b>;tag', undefined],
+    ['<sip:a@b>;tag="q"', 'q'],
+    ['<sip:a@b>;tag=1;tag=1', '1'],
+    // The address is none, or its parameters cannot be read: what follows the last ">" counts.
+    ['<nothing>;tag=1', '1'],
+    ['no address at all;tag=1', '1'],
+    ['<sip:a@b>> ;tag=1', '1'],
+    ['"open <sip:a@b>;tag=1', '1'],
+    ['<sip:a@b>;=;tag=1', undefined],
+  ])('%s', (text, tag) => {
+    expect(new TaggedAddress(text).tag()).toBe(tag);
+  });
+
+  test('two tags are none, and are told each time', () => {
+    const address = new TaggedAddress('<sip:a@b>;tag=1;TAG=2');
+    expect(() => address.tag()).toThrow(PeerError);
+    expect(() => address.tag()).toThrow(PeerError);
+    expect(address.address().params.get('tag')).toBe('1');
+  });
+
+  test('whatever an address holds, its tag is the one that reading it in full finds', () => {
+    const piece = fc.constantFrom(
+      '<sip:a@b>',
+      '"n"',
+      ';tag=1',
+      ';tag=2',
+      ';x="<>"',
+      ' ',
+      '>',
+      'sip:c',
+      ',',
+      ';TAG="1"',
+      ';',
+      'A',
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+        const text = pieces.join('');
+        let full: Params;
+        try {
+          full = parseNameAddr(text).params;
+        } catch {
+          return;
+        }
+        const read = () => new TaggedAddress(text).tag();
+        if (full.hasDuplicates('tag')) expect(read).toThrow(PeerError);
+        else expect(read()).toBe(full.get('tag') || undefined);
+      }),
+      { numRuns: 500 },
+    );
+  });
 });

@@ -68,7 +68,7 @@ const READ: Record<string, (message: SipMessage) => unknown> = {
   to_user_decoded_hex: (m) => Buffer.from(unescapeUser(sip(m.to().uri).user ?? ''), 'latin1').toString('hex'),
   // The quoted NUL is in what was received; it is read as a space, since no NUL may leave (see parse.ts).
   to_display_has_nul: (m) =>
-    m.received?.text.includes('NUL:\\\0') === true && m.to().displayName?.includes('NUL: DEL') === true,
+    m.receivedText?.includes('NUL:\\\0') === true && m.to().displayName?.includes('NUL: DEL') === true,
   has_header: (m) => (m.headers.hasNamed('C%6Fntact') ? 'c%6fntact' : undefined),
   contact_count: (m) => m.contacts().length,
   contact_host: (m) => sip(contact(m).uri).host,
