@@ -105,7 +105,7 @@ export class CallMachine {
 
   async close(): Promise<void> {
     await this.engine.close();
-    this.#records.close();
+    await this.#records.close();
     this.#metrics.close();
     this.#scheduler.close();
   }

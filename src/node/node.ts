@@ -195,8 +195,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     renewCertificates();
     if (httpTls !== undefined) api?.renewCertificate(httpTls);
     log.setLevel(logLevel(next));
-    records.reopen();
-    audit.reopen();
+    await Promise.all([records.reopen(), audit.reopen()]);
     return { applied: [...applied, ...changed], needsRestart };
   };
   // One at a time: a signal may come while the HTTP interface has asked for the same.

@@ -57,13 +57,13 @@ export class AuditLog {
       .reverse();
   }
 
-  reopen(): void {
-    this.#file?.flush();
-    this.#file?.reopen();
+  async reopen(): Promise<void> {
+    await this.#file?.reopen();
   }
 
-  close(): void {
-    this.#file?.close();
+  /** Resolves when everything is written. */
+  async close(): Promise<void> {
+    await this.#file?.close();
   }
 }
 

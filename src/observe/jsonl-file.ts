@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Log } from '../base/log.ts';
 
@@ -7,17 +7,20 @@ const GATHER_MS = 50;
 /**
  * Appends one JSON object per line. Rotation is the operator's: move the file and send SIGHUP, which calls {@link reopen}.
  *
- * Lines are gathered for a twentieth of a second and written together: a write per line costs more than all else about it. A full disk drops no call: the write is tried again with the next
- * line, the lines held are bounded, and what is lost is counted and logged once per outage.
+ * Lines are gathered for a twentieth of a second and written together, since a write per line costs more than all else about it, and
+ * off the thread, since a disk may take its time. A full disk drops no call: the write is tried again with the next line, the lines held
+ * are bounded, and what is lost is counted and logged once per outage.
  */
 export class JsonlFile {
   readonly path: string;
   readonly #log: Log;
   readonly #maxHeldLines: number;
   readonly #mode: number;
-  #descriptor: number | undefined;
+  #file: FileHandle | undefined;
   #lines: string[] = [];
   #scheduled = false;
+  /** What is done to the file, one after the other. */
+  #work: Promise<void> = Promise.resolve();
   #failing = false;
   #lostCount = 0;
 
@@ -34,63 +37,86 @@ export class JsonlFile {
   }
 
   append(value: unknown): void {
-    if (this.#lines.length >= this.#maxHeldLines) {
-      this.#lines.shift();
-      this.#lostCount++;
-    }
     this.#lines.push(`${JSON.stringify(value)}\n`);
+    this.#dropOldest();
     if (this.#scheduled) return;
     this.#scheduled = true;
     setTimeout(() => this.flush(), GATHER_MS).unref();
   }
 
-  /** Writes what is held. */
-  flush(): void {
+  /** Resolves when what is held was written, or could not be. */
+  flush(): Promise<void> {
+    return this.#next(() => this.#write());
+  }
+
+  /** Closes the file when what is held was written; the next line opens (and creates) it again under its name. */
+  reopen(): Promise<void> {
+    return this.#next(async () => {
+      await this.#write();
+      await this.#close();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.reopen();
+  }
+
+  #next(step: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(step);
+    return this.#work;
+  }
+
+  async #write(): Promise<void> {
     this.#scheduled = false;
     if (this.#lines.length === 0) return;
-    const octets = Buffer.from(this.#lines.join(''), 'utf8');
+    const lines = this.#lines;
+    this.#lines = [];
+    const octets = Buffer.from(lines.join(''), 'utf8');
     let written = 0;
     try {
-      this.#descriptor ??= this.#open();
-      while (written < octets.length) written += writeSync(this.#descriptor, octets, written);
-      this.#lines = [];
+      this.#file ??= await this.#open();
+      while (written < octets.length) written += (await this.#file.write(octets, written)).bytesWritten;
       if (this.#failing) this.#log.info('record-file-recovered', { path: this.path, lostCount: this.#lostCount });
       this.#failing = false;
     } catch (error) {
-      this.#keepUnwritten(written);
+      this.#lines = [...unwritten(lines, written), ...this.#lines];
+      this.#dropOldest();
       if (!this.#failing) this.#log.error('record-file-failing', { path: this.path, error });
       this.#failing = true;
-      this.reopen();
+      await this.#close();
     }
   }
 
-  /** A line that was cut by the failure is written again in full on a line of its own, so that readers lose nothing but the cut copy. */
-  #keepUnwritten(written: number): void {
-    let done = 0;
-    let remaining = written;
-    for (; done < this.#lines.length; done++) {
-      const length = Buffer.byteLength(this.#lines[done] as string, 'utf8');
-      if (length > remaining) break;
-      remaining -= length;
-    }
-    this.#lines = this.#lines.slice(done);
-    if (remaining > 0) this.#lines[0] = `\n${(this.#lines[0] as string).trimStart()}`;
+  #dropOldest(): void {
+    const excess = this.#lines.length - this.#maxHeldLines;
+    if (excess <= 0) return;
+    this.#lines.splice(0, excess);
+    this.#lostCount += excess;
   }
 
-  /** Closes the file; the next line opens (and creates) it again under its name. */
-  reopen(): void {
-    if (this.#descriptor === undefined) return;
-    closeSync(this.#descriptor);
-    this.#descriptor = undefined;
+  async #open(): Promise<FileHandle> {
+    await mkdir(dirname(this.path), { recursive: true, mode: 0o750 });
+    return open(this.path, 'a', this.#mode);
   }
 
-  close(): void {
-    this.flush();
-    this.reopen();
+  async #close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    // What could not be written was told; there is nothing else to save.
+    await file?.close().catch(() => {});
   }
+}
 
-  #open(): number {
-    mkdirSync(dirname(this.path), { recursive: true, mode: 0o750 });
-    return openSync(this.path, 'a', this.#mode);
+/** A line that was cut by the failure is written again in full on a line of its own, so that readers lose nothing but the cut copy. */
+function unwritten(lines: readonly string[], written: number): string[] {
+  let done = 0;
+  let remaining = written;
+  for (; done < lines.length; done++) {
+    const length = Buffer.byteLength(lines[done] as string, 'utf8');
+    if (length > remaining) break;
+    remaining -= length;
   }
+  const rest = lines.slice(done);
+  if (remaining > 0) rest[0] = `\n${rest[0]}`;
+  return rest;
 }

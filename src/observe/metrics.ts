@@ -15,29 +15,25 @@ const SETUP_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32];
 const NANOSECONDS = 1e9;
 /** Each sample wakes an idle process; what the monitor records is this interval and the delay together. */
 const DELAY_SAMPLE_MS = 50;
-const MAX_CHILDREN = 10_000;
 
-interface Counting {
-  inc(): void;
-}
+type Counts = Record<CallDirection, number>;
+/** Counts by final status; 0 stands for what is no status of SIP. A peer chooses the status, and a label may take few values. */
+type StatusCounts = Map<number, number>;
 
 /**
- * The Prometheus metrics of one engine. Children are bound once and counted by plain method calls; what somebody else already counts
- * (endpoint counters, live calls, trunk states) is read when scraped.
+ * The Prometheus metrics of one engine. What is counted for each call is a plain number here, or with somebody else (endpoint counters,
+ * live calls, trunk states), and becomes a metric when scraped.
  */
 export class Metrics {
   readonly registry = new Registry();
   readonly #eventLoopDelay: ReturnType<typeof monitorEventLoopDelay>;
-  readonly #uncaught: Counter;
-  readonly #started: Record<CallDirection, { inc(): void }>;
-  readonly #answered: Record<CallDirection, { inc(): void }>;
-  readonly #ended: Counter<'direction' | 'code'>;
-  readonly #attempts: Counter<'trunk_id' | 'code'>;
+  #uncaught = 0;
+  readonly #started: Counts = { outbound: 0, inbound: 0, internal: 0 };
+  readonly #answered: Counts = { outbound: 0, inbound: 0, internal: 0 };
+  readonly #ended: Record<CallDirection, StatusCounts> = perDirection(() => new Map());
+  readonly #attempts = new Map<string, StatusCounts>();
+  readonly #callerIdRejected = new Map<string, number>();
   readonly #setup: Record<CallDirection, { observe(value: number): void }>;
-  /** Children bound so far, by what their labels are made of. */
-  readonly #endedBy = new Map<string, Counting>();
-  readonly #attemptsBy = new Map<string, Counting>();
-  readonly #callerIdRejected: Counter<'source'>;
   readonly #http: Histogram<'method' | 'route' | 'code'>;
 
   constructor(options: { processMetrics?: boolean } = {}) {
@@ -48,31 +44,30 @@ export class Metrics {
       for (const kind of ['handles', 'requests', 'resources'])
         this.registry.removeSingleMetric(`nodejs_active_${kind}_total`);
     }
-    this.#uncaught = new Counter({
-      name: 'uncaught_exceptions_total',
-      help: 'Defects caught at an exception boundary; 0 in a healthy engine',
-      registers,
-    });
-    const started = counter('tandem_calls_total', 'Calls started', ['direction'] as const, registers);
-    const answered = counter('tandem_calls_answered_total', 'Calls answered', ['direction'] as const, registers);
-    this.#ended = counter(
-      'tandem_calls_ended_total',
-      'Calls ended, by final status',
-      ['direction', 'code'] as const,
-      registers,
+    this.#readTotals(
+      'uncaught_exceptions_total',
+      'Defects caught at an exception boundary; 0 in a healthy engine',
+      [],
+      (add) => add({}, this.#uncaught),
     );
-    this.#attempts = counter(
+    this.#readDirections('tandem_calls_total', 'Calls started', this.#started);
+    this.#readDirections('tandem_calls_answered_total', 'Calls answered', this.#answered);
+    this.#readTotals('tandem_calls_ended_total', 'Calls ended, by final status', ['direction', 'code'], (add) => {
+      for (const direction of DIRECTIONS)
+        for (const [status, total] of this.#ended[direction]) add({ direction, code: statusLabel(status) }, total);
+    });
+    this.#readTotals(
       'tandem_trunk_attempts_total',
       'Tries of a trunk, by final status',
-      ['trunk_id', 'code'] as const,
-      registers,
+      ['trunk_id', 'code'],
+      (add) => {
+        for (const [trunkId, counts] of this.#attempts)
+          for (const [status, total] of counts) add({ trunk_id: trunkId, code: statusLabel(status) }, total);
+      },
     );
-    this.#callerIdRejected = counter(
-      'tandem_caller_id_rejected_total',
-      'Caller IDs passed over',
-      ['source'] as const,
-      registers,
-    );
+    this.#readTotals('tandem_caller_id_rejected_total', 'Caller IDs passed over', ['source'], (add) => {
+      for (const [source, total] of this.#callerIdRejected) add({ source }, total);
+    });
     const setup = new Histogram({
       name: 'tandem_call_setup_seconds',
       help: 'From the INVITE to the answer',
@@ -87,8 +82,6 @@ export class Metrics {
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
       registers,
     });
-    this.#started = perDirection((direction) => started.labels({ direction }));
-    this.#answered = perDirection((direction) => answered.labels({ direction }));
     this.#setup = perDirection((direction) => setup.labels({ direction }));
     this.#eventLoopDelay = monitorEventLoopDelay({ resolution: DELAY_SAMPLE_MS });
     this.#eventLoopDelay.enable();
@@ -96,32 +89,33 @@ export class Metrics {
   }
 
   countUncaught(): void {
-    this.#uncaught.inc();
+    this.#uncaught++;
   }
 
   countCallStarted(direction: CallDirection): void {
-    this.#started[direction].inc();
+    this.#started[direction]++;
   }
 
   countCallAnswered(direction: CallDirection, setupMs: number): void {
-    this.#answered[direction].inc();
+    this.#answered[direction]++;
     this.#setup[direction].observe(setupMs / 1000);
   }
 
   countCallEnded(direction: CallDirection, status: number): void {
-    child(this.#endedBy, `${direction} ${status}`, () =>
-      this.#ended.labels({ direction, code: statusLabel(status) }),
-    ).inc();
+    countStatus(this.#ended[direction], status);
   }
 
   countTrunkAttempt(trunkId: string, status: number): void {
-    child(this.#attemptsBy, `${trunkId} ${status}`, () =>
-      this.#attempts.labels({ trunk_id: trunkId, code: statusLabel(status) }),
-    ).inc();
+    let counts = this.#attempts.get(trunkId);
+    if (counts === undefined) {
+      counts = new Map();
+      this.#attempts.set(trunkId, counts);
+    }
+    countStatus(counts, status);
   }
 
   countCallerIdRejected(source: string): void {
-    this.#callerIdRejected.labels({ source }).inc();
+    this.#callerIdRejected.set(source, (this.#callerIdRejected.get(source) ?? 0) + 1);
   }
 
   observeHttp(method: string, route: string, status: number, elapsedMs: number): void {
@@ -130,15 +124,8 @@ export class Metrics {
 
   /** A family of counters that somebody else counts; `read` gives each label's running total when scraped. */
   readCounters(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void {
-    new Counter({
-      name,
-      help,
-      labelNames: [label],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const [value, total] of Object.entries(read())) this.inc({ [label]: value }, total);
-      },
+    this.#readTotals(name, help, [label], (add) => {
+      for (const [value, total] of Object.entries(read())) add({ [label]: value }, total);
     });
   }
 
@@ -200,6 +187,29 @@ export class Metrics {
     this.registry.clear();
   }
 
+  #readDirections(name: string, help: string, counts: Counts): void {
+    this.readCounters(name, help, 'direction', () => counts);
+  }
+
+  /** Counters that are counted elsewhere: `read` tells each label's running total when scraped. */
+  #readTotals<T extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly T[],
+    read: (add: (labels: Partial<Record<T, string>>, total: number) => void) => void,
+  ): void {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        read((labels, total) => this.inc(labels, total));
+      },
+    });
+  }
+
   #gaugeEventLoop(): void {
     const delay = this.#eventLoopDelay;
     new Gauge({
@@ -222,30 +232,19 @@ function delaySeconds(sampleNanoseconds: number): number {
   return Math.max(sampleNanoseconds / NANOSECONDS - DELAY_SAMPLE_MS / 1000, 0);
 }
 
-function child(children: Map<string, Counting>, key: string, bind: () => Counting): Counting {
-  let bound = children.get(key);
-  if (bound === undefined) {
-    bound = bind();
-    // A peer chooses the code.
-    if (children.size < MAX_CHILDREN) children.set(key, bound);
-  }
-  return bound;
-}
-
-function counter<T extends string>(
-  name: string,
-  help: string,
-  labelNames: readonly T[],
-  registers: Registry[],
-): Counter<T> {
-  return new Counter({ name, help, labelNames, registers });
+function countStatus(counts: StatusCounts, status: number): void {
+  const code = isStatus(status) ? status : 0;
+  counts.set(code, (counts.get(code) ?? 0) + 1);
 }
 
 function perDirection<T>(make: (direction: CallDirection) => T): Record<CallDirection, T> {
   return Object.fromEntries(DIRECTIONS.map((direction) => [direction, make(direction)])) as Record<CallDirection, T>;
 }
 
-/** A peer chooses the code; a label may take few values. */
 function statusLabel(status: number): string {
-  return Number.isInteger(status) && status >= 100 && status <= 699 ? String(status) : 'other';
+  return isStatus(status) ? String(status) : 'other';
+}
+
+function isStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 100 && status <= 699;
 }

@@ -40,14 +40,14 @@ function setUp() {
 }
 
 describe('CallRecordLog', () => {
-  test('each record is one JSON line; after SIGHUP a moved file stays as it is and a new one begins', () => {
+  test('each record is one JSON line; after SIGHUP a moved file stays as it is and a new one begins', async () => {
     const { path, records, lines } = setUp();
     records.append({ ...base, callId: 'c1' });
     records.append({ ...base, callId: 'c2', reason: 'a\nb' });
-    records.reopen();
+    await records.reopen();
     renameSync(path, `${path}.1`);
     records.append({ ...base, callId: 'c3' });
-    records.close();
+    await records.close();
     expect(lines(`${path}.1`).map(({ callId }) => callId)).toEqual(['c1', 'c2']);
     expect(lines().map(({ callId }) => callId)).toEqual(['c3']);
   });

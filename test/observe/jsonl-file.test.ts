@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -10,7 +10,7 @@ function logOf() {
   return { events, log: { debug() {}, info: write, warn: write, error: write } };
 }
 
-test('what cannot be written is held, said once, and written when it can be', () => {
+test('what cannot be written is held, said once, and written when it can be', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-'));
   const path = join(folder, 'calls.jsonl');
   // A folder stands where the file should be: opening it for writing fails whoever asks.
@@ -18,18 +18,18 @@ test('what cannot be written is held, said once, and written when it can be', ()
   const { events, log } = logOf();
   const file = new JsonlFile(path, log);
   file.append({ n: 1 });
-  file.flush();
+  await file.flush();
   file.append({ n: 2 });
-  file.flush();
+  await file.flush();
   expect(events).toEqual(['record-file-failing']);
   rmSync(path, { recursive: true });
   file.append({ n: 3 });
-  file.close();
+  await file.close();
   expect(readFileSync(path, 'utf8')).toBe('{"n":1}\n{"n":2}\n{"n":3}\n');
   expect(events).toEqual(['record-file-failing', 'record-file-recovered']);
 });
 
-test('a full disk costs the oldest of the lines held, counted; never memory without bound', () => {
+test('a full disk costs the oldest of the lines held, counted; never memory without bound', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-'));
   const path = join(folder, 'calls.jsonl');
   // Every write to /dev/full fails with ENOSPC.
@@ -38,11 +38,26 @@ test('a full disk costs the oldest of the lines held, counted; never memory with
   const file = new JsonlFile(path, log, 10);
   for (let n = 0; n < 100; n++) {
     file.append({ n });
-    file.flush();
+    await file.flush();
   }
   expect(file.lostCount).toBe(90);
   rmSync(path);
-  file.close();
+  await file.close();
   expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(11);
   expect(events[0]).toBe('record-file-failing');
+});
+
+test('a line is written off the turn that appends it, and closing waits for it', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'records', 'calls.jsonl');
+  const file = new JsonlFile(path, logOf().log);
+  for (let n = 0; n < 1000; n++) file.append({ n });
+  const written = file.flush();
+  // Nothing has touched the disk yet.
+  expect(existsSync(path)).toBe(false);
+  // What comes while that is written comes after it.
+  file.append({ n: 1000 });
+  await file.close();
+  await written;
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+  expect(lines.map((line) => (JSON.parse(line) as { n: number }).n)).toEqual(Array.from({ length: 1001 }, (_, n) => n));
 });

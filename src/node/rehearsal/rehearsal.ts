@@ -147,7 +147,7 @@ class Stage {
 
   async close(): Promise<void> {
     await this.#engine.close();
-    this.#records.close();
+    await this.#records.close();
     this.#metrics.close();
     this.#scheduler.close();
   }
