@@ -6,7 +6,7 @@ import { showAnswering } from './connected-identity.ts';
 import { Leg, type LegCall, type ShownParty } from './leg.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import type { HeaderList, ServerTransaction, ServerTransactionUser } from './ports.ts';
-import { hasSessionDescription, listsToken, relayBody, relayResponseHeaders } from './relayed-headers.ts';
+import { hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
@@ -41,8 +41,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#transaction = transaction;
     this.#options = options;
     this.#plan = plan;
-    this.#requiresReliable = listsToken(headers, HeaderId.Require, '100rel');
-    this.#supportsReliable = this.#requiresReliable || listsToken(headers, HeaderId.Supported, '100rel');
+    this.#requiresReliable = headers.lists(HeaderId.Require, '100rel');
+    this.#supportsReliable = this.#requiresReliable || headers.lists(HeaderId.Supported, '100rel');
     this.#session = SessionKeeper.forIncoming(call.env, options.sessionTimer, transaction.request);
     transaction.user = this;
     call.retain();

@@ -21,7 +21,6 @@ import {
   type ServerTransaction,
 } from './ports.ts';
 import type { CallListing } from './record.ts';
-import { listsToken } from './relayed-headers.ts';
 import { takeOver } from './replacement.ts';
 import { SessionKeeper } from './session-keeper.ts';
 
@@ -119,9 +118,7 @@ export class Calls implements CallRegistry {
    * first destination, if one is known.
    */
   preview(plan: BranchPlan, caller: SipRequest, to: Destination | undefined): SipRequest {
-    const relaysReliable = [HeaderId.Supported, HeaderId.Require].some((id) =>
-      listsToken(caller.headers, id, '100rel'),
-    );
+    const relaysReliable = [HeaderId.Supported, HeaderId.Require].some((id) => caller.headers.lists(id, '100rel'));
     const dialog = {
       callId: PREVIEW_TOKEN,
       localTag: PREVIEW_TOKEN,

@@ -8,15 +8,13 @@ export const ALLOW = 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, ME
 /** Methods that somebody else than this engine has to be able to do, as bits of {@link methodsOf}. */
 const RELAYED_METHODS = { UPDATE: 1, INFO: 2, MESSAGE: 4 } as const;
 export type RelayedMethod = keyof typeof RELAYED_METHODS;
+const RELAYED = Object.entries(RELAYED_METHODS);
 const EVERY_METHOD = 7;
 
 /** Which of the methods that are relayed a peer's Allow lists (RFC 3261 §20.5). */
 export function methodsOf(headers: Headers): number {
   let methods = 0;
-  for (const method of headers.listValues(HeaderId.Allow)) {
-    const upper = method.toUpperCase();
-    if (isRelayed(upper)) methods |= RELAYED_METHODS[upper];
-  }
+  for (const [method, bit] of RELAYED) if (headers.lists(HeaderId.Allow, method)) methods |= bit;
   return methods;
 }
 

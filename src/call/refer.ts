@@ -18,7 +18,6 @@ import { acknowledgeLocally } from './local-prack.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
 import { ReferNotifier } from './refer-notifier.ts';
-import { listsToken } from './relayed-headers.ts';
 import { Renegotiation, type RenegotiationUser } from './renegotiation.ts';
 import { replacesInUri } from './replaces.ts';
 import { callerStatus } from './response-mapping.ts';
@@ -62,7 +61,7 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
   }
   // RFC 4488 §4: without a subscription when the transferor asks so.
   const silent =
-    listsToken(request.headers, HeaderId.Require, 'norefersub') ||
+    request.headers.lists(HeaderId.Require, 'norefersub') ||
     request.headers.value(HeaderId.ReferSub)?.trim().toLowerCase().startsWith('false') === true;
   if (silent && replaced === 'none') {
     transaction.reply(481);

@@ -85,18 +85,9 @@ export function hasSessionDescription(message: SipMessage): boolean {
   return startsWithIgnoringCase(type, 'multipart/') && message.body.toLowerCase().includes('application/sdp');
 }
 
-/** Whether a comma list of tokens (Require, Supported, Allow) names `token`; option tags are compared without case (RFC 3261 §7.3.1). */
-export function listsToken(headers: Headers, id: HeaderId, token: string): boolean {
-  if (!headers.has(id)) return false;
-  for (const entry of headers.listValues(id)) {
-    if (entry.length === token.length && entry.toLowerCase() === token.toLowerCase()) return true;
-  }
-  return false;
-}
-
 /** Puts `token` into a comma list, once. */
 export function addToken(headers: Headers, id: HeaderId, token: string): void {
-  if (listsToken(headers, id, token)) return;
+  if (headers.lists(id, token)) return;
   const present = headers.value(id);
   if (present === undefined) headers.add(id, token);
   else headers.replaceFirst(id, present === '' ? token : `${present}, ${token}`);
@@ -104,7 +95,7 @@ export function addToken(headers: Headers, id: HeaderId, token: string): void {
 
 /** Takes `token` out of a comma list; the field goes when nothing is left. */
 export function dropToken(headers: Headers, id: HeaderId, token: string): void {
-  if (!listsToken(headers, id, token)) return;
+  if (!headers.lists(id, token)) return;
   const kept = headers.listValues(id).filter((entry) => entry.toLowerCase() !== token.toLowerCase());
   if (kept.length > 0) headers.set(id, kept.join(', '));
   else headers.remove(id);

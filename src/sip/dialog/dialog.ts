@@ -184,9 +184,10 @@ export class Dialog {
     if (this.state === 'terminated') return;
     if (this.role === 'uac' && response !== undefined && this.state === 'early') {
       const routeSet = routeSetOfResponse(response);
+      const target = targetOfMessage(response);
       this.#routeSet = routeSet ?? NO_ROUTES;
-      this.refreshTarget(response);
-      this.#hasTarget = routeSet !== undefined && isUsable(response, targetOfMessage(response));
+      if (target !== undefined) this.#remoteTarget = target;
+      this.#hasTarget = routeSet !== undefined && isUsable(response, target);
     }
     this.state = 'confirmed';
     this.#keepOwnCopies();

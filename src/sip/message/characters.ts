@@ -131,6 +131,26 @@ export function splitList(text: string): string[] {
   return elements;
 }
 
+/** Whether a comma-separated list has this element, in any case; cuts nothing out. `token` is a token. */
+export function listHolds(text: string, token: string): boolean {
+  for (let start = 0; start <= text.length; ) {
+    const separator = findSeparator(text, 0x2c, start);
+    const first = skipSpace(text, start, separator);
+    if (trimEnd(text, first, separator) - first === token.length && isSameWord(text, first, token)) return true;
+    start = separator + 1;
+  }
+  return false;
+}
+
+function isSameWord(text: string, start: number, word: string): boolean {
+  for (let index = 0; index < word.length; index++) {
+    if (lowerCase(text.charCodeAt(start + index)) !== lowerCase(word.charCodeAt(index))) return false;
+  }
+  return true;
+}
+
+const lowerCase = (code: number): number => (code >= 0x41 && code <= 0x5a ? code | 0x20 : code);
+
 /** Finds each `<` outside quotes, and remembers it: a list of thousands of names without one is searched once, not once for each name. */
 class OpenBrackets {
   readonly #text: string;

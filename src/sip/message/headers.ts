@@ -1,4 +1,4 @@
-import { isToken, splitList } from './characters.ts';
+import { isToken, listHolds, splitList } from './characters.ts';
 import { HeaderId, headerIdOf, headerName, headerNames } from './header-id.ts';
 
 /** An entry of the table: the id in the low bits, above them the number of the received line, or 0 for a field that holds its own text. */
@@ -86,6 +86,13 @@ export class Headers {
       for (const value of splitList(this.#valueAt(index))) values.push(value);
     }
     return values;
+  }
+
+  /** Whether a comma list of tokens (Require, Supported, Allow) names `token`; option tags are compared without case (RFC 3261 §7.3.1). */
+  lists(id: HeaderId, token: string): boolean {
+    for (let index = this.#find(id, 0); index >= 0; index = this.#find(id, index + 1))
+      if (listHolds(this.#valueAt(index), token)) return true;
+    return false;
   }
 
   /** Fields of this name. */

@@ -155,6 +155,19 @@ describe('changes', () => {
     expect(() => new Headers().addNamed('X:\r\nEvil', 'z')).toThrow(TypeError);
   });
 
+  test.each([
+    ['100rel', true],
+    ['100REL', true],
+    ['timer', true],
+    ['replaces', true],
+    ['rel', false],
+    ['100rel,', false],
+  ])('§7.3.1: a list over several fields names %j: %s', (token, expected) => {
+    const headers = new Headers().add(HeaderId.Supported, ' ,Timer , 100rel').add(HeaderId.Supported, 'x,replaces');
+    expect(headers.lists(HeaderId.Supported, token)).toBe(expected);
+    expect(headers.lists(HeaderId.Require, token)).toBe(false);
+  });
+
   test('a field is parsed once, until it changes', () => {
     const headers = new Headers().add(HeaderId.Subject, 'one');
     let count = 0;
