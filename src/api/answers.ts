@@ -4,7 +4,8 @@ import type { AuditEntry, CallRecord, EventData, EventType, TraceMessage, Webhoo
 import type { Explanation } from '../outbound/index.ts';
 import { inboundParametersSchema, outboundParametersSchema } from '../trunks/mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from '../trunks/schema.ts';
-import type { LiveCall, RegistrationView, ReloadReport, TrunkStatus } from './ports.ts';
+import type { TrunkStatus } from '../trunks/trunk-line.ts';
+import type { LiveCall, RegistrationView, ReloadReport } from './ports.ts';
 
 const time = z.iso.datetime({ offset: true });
 const optionalText = z.string().optional();
@@ -23,7 +24,7 @@ export const trunkStatusAnswer = z.object({
   alarms: z
     .array(
       z.object({
-        code: z.string().describe('`sources-coincide`: by the DNS it is of one provider with another trunk.'),
+        code: z.literal('sources-coincide').describe('By the DNS it is of one provider with another trunk.'),
         message: z.string(),
         since: time,
       }),

@@ -13,21 +13,9 @@ import type {
 import type { ExplainQuestion, Explanation } from '../outbound/index.ts';
 import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../trunks/provisioning-store.ts';
+import type { TrunkStatus } from '../trunks/trunk-line.ts';
 
 /** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */
-
-export interface TrunkStatus {
-  readonly trunkId: string;
-  readonly name: string;
-  readonly type: string;
-  readonly state: 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';
-  /** ISO 8601; since when it has this state. */
-  readonly since: string;
-  readonly lastCode?: number;
-  readonly reason?: string;
-  readonly activeCalls: number;
-  readonly alarms?: readonly { readonly code: string; readonly message: string; readonly since: string }[];
-}
 
 export interface RegistrationView {
   readonly addressOfRecord: string;

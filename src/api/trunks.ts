@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
 import { tenantIn, trunkIn, trunkPlace } from '../trunks/places.ts';
 import { assignmentSchema, type Provisioning, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
+import type { TrunkStatus } from '../trunks/trunk-line.ts';
 import {
   isSystemAdmin,
   maySeeTrunk,
@@ -20,7 +21,6 @@ import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf
 import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
 import { body, managedResource, named, patchOf, resource } from './openapi.ts';
-import type { TrunkStatus } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { overlapRoute, requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';

@@ -2,13 +2,19 @@ import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import { Dialog } from '../sip/dialog/index.ts';
-import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
+import {
+  type LegDraft,
+  reasonPhrase,
+  type SipRequest,
+  type SipResponse,
+  UnsafeMessageError,
+} from '../sip/message/index.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { describeDestination, sendOptions } from './destination.ts';
 import { buildInvite } from './invite.ts';
 import { Leg, type LegCall } from './leg.ts';
-import type { BranchPlan, LegDraft, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
+import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { AttemptRecord } from './record.ts';
 import { hasSessionDescription, reasonFields } from './relayed-headers.ts';

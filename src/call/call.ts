@@ -1,7 +1,7 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
-import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
 import { CallerInvite } from './caller-invite.ts';
@@ -9,7 +9,7 @@ import { dispatchInDialog } from './in-dialog.ts';
 import type { Leg, LegCall, LegRegistry } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
-import type { CallEnvironment, HeaderList, ServerTransaction } from './ports.ts';
+import type { CallEnvironment, ServerTransaction } from './ports.ts';
 import { type CallListing, CallRecord, type EndedBy } from './record.ts';
 import type { Referral } from './refer.ts';
 import { callerStatus, sipReason } from './response-mapping.ts';

@@ -1,11 +1,11 @@
 import { Dialog } from '../sip/dialog/index.ts';
-import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { createResponse, HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
 import { addCapabilities, addOwnHeaders } from './capabilities.ts';
 import { showAnswering } from './connected-identity.ts';
 import { Leg, type LegCall, type ShownParty } from './leg.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
-import type { HeaderList, ServerTransaction, ServerTransactionUser } from './ports.ts';
+import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 import { hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
 import { SessionKeeper } from './session-keeper.ts';

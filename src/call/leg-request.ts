@@ -1,8 +1,8 @@
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { Dialog, OfferAnswer } from '../sip/dialog/index.ts';
-import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { describeDestination } from './destination.ts';
-import type { ClientTransaction, ClientTransactionUser, Destination, HeaderList } from './ports.ts';
+import type { ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import { hasSessionDescription } from './relayed-headers.ts';
 
 /**

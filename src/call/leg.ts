@@ -1,6 +1,13 @@
 import type { DigestClient } from '../sip/auth/index.ts';
 import { type Dialog, type IntervalRefusal, OfferAnswer, ReliableReceiver } from '../sip/dialog/index.ts';
-import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  type HeaderList,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { addressOf, sendOptions } from './destination.ts';
@@ -12,7 +19,6 @@ import type {
   ClientTransaction,
   ClientTransactionUser,
   Destination,
-  HeaderList,
   ServerTransaction,
 } from './ports.ts';
 import type { CallRecord, EndedBy } from './record.ts';

@@ -1,6 +1,13 @@
-import { createResponse, HeaderId, Headers, SipRequest, type SipResponse } from '../sip/message/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  Headers,
+  type LegDraft,
+  SipRequest,
+  type SipResponse,
+} from '../sip/message/index.ts';
 import { sendOptions } from './destination.ts';
-import type { LegDraft, LegOptions } from './plan.ts';
+import type { LegOptions } from './plan.ts';
 import type { ClientTransactionUser, Destination, EndpointPort, ServerTransaction } from './ports.ts';
 import { relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { isBetterStatus } from './response-mapping.ts';

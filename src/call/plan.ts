@@ -1,7 +1,8 @@
+import type { AddressScope } from '../base/address-scope.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
-import type { HeaderId, SipResponse } from '../sip/message/index.ts';
-import type { AddressScope, Flow, Target } from '../sip/transport/index.ts';
+import type { HeaderId, LegDraft, SipResponse } from '../sip/message/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
 import type { AttemptRecord, CallFacts } from './record.ts';
 
 /**
@@ -116,25 +117,6 @@ export interface BranchOptions extends LegOptions {
   readonly earlyMediaFailover?: boolean;
   /** Gives up a target after so many ms without any response; default: the transaction's own 64*T1. */
   readonly firstResponseMs?: number;
-}
-
-/**
- * The INVITE of one branch, without what the dialog and the transport own: no Via, Max-Forwards, Call-ID, CSeq or Content-Length,
- * and no From tag.
- */
-export interface LegDraft {
-  readonly requestUri: string;
-  /** From header field value without a tag. */
-  readonly from: string;
-  readonly to: string;
-  /** Contact header field value. */
-  readonly contact: string;
-  /** Route header field values, first hop first. */
-  readonly routes: readonly string[];
-  /** Everything else in order, Content-Type and the like included. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  /** The body, octet for octet; '' makes the far end offer. */
-  readonly body: string;
 }
 
 export type OutcomeCause = 'response' | 'timeout' | 'transport-error' | 'ring-timeout' | 'capacity';

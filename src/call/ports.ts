@@ -9,7 +9,7 @@ import type {
   ServerTransaction,
   ServerTransactionUser,
 } from '../sip/endpoint/index.ts';
-import type { HeaderId, NameAddr, SipRequest } from '../sip/message/index.ts';
+import type { NameAddr, SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { CallPlan, LegOptions, Rejection } from './plan.ts';
 import type { CallObserver, CallRecord } from './record.ts';
@@ -17,9 +17,6 @@ import type { CallObserver, CallRecord } from './record.ts';
 /** What this folder needs from the layers below and from `engine/`. The real endpoint satisfies {@link EndpointPort} as it is. */
 
 export type Destination = Flow | Target;
-
-/** Header fields to add, in order. */
-export type HeaderList = readonly (readonly [HeaderId, string])[];
 
 export type { ClientTransaction, ClientTransactionUser, SendOptions, ServerTransaction, ServerTransactionUser };
 

@@ -1,5 +1,4 @@
-import type { LegDraft } from '../call/index.ts';
-import { formatNameAddr, HeaderId, type SipRequest } from '../sip/message/index.ts';
+import { formatNameAddr, HeaderId, type LegDraft, type SipRequest } from '../sip/message/index.ts';
 import { PASS_HEADER } from './peer-nodes.ts';
 
 /** What belongs to the leg that a request came on and is made anew on the next one. */

@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import type { AddressScope } from '../base/address-scope.ts';
 import { Egress } from '../base/egress.ts';
 import { PeerError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
@@ -32,7 +33,7 @@ import {
 } from '../sip/endpoint/index.ts';
 import { type DnsPort, Locator, readHostsFile } from '../sip/locate/index.ts';
 import { HeaderId, isSipUri, type SipRequest } from '../sip/message/index.ts';
-import type { AddressScope, Flow, Listening } from '../sip/transport/index.ts';
+import type { Flow, Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { Directory } from '../trunks/directory.ts';

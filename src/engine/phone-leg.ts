@@ -1,8 +1,8 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
-import type { BranchPlan, LegDraft } from '../call/index.ts';
+import type { BranchPlan } from '../call/index.ts';
 import type { Binding } from '../registrar/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
-import { contentFields, escapeUser, formatHost, octetsFromText, quote } from '../sip/message/index.ts';
+import { contentFields, escapeUser, formatHost, type LegDraft, octetsFromText, quote } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
 import { ownerOf } from './owner.ts';

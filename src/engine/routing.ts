@@ -3,6 +3,7 @@
  * forwarding, overflow and transfer. Makes the plan; `call/` plays it.
  */
 import { randomInt } from 'node:crypto';
+import type { AddressScope } from '../base/address-scope.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
@@ -28,7 +29,7 @@ import {
   type SipRequest,
   textFromOctets,
 } from '../sip/message/index.ts';
-import type { AddressScope, Flow } from '../sip/transport/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
 import { plainNumber } from '../tenants/number.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
 import type { CapacityGrant, CapacityRefusal } from '../trunks/capacity.ts';

@@ -3,7 +3,7 @@
  * {@link toLegDraft} turns it into text at the end, once, so that escaping and quoting have one place.
  */
 import { ownCopy } from '../base/text.ts';
-import { escapeUser } from '../sip/message/index.ts';
+import { escapeUser, type LegDraft } from '../sip/message/index.ts';
 
 /** A URI with its display name: plain values, neither escaped nor quoted. An empty user means a URI without a user part. */
 export interface Address {
@@ -50,20 +50,6 @@ export const FIELD_LABEL: Readonly<Record<FieldName, string>> = {
   remotePartyIdCalled: 'Remote-Party-ID (called)',
   remotePartyIdCalling: 'Remote-Party-ID (calling)',
 };
-
-/**
- * The INVITE of one leg without what the dialog and the transport own: no Via, Max-Forwards, Call-ID, CSeq or Content-Length, and
- * no From tag. The same shape as the call layer's.
- */
-export interface LegDraft {
-  readonly requestUri: string;
-  readonly from: string;
-  readonly to: string;
-  readonly contact: string;
-  readonly routes: readonly string[];
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly body: string;
-}
 
 export type HeaderField = readonly [name: string, value: string];
 

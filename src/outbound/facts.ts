@@ -1,3 +1,4 @@
+import type { AddressScope } from '../base/address-scope.ts';
 import {
   HeaderId,
   type Headers,
@@ -110,9 +111,6 @@ export interface NodeFacts {
   readonly supported: readonly string[];
   readonly acceptLanguage: string;
 }
-
-/** Which of this node's names is meant: the one seen from outside, or the one of the private network. */
-export type AddressScope = 'public' | 'private';
 
 export interface NodeAddress {
   readonly host: string;

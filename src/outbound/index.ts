@@ -1,6 +1,5 @@
 /** The outbound pipeline: from a caller's INVITE to the INVITE for a trunk. What other folders use of it. */
 export type { PlannedRoute, SkippedRoute } from './context.ts';
-export type { LegDraft } from './draft.ts';
 export { asksEmergency, emergencyServiceNumber } from './emergency.ts';
 export {
   type ExplainedAnswer,

@@ -1,7 +1,7 @@
+import type { AddressScope } from '../base/address-scope.ts';
+import type { LegDraft } from '../sip/message/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { Trunk } from '../trunks/schema.ts';
-import type { LegDraft } from './draft.ts';
-import type { AddressScope } from './facts.ts';
 
 /** What the pipeline can end with. A step gives a {@link Refusal}, or undefined to go on. */
 export interface Refusal {

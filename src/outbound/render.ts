@@ -1,5 +1,4 @@
-import { HeaderId, Headers, SipRequest } from '../sip/message/index.ts';
-import type { LegDraft } from './draft.ts';
+import { HeaderId, Headers, type LegDraft, SipRequest } from '../sip/message/index.ts';
 
 /** What the dialog and the transport add to a draft: the random tokens, and the hop's Via. */
 export interface InviteTokens {

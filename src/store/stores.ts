@@ -1,3 +1,4 @@
+import type { TokenStore, WebhookStore } from '../api/ports.ts';
 import type { BindingStore, StoredBinding } from '../registrar/ports.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { LeasePort as TrunkLeasePort } from '../trunks/lease.ts';
@@ -21,41 +22,6 @@ export interface RedisStoreSettings {
   readonly keyPrefix: string;
   /** Folder of this node's own files: key and last known copy. */
   readonly path: string;
-}
-
-/** An access token as it is kept; the hash tells nothing about the token. */
-export interface StoredToken {
-  readonly id: string;
-  readonly role: 'system-admin' | 'tenant-admin';
-  readonly tenant?: string;
-  readonly label?: string;
-  readonly hash: string;
-  readonly createdAt: string;
-  readonly createdBy: string;
-  readonly expiresAt?: string;
-  readonly revokedAt?: string;
-}
-
-export interface TokenStore {
-  get(id: string): Promise<StoredToken | undefined>;
-  list(): Promise<readonly StoredToken[]>;
-  put(token: StoredToken): Promise<void>;
-  delete(id: string): Promise<void>;
-}
-
-/** A webhook as it is kept; whatever else its owner writes beside the id is kept as it is. */
-export interface StoredWebhook {
-  readonly id: string;
-}
-
-/**
- * Keeps webhooks. Generic in what is read back, since `api/` owns the record's type and this folder may not import it: what comes out
- * is what was put in.
- */
-export interface WebhookStore {
-  list<Webhook extends StoredWebhook>(): Promise<readonly Webhook[]>;
-  put<Webhook extends StoredWebhook>(webhook: Webhook): Promise<void>;
-  delete(id: string): Promise<void>;
 }
 
 /** The latest that are kept. */

@@ -10,7 +10,6 @@ import {
   type RegistrationView,
   type TokenRecord,
   type TokenStore,
-  type TrunkStatus,
   type WebhookRecord,
   type WebhookStore,
 } from '../../src/api/index.ts';
@@ -28,6 +27,7 @@ import {
 } from '../../src/trunks/provisioning-store.ts';
 import { followRenames } from '../../src/trunks/renaming.ts';
 import { type Provisioning, provisioningSchema } from '../../src/trunks/schema.ts';
+import type { TrunkStatus } from '../../src/trunks/trunk-line.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 /** A secret that must come out nowhere. */

@@ -1,7 +1,7 @@
+import type { AddressScope } from '../../src/base/address-scope.ts';
 import type { EndpointTransport } from '../../src/sip/endpoint/index.ts';
 import { newTransportCounters } from '../../src/sip/transport/counters.ts';
 import type {
-  AddressScope,
   Flow,
   HostPort,
   ListenerOptions,

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Stores } from '../../src/store/index.ts';
 import { applyEdits, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
 import type { Provisioning } from '../../src/trunks/schema.ts';
-import { binding, commitOf, tenant, trunk } from './records.ts';
+import { binding, commitOf, tenant, trunk, webhook } from './records.ts';
 
 export interface StoreWorld {
   /** Opens the store, empty at the first call, as what was left at later ones. */
@@ -192,14 +192,14 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
     });
 
     test('a webhook is listed as it was put, replaced by id, and gone when deleted', async () => {
-      const webhook = { id: 'w1', url: 'https://hooks.example.com/a', topics: ['call'], secret: 's', enabled: true };
-      await stores.webhooks.put(webhook);
-      await stores.webhooks.put({ ...webhook, id: 'w2' });
-      await stores.webhooks.put({ ...webhook, enabled: false });
+      const one = webhook('w1');
+      await stores.webhooks.put(one);
+      await stores.webhooks.put({ ...one, id: 'w2' });
+      await stores.webhooks.put({ ...one, enabled: false });
       await reopen();
       expect((await stores.webhooks.list()).toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual([
-        { ...webhook, enabled: false },
-        { ...webhook, id: 'w2' },
+        { ...one, enabled: false },
+        { ...one, id: 'w2' },
       ]);
       await stores.webhooks.delete('w1');
       await stores.webhooks.delete('unknown');

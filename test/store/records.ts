@@ -1,4 +1,5 @@
 /** Made-up records; free of vitest, since child processes use them too. */
+import type { WebhookRecord } from '../../src/api/ports.ts';
 import type { StoredBinding } from '../../src/registrar/ports.ts';
 import { type Tenant, tenantSchema } from '../../src/tenants/schema.ts';
 import type { ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
@@ -23,6 +24,17 @@ export function trunk(id: string, name = `trunk-${id}`): TrunkSettings {
     host: 'sip.example.net',
     credentials: { authName: name, username: name, password: CANARY },
   });
+}
+
+export function webhook(id: string): WebhookRecord {
+  return {
+    id,
+    url: 'https://hooks.example.com/a',
+    topics: ['call'],
+    secret: 's',
+    enabled: true,
+    allowPrivate: false,
+  };
 }
 
 export function commitOf(expectedVersion: number, parts: Partial<ProvisioningCommit> = {}): ProvisioningCommit {

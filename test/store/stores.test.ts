@@ -1,12 +1,9 @@
 import { expectTypeOf, test } from 'vitest';
-import type { TokenStore, WebhookStore } from '../../src/api/ports.ts';
 import type { BindingStore } from '../../src/registrar/ports.ts';
 import type { NodeSettings } from '../../src/settings/node-schema.ts';
 import type { StoreSettings, Stores } from '../../src/store/index.ts';
 
-test('the stores fit the ports of the API and the registrar, and are opened with a node’s settings', () => {
-  expectTypeOf<Stores['tokens']>().toExtend<TokenStore>();
-  expectTypeOf<Stores['webhooks']>().toExtend<WebhookStore>();
+test('the stores fit the port of the registrar, and are opened with a node’s settings', () => {
   expectTypeOf<Stores['bindings']>().toExtend<BindingStore>();
   expectTypeOf<NodeSettings['store']>().toExtend<StoreSettings>();
 });

@@ -1,3 +1,4 @@
+import type { AddressScope } from '../../base/address-scope.ts';
 import { PeerError } from '../../base/errors.ts';
 import { randomBranch } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
@@ -16,7 +17,6 @@ import {
 } from '../message/index.ts';
 import { TransactionLayer, type TransactionLayerUser } from '../transaction/index.ts';
 import {
-  type AddressScope,
   type Flow,
   type HostPort,
   type ListenerOptions,

@@ -1,5 +1,4 @@
-import type { SipRequest, SipResponse } from '../message/index.ts';
-import type { HeaderList } from '../transaction/index.ts';
+import type { HeaderList, SipRequest, SipResponse } from '../message/index.ts';
 import type { Flow } from '../transport/index.ts';
 import type { ClientTransaction, ClientTransactionUser } from './types.ts';
 

@@ -1,3 +1,4 @@
+import type { AddressScope } from '../../base/address-scope.ts';
 import type { Egress } from '../../base/egress.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { MessageLimits, SipRequest, SipResponse } from '../message/index.ts';
@@ -8,7 +9,6 @@ import type {
   TimerSettings,
 } from '../transaction/index.ts';
 import type {
-  AddressScope,
   Flow,
   HostPort,
   ListenerOptions,

@@ -11,6 +11,9 @@ const NO_NUMBERS: number[] = [];
 const NO_VALUES: (string | undefined)[] = [];
 const LINE_STARTS = headerNames().map((name) => `\r\n${name}: `);
 
+/** Header fields to add, in order. */
+export type HeaderList = readonly (readonly [HeaderId, string])[];
+
 /**
  * The header fields of a message, in order.
  *

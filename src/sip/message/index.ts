@@ -17,7 +17,8 @@ export { parseRetryAfter, type RetryAfter } from './fields/retry-after.ts';
 export { parseSessionExpires, type SessionExpires } from './fields/session-expires.ts';
 export { type FrameSink, StreamFramer } from './framer.ts';
 export { HeaderId, headerIdOf } from './header-id.ts';
-export { Headers } from './headers.ts';
+export { type HeaderList, Headers } from './headers.ts';
+export type { LegDraft } from './leg-draft.ts';
 export { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 export {
   addressValues,

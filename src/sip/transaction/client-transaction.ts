@@ -1,4 +1,4 @@
-import { type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import { TransactionTimer } from './timers.ts';
 import { Transaction, type TransactionHost } from './transaction.ts';
 import type {
@@ -6,7 +6,6 @@ import type {
   ClientTransaction,
   ClientTransactionOptions,
   ClientTransactionUser,
-  HeaderList,
   InviteClientState,
   NonInviteClientState,
 } from './types.ts';

@@ -5,7 +5,6 @@ export type {
   ClientTransaction,
   ClientTransactionOptions,
   ClientTransactionUser,
-  HeaderList,
   ServerTransaction,
   ServerTransactionUser,
   TransactionLayerUser,

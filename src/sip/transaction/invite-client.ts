@@ -1,8 +1,8 @@
-import { HeaderId, SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { HeaderId, type HeaderList, SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import { ClientTransactionBase } from './client-transaction.ts';
 import { buildAck, buildCancel } from './requests.ts';
 import { TransactionTimer } from './timers.ts';
-import type { Channel, HeaderList, InviteClientState } from './types.ts';
+import type { Channel, InviteClientState } from './types.ts';
 
 /**
  * The INVITE client transaction: RFC 3261 §17.1.1 with the Accepted state of RFC 6026 §8.4. The README draws it.

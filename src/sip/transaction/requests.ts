@@ -1,5 +1,4 @@
-import { HeaderId, Headers, SipRequest, type SipResponse } from '../message/index.ts';
-import type { HeaderList } from './types.ts';
+import { HeaderId, type HeaderList, Headers, SipRequest, type SipResponse } from '../message/index.ts';
 
 /**
  * The ACK to a final response other than 2xx (RFC 3261 §17.1.1.3): Call-ID, From and Request-URI of the INVITE, To of the response

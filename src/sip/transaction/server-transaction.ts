@@ -1,8 +1,8 @@
 import { randomToken } from '../../base/ids.ts';
 import { ownCopy } from '../../base/text.ts';
-import { createResponse, type SipResponse, serialize } from '../message/index.ts';
+import { createResponse, type HeaderList, type SipResponse, serialize } from '../message/index.ts';
 import { Transaction } from './transaction.ts';
-import type { Channel, HeaderList, ServerTransactionUser } from './types.ts';
+import type { Channel, ServerTransactionUser } from './types.ts';
 
 /**
  * What both server machines share: the tag of their responses, the last response sent, and whether the request is kept.

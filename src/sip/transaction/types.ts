@@ -1,4 +1,4 @@
-import type { HeaderId, SipRequest, SipResponse } from '../message/index.ts';
+import type { HeaderList, SipRequest, SipResponse } from '../message/index.ts';
 
 /**
  * Where a transaction's messages go: a UDP peer or a connection. The endpoint passes its own flow type, which satisfies this, and
@@ -10,9 +10,6 @@ export interface Channel {
   /** Sends one message. Never throws and never reports a failure before it returns; failures come as `TransactionLayer.flowFailed`. */
   send(text: string): void;
 }
-
-/** Header fields to add, in order. */
-export type HeaderList = readonly (readonly [HeaderId, string])[];
 
 export type InviteClientState = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
 export type NonInviteClientState = 'trying' | 'proceeding' | 'completed' | 'terminated';

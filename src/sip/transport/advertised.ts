@@ -1,9 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import type { AddressScope } from '../../base/address-scope.ts';
 import type { HostPort, ListenerOptions } from './types.ts';
-
-/** Which of a listener's addresses a peer is told: the one seen from outside, or the one of the private network. */
-export type AddressScope = 'public' | 'private';
 
 const MAX_REMEMBERED = 1024;
 

@@ -1,4 +1,3 @@
-export type { AddressScope } from './advertised.ts';
 export type { TlsFacts } from './certificate-names.ts';
 export type { TransportCounters } from './counters.ts';
 export { GenerationCache } from './generation-cache.ts';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
+import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { AddressClaim } from '../../trunks/precedence.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import type { TrunkSettings } from '../../trunks/schema.ts';
 import { Sealer } from '../sealer.ts';
-import type { StoredToken, StoredWebhook } from '../stores.ts';
 import { LiveFile } from './live-file.ts';
 import { ProvisioningFile } from './provisioning-file.ts';
 
@@ -32,12 +32,12 @@ export interface FileOperations {
   /** A part of the commit that comes next. */
   stage(part: CommitPart): void;
   commit(commit: LastPart): CommitResult;
-  token(id: string): StoredToken | undefined;
-  tokens(): StoredToken[];
-  putToken(token: StoredToken): void;
+  token(id: string): TokenRecord | undefined;
+  tokens(): TokenRecord[];
+  putToken(token: TokenRecord): void;
   deleteToken(id: string): void;
-  webhooks(): StoredWebhook[];
-  putWebhook(webhook: StoredWebhook): void;
+  webhooks(): WebhookRecord[];
+  putWebhook(webhook: WebhookRecord): void;
   deleteWebhook(id: string): void;
   nonceSecret(): Uint8Array;
   loadBindings(): StoredBinding[];
@@ -92,10 +92,10 @@ export class EmbeddedFiles implements FileOperations {
   };
   token = (id: string) => this.#provisioning.token(id);
   tokens = () => this.#provisioning.tokens();
-  putToken = (token: StoredToken) => this.#provisioning.putToken(token);
+  putToken = (token: TokenRecord) => this.#provisioning.putToken(token);
   deleteToken = (id: string) => this.#provisioning.deleteToken(id);
   webhooks = () => this.#provisioning.webhooks();
-  putWebhook = (webhook: StoredWebhook) => this.#provisioning.putWebhook(webhook);
+  putWebhook = (webhook: WebhookRecord) => this.#provisioning.putWebhook(webhook);
   deleteWebhook = (id: string) => this.#provisioning.deleteWebhook(id);
   nonceSecret = () => this.#provisioning.nonceSecret();
   loadBindings = () => this.#live.loadBindings();

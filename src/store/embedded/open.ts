@@ -5,7 +5,7 @@ import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
 import type { CommitResult, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
-import type { Lease, LeasePort, StoredWebhook, Stores } from '../stores.ts';
+import type { Lease, LeasePort, Stores } from '../stores.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { WorkerClient } from './worker-client.ts';
 
@@ -61,7 +61,7 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
       delete: (id) => disk.watched(worker.ask('deleteToken', id)),
     },
     webhooks: {
-      list: async <Webhook extends StoredWebhook>() => (await worker.ask('webhooks')) as Webhook[],
+      list: () => worker.ask('webhooks'),
       put: (webhook) => disk.watched(worker.ask('putWebhook', webhook)),
       delete: (id) => disk.watched(worker.ask('deleteWebhook', id)),
     },

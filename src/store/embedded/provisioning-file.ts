@@ -4,12 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import type { TrunkSettings } from '../../trunks/schema.ts';
 import { wrongKey } from '../key.ts';
 import type { Sealer } from '../sealer.ts';
-import type { StoredToken, StoredWebhook } from '../stores.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
 const TABLES = ['tenant', 'trunk', 'token', 'webhook', 'secret'] as const;
@@ -70,15 +70,15 @@ export class ProvisioningFile {
     });
   }
 
-  token(id: string): StoredToken | undefined {
+  token(id: string): TokenRecord | undefined {
     return this.#get('token', id);
   }
 
-  tokens(): StoredToken[] {
+  tokens(): TokenRecord[] {
     return this.#all('token');
   }
 
-  putToken(token: StoredToken): void {
+  putToken(token: TokenRecord): void {
     this.#put('token', token.id, token);
   }
 
@@ -86,11 +86,11 @@ export class ProvisioningFile {
     this.#delete('token', id);
   }
 
-  webhooks(): StoredWebhook[] {
+  webhooks(): WebhookRecord[] {
     return this.#all('webhook');
   }
 
-  putWebhook(webhook: StoredWebhook): void {
+  putWebhook(webhook: WebhookRecord): void {
     this.#put('webhook', webhook.id, webhook);
   }
 

@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
 import type { Log } from '../../base/log.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { ProvisionedState } from '../../trunks/provisioning-store.ts';
 import type { TrunkSettings } from '../../trunks/schema.ts';
 import type { Sealer } from '../sealer.ts';
-import type { StoredToken, StoredWebhook } from '../stores.ts';
 
 /** What a node needs to serve calls while Redis is away. */
 export interface Copy {
   readonly storeId: string;
   readonly nonceSecret: string;
   readonly provisioned: ProvisionedState;
-  readonly tokens: readonly StoredToken[];
-  readonly webhooks: readonly StoredWebhook[];
+  readonly tokens: readonly TokenRecord[];
+  readonly webhooks: readonly WebhookRecord[];
 }
 
 const FILE = 'last-copy.json';

@@ -1,10 +1,11 @@
+import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
 import { SettingsError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
 import { Sealer } from '../sealer.ts';
-import type { RedisStoreSettings, StoredToken, StoredWebhook, Stores } from '../stores.ts';
+import type { RedisStoreSettings, Stores } from '../stores.ts';
 import { TrunkLeases } from '../trunk-lease.ts';
 import { type Identity, openIdentity } from './identity.ts';
 import { Keys } from './keys.ts';
@@ -130,14 +131,13 @@ class RedisStores implements Stores {
   readonly bindings: RedisBindings;
   readonly signIns: RedisSignIns;
   readonly claims: RedisClaims;
-  readonly tokens: RedisRecords<StoredToken>;
-  readonly webhooks: Stores['webhooks'];
+  readonly tokens: RedisRecords<TokenRecord>;
+  readonly webhooks: RedisRecords<WebhookRecord>;
   readonly leases: RedisLeases;
   readonly trunkLease: TrunkLeases;
   readonly nodes: RedisNodes;
   readonly nonceSecret: Uint8Array;
   readonly #parts: Parts;
-  readonly #webhooks: RedisRecords<StoredWebhook>;
   readonly #lastCopy: LastCopy;
   #watch: Watch | undefined = undefined;
   #isReplaced = false;
@@ -168,15 +168,14 @@ class RedisStores implements Stores {
     this.nodes = new RedisNodes(links.signalling, keys, node);
     const records = { link: links.signalling, sealer, onChange: () => this.#lastCopy.changed() };
     this.tokens = new RedisRecords({ ...records, key: keys.tokens, kind: 'tokens' }, copy?.tokens);
-    this.#webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);
-    this.webhooks = this.#webhooks as unknown as Stores['webhooks'];
+    this.webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);
   }
 
   async start(isReachable: boolean): Promise<this> {
     const { links, context, settings, identity } = this.#parts;
     if (isReachable) {
       await this.provisioning.read();
-      await Promise.all([this.tokens.list(), this.#webhooks.list()]);
+      await Promise.all([this.tokens.list(), this.webhooks.list()]);
       this.#lastCopy.changed();
       await this.#lastCopy.flush();
     }
@@ -230,7 +229,7 @@ class RedisStores implements Stores {
       nonceSecret: Buffer.from(this.nonceSecret).toString('hex'),
       provisioned: this.provisioning.copy,
       tokens: this.tokens.copy,
-      webhooks: this.#webhooks.copy,
+      webhooks: this.webhooks.copy,
     };
   }
 }

@@ -7,14 +7,14 @@ import { silentLog } from '../../../src/base/log.ts';
 import { type Copy, LastCopy } from '../../../src/store/redis/last-copy.ts';
 import { Sealer } from '../../../src/store/sealer.ts';
 import { temporaryFolder } from '../kit.ts';
-import { tenant, trunk } from '../records.ts';
+import { tenant, trunk, webhook } from '../records.ts';
 
 const sealer = new Sealer(randomBytes(32));
 const copy: Copy = {
   storeId: 'store-1',
   nonceSecret: 'ab'.repeat(32),
   tokens: [],
-  webhooks: [{ id: 'w1' }],
+  webhooks: [webhook('w1')],
   provisioned: {
     version: 7,
     state: {

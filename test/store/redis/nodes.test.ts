@@ -8,7 +8,7 @@ import type { Stores } from '../../../src/store/index.ts';
 import { startChild } from '../../kit/child.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
-import { binding, commitOf, tenant, trunk } from '../records.ts';
+import { binding, commitOf, tenant, trunk, webhook } from '../records.ts';
 import { eventually, type RedisWorld, redisWorld, STORE_KEY } from './world.ts';
 
 describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
@@ -258,7 +258,7 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
   });
 
   test('tokens and webhooks of one node are those of the other', async () => {
-    await a.webhooks.put({ id: 'w1' });
-    expect(await b.webhooks.list()).toEqual([{ id: 'w1' }]);
+    await a.webhooks.put(webhook('w1'));
+    expect(await b.webhooks.list()).toEqual([webhook('w1')]);
   });
 });
