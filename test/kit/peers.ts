@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 const PEER_PACKAGES: Readonly<Record<string, string>> = {
   sipp: 'sip-tester',
   baresip: 'baresip',
+  'linphone-daemon': 'linphone-cli',
   kamailio: 'kamailio',
   'redis-server': 'redis-server',
   tshark: 'tshark',

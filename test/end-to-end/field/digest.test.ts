@@ -5,6 +5,7 @@ import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { startBaresip } from '../../kit/baresip.ts';
 import { type EngineOptions, startEngine, type TestEngine } from '../../kit/engine.ts';
 import { freePort } from '../../kit/free-port.ts';
+import { startLinphone } from '../../kit/linphone.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { allWell, startAnswerer, startCaller } from '../sipp.ts';
 
@@ -47,6 +48,31 @@ describe.skipIf(peersSkipped)('phones against the configuration that everybody s
       await phone.heard('CALL_ESTABLISHED');
       phone.hangUp();
       await allWell(carrier);
+    } finally {
+      await phone.stop();
+    }
+  });
+
+  test.each(['udp', 'tcp'] as const)('linphone signs in over %s, calls out and is called', async (transport) => {
+    const phone = await startLinphone({
+      user: '101',
+      domain: 'demo.example.com',
+      password: 'demo-alice-101',
+      proxy: { host: '127.0.0.1', port: engine.port(transport) },
+      transport,
+    });
+    try {
+      await phone.registered();
+      expect(await engine.registrations('101')).toMatchObject([{ transport }]);
+      const carrier = await startAnswerer('answer', { localPort: carrierPort });
+      phone.dial('sip:914155559999@demo.example.com');
+      await phone.established();
+      phone.hangUp();
+      await allWell(carrier);
+      await phone.idle();
+      const keys = { user: '102', password: 'demo-bob-102', domain: 'demo.example.com', called: '101' };
+      await allWell(await startCaller('phone-call', engine.address(), { keys }));
+      await phone.idle();
     } finally {
       await phone.stop();
     }
