@@ -25,6 +25,7 @@ import { body, named, resource } from './openapi.ts';
 import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources, requireAllowedTrust } from './sources.ts';
 import type { Identity } from './tokens.ts';
+import { requireUsableFiles } from './trunk-files.ts';
 
 const TAG = 'provisioning';
 
@@ -149,6 +150,7 @@ function* planApply(
     // What is stored already is not written: an export holds what tenants have configured.
     if (!isDeepStrictEqual(after, before)) requireAllowedTrunk(identity, after, before);
     requireAllowedSources(context, identity, state, after, before);
+    requireUsableFiles(after, before, ['trunks', index]);
     requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${after.id}`);
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
     yield;

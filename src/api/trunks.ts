@@ -24,6 +24,7 @@ import { body, managedResource, named, patchOf, resource } from './openapi.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { overlapRoute, requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';
+import { requireUsableFiles } from './trunk-files.ts';
 import { check } from './validation.ts';
 
 const TAG = 'trunks';
@@ -162,6 +163,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         };
         requireAllowedTrunk(identity, after, undefined);
         requireAllowedSources(context, identity, state, after, undefined);
+        requireUsableFiles(after, undefined);
         // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
         if (trunkIn(state, after.id) !== undefined)
           throw new ApiProblem(409, 'exists', `trunk ${after.id} exists already`);
@@ -230,6 +232,7 @@ async function change(
     requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
     requireAllowedTrunk(identity, after, before);
     requireAllowedSources(context, identity, state, after, before);
+    requireUsableFiles(after, before);
     return { after, ...plan(state, before, after) };
   });
   return sendResource(context, reply, after, trunkView(identity, after));

@@ -32,7 +32,12 @@ export function credentialProblems({ listen, api }: NodeSettings): CredentialPro
 
 /** The same for what the engine shows to trunks and takes from them. */
 export function trunkCredentialProblems(trunks: readonly TrunkSettings[]): CredentialProblem[] {
-  return trunks.flatMap(({ tls = {} }, index) => problemsAt(['trunks', index, 'tls'], tls));
+  return trunks.flatMap((trunk, index) => credentialProblemsOf(trunk, ['trunks', index]));
+}
+
+/** The same for one trunk, which stands at `place`. */
+export function credentialProblemsOf({ tls = {} }: TrunkSettings, place: readonly Segment[]): CredentialProblem[] {
+  return problemsAt([...place, 'tls'], tls);
 }
 
 function problemsAt(place: readonly Segment[], credentials: Credentials): CredentialProblem[] {
