@@ -43,6 +43,8 @@ interface Page {
 }
 
 const FOLLOW_MS = 500;
+/** What a capture of nothing has: the file header, and in it no packet. */
+const PCAP_HEADER_OCTETS = 24;
 const FILTERS = ['number', 'address', 'method', 'trunk'] as const;
 
 const COLUMNS: readonly Column<Listed>[] = [
@@ -162,6 +164,7 @@ function printMessages(context: CommandContext, messages: readonly Message[]): v
 
 async function writeCapture(context: CommandContext, path: string, file: string): Promise<number> {
   const octets = await context.api().octets(path);
+  if (octets.length <= PCAP_HEADER_OCTETS) throw new CommandError(`no such messages are kept: ${file} is not written`);
   try {
     // A capture shows who calls whom: it is for the user who asked.
     writeFileSync(file, octets, { mode: 0o600 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -51,6 +51,16 @@ describe('tandem trace', () => {
     expect((await run(['trace', '--method', 'OPTIONS', '--messages'], { env })).out).toContain(
       '\nOPTIONS sip:x SIP/2.0\nCall-ID: two',
     );
+  });
+
+  test('--pcap without a match says so, exits with 1 and leaves no file', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'nothing.pcap');
+    const { code, out, err } = await run(['trace', '--number', '999999999', '--pcap', file], { env });
+    expect([code, out, err]).toEqual([1, '', `tandem trace: no such messages are kept: ${file} is not written\n`]);
+    expect(existsSync(file)).toBe(false);
+    const call = await run(['trace', 'no-such-call', '--pcap', file], { env });
+    expect([call.code, existsSync(file)]).toEqual([1, false]);
+    expect(call.err).toContain('trace of no-such-call');
   });
 
   test('one call by its id as the argument; --pcap writes a file for its user alone', async () => {
