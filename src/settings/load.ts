@@ -13,6 +13,7 @@ import { defaultTenantProblem } from './default-tenant.ts';
 import { demoPasswordProblem, openDoor } from './demo-passwords.ts';
 import { applyEnvironment } from './environment.ts';
 import { type NodeSettings, nodeSchema } from './node-schema.ts';
+import { recordFileProblems } from './record-file.ts';
 import { formatPath, parseWith, type Segment } from './schema-problems.ts';
 import { type Environment, resolveSecrets } from './secrets.ts';
 import { formatProblem, type LocatedProblem, placeOf, YamlFile } from './yaml-file.ts';
@@ -98,27 +99,50 @@ export function transportsOf(settings: NodeSettings): ReadonlySet<TrunkTransport
 }
 
 /**
- * Checks any mix of configuration and provisioning files, as `tandem validate` does. Provisioning files are checked together, and
- * against the listeners of a configuration file that is among them.
+ * Checks any mix of configuration and provisioning files, as `tandem validate` does; without any of the latter, those that the
+ * configurations name. They are checked together, and against the listeners of a configuration file that is among them.
  */
 export function validateFiles(files: readonly string[], environment: Environment): LocatedProblem[] {
   const all = files.map((file) => YamlFile.read(file));
-  const provisioning = all.filter(isProvisioning);
+  const given = all.filter(isProvisioning);
   const nodeFiles = all.filter((yaml) => !isProvisioning(yaml));
   const nodes = nodeFiles.map((yaml) => withFiles(yaml, environment));
   const settings = nodes.find((node) => node.settings !== undefined)?.settings;
   const context = settings === undefined ? { opensCredentials: true } : contextOf(settings);
+  // Whoever gives some means them in place of those.
+  const named = given.length > 0 ? [] : nodes.map((node, index) => filesNamedBy(nodeFiles[index] as YamlFile, node));
+  const provisioning = [...given, ...named.flatMap((each) => each.files)];
+  const missing = named.flatMap((each) => each.problems);
   const found = [
     ...nodes.flatMap(({ problems }) => problems),
+    ...missing,
+    // A tenant of a file that is not there may be the one.
     ...nodes.flatMap((node, index) =>
-      defaultTenantProblems(nodeFiles[index] as YamlFile, node, provisioning, environment),
+      missing.length > 0 ? [] : defaultTenantProblems(nodeFiles[index] as YamlFile, node, provisioning, environment),
     ),
     ...provisioningFrom(provisioning, environment, context).problems,
   ];
-  return found.sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column);
+  const order = [...all, ...provisioning].map(({ file }) => file);
+  return found.sort((a, b) => order.indexOf(a.file) - order.indexOf(b.file) || a.line - b.line || a.column - b.column);
 }
 
-/** Whether `defaultTenant` is one of the tenants of `files`, or of the files that the configuration names when there are none. */
+/** The provisioning files of a configuration, and those of them that are not there. */
+function filesNamedBy(yaml: YamlFile, { settings }: LoadedNode) {
+  const files: YamlFile[] = [];
+  const problems: LocatedProblem[] = [];
+  for (const [index, file] of (settings?.provisioning ?? []).entries()) {
+    if (existsSync(file)) {
+      files.push(YamlFile.read(file));
+      continue;
+    }
+    const message = `${file} does not exist: create it, or correct the path`;
+    const problem = { code: 'file-unreadable', path: `provisioning[${index}]`, message };
+    problems.push(yaml.locate(problem, ['provisioning', index]));
+  }
+  return { files, problems };
+}
+
+/** Whether `defaultTenant` is one of the tenants of `files`. */
 function defaultTenantProblems(
   yaml: YamlFile,
   { settings }: LoadedNode,
@@ -126,8 +150,7 @@ function defaultTenantProblems(
   environment: Environment,
 ): LocatedProblem[] {
   if (settings?.defaultTenant === undefined) return [];
-  const provisioned = files.length > 0 ? files : settings.provisioning.map((file) => YamlFile.read(file));
-  const { state, problems } = joinFiles(provisioned, environment);
+  const { state, problems } = joinFiles(files, environment);
   // A tenant of a file that cannot be read may be the one.
   if (problems.length > 0) return [];
   const problem = defaultTenantProblem(
@@ -146,7 +169,8 @@ function fileOf(file: string | undefined, environment: Environment): string {
 function withFiles(yaml: YamlFile, environment: Environment): LoadedNode {
   const node = nodeFrom(yaml, environment);
   if (node.settings === undefined) return node;
-  const problems = credentialProblems(node.settings).map((problem) => yaml.locate(problem, problem.segments));
+  const found = [...credentialProblems(node.settings), ...recordFileProblems(node.settings)];
+  const problems = found.map((problem) => yaml.locate(problem, problem.segments));
   return problems.length === 0 ? node : { ...node, settings: undefined, problems };
 }
 

@@ -30,6 +30,57 @@ function configuration(more: object): string {
   return path('tandem.json');
 }
 
+describe('tandem validate opens the provisioning files that a configuration names', () => {
+  const file = (name: string, content: object) => {
+    writeFileSync(path(name), JSON.stringify(content));
+    return path(name);
+  };
+  const node = (provisioning: readonly string[]) =>
+    file('node.json', { listen: [{ transport: 'udp', host: '127.0.0.1', port: 5060 }], provisioning });
+
+  test('one that is not there is told at the setting that names it', () => {
+    expect(validateFiles([node([path('none.yaml')])], {})).toMatchObject([
+      {
+        file: path('node.json'),
+        code: 'file-unreadable',
+        path: 'provisioning[0]',
+        message: expect.stringContaining('none.yaml does not exist'),
+      },
+    ]);
+  });
+
+  test('a fault in one is told at its own place; whoever gives files means them in place of those', () => {
+    const tenants = file('tenants.json', { tenants: [{ name: 'acme', domain: 'acme.test' }] });
+    const trunks = file('trunks.json', {
+      trunks: [
+        { name: 'a', type: 'ip', host: 'a.test', transport: 'tls', tenants: [{ tenant: 'acme', didPool: '1' }] },
+      ],
+    });
+    const config = node([tenants, trunks]);
+    const fault = { file: trunks, path: 'trunks[0].transport', code: expect.any(String) };
+    expect(validateFiles([config], {})).toMatchObject([fault]);
+    expect(validateFiles([trunks, config, tenants], {})).toMatchObject([fault]);
+    expect(validateFiles([config, tenants], {})).toEqual([]);
+  });
+
+  test('call records that could not be written: the start says so too', () => {
+    const listen = [{ transport: 'udp', host: '127.0.0.1', port: 5060 }];
+    const told = (records: string) =>
+      loadNodeWithFiles(file('records.json', { listen, records: { file: records } }), {}).problems;
+    expect(told(path('calls.jsonl'))).toEqual([]);
+    for (const [named, why] of [
+      [path('none/calls.jsonl'), 'none: make it'],
+      [path('cert.pem/calls.jsonl'), 'cert.pem: make it'],
+      [path('folder'), 'it is a folder'],
+    ] as const) {
+      expect(told(named)).toMatchObject([
+        { code: 'file-unwritable', path: 'records.file', message: expect.stringContaining(why) },
+      ]);
+      expect(validateFiles([path('records.json')], {})).toHaveLength(1);
+    }
+  });
+});
+
 describe('tandem validate opens the files that a configuration names', () => {
   test('a pair that belongs together', () => {
     expect(validateFiles([configuration({})], {})).toEqual([]);

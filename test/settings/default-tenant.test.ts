@@ -57,6 +57,7 @@ describe('validate', () => {
     const unreadable = file('unreadable.json', { tenants: [{ name: 1 }] });
     const beside = file('beside.json', { defaultTenant: 'initech', provisioning: [unreadable, join(folder, 'none')] });
     expect(validateFiles([alone], {})).toEqual([]);
-    expect(validateFiles([beside], {})).toEqual([]);
+    const told = validateFiles([beside], {}).map(({ path }) => path);
+    expect(told).toEqual(['provisioning[1]', 'tenants[0].domain', 'tenants[0].name']);
   });
 });
