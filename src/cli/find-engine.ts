@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadNode, settingsError } from '../settings/load.ts';
+import { API_ADDRESS_FILE, OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import type { FoundEngine } from './api-client.ts';
 import { CommandError } from './command-error.ts';
 
-/** The owner's token: written by the running engine into its data folder, readable by its user alone. */
-export const OWNER_TOKEN_FILE = 'owner-token';
-
-/** Finds the engine: TANDEM_URL and TANDEM_TOKEN, else the configuration and the token file of its data folder. */
+/** Finds the engine: TANDEM_URL and TANDEM_TOKEN, else by the configuration and the files that it keeps in its data folder while it runs. */
 export function findEngine(config: string | undefined, env: Readonly<Record<string, string | undefined>>): FoundEngine {
   const { TANDEM_URL: url, TANDEM_TOKEN: token } = env;
   if (url !== undefined && url !== '' && token !== undefined && token !== '')
@@ -15,7 +13,8 @@ export function findEngine(config: string | undefined, env: Readonly<Record<stri
   const { settings, problems } = loadNode(config, env);
   if (settings === undefined) throw new CommandError(settingsError(problems).message);
   const { api, store } = settings;
-  const found = url ?? `${api.certificate === undefined ? 'http' : 'https'}://${reachable(api.host)}:${api.port}`;
+  const scheme = api.certificate === undefined ? 'http' : 'https';
+  const found = url ?? runningAt(store.path) ?? `${scheme}://${reachable(api.host)}:${api.port}`;
   return {
     url: found.replace(/\/$/, ''),
     token: token ?? readOwnerToken(join(store.path, OWNER_TOKEN_FILE)),
@@ -27,6 +26,16 @@ function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+}
+
+/** Where the engine of this folder serves, which its configuration may not say any more; undefined when none runs. */
+function runningAt(folder: string): string | undefined {
+  try {
+    const { protocol, hostname, port } = new URL(readFileSync(join(folder, API_ADDRESS_FILE), 'utf8').trim());
+    return `${protocol}//${reachable(hostname.replace(/^\[|\]$/g, ''))}${port === '' ? '' : `:${port}`}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function readOwnerToken(path: string): string {

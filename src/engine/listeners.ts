@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { silentLog } from '../base/log.ts';
+import type { Scheduler } from '../base/scheduler.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import { formatHost } from '../sip/message/index.ts';
-import type { ListenerOptions, Listening, TransportName } from '../sip/transport/index.ts';
+import { type ListenerOptions, type Listening, TransportLayer, type TransportName } from '../sip/transport/index.ts';
 
 /** The transports that a node listens on. */
 export function transportsListened(listen: readonly Listen[]): TransportName[] {
@@ -40,6 +42,14 @@ export function listenerOptions(listen: Listen, settings: NodeSettings): Listene
     clientCertificate,
     minVersion,
   };
+}
+
+/** Opens every listener and closes it again. Throws a SettingsError that names those that cannot be opened, and why. */
+export async function requireListeners(settings: NodeSettings, scheduler: Scheduler): Promise<void> {
+  const nobody = { onMessage() {}, onFlowClosed() {}, onFlowFailed() {} };
+  const layer = new TransportLayer({ scheduler }, nobody, silentLog);
+  await layer.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
+  await layer.close();
 }
 
 /** The addresses that listeners take messages on; one that listens on all interfaces stands for every address of the machine. */

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { type Api, createApi, type ReloadReport } from '../api/index.ts';
-import { SettingsError } from '../base/errors.ts';
+import { type Problem, SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { WheelScheduler } from '../base/wheel-scheduler.ts';
 import { Engine } from '../engine/engine.ts';
+import { requireListeners } from '../engine/listeners.ts';
 import { Observation } from '../engine/observation.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
 import { Provisioner } from '../engine/provisioner.ts';
@@ -28,11 +29,13 @@ import { refuseDemoPasswords } from '../settings/demo-passwords.ts';
 import { httpDefaults } from '../settings/exposure.ts';
 import { loadNodeWithFiles, settingsError, transportsOf } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
+import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { type NodeFacts, type NodeRoster, openStores, type Stores } from '../store/index.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
+import { forgetHttpAddress, listenForHttp, requireHttpPort } from './http-port.ts';
 import { readMetrics } from './metrics.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
@@ -178,7 +181,10 @@ async function wire(parts: Parts): Promise<RunningNode> {
   });
   readMetrics(metrics, engine, stores, log);
   const running = engine;
-  if (options.warmsUp === true) await warmUp(settings.timers.warmUpMs, log);
+  if (options.warmsUp === true) {
+    await requirePorts(settings, scheduler);
+    await warmUp(settings.timers.warmUpMs, log);
+  }
   const listening = await engine.start();
   stores.bindings.onRemoteChange?.((aor, bindings) => running.registrations.registrar.applyRemote(aor, bindings));
   stores.nodes.announce(() => nodeFacts(running));
@@ -245,7 +251,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       onFirstToken: (token) => {
         firstToken = token;
       },
-      ownerTokenPath: join(folder, 'owner-token'),
+      ownerTokenPath: join(folder, OWNER_TOKEN_FILE),
       trustedProxies: settings.api.trustedProxies,
       requestsPerMinute: settings.api.requestsPerMinute,
       tokensPerTenant: settings.api.tokensPerTenant,
@@ -260,6 +266,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     const serving = api;
     closers.push(() => serving.close());
     apiAddress = await listenForHttp(api, settings);
+    closers.push(() => forgetHttpAddress(settings));
   }
   log.info('started', {
     version,
@@ -296,27 +303,22 @@ async function wire(parts: Parts): Promise<RunningNode> {
   };
 }
 
-async function listenForHttp(api: Api, { api: { host, port } }: NodeSettings): Promise<string> {
-  try {
-    return await api.listen(host, port);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const [field, why] =
-      code === 'EADDRINUSE'
-        ? ['port', 'another process has the port: stop it, or set another one (TANDEM_API_PORT; 0: any)']
-        : code === 'EADDRNOTAVAIL'
-          ? ['host', 'this machine does not have the address (TANDEM_API_HOST)']
-          : ['port', code === 'EACCES' ? 'ports below 1024 need a privilege' : message];
-    throw new SettingsError([
-      { code: 'listen-failed', path: `api.${field}`, message: `cannot listen on ${host}:${port}: ${why}` },
-    ]);
-  }
-}
-
 /** The pairs of listeners with `selfSigned` that are missing. */
 async function makeCertificates({ listen }: NodeSettings, clock: WheelScheduler, log: Log): Promise<void> {
   for (const file of await makeMissingCertificates(listen, clock.wallMs()))
     log.warn('self-signed-certificate-made', { file });
+}
+
+/** What keeps a node from serving is said at once, not after the seconds that the rehearsal takes. */
+async function requirePorts(settings: NodeSettings, scheduler: WheelScheduler): Promise<void> {
+  const problems: Problem[] = [];
+  const note = (error: unknown) => {
+    if (!(error instanceof SettingsError)) throw error;
+    problems.push(...error.problems);
+  };
+  await requireListeners(settings, scheduler).catch(note);
+  await requireHttpPort(settings).catch(note);
+  if (problems.length > 0) throw new SettingsError(problems);
 }
 
 /** Before a socket is open: who calls a node that has just started is served as fast as everybody. */

@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -44,8 +44,8 @@ function configure(more: object = {}): string {
   return file;
 }
 
-function run(command: string, args: readonly string[], config: string): Child {
-  const child = startChild(command, args, { cwd: root, env: { ...environment, TANDEM_CONFIG: config } });
+function run(command: string, args: readonly string[], config: string, more: NodeJS.ProcessEnv = {}): Child {
+  const child = startChild(command, args, { cwd: root, env: { ...environment, TANDEM_CONFIG: config, ...more } });
   running.push(child);
   return child;
 }
@@ -127,6 +127,29 @@ describe('what an operator can put right is said in a line, without a stack, wit
     await expectRefusal(configure(settings()), message);
   });
 
+  test('ports that are taken, all of them, before seconds go into the rehearsal', async () => {
+    const udp = createSocket('udp4');
+    await new Promise<void>((done) => udp.bind(0, '127.0.0.1', done));
+    const server = createServer();
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as { port: number };
+    const listen = [
+      { transport: 'udp', host: '127.0.0.1', port: udp.address().port },
+      { transport: 'tcp', host: '127.0.0.1', port },
+    ];
+    const config = configure({ listen, api: { port } });
+    const child = run(process.execPath, ['bin/tandem.js', 'start'], config, { TANDEM_TIMERS_WARM_UP_MS: '60000' });
+    expect(await child.exited, child.output()).toBe(1);
+    expect(child.output()).not.toContain('warmed-up');
+    expect(saidBy(child)).toEqual([
+      expect.stringMatching(`listen\\[0\\].* udp 127\\.0\\.0\\.1:${udp.address().port}: another process has the port`),
+      expect.stringMatching(`listen\\[1\\].* tcp 127\\.0\\.0\\.1:${port}: another process has the port`),
+      expect.stringMatching(`api\\.port.* 127\\.0\\.0\\.1:${port}: another process has the port`),
+    ]);
+    udp.close();
+    server.close();
+  });
+
   test('a SIP port that is taken', async () => {
     const socket = createSocket('udp4');
     await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
@@ -153,12 +176,14 @@ describe('what an operator can put right is said in a line, without a stack, wit
   async function expectRefusal(config: string, message: RegExp): Promise<void> {
     const child = start(config);
     expect(await child.exited, child.output()).toBe(1);
-    const said = child
+    expect(saidBy(child)).toEqual([expect.stringMatching(message)]);
+  }
+
+  const saidBy = (child: Child) =>
+    child
       .output()
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('{'));
-    expect(said).toEqual([expect.stringMatching(message)]);
-  }
 });
 
 describe('a signal', () => {
@@ -217,6 +242,12 @@ describe('a signal', () => {
     );
     process.kill(child.pid, 'SIGHUP');
     await child.waitFor(/"applied":\["log\.level"\],"needsRestart":\["api\.port"\],"event":"reloaded"/);
-    await child.stop();
+    // The engine is where it was: the file names another port.
+    const reload = run(process.execPath, ['bin/tandem.js', 'reload'], config);
+    expect(await reload.exited, reload.output()).toBe(0);
+    expect(reload.output()).toBe('in force       log.level\nneeds restart  api.port\n');
+    child.signal('SIGTERM');
+    await child.exited;
+    expect(existsSync(path(`data-${serial}/api-address`))).toBe(false);
   });
 });
