@@ -1,3 +1,4 @@
+import { derived } from '../base/derived.ts';
 import type { OutboundRule, Tenant } from '../tenants/schema.ts';
 
 /** A rule as it is matched: sets and ranges in place of lists of text. */
@@ -9,20 +10,13 @@ export interface CompiledRule {
   readonly extensions: readonly { readonly first: number; readonly last: number }[];
 }
 
-const compiled = new WeakMap<Tenant, readonly CompiledRule[]>();
-
 /** The enabled rules of a tenant in the order in which they are asked: priority, then name. Made once per tenant snapshot. */
-export function rulesOf(tenant: Tenant): readonly CompiledRule[] {
-  let rules = compiled.get(tenant);
-  if (rules === undefined) {
-    rules = tenant.outboundRules
-      .filter((rule) => rule.enabled)
-      .sort((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1))
-      .map(compileRule);
-    compiled.set(tenant, rules);
-  }
-  return rules;
-}
+export const rulesOf = derived((tenant: Tenant): readonly CompiledRule[] =>
+  tenant.outboundRules
+    .filter((rule) => rule.enabled)
+    .sort((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1))
+    .map(compileRule),
+);
 
 function compileRule(rule: OutboundRule): CompiledRule {
   const prefixes = new Map<number, Set<string>>();
@@ -64,14 +58,9 @@ function inRanges(ranges: CompiledRule['extensions'], number: number): boolean {
   return false;
 }
 
-const members = new WeakMap<Tenant, ReadonlyMap<string, ReadonlySet<string>>>();
+const membersOf = derived(({ groups }: Tenant) => new Map(groups.map(({ name, members }) => [name, new Set(members)])));
 
 /** Says whether the number is a member of the tenant's group. */
 export function isMember(tenant: Tenant, group: string, number: string): boolean {
-  let index = members.get(tenant);
-  if (index === undefined) {
-    index = new Map(tenant.groups.map(({ name, members: numbers }) => [name, new Set(numbers)]));
-    members.set(tenant, index);
-  }
-  return index.get(group)?.has(number) ?? false;
+  return membersOf(tenant).get(group)?.has(number) ?? false;
 }

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { derived } from '../base/derived.ts';
 import { unescapeUser } from '../sip/message/index.ts';
 import { hidesNumber, privacyTypes } from '../trunks/effective.ts';
 import { hopOf, type TrunkHop } from '../trunks/hops.ts';
@@ -67,16 +68,7 @@ export interface Source {
   readonly origin: Origin;
 }
 
-const profiles = new WeakMap<Trunk, TrunkProfile>();
-
-export function profileOf(trunk: Trunk): TrunkProfile {
-  let profile = profiles.get(trunk);
-  if (profile === undefined) {
-    profile = compile(trunk);
-    profiles.set(trunk, profile);
-  }
-  return profile;
-}
+export const profileOf = derived(compile);
 
 /** Behaviour 10: what a field says when its trunk maps nothing; also in which order fields are filled. */
 const DEFAULTS: readonly {

@@ -2,6 +2,7 @@
  * The look-up tables of a snapshot, made of those of the snapshot before it: only what a change touches is looked at, and everything
  * else is shared. A snapshot that is made anew is one that comes after nothing.
  */
+import { derived } from '../base/derived.ts';
 import { LayeredMap } from '../base/layered-map.ts';
 import { covers } from '../base/network.ts';
 import type { Steps } from '../base/steps.ts';
@@ -48,8 +49,6 @@ export interface Indexes {
   /** By trunk id. */
   readonly providers: LayeredMap<string, Provider>;
 }
-
-const tenantIndexes = new WeakMap<Tenant, TenantIndex>();
 
 export const NO_INDEXES: Indexes = {
   byDomain: new LayeredMap(),
@@ -262,25 +261,20 @@ function samePools(trunk: Trunk, before: Trunk | undefined): boolean {
   });
 }
 
-function indexTenant(tenant: Tenant): TenantIndex {
-  let index = tenantIndexes.get(tenant);
-  if (index === undefined) {
-    const groupsByMember = new Map<string, Group[]>();
-    for (const group of tenant.groups)
-      for (const member of new Set(group.members))
-        groupsByMember.set(member, [...(groupsByMember.get(member) ?? []), group]);
-    index = {
-      tenant,
-      extensions: new Map(tenant.extensions.map((extension) => [extension.number, extension])),
-      services: new Map(tenant.services.map((service) => [service.number, service])),
-      groups: new Map(tenant.groups.map((group) => [group.name, group])),
-      groupsByMember,
-      outboundRules: tenant.outboundRules.filter((rule) => rule.enabled).sort(byPriorityThenName),
-    };
-    tenantIndexes.set(tenant, index);
-  }
-  return index;
-}
+const indexTenant = derived((tenant: Tenant): TenantIndex => {
+  const groupsByMember = new Map<string, Group[]>();
+  for (const group of tenant.groups)
+    for (const member of new Set(group.members))
+      groupsByMember.set(member, [...(groupsByMember.get(member) ?? []), group]);
+  return {
+    tenant,
+    extensions: new Map(tenant.extensions.map((extension) => [extension.number, extension])),
+    services: new Map(tenant.services.map((service) => [service.number, service])),
+    groups: new Map(tenant.groups.map((group) => [group.name, group])),
+    groupsByMember,
+    outboundRules: tenant.outboundRules.filter((rule) => rule.enabled).sort(byPriorityThenName),
+  };
+});
 
 function byPriorityThenName(a: OutboundRule, b: OutboundRule): number {
   if (a.priority !== b.priority) return a.priority - b.priority;

@@ -2,7 +2,9 @@
  * From a trunk as written to a trunk as it takes effect: for every value the operator's own word comes first, then the brand's
  * preset, then the default. The same walk tells where each value came from.
  */
+
 import { createHash, randomInt } from 'node:crypto';
+import { derived } from '../base/derived.ts';
 import type { NumberFormat } from '../tenants/number-format.ts';
 import { type BrandPreset, brandPreset, presetHost } from './brands.ts';
 import {
@@ -112,26 +114,20 @@ class Chooser {
 
 type Loose<T> = { [K in keyof T]: T[K] | undefined };
 
-const made = new WeakMap<TrunkSettings, Trunk>();
-
 /**
  * The trunk as it takes effect. The same written object gives the same result object, so that an unchanged trunk keeps what is
  * cached with it from one snapshot to the next.
  */
-export function withBrand(settings: TrunkSettings): Trunk {
-  const known = made.get(settings);
-  if (known !== undefined) return known;
+export const withBrand = derived((settings: TrunkSettings): Trunk => {
   let sources: ReadonlyMap<string, string> | undefined;
-  const trunk: Trunk = {
+  return {
     ...fill(settings, undefined),
     get sources() {
       sources ??= sourcesOf(settings);
       return sources;
     },
   };
-  made.set(settings, trunk);
-  return trunk;
-}
+});
 
 function sourcesOf(settings: TrunkSettings): ReadonlyMap<string, string> {
   const sources = new Map<string, string>();

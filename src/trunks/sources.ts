@@ -4,6 +4,7 @@
  * anywhere and not known here.
  */
 
+import { derived } from '../base/derived.ts';
 import { type Network, parseAddress, parseNetwork } from '../base/network.ts';
 import { brandOfHost } from './brand-hosts.ts';
 import { brandPreset } from './brands.ts';
@@ -23,16 +24,7 @@ const LOOPBACK: Readonly<Record<string, readonly string[]>> = {
   '::': ['::1'],
 };
 
-const known = new WeakMap<Trunk, TrunkSources>();
-
-export function sourcesOf(trunk: Trunk): TrunkSources {
-  let sources = known.get(trunk);
-  if (sources === undefined) {
-    sources = read(trunk);
-    known.set(trunk, sources);
-  }
-  return sources;
-}
+export const sourcesOf = derived(read);
 
 function read(trunk: Trunk): TrunkSources {
   const names = new Set<string>();

@@ -2,20 +2,16 @@
  * What a trunk may not have in common with another, and what makes trunks of one provider, as texts: a table of them finds the trunks
  * that a new one could clash with without looking at all others.
  */
+import { derived } from '../base/derived.ts';
 import type { Trunk } from './schema.ts';
 import { sourcesOf } from './sources.ts';
 import { uniqueKeysOf } from './uniqueness.ts';
 
-const known = new WeakMap<Trunk, readonly string[]>();
-
-export function keysOf(trunk: Trunk): readonly string[] {
-  let keys = known.get(trunk);
-  if (keys === undefined) {
-    keys = [ownedNameKey(trunk), ...uniqueKeysOf(trunk), ...providerKeysOf(trunk)];
-    known.set(trunk, keys);
-  }
-  return keys;
-}
+export const keysOf = derived((trunk: Trunk): readonly string[] => [
+  ownedNameKey(trunk),
+  ...uniqueKeysOf(trunk),
+  ...providerKeysOf(trunk),
+]);
 
 /** Brands and names; networks are compared otherwise. */
 export function providerKeysOf(trunk: Trunk): string[] {

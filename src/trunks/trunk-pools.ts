@@ -1,31 +1,14 @@
 /** What is worked out of one trunk's pools, kept with the trunk. */
+import { derived } from '../base/derived.ts';
 import { DidPool } from '../tenants/did-pool.ts';
 import { NumberIndex, type OwnedPool } from './number-index.ts';
 import type { Assignment, Trunk } from './schema.ts';
 
-const pools = new WeakMap<Assignment, DidPool>();
-const trunkIndexes = new WeakMap<Trunk, NumberIndex>();
-const trunkAssignments = new WeakMap<Trunk, ReadonlyMap<string, Assignment>>();
-
 /** The parsed pool of an assignment that passed the checks. */
-export function poolOf(assignment: Assignment): DidPool {
-  let pool = pools.get(assignment);
-  if (pool === undefined) {
-    pool = DidPool.parse(assignment.didPool);
-    pools.set(assignment, pool);
-  }
-  return pool;
-}
+export const poolOf = derived((assignment: Assignment) => DidPool.parse(assignment.didPool));
 
 /** Who owns which number on one trunk. */
-export function trunkIndex(trunk: Trunk): NumberIndex {
-  let index = trunkIndexes.get(trunk);
-  if (index === undefined) {
-    index = new NumberIndex(ownedPools(trunk));
-    trunkIndexes.set(trunk, index);
-  }
-  return index;
-}
+export const trunkIndex = derived((trunk: Trunk) => new NumberIndex(ownedPools(trunk)));
 
 /** Who owns which number on several trunks together; one trunk's own is kept with it. */
 export function numberIndexOf(trunks: readonly Trunk[]): NumberIndex {
@@ -38,11 +21,7 @@ export function ownedPools(trunk: Trunk): OwnedPool[] {
 }
 
 /** One tenant may stand in a trunk's list once; of two the later counts. */
-export function assignmentsOf(trunk: Trunk): ReadonlyMap<string, Assignment> {
-  let assignments = trunkAssignments.get(trunk);
-  if (assignments === undefined) {
-    assignments = new Map(trunk.assignments.map((assignment) => [assignment.tenant, assignment]));
-    trunkAssignments.set(trunk, assignments);
-  }
-  return assignments;
-}
+export const assignmentsOf = derived(
+  (trunk: Trunk): ReadonlyMap<string, Assignment> =>
+    new Map(trunk.assignments.map((assignment) => [assignment.tenant, assignment])),
+);

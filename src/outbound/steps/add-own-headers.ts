@@ -1,3 +1,4 @@
+import { derived } from '../../base/derived.ts';
 import { contentFields } from '../../sip/message/index.ts';
 import { isRelayableHeaderName } from '../../tenants/fields.ts';
 import type { Tenant } from '../../tenants/schema.ts';
@@ -15,20 +16,12 @@ interface OwnHeaders {
   readonly added: readonly HeaderField[];
 }
 
-const compiled = new WeakMap<Tenant, OwnHeaders>();
-
 /** Names of the header fields that are passed between the legs of the tenant's trunk calls. */
-export function ownHeadersOf(tenant: Tenant): OwnHeaders {
-  let own = compiled.get(tenant);
-  if (own === undefined) {
-    const { relay, add } = tenant.headers;
-    const names = new Map([...relay.all, ...relay.trunk].map((name) => [name.toLowerCase(), name]));
-    const added = add.filter(({ on }) => on !== 'user').map(({ name, value }): HeaderField => [name, octets(value)]);
-    own = { relay: [...names.values()].filter(isRelayableHeaderName), added };
-    compiled.set(tenant, own);
-  }
-  return own;
-}
+export const ownHeadersOf = derived(({ headers: { relay, add } }: Tenant): OwnHeaders => {
+  const names = new Map([...relay.all, ...relay.trunk].map((name) => [name.toLowerCase(), name]));
+  const added = add.filter(({ on }) => on !== 'user').map(({ name, value }): HeaderField => [name, octets(value)]);
+  return { relay: [...names.values()].filter(isRelayableHeaderName), added };
+});
 
 /** Relayed header fields of the caller, then the tenant's and the trunk's fixed ones; everything else stays on its leg. */
 export const addOwnHeaders: RouteStep = {
