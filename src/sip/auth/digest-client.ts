@@ -117,8 +117,7 @@ export class DigestClient {
   ): DigestGiveUp | undefined {
     const answer = this.#answer(response, refused, next, destination, tries);
     if (answer.kind === 'give-up') return answer.reason;
-    // A server has one realm. What was sent unasked for another one is of a server that is not there any more.
-    if (tries === 0 && response.status === 401) this.#forgetOthers(refused, answer.headers, destination);
+    if (tries === 0) this.#forgetOthers(response.status, refused, answer.headers, destination);
     this.carry(refused, next, destination);
     replaceAuthorization(next, answer.headers);
     return undefined;
@@ -136,12 +135,25 @@ export class DigestClient {
     }
   }
 
-  #forgetOthers(refused: SipRequest, answers: readonly [HeaderId, string][], destination: string): void {
-    const answered = new Set(answers.map(([, value]) => parseDigest(value)?.realm));
-    for (const value of refused.headers.fieldValues(HeaderId.Authorization)) {
-      const realm = parseDigest(value)?.realm;
-      if (realm !== undefined && !answered.has(realm))
-        this.#sessions.delete(sessionKey(destination, 'www', textFromOctets(realm)));
+  /**
+   * A server has one realm, so what was sent unasked for another one is of a server that is not there any more (401). Where somebody asks
+   * for a realm that is new, whoever was on the way before may be gone too: one that is still there asks again.
+   */
+  #forgetOthers(
+    status: number,
+    refused: SipRequest,
+    answers: readonly [HeaderId, string][],
+    destination: string,
+  ): void {
+    const sent = KINDS.map(({ answerId }) => realmsOf(refused.headers.fieldValues(answerId)));
+    const asked = KINDS.map(({ answerId }) =>
+      realmsOf(answers.flatMap(([id, value]) => (id === answerId ? [value] : []))),
+    );
+    const isNew = asked.some((realms, kind) => [...realms].some((realm) => sent[kind]?.has(realm) !== true));
+    for (const [index, { name }] of KINDS.entries()) {
+      if (!isNew && !(name === 'www' && status === 401)) continue;
+      for (const realm of sent[index] ?? [])
+        if (asked[index]?.has(realm) !== true) this.#sessions.delete(sessionKey(destination, name, realm));
     }
   }
 
@@ -229,7 +241,9 @@ export class DigestClient {
     const before = this.#sessions.get(key);
     const isFresh = (before?.count ?? 1) === 1;
     const wasAnswered = sent !== undefined && tries > 0 && isFresh;
-    if ((wasAnswered && !challenge.stale) || sent?.nonce === challenge.nonce) {
+    // One that was used unasked may be the server's of this minute, and refused for its count alone.
+    const isSame = sent?.nonce === challenge.nonce && (tries > 0 || isFresh);
+    if ((wasAnswered && !challenge.stale) || isSame) {
       this.#sessions.delete(key);
       return 'rejected';
     }
@@ -353,6 +367,11 @@ function challengesByRealm(values: readonly string[]): Map<string, DigestParams[
     else group.push(params);
   }
   return byRealm;
+}
+
+function realmsOf(credentials: readonly string[]): ReadonlySet<string> {
+  const realms = credentials.map((value) => parseDigest(value)?.realm);
+  return new Set(realms.flatMap((realm) => (realm === undefined ? [] : textFromOctets(realm))));
 }
 
 /** The credentials for a realm that a request already carried. */

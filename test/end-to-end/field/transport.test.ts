@@ -71,20 +71,34 @@ describe('toward a carrier over UDP', () => {
     expect(valuesOf(last, 'Proxy-Authorization')).toEqual([expect.stringMatching(/realm="r".*nc=00000001/)]);
   });
 
-  test('another realm than before is answered, and what is stale does not go along for ever', async () => {
-    await world.hold([acme()], [trunk(world, { credentials })]);
-    for (const realm of ['sbc1', 'sbc2']) {
-      world.carrier.answer = (invite) =>
-        valuesOf(invite, 'Authorization').some((value) => value.includes(`realm="${realm}"`))
-          ? { statuses: ['486 Busy Here'] }
-          : { statuses: ['401 Unauthorized'], headers: [challenge('WWW-Authenticate', realm, `n-${realm}`)] };
+  test.each([
+    ['401', '401'],
+    ['407', '407'],
+    ['401', '407'],
+    ['407', '401'],
+  ])(
+    'another realm than before (%s, later %s) is answered, and what is stale does not go along for ever',
+    async (...asked) => {
+      await world.hold([acme()], [trunk(world, { credentials })]);
+      for (const [index, status] of asked.entries()) {
+        const [asks, answers] =
+          status === '401' ? ['WWW-Authenticate', 'Authorization'] : ['Proxy-Authenticate', 'Proxy-Authorization'];
+        const realm = `sbc${index + 1}`;
+        // As many servers do, it reads the first credentials alone.
+        world.carrier.answer = (invite) =>
+          valuesOf(invite, answers)[0]?.includes(`realm="${realm}"`) === true
+            ? { statuses: ['486 Busy Here'] }
+            : { statuses: [`${status} No`], headers: [challenge(asks, realm, `n-${realm}`)] };
+        expect((await world.phone.call(callOut)).status).toBe(486);
+      }
+      world.carrier.take();
       expect((await world.phone.call(callOut)).status).toBe(486);
-    }
-    world.carrier.take();
-    expect((await world.phone.call(callOut)).status).toBe(486);
-    const invites = world.carrier.take();
-    expect(invites.map((invite) => valuesOf(invite, 'Authorization').length)).toEqual([1]);
-  });
+      const fields = world.carrier
+        .take()
+        .map((invite) => [...valuesOf(invite, 'Authorization'), ...valuesOf(invite, 'Proxy-Authorization')].length);
+      expect(fields).toEqual([1]);
+    },
+  );
 
   test('RFC 3261 §17.1.3: the answer may come from another address of the trunk, and from no other', async () => {
     await world.hold([acme()], [trunk(world, { associatedIps: ['127.0.0.7'] })]);

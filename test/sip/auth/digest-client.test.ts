@@ -170,6 +170,48 @@ describe('at most two tries', () => {
   });
 });
 
+describe('a carrier that asks with another realm than before', () => {
+  /** Sends a request with what is known, has it refused, and gives the realms that its next version is sent with. */
+  function nextOf(client: DigestClient, status: number, realms: readonly string[], nonce = realms.join()): string[] {
+    const refused = request('INVITE');
+    for (const [id, value] of client.preemptive(refused, NEXT_HOP)) refused.headers.add(id, value);
+    const next = request('INVITE');
+    const asked = realms.map((realm) => challenge({ realm: `"${realm}"`, nonce: `"${nonce}"` }));
+    expect(client.authorize(challenged(asked, status), refused, next, NEXT_HOP, 0)).toBeUndefined();
+    return realmsOf(next);
+  }
+  const realmsOf = ({ headers }: SipRequest): string[] =>
+    [HeaderId.Authorization, HeaderId.ProxyAuthorization].flatMap((id) =>
+      headers
+        .fieldValues(id)
+        .map((value) => `${id === HeaderId.Authorization ? 401 : 407} ${parseDigest(value)?.realm}`),
+    );
+
+  test.each([
+    [401, 401],
+    [407, 407],
+    [401, 407],
+    [407, 401],
+  ])('%i, later %i: what was for the former one goes along no more', (before, after) => {
+    const client = clientFor();
+    expect(nextOf(client, before, ['sbc1'])).toEqual([`${before} sbc1`]);
+    expect(nextOf(client, after, ['sbc2'])).toEqual([`${after} sbc2`]);
+    expect(client.preemptive(request('INVITE'), NEXT_HOP)).toHaveLength(1);
+  });
+
+  test('RFC 3261 §22.3: of two proxies one whose nonce is stale leaves the other its credentials', () => {
+    const client = clientFor();
+    nextOf(client, 407, ['one', 'two']);
+    expect(nextOf(client, 407, ['two'], 'fresh').sort()).toEqual(['407 one', '407 two']);
+  });
+
+  test('the nonce of this minute, refused when it is used again unasked, is answered anew', () => {
+    const client = clientFor();
+    nextOf(client, 401, ['sbc1'], 'n1');
+    expect(nextOf(client, 401, ['sbc1'], 'n1')).toEqual(['401 sbc1']);
+  });
+});
+
 test('RFC 7616 §3.5: nextnonce takes the place of the nonce in use', () => {
   const client = clientFor();
   answered(client, [challenge({})]);
