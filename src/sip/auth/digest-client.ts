@@ -287,7 +287,7 @@ export class DigestClient {
   }
 
   #chooseQop(offered: string | undefined): Qop | 'unsupported' | undefined {
-    if (offered === undefined) return undefined;
+    if (offered === undefined || offered.trim() === '') return undefined;
     const options = offered.split(',', 8).map((option) => option.trim().toLowerCase());
     const preferred = this.#options.preferredQop ?? 'auth';
     if (options.includes(preferred)) return preferred;

@@ -67,6 +67,12 @@ describe('choice of a challenge', () => {
     expect(params).not.toHaveProperty('cnonce');
   });
 
+  test('an empty qop is none', () => {
+    const answer = answered(clientFor(), [challenge({ qop: '""' })]);
+    expect(answer).not.toHaveProperty('qop');
+    expect(answer).toHaveProperty('response');
+  });
+
   test('RFC 7616 §3.4: opaque is returned unchanged, also with quotes in it', () => {
     expect(answered(clientFor(), [challenge({ opaque: '"a\\"b\\\\c"' })])).toMatchObject({ opaque: 'a"b\\c' });
   });
