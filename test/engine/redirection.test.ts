@@ -213,6 +213,8 @@ describe('3xx of a trunk behind an access code (options.redirects: follow)', () 
     ['<sip:+442079460001@192.0.2.10>', '+442079460001'],
     ['<tel:+44-20-7946-0001>', '+442079460001'],
     ['<sip:442079460001@192.0.2.10>', '442079460001'],
+    ['<sip:00442079460001@192.0.2.10>', '00442079460001'],
+    ['<sip:+919812345678@192.0.2.10>', '+919812345678'],
     ['<sip:9442079460001@192.0.2.10>', '442079460001'],
   ])('%s is called as %s', async (contact, called) => {
     await begin(behind());
@@ -238,6 +240,26 @@ describe('3xx of a trunk behind an access code (options.redirects: follow)', () 
       world.run();
       expect(alice.final(call)?.status).toBe(486);
     }
+  });
+
+  test.each([
+    ['+', '<sip:442079460001@192.0.2.10>', '+442079460001'],
+    ['44', '<sip:+442079460001@192.0.2.10>', '442079460001'],
+    ['00', '<tel:+442079460001>', '00442079460001'],
+    ['011', '<sip:442079460001@192.0.2.10;user=phone>', '011442079460001'],
+    ['44', '<sip:00442079460001@192.0.2.10>', '442079460001'],
+  ])('a plan without access code, whose users dial %s: %s is called as %s', async (prefix, contact, called) => {
+    const rule = { name: 'world', match: { prefixes: [prefix] }, routes: [{ trunk: 'carrier-a' }] };
+    const first = { name: 'first', match: { prefixes: ['7'] }, routes: [{ trunk: 'carrier-a' }] };
+    await begin(behind({ outboundRules: [first, rule] }));
+    const call = alice.call('74155550199');
+    carrier.answer(carrier.took('INVITE'), 302, 'Moved Temporarily', { Contact: contact });
+    world.run();
+    const invite = carrier.took('INVITE', 1);
+    expect(invite.requestUri).toContain(`sip:${called}@`);
+    carrier.answer(invite, 486, 'Busy Here');
+    world.run();
+    expect(alice.final(call)?.status).toBe(486);
   });
 
   test('bars hold, written with the access code or without it', async () => {

@@ -3,7 +3,7 @@ import type { OutboundRule } from '../../tenants/schema.ts';
 import type { CallState, CallStep } from '../context.ts';
 import { emergencyRoutes } from '../emergency.ts';
 import type { Refusal } from '../outcome.ts';
-import { mismatch, rulesOf } from '../rules.ts';
+import { type CompiledRule, mismatch, rulesOf } from '../rules.ts';
 import type { Trace } from '../trace.ts';
 import { barredAs } from './process-number.ts';
 
@@ -22,13 +22,15 @@ export const matchRule: CallStep = {
       if (trace.on)
         trace.step({ step: 'rule', outcome: 'continue', reason: `"${candidate.rule.name}" passed over: ${why}` });
     }
-    const behind = call.facts.redirected === true ? behindAccessCode(call) : undefined;
-    if (behind === undefined) return { status: 404, reason: 'No Outbound Rule', code: 'no-rule' };
+    const redirected = call.facts.redirected === true ? asUsersDial(call) : undefined;
+    if (redirected === undefined) return { status: 404, reason: 'No Outbound Rule', code: 'no-rule' };
+    const { rule, dialled, isGiven } = redirected;
     // A bar may be written with the access code.
-    const refusal = barredAs(call, behind.dialled);
+    const refusal = barredAs(call, dialled);
     if (refusal !== undefined) return refusal;
-    call.leavesAsGiven = true;
-    return use(call, behind.rule, `takes it as ${behind.dialled}, as it would be dialled`, trace);
+    if (isGiven) call.leavesAsGiven = true;
+    else call.number = dialled;
+    return use(call, rule, `takes it as ${dialled}, as it would be dialled`, trace);
   },
 };
 
@@ -50,32 +52,64 @@ function use(call: CallState, rule: OutboundRule, how: string, trace: Trace): Re
   }
 }
 
-/** The digits of a number that can be one of E.164: with its country code, hence without a zero in front. */
-const E164 = /^\+?([1-9][0-9]{6,14})$/;
+/** The digits of a number that can be one of E.164: with its country code, hence without a zero in front but for `00`, the plus of many. */
+const E164 = /^(?:\+|00)?([1-9][0-9]{6,14})$/;
+/** How people dial such a number where no access code stands in front: with the plus, or an international prefix of their country. */
+const FORMS = ['', '+', '00', '011'];
 
-/**
- * The rule that takes an E.164 number once its users' access code stands in front, and what they would have dialled. The access code
- * is what a rule's routes strip of its prefix: `9` of the prefixes `9`, `91` and `9011` with `strip: 1`. Where the prefix goes on with
- * an international code, that belongs to the number as dialled.
- */
-function behindAccessCode(call: CallState): { readonly rule: OutboundRule; readonly dialled: string } | undefined {
-  const { tenant } = call.facts;
+interface AsDialled {
+  readonly rule: OutboundRule;
+  /** What users would have dialled. */
+  readonly dialled: string;
+  /** The number leaves as the redirection gives it; else as the rule makes it of what would be dialled. */
+  readonly isGiven: boolean;
+}
+
+/** The rule that takes an E.164 number of a redirection, which nobody dialled and which is written in the carrier's way. */
+function asUsersDial(call: CallState): AsDialled | undefined {
   const digits = E164.exec(call.number)?.[1];
   if (digits === undefined) return undefined;
+  return behindAccessCode(call, digits) ?? withoutAccessCode(call, digits);
+}
+
+/**
+ * The rule that takes the number once its users' access code stands in front. The access code is what a rule's routes strip of its
+ * prefix: `9` of the prefixes `9`, `91` and `9011` with `strip: 1`. Where the prefix goes on with an international code, that belongs to
+ * the number as dialled.
+ */
+function behindAccessCode(call: CallState, digits: string): AsDialled | undefined {
+  const { tenant } = call.facts;
   for (const international of [false, true]) {
     for (const candidate of rulesOf(tenant)) {
-      const strip = Math.min(...candidate.rule.routes.map((route) => route.strip));
+      const strip = strippedBy(candidate);
       for (const prefix of candidate.rule.match.prefixes) {
         if (strip === 0 || prefix.length < strip) continue;
         const code = prefix.slice(0, strip);
         if (international && !prefix.slice(strip).startsWith('0')) continue;
         const dialled = (international ? prefix : code) + digits;
         if (mismatch(candidate, dialled, call.callerNumber, tenant) === undefined)
-          return { rule: candidate.rule, dialled };
+          return { rule: candidate.rule, dialled, isGiven: true };
       }
     }
   }
   return undefined;
+}
+
+/** The rule of a plan without access codes that takes the number in another of the forms in which people dial it. */
+function withoutAccessCode(call: CallState, digits: string): AsDialled | undefined {
+  const { tenant } = call.facts;
+  for (const form of FORMS) {
+    const dialled = form + digits;
+    for (const candidate of rulesOf(tenant)) {
+      if (strippedBy(candidate) > 0 || mismatch(candidate, dialled, call.callerNumber, tenant) !== undefined) continue;
+      return { rule: candidate.rule, dialled, isGiven: false };
+    }
+  }
+  return undefined;
+}
+
+function strippedBy({ rule }: CompiledRule): number {
+  return Math.min(...rule.routes.map(({ strip }) => strip));
 }
 
 /** Neither hours nor holidays nor the lack of a rule stop an emergency call. */
