@@ -7,9 +7,8 @@ import {
   HeaderId,
   isAnonymousAddress,
   type NameAddr,
-  parseNameAddr,
-  parseRemotePartyId,
   partyPrivacy,
+  readableNameAddrs,
   type SipMessage,
   withheldBy,
 } from '../sip/message/index.ts';
@@ -71,23 +70,11 @@ export function tellParty(to: Leg, party: Leg | undefined): void {
   new LegRequest(to, update, { onLegResponse: () => {}, onLegSilence: () => {} }).send();
 }
 
-function assertedAddress(message: SipMessage, sender: 'calling' | 'called'): NameAddr | undefined {
-  for (const value of message.headers.listValues(HeaderId.PAssertedIdentity)) {
-    const address = readable(() => parseNameAddr(value));
-    if (address !== undefined) return address;
-  }
-  for (const value of message.headers.listValues(HeaderId.RemotePartyId)) {
-    const party = readable(() => parseRemotePartyId(value));
-    if (party !== undefined && (party.party ?? sender) === sender) return party.address;
-  }
-  return undefined;
-}
-
 /** What cannot be read says nothing. */
-function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
+function assertedAddress({ headers }: SipMessage, sender: 'calling' | 'called'): NameAddr | undefined {
+  const [asserted] = readableNameAddrs(headers, HeaderId.PAssertedIdentity);
+  if (asserted !== undefined) return asserted;
+  return readableNameAddrs(headers, HeaderId.RemotePartyId).find(
+    ({ params }) => (params.get('party')?.toLowerCase() ?? sender) === sender,
+  );
 }

@@ -83,7 +83,7 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   const values = request.headers.fieldValues(HeaderId.ReferTo);
   // RFC 3515 §2.4.2: exactly one Refer-To.
   if (values.length !== 1) return { status: 400, reason: 'One Refer-To Expected' };
-  const { uri } = parseNameAddr(values[0] as string);
+  const { uri } = parseNameAddr(bracketed(values[0] as string));
   if (!isSipUri(uri)) return uri.scheme === 'tel' ? { referTo: formatUri(uri), replaced: undefined } : { status: 416 };
   const method = uri.params.get('method');
   if (method !== undefined && method.toUpperCase() !== 'INVITE')
@@ -97,6 +97,11 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   if (replaced.state !== 'confirmed' || replaced.peer?.state !== 'confirmed') return { referTo, replaced: 'none' };
   if (!leg.env.router.mayReplace(leg.options.owner, replaced.call, replaced)) return { status: 403 };
   return { referTo, replaced };
+}
+
+/** RFC 3261 §20: a URI with header fields stands in angle brackets; not every phone writes them. */
+function bracketed(value: string): string {
+  return value.includes('<') || !value.includes('?') ? value : `<${value.trim()}>`;
 }
 
 function planFor(leg: Leg, request: SipRequest, referTo: string): CallPlan | Rejection {

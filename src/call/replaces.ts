@@ -42,9 +42,9 @@ export function replacesOf(request: SipRequest): Replaces | undefined {
 export function replacesInUri(headers: string): Replaces | undefined {
   for (const part of headers.split('&')) {
     const at = part.indexOf('=');
-    if (at < 0 || part.slice(0, at).toLowerCase() !== 'replaces') continue;
+    if ((at < 0 ? part : part.slice(0, at)).toLowerCase() !== 'replaces') continue;
     try {
-      return parseReplaces(decodeURIComponent(part.slice(at + 1)));
+      return parseReplaces(at < 0 ? '' : decodeURIComponent(part.slice(at + 1)));
     } catch (error) {
       if (error instanceof PeerError) throw error;
       throw new PeerError('SIP_PEER_REPLACES', 'expected a percent-encoded Replaces');

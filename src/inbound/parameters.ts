@@ -3,12 +3,13 @@ import { ownCopy } from '../base/text.ts';
 import {
   HeaderId,
   type NameAddr,
-  parseNameAddrList,
   partyPrivacy,
+  readableNameAddrs,
   type SipRequest,
   type Uri,
   unescapeUser,
 } from '../sip/message/index.ts';
+import { plainNumber } from '../tenants/number.ts';
 import { inE164, type NumberFormat } from '../tenants/number-format.ts';
 import type { InboundParameters, InboundSource, Normalization } from '../trunks/schema.ts';
 
@@ -39,18 +40,13 @@ const FIELD_HEADERS: Readonly<Record<string, HeaderId>> = {
   historyInfo: HeaderId.HistoryInfo,
 };
 
-/** Values of a field that the source may mean. A malformed optional field counts as absent: it must not cost the call. */
+/** Values of a field that the source may mean. One that cannot be read counts as absent: it must not cost the call. */
 function addressesOf(request: SipRequest, field: string): readonly NameAddr[] {
   if (field === 'to') return [request.to()];
   if (field === 'from') return [request.from()];
   const id = FIELD_HEADERS[field];
   if (id === undefined) return [];
-  let values: NameAddr[];
-  try {
-    values = parseNameAddrList(request.headers, id);
-  } catch {
-    return [];
-  }
+  const values = readableNameAddrs(request.headers, id);
   if (id !== HeaderId.RemotePartyId) return values;
   // RPI is the calling party's unless it says otherwise (draft-ietf-sip-privacy-04 §5.2).
   const wanted = field === 'remotePartyIdCalled' ? 'called' : 'calling';
@@ -85,8 +81,9 @@ export function readInboundNumbers(
   const { normalize } = parameters;
   // A name alone may be withheld (draft-ietf-sip-privacy-04 §5.1).
   const hasName = partyPrivacy(request.headers, 'calling').remoteParty !== 'name';
-  const calledNumber = firstOf(request, parameters.calledNumber);
-  const callerNumber = firstOf(request, parameters.callerNumber);
+  // RFC 3966 §5.1.1: no rule, mask or other trunk sees visual separators.
+  const calledNumber = plainNumber(firstOf(request, parameters.calledNumber));
+  const callerNumber = plainNumber(firstOf(request, parameters.callerNumber));
   const callerDisplayName = hasName ? firstOf(request, parameters.callerDisplayName) : '';
   return {
     calledNumber: normalizedNumber(calledNumber, normalize.calledNumber),

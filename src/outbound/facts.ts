@@ -4,8 +4,8 @@ import {
   type Headers,
   isAnonymousAddress,
   type PartyPrivacy,
-  parseNameAddrList,
   partyPrivacy,
+  readableNameAddrs,
   type SipRequest,
   type Uri,
   unescapeUser,
@@ -164,13 +164,10 @@ export function endpointRequest(request: SipRequest): EndpointRequest {
 }
 
 function preferredIdentity(headers: Headers): string {
-  try {
-    for (const { uri } of parseNameAddrList(headers, HeaderId.PPreferredIdentity)) {
-      const number = dialledNumber(uri);
-      if (number !== '') return number;
-    }
-  } catch {
-    // Not readable, hence no wish.
+  // What cannot be read is no wish.
+  for (const { uri } of readableNameAddrs(headers, HeaderId.PPreferredIdentity)) {
+    const number = dialledNumber(uri);
+    if (number !== '') return number;
   }
   return '';
 }

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { derived } from '../base/derived.ts';
 import { unescapeUser } from '../sip/message/index.ts';
+import { plainNumber } from '../tenants/number.ts';
 import { hidesNumber, privacyTypes } from '../trunks/effective.ts';
 import { hopOf, type TrunkHop } from '../trunks/hops.ts';
 import {
@@ -161,8 +162,10 @@ function isRemovable(name: FieldName): boolean {
 
 function source(setting: string | { custom: string }, origin: Origin, isUser: boolean): Source {
   if (typeof setting === 'string') return { variable: setting as UserVariable | HostVariable, text: '', origin };
-  // User parts are written escaped in settings and escaped again when sent; between them stands the plain value.
-  return { variable: 'custom', text: isUser ? unescapeUser(octets(setting.custom)) : octets(setting.custom), origin };
+  const text = octets(setting.custom);
+  // User parts are written escaped in settings and escaped again when sent; between them stands the plain value, without the separators
+  // of a number.
+  return { variable: 'custom', text: isUser ? plainNumber(unescapeUser(text)) : text, origin };
 }
 
 /** RFC 3261 §25.1: an IPv6 address stands in brackets, whoever wrote it without. */

@@ -209,3 +209,29 @@ test('whoever takes a call over, ringing or answered, is shown to the other side
     end(world);
   }
 });
+
+test.each([
+  [
+    'an unquoted comma',
+    HeaderId.PAssertedIdentity,
+    'ACME, Inc. <sip:+442079460001@h>',
+    '"ACME, Inc." <sip:+442079460001@h>',
+  ],
+  [
+    'one that cannot be read before',
+    HeaderId.PAssertedIdentity,
+    '<sip:[>, <sip:+442079460001@h>',
+    '<sip:+442079460001@h>',
+  ],
+  [
+    'an unquoted comma',
+    HeaderId.RemotePartyId,
+    'ACME, Inc. <sip:+442079460001@h>;party=called',
+    '"ACME, Inc." <sip:+442079460001@h>',
+  ],
+])('RFC 4475: an asserted party with %s is read', (_what, field, value, expected) => {
+  const world = begin(phone(A, 'a'), trunk);
+  const call = connect(world, { headers: [[field, value]] });
+  expect(shown(call.final)).toBe(`${expected}${field === HeaderId.RemotePartyId ? ';party=called' : ''}`);
+  end(world);
+});

@@ -22,7 +22,8 @@ test('RFC 3261 §19.1.1: percent-encoded in the header part of a Refer-To URI, a
   const replaces = replacesInUri('Subject=x&Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2');
   expect(replaces).toEqual({ callId: 'a@b', toTag: '1', fromTag: '2', earlyOnly: false });
   expect(replacesInUri('Subject=x')).toBeUndefined();
-  expect(() => replacesInUri('Replaces=%')).toThrow(PeerError);
+  for (const empty of ['Replaces=%', 'Replaces=', 'replaces', 'a=b&Replaces'])
+    expect(() => replacesInUri(empty), empty).toThrow(PeerError);
 });
 
 test('any octets are read or refused, never anything else', () => {

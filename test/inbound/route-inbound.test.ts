@@ -126,6 +126,31 @@ describe('inbound parameters', () => {
     const request = invite({ more: ['P-Asserted-Identity: <<<"'] });
     expect(route(request, { parameters })).toMatchObject({ kind: 'route', numbers: { callerNumber: '+12125551212' } });
   });
+
+  test('RFC 3966 §5.1.1: numbers are without separators before anything looks at them', () => {
+    const parameters = {
+      callerNumber: ['pAssertedIdentity.user'],
+      normalize: {
+        callerNumber: { replacePrefix: [{ from: '+1310', to: '310' }] },
+        calledNumber: undefined,
+        callerDisplayName: undefined,
+      },
+    } as const;
+    const more = ['P-Asserted-Identity: <sip:+1-(310)-555.1234@h>'];
+    expect(route(invite({ more }), { parameters })).toMatchObject({ numbers: { callerNumber: '3105551234' } });
+  });
+
+  test('an address that cannot be read costs the others nothing; an unquoted comma parts no name', () => {
+    const parameters = {
+      callerNumber: ['pAssertedIdentity.user', 'from.user'],
+      callerDisplayName: ['pAssertedIdentity.displayName'],
+    } as const;
+    const asserted = (value: string) => route(invite({ more: [`P-Asserted-Identity: ${value}`] }), { parameters });
+    expect(asserted('<sip:[>, <sip:+13105551234@h>')).toMatchObject({ numbers: { callerNumber: '+13105551234' } });
+    expect(asserted('ACME, Inc. <sip:+13105551234@h>')).toMatchObject({
+      numbers: { callerNumber: '+13105551234', callerDisplayName: 'ACME, Inc.' },
+    });
+  });
 });
 
 describe('the most specific rule wins', () => {

@@ -7,8 +7,8 @@
 import { parseRemotePartyId, type RemotePartyId } from './fields/remote-party-id.ts';
 import { HeaderId } from './header-id.ts';
 import type { Headers } from './headers.ts';
-import type { SipRequest } from './message.ts';
-import { type NameAddr, parseNameAddr } from './name-addr.ts';
+import { addressValues, readableNameAddrs, type SipRequest } from './message.ts';
+import type { NameAddr } from './name-addr.ts';
 import { unescapeUser } from './uri.ts';
 
 /** The party that a Remote-Party-ID is of; without a `party` the one that sent it: calling in requests, called in responses. */
@@ -66,16 +66,8 @@ export function isWithheldCaller(request: SipRequest): boolean {
 /** Every identity that the network asserts names nobody. */
 function isAnonymousAsserted(headers: Headers): boolean {
   if (!headers.has(HeaderId.PAssertedIdentity)) return false;
-  const addresses = headers.listValues(HeaderId.PAssertedIdentity).map(readAddress);
-  return addresses.length > 0 && addresses.every((address) => address !== undefined && isAnonymousAddress(address));
-}
-
-function readAddress(value: string): NameAddr | undefined {
-  try {
-    return parseNameAddr(value);
-  } catch {
-    return undefined;
-  }
+  const addresses = readableNameAddrs(headers, HeaderId.PAssertedIdentity);
+  return addresses.length > 0 && addresses.every(isAnonymousAddress);
 }
 
 /** RFC 3323 §4.2: `Privacy-hdr = "Privacy" HCOLON priv-value *(";" priv-value)`; a comma is read alike. */
@@ -92,7 +84,7 @@ function privacyValues(headers: Headers): string[] {
 
 function remotePartyPrivacy(headers: Headers, sender: Party): PartyPrivacy['remoteParty'] {
   let withheld: PartyPrivacy['remoteParty'];
-  for (const value of headers.listValues(HeaderId.RemotePartyId)) {
+  for (const value of addressValues(headers, HeaderId.RemotePartyId)) {
     const { party, privacy } = readRemoteParty(value);
     if ((party ?? sender) !== sender) continue;
     const what = withholds(privacy);

@@ -12,7 +12,6 @@ export { createResponse, type ResponseOptions } from './create-response.ts';
 export type { CSeq } from './cseq.ts';
 export { parseDeltaSeconds } from './fields/delta-seconds.ts';
 export { parseRAck, parseRSeq, type RAck } from './fields/rack.ts';
-export { parseRemotePartyId, type RemotePartyId } from './fields/remote-party-id.ts';
 export { parseRetryAfter, type RetryAfter } from './fields/retry-after.ts';
 export { parseSessionExpires, type SessionExpires } from './fields/session-expires.ts';
 export { type FrameSink, StreamFramer } from './framer.ts';

@@ -6,6 +6,7 @@ import { parseOutboundCli } from '../../../src/outbound/outbound-cli.ts';
 import { DigestClient, DigestServer } from '../../../src/sip/auth/index.ts';
 import { splitAddresses } from '../../../src/sip/message/characters.ts';
 import { parseCSeq } from '../../../src/sip/message/cseq.ts';
+import { parseRemotePartyId } from '../../../src/sip/message/fields/remote-party-id.ts';
 import {
   formatNameAddr,
   formatUri,
@@ -14,7 +15,6 @@ import {
   parseMessage,
   parseNameAddr,
   parseRAck,
-  parseRemotePartyId,
   parseRetryAfter,
   parseSessionExpires,
   parseUri,
