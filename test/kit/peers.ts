@@ -15,6 +15,16 @@ const PEER_PACKAGES: Readonly<Record<string, string>> = {
   promtool: 'prometheus',
 };
 
+/** What the scoreboard of `npm run hostile` attacks with; the suite needs none of it. */
+const ATTACKER_PACKAGES: Readonly<Record<string, string>> = {
+  svmap: 'sipvicious',
+  svwar: 'sipvicious',
+  svcrack: 'sipvicious',
+  sipsak: 'sipsak',
+  sslscan: 'sslscan',
+  faketime: 'faketime',
+};
+
 /** Packages that bring no program of their own to start, and programs of the system that a small installation may be without. */
 const FURTHER_PACKAGES: readonly string[] = ['kamailio-tls-modules', 'git', 'mount', 'util-linux'];
 
@@ -35,9 +45,10 @@ function findCommand(name: string): string | undefined {
 }
 
 /** The absolute path of a peer's program; throws when it is not installed (the global setup has then said how to get it). */
-export function peerCommand(name: keyof typeof PEER_PACKAGES & string): string {
+export function peerCommand(name: string): string {
   const path = findCommand(name);
-  if (path === undefined) throw new Error(`${name} is not installed (Debian package ${PEER_PACKAGES[name]})`);
+  const debianPackage = PEER_PACKAGES[name] ?? ATTACKER_PACKAGES[name];
+  if (path === undefined) throw new Error(`${name} is not installed (Debian package ${debianPackage})`);
   return path;
 }
 
@@ -45,16 +56,19 @@ export function peerCommand(name: keyof typeof PEER_PACKAGES & string): string {
  * What the package manager does not know as installed. A program alone tells nothing: its modules come in packages of their own. On a
  * system without dpkg the programs have to do.
  */
-function missingPackages(): string[] {
+function missingPackages(
+  programs: Readonly<Record<string, string>> = PEER_PACKAGES,
+  further: readonly string[] = FURTHER_PACKAGES,
+): string[] {
   const format = `\${Package} \${db:Status-Status}\n`;
   const asked = spawnSync('dpkg-query', ['-W', '-f', format], { encoding: 'utf8' });
   if (asked.status !== 0) {
-    return Object.entries(PEER_PACKAGES)
+    return Object.entries(programs)
       .filter(([command]) => findCommand(command) === undefined)
       .map(([, debianPackage]) => debianPackage);
   }
   const known = new Set(asked.stdout.split('\n'));
-  const wanted = [...Object.values(PEER_PACKAGES), ...FURTHER_PACKAGES];
+  const wanted = [...Object.values(programs), ...further];
   return [...new Set(wanted)].filter((debianPackage) => !known.has(`${debianPackage} installed`));
 }
 
@@ -64,25 +78,34 @@ function canSudo(): boolean {
 
 /** Installs what is missing when this user may; else fails with the one command to run. */
 export function installMissingPeers(): void {
-  const packages = missingPackages();
+  install(missingPackages);
+}
+
+/** The same for what the scoreboard attacks with. */
+export function installMissingAttackers(): void {
+  install(() => missingPackages(ATTACKER_PACKAGES, []));
+}
+
+function install(missing: () => string[]): void {
+  const packages = missing();
   if (packages.length === 0) return;
-  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages];
-  const command = `apt-get update && ${install.join(' ')}`;
+  const installation = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages];
+  const command = `apt-get update && ${installation.join(' ')}`;
   const isRoot = process.getuid?.() === 0;
   if (findCommand('apt-get') === undefined || !(isRoot || canSudo())) {
     throw new Error(
-      `The tests talk to real peers and these packages are missing: ${packages.join(' ')}\n` +
+      `The tests talk to real programs and these packages are missing: ${packages.join(' ')}\n` +
         `Run:  sudo sh -c '${command}'\n` +
         'or set TANDEM_SKIP_PEERS=1 to leave those tests out.',
     );
   }
-  console.log(`installing the tests' peers: ${packages.join(' ')}`);
+  console.log(`installing what the tests talk to: ${packages.join(' ')}`);
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const prefix = isRoot ? [] : ['sudo', '-n', '--preserve-env=DEBIAN_FRONTEND'];
-  for (const step of [['apt-get', 'update', '-q'], install]) {
+  for (const step of [['apt-get', 'update', '-q'], installation]) {
     const [program, ...args] = [...prefix, ...step] as [string, ...string[]];
     execFileSync(program, args, { env: environment, stdio: ['ignore', 'ignore', 'inherit'] });
   }
-  const stillMissing = missingPackages();
+  const stillMissing = missing();
   if (stillMissing.length > 0) throw new Error(`still missing after apt-get install: ${stillMissing.join(' ')}`);
 }

@@ -24,7 +24,7 @@ type Trunk = NonNullable<ProvisioningInput['trunks']>[number];
 export interface EngineOptions {
   readonly nodeOptions?: readonly string[];
   /** On top of UDP and TCP on one port, HTTP on another, the embedded store. */
-  readonly settings?: (folder: string) => Partial<NodeSettingsInput>;
+  readonly settings?: (folder: string, port: number) => Partial<NodeSettingsInput>;
   /** Changes to the tenant. */
   readonly tenant?: Partial<Tenant>;
   /** Changes to the trunk `carrier`. */
@@ -94,7 +94,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     store: { kind: 'embedded', path: join(folder, 'data') },
     provisioning: [join(folder, 'provisioning.json')],
     api: { port: apiPort },
-    ...options.settings?.(folder),
+    ...options.settings?.(folder, port),
   };
   // JSON is YAML.
   writeFileSync(join(folder, 'tandem.json'), JSON.stringify(settings));

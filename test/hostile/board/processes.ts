@@ -40,6 +40,8 @@ export function placeCalls(input: {
   carrier?: { host: string; port: number };
   perSecond: number;
   seconds: number;
+  /** Phones and carrier are gone at the end, in the middle of calls and without a word. */
+  vanishes?: boolean;
 }): Promise<CallFigures> {
   return resultOf<CallFigures>(start('calls', input));
 }

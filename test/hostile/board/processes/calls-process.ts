@@ -11,12 +11,13 @@ interface Call {
   hungUp: boolean;
 }
 
-const { port, callers, carrier, perSecond, seconds } = JSON.parse(process.argv[2] ?? '') as {
+const { port, callers, carrier, perSecond, seconds, vanishes } = JSON.parse(process.argv[2] ?? '') as {
   port: number;
   callers: string[];
   carrier?: { host: string; port: number };
   perSecond: number;
   seconds: number;
+  vanishes?: boolean;
 };
 const HOLD_MS = 1_000;
 const STEP_MS = 5;
@@ -122,6 +123,10 @@ const timer = setInterval(() => {
     return;
   }
   clearInterval(timer);
+  if (vanishes === true) {
+    console.log(JSON.stringify(figures));
+    process.exit();
+  }
   // INVITEs are sent once: what is unanswered by then was lost.
   setTimeout(() => {
     const unanswered = [...calls.values()].filter(({ hungUp, target }) => !hungUp && target.startsWith('sip:+')).length;
