@@ -7,11 +7,12 @@ import { ExplainedWorld, type Live, octetsOf, steady, unreasonable, unrepaired, 
 
 /**
  * Configurations of the differential test. The long form: `TANDEM_EXPLAIN_RUNS=300 npx vitest run test/engine/explainer.test.ts`;
- * `TANDEM_EXPLAIN_SEED` repeats a run, by the seed that a failure names.
+ * `TANDEM_EXPLAIN_SEED` repeats a run, and `TANDEM_EXPLAIN_PATH` one configuration of it, by the seed and the path that a failure names.
  */
 const RUNS = Number(process.env['TANDEM_EXPLAIN_RUNS'] ?? 40);
 /** The short form is the same each time. */
 const SEED = process.env['TANDEM_EXPLAIN_SEED'] ?? (process.env['TANDEM_EXPLAIN_RUNS'] === undefined ? '1' : undefined);
+const PATH = process.env['TANDEM_EXPLAIN_PATH'];
 const CALLS = 6;
 
 async function asExplained(chosen: Chosen): Promise<void> {
@@ -82,6 +83,7 @@ test(`explain says what the engine sends, before and after, over random configur
     numRuns: RUNS,
     endOnFailure: true,
     ...(SEED !== undefined && { seed: Number(SEED) }),
+    ...(PATH !== undefined && { path: PATH }),
   });
 }, 3_600_000);
 

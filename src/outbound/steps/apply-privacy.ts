@@ -177,7 +177,9 @@ function withholdRest(route: RouteState, trace: Trace): void {
   }
   withholdTrail(draft, trace);
   const secrets = callerDigits(route);
-  const names = ([, value]: HeaderField) => tells(value, secrets);
+  const { sessionId } = route.call.facts;
+  // A session's name is drawn at random: that `101` is in it tells nothing of extension 101.
+  const names = ([, value]: HeaderField) => value !== sessionId && tells(value, secrets);
   draft.own = without(draft.own, names, 'privacy: it holds a number of the caller', trace);
   draft.internal = without(draft.internal, names, 'privacy: it holds a number of the caller', trace);
 }

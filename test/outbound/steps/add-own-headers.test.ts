@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { draftForRoute, planOutbound } from '../../../src/outbound/index.ts';
+import { type CallOptions, factsOf, TRUNK, tenantWith, trunkWith } from '../world.ts';
+
+/** The header fields that a call of the first extension gets, as its first route drafts them. */
+function fieldsOf(options: CallOptions, sessionId: string): Map<string, string> {
+  const route = draftForRoute(planOutbound({ ...factsOf(options), sessionId }), 0);
+  if (route.kind !== 'draft') throw new Error(`refused: ${route.reason}`);
+  return new Map(route.draft.headers);
+}
+
+test('X-Session-Id is drawn at random: digits in it that are the caller, or a number of another tenant, do not keep it back', () => {
+  const other = tenantWith({ name: 'globex', domain: 'globex.example.com' });
+  const trunk = trunkWith({
+    options: { internalHeaders: true },
+    outboundParameters: { privacy: ['user', 'id'] },
+    tenants: [...(TRUNK.tenants ?? []), { tenant: 'globex', didPool: '14155550200' }],
+  });
+  const call = { tenants: [tenantWith({}), other], trunks: [trunk], headers: ['Privacy: id'] };
+  for (const sessionId of ['c101e', 'c14155550200e', '5ab']) {
+    expect(fieldsOf(call, sessionId).get('X-Session-Id')).toBe(sessionId);
+  }
+});
+
+test("what the caller chose itself is looked at: an X-CID with another tenant's number stays back", () => {
+  const trunk = trunkWith({
+    options: { internalHeaders: true },
+    tenants: [...(TRUNK.tenants ?? []), { tenant: 'globex', didPool: '14155550200' }],
+  });
+  const other = tenantWith({ name: 'globex', domain: 'globex.example.com' });
+  const facts = factsOf({ tenants: [tenantWith({}), other], trunks: [trunk] });
+  const request = { ...facts.request, callId: 'x14155550200y' };
+  const route = draftForRoute(planOutbound({ ...facts, request }), 0);
+  if (route.kind !== 'draft') throw new Error('refused');
+  expect(route.draft.headers.map(([name]) => name)).not.toContain('X-CID');
+});
