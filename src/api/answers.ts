@@ -221,6 +221,7 @@ const explainedRoute = z.object({
   nextHop: z.string(),
   invite: z.string().describe('The INVITE as text.'),
   inviteBase64: z.string().describe('The same, octet for octet.'),
+  ifAnswered: z.array(z.string()).describe('What answers of the other side lead to.'),
   warnings: z.array(z.string()),
   events: z.array(
     z.object({
@@ -270,11 +271,14 @@ export const explanationAnswer = z.object({
         target: z.string().describe('As `transport:address:port`; empty when no address is known now.'),
         invite: z.string().describe('Octet for octet but for random tokens.'),
         inviteBase64: z.string(),
+        answer: optionalText.describe(
+          'Of a call that is only thought through: what the other side is taken to answer.',
+        ),
         at: time.optional().describe('When it was sent, for a placed call.'),
       }),
     )
     .optional()
-    .describe('Every INVITE that leaves, in order, to phones too.'),
+    .describe('Every INVITE that leaves, in order, repeated and redirected ones and those to phones too.'),
   answer: z.object({ status: z.int(), reason: z.string() }).optional().describe('What the caller gets, or got.'),
 }) satisfies z.ZodType<Loose<Explanation>>;
 

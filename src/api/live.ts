@@ -204,6 +204,13 @@ const explainBody = z
         'The whole INVITE as text, session description included, in place of `to`, `displayName` and `headers`.',
       ),
     trunk: text.min(1).optional().describe('Name or id of the trunk that the call comes from.'),
+    answers: z
+      .array(text.min(1))
+      .max(50)
+      .optional()
+      .describe(
+        'What the called side answers to one INVITE after the other: `silence`, a status from 400 to 699, or a redirection with its number, e.g. `302 +18005550100`. Beyond them nobody answers.',
+      ),
   })
   .refine(({ invite, to }) => (invite === undefined) !== (to === undefined), {
     error: 'say what is dialled: either `to` or a whole `invite`',

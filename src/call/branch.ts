@@ -469,3 +469,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 }
 
 const NO_DRAFT: LegDraft = { requestUri: '', from: '', to: '', contact: '', routes: [], headers: [], body: '' };
+
+/** The plan of the branch that has sent a request; undefined when it was not the INVITE of one. */
+export function planOfUser(user: ClientTransactionUser): BranchPlan | undefined {
+  return user instanceof Branch ? user.plan : undefined;
+}

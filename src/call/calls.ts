@@ -1,28 +1,23 @@
 import { PeerError } from '../base/errors.ts';
-import { randomToken } from '../base/ids.ts';
 import { dialogKey, dialogKeyOfRequest } from '../sip/dialog/index.ts';
-import { HeaderId, refuseExtensions, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { AbandonedInvites } from './abandoned-invites.ts';
 import { Call, type CallRegistry } from './call.ts';
-import { refuseUnsupported, SUPPORTED_TAGS } from './capabilities.ts';
-import { describeDestination } from './destination.ts';
-import { buildInvite } from './invite.ts';
+import { refuseUnsupported } from './capabilities.ts';
 import type { Leg } from './leg.ts';
-import type { BranchPlan, CallPlan, LegOptions } from './plan.ts';
+import type { CallPlan, LegOptions } from './plan.ts';
 import {
   type CallEnvironment,
   type CallLimits,
   type CallTimers,
   type ClientTransaction,
-  type Destination,
   defaultCallLimits,
   defaultCallTimers,
   type ServerTransaction,
 } from './ports.ts';
 import type { CallListing } from './record.ts';
 import { takeOver } from './replacement.ts';
-import { SessionKeeper } from './session-keeper.ts';
 
 export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
   readonly timers?: Partial<CallTimers>;
@@ -107,30 +102,13 @@ export class Calls implements CallRegistry {
     this.#abandoned.receive(response);
   }
 
-  /** The answer that an INVITE gets before its plan is played, if any: for want of what a call needs, or of time (RFC 4028 §9). */
-  judge(request: SipRequest): { readonly status: number; readonly reason?: string } | undefined {
-    const fault = faultOf(request) ?? refuseExtensions(request, SUPPORTED_TAGS);
-    return fault ?? SessionKeeper.forIncoming(this.#env, undefined, request)?.refusal(request);
-  }
-
-  /**
-   * The INVITE that a branch of this plan begins with for a caller's INVITE, as {@link Branch} makes it; nothing is sent. `to`: its
-   * first destination, if one is known.
-   */
-  preview(plan: BranchPlan, caller: SipRequest, to: Destination | undefined): SipRequest {
-    const relaysReliable = [HeaderId.Supported, HeaderId.Require].some((id) => caller.headers.lists(id, '100rel'));
-    const dialog = {
-      callId: PREVIEW_TOKEN,
-      localTag: PREVIEW_TOKEN,
-      sequence: 1,
-      maxForwards: (caller.maxForwards() ?? 70) - 1,
-      relaysReliable,
-    };
-    const request = buildInvite(plan, dialog, SessionKeeper.forOutgoing(this.#env, plan.options.sessionTimer));
-    if (to === undefined) return request;
-    for (const [id, value] of plan.credentials?.preview(request, describeDestination(to)) ?? [])
-      request.headers.add(id, value);
-    return request;
+  /** Calls with the settings of these, that are only thought through. They find the places that are left here; nothing is counted here. */
+  rehearsal(parts: Pick<CallEnvironment, 'endpoint' | 'scheduler' | 'observer'>): Calls {
+    const { limits } = this.#env;
+    const maxCalls = Math.max(0, limits.maxCalls - this.#calls.size);
+    const calls = new Calls({ ...this.#env, ...parts, limits: { ...limits, maxCalls } });
+    calls.#draining = this.#draining;
+    return calls;
   }
 
   /** Refuses new calls from here on; `done` is called once when the last present one has ended. */
@@ -215,10 +193,6 @@ export class Calls implements CallRegistry {
     done?.();
   }
 }
-
-const PREVIEW_TOKEN = 'explained';
-/** Octets by which the tokens of a live INVITE, Call-ID and tag, are longer than those of {@link Calls.preview}. */
-export const PREVIEW_GROWTH = 2 * (randomToken().length - PREVIEW_TOKEN.length);
 
 /** What an INVITE lacks that a call cannot do without. */
 function faultOf(request: SipRequest): { readonly status: number; readonly reason?: string } | undefined {

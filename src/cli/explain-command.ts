@@ -20,11 +20,12 @@ interface Question {
   readonly invite?: string;
   readonly displayName?: string;
   readonly headers?: readonly { name: string; value: string }[];
+  readonly answers?: readonly string[];
 }
 
 export const explain: Command = {
   usage:
-    'tandem explain --tenant NAME --from EXTENSION --to NUMBER [--header "Name: value"]… | --invite FILE | --trunk NAME --to NUMBER | --call-id ID',
+    'tandem explain --tenant NAME --from EXTENSION --to NUMBER [--header "Name: value"]… [--answer STATUS]… | --invite FILE | --trunk NAME --to NUMBER | --call-id ID',
   details:
     'No call is placed. The code of live calls works it out, so it cannot disagree with them. Of a placed call it shows what was sent.',
   options: {
@@ -37,6 +38,7 @@ export const explain: Command = {
     invite: { type: 'string' },
     'display-name': { type: 'string' },
     header: { type: 'string', multiple: true },
+    answer: { type: 'string', multiple: true },
     'call-id': { type: 'string' },
   },
   optionHelp: {
@@ -49,6 +51,8 @@ export const explain: Command = {
     invite: 'file with the whole INVITE of the caller as text; - reads standard input',
     'display-name': "display name of the phone's From",
     header: 'a header field that the phone would send, e.g. "Privacy: id"; may be repeated',
+    answer:
+      'what the called side answers to one INVITE after the other: silence, a status such as 407, or "302 NUMBER"; may be repeated',
     'call-id': 'ask about a live or recent call: its id, or a SIP Call-ID',
   },
   takesArguments: false,
@@ -76,6 +80,7 @@ async function questionOf(context: CommandContext): Promise<Question> {
     );
   const headers = (context.values['header'] as readonly string[] | undefined)?.map(readHeader);
   const invite = file === undefined ? undefined : await readInvite(context, file);
+  const answers = context.values['answer'] as readonly string[] | undefined;
   const displayName = given('display-name');
   const tenant = given('tenant');
   return {
@@ -86,6 +91,7 @@ async function questionOf(context: CommandContext): Promise<Question> {
     ...(invite === undefined ? {} : { invite }),
     ...(displayName === undefined ? {} : { displayName }),
     ...(headers === undefined ? {} : { headers }),
+    ...(answers === undefined ? {} : { answers }),
   };
 }
 

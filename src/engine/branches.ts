@@ -19,7 +19,7 @@ import type { Registrations } from './registrations.ts';
 export interface BranchesOptions {
   readonly endpoint: Endpoint;
   readonly registrations: Registrations;
-  readonly trunks: TrunkService;
+  readonly trunks: Pick<TrunkService, 'digestClient' | 'admit' | 'noteAttempt' | 'targets'>;
   readonly directory: () => Directory;
   /** How long one target may stay silent before the next is tried. */
   readonly attemptMs: number;
@@ -33,6 +33,11 @@ export class Branches {
 
   constructor(options: BranchesOptions) {
     this.#options = options;
+  }
+
+  /** Branches of calls that are only thought through. */
+  rehearsal(parts: Pick<BranchesOptions, 'trunks' | 'onAttempt' | 'onUnlocated'>): Branches {
+    return new Branches({ ...this.#options, ...parts });
   }
 
   /** A branch to each contact that is registered for a number of the tenant; empty when none is. */

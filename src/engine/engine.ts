@@ -58,6 +58,7 @@ import { OwnHosts } from './own-hosts.ts';
 import { assertedParty } from './party-address.ts';
 import { NO_PEERS, type PeerNodes, PeerPass, type WantedBinding } from './peer-nodes.ts';
 import { Peers } from './peers.ts';
+import { Placement } from './placement.ts';
 import { Reach } from './reach.ts';
 import { Registrations } from './registrations.ts';
 import { Restoration } from './restoration.ts';
@@ -126,6 +127,7 @@ export class Engine {
   readonly routing: Routing;
   readonly guards: OutboundGuards;
   readonly branches: Branches;
+  readonly #placement: Placement;
   /** Whose messages are never held back: trunks and registered phones. */
   readonly sources: { knows(address: string): boolean };
   /** How much of what the network brings is let in. */
@@ -309,6 +311,14 @@ export class Engine {
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
       limits: { maxCalls: settings.limits.calls },
     });
+    this.#placement = new Placement({
+      routing: this.routing,
+      calls: this.calls,
+      directory,
+      log,
+      storeSetting: (tenant, setting) => options.storeSetting(tenant, setting),
+      neverBegan: (sessionId) => this.guards.release(sessionId),
+    });
     const admission = new Admission({
       directory,
       tenantOf,
@@ -442,29 +452,8 @@ export class Engine {
   }
 
   #invite(transaction: ServerTransaction, source: Source): void {
-    const { request, flow } = transaction;
     this.intake.callBegins();
-    if (request.headers.has(HeaderId.Replaces)) {
-      this.calls.replace(transaction, this.routing.partyLeg(request, flow, source, this.#directory));
-      return;
-    }
-    const { plan, outbound } = this.routing.route(request, flow, source, this.#directory);
-    const setting = outbound?.storedSetting;
-    if (outbound === undefined || setting === undefined) {
-      if (this.calls.start(transaction, plan) !== undefined) return;
-      // It never began, so nothing will end it.
-      plan.onEnd();
-      this.guards.release(plan.facts.sessionId);
-      return;
-    }
-    // A dial code that only stores a setting: the answer says what was set, or why not.
-    this.#options.storeSetting(outbound.facts.tenant, setting).then(
-      () => transaction.reply(outbound.refusal?.status ?? 200, outbound.refusal?.reason),
-      (error: Error) => {
-        this.#options.log.warn('setting-not-stored', { extension: setting.extension, error: error.message });
-        transaction.reply(500, 'Setting Not Stored');
-      },
-    );
+    this.#placement.invite(transaction, source);
   }
 
   #message(transaction: ServerTransaction, source: Source): void {

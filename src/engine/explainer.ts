@@ -1,10 +1,9 @@
 /**
- * `explain`, for the running engine: the call is routed and its plan played by the live call's own code, with nothing taken, counted or
- * sent, and each INVITE is made by what makes the live one. Of a placed call it shows what was sent.
+ * `explain`, for the running engine: the call is played by the live call's own code, with nothing taken, counted or sent
+ * (call-rehearsal.ts). Of a placed call it shows what was sent.
  */
 import type { Scheduler } from '../base/scheduler.ts';
-import type { BranchPlan, CallFacts, CallRecord as LiveRecord, Rejection, StageOutcome } from '../call/index.ts';
-import { isRejection, PREVIEW_GROWTH, sendOptions } from '../call/index.ts';
+import { type CallFacts, describeDestination, type CallRecord as LiveRecord } from '../call/index.ts';
 import { type CallRecord, octetsOf, type SipTrace, type TraceMessage } from '../observe/index.ts';
 import {
   type ExplainedLeg,
@@ -13,31 +12,29 @@ import {
   explain,
   explainPlaced,
   nothingOutside,
-  type OutboundPlan,
   type PlacedCall,
   QuestionError,
-  type Refusal,
   refusedBy,
   withInvite,
 } from '../outbound/index.ts';
-import { isFlow } from '../sip/endpoint/index.ts';
 import {
-  formatHost,
   HeaderId,
   isSipUri,
+  parseMessage,
+  reasonPhrase,
   type SipRequest,
+  serialize,
   textFromOctets,
   unescapeUser,
-  validateRequest,
 } from '../sip/message/index.ts';
-import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Source } from './admission.ts';
+import { CallRehearsal, type RehearsedCall, type WitnessedPlan } from './call-rehearsal.ts';
 import type { Engine } from './engine.ts';
+import { type ImaginedAnswer, readAnswers } from './imagined-answer.ts';
 import { imagineInvite, readInvite } from './imagined-invite.ts';
-import type { OutboundServices } from './outbound-step.ts';
-import type { Routed } from './routing.ts';
+import type { RehearsedInvite } from './rehearsed-peers.ts';
 
 export interface ExplainerOptions {
   readonly scheduler: Scheduler;
@@ -45,26 +42,6 @@ export interface ExplainerOptions {
   readonly trace: SipTrace;
   readonly placed: (id: string) => PlacedCall | undefined;
   readonly record: (id: string) => CallRecord | undefined;
-}
-
-/** The DNS is asked so long for where an INVITE would go, ms; whoever asks for an explanation waits. */
-const LOOK_UP_MS = 1_000;
-/** Stages of a plan that are played when nobody answers. */
-const MAX_STAGES = 50;
-/** A trunk that says nothing, and a phone that rings and is not picked up: as the live call ends such a stage. */
-const SILENT_TRUNK: StageOutcome = { status: 408, reason: 'Request Timeout', cause: 'timeout', earlyMedia: false };
-const NO_PLACE: StageOutcome = { status: 503, reason: 'No Capacity', cause: 'capacity', earlyMedia: false };
-const RINGING_PHONE: StageOutcome = { status: 480, reason: 'No Answer', cause: 'ring-timeout', earlyMedia: false };
-
-/** An outbound plan that the rehearsal came by, and what became of it. */
-interface Witnessed {
-  readonly plan: OutboundPlan;
-  refusal: Refusal | undefined;
-}
-
-interface Played {
-  readonly legs: readonly (ExplainedLeg & { readonly octets: string; readonly branch: BranchPlan })[];
-  readonly answer: { readonly status: number; readonly reason: string };
 }
 
 export class Explainer {
@@ -76,26 +53,13 @@ export class Explainer {
 
   /** @throws QuestionError when there is no such caller, or no such call. */
   async explain(question: ExplainQuestion): Promise<Explanation> {
-    const { engine } = this.#options;
+    const { engine, scheduler } = this.#options;
+    const answers = readAnswers(question.answers);
     const request = question.invite === undefined ? undefined : readInvite(question.invite);
     const source = this.#sourceOf(question, request);
     const invite = request ?? imagineInvite(question, this.#domainOf(source));
-    const refusal = validateRequest(invite);
-    const witnessed: Witnessed[] = [];
-    const routing = engine.routing.rehearsal((plan) => engine.guards.rehearse(plan), this.#witness(witnessed));
-    const { routed, isFaulty, rung, answer } = engine.trunks.capacity.rehearse(() => {
-      const given = routing.route(invite, undefined, source, engine.directory);
-      const stores = given.outbound?.storedSetting !== undefined;
-      const lack = refusal ?? engine.calls.judge(invite);
-      // A setting is stored without a call, so that only what no request may have stands in the way.
-      const fault = stores && refusal === undefined && lack?.status !== 420 ? undefined : lack;
-      const end = fault === undefined ? play(given) : { rung: [], answer: fault };
-      return { routed: given, isFaulty: fault !== undefined, ...end };
-    });
-    const legs: Played['legs'][number][] = [];
-    for (const branch of rung) legs.push(await this.#leg(branch, invite));
-    const played: Played = { legs, answer: { status: answer.status, reason: answer.reason ?? '' } };
-    return this.#told(source, routed, witnessed[0], played, isFaulty);
+    const rehearsal = new CallRehearsal(engine, scheduler, source, answers);
+    return this.#told(source, await rehearsal.play(invite.receivedText ?? serialize(invite)));
   }
 
   /** A live or recent call, by its id or the SIP Call-ID of a leg: how it was decided, what was sent, what came of it. */
@@ -168,78 +132,36 @@ export class Explainer {
     return source.kind === 'node' ? '' : source.tenant.domain;
   }
 
-  #witness(witnessed: Witnessed[]): OutboundServices {
-    const { branches } = this.#options.engine;
-    const note = (plan: OutboundPlan, refusal?: Refusal) => {
-      const known = witnessed.find((entry) => entry.plan === plan);
-      if (known === undefined) witnessed.push({ plan, refusal });
-      else known.refusal ??= refusal;
-    };
-    return {
-      trunkBranch: (draft, plan) => branches.toTrunk(draft, plan),
-      onRoute: (_route, plan) => note(plan),
-      onRefused: (plan, refusal) => note(plan, refusal),
-    };
-  }
-
-  async #leg(branch: BranchPlan, invite: SipRequest): Promise<Played['legs'][number]> {
-    const { engine } = this.#options;
-    const resolved = await this.#resolved(branch);
-    const to: Flow | Target | undefined = 'send' in resolved ? resolved : resolved[0];
-    const request = engine.calls.preview(branch, invite, to);
-    const wire =
-      to === undefined ? undefined : engine.endpoint.preview(request, to, sendOptions(branch.options), PREVIEW_GROWTH);
-    const octets = wire?.text ?? '';
-    return {
-      branch,
-      octets,
-      to: branch.label,
-      target: wire === undefined || to === undefined ? '' : targetText(wire.transport, to),
-      invite: textFromOctets(octets),
-      inviteBase64: Buffer.from(octets, 'latin1').toString('base64'),
-    };
-  }
-
-  /** Where the INVITE would go; nowhere when the DNS does not say so in time. */
-  async #resolved(branch: BranchPlan): Promise<Flow | readonly Target[]> {
-    const { promise: late, resolve } = Promise.withResolvers<readonly Target[]>();
-    const timer = this.#options.scheduler.schedule(LOOK_UP_MS, { onTimer: () => resolve([]) }, 0);
-    try {
-      return await Promise.race([branch.resolve(), late]);
-    } finally {
-      timer.cancel();
-    }
-  }
-
-  #told(
-    source: Source,
-    { plan, outbound }: Routed,
-    witnessed: Witnessed | undefined,
-    { legs, answer }: Played,
-    isFaulty: boolean,
-  ): Explanation {
-    const shown = legs.map(({ branch: _branch, octets: _octets, ...leg }) => leg);
-    const decided = witnessed?.plan ?? outbound;
+  #told(source: Source, { invites, plans, answer, isFaulty, facts, unlocated }: RehearsedCall): Explanation {
+    const legs = invites.map(explainedLeg);
+    const [witnessed] = plans;
     const base =
-      decided === undefined || isFaulty
-        ? this.#inside(source, plan.facts)
-        : this.#outside(decided, witnessed?.refusal, legs);
-    const isRefused = shown.length === 0 && base.refusal === undefined && base.storedSetting === undefined;
+      witnessed === undefined || isFaulty
+        ? this.#inside(source, facts)
+        : this.#outside(witnessed, (index) => {
+            const at = invites.findIndex(({ route }) => route?.plan === witnessed.plan && route.index === index);
+            return legs[at];
+          });
+    const isRefused = legs.length === 0 && base.refusal === undefined && base.storedSetting === undefined;
     const code = isFaulty ? 'request-refused' : (base.routes[0]?.refusal?.code ?? 'not-reached');
     const refusal = isFaulty || isRefused ? { ...answer, code } : base.refusal;
-    return { ...base, refusal, legs: shown, answer };
+    const notLocated = unlocated.map(
+      (reason) => ({ step: 'targets', outcome: 'continue', reason: `not located: ${reason}` }) as const,
+    );
+    return { ...base, steps: [...base.steps, ...notLocated], refusal, legs, answer };
   }
 
-  #outside(plan: OutboundPlan, refusal: Refusal | undefined, legs: Played['legs']): Explanation {
+  #outside({ plan, refusal }: WitnessedPlan, legOf: (route: number) => ExplainedLeg | undefined): Explanation {
     // The trunks as the plan found them: the call itself takes places.
     const states = new Map(plan.state.trunkStates);
     const trunkState = (id: string) => states.get(id) ?? plan.facts.trunkState(id);
     const explanation = explain({ ...plan.facts, trunkState });
     if (refusal !== undefined && plan.refusal === undefined) return refusedBy(explanation, refusal);
     const routes = explanation.routes.map((route, index) => {
-      const leg = legs.filter(({ branch }) => branch.trunkId === route.trunk.id).find(({ octets }) => octets !== '');
+      const leg = legOf(index);
       if (leg === undefined || route.refusal !== undefined) return route;
-      return { ...withInvite(plan, index, route, leg.octets), nextHop: leg.target };
+      const octets = Buffer.from(leg.inviteBase64, 'base64').toString('latin1');
+      return { ...withInvite(plan, index, route, octets), nextHop: leg.target };
     });
     return { ...explanation, routes };
   }
@@ -305,22 +227,33 @@ function factsOfRecord({ direction, tenant, callerNumber, calledNumber, ...recor
   };
 }
 
-/** Plays the plan as if nobody answered: every branch that rings, and the caller's answer at the end. */
-function play({ plan }: Routed): { readonly rung: readonly BranchPlan[]; readonly answer: Rejection } {
-  const rung: BranchPlan[] = [];
-  let step = plan.next();
-  let outcome = SILENT_TRUNK;
-  for (let stage = 0; stage < MAX_STAGES && !isRejection(step); stage++) {
-    const { branches } = step;
-    const started = branches.filter((branch) => branch.onStart?.() !== false);
-    rung.push(...started);
-    const isTrunk = branches.some(({ trunkId }) => trunkId !== undefined);
-    outcome = isTrunk ? SILENT_TRUNK : RINGING_PHONE;
-    if (started.length === 0) outcome = NO_PLACE;
-    for (const branch of started) branch.onEnd?.(outcome);
-    step = plan.next(outcome);
-  }
-  return { rung, answer: isRejection(step) ? step : outcome };
+function explainedLeg({ branch, octets, flow, answer }: RehearsedInvite): ExplainedLeg {
+  const shown = withoutSecrets(octets);
+  return {
+    to: branch.label,
+    target: describeDestination(flow),
+    invite: textFromOctets(shown),
+    inviteBase64: Buffer.from(shown, 'latin1').toString('base64'),
+    answer: answerText(answer, branch.trunkId !== undefined),
+  };
+}
+
+function answerText(answer: ImaginedAnswer, isTrunk: boolean): string {
+  if (answer.kind === 'silence') return isTrunk ? 'nothing' : '180 Ringing';
+  const { status, contact } = answer;
+  return [`${status} ${reasonPhrase(status)}`.trimEnd(), ...(contact === undefined ? [] : [contact])].join(' ');
+}
+
+/** What is drawn at random is the same in every explanation, and the proof of a password, with which it could be sent, is kept back. */
+function withoutSecrets(octets: string): string {
+  const invite = parseMessage(octets) as SipRequest;
+  const named = octets
+    .replaceAll(invite.topVia().branch, 'z9hG4bK-explained')
+    .replaceAll(invite.callId(), 'explained')
+    .replaceAll(invite.fromTag() ?? invite.callId(), 'explained');
+  return named.replaceAll(/^((?:Proxy-)?Authorization: [^\r]*\bresponse=")([0-9a-f]+)/gm, (_, before, digits) => {
+    return `${before}${'0'.repeat(digits.length)}`;
+  });
 }
 
 function callerText(source: Source): string {
@@ -346,12 +279,6 @@ function callerIn(invite: SipRequest): string {
   return isSipUri(uri) ? unescapeUser(uri.user ?? '') : '';
 }
 
-function targetText(transport: string, to: Flow | Target): string {
-  return isFlow(to)
-    ? `${transport}:${formatHost(to.remoteAddress)}:${to.remotePort}`
-    : `${transport}:${formatHost(to.address)}:${to.port}`;
-}
-
 function sentLeg(message: TraceMessage, label: string | undefined): ExplainedLeg {
   const { leg, transport, remote, text, at } = message;
   return {
@@ -363,9 +290,14 @@ function sentLeg(message: TraceMessage, label: string | undefined): ExplainedLeg
   };
 }
 
-/** The first INVITE that was sent on a route takes the place of the one that was worked out again. */
+/** The first INVITE that was sent on a route takes the place of the one that was worked out again; a rule may name a trunk twice. */
 function asSent<R extends Explanation['routes'][number]>(route: R, legs: readonly ExplainedLeg[]): R {
-  const sent = legs.find(({ to }) => to === route.trunk.name);
-  if (sent === undefined) return route;
+  const onTrunk = legs.filter(({ to }) => to === route.trunk.name);
+  const sent = onTrunk.find(({ invite }) => startLine(invite) === startLine(route.invite)) ?? onTrunk[0];
+  if (sent === undefined || route.refusal !== undefined) return route;
   return { ...route, invite: sent.invite, inviteBase64: sent.inviteBase64, nextHop: sent.target };
+}
+
+function startLine(invite: string): string {
+  return invite.slice(0, invite.indexOf('\r\n'));
 }

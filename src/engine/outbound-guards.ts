@@ -1,6 +1,7 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
 import type { CallRecord } from '../call/index.ts';
 import type { OutboundPlan } from '../outbound/index.ts';
+import type { Capacity } from '../trunks/capacity.ts';
 import type { GuardedCall, GuardGrant, GuardRefusal, Guards } from '../trunks/guards.ts';
 
 /** Plans whose call never came to be (its INVITE was cancelled at once, the node was full) are forgotten at this many. */
@@ -15,9 +16,9 @@ export class OutboundGuards {
     this.#guards = guards;
   }
 
-  /** Why {@link admit} would refuse the call now, if it would. */
-  rehearse(plan: OutboundPlan): GuardRefusal | undefined {
-    return this.#guards.rehearse(guardedCall(plan));
+  /** Why {@link admit} would refuse the call now, if it would; its places are taken in `capacity`, a copy. */
+  rehearse(plan: OutboundPlan, capacity: Capacity): GuardRefusal | undefined {
+    return this.#guards.rehearse(guardedCall(plan), capacity);
   }
 
   /** Asks the guards for an outbound call that the pipeline did not refuse. */

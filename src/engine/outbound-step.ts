@@ -1,6 +1,8 @@
 import type { BranchPlan, Rejection, Stage, StageOutcome } from '../call/index.ts';
 import {
+  CALLEE_REFUSED,
   draftForRoute,
+  MAX_REDIRECTIONS,
   type OutboundPlan,
   planOutbound,
   type Refusal,
@@ -22,10 +24,6 @@ export interface OutboundServices {
 
 /** What a caller is told to wait before the next try when no trunk took the call, seconds. */
 const RETRY_AFTER_SECONDS = 5;
-/** RFC 3261 §21.4.24, §21.6: the called party was reached and will not have the call. */
-const CALLEE_REFUSED = new Set([486, 600, 603]);
-/** Redirections that one route follows. */
-const MAX_REDIRECTIONS = 3;
 
 /** Tries the routes of an outbound rule, one after another; each INVITE is drafted when its turn comes. */
 export class OutboundStep implements PlanStep {

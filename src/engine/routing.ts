@@ -79,8 +79,6 @@ export interface Routed {
   readonly outbound?: OutboundPlan;
 }
 
-const NO_LIMIT: GuardGrant = { granted: true, talkLimitMs: undefined, answered() {}, ended() {} };
-
 export class Routing implements StepServices {
   readonly #options: RoutingOptions;
   /** One for the legs of all calls. */
@@ -92,8 +90,8 @@ export class Routing implements StepServices {
     this.#serverHeader = [['Server', options.node.userAgent]];
   }
 
-  /** A call that an admitted source places; without a flow for one that is only thought through. */
-  route(request: SipRequest, flow: Flow | undefined, source: Source, directory: Directory): Routed {
+  /** A call that an admitted source places. */
+  route(request: SipRequest, flow: Flow, source: Source, directory: Directory): Routed {
     switch (source.kind) {
       case 'trunk':
         return this.#fromTrunk(request, flow, source.trunk, directory);
@@ -153,7 +151,7 @@ export class Routing implements StepServices {
 
   #fromEndpoint(
     request: SipRequest,
-    flow: Flow | undefined,
+    flow: Flow,
     source: Exclude<Source, { kind: 'trunk' | 'node' }>,
     directory: Directory,
   ): Routed {
@@ -235,7 +233,7 @@ export class Routing implements StepServices {
     return { step, talkLimitMs: answer.talkLimitMs };
   }
 
-  #fromTrunk(request: SipRequest, flow: Flow | undefined, trunk: Trunk, directory: Directory): Routed {
+  #fromTrunk(request: SipRequest, flow: Flow, trunk: Trunk, directory: Directory): Routed {
     const routed = this.#inboundRouter(directory).route({ request, trunk, wallMs: this.#options.clock.wallMs() });
     const { numbers } = routed;
     const callerLeg: LegOptions = {
@@ -280,16 +278,13 @@ export class Routing implements StepServices {
     };
   }
 
-  /**
-   * The same rules, for a call that is only thought through: nothing is counted or told but to `witness`, which is shown each outbound
-   * plan with its routes. Places are taken as ever; see `Capacity.rehearse`.
-   */
-  rehearsal(guard: (plan: OutboundPlan) => GuardRefusal | undefined, witness: OutboundServices): Routing {
-    return new Routing({ ...this.#options, guard: (plan) => guard(plan) ?? NO_LIMIT, outbound: witness });
+  /** The same rules, for calls that are only thought through: with other ports. */
+  rehearsal(parts: Partial<RoutingOptions>): Routing {
+    return new Routing({ ...this.#options, ...parts });
   }
 
   /** A call that another node drafted for a contact that is registered here; that node keeps its record. */
-  #fromNode(request: SipRequest, flow: Flow | undefined, source: Source & { kind: 'node' }): Routed {
+  #fromNode(request: SipRequest, flow: Flow, source: Source & { kind: 'node' }): Routed {
     // A phone's wish to be withheld goes to the node that knows whose phone it is.
     const callerLeg: LegOptions = { contact: this.#contact('', flow), relayHeaders: ['Privacy'] };
     const facts: CallFacts = {
@@ -413,16 +408,14 @@ export class Routing implements StepServices {
   }
 
   /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */
-  #viaToward(trunk: Trunk, flow: Flow | undefined): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
+  #viaToward(trunk: Trunk, flow: Flow): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
     const scope = scopeOf(trunk);
     if (!trunk.options.rewriteViaHost) return { scope };
-    if (flow === undefined) return { scope };
     const { host, port } = this.#options.node.addresses[flow.transport];
     return { scope, viaHost: host, viaPort: port };
   }
 
-  #contact(user: string, flow: Flow | undefined, scope?: AddressScope): string {
-    if (flow === undefined) return '';
+  #contact(user: string, flow: Flow, scope?: AddressScope): string {
     const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
     return ownCopy(
       `<sip:${user === '' ? '' : `${escapeUser(user)}@`}${this.#options.contactHost(flow, scope)}${transport}>`,

@@ -34,12 +34,16 @@ export function explanationText(given: Explanation, options: ExplainTextOptions)
   for (const [index, route] of explanation.routes.entries()) lines.push('', ...routeLines(route, index, paint));
   // A route's own INVITE is told above, with its reasons.
   const told = new Set(explanation.routes.map(({ invite }) => invite));
-  for (const leg of explanation.legs ?? []) if (!told.has(leg.invite)) lines.push('', ...legLines(leg, paint));
+  const legs = explanation.legs ?? [];
+  const isSilent = legs.every((leg) => leg.answer === undefined || SILENT.has(leg.answer));
+  for (const leg of legs) {
+    if (!told.has(leg.invite)) lines.push('', ...legLines(leg, paint));
+    else if (!isSilent) lines.push('', legHead(leg, paint));
+  }
   const { answer } = explanation;
   if (answer !== undefined && refusal === undefined) {
-    const when = explanation.legs?.some(({ at }) => at !== undefined)
-      ? 'The caller got'
-      : 'When nobody answers, the caller gets';
+    const isPlaced = legs.some(({ at }) => at !== undefined);
+    const when = isPlaced ? 'The caller got' : `${isSilent ? 'When nobody answers' : 'After that'}, the caller gets`;
     lines.push('', `${when} ${answer.status} ${answer.reason}`.trimEnd());
   }
   return `${lines.join('\n')}\n`;
@@ -50,10 +54,18 @@ function callerText({ caller: { kind, number, name }, tenant }: Explanation): st
   return `${kind} ${number}${name === '' ? '' : ` (${name})`}${whose}`;
 }
 
-function legLines({ to, target, invite, at }: ExplainedLeg, paint: Paint): string[] {
+/** What is taken to be said when the question says nothing of it. */
+const SILENT = new Set(['nothing', '180 Ringing']);
+
+function legLines(leg: ExplainedLeg, paint: Paint): string[] {
+  return [legHead(leg, paint), ...inviteLines(leg.invite, paint)];
+}
+
+function legHead({ to, target, at, answer }: ExplainedLeg, paint: Paint): string {
   const when = at === undefined ? '' : `, ${at}`;
   const where = target === '' ? 'no address is known now' : target;
-  return [paint.bold(`To ${to === '' ? where : `${to}: ${where}`}${when}`), ...inviteLines(invite, paint)];
+  const head = paint.bold(`To ${to === '' ? where : `${to}: ${where}`}${when}`);
+  return answer === undefined ? head : `${head}, which answers ${answer}`;
 }
 
 function routeLines(route: ExplainedRoute, index: number, paint: Paint): string[] {
@@ -70,6 +82,8 @@ function routeLines(route: ExplainedRoute, index: number, paint: Paint): string[
     lines.push(`  next hop          ${route.nextHop}`, paint.bold('  INVITE'), ...inviteLines(route.invite, paint));
   }
   if (route.fields.length > 0) lines.push(paint.bold('  Why'), ...fieldLines(route.fields, paint));
+  if (route.ifAnswered.length > 0)
+    lines.push(paint.bold('  When it answers'), ...route.ifAnswered.map((line) => `    ${line}`));
   for (const warning of route.warnings) lines.push(paint.bad(`  Warning to the endpoint: ${warning}`));
   return lines;
 }

@@ -2,6 +2,7 @@ import { parseMessage, type SipRequest, serialize, textFromOctets } from '../sip
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { SkippedRoute } from './context.ts';
 import type { OutboundFacts } from './facts.ts';
+import { ifAnswered } from './if-answered.ts';
 import type { OutboundEvent, StoredSetting } from './outcome.ts';
 import { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
 import { type FieldReason, reasonsOf } from './reasons.ts';
@@ -43,6 +44,8 @@ export interface ExplainedLeg {
   /** The INVITE as text, octet for octet but for random tokens. */
   readonly invite: string;
   readonly inviteBase64: string;
+  /** Of a call that is only thought through: what the other side is taken to answer. */
+  readonly answer?: string;
   /** When it was sent, for a placed call. */
   readonly at?: string;
 }
@@ -67,6 +70,8 @@ export interface ExplainedRoute {
   readonly invite: string;
   /** The same, octet for octet, in base64. */
   readonly inviteBase64: string;
+  /** What answers of the other side lead to; empty when the route is refused. */
+  readonly ifAnswered: readonly string[];
   readonly warnings: readonly string[];
   readonly events: readonly OutboundEvent[];
 }
@@ -146,6 +151,7 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
     return {
       ...common,
       refusal: { status, reason, code },
+      ifAnswered: [],
       fields: [],
       calledNumber: '',
       outboundCallerId: '',
@@ -172,6 +178,7 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
   return {
     ...common,
     fields: textReasons(trace.fields, invite),
+    ifAnswered: ifAnswered(trunk, plan.emergency),
     refusal: undefined,
     calledNumber: outcome.calledNumber,
     outboundCallerId: outcome.outboundCallerId,

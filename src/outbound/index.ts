@@ -24,6 +24,7 @@ export {
   type OutboundFacts,
   type TrunkState,
 } from './facts.ts';
+export { CALLEE_REFUSED, MAX_REDIRECTIONS } from './if-answered.ts';
 export type {
   LegSettings,
   OutboundEvent,

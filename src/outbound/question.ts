@@ -13,6 +13,11 @@ export interface ExplainQuestion {
   readonly invite?: string | undefined;
   /** Name or id of the trunk that the call comes from. */
   readonly trunk?: string | undefined;
+  /**
+   * What the called side answers to one INVITE after the other: `silence`, a status from 400 on, or a redirection with its number
+   * (`302 +18005550100`). Beyond them nobody answers.
+   */
+  readonly answers?: readonly string[] | undefined;
 }
 
 /** The question cannot be answered, and who asks can see why. */

@@ -115,15 +115,11 @@ export class Capacity {
     return undefined;
   }
 
-  /** Lets `play` take and give back places, and then has everything as it was before. */
-  rehearse<T>(play: () => T): T {
-    const before = [...this.#usages].map(([key, usage]) => ({ key, usage, values: { ...usage } }));
-    try {
-      return play();
-    } finally {
-      this.#usages.clear();
-      for (const { key, usage, values } of before) this.#usages.set(key, Object.assign(usage, values));
-    }
+  /** The same places, taken as they are now, for calls that are only thought through; on a clock of their own. */
+  copy(clock: Clock): Capacity {
+    const copy = new Capacity(clock, this.#elsewhere);
+    for (const [key, usage] of this.#usages) copy.#usages.set(key, Object.assign(new Usage(key), usage));
+    return copy;
   }
 
   /** Calls in progress of a holder on this node. */

@@ -171,15 +171,12 @@ export class Guards {
     return new Grant(this.#clock, parties, places, talkLimitMs, (talkMs) => this.#ended(call, parties, talkMs));
   }
 
-  /**
-   * Why {@link admit} would refuse a call now, if it would; nothing is counted or told. The places that it would have are taken: who
-   * asks gives them back ({@link Capacity.rehearse}).
-   */
-  rehearse(call: GuardedCall): GuardRefusal | undefined {
+  /** Why {@link admit} would refuse a call now, if it would; nothing is counted or told. Its places are taken in `capacity`, a copy. */
+  rehearse(call: GuardedCall, capacity: Capacity): GuardRefusal | undefined {
     const parties = this.#partiesOf(call);
     const refusal = this.#refusalOf(call, parties, this.#clock.nowMs());
     if (refusal !== undefined) return refusal;
-    const places = this.#capacity.admit(holdersOf(call, parties));
+    const places = capacity.admit(holdersOf(call, parties));
     return places.granted ? undefined : noPlace(parties, places.holder);
   }
 

@@ -213,10 +213,10 @@ export class TrunkLine implements TimerTarget {
     this.#evaluate();
   }
 
-  condition(tenant: Tenant | undefined): TrunkCondition {
+  condition(tenant: Tenant | undefined, capacity = this.#ports.capacity): TrunkCondition {
     const { state, reason } = this.#evaluate();
     if (!isUp(state)) return { up: false, full: false, reason };
-    const full = this.#whyFull(tenant);
+    const full = this.#whyFull(tenant, capacity);
     const serviceRoutes = this.#registration?.serviceRoutes ?? [];
     return { up: true, full: full !== '', reason: full, ...(serviceRoutes.length === 0 ? {} : { serviceRoutes }) };
   }
@@ -307,8 +307,8 @@ export class TrunkLine implements TimerTarget {
     this.#ports.identification.setAddresses(this.#trunk, [...this.#addresses, ...registered]);
   }
 
-  #whyFull(tenant: Tenant | undefined): string {
-    const { scheduler, capacity, directory } = this.#ports;
+  #whyFull(tenant: Tenant | undefined, capacity: Capacity): string {
+    const { scheduler, directory } = this.#ports;
     if (this.#rateUntilMs > scheduler.nowMs()) return `the carrier says ${this.#rateReason}`;
     const trunk = this.#trunk;
     const holders = tenant === undefined ? [trunkHolder(trunk)] : trunkHolders(trunk, tenant, directory());

@@ -267,10 +267,13 @@ export class TrunkService implements TimerTarget {
     this.#lines.get(trunk.id)?.noteAttempt(attempt);
   }
 
-  /** Whether calls may go out over a trunk, for the outbound pipeline; `tenant` counts its share of the trunk in. */
-  condition(trunkId: string, tenant?: Tenant): TrunkCondition {
+  /**
+   * Whether calls may go out over a trunk, for the outbound pipeline; `tenant` counts its share of the trunk in. `capacity`: whose
+   * places are looked at; default: the ones that calls take.
+   */
+  condition(trunkId: string, tenant?: Tenant, capacity = this.capacity): TrunkCondition {
     const line = this.#lines.get(trunkId);
-    if (line !== undefined) return line.condition(tenant);
+    if (line !== undefined) return line.condition(tenant, capacity);
     const trunk = this.#directory.trunk(trunkId);
     if (trunk === undefined) return { up: false, full: false, reason: 'unknown' };
     return { up: trunk.enabled, full: false, reason: trunk.enabled ? '' : 'disabled' };
@@ -392,7 +395,7 @@ function providerKey(trunk: Trunk): string {
   return `${host.toLowerCase()} ${port ?? ''} ${trunk.transport}`;
 }
 
-function inboundHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {
+export function inboundHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {
   const { concurrentCalls } = tenant.limits;
   return [...trunkHolders(trunk, tenant, directory), { key: `tenant ${tenant.name}`, concurrentCalls }];
 }

@@ -18,6 +18,10 @@ import {
   type WorldOptions,
 } from './world.ts';
 
+const GATEWAY = '203.0.113.30';
+/** A trunk's own host is what its peer challenges for. */
+const REALMS = new Map([[GATEWAY, 'gateway.example.com']]);
+
 /** What came of a call: every INVITE that left, in the order of their leaving, and the final answer. */
 export interface Live {
   readonly sent: readonly Sent[];
@@ -30,8 +34,6 @@ type Tcp = readonly [boolean, boolean];
 
 export interface Sent {
   readonly text: string;
-  /** The INVITE leaves once more to the same place, with what its answer asked for. */
-  readonly isAgain: boolean;
   /** It left because somebody redirected the call: nobody can know that beforehand. */
   readonly isRedirected: boolean;
 }
@@ -61,7 +63,7 @@ export class ExplainedWorld {
   }
 
   #gateway(): Agent {
-    const gateway = this.world.agent('203.0.113.30');
+    const gateway = this.world.agent(GATEWAY);
     const client = new DigestClient({ username: 'gw1', secret: { password: GATEWAY_PASSWORD } });
     const address = '<sip:gw1@gateway.example.com>';
     const register = gateway.request('REGISTER', 'sip:gateway.example.com', {
@@ -142,36 +144,34 @@ export class ExplainedWorld {
   async #play(caller: Agent, invite: SipRequest, replies: readonly Reply[]): Promise<Live> {
     const seen = this.peers.map((peer) => peer.requests('INVITE').length);
     const sent: Sent[] = [];
-    const callIds = new Set<string>();
     let isRedirected = false;
     let turn = 0;
     caller.send(invite);
-    for (let wait = 0; wait < 60; wait++) {
+    for (let wait = 0; wait < 120; wait++) {
       this.world.run();
       // A setting that a dial code stores is answered when it is stored.
       await this.world.turn();
       this.world.run();
       const final = finalTo(caller, invite);
-      if (final !== undefined) {
-        caller.ack(invite, final);
-        this.world.run();
-        this.#obeyCancels();
-        return { sent, status: final.status, reason: final.reason };
-      }
       const fresh = this.peers.flatMap((peer, index) => {
         const requests = peer.requests('INVITE').slice(seen[index]);
         seen[index] = (seen[index] ?? 0) + requests.length;
         return requests.map((request) => ({ peer, request }));
       });
-      if (fresh.length === 0) this.world.run(8_000);
+      if (fresh.length === 0 && final === undefined) this.world.run(2_000);
       this.#obeyCancels();
       for (const { peer, request } of fresh) {
-        sent.push({ text: textOf(request), isAgain: callIds.has(request.callId()), isRedirected });
-        callIds.add(request.callId());
+        sent.push({ text: textOf(request), isRedirected });
+        if (final !== undefined) continue;
         const reply = replies[turn++] ?? 486;
         isRedirected ||= reply === 'redirect';
         react(peer, request, reply);
       }
+      if (final === undefined) continue;
+      caller.ack(invite, final);
+      this.world.run();
+      this.#obeyCancels();
+      return { sent, status: final.status, reason: final.reason };
     }
     return { sent, status: undefined, reason: undefined };
   }
@@ -210,7 +210,7 @@ function react(peer: Agent, request: SipRequest, reply: Reply): void {
     peer.answer(request, 302, 'Moved Temporarily', { Contact: `<sip:+18005550177@${peer.host}>` });
   else if (reply === 'challenge')
     peer.answer(request, 407, 'Proxy Authentication Required', {
-      'Proxy-Authenticate': `Digest realm="${peer.peer.here.host}", nonce="n${peer.world.next()}", algorithm=SHA-256, qop="auth"`,
+      'Proxy-Authenticate': `Digest realm="${REALMS.get(peer.peer.here.host) ?? peer.peer.here.host}", nonce="n${peer.world.next()}", algorithm=SHA-256, qop="auth"`,
     });
   // Nothing is heard of a trunk; a phone rings on and on.
   else if (peer instanceof Phone) peer.answer(request, 180, 'Ringing', { Contact: `<sip:${peer.host}>` });
@@ -226,8 +226,9 @@ export function steady(invite: string): string {
     .replace(/;branch=[^;\r]+/g, ';branch=#')
     .replace(/(From: [^\r]*);tag=[^;\r]+/, '$1;tag=#')
     .replace(/^(Call-ID|X-Session-Id): [^\r]+/gm, '$1: #')
-    .replace(/^((?:Proxy-)?Authorization: [^\r]* response=)[^,\r]+/gm, '$1#')
-    .replace(/, nc=[0-9a-f]{8}/g, ', nc=#');
+    .replace(/^(?:Proxy-)?Authorization: [^\r]+/gm, (field) =>
+      field.replace(/(nonce|response|algorithm|cnonce)=[^,\r]+/g, '$1=#'),
+    );
 }
 
 /** An INVITE without what is repaired when it is sent again: its number, credentials, and the way it takes. */

@@ -191,21 +191,11 @@ export class DigestClient {
     return headers;
   }
 
-  /**
-   * What {@link preemptive} would give for a request that is only thought through. No nonce is counted, and the response, with which
-   * the request could be sent, is kept back: zeros of its length.
-   */
-  preview(request: SipRequest, destination: string): [HeaderId, string][] {
-    const headers: [HeaderId, string][] = [];
-    for (const session of this.#sessions.values()) {
-      if (session.destination !== destination) continue;
-      const value = this.#render({ ...session }, request);
-      headers.push([
-        session.kind.answerId,
-        value.replace(/(?<=, response=")[0-9a-f]+/, (digits) => '0'.repeat(digits.length)),
-      ]);
-    }
-    return headers;
+  /** A client of the same credentials that knows what this one has learnt; what it learns and counts is its own. */
+  copy(): DigestClient {
+    const copy = new DigestClient(this.#credentials, this.#options);
+    for (const [key, session] of this.#sessions) copy.#sessions.set(key, { ...session });
+    return copy;
   }
 
   /** Reads the next nonce from the Authentication-Info of a success (RFC 7616 §3.5). */

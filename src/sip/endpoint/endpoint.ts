@@ -73,7 +73,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   readonly #messageLimits: MessageLimits;
   #draining = false;
 
-  constructor(options: EndpointOptions, user: EndpointUser, log: Log) {
+  /** @param elder what it has learnt of peers holds here too. */
+  constructor(options: EndpointOptions, user: EndpointUser, log: Log, elder?: Endpoint) {
     this.#options = options;
     this.#user = user;
     this.#log = log;
@@ -90,7 +91,12 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       ...(options.maxClientTransactions === undefined ? {} : { maxClientTransactions: options.maxClientTransactions }),
     });
     this.transport = (options.createTransport ?? ((transportUser) => this.#sockets(transportUser)))(this);
-    this.#large = new LargeRequests(this.transport, this.counters, options.scheduler);
+    this.#large = new LargeRequests(
+      this.transport,
+      this.counters,
+      options.scheduler,
+      elder === undefined ? undefined : elder.#large,
+    );
     const { scheduler: clock, sources, inboxLimits: limits } = options;
     if (sources !== undefined && options.createTransport === undefined)
       this.inbox = new Inbox({
@@ -189,32 +195,12 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   }
 
   /**
-   * The text that {@link sendRequest} would send to a place, Via included, and over which transport. Sends nothing and opens no
-   * connection; undefined when nothing listens for that transport. `growth`: octets that the real one has more.
+   * An endpoint with the settings of this one and what it knows of its peers, for messages that are only thought through: on other
+   * transports and another clock. Nothing is counted or learnt here.
    */
-  preview(
-    request: SipRequest,
-    to: Flow | Target,
-    options: SendOptions = {},
-    growth = 0,
-  ): { readonly text: string; readonly transport: TransportName } | undefined {
-    const written = (toward: Flow | Target) => {
-      const own = this.advertised(toward, options.scope);
-      if (own === undefined) return undefined;
-      const alias = !isFlow(to) && to.tls?.cert !== undefined ? ';alias' : '';
-      const via = viaPrefix(toward.transport, options.viaHost ?? own.host, options.viaPort ?? own.port);
-      request.headers.remove(HeaderId.Via);
-      request.headers.prepend(HeaderId.Via, `${via}z9hG4bK-explained${alias}`);
-      return { text: serialize(request), transport: toward.transport };
-    };
-    const first = written(to);
-    const isTcpTried = this.#options.tcpForLargeRequests !== false && options.largeRequests !== 'udp';
-    if (first === undefined || isFlow(to) || !isTcpTried) return first;
-    // The same length as a real branch has, for what counts is the size.
-    const padded = first.text.length + growth + randomBranch().length - 'z9hG4bK-explained'.length;
-    if (!this.#large.takes(to, first.text.padEnd(padded))) return first;
-    const { listenerId: _udpListener, ...rest } = to;
-    return written({ ...rest, transport: 'tcp' }) ?? first;
+  rehearsal(parts: Required<Pick<EndpointOptions, 'scheduler' | 'createTransport'>>, user: EndpointUser): Endpoint {
+    const { sources: _sources, overloadSeconds: _overloadSeconds, ...settings } = this.#options;
+    return new Endpoint({ ...settings, ...parts }, user, this.#log, this);
   }
 
   /**

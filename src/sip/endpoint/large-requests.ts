@@ -30,18 +30,33 @@ export class LargeRequests {
   readonly #noTcpUntilMs = new GenerationCache<number>(MAX_REMEMBERED);
   readonly #speaksTcp = new GenerationCache<true>(MAX_REMEMBERED);
 
-  constructor(transport: EndpointTransport, counters: EndpointCounters, clock: Clock) {
+  readonly #elder: LargeRequests | undefined;
+
+  /** @param elder what it has learnt holds here too, where nothing newer is known. */
+  constructor(transport: EndpointTransport, counters: EndpointCounters, clock: Clock, elder?: LargeRequests) {
     this.#transport = transport;
     this.#counters = counters;
     this.#clock = clock;
+    this.#elder = elder;
   }
 
   /** True when this text to this target should be tried over TCP. */
   takes(target: Target, text: string): boolean {
     if (target.transport !== 'udp' || text.length <= MAX_UDP_REQUEST_OCTETS) return false;
-    const untilMs = this.#noTcpUntilMs.get(peerKey(target));
-    if (untilMs !== undefined && untilMs > this.#clock.nowMs()) return false;
+    if (this.#isWithoutTcp(peerKey(target), this.#clock.nowMs())) return false;
     return this.#transport.supports('tcp', target.address);
+  }
+
+  #isWithoutTcp(key: string, nowMs: number): boolean {
+    const untilMs = this.#noTcpUntilMs.get(key);
+    if (untilMs !== undefined && untilMs > nowMs) return true;
+    const elder = this.#elder;
+    return elder === undefined ? false : elder.#isWithoutTcp(key, nowMs);
+  }
+
+  #isProven(key: string): boolean {
+    const elder = this.#elder;
+    return this.#speaksTcp.get(key) === true || (elder === undefined ? false : elder.#isProven(key));
   }
 
   send(request: SipRequest, target: Target, user: ClientTransactionUser, sendOver: SendOver): ClientTransaction {
@@ -49,13 +64,13 @@ export class LargeRequests {
     const overTcp: Target = { ...rest, transport: 'tcp', connectTimeoutMs: CONNECT_TIMEOUT_MS };
     const tcp = this.#transport.flowTo(overTcp);
     const key = peerKey(target);
-    const isProven = this.#speaksTcp.get(key) === true;
+    const isProven = this.#isProven(key);
     this.#counters.largeOverTcp++;
     const attempt: SecondWay = new SecondWay(
       this.#noting(user, key, () => attempt.flow.reliable),
       (failure) => {
         // Where SIP was spoken over TCP, a connection that was dead is made anew, and silence is silence.
-        if (this.#speaksTcp.get(key) === true && tcp.connected)
+        if (this.#isProven(key) && tcp.connected)
           return failure === 'timeout' ? undefined : sendOver(this.#transport.flowTo(overTcp), attempt);
         this.#counters.largeFallbacks++;
         this.#noTcpUntilMs.set(key, this.#clock.nowMs() + REMEMBER_NO_TCP_MS);

@@ -56,6 +56,8 @@ export interface EndpointTransport {
   /** New TLS handshakes of a listener use this certificate. */
   renewCertificate?(listenerId: string, certificate: string, key: string): void;
   flowTo(target: Target): Flow;
+  /** Why nothing may leave for a target; default: all may. */
+  refusal?(target: Target): string | undefined;
   supports(transport: TransportName, address: string): boolean;
   advertised(flow: Flow, scope?: AddressScope): HostPort;
   advertisedToward(target: Target, scope?: AddressScope): HostPort | undefined;

@@ -146,11 +146,9 @@ export class TransportLayer {
    * up, the user hears onFlowFailed on a later turn.
    */
   flowTo(target: Target): Flow {
-    if (target.guarded === true) {
-      // Before any connection is looked for: one that is there may be the operator's.
-      const refusal = this.#egress?.refusal(target.address, target.port);
-      if (refusal !== undefined) return this.#unreachable(target, refusal);
-    }
+    // Before any connection is looked for: one that is there may be the operator's.
+    const refusal = this.refusal(target);
+    if (refusal !== undefined) return this.#unreachable(target, refusal);
     const listener = this.#listenerFor(target);
     if (target.transport === 'udp') {
       if (listener !== undefined) return (listener.socket as UdpListener).flowTo(target.address, target.port);
@@ -164,6 +162,11 @@ export class TransportLayer {
     if (this.counters.connections >= this.#context.limits.maxConnections)
       return this.#unreachable(target, 'all connection slots are taken');
     return this.#connect(target, key, listener);
+  }
+
+  /** Why nothing may leave for a target that a tenant can name. */
+  refusal({ guarded, address, port }: Target): string | undefined {
+    return guarded === true ? this.#egress?.refusal(address, port) : undefined;
   }
 
   /** True when a request to this transport and address has a listener to leave from. */

@@ -1,0 +1,258 @@
+/**
+ * A call that is only thought through, played by the live call's own code: routing, plan, call, branches, transactions. What it would
+ * take or tell goes to copies; time goes on by itself; what it would send is heard by peers that do as they are told.
+ */
+import { silentLog } from '../base/log.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import { SteppedScheduler } from '../base/stepped-scheduler.ts';
+import { type BranchPlan, type CallFacts, type CallRecord, planOfUser } from '../call/index.ts';
+import type { OutboundPlan, Refusal } from '../outbound/index.ts';
+import { type Endpoint, isFlow, type ServerTransaction } from '../sip/endpoint/index.ts';
+import { parseMessage, type SipRequest } from '../sip/message/index.ts';
+import type { Target } from '../sip/transport/index.ts';
+import type { GuardGrant } from '../trunks/guards.ts';
+import { TrunkRehearsal } from '../trunks/trunk-rehearsal.ts';
+import type { Source } from './admission.ts';
+import type { Engine } from './engine.ts';
+import type { ImaginedAnswer } from './imagined-answer.ts';
+import { Placement } from './placement.ts';
+import { type RehearsedInvite, RehearsedPeers } from './rehearsed-peers.ts';
+import { type RehearsedFlow, RehearsedTransport } from './rehearsed-transport.ts';
+import type { Routing } from './routing.ts';
+
+/** An outbound plan that the call came by, and what became of it. */
+export interface WitnessedPlan {
+  readonly plan: OutboundPlan;
+  refusal: Refusal | undefined;
+  /** Routes that were drafted or refused so far. */
+  routes: number;
+}
+
+/** The route that an INVITE was drafted for. */
+export interface RouteOfInvite {
+  readonly plan: OutboundPlan;
+  readonly index: number;
+}
+
+export interface RehearsedCall {
+  readonly invites: readonly (RehearsedInvite & { readonly route: RouteOfInvite | undefined })[];
+  readonly plans: readonly WitnessedPlan[];
+  /** The final answer to the caller. */
+  readonly answer: { readonly status: number; readonly reason: string };
+  /** The INVITE was refused for what it is, before its plan was played. */
+  readonly isFaulty: boolean;
+  readonly facts: CallFacts;
+  /** Trunks that lead nowhere now, and why. */
+  readonly unlocated: readonly string[];
+}
+
+const NO_LIMIT: GuardGrant = { granted: true, talkLimitMs: undefined, answered() {}, ended() {} };
+/** Longer than any call rings. */
+const MAX_ELAPSED_MS = 4 * 3600_000;
+/** The DNS is asked so long for where an INVITE would go, ms; whoever asks for an explanation waits. */
+const LOOK_UP_MS = 1_000;
+/** Turns of the event loop that what was promised may take. */
+const PATIENCE_TURNS = 5;
+/** Steps after which others have their turn. */
+const STEPS_AT_ONCE = 100;
+
+/** Plays one call. */
+export class CallRehearsal {
+  readonly #engine: Engine;
+  /** The real one: only the DNS takes real time. */
+  readonly #clock: Scheduler;
+  readonly #scheduler: SteppedScheduler;
+  readonly #trunks: TrunkRehearsal;
+  readonly #endpoint: Endpoint;
+  readonly #routing: Routing;
+  readonly #placement: Placement;
+  readonly #peers: RehearsedPeers;
+  readonly #source: Source;
+  readonly #caller: RehearsedFlow;
+  readonly #plans: WitnessedPlan[] = [];
+  readonly #routes = new WeakMap<BranchPlan['draft'], RouteOfInvite>();
+  readonly #branches = new Map<string, BranchPlan>();
+  readonly #unlocated = new Set<string>();
+  #transport: RehearsedTransport | undefined;
+  #pending = 0;
+  #record: CallRecord | undefined;
+  #facts: CallFacts | undefined;
+  #answer: { readonly status: number; readonly reason: string } | undefined;
+
+  constructor(engine: Engine, clock: Scheduler, source: Source, answers: readonly ImaginedAnswer[]) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#source = source;
+    const scheduler = new SteppedScheduler(clock);
+    this.#scheduler = scheduler;
+    this.#trunks = new TrunkRehearsal(engine.trunks, engine.directory, scheduler);
+    this.#endpoint = engine.endpoint.rehearsal(
+      {
+        scheduler,
+        createTransport: (user) => {
+          const { transport: real } = engine.endpoint;
+          this.#transport = new RehearsedTransport({
+            real,
+            scheduler,
+            user,
+            hears: (text, flow) => this.#hears(text, flow),
+          });
+          return this.#transport;
+        },
+      },
+      { onRequest: (transaction) => this.#invited(transaction), onAck: () => {} },
+    );
+    this.#caller = this.#own().standFor({ transport: 'tcp', address: '0.0.0.0', port: 0, serverName: 'caller' });
+    this.#peers = new RehearsedPeers({
+      scheduler,
+      answers,
+      branchOf: (callId) => this.#branches.get(callId),
+      realmOf: ({ trunkId }) => this.#realmOf(trunkId),
+      deliver: (text, flow) => this.#endpoint.onMessage(text, flow),
+    });
+    this.#routing = this.#rehearsedRouting();
+    this.#placement = this.#rehearsedPlacement();
+  }
+
+  /** @param octets the caller's INVITE. */
+  async play(octets: string): Promise<RehearsedCall> {
+    this.#endpoint.onMessage(octets, this.#caller);
+    for (let steps = 1, idle = 0; this.#answer === undefined; steps++) {
+      const isDue = this.#pending === 0 && this.#scheduler.elapsedMs < MAX_ELAPSED_MS && this.#scheduler.step();
+      if (isDue) idle = 0;
+      else if (this.#pending === 0 && ++idle > PATIENCE_TURNS) break;
+      if (!isDue || steps % STEPS_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    const record = this.#record;
+    const facts = this.#facts ?? this.#factsOf(octets);
+    return {
+      invites: this.#peers.invites.map((invite) => ({ ...invite, route: this.#routes.get(invite.branch.draft) })),
+      plans: this.#plans,
+      answer: this.#answer ?? { status: 408, reason: 'Request Timeout' },
+      isFaulty: this.#isFaulty(record),
+      facts,
+      unlocated: [...this.#unlocated],
+    };
+  }
+
+  #isFaulty(record: CallRecord | undefined): boolean {
+    // A setting is stored without a call.
+    if (record === undefined) return this.#plans[0]?.plan.storedSetting === undefined || this.#answer?.status === 420;
+    return record.endReason === 'refused' && record.attempts.length === 0 && record.carrierStatus === undefined;
+  }
+
+  #own(): RehearsedTransport {
+    if (this.#transport === undefined) throw new Error('the endpoint has made no transport');
+    return this.#transport;
+  }
+
+  #hears(text: string, flow: RehearsedFlow): void {
+    if (flow !== this.#caller) {
+      this.#peers.hears(text, flow);
+      return;
+    }
+    const response = parseMessage(text);
+    if (response.kind !== 'response' || response.status < 200 || response.cseq().method !== 'INVITE') return;
+    this.#answer ??= { status: response.status, reason: response.reason };
+  }
+
+  #invited(transaction: ServerTransaction): void {
+    if (transaction.request.method !== 'INVITE') return;
+    this.#placement.invite(transaction, this.#source);
+  }
+
+  #realmOf(trunkId: string | undefined): string {
+    const trunk = trunkId === undefined ? undefined : this.#engine.directory.trunk(trunkId);
+    return trunk === undefined ? 'phone' : (trunk.credentials?.realms?.[0] ?? trunk.host);
+  }
+
+  #rehearsedRouting(): Routing {
+    const { routing, guards, branches } = this.#engine;
+    const scheduler = this.#scheduler;
+    const own = branches.rehearsal({
+      trunks: this.#trunks,
+      onAttempt: () => {},
+      onUnlocated: (trunk, reason) => void this.#unlocated.add(`${trunk.name}: ${reason}`),
+    });
+    return routing.rehearsal({
+      clock: scheduler,
+      guard: (plan) => {
+        this.#witness(plan);
+        return guards.rehearse(plan, this.#trunks.capacity) ?? NO_LIMIT;
+      },
+      trunkState: (trunkId, tenant) => this.#trunks.condition(trunkId, tenant),
+      admitInbound: (trunk, tenant) => this.#trunks.admitInbound(trunk, tenant),
+      outbound: {
+        trunkBranch: (draft, plan) => {
+          const branch = own.toTrunk(draft, plan);
+          this.#routes.set(branch.draft, { plan, index: this.#witness(plan).routes - 1 });
+          return { ...branch, resolve: () => this.#inTime(branch.resolve()) };
+        },
+        onRoute: (_route, plan) => void this.#witness(plan).routes++,
+        onRefused: (plan, refusal) => {
+          this.#witness(plan).refusal ??= refusal;
+        },
+      },
+      phoneBranches: (context, number) => own.toPhones(context, number),
+      branchForPeer: () => undefined,
+      contactHost: () => 'explain.invalid',
+    });
+  }
+
+  #rehearsedPlacement(): Placement {
+    const { calls, directory } = this.#engine;
+    const routing = this.#routing;
+    const began = (record: CallRecord) => {
+      this.#record = record;
+      this.#facts = record.facts;
+    };
+    return new Placement({
+      routing,
+      calls: calls.rehearsal({
+        scheduler: this.#scheduler,
+        observer: { onCallStarted: began, onCallRinging() {}, onCallAnswered() {}, onCallEnded() {} },
+        endpoint: {
+          sendRequest: (request, to, user, options) => {
+            const branch = planOfUser(user);
+            if (branch !== undefined) this.#branches.set(request.callId(), branch);
+            // Whatever was registered over a real connection: nothing goes there.
+            return this.#endpoint.sendRequest(request, isFlow(to) ? this.#own().standFor(to) : to, user, options);
+          },
+          sendAck: (request, to, options) =>
+            this.#endpoint.sendAck(request, isFlow(to) ? this.#own().standFor(to) : to, options),
+        },
+      }),
+      directory: () => directory,
+      log: silentLog,
+      storeSetting: async () => {},
+      neverBegan: () => {},
+    });
+  }
+
+  #witness(plan: OutboundPlan): WitnessedPlan {
+    let known = this.#plans.find((witnessed) => witnessed.plan === plan);
+    if (known === undefined) {
+      known = { plan, refusal: undefined, routes: 0 };
+      this.#plans.push(known);
+    }
+    return known;
+  }
+
+  /** Nowhere, when the DNS does not say so in time. */
+  #inTime(reach: ReturnType<BranchPlan['resolve']>): ReturnType<BranchPlan['resolve']> {
+    if (!(reach instanceof Promise)) return reach;
+    const { promise: late, resolve } = Promise.withResolvers<readonly Target[]>();
+    const timer = this.#clock.schedule(LOOK_UP_MS, { onTimer: () => resolve([]) }, 0);
+    this.#pending++;
+    return Promise.race([reach, late]).finally(() => {
+      timer.cancel();
+      this.#pending--;
+    });
+  }
+
+  /** Of an INVITE that was refused before it was routed: as if it had not been. */
+  #factsOf(octets: string): CallFacts {
+    const request = parseMessage(octets) as SipRequest;
+    return this.#routing.route(request, this.#caller, this.#source, this.#engine.directory).plan.facts;
+  }
+}

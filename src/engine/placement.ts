@@ -1,0 +1,55 @@
+import type { Log } from '../base/log.ts';
+import type { Calls } from '../call/index.ts';
+import type { StoredSetting } from '../outbound/index.ts';
+import type { ServerTransaction } from '../sip/endpoint/index.ts';
+import { HeaderId } from '../sip/message/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Source } from './admission.ts';
+import type { Routing } from './routing.ts';
+
+export interface PlacementOptions {
+  readonly routing: Routing;
+  readonly calls: Calls;
+  readonly directory: () => Directory;
+  readonly log: Log;
+  /** Writes a setting that a dial code asked for; rejects with what the phone is told. */
+  readonly storeSetting: (tenant: Tenant, setting: StoredSetting) => Promise<void>;
+  /** A call was routed and did not begin: what its session holds is given back. */
+  readonly neverBegan: (sessionId: string | undefined) => void;
+}
+
+/** From an admitted INVITE to a call: of the engine, and of one that is only thought through. */
+export class Placement {
+  readonly #options: PlacementOptions;
+
+  constructor(options: PlacementOptions) {
+    this.#options = options;
+  }
+
+  invite(transaction: ServerTransaction, source: Source): void {
+    const { routing, calls, directory, log, storeSetting, neverBegan } = this.#options;
+    const { request, flow } = transaction;
+    if (request.headers.has(HeaderId.Replaces)) {
+      calls.replace(transaction, routing.partyLeg(request, flow, source, directory()));
+      return;
+    }
+    const { plan, outbound } = routing.route(request, flow, source, directory());
+    const setting = outbound?.storedSetting;
+    if (outbound === undefined || setting === undefined) {
+      if (calls.start(transaction, plan) !== undefined) return;
+      // It never began, so nothing will end it.
+      plan.onEnd();
+      neverBegan(plan.facts.sessionId);
+      return;
+    }
+    // A dial code that only stores a setting: the answer says what was set, or why not.
+    storeSetting(outbound.facts.tenant, setting).then(
+      () => transaction.reply(outbound.refusal?.status ?? 200, outbound.refusal?.reason),
+      (error: Error) => {
+        log.warn('setting-not-stored', { extension: setting.extension, error: error.message });
+        transaction.reply(500, 'Setting Not Stored');
+      },
+    );
+  }
+}
