@@ -38,7 +38,7 @@ function escapedUser(text: string): string {
 }
 
 /** One end's view of a dialog (RFC 3261 §12.1). */
-interface Dialog {
+export interface Dialog {
   readonly callId: string;
   readonly local: string;
   readonly remote: string;

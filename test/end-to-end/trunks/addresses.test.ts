@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { SDP } from '../../outbound/world.ts';
-import { fieldOf, methodOf, type WireMessage } from '../outbound/wire-message.ts';
+import { type Dialog, dialogOfCallee, dialogOfCaller, Phone } from '../outbound/phone.ts';
+import { fieldOf, methodOf, statusOf, type WireMessage } from '../outbound/wire-message.ts';
 import { startWorld } from '../outbound/wire-world.ts';
 
 const NAMES = { publicHost: '203.0.113.7', privateHost: '10.0.0.5' };
@@ -9,22 +10,15 @@ const sentBy = (message: WireMessage) => /^SIP\/2\.0\/UDP ([^;]+)/.exec(fieldOf(
 const contactHost = (message: WireMessage) =>
   /<sip:(?:[^@>]*@)?([^@<>;]+:\d+)/.exec(fieldOf(message, 'Contact') ?? '')?.[1];
 
-/** The phone hangs up. */
-function byeAfter(answer: WireMessage, hostPort: string): string {
-  const target = /<([^>]+)>/.exec(fieldOf(answer, 'Contact') ?? '')?.[1];
-  return [
-    `BYE ${target} SIP/2.0`,
-    `Via: SIP/2.0/UDP ${hostPort};rport;branch=z9hG4bK-bye-${Date.now()}`,
-    'Max-Forwards: 70',
-    ...['From', 'To', 'Call-ID'].map((name) => `${name}: ${fieldOf(answer, name)}`),
-    'CSeq: 99 BYE',
-    'Content-Length: 0',
-    '',
-    '',
-  ].join('\r\n');
+const SDP_TYPE = ['Content-Type: application/sdp'];
+const isNew = (message: WireMessage) => !fieldOf(message, 'To').includes(';tag=');
+
+/** The dialog of an INVITE that the carrier has answered. */
+function dialogAtCarrier(invite: WireMessage): Dialog {
+  return { ...dialogOfCallee(invite), local: `${fieldOf(invite, 'To')};tag=carrier` };
 }
 
-/** What the carrier sees of us in every request of a registration, of pings and of a call from INVITE to BYE. */
+/** What the carrier sees of us in every request of a registration, of pings and of calls to it and from it, and in our answers. */
 test.each([
   [{}, NAMES, 'public', 'public'],
   [{ usePrivateIp: true }, NAMES, 'private', 'private'],
@@ -33,7 +27,7 @@ test.each([
   // Without a private address the local one of the socket is said.
   [{ usePrivateIp: true }, { publicHost: '203.0.113.7' }, 'local', 'local'],
 ] as const)(
-  '%j of %j: Via %s, Contact %s in REGISTER, OPTIONS, INVITE, ACK and BYE alike',
+  '%j of %j: Via %s, Contact %s, in REGISTER, OPTIONS, calls to the trunk and calls from it alike',
   async (options, advertise, via, contact) => {
     const listen = [{ transport: 'udp' as const, host: '127.0.0.1', port: 0 }];
     const world = await startWorld({ settings: { listen, advertise } });
@@ -48,6 +42,7 @@ test.each([
             domain: 'sip.portsip.io',
             extensions: [{ number: '101' }],
             outboundRules: [{ name: 'world', routes: [{ trunk: 'carrier' }] }],
+            inboundRules: [{ name: 'in', trunk: 'carrier', dids: '1000', destination: { extension: '101' } }],
           },
         ],
         [
@@ -63,22 +58,40 @@ test.each([
           },
         ],
       );
-      const placed = await phone.call({ user: '101', domain: 'sip.portsip.io', dialled: '88888888', body: SDP });
-      expect(placed.status, placed.answer.text).toBe(200);
-      phone.party.send(byeAfter(placed.answer, phone.party.hostPort), world.sip);
-      const methods = ['REGISTER', 'OPTIONS', 'INVITE', 'ACK', 'BYE'];
+      /** What the phone says within a call; the carrier's re-INVITE, and who hangs up last. */
+      const talk = async (ofPhone: Dialog, ofCarrier: Dialog) => {
+        expect(statusOf(await phone.inDialog(ofPhone, 'INFO', 90, ['Content-Type: text/plain'], 'x'))).toBe(200);
+        expect(statusOf(await phone.inDialog(ofPhone, 'INVITE', 91, SDP_TYPE, SDP))).toBe(200);
+        const { length } = seen('INVITE');
+        expect(statusOf(await line.inDialog(ofCarrier, 'INVITE', 92, SDP_TYPE, SDP))).toBe(200);
+        expect(statusOf(await phone.inDialog(ofPhone, 'BYE', 93))).toBe(200);
+        return length;
+      };
+      phone.answer = ['180 Ringing', '200 OK'];
+      const line = new Phone(carrier.party, world.sip);
+      await phone.register('101', 'sip.portsip.io');
+      const out = await phone.call({ user: '101', domain: 'sip.portsip.io', dialled: '88888888', body: SDP });
+      expect(out.status, out.answer.text).toBe(200);
+      expect(await talk(dialogOfCaller(out), dialogAtCarrier(carrier.invites[0] as WireMessage))).toBe(2);
+      const into = await line.call({ user: '4930', domain: `127.0.0.1:${world.sip.port}`, dialled: '1000', body: SDP });
+      expect(into.status, into.answer.text).toBe(200);
+      const rung = phone.party.received.findLast((message) => methodOf(message) === 'INVITE' && isNew(message));
+      expect(await talk(dialogOfCallee(rung as WireMessage), dialogOfCaller(into))).toBe(3);
+
+      const methods = ['REGISTER', 'OPTIONS', 'INVITE', 'ACK', 'INFO', 'BYE'];
       await expect.poll(() => methods.filter((method) => seen(method).length === 0), { timeout: 20_000 }).toEqual([]);
+      await expect.poll(() => seen('BYE').length).toBe(2);
       const hosts = { public: '203.0.113.7', private: '10.0.0.5', local: '127.0.0.1' };
+      const ours = (scope: keyof typeof hosts) => `${hosts[scope]}:${world.sip.port}`;
       for (const method of methods)
-        expect([method, ...seen(method).map(sentBy)]).toEqual([
-          method,
-          ...seen(method).map(() => `${hosts[via]}:${world.sip.port}`),
-        ]);
+        expect([method, ...seen(method).map(sentBy)]).toEqual([method, ...seen(method).map(() => ours(via))]);
       for (const method of ['REGISTER', 'OPTIONS', 'INVITE'])
-        expect([method, contactHost(seen(method)[0] as WireMessage)]).toEqual([
-          method,
-          `${hosts[contact]}:${world.sip.port}`,
-        ]);
+        expect([method, ...seen(method).map(contactHost)]).toEqual([method, ...seen(method).map(() => ours(contact))]);
+      const answers = carrier.party.received.filter(
+        (message) => statusOf(message) > 100 && fieldOf(message, 'CSeq').endsWith('INVITE'),
+      );
+      expect(new Set(answers.map(statusOf))).toEqual(new Set([180, 200]));
+      expect(answers.map(contactHost)).toEqual(answers.map(() => ours(contact)));
     } finally {
       await world.stop();
     }
