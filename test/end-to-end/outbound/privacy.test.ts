@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { acme, DOMAIN, localTrunk } from './local-trunk.ts';
-import { fieldOf, valuesOf, type WireMessage } from './wire-message.ts';
+import { dialogOfCallee, Phone, SDP } from './phone.ts';
+import { fieldOf, methodOf, statusOf, valuesOf, type WireMessage } from './wire-message.ts';
 import { startWorld, type World } from './wire-world.ts';
 
 let world: World;
@@ -62,6 +63,31 @@ describe('the octets of an anonymous call', () => {
     expect(valuesOf(invite, 'P-Asserted-Identity')).toEqual([expect.stringContaining('<sip:14155550101@')]);
     expect(fieldOf(invite, 'Privacy')).toBe('user;header;id');
     expect(fieldOf(invite, 'Contact')).toBe('<sip:anonymous@192.168.0.11:5060;ob>');
+  });
+
+  test('hidden by type header, the caller is still reached by what the carrier sends within the call', async () => {
+    const trunk = localTrunk(world, { outboundParameters: { privacy: ['header', 'user'] } });
+    await world.hold([acme()], [trunk]);
+    world.carrier.take();
+    world.carrier.answer = () => ({ statuses: ['200 OK'], sdp: SDP });
+    world.phone.answer = ['200 OK'];
+    const call = { user: '101', domain: DOMAIN, dialled: '88888888', headers: ['Privacy: header'] };
+    const placed = await world.phone.call(call);
+    expect(placed.status, placed.answer.text).toBe(200);
+    const [invite] = world.carrier.take() as [WireMessage];
+    expect(fieldOf(invite, 'Contact')).toContain('<sip:anonymous@');
+    // The carrier speaks to the Contact that it was given, at the address that the request came from.
+    const carrier = new Phone(world.carrier.party, world.sip);
+    const dialog = { ...dialogOfCallee(invite), local: `${fieldOf(invite, 'To')};tag=carrier` };
+    const heard = (method: string) =>
+      world.phone.party.received.filter(
+        (message) => methodOf(message) === method && fieldOf(message, 'Call-ID') === placed.callId,
+      );
+    const type = ['Content-Type: application/sdp'];
+    expect(statusOf(await carrier.inDialog(dialog, 'INVITE', 50, type, SDP))).toBe(200);
+    expect(heard('INVITE')).toHaveLength(1);
+    expect(statusOf(await carrier.inDialog(dialog, 'BYE', 51))).toBe(200);
+    await expect.poll(() => heard('BYE').length, { timeout: 10_000 }).toBe(1);
   });
 
   test('say nothing at all of the caller to a trunk that is not trusted', async () => {
