@@ -21,7 +21,7 @@ export function explanationText(given: Explanation, options: ExplainTextOptions)
   const explanation = clean(given);
   const { refusal } = explanation;
   const lines = [
-    paint.bold(`${callerText(explanation)} dials ${explanation.dialled}`),
+    paint.bold(headline(explanation)),
     ...explanation.steps.map(
       ({ step, outcome, status, reason }) =>
         `  ${step.padEnd(13)} ${outcome === 'reject' ? paint.bad(`${status} ${reason}`) : reason}`,
@@ -49,9 +49,12 @@ export function explanationText(given: Explanation, options: ExplainTextOptions)
   return `${lines.join('\n')}\n`;
 }
 
-function callerText({ caller: { kind, number, name }, tenant }: Explanation): string {
+function headline({ caller: { kind, number, name }, tenant, dialled, steps }: Explanation): string {
   const whose = tenant === '' ? '' : ` of ${tenant}`;
-  return `${kind} ${number}${name === '' ? '' : ` (${name})`}${whose}`;
+  const who = `${number}${name === '' ? '' : ` (${name})`}`;
+  if (kind !== 'trunk') return `${kind} ${who}${whose} dials ${dialled}`;
+  const trunk = steps.find(({ step }) => step === 'caller')?.reason ?? kind;
+  return `${who === '' ? trunk : `${who} over ${trunk}`} calls ${dialled}${whose}`;
 }
 
 /** What is taken to be said when the question says nothing of it. */

@@ -136,6 +136,17 @@ describe('explain, for people', () => {
     expect(text).not.toContain('\u001b');
   });
 
+  test('a call in is told by its trunk, with the caller where one is known', () => {
+    const caller = { kind: 'trunk', number: '', name: '' } as const;
+    const steps = [{ step: 'caller', outcome: 'continue', reason: 'trunk "carrier"' }] as const;
+    const of = (changes: object) =>
+      explanationText({ ...explain(facts), caller, steps, ...changes }, { color: false }).split('\n')[0];
+    expect(of({})).toBe('trunk "carrier" calls 88888888 of acme');
+    expect(of({ caller: { ...caller, number: '4930123', name: 'Bob' }, tenant: '' })).toBe(
+      '4930123 (Bob) over trunk "carrier" calls 88888888',
+    );
+  });
+
   test('in colour on a terminal, with the same words', () => {
     const colored = explanationText(explain(facts), { color: true });
     expect(colored).toContain('\u001b[32mtaken ');
