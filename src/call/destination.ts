@@ -2,7 +2,7 @@ import { isFlow } from '../sip/endpoint/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { Destination, SendOptions } from './ports.ts';
 
-/** How requests of a leg leave: what Via says, and how long the first answer may take. */
+/** How requests of a leg leave, and how long the first answer may take: no more of its options, for what outlives the leg. */
 export function sendOptions(options: LegOptions, transactionTimeoutMs?: number): SendOptions {
   const { viaHost, viaPort, scope, largeRequests } = options;
   return {

@@ -254,7 +254,7 @@ export class Leg implements LegRequestUser {
   }
 
   transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction {
-    return this.env.endpoint.sendRequest(request, this.#hop(), user, sendOptions(this.options));
+    return this.env.endpoint.sendRequest(request, this.#hop(), user, this.options);
   }
 
   /** Acknowledges a 2xx; `answer` gives the body when the 2xx held the offer. */
@@ -264,7 +264,7 @@ export class Leg implements LegRequestUser {
     const ack = this.dialog.createAck(invite);
     if (answer !== undefined) relayBody(answer, ack);
     this.offers.request('local', 'ACK', hasSessionDescription(ack));
-    this.env.endpoint.sendAck(ack, this.#hop(), sendOptions(this.options));
+    this.env.endpoint.sendAck(ack, this.#hop(), this.options);
   }
 
   /** A 2xx came again (RFC 3261 §13.2.2.4): so does its ACK, unless the answer for it is not there yet. */

@@ -1,6 +1,6 @@
-import type { AddressScope } from '../base/address-scope.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
+import type { SendOptions } from '../sip/endpoint/index.ts';
 import type { HeaderId, LegDraft, SipResponse } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { AttemptRecord, CallFacts } from './record.ts';
@@ -52,7 +52,7 @@ export interface Rejection {
 }
 
 /** How one leg behaves, whichever side began it. */
-export interface LegOptions {
+export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs'> {
   /** Contact header field value that this engine shows on the leg, e.g. `<sip:101@203.0.113.7:5060;ob>`. */
   readonly contact: string;
   /** RFC 4028 behaviour; absent: the engine asks for no session timer, and still honours one that the peer asks for. */
@@ -61,13 +61,6 @@ export interface LegOptions {
   readonly relayHeaders?: readonly string[];
   /** Fixed header fields for every response and in-dialog request the engine makes on this leg, e.g. `Server` or `User-Agent`. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
-  /** Via sent-by host and port where they differ from what the listener advertises (Via host rewritten, private address). */
-  readonly viaHost?: string;
-  readonly viaPort?: number;
-  /** Which of this engine's addresses Via shows. Default `public`. */
-  readonly scope?: AddressScope;
-  /** What becomes of requests that are too large for UDP. Default `tcp`. */
-  readonly largeRequests?: 'tcp' | 'udp';
   /** The party of this leg withholds its identity: nothing that may tell it leaves toward another party, whoever that is by then. */
   readonly anonymous?: boolean;
   /** On this leg the other party's identity is withheld, whoever that is: the INVITE went out without it. */

@@ -225,10 +225,10 @@ export class Observation
       direction: facts.direction,
       from: facts.caller,
       to: facts.called,
-      ...(facts.trunkId === undefined ? {} : { trunkId: facts.trunkId }),
-      ...(state === 'ended'
-        ? { status: record.status, reason: record.reason, durationMs: Math.round(record.talkMs) }
-        : {}),
+      trunkId: facts.trunkId,
+      status: state === 'ended' ? record.status : undefined,
+      reason: state === 'ended' ? record.reason : undefined,
+      durationMs: state === 'ended' ? Math.round(record.talkMs) : undefined,
     });
   }
 

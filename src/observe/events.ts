@@ -52,10 +52,11 @@ export interface EventData {
     direction: 'outbound' | 'inbound' | 'internal';
     from: string;
     to: string;
-    trunkId?: string;
-    status?: number;
-    reason?: string;
-    durationMs?: number;
+    trunkId: string | undefined;
+    /** Of a call that has ended. */
+    status: number | undefined;
+    reason: string | undefined;
+    durationMs: number | undefined;
   };
   'caller-id-rejected': {
     callId?: string;

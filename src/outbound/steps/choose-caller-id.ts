@@ -16,30 +16,8 @@ import type { Trace } from '../trace.ts';
 export const chooseCallerId: RouteStep = {
   name: 'caller-id',
   run(route, trace) {
-    for (const offered of offers(route)) {
-      // RFC 3966 §5.1.1: what is written for the eye does not leave.
-      const offer = { ...offered, value: offered.value === undefined ? undefined : plainNumber(offered.value) };
-      if (offer.value === undefined || offer.value === '') {
-        if (trace.on)
-          trace.candidate({ source: offer.source, value: undefined, verdict: 'passed-over', reason: 'not set' });
-        continue;
-      }
-      if (!mayBeShown(route, offer)) {
-        reject(route, offer.source, offer.value, trace);
-        continue;
-      }
-      route.callerId = { value: offer.value, source: offer.source, displayName: offer.displayName };
-      if (trace.on) {
-        trace.candidate({
-          source: offer.source,
-          value: offer.value,
-          verdict: 'taken',
-          reason: `the first that is set and inside the tenant's DID pool on this trunk${meaning(route, offer.value)}`,
-        });
-      }
-      break;
-    }
-    if (route.callerId !== undefined) return undefined;
+    if (offers(route, (source, value, displayName) => takes(route, source, value, displayName, trace)))
+      return undefined;
     // Emergency calls pass every policy: a wrong number on display is better than no help.
     if (route.trunk.options.callerIdOutsidePool === 'reject' && route.call.emergency === undefined) {
       return { status: 403, reason: 'Caller ID Not Allowed', code: 'caller-id-outside-pool' };
@@ -59,8 +37,38 @@ export const chooseCallerId: RouteStep = {
   },
 };
 
+/** Takes a candidate as the caller ID if it is set and may be shown. */
+function takes(
+  route: RouteState,
+  source: string,
+  written: string | undefined,
+  displayName: string | undefined,
+  trace: Trace,
+): boolean {
+  // RFC 3966 §5.1.1: what is written for the eye does not leave.
+  const value = written === undefined ? '' : plainNumber(written);
+  if (value === '') {
+    if (trace.on) trace.candidate({ source, value: undefined, verdict: 'passed-over', reason: 'not set' });
+    return false;
+  }
+  if (!mayBeShown(route, source, value)) {
+    reject(route, source, value, trace);
+    return false;
+  }
+  route.callerId = { value, source, displayName };
+  if (trace.on) {
+    trace.candidate({
+      source,
+      value,
+      verdict: 'taken',
+      reason: `the first that is set and inside the tenant's DID pool on this trunk${meaning(route, value)}`,
+    });
+  }
+  return true;
+}
+
 /** A caller ID must be in the pool; the number for emergencies need only not be somebody else's. */
-function mayBeShown(route: RouteState, { source, value = '' }: Offer): boolean {
+function mayBeShown(route: RouteState, source: string, value: string): boolean {
   if (isInPool(route, value)) return true;
   const { directory, tenant } = route.call.facts;
   return source.startsWith(EMERGENCY) && !holdsForeignNumber(directory, tenant, route.trunk, value);
@@ -87,65 +95,61 @@ function reject(route: RouteState, source: string, value: string, trace: Trace):
 /** Source of the numbers that are shown on emergency calls alone. */
 const EMERGENCY = 'emergency';
 
-interface Offer {
-  readonly source: string;
-  readonly value: string | undefined;
-  readonly displayName: string | undefined;
-}
+/** Hears of a candidate; true: it is taken, and no more are wanted. */
+type Taker = (source: string, value: string | undefined, displayName?: string) => boolean;
 
 interface Owner {
   readonly outboundCallerId?: string | undefined;
   readonly outboundCallerIds: readonly TrunkCallerId[];
 }
 
-/** Candidates, best first, one at a time: most calls need only the first or second. */
-function* offers(route: RouteState): Generator<Offer> {
+/** Offers candidates, best first, until one is taken: most calls need only the first or second. */
+function offers(route: RouteState, take: Taker): boolean {
   const { caller, tenant } = route.call.facts;
+  const { outboundCallerId } = route.planned.route;
   if (route.call.emergency !== undefined) {
-    if (tenant.emergency.routes.length > 0) {
-      yield { source: `${EMERGENCY}, route`, value: route.planned.route.outboundCallerId, displayName: undefined };
-    }
-    yield { source: EMERGENCY, value: tenant.emergency.callbackNumber, displayName: undefined };
+    if (tenant.emergency.routes.length > 0 && take(`${EMERGENCY}, route`, outboundCallerId)) return true;
+    if (take(EMERGENCY, tenant.emergency.callbackNumber)) return true;
   }
-  if (caller.kind === 'service') {
-    yield* ofOwner(route, 'service', caller.service);
-  } else {
-    yield { source: 'app', value: appSpecified(route), displayName: undefined };
-    yield* ofOwner(route, 'extension', caller.extension);
-    yield { source: 'route', value: route.planned.route.outboundCallerId, displayName: undefined };
-    yield { source: 'outbound-rule', value: route.call.rule?.outboundCallerId, displayName: undefined };
-    yield* ofGroups(route);
-  }
-  yield* ofOwner(route, 'company', tenant);
+  if (caller.kind === 'service')
+    return ofOwner(route, 'service', caller.service, take) || ofOwner(route, 'company', tenant, take);
+  return (
+    take('app', appSpecified(route)) ||
+    ofOwner(route, 'extension', caller.extension, take) ||
+    take('route', outboundCallerId) ||
+    take('outbound-rule', route.call.rule?.outboundCallerId) ||
+    ofGroups(route, take) ||
+    ofOwner(route, 'company', tenant, take)
+  );
 }
 
-function* ofOwner(route: RouteState, source: string, owner: Owner): Generator<Offer> {
+function ofOwner(route: RouteState, source: string, owner: Owner, take: Taker): boolean {
   const { trunk } = route;
   for (const entry of owner.outboundCallerIds) {
     if (entry.trunk !== trunk.name && entry.trunk !== trunk.id) continue;
     const displayName = entry.displayName === undefined ? undefined : octets(entry.displayName);
-    yield { source: `${source}, for this trunk`, value: entry.callerId, displayName };
+    if (take(`${source}, for this trunk`, entry.callerId, displayName)) return true;
   }
-  yield { source, value: owner.outboundCallerId, displayName: undefined };
+  return take(source, owner.outboundCallerId);
 }
 
 /** Groups count only when the rule matched by group: those of the rule that the caller belongs to, in the rule's order. */
-function* ofGroups(route: RouteState): Generator<Offer> {
+function ofGroups(route: RouteState, take: Taker): boolean {
   const { call } = route;
   const { tenant } = call.facts;
   for (const name of call.rule?.match.groups ?? []) {
     if (!isMember(tenant, name, call.callerNumber)) continue;
     const group = tenant.groups.find((candidate) => candidate.name === name);
     if (group === undefined) continue;
-    yield* ofOwner(route, `group ${name}`, group);
-    if (group.outboundCallerId === undefined && group.dids.length > 0) yield ofDids(route, group);
+    if (ofOwner(route, `group ${name}`, group, take)) return true;
+    if (group.outboundCallerId === undefined && group.dids.length > 0 && ofDids(route, group, take)) return true;
   }
+  return false;
 }
 
 /** A group that has DIDs and no caller ID shows the first of them (guide "User Groups as a Fallback"): the first that this trunk takes. */
-function ofDids(route: RouteState, { name, dids }: Group): Offer {
-  const value = dids.find((did) => isInPool(route, did)) ?? dids[0];
-  return { source: `group ${name}, its first DID`, value, displayName: undefined };
+function ofDids(route: RouteState, { name, dids }: Group, take: Taker): boolean {
+  return take(`group ${name}, its first DID`, dids.find((did) => isInPool(route, did)) ?? dids[0]);
 }
 
 /**

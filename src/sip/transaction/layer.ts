@@ -150,7 +150,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
         ? new InviteClientTransaction(this, key, request, flow, user, options)
         : new NonInviteClientTransaction(this, key, request, flow, user, options);
     this.counters.clientTransactions++;
-    const full = this.#clients.size >= roomFor(request, this.#maxClients);
+    const full = isFull(this.#clients.size, this.#maxClients, request);
     this.#clients.set(key, transaction);
     this.#link(transaction);
     if (full) {
@@ -288,7 +288,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   }
 
   #isOverLimit(request: SipRequest): boolean {
-    return this.#servers.size >= roomFor(request, this.#maxServers);
+    return isFull(this.#servers.size, this.#maxServers, request);
   }
 
   /** §8.2.7: a stateless answer, the same for each copy of the request: its tag and Retry-After come from the key. */
@@ -328,8 +328,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 const IGNORANT: ClientTransactionUser<never> = { onResponse() {}, onTimeout() {}, onTransportError() {} };
 
 /** Requests of calls in progress may use a quarter more than the limit, so that overload ends calls rather than losing them. */
-function roomFor(request: SipRequest, limit: number): number {
-  return request.method === 'CANCEL' || request.toTag() !== undefined ? limit + (limit >> 2) : limit;
+function isFull(count: number, limit: number, request: SipRequest): boolean {
+  if (count < limit) return false;
+  return count >= limit + (limit >> 2) || (request.method !== 'CANCEL' && request.toTag() === undefined);
 }
 
 /** With the cookie the key says all; an RFC 2543 request must also have the To tag of the one it repeats (§17.2.3). */
