@@ -55,13 +55,22 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   #holds = 0;
   #over = false;
   #timer: Timer | undefined = undefined;
+  /** Between the clock of the timers and the time of day. */
+  readonly #wallOffsetMs: number;
 
   constructor(env: CallEnvironment, registry: CallRegistry, plan: CallPlan, callId: string) {
     this.id = randomToken();
     this.env = env;
     this.registry = registry;
     this.#plan = plan;
-    this.record = new CallRecord(this.id, plan.facts, ownCopy(callId), env.scheduler.wallMs());
+    const startedAtMs = env.scheduler.wallMs();
+    this.#wallOffsetMs = startedAtMs - env.scheduler.nowMs();
+    this.record = new CallRecord(this.id, plan.facts, ownCopy(callId), startedAtMs);
+  }
+
+  /** The time of day by the clock that was right when the call began: whoever sets the clock meanwhile makes no call longer or shorter. */
+  #timeMs(): number {
+    return this.env.scheduler.nowMs() + this.#wallOffsetMs;
   }
 
   get relaysReliable(): boolean {
@@ -97,7 +106,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.callerLeg = undefined;
     this.calleeLeg = undefined;
-    this.record.endedAtMs = this.env.scheduler.wallMs();
+    this.record.endedAtMs = this.#timeMs();
     this.#plan.onEnd?.();
     this.registry.callEnded(this);
     this.env.observer.onCallEnded(this.record);
@@ -118,7 +127,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     caller.progress(leg, response, relayed ? rack : undefined);
     if (this.state !== 'routing') return;
     this.state = 'ringing';
-    this.record.ringingAtMs = this.env.scheduler.wallMs();
+    this.record.ringingAtMs = this.#timeMs();
     this.env.observer.onCallRinging(this.record);
   }
 
@@ -285,7 +294,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.state = 'answered';
     this.calleeLeg = leg;
     this.#plan.onAnswered?.();
-    record.answeredAtMs = env.scheduler.wallMs();
+    record.answeredAtMs = this.#timeMs();
     record.calleeCallId = leg.dialog.callId;
     record.answeredBy = by;
     record.answeredTrunkId = trunkId;

@@ -10,7 +10,7 @@ interface Armed extends Timer {
 
 /** Virtual time: nothing happens until a test advances it; timers fire in order of due time, then of arming. */
 export class VirtualScheduler implements Scheduler {
-  readonly #startWallMs: number;
+  #startWallMs: number;
   #nowMs = 0;
   #sequence = 0;
   /** A binary heap ordered by due time, then by arming order. */
@@ -27,6 +27,11 @@ export class VirtualScheduler implements Scheduler {
 
   wallMs(): number {
     return this.#startWallMs + this.#nowMs;
+  }
+
+  /** Somebody sets the clock on the wall. */
+  shiftWall(ms: number): void {
+    this.#startWallMs += ms;
   }
 
   /** Timers armed now. */
