@@ -69,10 +69,12 @@ describe('the octets of an anonymous call', () => {
     const trunk = localTrunk(world, { outboundParameters: { privacy: ['header', 'user'] } });
     await world.hold([acme()], [trunk]);
     world.carrier.take();
+    const refuses = world.carrier.answer;
     world.carrier.answer = () => ({ statuses: ['200 OK'], sdp: SDP });
     world.phone.answer = ['200 OK'];
     const call = { user: '101', domain: DOMAIN, dialled: '88888888', headers: ['Privacy: header'] };
     const placed = await world.phone.call(call);
+    world.carrier.answer = refuses;
     expect(placed.status, placed.answer.text).toBe(200);
     const [invite] = world.carrier.take() as [WireMessage];
     expect(fieldOf(invite, 'Contact')).toContain('<sip:anonymous@');
