@@ -14,7 +14,16 @@ import { tenantIn, tenantPlace } from '../trunks/places.ts';
 import type { Provisioning } from '../trunks/schema.ts';
 import { requireTenant } from './access.ts';
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
+import {
+  type ApiContext,
+  answer,
+  describe,
+  identityOf,
+  pageFields,
+  pageOf,
+  pageOfMatching,
+  withManager,
+} from './context.ts';
 import { type Document, entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
@@ -99,8 +108,12 @@ function listRoute(app: FastifyInstance, context: ApiContext, collection: Collec
       const query = request.query as z.infer<typeof querystring>;
       const items = itemsOf(tenant, collection);
       const wanted = query.q?.toLowerCase();
-      const found = wanted === undefined ? items : items.filter((item) => mentions(item, wanted));
-      return page(found, query, (item) => viewOf(context, tenant.name, item));
+      return pageOfMatching(
+        items,
+        query,
+        (item) => wanted === undefined || mentions(item, wanted),
+        (item) => viewOf(context, tenant.name, item),
+      );
     },
   );
 }

@@ -2,6 +2,7 @@ import type { FastifyRequest, FastifySchema } from 'fastify';
 import { z } from 'zod';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
+import { inSlices, type Steps } from '../base/steps.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
 import type { ChangeQueue } from './change-queue.ts';
 import type {
@@ -157,3 +158,35 @@ export function page<T, V>(all: readonly T[], query: { limit: number; offset: nu
   const { limit, offset } = query;
   return { items: all.slice(offset, offset + limit).map(view), total: all.length, offset, limit };
 }
+
+/** {@link page} of what matches, in slices: a listing of a large state looks at each of its tenants or trunks. */
+export function pageOfMatching<T, V>(
+  all: readonly T[],
+  query: { limit: number; offset: number },
+  matches: (item: T) => boolean,
+  view: (item: T) => V,
+): Promise<Page<V>> {
+  return inSlices(matching(all, query, matches, view));
+}
+
+function* matching<T, V>(
+  all: readonly T[],
+  { limit, offset }: { limit: number; offset: number },
+  matches: (item: T) => boolean,
+  view: (item: T) => V,
+): Steps<Page<V>> {
+  const items: V[] = [];
+  let total = 0;
+  for (const [index, item] of all.entries()) {
+    if (index % ITEMS_PER_STEP === 0) yield;
+    if (!matches(item)) continue;
+    if (total >= offset && items.length < limit) {
+      items.push(view(item));
+      yield;
+    }
+    total++;
+  }
+  return { items, total, offset, limit };
+}
+
+const ITEMS_PER_STEP = 20;

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -21,6 +22,7 @@ import { applyChange, type PlannedChange } from './change.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
+import { exported } from './export.ts';
 import { body, named, resource } from './openapi.ts';
 import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources, requireAllowedTrust } from './sources.ts';
@@ -50,13 +52,16 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
     (request, reply) => {
       const { secrets } = request.query as z.infer<typeof querystring>;
       const { state } = context.provisioning.current();
-      const document = { tenants: state.tenants, trunks: state.trunks };
-      reply.header('cache-control', 'no-store');
-      if (secrets === 'false') return withoutSecrets(document);
+      const send = (view: (document: object) => object) =>
+        reply
+          .header('cache-control', 'no-store')
+          .type('application/json; charset=utf-8')
+          .send(Readable.from(exported(state, view)));
+      if (secrets === 'false') return send(withoutSecrets);
       const identity = identityOf(request);
       if (!identity.owner) throw forbidden('secrets are exported only to the owner of the machine (its token file)');
       context.log.warn('provisioning-exported-with-secrets', { actor: identity.actor });
-      return document;
+      return send((document) => document);
     },
   );
   // Read by a parser of its own (`document.ts`).

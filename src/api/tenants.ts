@@ -5,7 +5,16 @@ import { tenantIn, tenantPlace } from '../trunks/places.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText, tenantOf } from './collections.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
+import {
+  type ApiContext,
+  answer,
+  describe,
+  identityOf,
+  pageFields,
+  pageOf,
+  pageOfMatching,
+  withManager,
+} from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
 import { ApiProblem, invalid } from './problem.ts';
@@ -39,15 +48,15 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
     (request) => {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
-      const wanted = query.q?.toLowerCase() ?? '';
-      const found = context.provisioning
-        .current()
-        .state.tenants.filter(
-          ({ name, domain }) =>
-            maySeeTenant(identity, name) &&
-            (name.toLowerCase().includes(wanted) || domain.toLowerCase().includes(wanted)),
-        );
-      return page(found, query, (tenant) => viewOf(context, tenant));
+      const wanted = query.q?.toLowerCase();
+      return pageOfMatching(
+        context.provisioning.current().state.tenants,
+        query,
+        ({ name, domain }) =>
+          maySeeTenant(identity, name) &&
+          (wanted === undefined || name.toLowerCase().includes(wanted) || domain.toLowerCase().includes(wanted)),
+        (tenant) => viewOf(context, tenant),
+      );
     },
   );
   app.get(

@@ -17,7 +17,16 @@ import {
 import { TRUNK_STATES, trunkStatusAnswer } from './answers.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText } from './collections.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, withManager } from './context.ts';
+import {
+  type ApiContext,
+  answer,
+  describe,
+  identityOf,
+  pageFields,
+  pageOf,
+  pageOfMatching,
+  withManager,
+} from './context.ts';
 import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
 import { body, managedResource, named, patchOf, resource } from './openapi.ts';
@@ -98,23 +107,20 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identity, query.tenant);
-      const wanted = query.q?.toLowerCase() ?? '';
-      const found = context.provisioning
-        .current()
-        .state.trunks.filter(
-          (trunk) =>
-            maySeeTrunk(identity, trunk) &&
-            (tenant === undefined ||
-              trunk.owner === tenant ||
-              trunk.tenants.some((entry) => entry.tenant === tenant)) &&
-            (query.type === undefined || trunk.type === query.type) &&
-            (query.state === undefined || statusOf(context, trunk).state === query.state) &&
-            (trunk.name.toLowerCase().includes(wanted) || (trunk.host ?? '').toLowerCase().includes(wanted)),
-        );
-      return page(found, query, (trunk) => ({
-        ...managedView(context, identity, trunk),
-        status: statusOf(context, trunk),
-      }));
+      const wanted = query.q?.toLowerCase();
+      return pageOfMatching(
+        context.provisioning.current().state.trunks,
+        query,
+        (trunk) =>
+          maySeeTrunk(identity, trunk) &&
+          (tenant === undefined || trunk.owner === tenant || trunk.tenants.some((entry) => entry.tenant === tenant)) &&
+          (query.type === undefined || trunk.type === query.type) &&
+          (query.state === undefined || statusOf(context, trunk).state === query.state) &&
+          (wanted === undefined ||
+            trunk.name.toLowerCase().includes(wanted) ||
+            (trunk.host ?? '').toLowerCase().includes(wanted)),
+        (trunk) => ({ ...managedView(context, identity, trunk), status: statusOf(context, trunk) }),
+      );
     },
   );
   app.get(

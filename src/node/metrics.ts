@@ -69,14 +69,14 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
   metrics.readCounters('tandem_transactions_total', 'SIP transactions, by event', 'event', () => ({
     ...transactions.counters,
   }));
-  metrics.readTrunks(() =>
-    engine.directory.trunks.flatMap((trunk) => {
-      const status = engine.trunkStatus(trunk.id);
-      return status === undefined
-        ? []
-        : [{ id: trunk.id, name: trunk.name, state: status.state, activeCalls: status.activeCalls }];
-    }),
-  );
+  metrics.readTrunks(gauges);
+
+  function* gauges() {
+    for (const { id, name } of engine.directory.trunks) {
+      const status = engine.trunkStatus(id);
+      if (status !== undefined) yield { id, name, state: status.state, activeCalls: status.activeCalls };
+    }
+  }
 
   function byMethod(direction: 'received' | 'sent'): Record<string, number> {
     const totals: Record<string, number> = {};

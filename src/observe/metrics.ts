@@ -1,15 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { inSlices } from '../base/steps.ts';
+import { type TrunkGauge, TrunkMetrics } from './trunk-metrics.ts';
 
 export type CallDirection = 'outbound' | 'inbound' | 'internal';
 const DIRECTIONS: readonly CallDirection[] = ['outbound', 'inbound', 'internal'];
-
-export interface TrunkGauge {
-  readonly id: string;
-  readonly name: string;
-  readonly state: string;
-  readonly activeCalls: number;
-}
 
 const SETUP_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32];
 const NANOSECONDS = 1e9;
@@ -31,7 +26,7 @@ export class Metrics {
   readonly #started: Counts = { outbound: 0, inbound: 0, internal: 0 };
   readonly #answered: Counts = { outbound: 0, inbound: 0, internal: 0 };
   readonly #ended: Record<CallDirection, StatusCounts> = perDirection(() => new Map());
-  readonly #attempts = new Map<string, StatusCounts>();
+  readonly #trunks = new TrunkMetrics();
   readonly #callerIdRejected = new Map<string, number>();
   readonly #setup: Record<CallDirection, { observe(value: number): void }>;
   readonly #http: Histogram<'method' | 'route' | 'code'>;
@@ -56,15 +51,6 @@ export class Metrics {
       for (const direction of DIRECTIONS)
         for (const [status, total] of this.#ended[direction]) add({ direction, code: statusLabel(status) }, total);
     });
-    this.#readTotals(
-      'tandem_trunk_attempts_total',
-      'Tries of a trunk, by final status',
-      ['trunk_id', 'code'],
-      (add) => {
-        for (const [trunkId, counts] of this.#attempts)
-          for (const [status, total] of counts) add({ trunk_id: trunkId, code: statusLabel(status) }, total);
-      },
-    );
     this.#readTotals('tandem_caller_id_rejected_total', 'Caller IDs passed over', ['source'], (add) => {
       for (const [source, total] of this.#callerIdRejected) add({ source }, total);
     });
@@ -106,12 +92,7 @@ export class Metrics {
   }
 
   countTrunkAttempt(trunkId: string, status: number): void {
-    let counts = this.#attempts.get(trunkId);
-    if (counts === undefined) {
-      counts = new Map();
-      this.#attempts.set(trunkId, counts);
-    }
-    countStatus(counts, status);
+    countStatus(this.#trunks.attempts(trunkId), status);
   }
 
   countCallerIdRejected(source: string): void {
@@ -142,40 +123,13 @@ export class Metrics {
   }
 
   /** The state and load of every trunk, read when scraped. */
-  readTrunks(read: () => readonly TrunkGauge[]): void {
-    // Registered first: metrics are collected in the order of registration, and this one fills the other two.
-    new Gauge({
-      name: 'tandem_trunk_up',
-      help: '1 while the trunk is online, else 0',
-      labelNames: ['trunk_id', 'trunk'] as const,
-      registers: [this.registry],
-      collect() {
-        for (const gauge of [this, states, calls]) gauge.reset();
-        for (const trunk of read()) {
-          const labels = { trunk_id: trunk.id, trunk: trunk.name };
-          this.set(labels, trunk.state === 'online' ? 1 : 0);
-          calls.set(labels, trunk.activeCalls);
-          states.inc({ state: trunk.state });
-        }
-      },
-    });
-    const states = new Gauge({
-      name: 'tandem_trunks',
-      help: 'Trunks by state',
-      labelNames: ['state'] as const,
-      registers: [this.registry],
-    });
-    const calls = new Gauge({
-      name: 'tandem_trunk_calls',
-      help: 'Calls in progress on a trunk',
-      labelNames: ['trunk_id', 'trunk'] as const,
-      registers: [this.registry],
-    });
+  readTrunks(read: () => Iterable<TrunkGauge>): void {
+    this.#trunks.readTrunks(read);
   }
 
   /** The text that `/metrics` serves. */
   async render(): Promise<string> {
-    return this.registry.metrics();
+    return `${await this.registry.metrics()}\n${await inSlices(this.#trunks.render(statusLabel))}`;
   }
 
   get contentType(): string {

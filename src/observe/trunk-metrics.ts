@@ -1,0 +1,73 @@
+/**
+ * The metrics that every trunk has lines of, as Prometheus text. With 10,000 trunks they are tens of thousands of lines, and are made
+ * in steps when scraped.
+ */
+import type { Steps } from '../base/steps.ts';
+
+export interface TrunkGauge {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly activeCalls: number;
+}
+
+const TRUNKS_PER_STEP = 10;
+
+export class TrunkMetrics {
+  /** By trunk id and final status. */
+  readonly #attempts = new Map<string, Map<number, number>>();
+  #read: () => Iterable<TrunkGauge> = () => [];
+
+  /** The state and load of every trunk, read when scraped. */
+  readTrunks(read: () => Iterable<TrunkGauge>): void {
+    this.#read = read;
+  }
+
+  /** The attempts of a trunk so far, to be counted on, by final status. */
+  attempts(trunkId: string): Map<number, number> {
+    let counts = this.#attempts.get(trunkId);
+    if (counts === undefined) {
+      counts = new Map();
+      this.#attempts.set(trunkId, counts);
+    }
+    return counts;
+  }
+
+  /** Their part of what `/metrics` serves. */
+  *render(labelOf: (status: number) => string): Steps<string> {
+    const up: string[] = [];
+    const calls: string[] = [];
+    const states = new Map<string, number>();
+    for (const { id, name, state, activeCalls } of this.#read()) {
+      const labels = `{trunk_id="${escaped(id)}",trunk="${escaped(name)}"}`;
+      up.push(`tandem_trunk_up${labels} ${state === 'online' ? 1 : 0}`);
+      calls.push(`tandem_trunk_calls${labels} ${activeCalls}`);
+      states.set(state, (states.get(state) ?? 0) + 1);
+      if (up.length % TRUNKS_PER_STEP === 0) yield;
+    }
+    const attempts: string[] = [];
+    for (const [trunkId, counts] of this.#attempts) {
+      for (const [status, count] of counts)
+        attempts.push(`tandem_trunk_attempts_total{trunk_id="${escaped(trunkId)}",code="${labelOf(status)}"} ${count}`);
+      yield;
+    }
+    const counted = Array.from(states, ([state, count]) => `tandem_trunks{state="${escaped(state)}"} ${count}`);
+    const families = [
+      family('tandem_trunk_attempts_total', 'counter', 'Tries of a trunk, by final status', attempts),
+      family('tandem_trunk_up', 'gauge', '1 while the trunk is online, else 0', up),
+      family('tandem_trunks', 'gauge', 'Trunks by state', counted),
+      family('tandem_trunk_calls', 'gauge', 'Calls in progress on a trunk', calls),
+    ];
+    yield;
+    return families.join('');
+  }
+}
+
+function family(name: string, type: 'counter' | 'gauge', help: string, lines: readonly string[]): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('\n')}${lines.length === 0 ? '' : '\n'}\n`;
+}
+
+/** A label's value in the text format. */
+function escaped(text: string): string {
+  return /["\\\n]/.test(text) ? text.replace(/["\\]/g, '\\$&').replace(/\n/g, '\\n') : text;
+}
