@@ -31,7 +31,7 @@ export async function documentOf(body: unknown): Promise<Provisioning> {
     'document-thread',
     import.meta.url,
     octets,
-    transfer,
+    { transfer },
   );
   if (rest !== 'read') throw new ApiProblem(rest.status, rest.code, rest.message, { problems: rest.problems });
   return provisioning;

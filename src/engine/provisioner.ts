@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../base/log.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { StoredSetting } from '../outbound/index.ts';
+import { compactTenant, compactTrunk } from '../trunks/compact.ts';
 import { Directory } from '../trunks/directory.ts';
 import { trunkIdOf, withBrand, withTrunkIds } from '../trunks/effective.ts';
 import { tenantIn, trunkIn } from '../trunks/places.ts';
@@ -185,15 +186,19 @@ export class Provisioner {
 
 /** The commit without what is stored already as it is wanted. */
 function* withoutUnchanged(state: Provisioning, commit: ProvisioningCommit): Steps<ProvisioningCommit> {
-  const putTenants = yield* changedOnly(commit.putTenants, ({ name }) => tenantIn(state, name));
-  const putTrunks = yield* changedOnly(commit.putTrunks, (trunk) => trunkIn(state, trunkIdOf(trunk)));
+  const putTenants = yield* changedOnly(commit.putTenants, ({ name }) => tenantIn(state, name), compactTenant);
+  const putTrunks = yield* changedOnly(commit.putTrunks, (trunk) => trunkIn(state, trunkIdOf(trunk)), compactTrunk);
   return { ...commit, putTenants, putTrunks };
 }
 
-function* changedOnly<T>(put: readonly T[], storedOf: (item: T) => T | undefined): Steps<readonly T[]> {
+function* changedOnly<T>(
+  put: readonly T[],
+  storedOf: (item: T) => T | undefined,
+  compact: (item: T) => T,
+): Steps<readonly T[]> {
   const changed: T[] = [];
   for (const item of put) {
-    if (!isDeepStrictEqual(item, storedOf(item))) changed.push(item);
+    if (!isDeepStrictEqual(item, storedOf(item))) changed.push(compact(item));
     yield;
   }
   return changed;

@@ -4,7 +4,7 @@ import { SettingsError, UnavailableError } from '../base/errors.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { Provisioner } from '../engine/provisioner.ts';
 import type { AuditFact, AuditLog } from '../observe/index.ts';
-import { readAside } from '../settings/aside.ts';
+import { type KnownDocuments, readAside } from '../settings/aside.ts';
 import type { FilesAnswer, FilesInput } from '../settings/files-thread.ts';
 import {
   contextOf,
@@ -30,6 +30,8 @@ export class ProvisioningFiles {
   readonly #environment: NodeJS.ProcessEnv;
   /** Resource (`tenants/acme`, `trunks/7`) to the file that owns it. */
   #owners: ReadonlyMap<string, string> = new Map();
+  /** What the thread has read, as the state holds it: what is still the same is not read into objects anew. */
+  #known: KnownDocuments = new Map();
 
   constructor(provisioner: Provisioner, audit: AuditLog, environment: NodeJS.ProcessEnv) {
     this.#provisioner = provisioner;
@@ -54,26 +56,32 @@ export class ProvisioningFiles {
       this.#owners = new Map();
       return [];
     }
-    const { provisioning, problems, parts } = await this.#read(settings, isServing ? READ_AT_ONCE : READ_AT_START);
+    const { provisioning, problems, parts, documents } = await this.#read(
+      settings,
+      isServing ? READ_AT_ONCE : READ_AT_START,
+    );
     if (provisioning === undefined) throw settingsError(problems);
     const before = this.#provisioner.current().state;
     await put(this.#provisioner, provisioning);
     const after = this.#provisioner.current().state;
     const owners = await inSlices(ownersOf(parts, provisioning, after));
     this.#owners = isSeed ? new Map() : owners;
+    this.#known = await inSlices(asStored(documents, after));
     return inSlices(this.#record(before, after, owners));
   }
 
-  async #read(settings: NodeSettings, mostAtOnce: number): Promise<LoadedProvisioning> {
+  async #read(settings: NodeSettings, mostAtOnce: number): Promise<LoadedProvisioning & { documents: KnownDocuments }> {
     const files = settings.provisioning;
     const context = contextOf(settings);
-    if (sizeOf(files) <= mostAtOnce) return loadProvisioning(files, this.#environment, context);
-    const input = { files, environment: { ...this.#environment }, context };
-    const reading = readAside<FilesInput, FilesAnswer>('../settings/files-thread', import.meta.url, input);
-    const { provisioning, rest } = await reading.catch((error: Error) => {
+    if (sizeOf(files) <= mostAtOnce)
+      return { ...loadProvisioning(files, this.#environment, context), documents: new Map() };
+    const known = this.#known;
+    const input = { files, environment: { ...this.#environment }, context, known: [...known.keys()].join('') };
+    const reading = readAside<FilesInput, FilesAnswer>('../settings/files-thread', import.meta.url, input, { known });
+    const { provisioning, documents, rest } = await reading.catch((error: Error) => {
       throw new SettingsError([{ code: 'file-unreadable', path: 'provisioning', message: whyNotRead(error) }]);
     });
-    return { ...rest, provisioning: rest.problems.length === 0 ? provisioning : undefined };
+    return { ...rest, documents, provisioning: rest.problems.length === 0 ? provisioning : undefined };
   }
 
   *#record(before: Provisioning, after: Provisioning, owners: ReadonlyMap<string, string>): Steps<string[]> {
@@ -95,6 +103,17 @@ export class ProvisioningFiles {
     }
     return changed;
   }
+}
+
+/** Documents as the state holds them, so that they are there once; without those that it holds otherwise. */
+function* asStored(documents: KnownDocuments, state: Provisioning): Steps<KnownDocuments> {
+  const kept = new Map<string, Provisioning['tenants' | 'trunks'][number]>();
+  for (const [digest, document] of documents) {
+    const stored = 'domain' in document ? tenantIn(state, document.name) : trunkIn(state, trunkIdOf(document));
+    if (stored !== undefined && isDeepStrictEqual(stored, document)) kept.set(digest, stored);
+    yield;
+  }
+  return kept;
 }
 
 function whyNotRead({ message }: Error): string {

@@ -10,11 +10,17 @@ import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
 /** How many extensions a part holds, and how many of anything else: half a millisecond's unpacking. */
 const EXTENSIONS_PER_PART = 100;
 const ITEMS_PER_PART = 25;
+/** A tenant or trunk with its digest, or the digest alone of one that the asker knows. */
+type Sent<T> = readonly [digest: string, document?: T];
+
 type Part =
-  | { readonly tenants: readonly Tenant[] }
+  | { readonly tenants: readonly Sent<Tenant>[] }
   /** Further extensions of the tenant that came last. */
   | { readonly extensions: readonly Extension[] }
-  | { readonly trunks: readonly TrunkSettings[] };
+  | { readonly trunks: readonly Sent<TrunkSettings>[] };
+
+/** Tenants and trunks that were read before, by digest: they are not sent again. */
+export type KnownDocuments = ReadonlyMap<string, Tenant | TrunkSettings>;
 
 /** What the thread gets as its `workerData`. */
 export interface AsideData<Input> {
@@ -36,20 +42,26 @@ let turn: Promise<unknown> = Promise.resolve();
  *
  * @param name of the thread's file, beside that of `importer`, which is the caller's `import.meta.url`.
  * @param transfer what of the input changes hands in place of being copied.
+ * @param known what comes back as the object that it is here, when the thread gives it the digest that it has here.
  */
 export function readAside<Input, Rest>(
   name: string,
   importer: string,
   input: Input,
-  transfer: readonly ArrayBuffer[] = [],
-): Promise<{ provisioning: Provisioning; rest: Rest }> {
+  { transfer = [], known = new Map() }: { transfer?: readonly ArrayBuffer[]; known?: KnownDocuments } = {},
+): Promise<Read<Rest>> {
   const thread = new URL(`./${name}${importer.endsWith('.ts') ? '.ts' : '.js'}`, importer);
-  const read = turn.then(() => runThread<Input, Rest>(thread, input, transfer));
+  const read = turn.then(() => runThread<Input, Rest>(thread, input, transfer, known));
   turn = read.catch(() => {});
   return read;
 }
 
-async function runThread<Input, Rest>(thread: URL, input: Input, transfer: readonly ArrayBuffer[]) {
+async function runThread<Input, Rest>(
+  thread: URL,
+  input: Input,
+  transfer: readonly ArrayBuffer[],
+  known: KnownDocuments,
+): Promise<Read<Rest>> {
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(thread, {
     workerData: { input, port: port2 },
@@ -63,44 +75,76 @@ async function runThread<Input, Rest>(thread: URL, input: Input, transfer: reado
     worker.once('exit', () => reject(new Error('the reading thread ended')));
     const { rest, failure } = await promise;
     if (rest === undefined) throw new Error(failure ?? 'nothing was read');
-    return { provisioning: await inSlices(gather(port1)), rest };
+    return { ...(await inSlices(gather(port1, known))), rest };
   } finally {
     port1.close();
     await worker.terminate();
   }
 }
 
-function* gather(port: MessagePort): Steps<Provisioning> {
+function* gather(port: MessagePort, known: KnownDocuments): Steps<Omit<Read<unknown>, 'rest'>> {
   const tenants: Tenant[] = [];
   const trunks: TrunkSettings[] = [];
+  const documents = new Map<string, Tenant | TrunkSettings>();
+  const take = <T extends Tenant | TrunkSettings>(sent: readonly Sent<T>[], to: T[]) => {
+    for (const [digest, document = known.get(digest) as T] of sent) {
+      to.push(document);
+      if (digest !== '') documents.set(digest, document);
+    }
+  };
   for (;;) {
     const received = receiveMessageOnPort(port) as { message: Part } | undefined;
-    if (received === undefined) return { tenants, trunks };
+    if (received === undefined) return { provisioning: { tenants, trunks }, documents };
     const part = received.message;
-    if ('tenants' in part) tenants.push(...part.tenants);
-    else if ('trunks' in part) trunks.push(...part.trunks);
+    if ('tenants' in part) take(part.tenants, tenants);
+    else if ('trunks' in part) take(part.trunks, trunks);
     else (tenants.at(-1)?.extensions as Extension[] | undefined)?.push(...part.extensions);
     yield;
   }
 }
 
-/** The thread's side: sends what was read, part by part. */
-export function sendParts(port: MessagePort, { tenants, trunks }: Provisioning): void {
+/** What a thread has read. */
+interface Read<Rest> {
+  readonly provisioning: Provisioning;
+  /** The same by digest, where the thread gives any. */
+  readonly documents: KnownDocuments;
+  readonly rest: Rest;
+}
+
+/**
+ * The thread's side: sends what was read, part by part.
+ *
+ * @param digestOf of a document, and whether the asker has one with this digest; none by default.
+ */
+export function sendParts(
+  port: MessagePort,
+  { tenants, trunks }: Provisioning,
+  digestOf: (document: object) => readonly [digest: string, isKnown: boolean] = () => ['', false],
+): void {
   const send = (part: Part) => port.postMessage(part);
-  let waiting: Tenant[] = [];
+  let waiting: Sent<Tenant>[] = [];
   let extensions = 0;
   const flush = () => {
     if (waiting.length > 0) send({ tenants: waiting });
     [waiting, extensions] = [[], 0];
   };
   for (const tenant of tenants) {
-    waiting.push({ ...tenant, extensions: tenant.extensions.slice(0, EXTENSIONS_PER_PART) });
-    extensions += tenant.extensions.length;
+    const [digest, isKnown] = digestOf(tenant);
+    const first = tenant.extensions.slice(0, EXTENSIONS_PER_PART);
+    waiting.push(isKnown ? [digest] : [digest, { ...tenant, extensions: first }]);
+    if (!isKnown) extensions += tenant.extensions.length;
     if (extensions < EXTENSIONS_PER_PART && waiting.length < ITEMS_PER_PART) continue;
     flush();
+    if (isKnown) continue;
     for (let at = EXTENSIONS_PER_PART; at < tenant.extensions.length; at += EXTENSIONS_PER_PART)
       send({ extensions: tenant.extensions.slice(at, at + EXTENSIONS_PER_PART) });
   }
   flush();
-  for (let at = 0; at < trunks.length; at += ITEMS_PER_PART) send({ trunks: trunks.slice(at, at + ITEMS_PER_PART) });
+  for (let at = 0; at < trunks.length; at += ITEMS_PER_PART) {
+    const some = trunks.slice(at, at + ITEMS_PER_PART).map((trunk): Sent<TrunkSettings> => {
+      const [digest, isKnown] = digestOf(trunk);
+      return isKnown ? [digest] : [digest, trunk];
+    });
+    send({ trunks: some });
+  }
 }

@@ -268,13 +268,22 @@ const indexTenant = derived((tenant: Tenant): TenantIndex => {
       groupsByMember.set(member, [...(groupsByMember.get(member) ?? []), group]);
   return {
     tenant,
-    extensions: new Map(tenant.extensions.map((extension) => [extension.number, extension])),
-    services: new Map(tenant.services.map((service) => [service.number, service])),
-    groups: new Map(tenant.groups.map((group) => [group.name, group])),
-    groupsByMember,
+    extensions: tableOf(tenant.extensions, ({ number }) => number),
+    services: tableOf(tenant.services, ({ number }) => number),
+    groups: tableOf(tenant.groups, ({ name }) => name),
+    groupsByMember: groupsByMember.size === 0 ? NO_ENTRIES : groupsByMember,
     outboundRules: tenant.outboundRules.filter((rule) => rule.enabled).sort(byPriorityThenName),
   };
 });
+
+/** Tenants without services or groups share one table. */
+const NO_ENTRIES = new Map<string, never>();
+
+function tableOf<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T> {
+  return items.length === 0
+    ? (NO_ENTRIES as ReadonlyMap<string, T>)
+    : new Map(items.map((item) => [keyOf(item), item]));
+}
 
 function byPriorityThenName(a: OutboundRule, b: OutboundRule): number {
   if (a.priority !== b.priority) return a.priority - b.priority;

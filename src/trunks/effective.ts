@@ -7,6 +7,7 @@ import { createHash, randomInt } from 'node:crypto';
 import { derived } from '../base/derived.ts';
 import type { NumberFormat } from '../tenants/number-format.ts';
 import { type BrandPreset, brandPreset, presetHost } from './brands.ts';
+import { sharedLike } from './compact.ts';
 import {
   type InboundValue,
   MAPPED_FIELDS,
@@ -163,15 +164,21 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
         : { host: settings.outboundProxy.host, port: settings.outboundProxy.port, route: settings.outboundProxy.route },
     associatedIps: choose.pick('associatedIps', settings.associatedIps, presetNetworks(preset, settings), []),
     credentials: fillCredentials(settings, preset, choose),
-    tls: {
-      certificate: settings.tls?.certificate,
-      key: settings.tls?.key,
-      ca: settings.tls?.ca,
-      serverName: settings.tls?.serverName,
-      peerNames: settings.tls?.peerNames ?? [],
-    },
-    options: fillOptions(settings, preset, choose),
-    limits: { concurrentCalls: settings.limits.concurrentCalls, callsPerSecond: settings.limits.callsPerSecond },
+    tls: sharedLike(
+      {
+        certificate: settings.tls?.certificate,
+        key: settings.tls?.key,
+        ca: settings.tls?.ca,
+        serverName: settings.tls?.serverName,
+        peerNames: settings.tls?.peerNames ?? [],
+      },
+      'tls',
+    ),
+    options: sharedLike(fillOptions(settings, preset, choose), 'options'),
+    limits: sharedLike(
+      { concurrentCalls: settings.limits.concurrentCalls, callsPerSecond: settings.limits.callsPerSecond },
+      'limits',
+    ),
     addHeaders: settings.addHeaders,
     numberFormat: choose.pick<NumberFormat>(
       'numberFormat',
@@ -179,8 +186,8 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
       undefined,
       'e164',
     ),
-    outboundParameters: fillOutbound(settings, preset, choose),
-    inboundParameters: fillInbound(settings, preset, choose),
+    outboundParameters: sharedLike(fillOutbound(settings, preset, choose), 'outbound'),
+    inboundParameters: sharedLike(fillInbound(settings, preset, choose), 'inbound'),
     assignments: fillAssignments(settings),
   };
 }

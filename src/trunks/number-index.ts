@@ -17,6 +17,8 @@ export interface Claim {
   readonly rangeB: DidRange;
 }
 
+const NO_CLAIMS: readonly Claim[] = [];
+
 export class NumberIndex {
   readonly #pools: readonly OwnedPool[];
   readonly #firsts: Float64Array;
@@ -28,6 +30,15 @@ export class NumberIndex {
 
   constructor(pools: readonly OwnedPool[]) {
     this.#pools = pools;
+    const [sole] = pools;
+    if (sole !== undefined && pools.length === 1) {
+      // In order already, and nobody else's.
+      this.#firsts = sole.pool.firsts;
+      this.#lasts = sole.pool.lasts;
+      this.#holders = new Uint32Array(sole.pool.size);
+      this.claims = NO_CLAIMS;
+      return;
+    }
     const sorted = concatenate(pools);
     const claims: Claim[] = [];
     const size = coalesce(sorted, pools, claims);

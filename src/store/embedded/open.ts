@@ -1,6 +1,7 @@
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { Tenant } from '../../tenants/schema.ts';
+import { compactTenant, compactTrunk } from '../../trunks/compact.ts';
 import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
 import type { CommitResult, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
@@ -38,7 +39,13 @@ export async function openEmbedded(folder: string, context: EmbeddedContext): Pr
 function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint8Array, unlock: () => void): Stores {
   return {
     provisioning: {
-      load: () => worker.ask('load'),
+      load: async () => {
+        const { version, state } = await worker.ask('load');
+        return {
+          version,
+          state: { tenants: state.tenants.map(compactTenant), trunks: state.trunks.map(compactTrunk) },
+        };
+      },
       commit: (commit) => disk.watched(commitInParts(worker, commit)),
     },
     bindings: {

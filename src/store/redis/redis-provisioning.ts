@@ -6,7 +6,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
+import { inSlices, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../../tenants/schema.ts';
+import { compactTenant, compactTrunk } from '../../trunks/compact.ts';
 import {
   applyEdits,
   type CommitResult,
@@ -133,7 +135,7 @@ export class RedisProvisioning implements ProvisioningStore {
   async #commit(commit: ProvisioningCommit): Promise<CommitResult> {
     const { link, keys, storeId } = this.#options;
     const token = randomToken();
-    const documents = this.#argumentsOf(commit);
+    const documents = await inSlices(this.#argumentsOf(commit));
     const bytes = documents.reduce<number>((sum, one) => sum + (typeof one === 'number' ? 1 : one.length), 0);
     const limitMs = COMMIT_DEADLINE_MS + Math.ceil(bytes / BYTES_PER_MS);
     const [seconds, microseconds] = (await link.within(COMMIT_DEADLINE_MS, link.command('TIME'))) as Buffer[];
@@ -175,8 +177,19 @@ export class RedisProvisioning implements ProvisioningStore {
     return { outcome: 'committed', version };
   }
 
-  #argumentsOf(commit: ProvisioningCommit): (string | number | Buffer)[] {
+  *#argumentsOf(commit: ProvisioningCommit): Steps<(string | number | Buffer)[]> {
     const { sealer } = this.#options;
+    const tenants: (string | Buffer)[] = [];
+    for (const tenant of commit.putTenants) {
+      tenants.push(tenant.name, sealer.sealJson(`tenants/${tenant.name}`, tenant));
+      yield;
+    }
+    const trunks: (string | Buffer)[] = [];
+    for (const trunk of commit.putTrunks) {
+      const id = trunk.id ?? '';
+      trunks.push(id, sealer.sealJson(`trunks/${id}`, trunk));
+      yield;
+    }
     const putTenants = commit.putTenants.map(({ name }) => name);
     const putTrunks = commit.putTrunks.map(({ id }) => id ?? '');
     const names: ChangedNames = {
@@ -192,9 +205,9 @@ export class RedisProvisioning implements ProvisioningStore {
       names.deleteTrunks.length,
       ...names.deleteTrunks,
       putTenants.length,
-      ...commit.putTenants.flatMap((tenant) => [tenant.name, sealer.sealJson(`tenants/${tenant.name}`, tenant)]),
+      ...tenants,
       putTrunks.length,
-      ...commit.putTrunks.flatMap((trunk) => [trunk.id ?? '', sealer.sealJson(`trunks/${trunk.id ?? ''}`, trunk)]),
+      ...trunks,
     ];
   }
 
@@ -262,8 +275,8 @@ export class RedisProvisioning implements ProvisioningStore {
   async #all(): Promise<ProvisionedState['state']> {
     const { keys } = this.#options;
     const names = async (order: string) => ((await this.#ask('ZRANGE', order, 0, -1)) as Buffer[]).map(String);
-    const tenants = await this.#fetch<Tenant>('tenants', await names(keys.tenantOrder));
-    const trunks = await this.#fetch<TrunkSettings>('trunks', await names(keys.trunkOrder));
+    const tenants = await this.#fetch('tenants', await names(keys.tenantOrder), compactTenant);
+    const trunks = await this.#fetch('trunks', await names(keys.trunkOrder), compactTrunk);
     return { tenants: [...tenants.values()], trunks: [...trunks.values()] };
   }
 
@@ -276,17 +289,28 @@ export class RedisProvisioning implements ProvisioningStore {
       for (const name of change.putTenants) tenants.set(name, undefined);
       for (const id of change.putTrunks) trunks.set(id, undefined);
     }
-    return { tenants: await this.#complete('tenants', tenants), trunks: await this.#complete('trunks', trunks) };
+    return {
+      tenants: await this.#complete('tenants', tenants, compactTenant),
+      trunks: await this.#complete('trunks', trunks, compactTrunk),
+    };
   }
 
   /** Fetches the documents that are missing; keeps the order. */
-  async #complete<T>(kind: 'tenants' | 'trunks', documents: Map<string, T | undefined>): Promise<T[]> {
+  async #complete<T>(
+    kind: 'tenants' | 'trunks',
+    documents: Map<string, T | undefined>,
+    compact: (document: T) => T,
+  ): Promise<T[]> {
     const missing = [...documents].filter(([, document]) => document === undefined).map(([name]) => name);
-    for (const [name, document] of await this.#fetch<T>(kind, missing)) documents.set(name, document);
+    for (const [name, document] of await this.#fetch(kind, missing, compact)) documents.set(name, document);
     return [...documents.values()].filter((document) => document !== undefined);
   }
 
-  async #fetch<T>(kind: 'tenants' | 'trunks', names: readonly string[]): Promise<Map<string, T>> {
+  async #fetch<T>(
+    kind: 'tenants' | 'trunks',
+    names: readonly string[],
+    compact: (document: T) => T,
+  ): Promise<Map<string, T>> {
     const { keys, sealer } = this.#options;
     const documents = new Map<string, T>();
     for (let at = 0; at < names.length; at += DOCUMENTS_PER_READ) {
@@ -294,7 +318,7 @@ export class RedisProvisioning implements ProvisioningStore {
       const sealed = (await this.#ask('HMGET', keys[kind], ...some)) as (Buffer | null)[];
       for (const [index, name] of some.entries()) {
         const one = sealed[index];
-        if (one != null) documents.set(name, sealer.openJson<T>(`${kind}/${name}`, one));
+        if (one != null) documents.set(name, compact(sealer.openJson<T>(`${kind}/${name}`, one)));
       }
     }
     return documents;
