@@ -1,0 +1,28 @@
+import { LargeNode } from '../../provisioning/large-node.ts';
+import { WORK } from '../../provisioning/work.ts';
+import type { Figure, Item } from '../item.ts';
+
+const SIZE = { tenants: 20_000, extensions: 100_000, trunks: 10_000 };
+const SCALE = { stormMs: 5_000, documentTenants: 1_000 };
+
+export const item: Item = {
+  title:
+    '100,000 extensions and 10,000 trunks: what is provisioned is changed, read again and exported, and no call waits for it',
+  async run() {
+    const node = await LargeNode.start(SIZE);
+    try {
+      const figures: Figure[] = [];
+      for (const { what, run } of Object.values(WORK)) {
+        const { cpuMs, delayMs, pingP99Ms } = await run(node, SCALE);
+        figures.push(
+          { what: `${what}: CPU of the longest turn`, value: cpuMs, unit: 'ms', bar: { most: 20 } },
+          { what: `${what}: longest delay of the loop`, value: delayMs, unit: 'ms', bar: { most: 20 } },
+          { what: `${what}: pings, p99`, value: pingP99Ms, unit: 'ms', bar: { most: 20 } },
+        );
+      }
+      return figures;
+    } finally {
+      await node.stop();
+    }
+  },
+};
