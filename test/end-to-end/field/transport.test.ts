@@ -171,6 +171,30 @@ describe('toward a carrier over UDP', () => {
     },
   );
 
+  test('largeRequests: udp: TCP is never tried, though its port takes connections', async () => {
+    let connections = 0;
+    const server: Server = createServer((socket) => {
+      connections++;
+      socket.on('error', () => {});
+    });
+    const carrier = await world.spareCarrier();
+    server.listen(carrier.port, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      await world.hold([acme()], [trunk(world, { port: carrier.port, options: { largeRequests: 'udp' } })]);
+      const body = `${SDP}${'a=x:0123456789\r\n'.repeat(90)}`;
+      expect((await world.phone.call({ ...callOut, body })).status).toBe(486);
+      const invites = carrier.take();
+      expect(invites.map((invite) => invite.text.length > 1300 && fieldOf(invite, 'Via').includes('/UDP '))).toEqual([
+        true,
+      ]);
+      expect(connections).toBe(0);
+    } finally {
+      carrier.close();
+      server.close();
+    }
+  });
+
   test('RFC 3261 §22: a challenge to the BYE of a call that the carrier opened is answered', async () => {
     await world.hold([acme()], [trunk(world, { credentials })]);
     await world.phone.register('101', DOMAIN);

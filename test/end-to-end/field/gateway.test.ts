@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../kit/eventually.ts';
+import { fieldOf, methodOf } from '../outbound/wire-message.ts';
+import {
+  accept,
+  ackOf,
+  ask,
+  dialogOfCaller,
+  type FieldWorld,
+  inDialog,
+  type Party,
+  phoneInvite,
+  requestOf,
+  responseTo,
+  SDP,
+  serveQuietly,
+  startField,
+  statusOf,
+  token,
+} from './world.ts';
+
+const NUMBER = '<sip:+442079460001@acme.test>';
+
+/** What gateways that register write, where an IP trunk's carrier and a phone have their tests: both ways over its flow. */
+describe.each(['udp', 'tcp'] as const)('the gateway of an accept-register trunk over %s', (transport) => {
+  let world: FieldWorld;
+  let gateway: Party;
+  beforeAll(async () => {
+    world = await startField({
+      tenant: {
+        outboundRules: [{ name: 'gateway', match: { prefixes: ['9'] }, routes: [{ trunk: 'gateway', strip: 1 }] }],
+        inboundRules: [{ name: 'gateway', trunk: 'gateway', dids: '14155550301', destination: { extension: '102' } }],
+      },
+      trunks: () => [
+        {
+          id: '2',
+          name: 'gateway',
+          type: 'accept-register',
+          host: 'gateway.test',
+          credentials: { authName: '106', username: '106', password: 'secret-106' },
+          options: { trust: 'binding', keepAlive: { enabled: true, intervalSeconds: 3600 } },
+          tenants: [{ tenant: 'acme', didPool: '14155550300-14155550399' }],
+        },
+      ],
+    });
+    gateway = await world.party(transport, '127.0.0.6');
+    gateway.serves = serveQuietly;
+  });
+  afterAll(() => world.stop());
+
+  const register = (contact: string) => {
+    const address = '<sip:106@gateway.test>';
+    const Contact = contact.replace('HERE', gateway.hostPort);
+    const text = requestOf(gateway, 'REGISTER sip:gateway.test SIP/2.0', {
+      From: `${address};tag=1`,
+      To: address,
+      Contact,
+    });
+    return ask(gateway, text, 'secret-106', '106');
+  };
+
+  test.each([
+    '<sip:106@HERE;transport=udp;>;q=;expires=600;',
+    'PSTN, floor 2 < sip:@HERE >',
+    'sip:HERE',
+    '<sip:106@HERE;;lr;>, <sip:[>;expires=0',
+    '<sip:106@HERE>',
+  ])('Contact: %s is bound', async (contact) => {
+    const status = statusOf(await register(contact));
+    // A list of which one cannot be read is all or nothing.
+    expect(status).toBe(contact.includes('<sip:[>') ? 400 : 200);
+  });
+
+  test('online by any answer to OPTIONS that is one', async () => {
+    gateway.serves = (message) =>
+      methodOf(message) === 'OPTIONS'
+        ? responseTo(message, '200 OK', 'o', ['Contact: <sip:[>', 'Allow: @', 'Date: never', 'no field at all'])
+        : serveQuietly(message);
+    const before = gateway.received.length;
+    await world.api('/api/v1/trunks/2/retry', {});
+    const pinged = () => gateway.received.slice(before).find((message) => methodOf(message) === 'OPTIONS');
+    await eventually('the OPTIONS', pinged);
+    await eventually('the trunk online', async () => {
+      const { items } = (await world.api('/api/v1/trunks')) as { items: { name: string; status?: object }[] };
+      const status = JSON.stringify(items.find(({ name }) => name === 'gateway')?.status);
+      return status.includes('"lastCode":200') && status.includes('"online"') ? true : undefined;
+    });
+    gateway.serves = serveQuietly;
+  });
+
+  test.each([
+    ['a Contact that ends in a semicolon', ['Contact: <sip:g@HERE;lr;>;;expires=;'], undefined],
+    ['a Contact without a user', ['Contact: sip:HERE'], undefined],
+    ['a Contact that leads nowhere', ['Contact: <sip:[>'], 503],
+    ['unreadable fields', ['Allow: @@', 'Reason: ;;', 'Session-Expires: soon', 'no field at all'], undefined],
+  ] as const)('a 200 with %s', async (_what, lines, failure) => {
+    const status = failure ?? 200;
+    const { phone } = world;
+    const text = phoneInvite(phone);
+    phone.send(text);
+    const invite = await gateway.nextRequest('INVITE');
+    gateway.send(
+      accept(
+        gateway,
+        invite,
+        token(),
+        lines.map((line) => line.replace('HERE', gateway.hostPort)),
+      ),
+    );
+    await gateway.nextRequest('ACK');
+    const answer = await phone.nextAnswer();
+    expect(statusOf(answer)).toBe(status);
+    phone.send(ackOf(phone, text, answer));
+    if (status !== 200) return;
+    phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 2));
+    expect(statusOf(await phone.nextAnswer())).toBe(200);
+  });
+
+  test('kinds 22 and 35: its redirection is refused unless it may redirect; whom it connects to is shown', async () => {
+    const { phone } = world;
+    const text = phoneInvite(phone);
+    phone.send(text);
+    const asserted = 'P-Asserted-Identity: Desk, the one <tel:+44-20-7946-0001>';
+    gateway.send(accept(gateway, await gateway.nextRequest('INVITE'), 'g', [asserted]));
+    const answer = await phone.nextAnswer(200);
+    phone.send(ackOf(phone, text, answer));
+    expect(fieldOf(answer, 'P-Asserted-Identity')).toBe(`"Desk, the one" ${NUMBER}`);
+    phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 2));
+    expect(statusOf(await phone.nextAnswer())).toBe(200);
+    const again = phoneInvite(phone);
+    phone.send(again);
+    gateway.send(responseTo(await gateway.nextRequest('INVITE'), '302 Moved', 'm', ['Contact: <sip:+4420@h>']));
+    const refused = await phone.nextAnswer();
+    phone.send(ackOf(phone, again, refused));
+    expect(statusOf(refused)).toBe(480);
+  });
+
+  test.each([
+    ['no user', '<sip:gateway.test>'],
+    ['an empty user', '"Anonymous" <sip:@127.0.0.1>'],
+    ['an unquoted comma', 'ACME, Inc. < sip:+44-(20)-7946-0001@127.0.0.1 >'],
+    ['a telephone number', '<tel:+44-20-7946-0001>'],
+  ])('a caller with %s', async (_what, from) => {
+    const uri = 'sip:1-415-555-0301@gateway.test';
+    const fields = { From: `${from};tag=${token()}`, To: `<${uri}>` };
+    const text = requestOf(gateway, `INVITE ${uri} SIP/2.0`, fields, SDP);
+    gateway.send(text);
+    const answer = await gateway.nextAnswer();
+    gateway.send(ackOf(gateway, text, answer));
+    // 480: known, routed, and phone 102 is not registered.
+    expect(statusOf(answer)).toBe(480);
+  });
+});
