@@ -23,7 +23,7 @@ export function learnIdentity(leg: Leg, message: SipMessage): boolean {
   const hasAsserted = headers.has(HeaderId.PAssertedIdentity);
   const hasRemoteParty = headers.has(HeaderId.RemotePartyId);
   if (!hasAsserted && !hasRemoteParty && !headers.has(HeaderId.Privacy)) return false;
-  const sender = message.kind === 'response' ? 'called' : 'calling';
+  const sender = senderOf(leg, message);
   const { identity, identityWithheld } = leg;
   const privacy = partyPrivacy(headers, sender);
   const asserts = leg.options.assertsIdentity === true;
@@ -68,6 +68,19 @@ export function tellParty(to: Leg, party: Leg | undefined): void {
   const update = to.createRequest('UPDATE');
   showParty(update, party, to);
   new LegRequest(to, update, { onLegResponse: () => {}, onLegSilence: () => {} }).send();
+}
+
+/**
+ * The party that Remote-Party-ID of this leg speaks of. By the draft (§5.2) it is the calling one in requests, the called one in responses;
+ * Asterisk names it by who called, in re-INVITEs and their answers too.
+ */
+function senderOf(leg: Leg, message: SipMessage): 'calling' | 'called' {
+  const ofMessage = message.kind === 'response' ? 'called' : 'calling';
+  const ofDialog = leg.isCallerSide ? 'calling' : 'called';
+  if (ofMessage === ofDialog || !message.headers.has(HeaderId.RemotePartyId)) return ofMessage;
+  const parties = readableNameAddrs(message.headers, HeaderId.RemotePartyId);
+  const isNamed = parties.some(({ params }) => params.get('party')?.toLowerCase() === ofDialog);
+  return isNamed ? ofDialog : ofMessage;
 }
 
 /** What cannot be read says nothing. */

@@ -235,3 +235,13 @@ test.each([
   expect(shown(call.final)).toBe(`${expected}${field === HeaderId.RemotePartyId ? ';party=called' : ''}`);
   end(world);
 });
+
+test('a callee names itself the called party in its requests too, as Asterisk does', () => {
+  const world = begin(phone(A, 'a'), trunk);
+  connect(world);
+  const value = '"Desk" <sip:+4422@carrier>;party=called;privacy=off';
+  world.b.send('UPDATE', { headers: [[HeaderId.RemotePartyId, value]] });
+  world.run();
+  expect(shown(world.a.requests('UPDATE').at(-1))).toBe(value);
+  end(world);
+});

@@ -181,6 +181,39 @@ describe('kind 35: who is connected, as carriers write it', () => {
   });
 });
 
+describe('kind 35: who is connected now, within the call', () => {
+  const number = (name: string) => `"${name}" <sip:+442079460777@acme.test>`;
+  test.each([
+    ['INVITE', 'P-Asserted-Identity: ACME, Inc. <sip:+442079460777@h>', number('ACME, Inc.')],
+    ['INVITE', 'Remote-Party-ID: "Desk" <sip:+442079460777@h>;party=calling', number('Desk')],
+    ['INVITE', 'Remote-Party-ID: "Asterisk" <sip:+442079460777@h>;party=called;privacy=off', number('Asterisk')],
+    ['UPDATE', 'Remote-Party-ID: "Asterisk" <sip:+442079460777@h>;party=called', number('Asterisk')],
+    [
+      'UPDATE',
+      'Remote-Party-ID: "X" <sip:+442079460777@h>;party=called;privacy=full',
+      '"Anonymous" <sip:anonymous@anonymous.invalid>',
+    ],
+    ['UPDATE', 'P-Asserted-Identity: <sip:[>, "Desk" <tel:+44-20-7946-0777>', number('Desk')],
+  ])('%s with %s', async (method, line, shown) => {
+    const standing = await call(dialler, phoneInvite(dialler, { Allow: 'INVITE, ACK, BYE, UPDATE' }), carrier);
+    const [name = '', value = ''] = line.split(/: (.*)/);
+    const Contact = `<sip:c@${carrier.hostPort}>`;
+    carrier.send(
+      inDialog(carrier, standing.callee, method, 5, { [name]: value, Contact }, method === 'INVITE' ? SDP : ''),
+    );
+    const told = await dialler.nextRequest(method);
+    expect(fieldOf(told, 'P-Asserted-Identity')).toBe(shown);
+    dialler.send(method === 'INVITE' ? accept(dialler, told, '') : responseTo(told, '200 OK', ''));
+    expect(statusOf(await carrier.nextAnswer())).toBe(200);
+    if (method === 'INVITE') {
+      carrier.send(inDialog(carrier, standing.callee, 'ACK', 5, { Contact: undefined }));
+      await dialler.nextRequest('ACK');
+    }
+    dialler.send(inDialog(dialler, standing.caller, 'BYE', 30));
+    expect(statusOf(await dialler.nextAnswer())).toBe(200);
+  });
+});
+
 describe('kind 23: numbers leave without separators', () => {
   const caller = () => `"Ann" <sip:+44-(20)-7946.0001@${carrier.hostPort}>;tag=${token()}`;
 
