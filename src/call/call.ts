@@ -12,6 +12,7 @@ import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
 import { type CallListing, CallRecord, type EndedBy } from './record.ts';
 import type { Referral } from './refer.ts';
+import { reasonsOf } from './relayed-headers.ts';
 import { callerStatus, sipReason } from './response-mapping.ts';
 
 /** Where calls live; `Calls` is it. */
@@ -179,7 +180,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** The caller cancels, or sends BYE in its early dialog. */
   callerGaveUp(request: SipRequest): void {
     if (!this.#waits()) return;
-    const reasons = request.headers.fieldValues(HeaderId.Reason);
+    const reasons = reasonsOf(request, { anonymous: this.caller?.party.identityWithheld === true });
     this.#ended('caller', 'cancel');
     this.#refuse(487, undefined, [], 'cancel');
     this.#cancelAttempt(reasons);
@@ -197,7 +198,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** A confirmed leg was left with BYE. */
   legLeft(leg: Leg, bye: SipRequest): void {
     if (this.referral?.legLeft(leg) === true || leg.peer === undefined) return;
-    this.end(leg === this.callerLeg ? 'caller' : 'callee', 'bye', bye.headers.fieldValues(HeaderId.Reason));
+    this.end(leg === this.callerLeg ? 'caller' : 'callee', 'bye', reasonsOf(bye, leg.options));
   }
 
   /** A leg's dialog turned out to be gone on the far side. */

@@ -1,4 +1,11 @@
-import { CONTENT_HEADERS, HeaderId, type Headers, headerIdOf, type SipMessage } from '../sip/message/index.ts';
+import {
+  CONTENT_HEADERS,
+  HeaderId,
+  type Headers,
+  headerIdOf,
+  type SipMessage,
+  type SipResponse,
+} from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 
 /** What else crosses from leg to leg in responses: why it failed, how it rings, what the other side can take. */
@@ -24,13 +31,8 @@ const REQUEST_HEADERS: readonly HeaderId[] = [
 const REQUEST_HEADERS_BY_NAME: readonly string[] = ['Info-Package', 'Recv-Info', 'P-Early-Media'];
 
 /** Of those, what an anonymous party's messages may still say: nothing that it wrote, and no host of its own (RFC 3323 §4.1). */
-const ANONYMOUS_RESPONSE_HEADERS: readonly HeaderId[] = [HeaderId.Reason, HeaderId.RetryAfter];
-const ANONYMOUS_REQUEST_HEADERS: readonly HeaderId[] = [
-  HeaderId.Reason,
-  HeaderId.Event,
-  HeaderId.SubscriptionState,
-  HeaderId.Accept,
-];
+const ANONYMOUS_RESPONSE_HEADERS: readonly HeaderId[] = [HeaderId.RetryAfter];
+const ANONYMOUS_REQUEST_HEADERS: readonly HeaderId[] = [HeaderId.Event, HeaderId.SubscriptionState, HeaderId.Accept];
 
 /** Puts the body of `from` into `to`, octet for octet, with the header fields that describe it. */
 export function relayBody(from: SipMessage, to: SipMessage): void {
@@ -44,6 +46,22 @@ export function reasonFields(values: readonly string[]): [HeaderId, string][] {
   return values.map((value) => [HeaderId.Reason, value]);
 }
 
+/** The Reasons of a BYE or CANCEL of `sender`, as the other party may be told them. */
+export function reasonsOf({ headers }: SipMessage, sender: Sender): string[] {
+  const values = headers.fieldValues(HeaderId.Reason);
+  return sender?.anonymous === true ? values.map(withoutText) : values;
+}
+
+/** The reason phrase that a response of `sender` is relayed with; undefined: that of its status, where the party wrote one in private. */
+export function relayedPhrase(response: SipResponse, taker: Taker, sender: Sender): string | undefined {
+  return withholds(taker, sender) ? undefined : response.reason;
+}
+
+/** RFC 3326 §2: `text` is for people to read, and written by them; protocol and cause stay. */
+function withoutText(reason: string): string {
+  return reason.replace(/;\s*text\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^;"]*)/gi, '');
+}
+
 /** How a leg takes what is relayed to it; {@link LegOptions}. */
 type Taker = Pick<LegOptions, 'relayHeaders' | 'withholdsPeer'>;
 /** The party whose message it is; undefined for one that has no leg any more. */
@@ -53,6 +71,7 @@ type Sender = Pick<LegOptions, 'anonymous'> | undefined;
 export function relayResponseHeaders(from: Headers, to: Headers, taker: Taker, sender: Sender): void {
   if (withholds(taker, sender)) {
     copyFields(from, to, ANONYMOUS_RESPONSE_HEADERS);
+    copyReasons(from, to);
     copyNamedFields(from, to, RESPONSE_HEADERS_BY_NAME);
     return;
   }
@@ -64,12 +83,17 @@ export function relayResponseHeaders(from: Headers, to: Headers, taker: Taker, s
 export function relayRequestHeaders(from: Headers, to: Headers, taker: Taker, sender: Sender): void {
   if (withholds(taker, sender)) {
     copyFields(from, to, ANONYMOUS_REQUEST_HEADERS);
+    copyReasons(from, to);
     copyNamedFields(from, to, REQUEST_HEADERS_BY_NAME);
     return;
   }
   copyFields(from, to, REQUEST_HEADERS);
   copyNamedFields(from, to, REQUEST_HEADERS_BY_NAME);
   if (taker.relayHeaders !== undefined) copyOwnFields(from, to, taker.relayHeaders, REQUEST_HEADERS);
+}
+
+function copyReasons(from: Headers, to: Headers): void {
+  for (const value of from.fieldValues(HeaderId.Reason)) to.add(HeaderId.Reason, withoutText(value));
 }
 
 function withholds(taker: Taker, sender: Sender): boolean {

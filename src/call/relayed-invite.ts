@@ -9,7 +9,9 @@ import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 import {
   hasSessionDescription,
   reasonFields,
+  reasonsOf,
   relayBody,
+  relayedPhrase,
   relayRequestHeaders,
   relayResponseHeaders,
 } from './relayed-headers.ts';
@@ -113,7 +115,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   /** CANCEL: the answer is the other side's, since its 2xx may have crossed. */
   onCancel(cancel: SipRequest): void {
     this.#cancelled = true;
-    this.#client?.cancel(reasonFields(cancel.headers.fieldValues(HeaderId.Reason)));
+    this.#client?.cancel(reasonFields(reasonsOf(cancel, this.#from.options)));
   }
 
   /** One of the legs has ended: RFC 3261 §15.1.2 wants pending requests answered with 487. */
@@ -151,7 +153,8 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     // Reliable provisional responses to a re-INVITE are not asked for (no Supported: 100rel leaves with one), so none needs a PRACK.
     // RFC 3261 §17.1.2: to an UPDATE they mean nothing.
     if (this.#done || this.#isUpdate) return;
-    const relayed = createResponse(this.#request, response.status, response.reason);
+    const phrase = relayedPhrase(response, this.#from.options, this.#to.options);
+    const relayed = createResponse(this.#request, response.status, phrase);
     addReinviteCapabilities(relayed, this.#from.options, this.#to);
     relayResponseHeaders(response.headers, relayed.headers, this.#from.options, this.#to.options);
     relayBody(response, relayed);
@@ -191,7 +194,8 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
 
   #response(status: number, response: SipResponse): SipResponse {
     const { options } = this.#from;
-    const relayed = createResponse(this.#request, status, status === response.status ? response.reason : undefined);
+    const phrase = relayedPhrase(response, options, this.#to.options);
+    const relayed = createResponse(this.#request, status, status === response.status ? phrase : undefined);
     addOwnHeaders(relayed, options);
     relayResponseHeaders(response.headers, relayed.headers, options, this.#to.options);
     relayBody(response, relayed);

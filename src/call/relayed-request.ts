@@ -4,7 +4,7 @@ import { learnIdentity, showParty } from './connected-identity.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { ServerTransaction } from './ports.ts';
-import { relayBody, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
+import { relayBody, relayedPhrase, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
 import { inDialogStatus } from './response-mapping.ts';
 
 /** Relays a request other than INVITE within the dialogs of a call: UPDATE, INFO, MESSAGE, NOTIFY, and PRACK with its `rack`. */
@@ -79,7 +79,11 @@ class RelayedRequest implements LegRequestUser {
   #answer(response: SipResponse): void {
     const from = this.#from;
     const status = inDialogStatus(response.status);
-    const relayed = createResponse(this.#request, status, status === response.status ? response.reason : undefined);
+    const relayed = createResponse(
+      this.#request,
+      status,
+      status === response.status ? relayedPhrase(response, from.options, this.#to.options) : undefined,
+    );
     if (this.#request.method === 'UPDATE' && status < 300) {
       addCapabilities(relayed, from.options, this.#to);
       if (learnIdentity(this.#to, response)) showParty(relayed, this.#to, from);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { LegOptions } from '../../src/call/plan.ts';
-import { relayRequestHeaders, relayResponseHeaders } from '../../src/call/relayed-headers.ts';
-import { HeaderId, Headers } from '../../src/sip/message/index.ts';
+import { reasonsOf, relayedPhrase, relayRequestHeaders, relayResponseHeaders } from '../../src/call/relayed-headers.ts';
+import { HeaderId, Headers, SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import { branchTo, type Content, legOptions, type Party, sdp, stages, World } from './world.ts';
 
 function fields(lines: Record<string, string>): Headers {
@@ -42,6 +42,34 @@ test('RFC 3323 §4.1: whatever could tell an anonymous party stays behind, which
     relayResponseHeaders(fields({ ...TELLING, Reason: 'Q.850;cause=16', 'Retry-After': '5' }), response, taker, sender);
     expect(namesOf(response).sort()).toEqual(['Reason', 'Retry-After']);
   }
+});
+
+test('RFC 3326 §2: a Reason of an anonymous party keeps its cause and loses its text; its reason phrases are the standard ones', () => {
+  const values = [
+    'SIP;cause=200;text="Alice; \\"Al\\""',
+    'Q.850; text = "x";cause=16',
+    'Q.850;cause=16',
+    'SIP;text=Alice;cause=1',
+  ];
+  const headers = new Headers();
+  for (const value of values) headers.add(HeaderId.Reason, value);
+  const bye = new SipRequest('BYE', 'sip:a@b', headers);
+  expect(reasonsOf(bye, { anonymous: true })).toEqual([
+    'SIP;cause=200',
+    'Q.850;cause=16',
+    'Q.850;cause=16',
+    'SIP;cause=1',
+  ]);
+  expect(reasonsOf(bye, {})).toEqual(values);
+  for (const relay of [relayRequestHeaders, relayResponseHeaders]) {
+    const relayed = new Headers();
+    relay(headers, relayed, {}, { anonymous: true });
+    expect(relayed.fieldValues(HeaderId.Reason).join()).not.toMatch(/text|Alice/);
+  }
+  const response = new SipResponse(488, 'Alice is out');
+  expect(relayedPhrase(response, {}, { anonymous: true })).toBeUndefined();
+  expect(relayedPhrase(response, { withholdsPeer: true }, undefined)).toBeUndefined();
+  expect(relayedPhrase(response, {}, {})).toBe('Alice is out');
 });
 
 test('a relayed field leaves once, though a list names it that passes anyway, or a fixed field has its name', () => {

@@ -153,6 +153,7 @@ test('an anonymous call stays anonymous in its dialog, and a relayed field leave
     'X-Account': 'secret',
     'Alert-Info': '<http://secret/>',
     'User-Agent': 'secret',
+    Reason: 'SIP;cause=200;text="secret"',
   };
   for (const anonymous of [true, false]) {
     const standing = await call(dialler, phoneInvite(dialler, anonymous ? { Privacy: 'id' } : {}), carrier);
