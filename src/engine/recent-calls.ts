@@ -7,21 +7,21 @@ const MAX_CALLS = 1000;
  * afterwards. They are kept by session (what the routing works with), and found by the call's id, once the two were linked.
  */
 export class RecentCalls {
-  readonly #bySession = new Map<string, PlacedCall>();
-  readonly #sessionOf = new Map<string, string>();
-  readonly #capacity: number;
+  readonly #bySession: Latest<PlacedCall>;
+  readonly #sessionOf: Latest<string>;
 
   constructor(capacity = MAX_CALLS) {
-    this.#capacity = capacity;
+    this.#bySession = new Latest(capacity);
+    this.#sessionOf = new Latest(capacity);
   }
 
   /** `refusal` is that of a guard, when one refused what the pipeline had let pass. */
   remember(plan: OutboundPlan, route: RouteDraft | undefined, refusal?: Refusal): void {
-    keep(this.#bySession, plan.facts.sessionId, placedCall(plan, route, refusal), this.#capacity);
+    this.#bySession.set(plan.facts.sessionId, placedCall(plan, route, refusal));
   }
 
   link(callId: string, sessionId: string): void {
-    keep(this.#sessionOf, callId, sessionId, this.#capacity);
+    this.#sessionOf.set(callId, sessionId);
   }
 
   get(callId: string): PlacedCall | undefined {
@@ -30,9 +30,31 @@ export class RecentCalls {
   }
 }
 
-function keep<T>(map: Map<string, T>, key: string, value: T, capacity: number): void {
-  map.set(key, value);
-  if (map.size <= capacity) return;
-  const oldest = map.keys().next().value;
-  if (oldest !== undefined) map.delete(oldest);
+/**
+ * A map of the latest keys. The oldest is known by a ring: a Map itself finds its first key by walking over all that were deleted, which
+ * costs more the more are kept.
+ */
+class Latest<T> {
+  readonly #capacity: number;
+  readonly #values = new Map<string, T>();
+  readonly #keys: string[] = [];
+  #next = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get(key: string): T | undefined {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: T): void {
+    if (!this.#values.has(key)) {
+      const oldest = this.#keys[this.#next];
+      if (oldest !== undefined) this.#values.delete(oldest);
+      this.#keys[this.#next] = key;
+      this.#next = (this.#next + 1) % this.#capacity;
+    }
+    this.#values.set(key, value);
+  }
 }

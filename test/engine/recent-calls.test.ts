@@ -24,3 +24,13 @@ test('only the latest are kept', () => {
   expect(calls.get('call b')?.facts.sessionId).toBe('b');
   expect(calls.get('call c')?.facts.sessionId).toBe('c');
 });
+
+test('remembered again, a call keeps its place: it goes when its turn comes, and nobody else for it', () => {
+  const calls = new RecentCalls(2);
+  for (const name of ['a', 'b', 'a', 'c', 'c', 'd', 'b']) {
+    calls.remember(planOf(name), undefined);
+    calls.link(`call ${name}`, name);
+  }
+  const kept = ['a', 'b', 'c', 'd'].filter((name) => calls.get(`call ${name}`) !== undefined);
+  expect(kept).toEqual(['b', 'd']);
+});
