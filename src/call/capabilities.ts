@@ -3,7 +3,7 @@ import type { LegOptions } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
 
 /** Methods served within a dialog. */
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, NOTIFY, REFER';
+export const CALL_METHODS = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE';
 
 /** Methods that somebody else than this engine has to be able to do, as bits of {@link methodsOf}. */
 const RELAYED_METHODS = { UPDATE: 1, INFO: 2, MESSAGE: 4 } as const;
@@ -29,7 +29,7 @@ function isRelayed(method: string): method is RelayedMethod {
 
 /** Allow for each set of methods that the other party can do. */
 const ALLOW_BY_METHODS: readonly string[] = Array.from({ length: EVERY_METHOD + 1 }, (_, methods) =>
-  ALLOW.split(', ')
+  CALL_METHODS.split(', ')
     .filter((method) => !isRelayed(method) || (methods & RELAYED_METHODS[method]) !== 0)
     .join(', '),
 );
@@ -46,7 +46,7 @@ interface OtherParty {
  */
 export function allowOf(peer: OtherParty | undefined): string {
   const methods = peer?.methods;
-  if (peer === undefined || methods === undefined) return ALLOW;
+  if (peer === undefined || methods === undefined) return CALL_METHODS;
   return ALLOW_BY_METHODS[peer.state === 'early' ? methods : methods | RELAYED_METHODS.UPDATE] as string;
 }
 export const SUPPORTED = '100rel, timer, replaces, norefersub';

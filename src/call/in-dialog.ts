@@ -1,7 +1,7 @@
 import { retryAfterSeconds } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type SipRequest } from '../sip/message/index.ts';
 import { AwaitedAck } from './awaited-ack.ts';
-import { ALLOW, addCapabilities, allowOf, allows, refuseUnsupported, SUPPORTED } from './capabilities.ts';
+import { addCapabilities, allowOf, allows, CALL_METHODS, refuseUnsupported, SUPPORTED } from './capabilities.ts';
 import { learnIdentity, tellParty } from './connected-identity.ts';
 import type { Leg } from './leg.ts';
 import type { ServerTransaction } from './ports.ts';
@@ -198,8 +198,8 @@ function refuseMethod(transaction: ServerTransaction, method: string): void {
     return;
   }
   if (KNOWN_METHODS.has(method)) {
-    transaction.reply(405, undefined, [[HeaderId.Allow, ALLOW]]);
+    transaction.reply(405, undefined, [[HeaderId.Allow, CALL_METHODS]]);
     return;
   }
-  transaction.reply(501, undefined, [[HeaderId.Allow, ALLOW]]);
+  transaction.reply(501, undefined, [[HeaderId.Allow, CALL_METHODS]]);
 }

@@ -1,6 +1,7 @@
 export { planOfUser } from './branch.ts';
 export type { CallState } from './call.ts';
 export { type CallCounters, Calls, type CallsOptions } from './calls.ts';
+export { CALL_METHODS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
 export type { LegState } from './leg-request.ts';
 export { type MessagePlan, relayMessage } from './message-relay.ts';

@@ -11,7 +11,14 @@ import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
-import { type AttemptRecord, type CallObserver, type CallRouter, Calls, relayMessage } from '../call/index.ts';
+import {
+  type AttemptRecord,
+  CALL_METHODS,
+  type CallObserver,
+  type CallRouter,
+  Calls,
+  relayMessage,
+} from '../call/index.ts';
 import {
   asksEmergency,
   type NodeFacts,
@@ -114,7 +121,7 @@ export interface EngineOptions {
 }
 
 const SUPPORTED_TAGS = ['100rel', 'replaces', 'norefersub'];
-const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, REGISTER';
+const ALLOW = `${CALL_METHODS}, REGISTER`;
 const ACCEPT_LANGUAGE = 'en';
 
 export class Engine {

@@ -1,3 +1,4 @@
+import { fnv1a } from '../base/fnv.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { readableText, redactText } from './redact.ts';
 import { matchesTrace, type TraceFilter } from './trace-filter.ts';
@@ -103,7 +104,7 @@ export class SipTrace {
     this.#octetRing.write(text, (this.#start[place] as number) % this.#maxOctets, length, 'latin1');
     this.#flows[place] = flow;
     this.#sent[place] = sent ? 1 : 0;
-    this.#callIdHash[place] = hashOf(text, start, end);
+    this.#callIdHash[place] = fnv1a(text, start, end);
     this.#callIdStart[place] = start;
     this.#callIdEnd[place] = end;
   }
@@ -178,7 +179,7 @@ export class SipTrace {
 
   /** Numbers of the messages with this Call-ID, oldest first. */
   #messagesOf(sipCallId: string): number[] {
-    const hash = hashOf(sipCallId, 0, sipCallId.length);
+    const hash = fnv1a(sipCallId);
     const found: number[] = [];
     for (let message = this.#oldest; message < this.#next; message++) {
       const place = message % this.#placeCount;
@@ -281,13 +282,6 @@ function callIdEnd(text: string, start: number): number {
   if (end < 0) end = text.length;
   while (end > start && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--;
   return end;
-}
-
-/** FNV-1a. */
-function hashOf(text: string, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let index = start; index < end; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return hash >>> 0;
 }
 
 function hostPort(address: string, port: number): string {

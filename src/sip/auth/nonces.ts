@@ -1,4 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { fnv1a } from '../../base/fnv.ts';
 import { MessageAuthenticator } from '../../base/message-authenticator.ts';
 import type { Clock } from '../../base/scheduler.ts';
 
@@ -61,11 +62,9 @@ export function issuedMs(nonce: string): number {
   return Number.parseInt(nonce.slice(0, TIME_DIGITS), 36);
 }
 
-/** FNV-1a: it tells requests apart and need not be unguessable, which the HMAC is. */
+/** It tells requests apart and need not be unguessable, which the HMAC is. */
 function saltOf(request: string): string {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < request.length; index++) hash = Math.imul(hash ^ request.charCodeAt(index), 0x01000193);
-  return (hash >>> 0).toString(36).padStart(SALT_DIGITS, '0');
+  return fnv1a(request).toString(36).padStart(SALT_DIGITS, '0');
 }
 
 /** A secret for one engine that shares it with no other node. */

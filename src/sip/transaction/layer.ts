@@ -1,3 +1,4 @@
+import { fnv1a } from '../../base/fnv.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import { newCounters, type TransactionCounters } from './counters.ts';
@@ -296,7 +297,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.counters.refused++;
     const response = createResponse(request, 503, undefined, {
       toTag: this.#tags.of(request),
-      headers: [[HeaderId.RetryAfter, String(1 + (hashOf(key) % 10))]],
+      headers: [[HeaderId.RetryAfter, String(1 + (fnv1a(key) % 10))]],
     });
     this.answerStateless(response, request, flow);
   }
@@ -341,11 +342,4 @@ function isRetransmission(transaction: ServerMachine<Channel>, request: SipReque
 /** An RFC 2543 ACK must carry the To tag of the response it acknowledges (§17.2.3). */
 function isAckOf(transaction: InviteServerTransaction<Channel>, ack: SipRequest): boolean {
   return hasCookie(ack.topVia().branch ?? '') || transaction.sentTag === ack.toTag();
-}
-
-/** FNV-1a. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return hash >>> 0;
 }

@@ -1,0 +1,6 @@
+/** FNV-1a over the characters of a text, or of a part of it: 32 bits that tell texts apart. Not for what must be unguessable. */
+export function fnv1a(text: string, start = 0, end = text.length): number {
+  let hash = 0x811c9dc5;
+  for (let index = start; index < end; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}
