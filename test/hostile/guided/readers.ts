@@ -130,9 +130,12 @@ function readStream(text: string): void {
 
 const digestServer = new DigestServer({ clock: new VirtualScheduler(), algorithms: ['MD5', 'SHA-256'] });
 
+/** A field's value as it comes from the parser, which lets no line end and no NUL through. */
+const fieldValue = (text: string) => text.replaceAll(/[\r\n\0]/g, ' ');
+
 function readCredentials(text: string): void {
   const request = parseMessage(REQUEST) as SipRequest;
-  request.headers.add(HeaderId.ProxyAuthorization, text);
+  request.headers.add(HeaderId.ProxyAuthorization, fieldValue(text));
   const account = { secret: { password: 'x' } };
   digestServer.verify(request, 'proxy', 'acme.example.com', '192.0.2.1', () => account);
 }
@@ -140,7 +143,7 @@ function readCredentials(text: string): void {
 function readChallenge(text: string): void {
   const request = parseMessage(REQUEST) as SipRequest;
   const response = new SipResponse(407, 'Who', request.headers.clone());
-  response.headers.set(HeaderId.ProxyAuthenticate, text);
+  response.headers.set(HeaderId.ProxyAuthenticate, fieldValue(text));
   const client = new DigestClient({ username: 'u', secret: { password: 'p' } });
   const answer = client.answer(response, request, 'udp:192.0.2.1:5060', 0);
   if (answer.kind !== 'retry') return;
