@@ -320,7 +320,7 @@ function auditRoute(app: FastifyInstance, context: ApiContext): void {
         ...(resource === undefined ? {} : { resource }),
         ...(actor === undefined ? {} : { actor }),
       });
-      return page(found, { limit, offset }, (entry) => entry);
+      return page(found, { limit, offset }, (read) => read());
     },
   );
 }

@@ -131,7 +131,7 @@ export interface WebhookStore {
 /** `observe/`'s AuditLog fits. */
 export interface AuditSink {
   record(fact: AuditFact): void;
-  find(filter: { tenant?: string; resource?: string; actor?: string }): readonly AuditEntry[];
+  find(filter: { tenant?: string; resource?: string; actor?: string }): readonly (() => AuditEntry)[];
 }
 
 /** `observe/`'s CallRecordLog fits. */

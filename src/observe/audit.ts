@@ -21,13 +21,25 @@ export interface AuditEntry {
 
 export type AuditFact = Omit<AuditEntry, 'at'>;
 
+/**
+ * An entry as it is kept: what it is found by, and its text. A document of a thousand tenants is in a thousand entries; as objects they
+ * would be as much for the garbage collector as the tenants themselves.
+ */
+interface KeptEntry extends Pick<AuditEntry, 'actor' | 'resource' | 'tenant'> {
+  readonly text: string;
+}
+
+/** What the entries that are kept may be together, in characters; the file has all of them. */
+const MOST_CHARACTERS = 33_554_432;
+
 /** Keeps the latest changes for the API, appends each to a JSONL file and publishes it as an event. */
 export class AuditLog {
   readonly #clock: Clock;
   readonly #file: JsonlFile | undefined;
   readonly #events: EventBus | undefined;
   readonly #capacity: number;
-  #entries: AuditEntry[] = [];
+  #entries: KeptEntry[] = [];
+  #characters = 0;
 
   constructor(clock: Clock, options: { log: Log; path?: string; events?: EventBus; capacity?: number }) {
     this.#clock = clock;
@@ -38,15 +50,14 @@ export class AuditLog {
 
   record(fact: AuditFact): void {
     const entry: AuditEntry = { at: new Date(this.#clock.wallMs()).toISOString(), ...withoutSecrets(fact) };
-    this.#entries.push(entry);
-    if (this.#entries.length >= this.#capacity * 1.5) this.#entries = this.#entries.slice(-this.#capacity);
-    this.#file?.append(entry);
     const { actor, action, resource, tenant } = entry;
+    this.#keep({ actor, resource, ...(tenant === undefined ? {} : { tenant }), text: JSON.stringify(entry) });
+    this.#file?.append(entry);
     this.#events?.publish('audit', tenant === undefined ? [] : [tenant], { actor, action, resource });
   }
 
-  /** Latest first. */
-  find(filter: { tenant?: string; resource?: string; actor?: string } = {}): AuditEntry[] {
+  /** Latest first; each is read when it is asked for. */
+  find(filter: { tenant?: string; resource?: string; actor?: string } = {}): (() => AuditEntry)[] {
     return this.#entries
       .filter(
         (entry) =>
@@ -54,7 +65,25 @@ export class AuditLog {
           (filter.resource === undefined || entry.resource.startsWith(filter.resource)) &&
           (filter.actor === undefined || entry.actor === filter.actor),
       )
-      .reverse();
+      .reverse()
+      .map(
+        ({ text }) =>
+          () =>
+            JSON.parse(text) as AuditEntry,
+      );
+  }
+
+  #keep(entry: KeptEntry): void {
+    this.#entries.push(entry);
+    this.#characters += entry.text.length;
+    if (this.#entries.length < this.#capacity * 1.5 && this.#characters <= MOST_CHARACTERS) return;
+    let from = Math.max(this.#entries.length - this.#capacity, 0);
+    let characters = this.#entries.slice(from).reduce((sum, { text }) => sum + text.length, 0);
+    // Some more than have to go: not at each that comes.
+    for (; characters > MOST_CHARACTERS / 2 && from < this.#entries.length - 1; from++)
+      characters -= this.#entries[from]?.text.length ?? 0;
+    this.#entries = this.#entries.slice(from);
+    this.#characters = characters;
   }
 
   async reopen(): Promise<void> {
