@@ -15,9 +15,10 @@ const PROMISES: Readonly<Record<string, readonly string[]>> = {
   'smuggling over UDP, TCP and TLS': ['hostile/smuggling', 'hostile/network-input'],
   'RFC 4475 and 5118': ['hostile/torture'],
   'mutated calls, guided inputs, soak on virtual time': ['hostile/mutated-calls', 'hostile/guided', 'hostile/soak'],
-  'clock, disk, descriptors, stalls, certificates': [
+  'clock, disk, DNS, descriptors, stalls, certificates': [
     'hostile/clock',
     'end-to-end/faults/disk',
+    'end-to-end/faults/dns',
     'end-to-end/faults/environment',
   ],
   'TLS, HTTP, browsers': ['sip/transport/tls', 'settings/self-signed', 'api/connection-guard', 'api/browser-guard'],
