@@ -153,10 +153,13 @@ export const nodeLimitsSchema = z.strictObject({
   ),
   backlogMs: count(
     50,
-    'How long a new call or registration may wait for its turn; one that would wait longer is refused at once (503), and what is in progress goes on. A burst may wait twice as long, and 32 of them always wait.',
+    'How long a new call or registration may wait for its turn; one that would wait longer is refused at once (503), and what is in progress goes on. A burst may wait half as long again, and 32 of them always wait.',
     10_000,
   ),
-  queueAgeMs: count(2_000, 'Age of a waiting request beyond which it is refused (503).'),
+  queueAgeMs: count(
+    6_000,
+    'How long the process may stand still before the new requests that came meanwhile are refused (503).',
+  ),
   callsPerSecond: count(100_000, 'New calls per second (503).'),
   traceBytes: count(16_777_216, 'Octets of the latest messages kept for `tandem trace`; the oldest go first.'),
   explainedCalls: count(1_000, 'Latest outbound calls that `tandem explain --call-id` can explain.', 1_000_000),

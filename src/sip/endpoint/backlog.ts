@@ -1,9 +1,11 @@
 /** So many requests that begin something may wait whatever they cost: no burst that a quiet node meets is an overload. */
 const ALWAYS_WAITING = 32;
+/** So many wait at any moment while there is too much; fewer do so now and then on any node. */
+const MUCH_WAITING = ALWAYS_WAITING / 2;
 /** What one that is let in costs until that was measured, ms of computing. */
 const FIRST_COST_MS = 0.5;
 /** Backlogs that may wait until it has lasted. */
-const BURST_BACKLOGS = 2;
+const BURST_BACKLOGS = 1.5;
 /** Backlogs' worth of computing after which it is no burst any more. */
 const LASTING_BACKLOGS = 2;
 /** Backlogs' worth of computing that a request may wait in all; whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
@@ -18,7 +20,7 @@ const FIRST_WEIGHT = 100;
 /**
  * How long a request that begins something would wait, and whether that is too long.
  *
- * What one costs is what passes from one that is taken to the next while more of them wait: answers, timers, refusals and the garbage
+ * What one costs is what passes from one that is taken to the next while many more wait: answers, timers, refusals and the garbage
  * collector are in it. First in ms of computing of this thread and not by the clock: on a shared machine, or under a CPU quota, all that
  * waits grows old while the process does not run, and calls would be refused that there is time for. Once requests have waited through
  * more computing than a burst gives, there is too much of them whatever the reason, and the clock decides, as it does for who waits.
@@ -27,7 +29,7 @@ export class Backlog {
   readonly #limitMs: number;
   #computedMs = 0;
   #nowMs = 0;
-  /** Computing time at which requests began to wait; negative: none waits. */
+  /** Computing time since which much waits; negative: it does not. */
   #beganMs = -1;
   /** Until then more has come than there is time for. */
   #overUntilMs = 0;
@@ -57,7 +59,7 @@ export class Backlog {
     const passedMs = nowMs - this.#nowMs;
     this.#computedMs = computedMs;
     this.#nowMs = nowMs;
-    if (waiting === 0) this.#beganMs = -1;
+    if (waiting < MUCH_WAITING) this.#beganMs = -1;
     else if (this.#beganMs < 0) this.#begin(computedMs);
     else {
       const kept = Math.max(0, 1 - spentMs / MEMORY_MS);
@@ -76,21 +78,25 @@ export class Backlog {
   /** Whether a request that comes after so many others may wait. */
   admits(ahead: number): boolean {
     if (ahead < ALWAYS_WAITING) return true;
-    if (this.#nowMs < this.#overUntilMs) return ahead * this.#passedMs < this.#limitMs * this.#taken;
+    if (this.#isOver) return ahead * this.#passedMs < this.#limitMs * this.#taken;
     // What follows a burst of new calls, answers and acknowledgements, has not come yet.
     const costMs = Math.max(FIRST_COST_MS, this.#spentMs / this.#taken);
     return ahead * costMs < BURST_BACKLOGS * this.#limitMs;
   }
 
-  /** Whether one that has waited since this computing time was let in in vain. */
-  isLate(sinceMs: number): boolean {
-    return this.#computedMs - sinceMs > LATE_BACKLOGS * this.#limitMs;
+  /** Whether one that came at this computing time was let in in vain. */
+  isLate(atComputedMs: number): boolean {
+    return this.#computedMs - atComputedMs > LATE_BACKLOGS * this.#limitMs;
+  }
+
+  get #isOver(): boolean {
+    return this.#nowMs < this.#overUntilMs;
   }
 
   /** From calm: an old figure may be that of code that was not compiled yet: in doubt, let in. */
   #begin(computedMs: number): void {
     this.#beganMs = computedMs;
-    if (this.#nowMs < this.#overUntilMs) return;
+    if (this.#isOver) return;
     const costMs = Math.min(this.#spentMs / this.#taken, FIRST_COST_MS);
     this.#taken = FIRST_WEIGHT;
     this.#spentMs = FIRST_WEIGHT * costMs;

@@ -6,7 +6,7 @@ import { FairQueue } from './fair-queue.ts';
 import { Kind, kindOf, toTagOf } from './triage.ts';
 
 export interface InboxLimits {
-  /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst twice as long. */
+  /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst half as long again. */
   readonly backlogMs: number;
   /** Share of the time that strangers get while known peers wait, 0 to 1. */
   readonly strangersShare: number;
@@ -59,14 +59,20 @@ interface Waiting {
   readonly sinceComputedMs: number;
 }
 
-/** Longest time on messages before the sockets are read again. */
+/** Time on messages before the sockets are read again: half of what reading and refusing took since, within these bounds. */
 const SLICE_MS = 5;
+const LONGEST_SLICE_MS = 20;
+const SLICE_SHARE = 0.5;
 /**
  * Ms of computing that one address may have before what begins; of more, forged or not, each message waits its turn with that. Half of
  * all messages are the answers of one carrier; a flood that is worth sending is of requests.
  */
 const ANSWERS_FIRST_MS = 75;
 const REQUESTS_FIRST_MS = 20;
+/** Share of the time that what begins has while what goes on waits too: a flood that seems to go on, and fills its places again and again, ends no call. */
+const FRESH_SHARE = 0.1;
+/** What begins has its turn when so much is owed to it, ms. */
+const FRESH_TURN_MS = 0.5;
 /** Strangers have their turn when so much is owed to them, ms. */
 const STRANGERS_TURN_MS = 0.5;
 /** What a message costs until it was seen, ms. */
@@ -81,7 +87,7 @@ const OUTLIER = 8;
  * As long as a turn of the event loop handles all that it read within {@link SLICE_MS}, messages are handled as they come and this class
  * costs a comparison each. Beyond that they wait here and not in the sockets, where nobody sees them: the sockets are read between
  * slices, so that how much waits is known to the millisecond. Then the order is: what goes on (responses, requests within dialogs, pings
- * of known peers) before what begins; known peers before strangers, who have a small share that nobody takes; each source in its turn.
+ * of known peers) before what begins, which has a small share that nobody takes; known peers before strangers, who have a small share that nobody takes; each source in its turn.
  * New requests that would wait too long are refused unread ({@link Backlog}), so that those that are let in are served in time.
  */
 export class Inbox {
@@ -95,11 +101,14 @@ export class Inbox {
   readonly #turn = () => this.#onTurn();
   #isArmed = false;
   #sliceBeganMs = 0;
+  #sliceEndedMs = 0;
   readonly #backlog: Backlog;
   readonly #computedMs: () => number;
   #ongoingCostMs = FIRST_COST_MS;
   /** Time that known peers have had while strangers waited, and what those have had. */
   #owedMs = 0;
+  /** The same of what begins, while what goes on waited. */
+  #freshOwedMs = 0;
   #longestWaitMs = 0;
 
   constructor(options: InboxOptions) {
@@ -155,7 +164,9 @@ export class Inbox {
     if (this.isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
     this.#backlog.beat(this.#computedMs(), this.#sliceBeganMs, this.#fresh.size);
-    if (this.#options.readsOn?.() !== true) this.#slice();
+    if (this.#options.readsOn?.() === true) return;
+    this.#slice();
+    this.#sliceEndedMs = this.#options.clock.nowMs();
   }
 
   #sort(waiting: Waiting): void {
@@ -207,13 +218,14 @@ export class Inbox {
 
   #slice(): void {
     const { clock } = this.#options;
-    const endMs = this.#sliceBeganMs + SLICE_MS;
+    const sinceMs = this.#sliceBeganMs - this.#sliceEndedMs;
+    const endMs = this.#sliceBeganMs + Math.min(LONGEST_SLICE_MS, Math.max(SLICE_MS, SLICE_SHARE * sinceMs));
     for (let nowMs = this.#sliceBeganMs; nowMs < endMs; ) {
       const beganMs = nowMs;
       const knownWait = this.#ongoing.size + this.#fresh.size > 0;
       const strangersTurn = this.#strangers.size > 0 && (!knownWait || this.#owedMs >= STRANGERS_TURN_MS);
-      const isOngoing = !strangersTurn && this.#ongoing.size > 0;
-      const queue = strangersTurn ? this.#strangers : isOngoing ? this.#ongoing : this.#fresh;
+      const freshTurn = this.#fresh.size > 0 && (this.#ongoing.size === 0 || this.#freshOwedMs >= FRESH_TURN_MS);
+      const queue = strangersTurn ? this.#strangers : freshTurn ? this.#fresh : this.#ongoing;
       const next = queue.take();
       if (next === undefined) return;
       const waitedMs = beganMs - next.sinceMs;
@@ -234,8 +246,16 @@ export class Inbox {
         continue;
       }
       if (this.#strangers.size > 0) this.#owedMs += tookMs * this.#limits.strangersShare;
-      if (isOngoing) this.#ongoingCostMs = averaged(this.#ongoingCostMs, tookMs);
+      if (queue === this.#ongoing) this.#ongoingCostMs = averaged(this.#ongoingCostMs, tookMs);
+      this.#oweFresh(queue === this.#fresh, tookMs);
     }
+  }
+
+  #oweFresh(wasFresh: boolean, tookMs: number): void {
+    if (this.#fresh.size === 0 || this.#ongoing.size === 0) this.#freshOwedMs = 0;
+    else if (!wasFresh) this.#freshOwedMs += tookMs * FRESH_SHARE;
+    // A message during which others had the processor is not held against those after it.
+    else this.#freshOwedMs = Math.max(-FRESH_TURN_MS, this.#freshOwedMs + tookMs * (FRESH_SHARE - 1));
   }
 }
 

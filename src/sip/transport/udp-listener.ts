@@ -111,6 +111,8 @@ const LATEST_FLOWS = 64;
 const DATAGRAMS_PER_POLL = 32;
 const MOST_READ_AT_ONCE = 1_024;
 const MOST_HANDLED_AT_ONCE = 64;
+/** What so many messages gave rise to is sent before more of them are handled: while there is too much, refusals do not wait for each other. */
+const MOST_HANDLED_UNSENT = 128;
 
 const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4));
 
@@ -263,6 +265,8 @@ export class UdpListener {
   }
 
   #turn(): void {
+    // What messages of an earlier turn, and timers, gave rise to does not wait for what is read now.
+    this.#sendAll();
     // The kernel has more: what waits there cannot be told from what just came, so it is read before anything is handled.
     if (this.#readThisTurn >= DATAGRAMS_PER_POLL && this.#received.length < MOST_READ_AT_ONCE && !this.closed) {
       this.#readThisTurn = 0;
@@ -276,7 +280,10 @@ export class UdpListener {
     const most = this.#context.sources === undefined ? MOST_HANDLED_AT_ONCE : this.#received.length;
     const batch = this.#received.splice(0, most);
     try {
-      for (const { octets, flow } of batch) this.user.onMessage(octets.toString('latin1'), flow);
+      for (const [index, { octets, flow }] of batch.entries()) {
+        this.user.onMessage(octets.toString('latin1'), flow);
+        if (index % MOST_HANDLED_UNSENT === MOST_HANDLED_UNSENT - 1) this.#sendAll();
+      }
     } finally {
       this.#sendAll();
       this.#turnIsDue = this.#received.length > 0;

@@ -122,6 +122,23 @@ test.skipIf(peersSkipped)(
   40_000,
 );
 
+test.skipIf(peersSkipped)(
+  '256 MB of heap: calls at 15/s are served, none is refused for the collections that this takes',
+  async () => {
+    const { engine, base, carrierPort } = await start({
+      environment: { TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN },
+      wrapper: ['env', 'NODE_OPTIONS=--max-old-space-size=256'],
+    });
+    const carrier = await startAnswerer('answer', { localPort: carrierPort, calls: 30 });
+    const caller = await startCaller('phone-call', `127.0.0.1:${engine.port}`, { calls: 30, callsPerSecond: 15 });
+    await allWell(carrier, caller);
+    const { body } = await ask(base, 'GET', '/metrics');
+    expect(body).toMatch(/^tandem_sip_faults_total\{reason="overloaded"\} 0$/m);
+    expect(await metric(base, 'uncaught_exceptions_total')).toBe(0);
+  },
+  40_000,
+);
+
 describe('certificates of a running node', () => {
   const certificate = join(folder, 'cert.pem');
   const key = join(folder, 'key.pem');

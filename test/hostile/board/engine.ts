@@ -6,6 +6,7 @@ import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { type Child, startChild } from '../../kit/child.ts';
 import type { ProvisioningInput } from '../../kit/engine.ts';
 import { freePort } from '../../kit/free-port.ts';
+import { startCarrier } from './processes.ts';
 
 /** Whose messages come from where. */
 export const CALLERS = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
@@ -29,6 +30,8 @@ export interface EngineOptions {
   readonly tenant?: Partial<Tenant>;
   /** Changes to the trunk `carrier`. */
   readonly carrier?: Partial<Trunk>;
+  /** With a carrier that answers calls, before the engine starts and as long as it runs: a trunk that is silent for a moment is passed over for a while. */
+  readonly hasCarrier?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
   /** The command that runs the command that follows it. */
   readonly wrapper?: readonly string[];
@@ -98,6 +101,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   };
   // JSON is YAML.
   writeFileSync(join(folder, 'tandem.json'), JSON.stringify(settings));
+  const carrier = options.hasCarrier === true ? await startCarrier({ host: CARRIER, port: carrierPort }) : undefined;
   const child = startProcess(options, folder);
   await child.waitFor(/"event":"started"/, 90_000);
   let probes = 0;
@@ -121,6 +125,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     },
     async stop() {
       await child.stop();
+      await carrier?.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

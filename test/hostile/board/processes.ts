@@ -12,6 +12,8 @@ export interface CallFigures {
   readonly setupP50: number;
   readonly setupP99: number;
   readonly refusalP99: number;
+  /** The Retry-After of refusals, s, each once. */
+  readonly retryAfters: readonly number[];
   readonly byesSent: number;
   readonly byesAnswered: number;
 }
@@ -33,17 +35,36 @@ async function resultOf<Result>(child: Child): Promise<Result> {
   return JSON.parse(/^\{.*\}$/m.exec(child.output())?.[0] ?? '') as Result;
 }
 
-/** Places calls through the engine to a carrier in the same process and hangs up each after a second. */
-export function placeCalls(input: {
-  port: number;
-  callers: readonly string[];
-  carrier?: { host: string; port: number };
-  perSecond: number;
-  seconds: number;
+/** A carrier that answers every call at once; it listens when this resolves. */
+export async function startCarrier(address: { readonly host: string; readonly port: number }): Promise<Child> {
+  const carrier = start('carrier', address);
+  await carrier.waitFor(/^listening$/m);
+  return carrier;
+}
+
+export interface Phase {
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
+interface CallsInput {
+  readonly port: number;
+  readonly callers: readonly string[];
+  /** A carrier in the same process, where the engine has none of its own (`hasCarrier`). */
+  readonly carrier?: { readonly host: string; readonly port: number };
   /** Phones and carrier are gone at the end, in the middle of calls and without a word. */
-  vanishes?: boolean;
-}): Promise<CallFigures> {
-  return resultOf<CallFigures>(start('calls', input));
+  readonly vanishes?: boolean;
+}
+
+/** Places calls through the engine to its carrier and hangs up each after a second. */
+export async function placeCalls({ perSecond, seconds, ...input }: CallsInput & Phase): Promise<CallFigures> {
+  const [figures] = await placePhases({ ...input, phases: [{ perSecond, seconds }] });
+  return figures as CallFigures;
+}
+
+/** The same at one rate after the other; the figures of each phase are those of the calls that began in it. */
+export async function placePhases(input: CallsInput & { phases: readonly Phase[] }): Promise<CallFigures[]> {
+  return (await resultOf<{ phases: CallFigures[] }>(start('calls', input))).phases;
 }
 
 /** An OPTIONS every 50 ms, sent once each. */

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { field, openSocket, percentile } from '../board/processes/wire.ts';
+import { percentile } from '../../kit/percentile.ts';
+import { field, openSocket } from '../board/processes/wire.ts';
 import { type Size, stateOf, tenantDocument } from './state.ts';
 
 const TOKEN = 'large-node-bootstrap-token-0123456789';

@@ -6,16 +6,16 @@ const LIMIT_MS = 50;
 
 test('a handful waits whatever it costs', () => {
   const backlog = new Backlog(LIMIT_MS);
-  for (let beat = 0; beat < 100; beat++) backlog.beat(beat * 100, beat * 1000, 1);
+  for (let beat = 0; beat < 100; beat++) backlog.beat(beat * 100, beat * 1000, 20);
   expect(backlog.admits(31)).toBe(true);
   expect(backlog.admits(32)).toBe(false);
 });
 
-test('two backlogs wait in a burst, one when it has lasted', () => {
+test('one and a half backlogs wait in a burst, one when it has lasted', () => {
   const backlog = new Backlog(LIMIT_MS);
-  expect([backlog.admits(199), backlog.admits(200)]).toEqual([true, false]);
+  expect([backlog.admits(149), backlog.admits(150)]).toEqual([true, false]);
   for (let ms = 0; ms <= 200; ms++) {
-    backlog.beat(ms, ms, 1);
+    backlog.beat(ms, ms, 20);
     backlog.took();
     backlog.took();
   }
@@ -25,7 +25,7 @@ test('two backlogs wait in a burst, one when it has lasted', () => {
 test('once it has lasted the clock decides: who waits, waits by that one', () => {
   const backlog = new Backlog(LIMIT_MS);
   for (let ms = 0; ms <= 1_000; ms++) {
-    backlog.beat(ms, ms * 2, 1);
+    backlog.beat(ms, ms * 2, 20);
     backlog.took();
     backlog.took();
   }
@@ -34,13 +34,25 @@ test('once it has lasted the clock decides: who waits, waits by that one', () =>
 
 test('an overload is over a second after the last sign of it, and what was dear then is not held against the next burst', () => {
   const backlog = new Backlog(LIMIT_MS);
-  for (let ms = 0; ms <= 1_000; ms += 10) backlog.beat(ms, ms, 1);
+  for (let ms = 0; ms <= 1_000; ms += 10) backlog.beat(ms, ms, 20);
   backlog.beat(1_001, 1_001, 0);
   backlog.beat(1_002, 1_900, 0);
   expect(backlog.admits(40)).toBe(false);
   backlog.beat(1_003, 2_001, 0);
-  backlog.beat(1_004, 2_002, 1);
-  expect(backlog.admits(199)).toBe(true);
+  backlog.beat(1_004, 2_002, 20);
+  expect(backlog.admits(149)).toBe(true);
+});
+
+test('four backlogs of computing are late, whatever the clock says', () => {
+  const backlog = new Backlog(LIMIT_MS);
+  backlog.beat(150, 9_000, 20);
+  expect([backlog.isLate(-50), backlog.isLate(-51)]).toEqual([false, true]);
+});
+
+test('a few that wait all the time are no overload', () => {
+  const backlog = new Backlog(LIMIT_MS);
+  for (let ms = 0; ms <= 10_000; ms += 10) backlog.beat(ms, ms, 15);
+  expect(backlog.admits(149)).toBe(true);
 });
 
 test('no limit: nothing is refused and nothing late', () => {

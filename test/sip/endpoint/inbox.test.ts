@@ -137,6 +137,19 @@ describe('more than there is time for', () => {
     expect(thread.handled.filter((name) => name === 'forged').length).toBe(5000);
   });
 
+  test('nor does one that fills its places again and again, with less time than it takes: what begins has its share', () => {
+    thread.costMs = 0.1;
+    thread.busy();
+    thread.push('INVITE', 'call', '192.0.2.1');
+    for (let turn = 0; turn < 60; turn++) {
+      for (let index = 0; index < 100; index++) thread.push('BYE', 'forged', '192.0.2.66', 't');
+      thread.turn();
+    }
+    expect(thread.refused).toEqual([]);
+    expect(thread.handled.indexOf('call')).toBeGreaterThan(0);
+    expect(thread.handled.indexOf('call')).toBeLessThan(200);
+  });
+
   test('a new request that has waited through four backlogs of computing is refused; what goes on never is', () => {
     thread.busy();
     thread.push('INVITE', 'call');

@@ -1,32 +1,27 @@
-import { CALLERS, CARRIER, FORGED_TRUNK, OTHER_TRUNK, startEngine } from '../engine.ts';
+import { CALLERS, type Engine, FORGED_TRUNK, OTHER_TRUNK, startEngine } from '../engine.ts';
 import type { Item } from '../item.ts';
 import { flood, ping, placeCalls } from '../processes.ts';
 
 const SECONDS = 15;
 
+/** A flood with a trunk's address as its source, and what the others see meanwhile. */
+export async function floodInTheNameOfATrunk(engine: Engine, perSecond: number, seconds: number) {
+  const { port } = engine;
+  const methods = ['OPTIONS', 'BYE', 'REGISTER'];
+  const [, pings, calls] = await Promise.all([
+    flood({ port, from: [FORGED_TRUNK], methods, perSecond, seconds }),
+    ping({ port, from: OTHER_TRUNK, seconds }),
+    placeCalls({ port, callers: CALLERS, perSecond: 20, seconds }),
+  ]);
+  return { pings, calls };
+}
+
 export const item: Item = {
   title: "a trunk's address forged at 12,000/s: pings and calls of others as before",
   async run() {
-    const engine = await startEngine();
+    const engine = await startEngine({ hasCarrier: true });
     try {
-      const { port, carrierPort } = engine;
-      const [, pings, calls] = await Promise.all([
-        flood({
-          port,
-          from: [FORGED_TRUNK],
-          methods: ['OPTIONS', 'BYE', 'REGISTER'],
-          perSecond: 12_000,
-          seconds: SECONDS,
-        }),
-        ping({ port, from: OTHER_TRUNK, seconds: SECONDS }),
-        placeCalls({
-          port,
-          callers: CALLERS,
-          carrier: { host: CARRIER, port: carrierPort },
-          perSecond: 20,
-          seconds: SECONDS,
-        }),
-      ]);
+      const { pings, calls } = await floodInTheNameOfATrunk(engine, 12_000, SECONDS);
       return [
         { what: 'pings answered', value: (100 * pings.answered) / pings.sent, unit: '%', bar: { least: 99 } },
         { what: 'pings, p99', value: pings.p99, unit: 'ms', bar: { most: 50 } },

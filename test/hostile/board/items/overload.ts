@@ -1,52 +1,62 @@
-import { CALLERS, CARRIER, type Engine, startEngine } from '../engine.ts';
+import { CALLERS, type Engine, startEngine } from '../engine.ts';
 import type { Figure, Item } from '../item.ts';
-import { type CallFigures, placeCalls } from '../processes.ts';
+import { type CallFigures, type Phase, placeCalls, placePhases } from '../processes.ts';
+import { holdTo } from '../quota.ts';
 
 const SECONDS = 10;
-/** Half a core: so long stopped and so long running, as a CPU quota of the kernel does it. */
-const QUOTA_MS = 50;
+const RECOVERY_SECONDS = 5;
+const SEARCH_SECONDS = 4;
+const LOWEST_RATE = 50;
+const COARSE = 2;
+const FINE = 1.15;
 
-function load({ port, carrierPort }: Engine, perSecond: number, seconds = SECONDS): Promise<CallFigures> {
-  return placeCalls({ port, callers: CALLERS, carrier: { host: CARRIER, port: carrierPort }, perSecond, seconds });
+/** Calls at one rate after the other. */
+export function offer(engine: Engine, phases: readonly Phase[]): Promise<CallFigures[]> {
+  return placePhases({ port: engine.port, callers: CALLERS, phases });
 }
 
-/** Calls a second that are completed when far more are offered than there is time for; taken after a warm-up, the better of two. */
-async function capacityOf(engine: Engine): Promise<number> {
-  await load(engine, 100, 5);
+/** The most calls a second that are completed, and set up in time: 0 when there is no such rate. Coarse steps, then fine ones. */
+async function capacityOf({ port }: Engine): Promise<number> {
+  const isServed = async (perSecond: number) => {
+    const seen = await placeCalls({ port, callers: CALLERS, perSecond, seconds: SEARCH_SECONDS });
+    return seen.completed >= 0.99 * seen.placed && seen.setupP99 <= 250;
+  };
+  await isServed(2 * LOWEST_RATE);
   let best = 0;
-  for (let offered = 200; offered <= 3_200; offered *= 1.25) {
-    const { completed, placed, setupP99 } = await load(engine, offered, 5);
-    if (completed < 0.99 * placed || setupP99 > 250) break;
-    best = offered;
-  }
-  return best;
+  for (let rate = LOWEST_RATE; await isServed(rate); rate *= COARSE) best = rate;
+  const tooMuch = Math.max(LOWEST_RATE, best * COARSE);
+  for (let rate = best * FINE; best > 0 && rate < tooMuch && (await isServed(rate)); rate *= FINE) best = rate;
+  return Math.round(best);
 }
 
 async function measure(engine: Engine, label: string): Promise<Figure[]> {
   const capacity = await capacityOf(engine);
   const figures: Figure[] = [
-    { what: `${label}capacity, calls a second`, value: capacity, unit: '', bar: { least: 1 } },
+    { what: `${label}capacity, calls a second`, value: capacity, unit: '', bar: { least: LOWEST_RATE } },
   ];
+  if (capacity === 0) return figures;
   for (const [times, least] of [
     [2, 98],
     [4, 95],
   ] as const) {
-    const seen = await load(engine, times * capacity);
-    const goodput = (100 * seen.completed) / (capacity * SECONDS);
+    const [over, , after] = (await offer(engine, [
+      { perSecond: times * capacity, seconds: SECONDS },
+      { perSecond: capacity, seconds: RECOVERY_SECONDS },
+      { perSecond: capacity, seconds: SECONDS },
+    ])) as [CallFigures, CallFigures, CallFigures];
+    const percent = (part: number, whole: number) => (100 * part) / Math.max(1, whole);
+    const goodput = percent(over.completed, capacity * SECONDS);
+    const byes = percent(over.byesAnswered, over.byesSent);
+    const back = percent(after.completed, after.placed);
+    const what = (text: string) => `${label}${times}×: ${text}`;
     figures.push(
-      { what: `${label}${times}×: completed of capacity`, value: goodput, unit: '%', bar: { least } },
-      { what: `${label}${times}×: set up, p99`, value: seen.setupP99, unit: 'ms', bar: { most: 250 } },
-      { what: `${label}${times}×: refused, p99`, value: seen.refusalP99, unit: 'ms', bar: { most: 50 } },
-      {
-        what: `${label}${times}×: BYEs answered`,
-        value: (100 * seen.byesAnswered) / Math.max(1, seen.byesSent),
-        unit: '%',
-        bar: { least: 99.9 },
-      },
+      { what: what('completed, of capacity'), value: goodput, unit: '%', bar: { least } },
+      { what: what('set up, p99'), value: over.setupP99, unit: 'ms', bar: { most: 250 } },
+      { what: what('refused, p99'), value: over.refusalP99, unit: 'ms', bar: { most: 50 } },
+      { what: what('neither answered nor refused'), value: over.unanswered, unit: 'calls', bar: { most: 0 } },
+      { what: what('BYEs answered'), value: byes, unit: '%', bar: { least: 99.9 } },
+      { what: what('5 s after, at capacity: completed'), value: back, unit: '%', bar: { least: 99 } },
     );
-    const after = await load(engine, 0.95 * capacity, 5);
-    const back = (100 * after.completed) / after.placed;
-    figures.push({ what: `${label}within 5 s after: completed`, value: back, unit: '%', bar: { least: 99 } });
   }
   return figures;
 }
@@ -54,20 +64,16 @@ async function measure(engine: Engine, label: string): Promise<Figure[]> {
 export const item: Item = {
   title: 'twice and four times the calls that can be served, on a core and on half of one',
   async run() {
-    const engine = await startEngine();
-    let timer: NodeJS.Timeout | undefined;
+    const engine = await startEngine({ hasCarrier: true });
     try {
       const whole = await measure(engine, '');
-      const { pid } = engine.child;
-      let isStopped = false;
-      timer = setInterval(() => {
-        isStopped = !isStopped;
-        process.kill(pid, isStopped ? 'SIGSTOP' : 'SIGCONT');
-      }, QUOTA_MS);
-      return [...whole, ...(await measure(engine, 'half a core, '))];
+      const quota = holdTo(engine.child.pid, 0.5);
+      try {
+        return [...whole, ...(await measure(engine, `half a core (${quota.how}), `))];
+      } finally {
+        quota.release();
+      }
     } finally {
-      clearInterval(timer);
-      process.kill(engine.child.pid, 'SIGCONT');
       await engine.stop();
     }
   },

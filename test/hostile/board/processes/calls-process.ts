@@ -1,23 +1,37 @@
-/** A phone and a carrier in one process: calls at a rate, each hung up a second after its answer. argv: JSON. Prints what it saw. */
-import { createSocket, type Socket } from 'node:dgram';
-import { field, openSocket, percentile, statusOf } from './wire.ts';
+/** Phones: calls at one rate after the other, each hung up a second after its answer. argv: JSON. Prints what it saw of each phase. */
+import type { Socket } from 'node:dgram';
+import { percentile } from '../../../kit/percentile.ts';
+import { answerCalls } from './carrier.ts';
+import { field, openSocket, statusOf } from './wire.ts';
 
 interface Call {
   readonly number: number;
   readonly socket: Socket;
   readonly sentAtMs: number;
+  readonly figures: Figures;
   to: string;
   target: string;
   hungUp: boolean;
 }
 
-const { port, callers, carrier, perSecond, seconds, vanishes } = JSON.parse(process.argv[2] ?? '') as {
+class Figures {
+  placed = 0;
+  completed = 0;
+  refused = 0;
+  byesSent = 0;
+  byesAnswered = 0;
+  unanswered = 0;
+  readonly setups: number[] = [];
+  readonly refusals: number[] = [];
+  readonly retryAfters = new Set<number>();
+}
+
+const { port, callers, carrier, phases, vanishes } = JSON.parse(process.argv[2] ?? '') as {
   port: number;
   callers: string[];
   carrier?: { host: string; port: number };
-  perSecond: number;
-  seconds: number;
   vanishes?: boolean;
+  phases: { perSecond: number; seconds: number }[];
 };
 const HOLD_MS = 1_000;
 const STEP_MS = 5;
@@ -26,34 +40,10 @@ const SDP =
 const run = process.pid.toString(36);
 
 const calls = new Map<string, Call>();
-const setups: number[] = [];
-const refusals: number[] = [];
-const figures = { placed: 0, completed: 0, refused: 0, byesSent: 0, byesAnswered: 0 };
+const seen = phases.map(() => new Figures());
+let lastNumber = 0;
 
-if (carrier !== undefined) {
-  const socket = createSocket({ type: 'udp4', recvBufferSize: 4_194_304 });
-  socket.on('message', (octets, { port: from, address }) => {
-    const text = octets.toString('latin1');
-    const method = text.slice(0, text.indexOf(' '));
-    if (method === 'ACK' || method.startsWith('SIP/')) return;
-    const answer = (status: string, body = '') => {
-      const vias = text.match(/^Via: .*$/gm)?.map((via) => via.trimEnd()) ?? [];
-      const to = field(text, 'To');
-      const tagged = to.includes(';tag=') ? to : `${to};tag=c`;
-      const contact =
-        body === '' ? '' : `Contact: <sip:${carrier.host}:${carrier.port}>\r\nContent-Type: application/sdp\r\n`;
-      socket.send(
-        `SIP/2.0 ${status}\r\n${vias.join('\r\n')}\r\nFrom: ${field(text, 'From')}\r\nTo: ${tagged}\r\nCall-ID: ${field(text, 'Call-ID')}\r\nCSeq: ${field(text, 'CSeq')}\r\n${contact}Content-Length: ${body.length}\r\n\r\n${body}`,
-        from,
-        address,
-      );
-    };
-    if (method === 'INVITE') answer('180 Ringing');
-    answer('200 OK', method === 'INVITE' ? SDP : '');
-  });
-  socket.bind(carrier.port, carrier.host);
-}
-
+if (carrier !== undefined) await answerCalls(carrier);
 const sockets = await Promise.all(callers.map((address) => openSocket(address, receive)));
 
 function head(method: string, call: Call, uri: string, sequence: number): string {
@@ -65,11 +55,20 @@ function send(call: Call, text: string): void {
   call.socket.send(Buffer.from(text, 'latin1'), port, '127.0.0.1');
 }
 
-function place(): void {
-  const number = ++figures.placed;
+function place(figures: Figures): void {
+  figures.placed++;
+  const number = ++lastNumber;
   const socket = sockets[number % sockets.length] as Socket;
   const uri = 'sip:+493012345678@acme.example.com';
-  const call: Call = { number, socket, sentAtMs: performance.now(), to: `<${uri}>`, target: uri, hungUp: false };
+  const call: Call = {
+    number,
+    socket,
+    sentAtMs: performance.now(),
+    figures,
+    to: `<${uri}>`,
+    target: uri,
+    hungUp: false,
+  };
   calls.set(`${run}-${number}`, call);
   const { address, port: own } = socket.address();
   send(
@@ -83,12 +82,13 @@ function receive(text: string): void {
   const call = calls.get(field(text, 'Call-ID'));
   if (call === undefined || status < 200) return;
   const tookMs = performance.now() - call.sentAtMs;
+  const { figures } = call;
   if (call.hungUp) {
     figures.byesAnswered++;
     figures.completed++;
     calls.delete(`${run}-${call.number}`);
   } else if (status < 300) {
-    if (call.target.startsWith('sip:+')) setups.push(tookMs);
+    if (call.target.startsWith('sip:+')) figures.setups.push(tookMs);
     const isFirst = call.target.startsWith('sip:+');
     call.to = field(text, 'To');
     call.target = /<([^>]*)>/.exec(field(text, 'Contact'))?.[1] ?? '';
@@ -96,7 +96,8 @@ function receive(text: string): void {
     if (isFirst) setTimeout(() => hangUp(call, 0), HOLD_MS);
   } else {
     figures.refused++;
-    refusals.push(tookMs);
+    figures.refusals.push(tookMs);
+    figures.retryAfters.add(Number(field(text, 'Retry-After')));
     call.to = field(text, 'To');
     send(
       call,
@@ -109,35 +110,44 @@ function receive(text: string): void {
 /** As a user agent does: again after T1, 2*T1, … */
 function hangUp(call: Call, tries: number): void {
   if (!calls.has(`${run}-${call.number}`) || tries > 5) return;
-  if (tries === 0) figures.byesSent++;
+  if (tries === 0) call.figures.byesSent++;
   call.hungUp = true;
   send(call, `${head('BYE', call, call.target, 2)}Content-Length: 0\r\n\r\n`);
   setTimeout(() => hangUp(call, tries + 1), 500 * 2 ** tries);
 }
 
-const beganMs = performance.now();
+/** INVITEs are sent once: what is unanswered when this has passed since the last one was lost. */
+const LAST_WAIT_MS = HOLD_MS + 4_000;
+
+function report(): void {
+  for (const { hungUp, target, figures } of calls.values())
+    if (!hungUp && target.startsWith('sip:+')) figures.unanswered++;
+  const results = seen.map(({ setups, refusals, retryAfters, ...counts }) => ({
+    ...counts,
+    setupP50: percentile(setups, 0.5),
+    setupP99: percentile(setups, 0.99),
+    refusalP99: percentile(refusals, 0.99),
+    retryAfters: [...retryAfters],
+  }));
+  console.log(JSON.stringify({ phases: results }));
+}
+
+let phase = 0;
+let beganMs = performance.now();
 const timer = setInterval(() => {
+  const now = phases[phase];
+  const figures = seen[phase];
   const elapsedMs = performance.now() - beganMs;
-  if (elapsedMs < seconds * 1000) {
-    while (figures.placed < (elapsedMs * perSecond) / 1000) place();
+  if (now === undefined || figures === undefined) {
+    if (vanishes !== true && calls.size > 0 && elapsedMs < LAST_WAIT_MS) return;
+    clearInterval(timer);
+    report();
+    if (vanishes === true) process.exit();
     return;
   }
-  clearInterval(timer);
-  if (vanishes === true) {
-    console.log(JSON.stringify(figures));
-    process.exit();
-  }
-  // INVITEs are sent once: what is unanswered by then was lost.
-  setTimeout(() => {
-    const unanswered = [...calls.values()].filter(({ hungUp, target }) => !hungUp && target.startsWith('sip:+')).length;
-    console.log(
-      JSON.stringify({
-        ...figures,
-        unanswered,
-        setupP50: percentile(setups, 0.5),
-        setupP99: percentile(setups, 0.99),
-        refusalP99: percentile(refusals, 0.99),
-      }),
-    );
-  }, HOLD_MS + 4_000);
+  const placedMs = Math.min(elapsedMs, now.seconds * 1000);
+  while (figures.placed < (placedMs * now.perSecond) / 1000) place(figures);
+  if (elapsedMs < now.seconds * 1000) return;
+  phase++;
+  beganMs += now.seconds * 1000;
 }, STEP_MS);

@@ -1,5 +1,6 @@
 /** An OPTIONS every 50 ms, sent once each. argv: JSON. Prints how many were answered, and how soon. */
-import { field, openSocket, percentile } from './wire.ts';
+import { percentile } from '../../../kit/percentile.ts';
+import { field, openSocket } from './wire.ts';
 
 const { port, from, seconds } = JSON.parse(process.argv[2] ?? '') as { port: number; from: string; seconds: number };
 const sentAtMs = new Map<string, number>();

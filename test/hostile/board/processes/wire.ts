@@ -13,11 +13,6 @@ export function statusOf(text: string): number {
   return text.startsWith('SIP/2.0 ') ? Number(text.slice(8, 11)) : 0;
 }
 
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-}
-
 export async function openSocket(address: string, receive: (text: string) => void): Promise<Socket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 4_194_304, sendBufferSize: 4_194_304 });
   socket.on('message', (octets) => receive(octets.toString('latin1')));
