@@ -27,7 +27,9 @@ import {
   textFromOctets,
   unescapeUser,
 } from '../sip/message/index.ts';
+import { numbersMeant } from '../tenants/number-format.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Source } from './admission.ts';
 import { CallRehearsal, type RehearsedCall, type WitnessedPlan } from './call-rehearsal.ts';
@@ -96,10 +98,17 @@ export class Explainer {
     const tenant = this.#tenantOf(question.tenant, invite);
     const number = question.from ?? (invite === undefined ? '' : callerIn(invite));
     const extension = directory.extension(tenant.name, number);
-    if (extension !== undefined) return { kind: 'extension', tenant, extension };
     const service = directory.service(tenant.name, number);
+    if ((extension ?? service)?.enabled === false)
+      throw new QuestionError(
+        'invalid',
+        'from',
+        `${number} of ${tenant.name} is disabled: it cannot sign in, so it places no call`,
+      );
+    if (extension !== undefined) return { kind: 'extension', tenant, extension };
     if (service !== undefined) return { kind: 'service', tenant, service };
-    throw new QuestionError('unknown', 'from', `tenant ${tenant.name} has no extension or service ${number}`);
+    const hint = question.from === undefined ? ': say who calls, the INVITE does not' : '';
+    throw new QuestionError('unknown', 'from', `tenant ${tenant.name} has no extension or service ${number}${hint}`);
   }
 
   #trunkOf(reference: string, tenant: string | undefined): Trunk {
@@ -109,6 +118,12 @@ export class Explainer {
       directory.trunk(reference) ??
       directory.trunkByName(reference);
     if (trunk === undefined) throw new QuestionError('unknown', 'trunk', `there is no trunk ${reference}`);
+    if (!trunk.enabled)
+      throw new QuestionError(
+        'invalid',
+        'trunk',
+        `trunk ${trunk.name} is disabled: what it sends is refused as a stranger's`,
+      );
     return trunk;
   }
 
@@ -176,7 +191,7 @@ export class Explainer {
       ...(facts.inboundRule === undefined
         ? []
         : [{ step: 'rule', outcome: 'continue', reason: `inbound rule "${facts.inboundRule}" matches` } as const]),
-      { step: 'destination', outcome: 'continue', reason: this.#destinationText(facts.tenant, facts.called) } as const,
+      { step: 'destination', outcome: 'continue', reason: this.#destinationText(facts) } as const,
     ];
     return nothingOutside({
       tenant: facts.tenant ?? '',
@@ -201,9 +216,11 @@ export class Explainer {
     return this.#insideOf(facts.direction === 'inbound' ? 'trunk' : fromKind, from, facts);
   }
 
-  #destinationText(tenant: string | undefined, called: string): string {
+  #destinationText({ tenant, called, trunkId, direction }: CallFacts): string {
     const { directory } = this.#options.engine;
     if (tenant === undefined) return `${called} is in no tenant's pool on this trunk`;
+    const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId);
+    if (direction === 'inbound' && trunk !== undefined) return didText(directory, trunk, called);
     if (directory.extension(tenant, called) !== undefined) return `extension ${called}`;
     return directory.service(tenant, called) === undefined ? called : `service ${called}`;
   }
@@ -254,6 +271,14 @@ function withoutSecrets(octets: string): string {
   return named.replaceAll(/^((?:Proxy-)?Authorization: [^\r]*\bresponse=")([0-9a-f]+)/gm, (_, before, digits) => {
     return `${before}${'0'.repeat(digits.length)}`;
   });
+}
+
+/** The called number, and as which one of the pool it is read where the carrier writes it otherwise. */
+function didText(directory: Directory, trunk: Trunk, called: string): string {
+  const { id, numberFormat } = trunk;
+  const meant = numbersMeant(called, numberFormat).find((number) => directory.didOwner(id, number) !== undefined);
+  if (meant === undefined || String(meant) === called) return called;
+  return `${called}, read as ${meant}${numberFormat === 'e164' ? '' : ` (numberFormat: ${numberFormat})`}`;
 }
 
 function callerText(source: Source): string {

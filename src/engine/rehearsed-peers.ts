@@ -69,7 +69,7 @@ export class RehearsedPeers {
     const answer = answers[this.invites.length] ?? SILENCE;
     this.invites.push({ branch, octets: text, flow, answer });
     if (answer.kind === 'status') {
-      const challenge = { realm: realmOf(branch), nonce: `explained-${this.invites.length}` };
+      const challenge = { realm: realmOf(branch), nonce: `explained-${String(this.invites.length).padStart(4, '0')}` };
       this.#send(imaginedResponse(request, answer.status, answer.contact, challenge), flow);
     } else if (branch.trunkId === undefined)
       this.#send(createResponse(request, 180, 'Ringing', { toTag: 'imagined' }), flow);

@@ -53,6 +53,26 @@ const name = fc.constantFrom(
 const whole = fc
   .tuple(fc.subarray(LINES, { minLength: 4 }), fc.constantFrom('\r\n', '\n'), fc.string({ maxLength: 5 }))
   .map(([lines, end, tail]) => lines.join(end) + end + end + tail);
+/** An INVITE that would do, cut off anywhere, or with a line of another shape in it. */
+const GOOD = `${LINES.filter((line) => !/^(OPTIONS|SIP|Via: SIP\/2.0\/UDP$|Require|Content-L)/.test(line)).join('\r\n')}\r\n`;
+const cut = fc.nat(GOOD.length).map((end) => GOOD.slice(0, end));
+const injected = fc
+  .constantFrom('X: a\r\n\r\nINVITE sip:x SIP/2.0', 'X: \u0000', `X: ${'a'.repeat(60_000)}`, 'To : x', ' folded', ':')
+  .map((line) => GOOD.replace('\r\n', `\r\n${line}\r\n`));
+const answer = fc.oneof(
+  fc.constantFrom(
+    '407',
+    '401',
+    '503',
+    '486',
+    '302 +18005550177',
+    '302 sip:102@acme.example.com',
+    'silence',
+    '302',
+    '200',
+  ),
+  fc.string({ maxLength: 12 }),
+);
 const question = fc.record(
   {
     tenant: fc.constantFrom('acme', 'bolt', 'nobody', ''),
@@ -60,11 +80,20 @@ const question = fc.record(
     to: text,
     displayName: fc.string({ unit: 'grapheme', maxLength: 10 }),
     headers: fc.array(fc.record({ name, value: fc.string({ unit: 'grapheme', maxLength: 20 }) }), { maxLength: 4 }),
-    invite: fc.oneof(whole, fc.string({ maxLength: 40 })),
+    invite: fc.oneof(whole, cut, injected, fc.string({ maxLength: 40 })),
+    answers: fc.array(answer, { maxLength: 4 }),
     trunk: fc.constantFrom('carrier-a', 'carrier', '100', 'nowhere', '\u0000'),
   },
   { requiredKeys: [] },
 );
+
+/** Questions that are nearly right get further. */
+const nearly = fc.record({
+  tenant: fc.constant('acme'),
+  from: fc.constantFrom('101', '102'),
+  to: text,
+  answers: fc.array(fc.constantFrom('407', '503', '302 +18005550177', 'silence'), { maxLength: 3 }),
+});
 
 test('whatever is asked, explain answers 200, 404 or 422, and no exception is left uncaught', async () => {
   world = await startTestApi();
@@ -74,18 +103,40 @@ test('whatever is asked, explain answers 200, 404 or 422, and no exception is le
     engine.explainer.explain(asked.trunk === undefined ? asked : { ...asked, trunk: 'carrier-a' });
   const seen = new Map<number, number>();
   await fc.assert(
-    fc.asyncProperty(question, fc.constantFrom('system', 'acme'), fc.boolean(), async (asked, who, asText) => {
-      const url = `/api/v1/explain${asText ? '?format=text' : ''}`;
-      const { status, text: told } = await ask(world, world.tokens[who as 'system' | 'acme'], 'POST', url, asked);
-      expect([200, 404, 422], told).toContain(status);
-      seen.set(status, (seen.get(status) ?? 0) + 1);
-    }),
+    fc.asyncProperty(
+      fc.oneof(question, nearly),
+      fc.constantFrom('system', 'acme'),
+      fc.boolean(),
+      async (asked, who, asText) => {
+        const url = `/api/v1/explain${asText ? '?format=text' : ''}`;
+        const { status, text: told } = await ask(world, world.tokens[who as 'system' | 'acme'], 'POST', url, asked);
+        expect([200, 404, 422], told).toContain(status);
+        seen.set(status, (seen.get(status) ?? 0) + 1);
+      },
+    ),
     { numRuns: Number(process.env['TANDEM_EXPLAIN_RUNS'] ?? 500), endOnFailure: true },
   );
   expect([...seen.keys()].toSorted()).toEqual([200, 404, 422]);
   expect(await world.metrics.render()).toContain('uncaught_exceptions_total 0');
   expect(engine.world.held().uncaught).toBe(0);
   engine.close();
+}, 60_000);
+
+test('whatever is given for the id of a placed call, the answer is 404 or says what is wrong, and nothing is left uncaught', async () => {
+  world = await startTestApi();
+  const id = fc.oneof(
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
+    fc.constantFrom('..', '%', 'a/b', '\u0000', 'x'.repeat(5_000), '__proto__', '\r\nX: y', '👻'),
+  );
+  await fc.assert(
+    fc.asyncProperty(id, fc.constantFrom('', '?format=text', '?format=xml', '?x=1'), async (asked, query) => {
+      const path = `/api/v1/calls/${encodeURIComponent(asked)}/explain${query}`;
+      const { status, text: told } = await ask(world, world.tokens.system, 'GET', path);
+      expect([400, 404, 414, 422], told).toContain(status);
+    }),
+    { numRuns: 200, endOnFailure: true },
+  );
+  expect(await world.metrics.render()).toContain('uncaught_exceptions_total 0');
 }, 60_000);
 
 test('a tenant admin asks about trunks that it may see, and of others hears that there are none', async () => {

@@ -1,4 +1,5 @@
 import { Explainer } from '../../src/engine/explainer.ts';
+import { imaginedResponse, readAnswers } from '../../src/engine/imagined-answer.ts';
 import { Observation } from '../../src/engine/observation.ts';
 import { RecentCalls } from '../../src/engine/recent-calls.ts';
 import { CallRecordLog, EventBus, Metrics, SipTrace } from '../../src/observe/index.ts';
@@ -34,12 +35,10 @@ type Tcp = readonly [boolean, boolean];
 
 export interface Sent {
   readonly text: string;
-  /** It left because somebody redirected the call: nobody can know that beforehand. */
-  readonly isRedirected: boolean;
 }
 
 /** What a called party does: a status to answer with, a challenge, a redirection, or nothing (a phone rings on). */
-export type Reply = number | 'challenge' | 'redirect' | 'silence';
+export type Reply = number | 'challenge' | 'redirect' | 'redirect-inside' | 'silence';
 
 /** An engine with an explainer beside it, two phones, two carriers that speak UDP, TCP and TLS, and a gateway that registered. */
 export class ExplainedWorld {
@@ -50,7 +49,7 @@ export class ExplainedWorld {
   /** Branches of CANCELs that were answered. */
   readonly #cancelled = new Set<string>();
 
-  private constructor(world: World, explainer: Explainer, tcp: Tcp) {
+  private constructor(world: World, explainer: Explainer, tcp: Tcp, bobHasTwoPhones: boolean) {
     this.world = world;
     this.explainer = explainer;
     this.alice = world.phone('101', '203.0.113.1');
@@ -59,7 +58,8 @@ export class ExplainedWorld {
       if (tcp[index] === true) peer.listen('tcp', 5060);
       peer.listen('tls', 5061);
     }
-    this.peers = [...carriers, world.phone('102', '203.0.113.2'), this.alice, this.#gateway()];
+    const bobs = ['203.0.113.2', ...(bobHasTwoPhones ? ['203.0.113.4'] : [])].map((host) => world.phone('102', host));
+    this.peers = [...carriers, ...bobs, this.alice, this.#gateway()];
   }
 
   #gateway(): Agent {
@@ -75,7 +75,11 @@ export class ExplainedWorld {
     return gateway;
   }
 
-  static async start(options: WorldOptions = {}, tcp: Tcp = [true, true]): Promise<ExplainedWorld> {
+  static async start(
+    options: WorldOptions = {},
+    tcp: Tcp = [true, true],
+    bobHasTwoPhones = false,
+  ): Promise<ExplainedWorld> {
     const recentCalls = new RecentCalls();
     let watch: { trace: SipTrace; records: CallRecordLog } | undefined;
     const world = await World.start({
@@ -106,7 +110,7 @@ export class ExplainedWorld {
       placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
       record: (id) => records.get(id),
     });
-    return new ExplainedWorld(world, explainer, tcp);
+    return new ExplainedWorld(world, explainer, tcp, bobHasTwoPhones);
   }
 
   /** Sends an INVITE of alice's with credentials, right after `beforehand`; whoever is called does what comes next in `replies`, and then is busy. */
@@ -144,7 +148,6 @@ export class ExplainedWorld {
   async #play(caller: Agent, invite: SipRequest, replies: readonly Reply[]): Promise<Live> {
     const seen = this.peers.map((peer) => peer.requests('INVITE').length);
     const sent: Sent[] = [];
-    let isRedirected = false;
     let turn = 0;
     caller.send(invite);
     for (let wait = 0; wait < 120; wait++) {
@@ -156,15 +159,15 @@ export class ExplainedWorld {
       const fresh = this.peers.flatMap((peer, index) => {
         const requests = peer.requests('INVITE').slice(seen[index]);
         seen[index] = (seen[index] ?? 0) + requests.length;
-        return requests.map((request) => ({ peer, request }));
+        return requests.map((request) => ({ peer, request, order: this.#orderOf(request) }));
       });
+      fresh.sort((a, b) => a.order - b.order);
       if (fresh.length === 0 && final === undefined) this.world.run(2_000);
       this.#obeyCancels();
       for (const { peer, request } of fresh) {
-        sent.push({ text: textOf(request), isRedirected });
+        sent.push({ text: textOf(request) });
         if (final !== undefined) continue;
         const reply = replies[turn++] ?? 486;
-        isRedirected ||= reply === 'redirect';
         react(peer, request, reply);
       }
       if (final === undefined) continue;
@@ -174,6 +177,10 @@ export class ExplainedWorld {
       return { sent, status: final.status, reason: final.reason };
     }
     return { sent, status: undefined, reason: undefined };
+  }
+
+  #orderOf(request: SipRequest): number {
+    return this.world.network.packets.findIndex(({ text }) => text === request.receivedText);
   }
 
   /** Parties that rang are told to stop. */
@@ -204,14 +211,28 @@ function finalTo(caller: Agent, invite: SipRequest): SipResponse | undefined {
     .find((response) => response.status >= 200 && response.cseq().sequence === sequence);
 }
 
+/** A reply as a question to `explain` says it. */
+export function sayReply(reply: Reply): string {
+  switch (reply) {
+    case 'challenge':
+      return '407';
+    case 'redirect':
+      return '302 +18005550177';
+    case 'redirect-inside':
+      return '302 sip:103@acme.example.com';
+    default:
+      return String(reply);
+  }
+}
+
 function react(peer: Agent, request: SipRequest, reply: Reply): void {
-  if (typeof reply === 'number') peer.answer(request, reply, 'Refused');
-  else if (reply === 'redirect')
-    peer.answer(request, 302, 'Moved Temporarily', { Contact: `<sip:+18005550177@${peer.host}>` });
-  else if (reply === 'challenge')
-    peer.answer(request, 407, 'Proxy Authentication Required', {
-      'Proxy-Authenticate': `Digest realm="${REALMS.get(peer.peer.here.host) ?? peer.peer.here.host}", nonce="n${peer.world.next()}", algorithm=SHA-256, qop="auth"`,
-    });
+  const [answer] = readAnswers([sayReply(reply)]);
+  if (answer?.kind === 'status') {
+    const { host } = peer.peer.here;
+    const challenge = { realm: REALMS.get(host) ?? host, nonce: `explained-${peer.world.next()}` };
+    peer.send(imaginedResponse(request, answer.status, answer.contact, challenge));
+    peer.world.run(20);
+  }
   // Nothing is heard of a trunk; a phone rings on and on.
   else if (peer instanceof Phone) peer.answer(request, 180, 'Ringing', { Contact: `<sip:${peer.host}>` });
 }
@@ -229,11 +250,6 @@ export function steady(invite: string): string {
     .replace(/^(?:Proxy-)?Authorization: [^\r]+/gm, (field) =>
       field.replace(/(nonce|response|algorithm|cnonce)=[^,\r]+/g, '$1=#'),
     );
-}
-
-/** An INVITE without what is repaired when it is sent again: its number, credentials, and the way it takes. */
-export function unrepaired(invite: string): string {
-  return steady(invite).replace(/^(?:Via|CSeq|Authorization|Proxy-Authorization): [^\r]+\r\n/gm, '');
 }
 
 /** A large request is tried over TCP first; a carrier that takes no connection gets it over UDP. */
