@@ -1,4 +1,4 @@
-/** The thread that reads large provisioning files: YAML of 25 MB takes half a minute, and gigabytes that end with the thread. */
+/** The thread that reads large provisioning files: YAML of 10 MB takes five seconds, and memory that ends with the thread. */
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type AsideAnswer, type AsideData, sendParts } from './aside.ts';
