@@ -121,8 +121,11 @@ test('64 KB one octet at a time costs a constant per octet', () => {
   };
   ms(4_000);
   const small = Math.min(ms(8_000), ms(8_000));
-  const large = Math.min(ms(64_000), ms(64_000));
-  expect(large).toBeLessThan(Math.max(small * 8 * 4, 40));
+  const most = Math.max(small * 8 * 4, 40);
+  // Others may have the processor meanwhile: the quickest of some tries tells.
+  let large = ms(64_000);
+  for (let tries = 1; tries < 8 && large >= most; tries++) large = Math.min(large, ms(64_000));
+  expect(large).toBeLessThan(most);
 });
 
 test('nothing is held between messages', () => {
