@@ -105,7 +105,8 @@ export class Intake {
         const isCall = request.method === 'INVITE';
         if (isCall && this.#refill() < 1 && !isEmergency(request)) return CALL_RATE_RETRY_SECONDS;
         if (isCall && dialogs() >= limits.dialogs && !isEmergency(request)) return DIALOGS_RETRY_SECONDS;
-        return overloadSeconds?.();
+        const seconds = overloadSeconds?.();
+        return seconds !== undefined && isCall && isEmergency(request) ? undefined : seconds;
       },
     };
   }

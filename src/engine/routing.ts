@@ -190,9 +190,7 @@ export class Routing implements StepServices {
     if (isEmergencyService(uri) && dialled === '') {
       return { plan: this.#plan(new RejectStep(416, 'Unsupported URI Scheme'), callerLeg, facts) };
     }
-    // An emergency number is one, whoever has it for an extension.
-    const isInside = !tenant.emergencyNumbers.includes(dialled);
-    const inside = isInside ? this.#insideStep(context, dialled) : undefined;
+    const inside = this.#insideUnlessEmergency(context, dialled);
     if (inside !== undefined) return { plan: this.#plan(inside, callerLeg, facts) };
     const outbound = planOutbound(this.outboundFacts(context, callerOf(origin), dialled, undefined));
     const outsideLeg: LegOptions = { ...callerLeg, anonymous: outbound.anonymous };
@@ -320,7 +318,7 @@ export class Routing implements StepServices {
   #sentOn(context: CallContext, by: Forwarder, given: string, kind: Forwarding['kind'], redirected?: true): PlanStep {
     // A setting's number may be written with separators (RFC 3966 §5.1.1).
     const number = plainNumber(given);
-    return this.#insideStep(context, number) ?? this.#outside(context, by, number, kind, redirected);
+    return this.#insideUnlessEmergency(context, number) ?? this.#outside(context, by, number, kind, redirected);
   }
 
   #outside(
@@ -371,7 +369,12 @@ export class Routing implements StepServices {
   }
 
   #numberStep(context: CallContext, number: string): PlanStep {
-    return this.#insideStep(context, number) ?? this.#externalDestination(context, number);
+    return this.#insideUnlessEmergency(context, number) ?? this.#externalDestination(context, number);
+  }
+
+  /** The step for a number that was dialled or sent on to: an emergency number is one, whoever has it for an extension. */
+  #insideUnlessEmergency(context: CallContext, number: string): PlanStep | undefined {
+    return context.tenant.emergencyNumbers.includes(number) ? undefined : this.#insideStep(context, number);
   }
 
   /**

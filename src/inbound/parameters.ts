@@ -92,9 +92,11 @@ export function readInboundNumbers(
   };
 }
 
-/** `anonymous` and other names in the place of a number are none, and stay. */
+/** Separators are no digits to strip (RFC 3966 §5.1.1). `anonymous` and other names in the place of a number are none, and stay. */
 function normalizedNumber(value: string, how: Normalization | undefined): string {
-  return how === undefined || !/^[0-9+*#(]/.test(value) ? value : normalized(value, how);
+  if (how === undefined) return value;
+  const number = plainNumber(value);
+  return /^[0-9+*#]/.test(number) ? normalized(number, how) : value;
 }
 
 function normalized(value: string, how: Normalization | undefined): string {

@@ -97,6 +97,11 @@ describe('limits.callsPerSecond', () => {
     expect(options.overloadSeconds?.(INVITE)).toBe(7);
   });
 
+  test('a machine without time lets an emergency call in', () => {
+    const emergency = parseMessage('INVITE sip:112@x SIP/2.0\r\n\r\n') as SipRequest;
+    expect(intakeOf({}, () => 7).options.overloadSeconds?.(emergency)).toBeUndefined();
+  });
+
   test('over the limit a caller gets 503 with Retry-After, at no cost of state, and calls in progress go on', async () => {
     const world = await World.start({ settings: { limits: { callsPerSecond: 1 } } });
     const [first, second] = [world.phone('101', '203.0.113.1'), world.phone('102', '203.0.113.2')];

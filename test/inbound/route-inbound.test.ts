@@ -331,6 +331,18 @@ describe('inbound parameters normalise what was read (guide "Inbound Parameters"
     else expect(routed.numbers.calledNumber).toBe('1455550100');
   });
 
+  test.each([
+    ['(99) 1-415-555-0100', { strip: 2 }],
+    ['0-415.555.0100', { replacePrefix: [{ from: '04', to: '+14' }] }],
+    ['-(415)555-0100', { prepend: '1' }],
+  ])('RFC 3966 §5.1.1: separators are no digits to strip: %s', (to, calledNumber) => {
+    const routed = route(invite({ to: `<sip:${to.replaceAll(' ', '%20')}@192.0.2.1>` }), normalize({ calledNumber }));
+    expect(routed).toMatchObject({ kind: 'route', rule: 'main' });
+    const from = `<sip:${'+1 (212) 555-1212'.replaceAll(' ', '%20')}@x>`;
+    const { numbers } = route(invite({ from }), normalize({ callerNumber: { strip: 2 } }));
+    expect(numbers.callerNumber).toBe('2125551212');
+  });
+
   test("each field by itself; a name in the number's place is no number", () => {
     const world = normalize({
       callerNumber: { replacePrefix: [{ from: '+1', to: '' }], prepend: '9' },

@@ -32,6 +32,7 @@ describe('emergency numbers leave as dialled', () => {
     ['9 112', '112'],
     ['*67911', '911'],
     ['*67 9-9-1-1', '911'],
+    ['*67*67911', '911'],
   ])('%s leaves as %s', (dialled, number) => {
     expect(routesOf({}, dialled)).toEqual(here(number));
     expect(routesOf({ stopOutbound: true, limits: { barred: { prefixes: ['9', '1'] } } }, dialled)).toEqual(
@@ -41,6 +42,18 @@ describe('emergency numbers leave as dialled', () => {
 
   test.each(['9119', '91112', '1911', '99911'])('%s is none', (dialled) => {
     expect(planOutbound(factsOf({ tenants: [tenantWith({ outboundRules: outside })], dialled })).emergency).toBe(false);
+  });
+
+  test('an access code that only longer prefixes begin with', () => {
+    const rules = [
+      {
+        name: 'world',
+        match: { prefixes: ['91', '9011'] },
+        routes: [{ trunk: 'CallCentric', strip: 1, prepend: '+' }],
+      },
+    ];
+    for (const dialled of ['9911', '9-112'])
+      expect(routesOf({ outboundRules: rules }, dialled)).toEqual(here(dialled.slice(-3)));
   });
 
   test('digits that no rule names and strips are no access code', () => {

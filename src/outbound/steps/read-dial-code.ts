@@ -1,6 +1,6 @@
 import { normalizeNumber } from '../../tenants/number.ts';
 import type { CallState, CallStep } from '../context.ts';
-import { type DialledCode, matchDialCode } from '../dial-codes.ts';
+import { type DialledCode, matchDialCode, PER_CALL_CODES } from '../dial-codes.ts';
 import type { Refusal, StoredSetting } from '../outcome.ts';
 
 /**
@@ -13,27 +13,19 @@ export const readDialCode: CallStep = {
     const { caller, tenant, forwarding, redirected } = call.facts;
     // Only what a user dials on a phone is looked at; where calls are forwarded and redirected to are numbers.
     if (caller.kind !== 'extension' || forwarding !== undefined || redirected === true) return undefined;
-    const dialled = matchDialCode(call.number, tenant.dialCodes);
-    if (dialled === undefined) return undefined;
-    if (trace.on) {
-      trace.step({ step: 'dial-code', outcome: 'continue', reason: `${dialled.code} is ${dialled.name}` });
+    // A phone that puts a code in front by itself does so in front of the one that its user dials: the one nearest to the number counts.
+    for (;;) {
+      const dialled = matchDialCode(call.number, tenant.dialCodes);
+      if (dialled === undefined) return undefined;
+      if (trace.on) {
+        trace.step({ step: 'dial-code', outcome: 'continue', reason: `${dialled.code} is ${dialled.name}` });
+      }
+      if (!PER_CALL_CODES.has(dialled.name)) return store(call, dialled);
+      call.perCall = dialled.name === 'blockCallerId' || dialled.name === 'anonymous' ? 'hide' : 'show';
+      // RFC 3261 §21.4.22: the number is still to come.
+      if (dialled.rest === '') return { status: 484, reason: 'Address Incomplete', code: 'number-missing' };
+      call.number = dialled.rest;
     }
-    switch (dialled.name) {
-      case 'blockCallerId':
-      case 'anonymous':
-        call.perCall = 'hide';
-        break;
-      case 'deliverCallerId':
-      case 'notAnonymous':
-        call.perCall = 'show';
-        break;
-      default:
-        return store(call, dialled);
-    }
-    // RFC 3261 §21.4.22: the number is still to come.
-    if (dialled.rest === '') return { status: 484, reason: 'Address Incomplete', code: 'number-missing' };
-    call.number = dialled.rest;
-    return undefined;
   },
 };
 

@@ -3,6 +3,7 @@ import type { Explanation } from '../../../src/outbound/index.ts';
 import { fieldOf, methodOf, type WireMessage } from '../outbound/wire-message.ts';
 import {
   ackOf,
+  carrierInvite,
   type FieldChanges,
   type FieldWorld,
   PHONE_HOST,
@@ -91,6 +92,7 @@ describe('kind 2: emergency numbers leave as dialled', () => {
     ['sip:9911@acme.test', '911'],
     ['sip:9-112@acme.test;user=phone', '112'],
     ['sip:*67112@acme.test', '112'],
+    ['sip:*67*67911@acme.test', '911'],
   ])('%s arrives as %s, with its callback number', async (uri, number) => {
     const { reached } = await place(inviteTo(uri, { Privacy: 'id;critical' }));
     expect(userOf(reached)).toBe(number);
@@ -116,6 +118,57 @@ describe('kind 2: emergency numbers leave as dialled', () => {
     world.phone.send(ackOf(world.phone, text, answer));
     return { answer };
   }
+});
+
+describe('kinds 1 and 2 behind other settings', () => {
+  let other: FieldWorld;
+  beforeAll(async () => {
+    other = await startField({
+      tenant: {
+        extensions: [
+          { number: '101', trustedAddresses: [PHONE_HOST] },
+          { number: '102', forward: { always: '9-1-1' } },
+          { number: '911', forward: { always: '102' } },
+        ],
+        outboundRules: [
+          {
+            name: 'world',
+            match: { prefixes: ['91', '9011'] },
+            routes: [{ trunk: 'carrier', strip: 1, prepend: '+' }],
+          },
+        ],
+      },
+      trunk: { inboundParameters: { normalize: { calledNumber: { strip: 2, prepend: '1' } } } },
+    });
+  });
+  afterAll(() => other.stop());
+
+  test.each([
+    ['the access code, though no prefix is that alone', 'sip:9-911@acme.test'],
+    ['a number that an extension has, too', 'sip:911@acme.test'],
+    ['a forward to it', 'sip:102@acme.test'],
+  ])('an emergency number leaves as dialled: %s', async (_, uri) => {
+    const { phone, carrier } = other;
+    const text = requestOf(phone, `INVITE ${uri} SIP/2.0`, { To: `<${uri}>` }, SDP);
+    phone.send(text);
+    const reached = await carrier.nextRequest('INVITE');
+    carrier.send(responseTo(reached, '486 Busy Here', token()));
+    phone.send(ackOf(phone, text, await phone.nextAnswer(486)));
+    expect(userOf(reached)).toBe('911');
+  });
+
+  test.each(['(99) 415-555-0101', '99-415.555.0101', '994155550101'])(
+    'separators are no digits to strip of a called number: %s',
+    async (called) => {
+      const { carrier } = other;
+      const text = carrierInvite(carrier, { To: `<sip:${called.replaceAll(' ', '%20')}@acme.test>` });
+      carrier.send(text);
+      const answer = await carrier.nextAnswer();
+      carrier.send(ackOf(carrier, text, answer));
+      // The phone of the DID is known, and not there.
+      expect(statusOf(answer)).toBe(480);
+    },
+  );
 });
 
 test('kind 23: caller IDs leave without separators', async () => {
