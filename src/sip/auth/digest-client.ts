@@ -9,7 +9,7 @@ import {
 } from '../message/index.ts';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, digestOf, parseDigestAlgorithm } from './algorithms.ts';
 import { type DigestSecret, Ha1Cache } from './credentials.ts';
-import { type DigestParams, parseDigest, parseDirectives } from './digest-params.ts';
+import { type DigestParams, parseChallenges, parseDigest, parseDirectives } from './digest-params.ts';
 import { digestResponse, type Qop } from './digest-response.ts';
 
 /**
@@ -277,8 +277,9 @@ export class DigestClient {
   }
 
   #chooseQop(offered: string | undefined): Qop | 'unsupported' | undefined {
-    if (offered === undefined || offered.trim() === '') return undefined;
-    const options = offered.split(',', 8).map((option) => option.trim().toLowerCase());
+    const options = (offered ?? '').split(',', 8).map((option) => option.trim().toLowerCase());
+    // An empty list is none.
+    if (options.every((option) => option === '')) return undefined;
     const preferred = this.#options.preferredQop ?? 'auth';
     if (options.includes(preferred)) return preferred;
     if (options.includes('auth')) return 'auth';
@@ -348,9 +349,8 @@ const KINDS: readonly Kind[] = [
 /** Challenges grouped by realm, realms in the order of their first challenge. */
 function challengesByRealm(values: readonly string[]): Map<string, DigestParams[]> {
   const byRealm = new Map<string, DigestParams[]>();
-  for (const value of values.slice(0, MAX_CHALLENGES)) {
-    const params = parseDigest(value);
-    if (params?.realm === undefined) continue;
+  for (const params of values.slice(0, MAX_CHALLENGES).flatMap(parseChallenges).slice(0, MAX_CHALLENGES)) {
+    if (params.realm === undefined) continue;
     const realm = textFromOctets(params.realm);
     const group = byRealm.get(realm);
     if (group === undefined) byRealm.set(realm, [params]);

@@ -1,7 +1,7 @@
 /**
  * The directives of one challenge or one set of credentials: `Digest name=value, name="value", …` (RFC 3261 §20.7, §20.44).
  *
- * Rules it keeps: one forward scan; only known directives are stored, in fields of fixed names, so that no name from the network
+ * Rules it keeps: one forward scan, which never goes back; only known directives are stored, in fields of fixed names, so that no name from the network
  * becomes a key; a directive given twice with different values makes the whole value malformed, since two readers could choose
  * differently; values are unquoted octets as they came.
  */
@@ -38,35 +38,67 @@ export function isDigestScheme(value: string): boolean {
   return value.length > 7 && isSpace(value.charCodeAt(6)) && value.slice(0, 6).toLowerCase() === 'digest';
 }
 
+/**
+ * The Digest challenges in one `WWW-/Proxy-Authenticate` value: some servers write several into one field, of other schemes too (RFC
+ * 7235 §4.1, which RFC 3261 §20.44 does not have). What stands before a fault is read.
+ */
+export function parseChallenges(value: string): DigestParams[] {
+  const found: DigestParams[] = [];
+  if (value.length > MAX_DIGEST_VALUE_LENGTH) return found;
+  let start = skipSeparators(value, 0);
+  while (start < value.length) {
+    const schemeEnd = endOfName(value, start);
+    if (schemeEnd === start) break;
+    const isDigest = schemeEnd - start === 6 && value.slice(start, schemeEnd).toLowerCase() === 'digest';
+    const params: DigestParams = {};
+    const next = readDirectives(value, schemeEnd, params);
+    if (next < 0) break;
+    if (isDigest) found.push(params);
+    start = next;
+  }
+  return found;
+}
+
 /** Reads a comma list of directives from `offset`: also the form of Authentication-Info (RFC 3261 §20.6), which names no scheme. */
 export function parseDirectives(value: string, offset: number): DigestParams | undefined {
   if (value.length > MAX_DIGEST_VALUE_LENGTH) return undefined;
   const params: DigestParams = {};
+  return readDirectives(value, offset, params) === value.length ? params : undefined;
+}
+
+/**
+ * Reads directives into `params` and returns where they end: at the end of the value or at the name of another scheme; -1 when they
+ * are malformed. DEVIATION: servers and phones leave values empty (`stale=`), which say nothing, write empty elements and a comma too many, leave a comma
+ * out, and do not quote a list (`qop=auth,auth-int`): each reads one way only.
+ */
+function readDirectives(value: string, offset: number, params: DigestParams): number {
   const end = value.length;
-  // DEVIATION: elements of the list without anything in them are passed over; several phones end with a comma.
   let index = skipSeparators(value, offset);
   for (let count = 0; index < end; count++) {
-    if (count === MAX_DIRECTIVES) return undefined;
+    if (count === MAX_DIRECTIVES) return -1;
     const nameStart = index;
-    while (index < end && isTokenChar(value.charCodeAt(index))) index++;
-    if (index === nameStart) return undefined;
-    const directive = directiveAt(value, nameStart, index);
-    index = skipSpace(value, index);
-    if (value.charCodeAt(index) !== EQUALS) return undefined;
+    index = endOfName(value, nameStart);
+    if (index === nameStart) return -1;
+    const nameEnd = index;
+    index = skipSpace(value, nameEnd);
+    if (value.charCodeAt(index) !== EQUALS) {
+      // A word alone says nothing; one that is followed by another begins the next challenge.
+      if (index < end && value.charCodeAt(index) !== COMMA) return index === nameEnd ? -1 : nameStart;
+      index = skipSeparators(value, index);
+      continue;
+    }
     index = skipSpace(value, index + 1);
     const valueStart = index;
     const quoted = value.charCodeAt(index) === QUOTE;
     index = quoted ? endOfQuoted(value, index) : endOfToken(value, index);
-    if (index < 0) return undefined;
+    if (index < 0) return -1;
     const text = quoted ? unquote(value, valueStart + 1, index - 1) : value.slice(valueStart, index);
-    // DEVIATION: `opaque=` with nothing behind it says nothing; what is needed is missed by whoever needs it.
-    if (index > valueStart && !store(params, directive, text)) return undefined;
-    index = skipSpace(value, index);
-    if (index === end) return params;
-    if (value.charCodeAt(index) !== COMMA) return undefined;
-    index = skipSeparators(value, index + 1);
+    if (index > valueStart && !store(params, directiveAt(value, nameStart, nameEnd), text)) return -1;
+    const valueEnd = index;
+    index = skipSeparators(value, index);
+    if (index === valueEnd && index < end) return -1;
   }
-  return params;
+  return end;
 }
 
 const QUOTE = 0x22;
@@ -145,8 +177,14 @@ function skipSpace(value: string, start: number): number {
 
 /** Spaces and commas. */
 function skipSeparators(value: string, start: number): number {
-  let index = skipSpace(value, start);
-  while (value.charCodeAt(index) === COMMA) index = skipSpace(value, index + 1);
+  let index = start;
+  while (index < value.length && (isSpace(value.charCodeAt(index)) || value.charCodeAt(index) === COMMA)) index++;
+  return index;
+}
+
+function endOfName(value: string, start: number): number {
+  let index = start;
+  while (index < value.length && isTokenChar(value.charCodeAt(index))) index++;
   return index;
 }
 

@@ -72,6 +72,32 @@ describe('toward a carrier over UDP', () => {
   });
 
   test.each([
+    ['two realms in one field', ['realm="a", nonce="@1", Digest realm="b", nonce="@2"'], ['a', 'b']],
+    ['another scheme in front', ['realm="a", nonce="@"'], ['a'], 'Basic realm="a", Digest'],
+    ['the strongest of one field', ['realm="a", nonce="@", algorithm=AKAv1-MD5, Digest realm="a", nonce="@m"'], ['a']],
+    ['an unquoted list', ['realm="a", nonce="@", qop=auth,auth-int'], ['a']],
+    ['an empty list', ['realm="a", nonce="@", qop=""'], ['a']],
+    ['empty values', ['realm="a", nonce="@", stale=, opaque='], ['a']],
+    ['commas too many', [', realm="a",, nonce="@",'], ['a']],
+    ['a comma left out', ['realm="a" nonce="@"'], ['a']],
+    ['a flag', ['realm="a", nonce="@", strict, algorithm=MD5'], ['a']],
+    ['several fields', ['realm="a", nonce="@1"', 'realm="b", nonce="@2"'], ['a', 'b']],
+  ])('a challenge as servers write it: %s', async (name, challenges, realms, scheme = 'Digest') => {
+    await world.hold([acme()], [trunk(world, { credentials })]);
+    // A nonce of its own for each row.
+    const nonce = name.replaceAll(' ', '-');
+    const headers = challenges.map((text) => `WWW-Authenticate: ${scheme} ${text.replaceAll('@', nonce)}`);
+    const isAnswered = (invite: Parameters<typeof valuesOf>[0]) =>
+      valuesOf(invite, 'Authorization').filter((value) => value.includes(`nonce="${nonce}`)).length === realms.length;
+    world.carrier.answer = (invite) =>
+      isAnswered(invite) ? { statuses: ['486 Busy Here'] } : { statuses: ['401 Unauthorized'], headers };
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    const sent = world.carrier.take().at(-1);
+    const answered = sent === undefined ? [] : valuesOf(sent, 'Authorization');
+    expect(realms.filter((realm) => answered.some((value) => value.includes(`realm="${realm}"`)))).toEqual(realms);
+  });
+
+  test.each([
     ['401', '401'],
     ['407', '407'],
     ['401', '407'],
