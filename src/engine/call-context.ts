@@ -1,5 +1,5 @@
 import type { Forwarding, ForwardReason, NodeFacts } from '../outbound/index.ts';
-import { isAnonymousAddress, partyPrivacy, type SipRequest, withheldBy } from '../sip/message/index.ts';
+import { isAnonymousAddress, partyPrivacy, refusesPrivacy, type SipRequest, withheldBy } from '../sip/message/index.ts';
 import type { Extension, Service, Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
@@ -69,6 +69,6 @@ export const ANONYMOUS_ADDRESS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 /** RFC 3323 §4.1: an endpoint asks for privacy, by field or by an anonymous From; with `none` it will not have any (§4.2). */
 export function wantsAnonymity(request: SipRequest, always = false): boolean {
   const privacy = partyPrivacy(request.headers, 'calling');
-  if (privacy.values.includes('none')) return false;
+  if (refusesPrivacy(privacy)) return false;
   return always || isAnonymousAddress(request.from()) || withheldBy(privacy) !== undefined;
 }

@@ -33,7 +33,8 @@ export function planMessage({
   const name = request.from().displayName ?? octetsFromText(party.name ?? '');
   const address = `<sip:${escapeUser(party.number)}@${host}>`;
   const shown = name === '' ? address : `${quote(name)} ${address}`;
-  const from = wantsAnonymity(request) ? ANONYMOUS_ADDRESS : shown;
+  const anonymous = wantsAnonymity(request);
+  const from = anonymous ? ANONYMOUS_ADDRESS : shown;
   const targets = contacts(number).map(({ binding, reached: { to, pass } }) => {
     const draft = {
       requestUri: binding.requestUri,
@@ -51,5 +52,6 @@ export function planMessage({
     return { to, draft };
   });
   const { relay } = tenant.headers;
-  return { targets, options: { contact: '', relayHeaders: [...relay.all, ...relay.user] } };
+  // What the sender wrote may tell who it is (RFC 3323 §4.1).
+  return { targets, options: { contact: '', relayHeaders: anonymous ? [] : [...relay.all, ...relay.user] } };
 }

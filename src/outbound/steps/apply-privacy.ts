@@ -1,3 +1,4 @@
+import { refusesPrivacy } from '../../sip/message/index.ts';
 import { normalizeNumber } from '../../tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName, type HeaderField } from '../draft.ts';
@@ -16,7 +17,7 @@ export const applyPrivacy: RouteStep = {
     const isCritical = request.privacy.includes('critical');
     if (!route.call.anonymous) {
       // RFC 3323 §4.2: intermediaries MUST NOT remove a Privacy header whose value is `none`.
-      if (request.privacy.includes('none')) passNone(route, trace);
+      if (refusesPrivacy({ values: request.privacy })) passNone(route, trace);
       return undefined;
     }
     const { applyId, applyUser, applyHeader } = route.profile;

@@ -1,4 +1,4 @@
-import { withheldBy } from '../../sip/message/index.ts';
+import { refusesPrivacy, withheldBy } from '../../sip/message/index.ts';
 import type { CallState, CallStep } from '../context.ts';
 
 /**
@@ -26,7 +26,7 @@ function reasonToHide(call: CallState): string | undefined {
   if (forwarding?.originator?.anonymous === true) return 'the caller who was forwarded is anonymous';
   if (call.perCall === 'hide') return 'the dial code asks for it';
   // RFC 3323 §4.2: `none` — privacy services must not withhold anything.
-  if (request.privacy.includes('none')) return undefined;
+  if (refusesPrivacy({ values: request.privacy })) return undefined;
   const wish = withheldBy({ values: request.privacy, remoteParty: request.remoteParty });
   if (wish !== undefined) return `the endpoint sent ${wish}`;
   // RFC 3323 §4.1.1.3

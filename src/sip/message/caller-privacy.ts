@@ -44,12 +44,19 @@ export function withheldBy({ values, remoteParty }: PartyPrivacy): string | unde
   return remoteParty === 'number' ? 'a Remote-Party-ID with privacy' : undefined;
 }
 
+/** RFC 3323 §4.2: the party wants nothing withheld. `none` stands alone; beside a value that withholds it says nothing. */
+export function refusesPrivacy({ values }: Pick<PartyPrivacy, 'values'>): boolean {
+  return values.includes('none') && !values.some((value) => WITHHOLDING.has(value));
+}
+
 /** Whether From, or another address of the caller, names nobody. A URI without user part names nobody when its name says so. */
 export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 'displayName'>): boolean {
   if (!('host' in uri)) return false;
   const host = uri.host.toLowerCase();
   if (host === 'anonymous.invalid' || host === 'anonymous') return true;
-  const user = unescapeUser(uri.user ?? '').toLowerCase();
+  const [user = ''] = unescapeUser(uri.user ?? '')
+    .toLowerCase()
+    .split(';', 1);
   if (user !== '') return ANONYMOUS_USERS.has(user);
   return ANONYMOUS_USERS.has((displayName ?? '').trim().toLowerCase());
 }

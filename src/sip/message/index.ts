@@ -4,6 +4,7 @@ export {
   type Party,
   type PartyPrivacy,
   partyPrivacy,
+  refusesPrivacy,
   withheldBy,
 } from './caller-privacy.ts';
 export { octetsFromText, quote, splitList, textFromOctets } from './characters.ts';

@@ -6,6 +6,7 @@ import {
   isWithheldCaller,
   parseNameAddr,
   partyPrivacy,
+  refusesPrivacy,
   SipRequest,
   withheldBy,
 } from '../../../src/sip/message/index.ts';
@@ -60,6 +61,7 @@ test.each([
   ['<sip:+44207@ANONYMOUS.invalid>', true],
   ['"x" <sip:Anonymous@carrier.example>', true],
   ['<sip:Restricted@carrier.example>', true],
+  ['<sip:anonymous;phone-context=%2B44@carrier.example;user=phone>', true],
   ['"Anonymous" <sip:carrier.example>', true],
   ['<sip:carrier.example>', true],
   ['"Anonymous" <sip:+442079460001@carrier.example>', false],
@@ -72,6 +74,12 @@ test.each([
 test('an endpoint that leaves the user part out is known by its credentials: only its words make it anonymous', () => {
   expect(isAnonymousAddress(parseNameAddr('<sip:acme.example.com>'))).toBe(false);
   expect(isAnonymousAddress(parseNameAddr('"Anonymous" <sip:acme.example.com>'))).toBe(true);
+});
+
+test('RFC 3323 §4.2: none stands alone; beside a value that withholds it says nothing', () => {
+  expect(refusesPrivacy({ values: ['none'] })).toBe(true);
+  expect(refusesPrivacy({ values: ['critical'] })).toBe(false);
+  expect(refusesPrivacy({ values: ['none', 'id'] })).toBe(false);
 });
 
 test('a name alone may be withheld; what withholds the number is said in words', () => {
