@@ -18,6 +18,8 @@ import { isBetterStatus } from './response-mapping.ts';
 export interface AttemptUser {
   /** Whether PRACKs for reliable provisional responses come from the user (RFC 3262); if not, the attempt sends them itself. */
   readonly relaysReliable: boolean;
+  /** What the user can do, as `methodsOf` reads it; undefined when it has not said. */
+  readonly methods: number | undefined;
   /** A provisional response above 100. `rack` is set when it wants the user's PRACK. */
   onProgress(leg: Leg, response: SipResponse, rack: string | undefined): void;
   /** The first 2xx. The user acknowledges it: `leg.acknowledge(invite)`, at once or with the answer to its offer. */
@@ -69,6 +71,10 @@ export class Attempt implements BranchUser, TimerTarget {
 
   get relaysReliable(): boolean {
     return this.#user.relaysReliable;
+  }
+
+  get methods(): number | undefined {
+    return this.#user.methods;
   }
 
   start(): void {
@@ -147,6 +153,7 @@ export class Attempt implements BranchUser, TimerTarget {
       redirection,
       {
         relaysReliable: this.relaysReliable,
+        methods: this.methods,
         onProgress: (leg, response, rack) => this.onBranchProvisional(leg, response, rack),
         onAnswered: (branch, leg, response, invite) => this.onBranchAnswered(branch, leg, response, invite),
         onFailed: (rejection, outcome) => this.#followedFailed(rejection, outcome),

@@ -27,6 +27,8 @@ export interface BranchUser {
   readonly call: LegCall;
   readonly maxForwards: number;
   readonly relaysReliable: boolean;
+  /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
+  readonly methods: number | undefined;
   /** A provisional response above 100. `rack` is set when it wants a PRACK. */
   onBranchProvisional(leg: Leg, response: SipResponse, rack: string | undefined): void;
   /** The first 2xx of the branch. */
@@ -216,10 +218,17 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** Undefined: there are no credentials for the challenge. */
   #buildInvite(to: Destination): SipRequest | undefined {
     const { credentials } = this.plan;
-    const { maxForwards, relaysReliable } = this.attempt;
+    const { maxForwards, relaysReliable, methods } = this.attempt;
     const request = buildInvite(
       this.plan,
-      { callId: this.#callId, localTag: this.#localTag, sequence: ++this.#sequence, maxForwards, relaysReliable },
+      {
+        callId: this.#callId,
+        localTag: this.#localTag,
+        sequence: ++this.#sequence,
+        maxForwards,
+        relaysReliable,
+        methods,
+      },
       this.#session,
     );
     if (this.#refusedWith !== undefined) {

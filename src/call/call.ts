@@ -78,6 +78,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     return this.caller?.supportsReliable ?? false;
   }
 
+  get methods(): number | undefined {
+    return this.caller?.methods;
+  }
+
   /** Begins with the caller's INVITE. */
   begin(transaction: ServerTransaction, plan: CallPlan): void {
     const { request } = transaction;

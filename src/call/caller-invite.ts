@@ -1,7 +1,7 @@
 import { Dialog } from '../sip/dialog/index.ts';
 import { createResponse, HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
-import { addCapabilities, addOwnHeaders } from './capabilities.ts';
+import { addCapabilities, addOwnHeaders, methodsOf } from './capabilities.ts';
 import { showAnswering } from './connected-identity.ts';
 import { Leg, type LegCall, type ShownParty } from './leg.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
@@ -24,6 +24,8 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   readonly #transaction: ServerTransaction;
   readonly #options: LegOptions;
   readonly #plan: Pick<CallPlan, 'warnings'>;
+  /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
+  readonly methods: number | undefined;
   readonly #supportsReliable: boolean;
   readonly #requiresReliable: boolean;
   #session: SessionKeeper | undefined;
@@ -41,6 +43,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     this.#transaction = transaction;
     this.#options = options;
     this.#plan = plan;
+    this.methods = headers.has(HeaderId.Allow) ? methodsOf(headers) : undefined;
     this.#requiresReliable = headers.lists(HeaderId.Require, '100rel');
     this.#supportsReliable = this.#requiresReliable || headers.lists(HeaderId.Supported, '100rel');
     this.#session = SessionKeeper.forIncoming(call.env, options.sessionTimer, transaction.request);

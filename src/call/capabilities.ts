@@ -6,10 +6,10 @@ import type { ServerTransaction } from './ports.ts';
 export const CALL_METHODS = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE';
 
 /** Methods that somebody else than this engine has to be able to do, as bits of {@link methodsOf}. */
-const RELAYED_METHODS = { UPDATE: 1, INFO: 2, MESSAGE: 4 } as const;
+const RELAYED_METHODS = { UPDATE: 1, INFO: 2, MESSAGE: 4, NOTIFY: 8 } as const;
 export type RelayedMethod = keyof typeof RELAYED_METHODS;
 const RELAYED = Object.entries(RELAYED_METHODS);
-const EVERY_METHOD = 7;
+const EVERY_METHOD = 15;
 
 /** Which of the methods that are relayed a peer's Allow lists (RFC 3261 §20.5). */
 export function methodsOf(headers: Headers): number {
@@ -21,6 +21,11 @@ export function methodsOf(headers: Headers): number {
 /** Whether a peer can do a method; undefined when it has not said what it can do. */
 export function allows(methods: number | undefined, method: RelayedMethod): boolean | undefined {
   return methods === undefined ? undefined : (methods & RELAYED_METHODS[method]) !== 0;
+}
+
+/** What a peer can do after it has refused a method. */
+export function withoutMethod(methods: number | undefined, method: RelayedMethod): number {
+  return (methods ?? EVERY_METHOD) & ~RELAYED_METHODS[method];
 }
 
 function isRelayed(method: string): method is RelayedMethod {
@@ -49,6 +54,18 @@ export function allowOf(peer: OtherParty | undefined): string {
   if (peer === undefined || methods === undefined) return CALL_METHODS;
   return ALLOW_BY_METHODS[peer.state === 'early' ? methods : methods | RELAYED_METHODS.UPDATE] as string;
 }
+/**
+ * Takes out of a drafted INVITE's Allow what its caller cannot do; `methods` is what that one says, undefined when it says nothing. UPDATE
+ * too: until the call is answered nothing can take its place.
+ */
+export function promiseOnly(headers: Headers, methods: number | undefined): void {
+  if (methods === undefined || methods === EVERY_METHOD || !headers.has(HeaderId.Allow)) return;
+  const promised = headers
+    .listValues(HeaderId.Allow)
+    .filter((method) => !isRelayed(method) || (methods & RELAYED_METHODS[method]) !== 0);
+  headers.set(HeaderId.Allow, promised.join(', '));
+}
+
 export const SUPPORTED = '100rel, timer, replaces, norefersub';
 
 export const SUPPORTED_TAGS: ReadonlySet<string> = new Set(SUPPORTED.split(', '));

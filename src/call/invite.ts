@@ -1,5 +1,5 @@
 import { HeaderId, Headers, SipRequest } from '../sip/message/index.ts';
-import { addCapabilities } from './capabilities.ts';
+import { addCapabilities, promiseOnly } from './capabilities.ts';
 import type { BranchPlan } from './plan.ts';
 import { dropToken } from './relayed-headers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
@@ -12,6 +12,8 @@ export interface InviteDialog {
   readonly maxForwards: number;
   /** Whether PRACKs for reliable provisional responses come from the caller (RFC 3262). */
   readonly relaysReliable: boolean;
+  /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
+  readonly methods: number | undefined;
 }
 
 /** The INVITE of a branch as it leaves, but for Via, credentials and what an answer makes it repair. */
@@ -29,6 +31,7 @@ export function buildInvite(
   headers.add(HeaderId.CallId, dialog.callId);
   headers.add(HeaderId.CSeq, `${dialog.sequence} INVITE`);
   for (const [name, value] of draft.headers) headers.addNamed(name, value);
+  promiseOnly(headers, dialog.methods);
   const request = new SipRequest('INVITE', draft.requestUri, headers, draft.body);
   addCapabilities(request, options);
   session?.ask(request);

@@ -117,6 +117,7 @@ function planFor(leg: Leg, request: SipRequest, referTo: string): CallPlan | Rej
  */
 export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   readonly relaysReliable = false;
+  readonly methods: number | undefined;
   readonly #transferor: Leg;
   readonly #transferee: Leg;
   readonly #call: LegCall;
@@ -134,6 +135,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   constructor(transferor: Leg, transferee: Leg, referTo: string, notifier: ReferNotifier | undefined) {
     this.#transferor = transferor;
     this.#transferee = transferee;
+    this.methods = transferee.methods;
     this.#call = transferor.call;
     this.#referTo = referTo;
     this.#notifier = notifier;

@@ -1,10 +1,11 @@
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
-import { addCapabilities, addOwnHeaders } from './capabilities.ts';
+import { addCapabilities, addOwnHeaders, withoutMethod } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { ServerTransaction } from './ports.ts';
 import { relayBody, relayedPhrase, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
+import { relayInvite } from './relayed-invite.ts';
 import { inDialogStatus } from './response-mapping.ts';
 
 /** Relays a request other than INVITE within the dialogs of a call: UPDATE, INFO, MESSAGE, NOTIFY, and PRACK with its `rack`. */
@@ -61,6 +62,10 @@ class RelayedRequest implements LegRequestUser {
     this.#to.relays--;
     this.#to.learn(response);
     const { status } = response;
+    if (this.#request.method === 'UPDATE' && (status === 405 || status === 501)) {
+      this.#offerOtherwise();
+      return;
+    }
     if (status < 300) {
       this.#to.dialog.refreshTarget(response);
       this.#from.dialog.refreshTarget(this.#request);
@@ -68,6 +73,20 @@ class RelayedRequest implements LegRequestUser {
     this.#answer(response);
     // §12.2.1.2: 481 says that the dialog is gone, so the call is over for both sides.
     if (status === 481) this.#to.call.legLost(this.#to, 'dialog-lost');
+  }
+
+  /**
+   * A party that has no UPDATE after all, whatever its Allow said or left out: its session can take the offer in a re-INVITE. While it
+   * rings there is no such way; the session stays as it was (RFC 3311 §5.2).
+   */
+  #offerOtherwise(): void {
+    const to = this.#to;
+    to.methods = withoutMethod(to.methods, 'UPDATE');
+    if (to.state === 'confirmed' && to.mayStart('INVITE', true)) {
+      relayInvite(this.#from, to, this.#transaction, this.#request);
+      return;
+    }
+    this.#from.reply(this.#transaction, 488);
   }
 
   onLegSilence(status: number, _request: LegRequest): void {

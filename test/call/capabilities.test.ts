@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allowOf, allows, CALL_METHODS, methodsOf } from '../../src/call/capabilities.ts';
+import { allowOf, allows, CALL_METHODS, methodsOf, promiseOnly, withoutMethod } from '../../src/call/capabilities.ts';
 import { HeaderId, Headers } from '../../src/sip/message/index.ts';
 import { sdp, World } from './world.ts';
 
@@ -21,9 +21,23 @@ test('Allow promises what the other party can do; UPDATE is ours once it has ans
   expect(allowOf(undefined)).toBe(CALL_METHODS);
   expect(allowOf({ state: 'confirmed', methods: undefined })).toBe(CALL_METHODS);
   expect(allowOf({ state: 'confirmed', methods: none })).toBe(
-    'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY',
+    'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER',
   );
-  expect(allowOf({ state: 'early', methods: none })).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, REFER, NOTIFY');
+  expect(allowOf({ state: 'early', methods: none })).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, REFER');
+});
+
+test('the Allow of a drafted INVITE promises what its caller can do', () => {
+  const promised = (methods: number | undefined) => {
+    const headers = allow('INVITE, UPDATE', 'INFO, MESSAGE, NOTIFY, REGISTER');
+    promiseOnly(headers, methods);
+    return headers.listValues(HeaderId.Allow).join(' ');
+  };
+  expect(promised(undefined)).toBe('INVITE UPDATE INFO MESSAGE NOTIFY REGISTER');
+  expect(promised(methodsOf(allow('INVITE, INFO')))).toBe('INVITE INFO REGISTER');
+  expect(promised(withoutMethod(undefined, 'UPDATE'))).toBe('INVITE INFO MESSAGE NOTIFY REGISTER');
+  const none = new Headers();
+  promiseOnly(none, 0);
+  expect(none.has(HeaderId.Allow)).toBe(false);
 });
 
 test('18x, 2xx, re-INVITE, UPDATE and OPTIONS on a leg say what its own peer’s other side can do', () => {
@@ -36,9 +50,9 @@ test('18x, 2xx, re-INVITE, UPDATE and OPTIONS on a leg say what its own peer’s
   b.answer(b.invite, 200, { body: sdp('callee'), headers: [[HeaderId.Allow, 'INVITE, MESSAGE']] });
   world.run();
   const [ringing, answer] = call.responses.slice(-2).map((response) => response.headers.value(HeaderId.Allow));
-  expect(ringing).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, REFER, NOTIFY, MESSAGE');
-  expect(answer).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE');
-  const ofA = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY';
+  expect(ringing).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, REFER, MESSAGE');
+  expect(answer).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, MESSAGE');
+  const ofA = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER';
   b.onRequest = (transaction, request) => {
     if (request.method === 'INVITE') b.answer(transaction, 200, { body: sdp('b') });
   };

@@ -244,6 +244,29 @@ test('RFC 3311: an UPDATE with an offer is relayed with its answer; crossing one
   hangUp(world);
 });
 
+test.each([405, 501])(
+  'a party that refuses the UPDATE that it allowed (%s) is given the offer in a re-INVITE',
+  (status) => {
+    const world = connected({ a: 'INVITE, UPDATE', b: 'INVITE, UPDATE' });
+    const { a, b } = world;
+    b.onRequest = (transaction, request) => {
+      if (request.method === 'UPDATE') transaction.reply(status);
+      if (request.method === 'INVITE') b.answer(transaction, 200, { body: sdp('changed') });
+    };
+    const sent = [a.send('UPDATE', { body: HOLD })];
+    world.run();
+    sent.push(a.send('UPDATE', { body: HOLD }));
+    world.run();
+    expect(sent.map(({ final }) => [final?.status, final?.body])).toEqual([
+      [200, sdp('changed')],
+      [200, sdp('changed')],
+    ]);
+    // It is not asked twice.
+    expect([b.requests('UPDATE').length, b.requests('INVITE').length]).toEqual([1, 3]);
+    hangUp(world);
+  },
+);
+
 test('RFC 3311 §4: the offer of an UPDATE goes in a re-INVITE to a party that does not allow UPDATE, both ways', () => {
   const without = 'INVITE, ACK, BYE, CANCEL, OPTIONS';
   for (const allow of [{ a: 'UPDATE', b: without }, { a: 'UPDATE' }, { a: without, b: 'UPDATE' }, { b: 'UPDATE' }]) {
@@ -295,30 +318,40 @@ test('an UPDATE whose offer went in a re-INVITE: a refusal passes, glare is 491,
   hangUp(world);
 });
 
-test('while the callee rings, the offer of an UPDATE that it does not allow is 488: there is no re-INVITE yet', () => {
-  const world = new World();
-  const { a, b } = world;
-  a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, {
-    body: sdp('early'),
-    headers: [
-      [HeaderId.Require, '100rel'],
-      [HeaderId.RSeq, '1'],
-      [HeaderId.Allow, 'INVITE, PRACK'],
-    ],
-  });
-  world.run();
-  a.send('PRACK', { headers: [[HeaderId.RAck, '1 1 INVITE']] });
-  world.run();
-  const sent = a.send('UPDATE', { body: HOLD });
-  world.run();
-  expect(sent.final?.status).toBe(488);
-  expect(b.requests('UPDATE')).toHaveLength(0);
-  b.answer(b.invite, 200);
-  world.run();
-  hangUp(world);
-});
+test.each([
+  ['does not allow', 'INVITE, PRACK', 0],
+  ['refuses after all', 'INVITE, PRACK, UPDATE', 1],
+])(
+  'while the callee rings, the offer of an UPDATE that it %s is 488: there is no re-INVITE yet',
+  (_, allowed, asked) => {
+    const world = new World();
+    const { a, b } = world;
+    b.onRequest = (transaction, request) => {
+      if (request.method === 'UPDATE') transaction.reply(501);
+      if (request.method === 'PRACK') transaction.reply(200);
+    };
+    a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+    world.run();
+    b.answer(b.invite, 183, {
+      body: sdp('early'),
+      headers: [
+        [HeaderId.Require, '100rel'],
+        [HeaderId.RSeq, '1'],
+        [HeaderId.Allow, allowed],
+      ],
+    });
+    world.run();
+    a.send('PRACK', { headers: [[HeaderId.RAck, '1 1 INVITE']] });
+    world.run();
+    const sent = a.send('UPDATE', { body: HOLD });
+    world.run();
+    expect(sent.final?.status).toBe(488);
+    expect(b.requests('UPDATE')).toHaveLength(asked);
+    b.answer(b.invite, 200);
+    world.run();
+    hangUp(world);
+  },
+);
 
 test('§15: BYE of a callee in an early dialog is 481: nothing ends, and the callee may still answer', () => {
   for (const status of [180, 183]) {

@@ -15,7 +15,14 @@ const DRAFT: LegDraft = {
   ],
   body: 'v=0\r\n',
 };
-const DIALOG = { callId: 'one', localTag: 'two', sequence: 7, maxForwards: 19, relaysReliable: false };
+const DIALOG = {
+  callId: 'one',
+  localTag: 'two',
+  sequence: 7,
+  maxForwards: 19,
+  relaysReliable: false,
+  methods: undefined,
+};
 const options = { contact: DRAFT.contact };
 
 test('the dialog and the draft make the INVITE, in the order of the fields that every INVITE has (RFC 3261 §8.1.1)', () => {

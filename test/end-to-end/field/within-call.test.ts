@@ -147,6 +147,43 @@ test('the offer of a carrier’s UPDATE reaches a phone without UPDATE as a re-I
   await end(carrier, standing, phone);
 });
 
+test.each(['501 Not Implemented', '405 Method Not Allowed'])(
+  'a phone that allows UPDATE and answers %s is given the offer in a re-INVITE',
+  async (refusal) => {
+    const standing = await call(carrier, toPhone(), phone, ['Allow: INVITE, ACK, CANCEL, BYE, UPDATE']);
+    const update = { Contact: `<sip:c@${carrier.hostPort}>`, 'Content-Type': 'application/sdp' };
+    carrier.send(inDialog(carrier, standing.caller, 'UPDATE', 2, update, SDP));
+    phone.send(responseTo(await phone.nextRequest('UPDATE'), refusal, ''));
+    const offer = await phone.nextRequest('INVITE');
+    phone.send(accept(phone, offer, ''));
+    await phone.nextRequest('ACK');
+    const answer = await carrier.nextAnswer();
+    expect([statusOf(answer), answer.body]).toEqual([200, SDP]);
+    await end(carrier, standing, phone);
+  },
+);
+
+test.each([
+  ['out', 'INVITE, ACK, CANCEL, BYE, INFO', ['INFO']],
+  ['in', 'INVITE, ACK, CANCEL, BYE, UPDATE', ['UPDATE']],
+  ['inside', 'INVITE, ACK, CANCEL, BYE', []],
+])('the INVITE of a call %s promises what its caller can do: %s', async (direction, allow, promised) => {
+  const changes = { Allow: allow };
+  const from = direction === 'in' ? carrier : dialler;
+  const to = direction === 'out' ? carrier : direction === 'in' ? phone : desk;
+  const text =
+    direction === 'out'
+      ? phoneInvite(from, changes)
+      : direction === 'in'
+        ? toPhone(changes)
+        : insideInvite('102', changes);
+  const standing = await call(from, text, to);
+  const offered = fieldOf(standing.invite, 'Allow').split(', ');
+  expect(['UPDATE', 'INFO', 'MESSAGE', 'NOTIFY'].filter((method) => offered.includes(method))).toEqual(promised);
+  expect(offered).toContain('PRACK');
+  await end(from, standing, to);
+});
+
 test('an anonymous call stays anonymous in its dialog, and a relayed field leaves once', async () => {
   const telling = {
     Subject: 'secret',
