@@ -21,6 +21,8 @@ interface RequestingLeg {
   readonly offers: OfferAnswer;
   /** What answers challenges of this peer. */
   readonly credentials: DigestClient | undefined;
+  /** `address:port` that the peer's Contact or Record-Route names and that takes no connection. */
+  unreachable: string | undefined;
   transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction;
 }
 
@@ -80,11 +82,17 @@ export class LegRequest implements ClientTransactionUser {
     if (transaction === this.#transaction && !this.#sendAnew(transaction)) this.#silent(503);
   }
 
-  /** A connection that was dead shows it when it is used: once more over a fresh one, when nothing of an answer had come. */
+  /**
+   * A connection that was dead shows it when it is used: once more over a fresh one, when nothing of an answer had come; one that never
+   * came to be, over another way.
+   */
   #sendAnew({ flow }: ClientTransaction): boolean {
-    if (this.#answered || this.#sentAnew || this.#cancelled || !flow.reliable || !flow.closed) return false;
-    if (this.#leg.state === 'gone') return false;
-    this.#sentAnew = true;
+    const leg = this.#leg;
+    if (this.#answered || this.#cancelled || !flow.reliable || !flow.closed || leg.state === 'gone') return false;
+    const place = `${flow.remoteAddress}:${flow.remotePort}`;
+    if (flow.connected ? this.#sentAnew : leg.unreachable === place) return false;
+    if (flow.connected) this.#sentAnew = true;
+    else leg.unreachable = place;
     this.request.headers.remove(HeaderId.Via);
     this.#transaction = this.#leg.transmit(this.request, this);
     return true;

@@ -150,6 +150,8 @@ export class Leg implements LegRequestUser {
   session: LegSession | undefined = undefined;
   /** The transaction of the INVITE that made this dialog, where this engine sent it. */
   invitation: ClientTransaction | undefined = undefined;
+  /** `address:port` that the peer's Contact or Record-Route names and that takes no connection. */
+  unreachable: string | undefined = undefined;
   /** Relayed requests under way toward this leg. */
   relays = 0;
   readonly #registry: LegRegistry;

@@ -42,6 +42,10 @@ export interface RoutedLeg {
   readonly options: LegOptions;
   readonly dialog: Pick<Dialog, 'remoteTarget'>;
   readonly destination: Destination;
+  /** This engine is the called side of the dialog. */
+  readonly isCallerSide: boolean;
+  /** `address:port` that the peer names and that takes no connection. */
+  readonly unreachable: string | undefined;
   /** The other side; undefined for a transferor whose place was taken. */
   readonly peer: RoutedLeg | undefined;
 }

@@ -515,6 +515,7 @@ export class Engine {
       },
       listensFor: (transport, address) => this.endpoint.transport.supports(transport, address),
       secured: (trunkId, target) => (trunkId === undefined ? target : this.trunks.secured(trunkId, target)),
+      home: (trunkId) => this.trunks.home(trunkId),
       bindings: (owner) => this.registrations.bindingsOfOwner(owner),
       ownerOn: (flow) => this.registrations.ownerOn(flow),
     });

@@ -24,6 +24,8 @@ export interface PeersOptions {
   listensFor(transport: TransportName, address: string): boolean;
   /** A target with the trunk's TLS material; undefined when that cannot be read, or the trunk's owner may not have it sent to. */
   secured(trunkId: string | undefined, target: Target): Target | undefined;
+  /** Where a trunk is by what is known at once: its gateway's connection, or its targets; none when it has to be asked for. */
+  home(trunkId: string): Flow | readonly Target[];
   /** Where the party of a leg is registered. */
   bindings(owner: string): readonly Binding<Flow>[];
   /** `tenant/number` of who registered over a flow. */
@@ -45,15 +47,27 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     if (!isFlow(destination) || !destination.reliable) return this.#named(leg, uri);
     // RFC 5923: a connection that is there is used, whatever address the peer gives for a new one.
     if (!destination.closed) return undefined;
-    if (leg.options.trunkId !== undefined) return this.#named(leg, uri) ?? this.#again(leg, destination);
-    return this.#registered(leg) ?? this.#named(leg, uri);
+    const { trunkId } = leg.options;
+    if (trunkId === undefined) return this.#registered(leg) ?? this.#named(leg, uri);
+    const home = this.#options.home(trunkId);
+    // A gateway that has registered anew can be reached so, and perhaps only so.
+    if ('send' in home) return home.closed ? this.#named(leg, uri) : home;
+    return this.#named(leg, uri) ?? this.#again(leg, destination, home);
   }
 
-  /** To where the connection led that has ended. */
-  #again(leg: RoutedLeg, { transport, remoteAddress, remotePort }: Flow): Target | undefined {
+  /** To where the connection led that has ended; the port that a peer's own connection came from leads nowhere. */
+  #again(
+    leg: RoutedLeg,
+    { transport, remoteAddress, remotePort, listenerId }: Flow,
+    home: readonly Target[],
+  ): Target | undefined {
+    const servers = home.filter((target) => target.transport === transport);
+    const server = servers.find(({ address }) => address === remoteAddress);
+    if (server !== undefined) return server;
+    if (leg.isCallerSide && servers[0] !== undefined) return servers[0];
     if (!this.#options.listensFor(transport, remoteAddress)) return undefined;
-    const target: Target = { transport, address: remoteAddress, port: remotePort };
-    return this.#options.secured(leg.options.trunkId, target);
+    const from = listenerId === '' ? {} : { listenerId };
+    return this.#options.secured(leg.options.trunkId, { transport, address: remoteAddress, port: remotePort, ...from });
   }
 
   /**
@@ -97,7 +111,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     if (isPeer && transport === destination.transport && port === portOf(destination)) {
       if (!isFlow(destination) || !destination.closed) return undefined;
     }
-    if (this.#options.isOwn(address, port)) return undefined;
+    if (this.#options.isOwn(address, port) || leg.unreachable === `${address}:${port}`) return undefined;
     const { listenerId } = destination;
     const isSame = transport === destination.transport && listenerId !== undefined && listenerId !== '';
     const target: Target = { transport, address, port, ...(isSame ? { listenerId } : {}) };

@@ -18,7 +18,7 @@ import { trunkIdOf } from './effective.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { TrunkStateName } from './health.ts';
-import { type GatewayReach, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
+import { type GatewayReach, hopOf, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
 import { type CalledNumberReader, Identification } from './identification.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
 import { Pacer, type PacerOptions } from './pacer.ts';
@@ -71,6 +71,8 @@ const MAX_ASKED_BEFORE = 64;
 
 /** How many lines begin, change or end before others have their turn. */
 const FOLLOWED_AT_ONCE = 64;
+
+const NOWHERE: readonly Target[] = [];
 
 export class TrunkService implements TimerTarget {
   readonly capacity: Capacity;
@@ -221,6 +223,20 @@ export class TrunkService implements TimerTarget {
     return this.#hops.first(trunk);
   }
 
+  /** Where the trunk is by what is known at once, for a dialog that has lost its connection: the gateway's flow, or its targets. */
+  home(trunkId: string): Reach {
+    const trunk = this.#directory.trunk(trunkId);
+    if (trunk === undefined) return NOWHERE;
+    try {
+      const reach = this.targets(trunk, hopOf(trunk));
+      if (!(reach instanceof Promise)) return reach;
+      reach.catch(() => undefined);
+    } catch {
+      // Whoever sends a new request there hears why.
+    }
+    return NOWHERE;
+  }
+
   /**
    * A place that the trunk's peer names, as a target of the trunk: with its TLS material, and guarded as its own are. Undefined when
    * nothing may be sent there, or the trunk or a file of it is not there.
@@ -231,7 +247,7 @@ export class TrunkService implements TimerTarget {
     try {
       const [guarded] = this.#hops.guarded(trunk, [target]);
       if (guarded === undefined || target.transport !== 'tls') return guarded;
-      return this.#hops.withTls(trunk, [{ serverName: trunk.host, ...guarded }])[0];
+      return this.#hops.withTls(trunk, [{ serverName: (trunk.outboundProxy ?? trunk).host, ...guarded }])[0];
     } catch {
       return undefined;
     }

@@ -84,6 +84,20 @@ describe('next hops', () => {
     expect(() => world.service.targets(broken, hop(PROVIDER, 'tls'))).toThrow('ENOENT');
     expect(world.service.secured(broken.id, { ...udp(PROVIDER), transport: 'tls' })).toBeUndefined();
   });
+
+  test('TLS: a dialog that makes a new connection looks for the name that the first one was made for', () => {
+    const world = new TrunkWorld([]);
+    const proxied = only(world, [ipTrunk({ transport: 'tls', outboundProxy: { host: 'edge.carrier.example' } })]);
+    const at = { ...udp(PROVIDER), transport: 'tls' as const };
+    expect(world.service.secured(proxied.id, at)).toMatchObject({ serverName: 'edge.carrier.example' });
+  });
+
+  test('where a trunk is by what is known at once: its targets, its gateway, or nowhere', () => {
+    const world = new TrunkWorld([]);
+    const trunk = only(world, [ipTrunk()]);
+    expect(world.service.home(trunk.id)).toMatchObject([{ address: PROVIDER, port: 5060 }]);
+    expect(world.service.home('nobody')).toEqual([]);
+  });
 });
 
 describe('what a tenant names as its trunk', () => {

@@ -44,7 +44,19 @@ export class LargeRequests {
   takes(target: Target, text: string): boolean {
     if (target.transport !== 'udp' || text.length <= MAX_UDP_REQUEST_OCTETS) return false;
     if (this.#isWithoutTcp(peerKey(target), this.#clock.nowMs())) return false;
-    return this.#transport.supports('tcp', target.address);
+    return this.#overTcp(target) !== undefined;
+  }
+
+  /**
+   * The same place over TCP, from the address that UDP leaves from: a carrier may know us by it. Undefined when nothing listens for that,
+   * or when the target names a listener and none of TCP has its address.
+   */
+  #overTcp(target: Target): Target | undefined {
+    const { transport: _udp, listenerId, ...rest } = target;
+    const beside = this.#transport.listenerBeside?.(target, 'tcp');
+    if (beside !== undefined) return { ...rest, transport: 'tcp', listenerId: beside };
+    const isAnywhere = listenerId === undefined && this.#transport.supports('tcp', target.address);
+    return isAnywhere ? { ...rest, transport: 'tcp' } : undefined;
   }
 
   #isWithoutTcp(key: string, nowMs: number): boolean {
@@ -60,8 +72,7 @@ export class LargeRequests {
   }
 
   send(request: SipRequest, target: Target, user: ClientTransactionUser, sendOver: SendOver): ClientTransaction {
-    const { transport: _udp, listenerId: _udpListener, ...rest } = target;
-    const overTcp: Target = { ...rest, transport: 'tcp', connectTimeoutMs: CONNECT_TIMEOUT_MS };
+    const overTcp: Target = { ...(this.#overTcp(target) as Target), connectTimeoutMs: CONNECT_TIMEOUT_MS };
     const tcp = this.#transport.flowTo(overTcp);
     const key = peerKey(target);
     const isProven = this.#isProven(key);

@@ -59,6 +59,8 @@ export interface EndpointTransport {
   /** Why nothing may leave for a target; default: all may. */
   refusal?(target: Target): string | undefined;
   supports(transport: TransportName, address: string): boolean;
+  /** See `TransportLayer.listenerBeside`. Absent: whichever listener there is will do. */
+  listenerBeside?(target: Target, transport: TransportName): string | undefined;
   advertised(flow: Flow, scope?: AddressScope): HostPort;
   advertisedToward(target: Target, scope?: AddressScope): HostPort | undefined;
   alias(flow: Flow, port: number): void;

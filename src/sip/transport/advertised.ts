@@ -27,10 +27,11 @@ export class AdvertisedAddress {
     };
   }
 
-  /** `remoteAddress` is the peer that will read it. */
-  toward(remoteAddress: string, scope: AddressScope = 'public'): HostPort {
+  /** `remoteAddress` is the peer that will read it; `local` the address that the socket toward it has, '' when that is not known. */
+  toward(remoteAddress: string, scope: AddressScope = 'public', local = ''): HostPort {
     const fixed = scope === 'public' ? this.#fixed.public : this.#fixed.private;
     if (fixed !== undefined) return fixed;
+    if (local !== '' && !isWildcard(local)) return { host: local, port: this.#port };
     const known = this.#byRemote.get(remoteAddress);
     if (known !== undefined) return known;
     const found = { host: interfaceAddressToward(remoteAddress, isIPv6(this.#options.host)), port: this.#port };

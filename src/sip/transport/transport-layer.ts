@@ -174,10 +174,25 @@ export class TransportLayer {
     return this.#listenerFor({ transport, address, port: 0 }) !== undefined;
   }
 
+  /** The listener of another transport at the address that a target is sent to from, or at all of them; undefined when there is none. */
+  listenerBeside(target: Target, transport: TransportName): string | undefined {
+    const host = this.#listenerFor(target)?.options.host;
+    if (host === undefined) return undefined;
+    let everywhere: string | undefined;
+    for (const [id, { options }] of this.#listeners) {
+      if (options.transport !== transport) continue;
+      if (options.host === host) return id;
+      if (isWildcard(options.host) && isIPv6(options.host) === isIPv6(host)) everywhere ??= id;
+    }
+    return everywhere;
+  }
+
   /** What Via and Contact say on this flow. */
   advertised(flow: Flow, scope: AddressScope = 'public'): HostPort {
     const listener = this.#listeners.get(flow.listenerId);
-    if (listener !== undefined) return listener.advertised.toward(flow.remoteAddress, scope);
+    // A connection knows from which of the machine's addresses it comes; a datagram's is what the listener says.
+    const local = flow.reliable && flow.connected ? flow.localAddress : '';
+    if (listener !== undefined) return listener.advertised.toward(flow.remoteAddress, scope, local);
     return { host: flow.localAddress, port: flow.localPort };
   }
 

@@ -82,6 +82,7 @@ describe.each(['tcp', 'tls'] as const)('toward a carrier over %s', (transport) =
   beforeAll(async () => {
     world = await startWorld({
       settings: {
+        timers: { attemptMs: 1_500 },
         listen: [
           { transport: 'udp', host: '127.0.0.1', port: 0 },
           { transport: 'tcp', host: '127.0.0.1', port: 0 },
@@ -101,10 +102,8 @@ describe.each(['tcp', 'tls'] as const)('toward a carrier over %s', (transport) =
     authority.remove();
     rmSync(folder, { recursive: true, force: true });
   });
-  beforeEach(async () => {
-    carrier = new StreamCarrier(transport === 'tls' ? pair : undefined);
-    port = await carrier.open();
-    await world.hold(
+  const hold = (changes: Partial<Parameters<World['hold']>[1][number]> = {}) =>
+    world.hold(
       [
         {
           name: 'acme',
@@ -124,33 +123,69 @@ describe.each(['tcp', 'tls'] as const)('toward a carrier over %s', (transport) =
           transport,
           ...(transport === 'tls' ? { tls: { ca: file('ca.pem', authority.certificate) } } : {}),
           tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199' }],
+          ...changes,
         },
       ],
     );
+  beforeEach(async () => {
+    carrier = new StreamCarrier(transport === 'tls' ? pair : undefined);
+    port = await carrier.open();
+    await hold();
     return () => carrier.close();
   });
 
-  test('a dialog whose connection has ended goes on over its transport, whatever the Contact leaves out', async () => {
+  /** A carrier that answers with this Contact, ends its connection after the ACK, and takes what comes then. */
+  const endsAfterAck = (contact: string) => {
     carrier.onMessage = (message, socket) => {
       if (message.startLine.startsWith('INVITE'))
-        socket.write(
-          responseTo(
-            message,
-            '200 OK',
-            'c',
-            [`Contact: <sip:c@127.0.0.1:${port}>`, 'Content-Type: application/sdp'],
-            SDP,
-          ),
-        );
+        socket.write(responseTo(message, '200 OK', 'c', [`Contact: ${contact}`, 'Content-Type: application/sdp'], SDP));
       if (message.startLine.startsWith('ACK')) socket.end();
       if (message.startLine.startsWith('BYE')) socket.write(responseTo(message, '200 OK', 'c'));
     };
+  };
+  /** The connections that the BYE of a call came over. */
+  const byesOf = async () => {
     const call = await world.phone.call(callOut);
     expect(call.status).toBe(200);
     await eventually('the ACK', () => carrier.connectionsOf('ACK')[0]);
     expect((await world.phone.inDialog(dialogOfCaller(call), 'BYE', 100)).startLine).toContain('200');
     await eventually('the BYE', () => carrier.connectionsOf('BYE')[0]);
-    expect(carrier.connectionsOf('BYE')).toEqual([2]);
+    return carrier.connectionsOf('BYE');
+  };
+
+  test.each([
+    ['its port', () => `<sip:c@127.0.0.1:${port}>`],
+    ['no port', () => '<sip:c@127.0.0.1>'],
+    ['UDP', () => `<sip:c@127.0.0.1:${port};transport=udp>`],
+    ['a port where nobody listens', () => '<sip:c@127.0.0.1:9>'],
+    ['a private address', () => '<sip:c@10.9.8.7:5060>'],
+    ['a name', () => '<sip:c@sbc.carrier.test>'],
+    ['another family', () => '<sip:c@[2001:db8::1]:5060>'],
+    ['WebSocket', () => `<sip:c@127.0.0.1:${port};transport=ws>`],
+  ])('a dialog whose connection has ended goes on, whatever its Contact names: %s', async (_, contact) => {
+    endsAfterAck(contact());
+    expect(await byesOf()).toEqual([2]);
+  });
+
+  test('a dialog of a trunk behind a proxy makes its new connection to the proxy, by the name of that', async () => {
+    carrier.close();
+    const edge = authority.issue({ commonName: 'edge.test', alternativeNames: ['DNS:edge.test'] });
+    carrier = new StreamCarrier(transport === 'tls' ? edge : undefined);
+    port = await carrier.open();
+    await hold({ host: 'carrier.test', outboundProxy: { host: 'edge.test', port } });
+    endsAfterAck('<sip:c@10.9.8.7>');
+    expect(await byesOf()).toEqual([2]);
+  });
+
+  test('a connection that was dead without a word is made anew when nothing at all comes over it', async () => {
+    carrier.onMessage = (message, socket, connection) => {
+      if (!message.startLine.startsWith('INVITE')) return;
+      if (connection === 1 && carrier.connectionsOf('INVITE').length > 1) return;
+      socket.write(responseTo(message, '486 Busy Here', 'c'));
+    };
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    expect(carrier.connectionsOf('INVITE')).toEqual([1, 1, 2]);
   });
 
   test('a connection that proves dead when an INVITE is written to it is made anew, once', async () => {

@@ -27,6 +27,14 @@ test('a listener on all interfaces says the address in the subnet of the peer, n
   expect(new AdvertisedAddress({ ...wildcard, host: '::' }, 5060).toward('::1').host).toBe('::1');
 });
 
+test('a connection says the address that it has, where the listener has no name or address of its own', () => {
+  expect(new AdvertisedAddress(wildcard, 5060).toward('192.0.2.1', 'public', '10.9.9.9')).toEqual({
+    host: '10.9.9.9',
+    port: 5060,
+  });
+  expect(new AdvertisedAddress(bound, 5060).toward('192.0.2.1', 'public', '10.9.9.9').host).toBe('10.0.0.5');
+});
+
 test('the remembered peers are bounded and answers stay the same', () => {
   const address = new AdvertisedAddress(wildcard, 5060);
   const first = address.toward('127.0.0.1');

@@ -26,6 +26,21 @@ describe('listening', () => {
     expect((await peer.user.next('message')).flow.remotePort).toBe(node.port(1));
   });
 
+  test('a listener of another transport at the same address is found, or else one on all interfaces of the family', async () => {
+    const node = await cleanup
+      .node()
+      .open(
+        { ...udp, id: 'first' },
+        { ...udp, id: 'second', host: '127.0.0.3' },
+        { ...udp, id: 'six', host: '::1' },
+        { ...tcp, id: 'everywhere', host: '0.0.0.0' },
+        { ...tcp, id: 'beside', host: '127.0.0.3' },
+      );
+    const beside = (listenerId: string, address = '127.0.0.1') =>
+      node.layer.listenerBeside({ transport: 'udp', address, port: 5060, listenerId }, 'tcp');
+    expect([beside('first'), beside('second'), beside('six', '::1')]).toEqual(['everywhere', 'beside', undefined]);
+  });
+
   test('an address that cannot be opened is named with the reason, and nothing stays open', async () => {
     const holder = await cleanup.node().open(tcp, udp);
     const node = cleanup.node();
