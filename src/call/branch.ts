@@ -187,7 +187,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#localTag = randomToken();
     this.#sequence = 0;
     this.#refusedWith = undefined;
+    this.#repair = undefined;
     this.#winner = undefined;
+    if (this.plan.toward !== undefined)
+      this.plan = { ...this.plan, ...this.plan.toward(this.#targets[this.#targetIndex] as Destination) };
     this.#session = SessionKeeper.forOutgoing(env, this.plan.options.sessionTimer);
     this.#startedAtMs = env.scheduler.nowMs();
     this.#startedWallMs = env.scheduler.wallMs();

@@ -85,6 +85,11 @@ export interface BranchPlan {
   readonly extension?: string;
   readonly draft: LegDraft;
   readonly options: BranchOptions;
+  /**
+   * The same as it says where this engine is to one place: the socket that sends, and so its address, is known only then. Absent: the
+   * draft says the same everywhere.
+   */
+  toward?(to: Target | Flow): Pick<BranchPlan, 'draft' | 'options'>;
   /** Where to send it, best first (RFC 3263). A list or a flow is used at once; only a promise costs a turn. */
   resolve(): readonly Target[] | Flow | Promise<readonly Target[]>;
   /** Answers a 401 or 407 of this branch's peer, at most twice per request. Absent: a challenge is a refusal. */

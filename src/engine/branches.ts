@@ -1,6 +1,13 @@
 /** What a call rings: registered phones, and trunks with the INVITE that the outbound pipeline drafted. */
 import type { AttemptRecord, BranchOptions, BranchPlan } from '../call/index.ts';
-import type { LegSettings, OutboundPlan, RouteDraft } from '../outbound/index.ts';
+import {
+  draftForRoute,
+  type LegSettings,
+  type NodeAddress,
+  type OutboundPlan,
+  type RouteDraft,
+  type SeenAs,
+} from '../outbound/index.ts';
 import type { Binding } from '../registrar/index.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
 import { type Endpoint, isFlow } from '../sip/endpoint/index.ts';
@@ -26,6 +33,13 @@ export interface BranchesOptions {
   readonly onAttempt: (trunk: Trunk, attempt: AttemptRecord) => void;
   /** A call has nowhere to go on this trunk. */
   readonly onUnlocated: (trunk: Trunk, reason: string) => void;
+}
+
+/** A route's draft as its branch has it, and what it is made of. */
+interface Drafted {
+  readonly plan: OutboundPlan;
+  readonly route: RouteDraft;
+  readonly drafted: Pick<BranchPlan, 'draft' | 'options'>;
 }
 
 export class Branches {
@@ -82,17 +96,19 @@ export class Branches {
     const { tenant } = facts;
     const credentials = trunks.digestClient(trunk);
     let grant: CapacityGrant | undefined;
+    const options = {
+      ...branchOptions(leg, attemptMs),
+      trunkId: trunk.id,
+      largeRequests: trunk.options.largeRequests,
+      assertsIdentity: trunk.options.trusted,
+      identity: outsideParty(facts.directory, tenant, trunk.id, plan.number, ''),
+    };
     return {
       label: trunk.name,
       trunkId: trunk.id,
       draft,
-      options: {
-        ...branchOptions(leg, attemptMs),
-        trunkId: trunk.id,
-        largeRequests: trunk.options.largeRequests,
-        assertsIdentity: trunk.options.trusted,
-        identity: outsideParty(facts.directory, tenant, trunk.id, plan.number, ''),
-      },
+      options,
+      toward: this.#toward({ plan, route, drafted: { draft, options } }),
       resolve: () => this.#targets(trunk, nextHop),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {
@@ -106,6 +122,29 @@ export class Branches {
         onAttempt(trunk, attempt);
       },
       onEnd: () => grant?.release(),
+    };
+  }
+
+  /** Which socket sends, and so what Contact says, is known with the target: it may be of another family than the one before it. */
+  #toward({ plan, route, drafted }: Drafted): NonNullable<BranchPlan['toward']> {
+    const { endpoint } = this.#options;
+    const { trunk, leg, seenAt, index } = route;
+    return (to) => {
+      const seenAs: SeenAs = { transport: to.transport, address: (scope) => endpoint.advertised(to, scope) };
+      const isAsThought =
+        to.transport === trunk.transport &&
+        isSame(seenAs.address(leg.scope), seenAt.host, seenAt.port) &&
+        (leg.viaHost === undefined || isSame(seenAs.address('public'), leg.viaHost, leg.viaPort));
+      if (isAsThought) return drafted;
+      const again = draftForRoute(plan, index, undefined, seenAs);
+      if (again.kind === 'refused') return drafted;
+      // What the way to the gateway needs comes behind.
+      const { headers } = again.draft;
+      const added = drafted.draft.headers.slice(route.draft.headers.length);
+      return {
+        draft: { ...again.draft, headers: [...headers, ...added] },
+        options: { ...drafted.options, ...branchOptions(again.leg, this.#options.attemptMs) },
+      };
     };
   }
 
@@ -123,6 +162,11 @@ export class Branches {
       return unlocated(error);
     }
   }
+}
+
+/** True also where it is not known: then nothing listens there, and nothing is sent. */
+function isSame(now: NodeAddress | undefined, host: string, port: number | undefined): boolean {
+  return now === undefined || (now.host === host && now.port === port);
 }
 
 function branchOptions(leg: LegSettings, firstResponseMs: number): BranchOptions {

@@ -95,6 +95,10 @@ export class RehearsedTransport implements EndpointTransport {
     return this.#options.real.supports(transport, address);
   }
 
+  listenerBeside(target: Target, transport: TransportName): string | undefined {
+    return this.#options.real.listenerBeside?.(target, transport);
+  }
+
   advertised(flow: Flow, scope?: AddressScope): HostPort {
     const { real } = this.#options;
     const of = flow instanceof RehearsedFlow ? flow.of : flow;

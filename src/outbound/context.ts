@@ -3,7 +3,7 @@ import { plainNumber } from '../tenants/number.ts';
 import type { OutboundRoute, OutboundRule } from '../tenants/schema.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Draft, FieldName } from './draft.ts';
-import type { OutboundFacts, TrunkState } from './facts.ts';
+import type { OutboundFacts, SeenAs, TrunkState } from './facts.ts';
 import type { OutboundCli } from './outbound-cli.ts';
 import type { OutboundEvent, Refusal, StoredSetting } from './outcome.ts';
 import type { Trace } from './trace.ts';
@@ -94,8 +94,18 @@ export class RouteState {
   readonly removed = new Set<FieldName>();
   readonly warnings: string[] = [];
   readonly events: OutboundEvent[] = [];
+  /** Undefined until it is known where the INVITE goes. */
+  readonly seenAs: SeenAs | undefined;
 
-  constructor(call: CallState, planned: PlannedRoute, profile: TrunkProfile, draft: Draft, outboundCli: OutboundCli) {
+  constructor(
+    call: CallState,
+    planned: PlannedRoute,
+    profile: TrunkProfile,
+    draft: Draft,
+    outboundCli: OutboundCli,
+    seenAs?: SeenAs,
+  ) {
+    this.seenAs = seenAs;
     this.call = call;
     this.planned = planned;
     this.trunk = planned.trunk;

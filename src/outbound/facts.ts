@@ -117,10 +117,16 @@ export interface NodeAddress {
   readonly port: number;
 }
 
-/** Where a trunk reaches this node, as Via and Contact say. */
-export function nodeAddress(node: NodeFacts, trunk: Trunk, scope: AddressScope): NodeAddress {
+/** What the socket that sends to one place says of itself. */
+export interface SeenAs {
+  readonly transport: Trunk['transport'];
+  address(scope: AddressScope): NodeAddress | undefined;
+}
+
+/** Where a trunk reaches this node, as Via and Contact say; `seenAs` once it is known which socket sends. */
+export function nodeAddress(node: NodeFacts, trunk: Trunk, scope: AddressScope, seenAs?: SeenAs): NodeAddress {
   const otherwise = scope === 'private' ? node.privateAddresses : node.addresses;
-  return node.addressFor?.(trunk, scope) ?? otherwise[trunk.transport];
+  return seenAs?.address(scope) ?? node.addressFor?.(trunk, scope) ?? otherwise[trunk.transport];
 }
 
 export function callerNumber(caller: Caller): string {

@@ -22,6 +22,7 @@ export {
   type NodeAddress,
   type NodeFacts,
   type OutboundFacts,
+  type SeenAs,
   type TrunkState,
 } from './facts.ts';
 export { CALLEE_REFUSED, MAX_REDIRECTIONS } from './if-answered.ts';

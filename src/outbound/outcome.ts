@@ -2,6 +2,7 @@ import type { AddressScope } from '../base/address-scope.ts';
 import type { LegDraft } from '../sip/message/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import type { NodeAddress } from './facts.ts';
 
 /** What the pipeline can end with. A step gives a {@link Refusal}, or undefined to go on. */
 export interface Refusal {
@@ -53,6 +54,10 @@ export interface LegSettings {
 
 export interface RouteDraft {
   readonly kind: 'draft';
+  /** The route of the plan that it is for. */
+  readonly index: number;
+  /** Where the trunk is told that this engine is. */
+  readonly seenAt: NodeAddress;
   readonly trunk: Trunk;
   readonly draft: LegDraft;
   readonly nextHop: TrunkHop;

@@ -7,7 +7,7 @@ import {
   type SkippedRoute,
 } from './context.ts';
 import { Draft, formatAddress, toLegDraft } from './draft.ts';
-import { callerName, callerNumber, type OutboundFacts } from './facts.ts';
+import { callerName, callerNumber, type OutboundFacts, type SeenAs } from './facts.ts';
 import { type OutboundCli, parseOutboundCli } from './outbound-cli.ts';
 import type { LegSettings, Refusal, RouteDraft, RouteRefusal, StoredSetting } from './outcome.ts';
 import { addForwardingHeaders } from './steps/add-forwarding-headers.ts';
@@ -32,6 +32,7 @@ import { removeHeaders } from './steps/remove-headers.ts';
 import { octets } from './text.ts';
 import { NO_TRACE, type Trace } from './trace.ts';
 import { profileOf } from './trunk-profile.ts';
+import { contactAddress } from './variables.ts';
 
 /**
  * The outbound pipeline: one ordered list of named pure steps over an immutable fact set. The first list looks at the call as a
@@ -108,11 +109,19 @@ export function planOutbound(facts: OutboundFacts, trace: Trace = NO_TRACE): Out
   };
 }
 
-/** Makes the INVITE for one of the plan's routes, when its turn comes. Pure; asked twice it gives the same. */
-export function draftForRoute(plan: OutboundPlan, index: number, trace: Trace = NO_TRACE): RouteDraft | RouteRefusal {
+/**
+ * Makes the INVITE for one of the plan's routes, when its turn comes. Pure; asked twice it gives the same. With `seenAs` it says where
+ * this engine is to the place that the INVITE goes to; without, to where the trunk's first target is thought to be.
+ */
+export function draftForRoute(
+  plan: OutboundPlan,
+  index: number,
+  trace: Trace = NO_TRACE,
+  seenAs?: SeenAs,
+): RouteDraft | RouteRefusal {
   const planned = plan.routes[index];
   if (planned === undefined) throw new RangeError(`the plan has ${plan.routes.length} routes, not ${index + 1}`);
-  const route = new RouteState(plan.state, planned, profileOf(planned.trunk), new Draft(), plan.outboundCli);
+  const route = new RouteState(plan.state, planned, profileOf(planned.trunk), new Draft(), plan.outboundCli, seenAs);
   for (const step of ROUTE_STEPS) {
     const refusal = step.run(route, trace);
     if (refusal !== undefined) {
@@ -122,6 +131,8 @@ export function draftForRoute(plan: OutboundPlan, index: number, trace: Trace = 
   }
   return {
     kind: 'draft',
+    index,
+    seenAt: contactAddress(route),
     trunk: route.trunk,
     draft: toLegDraft(route.draft),
     nextHop: route.profile.nextHop,
@@ -147,7 +158,7 @@ function legSettings(route: RouteState): LegSettings {
   };
   return {
     contact: formatAddress(route.draft.contact),
-    ...viaSettings(node, route.trunk),
+    ...viaSettings(route),
     ...(timer.mode !== 'off' && { sessionTimer }),
     relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
     ...(route.call.anonymous && { withholdsPeer: true as const }),

@@ -35,8 +35,6 @@ export interface TrunkProfile {
   readonly applyHeader: boolean;
   /** False: the privacy types leave the number of an anonymous call in sight. */
   readonly hidesNumber: boolean;
-  /** `;transport=…;ob` as far as the transport asks for it. */
-  readonly contactParams: string;
   readonly name: string;
   readonly addHeaders: readonly HeaderField[];
 }
@@ -96,6 +94,11 @@ const REMOVABLE: ReadonlyMap<string, FieldName> = new Map([
   ['P-Called-Party-ID', 'pCalledPartyId'],
 ]);
 
+/** What a URI says of a transport that is not the default one. */
+export function transportParameter(transport: Trunk['transport']): string {
+  return transport === 'udp' ? '' : `;transport=${transport}`;
+}
+
 function compile(trunk: Trunk): TrunkProfile {
   const trunkHostPort = hostPort(trunk.host, trunk.port);
   const proxy = trunk.outboundProxy;
@@ -107,7 +110,7 @@ function compile(trunk: Trunk): TrunkProfile {
     if (field !== undefined) removed.add(field);
   }
   const outHostPort = proxy === undefined ? trunkHostPort : hostPort(proxy.host, proxy.port);
-  const transportParam = trunk.transport === 'udp' ? '' : `;transport=${trunk.transport}`;
+  const transportParam = transportParameter(trunk.transport);
   const fields = DEFAULTS.map((fallback) => compileField(trunk, fallback, removed));
   return {
     authId: octets(trunk.credentials?.authName ?? ''),
@@ -121,7 +124,6 @@ function compile(trunk: Trunk): TrunkProfile {
     applyUser: privacy.includes('user'),
     applyHeader: privacy.includes('header'),
     hidesNumber: hidesNumber(trunk),
-    contactParams: `${transportParam};ob`,
     name: octets(trunk.name),
     addHeaders: trunk.addHeaders.map(({ name, value }): HeaderField => [name, octets(value)]),
   };

@@ -1,5 +1,5 @@
 import type { RouteState } from './context.ts';
-import { nodeAddress } from './facts.ts';
+import { type NodeAddress, nodeAddress } from './facts.ts';
 import { hostPort, type Source } from './trunk-profile.ts';
 
 /** What anonymous calls show in place of a number or name (guide "Variables"). */
@@ -76,8 +76,10 @@ function callerDisplayName(route: RouteState): string {
  * private address, else the public one.
  */
 export function contactUri(route: RouteState): string {
-  const { node } = route.call.facts;
-  const { trunk } = route;
-  const { host, port } = nodeAddress(node, trunk, trunk.options.usePrivateIp ? 'private' : 'public');
+  const { host, port } = contactAddress(route);
   return hostPort(host, port);
+}
+
+export function contactAddress({ call, trunk, seenAs }: RouteState): NodeAddress {
+  return nodeAddress(call.facts.node, trunk, trunk.options.usePrivateIp ? 'private' : 'public', seenAs);
 }

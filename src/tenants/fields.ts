@@ -62,11 +62,16 @@ export const tenantName = z
     error: '"system" is taken: it names the system admin as owner',
   });
 
+/** The brackets of an IPv6 address belong to URIs: with or without them it is the same host, and is kept without. */
 export const host = z
   .string()
-  .refine(isHost, { error: 'must be a host name, an IPv4 address or an IPv6 address; a port has its own field' });
+  .refine(isHost, { error: 'must be a host name, an IPv4 address or an IPv6 address; a port has its own field' })
+  .overwrite(unbracket);
 
-export const domain = z.string().refine((text) => isHost(text), { error: 'must be a host name or an IP address' });
+export const domain = z
+  .string()
+  .refine((text) => isHost(text), { error: 'must be a host name or an IP address' })
+  .overwrite(unbracket);
 
 export const port = z.int().min(1).max(65_535);
 

@@ -1,6 +1,6 @@
 import type { Trunk } from '../../trunks/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
-import { type NodeAddress, type NodeFacts, nodeAddress } from '../facts.ts';
+import { type NodeAddress, type NodeFacts, nodeAddress, type SeenAs } from '../facts.ts';
 import type { LegSettings } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
 import { hostPort, originOf } from '../trunk-profile.ts';
@@ -37,15 +37,15 @@ function tell({ profile, planned, trunk, call }: RouteState, trace: Trace): void
 }
 
 /** Sent-by of the leg's Via, as the socket that sends is expected to say it. */
-export function viaAddress(node: NodeFacts, trunk: Trunk): NodeAddress {
+export function viaAddress(node: NodeFacts, trunk: Trunk, seenAs?: SeenAs): NodeAddress {
   const { usePrivateIp, rewriteViaHost } = trunk.options;
-  return nodeAddress(node, trunk, usePrivateIp && !rewriteViaHost ? 'private' : 'public');
+  return nodeAddress(node, trunk, usePrivateIp && !rewriteViaHost ? 'private' : 'public', seenAs);
 }
 
 /** How every request of the leg says who sent it: as the socket that sends does, or with the public address all the same. */
-export function viaSettings(node: NodeFacts, trunk: Trunk): Pick<LegSettings, 'scope' | 'viaHost' | 'viaPort'> {
+export function viaSettings({ call, trunk, seenAs }: RouteState): Pick<LegSettings, 'scope' | 'viaHost' | 'viaPort'> {
   const scope = trunk.options.usePrivateIp ? 'private' : 'public';
   if (!trunk.options.rewriteViaHost) return { scope };
-  const { host, port } = viaAddress(node, trunk);
+  const { host, port } = viaAddress(call.facts.node, trunk, seenAs);
   return { scope, viaHost: host, viaPort: port };
 }

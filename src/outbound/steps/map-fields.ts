@@ -5,7 +5,7 @@ import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
 import type { Refusal } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
-import type { CompiledField, CompiledMapping, Source } from '../trunk-profile.ts';
+import { type CompiledField, type CompiledMapping, type Source, transportParameter } from '../trunk-profile.ts';
 import { ANONYMOUS, hostValue, userValue } from '../variables.ts';
 
 /**
@@ -159,7 +159,8 @@ function displayName(route: RouteState, field: CompiledField, mapping: CompiledM
 
 function put(route: RouteState, field: CompiledField, address: Address, mapping: CompiledMapping, trace: Trace): void {
   address.host = hostValue(route, mapping.host);
-  if (field.name === 'contact') address.uriParams = route.profile.contactParams;
+  if (field.name === 'contact')
+    address.uriParams = `${transportParameter(route.seenAs?.transport ?? route.trunk.transport)};ob`;
   if (trace.on)
     note(
       trace,

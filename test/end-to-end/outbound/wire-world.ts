@@ -1,9 +1,7 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { decode, encode } from 'dns-packet';
 import type { RunningNode } from '../../../src/node/node.ts';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { provisioningSchema } from '../../../src/trunks/schema.ts';
+import { startDnsServer } from '../../kit/dns-server.ts';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
 import type { TenantInput, TrunkInput } from '../../outbound/world.ts';
 import { Carrier } from './carrier.ts';
@@ -31,7 +29,7 @@ export interface World extends TestEngine {
 const SAMPLE = { publicHost: '192.168.0.11', publicPort: 5060 };
 
 export async function startWorld({ host, settings = {} }: WorldOptions = {}): Promise<World> {
-  const dns = await startDns();
+  const dns = await startDnsServer((_, type) => (type === 'A' ? ['127.0.0.1'] : []));
   const engine = await startEngine({
     provisioning: {},
     // Rows follow each other as fast as this process can place calls.
@@ -78,23 +76,4 @@ async function hold(node: RunningNode, tenants: readonly TenantInput[], trunks: 
     deleteTrunks: state.trunks.map(({ id }) => id ?? '').filter((id) => !ids.has(id)),
   }));
   if (result.outcome !== 'applied') throw new Error(JSON.stringify(result));
-}
-
-/** A DNS server that knows every name as 127.0.0.1 and nothing else. */
-async function startDns() {
-  const socket = createSocket('udp4');
-  socket.on('message', (octets, from) => {
-    const { id, questions = [] } = decode(octets);
-    const answers = questions
-      .filter(({ type }) => type === 'A')
-      .map(({ name }) => ({ type: 'A' as const, name, ttl: 3600, data: '127.0.0.1' }));
-    socket.send(
-      encode({ type: 'response', ...(id === undefined ? {} : { id }), questions, answers }),
-      from.port,
-      from.address,
-    );
-  });
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  return { port: socket.address().port, close: () => socket.close() };
 }
