@@ -17,7 +17,7 @@ export function emergencyCallOf(tenant: Tenant, dialled: string): EmergencyCall 
     if (!bare.endsWith(number)) continue;
     const accessCode = bare.slice(0, bare.length - number.length);
     if (accessCode === '' || accessCode === '+') return { number, accessCode: '' };
-    if (isAccessCode(tenant, accessCode)) return { number, accessCode };
+    if (isAccessCode(tenant, accessCode, dialled)) return { number, accessCode };
   }
   return undefined;
 }
@@ -36,11 +36,10 @@ export function emergencyServiceNumber(tenant: Tenant): string | undefined {
   return tenant.emergency.routes.length > 0 ? tenant.emergencyNumbers[0] : undefined;
 }
 
-/** The prefix may go on behind the code (`91`, `9011`): who is taught to dial 9 first dials no 1 in need. */
-function isAccessCode(tenant: Tenant, code: string): boolean {
+function isAccessCode(tenant: Tenant, code: string, dialled: string): boolean {
   return rulesOf(tenant).some(
     ({ rule }) =>
-      rule.match.prefixes.some((prefix) => prefix.startsWith(code)) &&
+      rule.match.prefixes.some((prefix) => prefix.startsWith(code) && dialled.startsWith(prefix)) &&
       rule.routes.some(({ strip }) => strip === code.length),
   );
 }

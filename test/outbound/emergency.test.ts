@@ -44,18 +44,6 @@ describe('emergency numbers leave as dialled', () => {
     expect(planOutbound(factsOf({ tenants: [tenantWith({ outboundRules: outside })], dialled })).emergency).toBe(false);
   });
 
-  test('an access code that only longer prefixes begin with', () => {
-    const rules = [
-      {
-        name: 'world',
-        match: { prefixes: ['91', '9011'] },
-        routes: [{ trunk: 'CallCentric', strip: 1, prepend: '+' }],
-      },
-    ];
-    for (const dialled of ['9911', '9-112'])
-      expect(routesOf({ outboundRules: rules }, dialled)).toEqual(here(dialled.slice(-3)));
-  });
-
   test('digits that no rule names and strips are no access code', () => {
     const rules = [{ name: 'world', routes: [{ trunk: 'CallCentric' }] }];
     const facts = factsOf({ tenants: [tenantWith({ outboundRules: rules })], dialled: '9911' });

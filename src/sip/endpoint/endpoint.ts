@@ -45,8 +45,6 @@ import type {
 } from './types.ts';
 
 const DRAIN_RETRY_SECONDS = 10;
-/** A peer that is gone altogether shall not cost a call much beside the silence before. */
-const RECONNECT_TIMEOUT_MS = 3_000;
 /** Spread, so that those refused together do not return together (RFC 3261 §21.5.4). */
 const OVERLOAD_RETRY_SECONDS = 4;
 
@@ -167,16 +165,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       const overTcp = this.#options.tcpForLargeRequests !== false && options.largeRequests !== 'udp';
       if (overTcp && this.#large.takes(to, text)) return this.#large.send(request, to, user, sendOver);
       if (flow.reliable && flow.connected) {
-        // A connection that was idle may be dead, which shows when something is written to it: by its end, or by silence.
-        const sentAtMs = this.#options.scheduler.nowMs();
-        const attempt: SecondWay = new SecondWay(user, (failure, failed) => {
-          if (failure === 'timeout') {
-            if (flow.closed || (flow.heardAtMs ?? 0) >= sentAtMs) return undefined;
-            flow.close('nothing comes over it any more');
-          }
-          if (!failed.flow.closed) return undefined;
-          return sendOver(this.transport.flowTo({ ...to, connectTimeoutMs: RECONNECT_TIMEOUT_MS }), attempt);
-        });
+        // A connection that was idle may be dead, which shows when something is written to it.
+        const attempt: SecondWay = new SecondWay(user, (failure, failed) =>
+          failure === 'timeout' || !failed.flow.closed ? undefined : sendOver(this.transport.flowTo(to), attempt),
+        );
         attempt.current = this.transactions.createClient(request, flow, attempt, settings);
         return attempt;
       }

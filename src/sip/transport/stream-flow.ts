@@ -56,7 +56,6 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   tls: TlsFacts | undefined = undefined;
   /** True once the connection, TLS included, was set up. */
   connected = false;
-  heardAtMs: number | undefined = undefined;
   /** True once it brought a whole message: until then it is a stranger that holds a slot. */
   proven: boolean;
   readonly #context: TransportContext;
@@ -225,7 +224,6 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   #onData(octets: Buffer): void {
     if (this.#state !== 'open') return;
     this.#noteTraffic();
-    this.heardAtMs = this.#lastTrafficMs;
     this.#messageEnded = false;
     this.#framer.push(octets.toString('latin1'));
     this.#watchPartialMessage();

@@ -22,8 +22,6 @@ export interface Flow {
   readonly key: string;
   /** False until a connection, TLS included, is set up for the first time. */
   readonly connected: boolean;
-  /** Monotonic time at which octets of the peer last came over a connection. */
-  readonly heardAtMs?: number | undefined;
   /** True once nothing can be sent any more; a UDP flow closes with its listener only. */
   readonly closed: boolean;
   /** What the peer's certificate proved; undefined on UDP and TCP, and before the handshake ends. */

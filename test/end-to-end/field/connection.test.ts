@@ -177,17 +177,6 @@ describe.each(['tcp', 'tls'] as const)('toward a carrier over %s', (transport) =
     expect(await byesOf()).toEqual([2]);
   });
 
-  test('a connection that was dead without a word is made anew when nothing at all comes over it', async () => {
-    carrier.onMessage = (message, socket, connection) => {
-      if (!message.startLine.startsWith('INVITE')) return;
-      if (connection === 1 && carrier.connectionsOf('INVITE').length > 1) return;
-      socket.write(responseTo(message, '486 Busy Here', 'c'));
-    };
-    expect((await world.phone.call(callOut)).status).toBe(486);
-    expect((await world.phone.call(callOut)).status).toBe(486);
-    expect(carrier.connectionsOf('INVITE')).toEqual([1, 1, 2]);
-  });
-
   test('a connection that proves dead when an INVITE is written to it is made anew, once', async () => {
     carrier.onMessage = (message, socket, connection) => {
       if (!message.startLine.startsWith('INVITE')) return;
