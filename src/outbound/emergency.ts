@@ -17,7 +17,7 @@ export function emergencyCallOf(tenant: Tenant, dialled: string): EmergencyCall 
     if (!bare.endsWith(number)) continue;
     const accessCode = bare.slice(0, bare.length - number.length);
     if (accessCode === '' || accessCode === '+') return { number, accessCode: '' };
-    if (isAccessCode(tenant, accessCode, dialled)) return { number, accessCode };
+    if (isAccessCode(tenant, accessCode) && !isOwnNumber(tenant, bare)) return { number, accessCode };
   }
   return undefined;
 }
@@ -36,12 +36,18 @@ export function emergencyServiceNumber(tenant: Tenant): string | undefined {
   return tenant.emergency.routes.length > 0 ? tenant.emergencyNumbers[0] : undefined;
 }
 
-function isAccessCode(tenant: Tenant, code: string, dialled: string): boolean {
+/** The prefix may go on behind the code (`91`, `9011`): who is taught to dial 9 first dials no 1 in need. */
+function isAccessCode(tenant: Tenant, code: string): boolean {
   return rulesOf(tenant).some(
     ({ rule }) =>
-      rule.match.prefixes.some((prefix) => prefix.startsWith(code) && dialled.startsWith(prefix)) &&
+      rule.match.prefixes.some((prefix) => prefix.startsWith(code)) &&
       rule.routes.some(({ strip }) => strip === code.length),
   );
+}
+
+/** Somebody of the tenant has that number, code included. */
+function isOwnNumber({ extensions, services }: Tenant, dialled: string): boolean {
+  return extensions.some(({ number }) => number === dialled) || services.some(({ number }) => number === dialled);
 }
 
 /** Where an emergency call goes. */

@@ -44,6 +44,21 @@ describe('emergency numbers leave as dialled', () => {
     expect(planOutbound(factsOf({ tenants: [tenantWith({ outboundRules: outside })], dialled })).emergency).toBe(false);
   });
 
+  test('an access code that only longer prefixes begin with, unless somebody has that number', () => {
+    const rules = [
+      {
+        name: 'world',
+        match: { prefixes: ['91', '9011'] },
+        routes: [{ trunk: 'CallCentric', strip: 1, prepend: '+' }],
+      },
+    ];
+    for (const dialled of ['9911', '9-112'])
+      expect(routesOf({ outboundRules: rules }, dialled)).toEqual(here(dialled.slice(-3)));
+    const extensions = [...(tenantWith({}).extensions ?? []), { number: '9911', password: 'secret-9911' }];
+    const tenants = [tenantWith({ outboundRules: rules, extensions })];
+    expect(planOutbound(factsOf({ tenants, dialled: '9911' })).emergency).toBe(false);
+  });
+
   test('digits that no rule names and strips are no access code', () => {
     const rules = [{ name: 'world', routes: [{ trunk: 'CallCentric' }] }];
     const facts = factsOf({ tenants: [tenantWith({ outboundRules: rules })], dialled: '9911' });
