@@ -29,6 +29,7 @@ type IntakeEndpointOptions = Pick<
   | 'transportLimits'
   | 'messageLimits'
   | 'overloadSeconds'
+  | 'isEmergency'
   | 'maxServerTransactions'
   | 'maxClientTransactions'
 >;
@@ -99,6 +100,7 @@ export class Intake {
         headerCount: limits.headerCount,
         viaCount: limits.viaCount,
       },
+      isEmergency,
       maxServerTransactions: limits.transactions,
       maxClientTransactions: limits.transactions,
       overloadSeconds: (request) => {

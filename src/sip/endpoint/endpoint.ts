@@ -199,7 +199,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
    * transports and another clock. Nothing is counted or learnt here.
    */
   rehearsal(parts: Required<Pick<EndpointOptions, 'scheduler' | 'createTransport'>>, user: EndpointUser): Endpoint {
-    const { sources: _sources, overloadSeconds: _overloadSeconds, ...settings } = this.#options;
+    const { sources: _sources, overloadSeconds: _seconds, isEmergency: _isEmergency, ...settings } = this.#options;
     return new Endpoint({ ...settings, ...parts }, user, this.#log, this);
   }
 
@@ -366,8 +366,9 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.transactions.receiveRequest(request, this.#replyFlow(request, flow));
   }
 
-  /** 503 for a new request of which nothing but its text is known. False: it is a copy of one that is served. */
+  /** 503 for a new request of which nothing but its text is known. False: it is served already, or must be. */
   #refuseUnread(text: string, flow: Flow): boolean {
+    if (this.#isEmergency(text)) return false;
     const refusal = earlyRefusal(text, flow, {
       status: 503,
       reason: 'Service Unavailable',
@@ -381,6 +382,17 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.transactions.counters.stateless++;
     flow.send(refusal.text);
     return true;
+  }
+
+  #isEmergency(text: string): boolean {
+    const { isEmergency } = this.#options;
+    if (isEmergency === undefined || !text.startsWith('INVITE ')) return false;
+    try {
+      const message = parseMessage(text, this.#messageLimits);
+      return message.kind === 'request' && isEmergency(message);
+    } catch {
+      return false;
+    }
   }
 
   /** The same for one that has to be read first. False: it is a copy, or no request at all. */

@@ -94,6 +94,8 @@ export interface EndpointOptions {
   readonly tcpForLargeRequests?: boolean;
   /** Asked for each new request outside a dialog; seconds for Retry-After when the node is too busy for it, else undefined. */
   readonly overloadSeconds?: (request: SipRequest) => number | undefined;
+  /** Whether an INVITE that would be refused unread is one that must be let in: an emergency call. Default: none is. */
+  readonly isEmergency?: (request: SipRequest) => boolean;
   /**
    * Whether two addresses are of one peer: a response or CANCEL counts for a transaction (RFC 3261 §17.1.3, §9.2) if it comes from the
    * address that the transaction deals with, or from another one of that peer. Default: never.

@@ -1,7 +1,29 @@
 import { describe, expect, test } from 'vitest';
+import { Endpoint } from '../../../src/sip/endpoint/index.ts';
 import { HeaderId } from '../../../src/sip/message/index.ts';
-import type { Target } from '../../../src/sip/transport/index.ts';
+import type { Flow, Target } from '../../../src/sip/transport/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { RecordingLog } from '../transport/recorder.ts';
 import { CLIENT, parseResponse, request, SERVER, TestUser, World, wire } from './world.ts';
+
+function udpFlow(send: (text: string) => void): Flow {
+  return {
+    transport: 'udp',
+    reliable: false,
+    localAddress: SERVER,
+    localPort: 5060,
+    remoteAddress: '192.0.2.9',
+    remotePort: 5060,
+    listenerId: 'udp',
+    key: 'udp 192.0.2.9:5060',
+    connected: true,
+    closed: false,
+    tls: undefined,
+    send,
+    keepAlive() {},
+    close() {},
+  };
+}
 
 const toServer: Target = { transport: 'udp', address: SERVER, port: 5060 };
 
@@ -520,5 +542,40 @@ describe('connections', () => {
     expect(world.clientUser.outcomes).toEqual(['reset']);
     expect(world.clientUser.lost).toEqual(['reset']);
     expect(world.client.transactions.clientCount).toBe(0);
+  });
+});
+
+describe('more new requests than there is time for', () => {
+  test('are refused unread, 503; an emergency call is let in', () => {
+    const scheduler = new VirtualScheduler();
+    const user = new TestUser();
+    const asked: string[] = [];
+    const endpoint = new Endpoint(
+      {
+        scheduler,
+        sources: { admits: () => true, knows: () => true },
+        inboxLimits: { backlogMs: 0 },
+        isEmergency: ({ requestUri }) => asked.push(requestUri) > 0 && requestUri.includes('112'),
+      },
+      user,
+      new RecordingLog(),
+    );
+    const answers: string[] = [];
+    const flow = udpFlow((text) => answers.push(text));
+    // The first one keeps the endpoint busy; what comes meanwhile waits.
+    user.answer = () => scheduler.advance(10);
+    const invite = (number: string, branch: string) =>
+      wire('INVITE', { Via: `SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK${branch}`, 'Call-ID': branch }).replace(
+        'sip:bob@',
+        `sip:${number}@`,
+      );
+    for (let at = 0; at < 60; at++) endpoint.onMessage(invite('102', `b${at}`), flow);
+    const refused = answers.length;
+    expect(answers[0]).toMatch(/^SIP\/2\.0 503 .*Retry-After: /s);
+    expect(refused).toBeGreaterThan(20);
+    endpoint.onMessage(invite('112', 'sos'), flow);
+    endpoint.onMessage(invite('102', 'last'), flow);
+    expect(answers).toHaveLength(refused + 1);
+    expect(asked.filter((uri) => uri.includes('112'))).toHaveLength(1);
   });
 });
