@@ -12,6 +12,7 @@ import {
   type StageOutcome,
 } from './plan.ts';
 import type { CallEnvironment } from './ports.ts';
+import type { BegunLeg } from './record.ts';
 import { isBetterStatus } from './response-mapping.ts';
 
 /** For whom a plan is played: the caller of a call, or a party that is being transferred. */
@@ -89,7 +90,7 @@ export class Attempt implements BranchUser, TimerTarget {
   }
 
   /** Legs that have been sent an INVITE and are not over, for whoever looks at the call now. */
-  underWay(): { readonly label: string; readonly callId: string }[] {
+  underWay(): BegunLeg[] {
     const own = this.#branches.flatMap((branch) => branch.underWay() ?? []);
     return [...own, ...this.#followed.flatMap((followed) => followed.underWay())];
   }

@@ -16,7 +16,7 @@ import { buildInvite } from './invite.ts';
 import { Leg, type LegCall } from './leg.ts';
 import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
-import type { AttemptRecord } from './record.ts';
+import type { AttemptRecord, BegunLeg } from './record.ts';
 import { hasSessionDescription, reasonFields } from './relayed-headers.ts';
 import { Repair } from './repair.ts';
 import { SessionKeeper } from './session-keeper.ts';
@@ -103,7 +103,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   /** What it has sent and not heard the end of: the label and the Call-ID. */
-  underWay(): { readonly label: string; readonly callId: string } | undefined {
+  underWay(): BegunLeg | undefined {
     const isRinging = this.state === 'calling' || this.state === 'repairing';
     return isRinging ? { label: this.plan.label, callId: this.#callId } : undefined;
   }
@@ -122,6 +122,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
         return;
       case 'calling':
         this.state = 'cancelling';
+        this.#noteCancelled();
         this.#dropLegs(undefined);
         this.#transaction?.cancel(reasonFields(reasons));
         return;
@@ -455,6 +456,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #outcome(status: number, reason: string, cause: OutcomeCause, response: SipResponse | undefined): StageOutcome {
     return branchOutcome(this.plan, status, reason, cause, response, this.#barsFailover());
+  }
+
+  /** It is a leg of the call still, until its final response makes an attempt of it. */
+  #noteCancelled(): void {
+    const { record } = this.attempt.call;
+    record.cancelled = [...record.cancelled, { label: this.plan.label, callId: this.#callId }];
   }
 
   #record(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {

@@ -10,7 +10,7 @@ import type { Leg, LegCall, LegRegistry } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
-import { type CallListing, CallRecord, type EndedBy } from './record.ts';
+import { type BegunLeg, type CallListing, CallRecord, type EndedBy } from './record.ts';
 import type { Referral } from './refer.ts';
 import { reasonsOf } from './relayed-headers.ts';
 import { callerStatus, sipReason } from './response-mapping.ts';
@@ -272,9 +272,9 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     return true;
   }
 
-  /** Its legs that ring, by label and Call-ID. */
-  ringing(): readonly { readonly label: string; readonly callId: string }[] {
-    return this.#attempt?.underWay() ?? [];
+  /** Its legs without a final response: those that ring, and those that are being cancelled or were. */
+  begunLegs(): readonly BegunLeg[] {
+    return [...(this.#attempt?.underWay() ?? []), ...this.record.cancelled];
   }
 
   listing(): CallListing {

@@ -38,8 +38,16 @@ export interface AttemptRecord {
   readonly callId: string;
 }
 
+/** A leg that has been sent an INVITE, by the name of its peer and the engine's Call-ID on it. */
+export interface BegunLeg {
+  readonly label: string;
+  readonly callId: string;
+}
+
 /** Why and by whom a call ended. */
 export type EndedBy = 'caller' | 'callee' | 'engine';
+
+const NONE: readonly BegunLeg[] = [];
 
 /** The record of a call: grows while it lives, complete when `onCallEnded` gets it. Times are wall clock ms. */
 export class CallRecord {
@@ -56,6 +64,8 @@ export class CallRecord {
   answeredBy: string | undefined = undefined;
   answeredTrunkId: string | undefined = undefined;
   attempts: readonly AttemptRecord[] = [];
+  /** Legs that were cancelled; each is an attempt as well once its final response is there. */
+  cancelled: readonly BegunLeg[] = NONE;
   /** Final status sent to the caller: 200 when answered. */
   status = 0;
   reason = '';

@@ -75,7 +75,7 @@ export class Explainer {
     const call = placed(callId);
     const held = engine.calls.get(callId);
     const begun = held?.record;
-    const begunLegs = [...(begun?.attempts ?? []), ...(held?.ringing() ?? [])];
+    const begunLegs = [...(begun?.attempts ?? []), ...(held?.begunLegs() ?? [])];
     const labels = new Map(begunLegs.map((leg) => [leg.callId, leg.label]));
     const known = live === undefined ? [] : [live.callerCallId, live.calleeCallId ?? '', ...labels.keys()];
     const legs = trace
@@ -83,7 +83,9 @@ export class Explainer {
       .filter(({ direction, text, leg }) => direction === 'sent' && text.startsWith('INVITE ') && leg !== 'caller')
       .filter(isFirstSending)
       .map((message) => sentLeg(message, labels.get(message.sipCallId)));
-    const answer = ended === undefined ? undefined : { status: ended.status, reason: ended.reason };
+    // A call that was refused lives until what it has cancelled has ended.
+    const final = ended ?? (begun !== undefined && begun.status >= 300 ? begun : undefined);
+    const answer = final === undefined ? undefined : { status: final.status, reason: final.reason };
     const explanation = call === undefined ? this.#stayedInside(begun, ended) : explainPlaced(call);
     if (explanation === undefined) return undefined;
     // Refused before its plan was played, for want of something in the INVITE; or there was nobody to ring.

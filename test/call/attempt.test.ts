@@ -170,6 +170,29 @@ test('§16.7 step 6: the best refusal is passed on: 6xx over all, busy over not 
   }
 });
 
+test('a leg that is being cancelled is one that was begun, until its 487 makes an attempt of it', () => {
+  const world = new World();
+  forking(world);
+  const { a, b, c, engine } = world;
+  a.call();
+  world.run();
+  c.answer(c.invite, 180);
+  world.run();
+  const [listed] = engine.calls.list();
+  const call = engine.calls.get(listed?.id ?? '');
+  const ids = [b.invite, c.invite].map(({ request }) => request.callId());
+  expect(call?.begunLegs().map(({ callId }) => callId)).toEqual(ids);
+  c.invite.user = { onCancel: () => {} };
+  b.answer(b.invite, 603);
+  world.run(100);
+  expect(call?.record.attempts.map(({ callId }) => callId)).toEqual(ids.slice(0, 1));
+  expect(call?.begunLegs().map(({ callId }) => callId)).toEqual(ids.slice(1));
+  c.answer(c.invite, 487);
+  world.run();
+  expect(call?.record.attempts.map(({ callId }) => callId)).toEqual(ids);
+  expect(world.settles()).toBe(true);
+});
+
 test('§16.7 step 5: a 6xx ends the search: the other branches are cancelled', () => {
   const world = new World();
   forking(world);

@@ -71,15 +71,14 @@ async function asExplained(chosen: Chosen): Promise<void> {
 
 /**
  * What cannot be told beforehand is left out: that a connection is refused, of which silence becomes something else; and which of two
- * phones is asked again first, after a wait that is drawn (RFC 3261 §14.1). A 6xx of one of them cancels the others, of which the call
- * tells only when each has ended.
+ * phones is asked again first, after a wait that is drawn (RFC 3261 §14.1).
  */
 function repliesOf({ replies, body }: Chosen['calls'][number], { carriersTakeTcp, tenant }: Chosen): Reply[] {
   const mayBeLarge = !carriersTakeTcp && body.length > 400;
   const ringsSeveral = tenant.bobHasTwoPhones || tenant.strategy === 'simultaneous';
   return replies.map((reply) => {
     if (reply === 'silence' && mayBeLarge) return 408;
-    return (reply === 491 || reply === 600) && ringsSeveral ? 486 : reply;
+    return reply === 491 && ringsSeveral ? 486 : reply;
   });
 }
 
