@@ -172,6 +172,8 @@ describe('certificates of a running node', () => {
     const standing = tlsConnect({ host: '127.0.0.1', port: tlsPort, rejectUnauthorized: false });
     sockets.push(standing);
     await new Promise((resolve) => standing.once('secureConnect', resolve));
+    // A connection without a message is closed after ten seconds.
+    expect(await answered(standing)).toMatch(/^SIP\/2\.0 200 /);
 
     writeFileSync(certificate, 'broken');
     engine.child.signal('SIGHUP');
