@@ -42,12 +42,6 @@ export class Backlog {
     this.#limitMs = limitMs;
   }
 
-  get cost() {
-    return this.#passedMs / this.#taken;
-  }
-  get lasting() {
-    return this.#nowMs < this.#overUntilMs;
-  }
   /** Computing time of the latest beat. */
   get computedMs(): number {
     return this.#computedMs;
