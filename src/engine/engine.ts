@@ -106,6 +106,8 @@ export interface EngineOptions {
   readonly claimStore?: ClaimStore;
   /** Key of the nonces, shared by the nodes of one store. */
   readonly nonceSecret?: Uint8Array;
+  /** Draws which route of a `random` rule is tried first: a number in [0, 1); default Math.random. */
+  readonly random?: () => number;
   /** Makes the transports; default: sockets. */
   readonly createTransport?: EndpointOptions['createTransport'];
   /** Refuse new requests while this process has no time for them. Default false. */
@@ -292,6 +294,7 @@ export class Engine {
     this.routing = new Routing({
       guard: (plan) => this.guards.admit(plan),
       clock: scheduler,
+      random: options.random ?? Math.random,
       node: this.#nodeFacts,
       ringTimeoutMs: settings.timers.ringMs,
       sessionLimitMs: settings.timers.sessionLimitMs,

@@ -2,7 +2,6 @@
  * Where a call goes: from a phone to a phone, a service or a trunk; from a trunk to whatever its DID's rule says; and on from there by
  * forwarding, overflow and transfer. Makes the plan; `call/` plays it.
  */
-import { randomInt } from 'node:crypto';
 import type { AddressScope } from '../base/address-scope.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Clock } from '../base/scheduler.ts';
@@ -55,6 +54,8 @@ import { OneStageStep, type PlanStep, RejectStep, StepPlan } from './step-plan.t
 
 export interface RoutingOptions {
   readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
   readonly node: NodeFacts;
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
@@ -144,7 +145,7 @@ export class Routing implements StepServices {
       trunkState: (trunkId) => this.#options.trunkState(trunkId, tenant),
       wallMs: this.#options.clock.wallMs(),
       node: this.#options.node,
-      randomSeed: randomInt(0x7fffffff),
+      randomSeed: Math.floor(this.#options.random() * 0x7fffffff),
       sessionId,
     };
   }

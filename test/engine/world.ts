@@ -103,6 +103,7 @@ export interface WorldOptions {
   /** In place of {@link World.observed}. */
   readonly observer?: (world: World) => EngineObserver;
   readonly storeSetting?: EngineOptions['storeSetting'];
+  readonly random?: EngineOptions['random'];
 }
 
 export function provisioningOf(options: WorldOptions = {}): Directory {
@@ -195,6 +196,7 @@ export class World {
       observer: options.observer?.(this) ?? this.observed,
       directory: provisioningOf(options),
       version: 'test',
+      ...(options.random === undefined ? {} : { random: options.random }),
       createTransport: this.network.transportAt(ENGINE),
       storeSetting: async (tenant, setting) => {
         this.settings.push({ tenant: tenant.name, setting });
