@@ -1,10 +1,59 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+/** Two files at a time on two cores as well: most of the suite waits for peers rather than computes. */
+const sideBySide = Math.max(2, availableParallelism() - 1);
+
+/** Tests of what a machine does to the engine: nodes that die, stores that fail over, floods. They measure time, so they have the machine to themselves. */
+const alone = [
+  'test/end-to-end/faults/**/*.test.ts',
+  'test/end-to-end/nodes/**/*.test.ts',
+  'test/hostile/**/*.test.ts',
+  'test/store/redis/**/*.test.ts',
+  'test/store/embedded/kill.test.ts',
+];
+
+/** Tests with peer programs, processes or checks of the whole tree; a file has a world of its own. */
+const withPeers = ['test/end-to-end/**/*.test.ts', 'test/checks/**/*.test.ts', 'test/docs/**/*.test.ts'];
+
+const time = { testTimeout: 60_000, hookTimeout: 120_000 };
+
+/** Three groups, one after the other. `npm test` runs them all, `npm run test:unit` the first. */
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/kit/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...alone, ...withPeers],
+          isolate: false,
+          maxWorkers: sideBySide,
+          sequence: { groupOrder: 0 },
+          ...time,
+        },
+      },
+      {
+        test: {
+          name: 'peers',
+          include: withPeers,
+          exclude: alone,
+          globalSetup: ['test/kit/global-setup.ts'],
+          maxWorkers: sideBySide,
+          sequence: { groupOrder: 1 },
+          ...time,
+        },
+      },
+      {
+        test: {
+          name: 'alone',
+          include: alone,
+          globalSetup: ['test/kit/global-setup.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+          ...time,
+        },
+      },
+    ],
   },
 });
