@@ -109,6 +109,8 @@ export class Observation
   }
 
   onUnregistered(binding: Binding<Flow>, reason: RemovalReason): void {
+    // The node at which it happened tells of it.
+    if (reason === 'elsewhere') return;
     this.#registration(binding, reason === 'expired' ? 'expired' : 'removed', reason);
   }
 

@@ -186,7 +186,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
     await warmUp(settings.timers.warmUpMs, log);
   }
   const listening = await engine.start();
-  stores.bindings.onRemoteChange?.((aor, bindings) => running.registrations.registrar.applyRemote(aor, bindings));
+  const { registrar } = running.registrations;
+  stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
   stores.nodes.announce(() => nodeFacts(running));
   closers.push(() => running.close());
 

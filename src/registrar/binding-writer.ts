@@ -1,6 +1,6 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler, TimerTarget } from '../base/scheduler.ts';
-import type { BindingStore, StoredBinding } from './ports.ts';
+import type { BindingChange, BindingStore } from './ports.ts';
 
 const BATCH_DELAY_MS = 100;
 const MAX_BATCH = 500;
@@ -16,13 +16,13 @@ export class BindingWriter implements TimerTarget {
   readonly #store: BindingStore;
   readonly #scheduler: Scheduler;
   readonly #log: Log;
-  readonly #read: (aor: string) => readonly StoredBinding[];
+  readonly #read: (aor: string) => BindingChange;
   readonly #dirty = new Set<string>();
   #isArmed = false;
   #writing: Promise<boolean> | undefined = undefined;
   #failures = 0;
 
-  constructor(store: BindingStore, scheduler: Scheduler, log: Log, read: (aor: string) => readonly StoredBinding[]) {
+  constructor(store: BindingStore, scheduler: Scheduler, log: Log, read: (aor: string) => BindingChange) {
     this.#store = store;
     this.#scheduler = scheduler;
     this.#log = log;
@@ -73,7 +73,7 @@ export class BindingWriter implements TimerTarget {
 
   async #write(aors: readonly string[]): Promise<boolean> {
     try {
-      await this.#store.write(aors.map((aor) => ({ aor, bindings: this.#read(aor) })));
+      await this.#store.write(aors.map(this.#read));
       this.#failures = 0;
       return true;
     } catch (error) {

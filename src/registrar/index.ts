@@ -10,6 +10,7 @@ export type {
   RegisterTransaction,
   RegistrarFlow,
   StoredBinding,
+  StoredRemoval,
 } from './ports.ts';
 export { RegisterHandler, type RegisterHandlerOptions, type RegisterRefused } from './register-handler.ts';
 export {

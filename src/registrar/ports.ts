@@ -84,14 +84,34 @@ export interface StoredBinding {
   readonly node: string;
 }
 
+/** A registration that was taken away, as nodes tell each other of it. */
+export interface StoredRemoval {
+  /** As the phone had sent it; `*`: every contact. */
+  readonly contactUri: string;
+  readonly instance: string | undefined;
+  readonly regId: number | undefined;
+  /** Of the REGISTER that took it away; empty and 0 when none did. */
+  readonly callId: string;
+  readonly cseq: number;
+  /** The node that had taken the registration, and when by its clock; empty and 0 when it was not known here. */
+  readonly node: string;
+  readonly refreshedAtWallMs: number;
+  /** Until when it counts: by then the registration would have expired by itself. */
+  readonly untilWallMs: number;
+}
+
 /** All bindings of one AOR from now on; none: the AOR has no entry any more. */
 export interface BindingChange {
   readonly aor: string;
   readonly bindings: readonly StoredBinding[];
+  /** What was taken away and may still be bound at another node; only where nodes share the store. */
+  readonly removals?: readonly StoredRemoval[];
 }
 
 /** Keeps bindings over a restart and shows them to other nodes. Written behind: no REGISTER waits for it. */
 export interface BindingStore {
+  /** Several nodes write to it. */
+  readonly isShared?: boolean;
   /** Every binding kept, expired ones included. */
   load(): Promise<Iterable<StoredBinding>>;
   /** Applies changes in order; called with at most one batch at a time. A rejected batch is tried again. */

@@ -6,14 +6,17 @@ import { type Binding, detached, isReachable, stored } from './binding.ts';
 import { BindingTable } from './binding-table.ts';
 import { BindingWriter } from './binding-writer.ts';
 import {
+  type BindingChange,
   type BindingStore,
   MemoryBindingStore,
   type RegisterAccount,
   type RegistrarFlow,
   type StoredBinding,
+  type StoredRemoval,
 } from './ports.ts';
 import { reachOf } from './reach.ts';
 import { type AskedContact, isRefusal, type RegisterAsk, readRegister, refuse, supports } from './register-request.ts';
+import { ALL_CONTACTS, isSameContact, Removals } from './removals.ts';
 import { applyUpdate, clearAll, type ExpiryPolicy, type Update } from './update.ts';
 
 /**
@@ -41,7 +44,8 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly listener?: RegistrationListener<Flow>;
 }
 
-export type RemovalReason = 'unregistered' | 'replaced' | 'expired' | 'flow-closed' | 'removed';
+/** `elsewhere`: another node has said so already. */
+export type RemovalReason = 'unregistered' | 'replaced' | 'expired' | 'flow-closed' | 'removed' | 'elsewhere';
 
 /** Hears of every change, for logs, events and metrics. Called after the change; must not throw. */
 export interface RegistrationListener<Flow extends RegistrarFlow = RegistrarFlow> {
@@ -70,6 +74,9 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #listener: RegistrationListener<Flow> | undefined;
   readonly #table: BindingTable<Flow>;
   readonly #writer: BindingWriter;
+  /** Undefined: no other node has what is bound here. */
+  readonly #removals: Removals | undefined;
+  #isRestored = false;
 
   constructor(options: RegistrarOptions<Flow>) {
     this.#scheduler = options.scheduler;
@@ -87,9 +94,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#flowTimerSeconds = options.flowTimerSeconds ?? 120;
     this.#listener = options.listener;
     this.#table = new BindingTable<Flow>(this.#scheduler, (binding) => this.#expired(binding));
-    this.#writer = new BindingWriter(this.#store, this.#scheduler, this.#log, (aor) =>
-      this.#table.get(aor).map(stored),
-    );
+    this.#removals = this.#store.isShared === true ? new Removals(this.#scheduler) : undefined;
+    this.#writer = new BindingWriter(this.#store, this.#scheduler, this.#log, (aor) => this.#changeOf(aor));
   }
 
   /** Takes a REGISTER from a client that is known to be `account`, and that may register this address-of-record. */
@@ -168,6 +174,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       const stays = binding.path.length > 0 || (binding.regId === undefined && binding.target !== undefined);
       const others = this.#table.get(binding.aor).filter((other) => other !== binding);
       this.#table.replace(binding.aor, stays ? [...others, { ...binding, flow: undefined }] : others);
+      if (!stays) this.#noteRemoved(binding);
       this.#writer.changed(binding.aor);
       if (!stays) this.#listener?.onUnregistered(binding, 'flow-closed');
     }
@@ -178,6 +185,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const bindings = this.#table.get(aor);
     if (bindings.length === 0) return;
     this.#table.replace(aor, []);
+    for (const binding of bindings) this.#noteRemoved(binding);
     this.#writer.changed(aor);
     for (const binding of bindings) this.#listener?.onUnregistered(binding, 'removed');
   }
@@ -188,21 +196,32 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   /**
-   * Takes over the list of an AOR as another node wrote it. What registered here stays, unless the same contact has registered there
-   * since; if the other node did not know of it, the merged list is written.
+   * Takes over the list of an AOR as another node wrote it, with what was taken away anywhere. What registered here stays, unless it was
+   * taken away or the same contact has registered there since; if the other node did not know, the merged list is written.
    */
-  applyRemote(aor: string, bindings: readonly StoredBinding[]): void {
+  applyRemote(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
+    this.#removals?.add(aor, removals);
     const nowMs = this.#scheduler.nowMs();
-    const own = this.#live(aor).filter(
+    const isGone = (binding: StoredBinding): boolean => this.#removals?.covers(binding) === true;
+    const own = this.#live(aor).filter(({ node }) => node === this.#node);
+    const kept = own.filter(
       (binding) =>
-        binding.node === this.#node &&
-        !bindings.some((other) => other.node !== this.#node && supersedes(other, binding)),
+        !isGone(binding) && !bindings.some((other) => other.node !== this.#node && supersedes(other, binding)),
     );
-    const foreign = bindings.filter(({ node }) => node !== this.#node).map((binding) => this.#revive(binding));
-    this.#table.replace(aor, [...own, ...foreign.filter((binding) => binding.expiresAtMs > nowMs)]);
-    const isKnown = (binding: StoredBinding): boolean =>
-      bindings.some(({ contactUri, node }) => node === this.#node && contactUri === binding.contactUri);
-    if (!own.every(isKnown)) this.#writer.changed(aor);
+    const foreign = bindings
+      .filter((binding) => binding.node !== this.#node && !isGone(binding))
+      .map((binding) => this.#revive(binding));
+    this.#table.replace(aor, [...kept, ...foreign.filter((binding) => binding.expiresAtMs > nowMs)]);
+    const isWritten = (binding: StoredBinding): boolean =>
+      bindings.some(
+        ({ contactUri, node, refreshedAtWallMs }) =>
+          node === this.#node && contactUri === binding.contactUri && refreshedAtWallMs === binding.refreshedAtWallMs,
+      );
+    // Until those of an earlier run are back, this node cannot say which of its own are gone.
+    const isForeignOrHere = ({ node, contactUri }: StoredBinding): boolean =>
+      node !== this.#node || !this.#isRestored || kept.some((binding) => binding.contactUri === contactUri);
+    if (!kept.every(isWritten) || bindings.some(isGone) || !bindings.every(isForeignOrHere)) this.#writer.changed(aor);
+    for (const binding of own) if (!kept.includes(binding)) this.#listener?.onUnregistered(binding, 'elsewhere');
   }
 
   /** Brings back the bindings of an earlier run: those that have time left and can be reached without their old connection. */
@@ -221,6 +240,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       count++;
     }
     for (const [aor, bindings] of byAor) this.#table.replace(aor, bindings);
+    this.#isRestored = true;
     return count;
   }
 
@@ -282,10 +302,45 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       return refuse(503, 'Too Many Registrations', [[HeaderId.RetryAfter, '60']]);
     }
     this.#table.replace(account.aor, update.next);
+    this.#noteUpdate(account.aor, ask, update);
     this.#writer.changed(account.aor);
     for (const { binding, reason } of update.removed) this.#listener?.onUnregistered(binding, reason);
     for (const { binding, previous } of update.added) this.#listener?.onRegistered(binding, previous);
     return undefined;
+  }
+
+  #changeOf(aor: string): BindingChange {
+    const bindings = this.#table.get(aor).map(stored);
+    return this.#removals === undefined ? { aor, bindings } : { aor, bindings, removals: this.#removals.of(aor) };
+  }
+
+  /** What a REGISTER took away, known here or not: another node may have it still, or have it only now. */
+  #noteUpdate(aor: string, ask: RegisterAsk, { removed }: Update<Binding<Flow>>): void {
+    if (this.#removals === undefined) return;
+    for (const { binding } of removed) this.#noteRemoved(binding, ask);
+    const unknown = { node: '', refreshedAtWallMs: 0, untilWallMs: this.#longestWallMs() };
+    const by = { callId: detached(ask.callId), cseq: ask.cseq };
+    if (ask.kind === 'clear')
+      this.#removals.add(aor, [{ contactUri: ALL_CONTACTS, instance: undefined, regId: undefined, ...by, ...unknown }]);
+    for (const { uriText, instance, regId, expiresSeconds } of ask.contacts) {
+      const contact = { contactUri: detached(uriText), instance, regId };
+      if (expiresSeconds !== 0 || removed.some(({ binding }) => isSameContact(binding, contact))) continue;
+      this.#removals.add(aor, [{ ...contact, ...by, ...unknown }]);
+    }
+  }
+
+  #noteRemoved(binding: Binding<Flow>, by: Pick<RegisterAsk, 'callId' | 'cseq'> = { callId: '', cseq: 0 }): void {
+    const { aor, contactUri, instance, regId, node, refreshedAtWallMs } = binding;
+    const untilWallMs = this.#longestWallMs();
+    const { callId, cseq } = by;
+    this.#removals?.add(aor, [
+      { contactUri, instance, regId, callId: detached(callId), cseq, node, refreshedAtWallMs, untilWallMs },
+    ]);
+  }
+
+  /** By then whatever is registered now has expired. */
+  #longestWallMs(): number {
+    return this.#scheduler.wallMs() + this.#policy.maxExpiresSeconds * 1000;
   }
 
   #make(
@@ -365,11 +420,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
 /** True when `other` is a later registration of what `binding` registers. */
 function supersedes(other: StoredBinding, binding: StoredBinding): boolean {
-  const isSame =
-    binding.regId === undefined
-      ? other.contactUri === binding.contactUri
-      : other.regId === binding.regId && other.instance === binding.instance;
-  return isSame && other.refreshedAtWallMs >= binding.refreshedAtWallMs;
+  return isSameContact(binding, other) && other.refreshedAtWallMs >= binding.refreshedAtWallMs;
 }
 
 /** A Contact as a Request-URI. RFC 3261 §19.1.1, table 1: no headers, no method parameter. */

@@ -1,5 +1,5 @@
 import type { TokenStore, WebhookStore } from '../api/ports.ts';
-import type { BindingStore, StoredBinding } from '../registrar/ports.ts';
+import type { BindingStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { LeasePort as TrunkLeasePort } from '../trunks/lease.ts';
 import type { ProvisioningStore } from '../trunks/provisioning-store.ts';
@@ -38,10 +38,12 @@ export interface SignInStore {
 /** Bindings as nodes share them. */
 export interface SharedBindingStore extends BindingStore {
   /**
-   * Hears of bindings that another node wrote: all bindings of that AOR from now on. After a gap in the notices every AOR that may have
+   * Hears of bindings that another node wrote: all bindings of that AOR from now on, and what was taken away of it. After a gap in the notices every AOR that may have
    * changed is told again. Absent in a store of one node. Returns the function that ends it.
    */
-  onRemoteChange?(listener: (aor: string, bindings: readonly StoredBinding[]) => void): () => void;
+  onRemoteChange?(
+    listener: (aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[]) => void,
+  ): () => void;
 }
 
 /** A lease as its holder knows it. */

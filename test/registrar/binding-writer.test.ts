@@ -18,7 +18,7 @@ function world() {
       batches.push(changes.map(({ aor }) => aor));
     },
   };
-  const writer = new BindingWriter(store, clock, silentLog, () => []);
+  const writer = new BindingWriter(store, clock, silentLog, (aor) => ({ aor, bindings: [] }));
   /** Lets time pass, and what hangs on promises happen. */
   const pass = async (ms: number): Promise<void> => {
     for (let step = 0; step < ms; step += 100) {

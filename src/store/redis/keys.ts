@@ -10,7 +10,7 @@ export const SCHEMA = 1;
  * | `meta` | hash: `schema`, `id` of the store, `version` of the provisioning, `place` (last one given), `bindings` (sequence), `key-check`, `nonce-secret` |
  * | `tenants`, `trunks` | hash: name → sealed document; `…:order`: sorted set, in the order first written |
  * | `events` | stream, id = version: what each commit changed |
- * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence |
+ * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence; `bindings:removed`: hash: AOR → JSON of what was taken away |
  * | `sign-ins` | sorted set by time: user and address |
  * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
  * | `tokens`, `webhooks` | hash: id → sealed document |
@@ -28,6 +28,7 @@ export class Keys {
   readonly bindings: string;
   readonly bindingExpiry: string;
   readonly bindingEvents: string;
+  readonly bindingRemovals: string;
   readonly signIns: string;
   readonly claims: string;
   readonly tokens: string;
@@ -49,6 +50,7 @@ export class Keys {
     this.bindings = this.named('bindings');
     this.bindingExpiry = this.named('bindings:expiry');
     this.bindingEvents = this.named('bindings:events');
+    this.bindingRemovals = this.named('bindings:removed');
     this.signIns = this.named('sign-ins');
     this.claims = this.named('trunk-addresses');
     this.tokens = this.named('tokens');

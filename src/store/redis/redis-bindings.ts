@@ -4,7 +4,7 @@
  */
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
-import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
+import type { BindingChange, StoredBinding, StoredRemoval } from '../../registrar/ports.ts';
 import type { SharedBindingStore } from '../stores.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
@@ -16,7 +16,7 @@ const KEEP_EXPIRED_MS = 86_400_000;
 const AORS_PER_READ = 200;
 const ENTRIES_PER_READ = 200;
 
-type Listener = (aor: string, bindings: readonly StoredBinding[]) => void;
+type Listener = (aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[]) => void;
 
 export interface RedisBindingsOptions {
   readonly link: RedisLink;
@@ -28,6 +28,7 @@ export interface RedisBindingsOptions {
 }
 
 export class RedisBindings implements SharedBindingStore {
+  readonly isShared = true;
   readonly #options: RedisBindingsOptions;
   readonly #listeners = new Set<Listener>();
   /** AORs that this node has heard of from Redis: after a gap, those that are not there any more are told as gone. */
@@ -55,7 +56,7 @@ export class RedisBindings implements SharedBindingStore {
 
   async write(changes: readonly BindingChange[]): Promise<void> {
     const { link, keys, storeId, node, clock } = this.#options;
-    const last = new Map(changes.map(({ aor, bindings }) => [aor, bindings]));
+    const last = new Map(changes.map((change) => [change.aor, change]));
     const args: (string | number)[] = [
       storeId,
       keys.channel,
@@ -63,15 +64,16 @@ export class RedisBindings implements SharedBindingStore {
       JSON.stringify([...last.keys()]),
       clock.wallMs() - KEEP_EXPIRED_MS,
     ];
-    for (const [aor, bindings] of last) {
-      if (bindings.length === 0) args.push(aor, 0, '');
-      else {
-        const expiryMs = Math.max(...bindings.map(({ expiresAtWallMs }) => expiresAtWallMs));
-        args.push(aor, Math.trunc(expiryMs), JSON.stringify(bindings));
-      }
+    for (const [aor, { bindings, removals = [] }] of last) {
+      const ends = [
+        ...bindings.map(({ expiresAtWallMs }) => expiresAtWallMs),
+        ...removals.map(({ untilWallMs }) => untilWallMs),
+      ];
+      args.push(aor, Math.trunc(Math.max(0, ...ends)), documentOf(bindings), documentOf(removals));
       this.#known.add(aor);
     }
-    await link.run(WRITE_BINDINGS, [keys.meta, keys.bindings, keys.bindingExpiry, keys.bindingEvents], args);
+    const written = [keys.bindings, keys.bindingExpiry, keys.bindingEvents, keys.bindingRemovals];
+    await link.run(WRITE_BINDINGS, [keys.meta, ...written], args);
   }
 
   onRemoteChange(listener: Listener): () => void {
@@ -125,12 +127,13 @@ export class RedisBindings implements SharedBindingStore {
     const sequence = await this.#readSequence();
     const gone = this.#known;
     const known = new Set<string>();
+    const removals = await this.#removals();
     await this.#scan((aor, bindings) => {
       known.add(aor);
       gone.delete(aor);
-      this.#tell(aor, bindings);
+      this.#tell(aor, bindings, removals.get(aor));
     });
-    for (const aor of gone) this.#tell(aor, []);
+    for (const aor of gone) this.#tell(aor, [], removals.get(aor));
     this.#known = known;
     this.#sequence = sequence;
     this.#options.log.info('bindings-resynced', { aors: known.size });
@@ -145,30 +148,50 @@ export class RedisBindings implements SharedBindingStore {
     const { link, keys } = this.#options;
     for (let at = 0; at < aors.length; at += AORS_PER_READ) {
       const some = aors.slice(at, at + AORS_PER_READ);
-      const documents = (await link.command('HMGET', keys.bindings, ...some)) as (Buffer | null)[];
+      const [documents = [], removed = []] = await Promise.all(
+        [keys.bindings, keys.bindingRemovals].map(
+          (key) => link.command('HMGET', key, ...some) as Promise<(Buffer | null)[]>,
+        ),
+      );
       for (const [index, aor] of some.entries()) {
         const document = documents[index];
         if (document == null) this.#known.delete(aor);
         else this.#known.add(aor);
-        this.#tell(aor, document == null ? [] : (JSON.parse(String(document)) as StoredBinding[]));
+        this.#tell(aor, listOf<StoredBinding>(document), listOf<StoredRemoval>(removed[index]));
       }
     }
   }
 
   async #scan(onAor: (aor: string, bindings: StoredBinding[]) => void): Promise<void> {
     const { link, keys } = this.#options;
-    let cursor = '0';
-    do {
-      const [next, row] = (await link.command('HSCAN', keys.bindings, cursor, 'COUNT', AORS_PER_READ)) as [
-        Buffer,
-        Buffer[],
-      ];
-      for (let i = 0; i + 1 < row.length; i += 2) onAor(String(row[i]), JSON.parse(String(row[i + 1])));
-      cursor = String(next);
-    } while (cursor !== '0');
+    await scanHash(link, keys.bindings, (aor, document) => onAor(aor, JSON.parse(String(document))));
   }
 
-  #tell(aor: string, bindings: readonly StoredBinding[]): void {
-    for (const listener of this.#listeners) listener(aor, bindings);
+  async #removals(): Promise<ReadonlyMap<string, readonly StoredRemoval[]>> {
+    const { link, keys } = this.#options;
+    const removals = new Map<string, readonly StoredRemoval[]>();
+    await scanHash(link, keys.bindingRemovals, (aor, document) => removals.set(aor, listOf<StoredRemoval>(document)));
+    return removals;
   }
+
+  #tell(aor: string, bindings: readonly StoredBinding[], removals: readonly StoredRemoval[] = []): void {
+    for (const listener of this.#listeners) listener(aor, bindings, removals);
+  }
+}
+
+function documentOf(list: readonly unknown[]): string {
+  return list.length === 0 ? '' : JSON.stringify(list);
+}
+
+function listOf<T>(document: Buffer | null | undefined): readonly T[] {
+  return document == null ? [] : (JSON.parse(String(document)) as T[]);
+}
+
+async function scanHash(link: RedisLink, key: string, onField: (field: string, value: Buffer) => void): Promise<void> {
+  let cursor = '0';
+  do {
+    const [next, row] = (await link.command('HSCAN', key, cursor, 'COUNT', AORS_PER_READ)) as [Buffer, Buffer[]];
+    for (let i = 0; i + 1 < row.length; i += 2) onField(String(row[i]), row[i + 1] ?? Buffer.alloc(0));
+    cursor = String(next);
+  } while (cursor !== '0');
 }

@@ -72,24 +72,23 @@ return 1
 `);
 
 /**
- * KEYS meta, bindings, their expiry, their events; ARGV id, channel, node, AORs as JSON, time before which what expired is dropped, then
- * AOR, expiry and document of each change (empty: none any more).
+ * KEYS meta, bindings, their expiry, their events, what was taken away; ARGV id, channel, node, AORs as JSON, time before which what expired
+ * is dropped, then AOR, expiry, document of each change (empty: none any more), and what was taken away of it (empty: as it is).
  */
 export const WRITE_BINDINGS = script(`
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
 local gone = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[5], 'LIMIT', 0, 100)
 for _, aor in ipairs(gone) do
   redis.call('HDEL', KEYS[2], aor)
+  redis.call('HDEL', KEYS[5], aor)
   redis.call('ZREM', KEYS[3], aor)
 end
-for i = 6, #ARGV, 3 do
-  if ARGV[i + 2] == '' then
-    redis.call('HDEL', KEYS[2], ARGV[i])
-    redis.call('ZREM', KEYS[3], ARGV[i])
-  else
-    redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 2])
-    redis.call('ZADD', KEYS[3], ARGV[i + 1], ARGV[i])
-  end
+for i = 6, #ARGV, 4 do
+  if ARGV[i + 3] ~= '' then redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 3]) end
+  if ARGV[i + 2] == '' then redis.call('HDEL', KEYS[2], ARGV[i])
+  else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 2]) end
+  if ARGV[i + 1] == '0' then redis.call('ZREM', KEYS[3], ARGV[i])
+  else redis.call('ZADD', KEYS[3], ARGV[i + 1], ARGV[i]) end
 end
 local sequence = redis.call('HINCRBY', KEYS[1], 'bindings', 1)
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, sequence .. '-0', 'node', ARGV[3], 'aors', ARGV[4])

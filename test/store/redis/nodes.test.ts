@@ -3,7 +3,7 @@ import { setTimeout as pauseMs } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { StoredBinding } from '../../../src/registrar/ports.ts';
+import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
 import { startChild } from '../../kit/child.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -142,6 +142,36 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     await a.bindings.write([{ aor: '101@acme', bindings: [] }]);
     await eventually(() => told.get('101@acme')?.length === 0);
     expect(echoed).toEqual([]);
+  });
+
+  test('what was taken away is told with the list, after a gap too, and is dropped with the address when its time is over', async () => {
+    const removal = {
+      contactUri: 'sip:101@192.0.2.1',
+      instance: undefined,
+      regId: undefined,
+      callId: 'left',
+      cseq: 2,
+      node: 'node-a',
+      refreshedAtWallMs: 1,
+      untilWallMs: Date.UTC(2026, 10, 30),
+    };
+    const told = new Map<string, readonly StoredRemoval[]>();
+    await b.bindings.load();
+    b.bindings.onRemoteChange?.((aor, _bindings, removals) => told.set(aor, removals));
+    await a.bindings.write([{ aor: '101@acme', bindings: [], removals: [removal] }]);
+    await eventually(() => told.has('101@acme'));
+    expect(told.get('101@acme')).toEqual([JSON.parse(JSON.stringify(removal))]);
+    // Who knows of no removal leaves those that are there.
+    await a.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')], removals: [] }]);
+    told.clear();
+    await b.bindings.load();
+    await admin.multi().del(key('bindings:events')).hincrby(key('meta'), 'bindings', 5000).exec();
+    await eventually(() => told.has('101@acme'));
+    expect(told.get('101@acme')).toHaveLength(1);
+    const old = { ...removal, untilWallMs: Date.UTC(2026, 9, 1) };
+    await a.bindings.write([{ aor: '102@acme', bindings: [], removals: [old] }]);
+    await a.bindings.write([{ aor: '103@acme', bindings: [] }]);
+    expect(await admin.hkeys(key('bindings:removed'))).toEqual(['101@acme']);
   });
 
   test('a node that missed notices of bindings is told of all, and of those that are gone', async () => {

@@ -1,0 +1,85 @@
+import type { Clock } from '../base/scheduler.ts';
+import type { StoredBinding, StoredRemoval } from './ports.ts';
+
+const MAX_PER_AOR = 32;
+const MAX_AORS = 100_000;
+/** Looked at with each removal that is noted; more than one, so that what has ended goes faster than it comes. */
+const PRUNED_AT_ONCE = 4;
+
+type Contact = Pick<StoredRemoval, 'contactUri' | 'instance' | 'regId'>;
+
+/**
+ * What was taken away, for the nodes that still have it: without it a node that knows a contact could not tell a list that lacks it
+ * because it was removed from one whose writer never heard of it.
+ *
+ * No clocks of two nodes are compared: a removal names the registration that it ends by Call-ID and CSeq, or by the node that took it
+ * and that node's own time.
+ */
+export class Removals {
+  readonly #clock: Clock;
+  /** By AOR, the one noted longest ago first. */
+  readonly #byAor = new Map<string, readonly StoredRemoval[]>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Those of an AOR that still count. */
+  of(aor: string): readonly StoredRemoval[] {
+    const nowMs = this.#clock.wallMs();
+    return this.#byAor.get(aor)?.filter(({ untilWallMs }) => untilWallMs > nowMs) ?? [];
+  }
+
+  /** Adds those that are not known yet. */
+  add(aor: string, removals: readonly StoredRemoval[]): void {
+    if (removals.length === 0) return;
+    const known = this.of(aor);
+    const fresh = removals.filter((removal) => !known.some((other) => isSame(other, removal)));
+    if (fresh.length === 0) return;
+    this.#byAor.delete(aor);
+    this.#byAor.set(aor, [...known, ...fresh].slice(-MAX_PER_AOR));
+    this.#prune();
+  }
+
+  /** Whether this registration, as it is, has been taken away. */
+  covers(binding: StoredBinding): boolean {
+    return this.#byAor.has(binding.aor) && this.of(binding.aor).some((removal) => ends(removal, binding));
+  }
+
+  #prune(): void {
+    const nowMs = this.#clock.wallMs();
+    let looked = 0;
+    for (const [aor, removals] of this.#byAor) {
+      const isOver = removals.every(({ untilWallMs }) => untilWallMs <= nowMs);
+      if (isOver || this.#byAor.size > MAX_AORS) this.#byAor.delete(aor);
+      if (++looked >= PRUNED_AT_ONCE) return;
+    }
+  }
+}
+
+/** A contact that is named as `*` is every contact (RFC 3261 §10.2.2). */
+export const ALL_CONTACTS = '*';
+
+export function isSameContact(a: Contact, b: Contact): boolean {
+  return a.regId === undefined
+    ? a.contactUri === b.contactUri
+    : a.regId === b.regId && a.instance === b.instance && b.regId !== undefined;
+}
+
+function ends(removal: StoredRemoval, binding: StoredBinding): boolean {
+  if (removal.contactUri !== ALL_CONTACTS && !isSameContact(binding, removal) && !isSameContact(removal, binding))
+    return false;
+  // RFC 3261 §10.3: within one Call-ID the sequence number tells which came later.
+  if (removal.callId !== '' && removal.callId === binding.callId && binding.cseq <= removal.cseq) return true;
+  return removal.node === binding.node && binding.refreshedAtWallMs <= removal.refreshedAtWallMs;
+}
+
+function isSame(a: StoredRemoval, b: StoredRemoval): boolean {
+  return (
+    isSameContact(a, b) &&
+    a.callId === b.callId &&
+    a.cseq === b.cseq &&
+    a.node === b.node &&
+    a.refreshedAtWallMs === b.refreshedAtWallMs
+  );
+}

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../kit/eventually.ts';
+import { peersSkipped } from '../../kit/peers.ts';
+import { acme } from '../world.ts';
+import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
+import { Phone } from './phone.ts';
+
+describe.skipIf(peersSkipped)('phones that come and go at two engines on one Redis', () => {
+  let cluster: Cluster;
+  let a: ClusterNode;
+  let b: ClusterNode;
+  const phones: Phone[] = [];
+
+  beforeAll(async () => {
+    cluster = await startCluster(['127.0.0.41', '127.0.0.42'], {
+      tenants: [acme({ outboundRules: [], inboundRules: [] })],
+      trunks: [],
+    });
+    [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
+  }, 60_000);
+  afterAll(async () => {
+    for (const phone of phones) phone.close();
+    await cluster?.stop();
+  });
+
+  const phone = async (user: string) => {
+    const made = await new Phone(user).open();
+    phones.push(made);
+    return made;
+  };
+  const contacts = async (node: ClusterNode, user: string): Promise<string[]> => {
+    const { items } = (await node.ask('GET', `/api/v1/registrations?extension=${user}`)).body;
+    return (items as { contact: string }[]).map(({ contact }) => contact);
+  };
+  const everywhere = (count: number, user: string) =>
+    eventually(`${count} contacts of ${user} at both`, async () =>
+      (await Promise.all([a, b].map((node) => contacts(node, user)))).every((found) => found.length === count),
+    );
+
+  test.each([
+    ['Expires: 0', undefined],
+    ['Contact: *', '*'],
+  ])('RFC 3261 §10.2.2: a phone that leaves with %s at the other node does not come back', async (_how, contact) => {
+    const one = await phone('101');
+    for (let round = 0; round < 2; round++) {
+      expect((await one.register(a.address)).status).toBe(200);
+      await everywhere(1, '101');
+      const left = await one.register(b.address, { expires: 0, ...(contact === undefined ? {} : { contact }) });
+      expect(left.status).toBe(200);
+      await everywhere(0, '101');
+      // By now each node has heard the other's list: 100 ms until it is written, and the notice.
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      expect([await contacts(a, '101'), await contacts(b, '101')]).toEqual([[], []]);
+    }
+  });
+});

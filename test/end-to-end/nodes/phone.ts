@@ -1,0 +1,199 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { replaceAuthorization } from '../../../src/sip/auth/digest-client.ts';
+import { DigestClient } from '../../../src/sip/auth/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+} from '../../../src/sip/message/index.ts';
+import { eventually } from '../../kit/eventually.ts';
+
+const SDP = 'v=0\r\no=p 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 8\r\n';
+
+export interface Called {
+  readonly status: number;
+  /** From the INVITE to its final answer. */
+  readonly ms: number;
+  readonly response: SipResponse;
+}
+
+/** A phone of tenant acme over UDP, as bare as can be: it registers at whichever node it is told, takes calls and places them. */
+export class Phone {
+  readonly user: string;
+  readonly invites: { readonly request: SipRequest; readonly from: string; readonly atMs: number }[] = [];
+  /** Requests in dialogs that came, by method. */
+  readonly heard: string[] = [];
+  /** What it answers an INVITE; 0: nothing, nor anything else. */
+  answers = 200;
+  readonly #responses: SipResponse[] = [];
+  readonly #socket: Socket = createSocket('udp4');
+  readonly #host: string;
+  #serial = 0;
+  #port = 0;
+
+  constructor(user: string, host = '127.0.0.1') {
+    this.user = user;
+    this.#host = host;
+  }
+
+  async open(): Promise<this> {
+    this.#socket.on('message', (octets, from) => {
+      if (octets.length < 10 || this.answers === 0) return;
+      const message = parseMessage(octets.toString('latin1'));
+      if (message.kind === 'response') {
+        this.#responses.push(message);
+        return;
+      }
+      if (message.method === 'ACK') return;
+      if (message.method === 'INVITE' && !this.#isCopy(message))
+        this.invites.push({ request: message, from: from.address, atMs: performance.now() });
+      else this.heard.push(message.method);
+      const status = message.method === 'INVITE' ? this.answers : 200;
+      const answersCall = message.method === 'INVITE' && status < 300;
+      const response = createResponse(message, status, undefined, {
+        toTag: `${this.user}-tag`,
+        headers: answersCall ? [[HeaderId.Contact, `<${this.contact}>`]] : [],
+        ...(answersCall ? { body: SDP, contentType: 'application/sdp' } : {}),
+      });
+      this.#socket.send(Buffer.from(serialize(response), 'latin1'), from.port, from.address);
+    });
+    await new Promise<void>((resolve) => this.#socket.bind(0, this.#host, resolve));
+    this.#port = this.#socket.address().port;
+    return this;
+  }
+
+  get contact(): string {
+    return `sip:${this.user}@${this.#host}:${this.#port}`;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** Registers at a node, `host:port`, or leaves with 0 seconds; answers the final response. */
+  register(node: string, { expires = 600, contact = `<${this.contact}>` } = {}): Promise<SipResponse> {
+    const fields = [`Contact: ${contact}`, `Expires: ${expires}`];
+    return this.#signedIn(node, 'REGISTER', 'sip:acme.test', `sip:${this.user}@acme.test`, 'registrar', fields, '');
+  }
+
+  /** Calls a number through a node; acknowledges the answer and, when it was taken, hangs up after `talkMs` (undefined: never). */
+  async call(node: string, number: string, talkMs: number | undefined = 0): Promise<Called> {
+    const began = performance.now();
+    const uri = `sip:${number}@acme.test`;
+    const fields = [`Contact: <${this.contact}>`, 'Content-Type: application/sdp'];
+    const response = await this.#signedIn(node, 'INVITE', uri, uri, 'proxy', fields, SDP);
+    const ms = performance.now() - began;
+    if (response.status < 300) {
+      const target = /<sip:([^>]*)>/.exec(response.headers.value(HeaderId.Contact) ?? '')?.[1] ?? '';
+      const hop = target.slice(target.indexOf('@') + 1).replace(/;.*/, '');
+      const cseq = Number.parseInt(response.headers.value(HeaderId.CSeq) ?? '1', 10);
+      this.#send(hop, this.#inDialog('ACK', `sip:${target}`, response, cseq));
+      if (talkMs !== undefined)
+        setTimeout(() => this.#send(hop, this.#inDialog('BYE', `sip:${target}`, response, cseq + 1)), talkMs);
+    }
+    return { status: response.status, ms, response };
+  }
+
+  async #signedIn(
+    node: string,
+    method: string,
+    uri: string,
+    to: string,
+    role: 'registrar' | 'proxy',
+    fields: readonly string[],
+    body: string,
+  ): Promise<SipResponse> {
+    const callId = `${this.user}-${method}-${++this.#serial}-${this.#port}`;
+    const text = (cseq: number) =>
+      [
+        `${method} ${uri} SIP/2.0`,
+        `Via: SIP/2.0/UDP ${this.#host}:${this.#port};branch=z9hG4bK${callId}-${cseq};rport`,
+        'Max-Forwards: 70',
+        `From: <sip:${this.user}@acme.test>;tag=${callId}`,
+        `To: <${to}>`,
+        `Call-ID: ${callId}`,
+        `CSeq: ${cseq} ${method}`,
+        ...fields,
+        `Content-Length: ${body.length}`,
+        '',
+        body,
+      ].join('\r\n');
+    const first = parseMessage(text(1)) as SipRequest;
+    const challenge = await this.#ask(node, serialize(first), callId, 1);
+    if (challenge.status !== 401 && challenge.status !== 407) return challenge;
+    if (method === 'INVITE') this.#send(node, ackOf(text(1), challenge));
+    const client = new DigestClient({ username: this.user, secret: { password: `secret-${this.user}` } });
+    const answer = client.answer(challenge, first, role, 0);
+    if (answer.kind !== 'retry') throw new Error(answer.reason);
+    const second = parseMessage(text(2)) as SipRequest;
+    replaceAuthorization(second, answer.headers);
+    const final = await this.#ask(node, serialize(second), callId, 2);
+    if (method === 'INVITE' && final.status >= 300) this.#send(node, ackOf(text(2), final));
+    return final;
+  }
+
+  /** Sends it, again every half second, until its final response is there. */
+  async #ask(node: string, text: string, callId: string, cseq: number): Promise<SipResponse> {
+    this.#send(node, text);
+    const again = setInterval(() => this.#send(node, text), 500);
+    try {
+      const isFinal = ({ status, headers }: SipResponse) =>
+        status >= 200 &&
+        headers.value(HeaderId.CallId) === callId &&
+        Number.parseInt(headers.value(HeaderId.CSeq) ?? '', 10) === cseq;
+      return await eventually(
+        `an answer to ${text.slice(0, text.indexOf('\r'))}`,
+        () => this.#responses.find(isFinal),
+        {
+          timeoutMs: 40_000,
+        },
+      );
+    } finally {
+      clearInterval(again);
+    }
+  }
+
+  #inDialog(method: string, uri: string, response: SipResponse, cseq: number): string {
+    const callId = response.headers.value(HeaderId.CallId) ?? '';
+    return [
+      `${method} ${uri} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${this.#host}:${this.#port};branch=z9hG4bK${callId}-${method};rport`,
+      'Max-Forwards: 70',
+      `From: ${response.headers.value(HeaderId.From)}`,
+      `To: ${response.headers.value(HeaderId.To)}`,
+      `Call-ID: ${callId}`,
+      `CSeq: ${cseq} ${method}`,
+      'Content-Length: 0',
+      '',
+      '',
+    ].join('\r\n');
+  }
+
+  #send(node: string, text: string): void {
+    const [host = '', port = ''] = node.split(':');
+    this.#socket.send(Buffer.from(text, 'latin1'), Number(port), host);
+  }
+
+  #isCopy(request: SipRequest): boolean {
+    return this.invites.some(({ request: known }) => known.callId() === request.callId());
+  }
+}
+
+/** RFC 3261 §17.1.1.3. */
+function ackOf(invite: string, response: SipResponse): string {
+  const keep = invite.split('\r\n').filter((line) => /^(Via|Max-Forwards|From|Call-ID):/.test(line));
+  const cseq = Number.parseInt(response.headers.value(HeaderId.CSeq) ?? '1', 10);
+  const start = (invite.split('\r\n')[0] ?? '').replace('INVITE', 'ACK');
+  return [
+    start,
+    ...keep,
+    `To: ${response.headers.value(HeaderId.To)}`,
+    `CSeq: ${cseq} ACK`,
+    'Content-Length: 0',
+    '',
+    '',
+  ].join('\r\n');
+}

@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest';
+import type { BindingChange, RegistrarFlow, StoredBinding, StoredRemoval } from '../../src/registrar/index.ts';
+import { Removals } from '../../src/registrar/removals.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { BOB, flowFrom, registrarWorld } from './kit.ts';
+
+const removal: StoredRemoval = {
+  contactUri: 'sip:bob@192.0.2.4',
+  instance: undefined,
+  regId: undefined,
+  callId: 'one',
+  cseq: 5,
+  node: 'a',
+  refreshedAtWallMs: 1000,
+  untilWallMs: Number.MAX_SAFE_INTEGER,
+};
+const binding = (fields: Partial<StoredBinding>): StoredBinding =>
+  ({
+    aor: BOB,
+    contactUri: 'sip:bob@192.0.2.4',
+    callId: 'two',
+    cseq: 1,
+    node: 'c',
+    refreshedAtWallMs: 0,
+    ...fields,
+  }) as StoredBinding;
+
+describe('what a removal ends', () => {
+  test.each<[string, Partial<StoredBinding>, boolean]>([
+    ['the registration that it names, by node and time', { node: 'a', refreshedAtWallMs: 1000 }, true],
+    ['not a later one of that node', { node: 'a', refreshedAtWallMs: 1001 }, false],
+    ['an earlier request of the same Call-ID, at whichever node', { callId: 'one', cseq: 4 }, true],
+    ['not a later request of the same Call-ID', { callId: 'one', cseq: 6, refreshedAtWallMs: 2000 }, false],
+    ['not another contact', { contactUri: 'sip:bob@192.0.2.5', node: 'a', refreshedAtWallMs: 1 }, false],
+  ])('%s', (_what, fields, expected) => {
+    const removals = new Removals(new VirtualScheduler());
+    removals.add(BOB, [removal]);
+    expect(removals.covers(binding(fields))).toBe(expected);
+  });
+
+  test('a removal counts until the registration would have ended by itself, and there are 32 of an address at most', () => {
+    const clock = new VirtualScheduler();
+    const removals = new Removals(clock);
+    removals.add(BOB, [{ ...removal, untilWallMs: clock.wallMs() + 1000 }]);
+    expect(removals.of(BOB)).toHaveLength(1);
+    clock.advance(1001);
+    expect(removals.of(BOB)).toEqual([]);
+    for (let cseq = 0; cseq < 100; cseq++) removals.add(BOB, [{ ...removal, cseq }]);
+    expect(removals.of(BOB).map(({ cseq }) => cseq)).toEqual(Array.from({ length: 32 }, (_, i) => 68 + i));
+  });
+});
+
+/** Registrars of several nodes on one store that tells the others what one has written, a moment later. */
+function cluster(names: readonly string[]) {
+  const kept = new Map<string, BindingChange>();
+  const worlds = names.map((node) => {
+    const store = {
+      isShared: true,
+      load: async () => [...kept.values()].flatMap(({ bindings }) => bindings),
+      write: async (changes: readonly BindingChange[]) => {
+        for (const change of changes) {
+          kept.set(change.aor, change);
+          for (const other of worlds) if (other.node !== node) other.toHear.push(change);
+        }
+      },
+    };
+    return { node, toHear: [] as BindingChange[], ...registrarWorld({ store, node }) };
+  });
+  /** Lets time pass for all; what was written is heard in between. */
+  const settle = async () => {
+    for (let turn = 0; turn < 20; turn++) {
+      for (const { clock, toHear, registrar } of worlds) {
+        for (const { aor, bindings, removals } of toHear.splice(0)) registrar.applyRemote(aor, bindings, removals);
+        clock.advance(100);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  return { worlds, settle, kept };
+}
+
+const phoneFlow = (): RegistrarFlow => flowFrom('192.0.2.4', 5060);
+
+describe('a phone that leaves at another node than the one that it registered at', () => {
+  test.each<[string, Parameters<ReturnType<typeof registrarWorld>['send']>[0]]>([
+    ['Expires: 0', { contacts: ['<sip:bob@192.0.2.4>'], expires: 0 }],
+    ['expires=0 in Contact', { contacts: ['<sip:bob@192.0.2.4>;expires=0'] }],
+    ['Contact: *', { contacts: ['*'], expires: 0 }],
+    ['Expires: 0 of another client', { contacts: ['<sip:bob@192.0.2.4>'], expires: 0, callId: 'another' }],
+  ])('RFC 3261 §10.2.2: with %s it is gone at all nodes and does not come back', async (_how, fields) => {
+    const { worlds, settle, kept } = cluster(['a', 'b', 'c']);
+    const [a, b, c] = worlds;
+    for (const { registrar } of worlds) await registrar.restore();
+    a?.send({ cseq: 1, contacts: ['<sip:bob@192.0.2.4>'] }, phoneFlow());
+    await settle();
+    expect(worlds.map(({ registrar }) => registrar.count)).toEqual([1, 1, 1]);
+    expect(b?.send({ cseq: 2, ...fields }, phoneFlow()).status).toBe(200);
+    await settle();
+    expect(worlds.map(({ registrar }) => registrar.count)).toEqual([0, 0, 0]);
+    expect(kept.get(BOB)?.bindings).toEqual([]);
+    expect(a?.events.at(-1)).toBe('elsewhere sip:bob@192.0.2.4');
+    // It may come again, anywhere.
+    expect(c?.send({ cseq: 3, contacts: ['<sip:bob@192.0.2.4>'] }, phoneFlow()).status).toBe(200);
+    await settle();
+    expect(worlds.map(({ registrar }) => registrar.count)).toEqual([1, 1, 1]);
+  });
+
+  test('it leaves before the other node has heard that it is there', async () => {
+    const { worlds, settle } = cluster(['a', 'b']);
+    const [a, b] = worlds;
+    a?.send({ cseq: 1, contacts: ['<sip:bob@192.0.2.4>'] }, phoneFlow());
+    b?.send({ cseq: 2, contacts: ['<sip:bob@192.0.2.4>'], expires: 0 }, phoneFlow());
+    await settle();
+    expect(worlds.map(({ registrar }) => registrar.count)).toEqual([0, 0]);
+  });
+
+  test('a phone that was restarted registers at another node: its old contact does not fill the list', async () => {
+    const { worlds, settle } = cluster(['a', 'b']);
+    const contact = (port: number) => [`<sip:bob@192.0.2.4:${port}>;+sip.instance="<urn:uuid:1>"`];
+    for (let round = 0; round < 12; round++) {
+      const world = worlds[round % 2];
+      const answer = world?.send({ cseq: 1, callId: `boot-${round}`, contacts: contact(6000 + round) }, phoneFlow());
+      expect(answer?.status).toBe(200);
+      await settle();
+    }
+    expect(worlds.map(({ uris }) => uris())).toEqual([['sip:bob@192.0.2.4:6011'], ['sip:bob@192.0.2.4:6011']]);
+  });
+
+  test('a list that was written by who never heard of a contact does not remove it', async () => {
+    const { worlds, settle } = cluster(['a', 'b']);
+    const [a, b] = worlds;
+    a?.send({ cseq: 1, contacts: ['<sip:bob@192.0.2.4>'] }, phoneFlow());
+    b?.send({ cseq: 1, callId: 'desk', contacts: ['<sip:bob@192.0.2.9>'] }, flowFrom('192.0.2.9', 5060));
+    await settle();
+    for (const { registrar } of worlds) expect(registrar.count).toBe(2);
+  });
+
+  test('a contact that a node has lost is not brought back by a list that names it still', async () => {
+    const { worlds, settle, kept } = cluster(['a', 'b']);
+    const [a, b] = worlds;
+    await a?.registrar.restore();
+    const flow = flowFrom('198.51.100.9', 40_000, 'tcp');
+    a?.send({ cseq: 1, contacts: ['<sip:bob@10.0.0.4;transport=tcp>'] }, flow);
+    await settle();
+    expect(b?.registrar.count).toBe(1);
+    // Written by b before it has heard that the connection is gone.
+    b?.send({ cseq: 1, callId: 'desk', contacts: ['<sip:bob@192.0.2.9>'] }, flowFrom('192.0.2.9', 5060));
+    a?.registrar.flowClosed(flow.key);
+    await settle();
+    expect(worlds.map(({ registrar }) => registrar.count)).toEqual([1, 1]);
+    expect(kept.get(BOB)?.bindings.map(({ contactUri }) => contactUri)).toEqual(['sip:bob@192.0.2.9']);
+  });
+});
