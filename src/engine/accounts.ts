@@ -1,13 +1,13 @@
 import type { DigestAccount, DigestAlgorithm, DigestSecret } from '../sip/auth/index.ts';
 import type { Ha1 } from '../tenants/fields.ts';
+import { memberOf, type Party } from '../tenants/party.ts';
 import type { Extension, Service, Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Credentials, Trunk } from '../trunks/schema.ts';
 
 /** Somebody who can sign in: a phone's extension, an application server's service, or a gateway's accept-register trunk. */
 export type Account =
-  | (DigestAccount & { readonly kind: 'extension'; readonly tenant: Tenant; readonly extension: Extension })
-  | (DigestAccount & { readonly kind: 'service'; readonly tenant: Tenant; readonly service: Service })
+  | (DigestAccount & Party & { readonly tenant: Tenant })
   | (DigestAccount & { readonly kind: 'trunk'; readonly trunk: Trunk });
 
 type SignIn = { readonly password?: string | undefined; readonly ha1?: Ha1 | undefined };
@@ -26,16 +26,11 @@ export class Accounts {
 
   /** An extension or service of a tenant; undefined when there is none, it is disabled, or nobody can sign in as it. */
   endpoint(tenant: Tenant, username: string): Account | undefined {
-    const directory = this.#directory();
-    const extension = directory.extension(tenant.name, username);
-    if (extension !== undefined) {
-      const secret = extension.enabled ? this.#secretOf(extension, extension) : undefined;
-      return secret === undefined ? undefined : { kind: 'extension', tenant, extension, secret };
-    }
-    const service = directory.service(tenant.name, username);
-    if (service === undefined || !service.enabled) return undefined;
-    const secret = this.#secretOf(service, service);
-    return secret === undefined ? undefined : { kind: 'service', tenant, service, secret };
+    const party = this.#directory().party(tenant.name, username);
+    if (party === undefined) return undefined;
+    const member = memberOf(party);
+    const secret = member.enabled ? this.#secretOf(member, member) : undefined;
+    return secret === undefined ? undefined : { ...party, tenant, secret };
   }
 
   /** The accept-register trunk that a gateway signs in to by host label and authentication name. */

@@ -17,7 +17,8 @@ import { type DigestServer, isDigestScheme, parseDigest } from '../sip/auth/inde
 import type { ServerTransaction } from '../sip/endpoint/index.ts';
 import { HeaderId, isSipUri, type SipRequest, textFromOctets, type Uri, unescapeUser } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { Extension, Service, Tenant } from '../tenants/schema.ts';
+import type { Party } from '../tenants/party.ts';
+import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { AddressIndex } from '../trunks/address-index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Identification } from '../trunks/identification.ts';
@@ -27,8 +28,7 @@ import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import type { PeerPass, WantedBinding } from './peer-nodes.ts';
 
 export type Source =
-  | { readonly kind: 'extension'; readonly tenant: Tenant; readonly extension: Extension }
-  | { readonly kind: 'service'; readonly tenant: Tenant; readonly service: Service }
+  | (Party & { readonly tenant: Tenant })
   | { readonly kind: 'trunk'; readonly trunk: Trunk }
   /** Another node of the store, that asks for a request to be sent on to a binding of this one. */
   | { readonly kind: 'node'; readonly node: string; readonly wanted: WantedBinding };
@@ -163,8 +163,7 @@ export class Admission {
     const tenant = this.#options.tenantOf(uri.host);
     if (tenant === undefined) return undefined;
     const user = unescapeUser(uri.user);
-    const party = directory.extension(tenant.name, user) ?? directory.service(tenant.name, user);
-    return party === undefined ? undefined : tenant;
+    return directory.member(tenant.name, user) === undefined ? undefined : tenant;
   }
 
   /** Whether the Request-URI is in the domain of another tenant than this one. */

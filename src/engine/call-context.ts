@@ -1,14 +1,12 @@
 import type { Forwarding, ForwardReason, NodeFacts } from '../outbound/index.ts';
 import { isAnonymousAddress, partyPrivacy, refusesPrivacy, type SipRequest, withheldBy } from '../sip/message/index.ts';
-import type { Extension, Service, Tenant } from '../tenants/schema.ts';
+import type { Party } from '../tenants/party.ts';
+import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 
 /** Where the call came from. */
-export type Origin =
-  | { readonly kind: 'extension'; readonly extension: Extension }
-  | { readonly kind: 'service'; readonly service: Service }
-  | { readonly kind: 'trunk'; readonly trunk: Trunk };
+export type Origin = Party | { readonly kind: 'trunk'; readonly trunk: Trunk };
 
 /** How the caller is shown to phones inside. */
 export interface CallerPresentation {

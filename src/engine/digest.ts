@@ -93,9 +93,8 @@ function policyOf(
 ): DigestPolicy | undefined {
   const tenant = directory.tenantByDomain(realm);
   if (tenant === undefined) return gatewayPolicy(directory, realm, user, ofNode);
-  const party =
-    user === undefined ? undefined : (directory.extension(tenant.name, user) ?? directory.service(tenant.name, user));
-  return narrowed(ofNode, party?.ha1, party?.digest, tenant.digest);
+  const member = user === undefined ? undefined : directory.member(tenant.name, user);
+  return narrowed(ofNode, member?.ha1, member?.digest, tenant.digest);
 }
 
 /** A gateway's From and To say what they like, so its challenge is that of the host label. */

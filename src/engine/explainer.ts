@@ -28,6 +28,7 @@ import {
   unescapeUser,
 } from '../sip/message/index.ts';
 import { numbersMeant } from '../tenants/number-format.ts';
+import { memberOf } from '../tenants/party.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
@@ -99,16 +100,14 @@ export class Explainer {
     if (question.trunk !== undefined) return { kind: 'trunk', trunk: this.#trunkOf(question.trunk, question.tenant) };
     const tenant = this.#tenantOf(question.tenant, invite);
     const number = question.from ?? (invite === undefined ? '' : callerIn(invite));
-    const extension = directory.extension(tenant.name, number);
-    const service = directory.service(tenant.name, number);
-    if ((extension ?? service)?.enabled === false)
+    const party = directory.party(tenant.name, number);
+    if (party !== undefined && !memberOf(party).enabled)
       throw new QuestionError(
         'invalid',
         'from',
         `${number} of ${tenant.name} is disabled: it cannot sign in, so it places no call`,
       );
-    if (extension !== undefined) return { kind: 'extension', tenant, extension };
-    if (service !== undefined) return { kind: 'service', tenant, service };
+    if (party !== undefined) return { ...party, tenant };
     const hint = question.from === undefined ? ': say who calls, the INVITE does not' : '';
     throw new QuestionError('unknown', 'from', `tenant ${tenant.name} has no extension or service ${number}${hint}`);
   }
@@ -223,8 +222,8 @@ export class Explainer {
     if (tenant === undefined) return `${called} is in no tenant's pool on this trunk`;
     const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId);
     if (direction === 'inbound' && trunk !== undefined) return didText(directory, trunk, called);
-    if (directory.extension(tenant, called) !== undefined) return `extension ${called}`;
-    return directory.service(tenant, called) === undefined ? called : `service ${called}`;
+    const party = directory.party(tenant, called);
+    return party === undefined ? called : `${party.kind} ${called}`;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
 import { contentFields, escapeUser, formatHost, octetsFromText, quote, type SipRequest } from '../sip/message/index.ts';
+import { memberOf } from '../tenants/party.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Source } from './admission.ts';
 import { ANONYMOUS_ADDRESS, wantsAnonymity } from './call-context.ts';
@@ -26,12 +27,12 @@ export function planMessage({
 }: MessageFacts): MessagePlan | undefined {
   const { tenant } = source;
   const number = dialledNumber(request.uri());
-  const called = directory.extension(tenant.name, number) ?? directory.service(tenant.name, number);
+  const called = directory.member(tenant.name, number);
   if (called === undefined || !called.enabled) return undefined;
-  const party = source.kind === 'extension' ? source.extension : source.service;
+  const sender = memberOf(source);
   const host = formatHost(tenant.domain);
-  const name = request.from().displayName ?? octetsFromText(party.name ?? '');
-  const address = `<sip:${escapeUser(party.number)}@${host}>`;
+  const name = request.from().displayName ?? octetsFromText(sender.name ?? '');
+  const address = `<sip:${escapeUser(sender.number)}@${host}>`;
   const shown = name === '' ? address : `${quote(name)} ${address}`;
   const anonymous = wantsAnonymity(request);
   const from = anonymous ? ANONYMOUS_ADDRESS : shown;

@@ -1,4 +1,4 @@
-export interface Party {
+export interface LegOwner {
   readonly tenant: string;
   /** Number of an extension or service. */
   readonly number: string;
@@ -10,7 +10,7 @@ export function ownerOf(tenant: string, number: string): string {
 }
 
 /** The two parts again; undefined for a leg that is nobody's, such as a trunk's. */
-export function partyOf(owner: string | undefined): Party | undefined {
+export function partyOf(owner: string | undefined): LegOwner | undefined {
   const slash = owner?.lastIndexOf('/') ?? -1;
   if (owner === undefined || slash < 0) return undefined;
   return { tenant: owner.slice(0, slash), number: owner.slice(slash + 1) };

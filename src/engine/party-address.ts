@@ -14,7 +14,7 @@ export function partyAddress(tenant: Tenant, number: string, name: string): stri
 
 /** An extension or service of the tenant. */
 export function ownParty(directory: Directory, tenant: Tenant, number: string): string {
-  const party = directory.extension(tenant.name, number) ?? directory.service(tenant.name, number);
+  const party = directory.member(tenant.name, number);
   return partyAddress(tenant, number, octetsFromText(party?.name ?? ''));
 }
 

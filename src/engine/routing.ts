@@ -9,7 +9,6 @@ import { ownCopy } from '../base/text.ts';
 import type { BranchPlan, CallFacts, LegOptions } from '../call/index.ts';
 import { type InboundRoute, InboundRouter, type InboundTarget } from '../inbound/index.ts';
 import {
-  type Caller,
   dialledNumber,
   emergencyServiceNumber,
   endpointRequest,
@@ -30,6 +29,7 @@ import {
 } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { plainNumber } from '../tenants/number.ts';
+import { memberOf, type Party } from '../tenants/party.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
 import type { CapacityGrant, CapacityRefusal } from '../trunks/capacity.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -110,7 +110,7 @@ export class Routing implements StepServices {
     if (source.kind === 'node') return { contact, headers };
     if (source.kind === 'trunk')
       return { contact, headers, trunkId: source.trunk.id, largeRequests: source.trunk.options.largeRequests };
-    const party = source.kind === 'extension' ? source.extension : source.service;
+    const party = memberOf(source);
     const { tenant } = source;
     return {
       contact,
@@ -130,7 +130,7 @@ export class Routing implements StepServices {
   /** The facts of an outbound call, as the pipeline and `explain` take them. */
   outboundFacts(
     context: Pick<CallContext, 'directory' | 'tenant' | 'request' | 'sessionId'>,
-    caller: Caller,
+    caller: Party,
     dialled: string,
     forwarding: Forwarding | undefined,
   ): OutboundFacts {
@@ -157,11 +157,7 @@ export class Routing implements StepServices {
     directory: Directory,
   ): Routed {
     const { tenant } = source;
-    const origin: Origin =
-      source.kind === 'extension'
-        ? { kind: 'extension', extension: source.extension }
-        : { kind: 'service', service: source.service };
-    const party = source.kind === 'extension' ? source.extension : source.service;
+    const party = memberOf(source);
     // They stay in the record and in events when the INVITE is gone.
     const uri = request.uri();
     const dialled = isEmergencyService(uri) ? (emergencyServiceNumber(tenant) ?? '') : ownCopy(dialledNumber(uri));
@@ -170,7 +166,7 @@ export class Routing implements StepServices {
     const withholdsName = partyPrivacy(request.headers, 'calling').remoteParty === 'name';
     const displayName = withholdsName ? '' : shown || octetsFromText(party.name ?? '');
     const caller: CallerPresentation = { number: party.number, displayName, anonymous };
-    const context = this.#context(request, directory, tenant, origin, caller, dialled);
+    const context = this.#context(request, directory, tenant, source, caller, dialled);
     const callerLeg: LegOptions = {
       contact: this.#contact(dialled, flow),
       headers: this.#serverHeader,
@@ -193,7 +189,7 @@ export class Routing implements StepServices {
     }
     const inside = this.#insideUnlessEmergency(context, dialled);
     if (inside !== undefined) return { plan: this.#plan(inside, callerLeg, facts) };
-    const outbound = planOutbound(this.outboundFacts(context, callerOf(origin), dialled, undefined));
+    const outbound = planOutbound(this.outboundFacts(context, source, dialled, undefined));
     const outsideLeg: LegOptions = { ...callerLeg, anonymous: outbound.anonymous };
     if (outbound.number !== dialled && !outbound.emergency) {
       // A dial code in front of a number of the tenant itself.
@@ -330,16 +326,8 @@ export class Routing implements StepServices {
     redirected: true | undefined,
   ): PlanStep {
     const { directory, tenant } = context;
-    let caller: Caller;
-    if (by.kind === 'extension') {
-      const extension = directory.extension(tenant.name, by.number);
-      if (extension === undefined) return new RejectStep(404, 'Not Found');
-      caller = { kind: 'extension', extension };
-    } else {
-      const service = directory.service(tenant.name, by.number);
-      if (service === undefined) return new RejectStep(404, 'Not Found');
-      caller = { kind: 'service', service };
-    }
+    const caller = directory.party(tenant.name, by.number);
+    if (caller === undefined) return new RejectStep(404, 'Not Found');
     const facts = { ...this.outboundFacts(context, caller, number, forwardingOf(context, kind)), redirected };
     return this.#outbound(planOutbound(facts)).step;
   }
@@ -347,10 +335,10 @@ export class Routing implements StepServices {
   /** The step for a number of the tenant itself; undefined for an outside number. */
   #insideStep(context: CallContext, number: string): PlanStep | undefined {
     const { directory, tenant } = context;
-    const extension = directory.extension(tenant.name, number);
-    if (extension !== undefined) return new ExtensionStep(context, extension, this);
-    const service = directory.service(tenant.name, number);
-    if (service === undefined) return undefined;
+    const party = directory.party(tenant.name, number);
+    if (party === undefined) return undefined;
+    if (party.kind === 'extension') return new ExtensionStep(context, party.extension, this);
+    const { service } = party;
     if (!service.enabled) return new RejectStep(404, 'Not Found');
     return service.kind === 'ring-group'
       ? new RingGroupStep(context, service, this)
@@ -440,10 +428,4 @@ function scopeOf({ options }: Trunk): AddressScope {
 
 function digitsOf(number: string): string {
   return number.replace(/[^0-9]/g, '').slice(0, 15);
-}
-
-function callerOf(origin: Exclude<Origin, { kind: 'trunk' }>): Caller {
-  return origin.kind === 'extension'
-    ? { kind: 'extension', extension: origin.extension }
-    : { kind: 'service', service: origin.service };
 }

@@ -14,7 +14,7 @@ import {
   SipRequest,
 } from '../sip/message/index.ts';
 import type { Directory } from '../trunks/directory.ts';
-import type { CallContext, CallerPresentation, Origin } from './call-context.ts';
+import type { CallContext, CallerPresentation } from './call-context.ts';
 import { partyOf } from './owner.ts';
 import type { Forwarder } from './phone-steps.ts';
 import type { Routing } from './routing.ts';
@@ -36,22 +36,19 @@ export class Transfers implements CallRouter {
 
   referred(call: RoutedCall, leg: RoutedLeg, referTo: string): CallPlan | Rejection {
     const directory = this.#options.directory();
-    const party = partyOf(leg.options.owner);
-    const tenant = party === undefined ? undefined : directory.tenantByName(party.tenant);
+    const owner = partyOf(leg.options.owner);
+    const tenant = owner === undefined ? undefined : directory.tenantByName(owner.tenant);
     // A trunk does not move calls of a tenant: its carrier would place calls at the tenant's cost.
-    if (party === undefined || tenant === undefined) return { status: 403, reason: 'Transfer Not Allowed' };
-    const extension = directory.extension(tenant.name, party.number);
-    const service = directory.service(tenant.name, party.number);
-    if (extension === undefined && service === undefined) return { status: 403, reason: 'Transfer Not Allowed' };
+    if (owner === undefined || tenant === undefined) return { status: 403, reason: 'Transfer Not Allowed' };
+    const origin = directory.party(tenant.name, owner.number);
+    if (origin === undefined) return { status: 403, reason: 'Transfer Not Allowed' };
     const uri = parseUri(referTo);
     const number = dialledNumber(uri);
     if (number === '' || !this.#isOurs(uri, tenant.domain)) return { status: 404, reason: 'Not Found' };
-    const by: Forwarder = { kind: extension === undefined ? 'service' : 'extension', number: party.number };
-    const origin: Origin =
-      extension === undefined ? { kind: 'service', service: service as never } : { kind: 'extension', extension };
-    const caller = transfereeOf(call, leg, party.number);
+    const by: Forwarder = { kind: origin.kind, number: owner.number };
+    const caller = transfereeOf(call, leg, owner.number);
     const context: CallContext = {
-      request: transferInvite(number, party.number, tenant.domain),
+      request: transferInvite(number, owner.number, tenant.domain),
       directory,
       tenant,
       origin,

@@ -11,7 +11,8 @@ import {
   unescapeUser,
 } from '../sip/message/index.ts';
 import { plainNumber } from '../tenants/number.ts';
-import type { Extension, Service, Tenant } from '../tenants/schema.ts';
+import { memberOf, type Party } from '../tenants/party.ts';
+import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 
@@ -23,7 +24,7 @@ export interface OutboundFacts {
   readonly directory: Directory;
   readonly tenant: Tenant;
   /** Who calls as far as rules and caller IDs go: on a forwarded or transferred call, who forwarded or transferred it. */
-  readonly caller: Caller;
+  readonly caller: Party;
   /** What was dialled, unescaped; see {@link dialledNumber}. A setting's number may have separators: the pipeline takes them off. */
   readonly dialled: string;
   /** Set when the call is forwarded, transferred or overflows; then the request is not the caller's own. */
@@ -40,10 +41,6 @@ export interface OutboundFacts {
   /** Names the call in X-Session-Id. */
   readonly sessionId: string;
 }
-
-export type Caller =
-  | { readonly kind: 'extension'; readonly extension: Extension }
-  | { readonly kind: 'service'; readonly service: Service };
 
 export type ForwardReason =
   | 'unconditional'
@@ -129,12 +126,12 @@ export function nodeAddress(node: NodeFacts, trunk: Trunk, scope: AddressScope, 
   return seenAs?.address(scope) ?? node.addressFor?.(trunk, scope) ?? otherwise[trunk.transport];
 }
 
-export function callerNumber(caller: Caller): string {
-  return caller.kind === 'extension' ? caller.extension.number : caller.service.number;
+export function callerNumber(caller: Party): string {
+  return memberOf(caller).number;
 }
 
-export function callerName(caller: Caller): string {
-  return (caller.kind === 'extension' ? caller.extension.name : caller.service.name) ?? '';
+export function callerName(caller: Party): string {
+  return memberOf(caller).name ?? '';
 }
 
 /**

@@ -13,7 +13,6 @@ export {
 } from './explain.ts';
 export { type ExplainTextOptions, explanationText } from './explain-text.ts';
 export {
-  type Caller,
   dialledNumber,
   type EndpointRequest,
   endpointRequest,

@@ -5,6 +5,7 @@
 import { allAtOnce, type Steps } from '../base/steps.ts';
 import { DidPool } from '../tenants/did-pool.ts';
 import { numbersMeant } from '../tenants/number-format.ts';
+import type { Party } from '../tenants/party.ts';
 import type { Extension, Group, InboundRule, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
 import { type Indexes, indexSteps, NO_INDEXES, type Provider, providersMet } from './directory-indexes.ts';
 import { withBrand } from './effective.ts';
@@ -66,6 +67,19 @@ export class Directory {
 
   service(tenant: string, number: string): Service | undefined {
     return this.#indexes.byName.get(tenant)?.services.get(number);
+  }
+
+  /** Whose a number of the tenant is; undefined for a number outside. No number is both an extension's and a service's. */
+  party(tenant: string, number: string): Party | undefined {
+    const extension = this.extension(tenant, number);
+    if (extension !== undefined) return { kind: 'extension', extension };
+    const service = this.service(tenant, number);
+    return service === undefined ? undefined : { kind: 'service', service };
+  }
+
+  /** The extension or service of a number, for what both have. */
+  member(tenant: string, number: string): Extension | Service | undefined {
+    return this.extension(tenant, number) ?? this.service(tenant, number);
   }
 
   group(tenant: string, name: string): Group | undefined {

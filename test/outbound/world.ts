@@ -1,12 +1,7 @@
 import type { z } from 'zod';
-import {
-  type Caller,
-  endpointRequest,
-  type Forwarding,
-  type NodeFacts,
-  type OutboundFacts,
-} from '../../src/outbound/index.ts';
+import { endpointRequest, type Forwarding, type NodeFacts, type OutboundFacts } from '../../src/outbound/index.ts';
 import { parseMessage, SipRequest } from '../../src/sip/message/index.ts';
+import type { Party } from '../../src/tenants/party.ts';
 import { Directory } from '../../src/trunks/directory.ts';
 import { provisioningSchema } from '../../src/trunks/schema.ts';
 
@@ -125,12 +120,10 @@ export function factsIn(directory: Directory, options: CallOptions): OutboundFac
   };
 }
 
-function callerOf(directory: Directory, tenant: string, number: string): Caller {
-  const extension = directory.extension(tenant, number);
-  if (extension !== undefined) return { kind: 'extension', extension };
-  const service = directory.service(tenant, number);
-  if (service === undefined) throw new TypeError(`no ${number} in ${tenant}`);
-  return { kind: 'service', service };
+function callerOf(directory: Directory, tenant: string, number: string): Party {
+  const party = directory.party(tenant, number);
+  if (party === undefined) throw new TypeError(`no ${number} in ${tenant}`);
+  return party;
 }
 
 /** `base` with some properties of the trunk replaced. */

@@ -78,6 +78,16 @@ describe('the directory', () => {
     expect(directory.groupsOf('acme', '102').map(({ name }) => name)).toEqual(['all']);
   });
 
+  test('says whose a number of the tenant is', () => {
+    const party = directory.party('acme', '101');
+    expect(party).toEqual({ kind: 'extension', extension: directory.extension('acme', '101') });
+    expect(directory.party('acme', '600')).toEqual({ kind: 'service', service: directory.service('acme', '600') });
+    expect(directory.party('acme', '900')).toBeUndefined();
+    expect(directory.party('beta', '101')).toBeUndefined();
+    expect(directory.member('acme', '600')?.name).toBe('Desk');
+    expect(directory.member('beta', '600')).toBeUndefined();
+  });
+
   test('orders outbound rules by priority, then name, without disabled ones', () => {
     expect(directory.outboundRules('acme').map(({ name }) => name)).toEqual(['a', 'b', 'late']);
   });
