@@ -37,7 +37,7 @@ export class Headers {
   #parsed: unknown[] | undefined = undefined;
   /** Own names of added fields that have no id, by place; made when the first one is added. */
   #names: (string | undefined)[] | undefined = undefined;
-  /** True when a received line is folded or holds a stray CR, LF or NUL: only then are values cleaned. */
+  /** True when a received line is folded or holds a NUL: only then are values cleaned. */
   #irregular = false;
   /** True when a received line holds a NUL: then no line is relayed as received, since the octet must not leave. */
   #unsafe = false;
@@ -239,7 +239,7 @@ export class Headers {
     this.#values = new Array(count);
   }
 
-  /** For the scanner: some line is folded or holds stray control characters. */
+  /** For the scanner: some line is folded. */
   markIrregular(): void {
     this.#irregular = true;
   }
@@ -252,9 +252,9 @@ export class Headers {
 
   /**
    * For the serializer: every field as `CRLF Name: value`, with one Content-Length of `bodyOctets` where there was one or at the end.
-   * Runs of untouched fields are one slice of the received text; `check` sees every other value before it is written.
+   * Runs of untouched fields are one slice of the received text; every other value is written as `clean` makes it.
    */
-  render(bodyOctets: number, check: (value: string) => void): string {
+  render(bodyOctets: number, clean: (value: string) => string): string {
     let text = '';
     let runStart = -1;
     let runEnd = -1;
@@ -270,7 +270,7 @@ export class Headers {
       }
       runEnd = start < 0 ? -1 : (this.#lines[line - 1] as number) + 2;
       if (start < 0) {
-        if (!isLength) text = this.#withLine(text, index, check);
+        if (!isLength) text = this.#withLine(text, index, clean);
         else if (!hasLength) text = withLength(text, bodyOctets);
       }
       hasLength ||= isLength;
@@ -284,9 +284,8 @@ export class Headers {
     return !isSecond && Number(this.#valueAt(index)) === bodyOctets;
   }
 
-  #withLine(text: string, index: number, check: (value: string) => void): string {
-    const value = this.#valueAt(index);
-    check(value);
+  #withLine(text: string, index: number, clean: (value: string) => string): string {
+    const value = clean(this.#valueAt(index));
     const id = this.#idAt(index);
     return id === HeaderId.Other ? `${text}\r\n${this.#nameAt(index)}: ${value}` : text + LINE_STARTS[id] + value;
   }

@@ -1,10 +1,11 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, isToken } from './characters.ts';
+import { decimalAt, isToken, isTokenCode } from './characters.ts';
 import { HeaderId, headerIdAt } from './header-id.ts';
 import { Headers } from './headers.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { type SipMessage, SipRequest, SipResponse } from './message.ts';
 import { methodAt } from './method.ts';
+import { reasonPhrase } from './reason-phrase.ts';
 
 // The rows of the message that is being scanned; the message gets copies of just its size.
 const ids: number[] = [];
@@ -24,9 +25,8 @@ export function parseMessage(text: string, limits: MessageLimits = DEFAULT_LIMIT
   if (lineEnd < 0) throw new PeerError('SIP_PEER_START_LINE', 'no line end after the start line');
   const headers = new Headers(text);
   const message = parseStartLine(text, start, lineEnd, headers);
-  if (text.indexOf('\r', start) !== lineEnd || text.indexOf('\n', start) !== lineEnd + 1) {
-    note(message, 400, 'Stray Control Character');
-  }
+  if (text.indexOf('\r', start) !== lineEnd || text.indexOf('\n', start) !== lineEnd + 1)
+    note(message, 400, 'Stray Control Character', message.kind === 'response');
   const bodyStart = scanHeaders(text, lineEnd + 2, headers, message, limits);
   if (text.length > limits.messageOctets) note(message, 513, 'Message Too Large');
   message.body = bodyOf(text, bodyStart, message);
@@ -70,12 +70,23 @@ function parseStatusLine(text: string, start: number, end: number, headers: Head
   const reasonStart = statusStart + 3;
   const status = decimalAt(text, statusStart, Math.min(reasonStart, end));
   if (status < 0) throw notSip(text, start, end);
-  const response = new SipResponse(status, text.slice(Math.min(reasonStart + 1, end), end), headers);
+  const phrase = text.slice(Math.min(reasonStart + 1, end), end);
+  // A phrase is for people; one that could break a line is left out, and the status counts.
+  const response = new SipResponse(status, hasLineBreak(phrase) ? reasonPhrase(status) : phrase, headers);
   response.version = versionOf(text, start, versionEnd);
   // §25.1: three digits, one space, then a reason phrase that may be empty.
   if (status < 100 || reasonStart > end || (reasonStart < end && text.charCodeAt(reasonStart) !== 0x20))
     note(response, 400, 'Malformed Status-Line');
   return response;
+}
+
+/** Whether a CR, LF or NUL stands in `text`. */
+function hasLineBreak(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0 || code === 0x0a || code === 0x0d) return true;
+  }
+  return false;
 }
 
 function skipSpaces(text: string, index: number, end: number): number {
@@ -105,16 +116,24 @@ function versionOf(text: string, start: number, end: number): string {
 
 /**
  * Reads header lines from `pos`; returns where the body starts. Each line costs one search for CR and one for LF: they stand side by
- * side at a line end, and a CR or LF anywhere else could end a line for the next reader.
+ * side at a line end, and a CR or LF anywhere else could end a line for the next reader. A line with one is left out.
  */
 function scanHeaders(text: string, pos: number, headers: Headers, message: SipMessage, limits: MessageLimits): number {
+  const first = pos;
   let lineStart = pos;
   let count = 0;
+  let isStray = false;
   for (;;) {
-    const lineEnd = findLineEnd(text, pos, headers, message);
+    let lineEnd = text.indexOf('\r', pos);
+    if (lineEnd < 0 || text.indexOf('\n', pos) !== lineEnd + 1) {
+      lineEnd = text.indexOf('\r\n', pos);
+      isStray = true;
+    }
     if (lineEnd < 0) {
+      // Without a CR or LF before it, the text just ends.
+      if (text.indexOf('\r', pos) >= 0 || text.indexOf('\n', pos) >= 0) note(message, 400, 'Stray Control Character');
       note(message, 400, 'No Empty Line After Header Fields');
-      checkNul(text, text.length, headers, message);
+      checkNul(text, first, text.length, headers, message);
       headers.setReceived(ids, lines, count);
       return text.length;
     }
@@ -126,26 +145,33 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
       headers.markIrregular();
       continue;
     }
-    count = scanLine(text, lineStart, lineEnd, count, message, limits);
+    if (isStray) noteStray(text, lineStart, lineEnd, message);
+    else count = scanLine(text, lineStart, lineEnd, count, message, limits);
+    isStray = false;
     lineStart = pos;
   }
   headers.setReceived(ids, lines, count);
-  checkNul(text, lineStart, headers, message);
+  checkNul(text, first, lineStart, headers, message);
   return lineStart + 2;
 }
 
-/** Index of the CR of the next CR LF, or -1. */
-function findLineEnd(text: string, pos: number, headers: Headers, message: SipMessage): number {
-  const cr = text.indexOf('\r', pos);
-  if (cr >= 0 && text.indexOf('\n', pos) === cr + 1) return cr;
-  const lineEnd = text.indexOf('\r\n', pos);
-  // Without a CR or LF before it, the text just ends.
-  if (lineEnd >= 0 || cr >= 0 || text.indexOf('\n', pos) >= 0) {
-    headers.markIrregular();
-    note(message, 400, 'Stray Control Character');
-  }
-  return lineEnd;
+/**
+ * A line with a CR or LF in it is left out. What needs few fields goes on without it, unless it is one of those few, or says where the
+ * message ends.
+ */
+function noteStray(text: string, start: number, end: number, message: SipMessage): void {
+  let nameEnd = start;
+  while (nameEnd < end && isTokenCode(text.charCodeAt(nameEnd))) nameEnd++;
+  note(message, 400, 'Stray Control Character', !NEEDED.has(headerIdAt(text, start, nameEnd)));
 }
+const NEEDED: ReadonlySet<HeaderId> = new Set([
+  HeaderId.Via,
+  HeaderId.From,
+  HeaderId.To,
+  HeaderId.CallId,
+  HeaderId.CSeq,
+  HeaderId.ContentLength,
+]);
 
 /** Notes a line as the next row and returns how many there are. */
 function scanLine(
@@ -182,11 +208,18 @@ function colonAt(text: string, start: number, end: number, message: SipMessage):
   return at < end ? at : -1;
 }
 
-/** §25.1 allows a NUL in a quoted pair (RFC 4475 §3.1.1.2); it is read as a space and never sent on. Anywhere else it is an error. */
-function checkNul(text: string, end: number, headers: Headers, message: SipMessage): void {
-  for (let at = text.indexOf('\0'); at >= 0 && at < end; at = text.indexOf('\0', at + 1)) {
+/**
+ * A NUL is read as a space and never sent on. §25.1 allows it in a quoted pair (RFC 4475 §3.1.1.2); anywhere else it is an error, a mild
+ * one outside a Request-Line.
+ */
+function checkNul(text: string, firstLine: number, end: number, headers: Headers, message: SipMessage): void {
+  let at = text.indexOf('\0');
+  if (at < 0 || at >= end) return;
+  const mildFrom = message.kind === 'response' ? 0 : firstLine;
+  for (; at >= 0 && at < end; at = text.indexOf('\0', at + 1)) {
     headers.markUnsafe();
-    if (text.charCodeAt(at - 1) !== 0x5c) note(message, 400, 'Stray Control Character');
+    const isMild = at >= mildFrom;
+    if (!isMild || text.charCodeAt(at - 1) !== 0x5c) note(message, 400, 'Stray Control Character', isMild);
   }
 }
 

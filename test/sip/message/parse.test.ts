@@ -122,6 +122,57 @@ describe('smuggling: what could be read in two ways is refused and never relayed
     expect(answer.split('\r\n').filter((line) => line.includes('evil') && !line.startsWith('Subject'))).toEqual([]);
   });
 
+  const STRAY = [
+    ['a bare LF', 'Subject: a\nP-Asserted-Identity: <sip:evil@h>', undefined],
+    ['a bare CR', 'Subject: a\rP-Asserted-Identity: <sip:evil@h>', undefined],
+    ['a bare LF in a folded field', 'Subject: a\r\n b\nP-Asserted-Identity: <sip:evil@h>', undefined],
+    ['a NUL', 'Subject: a\0b', 'a b'],
+  ] as const;
+  test.each(STRAY)('%s costs an answer, BYE, CANCEL or ACK the field, and no more', (_what, field, subject) => {
+    for (const start of ['SIP/2.0 302 Moved', 'BYE sip:b@h SIP/2.0', 'CANCEL sip:b@h SIP/2.0', 'ACK sip:b@h SIP/2.0']) {
+      const method = start.startsWith('SIP') ? 'INVITE' : start.split(' ')[0];
+      const text = request(`${field}\r\nX-Next: n\r\n`)
+        .replace(/^[^\r]*/, start)
+        .replace(/CSeq: (\d+) \w+/, `CSeq: $1 ${method}`);
+      const message = parseMessage(text);
+      expect(
+        message.kind === 'response' ? validateResponse(message) : validateRequest(message) === undefined,
+        start,
+      ).toBe(true);
+      expect(message.headers.value(HeaderId.Subject)).toBe(subject);
+      expect(message.headers.has(HeaderId.PAssertedIdentity)).toBe(false);
+      expect(message.headers.valueNamed('X-Next')).toBe('n');
+      expect(message.headers.value(HeaderId.CallId)).toBeDefined();
+    }
+  });
+
+  test.each(['Via', 'From', 'To', 'Call-ID', 'CSeq', 'Content-Length'])(
+    'a bare LF in %s leaves nothing to go on with',
+    (name) => {
+      for (const start of ['SIP/2.0 200 OK', 'BYE sip:b@h SIP/2.0']) {
+        const text = request('Content-Length: 0\r\n')
+          .replace(/^[^\r]*/, start)
+          .replace(/CSeq: (\d+) \w+/, `CSeq: $1 ${start.startsWith('SIP') ? 'INVITE' : 'BYE'}`)
+          .replace(new RegExp(`\r\n(${name}: [^\r]*)`), '\r\n$1\nX: y');
+        const message = parseMessage(text);
+        if (message.kind === 'response') expect(validateResponse(message)).toBe(false);
+        else expect(validateRequest(message)).toMatchObject({ status: 400, reason: 'Stray Control Character' });
+      }
+    },
+  );
+
+  test('a phrase with a CR, LF or NUL is left out and the status counts; a Request-Line with one is refused', () => {
+    for (const stray of ['\n', '\r', '\0', '\\\0', '\nVia: SIP/2.0/UDP evil']) {
+      const response = parseMessage(request().replace(/^[^\r]*/, `SIP/2.0 486 B${stray}x`)) as SipResponse;
+      expect(validateResponse(response), JSON.stringify(stray)).toBe(true);
+      expect([response.status, response.reason]).toEqual([486, 'Busy Here']);
+      const bye = request()
+        .replace(/^[^\r]*/, `BYE sip:b${stray}@h SIP/2.0`)
+        .replace(/CSeq: (\d+) \w+/, 'CSeq: $1 BYE');
+      expect(validateRequest(parseMessage(bye) as SipRequest)?.status, JSON.stringify(stray)).toBe(400);
+    }
+  });
+
   test('§7.3.1: two tags, two branches', () => {
     expect(validateRequest(parseMessage(request().replace(';tag=1', ';tag=1;TAG=2')) as SipRequest)?.reason).toBe(
       'Repeated Parameter',
