@@ -65,7 +65,7 @@ export function refusalHint(reason: DigestRefusal | undefined, user: string | un
     case 'no-qop':
       return { hint: `the phone answers without qop (RFC 2069): ${legacyOn(who)}` };
     case 'short-count':
-      return { hint: `the phone does not pad its nonce count: ${legacyOn(who)}` };
+      return { hint: `the phone writes its nonce count in another width than eight digits: ${legacyOn(who)}` };
     case 'algorithm':
       return { hint: `the phone answers with an algorithm that was not asked for: set digest.algorithms on ${who}` };
     default:

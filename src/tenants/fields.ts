@@ -144,7 +144,7 @@ export const digestPolicy = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      'Accept answers without qop (RFC 2069) and nonce counts that are not padded, as old adapters and door phones send them. Such an answer is less well protected against a listener on the way. Default: off.',
+      'Accept answers without qop (RFC 2069) and nonce counts of another width than eight digits, as old adapters and door phones send them. Such an answer is less well protected against a listener on the way. Default: off.',
     ),
 });
 export type DigestPolicySettings = z.infer<typeof digestPolicy>;

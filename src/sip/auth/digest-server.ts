@@ -24,7 +24,7 @@ import { NonceSource, randomSecret, sameOctets } from './nonces.ts';
 export interface DigestPolicy {
   /** Offered and accepted, most preferred first. */
   readonly algorithms: readonly DigestAlgorithm[];
-  /** Accept answers without qop (RFC 2069) and counts of fewer than eight digits. */
+  /** Accept answers without qop (RFC 2069) and counts of another width than eight digits. */
   readonly legacy: boolean;
 }
 
@@ -88,7 +88,7 @@ export type DigestRefusal =
   | 'qop'
   /** No qop, as in RFC 2069, and the policy does not admit it. */
   | 'no-qop'
-  /** A nonce count of fewer than eight digits, and the policy does not admit it. */
+  /** A nonce count of another width than eight digits, and the policy does not admit it. */
   | 'short-count'
   | 'uri'
   | 'nonce-forged'
@@ -118,10 +118,14 @@ export type DigestVerdict<Account> = DigestAccepted<Account> | DigestRefused;
 const MAX_CREDENTIALS = 8;
 const MAX_USERNAME_LENGTH = 256;
 const MAX_CNONCE_LENGTH = 256;
+const MAX_COUNT_LENGTH = 16;
+const MAX_COUNT = 0xffff_ffff;
 
 /** Credentials whose form is right; what they claim is not yet checked. */
 interface Claim {
   readonly username: string;
+  /** As the client wrote it, which is what it hashed. */
+  readonly realm: string;
   readonly nonce: string;
   readonly uri: string;
   readonly response: string;
@@ -204,7 +208,8 @@ export class DigestServer {
     if (found === undefined) return this.ask(request, kind, realm, source);
     const user = claimedUser(request);
     this.#options.observer?.onCredentials?.(realm, user, source);
-    const claimed = found === 'malformed' || found.username === undefined ? user : textFromOctets(found.username);
+    const claimed =
+      found === 'malformed' || found.username === undefined ? user : plainName(textFromOctets(found.username), realm);
     const policy = this.#policyOf(realm, claimed);
     const refuse = (reason: DigestRefusal, username?: string): DigestRefused => {
       const isStale = reason === 'nonce-forged' || reason === 'nonce-expired' || reason === 'nonce-count';
@@ -222,7 +227,8 @@ export class DigestServer {
     const state = this.#nonces.check(claim.nonce, source, realm);
     if (state !== 'fresh') return refuse(`nonce-${state}`, username);
 
-    const account = lookup(username);
+    const plain = plainName(username, realm);
+    const account = lookup(username) ?? (plain === username ? undefined : lookup(plain));
     const reason = this.#checkPassword(request, claim, username, realm, source, account);
     if (reason !== undefined || account === undefined) return refuse(reason ?? 'unknown-user', username);
     // RFC 7616 §3.3: "stale" is for a request whose digest is right and whose nonce is not; here its count was used. A response
@@ -240,17 +246,19 @@ export class DigestServer {
     const values = request.headers.fieldValues(id);
     if (values.length > MAX_CREDENTIALS) return 'malformed';
     let malformed = false;
+    const lowerRealm = realm.toLowerCase();
     for (const value of values) {
       const params = parseDigest(value);
       if (params === undefined) malformed ||= isDigestScheme(value);
-      else if (params.realm !== undefined && textFromOctets(params.realm) === realm) return params;
+      // DEVIATION: a client that writes the domain in other letters is of this realm all the same.
+      else if (params.realm !== undefined && textFromOctets(params.realm).toLowerCase() === lowerRealm) return params;
     }
     return malformed ? 'malformed' : undefined;
   }
 
   /** Checks the form, and that we offered what the client chose. */
   #readClaim(params: DigestParams, policy: DigestPolicy): Claim | DigestRefusal {
-    const { username, nonce, uri, response, nc = '', cnonce = '' } = params;
+    const { username, realm = '', nonce, uri, response, nc = '', cnonce } = params;
     const algorithm = parseDigestAlgorithm(params.algorithm);
     if (algorithm === undefined || !policy.algorithms.includes(algorithm)) return 'algorithm';
     const qop = this.#readQop(params, policy);
@@ -258,13 +266,24 @@ export class DigestServer {
     if (username === undefined || nonce === undefined || uri === undefined || response === undefined)
       return 'malformed';
     if (qop !== undefined) {
-      // RFC 7616 §3.4: cnonce and nc MUST be there when qop is, nc as exactly eight digits.
-      if (cnonce.length === 0 || nc.length === 0 || nc.length > 8 || !isHex(nc)) return 'malformed';
-      if (nc.length < 8 && !policy.legacy) return 'short-count';
+      // RFC 7616 §3.4: cnonce and nc MUST be there when qop is, nc as exactly eight digits. An empty cnonce protects nobody but the
+      // client that sends it, and is hashed as it is.
+      if (cnonce === undefined || !isCount(nc)) return 'malformed';
+      if (nc.length !== 8 && !policy.legacy) return 'short-count';
     }
-    if (username.length > MAX_USERNAME_LENGTH || cnonce.length > MAX_CNONCE_LENGTH) return 'malformed';
+    if (username.length > MAX_USERNAME_LENGTH || (cnonce?.length ?? 0) > MAX_CNONCE_LENGTH) return 'malformed';
     if (response.length !== digestLength(algorithm) || !isHex(response)) return 'malformed';
-    return { username, nonce, uri, response, algorithm, qop, nc, cnonce };
+    return {
+      username,
+      realm: textFromOctets(realm),
+      nonce,
+      uri,
+      response,
+      algorithm,
+      qop,
+      nc,
+      cnonce: cnonce ?? '',
+    };
   }
 
   /** RFC 8760 §2.6 item 8 tolerates a client without qop. We do when told to, since what it answers is bound to nothing but its nonce. */
@@ -286,15 +305,20 @@ export class DigestServer {
     source: string,
     account: DigestAccount | undefined,
   ): DigestRefusal | undefined {
-    const user = `${username}@${realm}`;
+    // Guesses count against the account, in whatever spelling they come.
+    const user = `${plainName(username, realm)}@${realm}`;
     const allowed = this.#throttle.allows(user, source);
     const { algorithm, uri, nonce, nc, cnonce, qop } = claim;
-    const known = account === undefined ? undefined : this.#ha1.get(account.secret, algorithm, username, realm);
-    const ha1 = known ?? this.#ha1.get(this.#dummy, algorithm, username, realm) ?? '';
+    const secret = account?.secret ?? this.#dummy;
     const input = { algorithm, method: request.method, uri, nonce, nc, cnonce, qop, body: request.body };
-    const right = sameOctets(digestResponse(ha1, input), claim.response.toLowerCase());
+    const isRight = (spelling: string): boolean => {
+      const ha1 = this.#ha1.get(secret, algorithm, username, spelling);
+      return sameOctets(digestResponse(ha1 ?? '', input), claim.response.toLowerCase()) && ha1 !== undefined;
+    };
+    // Whoever writes the realm in other letters has hashed either spelling.
+    const right = isRight(claim.realm) || (claim.realm !== realm && isRight(realm));
     if (!allowed) return 'throttled';
-    if (right && known !== undefined) {
+    if (right && account !== undefined) {
       this.#throttle.succeeded(user, source);
       return undefined;
     }
@@ -322,6 +346,18 @@ function refusal(
   const [status, reasonPhrase] =
     kind === 'user' ? ([401, 'Unauthorized'] as const) : ([407, 'Proxy Authentication Required'] as const);
   return { outcome: 'refused', reason, status, reasonPhrase, headers: challenges, ...claimed };
+}
+
+/** DEVIATION: some phones sign in as `101@acme.example.com` where the account of that realm is `101`. */
+function plainName(username: string, realm: string): string {
+  const at = username.length - realm.length - 1;
+  const isOfRealm =
+    at > 0 && username.charCodeAt(at) === 0x40 && username.slice(at + 1).toLowerCase() === realm.toLowerCase();
+  return isOfRealm ? username.slice(0, at) : username;
+}
+
+function isCount(nc: string): boolean {
+  return nc.length > 0 && nc.length <= MAX_COUNT_LENGTH && isHex(nc) && Number.parseInt(nc, 16) <= MAX_COUNT;
 }
 
 function isHex(text: string): boolean {

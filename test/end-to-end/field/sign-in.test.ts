@@ -18,6 +18,8 @@ import {
 /** How phones write what they sign with: every way reaches the same account, on every method that is challenged. */
 interface Writing {
   readonly username?: string;
+  readonly realm?: (asked: string) => string;
+  readonly cnonce?: string;
   /** What the hash is made over and what is written; default: the Request-URI. */
   readonly uri?: (requestUri: string) => string;
   /** null: RFC 2069. */
@@ -29,18 +31,19 @@ interface Writing {
 const md5 = (text: string) => createHash('md5').update(text, 'latin1').digest('hex');
 
 function credentialsOf(
-  { realm, nonce }: Challenge,
+  { realm: asked, nonce }: Challenge,
   method: string,
   requestUri: string,
   field: string,
   writing: Writing,
 ): string {
-  const { username = '101', qop = 'auth', count = '00000001', edit = (text) => text } = writing;
+  const { username = '101', cnonce = 'c0', qop = 'auth', count = '00000001', edit = (text) => text } = writing;
   const uri = writing.uri?.(requestUri) ?? requestUri;
-  const secret = md5(`${username}:${realm}:secret-${username}`);
-  const counted = qop === null ? '' : `:${count}:c0:${qop}`;
+  const realm = writing.realm?.(asked) ?? asked;
+  const secret = md5(`${username}:${realm}:secret-${username.split('@')[0]}`);
+  const counted = qop === null ? '' : `:${count}:${cnonce}:${qop}`;
   const response = md5(`${secret}:${nonce}${counted}:${md5(`${method}:${uri}`)}`);
-  const tail = qop === null ? '' : `, qop=${qop}, nc=${count}, cnonce="c0"`;
+  const tail = qop === null ? '' : `, qop=${qop}, nc=${count}, cnonce="${cnonce}"`;
   return edit(
     `Digest username="${username}", realm="${realm}", nonce="${nonce}", uri="${uri}", response="${response}", algorithm=MD5${tail}`,
     field,
@@ -90,7 +93,7 @@ async function signed(
   host = 'acme.test',
 ) {
   const party = parties.get(over) as Party;
-  const own = `<sip:${writing.username ?? '101'}@${host}>`;
+  const own = `<sip:${writing.username?.split('@')[0] ?? '101'}@${host}>`;
   const text = requestOf(
     party,
     `${method} ${uri} SIP/2.0`,
@@ -147,6 +150,9 @@ const WRITINGS: readonly (readonly [string, Writing])[] = [
   ['the address of the server', { uri: withHost(() => '127.0.0.1') }],
   ['the server alone', { uri: () => 'sip:127.0.0.1:5060' }],
   ['localhost', { uri: withHost(() => 'localhost') }],
+  ['an empty client nonce', { cnonce: '' }],
+  ['the realm in capitals', { realm: (asked) => asked.toUpperCase() }],
+  ['the user name with the domain', { username: '101@acme.test' }],
   ['a number without its separators', { uri: (uri) => uri.replace(/[-().](?=.*@)/g, '') }],
 ];
 
@@ -183,6 +189,7 @@ describe('kind 31: clients of RFC 2069', () => {
     ['an empty qop', { qop: null, edit: (text) => `${text}, qop=""` }, 'no-qop'],
     ['a client nonce without qop', { qop: null, edit: (text) => `${text}, cnonce="c0"` }, 'no-qop'],
     ['a count that is not padded', { count: '1' }, 'short-count'],
+    ['a count of twelve digits', { count: '000000000001' }, 'short-count'],
   ];
   test.each(OLD)(
     '%s: admitted where digest.legacy says so; elsewhere the log says what to set',

@@ -160,7 +160,15 @@ describe('refusal', () => {
     ['a URI that is none', (value) => value.replace(/uri="[^"]*"/, 'uri="%%"'), 'uri', 400],
     ['an altered count', (value) => value.replace('nc=00000001', 'nc=00000002'), 'password', 401],
     ['a count of 4 digits', (value) => value.replace('nc=00000001', 'nc=0001'), 'short-count', 400],
-    ['a count of 9 digits', (value) => value.replace('nc=00000001', 'nc=000000001'), 'malformed', 400],
+    ['a count of 9 digits', (value) => value.replace('nc=00000001', 'nc=000000001'), 'short-count', 400],
+    ['a count of 17 digits', (value) => value.replace('nc=', 'nc=000000000'), 'malformed', 400],
+    ['a count over 32 bits', (value) => value.replace('nc=00000001', 'nc=100000001'), 'malformed', 400],
+    [
+      "another realm's user name",
+      (value) => value.replace('username="alice"', 'username="alice@other.example.com"'),
+      'unknown-user',
+      401,
+    ],
     ['a count of control characters', (value) => value.replace('nc=00000001', 'nc=0000000\x11'), 'malformed', 400],
     ['no client nonce', (value) => value.replace(/, cnonce="\w+"/, ''), 'malformed', 400],
     [
@@ -318,7 +326,7 @@ describe('clients of RFC 2069, where the policy admits them', () => {
     expect(reasonOf(verify(authorize(request(), server.challenge('user', REALM, SOURCE))))).toBe('accepted');
   });
 
-  test('a count that is not padded is hashed as it was sent', () => {
+  test.each(['1', '000000001', '0000000000000001'])('a count of another width is hashed as it was sent: %s', (nc) => {
     const { server, verify } = authWorld(legacy);
     const message = request();
     const value = server.challenge('user', REALM, SOURCE)[0]?.[1] ?? '';
@@ -329,16 +337,86 @@ describe('clients of RFC 2069, where the policy admits them', () => {
       uri: `sip:${REALM}`,
       nonce,
       qop: 'auth',
-      nc: '1',
+      nc,
       cnonce: 'c',
       body: '',
     });
     message.headers.add(
       HeaderId.Authorization,
-      `Digest username="alice", realm="${REALM}", nonce="${nonce}", uri="sip:${REALM}", response="${response}", qop=auth, nc=1, cnonce="c"`,
+      `Digest username="alice", realm="${REALM}", nonce="${nonce}", uri="sip:${REALM}", response="${response}", qop=auth, nc=${nc}, cnonce="c"`,
     );
     expect(reasonOf(verify(message))).toBe('accepted');
     expect(reasonOf(verify(message))).toBe('nonce-count');
+  });
+});
+
+describe('DEVIATION: what other servers admit, and nothing is lost by', () => {
+  /** Credentials as a client makes them that writes user name, realm and client nonce so, and hashes them as it writes them. */
+  function written(
+    challenge: readonly (readonly [HeaderId, string])[],
+    how: { username?: string; realm?: string; hashedRealm?: string; cnonce?: string; password?: string },
+  ) {
+    const { username = 'alice', realm = REALM, cnonce = 'c', password = 's3cret' } = how;
+    const { hashedRealm = realm } = how;
+    const message = request();
+    const nonce = /nonce="([^"]*)"/.exec(challenge[0]?.[1] ?? '')?.[1] ?? '';
+    const input = {
+      method: 'REGISTER',
+      uri: `sip:${REALM}`,
+      nonce,
+      qop: 'auth',
+      nc: '00000001',
+      cnonce,
+      body: '',
+    } as const;
+    const response = digestResponse(ha1('MD5', username, hashedRealm, password), { algorithm: 'MD5', ...input });
+    message.headers.add(
+      HeaderId.Authorization,
+      `Digest username="${username}", realm="${realm}", nonce="${nonce}", uri="${input.uri}", response="${response}", qop=auth, nc=${input.nc}, cnonce="${cnonce}"`,
+    );
+    return message;
+  }
+  test.each([
+    ['an empty client nonce', { cnonce: '' }],
+    ['the realm in other letters, hashed as written', { realm: REALM.toUpperCase() }],
+    ['the realm in other letters, hashed as it was asked for', { realm: REALM.toUpperCase(), hashedRealm: REALM }],
+    ['the user name with the realm', { username: `alice@${REALM}` }],
+    ['both in other letters', { username: `alice@${REALM.toUpperCase()}`, realm: REALM.toUpperCase() }],
+  ])('%s', (_what, how) => {
+    const { server, verify } = authWorld();
+    const challenge = server.challenge('user', REALM, SOURCE);
+    expect(reasonOf(verify(written(challenge, how)))).toBe('accepted');
+    expect(reasonOf(verify(written(challenge, how)))).toBe('nonce-count');
+    expect(reasonOf(verify(written(challenge, { ...how, password: 'guess' })))).toBe('password');
+  });
+
+  test('a hash made for another realm proves nothing', () => {
+    const { server, verify } = authWorld();
+    const challenge = server.challenge('user', REALM, SOURCE);
+    const other = 'other.example.com';
+    expect(reasonOf(verify(written(challenge, { hashedRealm: other })))).toBe('password');
+    expect(reasonOf(verify(written(challenge, { realm: other })))).toBe('no-credentials');
+    expect(reasonOf(verify(written(challenge, { username: `alice@${other}` })))).toBe('unknown-user');
+  });
+
+  test('guesses in every spelling count against the one account', () => {
+    const { server, verify } = authWorld();
+    const challenge = server.challenge('user', REALM, SOURCE);
+    const reasons = Array.from({ length: 60 }, (_, index) => {
+      const username = index % 2 === 0 ? 'alice' : `alice@${REALM}`;
+      const realm = index % 3 === 0 ? REALM : REALM.toUpperCase();
+      return reasonOf(verify(written(challenge, { username, realm, password: `guess-${index}` })));
+    });
+    const tries = reasons.indexOf('throttled');
+    expect(tries).toBeGreaterThan(0);
+    expect(reasonOf(verify(written(challenge, {})))).toBe('throttled');
+    // As many as in one spelling.
+    const { server: second, verify: verifySecond } = authWorld();
+    const again = second.challenge('user', REALM, SOURCE);
+    const plain = Array.from({ length: 60 }, (_, index) =>
+      reasonOf(verifySecond(written(again, { password: `guess-${index}` }))),
+    );
+    expect(plain.indexOf('throttled')).toBe(tries);
   });
 });
 
