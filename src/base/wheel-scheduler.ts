@@ -49,6 +49,8 @@ export class WheelScheduler implements Scheduler {
   #slots: (WheelTimer | undefined)[] = new Array(SLOT_COUNT).fill(undefined);
   readonly #monotonicMs: () => number;
   readonly #originMs: number;
+  /** How far its time is ahead of the clock. */
+  #aheadMs = 0;
   #currentTick = 0;
   #armed = 0;
   /** Set while something is armed. */
@@ -59,7 +61,7 @@ export class WheelScheduler implements Scheduler {
 
   constructor(options: WheelSchedulerOptions = {}) {
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
-    this.#originMs = this.#monotonicMs();
+    this.#originMs = this.nowMs();
     this.#onError =
       options.onError ??
       ((error) => {
@@ -70,7 +72,7 @@ export class WheelScheduler implements Scheduler {
   }
 
   nowMs(): number {
-    return this.#monotonicMs();
+    return this.#monotonicMs() + this.#aheadMs;
   }
 
   wallMs(): number {
@@ -83,7 +85,7 @@ export class WheelScheduler implements Scheduler {
   }
 
   schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
-    const elapsedMs = this.#monotonicMs() - this.#originMs;
+    const elapsedMs = this.nowMs() - this.#originMs;
     if (this.#armed === 0) this.#currentTick = Math.floor(elapsedMs / TICK_MS);
     const exactTick = Math.max(Math.ceil((elapsedMs + Math.max(delayMs, 0)) / TICK_MS), this.#currentTick + 1);
     const dueTick = delayMs < LONG_MS ? exactTick : Math.ceil(exactTick / LONG_TICKS) * LONG_TICKS;
@@ -119,16 +121,22 @@ export class WheelScheduler implements Scheduler {
     this.#armed = 0;
   }
 
+  /** So much time has passed at once: what is due by then fires. For whoever plays through what would take long. */
+  advance(ms: number): void {
+    this.#aheadMs += ms;
+    this.fireDue();
+  }
+
   /** Fires what is due; the runtime timer calls it. */
   fireDue(): void {
-    const nowTick = Math.floor((this.#monotonicMs() - this.#originMs) / TICK_MS);
+    const nowTick = Math.floor((this.nowMs() - this.#originMs) / TICK_MS);
     while (this.#currentTick < nowTick && this.#armed > 0) {
       this.#currentTick++;
       this.#fireSlot(this.#currentTick);
     }
     this.#currentTick = nowTick;
     if (this.#armed === 0) this.#sleep();
-    else this.#wakeAt(this.#nextTick(nowTick + LOOK_AHEAD_TICKS), this.#monotonicMs() - this.#originMs);
+    else this.#wakeAt(this.#nextTick(nowTick + LOOK_AHEAD_TICKS), this.nowMs() - this.#originMs);
   }
 
   /** The first tick up to `latest` at which something may be due. */

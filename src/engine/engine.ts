@@ -110,6 +110,8 @@ export interface EngineOptions {
   readonly random?: () => number;
   /** Makes the transports; default: sockets. */
   readonly createTransport?: EndpointOptions['createTransport'];
+  /** Makes the datagram sockets of the transports that are sockets; default: the runtime's. */
+  readonly createSocket?: EndpointOptions['createSocket'];
   /** Refuse new requests while this process has no time for them. Default false. */
   readonly guardsLoad?: boolean;
   /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
@@ -222,7 +224,8 @@ export class Engine {
         egress: this.egress,
         ofOnePeer: (address, other) => this.trunks.identification.ofOneTrunk(address, other),
         ...this.intake.endpointOptions(),
-        ...(options.createTransport === undefined ? {} : { createTransport: options.createTransport }),
+        createTransport: options.createTransport,
+        createSocket: options.createSocket,
       },
       // The dispatcher needs the endpoint's transactions and the endpoint a user: each hears of the other through this object.
       {

@@ -158,6 +158,11 @@ async function wire(parts: Parts): Promise<RunningNode> {
     const { limits, api } = served;
     log.warn('descriptors-few', { connections: limits.connections, httpConnections: api.connections });
   }
+  // Before the node's own engine is made: objects made before code has settled would have other shapes than it was compiled for.
+  if (options.warmsUp === true) {
+    await requirePorts(settings, scheduler);
+    await warmUp(settings.timers.warmUpMs, log);
+  }
   engine = new Engine({
     settings: served,
     scheduler,
@@ -181,10 +186,6 @@ async function wire(parts: Parts): Promise<RunningNode> {
   });
   readMetrics(metrics, engine, stores, log);
   const running = engine;
-  if (options.warmsUp === true) {
-    await requirePorts(settings, scheduler);
-    await warmUp(settings.timers.warmUpMs, log);
-  }
   const listening = await engine.start();
   const { registrar } = running.registrations;
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));

@@ -137,3 +137,21 @@ test('a short timer armed while a later one is waited for fires in its own time'
     restore();
   }
 });
+
+test('time that passes at once fires what is due by then, and is kept', () => {
+  const restore = fakeTime();
+  try {
+    const wheel = new WheelScheduler();
+    const startMs = wheel.nowMs();
+    const fired: number[] = [];
+    wheel.schedule(100, { onTimer: (kind) => fired.push(kind) }, 1);
+    wheel.schedule(700, { onTimer: (kind) => fired.push(kind) }, 2);
+    wheel.advance(500);
+    expect([fired, wheel.nowMs() - startMs]).toEqual([[1], 500]);
+    vi.advanceTimersByTime(210);
+    expect(fired).toEqual([1, 2]);
+    wheel.close();
+  } finally {
+    restore();
+  }
+});

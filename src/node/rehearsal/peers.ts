@@ -56,6 +56,8 @@ export class RehearsalPeers {
   readonly #post: (text: string, from: Peer) => void;
   readonly #dialogs = new Map<string, Dialog>();
   #serial = 0;
+  /** Contacts written: every other one has a parameter. */
+  #contacts = 0;
 
   /** @param post takes a message from a peer to the engine */
   constructor(server: Server, post: (text: string, from: Peer) => void) {
@@ -69,8 +71,8 @@ export class RehearsalPeers {
   }
 
   call(peer: Peer, number: string): void {
-    const { domain } = this.#server;
-    this.#open('INVITE', peer, `sip:${number}@${domain}`, `<sip:${number}@${domain}>`);
+    const uri = `sip:${number}@${this.#server.domain}${this.#serial % 2 === 0 ? '' : ';user=phone'}`;
+    this.#open('INVITE', peer, uri, `<${uri}>`);
   }
 
   /** A message of the engine to this peer. */
@@ -82,7 +84,7 @@ export class RehearsalPeers {
   #open(method: Dialog['method'], peer: Peer, uri: string, to: string): void {
     const id = ++this.#serial;
     const callId = `rehearsal-${id}@${peer.address}`;
-    const from = `<sip:${peer.user}@${this.#server.domain}>;tag=r${id}`;
+    const from = `${id % 2 === 0 ? '"Ms. Rehearsal" ' : ''}<sip:${peer.user}@${this.#server.domain}>;tag=r${id}`;
     const dialog = { peer, callId, from, method, uri, branch: '', to, target: uri, sequence: 0 };
     this.#dialogs.set(callId, dialog);
     this.#begin(dialog, '');
@@ -91,13 +93,13 @@ export class RehearsalPeers {
   #begin(dialog: Dialog, credentials: string): void {
     dialog.sequence++;
     const rest = dialog.method === 'INVITE' ? `${ABILITIES}${OFFER}` : `Expires: 3600\r\n${NO_BODY}`;
-    this.#request(dialog, dialog.method, `${contactOf(dialog.peer)}${credentials}${rest}`);
+    this.#request(dialog, dialog.method, `${contactOf(dialog.peer, ++this.#contacts)}${credentials}${rest}`);
   }
 
   #request(dialog: Dialog, method: string, rest: string): void {
     if (method !== 'ACK') dialog.branch = `z9hG4bK-rehearsal-${++this.#serial}`;
     const { peer, branch, from, to, callId, sequence, target } = dialog;
-    const via = `Via: SIP/2.0/UDP ${peer.address}:${peer.port};branch=${branch};rport`;
+    const via = `Via: SIP/2.0/UDP ${peer.address}:${peer.port};branch=${branch}${sequence % 2 === 0 ? '' : ';rport'}`;
     this.#post(
       `${method} ${target} SIP/2.0\r\n${via}\r\nMax-Forwards: 70\r\nFrom: ${from}\r\nTo: ${to}\r\nCall-ID: ${callId}\r\nCSeq: ${sequence} ${method}\r\n${rest}`,
       peer,
@@ -147,8 +149,10 @@ export class RehearsalPeers {
       this.#reply(text, peer, '200 OK', NO_BODY);
       return;
     }
-    this.#reply(text, peer, '180 Ringing', `${contactOf(peer)}${NO_BODY}`);
-    this.#reply(text, peer, '200 OK', `${contactOf(peer)}${ABILITIES}${OFFER}`);
+    const contact = contactOf(peer, ++this.#contacts);
+    if (this.#contacts % 2 === 0) this.#reply(text, peer, '100 Trying', NO_BODY);
+    this.#reply(text, peer, '180 Ringing', `${contact}${NO_BODY}`);
+    this.#reply(text, peer, '200 OK', `${contact}${ABILITIES}${OFFER}`);
   }
 
   #reply(request: string, peer: Peer, status: string, rest: string): void {
@@ -162,8 +166,8 @@ export class RehearsalPeers {
   }
 }
 
-function contactOf({ user, address, port }: Peer): string {
-  return `Contact: <sip:${user}@${address}:${port}>\r\n`;
+function contactOf({ user, address, port }: Peer, count: number): string {
+  return `Contact: <sip:${user}@${address}:${port}${count % 2 === 0 ? ';transport=UDP' : ''}>\r\n`;
 }
 
 /** The value of a header field of a message of ours, by search. */

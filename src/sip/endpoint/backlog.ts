@@ -12,6 +12,13 @@ const LASTING_BACKLOGS = 2;
 const LATE_BACKLOGS = 4;
 /** So long after the last sign of it an overload counts as not over, ms by the clock: it comes in waves. */
 const CALM_MS = 1_000;
+/**
+ * So many requests a node serves until its code is compiled for them: the first cost two to four times as much, however much of it was gone
+ * through before. What waits meanwhile passes by itself.
+ */
+const YOUNG_REQUESTS = 2_000;
+/** At first so many times as much may wait, which becomes less with each request. */
+const YOUNG_PATIENCE = 6;
 /** Computing time over which the cost is averaged. */
 const MEMORY_MS = 500;
 /** Weight of the first figure, requests. */
@@ -27,6 +34,8 @@ const FIRST_WEIGHT = 100;
  */
 export class Backlog {
   readonly #limitMs: number;
+  /** Requests until this node has grown up. */
+  #young = YOUNG_REQUESTS;
   #computedMs = 0;
   #nowMs = 0;
   /** Computing time since which much waits; negative: it does not. */
@@ -40,6 +49,11 @@ export class Backlog {
 
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
+  }
+
+  /** The requests of this node are not its first any more. */
+  get isGrown(): boolean {
+    return this.#young === 0;
   }
 
   /** Computing time of the latest beat. */
@@ -60,27 +74,39 @@ export class Backlog {
       this.#spentMs = this.#spentMs * kept + spentMs;
       this.#passedMs = this.#passedMs * kept + passedMs;
       this.#taken *= kept;
-      if (computedMs - this.#beganMs >= LASTING_BACKLOGS * this.#limitMs) this.#overUntilMs = nowMs + CALM_MS;
+      if (computedMs - this.#beganMs >= LASTING_BACKLOGS * this.#patienceMs) this.#overUntilMs = nowMs + CALM_MS;
     }
   }
 
   /** A request's turn has come. */
   took(): void {
     this.#taken++;
+    this.grows();
+  }
+
+  /** A request was served. */
+  grows(): void {
+    if (this.#young > 0) this.#young--;
   }
 
   /** Whether a request that comes after so many others may wait. */
   admits(ahead: number): boolean {
     if (ahead < ALWAYS_WAITING) return true;
-    if (this.#isOver) return ahead * this.#passedMs < this.#limitMs * this.#taken;
+    if (this.#isOver) return ahead * this.#passedMs < this.#patienceMs * this.#taken;
     // What follows a burst of new calls, answers and acknowledgements, has not come yet.
     const costMs = Math.max(FIRST_COST_MS, this.#spentMs / this.#taken);
-    return ahead * costMs < BURST_BACKLOGS * this.#limitMs;
+    return ahead * costMs < BURST_BACKLOGS * this.#patienceMs;
   }
 
   /** Whether one that came at this computing time was let in in vain. */
   isLate(atComputedMs: number): boolean {
-    return this.#computedMs - atComputedMs > LATE_BACKLOGS * this.#limitMs;
+    return this.#computedMs - atComputedMs > LATE_BACKLOGS * this.#patienceMs;
+  }
+
+  get #patienceMs(): number {
+    return this.#young === 0
+      ? this.#limitMs
+      : this.#limitMs * (1 + ((YOUNG_PATIENCE - 1) * this.#young) / YOUNG_REQUESTS);
   }
 
   get #isOver(): boolean {

@@ -326,11 +326,12 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   }
 
   #sockets(user: TransportUser): TransportLayer {
-    const { scheduler, transportLimits, sources, tls, egress } = this.#options;
+    const { scheduler, transportLimits, sources, tls, egress, createSocket } = this.#options;
     return new TransportLayer(
       {
         scheduler,
         messageLimits: this.#messageLimits,
+        createSocket,
         ...(transportLimits === undefined ? {} : { limits: transportLimits }),
         ...(sources === undefined ? {} : { sources }),
         ...(tls === undefined ? {} : { tls }),

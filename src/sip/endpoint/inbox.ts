@@ -140,6 +140,7 @@ export class Inbox {
     if (!this.#isArmed) this.#arm(nowMs);
     if (this.isEmpty) {
       if (nowMs - this.#sliceBeganMs < SLICE_MS) {
+        if (!this.#backlog.isGrown && kindOf(text) === Kind.Call) this.#backlog.grows();
         this.#options.handle(text, flow);
         return;
       }

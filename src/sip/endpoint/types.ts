@@ -17,6 +17,7 @@ import type {
   Target,
   TlsCredentials,
   TransportCounters,
+  TransportLayerOptions,
   TransportLimits,
   TransportName,
   TransportUser,
@@ -106,7 +107,9 @@ export interface EndpointOptions {
   /** Why nothing may leave for a guarded target; default: all may. */
   readonly egress?: Pick<Egress, 'refusal'>;
   /** Makes the transports; default: sockets. */
-  readonly createTransport?: (user: TransportUser) => EndpointTransport;
+  readonly createTransport?: ((user: TransportUser) => EndpointTransport) | undefined;
+  /** Makes the datagram sockets of the transports that are sockets; default: the runtime's. */
+  readonly createSocket?: TransportLayerOptions['createSocket'];
 }
 
 export interface SendOptions {

@@ -41,7 +41,7 @@ export interface TransportLayerOptions {
   /** Why nothing may leave for a guarded target; default: all may. */
   readonly egress?: Pick<Egress, 'refusal'>;
   /** Makes the sockets of UDP listeners; default: the runtime's. */
-  readonly createSocket?: (options: SocketOptions) => DatagramSocket;
+  readonly createSocket?: ((options: SocketOptions) => DatagramSocket) | undefined;
 }
 
 interface OpenListener {

@@ -3,16 +3,24 @@ import { Backlog, threadComputedMs } from '../../../src/sip/endpoint/backlog.ts'
 import { BusyEngine } from './busy-engine.ts';
 
 const LIMIT_MS = 50;
+/** Requests after which a node is no longer young. */
+const YOUNG = 2_000;
+
+function grown(): Backlog {
+  const backlog = new Backlog(LIMIT_MS);
+  for (let served = 0; served < YOUNG; served++) backlog.grows();
+  return backlog;
+}
 
 test('a handful waits whatever it costs', () => {
-  const backlog = new Backlog(LIMIT_MS);
+  const backlog = grown();
   for (let beat = 0; beat < 100; beat++) backlog.beat(beat * 100, beat * 1000, 20);
   expect(backlog.admits(31)).toBe(true);
   expect(backlog.admits(32)).toBe(false);
 });
 
 test('one and a half backlogs wait in a burst, one when it has lasted', () => {
-  const backlog = new Backlog(LIMIT_MS);
+  const backlog = grown();
   expect([backlog.admits(149), backlog.admits(150)]).toEqual([true, false]);
   for (let ms = 0; ms <= 200; ms++) {
     backlog.beat(ms, ms, 20);
@@ -23,7 +31,7 @@ test('one and a half backlogs wait in a burst, one when it has lasted', () => {
 });
 
 test('once it has lasted the clock decides: who waits, waits by that one', () => {
-  const backlog = new Backlog(LIMIT_MS);
+  const backlog = grown();
   for (let ms = 0; ms <= 1_000; ms++) {
     backlog.beat(ms, ms * 2, 20);
     backlog.took();
@@ -33,7 +41,7 @@ test('once it has lasted the clock decides: who waits, waits by that one', () =>
 });
 
 test('an overload is over a second after the last sign of it, and what was dear then is not held against the next burst', () => {
-  const backlog = new Backlog(LIMIT_MS);
+  const backlog = grown();
   for (let ms = 0; ms <= 1_000; ms += 10) backlog.beat(ms, ms, 20);
   backlog.beat(1_001, 1_001, 0);
   backlog.beat(1_002, 1_900, 0);
@@ -44,13 +52,13 @@ test('an overload is over a second after the last sign of it, and what was dear 
 });
 
 test('four backlogs of computing are late, whatever the clock says', () => {
-  const backlog = new Backlog(LIMIT_MS);
+  const backlog = grown();
   backlog.beat(150, 9_000, 20);
   expect([backlog.isLate(-50), backlog.isLate(-51)]).toEqual([false, true]);
 });
 
 test('a few that wait all the time are no overload', () => {
-  const backlog = new Backlog(LIMIT_MS);
+  const backlog = grown();
   for (let ms = 0; ms <= 10_000; ms += 10) backlog.beat(ms, ms, 15);
   expect(backlog.admits(149)).toBe(true);
 });
@@ -60,6 +68,32 @@ test('no limit: nothing is refused and nothing late', () => {
   for (let ms = 0; ms <= 10_000; ms += 10) backlog.beat(ms, ms, 1_000);
   expect(backlog.admits(1e6)).toBe(true);
   expect(backlog.isLate(0)).toBe(false);
+});
+
+describe('a node that has just started', () => {
+  test('waits six times as long in a burst, and less with each request that it serves', () => {
+    const backlog = new Backlog(LIMIT_MS);
+    expect([backlog.admits(899), backlog.admits(900)]).toEqual([true, false]);
+    for (let served = 0; served < YOUNG / 2; served++) backlog.grows();
+    expect([backlog.admits(524), backlog.admits(525)]).toEqual([true, false]);
+    for (let served = 0; served < YOUNG / 2 - 1; served++) backlog.took();
+    expect(backlog.isGrown).toBe(false);
+    backlog.took();
+    expect(backlog.isGrown).toBe(true);
+    expect(backlog.admits(150)).toBe(false);
+  });
+
+  test('takes what waits for it for lasting, and a request for late, as much later', () => {
+    const backlog = new Backlog(LIMIT_MS);
+    for (let ms = 0; ms <= 450; ms++) {
+      backlog.beat(ms, 4 * ms, 20);
+      if (ms % 2 === 0) backlog.took();
+    }
+    // By the clock 100 would wait 0.8 s.
+    expect(backlog.admits(100)).toBe(true);
+    backlog.beat(1_000, 4_000, 0);
+    expect([backlog.isLate(0), backlog.isLate(-100)]).toEqual([false, true]);
+  });
 });
 
 test('the computing of this thread grows while it computes', () => {
@@ -109,6 +143,11 @@ describe('a machine that is slow, or busy with others, refuses nobody (model)', 
     const seen = new BusyEngine(options).load(callsPerSecond, 5);
     expect(seen.refused).toBe(0);
     expect(seen.completed).toBe(seen.offered);
+  });
+
+  test('the first calls after a start, at nearly half of what it has time for later: they cost three times as much', () => {
+    const seen = new BusyEngine({ isCold: true }).load(1_000, 3);
+    expect([seen.completed, seen.refused]).toEqual([seen.offered, 0]);
   });
 
   test('a hundred calls at once', () => {

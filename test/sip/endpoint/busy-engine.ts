@@ -19,6 +19,9 @@ const READ_AT_ONCE = 1_024;
 const CARRIER_MS = 1;
 const PHONES = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'];
 const CARRIER = '192.0.2.9';
+/** A call of long ago. */
+export const SERVED = 'INVITE x SIP/2.0\r\n\r\n';
+const COMPILED_AFTER_CALLS = 700;
 
 /** The times at which the process runs: all of it, or `runMs` of each `periodMs` (a CPU quota). */
 export interface Quota {
@@ -51,6 +54,7 @@ export class BusyEngine {
   readonly inbox: Inbox;
   readonly #quota: Quota;
   readonly #speed: number;
+  readonly #isCold: boolean;
   readonly #due: Message[] = [];
   readonly #socket: Message[] = [];
   readonly #turns: (() => void)[] = [];
@@ -62,7 +66,8 @@ export class BusyEngine {
   #byesAnswered = 0;
   #calls = 0;
 
-  constructor(options: { limits?: Partial<InboxLimits>; quota?: Quota; speed?: number } = {}) {
+  /** @param options.isCold the node has just started; else it has served calls before. */
+  constructor(options: { limits?: Partial<InboxLimits>; quota?: Quota; speed?: number; isCold?: boolean } = {}) {
     this.#quota = options.quota ?? { runMs: 1, periodMs: 1 };
     this.#speed = options.speed ?? 1;
     this.inbox = new Inbox({
@@ -74,6 +79,8 @@ export class BusyEngine {
       computedMs: () => this.computedMs,
       later: (turn) => this.#turns.push(turn),
     });
+    this.#isCold = options.isCold === true;
+    if (!this.#isCold) serveMany(this.inbox, { remoteAddress: PHONES[0] as string } as Flow);
   }
 
   /** Offers calls at a rate, evenly, in steps of 5 ms as a generator does, and runs until they have ended. */
@@ -125,6 +132,8 @@ export class BusyEngine {
 
   #compute(costMs: number): void {
     let leftMs = costMs / this.#speed;
+    // As measured of the first calls after a start that has rehearsed others.
+    if (this.#isCold) leftMs *= 1 + 2 * Math.max(0, 1 - this.#calls / COMPILED_AFTER_CALLS);
     this.computedMs += leftMs;
     if (this.computedMs >= this.#collectAtMs) {
       this.#collectAtMs = this.computedMs + COLLECTED_EVERY_MS;
@@ -158,6 +167,7 @@ export class BusyEngine {
   }
 
   #handle(text: string): void {
+    if (text === SERVED) return;
     const name = nameOf(text);
     const phone = PHONES[Number(name) % PHONES.length] as string;
     if (text.startsWith('INVITE')) {
@@ -186,6 +196,11 @@ export class BusyEngine {
     this.#refusals.push(this.nowMs - (this.#sentAtMs.get(nameOf(text)) ?? 0));
     return true;
   }
+}
+
+/** Makes an inbox that of a node whose first calls are long past. */
+export function serveMany(inbox: Inbox, flow: Flow): void {
+  for (let call = 0; call < 2_000; call++) inbox.push(SERVED, flow);
 }
 
 function nameOf(text: string): string {

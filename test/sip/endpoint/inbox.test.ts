@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Inbox, type InboxLimits } from '../../../src/sip/endpoint/inbox.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
+import { SERVED, serveMany } from './busy-engine.ts';
 
 /** A thread whose time is told: each message takes `costMs` of computing, and turns run when they are asked for. */
 class Thread {
@@ -20,6 +21,7 @@ class Thread {
       limits,
       knows: (address) => address.startsWith('192.0.2.'),
       handle: (text) => {
+        if (text === SERVED) return;
         this.compute(this.costMs);
         this.handled.push(nameOf(text));
       },
@@ -32,6 +34,8 @@ class Thread {
       readsOn: () => this.readsOn,
       later: (turn) => this.turns.push(turn),
     });
+    serveMany(this.inbox, { remoteAddress: '192.0.2.1' } as Flow);
+    this.run();
   }
 
   push(method: string, name: string, address = '192.0.2.1', toTag = ''): void {
