@@ -52,7 +52,7 @@ export const liveCallAnswer = z.object({
   direction: DIRECTION,
   from: z.string(),
   to: z.string(),
-  state: z.enum(['calling', 'ringing', 'answered']),
+  state: z.enum(['calling', 'ringing', 'answered', 'ending']),
   trunkId: optionalText,
   trunk: optionalText,
   startedAt: time,

@@ -71,7 +71,7 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
     tenant: keyText.optional().describe('Of this tenant.'),
     trunk: keyText.optional().describe('Over this trunk, by its id.'),
     direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
-    state: z.enum(['calling', 'ringing', 'answered']).optional().describe('In this state.'),
+    state: z.enum(['calling', 'ringing', 'answered', 'ending']).optional().describe('In this state.'),
   });
   app.get(
     '/api/v1/calls',

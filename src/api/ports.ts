@@ -38,7 +38,8 @@ export interface LiveCall {
   readonly direction: 'outbound' | 'inbound' | 'internal';
   readonly from: string;
   readonly to: string;
-  readonly state: 'calling' | 'ringing' | 'answered';
+  /** `ending`: it is over for the one that hung up, and the rest of it is being ended. */
+  readonly state: 'calling' | 'ringing' | 'answered' | 'ending';
   readonly trunkId?: string;
   readonly trunk?: string;
   readonly startedAt: string;

@@ -111,7 +111,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.callerLeg = undefined;
     this.calleeLeg = undefined;
-    this.record.endedAtMs = this.#timeMs();
+    this.record.endedAtMs ??= this.#timeMs();
     this.#plan.onEnd?.();
     this.registry.callEnded(this);
     this.env.observer.onCallEnded(this.record);
@@ -347,6 +347,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   #ended(by: EndedBy, reason: string): void {
     this.state = 'ending';
     if (this.record.endedBy !== undefined) return;
+    // What is still being cancelled, at a contact that answers nothing perhaps, makes no call longer.
+    this.record.endedAtMs = this.#timeMs();
     this.record.endedBy = by;
     this.record.endReason = reason;
   }

@@ -16,7 +16,7 @@ import {
   defaultCallTimers,
   type ServerTransaction,
 } from './ports.ts';
-import type { CallListing } from './record.ts';
+import type { CallFacts, CallListing } from './record.ts';
 import { takeOver } from './replacement.ts';
 
 export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
@@ -132,6 +132,13 @@ export class Calls implements CallRegistry {
     const call = this.#calls.get(id);
     call?.end('engine', 'ended-by-admin');
     return call !== undefined;
+  }
+
+  /** Calls in setup or in progress of whose facts `counts` says so; one that is being ended is none. */
+  inProgress(counts: (facts: CallFacts) => boolean): number {
+    let count = 0;
+    for (const { state, record } of this.#calls.values()) if (state !== 'ending' && counts(record.facts)) count++;
+    return count;
   }
 
   list(): CallListing[] {

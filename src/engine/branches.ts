@@ -1,5 +1,5 @@
 /** What a call rings: registered phones, and trunks with the INVITE that the outbound pipeline drafted. */
-import type { AttemptRecord, BranchOptions, BranchPlan } from '../call/index.ts';
+import { type AttemptRecord, type BranchOptions, type BranchPlan, describeDestination } from '../call/index.ts';
 import {
   draftForRoute,
   type LegSettings,
@@ -20,7 +20,8 @@ import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { CallContext } from './call-context.ts';
 import { draftOf } from './drafted-request.ts';
 import { outsideParty } from './party-address.ts';
-import { phoneBranch } from './phone-leg.ts';
+import { noteSilence, phoneBranch } from './phone-leg.ts';
+import { ORPHAN_SILENT_MS, type Reached } from './reach.ts';
 import type { Registrations } from './registrations.ts';
 
 export interface BranchesOptions {
@@ -34,6 +35,8 @@ export interface BranchesOptions {
   /** A call has nowhere to go on this trunk. */
   readonly onUnlocated: (trunk: Trunk, reason: string) => void;
 }
+
+type Toward = NonNullable<BranchPlan['toward']>;
 
 /** A route's draft as its branch has it, and what it is made of. */
 interface Drafted {
@@ -58,8 +61,12 @@ export class Branches {
   toPhones(context: CallContext, number: string): readonly BranchPlan[] {
     const { registrations } = this.#options;
     return registrations.contacts(context.tenant, number).flatMap(({ binding, reached }) => {
-      const contact = this.#contact(contactUser(context), reached.to);
-      return contact === undefined ? [] : [phoneBranch({ context, number, binding, reached, contact })];
+      const user = contactUser(context);
+      const contact = this.#contact(user, reached.to);
+      if (contact === undefined) return [];
+      const otherwise = reached.through?.otherwise;
+      const directContact = otherwise === undefined ? undefined : this.#contact(user, otherwise);
+      return [phoneBranch({ context, number, binding, reached, contact, directContact })];
     });
   }
 
@@ -87,9 +94,8 @@ export class Branches {
 
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
     const { trunk, leg, nextHop } = route;
-    const pass = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk)?.reached.pass : undefined;
-    const { requestUri, headers } = route.draft;
-    const draft = pass === undefined ? route.draft : { ...route.draft, headers: [...headers, pass(requestUri)] };
+    const reached = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk)?.reached : undefined;
+    const { draft } = route;
     const { trunks, directory, attemptMs, onAttempt } = this.#options;
     // Not the plan itself: the closures below live as long as the call.
     const { facts, emergency } = plan;
@@ -108,8 +114,8 @@ export class Branches {
       trunkId: trunk.id,
       draft,
       options,
-      toward: this.#toward({ plan, route, drafted: { draft, options } }),
-      resolve: () => this.#targets(trunk, nextHop),
+      toward: throughNode(reached, this.#toward({ plan, route, drafted: { draft, options } })),
+      resolve: () => withOtherwise(this.#targets(trunk, nextHop), reached?.through?.otherwise),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {
         const answer = trunks.admit(trunk, tenant, directory(), emergency);
@@ -118,6 +124,7 @@ export class Branches {
         return true;
       },
       onAttempt: (attempt) => {
+        if (reached?.through !== undefined) noteSilence(attempt, reached.to, reached.through);
         trunks.noteAttempt(trunk, attempt);
         onAttempt(trunk, attempt);
       },
@@ -138,11 +145,8 @@ export class Branches {
       if (isAsThought) return drafted;
       const again = draftForRoute(plan, index, undefined, seenAs);
       if (again.kind === 'refused') return drafted;
-      // What the way to the gateway needs comes behind.
-      const { headers } = again.draft;
-      const added = drafted.draft.headers.slice(route.draft.headers.length);
       return {
-        draft: { ...again.draft, headers: [...headers, ...added] },
+        draft: again.draft,
         options: { ...drafted.options, ...branchOptions(again.leg, this.#options.attemptMs) },
       };
     };
@@ -162,6 +166,29 @@ export class Branches {
       return unlocated(error);
     }
   }
+}
+
+/** What a gateway's branch needs toward the node that the gateway registered at, and no longer than that one may be silent. */
+function throughNode(reached: Reached | undefined, toward: Toward): Toward {
+  const { through, to: node, silentMs } = reached ?? {};
+  if (through === undefined || node === undefined || isFlow(node)) return toward;
+  return (to) => {
+    const { draft, options } = toward(to);
+    if (describeDestination(to) !== describeDestination(node))
+      return { draft, options: { ...options, firstResponseMs: ORPHAN_SILENT_MS } };
+    const headers = [...draft.headers, through.pass(draft.requestUri)];
+    return {
+      draft: { ...draft, headers },
+      options: silentMs === undefined ? options : { ...options, firstResponseMs: silentMs },
+    };
+  };
+}
+
+function withOtherwise(
+  targets: ReturnType<BranchPlan['resolve']>,
+  otherwise: Target | undefined,
+): ReturnType<BranchPlan['resolve']> {
+  return otherwise === undefined || !Array.isArray(targets) ? targets : [...targets, otherwise];
 }
 
 /** True also where it is not known: then nothing listens there, and nothing is sent. */

@@ -45,6 +45,7 @@ import type { Tenant } from '../tenants/schema.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { Guards } from '../trunks/guards.ts';
+import type { TrunkHealth } from '../trunks/health.ts';
 import type { LeasePort } from '../trunks/lease.ts';
 import { diffOf, type ProvisioningDiff } from '../trunks/provisioning-diff.ts';
 import type { Trunk } from '../trunks/schema.ts';
@@ -118,6 +119,8 @@ export interface EngineOptions {
   readonly lease?: LeasePort;
   /** Calls in progress on the other nodes that count for a shared limit. */
   readonly callsElsewhere?: (key: string) => number;
+  /** How the other nodes say that a trunk is which one of them registers. */
+  readonly trunkElsewhere?: (trunkId: string) => TrunkHealth | undefined;
   /** The other nodes of the store; default: this node is alone. */
   readonly peers?: PeerNodes;
   /** Writes a setting that a dial code asked for; rejects with what the phone is told. */
@@ -277,6 +280,7 @@ export class Engine {
       ...(options.lease === undefined ? {} : { lease: options.lease }),
       ...(options.claimStore === undefined ? {} : { claimStore: options.claimStore }),
       ...(options.callsElsewhere === undefined ? {} : { callsElsewhere: options.callsElsewhere }),
+      ...(options.trunkElsewhere === undefined ? {} : { elsewhere: options.trunkElsewhere }),
     });
     this.branches = new Branches({
       endpoint: this.endpoint,

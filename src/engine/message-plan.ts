@@ -36,7 +36,7 @@ export function planMessage({
   const shown = name === '' ? address : `${quote(name)} ${address}`;
   const anonymous = wantsAnonymity(request);
   const from = anonymous ? ANONYMOUS_ADDRESS : shown;
-  const targets = contacts(number).map(({ binding, reached: { to, pass } }) => {
+  const targets = contacts(number).map(({ binding, reached: { to, through } }) => {
     const draft = {
       requestUri: binding.requestUri,
       from,
@@ -46,7 +46,7 @@ export function planMessage({
       headers: [
         ['User-Agent', userAgent] as const,
         ...contentFields(request),
-        ...(pass === undefined ? [] : [pass(binding.requestUri)]),
+        ...(through === undefined ? [] : [through.pass(binding.requestUri)]),
       ],
       body: request.body,
     };

@@ -14,9 +14,11 @@ import type { Target } from '../sip/transport/index.ts';
 
 /** The nodes of one store that are alive; `store/` knows them. */
 export interface PeerNodes {
-  /** Where a node takes SIP from the others; undefined for one that is not alive. */
+  /** Where a node takes SIP from the others; undefined for one that is not alive, or was silent since it was last heard of. */
   addressOf(node: string): Target | undefined;
   isPeerAddress(address: string): boolean;
+  /** A node did not answer: it is passed over until it is heard of again. */
+  noteSilent(node: string): void;
 }
 
 /** The binding that a pass asks for: whose it is, and the contact as it was registered. */
@@ -26,7 +28,7 @@ export interface WantedBinding {
 }
 
 /** A node that is alone. */
-export const NO_PEERS: PeerNodes = { addressOf: () => undefined, isPeerAddress: () => false };
+export const NO_PEERS: PeerNodes = { addressOf: () => undefined, isPeerAddress: () => false, noteSilent() {} };
 
 export const PASS_HEADER = 'X-Tandem-Peer';
 const VALID_SECONDS = 30;

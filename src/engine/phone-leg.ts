@@ -1,13 +1,13 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
-import type { BranchPlan } from '../call/index.ts';
+import { type AttemptRecord, type BranchPlan, describeDestination } from '../call/index.ts';
 import type { Binding } from '../registrar/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
 import { contentFields, escapeUser, formatHost, type LegDraft, octetsFromText, quote } from '../sip/message/index.ts';
-import type { Flow } from '../sip/transport/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
 import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
 import { ownerOf } from './owner.ts';
 import { ownParty } from './party-address.ts';
-import type { Reached } from './reach.ts';
+import { ORPHAN_SILENT_MS, type Reached, type Through } from './reach.ts';
 
 /** `"Name" <sip:number@domain>` in octets, or the anonymous form (RFC 3323 §4.1.1.3). */
 export function callerAddress(context: CallContext): string {
@@ -26,11 +26,14 @@ export interface PhoneBranch {
   readonly reached: Reached;
   /** Contact that this engine shows on the leg. */
   readonly contact: string;
+  /** The same toward the contact itself, where the leg goes through another node first. */
+  readonly directContact?: string | undefined;
 }
 
 /** A branch to one registered contact. */
-export function phoneBranch({ context, number, binding, reached, contact }: PhoneBranch): BranchPlan {
-  const { to, pass } = reached;
+export function phoneBranch(phone: PhoneBranch): BranchPlan {
+  const { context, number, binding, reached, contact } = phone;
+  const { to, through, silentMs } = reached;
   const { node, request, tenant } = context;
   const own = ownFields(context, 'user');
   const draft: LegDraft = {
@@ -46,25 +49,51 @@ export function phoneBranch({ context, number, binding, reached, contact }: Phon
       ...calledParty(context),
       ...contentFields(request),
       ...own,
-      ...(pass === undefined ? [] : [pass(binding.requestUri)]),
     ],
     body: request.body,
   };
-  return {
-    label: number,
-    extension: number,
-    draft,
-    options: {
-      contact,
-      relayHeaders: relayNames(context, 'user'),
-      ...(context.caller.anonymous && { withholdsPeer: true }),
-      headers: [['User-Agent', node.userAgent]],
-      owner: ownerOf(tenant.name, number),
-      identity: ownParty(context.directory, tenant, number),
-      showsIdentity: true,
-    },
-    resolve: () => (isFlow(to) ? to : [to]),
+  const options = {
+    contact,
+    relayHeaders: relayNames(context, 'user'),
+    ...(context.caller.anonymous && { withholdsPeer: true }),
+    headers: [['User-Agent', node.userAgent] as const],
+    owner: ownerOf(tenant.name, number),
+    identity: ownParty(context.directory, tenant, number),
+    showsIdentity: true,
+    ...(silentMs !== undefined && { firstResponseMs: silentMs }),
   };
+  const branch = { label: number, extension: number, draft, options };
+  if (through === undefined || isFlow(to)) return { ...branch, resolve: () => (isFlow(to) ? to : [to]) };
+  return { ...branch, ...throughNode(phone, to, through, { draft, options }) };
+}
+
+/** The way through the node that the phone registered at, and the one past it for when that node is silent. */
+function throughNode(
+  { binding, directContact }: PhoneBranch,
+  node: Target,
+  through: Through,
+  { draft, options }: Pick<BranchPlan, 'draft' | 'options'>,
+): Pick<BranchPlan, 'draft' | 'toward' | 'resolve' | 'onAttempt'> {
+  const { otherwise } = through;
+  const passed = { ...draft, headers: [...draft.headers, through.pass(binding.requestUri)] };
+  const direct = directContact ?? draft.contact;
+  return {
+    draft: passed,
+    toward: (to) =>
+      to === node
+        ? { draft: passed, options }
+        : {
+            draft: { ...draft, contact: direct },
+            options: { ...options, contact: direct, firstResponseMs: ORPHAN_SILENT_MS },
+          },
+    resolve: () => (otherwise === undefined ? [node] : [node, otherwise]),
+    onAttempt: (attempt) => noteSilence(attempt, node, through),
+  };
+}
+
+/** Tells of a node that an attempt found silent. */
+export function noteSilence({ target, cause }: AttemptRecord, node: Flow | Target, through: Through): void {
+  if ((cause === 'timeout' || cause === 'transport-error') && target === describeDestination(node)) through.wasSilent();
 }
 
 /** RFC 7315 §4.2: the phone is told which number was called, when that is not its own. */

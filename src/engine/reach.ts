@@ -5,9 +5,26 @@ import type { PeerNodes, PeerPass } from './peer-nodes.ts';
 
 export interface Reached {
   readonly to: Flow | Target;
-  /** Makes the header field that a request with this Request-URI needs when it goes through another node. */
-  readonly pass: ((requestUri: string) => readonly [name: string, value: string]) | undefined;
+  /** Set when it goes through another node. */
+  readonly through: Through | undefined;
+  /** How long `to` may be silent; undefined: as long as any peer. */
+  readonly silentMs: number | undefined;
 }
+
+/** The way through the node that a contact registered at. */
+export interface Through {
+  /** Makes the header field that a request with this Request-URI needs. */
+  pass(requestUri: string): readonly [name: string, value: string];
+  /** Where the contact is by itself, for when that node does not answer; undefined: nowhere. */
+  readonly otherwise: Target | undefined;
+  /** That node did not answer. */
+  wasSilent(): void;
+}
+
+/** A node that lives answers within milliseconds (100 Trying); with T1 of 500 ms one packet may be lost. */
+export const NODE_SILENT_MS = 800;
+/** A contact of a node that is gone answers a packet from another address at once or never: a NAT may be between. */
+export const ORPHAN_SILENT_MS = 1_200;
 
 export interface ReachOptions {
   readonly node: string;
@@ -28,14 +45,20 @@ export class Reach {
    */
   of(binding: Binding<Flow>): Reached | undefined {
     const { node, peers, pass } = this.#options;
-    if (binding.flow !== undefined && !binding.flow.closed) return { to: binding.flow, pass: undefined };
-    if (binding.node !== node && binding.node !== '') {
-      const peer = peers.addressOf(binding.node);
-      if (peer !== undefined) {
-        const wanted = { aor: binding.aor, contact: binding.requestUri };
-        return { to: peer, pass: (requestUri) => pass.write(requestUri, wanted) };
-      }
+    if (binding.flow !== undefined && !binding.flow.closed)
+      return { to: binding.flow, through: undefined, silentMs: undefined };
+    const isOther = binding.node !== node && binding.node !== '';
+    const peer = isOther ? peers.addressOf(binding.node) : undefined;
+    if (peer !== undefined) {
+      const wanted = { aor: binding.aor, contact: binding.requestUri };
+      const through: Through = {
+        pass: (requestUri) => pass.write(requestUri, wanted),
+        otherwise: binding.target,
+        wasSilent: () => peers.noteSilent(binding.node),
+      };
+      return { to: peer, through, silentMs: NODE_SILENT_MS };
     }
-    return binding.target === undefined ? undefined : { to: binding.target, pass: undefined };
+    if (binding.target === undefined) return undefined;
+    return { to: binding.target, through: undefined, silentMs: isOther ? ORPHAN_SILENT_MS : undefined };
   }
 }

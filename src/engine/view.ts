@@ -28,7 +28,7 @@ export interface EngineViewOptions {
   readonly storeProblems?: () => readonly string[];
 }
 
-const CALL_STATES = { routing: 'calling', ringing: 'ringing', answered: 'answered', ending: 'answered' } as const;
+const CALL_STATES = { routing: 'calling', ringing: 'ringing', answered: 'answered', ending: 'ending' } as const;
 
 export class RunningEngine {
   readonly #options: EngineViewOptions;
@@ -84,7 +84,9 @@ export class RunningEngine {
   }
 
   calls() {
-    return this.#options.engine.calls.list().map((listing) => this.#liveCall(listing));
+    // What this node only sends on for another is that one's call.
+    const own = this.#options.engine.calls.list().filter(({ facts }) => facts.peerNode === undefined);
+    return own.map((listing) => this.#liveCall(listing));
   }
 
   trace(id: string): readonly TraceMessage[] {

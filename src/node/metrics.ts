@@ -8,7 +8,10 @@ const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
 export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, log: JsonLogger): void {
   const { counters, inbox, transactions, transport } = engine.endpoint;
   const { refused } = engine.intake.gate;
-  metrics.readGauge('tandem_calls_live', 'Calls in setup or in progress', () => engine.calls.counters.live);
+  // A call that this node only sends on for another one counts there.
+  metrics.readGauge('tandem_calls_live', 'Calls in setup or in progress', () =>
+    engine.calls.inProgress(({ peerNode }) => peerNode === undefined),
+  );
   metrics.readGauge('tandem_dialogs_live', 'Dialogs: legs of calls', () => engine.calls.counters.legs);
   metrics.readGauge(
     'tandem_server_transactions_live',

@@ -9,7 +9,6 @@ import { WheelScheduler } from '../base/wheel-scheduler.ts';
 import { Engine } from '../engine/engine.ts';
 import { requireListeners } from '../engine/listeners.ts';
 import { Observation } from '../engine/observation.ts';
-import type { PeerNodes } from '../engine/peer-nodes.ts';
 import { Provisioner } from '../engine/provisioner.ts';
 import { RecentCalls } from '../engine/recent-calls.ts';
 import { RunningEngine } from '../engine/view.ts';
@@ -33,13 +32,14 @@ import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
-import { type NodeFacts, type NodeRoster, openStores, type Stores } from '../store/index.ts';
+import { openStores, type Stores } from '../store/index.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import { forgetHttpAddress, listenForHttp, requireHttpPort } from './http-port.ts';
 import { readMetrics } from './metrics.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
 import { settingsReport } from './reload-report.ts';
+import { factsOf, RosterPeers, trunkElsewhere } from './roster-peers.ts';
 import { version } from './version.ts';
 
 export interface NodeOptions {
@@ -175,8 +175,9 @@ async function wire(parts: Parts): Promise<RunningNode> {
     signInStore: stores.signIns,
     claimStore: stores.claims,
     lease: stores.trunkLease,
-    peers: peerNodes(stores.nodes),
+    peers: new RosterPeers(stores.nodes),
     callsElsewhere: (key) => stores.nodes.callsElsewhere(key),
+    trunkElsewhere: (trunkId) => trunkElsewhere(stores.nodes, trunkId),
     nonceSecret: stores.nonceSecret,
     guardsLoad: options.guardsLoad ?? true,
     storeSetting: async (tenant, setting) => {
@@ -189,7 +190,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   const listening = await engine.start();
   const { registrar } = running.registrations;
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
-  stores.nodes.announce(() => nodeFacts(running));
+  stores.nodes.announce(() => factsOf(running));
   closers.push(() => running.close());
 
   const readFilesAgain = async (): Promise<ReloadReport> => {
@@ -331,23 +332,6 @@ async function warmUp(limitMs: number, log: Log): Promise<void> {
   // Kept now: a process that is killed keeps nothing.
   flushCompileCache();
   log.info('warmed-up', { calls: completed, failed, durationMs: Math.round(performance.now() - beganMs) });
-}
-
-/** The nodes on the store, as the engine asks for them. */
-function peerNodes(nodes: NodeRoster): PeerNodes {
-  return {
-    addressOf: (name) => nodes.others().find((node) => node.name === name)?.sip,
-    isPeerAddress: (address) => nodes.others().some((node) => node.sip?.address === address),
-  };
-}
-
-/** What this node tells the others: where it takes their SIP, and the calls that count for shared limits. */
-function nodeFacts(engine: Engine): NodeFacts {
-  const listener = engine.listening.find(({ transport }) => transport !== 'tls');
-  const advertised = listener === undefined ? undefined : engine.endpoint.advertised(listener.transport, 'private');
-  const calls = engine.trunks.capacity.snapshot();
-  if (listener === undefined || advertised === undefined) return { calls };
-  return { sip: { transport: listener.transport, address: advertised.host, port: advertised.port }, calls };
 }
 
 function loadSettings(configFile: string | undefined, environment: NodeJS.ProcessEnv): NodeSettings {

@@ -1,6 +1,7 @@
 import type { TokenStore, WebhookStore } from '../api/ports.ts';
 import type { BindingStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
+import type { TrunkHealth } from '../trunks/health.ts';
 import type { LeasePort as TrunkLeasePort } from '../trunks/lease.ts';
 import type { ProvisioningStore } from '../trunks/provisioning-store.ts';
 
@@ -68,10 +69,14 @@ export interface NodeFacts {
   readonly sip?: { readonly transport: 'udp' | 'tcp' | 'tls'; readonly address: string; readonly port: number };
   /** Calls in progress on it, by the key of the limit that they count for; only those above 0. */
   readonly calls?: Readonly<Record<string, number>>;
+  /** Trunks that it registers and that are not online, by id. */
+  readonly trunks?: Readonly<Record<string, TrunkHealth>>;
 }
 
 export interface KnownNode extends NodeFacts {
   readonly name: string;
+  /** Grows each time that it tells of itself. */
+  readonly beat: number;
 }
 
 /** The nodes on one store that are alive. Answers come from memory; without the store they are the last ones known. */

@@ -19,13 +19,19 @@ export function registers(trunk: Trunk): boolean {
   );
 }
 
+/** `elsewhere`: how the node that registers this trunk says it is; undefined when none has said. */
 export function healthOf(
   trunk: Trunk,
   registration: Registration | undefined,
   hasGateway: boolean,
   targets: Verdict,
+  elsewhere: () => TrunkHealth | undefined = () => undefined,
 ): TrunkHealth {
   if (!trunk.enabled) return { state: 'offline', code: undefined, reason: 'disabled' };
+  if (registration?.isElsewhere === true) {
+    const told = elsewhere();
+    if (told !== undefined) return told;
+  }
   if (registration !== undefined && registration.state !== 'registered') return ofRegistration(registration);
   if (trunk.type === 'accept-register' && !hasGateway) {
     return { state: 'offline', code: undefined, reason: 'its gateway is not registered' };

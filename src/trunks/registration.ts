@@ -124,6 +124,11 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
     return this.state === 'registered' ? this.#flow : undefined;
   }
 
+  /** Another node registers this trunk. */
+  get isElsewhere(): boolean {
+    return this.state === 'standby' && this.#wasElsewhere;
+  }
+
   start(): void {
     this.#lease.start();
   }

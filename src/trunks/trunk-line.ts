@@ -67,6 +67,8 @@ export interface TrunkLinePorts {
   readonly capacity: Capacity;
   readonly directory: () => Directory;
   readonly pacerOf: (trunk: Trunk) => Pacer;
+  /** How the node that registers a trunk says it is; undefined when none has said. */
+  readonly elsewhere: (trunkId: string) => TrunkHealth | undefined;
   /** Another state than before. */
   readonly onState: (line: TrunkLine, previous: TrunkStateName) => void;
   /** The registration is known by another flow, or by none. */
@@ -107,6 +109,13 @@ export class TrunkLine implements TimerTarget {
   /** True while the trunk registers with its provider, successfully or not. */
   get registers(): boolean {
     return this.#registration !== undefined;
+  }
+
+  /** What the other nodes cannot know: how the registration is that this one makes; undefined when another makes it, or it is well. */
+  get trouble(): TrunkHealth | undefined {
+    const registration = this.#registration;
+    if (registration === undefined || registration.state === 'standby') return undefined;
+    return this.#shown.state === 'online' ? undefined : this.#shown;
   }
 
   begin(): void {
@@ -325,12 +334,15 @@ export class TrunkLine implements TimerTarget {
     const hasGateway = trunk.type !== 'accept-register' || hasTargets(gatewayReach(trunk));
     const nowMs = scheduler.nowMs();
     const previous = this.#shown.state;
-    this.#shown = healthOf(trunk, this.#registration, hasGateway, this.#health.verdict(nowMs));
+    this.#shown = healthOf(trunk, this.#registration, hasGateway, this.#health.verdict(nowMs), () =>
+      this.#ports.elsewhere(trunk.id),
+    );
     const releaseMs = this.#ended ? undefined : this.#health.nextReleaseMs(nowMs);
     if (releaseMs !== undefined) this.#release ??= scheduler.schedule(releaseMs - nowMs, this, 0);
     if (this.#shown.state !== previous) {
       this.#sinceMs = scheduler.wallMs();
-      if (!this.#ended) onState(this, previous);
+      // The node that registers it tells of its changes.
+      if (!this.#ended && this.#registration?.isElsewhere !== true) onState(this, previous);
     }
     return this.#shown;
   }

@@ -17,7 +17,7 @@ import type { Directory } from './directory.ts';
 import { trunkIdOf } from './effective.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
-import type { TrunkStateName } from './health.ts';
+import type { TrunkHealth, TrunkStateName } from './health.ts';
 import { type GatewayReach, hopOf, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
 import { type CalledNumberReader, Identification } from './identification.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
@@ -55,6 +55,8 @@ export interface TrunkServiceOptions {
   readonly lease?: LeasePort;
   /** Calls in progress of a limit's holder on the other nodes of the store. Default: none. */
   readonly callsElsewhere?: (key: string) => number;
+  /** How the other nodes say that a trunk is which one of them registers. Default: nobody says. */
+  readonly elsewhere?: (trunkId: string) => TrunkHealth | undefined;
   /** Since when names have resolved to which addresses, beyond the life of the process. Default: forgotten with it. */
   readonly claimStore?: ClaimStore;
   /** Pace toward each provider. */
@@ -134,6 +136,7 @@ export class TrunkService implements TimerTarget {
       capacity: this.capacity,
       directory: () => this.#directory,
       pacerOf: (trunk) => this.#pacerOf(trunk),
+      elsewhere: options.elsewhere ?? (() => undefined),
       onState: (line, previous) => options.listener?.onTrunkState(line.trunk, line.status(), previous),
       onFlow: (line, flow) => this.#indexFlow(line, flow),
       onLeaving: (registration) => this.#leaving.add(registration),
@@ -305,6 +308,18 @@ export class TrunkService implements TimerTarget {
   /** An administrator's retry: forgets refusals, realms and TLS files, registers and pings now. False when there is nothing to try. */
   retry(trunkId: string): boolean {
     return this.#lines.get(trunkId)?.retry() ?? false;
+  }
+
+  /** Trunks that this node registers and that are not online, by id, for the nodes that do not; the first `most`. */
+  troubles(most: number): Record<string, TrunkHealth> {
+    const found: Record<string, TrunkHealth> = {};
+    let count = 0;
+    for (const [id, { trouble }] of this.#lines) {
+      if (trouble === undefined) continue;
+      if (++count > most) break;
+      found[id] = trouble;
+    }
+    return found;
   }
 
   /** A connection is gone: whoever was registered over it registers again. */

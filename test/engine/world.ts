@@ -103,6 +103,8 @@ export interface WorldOptions {
   /** In place of {@link World.observed}. */
   readonly observer?: (world: World) => EngineObserver;
   readonly storeSetting?: EngineOptions['storeSetting'];
+  /** What the engine is given beside. */
+  readonly engine?: Partial<EngineOptions>;
   readonly random?: EngineOptions['random'];
 }
 
@@ -198,6 +200,7 @@ export class World {
       version: 'test',
       ...(options.random === undefined ? {} : { random: options.random }),
       createTransport: this.network.transportAt(ENGINE),
+      ...options.engine,
       storeSetting: async (tenant, setting) => {
         this.settings.push({ tenant: tenant.name, setting });
         await storeSetting?.(tenant, setting);

@@ -17,6 +17,7 @@ export class RedisNodes implements NodeRoster {
   #telling: Promise<void> | undefined = undefined;
   #others: readonly KnownNode[] = [];
   #calls = new Map<string, number>();
+  #beat = 0;
 
   constructor(link: RedisLink, keys: Keys, node: string) {
     this.#link = link;
@@ -47,7 +48,7 @@ export class RedisNodes implements NodeRoster {
 
   #tell(): void {
     if (this.#facts === undefined || this.#telling !== undefined) return;
-    const facts = JSON.stringify(this.#facts());
+    const facts = JSON.stringify({ ...this.#facts(), beat: ++this.#beat });
     this.#telling = this.#link
       .run(ANNOUNCE, [this.#keys.nodes], [this.#node, facts, GONE_AFTER_MS])
       .then((alive) => this.#hear(alive as Buffer[]))
@@ -64,7 +65,7 @@ export class RedisNodes implements NodeRoster {
     for (let i = 0; i + 1 < alive.length; i += 2) {
       const name = String(alive[i]);
       if (name === this.#node) continue;
-      const facts = JSON.parse(String(alive[i + 1])) as NodeFacts;
+      const facts = JSON.parse(String(alive[i + 1])) as Omit<KnownNode, 'name'>;
       others.push({ ...facts, name });
       for (const [key, count] of Object.entries(facts.calls ?? {})) calls.set(key, (calls.get(key) ?? 0) + count);
     }

@@ -53,4 +53,41 @@ describe.skipIf(peersSkipped)('phones that come and go at two engines on one Red
       expect([await contacts(a, '101'), await contacts(b, '101')]).toEqual([[], []]);
     }
   });
+
+  test('a call that one node places and the other sends on is one call', async () => {
+    const [alice, bob] = [await phone('101'), await phone('102')];
+    expect((await bob.register(a.address)).status).toBe(200);
+    await everywhere(1, '102');
+    expect((await alice.call(b.address, '102', 3_000)).status).toBe(200);
+    const live = await Promise.all(
+      [a, b].map(
+        async (node) => /^tandem_calls_live (\d+)$/m.exec(String((await node.ask('GET', '/metrics')).body))?.[1],
+      ),
+    );
+    expect(live).toEqual(['0', '1']);
+    const listed = await Promise.all([a, b].map(async (node) => (await node.ask('GET', '/api/v1/calls')).body.total));
+    expect(listed).toEqual([0, 1]);
+    await eventually('the end', () => bob.heard.includes('BYE'));
+  });
+
+  test('a node is killed with kill -9: calls to its phones ring within 2 s, those to a phone that is gone too end within 3 s', async () => {
+    const [alice, bob, carol] = [await phone('101'), await phone('102'), await phone('103')];
+    for (const one of [bob, carol]) expect((await one.register(a.address)).status).toBe(200);
+    await everywhere(1, '103');
+    a.process.child.signal('SIGKILL');
+    await a.process.child.exited;
+    carol.answers = 0;
+    const beganMs = performance.now();
+    const [answered, gone] = await Promise.all([
+      alice.call(b.address, '102', undefined),
+      (await phone('101')).call(b.address, '103'),
+    ]);
+    expect(answered.status).toBe(200);
+    expect((bob.invites[0]?.atMs ?? Number.POSITIVE_INFINITY) - beganMs).toBeLessThan(2_000);
+    expect(gone.status).toBe(480);
+    expect(gone.ms).toBeLessThan(3_000);
+    console.log(
+      `after kill -9: rang after ${Math.round((bob.invites[0]?.atMs ?? 0) - beganMs)} ms, 480 after ${Math.round(gone.ms)} ms`,
+    );
+  }, 30_000);
 });

@@ -44,6 +44,12 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
     await calls(other);
     await new Promise((resolve) => setTimeout(resolve, BEYOND_A_LEASE_MS));
     expect(provider.requests('REGISTER', other.host)).toEqual([]);
+    // It is up at the node that does not register it too.
+    for (const node of [holder, other]) {
+      await eventually(`the trunk up at ${node.name}`, async () =>
+        /^tandem_trunk_up\{trunk_id="1",trunk="carrier"\} 1$/m.test(String((await node.ask('GET', '/metrics')).body)),
+      );
+    }
   }, 40_000);
 
   test('that one is killed with kill -9: the other registers within 10 s, never both, and calls go out', async () => {

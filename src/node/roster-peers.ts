@@ -1,0 +1,57 @@
+/** The nodes on the store, as the engine asks for them, and what this one tells them. */
+import type { Engine } from '../engine/engine.ts';
+import type { PeerNodes } from '../engine/peer-nodes.ts';
+import type { Target } from '../sip/transport/index.ts';
+import type { NodeFacts, NodeRoster } from '../store/index.ts';
+import type { TrunkHealth } from '../trunks/health.ts';
+
+/** A node that was killed is in the roster for some seconds more; whoever finds it silent passes it over until it tells of itself again. */
+export class RosterPeers implements PeerNodes {
+  readonly #roster: NodeRoster;
+  /** The last that was heard of a node when it was silent. */
+  readonly #silentSince = new Map<string, number>();
+
+  constructor(roster: NodeRoster) {
+    this.#roster = roster;
+  }
+
+  addressOf(name: string): Target | undefined {
+    const node = this.#roster.others().find((other) => other.name === name);
+    if (node === undefined || this.#silentSince.get(name) === node.beat) return undefined;
+    this.#silentSince.delete(name);
+    return node.sip;
+  }
+
+  isPeerAddress(address: string): boolean {
+    return this.#roster.others().some((node) => node.sip?.address === address);
+  }
+
+  noteSilent(name: string): void {
+    const node = this.#roster.others().find((other) => other.name === name);
+    if (node !== undefined) this.#silentSince.set(name, node.beat);
+  }
+}
+
+/** How another node says that a trunk is which it registers: the one that has trouble with it names it. */
+export function trunkElsewhere(roster: NodeRoster, trunkId: string): TrunkHealth | undefined {
+  const others = roster.others();
+  for (const { trunks } of others) {
+    const told = trunks === undefined || !Object.hasOwn(trunks, trunkId) ? undefined : trunks[trunkId];
+    if (told !== undefined) return told;
+  }
+  return others.length === 0
+    ? undefined
+    : { state: 'online', code: undefined, reason: 'another node registers this trunk' };
+}
+
+/** Told twice a second. */
+const MAX_TROUBLES = 1_000;
+
+/** Where this node takes the others' SIP, the calls that count for shared limits, and the trunks that it cannot register. */
+export function factsOf(engine: Engine): NodeFacts {
+  const listener = engine.listening.find(({ transport }) => transport !== 'tls');
+  const advertised = listener === undefined ? undefined : engine.endpoint.advertised(listener.transport, 'private');
+  const shared = { calls: engine.trunks.capacity.snapshot(), trunks: engine.trunks.troubles(MAX_TROUBLES) };
+  if (listener === undefined || advertised === undefined) return shared;
+  return { sip: { transport: listener.transport, address: advertised.host, port: advertised.port }, ...shared };
+}

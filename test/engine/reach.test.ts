@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest';
+import type { PeerNodes } from '../../src/engine/peer-nodes.ts';
+import { aorKey } from '../../src/registrar/index.ts';
+import { binding } from '../store/records.ts';
+import { GATEWAY_ID, SDP, World } from './world.ts';
+
+const NODE = '198.51.100.2';
+const BOB = '203.0.113.2';
+
+/** An engine whose other node has taken the registrations of phone 102 and of the gateway. */
+async function world({ isAlive = true, target = true } = {}) {
+  const silent: string[] = [];
+  const peers: PeerNodes = {
+    addressOf: (name) =>
+      isAlive && name === 'other' && !silent.includes(name)
+        ? { transport: 'udp', address: NODE, port: 5060 }
+        : undefined,
+    isPeerAddress: (address) => address === NODE,
+    noteSilent: (name) => silent.push(name),
+  };
+  const made = await World.start({ engine: { peers } });
+  const { registrar } = made.engine.registrations;
+  const own = (address: string) => ({ transport: 'udp' as const, address, port: 5060 });
+  for (const [user, domain, address] of [
+    ['102', 'acme.example.com', BOB],
+    ['gw1', 'gateway.example.com', '203.0.113.9'],
+  ] as const) {
+    const aor = aorKey(user, domain);
+    registrar.applyRemote(aor, [
+      binding(aor, {
+        contactUri: `sip:${user}@${address}:5060`,
+        path: [],
+        source: own(address),
+        target: target ? own(address) : undefined,
+        node: 'other',
+        refreshedAtWallMs: made.scheduler.wallMs(),
+        expiresAtWallMs: made.scheduler.wallMs() + 600_000,
+      }),
+    ]);
+  }
+  return {
+    world: made,
+    silent,
+    node: made.agent(NODE),
+    bob: made.agent(BOB),
+    gateway: made.agent('203.0.113.9'),
+    alice: made.phone('101', '203.0.113.1'),
+  };
+}
+
+describe('a phone that registered at another node', () => {
+  test('is called through that node, with a pass, and is not sent to by itself', async () => {
+    const { node, bob, alice, world: made } = await world();
+    alice.call('102');
+    const invite = node.took('INVITE');
+    expect(invite.headers.valueNamed('X-Tandem-Peer')).toBeDefined();
+    node.answer(invite, 180, 'Ringing');
+    made.run(20_000);
+    expect(bob.requests('INVITE')).toEqual([]);
+    node.answer(invite, 486, 'Busy Here');
+    expect(alice.responses().at(-1)?.status).toBe(486);
+  });
+
+  test('whose node is silent is called at its own address within a second, and the next call goes there at once', async () => {
+    const { bob, alice, silent, node, world: made } = await world();
+    alice.call('102');
+    made.run(900);
+    const invite = bob.took('INVITE');
+    expect(invite.headers.valueNamed('X-Tandem-Peer')).toBeUndefined();
+    expect(silent).toEqual(['other']);
+    bob.answer(invite, 200, 'OK', {}, SDP);
+    expect(alice.responses().at(-1)?.status).toBe(200);
+    const before = node.requests('INVITE').length;
+    alice.call('102');
+    expect(bob.requests('INVITE')).toHaveLength(2);
+    expect(node.requests('INVITE')).toHaveLength(before);
+  });
+
+  test.each([
+    ['silent, and the phone too', true, true],
+    ['silent, and the phone has no other way', true, false],
+    ['forgotten, and the phone is silent', false, true],
+  ])('whose node is %s is as good as not registered within 2 s', async (_what, isAlive, target) => {
+    const { alice, world: made } = await world({ isAlive, target });
+    alice.call('102');
+    made.run(2_000);
+    expect(alice.responses().at(-1)?.status).toBe(480);
+  });
+});
+
+test('a gateway whose node is silent takes its call at its own address', async () => {
+  const { node, gateway, world: made, alice } = await world();
+  await made.provision({
+    acme: { outboundRules: [{ name: 'site', routes: [{ trunk: 'gateway' }] }] },
+    trunks: { gateway: { id: GATEWAY_ID } },
+  });
+  alice.call('14155551234');
+  expect(node.took('INVITE').headers.valueNamed('X-Tandem-Peer')).toBeDefined();
+  made.run(900);
+  const invite = gateway.took('INVITE');
+  expect(invite.headers.valueNamed('X-Tandem-Peer')).toBeUndefined();
+  gateway.answer(invite, 200, 'OK', {}, SDP);
+  expect(alice.responses().at(-1)?.status).toBe(200);
+});
+
+test('a dead contact beside the one that answered makes the call no longer: over when it is hung up, for lists, metrics and the record', async () => {
+  const made = await World.start();
+  const alice = made.phone('101', '203.0.113.1');
+  const dead = made.phone('102', '203.0.113.3');
+  const bob = made.phone('102', BOB);
+  expect(dead.requests('INVITE')).toEqual([]);
+  const invite = alice.call('102');
+  bob.answer(bob.took('INVITE'), 200, 'OK', {}, SDP);
+  const answer = alice.responses().at(-1);
+  if (answer === undefined) throw new Error('no answer');
+  alice.ack(invite, answer);
+  made.run(5_000);
+  alice.send(alice.within(invite, answer, 'BYE'));
+  made.run(100);
+  bob.answer(bob.took('BYE'), 200);
+  const { calls } = made.engine;
+  expect(calls.list().map(({ state }) => state)).toEqual(['ending']);
+  expect(calls.inProgress(() => true)).toBe(0);
+  made.run(40_000);
+  expect(calls.counters.live).toBe(0);
+  const [record] = made.observed.ended;
+  expect(Math.round((record?.talkMs ?? 0) / 1000)).toBe(5);
+});

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { RosterPeers, trunkElsewhere } from '../../src/node/roster-peers.ts';
+import type { KnownNode, NodeRoster } from '../../src/store/index.ts';
+
+const sip = { transport: 'udp' as const, address: '192.0.2.1', port: 5060 };
+
+function rosterOf(nodes: readonly KnownNode[]): NodeRoster {
+  return { announce() {}, others: () => nodes, callsElsewhere: () => 0 };
+}
+
+test('a node that was silent is passed over until it tells of itself again', () => {
+  const nodes: KnownNode[] = [{ name: 'b', sip, beat: 7 }];
+  const peers = new RosterPeers(rosterOf(nodes));
+  expect(peers.addressOf('b')).toEqual(sip);
+  peers.noteSilent('b');
+  expect(peers.addressOf('b')).toBeUndefined();
+  expect(peers.isPeerAddress('192.0.2.1')).toBe(true);
+  nodes[0] = { name: 'b', sip, beat: 8 };
+  expect(peers.addressOf('b')).toEqual(sip);
+  peers.noteSilent('nobody');
+  expect(peers.addressOf('nobody')).toBeUndefined();
+});
+
+test('a trunk that another node registers is as that node says: well, unless it names it', () => {
+  const offline = { state: 'offline' as const, code: 503, reason: 'Service Unavailable' };
+  const roster = rosterOf([
+    { name: 'b', beat: 1 },
+    { name: 'c', beat: 1, trunks: { '1': offline } },
+  ]);
+  expect(trunkElsewhere(roster, '1')).toEqual(offline);
+  expect(trunkElsewhere(roster, 'constructor')?.state).toBe('online');
+  expect(trunkElsewhere(rosterOf([]), '1')).toBeUndefined();
+});
