@@ -1,11 +1,11 @@
 /** What the API answers beside the provisioned resources, as schemas: for the OpenAPI document, held to the types of the ports. */
 import { z } from 'zod';
 import type { AuditEntry, CallRecord, EventData, EventType, TraceMessage, WebhookStatus } from '../observe/index.ts';
-import type { Explanation } from '../outbound/index.ts';
+import type { Explanation, Whereabouts } from '../outbound/index.ts';
 import { inboundParametersSchema, outboundParametersSchema } from '../trunks/mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from '../trunks/schema.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
-import type { LiveCall, RegistrationView, ReloadReport } from './ports.ts';
+import type { LiveCall, PlayedCalls, RegistrationView, ReloadReport } from './ports.ts';
 
 const time = z.iso.datetime({ offset: true });
 const optionalText = z.string().optional();
@@ -192,6 +192,39 @@ const stepNote = z.object({
   reason: z.string(),
 });
 const refusal = z.object({ status: z.int(), reason: z.string(), code: z.string() });
+
+const whereabouts = z.object({
+  kind: z.enum(['outside', 'inside', 'stored', 'refused']),
+  trunks: z.array(z.string()).describe('By name, in the order in which they are tried.'),
+  refusal: refusal.optional(),
+}) satisfies z.ZodType<Loose<Whereabouts>>;
+
+export const planAnswer = applySummaryAnswer.extend({
+  callsPlayed: z.int().describe('The latest outbound calls, as many as `limits.explainedCalls` keeps.'),
+  callsChanged: z.int().describe('Of these, how many would leave differently.'),
+  calls: z
+    .array(
+      z.object({
+        callId: z.string(),
+        at: z.string(),
+        tenant: z.string(),
+        caller: z.string(),
+        dialled: z.string(),
+        before: whereabouts,
+        after: whereabouts,
+        fields: z.array(
+          z.object({
+            trunk: z.string(),
+            field: z.string(),
+            before: z.string().optional(),
+            after: z.string().optional(),
+            reason: z.string().optional(),
+          }),
+        ),
+      }) satisfies z.ZodType<Loose<PlayedCalls['changed'][number]>>,
+    )
+    .describe('The latest 100 of them.'),
+});
 
 const explainedRoute = z.object({
   trunk: z.object({ id: z.string(), name: z.string(), type: z.string(), brand: z.string() }),

@@ -3,10 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
+import type { Directory } from '../trunks/directory.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
 import { tenantIn, trunkIn } from '../trunks/places.ts';
 import { CONFLICT_CODES } from '../trunks/provisioning.ts';
-import { applyEdits, type ProvisioningEdits } from '../trunks/provisioning-store.ts';
+import {
+  applyEdits,
+  type ChangeResult,
+  type ProvisioningChange,
+  type ProvisioningEdits,
+} from '../trunks/provisioning-store.ts';
 import type { Provisioning } from '../trunks/schema.ts';
 import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
@@ -41,36 +47,57 @@ export function applyChange<P extends PlannedChange>(
   plan: (state: Provisioning) => P | Steps<P>,
 ): Promise<P> {
   const identity = identityOf(request);
-  const owner = identity.tenant === undefined ? identity.actor : `tenant:${identity.tenant}`;
-  return context.changes.run(owner, () => change(context, identity, plan));
+  return inTurn(context, identity, async () => {
+    const { planned } = await change(context, identity, plan, async (edits, state) => {
+      await inSlices(requireUnmanaged(context, edits, state));
+      return context.provisioning.apply(edits);
+    });
+    await inSlices(record(context, identity, planned.facts));
+    return planned;
+  });
 }
 
-async function change<P extends PlannedChange>(
+/** The same without its end: what would be served afterwards. What a file owns may be asked about: there it will be changed. */
+export function previewChange<P extends PlannedChange>(
+  context: ApiContext,
+  request: FastifyRequest,
+  plan: (state: Provisioning) => P | Steps<P>,
+): Promise<{ readonly planned: P; readonly directory: Directory }> {
+  const identity = identityOf(request);
+  return inTurn(context, identity, async () => {
+    const preview = (edits: ProvisioningChange) => context.provisioning.preview(edits);
+    const { planned, result } = await change(context, identity, plan, preview);
+    return { planned, directory: result.directory };
+  });
+}
+
+function inTurn<T>({ changes }: ApiContext, identity: Identity, work: () => Promise<T>): Promise<T> {
+  return changes.run(identity.tenant === undefined ? identity.actor : `tenant:${identity.tenant}`, work);
+}
+
+type Unsuccessful = Extract<ChangeResult, { outcome: 'stale' | 'refused' | 'unavailable' }>;
+
+/** Plans and submits until a plan was submitted for the state that it was made for. */
+async function change<P extends PlannedChange, R extends { readonly outcome: string }>(
   context: ApiContext,
   identity: Identity,
   plan: (state: Provisioning) => P | Steps<P>,
-): Promise<P> {
+  submit: (edits: ProvisioningChange, state: Provisioning) => Promise<R | Unsuccessful>,
+): Promise<{ readonly planned: P; readonly result: Exclude<R, Unsuccessful> }> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const { version, state } = context.provisioning.current();
     const thought = plan(state);
     const planned = isSteps(thought) ? await inSlices(thought) : thought;
-    await inSlices(requireUnmanaged(context, planned.change, state));
     if (planned.referrers !== undefined && planned.referrers.length > 0)
       throw refusal(identity, planned.referrers, planned, state);
-    const result = await context.provisioning.apply({ ...planned.change, expectedVersion: version });
-    switch (result.outcome) {
-      case 'applied':
-        await inSlices(record(context, identity, planned.facts));
-        return planned;
-      case 'refused':
+    const result = await submit({ ...planned.change, expectedVersion: version }, state);
+    if (isUnsuccessful(result)) {
+      if (result.outcome === 'stale') continue;
+      if (result.outcome === 'refused')
         throw hideOthers(identity, state, refusal(identity, result.problems, planned, state));
-      case 'unavailable':
-        throw new ApiProblem(503, 'store-unavailable', result.reason, { headers: { 'retry-after': '2' } });
-      case 'stale':
-        continue;
-      default:
-        result satisfies never;
+      throw new ApiProblem(503, 'store-unavailable', result.reason, { headers: { 'retry-after': '2' } });
     }
+    return { planned, result: result as Exclude<R, Unsuccessful> };
   }
   throw new ApiProblem(409, 'concurrent-changes', 'others keep changing the same state; try again', {
     headers: { 'retry-after': '1' },
@@ -99,6 +126,10 @@ function* requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state
   }
   for (const name of deleteTenants) require(`tenants/${name}`, () => true);
   for (const id of deleteTrunks) require(`trunks/${id}`, () => true);
+}
+
+function isUnsuccessful(result: { readonly outcome: string }): result is Unsuccessful {
+  return ['stale', 'refused', 'unavailable'].includes(result.outcome);
 }
 
 function isSteps<P extends PlannedChange>(thought: P | Steps<P>): thought is Steps<P> {

@@ -182,6 +182,32 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   ProvisioningInput: { tenants: [TENANT], trunks: [TRUNK] },
   ReloadReport: { applied: ['log.level', 'tenants/acme'], needsRestart: ['api.port'] },
   ApplySummary: { created: 2, updated: 0, unchanged: 0 },
+  Plan: {
+    created: 0,
+    updated: 1,
+    unchanged: 1,
+    callsPlayed: 1000,
+    callsChanged: 1,
+    calls: [
+      {
+        callId: '7b6f1c2e90a4d835',
+        at: '2026-11-18T12:00:00.000Z',
+        tenant: 'acme',
+        caller: '101',
+        dialled: '914155551212',
+        before: { kind: 'outside', trunks: ['carrier-a'] },
+        after: { kind: 'outside', trunks: ['carrier-a'] },
+        fields: [
+          {
+            trunk: 'carrier-a',
+            field: 'P-Asserted-Identity',
+            after: '<sip:14155550100@carrier-a.example.net>',
+            reason: 'mapping pAssertedIdentity of the trunk',
+          },
+        ],
+      },
+    ],
+  },
   Problem: {
     type: 'about:blank',
     title: 'Unprocessable Content',

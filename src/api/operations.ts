@@ -70,6 +70,8 @@ const DESCRIPTIONS: Record<string, string> = {
   exportProvisioning:
     'The same document that `tandem apply` and provisioning files take. Secrets are shown only to the owner of the machine.',
   applyProvisioning: 'All or nothing. What the document does not name stays; applying it again changes nothing.',
+  planProvisioning:
+    "Takes what `applyProvisioning` takes and refuses what it refuses, but changes nothing. The latest outbound calls are played again by the live call's own rules, as things are provisioned and as they would be: each with its own time, and with its trunks up or down as they were. A tenant admin sees its own calls. What a provisioning file owns may be asked about.",
 };
 
 /** The description of an operation. @throws when it has none: a route was added without one. */

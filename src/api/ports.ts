@@ -10,7 +10,9 @@ import type {
   WebhookStatus,
   WebhookTopic,
 } from '../observe/index.ts';
-import type { ExplainQuestion, Explanation } from '../outbound/index.ts';
+import type { CallDifference, ExplainQuestion, Explanation } from '../outbound/index.ts';
+import type { ChangePreview } from '../trunks/change-preview.ts';
+import type { Directory } from '../trunks/directory.ts';
 import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../trunks/provisioning-store.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
@@ -71,16 +73,25 @@ export interface EngineView {
   /** Whether an address is one that a trunk sends from. */
   isTrunkPeer(trunkId: string, address: string): boolean;
   explain(question: ExplainQuestion): Promise<Explanation>;
+  /** The latest outbound calls, of one tenant or of all, as they would leave after a change: those that leave differently, the latest first. */
+  playAgain(after: Directory, tenant: string | undefined): Promise<PlayedCalls>;
   /** How a live or recent outbound call was decided, by call id or SIP Call-ID; undefined when it is not known (any more). */
   explainCall(id: string): Explanation | undefined;
   /** Lets a trunk that rests after refusals try again; false when there is nothing to retry. */
   retryTrunk(trunkId: string): boolean;
 }
 
+export interface PlayedCalls {
+  readonly played: number;
+  readonly changed: readonly (CallDifference & { readonly callId: string })[];
+}
+
 /** `engine/`'s Provisioner fits. */
 export interface ProvisioningService {
   current(): ProvisionedState;
   apply(change: ProvisioningChange): Promise<ChangeResult>;
+  /** Checks as `apply` does, and changes nothing. */
+  preview(change: ProvisioningChange): Promise<ChangePreview>;
 }
 
 /** What reading the files again changed, by path. */

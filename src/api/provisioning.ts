@@ -17,8 +17,8 @@ import {
   requireTenant,
   requireTrunkOwner,
 } from './access.ts';
-import { applySummaryAnswer } from './answers.ts';
-import { applyChange, type PlannedChange } from './change.ts';
+import { applySummaryAnswer, planAnswer } from './answers.ts';
+import { applyChange, type PlannedChange, previewChange } from './change.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
@@ -30,6 +30,8 @@ import type { Identity } from './tokens.ts';
 import { requireUsableFiles } from './trunk-files.ts';
 
 const TAG = 'provisioning';
+/** Calls of a plan that are shown; all are counted. */
+const MAX_SHOWN = 100;
 
 /** Everything at once, for `tandem export` and `tandem apply`; a system admin's document has at most `documentOctets`. */
 export function provisioningRoutes(app: FastifyInstance, context: ApiContext, documentOctets: number): void {
@@ -71,6 +73,17 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
     { parseAs: 'buffer' },
     async (_request: FastifyRequest, body: Buffer) => body,
   );
+  const document = {
+    bodyLimit: documentOctets,
+    onRequest: async (request: FastifyRequest) => requireFittingBody(request, app.initialConfig.bodyLimit),
+    preValidation: async (request: FastifyRequest) => {
+      request.body = await documentOf(request.body);
+    },
+    // It is checked where it is read.
+    validatorCompiler: () => (value: unknown) => ({ value }),
+  };
+  const planned = (request: FastifyRequest) => (state: Provisioning) =>
+    planApply(context, identityOf(request), state, request.body as Provisioning);
   app.post(
     '/api/v1/provisioning',
     {
@@ -82,19 +95,32 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
         body: body('ProvisioningInput', provisioningSchema),
         answers: { 200: answer('What changed', named('ApplySummary', applySummaryAnswer)) },
       }),
-      bodyLimit: documentOctets,
-      onRequest: async (request) => requireFittingBody(request, app.initialConfig.bodyLimit),
-      preValidation: async (request) => {
-        request.body = await documentOf(request.body);
-      },
-      // It is checked where it is read.
-      validatorCompiler: () => (value) => ({ value }),
+      ...document,
+    },
+    async (request) => (await applyChange(context, request, planned(request))).summary,
+  );
+  app.post(
+    '/api/v1/plan',
+    {
+      ...describe({
+        operationId: 'planProvisioning',
+        tag: TAG,
+        summary:
+          'Which of the latest outbound calls would leave differently after a document, and how; nothing is changed',
+        body: body('ProvisioningInput', provisioningSchema),
+        answers: { 200: answer('What would change', named('Plan', planAnswer)) },
+      }),
+      ...document,
     },
     async (request) => {
-      const { summary } = await applyChange(context, request, (state) =>
-        planApply(context, identityOf(request), state, request.body as Provisioning),
-      );
-      return summary;
+      const { planned: wanted, directory } = await previewChange(context, request, planned(request));
+      const { played, changed } = await context.engine.playAgain(directory, identityOf(request).tenant);
+      return {
+        ...wanted.summary,
+        callsPlayed: played,
+        callsChanged: changed.length,
+        calls: changed.slice(0, MAX_SHOWN),
+      };
     },
   );
 }

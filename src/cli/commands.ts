@@ -37,6 +37,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await provisioning()).apply,
   },
   {
+    name: 'plan',
+    summary: 'show which of the latest calls would leave differently after provisioning files, and how',
+    load: async () => (await import('./plan-command.ts')).plan,
+  },
+  {
     name: 'export',
     summary: 'print everything provisioned as YAML, ready for apply',
     load: async () => (await provisioning()).exportCommand,

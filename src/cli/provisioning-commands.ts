@@ -1,11 +1,21 @@
 import { stringify } from 'yaml';
 import { loadProvisioning, readProvisioningPart, settingsError, validateFiles } from '../settings/load.ts';
 import { formatProblem } from '../settings/yaml-file.ts';
-import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import type { Provisioning } from '../trunks/schema.ts';
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  type CommandContext,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  printJson,
+} from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { paint } from './terminal.ts';
 
-interface ApplySummary {
+export interface ApplySummary {
   readonly created: number;
   readonly updated: number;
   readonly unchanged: number;
@@ -34,21 +44,29 @@ export const apply: Command = {
   optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
   takesArguments: true,
   async run(context) {
-    if (context.arguments.length === 0) throw new UsageError('name at least one file');
-    const { arguments: files, terminal } = context;
-    const { provisioning, problems } = readProvisioningPart(files, terminal.env);
-    if (provisioning === undefined) throw new CommandError(settingsError(problems).message);
-    // What breaks a rule is said with its line; what the files do not know, the engine may.
-    const broken = loadProvisioning(files, terminal.env).problems.filter(
-      ({ code }) => !code.startsWith('unknown-') && code !== 'caller-id-outside-pools',
-    );
-    if (broken.length > 0) throw new CommandError(settingsError(broken).message);
-    const summary = await context.api().post<ApplySummary>('/api/v1/provisioning', provisioning);
+    const summary = await context.api().post<ApplySummary>('/api/v1/provisioning', documentOf(context));
     if (flag(context, 'json')) return printJson(context, summary);
-    context.terminal.out(`created ${summary.created}, updated ${summary.updated}, unchanged ${summary.unchanged}\n`);
+    context.terminal.out(`${summaryText(summary)}\n`);
     return 0;
   },
 };
+
+/** What the files named on the command line hold. @throws CommandError with every fault and its line. */
+export function documentOf({ arguments: files, terminal }: CommandContext): Provisioning {
+  if (files.length === 0) throw new UsageError('name at least one file');
+  const { provisioning, problems } = readProvisioningPart(files, terminal.env);
+  if (provisioning === undefined) throw new CommandError(settingsError(problems).message);
+  // What breaks a rule is said with its line; what the files do not know, the engine may.
+  const broken = loadProvisioning(files, terminal.env).problems.filter(
+    ({ code }) => !code.startsWith('unknown-') && code !== 'caller-id-outside-pools',
+  );
+  if (broken.length > 0) throw new CommandError(settingsError(broken).message);
+  return provisioning;
+}
+
+export function summaryText({ created, updated, unchanged }: ApplySummary): string {
+  return `created ${created}, updated ${updated}, unchanged ${unchanged}`;
+}
 
 export const exportCommand: Command = {
   usage: 'tandem export [--secrets]',

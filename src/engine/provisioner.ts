@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../base/log.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { StoredSetting } from '../outbound/index.ts';
+import type { ChangePreview } from '../trunks/change-preview.ts';
 import { compactTenant, compactTrunk } from '../trunks/compact.ts';
 import { Directory } from '../trunks/directory.ts';
 import { trunkIdOf, withBrand, withTrunkIds } from '../trunks/effective.ts';
@@ -37,6 +38,16 @@ export interface ProvisionerOptions {
   /** Serves a new snapshot. */
   readonly onDirectory: (directory: Directory) => void;
 }
+
+type CheckedChange =
+  | Exclude<ChangePreview, { outcome: 'possible' }>
+  | {
+      readonly outcome: 'possible';
+      readonly commit: ProvisioningCommit;
+      readonly next: Provisioning;
+      /** Nothing is written. */
+      readonly isSame: boolean;
+    };
 
 /** How often a change that this node makes by itself is tried again when others commit at the same time. */
 const MAX_TRIES = 20;
@@ -117,7 +128,20 @@ export class Provisioner {
     });
   }
 
-  async #apply(change: ProvisioningChange): Promise<ChangeResult> {
+  /** Checks a change as {@link apply} does, and says what would be served after it; changes nothing. */
+  preview(change: ProvisioningChange): Promise<ChangePreview> {
+    const seen = this.#queue.then(() => this.#preview(change));
+    this.#queue = seen.catch(() => {});
+    return seen;
+  }
+
+  async #preview(change: ProvisioningChange): Promise<ChangePreview> {
+    const checked = await this.#check(change);
+    if (checked.outcome !== 'possible') return checked;
+    return { outcome: 'possible', directory: await inSlices(Directory.after(this.#directory, checked.next)) };
+  }
+
+  async #check(change: ProvisioningChange): Promise<CheckedChange> {
     const { version, state } = this.#provisioned;
     if (change.expectedVersion !== version) return { outcome: 'stale' };
     const wanted: ProvisioningCommit = {
@@ -135,13 +159,18 @@ export class Provisioner {
       this.#isWhole ? checkChangeSteps(this.#directory, next, context, written) : checkSteps(next, context, written),
     );
     if (problems.length > 0) return { outcome: 'refused', problems };
-    if (
-      written.size === 0 &&
-      next.tenants.length === state.tenants.length &&
-      next.trunks.length === state.trunks.length
-    ) {
+    const isSame =
+      written.size === 0 && next.tenants.length === state.tenants.length && next.trunks.length === state.trunks.length;
+    return { outcome: 'possible', commit, next, isSame };
+  }
+
+  async #apply(change: ProvisioningChange): Promise<ChangeResult> {
+    const checked = await this.#check(change);
+    if (checked.outcome !== 'possible') return checked;
+    const { commit, next, isSame } = checked;
+    if (isSame) {
       this.#isWhole = true;
-      return { outcome: 'applied', version };
+      return { outcome: 'applied', version: commit.expectedVersion };
     }
     try {
       const result = await this.#options.store.commit(commit);

@@ -28,6 +28,17 @@ export class RecentCalls {
     const sessionId = this.#sessionOf.get(callId);
     return sessionId === undefined ? undefined : this.#bySession.get(sessionId);
   }
+
+  /** The calls that are known by their id, the latest first. */
+  list(): (readonly [callId: string, call: PlacedCall])[] {
+    return this.#sessionOf
+      .entries()
+      .reverse()
+      .flatMap(([callId, sessionId]) => {
+        const call = this.#bySession.get(sessionId);
+        return call === undefined ? [] : [[callId, call] as const];
+      });
+  }
 }
 
 /**
@@ -46,6 +57,11 @@ class Latest<T> {
 
   get(key: string): T | undefined {
     return this.#values.get(key);
+  }
+
+  /** The oldest first. */
+  entries(): (readonly [string, T])[] {
+    return [...this.#values];
   }
 
   set(key: string, value: T): void {

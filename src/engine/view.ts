@@ -1,12 +1,20 @@
 /** The running engine as the HTTP API and the command line see it: plain answers from memory. */
 import { type Network, parseNetwork } from '../base/network.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import { inSlices, type Steps } from '../base/steps.ts';
 import type { CallListing } from '../call/index.ts';
 import type { CallRecord, SipTrace, TraceFilter, TraceMessage, TracePage } from '../observe/index.ts';
-import type { ExplainQuestion, Explanation, PlacedCall } from '../outbound/index.ts';
+import {
+  type CallDifference,
+  differenceOf,
+  type ExplainQuestion,
+  type Explanation,
+  type PlacedCall,
+} from '../outbound/index.ts';
 import type { Binding } from '../registrar/index.ts';
 import { formatHost } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
+import type { Directory } from '../trunks/directory.ts';
 import { type LearntSource, overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { sourcesOf } from '../trunks/sources.ts';
@@ -22,6 +30,8 @@ export interface EngineViewOptions {
   readonly trace: SipTrace;
   /** A live or recent outbound call as it was placed, by call id or SIP Call-ID. */
   readonly placed: (id: string) => PlacedCall | undefined;
+  /** The latest outbound calls as they were placed, the latest first. */
+  readonly placedCalls: () => readonly (readonly [callId: string, call: PlacedCall])[];
   /** The record of a call that has ended, by the same. */
   readonly record: (id: string) => CallRecord | undefined;
   /** Why the node is not ready, or is degraded: the store's state. */
@@ -51,6 +61,13 @@ export class RunningEngine {
 
   registrations() {
     return Array.from(this.#options.engine.registrations.registrar.all(), (binding) => this.#registration(binding));
+  }
+
+  /** Plays the latest outbound calls, of one tenant or of all, again: as things are provisioned and as they would be. */
+  playAgain(after: Directory, tenant: string | undefined) {
+    const { engine, placedCalls } = this.#options;
+    const calls = placedCalls().filter(([, { facts }]) => tenant === undefined || facts.tenant.name === tenant);
+    return inSlices(playSteps(calls, engine.directory, after));
   }
 
   firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined {
@@ -161,4 +178,18 @@ export class RunningEngine {
       ...(listing.answeredAtMs === undefined ? {} : { answeredAt: new Date(listing.answeredAtMs).toISOString() }),
     };
   }
+}
+
+function* playSteps(
+  calls: readonly (readonly [callId: string, call: PlacedCall])[],
+  before: Directory,
+  after: Directory,
+): Steps<{ readonly played: number; readonly changed: readonly (CallDifference & { readonly callId: string })[] }> {
+  const changed: (CallDifference & { readonly callId: string })[] = [];
+  for (const [callId, call] of calls) {
+    const difference = differenceOf(call, before, after);
+    if (difference !== undefined) changed.push({ callId, ...difference });
+    yield;
+  }
+  return { played: calls.length, changed };
 }

@@ -234,6 +234,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
         provisioner,
         trace,
         placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
+        placedCalls: () => recentCalls.list(),
         record: (id) => records.get(id),
         storeProblems: () => stores.problems(),
       }),

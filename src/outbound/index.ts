@@ -35,6 +35,7 @@ export type {
 } from './outcome.ts';
 export { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
 export { explainPlaced, type PlacedCall, placedCall, refusedBy } from './placed-call.ts';
+export { type CallDifference, differenceOf, type FieldDifference, type Whereabouts } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';
 export type { InviteTokens } from './render.ts';
 export type { CandidateNote, FieldNote, StepNote } from './trace.ts';

@@ -90,7 +90,7 @@ function isLastDrop(notes: readonly FieldNote[], note: FieldNote): boolean {
 const PARTS = new Set(['user', 'host', 'displayName', 'scheme']);
 
 /** `From.user` → From and user; a header field's own name may have a dot. */
-function splitField(field: string): { readonly header: string; readonly part: string } {
+export function splitField(field: string): { readonly header: string; readonly part: string } {
   const dot = field.lastIndexOf('.');
   const part = dot < 0 ? '' : field.slice(dot + 1);
   return PARTS.has(part) ? { header: field.slice(0, dot), part } : { header: field, part: '' };

@@ -5,6 +5,7 @@ import {
   createApi,
   type EngineView,
   type LiveCall,
+  type PlayedCalls,
   type ProvisioningService,
   type Readiness,
   type RegistrationView,
@@ -17,6 +18,8 @@ import { silentLog } from '../../src/base/log.ts';
 import { type Network, parseNetwork } from '../../src/base/network.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../src/outbound/index.ts';
+import type { ChangePreview } from '../../src/trunks/change-preview.ts';
+import { Directory } from '../../src/trunks/directory.ts';
 import type { SourceOverlap } from '../../src/trunks/overlaps.ts';
 import { type CheckContext, checkProvisioning } from '../../src/trunks/provisioning.ts';
 import {
@@ -64,14 +67,26 @@ export class MemoryProvisioning implements ProvisioningService {
     this.beforeApply = undefined;
     beforeApply?.();
     if (this.unavailable !== undefined) return { outcome: 'unavailable', reason: this.unavailable };
+    const result = this.#checked(change);
+    if (result.outcome !== 'possible') return result;
+    const version = this.#current.version + 1;
+    this.#current = { version, state: result.directory.provisioning };
+    return { outcome: 'applied', version };
+  }
+
+  async preview(change: ProvisioningChange): Promise<ChangePreview> {
+    return this.#checked(change);
+  }
+
+  #checked(change: ProvisioningChange): ChangePreview {
     const { version, state } = this.#current;
     if (change.expectedVersion !== version) return { outcome: 'stale' };
     const after = applyEdits(state, { ...change, putTenants: followRenames(state, change) });
     const written = new Set([...(change.putTenants ?? []), ...(change.putTrunks ?? [])]);
     const problems = checkProvisioning(after, { ...this.context, before: state }, written);
-    if (problems.length > 0) return { outcome: 'refused', problems };
-    this.#current = { version: version + 1, state: after };
-    return { outcome: 'applied', version: version + 1 };
+    return problems.length > 0
+      ? { outcome: 'refused', problems }
+      : { outcome: 'possible', directory: new Directory(after) };
   }
 }
 
@@ -121,6 +136,9 @@ export class FakeEngine implements EngineView {
   trunkSources: { readonly of: string; readonly source: string }[] = [];
   resting = new Set<string>();
   explained: ExplainQuestion[] = [];
+  played: PlayedCalls['changed'] = [];
+  /** What calls were played again for. */
+  plans: { readonly after: Directory; readonly tenant: string | undefined }[] = [];
   readonly sipTrace: SipTrace;
 
   constructor(clock: VirtualScheduler) {
@@ -129,6 +147,12 @@ export class FakeEngine implements EngineView {
 
   readiness() {
     return this.ready;
+  }
+
+  async playAgain(after: Directory, tenant: string | undefined): Promise<PlayedCalls> {
+    this.plans.push({ after, tenant });
+    const changed = this.played.filter((call) => tenant === undefined || call.tenant === tenant);
+    return { played: changed.length + 1, changed };
   }
 
   trunkStatus(trunkId: string) {

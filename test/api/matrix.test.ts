@@ -246,6 +246,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     expected: EVERYONE,
     body: () => ({ tenants: [] }),
   },
+  'POST /api/v1/plan': { urls: { any: '/api/v1/plan' }, expected: EVERYONE, body: () => ({ tenants: [] }) },
 };
 
 /** A permitted request is done, or meets a rule that only those who may ask get to meet: what is referred to is not deleted (409). */

@@ -363,6 +363,62 @@ test('each change is audited: who, what, before and after', async () => {
   expect(body.items[0].actor).toMatch(/^token:[0-9a-f]{16}$/);
 });
 
+describe('a plan (POST /api/v1/plan)', () => {
+  const difference = (tenant: string) => ({
+    callId: `call-${tenant}`,
+    at: '2026-11-18T12:00:00.000Z',
+    tenant,
+    caller: '101',
+    dialled: '914155551212',
+    before: { kind: 'outside' as const, trunks: ['carrier-a'] },
+    after: { kind: 'refused' as const, trunks: [], refusal: { status: 404, reason: 'Not Found', code: 'no-rule' } },
+    fields: [],
+  });
+  const plan = (token: string, document: object) => ask(world, token, 'POST', '/api/v1/plan', document);
+
+  test('says what would change, and which calls would leave differently; nothing is changed or audited', async () => {
+    world.engine.played = [difference('acme'), difference('bolt')];
+    const { body: all } = await ask(world, world.tokens.system, 'GET', '/api/v1/provisioning');
+    const before = world.provisioning.current();
+    all.tenants[0].extensions[0].name = 'Planned';
+    const { status, body } = await plan(world.tokens.system, all);
+    expect([status, body.updated, body.callsPlayed, body.callsChanged]).toEqual([200, 1, 3, 2]);
+    expect(body.calls.map(({ tenant }: { tenant: string }) => tenant)).toEqual(['acme', 'bolt']);
+    expect(world.engine.plans[0]?.after.extension('acme', '101')?.name).toBe('Planned');
+    expect(world.provisioning.current()).toBe(before);
+    expect((await ask(world, world.tokens.system, 'GET', '/api/v1/audit')).body.items).toEqual([]);
+  });
+
+  test('a tenant admin plans its own, and sees its own calls', async () => {
+    world.engine.played = [difference('acme'), difference('bolt')];
+    const tenant = (await ask(world, world.tokens.acme, 'GET', '/api/v1/tenants/acme')).body;
+    expect((await plan(world.tokens.acme, { tenants: [tenant] })).body).toMatchObject({
+      callsPlayed: 2,
+      callsChanged: 1,
+    });
+    expect(world.engine.plans.map(({ tenant }) => tenant)).toEqual(['acme']);
+    expect((await plan(world.tokens.bolt, { tenants: [tenant] })).status).toBe(404);
+  });
+
+  test('what would be refused is refused, as applying it is', async () => {
+    const { body } = await ask(world, world.tokens.system, 'GET', '/api/v1/provisioning');
+    body.trunks[1].didPool = '14155550200';
+    body.trunks[1].host = '192.0.2.10';
+    const [planned, applied] = [
+      await plan(world.tokens.system, body),
+      await ask(world, world.tokens.system, 'POST', '/api/v1/provisioning', body),
+    ];
+    expect(planned.status).toBeGreaterThan(400);
+    expect([planned.status, planned.body]).toEqual([applied.status, applied.body]);
+  });
+
+  test('at most 100 calls are shown, all are counted', async () => {
+    world.engine.played = Array.from({ length: 150 }, () => difference('acme'));
+    const { body } = await plan(world.tokens.system, {});
+    expect([body.callsChanged, body.calls.length]).toEqual([150, 100]);
+  });
+});
+
 describe('a document of a tenant admin (POST /api/v1/provisioning)', () => {
   const own = {
     name: 'second',

@@ -12,6 +12,7 @@ import {
   CARRIER_B_ID,
   CARRIER_PASSWORD,
   type Phone,
+  provisioningOf,
   SDP,
   World,
   type WorldOptions,
@@ -82,6 +83,7 @@ class Watched {
       provisioner,
       trace: this.trace,
       placed: (id) => this.recentCalls.get(this.records.get(id)?.callId ?? id),
+      placedCalls: () => this.recentCalls.list(),
       record: (id) => this.records.get(id),
     });
   }
@@ -117,6 +119,25 @@ class Watched {
     expect(this.world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
   }
 }
+
+describe('a plan', () => {
+  test('plays the calls again that were placed: those that would leave differently, by their id', async () => {
+    const watched = await Watched.start();
+    const { sent } = watched.call();
+    watched.end(sent);
+    const view = watched.view();
+    const { directory } = watched.world.engine;
+    expect(await view.playAgain(directory, undefined)).toEqual({ played: 1, changed: [] });
+    const after = provisioningOf({ acme: { outboundRules: [] } });
+    const [callId] = watched.records.find({}).map((record) => record.callId);
+    expect(await view.playAgain(after, 'acme')).toMatchObject({
+      played: 1,
+      changed: [{ callId, dialled: '18005550199', after: { kind: 'refused' } }],
+    });
+    expect(await view.playAgain(after, 'globex')).toEqual({ played: 0, changed: [] });
+    watched.close();
+  });
+});
 
 describe('traces', () => {
   test('a call whose beginning the trace has forgotten is found by its id while it lives and when it has ended, both legs', async () => {

@@ -80,6 +80,20 @@ describe('changing what is provisioned', () => {
     expect((await store.load()).state).toEqual({ tenants: [], trunks: [] });
   });
 
+  test('a preview checks a change and shows what would be served; nothing is written or served', async () => {
+    const { provisioner, served, store } = provisionerOn();
+    await provisioner.load();
+    await provisioner.put(provision({ tenants: [ACME] }));
+    const { trunks } = provision({ trunks: [{ ...TRUNK, id: '7' }] });
+    const seen = await provisioner.preview({ expectedVersion: 1, putTrunks: trunks });
+    expect(seen.outcome === 'possible' && seen.directory.trunk('7')?.name).toBe('carrier');
+    expect(await provisioner.preview({ expectedVersion: 0, putTrunks: trunks })).toEqual({ outcome: 'stale' });
+    const broken = provision({ trunks: [{ ...TRUNK, id: '7', tenants: [{ tenant: 'nobody', didPool: '1' }] }] });
+    expect((await provisioner.preview({ expectedVersion: 1, putTrunks: broken.trunks })).outcome).toBe('refused');
+    expect([(await store.load()).version, provisioner.directory.trunk('7')]).toEqual([1, undefined]);
+    expect(served.at(-1)).toBe(provisioner.directory);
+  });
+
   test('a store that fails leaves everything as it was, and the log says so', async () => {
     const store = new FaultyStore();
     const { provisioner, log } = provisionerOn(store);

@@ -34,3 +34,13 @@ test('remembered again, a call keeps its place: it goes when its turn comes, and
   const kept = ['a', 'b', 'c', 'd'].filter((name) => calls.get(`call ${name}`) !== undefined);
   expect(kept).toEqual(['b', 'd']);
 });
+
+test('lists the calls that were linked, the latest first', () => {
+  const calls = new RecentCalls(2);
+  for (const name of ['a', 'b', 'c']) {
+    calls.remember(planOf(name), undefined);
+    calls.link(`call ${name}`, name);
+  }
+  calls.remember(planOf('d'), undefined);
+  expect(calls.list().map(([id, { facts }]) => [id, facts.sessionId])).toEqual([['call c', 'c']]);
+});
