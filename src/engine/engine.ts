@@ -21,6 +21,7 @@ import {
 } from '../call/index.ts';
 import {
   asksEmergency,
+  emergencyCallOf,
   type NodeFacts,
   type OutboundPlan,
   type Refusal,
@@ -218,6 +219,10 @@ export class Engine {
       guardsLoad,
       overloadSeconds: () => this.#stallGuard?.retryAfterSeconds(),
       isEmergency: (request) => this.#isEmergency(request),
+      isEmergencyNumber: (number, host) => {
+        const tenant = this.#tenantOf(host);
+        return tenant !== undefined && emergencyCallOf(tenant, number) !== undefined;
+      },
     });
     this.endpoint = new Endpoint(
       {

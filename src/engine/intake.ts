@@ -20,6 +20,8 @@ export interface IntakeOptions {
   readonly overloadSeconds?: (() => number | undefined) | undefined;
   /** An emergency call, which these limits do not hold up; asked only when one would. */
   readonly isEmergency: (request: SipRequest) => boolean;
+  /** The same of a number that somebody of a host dials. */
+  readonly isEmergencyNumber: (number: string, host: string) => boolean;
 }
 
 type IntakeEndpointOptions = Pick<
@@ -30,6 +32,7 @@ type IntakeEndpointOptions = Pick<
   | 'messageLimits'
   | 'overloadSeconds'
   | 'isEmergency'
+  | 'isEmergencyNumber'
   | 'maxServerTransactions'
   | 'maxClientTransactions'
 >;
@@ -74,7 +77,7 @@ export class Intake {
   }
 
   endpointOptions(): IntakeEndpointOptions {
-    const { limits, dialogs, guardsLoad, overloadSeconds, isEmergency } = this.#options;
+    const { limits, dialogs, guardsLoad, overloadSeconds, isEmergency, isEmergencyNumber } = this.#options;
     return {
       sources: this.gate,
       inboxLimits: {
@@ -101,6 +104,7 @@ export class Intake {
         viaCount: limits.viaCount,
       },
       isEmergency,
+      isEmergencyNumber,
       maxServerTransactions: limits.transactions,
       maxClientTransactions: limits.transactions,
       overloadSeconds: (request) => {

@@ -1,6 +1,6 @@
 /** The outbound pipeline: from a caller's INVITE to the INVITE for a trunk. What other folders use of it. */
 export type { PlannedRoute, SkippedRoute } from './context.ts';
-export { asksEmergency, emergencyServiceNumber } from './emergency.ts';
+export { asksEmergency, emergencyCallOf, emergencyServiceNumber } from './emergency.ts';
 export {
   type ExplainedAnswer,
   type ExplainedLeg,

@@ -21,6 +21,7 @@ function intakeOf(input: Record<string, number>, overloadSeconds?: () => number 
     guardsLoad: true,
     overloadSeconds,
     isEmergency: ({ requestUri }) => requestUri.includes('112'),
+    isEmergencyNumber: (number) => number === '112',
   });
   return { clock, intake, dialogs, options: intake.endpointOptions() };
 }

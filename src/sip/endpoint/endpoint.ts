@@ -33,6 +33,7 @@ import { LargeRequests } from './large-requests.ts';
 import { noteSource, ReplyFlow, replyPort, rerouteTarget, viaPrefix } from './reply-route.ts';
 import { SecondWay } from './second-way.ts';
 import { boundedAnswer } from './stateless-answer.ts';
+import { plainHostOf, plainNumberOf } from './triage.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -369,13 +370,13 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
 
   /** 503 for a new request of which nothing but its text is known. False: it is served already, or must be. */
   #refuseUnread(text: string, flow: Flow): boolean {
-    if (this.#isEmergency(text)) return false;
     const refusal = earlyRefusal(text, flow, {
       status: 503,
       reason: 'Service Unavailable',
       retrySeconds: 1 + Math.floor(Math.random() * OVERLOAD_RETRY_SECONDS),
-      tag: (request) => this.transactions.tags.ofText(request),
+      tag: (topVia, callId) => this.transactions.tags.ofUnread(topVia, callId),
     });
+    if (this.#isEmergency(text, refusal?.from)) return false;
     if (refusal === undefined) return this.#refuseOdd(text, flow);
     if (this.transactions.knowsKey(refusal.key)) return false;
     this.observer?.onReceived(text, flow);
@@ -385,9 +386,14 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     return true;
   }
 
-  #isEmergency(text: string): boolean {
-    const { isEmergency } = this.#options;
+  /** @param from the From field, where it is known */
+  #isEmergency(text: string, from: string | undefined): boolean {
+    const { isEmergency, isEmergencyNumber } = this.#options;
     if (isEmergency === undefined || !text.startsWith('INVITE ')) return false;
+    const number = from === undefined ? undefined : plainNumberOf(text);
+    const host = from === undefined ? undefined : plainHostOf(from);
+    if (isEmergencyNumber !== undefined && number !== undefined && host !== undefined)
+      return isEmergencyNumber(number, host);
     try {
       const message = parseMessage(text, this.#messageLimits);
       return message.kind === 'request' && isEmergency(message);

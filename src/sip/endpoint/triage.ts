@@ -40,6 +40,19 @@ export function toTagOf(text: string): string | undefined {
   return undefined;
 }
 
+const PLAIN_NUMBER = /^[A-Z]+ sips?:(\+?[0-9]+)[@;]/;
+const PLAIN_HOST = /^<?sips?:[^@<>"]*@([A-Za-z0-9.-]+)(?=[:;>]|$)/;
+
+/** The number that a request is for, when it is written in digits alone. */
+export function plainNumberOf(text: string): string | undefined {
+  return PLAIN_NUMBER.exec(text)?.[1];
+}
+
+/** The host in the value of a From field, when that is written as usual. */
+export function plainHostOf(from: string): string | undefined {
+  return PLAIN_HOST.exec(from.slice(Math.max(0, from.lastIndexOf('<'))))?.[1];
+}
+
 const CR = 13;
 const COLON = 0x3a;
 const LOWER_T = 0x74;

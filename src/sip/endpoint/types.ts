@@ -97,6 +97,8 @@ export interface EndpointOptions {
   readonly overloadSeconds?: (request: SipRequest) => number | undefined;
   /** Whether an INVITE that would be refused unread is one that must be let in: an emergency call. Default: none is. */
   readonly isEmergency?: (request: SipRequest) => boolean;
+  /** The same of a number that somebody of a host dials, for an INVITE in which both are written in plain characters: it need not be read. */
+  readonly isEmergencyNumber?: (number: string, host: string) => boolean;
   /**
    * Whether two addresses are of one peer: a response or CANCEL counts for a transaction (RFC 3261 §17.1.3, §9.2) if it comes from the
    * address that the transaction deals with, or from another one of that peer. Default: never.

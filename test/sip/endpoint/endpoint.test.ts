@@ -546,16 +546,28 @@ describe('connections', () => {
 });
 
 describe('more new requests than there is time for', () => {
-  test('are refused unread, 503; an emergency call is let in', () => {
+  test.each([
+    ['asked of the request that is read for it', undefined],
+    ['asked of the number and the host, where both are plain', (number: string, host: string) => `${number}@${host}`],
+  ])('are refused unread, 503; an emergency call is let in: %s', (_case, plain) => {
     const scheduler = new VirtualScheduler();
     const user = new TestUser();
     const asked: string[] = [];
+    const plainly: string[] = [];
     const endpoint = new Endpoint(
       {
         scheduler,
         sources: { admits: () => true, knows: () => true },
         inboxLimits: { backlogMs: 0 },
         isEmergency: ({ requestUri }) => asked.push(requestUri) > 0 && requestUri.includes('112'),
+        ...(plain === undefined
+          ? {}
+          : {
+              isEmergencyNumber: (number, host) => {
+                plainly.push(plain(number, host));
+                return number === '112';
+              },
+            }),
       },
       user,
       new RecordingLog(),
@@ -576,6 +588,10 @@ describe('more new requests than there is time for', () => {
     endpoint.onMessage(invite('112', 'sos'), flow);
     endpoint.onMessage(invite('102', 'last'), flow);
     expect(answers).toHaveLength(refused + 1);
-    expect(asked.filter((uri) => uri.includes('112'))).toHaveLength(1);
+    expect(asked.filter((uri) => uri.includes('112'))).toHaveLength(plain === undefined ? 1 : 0);
+    expect(plainly.filter((uri) => uri === '112@example.com')).toHaveLength(plain === undefined ? 0 : 1);
+    // Written in another way, it is read.
+    endpoint.onMessage(invite('1-1-2', 'dashes'), flow);
+    expect(asked.filter((uri) => uri.includes('1-1-2'))).toHaveLength(1);
   });
 });

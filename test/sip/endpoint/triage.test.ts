@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Kind, kindOf, toTagOf } from '../../../src/sip/endpoint/triage.ts';
+import { Kind, kindOf, plainHostOf, plainNumberOf, toTagOf } from '../../../src/sip/endpoint/triage.ts';
 
 const request = (method: string, to = '<sip:b@x>') => `${method} sip:b@x SIP/2.0\r\nTo: ${to}\r\n\r\n`;
 
@@ -31,4 +31,31 @@ test.each([
   ['From: <sip:a@x>;tag=1', undefined],
 ])('the To tag of %j', (line, tag) => {
   expect(toTagOf(`BYE sip:b@x SIP/2.0\r\n${line}\r\nCall-ID: 1\r\n\r\nTo: <sip:b@x>;tag=body`)).toBe(tag);
+});
+
+test.each([
+  ['INVITE sip:112@x SIP/2.0', '112'],
+  ['INVITE sips:+493012345678;phone-context=x@x SIP/2.0', '+493012345678'],
+  ['INVITE tel:112 SIP/2.0', undefined],
+  ['INVITE urn:service:sos SIP/2.0', undefined],
+  ['INVITE sip:1-1-2@x SIP/2.0', undefined],
+  ['INVITE sip:%31%312@x SIP/2.0', undefined],
+  ['INVITE sip:9*112@x SIP/2.0', undefined],
+  ['INVITE sip:112:secret@x SIP/2.0', undefined],
+  ['INVITE sip:112.example.com SIP/2.0', undefined],
+  ['INVITE  sip:112@x SIP/2.0', undefined],
+])('the number of %j, when it is in digits alone', (line, number) => {
+  expect(plainNumberOf(`${line}\r\nTo: <sip:112@x>\r\n\r\n`)).toBe(number);
+});
+
+test.each([
+  ['<sip:101@acme.example.com>;tag=1', 'acme.example.com'],
+  ['"A <b@c>" <sip:101@acme.example.com:5060;user=phone>;tag=1', 'acme.example.com'],
+  ['sip:101@192.0.2.1', '192.0.2.1'],
+  ['<sip:acme.example.com>;tag=1', undefined],
+  ['<sip:101@[2001:db8::1]>', undefined],
+  ['<tel:101>', undefined],
+  ['"sip:a@b" <sip:1"@x>', undefined],
+])('the host of the From %j', (from, host) => {
+  expect(plainHostOf(from)).toBe(host);
 });
