@@ -3,13 +3,12 @@
  * `make` must depend on nothing but its argument.
  */
 export function derived<Value extends object, Result>(make: (value: Value) => Result): (value: Value) => Result {
-  const results = new WeakMap<Value, { readonly result: Result }>();
+  const results = new WeakMap<Value, Result>();
   return (value) => {
-    let known = results.get(value);
-    if (known === undefined) {
-      known = { result: make(value) };
-      results.set(value, known);
-    }
-    return known.result;
+    const known = results.get(value);
+    if (known !== undefined || results.has(value)) return known as Result;
+    const result = make(value);
+    results.set(value, result);
+    return result;
   };
 }

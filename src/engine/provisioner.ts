@@ -10,8 +10,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../base/log.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { StoredSetting } from '../outbound/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
 import type { ChangePreview } from '../trunks/change-preview.ts';
-import { compactTenant, compactTrunk } from '../trunks/compact.ts';
+import { compactTenantSteps, compactTrunk } from '../trunks/compact.ts';
 import { Directory } from '../trunks/directory.ts';
 import { trunkIdOf, withBrand, withTrunkIds } from '../trunks/effective.ts';
 import { tenantIn, trunkIn } from '../trunks/places.ts';
@@ -27,6 +28,7 @@ import {
   type ProvisioningStore,
 } from '../trunks/provisioning-store.ts';
 import { followRenames } from '../trunks/renaming.ts';
+import { sameTenant } from '../trunks/same.ts';
 import type { Provisioning, Trunk, TrunkSettings } from '../trunks/schema.ts';
 
 export interface ProvisionerOptions {
@@ -215,22 +217,18 @@ export class Provisioner {
 
 /** The commit without what is stored already as it is wanted. */
 function* withoutUnchanged(state: Provisioning, commit: ProvisioningCommit): Steps<ProvisioningCommit> {
-  const putTenants = yield* changedOnly(commit.putTenants, ({ name }) => tenantIn(state, name), compactTenant);
-  const putTrunks = yield* changedOnly(commit.putTrunks, (trunk) => trunkIn(state, trunkIdOf(trunk)), compactTrunk);
-  return { ...commit, putTenants, putTrunks };
-}
-
-function* changedOnly<T>(
-  put: readonly T[],
-  storedOf: (item: T) => T | undefined,
-  compact: (item: T) => T,
-): Steps<readonly T[]> {
-  const changed: T[] = [];
-  for (const item of put) {
-    if (!isDeepStrictEqual(item, storedOf(item))) changed.push(compact(item));
+  const putTenants: Tenant[] = [];
+  for (const tenant of commit.putTenants) {
+    const stored = tenantIn(state, tenant.name);
+    if (!(yield* sameTenant(tenant, stored))) putTenants.push(yield* compactTenantSteps(tenant, stored));
     yield;
   }
-  return changed;
+  const putTrunks: TrunkSettings[] = [];
+  for (const trunk of commit.putTrunks) {
+    if (!isDeepStrictEqual(trunk, trunkIn(state, trunkIdOf(trunk)))) putTrunks.push(compactTrunk(trunk));
+    yield;
+  }
+  return { ...commit, putTenants, putTrunks };
 }
 
 /** Whether a trunk's sources or pools are others than before. */

@@ -55,6 +55,8 @@ export interface RegistrationsOptions {
 /** Of an account that is admitted by its address, whose password is never asked for. */
 const UNUSED_SECRET = { ha1: {} };
 
+const EXTENSIONS_PER_STEP = 50;
+
 /** A registered contact that can be reached. */
 export interface Contact {
   readonly binding: Binding<Flow>;
@@ -168,7 +170,10 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   *forgetUnprovisioned({ tenants, trunks }: ProvisioningDiff): Steps<void> {
     for (const { before } of tenants) {
       if (before === undefined) continue;
-      for (const { number } of before.extensions) this.#forgetUnlessKnown(before.domain, number);
+      for (const [index, { number }] of before.extensions.entries()) {
+        this.#forgetUnlessKnown(before.domain, number);
+        if (index % EXTENSIONS_PER_STEP === EXTENSIONS_PER_STEP - 1) yield;
+      }
       for (const { number } of before.services) this.#forgetUnlessKnown(before.domain, number);
       yield;
     }

@@ -52,9 +52,12 @@ export function readAside<Input, Rest>(
 ): Promise<Read<Rest>> {
   const thread = new URL(`./${name}${importer.endsWith('.ts') ? '.ts' : '.js'}`, importer);
   const read = turn.then(() => runThread<Input, Rest>(thread, input, transfer, known));
-  turn = read.catch(() => {});
+  // What was read is the asker's alone: kept here, everything provisioned would be in memory twice.
+  turn = read.then(ignore, ignore);
   return read;
 }
+
+function ignore(): void {}
 
 async function runThread<Input, Rest>(
   thread: URL,

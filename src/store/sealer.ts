@@ -1,4 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { allAtOnce, type Steps } from '../base/steps.ts';
+import { documentLines, readLines } from '../trunks/document-text.ts';
 
 const FORMAT = 1;
 const NONCE_BYTES = 12;
@@ -19,11 +21,20 @@ export class Sealer {
   }
 
   seal(place: string, text: string): Buffer {
+    return allAtOnce(this.#sealPieces(place, [text]));
+  }
+
+  *#sealPieces(place: string, pieces: Iterable<string>): Steps<Buffer> {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce, { authTagLength: TAG_BYTES });
     cipher.setAAD(Buffer.from(place, 'utf8'));
-    const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-    return Buffer.concat([Buffer.of(FORMAT), nonce, cipher.getAuthTag(), body]);
+    const body: Buffer[] = [];
+    for (const piece of pieces) {
+      body.push(cipher.update(piece, 'utf8'));
+      yield;
+    }
+    body.push(cipher.final());
+    return Buffer.concat([Buffer.of(FORMAT), nonce, cipher.getAuthTag(), ...body]);
   }
 
   /** Throws an Error when it was sealed with another key, for another place, or has been changed. */
@@ -45,7 +56,25 @@ export class Sealer {
     return this.seal(place, JSON.stringify(value));
   }
 
+  /** {@link sealJson} of a tenant or trunk, in steps. */
+  sealDocument(place: string, document: object): Steps<Buffer> {
+    return this.#sealPieces(place, joined(documentLines(document)));
+  }
+
+  /** What {@link sealDocument} or {@link sealJson} sealed. */
+  *openDocument<T>(place: string, sealed: Uint8Array): Steps<T> {
+    return yield* readLines<T>(this.open(place, sealed));
+  }
+
   openJson<T>(place: string, sealed: Uint8Array): T {
     return JSON.parse(this.open(place, sealed)) as T;
+  }
+}
+
+function* joined(lines: Iterable<string>): Generator<string, void> {
+  let isFirst = true;
+  for (const line of lines) {
+    yield isFirst ? line : `\n${line}`;
+    isFirst = false;
   }
 }

@@ -24,13 +24,16 @@ export interface DidRange {
 const ENTRY = /^([0-9]{1,15})(?:\s*[-\u2010-\u2015\u2212]\s*([0-9]{1,15}))?$/;
 
 export class DidPool {
-  static readonly EMPTY = new DidPool(new Float64Array(0), new Float64Array(0));
+  static readonly EMPTY = new DidPool([], []);
 
-  /** First and last number of each entry, ascending. */
-  readonly firsts: Float64Array;
-  readonly lasts: Float64Array;
+  /**
+   * First and last number of each entry, ascending. Plain arrays: most pools are small, and each buffer of typed numbers is one more
+   * object beside the heap.
+   */
+  readonly firsts: readonly number[];
+  readonly lasts: readonly number[];
 
-  private constructor(firsts: Float64Array, lasts: Float64Array) {
+  private constructor(firsts: readonly number[], lasts: readonly number[]) {
     this.firsts = firsts;
     this.lasts = lasts;
   }
@@ -41,24 +44,24 @@ export class DidPool {
     const parts = text.split(';');
     // A separator after the last entry is harmless.
     if (parts.length > 1 && parts[parts.length - 1]?.trim() === '') parts.pop();
-    const firsts = new Float64Array(parts.length);
-    const lasts = new Float64Array(parts.length);
+    const firsts: number[] = [];
+    const lasts: number[] = [];
     let ascending = true;
     for (let index = 0; index < parts.length; index += 1) {
       const entry = parseEntry((parts[index] ?? '').trim());
-      firsts[index] = entry.first;
-      lasts[index] = entry.last;
+      firsts.push(entry.first);
+      lasts.push(entry.last);
       if (index > 0 && entry.first <= (lasts[index - 1] ?? 0)) ascending = false;
     }
-    return ascending ? new DidPool(firsts, lasts) : DidPool.fromUnsorted(firsts, lasts);
+    // A copy has no room to grow.
+    return ascending ? new DidPool(firsts.slice(), lasts.slice()) : DidPool.fromUnsorted(firsts, lasts);
   }
 
-  private static fromUnsorted(firsts: Float64Array, lasts: Float64Array): DidPool {
-    const order = new Uint32Array(firsts.length).map((_, index) => index);
-    order.sort((a, b) => (firsts[a] ?? 0) - (firsts[b] ?? 0));
+  private static fromUnsorted(firsts: readonly number[], lasts: readonly number[]): DidPool {
+    const order = firsts.map((_, index) => index).sort((a, b) => (firsts[a] ?? 0) - (firsts[b] ?? 0));
     const sorted = new DidPool(
-      new Float64Array(firsts.length).map((_, index) => firsts[order[index] ?? 0] ?? 0),
-      new Float64Array(firsts.length).map((_, index) => lasts[order[index] ?? 0] ?? 0),
+      order.map((index) => firsts[index] ?? 0),
+      order.map((index) => lasts[index] ?? 0),
     );
     for (let index = 1; index < sorted.size; index += 1) {
       const before = sorted.range(index - 1);
@@ -164,7 +167,7 @@ export function formatRange(range: DidRange): string {
 }
 
 /** Index of the last value that is at most `key` in an ascending array, or -1. */
-export function lastAtMost(ascending: Float64Array, key: number): number {
+export function lastAtMost(ascending: ArrayLike<number>, key: number): number {
   let low = 0;
   let high = ascending.length - 1;
   while (low <= high) {

@@ -15,8 +15,9 @@ export function referencesTo(number: string, tenant: Tenant): string[] {
   const note = (path: string, named: string | null | undefined) => {
     if (named === number) paths.push(path);
   };
+  // Of ten thousand extensions no text is made.
   for (const [index, { forward }] of tenant.extensions.entries())
-    for (const kind of FORWARDS) note(`extensions[${index}].forward.${kind}`, forward[kind]);
+    for (const kind of FORWARDS) if (forward[kind] === number) paths.push(`extensions[${index}].forward.${kind}`);
   for (const [index, { members }] of tenant.groups.entries())
     for (const [at, member] of members.entries()) note(`groups[${index}].members[${at}]`, member);
   for (const [index, service] of tenant.services.entries()) {

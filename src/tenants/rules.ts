@@ -1,5 +1,6 @@
 /** The rules that one tenant's settings keep by themselves; what needs the trunks is checked in `trunks/provisioning.ts`. */
 import type { Problem } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import { CallerMask } from './caller-mask.ts';
 import { type DidPoolError, type DidRange, parseEntry } from './did-pool.ts';
 import type { Destination, Extension, InboundRule, Service, Tenant } from './schema.ts';
@@ -23,17 +24,27 @@ const EFFECTS: Readonly<Record<DialCodeName, string>> = {
   setCallerId: 'set',
 };
 
-/** Every rule inside one tenant. */
-export function checkTenant(tenant: Tenant): Problem[] {
+const EXTENSIONS_PER_STEP = 100;
+
+/** Every rule inside one tenant, in steps: it may have ten thousand extensions. */
+export function* checkTenant(tenant: Tenant): Steps<Problem[]> {
   const problems: Problem[] = [];
   const report: Report = (code, path, message) => problems.push({ code, path, message });
-  const numbers = checkNumbers(tenant, report);
-  checkGroups(tenant, report);
+  const numbers = yield* checkNumbers(tenant, report);
+  for (const [index, group] of tenant.groups.entries()) {
+    checkMembers(group.members, `groups[${index}]`, numbers.extensions, report);
+    yield;
+  }
   checkNames(tenant, report);
   checkDialCodes(tenant, report);
-  for (const [index, extension] of tenant.extensions.entries())
-    checkForward(extension, `extensions[${index}].forward`, report);
-  for (const [index, service] of tenant.services.entries()) checkService(service, `services[${index}]`, tenant, report);
+  for (const [index, extension] of tenant.extensions.entries()) {
+    checkForward(extension, index, report);
+    if (index % EXTENSIONS_PER_STEP === 0) yield;
+  }
+  for (const [index, service] of tenant.services.entries()) {
+    checkService(service, `services[${index}]`, numbers.extensions, report);
+    yield;
+  }
   for (const [index, rule] of tenant.outboundRules.entries()) {
     for (const [at, group] of rule.match.groups.entries()) {
       if (!tenant.groups.some(({ name }) => name === group)) {
@@ -41,9 +52,12 @@ export function checkTenant(tenant: Tenant): Problem[] {
       }
     }
     checkRoutes(rule.routes, `outboundRules[${index}]`, report);
+    yield;
   }
-  for (const [index, rule] of tenant.inboundRules.entries())
+  for (const [index, rule] of tenant.inboundRules.entries()) {
     checkInboundRule(rule, `inboundRules[${index}]`, tenant, numbers, report);
+    yield;
+  }
   return problems;
 }
 
@@ -52,21 +66,27 @@ interface Numbers {
   readonly services: ReadonlySet<string>;
 }
 
-function checkNumbers(tenant: Tenant, report: Report): Numbers {
-  const holders = new Map<string, string>();
-  const claim = (number: string, path: string, what: string) => {
-    const holder = holders.get(number);
-    if (holder === undefined) holders.set(number, what);
-    else report('number-taken', path, `${number} is already the number of ${holder}`);
-  };
-  for (const [index, { number }] of tenant.extensions.entries())
-    claim(number, `extensions[${index}].number`, 'an extension');
-  for (const [index, { number, name }] of tenant.services.entries())
-    claim(number, `services[${index}].number`, `the service "${name}"`);
-  return {
-    extensions: new Set(tenant.extensions.map(({ number }) => number)),
-    services: new Set(tenant.services.map(({ number }) => number)),
-  };
+function* checkNumbers(tenant: Tenant, report: Report): Steps<Numbers> {
+  const extensions = new Set<string>();
+  for (const [index, { number }] of tenant.extensions.entries()) {
+    if (extensions.has(number))
+      report('number-taken', `extensions[${index}].number`, `${number} is already the number of an extension`);
+    extensions.add(number);
+    if (index % EXTENSIONS_PER_STEP === 0) yield;
+  }
+  const services = new Map<string, string>();
+  for (const [index, { number, name }] of tenant.services.entries()) {
+    const service = services.get(number);
+    const holder = extensions.has(number)
+      ? 'an extension'
+      : service === undefined
+        ? undefined
+        : `the service "${service}"`;
+    if (holder !== undefined)
+      report('number-taken', `services[${index}].number`, `${number} is already the number of ${holder}`);
+    if (service === undefined) services.set(number, name);
+  }
+  return { extensions, services: new Set(services.keys()) };
 }
 
 function checkNames(tenant: Tenant, report: Report): void {
@@ -91,12 +111,6 @@ function checkNames(tenant: Tenant, report: Report): void {
   }
 }
 
-function checkGroups(tenant: Tenant, report: Report): void {
-  const extensions = new Set(tenant.extensions.map(({ number }) => number));
-  for (const [index, group] of tenant.groups.entries())
-    checkMembers(group.members, `groups[${index}]`, extensions, report);
-}
-
 function checkMembers(members: readonly string[], path: string, extensions: ReadonlySet<string>, report: Report): void {
   const seen = new Set<string>();
   for (const [index, member] of members.entries()) {
@@ -107,17 +121,18 @@ function checkMembers(members: readonly string[], path: string, extensions: Read
   }
 }
 
-function checkService(service: Service, path: string, tenant: Tenant, report: Report): void {
-  if (service.kind === 'ring-group')
-    checkMembers(service.members, path, new Set(tenant.extensions.map(({ number }) => number)), report);
+function checkService(service: Service, path: string, extensions: ReadonlySet<string>, report: Report): void {
+  if (service.kind === 'ring-group') checkMembers(service.members, path, extensions, report);
   if (service.overflow === service.number)
     report('forward-to-itself', `${path}.overflow`, `${service.number} overflows to itself`);
 }
 
-function checkForward(extension: Extension, path: string, report: Report): void {
-  for (const kind of ['always', 'busy', 'noAnswer', 'notRegistered'] as const) {
+const FORWARDS = ['always', 'busy', 'noAnswer', 'notRegistered'] as const;
+
+function checkForward(extension: Extension, index: number, report: Report): void {
+  for (const kind of FORWARDS) {
     if (extension.forward[kind] === extension.number)
-      report('forward-to-itself', `${path}.${kind}`, `${extension.number} is forwarded to itself`);
+      report('forward-to-itself', `extensions[${index}].forward.${kind}`, `${extension.number} is forwarded to itself`);
   }
 }
 

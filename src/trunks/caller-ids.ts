@@ -69,9 +69,11 @@ function callerIdsOf(tenant: Tenant): WrittenCallerId[] {
   };
   owner('', 'company', tenant);
   for (const [index, item] of tenant.extensions.entries())
-    owner(`extensions[${index}].`, `extension ${item.number}`, item);
-  for (const [index, item] of tenant.groups.entries()) owner(`groups[${index}].`, `group ${item.name}`, item);
-  for (const [index, item] of tenant.services.entries()) owner(`services[${index}].`, `service ${item.number}`, item);
+    if (hasOwn(item)) owner(`extensions[${index}].`, `extension ${item.number}`, item);
+  for (const [index, item] of tenant.groups.entries())
+    if (hasOwn(item)) owner(`groups[${index}].`, `group ${item.name}`, item);
+  for (const [index, item] of tenant.services.entries())
+    if (hasOwn(item)) owner(`services[${index}].`, `service ${item.number}`, item);
   for (const [index, rule] of tenant.outboundRules.entries()) {
     note(`outboundRules[${index}].outboundCallerId`, `rule ${rule.name}`, rule.outboundCallerId);
     for (const [at, { outboundCallerId, trunk }] of rule.routes.entries())
@@ -83,6 +85,11 @@ function callerIdsOf(tenant: Tenant): WrittenCallerId[] {
 interface CallerIdOwner {
   readonly outboundCallerId?: string | undefined;
   readonly outboundCallerIds: readonly TrunkCallerId[];
+}
+
+/** Most extensions have none; of ten thousand no text is made. */
+function hasOwn({ outboundCallerId, outboundCallerIds }: CallerIdOwner): boolean {
+  return outboundCallerId !== undefined || outboundCallerIds.length > 0;
 }
 
 function holds({ trunk, pool }: UsableTrunk, callerId: string): boolean {

@@ -4,12 +4,14 @@
  * wait.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { allAtOnce, type Steps } from '../base/steps.ts';
 import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { TrunkSettings } from './schema.ts';
 
 /** Longer ones are nobody else's. */
 const LONGEST_SHARED = 600;
 const MOST_SHARED = 5_000;
+const EXTENSIONS_PER_STEP = 50;
 const OWN_OF_TENANT: ReadonlySet<string> = new Set(['extensions']);
 const OWN_OF_TRUNK: ReadonlySet<string> = new Set(['credentials', 'tenants', 'tls']);
 const NOTHING: ReadonlySet<string> = new Set();
@@ -18,11 +20,27 @@ const NOTHING: ReadonlySet<string> = new Set();
 const shared = new Map<string, object>();
 
 export function compactTenant(tenant: Tenant): Tenant {
-  return { ...sharing(tenant, OWN_OF_TENANT), extensions: tenant.extensions.map(compactExtension) };
+  return allAtOnce(compactTenantSteps(tenant));
+}
+
+/** {@link compactTenant} in steps; what a tenant has in common with the one that is `stored` is compact already. */
+export function* compactTenantSteps(tenant: Tenant, stored?: Tenant): Steps<Tenant> {
+  const known = new Set(stored?.extensions);
+  const extensions: Extension[] = [];
+  for (const extension of tenant.extensions) {
+    extensions.push(known.has(extension) ? extension : compactExtension(extension));
+    if (extensions.length % EXTENSIONS_PER_STEP === 0) yield;
+  }
+  return { ...sharing(tenant, OWN_OF_TENANT), extensions };
 }
 
 export function compactTrunk(trunk: TrunkSettings): TrunkSettings {
   return sharing(trunk, OWN_OF_TRUNK);
+}
+
+// biome-ignore lint/correctness/useYield: one step, where steps are asked for.
+export function* compactTrunkSteps(trunk: TrunkSettings): Steps<TrunkSettings> {
+  return compactTrunk(trunk);
 }
 
 function compactExtension(extension: Extension): Extension {

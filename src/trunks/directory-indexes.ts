@@ -6,30 +6,16 @@ import { derived } from '../base/derived.ts';
 import { LayeredMap } from '../base/layered-map.ts';
 import { covers } from '../base/network.ts';
 import type { Steps } from '../base/steps.ts';
-import type { Extension, Group, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
+import type { Tenant } from '../tenants/schema.ts';
 import { trunkIdOf, withBrand } from './effective.ts';
 import type { NumberIndex } from './number-index.ts';
 import { groupSteps } from './providers.ts';
 import type { Change, ProvisioningDiff } from './provisioning-diff.ts';
 import type { Provisioning, Trunk, TrunkSettings } from './schema.ts';
 import { sourcesOf, type TrunkSources } from './sources.ts';
+import { takeTablesOver } from './tenant-tables.ts';
 import { keysOf, providerKeysOf } from './trunk-keys.ts';
 import { numberIndexOf, poolOf } from './trunk-pools.ts';
-
-export interface TenantIndex {
-  readonly tenant: Tenant;
-  readonly extensions: ReadonlyMap<string, Extension>;
-  readonly services: ReadonlyMap<string, Service>;
-  readonly groups: ReadonlyMap<string, Group>;
-  readonly groupsByMember: ReadonlyMap<string, readonly Group[]>;
-  /** Enabled rules by priority, then name. */
-  readonly outboundRules: readonly OutboundRule[];
-}
-
-interface UsableTrunks {
-  readonly list: readonly Trunk[];
-  readonly byName: ReadonlyMap<string, Trunk>;
-}
 
 /** Trunks of one provider, and who owns which number on them. */
 export interface Provider {
@@ -40,10 +26,10 @@ export interface Provider {
 /** What a snapshot looks things up in; one that differs little shares most of it. */
 export interface Indexes {
   readonly byDomain: LayeredMap<string, Tenant>;
-  readonly byName: LayeredMap<string, TenantIndex>;
+  readonly byName: LayeredMap<string, Tenant>;
   readonly trunksById: LayeredMap<string, Trunk>;
   readonly trunksByHost: LayeredMap<string, readonly Trunk[]>;
-  readonly trunksOfTenant: LayeredMap<string, UsableTrunks>;
+  readonly trunksOfTenant: LayeredMap<string, readonly Trunk[]>;
   /** By what no two trunks may have in common, and by what makes them of one provider. */
   readonly trunksByKey: LayeredMap<string, readonly Trunk[]>;
   /** By trunk id. */
@@ -68,17 +54,18 @@ type TrunkChange = Change<Trunk>;
 /** The tables of the state that comes after the one that `previous` was made of, with what is different. */
 export function* indexSteps(state: Provisioning, previous: Indexes, diff: ProvisioningDiff): Steps<Indexes> {
   const byDomain = new Map<string, Tenant | undefined>();
-  const byName = new Map<string, TenantIndex | undefined>();
+  const byName = new Map<string, Tenant | undefined>();
   for (const { before, after } of diff.tenants) {
     if (before !== undefined) {
       byDomain.set(before.domain.toLowerCase(), undefined);
       if (after === undefined) byName.set(before.name, undefined);
     }
   }
-  for (const { after } of diff.tenants) {
+  for (const { before, after } of diff.tenants) {
     if (after === undefined) continue;
     byDomain.set(after.domain.toLowerCase(), after);
-    byName.set(after.name, indexTenant(after));
+    byName.set(after.name, after);
+    if (before !== undefined) takeTablesOver(before, after);
     yield;
   }
   const changes: TrunkChange[] = [];
@@ -102,19 +89,29 @@ export function* indexSteps(state: Provisioning, previous: Indexes, diff: Provis
   yield;
   const trunksByHost = yield* filed(previous.trunksByHost, changes, ({ host }) => [host.toLowerCase()], inOrder);
   const trunksByKey = yield* filed(previous.trunksByKey, changes, keysOf, inOrder);
-  const trunksOfTenant = yield* usableSteps(previous.trunksOfTenant, changes, inOrder);
+  const trunksOfTenant = yield* filed(previous.trunksOfTenant, changes, tenantsOf, inOrder);
   const providers = yield* providerSteps(state, { ...previous, trunksByKey, trunksById }, changes, inOrder);
   return { ...shared, trunksById, trunksByHost, trunksByKey, trunksOfTenant, providers };
 }
 
-type InOrder = (trunks: Iterable<Trunk>) => Trunk[];
+type InOrder = (trunks: Iterable<Trunk>) => readonly Trunk[];
 
-/** Sorts trunks as the state has them; what it needs for that is made when two are to be compared. */
+/**
+ * Sorts trunks as the state has them; what it needs for that is made when two are to be compared. Most lists hold one trunk: all tables
+ * share the list of it.
+ */
 function sorterOf(trunks: readonly TrunkSettings[]): InOrder {
   let places: Map<string, number> | undefined;
+  const alone = new Map<Trunk, readonly Trunk[]>();
   return (some) => {
     const list = [...some];
-    if (list.length < 2) return list;
+    const [first] = list;
+    if (first === undefined) return list;
+    if (list.length === 1) {
+      const known = alone.get(first) ?? [first];
+      alone.set(first, known);
+      return known;
+    }
     places ??= new Map(trunks.map((trunk, place) => [trunkIdOf(trunk), place]));
     const placeOf = ({ id }: Trunk) => places?.get(id) ?? 0;
     return list.sort((a, b) => placeOf(a) - placeOf(b));
@@ -157,24 +154,19 @@ function* filed(
   return yield* previous.editedSteps(lists);
 }
 
-function* usableSteps(
-  previous: LayeredMap<string, UsableTrunks>,
-  changes: readonly TrunkChange[],
-  inOrder: InOrder,
-): Steps<LayeredMap<string, UsableTrunks>> {
-  const tenantsOf = (trunk: Trunk) => new Set(trunk.assignments.map(({ tenant }) => tenant));
-  const usable = new Map<string, UsableTrunks | undefined>();
-  for (const [tenant, { gone, come }] of yield* editsByKey(changes, tenantsOf)) {
-    const stay = (previous.get(tenant)?.list ?? []).filter((trunk) => !gone.has(trunk));
-    const list = inOrder([...stay, ...come]);
-    usable.set(
-      tenant,
-      list.length === 0 ? undefined : { list, byName: new Map(list.map((trunk) => [trunk.name, trunk])) },
-    );
-    yield;
-  }
-  return yield* previous.editedSteps(usable);
+function tenantsOf({ assignments }: Trunk): ReadonlySet<string> {
+  return new Set(assignments.map(({ tenant }) => tenant));
 }
+
+/** One of a tenant's trunks, by its name. */
+export function trunkNamed(trunks: readonly Trunk[], name: string): Trunk | undefined {
+  return trunks.length > FEW ? byName(trunks).get(name) : trunks.find((trunk) => trunk.name === name);
+}
+
+/** So many are looked through as fast as they are found in a table, which takes more room than they do. */
+const FEW = 8;
+
+const byName = derived((trunks: readonly Trunk[]) => new Map(trunks.map((trunk) => [trunk.name, trunk])));
 
 /**
  * The trunks by provider. Only providers that a changed trunk left, stayed at or came to are looked at: what it was of by its id, what it
@@ -206,7 +198,8 @@ function* providerSteps(
     for (const assignment of trunk.assignments) poolOf(assignment);
     yield;
   }
-  for (const trunks of yield* groupSteps(inOrder(members.values()), sourcesOf)) {
+  for (const group of yield* groupSteps(inOrder(members.values()), sourcesOf)) {
+    const trunks = group.length === 1 ? inOrder(group) : group;
     const provider = { index: indexLike(touched, known, trunks), trunks };
     for (const { id } of trunks) edits.set(id, provider);
     yield;
@@ -259,33 +252,4 @@ function samePools(trunk: Trunk, before: Trunk | undefined): boolean {
     const was = before.assignments[at];
     return was?.tenant === tenant && was.didPool === didPool;
   });
-}
-
-const indexTenant = derived((tenant: Tenant): TenantIndex => {
-  const groupsByMember = new Map<string, Group[]>();
-  for (const group of tenant.groups)
-    for (const member of new Set(group.members))
-      groupsByMember.set(member, [...(groupsByMember.get(member) ?? []), group]);
-  return {
-    tenant,
-    extensions: tableOf(tenant.extensions, ({ number }) => number),
-    services: tableOf(tenant.services, ({ number }) => number),
-    groups: tableOf(tenant.groups, ({ name }) => name),
-    groupsByMember: groupsByMember.size === 0 ? NO_ENTRIES : groupsByMember,
-    outboundRules: tenant.outboundRules.filter((rule) => rule.enabled).sort(byPriorityThenName),
-  };
-});
-
-/** Tenants without services or groups share one table. */
-const NO_ENTRIES = new Map<string, never>();
-
-function tableOf<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T> {
-  return items.length === 0
-    ? (NO_ENTRIES as ReadonlyMap<string, T>)
-    : new Map(items.map((item) => [keyOf(item), item]));
-}
-
-function byPriorityThenName(a: OutboundRule, b: OutboundRule): number {
-  if (a.priority !== b.priority) return a.priority - b.priority;
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

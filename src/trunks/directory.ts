@@ -7,12 +7,13 @@ import { DidPool } from '../tenants/did-pool.ts';
 import { numbersMeant } from '../tenants/number-format.ts';
 import type { Party } from '../tenants/party.ts';
 import type { Extension, Group, InboundRule, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
-import { type Indexes, indexSteps, NO_INDEXES, type Provider, providersMet } from './directory-indexes.ts';
+import { type Indexes, indexSteps, NO_INDEXES, type Provider, providersMet, trunkNamed } from './directory-indexes.ts';
 import { withBrand } from './effective.ts';
 import type { NumberIndex } from './number-index.ts';
 import { diffOf } from './provisioning-diff.ts';
 import type { Assignment, Provisioning, Trunk } from './schema.ts';
-import { assignmentsOf, poolOf, trunkIndex } from './trunk-pools.ts';
+import { type TenantTables, tablesOf } from './tenant-tables.ts';
+import { assignmentOf, poolOf, trunkIndex } from './trunk-pools.ts';
 import { TrunksByNumber } from './trunks-by-number.ts';
 
 const NONE: readonly never[] = [];
@@ -58,15 +59,15 @@ export class Directory {
   }
 
   tenantByName(name: string): Tenant | undefined {
-    return this.#indexes.byName.get(name)?.tenant;
+    return this.#indexes.byName.get(name);
   }
 
   extension(tenant: string, number: string): Extension | undefined {
-    return this.#indexes.byName.get(tenant)?.extensions.get(number);
+    return this.#tablesOf(tenant)?.extensions.get(number);
   }
 
   service(tenant: string, number: string): Service | undefined {
-    return this.#indexes.byName.get(tenant)?.services.get(number);
+    return this.#tablesOf(tenant)?.services.get(number);
   }
 
   /** Whose a number of the tenant is; undefined for a number outside. No number is both an extension's and a service's. */
@@ -83,17 +84,17 @@ export class Directory {
   }
 
   group(tenant: string, name: string): Group | undefined {
-    return this.#indexes.byName.get(tenant)?.groups.get(name);
+    return this.#tablesOf(tenant)?.groups.get(name);
   }
 
   /** The groups that an extension is a member of, in the order they were written. */
   groupsOf(tenant: string, extension: string): readonly Group[] {
-    return this.#indexes.byName.get(tenant)?.groupsByMember.get(extension) ?? NONE;
+    return this.#tablesOf(tenant)?.groupsByMember.get(extension) ?? NONE;
   }
 
   /** Enabled outbound rules in the order in which they are tried: by priority, then by name. */
   outboundRules(tenant: string): readonly OutboundRule[] {
-    return this.#indexes.byName.get(tenant)?.outboundRules ?? NONE;
+    return this.#tablesOf(tenant)?.outboundRules ?? NONE;
   }
 
   /** Enabled inbound rules of a tenant on a trunk. */
@@ -101,7 +102,7 @@ export class Directory {
     const key = `${trunkId} ${tenant}`;
     let rules = this.#inboundRules.get(key);
     if (rules === undefined) {
-      const all = this.#indexes.byName.get(tenant)?.tenant.inboundRules ?? NONE;
+      const all = this.#indexes.byName.get(tenant)?.inboundRules ?? NONE;
       rules = all.filter((rule) => rule.enabled && this.trunkFor(tenant, rule.trunk)?.id === trunkId);
       this.#inboundRules.set(key, rules);
     }
@@ -119,7 +120,7 @@ export class Directory {
 
   /** The first trunk of this name; with a tenant, among those it may use. */
   trunkByName(name: string, tenant?: string): Trunk | undefined {
-    if (tenant !== undefined) return this.#indexes.trunksOfTenant.get(tenant)?.byName.get(name);
+    if (tenant !== undefined) return trunkNamed(this.trunksOf(tenant), name);
     return this.trunks.find((trunk) => trunk.name === name);
   }
 
@@ -128,17 +129,17 @@ export class Directory {
     const byName = this.trunkByName(reference, tenant);
     if (byName !== undefined) return byName;
     const byId = this.#indexes.trunksById.get(reference);
-    return byId !== undefined && assignmentsOf(byId).has(tenant) ? byId : undefined;
+    return byId !== undefined && assignmentOf(byId, tenant) !== undefined ? byId : undefined;
   }
 
   /** The trunks that a tenant may use. */
   trunksOf(tenant: string): readonly Trunk[] {
-    return this.#indexes.trunksOfTenant.get(tenant)?.list ?? NONE;
+    return this.#indexes.trunksOfTenant.get(tenant) ?? NONE;
   }
 
   assignment(trunkId: string, tenant: string): Assignment | undefined {
     const trunk = this.#indexes.trunksById.get(trunkId);
-    return trunk === undefined ? undefined : assignmentsOf(trunk).get(tenant);
+    return trunk === undefined ? undefined : assignmentOf(trunk, tenant);
   }
 
   /** A tenant's DID pool on a trunk; empty when it may not use the trunk. */
@@ -231,6 +232,11 @@ export class Directory {
   /** What the DNS has made coincide with a trunk's provider is asked too; the one thing that a snapshot does not know by itself. */
   coincideWith(isAnothers: AskElsewhere): void {
     this.#isAnothersElsewhere = isAnothers;
+  }
+
+  #tablesOf(name: string): TenantTables | undefined {
+    const tenant = this.#indexes.byName.get(name);
+    return tenant === undefined ? undefined : tablesOf(tenant);
   }
 
   /** The numbers that a text may stand for in the format of the trunk. */

@@ -79,6 +79,8 @@ const DEFAULT_INBOUND: InboundParameters = {
 };
 
 const DEFAULT_REGISTER_SECONDS = 600;
+/** Nobody has decided on privacy; an empty list of somebody's means none. */
+const UNSET_PRIVACY: readonly PrivacyType[] = [];
 
 /**
  * Chooses values and remembers, when asked to, where each came from. Paths are those of the trunk's schema.
@@ -120,15 +122,26 @@ type Loose<T> = { [K in keyof T]: T[K] | undefined };
  * cached with it from one snapshot to the next.
  */
 export const withBrand = derived((settings: TrunkSettings): Trunk => {
-  let sources: ReadonlyMap<string, string> | undefined;
-  return {
-    ...fill(settings, undefined),
-    get sources() {
-      sources ??= sourcesOf(settings);
-      return sources;
-    },
-  };
+  const trunk: Pick<Trunk, 'sources'> = new EffectiveTrunk(settings);
+  return trunk as Trunk;
 });
+
+/** Has the fields of a trunk beside its sources: all of these have one shape, in a third of the room of objects with getters of their own. */
+class EffectiveTrunk implements Pick<Trunk, 'sources'> {
+  readonly #written: TrunkSettings;
+  #sources: ReadonlyMap<string, string> | undefined;
+
+  constructor(written: TrunkSettings) {
+    this.#written = written;
+    Object.assign(this, fill(written, undefined));
+  }
+
+  /** Worked out when first asked for. */
+  get sources(): ReadonlyMap<string, string> {
+    this.#sources ??= sourcesOf(this.#written);
+    return this.#sources;
+  }
+}
 
 function sourcesOf(settings: TrunkSettings): ReadonlyMap<string, string> {
   const sources = new Map<string, string>();
@@ -186,10 +199,15 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
       undefined,
       'e164',
     ),
-    outboundParameters: sharedLike(fillOutbound(settings, preset, choose), 'outbound'),
+    outboundParameters: sharedOutbound(fillOutbound(settings, preset, choose)),
     inboundParameters: sharedLike(fillInbound(settings, preset, choose), 'inbound'),
     assignments: fillAssignments(settings),
   };
+}
+
+/** Those who say nothing of privacy are told from those who want none. */
+function sharedOutbound(parameters: OutboundParameters): OutboundParameters {
+  return sharedLike(parameters, parameters.privacy === UNSET_PRIVACY ? 'outbound, privacy unset' : 'outbound');
 }
 
 /** A brand's port belongs to the brand's hosts; an address of the operator's own on another port-less host keeps DNS in charge. */
@@ -267,14 +285,13 @@ function fillOutbound(settings: TrunkSettings, preset: BrandPreset | undefined, 
   return {
     ...(fields as Record<MappedField, readonly Mapping[]>),
     removeHeaders: choose.pick('outboundParameters.removeHeaders', written.removeHeaders, fromBrand?.removeHeaders, []),
-    privacy: choose.pick('outboundParameters.privacy', written.privacy, fromBrand?.privacy, []),
+    privacy: choose.pick('outboundParameters.privacy', written.privacy, fromBrand?.privacy, UNSET_PRIVACY),
   };
 }
 
 /** A trunk that says nothing of privacy gives all of it: an anonymous call is anonymous unless somebody decided otherwise. */
-export function privacyTypes({ outboundParameters: { privacy }, sources }: Trunk): readonly PrivacyType[] {
-  const isUnset = privacy.length === 0 && sources.get('outboundParameters.privacy') === 'default';
-  return isUnset ? PRIVACY_TYPES : privacy;
+export function privacyTypes({ outboundParameters: { privacy } }: Trunk): readonly PrivacyType[] {
+  return privacy === UNSET_PRIVACY ? PRIVACY_TYPES : privacy;
 }
 
 /**

@@ -94,15 +94,12 @@ export class Identification {
   /** The addresses that a trunk may send from: what its host resolved to, and its associated addresses and networks. */
   setAddresses(trunk: Trunk, resolved: readonly TrunkAddress[]): void {
     const known = this.#knownOf(trunk);
-    known.targets.clear();
-    known.addresses.clear();
-    known.ports.clear();
-    for (const { address, port } of resolved) {
-      known.targets.add(`${address} ${port}`);
-      known.addresses.add(address);
-      known.ports.add(port);
-    }
-    if (known.ports.size === 0) known.ports.add(trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060));
+    known.targets = setOf(resolved.map(({ address, port }) => `${address} ${port}`));
+    known.addresses = setOf(resolved.map(({ address }) => address));
+    known.ports =
+      resolved.length === 0
+        ? onlyPort(trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060))
+        : new Set(resolved.map(({ port }) => port));
     this.#precedence.located(trunk, known.addresses);
     this.#index.set(known, [...known.addresses, ...trunk.associatedIps]);
   }
@@ -274,9 +271,9 @@ export class Identification {
     if (known === undefined) {
       known = {
         trunk,
-        targets: new Set(),
-        addresses: new Set(),
-        ports: new Set(),
+        targets: NONE,
+        addresses: NONE,
+        ports: NONE,
         certificateNames: [],
         tokens: [],
       };
@@ -330,6 +327,21 @@ function portOf(request: SipRequest, flow: Flow): number {
 }
 
 /** One trunk, and no other, may have sent it: whose pool holds the number does not matter. */
+/** Trunks of which nothing is resolved, or which use one port, share their sets. */
+const NONE: ReadonlySet<never> = new Set<never>();
+
+function setOf(items: readonly string[]): ReadonlySet<string> {
+  return items.length === 0 ? NONE : new Set(items);
+}
+
+const byPort = new Map<number, ReadonlySet<number>>();
+
+function onlyPort(port: number): ReadonlySet<number> {
+  const ports = byPort.get(port) ?? new Set([port]);
+  byPort.set(port, ports);
+  return ports;
+}
+
 function isAlone(spoken: readonly Spoken[]): boolean {
   return spoken.length === 1 && spoken[0]?.members.entries.size === 1;
 }

@@ -21,10 +21,10 @@ const NO_CLAIMS: readonly Claim[] = [];
 
 export class NumberIndex {
   readonly #pools: readonly OwnedPool[];
-  readonly #firsts: Float64Array;
-  readonly #lasts: Float64Array;
-  /** Position in the list of pools, per range. */
-  readonly #holders: Uint32Array;
+  readonly #firsts: ArrayLike<number>;
+  readonly #lasts: ArrayLike<number>;
+  /** Position in the list of pools, per range; undefined: there is one pool. */
+  readonly #holders: Uint32Array | undefined;
   /** The first claim found per pair of neighbours; empty when no number has two owners. */
   readonly claims: readonly Claim[];
 
@@ -35,7 +35,7 @@ export class NumberIndex {
       // In order already, and nobody else's.
       this.#firsts = sole.pool.firsts;
       this.#lasts = sole.pool.lasts;
-      this.#holders = new Uint32Array(sole.pool.size);
+      this.#holders = undefined;
       this.claims = NO_CLAIMS;
       return;
     }
@@ -58,7 +58,7 @@ export class NumberIndex {
     for (let range = 0; range < pool.size; range++) {
       const { first, last } = pool.range(range);
       for (let at = lastAtMost(this.#firsts, last); at >= 0 && (this.#lasts[at] ?? 0) >= first; at--)
-        if (this.#pools[this.#holders[at] ?? -1]?.owner !== owner) return false;
+        if (this.#pools[this.#holderAt(at)]?.owner !== owner) return false;
     }
     return true;
   }
@@ -67,7 +67,11 @@ export class NumberIndex {
   holder(number: number): number {
     const index = lastAtMost(this.#firsts, number);
     if (index < 0 || number > (this.#lasts[index] ?? 0)) return -1;
-    return this.#holders[index] ?? -1;
+    return this.#holderAt(index);
+  }
+
+  #holderAt(range: number): number {
+    return this.#holders === undefined ? 0 : (this.#holders[range] ?? -1);
   }
 }
 

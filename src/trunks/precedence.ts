@@ -80,6 +80,8 @@ export class Precedence {
 
   /** The addresses that a trunk's names resolve to now; none: nobody has asked. */
   located(trunk: Trunk, addresses: ReadonlySet<string>): void {
+    // Most trunks are written with their address and never claim one.
+    if (addresses.size === 0 && !this.#claims.has(trunk.id)) return;
     const held = this.#heldBy(trunk.id);
     const nowMs = this.#clock.nowMs();
     this.#forgetLeft(trunk.id, held, nowMs);

@@ -119,7 +119,7 @@ function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<o
   yield* checkTrunkReferences(scope, entries, readable, problems);
   for (const [index, tenant] of scope.tenants) {
     if (!scope.asksTenant(tenant)) continue;
-    for (const problem of checkTenant(tenant))
+    for (const problem of yield* checkTenant(tenant))
       problems.push({ ...problem, path: `tenants[${index}].${problem.path}`, tenants: [tenant.name] });
     yield;
   }
@@ -369,7 +369,7 @@ function trunkReferencesOf(tenant: Tenant): { readonly path: string; readonly tr
   callerIds(tenant.outboundCallerIds, '');
   for (const collection of ['extensions', 'groups', 'services'] as const) {
     for (const [index, { outboundCallerIds }] of tenant[collection].entries())
-      callerIds(outboundCallerIds, `${collection}[${index}].`);
+      if (outboundCallerIds.length > 0) callerIds(outboundCallerIds, `${collection}[${index}].`);
   }
   for (const [index, rule] of tenant.outboundRules.entries()) {
     for (const [at, { trunk }] of rule.routes.entries())

@@ -11,9 +11,9 @@ import type { Trunk } from './schema.ts';
 export interface Known {
   trunk: Trunk;
   /** `address port` of the targets in use, their addresses and their ports. */
-  readonly targets: Set<string>;
-  readonly addresses: Set<string>;
-  readonly ports: Set<number>;
+  targets: ReadonlySet<string>;
+  addresses: ReadonlySet<string>;
+  ports: ReadonlySet<number>;
   /** Certificate names that it is filed under. */
   certificateNames: readonly string[];
   /** Newest last; older ones still name the trunk in requests that were routed by an earlier registration. */
@@ -29,9 +29,9 @@ export class SourceView {
   readonly providers: readonly NumberIndex[];
   readonly #certified: Known | undefined;
   /** By the `address port` that they are sent to. */
-  readonly #byTarget = new Map<string, Known>();
+  #byTarget: Map<string, Known> | undefined;
   /** Of those that verify the port, by port. */
-  readonly #byPort = new Map<number, Known>();
+  #byPort: Map<number, Known> | undefined;
   readonly #anyPort: Known | undefined;
 
   constructor({ entries, version }: Members<Known>, directory: Directory) {
@@ -47,9 +47,9 @@ export class SourceView {
       if (provider !== undefined) providers.add(provider);
       this.#certified = firstOf(this.#certified, known);
       if (trunk.options.mutualTls) continue;
-      for (const target of known.targets) this.#byTarget.set(target, firstOf(this.#byTarget.get(target), known));
+      this.#byTarget = withFirst(this.#byTarget, known.targets, known);
       if (!trunk.options.verifyPort) this.#anyPort = firstOf(this.#anyPort, known);
-      else for (const port of known.ports) this.#byPort.set(port, firstOf(this.#byPort.get(port), known));
+      else this.#byPort = withFirst(this.#byPort, known.ports, known);
     }
     this.readers = [...readers.values()];
     this.providers = [...providers];
@@ -58,9 +58,9 @@ export class SourceView {
   /** The one that a call to nobody's number is refused as; undefined when the port is none of theirs. */
   refusing(address: string, port: number, certified: boolean): Known | undefined {
     if (certified) return this.#certified;
-    const exact = this.#byTarget.get(`${address} ${port}`);
+    const exact = this.#byTarget?.get(`${address} ${port}`);
     if (exact !== undefined) return exact;
-    const ofPort = this.#byPort.get(port);
+    const ofPort = this.#byPort?.get(port);
     return ofPort !== undefined && speaksFor(ofPort, address, port, false) ? ofPort : this.#anyPort;
   }
 }
@@ -78,6 +78,14 @@ export function speaksFor(known: Known, address: string, port: number, certified
 /** An address that the host resolves to has its own ports; an associated one uses any of the trunk's. */
 function usesPort({ targets, addresses, ports }: Known, address: string, port: number): boolean {
   return addresses.has(address) ? targets.has(`${address} ${port}`) : ports.has(port);
+}
+
+/** A table is there when it has an entry: most networks are one trunk's, of which nothing is resolved. */
+function withFirst<K>(table: Map<K, Known> | undefined, keys: ReadonlySet<K>, known: Known): Map<K, Known> | undefined {
+  if (keys.size === 0) return table;
+  const filled = table ?? new Map<K, Known>();
+  for (const key of keys) filled.set(key, firstOf(filled.get(key), known));
+  return filled;
 }
 
 /** The system's before a tenant's, else by id: the order in which trunks were made or located never matters. */

@@ -47,7 +47,14 @@ function read(trunk: Trunk): TrunkSources {
     const network = parseNetwork(text);
     if (network !== undefined) networks.push(network);
   }
-  return { brands: [...brands], names: [...names], networks };
+  return { brands: listOf(brands), names: listOf(names), networks: networks.slice() };
+}
+
+const NONE: readonly string[] = [];
+
+/** Most have no brand, or no name: those share one list. A copy has no room to grow. */
+function listOf(set: ReadonlySet<string>): readonly string[] {
+  return set.size === 0 ? NONE : [...set].slice();
 }
 
 /** The names in a client certificate that identify a trunk (`mutualTls`), in one spelling. */

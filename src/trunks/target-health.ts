@@ -29,8 +29,11 @@ interface Known {
 
 const UNKNOWN: Verdict = { liveness: 'unknown', code: undefined, reason: 'not asked yet' };
 
+/** Of the many trunks that nobody has called yet. */
+const NONE = new Map<string, Known>();
+
 export class TargetHealth {
-  readonly #targets = new Map<string, Known>();
+  #targets: Map<string, Known> = NONE;
 
   /** Only these targets are in use from now on. */
   keepOnly(keys: ReadonlySet<string>): void {
@@ -102,6 +105,7 @@ export class TargetHealth {
     let known = this.#targets.get(key);
     if (known === undefined) {
       known = { liveness: 'unknown', failures: 0, successes: 0, heldUntilMs: 0, code: undefined, reason: '' };
+      if (this.#targets === NONE) this.#targets = new Map();
       this.#targets.set(key, known);
     }
     return known;

@@ -2,16 +2,14 @@
  * What a trunk may not have in common with another, and what makes trunks of one provider, as texts: a table of them finds the trunks
  * that a new one could clash with without looking at all others.
  */
-import { derived } from '../base/derived.ts';
 import type { Trunk } from './schema.ts';
 import { sourcesOf } from './sources.ts';
 import { uniqueKeysOf } from './uniqueness.ts';
 
-export const keysOf = derived((trunk: Trunk): readonly string[] => [
-  ownedNameKey(trunk),
-  ...uniqueKeysOf(trunk),
-  ...providerKeysOf(trunk),
-]);
+/** Worked out anew each time: a table of trunks has them already, and only changes ask. */
+export function keysOf(trunk: Trunk): readonly string[] {
+  return [ownedNameKey(trunk), ...uniqueKeysOf(trunk), ...providerKeysOf(trunk)];
+}
 
 /** Brands and names; networks are compared otherwise. */
 export function providerKeysOf(trunk: Trunk): string[] {

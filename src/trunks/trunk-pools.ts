@@ -20,8 +20,17 @@ export function ownedPools(trunk: Trunk): OwnedPool[] {
   return trunk.assignments.map((assignment) => ({ owner: assignment.tenant, pool: poolOf(assignment) }));
 }
 
-/** One tenant may stand in a trunk's list once; of two the later counts. */
-export const assignmentsOf = derived(
-  (trunk: Trunk): ReadonlyMap<string, Assignment> =>
-    new Map(trunk.assignments.map((assignment) => [assignment.tenant, assignment])),
+/** What a tenant has of a trunk. One tenant may stand in a trunk's list once; of two the later counts. */
+export function assignmentOf(trunk: Trunk, tenant: string): Assignment | undefined {
+  const { assignments } = trunk;
+  if (assignments.length > FEW) return assignmentTable(trunk).get(tenant);
+  return assignments.findLast((assignment) => assignment.tenant === tenant);
+}
+
+/** So many are looked through as fast as they are found in a table, which takes more room than they do. */
+const FEW = 8;
+
+const assignmentTable = derived(
+  ({ assignments }: Trunk): ReadonlyMap<string, Assignment> =>
+    new Map(assignments.map((assignment) => [assignment.tenant, assignment])),
 );

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Stores } from '../../src/store/index.ts';
+import type { Tenant } from '../../src/tenants/schema.ts';
 import { applyEdits, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
 import type { Provisioning } from '../../src/trunks/schema.ts';
 import { binding, commitOf, tenant, trunk, webhook } from './records.ts';
@@ -44,6 +45,18 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
         version: 1,
         state: { tenants: written.putTenants, trunks: written.putTrunks },
       });
+    });
+
+    test('a tenant with very many extensions comes back as it was written, beside others', async () => {
+      const extensions = Array.from({ length: 1_103 }, (_each, index) => ({
+        ...(tenant('one').extensions[0] as Tenant['extensions'][number]),
+        number: String(1_000 + index),
+      }));
+      const large = { ...tenant('large'), extensions };
+      const putTenants = [tenant('acme'), large, tenant('umbrella')];
+      await stores.provisioning.commit(commitOf(0, { putTenants, putTrunks: [trunk('100000001')] }));
+      await reopen();
+      expect((await stores.provisioning.load()).state.tenants).toEqual(putTenants);
     });
 
     test('a commit against an older version is stale and changes nothing', async () => {

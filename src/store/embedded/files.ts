@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
-import type { Tenant } from '../../tenants/schema.ts';
+import type { Extension, Tenant } from '../../tenants/schema.ts';
 import type { AddressClaim } from '../../trunks/precedence.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import type { TrunkSettings } from '../../trunks/schema.ts';
@@ -15,14 +15,20 @@ export interface EmbeddedFilesOptions {
   readonly wallMs: number;
 }
 
+/** What a part of a commit writes. */
+export interface PartialPut extends Pick<ProvisioningCommit, 'putTenants' | 'putTrunks'> {
+  /** Of the last tenant before, which has too many for one part; they come before `putTenants`. */
+  readonly moreExtensions: readonly Extension[];
+}
+
 /** Some of what a commit writes. */
-export interface CommitPart extends Pick<ProvisioningCommit, 'putTenants' | 'putTrunks'> {
+export interface CommitPart extends PartialPut {
   /** What was staged before belongs to a commit that never came. */
   readonly isFirst: boolean;
 }
 
 /** The rest of a commit, or all of it. */
-export interface LastPart extends ProvisioningCommit {
+export interface LastPart extends ProvisioningCommit, PartialPut {
   readonly isStaged: boolean;
 }
 
@@ -58,6 +64,14 @@ interface Staged {
 
 const NOTHING: Staged = { putTenants: [], putTrunks: [] };
 
+function withPart(staged: Staged, part: PartialPut): Staged {
+  const putTenants = [...staged.putTenants];
+  const last = putTenants.at(-1);
+  if (last !== undefined && part.moreExtensions.length > 0)
+    putTenants[putTenants.length - 1] = { ...last, extensions: [...last.extensions, ...part.moreExtensions] };
+  return { putTenants: [...putTenants, ...part.putTenants], putTrunks: [...staged.putTrunks, ...part.putTrunks] };
+}
+
 export class EmbeddedFiles implements FileOperations {
   readonly #provisioning: ProvisioningFile;
   readonly #live: LiveFile;
@@ -74,21 +88,14 @@ export class EmbeddedFiles implements FileOperations {
   }
 
   load = () => this.#provisioning.load();
-  stage = ({ putTenants, putTrunks, isFirst }: CommitPart) => {
+  stage = ({ isFirst, ...part }: CommitPart) => {
     if (isFirst) this.#staged = NOTHING;
-    this.#staged = {
-      putTenants: [...this.#staged.putTenants, ...putTenants],
-      putTrunks: [...this.#staged.putTrunks, ...putTrunks],
-    };
+    this.#staged = withPart(this.#staged, part);
   };
-  commit = ({ isStaged, ...commit }: LastPart) => {
-    const { putTenants, putTrunks } = isStaged ? this.#staged : NOTHING;
+  commit = ({ isStaged, moreExtensions, ...commit }: LastPart) => {
+    const staged = isStaged ? this.#staged : NOTHING;
     this.#staged = NOTHING;
-    return this.#provisioning.commit({
-      ...commit,
-      putTenants: [...putTenants, ...commit.putTenants],
-      putTrunks: [...putTrunks, ...commit.putTrunks],
-    });
+    return this.#provisioning.commit({ ...commit, ...withPart(staged, { ...commit, moreExtensions }) });
   };
   token = (id: string) => this.#provisioning.token(id);
   tokens = () => this.#provisioning.tokens();

@@ -8,6 +8,7 @@ import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
 import type { Lease, LeasePort, Stores } from '../stores.ts';
 import { DiskWatch } from './disk-watch.ts';
+import type { PartialPut } from './files.ts';
 import { WorkerClient } from './worker-client.ts';
 
 /** Extensions and other items that one message holds: a millisecond or two. */
@@ -91,28 +92,34 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
  */
 async function commitInParts(worker: WorkerClient, commit: ProvisioningCommit): Promise<CommitResult> {
   const parts = partsOf(commit);
-  const last = parts.pop() ?? { putTenants: [], putTrunks: [] };
+  const last = parts.pop() ?? EMPTY_PART;
   for (const [index, part] of parts.entries()) await worker.ask('stage', { ...part, isFirst: index === 0 });
   return worker.ask('commit', { ...commit, ...last, isStaged: parts.length > 0 });
 }
 
-type Part = Pick<ProvisioningCommit, 'putTenants' | 'putTrunks'>;
+const EMPTY_PART: PartialPut = { moreExtensions: [], putTenants: [], putTrunks: [] };
 
-function partsOf({ putTenants, putTrunks }: ProvisioningCommit): Part[] {
-  const parts: Part[] = [];
+/** A tenant with many extensions goes over in several parts too. */
+function partsOf({ putTenants, putTrunks }: ProvisioningCommit): PartialPut[] {
+  const parts: PartialPut[] = [];
   let tenants: Tenant[] = [];
   let weight = 0;
-  for (const tenant of putTenants) {
-    tenants.push(tenant);
-    weight += 1 + tenant.extensions.length;
-    if (weight < PART_WEIGHT) continue;
-    parts.push({ putTenants: tenants, putTrunks: [] });
+  const send = () => {
+    if (tenants.length > 0) parts.push({ ...EMPTY_PART, putTenants: tenants });
     [tenants, weight] = [[], 0];
+  };
+  for (const tenant of putTenants) {
+    const { extensions } = tenant;
+    const isLarge = extensions.length > PART_WEIGHT;
+    tenants.push(isLarge ? { ...tenant, extensions: extensions.slice(0, PART_WEIGHT) } : tenant);
+    weight += 1 + extensions.length;
+    if (weight >= PART_WEIGHT) send();
+    for (let at = PART_WEIGHT; at < extensions.length; at += PART_WEIGHT)
+      parts.push({ ...EMPTY_PART, moreExtensions: extensions.slice(at, at + PART_WEIGHT) });
   }
-  for (let at = 0; at === 0 || at < putTrunks.length; at += PART_WEIGHT) {
-    parts.push({ putTenants: tenants, putTrunks: putTrunks.slice(at, at + PART_WEIGHT) });
-    tenants = [];
-  }
+  send();
+  for (let at = 0; at < putTrunks.length; at += PART_WEIGHT)
+    parts.push({ ...EMPTY_PART, putTrunks: putTrunks.slice(at, at + PART_WEIGHT) });
   return parts;
 }
 

@@ -8,7 +8,7 @@ import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import { inSlices, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../../tenants/schema.ts';
-import { compactTenant, compactTrunk } from '../../trunks/compact.ts';
+import { compactTenantSteps, compactTrunkSteps } from '../../trunks/compact.ts';
 import {
   applyEdits,
   type CommitResult,
@@ -181,13 +181,13 @@ export class RedisProvisioning implements ProvisioningStore {
     const { sealer } = this.#options;
     const tenants: (string | Buffer)[] = [];
     for (const tenant of commit.putTenants) {
-      tenants.push(tenant.name, sealer.sealJson(`tenants/${tenant.name}`, tenant));
+      tenants.push(tenant.name, yield* sealer.sealDocument(`tenants/${tenant.name}`, tenant));
       yield;
     }
     const trunks: (string | Buffer)[] = [];
     for (const trunk of commit.putTrunks) {
       const id = trunk.id ?? '';
-      trunks.push(id, sealer.sealJson(`trunks/${id}`, trunk));
+      trunks.push(id, yield* sealer.sealDocument(`trunks/${id}`, trunk));
       yield;
     }
     const putTenants = commit.putTenants.map(({ name }) => name);
@@ -275,8 +275,8 @@ export class RedisProvisioning implements ProvisioningStore {
   async #all(): Promise<ProvisionedState['state']> {
     const { keys } = this.#options;
     const names = async (order: string) => ((await this.#ask('ZRANGE', order, 0, -1)) as Buffer[]).map(String);
-    const tenants = await this.#fetch('tenants', await names(keys.tenantOrder), compactTenant);
-    const trunks = await this.#fetch('trunks', await names(keys.trunkOrder), compactTrunk);
+    const tenants = await this.#fetch('tenants', await names(keys.tenantOrder), compactTenantSteps);
+    const trunks = await this.#fetch('trunks', await names(keys.trunkOrder), compactTrunkSteps);
     return { tenants: [...tenants.values()], trunks: [...trunks.values()] };
   }
 
@@ -290,8 +290,8 @@ export class RedisProvisioning implements ProvisioningStore {
       for (const id of change.putTrunks) trunks.set(id, undefined);
     }
     return {
-      tenants: await this.#complete('tenants', tenants, compactTenant),
-      trunks: await this.#complete('trunks', trunks, compactTrunk),
+      tenants: await this.#complete('tenants', tenants, compactTenantSteps),
+      trunks: await this.#complete('trunks', trunks, compactTrunkSteps),
     };
   }
 
@@ -299,18 +299,14 @@ export class RedisProvisioning implements ProvisioningStore {
   async #complete<T>(
     kind: 'tenants' | 'trunks',
     documents: Map<string, T | undefined>,
-    compact: (document: T) => T,
+    compact: Compact<T>,
   ): Promise<T[]> {
     const missing = [...documents].filter(([, document]) => document === undefined).map(([name]) => name);
     for (const [name, document] of await this.#fetch(kind, missing, compact)) documents.set(name, document);
     return [...documents.values()].filter((document) => document !== undefined);
   }
 
-  async #fetch<T>(
-    kind: 'tenants' | 'trunks',
-    names: readonly string[],
-    compact: (document: T) => T,
-  ): Promise<Map<string, T>> {
+  async #fetch<T>(kind: 'tenants' | 'trunks', names: readonly string[], compact: Compact<T>): Promise<Map<string, T>> {
     const { keys, sealer } = this.#options;
     const documents = new Map<string, T>();
     for (let at = 0; at < names.length; at += DOCUMENTS_PER_READ) {
@@ -318,11 +314,17 @@ export class RedisProvisioning implements ProvisioningStore {
       const sealed = (await this.#ask('HMGET', keys[kind], ...some)) as (Buffer | null)[];
       for (const [index, name] of some.entries()) {
         const one = sealed[index];
-        if (one != null) documents.set(name, compact(sealer.openJson<T>(`${kind}/${name}`, one)));
+        if (one != null) documents.set(name, await inSlices(opened(sealer, `${kind}/${name}`, one, compact)));
       }
     }
     return documents;
   }
+}
+
+type Compact<T> = (document: T) => Steps<T>;
+
+function* opened<T>(sealer: Sealer, place: string, sealed: Buffer, compact: Compact<T>): Steps<T> {
+  return yield* compact(yield* sealer.openDocument<T>(place, sealed));
 }
 
 /** An entry as XRANGE gives it: id, then names and values in turn. */

@@ -5,12 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { percentile } from '../../kit/percentile.ts';
-import { field, openSocket } from '../board/processes/wire.ts';
+import { Worker } from 'node:worker_threads';
 import { type Size, stateOf, tenantDocument } from './state.ts';
 
 const TOKEN = 'large-node-bootstrap-token-0123456789';
-const PING_EVERY_MS = 10;
+const LARGE_TENANT = 10_000;
 
 /** What was seen of the node while something was done. Times in ms. */
 export interface Seen {
@@ -33,6 +32,8 @@ export class LargeNode {
   readonly #port: number;
   /** Of the admin of a tenant that no file holds. */
   #admin = '';
+  /** Of the admin of another one, which has very many extensions. */
+  #largeAdmin = '';
 
   private constructor(
     child: ChildProcess,
@@ -60,6 +61,7 @@ export class LargeNode {
     writeFileSync(join(folder, 'tandem.json'), JSON.stringify(settings));
     const child = fork(fileURLToPath(new URL('node-process.ts', import.meta.url)), [join(folder, 'tandem.json')], {
       env: { ...process.env, TANDEM_BOOTSTRAP_TOKEN: TOKEN },
+      execArgv: [...process.execArgv, '--expose-gc'],
     });
     try {
       const node = new LargeNode(child, folder, state, await told(child));
@@ -75,8 +77,10 @@ export class LargeNode {
   /** A tenant of its own, with a trunk: what files hold is changed in the files. */
   async #makeTenant(): Promise<void> {
     await this.ask('POST', 'tenants', tenantDocument('hand', 5));
-    const made = await this.ask('POST', 'tokens', { role: 'tenant-admin', tenant: 'hand' });
-    this.#admin = String((JSON.parse(made.text) as { token: string }).token);
+    this.#admin = await this.#tokenOf('hand');
+    const large = { tenants: [tenantDocument('large', LARGE_TENANT)], trunks: [] };
+    await this.ask('POST', 'provisioning', large);
+    this.#largeAdmin = await this.#tokenOf('large');
     await this.asAdmin('POST', 'trunks', {
       id: '999999',
       name: 'own',
@@ -88,6 +92,11 @@ export class LargeNode {
     });
   }
 
+  async #tokenOf(tenant: string): Promise<string> {
+    const made = await this.ask('POST', 'tokens', { role: 'tenant-admin', tenant });
+    return String((JSON.parse(made.text) as { token: string }).token);
+  }
+
   /** Asks as the system admin; throws when it is refused. */
   ask(method: string, path: string, body?: unknown) {
     return this.#ask(TOKEN, method, path, body);
@@ -96,6 +105,11 @@ export class LargeNode {
   /** The same as the admin of the tenant `hand`. */
   asAdmin(method: string, path: string, body?: unknown) {
     return this.#ask(this.#admin, method, path, body);
+  }
+
+  /** The same as the admin of the tenant `large`. */
+  asLargeAdmin(method: string, path: string, body?: unknown) {
+    return this.#ask(this.#largeAdmin, method, path, body);
   }
 
   /** Writes the provisioning file anew with these tenants more, and has it read; resolves with how much changed. */
@@ -116,9 +130,14 @@ export class LargeNode {
     const beganMs = performance.now();
     const done = await work();
     const eachMs = (performance.now() - beganMs) / count(done);
-    const pingP99Ms = pings.end();
+    const pingP99Ms = await pings.end();
     const seen = (await this.#order('read')) as unknown as Omit<Seen, 'pingP99Ms' | 'eachMs'>;
     return { ...seen, pingP99Ms, eachMs };
+  }
+
+  /** MB of heap after a collection. */
+  async held(): Promise<number> {
+    return Number((await this.#order('held'))['heapMb']);
   }
 
   async stop(): Promise<void> {
@@ -144,7 +163,7 @@ export class LargeNode {
     return { status: response.status, text };
   }
 
-  #order(what: 'watch' | 'read'): Promise<Record<string, unknown>> {
+  #order(what: 'watch' | 'read' | 'held'): Promise<Record<string, unknown>> {
     const answer = told(this.#child);
     this.#child.send(what);
     return answer;
@@ -152,29 +171,15 @@ export class LargeNode {
 
   /** Pings without end; `end()` gives the p99 of the waits, of what is unanswered too. */
   async #pings() {
-    const sent = new Map<string, number>();
-    const tookMs: number[] = [];
-    const socket = await openSocket('127.0.0.1', (text) => {
-      const id = field(text, 'Call-ID');
-      tookMs.push(performance.now() - (sent.get(id) ?? 0));
-      sent.delete(id);
-    });
-    const local = socket.address().port;
-    let count = 0;
-    const timer = setInterval(() => {
-      const id = `ping-${process.pid}-${local}-${++count}`;
-      sent.set(id, performance.now());
-      socket.send(
-        `OPTIONS sip:127.0.0.1:${this.#port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:${local};branch=z9hG4bK${id}\r\nMax-Forwards: 70\r\nFrom: <sip:ping@127.0.0.1>;tag=${id}\r\nTo: <sip:127.0.0.1:${this.#port}>\r\nCall-ID: ${id}\r\nCSeq: 1 OPTIONS\r\nUser-Agent: a trunk that pings this engine to see whether it lives, and whose request is long enough\r\nContent-Length: 0\r\n\r\n`,
-        this.#port,
-        '127.0.0.1',
-      );
-    }, PING_EVERY_MS);
+    const thread = new Worker(new URL('pings-thread.ts', import.meta.url), { workerData: this.#port });
+    await once(thread, 'message');
     return {
-      end() {
-        clearInterval(timer);
-        socket.close();
-        return percentile([...tookMs, ...Array.from(sent.values(), (at) => performance.now() - at)], 0.99);
+      async end(): Promise<number> {
+        const answer = once(thread, 'message');
+        thread.postMessage('end');
+        const [p99] = (await answer) as [number];
+        await thread.terminate();
+        return p99;
       },
     };
   }

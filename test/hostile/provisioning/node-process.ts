@@ -18,7 +18,7 @@ process.on('SIGHUP', () => {
     (error: Error) => process.send?.({ error: error.message }),
   );
 });
-process.on('message', (order: 'watch' | 'read' | 'stop') => {
+process.on('message', (order: 'watch' | 'read' | 'held' | 'stop') => {
   switch (order) {
     case 'watch':
       delay.enable();
@@ -32,6 +32,11 @@ process.on('message', (order: 'watch' | 'read' | 'stop') => {
       process.send?.({ cpuMs, wallMs, delayMs: delay.max / 1e6, heapMb: process.memoryUsage().heapUsed / 1e6 });
       return;
     }
+    case 'held':
+      globalThis.gc?.();
+      globalThis.gc?.();
+      process.send?.({ heapMb: process.memoryUsage().heapUsed / 1e6 });
+      return;
     case 'stop':
       void node.close().then(() => process.exit(0));
   }
