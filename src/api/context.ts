@@ -159,9 +159,9 @@ export function page<T, V>(all: readonly T[], query: { limit: number; offset: nu
   return { items: all.slice(offset, offset + limit).map(view), total: all.length, offset, limit };
 }
 
-/** {@link page} of what matches, in slices: a listing of a large state looks at each of its tenants or trunks. */
+/** {@link page} of what matches, in slices: a listing of a large state looks at each of its tenants, trunks or registrations. */
 export function pageOfMatching<T, V>(
-  all: readonly T[],
+  all: Iterable<T>,
   query: { limit: number; offset: number },
   matches: (item: T) => boolean,
   view: (item: T) => V,
@@ -170,15 +170,16 @@ export function pageOfMatching<T, V>(
 }
 
 function* matching<T, V>(
-  all: readonly T[],
+  all: Iterable<T>,
   { limit, offset }: { limit: number; offset: number },
   matches: (item: T) => boolean,
   view: (item: T) => V,
 ): Steps<Page<V>> {
   const items: V[] = [];
   let total = 0;
-  for (const [index, item] of all.entries()) {
-    if (index % ITEMS_PER_STEP === 0) yield;
+  let looked = 0;
+  for (const item of all) {
+    if (looked++ % ITEMS_PER_STEP === 0) yield;
     if (!matches(item)) continue;
     if (total >= offset && items.length < limit) {
       items.push(view(item));

@@ -6,7 +6,7 @@ import { tenantIn, trunkIn } from '../trunks/places.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
 import { callRecordAnswer, explanationAnswer, liveCallAnswer, registrationAnswer } from './answers.ts';
 import { keyText } from './collections.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, pageOfMatching } from './context.ts';
 import { body, named } from './openapi.ts';
 import type { RegistrationView } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
@@ -44,16 +44,16 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identity, query.tenant);
-      const found = context.engine
-        .registrations()
-        .filter(
-          (entry) =>
-            maySeeRegistration(context, identity, entry) &&
-            (tenant === undefined || !isSystemAdmin(identity) || entry.tenant === tenant) &&
-            (query.extension === undefined || entry.extension === query.extension) &&
-            (query.trunk === undefined || entry.trunkId === query.trunk),
-        );
-      return page(found, query, (entry) => entry);
+      return pageOfMatching(
+        context.engine.registrations(),
+        query,
+        (entry) =>
+          maySeeRegistration(context, identity, entry) &&
+          (tenant === undefined || !isSystemAdmin(identity) || entry.tenant === tenant) &&
+          (query.extension === undefined || entry.extension === query.extension) &&
+          (query.trunk === undefined || entry.trunkId === query.trunk),
+        (entry) => entry,
+      );
     },
   );
 }
@@ -86,16 +86,16 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identity, query.tenant);
-      const found = context.engine
-        .calls()
-        .filter(
-          (call) =>
-            (tenant === undefined || call.tenant === tenant) &&
-            (query.trunk === undefined || call.trunkId === query.trunk) &&
-            (query.direction === undefined || call.direction === query.direction) &&
-            (query.state === undefined || call.state === query.state),
-        );
-      return page(found, query, (call) => call);
+      return pageOfMatching(
+        context.engine.calls(),
+        query,
+        (call) =>
+          (tenant === undefined || call.tenant === tenant) &&
+          (query.trunk === undefined || call.trunkId === query.trunk) &&
+          (query.direction === undefined || call.direction === query.direction) &&
+          (query.state === undefined || call.state === query.state),
+        (call) => call,
+      );
     },
   );
   app.get(

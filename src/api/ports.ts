@@ -58,14 +58,16 @@ export interface Readiness {
 export interface EngineView {
   readiness(): Readiness;
   trunkStatus(trunkId: string): TrunkStatus | undefined;
-  registrations(): readonly RegistrationView[];
+  /** Each made when it is its turn: there may be 100,000. */
+  registrations(): Iterable<RegistrationView>;
   /** The first answer that `find` has for an address from which a phone of another tenant than this one is registered. */
   firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined;
   /** The first answer that `find` has for an address or network from which a trunk sends that is not this tenant's alone. */
   firstTrunkSourceElsewhere<T>(tenant: string, find: (source: Network) => T | undefined): T | undefined;
   /** Sources that trunks of several owners or tenants claim. */
-  trunkOverlaps(): readonly SourceOverlap[];
-  calls(): readonly LiveCall[];
+  trunkOverlaps(): Promise<readonly SourceOverlap[]>;
+  /** Each made when it is its turn. */
+  calls(): Iterable<LiveCall>;
   /** The messages of a live or recent call, by call id or SIP Call-ID. */
   trace(id: string): readonly TraceMessage[];
   /** The latest messages that a filter lets through; `after` is `next` of an earlier page. */

@@ -53,11 +53,13 @@ export function requireAllowedTrust(
   before: Tenant,
 ): void {
   if (isSystemAdmin(identity)) return;
+  const trusting = tenant.extensions.filter(({ trustedAddresses }) => trustedAddresses.length > 0);
+  if (trusting.length === 0) return;
   const had = new Map(before.extensions.map((extension) => [extension.number, extension]));
-  for (const extension of tenant.extensions) {
+  for (const extension of trusting) {
     const { number, trustedAddresses } = extension;
     const earlier = had.get(number);
-    if (trustedAddresses.length === 0 || extension === earlier) continue;
+    if (extension === earlier) continue;
     const fresh = freshOf(claimsIn(trustedAddresses), claimsIn(earlier?.trustedAddresses ?? []));
     const where = `trustedAddresses of extension ${number}: `;
     requireAllowed({ context, identity, state }, fresh, where);
@@ -170,9 +172,9 @@ export function overlapRoute(app: FastifyInstance, context: ApiContext): void {
       querystring,
       answers: { 200: pageOf(named('SourceOverlap', overlapShape)) },
     }),
-    (request) => {
+    async (request) => {
       requireSystemAdmin(identityOf(request), 'see what other tenants claim');
-      return page(context.engine.trunkOverlaps(), request.query as z.infer<typeof querystring>, overlapView);
+      return page(await context.engine.trunkOverlaps(), request.query as z.infer<typeof querystring>, overlapView);
     },
   );
 }

@@ -131,7 +131,8 @@ function sendCapture(reply: FastifyReply, messages: readonly TraceMessage[]): Fa
 
 /** A live call by its id or the SIP Call-ID of a leg. */
 export function findCall(context: ApiContext, id: string): LiveCall | undefined {
-  return context.engine.calls().find((call) => call.callId === id || call.sipCallIds.includes(id));
+  for (const call of context.engine.calls()) if (call.callId === id || call.sipCallIds.includes(id)) return call;
+  return undefined;
 }
 
 /** A tenant traces its own calls; what belongs to no call (registrations, keep-alives) is the system admin's. */

@@ -141,8 +141,9 @@ export class Calls implements CallRegistry {
     return count;
   }
 
-  list(): CallListing[] {
-    return [...this.#calls.values()].map((call) => call.listing());
+  /** Each made when it is its turn. */
+  *list(): Generator<CallListing> {
+    for (const call of this.#calls.values()) yield call.listing();
   }
 
   get(id: string): Call | undefined {

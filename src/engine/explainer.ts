@@ -68,9 +68,9 @@ export class Explainer {
   /** A live or recent call, by its id or the SIP Call-ID of a leg: how it was decided, what was sent, what came of it. */
   explainCall(id: string): Explanation | undefined {
     const { engine, placed, record, trace } = this.#options;
-    const live = engine.calls
-      .list()
-      .find(({ id: own, callerCallId, calleeCallId }) => [own, callerCallId, calleeCallId].includes(id));
+    const live = [...engine.calls.list()].find(({ id: own, callerCallId, calleeCallId }) =>
+      [own, callerCallId, calleeCallId].includes(id),
+    );
     const ended = record(live?.id ?? id);
     const callId = live?.id ?? ended?.callId ?? id;
     const call = placed(callId);

@@ -59,8 +59,8 @@ export class RunningEngine {
     return this.#options.engine.trunkStatus(trunkId);
   }
 
-  registrations() {
-    return Array.from(this.#options.engine.registrations.registrar.all(), (binding) => this.#registration(binding));
+  *registrations() {
+    for (const binding of this.#options.engine.registrations.registrar.all()) yield this.#registration(binding);
   }
 
   /** Plays the latest outbound calls, of one tenant or of all, again: as things are provisioned and as they would be. */
@@ -96,18 +96,19 @@ export class RunningEngine {
     return undefined;
   }
 
-  trunkOverlaps(): readonly SourceOverlap[] {
-    return overlapsOf(this.#options.engine.directory.trunks, (trunk) => this.#learntSources(trunk));
+  trunkOverlaps(): Promise<readonly SourceOverlap[]> {
+    return inSlices(overlapsOf(this.#options.engine.directory.trunks, (trunk) => this.#learntSources(trunk)));
   }
 
-  calls() {
-    // What this node only sends on for another is that one's call.
-    const own = this.#options.engine.calls.list().filter(({ facts }) => facts.peerNode === undefined);
-    return own.map((listing) => this.#liveCall(listing));
+  *calls() {
+    for (const listing of this.#options.engine.calls.list()) {
+      // What this node only sends on for another is that one's call.
+      if (listing.facts.peerNode === undefined) yield this.#liveCall(listing);
+    }
   }
 
   trace(id: string): readonly TraceMessage[] {
-    const live = this.calls().find(({ callId, sipCallIds }) => callId === id || sipCallIds.includes(id));
+    const live = [...this.calls()].find(({ callId, sipCallIds }) => callId === id || sipCallIds.includes(id));
     return this.#options.trace.find(id, live?.sipCallIds);
   }
 
@@ -148,6 +149,9 @@ export class RunningEngine {
         ? directory.trunksByHost(domain).find((trunk) => trunk.credentials?.authName === user)
         : undefined;
     const { transport, address, port } = binding.source;
+    const { scheduler } = this.#options;
+    // By the time that is left: somebody may have set the clock since the phone registered.
+    const expiresAtMs = scheduler.wallMs() + binding.expiresAtMs - scheduler.nowMs();
     return {
       addressOfRecord: binding.aor,
       ...(tenant === undefined ? {} : { tenant: tenant.name, extension: user }),
@@ -156,7 +160,7 @@ export class RunningEngine {
       transport,
       source: `${formatHost(address)}:${port}`,
       ...(binding.userAgent === '' ? {} : { userAgent: binding.userAgent }),
-      expiresAt: new Date(binding.expiresAtWallMs).toISOString(),
+      expiresAt: new Date(expiresAtMs).toISOString(),
     };
   }
 

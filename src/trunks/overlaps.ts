@@ -1,5 +1,6 @@
 /** Sources that trunks of different owners or tenants claim, for whoever has to settle it: nothing of it decides a call. */
 import { compareNetworks, covers, formatNetwork, type Network, parseNetwork } from '../base/network.ts';
+import { type Steps, sorted } from '../base/steps.ts';
 import type { Trunk } from './schema.ts';
 import { sourcesOf } from './sources.ts';
 
@@ -31,10 +32,10 @@ interface NetworkClaim extends SourceClaim {
 }
 
 /** Every source that trunks of at least two owners or tenants claim, narrower networks with the wider ones that hold them. */
-export function overlapsOf(
+export function* overlapsOf(
   trunks: readonly Trunk[],
   learntOf: (trunk: Trunk) => readonly LearntSource[],
-): SourceOverlap[] {
+): Steps<SourceOverlap[]> {
   const byText = { brand: new Map<string, SourceClaim[]>(), name: new Map<string, SourceClaim[]>() };
   const networks: NetworkClaim[] = [];
   for (const trunk of trunks) {
@@ -47,11 +48,16 @@ export function overlapsOf(
       const network = parseNetwork(address);
       if (network !== undefined) networks.push({ trunk, network, claim: formatNetwork(network), origin });
     }
+    yield;
   }
   const overlaps: SourceOverlap[] = [];
   for (const kind of ['brand', 'name'] as const)
-    for (const [source, claims] of byText[kind]) if (isShared(claims)) overlaps.push({ kind, source, claims });
-  return [...overlaps, ...networkOverlaps(networks)];
+    for (const [source, claims] of byText[kind]) {
+      if (isShared(claims)) overlaps.push({ kind, source, claims });
+      yield;
+    }
+  yield* addNetworkOverlaps(networks, overlaps);
+  return overlaps;
 }
 
 function add(claims: Map<string, SourceClaim[]>, source: string, trunk: Trunk): void {
@@ -62,11 +68,11 @@ function add(claims: Map<string, SourceClaim[]>, source: string, trunk: Trunk): 
 }
 
 /** Each network that is claimed, with the claims to it and to those that hold it. */
-function networkOverlaps(claims: NetworkClaim[]): SourceOverlap[] {
-  claims.sort((a, b) => compareNetworks(a.network, b.network));
-  const overlaps: SourceOverlap[] = [];
+function* addNetworkOverlaps(unsorted: readonly NetworkClaim[], overlaps: SourceOverlap[]): Steps<void> {
+  const claims = yield* sorted(unsorted, (a, b) => compareNetworks(a.network, b.network));
   const open: NetworkClaim[] = [];
   for (const [at, entry] of claims.entries()) {
+    yield;
     while (open.length > 0 && !covers((open.at(-1) as NetworkClaim).network, entry.network)) open.pop();
     open.push(entry);
     const next = claims[at + 1];
@@ -74,7 +80,6 @@ function networkOverlaps(claims: NetworkClaim[]): SourceOverlap[] {
     if (next !== undefined && next.claim === entry.claim) continue;
     if (isShared(open)) overlaps.push({ kind: 'network', source: entry.claim, claims: open.map(withoutNetwork) });
   }
-  return overlaps;
 }
 
 function withoutNetwork({ trunk, claim, origin }: NetworkClaim): SourceClaim {

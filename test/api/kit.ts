@@ -182,11 +182,11 @@ export class FakeEngine implements EngineView {
   }
 
   trunkOverlaps() {
-    return this.overlaps;
+    return Promise.resolve(this.overlaps);
   }
 
   calls() {
-    return this.liveCalls;
+    return this.liveCalls.values();
   }
 
   trace(id: string) {

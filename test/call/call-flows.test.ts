@@ -20,7 +20,7 @@ test('RFC 3665 §3.1: a call rings, is answered, talks and ends by the caller; e
   expect(legB.fromTag()).not.toBe(sent.request.fromTag());
   expect(legB.headers.value(HeaderId.MaxForwards)).toBe('69');
   expect(sent.final?.headers.value(HeaderId.Contact)).toBe('<sip:engine:5060>');
-  expect(engine.calls.list()).toMatchObject([{ state: 'answered', answeredBy: 'b' }]);
+  expect([...engine.calls.list()]).toMatchObject([{ state: 'answered', answeredBy: 'b' }]);
   const bye = a.send('BYE');
   world.run();
   expect(bye.statuses).toEqual([200]);

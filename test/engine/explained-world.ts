@@ -199,7 +199,7 @@ export class ExplainedWorld {
   }
 
   close(): void {
-    for (const call of this.world.engine.calls.list()) this.world.engine.calls.end(call.id);
+    for (const call of [...this.world.engine.calls.list()]) this.world.engine.calls.end(call.id);
     this.world.scheduler.runUntilIdle(6 * 3600_000);
   }
 }

@@ -151,17 +151,17 @@ describe('traces', () => {
         elsewhere,
       );
     const view = watched.view();
-    const callId = view.calls()[0]?.callId ?? '';
+    const callId = [...view.calls()][0]?.callId ?? '';
     expect(view.trace(callId)).toEqual([]);
     watched.world.run(10_000);
     watched.carrier.send(watched.carrier.withinOf(sent, 'BYE'));
     watched.world.run();
     const methods = () => view.trace(callId).map(({ text }) => text.split(' ')[0]);
-    expect(view.calls()).toHaveLength(1);
+    expect([...view.calls()]).toHaveLength(1);
     expect(methods()).toEqual(['BYE', 'SIP/2.0', 'BYE']);
     watched.alice.answer(watched.alice.took('BYE'), 200, 'OK', { Contact: undefined });
     watched.world.run();
-    expect(view.calls()).toEqual([]);
+    expect([...view.calls()]).toEqual([]);
     expect(methods()).toEqual(['BYE', 'SIP/2.0', 'BYE', 'SIP/2.0']);
     watched.close();
   });
@@ -335,7 +335,7 @@ describe('the view of the API', () => {
     for (const id of ids) expect(JSON.stringify(view.explainCall(id))).toContain('14155550100');
     expect(view.trace(listed?.callId ?? '').length).toBeGreaterThan(4);
     watched.end(sent);
-    expect(view.calls()).toEqual([]);
+    expect([...view.calls()]).toEqual([]);
     expect(view.explainCall(listed?.callId ?? '')).not.toBe(undefined);
     expect(view.explainCall('nothing')).toBe(undefined);
     watched.close();
@@ -343,7 +343,7 @@ describe('the view of the API', () => {
 
   test('registrations are listed with who and where', async () => {
     const watched = await Watched.start();
-    expect(watched.view().registrations()).toMatchObject([
+    expect([...watched.view().registrations()]).toMatchObject([
       {
         addressOfRecord: '101@acme.example.com',
         tenant: 'acme',
@@ -376,12 +376,12 @@ test('no password, nonce answer or hash is in any log line, event, metric, recor
   const view = watched.view();
   watched.world.phone('101', '203.0.113.66', { password: 'c4n4ry-typed-wrong' });
   const { invite, sent } = watched.call('18005550199', { 'X-Outbound-Cli': 'rewrite-from=14155550200' });
-  const listed = view.calls();
+  const listed = [...view.calls()];
   watched.end(sent);
   const answers = [
-    view.calls(),
+    [...view.calls()],
     listed,
-    view.registrations(),
+    [...view.registrations()],
     view.trace(invite.callId()),
     view.trace(sent.callId()),
     view.explainCall(invite.callId()),

@@ -119,7 +119,7 @@ test('a dead contact beside the one that answered makes the call no longer: over
   made.run(100);
   bob.answer(bob.took('BYE'), 200);
   const { calls } = made.engine;
-  expect(calls.list().map(({ state }) => state)).toEqual(['ending']);
+  expect([...calls.list()].map(({ state }) => state)).toEqual(['ending']);
   expect(calls.inProgress(() => true)).toBe(0);
   made.run(40_000);
   expect(calls.counters.live).toBe(0);

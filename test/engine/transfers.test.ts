@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
-  for (const call of world.engine.calls.list()) world.engine.calls.end(call.id);
+  for (const call of [...world.engine.calls.list()]) world.engine.calls.end(call.id);
   world.scheduler.runUntilIdle(6 * 3600_000);
   expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
 });

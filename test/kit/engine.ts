@@ -139,7 +139,7 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
         await eventually('the end of every call', () => calls.counters.live === 0 && calls.counters.legs === 0, {
           // 64*T1: a BYE whose answer got lost with the peer.
           timeoutMs: 40_000,
-          detail: () => JSON.stringify(calls.list()),
+          detail: () => JSON.stringify([...calls.list()]),
         });
         expect(endpoint.counters.uncaughtErrors).toBe(0);
       } finally {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { allAtOnce } from '../../src/base/steps.ts';
 import { Directory } from '../../src/trunks/directory.ts';
 import { type LearntSource, overlapsOf } from '../../src/trunks/overlaps.ts';
 import type { TrunkInput } from '../../src/trunks/schema.ts';
@@ -25,7 +26,7 @@ const own = (id: string, owner: string, changes: Partial<TrunkInput>): TrunkInpu
 
 function overlaps(trunks: readonly TrunkInput[], learnt: Record<string, LearntSource[]> = {}): string[] {
   const directory = new Directory(provision({ tenants: [], trunks: [...trunks] }));
-  return overlapsOf(directory.trunks, ({ id }) => learnt[id] ?? []).map(
+  return allAtOnce(overlapsOf(directory.trunks, ({ id }) => learnt[id] ?? [])).map(
     ({ kind, source, claims }) =>
       `${kind} ${source}: ${claims.map(({ trunk, claim, origin }) => `${trunk.id} ${claim} ${origin}`).join(', ')}`,
   );

@@ -28,6 +28,17 @@ export const WORK = {
         node.asAdmin('PATCH', 'trunks/999999', { didPool: `31000000000-31000000009;${32_000_000_000 + n}` }),
       ),
   },
+  large: {
+    what: 'one PATCH of an extension of a tenant with 10,000',
+    run: (node) => node.watch(() => node.asLargeAdmin('PATCH', 'tenants/large/extensions/100001', { name: 'other' })),
+  },
+  largeStorm: {
+    what: 'a storm of those',
+    run: (node, { stormMs }) =>
+      storm(node, stormMs, (n) =>
+        node.asLargeAdmin('PATCH', `tenants/large/extensions/${100_000 + (n % 5)}`, { name: `n${n}` }),
+      ),
+  },
   document: {
     what: 'a document of new tenants',
     run: (node, { documentTenants }) => {
@@ -58,6 +69,10 @@ export const WORK = {
       }),
   },
   export: { what: 'everything exported', run: (node) => node.watch(() => node.ask('GET', 'provisioning')) },
+  overlaps: {
+    what: 'what trunks of several tenants claim',
+    run: (node) => node.watch(() => node.ask('GET', 'trunks/overlaps')),
+  },
   metrics: { what: 'a scrape of the metrics', run: (node) => node.watch(() => node.ask('GET', '/metrics')) },
 } satisfies Record<string, { what: string; run: (node: LargeNode, scale: Scale) => Promise<Seen> }>;
 
