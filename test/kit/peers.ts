@@ -13,6 +13,7 @@ const PEER_PACKAGES: Readonly<Record<string, string>> = {
   dnsmasq: 'dnsmasq-base',
   openssl: 'openssl',
   promtool: 'prometheus',
+  faketime: 'faketime',
 };
 
 /** What the scoreboard of `npm run hostile` attacks with; the suite needs none of it. */
@@ -22,7 +23,6 @@ const ATTACKER_PACKAGES: Readonly<Record<string, string>> = {
   svcrack: 'sipvicious',
   sipsak: 'sipsak',
   sslscan: 'sslscan',
-  faketime: 'faketime',
 };
 
 /** Packages that bring no program of their own to start, and programs of the system that a small installation may be without. */
