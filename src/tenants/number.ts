@@ -1,7 +1,7 @@
 /**
- * How telephone numbers are compared: spaces, dots, dashes and parentheses do not count, one of the prefixes `+00`, `+`, `00`, `0`
- * is dropped, and what is left is a decimal number of 1 to 15 digits (E.164 §6.1). What is dialled and what is sent loses the marks
- * alone: {@link plainNumber}.
+ * How telephone numbers are compared: spaces, dots, dashes, parentheses and invisible characters do not count, one of the prefixes
+ * `+00`, `+`, `00`, `0` is dropped, and what is left is a decimal number of 1 to 15 digits (E.164 §6.1). What is dialled and what is
+ * sent loses the marks alone: {@link plainNumber}.
  */
 
 const MAX_DIGITS = 15;
@@ -23,8 +23,10 @@ export function normalizeNumber(text: string): number | undefined {
   for (; position < text.length; position += 1) {
     const code = text.charCodeAt(position);
     if (code < ZERO || code > NINE) {
-      if (isSeparator(code)) continue;
-      return undefined;
+      const length = separatorLength(text, position);
+      if (length === 0) return undefined;
+      position += length - 1;
+      continue;
     }
     if (skip > 0) {
       skip -= 1;
@@ -55,11 +57,16 @@ export function plainNumber(text: string): string {
   let dialable = 0;
   for (let position = 0; position < text.length; position += 1) {
     const code = text.charCodeAt(position);
-    if (isSeparator(code)) {
+    if ((code >= ZERO && code <= NINE) || code === STAR || code === HASH) {
+      dialable += 1;
+      continue;
+    }
+    const length = separatorLength(text, position);
+    if (length > 0) {
       plain += text.slice(start, position);
-      start = position + 1;
-    } else if ((code >= ZERO && code <= NINE) || code === STAR || code === HASH) dialable += 1;
-    else if (code !== PLUS || dialable > 0 || plain !== '' || position !== start) return text;
+      start = position + length;
+      position = start - 1;
+    } else if (code !== PLUS || dialable > 0 || plain !== '' || position !== start) return text;
   }
   if (start === 0) return text;
   return dialable === 0 ? text : plain + text.slice(start);
@@ -67,11 +74,30 @@ export function plainNumber(text: string): string {
 
 function skipSeparators(text: string, start: number): number {
   let position = start;
-  while (position < text.length && isSeparator(text.charCodeAt(position))) position += 1;
+  for (let length = separatorLength(text, position); length > 0; length = separatorLength(text, position))
+    position += length;
   return position;
 }
 
-/** Space, dot, dash, parentheses. */
-function isSeparator(code: number): boolean {
-  return code === 0x20 || code === 0x2e || code === 0x2d || code === 0x28 || code === 0x29;
+/**
+ * Length of the separator at `position`, 0 when there is none: space, dot, dash, parentheses, and what a number brings along that was
+ * copied from a page or an address book (spaces of every width, dashes, marks of direction, zero-width characters, byte order mark),
+ * as text or as the octets of its UTF-8.
+ */
+function separatorLength(text: string, position: number): number {
+  const code = text.charCodeAt(position);
+  if (code < 0x80) return code === 0x20 || code === 0x2e || code === 0x2d || code === 0x28 || code === 0x29 ? 1 : 0;
+  if (isInvisible(code)) return 1;
+  const second = text.charCodeAt(position + 1) ^ 0x80;
+  if (code === 0xc2) return second < 0x40 && isInvisible(0x80 | second) ? 2 : 0;
+  if (code !== 0xe2 && code !== 0xe3 && code !== 0xef) return 0;
+  const third = text.charCodeAt(position + 2) ^ 0x80;
+  return second < 0x40 && third < 0x40 && isInvisible(((code & 0xf) << 12) | (second << 6) | third) ? 3 : 0;
+}
+
+/** No-break space and soft hyphen; U+2000 to U+2015 (spaces, zero-width characters, dashes) and U+202A to U+202F; U+2060 to U+206F; ideographic space; byte order mark. */
+function isInvisible(code: number): boolean {
+  if (code < 0x2000) return code === 0xa0 || code === 0xad;
+  if (code <= 0x206f) return code <= 0x2015 || (code >= 0x202a && code <= 0x202f) || code >= 0x2060;
+  return code === 0x3000 || code === 0xfeff;
 }

@@ -4,6 +4,7 @@ import { type Egress, EgressError } from '../base/egress.ts';
 import { DigestClient } from '../sip/auth/index.ts';
 import type { LocatedTarget, LocateQuery, Locator } from '../sip/locate/index.ts';
 import type { Flow, Target, TlsCredentials } from '../sip/transport/index.ts';
+import type { RegistrarPlace } from './registrar-redirection.ts';
 import type { Trunk } from './schema.ts';
 
 /** Where a trunk's requests go: a host to be resolved (RFC 3263), or the binding of the gateway that registered as this trunk. */
@@ -102,6 +103,17 @@ export class TrunkHops {
     return this.#own(trunk, located);
   }
 
+  /**
+   * Targets of a place that a server of the trunk has named: by way of the trunk's proxy where it has one. They are nobody's word here,
+   * so the egress guard holds for a system trunk too.
+   */
+  elsewhere(trunk: Trunk, { host, port }: RegistrarPlace): Reach | Promise<readonly Target[]> {
+    if (trunk.outboundProxy !== undefined) return this.reach(trunk, hopOf(trunk));
+    const located = this.#locator.locate(locateQuery({ kind: 'host', host, port, transport: trunk.transport }));
+    const guarded = (targets: readonly LocatedTarget[]) => this.#own(trunk, this.#public(targets));
+    return located instanceof Promise ? located.then(guarded) : guarded(located);
+  }
+
   /** The first of these, without TLS material; undefined when that has to be asked for, or when there is none. */
   first(trunk: Trunk): Flow | Target | undefined {
     const hop = hopOf(trunk);
@@ -131,7 +143,10 @@ export class TrunkHops {
    * Throws when none is left. A system trunk's are the operator's word.
    */
   guarded<T extends Target>(trunk: Trunk, located: readonly T[]): readonly T[] {
-    if (trunk.owner === SYSTEM) return located;
+    return trunk.owner === SYSTEM ? located : this.#public(located);
+  }
+
+  #public<T extends Target>(located: readonly T[]): readonly T[] {
     let refusal: string | undefined;
     const allowed: T[] = [];
     for (const target of located) {

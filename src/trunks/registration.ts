@@ -11,7 +11,7 @@
  * ```
  *
  * Rules: one REGISTER at a time; it is sent when the provider's pacer says so; a target that is silent or answers 503 is followed by
- * the next one (RFC 3263 §4.3) within the same turn; every end of a turn arms exactly one timer or rests in `rejected` or `ended`.
+ * the next one (RFC 3263 §4.3), a redirection by the place that it names (§8.1.3.4), within the same turn; every end of a turn arms exactly one timer or rests in `rejected` or `ended`.
  * A refresh that is answered with an error leaves the registration alone until it lapses; one that nobody answers fails it at once.
  */
 import { randomToken } from '../base/ids.ts';
@@ -24,6 +24,7 @@ import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
 import type { Reach } from './hops.ts';
 import { Lease, type LeaseHolder, type LeasePort } from './lease.ts';
 import type { PacedUser, Pacer } from './pacer.ts';
+import { type RegistrarPlace, RegistrarRedirection } from './registrar-redirection.ts';
 import {
   flowTimerSeconds,
   grantedSeconds,
@@ -54,8 +55,11 @@ export interface RegistrationPorts {
   /** The pace of the trunk's provider. */
   readonly pacer: Pacer;
   readonly digest: () => DigestClient | undefined;
-  /** Targets of the trunk's registrar or proxy. Throws or rejects when it cannot be located. */
-  readonly locate: () => Reach | Promise<readonly Target[]>;
+  /**
+   * Targets of the trunk's registrar or proxy, or of the place that the registrar has named instead. Throws or rejects when it cannot
+   * be located.
+   */
+  readonly locate: (place?: RegistrarPlace) => Reach | Promise<readonly Target[]>;
   /** What is learnt about a target; `holdMs` when it asked to be left alone. */
   readonly noteTarget: (to: Flow | Target, answered: boolean, holdMs: number | undefined) => void;
   /** State, code or reason changed. */
@@ -93,6 +97,11 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
   #turn = 0;
   #targets: readonly (Flow | Target)[] = [];
   #position = 0;
+  readonly #redirection = new RegistrarRedirection();
+  /** Where the registrar has sent us in this turn; undefined while the trunk's own is asked. */
+  #place: RegistrarPlace | undefined;
+  /** The same of the latest success. */
+  #registeredPlace: RegistrarPlace | undefined;
   #exchange: Exchange | undefined;
   #inTurn = false;
   #raisedSeconds = 0;
@@ -117,6 +126,11 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
   /** The server that has the registration; undefined while there is none. */
   get target(): Flow | Target | undefined {
     return this.state === 'registered' ? this.#target : undefined;
+  }
+
+  /** The server of the registration is where the trunk's own registrar sent us: its word, not the operator's. */
+  get wasRedirected(): boolean {
+    return this.#registeredPlace !== undefined;
   }
 
   /** The connection or address that the registration was made over. */
@@ -178,6 +192,7 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
       return;
     }
     this.#ending = done;
+    if (wayOut === this.#target) this.#place = this.#registeredPlace;
     this.#targets = [wayOut];
     this.#position = 0;
     this.#due = scheduler.schedule(END_TIMEOUT_MS, this, Timers.Due);
@@ -246,6 +261,10 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
   onTurn(): void {
     this.#inTurn = true;
     this.#raisedInTurn = false;
+    if (this.state !== 'ended') {
+      this.#place = undefined;
+      this.#redirection.begin(this.#trunk);
+    }
     this.#ask();
   }
 
@@ -269,6 +288,7 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
           token: this.token,
           sequence: ++this.#sequence,
           expiresSeconds: this.state === 'ended' ? 0 : this.#askedSeconds(),
+          place: this.#place,
         },
         own,
         to,
@@ -317,6 +337,7 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
     // RFC 3263 §4.3: 503 is a failure of this target only.
     else if (status === 503 && this.#nextTarget()) this.#again();
     else if (REFUSALS.has(status)) this.#refused(response, gaveUp);
+    else if (status < 600 && this.#goElsewhere(status < 400 ? response : undefined)) return;
     else this.#failed(textFromOctets(response.reason), status, retrySeconds, true);
   }
 
@@ -333,6 +354,7 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
       this.#again();
       return;
     }
+    if (this.#goElsewhere(undefined)) return;
     this.#leaveTurn(false);
     if (isFlowLost) this.#flowLost();
     else this.#retryLater(reason, undefined, undefined, true);
@@ -347,6 +369,33 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
   #nextTarget(): boolean {
     if (this.#position + 1 >= this.#targets.length) return false;
     this.#position++;
+    return true;
+  }
+
+  /** Asks the next place that the registrar has named, `redirection` included. False: there is none left. */
+  #goElsewhere(redirection: SipResponse | undefined): boolean {
+    if (redirection !== undefined) this.#redirection.add(redirection, this.#trunk);
+    const place = this.#redirection.next();
+    if (place === undefined) return false;
+    const turn = this.#turn;
+    const located = (targets: Reach): void => {
+      if (turn !== this.#turn) return;
+      this.#place = place;
+      this.#targets = 'send' in targets ? [targets] : targets;
+      this.#position = 0;
+      this.#again();
+    };
+    const lost = (error: unknown): void => {
+      if (turn !== this.#turn || this.#goElsewhere(undefined)) return;
+      this.#failed((error as Error).message, redirection?.status, undefined, true);
+    };
+    try {
+      const targets = this.#ports.locate(place);
+      if (targets instanceof Promise) targets.then(located).catch(lost);
+      else located(targets);
+    } catch (error) {
+      lost(error);
+    }
     return true;
   }
 
@@ -370,6 +419,7 @@ export class Registration implements TimerTarget, PacedUser, ExchangeUser, Lease
     if (this.state !== 'registered' || exchange.flow !== this.#flow) this.#registeredAtMs = nowMs;
     this.#flow = exchange.flow;
     this.#target = exchange.to;
+    this.#registeredPlace = this.#place;
     this.#failures = 0;
     this.#refusals = 0;
     this.grantedSeconds = granted;

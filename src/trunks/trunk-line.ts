@@ -254,7 +254,8 @@ export class TrunkLine implements TimerTarget {
         if (this.#registration === registration) client = hops.digestClient(this.#trunk, 'registration');
         return client;
       },
-      locate: () => hops.reach(this.#trunk, hopOf(this.#trunk)),
+      locate: (place) =>
+        place === undefined ? hops.reach(this.#trunk, hopOf(this.#trunk)) : hops.elsewhere(this.#trunk, place),
       noteTarget: (to, answered, holdMs) => noteTarget(locator, to, answered, holdMs),
       onChange: (changed) => {
         if (this.#registration === changed) this.#onRegistration(changed);
@@ -309,9 +310,12 @@ export class TrunkLine implements TimerTarget {
     return 'send' in server ? server : [server];
   }
 
-  /** The server that has the registration may send calls even after the DNS has stopped naming it. */
+  /**
+   * The server that has the registration may send calls even after the DNS has stopped naming it. One that the registrar has named is no
+   * source of the trunk: its calls are known by the token of the Contact.
+   */
   #identify(): void {
-    const server = this.#registration?.target;
+    const server = this.#registration?.wasRedirected === true ? undefined : this.#registration?.target;
     const registered = server === undefined ? [] : [addressOf(server)];
     this.#ports.identification.setAddresses(this.#trunk, [...this.#addresses, ...registered]);
   }

@@ -3,6 +3,7 @@ import type { SendOptions } from '../sip/endpoint/index.ts';
 import { escapeUser, formatHost, HeaderId, octetsFromText, SipRequest } from '../sip/message/index.ts';
 import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
 import type { TrunkEndpoint } from './exchange.ts';
+import type { RegistrarPlace } from './registrar-redirection.ts';
 import type { Trunk } from './schema.ts';
 
 /** What stays the same in all requests of one registration (§10.2: one Call-ID, rising CSeq). */
@@ -16,6 +17,8 @@ export interface RegisterFacts extends RequestIdentity {
   readonly token: string;
   readonly sequence: number;
   readonly expiresSeconds: number;
+  /** Where the registrar has sent us (§8.1.3.4); undefined for the trunk's own. */
+  readonly place: RegistrarPlace | undefined;
 }
 
 /** URI parameter of a Contact whose user part the provider fills in (RFC 6140); `identification.ts` reads it. */
@@ -25,7 +28,7 @@ const MAX_FORWARDS = '70';
 
 export function registerRequest(trunk: Trunk, facts: RegisterFacts, own: HostPort, to: Flow | Target): SipRequest {
   // §10.2: the Request-URI names the domain of the location service, without a user part.
-  const request = new SipRequest('REGISTER', providerUri(trunk));
+  const request = new SipRequest('REGISTER', providerUri(facts.place ?? { host: trunk.host, port: trunk.port }));
   const address = `<sip:${escapeUser(octetsFromText(trunk.credentials?.username ?? ''))}@${formatHost(trunk.host)}>`;
   const { headers } = request;
   addRoute(trunk, request);
@@ -51,7 +54,10 @@ export function optionsRequest(
   own: HostPort,
   to: Flow | Target,
 ): SipRequest {
-  const request = new SipRequest('OPTIONS', trunk.type === 'accept-register' ? gatewayUri(to) : providerUri(trunk));
+  const request = new SipRequest(
+    'OPTIONS',
+    trunk.type === 'accept-register' ? gatewayUri(to) : providerUri({ host: trunk.host, port: trunk.port }),
+  );
   const user =
     trunk.credentials === undefined || trunk.type === 'accept-register'
       ? ''
@@ -94,8 +100,8 @@ function transportParameter(to: Flow | Target): string {
   return to.transport === 'udp' ? '' : `;transport=${to.transport}`;
 }
 
-function providerUri(trunk: Trunk): string {
-  return `sip:${formatHost(trunk.host)}${trunk.port === undefined ? '' : `:${trunk.port}`}`;
+function providerUri({ host, port }: RegistrarPlace): string {
+  return `sip:${formatHost(host)}${port === undefined ? '' : `:${port}`}`;
 }
 
 function gatewayUri(to: Flow | Target): string {

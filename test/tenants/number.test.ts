@@ -57,6 +57,46 @@ describe('how numbers compare (behaviour 1)', () => {
   });
 });
 
+describe('invisible characters of copied numbers are separators, as text and as the octets of their UTF-8', () => {
+  const octets = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
+  test.each([
+    ['zero width space', '\u200b'],
+    ['zero width joiner', '\u200d'],
+    ['left-to-right mark', '\u200e'],
+    ['left-to-right embedding', '\u202a'],
+    ['pop directional formatting', '\u202c'],
+    ['first strong isolate', '\u2068'],
+    ['word joiner', '\u2060'],
+    ['byte order mark', '\ufeff'],
+    ['no-break space', '\u00a0'],
+    ['narrow no-break space', '\u202f'],
+    ['thin space', '\u2009'],
+    ['ideographic space', '\u3000'],
+    ['soft hyphen', '\u00ad'],
+    ['non-breaking hyphen', '\u2011'],
+    ['en dash', '\u2013'],
+  ])('%s', (_name, mark) => {
+    for (const each of [mark, octets(mark)]) {
+      for (const text of [`${each}+1${each}415555${each}0100${each}`, `+${each}${each}14155550100`]) {
+        expect(normalizeNumber(text)).toBe(14155550100);
+        expect(plainNumber(text)).toBe('+14155550100');
+      }
+      expect(plainNumber(`9${each}11`)).toBe('911');
+      expect(plainNumber(`*67${each}#`)).toBe('*67#');
+      expect(plainNumber(each)).toBe(each);
+      expect(plainNumber(`al${each}ice`)).toBe(`al${each}ice`);
+    }
+  });
+
+  test.each(['1\u00c2 2', '1\u00e2\u0080', '1\u00e2\u00802', '1\u00e9', '1\u20ac2', '1\uff112', '1\u00c22'])(
+    '%j holds something else',
+    (text) => {
+      expect(normalizeNumber(text)).toBeUndefined();
+      expect(plainNumber(text)).toBe(text);
+    },
+  );
+});
+
 describe('what is dialled and sent has no visual separators (RFC 3966 §5.1.1)', () => {
   test.each([
     ['91-900-555.1234', '919005551234'],
@@ -70,7 +110,7 @@ describe('what is dialled and sent has no visual separators (RFC 3966 §5.1.1)',
     expect(plainNumber(text)).toBe(plain);
   });
 
-  test.each(['', '-', '( )', 'jo-anne', '1-800-FLOWERS', '1+2', '+ +1', '(1+2)', '911;x', '9%2D11', '9\u00a011'])(
+  test.each(['', '-', '( )', 'jo-anne', '1-800-FLOWERS', '1+2', '+ +1', '(1+2)', '911;x', '9%2D11'])(
     '%j is no number and stays',
     (text) => {
       expect(plainNumber(text)).toBe(text);
