@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Egress, EgressError } from '../base/egress.ts';
 import { DigestClient } from '../sip/auth/index.ts';
 import type { LocatedTarget, LocateQuery, Locator } from '../sip/locate/index.ts';
+import { formatHost } from '../sip/message/index.ts';
 import type { Flow, Target, TlsCredentials } from '../sip/transport/index.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
 import type { Trunk } from './schema.ts';
@@ -41,11 +42,11 @@ export function locateQuery(hop: TrunkHop & { readonly kind: 'host' }): LocateQu
   return port === undefined ? { host, transport, naptr: true } : { host, port, transport };
 }
 
-/** Names a target or the peer of a flow the way call records do: `udp:192.0.2.1:5060`. */
+/** Names a target or the peer of a flow the way call records do: `udp:192.0.2.1:5060`, `udp:[2001:db8::1]:5060`. */
 export function reachKey(to: Flow | Target): string {
   return 'send' in to
-    ? `${to.transport}:${to.remoteAddress}:${to.remotePort}`
-    : `${to.transport}:${to.address}:${to.port}`;
+    ? `${to.transport}:${formatHost(to.remoteAddress)}:${to.remotePort}`
+    : `${to.transport}:${formatHost(to.address)}:${to.port}`;
 }
 
 /** Reads what {@link reachKey} made; undefined for anything else. */
@@ -56,7 +57,7 @@ export function targetOfKey(key: string): LocatedTarget | undefined {
   const port = Number(key.slice(last + 1));
   if (first < 0 || last <= first + 1 || !Number.isInteger(port) || port <= 0 || port > 65_535) return undefined;
   if (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls') return undefined;
-  return { transport, address: key.slice(first + 1, last), port };
+  return { transport, address: key.slice(first + 1, last).replace(/^\[|\]$/g, ''), port };
 }
 
 /** The same targets, sent to from the listener that the trunk names. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { describeDestination } from '../../src/call/destination.ts';
 import { hopOf, reachKey, targetOfKey } from '../../src/trunks/hops.ts';
 import type { Trunk } from '../../src/trunks/schema.ts';
 import { directoryOf, ipTrunk } from './provider.ts';
@@ -7,6 +8,7 @@ test.each([
   { transport: 'udp' as const, address: '192.0.2.1', port: 5060 },
   { transport: 'tls' as const, address: '2001:db8::1', port: 5061 },
 ])('a target and its name in call records are the same: %o', (target) => {
+  expect(reachKey(target)).toBe(describeDestination(target));
   expect(targetOfKey(reachKey(target))).toEqual(target);
 });
 

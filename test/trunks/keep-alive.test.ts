@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { describeDestination } from '../../src/call/destination.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import {
   directoryOf,
@@ -237,6 +238,15 @@ describe('evidence from calls', () => {
     if (trunk !== undefined) world.service.noteAttempt(trunk, attempt({ cause: 'transport-error', reason: 'refused' }));
     expect(world.status()).toMatchObject({ state: 'offline', reason: 'refused' });
     expect(world.locator.failed.has(`udp:${PROVIDER}:5060`)).toBe(true);
+  });
+
+  test('what an attempt says of an IPv6 target counts for that target: it is put last', () => {
+    const world = new TrunkWorld([ipTrunk()]).run(15);
+    const target = describeDestination({ transport: 'udp', address: '2001:db8::7', port: 5060 });
+    trunkOf(world).note({ target, cause: 'timeout', reason: 'no answer' });
+    expect([...world.locator.failed.keys()]).toEqual(['udp:2001:db8::7:5060']);
+    trunkOf(world).note({ target, status: 486 });
+    expect(world.locator.failed.size).toBe(0);
   });
 
   test('503 with Retry-After holds the trunk down and lets it go by itself', () => {
