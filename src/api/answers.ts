@@ -71,6 +71,14 @@ const attemptAnswer = z.object({
   durationMs: z.number(),
 });
 
+const streamAnswer = z.object({
+  packets: z.int().describe('RTP packets that came from the party.'),
+  octets: z.int(),
+  lost: z.int().optional().describe('Packets of the party that the other side missed, as the reports (RTCP) say.'),
+  jitterMs: z.number().optional(),
+  mos: z.number().optional().describe('Mean opinion score, 1 to 5, as the relay works it out.'),
+});
+
 export const callRecordAnswer = z.object({
   callId: z.string(),
   sipCallIds: z.array(z.string()),
@@ -101,6 +109,10 @@ export const callRecordAnswer = z.object({
   status: z.int(),
   reason: z.string(),
   hungUpBy: z.enum(['caller', 'callee', 'engine']),
+  media: z
+    .array(z.object({ caller: streamAnswer, callee: streamAnswer }))
+    .optional()
+    .describe('What the media relay has counted, of each pair of parties in turn: a transfer makes another one.'),
 }) satisfies z.ZodType<Loose<CallRecord>>;
 
 export const traceMessageAnswer = z.object({
@@ -361,6 +373,7 @@ export const eventAnswers = {
     otherTrunk: z.string(),
     otherNumbers: z.string(),
   }),
+  'media-relay': z.object({ url: z.string(), state: z.enum(['up', 'down']) }),
   registration: z.object({
     action: z.enum(['added', 'refreshed', 'removed', 'expired', 'refused']),
     addressOfRecord: z.string(),

@@ -52,6 +52,13 @@ export class Egress {
   }
 }
 
+/** An address that only means something behind a NAT, or on one link. */
+export function isPrivateAddress(address: string): boolean {
+  const words = parseAddress(address);
+  const kind = words === undefined ? undefined : kindOf({ words, length: words.length * 32 });
+  return kind === 'private' || kind === 'link-local';
+}
+
 function kindOf(single: Network): string | undefined {
   return networks.find(({ network }) => covers(network, single))?.kind;
 }

@@ -2,6 +2,7 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import { Branch, type BranchUser } from './branch.ts';
 import type { Leg, LegCall } from './leg.ts';
+import type { MediaEnd } from './media.ts';
 import {
   type BranchPlan,
   type CallPlan,
@@ -21,6 +22,8 @@ export interface AttemptUser {
   readonly relaysReliable: boolean;
   /** What the user can do, as `methodsOf` reads it; undefined when it has not said. */
   readonly methods: number | undefined;
+  /** The user, as its media is thought of. */
+  readonly mediaEnd: MediaEnd;
   /** A provisional response above 100. `rack` is set when it wants the user's PRACK. */
   onProgress(leg: Leg, response: SipResponse, rack: string | undefined): void;
   /** The first 2xx. The user acknowledges it: `leg.acknowledge(invite)`, at once or with the answer to its offer. */
@@ -76,6 +79,10 @@ export class Attempt implements BranchUser, TimerTarget {
 
   get methods(): number | undefined {
     return this.#user.methods;
+  }
+
+  get mediaEnd(): MediaEnd {
+    return this.#user.mediaEnd;
   }
 
   start(): void {
@@ -155,6 +162,7 @@ export class Attempt implements BranchUser, TimerTarget {
       {
         relaysReliable: this.relaysReliable,
         methods: this.methods,
+        mediaEnd: this.mediaEnd,
         onProgress: (leg, response, rack) => this.onBranchProvisional(leg, response, rack),
         onAnswered: (branch, leg, response, invite) => this.onBranchAnswered(branch, leg, response, invite),
         onFailed: (rejection, outcome) => this.#followedFailed(rejection, outcome),

@@ -9,11 +9,13 @@ import {
   type SipResponse,
   UnsafeMessageError,
 } from '../sip/message/index.ts';
+import { BranchMedia, MEDIA_REFUSALS } from './branch-media.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
-import { describeDestination, sendOptions } from './destination.ts';
+import { addressOf, describeDestination, sendOptions } from './destination.ts';
 import { buildInvite } from './invite.ts';
 import { Leg, type LegCall } from './leg.ts';
+import type { MediaEnd } from './media.ts';
 import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { AttemptRecord, BegunLeg } from './record.ts';
@@ -29,6 +31,8 @@ export interface BranchUser {
   readonly relaysReliable: boolean;
   /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
   readonly methods: number | undefined;
+  /** For whom it rings, as the media of that party is thought of. */
+  readonly mediaEnd: MediaEnd;
   /** A provisional response above 100. `rack` is set when it wants a PRACK. */
   onBranchProvisional(leg: Leg, response: SipResponse, rack: string | undefined): void;
   /** The first 2xx of the branch. */
@@ -45,7 +49,15 @@ export interface BranchUser {
  * Rules it keeps: its attempt hears of exactly one end (answered, failed, redirected), or of none once it was cancelled; every 2xx is
  * acknowledged, and one that comes too late is followed by BYE (RFC 3261 §13.2.2.4); what `onStart` reserved is given back once.
  */
-export type BranchState = 'idle' | 'resolving' | 'calling' | 'repairing' | 'cancelling' | 'answered' | 'over';
+export type BranchState =
+  | 'idle'
+  | 'resolving'
+  | 'describing'
+  | 'calling'
+  | 'repairing'
+  | 'cancelling'
+  | 'answered'
+  | 'over';
 
 export class Branch implements ClientTransactionUser, TimerTarget {
   readonly attempt: BranchUser;
@@ -62,6 +74,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #winner: Leg | undefined = undefined;
   #reserved = false;
   #session: SessionKeeper | undefined = undefined;
+  /** Of the target that is tried. */
+  #media: BranchMedia | undefined = undefined;
   #repair: Repair | undefined = undefined;
   /** What made the INVITE be sent again. */
   #refusedWith: SipResponse | undefined = undefined;
@@ -115,6 +129,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
         this.state = 'over';
         return;
       case 'resolving':
+      case 'describing':
       case 'repairing':
         this.#retryTimer = cancelTimer(this.#retryTimer);
         this.#record(0, 'cancelled', 'cancelled');
@@ -136,9 +151,18 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   onResponse(response: SipResponse, transaction: ClientTransaction): void {
+    // What nobody waits for is told no relay.
+    if (this.#media === undefined || this.state !== 'calling') this.#receive(response, transaction, true);
+    else
+      this.#media.receive(response, transaction.request, (isDescribed) =>
+        this.#receive(response, transaction, isDescribed),
+      );
+  }
+
+  #receive(response: SipResponse, transaction: ClientTransaction, isDescribed: boolean): void {
     const { status } = response;
     if (status >= 200 && status < 300) {
-      this.#success(response, transaction);
+      this.#success(response, transaction, isDescribed);
       return;
     }
     if (this.#transaction !== undefined && transaction !== this.#transaction) return;
@@ -195,7 +219,33 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#session = SessionKeeper.forOutgoing(env, this.plan.options.sessionTimer);
     this.#startedAtMs = env.scheduler.nowMs();
     this.#startedWallMs = env.scheduler.wallMs();
-    this.#sendInvite();
+    this.#describe();
+  }
+
+  /** The offer, as the callee shall have it. */
+  #describe(): void {
+    const { attempt, plan } = this;
+    const { draft, options } = plan;
+    this.#media?.end();
+    this.#media = undefined;
+    const near = attempt.mediaEnd;
+    if (attempt.env.media?.concerns(near.media, options.media) !== true) {
+      this.#sendInvite();
+      return;
+    }
+    this.state = 'describing';
+    const far: MediaEnd = { media: options.media, address: addressOf(this.#targets[this.#targetIndex] as Destination) };
+    const media = new BranchMedia(attempt.call, near, far, draft.body);
+    this.#media = media;
+    media.offer(draft, (refusal) => {
+      if (refusal === undefined) {
+        this.#sendInvite();
+        return;
+      }
+      const { status, reason } = MEDIA_REFUSALS[refusal];
+      this.#record(0, reason, 'capacity');
+      this.#fail(status, reason, 'capacity');
+    });
   }
 
   #sendInvite(): void {
@@ -230,6 +280,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
         localTag: this.#localTag,
         sequence: ++this.#sequence,
         maxForwards,
+        body: this.#media?.body,
         relaysReliable,
         methods,
       },
@@ -262,7 +313,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.attempt.onBranchProvisional(leg, response, verdict === 'new' ? leg.receiver.rack : undefined);
   }
 
-  #success(response: SipResponse, transaction: ClientTransaction): void {
+  #success(response: SipResponse, transaction: ClientTransaction, isDescribed: boolean): void {
     const invite = transaction.request;
     const known = this.#knownLeg(response, transaction) ?? this.#sameTag(this.#winner, response);
     // The winner's 2xx again: its ACK was lost.
@@ -277,10 +328,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     leg.confirm(response);
     this.#winner = leg;
-    if (!leg.dialog.hasTarget) {
-      this.#unusable(leg, invite);
+    if (!leg.dialog.hasTarget || !isDescribed) {
+      this.#unusable(leg, invite, isDescribed ? UNUSABLE_CONTACT : MEDIA_REFUSALS['no-relay']);
       return;
     }
+    this.#media?.handOver();
+    this.#media = undefined;
     this.state = 'answered';
     this.#record(response.status, response.reason, 'answered');
     this.#dropLegs(leg);
@@ -319,13 +372,13 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   /** RFC 3261 §13.2.2.4: a 2xx is acknowledged whatever it says. Nothing could be sent in a dialog whose Contact leads nowhere. */
-  #unusable(leg: Leg, invite: SipRequest): void {
+  #unusable(leg: Leg, invite: SipRequest, { status, reason }: typeof UNUSABLE_CONTACT): void {
     leg.acknowledge(invite);
-    leg.hangUp(['SIP;cause=502;text="Unusable Contact"']);
+    leg.hangUp([`SIP;cause=${status};text="${reason}"`]);
     this.#dropLegs(leg);
-    this.#record(502, 'Unusable Contact', 'transport-error');
+    this.#record(status, reason, 'transport-error');
     if (this.#mayTryNext()) this.#nextTarget();
-    else this.#fail(502, reasonPhrase(502), 'transport-error');
+    else this.#fail(status, reasonPhrase(status), 'transport-error');
   }
 
   #startSession(leg: Leg, response: SipResponse, invite: SipRequest): void {
@@ -425,6 +478,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     // The dialog counts as early until `confirm`, which fixes its route set from the 2xx.
     const leg = new Leg(call.registry, call, dialog, transaction.flow, this.plan.options);
     leg.credentials = this.plan.credentials;
+    leg.media = this.#media?.placeOf(response.toTag() ?? '');
     leg.offers.request('local', 'INVITE', hasSessionDescription(transaction.request));
     this.#legs.push(leg);
     return leg;
@@ -446,6 +500,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #finish(outcome: StageOutcome | 'cancelled'): void {
     this.state = 'over';
     this.#dropLegs(undefined);
+    this.#media?.end();
+    this.#media = undefined;
     this.#session?.stop();
     this.#session = undefined;
     const reserved = this.#reserved;
@@ -487,6 +543,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 }
 
+const UNUSABLE_CONTACT = { status: 502, reason: 'Unusable Contact' };
 const NO_DRAFT: LegDraft = { requestUri: '', from: '', to: '', contact: '', routes: [], headers: [], body: '' };
 
 /** The plan of the branch that has sent a request; undefined when it was not the INVITE of one. */

@@ -1,6 +1,7 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
+import type { MediaParty, MediaRefusal, MediaSession } from '../media/index.ts';
 import { HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
@@ -8,6 +9,7 @@ import { CallerInvite } from './caller-invite.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import type { Leg, LegCall, LegRegistry } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
+import type { MediaEnd, MediaOffer } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
 import { type BegunLeg, type CallListing, CallRecord, type EndedBy } from './record.ts';
@@ -82,6 +84,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     return this.caller?.methods;
   }
 
+  get mediaEnd(): MediaEnd {
+    return this.caller?.mediaEnd ?? { media: undefined, address: '' };
+  }
+
   /** Begins with the caller's INVITE. */
   begin(transaction: ServerTransaction, plan: CallPlan): void {
     const { request } = transaction;
@@ -119,6 +125,24 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   newTag(): string {
     return randomToken();
+  }
+
+  openMedia(near: MediaEnd, far: MediaEnd, offer: MediaOffer): MediaSession | MediaRefusal | undefined {
+    if (near.media === undefined || far.media === undefined) return undefined;
+    const parties = { near: mediaParty(near.media, near), far: mediaParty(far.media, far) };
+    const opened = this.env.media?.open(
+      { ...parties, ...offer },
+      {
+        onMediaLost: (reason) => this.#mediaLost(opened, reason),
+        onMediaEnded: (statistics) => {
+          if (statistics !== undefined) this.record.media = [...this.record.media, statistics];
+          this.release();
+        },
+      },
+    );
+    // What it has counted is a part of the record.
+    if (typeof opened === 'object') this.retain();
+    return opened;
   }
 
   // --- the attempt ---
@@ -291,6 +315,12 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     };
   }
 
+  /** Nobody hears anybody any more. */
+  #mediaLost(session: ReturnType<LegCall['openMedia']>, reason: string): void {
+    const isCurrent = this.callerLeg?.media?.session === session && this.calleeLeg?.media?.session === session;
+    if (isCurrent) this.end('engine', reason, ['SIP;cause=408;text="Media Timeout"']);
+  }
+
   #answered(leg: Leg, response: SipResponse, by: string | undefined, trunkId: string | undefined): void {
     const { record, env } = this;
     this.#timer = cancelTimer(this.#timer);
@@ -352,6 +382,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.record.endedBy = by;
     this.record.endReason = reason;
   }
+}
+
+function mediaParty(media: NonNullable<MediaEnd['media']>, { address }: MediaEnd): MediaParty {
+  return { ...media, family: address === '' ? undefined : address.includes(':') ? 6 : 4 };
 }
 
 /** Why an unanswered call ended, for its record. */

@@ -3,7 +3,10 @@ import { createResponse, HeaderId, type HeaderList, type SipRequest, type SipRes
 import { AcceptedInvite } from './accepted-invite.ts';
 import { addCapabilities, addOwnHeaders, methodsOf } from './capabilities.ts';
 import { showAnswering } from './connected-identity.ts';
+import { addressOf } from './destination.ts';
 import { Leg, type LegCall, type ShownParty } from './leg.ts';
+import type { MediaEnd } from './media.ts';
+import { nearPlaceOf } from './media.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
 import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 import { hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
@@ -59,6 +62,10 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   get party(): ShownParty {
     const { identity, anonymous } = this.#options;
     return { identity, identityWithheld: anonymous === true };
+  }
+
+  get mediaEnd(): MediaEnd {
+    return { media: this.#options.media, address: addressOf(this.#transaction.flow) };
   }
 
   get done(): boolean {
@@ -168,11 +175,14 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   /** The caller's side of `callee`; `own` wants one that no other callee has described. */
   #legFor(callee: Leg, own: boolean): Leg {
     const bound = callee.peer;
-    if (bound !== undefined && (bound.describedBy === callee || (!own && bound.describedBy === undefined)))
+    if (bound !== undefined && (bound.describedBy === callee || (!own && bound.describedBy === undefined))) {
+      bound.media = nearPlaceOf(callee.media);
       return bound;
+    }
     const leg = this.#legs.find((each) => each.describedBy === undefined) ?? this.#newLeg();
     if (own) leg.describedBy = callee;
     leg.peer = callee;
+    leg.media = nearPlaceOf(callee.media);
     callee.peer = leg;
     return leg;
   }

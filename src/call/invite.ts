@@ -10,6 +10,8 @@ export interface InviteDialog {
   readonly localTag: string;
   readonly sequence: number;
   readonly maxForwards: number;
+  /** What a media relay has made of the draft's body; default: the draft's. */
+  readonly body?: string | undefined;
   /** Whether PRACKs for reliable provisional responses come from the caller (RFC 3262). */
   readonly relaysReliable: boolean;
   /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
@@ -32,7 +34,7 @@ export function buildInvite(
   headers.add(HeaderId.CSeq, `${dialog.sequence} INVITE`);
   for (const [name, value] of draft.headers) headers.addNamed(name, value);
   promiseOnly(headers, dialog.methods);
-  const request = new SipRequest('INVITE', draft.requestUri, headers, draft.body);
+  const request = new SipRequest('INVITE', draft.requestUri, headers, dialog.body ?? draft.body);
   addCapabilities(request, options);
   session?.ask(request);
   // RFC 3262 §5: a reliable response may hold the offer when the INVITE has none; only a caller that sends PRACK can answer it.

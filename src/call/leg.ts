@@ -1,3 +1,4 @@
+import type { MediaRefusal, MediaSession } from '../media/index.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import { type Dialog, type IntervalRefusal, OfferAnswer, ReliableReceiver } from '../sip/dialog/index.ts';
 import {
@@ -13,6 +14,7 @@ import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { addressOf, sendOptions } from './destination.ts';
 import { LateAnswers } from './late-answers.ts';
 import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
+import { type MediaEnd, type MediaOffer, type MediaPlace, relayDescription } from './media.ts';
 import type { BranchPlan, LegOptions } from './plan.ts';
 import type {
   CallEnvironment,
@@ -86,7 +88,9 @@ export interface LegCall {
   readonly registry: LegRegistry;
   readonly record: CallRecord;
   /** The caller, until its INVITE has its final response. */
-  readonly caller: { readonly request: SipRequest; readonly party: ShownParty } | undefined;
+  readonly caller:
+    | { readonly request: SipRequest; readonly party: ShownParty; readonly mediaEnd: MediaEnd; readonly done: boolean }
+    | undefined;
   /** A transfer under way. */
   referral: { legLeft(leg: Leg): boolean; abandon(): void } | undefined;
   newTag(): string;
@@ -107,6 +111,8 @@ export interface LegCall {
   partyMoved(leg: Leg): void;
   pickedUp(newcomer: Leg, response: SipResponse): boolean;
   end(by: EndedBy, reason: string, reasons?: readonly string[]): void;
+  /** Media between two parties, as a part of this call; undefined: their descriptions pass as they are. */
+  openMedia(near: MediaEnd, far: MediaEnd, offer: MediaOffer): MediaSession | MediaRefusal | undefined;
 }
 
 /**
@@ -152,6 +158,8 @@ export class Leg implements LegRequestUser {
   invitation: ClientTransaction | undefined = undefined;
   /** `address:port` that the peer's Contact or Record-Route names and that takes no connection. */
   unreachable: string | undefined = undefined;
+  /** Undefined: what the party describes passes as it is. */
+  media: MediaPlace | undefined = undefined;
   /** Relayed requests under way toward this leg. */
   relays = 0;
   readonly #registry: LegRegistry;
@@ -189,6 +197,10 @@ export class Leg implements LegRequestUser {
 
   set credentials(client: DigestClient | undefined) {
     this.#credentials = client;
+  }
+
+  get mediaEnd(): MediaEnd {
+    return { media: this.options.media, address: addressOf(this.destination) };
   }
 
   /** The peer's Allow lists UPDATE. */
@@ -301,7 +313,7 @@ export class Leg implements LegRequestUser {
     accepted.stop();
     this.offers.request('remote', 'ACK', hasSessionDescription(request));
     const { answers } = accepted;
-    if (answers?.heldAck !== undefined) answers.acknowledge(answers.heldAck, request);
+    if (answers?.heldAck !== undefined) answerHeld(this, answers, request);
     if (this.#byeReasons !== undefined) this.#sendBye();
     this.awaited?.acknowledged();
   }
@@ -334,6 +346,7 @@ export class Leg implements LegRequestUser {
     }
     if (this.state !== 'confirmed') return;
     this.state = 'leaving';
+    this.media?.session.end();
     this.#byeReasons = reasons;
     this.session?.stop();
     const { accepted } = this;
@@ -386,6 +399,7 @@ export class Leg implements LegRequestUser {
     if (this.state === 'gone') return;
     const counted = this.state !== 'early';
     this.state = 'gone';
+    if (counted) this.media?.session.end();
     this.awaited?.abandon(this);
     this.accepted?.stop();
     this.accepted = undefined;
@@ -424,4 +438,13 @@ export class Leg implements LegRequestUser {
     if (!dialog.hasTarget) return destination;
     return env.router.nextHop?.(this, dialog.nextHop()) ?? destination;
   }
+}
+
+/** The ACK of `from` brings the answer to the offer that the 2xx of `to` held. */
+function answerHeld(from: Leg, to: Leg, ack: SipRequest): void {
+  relayDescription(from, to, ack, 'answer', (isDescribed) => {
+    if (to.heldAck === undefined) return;
+    to.acknowledge(to.heldAck, isDescribed ? ack : undefined);
+    if (!isDescribed) from.call.end('engine', 'media-lost');
+  });
 }

@@ -1,3 +1,4 @@
+import type { MediaParty } from '../media/index.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
 import type { SendOptions } from '../sip/endpoint/index.ts';
@@ -71,6 +72,8 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs'> {
   readonly showsIdentity?: boolean;
   /** What the party says of its identity is believed: a trusted trunk. */
   readonly assertsIdentity?: boolean;
+  /** How the party's media has to be thought of; absent: its descriptions pass as they are. */
+  readonly media?: Omit<MediaParty, 'family'>;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: string;
   /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */

@@ -1,5 +1,6 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import type { MediaQuestion, MediaRefusal, MediaSession, SessionUser } from '../media/index.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { Dialog } from '../sip/dialog/index.ts';
 import type {
@@ -109,12 +110,22 @@ export interface CallLimits {
 
 export const defaultCallLimits: CallLimits = { maxCalls: 50_000, maxForks: 16, maxBranches: 64, maxRelaysPerLeg: 16 };
 
+/** Brings the media of two parties together; `Media` is it. */
+export interface MediaPort {
+  /** False: whatever the two describe passes as it is. Asked for every call. */
+  concerns(near: LegOptions['media'], far: LegOptions['media']): boolean;
+  /** Undefined: their descriptions pass as they are. */
+  open(question: MediaQuestion, user: SessionUser): MediaSession | MediaRefusal | undefined;
+}
+
 /** Everything a call reaches for; one object per engine, shared by all its calls. */
 export interface CallEnvironment {
   readonly endpoint: EndpointPort;
   readonly scheduler: Scheduler;
   readonly router: CallRouter;
   readonly observer: CallObserver;
+  /** Absent: descriptions pass as they are. */
+  readonly media?: MediaPort;
   readonly log: Log;
   readonly timers: CallTimers;
   readonly limits: CallLimits;

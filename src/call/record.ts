@@ -1,3 +1,5 @@
+import type { MediaStatistics } from '../media/index.ts';
+
 /** What is known of a call before it is placed. `engine/` fills it; nothing here interprets it. */
 export interface CallFacts {
   readonly direction: 'outbound' | 'inbound' | 'internal';
@@ -48,6 +50,7 @@ export interface BegunLeg {
 export type EndedBy = 'caller' | 'callee' | 'engine';
 
 const NONE: readonly BegunLeg[] = [];
+const NO_MEDIA: readonly MediaStatistics[] = [];
 
 /** The record of a call: grows while it lives, complete when `onCallEnded` gets it. Times are wall clock ms. */
 export class CallRecord {
@@ -66,6 +69,8 @@ export class CallRecord {
   attempts: readonly AttemptRecord[] = [];
   /** Legs that were cancelled; each is an attempt as well once its final response is there. */
   cancelled: readonly BegunLeg[] = NONE;
+  /** What relays have counted: of each pair of parties in turn. */
+  media: readonly MediaStatistics[] = NO_MEDIA;
   /** Final status sent to the caller: 200 when answered. */
   status = 0;
   reason = '';

@@ -13,8 +13,10 @@ import {
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
 import { tellParty } from './connected-identity.ts';
+import { JoinedMedia } from './joined-media.ts';
 import type { Leg, LegCall } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
+import type { MediaEnd } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { ServerTransaction } from './ports.ts';
 import { ReferNotifier } from './refer-notifier.ts';
@@ -129,6 +131,8 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   /** Attended: the transferor's leg that the transferee takes the place of. */
   #replaced: Leg | undefined = undefined;
   #renegotiation: Renegotiation | undefined = undefined;
+  /** Of the two that are being connected. */
+  #media: JoinedMedia | undefined = undefined;
   #transferorLeft = false;
   #done = false;
 
@@ -140,6 +144,10 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     this.#referTo = referTo;
     this.#notifier = notifier;
     notifier?.progress(100, 'Trying');
+  }
+
+  get mediaEnd(): MediaEnd {
+    return this.#transferee.mediaEnd;
   }
 
   /** There is nobody to connect the transferee to. */
@@ -174,6 +182,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
     this.#target = leg;
     if (leg.offers.offeredBy === 'remote') leg.heldAck = invite;
     else leg.acknowledge(invite);
+    this.#media = JoinedMedia.begun(this.#call, this.#transferee, leg);
     this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
   }
 
@@ -185,15 +194,29 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   onRenegotiated(leg: Leg, response: SipResponse): void {
     if (leg === this.#target) {
       // The target's offer goes to the transferee.
-      this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
+      const media = new JoinedMedia(this.#call, this.#transferee, leg);
+      this.#media = media;
+      media.offer(leg, response, (refusal) => {
+        if (this.#done) return;
+        if (refusal !== undefined) this.onRenegotiationFailed(this.#transferee, refusal);
+        else this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
+      });
       return;
     }
+    this.#media?.answer(leg, response, (isDescribed) => {
+      if (!this.#done) this.#connected(response, isDescribed);
+    });
+  }
+
+  /** The transferee has answered the target's offer. */
+  #connected(response: SipResponse, isDescribed: boolean): void {
     const target = this.#target;
-    if (target === undefined || target.state !== 'confirmed') {
-      this.#failed(503);
+    if (target === undefined || target.state !== 'confirmed' || !isDescribed) {
+      this.onRenegotiationFailed(this.#transferee, 503);
       return;
     }
     if (target.heldAck !== undefined) target.acknowledge(target.heldAck, response);
+    this.#media?.take();
     this.#succeeded(target);
   }
 
@@ -222,6 +245,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   abandon(): void {
     if (this.#done) return;
     this.#finish(487);
+    this.#media?.end();
     this.#attempt?.cancel([]);
     this.#renegotiation?.stop();
     if (this.#replaced === undefined) this.#target?.hangUp();
@@ -253,6 +277,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   #failed(status: number, reason?: string): void {
     if (this.#done) return;
     this.#finish(status, reason);
+    this.#media?.end();
     const target = this.#target;
     if (this.#replaced === undefined) target?.hangUp();
     // They were told of each other before it was sure.

@@ -41,6 +41,12 @@ export function relayBody(from: SipMessage, to: SipMessage): void {
   copyFields(from.headers, to.headers, CONTENT_HEADERS);
 }
 
+/** Takes the body away, with the header fields that describe it. */
+export function clearBody(message: SipMessage): void {
+  message.body = '';
+  for (const id of CONTENT_HEADERS) message.headers.remove(id);
+}
+
 /** Reason (RFC 3326 §2: one value a protocol, in one field or several), as a CANCEL takes it on. */
 export function reasonFields(values: readonly string[]): [HeaderId, string][] {
   return values.map((value) => [HeaderId.Reason, value]);

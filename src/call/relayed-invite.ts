@@ -1,3 +1,4 @@
+import { InOrder } from '../base/in-order.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
@@ -5,6 +6,7 @@ import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
 import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import { descriptionRefused, relayDescription } from './media.ts';
 import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 import {
   hasSessionDescription,
@@ -55,6 +57,8 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   /** The Max-Forwards that leaves. */
   readonly #hops: number;
   #client: LegRequest | undefined = undefined;
+  /** Responses that wait for their description. */
+  #arrivals: InOrder | undefined = undefined;
   #timer: Timer | undefined = undefined;
   #done = false;
   #cancelled = false;
@@ -76,18 +80,44 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#to.inviteOut = this;
     this.#transaction.user = this;
     this.#timer = scheduler.schedule(this.#isUpdate ? timers.updateMs : timers.reinviteMs, this, 0);
-    this.#ask();
+    relayDescription(this.#from, this.#to, this.#request, 'offer', (isDescribed) => this.#described(isDescribed));
   }
 
   onLegResponse(response: SipResponse, request: LegRequest): void {
+    if (this.#to.media === undefined || response.status >= 300) {
+      this.#received(response, request, true);
+      return;
+    }
+    this.#arrivals ??= new InOrder();
+    this.#arrivals.run((done) =>
+      relayDescription(this.#to, this.#from, response, this.#offers ? 'answer' : 'offer', (isDescribed) => {
+        this.#received(response, request, isDescribed);
+        done();
+      }),
+    );
+  }
+
+  /** The offer is as the other party shall have it, or there is none. */
+  #described(isDescribed: boolean): void {
+    if (this.#done) return;
+    if (isDescribed && !this.#cancelled) {
+      this.#ask();
+      return;
+    }
+    this.#finish();
+    if (isDescribed) descriptionRefused(this.#from);
+    this.#from.reply(this.#transaction, this.#cancelled ? 487 : 503);
+  }
+
+  #received(response: SipResponse, request: LegRequest, isDescribed: boolean): void {
     const { status } = response;
     if (status === 100) return;
     if (status < 200) {
-      this.#relayProvisional(response);
+      if (isDescribed) this.#relayProvisional(response);
       return;
     }
     if (status < 300) {
-      this.#accepted(response, request);
+      this.#accepted(response, request, isDescribed);
       return;
     }
     // RFC 4028 §7.3: the other side wants a longer interval; that is between it and this engine. Nobody would cancel another INVITE once
@@ -97,6 +127,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
       return;
     }
     // Given up, it has had its 487: another answer would touch what is under way on the leg by now.
+    descriptionRefused(this.#from);
     if (!this.#done) {
       this.#finish();
       this.#answer(status, response);
@@ -106,6 +137,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   }
 
   onLegSilence(status: number, _request: LegRequest): void {
+    descriptionRefused(this.#from);
     if (this.#done) return;
     this.#finish();
     // The sender decides what its peer's silence means (§14.1); for this engine the session stays as it was.
@@ -161,13 +193,19 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#from.respond(this.#transaction, relayed);
   }
 
-  #accepted(response: SipResponse, request: LegRequest): void {
+  #accepted(response: SipResponse, request: LegRequest, isDescribed: boolean): void {
     const to = this.#to;
     if (this.#done) {
       to.acknowledgeAgain(request.request);
       return;
     }
     this.#finish();
+    if (!isDescribed) {
+      // What it has agreed to cannot be told: its own session has changed, the sender's has not.
+      to.acknowledge(request.request);
+      this.#from.reply(this.#transaction, 503);
+      return;
+    }
     to.learn(response);
     to.dialog.refreshTarget(response);
     to.session?.granted(response);

@@ -3,6 +3,7 @@ import { addCapabilities, addOwnHeaders, withoutMethod } from './capabilities.ts
 import { learnIdentity, showParty } from './connected-identity.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
+import { descriptionRefused, relayDescription } from './media.ts';
 import type { ServerTransaction } from './ports.ts';
 import { relayBody, relayedPhrase, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
 import { relayInvite } from './relayed-invite.ts';
@@ -30,13 +31,9 @@ export function relayRequest(
     from.reply(transaction, 483);
     return;
   }
-  const relayed = to.createRequest(request.method);
-  relayed.headers.set(HeaderId.MaxForwards, String(hops - 1));
-  if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
-  relayRequestHeaders(request.headers, relayed.headers, to.options, from.options);
-  relayBody(request, relayed);
-  if (request.method === 'UPDATE' && learnIdentity(from, request)) showParty(relayed, from, to);
-  new RelayedRequest(from, to, transaction, request).start(relayed);
+  to.relays++;
+  const relay = new RelayedRequest(from, to, transaction, request);
+  relayDescription(from, to, request, relay.role, (isDescribed) => relay.start(isDescribed, hops - 1, rack));
 }
 
 class RelayedRequest implements LegRequestUser {
@@ -44,22 +41,58 @@ class RelayedRequest implements LegRequestUser {
   readonly #to: Leg;
   readonly #transaction: ServerTransaction;
   readonly #request: SipRequest;
+  /** As it came. */
+  readonly #body: string;
+
   constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest) {
     this.#from = from;
     this.#to = to;
     this.#transaction = transaction;
     this.#request = request;
+    this.#body = request.body;
   }
 
-  start(relayed: SipRequest): void {
-    this.#to.relays++;
-    new LegRequest(this.#to, relayed, this).send();
+  /** What the request describes, if anything: RFC 3262 §5 lets a PRACK answer the offer of the response that it acknowledges. */
+  get role(): 'offer' | 'answer' {
+    const { media } = this.#to;
+    return this.#request.method === 'PRACK' && media?.session.offeredBy === media?.tag ? 'answer' : 'offer';
+  }
+
+  /** @param isDescribed what it describes, if anything, is as the other party shall have it. */
+  start(isDescribed: boolean, hops: number, rack: string | undefined): void {
+    const from = this.#from;
+    const to = this.#to;
+    const request = this.#request;
+    if (!isDescribed || to.state === 'leaving' || to.state === 'gone') {
+      to.relays--;
+      from.reply(this.#transaction, isDescribed ? 480 : 503);
+      return;
+    }
+    const relayed = to.createRequest(request.method);
+    relayed.headers.set(HeaderId.MaxForwards, String(hops));
+    if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
+    relayRequestHeaders(request.headers, relayed.headers, to.options, from.options);
+    relayBody(request, relayed);
+    if (request.method === 'UPDATE' && learnIdentity(from, request)) showParty(relayed, from, to);
+    new LegRequest(to, relayed, this).send();
   }
 
   onLegResponse(response: SipResponse, _request: LegRequest): void {
     // RFC 3261 §17.1.2: provisional responses to other methods than INVITE mean nothing to the next hop.
     if (response.status < 200) return;
     this.#to.relays--;
+    if (response.status >= 300) {
+      descriptionRefused(this.#from);
+      this.#received(response);
+      return;
+    }
+    relayDescription(this.#to, this.#from, response, 'answer', (isDescribed) => {
+      if (isDescribed) this.#received(response);
+      else this.#from.reply(this.#transaction, 503);
+    });
+  }
+
+  #received(response: SipResponse): void {
     this.#to.learn(response);
     const { status } = response;
     if (this.#request.method === 'UPDATE' && (status === 405 || status === 501)) {
@@ -82,6 +115,7 @@ class RelayedRequest implements LegRequestUser {
   #offerOtherwise(): void {
     const to = this.#to;
     to.methods = withoutMethod(to.methods, 'UPDATE');
+    this.#request.body = this.#body;
     if (to.state === 'confirmed' && to.mayStart('INVITE', true)) {
       relayInvite(this.#from, to, this.#transaction, this.#request);
       return;
@@ -91,6 +125,7 @@ class RelayedRequest implements LegRequestUser {
 
   onLegSilence(status: number, _request: LegRequest): void {
     this.#to.relays--;
+    descriptionRefused(this.#from);
     // §8.1.3.1 for the other side: silence is 408. The session stays; BYE, session timer or session limit end it.
     this.#from.reply(this.#transaction, status === 408 ? 408 : 503);
   }

@@ -11,6 +11,7 @@ import {
 import { AcceptedInvite } from './accepted-invite.ts';
 import { addCapabilities, addOwnHeaders } from './capabilities.ts';
 import { showParty } from './connected-identity.ts';
+import { JoinedMedia, type JoinedParty } from './joined-media.ts';
 import { Leg, type LegRegistry, type ShownParty } from './leg.ts';
 import type { LegOptions } from './plan.ts';
 import type { CallEnvironment, ServerTransaction, ServerTransactionUser } from './ports.ts';
@@ -81,7 +82,7 @@ function pickUp(transaction: ServerTransaction, replaced: Leg, options: LegOptio
   const { call } = replaced;
   const { request } = transaction;
   const offered = call.caller?.request;
-  if (offered === undefined) {
+  if (call.caller === undefined || offered === undefined) {
     transaction.reply(481);
     return;
   }
@@ -93,12 +94,33 @@ function pickUp(transaction: ServerTransaction, replaced: Leg, options: LegOptio
     transaction.reply(488);
     return;
   }
+  const { caller } = call;
   const leg = newLeg(transaction, replaced, options);
+  const offer = new Response(200, 'OK');
+  relayBody(offered, offer);
   const answer = new Response(200, 'OK');
   relayBody(request, answer);
-  leg.confirm();
-  accept(leg, transaction, offered, undefined, call.caller?.party);
-  if (!call.pickedUp(leg, answer)) leg.hangUp();
+  const asked: JoinedParty = { mediaEnd: caller.mediaEnd, media: undefined };
+  const media = new JoinedMedia(call, asked, leg);
+  const refuse = (status: number) => {
+    media.end();
+    leg.hangUp();
+    transaction.reply(status);
+  };
+  const take = () => {
+    if (caller.done) {
+      refuse(481);
+      return;
+    }
+    media.take();
+    leg.confirm();
+    accept(leg, transaction, offer, undefined, caller.party);
+    if (!call.pickedUp(leg, answer)) leg.hangUp();
+  };
+  media.offer(asked, offer, (refusal) => {
+    if (refusal !== undefined) refuse(refusal);
+    else media.answer(leg, answer, (isDescribed) => (isDescribed ? take() : refuse(503)));
+  });
 }
 
 /**
@@ -111,6 +133,8 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
   readonly #peer: Leg;
   readonly #options: LegOptions;
   readonly #offers: boolean;
+  readonly #newcomer: JoinedParty;
+  readonly #media: JoinedMedia;
   #renegotiation: Renegotiation | undefined = undefined;
   #cancelled = false;
 
@@ -120,10 +144,23 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
     this.#peer = peer;
     this.#options = options;
     this.#offers = hasSessionDescription(transaction.request);
+    const { remoteAddress: address } = transaction.flow;
+    this.#newcomer = { mediaEnd: { media: options.media, address }, media: undefined };
+    this.#media = new JoinedMedia(peer.call, peer, this.#newcomer);
   }
 
   start(): void {
     this.#transaction.user = this;
+    if (this.#offers) this.#media.offer(this.#newcomer, this.#transaction.request, (refusal) => this.#ask(refusal));
+    else this.#ask(undefined);
+  }
+
+  #ask(refusal: number | undefined): void {
+    if (this.#cancelled) return;
+    if (refusal !== undefined) {
+      this.onRenegotiationFailed(this.#peer, refusal);
+      return;
+    }
     const offer = this.#offers ? this.#transaction.request : undefined;
     const { identity, anonymous } = this.#options;
     const newcomer: ShownParty = { identity, identityWithheld: anonymous === true };
@@ -135,18 +172,27 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
     if (this.#cancelled) return;
     this.#cancelled = true;
     this.#renegotiation?.stop();
+    this.#media.end();
     this.#transaction.reply(487);
   }
 
   onRenegotiated(peer: Leg, response: SipResponse): void {
+    if (this.#offers) this.#media.answer(peer, response, (isDescribed) => this.#take(peer, response, isDescribed));
+    else this.#media.offer(peer, response, (refusal) => this.#take(peer, response, refusal === undefined));
+  }
+
+  #take(peer: Leg, response: SipResponse, isDescribed: boolean): void {
     const replaced = this.#replaced;
     if (this.#cancelled) return;
-    if (replaced.state !== 'confirmed' || peer.state !== 'confirmed') {
+    if (replaced.state !== 'confirmed' || peer.state !== 'confirmed' || !isDescribed) {
       if (peer.heldAck !== undefined) peer.acknowledge(peer.heldAck);
-      this.#transaction.reply(481);
+      this.#media.end();
+      this.#transaction.reply(isDescribed ? 481 : 503);
       return;
     }
+    this.#media.take();
     const leg = newLeg(this.#transaction, replaced, this.#options);
+    leg.media = this.#newcomer.media;
     leg.confirm();
     replaced.call.replaceLeg(replaced, leg);
     accept(leg, this.#transaction, response, this.#offers ? undefined : peer, peer);
@@ -155,6 +201,7 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
   }
 
   onRenegotiationFailed(_leg: Leg, status: number): void {
+    this.#media.end();
     if (!this.#cancelled) this.#transaction.reply(status === 481 || status === 408 ? 480 : status);
   }
 }

@@ -19,6 +19,7 @@ import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { CallContext } from './call-context.ts';
 import { draftOf } from './drafted-request.ts';
+import type { MediaParties } from './media-parties.ts';
 import { outsideParty } from './party-address.ts';
 import { noteSilence, phoneBranch } from './phone-leg.ts';
 import { ORPHAN_SILENT_MS, type Reached } from './reach.ts';
@@ -29,6 +30,7 @@ export interface BranchesOptions {
   readonly registrations: Registrations;
   readonly trunks: Pick<TrunkService, 'digestClient' | 'admit' | 'noteAttempt' | 'targets'>;
   readonly directory: () => Directory;
+  readonly media: MediaParties;
   /** How long one target may stay silent before the next is tried. */
   readonly attemptMs: number;
   readonly onAttempt: (trunk: Trunk, attempt: AttemptRecord) => void;
@@ -60,13 +62,15 @@ export class Branches {
   /** A branch to each contact that is registered for a number of the tenant; empty when none is. */
   toPhones(context: CallContext, number: string): readonly BranchPlan[] {
     const { registrations } = this.#options;
+    const extension = context.directory.extension(context.tenant.name, number);
     return registrations.contacts(context.tenant, number).flatMap(({ binding, reached }) => {
       const user = contactUser(context);
       const contact = this.#contact(user, reached.to);
       if (contact === undefined) return [];
       const otherwise = reached.through?.otherwise;
       const directContact = otherwise === undefined ? undefined : this.#contact(user, otherwise);
-      return [phoneBranch({ context, number, binding, reached, contact, directContact })];
+      const media = this.#options.media.callee(context.tenant, extension, binding);
+      return [phoneBranch({ context, number, binding, reached, contact, directContact, media })];
     });
   }
 
@@ -94,7 +98,8 @@ export class Branches {
 
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
     const { trunk, leg, nextHop } = route;
-    const reached = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk)?.reached : undefined;
+    const gateway = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk) : undefined;
+    const reached = gateway?.reached;
     const { draft } = route;
     const { trunks, directory, attemptMs, onAttempt } = this.#options;
     // Not the plan itself: the closures below live as long as the call.
@@ -108,6 +113,7 @@ export class Branches {
       largeRequests: trunk.options.largeRequests,
       assertsIdentity: trunk.options.trusted,
       identity: outsideParty(facts.directory, tenant, trunk.id, plan.number, ''),
+      media: this.#options.media.toTrunk(trunk, gateway?.binding, emergency),
     };
     return {
       label: trunk.name,

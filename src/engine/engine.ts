@@ -19,6 +19,7 @@ import {
   Calls,
   relayMessage,
 } from '../call/index.ts';
+import { Media, MediaRelays, type OpenDatagrams, openDatagrams, type RelayListener } from '../media/index.ts';
 import {
   asksEmergency,
   emergencyCallOf,
@@ -61,6 +62,7 @@ import { calledNumbersOf } from './inbound-view.ts';
 import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
 import { listenerOptions, transportsListened } from './listeners.ts';
+import { MediaParties } from './media-parties.ts';
 import { planMessage } from './message-plan.ts';
 import { OutboundGuards } from './outbound-guards.ts';
 import { OwnHosts } from './own-hosts.ts';
@@ -81,6 +83,7 @@ export interface EngineObserver {
   readonly calls: CallObserver;
   readonly registrations: RegistrationListener<Flow>;
   readonly trunks: TrunkListener;
+  readonly relays: RelayListener;
   readonly messages?: MessageObserver;
   /** A caller ID candidate or directive that was passed over, or a foreign number that was kept in. */
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void;
@@ -114,6 +117,8 @@ export interface EngineOptions {
   readonly createTransport?: EndpointOptions['createTransport'];
   /** Makes the datagram sockets of the transports that are sockets; default: the runtime's. */
   readonly createSocket?: EndpointOptions['createSocket'];
+  /** Opens the way to a media relay; default: a socket. */
+  readonly openDatagrams?: OpenDatagrams;
   /** Refuse new requests while this process has no time for them. Default false. */
   readonly guardsLoad?: boolean;
   /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
@@ -142,6 +147,7 @@ export class Engine {
   readonly routing: Routing;
   readonly guards: OutboundGuards;
   readonly branches: Branches;
+  readonly media: Media;
   readonly #placement: Placement;
   /** Whose messages are never held back: trunks and registered phones. */
   readonly sources: { knows(address: string): boolean };
@@ -287,7 +293,11 @@ export class Engine {
       ...(options.callsElsewhere === undefined ? {} : { callsElsewhere: options.callsElsewhere }),
       ...(options.trunkElsewhere === undefined ? {} : { elsewhere: options.trunkElsewhere }),
     });
+    const relays = new MediaRelays(scheduler, options.openDatagrams ?? openDatagrams, observer.relays);
+    this.media = new Media(relays, scheduler);
+    const mediaParties = new MediaParties(() => relays.configured);
     this.branches = new Branches({
+      media: mediaParties,
       endpoint: this.endpoint,
       registrations: this.registrations,
       trunks: this.trunks,
@@ -304,6 +314,7 @@ export class Engine {
       }),
     );
     this.routing = new Routing({
+      media: mediaParties,
       guard: (plan) => this.guards.admit(plan),
       clock: scheduler,
       random: options.random ?? Math.random,
@@ -330,6 +341,7 @@ export class Engine {
       log,
       observer: this.#guarded(observer.calls),
       router: this.#callRouter(),
+      media: this.media,
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
       limits: { maxCalls: settings.limits.calls },
     });
@@ -401,6 +413,7 @@ export class Engine {
         mutable[transport] = this.endpoint.advertised(transport, scope) ?? mutable[transport];
     }
     this.apply(this.#directory);
+    this.media.relays.apply(settings.mediaRelays);
     this.trunks.start();
     return this.#listening;
   }
@@ -465,6 +478,7 @@ export class Engine {
     await this.registrations.registrar.flush();
     await this.#signIns.flush();
     await this.endpoint.close();
+    this.media.relays.close();
   }
 
   async #restore(): Promise<number> {

@@ -2,6 +2,7 @@
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
 import type { AttemptRecord, CallObserver, CallRecord as LiveRecord } from '../call/index.ts';
+import type { RelayListener, RelayState } from '../media/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../observe/index.ts';
 import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal } from '../outbound/index.ts';
 import type { Binding, RegistrationListener, RemovalReason } from '../registrar/index.ts';
@@ -29,7 +30,7 @@ const NOBODY: readonly string[] = [];
 const MAX_AUDIENCES = 10_000;
 
 export class Observation
-  implements EngineObserver, CallObserver, RegistrationListener<Flow>, TrunkListener, MessageObserver
+  implements EngineObserver, CallObserver, RegistrationListener<Flow>, TrunkListener, RelayListener, MessageObserver
 {
   readonly #options: ObservationOptions;
   readonly #audiences = new Map<string, readonly string[]>();
@@ -47,6 +48,10 @@ export class Observation
   }
 
   get trunks(): TrunkListener {
+    return this;
+  }
+
+  get relays(): RelayListener {
     return this;
   }
 
@@ -161,6 +166,13 @@ export class Observation
     this.#options.log[isTrouble ? 'warn' : 'info']('trunk-state', facts);
     const tenants = trunk.assignments.map(({ tenant }) => tenant);
     this.#options.events.publish('trunk-state', tenants, facts);
+  }
+
+  onRelayState(url: string, state: RelayState): void {
+    if (state === 'down') this.#options.log.error('media-relay', { url, state });
+    else this.#options.log.info('media-relay', { url, state });
+    // It is the operator's: for system admins alone.
+    this.#options.events.publish('media-relay', NOBODY, { url, state });
   }
 
   onContest({ trunk, numbers, other, otherNumbers }: Contest, state: 'began' | 'ended'): void {
@@ -290,6 +302,8 @@ export class Observation
       status: record.status,
       reason: record.reason,
       hungUpBy: record.endedBy ?? 'engine',
+      media:
+        record.media.length === 0 ? undefined : record.media.map(({ near, far }) => ({ caller: near, callee: far })),
     };
   }
 }

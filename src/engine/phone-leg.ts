@@ -1,5 +1,5 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
-import { type AttemptRecord, type BranchPlan, describeDestination } from '../call/index.ts';
+import { type AttemptRecord, type BranchPlan, describeDestination, type LegOptions } from '../call/index.ts';
 import type { Binding } from '../registrar/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
 import { contentFields, escapeUser, formatHost, type LegDraft, octetsFromText, quote } from '../sip/message/index.ts';
@@ -28,11 +28,12 @@ export interface PhoneBranch {
   readonly contact: string;
   /** The same toward the contact itself, where the leg goes through another node first. */
   readonly directContact?: string | undefined;
+  readonly media: LegOptions['media'];
 }
 
 /** A branch to one registered contact. */
 export function phoneBranch(phone: PhoneBranch): BranchPlan {
-  const { context, number, binding, reached, contact } = phone;
+  const { context, number, binding, reached, contact, media } = phone;
   const { to, through, silentMs } = reached;
   const { node, request, tenant } = context;
   const own = ownFields(context, 'user');
@@ -60,6 +61,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
     owner: ownerOf(tenant.name, number),
     identity: ownParty(context.directory, tenant, number),
     showsIdentity: true,
+    ...(media !== undefined && { media }),
     ...(silentMs !== undefined && { firstResponseMs: silentMs }),
   };
   const branch = { label: number, extension: number, draft, options };

@@ -45,6 +45,7 @@ import {
   wantsAnonymity,
 } from './call-context.ts';
 import { InboundView } from './inbound-view.ts';
+import type { MediaParties } from './media-parties.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
 import { ownerOf } from './owner.ts';
 import { outsideParty, ownParty } from './party-address.ts';
@@ -63,6 +64,7 @@ export interface RoutingOptions {
   /** Takes a place on the trunk and of the tenant for a call that comes in. */
   readonly admitInbound: (trunk: Trunk, tenant: Tenant) => CapacityGrant | CapacityRefusal;
   readonly outbound: OutboundServices;
+  readonly media: MediaParties;
   /** Asks the fraud guards for a call to the outside. */
   readonly guard: (plan: OutboundPlan) => GuardGrant | GuardRefusal;
   /** Branches to the contacts registered for a number of the tenant. */
@@ -108,8 +110,12 @@ export class Routing implements StepServices {
     const contact = this.#contact(dialledNumber(request.uri()), flow);
     const headers = this.#serverHeader;
     if (source.kind === 'node') return { contact, headers };
-    if (source.kind === 'trunk')
-      return { contact, headers, trunkId: source.trunk.id, largeRequests: source.trunk.options.largeRequests };
+    const { media } = this.#options;
+    if (source.kind === 'trunk') {
+      const { trunk } = source;
+      const { largeRequests } = trunk.options;
+      return { contact, headers, trunkId: trunk.id, largeRequests, media: media.fromTrunk(trunk, request, flow) };
+    }
     const party = memberOf(source);
     const { tenant } = source;
     return {
@@ -119,6 +125,7 @@ export class Routing implements StepServices {
       identity: ownParty(directory, tenant, party.number),
       showsIdentity: true,
       anonymous: wantsAnonymity(request, source.kind === 'extension' && source.extension.anonymousCalls),
+      media: media.caller(tenant, source.kind === 'extension' ? source.extension : undefined, request, flow),
     };
   }
 
@@ -174,6 +181,12 @@ export class Routing implements StepServices {
       identity: ownParty(directory, tenant, party.number),
       showsIdentity: true,
       anonymous,
+      media: this.#options.media.caller(
+        tenant,
+        source.kind === 'extension' ? source.extension : undefined,
+        request,
+        flow,
+      ),
     };
     const facts: CallFacts = {
       direction: 'internal',
@@ -238,6 +251,7 @@ export class Routing implements StepServices {
       trunkId: trunk.id,
       ...(routed.kind === 'route' && this.#introduced(directory, trunk, routed)),
       largeRequests: trunk.options.largeRequests,
+      media: this.#options.media.fromTrunk(trunk, request, flow),
     };
     const facts: CallFacts = {
       direction: 'inbound',

@@ -1,5 +1,6 @@
 /** Binds what the engine counts to the Prometheus metrics; read when scraped, so that counting costs nothing on the way of a message. */
 import type { Engine } from '../engine/engine.ts';
+import type { RelayListing } from '../media/index.ts';
 import type { JsonLogger, Metrics } from '../observe/index.ts';
 import type { Stores } from '../store/index.ts';
 
@@ -73,12 +74,31 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
     ...transactions.counters,
   }));
   metrics.readTrunks(gauges);
+  metrics.readGauges('tandem_media_relay_up', '1 while the media relay answers, else 0', 'relay', () =>
+    byRelay(({ state }) => (state === 'up' ? 1 : 0)),
+  );
+  metrics.readGauges('tandem_media_relay_sessions', 'Sessions on a media relay', 'relay', () =>
+    byRelay(({ sessions }) => sessions),
+  );
+  metrics.readCounters('tandem_media_relay_requests_total', 'Requests to media relays, by result', 'result', () => {
+    const total = { ok: 0, error: 0, timeout: 0 };
+    for (const { requests } of engine.media.relays.list()) {
+      total.ok += requests.ok;
+      total.error += requests.error;
+      total.timeout += requests.timeout;
+    }
+    return total;
+  });
 
   function* gauges() {
     for (const { id, name } of engine.directory.trunks) {
       const status = engine.trunkStatus(id);
       if (status !== undefined) yield { id, name, state: status.state, activeCalls: status.activeCalls };
     }
+  }
+
+  function byRelay(read: (relay: RelayListing) => number): Record<string, number> {
+    return Object.fromEntries(engine.media.relays.list().map((relay) => [relay.url, read(relay)]));
   }
 
   function byMethod(direction: 'received' | 'sent'): Record<string, number> {

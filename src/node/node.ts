@@ -204,6 +204,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     renewCertificates();
     if (httpTls !== undefined) api?.renewCertificate(httpTls);
     log.setLevel(logLevel(next));
+    running.media.relays.apply(next.mediaRelays);
     await Promise.all([records.reopen(), audit.reopen()]);
     return { applied: [...applied, ...changed], needsRestart };
   };

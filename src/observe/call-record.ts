@@ -50,6 +50,22 @@ export interface CallRecord {
   readonly status: number;
   readonly reason: string;
   readonly hungUpBy: 'caller' | 'callee' | 'engine';
+  /** What a media relay has counted, of each pair of parties in turn: a transfer makes another one. */
+  readonly media?: readonly CallMedia[] | undefined;
+}
+
+/** By whom it came. */
+export interface CallMedia {
+  readonly caller: MediaStream;
+  readonly callee: MediaStream;
+}
+
+export interface MediaStream {
+  readonly packets: number;
+  readonly octets: number;
+  readonly lost?: number | undefined;
+  readonly jitterMs?: number | undefined;
+  readonly mos?: number | undefined;
 }
 
 export interface CallRecordFilter {
@@ -146,6 +162,7 @@ function readableRecord(record: CallRecord): CallRecord {
     status: record.status,
     reason: redactedText(record.reason),
     hungUpBy: record.hungUpBy,
+    media: record.media,
   };
 }
 

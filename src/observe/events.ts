@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   'trunk-state',
   'trunk-ambiguous',
   'trunk-coincidence',
+  'media-relay',
   'registration',
   'call',
   'caller-id-rejected',
@@ -37,6 +38,8 @@ export interface EventData {
     otherTrunk: string;
     otherNumbers: string;
   };
+  /** A media relay has stopped answering, or answers again. */
+  'media-relay': { url: string; state: 'up' | 'down' };
   registration: {
     action: 'added' | 'refreshed' | 'removed' | 'expired' | 'refused';
     addressOfRecord: string;

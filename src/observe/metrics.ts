@@ -122,6 +122,20 @@ export class Metrics {
     });
   }
 
+  /** A family of gauges; `read` gives each label's value when scraped. */
+  readGauges(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [value, number] of Object.entries(read())) this.set({ [label]: value }, number);
+      },
+    });
+  }
+
   /** The state and load of every trunk, read when scraped. */
   readTrunks(read: () => Iterable<TrunkGauge>): void {
     this.#trunks.readTrunks(read);

@@ -293,6 +293,13 @@ export const webhookSchema = z.strictObject({
   events: z.array(headerText(64)).default([]).describe('Kinds of events; empty: all.'),
 });
 
+export const mediaRelaySchema = z.strictObject({
+  url: headerText(256)
+    .refine(isRelayUrl, { error: 'must be udp://address:port with an IP address' })
+    .describe('Where rtpengine takes its ng protocol: `udp://address:port`.'),
+  weight: z.int().min(1).max(1_000).default(1).describe('Its share of the calls, beside the weights of the others.'),
+});
+
 const NO_TLS = { selfSigned: false, clientCertificate: 'none', minVersion: 'TLSv1.2' } as const;
 
 export const nodeSchema = z.strictObject({
@@ -351,6 +358,14 @@ export const nodeSchema = z.strictObject({
   digest: digestSchema.prefault({}).describe('Digest authentication.'),
   dns: dnsSchema.prefault({}).describe('DNS.'),
   egress: egressSchema.prefault({}).describe('Where tenants may make the node send to.'),
+  mediaRelays: z
+    .array(mediaRelaySchema)
+    .max(32)
+    .refine((relays) => new Set(relays.map(({ url }) => url)).size === relays.length, {
+      error: 'must name each relay once',
+    })
+    .default([])
+    .describe('Media relays (rtpengine) that calls go through whose parties cannot reach or read each other.'),
   records: z
     .strictObject({
       file: path.optional().describe("JSONL file of call records; default: calls.jsonl in the store's folder."),
@@ -368,5 +383,11 @@ export type NodeSettingsInput = z.input<typeof nodeSchema>;
 function isServer(text: string): boolean {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})$/.exec(text);
   if (match === null) return isNetwork(text) && !text.includes('/');
+  return isNetwork(match[1] ?? match[2] ?? '') && Number(match[3]) >= 1 && Number(match[3]) <= 65_535;
+}
+
+function isRelayUrl(text: string): boolean {
+  const match = /^udp:\/\/(?:\[([^\]]+)\]|([^:/]+)):([0-9]{1,5})$/.exec(text);
+  if (match === null) return false;
   return isNetwork(match[1] ?? match[2] ?? '') && Number(match[3]) >= 1 && Number(match[3]) <= 65_535;
 }

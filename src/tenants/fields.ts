@@ -202,3 +202,11 @@ function isTimeZone(name: string): boolean {
     return false;
   }
 }
+
+/** Whether a party's media goes through a relay. */
+export const mediaMode = z.enum(['auto', 'always', 'never', 'srtp', 'webrtc']);
+
+/** Name of a codec in `a=rtpmap` (RFC 8866 §6.6). */
+export const codecName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$/, {
+  error: 'must be the name of a codec as SDP has it, e.g. PCMA or opus',
+});

@@ -15,6 +15,7 @@ import {
   ha1,
   headerText,
   headerValue,
+  mediaMode,
   network,
   relayedHeaderName,
   secret,
@@ -84,6 +85,9 @@ export const extensionSchema = z.strictObject({
     .optional()
     .describe("How many phones may register at once; default: the node's `limits.contactsPerExtension`."),
   limits: limitsSchema.prefault({}).describe("Limits of this extension on top of the tenant's."),
+  media: mediaMode
+    .optional()
+    .describe("Whether its calls go through a media relay, where that differs from the tenant's `media`."),
 });
 export type Extension = z.infer<typeof extensionSchema>;
 
@@ -292,6 +296,11 @@ export const tenantSchema = z.strictObject({
     .describe('Normalisation of dialled numbers before routing; off when left out.'),
   digest: digestPolicy.optional().describe("How its phones sign in, where that differs from the node's `digest`."),
   limits: limitsSchema.prefault({}).describe('Limits of the whole tenant.'),
+  media: mediaMode
+    .default('auto')
+    .describe(
+      'Whether calls of its phones go through a media relay (`mediaRelays` of the node): `auto` where it is needed, `always`, `never`; `srtp`: the phones talk SRTP with keys in SDP; `webrtc`: DTLS-SRTP and ICE.',
+    ),
   headers: headersSchema.prefault({}).describe('Relayed and added headers.'),
   extensions: z.array(extensionSchema).default([]).describe("Users' extensions."),
   groups: z.array(groupSchema).default([]).describe('User groups.'),

@@ -69,6 +69,9 @@ export const DEFAULT_OPTIONS: TrunkOptions = {
   failoverCodes: [402, 403, 408, 488, 500, 502, 503, 504],
   earlyMediaFailover: false,
   sessionTimer: DEFAULT_SESSION_TIMER,
+  media: 'auto',
+  mediaFallback: 'refuse',
+  codecs: [],
 };
 
 const DEFAULT_INBOUND: InboundParameters = {

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import {
+  codecName,
   type DigestPolicySettings,
   digestPolicy,
   freeHeaderName,
@@ -12,6 +13,7 @@ import {
   headerText,
   headerValue,
   host,
+  mediaMode,
   network,
   port,
   secret,
@@ -183,6 +185,24 @@ export const optionsSchema = z.strictObject({
     .optional()
     .describe('Try the next route even after early media was relayed. Default off.'),
   sessionTimer: sessionTimerSchema.optional().describe('Session timers (RFC 4028).'),
+  media: mediaMode
+    .optional()
+    .describe(
+      'Whether calls over the trunk go through a media relay (`mediaRelays` of the node): `auto` where it is needed, `always`, `never`; `srtp`: the trunk talks SRTP with keys in SDP; `webrtc`: DTLS-SRTP and ICE. Default auto.',
+    ),
+  mediaFallback: z
+    .enum(['refuse', 'pass'])
+    .optional()
+    .describe(
+      'A call that needs a media relay while none answers: `refuse` (the next route is tried, at last 503), or `pass` the descriptions as they are. Emergency calls always pass. Default refuse.',
+    ),
+  codecs: z
+    .array(codecName)
+    .max(30)
+    .optional()
+    .describe(
+      'The only audio codecs that are offered to the trunk, and of what it offers, by their SDP names, most preferred first; telephone events stay. Default: all, in the order that each side gives.',
+    ),
 });
 /** Options as written. */
 export type TrunkOptionsSettings = z.infer<typeof optionsSchema>;

@@ -145,6 +145,9 @@ export class Observed implements EngineObserver {
     onUnregistered: () => {},
   };
 
+  readonly relayStates: string[] = [];
+  readonly relays = { onRelayState: (url: string, state: string) => void this.relayStates.push(`${url} ${state}`) };
+
   onOutboundRefused(plan: OutboundPlan): void {
     this.plans.push(plan);
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,16 @@ export interface BaresipOptions {
   readonly registerSeconds?: number;
   /** Default auto: takes every call at once. */
   readonly answer?: 'auto' | 'manual';
+  /** WAV file that it plays to the other side, 8 kHz mono; default: silence. */
+  readonly plays?: string;
+  /** Keys of its media: `srtp-mand`, `dtls_srtp`; default: none. */
+  readonly mediaEncryption?: 'srtp-mand' | 'dtls_srtp';
+  /** Finds addresses by ICE. */
+  readonly ice?: boolean;
+  /** Address of its control connection. Default 127.0.0.1. */
+  readonly controlHost?: string;
+  /** The command that runs it, e.g. within a network namespace. */
+  readonly wrapper?: readonly string[];
   /** PEM files: who it trusts, and the certificate and key that it shows. */
   readonly caFile?: string;
   readonly certificateFile?: string;
@@ -47,14 +57,18 @@ export interface Baresip {
   dial(uri: string): void;
   accept(): void;
   hangUp(): void;
+  /** Any command of its control connection. */
+  command(command: string, params?: string): void;
+  /** WAV file of what it hears of the call; undefined while there is none. */
+  heardAudio(): string | undefined;
   stop(): Promise<void>;
 }
 
 /** Debian's module folder; there is no option to ask baresip for it. */
 const MODULE_PATH = '/usr/lib/baresip/modules';
 
-function configuration(options: BaresipOptions, controlPort: number): string {
-  const { localHost = '127.0.0.1', caFile, certificateFile } = options;
+function configuration(options: BaresipOptions, controlPort: number, folder: string): string {
+  const { localHost = '127.0.0.1', caFile, certificateFile, plays, mediaEncryption, ice } = options;
   const listen = localHost.includes(':') ? `[${localHost}]` : localHost;
   return [
     'poll_method epoll',
@@ -67,11 +81,21 @@ function configuration(options: BaresipOptions, controlPort: number): string {
     'module g711.so',
     // Plays into what it records from: no sound card is needed.
     'module aubridge.so',
-    'audio_source aubridge,nowhere',
+    ...(plays === undefined
+      ? ['audio_source aubridge,nowhere']
+      : [
+          'module aufile.so',
+          `audio_source aufile,${plays}`,
+          // Writes down what is sent and what is heard.
+          'module sndfile.so',
+          `snd_path ${folder}`,
+        ]),
+    ...(mediaEncryption === undefined ? [] : [`module ${mediaEncryption === 'dtls_srtp' ? 'dtls_srtp' : 'srtp'}.so`]),
+    ...(ice === true ? ['module stun.so', 'module ice.so'] : []),
     'audio_player aubridge,nowhere',
     'audio_alert aubridge,nowhere',
     'module ctrl_tcp.so',
-    `ctrl_tcp_listen 127.0.0.1:${controlPort}`,
+    `ctrl_tcp_listen ${options.controlHost ?? '127.0.0.1'}:${controlPort}`,
     'module_tmp uuid.so',
     'module_tmp account.so',
     'module_app menu.so',
@@ -83,7 +107,10 @@ function account(options: BaresipOptions): string {
   const { user, domain, authUser = user, password, proxy, transport, registerSeconds = 600, answer = 'auto' } = options;
   const host = proxy.host.includes(':') ? `[${proxy.host}]` : proxy.host;
   const outbound = `sip:${host}:${proxy.port};transport=${transport}`;
+  const { mediaEncryption, ice } = options;
   const params = [`auth_user=${authUser}`, `auth_pass=${password}`, `outbound="${outbound}"`, `answermode=${answer}`];
+  if (mediaEncryption !== undefined) params.push(`mediaenc=${mediaEncryption}`);
+  if (ice === true) params.push('medianat=ice');
   return `<sip:${user}@${domain};transport=${transport}>;${params.join(';')};regint=${registerSeconds}\n`;
 }
 
@@ -91,9 +118,10 @@ function account(options: BaresipOptions): string {
 export async function startBaresip(options: BaresipOptions): Promise<Baresip> {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-baresip-'));
   const controlPort = await freePort();
-  writeFileSync(join(folder, 'config'), configuration(options, controlPort));
+  writeFileSync(join(folder, 'config'), configuration(options, controlPort, folder));
   writeFileSync(join(folder, 'accounts'), account(options));
-  const child = startChild(peerCommand('baresip'), ['-f', folder], { env: { ...process.env, HOME: folder } });
+  const [command = '', ...args] = [...(options.wrapper ?? []), peerCommand('baresip'), '-f', folder];
+  const child = startChild(command, args, { env: { ...process.env, HOME: folder } });
   const events: BaresipEvent[] = [];
   let control: Socket | undefined;
   const stop = async () => {
@@ -103,7 +131,7 @@ export async function startBaresip(options: BaresipOptions): Promise<Baresip> {
   };
   try {
     await child.waitFor(/baresip is ready/);
-    control = await openControl(controlPort, (message) => {
+    control = await openControl(options.controlHost ?? '127.0.0.1', controlPort, (message) => {
       if (isEvent(message)) events.push(message);
     });
   } catch (error) {
@@ -132,6 +160,11 @@ export async function startBaresip(options: BaresipOptions): Promise<Baresip> {
     dial: (uri) => send('dial', uri),
     accept: () => send('accept'),
     hangUp: () => send('hangup'),
+    command: send,
+    heardAudio() {
+      const file = readdirSync(folder).find((name) => name.endsWith('-dec.wav'));
+      return file === undefined ? undefined : join(folder, file);
+    },
     stop,
   };
 }
@@ -143,8 +176,8 @@ function isEvent(message: unknown): message is BaresipEvent {
 }
 
 /** The control connection: JSON in netstrings, events and answers alike. */
-async function openControl(port: number, onMessage: (message: unknown) => void): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
+async function openControl(host: string, port: number, onMessage: (message: unknown) => void): Promise<Socket> {
+  const socket = connect(port, host);
   let waiting = '';
   socket.on('data', (chunk) => {
     waiting += chunk.toString('latin1');

@@ -14,6 +14,9 @@ const PEER_PACKAGES: Readonly<Record<string, string>> = {
   openssl: 'openssl',
   promtool: 'prometheus',
   faketime: 'faketime',
+  rtpengine: 'rtpengine-daemon',
+  nft: 'nftables',
+  ip: 'iproute2',
 };
 
 /** What the scoreboard of `npm run hostile` attacks with; the suite needs none of it. */

@@ -42,6 +42,12 @@ export { reasonPhrase } from './reason-phrase.ts';
 export { sameUri } from './same-uri.ts';
 export { serialize, UnsafeMessageError } from './serialize.ts';
 export {
+  descriptionIn,
+  replaceDescription,
+  sessionDescriptionOf,
+  withDescription,
+} from './session-description.ts';
+export {
   escapeUser,
   formatHost,
   formatUri,

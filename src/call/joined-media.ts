@@ -1,0 +1,88 @@
+import { type MediaSession, NEAR } from '../media/index.ts';
+import { replaceDescription, type SipMessage, sessionDescriptionOf } from '../sip/message/index.ts';
+import { MEDIA_REFUSALS } from './branch-media.ts';
+import type { LegCall } from './leg.ts';
+import type { MediaEnd, MediaPlace } from './media.ts';
+
+/** A party that is connected to another one; a leg is one. */
+export interface JoinedParty {
+  readonly mediaEnd: MediaEnd;
+  media: MediaPlace | undefined;
+}
+
+const FAR = 'far-joined';
+
+/**
+ * The media of two parties that are being connected by a transfer, a takeover or a pickup: a session of their own, beside those that
+ * they are in. It becomes theirs when they are connected; until then, or when that fails, they go on as they were.
+ */
+export class JoinedMedia {
+  readonly #call: LegCall;
+  readonly #near: JoinedParty;
+  readonly #far: JoinedParty;
+  #session: MediaSession | undefined = undefined;
+  #farTag = FAR;
+  #taken = false;
+
+  constructor(call: LegCall, near: JoinedParty, far: JoinedParty) {
+    this.#call = call;
+    this.#near = near;
+    this.#far = far;
+  }
+
+  /** `far` was called for `near`: its branch has begun the session. */
+  static begun(call: LegCall, near: JoinedParty, far: JoinedParty): JoinedMedia {
+    const joined = new JoinedMedia(call, near, far);
+    if (far.media !== undefined) {
+      joined.#session = far.media.session;
+      joined.#farTag = far.media.tag;
+    }
+    return joined;
+  }
+
+  /** Puts into a message of one party what the other one shall have. `done` gets the status that the connection fails with, if it does. */
+  offer(from: JoinedParty, message: SipMessage, done: (refusal: number | undefined) => void): void {
+    const isNear = from === this.#near;
+    const sdp = sessionDescriptionOf(message);
+    const { mediaEnd: near } = this.#near;
+    const { mediaEnd: far } = this.#far;
+    const isConcerned = sdp !== undefined && this.#call.env.media?.concerns(near.media, far.media) === true;
+    const opened = isConcerned ? this.#call.openMedia(near, far, { offerer: isNear ? 'near' : 'far', sdp }) : undefined;
+    if (opened === undefined || sdp === undefined || typeof opened === 'string') {
+      done(typeof opened === 'string' ? MEDIA_REFUSALS[opened].status : undefined);
+      return;
+    }
+    this.#session = opened;
+    const [tag, to] = isNear ? [NEAR, FAR] : [FAR, NEAR];
+    opened.offer(tag, to, sdp, (described) => {
+      if (described !== undefined) replaceDescription(message, described);
+      done(described === undefined ? MEDIA_REFUSALS['no-relay'].status : undefined);
+    });
+  }
+
+  answer(from: JoinedParty, message: SipMessage, done: (isDescribed: boolean) => void): void {
+    const session = this.#session;
+    const sdp = session === undefined ? undefined : sessionDescriptionOf(message);
+    if (session === undefined || sdp === undefined) {
+      done(true);
+      return;
+    }
+    const [tag, to] = from === this.#near ? [NEAR, this.#farTag] : [this.#farTag, NEAR];
+    session.answer(tag, to, sdp, (described) => {
+      if (described !== undefined) replaceDescription(message, described);
+      done(described !== undefined);
+    });
+  }
+
+  /** It is theirs now, in place of whatever they had. */
+  take(): void {
+    const session = this.#session;
+    this.#taken = true;
+    this.#near.media = session === undefined ? undefined : { session, tag: NEAR };
+    this.#far.media = session === undefined ? undefined : { session, tag: this.#farTag };
+  }
+
+  end(): void {
+    if (!this.#taken) this.#session?.end();
+  }
+}

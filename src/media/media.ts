@@ -1,0 +1,88 @@
+import type { Scheduler } from '../base/scheduler.ts';
+import { ChosenCodecs } from './chosen-codecs.ts';
+import { decideMedia, type MediaDecision, type MediaParty } from './decide.ts';
+import type { MediaRelays } from './relays.ts';
+import { describe } from './sdp.ts';
+import {
+  type Described,
+  mayPass,
+  NEAR,
+  RelayedSession,
+  type SessionParties,
+  type SessionUser,
+  withCodecs,
+} from './session.ts';
+
+/** The media of two parties whose descriptions do not pass as they are. `from` and `to` are tags, `NEAR` or one of the far side's. */
+export interface MediaSession {
+  /** The side whose offer waits for an answer. */
+  readonly offeredBy: string | undefined;
+  /** A call goes on with descriptions as they came when no relay answers. */
+  readonly mayPass: boolean;
+  /** @param to undefined where nobody has answered yet. */
+  offer(from: string, to: string | undefined, sdp: string, done: Described): void;
+  /** @param from who answers. @param to who had offered. */
+  answer(from: string, to: string, sdp: string, done: Described): void;
+  /** The open offer was refused: the session is as it was before. */
+  refused(): void;
+  end(): void;
+}
+
+/** Why two parties cannot be brought together. */
+export type MediaRefusal = 'no-relay' | 'no-codec';
+
+type Wish = Omit<MediaParty, 'family'>;
+
+/** A question for media between two parties. */
+export interface MediaQuestion extends SessionParties {
+  /** Whose description is there, or will be first. */
+  readonly offerer: 'near' | 'far';
+  /** The description; undefined where it is not there yet. */
+  readonly sdp: string | undefined;
+}
+
+/** Says for each pair of parties whether their media is relayed, and begins the session. */
+export class Media {
+  readonly relays: MediaRelays;
+  readonly #scheduler: Scheduler;
+
+  constructor(relays: MediaRelays, scheduler: Scheduler) {
+    this.relays = relays;
+    this.#scheduler = scheduler;
+  }
+
+  /** False: whatever the two describe passes octet for octet. Asked for every call. */
+  concerns(near: Wish | undefined, far: Wish | undefined): boolean {
+    if (near === undefined || far === undefined) return false;
+    if (near.codecs.length > 0 || far.codecs.length > 0) return true;
+    return this.relays.configured || !isContent(near) || !isContent(far);
+  }
+
+  /** Undefined: their descriptions pass octet for octet. */
+  open(question: MediaQuestion, user: SessionUser): MediaSession | MediaRefusal | undefined {
+    const { near, far, sdp } = question;
+    const choosesCodecs = near.codecs.length > 0 || far.codecs.length > 0;
+    if (sdp !== undefined && withCodecs(sdp, question) === undefined) return 'no-codec';
+    if (this.decide(question).relay) {
+      const relay = this.relays.choose();
+      if (relay !== undefined) return new RelayedSession(this.relays, relay, this.#scheduler, question, user);
+      if (!mayPass(question)) return 'no-relay';
+    }
+    return choosesCodecs ? new ChosenCodecs(question, user) : undefined;
+  }
+
+  decide({ near, far, offerer, sdp }: MediaQuestion): MediaDecision {
+    const [from, to] = offerer === 'near' ? [near, far] : [far, near];
+    const decision = decideMedia(from, to, sdp === undefined ? undefined : describe(sdp));
+    // What is only useful is left out where nothing can do it.
+    const isAsked = !isContent(near) || !isContent(far);
+    return decision.relay && !this.relays.configured && !isAsked ? { relay: false, reason: 'not-needed' } : decision;
+  }
+}
+
+/** Nothing is asked for where there is no relay at all. */
+function isContent({ mode }: Wish): boolean {
+  return mode === 'auto' || mode === 'never';
+}
+
+export { NEAR };

@@ -1,0 +1,93 @@
+/** What has to be known of a session description (RFC 8866) to say whether two sides can talk, and the choice of its codecs. */
+
+/** How the media is secured: not at all, by keys in the description (RFC 4568), or by DTLS (RFC 5763). */
+export type MediaProfile = 'rtp' | 'sdes' | 'dtls';
+
+export interface Description {
+  readonly profile: MediaProfile;
+  /** Addresses are found by ICE (RFC 8839). */
+  readonly ice: boolean;
+  /** Address family of the connection address; undefined where it is a name, or there is none. */
+  readonly family: 4 | 6 | undefined;
+}
+
+export function describe(sdp: string): Description {
+  const secured = /^m=\S+ \S+ (?:UDP\/TLS\/)?RTP\/SAVPF? /m.test(sdp);
+  const dtls = /^m=\S+ \S+ UDP\/TLS\/RTP\/SAVPF? /m.test(sdp) || (secured && /^a=fingerprint:/m.test(sdp));
+  const family = /^c=IN IP([46]) /m.exec(sdp)?.[1];
+  return {
+    // RFC 4568 in an offer of plain RTP is an offer of both: what does not know it takes the one it knows.
+    profile: dtls ? 'dtls' : secured ? 'sdes' : 'rtp',
+    ice: /^a=ice-ufrag:/m.test(sdp),
+    family: family === undefined ? undefined : family === '6' ? 6 : 4,
+  };
+}
+
+/** RFC 3551 table 4 and 5: formats that need no `a=rtpmap`. */
+const STATIC_FORMATS: Readonly<Record<string, string>> = {
+  0: 'PCMU',
+  3: 'GSM',
+  4: 'G723',
+  5: 'DVI4',
+  6: 'DVI4',
+  7: 'LPC',
+  8: 'PCMA',
+  9: 'G722',
+  10: 'L16',
+  11: 'L16',
+  12: 'QCELP',
+  13: 'CN',
+  14: 'MPA',
+  15: 'G728',
+  16: 'DVI4',
+  17: 'DVI4',
+  18: 'G729',
+};
+/** Not codecs of speech: they go with any of those. */
+const COMPANIONS: ReadonlySet<string> = new Set(['telephone-event', 'cn', 'red', 'rtx', 'ulpfec']);
+
+/**
+ * Leaves those audio formats of an offer that `codecs` names, in its order, with telephone events and comfort noise behind them. Other
+ * media (T.38, video) stay as they are. Undefined: an audio line would be left without any codec.
+ */
+export function chooseCodecs(sdp: string, codecs: readonly string[]): string | undefined {
+  const sections = sdp.split(/(?=^m=)/m);
+  let isEmpty = false;
+  const chosen = sections.map((section) => {
+    if (!/^m=audio \S+ (?:UDP\/TLS\/)?RTP\//.test(section)) return section;
+    const kept = chosenFormats(section, codecs);
+    isEmpty ||= kept === undefined;
+    return kept === undefined ? section : withFormats(section, kept);
+  });
+  return isEmpty ? undefined : chosen.join('');
+}
+
+/** Formats in their new order. */
+function chosenFormats(section: string, codecs: readonly string[]): readonly string[] | undefined {
+  const formats = section
+    .slice(0, section.search(/\r?\n|$/))
+    .split(' ')
+    .slice(3);
+  const named = formats.map((format) => ({ format, name: nameOf(section, format) }));
+  const kept = codecs.flatMap((codec) => named.filter(({ name }) => name === codec.toLowerCase()));
+  if (kept.length === 0) return undefined;
+  const companions = named.filter((each) => COMPANIONS.has(each.name) && !kept.includes(each));
+  return [...kept, ...companions].map(({ format }) => format);
+}
+
+function nameOf(section: string, format: string): string {
+  const mapped = new RegExp(`^a=rtpmap:${Number.parseInt(format, 10)} ([^/\\s]+)`, 'm').exec(section)?.[1];
+  return (mapped ?? STATIC_FORMATS[format] ?? '').toLowerCase();
+}
+
+function withFormats(section: string, formats: readonly string[]): string {
+  const lines = section.split(/(?<=\n)/);
+  const first = lines[0] ?? '';
+  const end = /\r?\n?$/.exec(first)?.[0] ?? '';
+  const head = first.trimEnd().split(' ').slice(0, 3);
+  const rest = lines.slice(1).filter((line) => {
+    const format = /^a=(?:rtpmap|fmtp|rtcp-fb):([0-9]+) /.exec(line)?.[1];
+    return format === undefined || formats.includes(format);
+  });
+  return [`${[...head, ...formats].join(' ')}${end}`, ...rest].join('');
+}

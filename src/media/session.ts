@@ -1,0 +1,315 @@
+import { randomToken } from '../base/ids.ts';
+import { InOrder } from '../base/in-order.ts';
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { Bencodable, BencodedFields } from './bencode.ts';
+import { type MediaParty, wantedProfile } from './decide.ts';
+import type { MediaRelay } from './relay.ts';
+import type { MediaRelays } from './relays.ts';
+import { chooseCodecs, type Description, describe, type MediaProfile } from './sdp.ts';
+import { type MediaStatistics, statisticsOf } from './statistics.ts';
+
+/** Gets the description for the other side; undefined when there is none: no relay answered, or no codec is left. */
+export type Described = (sdp: string | undefined) => void;
+
+export interface SessionUser {
+  /** The relay has ended the session by itself: nothing came from a party for too long, or the relay was started anew. */
+  onMediaLost(reason: 'media-timeout' | 'media-lost'): void;
+  /** Once, after `end`. Undefined: nothing is known of it. */
+  onMediaEnded(statistics: MediaStatistics | undefined): void;
+}
+
+/** The two parties: `near` began, its tag is {@link NEAR}; every other tag is a `far` one, of which a fork makes several. */
+export interface SessionParties {
+  readonly near: MediaParty;
+  readonly far: MediaParty;
+}
+
+export const NEAR = 'near';
+
+interface Exchange {
+  readonly offer: Fields;
+  answer: Fields | undefined;
+}
+type Fields = { readonly [key: string]: Bencodable | undefined };
+
+/** The relay forgets a session when nothing comes for a minute; it is asked often enough to notice soon. */
+const ASK_MS = 15_000;
+/** What nobody should speak any more, and what only makes offers too long for a datagram. */
+const NO_CIPHERS = [
+  'no-NULL_HMAC_SHA1_80',
+  'no-NULL_HMAC_SHA1_32',
+  'no-F8_128_HMAC_SHA1_80',
+  'no-F8_128_HMAC_SHA1_32',
+  'no-AES_192_CM_HMAC_SHA1_80',
+  'no-AES_192_CM_HMAC_SHA1_32',
+];
+const REPLACED = ['origin', 'session-connection', 'SDP-version', 'username'];
+
+/**
+ * The media of two parties on a relay: one call of its, told of each offer and answer. An exchange that fails is taken back by the last
+ * one that was agreed. When the relay dies the session stays, and the next offer takes it to another one.
+ */
+export class RelayedSession implements TimerTarget {
+  readonly #relays: MediaRelays;
+  readonly #scheduler: Scheduler;
+  readonly #parties: SessionParties;
+  readonly #user: SessionUser;
+  readonly #inOrder = new InOrder();
+  #relay: MediaRelay;
+  #failures: number;
+  #callId = randomToken();
+  /** The offer that waits for its answer. */
+  #open: Exchange | undefined = undefined;
+  /** Who made it. */
+  #offerer: string | undefined = undefined;
+  #agreed: Exchange | undefined = undefined;
+  /** What each side described last. */
+  readonly #described = new Map<string, Description>();
+  /** What was told, and what came of it: a description that comes again is not told again. */
+  readonly #told = new Map<string, { readonly sdp: string; readonly result: string }>();
+  #statistics: MediaStatistics | undefined = undefined;
+  #timer: Timer | undefined = undefined;
+  #ended = false;
+
+  constructor(
+    relays: MediaRelays,
+    relay: MediaRelay,
+    scheduler: Scheduler,
+    parties: SessionParties,
+    user: SessionUser,
+  ) {
+    this.#relays = relays;
+    this.#relay = relay;
+    this.#failures = relay.failures;
+    this.#scheduler = scheduler;
+    this.#parties = parties;
+    this.#user = user;
+    relay.begin();
+  }
+
+  get mayPass(): boolean {
+    return mayPass(this.#parties);
+  }
+
+  /** The side whose offer waits for an answer. */
+  get offeredBy(): string | undefined {
+    return this.#offerer;
+  }
+
+  /** @param to undefined where nobody has answered yet. */
+  offer(from: string, to: string | undefined, sdp: string, done: Described): void {
+    const chosen = withCodecs(sdp, this.#parties);
+    if (chosen === undefined) {
+      done(undefined);
+      return;
+    }
+    this.#inOrder.run((next) => {
+      this.#offer(from, to, chosen, (result) => {
+        done(result);
+        next();
+      });
+    });
+  }
+
+  /** @param from who answers. @param to who had offered. */
+  answer(from: string, to: string, sdp: string, done: Described): void {
+    this.#inOrder.run((next) => {
+      this.#answer(from, to, sdp, (result) => {
+        done(result);
+        next();
+      });
+    });
+  }
+
+  /** The open offer was refused: the session is as it was before. */
+  refused(): void {
+    this.#inOrder.run((next) => {
+      const exchange = this.#agreed;
+      const isOpen = this.#open !== undefined;
+      this.#open = undefined;
+      this.#offerer = undefined;
+      if (!isOpen || exchange?.answer === undefined || this.#ended) {
+        next();
+        return;
+      }
+      const { offer, answer } = exchange;
+      this.#told.clear();
+      this.#relay.request(offer, () => this.#relay.request(answer, next));
+    });
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#timer = cancelTimer(this.#timer);
+    this.#inOrder.run((next) => {
+      const relay = this.#relay;
+      this.#forget(relay, this.#callId, (answer) => {
+        this.#note(answer);
+        relay.end();
+        this.#user.onMediaEnded(this.#statistics);
+        next();
+      });
+    });
+  }
+
+  onTimer(_kind: number): void {
+    this.#timer = this.#scheduler.schedule(ASK_MS, this, 0);
+    const relay = this.#relay;
+    relay.request({ command: 'query', 'call-id': this.#callId }, (answer) => {
+      // Silence says nothing of the session: the relay may be back, or the next offer moves it.
+      if (answer === undefined || this.#ended || relay !== this.#relay) return;
+      if (answer['result'] !== 'error') this.#note(answer);
+      else if (this.#agreed !== undefined)
+        this.#user.onMediaLost(relay.failures === this.#failures ? 'media-timeout' : 'media-lost');
+    });
+  }
+
+  #offer(from: string, to: string | undefined, sdp: string, done: Described): void {
+    const key = `offer ${from}`;
+    const told = this.#told.get(key);
+    if (told?.sdp === sdp && this.#relay.state === 'up') {
+      done(told.result);
+      return;
+    }
+    if (this.#ended) {
+      done(undefined);
+      return;
+    }
+    const described = describe(sdp);
+    this.#described.set(from, described);
+    if (this.#relay.state === 'down') this.#move();
+    const ask = (mayMove: boolean) => {
+      const fields: Fields = {
+        command: 'offer',
+        'call-id': this.#callId,
+        'from-tag': from,
+        'to-tag': to,
+        sdp,
+        replace: REPLACED,
+        ...this.#toward(from, to, described),
+      };
+      this.#relay.request(fields, (answer) => {
+        const result = sdpOf(answer);
+        if (result === undefined && mayMove && this.#move()) {
+          ask(false);
+          return;
+        }
+        if (result !== undefined) {
+          this.#open = { offer: fields, answer: undefined };
+          this.#offerer = from;
+          this.#told.clear();
+          this.#told.set(key, { sdp, result });
+        }
+        done(result);
+      });
+    };
+    ask(true);
+  }
+
+  #answer(from: string, to: string, sdp: string, done: Described): void {
+    const key = `answer ${from}`;
+    const told = this.#told.get(key);
+    if (told?.sdp === sdp) {
+      done(told.result);
+      return;
+    }
+    const exchange = this.#open ?? this.#agreed;
+    if (exchange === undefined || this.#ended) {
+      done(undefined);
+      return;
+    }
+    this.#described.set(from, describe(sdp));
+    const fields: Fields = {
+      command: 'answer',
+      'call-id': this.#callId,
+      'from-tag': to,
+      'to-tag': from,
+      sdp,
+      replace: REPLACED,
+      ICE: this.#described.get(to)?.ice === true ? 'force' : 'remove',
+    };
+    this.#relay.request(fields, (answer) => {
+      const result = sdpOf(answer);
+      if (result !== undefined) {
+        this.#agreed = { offer: { ...exchange.offer, 'to-tag': from }, answer: fields };
+        this.#open = undefined;
+        this.#offerer = undefined;
+        this.#told.set(key, { sdp, result });
+        this.#timer ??= this.#scheduler.schedule(ASK_MS, this, 0);
+      }
+      done(result);
+    });
+  }
+
+  /** How the description has to be for the side that it goes to. */
+  #toward(from: string, to: string | undefined, offered: Description): Fields {
+    const { near, far } = this.#parties;
+    const [party, other] = from === NEAR ? [far, near] : [near, far];
+    const known = to === undefined ? undefined : this.#described.get(to);
+    const profile = wantedProfile(party, other) ?? known?.profile ?? offered.profile;
+    const ice = party.mode === 'webrtc' || (known ?? offered).ice;
+    const isOther = party.family !== undefined && offered.family !== undefined && party.family !== offered.family;
+    return {
+      ...profileFields(profile, profile === offered.profile && party.mode !== 'webrtc'),
+      ICE: ice && profile !== 'rtp' ? 'force' : ice && wantedProfile(party, other) === undefined ? 'force' : 'remove',
+      ...(isOther && { 'address family': party.family === 6 ? 'IP6' : 'IP4' }),
+    };
+  }
+
+  /** To a relay that lives. What was agreed on the one before does not bind it. */
+  #move(): boolean {
+    const former = this.#relay;
+    const relay = this.#relays.choose(former);
+    if (relay === undefined) return false;
+    // It may have lost the answer only.
+    this.#forget(former, this.#callId, () => former.end());
+    this.#relay = relay;
+    this.#failures = relay.failures;
+    this.#callId = randomToken();
+    this.#agreed = undefined;
+    this.#open = undefined;
+    relay.begin();
+    return true;
+  }
+
+  #forget(relay: MediaRelay, callId: string, done: (answer: BencodedFields | undefined) => void): void {
+    // Without a tag the answer has no statistics. The whole call goes, for it is given no other way to tell its branches apart.
+    relay.request({ command: 'delete', 'call-id': callId, 'from-tag': NEAR, 'delete-delay': 0 }, done);
+  }
+
+  #note(answer: BencodedFields | undefined): void {
+    this.#statistics = statisticsOf(answer, NEAR) ?? this.#statistics;
+  }
+}
+
+/** One that says yes is enough: it knows that its side can do without. */
+export function mayPass({ near, far }: SessionParties): boolean {
+  return near.withoutRelay === 'pass' || far.withoutRelay === 'pass';
+}
+
+/** Only the codecs of both sides; a description is as it came where nobody has asked for any. */
+export function withCodecs(sdp: string, { near, far }: SessionParties): string | undefined {
+  let chosen: string | undefined = sdp;
+  for (const { codecs } of [near, far])
+    if (chosen !== undefined && codecs.length > 0) chosen = chooseCodecs(chosen, codecs);
+  return chosen;
+}
+
+function profileFields(profile: MediaProfile, isAsOffered: boolean): Fields {
+  // It changes nothing but keys and addresses then.
+  if (isAsOffered) return profile === 'sdes' ? { SDES: NO_CIPHERS } : {};
+  switch (profile) {
+    case 'rtp':
+      return { 'transport-protocol': 'RTP/AVP', 'rtcp-mux': ['demux'] };
+    case 'sdes':
+      return { 'transport-protocol': 'RTP/SAVP', DTLS: 'off', SDES: NO_CIPHERS, 'rtcp-mux': ['demux'] };
+    case 'dtls':
+      return { 'transport-protocol': 'UDP/TLS/RTP/SAVPF', SDES: ['off'], 'rtcp-mux': ['offer'] };
+  }
+}
+
+function sdpOf(answer: BencodedFields | undefined): string | undefined {
+  const sdp = answer?.['result'] === 'ok' ? answer['sdp'] : undefined;
+  return typeof sdp === 'string' ? sdp : undefined;
+}

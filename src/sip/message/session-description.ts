@@ -1,0 +1,68 @@
+import { HeaderId } from './header-id.ts';
+import type { SipMessage } from './message.ts';
+
+/** Where a session description is in a body: all of it, or a part of a multipart body (RFC 5621 §3). */
+interface Place {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The session description (RFC 8866) of a message; undefined when it has none, or one that cannot be read as it is. */
+export function sessionDescriptionOf(message: SipMessage): string | undefined {
+  if (message.body === '') return undefined;
+  // RFC 3261 §20.12: nothing here unpacks it.
+  const encoding = message.headers.value(HeaderId.ContentEncoding)?.trim().toLowerCase();
+  if (encoding !== undefined && encoding !== '' && encoding !== 'identity') return undefined;
+  return descriptionIn(message.headers.value(HeaderId.ContentType), message.body);
+}
+
+/** The session description in a body of this Content-Type. */
+export function descriptionIn(contentType: string | undefined, body: string): string | undefined {
+  const place = placeOf(contentType, body);
+  return place === undefined ? undefined : body.slice(place.start, place.end);
+}
+
+/** The body with another session description in place of the one that is there; every other octet stays. */
+export function withDescription(contentType: string | undefined, body: string, description: string): string {
+  const place = placeOf(contentType, body);
+  return place === undefined ? body : body.slice(0, place.start) + description + body.slice(place.end);
+}
+
+/** Puts another session description in place of the one that a message has. */
+export function replaceDescription(message: SipMessage, description: string): void {
+  message.body = withDescription(message.headers.value(HeaderId.ContentType), message.body, description);
+}
+
+function placeOf(contentType: string | undefined, body: string): Place | undefined {
+  if (contentType === undefined || body === '') return undefined;
+  if (/^\s*application\/sdp\s*(?:;|$)/i.test(contentType)) return { start: 0, end: body.length };
+  if (!/^\s*multipart\//i.test(contentType)) return undefined;
+  const boundary = /;\s*boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
+  const name = boundary?.[1] ?? boundary?.[2];
+  return name === undefined ? undefined : placeInParts(body, `--${name}`);
+}
+
+/** RFC 2046 §5.1.1: the line break before a delimiter belongs to it. */
+function placeInParts(body: string, delimiter: string): Place | undefined {
+  let at = body.startsWith(delimiter) ? 0 : after(body, `\r\n${delimiter}`, 0) - delimiter.length;
+  while (at >= 0) {
+    const head = after(body, '\r\n', at + delimiter.length);
+    const next = head < 0 ? -1 : body.indexOf(`\r\n${delimiter}`, head - 2);
+    if (next < 0) return undefined;
+    const blank = body.startsWith('\r\n', head) ? head - 2 : body.indexOf('\r\n\r\n', head - 2);
+    const start = blank + 4;
+    if (
+      blank >= 0 &&
+      start <= next &&
+      /^content-type[ \t]*:[ \t]*application\/sdp[ \t]*(?:;|\r|$)/im.test(body.slice(head, blank))
+    )
+      return { start, end: next };
+    at = next + 2;
+  }
+  return undefined;
+}
+
+function after(text: string, what: string, from: number): number {
+  const at = text.indexOf(what, from);
+  return at < 0 ? -1 : at + what.length;
+}
