@@ -9,8 +9,8 @@ export interface Figure {
 /** One line of the scoreboard. */
 export interface Item {
   readonly title: string;
-  /** `amount`: the number after the item's name on the command line, where the item says what it means. */
-  run(amount?: number): Promise<Figure[]>;
+  /** `amounts`: the numbers after the item's name on the command line, where the item says what they mean. */
+  run(...amounts: number[]): Promise<Figure[]>;
 }
 
 export function holds({ value, bar }: Figure): boolean {

@@ -6,7 +6,12 @@ const folder = new URL('items/', import.meta.url);
 const names = readdirSync(folder).map((file) => file.replace(/\.ts$/, ''));
 const words = process.argv.slice(2);
 const chosen = words.filter((word) => !/^[0-9.]+$/.test(word));
-const amounts = new Map(chosen.map((name) => [name, Number(words[words.indexOf(name) + 1])]));
+/** The numbers between a name and the next. */
+const amountsOf = (name: string): number[] => {
+  const rest = words.slice(words.indexOf(name) + 1);
+  const end = rest.findIndex((word) => chosen.includes(word));
+  return (end < 0 ? rest : rest.slice(0, end)).map(Number);
+};
 const unknown = chosen.filter((name) => !names.includes(name));
 if (unknown.length > 0) throw new Error(`no such item: ${unknown.join(', ')}; there are: ${names.join(', ')}`);
 
@@ -14,8 +19,7 @@ let missed = 0;
 for (const name of chosen.length > 0 ? chosen : names) {
   const { item } = (await import(new URL(`${name}.ts`, folder).href)) as { item: Item };
   console.log(`\n${name}: ${item.title}`);
-  const amount = amounts.get(name);
-  for (const figure of await item.run(Number.isFinite(amount) ? amount : undefined)) {
+  for (const figure of await item.run(...(chosen.includes(name) ? amountsOf(name) : []))) {
     const { what, value, unit, bar } = figure;
     const isHeld = holds(figure);
     if (!isHeld) missed++;

@@ -1,0 +1,36 @@
+import { startEngine } from '../engine.ts';
+import type { Item } from '../item.ts';
+import { floodOfStrangers } from './strangers.ts';
+
+const SECONDS = 30;
+const HEAP_MB = 256;
+const FLOOD_PER_SECOND = 5_000;
+
+export const item: Item = {
+  title: `a heap of ${HEAP_MB} MB and strangers at ${FLOOD_PER_SECOND}/s for ${SECONDS} s: the process lives and serves known peers`,
+  async run() {
+    const engine = await startEngine({ hasCarrier: true, nodeOptions: [`--max-old-space-size=${HEAP_MB}`] });
+    try {
+      const before = await engine.held();
+      const { pings, calls, kept } = await floodOfStrangers(engine, FLOOD_PER_SECOND, SECONDS);
+      const uncaught = await engine.metric('uncaught_exceptions_total');
+      const after = await engine.held();
+      return [
+        { what: 'pings answered', value: (100 * pings.answered) / pings.sent, unit: '%', bar: { least: 99.9 } },
+        { what: 'pings, p99', value: pings.p99, unit: 'ms', bar: { most: 50 } },
+        { what: 'calls completed', value: (100 * calls.completed) / calls.placed, unit: '%', bar: { least: 99.9 } },
+        { what: 'calls set up, p99', value: calls.setupP99, unit: 'ms', bar: { most: 250 } },
+        { what: 'server transactions kept beyond those of calls', value: kept, unit: '', bar: { most: 0 } },
+        {
+          what: 'heap grown, after a collection',
+          value: (after.heapUsed - before.heapUsed) / 1_048_576,
+          unit: 'MB',
+          bar: { most: 30 },
+        },
+        { what: 'uncaught', value: uncaught, unit: '', bar: { most: 0 } },
+      ];
+    } finally {
+      await engine.stop();
+    }
+  },
+};
