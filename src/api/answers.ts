@@ -79,6 +79,19 @@ const streamAnswer = z.object({
   mos: z.number().optional().describe('Mean opinion score, 1 to 5, as the relay works it out.'),
 });
 
+const verificationAnswer = z.object({
+  result: z.enum(['passed', 'failed', 'none']),
+  source: z.enum(['identity', 'carrier']).describe("Verified here, or by the carrier's word."),
+  attestation: z.enum(['A', 'B', 'C']).optional(),
+  number: z.string().optional().describe('The number that was signed.'),
+  code: z.int().optional().describe('Why it failed: the status of RFC 8224.'),
+  reason: optionalText,
+  originationId: optionalText,
+  signer: z.string().optional().describe('Subject of the certificate.'),
+  divertedFrom: z.array(z.string()).optional().describe('Numbers that others sent the call on from.'),
+  findings: z.array(z.string()).describe('What was found of each Identity value.'),
+});
+
 export const callRecordAnswer = z.object({
   callId: z.string(),
   sipCallIds: z.array(z.string()),
@@ -97,6 +110,7 @@ export const callRecordAnswer = z.object({
   anonymous: z.boolean().optional(),
   outboundRule: optionalText,
   inboundRule: optionalText,
+  verification: verificationAnswer.optional().describe("What was found of the caller's number (STIR/SHAKEN)."),
   trunkId: optionalText,
   trunk: optionalText,
   attempts: z.array(attemptAnswer).describe('Every trunk or phone that was tried, in order.'),
@@ -400,6 +414,14 @@ export const eventAnswers = {
     trunkId: z.string(),
     source: z.string(),
     value: z.string(),
+    reason: z.string(),
+  }),
+  'verification-failed': z.object({
+    callId: z.string(),
+    trunkId: optionalText,
+    from: z.string(),
+    to: z.string(),
+    code: z.int(),
     reason: z.string(),
   }),
   fraud: z.object({ guard: z.string(), extension: optionalText, callId: optionalText, detail: z.string() }),

@@ -21,6 +21,8 @@ export interface EgressOptions {
   readonly allow?: readonly string[];
   /** Whether this engine itself listens there. */
   readonly isOwn?: (address: string, port: number) => boolean;
+  /** The setting that `allow` is of. Default `egress.allow`. */
+  readonly setting?: string;
 }
 
 /** A tenant named a destination that it may not make this engine send to. */
@@ -34,8 +36,10 @@ export class EgressError extends Error {}
 export class Egress {
   readonly #allow: readonly Network[];
   readonly #isOwn: (address: string, port: number) => boolean;
+  readonly #setting: string;
 
-  constructor({ allow = [], isOwn = () => false }: EgressOptions = {}) {
+  constructor({ allow = [], isOwn = () => false, setting = 'egress.allow' }: EgressOptions = {}) {
+    this.#setting = setting;
     this.#allow = allow.map(known);
     this.#isOwn = isOwn;
   }
@@ -48,7 +52,7 @@ export class Egress {
     if (this.#isOwn(formatNetwork(single), port)) return `egress: ${address} port ${port} is this engine itself`;
     const kind = kindOf(single);
     if (kind === undefined || this.#allow.some((network) => covers(network, single))) return undefined;
-    return `egress: ${address} is not a public address (${kind}); egress.allow of the node's configuration can admit it`;
+    return `egress: ${address} is not a public address (${kind}); ${this.#setting} of the node's configuration can admit it`;
   }
 }
 

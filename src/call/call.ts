@@ -101,8 +101,27 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     }
     this.#timer = this.env.scheduler.schedule(ringLimitMs(request, plan), this, RING_TIMER);
     // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
-    this.#attempt = new Attempt(this, plan, this, (request.maxForwards() ?? 70) - 1);
-    this.#attempt.start();
+    const attempt = new Attempt(this, plan, this, (request.maxForwards() ?? 70) - 1);
+    this.#attempt = attempt;
+    if (plan.ready === undefined) attempt.start();
+    else
+      plan.ready
+        .then(() => this.#planReady(plan, attempt))
+        // No message is being handled whose boundary would catch a defect.
+        .catch((error: unknown) => this.#planFailed(error));
+  }
+
+  /** An attempt that was given up meanwhile starts nothing. */
+  #planReady({ facts }: CallPlan, attempt: Attempt): void {
+    if (this.#over) return;
+    this.record.facts = facts;
+    this.env.observer.onCallReady?.(this.record);
+    attempt.start();
+  }
+
+  #planFailed(error: unknown): void {
+    this.env.log.error('call-not-begun', { callId: this.id, error: String(error) });
+    this.end('engine', 'defect');
   }
 
   /** One more thing has to end before the call has ended. */

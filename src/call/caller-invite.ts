@@ -26,7 +26,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   readonly request: SipRequest;
   readonly #transaction: ServerTransaction;
   readonly #options: LegOptions;
-  readonly #plan: Pick<CallPlan, 'warnings'>;
+  readonly #plan: Pick<CallPlan, 'warnings' | 'reasons'>;
   /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
   readonly methods: number | undefined;
   readonly #supportsReliable: boolean;
@@ -38,7 +38,11 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     undefined;
   #done = false;
 
-  constructor(call: LegCall, transaction: ServerTransaction, plan: Pick<CallPlan, 'callerLeg' | 'warnings'>) {
+  constructor(
+    call: LegCall,
+    transaction: ServerTransaction,
+    plan: Pick<CallPlan, 'callerLeg' | 'warnings' | 'reasons'>,
+  ) {
     const options = plan.callerLeg;
     const { headers } = transaction.request;
     this.call = call;
@@ -146,6 +150,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     addCapabilities(response, this.#options, leg.peer);
     addOwnHeaders(response, this.#options);
     this.#addWarnings(response);
+    if (status < 200) for (const reason of this.#plan.reasons?.() ?? []) response.headers.add(HeaderId.Reason, reason);
     relayResponseHeaders(from.headers, response.headers, this.#options, leg.peer?.options);
     showAnswering(response, leg.peer, leg);
     relayBody(from, response);

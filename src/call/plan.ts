@@ -14,6 +14,11 @@ import type { AttemptRecord, CallFacts } from './record.ts';
 export interface CallPlan {
   /** The next stage, or the answer that the caller gets when there is none. Called synchronously; the first call has no outcome. */
   next(outcome?: StageOutcome): Stage | Rejection;
+  /**
+   * What has to be known before the plan is asked for its first stage; `facts` may be others then. The caller can cancel
+   * meanwhile, and the call is there for all to see. Absent: the plan is ready.
+   */
+  readonly ready?: Promise<void> | undefined;
   /** How the caller's own leg behaves. */
   readonly callerLeg: LegOptions;
   /** Facts for the call record; never interpreted here. */
@@ -27,6 +32,8 @@ export interface CallPlan {
    * one is made, since a later route may add some.
    */
   warnings?(): readonly string[];
+  /** Reason header field values (RFC 3326) that the caller is owed in provisional responses above 100: what is wrong though it goes on. */
+  reasons?(): readonly string[];
   /** It is placed however many calls there are. */
   readonly emergency?: boolean;
   /** A 3xx goes to the caller with its Contacts: it is another node, which follows them. Default false: the caller is told 480. */

@@ -1,5 +1,25 @@
 import type { MediaStatistics } from '../media/index.ts';
 
+/** What was found of a caller's signed identity (STIR/SHAKEN), or what the carrier says that it found. */
+export interface VerificationFacts {
+  readonly result: 'passed' | 'failed' | 'none';
+  /** Whose word it is: this engine's own, from the Identity fields, or the carrier's. */
+  readonly source: 'identity' | 'carrier';
+  readonly attestation?: 'A' | 'B' | 'C' | undefined;
+  /** The number that is signed, canonical. */
+  readonly number?: string | undefined;
+  /** Why it failed: the status of RFC 8224 §6.2.2, and words. */
+  readonly code?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly originationId?: string | undefined;
+  /** Subject of the certificate. */
+  readonly signer?: string | undefined;
+  /** Numbers that the call was sent on from by others, the first one first. */
+  readonly divertedFrom?: readonly string[] | undefined;
+  /** What was found of each Identity value, in words. */
+  readonly findings: readonly string[];
+}
+
 /** What is known of a call before it is placed. `engine/` fills it; nothing here interprets it. */
 export interface CallFacts {
   readonly direction: 'outbound' | 'inbound' | 'internal';
@@ -18,7 +38,9 @@ export interface CallFacts {
   readonly sessionId?: string;
   /** Set on a call that this node only sends on for another node of the store, which keeps the record. */
   readonly peerNode?: string;
-  readonly [name: string]: string | number | boolean | undefined;
+  /** Of a call that came over a trunk that is verified, or that says so of itself. */
+  readonly verification?: VerificationFacts;
+  readonly [name: string]: string | number | boolean | VerificationFacts | undefined;
 }
 
 /** One target tried: one INVITE transaction, repairs (401, 407, 420, 422, 491) counted within. */
@@ -55,7 +77,8 @@ const NO_MEDIA: readonly MediaStatistics[] = [];
 /** The record of a call: grows while it lives, complete when `onCallEnded` gets it. Times are wall clock ms. */
 export class CallRecord {
   readonly id: string;
-  readonly facts: CallFacts;
+  /** Replaced once, by those of a plan that was not ready at the start. */
+  facts: CallFacts;
   readonly callerCallId: string;
   readonly startedAtMs: number;
   ringingAtMs: number | undefined = undefined;
@@ -104,6 +127,8 @@ export class CallRecord {
 /** Hears of calls; `observe/` implements it. Called synchronously, once per event per call. */
 export interface CallObserver {
   onCallStarted(record: CallRecord): void;
+  /** What its plan had to wait for is known; `facts` are others now. */
+  onCallReady?(record: CallRecord): void;
   /** The first provisional response above 100 was relayed. */
   onCallRinging(record: CallRecord): void;
   onCallAnswered(record: CallRecord): void;

@@ -1,3 +1,4 @@
+import type { VerificationFacts } from '../call/index.ts';
 import type { Forwarding, ForwardReason, NodeFacts } from '../outbound/index.ts';
 import { isAnonymousAddress, partyPrivacy, refusesPrivacy, type SipRequest, withheldBy } from '../sip/message/index.ts';
 import type { Party } from '../tenants/party.ts';
@@ -36,6 +37,8 @@ export interface CallContext {
   readonly called: string;
   readonly node: NodeFacts;
   readonly sessionId: string;
+  /** Of a call from a trunk, where something is known. */
+  readonly verification?: VerificationFacts | undefined;
   /** Grows while the call is sent on. */
   readonly diversions: readonly Diversion[];
 }

@@ -6,6 +6,7 @@ import { silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { SteppedScheduler } from '../base/stepped-scheduler.ts';
 import { type BranchPlan, type CallFacts, type CallRecord, planOfUser } from '../call/index.ts';
+import type { InboundCall } from '../inbound/index.ts';
 import type { OutboundPlan, Refusal } from '../outbound/index.ts';
 import { type Endpoint, isFlow, type ServerTransaction } from '../sip/endpoint/index.ts';
 import { parseMessage, type SipRequest } from '../sip/message/index.ts';
@@ -13,6 +14,7 @@ import type { Target } from '../sip/transport/index.ts';
 import type { GuardGrant } from '../trunks/guards.ts';
 import { TrunkRehearsal } from '../trunks/trunk-rehearsal.ts';
 import type { Source } from './admission.ts';
+import type { CallVerification } from './call-verification.ts';
 import type { Engine } from './engine.ts';
 import type { ImaginedAnswer } from './imagined-answer.ts';
 import { Placement } from './placement.ts';
@@ -167,7 +169,8 @@ export class CallRehearsal {
   }
 
   #rehearsedRouting(): Routing {
-    const { routing, guards, branches } = this.#engine;
+    const { routing, guards, branches, stir } = this.#engine;
+    const { verification } = stir;
     const scheduler = this.#scheduler;
     const own = branches.rehearsal({
       trunks: this.#trunks,
@@ -181,6 +184,10 @@ export class CallRehearsal {
         return guards.rehearse(plan, this.#trunks.capacity) ?? NO_LIMIT;
       },
       trunkState: (trunkId, tenant) => this.#trunks.condition(trunkId, tenant),
+      verification: {
+        modeOf: (trunk) => verification.modeOf(trunk),
+        verify: (request, call) => this.#verified(request, call),
+      },
       admitInbound: (trunk, tenant) => this.#trunks.admitInbound(trunk, tenant),
       outbound: {
         trunkBranch: (draft, plan) => {
@@ -202,7 +209,7 @@ export class CallRehearsal {
   #rehearsedPlacement(): Placement {
     const { calls, directory } = this.#engine;
     const routing = this.#routing;
-    const began = (record: CallRecord) => {
+    const known = (record: CallRecord) => {
       this.#record = record;
       this.#facts = record.facts;
     };
@@ -210,7 +217,13 @@ export class CallRehearsal {
       routing,
       calls: calls.rehearsal({
         scheduler: this.#scheduler,
-        observer: { onCallStarted: began, onCallRinging() {}, onCallAnswered() {}, onCallEnded() {} },
+        observer: {
+          onCallStarted: known,
+          onCallReady: known,
+          onCallRinging() {},
+          onCallAnswered() {},
+          onCallEnded() {},
+        },
         endpoint: {
           sendRequest: (request, to, user, options) => {
             const branch = planOfUser(user);
@@ -236,6 +249,14 @@ export class CallRehearsal {
       this.#plans.push(known);
     }
     return known;
+  }
+
+  /** A certificate is fetched for real: it is the only way to say what would be found. */
+  #verified(request: SipRequest, call: InboundCall): ReturnType<CallVerification['verify']> {
+    const verified = this.#engine.stir.verification.verify(request, call);
+    if (!(verified instanceof Promise)) return verified;
+    this.#pending++;
+    return verified.finally(() => void this.#pending--);
   }
 
   /** Nowhere, when the DNS does not say so in time. */

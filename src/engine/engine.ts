@@ -43,6 +43,7 @@ import {
 import { type DnsPort, Locator, readHostsFile } from '../sip/locate/index.ts';
 import { HeaderId, isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow, Listening } from '../sip/transport/index.ts';
+import type { CertificateFetch } from '../stir/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -75,6 +76,7 @@ import { Registrations } from './registrations.ts';
 import { Restoration } from './restoration.ts';
 import { Routing } from './routing.ts';
 import { type SignInStore, SignIns } from './sign-ins.ts';
+import { StirService } from './stir-service.ts';
 import { Transfers } from './transfers.ts';
 import { TrustedExtensions } from './trusted-extensions.ts';
 
@@ -113,6 +115,8 @@ export interface EngineOptions {
   readonly nonceSecret?: Uint8Array;
   /** Draws which route of a `random` rule is tried first: a number in [0, 1); default Math.random. */
   readonly random?: () => number;
+  /** Fetches callers' certificates; default: by https. */
+  readonly fetchCertificate?: CertificateFetch;
   /** Makes the transports; default: sockets. */
   readonly createTransport?: EndpointOptions['createTransport'];
   /** Makes the datagram sockets of the transports that are sockets; default: the runtime's. */
@@ -148,6 +152,8 @@ export class Engine {
   readonly guards: OutboundGuards;
   readonly branches: Branches;
   readonly media: Media;
+  /** Whom the engine believes about callers, and what it has fetched for that. */
+  readonly stir: StirService;
   readonly #placement: Placement;
   /** Whose messages are never held back: trunks and registered phones. */
   readonly sources: { knows(address: string): boolean };
@@ -213,6 +219,22 @@ export class Engine {
       ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
     });
     const keptMs = settings.limits.knownAfterSignInSeconds * 1000;
+    // What callers have looked up stays apart from what trunks are found by.
+    const certificateHosts = new Locator({
+      dns: options.dns,
+      clock: scheduler,
+      hosts: readHostsFile(),
+      transports: ['tls'],
+      ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
+    });
+    this.stir = new StirService({
+      settings: settings.stir,
+      scheduler,
+      isOwnAddress: (address, port) => this.#isOwnAddress(address, port),
+      addressesOf: async (host, port) =>
+        (await certificateHosts.locate({ host, port, transport: 'tls' })).map(({ address }) => address),
+      ...(options.fetchCertificate !== undefined && { fetch: options.fetchCertificate }),
+    });
     this.#registered = new KnownSources(settings.node, scheduler, keptMs, observer.registrations);
     this.sources = { knows: (address) => this.#knows(address) };
     const guardsLoad = options.guardsLoad === true;
@@ -322,6 +344,7 @@ export class Engine {
       ringTimeoutMs: settings.timers.ringMs,
       sessionLimitMs: settings.timers.sessionLimitMs,
       trunkState: (trunkId, tenant) => this.trunks.condition(trunkId, tenant),
+      verification: this.stir.verification,
       admitInbound: (trunk, tenant) => this.trunks.admitInbound(trunk, tenant),
       outbound: {
         trunkBranch: (draft, plan) => this.branches.toTrunk(draft, plan),
@@ -516,6 +539,7 @@ export class Engine {
   #guarded(observer: CallObserver): CallObserver {
     return {
       onCallStarted: (record) => observer.onCallStarted(record),
+      onCallReady: (record) => observer.onCallReady?.(record),
       onCallRinging: (record) => observer.onCallRinging(record),
       onCallAnswered: (record) => {
         this.guards.answered(record);

@@ -3,7 +3,12 @@
  * (call-rehearsal.ts). Of a placed call it shows what was sent.
  */
 import type { Scheduler } from '../base/scheduler.ts';
-import { type CallFacts, describeDestination, type CallRecord as LiveRecord } from '../call/index.ts';
+import {
+  type CallFacts,
+  describeDestination,
+  type CallRecord as LiveRecord,
+  type VerificationFacts,
+} from '../call/index.ts';
 import { type CallRecord, octetsOf, type SipTrace, type TraceMessage } from '../observe/index.ts';
 import {
   type ExplainedLeg,
@@ -15,6 +20,7 @@ import {
   type PlacedCall,
   QuestionError,
   refusedBy,
+  type StepNote,
   withInvite,
 } from '../outbound/index.ts';
 import {
@@ -34,6 +40,7 @@ import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Source } from './admission.ts';
 import { CallRehearsal, type RehearsedCall, type WitnessedPlan } from './call-rehearsal.ts';
+import { reasonPhraseOf } from './call-verification.ts';
 import type { Engine } from './engine.ts';
 import { type ImaginedAnswer, readAnswers } from './imagined-answer.ts';
 import { imagineInvite, readInvite } from './imagined-invite.ts';
@@ -87,7 +94,9 @@ export class Explainer {
     // A call that was refused lives until what it has cancelled has ended.
     const final = ended ?? (begun !== undefined && begun.status >= 300 ? begun : undefined);
     const answer = final === undefined ? undefined : { status: final.status, reason: final.reason };
-    const explanation = call === undefined ? this.#stayedInside(begun, ended) : explainPlaced(call);
+    const found = begun?.facts.verification ?? ended?.verification;
+    const explanation =
+      call === undefined ? this.#stayedInside(begun, ended) : withVerification(explainPlaced(call), found);
     if (explanation === undefined) return undefined;
     // Refused before its plan was played, for want of something in the INVITE; or there was nobody to ring.
     const isFaulty = legs.length === 0 && answer !== undefined && answer.status !== explanation.refusal?.status;
@@ -154,10 +163,13 @@ export class Explainer {
     const base =
       witnessed === undefined || isFaulty
         ? this.#inside(source, facts)
-        : this.#outside(witnessed, (index) => {
-            const at = invites.findIndex(({ route }) => route?.plan === witnessed.plan && route.index === index);
-            return legs[at];
-          });
+        : withVerification(
+            this.#outside(witnessed, (index) => {
+              const at = invites.findIndex(({ route }) => route?.plan === witnessed.plan && route.index === index);
+              return legs[at];
+            }),
+            facts.verification,
+          );
     const isRefused = legs.length === 0 && base.refusal === undefined && base.storedSetting === undefined;
     const code = isFaulty ? 'request-refused' : (base.routes[0]?.refusal?.code ?? 'not-reached');
     const refusal = isFaulty || isRefused ? { ...answer, code } : base.refusal;
@@ -189,6 +201,7 @@ export class Explainer {
   #insideOf(kind: Source['kind'], from: string, facts: CallFacts): Explanation {
     const steps = [
       { step: 'caller', outcome: 'continue', reason: from } as const,
+      ...verificationSteps(facts.verification),
       ...(facts.inboundRule === undefined
         ? []
         : [{ step: 'rule', outcome: 'continue', reason: `inbound rule "${facts.inboundRule}" matches` } as const]),
@@ -227,13 +240,36 @@ export class Explainer {
   }
 }
 
+function withVerification(explanation: Explanation, found: VerificationFacts | undefined): Explanation {
+  return found === undefined
+    ? explanation
+    : { ...explanation, steps: [...verificationSteps(found), ...explanation.steps] };
+}
+
+/** What was found of the caller's number, and how. */
+function verificationSteps(found: VerificationFacts | undefined): StepNote[] {
+  if (found === undefined) return [];
+  const { result, source, attestation, number, code, reason, signer, originationId, divertedFrom, findings } = found;
+  const facts = [
+    result,
+    ...(attestation === undefined ? [] : [`attestation ${attestation}`]),
+    ...(number === undefined ? [] : [`for ${number}`]),
+    ...(signer === undefined ? [] : [`signed by ${signer}`]),
+    ...(originationId === undefined ? [] : [`origid ${originationId}`]),
+    ...(divertedFrom === undefined ? [] : [`sent on by ${divertedFrom.join(', ')}`]),
+    ...(code === undefined ? [] : [`${code} ${reasonPhraseOf(code)}: ${reason ?? ''}`]),
+    ...(source === 'carrier' ? ["by the carrier's word"] : []),
+  ];
+  return [facts.join(', '), ...findings].map((text) => ({ step: 'verification', outcome: 'continue', reason: text }));
+}
+
 /** UDP sends a request again until it is answered (RFC 3261 §17.1.1.2). */
 function isFirstSending({ text }: TraceMessage, index: number, all: readonly TraceMessage[]): boolean {
   return all.findIndex((other) => other.text === text) === index;
 }
 
 function factsOfRecord({ direction, tenant, callerNumber, calledNumber, ...record }: CallRecord): CallFacts {
-  const { extension, trunkId, inboundRule } = record;
+  const { extension, trunkId, inboundRule, verification } = record;
   return {
     direction,
     caller: callerNumber,
@@ -242,6 +278,7 @@ function factsOfRecord({ direction, tenant, callerNumber, calledNumber, ...recor
     ...(extension !== undefined && { extension }),
     ...(trunkId !== undefined && { trunkId }),
     ...(inboundRule !== undefined && { inboundRule }),
+    ...(verification !== undefined && { verification }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
-import type { AttemptRecord, CallObserver, CallRecord as LiveRecord } from '../call/index.ts';
+import type { AttemptRecord, CallObserver, CallRecord as LiveRecord, VerificationFacts } from '../call/index.ts';
 import type { RelayListener, RelayState } from '../media/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../observe/index.ts';
 import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal } from '../outbound/index.ts';
@@ -68,6 +68,11 @@ export class Observation
     const { sessionId } = record.facts;
     if (sessionId !== undefined) this.#options.recentCalls.link(record.id, sessionId);
     this.#publishCall(record, 'started');
+    if (record.facts.verification !== undefined) this.#verified(record, record.facts.verification);
+  }
+
+  onCallReady(record: LiveRecord): void {
+    if (record.facts.verification !== undefined) this.#verified(record, record.facts.verification);
   }
 
   onCallRinging(record: LiveRecord): void {
@@ -212,6 +217,15 @@ export class Observation
     });
   }
 
+  #verified({ id, facts }: LiveRecord, { result, attestation, code, reason = '' }: VerificationFacts): void {
+    const { tenant, trunkId, caller: from, called: to } = facts;
+    this.#options.metrics.countVerification(code === undefined ? (attestation ?? result) : String(code));
+    if (code === undefined) return;
+    this.#options.log.info('verification-failed', { callId: id, tenant, trunkId, from, to, code, reason });
+    const data = { callId: id, trunkId, from, to, code, reason };
+    this.#options.events.publish('verification-failed', this.#audience(tenant), data);
+  }
+
   #registration(binding: Binding<Flow>, action: 'added' | 'refreshed' | 'removed' | 'expired', reason?: string): void {
     const source = `${binding.source.transport}:${binding.source.address}:${binding.source.port}`;
     const expiresInSeconds = Math.round((binding.expiresAtWallMs - binding.refreshedAtWallMs) / 1000);
@@ -281,6 +295,7 @@ export class Observation
       anonymous: sent?.anonymous,
       outboundRule: placed?.ruleName,
       inboundRule: facts.inboundRule,
+      verification: facts.verification,
       trunkId,
       trunk,
       attempts: record.attempts.map((attempt) => ({

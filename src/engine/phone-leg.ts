@@ -4,6 +4,7 @@ import type { Binding } from '../registrar/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
 import { contentFields, escapeUser, formatHost, type LegDraft, octetsFromText, quote } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
+import { ATTESTATION_FIELD, VERSTAT } from '../stir/index.ts';
 import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
 import { ownerOf } from './owner.ts';
 import { ownParty } from './party-address.ts';
@@ -48,6 +49,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
       ['Supported', ['timer', ...node.supported].join(', ')],
       ...(own.some(([name]) => name.toLowerCase() === 'user-agent') ? [] : [['User-Agent', node.userAgent] as const]),
       ...calledParty(context),
+      ...verifiedCaller(context),
       ...contentFields(request),
       ...own,
     ],
@@ -102,6 +104,23 @@ export function noteSilence({ target, cause }: AttemptRecord, node: Flow | Targe
 function calledParty(context: CallContext): [string, string][] {
   if (context.origin.kind !== 'trunk' || context.called === '') return [];
   return [['P-Called-Party-ID', `<sip:${escapeUser(context.called)}@${formatHost(context.tenant.domain)}>`]];
+}
+
+/**
+ * What is known of the caller's number (3GPP TS 24.229 §7.2A.20): in P-Asserted-Identity, where phones that know `verstat` look first, and
+ * not in From, which the others show digit by digit. The number is the one that was verified.
+ */
+function verifiedCaller({ verification, caller, tenant }: CallContext): [string, string][] {
+  if (verification === undefined) return [];
+  const { result, attestation, number } = verification;
+  const fields: [string, string][] = attestation === undefined ? [] : [[ATTESTATION_FIELD, attestation]];
+  const shown = result === 'passed' && number !== undefined ? `+${number}` : caller.number;
+  if (caller.anonymous || shown === '') return fields;
+  // The caller's text may hold another parameter of this name.
+  const user = escapeUser(shown.split(';')[0] ?? '');
+  const uri = `<sip:${user};verstat=${VERSTAT[result]}@${formatHost(tenant.domain)};user=phone>`;
+  const name = caller.displayName === '' ? '' : `${quote(caller.displayName)} `;
+  return [['P-Asserted-Identity', `${name}${uri}`], ...fields];
 }
 
 function relayNames(context: CallContext, kind: 'trunk' | 'user'): string[] {

@@ -7,7 +7,13 @@ import { randomToken } from '../base/ids.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import type { BranchPlan, CallFacts, LegOptions } from '../call/index.ts';
-import { type InboundRoute, InboundRouter, type InboundTarget } from '../inbound/index.ts';
+import {
+  type FoundVerification,
+  type InboundCall,
+  type InboundNumbers,
+  InboundRouter,
+  type InboundTarget,
+} from '../inbound/index.ts';
 import {
   dialledNumber,
   emergencyServiceNumber,
@@ -21,6 +27,7 @@ import {
 } from '../outbound/index.ts';
 import {
   escapeUser,
+  HeaderId,
   isEmergencyService,
   octetsFromText,
   partyPrivacy,
@@ -44,6 +51,7 @@ import {
   type Origin,
   wantsAnonymity,
 } from './call-context.ts';
+import { type CallVerification, reasonPhraseOf, stirReason, type VerifiedCall } from './call-verification.ts';
 import { InboundView } from './inbound-view.ts';
 import type { MediaParties } from './media-parties.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
@@ -51,7 +59,14 @@ import { ownerOf } from './owner.ts';
 import { outsideParty, ownParty } from './party-address.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
-import { OneStageStep, type PlanStep, RejectStep, StepPlan } from './step-plan.ts';
+import {
+  type BegunPlan,
+  OneStageStep,
+  type PlanStep,
+  RejectStep,
+  StepPlan,
+  type StepPlanOptions,
+} from './step-plan.ts';
 
 export interface RoutingOptions {
   readonly clock: Clock;
@@ -63,6 +78,8 @@ export interface RoutingOptions {
   readonly trunkState: (trunkId: string, tenant: Tenant) => TrunkState;
   /** Takes a place on the trunk and of the tenant for a call that comes in. */
   readonly admitInbound: (trunk: Trunk, tenant: Tenant) => CapacityGrant | CapacityRefusal;
+  /** What is known of callers from trunks. */
+  readonly verification: Pick<CallVerification, 'modeOf' | 'verify'>;
   readonly outbound: OutboundServices;
   readonly media: MediaParties;
   /** Asks the fraud guards for a call to the outside. */
@@ -74,6 +91,20 @@ export interface RoutingOptions {
   /** `host:port` that Contact shows on a flow. */
   contactHost(flow: Flow, scope?: AddressScope): string;
 }
+
+type PlanBeginning = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons' | 'ready'>;
+
+/** A call from a trunk whose tenant is known. */
+interface InboundBeginning {
+  readonly request: SipRequest;
+  readonly directory: Directory;
+  readonly router: InboundRouter;
+  readonly call: InboundCall;
+  readonly facts: CallFacts;
+  readonly verified: VerifiedCall | undefined;
+}
+
+const NOT_FOUND = new RejectStep(404, 'Not Found');
 
 /** A call as routed: a plan to play, or what has to happen before it can be answered. */
 export interface Routed {
@@ -131,7 +162,7 @@ export class Routing implements StepServices {
 
   /** A plan whose first step is this one. */
   planOf(first: PlanStep, callerLeg: LegOptions, facts: CallFacts): StepPlan {
-    return this.#plan(first, callerLeg, facts);
+    return this.#plan({ first, facts }, callerLeg);
   }
 
   /** The facts of an outbound call, as the pipeline and `explain` take them. */
@@ -198,10 +229,10 @@ export class Routing implements StepServices {
       sessionId: context.sessionId,
     };
     if (isEmergencyService(uri) && dialled === '') {
-      return { plan: this.#plan(new RejectStep(416, 'Unsupported URI Scheme'), callerLeg, facts) };
+      return { plan: this.#plan({ first: new RejectStep(416, 'Unsupported URI Scheme'), facts }, callerLeg) };
     }
     const inside = this.#insideUnlessEmergency(context, dialled);
-    if (inside !== undefined) return { plan: this.#plan(inside, callerLeg, facts) };
+    if (inside !== undefined) return { plan: this.#plan({ first: inside, facts }, callerLeg) };
     const outbound = planOutbound(this.outboundFacts(context, source, dialled, undefined));
     const outsideLeg: LegOptions = { ...callerLeg, anonymous: outbound.anonymous };
     if (outbound.number !== dialled && !outbound.emergency) {
@@ -209,7 +240,7 @@ export class Routing implements StepServices {
       const presented = { ...context, caller: { ...caller, anonymous: outbound.anonymous }, called: outbound.number };
       const behindCode = this.#insideStep(presented, outbound.number);
       if (behindCode !== undefined)
-        return { plan: this.#plan(behindCode, outsideLeg, { ...facts, called: outbound.number }) };
+        return { plan: this.#plan({ first: behindCode, facts: { ...facts, called: outbound.number } }, outsideLeg) };
     }
     const { step, talkLimitMs } = this.#outbound(outbound);
     const { ringTimeoutMs, sessionLimitMs: nodeLimitMs } = this.#options;
@@ -242,14 +273,15 @@ export class Routing implements StepServices {
   }
 
   #fromTrunk(request: SipRequest, flow: Flow, trunk: Trunk, directory: Directory): Routed {
-    const routed = this.#inboundRouter(directory).route({ request, trunk, wallMs: this.#options.clock.wallMs() });
-    const { numbers } = routed;
+    const router = this.#inboundRouter(directory);
+    const call = router.called(request, trunk);
+    const { numbers, called } = call;
     const callerLeg: LegOptions = {
       contact: this.#contact(numbers.calledNumber, flow, scopeOf(trunk)),
       ...this.#viaToward(trunk, flow),
       headers: this.#serverHeader,
       trunkId: trunk.id,
-      ...(routed.kind === 'route' && this.#introduced(directory, trunk, routed)),
+      ...(called !== undefined && this.#introduced(directory, trunk, called.tenant, call)),
       largeRequests: trunk.options.largeRequests,
       media: this.#options.media.fromTrunk(trunk, request, flow),
     };
@@ -259,27 +291,55 @@ export class Routing implements StepServices {
       callerName: textFromOctets(numbers.callerDisplayName),
       called: numbers.calledNumber,
       trunkId: trunk.id,
-      ...(routed.tenant === undefined ? {} : { tenant: routed.tenant.name }),
+      ...(called !== undefined && { tenant: called.tenant.name, sessionId: randomToken() }),
     };
-    if (routed.kind === 'rejection') {
-      return { plan: this.#plan(new RejectStep(routed.status, routed.reason), callerLeg, facts) };
+    if (called === undefined) return { plan: this.#plan({ first: NOT_FOUND, facts }, callerLeg) };
+    const place = this.#options.admitInbound(trunk, called.tenant);
+    if (!place.granted)
+      return { plan: this.#plan({ first: new RejectStep(503, 'Service Unavailable'), facts }, callerLeg) };
+    const begin = (known: VerifiedCall | undefined): BegunPlan =>
+      this.#beginInbound({ request, directory, router, call, facts, verified: known });
+    const onEnd = () => place.release();
+    const verified = this.#options.verification.verify(request, call);
+    if (!(verified instanceof Promise)) return { plan: this.#plan(begin(verified), callerLeg, onEnd) };
+    const ready = verified.then(begin);
+    return { plan: this.#plan({ first: NOT_FOUND, facts, ready }, callerLeg, onEnd) };
+  }
+
+  /** Once it is known what there is to know of the caller. */
+  #beginInbound({ request, directory, router, call, facts, verified }: InboundBeginning): BegunPlan {
+    const { trunk, numbers } = call;
+    const { clock, verification } = this.#options;
+    const known = verified === undefined ? facts : { ...facts, verification: verified.facts };
+    const reason = verified === undefined ? undefined : stirReason(verified.facts);
+    if (reason !== undefined && verification.modeOf(trunk) === 'reject') {
+      const { code = 0 } = verified?.facts ?? {};
+      return { first: new RejectStep(code, reasonPhraseOf(code), [[HeaderId.Reason, reason]]), facts: known };
     }
-    const { tenant, anonymous, rule } = routed;
+    const routed = router.route(call, foundOf(verified), clock.wallMs());
+    if (routed.kind === 'rejection') return { first: new RejectStep(routed.status, routed.reason), facts: known };
+    const { tenant, anonymous, rule, displayNamePrefix } = routed;
     const caller: CallerPresentation = {
       number: numbers.callerNumber,
-      displayName: numbers.callerDisplayName,
+      displayName: prefixed(displayNamePrefix, numbers),
       anonymous,
     };
-    const context = this.#context(request, directory, tenant, { kind: 'trunk', trunk }, caller, numbers.calledNumber);
-    const routedFacts = { ...facts, inboundRule: rule, sessionId: context.sessionId };
-    const place = this.#options.admitInbound(trunk, tenant);
-    if (!place.granted) return { plan: this.#plan(new RejectStep(503, 'Service Unavailable'), callerLeg, routedFacts) };
-    const step = this.#targetStep(context, routed.target);
-    return { plan: this.#plan(step, callerLeg, routedFacts, () => place.release()) };
+    const base = this.#context(request, directory, tenant, { kind: 'trunk', trunk }, caller, numbers.calledNumber);
+    const context = { ...base, sessionId: facts.sessionId ?? base.sessionId, verification: verified?.facts };
+    return {
+      first: this.#targetStep(context, routed.target),
+      facts: { ...known, inboundRule: rule },
+      reasons: reason === undefined ? [] : [reason],
+    };
   }
 
   /** What a caller from a trunk is to the phones of the tenant. */
-  #introduced(directory: Directory, trunk: Trunk, { tenant, numbers, anonymous }: InboundRoute): Partial<LegOptions> {
+  #introduced(
+    directory: Directory,
+    trunk: Trunk,
+    tenant: Tenant,
+    { numbers, anonymous }: InboundCall,
+  ): Partial<LegOptions> {
     return {
       anonymous,
       assertsIdentity: trunk.options.trusted,
@@ -407,10 +467,9 @@ export class Routing implements StepServices {
     return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
   }
 
-  #plan(first: PlanStep, callerLeg: LegOptions, facts: CallFacts, onEnd?: () => void): StepPlan {
+  #plan(begun: PlanBeginning, callerLeg: LegOptions, onEnd?: () => void): StepPlan {
     const { ringTimeoutMs, sessionLimitMs } = this.#options;
-    const plan = { first, callerLeg, facts, ringTimeoutMs, sessionLimitMs };
-    return new StepPlan(onEnd === undefined ? plan : { ...plan, onEnd });
+    return new StepPlan({ ...begun, callerLeg, ringTimeoutMs, sessionLimitMs, ...(onEnd !== undefined && { onEnd }) });
   }
 
   /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */
@@ -438,6 +497,18 @@ export class Routing implements StepServices {
 
 function scopeOf({ options }: Trunk): AddressScope {
   return options.usePrivateIp ? 'private' : 'public';
+}
+
+/** What rules go by: of another number than the one that is shown nothing is known. */
+function foundOf(verified: VerifiedCall | undefined): FoundVerification {
+  if (verified?.isOfShownNumber !== true) return { result: 'none', attestation: undefined };
+  const { result, attestation } = verified.facts;
+  return { result, attestation };
+}
+
+/** The caller's name with what the rule puts in front of it, in octets. */
+function prefixed(prefix: string | undefined, { callerDisplayName, callerNumber }: InboundNumbers): string {
+  return prefix === undefined ? callerDisplayName : octetsFromText(prefix) + (callerDisplayName || callerNumber);
 }
 
 function digitsOf(number: string): string {

@@ -55,16 +55,25 @@ export interface StepPlanOptions {
   readonly emergency?: boolean;
   /** See `CallPlan.passesRedirects`. */
   readonly passesRedirects?: boolean;
+  /** What is found out before the first step is played: another first step and other facts. */
+  readonly ready?: Promise<BegunPlan>;
+  /** See `CallPlan.reasons`. */
+  readonly reasons?: readonly string[] | undefined;
 }
+
+/** How a plan begins. */
+export type BegunPlan = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons'>;
 
 /** Plays steps one after another. */
 export class StepPlan implements CallPlan {
   readonly callerLeg: LegOptions;
-  readonly facts: CallFacts;
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
   readonly passesRedirects: boolean;
   readonly emergency: boolean;
+  readonly ready: Promise<void> | undefined;
+  #facts: CallFacts;
+  #reasons: readonly string[];
   readonly #onEnd: (() => void) | undefined;
   #chain: StepChain;
   /** Made with the first one. */
@@ -73,12 +82,28 @@ export class StepPlan implements CallPlan {
   constructor(options: StepPlanOptions) {
     this.#chain = new StepChain(options.first);
     this.callerLeg = options.callerLeg;
-    this.facts = options.facts;
+    this.#facts = options.facts;
+    this.#reasons = options.reasons ?? [];
     this.ringTimeoutMs = options.ringTimeoutMs;
     this.sessionLimitMs = options.sessionLimitMs;
     this.passesRedirects = options.passesRedirects === true;
     this.emergency = options.emergency === true;
     this.#onEnd = options.onEnd;
+    this.ready = options.ready?.then((begun) => this.#begin(begun));
+  }
+
+  get facts(): CallFacts {
+    return this.#facts;
+  }
+
+  #begin({ first, facts, reasons = [] }: BegunPlan): void {
+    this.#chain = new StepChain(first);
+    this.#facts = facts;
+    this.#reasons = reasons;
+  }
+
+  reasons(): readonly string[] {
+    return this.#reasons;
   }
 
   next(outcome?: StageOutcome): Stage | Rejection {
@@ -106,8 +131,8 @@ export class StepPlan implements CallPlan {
 export class RejectStep implements PlanStep {
   readonly #rejection: Rejection;
 
-  constructor(status: number, reason?: string) {
-    this.#rejection = reason === undefined ? { status } : { status, reason };
+  constructor(status: number, reason?: string, headers?: Rejection['headers']) {
+    this.#rejection = { status, ...(reason !== undefined && { reason }), ...(headers !== undefined && { headers }) };
   }
 
   next(): Rejection {

@@ -1,9 +1,10 @@
 export { type InboundNumbers, readInboundNumbers } from './parameters.ts';
 export {
+  type InboundCall,
   type InboundDirectory,
-  type InboundFacts,
   type InboundRejection,
   type InboundRoute,
   InboundRouter,
   type InboundTarget,
 } from './route-inbound.ts';
+export type { FoundVerification } from './rules.ts';

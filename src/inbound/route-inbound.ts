@@ -9,7 +9,7 @@ import { openingAt } from '../tenants/schedule.ts';
 import type { Destination, Tenant } from '../tenants/schema.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { type InboundNumbers, readInboundNumbers } from './parameters.ts';
-import { InboundRules } from './rules.ts';
+import { type FoundVerification, InboundRules } from './rules.ts';
 
 /** What is provisioned, as far as inbound calls ask for it. */
 export interface InboundDirectory {
@@ -19,10 +19,13 @@ export interface InboundDirectory {
   trunkIdOf(tenant: Tenant, reference: string): string | undefined;
 }
 
-export interface InboundFacts {
-  readonly request: SipRequest;
+/** A call whose called number has been looked for. */
+export interface InboundCall {
   readonly trunk: Trunk;
-  readonly wallMs: number;
+  readonly numbers: InboundNumbers;
+  readonly anonymous: boolean;
+  /** The called number as it is in a tenant's pool, and whose; undefined: in nobody's. */
+  readonly called: { readonly number: number; readonly tenant: Tenant } | undefined;
 }
 
 /** Where the call goes, each kind resolved to one number. */
@@ -36,6 +39,8 @@ export interface InboundRoute {
   readonly kind: 'route';
   readonly tenant: Tenant;
   readonly rule: string;
+  /** What the rule puts in front of the caller's name. */
+  readonly displayNamePrefix: string | undefined;
   readonly target: InboundTarget;
   readonly numbers: InboundNumbers;
   readonly anonymous: boolean;
@@ -60,18 +65,25 @@ export class InboundRouter {
     this.#directory = directory;
   }
 
-  /** @throws PeerError when From, To or the Request-URI cannot be read. */
-  route({ request, trunk, wallMs }: InboundFacts): InboundRoute | InboundRejection {
+  /** Who is called. @throws PeerError when From, To or the Request-URI cannot be read. */
+  called(request: SipRequest, trunk: Trunk): InboundCall {
     const numbers = readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat);
-    let tenant: Tenant | undefined;
-    const called = numbersMeant(numbers.calledNumber, trunk.numberFormat).find((number) => {
-      tenant = this.#directory.tenantOfDid(trunk.id, number);
-      return tenant !== undefined;
-    });
-    if (called === undefined || tenant === undefined) {
+    const call = { trunk, numbers, anonymous: isWithheldCaller(request) };
+    for (const number of numbersMeant(numbers.calledNumber, trunk.numberFormat)) {
+      const tenant = this.#directory.tenantOfDid(trunk.id, number);
+      if (tenant !== undefined) return { ...call, called: { number, tenant } };
+    }
+    return { ...call, called: undefined };
+  }
+
+  /** Where the call goes, once it is known what there is to know of its caller. */
+  route(call: InboundCall, found: FoundVerification, wallMs: number): InboundRoute | InboundRejection {
+    const { trunk, numbers, anonymous, called } = call;
+    if (called === undefined) {
       return { kind: 'rejection', status: 404, reason: 'Not Found', code: 'unknown-number', numbers };
     }
-    const matched = this.#rulesOf(tenant).match(trunk.id, called, numbers.callerNumber);
+    const { tenant, number } = called;
+    const matched = this.#rulesOf(tenant).match(trunk.id, number, numbers.callerNumber, found);
     if (matched === undefined) {
       return { kind: 'rejection', status: 404, reason: 'Not Found', code: 'no-rule', tenant, numbers };
     }
@@ -80,8 +92,9 @@ export class InboundRouter {
     if (destination === undefined) {
       return { kind: 'rejection', status: 480, reason: 'Temporarily Unavailable', code: 'closed', tenant, numbers };
     }
-    const target = targetOf(destination, range, called);
-    return { kind: 'route', tenant, rule: rule.name, target, numbers, anonymous: isWithheldCaller(request) };
+    const target = targetOf(destination, range, number);
+    const { name, displayNamePrefix } = rule;
+    return { kind: 'route', tenant, rule: name, displayNamePrefix, target, numbers, anonymous };
   }
 
   #rulesOf(tenant: Tenant): InboundRules {

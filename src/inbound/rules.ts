@@ -12,6 +12,12 @@ interface CompiledRule {
   readonly callers: CallerMask | undefined;
 }
 
+/** What was found of the caller's signature. */
+export interface FoundVerification {
+  readonly result: 'passed' | 'failed' | 'none';
+  readonly attestation: 'A' | 'B' | 'C' | undefined;
+}
+
 interface TrunkRules {
   /** First number of each segment, ascending. */
   readonly starts: Float64Array;
@@ -54,10 +60,16 @@ export class InboundRules {
   }
 
   /**
-   * The rule for a call: of those whose DIDs hold the called number and whose mask matches the caller, the one with the most
-   * specific mask; then the one with the fewest DIDs; then by name.
+   * The rule for a call: of those whose DIDs hold the called number, whose mask matches the caller and whose verification was found,
+   * one that asks for a verification (a mask on a number that is not the caller's says nothing), for the fewest of them; then the one
+   * with the most specific mask; then with the fewest DIDs; then by name.
    */
-  match(trunkId: string, calledNumber: number, callerNumber: string): MatchedRule | undefined {
+  match(
+    trunkId: string,
+    calledNumber: number,
+    callerNumber: string,
+    found: FoundVerification,
+  ): MatchedRule | undefined {
     const rules = this.#byTrunk.get(trunkId);
     if (rules === undefined) return undefined;
     const candidates = rules.segments[lastAtMost(rules.starts, calledNumber)] ?? [];
@@ -65,7 +77,7 @@ export class InboundRules {
     for (const candidate of candidates) {
       const coverage =
         candidate.callers === undefined ? Number.POSITIVE_INFINITY : candidate.callers.match(callerNumber);
-      if (coverage === undefined) continue;
+      if (coverage === undefined || !asksFor(candidate.rule, found)) continue;
       if (best === undefined || isMoreSpecific(candidate, coverage, best.candidate, best.coverage))
         best = { candidate, coverage };
     }
@@ -73,7 +85,19 @@ export class InboundRules {
   }
 }
 
+function asksFor({ verification }: InboundRule, { result, attestation }: FoundVerification): boolean {
+  if (verification === undefined) return true;
+  return verification.includes(result) || (attestation !== undefined && verification.includes(attestation));
+}
+
+/** How many findings a rule takes; one that does not ask takes all of them. */
+function findingsOf({ rule }: CompiledRule): number {
+  return rule.verification?.length ?? Number.POSITIVE_INFINITY;
+}
+
 function isMoreSpecific(a: CompiledRule, aCoverage: number, b: CompiledRule, bCoverage: number): boolean {
+  const [aFindings, bFindings] = [findingsOf(a), findingsOf(b)];
+  if (aFindings !== bFindings) return aFindings < bFindings;
   if (aCoverage !== bCoverage) return aCoverage < bCoverage;
   const aSize = a.range.last - a.range.first;
   const bSize = b.range.last - b.range.first;

@@ -73,6 +73,25 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
   metrics.readCounters('tandem_transactions_total', 'SIP transactions, by event', 'event', () => ({
     ...transactions.counters,
   }));
+  const { stir } = engine;
+  metrics.readCounters(
+    'tandem_certificates_total',
+    "Callers' certificates that were asked for, by outcome",
+    'event',
+    () => ({
+      ...stir.certificates.counters,
+    }),
+  );
+  metrics.readGauge(
+    'tandem_certificates_kept',
+    "Callers' certificates, and failures, in memory",
+    () => stir.certificates.size,
+  );
+  metrics.readGauge(
+    'tandem_certificate_waiting_calls',
+    'Calls that wait for a certificate',
+    () => stir.certificates.waiting,
+  );
   metrics.readTrunks(gauges);
   metrics.readGauges('tandem_media_relay_up', '1 while the media relay answers, else 0', 'relay', () =>
     byRelay(({ state }) => (state === 'up' ? 1 : 0)),

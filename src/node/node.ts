@@ -26,10 +26,11 @@ import {
 import { refuseUnknownDefaultTenant } from '../settings/default-tenant.ts';
 import { refuseDemoPasswords } from '../settings/demo-passwords.ts';
 import { httpDefaults } from '../settings/exposure.ts';
-import { loadNodeWithFiles, settingsError, transportsOf } from '../settings/load.ts';
+import { loadNodeWithFiles, settingsError, transportsOf, verifiesCalls } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
+import { readStirFiles, type StirFiles } from '../settings/stir-files.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { openStores, type Stores } from '../store/index.ts';
@@ -122,10 +123,17 @@ async function wire(parts: Parts): Promise<RunningNode> {
 
   await makeCertificates(settings, scheduler, log);
   let engine: Engine | undefined;
+  /** Those in force: a reload may bring others. */
+  let stirSettings = settings;
   const provisioner = new Provisioner({
     store: stores.provisioning,
     log,
-    context: { transports: transportsOf(settings) },
+    context: {
+      transports: transportsOf(settings),
+      get verifiesCalls() {
+        return verifiesCalls(stirSettings);
+      },
+    },
     onDirectory: (directory) => engine?.apply(directory),
     // At the start nobody waits for the DNS: what it makes coincide then is told as an alarm.
     locate: async (trunks) => (await engine?.trunks.addressesWith(trunks)) ?? (() => []),
@@ -185,6 +193,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       if (result.outcome !== 'applied') throw new Error(`the setting was not stored: ${result.outcome}`);
     },
   });
+  engine.stir.apply(settings.stir, stirFiles(settings));
   readMetrics(metrics, engine, stores, log);
   const running = engine;
   const listening = await engine.start();
@@ -199,7 +208,14 @@ async function wire(parts: Parts): Promise<RunningNode> {
     await makeCertificates(next, scheduler, log);
     const renewCertificates = running.readCertificates(next);
     const { tls: httpTls } = apiTls(next);
-    const changed = await files.apply(next, true);
+    const stir = stirFiles(next);
+    const stirBefore = stirSettings;
+    stirSettings = next;
+    const changed = await files.apply(next, true).catch((error: unknown) => {
+      stirSettings = stirBefore;
+      throw error;
+    });
+    running.stir.apply(next.stir, stir);
     const { applied, needsRestart } = settingsReport(settings, next);
     renewCertificates();
     if (httpTls !== undefined) api?.renewCertificate(httpTls);
@@ -306,6 +322,13 @@ async function wire(parts: Parts): Promise<RunningNode> {
     },
     close,
   };
+}
+
+/** What the files of `stir` hold. Throws a SettingsError. */
+function stirFiles(settings: NodeSettings): StirFiles {
+  const read = readStirFiles(settings);
+  if ('trust' in read) return read;
+  throw new SettingsError(read);
 }
 
 /** The pairs of listeners with `selfSigned` that are missing. */

@@ -3,7 +3,8 @@ import type { ReloadReport } from '../api/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 
 /** Settings that a running node takes over. The certificate files are read anew whether their names have changed or not. */
-const LIVE = /^(log\.level|provisioning(Mode)?|mediaRelays(\[\d+\]\.\w+)?|(listen\[\d+\]|api)\.(certificate|key))$/;
+const LIVE =
+  /^(stir(\..+)?|log\.level|provisioning(Mode)?|mediaRelays(\[\d+\]\.\w+)?|(listen\[\d+\]|api)\.(certificate|key))$/;
 
 /** Sorts the settings that differ from those in force. */
 export function settingsReport(running: NodeSettings, next: NodeSettings): ReloadReport {

@@ -1,4 +1,5 @@
 import type { Log } from '../base/log.ts';
+import type { VerificationFacts } from '../call/index.ts';
 import { JsonlFile } from './jsonl-file.ts';
 import { redactedText } from './redact.ts';
 
@@ -37,6 +38,8 @@ export interface CallRecord {
   readonly anonymous?: boolean | undefined;
   readonly outboundRule?: string | undefined;
   readonly inboundRule?: string | undefined;
+  /** What was found of the caller's number, on calls from trunks. */
+  readonly verification?: VerificationFacts | undefined;
   readonly trunkId?: string | undefined;
   readonly trunk?: string | undefined;
   readonly attempts: readonly CallAttempt[];
@@ -150,6 +153,7 @@ function readableRecord(record: CallRecord): CallRecord {
     anonymous: record.anonymous,
     outboundRule: record.outboundRule,
     inboundRule: record.inboundRule,
+    verification: readableVerification(record.verification),
     trunkId: record.trunkId,
     trunk: record.trunk,
     attempts: record.attempts.map(readableAttempt),
@@ -177,6 +181,22 @@ function readableAttempt(attempt: CallAttempt): CallAttempt {
     cause: readable(attempt.cause),
     startedAt: attempt.startedAt,
     durationMs: attempt.durationMs,
+  };
+}
+
+function readableVerification(found: VerificationFacts | undefined): VerificationFacts | undefined {
+  if (found === undefined) return undefined;
+  return {
+    result: found.result,
+    source: found.source,
+    attestation: found.attestation,
+    number: readable(found.number),
+    code: found.code,
+    reason: readable(found.reason),
+    originationId: readable(found.originationId),
+    signer: readable(found.signer),
+    divertedFrom: found.divertedFrom?.map(redactedText),
+    findings: found.findings.map(redactedText),
   };
 }
 

@@ -11,6 +11,7 @@ export const EVENT_TYPES = [
   'registration',
   'call',
   'caller-id-rejected',
+  'verification-failed',
   'fraud',
   'audit',
 ] as const;
@@ -67,6 +68,15 @@ export interface EventData {
     trunkId: string;
     source: string;
     value: string;
+    reason: string;
+  };
+  /** The signature of a caller's number (STIR/SHAKEN) is wrong, or missing where one is demanded. */
+  'verification-failed': {
+    callId: string;
+    trunkId: string | undefined;
+    from: string;
+    to: string;
+    code: number;
     reason: string;
   };
   fraud: { guard: string; extension?: string; callId?: string; detail: string };

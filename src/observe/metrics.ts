@@ -28,6 +28,7 @@ export class Metrics {
   readonly #ended: Record<CallDirection, StatusCounts> = perDirection(() => new Map());
   readonly #trunks = new TrunkMetrics();
   readonly #callerIdRejected = new Map<string, number>();
+  readonly #verifications = new Map<string, number>();
   readonly #setup: Record<CallDirection, { observe(value: number): void }>;
   readonly #http: Histogram<'method' | 'route' | 'code'>;
 
@@ -54,6 +55,14 @@ export class Metrics {
     this.#readTotals('tandem_caller_id_rejected_total', 'Caller IDs passed over', ['source'], (add) => {
       for (const [source, total] of this.#callerIdRejected) add({ source }, total);
     });
+    this.#readTotals(
+      'tandem_verifications_total',
+      'Calls from trunks whose callers were verified: attestation, passed, none, or the code of the failure',
+      ['result'],
+      (add) => {
+        for (const [result, total] of this.#verifications) add({ result }, total);
+      },
+    );
     const setup = new Histogram({
       name: 'tandem_call_setup_seconds',
       help: 'From the INVITE to the answer',
@@ -97,6 +106,10 @@ export class Metrics {
 
   countCallerIdRejected(source: string): void {
     this.#callerIdRejected.set(source, (this.#callerIdRejected.get(source) ?? 0) + 1);
+  }
+
+  countVerification(result: string): void {
+    this.#verifications.set(result, (this.#verifications.get(result) ?? 0) + 1);
   }
 
   observeHttp(method: string, route: string, status: number, elapsedMs: number): void {

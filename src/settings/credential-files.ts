@@ -106,7 +106,8 @@ function readText(field: string, file: string, report: Report): string | undefin
   }
 }
 
-function whyUnreadable(code: string | undefined): string {
+/** What an operator does about a file that cannot be opened, by the system's code. */
+export function whyUnreadable(code: string | undefined): string {
   switch (code) {
     case 'ENOENT':
       return 'does not exist: create it, or correct the path';

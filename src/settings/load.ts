@@ -16,6 +16,7 @@ import { type NodeSettings, nodeSchema } from './node-schema.ts';
 import { recordFileProblems } from './record-file.ts';
 import { formatPath, parseWith, type Segment } from './schema-problems.ts';
 import { type Environment, resolveSecrets } from './secrets.ts';
+import { readStirFiles } from './stir-files.ts';
 import { formatProblem, type LocatedProblem, placeOf, YamlFile } from './yaml-file.ts';
 
 /** Where the configuration is looked for: beside the user first, then where a systemd host keeps it. */
@@ -65,7 +66,12 @@ export interface FileContext extends CheckContext {
 
 /** What the provisioning files of this node are checked against. */
 export function contextOf(settings: NodeSettings): FileContext {
-  return { transports: transportsOf(settings), openDoor: openDoor(settings), opensCredentials: true };
+  return {
+    transports: transportsOf(settings),
+    verifiesCalls: verifiesCalls(settings),
+    openDoor: openDoor(settings),
+    opensCredentials: true,
+  };
 }
 
 /** Reads provisioning files as one state: their lists are joined, and every rule is checked over the whole. */
@@ -91,6 +97,11 @@ export function readProvisioningPart(files: readonly string[], environment: Envi
     environment,
   );
   return { provisioning: problems.length === 0 ? state : undefined, problems, parts };
+}
+
+/** Whether a node has anybody whose word on callers it takes, for {@link CheckContext}. */
+export function verifiesCalls({ stir }: NodeSettings): boolean {
+  return stir.trustAnchors.length > 0;
 }
 
 /** The transports that a node listens on, for {@link CheckContext}. */
@@ -169,7 +180,9 @@ function fileOf(file: string | undefined, environment: Environment): string {
 function withFiles(yaml: YamlFile, environment: Environment): LoadedNode {
   const node = nodeFrom(yaml, environment);
   if (node.settings === undefined) return node;
-  const found = [...credentialProblems(node.settings), ...recordFileProblems(node.settings)];
+  const stir = readStirFiles(node.settings);
+  const stirProblems = 'trust' in stir ? [] : stir;
+  const found = [...credentialProblems(node.settings), ...recordFileProblems(node.settings), ...stirProblems];
   const problems = found.map((problem) => yaml.locate(problem, problem.segments));
   return problems.length === 0 ? node : { ...node, settings: undefined, problems };
 }

@@ -284,6 +284,45 @@ export const egressSchema = z.strictObject({
     ),
 });
 
+export const stirSchema = z.strictObject({
+  trustAnchors: z
+    .array(path)
+    .max(100)
+    .default([])
+    .describe(
+      'Files (PEM or DER) of the authorities whose certificates sign calls. With one or more, calls from trunks are verified (`options.stirVerify` of the trunk).',
+    ),
+  crls: z
+    .array(path)
+    .max(100)
+    .default([])
+    .describe('Files (PEM or DER) of certificate revocation lists, read again by a reload.'),
+  fetch: z
+    .strictObject({
+      timeoutMs: z
+        .int()
+        .min(100)
+        .max(10_000)
+        .default(2_000)
+        .describe("How long a caller's certificate may take to come, redirects included (436)."),
+      maxOctets: z.int().min(1_024).max(1_048_576).default(65_536).describe('Longest answer with a certificate (436).'),
+      waitingCalls: count(1_000, 'Calls that may wait for certificates at once; further ones do not wait (436).'),
+      allow: z
+        .array(network)
+        .max(1_000)
+        .default([])
+        .describe('Addresses and networks that are not public and that certificates may nevertheless be fetched from.'),
+      authorities: z
+        .array(path)
+        .max(100)
+        .default([])
+        .describe("Files (PEM) of authorities that may sign the certificates of https servers, beside the system's."),
+    })
+    .prefault({})
+    .describe("How callers' certificates are fetched."),
+});
+export type StirSettings = z.infer<typeof stirSchema>;
+
 export const webhookSchema = z.strictObject({
   name: friendlyName.describe('Name of the hook.'),
   url: headerText(2048)
@@ -366,6 +405,7 @@ export const nodeSchema = z.strictObject({
     })
     .default([])
     .describe('Media relays (rtpengine) that calls go through whose parties cannot reach or read each other.'),
+  stir: stirSchema.prefault({}).describe("Verification of callers' numbers (STIR/SHAKEN)."),
   records: z
     .strictObject({
       file: path.optional().describe("JSONL file of call records; default: calls.jsonl in the store's folder."),

@@ -157,7 +157,7 @@ const RESERVED_HEADERS = new Set(
     'require proxy-require supported unsupported allow allow-events accept accept-encoding accept-language event ' +
     'subscription-state refer-to referred-by replaces target-dialog www-authenticate proxy-authenticate authorization ' +
     'proxy-authorization authentication-info privacy identity remote-party-id diversion history-info sip-etag sip-if-match ' +
-    'x-outbound-cli x-trunk-name x-session-id x-cid i m f t v k u x o s l e c r b a j d n y'
+    'x-outbound-cli x-trunk-name x-session-id x-cid attestation-info x-attestation-info i m f t v k u x o s l e c r b a j d n y'
   ).split(' '),
 );
 

@@ -196,6 +196,7 @@ function checkInboundRule(rule: InboundRule, path: string, tenant: Tenant, numbe
       other !== rule &&
       other.trunk === rule.trunk &&
       other.callers === rule.callers &&
+      sameVerification(other, rule) &&
       other.enabled &&
       rule.enabled &&
       sharesDids(other, dids),
@@ -204,9 +205,13 @@ function checkInboundRule(rule: InboundRule, path: string, tenant: Tenant, numbe
     report(
       'inbound-rules-alike',
       path,
-      `matches the same calls as the rule "${twin.name}": same trunk, same DIDs, same callers`,
+      `matches the same calls as the rule "${twin.name}": same trunk, same DIDs, same callers, same verification`,
     );
   }
+}
+
+function sameVerification({ verification: one = [] }: InboundRule, { verification: other = [] }: InboundRule): boolean {
+  return one.length === other.length && one.every((each) => other.includes(each));
 }
 
 /** Two rules are alike only when their DIDs are the same; of nested ranges the narrower is the more specific. */

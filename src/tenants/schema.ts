@@ -206,6 +206,9 @@ export const emergencySchema = z.strictObject({
     .describe('Number that emergency calls show; a route may have its own. It precedes every other caller ID.'),
 });
 
+/** What is known of a caller's number when a rule is chosen; `passed` is A, B, C, and what was signed without attestation. */
+export const VERIFICATIONS = ['A', 'B', 'C', 'passed', 'failed', 'none'] as const;
+
 const DESTINATION_KINDS = ['extension', 'extensions', 'service', 'number', 'hangUp'] as const;
 
 export const destinationSchema = z
@@ -232,6 +235,20 @@ export const inboundRuleSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Mask of caller numbers: `;` between numbers and ranges, `*` is one digit. The most specific mask wins.'),
+  verification: z
+    .array(z.enum(VERIFICATIONS))
+    .min(1)
+    .max(VERIFICATIONS.length)
+    .optional()
+    .describe(
+      "What was found of the caller's signature (STIR/SHAKEN): attestation `A`, `B` or `C`, `passed` (any of them), `failed`, `none`. A rule that asks precedes those that do not. Default: whatever was found.",
+    ),
+  displayNamePrefix: headerText(64)
+    .min(1)
+    .optional()
+    .describe(
+      "Put in front of the caller's name on the phones; a caller without a name is shown with its number behind.",
+    ),
   destination: destinationSchema.describe('Where calls go.'),
   hours: hoursSchema.optional().describe('Opening hours; without them always open.'),
   outsideHours: destinationSchema

@@ -51,6 +51,7 @@ export const DEFAULT_OPTIONS: TrunkOptions = {
   telUriRequestLine: false,
   telUriTo: false,
   stirShaken: false,
+  stirVerify: 'auto',
   removePlus: false,
   keepAlive: DEFAULT_KEEP_ALIVE,
   registration: 'on',

@@ -23,6 +23,8 @@ import { checkUniqueness } from './uniqueness.ts';
 export interface CheckContext {
   /** Transports that the node listens on; a trunk may use no other. Not checked when left out. */
   readonly transports?: ReadonlySet<TrunkTransport>;
+  /** Whether the node has trust anchors, without which it verifies no call. Not checked when left out. */
+  readonly verifiesCalls?: boolean;
   /** The state that is to be replaced; a caller ID that stood there already is not asked for its pool again. */
   readonly before?: Provisioning;
   /** What the DNS says of trunks now. Left out where nobody can ask, or what is checked was served before. */
@@ -101,6 +103,7 @@ function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<o
       for (const problem of checkTrunk(entry.settings, entry.trunk))
         problems.push({ ...problem, path: `${entry.path}.${problem.path}` });
       checkTransport(entry, context, problems);
+      checkVerification(entry, context, problems);
       checkAssignments(entry, tenants, scope.tenantNames, problems);
     }
     yield;
@@ -195,6 +198,16 @@ function checkTransport({ trunk, path }: Entry, context: CheckContext, problems:
     code: 'transport-missing',
     path: `${path}.transport`,
     message: `no listener has the transport ${trunk.transport}: add one before a trunk uses it`,
+  });
+}
+
+function checkVerification({ trunk, path }: Entry, context: CheckContext, problems: ProvisioningProblem[]): void {
+  const { stirVerify } = trunk.options;
+  if (context.verifiesCalls !== false || stirVerify === 'auto' || stirVerify === 'off') return;
+  problems.push({
+    code: 'option-without-effect',
+    path: `${path}.options.stirVerify`,
+    message: `${stirVerify} has no effect: the node's configuration names no stir.trustAnchors`,
   });
 }
 

@@ -118,6 +118,12 @@ export const optionsSchema = z.strictObject({
     .boolean()
     .optional()
     .describe('Sign calls (STIR/SHAKEN). Refused in this version, which cannot sign. Default off.'),
+  stirVerify: z
+    .enum(['auto', 'off', 'tag', 'reject'])
+    .optional()
+    .describe(
+      'Calls from the trunk, by their Identity fields (STIR/SHAKEN): `off`; `tag` verifies and tells phone, rules and records; `reject` also refuses what fails; `auto` is `tag` where the node has `stir.trustAnchors`, else `off`. Default auto.',
+    ),
   removePlus: z.boolean().optional().describe('Remove the + in front of the called number. Default off.'),
   keepAlive: keepAliveSchema.optional().describe('OPTIONS pings.'),
   registration: z

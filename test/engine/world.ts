@@ -106,6 +106,7 @@ export interface WorldOptions {
   /** What the engine is given beside. */
   readonly engine?: Partial<EngineOptions>;
   readonly random?: EngineOptions['random'];
+  readonly fetchCertificate?: EngineOptions['fetchCertificate'];
 }
 
 export function provisioningOf(options: WorldOptions = {}): Directory {
@@ -202,6 +203,7 @@ export class World {
       directory: provisioningOf(options),
       version: 'test',
       ...(options.random === undefined ? {} : { random: options.random }),
+      ...(options.fetchCertificate === undefined ? {} : { fetchCertificate: options.fetchCertificate }),
       createTransport: this.network.transportAt(ENGINE),
       ...options.engine,
       storeSetting: async (tenant, setting) => {

@@ -32,6 +32,8 @@ interface World {
   readonly time?: string;
   readonly tenant?: Partial<TenantInput>;
   readonly numberFormat?: Trunk['numberFormat'];
+  /** What was found of the caller's signature. */
+  readonly found?: readonly ['passed' | 'failed' | 'none', ('A' | 'B' | 'C')?];
 }
 
 const pool = DidPool.parse('14155550100-14155550299');
@@ -51,7 +53,8 @@ function route(request: SipRequest, world: World = {}) {
     tenantOfDid: (trunkId, number) => (trunkId === '1' && pool.contains(number) ? tenant : undefined),
     trunkIdOf: (_tenant, reference) => (reference === 'carrier-a' ? '1' : undefined),
   });
-  return router.route({ request, trunk, wallMs: Date.parse(world.time ?? '2026-11-20T12:00:00Z') });
+  const found = { result: world.found?.[0] ?? 'none', attestation: world.found?.[1] };
+  return router.route(router.called(request, trunk), found, Date.parse(world.time ?? '2026-11-20T12:00:00Z'));
 }
 
 describe('the called number finds tenant and rule', () => {

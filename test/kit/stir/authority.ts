@@ -51,6 +51,10 @@ export interface StirCertificateOptions {
   readonly ca?: boolean;
   /** Names for TLS: `localhost`; IPv4 addresses are written as such. */
   readonly hosts?: readonly string[];
+  /** How many authorities may stand below this one. */
+  readonly pathLength?: number;
+  /** Further extensions, DER each. */
+  readonly extensions?: readonly { readonly oid: string; readonly der: Uint8Array; readonly critical?: boolean }[];
 }
 
 /**
@@ -157,9 +161,10 @@ export interface StirWorld {
   leaf(tnAuthList: readonly TnEntry[], options?: StirCertificateOptions): StirCertificate;
 }
 
-export function stirWorld(): StirWorld {
-  const root = StirCertificate.root();
-  const intermediate = root.issue({ commonName: 'STIR test intermediate', ca: true });
+/** `validity` is that of the authorities, for tests with a time of their own. */
+export function stirWorld(validity: Pick<StirCertificateOptions, 'notBefore' | 'notAfter'> = {}): StirWorld {
+  const root = StirCertificate.root(validity);
+  const intermediate = root.issue({ ...validity, commonName: 'STIR test intermediate', ca: true });
   return {
     root,
     intermediate,
@@ -186,7 +191,16 @@ function tagged(tagNumber: number, value: IA5String | Sequence): Constructed {
 function extensionsOf(options: StirCertificateOptions, ca: boolean): Extension[] {
   const usage = ca ? KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign : KeyUsageFlags.digitalSignature;
   const extensions = [
-    extension(BASIC_CONSTRAINTS, AsnConvert.serialize(new BasicConstraints({ cA: ca })), true),
+    extension(
+      BASIC_CONSTRAINTS,
+      AsnConvert.serialize(
+        new BasicConstraints({
+          cA: ca,
+          ...(options.pathLength !== undefined && { pathLenConstraint: options.pathLength }),
+        }),
+      ),
+      true,
+    ),
     extension(KEY_USAGE, AsnConvert.serialize(new KeyUsage(usage)), true),
   ];
   const { tnAuthList: list, hosts } = options;
@@ -195,6 +209,8 @@ function extensionsOf(options: StirCertificateOptions, ca: boolean): Extension[]
     extensions.push(extension(TN_AUTH_LIST, arrayBuffer(der), false));
   }
   if (hosts !== undefined) extensions.push(extension(SUBJECT_ALTERNATIVE_NAME, arrayBuffer(hostsDer(hosts)), false));
+  for (const { oid, der, critical } of options.extensions ?? [])
+    extensions.push(extension(oid, arrayBuffer(der), critical === true));
   return extensions;
 }
 

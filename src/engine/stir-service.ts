@@ -1,0 +1,88 @@
+/** What the engine keeps for the verification of callers: whom to believe, the certificates fetched so far, and the limits of fetching. */
+import { getCACertificates } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
+import { Egress } from '../base/egress.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import type { StirSettings } from '../settings/node-schema.ts';
+import {
+  type CertificateFetch,
+  CertificateRepository,
+  certificateFetch,
+  type RepositoryCounters,
+  type Trust,
+  Verifier,
+} from '../stir/index.ts';
+import { CallVerification } from './call-verification.ts';
+
+export interface StirServiceOptions {
+  readonly settings: StirSettings;
+  readonly scheduler: Scheduler;
+  readonly isOwnAddress: (address: string, port: number) => boolean;
+  readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
+  /** In place of https. */
+  readonly fetch?: CertificateFetch;
+}
+
+/** What files say; read by whoever may read files. */
+export interface StirFiles {
+  readonly trust: Trust;
+  /** PEM of further authorities for https. */
+  readonly authorities: readonly string[];
+}
+
+interface FetchBasis {
+  readonly fetch: StirSettings['fetch'];
+  readonly authorities: readonly string[];
+}
+
+const NOBODY: Trust = { anchors: [], revocationLists: [] };
+
+export class StirService {
+  readonly verification: CallVerification;
+  readonly #options: StirServiceOptions;
+  readonly #counters: RepositoryCounters = { hits: 0, fetched: 0, failed: 0, limited: 0 };
+  #trust: Trust = NOBODY;
+  #basis: FetchBasis;
+  #repository: CertificateRepository;
+
+  constructor(options: StirServiceOptions) {
+    this.#options = options;
+    this.#basis = { fetch: options.settings.fetch, authorities: [] };
+    this.#repository = this.#repositoryOf(this.#basis);
+    const verifier = new Verifier({
+      wallMs: () => options.scheduler.wallMs(),
+      repository: { signer: (url) => this.#repository.signer(url) },
+    });
+    const verifies = () => this.#trust.anchors.length > 0;
+    this.verification = new CallVerification({ verifier, verifies });
+  }
+
+  /** What is fetched, for metrics. */
+  get certificates(): Pick<CertificateRepository, 'counters' | 'waiting' | 'size'> {
+    return this.#repository;
+  }
+
+  /** Takes what a start or a reload has read. Other limits begin with nothing fetched; calls that wait go on as they began. */
+  apply({ fetch }: StirSettings, { trust, authorities }: StirFiles): void {
+    this.#trust = trust;
+    const basis = { fetch, authorities };
+    if (isDeepStrictEqual(basis, this.#basis)) return;
+    this.#basis = basis;
+    this.#repository = this.#repositoryOf(basis);
+  }
+
+  #repositoryOf({ fetch, authorities }: FetchBasis): CertificateRepository {
+    const { scheduler, isOwnAddress, addressesOf, fetch: given } = this.#options;
+    const { maxOctets, timeoutMs, waitingCalls, allow } = fetch;
+    const egress = new Egress({ allow, isOwn: isOwnAddress, setting: 'stir.fetch.allow' });
+    const all = authorities.length === 0 ? undefined : [...getCACertificates('default'), ...authorities];
+    return new CertificateRepository({
+      scheduler,
+      timeoutMs,
+      waitingCalls,
+      counters: this.#counters,
+      trust: () => this.#trust,
+      fetch: given ?? certificateFetch({ maxOctets, egress, addressesOf, authorities: all }),
+    });
+  }
+}

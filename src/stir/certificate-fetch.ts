@@ -1,0 +1,106 @@
+/** Fetches what `x5u` names: https with every limit. The address is checked at the moment of connecting, of each redirect again. */
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
+import { type Egress, EgressError } from '../base/egress.ts';
+import { certificateUrl } from './certificate-url.ts';
+import { type Freshness, freshnessOf } from './http-freshness.ts';
+
+export interface FetchedFile extends Freshness {
+  readonly octets: Buffer;
+}
+
+/** Fetches; rejects with an Error that says why not. Ends when the signal does. */
+export type CertificateFetch = (url: URL, signal: AbortSignal) => Promise<FetchedFile>;
+
+export interface CertificateFetchOptions {
+  /** Longest answer, octets. */
+  readonly maxOctets: number;
+  /** Which addresses may be connected to. */
+  readonly egress: Pick<Egress, 'refusal'>;
+  /** Addresses of a host, best first; rejects when there are none. */
+  readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
+  /** Certificates, in PEM, of the authorities that may have signed that of the server; default: the system's. */
+  readonly authorities?: readonly string[] | undefined;
+}
+
+/** What a client says that it can read (RFC 8226 §7, RFC 8555 §9.1). */
+const ACCEPT = 'application/pem-certificate-chain, application/pkix-cert, application/x-pem-file, */*;q=0.1';
+const MAX_REDIRECTS = 3;
+const MAX_HEADER_OCTETS = 16_384;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+export function certificateFetch(options: CertificateFetchOptions): CertificateFetch {
+  return async (url, signal) => {
+    let at = url;
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const response = await answerOf(at, signal, options);
+      const status = response.statusCode ?? 0;
+      if (!REDIRECTS.has(status)) return await fileOf(response, status, options.maxOctets);
+      response.destroy();
+      at = redirected(at, response.headers.location);
+    }
+    throw new Error(`${MAX_REDIRECTS} redirects and no end`);
+  };
+}
+
+function redirected(from: URL, location: string | undefined): URL {
+  if (location === undefined || !URL.canParse(location, from)) throw new Error('a redirect to nowhere');
+  const to = certificateUrl(new URL(location, from).href);
+  if (typeof to === 'string') throw new Error(`a redirect to a URL that ${to}`);
+  return to;
+}
+
+async function answerOf(url: URL, signal: AbortSignal, options: CertificateFetchOptions): Promise<IncomingMessage> {
+  const port = url.port === '' ? 443 : Number(url.port);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const addresses = isIP(host) === 0 ? await options.addressesOf(host, port) : [host];
+  signal.throwIfAborted();
+  // The name is looked up once, and what was checked is what is connected to.
+  const refusals = addresses.map((address) => options.egress.refusal(address, port));
+  const allowed = addresses.filter((_, index) => refusals[index] === undefined);
+  if (allowed.length === 0) throw new EgressError(refusals[0] ?? `${host} has no address`);
+  return await new Promise((resolve, reject) => {
+    const request = httpsRequest(
+      url,
+      {
+        agent: false,
+        headers: { accept: ACCEPT, 'user-agent': 'tandem', 'accept-encoding': 'identity' },
+        lookup: fixedLookup(allowed),
+        maxHeaderSize: MAX_HEADER_OCTETS,
+        signal,
+        ...(options.authorities !== undefined && { ca: [...options.authorities] }),
+      },
+      resolve,
+    );
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+function fixedLookup(addresses: readonly string[]): LookupFunction {
+  const found = addresses.map((address) => ({ address, family: isIP(address) }));
+  return (_hostname, { all }, callback) => {
+    const [first] = found;
+    if (all === true) callback(null, found);
+    else callback(null, first?.address ?? '', first?.family);
+  };
+}
+
+async function fileOf(response: IncomingMessage, status: number, maxOctets: number): Promise<FetchedFile> {
+  const tooLong = () => new Error(`the answer is longer than ${maxOctets} octets`);
+  try {
+    if (status !== 200) throw new Error(`the answer is ${status}`);
+    if (Number(response.headers['content-length'] ?? 0) > maxOctets) throw tooLong();
+    const parts: Buffer[] = [];
+    let length = 0;
+    for await (const part of response as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length > maxOctets) throw tooLong();
+      parts.push(part);
+    }
+    return { ...freshnessOf(response.headers), octets: Buffer.concat(parts) };
+  } finally {
+    response.destroy();
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * The verification service (RFC 8224 §6.2, RFC 8588 §5, RFC 8946 §4.2): from the Identity fields of a call and what its signalling says
+ * to a verdict. The order is such that what fails for what it says is never fetched for: form, freshness, numbers, and then certificates,
+ * at once where all are known. Of several fields one whole chain that passes will do (§6.2.1).
+ */
+import type { CertificateRepository } from './certificate-repository.ts';
+import { isAuthorityFor, type Signer } from './chain.ts';
+import { constraintBroken } from './claim-constraints.ts';
+import { type IdentityValue, isReadable, parseIdentity } from './identity.ts';
+import { verifyEs256 } from './jws.ts';
+import type { Attestation } from './passport.ts';
+import { type CompactContext, type ReceivedPassport, readPassport, type StirFailure } from './received-passport.ts';
+
+/** What a call says of itself, in canonical numbers (RFC 8224 §8.3) or URIs. */
+export interface SignalledCall {
+  /** Values of its Identity fields as received. */
+  readonly identities: readonly string[];
+  /** Of P-Asserted-Identity, else of From; empty when the caller is withheld. */
+  readonly callers: readonly string[];
+  /** What the called number may be read as. */
+  readonly called: readonly string[];
+  readonly compact: CompactContext;
+}
+
+export interface Verdict {
+  readonly result: 'passed' | 'failed' | 'none';
+  /** Of `failed`. */
+  readonly failure: StirFailure | undefined;
+  /** Of `passed`, where it was signed with `shaken`. */
+  readonly attestation: Attestation | undefined;
+  readonly origId: string | undefined;
+  /** The number that is signed. */
+  readonly orig: string | undefined;
+  /** Who signed it: the certificate's subject. */
+  readonly signer: string | undefined;
+  /** Numbers that the call was sent on from, the first one first. */
+  readonly divertedFrom: readonly string[];
+  /** What was found of each Identity value, for people. */
+  readonly findings: readonly string[];
+}
+
+/** RFC 8224 §6.2 step 4, in either direction. */
+const FRESH_SECONDS = 60;
+/** RFC 8946 §4.2 step 4: what was signed before a phone rang and the call was sent on may be older. */
+const FRESH_BEHIND_DIV_SECONDS = 600;
+/** Chains of five and more are in use; beyond this many fields nothing is looked at. */
+const MAX_IDENTITIES = 16;
+const EMPTY = {
+  failure: undefined,
+  attestation: undefined,
+  origId: undefined,
+  orig: undefined,
+  signer: undefined,
+  divertedFrom: [],
+} as const;
+
+export interface VerifierOptions {
+  readonly repository: Pick<CertificateRepository, 'signer'>;
+  /** Time of day, ms. */
+  readonly wallMs: () => number;
+}
+
+/** A chain of claims that fits the call: the latest `div` first, what was signed first last. */
+type Chain = readonly ReceivedPassport[];
+
+export class Verifier {
+  readonly #options: VerifierOptions;
+
+  constructor(options: VerifierOptions) {
+    this.#options = options;
+  }
+
+  /** A promise only where a certificate has to be waited for. */
+  verify(call: SignalledCall): Verdict | Promise<Verdict> {
+    const values = call.identities.slice(0, MAX_IDENTITIES + 1).flatMap(parseIdentity);
+    if (values.length === 0) return { ...EMPTY, result: 'none', findings: ['the call has no Identity field'] };
+    if (values.length > MAX_IDENTITIES)
+      return failed([{ status: 438, reason: `has more than ${MAX_IDENTITIES} Identity values` }], []);
+    const findings: string[] = [];
+    const failures: StirFailure[] = [];
+    const passports: ReceivedPassport[] = [];
+    for (const value of values) {
+      if (!isReadable(value)) failures.push({ status: 438, reason: `an Identity field ${value.fault}` });
+      else this.#read(value, call.compact, passports, failures, findings);
+    }
+    if (passports.length === 0) return failed(orUnsupported(failures), findings);
+    if (call.callers.length === 0)
+      return failed(
+        [{ status: 433, reason: 'the caller is anonymous: no number can be compared with what is signed' }],
+        findings,
+      );
+    const chains = chainsOf(passports, call, Math.floor(this.#options.wallMs() / 1000), failures);
+    return chains.length === 0 ? failed(failures, findings) : this.#withCertificates(chains, failures, findings);
+  }
+
+  #read(
+    value: IdentityValue,
+    compact: CompactContext,
+    passports: ReceivedPassport[],
+    failures: StirFailure[],
+    findings: string[],
+  ): void {
+    const read = readPassport(value, compact);
+    if ('ignored' in read) findings.push(`${read.ignored} is not known and ignored`);
+    else if ('status' in read) failures.push(read);
+    else {
+      findings.push(described(read));
+      // The same value twice proves nothing more.
+      if (!passports.some(({ input }) => input === read.input)) passports.push(read);
+    }
+  }
+
+  #withCertificates(
+    chains: readonly Chain[],
+    failures: readonly StirFailure[],
+    findings: readonly string[],
+  ): Verdict | Promise<Verdict> {
+    const signers = new Map<string, Signer | StirFailure>();
+    const waits: Promise<unknown>[] = [];
+    for (const { x5u } of chains.flat()) {
+      if (signers.has(x5u.href)) continue;
+      const signer = this.#options.repository.signer(x5u);
+      // Held open until it is there, so that it is asked for once.
+      signers.set(x5u.href, UNKNOWN);
+      if (signer instanceof Promise) waits.push(signer.then((known) => signers.set(x5u.href, known)));
+      else signers.set(x5u.href, signer);
+    }
+    const decide = () => decided(chains, signers, this.#options.wallMs(), failures, findings);
+    return waits.length === 0 ? decide() : Promise.all(waits).then(decide);
+  }
+}
+
+const UNKNOWN: StirFailure = { status: 436, reason: 'the certificate is not there' };
+
+/** The chains that fit the call by what they claim; what is wrong with the others goes to `failures`. */
+function chainsOf(
+  passports: readonly ReceivedPassport[],
+  { called, callers }: SignalledCall,
+  nowSeconds: number,
+  failures: StirFailure[],
+): readonly Chain[] {
+  const divs = passports.filter(({ type }) => type === 'div');
+  const roots = passports.filter(({ type }) => type !== 'div');
+  if (roots.length === 0) failures.push({ status: 438, reason: 'has div tokens and none that they go back to' });
+  return roots.flatMap((root) => {
+    const chain = chainTo(root, called, divs);
+    const fault = chain === undefined ? notForThis(root, divs, called) : chainFault(chain, callers, nowSeconds);
+    if (fault !== undefined) failures.push(fault);
+    return chain === undefined || fault !== undefined ? [] : [chain];
+  });
+}
+
+/** RFC 8946 §4.2: from the called number back through `div` to what was signed first. Each token is looked at once. */
+function chainTo(
+  root: ReceivedPassport,
+  called: readonly string[],
+  divs: readonly ReceivedPassport[],
+): Chain | undefined {
+  const left = new Set(divs);
+  const ways: { readonly targets: readonly string[]; readonly chain: Chain }[] = [{ targets: called, chain: [] }];
+  for (const { targets, chain } of ways) {
+    if (reaches(root, targets)) return [...chain, root];
+    for (const div of left) {
+      if (div.div === undefined || !reaches(div, targets)) continue;
+      left.delete(div);
+      ways.push({ targets: [div.div], chain: [...chain, div] });
+    }
+  }
+  return undefined;
+}
+
+function reaches({ dest }: ReceivedPassport, targets: readonly string[]): boolean {
+  return dest.some((each) => targets.includes(each));
+}
+
+function notForThis(
+  { dest }: ReceivedPassport,
+  divs: readonly ReceivedPassport[],
+  called: readonly string[],
+): StirFailure {
+  const way = divs.length === 0 ? '' : ', and its div tokens do not lead there';
+  return { status: 438, reason: `is signed for ${dest.join(', ')}; ${called[0] ?? 'no number'} is called${way}` };
+}
+
+function chainFault(chain: Chain, callers: readonly string[], nowSeconds: number): StirFailure | undefined {
+  for (const [index, { iatSeconds }] of chain.entries()) {
+    const seconds = nowSeconds - iatSeconds;
+    const limit = index === 0 ? FRESH_SECONDS : FRESH_BEHIND_DIV_SECONDS;
+    if (seconds > limit) return { status: 403, reason: `was signed ${seconds} s ago` };
+    if (seconds < -FRESH_SECONDS) return { status: 403, reason: `was signed ${-seconds} s from now` };
+  }
+  const orig = chain.at(-1)?.orig ?? '';
+  if (chain.some((passport) => passport.orig !== orig))
+    return { status: 438, reason: 'orig is not the same in all tokens of the chain' };
+  if (!callers.includes(orig)) return { status: 438, reason: `is signed for calls of ${orig}; ${callers[0]} calls` };
+  return undefined;
+}
+
+function decided(
+  chains: readonly Chain[],
+  signers: ReadonlyMap<string, Signer | StirFailure>,
+  wallMs: number,
+  before: readonly StirFailure[],
+  findings: readonly string[],
+): Verdict {
+  const failures = [...before];
+  for (const chain of chains) {
+    const faults = chain.flatMap((passport) => signatureFault(passport, signers.get(passport.x5u.href), wallMs) ?? []);
+    failures.push(...faults);
+    if (faults.length === 0) return passed(chain, signers, findings);
+  }
+  return failed(failures, findings);
+}
+
+function passed(
+  chain: Chain,
+  signers: ReadonlyMap<string, Signer | StirFailure>,
+  findings: readonly string[],
+): Verdict {
+  const root = chain.at(-1) as ReceivedPassport;
+  return {
+    result: 'passed',
+    failure: undefined,
+    attestation: root.attest,
+    origId: root.origId,
+    orig: root.orig,
+    signer: (signers.get(root.x5u.href) as Signer).name,
+    divertedFrom: chain.flatMap(({ div }) => div ?? []).reverse(),
+    findings,
+  };
+}
+
+function signatureFault(
+  { type, div, orig, claims, input, signature }: ReceivedPassport,
+  signer: Signer | StirFailure = UNKNOWN,
+  wallMs: number,
+): StirFailure | undefined {
+  if ('status' in signer) return signer;
+  const { name, notBeforeMs, notAfterMs, constraints, key } = signer;
+  const unsupported = (reason: string): StirFailure => ({ status: 437, reason });
+  if (wallMs > notAfterMs) return unsupported(`${name}, or what it leads to, has expired`);
+  if (wallMs < notBeforeMs) return unsupported(`${name}, or what it leads to, is not valid yet`);
+  // RFC 8946 §3: who sends a call on speaks for the number that was called.
+  const number = (type === 'div' ? div : orig) ?? '';
+  if (!isAuthorityFor(signer, number)) return unsupported(`${name} does not speak for ${number} (TNAuthList)`);
+  const broken = constraintBroken(constraints, claims);
+  if (broken !== undefined) return unsupported(broken);
+  return verifyEs256(input, signature, key) ? undefined : { status: 438, reason: 'the signature is wrong' };
+}
+
+/** RFC 8224 §6.2.1: the call fails only when every value does. Told is what came furthest: the last that was found. */
+function failed(failures: readonly StirFailure[], findings: readonly string[]): Verdict {
+  return {
+    ...EMPTY,
+    result: 'failed',
+    failure: failures.at(-1),
+    findings: [...findings, ...failures.map(({ status, reason }) => `${status}: ${reason}`)],
+  };
+}
+
+function orUnsupported(failures: readonly StirFailure[]): readonly StirFailure[] {
+  return failures.length > 0 ? failures : [{ status: 438, reason: 'no Identity field has a ppt that is known' }];
+}
+
+function described({ type, attest, orig, dest, div, iatSeconds, x5u }: ReceivedPassport): string {
+  const facts = [
+    type,
+    ...(attest === undefined ? [] : [`attestation ${attest}`]),
+    `orig ${orig}`,
+    ...(div === undefined ? [] : [`div ${div}`]),
+    `dest ${dest.join(', ')}`,
+    `iat ${iatSeconds}`,
+    `x5u ${x5u.href}`,
+  ];
+  return facts.join(', ');
+}
