@@ -123,6 +123,8 @@ export interface EngineOptions {
   readonly createSocket?: EndpointOptions['createSocket'];
   /** Opens the way to a media relay; default: a socket. */
   readonly openDatagrams?: OpenDatagrams;
+  /** The share of a core that this process may use, where that is limited. Default: 1. */
+  readonly cpuShare?: () => number;
   /** Refuse new requests while this process has no time for them. Default false. */
   readonly guardsLoad?: boolean;
   /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
@@ -260,6 +262,7 @@ export class Engine {
         egress: this.egress,
         ofOnePeer: (address, other) => this.trunks.identification.ofOneTrunk(address, other),
         ...this.intake.endpointOptions(),
+        cpuShare: options.cpuShare,
         createTransport: options.createTransport,
         createSocket: options.createSocket,
       },

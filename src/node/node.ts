@@ -34,6 +34,7 @@ import { readStirFiles, type StirFiles } from '../settings/stir-files.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { openStores, type Stores } from '../store/index.ts';
+import { CpuQuota } from './cpu-quota.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import { forgetHttpAddress, listenForHttp, requireHttpPort } from './http-port.ts';
 import { readMetrics } from './metrics.ts';
@@ -166,6 +167,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
     const { limits, api } = served;
     log.warn('descriptors-few', { connections: limits.connections, httpConnections: api.connections });
   }
+  const quota = new CpuQuota(scheduler, (share) => log.info('cpu-quota', { cores: share }));
+  await quota.refresh();
   // Before the node's own engine is made: objects made before code has settled would have other shapes than it was compiled for.
   if (options.warmsUp === true) {
     await requirePorts(settings, scheduler);
@@ -188,6 +191,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     trunkElsewhere: (trunkId) => trunkElsewhere(stores.nodes, trunkId),
     nonceSecret: stores.nonceSecret,
     guardsLoad: options.guardsLoad ?? true,
+    cpuShare: quota.share,
     storeSetting: async (tenant, setting) => {
       const result = await provisioner.storeSetting(tenant.name, setting);
       if (result.outcome !== 'applied') throw new Error(`the setting was not stored: ${result.outcome}`);

@@ -132,6 +132,7 @@ class Stage {
       directory,
       version: 'rehearsal',
       guardsLoad: true,
+      cpuShare: () => 1,
       createSocket: () => this.#socket,
       storeSetting: () => Promise.resolve(),
     });

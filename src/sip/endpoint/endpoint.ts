@@ -98,10 +98,11 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       options.scheduler,
       elder === undefined ? undefined : elder.#large,
     );
-    const { scheduler: clock, sources, inboxLimits: limits } = options;
+    const { scheduler: clock, sources, inboxLimits: limits, cpuShare } = options;
     if (sources !== undefined && options.createTransport === undefined)
       this.inbox = new Inbox({
         clock,
+        cpuShare,
         ...(limits === undefined ? {} : { limits }),
         knows: (address) => sources.knows(address),
         handle: (text, flow) => this.#handle(text, flow),

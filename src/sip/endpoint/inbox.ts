@@ -34,6 +34,8 @@ export interface InboxOptions {
   readonly refuse: (text: string, flow: Flow) => boolean;
   /** Whether the sockets hold more than was read: then nothing is handled before they were read on. Default: never. */
   readonly readsOn?: () => boolean;
+  /** The share of a core that this process may use, where that is limited: what it computes takes so much longer by the clock. Default: 1. */
+  readonly cpuShare?: (() => number) | undefined;
   /** Ms that this thread has computed. Default: as the kernel counts it. */
   readonly computedMs?: () => number;
   /** Runs a function on a later turn of the event loop, after what waits in the sockets was read. Default: setImmediate. */
@@ -104,6 +106,9 @@ export class Inbox {
   #sliceEndedMs = 0;
   readonly #backlog: Backlog;
   readonly #computedMs: () => number;
+  #readComputedMs = 0;
+  /** What was computed, as long as it takes under the quota there is. */
+  #workedMs = 0;
   #ongoingCostMs = FIRST_COST_MS;
   /** Time that known peers have had while strangers waited, and what those have had. */
   #owedMs = 0;
@@ -144,7 +149,7 @@ export class Inbox {
         this.#options.handle(text, flow);
         return;
       }
-      this.#backlog.beat(this.#computedMs(), nowMs, 0);
+      this.#backlog.beat(this.#workMs(), nowMs, 0);
     }
     this.#sort({ text, flow, sinceMs: nowMs, sinceComputedMs: this.#backlog.computedMs });
   }
@@ -164,10 +169,17 @@ export class Inbox {
     this.#isArmed = false;
     if (this.isEmpty) return;
     this.#arm(this.#options.clock.nowMs());
-    this.#backlog.beat(this.#computedMs(), this.#sliceBeganMs, this.#fresh.size);
+    this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#fresh.size);
     if (this.#options.readsOn?.() === true) return;
     this.#slice();
     this.#sliceEndedMs = this.#options.clock.nowMs();
+  }
+
+  #workMs(): number {
+    const computedMs = this.#computedMs();
+    this.#workedMs += (computedMs - this.#readComputedMs) / (this.#options.cpuShare?.() ?? 1);
+    this.#readComputedMs = computedMs;
+    return this.#workedMs;
   }
 
   #sort(waiting: Waiting): void {

@@ -106,6 +106,8 @@ export interface EndpointOptions {
   readonly ofOnePeer?: (address: string, other: string) => boolean;
   /** How much of what comes from sockets may wait. It is ordered and refused only with {@link sources}, which tell who is known. */
   readonly inboxLimits?: Partial<InboxLimits>;
+  /** The share of a core that this process may use, where that is limited. Default: 1. */
+  readonly cpuShare?: (() => number) | undefined;
   /** Why nothing may leave for a guarded target; default: all may. */
   readonly egress?: Pick<Egress, 'refusal'>;
   /** Makes the transports; default: sockets. */

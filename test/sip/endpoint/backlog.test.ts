@@ -115,7 +115,7 @@ describe.each([
     [2, 0.93],
     [4, 0.75],
   ])('%s times', (times, least) => {
-    const engine = new BusyEngine({ quota });
+    const engine = new BusyEngine({ quota, knowsQuota: share < 1 });
     const seen = engine.load(times * CAPACITY * share, 2);
     expect(seen.setupP99).toBeLessThan(250);
     expect(seen.refusalP99).toBeLessThan(50 + stallMs);

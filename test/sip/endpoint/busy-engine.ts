@@ -67,7 +67,15 @@ export class BusyEngine {
   #calls = 0;
 
   /** @param options.isCold the node has just started; else it has served calls before. */
-  constructor(options: { limits?: Partial<InboxLimits>; quota?: Quota; speed?: number; isCold?: boolean } = {}) {
+  constructor(
+    options: {
+      limits?: Partial<InboxLimits>;
+      quota?: Quota;
+      speed?: number;
+      isCold?: boolean;
+      knowsQuota?: boolean;
+    } = {},
+  ) {
     this.#quota = options.quota ?? { runMs: 1, periodMs: 1 };
     this.#speed = options.speed ?? 1;
     this.inbox = new Inbox({
@@ -76,6 +84,7 @@ export class BusyEngine {
       knows: () => true,
       handle: (text) => this.#handle(text),
       refuse: (text) => this.#refuse(text),
+      cpuShare: () => (options.knowsQuota === true ? this.#quota.runMs / this.#quota.periodMs : 1),
       computedMs: () => this.computedMs,
       later: (turn) => this.#turns.push(turn),
     });

@@ -14,6 +14,7 @@ class Thread {
   readonly served = new Set<string>();
   readonly turns: (() => void)[] = [];
   readonly inbox: Inbox;
+  cpuShare = 1;
 
   constructor(limits: Partial<InboxLimits> = {}) {
     this.inbox = new Inbox({
@@ -30,6 +31,7 @@ class Thread {
         this.refused.push(nameOf(text));
         return true;
       },
+      cpuShare: () => this.cpuShare,
       computedMs: () => this.computedMs,
       readsOn: () => this.readsOn,
       later: (turn) => this.turns.push(turn),
@@ -162,6 +164,22 @@ describe('more than there is time for', () => {
     thread.run();
     expect(thread.refused).toEqual(['call']);
     expect(thread.handled).toContain('bye');
+  });
+
+  test('under a quota computing counts as long as it takes: with half a core, half as much of it is late', () => {
+    thread.cpuShare = 0.5;
+    thread.busy();
+    thread.push('INVITE', 'call');
+    thread.compute(101);
+    thread.run();
+    expect(thread.refused).toEqual(['call']);
+    expect(thread.inbox.waiting.fresh).toBe(0);
+    thread.cpuShare = 1;
+    thread.busy();
+    thread.push('INVITE', 'later');
+    thread.compute(101);
+    thread.run();
+    expect(thread.handled).toContain('later');
   });
 
   test('what waits while the process does not run is served: others had the processor, and there is time for it', () => {
