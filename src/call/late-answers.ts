@@ -32,21 +32,24 @@ export interface EndedDialog {
  */
 export class LateAnswers implements ClientTransactionUser {
   readonly #env: CallEnvironment;
-  readonly #dialog: EndedDialog;
+  readonly #remoteTag: string;
+  readonly #destination: Destination;
+  readonly #options: SendOptions;
 
-  constructor(env: CallEnvironment, dialog: EndedDialog) {
+  constructor(env: CallEnvironment, { remoteTag, destination, options }: EndedDialog) {
     this.#env = env;
-    this.#dialog = dialog;
+    this.#remoteTag = remoteTag;
+    this.#destination = destination;
+    this.#options = options;
   }
 
   onResponse(response: SipResponse, { request: invite, flow }: ClientTransaction): void {
-    const { remoteTag, destination, options } = this.#dialog;
-    if ((response.toTag() ?? '') !== remoteTag) {
-      turnAway(this.#env, invite, response, flow, options);
+    if ((response.toTag() ?? '') !== this.#remoteTag) {
+      turnAway(this.#env, invite, response, flow, this.#options);
       return;
     }
     const ack = Dialog.createUac(invite, response).createAck(invite);
-    this.#env.endpoint.sendAck(ack, destination, options);
+    this.#env.endpoint.sendAck(ack, this.#destination, this.#options);
   }
 
   onTimeout(): void {}

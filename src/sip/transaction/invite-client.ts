@@ -1,4 +1,4 @@
-import { HeaderId, type HeaderList, SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { HeaderId, type HeaderList, parseMessage, SipRequest, type SipResponse, serialize } from '../message/index.ts';
 import { ClientTransactionBase } from './client-transaction.ts';
 import { buildAck, buildCancel } from './requests.ts';
 import { TransactionTimer } from './timers.ts';
@@ -60,9 +60,10 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     }
   }
 
+  /** Half a minute is long: what a further 2xx needs of the request is kept as a text, and read again when there is one. */
   override release(): void {
-    if (this.state === 'accepted') this.request = forLateAnswers(this.request);
-    else super.release();
+    if (this.state === 'accepted' && !this.isReleased) this.text = serialize(forLateAnswers(this.request));
+    super.release();
   }
 
   onTimer(kind: number): void {
@@ -128,6 +129,10 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
   /** RFC 6026 §7.2: every 2xx goes to the user, from other branches of a fork too; anything else comes too late. */
   #responseInAccepted(response: SipResponse): void {
     if (response.status < 200 || response.status >= 300) return;
+    if (this.isReleased) {
+      this.request = parseMessage(this.text) as SipRequest;
+      this.text = '';
+    }
     this.user?.onResponse(response, this);
   }
 

@@ -15,10 +15,13 @@ export function offer(engine: Engine, phases: readonly Phase[]): Promise<CallFig
   return placePhases({ port: engine.port, callers: CALLERS, phases });
 }
 
-/** The most calls a second that are completed, and set up in time: 0 when there is no such rate. Coarse steps, then fine ones. */
+/**
+ * The most calls a second that are completed, and set up in time: 0 when there is no such rate. Coarse steps, then fine ones; then one that
+ * lasts as long as it is asked for later, since what calls leave behind for half a minute has its cost only after a while.
+ */
 async function capacityOf({ port }: Engine): Promise<number> {
-  const isServed = async (perSecond: number) => {
-    const seen = await placeCalls({ port, callers: CALLERS, perSecond, seconds: SEARCH_SECONDS });
+  const isServed = async (perSecond: number, seconds = SEARCH_SECONDS) => {
+    const seen = await placeCalls({ port, callers: CALLERS, perSecond, seconds });
     return seen.completed >= 0.99 * seen.placed && seen.setupP99 <= 250;
   };
   await isServed(2 * LOWEST_RATE);
@@ -26,7 +29,8 @@ async function capacityOf({ port }: Engine): Promise<number> {
   for (let rate = LOWEST_RATE; await isServed(rate); rate *= COARSE) best = rate;
   const tooMuch = Math.max(LOWEST_RATE, best * COARSE);
   for (let rate = best * FINE; best > 0 && rate < tooMuch && (await isServed(rate)); rate *= FINE) best = rate;
-  return Math.round(best);
+  while (best >= LOWEST_RATE && !(await isServed(best, SECONDS))) best /= FINE;
+  return best < LOWEST_RATE ? 0 : Math.round(best);
 }
 
 async function measure(engine: Engine, label: string): Promise<Figure[]> {
