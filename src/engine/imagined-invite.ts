@@ -29,6 +29,9 @@ const ONCE: ReadonlySet<HeaderId> = new Set([
   HeaderId.ContentType,
 ]);
 
+/** What no field has in its value: it would be two, or none. */
+const LINE_END = /[\0\r\n]/;
+
 /** @throws QuestionError when the text is no INVITE that the engine would look at. */
 export function readInvite(text: string): SipRequest {
   const request = parsed(octetsFromText(withCrlf(text)), 'invite');
@@ -51,6 +54,8 @@ export function imagineInvite(question: ExplainQuestion, domain: string): SipReq
   headers.add(HeaderId.CSeq, '1 INVITE');
   headers.add(HeaderId.Contact, `<sip:${escapeUser(octetsFromText(from))}@explain.invalid>`);
   for (const { name: field, value } of asked) {
+    if (LINE_END.test(value))
+      throw new QuestionError('invalid', 'headers', `${field} has a line end or NUL in its value`);
     const id = headerIdOf(field);
     const text = octetsFromText(value);
     if (!ONCE.has(id)) headers.addNamed(field, text);

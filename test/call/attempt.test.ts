@@ -44,7 +44,7 @@ test('a branch whose INVITE the serializer refuses has failed; the next stage is
   const world = new World();
   world.engine.plan = (request) => {
     const refused = branchTo(request, 'b');
-    const draft = { ...refused.draft, from: '"\u5c71" <sip:a@b>' };
+    const draft = { ...refused.draft, requestUri: 'sip:\u5c71@b' };
     return stages([{ branches: [{ ...refused, draft }] }, { branches: [branchTo(request, 'c')] }]);
   };
   const { a, b, c } = world;
