@@ -11,6 +11,8 @@ const alone = [
   'test/hostile/**/*.test.ts',
   'test/store/redis/**/*.test.ts',
   'test/store/embedded/kill.test.ts',
+  'test/end-to-end/load.test.ts',
+  'test/end-to-end/restart.test.ts',
 ];
 
 /** Tests with peer programs, processes or checks of the whole tree; a file has a world of its own. */

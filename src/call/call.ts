@@ -7,7 +7,7 @@ import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
 import { CallerInvite } from './caller-invite.ts';
 import { dispatchInDialog } from './in-dialog.ts';
-import type { Leg, LegCall, LegRegistry } from './leg.ts';
+import { Leg, type LegCall, type LegRegistry } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
 import type { MediaEnd, MediaOffer } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
@@ -16,6 +16,8 @@ import { type BegunLeg, type CallListing, CallRecord, type EndedBy } from './rec
 import type { Referral } from './refer.ts';
 import { reasonsOf } from './relayed-headers.ts';
 import { callerStatus, sipReason } from './response-mapping.ts';
+import { SessionKeeper } from './session-keeper.ts';
+import type { CallSnapshot, Reacher } from './snapshot.ts';
 
 /** Where calls live; `Calls` is it. */
 export interface CallRegistry extends LegRegistry {
@@ -29,6 +31,14 @@ export interface CallRegistry extends LegRegistry {
  * - `ending`: at least one leg is over and the rest is being ended
  */
 export type CallState = 'routing' | 'ringing' | 'answered' | 'ending';
+
+/** What is left of a plan once its call was begun. */
+type PlayedPlan = Pick<CallPlan, 'onAnswered' | 'onEnd' | 'sessionLimitMs' | 'passesRedirects'>;
+
+/** Who brings a call back: where its legs are reached now, and what is freed when it ends. */
+export interface Restorer extends Pick<CallPlan, 'onEnd' | 'sessionLimitMs'> {
+  readonly reach: Reacher;
+}
 
 const PICKED_UP = ['SIP;cause=200;text="Call completed elsewhere"'];
 const RING_TIMER = 1;
@@ -52,7 +62,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** A transfer under way. */
   referral: Referral | undefined = undefined;
   #attempt: Attempt | undefined = undefined;
-  #plan: Pick<CallPlan, 'onAnswered' | 'onEnd' | 'sessionLimitMs' | 'passesRedirects'>;
+  #plan: PlayedPlan;
   /** Legs whose place was taken and that have not ended yet. */
   #retired: Leg[] = [];
   #holds = 0;
@@ -61,14 +71,75 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** Between the clock of the timers and the time of day. */
   readonly #wallOffsetMs: number;
 
-  constructor(env: CallEnvironment, registry: CallRegistry, plan: CallPlan, callId: string) {
-    this.id = randomToken();
+  private constructor(env: CallEnvironment, registry: CallRegistry, plan: PlayedPlan, record: CallRecord) {
+    this.id = record.id;
     this.env = env;
     this.registry = registry;
     this.#plan = plan;
-    const startedAtMs = env.scheduler.wallMs();
-    this.#wallOffsetMs = startedAtMs - env.scheduler.nowMs();
-    this.record = new CallRecord(this.id, plan.facts, ownCopy(callId), startedAtMs);
+    this.#wallOffsetMs = env.scheduler.wallMs() - env.scheduler.nowMs();
+    this.record = record;
+  }
+
+  /** A call that begins now; {@link begin} places it. @param callId of the caller's leg */
+  static create(env: CallEnvironment, registry: CallRegistry, plan: CallPlan, callId: string): Call {
+    const record = new CallRecord(randomToken(), plan.facts, ownCopy(callId), env.scheduler.wallMs());
+    return new Call(env, registry, plan, record);
+  }
+
+  /** An answered call of another process goes on here. */
+  static restore(env: CallEnvironment, registry: CallRegistry, of: CallSnapshot, by: Restorer): Call {
+    const record = new CallRecord(of.id, of.facts, of.callerCallId, of.startedAtMs);
+    const { ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId, attempts, status, reason } = of;
+    const { transferredTo } = of;
+    Object.assign(record, {
+      ...{ ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId },
+      ...{ attempts, status, reason, transferredTo },
+    });
+    const call = new Call(env, registry, by, record);
+    call.state = 'answered';
+    const passedMs = Math.max(0, env.scheduler.wallMs() - of.takenAtMs);
+    const [caller, callee] = [of.caller, of.callee].map((snapshot) => {
+      const leg = Leg.restore(registry, call, snapshot, by.reach);
+      if (snapshot.session !== undefined) SessionKeeper.restore(leg, snapshot.session, passedMs);
+      return leg;
+    }) as [Leg, Leg];
+    caller.peer = callee;
+    callee.peer = caller;
+    call.callerLeg = caller;
+    call.calleeLeg = callee;
+    call.#limitSession();
+    return call;
+  }
+
+  /** Of an answered call, unless a transfer or takeover is under way: it is whole before and after. `takenAtMs` is the wall clock. */
+  snapshot(takenAtMs: number): CallSnapshot | undefined {
+    const { record, callerLeg, calleeLeg, state } = this;
+    const [caller, callee] = [callerLeg?.snapshot(), calleeLeg?.snapshot()];
+    if (state !== 'answered' || caller === undefined || callee === undefined || this.referral !== undefined)
+      return undefined;
+    if (callerLeg?.peer !== calleeLeg) return undefined;
+    const { ringingAtMs, answeredAtMs = takenAtMs, answeredBy, answeredTrunkId, transferredTo } = record;
+    const { sessionLimitMs } = this.#plan;
+    return {
+      version: 1,
+      id: this.id,
+      facts: record.facts,
+      callerCallId: record.callerCallId,
+      calleeCallId: record.calleeCallId ?? '',
+      startedAtMs: record.startedAtMs,
+      answeredAtMs,
+      attempts: record.attempts,
+      status: record.status,
+      reason: record.reason,
+      takenAtMs,
+      caller,
+      callee,
+      ...(ringingAtMs !== undefined && { ringingAtMs }),
+      ...(answeredBy !== undefined && { answeredBy }),
+      ...(answeredTrunkId !== undefined && { answeredTrunkId }),
+      ...(transferredTo !== undefined && { transferredTo }),
+      ...(sessionLimitMs !== undefined && Number.isFinite(sessionLimitMs) && { sessionLimitMs }),
+    };
   }
 
   /** The time of day by the clock that was right when the call began: whoever sets the clock meanwhile makes no call longer or shorter. */
@@ -162,6 +233,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     // What it has counted is a part of the record.
     if (typeof opened === 'object') this.retain();
     return opened;
+  }
+
+  changed(): void {
+    if (this.state === 'answered') this.env.observer.onCallChanged?.(this.record);
   }
 
   // --- the attempt ---
@@ -291,6 +366,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     newcomer.peer = peer;
     if (peer !== undefined) peer.peer = newcomer;
     leg.peer = undefined;
+    this.changed();
   }
 
   /** The other party of `leg` was moved to another call: this one ends. */
@@ -341,20 +417,28 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   }
 
   #answered(leg: Leg, response: SipResponse, by: string | undefined, trunkId: string | undefined): void {
-    const { record, env } = this;
+    const { record } = this;
     this.#timer = cancelTimer(this.#timer);
-    const { sessionLimitMs = 0 } = this.#plan;
-    if (sessionLimitMs > 0) this.#timer = env.scheduler.schedule(sessionLimitMs, this, SESSION_TIMER);
     this.state = 'answered';
     this.calleeLeg = leg;
     this.#plan.onAnswered?.();
     record.answeredAtMs = this.#timeMs();
+    this.#limitSession();
     record.calleeCallId = leg.dialog.callId;
     record.answeredBy = by;
     record.answeredTrunkId = trunkId;
     record.status = response.status;
     // The record is kept; the response is not.
     record.reason = ownCopy(response.reason);
+  }
+
+  /** Counts from the answer. */
+  #limitSession(): void {
+    const { sessionLimitMs = 0 } = this.#plan;
+    const { answeredAtMs = 0 } = this.record;
+    if (sessionLimitMs <= 0) return;
+    const remainingMs = Math.max(answeredAtMs + sessionLimitMs - this.#timeMs(), 0);
+    this.#timer = this.env.scheduler.schedule(remainingMs, this, SESSION_TIMER);
   }
 
   #refuse(

@@ -3,7 +3,7 @@ import { dialogKey, dialogKeyOfRequest } from '../sip/dialog/index.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { AbandonedInvites } from './abandoned-invites.ts';
-import { Call, type CallRegistry } from './call.ts';
+import { Call, type CallRegistry, type Restorer } from './call.ts';
 import { refuseUnsupported } from './capabilities.ts';
 import type { Leg } from './leg.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
@@ -16,8 +16,10 @@ import {
   defaultCallTimers,
   type ServerTransaction,
 } from './ports.ts';
+import { Probe } from './probe.ts';
 import type { CallFacts, CallListing } from './record.ts';
 import { takeOver } from './replacement.ts';
+import type { CallSnapshot } from './snapshot.ts';
 
 export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
   readonly timers?: Partial<CallTimers>;
@@ -62,11 +64,20 @@ export class Calls implements CallRegistry {
   start(transaction: ServerTransaction, plan: CallPlan): Call | undefined {
     const { request } = transaction;
     if (!this.#admits(transaction, plan.emergency)) return undefined;
-    const call = new Call(this.#env, this, plan, request.callId());
+    const call = Call.create(this.#env, this, plan, request.callId());
     this.#calls.set(call.id, call);
     this.counters.live++;
     this.counters.started++;
     call.begin(transaction, plan);
+    return call;
+  }
+
+  /** Goes on with an answered call of another process. Undefined: it is here already. */
+  restore(snapshot: CallSnapshot, by: Restorer): Call | undefined {
+    if (this.#calls.has(snapshot.id)) return undefined;
+    const call = Call.restore(this.#env, this, snapshot, by);
+    this.#calls.set(call.id, call);
+    this.counters.live++;
     return call;
   }
 
@@ -139,6 +150,12 @@ export class Calls implements CallRegistry {
     let count = 0;
     for (const { state, record } of this.#calls.values()) if (state !== 'ending' && counts(record.facts)) count++;
     return count;
+  }
+
+  /** Asks both parties of a call whether they still have it. */
+  probe(id: string): void {
+    const { callerLeg, calleeLeg } = this.#calls.get(id) ?? {};
+    for (const leg of [callerLeg, calleeLeg]) if (leg !== undefined) new Probe(leg).send();
   }
 
   /** Each made when it is its turn. */

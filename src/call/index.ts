@@ -1,5 +1,6 @@
 export { planOfUser } from './branch.ts';
-export type { CallState } from './call.ts';
+export type { CallState, Restorer } from './call.ts';
+export type { CallChanges, CallStore, KeptCall, KeptCalls } from './call-store.ts';
 export { type CallCounters, Calls, type CallsOptions } from './calls.ts';
 export { CALL_METHODS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
@@ -17,3 +18,4 @@ export type {
   RoutedLeg,
 } from './ports.ts';
 export * from './record.ts';
+export { type CallSnapshot, destinationAt, type PlaceSnapshot } from './snapshot.ts';

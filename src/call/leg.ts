@@ -1,6 +1,6 @@
 import type { MediaRefusal, MediaSession } from '../media/index.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
-import { type Dialog, type IntervalRefusal, OfferAnswer, ReliableReceiver } from '../sip/dialog/index.ts';
+import { Dialog, type IntervalRefusal, OfferAnswer, ReliableReceiver } from '../sip/dialog/index.ts';
 import {
   createResponse,
   HeaderId,
@@ -25,6 +25,7 @@ import type {
 } from './ports.ts';
 import type { CallRecord, EndedBy } from './record.ts';
 import { hasSessionDescription, relayBody } from './relayed-headers.ts';
+import { type LegSnapshot, placeOf, type Reacher, type SessionSnapshot } from './snapshot.ts';
 
 /** An INVITE under way on a leg, in either direction; the leg must end it when it ends itself. */
 export interface PendingInvite {
@@ -62,6 +63,8 @@ interface LegSession {
   grant(response: SipResponse, request: SipRequest): void;
   described(message: SipMessage): void;
   answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
+  /** What of it outlives the process; undefined when no interval runs. */
+  snapshot(): SessionSnapshot | undefined;
   stop(): void;
 }
 
@@ -94,6 +97,8 @@ export interface LegCall {
   /** A transfer under way. */
   referral: { legLeft(leg: Leg): boolean; abandon(): void } | undefined;
   newTag(): string;
+  /** Something of it is another than its snapshot says: a target, a sequence number, a session interval. */
+  changed(): void;
   /** One more thing has to end before the call has ended. */
   retain(): void;
   release(): void;
@@ -222,6 +227,35 @@ export class Leg implements LegRequestUser {
     this.call.retain();
   }
 
+  /** A confirmed leg of another process, as part of `call`; its session goes on with `SessionKeeper.restore`. */
+  static restore(registry: LegRegistry, call: LegCall, of: LegSnapshot, reach: Reacher): Leg {
+    const leg = new Leg(registry, call, Dialog.restore(of.dialog), reach(of.place, of.options), of.options);
+    leg.identity = of.identity;
+    leg.identityWithheld = of.identityWithheld;
+    leg.identityAsserted = of.identityAsserted;
+    leg.methods = of.methods;
+    leg.state = 'confirmed';
+    call.retain();
+    return leg;
+  }
+
+  /** Undefined for a leg that is not confirmed, or is being left. */
+  snapshot(): LegSnapshot | undefined {
+    if (this.state !== 'confirmed') return undefined;
+    const { identity, methods } = this;
+    const session = this.session?.snapshot();
+    return {
+      dialog: this.dialog.snapshot(),
+      place: placeOf(this.destination),
+      options: this.options,
+      identityWithheld: this.identityWithheld,
+      identityAsserted: this.identityAsserted,
+      ...(identity !== undefined && { identity }),
+      ...(methods !== undefined && { methods }),
+      ...(session !== undefined && { session }),
+    };
+  }
+
   /** The leg goes on as a part of another call. */
   moveTo(call: LegCall): void {
     if (this.call === call) return;
@@ -240,6 +274,7 @@ export class Leg implements LegRequestUser {
   // --- sending ---
 
   createRequest(method: string): SipRequest {
+    this.call.changed();
     const request = this.dialog.createRequest(method);
     for (const [name, value] of this.options.headers ?? []) request.headers.addNamed(name, value);
     return request;
@@ -259,6 +294,7 @@ export class Leg implements LegRequestUser {
     const reliable = response.status >= 200 || response.headers.has(HeaderId.RSeq);
     this.offers.response('local', method, response.status, hasSessionDescription(response), reliable);
     transaction.respond(response);
+    this.call.changed();
   }
 
   reply(transaction: ServerTransaction, status: number, headers: HeaderList = []): void {
@@ -279,6 +315,7 @@ export class Leg implements LegRequestUser {
     if (answer !== undefined) relayBody(answer, ack);
     this.offers.request('local', 'ACK', hasSessionDescription(ack));
     this.env.endpoint.sendAck(ack, this.#hop(), this.options);
+    this.call.changed();
   }
 
   /** A 2xx came again (RFC 3261 §13.2.2.4): so does its ACK, unless the answer for it is not there yet. */
@@ -302,6 +339,7 @@ export class Leg implements LegRequestUser {
       return;
     }
     this.learn(request);
+    this.call.changed();
     this.call.receive(this, transaction, request);
   }
 

@@ -33,6 +33,10 @@ export interface CallFacts {
   readonly extension?: string;
   readonly trunkId?: string;
   readonly outboundCallerId?: string;
+  readonly outboundCallerIdSource?: string;
+  readonly outboundRule?: string;
+  /** The number was kept from the called side. */
+  readonly anonymous?: boolean;
   readonly inboundRule?: string;
   /** Names the routing session of the call, under which its outbound plans are kept. */
   readonly sessionId?: string;
@@ -132,6 +136,8 @@ export interface CallObserver {
   /** The first provisional response above 100 was relayed. */
   onCallRinging(record: CallRecord): void;
   onCallAnswered(record: CallRecord): void;
+  /** Something of an answered call is another than its snapshot said: a target, a sequence number, a party. Often: it only takes note. */
+  onCallChanged?(record: CallRecord): void;
   /** Both legs are over; exactly once for each call started. */
   onCallEnded(record: CallRecord): void;
 }

@@ -6,12 +6,20 @@ import {
   type SessionTimerOptions,
   type SessionTimerUser,
 } from '../sip/dialog/index.ts';
-import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import {
+  createResponse,
+  HeaderId,
+  Headers,
+  type SipMessage,
+  SipRequest,
+  type SipResponse,
+} from '../sip/message/index.ts';
 import { addCapabilities } from './capabilities.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
 import { addToken, relayBody } from './relayed-headers.ts';
+import type { SessionSnapshot } from './snapshot.ts';
 
 const DISABLED: SessionTimerOptions = { intervalSeconds: 0 };
 
@@ -47,6 +55,27 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
   ): SessionKeeper | undefined {
     if (options === undefined && !message.headers.has(HeaderId.SessionExpires)) return undefined;
     return new SessionKeeper(env, options ?? DISABLED);
+  }
+
+  /** Goes on with a session of another process. @param passedMs since the snapshot was taken */
+  static restore(leg: Leg, { interval, description }: SessionSnapshot, passedMs: number): void {
+    const keeper = new SessionKeeper(leg.env, leg.options.sessionTimer ?? DISABLED);
+    keeper.attach(leg);
+    if (description !== undefined) {
+      const { contentType, body } = description;
+      const headers = new Headers().add(HeaderId.ContentType, contentType);
+      keeper.#description = new SipRequest('INVITE', leg.dialog.remoteTarget, headers, body);
+    }
+    keeper.#timer.resume({ ...interval, remainingMs: interval.remainingMs - passedMs });
+  }
+
+  /** Undefined when no interval runs. */
+  snapshot(): SessionSnapshot | undefined {
+    const interval = this.#timer.snapshot();
+    if (interval === undefined) return undefined;
+    const { headers, body } = this.#description ?? {};
+    const contentType = headers?.value(HeaderId.ContentType);
+    return { interval, ...(body !== undefined && contentType !== undefined && { description: { contentType, body } }) };
   }
 
   attach(leg: Leg): void {

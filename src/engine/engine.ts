@@ -14,8 +14,11 @@ import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
 import {
   type AttemptRecord,
   CALL_METHODS,
+  type CallFacts,
   type CallObserver,
+  type CallRecord,
   type CallRouter,
+  type CallStore,
   Calls,
   relayMessage,
 } from '../call/index.ts';
@@ -56,6 +59,8 @@ import { type TrunkListener, TrunkService, type TrunkStatus } from '../trunks/tr
 import { Accounts } from './accounts.ts';
 import { Admission, type Source } from './admission.ts';
 import { Branches, hostPort } from './branches.ts';
+import { CallKeeper } from './call-keeper.ts';
+import { restorerOf } from './call-restorer.ts';
 import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { draftOf } from './drafted-request.ts';
@@ -83,6 +88,8 @@ import { TrustedExtensions } from './trusted-extensions.ts';
 /** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
 export interface EngineObserver {
   readonly calls: CallObserver;
+  /** The facts of a call with all that its record will say of how it was placed, for a call that outlives this process. */
+  recordFacts?(record: CallRecord): CallFacts;
   readonly registrations: RegistrationListener<Flow>;
   readonly trunks: TrunkListener;
   readonly relays: RelayListener;
@@ -127,6 +134,8 @@ export interface EngineOptions {
   readonly cpuShare?: () => number;
   /** Refuse new requests while this process has no time for them. Default false. */
   readonly guardsLoad?: boolean;
+  /** Where answered calls are kept beyond the life of this process; default: nowhere. */
+  readonly callStore?: CallStore | undefined;
   /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
   readonly lease?: LeasePort;
   /** Calls in progress on the other nodes that count for a shared limit. */
@@ -166,6 +175,7 @@ export class Engine {
   readonly #signIns: SignIns;
   readonly #throttle: GuessThrottle;
   #restoration: Restoration | undefined;
+  readonly #keeper: CallKeeper | undefined;
   readonly #options: EngineOptions;
   readonly #nodeFacts: NodeFacts;
   #directory: Directory;
@@ -371,6 +381,7 @@ export class Engine {
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
       limits: { maxCalls: settings.limits.calls },
     });
+    if (options.callStore !== undefined) this.#keeper = this.#callKeeper(options.callStore);
     this.#placement = new Placement({
       routing: this.routing,
       calls: this.calls,
@@ -427,6 +438,7 @@ export class Engine {
     await this.#restoration.run();
     this.#throttle.restore(await this.#signIns.load());
     await this.trunks.restore();
+    await this.#keeper?.restore();
     this.#listening = await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
     this.#ownHosts.listensOn(this.#listening);
     const { addresses, privateAddresses } = this.#nodeFacts;
@@ -500,6 +512,7 @@ export class Engine {
     this.#stallGuard?.stop();
     this.#restoration?.stop();
     this.calls.endAll('shutdown');
+    await this.#keeper?.stop();
     await this.trunks.stop();
     await this.registrations.registrar.flush();
     await this.#signIns.flush();
@@ -547,12 +560,33 @@ export class Engine {
       onCallAnswered: (record) => {
         this.guards.answered(record);
         observer.onCallAnswered(record);
+        this.#keeper?.onAnswered(record);
       },
+      onCallChanged: (record) => this.#keeper?.onChanged(record),
       onCallEnded: (record) => {
         this.guards.ended(record);
         observer.onCallEnded(record);
+        this.#keeper?.onEnded(record);
       },
     };
+  }
+
+  #callKeeper(store: CallStore): CallKeeper {
+    const { scheduler, log, observer } = this.#options;
+    const restoring = {
+      trunks: this.trunks,
+      guards: this.guards,
+      directory: () => this.#directory,
+      monotonicMs: (wallMs: number) => wallMs - scheduler.wallMs() + scheduler.nowMs(),
+    };
+    return new CallKeeper({
+      store,
+      scheduler,
+      log,
+      calls: () => this.calls,
+      recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
+      restorer: (snapshot) => restorerOf(snapshot, restoring),
+    });
   }
 
   #callRouter(): CallRouter {

@@ -1,10 +1,16 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
-import type { AttemptRecord, CallObserver, CallRecord as LiveRecord, VerificationFacts } from '../call/index.ts';
+import type {
+  AttemptRecord,
+  CallFacts,
+  CallObserver,
+  CallRecord as LiveRecord,
+  VerificationFacts,
+} from '../call/index.ts';
 import type { RelayListener, RelayState } from '../media/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../observe/index.ts';
-import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal } from '../outbound/index.ts';
+import type { OutboundPlan, PlacedCall, Refusal, RouteDraft, RouteRefusal } from '../outbound/index.ts';
 import type { Binding, RegistrationListener, RemovalReason } from '../registrar/index.ts';
 import type { MessageObserver } from '../sip/endpoint/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -272,13 +278,30 @@ export class Observation
     return audience;
   }
 
+  /** What is kept of how a call was placed is not for ever, and not beyond this process. */
+  recordFacts({ id, facts }: LiveRecord): CallFacts {
+    const placed = this.#options.recentCalls.get(id);
+    if (placed === undefined) return facts;
+    const { sent, ruleName } = placed;
+    return {
+      ...facts,
+      ...(ruleName !== undefined && { outboundRule: ruleName }),
+      ...(sent !== undefined && {
+        calledAs: sent.calledNumber,
+        outboundCallerId: sent.outboundCallerId,
+        outboundCallerIdSource: sent.callerIdSource,
+        anonymous: sent.anonymous,
+      }),
+    };
+  }
+
   #recordOf(record: LiveRecord): CallRecord {
     const { facts } = record;
     const directory = this.#options.directory();
     const trunkId = record.answeredTrunkId ?? record.attempts.at(-1)?.trunkId ?? facts.trunkId;
     const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId)?.name;
     const placed = this.#options.recentCalls.get(record.id);
-    const sent = placed?.sent;
+    const sent = placed?.sent ?? sentFacts(facts);
     const endedAtMs = record.endedAtMs ?? record.startedAtMs;
     return {
       callId: record.id,
@@ -293,7 +316,7 @@ export class Observation
       outboundCallerId: sent?.outboundCallerId,
       outboundCallerIdSource: sent?.callerIdSource,
       anonymous: sent?.anonymous,
-      outboundRule: placed?.ruleName,
+      outboundRule: placed?.ruleName ?? facts.outboundRule,
       inboundRule: facts.inboundRule,
       verification: facts.verification,
       trunkId,
@@ -321,6 +344,19 @@ export class Observation
         record.media.length === 0 ? undefined : record.media.map(({ near, far }) => ({ caller: near, callee: far })),
     };
   }
+}
+
+/** What {@link Observation.recordFacts} added. */
+function sentFacts(facts: CallFacts): PlacedCall['sent'] {
+  const { calledAs, outboundCallerId, outboundCallerIdSource, anonymous } = facts;
+  if (calledAs === undefined || outboundCallerId === undefined || outboundCallerIdSource === undefined)
+    return undefined;
+  return {
+    calledNumber: calledAs,
+    outboundCallerId,
+    callerIdSource: outboundCallerIdSource,
+    anonymous: anonymous === true,
+  };
 }
 
 /** Each once, the caller's first. */

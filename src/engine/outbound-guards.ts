@@ -33,6 +33,11 @@ export class OutboundGuards {
     return answer;
   }
 
+  /** Counts a call that another process admitted. @param answeredAtMs monotonic, ms */
+  resume(sessionId: string, call: GuardedCall, answeredAtMs: number): void {
+    this.#grants.set(sessionId, [this.#guards.resume(call, answeredAtMs)]);
+  }
+
   answered({ facts }: CallRecord): void {
     for (const grant of this.#grantsOf(facts.sessionId)) grant.answered();
   }

@@ -184,6 +184,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     version,
     bindingStore: stores.bindings,
     signInStore: stores.signIns,
+    callStore: stores.calls,
     claimStore: stores.claims,
     lease: stores.trunkLease,
     peers: new RosterPeers(stores.nodes),

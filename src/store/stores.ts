@@ -1,4 +1,5 @@
 import type { TokenStore, WebhookStore } from '../api/ports.ts';
+import type { CallStore } from '../call/index.ts';
 import type { BindingStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
@@ -94,6 +95,8 @@ export interface Stores {
   readonly provisioning: ProvisioningStore;
   readonly bindings: SharedBindingStore;
   readonly signIns: SignInStore;
+  /** Answered calls of this node. */
+  readonly calls: CallStore;
   readonly claims: ClaimStore;
   readonly tokens: TokenStore;
   readonly webhooks: WebhookStore;

@@ -171,6 +171,16 @@ export class Guards {
     return new Grant(this.#clock, parties, places, talkLimitMs, (talkMs) => this.#ended(call, parties, talkMs));
   }
 
+  /** A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and never refused. */
+  resume(call: GuardedCall, answeredAtMs: number): GuardGrant {
+    const parties = this.#partiesOf(call);
+    const places = this.#capacity.admit(holdersOf({ ...call, emergency: true }, parties));
+    if (!places.granted) throw new Error('places without limits are granted');
+    const grant = new Grant(this.#clock, parties, places, undefined, (talkMs) => this.#ended(call, parties, talkMs));
+    grant.answered(answeredAtMs);
+    return grant;
+  }
+
   /** Why {@link admit} would refuse a call now, if it would; nothing is counted or told. Its places are taken in `capacity`, a copy. */
   rehearse(call: GuardedCall, capacity: Capacity): GuardRefusal | undefined {
     const parties = this.#partiesOf(call);
@@ -302,9 +312,9 @@ class Grant implements GuardGrant {
     this.#onEnded = onEnded;
   }
 
-  answered(): void {
+  answered(atMs = this.#clock.nowMs()): void {
     if (this.#over || this.#answeredAtMs !== undefined) return;
-    this.#answeredAtMs = this.#clock.nowMs();
+    this.#answeredAtMs = atMs;
     for (const { usage } of this.#parties) usage.beginTalk(this.#answeredAtMs);
   }
 

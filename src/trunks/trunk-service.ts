@@ -277,8 +277,13 @@ export class TrunkService implements TimerTarget {
   }
 
   /** The same for an inbound call, which takes a place of the tenant's own too (the guards do that for outbound ones). */
-  admitInbound(trunk: Trunk, tenant: Tenant, directory: Directory = this.#directory): CapacityGrant | CapacityRefusal {
-    return this.capacity.admit(inboundHolders(trunk, tenant, directory));
+  admitInbound(
+    trunk: Trunk,
+    tenant: Tenant,
+    directory: Directory = this.#directory,
+    emergency = false,
+  ): CapacityGrant | CapacityRefusal {
+    return this.capacity.admit(inboundHolders(trunk, tenant, directory), emergency);
   }
 
   /** What an attempt over a trunk tells about its target. */

@@ -1,11 +1,51 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { startEngineProcess } from '../kit/engine.ts';
+import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/free-port.ts';
 import { peersSkipped } from '../kit/peers.ts';
 import { allWell, startAnswerer, startCaller } from './sipp.ts';
 import { acme, carrierTrunk } from './world.ts';
 
+/** The long form: `TANDEM_RESTART_CALLS=1000 npx vitest run test/end-to-end/restart.test.ts`. */
+const CALLS = Number(process.env['TANDEM_RESTART_CALLS'] ?? 50);
+
 describe.skipIf(peersSkipped)('kill -9 and restart', () => {
+  test.each([
+    ['the caller', 'phone-call', 'answer'],
+    ['the carrier', 'phone-answered-call', 'answer-then-hang-up'],
+  ])(
+    `of ${CALLS} answered calls none is lost: %s hangs up after it, each has one record`,
+    async (_who, caller, answerer) => {
+      const carrierPort = await freePort();
+      const engine = await startEngineProcess({
+        provisioning: { tenants: [acme()], trunks: [carrierTrunk(carrierPort)] },
+      });
+      try {
+        const many = { calls: CALLS, pauseMs: 6_000 };
+        const carrier = await startAnswerer(answerer, { ...many, localPort: carrierPort });
+        const phone = await startCaller(caller, `127.0.0.1:${engine.port}`, { ...many, callsPerSecond: CALLS / 2 });
+        await eventually('all calls in the store', () => kept(engine.dataFolder) === CALLS, { timeoutMs: 20_000 });
+        await engine.killAndRestart();
+        expect(engine.child.output()).toMatch(new RegExp(`"count":${CALLS},.*"event":"calls-restored"`));
+        await allWell(carrier, phone);
+        const records = await eventually('a record of each call', () => {
+          const found = recordsIn(engine.dataFolder);
+          return found.length >= CALLS && found;
+        });
+        expect([records.length, new Set(records.map(({ callId }) => callId)).size]).toEqual([CALLS, CALLS]);
+        for (const record of records) {
+          expect(record).toMatchObject({ status: 200, trunk: 'carrier', calledNumberSent: '+15551234' });
+          expect(record.talkMs).toBeGreaterThan(3_000);
+        }
+      } finally {
+        await engine.stop();
+      }
+    },
+  );
+
   test.each(['udp', 'tcp'] as const)(
     'a phone registered over %s is called without registering again',
     async (transport) => {
@@ -34,3 +74,24 @@ describe.skipIf(peersSkipped)('kill -9 and restart', () => {
     },
   );
 });
+
+/** Calls that the store has. */
+function kept(folder: string): number {
+  const database = new DatabaseSync(join(folder, 'live.db'), { readOnly: true });
+  try {
+    return Number(database.prepare('SELECT count(*) AS calls FROM call').get()?.['calls']);
+  } finally {
+    database.close();
+  }
+}
+
+interface WrittenRecord {
+  readonly callId: string;
+  readonly talkMs: number;
+}
+
+function recordsIn(folder: string): WrittenRecord[] {
+  const file = join(folder, 'calls.jsonl');
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
+  return lines.map((line) => JSON.parse(line) as WrittenRecord);
+}

@@ -107,6 +107,8 @@ export interface WorldOptions {
   readonly engine?: Partial<EngineOptions>;
   readonly random?: EngineOptions['random'];
   readonly fetchCertificate?: EngineOptions['fetchCertificate'];
+  /** The engine is at the address of this one's, whose process has ended; time and network are the same. */
+  readonly after?: Pick<World, 'scheduler' | 'network'>;
 }
 
 export function provisioningOf(options: WorldOptions = {}): Directory {
@@ -174,7 +176,7 @@ export class Observed implements EngineObserver {
 }
 
 export class World {
-  readonly scheduler = new VirtualScheduler();
+  readonly scheduler: VirtualScheduler;
   readonly log = new RecordingLog();
   readonly network: SimulatedNetwork;
   readonly observed: Observed;
@@ -185,7 +187,8 @@ export class World {
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
-    this.network = new SimulatedNetwork(this.scheduler, options.link);
+    this.scheduler = options.after?.scheduler ?? new VirtualScheduler();
+    this.network = options.after?.network ?? new SimulatedNetwork(this.scheduler, options.link);
     this.observed = new Observed();
     const { storeSetting } = options;
     this.engine = new Engine({

@@ -153,6 +153,8 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
 /** The product as a process of its own, as an operator runs it. */
 export interface EngineProcess {
   readonly port: number;
+  /** Where it keeps its data. */
+  readonly dataFolder: string;
   readonly child: Child;
   /** Kills the process without a word and starts it again on the same files and ports. */
   killAndRestart(): Promise<void>;
@@ -180,6 +182,7 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
   let child = await run();
   return {
     port,
+    dataFolder: join(folder, 'data'),
     get child() {
       return child;
     },

@@ -152,6 +152,29 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
     });
   });
 
+  describe('answered calls', () => {
+    const call = (id: string, text = '{}') => ({ id, document: text });
+
+    test('they outlive the process until they are said to have ended; the latest document counts', async () => {
+      expect(await stores.calls.load()).toEqual({ calls: [], aliveAtMs: 0 });
+      await stores.calls.write({ put: [call('a'), call('b')], remove: [], aliveAtMs: 1_763_000_000_000.5 });
+      await stores.calls.write({
+        put: [call('c', '{"name":"Zoë"}'), call('b', '[]')],
+        remove: ['a', 'x'],
+        aliveAtMs: 1_763_000_000_010,
+      });
+      await reopen();
+      const { calls, aliveAtMs } = await stores.calls.load();
+      expect([...calls].sort((one, other) => one.id.localeCompare(other.id))).toEqual([
+        call('b', '[]'),
+        call('c', '{"name":"Zoë"}'),
+      ]);
+      expect(aliveAtMs).toBe(1_763_000_000_010);
+      await stores.calls.write({ put: [], remove: [], aliveAtMs: 1_763_000_000_020 });
+      expect((await stores.calls.load()).aliveAtMs).toBe(1_763_000_000_020);
+    });
+  });
+
   describe('since when trunks have had their addresses', () => {
     const claim = (address: string, since: number, trunkId = '100') => ({ trunkId, address, since });
 

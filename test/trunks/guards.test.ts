@@ -194,3 +194,18 @@ test('what is idle since yesterday is dropped; a call in progress is not', () =>
   world.guards.prune([world.tenant]);
   expect(world.guards.minutesToday(world.tenant, 'tenant acme')).toBe(0);
 });
+
+describe('a call of another process', () => {
+  test('is never refused; its place and its minutes count from its answer', () => {
+    const world = new GuardWorld({ tenantLimits: { concurrentCalls: 1, dailyMinutes: 60 } });
+    const answeredAtMs = world.scheduler.nowMs() - 50 * 60_000;
+    const going = { tenant: world.tenant, extension: world.extension, number: '4930555', emergency: false };
+    const grants = [world.guards.resume(going, answeredAtMs), world.guards.resume(going, answeredAtMs + 45 * 60_000)];
+    expect(world.guards.minutesToday(world.tenant, 'tenant acme')).toBe(55);
+    expect(world.ask()).toMatchObject({ granted: false, code: 'concurrent-calls-exceeded' });
+    grants[0]?.ended(50 * 60_000);
+    grants[1]?.ended(5 * 60_000);
+    expect(world.capacity.inProgress('tenant acme')).toBe(0);
+    expect(world.ask()).toMatchObject({ granted: true, talkLimitMs: 5 * 60_000 });
+  });
+});

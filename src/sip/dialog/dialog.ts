@@ -52,6 +52,16 @@ interface DialogFacts {
   readonly remoteSequence: number;
 }
 
+/** A confirmed dialog as plain data, fit for JSON; values are octets. */
+export interface DialogSnapshot extends Omit<DialogFacts, 'routeSet'> {
+  readonly routeSet: readonly string[];
+  /** See {@link Dialog.hasTarget}. */
+  readonly hasTarget: boolean;
+}
+
+/** Sequence numbers that this side may have used after the snapshot: CSeq never goes back (§12.2.1.1). */
+const SEQUENCE_GAP = 1000;
+
 /** Requests that refresh the remote target (§12.2, RFC 3311, RFC 6665, RFC 3515) and therefore must carry a Contact. */
 const TARGET_REFRESH = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
 
@@ -149,6 +159,32 @@ export class Dialog {
       dialog.#hasTarget = routeSet !== undefined && isUsable(response, target);
     }
     return dialog;
+  }
+
+  /** A confirmed dialog, of another process perhaps, goes on. */
+  static restore({ routeSet, hasTarget, ...facts }: DialogSnapshot): Dialog {
+    const localSequence = facts.localSequence + SEQUENCE_GAP;
+    const dialog = new Dialog({ ...facts, localSequence, routeSet: new RouteSet(routeSet) });
+    dialog.state = 'confirmed';
+    dialog.#hasTarget = hasTarget;
+    return dialog;
+  }
+
+  snapshot(): DialogSnapshot {
+    return {
+      role: this.role,
+      callId: this.callId,
+      localTag: this.localTag,
+      remoteTag: this.remoteTag,
+      localAddress: this.localAddress,
+      remoteAddress: this.remoteAddress,
+      localContact: this.localContact,
+      routeSet: this.#routeSet.values,
+      remoteTarget: this.#remoteTarget,
+      hasTarget: this.#hasTarget,
+      localSequence: this.#localSequence,
+      remoteSequence: this.#remoteSequence,
+    };
   }
 
   /** The URI that requests of this side go to (§12.2.1.1). */

@@ -3,6 +3,7 @@ export {
   type DialogRefusal,
   type DialogRequestOptions,
   type DialogRole,
+  type DialogSnapshot,
   type DialogState,
   dialogKey,
   dialogKeyOfRequest,
@@ -13,6 +14,7 @@ export { ReliableProvisionals, type ReliableProvisionalsUser } from './reliable-
 export { type ProvisionalVerdict, ReliableReceiver } from './reliable-receiver.ts';
 export {
   type IntervalRefusal,
+  type SessionInterval,
   SessionTimer,
   type SessionTimerOptions,
   type SessionTimerUser,

@@ -33,6 +33,13 @@ export interface SessionTimerUser {
   onExpired(): void;
 }
 
+/** What of an interval outlives the process. */
+export interface SessionInterval {
+  readonly intervalSeconds: number;
+  readonly localRefreshes: boolean;
+  readonly remainingMs: number;
+}
+
 /** The 422 owed to a request whose interval is too small (§9). */
 export interface IntervalRefusal {
   readonly status: 422;
@@ -48,6 +55,8 @@ const FLOOR_SECONDS = 90;
 /** A peer that asks for more than a day in a 422 is not followed. */
 const MAX_SECONDS = 86_400;
 const MAX_TRIES_422 = 3;
+/** An interval that ended meanwhile ends the session after a last chance to refresh it. */
+const SOON_MS = 10_000;
 
 export class SessionTimer implements TimerTarget {
   readonly #scheduler: Scheduler;
@@ -178,6 +187,28 @@ export class SessionTimer implements TimerTarget {
       if (remainingMs > 0) this.#refreshTimer = this.#scheduler.schedule(remainingMs / 2, this, REFRESH);
     }
     return false;
+  }
+
+  /** The interval that runs; undefined when none does. `remainingMs`: until the session ends for want of a refresh. */
+  snapshot(): SessionInterval | undefined {
+    if (this.#intervalSeconds === 0) return undefined;
+    return {
+      intervalSeconds: this.#intervalSeconds,
+      localRefreshes: this.#localRefreshes,
+      remainingMs: this.#expiresAtMs - this.#scheduler.nowMs(),
+    };
+  }
+
+  /** Goes on with an interval that began elsewhere: what is due is done soon. */
+  resume({ intervalSeconds, localRefreshes, remainingMs }: SessionInterval): void {
+    this.#run(intervalSeconds, localRefreshes);
+    const passedMs = this.#expiresAtMs - this.#scheduler.nowMs() - remainingMs;
+    this.#expiresAtMs -= passedMs;
+    this.#expireTimer = cancelTimer(this.#expireTimer);
+    this.#expireTimer = this.#scheduler.schedule(Math.max(remainingMs, SOON_MS), this, EXPIRE);
+    if (!localRefreshes) return;
+    this.#refreshTimer = cancelTimer(this.#refreshTimer);
+    this.#refreshTimer = this.#scheduler.schedule(Math.max(intervalSeconds * 500 - passedMs, 0), this, REFRESH);
   }
 
   /** The dialog ended, or the timer was turned off. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
+import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
 import type { Extension, Tenant } from '../../tenants/schema.ts';
 import type { AddressClaim } from '../../trunks/precedence.ts';
@@ -50,6 +51,8 @@ export interface FileOperations {
   writeBindings(changes: readonly BindingChange[]): void;
   signIns(): string[];
   addSignIns(pairs: readonly string[]): void;
+  calls(): KeptCalls;
+  writeCalls(changes: CallChanges): void;
   claims(): AddressClaim[];
   keepClaims(claims: readonly AddressClaim[]): AddressClaim[];
   forgetClaims(claims: readonly AddressClaim[]): void;
@@ -109,6 +112,8 @@ export class EmbeddedFiles implements FileOperations {
   writeBindings = (changes: readonly BindingChange[]) => this.#live.writeBindings(changes);
   signIns = () => this.#live.signIns();
   addSignIns = (pairs: readonly string[]) => this.#live.addSignIns(pairs);
+  calls = () => this.#live.calls();
+  writeCalls = (changes: CallChanges) => this.#live.writeCalls(changes);
   claims = () => this.#live.claims();
   keepClaims = (claims: readonly AddressClaim[]) => this.#live.keepClaims(claims);
   forgetClaims = (claims: readonly AddressClaim[]) => this.#live.forgetClaims(claims);

@@ -1,8 +1,9 @@
 /**
- * The file of what comes back by itself: bindings, who signed in from where, and since when trunks have their addresses. Written behind
+ * The file of what comes back by itself: bindings, answered calls, who signed in from where, and since when trunks have their addresses. Written behind
  * what it tells of; what the process had written survives its end (`synchronous = NORMAL`), a loss of power may cost the last seconds.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
 import type { AddressClaim } from '../../trunks/precedence.ts';
 import { MAX_SIGN_INS } from '../stores.ts';
@@ -13,6 +14,7 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX binding_expiry ON binding (expires_at_ms);`,
   'CREATE TABLE sign_in (place INTEGER PRIMARY KEY, pair TEXT NOT NULL UNIQUE) STRICT;',
   'CREATE TABLE trunk_address (trunk TEXT NOT NULL, address TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (trunk, address)) STRICT;',
+  'CREATE TABLE call (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT; CREATE TABLE alive (at_ms INTEGER NOT NULL) STRICT;',
 ];
 
 /** Entries that ended this long ago are of phones that went away while the node was down. */
@@ -97,6 +99,26 @@ export class LiveFile {
     inTransaction(this.#database, () => {
       const remove = this.#database.prepare('DELETE FROM trunk_address WHERE trunk = ? AND address = ?');
       for (const { trunkId, address } of claims) remove.run(trunkId, address);
+    });
+  }
+
+  calls(): KeptCalls {
+    const rows = this.#database.prepare('SELECT id, document FROM call').all();
+    const [alive] = this.#database.prepare('SELECT max(at_ms) AS at_ms FROM alive').all();
+    const calls = rows.map(({ id, document }) => ({ id: String(id), document: String(document) }));
+    return { calls, aliveAtMs: Number(alive?.['at_ms'] ?? 0) };
+  }
+
+  writeCalls({ put, remove, aliveAtMs }: CallChanges): void {
+    inTransaction(this.#database, () => {
+      const forget = this.#database.prepare('DELETE FROM call WHERE id = ?');
+      for (const id of remove) forget.run(id);
+      const keep = this.#database.prepare(
+        'INSERT INTO call (id, document) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET document = excluded.document',
+      );
+      for (const { id, document } of put) keep.run(id, document);
+      this.#database.exec('DELETE FROM alive');
+      this.#database.prepare('INSERT INTO alive (at_ms) VALUES (?)').run(Math.trunc(aliveAtMs));
     });
   }
 

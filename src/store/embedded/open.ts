@@ -57,6 +57,10 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
       load: () => worker.ask('signIns'),
       add: (pairs) => worker.ask('addSignIns', pairs),
     },
+    calls: {
+      load: () => worker.ask('calls'),
+      write: (changes) => disk.watched(worker.ask('writeCalls', changes)),
+    },
     claims: {
       load: () => worker.ask('claims'),
       keep: (claims) => worker.ask('keepClaims', claims),

@@ -14,6 +14,7 @@ export const SCHEMA = 1;
  * | `sign-ins` | sorted set by time: user and address |
  * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
  * | `tokens`, `webhooks` | hash: id → sealed document |
+ * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
  * | `changes` | channel: something changed, look |
@@ -33,6 +34,7 @@ export class Keys {
   readonly claims: string;
   readonly tokens: string;
   readonly webhooks: string;
+  readonly callsAlive: string;
   readonly fences: string;
   readonly nodes: string;
   readonly channel: string;
@@ -55,6 +57,7 @@ export class Keys {
     this.claims = this.named('trunk-addresses');
     this.tokens = this.named('tokens');
     this.webhooks = this.named('webhooks');
+    this.callsAlive = this.named('calls:alive');
     this.fences = this.named('fences');
     this.nodes = this.named('nodes');
     this.channel = this.named('changes');

@@ -12,6 +12,7 @@ import { Keys } from './keys.ts';
 import { type Copy, LastCopy } from './last-copy.ts';
 import { RedisLink } from './link.ts';
 import { RedisBindings } from './redis-bindings.ts';
+import { RedisCalls } from './redis-calls.ts';
 import { RedisClaims } from './redis-claims.ts';
 import { RedisLeases } from './redis-leases.ts';
 import { RedisNodes } from './redis-nodes.ts';
@@ -130,6 +131,7 @@ class RedisStores implements Stores {
   readonly provisioning: RedisProvisioning;
   readonly bindings: RedisBindings;
   readonly signIns: RedisSignIns;
+  readonly calls: RedisCalls;
   readonly claims: RedisClaims;
   readonly tokens: RedisRecords<TokenRecord>;
   readonly webhooks: RedisRecords<WebhookRecord>;
@@ -162,6 +164,7 @@ class RedisStores implements Stores {
     });
     this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
     this.signIns = new RedisSignIns(links.signalling, keys.signIns, clock);
+    this.calls = new RedisCalls(links.signalling, keys, node);
     this.claims = new RedisClaims(links.signalling, keys.claims);
     this.leases = new RedisLeases(links.signalling, keys, node);
     this.trunkLease = new TrunkLeases(this.leases);

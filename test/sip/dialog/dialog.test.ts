@@ -224,3 +224,35 @@ describe('requests', () => {
     expect(dialog.localSequence).toBe(314159);
   });
 });
+
+describe('a snapshot', () => {
+  test('of a confirmed dialog goes on in another process: same identifiers, routes and target, sequence numbers that never go back', () => {
+    const dialog = uac({ recordRoutes: [P2, P1] });
+    dialog.createRequest('INFO');
+    const { cseq, ...before } = facts(dialog.createRequest('BYE'));
+    const restored = Dialog.restore(JSON.parse(JSON.stringify(dialog.snapshot())));
+    expect(restored).toMatchObject({ key: dialog.key, state: 'confirmed', role: 'uac', hasTarget: true });
+    const { cseq: later, ...after } = facts(restored.createRequest('BYE'));
+    expect(after).toEqual(before);
+    expect(later).toBeGreaterThan(cseq);
+    expect(restored.nextHop()).toBe(dialog.nextHop());
+  });
+
+  test('§12.2.2: what the peer sends again out of order is still refused', () => {
+    const dialog = uas();
+    dialog.confirm();
+    dialog.receiveRequest(requestWith('INFO', { sequence: 314200 }));
+    const restored = Dialog.restore(dialog.snapshot());
+    expect(restored.receiveRequest(requestWith('INFO', { sequence: 314200 }))?.status).toBe(500);
+    expect(restored.receiveRequest(requestWith('BYE', { sequence: 314201 }))).toBeUndefined();
+  });
+});
+
+function facts(request: SipRequest) {
+  const [uri, from, to] = [
+    request.requestUri,
+    request.headers.value(HeaderId.From),
+    request.headers.value(HeaderId.To),
+  ];
+  return { uri, from, to, routes: request.headers.fieldValues(HeaderId.Route), cseq: request.cseq().sequence };
+}

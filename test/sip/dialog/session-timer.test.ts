@@ -262,3 +262,47 @@ describe('RFC 4028 as the side that answers', () => {
     expect(scheduler.armedCount).toBe(0);
   });
 });
+
+describe('an interval that began in another process', () => {
+  const granted = (sessionExpires: string, seconds: number) => {
+    const { timer, scheduler } = rig();
+    timer.requestHeaders();
+    timer.receiveSuccess(success(sessionExpires));
+    scheduler.advance(seconds * 1000);
+    const snapshot = timer.snapshot();
+    if (snapshot === undefined) throw new Error('no interval runs');
+    return snapshot;
+  };
+
+  test('is refreshed and ends when it would have', () => {
+    const { timer, scheduler, events } = rig();
+    timer.resume(granted('1800;refresher=uac', 600));
+    expect([timer.intervalSeconds, timer.refresher]).toEqual([1800, 'local']);
+    scheduler.runUntilIdle();
+    expect(events).toEqual([
+      ['refresh', 300],
+      ['expired', 1168],
+    ]);
+  });
+
+  test("is the peer's to refresh, as before", () => {
+    const { timer, scheduler, events } = rig();
+    timer.resume(granted('1800;refresher=uas', 600));
+    scheduler.runUntilIdle();
+    expect(events).toEqual([['expired', 1168]]);
+  });
+
+  test('what became due meanwhile is done at once, and there is time for its answer', () => {
+    const { timer, scheduler, events } = rig();
+    timer.resume({ ...granted('90;refresher=uac', 10), remainingMs: -5_000 });
+    scheduler.runUntilIdle();
+    expect(events).toEqual([
+      ['refresh', 0],
+      ['expired', 10],
+    ]);
+  });
+
+  test('without an interval there is nothing to go on with', () => {
+    expect(rig().timer.snapshot()).toBeUndefined();
+  });
+});

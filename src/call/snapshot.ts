@@ -1,0 +1,128 @@
+/**
+ * An answered call as plain data, fit for JSON: what another process needs to go on with it. What is under way in it (a re-INVITE, a
+ * transfer) is not kept; the parties send it again.
+ */
+import type { DialogSnapshot, SessionInterval } from '../sip/dialog/index.ts';
+import { isFlow } from '../sip/endpoint/index.ts';
+import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
+import type { LegOptions } from './plan.ts';
+import type { Destination } from './ports.ts';
+import type { AttemptRecord, CallFacts } from './record.ts';
+
+/** Where a leg's messages went, without TLS material. A connection is gone with its process. */
+export interface PlaceSnapshot {
+  readonly kind: 'target' | 'connection';
+  readonly transport: TransportName;
+  readonly address: string;
+  readonly port: number;
+  /** The listener that it was sent from. */
+  readonly listenerId?: string;
+  readonly serverName?: string;
+  readonly guarded?: boolean;
+}
+
+/** The session description last sent, which a refresh by re-INVITE repeats. */
+export interface DescriptionSnapshot {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface SessionSnapshot {
+  /** Of the interval; `remainingMs` counts from {@link CallSnapshot.takenAtMs}. */
+  readonly interval: SessionInterval;
+  readonly description?: DescriptionSnapshot;
+}
+
+export interface LegSnapshot {
+  readonly dialog: DialogSnapshot;
+  readonly place: PlaceSnapshot;
+  readonly options: LegOptions;
+  readonly identity?: string;
+  readonly identityWithheld: boolean;
+  readonly identityAsserted: boolean;
+  readonly methods?: number;
+  readonly session?: SessionSnapshot;
+}
+
+export interface CallSnapshot {
+  /** Of the shape; another one is not read. */
+  readonly version: 1;
+  readonly id: string;
+  readonly facts: CallFacts;
+  readonly callerCallId: string;
+  readonly calleeCallId: string;
+  readonly startedAtMs: number;
+  readonly ringingAtMs?: number;
+  readonly answeredAtMs: number;
+  readonly answeredBy?: string;
+  readonly answeredTrunkId?: string;
+  readonly attempts: readonly AttemptRecord[];
+  readonly status: number;
+  readonly reason: string;
+  readonly transferredTo?: string;
+  /** Wall clock, ms. */
+  readonly takenAtMs: number;
+  /** Longest time from the answer to the end, ms; absent: none. */
+  readonly sessionLimitMs?: number;
+  readonly caller: LegSnapshot;
+  readonly callee: LegSnapshot;
+}
+
+/** Makes of a place where a leg's messages go now: with TLS material, or the connection that the peer has made meanwhile. */
+export type Reacher = (place: PlaceSnapshot, options: LegOptions) => Destination;
+
+export function placeOf(to: Destination): PlaceSnapshot {
+  if (!isFlow(to)) {
+    const { transport, address, port, listenerId, serverName, guarded } = to;
+    return {
+      kind: 'target',
+      transport,
+      address,
+      port,
+      ...(listenerId !== undefined && { listenerId }),
+      ...(serverName !== undefined && { serverName }),
+      ...(guarded !== undefined && { guarded }),
+    };
+  }
+  const { transport, remoteAddress, remotePort, listenerId, reliable } = to;
+  return {
+    kind: reliable ? 'connection' : 'target',
+    transport,
+    address: remoteAddress,
+    port: remotePort,
+    ...(listenerId !== '' && { listenerId }),
+  };
+}
+
+/** The place as it is: a target, or a connection that has ended. */
+export function destinationAt(place: PlaceSnapshot): Destination {
+  const { kind, ...target } = place;
+  return kind === 'target' ? (target satisfies Target) : new EndedConnection(place);
+}
+
+/** Stands for a connection of a process that has ended; messages find another way (`router.nextHop`), or none. */
+class EndedConnection implements Flow {
+  readonly transport: TransportName;
+  readonly reliable = true;
+  readonly localAddress = '';
+  readonly localPort = 0;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly listenerId: string;
+  readonly key: string;
+  readonly connected = true;
+  readonly closed = true;
+  readonly tls = undefined;
+
+  constructor({ transport, address, port, listenerId }: PlaceSnapshot) {
+    this.transport = transport;
+    this.remoteAddress = address;
+    this.remotePort = port;
+    this.listenerId = listenerId ?? '';
+    this.key = `ended ${transport}:${address}:${port}`;
+  }
+
+  send(): void {}
+  keepAlive(): void {}
+  close(): void {}
+}

@@ -1,0 +1,192 @@
+/**
+ * Answered calls outlive the process: their snapshots are in the store, written behind, never in the path of a message, and after a
+ * crash or a restart the calls go on from there. Requests within their dialogs find them, session timers and limits run on, and each
+ * gets its one call record.
+ */
+import type { Log } from '../base/log.ts';
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { CallFacts, CallRecord, CallSnapshot, CallStore, Calls, KeptCall, Restorer } from '../call/index.ts';
+
+export interface CallKeeperOptions {
+  readonly store: CallStore;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly calls: () => Calls;
+  /** What the record of a call will say besides its facts. */
+  readonly recordFacts: (record: CallRecord) => CallFacts;
+  /** Takes the places and grants of a call that goes on, and says where its legs are reached. */
+  readonly restorer: (snapshot: CallSnapshot) => Restorer;
+}
+
+/** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
+const BEHIND_MS = 200;
+const RETRY_MS = 1_000;
+/** How often a process says that it is alive while it has calls. */
+const ALIVE_MS = 10_000;
+/** Peers that sent BYE to nobody gave up after 32 s (64*T1): from then on nobody knows what became of a call meanwhile. */
+const SURE_MS = 32_000 + ALIVE_MS;
+/** Between the questions whether calls are still there. */
+const PROBE_MS = 20;
+/** Snapshots that one write holds; between writes the thread is free. */
+const MAX_WRITTEN = 200;
+
+const WRITE = 1;
+const PROBE = 2;
+
+export class CallKeeper implements TimerTarget {
+  readonly #options: CallKeeperOptions;
+  /** Calls with news. */
+  readonly #changed = new Set<string>();
+  /** Calls that the store has, and those that it is to forget. */
+  readonly #stored = new Set<string>();
+  readonly #ended = new Set<string>();
+  readonly #toProbe: string[] = [];
+  #timer: Timer | undefined = undefined;
+  #dueMs = 0;
+  #probeTimer: Timer | undefined = undefined;
+  #isWriting = false;
+  #writing: Promise<void> = Promise.resolve();
+  #hasFailed = false;
+  #isStopped = false;
+  #aliveAtMs = 0;
+
+  constructor(options: CallKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Brings back the calls of the process before; before a socket is open. A node starts without them rather than not at all. */
+  async restore(): Promise<void> {
+    const { store, log, scheduler } = this.#options;
+    try {
+      const { calls, aliveAtMs } = await store.load();
+      const restored = calls.filter((kept) => this.#restored(kept));
+      if (calls.length === 0) return;
+      this.#arm(BEHIND_MS);
+      const downMs = scheduler.wallMs() - aliveAtMs;
+      log.info('calls-restored', { count: restored.length, lost: calls.length - restored.length, downMs });
+      if (downMs > SURE_MS) this.#toProbe.push(...restored.map(({ id }) => id));
+      if (this.#toProbe.length > 0) this.#probeTimer = scheduler.schedule(RETRY_MS, this, PROBE);
+    } catch (error) {
+      log.warn('calls-not-restored', { error: String(error) });
+    }
+  }
+
+  onAnswered({ id }: CallRecord): void {
+    this.#note(id);
+  }
+
+  onChanged({ id }: CallRecord): void {
+    this.#note(id);
+  }
+
+  onEnded({ id }: CallRecord): void {
+    this.#changed.delete(id);
+    if (!this.#stored.delete(id)) return;
+    this.#ended.add(id);
+    this.#arm(BEHIND_MS);
+  }
+
+  onTimer(kind: number): void {
+    if (kind === PROBE) {
+      this.#probeNext();
+      return;
+    }
+    this.#timer = undefined;
+    this.#writing = this.#write();
+  }
+
+  /** The calls were ended in good order: the store forgets them. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer = cancelTimer(this.#timer);
+    this.#probeTimer = cancelTimer(this.#probeTimer);
+    this.#changed.clear();
+    for (const id of this.#stored) this.#ended.add(id);
+    this.#stored.clear();
+    await this.#writing;
+    if (this.#ended.size > 0) await this.#write();
+  }
+
+  #note(id: string): void {
+    this.#changed.add(id);
+    this.#arm(BEHIND_MS);
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#isWriting || this.#isStopped) return;
+    const { scheduler } = this.#options;
+    const dueMs = scheduler.nowMs() + delayMs;
+    if (this.#timer !== undefined && this.#dueMs <= dueMs) return;
+    this.#timer = cancelTimer(this.#timer);
+    this.#timer = scheduler.schedule(delayMs, this, WRITE);
+    this.#dueMs = dueMs;
+  }
+
+  #restored({ id, document }: KeptCall): boolean {
+    const { calls, restorer, log } = this.#options;
+    this.#stored.add(id);
+    try {
+      const snapshot = JSON.parse(document) as CallSnapshot;
+      if (snapshot.version === 1 && calls().restore(snapshot, restorer(snapshot)) !== undefined) return true;
+    } catch (error) {
+      log.warn('call-not-restored', { call: id, error: String(error) });
+    }
+    this.#stored.delete(id);
+    this.#ended.add(id);
+    return false;
+  }
+
+  async #write(): Promise<void> {
+    const { store, scheduler, log } = this.#options;
+    const aliveAtMs = scheduler.wallMs();
+    const changed = [...this.#changed].slice(0, MAX_WRITTEN);
+    const ended = [...this.#ended];
+    for (const id of changed) this.#changed.delete(id);
+    for (const id of ended) this.#ended.delete(id);
+    const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
+    for (const { id } of put) this.#stored.add(id);
+    this.#isWriting = true;
+    let isWritten = true;
+    try {
+      if (put.length > 0 || ended.length > 0 || this.#isDue(aliveAtMs)) {
+        await store.write({ put, remove: ended, aliveAtMs });
+        this.#aliveAtMs = aliveAtMs;
+      }
+      if (this.#hasFailed) log.info('calls-kept-again');
+      this.#hasFailed = false;
+    } catch (error) {
+      isWritten = false;
+      if (!this.#hasFailed) log.warn('calls-not-kept', { error: String(error) });
+      this.#hasFailed = true;
+      // What has ended meanwhile is in the store all the same.
+      for (const { id } of put) if (this.#stored.has(id)) this.#changed.add(id);
+      for (const id of ended) this.#ended.add(id);
+    }
+    this.#isWriting = false;
+    const hasNews = this.#changed.size > 0 || this.#ended.size > 0;
+    if (!isWritten) this.#arm(RETRY_MS);
+    else if (hasNews) this.#arm(BEHIND_MS);
+    else if (this.#stored.size > 0) this.#arm(ALIVE_MS);
+  }
+
+  #isDue(nowMs: number): boolean {
+    return this.#stored.size > 0 && nowMs - this.#aliveAtMs >= ALIVE_MS / 2;
+  }
+
+  #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
+    const { calls, recordFacts } = this.#options;
+    const call = calls().get(id);
+    const snapshot = call?.snapshot(takenAtMs);
+    if (call === undefined || snapshot === undefined) return undefined;
+    return { id, document: JSON.stringify({ ...snapshot, facts: recordFacts(call.record) }) };
+  }
+
+  /** Of calls that may have ended while nobody listened: one after the other. */
+  #probeNext(): void {
+    this.#probeTimer = undefined;
+    const id = this.#toProbe.shift();
+    if (id === undefined) return;
+    this.#options.calls().probe(id);
+    this.#probeTimer = this.#options.scheduler.schedule(PROBE_MS, this, PROBE);
+  }
+}
