@@ -34,8 +34,15 @@ type Fields = { readonly [key: string]: Bencodable | undefined };
 
 /** The relay forgets a session when nothing comes for a minute; it is asked often enough to notice soon. */
 const ASK_MS = 15_000;
-/** What nobody should speak any more, and what only makes offers too long for a datagram. */
+/**
+ * All but AES_CM_128_HMAC_SHA1_80 and _32, which RFC 4568 makes every peer have: what nobody should speak any more, what not every peer
+ * speaks as it is meant, and what makes offers too long for a datagram.
+ */
 const NO_CIPHERS = [
+  'no-AEAD_AES_256_GCM',
+  'no-AEAD_AES_128_GCM',
+  'no-AES_256_CM_HMAC_SHA1_80',
+  'no-AES_256_CM_HMAC_SHA1_32',
   'no-NULL_HMAC_SHA1_80',
   'no-NULL_HMAC_SHA1_32',
   'no-F8_128_HMAC_SHA1_80',
@@ -298,7 +305,7 @@ export function withCodecs(sdp: string, { near, far }: SessionParties): string |
 
 function profileFields(profile: MediaProfile, isAsOffered: boolean): Fields {
   // It changes nothing but keys and addresses then.
-  if (isAsOffered) return profile === 'sdes' ? { SDES: NO_CIPHERS } : {};
+  if (isAsOffered) return {};
   switch (profile) {
     case 'rtp':
       return { 'transport-protocol': 'RTP/AVP', 'rtcp-mux': ['demux'] };

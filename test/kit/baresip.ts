@@ -26,9 +26,7 @@ export interface BaresipOptions {
   readonly plays?: string;
   /** Keys of its media: `srtp-mand`, `dtls_srtp`; default: none. */
   readonly mediaEncryption?: 'srtp-mand' | 'dtls_srtp';
-  /** Finds addresses by ICE. */
-  readonly ice?: boolean;
-  /** Address of its control connection. Default 127.0.0.1. */
+  /** Where its control connection, on its own address, is reached. Default 127.0.0.1. */
   readonly controlHost?: string;
   /** The command that runs it, e.g. within a network namespace. */
   readonly wrapper?: readonly string[];
@@ -68,7 +66,7 @@ export interface Baresip {
 const MODULE_PATH = '/usr/lib/baresip/modules';
 
 function configuration(options: BaresipOptions, controlPort: number, folder: string): string {
-  const { localHost = '127.0.0.1', caFile, certificateFile, plays, mediaEncryption, ice } = options;
+  const { localHost = '127.0.0.1', caFile, certificateFile, plays, mediaEncryption } = options;
   const listen = localHost.includes(':') ? `[${localHost}]` : localHost;
   return [
     'poll_method epoll',
@@ -91,11 +89,10 @@ function configuration(options: BaresipOptions, controlPort: number, folder: str
           `snd_path ${folder}`,
         ]),
     ...(mediaEncryption === undefined ? [] : [`module ${mediaEncryption === 'dtls_srtp' ? 'dtls_srtp' : 'srtp'}.so`]),
-    ...(ice === true ? ['module stun.so', 'module ice.so'] : []),
     'audio_player aubridge,nowhere',
     'audio_alert aubridge,nowhere',
     'module ctrl_tcp.so',
-    `ctrl_tcp_listen ${options.controlHost ?? '127.0.0.1'}:${controlPort}`,
+    `ctrl_tcp_listen ${options.controlHost === undefined ? '127.0.0.1' : localHost}:${controlPort}`,
     'module_tmp uuid.so',
     'module_tmp account.so',
     'module_app menu.so',
@@ -107,10 +104,9 @@ function account(options: BaresipOptions): string {
   const { user, domain, authUser = user, password, proxy, transport, registerSeconds = 600, answer = 'auto' } = options;
   const host = proxy.host.includes(':') ? `[${proxy.host}]` : proxy.host;
   const outbound = `sip:${host}:${proxy.port};transport=${transport}`;
-  const { mediaEncryption, ice } = options;
+  const { mediaEncryption } = options;
   const params = [`auth_user=${authUser}`, `auth_pass=${password}`, `outbound="${outbound}"`, `answermode=${answer}`];
   if (mediaEncryption !== undefined) params.push(`mediaenc=${mediaEncryption}`);
-  if (ice === true) params.push('medianat=ice');
   return `<sip:${user}@${domain};transport=${transport}>;${params.join(';')};regint=${registerSeconds}\n`;
 }
 
