@@ -63,7 +63,10 @@ export function makeNat(): NatNetwork {
     within(nft, 'add chain ip nat pre { type nat hook prerouting priority -100; }');
     within(nft, `add rule ip nat pre iifname "out" meta l4proto tcp dnat to ${inside}`);
     // What nobody behind it has asked for does not come in.
-    within(nft, 'add table ip filter; add chain ip filter onward { type filter hook forward priority 0; policy drop; }');
+    within(
+      nft,
+      'add table ip filter; add chain ip filter onward { type filter hook forward priority 0; policy drop; }',
+    );
     within(nft, 'add rule ip filter onward ct state established,related accept');
     within(nft, 'add rule ip filter onward ct status dnat accept');
     within(nft, 'add rule ip filter onward iifname "in" accept');

@@ -91,7 +91,10 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
         const file = listener.heardAudio();
         return file !== undefined && toneShare(file, hertz) > 0.8;
       },
-      { timeoutMs: 15_000, detail: () => `${listener.child.output().slice(-3000)}\n${relay.child.output().slice(-4000)}` },
+      {
+        timeoutMs: 15_000,
+        detail: () => `${listener.child.output().slice(-3000)}\n${relay.child.output().slice(-4000)}`,
+      },
     );
 
   /** A call that each side hears the other one in, and what its record counted. */

@@ -1,0 +1,349 @@
+import { expect, test } from 'vitest';
+import type { CallPlan, LegOptions } from '../../src/call/plan.ts';
+import { Media, type MediaMode, MediaRelays } from '../../src/media/index.ts';
+import { HeaderId, type SipResponse } from '../../src/sip/message/index.ts';
+import { FakeRelays, relayed } from '../kit/fake-relay.ts';
+import { branchTo, legOptions, type Party, sdp, stages, World } from './world.ts';
+
+const wish = (mode: MediaMode = 'always', more: Partial<NonNullable<LegOptions['media']>> = {}) =>
+  ({ mode, behindNat: false, codecs: [], withoutRelay: 'refuse', ...more }) as const;
+
+/** A world whose parties are relayed. */
+class RelayedWorld extends World {
+  readonly fake: FakeRelays;
+  readonly relays: MediaRelays;
+
+  constructor(ports: readonly number[] = [1], media: LegOptions['media'] = wish()) {
+    let made: Media | undefined;
+    super({
+      calls: {
+        media: {
+          concerns: (near, far) => made?.concerns(near, far) === true,
+          open: (question, user) => made?.open(question, user),
+        },
+      },
+    });
+    const { scheduler } = this.network;
+    this.fake = new FakeRelays(scheduler);
+    this.relays = new MediaRelays(scheduler, this.fake.open, { onRelayState: () => {} }, () => 0);
+    this.relays.apply(ports.map((port) => ({ url: `udp://192.0.2.1:${port}`, weight: 1 })));
+    made = new Media(this.relays, scheduler);
+    this.engine.plan = (request) => withMedia(stages([{ branches: [branchTo(request, 'b')] }]), media);
+    this.engine.newcomer = { ...legOptions('c'), media };
+    this.engine.router = {
+      referred: () => withMedia(stages([{ branches: [branchTo(undefined, 'c')] }]), media),
+      mayReplace: () => true,
+    };
+  }
+
+  /** Nothing is left: no call, no timer, and no session on a relay. */
+  override settles(): boolean {
+    this.run(3000);
+    const left = [...this.fake.sessions.values()].reduce((sum, { size }) => sum + size, 0);
+    this.relays.close();
+    return super.settles() && left === 0;
+  }
+}
+
+function withMedia(plan: CallPlan, media: LegOptions['media']): CallPlan {
+  if (media === undefined) return plan;
+  return {
+    ...plan,
+    callerLeg: { ...plan.callerLeg, media },
+    next: (outcome) => {
+      const stage = plan.next(outcome);
+      if ('status' in stage) return stage;
+      return { branches: stage.branches.map((each) => ({ ...each, options: { ...each.options, media } })) };
+    },
+  };
+}
+
+function answersReinvites(party: Party, status = 200): void {
+  party.onRequest = (transaction, request) => {
+    if (request.method !== 'INVITE' || request.toTag() === undefined) return;
+    const name = request.body === '' ? `${party.host}-offer` : `${party.host}-answer`;
+    party.answer(transaction, status, status < 300 ? { body: sdp(name) } : {});
+  };
+}
+
+test('each side gets the other’s description from the relay, and BYE deletes the session, whose statistics are in the record', () => {
+  const world = new RelayedWorld();
+  const { a, b, fake } = world;
+  const sent = world.connect();
+  expect(b.invite.request.body).toBe(relayed(sdp('caller')));
+  expect(sent.final?.body).toBe(relayed(sdp('callee')));
+  expect(fake.told).toEqual(['1 offer near>', '1 answer near>far-tag-b']);
+  a.send('BYE');
+  world.run();
+  expect(fake.told.at(-1)).toBe('1 delete near>');
+  expect(world.settles()).toBe(true);
+  expect(world.record.media).toMatchObject([{ near: { packets: 50 }, far: { packets: 50 } }]);
+});
+
+test('a request whose answer is lost goes again, and the relay does it once', () => {
+  const world = new RelayedWorld();
+  let losses = 2;
+  world.fake.loses = ({ command }) => command === 'offer' && losses-- > 0;
+  const sent = world.a.call();
+  world.run(600);
+  expect(world.b.invite.request.body).toBe(relayed(sdp('caller')));
+  expect(world.fake.count('offer')).toBe(1);
+  world.b.answer(world.b.invite, 486);
+  world.run();
+  expect(sent.final?.status).toBe(486);
+  expect(world.settles()).toBe(true);
+});
+
+test('a dead relay is left for another one after a second; with none the call is refused with 503, or passes where its trunk says so', () => {
+  const world = new RelayedWorld([1, 2]);
+  world.fake.dead.add(1);
+  world.a.call();
+  world.run(1100);
+  expect(world.b.invite.request.body).toBe(relayed(sdp('caller'), 2));
+  world.b.answer(world.b.invite, 486);
+  world.run();
+  world.fake.dead.add(2);
+  world.run(4000);
+  const refused = world.a.call();
+  world.run();
+  expect(refused.final?.status).toBe(503);
+  world.engine.plan = (request) =>
+    withMedia(stages([{ branches: [branchTo(request, 'b')] }]), wish('always', { withoutRelay: 'pass' }));
+  world.a.call();
+  world.run();
+  expect(world.b.invite.request.body).toBe(sdp('caller'));
+  world.b.answer(world.b.invite, 486);
+  world.run();
+  world.relays.close();
+  expect(world.settles()).toBe(true);
+});
+
+test('a CANCEL while the relay is asked ends the call, and nobody is called', () => {
+  const world = new RelayedWorld();
+  world.fake.dead.add(1);
+  const sent = world.a.call();
+  world.run(300);
+  sent.transaction?.cancel();
+  world.run();
+  expect(sent.final?.status).toBe(487);
+  expect(world.network.count('engine>b INVITE')).toBe(0);
+  expect(world.settles()).toBe(true);
+});
+
+test('forks: each has its own side of one session, and the one that answers keeps it', () => {
+  const world = new RelayedWorld();
+  const { a, b, fake } = world;
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 183, { body: sdp('one') }, 'one');
+  world.run();
+  b.answer(b.invite, 183, { body: sdp('two') }, 'two');
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('two') }, 'two');
+  world.run();
+  expect(sent.responses.map(({ body }) => body)).toEqual(
+    [sdp('one'), sdp('two'), sdp('two')].map((each) => relayed(each)),
+  );
+  // What comes again is not told again.
+  expect(fake.told).toEqual(['1 offer near>', '1 answer near>far-one', '1 answer near>far-two']);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('delayed offer: the callee offers in its 2xx, the caller answers in its ACK', () => {
+  const world = new RelayedWorld();
+  const { a, b, fake } = world;
+  a.ackBody = sdp('answer');
+  const sent = a.call({});
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('offer') });
+  world.run();
+  expect(sent.final?.body).toBe(relayed(sdp('offer')));
+  expect(b.acks.map((ack) => ack.body)).toEqual([relayed(sdp('answer'))]);
+  expect(fake.told).toEqual(['1 offer far-tag-b>near', '1 answer far-tag-b>near']);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('RFC 3262 §5: an offer in a reliable response is answered in PRACK', () => {
+  const world = new RelayedWorld();
+  const { a, b, fake } = world;
+  const sent = a.call({ headers: [[HeaderId.Supported, '100rel']] });
+  world.run();
+  b.answer(b.invite, 183, {
+    body: sdp('offer'),
+    headers: [
+      [HeaderId.Require, '100rel'],
+      [HeaderId.RSeq, '7001'],
+    ],
+  });
+  world.run();
+  const early = sent.responses.at(-1) as SipResponse;
+  expect(early.body).toBe(relayed(sdp('offer')));
+  const rack = `${early.headers.value(HeaderId.RSeq)} ${sent.request.cseq().sequence} INVITE`;
+  a.send('PRACK', { headers: [[HeaderId.RAck, rack]], body: sdp('answer') });
+  world.run();
+  expect(b.requests('PRACK')[0]?.body).toBe(relayed(sdp('answer')));
+  b.answer(b.invite, 200);
+  world.run();
+  expect(fake.told).toEqual(['1 offer far-tag-b>near', '1 answer far-tag-b>near']);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('a re-INVITE of either side is told; one that is refused is taken back by the last exchange that was agreed', () => {
+  const world = new RelayedWorld();
+  const { a, b, fake } = world;
+  world.connect();
+  answersReinvites(a);
+  b.send('INVITE', { body: sdp('b-hold') });
+  world.run();
+  expect(a.invite.request.body).toBe(relayed(sdp('b-hold')));
+  expect(fake.told.slice(2)).toEqual(['1 offer far-tag-b>near', '1 answer far-tag-b>near']);
+  answersReinvites(b, 488);
+  const refused = a.send('INVITE', { body: sdp('a-video') });
+  world.run();
+  expect(refused.final?.status).toBe(488);
+  expect(fake.told.slice(4)).toEqual(['1 offer near>far-tag-b', '1 offer far-tag-b>near', '1 answer far-tag-b>near']);
+  expect(fake.requests.slice(5).map((request) => request['sdp'])).toEqual([sdp('b-hold'), sdp('a-answer')]);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('an UPDATE with an offer is told, for a party without UPDATE as a re-INVITE', () => {
+  const world = new RelayedWorld();
+  const { a, b, fake } = world;
+  world.connect();
+  b.onRequest = (transaction, request) => {
+    if (request.method === 'UPDATE') b.answer(transaction, 405);
+    else if (request.method === 'INVITE') b.answer(transaction, 200, { body: sdp('b-answer') });
+  };
+  const update = a.send('UPDATE', { body: sdp('a-update') });
+  world.run();
+  expect(b.invite.request.body).toBe(relayed(sdp('a-update')));
+  expect(update.final?.body).toBe(relayed(sdp('b-answer')));
+  expect(fake.told.slice(2)).toEqual(['1 offer near>far-tag-b', '1 answer near>far-tag-b']);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('a relay that dies leaves its call alone, whose next offer goes to another relay', () => {
+  const world = new RelayedWorld([1, 2]);
+  const { a, b, fake } = world;
+  world.connect();
+  fake.dead.add(1);
+  fake.sessions.clear();
+  world.run(5000);
+  expect(world.engine.calls.counters.live).toBe(1);
+  answersReinvites(b);
+  const held = a.send('INVITE', { body: sdp('a-hold') });
+  world.run();
+  expect(b.invite.request.body).toBe(relayed(sdp('a-hold'), 2));
+  expect(held.final?.body).toBe(relayed(sdp('b-answer'), 2));
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('a session that the relay has ended for want of media ends the call, with the reason in both BYEs', () => {
+  const world = new RelayedWorld();
+  const { a, b, fake } = world;
+  world.connect();
+  fake.sessions.clear();
+  world.run(16_000);
+  for (const party of [a, b])
+    expect(party.requests('BYE')[0]?.headers.value(HeaderId.Reason)).toBe('SIP;cause=408;text="Media Timeout"');
+  expect(world.settles()).toBe(true);
+  expect(world.record).toMatchObject({ endReason: 'media-timeout', endedBy: 'engine' });
+});
+
+test('blind transfer: the new pair has a session of its own, and the old one ends', () => {
+  const world = new RelayedWorld();
+  const { a, b, c, fake } = world;
+  world.connect();
+  answersReinvites(b);
+  a.send('REFER', { headers: [[HeaderId.ReferTo, '<sip:300@engine>']] });
+  world.run();
+  c.answer(c.invite, 200, { body: sdp('c-offer') });
+  world.run();
+  expect(b.invite.request.body).toBe(relayed(sdp('c-offer')));
+  expect(c.acks[0]?.body).toBe(relayed(sdp('b-answer')));
+  a.send('BYE');
+  world.run();
+  expect(fake.sessions.get(1)?.size).toBe(1);
+  c.send('INVITE', { body: sdp('c-hold') });
+  world.run();
+  expect(b.invite.request.body).toBe(relayed(sdp('c-hold')));
+  c.send('BYE');
+  expect(world.settles()).toBe(true);
+  expect(world.record.media).toHaveLength(2);
+});
+
+test('RFC 3891: whoever takes a place gets a session with the party that stays; one that fails leaves the old session', () => {
+  const world = new RelayedWorld();
+  const { a, b, c, fake } = world;
+  world.connect();
+  const { callId, remoteTag, localTag } = b.dialog;
+  const replaces = [[HeaderId.Replaces, `${callId};to-tag=${remoteTag};from-tag=${localTag}`]] as const;
+  answersReinvites(a, 488);
+  expect(c.call({ headers: replaces, body: sdp('c') }, 'first')).toBeDefined();
+  world.run();
+  expect(fake.sessions.get(1)?.size).toBe(1);
+  answersReinvites(a);
+  const sent = c.call({ headers: replaces, body: sdp('c') }, 'second');
+  world.run();
+  expect(a.invite.request.body).toBe(relayed(sdp('c')));
+  expect(sent.final?.body).toBe(relayed(sdp('a-answer')));
+  expect(b.requests('BYE')).toHaveLength(1);
+  expect(fake.sessions.get(1)?.size).toBe(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('a ringing call that is picked up: each side is answered with the other’s offer, through the relay', () => {
+  const world = new RelayedWorld();
+  const { a, b, c, fake } = world;
+  const sent = a.call();
+  world.run();
+  b.answer(b.invite, 180);
+  world.run();
+  b.invite.user = { onCancel: () => b.answer(b.invite, 487) };
+  const { callId, remoteTag, localTag } = b.dialog;
+  const picked = c.call({
+    headers: [[HeaderId.Replaces, `${callId};to-tag=${remoteTag};from-tag=${localTag}`]],
+    body: sdp('c'),
+  });
+  world.run();
+  expect(sent.final?.body).toBe(relayed(sdp('c')));
+  expect(picked.final?.body).toBe(relayed(sdp('caller')));
+  expect(fake.sessions.get(1)?.size).toBe(1);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('parties that need no relay: their descriptions pass octet for octet, and no relay hears of them', () => {
+  const world = new RelayedWorld([1], wish('auto'));
+  const sent = world.connect();
+  expect(world.b.invite.request.body).toBe(sdp('caller'));
+  expect(sent.final?.body).toBe(sdp('callee'));
+  expect(world.fake.told).toEqual([]);
+  world.a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
+test('codecs are chosen without a relay too; an offer without any of them is refused with 488', () => {
+  const offer = sdp('caller', 'audio 4000 RTP/AVP 0 8 101');
+  const world = new RelayedWorld([], wish('auto', { codecs: ['PCMA'] }));
+  const { a, b } = world;
+  const sent = a.call({ body: `${offer}a=rtpmap:101 telephone-event/8000\r\n` });
+  world.run();
+  expect(b.invite.request.body).toContain('m=audio 4000 RTP/AVP 8 101\r\n');
+  b.answer(b.invite, 200, { body: sdp('callee', 'audio 4000 RTP/AVP 8') });
+  world.run();
+  expect(sent.final?.body).toBe(sdp('callee', 'audio 4000 RTP/AVP 8'));
+  a.send('BYE');
+  world.run();
+  const refused = a.call({ body: sdp('caller', 'audio 4000 RTP/AVP 0') });
+  world.run();
+  expect(refused.final?.status).toBe(488);
+  expect(world.settles()).toBe(true);
+});

@@ -1,0 +1,51 @@
+import { expect, describe as group, test } from 'vitest';
+import { chooseCodecs, describe } from '../../src/media/sdp.ts';
+
+const head = 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n';
+
+group('what a description speaks', () => {
+  test.each([
+    ['plain RTP', `${head}m=audio 4000 RTP/AVP 0\r\n`, { profile: 'rtp', ice: false, family: 4 }],
+    [
+      'RFC 4568: keys',
+      `${head}m=audio 4000 RTP/SAVP 0\r\na=crypto:1 A inline:x\r\n`,
+      { profile: 'sdes', ice: false, family: 4 },
+    ],
+    [
+      'keys beside plain RTP, which is meant too',
+      `${head}m=audio 4000 RTP/AVP 0\r\na=crypto:1 A inline:x\r\n`,
+      { profile: 'rtp' },
+    ],
+    ['RFC 5763: DTLS', `${head}m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:x\r\n`, { profile: 'dtls', ice: true }],
+    [
+      'DTLS as older stacks write it',
+      `${head}m=audio 4000 RTP/SAVPF 0\r\na=fingerprint:sha-256 00\r\n`,
+      { profile: 'dtls' },
+    ],
+    ['IPv6', head.replace('c=IN IP4 192.0.2.1', 'c=IN IP6 2001:db8::1'), { family: 6 }],
+    ['no connection address', 'v=0\r\n', { family: undefined, profile: 'rtp' }],
+  ])('%s', (_, sdp, expected) => {
+    expect(describe(sdp)).toMatchObject(expected);
+  });
+});
+
+group('codecs', () => {
+  const audio = `m=audio 4000 RTP/AVP 0 8 96 101\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n`;
+
+  test('are those that are named, in that order; telephone events stay, lines of the others go', () => {
+    expect(chooseCodecs(head + audio, ['PCMA', 'opus'])).toBe(
+      `${head}m=audio 4000 RTP/AVP 8 96 101\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n`,
+    );
+    expect(chooseCodecs(head + audio, ['pcmu'])).not.toContain('opus');
+  });
+
+  test('none that is named: there is no description', () => {
+    expect(chooseCodecs(head + audio, ['G729'])).toBeUndefined();
+  });
+
+  test('T.38 and video stay as they are, whatever line ends are used', () => {
+    const fax = 'm=image 4002 udptl t38\na=T38FaxVersion:0\nm=video 4004 RTP/AVP 97\na=rtpmap:97 H264/90000\n';
+    const sdp = `${head}${audio}${fax}`.replaceAll('\r\n', '\n');
+    expect(chooseCodecs(sdp, ['PCMU'])?.endsWith(fax)).toBe(true);
+  });
+});
