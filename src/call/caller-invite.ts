@@ -143,10 +143,9 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   }
 
   #response(leg: Leg, status: number, from: SipResponse): SipResponse {
-    const response = createResponse(this.request, status, from.reason, { toTag: leg.dialog.localTag });
+    const response = createResponse(this.request, status, from.reason, { toTag: leg.dialog.localTag, room: 12 });
     // RFC 3261 §12.1.1: Record-Route is copied into responses that make a dialog.
-    for (const route of this.request.headers.fieldValues(HeaderId.RecordRoute))
-      response.headers.add(HeaderId.RecordRoute, route);
+    response.headers.takeAll(this.request.headers, HeaderId.RecordRoute);
     addCapabilities(response, this.#options, leg.peer);
     addOwnHeaders(response, this.#options);
     this.#addWarnings(response);

@@ -1,5 +1,5 @@
 import { PeerError } from '../base/errors.ts';
-import { dialogKey, dialogKeyOfRequest } from '../sip/dialog/index.ts';
+import { TokenMap } from '../base/token-map.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { AbandonedInvites } from './abandoned-invites.ts';
@@ -45,7 +45,8 @@ export interface CallCounters {
 export class Calls implements CallRegistry {
   readonly counters: CallCounters = { live: 0, legs: 0, started: 0, answered: 0, refused: 0, unmatched: 0 };
   readonly #env: CallEnvironment;
-  readonly #legs = new Map<string, Leg>();
+  /** By local tag, which the early dialogs of a forked INVITE share. */
+  readonly #legs = new TokenMap<Leg>();
   readonly #calls = new Map<string, Call>();
   readonly #abandoned: AbandonedInvites;
   #draining = false;
@@ -92,7 +93,7 @@ export class Calls implements CallRegistry {
   /** A request other than ACK and CANCEL with a To tag. False: it has none and starts something new. */
   handle(transaction: ServerTransaction, request: SipRequest): boolean {
     if (request.toTag() === undefined) return false;
-    const leg = this.#legs.get(dialogKeyOfRequest(request));
+    const leg = this.#legOf(request);
     if (leg !== undefined) {
       leg.receive(transaction, request);
       return true;
@@ -105,7 +106,7 @@ export class Calls implements CallRegistry {
 
   /** An ACK that matches no transaction: for a 2xx. */
   ack(request: SipRequest, flow: Flow): void {
-    this.#legs.get(dialogKeyOfRequest(request))?.receiveAck(request, flow);
+    this.#legOf(request)?.receiveAck(request, flow);
   }
 
   /** A 2xx that matches no transaction any more. */
@@ -170,17 +171,24 @@ export class Calls implements CallRegistry {
   // --- for calls and legs ---
 
   add(leg: Leg): void {
-    this.#legs.set(leg.dialog.key, leg);
+    this.#legs.add(leg);
     this.counters.legs = this.#legs.size;
   }
 
   remove(leg: Leg): void {
-    if (this.#legs.get(leg.dialog.key) === leg) this.#legs.delete(leg.dialog.key);
+    this.#legs.delete(leg);
     this.counters.legs = this.#legs.size;
   }
 
   find(callId: string, localTag: string, remoteTag: string): Leg | undefined {
-    return this.#legs.get(dialogKey(callId, localTag, remoteTag));
+    let leg = this.#legs.first(localTag);
+    while (leg !== undefined && !leg.dialog.is(callId, localTag, remoteTag)) leg = this.#legs.next(leg);
+    return leg;
+  }
+
+  /** The leg of the dialog that a received request names; its To tag is ours. */
+  #legOf(request: SipRequest): Leg | undefined {
+    return this.find(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
   }
 
   abandon(transaction: ClientTransaction): void {

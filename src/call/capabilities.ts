@@ -5,17 +5,18 @@ import type { ServerTransaction } from './ports.ts';
 /** Methods served within a dialog. */
 export const CALL_METHODS = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE';
 
+const CALL_METHODS_FIRST = `${CALL_METHODS}, `;
+
 /** Methods that somebody else than this engine has to be able to do, as bits of {@link methodsOf}. */
 const RELAYED_METHODS = { UPDATE: 1, INFO: 2, MESSAGE: 4, NOTIFY: 8 } as const;
 export type RelayedMethod = keyof typeof RELAYED_METHODS;
-const RELAYED = Object.entries(RELAYED_METHODS);
+/** The same by bit. */
+const RELAYED = Object.keys(RELAYED_METHODS);
 const EVERY_METHOD = 15;
 
 /** Which of the methods that are relayed a peer's Allow lists (RFC 3261 §20.5). */
 export function methodsOf(headers: Headers): number {
-  let methods = 0;
-  for (const [method, bit] of RELAYED) if (headers.lists(HeaderId.Allow, method)) methods |= bit;
-  return methods;
+  return headers.listed(HeaderId.Allow, RELAYED);
 }
 
 /** Whether a peer can do a method; undefined when it has not said what it can do. */
@@ -60,6 +61,12 @@ export function allowOf(peer: OtherParty | undefined): string {
  */
 export function promiseOnly(headers: Headers, methods: number | undefined): void {
   if (methods === undefined || methods === EVERY_METHOD || !headers.has(HeaderId.Allow)) return;
+  // Nearly every draft has this engine's own list, with what is served outside of dialogs behind it.
+  const allow = headers.value(HeaderId.Allow) ?? '';
+  if (allow.startsWith(CALL_METHODS_FIRST)) {
+    headers.set(HeaderId.Allow, ALLOW_BY_METHODS[methods] + allow.slice(CALL_METHODS.length));
+    return;
+  }
   const promised = headers
     .listValues(HeaderId.Allow)
     .filter((method) => !isRelayed(method) || (methods & RELAYED_METHODS[method]) !== 0);

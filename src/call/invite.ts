@@ -24,7 +24,8 @@ export function buildInvite(
   dialog: InviteDialog,
   session: SessionKeeper | undefined,
 ): SipRequest {
-  const headers = new Headers();
+  // Its own seven, Via, and what may be added to a draft.
+  const headers = new Headers('', draft.headers.length + draft.routes.length + 10);
   headers.add(HeaderId.MaxForwards, String(dialog.maxForwards));
   for (const route of draft.routes) headers.add(HeaderId.Route, route);
   headers.add(HeaderId.Contact, draft.contact);

@@ -132,6 +132,7 @@ export class Leg implements LegRequestUser {
   call: LegCall;
   destination: Destination;
   state: LegState = 'early';
+  nextHeld: Leg | undefined = undefined;
   /** The other side; undefined for a transferor whose place was taken. */
   peer: Leg | undefined = undefined;
   /** Of an early caller leg: the callee leg whose session description it was given. */
@@ -186,6 +187,11 @@ export class Leg implements LegRequestUser {
     this.identityWithheld = options.anonymous === true;
     this.identityAsserted = options.owner !== undefined;
     registry.add(this);
+  }
+
+  /** What requests of the peer find it by. */
+  get token(): string {
+    return this.dialog.localTag;
   }
 
   /** This engine is the called side of the dialog. */

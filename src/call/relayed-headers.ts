@@ -134,10 +134,8 @@ export function dropToken(headers: Headers, id: HeaderId, token: string): void {
 /** A field that is a list crosses with all its values, in order; one with a single value crosses once. */
 function copyFields(from: Headers, to: Headers, ids: readonly HeaderId[]): void {
   for (const id of ids) {
-    const value = from.value(id);
-    if (value === undefined) continue;
-    if (LISTS.has(id)) for (const each of from.fieldValues(id)) to.add(id, each);
-    else to.add(id, value);
+    if (LISTS.has(id)) to.takeAll(from, id);
+    else to.takeFirst(from, id);
   }
 }
 const LISTS: ReadonlySet<HeaderId> = new Set([

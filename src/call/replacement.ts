@@ -224,8 +224,7 @@ function accept(
 ): void {
   const { request } = transaction;
   const response = createResponse(request, 200, undefined, { toTag: leg.dialog.localTag });
-  for (const route of request.headers.fieldValues(HeaderId.RecordRoute))
-    response.headers.add(HeaderId.RecordRoute, route);
+  response.headers.takeAll(request.headers, HeaderId.RecordRoute);
   addCapabilities(response, leg.options, leg.peer);
   addOwnHeaders(response, leg.options);
   relayBody(description, response);

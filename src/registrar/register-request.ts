@@ -96,7 +96,7 @@ function read(request: SipRequest): RegisterAsk | RegisterRefusal {
     cseq: request.cseq().sequence,
     path,
     pathUri,
-    claimsSymmetry: request.topVia().params.has('rport'),
+    claimsSymmetry: request.topVia().rport,
     userAgent: (headers.value(HeaderId.UserAgent) ?? '').slice(0, MAX_USER_AGENT_LENGTH),
   };
   if (values.length === 0) return { kind: 'query', contacts: [], ...common };

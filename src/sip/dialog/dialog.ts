@@ -65,16 +65,6 @@ const SEQUENCE_GAP = 1000;
 /** Requests that refresh the remote target (§12.2, RFC 3311, RFC 6665, RFC 3515) and therefore must carry a Contact. */
 const TARGET_REFRESH = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
 
-/** §12.1: the parts in the order a map of dialogs uses: Call-ID, local tag, remote tag. */
-export function dialogKey(callId: string, localTag: string, remoteTag: string): string {
-  return `${callId};${localTag};${remoteTag}`;
-}
-
-/** The key of the dialog that a received request names; its To tag is ours. */
-export function dialogKeyOfRequest(request: SipRequest): string {
-  return dialogKey(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
-}
-
 export class Dialog {
   readonly role: DialogRole;
   callId: string;
@@ -83,7 +73,6 @@ export class Dialog {
   remoteTag: string;
   localAddress: string;
   remoteAddress: string;
-  readonly key: string;
   state: DialogState = 'early';
   /** The Contact value that this side's target refresh requests carry. */
   readonly localContact: string;
@@ -100,7 +89,6 @@ export class Dialog {
     this.remoteTag = facts.remoteTag;
     this.localAddress = facts.localAddress;
     this.remoteAddress = facts.remoteAddress;
-    this.key = dialogKey(facts.callId, facts.localTag, facts.remoteTag);
     this.localContact = facts.localContact;
     this.#routeSet = facts.routeSet;
     this.#remoteTarget = facts.remoteTarget;
@@ -229,14 +217,24 @@ export class Dialog {
     this.#keepOwnCopies();
   }
 
-  /** What an early dialog holds are slices of the messages that made it; a confirmed one may outlive them by hours. */
+  /** What an early dialog holds are slices of the messages that made it; a confirmed one may outlive them by hours, with one text of its own. */
   #keepOwnCopies(): void {
-    this.callId = ownCopy(this.callId);
-    this.localTag = ownCopy(this.localTag);
-    this.remoteTag = ownCopy(this.remoteTag);
-    this.localAddress = ownCopy(this.localAddress);
-    this.remoteAddress = ownCopy(this.remoteAddress);
-    this.#remoteTarget = ownCopy(this.#remoteTarget);
+    const { localAddress, remoteAddress, callId } = this;
+    const text = localAddress + remoteAddress + callId + this.#remoteTarget;
+    const remoteAt = localAddress.length;
+    const callIdAt = remoteAt + remoteAddress.length;
+    const targetAt = callIdAt + callId.length;
+    this.localAddress = text.slice(0, remoteAt);
+    this.remoteAddress = text.slice(remoteAt, callIdAt);
+    this.callId = text.slice(callIdAt, targetAt);
+    this.#remoteTarget = text.slice(targetAt);
+    this.localTag = within(text, this.localTag);
+    this.remoteTag = within(text, this.remoteTag);
+  }
+
+  /** Whether this is the dialog of these parts (§12.1). */
+  is(callId: string, localTag: string, remoteTag: string): boolean {
+    return localTag === this.localTag && remoteTag === this.remoteTag && callId === this.callId;
   }
 
   terminate(): void {
@@ -276,9 +274,8 @@ export class Dialog {
    */
   createAck(invite: SipRequest, options: DialogRequestOptions = {}): SipRequest {
     const ack = this.#build('ACK', invite.cseq().sequence, options);
-    for (const id of [HeaderId.Authorization, HeaderId.ProxyAuthorization]) {
-      for (const credentials of invite.headers.fieldValues(id)) ack.headers.add(id, credentials);
-    }
+    ack.headers.takeAll(invite.headers, HeaderId.Authorization);
+    ack.headers.takeAll(invite.headers, HeaderId.ProxyAuthorization);
     return ack;
   }
 
@@ -296,6 +293,12 @@ export class Dialog {
     if (options.contentType !== undefined) headers.add(HeaderId.ContentType, options.contentType);
     return new SipRequest(method, hop.requestUri, headers, options.body ?? '');
   }
+}
+
+/** A text as a slice of another one that holds it. */
+function within(text: string, part: string): string {
+  const at = text.indexOf(part);
+  return at < 0 ? ownCopy(part) : text.slice(at, at + part.length);
 }
 
 const NO_ROUTES = new RouteSet([]);

@@ -5,8 +5,6 @@ export {
   type DialogRole,
   type DialogSnapshot,
   type DialogState,
-  dialogKey,
-  dialogKeyOfRequest,
 } from './dialog.ts';
 export { glareDelayMs, retryAfterSeconds } from './glare.ts';
 export { type Collision, type DescriptionRole, OfferAnswer, type Side } from './offer-answer.ts';

@@ -1,9 +1,11 @@
 /** A refusal made of a request that is not parsed, for the time when there is none: ranges of what was received, put together anew. */
+import type { SentBy } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 
 export interface EarlyRefusal {
-  /** The key of the request's transaction (RFC 3261 §17.2.3), as the transaction layer makes it. */
-  readonly key: string;
+  /** What finds the request's transaction (RFC 3261 §17.2.3). */
+  readonly sentBy: SentBy;
+  readonly method: string;
   /** The From of the request. */
   readonly from: string;
   readonly text: string;
@@ -51,7 +53,8 @@ export function earlyRefusal(text: string, flow: Flow, options: EarlyRefusalOpti
   } else if (host !== flow.remoteAddress) noted = `${top};received=${flow.remoteAddress}`;
   const method = text.slice(0, text.indexOf(' '));
   return {
-    key: `${branch} ${host.toLowerCase().replace(/[[\]]/g, '')} ${port ?? ''} ${method}`,
+    sentBy: { branch, host: host.replace(/[[\]]/g, ''), port: port === undefined ? undefined : Number(port) },
+    method,
     from,
     text: `SIP/2.0 ${options.status} ${options.reason}\r\nVia: ${noted}\r\n${otherVias}From: ${from}\r\nTo: ${to};tag=${options.tag(top, callId)}\r\nCall-ID: ${callId}\r\nCSeq: ${cseq}\r\nRetry-After: ${options.retrySeconds}\r\nContent-Length: 0\r\n\r\n`,
   };

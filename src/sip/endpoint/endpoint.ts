@@ -30,7 +30,7 @@ import { EndpointCounters } from './counters.ts';
 import { earlyRefusal } from './early-refusal.ts';
 import { Inbox } from './inbox.ts';
 import { LargeRequests } from './large-requests.ts';
-import { noteSource, ReplyFlow, replyPort, rerouteTarget, viaPrefix } from './reply-route.ts';
+import { noteSource, ReplyFlow, replyPort, rerouteTarget, ViaPrefix } from './reply-route.ts';
 import { SecondWay } from './second-way.ts';
 import { boundedAnswer } from './stateless-answer.ts';
 import { plainHostOf, plainNumberOf } from './triage.ts';
@@ -72,6 +72,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   readonly #supported: ReadonlySet<string>;
   readonly #large: LargeRequests;
   readonly #messageLimits: MessageLimits;
+  readonly #viaPrefix = new ViaPrefix();
   #draining = false;
 
   /** @param elder what it has learnt of peers holds here too. */
@@ -157,10 +158,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   ): ClientTransaction {
     const flow = this.#flowOf(to);
     const aliasWanted = !isFlow(to) && to.tls?.cert !== undefined;
-    request.headers.prepend(HeaderId.Via, this.#via(flow, options) + randomBranch() + (aliasWanted ? ';alias' : ''));
+    const branch = randomBranch();
+    request.headers.prepend(HeaderId.Via, this.#via(flow, options) + branch + (aliasWanted ? ';alias' : ''));
     const text = serialize(request);
-    const settings =
-      options.transactionTimeoutMs === undefined ? { text } : { text, timeoutMs: options.transactionTimeoutMs };
+    const settings = { text, branch, timeoutMs: options.transactionTimeoutMs };
     if (!isFlow(to)) {
       const sendOver = (other: Flow, attempt: ClientTransactionUser, timeoutMs = options.transactionTimeoutMs) =>
         this.#sendOver(request, other, attempt, options, timeoutMs);
@@ -186,14 +187,9 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     options: SendOptions,
     timeoutMs: number | undefined,
   ): ClientTransaction {
-    request.headers.set(HeaderId.Via, this.#via(flow, options) + randomBranch());
-    const text = serialize(request);
-    return this.transactions.createClient(
-      request,
-      flow,
-      user,
-      timeoutMs === undefined ? { text } : { text, timeoutMs },
-    );
+    const branch = randomBranch();
+    request.headers.set(HeaderId.Via, this.#via(flow, options) + branch);
+    return this.transactions.createClient(request, flow, user, { text: serialize(request), branch, timeoutMs });
   }
 
   /**
@@ -379,7 +375,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     });
     if (this.#isEmergency(text, refusal?.from)) return false;
     if (refusal === undefined) return this.#refuseOdd(text, flow);
-    if (this.transactions.knowsKey(refusal.key)) return false;
+    if (this.transactions.knowsSent(refusal.sentBy, refusal.method)) return false;
     this.observer?.onReceived(text, flow);
     this.counters.received[flow.transport].countRequest(text.slice(0, text.indexOf(' ')));
     this.transactions.counters.stateless++;
@@ -484,7 +480,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
 
   #via(flow: Flow, options: SendOptions): string {
     const own = this.transport.advertised(flow, options.scope);
-    return viaPrefix(flow.transport, options.viaHost ?? own.host, options.viaPort ?? own.port);
+    return this.#viaPrefix.of(flow.transport, options.viaHost ?? own.host, options.viaPort ?? own.port);
   }
 
   #onFlowGone(flow: Flow, reason: string): void {

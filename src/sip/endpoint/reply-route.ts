@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { ownCopy } from '../../base/text.ts';
 import { formatHost, formatVia, HeaderId, type SipRequest, splitList, type Via } from '../message/index.ts';
 import type { Flow, Target, TransportName } from '../transport/index.ts';
 
@@ -13,23 +14,27 @@ export function defaultPort(transport: TransportName): number {
  * overwritten.
  */
 export function noteSource(request: SipRequest, via: Via, flow: Flow): void {
-  const asksForPort = via.params.has('rport');
+  const asksForPort = via.rport;
   // IPv6 has several spellings; only equal text counts as equal, else `received` is added, which does no harm.
   const wrong = via.host !== flow.remoteAddress;
-  const claimed = via.params.has('received');
+  const claimed = via.received;
   if (!asksForPort && !wrong && !claimed) return;
   const field = request.headers.value(HeaderId.Via) ?? '';
   const quick = asksForPort && !claimed ? withSource(field, flow) : undefined;
   if (quick !== undefined) {
-    request.headers.replaceFirst(HeaderId.Via, quick);
+    request.headers.replaceFirst(HeaderId.Via, quick, via.rewritten(quick));
     return;
   }
   const params = via.params.clone();
   if (asksForPort) params.set('rport', String(flow.remotePort));
   if (asksForPort || wrong) params.set('received', flow.remoteAddress);
   else params.delete('received');
+  const { protocol, transport, host, port } = via;
   const others = field.includes(',') ? splitList(field).slice(1) : [];
-  request.headers.replaceFirst(HeaderId.Via, [formatVia({ ...via, params }), ...others].join(', '));
+  request.headers.replaceFirst(
+    HeaderId.Via,
+    [formatVia({ protocol, transport, host, port, params }), ...others].join(', '),
+  );
 }
 
 /** The usual case without taking the field apart: one value, a bare `;rport`, nothing quoted. Undefined when it is not that. */
@@ -47,7 +52,7 @@ function withSource(field: string, flow: Flow): string | undefined {
  * DEVIATION: `maddr` is not followed; it would let anybody aim our responses at a third party, and multicast SIP is not served.
  */
 export function replyPort(via: Via, flow: Flow, symmetric: boolean): number {
-  if (symmetric || via.params.has('rport')) return flow.remotePort;
+  if (symmetric || via.rport) return flow.remotePort;
   return via.port ?? 5060;
 }
 
@@ -131,8 +136,21 @@ export class ReplyFlow implements Flow {
   }
 }
 
-/** The start of our Via: everything but the branch (RFC 3261 §18.1.1; `rport` as RFC 3581 §3 wants it). */
-export function viaPrefix(transport: TransportName, host: string, port: number): string {
-  const rport = transport === 'udp' ? ';rport' : '';
-  return `SIP/2.0/${transport.toUpperCase()} ${formatHost(host)}:${port}${rport};branch=`;
+/** The start of our Via: everything but the branch (RFC 3261 §18.1.1; `rport` as RFC 3581 §3 wants it). Written anew when it is another than the last. */
+export class ViaPrefix {
+  #transport: TransportName = 'udp';
+  #host = '';
+  #port = 0;
+  #text = '';
+
+  of(transport: TransportName, host: string, port: number): string {
+    if (port !== this.#port || host !== this.#host || transport !== this.#transport) {
+      const rport = transport === 'udp' ? ';rport' : '';
+      this.#text = ownCopy(`SIP/2.0/${transport.toUpperCase()} ${formatHost(host)}:${port}${rport};branch=`);
+      this.#transport = transport;
+      this.#host = host;
+      this.#port = port;
+    }
+    return this.#text;
+  }
 }

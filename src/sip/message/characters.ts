@@ -8,6 +8,7 @@ const HEX = 4;
 const USER = 8;
 const PARAM = 16;
 const HOSTNAME = 32;
+const VALUE = 64;
 
 const classes = new Uint8Array(256);
 function mark(characters: string, bit: number): void {
@@ -28,6 +29,9 @@ mark(`${UNRESERVED}[]/:&+$`, PARAM);
 // DEVIATION: '_' is no host name character (RFC 1123), but it occurs in names of hosts on private networks.
 mark(`${ALPHANUM}-._`, HOSTNAME);
 
+for (let code = 0x21; code < 256; code++)
+  if (!';,"<>'.includes(String.fromCharCode(code))) classes[code] = (classes[code] ?? 0) | VALUE;
+
 function classOf(code: number): number {
   return code < 256 ? (classes[code] as number) : 0;
 }
@@ -39,9 +43,12 @@ export const isHexCode = (code: number): boolean => (classOf(code) & HEX) !== 0;
 export const isUserCode = (code: number): boolean => (classOf(code) & USER) !== 0;
 /** paramchar without escapes. */
 export const isParamCode = (code: number): boolean => (classOf(code) & PARAM) !== 0;
+/** What an unquoted parameter value of a header field may hold; see `endOfValue`. */
+export const isValueCode = (code: number): boolean => code >= 256 || (classOf(code) & VALUE) !== 0;
 export const isHostCode = (code: number): boolean => (classOf(code) & HOSTNAME) !== 0;
 /** SP or HT; inside a field value also CR and LF, which occur there as folding only. */
-export const isSpaceCode = (code: number): boolean => code === 0x20 || code === 0x09 || code === 0x0d || code === 0x0a;
+export const isSpaceCode = (code: number): boolean =>
+  code <= 0x20 && (code === 0x20 || code === 0x09 || code === 0x0d || code === 0x0a);
 
 /** True when `text[start, end)` is one or more token characters. */
 export function isToken(text: string, start = 0, end = text.length): boolean {
@@ -142,7 +149,24 @@ export function listHolds(text: string, token: string): boolean {
   return false;
 }
 
-function isSameWord(text: string, start: number, word: string): boolean {
+/** Which of the words (in upper case, at most 31) are elements of a comma-separated list, in any case: bit n says that the nth is. */
+export function listedWords(text: string, words: readonly string[]): number {
+  let found = 0;
+  for (let start = 0; start <= text.length; ) {
+    const separator = findSeparator(text, 0x2c, start);
+    const first = skipSpace(text, start, separator);
+    const length = trimEnd(text, first, separator) - first;
+    for (let index = 0; index < words.length; index++) {
+      const word = words[index] as string;
+      if (word.length === length && isSameWord(text, first, word)) found |= 1 << index;
+    }
+    start = separator + 1;
+  }
+  return found;
+}
+
+/** Whether `text` has this word at `start`, in any case. */
+export function isSameWord(text: string, start: number, word: string): boolean {
   for (let index = 0; index < word.length; index++) {
     if (lowerCase(text.charCodeAt(start + index)) !== lowerCase(word.charCodeAt(index))) return false;
   }
@@ -173,6 +197,8 @@ class OpenBrackets {
  * (`ACME, Inc. <sip:a@b>`), unless what stands before it may be a URI without angle brackets.
  */
 export function endOfAddress(text: string, start: number, opens?: OpenBrackets): number {
+  // Nearly every field has one address.
+  if (text.indexOf(',', start) < 0) return text.length;
   const comma = findSeparator(text, 0x2c, start);
   if (comma === text.length || holdsAddress(text, start, comma)) return comma;
   const open = (opens ?? new OpenBrackets(text)).from(comma + 1);

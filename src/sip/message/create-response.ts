@@ -10,6 +10,8 @@ export interface ResponseOptions {
   readonly headers?: readonly (readonly [HeaderId, string])[];
   readonly body?: string;
   readonly contentType?: string;
+  /** About how many fields it will have in the end, where they are many. */
+  readonly room?: number;
 }
 
 /** A response to `request` (RFC 3261 §8.2.6): Via, From, To, Call-ID and CSeq are the request's own octets. */
@@ -19,29 +21,25 @@ export function createResponse(
   reason = reasonPhrase(status),
   options: ResponseOptions = {},
 ): SipResponse {
-  const headers = new Headers();
-  for (const via of request.headers.fieldValues(HeaderId.Via)) headers.add(HeaderId.Via, via);
-  copy(request.headers, headers, HeaderId.From);
+  const from = request.headers;
+  const headers = Headers.beside(from, options.room);
+  headers.takeAll(from, HeaderId.Via);
+  headers.takeFirst(from, HeaderId.From);
   addTo(request, headers, status, options.toTag);
-  copy(request.headers, headers, HeaderId.CallId);
-  copy(request.headers, headers, HeaderId.CSeq);
+  headers.takeFirst(from, HeaderId.CallId);
+  headers.takeFirst(from, HeaderId.CSeq);
   // §8.2.6.1: a 100 carries the request's Timestamp.
-  if (status === 100) copy(request.headers, headers, HeaderId.Timestamp);
+  if (status === 100) headers.takeFirst(from, HeaderId.Timestamp);
   if (options.headers !== undefined) for (const [id, value] of options.headers) headers.add(id, value);
   if (options.contentType !== undefined) headers.add(HeaderId.ContentType, options.contentType);
   return new SipResponse(status, reason, headers, options.body ?? '');
 }
 
-function copy(from: Headers, to: Headers, id: HeaderId): void {
-  const value = from.value(id);
-  if (value !== undefined) to.add(id, value);
-}
-
 function addTo(request: SipRequest, headers: Headers, status: number, tag: string | undefined): void {
-  const value = request.headers.value(HeaderId.To);
-  if (value === undefined) return;
   const isNew = tag !== undefined && status > 100 && !hasTag(request);
-  headers.add(HeaderId.To, isNew ? `${withoutEmptyTag(value)};tag=${tag}` : value);
+  const value = isNew ? request.headers.value(HeaderId.To) : undefined;
+  if (value === undefined) headers.takeFirst(request.headers, HeaderId.To);
+  else headers.add(HeaderId.To, `${withoutEmptyTag(value)};tag=${tag}`);
 }
 
 /** A To that cannot be read is answered as it is. */

@@ -7,16 +7,17 @@ export interface CSeq {
   readonly method: string;
 }
 
-/** Reads a CSeq value. The sequence number MUST be less than 2**31 (RFC 3261 §8.1.1.5); methods are case-sensitive (§7.1). Throws PeerError SIP_PEER_CSEQ. */
-export function parseCSeq(text: string): CSeq {
-  const end = trimEnd(text, 0, text.length);
-  const start = skipSpace(text, 0, end);
+/** Reads the CSeq value `text[from, to)`. The sequence number MUST be less than 2**31 (RFC 3261 §8.1.1.5); methods are case-sensitive (§7.1). Throws PeerError SIP_PEER_CSEQ. */
+export function parseCSeq(text: string, from = 0, to = text.length): CSeq {
+  const end = trimEnd(text, from, to);
+  const start = skipSpace(text, from, end);
   let index = start;
   while (index < end && text.charCodeAt(index) >= 0x30 && text.charCodeAt(index) <= 0x39) index++;
   const sequence = decimalAt(text, start, index);
   const methodStart = skipSpace(text, index, end);
-  if (sequence < 0 || sequence >= 2 ** 31) throw broken(text, 'no sequence number below 2**31');
-  if (methodStart === index || !isToken(text, methodStart, end)) throw broken(text, 'no method after the number');
+  if (sequence < 0 || sequence >= 2 ** 31) throw broken(text.slice(start, end), 'no sequence number below 2**31');
+  if (methodStart === index || !isToken(text, methodStart, end))
+    throw broken(text.slice(start, end), 'no method after the number');
   return { sequence, method: methodAt(text, methodStart, end) };
 }
 

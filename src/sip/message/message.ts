@@ -1,9 +1,9 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, endOfAddress, findSeparator, splitAddresses } from './characters.ts';
+import { endOfAddress, findSeparator, splitAddresses } from './characters.ts';
 import { type CSeq, parseCSeq } from './cseq.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import { Headers } from './headers.ts';
-import { type NameAddr, parseNameAddr, TaggedAddress } from './name-addr.ts';
+import { type NameAddr, parseNameAddr, readTag } from './name-addr.ts';
 import { parseUri, type Uri } from './uri.ts';
 import { parseVia, type Via } from './via.ts';
 
@@ -48,21 +48,21 @@ abstract class Message {
   }
 
   from(): NameAddr {
-    return this.#required(HeaderId.From, toTagged).address();
+    return this.#required(HeaderId.From, parseNameAddr);
   }
 
   to(): NameAddr {
-    return this.#required(HeaderId.To, toTagged).address();
+    return this.#required(HeaderId.To, parseNameAddr);
   }
 
   /** Undefined when there is none or it is empty; throws when there are two. The tag of an address that cannot be read is read all the same. */
   fromTag(): string | undefined {
-    return this.#required(HeaderId.From, toTagged).tag();
+    return this.#tag(HeaderId.From);
   }
 
   /** Like {@link fromTag}. */
   toTag(): string | undefined {
-    return this.#required(HeaderId.To, toTagged).tag();
+    return this.#tag(HeaderId.To);
   }
 
   topVia(): Via {
@@ -70,20 +70,15 @@ abstract class Message {
   }
 
   vias(): Via[] {
-    return this.headers.listValues(HeaderId.Via).map(parseVia);
+    return this.headers.listValues(HeaderId.Via).map((text) => parseVia(text));
   }
 
   /** Undefined when there is none; throws when it is no number from 0 to 255 (§20.22). */
   maxForwards(): number | undefined {
-    const text = this.headers.value(HeaderId.MaxForwards);
-    if (text === undefined) return undefined;
-    const value = decimalAt(text, 0, text.length);
-    if (value < 0 || value > 255)
-      throw new PeerError(
-        'SIP_PEER_MAX_FORWARDS',
-        `Max-Forwards ${JSON.stringify(text.slice(0, 20))}: expected 0 to 255`,
-      );
-    return value;
+    const value = this.headers.decimal(HeaderId.MaxForwards);
+    if (value === undefined || (value >= 0 && value <= 255)) return value;
+    const text = this.headers.value(HeaderId.MaxForwards)?.slice(0, 20);
+    throw new PeerError('SIP_PEER_MAX_FORWARDS', `Max-Forwards ${JSON.stringify(text)}: expected 0 to 255`);
   }
 
   /** Every Contact; a `*` is left out. */
@@ -92,7 +87,7 @@ abstract class Message {
     if (first?.isAlone === true && this.headers.countOf(HeaderId.Contact) === 1) return [first.address];
     return addressValues(this.headers, HeaderId.Contact)
       .filter((text) => text !== '*')
-      .map(parseNameAddr);
+      .map((text) => parseNameAddr(text));
   }
 
   /** The first Contact; undefined when there is none or it is `*`. */
@@ -106,7 +101,13 @@ abstract class Message {
       : this.headers.parsed(HeaderId.Contact, parseFirstAddress);
   }
 
-  #required<T>(id: HeaderId, parse: (text: string) => T): T {
+  #tag(id: HeaderId): string | undefined {
+    const tag = this.headers.parsedPart(id, readTag);
+    if (tag === undefined) throw missing(id);
+    return tag === '' ? undefined : tag;
+  }
+
+  #required<T>(id: HeaderId, parse: (text: string, start: number, end: number) => T): T {
     const value = this.headers.parsed(id, parse);
     if (value === undefined) throw missing(id);
     return value;
@@ -152,7 +153,7 @@ export type SipMessage = SipRequest | SipResponse;
 
 /** Every name-addr of a list field such as Route, Record-Route, Path or P-Asserted-Identity. */
 export function parseNameAddrList(headers: Headers, id: HeaderId): NameAddr[] {
-  return addressValues(headers, id).map(parseNameAddr);
+  return addressValues(headers, id).map((text) => parseNameAddr(text));
 }
 
 /** The same of an answer, without those that cannot be read. */
@@ -175,11 +176,9 @@ export function addressValues(headers: Headers, id: HeaderId): string[] {
   return values;
 }
 
-const toTagged = (text: string) => new TaggedAddress(text);
-
-function parseFirstVia(text: string): Via {
-  const end = findSeparator(text, 0x2c, 0);
-  return parseVia(end === text.length ? text : text.slice(0, end));
+function parseFirstVia(text: string, start: number, end: number): Via {
+  const comma = text.indexOf(',', start);
+  return parseVia(text, start, comma < 0 || comma >= end ? end : findSeparator(text, 0x2c, start, end));
 }
 
 /** The first address of a field. */
@@ -189,7 +188,8 @@ interface FirstAddress {
   readonly isAlone: boolean;
 }
 
-function parseFirstAddress(text: string): FirstAddress {
+function parseFirstAddress(source: string, from: number, to: number): FirstAddress {
+  const text = source.slice(from, to);
   const end = endOfAddress(text, 0);
   return { address: parseNameAddr(text.slice(0, end)), isAlone: end === text.length };
 }

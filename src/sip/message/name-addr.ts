@@ -19,21 +19,21 @@ let uriEnd = 0;
 let paramsStart = 0;
 let fieldEnd = 0;
 
-/** Finds the parts of a name-addr or addr-spec without reading them. Throws PeerError SIP_PEER_NAME_ADDR. */
-function locate(text: string): void {
-  fieldEnd = trimEnd(text, 0, text.length);
-  let index = skipSpace(text, 0, fieldEnd);
+/** Finds the parts of the name-addr or addr-spec `text[from, to)` without reading them. Throws PeerError SIP_PEER_NAME_ADDR. */
+function locate(text: string, from: number, to: number): void {
+  fieldEnd = trimEnd(text, from, to);
+  let index = skipSpace(text, from, fieldEnd);
   nameStart = nameEnd = index;
-  if (text.charCodeAt(index) === 0x22) {
+  if (index < fieldEnd && text.charCodeAt(index) === 0x22) {
     const close = closingQuote(text, index, fieldEnd);
-    if (close < 0) throw broken(text, 'a display name without closing quote');
+    if (close < 0) throw broken(text, from, 'a display name without closing quote');
     nameEnd = close + 1;
     index = skipSpace(text, nameEnd, fieldEnd);
-    if (text.charCodeAt(index) !== 0x3c) throw broken(text, 'no "<" after the display name');
-  } else if (text.charCodeAt(index) !== 0x3c) {
-    const open = text.indexOf('<', index);
-    const semicolon = text.indexOf(';', index);
-    const colon = text.indexOf(':', index);
+    if (index >= fieldEnd || text.charCodeAt(index) !== 0x3c) throw broken(text, from, 'no "<" after the display name');
+  } else if (index >= fieldEnd || text.charCodeAt(index) !== 0x3c) {
+    const open = within(text.indexOf('<', index));
+    const semicolon = within(text.indexOf(';', index));
+    const colon = within(text.indexOf(':', index));
     // Parameters follow a URI; a semicolon before any colon belongs to a name.
     if (open < 0 || (semicolon >= 0 && semicolon < open && colon < semicolon)) {
       locateAddrSpec(text, index);
@@ -43,11 +43,16 @@ function locate(text: string): void {
     index = open;
   }
   const close = text.indexOf('>', index);
-  if (close < 0 || close >= fieldEnd) throw broken(text, 'no ">" after the URI');
+  if (close < 0 || close >= fieldEnd) throw broken(text, from, 'no ">" after the URI');
   // DEVIATION: white space inside the angle brackets is passed over, which RFC 4475 §3.1.2 allows.
   uriStart = skipSpace(text, index + 1, close);
   uriEnd = trimEnd(text, uriStart, close);
   paramsStart = close + 1;
+}
+
+/** A place in the field, or -1: what was found beyond it is another field's. */
+function within(index: number): number {
+  return index < fieldEnd ? index : -1;
 }
 
 /** §20.10: without angle brackets every parameter after the URI is the header field's; the URI has no `;`, `,` or `?`. */
@@ -56,56 +61,40 @@ function locateAddrSpec(text: string, start: number): void {
   for (; index < fieldEnd; index++) {
     const code = text.charCodeAt(index);
     if (code === 0x3b || code === 0x20 || code === 0x09) break;
-    if (code === 0x2c || code === 0x3f) throw broken(text, 'a "," or "?" in a URI without angle brackets');
+    if (code === 0x2c || code === 0x3f) throw broken(text, start, 'a "," or "?" in a URI without angle brackets');
   }
   uriStart = start;
   uriEnd = index;
   paramsStart = index;
 }
 
-/** Reads one name-addr or addr-spec with its parameters. Throws PeerError SIP_PEER_NAME_ADDR, SIP_PEER_URI or SIP_PEER_PARAMS. */
-export function parseNameAddr(text: string): NameAddr {
-  locate(text);
+/**
+ * Reads the name-addr or addr-spec `text[start, end)` with its parameters. Throws PeerError SIP_PEER_NAME_ADDR, SIP_PEER_URI or
+ * SIP_PEER_PARAMS.
+ */
+export function parseNameAddr(text: string, start = 0, end = text.length): NameAddr {
+  locate(text, start, end);
   const isQuoted = text.charCodeAt(nameStart) === 0x22;
   const displayName = isQuoted ? unquote(text.slice(nameStart, nameEnd)) : unquotedName(text, nameStart, nameEnd);
   const uri = parseUri(text.slice(uriStart, uriEnd));
   return { displayName, uri, params: readParams(text, paramsStart, fieldEnd, 'address') };
 }
 
-/** A From or To: nearly everybody wants its tag and nobody the rest, so each is read when it is asked for, once. */
-export class TaggedAddress {
-  readonly #text: string;
-  #address: NameAddr | undefined = undefined;
-  /** Empty before it is read. */
-  #tag: string | undefined = '';
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  /** Throws what {@link parseNameAddr} throws. */
-  address(): NameAddr {
-    this.#address ??= parseNameAddr(this.#text);
-    return this.#address;
-  }
-
-  /** DEVIATION: an empty tag is none; senders without a tag of their own write one. Throws PeerError SIP_PEER_PARAMS when there are two. */
-  tag(): string | undefined {
-    if (this.#tag === '') this.#tag = readTag(this.#text) || undefined;
-    return this.#tag;
-  }
-}
-
-function readTag(text: string): string | undefined {
+/**
+ * The tag of the From or To `text[start, end)`, without reading the address; empty when there is none. DEVIATION: an empty tag is none;
+ * senders without a tag of their own write one. Throws PeerError SIP_PEER_PARAMS when there are two. The tag of an address that cannot
+ * be read is read all the same.
+ */
+export function readTag(text: string, start = 0, end = text.length): string {
   try {
-    locate(text);
-    return readParam(text, paramsStart, fieldEnd, 'tag');
+    locate(text, start, end);
+    return readParam(text, paramsStart, fieldEnd, 'tag') ?? '';
   } catch (error) {
     if (!(error instanceof PeerError)) throw error;
   }
-  const params = paramsOf(text);
+  const params = paramsOf(text.slice(start, end));
   if (params?.hasDuplicates('tag') === true) throw new PeerError('SIP_PEER_PARAMS', 'two tags');
-  return params?.get('tag');
+  return params?.get('tag') ?? '';
 }
 
 function paramsOf(text: string): Params | undefined {
@@ -141,8 +130,8 @@ function unquotedName(text: string, start: number, end: number): string | undefi
   for (let index = start; index < last; index++) {
     const code = text.charCodeAt(index);
     if ((code < 0x20 && !isSpaceCode(code)) || code === 0x7f || code === 0x22 || code === 0x3e)
-      throw broken(text, 'an illegal character in the display name');
-    if (code === 0x3a && isUriColon(text, index, start, last)) throw broken(text, 'a URI in the display name');
+      throw broken(text, start, 'an illegal character in the display name');
+    if (code === 0x3a && isUriColon(text, index, start, last)) throw broken(text, start, 'a URI in the display name');
   }
   return last === start ? undefined : text.slice(start, last);
 }
@@ -181,6 +170,7 @@ export function withoutEmptyTag(text: string): string {
   }
 }
 
-function broken(text: string, found: string): PeerError {
-  return new PeerError('SIP_PEER_NAME_ADDR', `address ${JSON.stringify(text.slice(0, 80))}: found ${found}`);
+function broken(text: string, start: number, found: string): PeerError {
+  const shown = JSON.stringify(text.slice(start, start + 80));
+  return new PeerError('SIP_PEER_NAME_ADDR', `address ${shown}: found ${found}`);
 }

@@ -1,5 +1,15 @@
 import { PeerError } from '../../base/errors.ts';
-import { closingQuote, isParamCode, isTokenCode, quote, skipSpace, trimEnd, unquote } from './characters.ts';
+import {
+  closingQuote,
+  isParamCode,
+  isSameWord,
+  isTokenCode,
+  isValueCode,
+  quote,
+  skipSpace,
+  trimEnd,
+  unquote,
+} from './characters.ts';
 import { wordAt, wordsByLength } from './words.ts';
 
 /** Most parameters that one field or URI may carry; a longer list is refused. */
@@ -151,7 +161,7 @@ class ParamGathering {
   /** Adds what was read, as it was read; what stands there already with the same value is taken once. */
   add(name: string, written: string | undefined): void {
     // Repetitions count as well: each is compared with all.
-    if (++this.#count > MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
+    if (++this.#count > MAX_PARAMS) throw tooMany();
     const at = placeOf(name, this.#items, 0, this.#length);
     if (at >= 0 && (this.#items[at + 1] ?? '') === (written ?? '')) return;
     this.#items[this.#length++] = name;
@@ -229,13 +239,60 @@ export function readParam(text: string, index: number, end: number, name: string
   let found: string | undefined;
   let count = 0;
   for (let at = readPair(text, index, end, name); at >= 0; at = readPair(text, at, end, name)) {
-    if (++count > MAX_PARAMS) throw new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
-    if (nameEnd - nameStart !== name.length || nameAt(text, nameStart, nameEnd).toLowerCase() !== name) continue;
+    if (++count > MAX_PARAMS) throw tooMany();
+    if (nameEnd - nameStart !== name.length || !isSameWord(text, nameStart, name)) continue;
     const value = readValue(text) ?? '';
     if (found !== undefined && found !== value) throw new PeerError('SIP_PEER_PARAMS', `two values of ${name}`);
     found = value;
   }
   return found === undefined ? undefined : unquote(found);
+}
+
+/** A bit of {@link scanParams}: some name may stand there more than once. */
+export const MAY_REPEAT = 1 << 30;
+
+// Where the value of the first of the names stands that `scanParams` looked for last; -1: there is none.
+let wantedStart = -1;
+let wantedEnd = 0;
+
+/**
+ * Checks the parameters of a header field in `text[index, end)` without reading them: bit n says that the nth of `names` (in lower case)
+ * is among them, {@link MAY_REPEAT} that some name may be there twice. Throws what {@link readParams} throws.
+ */
+export function scanParams(text: string, index: number, end: number, what: string, names: readonly string[]): number {
+  let found = 0;
+  let count = 0;
+  let others = 0;
+  wantedStart = -1;
+  for (let at = readPair(text, index, end, what); at >= 0; at = readPair(text, at, end, what)) {
+    if (++count > MAX_PARAMS) throw tooMany();
+    const place = placeOfName(names, text);
+    if (place < 0) {
+      if (++others > 1) found |= MAY_REPEAT;
+      continue;
+    }
+    if ((found & (1 << place)) !== 0) found |= MAY_REPEAT;
+    else if (place === 0) {
+      wantedStart = valueStart;
+      wantedEnd = valueEnd;
+    }
+    found |= 1 << place;
+  }
+  return found;
+}
+
+/** The value without its quotes that the first of the names has, in the text that was scanned last; empty when there is none. */
+export function scannedValue(text: string): string {
+  return wantedStart < 0 ? '' : unquote(text.slice(wantedStart, wantedEnd));
+}
+
+/** Which of the names the pair has that was read last. */
+function placeOfName(names: readonly string[], text: string): number {
+  for (let place = 0; place < names.length; place++) {
+    const name = names[place] as string;
+    if (name.length === nameEnd - nameStart && isSameWord(text, nameStart, name)) return place;
+  }
+  return -1;
 }
 
 /** A usual name is always the same string object. */
@@ -258,13 +315,14 @@ function endOfValue(text: string, start: number, end: number, what: string): num
     return close + 1;
   }
   let index = start;
-  for (; index < end; index++) {
-    const code = text.charCodeAt(index);
-    if (code <= 0x20 || code === 0x3b || code === 0x2c || code === 0x22 || code === 0x3c || code === 0x3e) break;
-  }
+  while (index < end && isValueCode(text.charCodeAt(index))) index++;
   if (index === start && index < end && text.charCodeAt(index) !== 0x3b)
     throw broken(what, 'a parameter value', text, start);
   return index;
+}
+
+function tooMany(): PeerError {
+  return new PeerError('SIP_PEER_PARAMS', `more than ${MAX_PARAMS} parameters`);
 }
 
 function broken(what: string, expected: string, text: string, index: number): PeerError {

@@ -1,18 +1,17 @@
 import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isToken, isTokenCode } from './characters.ts';
 import { HeaderId, headerIdAt } from './header-id.ts';
-import { Headers } from './headers.ts';
+import { Headers, MAX_TEXT_LENGTH, putRow } from './headers.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { type SipMessage, SipRequest, SipResponse } from './message.ts';
 import { methodAt } from './method.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 
-// The rows of the message that is being scanned; the message gets copies of just its size.
-const ids: number[] = [];
-const lines: number[] = [];
+/** The rows of the message that is being scanned; the message gets a copy of just its size. */
+const rows: number[] = [];
 
 /**
- * Text → message in one forward scan: the start line is split, each header line becomes four integers, nothing else is read.
+ * Text → message in one forward scan: the start line is split, each header line becomes two integers, nothing else is read.
  *
  * The parser refuses (throws PeerError) only what is no SIP message at all. Whatever can be represented is, and carries its first
  * `defect`; the validator names the response for it. A message with a defect can be answered but never be relayed.
@@ -22,6 +21,8 @@ export function parseMessage(text: string, limits: MessageLimits = DEFAULT_LIMIT
   let start = 0;
   while (text.charCodeAt(start) === 0x0d && text.charCodeAt(start + 1) === 0x0a) start += 2;
   const lineEnd = text.indexOf('\r\n', start);
+  if (text.length > MAX_TEXT_LENGTH)
+    throw new PeerError('SIP_PEER_START_LINE', 'a text that is no message of any size');
   if (lineEnd < 0) throw new PeerError('SIP_PEER_START_LINE', 'no line end after the start line');
   const headers = new Headers(text);
   const message = parseStartLine(text, start, lineEnd, headers);
@@ -134,7 +135,7 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
       if (text.indexOf('\r', pos) >= 0 || text.indexOf('\n', pos) >= 0) note(message, 400, 'Stray Control Character');
       note(message, 400, 'No Empty Line After Header Fields');
       checkNul(text, first, text.length, headers, message);
-      headers.setReceived(ids, lines, count);
+      headers.setReceived(rows, count);
       return text.length;
     }
     if (lineEnd === lineStart) break;
@@ -150,7 +151,7 @@ function scanHeaders(text: string, pos: number, headers: Headers, message: SipMe
     isStray = false;
     lineStart = pos;
   }
-  headers.setReceived(ids, lines, count);
+  headers.setReceived(rows, count);
   checkNul(text, first, lineStart, headers, message);
   return lineStart + 2;
 }
@@ -191,10 +192,7 @@ function scanLine(
   else if (end - start > limits.lineOctets) note(message, 400, 'Header Field Too Long', true);
   else if (count >= limits.headerCount) note(message, 400, 'Too Many Header Fields', true);
   else {
-    ids[count] = id;
-    lines[count * 3] = start;
-    lines[count * 3 + 1] = colon;
-    lines[count * 3 + 2] = end;
+    putRow(rows, count, id, start, colon, end);
     return count + 1;
   }
   return count;
@@ -225,9 +223,8 @@ function checkNul(text: string, firstLine: number, end: number, headers: Headers
 
 /** §18.3: Content-Length ends the body; octets beyond it are dropped, fewer octets than it says are an error. */
 function bodyOf(text: string, start: number, message: SipMessage): string {
-  const value = message.headers.value(HeaderId.ContentLength);
-  if (value === undefined) return text.slice(start);
-  const length = decimalAt(value, 0, value.length);
+  const length = message.headers.decimal(HeaderId.ContentLength);
+  if (length === undefined) return start === text.length ? '' : text.slice(start);
   if (message.headers.conflicts(HeaderId.ContentLength)) note(message, 400, 'Several Content-Length Header Fields');
   if (length < 0) {
     // Over a stream the framer has refused it. A datagram ends where it ends.

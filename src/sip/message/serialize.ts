@@ -20,23 +20,50 @@ export class UnsafeMessageError extends Error {
 export function serialize(message: SipMessage): string {
   if (message.defect !== undefined)
     throw new UnsafeMessageError(`a message with a defect (${message.defect.reason}) is not relayed`);
-  const body = NO_OCTET.test(message.body) ? octetsOnly(message.body) : message.body;
-  const fields = message.headers.render(body.length, cleaned);
-  return `${startLine(message)}${fields}\r\n\r\n${body}`;
+  return message.headers.render(startLine(message), message.body, isWhole) ?? serializeCleaned(message);
 }
 
 function startLine(message: SipMessage): string {
-  checkText(message.version);
+  return message.kind === 'request'
+    ? `${message.method} ${message.requestUri} ${message.version}`
+    : `${message.version} ${message.status} ${message.reason}`;
+}
+
+/** Free of cost where a text has one octet a character. */
+const NO_OCTET = /[\u0100-\uffff]/;
+
+/**
+ * Whether a text is all octets, and its first `length` characters have just so many line ends as header lines were written, and no NUL:
+ * whatever stands in a field or start line, one look at the text shows whether it ends a line.
+ */
+function isWhole(text: string, length: number, lineEnds: number): boolean {
+  if (NO_OCTET.test(text)) return false;
+  const nul = text.indexOf('\0');
+  if (nul >= 0 && nul < length) return false;
+  let ends = 0;
+  for (let at = text.indexOf('\n'); at < length; at = text.indexOf('\n', at + 1), ends++)
+    if (text.charCodeAt(at - 1) !== 0x0d) return false;
+  if (ends !== lineEnds) return false;
+  for (let at = text.indexOf('\r'); at < length; at = text.indexOf('\r', at + 1)) ends--;
+  return ends === 0;
+}
+
+/** The same of a message with something in it that must not leave. */
+function serializeCleaned(message: SipMessage): string {
+  const { headers, body, version } = message;
+  checkText(version);
+  let line = `${version} `;
   if (message.kind === 'request') {
     checkText(message.method);
     checkText(message.requestUri);
-    return `${message.method} ${message.requestUri} ${message.version}`;
-  }
-  return `${message.version} ${message.status} ${cleaned(message.reason)}`;
+    line = `${message.method} ${message.requestUri} ${version}`;
+  } else line += `${message.status} ${cleaned(message.reason)}`;
+  const text = headers.render(line, octetsOnly(body), isWhole, cleaned);
+  if (text === undefined) throw new UnsafeMessageError('a control character where none can be taken out');
+  return text;
 }
 
 const UNSAFE = /[\0\r\n\u0100-\uffff]/;
-const NO_OCTET = /[\u0100-\uffff]/;
 
 function checkText(text: string): void {
   if (UNSAFE.test(text))

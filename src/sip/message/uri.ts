@@ -158,12 +158,13 @@ function checkEscape(text: string, index: number, end: number): void {
 export function endOfHost(text: string, start: number, end = text.length): number {
   if (text.charCodeAt(start) === 0x5b) {
     const close = text.indexOf(']', start);
-    if (close < 0 || close >= end || !isIpv6(text, start + 1, close)) throw broken(text, 'no IPv6 address in brackets');
+    if (close < 0 || close >= end || !isIpv6(text, start + 1, close))
+      throw broken(text, 'no IPv6 address in brackets', start);
     return close + 1;
   }
   let index = start;
   while (index < end && isHostCode(text.charCodeAt(index))) index++;
-  if (index === start) throw broken(text, 'no host');
+  if (index === start) throw broken(text, 'no host', start);
   return index;
 }
 
@@ -282,8 +283,10 @@ export function unescapeUser(user: string): string {
   return result + user.slice(runStart);
 }
 
-function broken(text: string, found: string): PeerError {
-  return new PeerError('SIP_PEER_URI', `URI ${JSON.stringify(text.slice(0, 80))}: found ${found}`);
+/** `text` may be that of a whole message; then `start` is where it matters. */
+function broken(text: string, found: string, start = 0): PeerError {
+  const shown = JSON.stringify(text.slice(start, start + 80));
+  return new PeerError('SIP_PEER_URI', `URI ${shown}: found ${found}`);
 }
 
 /** RFC 5031 §4.2: the emergency service, or one of its sub-services (`urn:service:sos.police`). */

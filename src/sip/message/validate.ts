@@ -87,7 +87,7 @@ export function validateRequest(request: SipRequest, limits: MessageLimits = DEF
 
 function checkRequest(request: SipRequest, limits: MessageLimits): Refusal | undefined {
   if (request.headers.firstConflict(isSingle) !== HeaderId.Other) throw fault('Repeated Header Field');
-  checkParams(request.topVia().params);
+  if (request.topVia().repeats()) throw fault('Repeated Parameter');
   checkCallId(request.callId());
   checkParams(request.from().params);
   checkParams(request.to().params);
@@ -112,7 +112,7 @@ function checkRequest(request: SipRequest, limits: MessageLimits): Refusal | und
 function checkEnding(request: SipRequest): Refusal | undefined {
   if (request.headers.firstConflict(isIdentity) !== HeaderId.Other) throw fault('Repeated Header Field');
   const via = request.topVia();
-  if (via.params.hasDuplicates('branch')) throw fault('Repeated Parameter');
+  if (via.repeats('branch')) throw fault('Repeated Parameter');
   checkCallId(request.callId());
   checkTags(request);
   if (request.cseq().method !== request.method) return refusal(400, 'CSeq Method Does Not Match');
@@ -125,7 +125,7 @@ export function validateResponse(response: SipResponse): boolean {
   if (response.defect?.isMild === false || response.version !== 'SIP/2.0' || response.status > 699) return false;
   try {
     if (response.headers.firstConflict(isIdentity) !== HeaderId.Other) return false;
-    if (response.topVia().params.hasDuplicates('branch') || response.cseq().sequence < 0) return false;
+    if (response.topVia().repeats('branch') || response.cseq().sequence < 0) return false;
     checkTags(response);
     return hasOneVia(response) || response.headers.listValues(HeaderId.Via).length === 1;
   } catch (error) {

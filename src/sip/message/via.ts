@@ -1,6 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isTokenCode, skipSpace, trimEnd } from './characters.ts';
-import { type Params, readParams } from './params.ts';
+import { MAY_REPEAT, type Params, readParams, scannedValue, scanParams } from './params.ts';
 import { endOfHost, formatHost } from './uri.ts';
 import { wordAt, wordsByLength } from './words.ts';
 
@@ -16,65 +16,133 @@ export interface Via {
   readonly params: Params;
   /** Empty when the sender gave none (RFC 2543). */
   readonly branch: string;
+  /** Whether there are parameters of these names. */
+  readonly rport: boolean;
+  readonly received: boolean;
+  /** Whether a parameter (any, or this one) is there more than once, with different values. */
+  repeats(name?: string): boolean;
+  /** The same value, now that its field is `field` and other parameters stand in it: branch and sent-by are as they were. */
+  rewritten(field: string): Via;
 }
 
-/** Reads one Via value. White space is allowed around `/`, `:` and `;` (§25.1 sent-protocol, COLON). Throws PeerError SIP_PEER_VIA. */
-export function parseVia(text: string): Via {
-  const end = trimEnd(text, 0, text.length);
-  const nameStart = skipSpace(text, 0, end);
+/** A Via value that was read. Its parameters have been checked; they become {@link Params} when somebody asks for them. */
+class ReceivedVia implements Via {
+  readonly protocol: string;
+  readonly transport: string;
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly branch: string;
+  #text: string;
+  #start: number;
+  #end: number;
+  readonly #found: number;
+  #params: Params | undefined = undefined;
+
+  constructor(
+    protocol: string,
+    transport: string,
+    host: string,
+    port: number | undefined,
+    text: string,
+    start: number,
+    end: number,
+  ) {
+    this.protocol = protocol;
+    this.transport = transport;
+    this.host = host;
+    this.port = port;
+    this.#text = text;
+    this.#start = start;
+    this.#end = end;
+    this.#found = scanParams(text, start, end, 'Via', NAMES);
+    this.branch = scannedValue(text);
+  }
+
+  get params(): Params {
+    this.#params ??= readParams(this.#text, this.#start, this.#end, 'Via');
+    return this.#params;
+  }
+
+  get rport(): boolean {
+    return (this.#found & 2) !== 0;
+  }
+
+  get received(): boolean {
+    return (this.#found & 4) !== 0;
+  }
+
+  rewritten(field: string): this {
+    this.#text = field;
+    this.#start = field.indexOf(';');
+    this.#end = field.length;
+    this.#params = undefined;
+    return this;
+  }
+
+  repeats(name?: string): boolean {
+    return (this.#found & MAY_REPEAT) !== 0 && this.params.hasDuplicates(name);
+  }
+}
+const NAMES = ['branch', 'rport', 'received'];
+
+/**
+ * Reads the Via value `text[from, to)`. White space is allowed around `/`, `:` and `;` (§25.1 sent-protocol, COLON). Throws PeerError
+ * SIP_PEER_VIA or SIP_PEER_PARAMS.
+ */
+export function parseVia(text: string, from = 0, to = text.length): Via {
+  const end = trimEnd(text, from, to);
+  const nameStart = skipSpace(text, from, end);
   const nameEnd = tokenEnd(text, nameStart, end);
   const versionStart = afterSlash(text, nameEnd, end);
   const versionEnd = tokenEnd(text, versionStart, end);
   const transportStart = afterSlash(text, versionEnd, end);
   const transportEnd = tokenEnd(text, transportStart, end);
   const hostStart = skipSpace(text, transportEnd, end);
-  if (hostStart === transportEnd || hostStart >= end) throw broken(text, 'no sent-by after the transport');
+  if (hostStart === transportEnd || hostStart >= end) throw broken(text, from, end, 'no sent-by after the transport');
   const hostEnd = endOfHost(text, hostStart, end);
   const bracketed = text.charCodeAt(hostStart) === 0x5b;
   const host = bracketed ? text.slice(hostStart + 1, hostEnd - 1) : text.slice(hostStart, hostEnd);
   let index = skipSpace(text, hostEnd, end);
   let port: number | undefined;
-  if (text.charCodeAt(index) === 0x3a) {
+  if (index < end && text.charCodeAt(index) === 0x3a) {
     const portStart = skipSpace(text, index + 1, end);
     index = portStart;
     while (index < end && text.charCodeAt(index) >= 0x30 && text.charCodeAt(index) <= 0x39) index++;
     // An empty port is none.
     if (index > portStart) port = decimalAt(text, portStart, index);
-    if (port !== undefined && (port < 0 || port > 65_535)) throw broken(text, 'a port that is no number up to 65535');
+    if (port !== undefined && (port < 0 || port > 65_535))
+      throw broken(text, from, end, 'a port that is no number up to 65535');
   }
-  const params = readParams(text, index, end, 'Via');
   const protocol =
     text.startsWith(USUAL_PROTOCOL, nameStart) && versionEnd === nameStart + USUAL_PROTOCOL.length
       ? USUAL_PROTOCOL
       : `${text.slice(nameStart, nameEnd)}/${text.slice(versionStart, versionEnd)}`;
-  return via(protocol, wordAt(TRANSPORTS, text, transportStart, transportEnd), host, port, params);
+  const transport = wordAt(TRANSPORTS, text, transportStart, transportEnd);
+  return new ReceivedVia(protocol, transport, host, port, text, index, end);
 }
 
 const USUAL_PROTOCOL = 'SIP/2.0';
 const TRANSPORTS = wordsByLength(['UDP', 'TCP', 'TLS']);
 
-function via(protocol: string, transport: string, host: string, port: number | undefined, params: Params): Via {
-  return { protocol, transport, host, port, params, branch: params.get('branch') ?? '' };
-}
-
 function tokenEnd(text: string, start: number, end: number): number {
   let index = start;
   while (index < end && isTokenCode(text.charCodeAt(index))) index++;
-  if (index === start) throw broken(text, 'no sent-protocol');
+  if (index === start) throw broken(text, start, end, 'no sent-protocol');
   return index;
 }
 
 function afterSlash(text: string, index: number, end: number): number {
   const slash = skipSpace(text, index, end);
-  if (text.charCodeAt(slash) !== 0x2f) throw broken(text, 'no "/" in the sent-protocol');
+  if (slash >= end || text.charCodeAt(slash) !== 0x2f) throw broken(text, index, end, 'no "/" in the sent-protocol');
   return skipSpace(text, slash + 1, end);
 }
 
-export function formatVia(value: Via): string {
+export function formatVia(value: Pick<Via, 'protocol' | 'transport' | 'host' | 'port' | 'params'>): string {
   const port = value.port === undefined ? '' : `:${value.port}`;
   return `${value.protocol}/${value.transport} ${formatHost(value.host)}${port}${value.params}`;
 }
 
-function broken(text: string, found: string): PeerError {
-  return new PeerError('SIP_PEER_VIA', `Via ${JSON.stringify(text.slice(0, 80))}: found ${found}`);
+function broken(text: string, start: number, end: number, found: string): PeerError {
+  const shown = JSON.stringify(text.slice(start, Math.min(end, start + 80)));
+  return new PeerError('SIP_PEER_VIA', `Via ${shown}: found ${found}`);
 }

@@ -12,6 +12,8 @@ export function wordsByLength(words: readonly string[]): Words {
  */
 export function wordAt(words: Words, text: string, start: number, end: number): string {
   const candidates = words[end - start];
-  if (candidates !== undefined) for (const word of candidates) if (text.startsWith(word, start)) return word;
+  if (candidates === undefined || start === end) return text.slice(start, end);
+  const first = text.charCodeAt(start);
+  for (const word of candidates) if (word.charCodeAt(0) === first && text.startsWith(word, start)) return word;
   return text.slice(start, end);
 }

@@ -13,6 +13,7 @@ import type {
 /** What both client machines share: their user, the time that they may take, and the ends that are no response. */
 export abstract class ClientTransactionBase<F extends Channel> extends Transaction<F> implements ClientTransaction<F> {
   readonly isClient = true;
+  nextHeld: ClientTransactionBase<F> | undefined = undefined;
   abstract state: InviteClientState | NonInviteClientState;
   /** Undefined once it has heard everything. */
   protected user: ClientTransactionUser<F> | undefined;
@@ -36,6 +37,12 @@ export abstract class ClientTransactionBase<F extends Channel> extends Transacti
     this.text = options.text ?? serialize(request);
   }
 
+  /** The branch. */
+  get token(): string {
+    return this.key;
+  }
+
+  abstract start(): void;
   abstract receiveResponse(response: SipResponse): void;
   abstract cancel(headers?: HeaderList): void;
 

@@ -1,4 +1,5 @@
 export { TransactionLayer, type TransactionLayerOptions } from './layer.ts';
+export type { SentBy } from './matching.ts';
 export { StatelessTags } from './stateless-tag.ts';
 export type { TimerSettings } from './timers.ts';
 export type {

@@ -198,6 +198,6 @@ const DIALOG_FIELDS = [
 /** What is kept of an INVITE for the 2xx that may come again or from another branch: no session description, no other field. */
 function forLateAnswers(invite: SipRequest): SipRequest {
   const kept = new SipRequest(invite.method, invite.requestUri);
-  for (const id of DIALOG_FIELDS) for (const value of invite.headers.fieldValues(id)) kept.headers.add(id, value);
+  for (const id of DIALOG_FIELDS) kept.headers.takeAll(invite.headers, id);
   return kept;
 }

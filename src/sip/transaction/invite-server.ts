@@ -1,7 +1,7 @@
 import type { SipRequest, SipResponse } from '../message/index.ts';
 import { ServerTransactionBase } from './server-transaction.ts';
 import { TransactionTimer } from './timers.ts';
-import type { Channel, InviteServerState, ServerTransaction } from './types.ts';
+import type { Channel, InviteServerState } from './types.ts';
 
 /**
  * The INVITE server transaction: RFC 3261 §17.2.1 with the Accepted state of RFC 6026 §8.5. The README draws it.
@@ -9,10 +9,7 @@ import type { Channel, InviteServerState, ServerTransaction } from './types.ts';
  * Rules it keeps: a 100 leaves within 200 ms unless the user answers first; a final response other than 2xx is resent until its ACK
  * comes; a 2xx is resent by the user only, until its ACK comes (§13.3.1.4); no transport error ends the machine (RFC 6026 §7.1).
  */
-export class InviteServerTransaction<F extends Channel>
-  extends ServerTransactionBase<F>
-  implements ServerTransaction<F>
-{
+export class InviteServerTransaction<F extends Channel> extends ServerTransactionBase<F> {
   state: InviteServerState = 'proceeding';
   #intervalMs = 0;
 

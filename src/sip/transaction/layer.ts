@@ -1,12 +1,15 @@
 import { fnv1a } from '../../base/fnv.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
+import { TokenMap } from '../../base/token-map.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import type { ClientTransactionBase } from './client-transaction.ts';
 import { newCounters, type TransactionCounters } from './counters.ts';
 import { InviteClientTransaction } from './invite-client.ts';
 import { InviteServerTransaction } from './invite-server.ts';
-import { cancelledKey, hasCookie, mergeKey, serverKey } from './matching.ts';
+import { hasCookie, mergeKey, type SentBy, serverKey } from './matching.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
+import type { ServerTransactionBase } from './server-transaction.ts';
 import { StatelessTags } from './stateless-tag.ts';
 import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
 import type { Transaction, TransactionHost } from './transaction.ts';
@@ -42,12 +45,7 @@ export interface TransactionLayerOptions<F extends Channel> {
   readonly samePeer?: (expected: F, actual: F) => boolean;
 }
 
-type ServerMachine<F extends Channel> = InviteServerTransaction<F> | NonInviteServerTransaction<F>;
-type ClientMachine<F extends Channel> = InviteClientTransaction<F> | NonInviteClientTransaction<F>;
-
 const DEFAULT_MAX_TRANSACTIONS = 100_000;
-/** A CANCEL shares its branch with its INVITE; its key is told apart by this. */
-const CANCEL_KEY = 'CANCEL ';
 
 export class TransactionLayer<F extends Channel = Channel> implements TransactionHost<F> {
   readonly scheduler: Scheduler;
@@ -57,8 +55,11 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   readonly #samePeer: ((expected: F, actual: F) => boolean) | undefined;
   readonly #maxServers: number;
   readonly #maxClients: number;
-  readonly #servers = new Map<string, ServerMachine<F>>();
-  readonly #clients = new Map<string, ClientMachine<F>>();
+  /** First of those that have a key. */
+  readonly #servers = new Map<string, ServerTransactionBase<F>>();
+  #serverCount = 0;
+  /** By branch, which a CANCEL shares with its INVITE. */
+  readonly #clients = new TokenMap<ClientTransactionBase<F>>();
   readonly #tags = new StatelessTags();
   readonly #merged = new Map<string, Transaction<F>>();
   /** First transaction of each flow's list. */
@@ -75,7 +76,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 
   /** Server transactions alive now, lingering ones included. */
   get serverCount(): number {
-    return this.#servers.size;
+    return this.#serverCount;
   }
 
   /** Client transactions alive now, lingering ones included. */
@@ -89,21 +90,20 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       this.#receiveAck(request, flow);
       return;
     }
-    const key = serverKey(request);
-    const existing = this.#servers.get(key);
+    const existing = this.#find(request, request.method);
     if (existing !== undefined && isRetransmission(existing, request)) {
       existing.receiveRequest();
       return;
     }
     if (this.#isOverLimit(request)) {
-      this.#refuse(request, flow, key);
+      this.#refuse(request, flow);
       return;
     }
     if (request.method === 'CANCEL') {
-      this.#receiveCancel(request, flow, key);
+      this.#receiveCancel(request, flow);
       return;
     }
-    const transaction = this.#serverOf(request, flow, key);
+    const transaction = this.#serverOf(request, flow);
     // §8.2.2.2: the same request by another path gets 482.
     const merge = mergeKey(request);
     if (merge !== '' && this.#merged.has(merge)) {
@@ -121,10 +121,12 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   /** A response that passed the validator came over `flow`. */
   receiveResponse(response: SipResponse, flow: F): void {
     const { method } = response.cseq();
-    const branch = response.topVia().branch ?? '';
+    const { branch } = response.topVia();
     // §17.1.3: the branch of the top Via and the method of CSeq find the client transaction.
-    const transaction = this.#clients.get(method === 'CANCEL' ? CANCEL_KEY + branch : branch);
-    if (transaction === undefined || transaction.request.method !== method) {
+    let transaction = this.#clients.first(branch);
+    while (transaction !== undefined && transaction.request.method !== method)
+      transaction = this.#clients.next(transaction);
+    if (transaction === undefined) {
       this.counters.strayResponses++;
       if (method === 'INVITE' && response.status >= 200 && response.status < 300)
         this.#user.onStray2xx?.(response, flow);
@@ -144,15 +146,14 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     user: ClientTransactionUser<F>,
     options: ClientTransactionOptions = {},
   ): ClientTransaction<F> {
-    const branch = request.topVia().branch ?? '';
-    const key = request.method === 'CANCEL' ? CANCEL_KEY + branch : branch;
+    const branch = options.branch ?? request.topVia().branch;
     const transaction =
       request.method === 'INVITE'
-        ? new InviteClientTransaction(this, key, request, flow, user, options)
-        : new NonInviteClientTransaction(this, key, request, flow, user, options);
+        ? new InviteClientTransaction(this, branch, request, flow, user, options)
+        : new NonInviteClientTransaction(this, branch, request, flow, user, options);
     this.counters.clientTransactions++;
     const full = isFull(this.#clients.size, this.#maxClients, request);
-    this.#clients.set(key, transaction);
+    this.#clients.add(transaction);
     this.#link(transaction);
     if (full) {
       this.counters.refused++;
@@ -163,9 +164,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     return transaction;
   }
 
-  /** The same for one whose key is known. */
-  knowsKey(key: string): boolean {
-    return this.#servers.has(key);
+  /** The same of a request that was not read. */
+  knowsSent({ branch, host, port }: SentBy, method: string): boolean {
+    return this.#findSent(branch, host, port, method) !== undefined;
   }
 
   /** Makes the To tags of what is answered without being kept. */
@@ -175,12 +176,12 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 
   /** True for a retransmission: its transaction is there, whatever else the node may refuse now. */
   knows(request: SipRequest): boolean {
-    return this.#servers.has(serverKey(request));
+    return this.#find(request, request.method) !== undefined;
   }
 
   /** The server transaction of a request already received; for answering 500 after a fault in the user. */
   serverTransactionOf(request: SipRequest): ServerTransaction<F> | undefined {
-    const transaction = this.#servers.get(serverKey(request));
+    const transaction = this.#find(request, request.method);
     return transaction?.request === request || transaction?.isReleased === true ? transaction : undefined;
   }
 
@@ -193,9 +194,14 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 
   /** Drops every transaction without a word to anybody; no timer stays armed. */
   close(): void {
-    for (const transaction of this.#servers.values()) transaction.disarm();
-    for (const transaction of this.#clients.values()) transaction.disarm();
+    for (const first of this.#servers.values())
+      for (let each: ServerTransactionBase<F> | undefined = first; each !== undefined; each = each.nextOfKey)
+        each.disarm();
+    this.#clients.forEach((transaction) => {
+      transaction.disarm();
+    });
     this.#servers.clear();
+    this.#serverCount = 0;
     this.#clients.clear();
     this.#merged.clear();
     this.#byFlow.clear();
@@ -203,8 +209,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 
   /** For the machines: a transaction has reached Terminated. */
   ended(transaction: Transaction<F>): void {
-    const map: Map<string, Transaction<F>> = transaction.isClient ? this.#clients : this.#servers;
-    if (map.get(transaction.key) === transaction) map.delete(transaction.key);
+    if (transaction.isClient) this.#clients.delete(transaction as ClientTransactionBase<F>);
+    else this.#forget(transaction as ServerTransactionBase<F>);
     this.refused(transaction);
     this.#unlink(transaction);
   }
@@ -222,12 +228,18 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 
   /** For the machines: the request is kept from now on. */
   keep(transaction: Transaction<F>): void {
-    const server = transaction as ServerMachine<F>;
-    const { key, mergeKey: merge } = server;
+    const server = transaction as ServerTransactionBase<F>;
+    const { key, mergeKey: merge, sentByHost, sentByPort } = server;
     this.counters.serverTransactions++;
-    const replaced = this.#servers.get(key);
-    if (replaced !== undefined) this.#evict(replaced);
+    let first = this.#servers.get(key);
+    if (first !== undefined) {
+      const replaced = this.#findSent(key, sentByHost, sentByPort, server.request.method);
+      if (replaced !== undefined) this.#evict(replaced);
+      first = this.#servers.get(key);
+    }
+    server.nextOfKey = first;
     this.#servers.set(key, server);
+    this.#serverCount++;
     this.#link(server);
     if (merge !== '') this.#merged.set(merge, server);
   }
@@ -243,7 +255,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   }
 
   #receiveAck(ack: SipRequest, flow: F): void {
-    const transaction = this.#servers.get(serverKey(ack));
+    const transaction = this.#find(ack, 'INVITE');
     if (transaction instanceof InviteServerTransaction && isAckOf(transaction, ack)) {
       if (!this.#isFrom(transaction.flow, flow)) {
         this.counters.wrongPeer++;
@@ -257,9 +269,9 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   }
 
   /** §9.2. The CANCEL is answered here: 481 when it means no INVITE that we know, 200 otherwise, whatever becomes of the INVITE. */
-  #receiveCancel(cancel: SipRequest, flow: F, key: string): void {
-    const invite = this.#servers.get(cancelledKey(cancel));
-    const transaction = this.#serverOf(cancel, flow, key);
+  #receiveCancel(cancel: SipRequest, flow: F): void {
+    const invite = this.#find(cancel, 'INVITE');
+    const transaction = this.#serverOf(cancel, flow);
     if (!(invite instanceof InviteServerTransaction)) {
       this.counters.strayCancels++;
       transaction.reply(481);
@@ -276,28 +288,59 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     invite.receiveCancel(cancel);
   }
 
-  #serverOf(request: SipRequest, flow: F, key: string): ServerMachine<F> {
+  #serverOf(request: SipRequest, flow: F): ServerTransactionBase<F> {
     return request.method === 'INVITE'
-      ? new InviteServerTransaction(this, key, request, flow)
-      : new NonInviteServerTransaction(this, key, request, flow);
+      ? new InviteServerTransaction(this, request, flow)
+      : new NonInviteServerTransaction(this, request, flow);
+  }
+
+  /** The transaction of a request, as if its method were `method` (§17.2.3, §9.2). */
+  #find(request: SipRequest, method: string): ServerTransactionBase<F> | undefined {
+    const { host, port } = request.topVia();
+    return this.#findSent(serverKey(request, method), host, port, method);
+  }
+
+  #findSent(key: string, host: string, port: number | undefined, method: string): ServerTransactionBase<F> | undefined {
+    let candidate = this.#servers.get(key);
+    while (candidate !== undefined && !(candidate.request.method === method && candidate.isSentBy(host, port)))
+      candidate = candidate.nextOfKey;
+    return candidate;
+  }
+
+  #forget(transaction: ServerTransactionBase<F>): void {
+    const first = this.#servers.get(transaction.key);
+    let before: ServerTransactionBase<F> | undefined;
+    let each = first;
+    while (each !== undefined && each !== transaction) {
+      before = each;
+      each = each.nextOfKey;
+    }
+    if (each === undefined) return;
+    this.#serverCount--;
+    const after = transaction.nextOfKey;
+    transaction.nextOfKey = undefined;
+    if (before !== undefined) before.nextOfKey = after;
+    else if (after !== undefined) this.#servers.set(transaction.key, after);
+    else this.#servers.delete(transaction.key);
   }
 
   /** An RFC 2543 peer reused everything but the To tag: the key belongs to the newer request. */
-  #evict(transaction: ServerMachine<F>): void {
+  #evict(transaction: ServerTransactionBase<F>): void {
     transaction.disarm();
     this.ended(transaction);
   }
 
   #isOverLimit(request: SipRequest): boolean {
-    return isFull(this.#servers.size, this.#maxServers, request);
+    return isFull(this.#serverCount, this.#maxServers, request);
   }
 
-  /** §8.2.7: a stateless answer, the same for each copy of the request: its tag and Retry-After come from the key. */
-  #refuse(request: SipRequest, flow: F, key: string): void {
+  /** §8.2.7: a stateless answer, the same for each copy of the request: its tag comes of what they have in common, its Retry-After of the tag. */
+  #refuse(request: SipRequest, flow: F): void {
     this.counters.refused++;
+    const toTag = this.#tags.of(request);
     const response = createResponse(request, 503, undefined, {
-      toTag: this.#tags.of(request),
-      headers: [[HeaderId.RetryAfter, String(1 + (fnv1a(key) % 10))]],
+      toTag,
+      headers: [[HeaderId.RetryAfter, String(1 + (fnv1a(toTag) % 10))]],
     });
     this.answerStateless(response, request, flow);
   }
@@ -335,11 +378,11 @@ function isFull(count: number, limit: number, request: SipRequest): boolean {
 }
 
 /** With the cookie the key says all; an RFC 2543 request must also have the To tag of the one it repeats (§17.2.3). */
-function isRetransmission(transaction: ServerMachine<Channel>, request: SipRequest): boolean {
-  return hasCookie(request.topVia().branch ?? '') || transaction.request.toTag() === request.toTag();
+function isRetransmission(transaction: ServerTransactionBase<Channel>, request: SipRequest): boolean {
+  return hasCookie(request.topVia().branch) || transaction.request.toTag() === request.toTag();
 }
 
 /** An RFC 2543 ACK must carry the To tag of the response it acknowledges (§17.2.3). */
 function isAckOf(transaction: InviteServerTransaction<Channel>, ack: SipRequest): boolean {
-  return hasCookie(ack.topVia().branch ?? '') || transaction.sentTag === ack.toTag();
+  return hasCookie(ack.topVia().branch) || transaction.sentTag === ack.toTag();
 }

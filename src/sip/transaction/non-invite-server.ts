@@ -1,7 +1,7 @@
 import type { SipResponse } from '../message/index.ts';
 import { ServerTransactionBase } from './server-transaction.ts';
 import { TransactionTimer } from './timers.ts';
-import type { Channel, NonInviteServerState, ServerTransaction } from './types.ts';
+import type { Channel, NonInviteServerState } from './types.ts';
 
 /**
  * The non-INVITE server transaction: RFC 3261 §17.2.2, with RFC 4320. The README draws it.
@@ -9,10 +9,7 @@ import type { Channel, NonInviteServerState, ServerTransaction } from './types.t
  * Rules it keeps: a retransmitted request gets the last response again; one final response, ever; a 100 leaves once the client's
  * timer E has reached T2 and no other provisional response ever does; a 408 never leaves, since the client has given up by then.
  */
-export class NonInviteServerTransaction<F extends Channel>
-  extends ServerTransactionBase<F>
-  implements ServerTransaction<F>
-{
+export class NonInviteServerTransaction<F extends Channel> extends ServerTransactionBase<F> {
   state: NonInviteServerState = 'trying';
 
   /** Called once the user has seen the request. */

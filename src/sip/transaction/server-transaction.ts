@@ -1,8 +1,15 @@
 import { randomToken } from '../../base/ids.ts';
 import { ownCopy } from '../../base/text.ts';
-import { createResponse, type HeaderList, type SipResponse, serialize } from '../message/index.ts';
-import { Transaction } from './transaction.ts';
-import type { Channel, ServerTransactionUser } from './types.ts';
+import { createResponse, type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { serverKey } from './matching.ts';
+import { Transaction, type TransactionHost } from './transaction.ts';
+import type {
+  Channel,
+  InviteServerState,
+  NonInviteServerState,
+  ServerTransaction,
+  ServerTransactionUser,
+} from './types.ts';
 
 /**
  * What both server machines share: the tag of their responses, the last response sent, and whether the request is kept.
@@ -10,8 +17,14 @@ import type { Channel, ServerTransactionUser } from './types.ts';
  * A request is kept once its sender is admitted, or once it waits for anything but its final response. Until then the machine is
  * unknown to the layer and has no timer: a final response leaves as it is and nothing is left behind (RFC 3261 §8.2.7).
  */
-export abstract class ServerTransactionBase<F extends Channel> extends Transaction<F> {
+export abstract class ServerTransactionBase<F extends Channel> extends Transaction<F> implements ServerTransaction<F> {
+  abstract state: InviteServerState | NonInviteServerState;
   readonly isClient = false;
+  /** sent-by of the request's top Via; the host in lower case. */
+  readonly sentByHost: string;
+  readonly sentByPort: number | undefined;
+  /** Another one with the same key. */
+  nextOfKey: ServerTransactionBase<F> | undefined = undefined;
   user: ServerTransactionUser | undefined = undefined;
   answerOnce = false;
   #kept = false;
@@ -20,6 +33,21 @@ export abstract class ServerTransactionBase<F extends Channel> extends Transacti
   #localTag = '';
   #lastResponse: SipResponse | undefined = undefined;
 
+  constructor(host: TransactionHost<F>, request: SipRequest, flow: F) {
+    // Neither may keep the message alive that it was cut from.
+    super(host, ownCopy(serverKey(request, request.method)), request, flow);
+    const via = request.topVia();
+    this.sentByHost = via.host === flow.remoteAddress ? flow.remoteAddress : ownCopy(via.host.toLowerCase());
+    this.sentByPort = via.port;
+  }
+
+  /** Whether the sent-by of a request is that of this one's. */
+  isSentBy(host: string, port: number | undefined): boolean {
+    return port === this.sentByPort && (host === this.sentByHost || host.toLowerCase() === this.sentByHost);
+  }
+
+  abstract opened(): void;
+  abstract receiveRequest(): void;
   /** The machine itself, for a request that is kept. */
   protected abstract respondKept(response: SipResponse): void;
   /** The machine has answered for good without being kept. */

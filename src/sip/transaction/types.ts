@@ -7,6 +7,8 @@ import type { HeaderList, SipRequest, SipResponse } from '../message/index.ts';
 export interface Channel {
   /** True for TCP and TLS: the four machines do not retransmit over it (RFC 3261 §17). */
   readonly reliable: boolean;
+  /** Where the peer is, as its messages show it. */
+  readonly remoteAddress?: string;
   /** Sends one message. Never throws and never reports a failure before it returns; failures come as `TransactionLayer.flowFailed`. */
   send(text: string): void;
 }
@@ -90,8 +92,10 @@ export interface ClientTransactionUser<F extends Channel = Channel> {
 export interface ClientTransactionOptions {
   /** The request's serialized text, when the caller has it already. */
   readonly text?: string;
+  /** The branch of its top Via, when the caller has it already. */
+  readonly branch?: string;
   /** Timer B or F in place of 64*T1, e.g. to try the next target of an RFC 3263 list earlier. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What the layer hands up. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PeerError } from '../../../src/base/errors.ts';
-import { Dialog, dialogKeyOfRequest } from '../../../src/sip/dialog/index.ts';
+import { Dialog } from '../../../src/sip/dialog/index.ts';
 import { HeaderId, parseMessage, type SipRequest, serialize } from '../../../src/sip/message/index.ts';
 import { makeRequest } from '../transaction/fixture.ts';
 import { requestWith, responseTo } from './fixture.ts';
@@ -82,7 +82,8 @@ describe('creation', () => {
   test('§12.2: requests of the dialog have its key', () => {
     const dialog = uas();
     const bye = requestWith('BYE', { toTag: 'mine', contact: '' });
-    expect(dialogKeyOfRequest(bye)).toBe(dialog.key);
+    expect(dialog.is(bye.callId(), bye.toTag() ?? '', bye.fromTag() ?? '')).toBe(true);
+    expect(dialog.is(bye.callId(), bye.toTag() ?? '', 'another')).toBe(false);
   });
 });
 
@@ -231,7 +232,8 @@ describe('a snapshot', () => {
     dialog.createRequest('INFO');
     const { cseq, ...before } = facts(dialog.createRequest('BYE'));
     const restored = Dialog.restore(JSON.parse(JSON.stringify(dialog.snapshot())));
-    expect(restored).toMatchObject({ key: dialog.key, state: 'confirmed', role: 'uac', hasTarget: true });
+    expect(restored.is(dialog.callId, dialog.localTag, dialog.remoteTag)).toBe(true);
+    expect(restored).toMatchObject({ state: 'confirmed', role: 'uac', hasTarget: true });
     const { cseq: later, ...after } = facts(restored.createRequest('BYE'));
     expect(after).toEqual(before);
     expect(later).toBeGreaterThan(cseq);

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { earlyRefusal } from '../../../src/sip/endpoint/early-refusal.ts';
 import { HeaderId, parseMessage, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
-import { serverKey } from '../../../src/sip/transaction/matching.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
 
 const flow = { transport: 'udp', remoteAddress: '192.0.2.9', remotePort: 5080 } as Flow;
@@ -19,7 +18,8 @@ test.each([
   const text = invite(via);
   const request = parseMessage(text) as SipRequest;
   const refusal = earlyRefusal(text, flow, OPTIONS);
-  expect(refusal?.key).toBe(serverKey(request));
+  const { branch, host, port } = request.topVia();
+  expect(refusal).toMatchObject({ sentBy: { branch, host, port }, method: 'INVITE' });
   const response = parseMessage(refusal?.text ?? '') as SipResponse;
   expect(response.defect).toBeUndefined();
   expect([response.status, response.headers.value(HeaderId.RetryAfter), response.toTag()]).toEqual([503, '2', 'ztag']);

@@ -171,7 +171,7 @@ describe('changes', () => {
   test('a field is parsed once, until it changes', () => {
     const headers = new Headers().add(HeaderId.Subject, 'one');
     let count = 0;
-    const parse = (text: string) => ({ text, count: ++count });
+    const parse = (text: string, start: number, end: number) => ({ text: text.slice(start, end), count: ++count });
     expect(headers.parsed(HeaderId.Subject, parse)).toBe(headers.parsed(HeaderId.Subject, parse));
     headers.prepend(HeaderId.Via, 'v');
     expect(headers.parsed(HeaderId.Subject, parse)).toEqual({ text: 'one', count: 1 });
@@ -208,7 +208,9 @@ describe('changes', () => {
           headers[what as 'add'](id, value);
           // What was read of a field stays with it and goes with it.
           for (const other of ids)
-            expect(headers.parsed(other, (text) => ({ text }))?.text).toBe(model.find(([held]) => held === other)?.[1]);
+            expect(headers.parsed(other, (text, start, end) => ({ text: text.slice(start, end) }))?.text).toBe(
+              model.find(([held]) => held === other)?.[1],
+            );
         });
         const actual: [number, string][] = [];
         headers.forEach((_name, value, id) => {

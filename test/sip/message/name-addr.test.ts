@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PeerError } from '../../../src/base/errors.ts';
-import { HeaderId, Headers, parseNameAddrList } from '../../../src/sip/message/index.ts';
-import { formatNameAddr, parseNameAddr, TaggedAddress } from '../../../src/sip/message/name-addr.ts';
+import { HeaderId, Headers, parseNameAddrList, SipRequest } from '../../../src/sip/message/index.ts';
+import { formatNameAddr, parseNameAddr, readTag } from '../../../src/sip/message/name-addr.ts';
 import type { Params } from '../../../src/sip/message/params.ts';
 import { describeField } from './field-suite.ts';
 
@@ -116,14 +116,17 @@ describe('the tag of a From or To, read without its address', () => {
     ['"open <sip:a@b>;tag=1', '1'],
     ['<sip:a@b>;=;tag=1', undefined],
   ])('%s', (text, tag) => {
-    expect(new TaggedAddress(text).tag()).toBe(tag);
+    expect(readTag(text)).toBe(tag ?? '');
+    // The same within a message.
+    expect(readTag(`<;tag=0>"${text}">;tag=7`, 9, 9 + text.length)).toBe(tag ?? '');
   });
 
   test('two tags are none, and are told each time', () => {
-    const address = new TaggedAddress('<sip:a@b>;tag=1;TAG=2');
-    expect(() => address.tag()).toThrow(PeerError);
-    expect(() => address.tag()).toThrow(PeerError);
-    expect(address.address().params.get('tag')).toBe('1');
+    const from = '<sip:a@b>;tag=1;TAG=2';
+    const message = new SipRequest('BYE', 'sip:a@b', new Headers().add(HeaderId.From, from));
+    expect(() => message.fromTag()).toThrow(PeerError);
+    expect(() => message.fromTag()).toThrow(PeerError);
+    expect(message.from().params.get('tag')).toBe('1');
   });
 
   test('whatever an address holds, its tag is the one that reading it in full finds', () => {
@@ -150,9 +153,9 @@ describe('the tag of a From or To, read without its address', () => {
         } catch {
           return;
         }
-        const read = () => new TaggedAddress(text).tag();
+        const read = () => readTag(text);
         if (full.hasDuplicates('tag')) expect(read).toThrow(PeerError);
-        else expect(read()).toBe(full.get('tag') || undefined);
+        else expect(read()).toBe(full.get('tag') ?? '');
       }),
       { numRuns: 500 },
     );
