@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { type Egress, EgressError } from '../base/egress.ts';
 import { certificateUrl } from './certificate-url.ts';
 import { type Freshness, freshnessOf } from './http-freshness.ts';
@@ -31,10 +32,17 @@ const MAX_HEADER_OCTETS = 16_384;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export function certificateFetch(options: CertificateFetchOptions): CertificateFetch {
+  const { authorities } = options;
+  // Made once: reading all authorities takes longer than a fetch.
+  let context: SecureContext | undefined;
+  const secureContext = () => {
+    if (authorities !== undefined) context ??= createSecureContext({ ca: [...authorities] });
+    return context;
+  };
   return async (url, signal) => {
     let at = url;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const response = await answerOf(at, signal, options);
+      const response = await answerOf(at, signal, options, secureContext());
       const status = response.statusCode ?? 0;
       if (!REDIRECTS.has(status)) return await fileOf(response, status, options.maxOctets);
       response.destroy();
@@ -51,7 +59,12 @@ function redirected(from: URL, location: string | undefined): URL {
   return to;
 }
 
-async function answerOf(url: URL, signal: AbortSignal, options: CertificateFetchOptions): Promise<IncomingMessage> {
+async function answerOf(
+  url: URL,
+  signal: AbortSignal,
+  options: CertificateFetchOptions,
+  secureContext: SecureContext | undefined,
+): Promise<IncomingMessage> {
   const port = url.port === '' ? 443 : Number(url.port);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const addresses = isIP(host) === 0 ? await options.addressesOf(host, port) : [host];
@@ -69,7 +82,7 @@ async function answerOf(url: URL, signal: AbortSignal, options: CertificateFetch
         lookup: fixedLookup(allowed),
         maxHeaderSize: MAX_HEADER_OCTETS,
         signal,
-        ...(options.authorities !== undefined && { ca: [...options.authorities] }),
+        ...(secureContext !== undefined && { secureContext }),
       },
       resolve,
     );

@@ -16,9 +16,6 @@ export const ATTESTATION_FIELD = 'P-Attestation-Indicator';
 /** Names of the same field, by carrier. */
 export const ATTESTATION_FIELDS: readonly string[] = [ATTESTATION_FIELD, 'Attestation-Info', 'X-Attestation-Info'];
 
-/** Everything that is derived from an Identity field: on a call from whoever is not trusted it says nothing, and goes nowhere. */
-export const DERIVED_FIELDS: readonly string[] = [...ATTESTATION_FIELDS, 'P-Origination-ID'];
-
 export interface Verstat {
   readonly result: keyof typeof VERSTAT;
   /** Where the value itself says so (`TN-Validation-Passed-A`). */
