@@ -5,7 +5,7 @@ import type { Explanation, Whereabouts } from '../outbound/index.ts';
 import { inboundParametersSchema, outboundParametersSchema } from '../trunks/mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from '../trunks/schema.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
-import type { LiveCall, PlayedCalls, RegistrationView, ReloadReport } from './ports.ts';
+import type { LiveCall, PlayedCalls, RegistrationView, ReloadReport, StoreStatus } from './ports.ts';
 
 const time = z.iso.datetime({ offset: true });
 const optionalText = z.string().optional();
@@ -208,6 +208,21 @@ export const reloadAnswer = z.object({
   applied: z.array(z.string()).describe('In force now: settings, tenants and trunks, by path.'),
   needsRestart: z.array(z.string()).describe('Settings that were changed since the start and wait for a restart.'),
 }) satisfies z.ZodType<Loose<ReloadReport>>;
+
+export const storeAnswer = z.object({
+  kind: z.enum(['embedded', 'redis']),
+  problems: z.array(z.string()).describe('What is wrong, as in `/readyz`.'),
+  clockOffsetMs: z.int().describe("How far this node's clock is ahead of the store's, in milliseconds."),
+  nodes: z
+    .array(
+      z.object({
+        node: z.string(),
+        store: z.string().optional().describe('Which store its copy is of.'),
+        version: z.int().optional().describe('How new its copy is.'),
+      }),
+    )
+    .describe('The node that is asked first.'),
+}) satisfies z.ZodType<Loose<StoreStatus>>;
 
 export const applySummaryAnswer = z.object({ created: z.int(), updated: z.int(), unchanged: z.int() });
 

@@ -11,6 +11,7 @@ import type {
   EngineView,
   ProvisioningService,
   ReloadReport,
+  StorePort,
   WebhookSender,
   WebhookStore,
 } from './ports.ts';
@@ -29,6 +30,7 @@ export interface ApiContext {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
+  readonly store: StorePort;
   /** Reads the node's files again, all or nothing. Throws a SettingsError when one is at fault, an UnavailableError when the store is. */
   readonly reload: () => Promise<ReloadReport>;
   /** The provisioning file that owns `tenants/NAME` or `trunks/ID`; default: none does. */

@@ -67,6 +67,9 @@ const DESCRIPTIONS: Record<string, string> = {
   listAudit: 'Every change with its author, latest first; secrets are marked as set or changed, never shown.',
   reload:
     'Only system admins. What SIGHUP does: configuration and provisioning files are read again, all or nothing, and certificates with them. 422 lists every fault; then all goes on as it was.',
+  getStore: 'Only system admins. Which store each node works with, and how new its copy of what is provisioned is.',
+  restoreStore:
+    'Only system admins. Where `/readyz` says `store-replaced`: tenants, trunks, tokens and webhooks as this node has them. 409 while Redis holds a store, or another node has a later copy.',
   exportProvisioning:
     'The same document that `tandem apply` and provisioning files take. Secrets are shown only to the owner of the machine.',
   applyProvisioning: 'All or nothing. What the document does not name stays; applying it again changes nothing.',

@@ -48,6 +48,23 @@ export interface LiveCall {
   readonly answeredAt?: string;
 }
 
+/** What is known of the store and the nodes on it. */
+export interface StoreStatus {
+  readonly kind: 'embedded' | 'redis';
+  /** What is wrong, as in `/readyz`. */
+  readonly problems: readonly string[];
+  /** How far this node's clock is ahead of the store's. */
+  readonly clockOffsetMs: number;
+  /** This one first. */
+  readonly nodes: readonly { readonly node: string; readonly store?: string; readonly version?: number }[];
+}
+
+export interface StorePort {
+  view(): StoreStatus;
+  /** Rejects with a StateError when there is nothing to restore, or another node should. */
+  restore(): Promise<void>;
+}
+
 export interface Readiness {
   readonly ready: boolean;
   /** Why not (`draining`, `store-unreachable`, …), or what is degraded while ready. */

@@ -24,6 +24,7 @@ import type { TokenStore, WebhookRecord } from './ports.ts';
 import { ApiProblem, problemBody } from './problem.ts';
 import { provisioningRoutes } from './provisioning.ts';
 import { reloadRoute } from './reload.ts';
+import { storeRoutes } from './store.ts';
 import { tenantRoutes } from './tenants.ts';
 import { Tokens } from './tokens.ts';
 import { traceRoutes } from './traces.ts';
@@ -168,6 +169,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     trunkRoutes(scope, context);
     brandRoutes(scope);
     reloadRoute(scope, context);
+    storeRoutes(scope, context);
     liveRoutes(scope, context);
     traceRoutes(scope, context);
     eventRoutes(scope, context);

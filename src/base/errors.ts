@@ -16,6 +16,14 @@ export class PeerError extends Error {
   }
 }
 
+/** What cannot be done as things are. Says why; nothing was changed. */
+export class StateError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'StateError';
+  }
+}
+
 /** What cannot be done now and may be later: the store does not take changes. Says why. */
 export class UnavailableError extends Error {
   constructor(message: string) {

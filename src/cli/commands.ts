@@ -27,6 +27,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./reload-command.ts')).reload,
   },
   {
+    name: 'store',
+    summary: 'the store and the nodes on it; bring it back when Redis has lost it',
+    load: async () => (await import('./store-command.ts')).store,
+  },
+  {
     name: 'validate',
     summary: 'check configuration and provisioning files',
     load: async () => (await provisioning()).validate,

@@ -28,6 +28,11 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
   metrics.readGauge('tandem_store_up', '1 while the store takes changes, else 0', () =>
     stores.problems().length === 0 ? 1 : 0,
   );
+  metrics.readGauge(
+    'tandem_clock_offset_seconds',
+    "How far this node's clock is ahead of the store's",
+    () => stores.nodes.clockOffsetMs / 1000,
+  );
   metrics.readGauge('tandem_nodes', 'Nodes alive on the store, with this one', () => stores.nodes.others().length + 1);
   metrics.readGauge('tandem_log_lines_suppressed', 'Log lines held back by the limit', () => log.suppressedCount);
   metrics.readGauge(

@@ -27,6 +27,7 @@ import { refuseUnknownDefaultTenant } from '../settings/default-tenant.ts';
 import { refuseDemoPasswords } from '../settings/demo-passwords.ts';
 import { httpDefaults } from '../settings/exposure.ts';
 import { loadNodeWithFiles, settingsError, transportsOf, verifiesCalls } from '../settings/load.ts';
+import { withNodeName } from '../settings/node-name.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
@@ -34,6 +35,7 @@ import { readStirFiles, type StirFiles } from '../settings/stir-files.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { openStores, type Stores } from '../store/index.ts';
+import { factsOf, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
 import { CpuQuota } from './cpu-quota.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import { forgetHttpAddress, listenForHttp, requireHttpPort } from './http-port.ts';
@@ -41,7 +43,6 @@ import { readMetrics } from './metrics.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
 import { settingsReport } from './reload-report.ts';
-import { factsOf, RosterPeers, trunkElsewhere } from './roster-peers.ts';
 import { version } from './version.ts';
 
 export interface NodeOptions {
@@ -262,6 +263,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       }),
       provisioning: provisioner,
       reload,
+      store: storePort(settings, stores),
       managedBy: (resource) => files.ownerOf(resource),
       tokenStore: stores.tokens,
       webhooks: { store: stores.webhooks, sender: webhookSender },
@@ -367,7 +369,7 @@ async function warmUp(limitMs: number, log: Log): Promise<void> {
 function loadSettings(configFile: string | undefined, environment: NodeJS.ProcessEnv): NodeSettings {
   const loaded = loadNodeWithFiles(configFile, environment);
   if (loaded.settings === undefined) throw settingsError(loaded.problems);
-  return loaded.settings;
+  return withNodeName(loaded.settings);
 }
 
 function dnsServers(settings: NodeSettings) {

@@ -20,13 +20,14 @@ interface Credentials {
 }
 
 /** Every file of a node that is missing, unreadable, empty, no PEM of its kind, or does not belong to its counterpart. */
-export function credentialProblems({ listen, api }: NodeSettings): CredentialProblem[] {
+export function credentialProblems({ listen, api, store }: NodeSettings): CredentialProblem[] {
   const problems: CredentialProblem[] = [];
   for (const [index, listener] of listen.entries()) {
     if (listener.transport === 'tls' && !isStillToBeMade(listener))
       problems.push(...problemsAt(['listen', index], listener));
   }
   if (api.enabled) problems.push(...problemsAt(['api'], api));
+  if (store.kind === 'redis' && store.tls !== undefined) problems.push(...problemsAt(['store', 'tls'], store.tls));
   return problems;
 }
 

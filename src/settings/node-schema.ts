@@ -80,6 +80,20 @@ export const storeSchema = z.discriminatedUnion('kind', [
       })
       .optional()
       .describe('Find the master through Sentinels.'),
+    tls: z
+      .strictObject({
+        ca: path.optional().describe("File of the authorities that are believed; default: the system's."),
+        certificate: path.optional().describe('File of the certificate chain that is shown to Redis.'),
+        key: path.optional().describe('File of its private key.'),
+        serverName: host
+          .optional()
+          .describe('Name that the certificate of Redis must have; default: the host that is connected to.'),
+      })
+      .refine(({ certificate, key }) => (certificate === undefined) === (key === undefined), {
+        error: 'a certificate needs its key, and a key its certificate',
+      })
+      .optional()
+      .describe('With `rediss://`: whom to believe, and what to show.'),
     username: headerText(128).optional().describe('User.'),
     password: secret.optional().describe('Password.'),
     keyPrefix: headerText(64).default('tandem:').describe('What all keys begin with.'),
@@ -344,9 +358,11 @@ const NO_TLS = { selfSigned: false, clientCertificate: 'none', minVersion: 'TLSv
 export const nodeSchema = z.strictObject({
   node: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/, { error: 'must be 1 to 32 letters, digits or dashes' })
-    .default('node-1')
-    .describe('Name of this node, unique among nodes on one store.'),
+    .regex(/^([A-Za-z0-9][A-Za-z0-9-]{0,31})?$/, { error: 'must be 1 to 32 letters, digits or dashes' })
+    .default('')
+    .describe(
+      "Name of this node, unique among nodes on one store; empty: one is made at the first start and kept in the store's folder (`node.name`).",
+    ),
   listen: z
     .array(listenSchema)
     .min(1)

@@ -18,6 +18,15 @@ export interface RedisStoreSettings {
   readonly sentinel?:
     | { readonly name: string; readonly nodes: readonly { readonly host: string; readonly port: number }[] }
     | undefined;
+  /** With `rediss`: files of the authorities to believe and of what to show, and the name that is asked for. */
+  readonly tls?:
+    | {
+        readonly ca?: string | undefined;
+        readonly certificate?: string | undefined;
+        readonly key?: string | undefined;
+        readonly serverName?: string | undefined;
+      }
+    | undefined;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   /** What all keys begin with. */
@@ -78,6 +87,9 @@ export interface KnownNode extends NodeFacts {
   readonly name: string;
   /** Grows each time that it tells of itself. */
   readonly beat: number;
+  /** The store that it works with, and the version of it that it has. */
+  readonly store?: string;
+  readonly version?: number;
 }
 
 /** The nodes on one store that are alive. Answers come from memory; without the store they are the last ones known. */
@@ -88,6 +100,21 @@ export interface NodeRoster {
   others(): readonly KnownNode[];
   /** Calls in progress on all other nodes that count for this key, as of at most half a second ago. */
   callsElsewhere(key: string): number;
+  /** How far this node's clock is ahead of the store's, in ms; 0 where a node is alone. */
+  readonly clockOffsetMs: number;
+}
+
+/** The store that this node shares with others. */
+export interface SharedStore {
+  /** Which one it is; the same for all nodes on it. */
+  readonly id: string;
+  /** Of what is provisioned, as this node has it. */
+  readonly version: number;
+  /**
+   * Writes this node's copy into a Redis that comes back empty. Rejects with a StateError when a store is there, or another node
+   * has a later copy.
+   */
+  restore(): Promise<void>;
 }
 
 /** Everything that a node keeps beyond its life. */
@@ -106,6 +133,8 @@ export interface Stores {
   readonly nodes: NodeRoster;
   /** 32 octets, made once and shared by all nodes on one store: a nonce of one node is good at the others. */
   readonly nonceSecret: Uint8Array;
+  /** Absent in a store of one node. */
+  readonly shared?: SharedStore;
   /** What is wrong right now, as codes for `/readyz`, e.g. `store-unreachable`; empty when all is well. */
   problems(): readonly string[];
   close(): Promise<void>;

@@ -322,6 +322,10 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
     engine,
     provisioning,
     reload: async () => ({ applied: [], needsRestart: [] }),
+    store: {
+      view: () => ({ kind: 'redis', problems: [], clockOffsetMs: 0, nodes: [{ node: 'a', store: 's', version: 1 }] }),
+      restore: async () => {},
+    },
     tokenStore,
     webhooks: { store: webhookStore, sender },
     audit,

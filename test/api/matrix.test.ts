@@ -239,6 +239,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   'GET /api/v1/brands/{id}': { urls: { any: '/api/v1/brands/telnyx' }, expected: EVERYONE },
   'GET /api/v1/trunks/overlaps': { urls: { any: '/api/v1/trunks/overlaps' }, expected: SYSTEM_ONLY },
   'POST /api/v1/reload': { urls: { any: '/api/v1/reload' }, expected: SYSTEM_ONLY },
+  'GET /api/v1/store': { urls: { any: '/api/v1/store' }, expected: SYSTEM_ONLY },
+  'POST /api/v1/store/restore': { urls: { any: '/api/v1/store/restore' }, expected: SYSTEM_ONLY },
   'GET /api/v1/provisioning': { urls: { any: '/api/v1/provisioning' }, expected: SYSTEM_ONLY },
   'POST /api/v1/provisioning': {
     urls: { any: '/api/v1/provisioning' },

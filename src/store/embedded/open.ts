@@ -79,7 +79,7 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
     },
     leases: new SoleLeases(),
     trunkLease: ALWAYS_GRANTED,
-    nodes: { announce() {}, others: () => [], callsElsewhere: () => 0 },
+    nodes: { announce() {}, others: () => [], callsElsewhere: () => 0, clockOffsetMs: 0 },
     nonceSecret,
     problems: () => (worker.isDead ? ['store-unreachable'] : disk.problems()),
     async close() {

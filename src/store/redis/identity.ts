@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SettingsError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import { wrongKey } from '../key.ts';
 import type { Sealer } from '../sealer.ts';
 import { type Keys, SCHEMA } from './keys.ts';
 import type { RedisLink } from './link.ts';
+import { GONE_AFTER_MS } from './redis-nodes.ts';
 import { INITIALIZE } from './scripts.ts';
 
 /** Which store this is: what was in Redis before must be there again after a restart of it. */
@@ -12,15 +14,30 @@ export interface Identity {
   readonly nonceSecret: Uint8Array;
 }
 
-/** Makes the store when Redis has none, and checks what it has: schema, key. Throws a SettingsError. */
-export async function openIdentity(link: RedisLink, keys: Keys, sealer: Sealer, url: string): Promise<Identity> {
+/**
+ * Makes the store when Redis has none, unless nodes at work here have lost theirs; checks what it has: schema, key. Throws a
+ * SettingsError.
+ */
+export async function openIdentity(
+  link: RedisLink,
+  keys: Keys,
+  sealer: Sealer,
+  url: string,
+  log: Log,
+): Promise<Identity> {
   const made = [
     randomUUID(),
     SCHEMA,
     sealer.seal('key-check', 'tandem'),
     sealer.seal('nonce-secret', randomBytes(32).toString('hex')),
   ];
-  const [id, schema, keyCheck, nonceSecret] = (await link.run(INITIALIZE, [keys.meta], made)) as Buffer[];
+  const answer = (await link.run(INITIALIZE, [keys.meta, keys.nodes], [...made, GONE_AFTER_MS])) as Buffer[];
+  const [outcome, id, schema, keyCheck, nonceSecret] = answer;
+  if (String(outcome) === 'orphans') {
+    const message = `is empty, though nodes are at work on it (${answer.slice(1).join(', ')}): have one of them bring the store back with "tandem store restore"`;
+    throw new SettingsError([{ code: 'store-replaced', path: url, message }]);
+  }
+  if (String(outcome) === 'made') log.warn('store-made', { url });
   if (id === undefined || keyCheck === undefined || nonceSecret === undefined || schema === undefined) {
     throw new SettingsError([
       { code: 'store-unreadable', path: url, message: 'the answer of Redis was not understood' },
@@ -52,4 +69,7 @@ export function checkSchema(schema: Buffer, url: string): void {
 
 /** Refusal of a Redis that is not the one this node has worked with. */
 export const REPLACED =
-  'Redis holds another store than before; bring the old one back, or remove last-copy.json to go on with this one';
+  'Redis is empty or holds another store than before: bring the old one back ("tandem store restore" writes this node\'s copy), or remove last-copy.json to go on with this one';
+
+/** Refusal of a store that a newer program has taken over. */
+export const TOO_NEW = 'a newer version of tandem has brought the store up to date; start that version on this node';

@@ -17,6 +17,7 @@ export const SCHEMA = 1;
  * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
+ * | `restoring` | there while a node writes its copy into an empty Redis |
  * | `changes` | channel: something changed, look |
  */
 export class Keys {

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../../base/log.ts';
 import type { RedisStoreSettings } from '../stores.ts';
@@ -127,10 +130,11 @@ function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis 
   const password = settings.password ?? decodeURIComponent(url.password);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = url.port === '' ? 6379 : Number(url.port);
+  const tls = url.protocol === 'rediss:' ? tlsOptions(settings) : undefined;
   const options = {
     ...(username === '' ? {} : { username }),
     ...(password === '' ? {} : { password }),
-    ...(url.protocol === 'rediss:' ? { tls: { servername: host } } : {}),
+    ...(tls === undefined ? {} : { tls }),
     protocol: 2 as const,
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: commandTimeoutMs,
@@ -164,11 +168,28 @@ function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis 
     ...single,
     name: settings.sentinel.name,
     sentinels: [...settings.sentinel.nodes],
+    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     sentinelRetryStrategy: retryAfterMs,
     sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
     // Hears of a failover from the Sentinels instead of from the old master's silence.
     failoverDetector: true,
   });
+}
+
+/**
+ * Read at the start. The name that is asked for is the host's by itself, of each member and Sentinel; an address is none (RFC 6066 §3), and
+ * is looked for among the certificate's addresses.
+ */
+function tlsOptions({ url, sentinel, cluster, tls = {} }: RedisStoreSettings): ConnectionOptions {
+  const host = new URL(url).hostname;
+  const isOneHost = sentinel === undefined && !cluster && isIP(host.replace(/^\[|\]$/g, '')) === 0;
+  const serverName = tls.serverName ?? (isOneHost ? host : undefined);
+  return {
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(tls.ca === undefined ? {} : { ca: readFileSync(tls.ca) }),
+    ...(tls.certificate === undefined ? {} : { cert: readFileSync(tls.certificate) }),
+    ...(tls.key === undefined ? {} : { key: readFileSync(tls.key) }),
+  };
 }
 
 function retryAfterMs(times: number): number {

@@ -1,14 +1,14 @@
 import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
-import { SettingsError } from '../../base/errors.ts';
+import { SettingsError, StateError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
 import { Sealer } from '../sealer.ts';
-import type { RedisStoreSettings, Stores } from '../stores.ts';
+import type { RedisStoreSettings, SharedStore, Stores } from '../stores.ts';
 import { TrunkLeases } from '../trunk-lease.ts';
-import { type Identity, openIdentity } from './identity.ts';
-import { Keys } from './keys.ts';
+import { type Identity, openIdentity, REPLACED, TOO_NEW } from './identity.ts';
+import { Keys, SCHEMA } from './keys.ts';
 import { type Copy, LastCopy } from './last-copy.ts';
 import { RedisLink } from './link.ts';
 import { RedisBindings } from './redis-bindings.ts';
@@ -19,6 +19,7 @@ import { RedisNodes } from './redis-nodes.ts';
 import { RedisProvisioning } from './redis-provisioning.ts';
 import { RedisRecords } from './redis-records.ts';
 import { RedisSignIns } from './redis-sign-ins.ts';
+import { restoreStore } from './restore.ts';
 import { Watch } from './watch.ts';
 
 /** How long a start waits for Redis before it goes on from the last known copy. */
@@ -47,20 +48,16 @@ export async function openRedis(settings: RedisStoreSettings, context: RedisCont
   const { log } = context;
   prepareFolder(settings.path, log);
   const unlock = lockFolder(settings.path);
-  const links: Links = {
-    signalling: new RedisLink(settings, { log }),
-    provisioning: new RedisLink(settings, { log, commandTimeoutMs: PROVISIONING_TIMEOUT_MS }),
-    subscriber: new RedisLink(settings, { log }),
-  };
+  const links = openLinks(settings, log, unlock);
   try {
     const sealer = new Sealer(loadStoreKey(settings.path, context.environment));
     const copy = LastCopy.read(settings.path, sealer, log);
-    const identity = await identify(settings, links, sealer, copy);
-    if (identity === undefined) log.error('started-from-last-copy', { error: links.signalling.lastError });
-    const known = identity ?? identityOf(copy);
-    return await new RedisStores({ settings, context, links, sealer, copy, identity: known, unlock }).start(
-      identity !== undefined,
-    );
+    const found = await identify(settings, links, sealer, copy, log);
+    if (typeof found === 'string') log.error('started-from-last-copy', { error: found });
+    const identity = typeof found === 'string' ? identityOf(copy) : found;
+    const stores = new RedisStores({ settings, context, links, sealer, copy, identity, unlock });
+    if (links.signalling.isReady) await stores.nodes.claim();
+    return await stores.start(typeof found !== 'string');
   } catch (error) {
     for (const link of Object.values(links)) link.close();
     unlock();
@@ -68,18 +65,35 @@ export async function openRedis(settings: RedisStoreSettings, context: RedisCont
   }
 }
 
-/** Which store Redis holds; undefined when it cannot be reached and the copy has to do. */
+function openLinks(settings: RedisStoreSettings, log: Log, unlock: () => void): Links {
+  try {
+    if (settings.tls !== undefined && !settings.url.startsWith('rediss:'))
+      throw new Error('needs a url that begins with rediss://');
+    return {
+      signalling: new RedisLink(settings, { log }),
+      provisioning: new RedisLink(settings, { log, commandTimeoutMs: PROVISIONING_TIMEOUT_MS }),
+      subscriber: new RedisLink(settings, { log }),
+    };
+  } catch (error) {
+    // A file of `tls` that cannot be read.
+    unlock();
+    throw new SettingsError([{ code: 'store-tls', path: 'store.tls', message: (error as Error).message }]);
+  }
+}
+
+/** Which store Redis holds; why the copy has to do when it cannot be reached, or is not the one that this node has worked with. */
 async function identify(
   settings: RedisStoreSettings,
   { signalling, provisioning, subscriber }: Links,
   sealer: Sealer,
   copy: Copy | undefined,
-): Promise<Identity | undefined> {
+  log: Log,
+): Promise<Identity | string> {
   const ready = await Promise.all([signalling, provisioning, subscriber].map((link) => link.ready(START_TIMEOUT_MS)));
   const where = safeUrl(settings.url);
   if (!ready.every(Boolean)) {
-    if (copy !== undefined) return undefined;
     const reason = signalling.lastError === '' ? 'no answer' : signalling.lastError;
+    if (copy !== undefined) return reason;
     throw new SettingsError([
       {
         code: 'store-unreachable',
@@ -89,21 +103,13 @@ async function identify(
     ]);
   }
   const keys = new Keys(settings.keyPrefix);
-  if (copy !== undefined) await mustBeSameStore(provisioning, keys, copy, where, settings.path);
-  return openIdentity(provisioning, keys, sealer, where);
-}
-
-/** An empty or exchanged Redis is not taken for the store: that would take every tenant out of service. */
-async function mustBeSameStore(link: RedisLink, keys: Keys, copy: Copy, where: string, folder: string): Promise<void> {
-  const id = (await link.command('HGET', keys.meta, 'id')) as Buffer | null;
-  if (id !== null && String(id) === copy.storeId) return;
-  throw new SettingsError([
-    {
-      code: 'store-replaced',
-      path: 'store.url',
-      message: `${where} ${id === null ? 'is empty' : 'holds another store'}, but this node has worked with one; bring its data back, or remove last-copy.json in ${folder} to go on with this one`,
-    },
-  ]);
+  // An empty or exchanged Redis is not taken for the store: that would take every tenant out of service.
+  if (copy !== undefined) {
+    const id = (await provisioning.command('HGET', keys.meta, 'id')) as Buffer | null;
+    if (id === null || String(id) !== copy.storeId)
+      return `${where} ${id === null ? 'is empty' : 'holds another store'}`;
+  }
+  return openIdentity(provisioning, keys, sealer, where, log);
 }
 
 function identityOf(copy: Copy | undefined): Identity {
@@ -143,12 +149,14 @@ class RedisStores implements Stores {
   readonly #lastCopy: LastCopy;
   #watch: Watch | undefined = undefined;
   #isReplaced = false;
+  #isTooNew = false;
   #closing: Promise<void> | undefined = undefined;
 
   constructor(parts: Parts) {
     const { settings, context, links, sealer, copy, identity } = parts;
     const { log, node, clock } = context;
     const keys = new Keys(settings.keyPrefix);
+    const refusal = () => (this.#isReplaced ? REPLACED : this.#isTooNew ? TOO_NEW : undefined);
     this.#parts = parts;
     this.nonceSecret = identity.nonceSecret;
     this.#lastCopy = new LastCopy(settings.path, sealer, log, () => this.#copy());
@@ -160,6 +168,7 @@ class RedisStores implements Stores {
       log,
       hasReplica: settings.sentinel !== undefined,
       copy: copy?.provisioned,
+      refusal,
       onState: () => this.#lastCopy.changed(),
     });
     this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
@@ -168,8 +177,17 @@ class RedisStores implements Stores {
     this.claims = new RedisClaims(links.signalling, keys.claims);
     this.leases = new RedisLeases(links.signalling, keys, node);
     this.trunkLease = new TrunkLeases(this.leases);
-    this.nodes = new RedisNodes(links.signalling, keys, node);
-    const records = { link: links.signalling, sealer, onChange: () => this.#lastCopy.changed() };
+    this.nodes = new RedisNodes({
+      link: links.signalling,
+      keys,
+      node,
+      clock,
+      log,
+      storeId: identity.id,
+      version: () => this.provisioning.copy.version,
+    });
+    const guarded = { storeId: identity.id, meta: keys.meta, refusal };
+    const records = { link: links.signalling, sealer, ...guarded, onChange: () => this.#lastCopy.changed() };
     this.tokens = new RedisRecords({ ...records, key: keys.tokens, kind: 'tokens' }, copy?.tokens);
     this.webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);
   }
@@ -188,21 +206,46 @@ class RedisStores implements Stores {
         subscriber: links.subscriber,
         keys: new Keys(settings.keyPrefix),
         log: context.log,
-        onAnswer: ({ id, version, bindings, askedAtMs }) => {
+        onAnswer: ({ id, version, bindings, schema, askedAtMs }) => {
           this.#noteIdentity(id === identity.id);
+          this.#noteSchema(schema);
           if (this.#isReplaced) return;
           this.provisioning.seen(version, askedAtMs);
           this.bindings.seen(bindings);
         },
       },
-      isReachable,
+      links.signalling.isReady && links.provisioning.isReady,
     );
     return this;
   }
 
   problems(): readonly string[] {
     if (this.#watch?.isReachable !== true) return ['store-unreachable'];
-    return this.#isReplaced ? ['store-replaced'] : [];
+    const ofStore = this.#isReplaced ? ['store-replaced'] : this.#isTooNew ? ['store-too-new'] : [];
+    return [...ofStore, ...this.nodes.problems()];
+  }
+
+  get shared(): SharedStore {
+    return {
+      id: this.#parts.identity.id,
+      version: this.provisioning.copy.version,
+      restore: () => this.#restore(),
+    };
+  }
+
+  async #restore(): Promise<void> {
+    const { links, sealer, identity, settings, context } = this.#parts;
+    if (!this.#isReplaced) throw new StateError('the store is where it was');
+    const version = this.provisioning.copy.version;
+    const others = this.nodes.others().filter(({ store }) => store === identity.id);
+    const later = others.find((other) => (other.version ?? 0) > version);
+    if (later !== undefined)
+      throw new StateError(`node ${later.name} has a later copy: version ${later.version}, here ${version}`);
+    const keys = new Keys(settings.keyPrefix);
+    const sequence = context.clock.wallMs();
+    await restoreStore({ link: links.provisioning, keys, sealer, copy: this.#copy(), version, sequence });
+    context.log.warn('store-restored', { version: version + 1 });
+    this.#watch?.ask();
   }
 
   close(): Promise<void> {
@@ -224,6 +267,12 @@ class RedisStores implements Stores {
   #noteIdentity(isSame: boolean): void {
     if (!isSame && !this.#isReplaced) this.#parts.context.log.error('store-replaced');
     this.#isReplaced = !isSame;
+  }
+
+  #noteSchema(schema: number): void {
+    const isTooNew = schema > SCHEMA;
+    if (isTooNew && !this.#isTooNew) this.#parts.context.log.error('store-too-new', { schema, known: SCHEMA });
+    this.#isTooNew = isTooNew;
   }
 
   #copy(): Copy {

@@ -1,3 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { SettingsError } from '../../base/errors.ts';
+import { randomToken } from '../../base/ids.ts';
+import type { Log } from '../../base/log.ts';
+import type { Clock } from '../../base/scheduler.ts';
 import type { KnownNode, NodeFacts, NodeRoster } from '../stores.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
@@ -5,24 +10,63 @@ import { ANNOUNCE } from './scripts.ts';
 
 const TELL_MS = 500;
 /** Nine tellings may be lost before a node counts as gone. */
-const GONE_AFTER_MS = 4500;
+export const GONE_AFTER_MS = 4500;
+/** A node of this name that lives tells of itself within this time. */
+const CLAIM_MS = 1600;
+const CLAIM_POLL_MS = 200;
+/** Passes between nodes are good for 30 s, in either direction. */
+const MAX_CLOCK_OFFSET_MS = 10_000;
+
+export interface RedisNodesOptions {
+  readonly link: RedisLink;
+  readonly keys: Keys;
+  readonly node: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The store that this node works with, and which version of it. */
+  readonly storeId: string;
+  readonly version: () => number;
+}
 
 /** The roster in Redis: each node writes its line twice a second and reads the others' in the same step. */
 export class RedisNodes implements NodeRoster {
-  readonly #link: RedisLink;
-  readonly #keys: Keys;
-  readonly #node: string;
+  readonly #options: RedisNodesOptions;
+  /** This process: another one may go by the same name. */
+  readonly #instance = randomToken();
   #facts: (() => NodeFacts) | undefined = undefined;
   #timer: NodeJS.Timeout | undefined = undefined;
   #telling: Promise<void> | undefined = undefined;
   #others: readonly KnownNode[] = [];
   #calls = new Map<string, number>();
   #beat = 0;
+  #clockOffsetMs = 0;
+  #isClockOff = false;
+  /** Until when, on the monotonic clock, another process counts as being there under this name. */
+  #namesakeUntilMs = 0;
 
-  constructor(link: RedisLink, keys: Keys, node: string) {
-    this.#link = link;
-    this.#keys = keys;
-    this.#node = node;
+  constructor(options: RedisNodesOptions) {
+    this.#options = options;
+  }
+
+  get clockOffsetMs(): number {
+    return this.#clockOffsetMs;
+  }
+
+  /** Rejects with a SettingsError when a node of this name lives. One that was killed and left its line is told from it by its silence. */
+  async claim(): Promise<void> {
+    const { link, keys, node } = this.#options;
+    const line = () => link.command('HGET', keys.nodes, node) as Promise<Buffer | null>;
+    const found = await line();
+    if (found === null) return;
+    for (let waitedMs = 0; waitedMs < CLAIM_MS; waitedMs += CLAIM_POLL_MS) {
+      await pause(CLAIM_POLL_MS);
+      const now = await line();
+      if (now === null) return;
+      if (!now.equals(found)) {
+        const message = `a node named ${node} is at work on this store; give each node a name of its own`;
+        throw new SettingsError([{ code: 'node-name-in-use', path: 'node', message }]);
+      }
+    }
   }
 
   announce(facts: () => NodeFacts): void {
@@ -39,19 +83,36 @@ export class RedisNodes implements NodeRoster {
     return this.#calls.get(key) ?? 0;
   }
 
+  /** As codes for `/readyz`. */
+  problems(): readonly string[] {
+    return [
+      ...(this.#namesakeUntilMs > this.#options.clock.nowMs() ? ['node-name-in-use'] : []),
+      ...(this.#isClockOff ? ['clock-off'] : []),
+    ];
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     if (this.#facts === undefined) return;
     await this.#telling;
-    await this.#link.command('HDEL', this.#keys.nodes, this.#node).catch(() => {});
+    const { link, keys, node } = this.#options;
+    await link.command('HDEL', keys.nodes, node).catch(() => {});
   }
 
   #tell(): void {
     if (this.#facts === undefined || this.#telling !== undefined) return;
-    const facts = JSON.stringify({ ...this.#facts(), beat: ++this.#beat });
-    this.#telling = this.#link
-      .run(ANNOUNCE, [this.#keys.nodes], [this.#node, facts, GONE_AFTER_MS])
-      .then((alive) => this.#hear(alive as Buffer[]))
+    const { link, keys, node, storeId, version } = this.#options;
+    const own = { beat: ++this.#beat, instance: this.#instance, store: storeId, version: version() };
+    const facts = JSON.stringify({ ...this.#facts(), ...own });
+    const askedAtMs = this.#options.clock.wallMs();
+    this.#telling = link
+      .run(ANNOUNCE, [keys.nodes], [node, facts, GONE_AFTER_MS])
+      .then((answer) => {
+        const [redisMs, before, ...alive] = answer as Buffer[];
+        this.#noteClock(Number(redisMs), askedAtMs);
+        this.#noteNamesake(String(before), Number(redisMs));
+        this.#hear(alive);
+      })
       // The watch reports that Redis is away; the last roster stays.
       .catch(() => {})
       .finally(() => {
@@ -59,12 +120,33 @@ export class RedisNodes implements NodeRoster {
       });
   }
 
+  #noteClock(redisMs: number, askedAtMs: number): void {
+    const { clock, log } = this.#options;
+    this.#clockOffsetMs = Math.round((askedAtMs + clock.wallMs()) / 2 - redisMs);
+    const isOff = Math.abs(this.#clockOffsetMs) > MAX_CLOCK_OFFSET_MS;
+    if (isOff === this.#isClockOff) return;
+    this.#isClockOff = isOff;
+    if (isOff) log.error('clock-off', { offsetMs: this.#clockOffsetMs, allowedMs: MAX_CLOCK_OFFSET_MS });
+    else log.info('clock-right', { offsetMs: this.#clockOffsetMs });
+  }
+
+  #noteNamesake(before: string, redisMs: number): void {
+    // What stands there before the first telling is of a process that has ended.
+    if (this.#beat === 1 || before === '') return;
+    const space = before.indexOf(' ');
+    const { instance } = JSON.parse(before.slice(space + 1)) as { instance?: string };
+    if (instance === this.#instance || redisMs - Number(before.slice(0, space)) > GONE_AFTER_MS) return;
+    const { clock, log, node } = this.#options;
+    if (this.#namesakeUntilMs <= clock.nowMs()) log.error('node-name-in-use', { name: node });
+    this.#namesakeUntilMs = clock.nowMs() + GONE_AFTER_MS;
+  }
+
   #hear(alive: readonly Buffer[]): void {
     const others: KnownNode[] = [];
     const calls = new Map<string, number>();
     for (let i = 0; i + 1 < alive.length; i += 2) {
       const name = String(alive[i]);
-      if (name === this.#node) continue;
+      if (name === this.#options.node) continue;
       const facts = JSON.parse(String(alive[i + 1])) as Omit<KnownNode, 'name'>;
       others.push({ ...facts, name });
       for (const [key, count] of Object.entries(facts.calls ?? {})) calls.set(key, (calls.get(key) ?? 0) + count);

@@ -50,6 +50,8 @@ export interface RedisProvisioningOptions {
   readonly hasReplica: boolean;
   /** What is known already, from the last known copy. */
   readonly copy?: ProvisionedState | undefined;
+  /** Why nothing may be written now. */
+  readonly refusal: () => string | undefined;
   /** Hears of every new state. */
   readonly onState: () => void;
 }
@@ -133,7 +135,9 @@ export class RedisProvisioning implements ProvisioningStore {
   }
 
   async #commit(commit: ProvisioningCommit): Promise<CommitResult> {
-    const { link, keys, storeId } = this.#options;
+    const { link, keys, storeId, refusal } = this.#options;
+    const why = refusal();
+    if (why !== undefined) throw new Error(why);
     const token = randomToken();
     const documents = await inSlices(this.#argumentsOf(commit));
     const bytes = documents.reduce<number>((sum, one) => sum + (typeof one === 'number' ? 1 : one.length), 0);

@@ -1,20 +1,26 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Sealer } from '../sealer.ts';
 import type { RedisLink } from './link.ts';
+import { GUARDED } from './scripts.ts';
 
 export interface RedisRecordsOptions {
   readonly link: RedisLink;
   readonly sealer: Sealer;
+  /** Whose id this store has, and where that stands. */
+  readonly storeId: string;
+  readonly meta: string;
   readonly key: string;
   /** `tokens`, `webhooks`: what a sealed record is bound to. */
   readonly kind: string;
+  /** Why nothing may be written now. */
+  readonly refusal: () => string | undefined;
   /** The copy is not what it was. */
   readonly onChange?: () => void;
 }
 
 /**
- * Small records by id, with a copy in memory: reading answers from the copy when Redis does not, so that an administrator's token is good
- * on a node without Redis; writing rejects then.
+ * Small records by id, with a copy in memory: reading answers from the copy when Redis does not, or holds another store, so that an
+ * administrator's token is good on a node without its store; writing rejects then.
  */
 export class RedisRecords<T extends { readonly id: string }> {
   readonly #options: RedisRecordsOptions;
@@ -30,10 +36,10 @@ export class RedisRecords<T extends { readonly id: string }> {
   }
 
   async get(id: string): Promise<T | undefined> {
-    const { link, key } = this.#options;
+    const { link } = this.#options;
     let sealed: Buffer | null;
     try {
-      sealed = (await link.command('HGET', key, id)) as Buffer | null;
+      sealed = (await this.#ask('HGET', id)) as Buffer | null;
     } catch (error) {
       if (link.isClosed) throw error;
       return this.#copy.get(id);
@@ -45,9 +51,9 @@ export class RedisRecords<T extends { readonly id: string }> {
   }
 
   async list(): Promise<readonly T[]> {
-    const { link, key } = this.#options;
+    const { link } = this.#options;
     try {
-      const row = (await link.command('HGETALL', key)) as Buffer[];
+      const row = (await this.#ask('HGETALL')) as Buffer[];
       const records = new Map<string, T>();
       for (let i = 0; i + 1 < row.length; i += 2) {
         const id = String(row[i]);
@@ -63,15 +69,26 @@ export class RedisRecords<T extends { readonly id: string }> {
   }
 
   async put(record: T): Promise<void> {
-    const { link, sealer, key, kind } = this.#options;
-    await link.command('HSET', key, record.id, sealer.sealJson(`${kind}/${record.id}`, record));
+    const { sealer, kind } = this.#options;
+    this.#mustBeWritable();
+    await this.#ask('HSET', record.id, sealer.sealJson(`${kind}/${record.id}`, record));
     this.#keep(record);
   }
 
   async delete(id: string): Promise<void> {
-    const { link, key } = this.#options;
-    await link.command('HDEL', key, id);
+    this.#mustBeWritable();
+    await this.#ask('HDEL', id);
     this.#forget(id);
+  }
+
+  #mustBeWritable(): void {
+    const why = this.#options.refusal();
+    if (why !== undefined) throw new Error(why);
+  }
+
+  #ask(command: string, ...args: (string | Buffer)[]): Promise<unknown> {
+    const { link, meta, key, storeId } = this.#options;
+    return link.run(GUARDED, [meta, key], [storeId, command, ...args]);
   }
 
   #keep(record: T): void {

@@ -10,13 +10,27 @@ function script(text: string): Script {
   return { text, sha1: createHash('sha1').update(text).digest('hex') };
 }
 
-/** KEYS meta; ARGV id, schema, key-check, nonce-secret. Makes the store when there is none; answers what it is. */
+/**
+ * KEYS meta, nodes; ARGV id, schema, key-check, nonce-secret, milliseconds after which a node counts as gone. Makes the store when there is
+ * none, unless nodes live here that have lost theirs; answers what it is, or who they are.
+ */
 export const INITIALIZE = script(`
 if redis.call('EXISTS', KEYS[1]) == 0 then
+  local now = redis.call('TIME')
+  local nowMs = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+  local alive = {'orphans'}
+  local all = redis.call('HGETALL', KEYS[2])
+  for i = 1, #all, 2 do
+    local space = string.find(all[i + 1], ' ', 1, true)
+    if nowMs - tonumber(string.sub(all[i + 1], 1, space - 1)) <= tonumber(ARGV[5]) then alive[#alive + 1] = all[i] end
+  end
+  if #alive > 1 then return alive end
   redis.call('HSET', KEYS[1], 'id', ARGV[1], 'schema', ARGV[2], 'key-check', ARGV[3], 'nonce-secret', ARGV[4],
     'version', 0, 'place', 0, 'bindings', 0)
+  return {'made', ARGV[1], ARGV[2], ARGV[3], ARGV[4]}
 end
-return redis.call('HMGET', KEYS[1], 'id', 'schema', 'key-check', 'nonce-secret')
+local found = redis.call('HMGET', KEYS[1], 'id', 'schema', 'key-check', 'nonce-secret')
+return {'found', found[1], found[2], found[3], found[4]}
 `);
 
 /**
@@ -96,6 +110,21 @@ redis.call('PUBLISH', ARGV[2], 'bindings')
 return sequence
 `);
 
+/** KEYS meta; ARGV id, schema, key-check, nonce-secret, version, place, sequence of bindings, channel. 1: this is the store from now on. */
+export const FINISH_RESTORE = script(`
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'id', ARGV[1], 'schema', ARGV[2], 'key-check', ARGV[3], 'nonce-secret', ARGV[4],
+  'version', ARGV[5], 'place', ARGV[6], 'bindings', ARGV[7])
+redis.call('PUBLISH', ARGV[8], 'provisioning')
+return 1
+`);
+
+/** KEYS meta, hash; ARGV id, command, its arguments. Does it when this is the store; who reads another one's emptiness would forget its own. */
+export const GUARDED = script(`
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return redis.error_reply('REPLACED the store is another one') end
+return redis.call(ARGV[2], KEYS[2], unpack(ARGV, 3))
+`);
+
 /**
  * KEYS fences, then a lease each; ARGV holder, milliseconds, then a name each. Takes what is free and prolongs what the holder has;
  * answers the fence of each, or 0 where another holds it.
@@ -128,15 +157,16 @@ return 1
 `);
 
 /**
- * KEYS nodes; ARGV node, facts, milliseconds after which a node counts as gone. Tells about this node and answers name, facts of each
- * that is alive; ages are taken on Redis's clock, so the nodes' own need not agree.
+ * KEYS nodes; ARGV node, facts, milliseconds after which a node counts as gone. Tells about this node and answers Redis's time in ms, what was
+ * told under this name before, then name, facts of each that is alive; ages are taken on Redis's clock, so the nodes' own need not agree.
  */
 export const ANNOUNCE = script(`
 local now = redis.call('TIME')
 local nowMs = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+local before = redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f ', nowMs) .. ARGV[2])
 local all = redis.call('HGETALL', KEYS[1])
-local alive = {}
+local alive = {string.format('%.0f', nowMs), before or ''}
 for i = 1, #all, 2 do
   local space = string.find(all[i + 1], ' ', 1, true)
   if nowMs - tonumber(string.sub(all[i + 1], 1, space - 1)) > tonumber(ARGV[3]) then

@@ -15,6 +15,7 @@ export interface WatchAnswer {
   /** Of the provisioning. */
   readonly version: number;
   readonly bindings: number;
+  readonly schema: number;
   /** When it was asked, of performance.now(): the answer may be older than what other connections have said since. */
   readonly askedAtMs: number;
 }
@@ -80,7 +81,14 @@ export class Watch {
     const askedAtMs = performance.now();
     let answer: (Buffer | null)[];
     try {
-      answer = (await links[0]?.command('HMGET', keys.meta, 'id', 'version', 'bindings')) as (Buffer | null)[];
+      answer = (await links[0]?.command(
+        'HMGET',
+        keys.meta,
+        'id',
+        'version',
+        'bindings',
+        'schema',
+      )) as (Buffer | null)[];
       for (const link of links) link.mustBeReady();
     } catch (error) {
       if (!this.#isClosed) this.#failed(error);
@@ -92,11 +100,12 @@ export class Watch {
       this.#isReachable = true;
       this.#options.log.info('store-reachable');
     }
-    const [id, version, bindings] = answer;
+    const [id, version, bindings, schema] = answer;
     onAnswer({
       id: id == null ? undefined : String(id),
       version: Number(version),
       bindings: Number(bindings),
+      schema: Number(schema),
       askedAtMs,
     });
   }

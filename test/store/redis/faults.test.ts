@@ -155,17 +155,29 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
     });
   });
 
-  test('a Redis that was emptied is not taken for the store: commits are refused, and so is a start', async () => {
+  test('a Redis that was emptied is not taken for the store: a node serves its copy, refuses every write, and does so after a start too', async () => {
     const stores = await open();
     await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
+    await stores.tokens.put(token);
+    await stores.webhooks.put(webhook('w1'));
     const admin = new Redis(server.port, '127.0.0.1');
     await admin.flushall();
     admin.disconnect();
+    // At once, before anybody has noticed.
+    expect(await stores.tokens.get('t1')).toEqual(token);
+    expect(await stores.tokens.list()).toEqual([token]);
+    await expect(stores.tokens.put({ ...token, id: 't2' })).rejects.toThrow(/another/);
+    await expect(stores.webhooks.delete('w1')).rejects.toThrow(/another/);
     await eventually(() => stores.problems().includes('store-replaced'));
     await expect(stores.provisioning.commit(commitOf(1))).rejects.toThrow(/another store/);
     expect((await stores.provisioning.load()).state.tenants).toEqual([tenant('acme')]);
     await stores.close();
-    await expect(world.open()).rejects.toMatchObject({ problems: [{ code: 'store-replaced' }] });
+    const again = await open();
+    await eventually(() => again.problems().includes('store-replaced'));
+    expect((await again.provisioning.load()).state.tenants).toEqual([tenant('acme')]);
+    expect(await again.tokens.get('t1')).toEqual(token);
+    await expect(again.provisioning.commit(commitOf(1))).rejects.toThrow(/another store/);
+    await again.close();
     rmSync(join(world.folder(), 'last-copy.json'));
     const anew = await open();
     expect((await anew.provisioning.load()).version).toBe(0);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Log, silentLog } from '../../../src/base/log.ts';
+import type { Scheduler } from '../../../src/base/scheduler.ts';
 import { openStores, type RedisStoreSettings, type Stores } from '../../../src/store/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import type { StoreWorld } from '../contract.ts';
@@ -13,6 +14,8 @@ let serial = 0;
 
 export interface RedisWorld extends StoreWorld {
   readonly prefix: string;
+  /** Time stands still, unless a scheduler is given. */
+  open(node?: string, scheduler?: Scheduler): Promise<Stores>;
   /** Folder of a node. */
   folder(node?: string): string;
 }
@@ -29,10 +32,10 @@ export async function redisWorld(
   return {
     prefix,
     folder,
-    open: (node = 'node-1'): Promise<Stores> =>
+    open: (node = 'node-1', scheduler: Scheduler = new VirtualScheduler()): Promise<Stores> =>
       openStores(
         { node, store: { kind: 'redis', cluster: false, keyPrefix: prefix, ...settings, path: folder(node) } },
-        { log, scheduler: new VirtualScheduler(), environment },
+        { log, scheduler, environment },
       ),
     close: () => rm(base, { recursive: true, force: true }),
   };

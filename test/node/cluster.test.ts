@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { RosterPeers, trunkElsewhere } from '../../src/node/roster-peers.ts';
+import { RosterPeers, trunkElsewhere } from '../../src/node/cluster.ts';
 import type { KnownNode, NodeRoster } from '../../src/store/index.ts';
 
 const sip = { transport: 'udp' as const, address: '192.0.2.1', port: 5060 };
 
 function rosterOf(nodes: readonly KnownNode[]): NodeRoster {
-  return { announce() {}, others: () => nodes, callsElsewhere: () => 0 };
+  return { announce() {}, others: () => nodes, callsElsewhere: () => 0, clockOffsetMs: 0 };
 }
 
 test('a node that was silent is passed over until it tells of itself again', () => {

@@ -1,8 +1,11 @@
 /** The nodes on the store, as the engine asks for them, and what this one tells them. */
+import type { StorePort } from '../api/ports.ts';
+import { StateError } from '../base/errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
 import type { Target } from '../sip/transport/index.ts';
-import type { NodeFacts, NodeRoster } from '../store/index.ts';
+import type { NodeFacts, NodeRoster, Stores } from '../store/index.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 
 /** A node that was killed is in the roster for some seconds more; whoever finds it silent passes it over until it tells of itself again. */
@@ -54,4 +57,29 @@ export function factsOf(engine: Engine): NodeFacts {
   const shared = { calls: engine.trunks.capacity.snapshot(), trunks: engine.trunks.troubles(MAX_TROUBLES) };
   if (listener === undefined || advertised === undefined) return shared;
   return { sip: { transport: listener.transport, address: advertised.host, port: advertised.port }, ...shared };
+}
+
+/** The store as the HTTP interface asks for it. */
+export function storePort(settings: NodeSettings, stores: Stores): StorePort {
+  return {
+    view: () => {
+      const { shared, nodes } = stores;
+      const own = shared === undefined ? {} : { store: shared.id, version: shared.version };
+      const others = nodes.others().map(({ name, store, version }) => ({
+        node: name,
+        ...(store === undefined ? {} : { store }),
+        ...(version === undefined ? {} : { version }),
+      }));
+      return {
+        kind: settings.store.kind,
+        problems: stores.problems(),
+        clockOffsetMs: nodes.clockOffsetMs,
+        nodes: [{ node: settings.node, ...own }, ...others],
+      };
+    },
+    restore: async () => {
+      if (stores.shared === undefined) throw new StateError('a store in files is restored from its backup');
+      await stores.shared.restore();
+    },
+  };
 }

@@ -1,0 +1,46 @@
+import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { UsageError } from './command-error.ts';
+import { type Column, table } from './terminal.ts';
+
+interface StoreNode {
+  readonly node: string;
+  readonly store?: string;
+  readonly version?: number;
+}
+
+interface Store {
+  readonly kind: string;
+  readonly problems: readonly string[];
+  readonly clockOffsetMs: number;
+  readonly nodes: readonly StoreNode[];
+}
+
+const COLUMNS: readonly Column<StoreNode>[] = [
+  { title: 'NODE', value: ({ node }) => node },
+  { title: 'VERSION', value: ({ version }) => version, right: true },
+  { title: 'STORE', value: ({ store }) => store },
+];
+
+export const store: Command = {
+  usage: 'tandem store [restore]',
+  details:
+    'Alone: what the node that is asked says of its store, and which copy each node has. "restore" writes that node\'s copy into a Redis that came back empty (store-replaced): tenants, trunks, tokens and webhooks; phones and nodes follow by themselves. It is refused while Redis holds a store, or another node has a later copy.',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  takesArguments: true,
+  async run(context) {
+    const [word, ...more] = context.arguments;
+    if ((word !== undefined && word !== 'restore') || more.length > 0)
+      throw new UsageError('say nothing more, or "restore"');
+    const api = context.api();
+    const found =
+      word === 'restore'
+        ? await api.post<Store>('/api/v1/store/restore', undefined)
+        : await api.get<Store>('/api/v1/store');
+    if (flag(context, 'json')) return printJson(context, found);
+    const { terminal } = context;
+    terminal.out(`${found.kind}: ${found.problems.length === 0 ? 'well' : found.problems.join(', ')}\n`);
+    terminal.out(table(terminal, COLUMNS, found.nodes));
+    return 0;
+  },
+};
