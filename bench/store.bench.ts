@@ -78,7 +78,14 @@ function binding(aor: string): StoredBinding {
 }
 
 let stores = await open();
-const nothing = { putTenants: [], putTrunks: [], deleteTenants: [], deleteTrunks: [] };
+const nothing = {
+  putTenants: [],
+  putTrunks: [],
+  putCertificates: [],
+  deleteTenants: [],
+  deleteTrunks: [],
+  deleteCertificates: [],
+};
 const putTenants = [tenantSchema.parse({ name: 'acme', domain: 'acme.example.com' })];
 const putTrunks = Array.from({ length: TRUNKS }, (_, index) => trunk(index));
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../base/errors.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
 import { trunkIn } from '../trunks/places.ts';
@@ -85,6 +86,11 @@ export function requireAllowedTrunk(identity: Identity, trunk: TrunkSettings, be
   if (trunk.tenants.some((assignment) => assignment.tenant !== identity.tenant)) {
     throw forbidden("a tenant's own trunk cannot be shared with other tenants");
   }
+  const isNewlyVerified = trunk.tenants.some(
+    (assignment) =>
+      assignment.verified === true && !before?.tenants.some((earlier) => isDeepStrictEqual(earlier, assignment)),
+  );
+  if (isNewlyVerified) throw forbidden('only a system admin may say that the numbers of a pool are verified');
   const changesFiles = TLS_FILE_FIELDS.some((field) => trunk.tls?.[field] !== before?.tls?.[field]);
   if (changesFiles) throw forbidden('only a system admin may name certificate files');
 }

@@ -19,15 +19,21 @@ function replaceSecrets(node: unknown): unknown {
     copy[name] = name === 'properties' ? replaceProperties(value as Record<string, unknown>) : replaceSecrets(value);
   }
   if (Array.isArray(copy['required'])) {
-    copy['required'] = copy['required'].filter((name) => !isSecretName(String(name)));
+    const properties = (node as { properties?: Record<string, unknown> }).properties ?? {};
+    copy['required'] = copy['required'].filter((name) => !isSecret(String(name), properties[String(name)]));
   }
   return copy;
+}
+
+/** By its name, or because the schema says so. */
+function isSecret(name: string, schema: unknown): boolean {
+  return isSecretName(name) || (schema as { writeOnly?: boolean } | undefined)?.writeOnly === true;
 }
 
 function replaceProperties(properties: Record<string, unknown>): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(properties)) {
-    if (isSecretName(name)) {
+    if (isSecret(name, value)) {
       copy[`${name}Set`] = {
         type: 'boolean',
         readOnly: true,

@@ -33,6 +33,20 @@ export const trunkStatusAnswer = z.object({
     .describe('What somebody has to look at though calls go on; left out when there is nothing.'),
 }) satisfies z.ZodType<Loose<TrunkStatus>>;
 
+export const certificateFactsAnswer = z
+  .object({
+    subject: z.string(),
+    issuer: z.string(),
+    serialNumber: z.string(),
+    fingerprint256: z.string(),
+    notBefore: time,
+    notAfter: time,
+    codes: z.array(z.string()).describe('Service provider codes of its TNAuthList (RFC 8226).'),
+    numbers: z.array(z.string()).describe('Numbers and ranges of its TNAuthList.'),
+    servedAt: z.string().optional().describe('Path at which this node serves the chain.'),
+  })
+  .describe('What the certificate itself says.');
+
 export const registrationAnswer = z.object({
   addressOfRecord: z.string(),
   tenant: optionalText,
@@ -108,6 +122,12 @@ export const callRecordAnswer = z.object({
     .optional()
     .describe('Which setting gave it: app, extension, rule, group, company.'),
   anonymous: z.boolean().optional(),
+  signed: z
+    .enum(['A', 'B', 'C', 'div'])
+    .optional()
+    .describe('How it was signed on the trunk tried last: the attestation, or `div` of a call that was sent on.'),
+  signedWith: optionalText.describe('Name of the certificate that signed it.'),
+  originId: optionalText.describe('`origid` of the token (RFC 8588 §5).'),
   outboundRule: optionalText,
   inboundRule: optionalText,
   verification: verificationAnswer.optional().describe("What was found of the caller's number (STIR/SHAKEN)."),
@@ -299,7 +319,13 @@ const explainedRoute = z.object({
   warnings: z.array(z.string()),
   events: z.array(
     z.object({
-      kind: z.enum(['caller-id-rejected', 'outbound-cli-ignored', 'foreign-number-blocked', 'number-would-show']),
+      kind: z.enum([
+        'caller-id-rejected',
+        'outbound-cli-ignored',
+        'foreign-number-blocked',
+        'number-would-show',
+        'call-not-signed',
+      ]),
       trunkId: z.string(),
       value: z.string(),
       source: z.string(),
@@ -438,6 +464,18 @@ export const eventAnswers = {
     to: z.string(),
     code: z.int(),
     reason: z.string(),
+  }),
+  'call-not-signed': z.object({
+    extension: z.string(),
+    trunkId: z.string(),
+    outcome: z.enum(['refused', 'unsigned']),
+    reason: z.string(),
+  }),
+  'certificate-expiring': z.object({
+    certificate: z.string(),
+    owner: z.string().describe('`system` or a tenant.'),
+    notAfter: time,
+    daysLeft: z.union([z.literal(0), z.literal(1), z.literal(7), z.literal(30)]).describe('At most; 0: it has ended.'),
   }),
   fraud: z.object({ guard: z.string(), extension: optionalText, callId: optionalText, detail: z.string() }),
   audit: z.object({ actor: z.string(), action: z.string(), resource: z.string() }),

@@ -5,7 +5,7 @@ import { inSlices, type Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
-import { tenantIn, trunkIn } from '../trunks/places.ts';
+import { certificateIn, tenantIn, trunkIn } from '../trunks/places.ts';
 import { CONFLICT_CODES } from '../trunks/provisioning.ts';
 import {
   applyEdits,
@@ -109,6 +109,7 @@ function* requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state
   const { managedBy } = context;
   if (managedBy === undefined) return;
   const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = change;
+  const { putCertificates = [], deleteCertificates = [] } = change;
   const require = (resource: string, isChanged: () => boolean) => {
     const file = managedBy(resource);
     if (file === undefined || !isChanged()) return;
@@ -125,7 +126,13 @@ function* requireUnmanaged(context: ApiContext, change: ProvisioningEdits, state
     yield;
   }
   for (const name of deleteTenants) require(`tenants/${name}`, () => true);
+  for (const certificate of putCertificates) {
+    const { name } = certificate;
+    require(`certificates/${name}`, () => !isDeepStrictEqual(certificate, certificateIn(state, name)));
+    yield;
+  }
   for (const id of deleteTrunks) require(`trunks/${id}`, () => true);
+  for (const name of deleteCertificates) require(`certificates/${name}`, () => true);
 }
 
 function isUnsuccessful(result: { readonly outcome: string }): result is Unsuccessful {
@@ -187,10 +194,15 @@ function pathInBody(path: string, bodyPaths: ReadonlyMap<string, string> = new M
 
 /** `tenants[0].inboundRules[2].trunk` → `tenants/acme/inbound-rules/main`; empty for what this admin may not see. */
 function resourceAt(identity: Identity, path: string, state: Provisioning): string {
-  const [, kind, index, field, item] = /^(tenants|trunks)\[(\d+)\](?:\.(\w+)\[(\d+)\])?/.exec(path) ?? [];
+  const [, kind, index, field, item] = /^(tenants|trunks|certificates)\[(\d+)\](?:\.(\w+)\[(\d+)\])?/.exec(path) ?? [];
   if (kind === 'trunks') {
     const trunk = state.trunks[Number(index)];
     return trunk !== undefined && maySeeTrunk(identity, trunk) ? `trunks/${trunkIdOf(trunk)}` : '';
+  }
+  if (kind === 'certificates') {
+    const certificate = state.certificates[Number(index)];
+    const isSeen = certificate !== undefined && maySeeTenant(identity, certificate.owner);
+    return isSeen ? `certificates/${certificate.name}` : '';
   }
   const tenant = state.tenants[Number(index)];
   if (tenant === undefined || !maySeeTenant(identity, tenant.name)) return '';

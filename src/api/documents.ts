@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { isSecretName } from '../observe/index.ts';
+import { isPrivateKey, isSecretName } from '../observe/index.ts';
 import { ApiProblem } from './problem.ts';
 
 /** Resources as JSON documents: without secrets when they go out, with the stored ones when they come back. */
@@ -15,7 +15,7 @@ export function withoutSecrets<T>(value: T): T {
   if (!isDocument(value)) return value;
   const copy: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(value)) {
-    if (!isSecretName(name)) copy[name] = withoutSecrets(field);
+    if (!isSecretName(name) && !isPrivateKey(field)) copy[name] = withoutSecrets(field);
     else if (field !== undefined && field !== null) copy[`${name}${SET_SUFFIX}`] = true;
   }
   return copy as T;
@@ -27,11 +27,16 @@ export function withoutMarks(value: unknown): unknown {
   if (!isDocument(value)) return value;
   const copy: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(value)) {
-    if (typeof field === 'boolean' && name.endsWith(SET_SUFFIX) && isSecretName(name.slice(0, -SET_SUFFIX.length)))
-      continue;
+    if (typeof field === 'boolean' && isMark(name)) continue;
     define(copy, name, withoutMarks(field));
   }
   return copy;
+}
+
+/** `passwordSet`; `keySet` of a certificate's private key. */
+function isMark(name: string): boolean {
+  const field = name.slice(0, -SET_SUFFIX.length);
+  return name.endsWith(SET_SUFFIX) && (field === 'key' || isSecretName(field));
 }
 
 /** A replacement that says nothing of a secret keeps the stored one: nobody has to know a password to change a name. */
@@ -40,7 +45,7 @@ export function withStoredSecrets<T>(replacement: T, stored: unknown): T {
   const copy: Record<string, unknown> = { ...replacement };
   const signsIn = SIGN_IN_SECRETS.some((name) => copy[name] !== undefined);
   for (const [name, field] of Object.entries(stored)) {
-    if (isSecretName(name)) {
+    if (isSecretName(name) || isPrivateKey(field)) {
       if (copy[name] === undefined && !(signsIn && SIGN_IN_SECRETS.includes(name))) copy[name] = field;
     } else if (Object.hasOwn(copy, name)) copy[name] = withStoredSecrets(copy[name], field);
   }

@@ -6,7 +6,7 @@ import type { Provisioning } from '../trunks/schema.ts';
 /** How long a piece is, about, in characters. */
 const PIECE = 65_536;
 
-/** @param view what is shown of a tenant, an extension or a trunk. */
+/** @param view what is shown of a tenant, an extension, a trunk or a certificate. */
 export async function* exported(state: Provisioning, view: (document: object) => object): AsyncGenerator<string> {
   const texts = textsOf(state, view);
   for (;;) {
@@ -27,7 +27,10 @@ function* nextPiece(texts: Iterator<string>): Steps<{ readonly text: string; rea
   return { text, isLast: false };
 }
 
-function* textsOf({ tenants, trunks }: Provisioning, view: (document: object) => object): Generator<string> {
+function* textsOf(
+  { tenants, trunks, certificates }: Provisioning,
+  view: (document: object) => object,
+): Generator<string> {
   yield '{"tenants":[';
   for (const [index, tenant] of tenants.entries()) {
     if (index > 0) yield ',';
@@ -35,5 +38,7 @@ function* textsOf({ tenants, trunks }: Provisioning, view: (document: object) =>
   }
   yield '],"trunks":[';
   for (const [index, trunk] of trunks.entries()) yield `${index > 0 ? ',' : ''}${JSON.stringify(view(trunk))}`;
+  yield '],"certificates":[';
+  for (const [index, one] of certificates.entries()) yield `${index > 0 ? ',' : ''}${JSON.stringify(view(one))}`;
   yield ']}';
 }

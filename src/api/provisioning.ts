@@ -5,8 +5,9 @@ import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import type { CertificateSettings } from '../trunks/certificate-schema.ts';
 import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
-import { tenantIn, tenantPlace, trunkIn, trunkPlace } from '../trunks/places.ts';
+import { certificateIn, certificatePlace, tenantIn, tenantPlace, trunkIn, trunkPlace } from '../trunks/places.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
   isSystemAdmin,
@@ -18,6 +19,7 @@ import {
   requireTrunkOwner,
 } from './access.ts';
 import { applySummaryAnswer, planAnswer } from './answers.ts';
+import { auditTenant, requireAllowedCertificate } from './certificates.ts';
 import { applyChange, type PlannedChange, previewChange } from './change.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { documentOf } from './document.ts';
@@ -46,7 +48,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
     describe({
       operationId: 'exportProvisioning',
       tag: TAG,
-      summary: 'All tenants and trunks in one document',
+      summary: 'All tenants, trunks and certificates in one document',
       access: 'system',
       querystring,
       answers: { 200: answer('The document', resource('Provisioning', provisioningSchema)) },
@@ -91,7 +93,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
         operationId: 'applyProvisioning',
         tag: TAG,
         summary:
-          'Create or replace the tenants and trunks of a document, all or none; what it does not name stays. A tenant admin writes its own.',
+          'Create or replace the tenants, trunks and certificates of a document, all or none; what it does not name stays. A tenant admin writes its own.',
         body: body('ProvisioningInput', provisioningSchema),
         answers: { 200: answer('What changed', named('ApplySummary', applySummaryAnswer)) },
       }),
@@ -186,14 +188,26 @@ function* planApply(
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
     yield;
   }
-  const change = { putTenants, putTrunks };
-  return { change, facts, summary, bodyPaths: (after: Provisioning) => bodyPathsOf(after, wanted.tenants, trunks) };
+  const putCertificates: CertificateSettings[] = [];
+  for (const [index, certificate] of wanted.certificates.entries()) {
+    const before = certificateIn(state, certificate.name);
+    const after = withStoredSecrets(certificate, before);
+    requireAllowedCertificate(context, identity, after, before, `certificates[${index}].`);
+    requireOnce(written, 'certificate-name-taken', `certificates[${index}].name`, `certificate ${after.name}`);
+    if (note(`certificates/${after.name}`, auditTenant(after).tenant, before, after)) putCertificates.push(after);
+    yield;
+  }
+  const change = { putTenants, putTrunks, putCertificates };
+  return { change, facts, summary, bodyPaths: (after: Provisioning) => bodyPathsOf(after, wanted, trunks) };
 }
 
 /** From places in the state to places in the document, for what the document holds. */
-function bodyPathsOf(after: Provisioning, tenants: readonly Tenant[], trunks: readonly TrunkSettings[]) {
+function bodyPathsOf(after: Provisioning, { tenants, certificates }: Provisioning, trunks: readonly TrunkSettings[]) {
   return new Map([
     ...tenants.map(({ name }, index) => [`tenants[${tenantPlace(after, name)}]`, `tenants[${index}]`] as const),
+    ...certificates.map(
+      ({ name }, index) => [`certificates[${certificatePlace(after, name)}]`, `certificates[${index}]`] as const,
+    ),
     ...trunks.map((trunk, index) => [`trunks[${trunkPlace(after, trunkIdOf(trunk))}]`, `trunks[${index}]`] as const),
   ]);
 }

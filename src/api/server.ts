@@ -12,6 +12,7 @@ import { healthAnswer, readinessAnswer } from './answers.ts';
 import { authenticate } from './authentication.ts';
 import { brandRoutes } from './brands.ts';
 import { guardBrowsers } from './browser-guard.ts';
+import { certificateRoutes } from './certificates.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { collectionRoutes } from './collections.ts';
 import { guardConnections } from './connection-guard.ts';
@@ -168,6 +169,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     collectionRoutes(scope, context);
     trunkRoutes(scope, context);
     brandRoutes(scope);
+    certificateRoutes(scope, context);
     reloadRoute(scope, context);
     storeRoutes(scope, context);
     liveRoutes(scope, context);

@@ -286,6 +286,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       },
       this.#session,
     );
+    this.plan.sign?.(request, this.attempt.env.scheduler.wallMs());
     if (this.#refusedWith !== undefined) {
       return this.#repair?.apply(request, this.#refusedWith) === true ? request : undefined;
     }

@@ -2,7 +2,7 @@ import type { MediaParty } from '../media/index.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
 import type { SendOptions } from '../sip/endpoint/index.ts';
-import type { HeaderId, LegDraft, SipResponse } from '../sip/message/index.ts';
+import type { HeaderId, LegDraft, SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { AttemptRecord, CallFacts } from './record.ts';
 
@@ -100,6 +100,8 @@ export interface BranchPlan {
    * draft says the same everywhere.
    */
   toward?(to: Target | Flow): Pick<BranchPlan, 'draft' | 'options'>;
+  /** Signs the INVITE, each time that it is sent. */
+  sign?(invite: SipRequest, wallMs: number): void;
   /** Where to send it, best first (RFC 3263). A list or a flow is used at once; only a promise costs a turn. */
   resolve(): readonly Target[] | Flow | Promise<readonly Target[]>;
   /** Answers a 401 or 407 of this branch's peer, at most twice per request. Absent: a challenge is a refusal. */

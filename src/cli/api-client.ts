@@ -46,6 +46,10 @@ export class ApiClient {
     return this.#ask<T>('POST', path, body);
   }
 
+  async put<T>(path: string, body: unknown): Promise<T> {
+    return this.#ask<T>('PUT', path, body);
+  }
+
   async delete(path: string): Promise<void> {
     await this.#ask('DELETE', path);
   }

@@ -38,7 +38,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'apply',
-    summary: 'create or replace the tenants and trunks of provisioning files in the running engine',
+    summary: 'create or replace the tenants, trunks and certificates of provisioning files in the running engine',
     load: async () => (await provisioning()).apply,
   },
   {
@@ -65,6 +65,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'brands',
     summary: 'list the presets of carriers, or show one with its sources',
     load: async () => (await import('./trunk-commands.ts')).brands,
+  },
+  {
+    name: 'certificates',
+    summary: 'list, upload and delete the certificates that calls are signed with',
+    load: async () => (await import('./certificates-command.ts')).certificates,
   },
   {
     name: 'registrations',

@@ -85,10 +85,12 @@ export const exportCommand: Command = {
   },
 };
 
+const MARKS: ReadonlySet<string> = new Set(['passwordSet', 'ha1Set', 'keySet']);
+
 /** `passwordSet` is the API's mark that there is a secret; it is no field of a file. */
 function withoutMarks(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutMarks);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([name]) => name !== 'passwordSet' && name !== 'ha1Set');
+  const entries = Object.entries(value).filter(([name]) => !MARKS.has(name));
   return Object.fromEntries(entries.map(([name, field]) => [name, withoutMarks(field)]));
 }

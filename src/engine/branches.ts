@@ -1,10 +1,13 @@
 /** What a call rings: registered phones, and trunks with the INVITE that the outbound pipeline drafted. */
 import { type AttemptRecord, type BranchOptions, type BranchPlan, describeDestination } from '../call/index.ts';
 import {
+  addIdentity,
   draftForRoute,
+  type KeyOf,
   type LegSettings,
   type NodeAddress,
   type OutboundPlan,
+  ownKey,
   type RouteDraft,
   type SeenAs,
 } from '../outbound/index.ts';
@@ -31,6 +34,8 @@ export interface BranchesOptions {
   readonly trunks: Pick<TrunkService, 'digestClient' | 'admit' | 'noteAttempt' | 'targets'>;
   readonly directory: () => Directory;
   readonly media: MediaParties;
+  /** Signs calls; default: the certificate's own key. */
+  readonly keyOf?: KeyOf;
   /** How long one target may stay silent before the next is tried. */
   readonly attemptMs: number;
   readonly onAttempt: (trunk: Trunk, attempt: AttemptRecord) => void;
@@ -55,7 +60,7 @@ export class Branches {
   }
 
   /** Branches of calls that are only thought through. */
-  rehearsal(parts: Pick<BranchesOptions, 'trunks' | 'onAttempt' | 'onUnlocated'>): Branches {
+  rehearsal(parts: Pick<BranchesOptions, 'trunks' | 'onAttempt' | 'onUnlocated' | 'keyOf'>): Branches {
     return new Branches({ ...this.#options, ...parts });
   }
 
@@ -97,11 +102,11 @@ export class Branches {
   }
 
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
-    const { trunk, leg, nextHop } = route;
+    const { trunk, leg, nextHop, signing } = route;
     const gateway = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk) : undefined;
     const reached = gateway?.reached;
     const { draft } = route;
-    const { trunks, directory, attemptMs, onAttempt } = this.#options;
+    const { trunks, directory, attemptMs, onAttempt, keyOf = ownKey } = this.#options;
     // Not the plan itself: the closures below live as long as the call.
     const { facts, emergency } = plan;
     const { tenant } = facts;
@@ -122,6 +127,7 @@ export class Branches {
       options,
       toward: throughNode(reached, this.#toward({ plan, route, drafted: { draft, options } })),
       resolve: () => withOtherwise(this.#targets(trunk, nextHop), reached?.through?.otherwise),
+      ...(signing === undefined ? {} : { sign: (invite, wallMs) => addIdentity(invite, signing, wallMs, keyOf) }),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {
         const answer = trunks.admit(trunk, tenant, directory(), emergency);

@@ -52,6 +52,7 @@ export function diverted(context: CallContext, number: string, reason: ForwardRe
 export function forwardingOf(context: CallContext, kind: Forwarding['kind']): Forwarding {
   return {
     kind,
+    ...(context.origin.kind === 'trunk' && { fromTrunk: true as const }),
     originator: originatorOf(context),
     diversions: context.diversions.map(({ number, reason }) => ({ number, reason })),
   };

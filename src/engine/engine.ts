@@ -61,6 +61,7 @@ import { Admission, type Source } from './admission.ts';
 import { Branches, hostPort } from './branches.ts';
 import { CallKeeper } from './call-keeper.ts';
 import { restorerOf } from './call-restorer.ts';
+import { CertificateWatch, type ExpiringCertificate } from './certificate-watch.ts';
 import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { draftOf } from './drafted-request.ts';
@@ -101,6 +102,7 @@ export interface EngineObserver {
   /** A request or registration that was refused for who sent it. */
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void;
   onAttempt(trunk: Trunk, attempt: AttemptRecord): void;
+  onCertificateExpiring(certificate: ExpiringCertificate): void;
   /** A guard against fraud refused a call, or a limit is nearly reached. */
   onFraud(code: string, detail: Readonly<Record<string, unknown>>): void;
 }
@@ -166,6 +168,7 @@ export class Engine {
   /** Whom the engine believes about callers, and what it has fetched for that. */
   readonly stir: StirService;
   readonly #placement: Placement;
+  readonly #certificates: CertificateWatch;
   /** Whose messages are never held back: trunks and registered phones. */
   readonly sources: { knows(address: string): boolean };
   /** How much of what the network brings is let in. */
@@ -341,6 +344,11 @@ export class Engine {
       onAttempt: (trunk, attempt) => observer.onAttempt(trunk, attempt),
       onUnlocated: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
     });
+    this.#certificates = new CertificateWatch({
+      scheduler,
+      directory,
+      onExpiring: (certificate) => observer.onCertificateExpiring(certificate),
+    });
     this.guards = new OutboundGuards(
       new Guards({
         clock: scheduler,
@@ -453,6 +461,7 @@ export class Engine {
     this.apply(this.#directory);
     this.media.relays.apply(settings.mediaRelays);
     this.trunks.start();
+    this.#certificates.look();
     return this.#listening;
   }
 
@@ -476,6 +485,7 @@ export class Engine {
     this.#directory = directory;
     const diff = diffOf(previous.provisioning, directory.provisioning);
     this.trunks.apply(directory);
+    if (diff.certificates.length > 0) this.#certificates.look();
     this.#toFollow.push(diff);
     if (this.#toFollow.length === 1) void inSlices(this.#follow());
   }
@@ -510,6 +520,7 @@ export class Engine {
 
   async close(): Promise<void> {
     this.#stallGuard?.stop();
+    this.#certificates.stop();
     this.#restoration?.stop();
     this.calls.endAll('shutdown');
     await this.#keeper?.stop();

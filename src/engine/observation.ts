@@ -10,7 +10,7 @@ import type {
 } from '../call/index.ts';
 import type { RelayListener, RelayState } from '../media/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../observe/index.ts';
-import type { OutboundPlan, PlacedCall, Refusal, RouteDraft, RouteRefusal } from '../outbound/index.ts';
+import type { OutboundPlan, PlacedCall, Refusal, RouteDraft, RouteRefusal, Signing } from '../outbound/index.ts';
 import type { Binding, RegistrationListener, RemovalReason } from '../registrar/index.ts';
 import type { MessageObserver } from '../sip/endpoint/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -19,6 +19,7 @@ import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkListener, TrunkStatus } from '../trunks/trunk-service.ts';
 import { splitAor } from './aor.ts';
+import type { ExpiringCertificate } from './certificate-watch.ts';
 import type { EngineObserver } from './engine.ts';
 import type { RecentCalls } from './recent-calls.ts';
 
@@ -144,10 +145,20 @@ export class Observation
 
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void {
     this.#options.recentCalls.remember(plan, route.kind === 'draft' ? route : undefined);
+    if (route.kind === 'draft' && route.signing !== undefined)
+      this.#options.metrics.countSigned(route.signing.attestation ?? 'div');
     for (const { kind, source, value, reason, trunkId } of route.events) {
-      this.#options.metrics.countCallerIdRejected(source);
       const { tenant, caller } = plan.facts;
       const extension = caller.kind === 'extension' ? caller.extension.number : caller.service.number;
+      if (kind === 'call-not-signed') {
+        const outcome = source === 'refused' ? 'refused' : 'unsigned';
+        const facts = { extension, trunkId, outcome, reason } as const;
+        this.#options.metrics.countSigned(outcome);
+        this.#options.log.warn(kind, { tenant: tenant.name, ...facts });
+        this.#options.events.publish(kind, this.#audience(tenant.name), facts);
+        continue;
+      }
+      this.#options.metrics.countCallerIdRejected(source);
       this.#options.log.info(kind, { tenant: tenant.name, extension, trunkId, source, value, reason });
       this.#options.events.publish('caller-id-rejected', this.#audience(tenant.name), {
         extension,
@@ -199,6 +210,13 @@ export class Observation
     this.#options.log[state === 'began' ? 'warn' : 'info']('trunk-coincidence', facts);
     // It names two tenants' trunks: for system admins alone.
     this.#options.events.publish('trunk-coincidence', NOBODY, facts);
+  }
+
+  onCertificateExpiring({ name, owner, notAfterMs, daysLeft }: ExpiringCertificate): void {
+    const facts = { certificate: name, owner, notAfter: isoTime(notAfterMs), daysLeft };
+    if (daysLeft > 7) this.#options.log.info('certificate-expiring', facts);
+    else this.#options.log.warn('certificate-expiring', facts);
+    this.#options.events.publish('certificate-expiring', owner === 'system' ? NOBODY : this.#audience(owner), facts);
   }
 
   onRefused(code: string, detail: Readonly<Record<string, unknown>>): void {
@@ -316,6 +334,7 @@ export class Observation
       outboundCallerId: sent?.outboundCallerId,
       outboundCallerIdSource: sent?.callerIdSource,
       anonymous: sent?.anonymous,
+      ...signatureOf(sent?.signing),
       outboundRule: placed?.ruleName ?? facts.outboundRule,
       inboundRule: facts.inboundRule,
       verification: facts.verification,
@@ -356,7 +375,15 @@ function sentFacts(facts: CallFacts): PlacedCall['sent'] {
     outboundCallerId,
     callerIdSource: outboundCallerIdSource,
     anonymous: anonymous === true,
+    signing: undefined,
   };
+}
+
+function signatureOf(signing: Signing | undefined): Pick<CallRecord, 'signed' | 'signedWith' | 'originId'> {
+  if (signing === undefined) return {};
+  const { passport, attestation } = signing;
+  const originId = passport.ppt === 'shaken' ? passport.claims.origid : undefined;
+  return { signed: attestation ?? 'div', signedWith: passport.certificate.name, originId };
 }
 
 /** Each once, the caller's first. */

@@ -15,7 +15,7 @@ import type { ChangePreview } from '../trunks/change-preview.ts';
 import { compactTenantSteps, compactTrunk } from '../trunks/compact.ts';
 import { Directory } from '../trunks/directory.ts';
 import { trunkIdOf, withBrand, withTrunkIds } from '../trunks/effective.ts';
-import { tenantIn, trunkIn } from '../trunks/places.ts';
+import { certificateIn, tenantIn, trunkIn } from '../trunks/places.ts';
 import type { ResolvedSources } from '../trunks/pool-overlaps.ts';
 import { type CheckContext, checkChangeSteps, checkSteps } from '../trunks/provisioning.ts';
 import {
@@ -56,7 +56,7 @@ const MAX_TRIES = 20;
 
 export class Provisioner {
   readonly #options: ProvisionerOptions;
-  #provisioned: ProvisionedState = { version: 0, state: { tenants: [], trunks: [] } };
+  #provisioned: ProvisionedState = { version: 0, state: { tenants: [], trunks: [], certificates: [] } };
   #directory = Directory.EMPTY;
   /** One change at a time on this node; other nodes are met by the version. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -99,13 +99,14 @@ export class Provisioner {
   }
 
   /**
-   * Makes the state hold these tenants and trunks as written: those that are there are replaced, others stay. Trunks are told apart by
+   * Makes the state hold these tenants, trunks and certificates as written: those that are there are replaced, others stay. Trunks are told apart by
    * id, or by owner and name when they have none. Applying the same twice changes nothing the second time.
    */
   async put(wanted: Provisioning): Promise<ChangeResult> {
     return this.update((state) => ({
       putTenants: wanted.tenants,
       putTrunks: withTrunkIds(wanted.trunks, state.trunks),
+      putCertificates: wanted.certificates,
     }));
   }
 
@@ -150,19 +151,24 @@ export class Provisioner {
       expectedVersion: version,
       putTenants: followRenames(state, change),
       putTrunks: change.putTrunks ?? [],
+      putCertificates: change.putCertificates ?? [],
       deleteTenants: change.deleteTenants ?? [],
       deleteTrunks: change.deleteTrunks ?? [],
+      deleteCertificates: change.deleteCertificates ?? [],
     };
     const commit = await inSlices(withoutUnchanged(state, wanted));
     const next = applyEdits(state, commit);
-    const written = new Set([...commit.putTenants, ...commit.putTrunks]);
+    const written = new Set<object>([...commit.putTenants, ...commit.putTrunks, ...commit.putCertificates]);
     const context = await this.#contextFor(state, commit.putTrunks);
     const problems = await inSlices(
       this.#isWhole ? checkChangeSteps(this.#directory, next, context, written) : checkSteps(next, context, written),
     );
     if (problems.length > 0) return { outcome: 'refused', problems };
     const isSame =
-      written.size === 0 && next.tenants.length === state.tenants.length && next.trunks.length === state.trunks.length;
+      written.size === 0 &&
+      next.tenants.length === state.tenants.length &&
+      next.trunks.length === state.trunks.length &&
+      next.certificates.length === state.certificates.length;
     return { outcome: 'possible', commit, next, isSame };
   }
 
@@ -228,7 +234,10 @@ function* withoutUnchanged(state: Provisioning, commit: ProvisioningCommit): Ste
     if (!isDeepStrictEqual(trunk, trunkIn(state, trunkIdOf(trunk)))) putTrunks.push(compactTrunk(trunk));
     yield;
   }
-  return { ...commit, putTenants, putTrunks };
+  const putCertificates = commit.putCertificates.filter(
+    (certificate) => !isDeepStrictEqual(certificate, certificateIn(state, certificate.name)),
+  );
+  return { ...commit, putTenants, putTrunks, putCertificates };
 }
 
 /** Whether a trunk's sources or pools are others than before. */

@@ -15,7 +15,7 @@ import {
 } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
-import { tenantIn, trunkIn } from '../trunks/places.ts';
+import { certificateIn, tenantIn, trunkIn } from '../trunks/places.ts';
 import type { Provisioning } from '../trunks/schema.ts';
 
 /** What is read at once while calls are served, in octets: some milliseconds. A thread of its own takes half a second to begin. */
@@ -28,7 +28,7 @@ export class ProvisioningFiles {
   readonly #provisioner: Provisioner;
   readonly #audit: AuditLog;
   readonly #environment: NodeJS.ProcessEnv;
-  /** Resource (`tenants/acme`, `trunks/7`) to the file that owns it. */
+  /** Resource (`tenants/acme`, `trunks/7`, `certificates/acme-stir`) to the file that owns it. */
   #owners: ReadonlyMap<string, string> = new Map();
   /** What the thread has read, as the state holds it: what is still the same is not read into objects anew. */
   #known: KnownDocuments = new Map();
@@ -39,7 +39,7 @@ export class ProvisioningFiles {
     this.#environment = environment;
   }
 
-  /** The file that owns `tenants/NAME` or `trunks/ID`: only there it is changed. */
+  /** The file that owns `tenants/NAME`, `trunks/ID` or `certificates/NAME`: only there it is changed. */
   ownerOf(resource: string): string | undefined {
     return this.#owners.get(resource);
   }
@@ -158,8 +158,8 @@ function* ownersOf(
   const owners = new Map<string, string>();
   const trunks = withTrunkIds(wanted.trunks, state.trunks);
   yield;
-  let [tenantsSeen, trunksSeen] = [0, 0];
-  for (const { file, tenants, trunks: count } of parts) {
+  let [tenantsSeen, trunksSeen, certificatesSeen] = [0, 0, 0];
+  for (const { file, tenants, trunks: count, certificates } of parts) {
     for (const { name } of wanted.tenants.slice(tenantsSeen, tenantsSeen + tenants)) {
       owners.set(`tenants/${name}`, file);
       yield;
@@ -168,8 +168,13 @@ function* ownersOf(
       owners.set(`trunks/${trunkIdOf(trunk)}`, file);
       yield;
     }
+    for (const { name } of wanted.certificates.slice(certificatesSeen, certificatesSeen + certificates)) {
+      owners.set(`certificates/${name}`, file);
+      yield;
+    }
     tenantsSeen += tenants;
     trunksSeen += count;
+    certificatesSeen += certificates;
   }
   return owners;
 }
@@ -177,7 +182,8 @@ function* ownersOf(
 function becameOf(resource: string, before: Provisioning, after: Provisioning) {
   const key = resource.slice(resource.indexOf('/') + 1);
   if (resource.startsWith('tenants/')) return { was: tenantIn(before, key), is: tenantIn(after, key), tenant: key };
-  const is = trunkIn(after, key);
+  const isCertificate = resource.startsWith('certificates/');
+  const is = isCertificate ? certificateIn(after, key) : trunkIn(after, key);
   const tenant = is === undefined || is.owner === 'system' ? undefined : is.owner;
-  return { was: trunkIn(before, key), is, tenant };
+  return { was: isCertificate ? certificateIn(before, key) : trunkIn(before, key), is, tenant };
 }

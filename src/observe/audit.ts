@@ -2,7 +2,7 @@ import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { EventBus } from './events.ts';
 import { JsonlFile } from './jsonl-file.ts';
-import { isSecretName } from './redact.ts';
+import { isPrivateKey, isSecretName } from './redact.ts';
 
 /** One change that somebody made (or tried and was refused is not here: only what happened). */
 export interface AuditEntry {
@@ -115,7 +115,8 @@ function strip(value: unknown, other: unknown): unknown {
   const otherFields = (typeof other === 'object' && other !== null ? other : {}) as Record<string, unknown>;
   const copy: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(value)) {
-    const secret = isSecretName(name) && field !== undefined && field !== null && typeof field !== 'boolean';
+    const named = isSecretName(name) && field !== undefined && field !== null && typeof field !== 'boolean';
+    const secret = named || isPrivateKey(field);
     const otherField = Object.hasOwn(otherFields, name) ? otherFields[name] : undefined;
     const changed = otherField !== undefined && JSON.stringify(otherField) !== JSON.stringify(field);
     copy[name] = secret ? (changed ? '(changed)' : '(set)') : strip(field, otherField);

@@ -36,6 +36,12 @@ export interface CallRecord {
   /** Which setting gave the outbound caller ID: `app`, `extension`, `rule`, `group`, `company`, … */
   readonly outboundCallerIdSource?: string | undefined;
   readonly anonymous?: boolean | undefined;
+  /** How the call was signed on the trunk tried last: the attestation, or `div`. */
+  readonly signed?: 'A' | 'B' | 'C' | 'div' | undefined;
+  /** Name of the certificate that signed it. */
+  readonly signedWith?: string | undefined;
+  /** `origid` of the token, by which others ask for the call (RFC 8588 §5). */
+  readonly originId?: string | undefined;
   readonly outboundRule?: string | undefined;
   readonly inboundRule?: string | undefined;
   /** What was found of the caller's number, on calls from trunks. */
@@ -151,6 +157,9 @@ function readableRecord(record: CallRecord): CallRecord {
     outboundCallerId: readable(record.outboundCallerId),
     outboundCallerIdSource: record.outboundCallerIdSource,
     anonymous: record.anonymous,
+    signed: record.signed,
+    signedWith: record.signedWith,
+    originId: record.originId,
     outboundRule: record.outboundRule,
     inboundRule: record.inboundRule,
     verification: readableVerification(record.verification),

@@ -12,6 +12,8 @@ export const EVENT_TYPES = [
   'call',
   'caller-id-rejected',
   'verification-failed',
+  'call-not-signed',
+  'certificate-expiring',
   'fraud',
   'audit',
 ] as const;
@@ -79,6 +81,10 @@ export interface EventData {
     code: number;
     reason: string;
   };
+  /** A trunk asks for signed calls, and this one could not be signed. */
+  'call-not-signed': { extension: string; trunkId: string; outcome: 'refused' | 'unsigned'; reason: string };
+  /** A certificate ends in 30, 7 or 1 days, or (0) has ended. */
+  'certificate-expiring': { certificate: string; owner: string; notAfter: string; daysLeft: 0 | 1 | 7 | 30 };
   fraud: { guard: string; extension?: string; callId?: string; detail: string };
   audit: { actor: string; action: string; resource: string };
 }

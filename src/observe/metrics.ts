@@ -29,6 +29,7 @@ export class Metrics {
   readonly #trunks = new TrunkMetrics();
   readonly #callerIdRejected = new Map<string, number>();
   readonly #verifications = new Map<string, number>();
+  readonly #signed = { A: 0, B: 0, C: 0, div: 0, unsigned: 0, refused: 0 };
   readonly #setup: Record<CallDirection, { observe(value: number): void }>;
   readonly #http: Histogram<'method' | 'route' | 'code'>;
 
@@ -62,6 +63,12 @@ export class Metrics {
       (add) => {
         for (const [result, total] of this.#verifications) add({ result }, total);
       },
+    );
+    this.readCounters(
+      'tandem_calls_signed_total',
+      'Calls on trunks that ask for a signature, by what was signed or became of those that could not be',
+      'result',
+      () => this.#signed,
     );
     const setup = new Histogram({
       name: 'tandem_call_setup_seconds',
@@ -110,6 +117,11 @@ export class Metrics {
 
   countVerification(result: string): void {
     this.#verifications.set(result, (this.#verifications.get(result) ?? 0) + 1);
+  }
+
+  /** What was signed, or `unsigned` or `refused` of a call that could not be. */
+  countSigned(result: 'A' | 'B' | 'C' | 'div' | 'unsigned' | 'refused'): void {
+    this.#signed[result]++;
   }
 
   observeHttp(method: string, route: string, status: number, elapsedMs: number): void {

@@ -41,8 +41,13 @@ function judgeName(name: string): boolean {
   return SECRET_NAMES.has(lower) || SECRET_SUFFIXES.some((suffix) => lower.endsWith(suffix));
 }
 
+/** A private key in PEM is a secret wherever it stands. */
+export function isPrivateKey(value: unknown): boolean {
+  return typeof value === 'string' && value.includes('PRIVATE KEY-----');
+}
+
 /** What every secret has near it, but for a URI's password, which stands between `:` and `@`. */
-const SUSPICIOUS = /=|earer |asic |tdm_|inline:/i;
+const SUSPICIOUS = /=|earer |asic |tdm_|inline:|PRIVATE KEY/i;
 
 /** Masks secrets inside a text: a SIP message, an error message, a URL. */
 export function redactText(text: string): string {
@@ -56,6 +61,7 @@ export function redactText(text: string): string {
     .replace(/\b(Bearer|Basic) [A-Za-z0-9+/=._~-]{1,4096}/gi, `$1 ${MASK}`)
     .replace(/\b(tdm_[0-9a-f]{1,64})_[A-Za-z0-9_-]{1,256}/g, `$1_${MASK}`)
     .replace(/\b(sips?|https?|rediss?):(\/\/)?([^\s:@;<>"/]{0,256}):[^\s@;<>"/]{1,256}@/gi, `$1:$2$3:${MASK}@`)
+    .replace(/-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[^-]{0,65536}(?:-----END [A-Z ]{0,32}PRIVATE KEY-----)?/g, MASK)
     .replace(/\binline:[A-Za-z0-9+/=]{1,512}/g, `inline:${MASK}`);
 }
 

@@ -6,6 +6,7 @@ import type { Draft, FieldName } from './draft.ts';
 import type { OutboundFacts, SeenAs, TrunkState } from './facts.ts';
 import type { OutboundCli } from './outbound-cli.ts';
 import type { OutboundEvent, Refusal, StoredSetting } from './outcome.ts';
+import type { Signing } from './signing.ts';
 import type { Trace } from './trace.ts';
 import type { TrunkProfile } from './trunk-profile.ts';
 
@@ -87,6 +88,9 @@ export class RouteState {
   readonly profile: TrunkProfile;
   readonly draft: Draft;
   calledNumber = '';
+  /** The number that X-Outbound-Cli took the place of, in the field that a carrier reads; undefined: it took none. */
+  numberBeforeDirectives: string | undefined = undefined;
+  signing: Signing | undefined = undefined;
   callerId: ChosenCallerId | undefined = undefined;
   /** X-Outbound-Cli as read, once per call. */
   readonly outboundCli: OutboundCli;

@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { parseMessage, type SipRequest, serialize, textFromOctets } from '../sip/message/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { SkippedRoute } from './context.ts';
@@ -7,6 +8,7 @@ import type { OutboundEvent, StoredSetting } from './outcome.ts';
 import { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
 import { type FieldReason, reasonsOf } from './reasons.ts';
 import { type InviteTokens, renderInvite } from './render.ts';
+import { addIdentity } from './signing.ts';
 import { viaAddress } from './steps/choose-addresses.ts';
 import { type CandidateNote, type FieldNote, RecordingTrace, type StepNote } from './trace.ts';
 import { hostPort } from './trunk-profile.ts';
@@ -174,6 +176,7 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
     ...given,
   };
   const invite = renderInvite(outcome.draft, tokens);
+  if (outcome.signing !== undefined) addIdentity(invite, outcome.signing, plan.facts.wallMs, shownKey);
   const octets = serialize(invite);
   return {
     ...common,
@@ -192,6 +195,14 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
 /** {@link reasonsOf}, as text for people. */
 function textReasons(notes: readonly FieldNote[], invite: SipRequest): FieldReason[] {
   return reasonsOf(notes, invite).map((reason) => ({ ...reason, value: textFromOctets(reason.value) }));
+}
+
+let madeKey: KeyObject | undefined;
+
+/** Signs what is shown and not sent: nobody can place a call with it. */
+export function shownKey(): KeyObject {
+  madeKey ??= generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  return madeKey;
 }
 
 function nextHopText(hop: TrunkHop): string {

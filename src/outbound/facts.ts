@@ -53,6 +53,8 @@ export type ForwardReason =
 
 export interface Forwarding {
   readonly kind: 'forward' | 'transfer' | 'overflow';
+  /** The call came from a trunk: who calls is not authenticated here. */
+  readonly fromTrunk?: true;
   /** Set when the call came from a trunk: how it introduced itself. */
   readonly originator:
     | { readonly number: string; readonly displayName: string; readonly anonymous: boolean }

@@ -8,6 +8,7 @@ export {
   type Explanation,
   explain,
   nothingOutside,
+  shownKey,
   type TokenSource,
   withInvite,
 } from './explain.ts';
@@ -38,5 +39,6 @@ export { explainPlaced, type PlacedCall, placedCall, refusedBy } from './placed-
 export { type CallDifference, differenceOf, type FieldDifference, type Whereabouts } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';
 export type { InviteTokens } from './render.ts';
+export { addIdentity, type KeyOf, ownKey, type Signing } from './signing.ts';
 export type { CandidateNote, FieldNote, StepNote } from './trace.ts';
 export { profileOf } from './trunk-profile.ts';

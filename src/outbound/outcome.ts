@@ -3,6 +3,7 @@ import type { LegDraft } from '../sip/message/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { NodeAddress } from './facts.ts';
+import type { Signing } from './signing.ts';
 
 /** What the pipeline can end with. A step gives a {@link Refusal}, or undefined to go on. */
 export interface Refusal {
@@ -16,10 +17,15 @@ export interface Refusal {
 
 /** Something the operator should hear of; the caller of the pipeline publishes it. */
 export interface OutboundEvent {
-  readonly kind: 'caller-id-rejected' | 'outbound-cli-ignored' | 'foreign-number-blocked' | 'number-would-show';
+  readonly kind:
+    | 'caller-id-rejected'
+    | 'outbound-cli-ignored'
+    | 'foreign-number-blocked'
+    | 'number-would-show'
+    | 'call-not-signed';
   readonly trunkId: string;
   readonly value: string;
-  /** Which candidate, directive or field it was. */
+  /** Which candidate, directive or field it was; of a call that is not signed, what became of it: `refused` or `unsigned`. */
   readonly source: string;
   readonly reason: string;
 }
@@ -62,6 +68,8 @@ export interface RouteDraft {
   readonly draft: LegDraft;
   readonly nextHop: TrunkHop;
   readonly leg: LegSettings;
+  /** How it is signed when it is sent; undefined: not by this engine. */
+  readonly signing: Signing | undefined;
   readonly maxForwards: number;
   /** The called number on this route, after strip, prepend and plus removal. */
   readonly calledNumber: string;

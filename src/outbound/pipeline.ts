@@ -29,6 +29,7 @@ import { orderRoutes } from './steps/order-routes.ts';
 import { processDialledNumber } from './steps/process-number.ts';
 import { readDialCode } from './steps/read-dial-code.ts';
 import { removeHeaders } from './steps/remove-headers.ts';
+import { signCall } from './steps/sign-call.ts';
 import { octets } from './text.ts';
 import { NO_TRACE, type Trace } from './trace.ts';
 import { profileOf } from './trunk-profile.ts';
@@ -64,6 +65,7 @@ export const ROUTE_STEPS: readonly RouteStep[] = [
   writeTelUris,
   chooseAddresses,
   guardTenancy,
+  signCall,
 ];
 
 /** What will be done about a call: routes to try in order, or the answer that it gets at once. */
@@ -137,6 +139,7 @@ export function draftForRoute(
     draft: toLegDraft(route.draft),
     nextHop: route.profile.nextHop,
     leg: legSettings(route),
+    signing: route.signing,
     maxForwards: plan.facts.request.maxForwards - 1,
     calledNumber: route.draft.requestUri.user,
     outboundCallerId: route.callerId?.value ?? plan.state.callerNumber,

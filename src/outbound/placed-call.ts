@@ -18,7 +18,9 @@ export interface PlacedCall {
   /** Why it got no route, as far as the facts do not say it: a guard's refusal. */
   readonly refusal?: Refusal | undefined;
   /** What was sent on the route drafted last; undefined when none was. */
-  readonly sent: Pick<RouteDraft, 'calledNumber' | 'outboundCallerId' | 'callerIdSource' | 'anonymous'> | undefined;
+  readonly sent:
+    | Pick<RouteDraft, 'calledNumber' | 'outboundCallerId' | 'callerIdSource' | 'anonymous' | 'signing'>
+    | undefined;
 }
 
 export function placedCall(plan: OutboundPlan, route: RouteDraft | undefined, refusal?: Refusal): PlacedCall {
@@ -34,8 +36,9 @@ export function placedCall(plan: OutboundPlan, route: RouteDraft | undefined, re
   };
 }
 
-function whatWasSent({ calledNumber, outboundCallerId, callerIdSource, anonymous }: RouteDraft): PlacedCall['sent'] {
-  return { calledNumber, outboundCallerId, callerIdSource, anonymous };
+function whatWasSent(route: RouteDraft): PlacedCall['sent'] {
+  const { calledNumber, outboundCallerId, callerIdSource, anonymous, signing } = route;
+  return { calledNumber, outboundCallerId, callerIdSource, anonymous, signing };
 }
 
 /** Explains a call after it was placed: by its own facts, with the trunk states as they were then. */

@@ -70,6 +70,8 @@ function settle(
   part: string,
   notes: readonly FieldNote[],
 ): FieldReason {
+  // Made when it is sent, in the order of the notes.
+  if (note.field === 'Identity') return { ...note, value: values[same.indexOf(note)] ?? note.value };
   if (part === '' && values.length > 1) return note;
   const last = same.at(-1);
   const { header } = splitField(note.field);
@@ -80,7 +82,7 @@ function settle(
   return SETTLED_LATE.has(note.field) ? { ...note, value: values[0] ?? '' } : note;
 }
 
-const SETTLED_LATE = new Set(['Session-Expires', 'Min-SE', 'Supported']);
+const SETTLED_LATE = new Set(['Session-Expires', 'Min-SE', 'Supported', 'Date']);
 
 function isLastDrop(notes: readonly FieldNote[], note: FieldNote): boolean {
   // Several values of one header field may be dropped, each for its own reason.

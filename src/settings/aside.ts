@@ -5,6 +5,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { Extension, Tenant } from '../tenants/schema.ts';
+import type { CertificateSettings } from '../trunks/certificate-schema.ts';
 import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
 
 /** How many extensions a part holds, and how many of anything else: half a millisecond's unpacking. */
@@ -17,7 +18,8 @@ type Part =
   | { readonly tenants: readonly Sent<Tenant>[] }
   /** Further extensions of the tenant that came last. */
   | { readonly extensions: readonly Extension[] }
-  | { readonly trunks: readonly Sent<TrunkSettings>[] };
+  | { readonly trunks: readonly Sent<TrunkSettings>[] }
+  | { readonly certificates: readonly CertificateSettings[] };
 
 /** Tenants and trunks that were read before, by digest: they are not sent again. */
 export type KnownDocuments = ReadonlyMap<string, Tenant | TrunkSettings>;
@@ -88,6 +90,7 @@ async function runThread<Input, Rest>(
 function* gather(port: MessagePort, known: KnownDocuments): Steps<Omit<Read<unknown>, 'rest'>> {
   const tenants: Tenant[] = [];
   const trunks: TrunkSettings[] = [];
+  const certificates: CertificateSettings[] = [];
   const documents = new Map<string, Tenant | TrunkSettings>();
   const take = <T extends Tenant | TrunkSettings>(sent: readonly Sent<T>[], to: T[]) => {
     for (const [digest, document = known.get(digest) as T] of sent) {
@@ -97,10 +100,11 @@ function* gather(port: MessagePort, known: KnownDocuments): Steps<Omit<Read<unkn
   };
   for (;;) {
     const received = receiveMessageOnPort(port) as { message: Part } | undefined;
-    if (received === undefined) return { provisioning: { tenants, trunks }, documents };
+    if (received === undefined) return { provisioning: { tenants, trunks, certificates }, documents };
     const part = received.message;
     if ('tenants' in part) take(part.tenants, tenants);
     else if ('trunks' in part) take(part.trunks, trunks);
+    else if ('certificates' in part) certificates.push(...part.certificates);
     else (tenants.at(-1)?.extensions as Extension[] | undefined)?.push(...part.extensions);
     yield;
   }
@@ -121,7 +125,7 @@ interface Read<Rest> {
  */
 export function sendParts(
   port: MessagePort,
-  { tenants, trunks }: Provisioning,
+  { tenants, trunks, certificates }: Provisioning,
   digestOf: (document: object) => readonly [digest: string, isKnown: boolean] = () => ['', false],
 ): void {
   const send = (part: Part) => port.postMessage(part);
@@ -150,4 +154,6 @@ export function sendParts(
     });
     send({ trunks: some });
   }
+  for (let at = 0; at < certificates.length; at += ITEMS_PER_PART)
+    send({ certificates: certificates.slice(at, at + ITEMS_PER_PART) });
 }

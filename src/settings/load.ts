@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import type { Problem } from '../base/errors.ts';
 import { SettingsError } from '../base/errors.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import type { CertificateSettings } from '../trunks/certificate-schema.ts';
 import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings, type TrunkTransport } from '../trunks/schema.ts';
 import { credentialProblems, trunkCredentialProblems } from './credential-files.ts';
@@ -44,6 +45,7 @@ export interface FilePart {
   readonly file: string;
   readonly tenants: number;
   readonly trunks: number;
+  readonly certificates: number;
 }
 
 /** Reads the configuration of this node: `file`, else the one that TANDEM_CONFIG names, else the first default that is there. */
@@ -194,9 +196,11 @@ export function settingsError(problems: readonly LocatedProblem[]): SettingsErro
   return error;
 }
 
+const COLLECTIONS = ['tenants', 'trunks', 'certificates'] as const;
+
 function isProvisioning({ value }: YamlFile): boolean {
   return (
-    typeof value === 'object' && value !== null && (Object.hasOwn(value, 'tenants') || Object.hasOwn(value, 'trunks'))
+    typeof value === 'object' && value !== null && COLLECTIONS.some((collection) => Object.hasOwn(value, collection))
   );
 }
 
@@ -273,12 +277,14 @@ function joinFiles(files: readonly YamlFile[], environment: Environment) {
   const problems: LocatedProblem[] = [];
   const tenants: Tenant[] = [];
   const trunks: TrunkSettings[] = [];
-  const origins = { tenants: [] as Origin[], trunks: [] as Origin[] };
+  const certificates: CertificateSettings[] = [];
+  const origins = { tenants: [] as Origin[], trunks: [] as Origin[], certificates: [] as Origin[] };
   const parts: FilePart[] = [];
   for (const yaml of files) {
     const part = partFrom(yaml, environment, problems);
     if (part === undefined) continue;
-    parts.push({ file: yaml.file, tenants: part.tenants.length, trunks: part.trunks.length });
+    const [tenantCount, trunkCount] = [part.tenants.length, part.trunks.length];
+    parts.push({ file: yaml.file, tenants: tenantCount, trunks: trunkCount, certificates: part.certificates.length });
     for (const [index, tenant] of part.tenants.entries()) {
       tenants.push(tenant);
       origins.tenants.push({ yaml, index });
@@ -287,8 +293,12 @@ function joinFiles(files: readonly YamlFile[], environment: Environment) {
       trunks.push(trunk);
       origins.trunks.push({ yaml, index });
     }
+    for (const [index, certificate] of part.certificates.entries()) {
+      certificates.push(certificate);
+      origins.certificates.push({ yaml, index });
+    }
   }
-  return { state: { tenants, trunks }, origins, problems, parts };
+  return { state: { tenants, trunks, certificates }, origins, problems, parts };
 }
 
 function partFrom(yaml: YamlFile, environment: Environment, problems: LocatedProblem[]): Provisioning | undefined {
@@ -308,10 +318,10 @@ function partFrom(yaml: YamlFile, environment: Environment, problems: LocatedPro
 /** A problem's path counts over all files; its file's own count is what people see. */
 function locateProvisioned(
   problem: Problem,
-  origins: { readonly tenants: readonly Origin[]; readonly trunks: readonly Origin[] },
+  origins: Readonly<Record<(typeof COLLECTIONS)[number], readonly Origin[]>>,
 ): LocatedProblem {
   const segments = splitPath(problem.path);
-  const collection = segments[0] === 'tenants' ? 'tenants' : 'trunks';
+  const collection = COLLECTIONS.find((one) => one === segments[0]) ?? 'trunks';
   const origin = origins[collection][Number(segments[1])];
   if (origin === undefined) throw new Error(`a problem has no place in any file: ${problem.path}`);
   const local = [collection, origin.index, ...segments.slice(2)];

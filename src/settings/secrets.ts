@@ -10,6 +10,8 @@ export interface SecretProblem {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const SECRET_FIELDS = new Set(['password', 'secret']);
+/** Of `certificates`: the chain is no secret, but stands in a file beside its key. */
+const CERTIFICATE_FIELDS = new Set(['key', 'chain']);
 /** Stands in for a secret that could not be had, so that only its own problem is reported. */
 const PLACEHOLDER = 'unresolved';
 
@@ -33,7 +35,8 @@ function walk(
   const copy: [string, unknown][] = [];
   for (const [key, child] of Object.entries(value)) {
     const path = [...segments, key];
-    const reference = SECRET_FIELDS.has(key) ? secretReference(child) : undefined;
+    const mayBeElsewhere = SECRET_FIELDS.has(key) || (segments[0] === 'certificates' && CERTIFICATE_FIELDS.has(key));
+    const reference = mayBeElsewhere ? secretReference(child) : undefined;
     copy.push([
       key,
       reference === undefined

@@ -1,7 +1,20 @@
+export { readSigningChain, readSigningKey, type SigningChain, x5uFault } from './certificate.ts';
 export { type CertificateFetch, certificateFetch } from './certificate-fetch.ts';
 export { CertificateRepository, type RepositoryCounters } from './certificate-repository.ts';
-export { canonicalJson } from './passport.ts';
+export { signPassport } from './jws.ts';
+export {
+  type Attestation,
+  canonicalJson,
+  canonicalNumber,
+  type DivClaims,
+  isE164,
+  type Party,
+  type PassportClaims,
+  type PassportType,
+  type ShakenClaims,
+} from './passport.ts';
 export { STIR_REASONS } from './received-passport.ts';
+export { listsNumber } from './tn-auth-list.ts';
 export { loadTrust, type Trust, type TrustProblem } from './trust.ts';
 export { type SignalledCall, type Verdict, Verifier } from './verify.ts';
 export { ATTESTATION_FIELD, ATTESTATION_FIELDS, parseAttestation, parseVerstat, VERSTAT } from './verstat.ts';

@@ -4,9 +4,10 @@
  */
 import type { Steps } from '../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import type { CertificateSettings } from './certificate-schema.ts';
 import type { Directory } from './directory.ts';
 import { withBrand } from './effective.ts';
-import { tenantPlace, trunkPlace } from './places.ts';
+import { certificatePlace, tenantPlace, trunkPlace } from './places.ts';
 import type { ProvisioningDiff } from './provisioning-diff.ts';
 import type { Assignment, Provisioning, Trunk, TrunkSettings } from './schema.ts';
 import { keysOf } from './trunk-keys.ts';
@@ -20,6 +21,8 @@ export interface CheckScope {
   /** Those that are asked about, and those that they could clash with or need; in the order of the state. */
   readonly tenants: readonly Place<Tenant>[];
   readonly trunks: readonly Place<TrunkSettings>[];
+  /** Those that are asked about. */
+  readonly certificates: readonly Place<CertificateSettings>[];
   /** Whether the rules that a tenant keeps by itself are asked. */
   asksTenant(tenant: Tenant): boolean;
   /** Whether what a tenant says of trunks is asked. */
@@ -39,6 +42,7 @@ export function wholeScope(state: Provisioning, before: Provisioning | undefined
     state,
     tenants: [...state.tenants.entries()],
     trunks: [...state.trunks.entries()],
+    certificates: [...state.certificates.entries()],
     asksTenant: YES,
     asksReferences: YES,
     asksTrunk: YES,
@@ -109,12 +113,25 @@ export function* changeScope(before: Directory, state: Provisioning, diff: Provi
     state,
     tenants: inPlace(tenants, state.tenants, ({ name }) => tenantPlace(state, name)),
     trunks: inPlace(trunks, state.trunks, ({ id }) => trunkPlace(state, id)),
+    certificates: inPlace(certificatesAsked(state, diff), state.certificates, ({ name }) =>
+      certificatePlace(state, name),
+    ),
     asksTenant: (tenant) => written.has(tenant),
     asksReferences: (tenant) => referring.has(tenant),
     asksTrunk: (trunk) => asked.has(withBrand(trunk)),
     tenantNames: () => namesOf(state),
     before: (name) => before.tenantByName(name),
   };
+}
+
+/** Those that are written, and those whose owner goes. */
+function certificatesAsked({ certificates }: Provisioning, diff: ProvisioningDiff): readonly CertificateSettings[] {
+  const written = diff.certificates.flatMap(({ after }) => after ?? []);
+  const gone = new Set(
+    diff.tenants.flatMap(({ before, after }) => (after === undefined && before ? [before.name] : [])),
+  );
+  if (gone.size === 0) return written;
+  return [...new Set([...written, ...certificates.filter(({ owner }) => gone.has(owner))])];
 }
 
 /**

@@ -7,6 +7,7 @@ import { DidPool } from '../tenants/did-pool.ts';
 import { numbersMeant } from '../tenants/number-format.ts';
 import type { Party } from '../tenants/party.ts';
 import type { Extension, Group, InboundRule, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
+import { byPrecedence, type SigningCertificate, signingCertificate } from './certificates.ts';
 import { type Indexes, indexSteps, NO_INDEXES, type Provider, providersMet, trunkNamed } from './directory-indexes.ts';
 import { withBrand } from './effective.ts';
 import type { NumberIndex } from './number-index.ts';
@@ -17,13 +18,13 @@ import { assignmentOf, poolOf, trunkIndex } from './trunk-pools.ts';
 import { TrunksByNumber } from './trunks-by-number.ts';
 
 const NONE: readonly never[] = [];
-const NOTHING: Provisioning = { tenants: [], trunks: [] };
+const NOTHING: Provisioning = { tenants: [], trunks: [], certificates: [] };
 
 /** Whether a provider that coincides with this one gives the number to another tenant than this. */
 type AskElsewhere = (directory: Directory, provider: NumberIndex, tenant: string, number: number) => boolean;
 
 export class Directory {
-  static readonly EMPTY = new Directory({ tenants: [], trunks: [] });
+  static readonly EMPTY = new Directory(NOTHING);
 
   readonly provisioning: Provisioning;
   readonly tenants: readonly Tenant[];
@@ -34,6 +35,7 @@ export class Directory {
   /** Made when first asked for, by tenant and trunk. */
   readonly #inboundRules = new Map<string, readonly InboundRule[]>();
 
+  #certificates: ReadonlyMap<string, readonly SigningCertificate[]> | undefined;
   #isAnothersElsewhere: AskElsewhere | undefined;
 
   /** Makes a snapshot of a state that passed `checkProvisioning`. */
@@ -140,6 +142,14 @@ export class Directory {
   assignment(trunkId: string, tenant: string): Assignment | undefined {
     const trunk = this.#indexes.trunksById.get(trunkId);
     return trunk === undefined ? undefined : assignmentOf(trunk, tenant);
+  }
+
+  /** The certificates that may sign a tenant's calls, its own and the system's, in the order in which they are asked. */
+  certificatesFor(tenant: string): readonly SigningCertificate[] {
+    this.#certificates ??= Map.groupBy(this.provisioning.certificates.map(signingCertificate), ({ owner }) => owner);
+    const [own, shared] = [this.#certificates.get(tenant) ?? NONE, this.#certificates.get('system') ?? NONE];
+    if (own.length + shared.length < 2) return own.length === 0 ? shared : own;
+    return [...own, ...shared].sort(byPrecedence);
   }
 
   /** A tenant's DID pool on a trunk; empty when it may not use the trunk. */

@@ -52,6 +52,7 @@ export const DEFAULT_OPTIONS: TrunkOptions = {
   telUriTo: false,
   stirShaken: false,
   stirVerify: 'auto',
+  stirWhenUnsignable: 'refuse',
   removePlus: false,
   keepAlive: DEFAULT_KEEP_ALIVE,
   registration: 'on',

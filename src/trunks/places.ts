@@ -1,18 +1,19 @@
 /**
- * Where each tenant and trunk stands in the lists of a state. Lists that come of one another by edits share what is known of their
+ * Where each tenant, trunk and certificate stands in the lists of a state. Lists that come of one another by edits share what is known of their
  * places, so that a small change of a large state looks for nothing.
  */
 import { LayeredMap } from '../base/layered-map.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import type { CertificateSettings } from './certificate-schema.ts';
 import { trunkIdOf } from './effective.ts';
 import type { Provisioning, TrunkSettings } from './schema.ts';
 
-/** By name of a tenant and id of a trunk: the place of the first that has it. */
+/** By name of a tenant or certificate and id of a trunk: the place of the first that has it. */
 type Places = LayeredMap<string, number>;
 
 const known = new WeakMap<readonly unknown[], Places>();
 
-const nameOf = ({ name }: Tenant): string => name;
+const nameOf = ({ name }: Tenant | CertificateSettings): string => name;
 
 export function tenantIn({ tenants }: Provisioning, name: string): Tenant | undefined {
   return tenants[tenantPlace({ tenants }, name)];
@@ -33,6 +34,15 @@ export function trunkPlace({ trunks }: Pick<Provisioning, 'trunks'>, id: string)
   return placesOf(trunks, trunkIdOf).get(id) ?? -1;
 }
 
+export function certificateIn({ certificates }: Provisioning, name: string): CertificateSettings | undefined {
+  return certificates[certificatePlace({ certificates }, name)];
+}
+
+/** -1: there is none of this name. */
+export function certificatePlace({ certificates }: Pick<Provisioning, 'certificates'>, name: string): number {
+  return placesOf(certificates, nameOf).get(name) ?? -1;
+}
+
 /** The list after edits: what is replaced keeps its place, what is new comes last. The same list when there are none. */
 export function editedTenants(present: Tenant[], put: readonly Tenant[], removed: readonly string[]) {
   return edited(present, put, removed, nameOf);
@@ -41,6 +51,15 @@ export function editedTenants(present: Tenant[], put: readonly Tenant[], removed
 /** {@link editedTenants} of trunks, which are removed by id. */
 export function editedTrunks(present: TrunkSettings[], put: readonly TrunkSettings[], removed: readonly string[]) {
   return edited(present, put, removed, trunkIdOf);
+}
+
+/** {@link editedTenants} of certificates. */
+export function editedCertificates(
+  present: CertificateSettings[],
+  put: readonly CertificateSettings[],
+  removed: readonly string[],
+) {
+  return edited(present, put, removed, nameOf);
 }
 
 function placesOf<T>(list: readonly T[], keyOf: (item: T) => string): Places {

@@ -1,5 +1,6 @@
 /** What two states have different. What is the same object in both is the same; nothing is compared by its contents. */
 import type { Tenant } from '../tenants/schema.ts';
+import type { CertificateSettings } from './certificate-schema.ts';
 import { trunkIdOf } from './effective.ts';
 import type { Provisioning, TrunkSettings } from './schema.ts';
 
@@ -12,6 +13,7 @@ export interface Change<T> {
 export interface ProvisioningDiff {
   readonly tenants: readonly Change<Tenant>[];
   readonly trunks: readonly Change<TrunkSettings>[];
+  readonly certificates: readonly Change<CertificateSettings>[];
   /** What stays does not stand in the same order as before, or a key stands twice: take nothing over. */
   readonly isReordered: boolean;
 }
@@ -30,10 +32,12 @@ export function diffOf(before: Provisioning, after: Provisioning): ProvisioningD
 function compare(before: Provisioning, after: Provisioning): ProvisioningDiff {
   const tenants = changesOf(before.tenants, after.tenants, ({ name }) => name);
   const trunks = changesOf(before.trunks, after.trunks, trunkIdOf);
+  const certificates = changesOf(before.certificates, after.certificates, ({ name }) => name);
   return {
     tenants: tenants.changes,
     trunks: trunks.changes,
-    isReordered: tenants.isReordered || trunks.isReordered,
+    certificates: certificates.changes,
+    isReordered: tenants.isReordered || trunks.isReordered || certificates.isReordered,
   };
 }
 

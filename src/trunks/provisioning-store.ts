@@ -1,6 +1,7 @@
 import type { Problem } from '../base/errors.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import { editedTenants, editedTrunks } from './places.ts';
+import type { CertificateSettings } from './certificate-schema.ts';
+import { editedCertificates, editedTenants, editedTrunks } from './places.ts';
 import type { Provisioning, TrunkSettings } from './schema.ts';
 
 /** Everything provisioned at one moment. */
@@ -15,9 +16,12 @@ export interface ProvisioningEdits {
   readonly putTenants?: readonly Tenant[];
   /** Each with its id. */
   readonly putTrunks?: readonly TrunkSettings[];
+  readonly putCertificates?: readonly CertificateSettings[];
   readonly deleteTenants?: readonly string[];
   /** By id. */
   readonly deleteTrunks?: readonly string[];
+  /** By name. */
+  readonly deleteCertificates?: readonly string[];
 }
 
 /** Edits that were worked out from the state of one version, and hold for that one only. */
@@ -56,8 +60,10 @@ export interface ProvisioningStore {
 /** The state after these edits; what is replaced keeps its place, what is new comes last. */
 export function applyEdits(state: Provisioning, edits: ProvisioningEdits): Provisioning {
   const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = edits;
+  const { putCertificates = [], deleteCertificates = [] } = edits;
   return {
     tenants: editedTenants(state.tenants, putTenants, deleteTenants),
     trunks: editedTrunks(state.trunks, putTrunks, deleteTrunks),
+    certificates: editedCertificates(state.certificates, putCertificates, deleteCertificates),
   };
 }

@@ -8,10 +8,12 @@ import { someNumberMeant } from '../tenants/number-format.ts';
 import { checkTenant, didsOf } from '../tenants/rules.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { callerIdsOutside, type UsableTrunk } from './caller-ids.ts';
+import { checkCertificate } from './certificates.ts';
 import { type CheckScope, changeScope, type Place, wholeScope } from './check-scope.ts';
 import type { Directory } from './directory.ts';
 import { withBrand } from './effective.ts';
 import { nearest } from './nearest.ts';
+import { tenantIn } from './places.ts';
 import { checkOverlaps, type ResolvedSources } from './pool-overlaps.ts';
 import { diffOf } from './provisioning-diff.ts';
 import type { ProvisioningProblem } from './provisioning-problem.ts';
@@ -46,6 +48,7 @@ export const CONFLICT_CODES: ReadonlySet<string> = new Set([
   'pool-overlap',
   'tenant-assigned-twice',
   'inbound-rules-alike',
+  'certificate-name-taken',
 ]);
 
 interface Entry {
@@ -55,7 +58,7 @@ interface Entry {
 }
 
 /**
- * Every problem of a provisioned state; empty when it can be served. Paths begin at `tenants` and `trunks`. Of two that clash the
+ * Every problem of a provisioned state; empty when it can be served. Paths begin at `tenants`, `trunks` and `certificates`. Of two that clash the
  * later is at fault, or the one that is `written`: its writer can mend it and may see no other.
  */
 export function checkProvisioning(
@@ -126,7 +129,35 @@ function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<o
       problems.push({ ...problem, path: `tenants[${index}].${problem.path}`, tenants: [tenant.name] });
     yield;
   }
+  yield* checkCertificates(scope, problems);
   return problems;
+}
+
+/** Certificates can be read, belong to their keys and to somebody who is there, and have names of their own. */
+function* checkCertificates(
+  { state, certificates, tenantNames }: CheckScope,
+  problems: ProvisioningProblem[],
+): Steps<void> {
+  const names = new Set<string>();
+  for (const [index, certificate] of certificates) {
+    yield;
+    const path = `certificates[${index}]`;
+    const { name, owner } = certificate;
+    if (names.has(name))
+      problems.push({
+        code: 'certificate-name-taken',
+        path: `${path}.name`,
+        message: `there is already a certificate "${name}"`,
+      });
+    names.add(name);
+    if (owner !== 'system' && tenantIn(state, owner) === undefined)
+      problems.push({
+        code: 'unknown-tenant',
+        path: `${path}.owner`,
+        message: unknown('tenant', owner, tenantNames()),
+      });
+    for (const problem of checkCertificate(certificate)) problems.push({ ...problem, path: `${path}.${problem.path}` });
+  }
 }
 
 function* readableOf(entries: readonly Entry[]): Steps<ReadonlySet<Entry>> {

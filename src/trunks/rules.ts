@@ -97,8 +97,6 @@ function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): vo
   onlyFor('bnc', 'register');
   onlyFor('registration', 'register');
   onlyFor('trust', 'accept-register');
-  if (trunk.options.stirShaken)
-    report('option-without-effect', 'options.stirShaken', 'this version cannot sign calls: leave it off');
   if (!trunk.options.singleVia)
     report('option-without-effect', 'options.singleVia', 'each leg begins here, with one Via: leave it on');
   if (trunk.type === 'whatsapp' && trunk.options.keepAlive.enabled)

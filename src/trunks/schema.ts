@@ -21,6 +21,7 @@ import {
 } from '../tenants/fields.ts';
 import { NUMBER_FORMAT, type NumberFormat } from '../tenants/number-format.ts';
 import { tenantSchema } from '../tenants/schema.ts';
+import { certificateSchema } from './certificate-schema.ts';
 import {
   type InboundParameters,
   inboundParametersSchema,
@@ -117,7 +118,13 @@ export const optionsSchema = z.strictObject({
   stirShaken: z
     .boolean()
     .optional()
-    .describe('Sign calls (STIR/SHAKEN). Refused in this version, which cannot sign. Default off.'),
+    .describe('Sign calls with a certificate of the tenant or of the system (STIR/SHAKEN). Default off.'),
+  stirWhenUnsignable: z
+    .enum(['refuse', 'unsigned'])
+    .optional()
+    .describe(
+      'What becomes of a call that cannot be signed on a trunk with `stirShaken`: `refuse` (403; the next route is tried), or it goes out `unsigned`. Emergency calls are never refused. Default refuse.',
+    ),
   stirVerify: z
     .enum(['auto', 'off', 'tag', 'reject'])
     .optional()
@@ -241,6 +248,12 @@ export const assignmentSchema = z.strictObject({
     .min(0)
     .optional()
     .describe('Calls in progress of this tenant on this trunk; no limit when left out.'),
+  verified: z
+    .boolean()
+    .optional()
+    .describe(
+      'The system admin has verified that the tenant may use the numbers of this pool: signed calls that show one get attestation A in place of B. Default off.',
+    ),
 });
 /** A tenant's right to use a trunk, with its DID pool there. */
 export type Assignment = z.infer<typeof assignmentSchema>;
@@ -402,6 +415,7 @@ export interface Trunk {
 export const provisioningSchema = z.strictObject({
   tenants: z.array(tenantSchema).default([]).describe('Tenants.'),
   trunks: z.array(trunkSchema).default([]).describe('Trunks.'),
+  certificates: z.array(certificateSchema).default([]).describe('Certificates that calls are signed with.'),
 });
 export type Provisioning = z.infer<typeof provisioningSchema>;
 /** A state as it may be written. */

@@ -30,7 +30,9 @@ test('the pieces of an export are one JSON document of the whole state', async (
 });
 
 test('a state without anything is exported too', async () => {
-  expect(await piecesOf({ tenants: [], trunks: [] })).toEqual(['{"tenants":[],"trunks":[]}']);
+  expect(await piecesOf({ tenants: [], trunks: [], certificates: [] })).toEqual([
+    '{"tenants":[],"trunks":[],"certificates":[]}',
+  ]);
 });
 
 test('each document is shown as the asker may see it, extensions of a large tenant too', async () => {

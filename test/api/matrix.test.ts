@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signer } from '../kit/stir/signed.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
 /**
@@ -98,6 +99,14 @@ const carrierBody = {
   ],
 };
 
+const CERTIFICATE_URLS = {
+  acme: '/api/v1/certificates/acme-stir',
+  bolt: '/api/v1/certificates/bolt-stir',
+  system: '/api/v1/certificates/system-stir',
+};
+const CERTIFICATE_OWN = { ...OWN, system: { system: 'ok', acme: 404, bolt: 404 } } as const;
+const certificateBody = (name: string) => signer(name, { x5u: `https://certs.example.com/stir/${name}.pem` });
+
 const ROWS: Readonly<Record<string, Row>> = {
   'GET /healthz': { urls: { any: '/healthz' }, expected: EVERYONE, public: true },
   'GET /readyz': { urls: { any: '/readyz' }, expected: EVERYONE, public: true },
@@ -169,6 +178,28 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   'GET /api/v1/trunks/{id}/status': { urls: under('/status'), expected: TRUNK_READ },
   'POST /api/v1/trunks/{id}/retry': { urls: under('/retry'), expected: TRUNK_WRITE },
+  'GET /api/v1/certificates': {
+    urls: { any: '/api/v1/certificates', ...inTenants((tenant) => `/api/v1/certificates?tenant=${tenant}`) },
+    expected: { ...EVERYONE, ...OWN },
+  },
+  'POST /api/v1/certificates': {
+    urls: { system: '/api/v1/certificates', ...inTenants(() => '/api/v1/certificates') },
+    expected: { system: { system: 'ok', acme: 403, bolt: 403 }, ...OWN },
+    body: (owner) => ({ ...certificateBody('new'), owner }),
+  },
+  'GET /api/v1/certificates/{name}': { urls: CERTIFICATE_URLS, expected: CERTIFICATE_OWN },
+  'PUT /api/v1/certificates/{name}': {
+    urls: CERTIFICATE_URLS,
+    expected: { ...CERTIFICATE_OWN, system: { system: 'ok', acme: 404, bolt: 404 } },
+    body: (owner) => ({ ...certificateBody(`${owner}-stir`), owner }),
+  },
+  'PATCH /api/v1/certificates/{name}': {
+    urls: CERTIFICATE_URLS,
+    expected: CERTIFICATE_OWN,
+    body: () => ({ numbers: '14155550100' }),
+  },
+  'DELETE /api/v1/certificates/{name}': { urls: CERTIFICATE_URLS, expected: CERTIFICATE_OWN },
+  'GET /stir/{file}': { urls: { any: '/stir/system-stir.pem' }, expected: EVERYONE, public: true },
   'GET /api/v1/registrations': {
     urls: { any: '/api/v1/registrations', ...inTenants((tenant) => `/api/v1/registrations?tenant=${tenant}`) },
     expected: { ...EVERYONE, ...OWN },
@@ -305,6 +336,11 @@ async function populated(): Promise<TestApi> {
     });
   }
   await world.tokenStore.put({ ...token, id: '0000000000000555', role: 'system-admin' });
+  for (const owner of ['acme', 'bolt', 'system'])
+    await ask(world, world.tokens.system, 'PUT', `/api/v1/certificates/${owner}-stir`, {
+      ...certificateBody(`${owner}-stir`),
+      owner,
+    });
   // The third tenant is there to be deleted: nothing refers to it.
   await ask(world, world.tokens.system, 'POST', '/api/v1/tenants', { name: 'third', domain: 'third.example.com' });
   return world;

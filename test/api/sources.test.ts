@@ -13,6 +13,7 @@ describe('what a tenant admin may claim as a source of its trunks', () => {
     });
     world = await startTestApi({
       state: {
+        certificates: [],
         tenants: [trusting(acme, ['198.51.100.0/28']), trusting(bolt, ['198.51.100.128/28', '2001:db8:7::1'])],
         trunks: state.trunks.map((trunk) =>
           trunk.id === '201' ? { ...trunk, associatedIps: ['203.0.0.0/16'] } : trunk,

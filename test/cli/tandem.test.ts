@@ -23,7 +23,7 @@ describe('command line', () => {
       expect(code).toBe(0);
       expect(out).toContain(`usage: tandem ${command}`);
       for (const line of out.split('\n').filter((line) => line.includes('--'))) {
-        if (line.startsWith('  ')) expect(line).toMatch(/--[a-z-]+( VALUE)? {2,}\S/);
+        if (line.startsWith('  ')) expect(line).toMatch(/--[a-z0-9-]+( VALUE)? {2,}\S/);
       }
       expect((await run(['help', command])).out).toBe(out);
     }

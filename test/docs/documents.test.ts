@@ -143,7 +143,8 @@ describe('docs/operations.md', () => {
   test('lists every event that is logged at info or above, and no other', () => {
     const logged = [...sources.matchAll(/[lL]og\.(?:info|warn|error)\(\s*'([a-z-]+)'/g)].map(([, name]) => name);
     const outbound =
-      /kind: ('[a-z-]+'(?: \| '[a-z-]+')+);\n[^}]*source/.exec(read('src/outbound/outcome.ts'))?.[1] ?? '';
+      /kind:\s+((?:\|\s)?'[a-z-]+'(?:\s+\|\s'[a-z-]+')+);\n[^}]*source/.exec(read('src/outbound/outcome.ts'))?.[1] ??
+      '';
     const routeEvents = [...outbound.matchAll(/'([a-z-]+)'/g)].map(([, name]) => name);
     expect(routeEvents).toContain('caller-id-rejected');
     expect(listed('Logs').sort()).toEqual([...new Set([...logged, ...routeEvents, 'log-lines-suppressed'])].sort());

@@ -1,6 +1,7 @@
 /** Random configurations and calls for the differential test of `explain`. */
 import fc from 'fast-check';
 import type { SipRequest } from '../../src/sip/message/index.ts';
+import { LONG, sharedAuthority, signer } from '../kit/stir/signed.ts';
 import type { ExplainedWorld, Reply } from './explained-world.ts';
 import { CARRIER_A, CARRIER_B, CARRIER_PASSWORD, ENGINE, PASSWORD, SDP, type WorldOptions } from './world.ts';
 
@@ -61,6 +62,8 @@ const options = fc.record(
     largeRequests: fc.constantFrom('tcp', 'udp'),
     rewriteViaHost: fc.boolean(),
     usePrivateIp: fc.boolean(),
+    stirShaken: fc.boolean(),
+    stirWhenUnsignable: fc.constantFrom('unsigned', 'unsigned', 'unsigned', 'refuse'),
     numberMayShow: fc.constantFrom(true, true, false),
     anonymousHost: fc.constantFrom('hidden.example.net', '192.0.2.99'),
     failoverCodes: fc.constantFrom([404, 486, 503], [503]),
@@ -132,6 +135,22 @@ const trunk = fc
         }
       : { options: switches }),
   }));
+
+const SIGNERS = [
+  signer('acme-stir', { owner: 'acme' }),
+  signer('few', { owner: 'acme', numbers: '14155550101-14155550107' }),
+  signer('shared', {}, sharedAuthority().leaf([{ start: '14155550100', count: 50 }], LONG)),
+];
+const tokenPart = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+/** What a carrier's call comes with; nobody looks whether it verifies. */
+const identityOf = (orig: string, dest: string) =>
+  `${tokenPart({ alg: 'ES256', ppt: 'shaken', typ: 'passport', x5u: 'https://a.example/a.pem' })}.${tokenPart({
+    attest: 'A',
+    dest: { tn: [dest] },
+    iat: 1,
+    orig: { tn: orig },
+    origid: 'o',
+  })}.c2ln;info=<https://a.example/a.pem>;alg=ES256;ppt=shaken`;
 
 const forward = fc.oneof(
   { weight: 2, arbitrary: fc.constant({}) },
@@ -434,9 +453,24 @@ const into = fc.record({
   ),
   asserted: fc.constantFrom(undefined, '"Zoe" <sip:+442079460009@192.0.2.10>', '<tel:+44-2079-460010>'),
   calledParty: seldom('<sip:14155550105@192.0.2.10>'),
+  identity: fc.constantFrom(
+    undefined,
+    [identityOf('442079460001', '14155550100')],
+    [identityOf('442079460009', '14155550102')],
+    [identityOf('442079460001', '18005550115'), identityOf('442079460001', '14155550103')],
+  ),
 });
 
-const setting = { tenant, a: trunk, b: trunk, gateway: options, carriersTakeTcp: fc.boolean(), seed: fc.nat() };
+const setting = {
+  certificates: fc.subarray(SIGNERS),
+  isVerified: fc.boolean(),
+  tenant,
+  a: trunk,
+  b: trunk,
+  gateway: options,
+  carriersTakeTcp: fc.boolean(),
+  seed: fc.nat(),
+};
 const chosenOf = (calls: number) =>
   fc.record({
     ...setting,
@@ -458,7 +492,7 @@ function sdpOf(octets: number): string {
   return `${SDP}a=x-pad:${'p'.repeat(octets)}\r\n`;
 }
 
-export function worldOf({ tenant: of, a, b, gateway }: Chosen): WorldOptions {
+export function worldOf({ tenant: of, a, b, gateway, certificates, isVerified }: Chosen): WorldOptions {
   const { forward102, anonymousCalls, rejectAnonymousCallers, routing, routes: world, ...rest } = of;
   const {
     bobEnabled,
@@ -530,8 +564,15 @@ export function worldOf({ tenant: of, a, b, gateway }: Chosen): WorldOptions {
         dids('14155550141-14155550143', { extensions: '101-103' }),
       ],
     },
+    certificates,
     trunks: {
-      'carrier-a': trunkOf(a, CARRIER_A),
+      'carrier-a': {
+        ...trunkOf(a, CARRIER_A),
+        tenants: [
+          { tenant: 'acme', didPool: '14155550100-14155550199', verified: isVerified },
+          { tenant: 'globex', didPool: '14155550200-14155550299' },
+        ],
+      },
       'carrier-b': trunkOf(b, CARRIER_B),
       gateway: { options: gateway },
     },
@@ -573,6 +614,7 @@ export function callIn({ peers, world }: ExplainedWorld, asked: CallIn): SipRequ
     To: `<sip:${asked.to ?? asked.did}@${ENGINE}>`,
     'P-Asserted-Identity': asked.asserted,
     'P-Called-Party-ID': asked.calledParty,
+    Identity: asked.identity,
   };
   return carrier.request('INVITE', `sip:${asked.did}@${ENGINE}`, fromCarrier, asked.body);
 }

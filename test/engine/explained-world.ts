@@ -241,12 +241,23 @@ function textOf(request: SipRequest): string {
   return request.receivedText ?? serialize(request);
 }
 
-/** What is random in an INVITE, made the same everywhere: branch, tag, Call-ID, the session's name, the proof of a password and its count. */
+/** Claims without the time and the call's own name. */
+function said(claims: string): string {
+  const { iat: _, origid: __, ...rest } = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
+  return JSON.stringify(rest);
+}
+
+/**
+ * What is random in an INVITE, made the same everywhere: branch, tag, Call-ID, the session's name, the time, name and
+ * signature of an Identity token, the proof of a password and its count.
+ */
 export function steady(invite: string): string {
   return invite
     .replace(/;branch=[^;\r]+/g, ';branch=#')
     .replace(/(From: [^\r]*);tag=[^;\r]+/, '$1;tag=#')
     .replace(/^(Call-ID|X-Session-Id): [^\r]+/gm, '$1: #')
+    .replace(/^Date: [^\r]+/m, 'Date: #')
+    .replace(/^Identity: ([^.\r]+)\.([^.\r]+)\.[^;\r]+/gm, (_, header, claims) => `Identity: ${header}.${said(claims)}`)
     .replace(/^(?:Proxy-)?Authorization: [^\r]+/gm, (field) =>
       field.replace(/(nonce|response|algorithm|cnonce)=[^,\r]+/g, '$1=#'),
     );

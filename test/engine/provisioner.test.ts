@@ -53,6 +53,8 @@ async function elsewhere(store: MemoryProvisioningStore, name: string): Promise<
     expectedVersion: version,
     putTenants: tenants,
     putTrunks: [],
+    putCertificates: [],
+    deleteCertificates: [],
     deleteTenants: [],
     deleteTrunks: [],
   });
@@ -77,7 +79,7 @@ describe('changing what is provisioned', () => {
     );
     expect(result).toMatchObject({ outcome: 'refused', problems: [{ path: expect.stringContaining('domain') }] });
     expect(served).toHaveLength(before);
-    expect((await store.load()).state).toEqual({ tenants: [], trunks: [] });
+    expect((await store.load()).state).toEqual({ tenants: [], trunks: [], certificates: [] });
   });
 
   test('a preview checks a change and shows what would be served; nothing is written or served', async () => {

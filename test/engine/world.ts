@@ -1,4 +1,5 @@
 import type { AttemptRecord, CallRecord } from '../../src/call/index.ts';
+import type { ExpiringCertificate } from '../../src/engine/certificate-watch.ts';
 import { Engine, type EngineObserver, type EngineOptions } from '../../src/engine/engine.ts';
 import type { OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../../src/outbound/index.ts';
 import type { Binding } from '../../src/registrar/index.ts';
@@ -97,6 +98,7 @@ export interface WorldOptions {
   /** Changes to the trunks, by name. */
   readonly trunks?: Readonly<Record<string, Partial<TrunkInput>>>;
   readonly moreTrunks?: readonly TrunkInput[];
+  readonly certificates?: ProvisioningInput['certificates'];
   readonly settings?: Partial<NodeSettingsInput>;
   readonly link?: LinkOptions;
   readonly dns?: DnsPort;
@@ -120,7 +122,7 @@ export function provisioningOf(options: WorldOptions = {}): Directory {
     { ...ACME, ...options.acme },
     { ...GLOBEX, ...options.globex },
   ];
-  return new Directory(provisioningSchema.parse({ tenants, trunks }));
+  return new Directory(provisioningSchema.parse({ tenants, trunks, certificates: options.certificates ?? [] }));
 }
 
 const NO_DNS: DnsPort = { query: async () => ({ status: 'answered', records: [] }) };
@@ -165,6 +167,12 @@ export class Observed implements EngineObserver {
   }
 
   readonly fraud: { code: string; detail: Readonly<Record<string, unknown>> }[] = [];
+
+  readonly expiring: ExpiringCertificate[] = [];
+
+  onCertificateExpiring(certificate: ExpiringCertificate): void {
+    this.expiring.push(certificate);
+  }
 
   onFraud(code: string, detail: Readonly<Record<string, unknown>>): void {
     this.fraud.push({ code, detail });

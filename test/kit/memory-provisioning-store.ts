@@ -8,7 +8,7 @@ import {
 
 /** Keeps nothing beyond its own life. */
 export class MemoryProvisioningStore implements ProvisioningStore {
-  #current: ProvisionedState = { version: 0, state: { tenants: [], trunks: [] } };
+  #current: ProvisionedState = { version: 0, state: { tenants: [], trunks: [], certificates: [] } };
 
   load(): Promise<ProvisionedState> {
     return Promise.resolve(this.#current);

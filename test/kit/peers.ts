@@ -29,7 +29,13 @@ const ATTACKER_PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /** Packages that bring no program of their own to start, and programs of the system that a small installation may be without. */
-const FURTHER_PACKAGES: readonly string[] = ['kamailio-tls-modules', 'git', 'mount', 'util-linux'];
+const FURTHER_PACKAGES: readonly string[] = [
+  'kamailio-tls-modules',
+  'kamailio-secsipid-modules',
+  'git',
+  'mount',
+  'util-linux',
+];
 
 /** True when the caller asked to run without system peers; every end-to-end file says so in its skip reason. */
 export const peersSkipped = process.env['TANDEM_SKIP_PEERS'] === '1';

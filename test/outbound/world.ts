@@ -78,6 +78,7 @@ export function phoneInvite(
 export interface CallOptions {
   readonly tenants?: readonly TenantInput[];
   readonly trunks?: readonly TrunkInput[];
+  readonly certificates?: ProvisioningInput['certificates'];
   /** Name of the calling tenant. */
   readonly tenant?: string;
   /** Number of the calling extension or service. */
@@ -93,12 +94,16 @@ export interface CallOptions {
   readonly randomSeed?: number;
 }
 
-export function directoryOf(tenants: readonly TenantInput[], trunks: readonly TrunkInput[]): Directory {
-  return new Directory(provisioningSchema.parse({ tenants, trunks }));
+export function directoryOf(
+  tenants: readonly TenantInput[],
+  trunks: readonly TrunkInput[],
+  certificates: ProvisioningInput['certificates'] = [],
+): Directory {
+  return new Directory(provisioningSchema.parse({ tenants, trunks, certificates }));
 }
 
 export function factsOf(options: CallOptions = {}): OutboundFacts {
-  const directory = directoryOf(options.tenants ?? [ACME], options.trunks ?? [TRUNK]);
+  const directory = directoryOf(options.tenants ?? [ACME], options.trunks ?? [TRUNK], options.certificates);
   return factsIn(directory, options);
 }
 

@@ -5,7 +5,7 @@ import type { Stores } from '../../src/store/index.ts';
 import type { Tenant } from '../../src/tenants/schema.ts';
 import { applyEdits, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
 import type { Provisioning } from '../../src/trunks/schema.ts';
-import { binding, commitOf, tenant, trunk, webhook } from './records.ts';
+import { binding, certificate, commitOf, tenant, trunk, webhook } from './records.ts';
 
 export interface StoreWorld {
   /** Opens the store, empty at the first call, as what was left at later ones. */
@@ -33,17 +33,24 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
 
   describe('provisioning', () => {
     test('a new store is empty, at version 0, and has no problems', async () => {
-      expect(await stores.provisioning.load()).toEqual({ version: 0, state: { tenants: [], trunks: [] } });
+      expect(await stores.provisioning.load()).toEqual({
+        version: 0,
+        state: { tenants: [], trunks: [], certificates: [] },
+      });
       expect(stores.problems()).toEqual([]);
     });
 
     test('what is committed is there, whole, after closing and opening again', async () => {
-      const written = { putTenants: [tenant('acme')], putTrunks: [trunk('100000001')] };
+      const written = {
+        putTenants: [tenant('acme')],
+        putTrunks: [trunk('100000001')],
+        putCertificates: [certificate('acme-stir')],
+      };
       expect(await stores.provisioning.commit(commitOf(0, written))).toEqual({ outcome: 'committed', version: 1 });
       await reopen();
       expect(await stores.provisioning.load()).toEqual({
         version: 1,
-        state: { tenants: written.putTenants, trunks: written.putTrunks },
+        state: { tenants: written.putTenants, trunks: written.putTrunks, certificates: written.putCertificates },
       });
     });
 
@@ -83,7 +90,7 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
 
     test('any row of commits leaves what the same commits leave in memory, in the same order', async () => {
       let version = (await stores.provisioning.load()).version;
-      let model: Provisioning = { tenants: [], trunks: [] };
+      let model: Provisioning = { tenants: [], trunks: [], certificates: [] };
       await fc.assert(
         fc.asyncProperty(fc.array(commits, { minLength: 1, maxLength: 6 }), async (row) => {
           for (const parts of row) {
@@ -285,6 +292,8 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
 
 const tenantNames = fc.constantFrom('acme', 'umbrella', 'globex');
 const trunkIds = fc.constantFrom('100000001', '100000002', '100000003');
+const certificateNames = fc.constantFrom('acme-stir', 'acme-stir-2027', 'shared');
+
 const commits: fc.Arbitrary<Partial<ProvisioningCommit>> = fc.record({
   putTenants: fc
     .uniqueArray(fc.tuple(tenantNames, fc.constantFrom('Alice', 'Bob')), { selector: ([name]) => name })
@@ -292,6 +301,10 @@ const commits: fc.Arbitrary<Partial<ProvisioningCommit>> = fc.record({
   putTrunks: fc
     .uniqueArray(fc.tuple(trunkIds, fc.constantFrom('carrier-a', 'carrier-b')), { selector: ([id]) => id })
     .map((list) => list.map(([id, name]) => trunk(id, name))),
+  putCertificates: fc
+    .uniqueArray(fc.tuple(certificateNames, fc.constantFrom('old', 'new')), { selector: ([name]) => name })
+    .map((list) => list.map(([name, chain]) => certificate(name, chain))),
+  deleteCertificates: fc.uniqueArray(certificateNames),
   deleteTenants: fc.uniqueArray(tenantNames),
   deleteTrunks: fc.uniqueArray(trunkIds),
 });

@@ -2,6 +2,7 @@
 import type { WebhookRecord } from '../../src/api/ports.ts';
 import type { StoredBinding } from '../../src/registrar/ports.ts';
 import { type Tenant, tenantSchema } from '../../src/tenants/schema.ts';
+import { type CertificateSettings, certificateSchema } from '../../src/trunks/certificate-schema.ts';
 import type { ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
 import { type TrunkSettings, trunkSchema } from '../../src/trunks/schema.ts';
 
@@ -26,6 +27,17 @@ export function trunk(id: string, name = `trunk-${id}`): TrunkSettings {
   });
 }
 
+/** A store knows nothing of PEM. */
+export function certificate(name: string, chain = 'chain'): CertificateSettings {
+  return certificateSchema.parse({
+    name,
+    use: 'stir',
+    chain,
+    key: CANARY,
+    x5u: `https://certs.example.com/${name}.pem`,
+  });
+}
+
 export function webhook(id: string): WebhookRecord {
   return {
     id,
@@ -38,7 +50,16 @@ export function webhook(id: string): WebhookRecord {
 }
 
 export function commitOf(expectedVersion: number, parts: Partial<ProvisioningCommit> = {}): ProvisioningCommit {
-  return { putTenants: [], putTrunks: [], deleteTenants: [], deleteTrunks: [], ...parts, expectedVersion };
+  return {
+    putTenants: [],
+    putTrunks: [],
+    putCertificates: [],
+    deleteTenants: [],
+    deleteTrunks: [],
+    deleteCertificates: [],
+    ...parts,
+    expectedVersion,
+  };
 }
 
 export function binding(aor: string, parts: Partial<StoredBinding> = {}): StoredBinding {

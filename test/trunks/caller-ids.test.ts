@@ -64,7 +64,9 @@ describe('a caller ID outside every pool of its tenant is refused when it is wri
     });
     const [acme] = before.tenants as [Tenant];
     const faultsAfter = (tenant: Tenant) =>
-      checkProvisioning({ tenants: [tenant], trunks: before.trunks.slice(0, 1) }, { before }).map(({ path }) => path);
+      checkProvisioning({ tenants: [tenant], trunks: before.trunks.slice(0, 1), certificates: [] }, { before }).map(
+        ({ path }) => path,
+      );
     expect(faultsAfter(acme)).toEqual([]);
     expect(faultsAfter({ ...acme, timeZone: 'Europe/Berlin' })).toEqual([]);
     expect(faultsAfter({ ...acme, outboundCallerId: '030123452' })).toEqual(['tenants[0].outboundCallerId']);

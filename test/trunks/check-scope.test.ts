@@ -95,7 +95,7 @@ const change = fc.record({
   deleteTrunks: fc.uniqueArray(fc.constantFrom('1', '2', '3'), { maxLength: 1 }),
 });
 
-const EMPTY: Provisioning = { tenants: [], trunks: [] };
+const EMPTY: Provisioning = { tenants: [], trunks: [], certificates: [] };
 
 /** What passes the rules, item by item, so that random states are large without being refused. */
 function wholeStateOf(input: ProvisioningInput): Provisioning {
@@ -212,7 +212,7 @@ describe('a directory after changes', () => {
     fc.assert(
       fc.property(part, (input) => {
         const state = wholeStateOf(input);
-        const turned = { tenants: [...state.tenants].reverse(), trunks: [...state.trunks].reverse() };
+        const turned = { ...state, tenants: [...state.tenants].reverse(), trunks: [...state.trunks].reverse() };
         const directory = allAtOnce(Directory.after(new Directory(state), turned));
         expect(answersOf(directory)).toEqual(answersOf(new Directory(turned)));
       }),

@@ -31,7 +31,7 @@ test('edited lists, and places in them: what is replaced keeps its place, what i
         const names = [...model.keys()];
         for (const name of [...NAMES, 'nobody']) {
           expect(tenantPlace({ tenants }, name)).toBe(names.indexOf(name));
-          expect(tenantIn({ tenants, trunks: [] }, name)?.timeZone).toBe(model.get(name));
+          expect(tenantIn({ tenants, trunks: [], certificates: [] }, name)?.timeZone).toBe(model.get(name));
         }
       }
     }),
@@ -52,6 +52,6 @@ test('trunks are found by id, of two with one id the first', () => {
     ],
   });
   expect(trunkPlace({ trunks }, '7')).toBe(0);
-  expect(trunkIn({ tenants: [], trunks }, '7')?.name).toBe('one');
+  expect(trunkIn({ tenants: [], trunks, certificates: [] }, '7')?.name).toBe('one');
   expect(trunkPlace({ trunks: editedTrunks(trunks, [], ['7']) }, '7')).toBe(-1);
 });

@@ -53,7 +53,11 @@ test('10,000 trunks and 1,000,000 DIDs are checked and indexed in seconds, and t
   // A snapshot after a change of one trunk reuses what did not change.
   const [first, ...rest] = state.trunks;
   if (first === undefined) expect.unreachable();
-  const next = new Directory({ tenants: state.tenants, trunks: [{ ...first, name: 'renamed' }, ...rest] });
+  const next = new Directory({
+    tenants: state.tenants,
+    trunks: [{ ...first, name: 'renamed' }, ...rest],
+    certificates: [],
+  });
   expect(next.trunk('1')?.name).toBe('renamed');
   expect(next.trunk('999999')).toBe(directory.trunk('999999'));
 }, 60_000);

@@ -91,6 +91,8 @@ function ignore(route: RouteState, source: string, value: string, reason: string
 
 function rewrite(route: RouteState, directive: RewriteDirective, trace: Trace): void {
   const name = TARGET[directive.field];
+  const { from, pAssertedIdentity } = route.draft;
+  if (name !== 'remotePartyIdCalling') route.numberBeforeDirectives ??= (pAssertedIdentity ?? from).user;
   let address = route.draft[name];
   let reason = 'the endpoint asks for it, and it is inside the pool';
   if (address === undefined) {

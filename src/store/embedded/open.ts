@@ -44,7 +44,11 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
         const { version, state } = await worker.ask('load');
         return {
           version,
-          state: { tenants: state.tenants.map(compactTenant), trunks: state.trunks.map(compactTrunk) },
+          state: {
+            tenants: state.tenants.map(compactTenant),
+            trunks: state.trunks.map(compactTrunk),
+            certificates: state.certificates,
+          },
         };
       },
       commit: (commit) => disk.watched(commitInParts(worker, commit)),

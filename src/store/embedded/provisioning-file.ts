@@ -1,11 +1,12 @@
 /**
- * The file of everything that must not be lost: tenants, trunks, tokens, webhooks, the nonce secret. A commit is on the disk when it is
+ * The file of everything that must not be lost: tenants, trunks, certificates, tokens, webhooks, the nonce secret. A commit is on the disk when it is
  * acknowledged (`synchronous = FULL`). Rowid tables only: with WITHOUT ROWID the planner passes over the unique index.
  */
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
 import type { Tenant } from '../../tenants/schema.ts';
+import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import type { TrunkSettings } from '../../trunks/schema.ts';
 import { wrongKey } from '../key.ts';
@@ -13,16 +14,17 @@ import type { Sealer } from '../sealer.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
 const TABLES = ['tenant', 'trunk', 'token', 'webhook', 'secret'] as const;
-type Table = (typeof TABLES)[number];
+type Table = (typeof TABLES)[number] | 'certificate';
 
 /** `place` keeps the order in which documents were first written. */
+const tableOf = (name: string) =>
+  `CREATE TABLE ${name} (place INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, document BLOB NOT NULL) STRICT;`;
+
 const MIGRATIONS: readonly string[] = [
-  `${TABLES.map(
-    (table) =>
-      `CREATE TABLE ${table} (place INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, document BLOB NOT NULL) STRICT;`,
-  ).join('\n')}
+  `${TABLES.map(tableOf).join('\n')}
   CREATE TABLE version (place INTEGER PRIMARY KEY CHECK (place = 1), number INTEGER NOT NULL) STRICT;
   INSERT INTO version VALUES (1, 0);`,
+  tableOf('certificate'),
 ];
 
 const KEY_CHECK = 'key-check';
@@ -49,7 +51,11 @@ export class ProvisioningFile {
   load(): ProvisionedState {
     return inTransaction(this.#database, () => ({
       version: this.#version(),
-      state: { tenants: this.#all<Tenant>('tenant'), trunks: this.#all<TrunkSettings>('trunk') },
+      state: {
+        tenants: this.#all<Tenant>('tenant'),
+        trunks: this.#all<TrunkSettings>('trunk'),
+        certificates: this.#all<CertificateSettings>('certificate'),
+      },
     }));
   }
 
@@ -63,8 +69,12 @@ export class ProvisioningFile {
       for (const id of commit.deleteTrunks) {
         if (!commit.putTrunks.some((trunk) => trunk.id === id)) this.#delete('trunk', id);
       }
+      for (const name of commit.deleteCertificates) {
+        if (!commit.putCertificates.some((certificate) => certificate.name === name)) this.#delete('certificate', name);
+      }
       for (const tenant of commit.putTenants) this.#put('tenant', tenant.name, tenant);
       for (const trunk of commit.putTrunks) this.#put('trunk', trunk.id ?? '', trunk);
+      for (const certificate of commit.putCertificates) this.#put('certificate', certificate.name, certificate);
       this.#database.prepare('UPDATE version SET number = ? WHERE place = 1').run(version + 1);
       return { outcome: 'committed', version: version + 1 };
     });

@@ -8,7 +8,7 @@ export const SCHEMA = 1;
  * | name | what |
  * |---|---|
  * | `meta` | hash: `schema`, `id` of the store, `version` of the provisioning, `place` (last one given), `bindings` (sequence), `key-check`, `nonce-secret` |
- * | `tenants`, `trunks` | hash: name → sealed document; `…:order`: sorted set, in the order first written |
+ * | `tenants`, `trunks`, `certificates` | hash: name → sealed document; `…:order`: sorted set, in the order first written |
  * | `events` | stream, id = version: what each commit changed |
  * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence; `bindings:removed`: hash: AOR → JSON of what was taken away |
  * | `sign-ins` | sorted set by time: user and address |
@@ -26,6 +26,8 @@ export class Keys {
   readonly tenantOrder: string;
   readonly trunks: string;
   readonly trunkOrder: string;
+  readonly certificates: string;
+  readonly certificateOrder: string;
   readonly events: string;
   readonly bindings: string;
   readonly bindingExpiry: string;
@@ -49,6 +51,8 @@ export class Keys {
     this.tenantOrder = this.named('tenants:order');
     this.trunks = this.named('trunks');
     this.trunkOrder = this.named('trunks:order');
+    this.certificates = this.named('certificates');
+    this.certificateOrder = this.named('certificates:order');
     this.events = this.named('events');
     this.bindings = this.named('bindings');
     this.bindingExpiry = this.named('bindings:expiry');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
 import type { Log } from '../../base/log.ts';
 import type { Tenant } from '../../tenants/schema.ts';
+import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
 import type { ProvisionedState } from '../../trunks/provisioning-store.ts';
 import type { TrunkSettings } from '../../trunks/schema.ts';
 import type { Sealer } from '../sealer.ts';
@@ -28,7 +29,10 @@ interface Head extends Omit<Copy, 'provisioned'> {
   readonly pieces: number;
 }
 
-type Piece = { readonly tenants: readonly Tenant[] } | { readonly trunks: readonly TrunkSettings[] };
+type Piece =
+  | { readonly tenants: readonly Tenant[] }
+  | { readonly trunks: readonly TrunkSettings[] }
+  | { readonly certificates: readonly CertificateSettings[] };
 
 /** The copy in the node's folder: sealed piece by piece, replaced as a whole, written a moment after each change. */
 export class LastCopy {
@@ -104,10 +108,11 @@ function placeOf(index: number): string {
   return `last-copy/${index}`;
 }
 
-function piecesOf({ tenants, trunks }: ProvisionedState['state']): Piece[] {
+function piecesOf({ tenants, trunks, certificates }: ProvisionedState['state']): Piece[] {
   return [
     ...groups(tenants).map((group) => ({ tenants: group })),
     ...groups(trunks).map((group) => ({ trunks: group })),
+    ...groups(certificates).map((group) => ({ certificates: group })),
   ];
 }
 
@@ -127,6 +132,7 @@ function openPieces(sealer: Sealer, sealed: readonly string[]): Copy {
   const state = {
     tenants: pieces.flatMap((piece) => ('tenants' in piece ? piece.tenants : [])),
     trunks: pieces.flatMap((piece) => ('trunks' in piece ? piece.trunks : [])),
+    certificates: pieces.flatMap((piece) => ('certificates' in piece ? piece.certificates : [])),
   };
   return { storeId, nonceSecret, tokens, webhooks, provisioned: { version, state } };
 }

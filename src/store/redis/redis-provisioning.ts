@@ -8,6 +8,7 @@ import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import { inSlices, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../../tenants/schema.ts';
+import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
 import { compactTenantSteps, compactTrunkSteps } from '../../trunks/compact.ts';
 import {
   applyEdits,
@@ -38,6 +39,9 @@ interface ChangedNames {
   readonly putTrunks: readonly string[];
   readonly deleteTenants: readonly string[];
   readonly deleteTrunks: readonly string[];
+  /** Left out by an older node. */
+  readonly putCertificates?: readonly string[];
+  readonly deleteCertificates?: readonly string[];
 }
 
 export interface RedisProvisioningOptions {
@@ -69,7 +73,7 @@ export class RedisProvisioning implements ProvisioningStore {
 
   constructor(options: RedisProvisioningOptions) {
     this.#options = options;
-    this.#copy = options.copy ?? { version: 0, state: { tenants: [], trunks: [] } };
+    this.#copy = options.copy ?? { version: 0, state: { tenants: [], trunks: [], certificates: [] } };
   }
 
   /** The last state known; needs no Redis. */
@@ -148,7 +152,8 @@ export class RedisProvisioning implements ProvisioningStore {
     const sentAtMs = performance.now();
     let outcome: string;
     try {
-      const scriptKeys = [keys.meta, keys.tenants, keys.tenantOrder, keys.trunks, keys.trunkOrder, keys.events];
+      const kinds = [keys.tenants, keys.tenantOrder, keys.trunks, keys.trunkOrder];
+      const scriptKeys = [keys.meta, keys.events, ...kinds, keys.certificates, keys.certificateOrder];
       outcome = String(((await link.within(limitMs, link.run(COMMIT, scriptKeys, args))) as Buffer[])[0]);
     } catch (error) {
       outcome = await this.#settle(commit.expectedVersion, token, sentAtMs + limitMs, error);
@@ -194,24 +199,37 @@ export class RedisProvisioning implements ProvisioningStore {
       trunks.push(id, yield* sealer.sealDocument(`trunks/${id}`, trunk));
       yield;
     }
+    const certificates: (string | Buffer)[] = [];
+    for (const certificate of commit.putCertificates) {
+      const { name } = certificate;
+      certificates.push(name, sealer.sealJson(`certificates/${name}`, certificate));
+      yield;
+    }
     const putTenants = commit.putTenants.map(({ name }) => name);
     const putTrunks = commit.putTrunks.map(({ id }) => id ?? '');
-    const names: ChangedNames = {
+    const putCertificates = commit.putCertificates.map(({ name }) => name);
+    const names: Required<ChangedNames> = {
       putTenants,
       putTrunks,
+      putCertificates,
       deleteTenants: without(commit.deleteTenants, putTenants),
       deleteTrunks: without(commit.deleteTrunks, putTrunks),
+      deleteCertificates: without(commit.deleteCertificates, putCertificates),
     };
     return [
       JSON.stringify(names),
       names.deleteTenants.length,
       ...names.deleteTenants,
-      names.deleteTrunks.length,
-      ...names.deleteTrunks,
       putTenants.length,
       ...tenants,
+      names.deleteTrunks.length,
+      ...names.deleteTrunks,
       putTrunks.length,
       ...trunks,
+      names.deleteCertificates.length,
+      ...names.deleteCertificates,
+      putCertificates.length,
+      ...certificates,
     ];
   }
 
@@ -281,27 +299,38 @@ export class RedisProvisioning implements ProvisioningStore {
     const names = async (order: string) => ((await this.#ask('ZRANGE', order, 0, -1)) as Buffer[]).map(String);
     const tenants = await this.#fetch('tenants', await names(keys.tenantOrder), compactTenantSteps);
     const trunks = await this.#fetch('trunks', await names(keys.trunkOrder), compactTrunkSteps);
-    return { tenants: [...tenants.values()], trunks: [...trunks.values()] };
+    const certificates = await this.#fetch(
+      'certificates',
+      await names(keys.certificateOrder),
+      asItIs<CertificateSettings>,
+    );
+    return { tenants: [...tenants.values()], trunks: [...trunks.values()], certificates: [...certificates.values()] };
   }
 
   async #after({ state }: ProvisionedState, changes: readonly ChangedNames[]): Promise<ProvisionedState['state']> {
     const tenants = new Map<string, Tenant | undefined>(state.tenants.map((tenant) => [tenant.name, tenant]));
     const trunks = new Map<string, TrunkSettings | undefined>(state.trunks.map((trunk) => [trunk.id ?? '', trunk]));
+    const certificates = new Map<string, CertificateSettings | undefined>(
+      state.certificates.map((certificate) => [certificate.name, certificate]),
+    );
     for (const change of changes) {
       for (const name of change.deleteTenants) tenants.delete(name);
       for (const id of change.deleteTrunks) trunks.delete(id);
       for (const name of change.putTenants) tenants.set(name, undefined);
       for (const id of change.putTrunks) trunks.set(id, undefined);
+      for (const name of change.deleteCertificates ?? []) certificates.delete(name);
+      for (const name of change.putCertificates ?? []) certificates.set(name, undefined);
     }
     return {
       tenants: await this.#complete('tenants', tenants, compactTenantSteps),
       trunks: await this.#complete('trunks', trunks, compactTrunkSteps),
+      certificates: await this.#complete('certificates', certificates, asItIs<CertificateSettings>),
     };
   }
 
   /** Fetches the documents that are missing; keeps the order. */
   async #complete<T>(
-    kind: 'tenants' | 'trunks',
+    kind: 'tenants' | 'trunks' | 'certificates',
     documents: Map<string, T | undefined>,
     compact: Compact<T>,
   ): Promise<T[]> {
@@ -310,7 +339,11 @@ export class RedisProvisioning implements ProvisioningStore {
     return [...documents.values()].filter((document) => document !== undefined);
   }
 
-  async #fetch<T>(kind: 'tenants' | 'trunks', names: readonly string[], compact: Compact<T>): Promise<Map<string, T>> {
+  async #fetch<T>(
+    kind: 'tenants' | 'trunks' | 'certificates',
+    names: readonly string[],
+    compact: Compact<T>,
+  ): Promise<Map<string, T>> {
     const { keys, sealer } = this.#options;
     const documents = new Map<string, T>();
     for (let at = 0; at < names.length; at += DOCUMENTS_PER_READ) {
@@ -323,6 +356,11 @@ export class RedisProvisioning implements ProvisioningStore {
     }
     return documents;
   }
+}
+
+// biome-ignore lint/correctness/useYield: nothing of it is shared.
+function* asItIs<T>(document: T): Steps<T> {
+  return document;
 }
 
 type Compact<T> = (document: T) => Steps<T>;

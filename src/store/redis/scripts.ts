@@ -34,8 +34,8 @@ return {'found', found[1], found[2], found[3], found[4]}
 `);
 
 /**
- * KEYS meta, tenants, their order, trunks, their order, events; ARGV id, expected version, deadline, channel, token, names of what changes
- * as JSON, then four lists, each after its length: tenants and trunks to delete, tenants and trunks to put (name, document).
+ * KEYS meta, events, then documents and their order of each kind; ARGV id, expected version, deadline, channel, token, names of what
+ * changes as JSON, then two lists for each kind, each after its length: what to delete, and what to put (name, document).
  *
  * A script that was sent before Redis froze runs when it wakes up; the deadline, on Redis's own clock, keeps it from doing what its
  * sender has been told did not happen.
@@ -62,12 +62,12 @@ local function put(documents, order)
     end
   end
 end
-remove(KEYS[2], KEYS[3])
-remove(KEYS[4], KEYS[5])
-put(KEYS[2], KEYS[3])
-put(KEYS[4], KEYS[5])
+for kind = 3, #KEYS, 2 do
+  remove(KEYS[kind], KEYS[kind + 1])
+  put(KEYS[kind], KEYS[kind + 1])
+end
 local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
-redis.call('XADD', KEYS[6], 'MAXLEN', '~', 1000, version .. '-0', 'token', ARGV[5], 'change', ARGV[6])
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, version .. '-0', 'token', ARGV[5], 'change', ARGV[6])
 redis.call('PUBLISH', ARGV[4], 'provisioning')
 return {'committed', tostring(version)}
 `);

@@ -14,7 +14,7 @@ test('disk full: the commit throws, nothing of it is there, and a smaller one st
   file.commit(commitOf(0, { putTenants: [tenant('acme')] }));
   const many = Array.from({ length: 1000 }, (_, i) => tenant(`tenant-${i}`));
   expect(() => file.commit(commitOf(1, { putTenants: many, deleteTenants: ['acme'] }))).toThrow(/full/);
-  expect(file.load()).toEqual({ version: 1, state: { tenants: [tenant('acme')], trunks: [] } });
+  expect(file.load()).toEqual({ version: 1, state: { tenants: [tenant('acme')], trunks: [], certificates: [] } });
   expect(file.commit(commitOf(1, { putTenants: [tenant('umbrella')] }))).toEqual({ outcome: 'committed', version: 2 });
 });
 

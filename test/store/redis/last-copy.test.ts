@@ -7,7 +7,7 @@ import { silentLog } from '../../../src/base/log.ts';
 import { type Copy, LastCopy } from '../../../src/store/redis/last-copy.ts';
 import { Sealer } from '../../../src/store/sealer.ts';
 import { temporaryFolder } from '../kit.ts';
-import { tenant, trunk, webhook } from '../records.ts';
+import { certificate, tenant, trunk, webhook } from '../records.ts';
 
 const sealer = new Sealer(randomBytes(32));
 const copy: Copy = {
@@ -20,6 +20,7 @@ const copy: Copy = {
     state: {
       tenants: [tenant('acme'), tenant('umbrella')],
       trunks: Array.from({ length: 120 }, (_, index) => trunk(String(100_000_000 + index))),
+      certificates: [certificate('acme-stir')],
     },
   },
 };

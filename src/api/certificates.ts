@@ -1,0 +1,301 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type CertificateSettings, certificateSchema } from '../trunks/certificate-schema.ts';
+import { servedPath, signingCertificate, validityOf } from '../trunks/certificates.ts';
+import { certificateIn, certificatePlace } from '../trunks/places.ts';
+import type { Provisioning } from '../trunks/schema.ts';
+import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
+import { answerSchemaOf } from './answer-schema.ts';
+import { certificateFactsAnswer } from './answers.ts';
+import { applyChange, sendResource } from './change.ts';
+import { keyText } from './collections.ts';
+import {
+  type ApiContext,
+  answer,
+  describe,
+  identityOf,
+  pageFields,
+  pageOf,
+  pageOfMatching,
+  withManager,
+} from './context.ts';
+import { entityTag, isDocument, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
+import { body, named, patchOf } from './openapi.ts';
+import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
+import type { Identity } from './tokens.ts';
+import { check } from './validation.ts';
+
+const TAG = 'certificates';
+const URL = '/api/v1/certificates/:name';
+const params = z.strictObject({ name: keyText.describe("The certificate's name.") });
+const shape = named('Certificate', {
+  ...answerSchemaOf(certificateSchema),
+  properties: {
+    ...(answerSchemaOf(certificateSchema) as { properties: object }).properties,
+    facts: named('CertificateFacts', certificateFactsAnswer),
+    managedBy: { type: 'string', readOnly: true, description: 'The provisioning file that holds it.' },
+  },
+});
+
+/** Certificates that calls are signed with. A private key goes in and never comes out. */
+export function certificateRoutes(app: FastifyInstance, context: ApiContext): void {
+  readRoutes(app, context);
+  writeRoutes(app, context);
+  chainRoute(app, context);
+}
+
+function readRoutes(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    ...pageFields,
+    tenant: keyText.optional().describe('Certificates of this tenant.'),
+  });
+  app.get(
+    '/api/v1/certificates',
+    describe({
+      operationId: 'listCertificates',
+      tag: TAG,
+      summary: 'List certificates, with when they end and what they sign for',
+      querystring,
+      answers: { 200: pageOf(shape) },
+    }),
+    (request) => {
+      const identity = identityOf(request);
+      const query = request.query as z.infer<typeof querystring>;
+      const tenant = tenantScope(identity, query.tenant);
+      return pageOfMatching(
+        context.provisioning.current().state.certificates,
+        query,
+        (certificate) => maySee(identity, certificate) && (tenant === undefined || certificate.owner === tenant),
+        (certificate) => viewOf(context, certificate),
+      );
+    },
+  );
+  app.get(
+    URL,
+    describe({
+      operationId: 'getCertificate',
+      tag: TAG,
+      summary: 'Read one certificate, without its private key',
+      params,
+      answers: { 200: answer('The certificate', shape) },
+    }),
+    (request, reply) => {
+      const certificate = visible(identityOf(request), context.provisioning.current().state, nameOf(request));
+      return sendResource(context, reply, certificate, viewOf(context, certificate));
+    },
+  );
+}
+
+function writeRoutes(app: FastifyInstance, context: ApiContext): void {
+  const input = body('CertificateInput', certificateSchema);
+  app.post(
+    '/api/v1/certificates',
+    {
+      ...describe({
+        operationId: 'createCertificate',
+        tag: TAG,
+        summary: "Upload a certificate with its key; a tenant admin's belongs to its tenant",
+        body: input,
+        answers: { 201: answer('Created', shape) },
+      }),
+      preValidation: ownByDefault,
+    },
+    (request, reply) =>
+      write(context, request, reply, (state) => {
+        const after = request.body as CertificateSettings;
+        // Names are everybody's: one that is taken is told, and not by whom.
+        if (certificateIn(state, after.name) !== undefined)
+          throw new ApiProblem(409, 'certificate-name-taken', `there is already a certificate "${after.name}"`);
+        return { before: undefined, after };
+      }),
+  );
+  app.put(
+    URL,
+    {
+      ...describe({
+        operationId: 'putCertificate',
+        tag: TAG,
+        summary: 'Create or replace a certificate; a key that is left out stays as it is',
+        params,
+        body: input,
+        answers: { 200: answer('Replaced', shape), 201: answer('Created', shape) },
+      }),
+      preValidation: ownByDefault,
+    },
+    (request, reply) =>
+      write(context, request, reply, (state) => {
+        const stored = certificateIn(state, nameOf(request));
+        const before = stored === undefined ? undefined : visible(identityOf(request), state, nameOf(request));
+        return { before, after: withStoredSecrets(request.body as CertificateSettings, before) };
+      }),
+  );
+  app.patch(
+    URL,
+    describe({
+      operationId: 'patchCertificate',
+      tag: TAG,
+      summary: 'Change fields of a certificate',
+      params,
+      body: patchOf('Certificate', certificateSchema),
+      answers: { 200: answer('Changed', shape) },
+    }),
+    (request, reply) =>
+      write(context, request, reply, (state) => {
+        const before = visible(identityOf(request), state, nameOf(request));
+        return { before, after: check(certificateSchema, mergePatch(before, request.body)) as CertificateSettings };
+      }),
+  );
+  app.delete(
+    URL,
+    describe({
+      operationId: 'deleteCertificate',
+      tag: TAG,
+      summary: 'Delete a certificate with its key',
+      params,
+      answers: { 204: answer('Deleted') },
+    }),
+    async (request, reply) => {
+      await applyChange(context, request, (state) => {
+        const before = visible(identityOf(request), state, nameOf(request));
+        requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+        const resource = `certificates/${before.name}`;
+        return {
+          deletes: `certificate ${before.name}`,
+          change: { deleteCertificates: [before.name] },
+          facts: [{ action: 'delete' as const, resource, ...auditTenant(before), before }],
+        };
+      });
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** The chain as verifiers fetch it, where the certificate's x5u says that it is here: public, like every certificate. */
+function chainRoute(app: FastifyInstance, context: ApiContext): void {
+  app.get(
+    '/stir/:file',
+    describe({
+      operationId: 'getCertificateChain',
+      tag: TAG,
+      summary: 'The chain of a certificate that is served here, PEM',
+      access: 'public',
+      params: z.strictObject({ file: keyText.describe('`NAME.pem`.') }),
+      answers: {
+        200: {
+          description: 'PEM, leaf first',
+          content: { 'application/pem-certificate-chain': { schema: { type: 'string' } } },
+        },
+      },
+    }),
+    (request, reply) => {
+      const { file } = request.params as { file: string };
+      const name = file.endsWith('.pem') ? file.slice(0, -'.pem'.length) : '';
+      const certificate = certificateIn(context.provisioning.current().state, name);
+      if (certificate === undefined || servedPath(certificate) === undefined) throw notFound(`/stir/${file}`);
+      return reply
+        .type('application/pem-certificate-chain')
+        .header('cache-control', 'public, max-age=3600')
+        .send(certificate.chain);
+    },
+  );
+}
+
+interface Written {
+  readonly before: CertificateSettings | undefined;
+  readonly after: CertificateSettings;
+}
+
+async function write(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  decide: (state: Provisioning) => Written,
+): Promise<FastifyReply> {
+  const identity = identityOf(request);
+  const { before, after } = await applyChange(context, request, (state) => {
+    const { before, after } = decide(state);
+    const name = (request.params as { name?: string }).name;
+    if (name !== undefined && after.name !== name)
+      throw invalid([{ code: 'name-fixed', path: 'name', message: `must be "${name}", as in the path` }]);
+    if (before !== undefined) requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+    requireAllowedCertificate(context, identity, after, before);
+    const place = before === undefined ? state.certificates.length : certificatePlace(state, after.name);
+    const action = before === undefined ? ('create' as const) : ('update' as const);
+    const fact = { action, resource: `certificates/${after.name}`, ...auditTenant(after), after };
+    return {
+      before,
+      after,
+      change: { putCertificates: [after] },
+      facts: [before === undefined ? fact : { ...fact, before }],
+      bodyPaths: new Map([[`certificates[${place}]`, '']]),
+    };
+  });
+  if (before === undefined) reply.code(201).header('location', `/api/v1/certificates/${after.name}`);
+  return sendResource(context, reply, after, viewOf(context, after));
+}
+
+/** What an admin may make of a certificate: a tenant admin of its own tenant's; and nobody uploads one that has ended. */
+export function requireAllowedCertificate(
+  context: ApiContext,
+  identity: Identity,
+  after: CertificateSettings,
+  before: CertificateSettings | undefined,
+  path = '',
+): void {
+  if (before !== undefined && !maySee(identity, before))
+    throw new ApiProblem(409, 'certificate-name-taken', `there is already a certificate "${after.name}"`);
+  if (!isSystemAdmin(identity)) {
+    if (after.owner === 'system') throw forbidden("a tenant admin uploads its own tenant's certificates only");
+    if (after.owner !== identity.tenant) throw notFound(`tenant ${after.owner}`);
+  }
+  if (after.chain === before?.chain) return;
+  const validity = validityOf(after);
+  if (validity !== undefined && validity.notAfterMs <= context.clock.wallMs()) {
+    const message = `ended at ${new Date(validity.notAfterMs).toISOString()}: upload one that is valid`;
+    throw invalid([{ code: 'certificate-ended', path: `${path}chain`, message }]);
+  }
+}
+
+export function maySee(identity: Identity, { owner }: CertificateSettings): boolean {
+  return isSystemAdmin(identity) || maySeeTenant(identity, owner);
+}
+
+function visible(identity: Identity, state: Provisioning, name: string): CertificateSettings {
+  const certificate = certificateIn(state, name);
+  if (certificate === undefined || !maySee(identity, certificate)) throw notFound(`certificate ${name}`);
+  return certificate;
+}
+
+/** Without its key, and with what is in it for people. */
+function viewOf(context: ApiContext, certificate: CertificateSettings): object {
+  const { leaf, notBeforeMs, notAfterMs, tnAuthList } = signingCertificate(certificate);
+  const path = servedPath(certificate);
+  const facts = {
+    subject: leaf.subject.replaceAll('\n', ', '),
+    issuer: leaf.issuer.replaceAll('\n', ', '),
+    serialNumber: leaf.serialNumber,
+    fingerprint256: leaf.fingerprint256,
+    notBefore: new Date(notBeforeMs).toISOString(),
+    notAfter: new Date(notAfterMs).toISOString(),
+    codes: tnAuthList.spcs,
+    numbers: tnAuthList.ranges.map(({ first, last }) => (first === last ? first : `${first}-${last}`)),
+    ...(path !== undefined && { servedAt: path }),
+  };
+  return withManager(context, `certificates/${certificate.name}`, { ...withoutSecrets(certificate), facts });
+}
+
+export function auditTenant({ owner }: CertificateSettings): { tenant?: string } {
+  return owner === 'system' ? {} : { tenant: owner };
+}
+
+/** A tenant admin who does not say whose certificate it is means its own. */
+async function ownByDefault(request: FastifyRequest): Promise<void> {
+  const identity: Identity | undefined = request.identity;
+  const { body } = request;
+  if (identity?.tenant !== undefined && isDocument(body) && body['owner'] === undefined)
+    body['owner'] = identity.tenant;
+}
+
+function nameOf(request: FastifyRequest): string {
+  return (request.params as { name: string }).name;
+}

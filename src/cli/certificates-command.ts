@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  type CommandContext,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  printJson,
+  text,
+} from './command.ts';
+import { CommandError, UsageError } from './command-error.ts';
+import { type Column, localTime, type Style, table } from './terminal.ts';
+
+interface CertificateRow {
+  readonly name: string;
+  readonly owner: string;
+  readonly x5u: string;
+  readonly numbers?: string;
+  readonly facts: {
+    readonly notAfter: string;
+    readonly codes: readonly string[];
+    readonly numbers: readonly string[];
+    readonly servedAt?: string;
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+const COLUMNS: readonly Column<CertificateRow>[] = [
+  { title: 'NAME', value: ({ name }) => name },
+  { title: 'OWNER', value: ({ owner }) => owner },
+  { title: 'ENDS', value: ({ facts }) => localTime(facts.notAfter), style: ({ facts }) => urgency(facts.notAfter) },
+  { title: 'SIGNS FOR', value: ({ numbers, facts }) => numbers ?? whatItLists(facts) },
+  { title: 'X5U', value: ({ x5u }) => x5u },
+  { title: 'SERVED', value: ({ facts }) => (facts.servedAt === undefined ? 'elsewhere' : 'here') },
+];
+
+export const certificates: Command = {
+  usage:
+    'tandem certificates [list] | show NAME | put NAME --chain FILE --key FILE --x5u URL [--numbers POOL] [--owner TENANT] | delete NAME',
+  details:
+    'Certificates that calls are signed with (STIR/SHAKEN). put creates or replaces; without --key the stored key stays. No command shows a key.',
+  options: {
+    ...CONFIG_OPTION,
+    ...JSON_OPTION,
+    chain: { type: 'string' },
+    key: { type: 'string' },
+    x5u: { type: 'string' },
+    numbers: { type: 'string' },
+    owner: { type: 'string' },
+  },
+  optionHelp: {
+    ...CONFIG_HELP,
+    ...JSON_HELP,
+    chain: 'PEM file, the signing certificate first',
+    key: 'PEM file of its private key',
+    x5u: 'https URL where verifiers fetch the chain',
+    numbers: 'numbers and ranges that it signs for (default: all that it may)',
+    owner: 'the tenant that it is for (default: the system)',
+  },
+  takesArguments: true,
+  async run(context) {
+    const [action = 'list', name, ...more] = context.arguments;
+    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    if (action === 'list' && name === undefined) return list(context);
+    if (name !== undefined) {
+      const path = `/api/v1/certificates/${encodeURIComponent(name)}`;
+      if (action === 'show') return printJson(context, await context.api().get<unknown>(path));
+      if (action === 'put') return put(context, name, path);
+      if (action === 'delete') {
+        await context.api().delete(path);
+        context.terminal.out(`deleted ${name}\n`);
+        return 0;
+      }
+    }
+    throw new UsageError('say what to do: list, or show, put or delete with the name of a certificate');
+  },
+};
+
+async function list(context: CommandContext): Promise<number> {
+  const rows = await context.api().list<CertificateRow>('/api/v1/certificates', {});
+  if (flag(context, 'json')) return printJson(context, rows);
+  context.terminal.out(rows.length === 0 ? 'no certificates\n' : table(context.terminal, COLUMNS, rows));
+  return 0;
+}
+
+async function put(context: CommandContext, name: string, path: string): Promise<number> {
+  const [chain, key, x5u] = [text(context, 'chain'), text(context, 'key'), text(context, 'x5u')];
+  if (chain === undefined || x5u === undefined) throw new UsageError('say --chain FILE and --x5u URL');
+  const [numbers, owner] = [text(context, 'numbers'), text(context, 'owner')];
+  const stored = await context.api().put<CertificateRow>(path, {
+    name,
+    use: 'stir',
+    chain: contentsOf(chain),
+    x5u,
+    ...(key !== undefined && { key: contentsOf(key) }),
+    ...(numbers !== undefined && { numbers }),
+    ...(owner !== undefined && { owner }),
+  });
+  if (flag(context, 'json')) return printJson(context, stored);
+  context.terminal.out(
+    `${name} signs for ${stored.numbers ?? whatItLists(stored.facts)} until ${localTime(stored.facts.notAfter)}\n`,
+  );
+  return 0;
+}
+
+function contentsOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new CommandError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`);
+  }
+}
+
+function whatItLists({ codes, numbers }: CertificateRow['facts']): string {
+  return [...codes.map((code) => `code ${code}`), ...numbers].join('; ');
+}
+
+function urgency(notAfter: string): Style | undefined {
+  const leftMs = Date.parse(notAfter) - Date.now();
+  return leftMs <= 7 * DAY_MS ? 'red' : leftMs <= 30 * DAY_MS ? 'yellow' : undefined;
+}
