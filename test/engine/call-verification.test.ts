@@ -262,7 +262,7 @@ describe('a call that waits for a certificate', () => {
     world.run(300);
     expect(carrier.responses(request.callId()).map(({ status }) => status)).toEqual([100]);
     expect(alice.requests('INVITE')).toEqual([]);
-    expect(world.engine.calls.list()).toMatchObject([{ state: 'routing', facts: { tenant: 'acme' } }]);
+    expect([...world.engine.calls.list()]).toMatchObject([{ state: 'routing', facts: { tenant: 'acme' } }]);
     fetches[0]?.answer(leaf.chainPem);
     await world.turn();
     world.run();

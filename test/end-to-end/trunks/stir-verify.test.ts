@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Child, startChild } from '../../kit/child.ts';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
 import { eventually } from '../../kit/eventually.ts';
+import { type Kamailio, startKamailio } from '../../kit/kamailio.ts';
 import { StirCertificate, stirWorld } from '../../kit/stir/authority.ts';
 import { signToken } from '../../kit/stir/token.ts';
 
@@ -15,7 +16,8 @@ const REPOSITORY = `127.${40 + Math.floor(Math.random() * 100)}.${1 + Math.floor
 const PORT = 8443;
 const CALLER = '12155550131';
 const TIMEOUT_MS = 3000;
-const DIDS = { tag: '14155550100', reject: '14155550200' };
+const DIDS = { tag: '14155550100', reject: '14155550200', kamailio: '14155550300' };
+const KAMAILIO = '127.0.0.6';
 const authority = stirWorld();
 const tlsRoot = StirCertificate.root({ commonName: 'Repository root' });
 const leaf = authority.leaf([{ spc: '1234' }]);
@@ -25,7 +27,9 @@ let folder: string;
 let repository: Child;
 let engine: TestEngine;
 let phone: Peer;
-const carriers = {} as Record<'tag' | 'reject', Peer>;
+let kamailio: Kamailio;
+let behind: Peer;
+const carriers = {} as Record<'tag' | 'reject' | 'kamailio', Peer>;
 let serial = 0;
 
 /** A peer on a UDP socket that keeps what it gets. */
@@ -49,7 +53,8 @@ class Peer {
   }
 
   send(text: string): void {
-    this.socket.send(Buffer.from(text, 'latin1'), engine.port(), '127.0.0.1');
+    const [port, host] = this === behind ? [kamailio.port, KAMAILIO] : [engine.port(), '127.0.0.1'];
+    this.socket.send(Buffer.from(text, 'latin1'), port, host);
   }
 
   /** The one that fits, as soon as it is there. */
@@ -105,7 +110,7 @@ interface PlacedCall {
 }
 
 function place(
-  trunk: 'tag' | 'reject',
+  trunk: keyof typeof carriers,
   lines: readonly string[] = [],
   from = `<sip:+${CALLER}@carrier.example>`,
 ): PlacedCall {
@@ -167,6 +172,8 @@ beforeAll(async () => {
   phone = await new Peer('127.0.0.9').open();
   carriers.tag = await new Peer('127.0.0.7').open();
   carriers.reject = await new Peer('127.0.0.8').open();
+  behind = await new Peer('127.0.0.5').open();
+  carriers.kamailio = behind;
   const trunk = (name: 'tag' | 'reject') => ({
     name,
     type: 'ip' as const,
@@ -189,7 +196,7 @@ beforeAll(async () => {
           name: 'acme',
           domain: 'acme.example.com',
           extensions: [{ number: '101', password: 's3cret-101', trustedAddresses: [phone.host] }],
-          inboundRules: (['tag', 'reject'] as const).map((name) => ({
+          inboundRules: (['tag', 'reject', 'kamailio'] as const).map((name) => ({
             name,
             trunk: name,
             dids: DIDS[name],
@@ -197,8 +204,33 @@ beforeAll(async () => {
           })),
         },
       ],
-      trunks: [trunk('tag'), trunk('reject')],
+      trunks: [
+        trunk('tag'),
+        trunk('reject'),
+        {
+          name: 'kamailio',
+          type: 'ip',
+          host: KAMAILIO,
+          options: { stirVerify: 'reject' },
+          tenants: [{ tenant: 'acme', didPool: DIDS.kamailio }],
+        },
+      ],
     },
+  });
+  write('leaf.key', leaf.privateKey.export({ type: 'sec1', format: 'pem' }) as string);
+  kamailio = await startKamailio({
+    host: KAMAILIO,
+    modules: ['secsipid'],
+    script: `request_route {
+      if (is_method("INVITE") && !has_totag()) {
+        if (!secsipid_add_identity("$fU", "$rU", "B", "", "${url('leaf.pem')}", "${join(folder, 'leaf.key')}")) {
+          sl_send_reply("500", "Not Signed");
+          exit;
+        }
+      }
+      $du = "sip:127.0.0.1:${engine.port()}";
+      t_relay();
+    }`,
   });
   const aor = 'sip:101@acme.example.com';
   phone.send(
@@ -219,8 +251,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await engine?.stop();
+  await kamailio?.stop();
   await repository?.stop();
-  for (const peer of [phone, carriers.tag, carriers.reject]) peer?.socket.close();
+  for (const peer of [phone, ...Object.values(carriers)]) peer?.socket.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -244,6 +277,12 @@ test('a signed call rings with its verstat, and the carrier’s certificate is f
   });
   expect(repository.output().match(/GET \/leaf.pem/g)).toHaveLength(1);
   expect(await engine.api('/metrics')).toContain('tandem_verifications_total{result="A"} 3');
+});
+
+test('what Kamailio has signed passes (secsipid)', async () => {
+  const call = place('kamailio', [], `<sip:${CALLER}@carrier.example>`);
+  expect(statusOf(await call.final)).toBe(486);
+  expect((await recordOf(call))?.verification).toMatchObject({ result: 'passed', attestation: 'B', number: CALLER });
 });
 
 describe('each failure has its code and its Reason over the wire', () => {
