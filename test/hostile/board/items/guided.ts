@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { seededRandom } from '../../../kit/simulated-link.ts';
 import { BlockCoverage } from '../../guided/coverage.ts';
 import { foundInputs, keepInputs } from '../../guided/found.ts';
@@ -17,6 +19,16 @@ const MOST_FAULTS = 10;
 const MOST_KEPT = 300;
 const MOST_OCTETS_KEPT = 1_500;
 const MOST_MS = 5;
+
+function slownessAlone({ name }: Reader, input: string, at: number, length: number): string | undefined {
+  const judge = fileURLToPath(new URL('../../guided/judge-process.ts', import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [judge], {
+    input: JSON.stringify({ name, input, at, length, mostMs: MOST_MS }),
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return stdout === '' ? undefined : stdout;
+}
 
 /** Mutates what has been kept, and keeps what takes a path that nothing took before. */
 class GuidedRun {
@@ -61,7 +73,10 @@ class GuidedRun {
       const input = this.#pool[Math.floor(this.#random() * this.#pool.length)] as string;
       const at = Math.floor(this.#random() * input.length);
       this.stretched++;
-      this.#note(slowness(this.#reader, input, at, 1 + Math.floor(this.#random() * 8), MOST_MS));
+      const length = 1 + Math.floor(this.#random() * 8);
+      // Here V8 has counted blocks for minutes; what is slow is slow in a new process too.
+      if (slowness(this.#reader, input, at, length, MOST_MS) !== undefined)
+        this.#note(slownessAlone(this.#reader, input, at, length));
     }
   }
 
