@@ -353,7 +353,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** The transaction keeps this branch for the 2xx that may come again, until its leg ends; what only the INVITE needed goes. */
   #letGo(): void {
     const { label, options } = this.plan;
-    this.plan = { label, options, draft: NO_DRAFT, resolve: () => [] };
+    this.plan = { label, options, draft: NO_DRAFT, resolve: nowhere };
     this.#transaction?.release();
     if (this.#winner !== undefined) this.#winner.invitation = this.#transaction;
     this.#transaction = undefined;
@@ -545,6 +545,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 }
 
 const UNUSABLE_CONTACT = { status: 502, reason: 'Unusable Contact' };
+const nowhere = (): [] => [];
 const NO_DRAFT: LegDraft = { requestUri: '', from: '', to: '', contact: '', routes: [], headers: [], body: '' };
 
 /** The plan of the branch that has sent a request; undefined when it was not the INVITE of one. */

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Log } from '../base/log.ts';
 
 const GATHER_MS = 50;
+const LINE_FEED = 0x0a;
 
 /**
  * Appends one JSON object per line. Rotation is the operator's: move the file and send SIGHUP, which calls {@link reopen}.
@@ -17,6 +18,7 @@ export class JsonlFile {
   readonly #maxHeldLines: number;
   readonly #mode: number;
   #file: FileHandle | undefined;
+  /** Without their line ends. */
   #lines: string[] = [];
   #scheduled = false;
   /** What is done to the file, one after the other. */
@@ -37,7 +39,7 @@ export class JsonlFile {
   }
 
   append(value: unknown): void {
-    this.#lines.push(`${JSON.stringify(value)}\n`);
+    this.#lines.push(JSON.stringify(value));
     this.#dropOldest();
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -71,7 +73,7 @@ export class JsonlFile {
     if (this.#lines.length === 0) return;
     const lines = this.#lines;
     this.#lines = [];
-    const octets = Buffer.from(lines.join(''), 'utf8');
+    const octets = octetsOf(lines);
     let written = 0;
     try {
       this.#file ??= await this.#open();
@@ -107,12 +109,25 @@ export class JsonlFile {
   }
 }
 
+/** Encoded line by line, each with its line end: joined first, they would be one more long text. */
+function octetsOf(lines: readonly string[]): Buffer {
+  let length = 0;
+  for (const line of lines) length += Buffer.byteLength(line, 'utf8') + 1;
+  const octets = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const line of lines) {
+    at += octets.write(line, at, 'utf8');
+    octets[at++] = LINE_FEED;
+  }
+  return octets;
+}
+
 /** A line that was cut by the failure is written again in full on a line of its own, so that readers lose nothing but the cut copy. */
 function unwritten(lines: readonly string[], written: number): string[] {
   let done = 0;
   let remaining = written;
   for (; done < lines.length; done++) {
-    const length = Buffer.byteLength(lines[done] as string, 'utf8');
+    const length = Buffer.byteLength(lines[done] as string, 'utf8') + 1;
     if (length > remaining) break;
     remaining -= length;
   }

@@ -15,7 +15,7 @@ import {
   validateRequest,
   validateResponse,
 } from '../message/index.ts';
-import { TransactionLayer, type TransactionLayerUser } from '../transaction/index.ts';
+import { type ClientTransactionOptions, TransactionLayer, type TransactionLayerUser } from '../transaction/index.ts';
 import {
   type Flow,
   type HostPort,
@@ -29,7 +29,7 @@ import {
 import { EndpointCounters } from './counters.ts';
 import { earlyRefusal } from './early-refusal.ts';
 import { Inbox } from './inbox.ts';
-import { LargeRequests } from './large-requests.ts';
+import { LargeRequests, type SendOver } from './large-requests.ts';
 import { noteSource, ReplyFlow, replyPort, rerouteTarget, ViaPrefix } from './reply-route.ts';
 import { SecondWay } from './second-way.ts';
 import { boundedAnswer } from './stateless-answer.ts';
@@ -163,20 +163,34 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     const text = serialize(request);
     const settings = { text, branch, timeoutMs: options.transactionTimeoutMs };
     if (!isFlow(to)) {
-      const sendOver = (other: Flow, attempt: ClientTransactionUser, timeoutMs = options.transactionTimeoutMs) =>
-        this.#sendOver(request, other, attempt, options, timeoutMs);
       const overTcp = this.#options.tcpForLargeRequests !== false && options.largeRequests !== 'udp';
-      if (overTcp && this.#large.takes(to, text)) return this.#large.send(request, to, user, sendOver);
-      if (flow.reliable && flow.connected) {
-        // A connection that was idle may be dead, which shows when something is written to it.
-        const attempt: SecondWay = new SecondWay(user, (failure, failed) =>
-          failure === 'timeout' || !failed.flow.closed ? undefined : sendOver(this.transport.flowTo(to), attempt),
-        );
-        attempt.current = this.transactions.createClient(request, flow, attempt, settings);
-        return attempt;
-      }
+      if (overTcp && this.#large.takes(to, text))
+        return this.#large.send(request, to, user, this.#overAnother(request, options));
+      if (flow.reliable && flow.connected) return this.#sendOverIdle(request, flow, to, user, options, settings);
     }
     return this.transactions.createClient(request, flow, user, settings);
+  }
+
+  /** A connection that was idle may be dead, which shows when something is written to it. */
+  #sendOverIdle(
+    request: SipRequest,
+    flow: Flow,
+    to: Target,
+    user: ClientTransactionUser,
+    options: SendOptions,
+    settings: ClientTransactionOptions,
+  ): ClientTransaction {
+    const sendOver = this.#overAnother(request, options);
+    const attempt: SecondWay = new SecondWay(user, (failure, failed) =>
+      failure === 'timeout' || !failed.flow.closed ? undefined : sendOver(this.transport.flowTo(to), attempt),
+    );
+    attempt.current = this.transactions.createClient(request, flow, attempt, settings);
+    return attempt;
+  }
+
+  #overAnother(request: SipRequest, options: SendOptions): SendOver {
+    return (flow, user, timeoutMs = options.transactionTimeoutMs) =>
+      this.#sendOver(request, flow, user, options, timeoutMs);
   }
 
   /** The same request over another flow, with a Via for that one. */

@@ -280,7 +280,8 @@ export class UdpListener {
     const most = this.#context.sources === undefined ? MOST_HANDLED_AT_ONCE : this.#received.length;
     const batch = this.#received.splice(0, most);
     try {
-      for (const [index, { octets, flow }] of batch.entries()) {
+      for (let index = 0; index < batch.length; index++) {
+        const { octets, flow } = batch[index] as Datagram;
         this.user.onMessage(octets.toString('latin1'), flow);
         if (index % MOST_HANDLED_UNSENT === MOST_HANDLED_UNSENT - 1) this.#sendAll();
       }
