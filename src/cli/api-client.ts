@@ -108,7 +108,11 @@ export class ApiClient {
     const text = await response.text();
     if (!response.ok) throw refusal(response.status, text, this.url);
     const isJson = response.headers.get('content-type')?.includes('json') === true;
-    return (isJson ? JSON.parse(text) : text) as T;
+    try {
+      return (isJson ? JSON.parse(text) : text) as T;
+    } catch {
+      throw new CommandError(`${this.url} answered something that is no JSON: is it the HTTP interface of an engine?`);
+    }
   }
 
   async #fetched(
@@ -117,7 +121,7 @@ export class ApiClient {
     body?: unknown,
     timeoutMs: number | null = TIMEOUT_MS,
   ): Promise<Response> {
-    this.#found ??= await this.#find();
+    this.#found ??= checked(await this.#find());
     const { url, token } = this.#found;
     try {
       return await this.#fetch(`${url}${path}`, {
@@ -138,6 +142,22 @@ export class ApiClient {
   }
 }
 
+/** A message of the engine may repeat what it was asked, line ends included. */
+function oneLine(text: string): string {
+  return text.replaceAll('\r', '\\r').replaceAll('\n', '\\n');
+}
+
+/** Throws a CommandError for what no request can be made of. */
+function checked(found: FoundEngine): FoundEngine {
+  if (!URL.canParse(found.url) || !/^https?:$/.test(new URL(found.url).protocol))
+    throw new CommandError(
+      `${JSON.stringify(found.url)} is no address of an engine: write TANDEM_URL as http://HOST:PORT`,
+    );
+  if (!/^[\x21-\x7e]*$/.test(found.token))
+    throw new CommandError('TANDEM_TOKEN holds white space or characters that no token has');
+  return found;
+}
+
 function refusal(status: number, text: string, url: string): CommandError {
   if (status === 401) {
     return new CommandError(
@@ -150,7 +170,8 @@ function refusal(status: number, text: string, url: string): CommandError {
   } catch {
     // Not this engine's answer: the status has to do.
   }
-  const faults = (body.errors ?? []).map(({ path, message }) => `  ${path === '' ? '' : `${path}: `}${message}`);
-  const detail = faults.length > 0 ? `refused:\n${faults.join('\n')}` : (body.detail ?? `HTTP ${status}`);
+  const faults = (body.errors ?? []).map(({ path, message }) => oneLine(`${path === '' ? '' : `${path}: `}${message}`));
+  const listed = faults.length === 1 ? ` ${faults[0]}` : faults.map((fault) => `\n  ${fault}`).join('');
+  const detail = listed === '' ? oneLine(body.detail ?? `HTTP ${status}`) : `refused:${listed}`;
   return new CommandError(body.code === undefined ? `${url}: ${detail}` : `${detail} (${body.code})`);
 }

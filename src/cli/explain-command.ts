@@ -59,7 +59,8 @@ export const explain: Command = {
   async run(context) {
     const format = flag(context, 'json') ? 'json' : context.terminal.colour ? 'ansi' : 'text';
     const callId = text(context, 'call-id');
-    const path = callId === undefined ? '/api/v1/explain' : `/api/v1/calls/${encodeURIComponent(callId)}/explain`;
+    const path =
+      callId === undefined ? '/api/v1/explain' : `/api/v1/calls/${encodeURIComponent(callId.toWellFormed())}/explain`;
     const url = `${path}?format=${format}`;
     const explanation =
       callId === undefined
@@ -100,12 +101,14 @@ async function readInvite(context: CommandContext, file: string): Promise<string
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`--invite ${file}: ${(error as Error).message}`);
+    // Node repeats the path as it came.
+    const why = (error as Error).message.replace(/, \w+ '.*'$/s, '');
+    throw new UsageError(JSON.stringify(`--invite ${file}: ${why}`).slice(1, -1));
   }
 }
 
 function readHeader(line: string): { name: string; value: string } {
   const colon = line.indexOf(':');
-  if (colon < 1) throw new UsageError(`--header "${line}": write it as "Name: value"`);
+  if (colon < 1) throw new UsageError(`--header ${JSON.stringify(line)}: write it as "Name: value"`);
   return { name: line.slice(0, colon).trim(), value: line.slice(colon + 1).trim() };
 }

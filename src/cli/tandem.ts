@@ -54,7 +54,7 @@ export async function runCli(
       COMMANDS.map((candidate) => candidate.name),
     );
     const hint = meant === undefined ? '' : ` did you mean "${meant}"?`;
-    terminal.err(`tandem: there is no command "${name}";${hint} "tandem --help" lists all\n`);
+    terminal.err(`tandem: there is no command ${printable(JSON.stringify(name))};${hint} "tandem --help" lists all\n`);
     return 2;
   }
   const command = await entry.load();
@@ -67,7 +67,7 @@ export async function runCli(
     return await command.run(contextOf(parsed, hooks, terminal, fetcher));
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    terminal.err(`tandem ${entry.name}: ${error.message}\n`);
+    terminal.err(`tandem ${entry.name}: ${printable(error.message)}\n`);
     if (error instanceof UsageError) terminal.err(`usage: ${command.usage}\n`);
     return error.exitCode;
   }
@@ -88,8 +88,15 @@ function parse(command: Command, args: readonly string[]): Parsed {
     });
     return { values: values as CommandContext['values'], positionals };
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError((error as Error).message.replaceAll(/\s*\n\s*/g, ' '));
   }
+}
+
+/** What a user wrote comes back in messages: nothing in it moves a terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[\0-\x09\x0b-\x1f\x7f-\x9f]/g, (code) =>
+    JSON.stringify(code).slice(1, -1).replace(code, '?'),
+  );
 }
 
 function contextOf(parsed: Parsed, hooks: CommandHooks, terminal: Terminal, fetcher: typeof fetch): CommandContext {
