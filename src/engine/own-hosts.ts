@@ -21,6 +21,9 @@ export class OwnHosts {
 
   /** A host of a URI, an IPv6 address with or without brackets. */
   has(host: string): boolean {
-    return this.#hosts.has(canonicalHost(host));
+    return this.#hosts.has(canonicalHost(host)) || (LOCALHOST.test(host) && this.#hosts.has(canonicalHost('::1')));
   }
 }
+
+/** The canonical form of this name is the IPv4 loopback address; on a node of IPv6 alone it is the other one. */
+const LOCALHOST = /^localhost\.?$/i;

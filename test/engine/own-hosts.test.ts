@@ -18,6 +18,15 @@ test('what is advertised and what is listened on, however it is spelled', () => 
   for (const other of ['example.com', '203.0.113.8', '[2001:db8::2]', '']) expect(hosts.has(other), other).toBe(false);
 });
 
+test('localhost is the loopback address of either family', () => {
+  const hosts = new OwnHosts(settings);
+  hosts.listensOn([udp('::1')]);
+  for (const own of ['localhost', 'LOCALHOST.', '[::1]', '0:0::1']) expect(hosts.has(own), own).toBe(true);
+  expect(hosts.has('127.0.0.1')).toBe(false);
+  hosts.listensOn([udp('2001:db8::1')]);
+  expect(hosts.has('localhost')).toBe(false);
+});
+
 test('a listener on all interfaces stands for each address of the machine', () => {
   const hosts = new OwnHosts(settings);
   hosts.listensOn([udp('::')]);

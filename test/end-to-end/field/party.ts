@@ -1,7 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import type { KeyPair } from '../../kit/certificates.ts';
 import { methodOf, readMessage, statusOf, type WireMessage } from '../outbound/wire-message.ts';
 
 export type PartyTransport = 'udp' | 'tcp' | 'tls';
@@ -79,16 +80,16 @@ export class Party {
     return party;
   }
 
-  /** A TCP server that the engine connects to; what it sends goes over the connection that came last. */
-  static async listen(address = '127.0.0.1'): Promise<Party> {
+  /** A TCP server that the engine connects to, or with a certificate a TLS one; what it sends goes over the connection that came last. */
+  static async listen(address = '127.0.0.1', pair?: KeyPair): Promise<Party> {
     const sockets = new Set<Socket>();
-    const server: Server = createServer();
+    const server: Server = pair === undefined ? createServer() : createTlsServer({ cert: pair.cert, key: pair.key });
     server.listen(0, address);
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
     let last: Socket | undefined;
     const party = new Party(
-      'tcp',
+      pair === undefined ? 'tcp' : 'tls',
       { address, port },
       (text) => last?.write(Buffer.from(text, 'latin1')),
       () => {
@@ -96,7 +97,7 @@ export class Party {
         server.close();
       },
     );
-    server.on('connection', (socket) => {
+    server.on(pair === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       last = socket;
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));

@@ -21,7 +21,7 @@ interface Writing {
   readonly realm?: (asked: string) => string;
   readonly cnonce?: string;
   /** What the hash is made over and what is written; default: the Request-URI. */
-  readonly uri?: (requestUri: string) => string;
+  readonly uri?: (requestUri: string, server: string) => string;
   /** null: RFC 2069. */
   readonly qop?: 'auth' | null;
   readonly count?: string;
@@ -36,9 +36,10 @@ function credentialsOf(
   requestUri: string,
   field: string,
   writing: Writing,
+  server = '127.0.0.1',
 ): string {
   const { username = '101', cnonce = 'c0', qop = 'auth', count = '00000001', edit = (text) => text } = writing;
-  const uri = writing.uri?.(requestUri) ?? requestUri;
+  const uri = writing.uri?.(requestUri, server) ?? requestUri;
   const realm = writing.realm?.(asked) ?? asked;
   const secret = md5(`${username}:${realm}:secret-${username.split('@')[0]}`);
   const counted = qop === null ? '' : `:${count}:${cnonce}:${qop}`;
@@ -56,20 +57,34 @@ const REQUESTS = [
   ['MESSAGE', 'sip:102@acme.test', 480],
   ['SUBSCRIBE', 'sip:102@acme.test', 489],
 ] as const;
+const PROVISIONED = {
+  extensions: [
+    { number: '101', password: 'secret-101' },
+    { number: '102', password: 'secret-102' },
+    { number: '105', password: 'secret-105', digest: { legacy: true } },
+  ],
+  inboundRules: [],
+  // Nobody is called: 404 says that the caller was known.
+  outboundRules: [],
+};
 let world: FieldWorld;
-const parties = new Map<string, Party>();
+/** The same on IPv6. */
+let six: FieldWorld;
+/** Where phones are, and what they speak. */
+const PLACES = ['udp', 'tcp', 'tls', 'udp at ::1', 'tls at ::1'] as const;
+type Place = (typeof PLACES)[number];
+const parties = new Map<Place, Promise<Party>>();
+/** Connected when it is needed: a connection that says nothing is closed. */
+function partyAt(place: Place): Promise<Party> {
+  const [transport = 'udp', , address] = place.split(' ') as ['udp' | 'tcp' | 'tls', string, string];
+  const found = parties.get(place) ?? (address === undefined ? world : six).party(transport);
+  parties.set(place, found);
+  return found;
+}
 beforeAll(async () => {
   world = await startField({
-    tenant: {
-      extensions: [
-        { number: '101', password: 'secret-101' },
-        { number: '102', password: 'secret-102' },
-        { number: '105', password: 'secret-105', digest: { legacy: true } },
-      ],
-      inboundRules: [],
-      // Nobody is called: 404 says that the caller was known.
-      outboundRules: [],
-    },
+    carrier: 'tls',
+    tenant: PROVISIONED,
     trunks: (port) => [
       {
         name: 'gateway',
@@ -81,18 +96,21 @@ beforeAll(async () => {
       },
     ],
   });
-  for (const transport of ['udp', 'tcp'] as const) parties.set(transport, await world.party(transport));
+  six = await startField({ phones: 'tls', carrier: 'tls', host: '::1', tenant: PROVISIONED });
 });
-afterAll(() => world.stop());
+afterAll(async () => {
+  await world.stop();
+  await six.stop();
+});
 
 /** The answer to a request that is signed in this way. */
 async function signed(
   [method, uri]: readonly [string, string, number?],
   writing: Writing,
-  over = 'udp',
+  over: Place = 'udp',
   host = 'acme.test',
 ) {
-  const party = parties.get(over) as Party;
+  const party = await partyAt(over);
   const own = `<sip:${writing.username?.split('@')[0] ?? '101'}@${host}>`;
   const text = requestOf(
     party,
@@ -114,7 +132,10 @@ async function signed(
   const again = text
     .replace(/branch=[^\r;]*/, `branch=z9hG4bK${token()}`)
     .replace('\r\nCSeq: 1', '\r\nCSeq: 2')
-    .replace('\r\n', `\r\n${field}: ${credentialsOf(challenge, method, uri, field, writing)}\r\n`);
+    .replace(
+      '\r\n',
+      `\r\n${field}: ${credentialsOf(challenge, method, uri, field, writing, over.endsWith('::1') ? '[::1]' : '127.0.0.1')}\r\n`,
+    );
   party.send(again);
   const answer = await party.nextAnswer();
   if (method === 'INVITE') party.send(ackOf(party, again, answer));
@@ -147,8 +168,8 @@ const WRITINGS: readonly (readonly [string, Writing])[] = [
   ['angle brackets', { uri: (uri) => `<${uri}>` }],
   ['a space behind', { uri: (uri) => `${uri} ` }],
   ['the dot of the root', { uri: withHost((host) => `${host}.`) }],
-  ['the address of the server', { uri: withHost(() => '127.0.0.1') }],
-  ['the server alone', { uri: () => 'sip:127.0.0.1:5060' }],
+  ['the address of the server', { uri: (uri, server) => uri.replace('acme.test', server) }],
+  ['the server alone', { uri: (_uri, server) => `sip:${server}:5060` }],
   ['localhost', { uri: withHost(() => 'localhost') }],
   ['an empty client nonce', { cnonce: '' }],
   ['the realm in capitals', { realm: (asked) => asked.toUpperCase() }],
@@ -160,7 +181,7 @@ describe('kinds 26, 31, 34: however credentials are written, they are those of t
   test.each(WRITINGS)('%s', async (_what, writing) => {
     for (const request of REQUESTS) {
       const [method, , status] = request;
-      for (const transport of ['udp', 'tcp'])
+      for (const transport of PLACES)
         expect(await signed(request, writing, transport), `${method} ${transport}`).toMatchObject({ status });
     }
   });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fieldOf, uriOf, valuesOf, type WireMessage } from '../outbound/wire-message.ts';
 import {
   accept,
@@ -6,6 +6,7 @@ import {
   ask,
   call,
   carrierInvite,
+  connectCarrier,
   dialogOfCallee,
   dialogOfCaller,
   type FieldWorld,
@@ -18,283 +19,293 @@ import {
   type StandingCall,
   startField,
   statusOf,
+  WAYS,
 } from './world.ts';
 
 const E164 = '+442079460001';
 const PHONE_ALLOWS = ['Allow: INVITE, ACK, CANCEL, BYE, OPTIONS'];
 
-let world: FieldWorld;
-let phone: Party;
-let carrier: Party;
-let desk: Party;
-/** Phone 101 as it calls: from an address that it is trusted at. */
-let dialler: Party;
+describe.each(WAYS)('over %s at %s', (transport, host) => {
+  let world: FieldWorld;
+  let phone: Party;
+  let carrier: Party;
+  let desk: Party;
+  /** Phone 101 as it calls: from an address that it is trusted at. */
+  let dialler: Party;
 
-async function register(party: Party, number: string): Promise<void> {
-  const address = `<sip:${number}@acme.test>`;
-  const text = requestOf(party, 'REGISTER sip:acme.test SIP/2.0', {
-    From: `${address};tag=a`,
-    To: address,
-    Contact: `<sip:${number}@${party.hostPort}>`,
+  async function register(party: Party, number: string): Promise<void> {
+    const address = `<sip:${number}@acme.test>`;
+    const text = requestOf(party, 'REGISTER sip:acme.test SIP/2.0', {
+      From: `${address};tag=a`,
+      To: address,
+      Contact: `<sip:${number}@${party.hostPort}>`,
+    });
+    expect(statusOf(await ask(party, text, `secret-${number}`, number))).toBe(200);
+  }
+
+  beforeAll(async () => {
+    world = await startField({
+      carrier: transport,
+      phones: transport,
+      host,
+      // Over a connection of its own a carrier's calls come from any port.
+      trunk: { options: { verifyPort: transport === 'udp', redirects: 'follow' } },
+      tenant: { headers: { relay: { all: ['Subject', 'X-Account'] } } },
+    });
+    ({ phone, carrier } = world);
+    desk = await world.party();
+    dialler = phone;
+    phone = await world.party();
+    await register(phone, '101');
+    await register(desk, '102');
+    await connectCarrier(world);
   });
-  expect(statusOf(await ask(party, text, `secret-${number}`, number))).toBe(200);
-}
-
-beforeAll(async () => {
-  world = await startField({
-    trunk: { options: { verifyPort: true, redirects: 'follow' } },
-    tenant: { headers: { relay: { all: ['Subject', 'X-Account'] } } },
+  afterEach(() => {
+    for (const party of [phone, dialler, carrier, desk]) party.forget();
   });
-  ({ phone, carrier } = world);
-  desk = await world.party();
-  dialler = phone;
-  phone = await world.party();
-  await register(phone, '101');
-  await register(desk, '102');
-});
-afterEach(() => {
-  for (const party of [phone, dialler, carrier, desk]) party.forget();
-});
-afterAll(() => world.stop());
+  afterAll(() => world.stop());
 
-/** Ends a call by a BYE of its caller. */
-async function end(from: Party, { caller }: StandingCall, to: Party, sequence = 20): Promise<void> {
-  from.send(inDialog(from, caller, 'BYE', sequence));
-  if (to !== carrier) to.send(responseTo(await to.nextRequest('BYE'), '200 OK', ''));
-  expect(statusOf(await from.nextAnswer())).toBe(200);
-}
+  /** Ends a call by a BYE of its caller. */
+  async function end(from: Party, { caller }: StandingCall, to: Party, sequence = 20): Promise<void> {
+    from.send(inDialog(from, caller, 'BYE', sequence));
+    if (to !== carrier) to.send(responseTo(await to.nextRequest('BYE'), '200 OK', ''));
+    expect(statusOf(await from.nextAnswer())).toBe(200);
+  }
 
-const invitesOf = (party: Party) => party.received.filter(({ startLine }) => startLine.startsWith('INVITE ')).length;
-const toPhone = (changes = {}) => carrierInvite(carrier, changes);
-const insideInvite = (number: string, changes = {}) => phoneInvite(dialler, changes, number);
+  const invitesOf = (party: Party) => party.received.filter(({ startLine }) => startLine.startsWith('INVITE ')).length;
+  const toPhone = (changes = {}) => carrierInvite(carrier, changes);
+  const insideInvite = (number: string, changes = {}) => phoneInvite(dialler, changes, number);
 
-test('a phone’s 302 goes where it says, under its own rules; one that names itself is a loop', async () => {
-  const invite = toPhone();
-  carrier.send(invite);
-  const ringing = await phone.nextRequest('INVITE');
-  phone.send(responseTo(ringing, '302 Moved Temporarily', 'm', ['Contact: <sip:102@acme.test>;q=0.5']));
-  const moved = await desk.nextRequest('INVITE');
-  expect(uriOf(fieldOf(moved, 'To'))).toBe('sip:102@acme.test');
-  desk.send(responseTo(moved, '302 Moved Temporarily', 'm', ['Contact: <sip:101@acme.test>']));
-  const answer = await carrier.nextAnswer();
-  expect(statusOf(answer)).toBe(482);
-  carrier.send(ackOf(carrier, invite, answer));
-});
-
-test('a phone’s 302 to an E.164 number leaves by the carrier, with the phone’s caller ID', async () => {
-  const invite = insideInvite('102');
-  dialler.send(invite);
-  desk.send(responseTo(await desk.nextRequest('INVITE'), '302 Moved', 'm', [`Contact: <sip:${E164}@acme.test>`]));
-  const outside = await carrier.nextRequest('INVITE');
-  expect(outside.startLine).toContain(`sip:${E164}@`);
-  expect(uriOf(fieldOf(outside, 'From'))).toBe('sip:14155550100@acme.test');
-  carrier.send(responseTo(outside, '486 Busy Here', 'b'));
-  const answer = await dialler.nextAnswer();
-  expect(statusOf(answer)).toBe(486);
-  dialler.send(ackOf(dialler, invite, answer));
-});
-
-test('a carrier’s 302 with an E.164 number is called without the access code', async () => {
-  const invite = phoneInvite(dialler);
-  dialler.send(invite);
-  carrier.send(responseTo(await carrier.nextRequest('INVITE'), '302 Moved', 'm', [`Contact: <sip:${E164}@127.0.0.1>`]));
-  await carrier.nextRequest('ACK');
-  const again = await carrier.nextRequest('INVITE');
-  expect(again.startLine).toContain(`sip:${E164}@`);
-  carrier.send(responseTo(again, '404 Not Found', 'n'));
-  const answer = await dialler.nextAnswer();
-  dialler.send(ackOf(dialler, invite, answer));
-  expect(statusOf(answer)).toBe(404);
-});
-
-test.each([
-  { 'Remote-Party-ID': `<sip:${E164}@h>;party=calling;privacy=full` },
-  { 'Remote-Party-ID': [`<sip:1@h>;party=called;privacy=off`, `<sip:${E164}@h>;privacy=uri`] },
-  { 'P-Asserted-Identity': `<sip:${E164}@h>`, Privacy: 'id', 'Proxy-Require': 'privacy' },
-  { From: '<sip:anonymous@carrier.example>;tag=x' },
-])('a carrier’s caller is withheld: %j', async (fields) => {
-  const invite = toPhone(fields as Record<string, string>);
-  carrier.send(invite);
-  const shown = await phone.nextRequest('INVITE');
-  expect(fieldOf(shown, 'From')).toContain('sip:anonymous@anonymous.invalid');
-  expect(shown.text).not.toContain('2079460001');
-  phone.send(responseTo(shown, '486 Busy Here', 'b'));
-  const answer = await carrier.nextAnswer();
-  carrier.send(ackOf(carrier, invite, answer));
-  expect(statusOf(answer)).toBe(486);
-});
-
-test('the offer of a carrier’s UPDATE reaches a phone without UPDATE as a re-INVITE', async () => {
-  const standing = await call(carrier, toPhone(), phone, PHONE_ALLOWS);
-  carrier.send(
-    inDialog(
-      carrier,
-      standing.caller,
-      'UPDATE',
-      2,
-      { Contact: `<sip:c@${carrier.hostPort}>`, 'Content-Type': 'application/sdp' },
-      SDP,
-    ),
-  );
-  const offer = await phone.nextRequest('INVITE');
-  expect(offer.body).toBe(SDP);
-  phone.send(accept(phone, offer, ''));
-  const answer = await carrier.nextAnswer();
-  expect(statusOf(answer)).toBe(200);
-  expect(answer.body).toBe(SDP);
-  await phone.nextRequest('ACK');
-  expect(phone.received.some(({ startLine }) => startLine.startsWith('UPDATE'))).toBe(false);
-  await end(carrier, standing, phone);
-});
-
-test.each(['501 Not Implemented', '405 Method Not Allowed'])(
-  'a phone that allows UPDATE and answers %s is given the offer in a re-INVITE',
-  async (refusal) => {
-    const standing = await call(carrier, toPhone(), phone, ['Allow: INVITE, ACK, CANCEL, BYE, UPDATE']);
-    const update = { Contact: `<sip:c@${carrier.hostPort}>`, 'Content-Type': 'application/sdp' };
-    carrier.send(inDialog(carrier, standing.caller, 'UPDATE', 2, update, SDP));
-    phone.send(responseTo(await phone.nextRequest('UPDATE'), refusal, ''));
-    const offer = await phone.nextRequest('INVITE');
-    phone.send(accept(phone, offer, ''));
-    await phone.nextRequest('ACK');
+  test('a phone’s 302 goes where it says, under its own rules; one that names itself is a loop', async () => {
+    const invite = toPhone();
+    carrier.send(invite);
+    const ringing = await phone.nextRequest('INVITE');
+    phone.send(responseTo(ringing, '302 Moved Temporarily', 'm', ['Contact: <sip:102@acme.test>;q=0.5']));
+    const moved = await desk.nextRequest('INVITE');
+    expect(uriOf(fieldOf(moved, 'To'))).toBe('sip:102@acme.test');
+    desk.send(responseTo(moved, '302 Moved Temporarily', 'm', ['Contact: <sip:101@acme.test>']));
     const answer = await carrier.nextAnswer();
-    expect([statusOf(answer), answer.body]).toEqual([200, SDP]);
-    await end(carrier, standing, phone);
-  },
-);
+    expect(statusOf(answer)).toBe(482);
+    carrier.send(ackOf(carrier, invite, answer));
+  });
 
-test.each([
-  ['out', 'INVITE, ACK, CANCEL, BYE, INFO', ['INFO']],
-  ['in', 'INVITE, ACK, CANCEL, BYE, UPDATE', ['UPDATE']],
-  ['inside', 'INVITE, ACK, CANCEL, BYE', []],
-])('the INVITE of a call %s promises what its caller can do: %s', async (direction, allow, promised) => {
-  const changes = { Allow: allow };
-  const from = direction === 'in' ? carrier : dialler;
-  const to = direction === 'out' ? carrier : direction === 'in' ? phone : desk;
-  const text =
-    direction === 'out'
-      ? phoneInvite(from, changes)
-      : direction === 'in'
-        ? toPhone(changes)
-        : insideInvite('102', changes);
-  const standing = await call(from, text, to);
-  const offered = fieldOf(standing.invite, 'Allow').split(', ');
-  expect(['UPDATE', 'INFO', 'MESSAGE', 'NOTIFY'].filter((method) => offered.includes(method))).toEqual(promised);
-  expect(offered).toContain('PRACK');
-  await end(from, standing, to);
-});
-
-test('an anonymous call stays anonymous in its dialog, and a relayed field leaves once', async () => {
-  const telling = {
-    Subject: 'secret',
-    'X-Account': 'secret',
-    'Alert-Info': '<http://secret/>',
-    'User-Agent': 'secret',
-    Reason: 'SIP;cause=200;text="secret"',
-  };
-  for (const anonymous of [true, false]) {
-    const standing = await call(dialler, phoneInvite(dialler, anonymous ? { Privacy: 'id' } : {}), carrier);
-    const told: WireMessage[] = [];
-    dialler.send(inDialog(dialler, standing.caller, 'INFO', 2, { ...telling, 'Content-Type': 'text/x' }, 'x'));
-    told.push(await carrier.nextRequest('INFO'));
-    carrier.send(responseTo(told[0] as WireMessage, '200 OK', ''));
-    await dialler.nextAnswer();
-    dialler.send(
-      inDialog(dialler, standing.caller, 'INVITE', 3, { ...telling, 'Content-Type': 'application/sdp' }, SDP),
-    );
-    const offer = await carrier.nextRequest('INVITE');
-    told.push(offer);
-    carrier.send(accept(carrier, offer, ''));
+  test('a phone’s 302 to an E.164 number leaves by the carrier, with the phone’s caller ID', async () => {
+    const invite = insideInvite('102');
+    dialler.send(invite);
+    desk.send(responseTo(await desk.nextRequest('INVITE'), '302 Moved', 'm', [`Contact: <sip:${E164}@acme.test>`]));
+    const outside = await carrier.nextRequest('INVITE');
+    expect(outside.startLine).toContain(`sip:${E164}@`);
+    expect(uriOf(fieldOf(outside, 'From'))).toBe('sip:14155550100@acme.test');
+    carrier.send(responseTo(outside, '486 Busy Here', 'b'));
     const answer = await dialler.nextAnswer();
-    dialler.send(inDialog(dialler, dialogOfCaller(answer), 'ACK', 3, { Contact: undefined }));
+    expect(statusOf(answer)).toBe(486);
+    dialler.send(ackOf(dialler, invite, answer));
+  });
+
+  test('a carrier’s 302 with an E.164 number is called without the access code', async () => {
+    const invite = phoneInvite(dialler);
+    dialler.send(invite);
+    carrier.send(
+      responseTo(await carrier.nextRequest('INVITE'), '302 Moved', 'm', [`Contact: <sip:${E164}@127.0.0.1>`]),
+    );
     await carrier.nextRequest('ACK');
-    for (const message of told) {
-      expect(message.text.includes('secret')).toBe(!anonymous);
-      expect(valuesOf(message, 'Subject')).toHaveLength(anonymous ? 0 : 1);
-    }
-    await end(dialler, standing, carrier);
-  }
-});
+    const again = await carrier.nextRequest('INVITE');
+    expect(again.startLine).toContain(`sip:${E164}@`);
+    carrier.send(responseTo(again, '404 Not Found', 'n'));
+    const answer = await dialler.nextAnswer();
+    dialler.send(ackOf(dialler, invite, answer));
+    expect(statusOf(answer)).toBe(404);
+  });
 
-test('a re-INVITE that comes before the phone’s ACK waits for it', async () => {
-  const invite = phoneInvite(dialler);
-  dialler.send(invite);
-  const called = await carrier.nextRequest('INVITE');
-  carrier.send(accept(carrier, called, 'early'));
-  const answer = await dialler.nextAnswer(200);
-  await carrier.nextRequest('ACK');
-  const callee = dialogOfCallee(called, 'early');
-  carrier.send(inDialog(carrier, callee, 'INVITE', 2, { 'Content-Type': 'application/sdp' }, SDP));
-  await carrier.next((message) => statusOf(message) === 100, 'the 100');
-  dialler.send(ackOf(dialler, invite, answer));
-  const offer = await dialler.nextRequest('INVITE');
-  dialler.send(accept(dialler, offer, ''));
-  const accepted = await carrier.nextAnswer();
-  expect(statusOf(accepted)).toBe(200);
-  carrier.send(inDialog(carrier, callee, 'ACK', 2, { Contact: undefined }));
-  await dialler.nextRequest('ACK');
-  dialler.send(inDialog(dialler, dialogOfCaller(answer), 'BYE', 20));
-  expect(statusOf(await dialler.nextAnswer())).toBe(200);
-});
+  test.each([
+    { 'Remote-Party-ID': `<sip:${E164}@h>;party=calling;privacy=full` },
+    { 'Remote-Party-ID': [`<sip:1@h>;party=called;privacy=off`, `<sip:${E164}@h>;privacy=uri`] },
+    { 'P-Asserted-Identity': `<sip:${E164}@h>`, Privacy: 'id', 'Proxy-Require': 'privacy' },
+    { From: '<sip:anonymous@carrier.example>;tag=x' },
+  ])('a carrier’s caller is withheld: %j', async (fields) => {
+    const invite = toPhone(fields as Record<string, string>);
+    carrier.send(invite);
+    const shown = await phone.nextRequest('INVITE');
+    expect(fieldOf(shown, 'From')).toContain('sip:anonymous@anonymous.invalid');
+    expect(shown.text).not.toContain('2079460001');
+    phone.send(responseTo(shown, '486 Busy Here', 'b'));
+    const answer = await carrier.nextAnswer();
+    carrier.send(ackOf(carrier, invite, answer));
+    expect(statusOf(answer)).toBe(486);
+  });
 
-test('REFER with a Replaces that names nothing: NOTIFY 481 and no call', async () => {
-  const before = invitesOf(desk);
-  const standing = await call(dialler, phoneInvite(dialler), carrier);
-  const referTo = '<sip:102@acme.test?Replaces=nosuch%3Bto-tag%3Da%3Bfrom-tag%3Db>';
-  dialler.send(inDialog(dialler, standing.caller, 'REFER', 2, { 'Refer-To': referTo }));
-  expect(statusOf(await dialler.nextAnswer())).toBe(202);
-  for (;;) {
-    const notify = await dialler.nextRequest('NOTIFY');
-    dialler.send(responseTo(notify, '200 OK', ''));
-    if (notify.body.startsWith('SIP/2.0 100')) continue;
-    expect(notify.body).toContain('SIP/2.0 481');
-    break;
-  }
-  expect(invitesOf(desk)).toBe(before);
-  await end(dialler, standing, carrier);
-});
+  test('the offer of a carrier’s UPDATE reaches a phone without UPDATE as a re-INVITE', async () => {
+    const standing = await call(carrier, toPhone(), phone, PHONE_ALLOWS);
+    carrier.send(
+      inDialog(
+        carrier,
+        standing.caller,
+        'UPDATE',
+        2,
+        { Contact: `<sip:c@${carrier.hostPort}>`, 'Content-Type': 'application/sdp' },
+        SDP,
+      ),
+    );
+    const offer = await phone.nextRequest('INVITE');
+    expect(offer.body).toBe(SDP);
+    phone.send(accept(phone, offer, ''));
+    const answer = await carrier.nextAnswer();
+    expect(statusOf(answer)).toBe(200);
+    expect(answer.body).toBe(SDP);
+    await phone.nextRequest('ACK');
+    expect(phone.received.some(({ startLine }) => startLine.startsWith('UPDATE'))).toBe(false);
+    await end(carrier, standing, phone);
+  });
 
-test('BYE of a phone that rings is 481, and it may still answer', async () => {
-  const invite = toPhone();
-  carrier.send(invite);
-  const ringing = await phone.nextRequest('INVITE');
-  phone.send(responseTo(ringing, '180 Ringing', 'early', [`Contact: <sip:101@${phone.hostPort}>`]));
-  await carrier.next((message) => statusOf(message) === 180, 'the 180');
-  phone.send(inDialog(phone, dialogOfCallee(ringing, 'early'), 'BYE', 1));
-  expect(statusOf(await phone.nextAnswer())).toBe(481);
-  phone.send(accept(phone, ringing, 'early'));
-  const answer = await carrier.nextAnswer(200);
-  carrier.send(ackOf(carrier, invite, answer));
-  await phone.nextRequest('ACK');
-  carrier.send(inDialog(carrier, dialogOfCaller(answer), 'BYE', 2));
-  phone.send(responseTo(await phone.nextRequest('BYE'), '200 OK', ''));
-  expect(statusOf(await carrier.nextAnswer())).toBe(200);
-});
-
-test('the connected number of a trusted carrier, and after an attended transfer each phone the other', async () => {
-  const outside = await call(dialler, phoneInvite(dialler), carrier, [`P-Asserted-Identity: "Desk" <sip:${E164}@h>`]);
-  expect(fieldOf(outside.answer, 'P-Asserted-Identity')).toBe(`"Desk" <sip:${E164}@acme.test>`);
-  const inside = await call(dialler, insideInvite('102'), desk);
-  expect(fieldOf(inside.answer, 'P-Asserted-Identity')).toBe('"Bob" <sip:102@acme.test>');
-  const { callId, local, remote } = inside.caller;
-  const tag = (value: string) => /;tag=([^;]+)/.exec(value)?.[1] ?? '';
-  const replaces = encodeURIComponent(`${callId};to-tag=${tag(remote)};from-tag=${tag(local)}`);
-  dialler.serves = (message) =>
-    message.startLine.startsWith('NOTIFY') || message.startLine.startsWith('BYE')
-      ? responseTo(message, '200 OK', '')
-      : undefined;
-  dialler.send(
-    inDialog(dialler, outside.caller, 'REFER', 2, { 'Refer-To': `<sip:102@acme.test?Replaces=${replaces}>` }),
+  test.each(['501 Not Implemented', '405 Method Not Allowed'])(
+    'a phone that allows UPDATE and answers %s is given the offer in a re-INVITE',
+    async (refusal) => {
+      const standing = await call(carrier, toPhone(), phone, ['Allow: INVITE, ACK, CANCEL, BYE, UPDATE']);
+      const update = { Contact: `<sip:c@${carrier.hostPort}>`, 'Content-Type': 'application/sdp' };
+      carrier.send(inDialog(carrier, standing.caller, 'UPDATE', 2, update, SDP));
+      phone.send(responseTo(await phone.nextRequest('UPDATE'), refusal, ''));
+      const offer = await phone.nextRequest('INVITE');
+      phone.send(accept(phone, offer, ''));
+      await phone.nextRequest('ACK');
+      const answer = await carrier.nextAnswer();
+      expect([statusOf(answer), answer.body]).toEqual([200, SDP]);
+      await end(carrier, standing, phone);
+    },
   );
-  const toDesk = await desk.nextRequest('INVITE');
-  expect(fieldOf(toDesk, 'P-Asserted-Identity')).toBe(`"Desk" <sip:${E164}@acme.test>`);
-  desk.send(accept(desk, toDesk, ''));
-  const toCarrier = await carrier.nextRequest('INVITE');
-  expect(fieldOf(toCarrier, 'P-Asserted-Identity')).toBe('');
-  carrier.send(accept(carrier, toCarrier, ''));
-  await carrier.nextRequest('ACK');
-  await desk.nextRequest('ACK');
-  desk.send(inDialog(desk, inside.callee, 'BYE', 30));
-  expect(statusOf(await desk.nextAnswer())).toBe(200);
-  for (const each of [outside, inside]) dialler.send(inDialog(dialler, each.caller, 'BYE', 40));
+
+  test.each([
+    ['out', 'INVITE, ACK, CANCEL, BYE, INFO', ['INFO']],
+    ['in', 'INVITE, ACK, CANCEL, BYE, UPDATE', ['UPDATE']],
+    ['inside', 'INVITE, ACK, CANCEL, BYE', []],
+  ])('the INVITE of a call %s promises what its caller can do: %s', async (direction, allow, promised) => {
+    const changes = { Allow: allow };
+    const from = direction === 'in' ? carrier : dialler;
+    const to = direction === 'out' ? carrier : direction === 'in' ? phone : desk;
+    const text =
+      direction === 'out'
+        ? phoneInvite(from, changes)
+        : direction === 'in'
+          ? toPhone(changes)
+          : insideInvite('102', changes);
+    const standing = await call(from, text, to);
+    const offered = fieldOf(standing.invite, 'Allow').split(', ');
+    expect(['UPDATE', 'INFO', 'MESSAGE', 'NOTIFY'].filter((method) => offered.includes(method))).toEqual(promised);
+    expect(offered).toContain('PRACK');
+    await end(from, standing, to);
+  });
+
+  test('an anonymous call stays anonymous in its dialog, and a relayed field leaves once', async () => {
+    const telling = {
+      Subject: 'secret',
+      'X-Account': 'secret',
+      'Alert-Info': '<http://secret/>',
+      'User-Agent': 'secret',
+      Reason: 'SIP;cause=200;text="secret"',
+    };
+    for (const anonymous of [true, false]) {
+      const standing = await call(dialler, phoneInvite(dialler, anonymous ? { Privacy: 'id' } : {}), carrier);
+      const told: WireMessage[] = [];
+      dialler.send(inDialog(dialler, standing.caller, 'INFO', 2, { ...telling, 'Content-Type': 'text/x' }, 'x'));
+      told.push(await carrier.nextRequest('INFO'));
+      carrier.send(responseTo(told[0] as WireMessage, '200 OK', ''));
+      await dialler.nextAnswer();
+      dialler.send(
+        inDialog(dialler, standing.caller, 'INVITE', 3, { ...telling, 'Content-Type': 'application/sdp' }, SDP),
+      );
+      const offer = await carrier.nextRequest('INVITE');
+      told.push(offer);
+      carrier.send(accept(carrier, offer, ''));
+      const answer = await dialler.nextAnswer();
+      dialler.send(inDialog(dialler, dialogOfCaller(answer), 'ACK', 3, { Contact: undefined }));
+      await carrier.nextRequest('ACK');
+      for (const message of told) {
+        expect(message.text.includes('secret')).toBe(!anonymous);
+        expect(valuesOf(message, 'Subject')).toHaveLength(anonymous ? 0 : 1);
+      }
+      await end(dialler, standing, carrier);
+    }
+  });
+
+  test('a re-INVITE that comes before the phone’s ACK waits for it', async () => {
+    const invite = phoneInvite(dialler);
+    dialler.send(invite);
+    const called = await carrier.nextRequest('INVITE');
+    carrier.send(accept(carrier, called, 'early'));
+    const answer = await dialler.nextAnswer(200);
+    await carrier.nextRequest('ACK');
+    const callee = dialogOfCallee(called, 'early');
+    carrier.send(inDialog(carrier, callee, 'INVITE', 2, { 'Content-Type': 'application/sdp' }, SDP));
+    await carrier.next((message) => statusOf(message) === 100, 'the 100');
+    dialler.send(ackOf(dialler, invite, answer));
+    const offer = await dialler.nextRequest('INVITE');
+    dialler.send(accept(dialler, offer, ''));
+    const accepted = await carrier.nextAnswer();
+    expect(statusOf(accepted)).toBe(200);
+    carrier.send(inDialog(carrier, callee, 'ACK', 2, { Contact: undefined }));
+    await dialler.nextRequest('ACK');
+    dialler.send(inDialog(dialler, dialogOfCaller(answer), 'BYE', 20));
+    expect(statusOf(await dialler.nextAnswer())).toBe(200);
+  });
+
+  test('REFER with a Replaces that names nothing: NOTIFY 481 and no call', async () => {
+    const before = invitesOf(desk);
+    const standing = await call(dialler, phoneInvite(dialler), carrier);
+    const referTo = '<sip:102@acme.test?Replaces=nosuch%3Bto-tag%3Da%3Bfrom-tag%3Db>';
+    dialler.send(inDialog(dialler, standing.caller, 'REFER', 2, { 'Refer-To': referTo }));
+    expect(statusOf(await dialler.nextAnswer())).toBe(202);
+    for (;;) {
+      const notify = await dialler.nextRequest('NOTIFY');
+      dialler.send(responseTo(notify, '200 OK', ''));
+      if (notify.body.startsWith('SIP/2.0 100')) continue;
+      expect(notify.body).toContain('SIP/2.0 481');
+      break;
+    }
+    expect(invitesOf(desk)).toBe(before);
+    await end(dialler, standing, carrier);
+  });
+
+  test('BYE of a phone that rings is 481, and it may still answer', async () => {
+    const invite = toPhone();
+    carrier.send(invite);
+    const ringing = await phone.nextRequest('INVITE');
+    phone.send(responseTo(ringing, '180 Ringing', 'early', [`Contact: <sip:101@${phone.hostPort}>`]));
+    await carrier.next((message) => statusOf(message) === 180, 'the 180');
+    phone.send(inDialog(phone, dialogOfCallee(ringing, 'early'), 'BYE', 1));
+    expect(statusOf(await phone.nextAnswer())).toBe(481);
+    phone.send(accept(phone, ringing, 'early'));
+    const answer = await carrier.nextAnswer(200);
+    carrier.send(ackOf(carrier, invite, answer));
+    await phone.nextRequest('ACK');
+    carrier.send(inDialog(carrier, dialogOfCaller(answer), 'BYE', 2));
+    phone.send(responseTo(await phone.nextRequest('BYE'), '200 OK', ''));
+    expect(statusOf(await carrier.nextAnswer())).toBe(200);
+  });
+
+  test('the connected number of a trusted carrier, and after an attended transfer each phone the other', async () => {
+    const outside = await call(dialler, phoneInvite(dialler), carrier, [`P-Asserted-Identity: "Desk" <sip:${E164}@h>`]);
+    expect(fieldOf(outside.answer, 'P-Asserted-Identity')).toBe(`"Desk" <sip:${E164}@acme.test>`);
+    const inside = await call(dialler, insideInvite('102'), desk);
+    expect(fieldOf(inside.answer, 'P-Asserted-Identity')).toBe('"Bob" <sip:102@acme.test>');
+    const { callId, local, remote } = inside.caller;
+    const tag = (value: string) => /;tag=([^;]+)/.exec(value)?.[1] ?? '';
+    const replaces = encodeURIComponent(`${callId};to-tag=${tag(remote)};from-tag=${tag(local)}`);
+    dialler.serves = (message) =>
+      message.startLine.startsWith('NOTIFY') || message.startLine.startsWith('BYE')
+        ? responseTo(message, '200 OK', '')
+        : undefined;
+    dialler.send(
+      inDialog(dialler, outside.caller, 'REFER', 2, { 'Refer-To': `<sip:102@acme.test?Replaces=${replaces}>` }),
+    );
+    const toDesk = await desk.nextRequest('INVITE');
+    expect(fieldOf(toDesk, 'P-Asserted-Identity')).toBe(`"Desk" <sip:${E164}@acme.test>`);
+    desk.send(accept(desk, toDesk, ''));
+    const toCarrier = await carrier.nextRequest('INVITE');
+    expect(fieldOf(toCarrier, 'P-Asserted-Identity')).toBe('');
+    carrier.send(accept(carrier, toCarrier, ''));
+    await carrier.nextRequest('ACK');
+    await desk.nextRequest('ACK');
+    desk.send(inDialog(desk, inside.callee, 'BYE', 30));
+    expect(statusOf(await desk.nextAnswer())).toBe(200);
+    for (const each of [outside, inside]) dialler.send(inDialog(dialler, each.caller, 'BYE', 40));
+  });
 });

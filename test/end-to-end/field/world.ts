@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
+import { TestAuthority } from '../../kit/certificates.ts';
 import { type ProvisioningInput, startEngine, type TestEngine } from '../../kit/engine.ts';
 import { credentials, readChallenge } from '../outbound/digest.ts';
 import {
@@ -23,14 +27,27 @@ export const PHONE_HOST = '127.0.0.2';
 export const SDP =
   'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n';
 
+/** Over what everybody speaks, and where: for rows that have to hold over all of them. */
+export const WAYS = [
+  ['udp', '127.0.0.1'],
+  ['tcp', '127.0.0.1'],
+  ['tls', '127.0.0.1'],
+  ['udp', '::1'],
+  ['tls', '::1'],
+] as const;
+
 export interface FieldOptions {
   readonly tenant?: Parameters<typeof acme>[0];
   /** Changes to the trunk `carrier`, whose host and port are the world's carrier. */
   readonly trunk?: Parameters<typeof carrierTrunk>[1];
   /** More trunks, given the carrier's port. */
   readonly trunks?: (carrierPort: number) => NonNullable<ProvisioningInput['trunks']>;
-  /** Over what the carrier is reached. Default udp. */
-  readonly carrier?: 'udp' | 'tcp';
+  /** Over what the carrier is reached; over TLS the engine listens for that too. Default udp. */
+  readonly carrier?: PartyTransport;
+  /** What the phone and `party` speak unless told otherwise. Default udp. */
+  readonly phones?: PartyTransport;
+  /** Where everybody is; on `::1` the phone of extension 101 is at the same address as the others. Default 127.0.0.1. */
+  readonly host?: '127.0.0.1' | '::1';
   readonly settings?: Partial<NodeSettingsInput>;
 }
 
@@ -53,10 +70,18 @@ export async function startField(options: FieldOptions = {}): Promise<FieldWorld
     parties.push(party);
     return party;
   };
-  const at = { address: '127.0.0.1', port: 0 };
-  const carrier = opened(options.carrier === 'tcp' ? await Party.listen() : await Party.udp(at));
+  const { carrier: way = 'udp', phones = 'udp', host = '127.0.0.1' } = options;
+  const at = { address: host, port: 0 };
+  const tls = way === 'tls' ? tlsFiles() : undefined;
+  const carrier = opened(way === 'udp' ? await Party.udp(at, host) : await Party.listen(host, tls?.pair));
   carrier.serves = serveQuietly;
-  const changes = options.carrier === 'tcp' ? { transport: 'tcp' as const, ...options.trunk } : options.trunk;
+  const changes = {
+    host,
+    transport: way,
+    ...(tls === undefined ? {} : { tls: { ca: tls.ca } }),
+    ...options.trunk,
+  };
+  const phoneHost = host === '::1' ? host : PHONE_HOST;
   const base = acme();
   const engine = await startEngine({
     provisioning: {
@@ -64,7 +89,7 @@ export async function startField(options: FieldOptions = {}): Promise<FieldWorld
         {
           ...base,
           extensions: (base.extensions ?? []).map((extension) =>
-            extension.number === '101' ? { ...extension, trustedAddresses: [PHONE_HOST] } : extension,
+            extension.number === '101' ? { ...extension, trustedAddresses: [phoneHost] } : extension,
           ),
           ...options.tenant,
         },
@@ -72,17 +97,22 @@ export async function startField(options: FieldOptions = {}): Promise<FieldWorld
       trunks: [carrierTrunk(carrier.port, changes), ...(options.trunks?.(carrier.port) ?? [])],
     },
     guardsLoad: false,
-    settings: { digest: { algorithms: ['MD5'] }, ...options.settings },
+    host,
+    settings: {
+      digest: { algorithms: ['MD5'] },
+      ...(tls === undefined ? {} : { listen: [...inClear(host), { transport: 'tls', host, port: 0, ...tls.own }] }),
+      ...options.settings,
+    },
   });
   at.port = engine.port();
-  const where = (transport: PartyTransport = 'udp') => ({ address: '127.0.0.1', port: engine.port(transport) });
-  const party = async (transport: PartyTransport = 'udp', address = '127.0.0.1') =>
+  const where = (transport: PartyTransport = phones) => ({ address: host, port: engine.port(transport) });
+  const party = async (transport: PartyTransport = phones, address: string = host) =>
     opened(
       transport === 'udp'
-        ? await Party.udp(where(), address)
+        ? await Party.udp(where('udp'), address)
         : await Party.connect(where(transport), transport, address),
     );
-  const phone = await party('udp', PHONE_HOST);
+  const phone = await party(phones, phoneHost);
   return {
     ...engine,
     at: where,
@@ -92,6 +122,32 @@ export async function startField(options: FieldOptions = {}): Promise<FieldWorld
     async stop() {
       await engine.stop();
       for (const each of parties) each.close();
+      tls?.remove();
+    },
+  };
+}
+
+const inClear = (host: string) => [
+  { transport: 'udp' as const, host, port: 0 },
+  { transport: 'tcp' as const, host, port: 0 },
+];
+
+/** A certificate for both ends on this machine, of an authority that the trunk trusts. */
+function tlsFiles() {
+  const authority = new TestAuthority();
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-field-'));
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const pair = authority.issue({ commonName: 'field.test', alternativeNames: ['IP:127.0.0.1', 'IP:::1'] });
+  return {
+    pair,
+    ca: file('ca.pem', authority.certificate),
+    own: { certificate: file('own.pem', pair.cert), key: file('own.key', pair.key) },
+    remove() {
+      authority.remove();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
@@ -221,6 +277,15 @@ export async function ask(party: Party, text: string, password: string, username
     .replace('\r\n', `\r\n${status === 401 ? '' : 'Proxy-'}Authorization: ${signed}\r\n`);
   party.send(again);
   return party.nextAnswer();
+}
+
+/** Has the engine call the carrier once: one that is reached over connections calls in over the engine's. */
+export async function connectCarrier({ phone, carrier }: FieldWorld): Promise<void> {
+  const invite = phoneInvite(phone);
+  phone.send(invite);
+  carrier.send(responseTo(await carrier.nextRequest('INVITE'), '486 Busy Here', 'b'));
+  phone.send(ackOf(phone, invite, await phone.nextAnswer()));
+  await carrier.nextRequest('ACK');
 }
 
 /** A call that stands, seen from both ends: the phone has called the carrier, or the other way round. */
