@@ -1,12 +1,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { inSlices } from '../base/steps.ts';
+import { SetupTimes } from './setup-times.ts';
 import { type TrunkGauge, TrunkMetrics } from './trunk-metrics.ts';
 
 export type CallDirection = 'outbound' | 'inbound' | 'internal';
 const DIRECTIONS: readonly CallDirection[] = ['outbound', 'inbound', 'internal'];
 
-const SETUP_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32];
 const NANOSECONDS = 1e9;
 /** Each sample wakes an idle process; what the monitor records is this interval and the delay together. */
 const DELAY_SAMPLE_MS = 50;
@@ -30,7 +30,7 @@ export class Metrics {
   readonly #callerIdRejected = new Map<string, number>();
   readonly #verifications = new Map<string, number>();
   readonly #signed = { A: 0, B: 0, C: 0, div: 0, unsigned: 0, refused: 0 };
-  readonly #setup: Record<CallDirection, { observe(value: number): void }>;
+  readonly #setup = perDirection((direction) => new SetupTimes(`direction="${direction}"`));
   readonly #http: Histogram<'method' | 'route' | 'code'>;
 
   constructor(options: { processMetrics?: boolean } = {}) {
@@ -70,13 +70,6 @@ export class Metrics {
       'result',
       () => this.#signed,
     );
-    const setup = new Histogram({
-      name: 'tandem_call_setup_seconds',
-      help: 'From the INVITE to the answer',
-      labelNames: ['direction'] as const,
-      buckets: SETUP_BUCKETS_SECONDS,
-      registers,
-    });
     this.#http = new Histogram({
       name: 'tandem_http_request_seconds',
       help: 'HTTP requests',
@@ -84,7 +77,6 @@ export class Metrics {
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
       registers,
     });
-    this.#setup = perDirection((direction) => setup.labels({ direction }));
     this.#eventLoopDelay = monitorEventLoopDelay({ resolution: DELAY_SAMPLE_MS });
     this.#eventLoopDelay.enable();
     this.#gaugeEventLoop();
@@ -168,7 +160,8 @@ export class Metrics {
 
   /** The text that `/metrics` serves. */
   async render(): Promise<string> {
-    return `${await this.registry.metrics()}\n${await inSlices(this.#trunks.render(statusLabel))}`;
+    const setup = SetupTimes.render(Object.values(this.#setup));
+    return `${await this.registry.metrics()}\n${setup}\n${await inSlices(this.#trunks.render(statusLabel))}`;
   }
 
   get contentType(): string {
