@@ -49,6 +49,7 @@ import type { Flow, Listening } from '../sip/transport/index.ts';
 import type { CertificateFetch } from '../stir/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
+import { servedPath } from '../trunks/certificates.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { Guards } from '../trunks/guards.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
@@ -248,6 +249,7 @@ export class Engine {
       isOwnAddress: (address, port) => this.#isOwnAddress(address, port),
       addressesOf: async (host, port) =>
         (await certificateHosts.locate({ host, port, transport: 'tls' })).map(({ address }) => address),
+      ownFile: (path) => this.#directory.provisioning.certificates.find((each) => servedPath(each) === path)?.chain,
       ...(options.fetchCertificate !== undefined && { fetch: options.fetchCertificate }),
     });
     this.#registered = new KnownSources(settings.node, scheduler, keptMs, observer.registrations);

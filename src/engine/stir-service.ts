@@ -19,6 +19,8 @@ export interface StirServiceOptions {
   readonly scheduler: Scheduler;
   readonly isOwnAddress: (address: string, port: number) => boolean;
   readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
+  /** What this engine's own HTTP interface serves under a path. */
+  readonly ownFile: (path: string) => string | undefined;
   /** In place of https. */
   readonly fetch?: CertificateFetch;
 }
@@ -72,7 +74,8 @@ export class StirService {
   }
 
   #repositoryOf({ fetch, authorities }: FetchBasis): CertificateRepository {
-    const { scheduler, isOwnAddress, addressesOf, fetch: given } = this.#options;
+    const { scheduler, isOwnAddress, addressesOf, ownFile, fetch: given } = this.#options;
+    const own = { isAt: isOwnAddress, file: ownFile };
     const { maxOctets, timeoutMs, waitingCalls, allow } = fetch;
     const egress = new Egress({ allow, isOwn: isOwnAddress, setting: 'stir.fetch.allow' });
     const all = authorities.length === 0 ? undefined : [...getCACertificates('default'), ...authorities];
@@ -82,7 +85,7 @@ export class StirService {
       waitingCalls,
       counters: this.#counters,
       trust: () => this.#trust,
-      fetch: given ?? certificateFetch({ maxOctets, egress, addressesOf, authorities: all }),
+      fetch: given ?? certificateFetch({ maxOctets, egress, addressesOf, own, authorities: all }),
     });
   }
 }

@@ -21,10 +21,21 @@ export interface CertificateFetchOptions {
   readonly egress: Pick<Egress, 'refusal'>;
   /** Addresses of a host, best first; rejects when there are none. */
   readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
+  /** What this engine serves itself: it asks itself nothing over the network. */
+  readonly own: OwnFiles;
   /** Certificates, in PEM, of the authorities that may have signed that of the server; default: the system's. */
   readonly authorities?: readonly string[] | undefined;
 }
 
+export interface OwnFiles {
+  /** Whether this engine itself listens there. */
+  readonly isAt: (address: string, port: number) => boolean;
+  /** What it serves under a path. */
+  readonly file: (path: string) => string | undefined;
+}
+
+/** How soon a file of its own is looked at again: it may have been renewed. */
+const OWN_MS = 10_000;
 /** What a client says that it can read (RFC 8226 §7, RFC 8555 §9.1). */
 const ACCEPT = 'application/pem-certificate-chain, application/pkix-cert, application/x-pem-file, */*;q=0.1';
 const MAX_REDIRECTS = 3;
@@ -42,7 +53,13 @@ export function certificateFetch(options: CertificateFetchOptions): CertificateF
   return async (url, signal) => {
     let at = url;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const response = await answerOf(at, signal, options, secureContext());
+      const { host, port } = placeOf(at);
+      const addresses = isIP(host) === 0 ? await options.addressesOf(host, port) : [host];
+      signal.throwIfAborted();
+      const own = addresses.some((address) => options.own.isAt(address, port)) && options.own.file(at.pathname);
+      if (typeof own === 'string') return { octets: Buffer.from(own), freshMs: OWN_MS, mayBeStale: false };
+      const allowed = allowedOf(addresses, host, port, options.egress);
+      const response = await answerOf(at, signal, allowed, secureContext());
       const status = response.statusCode ?? 0;
       if (!REDIRECTS.has(status)) return await fileOf(response, status, options.maxOctets);
       response.destroy();
@@ -59,20 +76,29 @@ function redirected(from: URL, location: string | undefined): URL {
   return to;
 }
 
+function placeOf({ hostname, port }: URL): { readonly host: string; readonly port: number } {
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 443 : Number(port) };
+}
+
+/** The name is looked up once, and what was checked is what is connected to. */
+function allowedOf(
+  addresses: readonly string[],
+  host: string,
+  port: number,
+  egress: CertificateFetchOptions['egress'],
+): readonly string[] {
+  const refusals = addresses.map((address) => egress.refusal(address, port));
+  const allowed = addresses.filter((_, index) => refusals[index] === undefined);
+  if (allowed.length === 0) throw new EgressError(refusals[0] ?? `${host} has no address`);
+  return allowed;
+}
+
 async function answerOf(
   url: URL,
   signal: AbortSignal,
-  options: CertificateFetchOptions,
+  allowed: readonly string[],
   secureContext: SecureContext | undefined,
 ): Promise<IncomingMessage> {
-  const port = url.port === '' ? 443 : Number(url.port);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const addresses = isIP(host) === 0 ? await options.addressesOf(host, port) : [host];
-  signal.throwIfAborted();
-  // The name is looked up once, and what was checked is what is connected to.
-  const refusals = addresses.map((address) => options.egress.refusal(address, port));
-  const allowed = addresses.filter((_, index) => refusals[index] === undefined);
-  if (allowed.length === 0) throw new EgressError(refusals[0] ?? `${host} has no address`);
   return await new Promise((resolve, reject) => {
     const request = httpsRequest(
       url,

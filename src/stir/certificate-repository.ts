@@ -21,8 +21,6 @@ export interface RepositoryOptions {
   readonly waitingCalls: number;
   /** Where it counts; a repository that follows another goes on counting. */
   readonly counters?: RepositoryCounters;
-  /** Certificates that need no fetch: those that this engine serves itself. */
-  readonly own?: (url: string) => Uint8Array | undefined;
 }
 
 /** Counts since the start. */
@@ -49,8 +47,6 @@ const MAX_FETCHES = 128;
 const MAX_FETCHES_PER_HOST = 8;
 /** How long a failure is remembered. */
 const NEGATIVE_MS = 30_000;
-/** How soon this engine's own certificate is looked up again: it may have been renewed. */
-const OWN_MS = 10_000;
 const STALE_MS = 24 * 3_600_000;
 
 export class CertificateRepository {
@@ -95,13 +91,7 @@ export class CertificateRepository {
 
   #known(href: string): Entry | undefined {
     const entry = this.#entries.get(href);
-    if (entry !== undefined) return entry.freshUntilMs > this.#options.scheduler.nowMs() ? entry : undefined;
-    const own = this.#options.own?.(href);
-    if (own === undefined) return undefined;
-    const untilMs = this.#options.scheduler.nowMs() + OWN_MS;
-    const known = entryOf(own, untilMs, untilMs);
-    this.#keep(href, known);
-    return known;
+    return entry !== undefined && entry.freshUntilMs > this.#options.scheduler.nowMs() ? entry : undefined;
   }
 
   #fetch(url: URL): Promise<Entry> | StirFailure {

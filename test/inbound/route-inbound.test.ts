@@ -360,3 +360,38 @@ describe('inbound parameters normalise what was read (guide "Inbound Parameters"
     expect(route(invite({ from: '<sip:anonymous@x>' }), world).numbers.callerNumber).toBe('anonymous');
   });
 });
+
+describe('rules that ask what was found of the caller’s signature', () => {
+  const rule = (name: string, more: object) => ({
+    name,
+    trunk: 'carrier-a',
+    dids: '14155550100',
+    destination: { extension: '101' },
+    ...more,
+  });
+  const rules = [
+    rule('any', {}),
+    rule('mask', { callers: '12125551212' }),
+    rule('passed', { verification: ['passed'] }),
+    rule('full', { verification: ['A'] }),
+    rule('bad', { verification: ['failed', 'none'], dids: '14155550100-14155550109', destination: { hangUp: true } }),
+  ] as never;
+
+  test.each([
+    [['passed', 'A'], 'full'],
+    [['passed', 'B'], 'passed'],
+    [['passed'], 'passed'],
+    [['failed'], 'bad'],
+    [['none'], 'bad'],
+  ] as const)('%j: the rule %s, whatever masks the others have', (found, name) => {
+    const routed = route(invite({ from: '<sip:12125551212@x>' }), { rules, found: found as never });
+    expect(routed).toMatchObject({ kind: 'route', rule: name });
+  });
+
+  test('rules that do not ask are for every call', () => {
+    for (const found of [['passed', 'A'], ['failed'], ['none']] as const)
+      expect(route(invite(), { rules: [rule('any', {})] as never, found: found as never })).toMatchObject({
+        rule: 'any',
+      });
+  });
+});

@@ -11,7 +11,7 @@ const CHAIN = world.leaf([{ spc: '1234' }]).chainPem;
 const HOUR_MS = 3_600_000;
 const url = (path: string, host = 'certs.example') => new URL(`https://${host}/${path}`);
 
-function repository(options: { waitingCalls?: number; own?: (url: string) => Uint8Array | undefined } = {}) {
+function repository(options: { waitingCalls?: number } = {}) {
   const scheduler = new VirtualScheduler();
   const fetches: {
     readonly href: string;
@@ -142,10 +142,4 @@ test('other anchors after a reload judge what was fetched before anew', async ()
   believe({ anchors: [new X509Certificate(stirWorld().root.pem)], revocationLists: [] });
   expect(made.signer(url('a'))).toMatchObject({ status: 437 });
   expect(fetches).toHaveLength(1);
-});
-
-test('what this engine serves itself needs no fetch', () => {
-  const { made, fetches } = repository({ own: (href) => (href.endsWith('/own') ? Buffer.from(CHAIN) : undefined) });
-  expect(made.signer(url('own'))).toMatchObject({ name: 'CN=SHAKEN 1234' });
-  expect(fetches).toEqual([]);
 });
