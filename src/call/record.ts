@@ -38,6 +38,8 @@ export interface CallFacts {
   /** The number was kept from the called side. */
   readonly anonymous?: boolean;
   readonly inboundRule?: string;
+  /** Where that rule leads, in words: `extension 102`. */
+  readonly destination?: string;
   /** Names the routing session of the call, under which its outbound plans are kept. */
   readonly sessionId?: string;
   /** Set on a call that this node only sends on for another node of the store, which keeps the record. */

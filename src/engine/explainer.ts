@@ -202,10 +202,13 @@ export class Explainer {
     const steps = [
       { step: 'caller', outcome: 'continue', reason: from } as const,
       ...verificationSteps(facts.verification),
+      ...(facts.destination === undefined
+        ? []
+        : [{ step: 'called', outcome: 'continue', reason: this.#destinationText(facts) } as const]),
       ...(facts.inboundRule === undefined
         ? []
         : [{ step: 'rule', outcome: 'continue', reason: `inbound rule "${facts.inboundRule}" matches` } as const]),
-      { step: 'destination', outcome: 'continue', reason: this.#destinationText(facts) } as const,
+      { step: 'destination', outcome: 'continue', reason: facts.destination ?? this.#destinationText(facts) } as const,
     ];
     return nothingOutside({
       tenant: facts.tenant ?? '',

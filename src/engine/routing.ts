@@ -328,7 +328,7 @@ export class Routing implements StepServices {
     const context = { ...base, sessionId: facts.sessionId ?? base.sessionId, verification: verified?.facts };
     return {
       first: this.#targetStep(context, routed.target),
-      facts: { ...known, inboundRule: rule },
+      facts: { ...known, inboundRule: rule, destination: targetText(routed.target) },
       reasons: reason === undefined ? [] : [reason],
     };
   }
@@ -513,4 +513,9 @@ function prefixed(prefix: string | undefined, { callerDisplayName, callerNumber 
 
 function digitsOf(number: string): string {
   return number.replace(/[^0-9]/g, '').slice(0, 15);
+}
+
+/** Where an inbound rule leads, for people. */
+function targetText(target: InboundTarget): string {
+  return target.kind === 'hang-up' ? 'hang up' : `${target.kind} ${target.number}`;
 }
