@@ -39,6 +39,7 @@ const LONG: readonly Run[] = [
   { script: 'message.bench.ts', args: [], goals: [] },
   { script: 'transaction.bench.ts', args: [], goals: [] },
   { script: 'digest.bench.ts', args: [], goals: [] },
+  { script: 'stir-sign.bench.ts', args: [], goals: [] },
   { script: 'stir-verify.bench.ts', args: [], goals: [] },
   {
     script: 'call-path.bench.ts',
