@@ -16,7 +16,10 @@ const REPOSITORY = `127.${40 + Math.floor(Math.random() * 100)}.${1 + Math.floor
 const PORT = 8443;
 const CALLER = '12155550131';
 const TIMEOUT_MS = 3000;
-const DIDS = { tag: '14155550100', reject: '14155550200', kamailio: '14155550300' };
+const DIDS = { tag: '14155550100', reject: '14155550200', kamailio: '14155550300', signer: '14155550400' };
+/** An engine that signs: where it is, and the number that it forwards. */
+const SIGNER = '127.0.0.3';
+const FORWARDED = '12155550199';
 const KAMAILIO = '127.0.0.6';
 const authority = stirWorld();
 const tlsRoot = StirCertificate.root({ commonName: 'Repository root' });
@@ -29,6 +32,10 @@ let engine: TestEngine;
 let phone: Peer;
 let kamailio: Kamailio;
 let behind: Peer;
+let signer: TestEngine;
+/** A phone and a carrier of that engine. */
+let desk: Peer;
+let upstream: Peer;
 const carriers = {} as Record<'tag' | 'reject' | 'kamailio', Peer>;
 let serial = 0;
 
@@ -53,7 +60,12 @@ class Peer {
   }
 
   send(text: string): void {
-    const [port, host] = this === behind ? [kamailio.port, KAMAILIO] : [engine.port(), '127.0.0.1'];
+    const [port, host] =
+      this === behind
+        ? [kamailio.port, KAMAILIO]
+        : this === desk || this === upstream
+          ? [signer.port(), SIGNER]
+          : [engine.port(), '127.0.0.1'];
     this.socket.send(Buffer.from(text, 'latin1'), port, host);
   }
 
@@ -114,23 +126,26 @@ function place(
   lines: readonly string[] = [],
   from = `<sip:+${CALLER}@carrier.example>`,
 ): PlacedCall {
-  const carrier = carriers[trunk];
+  return begin(carriers[trunk], DIDS[trunk], `sip:${DIDS[trunk]}@127.0.0.1`, lines, from);
+}
+
+function begin(peer: Peer, did: string, uri: string, lines: readonly string[], from: string): PlacedCall {
   const callId = `stir-${++serial}`;
-  carrier.send(
+  peer.send(
     [
-      `INVITE sip:${DIDS[trunk]}@127.0.0.1 SIP/2.0`,
-      `Via: SIP/2.0/UDP ${carrier.address};rport;branch=z9hG4bK-${callId}`,
+      `INVITE ${uri} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${peer.address};rport;branch=z9hG4bK-${callId}`,
       'Max-Forwards: 70',
       `From: ${from};tag=1`,
-      `To: <sip:${DIDS[trunk]}@127.0.0.1>`,
+      `To: <${uri}>`,
       `Call-ID: ${callId}`,
       'CSeq: 1 INVITE',
-      `Contact: <sip:${carrier.address}>`,
+      `Contact: <sip:${did}@${peer.address}>`,
       ...lines,
       'Content-Length: 0\r\n\r\n',
     ].join('\r\n'),
   );
-  const final = carrier.got(
+  const final = peer.got(
     `the answer to ${callId}`,
     (text) => /^SIP\/2\.0 [2-6]/.test(text) && field(text, 'Call-ID') === callId,
   );
@@ -146,6 +161,38 @@ async function recordOf({ callId }: PlacedCall) {
     };
     return items.find(({ sipCallIds }) => sipCallIds.includes(callId));
   });
+}
+
+/** What the engine that signs serves: one tenant, whose numbers are verified, and a rule that sends calls on. */
+function signing(): Parameters<typeof startEngine>[0]['provisioning'] {
+  const pool = { tenant: 'origin', didPool: '12155550130-12155550139', verified: true };
+  return {
+    certificates: [{ name: 'origin', use: 'stir', chain: leaf.chainPem, key: leaf.keyPem, x5u: url('leaf.pem') }],
+    tenants: [
+      {
+        name: 'origin',
+        domain: 'origin.example.com',
+        outboundCallerId: CALLER,
+        extensions: [{ number: '201', password: 's3cret-201', trustedAddresses: [desk.host] }],
+        outboundRules: [{ name: 'out', routes: [{ trunk: 'out' }] }],
+        inboundRules: [{ name: 'on', trunk: 'in', dids: FORWARDED, destination: { number: DIDS.signer } }],
+      },
+    ],
+    trunks: [
+      {
+        name: 'out',
+        type: 'ip',
+        host: '127.0.0.1',
+        port: engine.port(),
+        options: { stirShaken: true },
+        outboundParameters: {
+          from: [{ when: 'forwarded', user: 'OriginatorCallerID' }, { user: 'OutboundCallerId' }],
+        },
+        tenants: [pool],
+      },
+      { name: 'in', type: 'ip', host: upstream.host, tenants: [{ tenant: 'origin', didPool: FORWARDED }] },
+    ],
+  };
 }
 
 beforeAll(async () => {
@@ -196,7 +243,7 @@ beforeAll(async () => {
           name: 'acme',
           domain: 'acme.example.com',
           extensions: [{ number: '101', password: 's3cret-101', trustedAddresses: [phone.host] }],
-          inboundRules: (['tag', 'reject', 'kamailio'] as const).map((name) => ({
+          inboundRules: (['tag', 'reject', 'kamailio', 'signer'] as const).map((name) => ({
             name,
             trunk: name,
             dids: DIDS[name],
@@ -214,9 +261,19 @@ beforeAll(async () => {
           options: { stirVerify: 'reject' },
           tenants: [{ tenant: 'acme', didPool: DIDS.kamailio }],
         },
+        {
+          name: 'signer',
+          type: 'ip',
+          host: SIGNER,
+          options: { stirVerify: 'reject' },
+          tenants: [{ tenant: 'acme', didPool: DIDS.signer }],
+        },
       ],
     },
   });
+  desk = await new Peer('127.0.0.4').open();
+  upstream = await new Peer('127.0.0.10').open();
+  signer = await startEngine({ host: SIGNER, provisioning: signing() });
   write('leaf.key', leaf.privateKey.export({ type: 'sec1', format: 'pem' }) as string);
   kamailio = await startKamailio({
     host: KAMAILIO,
@@ -251,9 +308,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await engine?.stop();
+  await signer?.stop();
   await kamailio?.stop();
   await repository?.stop();
-  for (const peer of [phone, ...Object.values(carriers)]) peer?.socket.close();
+  for (const peer of [phone, desk, upstream, ...Object.values(carriers)]) peer?.socket.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -283,6 +341,40 @@ test('what Kamailio has signed passes (secsipid)', async () => {
   const call = place('kamailio', [], `<sip:${CALLER}@carrier.example>`);
   expect(statusOf(await call.final)).toBe(486);
   expect((await recordOf(call))?.verification).toMatchObject({ result: 'passed', attestation: 'B', number: CALLER });
+});
+
+describe('engine to engine', () => {
+  const passed = async (number: string) =>
+    await eventually('the call record', async () => {
+      const { items } = (await engine.api(`/api/v1/call-records?number=${DIDS.signer}`)) as {
+        items: { verification?: Record<string, unknown> }[];
+      };
+      return items.find(({ verification }) => verification?.['number'] === number)?.verification;
+    });
+
+  test('what an engine signs another one believes: attestation A', async () => {
+    const from = '<sip:201@origin.example.com>';
+    const call = begin(desk, DIDS.signer, `sip:${DIDS.signer}@origin.example.com`, [], from);
+    expect(statusOf(await call.final)).toBe(486);
+    expect(await passed(CALLER)).toMatchObject({ result: 'passed', attestation: 'A', signer: 'CN=SHAKEN 1234' });
+  });
+
+  test('RFC 8946: a call that it sends on has its div, and the number that was called first', async () => {
+    const claims = { dest: { tn: [FORWARDED] }, orig: { tn: '442071234567' } };
+    const call = begin(
+      upstream,
+      FORWARDED,
+      `sip:${FORWARDED}@${SIGNER}`,
+      [identity('leaf.pem', claims)],
+      '<sip:+442071234567@carrier.example>',
+    );
+    expect(statusOf(await call.final)).toBe(486);
+    expect(await passed('442071234567')).toMatchObject({
+      result: 'passed',
+      attestation: 'A',
+      divertedFrom: [FORWARDED],
+    });
+  });
 });
 
 describe('each failure has its code and its Reason over the wire', () => {
