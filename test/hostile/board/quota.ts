@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 
 /** A process gets so much of a core in each of these periods, µs. */
@@ -18,12 +19,22 @@ export function holdTo(pid: number, share: number): Quota {
 function byControlGroup(pid: number, share: number): Quota | undefined {
   const name = `tandem-board-${pid}`;
   const quotaUs = Math.round(share * PERIOD_US);
+  // A group competes with others as one: it has the weight that the process had (sched(7): a quarter more for each step of niceness).
+  const weight = 1.25 ** -getPriority(pid);
   const variants = [
-    { root: '/sys/fs/cgroup', needs: 'cgroup.controllers', files: { 'cpu.max': `${quotaUs} ${PERIOD_US}` } },
+    {
+      root: '/sys/fs/cgroup',
+      needs: 'cgroup.controllers',
+      files: { 'cpu.max': `${quotaUs} ${PERIOD_US}`, 'cpu.weight': `${Math.ceil(weight * 100)}` },
+    },
     {
       root: '/sys/fs/cgroup/cpu',
       needs: 'cpu.cfs_quota_us',
-      files: { 'cpu.cfs_period_us': `${PERIOD_US}`, 'cpu.cfs_quota_us': `${quotaUs}` },
+      files: {
+        'cpu.cfs_period_us': `${PERIOD_US}`,
+        'cpu.cfs_quota_us': `${quotaUs}`,
+        'cpu.shares': `${Math.ceil(weight * 1024)}`,
+      },
     },
   ];
   for (const { root, needs, files } of variants) {

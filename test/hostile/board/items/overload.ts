@@ -15,13 +15,10 @@ export function offer(engine: Engine, phases: readonly Phase[]): Promise<CallFig
   return placePhases({ port: engine.port, callers: CALLERS, phases });
 }
 
-/**
- * The most calls a second that are completed, and set up in time: 0 when there is no such rate. Coarse steps, then fine ones; then one that
- * lasts as long as it is asked for later, since what calls leave behind for half a minute has its cost only after a while.
- */
+/** The most calls a second that are completed, and set up in time: 0 when there is no such rate. Coarse steps, then fine ones. */
 async function capacityOf({ port }: Engine): Promise<number> {
-  const isServed = async (perSecond: number, seconds = SEARCH_SECONDS) => {
-    const seen = await placeCalls({ port, callers: CALLERS, perSecond, seconds });
+  const isServed = async (perSecond: number) => {
+    const seen = await placeCalls({ port, callers: CALLERS, perSecond, seconds: SEARCH_SECONDS });
     return seen.completed >= 0.99 * seen.placed && seen.setupP99 <= 250;
   };
   await isServed(2 * LOWEST_RATE);
@@ -29,8 +26,7 @@ async function capacityOf({ port }: Engine): Promise<number> {
   for (let rate = LOWEST_RATE; await isServed(rate); rate *= COARSE) best = rate;
   const tooMuch = Math.max(LOWEST_RATE, best * COARSE);
   for (let rate = best * FINE; best > 0 && rate < tooMuch && (await isServed(rate)); rate *= FINE) best = rate;
-  while (best >= LOWEST_RATE && !(await isServed(best, SECONDS))) best /= FINE;
-  return best < LOWEST_RATE ? 0 : Math.round(best);
+  return Math.round(best);
 }
 
 async function measure(engine: Engine, label: string): Promise<Figure[]> {
@@ -43,23 +39,28 @@ async function measure(engine: Engine, label: string): Promise<Figure[]> {
     [2, 98],
     [4, 95],
   ] as const) {
-    const [over, , after] = (await offer(engine, [
+    const [before, over, , after] = (await offer(engine, [
+      { perSecond: capacity, seconds: SECONDS },
       { perSecond: times * capacity, seconds: SECONDS },
       { perSecond: capacity, seconds: RECOVERY_SECONDS },
       { perSecond: capacity, seconds: SECONDS },
-    ])) as [CallFigures, CallFigures, CallFigures];
+    ])) as [CallFigures, CallFigures, CallFigures, CallFigures];
     const percent = (part: number, whole: number) => (100 * part) / Math.max(1, whole);
     const goodput = percent(over.completed, capacity * SECONDS);
     const byes = percent(over.byesAnswered, over.byesSent);
+    const held = percent(before.completed, before.placed);
     const back = percent(after.completed, after.placed);
+    const regained = percent(after.completed, before.completed);
     const what = (text: string) => `${label}${times}×: ${text}`;
     figures.push(
+      { what: what('before, at capacity: completed'), value: held, unit: '%', bar: { least: 99 } },
       { what: what('completed, of capacity'), value: goodput, unit: '%', bar: { least } },
       { what: what('set up, p99'), value: over.setupP99, unit: 'ms', bar: { most: 250 } },
       { what: what('refused, p99'), value: over.refusalP99, unit: 'ms', bar: { most: 50 } },
       { what: what('neither answered nor refused'), value: over.unanswered, unit: 'calls', bar: { most: 0 } },
       { what: what('BYEs answered'), value: byes, unit: '%', bar: { least: 99.9 } },
       { what: what('5 s after, at capacity: completed'), value: back, unit: '%', bar: { least: 99 } },
+      { what: what('5 s after, of what was completed before'), value: regained, unit: '%', bar: { least: 99 } },
     );
   }
   return figures;
