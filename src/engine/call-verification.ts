@@ -181,6 +181,8 @@ function isTel(value: string): boolean {
 
 /** Before the `@` or behind it, as a parameter of the URI or of the field, with a host or without. */
 function verstatIn(value: string) {
+  // Nearly no call has one.
+  if (!/verstat/i.test(value)) return undefined;
   const written = /;\s*verstat\s*=\s*"?([A-Za-z-]{1,40})/i.exec(withoutQuoted(value))?.[1];
   const verstat = written === undefined ? undefined : parseVerstat(written);
   return verstat === undefined ? undefined : { ...verstat, written };
