@@ -50,6 +50,7 @@ export class Calls implements CallRegistry {
   readonly #calls = new Map<string, Call>();
   readonly #abandoned: AbandonedInvites;
   #draining = false;
+  #refusesNew = false;
   #onDrained: (() => void) | undefined = undefined;
 
   constructor(options: CallsOptions) {
@@ -120,12 +121,14 @@ export class Calls implements CallRegistry {
     const maxCalls = Math.max(0, limits.maxCalls - this.#calls.size);
     const calls = new Calls({ ...this.#env, ...parts, limits: { ...limits, maxCalls } });
     calls.#draining = this.#draining;
+    calls.#refusesNew = this.#refusesNew;
     return calls;
   }
 
-  /** Refuses new calls from here on; `done` is called once when the last present one has ended. */
-  drain(done: () => void): void {
+  /** `done` is called once when no call is left; new ones are refused from here on, unless somebody else sees to them. */
+  drain(done: () => void, refusesNew = true): void {
     this.#draining = true;
+    this.#refusesNew = refusesNew;
     this.#onDrained = done;
     this.#drainedWhenEmpty();
   }
@@ -210,7 +213,7 @@ export class Calls implements CallRegistry {
       return false;
     };
     const retryAfter = 1 + Math.floor(Math.random() * 10);
-    if (this.#draining) return refuse(503, 'Shutting Down', retryAfter);
+    if (this.#refusesNew) return refuse(503, 'Shutting Down', retryAfter);
     if (this.#calls.size >= this.#env.limits.maxCalls && !emergency) return refuse(503, 'Too Many Calls', retryAfter);
     const fault = faultOf(request);
     if (fault !== undefined) return refuse(fault.status, fault.reason);

@@ -66,6 +66,7 @@ import { CertificateWatch, type ExpiringCertificate } from './certificate-watch.
 import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { draftOf } from './drafted-request.ts';
+import { Draining } from './draining.ts';
 import { calledNumbersOf } from './inbound-view.ts';
 import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
@@ -510,11 +511,18 @@ export class Engine {
     return this.trunks.status(trunkId);
   }
 
-  /** No new calls from now on; resolves when the last call has ended or the time has passed. */
+  /**
+   * What others can do they do from now on: leases are given up, new calls go to another node of the store, or are refused where there
+   * is none. Resolves when the last call has ended or the time has passed.
+   */
   async drain(limitMs: number): Promise<void> {
-    this.endpoint.drain();
+    const { scheduler: clock, peers = NO_PEERS } = this.#options;
+    const draining = new Draining({ clock, peers, isEmergency: (request) => this.#isEmergency(request) });
+    this.endpoint.drain((request, flow) => draining.answer(request, flow));
+    this.trunks.handOver();
+    this.registrations.registrar.endsSoon();
     const drained = Promise.withResolvers<void>();
-    this.calls.drain(drained.resolve);
+    this.calls.drain(drained.resolve, false);
     const timer = this.#options.scheduler.schedule(limitMs, { onTimer: () => drained.resolve() }, 0);
     await drained.promise;
     timer.cancel();

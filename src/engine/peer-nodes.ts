@@ -10,13 +10,15 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/scheduler.ts';
 import type { SipRequest } from '../sip/message/index.ts';
-import type { Target } from '../sip/transport/index.ts';
+import type { HostPort, Target, TransportName } from '../sip/transport/index.ts';
 
 /** The nodes of one store that are alive; `store/` knows them. */
 export interface PeerNodes {
   /** Where a node takes SIP from the others; undefined for one that is not alive, or was silent since it was last heard of. */
   addressOf(node: string): Target | undefined;
   isPeerAddress(address: string): boolean;
+  /** What Via and Contact of the other nodes say over a transport; of those that take new calls. */
+  publicAddresses(transport: TransportName): readonly HostPort[];
   /** A node did not answer: it is passed over until it is heard of again. */
   noteSilent(node: string): void;
 }
@@ -28,7 +30,12 @@ export interface WantedBinding {
 }
 
 /** A node that is alone. */
-export const NO_PEERS: PeerNodes = { addressOf: () => undefined, isPeerAddress: () => false, noteSilent() {} };
+export const NO_PEERS: PeerNodes = {
+  addressOf: () => undefined,
+  isPeerAddress: () => false,
+  publicAddresses: () => [],
+  noteSilent() {},
+};
 
 export const PASS_HEADER = 'X-Tandem-Peer';
 const VALID_SECONDS = 30;

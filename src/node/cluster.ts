@@ -4,7 +4,7 @@ import { StateError } from '../base/errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import type { Target } from '../sip/transport/index.ts';
+import type { HostPort, Target, TransportName } from '../sip/transport/index.ts';
 import type { NodeFacts, NodeRoster, Stores } from '../store/index.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 
@@ -27,6 +27,13 @@ export class RosterPeers implements PeerNodes {
 
   isPeerAddress(address: string): boolean {
     return this.#roster.others().some((node) => node.sip?.address === address);
+  }
+
+  publicAddresses(transport: TransportName): readonly HostPort[] {
+    return this.#roster.others().flatMap(({ contacts, isDraining }) => {
+      const contact = contacts?.[transport];
+      return contact === undefined || isDraining === true ? [] : [contact];
+    });
   }
 
   noteSilent(name: string): void {
@@ -54,7 +61,17 @@ const MAX_TROUBLES = 1_000;
 export function factsOf(engine: Engine): NodeFacts {
   const listener = engine.listening.find(({ transport }) => transport !== 'tls');
   const advertised = listener === undefined ? undefined : engine.endpoint.advertised(listener.transport, 'private');
-  const shared = { calls: engine.trunks.capacity.snapshot(), trunks: engine.trunks.troubles(MAX_TROUBLES) };
+  const contacts: Partial<Record<TransportName, HostPort>> = {};
+  for (const transport of ['udp', 'tcp', 'tls'] as const) {
+    const contact = engine.endpoint.advertised(transport);
+    if (contact !== undefined) contacts[transport] = contact;
+  }
+  const shared = {
+    calls: engine.trunks.capacity.snapshot(),
+    trunks: engine.trunks.troubles(MAX_TROUBLES),
+    contacts,
+    ...(engine.calls.draining ? { isDraining: true } : {}),
+  };
   if (listener === undefined || advertised === undefined) return shared;
   return { sip: { transport: listener.transport, address: advertised.host, port: advertised.port }, ...shared };
 }

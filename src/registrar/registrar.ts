@@ -67,7 +67,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #store: BindingStore;
   readonly #node: string;
   readonly #isOwn: (host: string, port: number) => boolean;
-  readonly #policy: ExpiryPolicy;
+  #policy: ExpiryPolicy;
+  readonly #longestSeconds: number;
   readonly #maxContactsPerAor: number;
   readonly #maxBindings: number;
   readonly #flowTimerSeconds: number;
@@ -89,6 +90,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       minExpiresSeconds: options.minExpiresSeconds ?? 60,
       maxExpiresSeconds: options.maxExpiresSeconds ?? 7200,
     };
+    this.#longestSeconds = this.#policy.maxExpiresSeconds;
     this.#maxContactsPerAor = options.maxContactsPerAor ?? 10;
     this.#maxBindings = options.maxBindings ?? 500_000;
     this.#flowTimerSeconds = options.flowTimerSeconds ?? 120;
@@ -178,6 +180,16 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       this.#writer.changed(binding.aor);
       if (!stays) this.#listener?.onUnregistered(binding, 'flow-closed');
     }
+  }
+
+  /** From now on registrations last as short as is allowed, so that phones come again soon, at another node. */
+  endsSoon(): void {
+    const { minExpiresSeconds } = this.#policy;
+    this.#policy = {
+      minExpiresSeconds,
+      defaultExpiresSeconds: minExpiresSeconds,
+      maxExpiresSeconds: minExpiresSeconds,
+    };
   }
 
   /** Removes every binding of an address-of-record, such as that of a deleted extension. */
@@ -340,7 +352,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /** By then whatever is registered now has expired. */
   #longestWallMs(): number {
-    return this.#scheduler.wallMs() + this.#policy.maxExpiresSeconds * 1000;
+    return this.#scheduler.wallMs() + this.#longestSeconds * 1000;
   }
 
   #make(
@@ -381,7 +393,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /** A stored binding back to life. The key of a connection is no longer its own; that of a UDP peer is its address. */
   #revive(binding: StoredBinding): Binding<Flow> {
-    const leftMs = Math.min(binding.expiresAtWallMs - this.#scheduler.wallMs(), this.#policy.maxExpiresSeconds * 1000);
+    const leftMs = Math.min(binding.expiresAtWallMs - this.#scheduler.wallMs(), this.#longestSeconds * 1000);
     const uri = parseUri(binding.contactUri);
     return {
       ...binding,

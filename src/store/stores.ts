@@ -79,6 +79,12 @@ export interface NodeFacts {
   readonly sip?: { readonly transport: 'udp' | 'tcp' | 'tls'; readonly address: string; readonly port: number };
   /** Calls in progress on it, by the key of the limit that they count for; only those above 0. */
   readonly calls?: Readonly<Record<string, number>>;
+  /** Where phones and carriers reach it, by transport. */
+  readonly contacts?: Readonly<
+    Partial<Record<'udp' | 'tcp' | 'tls', { readonly host: string; readonly port: number }>>
+  >;
+  /** It takes no new calls. */
+  readonly isDraining?: boolean;
   /** Trunks that it registers and that are not online, by id. */
   readonly trunks?: Readonly<Record<string, TrunkHealth>>;
 }

@@ -143,6 +143,12 @@ export class TrunkLine implements TimerTarget {
     this.#evaluate();
   }
 
+  /** Removes the registration and gives its lease up; calls go on over the trunk. */
+  handOver(): void {
+    this.#endRegistration();
+    this.#evaluate();
+  }
+
   end(): void {
     this.#ended = true;
     this.#keepAlive?.end();

@@ -343,6 +343,11 @@ export class TrunkService implements TimerTarget {
     return this.identification.knows(address);
   }
 
+  /** Removes every registration at its provider and gives the leases up, for another node to register; calls go on. */
+  handOver(): void {
+    for (const line of this.#lines.values()) line.handOver();
+  }
+
   /** Removes every registration at its provider; resolves when each has been answered or given up, after a few seconds at most. */
   async stop(): Promise<void> {
     if (!this.#started) return;

@@ -11,7 +11,12 @@ const WANTED = { aor: '102@acme.example.com', contact: URI };
 
 function passes(secret: Uint8Array = SECRET) {
   const clock = new VirtualScheduler();
-  const peers = { addressOf: () => undefined, noteSilent() {}, isPeerAddress: (address: string) => address === PEER };
+  const peers = {
+    addressOf: () => undefined,
+    noteSilent() {},
+    publicAddresses: () => [],
+    isPeerAddress: (address: string) => address === PEER,
+  };
   return { clock, pass: new PeerPass({ node: 'node-2', secret, clock, peers }) };
 }
 

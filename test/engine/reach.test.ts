@@ -16,6 +16,7 @@ async function world({ isAlive = true, target = true } = {}) {
         ? { transport: 'udp', address: NODE, port: 5060 }
         : undefined,
     isPeerAddress: (address) => address === NODE,
+    publicAddresses: () => [],
     noteSilent: (name) => silent.push(name),
   };
   const made = await World.start({ engine: { peers } });

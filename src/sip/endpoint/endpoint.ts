@@ -37,6 +37,7 @@ import { plainHostOf, plainNumberOf } from './triage.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
+  DrainAnswer,
   EndpointOptions,
   EndpointTransport,
   EndpointUser,
@@ -73,7 +74,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   readonly #large: LargeRequests;
   readonly #messageLimits: MessageLimits;
   readonly #viaPrefix = new ViaPrefix();
-  #draining = false;
+  #drainAnswer: ((request: SipRequest, flow: Flow) => DrainAnswer) | undefined;
 
   /** @param elder what it has learnt of peers holds here too. */
   constructor(options: EndpointOptions, user: EndpointUser, log: Log, elder?: Endpoint) {
@@ -117,9 +118,9 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     return this.transport.open(listeners);
   }
 
-  /** From now on requests outside dialogs are answered 503; what is in progress goes on. */
-  drain(): void {
-    this.#draining = true;
+  /** From now on requests outside dialogs are answered as `answer` says, default 503; what is in progress goes on. */
+  drain(answer: (request: SipRequest, flow: Flow) => DrainAnswer = () => 'refuse'): void {
+    this.#drainAnswer = answer;
   }
 
   /** Ends every transaction without a word, then the sockets. */
@@ -367,7 +368,12 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       this.#refuse(request, flow, unsupported.status, undefined, unsupported.headers);
       return;
     }
-    const busySeconds = this.#busySeconds(request);
+    const redirectTo = this.#redirectionOf(request, flow);
+    if (redirectTo !== undefined) {
+      this.#refuse(request, flow, 302, undefined, [[HeaderId.Contact, redirectTo]]);
+      return;
+    }
+    const busySeconds = this.#busySeconds(request, flow);
     if (busySeconds !== undefined) {
       this.counters.overloaded++;
       this.#refuse(request, flow, 503, undefined, [[HeaderId.RetryAfter, String(busySeconds)]]);
@@ -438,11 +444,20 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.transactions.receiveResponse(response, flow);
   }
 
+  /** Contact of the node that takes this INVITE while this one drains. */
+  #redirectionOf(request: SipRequest, flow: Flow): string | undefined {
+    if (this.#drainAnswer === undefined || request.method !== 'INVITE' || request.toTag() !== undefined)
+      return undefined;
+    const answer = this.#drainAnswer(request, flow);
+    return typeof answer === 'string' || this.transactions.knows(request) ? undefined : answer.redirectTo;
+  }
+
   /** Retry-After for a request that starts something new while we drain or are too busy; what goes on is always served. */
-  #busySeconds(request: SipRequest): number | undefined {
+  #busySeconds(request: SipRequest, flow: Flow): number | undefined {
     const { overloadSeconds } = this.#options;
     if (request.method === 'ACK' || request.method === 'CANCEL' || request.toTag() !== undefined) return undefined;
-    const seconds = this.#draining ? DRAIN_RETRY_SECONDS : overloadSeconds?.(request);
+    const drains = this.#drainAnswer?.(request, flow) === 'refuse';
+    const seconds = drains ? DRAIN_RETRY_SECONDS : overloadSeconds?.(request);
     return seconds === undefined || this.transactions.knows(request) ? undefined : seconds;
   }
 

@@ -127,3 +127,6 @@ export interface SendOptions {
   /** Timer B or F in place of 64*T1. */
   readonly transactionTimeoutMs?: number;
 }
+
+/** What a node that drains does with a request that starts something new; `redirectTo` is the Contact of a 302. */
+export type DrainAnswer = 'serve' | 'refuse' | { readonly redirectTo: string };

@@ -79,7 +79,7 @@ describe.skipIf(peersSkipped)('phones that come and go at two engines on one Red
     carol.answers = 0;
     const beganMs = performance.now();
     const [answered, gone] = await Promise.all([
-      alice.call(b.address, '102', undefined),
+      alice.call(b.address, '102', Number.POSITIVE_INFINITY),
       (await phone('101')).call(b.address, '103'),
     ]);
     expect(answered.status).toBe(200);

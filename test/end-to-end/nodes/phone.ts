@@ -32,6 +32,7 @@ export class Phone {
   readonly #socket: Socket = createSocket('udp4');
   readonly #host: string;
   #serial = 0;
+  #isClosed = false;
   #port = 0;
 
   constructor(user: string, host = '127.0.0.1') {
@@ -70,6 +71,7 @@ export class Phone {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#socket.close();
   }
 
@@ -79,8 +81,8 @@ export class Phone {
     return this.#signedIn(node, 'REGISTER', 'sip:acme.test', `sip:${this.user}@acme.test`, 'registrar', fields, '');
   }
 
-  /** Calls a number through a node; acknowledges the answer and, when it was taken, hangs up after `talkMs` (undefined: never). */
-  async call(node: string, number: string, talkMs: number | undefined = 0): Promise<Called> {
+  /** Calls a number through a node; acknowledges the answer and, when it was taken, hangs up after `talkMs` (infinity: never). */
+  async call(node: string, number: string, talkMs = 0): Promise<Called> {
     const began = performance.now();
     const uri = `sip:${number}@acme.test`;
     const fields = [`Contact: <${this.contact}>`, 'Content-Type: application/sdp'];
@@ -91,7 +93,7 @@ export class Phone {
       const hop = target.slice(target.indexOf('@') + 1).replace(/;.*/, '');
       const cseq = Number.parseInt(response.headers.value(HeaderId.CSeq) ?? '1', 10);
       this.#send(hop, this.#inDialog('ACK', `sip:${target}`, response, cseq));
-      if (talkMs !== undefined)
+      if (Number.isFinite(talkMs))
         setTimeout(() => this.#send(hop, this.#inDialog('BYE', `sip:${target}`, response, cseq + 1)), talkMs);
     }
     return { status: response.status, ms, response };
@@ -173,6 +175,7 @@ export class Phone {
   }
 
   #send(node: string, text: string): void {
+    if (this.#isClosed) return;
     const [host = '', port = ''] = node.split(':');
     this.#socket.send(Buffer.from(text, 'latin1'), Number(port), host);
   }

@@ -1,0 +1,50 @@
+/**
+ * What a node that drains does with requests that start something new, while other nodes of the store live: it serves what only it can
+ * reach, sends the rest to one of them, and for the first moments, until providers and load balancers have followed, serves that too.
+ */
+import { fnv1a } from '../base/fnv.ts';
+import type { Clock } from '../base/scheduler.ts';
+import type { DrainAnswer } from '../sip/endpoint/index.ts';
+import { formatHost, isSipUri, type SipRequest } from '../sip/message/index.ts';
+import type { Flow, TransportName } from '../sip/transport/index.ts';
+import { PASS_HEADER, type PeerNodes } from './peer-nodes.ts';
+
+/** By then another node has the leases (2.7 s at most), and a load balancer that asks `/readyz` each second has followed. */
+const HANDOVER_MS = 5_000;
+
+export interface DrainingOptions {
+  readonly clock: Clock;
+  readonly peers: PeerNodes;
+  readonly isEmergency: (request: SipRequest) => boolean;
+}
+
+export class Draining {
+  readonly #options: DrainingOptions;
+  readonly #sinceMs: number;
+
+  constructor(options: DrainingOptions) {
+    this.#options = options;
+    this.#sinceMs = options.clock.nowMs();
+  }
+
+  answer(request: SipRequest, flow: Flow): DrainAnswer {
+    const { clock, peers, isEmergency } = this.#options;
+    const others = peers.publicAddresses(flow.transport);
+    if (others.length === 0) return 'refuse';
+    // OPTIONS asks whether new calls are taken.
+    if (request.method !== 'INVITE') return request.method === 'OPTIONS' ? 'refuse' : 'serve';
+    const isOfNode = peers.isPeerAddress(flow.remoteAddress) && request.headers.valueNamed(PASS_HEADER) !== undefined;
+    if (isOfNode || clock.nowMs() - this.#sinceMs < HANDOVER_MS || isEmergency(request)) return 'serve';
+    // Copies of a request are told the same.
+    const other = others[fnv1a(request.callId()) % others.length];
+    const uri = request.uri();
+    // What is no SIP URI names no user that another node could be asked for.
+    if (other === undefined || !isSipUri(uri)) return 'refuse';
+    const user = uri.user === undefined ? '' : `${uri.user}@`;
+    return { redirectTo: `<sip:${user}${formatHost(other.host)}:${other.port}${parameterOf(flow.transport)}>` };
+  }
+}
+
+function parameterOf(transport: TransportName): string {
+  return transport === 'udp' ? '' : `;transport=${transport}`;
+}
