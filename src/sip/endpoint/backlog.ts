@@ -95,12 +95,16 @@ export class Backlog {
     if (this.#isOver) return ahead * this.#passedMs < this.#patienceMs * this.#taken;
     // What follows a burst of new calls, answers and acknowledgements, has not come yet.
     const costMs = Math.max(FIRST_COST_MS, this.#spentMs / this.#taken);
-    return ahead * costMs < BURST_BACKLOGS * this.#patienceMs;
+    if (ahead * costMs < BURST_BACKLOGS * this.#limitMs) return true;
+    if (this.isGrown) return false;
+    // Patience is for what passes soon: by the clock, since callers wait by it.
+    return ahead * Math.max(costMs, this.#passedMs / this.#taken) < BURST_BACKLOGS * this.#patienceMs;
   }
 
   /** Whether one that came at this computing time was let in in vain. */
   isLate(atComputedMs: number): boolean {
-    return this.#computedMs - atComputedMs > LATE_BACKLOGS * this.#patienceMs;
+    const mostMs = Math.max(LATE_BACKLOGS * this.#limitMs, BURST_BACKLOGS * this.#patienceMs);
+    return this.#computedMs - atComputedMs > mostMs;
   }
 
   get #patienceMs(): number {

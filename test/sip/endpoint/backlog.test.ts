@@ -83,16 +83,16 @@ describe('a node that has just started', () => {
     expect(backlog.admits(150)).toBe(false);
   });
 
-  test('takes what waits for it for lasting, and a request for late, as much later', () => {
+  test('takes what waits for lasting later, and for late what has waited through more than such a burst', () => {
     const backlog = new Backlog(LIMIT_MS);
     for (let ms = 0; ms <= 450; ms++) {
-      backlog.beat(ms, 4 * ms, 20);
+      backlog.beat(ms, 2 * ms, 20);
       if (ms % 2 === 0) backlog.took();
     }
-    // By the clock 100 would wait 0.8 s.
+    // By the clock 100 wait 0.4 s.
     expect(backlog.admits(100)).toBe(true);
     backlog.beat(1_000, 4_000, 0);
-    expect([backlog.isLate(0), backlog.isLate(-100)]).toEqual([false, true]);
+    expect([backlog.isLate(600), backlog.isLate(590)]).toEqual([false, true]);
   });
 });
 
