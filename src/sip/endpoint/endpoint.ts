@@ -182,9 +182,13 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     settings: ClientTransactionOptions,
   ): ClientTransaction {
     const sendOver = this.#overAnother(request, options);
-    const attempt: SecondWay = new SecondWay(user, (failure, failed) =>
-      failure === 'timeout' || !failed.flow.closed ? undefined : sendOver(this.transport.flowTo(to), attempt),
-    );
+    const sentAtMs = this.#options.scheduler.nowMs();
+    const attempt: SecondWay = new SecondWay(user, (failure, failed) => {
+      if (failure !== 'timeout') return failed.flow.closed ? sendOver(this.transport.flowTo(to), attempt) : undefined;
+      // Dead without a word: when nothing else has come over it either, the next request goes over a fresh one.
+      if ((failed.flow.heardAtMs ?? sentAtMs) < sentAtMs) failed.flow.close('the peer has fallen silent');
+      return undefined;
+    });
     attempt.current = this.transactions.createClient(request, flow, attempt, settings);
     return attempt;
   }

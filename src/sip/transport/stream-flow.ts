@@ -69,6 +69,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   #failure: string | undefined;
   #closeReason = 'closed by the peer';
   #lastTrafficMs: number;
+  heardAtMs = 0;
   #pingIntervalMs = 0;
   #pongSeen = false;
   #pongAwaited = false;
@@ -222,6 +223,7 @@ export class StreamFlow implements Flow, FrameSink, TimerTarget {
   }
 
   #onData(octets: Buffer): void {
+    this.heardAtMs = this.#context.scheduler.nowMs();
     if (this.#state !== 'open') return;
     this.#noteTraffic();
     this.#messageEnded = false;

@@ -24,6 +24,8 @@ export interface Flow {
   readonly connected: boolean;
   /** True once nothing can be sent any more; a UDP flow closes with its listener only. */
   readonly closed: boolean;
+  /** When something came over a connection last, in ms of the scheduler; undefined on UDP. */
+  readonly heardAtMs?: number;
   /** What the peer's certificate proved; undefined on UDP and TCP, and before the handshake ends. */
   readonly tls: TlsFacts | undefined;
   /**

@@ -189,4 +189,15 @@ describe.each(['tcp', 'tls'] as const)('toward a carrier over %s', (transport) =
     expect((await world.phone.call(callOut)).status).toBe(486);
     expect(carrier.connectionsOf('INVITE')).toEqual([1, 1, 2]);
   });
+
+  test('a connection that has fallen silent without a word costs one call, not the next one too', async () => {
+    carrier.onMessage = (message, socket, connection) => {
+      const isSilent = connection === 1 && carrier.connectionsOf('INVITE').length > 1;
+      if (message.startLine.startsWith('INVITE') && !isSilent) socket.write(responseTo(message, '486 Busy Here', 'c'));
+    };
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    expect((await world.phone.call(callOut)).status).toBeGreaterThanOrEqual(500);
+    expect((await world.phone.call(callOut)).status).toBe(486);
+    expect(carrier.connectionsOf('INVITE')).toEqual([1, 1, 2]);
+  });
 });
