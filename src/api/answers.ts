@@ -374,6 +374,13 @@ export const explanationAnswer = z.object({
         answer: optionalText.describe(
           'Of a call that is only thought through: what the other side is taken to answer.',
         ),
+        media: z
+          .object({
+            relay: z.boolean(),
+            reason: z.enum(['never', 'always', 'nat', 'profile', 'address-family', 'not-needed']),
+          })
+          .optional()
+          .describe('Whether its media goes through a media relay, which then puts its own addresses into the description.'),
         at: time.optional().describe('When it was sent, for a placed call.'),
       }),
     )

@@ -7,6 +7,7 @@ import type { Scheduler } from '../base/scheduler.ts';
 import { SteppedScheduler } from '../base/stepped-scheduler.ts';
 import { type BranchPlan, type CallFacts, type CallRecord, planOfUser } from '../call/index.ts';
 import type { InboundCall } from '../inbound/index.ts';
+import type { MediaDecision } from '../media/index.ts';
 import { type OutboundPlan, type Refusal, shownKey } from '../outbound/index.ts';
 import { type Endpoint, isFlow, type ServerTransaction } from '../sip/endpoint/index.ts';
 import { parseMessage, type SipRequest } from '../sip/message/index.ts';
@@ -17,6 +18,7 @@ import type { Source } from './admission.ts';
 import type { CallVerification } from './call-verification.ts';
 import type { Engine } from './engine.ts';
 import type { ImaginedAnswer } from './imagined-answer.ts';
+import { UNKNOWN_ADDRESS } from './media-parties.ts';
 import { Placement } from './placement.ts';
 import { type RehearsedInvite, RehearsedPeers } from './rehearsed-peers.ts';
 import { type RehearsedFlow, RehearsedTransport } from './rehearsed-transport.ts';
@@ -37,7 +39,11 @@ export interface RouteOfInvite {
 }
 
 export interface RehearsedCall {
-  readonly invites: readonly (RehearsedInvite & { readonly route: RouteOfInvite | undefined })[];
+  readonly invites: readonly (RehearsedInvite & {
+    readonly route: RouteOfInvite | undefined;
+    /** Whether its media goes through a relay; undefined where that was no question. */
+    readonly media: MediaDecision | undefined;
+  })[];
   readonly plans: readonly WitnessedPlan[];
   /** The final answer to the caller. */
   readonly answer: { readonly status: number; readonly reason: string };
@@ -75,6 +81,9 @@ export class CallRehearsal {
   readonly #routes = new WeakMap<BranchPlan['draft'], RouteOfInvite>();
   readonly #branches = new Map<string, BranchPlan>();
   readonly #unlocated = new Set<string>();
+  /** Of the INVITE that is about to leave, and of those that have, by Call-ID. */
+  #decided: MediaDecision | undefined;
+  readonly #media = new Map<string, MediaDecision | undefined>();
   #transport: RehearsedTransport | undefined;
   #pending = 0;
   #record: CallRecord | undefined;
@@ -104,7 +113,8 @@ export class CallRehearsal {
       },
       { onRequest: (transaction) => this.#invited(transaction), onAck: () => {} },
     );
-    this.#caller = this.#own().standFor({ transport: 'tcp', address: '0.0.0.0', port: 0, serverName: 'caller' });
+    const address = this.#addressOf(source) ?? UNKNOWN_ADDRESS;
+    this.#caller = this.#own().standFor({ transport: 'tcp', address, port: 0, serverName: 'caller' });
     this.#peers = new RehearsedPeers({
       scheduler,
       answers,
@@ -128,7 +138,11 @@ export class CallRehearsal {
     const record = this.#record;
     const facts = this.#facts ?? this.#factsOf(octets);
     return {
-      invites: this.#peers.invites.map((invite) => ({ ...invite, route: this.#routes.get(invite.branch.draft) })),
+      invites: this.#peers.invites.map((invite) => ({
+        ...invite,
+        route: this.#routes.get(invite.branch.draft),
+        media: this.#media.get(parseMessage(invite.octets).callId()),
+      })),
       plans: this.#plans,
       answer: this.#answer ?? { status: 408, reason: 'Request Timeout' },
       isFaulty: this.#isFaulty(record),
@@ -141,6 +155,13 @@ export class CallRehearsal {
     // A setting is stored without a call.
     if (record === undefined) return this.#plans[0]?.plan.storedSetting === undefined || this.#answer?.status === 420;
     return record.endReason === 'refused' && record.attempts.length === 0 && record.carrierStatus === undefined;
+  }
+
+  /** Where the caller's messages would come from: as those of its registration do. */
+  #addressOf(source: Source): string | undefined {
+    if (source.kind !== 'extension') return undefined;
+    const [contact] = this.#engine.registrations.contacts(source.tenant, source.extension.number);
+    return contact?.binding.source.address;
   }
 
   #own(): RehearsedTransport {
@@ -208,7 +229,7 @@ export class CallRehearsal {
   }
 
   #rehearsedPlacement(): Placement {
-    const { calls, directory } = this.#engine;
+    const { calls, directory, media } = this.#engine;
     const routing = this.#routing;
     const known = (record: CallRecord) => {
       this.#record = record;
@@ -218,6 +239,9 @@ export class CallRehearsal {
       routing,
       calls: calls.rehearsal({
         scheduler: this.#scheduler,
+        media: media.rehearsal((decision) => {
+          this.#decided = decision;
+        }),
         observer: {
           onCallStarted: known,
           onCallReady: known,
@@ -228,7 +252,10 @@ export class CallRehearsal {
         endpoint: {
           sendRequest: (request, to, user, options) => {
             const branch = planOfUser(user);
-            if (branch !== undefined) this.#branches.set(request.callId(), branch);
+            if (branch !== undefined) {
+              this.#branches.set(request.callId(), branch);
+              if (!this.#media.has(request.callId())) this.#media.set(request.callId(), this.#decided);
+            }
             // Whatever was registered over a real connection: nothing goes there.
             return this.#endpoint.sendRequest(request, isFlow(to) ? this.#own().standFor(to) : to, user, options);
           },

@@ -44,7 +44,6 @@ import { reasonPhraseOf } from './call-verification.ts';
 import type { Engine } from './engine.ts';
 import { type ImaginedAnswer, readAnswers } from './imagined-answer.ts';
 import { imagineInvite, readInvite } from './imagined-invite.ts';
-import type { RehearsedInvite } from './rehearsed-peers.ts';
 
 export interface ExplainerOptions {
   readonly scheduler: Scheduler;
@@ -285,7 +284,7 @@ function factsOfRecord({ direction, tenant, callerNumber, calledNumber, ...recor
   };
 }
 
-function explainedLeg({ branch, octets, flow, answer }: RehearsedInvite): ExplainedLeg {
+function explainedLeg({ branch, octets, flow, answer, media }: RehearsedCall['invites'][number]): ExplainedLeg {
   const shown = withoutSecrets(octets);
   return {
     to: branch.label,
@@ -293,6 +292,7 @@ function explainedLeg({ branch, octets, flow, answer }: RehearsedInvite): Explai
     invite: textFromOctets(shown),
     inviteBase64: Buffer.from(shown, 'latin1').toString('base64'),
     answer: answerText(answer, branch.trunkId !== undefined),
+    ...(media !== undefined && { media }),
   };
 }
 

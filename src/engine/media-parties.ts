@@ -10,6 +10,9 @@ import type { Trunk } from '../trunks/schema.ts';
 
 type LegMedia = NonNullable<LegOptions['media']>;
 
+/** Of a call that is only thought through, and whose caller has not registered: nothing can be said of a NAT. */
+export const UNKNOWN_ADDRESS = '0.0.0.0';
+
 const NO_CODECS: readonly string[] = [];
 /** Most parties are like this one. */
 const PLAIN: LegMedia = { mode: 'auto', behindNat: false, codecs: NO_CODECS, withoutRelay: 'refuse' };
@@ -72,7 +75,7 @@ function bindingBehindNat({ contactUri, source }: Binding<Flow>): boolean {
 }
 
 function isHidden(host: string, source: string): boolean {
-  return isPrivateAddress(host) && canonical(host) !== canonical(source);
+  return source !== UNKNOWN_ADDRESS && isPrivateAddress(host) && canonical(host) !== canonical(source);
 }
 
 function canonical(address: string): string {

@@ -71,6 +71,24 @@ export class Media {
     return choosesCodecs ? new ChosenCodecs(question, user) : undefined;
   }
 
+  /** For a call that is only thought through: the same answers, and no relay hears of it. */
+  rehearsal(witness: (decision: MediaDecision | undefined) => void): Pick<Media, 'concerns' | 'open'> {
+    return {
+      concerns: (near, far) => {
+        witness(undefined);
+        return this.concerns(near, far);
+      },
+      open: (question, user) => {
+        const decision = this.decide(question);
+        witness(decision);
+        const choosesCodecs = question.near.codecs.length > 0 || question.far.codecs.length > 0;
+        if (question.sdp !== undefined && withCodecs(question.sdp, question) === undefined) return 'no-codec';
+        if (decision.relay && this.relays.choose() === undefined && !mayPass(question)) return 'no-relay';
+        return choosesCodecs ? new ChosenCodecs(question, user) : undefined;
+      },
+    };
+  }
+
   decide({ near, far, offerer, sdp }: MediaQuestion): MediaDecision {
     const [from, to] = offerer === 'near' ? [near, far] : [far, near];
     const decision = decideMedia(from, to, sdp === undefined ? undefined : describe(sdp));

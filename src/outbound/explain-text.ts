@@ -39,6 +39,7 @@ export function explanationText(given: Explanation, options: ExplainTextOptions)
   for (const leg of legs) {
     if (!told.has(leg.invite)) lines.push('', ...legLines(leg, paint));
     else if (!isSilent) lines.push('', legHead(leg, paint));
+    if (leg.media !== undefined) lines.push(mediaLine(leg.media));
   }
   const { answer } = explanation;
   if (answer !== undefined && refusal === undefined) {
@@ -55,6 +56,20 @@ function headline({ caller: { kind, number, name }, tenant, dialled, steps }: Ex
   if (kind !== 'trunk') return `${kind} ${who}${whose} dials ${dialled}`;
   const trunk = steps.find(({ step }) => step === 'caller')?.reason ?? kind;
   return `${who === '' ? trunk : `${who} over ${trunk}`} calls ${dialled}${whose}`;
+}
+
+const MEDIA_REASONS: Readonly<Record<string, string>> = {
+  never: 'one side never takes a relay',
+  always: 'one side always takes one',
+  nat: 'a side is behind a NAT',
+  profile: 'the two sides secure their media in different ways',
+  'address-family': 'the two sides have addresses of different families',
+  'not-needed': 'the two sides can do without one',
+};
+
+function mediaLine({ relay, reason }: NonNullable<ExplainedLeg['media']>): string {
+  const how = relay ? 'through a relay, whose addresses take the place of those in the description' : 'not relayed';
+  return `  media             ${how}: ${MEDIA_REASONS[reason] ?? reason}`;
 }
 
 /** What is taken to be said when the question says nothing of it. */

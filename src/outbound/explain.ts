@@ -48,6 +48,8 @@ export interface ExplainedLeg {
   readonly inviteBase64: string;
   /** Of a call that is only thought through: what the other side is taken to answer. */
   readonly answer?: string;
+  /** Whether its media goes through a relay, which then puts its own addresses into the description, and why. */
+  readonly media?: { readonly relay: boolean; readonly reason: string };
   /** When it was sent, for a placed call. */
   readonly at?: string;
 }

@@ -38,3 +38,10 @@ test('lists of names, fields that come and go', () => {
   });
   expect(settingsReport(next, next)).toEqual({ applied: [], needsRestart: [] });
 });
+
+test('media relays, in force at once', () => {
+  const relays = (...weights: number[]) =>
+    settings({ mediaRelays: weights.map((weight, index) => ({ url: `udp://192.0.2.1:${2000 + index}`, weight })) });
+  expect(settingsReport(relays(1), relays(2))).toEqual({ applied: ['mediaRelays[0].weight'], needsRestart: [] });
+  expect(settingsReport(relays(), relays(1, 1))).toEqual({ applied: ['mediaRelays'], needsRestart: [] });
+});
