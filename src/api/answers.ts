@@ -380,7 +380,9 @@ export const explanationAnswer = z.object({
             reason: z.enum(['never', 'always', 'nat', 'profile', 'address-family', 'not-needed']),
           })
           .optional()
-          .describe('Whether its media goes through a media relay, which then puts its own addresses into the description.'),
+          .describe(
+            'Whether its media goes through a media relay, which then puts its own addresses into the description.',
+          ),
         at: time.optional().describe('When it was sent, for a placed call.'),
       }),
     )

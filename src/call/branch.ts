@@ -466,7 +466,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #knownLeg(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
     if (transaction.request.callId() !== this.#callId) return undefined;
     const tag = response.toTag() ?? '';
-    return this.#legs.find((leg) => leg.dialog.remoteTag === tag);
+    const known = this.#legs.find((leg) => leg.dialog.remoteTag === tag);
+    // A callee that has rung before it offered has a session only now.
+    if (known !== undefined) known.media ??= this.#media?.placeOf(tag);
+    return known;
   }
 
   #sameTag(leg: Leg | undefined, response: SipResponse): Leg | undefined {

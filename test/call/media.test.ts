@@ -156,6 +156,8 @@ test('delayed offer: the callee offers in its 2xx, the caller answers in its ACK
   a.ackBody = sdp('answer');
   const sent = a.call({});
   world.run();
+  b.answer(b.invite, 180);
+  world.run();
   b.answer(b.invite, 200, { body: sdp('offer') });
   world.run();
   expect(sent.final?.body).toBe(relayed(sdp('offer')));
@@ -345,5 +347,28 @@ test('codecs are chosen without a relay too; an offer without any of them is ref
   const refused = a.call({ body: sdp('caller', 'audio 4000 RTP/AVP 0') });
   world.run();
   expect(refused.final?.status).toBe(488);
+  expect(world.settles()).toBe(true);
+});
+
+test('a callee that holds the call, transfers the caller and hangs up: nothing is left', () => {
+  const world = new RelayedWorld();
+  const { a, b, c, fake } = world;
+  world.connect();
+  answersReinvites(a);
+  b.send('INVITE', { body: sdp('b-hold') });
+  b.send('REFER', { headers: [[HeaderId.ReferTo, '<sip:300@engine>']] });
+  world.run();
+  c.answer(c.invite, 180);
+  world.run();
+  c.answer(c.invite, 200, { body: sdp('c-offer') });
+  world.run();
+  expect(c.acks[0]?.body).toBe(relayed(sdp('a-answer')));
+  b.send('BYE');
+  world.run();
+  expect(fake.sessions.get(1)?.size).toBe(1);
+  a.send('BYE');
+  world.run(2000);
+  expect(fake.sessions.get(1)?.size).toBe(0);
+  expect(world.engine.calls.counters).toMatchObject({ live: 0, legs: 0 });
   expect(world.settles()).toBe(true);
 });

@@ -57,7 +57,7 @@ export interface Baresip {
   hangUp(): void;
   /** Any command of its control connection. */
   command(command: string, params?: string): void;
-  /** WAV file of what it hears of the call; undefined while there is none. */
+  /** WAV file of what it hears of the latest call; undefined while there is none. */
   heardAudio(): string | undefined;
   stop(): Promise<void>;
 }
@@ -158,7 +158,10 @@ export async function startBaresip(options: BaresipOptions): Promise<Baresip> {
     hangUp: () => send('hangup'),
     command: send,
     heardAudio() {
-      const file = readdirSync(folder).find((name) => name.endsWith('-dec.wav'));
+      const file = readdirSync(folder)
+        .filter((name) => name.endsWith('-dec.wav'))
+        .sort()
+        .at(-1);
       return file === undefined ? undefined : join(folder, file);
     },
     stop,
