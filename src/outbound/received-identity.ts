@@ -1,6 +1,6 @@
 /** What Identity fields say that a call came with, as far as passing it on asks: nothing of it is verified here. */
 import { HeaderId, type Headers } from '../sip/message/index.ts';
-import type { Party } from '../stir/index.ts';
+import { isReadable, type Party, parseIdentity } from '../stir/index.ts';
 
 /** The tokens of a call that came from a trunk. */
 export interface ReceivedIdentity {
@@ -19,16 +19,15 @@ interface Token {
   readonly div: string | undefined;
 }
 
-/** More fields than any chain has are not looked at, and longer ones hold no token. */
+/** More fields than any chain has are not looked at. */
 const MAX_FIELDS = 20;
-const MAX_FIELD_OCTETS = 16_384;
 
 /** Undefined when no field holds a token for telephone numbers. */
 export function receivedIdentity(headers: Headers): ReceivedIdentity | undefined {
   if (!headers.has(HeaderId.Identity)) return undefined;
   const values = headers.fieldValues(HeaderId.Identity);
   if (values.length > MAX_FIELDS) return undefined;
-  const tokens = values.map(tokenOf).filter((token) => token !== undefined);
+  const tokens = values.flatMap(tokensOf);
   const first = tokens.find(({ div }) => div === undefined) ?? tokens[0];
   return first === undefined ? undefined : { values, orig: first.orig, dest: lastDestination(first.dest, tokens) };
 }
@@ -49,9 +48,15 @@ function lastDestination(first: string, tokens: readonly Token[]): string {
   return dest;
 }
 
-function tokenOf(value: string): Token | undefined {
-  if (value.length > MAX_FIELD_OCTETS) return undefined;
-  const claims = claimsOf(value.split(';', 1)[0]?.trim().split('.')[1] ?? '');
+function tokensOf(field: string): Token[] {
+  return parseIdentity(field)
+    .filter(isReadable)
+    .flatMap(({ claims }) => tokenOf(claims) ?? []);
+}
+
+/** What matters of claims for telephone numbers. */
+function tokenOf(part: string): Token | undefined {
+  const claims = claimsOf(part);
   const orig = claims?.['orig'] as { tn?: unknown } | undefined;
   const dest = (claims?.['dest'] as { tn?: unknown } | undefined)?.tn;
   const number = Array.isArray(dest) ? dest[0] : undefined;

@@ -1,7 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { fromBER, ObjectIdentifier, OctetString, Sequence } from 'asn1js';
+import { certificateUrl } from './certificate-url.ts';
 import { isEs256Key } from './jws.ts';
-import { parseTnAuthList, TN_AUTH_LIST_OID, type TnAuthList } from './tn-auth-list.ts';
+import { parseTnAuthList, type TnAuthList } from './tn-auth-list.ts';
+import { EXTENSION, extensionsOf } from './x509-extensions.ts';
 
 /** A chain that tokens are signed with: leaf first. */
 export interface SigningChain {
@@ -31,7 +32,7 @@ export function readSigningChain(pem: string): SigningChain {
   if (leaf.ca) throw new Error('begins with the certificate of an authority: put the certificate that signs first');
   if (!isEs256Key(leaf.publicKey))
     throw new Error(`has a key of kind ${kindOf(leaf.publicKey)}: ES256 needs one on P-256`);
-  const der = extensionOf(leaf.raw, TN_AUTH_LIST_OID);
+  const der = extensionsOf(leaf).get(EXTENSION.tnAuthList)?.value;
   if (der === undefined)
     throw new Error(
       'has no TNAuthList (RFC 8226): it says of no number that it may sign for it, and no verifier takes it',
@@ -53,27 +54,6 @@ export function readSigningKey(pem: string, leaf: X509Certificate): KeyObject {
   if (!isEs256Key(key)) throw new Error(`is of kind ${kindOf(key)}: ES256 needs one on P-256`);
   if (!leaf.checkPrivateKey(key)) throw new Error('is not the key of the certificate');
   return key;
-}
-
-/** The value of an extension of a certificate (RFC 5280 §4.1), DER; undefined: it has none of this kind. */
-export function extensionOf(certificate: Uint8Array, oid: string): Uint8Array | undefined {
-  const [tbs] = membersOf(fromBER(certificate).result);
-  // Extensions are the only member tagged [3].
-  const tagged = membersOf(tbs).find(({ idBlock }) => idBlock.tagClass === 3 && idBlock.tagNumber === 3);
-  for (const extension of membersOf(membersOf(tagged)[0])) {
-    const [id, ...rest] = membersOf(extension);
-    const value = rest.at(-1);
-    if (id instanceof ObjectIdentifier && id.getValue() === oid && value instanceof OctetString)
-      return new Uint8Array(value.getValue());
-  }
-  return undefined;
-}
-
-type Block = ReturnType<typeof fromBER>['result'];
-
-function membersOf(block: Block | undefined): Block[] {
-  const value = (block?.valueBlock as { value?: unknown } | undefined)?.value;
-  return block !== undefined && (block instanceof Sequence || Array.isArray(value)) ? (value as Block[]) : [];
 }
 
 function readCertificate(pem: string, index: number): X509Certificate {
@@ -110,14 +90,10 @@ function kindOf(key: KeyObject): string {
   return key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? 'unknown';
 }
 
-/** RFC 8224 §4.2, ATIS-1000074 §5.3.1: what is wrong with an x5u, or undefined: `https`, port 443 or 8443, a path and nothing else. */
+/** What stands in an Identity field without quotes: neither separators nor what a parser would write otherwise. */
 export function x5uFault(text: string): string | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.href !== text)
-    return 'must be an https URL in its plain form, such as https://certs.example.com/name.pem';
-  if (url.protocol !== 'https:') return 'must be https: verifiers fetch nothing else';
-  if (url.port !== '' && url.port !== '8443') return 'must have no port but 443 or 8443: verifiers fetch from no other';
-  if (url.username !== '' || url.password !== '') return 'must have no user name and no password';
-  if (text.includes('?') || text.includes('#')) return 'must have no query and no fragment';
-  return /[",;<>\\\s]/.test(text) ? 'must have none of " , ; < > and spaces' : undefined;
+  const url = certificateUrl(text);
+  if (typeof url === 'string') return `${url}: verifiers fetch https URLs such as https://certs.example.com/name.pem`;
+  if (url.href !== text) return `is written otherwise than verifiers read it: ${url.href}`;
+  return /[,;]/.test(text) ? 'has a comma or a semicolon, which separate the parts of an Identity field' : undefined;
 }

@@ -1,6 +1,7 @@
 export { readSigningChain, readSigningKey, type SigningChain, x5uFault } from './certificate.ts';
 export { type CertificateFetch, certificateFetch } from './certificate-fetch.ts';
 export { CertificateRepository, type RepositoryCounters } from './certificate-repository.ts';
+export { isReadable, parseIdentity } from './identity.ts';
 export { signPassport } from './jws.ts';
 export {
   type Attestation,

@@ -1,8 +1,5 @@
 import { fromBER, IA5String, Integer, Sequence } from 'asn1js';
 
-/** RFC 8226 §9: id-pe-TNAuthList. */
-export const TN_AUTH_LIST_OID = '1.3.6.1.5.5.7.1.26';
-
 /** RFC 8226 §9: what a certificate may speak for. */
 export interface TnAuthList {
   /** Service provider codes (OCN, SPID): they name the numbers of a provider, without listing them. */

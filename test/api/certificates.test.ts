@@ -80,7 +80,7 @@ describe('what cannot sign is refused (422) with the field and the reason, and n
       '14155550110 is not in the certificate',
     ],
     [{ numbers: '0123' }, 'numbers', 'must not begin with "0"'],
-    [{ x5u: 'http://certs.example.com/a' }, 'x5u', 'must be https'],
+    [{ x5u: 'http://certs.example.com/a' }, 'x5u', 'not with https:'],
     [{ owner: 'nobody' }, 'owner', 'nobody'],
     [{ use: 'tls' }, 'use', 'must be stir'],
     [{ name: '../a' }, 'name', 'must be 1 to 64'],
