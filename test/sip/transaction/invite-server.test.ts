@@ -205,7 +205,8 @@ describe('INVITE server transaction over UDP', () => {
   test('a response that must not leave changes nothing: the 500 after it can be sent', () => {
     const world = new World();
     world.receive(makeInvite());
-    const unsafe = createResponse(world.server.request, 486, 'Busy\r\nX-Evil: 1');
+    const unsafe = createResponse(world.server.request, 486);
+    unsafe.version = 'SIP/2.0\r\n';
     expect(() => world.server.respond(unsafe)).toThrow();
     world.server.reply(500);
     expect(world.channel.kinds).toEqual(['500']);
