@@ -203,6 +203,15 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   AuditEntry: { at: AT, actor: 'owner', action: 'update', resource: 'tenants/acme/extensions/101', tenant: 'acme' },
   Provisioning: { tenants: [TENANT], trunks: [TRUNK] },
   ProvisioningInput: { tenants: [TENANT], trunks: [TRUNK] },
+  Store: {
+    kind: 'redis',
+    problems: [],
+    clockOffsetMs: 3,
+    nodes: [
+      { node: 'node-1', store: '9f2c41d07a5b', version: 17 },
+      { node: 'node-2', store: '9f2c41d07a5b', version: 17 },
+    ],
+  },
   ReloadReport: { applied: ['log.level', 'tenants/acme'], needsRestart: ['api.port'] },
   ApplySummary: { created: 2, updated: 0, unchanged: 0 },
   Plan: {

@@ -61,6 +61,8 @@ describe.skipIf(peersSkipped)('the nodes of a Redis that has lost the store', ()
     await b.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
     await admin.flushall();
     await eventually(() => [a, b].every((one) => one.problems().includes('store-replaced')));
+    // Each tells of itself several times a second.
+    await eventually(async () => (await admin.hlen(nodesKey())) === 2);
     await expect(open('node-c')).rejects.toMatchObject({
       problems: [{ code: 'store-replaced', message: expect.stringMatching(/node-a|node-b/) }],
     });
