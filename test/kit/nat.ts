@@ -1,5 +1,6 @@
 /** A host behind a NAT: network namespaces of this test's own, joined to this one by a pair of interfaces. Needs root. */
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { peerCommand } from './peers.ts';
 
 export interface NatNetwork {
@@ -22,39 +23,26 @@ export function makeNat(): NatNetwork {
   const [outside, translated] = [`10.${block}.${made}.1`, `10.${block}.${made}.2`];
   const [gateway, inside] = ['192.168.201.1', '192.168.201.2'];
   const ip = peerCommand('ip');
-  const run = (...args: string[]) => execFileSync(ip, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const router = `${name}-r`;
-  const host = `${name}-h`;
+  const router = new Namespace();
+  const host = new Namespace();
+  const own = (...args: string[]) => run([ip, ...args]);
   const remove = () => {
     // An interface goes with the namespace of its other end.
-    for (const namespace of [router, host]) {
-      try {
-        run('netns', 'del', namespace);
-      } catch {
-        // It was never made.
-      }
-    }
+    router.end();
+    host.end();
   };
   try {
-    run('netns', 'add', router);
-    run('netns', 'add', host);
-    run('link', 'add', `${name}o`, 'type', 'veth', 'peer', 'name', 'out', 'netns', router);
-    run('addr', 'add', `${outside}/24`, 'dev', `${name}o`);
-    run('link', 'set', `${name}o`, 'up');
-    run('-n', router, 'link', 'add', 'in', 'type', 'veth', 'peer', 'name', 'eth', 'netns', host);
-    run('-n', router, 'addr', 'add', `${translated}/24`, 'dev', 'out');
-    run('-n', router, 'addr', 'add', `${gateway}/24`, 'dev', 'in');
-    run('-n', host, 'addr', 'add', `${inside}/24`, 'dev', 'eth');
-    for (const [namespace, link] of [
-      [router, 'lo'],
-      [router, 'out'],
-      [router, 'in'],
-      [host, 'lo'],
-      [host, 'eth'],
-    ] as const)
-      run('-n', namespace, 'link', 'set', link, 'up');
-    run('-n', host, 'route', 'add', 'default', 'via', gateway);
-    const within = (...args: string[]) => run('netns', 'exec', router, ...args);
+    own('link', 'add', `${name}o`, 'type', 'veth', 'peer', 'name', 'out', 'netns', router.pid);
+    own('addr', 'add', `${outside}/24`, 'dev', `${name}o`);
+    own('link', 'set', `${name}o`, 'up');
+    router.run(ip, 'link', 'add', 'in', 'type', 'veth', 'peer', 'name', 'eth', 'netns', host.pid);
+    router.run(ip, 'addr', 'add', `${translated}/24`, 'dev', 'out');
+    router.run(ip, 'addr', 'add', `${gateway}/24`, 'dev', 'in');
+    host.run(ip, 'addr', 'add', `${inside}/24`, 'dev', 'eth');
+    for (const link of ['lo', 'out', 'in']) router.run(ip, 'link', 'set', link, 'up');
+    for (const link of ['lo', 'eth']) host.run(ip, 'link', 'set', link, 'up');
+    host.run(ip, 'route', 'add', 'default', 'via', gateway);
+    const within = (...args: string[]) => router.run(...args);
     within('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
     const nft = peerCommand('nft');
     within(nft, 'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }');
@@ -74,5 +62,43 @@ export function makeNat(): NatNetwork {
     remove();
     throw error;
   }
-  return { outside, translated, inside, wrapper: [ip, 'netns', 'exec', host], remove };
+  return { outside, translated, inside, wrapper: host.wrapper, remove };
+}
+
+function run([command = '', ...args]: readonly string[]): void {
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+const START_MS = 5_000;
+
+/** A network of its own, without a name: it lasts as long as the process in it, which ends with this one, whatever ends it. */
+class Namespace {
+  readonly #holder: ChildProcess;
+
+  constructor() {
+    this.#holder = spawn('unshare', ['--net', 'cat'], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const deadline = performance.now() + START_MS;
+    const own = readlinkSync('/proc/self/ns/net');
+    while (readlinkSync(`/proc/${this.pid}/ns/net`) === own) {
+      if (performance.now() > deadline) throw new Error('no network namespace could be made: this needs root');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+
+  get pid(): string {
+    return String(this.#holder.pid);
+  }
+
+  /** Before a command that is to run in it. */
+  get wrapper(): readonly string[] {
+    return ['nsenter', `--net=/proc/${this.pid}/ns/net`, '--'];
+  }
+
+  run(...command: string[]): void {
+    run([...this.wrapper, ...command]);
+  }
+
+  end(): void {
+    this.#holder.kill('SIGKILL');
+  }
 }
