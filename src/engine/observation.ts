@@ -20,7 +20,7 @@ import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkListener, TrunkStatus } from '../trunks/trunk-service.ts';
 import { splitAor } from './aor.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';
-import type { EngineObserver } from './engine.ts';
+import type { EngineObserver } from './engine-options.ts';
 import type { RecentCalls } from './recent-calls.ts';
 
 export interface ObservationOptions {

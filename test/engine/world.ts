@@ -1,6 +1,7 @@
 import type { AttemptRecord, CallRecord } from '../../src/call/index.ts';
 import type { ExpiringCertificate } from '../../src/engine/certificate-watch.ts';
-import { Engine, type EngineObserver, type EngineOptions } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineObserver, EngineOptions } from '../../src/engine/engine-options.ts';
 import type { OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../../src/outbound/index.ts';
 import type { Binding } from '../../src/registrar/index.ts';
 import { type NodeSettingsInput, nodeSchema } from '../../src/settings/node-schema.ts';

@@ -1,0 +1,86 @@
+/** What an engine is made with, and whom it tells what happens. */
+import type { Log } from '../base/log.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import type { AttemptRecord, CallFacts, CallObserver, CallRecord, CallStore } from '../call/index.ts';
+import type { OpenDatagrams, RelayListener } from '../media/index.ts';
+import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
+import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
+import type { EndpointOptions, MessageObserver } from '../sip/endpoint/index.ts';
+import type { DnsPort } from '../sip/locate/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
+import type { CertificateFetch } from '../stir/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { ClaimStore } from '../trunks/address-history.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { TrunkHealth } from '../trunks/health.ts';
+import type { LeasePort } from '../trunks/lease.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { TrunkListener } from '../trunks/trunk-service.ts';
+import type { ExpiringCertificate } from './certificate-watch.ts';
+import type { PeerNodes } from './peer-nodes.ts';
+import type { SignInStore } from './sign-ins.ts';
+
+/** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
+export interface EngineObserver {
+  readonly calls: CallObserver;
+  /** The facts of a call with all that its record will say of how it was placed, for a call that outlives this process. */
+  recordFacts?(record: CallRecord): CallFacts;
+  readonly registrations: RegistrationListener<Flow>;
+  readonly trunks: TrunkListener;
+  readonly relays: RelayListener;
+  readonly messages?: MessageObserver;
+  /** A caller ID candidate or directive that was passed over, or a foreign number that was kept in. */
+  onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void;
+  /** A call to the outside that gets no route: the pipeline or a guard refuses it. */
+  onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void;
+  /** A request or registration that was refused for who sent it. */
+  onRefused(code: string, detail: Readonly<Record<string, unknown>>): void;
+  onAttempt(trunk: Trunk, attempt: AttemptRecord): void;
+  onCertificateExpiring(certificate: ExpiringCertificate): void;
+  /** A guard against fraud refused a call, or a limit is nearly reached. */
+  onFraud(code: string, detail: Readonly<Record<string, unknown>>): void;
+}
+
+export interface EngineOptions {
+  readonly settings: NodeSettings;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly dns: DnsPort;
+  readonly observer: EngineObserver;
+  readonly directory: Directory;
+  readonly version: string;
+  readonly bindingStore?: BindingStore;
+  /** Who signed in from where, beyond the life of the process. Default: forgotten with it. */
+  readonly signInStore?: SignInStore;
+  /** Since when trunks' names have resolved to which addresses, beyond the life of the process. Default: forgotten with it. */
+  readonly claimStore?: ClaimStore;
+  /** Key of the nonces, shared by the nodes of one store. */
+  readonly nonceSecret?: Uint8Array;
+  /** Draws which route of a `random` rule is tried first: a number in [0, 1); default Math.random. */
+  readonly random?: () => number;
+  /** Fetches callers' certificates; default: by https. */
+  readonly fetchCertificate?: CertificateFetch;
+  /** Makes the transports; default: sockets. */
+  readonly createTransport?: EndpointOptions['createTransport'];
+  /** Makes the datagram sockets of the transports that are sockets; default: the runtime's. */
+  readonly createSocket?: EndpointOptions['createSocket'];
+  /** Opens the way to a media relay; default: a socket. */
+  readonly openDatagrams?: OpenDatagrams;
+  /** The share of a core that this process may use, where that is limited. Default: 1. */
+  readonly cpuShare?: () => number;
+  /** Refuse new requests while this process has no time for them. Default false. */
+  readonly guardsLoad?: boolean;
+  /** Where answered calls are kept beyond the life of this process; default: nowhere. */
+  readonly callStore?: CallStore | undefined;
+  /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
+  readonly lease?: LeasePort;
+  /** Calls in progress on the other nodes that count for a shared limit. */
+  readonly callsElsewhere?: (key: string) => number;
+  /** How the other nodes say that a trunk is which one of them registers. */
+  readonly trunkElsewhere?: (trunkId: string) => TrunkHealth | undefined;
+  /** The other nodes of the store; default: this node is alone. */
+  readonly peers?: PeerNodes;
+  /** Writes a setting that a dial code asked for; rejects with what the phone is told. */
+  storeSetting(tenant: Tenant, setting: StoredSetting): Promise<void>;
+}
