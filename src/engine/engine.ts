@@ -9,14 +9,7 @@ import { Egress } from '../base/egress.ts';
 import { PeerError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
-import {
-  CALL_METHODS,
-  type CallObserver,
-  type CallRouter,
-  type CallStore,
-  Calls,
-  relayMessage,
-} from '../call/index.ts';
+import { CALL_METHODS, type CallObserver, type CallStore, Calls, relayMessage } from '../call/index.ts';
 import { Media, MediaRelays, openDatagrams } from '../media/index.ts';
 import { asksEmergency, emergencyCallOf, type NodeFacts } from '../outbound/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -37,6 +30,7 @@ import { Admission, type Source } from './admission.ts';
 import { Branches, hostPort } from './branches.ts';
 import { CallKeeper } from './call-keeper.ts';
 import { restorerOf } from './call-restorer.ts';
+import { callRouter } from './call-router.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -51,9 +45,7 @@ import { MediaParties } from './media-parties.ts';
 import { planMessage } from './message-plan.ts';
 import { OutboundGuards } from './outbound-guards.ts';
 import { OwnHosts } from './own-hosts.ts';
-import { assertedParty } from './party-address.ts';
 import { NO_PEERS, PeerPass, type WantedBinding } from './peer-nodes.ts';
-import { Peers } from './peers.ts';
 import { Placement } from './placement.ts';
 import { Reach } from './reach.ts';
 import { Registrations } from './registrations.ts';
@@ -61,7 +53,6 @@ import { Restoration } from './restoration.ts';
 import { Routing } from './routing.ts';
 import { SignIns } from './sign-ins.ts';
 import { StirService } from './stir-service.ts';
-import { Transfers } from './transfers.ts';
 import { TrustedExtensions } from './trusted-extensions.ts';
 
 const SUPPORTED_TAGS = ['100rel', 'replaces', 'norefersub'];
@@ -299,7 +290,16 @@ export class Engine {
       scheduler,
       log,
       observer: this.#guarded(observer.calls),
-      router: this.#callRouter(),
+      router: callRouter({
+        routing: this.routing,
+        registrations: this.registrations,
+        trunks: this.trunks,
+        transport: this.endpoint.transport,
+        node: this.#nodeFacts,
+        directory,
+        isOwnHost: (host) => this.#ownHosts.has(host),
+        isOwnAddress: (host, port) => this.#isOwnAddress(host, port),
+      }),
       media: this.media,
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
       limits: { maxCalls: settings.limits.calls },
@@ -520,39 +520,6 @@ export class Engine {
       recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
       restorer: (snapshot) => restorerOf(snapshot, restoring),
     });
-  }
-
-  #callRouter(): CallRouter {
-    const transfers = new Transfers({
-      routing: this.routing,
-      directory: () => this.#directory,
-      node: this.#nodeFacts,
-      isOwnHost: (host) => this.#ownHosts.has(host),
-    });
-    const peers = new Peers({
-      isOfTrunk: (trunkId, address) => this.trunks.identification.isOf(trunkId, address),
-      isOwn: (address, port) => this.#isOwnAddress(address, port),
-      transportOf: (trunkId) => {
-        const trunk = this.#directory.trunk(trunkId);
-        return trunk === undefined || trunk.type === 'accept-register' ? undefined : trunk.transport;
-      },
-      listensFor: (transport, address) => this.endpoint.transport.supports(transport, address),
-      secured: (trunkId, target) => (trunkId === undefined ? target : this.trunks.secured(trunkId, target)),
-      home: (trunkId) => this.trunks.home(trunkId),
-      bindings: (owner) => this.registrations.bindingsOfOwner(owner),
-      ownerOn: (flow) => this.registrations.ownerOn(flow),
-    });
-    return {
-      referred: (call, leg, referTo) => transfers.referred(call, leg, referTo),
-      mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),
-      asserted: (leg, address) => assertedParty(this.#directory, leg, address),
-      nextHop: (leg, uri) => peers.nextHop(leg, uri),
-      credentials: (trunkId) => {
-        const trunk = this.#directory.trunk(trunkId);
-        return trunk === undefined ? undefined : this.trunks.digestClient(trunk);
-      },
-      plausible: (leg, flow) => peers.plausible(leg, flow),
-    };
   }
 
   /** A MESSAGE that another node drafted for a contact that is registered here. */
