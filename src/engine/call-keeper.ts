@@ -64,8 +64,9 @@ export class CallKeeper implements TimerTarget {
       this.#arm(BEHIND_MS);
       const downMs = scheduler.wallMs() - aliveAtMs;
       log.info('calls-restored', { count: restored.length, lost: calls.length - restored.length, downMs });
-      if (downMs > SURE_MS) this.#toProbe.push(...restored.map(({ id }) => id));
-      if (this.#toProbe.length > 0) this.#probeTimer = scheduler.schedule(RETRY_MS, this, PROBE);
+      this.#toProbe.push(...restored.map(({ id }) => id));
+      // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.
+      this.#probeTimer = scheduler.schedule(downMs > SURE_MS ? RETRY_MS : SURE_MS, this, PROBE);
     } catch (error) {
       log.warn('calls-not-restored', { error: String(error) });
     }

@@ -228,12 +228,17 @@ describe('an answered call after the process has ended', () => {
 });
 
 describe('calls that may have ended meanwhile', () => {
-  test('after a short stop nobody is asked: whoever sent BYE sends it still', async () => {
+  test('after a short stop nobody is asked while whoever sent BYE sends it still; then both, for an end that was not written', async () => {
     await start();
     await talk();
     await crash(5_000);
     world.run(30_000);
     expect([...carrier.requests('OPTIONS'), ...alice.requests('OPTIONS')]).toEqual([]);
+    world.run(13_000);
+    carrier.answer(carrier.took('OPTIONS'), 481, 'Gone');
+    alice.answer(alice.took('BYE'), 481, 'Gone');
+    world.run();
+    expect(ended()).toMatchObject([{ endedBy: 'engine', endReason: 'lost' }]);
   });
 
   test('after a long one both are asked, and a party that knows it no more ends the call', async () => {
