@@ -1,7 +1,8 @@
 import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isToken, isTokenCode } from './characters.ts';
 import { HeaderId, headerIdAt } from './header-id.ts';
-import { Headers, MAX_TEXT_LENGTH, putRow } from './headers.ts';
+import { MAX_TEXT_LENGTH, putRow } from './header-rows.ts';
+import { Headers } from './headers.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { type SipMessage, SipRequest, SipResponse } from './message.ts';
 import { methodAt } from './method.ts';

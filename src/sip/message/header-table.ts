@@ -1,0 +1,206 @@
+import { HeaderId, headerName } from './header-id.ts';
+import {
+  colonAt,
+  copyRow,
+  idAt,
+  indexOfId,
+  lineAt,
+  nameIn,
+  putOwnRow,
+  type Rows,
+  unfold,
+  valueEnd,
+  valueStart,
+} from './header-rows.ts';
+
+/** Room for the fields of a plain answer or request within a dialog. */
+const FIRST_ROOM = 8;
+/** Ids below have a bit of their own among those that are known to be there; all others share the last one. */
+const OWN_BITS = 31;
+const NO_ROWS: Rows = [];
+
+/** The bit that stands for an id in {@link HeaderTable.seen}. */
+export const bitOf = (id: HeaderId): number => (id < OWN_BITS ? 1 << id : 1 << OWN_BITS);
+
+/**
+ * The fields of a message as a table: a row each, in order, and beside it the field's own text where it has one. Knows where fields
+ * stand, not what they mean; {@link Headers} reads and writes them.
+ */
+export abstract class HeaderTable {
+  /** The received text that rows point into. */
+  protected readonly source: string;
+  /** Number of fields (lines, not list elements); the arrays below may have more room. */
+  count = 0;
+  protected rows = NO_ROWS;
+  /** Of the fields that hold their own text, and of those received that somebody asked for; made when the first one is. */
+  protected values: (string | undefined)[] | undefined = undefined;
+  /** Own names of added fields that have no id, by place; made when the first one is added. */
+  protected names: (string | undefined)[] | undefined = undefined;
+  /** Bits of the ids that were ever put here, and of those that were put here more than once: nearly all searches are for fields that are not there. */
+  protected seen = 0;
+  protected repeated = 0;
+  /** True when a received line is folded or holds a NUL: only then are values cleaned. */
+  protected irregular = false;
+  /** True when a received line holds a NUL: then no line is relayed as received, since the octet must not leave. */
+  protected unsafe = false;
+
+  /** @param room how many fields will be added, where it is known to be many. */
+  constructor(source: string, room: number) {
+    this.source = source;
+    if (room > 0) this.rows = new Array(room * 2);
+  }
+
+  /** For the scanner: the received fields, once, as `putRow` wrote them. */
+  setReceived(rows: Rows, count: number): void {
+    this.count = count;
+    this.rows = rows.slice(0, count * 2);
+    for (let index = 0; index < count; index++) this.note(idAt(rows, index));
+  }
+
+  /** For the scanner: some line is folded. */
+  markIrregular(): void {
+    this.irregular = true;
+  }
+
+  /** For the scanner: some line holds a NUL. */
+  markUnsafe(): void {
+    this.irregular = true;
+    this.unsafe = true;
+  }
+
+  /** Whether the value of a field is what stands in the received text. */
+  protected isPlain(index: number): boolean {
+    return !this.irregular && lineAt(this.rows, index) > 0;
+  }
+
+  /** A field of this id has come. */
+  protected note(id: HeaderId): void {
+    const bit = bitOf(id);
+    this.repeated |= this.seen & bit;
+    this.seen |= bit;
+  }
+
+  /** The place of the first field of this id from `from` on, -1 when there is none. */
+  protected find(id: HeaderId, from: number): number {
+    return (this.seen & bitOf(id)) === 0 ? -1 : indexOfId(this.rows, id, from, this.count);
+  }
+
+  /** The same of a name that has no id, in lower case. */
+  protected findNamed(lowerName: string, from: number): number {
+    for (let index = this.find(HeaderId.Other, from); index >= 0; index = this.find(HeaderId.Other, index + 1)) {
+      const start = lineAt(this.rows, index);
+      // White space before the colon is rare; without it the length tells nearly all names apart.
+      if (start > 0 && colonAt(this.source, this.rows, index) - start < lowerName.length) continue;
+      const name = this.nameAt(index);
+      if (name.length === lowerName.length && name.toLowerCase() === lowerName) return index;
+    }
+    return -1;
+  }
+
+  protected nameAt(index: number): string {
+    if (lineAt(this.rows, index) > 0) return nameIn(this.source, this.rows, index);
+    return this.names?.[index] ?? headerName(idAt(this.rows, index));
+  }
+
+  protected valueAt(index: number): string {
+    const cached = this.values?.[index];
+    if (cached !== undefined) return cached;
+    const start = valueStart(this.source, this.rows, index);
+    const slice = this.source.slice(start, valueEnd(this.source, this.rows, index, start));
+    const value = this.irregular ? unfold(slice) : slice;
+    this.values ??= new Array(this.rows.length >> 1);
+    this.values[index] = value;
+    return value;
+  }
+
+  /** A field with its own text takes a place. */
+  protected put(index: number, id: HeaderId, value: string): void {
+    putOwnRow(this.rows, index, id);
+    this.values ??= new Array(this.rows.length >> 1);
+    this.values[index] = value;
+    if (this.names !== undefined) this.names[index] = undefined;
+  }
+
+  protected append(id: HeaderId, value: string): void {
+    this.makeRoom();
+    this.put(this.count++, id, value);
+    this.note(id);
+  }
+
+  /** A field is put above the one at `place`. */
+  protected insert(place: number, id: HeaderId, value: string): void {
+    this.makeRoom();
+    for (let index = this.count++; index > place; index--) this.#move(index - 1, index);
+    this.put(place, id, value);
+    this.note(id);
+  }
+
+  /** Appends a row of another table of the same text. */
+  protected appendRow(rows: Rows, index: number, id: HeaderId): void {
+    this.makeRoom();
+    copyRow(rows, index, this.rows, this.count++);
+    this.note(id);
+  }
+
+  protected removeAt(index: number): void {
+    for (let next = index + 1; next < this.count; next++) this.#move(next, next - 1);
+    this.#shrink(this.count - 1);
+  }
+
+  /** One pass, since a thousand fields of one name must not cost a thousand removals. False when none matches. */
+  protected removeWhere(matches: (index: number) => boolean): boolean {
+    let kept = 0;
+    for (let index = 0; index < this.count; index++) {
+      if (matches(index)) continue;
+      if (kept !== index) this.#move(index, kept);
+      kept++;
+    }
+    if (kept === this.count) return false;
+    this.#shrink(kept);
+    return true;
+  }
+
+  protected copyTable(from: HeaderTable): void {
+    this.count = from.count;
+    this.rows = from.rows.slice();
+    this.values = from.values?.slice();
+    this.names = from.names?.slice();
+    this.seen = from.seen;
+    this.repeated = from.repeated;
+    this.irregular = from.irregular;
+    this.unsafe = from.unsafe;
+  }
+
+  /** Room for one more field. */
+  protected makeRoom(): void {
+    if (this.count * 2 < this.rows.length) return;
+    const room = Math.max(FIRST_ROOM, this.count + (this.count >> 1));
+    const rows: Rows = new Array(room * 2);
+    for (let index = 0; index < this.count * 2; index++) rows[index] = this.rows[index] as number;
+    this.rows = rows;
+    if (this.values !== undefined) this.values = widened(this.values, this.count, room);
+  }
+
+  #move(from: number, to: number): void {
+    copyRow(this.rows, from, this.rows, to);
+    if (this.values !== undefined) this.values[to] = this.values[from];
+    if (this.names !== undefined) this.names[to] = this.names[from];
+  }
+
+  /** What stood behind the last field is let go. */
+  #shrink(count: number): void {
+    for (let index = count; index < this.count; index++) {
+      putOwnRow(this.rows, index, HeaderId.Other);
+      if (this.values !== undefined) this.values[index] = undefined;
+      if (this.names !== undefined) this.names[index] = undefined;
+    }
+    this.count = count;
+  }
+}
+
+/** The same with more room. */
+function widened(values: readonly (string | undefined)[], count: number, room: number): (string | undefined)[] {
+  const wide = new Array<string | undefined>(room);
+  for (let index = 0; index < count; index++) wide[index] = values[index];
+  return wide;
+}
