@@ -12,7 +12,7 @@ import { acknowledgeLocally } from './local-prack.ts';
 import type { MediaEnd, MediaOffer } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
-import { type BegunLeg, type CallListing, CallRecord, type EndedBy } from './record.ts';
+import { type BegunLeg, type CallListing, type EndedBy, LiveRecord } from './record.ts';
 import type { Referral } from './refer.ts';
 import { reasonsOf } from './relayed-headers.ts';
 import { callerStatus, sipReason } from './response-mapping.ts';
@@ -53,7 +53,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   readonly id: string;
   readonly env: CallEnvironment;
   readonly registry: CallRegistry;
-  readonly record: CallRecord;
+  readonly record: LiveRecord;
   state: CallState = 'routing';
   /** Until the INVITE has its final response. */
   caller: CallerInvite | undefined = undefined;
@@ -71,7 +71,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** Between the clock of the timers and the time of day. */
   readonly #wallOffsetMs: number;
 
-  private constructor(env: CallEnvironment, registry: CallRegistry, plan: PlayedPlan, record: CallRecord) {
+  private constructor(env: CallEnvironment, registry: CallRegistry, plan: PlayedPlan, record: LiveRecord) {
     this.id = record.id;
     this.env = env;
     this.registry = registry;
@@ -82,13 +82,13 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   /** A call that begins now; {@link begin} places it. @param callId of the caller's leg */
   static create(env: CallEnvironment, registry: CallRegistry, plan: CallPlan, callId: string): Call {
-    const record = new CallRecord(randomToken(), plan.facts, ownCopy(callId), env.scheduler.wallMs());
+    const record = new LiveRecord(randomToken(), plan.facts, ownCopy(callId), env.scheduler.wallMs());
     return new Call(env, registry, plan, record);
   }
 
   /** An answered call of another process goes on here. */
   static restore(env: CallEnvironment, registry: CallRegistry, of: CallSnapshot, by: Restorer): Call {
-    const record = new CallRecord(of.id, of.facts, of.callerCallId, of.startedAtMs);
+    const record = new LiveRecord(of.id, of.facts, of.callerCallId, of.startedAtMs);
     const { ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId, attempts, status, reason } = of;
     const { transferredTo } = of;
     Object.assign(record, {

@@ -23,7 +23,7 @@ import type {
   Destination,
   ServerTransaction,
 } from './ports.ts';
-import type { CallRecord, EndedBy } from './record.ts';
+import type { EndedBy, LiveRecord } from './record.ts';
 import { hasSessionDescription, relayBody } from './relayed-headers.ts';
 import { type LegSnapshot, placeOf, type Reacher, type SessionSnapshot } from './snapshot.ts';
 
@@ -89,7 +89,7 @@ export interface ShownParty {
 export interface LegCall {
   readonly env: CallEnvironment;
   readonly registry: LegRegistry;
-  readonly record: CallRecord;
+  readonly record: LiveRecord;
   /** The caller, until its INVITE has its final response. */
   readonly caller:
     | { readonly request: SipRequest; readonly party: ShownParty; readonly mediaEnd: MediaEnd; readonly done: boolean }

@@ -13,7 +13,7 @@ import type {
 import type { NameAddr, SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { CallPlan, LegOptions, Rejection } from './plan.ts';
-import type { CallObserver, CallRecord } from './record.ts';
+import type { CallObserver, LiveRecord } from './record.ts';
 
 /** What this folder needs from the layers below and from `engine/`. The real endpoint satisfies {@link EndpointPort} as it is. */
 
@@ -34,7 +34,7 @@ export interface EndpointPort {
 
 /** A call, as those see it who decide for it; `Call` is it. */
 export interface RoutedCall {
-  readonly record: CallRecord;
+  readonly record: LiveRecord;
 }
 
 /** A party of a call, as those see it who decide for it; `Leg` is it. */

@@ -81,7 +81,7 @@ const NONE: readonly BegunLeg[] = [];
 const NO_MEDIA: readonly MediaStatistics[] = [];
 
 /** The record of a call: grows while it lives, complete when `onCallEnded` gets it. Times are wall clock ms. */
-export class CallRecord {
+export class LiveRecord {
   readonly id: string;
   /** Replaced once, by those of a plan that was not ready at the start. */
   facts: CallFacts;
@@ -132,16 +132,16 @@ export class CallRecord {
 
 /** Hears of calls; `observe/` implements it. Called synchronously, once per event per call. */
 export interface CallObserver {
-  onCallStarted(record: CallRecord): void;
+  onCallStarted(record: LiveRecord): void;
   /** What its plan had to wait for is known; `facts` are others now. */
-  onCallReady?(record: CallRecord): void;
+  onCallReady?(record: LiveRecord): void;
   /** The first provisional response above 100 was relayed. */
-  onCallRinging(record: CallRecord): void;
-  onCallAnswered(record: CallRecord): void;
+  onCallRinging(record: LiveRecord): void;
+  onCallAnswered(record: LiveRecord): void;
   /** Something of an answered call is another than its snapshot said: a target, a sequence number, a party. Often: it only takes note. */
-  onCallChanged?(record: CallRecord): void;
+  onCallChanged?(record: LiveRecord): void;
   /** Both legs are over; exactly once for each call started. */
-  onCallEnded(record: CallRecord): void;
+  onCallEnded(record: LiveRecord): void;
 }
 
 /** One row of `tandem calls`. */

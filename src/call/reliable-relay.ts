@@ -5,7 +5,7 @@ import type { ServerTransaction } from './ports.ts';
 import { relayRequest } from './relayed-request.ts';
 
 /** Where a reliable provisional response came from: whose PRACK the caller's PRACK becomes, and its RAck. */
-interface Origin {
+interface ReliableSource {
   readonly leg: Leg;
   readonly rack: string;
 }
@@ -26,7 +26,7 @@ export class ReliableRelay implements ReliableProvisionalsUser {
   readonly #transaction: ServerTransaction;
   readonly #user: ReliableRelayUser;
   readonly #provisionals: ReliableProvisionals;
-  readonly #origins: (Origin | undefined)[] = [];
+  readonly #origins: (ReliableSource | undefined)[] = [];
 
   constructor(leg: Leg, transaction: ServerTransaction, user: ReliableRelayUser) {
     const { scheduler, timers } = leg.env;

@@ -5,7 +5,7 @@
  */
 import type { Log } from '../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
-import type { CallFacts, CallRecord, CallSnapshot, CallStore, Calls, KeptCall, Restorer } from '../call/index.ts';
+import type { CallFacts, CallSnapshot, CallStore, Calls, KeptCall, LiveRecord, Restorer } from '../call/index.ts';
 
 export interface CallKeeperOptions {
   readonly store: CallStore;
@@ -13,7 +13,7 @@ export interface CallKeeperOptions {
   readonly log: Log;
   readonly calls: () => Calls;
   /** What the record of a call will say besides its facts. */
-  readonly recordFacts: (record: CallRecord) => CallFacts;
+  readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Takes the places and grants of a call that goes on, and says where its legs are reached. */
   readonly restorer: (snapshot: CallSnapshot) => Restorer;
 }
@@ -72,15 +72,15 @@ export class CallKeeper implements TimerTarget {
     }
   }
 
-  onAnswered({ id }: CallRecord): void {
+  onAnswered({ id }: LiveRecord): void {
     this.#note(id);
   }
 
-  onChanged({ id }: CallRecord): void {
+  onChanged({ id }: LiveRecord): void {
     this.#note(id);
   }
 
-  onEnded({ id }: CallRecord): void {
+  onEnded({ id }: LiveRecord): void {
     this.#changed.delete(id);
     if (!this.#stored.delete(id)) return;
     this.#ended.add(id);

@@ -5,7 +5,7 @@
 import { silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { SteppedScheduler } from '../base/stepped-scheduler.ts';
-import { type BranchPlan, type CallFacts, type CallRecord, planOfUser } from '../call/index.ts';
+import { type BranchPlan, type CallFacts, type LiveRecord, planOfUser } from '../call/index.ts';
 import type { InboundCall } from '../inbound/index.ts';
 import type { MediaDecision } from '../media/index.ts';
 import { type OutboundPlan, type Refusal, shownKey } from '../outbound/index.ts';
@@ -86,7 +86,7 @@ export class CallRehearsal {
   readonly #media = new Map<string, MediaDecision | undefined>();
   #transport: RehearsedTransport | undefined;
   #pending = 0;
-  #record: CallRecord | undefined;
+  #record: LiveRecord | undefined;
   #facts: CallFacts | undefined;
   #answer: { readonly status: number; readonly reason: string } | undefined;
 
@@ -151,7 +151,7 @@ export class CallRehearsal {
     };
   }
 
-  #isFaulty(record: CallRecord | undefined): boolean {
+  #isFaulty(record: LiveRecord | undefined): boolean {
     // A setting is stored without a call.
     if (record === undefined) return this.#plans[0]?.plan.storedSetting === undefined || this.#answer?.status === 420;
     return record.endReason === 'refused' && record.attempts.length === 0 && record.carrierStatus === undefined;
@@ -231,7 +231,7 @@ export class CallRehearsal {
   #rehearsedPlacement(): Placement {
     const { calls, directory, media } = this.#engine;
     const routing = this.#routing;
-    const known = (record: CallRecord) => {
+    const known = (record: LiveRecord) => {
       this.#record = record;
       this.#facts = record.facts;
     };

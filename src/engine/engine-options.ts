@@ -1,10 +1,10 @@
 /** What an engine is made with, and whom it tells what happens. */
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import type { AttemptRecord, CallFacts, CallObserver, CallRecord, CallStore } from '../call/index.ts';
+import type { AttemptRecord, CallFacts, CallObserver, CallStore, LiveRecord } from '../call/index.ts';
 import type { OpenDatagrams, RelayListener } from '../media/index.ts';
 import type { OutboundPlan, Refusal, RouteDraft, RouteRefusal, StoredSetting } from '../outbound/index.ts';
-import type { BindingStore, RegistrationListener } from '../registrar/index.ts';
+import type { BindingStore, RegistrationListener, SignInStore } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { EndpointOptions, MessageObserver } from '../sip/endpoint/index.ts';
 import type { DnsPort } from '../sip/locate/index.ts';
@@ -19,13 +19,12 @@ import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkListener } from '../trunks/trunk-service.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';
 import type { PeerNodes } from './peer-nodes.ts';
-import type { SignInStore } from './sign-ins.ts';
 
 /** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
 export interface EngineObserver {
   readonly calls: CallObserver;
   /** The facts of a call with all that its record will say of how it was placed, for a call that outlives this process. */
-  recordFacts?(record: CallRecord): CallFacts;
+  recordFacts?(record: LiveRecord): CallFacts;
   readonly registrations: RegistrationListener<Flow>;
   readonly trunks: TrunkListener;
   readonly relays: RelayListener;

@@ -47,7 +47,7 @@ import { OutboundGuards } from './outbound-guards.ts';
 import { OwnHosts } from './own-hosts.ts';
 import { NO_PEERS, PeerPass, type WantedBinding } from './peer-nodes.ts';
 import { Placement } from './placement.ts';
-import { Reach } from './reach.ts';
+import { ContactReach } from './reach.ts';
 import { Registrations } from './registrations.ts';
 import { Restoration } from './restoration.ts';
 import { Routing } from './routing.ts';
@@ -203,7 +203,7 @@ export class Engine {
       peers,
     });
     this.registrations = new Registrations({
-      reach: new Reach({ node: settings.node, peers, pass }),
+      reach: new ContactReach({ node: settings.node, peers, pass }),
       settings,
       scheduler,
       log,

@@ -3,12 +3,7 @@
  * (call-rehearsal.ts). Of a placed call it shows what was sent.
  */
 import type { Scheduler } from '../base/scheduler.ts';
-import {
-  type CallFacts,
-  describeDestination,
-  type CallRecord as LiveRecord,
-  type VerificationFacts,
-} from '../call/index.ts';
+import { type CallFacts, describeDestination, type LiveRecord, type VerificationFacts } from '../call/index.ts';
 import { type CallRecord, octetsOf, type SipTrace, type TraceMessage } from '../observe/index.ts';
 import {
   type ExplainedLeg,

@@ -1,13 +1,7 @@
 /** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
 import { isoTime } from '../base/iso-time.ts';
 import type { Log } from '../base/log.ts';
-import type {
-  AttemptRecord,
-  CallFacts,
-  CallObserver,
-  CallRecord as LiveRecord,
-  VerificationFacts,
-} from '../call/index.ts';
+import type { AttemptRecord, CallFacts, CallObserver, LiveRecord, VerificationFacts } from '../call/index.ts';
 import type { RelayListener, RelayState } from '../media/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../observe/index.ts';
 import type { OutboundPlan, PlacedCall, Refusal, RouteDraft, RouteRefusal, Signing } from '../outbound/index.ts';

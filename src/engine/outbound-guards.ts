@@ -1,5 +1,5 @@
 /** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
-import type { CallRecord } from '../call/index.ts';
+import type { LiveRecord } from '../call/index.ts';
 import type { OutboundPlan } from '../outbound/index.ts';
 import type { Capacity } from '../trunks/capacity.ts';
 import type { GuardedCall, GuardGrant, GuardRefusal, Guards } from '../trunks/guards.ts';
@@ -38,11 +38,11 @@ export class OutboundGuards {
     this.#grants.set(sessionId, [this.#guards.resume(call, answeredAtMs)]);
   }
 
-  answered({ facts }: CallRecord): void {
+  answered({ facts }: LiveRecord): void {
     for (const grant of this.#grantsOf(facts.sessionId)) grant.answered();
   }
 
-  ended({ facts, talkMs }: CallRecord): void {
+  ended({ facts, talkMs }: LiveRecord): void {
     this.release(facts.sessionId, talkMs);
   }
 

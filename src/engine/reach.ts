@@ -32,7 +32,7 @@ export interface ReachOptions {
   readonly pass: PeerPass;
 }
 
-export class Reach {
+export class ContactReach {
   readonly #options: ReachOptions;
 
   constructor(options: ReachOptions) {

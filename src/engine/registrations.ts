@@ -28,7 +28,7 @@ import { splitAor } from './aor.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import { ownerOf, partyOf } from './owner.ts';
 import type { WantedBinding } from './peer-nodes.ts';
-import type { Reach, Reached } from './reach.ts';
+import type { ContactReach, Reached } from './reach.ts';
 
 export interface RegistrationsOptions {
   readonly settings: NodeSettings;
@@ -38,7 +38,7 @@ export interface RegistrationsOptions {
   readonly accounts: Accounts;
   readonly digest: DigestServer;
   readonly trusted: () => AddressIndex<TrustedExtension>;
-  readonly reach: Reach;
+  readonly reach: ContactReach;
   readonly listener: RegistrationListener<Flow>;
   readonly store?: BindingStore | undefined;
   /** Whether a host, or a host and port, is one that this engine listens on or advertises. */

@@ -2,12 +2,7 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { WriteBehind } from '../base/write-behind.ts';
-
-export interface SignInStore {
-  /** Pairs of user and address, the oldest first. */
-  load(): Promise<readonly string[]>;
-  add(pairs: readonly string[]): Promise<void>;
-}
+import type { SignInStore } from '../registrar/index.ts';
 
 /** Writes behind the answer to the phone; what the store does not take is tried again, and never keeps a phone waiting. */
 export class SignIns {

@@ -5,7 +5,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { HostPort, Target, TransportName } from '../sip/transport/index.ts';
-import type { NodeFacts, NodeRoster, Stores } from '../store/index.ts';
+import type { NodeReport, NodeRoster, Stores } from '../store/index.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 
 /** A node that was killed is in the roster for some seconds more; whoever finds it silent passes it over until it tells of itself again. */
@@ -58,7 +58,7 @@ export function trunkElsewhere(roster: NodeRoster, trunkId: string): TrunkHealth
 const MAX_TROUBLES = 1_000;
 
 /** Where this node takes the others' SIP, the calls that count for shared limits, and the trunks that it cannot register. */
-export function factsOf(engine: Engine): NodeFacts {
+export function factsOf(engine: Engine): NodeReport {
   const listener = engine.listening.find(({ transport }) => transport !== 'tls');
   const advertised = listener === undefined ? undefined : engine.endpoint.advertised(listener.transport, 'private');
   const contacts: Partial<Record<TransportName, HostPort>> = {};

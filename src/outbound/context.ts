@@ -18,7 +18,7 @@ export interface EmergencyCall {
 }
 
 /** What the call steps work out, before any trunk is looked at. Each property is written by one step and read by later ones. */
-export class CallState {
+export class PlanState {
   readonly facts: OutboundFacts;
   /** Number and name of the caller. */
   readonly callerNumber: string;
@@ -70,7 +70,7 @@ export interface SkippedRoute {
 /** A step over the call: undefined goes on, a refusal ends it. */
 export interface CallStep {
   readonly name: string;
-  run(call: CallState, trace: Trace): Refusal | undefined;
+  run(call: PlanState, trace: Trace): Refusal | undefined;
 }
 
 export interface ChosenCallerId {
@@ -82,7 +82,7 @@ export interface ChosenCallerId {
 
 /** One route of the call: what its steps work out for its trunk. */
 export class RouteState {
-  readonly call: CallState;
+  readonly call: PlanState;
   readonly planned: PlannedRoute;
   readonly trunk: Trunk;
   readonly profile: TrunkProfile;
@@ -102,7 +102,7 @@ export class RouteState {
   readonly seenAs: SeenAs | undefined;
 
   constructor(
-    call: CallState,
+    call: PlanState,
     planned: PlannedRoute,
     profile: TrunkProfile,
     draft: Draft,

@@ -1,6 +1,6 @@
 import { isEmergencyService, type Uri } from '../sip/message/index.ts';
 import type { OutboundRoute, OutboundRule, Tenant } from '../tenants/schema.ts';
-import type { CallState, EmergencyCall } from './context.ts';
+import type { EmergencyCall, PlanState } from './context.ts';
 import { dialledNumber } from './facts.ts';
 import { mismatch, rulesOf } from './rules.ts';
 
@@ -62,7 +62,7 @@ export interface EmergencyRoutes {
  * The routes of an emergency call: the tenant's own list; else those of the rule that names the number itself, as that rule says;
  * else the trunks of the rule that matches, then all others of the tenant, and there the number leaves as it was dialled.
  */
-export function emergencyRoutes(call: CallState): EmergencyRoutes {
+export function emergencyRoutes(call: PlanState): EmergencyRoutes {
   const { tenant, directory } = call.facts;
   const { number, accessCode } = call.emergency as EmergencyCall;
   if (tenant.emergency.routes.length > 0) {

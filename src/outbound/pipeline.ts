@@ -1,7 +1,7 @@
 import {
-  CallState,
   type CallStep,
   type PlannedRoute,
+  PlanState,
   RouteState,
   type RouteStep,
   type SkippedRoute,
@@ -81,13 +81,13 @@ export interface OutboundPlan {
   readonly number: string;
   readonly anonymous: boolean;
   readonly emergency: boolean;
-  readonly state: CallState;
+  readonly state: PlanState;
   readonly outboundCli: OutboundCli;
 }
 
 /** Decides what to do about a call. Pure; costs no look at any trunk's parameters. */
 export function planOutbound(facts: OutboundFacts, trace: Trace = NO_TRACE): OutboundPlan {
-  const state = new CallState(facts, callerNumber(facts.caller), octets(callerName(facts.caller)));
+  const state = new PlanState(facts, callerNumber(facts.caller), octets(callerName(facts.caller)));
   let refusal: Refusal | undefined;
   for (const step of CALL_STEPS) {
     refusal = step.run(state, trace);

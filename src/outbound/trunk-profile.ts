@@ -49,7 +49,7 @@ export interface CompiledField {
   readonly required: boolean;
 }
 
-export type Origin = 'trunk' | 'brand' | 'default';
+export type ValueOrigin = 'trunk' | 'brand' | 'default';
 
 export interface CompiledMapping {
   readonly when: MappingCondition | undefined;
@@ -64,7 +64,7 @@ export interface Source {
   readonly variable: UserVariable | HostVariable | 'custom' | typeof NO_DISPLAY_NAME;
   /** Text of a custom source. */
   readonly text: string;
-  readonly origin: Origin;
+  readonly origin: ValueOrigin;
 }
 
 export const profileOf = derived(compile);
@@ -162,7 +162,7 @@ function isRemovable(name: FieldName): boolean {
   return name === 'pAssertedIdentity' || name === 'pPreferredIdentity' || name === 'pCalledPartyId';
 }
 
-function source(setting: string | { custom: string }, origin: Origin, isUser: boolean): Source {
+function source(setting: string | { custom: string }, origin: ValueOrigin, isUser: boolean): Source {
   if (typeof setting === 'string') return { variable: setting as UserVariable | HostVariable, text: '', origin };
   const text = octets(setting.custom);
   // User parts are written escaped in settings and escaped again when sent; between them stands the plain value, without the separators
@@ -176,13 +176,13 @@ function hostSource(host: Source): Source {
 }
 
 /** Which setting gave a value: the trunk's own, its brand's preset, or the default. */
-export function originOf(trunk: Trunk, path: string): Origin {
+export function originOf(trunk: Trunk, path: string): ValueOrigin {
   const source = trunk.sources.get(path) ?? 'default';
   return source === 'trunk' ? 'trunk' : source.startsWith('brand') ? 'brand' : 'default';
 }
 
 /** A plain mapping may be put together part by part; one with conditions has one origin. */
-function partOrigin(trunk: Trunk, field: FieldName, part: string): Origin {
+function partOrigin(trunk: Trunk, field: FieldName, part: string): ValueOrigin {
   const path = `outboundParameters.${field}`;
   return trunk.sources.has(`${path}.${part}`) ? originOf(trunk, `${path}.${part}`) : originOf(trunk, path);
 }

@@ -9,6 +9,7 @@ export type {
   RegisterAccount,
   RegisterTransaction,
   RegistrarFlow,
+  SignInStore,
   StoredBinding,
   StoredRemoval,
 } from './ports.ts';

@@ -118,6 +118,14 @@ export interface BindingStore {
   write(changes: readonly BindingChange[]): Promise<void>;
 }
 
+/** Keeps who signed in from where: pairs of user and address, as texts that the store never reads. */
+export interface SignInStore {
+  /** The oldest first. */
+  load(): Promise<readonly string[]>;
+  /** Adds those that are not there yet. */
+  add(pairs: readonly string[]): Promise<void>;
+}
+
 /** Keeps nothing beyond its own life; the default, and for tests. */
 export class MemoryBindingStore implements BindingStore {
   readonly #byAor = new Map<string, readonly StoredBinding[]>();

@@ -3,7 +3,7 @@ import { plainAddress } from './addresses.ts';
 import type { BindingTarget, BindingTransport, RegistrarFlow } from './ports.ts';
 
 /** How a registered phone is reached: over its flow while that lives, else at a target. */
-export interface Reach {
+export interface PhoneReach {
   readonly usesFlow: boolean;
   /** Without the flow; undefined when nothing else leads to the phone. */
   readonly target: BindingTarget | undefined;
@@ -17,7 +17,7 @@ export interface Reach {
  * over that connection (RFC 5626 §5.3); over UDP at the port it sent from, since that is where a NAT lets us in, unless its Contact
  * names another port or transport of the very same address and it does not claim symmetry by `rport` (RFC 3581 §4).
  */
-export function reachOf(flow: RegistrarFlow, reference: SipUri, claimsSymmetry: boolean): Reach {
+export function reachOf(flow: RegistrarFlow, reference: SipUri, claimsSymmetry: boolean): PhoneReach {
   const { transport, remoteAddress: address, remotePort, listenerId } = flow;
   const stays = plainAddress(reference.host) === plainAddress(address);
   const wanted = transportOf(reference);

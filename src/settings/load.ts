@@ -249,7 +249,7 @@ function secretProblem(segments: readonly Segment[], message: string): Problem {
   return { code: 'secret-missing', path: formatPath(segments), message };
 }
 
-interface Origin {
+interface FilePlace {
   readonly yaml: YamlFile;
   readonly index: number;
 }
@@ -278,7 +278,7 @@ function joinFiles(files: readonly YamlFile[], environment: Environment) {
   const tenants: Tenant[] = [];
   const trunks: TrunkSettings[] = [];
   const certificates: CertificateSettings[] = [];
-  const origins = { tenants: [] as Origin[], trunks: [] as Origin[], certificates: [] as Origin[] };
+  const origins = { tenants: [] as FilePlace[], trunks: [] as FilePlace[], certificates: [] as FilePlace[] };
   const parts: FilePart[] = [];
   for (const yaml of files) {
     const part = partFrom(yaml, environment, problems);
@@ -318,7 +318,7 @@ function partFrom(yaml: YamlFile, environment: Environment, problems: LocatedPro
 /** A problem's path counts over all files; its file's own count is what people see. */
 function locateProvisioned(
   problem: Problem,
-  origins: Readonly<Record<(typeof COLLECTIONS)[number], readonly Origin[]>>,
+  origins: Readonly<Record<(typeof COLLECTIONS)[number], readonly FilePlace[]>>,
 ): LocatedProblem {
   const segments = splitPath(problem.path);
   const collection = COLLECTIONS.find((one) => one === segments[0]) ?? 'trunks';

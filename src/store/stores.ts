@@ -1,9 +1,9 @@
 import type { TokenStore, WebhookStore } from '../api/ports.ts';
 import type { CallStore } from '../call/index.ts';
-import type { BindingStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
+import type { BindingStore, SignInStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
-import type { LeasePort as TrunkLeasePort } from '../trunks/lease.ts';
+import type { LeasePort } from '../trunks/lease.ts';
 import type { ProvisioningStore } from '../trunks/provisioning-store.ts';
 
 /** Where a node keeps its state: the shape of `store` in its configuration that this folder needs. */
@@ -38,14 +38,6 @@ export interface RedisStoreSettings {
 /** The latest that are kept. */
 export const MAX_SIGN_INS = 50_000;
 
-/** Who signed in from where: texts that are never interpreted here. */
-export interface SignInStore {
-  /** The oldest first. */
-  load(): Promise<readonly string[]>;
-  /** Adds those that are not there yet. */
-  add(pairs: readonly string[]): Promise<void>;
-}
-
 /** Bindings as nodes share them. */
 export interface SharedBindingStore extends BindingStore {
   /**
@@ -64,7 +56,7 @@ export interface Lease {
 }
 
 /** Makes one node at a time do what only one may do. */
-export interface LeasePort {
+export interface LeaseStore {
   /** Undefined: another node holds it. Rejects when the store cannot be reached. Asked again by its holder, it is renewed. */
   acquire(name: string, ttlMs: number): Promise<Lease | undefined>;
   /** False: the lease is lost, and whatever was done under it must end. */
@@ -74,7 +66,7 @@ export interface LeasePort {
 }
 
 /** What a node tells the others about itself, several times a second. */
-export interface NodeFacts {
+export interface NodeReport {
   /** Where it takes SIP from the other nodes. */
   readonly sip?: { readonly transport: 'udp' | 'tcp' | 'tls'; readonly address: string; readonly port: number };
   /** Calls in progress on it, by the key of the limit that they count for; only those above 0. */
@@ -89,7 +81,7 @@ export interface NodeFacts {
   readonly trunks?: Readonly<Record<string, TrunkHealth>>;
 }
 
-export interface KnownNode extends NodeFacts {
+export interface KnownNode extends NodeReport {
   readonly name: string;
   /** Grows each time that it tells of itself. */
   readonly beat: number;
@@ -101,7 +93,7 @@ export interface KnownNode extends NodeFacts {
 /** The nodes on one store that are alive. Answers come from memory; without the store they are the last ones known. */
 export interface NodeRoster {
   /** From now on until it closes, this node is known to the others; `facts` is asked each time it tells them. */
-  announce(facts: () => NodeFacts): void;
+  announce(facts: () => NodeReport): void;
   /** All but this one. A node that ends leaves at once, one that crashed within 5 s. */
   others(): readonly KnownNode[];
   /** Calls in progress on all other nodes that count for this key, as of at most half a second ago. */
@@ -133,9 +125,9 @@ export interface Stores {
   readonly claims: ClaimStore;
   readonly tokens: TokenStore;
   readonly webhooks: WebhookStore;
-  readonly leases: LeasePort;
+  readonly leases: LeaseStore;
   /** The same leases, as trunk registrations ask for them. */
-  readonly trunkLease: TrunkLeasePort;
+  readonly trunkLease: LeasePort;
   readonly nodes: NodeRoster;
   /** 32 octets, made once and shared by all nodes on one store: a nonce of one node is good at the others. */
   readonly nonceSecret: Uint8Array;

@@ -1,4 +1,4 @@
-import type { LeasePort as TrunkLeasePort } from '../trunks/lease.ts';
+import type { LeasePort } from '../trunks/lease.ts';
 import type { Lease } from './stores.ts';
 
 /** What trunk leases need of a store: acquiring prolongs what is held. */
@@ -21,7 +21,7 @@ const MAX_BATCH = 500;
  * Leases as trunk registrations ask for them: by key, without a fence; the fence is kept here. What ten thousand trunks ask for within
  * 50 ms goes to the store as a few commands.
  */
-export class TrunkLeases implements TrunkLeasePort {
+export class TrunkLeases implements LeasePort {
   readonly #leases: ManyLeases;
   readonly #held = new Map<string, Lease>();
   #waiting: Waiting[] = [];

@@ -20,7 +20,7 @@ import {
 import type {
   Credentials,
   InboundParameters,
-  KeepAlive,
+  KeepAliveOptions,
   OutboundParameters,
   SessionTimerOptions,
   Trunk,
@@ -28,7 +28,7 @@ import type {
   TrunkSettings,
 } from './schema.ts';
 
-export const DEFAULT_KEEP_ALIVE: KeepAlive = {
+export const DEFAULT_KEEP_ALIVE: KeepAliveOptions = {
   enabled: false,
   intervalSeconds: 360,
   accept: '200',
@@ -277,7 +277,9 @@ function fillOptions(settings: TrunkSettings, preset: BrandPreset | undefined, c
   };
 }
 
-function canonicalKeepAlive(keepAlive: TrunkSettings['options']['keepAlive']): Partial<Loose<KeepAlive>> | undefined {
+function canonicalKeepAlive(
+  keepAlive: TrunkSettings['options']['keepAlive'],
+): Partial<Loose<KeepAliveOptions>> | undefined {
   if (keepAlive === undefined) return undefined;
   return { ...keepAlive, accept: keepAlive.accept === 200 ? '200' : keepAlive.accept };
 }

@@ -11,7 +11,7 @@ import { MAX_HOLD_MS } from './evidence.ts';
 import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
 import { type Reach, reachKey } from './hops.ts';
 import { retryAfterSeconds } from './registration-answer.ts';
-import type { KeepAlive as KeepAliveOptions, Trunk } from './schema.ts';
+import type { KeepAliveOptions, Trunk } from './schema.ts';
 import type { TargetHealth } from './target-health.ts';
 import { optionsRequest, ownAddress, sendOptions } from './trunk-requests.ts';
 

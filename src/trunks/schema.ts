@@ -351,7 +351,7 @@ export interface Credentials {
   readonly digest: DigestPolicySettings | undefined;
 }
 
-export interface KeepAlive {
+export interface KeepAliveOptions {
   readonly enabled: boolean;
   readonly intervalSeconds: number;
   readonly accept: '200' | '2xx' | 'any' | readonly number[];
@@ -369,7 +369,7 @@ export interface SessionTimerOptions {
 type Simple = Omit<TrunkOptionsSettings, 'keepAlive' | 'sessionTimer'>;
 /** Options as they take effect: nothing left out. */
 export type TrunkOptions = { readonly [K in keyof Simple]-?: Exclude<Simple[K], undefined> } & {
-  readonly keepAlive: KeepAlive;
+  readonly keepAlive: KeepAliveOptions;
   readonly sessionTimer: SessionTimerOptions;
 };
 

@@ -2,7 +2,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { Calls, type CallsOptions } from '../../src/call/calls.ts';
 import type { BranchPlan, CallPlan, LegOptions, Rejection, Stage, StageOutcome } from '../../src/call/plan.ts';
 import type { CallRouter } from '../../src/call/ports.ts';
-import type { CallRecord } from '../../src/call/record.ts';
+import type { LiveRecord } from '../../src/call/record.ts';
 import { Dialog } from '../../src/sip/dialog/index.ts';
 import {
   type ClientTransaction,
@@ -321,8 +321,8 @@ export function fill<M extends SipMessage>(message: M, content: Content): M {
 export class Engine {
   readonly endpoint: Endpoint;
   readonly calls: Calls;
-  readonly started: CallRecord[] = [];
-  readonly ended: CallRecord[] = [];
+  readonly started: LiveRecord[] = [];
+  readonly ended: LiveRecord[] = [];
   readonly outOfDialog: SipRequest[] = [];
   plan: (request: SipRequest) => CallPlan = () => rejecting(404);
   owner: string | undefined = undefined;
@@ -469,7 +469,7 @@ export class World {
     return this.engine.isEmpty && this.network.scheduler.armedCount === 0;
   }
 
-  get record(): CallRecord {
+  get record(): LiveRecord {
     const record = this.engine.ended.at(-1);
     if (record === undefined) throw new Error('no call has ended');
     return record;

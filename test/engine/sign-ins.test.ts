@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
-import { type SignInStore, SignIns } from '../../src/engine/sign-ins.ts';
+import { SignIns } from '../../src/engine/sign-ins.ts';
+import type { SignInStore } from '../../src/registrar/ports.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 class Kept implements SignInStore {

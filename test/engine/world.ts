@@ -1,4 +1,4 @@
-import type { AttemptRecord, CallRecord } from '../../src/call/index.ts';
+import type { AttemptRecord, LiveRecord } from '../../src/call/index.ts';
 import type { ExpiringCertificate } from '../../src/engine/certificate-watch.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineObserver, EngineOptions } from '../../src/engine/engine-options.ts';
@@ -130,7 +130,7 @@ const NO_DNS: DnsPort = { query: async () => ({ status: 'answered', records: [] 
 
 /** What the engine told its observer. */
 export class Observed implements EngineObserver {
-  readonly ended: CallRecord[] = [];
+  readonly ended: LiveRecord[] = [];
   readonly routes: (RouteDraft | RouteRefusal)[] = [];
   readonly plans: OutboundPlan[] = [];
   readonly refused: { code: string; detail: Readonly<Record<string, unknown>> }[] = [];
@@ -140,7 +140,7 @@ export class Observed implements EngineObserver {
     onCallStarted: () => {},
     onCallRinging: () => {},
     onCallAnswered: () => {},
-    onCallEnded: (record: CallRecord) => void this.ended.push(record),
+    onCallEnded: (record: LiveRecord) => void this.ended.push(record),
   };
   readonly trunkStates: TrunkStatus[] = [];
   readonly trunks = {

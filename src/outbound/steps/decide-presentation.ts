@@ -1,5 +1,5 @@
 import { refusesPrivacy, withheldBy } from '../../sip/message/index.ts';
-import type { CallState, CallStep } from '../context.ts';
+import type { CallStep, PlanState } from '../context.ts';
 
 /**
  * Whether the call is anonymous (RFC 3323, behaviour "Privacy"). What is said for this call beats what is stored, hiding beats
@@ -20,7 +20,7 @@ export const decidePresentation: CallStep = {
   },
 };
 
-function reasonToHide(call: CallState): string | undefined {
+function reasonToHide(call: PlanState): string | undefined {
   const { caller, forwarding, request } = call.facts;
   // The first caller's wish goes along with the call (RFC 3323 §5: a privacy service acts for the originator).
   if (forwarding?.originator?.anonymous === true) return 'the caller who was forwarded is anonymous';

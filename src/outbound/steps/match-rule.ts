@@ -1,6 +1,6 @@
 import { openingAt } from '../../tenants/schedule.ts';
 import type { OutboundRule } from '../../tenants/schema.ts';
-import type { CallState, CallStep } from '../context.ts';
+import type { CallStep, PlanState } from '../context.ts';
 import { emergencyRoutes } from '../emergency.ts';
 import type { Refusal } from '../outcome.ts';
 import { type CompiledRule, mismatch, rulesOf } from '../rules.ts';
@@ -34,7 +34,7 @@ export const matchRule: CallStep = {
   },
 };
 
-function use(call: CallState, rule: OutboundRule, how: string, trace: Trace): Refusal | undefined {
+function use(call: PlanState, rule: OutboundRule, how: string, trace: Trace): Refusal | undefined {
   const { tenant, wallMs } = call.facts;
   call.rule = rule;
   call.candidates = rule.routes;
@@ -66,7 +66,7 @@ interface AsDialled {
 }
 
 /** The rule that takes an E.164 number of a redirection, which nobody dialled and which is written in the carrier's way. */
-function asUsersDial(call: CallState): AsDialled | undefined {
+function asUsersDial(call: PlanState): AsDialled | undefined {
   const digits = E164.exec(call.number)?.[1];
   if (digits === undefined) return undefined;
   return behindAccessCode(call, digits) ?? withoutAccessCode(call, digits);
@@ -77,7 +77,7 @@ function asUsersDial(call: CallState): AsDialled | undefined {
  * prefix: `9` of the prefixes `9`, `91` and `9011` with `strip: 1`. Where the prefix goes on with an international code, that belongs to
  * the number as dialled.
  */
-function behindAccessCode(call: CallState, digits: string): AsDialled | undefined {
+function behindAccessCode(call: PlanState, digits: string): AsDialled | undefined {
   const { tenant } = call.facts;
   for (const international of [false, true]) {
     for (const candidate of rulesOf(tenant)) {
@@ -96,7 +96,7 @@ function behindAccessCode(call: CallState, digits: string): AsDialled | undefine
 }
 
 /** The rule of a plan without access codes that takes the number in another of the forms in which people dial it. */
-function withoutAccessCode(call: CallState, digits: string): AsDialled | undefined {
+function withoutAccessCode(call: PlanState, digits: string): AsDialled | undefined {
   const { tenant } = call.facts;
   for (const form of FORMS) {
     const dialled = form + digits;
@@ -113,7 +113,7 @@ function strippedBy({ rule }: CompiledRule): number {
 }
 
 /** Neither hours nor holidays nor the lack of a rule stop an emergency call. */
-function matchEmergency(call: CallState, trace: Trace): undefined {
+function matchEmergency(call: PlanState, trace: Trace): undefined {
   const { rule, routes, reason } = emergencyRoutes(call);
   call.rule = rule;
   call.candidates = routes;

@@ -1,5 +1,5 @@
 import type { OutboundRoute } from '../../tenants/schema.ts';
-import type { CallState, CallStep, PlannedRoute, SkippedRoute } from '../context.ts';
+import type { CallStep, PlannedRoute, PlanState, SkippedRoute } from '../context.ts';
 import type { Trace } from '../trace.ts';
 
 const NO_ROUTES: readonly string[] = [];
@@ -51,7 +51,7 @@ interface Usable {
 }
 
 function consider(
-  call: CallState,
+  call: PlanState,
   route: OutboundRoute,
   position: number,
   before: readonly Usable[],

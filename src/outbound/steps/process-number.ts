@@ -1,5 +1,5 @@
 import type { DestinationList, Limits } from '../../tenants/tenant-settings.ts';
-import type { CallState, CallStep } from '../context.ts';
+import type { CallStep, PlanState } from '../context.ts';
 import { emergencyCallOf } from '../emergency.ts';
 import { type ProcessedNumber, processNumber } from '../number-processing.ts';
 import type { Refusal } from '../outcome.ts';
@@ -57,7 +57,7 @@ function unusable(number: string): Refusal | undefined {
   return dialable > 0 ? undefined : { status: 484, reason: 'Address Incomplete', code: 'number-missing' };
 }
 
-function barred(call: CallState, processed: ProcessedNumber): Refusal | undefined {
+function barred(call: PlanState, processed: ProcessedNumber): Refusal | undefined {
   const { caller, tenant } = call.facts;
   if (tenant.stopOutbound) return { status: 403, reason: 'Outbound Calls Stopped', code: 'outbound-stopped' };
   if (isBarred(tenant.limits, processed)) {
@@ -70,7 +70,7 @@ function barred(call: CallState, processed: ProcessedNumber): Refusal | undefine
 }
 
 /** The same for another way of dialling the number, which a barred prefix may be written for. */
-export function barredAs(call: CallState, dialled: string): Refusal | undefined {
+export function barredAs(call: PlanState, dialled: string): Refusal | undefined {
   const { caller, tenant } = call.facts;
   const lists = caller.kind === 'extension' ? [tenant.limits, caller.extension.limits] : [tenant.limits];
   const isBarredHere = lists.some(({ barred: list }) => list?.prefixes.some((prefix) => dialled.startsWith(prefix)));

@@ -1,5 +1,5 @@
 import { normalizeNumber } from '../../tenants/number.ts';
-import type { CallState, CallStep } from '../context.ts';
+import type { CallStep, PlanState } from '../context.ts';
 import { type DialledCode, matchDialCode, PER_CALL_CODES } from '../dial-codes.ts';
 import type { Refusal, StoredSetting } from '../outcome.ts';
 
@@ -29,7 +29,7 @@ export const readDialCode: CallStep = {
   },
 };
 
-function store(call: CallState, dialled: DialledCode): Refusal {
+function store(call: PlanState, dialled: DialledCode): Refusal {
   const extension = call.callerNumber;
   const stored = (set: StoredSetting['set'], reason: string): Refusal => {
     call.storedSetting = { extension, set };
@@ -55,7 +55,7 @@ function store(call: CallState, dialled: DialledCode): Refusal {
 
 /** `*64n`: the number must be in one of the tenant's pools. */
 function storeCallerId(
-  call: CallState,
+  call: PlanState,
   wished: string,
   stored: (set: StoredSetting['set'], reason: string) => Refusal,
 ): Refusal {
@@ -69,7 +69,7 @@ function storeCallerId(
   return stored({ outboundCallerId: callerId }, `Outbound caller ID is ${callerId} from now on`);
 }
 
-function isOwnNumber(call: CallState, number: string): boolean {
+function isOwnNumber(call: PlanState, number: string): boolean {
   const { directory, tenant } = call.facts;
   return directory.trunksOf(tenant.name).some((trunk) => directory.inPool(trunk.id, tenant.name, number));
 }

@@ -6,7 +6,7 @@ import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
 import type { CommitResult, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
-import type { Lease, LeasePort, Stores } from '../stores.ts';
+import type { Lease, LeaseStore, Stores } from '../stores.ts';
 import { DiskWatch } from './disk-watch.ts';
 import type { PartialPut } from './files.ts';
 import { WorkerClient } from './worker-client.ts';
@@ -132,7 +132,7 @@ function partsOf({ putTenants, putTrunks }: ProvisioningCommit): PartialPut[] {
 }
 
 /** Leases where there is one node: always granted. */
-class SoleLeases implements LeasePort {
+class SoleLeases implements LeaseStore {
   readonly #fences = new Map<string, number>();
   readonly #held = new Set<string>();
 

@@ -1,5 +1,5 @@
 import { randomToken } from '../../base/ids.ts';
-import type { Lease, LeasePort } from '../stores.ts';
+import type { Lease, LeaseStore } from '../stores.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { ACQUIRE, RENEW } from './scripts.ts';
@@ -8,7 +8,7 @@ import { ACQUIRE, RENEW } from './scripts.ts';
  * Leases in Redis. The holder is this process, not the node's name: a node that was killed and comes back waits like any other until
  * its lease has run out, so two processes that were given one name by mistake never hold the same.
  */
-export class RedisLeases implements LeasePort {
+export class RedisLeases implements LeaseStore {
   readonly #link: RedisLink;
   readonly #keys: Keys;
   readonly #holder: string;

@@ -3,7 +3,7 @@ import { SettingsError } from '../../base/errors.ts';
 import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
-import type { KnownNode, NodeFacts, NodeRoster } from '../stores.ts';
+import type { KnownNode, NodeReport, NodeRoster } from '../stores.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { ANNOUNCE } from './scripts.ts';
@@ -33,7 +33,7 @@ export class RedisNodes implements NodeRoster {
   readonly #options: RedisNodesOptions;
   /** This process: another one may go by the same name. */
   readonly #instance = randomToken();
-  #facts: (() => NodeFacts) | undefined = undefined;
+  #facts: (() => NodeReport) | undefined = undefined;
   #timer: NodeJS.Timeout | undefined = undefined;
   #telling: Promise<void> | undefined = undefined;
   #others: readonly KnownNode[] = [];
@@ -69,7 +69,7 @@ export class RedisNodes implements NodeRoster {
     }
   }
 
-  announce(facts: () => NodeFacts): void {
+  announce(facts: () => NodeReport): void {
     this.#facts = facts;
     this.#timer ??= setInterval(() => this.#tell(), TELL_MS);
     this.#tell();

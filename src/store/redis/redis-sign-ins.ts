@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/scheduler.ts';
-import { MAX_SIGN_INS, type SignInStore } from '../stores.ts';
+import type { SignInStore } from '../../registrar/ports.ts';
+import { MAX_SIGN_INS } from '../stores.ts';
 import type { RedisLink } from './link.ts';
 
 /** Who signed in from where, on any node: a sorted set by time, which keeps the latest. */
