@@ -172,7 +172,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     }
     this.#timer = this.env.scheduler.schedule(ringLimitMs(request, plan), this, RING_TIMER);
     // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
-    const attempt = new Attempt(this, plan, this, (request.maxForwards() ?? 70) - 1);
+    const attempt = new Attempt(this, plan, this, request.hopsAfter());
     this.#attempt = attempt;
     if (plan.ready === undefined) attempt.start();
     else

@@ -235,7 +235,7 @@ function faultOf(request: SipRequest): { readonly status: number; readonly reaso
   try {
     // RFC 3261 §8.1.1.8: an INVITE has exactly one Contact; in-dialog requests go to it.
     if (request.contact() === undefined) return { status: 400, reason: 'Contact Expected' };
-    return (request.maxForwards() ?? 70) <= 0 ? { status: 483 } : undefined;
+    return undefined;
   } catch (error) {
     if (error instanceof PeerError) return { status: error.status };
     throw error;

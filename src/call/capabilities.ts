@@ -4,6 +4,8 @@ import type { ServerTransaction } from './ports.ts';
 
 /** Methods served within a dialog. */
 export const CALL_METHODS = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE';
+/** Methods served at all. */
+export const SERVED_METHODS = `${CALL_METHODS}, REGISTER`;
 
 const CALL_METHODS_FIRST = `${CALL_METHODS}, `;
 
@@ -73,9 +75,14 @@ export function promiseOnly(headers: Headers, methods: number | undefined): void
   headers.set(HeaderId.Allow, promised.join(', '));
 }
 
+/** Option tags of what calls can do whatever is set, besides `timer`, which a trunk may have switched off. */
+export const CALL_TAGS: readonly string[] = ['100rel', 'replaces', 'norefersub'];
+/** Option tags of all that calls can do. */
+export const SERVED_TAGS: readonly string[] = ['timer', ...CALL_TAGS];
+
 export const SUPPORTED = '100rel, timer, replaces, norefersub';
 
-export const SUPPORTED_TAGS: ReadonlySet<string> = new Set(SUPPORTED.split(', '));
+const UNDERSTOOD: ReadonlySet<string> = new Set(SERVED_TAGS);
 
 /** Within a re-INVITE no reliable provisional responses are asked for: there is no early dialog that needs them. */
 const SUPPORTED_WITHIN = 'timer, replaces, norefersub';
@@ -101,7 +108,7 @@ export function addOwnHeaders(message: SipMessage, options: LegOptions): void {
 
 /** RFC 3261 §8.2.2.3: an extension that is required and not supported is refused with 420, which lists it. True when refused. */
 export function refuseUnsupported(transaction: ServerTransaction, request: SipRequest): boolean {
-  const refusal = refuseExtensions(request, SUPPORTED_TAGS);
+  const refusal = refuseExtensions(request, UNDERSTOOD);
   if (refusal === undefined) return false;
   transaction.reply(refusal.status, undefined, refusal.headers);
   return true;

@@ -2,7 +2,7 @@ export { planOfUser } from './branch.ts';
 export type { CallState, Restorer } from './call.ts';
 export type { CallChanges, CallStore, KeptCall, KeptCalls } from './call-store.ts';
 export { type CallCounters, Calls, type CallsOptions } from './calls.ts';
-export { CALL_METHODS } from './capabilities.ts';
+export { CALL_TAGS, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
 export type { LegState } from './leg-request.ts';
 export { type MessagePlan, relayMessage } from './message-relay.ts';

@@ -29,11 +29,6 @@ export function relayMessage(
   plan: MessagePlan,
   newToken: () => string,
 ): void {
-  const hops = transaction.request.maxForwards() ?? 70;
-  if (hops <= 0) {
-    transaction.reply(483);
-    return;
-  }
   if (plan.targets.length === 0) {
     transaction.reply(480);
     return;
@@ -44,7 +39,7 @@ export function relayMessage(
     const { headers, requestUri } = draft;
     const relayed = new Headers();
     for (const route of draft.routes) relayed.add(HeaderId.Route, route);
-    relayed.add(HeaderId.MaxForwards, String(hops - 1));
+    relayed.add(HeaderId.MaxForwards, String(transaction.request.hopsAfter()));
     relayed.add(HeaderId.From, `${draft.from};tag=${newToken()}`);
     relayed.add(HeaderId.To, draft.to);
     relayed.add(HeaderId.CallId, plan.targets.length === 1 ? callId : newToken());

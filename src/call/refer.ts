@@ -78,7 +78,7 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
   call.referral = referral;
   if (replaced === 'none') referral.refuse(481);
   else if (replaced !== undefined) referral.join(replaced);
-  else if (plan !== undefined) referral.call(plan, (request.maxForwards() ?? 70) - 1);
+  else if (plan !== undefined) referral.call(plan, request.hopsAfter());
 }
 
 function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {

@@ -4,6 +4,7 @@ import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../
 import { AcceptedInvite } from './accepted-invite.ts';
 import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
+import { hopsOf } from './hops.ts';
 import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { descriptionRefused, relayDescription } from './media.ts';
@@ -25,18 +26,15 @@ import { SessionKeeper } from './session-keeper.ts';
  * neither leg has an INVITE under way.
  */
 export function relayInvite(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest): void {
-  const hops = request.maxForwards() ?? 70;
-  if (hops <= 0) {
-    from.reply(transaction, 483);
-    return;
-  }
+  const hops = hopsOf(transaction, from);
+  if (hops === undefined) return;
   if (from.session === undefined) SessionKeeper.forIncoming(from.env, from.options.sessionTimer, request)?.attach(from);
   const tooSmall = from.session?.refusal(request);
   if (tooSmall !== undefined) {
     from.reply(transaction, tooSmall.status, tooSmall.headers);
     return;
   }
-  new RelayedInvite(from, to, transaction, request, hops - 1).start();
+  new RelayedInvite(from, to, transaction, request, hops).start();
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { addCapabilities, addOwnHeaders, withoutMethod } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
+import { hopsOf } from './hops.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { descriptionRefused, relayDescription } from './media.ts';
@@ -25,15 +26,11 @@ export function relayRequest(
     from.reply(transaction, 503, [[HeaderId.RetryAfter, '1']]);
     return;
   }
-  // RFC 3261 §16.3 step 3, kept up across the two dialogs so that a loop through B2BUAs ends.
-  const hops = request.maxForwards() ?? 70;
-  if (hops <= 0) {
-    from.reply(transaction, 483);
-    return;
-  }
+  const hops = hopsOf(transaction, from);
+  if (hops === undefined) return;
   to.relays++;
   const relay = new RelayedRequest(from, to, transaction, request);
-  relayDescription(from, to, request, relay.role, (isDescribed) => relay.start(isDescribed, hops - 1, rack));
+  relayDescription(from, to, request, relay.role, (isDescribed) => relay.start(isDescribed, hops, rack));
 }
 
 class RelayedRequest implements LegRequestUser {

@@ -1,5 +1,5 @@
 /** A request's first stop: in-dialog requests go to their call, all others by method to whoever serves them. */
-import type { Calls } from '../call/index.ts';
+import { type Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
 import type { EndpointUser, ServerTransaction } from '../sip/endpoint/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -8,9 +8,6 @@ import type { Admission, Source } from './admission.ts';
 export interface DispatcherOptions {
   readonly calls: Calls;
   readonly admission: Admission;
-  /** Methods that are served, as Allow says. */
-  readonly allow: string;
-  readonly supported: string;
   register(transaction: ServerTransaction): void;
   /** An admitted INVITE. */
   invite(transaction: ServerTransaction, source: Source): void;
@@ -18,6 +15,8 @@ export interface DispatcherOptions {
   message(transaction: ServerTransaction, source: Source): void;
   flowClosed(flow: Flow): void;
 }
+
+const SUPPORTED = SERVED_TAGS.join(', ');
 
 /** Methods that only make sense inside a dialog or a transaction that is not there. */
 const NEEDS_DIALOG = new Set(['BYE', 'PRACK', 'UPDATE', 'INFO', 'NOTIFY']);
@@ -80,14 +79,13 @@ export class Dispatcher implements EndpointUser {
 
   /** §11.2: what an INVITE would be told about us. Nothing here depends on who asks, so nobody learns who exists. */
   #answerOptions(transaction: ServerTransaction): void {
-    const { allow, supported } = this.#options;
     transaction.respond(
       createResponse(transaction.request, 200, 'OK', {
         toTag: transaction.localTag,
         headers: [
-          [HeaderId.Allow, allow],
+          [HeaderId.Allow, SERVED_METHODS],
           [HeaderId.Accept, 'application/sdp'],
-          [HeaderId.Supported, supported],
+          [HeaderId.Supported, SUPPORTED],
         ],
       }),
     );
@@ -103,11 +101,11 @@ export class Dispatcher implements EndpointUser {
       this.#admitted(transaction, () => transaction.reply(489, 'Bad Event'));
       return;
     }
-    transaction.reply(501, 'Not Implemented', [[HeaderId.Allow, this.#options.allow]]);
+    transaction.reply(501, 'Not Implemented', [[HeaderId.Allow, SERVED_METHODS]]);
   }
 
   /** §8.2.1: a known method that is not served here. */
   #notAllowed(transaction: ServerTransaction): void {
-    transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, this.#options.allow]]);
+    transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, SERVED_METHODS]]);
   }
 }

@@ -9,7 +9,15 @@ import { Egress } from '../base/egress.ts';
 import { PeerError } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
-import { CALL_METHODS, type CallObserver, type CallStore, Calls, relayMessage } from '../call/index.ts';
+import {
+  CALL_TAGS,
+  type CallObserver,
+  type CallStore,
+  Calls,
+  relayMessage,
+  SERVED_METHODS,
+  SERVED_TAGS,
+} from '../call/index.ts';
 import { Media, MediaRelays, openDatagrams } from '../media/index.ts';
 import { asksEmergency, emergencyCallOf, type NodeFacts } from '../outbound/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -55,8 +63,6 @@ import { SignIns } from './sign-ins.ts';
 import { StirService } from './stir-service.ts';
 import { TrustedExtensions } from './trusted-extensions.ts';
 
-const SUPPORTED_TAGS = ['100rel', 'replaces', 'norefersub'];
-const ALLOW = `${CALL_METHODS}, REGISTER`;
 const ACCEPT_LANGUAGE = 'en';
 
 export class Engine {
@@ -107,8 +113,8 @@ export class Engine {
       addressFor: (trunk, scope) => this.#addressFor(trunk, scope),
       privateAddresses: { udp: NOWHERE, tcp: NOWHERE, tls: NOWHERE },
       userAgent: `tandem/${options.version}`,
-      allow: ALLOW,
-      supported: SUPPORTED_TAGS,
+      allow: SERVED_METHODS,
+      supported: CALL_TAGS,
       acceptLanguage: ACCEPT_LANGUAGE,
     };
     this.#signIns = new SignIns(options.signInStore, scheduler, log);
@@ -176,7 +182,7 @@ export class Engine {
     this.endpoint = new Endpoint(
       {
         scheduler,
-        supported: ['timer', ...SUPPORTED_TAGS],
+        supported: SERVED_TAGS,
         timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms, t4Ms: settings.timers.t4Ms },
         egress: this.egress,
         ofOnePeer: (address, other) => this.trunks.identification.ofOneTrunk(address, other),
@@ -334,8 +340,6 @@ export class Engine {
     const dispatcher = new Dispatcher({
       calls: this.calls,
       admission,
-      allow: ALLOW,
-      supported: ['timer', ...SUPPORTED_TAGS].join(', '),
       register: (transaction) => this.registrations.handle(transaction),
       invite: (transaction, source) => this.#invite(transaction, source),
       message: (transaction, source) => this.#message(transaction, source),
@@ -466,7 +470,7 @@ export class Engine {
 
   #message(transaction: ServerTransaction, source: Source): void {
     if (source.kind === 'trunk') {
-      transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, ALLOW]]);
+      transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, SERVED_METHODS]]);
       return;
     }
     if (source.kind === 'node') {

@@ -5,6 +5,7 @@ import { randomToken } from '../base/ids.ts';
 import { type ExplainQuestion, QuestionError } from '../outbound/index.ts';
 import {
   escapeUser,
+  FIRST_HOPS,
   formatHost,
   HeaderId,
   Headers,
@@ -47,7 +48,7 @@ export function imagineInvite(question: ExplainQuestion, domain: string): SipReq
   const name = displayName === undefined ? '' : `${quote(octetsFromText(displayName))} `;
   const uri = dialledUri(to, host);
   headers.add(HeaderId.Via, 'SIP/2.0/UDP explain.invalid;branch=z9hG4bK-asked');
-  headers.add(HeaderId.MaxForwards, '70');
+  headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
   headers.add(HeaderId.From, `${name}<sip:${escapeUser(octetsFromText(from))}@${host}>;tag=${randomToken()}`);
   headers.add(HeaderId.To, `<${uri}>`);
   headers.add(HeaderId.CallId, randomToken());

@@ -4,6 +4,7 @@ import type { CallPlan, CallRouter, Rejection, RoutedCall, RoutedLeg } from '../
 import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
 import {
   escapeUser,
+  FIRST_HOPS,
   formatHost,
   HeaderId,
   Headers,
@@ -100,7 +101,7 @@ function nameOf(identity: string | undefined, recorded: string | undefined): str
 function transferInvite(number: string, transferor: string, domain: string): SipRequest {
   const host = formatHost(domain);
   const headers = new Headers();
-  headers.add(HeaderId.MaxForwards, '70');
+  headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
   headers.add(HeaderId.From, `<sip:${escapeUser(transferor)}@${host}>;tag=${randomToken()}`);
   headers.add(HeaderId.To, `<sip:${escapeUser(number)}@${host}>`);
   headers.add(HeaderId.CallId, randomToken());

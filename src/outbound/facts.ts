@@ -1,5 +1,6 @@
 import type { AddressScope } from '../base/address-scope.ts';
 import {
+  FIRST_HOPS,
   HeaderId,
   type Headers,
   isAnonymousAddress,
@@ -156,7 +157,7 @@ export function endpointRequest(request: SipRequest): EndpointRequest {
   return {
     text: request.receivedText ?? '',
     callId: request.callId(),
-    maxForwards: request.maxForwards() ?? 70,
+    maxForwards: request.maxForwards() ?? FIRST_HOPS,
     fromDisplayName: from.displayName ?? '',
     anonymousFrom: isAnonymousAddress(from),
     preferredIdentity: request.headers.has(HeaderId.PPreferredIdentity) ? preferredIdentity(request.headers) : '',

@@ -1,6 +1,6 @@
 /** The requests that a trunk sends on its own account: REGISTER (RFC 3261 §10.2, RFC 6140) and OPTIONS (§11.1). */
 import type { SendOptions } from '../sip/endpoint/index.ts';
-import { escapeUser, formatHost, HeaderId, octetsFromText, SipRequest } from '../sip/message/index.ts';
+import { escapeUser, FIRST_HOPS, formatHost, HeaderId, octetsFromText, SipRequest } from '../sip/message/index.ts';
 import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
@@ -24,8 +24,6 @@ export interface RegisterFacts extends RequestIdentity {
 /** URI parameter of a Contact whose user part the provider fills in (RFC 6140); `identification.ts` reads it. */
 export const TOKEN_PARAMETER = 'tdm';
 
-const MAX_FORWARDS = '70';
-
 export function registerRequest(trunk: Trunk, facts: RegisterFacts, own: HostPort, to: Flow | Target): SipRequest {
   // §10.2: the Request-URI names the domain of the location service, without a user part.
   const request = new SipRequest('REGISTER', providerUri(facts.place ?? { host: trunk.host, port: trunk.port }));
@@ -33,7 +31,7 @@ export function registerRequest(trunk: Trunk, facts: RegisterFacts, own: HostPor
   const { headers } = request;
   addRoute(trunk, request);
   headers
-    .add(HeaderId.MaxForwards, MAX_FORWARDS)
+    .add(HeaderId.MaxForwards, String(FIRST_HOPS))
     .add(HeaderId.From, `${address};tag=${facts.fromTag}`)
     .add(HeaderId.To, address)
     .add(HeaderId.CallId, facts.callId)
@@ -66,7 +64,7 @@ export function optionsRequest(
   const { headers } = request;
   addRoute(trunk, request);
   headers
-    .add(HeaderId.MaxForwards, MAX_FORWARDS)
+    .add(HeaderId.MaxForwards, String(FIRST_HOPS))
     .add(HeaderId.From, `<sip:${user}${user === '' ? here : formatHost(trunk.host)}>;tag=${facts.fromTag}`)
     .add(HeaderId.To, `<${request.requestUri}>`)
     .add(HeaderId.CallId, facts.callId)

@@ -6,9 +6,7 @@ import type { Forwarding } from '../facts.ts';
 export const identifyCaller: CallStep = {
   name: 'caller',
   run(call, trace) {
-    const { caller, request, forwarding, dialled } = call.facts;
-    // RFC 3261 §16.3 step 3: a request that has used up its hops ends here, which also ends loops through carriers.
-    if (request.maxForwards <= 0) return { status: 483, reason: 'Too Many Hops', code: 'too-many-hops' };
+    const { caller, forwarding, dialled } = call.facts;
     const enabled = caller.kind === 'extension' ? caller.extension.enabled : caller.service.enabled;
     if (!enabled) return { status: 403, reason: 'Caller Disabled', code: 'caller-disabled' };
     // A call that is forwarded to a number it was forwarded from would ring itself for ever (RFC 3261 §16.3 step 4).

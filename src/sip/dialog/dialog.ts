@@ -2,6 +2,7 @@ import { PeerError } from '../../base/errors.ts';
 import { ownCopy } from '../../base/text.ts';
 import {
   addressValues,
+  FIRST_HOPS,
   formatUri,
   HeaderId,
   Headers,
@@ -283,7 +284,7 @@ export class Dialog {
     const hop = this.#routeSet.towards(this.#remoteTarget);
     const headers = new Headers();
     for (const route of hop.routes) headers.add(HeaderId.Route, route);
-    headers.add(HeaderId.MaxForwards, '70');
+    headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
     headers.add(HeaderId.From, this.localAddress);
     headers.add(HeaderId.To, this.remoteAddress);
     headers.add(HeaderId.CallId, this.callId);

@@ -23,6 +23,7 @@ export { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 export {
   addressValues,
   type Defect,
+  FIRST_HOPS,
   parseNameAddrList,
   readableNameAddrs,
   type SipMessage,

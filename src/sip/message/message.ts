@@ -7,6 +7,9 @@ import { type NameAddr, parseNameAddr, readTag } from './name-addr.ts';
 import { parseUri, type Uri } from './uri.ts';
 import { parseVia, type Via } from './via.ts';
 
+/** Max-Forwards of a request that begins here, and of one that says nothing (§8.1.1.6). */
+export const FIRST_HOPS = 70;
+
 /** A fault of a received message that could still be represented; the validator turns it into the response owed. */
 export interface Defect {
   readonly status: number;
@@ -79,6 +82,14 @@ abstract class Message {
     if (value === undefined || (value >= 0 && value <= 255)) return value;
     const text = this.headers.value(HeaderId.MaxForwards)?.slice(0, 20);
     throw new PeerError('SIP_PEER_MAX_FORWARDS', `Max-Forwards ${JSON.stringify(text)}: expected 0 to 255`);
+  }
+
+  /**
+   * Hops left for the request that this one becomes (§16.6 item 3). Negative: none, and it is refused with 483 (§16.3 item 3), which
+   * the validator does outside of dialogs.
+   */
+  hopsAfter(): number {
+    return (this.maxForwards() ?? FIRST_HOPS) - 1;
   }
 
   /** Every Contact; a `*` is left out. */
