@@ -39,7 +39,11 @@ const handle = () => {
 };
 const clock = { nowMs: () => performance.now(), wallMs: () => Date.now() };
 const gate = new SourceGate(clock, { knows: () => true, knownPerSecond: 1e9 });
-const inbox = new Inbox({ clock, knows: (address) => gate.knows(address), handle, refuse: () => false });
+const inbox = new Inbox({
+  clock,
+  knows: (address) => gate.knows(address),
+  server: { handle, refuseUnread: () => false },
+});
 
 async function usPerCall(take: (text: string, flow: Flow) => void): Promise<number> {
   const before = process.threadCpuUsage();

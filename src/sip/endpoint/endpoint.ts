@@ -3,7 +3,6 @@ import { PeerError } from '../../base/errors.ts';
 import { randomBranch } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import {
-  createResponse,
   DEFAULT_LIMITS,
   HeaderId,
   type MessageLimits,
@@ -27,13 +26,11 @@ import {
   type TransportUser,
 } from '../transport/index.ts';
 import { EndpointCounters } from './counters.ts';
-import { earlyRefusal } from './early-refusal.ts';
-import { Inbox } from './inbox.ts';
+import { Inbox, type MessageServer } from './inbox.ts';
 import { LargeRequests, type SendOver } from './large-requests.ts';
+import { Refusals, type RefusingEndpoint } from './refusals.ts';
 import { noteSource, ReplyFlow, replyPort, rerouteTarget, ViaPrefix } from './reply-route.ts';
 import { SecondWay } from './second-way.ts';
-import { boundedAnswer } from './stateless-answer.ts';
-import { plainHostOf, plainNumberOf } from './triage.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -46,10 +43,6 @@ import type {
   ServerTransaction,
 } from './types.ts';
 
-const DRAIN_RETRY_SECONDS = 10;
-/** Spread, so that those refused together do not return together (RFC 3261 §21.5.4). */
-const OVERLOAD_RETRY_SECONDS = 4;
-
 /**
  * The one place where transport, transactions and time meet.
  *
@@ -59,7 +52,7 @@ const OVERLOAD_RETRY_SECONDS = 4;
  * Rules: nothing that a peer sends ends more than its own message; a bad request costs no state; responses leave the way their
  * request came; every message is counted once in each direction.
  */
-export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
+export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, RefusingEndpoint, MessageServer {
   readonly counters = new EndpointCounters();
   readonly transactions: TransactionLayer<Flow>;
   readonly transport: EndpointTransport;
@@ -74,7 +67,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   readonly #large: LargeRequests;
   readonly #messageLimits: MessageLimits;
   readonly #viaPrefix = new ViaPrefix();
-  #drainAnswer: ((request: SipRequest, flow: Flow) => DrainAnswer) | undefined;
+  readonly #refusals: Refusals;
 
   /** @param elder what it has learnt of peers holds here too. */
   constructor(options: EndpointOptions, user: EndpointUser, log: Log, elder?: Endpoint) {
@@ -83,6 +76,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.#log = log;
     this.#messageLimits = { ...DEFAULT_LIMITS, ...options.messageLimits };
     this.#supported = new Set((options.supported ?? []).map((tag) => tag.toLowerCase()));
+    this.#refusals = new Refusals(this, options, this.#messageLimits, log);
     this.transactions = new TransactionLayer<Flow>({
       scheduler: options.scheduler,
       user: this,
@@ -93,7 +87,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
       ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
       ...(options.maxClientTransactions === undefined ? {} : { maxClientTransactions: options.maxClientTransactions }),
     });
-    this.transport = (options.createTransport ?? ((transportUser) => this.#sockets(transportUser)))(this);
+    this.transport = options.createTransport?.(this) ?? sockets(options, this.#messageLimits, this, log);
     this.#large = new LargeRequests(
       this.transport,
       this.counters,
@@ -107,9 +101,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
         cpuShare,
         ...(limits === undefined ? {} : { limits }),
         knows: (address) => sources.knows(address),
-        handle: (text, flow) => this.#handle(text, flow),
+        server: this,
         readsOn: () => this.transport.readsOn === true,
-        refuse: (text, flow) => this.#refuseUnread(text, flow),
       });
   }
 
@@ -120,7 +113,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
 
   /** From now on requests outside dialogs are answered as `answer` says, default 503; what is in progress goes on. */
   drain(answer: (request: SipRequest, flow: Flow) => DrainAnswer = () => 'refuse'): void {
-    this.#drainAnswer = answer;
+    this.#refusals.drainAnswer = answer;
   }
 
   /** Ends every transaction without a word, then the sockets. */
@@ -237,11 +230,11 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   }
 
   onMessage(text: string, flow: Flow): void {
-    if (this.inbox === undefined) this.#handle(text, flow);
+    if (this.inbox === undefined) this.handle(text, flow);
     else this.inbox.push(text, flow);
   }
 
-  #handle(text: string, flow: Flow): void {
+  handle(text: string, flow: Flow): void {
     this.observer?.onReceived(text, flow);
     let message: SipRequest | SipResponse;
     try {
@@ -259,6 +252,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     }
   }
 
+  refuseUnread(text: string, flow: Flow): boolean {
+    return this.#refusals.refuseUnread(text, flow);
+  }
+
   onSent(text: string, flow: Flow): void {
     const counters = this.counters.sent[flow.transport];
     if (text.startsWith('SIP/2.0 ')) counters.countResponse(Number(text.slice(8, 11)));
@@ -272,7 +269,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.observer?.onReceived(head, flow);
     try {
       const message = parseMessage(head);
-      if (message.kind === 'request') this.#refuse(message, flow, error.status, undefined, []);
+      if (message.kind === 'request') this.#refusals.refuse(message, flow, error.status, undefined, []);
     } catch (fault) {
       if (!(fault instanceof PeerError)) this.#countFault(fault, flow);
     }
@@ -329,114 +326,42 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.#user.onAck(request, flow);
   }
 
-  /** Over UDP, where a source can be forged, what strangers get is bounded by what they sent. */
   onStatelessAnswer(response: SipResponse, request: SipRequest, flow: Flow): void {
-    const text = serialize(response);
-    const forgeable = flow.transport === 'udp' && this.#options.sources?.knows(flow.remoteAddress) === false;
-    const answer = forgeable ? boundedAnswer(text, request.receivedText?.length ?? text.length) : text;
-    if (answer === undefined) this.counters.withheld++;
-    else flow.send(answer);
+    this.#refusals.send(response, request, flow);
   }
 
   onStray2xx(response: SipResponse, flow: Flow): void {
     this.#user.onStray2xx?.(response, flow);
   }
 
-  #sockets(user: TransportUser): TransportLayer {
-    const { scheduler, transportLimits, sources, tls, egress, createSocket } = this.#options;
-    return new TransportLayer(
-      {
-        scheduler,
-        messageLimits: this.#messageLimits,
-        createSocket,
-        ...(transportLimits === undefined ? {} : { limits: transportLimits }),
-        ...(sources === undefined ? {} : { sources }),
-        ...(tls === undefined ? {} : { tls }),
-        ...(egress === undefined ? {} : { egress }),
-      },
-      user,
-      this.#log,
-    );
-  }
-
   #onRequestMessage(request: SipRequest, flow: Flow): void {
     this.counters.received[flow.transport].countRequest(request.method);
     const refusal = validateRequest(request, this.#messageLimits);
     if (refusal !== undefined) {
-      this.#refuse(request, flow, refusal.status, refusal.reason, refusal.headers);
+      this.#refusals.refuse(request, flow, refusal.status, refusal.reason, refusal.headers);
       return;
     }
     const via = request.topVia();
     const unsupported = refuseExtensions(request, this.#supported);
     if (unsupported !== undefined) {
-      this.#refuse(request, flow, unsupported.status, undefined, unsupported.headers);
+      this.#refusals.refuse(request, flow, unsupported.status, undefined, unsupported.headers);
       return;
     }
-    const redirectTo = this.#redirectionOf(request, flow);
+    const redirectTo = this.#refusals.redirectionOf(request, flow);
     if (redirectTo !== undefined) {
-      this.#refuse(request, flow, 302, undefined, [[HeaderId.Contact, redirectTo]]);
+      this.#refusals.refuse(request, flow, 302, undefined, [[HeaderId.Contact, redirectTo]]);
       return;
     }
-    const busySeconds = this.#busySeconds(request, flow);
+    const busySeconds = this.#refusals.busySeconds(request, flow);
     if (busySeconds !== undefined) {
       this.counters.overloaded++;
-      this.#refuse(request, flow, 503, undefined, [[HeaderId.RetryAfter, String(busySeconds)]]);
+      this.#refusals.refuse(request, flow, 503, undefined, [[HeaderId.RetryAfter, String(busySeconds)]]);
       return;
     }
     noteSource(request, via, flow);
     // RFC 5923 §5: the peer says that requests to its listening port may use this connection.
     if (flow.tls?.verified === true && via.params.has('alias')) this.transport.alias(flow, via.port ?? 5061);
-    this.transactions.receiveRequest(request, this.#replyFlow(request, flow));
-  }
-
-  /** 503 for a new request of which nothing but its text is known. False: it is served already, or must be. */
-  #refuseUnread(text: string, flow: Flow): boolean {
-    const refusal = earlyRefusal(text, flow, {
-      status: 503,
-      reason: 'Service Unavailable',
-      retrySeconds: 1 + Math.floor(Math.random() * OVERLOAD_RETRY_SECONDS),
-      tag: (topVia, callId) => this.transactions.tags.ofUnread(topVia, callId),
-    });
-    if (this.#isEmergency(text, refusal?.from)) return false;
-    if (refusal === undefined) return this.#refuseOdd(text, flow);
-    if (this.transactions.knowsSent(refusal.sentBy, refusal.method)) return false;
-    this.observer?.onReceived(text, flow);
-    this.counters.received[flow.transport].countRequest(text.slice(0, text.indexOf(' ')));
-    this.transactions.counters.stateless++;
-    flow.send(refusal.text);
-    return true;
-  }
-
-  /** @param from the From field, where it is known */
-  #isEmergency(text: string, from: string | undefined): boolean {
-    const { isEmergency, isEmergencyNumber } = this.#options;
-    if (isEmergency === undefined || !text.startsWith('INVITE ')) return false;
-    const number = from === undefined ? undefined : plainNumberOf(text);
-    const host = from === undefined ? undefined : plainHostOf(from);
-    if (isEmergencyNumber !== undefined && number !== undefined && host !== undefined)
-      return isEmergencyNumber(number, host);
-    try {
-      const message = parseMessage(text, this.#messageLimits);
-      return message.kind === 'request' && isEmergency(message);
-    } catch {
-      return false;
-    }
-  }
-
-  /** The same for one that has to be read first. False: it is a copy, or no request at all. */
-  #refuseOdd(text: string, flow: Flow): boolean {
-    try {
-      const request = parseMessage(text, this.#messageLimits);
-      if (request.kind === 'response' || validateRequest(request, this.#messageLimits) !== undefined) return false;
-      if (this.transactions.knows(request)) return false;
-      this.observer?.onReceived(text, flow);
-      this.counters.received[flow.transport].countRequest(request.method);
-      this.#refuse(request, flow, 503, undefined, [[HeaderId.RetryAfter, '2']]);
-      return true;
-    } catch {
-      // It is told what is wrong with it when its turn comes.
-      return false;
-    }
+    this.transactions.receiveRequest(request, this.replyFlow(request, flow));
   }
 
   #onResponseMessage(response: SipResponse, flow: Flow): void {
@@ -448,57 +373,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     this.transactions.receiveResponse(response, flow);
   }
 
-  /** Contact of the node that takes this INVITE while this one drains. */
-  #redirectionOf(request: SipRequest, flow: Flow): string | undefined {
-    if (this.#drainAnswer === undefined || request.method !== 'INVITE' || request.toTag() !== undefined)
-      return undefined;
-    const answer = this.#drainAnswer(request, flow);
-    return typeof answer === 'string' || this.transactions.knows(request) ? undefined : answer.redirectTo;
-  }
-
-  /** Retry-After for a request that starts something new while we drain or are too busy; what goes on is always served. */
-  #busySeconds(request: SipRequest, flow: Flow): number | undefined {
-    const { overloadSeconds } = this.#options;
-    if (request.method === 'ACK' || request.method === 'CANCEL' || request.toTag() !== undefined) return undefined;
-    const drains = this.#drainAnswer?.(request, flow) === 'refuse';
-    const seconds = drains ? DRAIN_RETRY_SECONDS : overloadSeconds?.(request);
-    return seconds === undefined || this.transactions.knows(request) ? undefined : seconds;
-  }
-
-  /** Answers without a transaction (§8.2.7): each copy of the request gets the same answer. An ACK gets none. */
-  #refuse(
-    request: SipRequest,
-    flow: Flow,
-    status: number,
-    reason: string | undefined,
-    headers: readonly (readonly [HeaderId, string])[],
-  ): void {
-    if (request.method === 'ACK') return;
-    this.counters.refused++;
-    let route = flow;
-    try {
-      noteSource(request, request.topVia(), flow);
-      route = this.#replyFlow(request, flow);
-    } catch (error) {
-      // A Via that cannot be read is answered as it is, where it came from.
-      if (!(error instanceof PeerError)) throw error;
-    }
-    try {
-      const toTag = this.transactions.statelessTag(request);
-      const response = createResponse(request, status, reason, { toTag, headers: [...headers] });
-      this.transactions.answerStateless(response, request, route);
-    } catch (error) {
-      // Octets that must not leave in a header field stood in a field that the answer repeats: no answer can be made.
-      this.counters.malformed++;
-      this.#log.debug('refusal-not-sent', {
-        status,
-        remoteAddress: flow.remoteAddress,
-        error: (error as Error).message,
-      });
-    }
-  }
-
-  #replyFlow(request: SipRequest, flow: Flow): Flow {
+  /** The way that the responses of a request take. */
+  replyFlow(request: SipRequest, flow: Flow): Flow {
     if (flow.transport !== 'udp') return flow;
     const port = replyPort(request.topVia(), flow, this.#options.symmetricResponses === true);
     if (port === flow.remotePort) return flow;
@@ -536,7 +412,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
   /** A fault of ours costs the message that met it a 500, and nobody else anything. */
   #onFault(error: unknown, message: SipRequest | SipResponse, flow: Flow): void {
     if (error instanceof PeerError) {
-      if (message.kind === 'request') this.#refuse(message, flow, error.status, undefined, []);
+      if (message.kind === 'request') this.#refusals.refuse(message, flow, error.status, undefined, []);
       else this.counters.malformed++;
       return;
     }
@@ -545,7 +421,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
     try {
       const transaction = this.transactions.serverTransactionOf(message);
       if (transaction !== undefined) transaction.reply(500);
-      else this.#refuse(message, flow, 500, undefined, []);
+      else this.#refusals.refuse(message, flow, 500, undefined, []);
     } catch (second) {
       this.#countFault(second, flow);
     }
@@ -560,4 +436,27 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow> {
 
 export function isFlow(to: Flow | Target): to is Flow {
   return 'send' in to;
+}
+
+/** The transports that are sockets. */
+function sockets(
+  options: EndpointOptions,
+  messageLimits: MessageLimits,
+  user: TransportUser,
+  log: Log,
+): TransportLayer {
+  const { scheduler, transportLimits, sources, tls, egress, createSocket } = options;
+  return new TransportLayer(
+    {
+      scheduler,
+      messageLimits,
+      createSocket,
+      ...(transportLimits === undefined ? {} : { limits: transportLimits }),
+      ...(sources === undefined ? {} : { sources }),
+      ...(tls === undefined ? {} : { tls }),
+      ...(egress === undefined ? {} : { egress }),
+    },
+    user,
+    log,
+  );
 }

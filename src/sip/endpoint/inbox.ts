@@ -23,15 +23,20 @@ export const defaultInboxLimits: InboxLimits = {
   knownWaiting: 20_000,
 };
 
+/** Does what the inbox has decided on. */
+export interface MessageServer {
+  /** Reads, judges and serves a message. */
+  handle(text: string, flow: Flow): void;
+  /** Answers 503 without reading; false: the request is one that is served already. */
+  refuseUnread(text: string, flow: Flow): boolean;
+}
+
 export interface InboxOptions {
   readonly clock: Clock;
   readonly limits?: Partial<InboxLimits>;
   /** Whether an address is a known peer's. */
   readonly knows: (address: string) => boolean;
-  /** Reads, judges and serves a message. */
-  readonly handle: (text: string, flow: Flow) => void;
-  /** Answers 503 without reading; false: the request is one that is served already. */
-  readonly refuse: (text: string, flow: Flow) => boolean;
+  readonly server: MessageServer;
   /** Whether the sockets hold more than was read: then nothing is handled before they were read on. Default: never. */
   readonly readsOn?: () => boolean;
   /** The share of a core that this process may use, where that is limited: what it computes takes so much longer by the clock. Default: 1. */
@@ -146,7 +151,7 @@ export class Inbox {
     if (this.isEmpty) {
       if (nowMs - this.#sliceBeganMs < SLICE_MS) {
         if (!this.#backlog.isGrown && kindOf(text) === Kind.Call) this.#backlog.grows();
-        this.#options.handle(text, flow);
+        this.#options.server.handle(text, flow);
         return;
       }
       this.#backlog.beat(this.#workMs(), nowMs, 0);
@@ -203,7 +208,7 @@ export class Inbox {
       return;
     }
     const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
-    if (begins && !this.#backlog.admits(this.#aheadOf(address)) && this.#options.refuse(text, flow)) {
+    if (begins && !this.#backlog.admits(this.#aheadOf(address)) && this.#options.server.refuseUnread(text, flow)) {
       this.counters.overloaded++;
       return;
     }
@@ -213,7 +218,7 @@ export class Inbox {
   /** It was let in in vain: what came in the meantime took more time than there seemed to be. */
   #refusesLate({ text, flow }: Waiting): boolean {
     const kind = kindOf(text);
-    if (kind === Kind.Cancel || kind === Kind.Ongoing || !this.#options.refuse(text, flow)) return false;
+    if (kind === Kind.Cancel || kind === Kind.Ongoing || !this.#options.server.refuseUnread(text, flow)) return false;
     this.counters.overloaded++;
     return true;
   }
@@ -250,7 +255,7 @@ export class Inbox {
           continue;
         }
       }
-      this.#options.handle(next.text, next.flow);
+      this.#options.server.handle(next.text, next.flow);
       nowMs = clock.nowMs();
       const tookMs = nowMs - beganMs;
       if (strangersTurn) {

@@ -21,15 +21,17 @@ class Thread {
       clock: { nowMs: () => this.nowMs, wallMs: () => this.nowMs },
       limits,
       knows: (address) => address.startsWith('192.0.2.'),
-      handle: (text) => {
-        if (text === SERVED) return;
-        this.compute(this.costMs);
-        this.handled.push(nameOf(text));
-      },
-      refuse: (text) => {
-        if (this.served.has(nameOf(text))) return false;
-        this.refused.push(nameOf(text));
-        return true;
+      server: {
+        handle: (text) => {
+          if (text === SERVED) return;
+          this.compute(this.costMs);
+          this.handled.push(nameOf(text));
+        },
+        refuseUnread: (text) => {
+          if (this.served.has(nameOf(text))) return false;
+          this.refused.push(nameOf(text));
+          return true;
+        },
       },
       cpuShare: () => this.cpuShare,
       computedMs: () => this.computedMs,
