@@ -2,8 +2,8 @@ import type { DigestAccount, DigestAlgorithm, DigestSecret } from '../sip/auth/i
 import type { Ha1 } from '../tenants/fields.ts';
 import { memberOf, type Party } from '../tenants/party.ts';
 import type { Extension, Service, Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { Credentials, Trunk } from '../trunks/schema.ts';
+import type { Served } from './served.ts';
 
 /** Somebody who can sign in: a phone's extension, an application server's service, or a gateway's accept-register trunk. */
 export type Account =
@@ -17,16 +17,16 @@ type SignIn = { readonly password?: string | undefined; readonly ha1?: Ha1 | und
  * computed by the secret's identity.
  */
 export class Accounts {
-  readonly #directory: () => Directory;
+  readonly #served: Pick<Served, 'directory'>;
   readonly #secrets = new WeakMap<Extension | Service | Credentials, DigestSecret>();
 
-  constructor(directory: () => Directory) {
-    this.#directory = directory;
+  constructor(served: Pick<Served, 'directory'>) {
+    this.#served = served;
   }
 
   /** An extension or service of a tenant; undefined when there is none, it is disabled, or nobody can sign in as it. */
   endpoint(tenant: Tenant, username: string): Account | undefined {
-    const party = this.#directory().party(tenant.name, username);
+    const party = this.#served.directory.party(tenant.name, username);
     if (party === undefined) return undefined;
     const member = memberOf(party);
     const secret = member.enabled ? this.#secretOf(member, member) : undefined;
@@ -36,7 +36,7 @@ export class Accounts {
   /** The accept-register trunk that a gateway signs in to by host label and authentication name. */
   gateway(host: string, authName: string): Account | undefined {
     const label = host.toLowerCase();
-    for (const trunk of this.#directory().trunksByHost(label)) {
+    for (const trunk of this.#served.directory.trunksByHost(label)) {
       if (trunk.type !== 'accept-register' || !trunk.enabled || trunk.credentials?.authName !== authName) continue;
       const { credentials } = trunk;
       const secret = this.#secretOf(credentials, { password: credentials.password });
@@ -47,9 +47,7 @@ export class Accounts {
 
   /** Whether the realm is the host label of an accept-register trunk. */
   isGatewayRealm(host: string): boolean {
-    return this.#directory()
-      .trunksByHost(host.toLowerCase())
-      .some((trunk) => trunk.type === 'accept-register');
+    return this.#served.directory.trunksByHost(host.toLowerCase()).some((trunk) => trunk.type === 'accept-register');
   }
 
   #secretOf(owner: Extension | Service | Credentials, signIn: SignIn): DigestSecret | undefined {

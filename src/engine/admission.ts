@@ -20,12 +20,12 @@ import type { Flow } from '../sip/transport/index.ts';
 import type { Party } from '../tenants/party.ts';
 import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { AddressIndex } from '../trunks/address-index.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { Identification } from '../trunks/identification.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import type { PeerPass, WantedBinding } from './peer-nodes.ts';
+import type { Served } from './served.ts';
 
 export type Source =
   | (Party & { readonly tenant: Tenant })
@@ -40,11 +40,7 @@ export interface RegisteredFlows {
 }
 
 export interface AdmissionOptions {
-  readonly directory: () => Directory;
-  /** The tenant that a host in a URI stands for: of its domain, or the default one for the node's own addresses. */
-  readonly tenantOf: (host: string) => Tenant | undefined;
-  /** Whether a host is one that this node listens on or advertises. */
-  readonly isOwnHost: (host: string) => boolean;
+  readonly served: Served;
   readonly accounts: Accounts;
   readonly digest: DigestServer;
   readonly pass: PeerPass;
@@ -120,7 +116,7 @@ export class Admission {
           continue;
         }
         const realm = textFromOctets(octets);
-        if (this.#options.directory().tenantByDomain(realm) !== undefined) return realm;
+        if (this.#options.served.directory.tenantByDomain(realm) !== undefined) return realm;
         if (this.#options.accounts.isGatewayRealm(realm)) return realm;
       }
     }
@@ -129,7 +125,7 @@ export class Admission {
   }
 
   #registeredParty(transaction: ServerTransaction, party: { domain: string; user: string }): Source | undefined {
-    const tenant = this.#options.directory().tenantByDomain(party.domain);
+    const tenant = this.#options.served.directory.tenantByDomain(party.domain);
     if (tenant !== undefined) return this.#verify(transaction, tenant.domain);
     const account = this.#options.accounts.gateway(party.domain, party.user);
     if (account?.kind !== 'trunk') {
@@ -159,8 +155,8 @@ export class Admission {
   #claimedTenant(request: SipRequest): Tenant | undefined {
     const { uri } = request.from();
     if (!isSipUri(uri) || uri.user === undefined) return undefined;
-    const directory = this.#options.directory();
-    const tenant = this.#options.tenantOf(uri.host);
+    const directory = this.#options.served.directory;
+    const tenant = this.#options.served.tenantOf(uri.host);
     if (tenant === undefined) return undefined;
     const user = unescapeUser(uri.user);
     return directory.member(tenant.name, user) === undefined ? undefined : tenant;
@@ -169,13 +165,13 @@ export class Admission {
   /** Whether the Request-URI is in the domain of another tenant than this one. */
   #asksOther(request: SipRequest, tenant: Tenant): boolean {
     const uri = request.uri();
-    const asked = isSipUri(uri) ? this.#options.directory().tenantByDomain(uri.host) : undefined;
+    const asked = isSipUri(uri) ? this.#options.served.directory.tenantByDomain(uri.host) : undefined;
     return asked !== undefined && asked.name !== tenant.name;
   }
 
   #verify(transaction: ServerTransaction, realm: string): Source | undefined {
     const { request, flow } = transaction;
-    const tenant = this.#options.directory().tenantByDomain(realm);
+    const tenant = this.#options.served.directory.tenantByDomain(realm);
     if (tenant !== undefined && this.#asksOther(request, tenant)) {
       this.#challenge(transaction, request.uri());
       return undefined;
@@ -222,7 +218,7 @@ export class Admission {
     let realm = NOBODY_REALM;
     for (const uri of uris) {
       if (!isSipUri(uri)) continue;
-      const tenant = this.#options.tenantOf(uri.host);
+      const tenant = this.#options.served.tenantOf(uri.host);
       if (tenant !== undefined) realm = tenant.domain;
       else if (this.#options.accounts.isGatewayRealm(uri.host)) realm = uri.host.toLowerCase();
       else continue;
@@ -240,7 +236,7 @@ export class Admission {
    */
   #noteOwnAddress(request: SipRequest, flow: Flow): void {
     const { uri } = request.from();
-    if (!isSipUri(uri) || !this.#options.isOwnHost(uri.host) || this.#told.has(flow.remoteAddress)) return;
+    if (!isSipUri(uri) || !this.#options.served.isOwnHost(uri.host) || this.#told.has(flow.remoteAddress)) return;
     if (this.#told.size >= MAX_TOLD) this.#told.clear();
     this.#told.add(flow.remoteAddress);
     const { host, user } = uri;

@@ -11,28 +11,28 @@ import {
   type RouteDraft,
   type SeenAs,
 } from '../outbound/index.ts';
-import type { Binding } from '../registrar/index.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
 import { type Endpoint, isFlow } from '../sip/endpoint/index.ts';
 import { escapeUser, formatHost, isSipUri, type SipRequest, type Uri } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { CapacityGrant } from '../trunks/capacity.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { CallContext } from './call-context.ts';
 import { draftOf } from './drafted-request.ts';
 import type { MediaParties } from './media-parties.ts';
 import { outsideParty } from './party-address.ts';
+import type { WantedBinding } from './peer-nodes.ts';
 import { noteSilence, phoneBranch } from './phone-leg.ts';
 import { ORPHAN_SILENT_MS, type Reached } from './reach.ts';
 import type { Registrations } from './registrations.ts';
+import type { Served } from './served.ts';
 
 export interface BranchesOptions {
   readonly endpoint: Endpoint;
   readonly registrations: Registrations;
   readonly trunks: Pick<TrunkService, 'digestClient' | 'admit' | 'noteAttempt' | 'targets'>;
-  readonly directory: () => Directory;
+  readonly served: Pick<Served, 'directory'>;
   readonly media: MediaParties;
   /** Signs calls; default: the certificate's own key. */
   readonly keyOf?: KeyOf;
@@ -79,12 +79,13 @@ export class Branches {
     });
   }
 
-  /** A request that another node drafted, on to a binding of this one. */
-  toOwnBinding(request: SipRequest, binding: Binding<Flow>): BranchPlan | undefined {
-    const to = binding.flow ?? binding.target;
+  /** A request that another node drafted, on to a binding of this one; undefined when that is gone. */
+  toWantedBinding(request: SipRequest, wanted: WantedBinding): BranchPlan | undefined {
+    const binding = this.#options.registrations.ownBinding(wanted);
+    const to = binding?.flow ?? binding?.target;
     const user = request.contact()?.uri;
     const contact = to === undefined ? undefined : this.#contact(userPart(user), to);
-    if (to === undefined || contact === undefined) return undefined;
+    if (binding === undefined || to === undefined || contact === undefined) return undefined;
     return {
       label: binding.aor,
       draft: { ...draftOf(request), routes: binding.path, contact },
@@ -106,7 +107,7 @@ export class Branches {
     const gateway = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk) : undefined;
     const reached = gateway?.reached;
     const { draft } = route;
-    const { trunks, directory, attemptMs, onAttempt, keyOf = ownKey } = this.#options;
+    const { trunks, served, attemptMs, onAttempt, keyOf = ownKey } = this.#options;
     // Not the plan itself: the closures below live as long as the call.
     const { facts, emergency } = plan;
     const { tenant } = facts;
@@ -130,7 +131,7 @@ export class Branches {
       ...(signing === undefined ? {} : { sign: (invite, wallMs) => addIdentity(invite, signing, wallMs, keyOf) }),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {
-        const answer = trunks.admit(trunk, tenant, directory(), emergency);
+        const answer = trunks.admit(trunk, tenant, served.directory, emergency);
         if (!answer.granted) return false;
         grant = answer;
         return true;

@@ -201,16 +201,17 @@ export class CallRehearsal {
     });
     return routing.rehearsal({
       clock: scheduler,
-      guard: (plan) => {
-        this.#witness(plan);
-        return guards.rehearse(plan, this.#trunks.capacity) ?? NO_LIMIT;
+      guards: {
+        admit: (plan) => {
+          this.#witness(plan);
+          return guards.rehearse(plan, this.#trunks.capacity) ?? NO_LIMIT;
+        },
       },
-      trunkState: (trunkId, tenant) => this.#trunks.condition(trunkId, tenant),
+      trunks: this.#trunks,
       verification: {
         modeOf: (trunk) => verification.modeOf(trunk),
         verify: (request, call) => this.#verified(request, call),
       },
-      admitInbound: (trunk, tenant) => this.#trunks.admitInbound(trunk, tenant),
       outbound: {
         trunkBranch: (draft, plan) => {
           const branch = own.toTrunk(draft, plan);
@@ -222,8 +223,7 @@ export class CallRehearsal {
           this.#witness(plan).refusal ??= refusal;
         },
       },
-      phoneBranches: (context, number) => own.toPhones(context, number),
-      branchForPeer: () => undefined,
+      branches: { toPhones: (context, number) => own.toPhones(context, number), toWantedBinding: () => undefined },
       contactHost: () => 'explain.invalid',
     });
   }
@@ -263,10 +263,11 @@ export class CallRehearsal {
             this.#endpoint.sendAck(request, isFlow(to) ? this.#own().standFor(to) : to, options),
         },
       }),
-      directory: () => directory,
+      served: { directory },
       log: silentLog,
       storeSetting: async () => {},
-      neverBegan: () => {},
+      intake: { callBegins() {} },
+      guards: { release() {} },
     });
   }
 

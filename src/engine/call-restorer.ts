@@ -1,13 +1,13 @@
 /** What an answered call of another process takes up again here: places on its trunks, grants of the fraud guards, ways to its parties. */
 import { type CallSnapshot, destinationAt, type Restorer } from '../call/index.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { OutboundGuards } from './outbound-guards.ts';
+import type { Served } from './served.ts';
 
 export interface CallRestorerOptions {
   readonly trunks: Pick<TrunkService, 'admit' | 'admitInbound' | 'secured'>;
   readonly guards: OutboundGuards;
-  readonly directory: () => Directory;
+  readonly served: Pick<Served, 'directory'>;
   /** Monotonic time of a wall clock time, ms. */
   readonly monotonicMs: (wallMs: number) => number;
 }
@@ -31,10 +31,10 @@ export function restorerOf(snapshot: CallSnapshot, options: CallRestorerOptions)
 
 function placesOf(
   snapshot: CallSnapshot,
-  { trunks, guards, directory, monotonicMs }: CallRestorerOptions,
+  { trunks, guards, served, monotonicMs }: CallRestorerOptions,
 ): (() => void)[] {
   const { facts, caller, callee, answeredAtMs } = snapshot;
-  const now = directory();
+  const now = served.directory;
   const tenant = facts.tenant === undefined ? undefined : now.tenantByName(facts.tenant);
   if (tenant === undefined) return [];
   const trunkOf = (id: string | undefined) => (id === undefined ? undefined : now.trunk(id));

@@ -1,7 +1,7 @@
 /** Warns before certificates end: 30, 7 and 1 days before, and when they have. Certificates that end in silence stop calls. */
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { signingCertificate } from '../trunks/certificates.ts';
-import type { Directory } from '../trunks/directory.ts';
+import type { Served } from './served.ts';
 
 const DAY_MS = 86_400_000;
 /** Days before the end; 0: it has ended. */
@@ -21,7 +21,7 @@ export interface ExpiringCertificate {
 
 export interface CertificateWatchOptions {
   readonly scheduler: Scheduler;
-  readonly directory: () => Directory;
+  readonly served: Pick<Served, 'directory'>;
   readonly onExpiring: (certificate: ExpiringCertificate) => void;
 }
 
@@ -43,9 +43,9 @@ export class CertificateWatch implements TimerTarget {
 
   /** Looks at once, and from then on; again whenever certificates have changed. */
   look(): void {
-    const { scheduler, directory, onExpiring } = this.#options;
+    const { scheduler, served, onExpiring } = this.#options;
     this.#timer = cancelTimer(this.#timer);
-    const { certificates } = directory().provisioning;
+    const { certificates } = served.directory.provisioning;
     const told = new Map<string, Told>();
     let nextMs = LOOK_MS;
     for (const settings of certificates) {

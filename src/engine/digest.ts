@@ -13,33 +13,33 @@ import type { DigestPolicySettings, Ha1 } from '../tenants/fields.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Accounts } from './accounts.ts';
 import { ChallengeWatch } from './challenge-watch.ts';
+import type { Served } from './served.ts';
 
 export interface EngineDigestOptions {
   readonly settings: NodeSettings;
   readonly scheduler: Scheduler;
   readonly log: Log;
-  readonly directory: () => Directory;
+  readonly served: Served;
   readonly accounts: Accounts;
   readonly throttle: GuessThrottle;
   /** Key of the nonces, shared by the nodes of one store. */
   readonly nonceSecret?: Uint8Array | undefined;
-  readonly isOwnHost: (host: string) => boolean;
 }
 
 export function engineDigest(options: EngineDigestOptions): DigestServer {
-  const { settings, scheduler, log, directory, accounts, nonceSecret, isOwnHost } = options;
+  const { settings, scheduler, log, served, accounts, nonceSecret } = options;
   const watch = new ChallengeWatch({
     scheduler,
     log,
     patienceMs: PATIENCE_T1 * settings.timers.t1Ms,
-    isAccount: (realm, user) => isAccount(directory(), accounts, realm, user),
+    isAccount: (realm, user) => isAccount(served.directory, accounts, realm, user),
   });
   const ofNode: DigestPolicy = { algorithms: settings.digest.algorithms, legacy: false };
   return new DigestServer({
     clock: scheduler,
-    policyOf: (realm, user) => policyOf(directory(), realm, user, ofNode),
+    policyOf: (realm, user) => policyOf(served.directory, realm, user, ofNode),
     servesHost: (host) =>
-      directory().tenantByDomain(host) !== undefined || accounts.isGatewayRealm(host) || isOwnHost(host),
+      served.directory.tenantByDomain(host) !== undefined || accounts.isGatewayRealm(host) || served.isOwnHost(host),
     observer: {
       onChallenged: (request, realm, user, source, policy) => watch.challenged(request, realm, user, source, policy),
       onCredentials: (realm, user, source) => watch.answered(realm, user, source),

@@ -3,17 +3,20 @@ import { type Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
 import type { EndpointUser, ServerTransaction } from '../sip/endpoint/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
+import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Admission, Source } from './admission.ts';
+import type { Messages } from './message-plan.ts';
+import type { Placement } from './placement.ts';
+import type { Registrations } from './registrations.ts';
 
-export interface DispatcherOptions {
+/** Those who serve requests. */
+export interface Departments {
   readonly calls: Calls;
   readonly admission: Admission;
-  register(transaction: ServerTransaction): void;
-  /** An admitted INVITE. */
-  invite(transaction: ServerTransaction, source: Source): void;
-  /** An admitted MESSAGE. */
-  message(transaction: ServerTransaction, source: Source): void;
-  flowClosed(flow: Flow): void;
+  readonly placement: Placement;
+  readonly messages: Messages;
+  readonly registrations: Registrations;
+  readonly trunks: TrunkService;
 }
 
 const SUPPORTED = SERVED_TAGS.join(', ');
@@ -24,33 +27,43 @@ const NEEDS_DIALOG = new Set(['BYE', 'PRACK', 'UPDATE', 'INFO', 'NOTIFY']);
 const EVENT_METHODS = new Set(['SUBSCRIBE', 'PUBLISH']);
 
 export class Dispatcher implements EndpointUser {
-  readonly #options: DispatcherOptions;
+  #departments: Departments | undefined;
 
-  constructor(options: DispatcherOptions) {
-    this.#options = options;
+  /** Once, before a socket is open: they need the endpoint, and the endpoint needs this object. */
+  serve(departments: Departments): void {
+    this.#departments = departments;
+  }
+
+  get #served(): Departments {
+    if (this.#departments === undefined) throw new Error('requests came before those who serve them');
+    return this.#departments;
   }
 
   onRequest(transaction: ServerTransaction, request: SipRequest): void {
     // §12.2.2: a To tag says that the sender believes in a dialog; one that is not there is 481 whatever Route it carries.
     if (request.toTag() !== undefined && request.method !== 'REGISTER') {
-      if (!this.#options.calls.handle(transaction, request)) transaction.reply(481, 'Call/Transaction Does Not Exist');
+      if (!this.#served.calls.handle(transaction, request)) transaction.reply(481, 'Call/Transaction Does Not Exist');
       return;
     }
     switch (request.method) {
-      case 'INVITE':
-        this.#admitted(transaction, (source) => this.#options.invite(transaction, source));
+      case 'INVITE': {
+        const source = this.#source(transaction);
+        if (source !== undefined) this.#served.placement.invite(transaction, source);
         break;
+      }
       case 'REGISTER':
-        this.#options.register(transaction);
+        this.#served.registrations.handle(transaction);
         break;
       case 'OPTIONS':
         this.#answerOptions(transaction);
         break;
-      case 'MESSAGE':
-        this.#admitted(transaction, (source) => this.#options.message(transaction, source));
+      case 'MESSAGE': {
+        const source = this.#source(transaction);
+        if (source !== undefined) this.#served.messages.receive(transaction, source);
         break;
+      }
       case 'REFER':
-        this.#admitted(transaction, () => this.#notAllowed(transaction));
+        if (this.#source(transaction) !== undefined) this.#notAllowed(transaction);
         break;
       default:
         this.#other(transaction, request);
@@ -59,22 +72,23 @@ export class Dispatcher implements EndpointUser {
   }
 
   onAck(request: SipRequest, flow: Flow): void {
-    this.#options.calls.ack(request, flow);
+    this.#served.calls.ack(request, flow);
   }
 
   onStray2xx(response: SipResponse, flow: Flow): void {
-    this.#options.calls.stray2xx(response, flow);
+    this.#served.calls.stray2xx(response, flow);
   }
 
   onFlowClosed(flow: Flow): void {
-    this.#options.flowClosed(flow);
+    this.#served.registrations.registrar.flowClosed(flow.key);
+    this.#served.trunks.flowClosed(flow);
   }
 
-  #admitted(transaction: ServerTransaction, then: (source: Source) => void): void {
-    const source = this.#options.admission.admit(transaction);
-    if (source === undefined) return;
-    transaction.admit();
-    then(source);
+  /** Who sent it; undefined when it was answered. */
+  #source(transaction: ServerTransaction): Source | undefined {
+    const source = this.#served.admission.admit(transaction);
+    if (source !== undefined) transaction.admit();
+    return source;
   }
 
   /** §11.2: what an INVITE would be told about us. Nothing here depends on who asks, so nobody learns who exists. */
@@ -98,7 +112,7 @@ export class Dispatcher implements EndpointUser {
       return;
     }
     if (EVENT_METHODS.has(request.method)) {
-      this.#admitted(transaction, () => transaction.reply(489, 'Bad Event'));
+      if (this.#source(transaction) !== undefined) transaction.reply(489, 'Bad Event');
       return;
     }
     transaction.reply(501, 'Not Implemented', [[HeaderId.Allow, SERVED_METHODS]]);

@@ -8,6 +8,7 @@ import type { DrainAnswer } from '../sip/endpoint/index.ts';
 import { formatHost, isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow, TransportName } from '../sip/transport/index.ts';
 import { PASS_HEADER, type PeerNodes } from './peer-nodes.ts';
+import type { Served } from './served.ts';
 
 /** By then another node has the leases (2.7 s at most), and a load balancer that asks `/readyz` each second has followed. */
 const HANDOVER_MS = 5_000;
@@ -15,7 +16,7 @@ const HANDOVER_MS = 5_000;
 export interface DrainingOptions {
   readonly clock: Clock;
   readonly peers: PeerNodes;
-  readonly isEmergency: (request: SipRequest) => boolean;
+  readonly served: Pick<Served, 'isEmergency'>;
 }
 
 export class Draining {
@@ -28,13 +29,13 @@ export class Draining {
   }
 
   answer(request: SipRequest, flow: Flow): DrainAnswer {
-    const { clock, peers, isEmergency } = this.#options;
+    const { clock, peers, served } = this.#options;
     const others = peers.publicAddresses(flow.transport);
     if (others.length === 0) return 'refuse';
     // OPTIONS asks whether new calls are taken.
     if (request.method !== 'INVITE') return request.method === 'OPTIONS' ? 'refuse' : 'serve';
     const isOfNode = peers.isPeerAddress(flow.remoteAddress) && request.headers.valueNamed(PASS_HEADER) !== undefined;
-    if (isOfNode || clock.nowMs() - this.#sinceMs < HANDOVER_MS || isEmergency(request)) return 'serve';
+    if (isOfNode || clock.nowMs() - this.#sinceMs < HANDOVER_MS || served.isEmergency(request)) return 'serve';
     // Copies of a request are told the same.
     const other = others[fnv1a(request.callId()) % others.length];
     const uri = request.uri();

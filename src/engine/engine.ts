@@ -6,35 +6,23 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressScope } from '../base/address-scope.ts';
 import { Egress } from '../base/egress.ts';
-import { PeerError } from '../base/errors.ts';
-import { randomToken } from '../base/ids.ts';
 import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
-import {
-  CALL_TAGS,
-  type CallObserver,
-  type CallStore,
-  Calls,
-  relayMessage,
-  SERVED_METHODS,
-  SERVED_TAGS,
-} from '../call/index.ts';
+import { CALL_TAGS, type CallObserver, type CallStore, Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
 import { Media, MediaRelays, openDatagrams } from '../media/index.ts';
-import { asksEmergency, emergencyCallOf, type NodeFacts } from '../outbound/index.ts';
+import type { NodeFacts, StoredSetting } from '../outbound/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { GuessThrottle } from '../sip/auth/index.ts';
-import { Endpoint, type ServerTransaction, StallGuard } from '../sip/endpoint/index.ts';
+import { Endpoint, StallGuard } from '../sip/endpoint/index.ts';
 import { Locator, readHostsFile } from '../sip/locate/index.ts';
-import { HeaderId, isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import { servedPath } from '../trunks/certificates.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { Guards } from '../trunks/guards.ts';
 import { diffOf, type ProvisioningDiff } from '../trunks/provisioning-diff.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import { Accounts } from './accounts.ts';
-import { Admission, type Source } from './admission.ts';
+import { Admission } from './admission.ts';
 import { Branches, hostPort } from './branches.ts';
 import { CallKeeper } from './call-keeper.ts';
 import { restorerOf } from './call-restorer.ts';
@@ -42,7 +30,6 @@ import { callRouter } from './call-router.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { draftOf } from './drafted-request.ts';
 import { Draining } from './draining.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { calledNumbersOf } from './inbound-view.ts';
@@ -50,15 +37,15 @@ import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
 import { listenerOptions, transportsListened } from './listeners.ts';
 import { MediaParties } from './media-parties.ts';
-import { planMessage } from './message-plan.ts';
+import { Messages } from './message-plan.ts';
 import { OutboundGuards } from './outbound-guards.ts';
-import { OwnHosts } from './own-hosts.ts';
-import { NO_PEERS, PeerPass, type WantedBinding } from './peer-nodes.ts';
+import { NO_PEERS, PeerPass } from './peer-nodes.ts';
 import { Placement } from './placement.ts';
 import { ContactReach } from './reach.ts';
 import { Registrations } from './registrations.ts';
 import { Restoration } from './restoration.ts';
 import { Routing } from './routing.ts';
+import { Served } from './served.ts';
 import { SignIns } from './sign-ins.ts';
 import { StirService } from './stir-service.ts';
 import { TrustedExtensions } from './trusted-extensions.ts';
@@ -78,7 +65,6 @@ export class Engine {
   readonly media: Media;
   /** Whom the engine believes about callers, and what it has fetched for that. */
   readonly stir: StirService;
-  readonly #placement: Placement;
   readonly #certificates: CertificateWatch;
   /** Whose messages are never held back: trunks and registered phones. */
   readonly sources: { knows(address: string): boolean };
@@ -92,22 +78,18 @@ export class Engine {
   readonly #keeper: CallKeeper | undefined;
   readonly #options: EngineOptions;
   readonly #nodeFacts: NodeFacts;
-  #directory: Directory;
+  readonly #served: Served;
   readonly #trusted = new TrustedExtensions();
   /** What snapshots changed, not followed to the end yet. */
   readonly #toFollow: ProvisioningDiff[] = [];
-  #listening: readonly Listening[] = [];
-  readonly #ownHosts: OwnHosts;
 
   constructor(options: EngineOptions) {
     const { settings, scheduler, log, observer } = options;
     this.#options = options;
-    this.#ownHosts = new OwnHosts(settings);
-    this.#directory = options.directory;
+    const served = new Served(settings, options.directory);
+    this.#served = served;
     allAtOnce(this.#trusted.follow(options.directory.tenants.map((after) => ({ before: undefined, after }))));
-    const directory = () => this.#directory;
-    const accounts = new Accounts(directory);
-    const tenantOf = (host: string) => this.#tenantOf(host);
+    const accounts = new Accounts(served);
     this.#nodeFacts = {
       addresses: { udp: NOWHERE, tcp: NOWHERE, tls: NOWHERE },
       addressFor: (trunk, scope) => this.#addressFor(trunk, scope),
@@ -127,14 +109,13 @@ export class Engine {
       settings,
       scheduler,
       log,
-      directory,
+      served,
       accounts,
       nonceSecret: options.nonceSecret,
-      isOwnHost: (host) => this.#ownHosts.has(host),
     });
     this.egress = new Egress({
       allow: settings.egress.allow,
-      isOwn: (address, port) => this.#isOwnAddress(address, port),
+      isOwn: (address, port) => served.isOwnAddress(address, port),
     });
     const locator = new Locator({
       dns: options.dns,
@@ -156,10 +137,9 @@ export class Engine {
     this.stir = new StirService({
       settings: settings.stir,
       scheduler,
-      isOwnAddress: (address, port) => this.#isOwnAddress(address, port),
+      served,
       addressesOf: async (host, port) =>
         (await certificateHosts.locate({ host, port, transport: 'tls' })).map(({ address }) => address),
-      ownFile: (path) => this.#directory.provisioning.certificates.find((each) => servedPath(each) === path)?.chain,
       ...(options.fetchCertificate !== undefined && { fetch: options.fetchCertificate }),
     });
     this.#registered = new KnownSources(settings.node, scheduler, keptMs, observer.registrations);
@@ -173,12 +153,9 @@ export class Engine {
       dialogs: () => this.calls.counters.legs,
       guardsLoad,
       overloadSeconds: () => this.#stallGuard?.retryAfterSeconds(),
-      isEmergency: (request) => this.#isEmergency(request),
-      isEmergencyNumber: (number, host) => {
-        const tenant = this.#tenantOf(host);
-        return tenant !== undefined && emergencyCallOf(tenant, number) !== undefined;
-      },
+      served,
     });
+    const dispatcher = new Dispatcher();
     this.endpoint = new Endpoint(
       {
         scheduler,
@@ -191,13 +168,7 @@ export class Engine {
         createTransport: options.createTransport,
         createSocket: options.createSocket,
       },
-      // The dispatcher needs the endpoint's transactions and the endpoint a user: each hears of the other through this object.
-      {
-        onRequest: (transaction, request) => dispatcher.onRequest(transaction, request),
-        onAck: (request, flow) => dispatcher.onAck(request, flow),
-        onStray2xx: (response, flow) => dispatcher.onStray2xx(response, flow),
-        onFlowClosed: (flow) => dispatcher.onFlowClosed(flow),
-      },
+      dispatcher,
       log,
     );
     if (observer.messages !== undefined) this.endpoint.observer = observer.messages;
@@ -213,15 +184,12 @@ export class Engine {
       settings,
       scheduler,
       log,
-      directory,
+      served,
       accounts,
       digest,
       trusted: () => this.#trusted.index,
       listener: this.#registered,
       store: options.bindingStore,
-      isOwnHost: (host) => this.#ownHosts.has(host),
-      isOwnAddress: (host, port) => this.#isOwnAddress(host, port),
-      tenantOf,
       onRefused: (detail) => observer.onRefused('register-refused', detail),
       gatewayChanged: (trunkId) => this.trunks.gatewayChanged(trunkId),
     });
@@ -251,14 +219,14 @@ export class Engine {
       endpoint: this.endpoint,
       registrations: this.registrations,
       trunks: this.trunks,
-      directory,
+      served,
       attemptMs: settings.timers.attemptMs,
       onAttempt: (trunk, attempt) => observer.onAttempt(trunk, attempt),
       onUnlocated: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
     });
     this.#certificates = new CertificateWatch({
       scheduler,
-      directory,
+      served,
       onExpiring: (certificate) => observer.onCertificateExpiring(certificate),
     });
     this.guards = new OutboundGuards(
@@ -270,24 +238,19 @@ export class Engine {
     );
     this.routing = new Routing({
       media: mediaParties,
-      guard: (plan) => this.guards.admit(plan),
+      guards: this.guards,
+      trunks: this.trunks,
+      branches: this.branches,
       clock: scheduler,
       random: options.random ?? Math.random,
       node: this.#nodeFacts,
       ringTimeoutMs: settings.timers.ringMs,
       sessionLimitMs: settings.timers.sessionLimitMs,
-      trunkState: (trunkId, tenant) => this.trunks.condition(trunkId, tenant),
       verification: this.stir.verification,
-      admitInbound: (trunk, tenant) => this.trunks.admitInbound(trunk, tenant),
       outbound: {
         trunkBranch: (draft, plan) => this.branches.toTrunk(draft, plan),
         onRoute: (route, plan) => observer.onRoute(route, plan),
         onRefused: (plan, refusal) => observer.onOutboundRefused(plan, refusal),
-      },
-      phoneBranches: (context, number) => this.branches.toPhones(context, number),
-      branchForPeer: (request, wanted) => {
-        const binding = this.registrations.ownBinding(wanted);
-        return binding === undefined ? undefined : this.branches.toOwnBinding(request, binding);
       },
       contactHost: (flow, scope) => hostPort(this.endpoint.advertised(flow, scope)),
     });
@@ -302,27 +265,15 @@ export class Engine {
         trunks: this.trunks,
         transport: this.endpoint.transport,
         node: this.#nodeFacts,
-        directory,
-        isOwnHost: (host) => this.#ownHosts.has(host),
-        isOwnAddress: (host, port) => this.#isOwnAddress(host, port),
+        served,
       }),
       media: this.media,
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
       limits: { maxCalls: settings.limits.calls },
     });
     if (options.callStore !== undefined) this.#keeper = this.#callKeeper(options.callStore);
-    this.#placement = new Placement({
-      routing: this.routing,
-      calls: this.calls,
-      directory,
-      log,
-      storeSetting: (tenant, setting) => options.storeSetting(tenant, setting),
-      neverBegan: (sessionId) => this.guards.release(sessionId),
-    });
     const admission = new Admission({
-      directory,
-      tenantOf,
-      isOwnHost: (host) => this.#ownHosts.has(host),
+      served,
       accounts,
       digest,
       pass,
@@ -337,25 +288,24 @@ export class Engine {
           ...detail,
         }),
     });
-    const dispatcher = new Dispatcher({
-      calls: this.calls,
+    const { endpoint, registrations, calls, trunks, routing, intake, guards } = this;
+    const storeSetting = (tenant: Tenant, setting: StoredSetting) => options.storeSetting(tenant, setting);
+    dispatcher.serve({
+      calls,
       admission,
-      register: (transaction) => this.registrations.handle(transaction),
-      invite: (transaction, source) => this.#invite(transaction, source),
-      message: (transaction, source) => this.#message(transaction, source),
-      flowClosed: (flow) => {
-        this.registrations.registrar.flowClosed(flow.key);
-        this.trunks.flowClosed(flow);
-      },
+      registrations,
+      trunks,
+      placement: new Placement({ routing, calls, served, log, storeSetting, intake, guards }),
+      messages: new Messages({ endpoint, served, registrations, userAgent: this.#nodeFacts.userAgent }),
     });
   }
 
   get directory(): Directory {
-    return this.#directory;
+    return this.#served.directory;
   }
 
   get listening(): readonly Listening[] {
-    return this.#listening;
+    return this.#served.listening;
   }
 
   /** Opens every listener or none, brings registrations back, and serves. Throws a SettingsError that names the addresses at fault. */
@@ -366,8 +316,9 @@ export class Engine {
     this.#throttle.restore(await this.#signIns.load());
     await this.trunks.restore();
     await this.#keeper?.restore();
-    this.#listening = await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings)));
-    this.#ownHosts.listensOn(this.#listening);
+    this.#served.listensOn(
+      await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings))),
+    );
     const { addresses, privateAddresses } = this.#nodeFacts;
     for (const [known, scope] of [
       [addresses, 'public'],
@@ -377,11 +328,11 @@ export class Engine {
       for (const transport of ['udp', 'tcp', 'tls'] as const)
         mutable[transport] = this.endpoint.advertised(transport, scope) ?? mutable[transport];
     }
-    this.apply(this.#directory);
+    this.apply(this.directory);
     this.media.relays.apply(settings.mediaRelays);
     this.trunks.start();
     this.#certificates.look();
-    return this.#listening;
+    return this.listening;
   }
 
   /**
@@ -400,8 +351,8 @@ export class Engine {
 
   /** Serves a new snapshot of what is provisioned. Calls in progress keep the one they began with. */
   apply(directory: Directory): void {
-    const previous = this.#directory;
-    this.#directory = directory;
+    const previous = this.directory;
+    this.#served.directory = directory;
     const diff = diffOf(previous.provisioning, directory.provisioning);
     this.trunks.apply(directory);
     if (diff.certificates.length > 0) this.#certificates.look();
@@ -433,7 +384,7 @@ export class Engine {
    */
   async drain(limitMs: number): Promise<void> {
     const { scheduler: clock, peers = NO_PEERS } = this.#options;
-    const draining = new Draining({ clock, peers, isEmergency: (request) => this.#isEmergency(request) });
+    const draining = new Draining({ clock, peers, served: this.#served });
     this.endpoint.drain((request, flow) => draining.answer(request, flow));
     this.trunks.handOver();
     this.registrations.registrar.endsSoon();
@@ -463,31 +414,6 @@ export class Engine {
     return count;
   }
 
-  #invite(transaction: ServerTransaction, source: Source): void {
-    this.intake.callBegins();
-    this.#placement.invite(transaction, source);
-  }
-
-  #message(transaction: ServerTransaction, source: Source): void {
-    if (source.kind === 'trunk') {
-      transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, SERVED_METHODS]]);
-      return;
-    }
-    if (source.kind === 'node') {
-      this.#messageFromNode(transaction, source.wanted);
-      return;
-    }
-    const plan = planMessage({
-      request: transaction.request,
-      source,
-      directory: this.#directory,
-      contacts: (number) => this.registrations.contacts(source.tenant, number),
-      userAgent: this.#nodeFacts.userAgent,
-    });
-    if (plan === undefined) transaction.reply(404, 'Not Found');
-    else relayMessage(this.endpoint, transaction, plan, randomToken);
-  }
-
   /** Tells the fraud guards what becomes of calls, then whoever else watches them. */
   #guarded(observer: CallObserver): CallObserver {
     return {
@@ -513,7 +439,7 @@ export class Engine {
     const restoring = {
       trunks: this.trunks,
       guards: this.guards,
-      directory: () => this.#directory,
+      served: this.#served,
       monotonicMs: (wallMs: number) => wallMs - scheduler.wallMs() + scheduler.nowMs(),
     };
     return new CallKeeper({
@@ -526,41 +452,10 @@ export class Engine {
     });
   }
 
-  /** A MESSAGE that another node drafted for a contact that is registered here. */
-  #messageFromNode(transaction: ServerTransaction, wanted: WantedBinding): void {
-    const { request } = transaction;
-    const binding = this.registrations.ownBinding(wanted);
-    const to = binding?.flow ?? binding?.target;
-    const targets =
-      binding === undefined || to === undefined
-        ? []
-        : [{ to, draft: { ...draftOf(request), contact: '', routes: binding.path } }];
-    relayMessage(this.endpoint, transaction, { targets, options: { contact: '' } }, randomToken);
-  }
-
   /** What Via and Contact say to a trunk: the address of the listener that its requests leave from. */
   #addressFor(trunk: Trunk, scope: AddressScope): { readonly host: string; readonly port: number } | undefined {
     const target = this.trunks.firstTarget(trunk);
     return target === undefined ? undefined : this.endpoint.advertised(target, scope);
-  }
-
-  /** Whether this is an emergency call of a phone, by what it says of itself; its credentials are looked at later. */
-  #isEmergency(request: SipRequest): boolean {
-    try {
-      const { uri } = request.from();
-      const tenant = isSipUri(uri) ? this.#tenantOf(uri.host) : undefined;
-      return tenant !== undefined && asksEmergency(tenant, request.uri());
-    } catch (error) {
-      if (error instanceof PeerError) return false;
-      throw error;
-    }
-  }
-
-  #tenantOf(host: string): Tenant | undefined {
-    const { defaultTenant } = this.#options.settings;
-    const tenant = this.#directory.tenantByDomain(host);
-    if (tenant !== undefined || defaultTenant === undefined || !this.#ownHosts.has(host)) return tenant;
-    return this.#directory.tenantByName(defaultTenant);
   }
 
   #knows(address: string): boolean {
@@ -570,15 +465,6 @@ export class Engine {
       this.#trusted.index.has(address) ||
       this.#options.peers?.isPeerAddress(address) === true
     );
-  }
-
-  #isOwnAddress(host: string, port: number): boolean {
-    const { api, listen } = this.#options.settings;
-    const isOwnPort =
-      (api.enabled && api.port === port) ||
-      this.#listening.some((listening) => listening.port === port) ||
-      listen.some(({ publicPort }) => publicPort === port);
-    return isOwnPort && this.#ownHosts.has(host);
   }
 }
 

@@ -6,6 +6,7 @@ import type { EndpointOptions } from '../sip/endpoint/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import { SourceGate } from '../sip/transport/index.ts';
 import { HeapRoom } from './heap-room.ts';
+import type { Served } from './served.ts';
 
 export interface IntakeOptions {
   readonly limits: NodeLimits;
@@ -18,10 +19,8 @@ export interface IntakeOptions {
   readonly guardsLoad: boolean;
   /** Seconds for Retry-After while the machine has no time for new requests, else undefined. */
   readonly overloadSeconds?: (() => number | undefined) | undefined;
-  /** An emergency call, which these limits do not hold up; asked only when one would. */
-  readonly isEmergency: (request: SipRequest) => boolean;
-  /** The same of a number that somebody of a host dials. */
-  readonly isEmergencyNumber: (number: string, host: string) => boolean;
+  /** Knows emergency calls, which these limits do not hold up; asked only when one would. */
+  readonly served: Pick<Served, 'isEmergency' | 'isEmergencyNumber'>;
 }
 
 type IntakeEndpointOptions = Pick<
@@ -77,7 +76,8 @@ export class Intake {
   }
 
   endpointOptions(): IntakeEndpointOptions {
-    const { limits, dialogs, guardsLoad, overloadSeconds, isEmergency, isEmergencyNumber } = this.#options;
+    const { limits, dialogs, guardsLoad, overloadSeconds, served } = this.#options;
+    const isEmergency = (request: SipRequest) => served.isEmergency(request);
     return {
       sources: this.gate,
       inboxLimits: {
@@ -104,7 +104,7 @@ export class Intake {
         viaCount: limits.viaCount,
       },
       isEmergency,
-      isEmergencyNumber,
+      isEmergencyNumber: (number, host) => served.isEmergencyNumber(number, host),
       maxServerTransactions: limits.transactions,
       maxClientTransactions: limits.transactions,
       overloadSeconds: (request) => {

@@ -8,28 +8,18 @@
  */
 import { isIP } from 'node:net';
 import type { CallRouter, Destination, RoutedLeg } from '../call/index.ts';
-import type { Binding } from '../registrar/index.ts';
-import { defaultPort, isFlow } from '../sip/endpoint/index.ts';
+import { defaultPort, type Endpoint, isFlow } from '../sip/endpoint/index.ts';
 import { parseUri } from '../sip/message/index.ts';
 import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
+import type { TrunkService } from '../trunks/trunk-service.ts';
+import type { Registrations } from './registrations.ts';
+import type { Served } from './served.ts';
 
-/** What is known of addresses, as far as it matters here. */
 export interface PeersOptions {
-  /** Whether a trunk may send from, and be sent to, an address. */
-  isOfTrunk(trunkId: string, address: string): boolean;
-  /** One of this engine's own listeners. */
-  isOwn(address: string, port: number): boolean;
-  /** The transport of a trunk; undefined for one that does not exist, or is reached by its gateway's binding. */
-  transportOf(trunkId: string): TransportName | undefined;
-  listensFor(transport: TransportName, address: string): boolean;
-  /** A target with the trunk's TLS material; undefined when that cannot be read, or the trunk's owner may not have it sent to. */
-  secured(trunkId: string | undefined, target: Target): Target | undefined;
-  /** Where a trunk is by what is known at once: its gateway's connection, or its targets; none when it has to be asked for. */
-  home(trunkId: string): Flow | readonly Target[];
-  /** Where the party of a leg is registered. */
-  bindings(owner: string): readonly Binding<Flow>[];
-  /** `tenant/number` of who registered over a flow. */
-  ownerOn(flow: Flow): string | undefined;
+  readonly served: Pick<Served, 'directory' | 'isOwnAddress'>;
+  readonly trunks: TrunkService;
+  readonly registrations: Registrations;
+  readonly transport: Endpoint['transport'];
 }
 
 /** From the least to the most secure; of two that are alike the connection is the more certain one. */
@@ -49,7 +39,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     if (!destination.closed) return undefined;
     const { trunkId } = leg.options;
     if (trunkId === undefined) return this.#registered(leg) ?? this.#named(leg, uri);
-    const home = this.#options.home(trunkId);
+    const home = this.#options.trunks.home(trunkId);
     // A gateway that has registered anew can be reached so, and perhaps only so.
     if ('send' in home) return home.closed ? this.#named(leg, uri) : home;
     return this.#named(leg, uri) ?? this.#again(leg, destination, home);
@@ -65,9 +55,9 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const server = servers.find(({ address }) => address === remoteAddress);
     if (server !== undefined) return server;
     if (leg.isCallerSide && servers[0] !== undefined) return servers[0];
-    if (!this.#options.listensFor(transport, remoteAddress)) return undefined;
+    if (!this.#options.transport.supports(transport, remoteAddress)) return undefined;
     const from = listenerId === '' ? {} : { listenerId };
-    return this.#options.secured(leg.options.trunkId, { transport, address: remoteAddress, port: remotePort, ...from });
+    return this.#secured(leg.options.trunkId, { transport, address: remoteAddress, port: remotePort, ...from });
   }
 
   /**
@@ -77,7 +67,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   #held(leg: RoutedLeg, asked: TransportName): TransportName {
     const { destination, options } = leg;
     const { trunkId } = options;
-    const configured = trunkId === undefined ? undefined : this.#options.transportOf(trunkId);
+    const configured = trunkId === undefined ? undefined : this.#transportOf(trunkId);
     const least = configured ?? destination.transport;
     return SECURITY.indexOf(asked) >= SECURITY.indexOf(least) ? asked : least;
   }
@@ -86,9 +76,9 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const { owner, trunkId } = leg.options;
     const { remoteAddress } = flow;
     if (remoteAddress === addressOf(leg.destination)) return true;
-    if (trunkId !== undefined) return this.#options.isOfTrunk(trunkId, remoteAddress);
+    if (trunkId !== undefined) return this.#options.trunks.identification.isOf(trunkId, remoteAddress);
     // A phone that has changed networks has registered from the new one.
-    return owner !== undefined && this.#options.ownerOn(flow) === owner;
+    return owner !== undefined && this.#options.registrations.ownerOn(flow) === owner;
   }
 
   /** The place that a URI names, if the peer is known to be there and the leg's own way leads elsewhere. */
@@ -100,29 +90,41 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const address = uri.host;
     const isPeer = address === addressOf(destination);
     if (!isPeer && isIP(address) === 0) return undefined;
-    if (!isPeer && (trunkId === undefined || !this.#options.isOfTrunk(trunkId, address))) return undefined;
+    if (!isPeer && (trunkId === undefined || !this.#options.trunks.identification.isOf(trunkId, address)))
+      return undefined;
     const asked = transportOf(uri.scheme, uri.params.get('transport'));
     if (asked === undefined) return undefined;
     const transport = this.#held(leg, asked);
-    if (!this.#options.listensFor(transport, address)) return undefined;
+    if (!this.#options.transport.supports(transport, address)) return undefined;
     const port = uri.port ?? defaultPort(transport);
     // What is served there is SIP in clear text; the connection that there was has shown where TLS is.
     if (transport === 'tls' && asked !== 'tls' && uri.port === defaultPort('udp')) return undefined;
     if (isPeer && transport === destination.transport && port === portOf(destination)) {
       if (!isFlow(destination) || !destination.closed) return undefined;
     }
-    if (this.#options.isOwn(address, port) || leg.unreachable === `${address}:${port}`) return undefined;
+    if (this.#options.served.isOwnAddress(address, port) || leg.unreachable === `${address}:${port}`) return undefined;
     const { listenerId } = destination;
     const isSame = transport === destination.transport && listenerId !== undefined && listenerId !== '';
     const target: Target = { transport, address, port, ...(isSame ? { listenerId } : {}) };
-    return this.#options.secured(trunkId, target);
+    return this.#secured(trunkId, target);
+  }
+
+  /** A target with the trunk's TLS material; undefined when that cannot be read, or the trunk's owner may not have it sent to. */
+  #secured(trunkId: string | undefined, target: Target): Target | undefined {
+    return trunkId === undefined ? target : this.#options.trunks.secured(trunkId, target);
+  }
+
+  /** The transport of a trunk; undefined for one that does not exist, or is reached by its gateway's binding. */
+  #transportOf(trunkId: string): TransportName | undefined {
+    const trunk = this.#options.served.directory.trunk(trunkId);
+    return trunk === undefined || trunk.type === 'accept-register' ? undefined : trunk.transport;
   }
 
   /** A phone whose connection has ended may have made another one. */
   #registered(leg: RoutedLeg): Destination | undefined {
     const { owner } = leg.options;
     if (owner === undefined) return undefined;
-    const bindings = this.#options.bindings(owner);
+    const bindings = this.#options.registrations.bindingsOfOwner(owner);
     const { remoteTarget } = leg.dialog;
     const binding = bindings.find(({ requestUri }) => requestUri === remoteTarget) ?? only(bindings);
     if (binding === undefined) return undefined;

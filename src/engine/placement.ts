@@ -4,19 +4,22 @@ import type { StoredSetting } from '../outbound/index.ts';
 import type { ServerTransaction } from '../sip/endpoint/index.ts';
 import { HeaderId } from '../sip/message/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { Source } from './admission.ts';
+import type { Intake } from './intake.ts';
+import type { OutboundGuards } from './outbound-guards.ts';
 import type { Routing } from './routing.ts';
+import type { Served } from './served.ts';
 
 export interface PlacementOptions {
   readonly routing: Routing;
   readonly calls: Calls;
-  readonly directory: () => Directory;
+  readonly served: Pick<Served, 'directory'>;
   readonly log: Log;
   /** Writes a setting that a dial code asked for; rejects with what the phone is told. */
   readonly storeSetting: (tenant: Tenant, setting: StoredSetting) => Promise<void>;
-  /** A call was routed and did not begin: what its session holds is given back. */
-  readonly neverBegan: (sessionId: string | undefined) => void;
+  readonly intake: Pick<Intake, 'callBegins'>;
+  /** Hold what the plan of a call was granted. */
+  readonly guards: Pick<OutboundGuards, 'release'>;
 }
 
 /** From an admitted INVITE to a call: of the engine, and of one that is only thought through. */
@@ -28,19 +31,20 @@ export class Placement {
   }
 
   invite(transaction: ServerTransaction, source: Source): void {
-    const { routing, calls, directory, log, storeSetting, neverBegan } = this.#options;
+    const { routing, calls, served, log, storeSetting, intake, guards } = this.#options;
     const { request, flow } = transaction;
+    intake.callBegins();
     if (request.headers.has(HeaderId.Replaces)) {
-      calls.replace(transaction, routing.partyLeg(request, flow, source, directory()));
+      calls.replace(transaction, routing.partyLeg(request, flow, source, served.directory));
       return;
     }
-    const { plan, outbound } = routing.route(request, flow, source, directory());
+    const { plan, outbound } = routing.route(request, flow, source, served.directory);
     const setting = outbound?.storedSetting;
     if (outbound === undefined || setting === undefined) {
       if (calls.start(transaction, plan) !== undefined) return;
       // It never began, so nothing will end it.
       plan.onEnd();
-      neverBegan(plan.facts.sessionId);
+      guards.release(plan.facts.sessionId);
       return;
     }
     // A dial code that only stores a setting: the answer says what was set, or why not.

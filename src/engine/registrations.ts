@@ -18,7 +18,6 @@ import { isFlow, type ServerTransaction } from '../sip/endpoint/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { AddressIndex } from '../trunks/address-index.ts';
-import type { Directory } from '../trunks/directory.ts';
 import { withBrand } from '../trunks/effective.ts';
 import type { ProvisioningDiff } from '../trunks/provisioning-diff.ts';
 import type { Trunk } from '../trunks/schema.ts';
@@ -29,23 +28,19 @@ import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import { ownerOf, partyOf } from './owner.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { ContactReach, Reached } from './reach.ts';
+import type { Served } from './served.ts';
 
 export interface RegistrationsOptions {
   readonly settings: NodeSettings;
   readonly scheduler: Scheduler;
   readonly log: Log;
-  readonly directory: () => Directory;
+  readonly served: Served;
   readonly accounts: Accounts;
   readonly digest: DigestServer;
   readonly trusted: () => AddressIndex<TrustedExtension>;
   readonly reach: ContactReach;
   readonly listener: RegistrationListener<Flow>;
   readonly store?: BindingStore | undefined;
-  /** Whether a host, or a host and port, is one that this engine listens on or advertises. */
-  readonly isOwnHost: (host: string) => boolean;
-  /** The tenant that a host in a URI stands for: of its domain, or the default one for the node's own addresses. */
-  readonly tenantOf: (host: string) => Tenant | undefined;
-  readonly isOwnAddress: (host: string, port: number) => boolean;
   /** A REGISTER that came with credentials and was refused. */
   readonly onRefused: (detail: Readonly<Record<string, unknown>>) => void;
   /** The gateway of an accept-register trunk has registered, moved or left. */
@@ -69,13 +64,13 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   readonly #handler: RegisterHandler<Flow>;
 
   constructor(options: RegistrationsOptions) {
-    const { settings, scheduler, log } = options;
+    const { settings, scheduler, log, served } = options;
     this.#options = options;
     this.registrar = new Registrar<Flow>({
       scheduler,
       log,
       node: settings.node,
-      isOwn: (host, port) => options.directory().tenantByDomain(host) !== undefined || options.isOwnAddress(host, port),
+      isOwn: (host, port) => served.directory.tenantByDomain(host) !== undefined || served.isOwnAddress(host, port),
       maxContactsPerAor: settings.limits.contactsPerExtension,
       maxBindings: settings.limits.bindings,
       defaultExpiresSeconds: settings.registrar.defaultExpiresSeconds,
@@ -97,7 +92,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       accounts: this,
       digest: options.digest,
       registrar: this.registrar,
-      isOwnHost: options.isOwnHost,
+      isOwnHost: (host) => served.isOwnHost(host),
       onRefused: ({ digest: why, ...refusal }) => {
         // The first REGISTER of every phone comes without credentials and is refused; that is worth no word.
         if (why === 'no-credentials') return;
@@ -105,7 +100,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
           ...refusal,
           ...(why === undefined ? {} : { why }),
           ...refusalHint(why, refusal.username),
-          ...(refusal.status === 404 && options.isOwnHost(refusal.host) ? OWN_ADDRESS_HINT : {}),
+          ...(refusal.status === 404 && served.isOwnHost(refusal.host) ? OWN_ADDRESS_HINT : {}),
         });
       },
     });
@@ -154,7 +149,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   /** Where a party, `tenant/number`, is registered. */
   bindingsOfOwner(owner: string): Binding<Flow>[] {
     const party = partyOf(owner);
-    const tenant = party === undefined ? undefined : this.#options.directory().tenantByName(party.tenant);
+    const tenant = party === undefined ? undefined : this.#options.served.directory.tenantByName(party.tenant);
     if (party === undefined || tenant === undefined) return [];
     return this.registrar.bindings(aorKey(party.number, tenant.domain));
   }
@@ -162,7 +157,8 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   /** The party, `tenant/number`, that registered over a flow. */
   ownerOn(flow: Flow): string | undefined {
     const registered = this.registeredOn(flow);
-    const tenant = registered === undefined ? undefined : this.#options.directory().tenantByDomain(registered.domain);
+    const tenant =
+      registered === undefined ? undefined : this.#options.served.directory.tenantByDomain(registered.domain);
     return registered === undefined || tenant === undefined ? undefined : ownerOf(tenant.name, registered.user);
   }
 
@@ -199,14 +195,14 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   // AccountLookup
 
   domainOf(host: string): string | undefined {
-    const tenant = this.#options.tenantOf(host);
+    const tenant = this.#options.served.tenantOf(host);
     if (tenant !== undefined) return tenant.domain.toLowerCase();
     return this.#options.accounts.isGatewayRealm(host) ? host.toLowerCase() : undefined;
   }
 
   find(domain: string, username: string): RegisterAccount | undefined {
-    const { accounts, directory } = this.#options;
-    const tenant = directory().tenantByDomain(domain);
+    const { accounts, served } = this.#options;
+    const tenant = served.directory.tenantByDomain(domain);
     const account = tenant === undefined ? accounts.gateway(domain, username) : accounts.endpoint(tenant, username);
     if (account === undefined) return undefined;
     const aor = aorKey(username, domain);

@@ -23,7 +23,6 @@ import {
   type OutboundFacts,
   type OutboundPlan,
   planOutbound,
-  type TrunkState,
 } from '../outbound/index.ts';
 import {
   escapeUser,
@@ -38,11 +37,11 @@ import type { Flow } from '../sip/transport/index.ts';
 import { plainNumber } from '../tenants/number.ts';
 import { memberOf, type Party } from '../tenants/party.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
-import type { CapacityGrant, CapacityRefusal } from '../trunks/capacity.ts';
 import type { Directory } from '../trunks/directory.ts';
-import type { GuardGrant, GuardRefusal } from '../trunks/guards.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Source } from './admission.ts';
+import type { Branches } from './branches.ts';
 import {
   type CallContext,
   type CallerPresentation,
@@ -54,10 +53,10 @@ import {
 import { type CallVerification, reasonPhraseOf, stirReason, type VerifiedCall } from './call-verification.ts';
 import { InboundView } from './inbound-view.ts';
 import type { MediaParties } from './media-parties.ts';
+import type { OutboundGuards } from './outbound-guards.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
 import { ownerOf } from './owner.ts';
 import { outsideParty, ownParty } from './party-address.ts';
-import type { WantedBinding } from './peer-nodes.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
 import {
   type BegunPlan,
@@ -75,19 +74,15 @@ export interface RoutingOptions {
   readonly node: NodeFacts;
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
-  readonly trunkState: (trunkId: string, tenant: Tenant) => TrunkState;
-  /** Takes a place on the trunk and of the tenant for a call that comes in. */
-  readonly admitInbound: (trunk: Trunk, tenant: Tenant) => CapacityGrant | CapacityRefusal;
+  /** Know the state of each trunk, and have its places. */
+  readonly trunks: Pick<TrunkService, 'condition' | 'admitInbound'>;
   /** What is known of callers from trunks. */
   readonly verification: Pick<CallVerification, 'modeOf' | 'verify'>;
   readonly outbound: OutboundServices;
   readonly media: MediaParties;
-  /** Asks the fraud guards for a call to the outside. */
-  readonly guard: (plan: OutboundPlan) => GuardGrant | GuardRefusal;
-  /** Branches to the contacts registered for a number of the tenant. */
-  phoneBranches(context: CallContext, number: string): readonly BranchPlan[];
-  /** The branch to a binding of this node that another node asks for; undefined when it is gone. */
-  branchForPeer(request: SipRequest, wanted: WantedBinding): BranchPlan | undefined;
+  /** Are asked for each call to the outside. */
+  readonly guards: Pick<OutboundGuards, 'admit'>;
+  readonly branches: Pick<Branches, 'toPhones' | 'toWantedBinding'>;
   /** `host:port` that Contact shows on a flow. */
   contactHost(flow: Flow, scope?: AddressScope): string;
 }
@@ -180,7 +175,7 @@ export class Routing implements StepServices {
       dialled,
       forwarding,
       request: endpointRequest(request),
-      trunkState: (trunkId) => this.#options.trunkState(trunkId, tenant),
+      trunkState: (trunkId) => this.#options.trunks.condition(trunkId, tenant),
       wallMs: this.#options.clock.wallMs(),
       node: this.#options.node,
       randomSeed: Math.floor(this.#options.random() * 0x7fffffff),
@@ -264,7 +259,7 @@ export class Routing implements StepServices {
       outbound.onRefused(plan, plan.refusal);
       return { step };
     }
-    const answer = this.#options.guard(plan);
+    const answer = this.#options.guards.admit(plan);
     if (!answer.granted) {
       outbound.onRefused(plan, answer);
       return { step: new RejectStep(answer.status, answer.reason) };
@@ -294,7 +289,7 @@ export class Routing implements StepServices {
       ...(called !== undefined && { tenant: called.tenant.name, sessionId: randomToken() }),
     };
     if (called === undefined) return { plan: this.#plan({ first: NOT_FOUND, facts }, callerLeg) };
-    const place = this.#options.admitInbound(trunk, called.tenant);
+    const place = this.#options.trunks.admitInbound(trunk, called.tenant);
     if (!place.granted)
       return { plan: this.#plan({ first: new RejectStep(503, 'Service Unavailable'), facts }, callerLeg) };
     const begin = (known: VerifiedCall | undefined): BegunPlan =>
@@ -362,7 +357,7 @@ export class Routing implements StepServices {
       called: source.wanted.aor,
       peerNode: source.node,
     };
-    const branch = this.#options.branchForPeer(request, source.wanted);
+    const branch = this.#options.branches.toWantedBinding(request, source.wanted);
     const step = branch === undefined ? new RejectStep(480, 'Temporarily Unavailable') : new OneStageStep(branch);
     const { ringTimeoutMs, sessionLimitMs } = this.#options;
     // The node that drafted the INVITE knows whose phone this is, and follows a redirection under its rules.
@@ -379,7 +374,7 @@ export class Routing implements StepServices {
   // StepServices
 
   phoneBranches(context: CallContext, number: string): readonly BranchPlan[] {
-    return this.#options.phoneBranches(context, number);
+    return this.#options.branches.toPhones(context, number);
   }
 
   sendOn(context: CallContext, by: Forwarder, number: string, redirected?: true): PlanStep {

@@ -12,15 +12,15 @@ import {
   type Trust,
   Verifier,
 } from '../stir/index.ts';
+import { servedPath } from '../trunks/certificates.ts';
 import { CallVerification } from './call-verification.ts';
+import type { Served } from './served.ts';
 
 export interface StirServiceOptions {
   readonly settings: StirSettings;
   readonly scheduler: Scheduler;
-  readonly isOwnAddress: (address: string, port: number) => boolean;
+  readonly served: Pick<Served, 'directory' | 'isOwnAddress'>;
   readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
-  /** What this engine's own HTTP interface serves under a path. */
-  readonly ownFile: (path: string) => string | undefined;
   /** In place of https. */
   readonly fetch?: CertificateFetch;
 }
@@ -74,10 +74,16 @@ export class StirService {
   }
 
   #repositoryOf({ fetch, authorities }: FetchBasis): CertificateRepository {
-    const { scheduler, isOwnAddress, addressesOf, ownFile, fetch: given } = this.#options;
-    const own = { isAt: isOwnAddress, file: ownFile };
+    const { scheduler, served, addressesOf, fetch: given } = this.#options;
+    const isOwn = (address: string, port: number) => served.isOwnAddress(address, port);
+    // What this node's own HTTP interface serves.
+    const own = {
+      isAt: isOwn,
+      file: (path: string) =>
+        served.directory.provisioning.certificates.find((each) => servedPath(each) === path)?.chain,
+    };
     const { maxOctets, timeoutMs, waitingCalls, allow } = fetch;
-    const egress = new Egress({ allow, isOwn: isOwnAddress, setting: 'stir.fetch.allow' });
+    const egress = new Egress({ allow, isOwn, setting: 'stir.fetch.allow' });
     const all = authorities.length === 0 ? undefined : [...getCACertificates('default'), ...authorities];
     return new CertificateRepository({
       scheduler,

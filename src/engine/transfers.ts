@@ -14,18 +14,16 @@ import {
   parseUri,
   SipRequest,
 } from '../sip/message/index.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
 import { partyOf } from './owner.ts';
 import type { Forwarder } from './phone-steps.ts';
 import type { Routing } from './routing.ts';
+import type { Served } from './served.ts';
 
 export interface TransfersOptions {
   readonly routing: Routing;
-  readonly directory: () => Directory;
+  readonly served: Served;
   readonly node: NodeFacts;
-  /** Whether a host is one that this node listens on or advertises. */
-  readonly isOwnHost: (host: string) => boolean;
 }
 
 export class Transfers implements CallRouter {
@@ -36,7 +34,7 @@ export class Transfers implements CallRouter {
   }
 
   referred(call: RoutedCall, leg: RoutedLeg, referTo: string): CallPlan | Rejection {
-    const directory = this.#options.directory();
+    const directory = this.#options.served.directory;
     const owner = partyOf(leg.options.owner);
     const tenant = owner === undefined ? undefined : directory.tenantByName(owner.tenant);
     // A trunk does not move calls of a tenant: its carrier would place calls at the tenant's cost.
@@ -74,7 +72,7 @@ export class Transfers implements CallRouter {
   /** A Refer-To names a number of this system: in the tenant's domain, at our own address, or without a host. */
   #isOurs(uri: ReturnType<typeof parseUri>, domain: string): boolean {
     if (!isSipUri(uri)) return uri.scheme === 'tel';
-    return uri.host.toLowerCase() === domain.toLowerCase() || this.#options.isOwnHost(uri.host);
+    return uri.host.toLowerCase() === domain.toLowerCase() || this.#options.served.isOwnHost(uri.host);
   }
 }
 

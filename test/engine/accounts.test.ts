@@ -4,7 +4,7 @@ import { PASSWORD, provisioningOf } from './world.ts';
 
 function accountsOf(extensions: Record<string, unknown>[], services: Record<string, unknown>[] = []) {
   const directory = provisioningOf({ acme: { extensions, services } as never });
-  const accounts = new Accounts(() => directory);
+  const accounts = new Accounts({ directory });
   const tenant = directory.tenantByName('acme');
   if (tenant === undefined) throw new Error('no tenant');
   return { accounts, directory, tenant, find: (number: string) => accounts.endpoint(tenant, number) };
@@ -50,6 +50,6 @@ describe('gateways', () => {
 
   test('a disabled gateway is nobody', () => {
     const directory = provisioningOf({ trunks: { gateway: { enabled: false } } });
-    expect(new Accounts(() => directory).gateway('gateway.example.com', 'gw1')).toBe(undefined);
+    expect(new Accounts({ directory }).gateway('gateway.example.com', 'gw1')).toBe(undefined);
   });
 });

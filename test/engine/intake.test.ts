@@ -20,8 +20,10 @@ function intakeOf(input: Record<string, number>, overloadSeconds?: () => number 
     dialogs: () => dialogs.count,
     guardsLoad: true,
     overloadSeconds,
-    isEmergency: ({ requestUri }) => requestUri.includes('112'),
-    isEmergencyNumber: (number) => number === '112',
+    served: {
+      isEmergency: ({ requestUri }) => requestUri.includes('112'),
+      isEmergencyNumber: (number) => number === '112',
+    },
   });
   return { clock, intake, dialogs, options: intake.endpointOptions() };
 }
