@@ -15,7 +15,12 @@ const trust = { anchors: [new X509Certificate(world.root.pem)], revocationLists:
 const chain = Buffer.from(leaf.chainPem);
 const signer = signerOf(certificatesIn(chain), trust);
 if (typeof signer === 'string') throw new Error(signer);
-const verifier = new Verifier({ wallMs: () => Date.now(), repository: { signer: () => signer } });
+const verifier = new Verifier({
+  wallMs: () => Date.now(),
+  repository: { signer: () => signer },
+  icons: { fault: () => undefined },
+  timeoutMs: () => 2000,
+});
 
 const claims = { dest: { tn: [called] }, iat: Math.floor(Date.now() / 1000) + 30, orig: { tn: caller } };
 const token = (ppt: string, more: object) =>

@@ -103,6 +103,15 @@ const verificationAnswer = z.object({
   originationId: optionalText,
   signer: z.string().optional().describe('Subject of the certificate.'),
   divertedFrom: z.array(z.string()).optional().describe('Numbers that others sent the call on from.'),
+  shown: z
+    .object({
+      name: z.string().describe('Empty: no name was signed.'),
+      icon: z.string().optional().describe('URL; what is there has the digest that was signed.'),
+      callReason: optionalText,
+      signer: z.string().describe('Subject of the certificate that says so.'),
+    })
+    .optional()
+    .describe('How the caller is to be shown (rich call data), verified.'),
   findings: z.array(z.string()).describe('What was found of each Identity value.'),
 });
 

@@ -1,5 +1,14 @@
 import type { MediaStatistics } from '../media/index.ts';
 
+/** Rich call data that was verified: a name (empty: none), an icon whose octets have the digest that was signed, the reason of the call. */
+export interface ShownCallerFacts {
+  readonly name: string;
+  readonly icon?: string | undefined;
+  readonly callReason?: string | undefined;
+  /** Subject of the certificate. */
+  readonly signer: string;
+}
+
 /** What was found of a caller's signed identity (STIR/SHAKEN), or what the carrier says that it found. */
 export interface VerificationFacts {
   readonly result: 'passed' | 'failed' | 'none';
@@ -16,6 +25,8 @@ export interface VerificationFacts {
   readonly signer?: string | undefined;
   /** Numbers that the call was sent on from by others, the first one first. */
   readonly divertedFrom?: readonly string[] | undefined;
+  /** How the caller's provider has signed that it is to be shown (RFC 9795): of calls that passed. */
+  readonly shown?: ShownCallerFacts | undefined;
   /** What was found of each Identity value, in words. */
   readonly findings: readonly string[];
 }

@@ -114,6 +114,13 @@ export class CallVerification {
   }
 }
 
+/** What phones are told of the caller: how it is to be shown goes with its number, and with a caller that is not withheld. */
+export function toldToPhones(verified: VerifiedCall | undefined, anonymous: boolean): VerificationFacts | undefined {
+  const facts = verified?.facts;
+  if (facts?.shown === undefined || (verified?.isOfShownNumber === true && !anonymous)) return facts;
+  return { ...facts, shown: undefined };
+}
+
 /** `Reason` of RFC 9410, for a refusal and for a call that goes on. */
 export function stirReason({ code, reason }: VerificationFacts): string | undefined {
   if (code === undefined) return undefined;
@@ -132,7 +139,7 @@ function unsigned(mode: VerifyMode): VerifiedCall {
 }
 
 function verified(verdict: Verdict, { numbers, anonymous }: InboundCall): VerifiedCall {
-  const { result, attestation, orig, failure, origId, signer, divertedFrom, findings } = verdict;
+  const { result, attestation, orig, failure, origId, signer, divertedFrom, shown, findings } = verdict;
   return {
     facts: {
       result,
@@ -144,6 +151,9 @@ function verified(verdict: Verdict, { numbers, anonymous }: InboundCall): Verifi
       originationId: origId,
       signer,
       ...(divertedFrom.length > 0 && { divertedFrom }),
+      ...(shown !== undefined && {
+        shown: { name: shown.name, icon: shown.icon?.url, callReason: shown.reason, signer: shown.signer },
+      }),
       findings,
     },
     isOfShownNumber: result !== 'passed' || anonymous || canonical(numbers.callerNumber, 'e164').includes(orig ?? ''),

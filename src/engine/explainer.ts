@@ -246,7 +246,8 @@ function withVerification(explanation: Explanation, found: VerificationFacts | u
 /** What was found of the caller's number, and how. */
 function verificationSteps(found: VerificationFacts | undefined): StepNote[] {
   if (found === undefined) return [];
-  const { result, source, attestation, number, code, reason, signer, originationId, divertedFrom, findings } = found;
+  const { result, source, attestation, number, code, reason, signer, originationId, divertedFrom, shown, findings } =
+    found;
   const facts = [
     result,
     ...(attestation === undefined ? [] : [`attestation ${attestation}`]),
@@ -257,7 +258,23 @@ function verificationSteps(found: VerificationFacts | undefined): StepNote[] {
     ...(code === undefined ? [] : [`${code} ${reasonPhraseOf(code)}: ${reason ?? ''}`]),
     ...(source === 'carrier' ? ["by the carrier's word"] : []),
   ];
-  return [facts.join(', '), ...findings].map((text) => ({ step: 'verification', outcome: 'continue', reason: text }));
+  return [facts.join(', '), ...shownText(shown), ...findings].map((text) => ({
+    step: 'verification',
+    outcome: 'continue',
+    reason: text,
+  }));
+}
+
+/** How the caller is shown, by a signature (RFC 9795). */
+function shownText(shown: VerificationFacts['shown']): string[] {
+  if (shown === undefined) return [];
+  const { name, icon, callReason, signer } = shown;
+  const facts = [
+    ...(name === '' ? [] : [`name ${JSON.stringify(name)}`]),
+    ...(icon === undefined ? [] : [`icon ${icon}`]),
+    ...(callReason === undefined ? [] : [`reason of the call ${JSON.stringify(callReason)}`]),
+  ];
+  return [`rich call data, signed by ${signer}: ${facts.join(', ') || 'nothing that can be shown'}`];
 }
 
 /** UDP sends a request again until it is answered (RFC 3261 §17.1.1.2). */

@@ -112,8 +112,10 @@ function calledParty(context: CallContext): [string, string][] {
  */
 function verifiedCaller({ verification, caller, tenant }: CallContext): [string, string][] {
   if (verification === undefined) return [];
-  const { result, attestation, number } = verification;
+  const { result, attestation, number, shown: rich } = verification;
   const fields: [string, string][] = attestation === undefined ? [] : [[ATTESTATION_FIELD, attestation]];
+  // RFC 3261 §20.9
+  if (rich?.icon !== undefined) fields.push(['Call-Info', `<${rich.icon}>;purpose=icon`]);
   const shown = result === 'passed' && number !== undefined ? `+${number}` : caller.number;
   if (caller.anonymous || shown === '') return fields;
   // The caller's text may hold another parameter of this name.

@@ -7,13 +7,7 @@ import { randomToken } from '../base/ids.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import type { BranchPlan, CallFacts, LegOptions } from '../call/index.ts';
-import {
-  type FoundVerification,
-  type InboundCall,
-  type InboundNumbers,
-  InboundRouter,
-  type InboundTarget,
-} from '../inbound/index.ts';
+import { type FoundVerification, type InboundCall, InboundRouter, type InboundTarget } from '../inbound/index.ts';
 import {
   dialledNumber,
   emergencyServiceNumber,
@@ -50,7 +44,13 @@ import {
   type Origin,
   wantsAnonymity,
 } from './call-context.ts';
-import { type CallVerification, reasonPhraseOf, stirReason, type VerifiedCall } from './call-verification.ts';
+import {
+  type CallVerification,
+  reasonPhraseOf,
+  stirReason,
+  toldToPhones,
+  type VerifiedCall,
+} from './call-verification.ts';
 import { InboundView } from './inbound-view.ts';
 import type { MediaParties } from './media-parties.ts';
 import type { OutboundGuards } from './outbound-guards.ts';
@@ -314,13 +314,15 @@ export class Routing implements StepServices {
     const routed = router.route(call, foundOf(verified), clock.wallMs());
     if (routed.kind === 'rejection') return { first: new RejectStep(routed.status, routed.reason), facts: known };
     const { tenant, anonymous, rule, displayNamePrefix } = routed;
+    const told = toldToPhones(verified, anonymous);
+    const name = octetsFromText(told?.shown?.name ?? '') || numbers.callerDisplayName;
     const caller: CallerPresentation = {
       number: numbers.callerNumber,
-      displayName: prefixed(displayNamePrefix, numbers),
+      displayName: prefixed(displayNamePrefix, name, numbers.callerNumber),
       anonymous,
     };
     const base = this.#context(request, directory, tenant, { kind: 'trunk', trunk }, caller, numbers.calledNumber);
-    const context = { ...base, sessionId: facts.sessionId ?? base.sessionId, verification: verified?.facts };
+    const context = { ...base, sessionId: facts.sessionId ?? base.sessionId, verification: told };
     return {
       first: this.#targetStep(context, routed.target),
       facts: { ...known, inboundRule: rule, destination: targetText(routed.target) },
@@ -502,8 +504,8 @@ function foundOf(verified: VerifiedCall | undefined): FoundVerification {
 }
 
 /** The caller's name with what the rule puts in front of it, in octets. */
-function prefixed(prefix: string | undefined, { callerDisplayName, callerNumber }: InboundNumbers): string {
-  return prefix === undefined ? callerDisplayName : octetsFromText(prefix) + (callerDisplayName || callerNumber);
+function prefixed(prefix: string | undefined, name: string, number: string): string {
+  return prefix === undefined ? name : octetsFromText(prefix) + (name || number);
 }
 
 function digitsOf(number: string): string {

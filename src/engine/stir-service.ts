@@ -8,6 +8,7 @@ import {
   type CertificateFetch,
   CertificateRepository,
   certificateFetch,
+  Icons,
   type RepositoryCounters,
   type Trust,
   Verifier,
@@ -46,14 +47,18 @@ export class StirService {
   #trust: Trust = NOBODY;
   #basis: FetchBasis;
   #repository: CertificateRepository;
+  #icons: Icons;
 
   constructor(options: StirServiceOptions) {
     this.#options = options;
     this.#basis = { fetch: options.settings.fetch, authorities: [] };
     this.#repository = this.#repositoryOf(this.#basis);
+    this.#icons = this.#iconsOf(this.#basis);
     const verifier = new Verifier({
       wallMs: () => options.scheduler.wallMs(),
       repository: { signer: (url) => this.#repository.signer(url) },
+      icons: { fault: (icon, withinMs) => this.#icons.fault(icon, withinMs) },
+      timeoutMs: () => this.#basis.fetch.timeoutMs,
     });
     const verifies = () => this.#trust.anchors.length > 0;
     this.verification = new CallVerification({ verifier, verifies });
@@ -71,10 +76,33 @@ export class StirService {
     if (isDeepStrictEqual(basis, this.#basis)) return;
     this.#basis = basis;
     this.#repository = this.#repositoryOf(basis);
+    this.#icons = this.#iconsOf(basis);
   }
 
-  #repositoryOf({ fetch, authorities }: FetchBasis): CertificateRepository {
-    const { scheduler, served, addressesOf, fetch: given } = this.#options;
+  #repositoryOf(basis: FetchBasis): CertificateRepository {
+    const { scheduler } = this.#options;
+    const { timeoutMs, waitingCalls } = basis.fetch;
+    return new CertificateRepository({
+      scheduler,
+      timeoutMs,
+      waitingCalls,
+      counters: this.#counters,
+      trust: () => this.#trust,
+      fetch: this.#fetchOf(basis),
+    });
+  }
+
+  /** Icons of callers are fetched under the same limits. */
+  #iconsOf(basis: FetchBasis): Icons {
+    const { scheduler } = this.#options;
+    const { timeoutMs, waitingCalls } = basis.fetch;
+    return new Icons({ scheduler, timeoutMs, waitingCalls, fetch: this.#fetchOf(basis, 'image/*') });
+  }
+
+  #fetchOf({ fetch, authorities }: FetchBasis, accept?: string): CertificateFetch {
+    const { served, addressesOf, fetch: given } = this.#options;
+    if (given !== undefined) return given;
+    const { maxOctets, allow } = fetch;
     const isOwn = (address: string, port: number) => served.isOwnAddress(address, port);
     // What this node's own HTTP interface serves.
     const own = {
@@ -82,16 +110,15 @@ export class StirService {
       file: (path: string) =>
         served.directory.provisioning.certificates.find((each) => servedPath(each) === path)?.chain,
     };
-    const { maxOctets, timeoutMs, waitingCalls, allow } = fetch;
     const egress = new Egress({ allow, isOwn, setting: 'stir.fetch.allow' });
     const all = authorities.length === 0 ? undefined : [...getCACertificates('default'), ...authorities];
-    return new CertificateRepository({
-      scheduler,
-      timeoutMs,
-      waitingCalls,
-      counters: this.#counters,
-      trust: () => this.#trust,
-      fetch: given ?? certificateFetch({ maxOctets, egress, addressesOf, own, authorities: all }),
+    return certificateFetch({
+      maxOctets,
+      egress,
+      addressesOf,
+      own,
+      authorities: all,
+      ...(accept !== undefined && { accept }),
     });
   }
 }

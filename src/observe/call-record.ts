@@ -205,6 +205,14 @@ function readableVerification(found: VerificationFacts | undefined): Verificatio
     originationId: readable(found.originationId),
     signer: readable(found.signer),
     divertedFrom: found.divertedFrom?.map(redactedText),
+    ...(found.shown !== undefined && {
+      shown: {
+        name: redactedText(found.shown.name),
+        icon: readable(found.shown.icon),
+        callReason: readable(found.shown.callReason),
+        signer: redactedText(found.shown.signer),
+      },
+    }),
     findings: found.findings.map(redactedText),
   };
 }

@@ -25,6 +25,8 @@ export interface CertificateFetchOptions {
   readonly own: OwnFiles;
   /** Certificates, in PEM, of the authorities that may have signed that of the server; default: the system's. */
   readonly authorities?: readonly string[] | undefined;
+  /** What a client says that it can read; default: certificates (RFC 8226 §7, RFC 8555 §9.1). */
+  readonly accept?: string;
 }
 
 export interface OwnFiles {
@@ -36,14 +38,13 @@ export interface OwnFiles {
 
 /** How soon a file of its own is looked at again: it may have been renewed. */
 const OWN_MS = 10_000;
-/** What a client says that it can read (RFC 8226 §7, RFC 8555 §9.1). */
-const ACCEPT = 'application/pem-certificate-chain, application/pkix-cert, application/x-pem-file, */*;q=0.1';
+const CERTIFICATES = 'application/pem-certificate-chain, application/pkix-cert, application/x-pem-file, */*;q=0.1';
 const MAX_REDIRECTS = 3;
 const MAX_HEADER_OCTETS = 16_384;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export function certificateFetch(options: CertificateFetchOptions): CertificateFetch {
-  const { authorities } = options;
+  const { authorities, accept = CERTIFICATES } = options;
   // Made once: reading all authorities takes longer than a fetch.
   let context: SecureContext | undefined;
   const secureContext = () => {
@@ -59,7 +60,7 @@ export function certificateFetch(options: CertificateFetchOptions): CertificateF
       const own = addresses.some((address) => options.own.isAt(address, port)) && options.own.file(at.pathname);
       if (typeof own === 'string') return { octets: Buffer.from(own), freshMs: OWN_MS, mayBeStale: false };
       const allowed = allowedOf(addresses, host, port, options.egress);
-      const response = await answerOf(at, signal, allowed, secureContext());
+      const response = await answerOf(at, signal, allowed, accept, secureContext());
       const status = response.statusCode ?? 0;
       if (!REDIRECTS.has(status)) return await fileOf(response, status, options.maxOctets);
       response.destroy();
@@ -97,6 +98,7 @@ async function answerOf(
   url: URL,
   signal: AbortSignal,
   allowed: readonly string[],
+  accept: string,
   secureContext: SecureContext | undefined,
 ): Promise<IncomingMessage> {
   return await new Promise((resolve, reject) => {
@@ -104,7 +106,7 @@ async function answerOf(
       url,
       {
         agent: false,
-        headers: { accept: ACCEPT, 'user-agent': 'tandem', 'accept-encoding': 'identity' },
+        headers: { accept, 'user-agent': 'tandem', 'accept-encoding': 'identity' },
         lookup: fixedLookup(allowed),
         maxHeaderSize: MAX_HEADER_OCTETS,
         signal,

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { certificateUrl } from './certificate-url.ts';
+import { type ClaimConstraints, claimConstraintsOf } from './claim-constraints.ts';
 import { isEs256Key } from './jws.ts';
 import { parseTnAuthList, type TnAuthList } from './tn-auth-list.ts';
 import { EXTENSION, extensionsOf } from './x509-extensions.ts';
@@ -10,6 +11,8 @@ export interface SigningChain {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly tnAuthList: TnAuthList;
+  /** What it may claim; undefined: everything. */
+  readonly constraints: ClaimConstraints | undefined;
 }
 
 /** Leaf, intermediates and a root; SHAKEN authorities have one intermediate. */
@@ -32,7 +35,8 @@ export function readSigningChain(pem: string): SigningChain {
   if (leaf.ca) throw new Error('begins with the certificate of an authority: put the certificate that signs first');
   if (!isEs256Key(leaf.publicKey))
     throw new Error(`has a key of kind ${kindOf(leaf.publicKey)}: ES256 needs one on P-256`);
-  const der = extensionsOf(leaf).get(EXTENSION.tnAuthList)?.value;
+  const extensions = extensionsOf(leaf);
+  const der = extensions.get(EXTENSION.tnAuthList)?.value;
   if (der === undefined)
     throw new Error(
       'has no TNAuthList (RFC 8226): it says of no number that it may sign for it, and no verifier takes it',
@@ -42,6 +46,7 @@ export function readSigningChain(pem: string): SigningChain {
     notBeforeMs: leaf.validFromDate.getTime(),
     notAfterMs: leaf.validToDate.getTime(),
     tnAuthList: tnAuthListOf(der),
+    constraints: claimConstraintsOf(extensions),
   };
 }
 

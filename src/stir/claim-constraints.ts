@@ -1,6 +1,7 @@
 /** What a certificate allows its holder to claim (RFC 8226 §8, RFC 9118 §3). */
 import { type BaseBlock, fromBER, IA5String, Utf8String } from 'asn1js';
-import type { JsonObject } from './strict-json.ts';
+import { canonicalJson } from './passport.ts';
+import type { JsonObject, JsonValue } from './strict-json.ts';
 import { childrenOf, EXTENSION, type X509Extension } from './x509-extensions.ts';
 
 export interface ClaimConstraints {
@@ -37,23 +38,30 @@ export function claimConstraintsOf(extensions: ReadonlyMap<string, X509Extension
   };
 }
 
-/** Which claim breaks the constraints, in words; undefined when none does. */
-export function constraintBroken(constraints: ClaimConstraints | undefined, claims: JsonObject): string | undefined {
+/** Which claim breaks the constraints, in words; undefined when none does. `claims` are JSON, received or to be signed. */
+export function constraintBroken(constraints: ClaimConstraints | undefined, claims: object): string | undefined {
   if (constraints === undefined) return undefined;
   const has = (name: string) => Object.hasOwn(claims, name);
   const missing = constraints.mustInclude.find((name) => !has(name));
-  if (missing !== undefined) return `the certificate asks for the claim ${missing}`;
+  if (missing !== undefined) return `asks for the claim ${missing}`;
   const excluded = constraints.mustExclude.find(has);
-  if (excluded !== undefined) return `the certificate does not allow the claim ${excluded}`;
+  if (excluded !== undefined) return `does not allow the claim ${excluded}`;
   const other = constraints.permittedValues.find(
-    ({ claim, values }) => has(claim) && !values.includes(asText(claims, claim)),
+    ({ claim, values }) => has(claim) && !values.some((value) => isSame(value, (claims as JsonObject)[claim])),
   );
-  return other === undefined ? undefined : `the certificate does not allow this value of the claim ${other.claim}`;
+  return other === undefined ? undefined : `does not allow this value of the claim ${other.claim}`;
 }
 
-function asText(claims: JsonObject, name: string): string {
-  const value = claims[name];
-  return typeof value === 'string' ? value : JSON.stringify(value);
+/** Objects, as `rcd` is one, are compared in the one way in which tokens write them (RFC 8225 §9). */
+function isSame(permitted: string, claim: JsonValue | undefined): boolean {
+  if (typeof claim === 'string') return permitted === claim;
+  const text = canonicalJson(claim);
+  if (permitted === text) return true;
+  try {
+    return canonicalJson(JSON.parse(permitted)) === text;
+  } catch {
+    return false;
+  }
 }
 
 /** `[n] EXPLICIT SEQUENCE OF IA5String`. */

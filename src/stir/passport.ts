@@ -2,6 +2,7 @@
  * PASSporT (RFC 8225): the token of an Identity header field. What is said in it and how it is written: JSON with its members in
  * order and without white space (§9), base64url, and telephone numbers in one spelling (RFC 8224 §8.3). Signing is in `jws.ts`.
  */
+import type { RichClaims } from './rich-call-data.ts';
 
 /** Extensions of this engine: `shaken` (RFC 8588), `div` (RFC 8946), `rcd` (RFC 9795). */
 export type PassportType = 'shaken' | 'div' | 'rcd';
@@ -37,8 +38,8 @@ export interface PassportClaims {
   readonly orig: Party;
 }
 
-/** RFC 8588 §§4–5. */
-export interface ShakenClaims extends PassportClaims {
+/** RFC 8588 §§4–5, with or without rich call data. */
+export interface ShakenClaims extends PassportClaims, Partial<RichClaims> {
   readonly attest: Attestation;
   /** A UUID that says to the signer alone where the call came from. */
   readonly origid: string;
@@ -48,6 +49,9 @@ export interface ShakenClaims extends PassportClaims {
 export interface DivClaims extends PassportClaims {
   readonly div: Party;
 }
+
+/** RFC 9795: how the caller is shown. */
+export interface RcdClaims extends PassportClaims, RichClaims {}
 
 /** E.164 §6.2.1: fifteen digits at most. The shortest numbers with a country code in use have seven. */
 const E164 = /^[1-9][0-9]{6,14}$/;

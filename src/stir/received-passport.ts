@@ -3,8 +3,9 @@
  * here needs no fetch to be refused.
  */
 import { certificateUrl } from './certificate-url.ts';
-import type { IdentityValue } from './identity.ts';
+import { type IdentityValue, isReadable, parseIdentity } from './identity.ts';
 import type { Attestation } from './passport.ts';
+import { type RichCallData, readRichCallData } from './rich-call-data.ts';
 import { decodeJsonObject, isJsonObject, type JsonObject, type JsonValue } from './strict-json.ts';
 
 /** The failures that RFC 8224 §6.2.2 and RFC 8225 name, each with what the caller's side is told. */
@@ -27,7 +28,7 @@ export interface StirFailure {
 
 export interface ReceivedPassport {
   /** `base`: without an extension (RFC 8225 §4). */
-  readonly type: 'base' | 'shaken' | 'div';
+  readonly type: 'base' | 'shaken' | 'div' | 'rcd';
   /** What was signed, and the signature. */
   readonly input: string;
   readonly signature: string;
@@ -38,9 +39,13 @@ export interface ReceivedPassport {
   readonly dest: readonly string[];
   /** Of `div`: the number that was called before. */
   readonly div: string | undefined;
+  /** Of `div-o` (RFC 8946 §5): the token, in full form, that it goes back to. */
+  readonly opt: string | undefined;
   readonly iatSeconds: number;
   readonly attest: Attestation | undefined;
   readonly origId: string | undefined;
+  /** What it says of how the caller is shown; a text: it cannot be read. */
+  readonly rich: RichCallData | string | undefined;
 }
 
 /** Says nothing that this engine knows (RFC 8224 §6.2 step 1: it is ignored). */
@@ -55,9 +60,11 @@ export interface CompactContext {
   readonly iatSeconds: number | undefined;
 }
 
-const SUPPORTED: ReadonlySet<string | undefined> = new Set([undefined, 'shaken', 'div']);
+const SUPPORTED: ReadonlySet<string | undefined> = new Set([undefined, 'shaken', 'div', 'div-o', 'rcd']);
 const MAX_DESTINATIONS = 64;
 const MAX_NAME = 512;
+/** As in an Identity field, of which it is a part. */
+const MAX_NESTED = 12_288;
 
 export function readPassport(
   identity: IdentityValue,
@@ -70,7 +77,14 @@ export function readPassport(
   return identity.isCompact ? readCompact(identity, ppt, compact) : readFull(identity, ppt);
 }
 
-function readFull(identity: IdentityValue, named: string | undefined): ReturnType<typeof readPassport> {
+/** The token inside of a `div-o` (RFC 8946 §6), in full form: no field stands around it. */
+export function readNested(token: string): ReceivedPassport | IgnoredPassport | StirFailure {
+  const [value] = token.length > MAX_NESTED ? [] : parseIdentity(`${token};info=<nested>`);
+  if (value === undefined || !isReadable(value)) return invalid(`opt ${value?.fault ?? 'is too long'}`);
+  return value.isCompact ? invalid('opt is in compact form') : readFull(value, undefined, false);
+}
+
+function readFull(identity: IdentityValue, named: string | undefined, hasInfo = true): ReturnType<typeof readPassport> {
   const header = decodeJsonObject(identity.header);
   if (typeof header === 'string') return invalid(`the header of the token ${header}`);
   const { alg, typ, ppt, x5u } = header;
@@ -86,7 +100,7 @@ function readFull(identity: IdentityValue, named: string | undefined): ReturnTyp
   if (typeof x5u !== 'string') return invalid('has no x5u');
   const claims = decodeJsonObject(identity.claims);
   if (typeof claims === 'string') return invalid(`the claims of the token ${claims}`);
-  if (!isSameUrl(identity.info, x5u)) return badInfo('info of the field is not the x5u of the token');
+  if (hasInfo && !isSameUrl(identity.info, x5u)) return badInfo('info of the field is not the x5u of the token');
   const { signature } = identity;
   return readClaims(ppt, claims, x5u, { input: `${identity.header}.${identity.claims}`, signature });
 }
@@ -121,18 +135,33 @@ function readClaims(
   if (typeof iat !== 'number' || !Number.isSafeInteger(iat) || iat < 0)
     return invalid('iat is not a number of seconds');
   const base = { ...signed, claims, x5u: url, orig, dest, iatSeconds: iat };
-  const none = { div: undefined, attest: undefined, origId: undefined };
+  const rich = readRichCallData(claims);
+  const none = { div: undefined, opt: undefined, attest: undefined, origId: undefined, rich };
   if (ppt === undefined) return { ...base, ...none, type: 'base' };
-  if (ppt === 'div') {
-    const div = partyOf(claims['div']);
-    if (div === undefined) return invalid('div is not one telephone number or URI');
-    if (claims['opt'] !== undefined) return invalid('has opt, which a div token must not have');
-    return { ...base, ...none, type: 'div', div };
+  if (ppt === 'div' || ppt === 'div-o') return readDiv(ppt, claims, { ...base, ...none, rich: undefined });
+  if (ppt === 'rcd') {
+    if (rich === undefined || typeof rich === 'string') return invalid(rich ?? 'has no rcd');
+    return { ...base, ...none, type: 'rcd' };
   }
   const { attest, origid } = claims;
   if (attest !== 'A' && attest !== 'B' && attest !== 'C') return invalid(`attest is ${text(attest)}, not A, B or C`);
   if (typeof origid !== 'string' || origid === '' || origid.length > MAX_NAME) return invalid('has no origid');
   return { ...base, ...none, type: 'shaken', attest, origId: origid };
+}
+
+/** RFC 8946 §§3, 5. */
+function readDiv(
+  ppt: 'div' | 'div-o',
+  claims: JsonObject,
+  base: Omit<ReceivedPassport, 'type'>,
+): ReceivedPassport | StirFailure {
+  const div = partyOf(claims['div']);
+  if (div === undefined) return invalid('div is not one telephone number or URI');
+  const { opt } = claims;
+  if (ppt === 'div')
+    return opt === undefined ? { ...base, type: 'div', div } : invalid('has opt, which a div token must not have');
+  if (typeof opt !== 'string') return invalid('has no opt, which a div-o token must have');
+  return { ...base, type: 'div', div, opt };
 }
 
 /** RFC 8225 §5.2.1: `{"tn":"…"}` or `{"uri":"…"}`, one of them. */

@@ -6,10 +6,18 @@
 import type { CertificateRepository } from './certificate-repository.ts';
 import { isAuthorityFor, type Signer } from './chain.ts';
 import { constraintBroken } from './claim-constraints.ts';
+import type { Icons } from './icons.ts';
 import { type IdentityValue, isReadable, parseIdentity } from './identity.ts';
 import { verifyEs256 } from './jws.ts';
 import type { Attestation } from './passport.ts';
-import { type CompactContext, type ReceivedPassport, readPassport, type StirFailure } from './received-passport.ts';
+import {
+  type CompactContext,
+  type ReceivedPassport,
+  readNested,
+  readPassport,
+  type StirFailure,
+} from './received-passport.ts';
+import type { Icon } from './rich-call-data.ts';
 
 /** What a call says of itself, in canonical numbers (RFC 8224 §8.3) or URIs. */
 export interface SignalledCall {
@@ -20,6 +28,16 @@ export interface SignalledCall {
   /** What the called number may be read as. */
   readonly called: readonly string[];
   readonly compact: CompactContext;
+}
+
+/** How a caller is shown (RFC 9795), by a token that passed. */
+export interface ShownCaller {
+  readonly name: string;
+  /** What is there has the digest that was signed. */
+  readonly icon: Icon | undefined;
+  readonly reason: string | undefined;
+  /** Who says so: the certificate's subject. */
+  readonly signer: string;
 }
 
 export interface Verdict {
@@ -35,6 +53,7 @@ export interface Verdict {
   readonly signer: string | undefined;
   /** Numbers that the call was sent on from, the first one first. */
   readonly divertedFrom: readonly string[];
+  readonly shown: ShownCaller | undefined;
   /** What was found of each Identity value, for people. */
   readonly findings: readonly string[];
 }
@@ -52,10 +71,14 @@ const EMPTY = {
   orig: undefined,
   signer: undefined,
   divertedFrom: [],
+  shown: undefined,
 } as const;
 
 export interface VerifierOptions {
   readonly repository: Pick<CertificateRepository, 'signer'>;
+  readonly icons: Pick<Icons, 'fault'>;
+  /** How long a call may wait in all, ms. */
+  readonly timeoutMs: () => number;
   /** Time of day, ms. */
   readonly wallMs: () => number;
 }
@@ -100,13 +123,26 @@ export class Verifier {
     failures: StirFailure[],
     findings: string[],
   ): void {
-    const read = readPassport(value, compact);
+    this.#take(readPassport(value, compact), passports, failures, findings);
+  }
+
+  /** RFC 8946 §5.1: what is inside of a `div-o` counts as if it stood beside it, and so on inward. */
+  #take(
+    read: ReturnType<typeof readPassport>,
+    passports: ReceivedPassport[],
+    failures: StirFailure[],
+    findings: string[],
+  ): void {
     if ('ignored' in read) findings.push(`${read.ignored} is not known and ignored`);
     else if ('status' in read) failures.push(read);
     else {
-      findings.push(described(read));
+      findings.push(...described(read));
       // The same value twice proves nothing more.
-      if (!passports.some(({ input }) => input === read.input)) passports.push(read);
+      if (passports.some(({ input }) => input === read.input)) return;
+      passports.push(read);
+      if (read.opt === undefined) return;
+      if (passports.length < MAX_IDENTITIES) this.#take(readNested(read.opt), passports, failures, findings);
+      else failures.push({ status: 438, reason: `has more than ${MAX_IDENTITIES} tokens in one another` });
     }
   }
 
@@ -125,8 +161,22 @@ export class Verifier {
       if (signer instanceof Promise) waits.push(signer.then((known) => signers.set(x5u.href, known)));
       else signers.set(x5u.href, signer);
     }
-    const decide = () => decided(chains, signers, this.#options.wallMs(), failures, findings);
+    const beganMs = this.#options.wallMs();
+    const decide = () => this.#withIcon(decided(chains, signers, this.#options.wallMs(), failures, findings), beganMs);
     return waits.length === 0 ? decide() : Promise.all(waits).then(decide);
+  }
+
+  /** An icon that is not what was signed costs the caller its icon, never the call; the time that is left is waited for it. */
+  #withIcon(verdict: Verdict, beganMs: number): Verdict | Promise<Verdict> {
+    const { shown, findings } = verdict;
+    if (shown?.icon === undefined) return verdict;
+    const { icons, timeoutMs, wallMs } = this.#options;
+    const fault = icons.fault(shown.icon, timeoutMs() - Math.max(0, wallMs() - beganMs));
+    const judged = (found: string | undefined): Verdict =>
+      found === undefined
+        ? verdict
+        : { ...verdict, shown: { ...shown, icon: undefined }, findings: [...findings, `not shown: ${found}`] };
+    return fault instanceof Promise ? fault.then(judged) : judged(fault);
   }
 }
 
@@ -140,7 +190,10 @@ function chainsOf(
   failures: StirFailure[],
 ): readonly Chain[] {
   const divs = passports.filter(({ type }) => type === 'div');
-  const roots = passports.filter(({ type }) => type !== 'div');
+  // What attests the caller before what only says how it is shown.
+  const roots = [false, true].flatMap((rich) =>
+    passports.filter(({ type }) => type !== 'div' && (type === 'rcd') === rich),
+  );
   if (roots.length === 0) failures.push({ status: 438, reason: 'has div tokens and none that they go back to' });
   return roots.flatMap((root) => {
     const chain = chainTo(root, called, divs);
@@ -203,13 +256,31 @@ function decided(
   before: readonly StirFailure[],
   findings: readonly string[],
 ): Verdict {
-  const failures = [...before];
-  for (const chain of chains) {
+  const failures: StirFailure[] = [];
+  const good = chains.filter((chain) => {
     const faults = chain.flatMap((passport) => signatureFault(passport, signers.get(passport.x5u.href), wallMs) ?? []);
     failures.push(...faults);
-    if (faults.length === 0) return passed(chain, signers, findings);
+    return faults.length === 0;
+  });
+  const [first] = good;
+  if (first === undefined) return failed([...before, ...failures], findings);
+  const found = [...before, ...failures].map(({ status, reason }) => `${status}: ${reason}`);
+  return { ...passed(first, signers, [...findings, ...found]), shown: shownBy(good, signers) };
+}
+
+/** By the first token that says anything of it; a caller that has neither name nor icon is shown as before. */
+function shownBy(
+  chains: readonly Chain[],
+  signers: ReadonlyMap<string, Signer | StirFailure>,
+): ShownCaller | undefined {
+  for (const chain of chains) {
+    const { rich, x5u } = chain.at(-1) as ReceivedPassport;
+    if (rich === undefined || typeof rich === 'string') continue;
+    const { name, icon, reason } = rich;
+    if (name === '' && icon === undefined && reason === undefined) continue;
+    return { name, icon, reason, signer: (signers.get(x5u.href) as Signer).name };
   }
-  return failed(failures, findings);
+  return undefined;
 }
 
 function passed(
@@ -226,6 +297,7 @@ function passed(
     orig: root.orig,
     signer: (signers.get(root.x5u.href) as Signer).name,
     divertedFrom: chain.flatMap(({ div }) => div ?? []).reverse(),
+    shown: undefined,
     findings,
   };
 }
@@ -244,7 +316,7 @@ function signatureFault(
   const number = (type === 'div' ? div : orig) ?? '';
   if (!isAuthorityFor(signer, number)) return unsupported(`${name} does not speak for ${number} (TNAuthList)`);
   const broken = constraintBroken(constraints, claims);
-  if (broken !== undefined) return unsupported(broken);
+  if (broken !== undefined) return unsupported(`${name} ${broken}`);
   return verifyEs256(input, signature, key) ? undefined : { status: 438, reason: 'the signature is wrong' };
 }
 
@@ -262,9 +334,10 @@ function orUnsupported(failures: readonly StirFailure[]): readonly StirFailure[]
   return failures.length > 0 ? failures : [{ status: 438, reason: 'no Identity field has a ppt that is known' }];
 }
 
-function described({ type, attest, orig, dest, div, iatSeconds, x5u }: ReceivedPassport): string {
+function described(passport: ReceivedPassport): readonly string[] {
+  const { type, opt, attest, orig, dest, div, iatSeconds, x5u, rich } = passport;
   const facts = [
-    type,
+    opt === undefined ? type : 'div-o',
     ...(attest === undefined ? [] : [`attestation ${attest}`]),
     `orig ${orig}`,
     ...(div === undefined ? [] : [`div ${div}`]),
@@ -272,5 +345,8 @@ function described({ type, attest, orig, dest, div, iatSeconds, x5u }: ReceivedP
     `iat ${iatSeconds}`,
     `x5u ${x5u.href}`,
   ];
-  return facts.join(', ');
+  if (rich === undefined) return [facts.join(', ')];
+  if (typeof rich === 'string') return [facts.join(', '), `rich call data is not shown: ${rich}`];
+  facts.push(`name ${JSON.stringify(rich.name)}`, ...(rich.icon === undefined ? [] : [`icon ${rich.icon.url}`]));
+  return [facts.join(', '), ...rich.faults.map((fault) => `not shown: ${fault}`)];
 }

@@ -22,6 +22,7 @@ import {
   tenantName,
   timeZone,
 } from './fields.ts';
+import { richCallDataSchema } from './rich-call-data.ts';
 import { dialCodesSchema, holidays, hoursSchema, limitsSchema, numberProcessingSchema } from './tenant-settings.ts';
 
 const trunkReference = friendlyName;
@@ -69,6 +70,11 @@ export const extensionSchema = z.strictObject({
   ...signInFields,
   ...callerIdFields,
   anonymousCalls: z.boolean().default(false).describe('Hide the caller ID on every outbound call.'),
+  richCallData: richCallDataSchema
+    .optional()
+    .describe(
+      "How it is shown to those whom it calls over trunks with `stirRichCallData`; its parts precede the tenant's.",
+    ),
   rejectAnonymousCallers: z.boolean().default(false).describe('Refuse calls from anonymous callers (433).'),
   forward: forwardSchema.prefault({}).describe('Call forwarding.'),
   trustedAddresses: z
@@ -109,6 +115,11 @@ const serviceFields = {
   enabled: z.boolean().default(true).describe('A disabled service can neither sign in nor be called.'),
   ...signInFields,
   ...callerIdFields,
+  richCallData: richCallDataSchema
+    .optional()
+    .describe(
+      "How it is shown to those whom it calls over trunks with `stirRichCallData`; its parts precede the tenant's.",
+    ),
   ringSeconds: z.int().min(1).max(600).default(20).describe('How long one member, or the application server, rings.'),
   overflow: dialString
     .optional()
@@ -293,6 +304,11 @@ export const tenantSchema = z.strictObject({
   timeZone: timeZone.default('UTC').describe('Time zone of hours and holidays.'),
   outboundCallerId: callerId.optional().describe('Company caller ID: the last of the candidates.'),
   outboundCallerIds: callerIdFields.outboundCallerIds,
+  richCallData: richCallDataSchema
+    .optional()
+    .describe(
+      'How its callers are shown to those whom they call (rich call data, RFC 9795), signed on trunks with `stirRichCallData` with a certificate of the tenant.',
+    ),
   stopOutbound: z
     .boolean()
     .default(false)

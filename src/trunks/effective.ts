@@ -51,6 +51,7 @@ export const DEFAULT_OPTIONS: TrunkOptions = {
   telUriRequestLine: false,
   telUriTo: false,
   stirShaken: false,
+  stirRichCallData: 'off',
   stirVerify: 'auto',
   stirWhenUnsignable: 'refuse',
   removePlus: false,

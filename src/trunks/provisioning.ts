@@ -106,7 +106,7 @@ function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<o
       for (const problem of checkTrunk(entry.settings, entry.trunk))
         problems.push({ ...problem, path: `${entry.path}.${problem.path}` });
       checkTransport(entry, context, problems);
-      checkVerification(entry, context, problems);
+      checkSignatures(entry, context, problems);
       checkAssignments(entry, tenants, scope.tenantNames, problems);
     }
     yield;
@@ -232,8 +232,14 @@ function checkTransport({ trunk, path }: Entry, context: CheckContext, problems:
   });
 }
 
-function checkVerification({ trunk, path }: Entry, context: CheckContext, problems: ProvisioningProblem[]): void {
-  const { stirVerify } = trunk.options;
+function checkSignatures({ trunk, path }: Entry, context: CheckContext, problems: ProvisioningProblem[]): void {
+  const { stirVerify, stirShaken, stirRichCallData } = trunk.options;
+  if (stirRichCallData !== 'off' && !stirShaken)
+    problems.push({
+      code: 'option-without-effect',
+      path: `${path}.options.stirRichCallData`,
+      message: `${stirRichCallData} has no effect: the trunk does not sign calls (stirShaken)`,
+    });
   if (context.verifiesCalls !== false || stirVerify === 'auto' || stirVerify === 'off') return;
   problems.push({
     code: 'option-without-effect',

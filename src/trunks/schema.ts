@@ -125,6 +125,12 @@ export const optionsSchema = z.strictObject({
     .describe(
       'What becomes of a call that cannot be signed on a trunk with `stirShaken`: `refuse` (403; the next route is tried), or it goes out `unsigned`. Emergency calls are never refused. Default refuse.',
     ),
+  stirRichCallData: z
+    .enum(['off', 'rcd', 'shaken'])
+    .optional()
+    .describe(
+      "Sign how the caller is shown (`richCallData`), with a certificate of the tenant's own that allows it: `rcd` in a token beside the one that attests, `shaken` inside of that. Takes `stirShaken`. Default off.",
+    ),
   stirVerify: z
     .enum(['auto', 'off', 'tag', 'reject'])
     .optional()

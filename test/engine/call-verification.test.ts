@@ -1,8 +1,8 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Explainer } from '../../src/engine/explainer.ts';
 import { SipTrace } from '../../src/observe/index.ts';
-import { HeaderId, type SipRequest, type SipResponse, serialize } from '../../src/sip/message/index.ts';
+import { HeaderId, octetsFromText, type SipRequest, type SipResponse, serialize } from '../../src/sip/message/index.ts';
 import type { FetchedFile } from '../../src/stir/certificate-fetch.ts';
 import { stirWorld } from '../kit/stir/authority.ts';
 import { signToken } from '../kit/stir/token.ts';
@@ -183,6 +183,116 @@ describe('a call that passes', () => {
     ]);
     acknowledge(request);
     expect(lastRecord()?.facts.verification).toMatchObject({ result: 'passed', number: CALLER });
+  });
+});
+
+describe('RFC 9795: how a caller is shown', () => {
+  const ICON = 'https://img.example/bob.png';
+  const PICTURE = 'a picture';
+  const digest = (of: string) => `sha256-${createHash('sha256').update(of).digest('base64')}`;
+  const rich = (name: string, of = PICTURE) => ({ rcd: { nam: name, icn: ICON }, rcdi: { '/icn': digest(of) } });
+  const callInfo = (request: SipRequest) => request.headers.fieldValuesNamed('Call-Info');
+  const from = (request: SipRequest) => request.headers.value(HeaderId.From);
+
+  test('a name and an icon that were verified are on the phone, in the record and in explain', async () => {
+    await begin();
+    served = { ...served, [ICON]: PICTURE };
+    const request = await call({ Identity: identity({ ...rich('Bob’s Garage'), crn: 'Your car' }) });
+    const ringing = decline();
+    acknowledge(request);
+    const name = octetsFromText('"Bob’s Garage"');
+    expect(from(ringing)).toMatch(new RegExp(`^${name} <sip:`));
+    expect(asserted(ringing)[0]).toBe(
+      `${name} <sip:+${CALLER};verstat=TN-Validation-Passed@acme.example.com;user=phone>`,
+    );
+    expect(callInfo(ringing)).toEqual([`<${ICON}>;purpose=icon`]);
+    expect(lastRecord()?.facts.verification?.shown).toEqual({
+      name: 'Bob’s Garage',
+      icon: ICON,
+      callReason: 'Your car',
+      signer: 'CN=SHAKEN 1234',
+    });
+    const explainer = new Explainer({
+      scheduler: world.scheduler,
+      engine: world.engine,
+      trace: new SipTrace(world.scheduler, { maxOctets: 1_000_000 }),
+      placed: () => undefined,
+      record: () => undefined,
+    });
+    const question = { trunk: CARRIER_A_ID, invite: serialize(invite({ Identity: identity(rich('Bob')) })) } as never;
+    expect((await explainer.explain(question)).steps.map(({ reason }) => reason)).toContain(
+      `rich call data, signed by CN=SHAKEN 1234: name "Bob", icon ${ICON}`,
+    );
+  });
+
+  test('what a rule puts in front of the name stands in front of it', async () => {
+    const rule = {
+      name: 'main',
+      trunk: 'carrier-a',
+      dids: DID,
+      displayNamePrefix: '[A] ',
+      destination: { extension: '101' },
+    };
+    await begin({ acme: { inboundRules: [rule] } });
+    const request = await call({ Identity: identity({ rcd: { nam: 'Garage' } }) });
+    expect(from(decline())).toContain('"[A] Garage" <');
+    acknowledge(request);
+  });
+
+  test('another picture than was signed is not shown, and the name is', async () => {
+    await begin();
+    served = { ...served, [ICON]: PICTURE };
+    const request = await call({ Identity: identity(rich('Garage', 'another picture')) });
+    const ringing = decline();
+    acknowledge(request);
+    expect(from(ringing)).toContain('"Garage" <');
+    expect(callInfo(ringing)).toEqual([]);
+    expect(lastRecord()?.facts.verification).toMatchObject({
+      result: 'passed',
+      shown: { name: 'Garage', icon: undefined },
+      findings: expect.arrayContaining([expect.stringContaining('is another one than was signed')]),
+    });
+  });
+
+  test.each<[string, () => Fields]>([
+    ['that was not verified', () => ({ Identity: identity({ ...rich('Bank'), orig: { tn: '12155550132' } }) })],
+    [
+      'of an anonymous caller',
+      () => ({
+        From: '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=9',
+        'P-Asserted-Identity': `<sip:+${CALLER}@carrier.example.net>`,
+        Privacy: 'id',
+        Identity: identity(rich('Bank')),
+      }),
+    ],
+    [
+      'of another number than the one that is shown',
+      () => ({
+        From: '"Bob" <sip:+18005550199@carrier.example.net>;tag=7',
+        'P-Asserted-Identity': `<sip:+${CALLER}@carrier.example.net>`,
+        Identity: identity(rich('Bank')),
+      }),
+    ],
+  ])('a name %s reaches no phone', async (_name, fields) => {
+    await begin();
+    served = { ...served, [ICON]: PICTURE };
+    const request = await call(fields());
+    const ringing = decline();
+    acknowledge(request);
+    expect(serialize(ringing)).not.toMatch(/Bank|Call-Info/);
+  });
+
+  test('a picture that does not come costs the call its picture, and no more than the time limit', async () => {
+    await begin();
+    const request = await call({ Identity: identity(rich('Garage')) });
+    expect(alice.requests('INVITE')).toEqual([]);
+    expect(fetches.map(({ url }) => url)).toEqual([ICON]);
+    world.run(2000);
+    await world.turn();
+    world.run();
+    const ringing = decline();
+    acknowledge(request);
+    expect([from(ringing)?.includes('"Garage"'), callInfo(ringing)]).toEqual([true, []]);
   });
 });
 

@@ -66,6 +66,7 @@ const options = fc.record(
     rewriteViaHost: fc.boolean(),
     usePrivateIp: fc.boolean(),
     stirShaken: fc.boolean(),
+    stirRichCallData: fc.constantFrom('off', 'rcd', 'shaken'),
     stirWhenUnsignable: fc.constantFrom('unsigned', 'unsigned', 'unsigned', 'refuse'),
     numberMayShow: fc.constantFrom(true, true, false),
     anonymousHost: fc.constantFrom('hidden.example.net', '192.0.2.99'),

@@ -62,6 +62,30 @@ test('signed again where it is sent again: after a challenge, and at the next ro
   expect(second.took('ACK').headers.has(HeaderId.Identity)).toBe(false);
 });
 
+test('RFC 9795: how the caller is shown has a field of its own, of the same second, and jose reads it', async () => {
+  const digest = `sha256-${Buffer.alloc(32, 7).toString('base64')}`;
+  const richCallData = { name: 'Acme', icon: 'https://img.acme.example/a.png', iconDigest: digest };
+  const world = await World.start({
+    certificates: [acme],
+    acme: { richCallData },
+    trunks: { 'carrier-a': { options: { stirShaken: true, stirRichCallData: 'rcd' } } },
+  });
+  const carrier = world.agent(CARRIER_A);
+  world.phone('101', '203.0.113.1').call('12125551234');
+  const tokens = tokensOf(carrier.took('INVITE'));
+  expect(tokens.map(({ header }) => header['ppt'])).toEqual(['shaken', 'rcd']);
+  const [shaken, rich] = tokens;
+  expect(rich?.claims).toEqual({
+    dest: { tn: ['12125551234'] },
+    iat: shaken?.claims['iat'],
+    orig: { tn: '14155550100' },
+    rcd: { icn: richCallData.icon, nam: 'Acme' },
+    rcdi: { '/icn': digest },
+  });
+  const opinion = await compactVerify(rich?.value.split(';')[0] ?? '', acme.leaf.publicKey);
+  expect(JSON.parse(Buffer.from(opinion.payload).toString())).toEqual(rich?.claims);
+});
+
 test('required means required: the call that cannot be signed gets 403 and nothing leaves; on the next snapshot it is signed', async () => {
   const world = await World.start({ trunks: { 'carrier-a': SIGNS, 'carrier-b': SIGNS } });
   const carrier = world.agent(CARRIER_A);

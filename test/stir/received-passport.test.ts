@@ -38,7 +38,13 @@ test('tokens made elsewhere: a shaken and a div token are read, and verify at th
     notBeforeMs: 0,
     notAfterMs: Number.POSITIVE_INFINITY,
   };
-  const at = (seconds: number) => new Verifier({ wallMs: () => seconds * 1000, repository: { signer: () => signer } });
+  const at = (seconds: number) =>
+    new Verifier({
+      wallMs: () => seconds * 1000,
+      repository: { signer: () => signer },
+      icons: { fault: () => undefined },
+      timeoutMs: () => 2000,
+    });
   const shaken = `${SHAKEN};info=<${X5U}>;alg=ES256;ppt=shaken`;
   const call = { identities: [shaken], callers: ['12155550121'], called: ['12155550131'], compact: NO_DATE };
   expect(at(1443208345).verify(call)).toMatchObject({ result: 'passed', attestation: 'A' });

@@ -4,9 +4,10 @@ import { importSPKI, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { signerOf } from '../../src/stir/chain.ts';
 import { canonicalJson } from '../../src/stir/passport.ts';
+import type { Icon } from '../../src/stir/rich-call-data.ts';
 import { certificatesIn, type Trust } from '../../src/stir/trust.ts';
 import { type SignalledCall, type Verdict, Verifier } from '../../src/stir/verify.ts';
-import { type StirCertificate, stirWorld } from '../kit/stir/authority.ts';
+import { claimConstraintsDer, type StirCertificate, stirWorld } from '../kit/stir/authority.ts';
 import { signToken } from '../kit/stir/token.ts';
 
 const NOW_SECONDS = Math.floor(Date.now() / 1000);
@@ -36,7 +37,20 @@ const served = new Map<string, StirCertificate>([
   ],
 ]);
 const asked: string[] = [];
+/** What is wrong with the icon at a URL; asked for is noted. */
+const icons = new Map<string, string | undefined | Promise<string | undefined>>();
+const seen: string[] = [];
+const shownBy = {
+  icons: {
+    fault: ({ url, digest }: Icon, withinMs: number) => {
+      seen.push(`${url} ${digest} ${withinMs}`);
+      return icons.get(url);
+    },
+  },
+  timeoutMs: () => 2000,
+};
 const verifier = new Verifier({
+  ...shownBy,
   wallMs: () => NOW_SECONDS * 1000,
   repository: {
     signer: ({ href }) => {
@@ -315,6 +329,7 @@ test('any octet of a token changed is refused, by jose too', async () => {
 test('what has to be waited for is waited for once, all of it together', async () => {
   const waiting = new Map<string, (value: ReturnType<typeof signerOf>) => void>();
   const late = new Verifier({
+    ...shownBy,
     wallMs: () => NOW_SECONDS * 1000,
     repository: {
       signer: ({ href }) => new Promise((resolve) => waiting.set(href, resolve as never)),
@@ -326,4 +341,143 @@ test('what has to be waited for is waited for once, all of it together', async (
   expect([...waiting.keys()]).toEqual([X5U, other]);
   for (const resolve of waiting.values()) resolve(signerOf(certificatesIn(Buffer.from(leaf.chainPem)), trust));
   expect(await verdict).toMatchObject({ result: 'passed' });
+});
+
+describe('RFC 9795: rich call data', () => {
+  const DIGEST = `sha256-${Buffer.alloc(32, 7).toString('base64')}`;
+  const ICON = 'https://img.example/acme.png';
+  const rich = (claims: object = {}, header: object = {}) => {
+    const { attest: _, origid: __, ...parties } = CLAIMS;
+    const full = { ...HEADER, ppt: 'rcd', ...header };
+    const all = { ...parties, rcd: { nam: 'Acme', icn: ICON }, rcdi: { '/icn': DIGEST }, ...claims };
+    return `${signToken(full, all, leaf.privateKey)};info=<${full.x5u}>;ppt=rcd`;
+  };
+  const shown = { name: 'Acme', icon: { url: ICON, digest: DIGEST }, reason: undefined, signer: 'CN=SHAKEN 1234' };
+
+  test('in a token beside the one that attests, or inside of that: name, icon and reason are told with who says so', () => {
+    expect(judge([identity(), rich()])).toMatchObject({ result: 'passed', attestation: 'A', shown });
+    expect(judge([rich({ crn: 'Your order' }), identity()])).toMatchObject({
+      attestation: 'A',
+      shown: { ...shown, reason: 'Your order' },
+    });
+    const inside = identity({}, { rcd: { nam: 'Acme', icn: ICON }, rcdi: { '/icn': DIGEST }, crn: 'Order 5' });
+    expect(judge([inside])).toMatchObject({ attestation: 'A', shown: { ...shown, reason: 'Order 5' } });
+    expect(judge([identity()]).shown).toBeUndefined();
+  });
+
+  test('alone it proves the number, and attests nothing', () => {
+    expect(judge([rich()])).toMatchObject({ result: 'passed', attestation: undefined, orig: CALLER, shown });
+  });
+
+  test.each<[string, string, string]>([
+    ['of another caller', rich({ orig: { tn: '14155550101' } }), '438'],
+    ['of yesterday', rich({ iat: NOW_SECONDS - 86_400 }), '403'],
+    ['by a certificate for other numbers', rich({}, { x5u: 'https://certs.example/other.pem' }), '437'],
+    ['with a changed claim', rich().replace(/\.(.)/, (_, letter) => `.${letter === 'e' ? 'f' : 'e'}`), '438'],
+    ['without a name', rich({ rcd: { icn: ICON } }), '438'],
+    ['with rcd of another kind', rich({ rcd: 'Acme' }), '438'],
+    ['without rcd', rich({ rcd: undefined }), '438'],
+  ])('what does not verify is not shown, and the call passes by its other token: %s', (_name, token, status) => {
+    seen.length = 0;
+    const verdict = judge([identity(), token]);
+    expect(verdict).toMatchObject({ result: 'passed', attestation: 'A', shown: undefined });
+    expect(verdict.findings.join('\n')).toContain(`${status}: `);
+    expect(seen).toEqual([]);
+  });
+
+  test('rcd that cannot be read inside of a token that attests costs the call nothing', () => {
+    const verdict = judge([identity({}, { rcd: ['Acme'] })]);
+    expect(verdict).toMatchObject({ result: 'passed', attestation: 'A', shown: undefined });
+    expect(verdict.findings).toContain('rich call data is not shown: rcd is no object');
+  });
+
+  test('an icon is shown only when what is there is what was signed; the time that is left is waited for it', async () => {
+    icons.set(ICON, 'the icon is another one');
+    seen.length = 0;
+    expect(judge([identity(), rich()])).toMatchObject({
+      result: 'passed',
+      shown: { name: 'Acme', icon: undefined },
+      findings: expect.arrayContaining(['not shown: the icon is another one']),
+    });
+    expect(seen).toEqual([`${ICON} ${DIGEST} 2000`]);
+    icons.set(ICON, Promise.resolve('the icon cannot be fetched'));
+    expect(await verifier.verify(call([identity(), rich()]))).toMatchObject({ shown: { icon: undefined } });
+    icons.set(ICON, Promise.resolve(undefined));
+    expect(await verifier.verify(call([identity(), rich()]))).toMatchObject({ result: 'passed', shown });
+    icons.delete(ICON);
+  });
+
+  test('a certificate that must say how its caller is shown signs nothing else, and only what it permits', () => {
+    const permitted = claimConstraintsDer({
+      mustInclude: ['rcd'],
+      permittedValues: { rcd: ['{"nam":"Acme","icn":"https://img.example/acme.png"}'] },
+    });
+    const x5u = 'https://certs.example/branded.pem';
+    const extensions = [{ oid: '1.3.6.1.5.5.7.1.27', der: permitted }];
+    const branded = world.leaf([{ one: CALLER }], { ...validity, commonName: 'Acme', extensions });
+    served.set(x5u, branded);
+    const by = (claims: object) => {
+      const token = signToken({ ...HEADER, ppt: 'rcd', x5u }, { ...CLAIMS, ...claims }, branded.privateKey);
+      return `${token};info=<${x5u}>;ppt=rcd`;
+    };
+    const rcdi = { '/icn': DIGEST };
+    expect(judge([by({ rcd: { nam: 'Acme', icn: ICON }, rcdi })])).toMatchObject({
+      shown: { name: 'Acme', signer: 'CN=Acme' },
+    });
+    expect(judge([by({ rcd: { nam: 'Acme Bank', icn: ICON }, rcdi })])).toMatchObject({
+      failure: { status: 437, reason: 'CN=Acme does not allow this value of the claim rcd' },
+    });
+    expect(judge([identity({ x5u }, {}, branded.privateKey)])).toMatchObject({
+      failure: { status: 437, reason: 'CN=Acme asks for the claim rcd' },
+    });
+  });
+});
+
+describe('RFC 8946 §5: div-o, which holds the token that it goes back to', () => {
+  const [second, third] = ['12155550140', '12155550150'];
+  const bare = (value: string) => value.split(';')[0] as string;
+  const around = (from: string, to: string, opt: unknown) =>
+    div(from, to, { opt }, { ppt: 'div-o' }).replace('ppt=div', 'ppt=div-o');
+
+  test('what is inside counts as if it stood beside it, once and twice', () => {
+    const once = around(CALLED, second as string, bare(identity()));
+    expect(judge([once], { called: [second as string] })).toMatchObject({
+      result: 'passed',
+      attestation: 'A',
+      divertedFrom: [CALLED],
+    });
+    const twice = around(second as string, third as string, bare(once));
+    expect(judge([twice], { called: [third as string] })).toMatchObject({
+      attestation: 'A',
+      divertedFrom: [CALLED, second],
+    });
+    // Sent on by one who adds div beside it (RFC 8946 §4).
+    expect(judge([once, div(second as string, third as string)], { called: [third as string] })).toMatchObject({
+      result: 'passed',
+      divertedFrom: [CALLED, second],
+    });
+  });
+
+  test.each<[string, unknown]>([
+    ['nothing inside', undefined],
+    ['a number inside', 5],
+    ['no token', 'hello'],
+    ['compact form, which has no claims', `..${bare(identity()).split('.')[2]}`],
+    ['a token of somebody else', bare(identity({}, {}, stirWorld().root.privateKey))],
+    ['a token to another number', bare(identity({}, { dest: { tn: ['12155550199'] } }))],
+    ['a token of another caller', bare(identity({}, { orig: { tn: '12155550199' } }))],
+    ['64 KB', 'x'.repeat(65_536)],
+    ['two tokens', `${bare(identity())}, ${bare(identity())}`],
+  ])('refused: %s', (_name, opt) => {
+    expect(judge([around(CALLED, second as string, opt)], { called: [second as string] })).toMatchObject({
+      result: 'failed',
+      failure: { status: 438 },
+    });
+  });
+
+  test('in one another deeper than a field is long: refused, and looked at once each', () => {
+    let token = bare(identity());
+    for (let depth = 0; depth < 12; depth++) token = bare(around(CALLED, CALLED, token));
+    expect(judge([`${token};info=<${X5U}>;ppt=div-o`])).toMatchObject({ result: 'failed' });
+  });
 });

@@ -14,6 +14,9 @@ const faults = (trunk: Partial<TrunkInput>) =>
 describe('an option that has no effect in this version is refused, not accepted in silence', () => {
   test.each([
     [{ options: { stirShaken: true } }, []],
+    [{ options: { stirShaken: true, stirRichCallData: 'rcd' } }, []],
+    [{ options: { stirRichCallData: 'off' } }, []],
+    [{ options: { stirRichCallData: 'shaken' } }, ['option-without-effect trunks[0].options.stirRichCallData']],
     [{ options: { singleVia: false } }, ['option-without-effect trunks[0].options.singleVia']],
     [{ options: { singleVia: true } }, []],
     [

@@ -1,15 +1,30 @@
 import { createHash } from 'node:crypto';
-import { type Attestation, canonicalNumber, isE164 } from '../../stir/index.ts';
+import {
+  type Attestation,
+  canonicalNumber,
+  constraintBroken,
+  type Destinations,
+  isE164,
+  type Party,
+  type RichClaims,
+} from '../../stir/index.ts';
 import { inE164, numbersMeant } from '../../tenants/number-format.ts';
 import { refusalOf, type SigningCertificate } from '../../trunks/certificates.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import type { Address } from '../draft.ts';
 import type { Refusal } from '../outcome.ts';
 import { type ReceivedIdentity, receivedIdentity } from '../received-identity.ts';
+import { richCallDataOf } from '../rich-call-data.ts';
 import type { PlannedPassport } from '../signing.ts';
 import type { Trace } from '../trace.ts';
 import { originOf } from '../trunk-profile.ts';
 import { ANONYMOUS } from '../variables.ts';
+
+/** What every token says. */
+interface Parties {
+  readonly dest: Destinations;
+  readonly orig: Party;
+}
 
 /**
  * Signs the call (STIR/SHAKEN), the last step: what is signed is what the carrier will see. Decides who is said to call and to be
@@ -44,13 +59,43 @@ export const signCall: RouteStep = {
 };
 
 function signShaken(route: RouteState, orig: string, dest: string, trace: Trace): Refusal | undefined {
-  const certificate = choose(route, orig);
-  if (typeof certificate === 'string') return unsigned(route, certificate, trace);
   const { attest, why } = attestation(route, orig);
-  const claims = { attest, dest: { tn: [dest] }, orig: { tn: orig }, origid: originId(route.call.facts.sessionId) };
-  route.signing = { passport: { ppt: 'shaken', claims, certificate }, attestation: attest };
-  if (trace.on) tellSigned(route, route.signing.passport, `attestation ${attest}: ${why}`, trace);
+  const parties = { dest: { tn: [dest] }, orig: { tn: orig } };
+  const claims = { attest, ...parties, origid: originId(route.call.facts.sessionId) };
+  const rich = richCallDataOf(route);
+  const inside = route.trunk.options.stirRichCallData === 'shaken' ? richToken(route, orig, claims, rich) : undefined;
+  const certificate = typeof inside === 'object' ? inside.certificate : choose(route, orig, claims);
+  if (typeof certificate === 'string') return unsigned(route, certificate, trace);
+  const passport: PlannedPassport = {
+    ppt: 'shaken',
+    claims: typeof inside === 'object' ? inside.claims : claims,
+    certificate,
+  };
+  const beside = route.trunk.options.stirRichCallData === 'rcd' ? richToken(route, orig, parties, rich) : undefined;
+  const shown: PlannedPassport | undefined = typeof beside === 'object' ? { ppt: 'rcd', ...beside } : undefined;
+  route.signing = { passport, rich: shown, attestation: attest };
+  if (!trace.on) return undefined;
+  tellSigned(route, passport, `attestation ${attest}: ${why}`, trace);
+  if (shown !== undefined) tellSigned(route, shown, 'how the caller is shown (RFC 9795)', trace);
+  const left = inside ?? beside;
+  if (typeof left === 'string') tell(trace, `no rich call data: ${left}`);
   return undefined;
+}
+
+/**
+ * Claims with rich call data, and the certificate for them: one of the tenant's own, for how a tenant is shown is for its own authority
+ * to vouch for, not for the one that serves all tenants. A text says why there is none.
+ */
+function richToken<Claims extends Parties>(
+  route: RouteState,
+  orig: string,
+  claims: Claims,
+  rich: ReturnType<typeof richCallDataOf>,
+): { readonly claims: Claims & RichClaims; readonly certificate: SigningCertificate } | string | undefined {
+  if (rich === undefined || typeof rich === 'string') return rich;
+  const all = { ...claims, ...rich };
+  const certificate = choose(route, orig, all, 'own');
+  return typeof certificate === 'string' ? certificate : { claims: all, certificate };
 }
 
 /** RFC 8946 §4: only when the canonical destination is another one; by who had been called before. */
@@ -65,9 +110,9 @@ function signDiv(
     if (trace.on) tell(trace, `no div: ${dest} is what the Identity that was received says (RFC 8946 §4)`);
     return undefined;
   }
-  const certificate = choose(route, diverted);
-  if (typeof certificate === 'string') return unsigned(route, certificate, trace);
   const claims = { dest: { tn: [dest] }, div: { tn: diverted }, orig };
+  const certificate = choose(route, diverted, claims);
+  if (typeof certificate === 'string') return unsigned(route, certificate, trace);
   route.signing = { passport: { ppt: 'div', claims, certificate }, attestation: undefined };
   if (trace.on)
     tellSigned(route, route.signing.passport, `the call to ${diverted} was sent on to ${dest} (RFC 8946)`, trace);
@@ -111,17 +156,27 @@ function unfitness(route: RouteState, orig: string | undefined, dest: string | u
   return undefined;
 }
 
-/** The certificate that signs for a number, or why there is none. */
-function choose({ call }: RouteState, number: string): SigningCertificate | string {
+/** The certificate that signs these claims for a number, or why there is none. */
+function choose(
+  { call }: RouteState,
+  number: string,
+  claims: Parties,
+  whose: 'any' | 'own' = 'any',
+): SigningCertificate | string {
   const { directory, tenant, wallMs } = call.facts;
-  const certificates = directory.certificatesFor(tenant.name);
+  const all = directory.certificatesFor(tenant.name);
+  const certificates = whose === 'own' ? all.filter(({ owner }) => owner === tenant.name) : all;
   const refusals: string[] = [];
   for (const certificate of certificates) {
-    const refusal = refusalOf(certificate, number, wallMs);
+    const refusal =
+      refusalOf(certificate, number, wallMs) ?? constraintBroken(certificate.constraints, { ...claims, iat: 0 });
     if (refusal === undefined) return certificate;
     refusals.push(`certificate ${certificate.name} ${refusal}`);
   }
-  return refusals.length === 0 ? `neither tenant ${tenant.name} nor the system has a certificate` : refusals.join('; ');
+  if (refusals.length > 0) return refusals.join('; ');
+  return whose === 'own'
+    ? `tenant ${tenant.name} has no certificate of its own`
+    : `neither tenant ${tenant.name} nor the system has a certificate`;
 }
 
 /** RFC 8588 §4. X-Outbound-Cli never raises the level: what it was without it is the most that it can be. */

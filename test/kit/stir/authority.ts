@@ -21,7 +21,7 @@ import {
   Validity,
   Version,
 } from '@peculiar/asn1-x509';
-import { Constructed, IA5String, Integer, Sequence } from 'asn1js';
+import { type BaseBlock, Constructed, IA5String, Integer, Sequence, Utf8String } from 'asn1js';
 
 const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
 const COMMON_NAME = '2.5.4.3';
@@ -177,6 +177,26 @@ export function tnAuthListDer(entries: readonly TnEntry[]): Uint8Array {
   return new Uint8Array(new Sequence({ value: entries.map(entryOf) }).toBER());
 }
 
+/** DER of JWTClaimConstraints (RFC 8226 §8). */
+export function claimConstraintsDer(constraints: {
+  readonly mustInclude?: readonly string[];
+  readonly permittedValues?: Readonly<Record<string, readonly string[]>>;
+}): Uint8Array {
+  const { mustInclude = [], permittedValues = {} } = constraints;
+  const claim = (value: string) => new IA5String({ value });
+  const permitted = Object.entries(permittedValues).map(
+    ([name, values]) =>
+      new Sequence({
+        value: [claim(name), new Sequence({ value: values.map((value) => new Utf8String({ value })) })],
+      }),
+  );
+  const parts = [
+    ...(mustInclude.length === 0 ? [] : [tagged(0, new Sequence({ value: mustInclude.map(claim) }))]),
+    ...(permitted.length === 0 ? [] : [tagged(1, new Sequence({ value: permitted }))]),
+  ];
+  return new Uint8Array(new Sequence({ value: parts }).toBER());
+}
+
 function entryOf(entry: TnEntry): Constructed {
   const number = (value: string) => new IA5String({ value });
   if ('spc' in entry) return tagged(0, number(entry.spc));
@@ -184,7 +204,7 @@ function entryOf(entry: TnEntry): Constructed {
   return tagged(1, new Sequence({ value: [number(entry.start), new Integer({ value: entry.count })] }));
 }
 
-function tagged(tagNumber: number, value: IA5String | Sequence): Constructed {
+function tagged(tagNumber: number, value: BaseBlock): Constructed {
   return new Constructed({ idBlock: { tagClass: 3, tagNumber }, value: [value] });
 }
 

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { FetchedFiles, Unfetched } from '../../src/stir/fetched-files.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+const AT = new URL('https://img.example/a.png');
+
+function files(waitingCalls = 10) {
+  const scheduler = new VirtualScheduler();
+  const answers: ((text: string) => void)[] = [];
+  const made = new FetchedFiles(
+    {
+      scheduler,
+      timeoutMs: 2000,
+      waitingCalls,
+      fetch: () =>
+        new Promise((resolve) =>
+          answers.push((text) => resolve({ octets: Buffer.from(text), freshMs: 60_000, mayBeStale: false })),
+        ),
+    },
+    { one: 'the file', many: 'files', read: (octets) => ({ text: Buffer.from(octets).toString() }) },
+  );
+  return { made, scheduler, answers };
+}
+
+test('who has less time waits less, and the fetch goes on for those who come later', async () => {
+  const { made, scheduler, answers } = files();
+  const [patient, hurried] = [made.get(AT), made.get(AT, 300)];
+  scheduler.advance(300);
+  expect(await hurried).toEqual(new Unfetched('no time was left to wait for the file'));
+  expect([answers.length, made.waiting]).toEqual([1, 1]);
+  answers[0]?.('here');
+  expect(await patient).toEqual({ text: 'here' });
+  expect(made.get(AT, 0)).toEqual({ text: 'here' });
+  expect(made.counters).toEqual({ hits: 1, fetched: 1, failed: 0, limited: 1 });
+});
+
+test('what comes in time leaves no timer behind; more waiting calls than are allowed do not wait', async () => {
+  const { made, scheduler, answers } = files(1);
+  const waiting = made.get(AT, 300);
+  expect(made.get(AT)).toEqual(new Unfetched('too many calls wait for files'));
+  answers[0]?.('here');
+  expect(await waiting).toEqual({ text: 'here' });
+  expect([made.waiting, scheduler.armedCount]).toEqual([0, 0]);
+});
