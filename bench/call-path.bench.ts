@@ -3,14 +3,16 @@
  * socket. Counts the same work each time, so it shows small changes and gives clean profiles (`node --cpu-prof bench/call-path.bench.ts`).
  * What a call allocates hardly depends on the machine, so it is what changes are judged by first.
  *
- *   node bench/call-path.bench.ts [--calls 5000] [--rounds 5] [--rate 300] [--warm-up 12000] [--held 10000]
+ *   node bench/call-path.bench.ts [--calls 5000] [--rounds 5] [--rate 300] [--warm-up 12000] [--held 10000] [--functions 0]
+ *
+ * `--functions` lists so many functions that allocate most beside the folders.
  */
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { tuneV8 } from '../src/node/v8-tuning.ts';
-import { allocatedBy } from './kit/allocation.ts';
+import { type Allocated, allocatedBy } from './kit/allocation.ts';
 import { CallMachine } from './kit/call-machine.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
 
@@ -21,6 +23,7 @@ const { values: options } = parseArgs({
     rate: { type: 'string', default: '300' },
     'warm-up': { type: 'string', default: '12000' },
     held: { type: 'string' },
+    functions: { type: 'string', default: '0' },
   },
 });
 /** More than 64*T1. */
@@ -79,10 +82,12 @@ if (options.held !== undefined) {
 await machine.close();
 
 /** By folder, largest first. The phone, the carrier and what moves them are no part of the engine; the copies at the sockets are. */
-function printAllocations(octets: ReadonlyMap<string, number>): void {
-  const ofEngine = [...octets].filter(([folder]) => !PEERS.test(folder)).sort((a, b) => b[1] - a[1]);
+function printAllocations({ byFolder, byFunction }: Allocated): void {
+  const ofEngine = byFolder.filter(([folder]) => !PEERS.test(folder));
   const kilobytes = (count: number) => (count / calls / 1024).toFixed(1);
   const sum = ofEngine.reduce((total, [, count]) => total + count, 0);
   console.log(`  allocated by the engine ${kilobytes(sum)} KB a call`);
-  for (const [folder, count] of ofEngine.slice(0, 12)) console.log(`    ${kilobytes(count).padStart(5)}  ${folder}`);
+  const functions = byFunction.filter(([name]) => !PEERS.test(name)).slice(0, Number(options.functions));
+  for (const [name, count] of [...ofEngine.slice(0, 12), ...functions])
+    console.log(`    ${kilobytes(count).padStart(5)}  ${name}`);
 }
