@@ -15,3 +15,14 @@ export function spread(values: readonly number[]): Spread {
 export function formatSpread({ min, median, max }: Spread, digits = 0): string {
   return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
 }
+
+/** Figures of several servers by round, a line each: the spread, what `note` says of it, and the ratio to Kamailio round by round. */
+export function printComparison(cost: ReadonlyMap<string, readonly number[]>, note = (_name: string) => ''): void {
+  const base = cost.get('kamailio');
+  const width = Math.max(12, ...[...cost.keys()].map((name) => name.length));
+  for (const [name, values] of cost) {
+    const ratios = base === undefined ? [] : values.map((value, round) => value / (base[round] ?? Number.NaN));
+    const ratio = base === undefined ? '' : `   × kamailio ${formatSpread(spread(ratios), 2)}`;
+    console.log(`  ${name.padEnd(width)} ${formatSpread(spread(values)).padEnd(20)} ${note(name).padEnd(20)}${ratio}`);
+  }
+}

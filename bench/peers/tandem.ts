@@ -14,6 +14,8 @@ export interface TandemOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** Where its files are; default: a new one. */
   readonly folder?: string;
+  /** Default: that of the trunk calls. */
+  readonly provisioning?: object;
 }
 
 /**
@@ -22,10 +24,11 @@ export interface TandemOptions {
  */
 export async function startTandem(carrierPort: number, options: TandemOptions = {}): Promise<Server> {
   const { nodeOptions = '', environment, folder = mkdtempSync(join(tmpdir(), 'tandem-bench-')) } = options;
+  const { provisioning = benchProvisioning(carrierPort) } = options;
   const port = await freePort();
   const files = { configuration: join(folder, 'tandem.json'), provisioning: join(folder, 'provisioning.json') };
   // JSON is YAML.
-  writeFileSync(files.provisioning, JSON.stringify(benchProvisioning(carrierPort)));
+  writeFileSync(files.provisioning, JSON.stringify(provisioning));
   writeFileSync(
     files.configuration,
     JSON.stringify({

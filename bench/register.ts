@@ -1,0 +1,106 @@
+/**
+ * CPU of one REGISTER with digest: 401, then 200, for each of 10,000 extensions in turn, side by side with Kamailio, round after round.
+ * tandem keeps the bindings in its store (embedded); Kamailio keeps them in memory alone, which is the least that it can do.
+ *
+ *   npm run bench:register -- [--extensions 10000] [--rate 1000] [--rounds 5] [--only tandem,kamailio]
+ *
+ * Prints µs of CPU for each registration (median, least and most), all threads and children included, and the ratio to Kamailio pair by pair.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { startSipp } from '../test/kit/sipp.ts';
+import { cpuTime, type Server } from './kit/server.ts';
+import { printComparison } from './kit/statistics.ts';
+import { startKamailioRegistrar } from './peers/kamailio.ts';
+import { startTandem } from './peers/tandem.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    extensions: { type: 'string', default: '10000' },
+    rate: { type: 'string', default: '1000' },
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string', default: 'tandem,kamailio' },
+  },
+});
+
+const DOMAIN = 'pbx.example.com';
+const PASSWORD = 'labsecret';
+/** Written behind the answers, which costs too. */
+const BEHIND_MS = 2_000;
+const WARM_UP_RATE = 200;
+
+const count = Number(options.extensions);
+const numbers = Array.from({ length: count }, (_, index) => String(20_000 + index));
+const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
+const users = join(folder, 'users.csv');
+writeFileSync(
+  users,
+  ['SEQUENTIAL', ...numbers.map((number) => `${number};[authentication username=${number} password=${PASSWORD}]`)].join(
+    '\n',
+  ),
+);
+
+const starters: Readonly<Record<string, () => Promise<Server>>> = {
+  tandem: () =>
+    startTandem(0, {
+      provisioning: {
+        tenants: [
+          { name: 'bench', domain: DOMAIN, extensions: numbers.map((number) => ({ number, password: PASSWORD })) },
+        ],
+        trunks: [],
+      },
+    }),
+  kamailio: () => startKamailioRegistrar(DOMAIN, PASSWORD),
+};
+
+/** Each extension registers once, or again. */
+async function registerAll(server: Server, rate = Number(options.rate)): Promise<void> {
+  const phones = await startSipp({
+    scenario: fileURLToPath(new URL('sipp/register.xml', import.meta.url)),
+    remote: `127.0.0.1:${server.port}`,
+    calls: count,
+    callsPerSecond: rate,
+    limit: 100_000,
+    timeoutSeconds: Math.ceil(count / rate) + 60,
+    traceMessages: false,
+    extraArguments: ['-inf', users, '-buff_size', '4194304'],
+  });
+  const { successful, retransmissions, errors } = await phones.finished;
+  if (successful < count * 0.99)
+    throw new Error(`${server.name}: ${successful} of ${count} registered\n${errors.slice(0, 2000)}`);
+  retransmitted += retransmissions;
+}
+
+let retransmitted = 0;
+const servers: Server[] = [];
+try {
+  for (const name of options.only.split(',')) {
+    const start = starters[name];
+    if (start === undefined)
+      throw new Error(`--only: unknown server ${name}; known: ${Object.keys(starters).join(', ')}`);
+    servers.push(await start());
+  }
+  // Gently at first: a server that has compiled nothing yet may refuse for its load.
+  for (const server of servers) await registerAll(server, Math.min(Number(options.rate), WARM_UP_RATE));
+  const cost = new Map<string, number[]>(servers.map(({ name }) => [name, []]));
+  for (let round = 0; round < Number(options.rounds); round++) {
+    for (const server of servers) {
+      const before = cpuTime(server);
+      await registerAll(server);
+      await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
+      const after = cpuTime(server);
+      cost.get(server.name)?.push((after.userUs - before.userUs + after.systemUs - before.systemUs) / count);
+    }
+  }
+  console.log(
+    `\nCPU per REGISTER with digest (401, 200), ${count} extensions at ${options.rate}/s, ${options.rounds} rounds, µs: median (least–most)`,
+  );
+  printComparison(cost);
+  console.log(`  retransmissions seen by the phones: ${retransmitted}`);
+} finally {
+  for (const server of servers.reverse()) await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
