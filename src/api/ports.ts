@@ -134,6 +134,36 @@ export interface TokenRecord {
   readonly createdBy: string;
   readonly expiresAt?: string;
   readonly revokedAt?: string;
+  /** Reads and changes nothing. */
+  readonly readOnly?: boolean;
+  /** What a browser keeps after a sign-in, or a link that signs in once; a bearer token when left out. */
+  readonly kind?: 'session' | 'link';
+  /** Whose session it is; absent for one that a link opened. */
+  readonly user?: string;
+}
+
+/** Somebody who signs in to the console with a password. */
+export interface UserRecord {
+  /** The name to sign in with. */
+  readonly id: string;
+  readonly role: Role;
+  readonly tenant?: string;
+  readonly readOnly: boolean;
+  readonly enabled: boolean;
+  /** Argon2id, in the form of PHC strings. */
+  readonly password: string;
+  /** Base32 secret of one-time codes, and the time step of the latest code that was good: none is good twice. */
+  readonly totp?: { readonly secret: string; readonly confirmed: boolean; readonly lastStep: number };
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly passwordChangedAt: string;
+}
+
+export interface UserStore {
+  get(id: string): Promise<UserRecord | undefined>;
+  list(): Promise<readonly UserRecord[]>;
+  put(record: UserRecord): Promise<void>;
+  delete(id: string): Promise<void>;
 }
 
 export interface TokenStore {

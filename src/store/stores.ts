@@ -1,4 +1,4 @@
-import type { TokenStore, WebhookStore } from '../api/ports.ts';
+import type { TokenStore, UserStore, WebhookStore } from '../api/ports.ts';
 import type { CallStore } from '../call/index.ts';
 import type { BindingStore, SignInStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
@@ -124,6 +124,7 @@ export interface Stores {
   readonly calls: CallStore;
   readonly claims: ClaimStore;
   readonly tokens: TokenStore;
+  readonly users: UserStore;
   readonly webhooks: WebhookStore;
   readonly leases: LeaseStore;
   /** The same leases, as trunk registrations ask for them. */

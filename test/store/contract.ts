@@ -5,7 +5,7 @@ import type { Stores } from '../../src/store/index.ts';
 import type { Tenant } from '../../src/tenants/schema.ts';
 import { applyEdits, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
 import type { Provisioning } from '../../src/trunks/schema.ts';
-import { binding, certificate, commitOf, tenant, trunk, webhook } from './records.ts';
+import { binding, certificate, commitOf, tenant, trunk, user, webhook } from './records.ts';
 
 export interface StoreWorld {
   /** Opens the store, empty at the first call, as what was left at later ones. */
@@ -210,7 +210,7 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
     });
   });
 
-  describe('tokens and webhooks', () => {
+  describe('tokens, users and webhooks', () => {
     const token = {
       id: 't1',
       role: 'tenant-admin' as const,
@@ -232,6 +232,20 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
       await stores.tokens.delete('unknown');
       await reopen();
       expect((await stores.tokens.list()).map(({ id }) => id)).toEqual(['t2']);
+    });
+
+    test('a user is found by name and in the list, replaced, outlives the process, and is gone when deleted', async () => {
+      expect(await stores.users.get('pat')).toBeUndefined();
+      await stores.users.put(user('pat'));
+      await stores.users.put(user('sam'));
+      await stores.users.put({ ...user('pat'), enabled: false });
+      await reopen();
+      expect(await stores.users.get('pat')).toEqual({ ...user('pat'), enabled: false });
+      expect((await stores.users.list()).map(({ id }) => id).sort()).toEqual(['pat', 'sam']);
+      await stores.users.delete('pat');
+      await stores.users.delete('unknown');
+      await reopen();
+      expect(await stores.users.list()).toEqual([user('sam')]);
     });
 
     test('a webhook is listed as it was put, replaced by id, and gone when deleted', async () => {

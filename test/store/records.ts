@@ -1,5 +1,5 @@
 /** Made-up records; free of vitest, since child processes use them too. */
-import type { WebhookRecord } from '../../src/api/ports.ts';
+import type { UserRecord, WebhookRecord } from '../../src/api/ports.ts';
 import type { StoredBinding } from '../../src/registrar/ports.ts';
 import { type Tenant, tenantSchema } from '../../src/tenants/schema.ts';
 import { type CertificateSettings, certificateSchema } from '../../src/trunks/certificate-schema.ts';
@@ -36,6 +36,21 @@ export function certificate(name: string, chain = 'chain'): CertificateSettings 
     key: CANARY,
     x5u: `https://certs.example.com/${name}.pem`,
   });
+}
+
+export function user(id: string): UserRecord {
+  return {
+    id,
+    role: 'tenant-admin',
+    tenant: 'acme',
+    readOnly: false,
+    enabled: true,
+    password: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$dGFn',
+    totp: { secret: 'GEZDGNBVGY3TQOJQ', confirmed: true, lastStep: 7 },
+    createdAt: '2026-11-21T00:00:00.000Z',
+    createdBy: 'owner',
+    passwordChangedAt: '2026-11-21T00:00:00.000Z',
+  };
 }
 
 export function webhook(id: string): WebhookRecord {

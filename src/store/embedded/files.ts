@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
+import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
 import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
 import type { Extension, Tenant } from '../../tenants/schema.ts';
@@ -43,6 +43,10 @@ export interface FileOperations {
   tokens(): TokenRecord[];
   putToken(token: TokenRecord): void;
   deleteToken(id: string): void;
+  user(id: string): UserRecord | undefined;
+  users(): UserRecord[];
+  putUser(user: UserRecord): void;
+  deleteUser(id: string): void;
   webhooks(): WebhookRecord[];
   putWebhook(webhook: WebhookRecord): void;
   deleteWebhook(id: string): void;
@@ -104,6 +108,10 @@ export class EmbeddedFiles implements FileOperations {
   tokens = () => this.#provisioning.tokens();
   putToken = (token: TokenRecord) => this.#provisioning.putToken(token);
   deleteToken = (id: string) => this.#provisioning.deleteToken(id);
+  user = (id: string) => this.#provisioning.user(id);
+  users = () => this.#provisioning.users();
+  putUser = (user: UserRecord) => this.#provisioning.putUser(user);
+  deleteUser = (id: string) => this.#provisioning.deleteUser(id);
   webhooks = () => this.#provisioning.webhooks();
   putWebhook = (webhook: WebhookRecord) => this.#provisioning.putWebhook(webhook);
   deleteWebhook = (id: string) => this.#provisioning.deleteWebhook(id);

@@ -76,6 +76,12 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
       put: (token) => disk.watched(worker.ask('putToken', token)),
       delete: (id) => disk.watched(worker.ask('deleteToken', id)),
     },
+    users: {
+      get: (id) => worker.ask('user', id),
+      list: () => worker.ask('users'),
+      put: (user) => disk.watched(worker.ask('putUser', user)),
+      delete: (id) => disk.watched(worker.ask('deleteUser', id)),
+    },
     webhooks: {
       list: () => worker.ask('webhooks'),
       put: (webhook) => disk.watched(worker.ask('putWebhook', webhook)),

@@ -1,10 +1,10 @@
 /**
- * The file of everything that must not be lost: tenants, trunks, certificates, tokens, webhooks, the nonce secret. A commit is on the disk when it is
- * acknowledged (`synchronous = FULL`). Rowid tables only: with WITHOUT ROWID the planner passes over the unique index.
+ * The file of everything that must not be lost: tenants, trunks, certificates, tokens, users, webhooks, the nonce secret. A commit is on the disk
+ * when it is acknowledged (`synchronous = FULL`). Rowid tables only: with WITHOUT ROWID the planner passes over the unique index.
  */
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
+import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
@@ -14,7 +14,7 @@ import type { Sealer } from '../sealer.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 
 const TABLES = ['tenant', 'trunk', 'token', 'webhook', 'secret'] as const;
-type Table = (typeof TABLES)[number] | 'certificate';
+type Table = (typeof TABLES)[number] | 'certificate' | 'user';
 
 /** `place` keeps the order in which documents were first written. */
 const tableOf = (name: string) =>
@@ -25,6 +25,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE version (place INTEGER PRIMARY KEY CHECK (place = 1), number INTEGER NOT NULL) STRICT;
   INSERT INTO version VALUES (1, 0);`,
   tableOf('certificate'),
+  tableOf('user'),
 ];
 
 const KEY_CHECK = 'key-check';
@@ -94,6 +95,22 @@ export class ProvisioningFile {
 
   deleteToken(id: string): void {
     this.#delete('token', id);
+  }
+
+  user(id: string): UserRecord | undefined {
+    return this.#get('user', id);
+  }
+
+  users(): UserRecord[] {
+    return this.#all('user');
+  }
+
+  putUser(user: UserRecord): void {
+    this.#put('user', user.id, user);
+  }
+
+  deleteUser(id: string): void {
+    this.#delete('user', id);
   }
 
   webhooks(): WebhookRecord[] {

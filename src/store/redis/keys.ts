@@ -13,7 +13,7 @@ export const SCHEMA = 1;
  * | `bindings` | hash: AOR → JSON; `bindings:expiry`: sorted set by time of expiry; `bindings:events`: stream, id = sequence; `bindings:removed`: hash: AOR → JSON of what was taken away |
  * | `sign-ins` | sorted set by time: user and address |
  * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
- * | `tokens`, `webhooks` | hash: id → sealed document |
+ * | `tokens`, `users`, `webhooks` | hash: id → sealed document |
  * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
@@ -36,6 +36,7 @@ export class Keys {
   readonly signIns: string;
   readonly claims: string;
   readonly tokens: string;
+  readonly users: string;
   readonly webhooks: string;
   readonly callsAlive: string;
   readonly fences: string;
@@ -61,6 +62,7 @@ export class Keys {
     this.signIns = this.named('sign-ins');
     this.claims = this.named('trunk-addresses');
     this.tokens = this.named('tokens');
+    this.users = this.named('users');
     this.webhooks = this.named('webhooks');
     this.callsAlive = this.named('calls:alive');
     this.fences = this.named('fences');

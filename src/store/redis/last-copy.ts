@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
+import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
 import type { Log } from '../../base/log.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
@@ -15,6 +15,7 @@ export interface Copy {
   readonly nonceSecret: string;
   readonly provisioned: ProvisionedState;
   readonly tokens: readonly TokenRecord[];
+  readonly users: readonly UserRecord[];
   readonly webhooks: readonly WebhookRecord[];
 }
 
@@ -128,11 +129,12 @@ function openPieces(sealer: Sealer, sealed: readonly string[]): Copy {
     sealer.openJson<unknown>(placeOf(index), Buffer.from(piece, 'base64')),
   ) as [Head, ...Piece[]];
   if (head?.pieces !== pieces.length) throw new Error('a part of it is missing');
-  const { version, storeId, nonceSecret, tokens, webhooks } = head;
+  // A copy that an earlier version left knows no users.
+  const { version, storeId, nonceSecret, tokens, users = [], webhooks } = head;
   const state = {
     tenants: pieces.flatMap((piece) => ('tenants' in piece ? piece.tenants : [])),
     trunks: pieces.flatMap((piece) => ('trunks' in piece ? piece.trunks : [])),
     certificates: pieces.flatMap((piece) => ('certificates' in piece ? piece.certificates : [])),
   };
-  return { storeId, nonceSecret, tokens, webhooks, provisioned: { version, state } };
+  return { storeId, nonceSecret, tokens, users, webhooks, provisioned: { version, state } };
 }

@@ -1,4 +1,4 @@
-import type { TokenRecord, WebhookRecord } from '../../api/ports.ts';
+import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
 import { SettingsError, StateError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
@@ -140,6 +140,7 @@ class RedisStores implements Stores {
   readonly calls: RedisCalls;
   readonly claims: RedisClaims;
   readonly tokens: RedisRecords<TokenRecord>;
+  readonly users: RedisRecords<UserRecord>;
   readonly webhooks: RedisRecords<WebhookRecord>;
   readonly leases: RedisLeases;
   readonly trunkLease: TrunkLeases;
@@ -189,6 +190,7 @@ class RedisStores implements Stores {
     const guarded = { storeId: identity.id, meta: keys.meta, refusal };
     const records = { link: links.signalling, sealer, ...guarded, onChange: () => this.#lastCopy.changed() };
     this.tokens = new RedisRecords({ ...records, key: keys.tokens, kind: 'tokens' }, copy?.tokens);
+    this.users = new RedisRecords({ ...records, key: keys.users, kind: 'users' }, copy?.users);
     this.webhooks = new RedisRecords({ ...records, key: keys.webhooks, kind: 'webhooks' }, copy?.webhooks);
   }
 
@@ -196,7 +198,7 @@ class RedisStores implements Stores {
     const { links, context, settings, identity } = this.#parts;
     if (isReachable) {
       await this.provisioning.read();
-      await Promise.all([this.tokens.list(), this.webhooks.list()]);
+      await Promise.all([this.tokens.list(), this.users.list(), this.webhooks.list()]);
       this.#lastCopy.changed();
       await this.#lastCopy.flush();
     }
@@ -281,6 +283,7 @@ class RedisStores implements Stores {
       nonceSecret: Buffer.from(this.nonceSecret).toString('hex'),
       provisioned: this.provisioning.copy,
       tokens: this.tokens.copy,
+      users: this.users.copy,
       webhooks: this.webhooks.copy,
     };
   }

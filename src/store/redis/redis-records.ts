@@ -10,7 +10,7 @@ export interface RedisRecordsOptions {
   readonly storeId: string;
   readonly meta: string;
   readonly key: string;
-  /** `tokens`, `webhooks`: what a sealed record is bound to. */
+  /** `tokens`, `users`, `webhooks`: what a sealed record is bound to. */
   readonly kind: string;
   /** Why nothing may be written now. */
   readonly refusal: () => string | undefined;

@@ -30,7 +30,7 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
     if (Number(await link.command('EXISTS', keys.meta)) === 1)
       throw new StateError('Redis holds a store; empty it first if that one is not wanted');
     await link.command('DEL', keys.tenants, keys.tenantOrder, keys.trunks, keys.trunkOrder, keys.events);
-    await link.command('DEL', keys.tokens, keys.webhooks, keys.bindingEvents);
+    await link.command('DEL', keys.tokens, keys.users, keys.webhooks, keys.bindingEvents);
     const { tenants, trunks } = copy.provisioned.state;
     await put(
       link,
@@ -48,6 +48,7 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
     );
     for (const [kind, key] of [
       ['tokens', keys.tokens],
+      ['users', keys.users],
       ['webhooks', keys.webhooks],
     ] as const) {
       const records = copy[kind];

@@ -7,13 +7,14 @@ import { silentLog } from '../../../src/base/log.ts';
 import { type Copy, LastCopy } from '../../../src/store/redis/last-copy.ts';
 import { Sealer } from '../../../src/store/sealer.ts';
 import { temporaryFolder } from '../kit.ts';
-import { certificate, tenant, trunk, webhook } from '../records.ts';
+import { certificate, tenant, trunk, user, webhook } from '../records.ts';
 
 const sealer = new Sealer(randomBytes(32));
 const copy: Copy = {
   storeId: 'store-1',
   nonceSecret: 'ab'.repeat(32),
   tokens: [],
+  users: [user('pat')],
   webhooks: [webhook('w1')],
   provisioned: {
     version: 7,

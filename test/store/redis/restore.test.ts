@@ -9,7 +9,7 @@ import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { temporaryFolder } from '../kit.ts';
-import { binding, commitOf, tenant, trunk, webhook } from '../records.ts';
+import { binding, commitOf, tenant, trunk, user, webhook } from '../records.ts';
 import { eventually, type RedisWorld, redisWorld } from './world.ts';
 
 const token = {
@@ -52,6 +52,7 @@ describe.skipIf(peersSkipped)('the nodes of a Redis that has lost the store', ()
     await a.provisioning.commit(commitOf(0, { putTenants: [tenant('acme'), tenant('umbrella')] }));
     await a.provisioning.commit(commitOf(1, { putTrunks: [trunk('100000001')] }));
     await a.tokens.put(token);
+    await a.users.put(user('pat'));
     await a.webhooks.put(webhook('w1'));
     await expect(a.shared?.restore()).rejects.toThrow(/where it was/);
     const state = (await b.provisioning.load()).state;
@@ -72,6 +73,7 @@ describe.skipIf(peersSkipped)('the nodes of a Redis that has lost the store', ()
     for (const one of [a, b, await open('node-c')]) {
       expect(await one.provisioning.load()).toEqual({ version: 3, state });
       expect(await one.tokens.list()).toEqual([token]);
+      expect(await one.users.list()).toEqual([user('pat')]);
       expect(await one.webhooks.list()).toEqual([webhook('w1')]);
       expect(one.nonceSecret).toEqual(a.nonceSecret);
     }
