@@ -32,6 +32,7 @@ const tokenBody = z
   .strictObject({
     role: z.enum(['system-admin', 'tenant-admin']).describe('What it may do.'),
     tenant: keyText.optional().describe('The tenant of a tenant admin.'),
+    readOnly: z.boolean().optional().describe('It reads and changes nothing.'),
     expiresInSeconds: z
       .int()
       .min(1)
@@ -78,7 +79,7 @@ function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
     }),
     async (request, reply) => {
       const identity = identityOf(request);
-      const { role, tenant, expiresInSeconds, label: given } = request.body as z.infer<typeof tokenBody>;
+      const { role, tenant, readOnly, expiresInSeconds, label: given } = request.body as z.infer<typeof tokenBody>;
       if (role === 'system-admin') requireSystemAdmin(identity, 'make a system-admin token');
       if (tenant !== undefined) requireKnownTenant(context, request, tenant);
       // A token that expires cannot prolong itself by making another.
@@ -87,6 +88,7 @@ function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
       }
       const wanted = {
         role,
+        ...(readOnly === undefined ? {} : { readOnly }),
         ...(tenant === undefined ? {} : { tenant }),
         ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
         ...(given === undefined ? {} : { label: given }),
@@ -112,7 +114,8 @@ function tokenRoutes(app: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       const { id } = request.params as { id: string };
       const record = await context.tokens.get(id);
-      if (record === undefined || !maySeeTenant(identityOf(request), record.tenant)) throw notFound(`token ${id}`);
+      if (record === undefined || record.kind !== undefined || !maySeeTenant(identityOf(request), record.tenant))
+        throw notFound(`token ${id}`);
       if (record.revokedAt === undefined) {
         await context.tokens.revoke(record);
         audit(context, request, 'delete', `tokens/${id}`, record.tenant, tokenView(record), undefined);

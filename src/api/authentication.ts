@@ -1,39 +1,65 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Clock } from '../base/scheduler.ts';
-import type { Access } from './context.ts';
+import type { Access, ApiContext } from './context.ts';
 import { ApiProblem, forbidden } from './problem.ts';
-import type { Tokens } from './tokens.ts';
+import { requireCsrfToken, sessionCookieOf } from './session-cookie.ts';
+import type { Identity } from './tokens.ts';
 
-const FAILURES_PER_MINUTE = 30;
-const MAX_SOURCES = 10_000;
-const WINDOW_MS = 60_000;
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-/** Every request but those to public routes shows a bearer token; guessing is slowed per source. */
-export function authenticate(app: FastifyInstance, tokens: Tokens, clock: Clock): void {
-  const failures = new FailureCounter(clock);
+type Guards = Pick<ApiContext, 'tokens' | 'sessions' | 'failures'>;
+
+/** Every request but those to public routes shows a bearer token or the cookie of a session; guessing is slowed per source. */
+export function authenticate(app: FastifyInstance, { tokens, sessions, failures }: Guards): void {
   app.decorateRequest('identity', undefined);
   app.addHook('onRequest', async (request) => {
     if (request.is404) return;
     const access = accessOf(request);
     const token = bearerOf(request);
-    if (access === 'public' && token === undefined) return;
+    if (token === undefined) {
+      await authenticateBrowser(request, access, sessions);
+      return;
+    }
     const blocked = failures.isBlocked(request.ip);
     // Guessing must not lock out who shares the address: a token that was good before is not a guess.
-    if (blocked && token !== undefined && !tokens.isRemembered(token)) {
+    if (blocked && !tokens.isRemembered(token)) {
       throw new ApiProblem(429, 'too-many-failures', 'too many wrong tokens from this address', {
         headers: { 'retry-after': '60' },
       });
     }
-    const identity = token === undefined ? undefined : await tokens.identify(token);
-    request.identity = identity;
+    request.identity = await tokens.identify(token);
     if (access === 'public') return;
-    if (identity === undefined) {
-      if (token !== undefined) failures.count(request.ip);
-      throw new ApiProblem(401, 'unauthenticated', 'a valid bearer token is needed', {
-        headers: { 'www-authenticate': 'Bearer realm="tandem"' },
-      });
+    if (request.identity === undefined) {
+      failures.count(request.ip);
+      throw unauthenticated();
     }
-    if (access === 'system' && identity.role !== 'system-admin') throw forbidden('only a system admin may do this');
+    requireAllowed(request, access, request.identity);
+  });
+}
+
+/** A cookie comes with every request to here, also with those to public routes, and with ones that its owner knows nothing of. */
+async function authenticateBrowser(
+  request: FastifyRequest,
+  access: Access,
+  sessions: ApiContext['sessions'],
+): Promise<void> {
+  const cookie = sessionCookieOf(request);
+  const identity = cookie === undefined ? undefined : await sessions.identify(cookie);
+  request.identity = identity;
+  if (access === 'public') return;
+  if (identity === undefined || cookie === undefined) throw unauthenticated();
+  requireCsrfToken(request, cookie);
+  requireAllowed(request, access, identity);
+}
+
+function requireAllowed(request: FastifyRequest, access: Access, identity: Identity): void {
+  if (access === 'system' && identity.role !== 'system-admin') throw forbidden('only a system admin may do this');
+  const changes = !READS.has(request.method) && request.routeOptions.config.readOnly !== true;
+  if (identity.readOnly === true && changes) throw forbidden('this user sees everything and changes nothing');
+}
+
+function unauthenticated(): ApiProblem {
+  return new ApiProblem(401, 'unauthenticated', 'a valid bearer token is needed', {
+    headers: { 'www-authenticate': 'Bearer realm="tandem"' },
   });
 }
 
@@ -49,33 +75,4 @@ function bearerOf(request: FastifyRequest): string | undefined {
   if (header === undefined || header.length > 1024) return undefined;
   const [scheme = '', token = ''] = header.split(' ', 2);
   return scheme.toLowerCase() === 'bearer' && token !== '' ? token : undefined;
-}
-
-class FailureCounter {
-  readonly #clock: Clock;
-  readonly #sources = new Map<string, { sinceMs: number; count: number }>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  isBlocked(source: string): boolean {
-    const entry = this.#sources.get(source);
-    if (entry === undefined) return false;
-    if (this.#clock.nowMs() - entry.sinceMs >= WINDOW_MS) {
-      this.#sources.delete(source);
-      return false;
-    }
-    return entry.count >= FAILURES_PER_MINUTE;
-  }
-
-  count(source: string): void {
-    const entry = this.#sources.get(source);
-    if (entry !== undefined) {
-      entry.count++;
-      return;
-    }
-    if (this.#sources.size >= MAX_SOURCES) this.#sources.delete(this.#sources.keys().next().value as string);
-    this.#sources.set(source, { sinceMs: this.#clock.nowMs(), count: 1 });
-  }
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../base/scheduler.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
 import type { ChangeQueue } from './change-queue.ts';
+import type { FailureCounter } from './failure-counter.ts';
 import type {
   AuditSink,
   CallRecords,
@@ -12,9 +13,11 @@ import type {
   ProvisioningService,
   ReloadReport,
   StorePort,
+  UserStore,
   WebhookSender,
   WebhookStore,
 } from './ports.ts';
+import type { Sessions } from './sessions.ts';
 import type { Identity, Tokens } from './tokens.ts';
 
 /** What the routes work with. */
@@ -22,6 +25,10 @@ export interface ApiContext {
   readonly engine: EngineView;
   readonly provisioning: ProvisioningService;
   readonly tokens: Tokens;
+  readonly users: UserStore;
+  readonly sessions: Sessions;
+  /** Wrong tokens and sign-ins, by source. */
+  readonly failures: FailureCounter;
   readonly changes: ChangeQueue;
   readonly webhooks: { readonly store: WebhookStore; readonly sender: WebhookSender };
   readonly audit: AuditSink;
@@ -51,6 +58,8 @@ export type Access = 'public' | 'any' | 'system';
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** Whoever may only read may call it too: it changes nothing, or only what is its own. */
+    readOnly?: boolean;
   }
   interface FastifyRequest {
     identity: Identity | undefined;
@@ -71,6 +80,8 @@ export interface RouteDescription {
   readonly tag: string;
   readonly summary: string;
   readonly access?: Access;
+  /** Open to those who may only read, though it is no GET. */
+  readonly readOnly?: boolean;
   readonly params?: z.ZodType;
   readonly querystring?: z.ZodType;
   readonly body?: z.ZodType;
@@ -79,8 +90,11 @@ export interface RouteDescription {
 }
 
 /** What a route needs beside its handler: its schema, its place in the document and who may call it. */
-export function describe(route: RouteDescription): { schema: FastifySchema; config: { access: Access } } {
-  const { operationId, tag, summary, access = 'any', answers = {}, ...parts } = route;
+export function describe(route: RouteDescription): {
+  schema: FastifySchema;
+  config: { access: Access; readOnly: boolean };
+} {
+  const { operationId, tag, summary, access = 'any', readOnly = false, answers = {}, ...parts } = route;
   const schema = {
     operationId,
     tags: [tag],
@@ -89,7 +103,7 @@ export function describe(route: RouteDescription): { schema: FastifySchema; conf
     ...parts,
     response: { ...answers, default: PROBLEM },
   };
-  return { schema: schema as FastifySchema, config: { access } };
+  return { schema: schema as FastifySchema, config: { access, readOnly } };
 }
 
 const PROBLEM: AnswerSchema = {

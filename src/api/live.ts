@@ -238,6 +238,7 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
     describe({
       operationId: 'explain',
       tag: 'explain',
+      readOnly: true,
       summary: 'The INVITE that a call would send and why each field is what it is; no call is placed',
       querystring: explainQuery,
       body: body('ExplainQuestion', explainBody),

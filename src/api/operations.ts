@@ -67,6 +67,22 @@ const DESCRIPTIONS: Record<string, string> = {
   listTokens: 'Who has access. A tenant admin sees the tokens of its tenant.',
   createToken: 'A token that ends cannot make one that outlives it. A tenant admin makes tokens of its own tenant.',
   revokeToken: 'It is refused from the next request on; event streams opened with it end.',
+  getSession:
+    'For a page that opens: `signedIn`, who, what it may do and the token against forged requests. Without a session it says whether there is a user at all.',
+  createSession:
+    'With name and password, and the code of the authenticator app where one is set up; or with the code of a sign-in link. 401 `code-needed` says that the code is missing, 429 that there were too many wrong ones. The cookie is HttpOnly and SameSite=Strict; the session ends after 12 hours.',
+  deleteSession: 'The session ends on every node, and its event streams with it.',
+  createSignInLink:
+    'Only system admins. The code stands behind the `#` of the path, which no server and no log gets to see; it is good once, for ten minutes.',
+  listUsers: 'A page of users, by name. A tenant admin sees those of its tenant.',
+  getUser: 'Without its password.',
+  createUser:
+    'A tenant admin makes users of its own tenant. `readOnly` users see what their role sees and change nothing. The first one is made with the token of the owner.',
+  patchUser:
+    'An admin changes everything; whoever is signed in changes its own password and takes its own authenticator app away, with the present password. A new password ends all other sessions.',
+  deleteUser: 'Tokens that it made stay; the list of tokens says who made them.',
+  createUserCodes: 'Only for the own user. Nothing changes until the first code is confirmed.',
+  confirmUserCodes: 'With a code of the app: that it works is known before it is needed.',
   listWebhooks: 'With how many deliveries wait, went through or were lost.',
   getWebhook: 'Without its secret, with its deliveries.',
   createWebhook:

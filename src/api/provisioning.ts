@@ -107,6 +107,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
       ...describe({
         operationId: 'planProvisioning',
         tag: TAG,
+        readOnly: true,
         summary:
           'Which of the latest outbound calls would leave differently after a document, and how; nothing is changed',
         body: body('ProvisioningInput', provisioningSchema),

@@ -16,20 +16,25 @@ import { certificateRoutes } from './certificates.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { collectionRoutes } from './collections.ts';
 import { guardConnections } from './connection-guard.ts';
+import { consoleRoutes } from './console.ts';
 import { type Access, type ApiContext, answer, describe } from './context.ts';
 import { withoutMarks } from './documents.ts';
 import { eventRoutes } from './event-stream.ts';
+import { FailureCounter } from './failure-counter.ts';
 import { liveRoutes } from './live.ts';
 import { finishDocument, named } from './openapi.ts';
-import type { TokenStore, WebhookRecord } from './ports.ts';
+import type { TokenStore, UserStore, WebhookRecord } from './ports.ts';
 import { ApiProblem, problemBody } from './problem.ts';
 import { provisioningRoutes } from './provisioning.ts';
 import { reloadRoute } from './reload.ts';
+import { sessionRoutes } from './session-routes.ts';
+import { Sessions } from './sessions.ts';
 import { storeRoutes } from './store.ts';
 import { tenantRoutes } from './tenants.ts';
 import { Tokens } from './tokens.ts';
 import { traceRoutes } from './traces.ts';
 import { trunkRoutes } from './trunks.ts';
+import { userRoutes } from './users.ts';
 import { check } from './validation.ts';
 
 /** Certificate chain and key, PEM. */
@@ -38,8 +43,10 @@ interface TlsPair {
   readonly key: Buffer;
 }
 
-export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'changes' | 'entityTagKey'> {
+export interface ApiOptions
+  extends Omit<ApiContext, 'tokens' | 'users' | 'sessions' | 'failures' | 'changes' | 'entityTagKey'> {
   readonly tokenStore: TokenStore;
+  readonly userStore: UserStore;
   /** Product version, for the OpenAPI document and /healthz. */
   readonly version: string;
   /** Keys entity tags; nodes of one store share it. Default: random, so that tags end with the process. */
@@ -61,6 +68,8 @@ export interface ApiOptions extends Omit<ApiContext, 'tokens' | 'changes' | 'ent
   readonly documentBytes?: number;
   /** Webhooks of the node's configuration file: served beside the stored ones, changed in the file only. */
   readonly configuredWebhooks?: readonly WebhookRecord[];
+  /** Folder of the console's bundle; `/console` is not served when left out. */
+  readonly consoleFolder?: string;
   /** Serve /docs, and /openapi.json without a token. Default true. */
   readonly docs?: boolean;
   /** Who may read /metrics. Default `public`. */
@@ -83,6 +92,8 @@ export interface Api {
   close(): Promise<void>;
 }
 
+/** Wrong tokens and passwords of one address before it has to wait. */
+const FAILURES_PER_SOURCE = { failures: 30, windowMs: 60_000 };
 const MAX_BODY_OCTETS = 1024 * 1024;
 const DEFAULT_DOCUMENT_OCTETS = 32 * 1024 * 1024;
 const DEFAULT_CONNECTIONS = 1000;
@@ -111,6 +122,9 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     ...options,
     webhooks: withConfigured(options),
     tokens,
+    users: options.userStore,
+    sessions: new Sessions(options.tokenStore, options.userStore, options.clock),
+    failures: new FailureCounter(options.clock, FAILURES_PER_SOURCE),
     changes: new ChangeQueue(),
     entityTagKey: options.entityTagKey ?? randomBytes(32),
   };
@@ -160,11 +174,12 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
   guardBrowsers(app, { hosts: options.hosts ?? [], isTls: tls !== undefined });
   setUpBodies(app);
   setUpAnswers(app, context);
-  authenticate(app, context.tokens, context.clock);
+  authenticate(app, context);
   await setUpRateLimit(app, options.requestsPerMinute ?? 600);
   await setUpDocument(app, options);
   await app.register(async (scope) => {
     healthRoutes(scope, context, options);
+    if (options.consoleFolder !== undefined) consoleRoutes(scope, options.consoleFolder);
     tenantRoutes(scope, context);
     collectionRoutes(scope, context);
     trunkRoutes(scope, context);
@@ -176,6 +191,8 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     traceRoutes(scope, context);
     eventRoutes(scope, context);
     adminRoutes(scope, context);
+    sessionRoutes(scope, context);
+    userRoutes(scope, context);
     // In a scope of its own: it reads bodies otherwise.
     await scope.register(async (own) => provisioningRoutes(own, context, documentOctets));
   });
@@ -350,6 +367,7 @@ function healthRoutes(app: FastifyInstance, context: ApiContext, options: ApiOpt
         [
           `tandem ${options.version}, a SIP signalling engine`,
           '',
+          ...(options.consoleFolder === undefined ? [] : ['/console       the console, for people']),
           ...(options.docs === false ? [] : ['/docs          the HTTP interface, to read and try']),
           '/openapi.json  the same for programs',
           '/healthz       whether the process answers',

@@ -7,7 +7,7 @@ import { ApiProblem } from './problem.ts';
 
 /** Who asks. */
 export interface Identity {
-  /** For the audit log: `token:<id>` or `owner`. */
+  /** For the audit log: `token:<id>`, `user:<name>` or `owner`. */
   readonly actor: string;
   readonly role: Role;
   readonly tenant?: string;
@@ -16,10 +16,17 @@ export interface Identity {
   readonly expiresAtMs?: number;
   /** Absent for the owner. */
   readonly tokenId?: string;
+  /** Sees what its role sees, and changes nothing. */
+  readonly readOnly?: boolean;
+  /** Somebody signed in to the console. */
+  readonly user?: string;
+  /** The session of a browser; absent for whoever shows a bearer token. */
+  readonly session?: TokenRecord;
 }
 
 interface WantedToken {
   readonly role: Role;
+  readonly readOnly?: boolean;
   readonly tenant?: string;
   readonly expiresInSeconds?: number;
   readonly label?: string;
@@ -80,7 +87,7 @@ export class Tokens {
       if (known === undefined) await this.#put(BOOTSTRAP_ID, given, 'TANDEM_BOOTSTRAP_TOKEN', { role: 'system-admin' });
       return undefined;
     }
-    const records = await this.#store.list();
+    const records = await this.list();
     if (records.some((record) => record.role === 'system-admin' && record.revokedAt === undefined)) return undefined;
     const { token } = await this.create({ role: 'system-admin', label: 'first start' }, 'first-start');
     return token;
@@ -105,7 +112,7 @@ export class Tokens {
   }
 
   async #create(wanted: WantedToken, createdBy: string): Promise<{ record: TokenRecord; token: string }> {
-    const records = await this.#store.list();
+    const records = await this.list();
     if (wanted.tenant !== undefined) this.#requireRoom(wanted.tenant, records);
     await this.#forgetEnded(records);
     const id = randomBytes(8).toString('hex');
@@ -144,6 +151,7 @@ export class Tokens {
     const record: TokenRecord = {
       id,
       role: wanted.role,
+      ...(wanted.readOnly === true ? { readOnly: true } : {}),
       ...(wanted.tenant === undefined ? {} : { tenant: wanted.tenant }),
       ...(wanted.label === undefined ? {} : { label: wanted.label }),
       hash: hashOf(digest(token)),
@@ -157,10 +165,12 @@ export class Tokens {
     return record;
   }
 
-  list(): Promise<readonly TokenRecord[]> {
-    return this.#store.list();
+  /** Bearer tokens; sessions of browsers are none. */
+  async list(): Promise<readonly TokenRecord[]> {
+    return (await this.#store.list()).filter(({ kind }) => kind === undefined);
   }
 
+  /** A token or session by its id. */
   get(id: string): Promise<TokenRecord | undefined> {
     return this.#store.get(id);
   }
@@ -187,8 +197,8 @@ export class Tokens {
     }
     const id = TOKEN_FORM.exec(token)?.[1] ?? BOOTSTRAP_ID;
     const record = (await this.#store.get(id)) ?? NOBODY;
-    const isRight = timingSafeEqual(presented, digestIn(record.hash));
-    if (!isRight) return undefined;
+    const isRight = isHashOf(record.hash, presented);
+    if (!isRight || record.kind !== undefined) return undefined;
     this.#remember(presented.toString('hex'));
     if (!this.isValid(record)) return undefined;
     return {
@@ -196,6 +206,7 @@ export class Tokens {
       role: record.role,
       ...(record.tenant === undefined ? {} : { tenant: record.tenant }),
       owner: false,
+      ...(record.readOnly === true ? { readOnly: true } : {}),
       ...(record.expiresAt === undefined ? {} : { expiresAtMs: Date.parse(record.expiresAt) }),
       tokenId: record.id,
     };
@@ -214,12 +225,16 @@ export class Tokens {
   }
 }
 
-function digest(token: string): Buffer {
+export function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-function hashOf(presented: Buffer): string {
+export function hashOf(presented: Buffer): string {
   return `${HASH_PREFIX}${presented.toString('base64')}`;
+}
+
+export function isHashOf(hash: string, presented: Buffer): boolean {
+  return timingSafeEqual(presented, digestIn(hash));
 }
 
 /** Of a record whose hash cannot be read: what no token has. */

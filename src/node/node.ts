@@ -45,6 +45,9 @@ import { rehearse } from './rehearsal/rehearsal.ts';
 import { settingsReport } from './reload-report.ts';
 import { version } from './version.ts';
 
+/** What `npm run build` makes of `src/console`. */
+const CONSOLE_FOLDER = join(import.meta.dirname, '../../dist/console');
+
 export interface NodeOptions {
   /** Configuration file; default: TANDEM_CONFIG, else config/tandem.yaml. */
   readonly configFile?: string | undefined;
@@ -266,6 +269,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       store: storePort(settings, stores),
       managedBy: (resource) => files.ownerOf(resource),
       tokenStore: stores.tokens,
+      userStore: stores.users,
       webhooks: { store: stores.webhooks, sender: webhookSender },
       audit,
       records,
@@ -280,6 +284,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
         firstToken = token;
       },
       ownerTokenPath: join(folder, OWNER_TOKEN_FILE),
+      consoleFolder: CONSOLE_FOLDER,
       trustedProxies: settings.api.trustedProxies,
       requestsPerMinute: settings.api.requestsPerMinute,
       tokensPerTenant: settings.api.tokensPerTenant,

@@ -11,6 +11,8 @@ import {
   type RegistrationView,
   type TokenRecord,
   type TokenStore,
+  type UserRecord,
+  type UserStore,
   type WebhookRecord,
   type WebhookStore,
 } from '../../src/api/index.ts';
@@ -102,6 +104,26 @@ export class MemoryTokens implements TokenStore {
   }
 
   async put(record: TokenRecord): Promise<void> {
+    this.records.set(record.id, record);
+  }
+
+  async delete(id: string): Promise<void> {
+    this.records.delete(id);
+  }
+}
+
+export class MemoryUsers implements UserStore {
+  readonly records = new Map<string, UserRecord>();
+
+  async get(id: string): Promise<UserRecord | undefined> {
+    return this.records.get(id);
+  }
+
+  async list(): Promise<readonly UserRecord[]> {
+    return [...this.records.values()];
+  }
+
+  async put(record: UserRecord): Promise<void> {
     this.records.set(record.id, record);
   }
 
@@ -287,6 +309,7 @@ export interface TestApi {
   readonly engine: FakeEngine;
   readonly provisioning: MemoryProvisioning;
   readonly tokenStore: MemoryTokens;
+  readonly userStore: MemoryUsers;
   readonly webhookStore: MemoryWebhooks;
   readonly events: EventBus;
   readonly records: CallRecordLog;
@@ -302,6 +325,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
   const engine = new FakeEngine(clock);
   const provisioning = new MemoryProvisioning(options.state ?? twoTenants());
   const tokenStore = new MemoryTokens();
+  const userStore = new MemoryUsers();
   const webhookStore = new MemoryWebhooks();
   const events = new EventBus(clock);
   const log = options.log ?? silentLog;
@@ -327,6 +351,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
       restore: async () => {},
     },
     tokenStore,
+    userStore,
     webhooks: { store: webhookStore, sender },
     audit,
     records,
@@ -363,6 +388,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
     engine,
     provisioning,
     tokenStore,
+    userStore,
     webhookStore,
     events,
     records,

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { UserRecord } from '../../src/api/index.ts';
+import { hashPassword } from '../../src/api/passwords.ts';
 import { signer } from '../kit/stir/signed.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
@@ -98,6 +100,16 @@ const carrierBody = {
     { tenant: 'bolt', didPool: '14155550200-14155550299' },
   ],
 };
+
+const USER_URLS = { acme: '/api/v1/users/of-acme', bolt: '/api/v1/users/of-bolt', system: '/api/v1/users/of-system' };
+const USER_OWN = { ...OWN, system: { system: 'ok', acme: 404, bolt: 404 } } as const;
+const USER_NOBODY = {
+  acme: { system: 403, acme: 403, bolt: 404 },
+  bolt: { system: 403, acme: 404, bolt: 403 },
+  system: { system: 403, acme: 404, bolt: 404 },
+} as const;
+const usersUnder = (suffix: string) =>
+  Object.fromEntries(Object.entries(USER_URLS).map(([name, url]) => [name, url + suffix]));
 
 const CERTIFICATE_URLS = {
   acme: '/api/v1/certificates/acme-stir',
@@ -246,6 +258,38 @@ const ROWS: Readonly<Record<string, Row>> = {
     },
     expected: { ...OWN, system: { system: 'ok', acme: 404, bolt: 404 } },
   },
+  'GET /api/v1/users': {
+    urls: { any: '/api/v1/users', ...inTenants((tenant) => `/api/v1/users?tenant=${tenant}`) },
+    expected: { ...EVERYONE, ...OWN },
+  },
+  'POST /api/v1/users': {
+    urls: { system: '/api/v1/users', ...inTenants(() => '/api/v1/users') },
+    expected: { system: { system: 'ok', acme: 403, bolt: 403 }, ...OWN },
+    body: (name) => ({
+      id: `new-${name}`,
+      password: 'correct horse battery',
+      ...(name === 'system' ? { role: 'system-admin' } : { role: 'tenant-admin', tenant: name }),
+    }),
+  },
+  'GET /api/v1/users/{id}': { urls: USER_URLS, expected: USER_OWN },
+  'PATCH /api/v1/users/{id}': { urls: USER_URLS, expected: USER_OWN, body: () => ({ enabled: false }) },
+  'DELETE /api/v1/users/{id}': { urls: USER_URLS, expected: USER_OWN },
+  // Only whoever is signed in as the user: see users.test.ts. A token is nobody.
+  'POST /api/v1/users/{id}/codes': { urls: usersUnder('/codes'), expected: USER_NOBODY },
+  'POST /api/v1/users/{id}/codes/confirm': {
+    urls: usersUnder('/codes/confirm'),
+    expected: USER_NOBODY,
+    body: () => ({ code: '123456' }),
+  },
+  'GET /api/v1/session': { urls: { any: '/api/v1/session' }, expected: EVERYONE, public: true },
+  'POST /api/v1/session': {
+    urls: { any: '/api/v1/session' },
+    expected: EVERYONE,
+    public: true,
+    body: () => ({ user: 'signs-in', password: 'correct horse battery' }),
+  },
+  'DELETE /api/v1/session': { urls: { any: '/api/v1/session' }, expected: EVERYONE },
+  'POST /api/v1/sign-in-links': { urls: { any: '/api/v1/sign-in-links' }, expected: SYSTEM_ONLY },
   'GET /api/v1/webhooks': {
     urls: { any: '/api/v1/webhooks', ...inTenants((tenant) => `/api/v1/webhooks?tenant=${tenant}`) },
     expected: { ...EVERYONE, ...OWN },
@@ -336,6 +380,7 @@ async function populated(): Promise<TestApi> {
     });
   }
   await world.tokenStore.put({ ...token, id: '0000000000000555', role: 'system-admin' });
+  for (const id of ['of-acme', 'of-bolt', 'of-system', 'signs-in']) await world.userStore.put(await userOf(id));
   for (const owner of ['acme', 'bolt', 'system'])
     await ask(world, world.tokens.system, 'PUT', `/api/v1/certificates/${owner}-stir`, {
       ...certificateBody(`${owner}-stir`),
@@ -344,6 +389,20 @@ async function populated(): Promise<TestApi> {
   // The third tenant is there to be deleted: nothing refers to it.
   await ask(world, world.tokens.system, 'POST', '/api/v1/tenants', { name: 'third', domain: 'third.example.com' });
   return world;
+}
+
+async function userOf(id: string): Promise<UserRecord> {
+  const tenant = /^of-(acme|bolt)$/.exec(id)?.[1];
+  return {
+    id,
+    ...(tenant === undefined ? { role: 'system-admin' } : { role: 'tenant-admin', tenant }),
+    readOnly: false,
+    enabled: true,
+    password: await hashPassword('correct horse battery'),
+    createdAt: '2026-11-01T00:00:00Z',
+    createdBy: 'test',
+    passwordChangedAt: '2026-11-01T00:00:00Z',
+  };
 }
 
 function expectation(row: Row, name: string, who: Who): Expected {
@@ -398,11 +457,14 @@ describe('role matrix: what may not be seen is 404, what may be seen and not don
 async function onFreshState<T>(world: TestApi, act: () => Promise<T>): Promise<T> {
   const restore = world.provisioning.snapshot();
   const [tokens, hooks] = [new Map(world.tokenStore.records), new Map(world.webhookStore.records)];
+  const users = new Map(world.userStore.records);
   try {
     return await act();
   } finally {
     restore();
     for (const [id, record] of tokens) world.tokenStore.records.set(id, record);
+    for (const id of world.userStore.records.keys()) if (!users.has(id)) world.userStore.records.delete(id);
+    for (const [id, record] of users) world.userStore.records.set(id, record);
     for (const [id, record] of hooks) world.webhookStore.records.set(id, record);
   }
 }

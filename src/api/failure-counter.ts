@@ -1,0 +1,40 @@
+import type { Clock } from '../base/scheduler.ts';
+
+const MAX_KEYS = 10_000;
+
+interface FailureLimits {
+  readonly failures: number;
+  readonly windowMs: number;
+}
+
+/** Counts failures by key, an address or a name, and says who has had too many of them in a window of time. */
+export class FailureCounter {
+  readonly #clock: Clock;
+  readonly #limits: FailureLimits;
+  readonly #keys = new Map<string, { sinceMs: number; count: number }>();
+
+  constructor(clock: Clock, limits: FailureLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  isBlocked(key: string): boolean {
+    const entry = this.#keys.get(key);
+    if (entry === undefined) return false;
+    if (this.#clock.nowMs() - entry.sinceMs >= this.#limits.windowMs) {
+      this.#keys.delete(key);
+      return false;
+    }
+    return entry.count >= this.#limits.failures;
+  }
+
+  count(key: string): void {
+    const entry = this.#keys.get(key);
+    if (entry !== undefined) {
+      entry.count++;
+      return;
+    }
+    if (this.#keys.size >= MAX_KEYS) this.#keys.delete(this.#keys.keys().next().value as string);
+    this.#keys.set(key, { sinceMs: this.#clock.nowMs(), count: 1 });
+  }
+}

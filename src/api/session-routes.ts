@@ -1,0 +1,161 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { newSignInLinkAnswer, sessionAnswer } from './answers.ts';
+import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { body, named } from './openapi.ts';
+import { ApiProblem } from './problem.ts';
+import { clearSessionCookie, requireOwnPage, sessionCookieOf, setSessionCookie } from './session-cookie.ts';
+import { csrfTokenOf, type OpenedSession } from './sessions.ts';
+import type { Identity } from './tokens.ts';
+import { userName } from './users.ts';
+
+const tag = 'sessions';
+const shape = named('Session', sessionAnswer);
+const MAX_PASSWORD = 256;
+
+const credentials = z.strictObject({
+  user: userName,
+  password: z.string().max(MAX_PASSWORD).describe('The password.'),
+  code: z.string().max(16).optional().describe('Of the authenticator app, where one is set up.'),
+});
+const link = z.strictObject({ link: z.string().max(256).describe('The code of a sign-in link.') });
+
+/** Sign-in and sign-out of people with a browser. */
+export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.get(
+    '/api/v1/session',
+    describe({
+      operationId: 'getSession',
+      tag,
+      summary: 'Who is signed in with this browser, if anybody',
+      access: 'public',
+      answers: { 200: answer('The session', shape) },
+    }),
+    async (request) => {
+      const cookie = sessionCookieOf(request);
+      const { identity } = request;
+      if (identity === undefined) return { signedIn: false, firstRun: (await context.users.list()).length === 0 };
+      return sessionView(context, identity, cookie);
+    },
+  );
+  signInRoute(app, context);
+  app.delete(
+    '/api/v1/session',
+    describe({
+      operationId: 'deleteSession',
+      tag,
+      summary: 'Sign out',
+      readOnly: true,
+      answers: { 200: answer('Nobody is signed in', shape) },
+    }),
+    async (request, reply) => {
+      const { session } = identityOf(request);
+      if (session !== undefined) await context.sessions.end(session.id);
+      clearSessionCookie(request, reply);
+      return { signedIn: false, firstRun: false };
+    },
+  );
+  app.post(
+    '/api/v1/sign-in-links',
+    describe({
+      operationId: 'createSignInLink',
+      tag,
+      summary: 'Make a link that signs a system admin in, once',
+      access: 'system',
+      answers: { 201: answer('The link', named('NewSignInLink', newSignInLinkAnswer)) },
+    }),
+    async (request, reply) => {
+      const identity = identityOf(request);
+      if (identity.expiresAtMs !== undefined)
+        throw new ApiProblem(403, 'not-permitted', 'a token that ends cannot open a session');
+      const { code, expiresAt } = await context.sessions.createLink(identity.actor);
+      context.audit.record({
+        actor: identity.actor,
+        action: 'create',
+        resource: 'sign-in-links',
+        after: { expiresAt },
+      });
+      // Behind the # it reaches no server and no log.
+      return reply.code(201).send({ path: `/console/sign-in#link=${code}`, expiresAt });
+    },
+  );
+}
+
+function signInRoute(app: FastifyInstance, context: ApiContext): void {
+  app.post(
+    '/api/v1/session',
+    describe({
+      operationId: 'createSession',
+      tag,
+      summary: 'Sign in; the session is a cookie',
+      access: 'public',
+      body: body('SignIn', z.union([credentials, link])),
+      answers: { 201: answer('Signed in', shape) },
+    }),
+    async (request, reply) => {
+      requireOwnPage(request);
+      if (context.failures.isBlocked(request.ip)) throw tooMany();
+      const opened = await open(context, request).catch((error: unknown) => {
+        if (error instanceof ApiProblem && error.code === 'sign-in-failed') {
+          context.failures.count(request.ip);
+          context.log.warn('sign-in-refused', { source: request.ip });
+        }
+        throw error;
+      });
+      await endEarlier(context, request);
+      return answerSignedIn(context, request, reply, opened);
+    },
+  );
+}
+
+function open(context: ApiContext, request: FastifyRequest): Promise<OpenedSession> {
+  const given = request.body as z.infer<typeof credentials> | z.infer<typeof link>;
+  return 'link' in given ? context.sessions.useLink(given.link) : context.sessions.signIn(given, request.ip);
+}
+
+/** The session that this browser had goes: nobody else may have it. */
+async function endEarlier(context: ApiContext, request: FastifyRequest): Promise<void> {
+  const id = request.identity?.session?.id;
+  if (id !== undefined) await context.sessions.end(id);
+}
+
+async function answerSignedIn(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { cookie, record }: OpenedSession,
+): Promise<FastifyReply> {
+  const identity = await context.sessions.identify(cookie);
+  if (identity === undefined) throw new ApiProblem(401, 'sign-in-failed', 'name, password or code is wrong');
+  context.log.info('signed-in', { actor: identity.actor, source: request.ip });
+  context.audit.record({
+    actor: identity.actor,
+    action: 'create',
+    resource: 'session',
+    ...(record.tenant === undefined ? {} : { tenant: record.tenant }),
+    after: { source: request.ip },
+  });
+  setSessionCookie(request, reply, cookie);
+  return reply.code(201).send(await sessionView(context, identity, cookie));
+}
+
+async function sessionView(context: ApiContext, identity: Identity, cookie: string | undefined): Promise<object> {
+  const user = identity.user === undefined ? undefined : await context.users.get(identity.user);
+  return {
+    signedIn: true,
+    firstRun: user === undefined && (await context.users.list()).length === 0,
+    actor: identity.actor,
+    ...(user === undefined ? {} : { user: user.id, codes: user.totp?.confirmed === true }),
+    role: identity.role,
+    ...(identity.tenant === undefined ? {} : { tenant: identity.tenant }),
+    readOnly: identity.readOnly === true,
+    ...(cookie === undefined || identity.session === undefined ? {} : { csrfToken: csrfTokenOf(cookie) }),
+    ...(identity.session?.expiresAt === undefined ? {} : { expiresAt: identity.session.expiresAt }),
+  };
+}
+
+function tooMany(): ApiProblem {
+  return new ApiProblem(429, 'too-many-failures', 'too many failed sign-ins from this address; try again in a minute', {
+    headers: { 'retry-after': '60' },
+  });
+}

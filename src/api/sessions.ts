@@ -1,0 +1,228 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Clock } from '../base/scheduler.ts';
+import { FailureCounter } from './failure-counter.ts';
+import { isPassword, TooManySignInsError } from './passwords.ts';
+import type { TokenRecord, TokenStore, UserRecord, UserStore } from './ports.ts';
+import { ApiProblem } from './problem.ts';
+import { digest, hashOf, type Identity, isHashOf } from './tokens.ts';
+import { totpStep } from './totp.ts';
+
+const SECRET_OCTETS = 32;
+const SESSION_FORM = /^([0-9a-f]{32})_([A-Za-z0-9_-]{43})$/;
+/** A working day; whoever comes back the next morning signs in again. */
+export const SESSION_SECONDS = 12 * 3600;
+const LINK_SECONDS = 600;
+const SESSIONS_PER_USER = 20;
+/** Wrong passwords for one name, from wherever they come, before only places it has signed in from may go on trying. */
+const NAME_FAILURES = { failures: 20, windowMs: 15 * 60_000 };
+const REMEMBERED_PLACES = 1000;
+
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+  readonly code?: string | undefined;
+}
+
+export interface OpenedSession {
+  /** What the browser sends back: it is shown once and kept as its hash. */
+  readonly cookie: string;
+  readonly record: TokenRecord;
+  readonly user?: UserRecord;
+}
+
+/**
+ * Sign-ins of people: a session is a record beside the tokens, so that every node on one store knows it, it ends when it is ended
+ * anywhere, and the streams of events that it opened end with it. It is made anew by each sign-in: a value that was there before
+ * admits nobody (session fixation).
+ */
+export class Sessions {
+  readonly #store: TokenStore;
+  readonly #users: UserStore;
+  readonly #clock: Clock;
+  readonly #nameFailures: FailureCounter;
+  /** Name and address of earlier sign-ins: guesses from elsewhere do not lock these out. */
+  readonly #places = new Set<string>();
+  /** Sign-ins with one-time values go one after the other, so that none is good twice. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(store: TokenStore, users: UserStore, clock: Clock) {
+    this.#store = store;
+    this.#users = users;
+    this.#clock = clock;
+    this.#nameFailures = new FailureCounter(clock, NAME_FAILURES);
+  }
+
+  /**
+   * Throws an ApiProblem when the sign-in is refused. Unknown, disabled and wrong are told apart to nobody; that a code is missing is
+   * told to who knows the password.
+   */
+  async signIn({ user: name, password, code }: Credentials, source: string): Promise<OpenedSession> {
+    const place = `${name} ${source}`;
+    if (this.#nameFailures.isBlocked(name) && !this.#places.has(place)) {
+      throw new ApiProblem(
+        429,
+        'too-many-failures',
+        'too many wrong passwords for this name; try again in 15 minutes',
+        {
+          headers: { 'retry-after': '900' },
+        },
+      );
+    }
+    const user = await this.#users.get(name);
+    const isRight = await this.#isRight(password, user);
+    if (user === undefined || !isRight || !user.enabled) throw this.#refuse(name);
+    if (user.totp?.confirmed === true) {
+      if (code === undefined || code === '')
+        throw new ApiProblem(401, 'code-needed', 'the code of the authenticator app is needed too');
+      if (!(await this.#inTurn(() => this.#takeCode(name, code)))) throw this.#refuse(name);
+    }
+    this.#rememberPlace(place);
+    return { ...(await this.#open(user, `user:${user.id}`)), user };
+  }
+
+  async #isRight(password: string, user: UserRecord | undefined): Promise<boolean> {
+    try {
+      return await isPassword(password, user?.password);
+    } catch (error) {
+      if (!(error instanceof TooManySignInsError)) throw error;
+      throw new ApiProblem(503, 'busy', `${error.message}; try again`, { headers: { 'retry-after': '2' } });
+    }
+  }
+
+  async #takeCode(name: string, code: string): Promise<boolean> {
+    const user = await this.#users.get(name);
+    if (user?.totp === undefined) return false;
+    const step = totpStep(user.totp.secret, code, this.#clock.wallMs(), user.totp.lastStep);
+    if (step === undefined) return false;
+    await this.#users.put({ ...user, totp: { ...user.totp, lastStep: step } });
+    return true;
+  }
+
+  #refuse(name: string): ApiProblem {
+    this.#nameFailures.count(name);
+    return new ApiProblem(401, 'sign-in-failed', 'name, password or code is wrong');
+  }
+
+  #rememberPlace(place: string): void {
+    if (this.#places.size >= REMEMBERED_PLACES) this.#places.delete(this.#places.keys().next().value as string);
+    this.#places.add(place);
+  }
+
+  /** A code that opens one session of a system admin, within ten minutes. */
+  async createLink(createdBy: string): Promise<{ readonly code: string; readonly expiresAt: string }> {
+    const { value, record } = await this.#put({ role: 'system-admin', kind: 'link', createdBy }, LINK_SECONDS);
+    return { code: value, expiresAt: record.expiresAt ?? '' };
+  }
+
+  /** Throws an ApiProblem when the link is unknown, used or too old. */
+  async useLink(code: string): Promise<OpenedSession> {
+    const link = await this.#inTurn(async () => {
+      const record = await this.#find(code, 'link');
+      if (record !== undefined) await this.#store.delete(record.id);
+      return record;
+    });
+    if (link === undefined)
+      throw new ApiProblem(401, 'sign-in-failed', 'this link was used or is too old; ask for a new one');
+    return this.#open(undefined, link.createdBy);
+  }
+
+  async #open(user: UserRecord | undefined, createdBy: string): Promise<OpenedSession> {
+    await this.#makeRoom(user?.id);
+    const { value, record } = await this.#put(
+      {
+        role: user?.role ?? 'system-admin',
+        ...(user?.tenant === undefined ? {} : { tenant: user.tenant }),
+        ...(user === undefined ? {} : { user: user.id }),
+        kind: 'session',
+        createdBy,
+      },
+      SESSION_SECONDS,
+    );
+    return { cookie: value, record };
+  }
+
+  /** Sessions and links that ended go; of one user the oldest beyond a number go too. */
+  async #makeRoom(user: string | undefined): Promise<void> {
+    const own: TokenRecord[] = [];
+    for (const record of await this.#store.list()) {
+      if (record.kind === undefined) continue;
+      if (!this.#isGood(record)) await this.#store.delete(record.id);
+      else if (record.kind === 'session' && record.user === user) own.push(record);
+    }
+    own.sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+    for (const record of own.slice(0, Math.max(0, own.length - SESSIONS_PER_USER + 1)))
+      await this.#store.delete(record.id);
+  }
+
+  async #put(
+    fields: Pick<TokenRecord, 'role' | 'tenant' | 'user' | 'kind' | 'createdBy'>,
+    seconds: number,
+  ): Promise<{ readonly value: string; readonly record: TokenRecord }> {
+    const id = randomBytes(16).toString('hex');
+    const value = `${id}_${randomBytes(SECRET_OCTETS).toString('base64url')}`;
+    const nowMs = this.#clock.wallMs();
+    const record: TokenRecord = {
+      ...fields,
+      id,
+      hash: hashOf(digest(value)),
+      createdAt: new Date(nowMs).toISOString(),
+      expiresAt: new Date(nowMs + seconds * 1000).toISOString(),
+    };
+    await this.#store.put(record);
+    return { value, record };
+  }
+
+  /** Who has this cookie: what its user may do now, not when it signed in. Undefined when it admits nobody (any more). */
+  async identify(cookie: string): Promise<Identity | undefined> {
+    const record = await this.#find(cookie, 'session');
+    if (record === undefined) return undefined;
+    const session = { owner: false, tokenId: record.id, session: record } as const;
+    if (record.user === undefined) return { actor: record.createdBy, role: 'system-admin', ...session };
+    const user = await this.#users.get(record.user);
+    if (user === undefined || !user.enabled) return undefined;
+    return {
+      actor: `user:${user.id}`,
+      role: user.role,
+      ...(user.tenant === undefined ? {} : { tenant: user.tenant }),
+      readOnly: user.readOnly,
+      user: user.id,
+      ...session,
+    };
+  }
+
+  async #find(value: string, kind: 'session' | 'link'): Promise<TokenRecord | undefined> {
+    const id = SESSION_FORM.exec(value)?.[1];
+    const record = id === undefined ? undefined : await this.#store.get(id);
+    if (record?.kind !== kind || !isHashOf(record.hash, digest(value)) || !this.#isGood(record)) return undefined;
+    return record;
+  }
+
+  #isGood({ expiresAt, revokedAt }: TokenRecord): boolean {
+    return revokedAt === undefined && expiresAt !== undefined && Date.parse(expiresAt) > this.#clock.wallMs();
+  }
+
+  end(id: string): Promise<void> {
+    return this.#store.delete(id);
+  }
+
+  /** All of a user's but one: it has another password, or may do something else. */
+  async endAllOf(user: string, exceptId?: string): Promise<void> {
+    for (const record of await this.#store.list())
+      if (record.kind === 'session' && record.user === user && record.id !== exceptId)
+        await this.#store.delete(record.id);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+}
+
+/**
+ * What a page must say with each change: whoever can make a browser send the cookie cannot read this. It is bound to the session, and
+ * nothing about it is kept.
+ */
+export function csrfTokenOf(cookie: string): string {
+  return createHmac('sha256', cookie).update('csrf').digest('base64url');
+}

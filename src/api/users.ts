@@ -1,0 +1,337 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { tenantIn } from '../trunks/places.ts';
+import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
+import { newTotpAnswer, userAnswer } from './answers.ts';
+import { keyText } from './collections.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { body, named } from './openapi.ts';
+import { hashPassword, isPassword } from './passwords.ts';
+import type { Role, UserRecord } from './ports.ts';
+import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
+import { newTotpSecret, totpStep, totpUri } from './totp.ts';
+
+const tag = 'users';
+const shape = named('User', userAnswer);
+const MIN_PASSWORD = 12;
+const MAX_PASSWORD = 256;
+
+/** Capitals make no other user. */
+export const userName = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .regex(/^[a-z0-9][a-z0-9._+@-]{0,63}$/, {
+    error: 'must be 1 to 64 letters, digits, dots, dashes, underscores, plus or at signs',
+  })
+  .describe('The name to sign in with, e.g. a mail address.');
+const password = z
+  .string()
+  .min(MIN_PASSWORD, { error: `must have at least ${MIN_PASSWORD} characters` })
+  .max(MAX_PASSWORD, { error: `must have at most ${MAX_PASSWORD} characters` })
+  .describe('Kept as an Argon2id hash.');
+const role = z.enum(['system-admin', 'tenant-admin']).describe('What it may do.');
+const tenant = keyText.describe('The tenant of a tenant admin.');
+const readOnly = z.boolean().describe('It sees what its role sees, and changes nothing.');
+const enabled = z.boolean().describe('Whether it may sign in.');
+
+const userBody = z
+  .strictObject({
+    id: userName,
+    role,
+    tenant: tenant.optional(),
+    readOnly: readOnly.default(false),
+    enabled: enabled.default(true),
+    password,
+  })
+  .refine(hasItsTenant, { error: 'a tenant-admin names its tenant, a system-admin none', path: ['tenant'] });
+const patchBody = z.strictObject({
+  role: role.optional(),
+  tenant: tenant.nullable().optional(),
+  readOnly: readOnly.optional(),
+  enabled: enabled.optional(),
+  password: password.optional(),
+  codes: z.literal(false).optional().describe('Takes the authenticator app away.'),
+  currentPassword: z.string().max(MAX_PASSWORD).optional().describe('The present one, of whoever changes its own.'),
+});
+const codeBody = z.strictObject({ code: z.string().max(16).describe('What the authenticator app shows.') });
+const params = z.strictObject({ id: userName });
+const listQuery = z.strictObject({ ...pageFields, tenant: keyText.optional().describe('Of this tenant.') });
+
+function hasItsTenant(user: { readonly role: Role; readonly tenant?: string | undefined }): boolean {
+  return (user.role === 'tenant-admin') === (user.tenant !== undefined);
+}
+
+/** People who sign in to the console. */
+export function userRoutes(app: FastifyInstance, context: ApiContext): void {
+  readRoutes(app, context);
+  createRoute(app, context);
+  changeRoutes(app, context);
+  codeRoutes(app, context);
+}
+
+function readRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.get(
+    '/api/v1/users',
+    describe({
+      operationId: 'listUsers',
+      tag,
+      summary: 'List those who may sign in to the console',
+      querystring: listQuery,
+      answers: { 200: pageOf(shape) },
+    }),
+    async (request) => {
+      const query = request.query as z.infer<typeof listQuery>;
+      const scope = tenantScope(identityOf(request), query.tenant);
+      const all = [...(await context.users.list())].sort((a, b) => a.id.localeCompare(b.id));
+      return page(
+        all.filter((user) => scope === undefined || user.tenant === scope),
+        query,
+        userView,
+      );
+    },
+  );
+  app.get(
+    '/api/v1/users/:id',
+    describe({
+      operationId: 'getUser',
+      tag,
+      summary: 'Read one user',
+      params,
+      answers: { 200: answer('The user', shape) },
+    }),
+    async (request) => userView(await visibleUser(context, request)),
+  );
+}
+
+function createRoute(app: FastifyInstance, context: ApiContext): void {
+  app.post(
+    '/api/v1/users',
+    describe({
+      operationId: 'createUser',
+      tag,
+      summary: 'Let somebody sign in to the console',
+      body: body('UserInput', userBody),
+      answers: { 201: answer('The user', shape) },
+    }),
+    async (request, reply) => {
+      const identity = identityOf(request);
+      const wanted = request.body as z.infer<typeof userBody>;
+      // A user has no end: what ends must not leave one behind.
+      if (identity.expiresAtMs !== undefined) throw forbidden('a token that ends cannot make a user');
+      requireMayGrant(context, request, wanted);
+      if ((await context.users.get(wanted.id)) !== undefined)
+        throw new ApiProblem(409, 'exists', `the name ${wanted.id} is taken`);
+      const now = new Date(context.clock.wallMs()).toISOString();
+      const { password: chosen, tenant: ofTenant, ...fields } = wanted;
+      const user: UserRecord = {
+        ...fields,
+        ...(ofTenant === undefined ? {} : { tenant: ofTenant }),
+        password: await hashPassword(chosen),
+        createdAt: now,
+        createdBy: identity.actor,
+        passwordChangedAt: now,
+      };
+      await context.users.put(user);
+      audit(context, request, 'create', undefined, user);
+      return reply
+        .code(201)
+        .header('location', `/api/v1/users/${encodeURIComponent(user.id)}`)
+        .send(userView(user));
+    },
+  );
+}
+
+function changeRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.patch(
+    '/api/v1/users/:id',
+    describe({
+      operationId: 'patchUser',
+      tag,
+      summary: 'Change a user, or the own password',
+      params,
+      readOnly: true,
+      body: body('UserPatch', patchBody),
+      answers: { 200: answer('The user', shape) },
+    }),
+    async (request) => {
+      const before = await visibleUser(context, request);
+      const wanted = request.body as z.infer<typeof patchBody>;
+      const isOwn = identityOf(request).user === before.id;
+      if (isOwn) await requireOwnChange(before, wanted);
+      else requireMayChange(request, before);
+      const after = await changed(context, before, wanted);
+      if (!hasItsTenant(after))
+        throw invalid([
+          { code: 'invalid', path: 'tenant', message: 'a tenant-admin names its tenant, a system-admin none' },
+        ]);
+      requireMayGrant(context, request, after);
+      await context.users.put(after);
+      if (wanted.password !== undefined || !after.enabled)
+        await context.sessions.endAllOf(after.id, isOwn ? identityOf(request).tokenId : undefined);
+      audit(context, request, 'update', before, after);
+      return userView(after);
+    },
+  );
+  app.delete(
+    '/api/v1/users/:id',
+    describe({
+      operationId: 'deleteUser',
+      tag,
+      summary: 'Delete a user; its sessions end',
+      params,
+      answers: { 204: answer('Deleted') },
+    }),
+    async (request, reply) => {
+      const user = await visibleUser(context, request);
+      if (identityOf(request).user === user.id)
+        throw new ApiProblem(409, 'own-user', 'nobody deletes the user that it is signed in as');
+      await context.users.delete(user.id);
+      await context.sessions.endAllOf(user.id);
+      audit(context, request, 'delete', user, undefined);
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** Whoever finds an open browser cannot take the account over: that needs the password. */
+async function requireOwnChange(user: UserRecord, wanted: z.infer<typeof patchBody>): Promise<void> {
+  const { role: otherRole, tenant: otherTenant, readOnly: otherReadOnly, enabled: otherEnabled } = wanted;
+  if ([otherRole, otherTenant, otherReadOnly, otherEnabled].some((field) => field !== undefined))
+    throw forbidden('nobody changes what the own user may do');
+  if (await isPassword(wanted.currentPassword ?? '', user.password)) return;
+  throw invalid([{ code: 'wrong-password', path: 'currentPassword', message: 'is not the present password' }]);
+}
+
+function requireMayChange(request: FastifyRequest, user: UserRecord): void {
+  const identity = identityOf(request);
+  if (identity.readOnly === true) throw forbidden('this user sees everything and changes nothing');
+  if (identity.expiresAtMs !== undefined) throw forbidden('a token that ends cannot change a user');
+  if (user.role === 'system-admin') requireSystemAdmin(identity, 'change a system admin');
+}
+
+async function changed(
+  context: ApiContext,
+  before: UserRecord,
+  {
+    role: newRole,
+    tenant: newTenant,
+    readOnly: newReadOnly,
+    enabled: newEnabled,
+    password: chosen,
+    codes,
+  }: z.infer<typeof patchBody>,
+): Promise<UserRecord> {
+  const { tenant: ofTenant, totp, ...rest } = before;
+  const after = newTenant === undefined ? ofTenant : (newTenant ?? undefined);
+  return {
+    ...rest,
+    ...(newRole === undefined ? {} : { role: newRole }),
+    ...(newReadOnly === undefined ? {} : { readOnly: newReadOnly }),
+    ...(newEnabled === undefined ? {} : { enabled: newEnabled }),
+    ...(after === undefined ? {} : { tenant: after }),
+    ...(totp === undefined || codes === false ? {} : { totp }),
+    ...(chosen === undefined
+      ? {}
+      : { password: await hashPassword(chosen), passwordChangedAt: new Date(context.clock.wallMs()).toISOString() }),
+  };
+}
+
+function codeRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.post(
+    '/api/v1/users/:id/codes',
+    describe({
+      operationId: 'createUserCodes',
+      tag,
+      summary: 'Begin to set up an authenticator app for the own user',
+      params,
+      readOnly: true,
+      answers: { 201: answer('What the app needs', named('NewCodes', newTotpAnswer)) },
+    }),
+    async (request, reply) => {
+      const user = await ownUser(context, request);
+      if (user.totp?.confirmed === true)
+        throw new ApiProblem(409, 'exists', 'an authenticator app is set up; take it away first');
+      const secret = newTotpSecret();
+      await context.users.put({ ...user, totp: { secret, confirmed: false, lastStep: 0 } });
+      return reply.code(201).send({ secret, uri: totpUri(secret, user.id, 'tandem') });
+    },
+  );
+  app.post(
+    '/api/v1/users/:id/codes/confirm',
+    describe({
+      operationId: 'confirmUserCodes',
+      tag,
+      summary: 'Finish it with a first code: from now on each sign-in needs one',
+      params,
+      readOnly: true,
+      body: body('CodeInput', codeBody),
+      answers: { 200: answer('The user', shape) },
+    }),
+    async (request) => {
+      const user = await ownUser(context, request);
+      const { code } = request.body as z.infer<typeof codeBody>;
+      const { totp } = user;
+      if (totp === undefined || totp.confirmed)
+        throw new ApiProblem(409, 'nothing-to-confirm', 'begin to set up an authenticator app first');
+      const step = totpStep(totp.secret, code, context.clock.wallMs(), totp.lastStep);
+      if (step === undefined)
+        throw invalid([{ code: 'wrong-code', path: 'code', message: 'is not what the app shows now' }]);
+      const after = { ...user, totp: { ...totp, confirmed: true, lastStep: step } };
+      await context.users.put(after);
+      audit(context, request, 'update', user, after);
+      return userView(after);
+    },
+  );
+}
+
+async function visibleUser(context: ApiContext, request: FastifyRequest): Promise<UserRecord> {
+  const { id } = request.params as { id: string };
+  const user = await context.users.get(id);
+  const identity = identityOf(request);
+  if (user === undefined || (identity.user !== user.id && !maySeeTenant(identity, user.tenant)))
+    throw notFound(`user ${id}`);
+  return user;
+}
+
+async function ownUser(context: ApiContext, request: FastifyRequest): Promise<UserRecord> {
+  const user = await visibleUser(context, request);
+  if (identityOf(request).user !== user.id) throw forbidden('only whoever is signed in as this user may do this');
+  return user;
+}
+
+/** Nobody gives what it has not: a tenant admin makes admins of its own tenant. */
+function requireMayGrant(
+  context: ApiContext,
+  request: FastifyRequest,
+  { role: wanted, tenant: of }: { readonly role: Role; readonly tenant?: string | undefined },
+): void {
+  const identity = identityOf(request);
+  if (wanted === 'system-admin') requireSystemAdmin(identity, 'make a system admin');
+  if (of === undefined) return;
+  requireTenant(identity, of);
+  if (isSystemAdmin(identity) && tenantIn(context.provisioning.current().state, of) === undefined)
+    throw notFound(`tenant ${of}`);
+}
+
+function userView({ password: _password, totp, ...user }: UserRecord): object {
+  return { ...user, codes: totp?.confirmed === true };
+}
+
+function audit(
+  context: ApiContext,
+  request: FastifyRequest,
+  action: 'create' | 'update' | 'delete',
+  before: UserRecord | undefined,
+  after: UserRecord | undefined,
+): void {
+  const user = after ?? before;
+  context.audit.record({
+    actor: identityOf(request).actor,
+    action,
+    resource: `users/${user?.id}`,
+    ...(user?.tenant === undefined ? {} : { tenant: user.tenant }),
+    ...(before === undefined ? {} : { before: userView(before) }),
+    ...(after === undefined ? {} : { after: userView(after) }),
+  });
+}

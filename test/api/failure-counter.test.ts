@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { FailureCounter } from '../../src/api/failure-counter.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+test('a key is blocked from its last failure allowed until the window ends; others are not', () => {
+  const clock = new VirtualScheduler();
+  const failures = new FailureCounter(clock, { failures: 3, windowMs: 1000 });
+  failures.count('a');
+  failures.count('a');
+  expect(failures.isBlocked('a')).toBe(false);
+  failures.count('a');
+  expect([failures.isBlocked('a'), failures.isBlocked('b')]).toEqual([true, false]);
+  clock.advance(1000);
+  expect(failures.isBlocked('a')).toBe(false);
+});
+
+test('10,000 keys are remembered, the oldest goes first', () => {
+  const failures = new FailureCounter(new VirtualScheduler(), { failures: 1, windowMs: 1000 });
+  for (let i = 0; i <= 10_000; i++) failures.count(`k${i}`);
+  expect([failures.isBlocked('k0'), failures.isBlocked('k1'), failures.isBlocked('k10000')]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+});
