@@ -1,9 +1,16 @@
-# The engine alone: no build step, no tool that is not needed to run. Node runs the TypeScript sources as they are.
+# The engine and its console, without a tool that is not needed to run. Node runs the TypeScript sources as they are.
+FROM node:26.10.0-bookworm-slim AS console
+WORKDIR /opt/tandem
+COPY package.json package-lock.json .npmrc tsconfig.json ./
+COPY src src
+# npm ci builds the console (`prepare`).
+RUN npm ci
+
 FROM node:26.10.0-bookworm-slim AS install
 WORKDIR /opt/tandem
 COPY package.json package-lock.json .npmrc ./
 # The image's own Node is used, so the bundled runtimes (optional dependencies) are left out.
-RUN npm ci --omit=dev --omit=optional
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
 FROM node:26.10.0-bookworm-slim
 # Another file: mount it and set TANDEM_CONFIG.
@@ -14,6 +21,7 @@ COPY package.json LICENSE README.md ./
 COPY bin bin
 COPY config config
 COPY src src
+COPY --from=console /opt/tandem/dist/console dist/console
 RUN mkdir -p /var/lib/tandem && chown node:node /var/lib/tandem
 USER node
 VOLUME /var/lib/tandem

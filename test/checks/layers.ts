@@ -27,7 +27,7 @@ export function rulesOf(layers: Layers): string {
     const message = `src/${folder} may import only: ${named(allowed)}`;
     const noRestrictedImports = { level: 'error', options: { patterns: [{ group, message }] } };
     return JSON.stringify({
-      includes: [`src/${folder}/**/*.ts`],
+      includes: [`src/${folder}/**/*.ts`, `src/${folder}/**/*.tsx`],
       linter: { rules: { style: { noRestrictedImports } } },
     });
   });

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { installMissingPeers, peersSkipped } from './peers.ts';
 
-/** Runs once before the suite: the real peers are there, or the run says loudly that it goes without them. */
+/** Runs once before the suite: the console is as its sources are, and the real peers are there, or the run says loudly that it goes without them. */
 export function setup(): void {
+  execFileSync(process.execPath, ['src/console/build.ts'], { stdio: 'inherit' });
   if (!peersSkipped) installMissingPeers();
 }
 

@@ -17,6 +17,7 @@ const PEER_PACKAGES: Readonly<Record<string, string>> = {
   rtpengine: 'rtpengine-daemon',
   nft: 'nftables',
   ip: 'iproute2',
+  chromium: 'chromium',
 };
 
 /** What the scoreboard of `npm run hostile` attacks with; the suite needs none of it. */

@@ -1,0 +1,114 @@
+/** Requests to the HTTP interface: the session's token with each change, and what goes wrong as one kind of error. */
+import type { Problem } from '../../base/errors.ts';
+import { signalOf } from './signal.ts';
+
+/** Whether the engine answers. */
+export const reachable = signalOf(true);
+/** What each change says; empty while nobody is signed in. */
+let csrfToken = '';
+let onSignedOut: () => void = () => {};
+
+export function adoptSession(token: string | undefined, signedOut: () => void): void {
+  csrfToken = token ?? '';
+  onSignedOut = signedOut;
+}
+
+/** An answer that is no success, or none at all (status 0). */
+export class RequestError extends Error {
+  readonly status: number;
+  readonly code: string;
+  /** Faults by the path of the field in what was sent. */
+  readonly problems: readonly Problem[];
+
+  constructor(status: number, code: string, detail: string, problems: readonly Problem[] = []) {
+    super(detail);
+    this.name = 'RequestError';
+    this.status = status;
+    this.code = code;
+    this.problems = problems;
+  }
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface RequestOptions {
+  readonly query?: Query;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+const RETRY_MS = 2000;
+
+/** Throws a RequestError. An answer without a body is undefined. */
+export async function request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+  const response = await fetched(method, path, options);
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') === true;
+  const body: unknown = isJson && text !== '' ? JSON.parse(text) : text === '' ? undefined : text;
+  if (response.ok) return body as T;
+  const {
+    code = 'unknown',
+    detail = response.statusText,
+    errors = [],
+  } = (isJson ? body : {}) as Partial<{
+    code: string;
+    detail: string;
+    errors: readonly Problem[];
+  }>;
+  if (response.status === 401 && code === 'unauthenticated') onSignedOut();
+  throw new RequestError(response.status, code, detail, errors);
+}
+
+async function fetched(method: string, path: string, options: RequestOptions): Promise<Response> {
+  const { query = {}, body, headers = {}, signal } = options;
+  const changes = method !== 'GET';
+  try {
+    const response = await fetch(path + queryText(query), {
+      method,
+      credentials: 'same-origin',
+      redirect: 'error',
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(changes && csrfToken !== '' && headers['authorization'] === undefined ? { 'x-csrf-token': csrfToken } : {}),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    reachable.set(true);
+    return response;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    lost();
+    throw new RequestError(0, 'unreachable', 'The engine does not answer.');
+  }
+}
+
+function queryText(query: Query): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== '') parameters.set(name, String(value));
+  const text = parameters.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+let asking: number | undefined;
+
+/** Asks until the engine is back; pages then read again what they show. */
+function lost(): void {
+  reachable.set(false);
+  if (asking !== undefined) return;
+  asking = window.setInterval(() => {
+    void fetch('/healthz', { cache: 'no-store' }).then(
+      ({ ok }) => {
+        if (!ok) return;
+        window.clearInterval(asking);
+        asking = undefined;
+        reachable.set(true);
+      },
+      () => {},
+    );
+  }, RETRY_MS);
+}

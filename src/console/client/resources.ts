@@ -1,0 +1,54 @@
+/** Every call of the HTTP interface that the console makes, with the types of what goes and what comes. */
+import { type Query, request } from './http.ts';
+import type { Page, Role, Session, TenantView, TokenView, TrunkInput, TrunkView, UserView } from './types.ts';
+
+const V1 = '/api/v1';
+const at = (path: string, ...names: readonly string[]) => [V1 + path, ...names.map(encodeURIComponent)].join('/');
+
+export type Credentials = { readonly user: string; readonly password: string; readonly code?: string };
+export interface NewUser {
+  readonly id: string;
+  readonly role: Role;
+  readonly tenant?: string;
+  readonly readOnly?: boolean;
+  readonly password: string;
+}
+
+export const sessions = {
+  get: () => request<Session>('GET', at('/session')),
+  signIn: (given: Credentials | { readonly link: string }) => request<Session>('POST', at('/session'), { body: given }),
+  signOut: () => request<Session>('DELETE', at('/session')),
+};
+
+export const users = {
+  list: (query: Query) => request<Page<UserView>>('GET', at('/users'), { query }),
+  create: (body: NewUser) => request<UserView>('POST', at('/users'), { body }),
+  /** The first user, made with the token of the owner; nobody is signed in yet. */
+  createFirst: (body: NewUser, ownerToken: string) =>
+    request<UserView>('POST', at('/users'), { body, headers: { authorization: `Bearer ${ownerToken}` } }),
+  change: (id: string, body: Readonly<Record<string, unknown>>) =>
+    request<UserView>('PATCH', at('/users', id), { body }),
+  remove: (id: string) => request<void>('DELETE', at('/users', id)),
+  beginCodes: (id: string) =>
+    request<{ readonly secret: string; readonly uri: string }>('POST', `${at('/users', id)}/codes`),
+  confirmCodes: (id: string, code: string) =>
+    request<UserView>('POST', `${at('/users', id)}/codes/confirm`, { body: { code } }),
+};
+
+export const tokens = {
+  list: (query: Query) => request<Page<TokenView>>('GET', at('/tokens'), { query }),
+  create: (body: Readonly<Record<string, unknown>>) =>
+    request<TokenView & { readonly token: string }>('POST', at('/tokens'), { body }),
+  revoke: (id: string) => request<void>('DELETE', at('/tokens', id)),
+};
+
+export const trunks = {
+  list: (query: Query) => request<Page<TrunkView>>('GET', at('/trunks'), { query }),
+  get: (id: string) => request<TrunkView>('GET', at('/trunks', id)),
+  create: (body: TrunkInput) => request<TrunkView>('POST', at('/trunks'), { body }),
+  replace: (id: string, body: TrunkInput) => request<TrunkView>('PUT', at('/trunks', id), { body }),
+  remove: (id: string) => request<void>('DELETE', at('/trunks', id)),
+  retry: (id: string) => request<unknown>('POST', `${at('/trunks', id)}/retry`),
+};
+
+export const tenants = { list: (query: Query) => request<Page<TenantView>>('GET', at('/tenants'), { query }) };

@@ -1,0 +1,41 @@
+/** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
+import type { z } from 'zod';
+import type { LiveCall, RegistrationView, Role, TokenRecord, UserRecord } from '../../api/index.ts';
+import type { Tenant } from '../../tenants/schema.ts';
+import type { BrandPreset } from '../../trunks/brands.ts';
+import type { trunkSchema } from '../../trunks/schema.ts';
+import type { TrunkStatus } from '../../trunks/trunk-line.ts';
+
+export type { BrandPreset, LiveCall, RegistrationView, Role, TrunkStatus };
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface Session {
+  readonly signedIn: boolean;
+  readonly firstRun: boolean;
+  readonly actor?: string;
+  readonly user?: string;
+  readonly codes?: boolean;
+  readonly role?: Role;
+  readonly tenant?: string;
+  readonly readOnly?: boolean;
+  readonly csrfToken?: string;
+  readonly expiresAt?: string;
+}
+
+/** What is sent to make or replace a trunk. */
+export type TrunkInput = z.input<typeof trunkSchema>;
+/** A trunk as it is listed: without secrets, with its state. */
+export type TrunkView = TrunkInput & {
+  readonly id: string;
+  readonly managedBy?: string;
+  readonly status: TrunkStatus;
+};
+export type TenantView = Pick<Tenant, 'name' | 'domain' | 'outboundCallerId'> & { readonly managedBy?: string };
+export type UserView = Omit<UserRecord, 'password' | 'totp'> & { readonly codes: boolean };
+export type TokenView = Omit<TokenRecord, 'hash' | 'kind' | 'user'>;

@@ -1,0 +1,59 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { RequestError, reachable } from './http.ts';
+import { useSignal } from './signal.ts';
+
+export interface QueryState<T> {
+  /** What was read last; it stays while it is read again. */
+  readonly data: T | undefined;
+  readonly error: RequestError | undefined;
+  readonly loading: boolean;
+  reload(): void;
+}
+
+/**
+ * Reads something and keeps it fresh: again when `key` changes, every `refreshMs`, and when the engine is back. What was read stays on
+ * the page meanwhile, so that nothing jumps.
+ */
+export function useQuery<T>(key: string, read: () => Promise<T>, refreshMs?: number): QueryState<T> {
+  const [state, setState] = useState<{ key: string; data?: T; error?: RequestError; loading: boolean }>({
+    key,
+    loading: true,
+  });
+  const [turn, setTurn] = useState(0);
+  const latest = useRef(read);
+  latest.current = read;
+  const isReachable = useSignal(reachable);
+  useEffect(() => {
+    let current = true;
+    const load = async () => {
+      try {
+        const data = await latest.current();
+        if (current) setState({ key, data, loading: false });
+      } catch (error) {
+        if (!current) return;
+        if (!(error instanceof RequestError)) throw error;
+        setState((before) => ({
+          key,
+          ...(before.key === key && before.data !== undefined ? { data: before.data } : {}),
+          error,
+          loading: false,
+        }));
+      }
+    };
+    if (!isReachable) return;
+    setState((before) => ({ ...before, loading: true }));
+    void load();
+    const timer =
+      refreshMs === undefined
+        ? undefined
+        : window.setInterval(() => {
+            if (document.visibilityState === 'visible') void load();
+          }, refreshMs);
+    return () => {
+      current = false;
+      window.clearInterval(timer);
+    };
+  }, [key, turn, refreshMs, isReachable]);
+  const reload = useCallback(() => setTurn((count) => count + 1), []);
+  return { data: state.data, error: state.error, loading: state.loading, reload };
+}

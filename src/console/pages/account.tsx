@@ -1,0 +1,215 @@
+import { useState } from 'preact/hooks';
+import {
+  chooseLanguage,
+  chooseTheme,
+  LANGUAGES,
+  type Language,
+  language,
+  THEMES,
+  type Theme,
+  theme,
+} from '../client/preferences.ts';
+import { users } from '../client/resources.ts';
+import { enter, session } from '../client/session.ts';
+import { useSignal } from '../client/signal.ts';
+import type { Session } from '../client/types.ts';
+import { exactTime, t } from '../text/index.ts';
+import { Button } from '../ui/button.tsx';
+import { FaultSummary, faultAt, SelectField, TextField, useForm } from '../ui/form.tsx';
+import { Page } from '../ui/page.tsx';
+import { say } from '../ui/toast.tsx';
+
+export function Account() {
+  const current = useSignal(session);
+  if (current === undefined) return null;
+  return (
+    <Page title={t('account.title')} text={t('account.text')}>
+      <div class="cards">
+        <WhoCard current={current} />
+        <LooksCard />
+        {current.user === undefined ? null : <PasswordCard user={current.user} />}
+        {current.user === undefined ? null : <CodesCard user={current.user} current={current} />}
+      </div>
+    </Page>
+  );
+}
+
+function WhoCard({ current: { user, actor, role, tenant, readOnly, expiresAt } }: { current: Session }) {
+  return (
+    <section class="card">
+      <h2>{t('account.signedInAs')}</h2>
+      <dl class="facts">
+        <dt>{t('signIn.user')}</dt>
+        <dd>{user ?? `${actor ?? ''} (${t('account.link')})`}</dd>
+        <dt>{t('account.role')}</dt>
+        <dd>
+          {role === undefined ? '' : t(`role.${role}`)}
+          {readOnly === true ? ` · ${t('role.readOnly')}` : ''}
+        </dd>
+        {tenant === undefined ? null : (
+          <>
+            <dt>{t('account.tenant')}</dt>
+            <dd>{tenant}</dd>
+          </>
+        )}
+        {expiresAt === undefined ? null : (
+          <>
+            <dt>{t('account.until')}</dt>
+            <dd>{exactTime(expiresAt)}</dd>
+          </>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+function LooksCard() {
+  return (
+    <section class="card">
+      <h2>{t('account.looks')}</h2>
+      <div class="fields">
+        <SelectField
+          label={t('account.language')}
+          value={useSignal(language)}
+          onChange={(value) => chooseLanguage(value as Language)}
+          options={LANGUAGES.map((value) => ({ value, label: t(`language.${value}`) }))}
+        />
+        <SelectField
+          label={t('account.theme')}
+          value={useSignal(theme)}
+          onChange={(value) => chooseTheme(value as Theme)}
+          options={THEMES.map((value) => ({ value, label: t(`theme.${value}`) }))}
+        />
+      </div>
+    </section>
+  );
+}
+
+function PasswordCard({ user }: { user: string }) {
+  const empty = { currentPassword: '', password: '' };
+  const form = useForm(empty);
+  const submit = async () => {
+    if (!(await form.run(() => users.change(user, form.values)))) return;
+    form.setAll(empty);
+    say(t('account.changed'));
+  };
+  return (
+    <section class="card">
+      <h2>{t('account.password')}</h2>
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        <FaultSummary
+          faults={form.faults}
+          fields={{ currentPassword: t('account.current'), password: t('account.new') }}
+        />
+        <input type="hidden" name="username" autocomplete="username" value={user} />
+        <TextField
+          label={t('account.current')}
+          type="password"
+          autocomplete="current-password"
+          value={form.values.currentPassword}
+          error={faultAt(form.faults, 'currentPassword')}
+          onInput={(value) => form.set('currentPassword', value)}
+          required
+        />
+        <TextField
+          label={t('account.new')}
+          help={t('firstRun.passwordHelp')}
+          type="password"
+          autocomplete="new-password"
+          value={form.values.password}
+          error={faultAt(form.faults, 'password')}
+          onInput={(value) => form.set('password', value)}
+          required
+        />
+        <div>
+          <Button kind="primary" type="submit" busy={form.busy}>
+            {t('account.change')}
+          </Button>
+        </div>
+      </form>
+    </section>
+  );
+}
+
+function CodesCard({ user, current }: { user: string; current: Session }) {
+  const [begun, setBegun] = useState<{ readonly secret: string; readonly uri: string }>();
+  const form = useForm({ code: '', currentPassword: '' });
+  const begin = () => form.run(async () => setBegun(await users.beginCodes(user)));
+  const done = (codes: boolean, text: string) => {
+    setBegun(undefined);
+    form.setAll({ code: '', currentPassword: '' });
+    enter({ ...current, codes });
+    say(text);
+  };
+  const confirm = async () => {
+    if (await form.run(() => users.confirmCodes(user, form.values.code))) done(true, t('account.codesDone'));
+  };
+  const remove = async () => {
+    const { currentPassword } = form.values;
+    if (await form.run(() => users.change(user, { codes: false, currentPassword })))
+      done(false, t('account.codesGone'));
+  };
+  const isOn = current.codes === true;
+  return (
+    <section class="card">
+      <h2>{t('account.codes')}</h2>
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void (isOn ? remove() : begun === undefined ? begin() : confirm());
+        }}
+      >
+        <p class="soft">{isOn ? t('account.codesOn') : t('account.codesOff')}</p>
+        <FaultSummary
+          faults={form.faults}
+          fields={{ code: t('account.codesCode'), currentPassword: t('account.current') }}
+        />
+        {isOn ? (
+          <TextField
+            label={t('account.current')}
+            type="password"
+            autocomplete="current-password"
+            value={form.values.currentPassword}
+            error={faultAt(form.faults, 'currentPassword')}
+            onInput={(value) => form.set('currentPassword', value)}
+            required
+          />
+        ) : null}
+        {begun === undefined || isOn ? null : (
+          <>
+            <p>{t('account.codesSecret')}</p>
+            <p class="secret">{begun.secret.replace(/(.{4})/g, '$1 ').trim()}</p>
+            <p>
+              <a href={begun.uri}>{t('account.codesOpen')}</a>
+            </p>
+            <TextField
+              label={t('account.codesCode')}
+              inputMode="numeric"
+              autocomplete="one-time-code"
+              value={form.values.code}
+              error={faultAt(form.faults, 'code')}
+              onInput={(value) => form.set('code', value)}
+              required
+            />
+          </>
+        )}
+        <div>
+          <Button type="submit" kind={isOn ? 'danger-quiet' : 'primary'} busy={form.busy}>
+            {isOn
+              ? t('account.codesRemove')
+              : begun === undefined
+                ? t('account.codesBegin')
+                : t('account.codesConfirm')}
+          </Button>
+        </div>
+      </form>
+    </section>
+  );
+}

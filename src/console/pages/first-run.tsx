@@ -1,0 +1,83 @@
+import { sessions, users } from '../client/resources.ts';
+import { enter } from '../client/session.ts';
+import { t } from '../text/index.ts';
+import { Button } from '../ui/button.tsx';
+import { FaultSummary, faultAt, TextField, useForm } from '../ui/form.tsx';
+import { Gate } from './sign-in.tsx';
+
+/** An engine that nobody can sign in to: the owner of the machine makes the first admin. */
+export function FirstRun() {
+  const form = useForm({ token: '', id: '', password: '', repeat: '' });
+  const { token, id, password, repeat } = form.values;
+  const submit = () => {
+    if (password !== repeat) {
+      form.setFaults([{ code: 'differs', path: 'repeat', message: t('firstRun.differs') }]);
+      return;
+    }
+    void form.run(async () => {
+      await users.createFirst({ id, role: 'system-admin', password }, token.trim());
+      enter(await sessions.signIn({ user: id, password }));
+    });
+  };
+  return (
+    <Gate title={t('firstRun.title')} wide>
+      <form
+        class="card form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit();
+        }}
+      >
+        <h1>{t('firstRun.title')}</h1>
+        <p>{t('firstRun.text')}</p>
+        <FaultSummary
+          faults={form.faults}
+          fields={{ id: t('firstRun.user'), password: t('firstRun.password'), repeat: t('firstRun.repeat') }}
+        />
+        <TextField
+          label={t('firstRun.token')}
+          help={t('firstRun.tokenHelp')}
+          value={token}
+          type="password"
+          onInput={(value) => form.set('token', value)}
+          autofocus
+          required
+        />
+        <TextField
+          label={t('firstRun.user')}
+          help={t('firstRun.userHelp')}
+          name="username"
+          autocomplete="username"
+          value={id}
+          error={faultAt(form.faults, 'id')}
+          onInput={(value) => form.set('id', value)}
+          required
+        />
+        <div class="fields">
+          <TextField
+            label={t('firstRun.password')}
+            help={t('firstRun.passwordHelp')}
+            type="password"
+            autocomplete="new-password"
+            value={password}
+            error={faultAt(form.faults, 'password')}
+            onInput={(value) => form.set('password', value)}
+            required
+          />
+          <TextField
+            label={t('firstRun.repeat')}
+            type="password"
+            autocomplete="new-password"
+            value={repeat}
+            error={faultAt(form.faults, 'repeat')}
+            onInput={(value) => form.set('repeat', value)}
+            required
+          />
+        </div>
+        <Button kind="primary" type="submit" busy={form.busy}>
+          {t('firstRun.submit')}
+        </Button>
+      </form>
+    </Gate>
+  );
+}

@@ -1,0 +1,37 @@
+/** Every page with its address, and what stands in the menu. A page gets the named parts of its address. */
+import type { ComponentType } from 'preact';
+import type { TextKey } from '../text/index.ts';
+import type { IconName } from '../ui/icons.tsx';
+import { Account } from './account.tsx';
+import { Tokens } from './tokens.tsx';
+import { TrunkList } from './trunks/list.tsx';
+import { Users } from './users.tsx';
+
+interface PageRoute {
+  readonly pattern: string;
+  // biome-ignore lint/suspicious/noExplicitAny: each page says itself which parts of the address it takes
+  readonly page: ComponentType<any>;
+}
+
+export interface NavigationGroup {
+  readonly title: TextKey;
+  readonly links: readonly { readonly to: string; readonly title: TextKey; readonly icon: IconName }[];
+}
+
+export const PAGES: readonly PageRoute[] = [
+  { pattern: '/trunks', page: TrunkList },
+  { pattern: '/users', page: Users },
+  { pattern: '/tokens', page: Tokens },
+  { pattern: '/account', page: Account },
+];
+
+export const NAVIGATION: readonly NavigationGroup[] = [
+  { title: 'nav.connect', links: [{ to: '/trunks', title: 'nav.trunks', icon: 'trunk' }] },
+  {
+    title: 'nav.access',
+    links: [
+      { to: '/users', title: 'nav.users', icon: 'users' },
+      { to: '/tokens', title: 'nav.tokens', icon: 'key' },
+    ],
+  },
+];

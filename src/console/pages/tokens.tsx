@@ -1,0 +1,198 @@
+import { useState } from 'preact/hooks';
+import { tokens } from '../client/resources.ts';
+import { mayChange } from '../client/session.ts';
+import type { TokenView } from '../client/types.ts';
+import { t } from '../text/index.ts';
+import { Button } from '../ui/button.tsx';
+import { Confirm, Dialog } from '../ui/dialog.tsx';
+import { FaultSummary, faultAt, TextField, useForm } from '../ui/form.tsx';
+import { Empty, Page } from '../ui/page.tsx';
+import { State, When } from '../ui/state.tsx';
+import { type Column, Table, usePaged } from '../ui/table.tsx';
+import { say } from '../ui/toast.tsx';
+import { initialRole, May, RoleFields } from './users.tsx';
+
+const DAY_SECONDS = 86_400;
+
+export function Tokens() {
+  const rows = usePaged('tokens', tokens.list);
+  const [asked, setAsked] = useState<'new' | TokenView>();
+  const add = mayChange() ? (
+    <Button kind="primary" icon="plus" onClick={() => setAsked('new')}>
+      {t('tokens.new')}
+    </Button>
+  ) : undefined;
+  const close = () => {
+    setAsked(undefined);
+    rows.reload();
+  };
+  return (
+    <Page title={t('tokens.title')} text={t('tokens.text')} actions={add}>
+      <Table
+        caption={t('tokens.title')}
+        columns={columns(setAsked)}
+        rows={rows}
+        keyOf={({ id }) => id}
+        empty={
+          <Empty icon="key" title={t('tokens.empty')} text={t('tokens.emptyText')}>
+            {add}
+          </Empty>
+        }
+      />
+      {asked === 'new' ? <NewToken onClose={close} /> : null}
+      {asked === undefined || asked === 'new' ? null : (
+        <Confirm
+          title={t('tokens.revokeTitle', { name: asked.label ?? asked.id })}
+          text={t('tokens.revokeText')}
+          action={t('tokens.revoke')}
+          work={() => tokens.revoke(asked.id)}
+          onDone={() => {
+            close();
+            say(t('tokens.revokedDone'));
+          }}
+          onClose={close}
+        />
+      )}
+    </Page>
+  );
+}
+
+function columns(revoke: (token: TokenView) => void): readonly Column<TokenView>[] {
+  return [
+    {
+      title: t('tokens.label'),
+      cell: ({ id, label }) => (
+        <>
+          <span class="table-main break">{label ?? '—'}</span>
+          <span class="table-sub mono">{id}</span>
+        </>
+      ),
+    },
+    { title: t('tokens.role'), cell: (token) => <May {...token} /> },
+    {
+      title: t('tokens.made'),
+      cell: ({ createdAt, createdBy }) => (
+        <>
+          <When at={createdAt} />
+          <span class="table-sub break">{t('tokens.by', { name: createdBy })}</span>
+        </>
+      ),
+    },
+    {
+      title: t('tokens.ends'),
+      cell: ({ expiresAt }) => (expiresAt === undefined ? t('tokens.never') : <When at={expiresAt} />),
+    },
+    { title: t('tokens.state'), cell: (token) => <TokenState token={token} /> },
+    {
+      title: t('tokens.revoke'),
+      hideTitle: true,
+      end: true,
+      cell: (token) =>
+        mayChange() && isGood(token) ? (
+          <Button small kind="danger-quiet" onClick={() => revoke(token)}>
+            {t('tokens.revoke')}
+          </Button>
+        ) : null,
+    },
+  ];
+}
+
+function isGood({ revokedAt, expiresAt }: TokenView): boolean {
+  return revokedAt === undefined && (expiresAt === undefined || Date.parse(expiresAt) > Date.now());
+}
+
+function TokenState({ token }: { token: TokenView }) {
+  if (isGood(token)) return <State tone="good">{t('tokens.good')}</State>;
+  return <State tone="none">{token.revokedAt === undefined ? t('tokens.expired') : t('tokens.revoked')}</State>;
+}
+
+function NewToken({ onClose }: { onClose: () => void }) {
+  const form = useForm({ label: '', days: '', ...initialRole() });
+  const [made, setMade] = useState<string>();
+  const { label, days, role, tenant, readOnly } = form.values;
+  const submit = () =>
+    form.run(async () => {
+      const { token } = await tokens.create({
+        role,
+        ...(role === 'tenant-admin' && tenant !== '' ? { tenant } : {}),
+        ...(readOnly ? { readOnly } : {}),
+        ...(label === '' ? {} : { label }),
+        ...(days === '' ? {} : { expiresInSeconds: Number(days) * DAY_SECONDS }),
+      });
+      setMade(token);
+    });
+  if (made !== undefined) return <ShownToken token={made} onClose={onClose} />;
+  return (
+    <Dialog title={t('tokens.new')} onClose={onClose}>
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        <FaultSummary
+          faults={form.faults}
+          fields={{
+            label: t('tokens.label'),
+            tenant: t('account.tenant'),
+            expiresInSeconds: t('tokens.days'),
+          }}
+        />
+        <TextField
+          label={t('tokens.label')}
+          value={label}
+          error={faultAt(form.faults, 'label')}
+          onInput={(value) => form.set('label', value)}
+          autofocus
+        />
+        <RoleFields
+          role={role}
+          tenant={tenant}
+          readOnly={readOnly}
+          error={faultAt(form.faults, 'tenant')}
+          onChange={(values) => {
+            form.set('role', values.role);
+            form.set('tenant', values.tenant);
+            form.set('readOnly', values.readOnly);
+          }}
+        />
+        <TextField
+          label={t('tokens.days')}
+          help={t('tokens.daysHelp')}
+          optional
+          inputMode="numeric"
+          value={days}
+          error={faultAt(form.faults, 'expiresInSeconds')}
+          onInput={(value) => form.set('days', value)}
+        />
+        <div class="dialog-actions">
+          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button kind="primary" type="submit" busy={form.busy}>
+            {t('tokens.new')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function ShownToken({ token, onClose }: { token: string; onClose: () => void }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <Dialog title={t('tokens.new')}>
+      <div class="stack">
+        <p>{t('tokens.shown')}</p>
+        <p class="secret">{token}</p>
+      </div>
+      <div class="dialog-actions">
+        <Button onClick={() => void navigator.clipboard?.writeText(token).then(() => setCopied(true))}>
+          {copied ? t('action.copied') : t('action.copy')}
+        </Button>
+        <Button kind="primary" onClick={onClose}>
+          {t('tokens.done')}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,140 @@
+import { useState } from 'preact/hooks';
+import { trunks } from '../../client/resources.ts';
+import { isSystemAdmin, mayChange } from '../../client/session.ts';
+import type { TrunkView } from '../../client/types.ts';
+import { Link } from '../../router.tsx';
+import { duration, known, number, t } from '../../text/index.ts';
+import { ButtonLink } from '../../ui/button.tsx';
+import { SelectField } from '../../ui/form.tsx';
+import { Empty, Page } from '../../ui/page.tsx';
+import { State, TrunkState } from '../../ui/state.tsx';
+import { type Column, Search, Table, usePaged } from '../../ui/table.tsx';
+
+const REFRESH_MS = 5000;
+const STATES = ['online', 'offline', 'registering', 'rejected', 'unknown'];
+
+export function TrunkList() {
+  const [q, setQ] = useState('');
+  const [state, setState] = useState('');
+  const rows = usePaged('trunks', trunks.list, { q, state }, REFRESH_MS);
+  const add = mayChange() ? (
+    <ButtonLink to="/trunks/new" kind="primary" icon="plus">
+      {t('trunks.new')}
+    </ButtonLink>
+  ) : undefined;
+  const searched = q !== '' || state !== '';
+  const isEmpty = !searched && rows.data?.total === 0;
+  return (
+    <Page title={t('trunks.title')} text={t('trunks.text')} {...(isEmpty ? {} : { actions: add })}>
+      {isEmpty ? null : (
+        <div class="toolbar">
+          <Search label={t('trunks.search')} onSearch={setQ} />
+          <SelectField
+            label={t('trunks.filterState')}
+            hideLabel
+            value={state}
+            onChange={setState}
+            options={[
+              { value: '', label: t('trunks.everyState') },
+              ...STATES.map((value) => ({ value, label: known(`state.${value}`, value) })),
+            ]}
+          />
+        </div>
+      )}
+      <Table
+        caption={t('trunks.overview')}
+        columns={COLUMNS}
+        rows={rows}
+        keyOf={({ id }) => id}
+        searched={searched}
+        empty={
+          <Empty
+            icon="trunk"
+            title={t('trunks.empty')}
+            text={isSystemAdmin() ? t('trunks.emptyText') : t('trunks.emptyTenant')}
+          >
+            {add}
+          </Empty>
+        }
+      />
+    </Page>
+  );
+}
+
+const COLUMNS: readonly Column<TrunkView>[] = [
+  {
+    get title() {
+      return t('trunks.name');
+    },
+    cell: ({ id, name, type, brand, managedBy }) => (
+      <>
+        <Link to={`/trunks/${encodeURIComponent(id)}`} class="table-main break">
+          {name}
+        </Link>
+        <span class="table-sub">
+          {known(`type.${type}`, type)}
+          {brand === undefined || brand === 'generic' ? '' : ` · ${brand}`}
+          {managedBy === undefined ? '' : ` · ${t('trunks.byFile')}`}
+        </span>
+      </>
+    ),
+  },
+  {
+    get title() {
+      return t('trunks.state');
+    },
+    cell: (trunk) => <StateCell trunk={trunk} />,
+  },
+  {
+    get title() {
+      return t('trunks.where');
+    },
+    cell: ({ host, port, transport }) => (
+      <>
+        <span class="mono break">
+          {host ?? '—'}
+          {port === undefined ? '' : `:${port}`}
+        </span>
+        <span class="table-sub">{(transport ?? 'udp').toUpperCase()}</span>
+      </>
+    ),
+  },
+  {
+    get title() {
+      return t('trunks.tenants');
+    },
+    cell: ({ owner, tenants = [] }) => {
+      const names = tenants.map(({ tenant }) => tenant);
+      if (names.length === 0 && owner !== undefined && owner !== 'system') return owner;
+      return names.length > 3 ? `${names.slice(0, 3).join(', ')} +${names.length - 3}` : names.join(', ') || '—';
+    },
+  },
+  {
+    get title() {
+      return t('trunks.calls');
+    },
+    end: true,
+    cell: ({ status }) => <span class="numeric">{number(status.activeCalls)}</span>,
+  },
+];
+
+function StateCell({ trunk: { status, enabled } }: { trunk: TrunkView }) {
+  if (enabled === false) return <State tone="none">{t('trunks.disabled')}</State>;
+  const sinceSeconds = (Date.now() - Date.parse(status.since)) / 1000;
+  const facts = [
+    t('trunks.since', { duration: duration(Math.max(0, sinceSeconds)) }),
+    ...(status.registration === undefined
+      ? []
+      : [t('trunks.registeredFor', { duration: duration(status.registration.grantedSeconds) })]),
+    ...(status.reason === undefined ? [] : [status.reason]),
+    ...(status.reason === undefined && status.lastCode !== undefined
+      ? [t('trunks.lastCode', { code: status.lastCode })]
+      : []),
+  ];
+  return (
+    <>
+      <TrunkState state={status.state} />
+      <span class="table-sub break">{facts.join(' · ')}</span>
+    </>
+  );
+}

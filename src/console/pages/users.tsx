@@ -1,0 +1,266 @@
+import { useState } from 'preact/hooks';
+import { tenants, users } from '../client/resources.ts';
+import { isSystemAdmin, mayChange, session } from '../client/session.ts';
+import type { Role, UserView } from '../client/types.ts';
+import { useQuery } from '../client/use-query.ts';
+import { known, t } from '../text/index.ts';
+import { Button } from '../ui/button.tsx';
+import { Confirm, Dialog } from '../ui/dialog.tsx';
+import { CheckField, FaultSummary, faultAt, SelectField, TextField, useForm } from '../ui/form.tsx';
+import { Empty, Page } from '../ui/page.tsx';
+import { State, When } from '../ui/state.tsx';
+import { type Column, Table, usePaged } from '../ui/table.tsx';
+import { say } from '../ui/toast.tsx';
+
+type Asked = { readonly what: 'new' } | { readonly what: 'delete' | 'password'; readonly user: UserView };
+
+export function Users() {
+  const rows = usePaged('users', users.list);
+  const [asked, setAsked] = useState<Asked>();
+  const add = mayChange() ? (
+    <Button kind="primary" icon="plus" onClick={() => setAsked({ what: 'new' })}>
+      {t('users.new')}
+    </Button>
+  ) : undefined;
+  const close = () => setAsked(undefined);
+  const done = (text: string) => {
+    close();
+    rows.reload();
+    say(text);
+  };
+  return (
+    <Page title={t('users.title')} text={t('users.text')} actions={add}>
+      <Table
+        caption={t('users.title')}
+        columns={columns((user) => void toggle(user).then(rows.reload), setAsked)}
+        rows={rows}
+        keyOf={({ id }) => id}
+        empty={
+          <Empty icon="users" title={t('users.empty')} text={t('users.emptyText')}>
+            {add}
+          </Empty>
+        }
+      />
+      {asked?.what === 'new' ? <NewUser onClose={close} onDone={done} /> : null}
+      {asked?.what === 'password' ? <NewPassword user={asked.user} onClose={close} onDone={done} /> : null}
+      {asked?.what === 'delete' ? (
+        <Confirm
+          title={t('users.delete', { name: asked.user.id })}
+          text={t('users.deleteText')}
+          action={t('action.delete')}
+          work={() => users.remove(asked.user.id)}
+          onDone={() => done(t('users.deleted', { name: asked.user.id }))}
+          onClose={close}
+        />
+      ) : null}
+    </Page>
+  );
+}
+
+function toggle(user: UserView): Promise<UserView> {
+  return users.change(user.id, { enabled: !user.enabled });
+}
+
+function columns(onToggle: (user: UserView) => void, ask: (asked: Asked) => void): readonly Column<UserView>[] {
+  return [
+    {
+      title: t('users.name'),
+      cell: ({ id, enabled }) => (
+        <>
+          <span class="table-main break">{id}</span>
+          {enabled ? null : <span class="table-sub">{t('users.disabled')}</span>}
+        </>
+      ),
+    },
+    { title: t('users.role'), cell: (user) => <May {...user} /> },
+    {
+      title: t('users.codes'),
+      cell: ({ codes }) => <State tone={codes ? 'good' : 'none'}>{codes ? t('users.on') : t('users.off')}</State>,
+    },
+    { title: t('users.made'), cell: ({ createdAt }) => <When at={createdAt} /> },
+    {
+      title: t('action.edit'),
+      hideTitle: true,
+      end: true,
+      cell: (user) =>
+        !mayChange() || user.id === session.value?.user ? null : (
+          <span class="row row-end">
+            <Button small onClick={() => onToggle(user)}>
+              {user.enabled ? t('users.disable') : t('users.enable')}
+            </Button>
+            <Button small onClick={() => ask({ what: 'password', user })}>
+              {t('users.newPassword')}
+            </Button>
+            <Button small kind="danger-quiet" onClick={() => ask({ what: 'delete', user })}>
+              {t('action.delete')}
+            </Button>
+          </span>
+        ),
+    },
+  ];
+}
+
+export function May({ role, tenant, readOnly }: { role: Role; tenant?: string; readOnly?: boolean }) {
+  return (
+    <>
+      {known(`role.${role}`, role)}
+      <span class="table-sub">
+        {[tenant, readOnly === true ? t('role.readOnly') : undefined].filter((word) => word !== undefined).join(' · ')}
+      </span>
+    </>
+  );
+}
+
+interface RoleValues {
+  readonly role: Role;
+  readonly tenant: string;
+  readonly readOnly: boolean;
+}
+
+/** What a user or token may do; a tenant admin gives its own tenant only. */
+export function RoleFields(props: RoleValues & { onChange: (values: RoleValues) => void; error: string | undefined }) {
+  const { role, tenant, readOnly, onChange, error } = props;
+  const choices = useQuery('tenants-for-role', () => tenants.list({ limit: 1000 })).data?.items ?? [];
+  const values = { role, tenant, readOnly };
+  return (
+    <>
+      {isSystemAdmin() ? (
+        <div class="fields">
+          <SelectField
+            label={t('users.role')}
+            value={role}
+            onChange={(next) => onChange({ ...values, role: next as Role })}
+            options={(['system-admin', 'tenant-admin'] as const).map((value) => ({ value, label: t(`role.${value}`) }))}
+          />
+          {role === 'tenant-admin' ? (
+            <SelectField
+              label={t('account.tenant')}
+              help={t('users.tenantHelp')}
+              value={tenant}
+              error={error}
+              onChange={(next) => onChange({ ...values, tenant: next })}
+              options={[{ value: '', label: '—' }, ...choices.map(({ name }) => ({ value: name, label: name }))]}
+            />
+          ) : null}
+        </div>
+      ) : null}
+      <CheckField
+        label={t('users.readOnly')}
+        help={t('users.readOnlyHelp')}
+        checked={readOnly}
+        onChange={(next) => onChange({ ...values, readOnly: next })}
+      />
+    </>
+  );
+}
+
+export function initialRole(): RoleValues {
+  const own = session.value?.tenant;
+  return { role: own === undefined ? 'system-admin' : 'tenant-admin', tenant: own ?? '', readOnly: false };
+}
+
+interface DialogProps {
+  readonly onClose: () => void;
+  readonly onDone: (text: string) => void;
+}
+
+function NewUser({ onClose, onDone }: DialogProps) {
+  const form = useForm({ id: '', password: '', ...initialRole() });
+  const { id, password, role, tenant, readOnly } = form.values;
+  const submit = async () => {
+    const made = await form.run(() =>
+      users.create({ id, password, role, readOnly, ...(role === 'tenant-admin' && tenant !== '' ? { tenant } : {}) }),
+    );
+    if (made) onDone(t('users.added', { name: id }));
+  };
+  return (
+    <Dialog title={t('users.new')} onClose={onClose}>
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        <FaultSummary
+          faults={form.faults}
+          fields={{ id: t('users.name'), password: t('users.password'), tenant: t('account.tenant') }}
+        />
+        <TextField
+          label={t('users.name')}
+          help={t('users.nameHelp')}
+          value={id}
+          error={faultAt(form.faults, 'id')}
+          onInput={(value) => form.set('id', value)}
+          autofocus
+          required
+        />
+        <TextField
+          label={t('users.password')}
+          help={t('users.passwordHelp')}
+          type="password"
+          autocomplete="new-password"
+          value={password}
+          error={faultAt(form.faults, 'password')}
+          onInput={(value) => form.set('password', value)}
+          required
+        />
+        <RoleFields
+          role={role}
+          tenant={tenant}
+          readOnly={readOnly}
+          error={faultAt(form.faults, 'tenant')}
+          onChange={(values) => {
+            form.set('role', values.role);
+            form.set('tenant', values.tenant);
+            form.set('readOnly', values.readOnly);
+          }}
+        />
+        <div class="dialog-actions">
+          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button kind="primary" type="submit" busy={form.busy}>
+            {t('users.new')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function NewPassword({ user, onClose, onDone }: DialogProps & { user: UserView }) {
+  const form = useForm({ password: '' });
+  const submit = async () => {
+    const changed = await form.run(() => users.change(user.id, { password: form.values.password }));
+    if (changed) onDone(t('users.passwordSet', { name: user.id }));
+  };
+  return (
+    <Dialog title={`${t('users.newPassword')}: ${user.id}`} onClose={onClose}>
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        <FaultSummary faults={form.faults} fields={{ password: t('account.new') }} />
+        <TextField
+          label={t('account.new')}
+          help={t('users.passwordHelp')}
+          type="password"
+          autocomplete="new-password"
+          value={form.values.password}
+          error={faultAt(form.faults, 'password')}
+          onInput={(value) => form.set('password', value)}
+          autofocus
+          required
+        />
+        <div class="dialog-actions">
+          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button kind="primary" type="submit" busy={form.busy}>
+            {t('action.save')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,55 @@
+/** Every text of the console, by key: one folder per language, with the same files and keys in each. */
+import { type Language, language } from '../client/preferences.ts';
+import { de } from './de/index.ts';
+import { en } from './en/index.ts';
+
+export type TextKey = keyof typeof en;
+type Values = Readonly<Record<string, string | number>>;
+
+const CATALOGUES: Readonly<Record<Language, Readonly<Record<TextKey, string>>>> = { en, de };
+
+/** The text of a key in the reader's language, `{name}` replaced by the value of that name. */
+export function t(key: TextKey, values: Values = {}): string {
+  const text = CATALOGUES[language.value][key];
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** For texts whose key is made of data, such as the state of a trunk; `fallback` for what the catalogue does not know. */
+export function known(key: string, fallback: string): string {
+  return key in en ? t(key as TextKey) : fallback;
+}
+
+/** The reader's own country where the language has several, for dates and numbers. */
+function locale(): string {
+  return navigator.languages.find((name) => name.startsWith(language.value)) ?? language.value;
+}
+
+export function number(value: number): string {
+  return new Intl.NumberFormat(locale()).format(value);
+}
+
+export function exactTime(iso: string): string {
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'full', timeStyle: 'long' }).format(new Date(iso));
+}
+
+const UNITS = [
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+  ['second', 1],
+] as const;
+
+/** `3 minutes`, `2 hours`: how long something has lasted, or will. */
+export function duration(seconds: number): string {
+  const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
+  return new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'long' }).format(
+    Math.floor(Math.abs(seconds) / length),
+  );
+}
+
+/** `in 3 minutes`, `2 hours ago`. */
+export function relative(iso: string): string {
+  const seconds = (Date.parse(iso) - Date.now()) / 1000;
+  const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
+  return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(Math.trunc(seconds / length), unit);
+}

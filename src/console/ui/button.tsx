@@ -1,0 +1,63 @@
+import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
+import { Link } from '../router.tsx';
+import { Icon, type IconName } from './icons.tsx';
+
+type Kind = 'primary' | 'plain' | 'quiet' | 'danger' | 'danger-quiet';
+
+interface Looks {
+  readonly kind?: Kind;
+  readonly icon?: IconName;
+  readonly small?: boolean;
+  readonly wide?: boolean;
+}
+
+type ButtonProps = Looks &
+  Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'class' | 'icon'> & {
+    /** Work is under way: pressing again does nothing, and the focus stays. */
+    readonly busy?: boolean;
+    readonly children: ComponentChildren;
+  };
+
+function classOf({ kind = 'plain', small = false, wide = false }: Looks): string {
+  return ['button', kind === 'plain' ? '' : `button-${kind}`, small ? 'button-small' : '', wide ? 'button-wide' : '']
+    .filter((name) => name !== '')
+    .join(' ');
+}
+
+export function Button({
+  kind,
+  icon,
+  small,
+  wide,
+  busy = false,
+  children,
+  onClick,
+  type = 'button',
+  ...rest
+}: ButtonProps) {
+  const looks = { ...(kind && { kind }), ...(small && { small }), ...(wide && { wide }) };
+  return (
+    <button
+      {...rest}
+      type={type}
+      class={classOf(looks)}
+      aria-disabled={busy ? 'true' : undefined}
+      onClick={(event) => {
+        if (busy) event.preventDefault();
+        else onClick?.(event);
+      }}
+    >
+      {icon === undefined ? null : <Icon name={icon} />}
+      {children}
+    </button>
+  );
+}
+
+export function ButtonLink({ to, children, icon, ...looks }: Looks & { to: string; children: ComponentChildren }) {
+  return (
+    <Link to={to} class={classOf(looks)}>
+      {icon === undefined ? null : <Icon name={icon} />}
+      {children}
+    </Link>
+  );
+}

@@ -1,0 +1,87 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import type { Problem } from '../../base/errors.ts';
+import { t } from '../text/index.ts';
+import { Button } from './button.tsx';
+import { FaultSummary, faultsOf } from './form.tsx';
+
+interface DialogProps {
+  readonly title: string;
+  readonly wide?: boolean;
+  /** Absent: it cannot be closed, only gone through. */
+  readonly onClose?: () => void;
+  readonly children: ComponentChildren;
+}
+
+/** The browser's own dialog: it keeps the focus inside, closes with Escape and gives the focus back. */
+export function Dialog({ title, wide = false, onClose, children }: DialogProps) {
+  const element = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = element.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      class={wide ? 'dialog dialog-wide' : 'dialog'}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose?.();
+      }}
+    >
+      <h2 id={id} class="break">
+        {title}
+      </h2>
+      {children}
+    </dialog>
+  );
+}
+
+interface ConfirmProps {
+  readonly title: string;
+  readonly text: string;
+  readonly action: string;
+  readonly work: () => Promise<unknown>;
+  readonly onDone: () => void;
+  readonly onClose: () => void;
+  /** Says more of what was refused. */
+  readonly explain?: (faults: readonly Problem[]) => ComponentChildren;
+}
+
+/** Asks before something goes that does not come back. */
+export function Confirm({ title, text, action, work, onDone, onClose, explain }: ConfirmProps) {
+  const [busy, setBusy] = useState(false);
+  const [faults, setFaults] = useState<readonly Problem[]>([]);
+  const run = async () => {
+    setBusy(true);
+    setFaults([]);
+    try {
+      await work();
+      onDone();
+    } catch (error) {
+      setFaults(faultsOf(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <div class="stack">
+        <p>{text}</p>
+        {faults.length > 0 && explain !== undefined ? (
+          <div role="alert">{explain(faults)}</div>
+        ) : (
+          <FaultSummary faults={faults} />
+        )}
+      </div>
+      <div class="dialog-actions">
+        <Button onClick={onClose}>{t('action.cancel')}</Button>
+        <Button kind="danger" busy={busy} onClick={() => void run()}>
+          {action}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

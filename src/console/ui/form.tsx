@@ -1,0 +1,262 @@
+/** Forms: what was typed by the path of its field, and the faults that the engine found by the same path. */
+import type { ComponentChildren } from 'preact';
+import { useId, useState } from 'preact/hooks';
+import type { Problem } from '../../base/errors.ts';
+import { RequestError } from '../client/http.ts';
+import { t } from '../text/index.ts';
+import { Note } from './note.tsx';
+
+export interface Form<V extends object> {
+  readonly values: V;
+  readonly faults: readonly Problem[];
+  readonly busy: boolean;
+  readonly dirty: boolean;
+  set<K extends keyof V>(name: K, value: V[K]): void;
+  setAll(values: V): void;
+  setFaults(faults: readonly Problem[]): void;
+  /** Runs what saves; faults that come back are shown at their fields. Tells whether it went well. */
+  run(work: () => Promise<unknown>): Promise<boolean>;
+}
+
+export function useForm<V extends object>(initial: V): Form<V> {
+  const [values, setValues] = useState(initial);
+  const [faults, setFaults] = useState<readonly Problem[]>([]);
+  const [busy, setBusy] = useState(false);
+  const [dirty, setDirty] = useState(false);
+  return {
+    values,
+    faults,
+    busy,
+    dirty,
+    set(name, value) {
+      setValues((before) => ({ ...before, [name]: value }));
+      setDirty(true);
+      setFaults((before) => before.filter(({ path }) => path !== name));
+    },
+    setAll(next) {
+      setValues(next);
+      setDirty(false);
+      setFaults([]);
+    },
+    setFaults,
+    async run(work) {
+      setBusy(true);
+      setFaults([]);
+      try {
+        await work();
+        setDirty(false);
+        return true;
+      } catch (error) {
+        setFaults(faultsOf(error));
+        return false;
+      } finally {
+        setBusy(false);
+      }
+    },
+  };
+}
+
+/** What an answer found fault with; without a path when it is about no field. */
+export function faultsOf(error: unknown): readonly Problem[] {
+  if (!(error instanceof RequestError)) throw error;
+  if (error.problems.length > 0) return error.problems;
+  return [{ code: error.code, path: '', message: error.code === 'unreachable' ? t('app.unreachable') : error.message }];
+}
+
+/** The first fault of a field or of what is below it. */
+export function faultAt(faults: readonly Problem[], path: string): string | undefined {
+  return faults.find(
+    (fault) => fault.path === path || fault.path.startsWith(`${path}.`) || fault.path.startsWith(`${path}[`),
+  )?.message;
+}
+
+/** All faults before the form, those without a field of it in full; read out when they come. */
+export function FaultSummary({
+  faults,
+  fields = {},
+  title = t('form.faults'),
+}: {
+  faults: readonly Problem[];
+  /** The labels of the form's fields, by path. */
+  fields?: Readonly<Record<string, string>>;
+  title?: string;
+}) {
+  if (faults.length === 0) return <div role="alert" />;
+  return (
+    <div role="alert">
+      <Note kind="bad">
+        <strong>{title}</strong>
+        <ul>
+          {faults.map((fault) => {
+            const path = Object.keys(fields).find((known) => faultAt([fault], known) !== undefined);
+            const name = path === undefined ? fault.path : fields[path];
+            return (
+              <li class="break" key={fault.path + fault.message}>
+                {name === '' ? '' : `${name}: `}
+                {fault.message}
+              </li>
+            );
+          })}
+        </ul>
+      </Note>
+    </div>
+  );
+}
+
+interface FieldProps {
+  readonly label: string;
+  readonly help?: ComponentChildren;
+  readonly error?: string | undefined;
+  readonly optional?: boolean;
+}
+
+interface TextFieldProps extends FieldProps {
+  readonly value: string;
+  onInput(value: string): void;
+  readonly type?: 'text' | 'password';
+  readonly name?: string;
+  readonly autocomplete?: string;
+  readonly placeholder?: string;
+  readonly inputMode?: 'numeric' | 'text' | 'tel';
+  readonly mono?: boolean;
+  readonly rows?: number;
+  readonly required?: boolean;
+  readonly list?: readonly string[];
+  readonly autofocus?: boolean;
+}
+
+export function TextField(props: TextFieldProps) {
+  const {
+    value,
+    onInput,
+    type = 'text',
+    name,
+    autocomplete = 'off',
+    placeholder,
+    inputMode,
+    mono,
+    rows,
+    required,
+    list,
+  } = props;
+  const id = useId();
+  const common = {
+    id,
+    class: mono === true ? 'input input-mono' : 'input',
+    value,
+    name,
+    placeholder,
+    required,
+    'aria-invalid': props.error === undefined ? undefined : ('true' as const),
+    'aria-describedby': `${id}-about`,
+    spellcheck: false,
+    onInput: (event: { currentTarget: { value: string } }) => onInput(event.currentTarget.value),
+  };
+  return (
+    <Labelled id={id} {...props}>
+      {rows === undefined ? (
+        <input
+          {...common}
+          autocomplete={autocomplete}
+          inputMode={inputMode}
+          {...({ type, ...(list === undefined ? {} : { list: `${id}-list` }) } as object)}
+          {...(props.autofocus === true ? { ref: focusOnce } : {})}
+        />
+      ) : (
+        <textarea {...common} rows={rows} />
+      )}
+      {list === undefined ? null : (
+        <datalist id={`${id}-list`}>
+          {list.map((entry) => (
+            <option value={entry} key={entry} />
+          ))}
+        </datalist>
+      )}
+    </Labelled>
+  );
+}
+
+function focusOnce(element: HTMLInputElement | null): void {
+  element?.focus();
+}
+
+interface SelectFieldProps extends FieldProps {
+  readonly value: string;
+  onChange(value: string): void;
+  readonly options: readonly { readonly value: string; readonly label: string; readonly disabled?: boolean }[];
+  readonly hideLabel?: boolean;
+}
+
+export function SelectField(props: SelectFieldProps) {
+  const id = useId();
+  return (
+    <Labelled id={id} {...props}>
+      <select
+        id={id}
+        class="input"
+        value={props.value}
+        aria-invalid={props.error === undefined ? undefined : 'true'}
+        aria-describedby={`${id}-about`}
+        onChange={(event) => props.onChange(event.currentTarget.value)}
+      >
+        {props.options.map(({ value, label, disabled }) => (
+          <option value={value} key={value} disabled={disabled} selected={value === props.value}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </Labelled>
+  );
+}
+
+function Labelled({
+  id,
+  label,
+  help,
+  error,
+  optional,
+  hideLabel,
+  children,
+}: FieldProps & { id: string; hideLabel?: boolean; children: ComponentChildren }) {
+  return (
+    <div class="field">
+      <label for={id} class={hideLabel === true ? 'visually-hidden' : 'field-label'}>
+        {label}
+        {optional === true ? <span class="field-optional">{t('field.optional')}</span> : null}
+      </label>
+      {children}
+      <div id={`${id}-about`} class="stack-small">
+        {error === undefined ? null : <p class="field-error">{error}</p>}
+        {help === undefined ? null : <p class="field-help">{help}</p>}
+      </div>
+    </div>
+  );
+}
+
+interface CheckFieldProps extends FieldProps {
+  readonly checked: boolean;
+  onChange(checked: boolean): void;
+  readonly disabled?: boolean;
+}
+
+export function CheckField({ label, help, error, checked, onChange, disabled }: CheckFieldProps) {
+  const id = useId();
+  return (
+    <div class="check">
+      <input
+        id={id}
+        type="checkbox"
+        checked={checked}
+        disabled={disabled}
+        aria-describedby={help === undefined && error === undefined ? undefined : `${id}-about`}
+        aria-invalid={error === undefined ? undefined : 'true'}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
+      <label for={id}>{label}</label>
+      <div id={`${id}-about`} class="field-help">
+        {error === undefined ? null : <p class="field-error">{error}</p>}
+        {help}
+      </div>
+    </div>
+  );
+}

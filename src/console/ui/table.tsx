@@ -1,0 +1,181 @@
+/** Listings: a page at a time, so that 100,000 rows are as quick as ten; on a narrow screen each row is a card. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useState } from 'preact/hooks';
+import type { Query } from '../client/http.ts';
+import type { Page } from '../client/types.ts';
+import { type QueryState, useQuery } from '../client/use-query.ts';
+import { number, t } from '../text/index.ts';
+import { Button } from './button.tsx';
+import { Icon } from './icons.tsx';
+import { Note } from './note.tsx';
+import { Empty } from './page.tsx';
+
+export interface Column<T> {
+  readonly title: string;
+  readonly cell: (row: T) => ComponentChildren;
+  readonly end?: boolean;
+  /** Its title is for screen readers only, e.g. above buttons. */
+  readonly hideTitle?: boolean;
+}
+
+interface TableProps<T> {
+  readonly caption: string;
+  readonly columns: readonly Column<T>[];
+  readonly rows: PagedQuery<T>;
+  readonly keyOf: (row: T) => string;
+  /** Shown when there is nothing at all. */
+  readonly empty: ComponentChildren;
+  readonly searched?: boolean;
+}
+
+export interface PagedQuery<T> extends QueryState<Page<T>> {
+  readonly offset: number;
+  setOffset(offset: number): void;
+}
+
+export const ROWS_PER_PAGE = 50;
+
+/** One page of a listing; with another question it starts again at the first one. */
+export function usePaged<T>(
+  name: string,
+  read: (query: Query) => Promise<Page<T>>,
+  question: Query = {},
+  refreshMs?: number,
+): PagedQuery<T> {
+  const asked = JSON.stringify(question);
+  const [place, setPlace] = useState({ asked, offset: 0 });
+  const offset = place.asked === asked ? place.offset : 0;
+  const query = { ...question, limit: ROWS_PER_PAGE, offset };
+  const state = useQuery(`${name}?${JSON.stringify(query)}`, () => read(query), refreshMs);
+  const total = state.data?.total;
+  useEffect(() => {
+    if (total !== undefined && offset > 0 && offset >= total) setPlace({ asked, offset: 0 });
+  }, [total, offset, asked]);
+  return { ...state, offset, setOffset: (next) => setPlace({ asked, offset: next }) };
+}
+
+export function Table<T>({ caption, columns, rows, keyOf, empty, searched = false }: TableProps<T>) {
+  const { data, error, loading } = rows;
+  if (data === undefined && error !== undefined) {
+    return (
+      <div class="card">
+        <Note kind="bad">
+          <p>
+            <strong>{t('table.failed')}</strong> {error.message}
+          </p>
+          <p>
+            <Button small onClick={rows.reload}>
+              {t('action.retry')}
+            </Button>
+          </p>
+        </Note>
+      </div>
+    );
+  }
+  if (data !== undefined && data.items.length === 0 && !loading) {
+    return (
+      <div class="card">
+        {searched ? <Empty icon="search" title={t('table.nothing')} text={t('table.nothingText')} /> : empty}
+      </div>
+    );
+  }
+  return (
+    <div class="card card-flush" aria-busy={loading && data === undefined}>
+      <div class="table-frame">
+        <table class="table">
+          <caption class="visually-hidden">{caption}</caption>
+          <thead>
+            <tr>
+              {columns.map(({ title, end, hideTitle }) => (
+                <th scope="col" class={end ? 'end' : undefined} key={title}>
+                  {hideTitle ? <span class="visually-hidden">{title}</span> : title}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {data === undefined ? (
+              <Skeleton columns={columns.length} />
+            ) : (
+              data.items.map((row) => (
+                <tr key={keyOf(row)}>
+                  {columns.map(({ title, cell, end, hideTitle }, index) => (
+                    <td class={end ? 'end' : undefined} data-label={index === 0 || hideTitle ? '' : title} key={title}>
+                      <div>{cell(row)}</div>
+                    </td>
+                  ))}
+                </tr>
+              ))
+            )}
+          </tbody>
+        </table>
+      </div>
+      {data === undefined ? null : <Pager data={data} rows={rows} />}
+    </div>
+  );
+}
+
+function Skeleton({ columns }: { columns: number }) {
+  return (
+    <>
+      {[0, 1, 2, 3, 4].map((row) => (
+        <tr key={row}>
+          {Array.from({ length: columns }, (_, column) => (
+            <td data-label="" key={column}>
+              <span class="skeleton" />
+            </td>
+          ))}
+        </tr>
+      ))}
+    </>
+  );
+}
+
+function Pager<T>({ data, rows }: { data: Page<T>; rows: PagedQuery<T> }) {
+  const { offset, total, items, limit } = data;
+  if (total <= limit && offset === 0) return null;
+  return (
+    <div class="pager">
+      <span class="numeric" aria-live="polite">
+        {t('table.range', { from: number(offset + 1), to: number(offset + items.length), total: number(total) })}
+      </span>
+      <span class="row">
+        <Button small disabled={offset === 0} onClick={() => rows.setOffset(Math.max(0, offset - limit))} icon="left">
+          <span class="visually-hidden">{t('table.previous')}</span>
+        </Button>
+        <Button small disabled={offset + limit >= total} onClick={() => rows.setOffset(offset + limit)} icon="right">
+          <span class="visually-hidden">{t('table.next')}</span>
+        </Button>
+      </span>
+    </div>
+  );
+}
+
+const TYPING_MS = 250;
+
+/** Asks once typing pauses. */
+export function Search({ label, onSearch }: { readonly label: string; readonly onSearch: (text: string) => void }) {
+  const [text, setText] = useState('');
+  const id = useId();
+  useEffect(() => {
+    const timer = window.setTimeout(() => onSearch(text.trim()), TYPING_MS);
+    return () => window.clearTimeout(timer);
+  }, [text]);
+  return (
+    <div class="search">
+      <label for={id} class="visually-hidden">
+        {`${t('action.search')}: ${label}`}
+      </label>
+      <Icon name="search" />
+      <input
+        id={id}
+        class="input"
+        type="search"
+        placeholder={label}
+        value={text}
+        spellcheck={false}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,79 @@
+/** An engine and a browser on its console. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BrowserContext, Page } from 'playwright-core';
+import { accessibilityFaults } from '../../kit/axe.ts';
+import { type BrowserOptions, openBrowser } from '../../kit/browser.ts';
+import { type EngineOptions, startEngine, type TestEngine } from '../../kit/engine.ts';
+
+export const PASSWORD = 'correct horse battery';
+/** Pictures that a run leaves to be looked at. */
+const PICTURES = join(import.meta.dirname, '../../../coverage/console');
+
+interface NewUser {
+  readonly id: string;
+  readonly role: 'system-admin' | 'tenant-admin';
+  readonly tenant?: string;
+  readonly readOnly?: boolean;
+}
+
+export interface ConsoleWorld {
+  readonly engine: TestEngine;
+  readonly url: string;
+  readonly ownerToken: string;
+  /** A browser of its own, on the console; what its pages throw and log as errors is kept. */
+  browser(options?: BrowserOptions): Promise<{ readonly page: Page; readonly faults: string[] }>;
+  /** Makes a user with the owner's token and signs it in, in a browser of its own. */
+  signedIn(user: NewUser, options?: BrowserOptions): Promise<{ readonly page: Page; readonly faults: string[] }>;
+  /** What axe finds, and a picture. */
+  look(page: Page, name: string): Promise<readonly string[]>;
+  stop(): Promise<void>;
+}
+
+export async function consoleWorld(options: EngineOptions): Promise<ConsoleWorld> {
+  const engine = await startEngine(options);
+  const url = engine.node.apiAddress ?? '';
+  const ownerToken = readFileSync(join(engine.node.settings.store.path, 'owner-token'), 'utf8').trim();
+  const browsers: BrowserContext[] = [];
+  const browser: ConsoleWorld['browser'] = async (browserOptions) => {
+    const context = await openBrowser(browserOptions);
+    browsers.push(context);
+    const page = context.pages()[0] ?? (await context.newPage());
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(error.message));
+    // A refusal by the API is answered on the page; the browser calls it an error too.
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        faults.push(message.text());
+    });
+    await page.goto(`${url}/console`);
+    return { page, faults };
+  };
+  return {
+    engine,
+    url,
+    ownerToken,
+    browser,
+    async signedIn(user, browserOptions) {
+      await engine.api('/api/v1/users', { password: PASSWORD, ...user });
+      const opened = await browser(browserOptions);
+      await signIn(opened.page, user.id);
+      return opened;
+    },
+    async look(page, name) {
+      mkdirSync(PICTURES, { recursive: true });
+      await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+      return accessibilityFaults(page);
+    },
+    async stop() {
+      for (const context of browsers) await context.close();
+      await engine.stop();
+    },
+  };
+}
+
+export async function signIn(page: Page, name: string, password = PASSWORD): Promise<void> {
+  await page.locator('input[autocomplete=username]').fill(name);
+  await page.locator('input[autocomplete=current-password]').fill(password);
+  await page.locator('button[type=submit]').click();
+}
