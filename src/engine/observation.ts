@@ -303,6 +303,7 @@ export class Observation
         outboundCallerId: sent.outboundCallerId,
         outboundCallerIdSource: sent.callerIdSource,
         anonymous: sent.anonymous,
+        ...signatureOf(sent.signing),
       }),
     };
   }
@@ -328,7 +329,7 @@ export class Observation
       outboundCallerId: sent?.outboundCallerId,
       outboundCallerIdSource: sent?.callerIdSource,
       anonymous: sent?.anonymous,
-      ...signatureOf(sent?.signing),
+      ...(placed === undefined ? signatureIn(facts) : signatureOf(sent?.signing)),
       outboundRule: placed?.ruleName ?? facts.outboundRule,
       inboundRule: facts.inboundRule,
       verification: facts.verification,
@@ -371,6 +372,10 @@ function sentFacts(facts: CallFacts): PlacedCall['sent'] {
     anonymous: anonymous === true,
     signing: undefined,
   };
+}
+
+function signatureIn({ signed, signedWith, originId }: CallFacts): ReturnType<typeof signatureOf> {
+  return { signed, signedWith, originId } as ReturnType<typeof signatureOf>;
 }
 
 function signatureOf(signing: Signing | undefined): Pick<CallRecord, 'signed' | 'signedWith' | 'originId'> {

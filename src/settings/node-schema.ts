@@ -318,9 +318,19 @@ export const stirSchema = z.strictObject({
         .min(100)
         .max(10_000)
         .default(2_000)
-        .describe("How long a caller's certificate may take to come, redirects included (436)."),
-      maxOctets: z.int().min(1_024).max(1_048_576).default(65_536).describe('Longest answer with a certificate (436).'),
-      waitingCalls: count(1_000, 'Calls that may wait for certificates at once; further ones do not wait (436).'),
+        .describe(
+          "How long a caller's certificate may take to come, redirects included (436); its icon comes in what is left of it, or is not shown.",
+        ),
+      maxOctets: z
+        .int()
+        .min(1_024)
+        .max(1_048_576)
+        .default(65_536)
+        .describe('Longest answer with a certificate (436) or an icon.'),
+      waitingCalls: count(
+        1_000,
+        'Calls that may wait for certificates at once; further ones do not wait (436). As many may wait for icons.',
+      ),
       allow: z
         .array(network)
         .max(1_000)

@@ -1,10 +1,15 @@
+import { X509Certificate } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Scheduler, Timer, TimerTarget } from '../../src/base/scheduler.ts';
 import type { CallChanges, CallStore, KeptCalls } from '../../src/call/index.ts';
+import { stirSchema } from '../../src/settings/node-schema.ts';
 import type { SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import { SimulatedNetwork } from '../kit/simulated-network.ts';
+import { stirWorld } from '../kit/stir/authority.ts';
+import { ANY_NUMBER, LONG } from '../kit/stir/signed.ts';
+import { signToken } from '../kit/stir/token.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
-import { type Agent, CARRIER_A, CARRIER_A_ID, type Phone, SDP, World, type WorldOptions } from './world.ts';
+import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, type Phone, SDP, World, type WorldOptions } from './world.ts';
 
 /** The time of a process that can end. */
 class Life implements Scheduler {
@@ -162,6 +167,44 @@ describe('an answered call after the process has ended', () => {
     expect(bye.requestUri).toContain('moved');
     expect(bye.cseq().sequence).toBeGreaterThan(relayed.cseq().sequence);
     carrier.answer(bye, 200, 'OK');
+  });
+
+  test('what was verified of its caller is in its record', async () => {
+    const authority = stirWorld(LONG);
+    const leaf = authority.leaf(ANY_NUMBER, LONG);
+    const options: WorldOptions = {
+      trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' }, stirVerify: 'tag' } } },
+      fetchCertificate: async () => ({ octets: Buffer.from(leaf.chainPem), freshMs: 60_000, mayBeStale: false }),
+    };
+    await start(options);
+    const trust = { anchors: [new X509Certificate(authority.root.pem)], revocationLists: [] };
+    world.engine.stir.apply(stirSchema.parse({}), { trust, authorities: [] });
+    await talk();
+    const { orig, dest } = { orig: { tn: '442071234567' }, dest: { tn: ['14155550100'] } };
+    const iat = Math.floor(world.scheduler.wallMs() / 1000);
+    const x5u = 'https://certs.example/leaf.pem';
+    const claims = { attest: 'A', dest, iat, orig, origid: 'o', rcd: { nam: 'Garage' } };
+    const token = signToken({ alg: 'ES256', ppt: 'shaken', typ: 'passport', x5u }, claims, leaf.privateKey);
+    const inward = carrier.request(
+      'INVITE',
+      `sip:14155550100@${ENGINE}`,
+      { From: '<sip:+442071234567@carrier.example>;tag=1', Identity: `${token};info=<${x5u}>;ppt=shaken` },
+      SDP,
+    );
+    carrier.send(inward);
+    await settle();
+    await settle();
+    alice.answer(alice.took('INVITE'), 200, 'OK', {}, SDP);
+    world.run();
+    carrier.ack(inward, carrier.responses(inward.callId()).find(({ status }) => status === 200) as SipResponse);
+    await settle();
+    const before = [...world.engine.calls.list()].map(({ facts }) => facts.verification);
+    expect(before).toEqual([undefined, expect.objectContaining({ result: 'passed', attestation: 'A' })]);
+    await crash(0, options);
+    for (const call of [...world.engine.calls.list()]) world.engine.calls.end(call.id);
+    world.scheduler.runUntilIdle(3600_000);
+    expect(ended().map(({ facts }) => facts.verification)).toEqual(before);
+    expect(before[1]?.shown).toMatchObject({ name: 'Garage' });
   });
 
   test('a request that comes again out of order is refused as before (RFC 3261 §12.2.2)', async () => {

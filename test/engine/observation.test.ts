@@ -1,10 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import type { LiveRecord } from '../../src/call/index.ts';
 import { Observation } from '../../src/engine/observation.ts';
 import { Provisioner } from '../../src/engine/provisioner.ts';
 import { RecentCalls } from '../../src/engine/recent-calls.ts';
 import { RunningEngine } from '../../src/engine/view.ts';
 import { CallRecordLog, type EngineEvent, EventBus, JsonLogger, Metrics, SipTrace } from '../../src/observe/index.ts';
 import { MemoryProvisioningStore } from '../kit/memory-provisioning-store.ts';
+import { signer } from '../kit/stir/signed.ts';
 import {
   type Agent,
   CARRIER_A,
@@ -34,19 +36,24 @@ class Watched {
   alice!: Phone;
   carrier!: Agent;
 
+  observation!: Observation;
+
   static async start(options: WorldOptions = {}): Promise<Watched> {
     const watched = new Watched();
     watched.world = await World.start({
       trunks: { 'carrier-a': { credentials: { authName: 'acme-user', password: CARRIER_PASSWORD, realm: REALM } } },
       ...options,
-      observer: (world) => watched.#observe(world),
+      observer: (world) => {
+        watched.observation = watched.observe(world);
+        return watched.observation;
+      },
     });
     watched.alice = watched.world.phone('101', '203.0.113.1');
     watched.carrier = watched.world.agent(CARRIER_A);
     return watched;
   }
 
-  #observe(world: World): Observation {
+  observe(world: World): Observation {
     const { scheduler } = world;
     this.log = new JsonLogger({
       scheduler,
@@ -119,6 +126,37 @@ class Watched {
     expect(this.world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
   }
 }
+
+test('what was signed of a call is in its record, of one that this process has taken over from another too', async () => {
+  const watched = await Watched.start({
+    certificates: [signer('acme-stir', { owner: 'acme' })],
+    trunks: { 'carrier-a': { options: { stirShaken: true } } },
+  });
+  const { observation, carrier, alice } = watched;
+  const started = vi.spyOn(observation, 'onCallStarted');
+  const invite = alice.call('18005550199');
+  carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+  watched.world.run();
+  alice.final(invite);
+  const record = started.mock.calls[0]?.[0] as LiveRecord;
+  const facts = observation.recordFacts(record);
+  watched.end(carrier.took('INVITE'));
+  const written = watched.records.get(record.id);
+  expect(written).toMatchObject({
+    signed: 'B',
+    signedWith: 'acme-stir',
+    originId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  });
+  // Another process knows of it what was kept.
+  const after = new Watched();
+  Object.assign(after, { recentCalls: new RecentCalls() });
+  const heir = after.observe(watched.world);
+  heir.onCallEnded(Object.assign(Object.create(Object.getPrototypeOf(record)), record, { facts }));
+  const { signed, signedWith, originId } = written ?? {};
+  expect(after.records.get(record.id)).toMatchObject({ signed, signedWith, originId });
+  after.metrics.close();
+  watched.close();
+});
 
 describe('a plan', () => {
   test('plays the calls again that were placed: those that would leave differently, by their id', async () => {

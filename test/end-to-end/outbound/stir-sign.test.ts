@@ -1,15 +1,14 @@
-import { createSocket, type Socket } from 'node:dgram';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { HeaderId, parseMessage, SipRequest } from '../../../src/sip/message/index.ts';
+import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
-import { eventually } from '../../kit/eventually.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { type Kamailio, startKamailio } from '../../kit/kamailio.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { ANY_NUMBER, LONG, sharedAuthority, signer, tokensOf } from '../../kit/stir/signed.ts';
+import { statusOf, UdpPeer } from '../../kit/stir/udp-peer.ts';
 
 const PHONE = '127.0.0.7';
 const KAMAILIO = '127.0.0.8';
@@ -24,95 +23,8 @@ const next = signer(
 let folder: string;
 let engine: TestEngine;
 let kamailio: Kamailio;
-let phone: Peer;
-let carrier: Peer;
-let serial = 0;
-
-/** A peer on a UDP socket; INVITEs that reach it are answered 486. */
-class Peer {
-  readonly host: string;
-  readonly messages: string[] = [];
-  readonly socket: Socket = createSocket('udp4');
-
-  constructor(host: string) {
-    this.host = host;
-    this.socket.on('message', (octets) => this.#received(octets.toString('latin1')));
-  }
-
-  async open(): Promise<this> {
-    await new Promise<void>((resolve) => this.socket.bind(0, this.host, resolve));
-    return this;
-  }
-
-  get port(): number {
-    return this.socket.address().port;
-  }
-
-  send(text: string): void {
-    this.socket.send(Buffer.from(text, 'latin1'), engine.port(), '127.0.0.1');
-  }
-
-  invite(user: string, from: string, to: string, identities: readonly string[] = []): string {
-    const callId = `sign-${++serial}`;
-    this.send(
-      [
-        `INVITE sip:${to}@127.0.0.1 SIP/2.0`,
-        `Via: SIP/2.0/UDP ${this.host}:${this.port};branch=z9hG4bK${callId}`,
-        'Max-Forwards: 70',
-        `From: <sip:${from}>;tag=${callId}`,
-        `To: <sip:${to}@127.0.0.1>`,
-        `Call-ID: ${callId}`,
-        'CSeq: 1 INVITE',
-        `Contact: <sip:${user}@${this.host}:${this.port}>`,
-        ...identities.map((value) => `Identity: ${value}`),
-        'Content-Length: 0',
-        '',
-        '',
-      ].join('\r\n'),
-    );
-    return callId;
-  }
-
-  /** The final status of a call. */
-  final(callId: string): Promise<number> {
-    const of = (text: string) =>
-      text.startsWith('SIP/2.0 ') && !text.startsWith('SIP/2.0 1') && text.includes(`Call-ID: ${callId}`);
-    return eventually('the final response', () => {
-      const text = this.messages.find(of);
-      return text === undefined ? undefined : Number(text.slice(8, 11));
-    });
-  }
-
-  /** The next INVITE to this user. */
-  got(user: string): Promise<SipRequest> {
-    return eventually(`an INVITE to ${user}`, () => {
-      const text = this.messages.find((one) => one.startsWith(`INVITE sip:${user}@`));
-      const message = text === undefined ? undefined : parseMessage(text);
-      return message instanceof SipRequest ? message : undefined;
-    });
-  }
-
-  #received(text: string): void {
-    this.messages.push(text);
-    const message = parseMessage(text);
-    if (message instanceof SipRequest) {
-      if (message.method !== 'INVITE') return;
-      const via = message.headers
-        .fieldValues(HeaderId.Via)
-        .map((value) => `Via: ${value}`)
-        .join('\r\n');
-      const { headers } = message;
-      this.send(
-        `SIP/2.0 486 Busy Here\r\n${via}\r\nFrom: ${headers.value(HeaderId.From)}\r\nTo: ${headers.value(HeaderId.To)};tag=busy\r\nCall-ID: ${message.callId()}\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n`,
-      );
-    } else if (message.kind === 'response' && message.status >= 300) {
-      const { headers } = message;
-      this.send(
-        `ACK sip:x@127.0.0.1 SIP/2.0\r\nVia: ${headers.value(HeaderId.Via)}\r\nMax-Forwards: 70\r\nFrom: ${headers.value(HeaderId.From)}\r\nTo: ${headers.value(HeaderId.To)}\r\nCall-ID: ${headers.value(HeaderId.CallId)}\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n`,
-      );
-    }
-  }
-}
+let phone: UdpPeer;
+let carrier: UdpPeer;
 
 /** Busy when the signature and the time of the first Identity are good, with a code that says which of two keys it was. */
 const judge = () => `
@@ -131,8 +43,9 @@ describe.skipIf(peersSkipped)('signed calls over real sockets', () => {
     folder = mkdtempSync(join(tmpdir(), 'tandem-stir-'));
     for (const { name, leaf } of [acme, next]) writeFileSync(join(folder, `${name}.pem`), leaf.pem);
     const port = await freePort(KAMAILIO);
-    carrier = await new Peer(CARRIER).open();
-    phone = await new Peer(PHONE).open();
+    const toEngine = () => ({ host: '127.0.0.1', port: engine.port() });
+    carrier = await UdpPeer.open(CARRIER, toEngine);
+    phone = await UdpPeer.open(PHONE, toEngine);
     const pool = '14155550100-14155550199';
     const signs = { stirShaken: true, largeRequests: 'udp' } as const;
     engine = await startEngine({
@@ -184,16 +97,16 @@ describe.skipIf(peersSkipped)('signed calls over real sockets', () => {
   });
   afterAll(async () => {
     await kamailio.stop();
-    for (const { socket } of [phone, carrier]) socket.close();
+    for (const peer of [phone, carrier]) peer.close();
     await engine.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 
   test("Kamailio's secsipid takes what is signed; after rotation without restart it is the next key; the record says all", async () => {
-    const first = phone.invite('101', '101@acme.example.com', '12125551234');
-    expect(await phone.final(first)).toBe(486);
+    const call = () => phone.call({ uri: 'sip:12125551234@127.0.0.1', from: '<sip:101@acme.example.com>' });
+    expect(statusOf(await call().final)).toBe(486);
     await engine.api('/api/v1/certificates', next);
-    expect(await phone.final(phone.invite('101', '101@acme.example.com', '12125551234'))).toBe(480);
+    expect(statusOf(await call().final)).toBe(480);
     const { items } = (await engine.api('/api/v1/call-records')) as { items: Record<string, unknown>[] };
     expect(items.map(({ signed, signedWith }) => [signed, signedWith]).sort()).toEqual([
       ['A', 'acme-next'],
@@ -260,8 +173,9 @@ describe.skipIf(peersSkipped)('signed calls over real sockets', () => {
 
 /** A call of the carrier's to a DID, which goes on to `number`; gives the INVITE that the carrier gets. */
 async function hop(identities: readonly string[], did: string, number: string, from: string): Promise<SipRequest> {
-  const callId = carrier.invite('x', `${from}@carrier.example`, did, identities);
-  const invite = await carrier.got(number);
-  expect(await carrier.final(callId)).toBe(486);
+  const lines = identities.map((value) => `Identity: ${value}`);
+  const call = carrier.call({ uri: `sip:${did}@127.0.0.1`, from: `<sip:${from}@carrier.example>`, lines });
+  const invite = parseMessage(await carrier.called(number)) as SipRequest;
+  expect(statusOf(await call.final)).toBe(486);
   return invite;
 }
