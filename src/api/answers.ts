@@ -41,6 +41,7 @@ export const certificateFactsAnswer = z
     fingerprint256: z.string(),
     notBefore: time,
     notAfter: time,
+    names: z.array(z.string()).optional().describe('Host names that it has; of certificates for TLS.'),
     codes: z.array(z.string()).describe('Service provider codes of its TNAuthList (RFC 8226).'),
     numbers: z.array(z.string()).describe('Numbers and ranges of its TNAuthList.'),
     servedAt: z.string().optional().describe('Path at which this node serves the chain.'),

@@ -4,6 +4,7 @@ import { type CertificateSettings, certificateSchema } from '../trunks/certifica
 import { servedPath, signingCertificate, validityOf } from '../trunks/certificates.ts';
 import { certificateIn, certificatePlace } from '../trunks/places.ts';
 import type { Provisioning } from '../trunks/schema.ts';
+import { namesIn, tlsCertificate } from '../trunks/tls-certificates.ts';
 import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
 import { certificateFactsAnswer } from './answers.ts';
@@ -37,7 +38,7 @@ const shape = named('Certificate', {
   },
 });
 
-/** Certificates that calls are signed with. A private key goes in and never comes out. */
+/** Certificates that calls are signed with, or TLS is spoken with. A private key goes in and never comes out. */
 export function certificateRoutes(app: FastifyInstance, context: ApiContext): void {
   readRoutes(app, context);
   writeRoutes(app, context);
@@ -54,7 +55,7 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
     describe({
       operationId: 'listCertificates',
       tag: TAG,
-      summary: 'List certificates, with when they end and what they sign for',
+      summary: 'List certificates, with when they end and what they sign for or are called',
       querystring,
       answers: { 200: pageOf(shape) },
     }),
@@ -268,7 +269,9 @@ function visible(identity: Identity, state: Provisioning, name: string): Certifi
 
 /** Without its key, and with what is in it for people. */
 function viewOf(context: ApiContext, certificate: CertificateSettings): object {
-  const { leaf, notBeforeMs, notAfterMs, tnAuthList } = signingCertificate(certificate);
+  const { leaf, notBeforeMs, notAfterMs } =
+    certificate.use === 'tls' ? tlsCertificate(certificate) : signingCertificate(certificate);
+  const { spcs = [], ranges = [] } = certificate.use === 'tls' ? {} : signingCertificate(certificate).tnAuthList;
   const path = servedPath(certificate);
   const facts = {
     subject: leaf.subject.replaceAll('\n', ', '),
@@ -277,8 +280,9 @@ function viewOf(context: ApiContext, certificate: CertificateSettings): object {
     fingerprint256: leaf.fingerprint256,
     notBefore: new Date(notBeforeMs).toISOString(),
     notAfter: new Date(notAfterMs).toISOString(),
-    codes: tnAuthList.spcs,
-    numbers: tnAuthList.ranges.map(({ first, last }) => (first === last ? first : `${first}-${last}`)),
+    ...(certificate.use === 'tls' && { names: namesIn(leaf) }),
+    codes: spcs,
+    numbers: ranges.map(({ first, last }) => (first === last ? first : `${first}-${last}`)),
     ...(path !== undefined && { servedAt: path }),
   };
   return withManager(context, `certificates/${certificate.name}`, { ...withoutSecrets(certificate), facts });

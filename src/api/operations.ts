@@ -42,14 +42,16 @@ const DESCRIPTIONS: Record<string, string> = {
   listBrands:
     'What carriers publish of their trunks, kept as presets; a trunk names one in `brand` and may override every value.',
   getBrand: 'The preset of one carrier with where each value was read and what is left to the operator.',
-  listCertificates: 'A page of certificates that calls are signed with. A tenant admin sees its own.',
+  listCertificates:
+    'A page of certificates that calls are signed with, or that Teams is shown. A tenant admin sees its own.',
   getCertificate: 'With what it says of itself; its private key is shown to nobody.',
   createCertificate:
-    'PEM, the signing certificate first. 422 says what is wrong: a key that does not belong to it or is not on P-256, a chain out of order, no TNAuthList, one that has ended.',
+    'PEM, the certificate itself first. 422 says what is wrong: a key that does not belong to it, a chain out of order, one that has ended; for signing one that is not on P-256 or has no TNAuthList, for TLS one that is not meant for servers.',
   putCertificate:
-    'The next call is signed with it. To rotate, upload the new one under another name and x5u: both stay good until the old one is deleted.',
+    'The next call is signed with it. To rotate, upload the new one under another name and x5u: both stay good until the old one is deleted. One for TLS is shown from the next connection on.',
   patchCertificate: 'Merges the fields that are given into the certificate, then checks the whole.',
-  deleteCertificate: 'Calls are signed with another one that fits, or cannot be signed any more.',
+  deleteCertificate:
+    'Calls are signed with another one that fits, or cannot be signed any more. 409 while a trunk names it.',
   getCertificateChain: 'What a verifier fetches from x5u, when the path of that is `/stir/NAME.pem`; 404 otherwise.',
   listRegistrations: 'Every binding of a phone or gateway, with where it came from and when it ends.',
   listCalls: 'What goes on now on this node.',

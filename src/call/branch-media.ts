@@ -28,6 +28,8 @@ export class BranchMedia {
   #session: MediaSession | undefined = undefined;
   /** The body of the INVITE. */
   body: string;
+  /** The body is a description that the draft has none of. */
+  isMadeUp = false;
   #ended = false;
 
   /** `near` is who the branch is called for, `far` the callee at the target that is tried. */
@@ -43,8 +45,9 @@ export class BranchMedia {
     const contentType = headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1];
     const sdp = descriptionIn(contentType, body);
     if (sdp === undefined) {
+      if (this.#far.media?.needsOffer === true) this.#makeUp(done);
       // Without an offer the callee makes one.
-      done(undefined);
+      else done(undefined);
       return;
     }
     const opened = this.#call.openMedia(this.#near, this.#far, { offerer: 'near', sdp });
@@ -58,6 +61,21 @@ export class BranchMedia {
       if (described !== undefined) this.body = withDescription(contentType, body, described);
       else if (opened.mayPass) this.#drop();
       done(described === undefined && !opened.mayPass ? 'no-relay' : undefined);
+    });
+  }
+
+  #makeUp(done: (refusal: MediaRefusal | undefined) => void): void {
+    const opened = this.#call.openMedia(this.#near, this.#far, { offerer: 'near', sdp: undefined });
+    if (opened === undefined || typeof opened === 'string') {
+      done(opened ?? 'no-relay');
+      return;
+    }
+    this.#session = opened;
+    opened.makeUpOffer((described) => {
+      if (this.#ended) return;
+      this.isMadeUp = described !== undefined;
+      this.body = described ?? '';
+      done(described === undefined ? 'no-relay' : undefined);
     });
   }
 

@@ -281,6 +281,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
         sequence: ++this.#sequence,
         maxForwards,
         body: this.#media?.body,
+        isMadeUp: this.#media?.isMadeUp,
         relaysReliable,
         methods,
       },

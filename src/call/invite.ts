@@ -12,6 +12,8 @@ export interface InviteDialog {
   readonly maxForwards: number;
   /** What a media relay has made of the draft's body; default: the draft's. */
   readonly body?: string | undefined;
+  /** The body is a description where the draft has none. */
+  readonly isMadeUp?: boolean | undefined;
   /** Whether PRACKs for reliable provisional responses come from the caller (RFC 3262). */
   readonly relaysReliable: boolean;
   /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
@@ -34,11 +36,12 @@ export function buildInvite(
   headers.add(HeaderId.CallId, dialog.callId);
   headers.add(HeaderId.CSeq, `${dialog.sequence} INVITE`);
   for (const [name, value] of draft.headers) headers.addNamed(name, value);
+  if (dialog.isMadeUp === true) headers.add(HeaderId.ContentType, 'application/sdp');
   promiseOnly(headers, dialog.methods);
   const request = new SipRequest('INVITE', draft.requestUri, headers, dialog.body ?? draft.body);
   addCapabilities(request, options);
   session?.ask(request);
   // RFC 3262 §5: a reliable response may hold the offer when the INVITE has none; only a caller that sends PRACK can answer it.
-  if (draft.body === '' && !dialog.relaysReliable) dropToken(headers, HeaderId.Supported, '100rel');
+  if (request.body === '' && !dialog.relaysReliable) dropToken(headers, HeaderId.Supported, '100rel');
   return request;
 }

@@ -1,5 +1,11 @@
 import { type MediaSession, NEAR } from '../media/index.ts';
-import { replaceDescription, type SipMessage, sessionDescriptionOf } from '../sip/message/index.ts';
+import {
+  HeaderId,
+  replaceDescription,
+  type SipMessage,
+  SipResponse,
+  sessionDescriptionOf,
+} from '../sip/message/index.ts';
 import { MEDIA_REFUSALS } from './branch-media.ts';
 import type { LegCall } from './leg.ts';
 import type { MediaEnd, MediaPlace } from './media.ts';
@@ -57,6 +63,26 @@ export class JoinedMedia {
     opened.offer(tag, to, sdp, (described) => {
       if (described !== undefined) replaceDescription(message, described);
       done(described === undefined ? MEDIA_REFUSALS['no-relay'].status : undefined);
+    });
+  }
+
+  /** An offer for a far side that takes no re-INVITE without; undefined: there is none. */
+  makeUp(done: (offer: SipMessage | undefined) => void): void {
+    const opened = this.#call.openMedia(this.#near.mediaEnd, this.#far.mediaEnd, { offerer: 'near', sdp: undefined });
+    if (opened === undefined || typeof opened === 'string') {
+      done(undefined);
+      return;
+    }
+    this.#session = opened;
+    opened.makeUpOffer((described) => {
+      if (described === undefined) {
+        done(undefined);
+        return;
+      }
+      const offer = new SipResponse(200, 'OK');
+      offer.headers.add(HeaderId.ContentType, 'application/sdp');
+      offer.body = described;
+      done(offer);
     });
   }
 

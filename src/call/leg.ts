@@ -358,11 +358,21 @@ export class Leg implements LegRequestUser {
     this.offers.request('remote', 'ACK', hasSessionDescription(request));
     const { answers } = accepted;
     if (answers?.heldAck !== undefined) answerHeld(this, answers, request);
+    else this.#describeLate(request);
     if (this.#byeReasons !== undefined) this.#sendBye();
     this.awaited?.acknowledged();
   }
 
   /** The peer answered a 2xx with nothing for 64*T1. */
+  /** The ACK describes this party, for whom something made up stood until now. */
+  #describeLate(ack: SipRequest): void {
+    const { media, peer } = this;
+    if (media === undefined || peer === undefined || media.session.standsInFor !== media.tag) return;
+    relayDescription(this, peer, ack, 'answer', (isDescribed) => {
+      if (!isDescribed) this.call.end('engine', 'media-lost');
+    });
+  }
+
   ackMissing(accepted: UnacknowledgedAnswer): void {
     if (this.accepted !== accepted) return;
     this.accepted = undefined;

@@ -58,8 +58,8 @@ export interface CallRouter {
    * of this engine. The plan is made under the rules of the transferor: `leg.options.owner`.
    */
   referred(call: RoutedCall, leg: RoutedLeg, referTo: string, referredBy: string | undefined): CallPlan | Rejection;
-  /** Whether `requester` (an owner as in `LegOptions.owner`) may take the place of `leg` in its call (RFC 3891 §8). */
-  mayReplace(requester: string | undefined, call: RoutedCall, leg: RoutedLeg): boolean;
+  /** Whether who has this leg, or would have it, may take the place of `leg` in its call (RFC 3891 §8). */
+  mayReplace(requester: Pick<LegOptions, 'owner' | 'trunkId'>, call: RoutedCall, leg: RoutedLeg): boolean;
   /** What a trusted trunk asserts of its party, as the tenant's phones are shown it; undefined when they are not (RFC 3325). */
   asserted?(leg: RoutedLeg, address: NameAddr): string | undefined;
   /**

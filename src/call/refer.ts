@@ -97,7 +97,7 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   // RFC 3891 §3: what the INVITE with this Replaces would be answered. Without it the transfer would be another one, to somebody who rings.
   if (replaced === undefined || replaced.call === leg.call) return { referTo, replaced: 'none' };
   if (replaced.state !== 'confirmed' || replaced.peer?.state !== 'confirmed') return { referTo, replaced: 'none' };
-  if (!leg.env.router.mayReplace(leg.options.owner, replaced.call, replaced)) return { status: 403 };
+  if (!leg.env.router.mayReplace(leg.options, replaced.call, replaced)) return { status: 403 };
   return { referTo, replaced };
 }
 
@@ -169,7 +169,17 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
       this.#failed(481);
       return;
     }
-    this.#renegotiation = new Renegotiation(this.#target, undefined, this, this.#transferee).start();
+    const target = this.#target;
+    if (target.options.media?.needsOffer !== true) {
+      this.#renegotiation = new Renegotiation(target, undefined, this, this.#transferee).start();
+      return;
+    }
+    this.#media = new JoinedMedia(this.#call, this.#transferee, target);
+    this.#media.makeUp((offer) => {
+      if (this.#done) return;
+      if (offer === undefined) this.#failed(488);
+      else this.#renegotiation = new Renegotiation(target, offer, this, this.#transferee).start();
+    });
   }
 
   onProgress(leg: Leg, response: SipResponse, rack: string | undefined): void {
@@ -193,6 +203,15 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
 
   onRenegotiated(leg: Leg, response: SipResponse): void {
     if (leg === this.#target) {
+      if (this.#media !== undefined) {
+        // It has answered what was made up for the transferee.
+        this.#media.answer(leg, response, (isDescribed) => {
+          if (this.#done) return;
+          if (!isDescribed) this.onRenegotiationFailed(this.#transferee, 503);
+          else this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
+        });
+        return;
+      }
       // The target's offer goes to the transferee.
       const media = new JoinedMedia(this.#call, this.#transferee, leg);
       this.#media = media;

@@ -44,7 +44,7 @@ export function takeOver(
     transaction.reply(481);
     return;
   }
-  if (!env.router.mayReplace(options.owner, replaced.call, replaced)) {
+  if (!env.router.mayReplace(options, replaced.call, replaced)) {
     transaction.reply(403);
     return;
   }

@@ -16,12 +16,14 @@ import { type Column, localTime, type Style, table } from './terminal.ts';
 interface CertificateRow {
   readonly name: string;
   readonly owner: string;
-  readonly x5u: string;
+  readonly use: 'stir' | 'tls';
+  readonly x5u?: string;
   readonly numbers?: string;
   readonly facts: {
     readonly notAfter: string;
     readonly codes: readonly string[];
     readonly numbers: readonly string[];
+    readonly names?: readonly string[];
     readonly servedAt?: string;
   };
 }
@@ -32,21 +34,23 @@ const COLUMNS: readonly Column<CertificateRow>[] = [
   { title: 'NAME', value: ({ name }) => name },
   { title: 'OWNER', value: ({ owner }) => owner },
   { title: 'ENDS', value: ({ facts }) => localTime(facts.notAfter), style: ({ facts }) => urgency(facts.notAfter) },
-  { title: 'SIGNS FOR', value: ({ numbers, facts }) => numbers ?? whatItLists(facts) },
-  { title: 'X5U', value: ({ x5u }) => x5u },
-  { title: 'SERVED', value: ({ facts }) => (facts.servedAt === undefined ? 'elsewhere' : 'here') },
+  { title: 'USE', value: ({ use }) => use },
+  { title: 'FOR', value: ({ numbers, facts }) => facts.names?.join(', ') ?? numbers ?? whatItLists(facts) },
+  { title: 'X5U', value: ({ x5u }) => x5u ?? '' },
+  { title: 'SERVED', value: ({ x5u, facts }) => servedWhere(x5u, facts.servedAt) },
 ];
 
 export const certificates: Command = {
   usage:
-    'tandem certificates [list] | show NAME | put NAME --chain FILE --key FILE --x5u URL [--numbers POOL] [--owner TENANT] | delete NAME',
+    'tandem certificates [list] | show NAME | put NAME --chain FILE --key FILE (--x5u URL [--numbers POOL] | --use tls) [--owner TENANT] | delete NAME',
   details:
-    'Certificates that calls are signed with (STIR/SHAKEN). put creates or replaces; without --key the stored key stays. No command shows a key.',
+    'Certificates that calls are signed with (STIR/SHAKEN), or that Microsoft Teams is shown (--use tls). put creates or replaces; without --key the stored key stays. No command shows a key.',
   options: {
     ...CONFIG_OPTION,
     ...JSON_OPTION,
     chain: { type: 'string' },
     key: { type: 'string' },
+    use: { type: 'string' },
     x5u: { type: 'string' },
     numbers: { type: 'string' },
     owner: { type: 'string' },
@@ -54,8 +58,9 @@ export const certificates: Command = {
   optionHelp: {
     ...CONFIG_HELP,
     ...JSON_HELP,
-    chain: 'PEM file, the signing certificate first',
+    chain: 'PEM file, the certificate itself first',
     key: 'PEM file of its private key',
+    use: 'stir signs calls, tls is shown to Microsoft Teams (default: stir)',
     x5u: 'https URL where verifiers fetch the chain',
     numbers: 'numbers and ranges that it signs for (default: all that it may)',
     owner: 'the tenant that it is for (default: the system)',
@@ -88,22 +93,30 @@ async function list(context: CommandContext): Promise<number> {
 
 async function put(context: CommandContext, name: string, path: string): Promise<number> {
   const [chain, key, x5u] = [text(context, 'chain'), text(context, 'key'), text(context, 'x5u')];
-  if (chain === undefined || x5u === undefined) throw new UsageError('say --chain FILE and --x5u URL');
+  const use = text(context, 'use') ?? 'stir';
+  if (chain === undefined || (use === 'stir' && x5u === undefined))
+    throw new UsageError('say --chain FILE, and --x5u URL or --use tls');
   const [numbers, owner] = [text(context, 'numbers'), text(context, 'owner')];
   const stored = await context.api().put<CertificateRow>(path, {
     name,
-    use: 'stir',
+    use,
     chain: contentsOf(chain),
-    x5u,
+    ...(x5u !== undefined && { x5u }),
     ...(key !== undefined && { key: contentsOf(key) }),
     ...(numbers !== undefined && { numbers }),
     ...(owner !== undefined && { owner }),
   });
   if (flag(context, 'json')) return printJson(context, stored);
-  context.terminal.out(
-    `${name} signs for ${stored.numbers ?? whatItLists(stored.facts)} until ${localTime(stored.facts.notAfter)}\n`,
-  );
+  const { facts } = stored;
+  const does = facts.names === undefined ? 'signs for' : 'speaks for';
+  const what = facts.names?.join(', ') ?? stored.numbers ?? whatItLists(facts);
+  context.terminal.out(`${name} ${does} ${what} until ${localTime(facts.notAfter)}\n`);
   return 0;
+}
+
+function servedWhere(x5u: string | undefined, servedAt: string | undefined): string {
+  if (x5u === undefined) return '';
+  return servedAt === undefined ? 'elsewhere' : 'here';
 }
 
 function contentsOf(file: string): string {

@@ -17,6 +17,7 @@ import { escapeUser, formatHost, isSipUri, type SipRequest, type Uri } from '../
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { CapacityGrant } from '../trunks/capacity.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import { targetText } from '../trunks/teams.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { CallContext } from './call-context.ts';
 import { draftOf } from './drafted-request.ts';
@@ -150,8 +151,13 @@ export class Branches {
     const { endpoint } = this.#options;
     const { trunk, leg, seenAt, index } = route;
     return (to) => {
-      const seenAs: SeenAs = { transport: to.transport, address: (scope) => endpoint.advertised(to, scope) };
+      const seenAs: SeenAs = {
+        transport: to.transport,
+        host: trunk.teams === undefined || isFlow(to) ? undefined : datacentreOf(trunk, to),
+        address: (scope) => endpoint.advertised(to, scope),
+      };
       const isAsThought =
+        trunk.teams === undefined &&
         to.transport === trunk.transport &&
         isSame(seenAs.address(leg.scope), seenAt.host, seenAt.port) &&
         (leg.viaHost === undefined || isSame(seenAs.address('public'), leg.viaHost, leg.viaPort));
@@ -179,6 +185,11 @@ export class Branches {
       return unlocated(error);
     }
   }
+}
+
+/** The datacentre that a target is of, as the Request-URI names it. */
+function datacentreOf({ host }: Trunk, { serverName, port }: Target): string {
+  return targetText({ host: serverName ?? host, port });
 }
 
 /** What a gateway's branch needs toward the node that the gateway registered at, and no longer than that one may be silent. */

@@ -224,7 +224,7 @@ export class CallRehearsal {
         },
       },
       branches: { toPhones: (context, number) => own.toPhones(context, number), toWantedBinding: () => undefined },
-      contactHost: () => 'explain.invalid',
+      contactHost: () => ({ host: 'explain.invalid', port: 5060 }),
     });
   }
 

@@ -21,10 +21,10 @@ export interface CallRouterParts {
 
 export function callRouter(parts: CallRouterParts): CallRouter {
   const { routing, registrations, trunks, transport, node, served } = parts;
-  const transfers = new Transfers({ routing, served, node });
+  const transfers = new Transfers({ routing, served, node, outbound: routing.outbound });
   const peers = new Peers({ served, trunks, registrations, transport });
   return {
-    referred: (call, leg, referTo) => transfers.referred(call, leg, referTo),
+    referred: (call, leg, referTo, referredBy) => transfers.referred(call, leg, referTo, referredBy),
     mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),
     asserted: (leg, address) => assertedParty(served.directory, leg, address),
     nextHop: (leg, uri) => peers.nextHop(leg, uri),

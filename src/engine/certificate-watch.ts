@@ -1,6 +1,7 @@
 /** Warns before certificates end: 30, 7 and 1 days before, and when they have. Certificates that end in silence stop calls. */
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { signingCertificate } from '../trunks/certificates.ts';
+import { tlsCertificate } from '../trunks/tls-certificates.ts';
 import type { Served } from './served.ts';
 
 const DAY_MS = 86_400_000;
@@ -49,7 +50,8 @@ export class CertificateWatch implements TimerTarget {
     const told = new Map<string, Told>();
     let nextMs = LOOK_MS;
     for (const settings of certificates) {
-      const { name, owner, notAfterMs } = signingCertificate(settings);
+      const { name, owner } = settings;
+      const { notAfterMs } = settings.use === 'tls' ? tlsCertificate(settings) : signingCertificate(settings);
       const leftMs = notAfterMs - scheduler.wallMs();
       const before = this.#told.get(name);
       const known = before?.notAfterMs === notAfterMs ? before : undefined;

@@ -14,7 +14,7 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import { GuessThrottle } from '../sip/auth/index.ts';
 import { Endpoint, StallGuard } from '../sip/endpoint/index.ts';
 import { Locator, readHostsFile } from '../sip/locate/index.ts';
-import type { Listening } from '../sip/transport/index.ts';
+import type { KeyPair, Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { Guards } from '../trunks/guards.ts';
@@ -23,7 +23,7 @@ import type { Trunk } from '../trunks/schema.ts';
 import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import { Accounts } from './accounts.ts';
 import { Admission } from './admission.ts';
-import { Branches, hostPort } from './branches.ts';
+import { Branches } from './branches.ts';
 import { CallKeeper } from './call-keeper.ts';
 import { restorerOf } from './call-restorer.ts';
 import { callRouter } from './call-router.ts';
@@ -205,6 +205,8 @@ export class Engine {
       hasListener: (name, transport) =>
         settings.listen.some((listen) => listen.name === name && listen.transport === transport),
       userAgent: this.#nodeFacts.userAgent,
+      allow: SERVED_METHODS,
+      retire: (target) => this.endpoint.transport.retire?.(target),
       listener: observer.trunks,
       ...(options.lease === undefined ? {} : { lease: options.lease }),
       ...(options.claimStore === undefined ? {} : { claimStore: options.claimStore }),
@@ -252,7 +254,7 @@ export class Engine {
         onRoute: (route, plan) => observer.onRoute(route, plan),
         onRefused: (plan, refusal) => observer.onOutboundRefused(plan, refusal),
       },
-      contactHost: (flow, scope) => hostPort(this.endpoint.advertised(flow, scope)),
+      contactHost: (flow, scope) => this.endpoint.advertised(flow, scope),
     });
     this.calls = new Calls({
       endpoint: this.endpoint,
@@ -328,6 +330,7 @@ export class Engine {
       for (const transport of ['udp', 'tcp', 'tls'] as const)
         mutable[transport] = this.endpoint.advertised(transport, scope) ?? mutable[transport];
     }
+    this.#serveNames();
     this.apply(this.directory);
     this.media.relays.apply(settings.mediaRelays);
     this.trunks.start();
@@ -356,8 +359,20 @@ export class Engine {
     const diff = diffOf(previous.provisioning, directory.provisioning);
     this.trunks.apply(directory);
     if (diff.certificates.length > 0) this.#certificates.look();
+    if (diff.certificates.length > 0 || diff.trunks.length > 0) this.#serveNames();
     this.#toFollow.push(diff);
     if (this.#toFollow.length === 1) void inSlices(this.#follow());
+  }
+
+  /** What Teams trunks are called by is what TLS listeners answer to. */
+  #serveNames(): void {
+    const pairs = new Map<string, KeyPair>();
+    for (const trunk of this.directory.trunks) {
+      const certificate = trunk.teams === undefined ? undefined : this.directory.tlsCertificateOf(trunk);
+      if (trunk.enabled && trunk.teams !== undefined && certificate !== undefined)
+        pairs.set(trunk.teams.fqdn, { cert: certificate.cert, key: certificate.key });
+    }
+    this.endpoint.transport.serveNames?.(pairs);
   }
 
   /** What is known of extensions beside the snapshot follows it: of many that changed some a little later. */

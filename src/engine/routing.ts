@@ -27,15 +27,16 @@ import {
   type SipRequest,
   textFromOctets,
 } from '../sip/message/index.ts';
-import type { Flow } from '../sip/transport/index.ts';
+import type { Flow, HostPort } from '../sip/transport/index.ts';
 import { plainNumber } from '../tenants/number.ts';
 import { memberOf, type Party } from '../tenants/party.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import { namedAddress } from '../trunks/teams.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Source } from './admission.ts';
-import type { Branches } from './branches.ts';
+import { type Branches, hostPort } from './branches.ts';
 import {
   type CallContext,
   type CallerPresentation,
@@ -84,7 +85,7 @@ export interface RoutingOptions {
   readonly guards: Pick<OutboundGuards, 'admit'>;
   readonly branches: Pick<Branches, 'toPhones' | 'toWantedBinding'>;
   /** `host:port` that Contact shows on a flow. */
-  contactHost(flow: Flow, scope?: AddressScope): string;
+  contactHost(flow: Flow, scope?: AddressScope): HostPort;
 }
 
 type PlanBeginning = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons' | 'ready'>;
@@ -133,7 +134,8 @@ export class Routing implements StepServices {
 
   /** How the leg of an admitted party behaves that takes another's place (RFC 3891). */
   partyLeg(request: SipRequest, flow: Flow, source: Source, directory: Directory): LegOptions {
-    const contact = this.#contact(dialledNumber(request.uri()), flow);
+    const trunk = source.kind === 'trunk' ? source.trunk : undefined;
+    const contact = this.#contact(dialledNumber(request.uri()), flow, trunk);
     const headers = this.#serverHeader;
     if (source.kind === 'node') return { contact, headers };
     const { media } = this.#options;
@@ -153,6 +155,11 @@ export class Routing implements StepServices {
       anonymous: wantsAnonymity(request, source.kind === 'extension' && source.extension.anonymousCalls),
       media: media.caller(tenant, source.kind === 'extension' ? source.extension : undefined, request, flow),
     };
+  }
+
+  /** What places calls over trunks. */
+  get outbound(): OutboundServices {
+    return this.#options.outbound;
   }
 
   /** A plan whose first step is this one. */
@@ -272,7 +279,7 @@ export class Routing implements StepServices {
     const call = router.called(request, trunk);
     const { numbers, called } = call;
     const callerLeg: LegOptions = {
-      contact: this.#contact(numbers.calledNumber, flow, scopeOf(trunk)),
+      contact: this.#contact(numbers.calledNumber, flow, trunk),
       ...this.#viaToward(trunk, flow),
       headers: this.#serverHeader,
       trunkId: trunk.id,
@@ -472,16 +479,16 @@ export class Routing implements StepServices {
   /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */
   #viaToward(trunk: Trunk, flow: Flow): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
     const scope = scopeOf(trunk);
-    if (!trunk.options.rewriteViaHost) return { scope };
-    const { host, port } = this.#options.node.addresses[flow.transport];
+    if (!trunk.options.rewriteViaHost && trunk.teams === undefined) return { scope };
+    const { host, port } = namedAddress(trunk, this.#options.node.addresses[flow.transport]);
     return { scope, viaHost: host, viaPort: port };
   }
 
-  #contact(user: string, flow: Flow, scope?: AddressScope): string {
+  #contact(user: string, flow: Flow, trunk?: Trunk): string {
+    const address = this.#options.contactHost(flow, trunk === undefined ? undefined : scopeOf(trunk));
+    const here = hostPort(trunk === undefined ? address : namedAddress(trunk, address));
     const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
-    return ownCopy(
-      `<sip:${user === '' ? '' : `${escapeUser(user)}@`}${this.#options.contactHost(flow, scope)}${transport}>`,
-    );
+    return ownCopy(`<sip:${user === '' ? '' : `${escapeUser(user)}@`}${here}${transport}>`);
   }
 
   #inboundRouter(directory: Directory): InboundRouter {

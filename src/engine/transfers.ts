@@ -1,29 +1,22 @@
 /** Whose rules a transfer is made under, and who may take whose place (RFC 3515, RFC 3891). */
 import { randomToken } from '../base/ids.ts';
-import type { CallPlan, CallRouter, Rejection, RoutedCall, RoutedLeg } from '../call/index.ts';
+import type { CallPlan, CallRouter, LegOptions, Rejection, RoutedCall, RoutedLeg } from '../call/index.ts';
 import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
-import {
-  escapeUser,
-  FIRST_HOPS,
-  formatHost,
-  HeaderId,
-  Headers,
-  isSipUri,
-  octetsFromText,
-  parseNameAddr,
-  parseUri,
-  SipRequest,
-} from '../sip/message/index.ts';
+import { isSipUri, octetsFromText, parseNameAddr, parseUri } from '../sip/message/index.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
+import type { OutboundServices } from './outbound-step.ts';
 import { partyOf } from './owner.ts';
 import type { Forwarder } from './phone-steps.ts';
 import type { Routing } from './routing.ts';
 import type { Served } from './served.ts';
+import { referredByTeams, teamsTrunkOf } from './teams-transfer.ts';
+import { transferInvite } from './transfer-invite.ts';
 
 export interface TransfersOptions {
   readonly routing: Routing;
   readonly served: Served;
   readonly node: NodeFacts;
+  readonly outbound: OutboundServices;
 }
 
 export class Transfers implements CallRouter {
@@ -33,8 +26,13 @@ export class Transfers implements CallRouter {
     this.#options = options;
   }
 
-  referred(call: RoutedCall, leg: RoutedLeg, referTo: string): CallPlan | Rejection {
+  referred(call: RoutedCall, leg: RoutedLeg, referTo: string, referredBy: string | undefined): CallPlan | Rejection {
     const directory = this.#options.served.directory;
+    const trunk = teamsTrunkOf(leg.options, directory);
+    if (trunk !== undefined) {
+      const { routing, outbound } = this.#options;
+      return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, routing, outbound });
+    }
     const owner = partyOf(leg.options.owner);
     const tenant = owner === undefined ? undefined : directory.tenantByName(owner.tenant);
     // A trunk does not move calls of a tenant: its carrier would place calls at the tenant's cost.
@@ -61,9 +59,9 @@ export class Transfers implements CallRouter {
     return this.#options.routing.planOf(step, leg.options, { ...call.record.facts, called: number });
   }
 
-  /** A place may be taken by a party of the same tenant. */
-  mayReplace(requester: string | undefined, call: RoutedCall, leg: RoutedLeg): boolean {
-    const tenant = partyOf(requester)?.tenant;
+  /** A place may be taken by a party of the same tenant; its own Teams is one. */
+  mayReplace(requester: Pick<LegOptions, 'owner' | 'trunkId'>, call: RoutedCall, leg: RoutedLeg): boolean {
+    const tenant = partyOf(requester.owner)?.tenant ?? teamsTrunkOf(requester, this.#options.served.directory)?.owner;
     if (tenant === undefined) return false;
     const owner = partyOf(leg.options.owner) ?? partyOf(leg.peer?.options.owner);
     return (owner?.tenant ?? call.record.facts.tenant) === tenant;
@@ -93,16 +91,4 @@ function transfereeOf(call: RoutedCall, transferor: RoutedLeg, transferorNumber:
 function nameOf(identity: string | undefined, recorded: string | undefined): string {
   if (recorded === undefined || recorded === '') return '';
   return (identity && parseNameAddr(identity).displayName) || octetsFromText(recorded);
-}
-
-/** The INVITE that the transferor would have sent to the new destination itself. */
-function transferInvite(number: string, transferor: string, domain: string): SipRequest {
-  const host = formatHost(domain);
-  const headers = new Headers();
-  headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
-  headers.add(HeaderId.From, `<sip:${escapeUser(transferor)}@${host}>;tag=${randomToken()}`);
-  headers.add(HeaderId.To, `<sip:${escapeUser(number)}@${host}>`);
-  headers.add(HeaderId.CallId, randomToken());
-  headers.add(HeaderId.CSeq, '1 INVITE');
-  return new SipRequest('INVITE', `sip:${escapeUser(number)}@${host}`, headers);
 }

@@ -1,26 +1,33 @@
-import { type Described, type SessionParties, type SessionUser, withCodecs } from './session.ts';
+import { type Described, Holds, type SessionParties, type SessionUser, withCodecs } from './session.ts';
 
-/** Descriptions that go from party to party without a relay, offers with the codecs that are asked for. */
+/** Descriptions that go from party to party without a relay, offers with the codecs and holds with the words that are asked for. */
 export class ChosenCodecs {
   readonly mayPass = true;
   offeredBy: string | undefined = undefined;
   readonly #parties: SessionParties;
   readonly #user: SessionUser;
+  readonly #holds: Holds;
+  readonly standsInFor = undefined;
   #ended = false;
 
   constructor(parties: SessionParties, user: SessionUser) {
     this.#parties = parties;
+    this.#holds = new Holds(parties);
     this.#user = user;
   }
 
   offer(from: string, _to: string | undefined, sdp: string, done: Described): void {
     this.offeredBy = from;
-    done(withCodecs(sdp, this.#parties));
+    done(withCodecs(this.#holds.towardOther(from, sdp), this.#parties));
   }
 
-  answer(_from: string, _to: string, sdp: string, done: Described): void {
+  answer(from: string, _to: string, sdp: string, done: Described): void {
     this.offeredBy = undefined;
-    done(sdp);
+    done(this.#holds.towardOther(from, sdp));
+  }
+
+  makeUpOffer(done: Described): void {
+    done(undefined);
   }
 
   refused(): void {

@@ -23,6 +23,10 @@ export interface MediaParty {
   readonly codecs: readonly string[];
   /** What happens to a call that needs a relay when there is none. */
   readonly withoutRelay: 'refuse' | 'pass';
+  /** It takes no INVITE without an offer: one is made up for a caller that leaves the offer to it. Default false. */
+  readonly needsOffer?: boolean;
+  /** The only hold that it knows is `inactive`. Default false. */
+  readonly holdsInactive?: boolean;
 }
 
 /** Why a call's media is relayed, or why not. */
@@ -42,6 +46,8 @@ export function decideMedia(
   const modes = [offerer.mode, answerer.mode];
   if (modes.includes('never')) return { relay: false, reason: 'never' };
   if (modes.includes('always')) return { relay: true, reason: 'always' };
+  // Nobody but a relay has an address to offer.
+  if (offered === undefined && answerer.needsOffer === true) return { relay: true, reason: 'profile' };
   if (offerer.behindNat || answerer.behindNat) return { relay: true, reason: 'nat' };
   const wanted = wantedProfile(answerer, offerer);
   const spoken = offered?.profile ?? wantedProfile(offerer, answerer);

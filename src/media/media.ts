@@ -19,6 +19,10 @@ export interface MediaSession {
   readonly offeredBy: string | undefined;
   /** A call goes on with descriptions as they came when no relay answers. */
   readonly mayPass: boolean;
+  /** The side whose offer was made up, until it has described itself in an answer; undefined: nobody's was. */
+  readonly standsInFor: string | undefined;
+  /** Makes an offer of the near side, which leaves it to a far side that takes none: what the far side shall have. */
+  makeUpOffer(done: Described): void;
   /** @param to undefined where nobody has answered yet. */
   offer(from: string, to: string | undefined, sdp: string, done: Described): void;
   /** @param from who answers. @param to who had offered. */
@@ -54,21 +58,21 @@ export class Media {
   /** False: whatever the two describe passes octet for octet. Asked for every call. */
   concerns(near: Wish | undefined, far: Wish | undefined): boolean {
     if (near === undefined || far === undefined) return false;
-    if (near.codecs.length > 0 || far.codecs.length > 0) return true;
+    if (isChoosy(near) || isChoosy(far)) return true;
     return this.relays.configured || !isContent(near) || !isContent(far);
   }
 
   /** Undefined: their descriptions pass octet for octet. */
   open(question: MediaQuestion, user: SessionUser): MediaSession | MediaRefusal | undefined {
     const { near, far, sdp } = question;
-    const choosesCodecs = near.codecs.length > 0 || far.codecs.length > 0;
+    const isChosen = isChoosy(near) || isChoosy(far);
     if (sdp !== undefined && withCodecs(sdp, question) === undefined) return 'no-codec';
     if (this.decide(question).relay) {
       const relay = this.relays.choose();
       if (relay !== undefined) return new RelayedSession(this.relays, relay, this.#scheduler, question, user);
       if (!mayPass(question)) return 'no-relay';
     }
-    return choosesCodecs ? new ChosenCodecs(question, user) : undefined;
+    return isChosen ? new ChosenCodecs(question, user) : undefined;
   }
 
   /** For a call that is only thought through: the same answers, and no relay hears of it. */
@@ -81,10 +85,10 @@ export class Media {
       open: (question, user) => {
         const decision = this.decide(question);
         witness(decision);
-        const choosesCodecs = question.near.codecs.length > 0 || question.far.codecs.length > 0;
+        const isChosen = isChoosy(question.near) || isChoosy(question.far);
         if (question.sdp !== undefined && withCodecs(question.sdp, question) === undefined) return 'no-codec';
         if (decision.relay && this.relays.choose() === undefined && !mayPass(question)) return 'no-relay';
-        return choosesCodecs ? new ChosenCodecs(question, user) : undefined;
+        return isChosen ? new ChosenCodecs(question, user) : undefined;
       },
     };
   }
@@ -96,6 +100,11 @@ export class Media {
     const isAsked = !isContent(near) || !isContent(far);
     return decision.relay && !this.relays.configured && !isAsked ? { relay: false, reason: 'not-needed' } : decision;
   }
+}
+
+/** Descriptions do not pass to it octet for octet. */
+function isChoosy({ codecs, holdsInactive }: Wish): boolean {
+  return codecs.length > 0 || holdsInactive === true;
 }
 
 /** Nothing is asked for where there is no relay at all. */

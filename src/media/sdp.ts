@@ -23,6 +23,48 @@ export function describe(sdp: string): Description {
   };
 }
 
+/** RFC 3264 §8.4 asks for `a=inactive` in place of `c=0.0.0.0`; who knows no other hold has `sendonly` and `recvonly` written so too. */
+export function heldInactive(sdp: string, address: string | undefined): string {
+  const inactive = sdp.replaceAll(/^a=(?:sendonly|recvonly)(?=\r?$)/gm, 'a=inactive');
+  if (!/^c=IN IP4 0\.0\.0\.0\r?$/m.test(inactive)) return inactive;
+  const connected = inactive.replaceAll(/^c=IN IP4 0\.0\.0\.0(?=\r?$)/gm, `c=IN IP4 ${address ?? NOBODY}`);
+  if (/^a=inactive\r?$/m.test(connected)) return connected;
+  const sections = connected.replaceAll(/^a=sendrecv\r?\n/gm, '').split(/(?=^m=)/m);
+  return sections.map((section) => (section.startsWith('m=') ? `${section}a=inactive\r\n` : section)).join('');
+}
+
+/** RFC 5737: nobody's. Nothing is sent there while the media is inactive. */
+const NOBODY = '192.0.2.1';
+
+/** The address that a description says media is sent to. */
+export function connectionAddress(sdp: string): string | undefined {
+  const address = /^c=IN IP4 (\S+)/m.exec(sdp)?.[1];
+  return address === '0.0.0.0' ? undefined : address;
+}
+
+/** What everybody speaks (RFC 7587 aside): offered for a party that has not said what it can. */
+const COMMON_CODECS = ['PCMA', 'PCMU'];
+const PAYLOADS: Readonly<Record<string, number>> = { pcmu: 0, gsm: 3, pcma: 8, g722: 9, g729: 18 };
+
+/** An offer for a party that leaves the offer to the other one, until it says itself. */
+export function inventedOffer(codecs: readonly string[], isSecured: boolean, keyAndSalt: string): string {
+  const payloads = codecs.flatMap((codec) => PAYLOADS[codec.toLowerCase()] ?? []);
+  const known = payloads.length > 0 ? payloads : COMMON_CODECS.flatMap((codec) => PAYLOADS[codec.toLowerCase()] ?? []);
+  const lines = [
+    'v=0',
+    `o=- 1 1 IN IP4 ${NOBODY}`,
+    's=-',
+    `c=IN IP4 ${NOBODY}`,
+    't=0 0',
+    `m=audio 9 RTP/${isSecured ? 'SAVP' : 'AVP'} ${known.join(' ')} 101`,
+    'a=rtpmap:101 telephone-event/8000',
+    'a=fmtp:101 0-15',
+    ...(isSecured ? [`a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${keyAndSalt}`] : []),
+    'a=sendrecv',
+  ];
+  return `${lines.join('\r\n')}\r\n`;
+}
+
 /** RFC 3551 table 4 and 5: formats that need no `a=rtpmap`. */
 const STATIC_FORMATS: Readonly<Record<string, string>> = {
   0: 'PCMU',

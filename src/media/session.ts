@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { randomToken } from '../base/ids.ts';
 import { InOrder } from '../base/in-order.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
@@ -5,7 +6,15 @@ import type { Bencodable, BencodedFields } from './bencode.ts';
 import { type MediaParty, wantedProfile } from './decide.ts';
 import type { MediaRelay } from './relay.ts';
 import type { MediaRelays } from './relays.ts';
-import { chooseCodecs, type Description, describe, type MediaProfile } from './sdp.ts';
+import {
+  chooseCodecs,
+  connectionAddress,
+  type Description,
+  describe,
+  heldInactive,
+  inventedOffer,
+  type MediaProfile,
+} from './sdp.ts';
 import { type MediaStatistics, statisticsOf } from './statistics.ts';
 
 /** Gets the description for the other side; undefined when there is none: no relay answered, or no codec is left. */
@@ -74,6 +83,9 @@ export class RelayedSession implements TimerTarget {
   readonly #described = new Map<string, Description>();
   /** What was told, and what came of it: a description that comes again is not told again. */
   readonly #told = new Map<string, { readonly sdp: string; readonly result: string }>();
+  readonly #holds: Holds;
+  /** The near side's offer was made up: its own description is still to come. */
+  #isMadeUp = false;
   #statistics: MediaStatistics | undefined = undefined;
   #timer: Timer | undefined = undefined;
   #ended = false;
@@ -90,6 +102,7 @@ export class RelayedSession implements TimerTarget {
     this.#failures = relay.failures;
     this.#scheduler = scheduler;
     this.#parties = parties;
+    this.#holds = new Holds(parties);
     this.#user = user;
     relay.begin();
   }
@@ -103,8 +116,25 @@ export class RelayedSession implements TimerTarget {
     return this.#offerer;
   }
 
+  get standsInFor(): string | undefined {
+    return this.#isMadeUp ? NEAR : undefined;
+  }
+
+  makeUpOffer(done: Described): void {
+    const { mode, codecs } = this.#parties.near;
+    // Its keys would have to be known before it has said anything.
+    if (mode === 'webrtc') {
+      done(undefined);
+      return;
+    }
+    this.#isMadeUp = true;
+    // RFC 4568 §6.1: 30 octets of master key and salt.
+    this.offer(NEAR, undefined, inventedOffer(codecs, mode === 'srtp', randomBytes(30).toString('base64')), done);
+  }
+
   /** @param to undefined where nobody has answered yet. */
-  offer(from: string, to: string | undefined, sdp: string, done: Described): void {
+  offer(from: string, to: string | undefined, given: string, done: Described): void {
+    const sdp = this.#holds.towardOther(from, given);
     const chosen = withCodecs(sdp, this.#parties);
     if (chosen === undefined) {
       done(undefined);
@@ -119,8 +149,16 @@ export class RelayedSession implements TimerTarget {
   }
 
   /** @param from who answers. @param to who had offered. */
-  answer(from: string, to: string, sdp: string, done: Described): void {
+  answer(from: string, to: string, given: string, done: Described): void {
+    const sdp = this.#holds.towardOther(from, given);
     this.#inOrder.run((next) => {
+      if (this.#isMadeUp && from === NEAR) {
+        this.#become(to, sdp, (result) => {
+          done(result);
+          next();
+        });
+        return;
+      }
       this.#answer(from, to, sdp, (result) => {
         done(result);
         next();
@@ -249,6 +287,27 @@ export class RelayedSession implements TimerTarget {
     });
   }
 
+  /** The near side takes the place of what was made up for it; the other side, which has agreed, hears nothing of it. */
+  #become(to: string, sdp: string, done: Described): void {
+    const { offer, answer } = this.#agreed ?? {};
+    if (this.#ended || offer === undefined || answer === undefined) {
+      done(undefined);
+      return;
+    }
+    this.#isMadeUp = false;
+    this.#described.set(NEAR, describe(sdp));
+    this.#told.clear();
+    const own: Fields = { ...offer, sdp, 'to-tag': to };
+    this.#relay.request(own, (offered) => {
+      if (sdpOf(offered) === undefined) {
+        done(undefined);
+        return;
+      }
+      this.#agreed = { offer: own, answer };
+      this.#relay.request(answer, (answered) => done(sdpOf(answered) === undefined ? undefined : sdp));
+    });
+  }
+
   /** How the description has to be for the side that it goes to. */
   #toward(from: string, to: string | undefined, offered: Description): Fields {
     const { near, far } = this.#parties;
@@ -287,6 +346,25 @@ export class RelayedSession implements TimerTarget {
 
   #note(answer: BencodedFields | undefined): void {
     this.#statistics = statisticsOf(answer, NEAR) ?? this.#statistics;
+  }
+}
+
+/** Descriptions of holds for sides that know `inactive` alone. */
+export class Holds {
+  readonly #parties: SessionParties;
+  /** Where each side has said that it is. */
+  readonly #addresses = new Map<string, string>();
+
+  constructor(parties: SessionParties) {
+    this.#parties = parties;
+  }
+
+  towardOther(from: string, sdp: string): string {
+    const { near, far } = this.#parties;
+    if ((from === NEAR ? far : near).holdsInactive !== true) return sdp;
+    const address = connectionAddress(sdp);
+    if (address !== undefined) this.#addresses.set(from, address);
+    return heldInactive(sdp, this.#addresses.get(from));
   }
 }
 

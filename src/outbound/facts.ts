@@ -16,6 +16,7 @@ import { memberOf, type Party } from '../tenants/party.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import { namedAddress } from '../trunks/teams.ts';
 
 /**
  * What the pipeline knows of a call: plain data, fetched before it starts and never changed by it. The same facts always give the
@@ -120,13 +121,15 @@ export interface NodeAddress {
 /** What the socket that sends to one place says of itself. */
 export interface SeenAs {
   readonly transport: Trunk['transport'];
+  /** `host` or `host:port` of the datacentre that is tried; undefined on trunks that have one host. */
+  readonly host?: string | undefined;
   address(scope: AddressScope): NodeAddress | undefined;
 }
 
 /** Where a trunk reaches this node, as Via and Contact say; `seenAs` once it is known which socket sends. */
 export function nodeAddress(node: NodeFacts, trunk: Trunk, scope: AddressScope, seenAs?: SeenAs): NodeAddress {
   const otherwise = scope === 'private' ? node.privateAddresses : node.addresses;
-  return seenAs?.address(scope) ?? node.addressFor?.(trunk, scope) ?? otherwise[trunk.transport];
+  return namedAddress(trunk, seenAs?.address(scope) ?? node.addressFor?.(trunk, scope) ?? otherwise[trunk.transport]);
 }
 
 export function callerNumber(caller: Party): string {

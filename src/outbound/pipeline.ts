@@ -1,3 +1,5 @@
+import type { OutboundRoute } from '../tenants/schema.ts';
+import type { Trunk } from '../trunks/schema.ts';
 import {
   type CallStep,
   type PlannedRoute,
@@ -30,6 +32,7 @@ import { processDialledNumber } from './steps/process-number.ts';
 import { readDialCode } from './steps/read-dial-code.ts';
 import { removeHeaders } from './steps/remove-headers.ts';
 import { signCall } from './steps/sign-call.ts';
+import { writeForTeams } from './steps/write-for-teams.ts';
 import { octets } from './text.ts';
 import { NO_TRACE, type Trace } from './trace.ts';
 import { profileOf } from './trunk-profile.ts';
@@ -55,6 +58,7 @@ export const ROUTE_STEPS: readonly RouteStep[] = [
   chooseCallerId,
   mapFields,
   applyOutboundCli,
+  writeForTeams,
   addForwardingHeaders,
   addStandardHeaders,
   addOwnHeaders,
@@ -108,6 +112,31 @@ export function planOutbound(facts: OutboundFacts, trace: Trace = NO_TRACE): Out
     emergency: state.emergency !== undefined,
     state,
     outboundCli: parseOutboundCli(facts.request.outboundCli),
+  };
+}
+
+/**
+ * A call over one trunk whatever the tenant's rules say: the trunk's own peer has asked for it. Pure, as {@link planOutbound} is.
+ */
+export function planOverTrunk(facts: OutboundFacts, trunk: Trunk): OutboundPlan {
+  const state = new PlanState(facts, callerNumber(facts.caller), octets(callerName(facts.caller)));
+  let refusal: Refusal | undefined;
+  for (const step of [identifyCaller, decidePresentation]) refusal ??= step.run(state, NO_TRACE);
+  const route: OutboundRoute = { trunk: trunk.name, strip: 0, prepend: '' };
+  const pool = facts.directory.pool(trunk.id, facts.tenant.name);
+  const { serviceRoutes = [] } = facts.trunkState(trunk.id);
+  return {
+    facts,
+    refusal,
+    storedSetting: undefined,
+    routes: refusal === undefined ? [{ route, trunk, pool, serviceRoutes, position: 0 }] : [],
+    skipped: [],
+    ruleName: undefined,
+    number: state.number,
+    anonymous: state.anonymous,
+    emergency: false,
+    state,
+    outboundCli: parseOutboundCli([]),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   type UserVariable,
 } from '../trunks/mappings.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import { targetText } from '../trunks/teams.ts';
 import type { FieldName, HeaderField } from './draft.ts';
 import { octets } from './text.ts';
 
@@ -100,7 +101,8 @@ export function transportParameter(transport: Trunk['transport']): string {
 }
 
 function compile(trunk: Trunk): TrunkProfile {
-  const trunkHostPort = hostPort(trunk.host, trunk.port);
+  const trunkHostPort =
+    trunk.teams === undefined ? hostPort(trunk.host, trunk.port) : targetText(trunk.teams.targets[0]);
   const proxy = trunk.outboundProxy;
   const { removeHeaders } = trunk.outboundParameters;
   const privacy = privacyTypes(trunk);

@@ -37,7 +37,7 @@ export function userValue(route: RouteState, source: Source): string {
 export function hostValue(route: RouteState, source: Source): string {
   switch (source.variable) {
     case 'TrunkHostPort':
-      return route.profile.trunkHostPort;
+      return route.seenAs?.host ?? route.profile.trunkHostPort;
     case 'OutHostPort':
       return route.profile.outHostPort;
     case 'ContactUri':

@@ -1,4 +1,5 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import { readChain, readPrivateKey, requirePair } from '../base/certificate-chain.ts';
 import { certificateUrl } from './certificate-url.ts';
 import { type ClaimConstraints, claimConstraintsOf } from './claim-constraints.ts';
 import { isEs256Key } from './jws.ts';
@@ -15,9 +16,6 @@ export interface SigningChain {
   readonly constraints: ClaimConstraints | undefined;
 }
 
-/** Leaf, intermediates and a root; SHAKEN authorities have one intermediate. */
-const MAX_CHAIN = 10;
-const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----/g;
 const PRIVATE_KEY = /-----BEGIN (?:EC )?PRIVATE KEY-----/;
 
 /**
@@ -25,14 +23,7 @@ const PRIVATE_KEY = /-----BEGIN (?:EC )?PRIVATE KEY-----/;
  * TNAuthList in the leaf. Whether a verifier trusts the last one is for it to say. Throws an Error that says what is wrong.
  */
 export function readSigningChain(pem: string): SigningChain {
-  const blocks = pem.match(PEM_BLOCK) ?? [];
-  if (blocks.length === 0) throw new Error('holds no PEM certificate (-----BEGIN CERTIFICATE-----)');
-  if (blocks.length > MAX_CHAIN)
-    throw new Error(`holds ${blocks.length} certificates: at most ${MAX_CHAIN} make a chain`);
-  const certificates = blocks.map((block, index) => readCertificate(block, index));
-  const leaf = certificates[0] as X509Certificate;
-  for (const [index, certificate] of certificates.entries()) requireIssued(certificate, certificates[index + 1], index);
-  if (leaf.ca) throw new Error('begins with the certificate of an authority: put the certificate that signs first');
+  const [leaf] = readChain(pem);
   if (!isEs256Key(leaf.publicKey))
     throw new Error(`has a key of kind ${kindOf(leaf.publicKey)}: ES256 needs one on P-256`);
   const extensions = extensionsOf(leaf);
@@ -52,27 +43,10 @@ export function readSigningChain(pem: string): SigningChain {
 
 /** Reads the private key of a chain's leaf: PKCS #8 or SEC 1, PEM, not encrypted. Throws an Error that says what is wrong; it never shows the key. */
 export function readSigningKey(pem: string, leaf: X509Certificate): KeyObject {
-  if (pem.includes('ENCRYPTED'))
-    throw new Error('is encrypted: decrypt it first (openssl pkey -in key.pem -out plain.pem)');
-  if (!PRIVATE_KEY.test(pem)) throw new Error('holds no PEM private key (-----BEGIN PRIVATE KEY-----)');
-  const key = openKey(pem);
+  const key = readPrivateKey(pem, PRIVATE_KEY);
   if (!isEs256Key(key)) throw new Error(`is of kind ${kindOf(key)}: ES256 needs one on P-256`);
-  if (!leaf.checkPrivateKey(key)) throw new Error('is not the key of the certificate');
+  requirePair(key, leaf);
   return key;
-}
-
-function readCertificate(pem: string, index: number): X509Certificate {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    throw new Error(`cannot be read: certificate ${index + 1} of it is damaged`);
-  }
-}
-
-function requireIssued(certificate: X509Certificate, issuer: X509Certificate | undefined, index: number): void {
-  if (issuer === undefined) return;
-  if (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)) return;
-  throw new Error(`is out of order: certificate ${index + 1} was not issued by certificate ${index + 2}`);
 }
 
 function tnAuthListOf(der: Uint8Array): TnAuthList {
@@ -80,14 +54,6 @@ function tnAuthListOf(der: Uint8Array): TnAuthList {
     return parseTnAuthList(der);
   } catch (error) {
     throw new Error(`has a TNAuthList that ${(error as Error).message}`);
-  }
-}
-
-function openKey(pem: string): KeyObject {
-  try {
-    return createPrivateKey(pem);
-  } catch {
-    throw new Error('cannot be read: it is damaged');
   }
 }
 

@@ -144,9 +144,10 @@ export function locateNames(locator: Pick<TrunkLocator, 'locate'>, trunk: Trunk)
   return namesOf(trunk).map(async (hop) => locator.locate(locateQuery(hop)));
 }
 
-/** The names whose addresses a trunk may send from: its host's and its outbound proxy's. */
+/** The names whose addresses a trunk may send from: its host's and its outbound proxy's, or Teams' datacentres'. */
 function namesOf(trunk: Trunk): (TrunkHop & { readonly kind: 'host' })[] {
-  const { host, port, transport, outboundProxy } = trunk;
+  const { host, port, transport, outboundProxy, teams } = trunk;
+  if (teams !== undefined) return teams.targets.map((each) => ({ kind: 'host', ...each, transport }));
   const hosts = outboundProxy === undefined ? [{ host, port }] : [{ host, port }, outboundProxy];
   return hosts.map((each) => ({ kind: 'host', host: each.host, port: each.port, transport }));
 }

@@ -1,4 +1,4 @@
-/** Certificates that calls are signed with, of the system or of a tenant, as written and stored. */
+/** Certificates of the system or of a tenant, as written and stored: calls are signed with them, or TLS is spoken. */
 import { z } from 'zod';
 import { headerText, tenantName } from '../tenants/fields.ts';
 
@@ -15,30 +15,37 @@ export const certificateSchema = z.strictObject({
   owner: z
     .union([z.literal('system'), tenantName], { error: 'must be "system" or a tenant\'s name' })
     .default('system')
-    .describe('`system`, for every tenant that has none of its own, or the tenant whose calls it signs.'),
-  use: z.enum(['stir'], { error: 'must be stir' }).describe('What it is for: `stir` signs calls (STIR/SHAKEN).'),
+    .describe(
+      '`system`, for every tenant that has none of its own, or the tenant whose calls it signs, or who has the names in it.',
+    ),
+  use: z
+    .enum(['stir', 'tls'], { error: 'must be stir or tls' })
+    .describe(
+      'What it is for: `stir` signs calls (STIR/SHAKEN); `tls` is shown to Microsoft Teams, as client and as server.',
+    ),
   chain: z
     .string()
     .max(MAX_CHAIN_CHARACTERS)
-    .describe('PEM, the signing certificate first, then those that issued it; `{ file: PATH }` works in files.'),
+    .describe('PEM, the certificate itself first, then those that issued it; `{ file: PATH }` works in files.'),
   key: z
     .string()
     .max(MAX_KEY_CHARACTERS)
     .optional()
     .meta({ writeOnly: true })
     .describe(
-      'Its private key on P-256, PEM, not encrypted; `{ file: PATH }` and `{ env: NAME }` work in files. Sealed where it is stored, shown to nobody; left out, the stored one stays.',
+      'Its private key, PEM, not encrypted, on P-256 for `stir`; `{ file: PATH }` and `{ env: NAME }` work in files. Sealed where it is stored, shown to nobody; left out, the stored one stays.',
     ),
   x5u: z
     .string()
     .max(1024)
+    .optional()
     .describe(
-      'https URL at which verifiers fetch the chain, port 443 or 8443. When its path is `/stir/NAME.pem`, this node serves it there.',
+      '`stir` alone, needed there: https URL at which verifiers fetch the chain, port 443 or 8443. When its path is `/stir/NAME.pem`, this node serves it there.',
     ),
   numbers: headerText(1_000_000)
     .optional()
     .describe(
-      'Numbers and ranges that it signs for, separated by `;`, as in a DID pool; left out: all that its TNAuthList allows.',
+      '`stir` alone: numbers and ranges that it signs for, separated by `;`, as in a DID pool; left out: all that its TNAuthList allows.',
     ),
 });
 /** A certificate as written and stored. */

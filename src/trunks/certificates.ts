@@ -5,6 +5,7 @@ import { listsNumber, readSigningChain, readSigningKey, type SigningChain, x5uFa
 import { DidPool } from '../tenants/did-pool.ts';
 import type { CertificateSettings } from './certificate-schema.ts';
 import type { ProvisioningProblem } from './provisioning-problem.ts';
+import { checkTlsCertificate, tlsCertificate } from './tls-certificates.ts';
 
 /** A certificate that can sign. */
 export interface SigningCertificate extends SigningChain {
@@ -22,7 +23,7 @@ export interface SigningCertificate extends SigningChain {
 /** The certificate as it takes effect. The written one has passed {@link checkCertificate}. */
 export const signingCertificate = derived((settings: CertificateSettings): SigningCertificate => {
   const chain = readSigningChain(settings.chain);
-  const { name, owner, x5u } = settings;
+  const { name, owner, x5u = '' } = settings;
   const numbers = settings.numbers === undefined ? undefined : DidPool.parse(settings.numbers);
   return {
     ...chain,
@@ -40,7 +41,11 @@ export function checkCertificate(settings: CertificateSettings): ProvisioningPro
   const problems: ProvisioningProblem[] = [];
   const report = (code: string, path: string, message: string) =>
     problems.push({ code, path, message, ...(settings.owner !== 'system' && { tenants: [settings.owner] }) });
-  const fault = x5uFault(settings.x5u);
+  if (settings.use === 'tls') {
+    checkTlsCertificate(settings, report);
+    return problems;
+  }
+  const fault = settings.x5u === undefined ? 'is missing: verifiers fetch the chain there' : x5uFault(settings.x5u);
   if (fault !== undefined) report('certificate-x5u', 'x5u', fault);
   const pool = attempt(
     () => (settings.numbers === undefined ? undefined : DidPool.parse(settings.numbers)),
@@ -76,7 +81,7 @@ export function validityOf(
   settings: CertificateSettings,
 ): Pick<SigningChain, 'notBeforeMs' | 'notAfterMs'> | undefined {
   return attempt(
-    () => readSigningChain(settings.chain),
+    () => (settings.use === 'tls' ? tlsCertificate(settings) : readSigningChain(settings.chain)),
     () => undefined,
   );
 }
@@ -104,7 +109,7 @@ export function byPrecedence(a: SigningCertificate, b: SigningCertificate): numb
 }
 
 /** Path under which the chain of a certificate is served, when its x5u says that it is. */
-export function servedPath({ name, x5u }: Pick<SigningCertificate, 'name' | 'x5u'>): string | undefined {
+export function servedPath({ name, x5u = '' }: Pick<CertificateSettings, 'name' | 'x5u'>): string | undefined {
   const path = `/stir/${name}.pem`;
   return URL.canParse(x5u) && new URL(x5u).pathname === path ? path : undefined;
 }

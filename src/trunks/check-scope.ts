@@ -10,6 +10,7 @@ import { withBrand } from './effective.ts';
 import { certificatePlace, tenantPlace, trunkPlace } from './places.ts';
 import type { ProvisioningDiff } from './provisioning-diff.ts';
 import type { Assignment, Provisioning, Trunk, TrunkSettings } from './schema.ts';
+import { isWithin } from './teams.ts';
 import { keysOf } from './trunk-keys.ts';
 import { poolOf } from './trunk-pools.ts';
 
@@ -97,6 +98,7 @@ export function* changeScope(before: Directory, state: Provisioning, diff: Provi
     yield;
   }
   yield* overlapWitnesses(before, diff, addTrunks);
+  yield* teamsTrunksAsked(before, diff, (trunk) => addTrunks([trunk], asked));
   for (const trunk of asked) {
     addTenant(tenantNow(trunk.owner));
     for (const { tenant } of trunk.assignments) addTenant(tenantNow(tenant));
@@ -122,6 +124,22 @@ export function* changeScope(before: Directory, state: Provisioning, diff: Provi
     tenantNames: () => namesOf(state),
     before: (name) => before.tenantByName(name),
   };
+}
+
+/** The teams trunks that what is written could concern: their certificates, and whose domain their names are in. */
+function* teamsTrunksAsked(before: Directory, diff: ProvisioningDiff, add: (trunk: Trunk) => void): Steps<void> {
+  const certificates = new Set(diff.certificates.map(({ before: was, after }) => (after ?? was)?.name));
+  const domains = diff.tenants.flatMap(({ before: was, after }) => {
+    const isNew = after !== undefined && after.domain !== was?.domain;
+    return [...(isNew ? [after.domain] : []), ...(isNew && was !== undefined ? [was.domain] : [])];
+  });
+  if (certificates.size === 0 && domains.length === 0) return;
+  for (const trunk of before.trunks) {
+    const { teams } = trunk;
+    if (teams === undefined) continue;
+    if (certificates.has(teams.certificate) || domains.some((domain) => isWithin(teams.fqdn, domain))) add(trunk);
+    yield;
+  }
 }
 
 /** Those that are written, and those whose owner goes. */

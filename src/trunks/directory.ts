@@ -11,9 +11,11 @@ import { byPrecedence, type SigningCertificate, signingCertificate } from './cer
 import { type Indexes, indexSteps, NO_INDEXES, type Provider, providersMet, trunkNamed } from './directory-indexes.ts';
 import { withBrand } from './effective.ts';
 import type { NumberIndex } from './number-index.ts';
+import { certificateIn } from './places.ts';
 import { diffOf } from './provisioning-diff.ts';
 import type { Assignment, Provisioning, Trunk } from './schema.ts';
 import { type TenantTables, tablesOf } from './tenant-tables.ts';
+import { type TlsCertificate, tlsCertificate } from './tls-certificates.ts';
 import { assignmentOf, poolOf, trunkIndex } from './trunk-pools.ts';
 import { TrunksByNumber } from './trunks-by-number.ts';
 
@@ -146,10 +148,19 @@ export class Directory {
 
   /** The certificates that may sign a tenant's calls, its own and the system's, in the order in which they are asked. */
   certificatesFor(tenant: string): readonly SigningCertificate[] {
-    this.#certificates ??= Map.groupBy(this.provisioning.certificates.map(signingCertificate), ({ owner }) => owner);
+    this.#certificates ??= Map.groupBy(
+      this.provisioning.certificates.filter(({ use }) => use === 'stir').map(signingCertificate),
+      ({ owner }) => owner,
+    );
     const [own, shared] = [this.#certificates.get(tenant) ?? NONE, this.#certificates.get('system') ?? NONE];
     if (own.length + shared.length < 2) return own.length === 0 ? shared : own;
     return [...own, ...shared].sort(byPrecedence);
+  }
+
+  /** What a teams trunk shows as TLS client and server; undefined for any other trunk. */
+  tlsCertificateOf({ teams }: Trunk): TlsCertificate | undefined {
+    const settings = teams === undefined ? undefined : certificateIn(this.provisioning, teams.certificate);
+    return settings?.use === 'tls' ? tlsCertificate(settings) : undefined;
   }
 
   /** A tenant's DID pool on a trunk; empty when it may not use the trunk. */

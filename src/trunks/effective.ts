@@ -27,6 +27,8 @@ import type {
   TrunkOptions,
   TrunkSettings,
 } from './schema.ts';
+import { teamsNetworks, teamsPreset } from './teams.ts';
+import { type TeamsSide, teamsSideOf } from './teams-schema.ts';
 
 export const DEFAULT_KEEP_ALIVE: KeepAliveOptions = {
   enabled: false,
@@ -92,16 +94,17 @@ const UNSET_PRIVACY: readonly PrivacyType[] = [];
  * Chooses values and remembers, when asked to, where each came from. Paths are those of the trunk's schema.
  */
 class Chooser {
-  readonly #brand: string;
+  readonly #preset: string;
   readonly #sources: Map<string, string> | undefined;
 
-  constructor(brand: string, sources: Map<string, string> | undefined) {
-    this.#brand = brand;
+  /** @param preset what is said of values that the preset gives. */
+  constructor(preset: string, sources: Map<string, string> | undefined) {
+    this.#preset = preset;
     this.#sources = sources;
   }
 
   pick<T>(path: string, written: T | undefined, preset: T | undefined, fallback: T): T {
-    const source = written !== undefined ? 'trunk' : preset !== undefined ? `brand ${this.#brand}` : 'default';
+    const source = written !== undefined ? 'trunk' : preset !== undefined ? this.#preset : 'default';
     this.#sources?.set(path, source);
     return written ?? preset ?? fallback;
   }
@@ -156,9 +159,17 @@ function sourcesOf(settings: TrunkSettings): ReadonlyMap<string, string> {
 }
 
 function fill(settings: TrunkSettings, sources: Map<string, string> | undefined): Omit<Trunk, 'sources'> {
-  const preset = brandPreset(settings.brand);
-  const choose = new Chooser(settings.brand, sources);
-  const transport = choose.pick('transport', settings.transport, preset?.transport, 'udp');
+  const teams = teamsSideOf(settings);
+  const brand = brandPreset(settings.brand);
+  const preset: BrandPreset | undefined =
+    teams === undefined || brand === undefined ? brand : { ...brand, ...teamsPreset(teams) };
+  const choose = new Chooser(teams === undefined ? `brand ${settings.brand}` : 'type teams', sources);
+  const transport = choose.pick(
+    'transport',
+    settings.transport,
+    preset?.transport,
+    teams === undefined ? 'udp' : 'tls',
+  );
   const brandHost = preset === undefined ? undefined : presetHost(preset, settings.type);
   const brandPort = preset === undefined ? undefined : transport === 'tls' ? preset.tlsPort : preset.port;
   return {
@@ -168,12 +179,12 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
     owner: settings.owner,
     enabled: settings.enabled,
     brand: settings.brand,
-    host: choose.pick('host', settings.host, brandHost, ''),
+    host: choose.pick('host', settings.host, brandHost ?? teams?.targets[0].host, ''),
     anotherAccount: settings.anotherAccount,
     port: choose.pick<number | undefined>(
       'port',
       settings.port,
-      isForeignHost(settings, brandHost) ? undefined : brandPort,
+      isForeignHost(settings, brandHost) ? undefined : (brandPort ?? teams?.targets[0].port),
       undefined,
     ),
     transport,
@@ -181,7 +192,10 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
       settings.outboundProxy === undefined
         ? undefined
         : { host: settings.outboundProxy.host, port: settings.outboundProxy.port, route: settings.outboundProxy.route },
-    associatedIps: choose.pick('associatedIps', settings.associatedIps, presetNetworks(preset, settings), []),
+    associatedIps: withTeams(
+      choose.pick('associatedIps', settings.associatedIps, presetNetworks(preset, settings), []),
+      teams,
+    ),
     credentials: fillCredentials(settings, preset, choose),
     tls: sharedLike(
       {
@@ -193,6 +207,7 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
       },
       'tls',
     ),
+    teams,
     options: sharedLike(fillOptions(settings, preset, choose), 'options'),
     limits: sharedLike(
       { concurrentCalls: settings.limits.concurrentCalls, callsPerSecond: settings.limits.callsPerSecond },
@@ -237,6 +252,11 @@ function matchesPattern(host: string, pattern: string): boolean {
 function presetNetworks(preset: BrandPreset | undefined, settings: TrunkSettings): readonly string[] | undefined {
   // A gateway that registers with us is known by its credentials, never by its provider's addresses.
   return settings.type === 'accept-register' ? undefined : preset?.associatedIps;
+}
+
+/** Microsoft's networks beside those that somebody has written. */
+function withTeams(networks: readonly string[], teams: TeamsSide | undefined): readonly string[] {
+  return teams === undefined ? networks : [...networks, ...teamsNetworks(teams)];
 }
 
 function fillCredentials(

@@ -7,6 +7,8 @@ import { formatHost } from '../sip/message/index.ts';
 import type { Flow, Target, TlsCredentials } from '../sip/transport/index.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
 import type { Trunk } from './schema.ts';
+import type { TeamsSide } from './teams-schema.ts';
+import type { TlsCertificate } from './tls-certificates.ts';
 
 /** Where a trunk's requests go: a host to be resolved (RFC 3263), or the binding of the gateway that registered as this trunk. */
 export type TrunkHop =
@@ -73,35 +75,67 @@ interface Cached<T> {
   readonly value: T;
 }
 
+export interface TrunkHopsOptions {
+  readonly locator: TrunkLocator;
+  readonly gatewayReach: GatewayReach;
+  /** Default: the file system. */
+  readonly readFile?: ((path: string) => string) | undefined;
+  /** Default: any. */
+  readonly hasListener?: ((name: string, transport: 'udp' | 'tcp' | 'tls') => boolean) | undefined;
+  readonly egress?: Pick<Egress, 'refusal'> | undefined;
+  /** What a teams trunk shows; default: nothing. */
+  readonly certificateOf?: (trunk: Trunk) => TlsCertificate | undefined;
+}
+
 export class TrunkHops {
   readonly #locator: TrunkLocator;
   readonly #gatewayReach: GatewayReach;
   readonly #readFile: (path: string) => string;
   readonly #hasListener: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean;
   readonly #egress: Pick<Egress, 'refusal'> | undefined;
-  readonly #tls = new Map<string, Cached<TlsCredentials>>();
+  readonly #certificateOf: (trunk: Trunk) => TlsCertificate | undefined;
+  readonly #tls = new Map<string, Cached<TlsCredentials> & { readonly certificate: TlsCertificate | undefined }>();
   readonly #clients = new Map<string, Cached<DigestClient>>();
 
-  constructor(
-    locator: TrunkLocator,
-    gatewayReach: GatewayReach,
-    readFile?: (path: string) => string,
-    hasListener: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean = () => true,
-    egress?: Pick<Egress, 'refusal'>,
-  ) {
-    this.#egress = egress;
-    this.#locator = locator;
-    this.#hasListener = hasListener;
-    this.#gatewayReach = gatewayReach;
-    this.#readFile = readFile ?? ((path) => readFileSync(path, 'utf8'));
+  constructor(options: TrunkHopsOptions) {
+    this.#egress = options.egress;
+    this.#locator = options.locator;
+    this.#hasListener = options.hasListener ?? (() => true);
+    this.#gatewayReach = options.gatewayReach;
+    this.#readFile = options.readFile ?? ((path) => readFileSync(path, 'utf8'));
+    this.#certificateOf = options.certificateOf ?? (() => undefined);
   }
 
   /** Targets in the order to try them; at once when nothing has to be asked. Throws or rejects when there is none. */
   reach(trunk: Trunk, hop: TrunkHop): Reach | Promise<readonly Target[]> {
     if (hop.kind === 'binding') return this.#gatewayReach(trunk);
+    if (trunk.teams !== undefined) return this.#ofTeams(trunk, trunk.teams);
     const located = this.#locator.locate(locateQuery(hop));
     if (located instanceof Promise) return located.then((targets) => this.#own(trunk, targets));
     return this.#own(trunk, located);
+  }
+
+  /** One datacentre after the other, in the order in which they are written; one whose name nobody knows is passed over. */
+  #ofTeams(trunk: Trunk, { targets }: TeamsSide): readonly Target[] | Promise<readonly Target[]> {
+    let isWaiting = false;
+    const asked = targets.map(({ host, port }) => {
+      try {
+        const located = this.#locator.locate({ host, port, transport: 'tls' });
+        isWaiting ||= located instanceof Promise;
+        return located;
+      } catch (error) {
+        return error as Error;
+      }
+    });
+    if (!isWaiting) return this.#own(trunk, inOrder(asked as (readonly LocatedTarget[] | Error)[]));
+    const known = asked.map(async (located) => {
+      try {
+        return await located;
+      } catch (error) {
+        return error as Error;
+      }
+    });
+    return Promise.all(known).then((answers) => this.#own(trunk, inOrder(answers)));
   }
 
   /**
@@ -190,6 +224,15 @@ export class TrunkHops {
     this.#clients.delete(`registration ${trunkId}`);
   }
 
+  /** What is wrong today with the certificate that a trunk shows; undefined: nothing that is known here. */
+  certificateFault(trunk: Trunk, wallMs: number): string | undefined {
+    const certificate = this.#certificateOf(trunk);
+    if (certificate === undefined) return undefined;
+    const { name, notBeforeMs, notAfterMs } = certificate;
+    if (wallMs >= notAfterMs) return `certificate ${name} ended at ${new Date(notAfterMs).toISOString()}`;
+    return wallMs < notBeforeMs ? `certificate ${name} begins at ${new Date(notBeforeMs).toISOString()}` : undefined;
+  }
+
   /** Has the TLS files of every trunk read again when they are needed next. */
   forgetFiles(): void {
     this.#tls.clear();
@@ -198,14 +241,23 @@ export class TrunkHops {
   /** Read when first needed and again when the trunk's settings change. Throws when a file cannot be read; the attempt then fails. */
   #tlsOf(trunk: Trunk): TlsCredentials {
     const known = this.#tls.get(trunk.id);
-    if (known?.of === trunk) return known.value;
+    const own = trunk.teams === undefined ? undefined : this.#certificateOf(trunk);
+    if (known?.of === trunk && known.certificate === own) return known.value;
     const { certificate, key, ca } = trunk.tls;
     const value: TlsCredentials = {
       ...(certificate === undefined ? {} : { cert: this.#readFile(certificate) }),
       ...(key === undefined ? {} : { key: this.#readFile(key) }),
+      ...(own === undefined ? {} : { cert: own.cert, key: own.key, allowWildcard: true }),
       ...(ca === undefined ? {} : { ca: this.#readFile(ca) }),
     };
-    this.#tls.set(trunk.id, { of: trunk, value });
+    this.#tls.set(trunk.id, { of: trunk, certificate: own, value });
     return value;
   }
+}
+
+/** Those that were located; throws when none was. */
+function inOrder(answers: readonly (readonly LocatedTarget[] | Error)[]): readonly LocatedTarget[] {
+  const located = answers.flatMap((answer) => (answer instanceof Error ? [] : answer));
+  if (located.length > 0) return located;
+  throw answers.find((answer) => answer instanceof Error) ?? new Error('there is no target');
 }

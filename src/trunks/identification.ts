@@ -4,6 +4,8 @@
  * `mutualTls`), and with a port of its own where the trunk verifies it. Of these it is the one whose DID pool holds the called number,
  * as that trunk reads it. When no pool holds it the call is nobody's: the owner of the longest prefix gets to refuse it.
  *
+ * A teams trunk is spoken for by its name in the Request-URI, over TLS from Teams' addresses, and by nothing else.
+ *
  * So a claim to an address gives nobody a call to a number outside its own pool, and pools of different tenants at one provider never
  * overlap. Where the DNS makes two tenants' trunks coincide that were not of one provider when they were written, the earlier owner
  * keeps the call (`precedence.ts`).
@@ -64,6 +66,8 @@ export class Identification {
   readonly #known = new Map<string, Known>();
   readonly #byToken = new Map<string, Known>();
   readonly #byCertificateName = new Map<string, Names>();
+  /** Teams trunks by the name that Teams calls them by. */
+  readonly #byFqdn = new Map<string, Known>();
   readonly #precedence: Precedence;
   readonly #calledNumbers: CalledNumberReader;
   #views = new WeakMap<Members<Known>, SourceView>();
@@ -118,6 +122,9 @@ export class Identification {
     if (byToken !== undefined) return { kind: 'trunk', trunk: byToken, exact: true };
     const spoken = this.#spokenFor(flow);
     if (spoken.length === 0) return UNKNOWN;
+    const named = this.#byFqdn.size === 0 ? undefined : this.#namedIn(request, flow);
+    // The name is the tenant's word; what makes a call the tenant's is the number.
+    if (named !== undefined && this.#holdsNumber(named, request)) return { kind: 'trunk', trunk: named, exact: true };
     const { remoteAddress } = flow;
     const port = portOf(request, flow);
     const holders = isAlone(spoken) ? [] : this.#holdersOf(request, spoken, remoteAddress, port);
@@ -128,7 +135,7 @@ export class Identification {
       const exact = certified || known.targets.has(`${remoteAddress} ${port}`);
       return { kind: 'trunk', trunk: known.trunk, exact };
     }
-    return UNKNOWN;
+    return named === undefined ? UNKNOWN : { kind: 'trunk', trunk: named, exact: true };
   }
 
   /** Whether any trunk may send from this address; such sources keep their share when others flood. */
@@ -169,6 +176,19 @@ export class Identification {
     for (const { entries } of this.#index.covering(address))
       for (const { trunk } of entries) if (trunk.enabled && this.isOf(trunk.id, other)) return true;
     return false;
+  }
+
+  /** The teams trunk whose name is in the Request-URI, when it comes over TLS from where Teams is. */
+  #namedIn(request: SipRequest, flow: Flow): Trunk | undefined {
+    const uri = request.uri();
+    const known = isSipUri(uri) ? this.#byFqdn.get(uri.host.toLowerCase()) : undefined;
+    if (known === undefined || flow.transport !== 'tls' || !this.isOf(known.trunk.id, flow.remoteAddress))
+      return undefined;
+    return known.trunk;
+  }
+
+  #holdsNumber(trunk: Trunk, request: SipRequest): boolean {
+    return this.#calledNumbers(request, trunk).some((number) => this.#directory.inPool(trunk.id, trunk.owner, number));
   }
 
   #spokenFor(flow: Flow): Spoken[] {
@@ -286,6 +306,7 @@ export class Identification {
   #rename(known: Known, trunk: Trunk): void {
     this.#unfile(known);
     known.trunk = trunk;
+    if (trunk.teams !== undefined) this.#byFqdn.set(trunk.teams.fqdn, known);
     known.certificateNames = certificateNames(trunk);
     for (const name of known.certificateNames) {
       const filed = this.#byCertificateName.get(name);
@@ -306,6 +327,8 @@ export class Identification {
       if (filed.entries.size === 0) this.#byCertificateName.delete(name);
     }
     known.certificateNames = [];
+    const { teams } = known.trunk;
+    if (teams !== undefined && this.#byFqdn.get(teams.fqdn) === known) this.#byFqdn.delete(teams.fqdn);
   }
 
   #forget(id: string, known: Known): void {

@@ -20,9 +20,13 @@ export interface KeepAlivePorts {
   readonly endpoint: TrunkEndpoint;
   readonly random: () => number;
   readonly userAgent: string;
+  /** Methods that this engine takes. */
+  readonly allow: string;
   readonly digest: () => DigestClient | undefined;
   /** The targets in use; none while there is nothing to ping. */
   readonly reach: () => Reach | Promise<readonly Target[]>;
+  /** What is known of a silence beforehand; undefined: nothing. */
+  readonly suspicion: () => string | undefined;
   readonly noteTarget: (to: Flow | Target, answered: boolean, holdMs?: number) => void;
   /** Something was learnt. */
   readonly onEvidence: () => void;
@@ -109,7 +113,9 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
     const key = reachKey(exchange.to);
     if (this.#pending.get(key) !== exchange) return;
     this.#pending.delete(key);
-    this.#health.failed(key, undefined, reason, this.#trunk.options.keepAlive);
+    const suspicion = this.#ports.suspicion();
+    const why = suspicion === undefined ? reason : `${reason}: ${suspicion}`;
+    this.#health.failed(key, undefined, why, this.#trunk.options.keepAlive);
     this.#ports.noteTarget(exchange.to, false);
     this.#ports.onEvidence();
   }
@@ -127,14 +133,14 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
   }
 
   #ping(to: Flow | Target, key: string): void {
-    const { endpoint, digest, userAgent } = this.#ports;
+    const { endpoint, digest, userAgent, allow } = this.#ports;
     const own = ownAddress(this.#trunk, endpoint, to);
     const options = this.#trunk.options.keepAlive;
     if (own === undefined) {
       this.#health.failed(key, undefined, `nothing listens for ${to.transport}`, options);
       return;
     }
-    const facts = { callId: randomToken(), fromTag: this.#fromTag, userAgent };
+    const facts = { callId: randomToken(), fromTag: this.#fromTag, userAgent, allow };
     const timeoutMs = Math.min(this.#intervalMs(), MAX_TIMEOUT_MS);
     const exchange = new Exchange({
       endpoint,

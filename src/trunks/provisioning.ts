@@ -13,12 +13,13 @@ import { type CheckScope, changeScope, type Place, wholeScope } from './check-sc
 import type { Directory } from './directory.ts';
 import { withBrand } from './effective.ts';
 import { nearest } from './nearest.ts';
-import { tenantIn } from './places.ts';
+import { certificateIn, tenantIn } from './places.ts';
 import { checkOverlaps, type ResolvedSources } from './pool-overlaps.ts';
 import { diffOf } from './provisioning-diff.ts';
 import type { ProvisioningProblem } from './provisioning-problem.ts';
 import { checkTrunk } from './rules.ts';
 import type { Assignment, Provisioning, Trunk, TrunkSettings, TrunkTransport } from './schema.ts';
+import { checkTeamsCertificate } from './teams.ts';
 import { poolOf } from './trunk-pools.ts';
 import { checkUniqueness } from './uniqueness.ts';
 
@@ -130,6 +131,7 @@ function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<o
     yield;
   }
   yield* checkCertificates(scope, problems);
+  yield* checkTeamsNames(scope, entries, problems);
   return problems;
 }
 
@@ -158,6 +160,36 @@ function* checkCertificates(
       });
     for (const problem of checkCertificate(certificate)) problems.push({ ...problem, path: `${path}.${problem.path}` });
   }
+}
+
+/** The certificates of teams trunks, whose names are in no other tenant's domain. */
+function* checkTeamsNames(scope: CheckScope, entries: readonly Entry[], problems: ProvisioningProblem[]): Steps<void> {
+  const { state } = scope;
+  let tenants: Map<string, string> | undefined;
+  for (const { settings, trunk, path } of entries) {
+    yield;
+    if (trunk.teams === undefined || !scope.asksTrunk(settings)) continue;
+    const { fqdn, certificate } = trunk.teams;
+    const domain = tenantIn(state, trunk.owner)?.domain;
+    const problem = checkTeamsCertificate(trunk, certificateIn(state, certificate), domain);
+    if (problem !== undefined) problems.push({ ...problem, path: `${path}.${problem.path}`, tenants: [trunk.owner] });
+    tenants ??= new Map(state.tenants.map((tenant) => [tenant.domain.toLowerCase(), tenant.name]));
+    const holder = tenants.get(domainsOf(fqdn).find((each) => tenants?.has(each)) ?? '');
+    if (holder === undefined || holder === trunk.owner) continue;
+    problems.push({
+      code: 'host-is-tenant-domain',
+      path: `${path}.teams.fqdn`,
+      message: `${fqdn} is in the domain of tenant "${holder}"`,
+      tenants: [trunk.owner, holder],
+      redacted: `${fqdn} cannot be used`,
+    });
+  }
+}
+
+/** A name and the domains that it is in, the closest first: of two tenants it is the one with the closest domain who has it. */
+function domainsOf(name: string): string[] {
+  const labels = name.split('.');
+  return labels.map((_, index) => labels.slice(index).join('.'));
 }
 
 function* readableOf(entries: readonly Entry[]): Steps<ReadonlySet<Entry>> {

@@ -6,6 +6,7 @@ import { hidesNumber } from './effective.ts';
 import { isRemoval, MAPPED_FIELDS, type MappedField, type Mapping, REMOVABLE_FIELDS } from './mappings.ts';
 import { nearest } from './nearest.ts';
 import type { Trunk, TrunkSettings } from './schema.ts';
+import { checkTeams } from './teams.ts';
 
 /** Types that only a tenant has, never shared (guide "Microsoft Teams", "WhatsApp"). */
 const TENANT_ONLY = new Set(['teams', 'whatsapp']);
@@ -18,6 +19,7 @@ export function checkTrunk(settings: TrunkSettings, trunk: Trunk): Problem[] {
   checkOwner(settings, report);
   if (settings.anotherAccount && settings.type !== 'ip')
     report('option-not-for-type', 'anotherAccount', 'is for ip trunks; others are told apart by their credentials');
+  checkTeams(settings, trunk, report);
   checkCredentials(trunk, report);
   checkOptions(settings, trunk, report);
   checkPrivacy(trunk, report);
@@ -37,7 +39,7 @@ function checkBrand(settings: TrunkSettings, trunk: Trunk, report: Report): void
       'brand',
       `there is no brand "${settings.brand}"${guess === undefined ? '' : `; did you mean "${guess}"?`}`,
     );
-  } else if (trunk.host === '') {
+  } else if (trunk.host === '' && trunk.type !== 'teams') {
     const patterns = preset.hosts.map(({ host }) => host).join(', ');
     report(
       'host-missing',

@@ -28,6 +28,7 @@ import {
   type OutboundParameters,
   outboundParametersSchema,
 } from './mappings.ts';
+import { type TeamsSide, teamsSchema } from './teams-schema.ts';
 
 export type * from './mappings.ts';
 
@@ -302,6 +303,7 @@ export const trunkSchema = z.strictObject({
     .describe('Further addresses and networks that the provider sends from.'),
   credentials: credentialsSchema.optional().describe('Digest credentials.'),
   tls: tlsSchema.optional().describe('TLS settings of this trunk.'),
+  teams: teamsSchema.optional().describe('Microsoft Teams Direct Routing: needed by teams trunks, and theirs alone.'),
   options: optionsSchema.prefault({}).describe('Switches.'),
   limits: z
     .strictObject({
@@ -405,6 +407,8 @@ export interface Trunk {
     readonly serverName: string | undefined;
     readonly peerNames: readonly string[];
   };
+  /** Of a teams trunk. */
+  readonly teams: TeamsSide | undefined;
   readonly options: TrunkOptions;
   readonly limits: { readonly concurrentCalls: number | undefined; readonly callsPerSecond: number | undefined };
   readonly addHeaders: readonly { readonly name: string; readonly value: string }[];
@@ -421,7 +425,10 @@ export interface Trunk {
 export const provisioningSchema = z.strictObject({
   tenants: z.array(tenantSchema).default([]).describe('Tenants.'),
   trunks: z.array(trunkSchema).default([]).describe('Trunks.'),
-  certificates: z.array(certificateSchema).default([]).describe('Certificates that calls are signed with.'),
+  certificates: z
+    .array(certificateSchema)
+    .default([])
+    .describe('Certificates that calls are signed with, or TLS is spoken with.'),
 });
 export type Provisioning = z.infer<typeof provisioningSchema>;
 /** A state as it may be written. */

@@ -40,7 +40,7 @@ export class SourceView {
     const providers = new Set<NumberIndex>();
     for (const known of entries) {
       const { trunk } = known;
-      if (!trunk.enabled) continue;
+      if (!trunk.enabled || trunk.teams !== undefined) continue;
       const reading = JSON.stringify([trunk.inboundParameters, trunk.numberFormat]);
       if (!readers.has(reading)) readers.set(reading, trunk);
       const provider = directory.provider(trunk.id);
@@ -67,8 +67,8 @@ export class SourceView {
 
 /** Whether a source that is in a trunk's networks, or certified by its name, speaks for it. */
 export function speaksFor(known: Known, address: string, port: number, certified: boolean): boolean {
-  const { enabled, options } = known.trunk;
-  if (!enabled) return false;
+  const { enabled, options, teams } = known.trunk;
+  if (!enabled || teams !== undefined) return false;
   if (certified) return true;
   // A mutual TLS trunk is known by its certificate in place of its addresses.
   if (options.mutualTls) return false;

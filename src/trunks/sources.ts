@@ -30,7 +30,14 @@ function read(trunk: Trunk): TrunkSources {
   const names = new Set<string>();
   const networks: Network[] = [];
   const brands = new Set(trunk.brand === 'generic' ? [] : [trunk.brand]);
-  const hosts = [trunk.host, trunk.outboundProxy?.host ?? '', trunk.tls.serverName ?? '', ...certificateNames(trunk)];
+  const datacentres = trunk.teams?.targets.map(({ host }) => host) ?? [];
+  const hosts = [
+    trunk.host,
+    ...datacentres,
+    trunk.outboundProxy?.host ?? '',
+    trunk.tls.serverName ?? '',
+    ...certificateNames(trunk),
+  ];
   for (const host of hosts) {
     if (host === '') continue;
     const addresses = literalAddresses(host);

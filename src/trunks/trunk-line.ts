@@ -60,6 +60,7 @@ export interface TrunkLinePorts {
   readonly locator: TrunkLocator;
   readonly random: () => number;
   readonly userAgent: string;
+  readonly allow: string;
   readonly lease: LeasePort;
   readonly hops: TrunkHops;
   readonly gatewayReach: GatewayReach;
@@ -69,6 +70,8 @@ export interface TrunkLinePorts {
   readonly pacerOf: (trunk: Trunk) => Pacer;
   /** How the node that registers a trunk says it is; undefined when none has said. */
   readonly elsewhere: (trunkId: string) => TrunkHealth | undefined;
+  /** No new request uses the connections to this target any more. */
+  readonly retire: (target: Target) => void;
   /** Another state than before. */
   readonly onState: (line: TrunkLine, previous: TrunkStateName) => void;
   /** The registration is known by another flow, or by none. */
@@ -189,10 +192,21 @@ export class TrunkLine implements TimerTarget {
   /** Where a next hop's requests go: to the server that has the registration first. */
   targets(hop: TrunkHop): Reach | Promise<readonly Target[]> {
     const reach = this.#ports.hops.reach(this.#trunk, hop);
+    if (this.#trunk.teams !== undefined && !('send' in reach))
+      return reach instanceof Promise ? reach.then((targets) => this.#livingFirst(targets)) : this.#livingFirst(reach);
     const server = hop.kind === 'host' ? this.#registration?.target : undefined;
     if (server === undefined || 'send' in server || 'send' in reach) return reach;
     if (reach instanceof Promise) return reach.then((targets) => serverFirst(targets, server));
     return serverFirst(reach, server);
+  }
+
+  /** In the order of the datacentres those that live; then the others, but none that has asked to be left alone while there is another. */
+  #livingFirst(targets: readonly Target[]): readonly Target[] {
+    const nowMs = this.#ports.scheduler.nowMs();
+    const isDown = (target: Target) => this.#health.livenessOf(reachKey(target), nowMs) === 'down';
+    const inOrder = [...targets.filter((target) => !isDown(target)), ...targets.filter(isDown)];
+    const free = inOrder.filter((target) => !this.#health.isHeld(reachKey(target), nowMs));
+    return free.length > 0 ? free : inOrder;
   }
 
   noteAttempt(attempt: TrunkAttempt): void {
@@ -211,6 +225,7 @@ export class TrunkLine implements TimerTarget {
       case 'hold':
         locator.markFailed(target, evidence.holdMs);
         this.#health.hold(attempt.target, scheduler.nowMs() + evidence.holdMs, status, 'asked to wait');
+        if (this.#trunk.teams !== undefined) this.#ports.retire(target);
         break;
       case 'rate':
         this.#rateUntilMs = scheduler.nowMs() + evidence.holdMs;
@@ -302,6 +317,7 @@ export class TrunkLine implements TimerTarget {
       ...shared,
       digest: () => hops.digestClient(this.#trunk, 'calls'),
       reach: () => this.#pingReach(),
+      suspicion: () => hops.certificateFault(this.#trunk, shared.scheduler.wallMs()),
       noteTarget: (to, answered, holdMs) => noteTarget(locator, to, answered, holdMs),
       onEvidence: () => this.#evaluate(),
     });

@@ -5,6 +5,7 @@ import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
 import type { Trunk } from './schema.ts';
+import { namedAddress } from './teams.ts';
 
 /** What stays the same in all requests of one registration (§10.2: one Call-ID, rising CSeq). */
 export interface RequestIdentity {
@@ -48,14 +49,11 @@ export function registerRequest(trunk: Trunk, facts: RegisterFacts, own: HostPor
 
 export function optionsRequest(
   trunk: Trunk,
-  facts: RequestIdentity & { readonly sequence: number },
+  facts: RequestIdentity & { readonly sequence: number; readonly allow: string },
   own: HostPort,
   to: Flow | Target,
 ): SipRequest {
-  const request = new SipRequest(
-    'OPTIONS',
-    trunk.type === 'accept-register' ? gatewayUri(to) : providerUri({ host: trunk.host, port: trunk.port }),
-  );
+  const request = new SipRequest('OPTIONS', pingedUri(trunk, to));
   const user =
     trunk.credentials === undefined || trunk.type === 'accept-register'
       ? ''
@@ -71,6 +69,8 @@ export function optionsRequest(
     .add(HeaderId.CSeq, `${facts.sequence} OPTIONS`)
     .add(HeaderId.Contact, `<sip:${here}${transportParameter(to)}>`)
     .add(HeaderId.Accept, 'application/sdp');
+  // Teams sends no REFER to who does not say that it takes one.
+  if (trunk.teams !== undefined) headers.add(HeaderId.Allow, facts.allow);
   addFixed(trunk, request, facts.userAgent);
   return request;
 }
@@ -78,14 +78,22 @@ export function optionsRequest(
 /** Which of our addresses the trunk is told, for Via. */
 export function sendOptions(trunk: Trunk, endpoint: TrunkEndpoint, to: Flow | Target): SendOptions {
   const scope = trunk.options.usePrivateIp ? 'private' : 'public';
-  const via = trunk.options.rewriteViaHost ? endpoint.advertised(to, 'public') : undefined;
+  const via = trunk.options.rewriteViaHost
+    ? endpoint.advertised(to, 'public')
+    : named(trunk, endpoint.advertised(to, scope));
   const { largeRequests } = trunk.options;
   return via === undefined ? { scope, largeRequests } : { scope, largeRequests, viaHost: via.host, viaPort: via.port };
 }
 
 /** Our address in Contact toward the trunk; undefined when nothing listens for the target's transport. */
 export function ownAddress(trunk: Trunk, endpoint: TrunkEndpoint, to: Flow | Target): HostPort | undefined {
-  return endpoint.advertised(to, trunk.options.usePrivateIp ? 'private' : 'public');
+  const address = endpoint.advertised(to, trunk.options.usePrivateIp ? 'private' : 'public');
+  return named(trunk, address) ?? address;
+}
+
+/** Where a trunk knows this engine by a name; undefined where it does not. */
+function named(trunk: Trunk, address: HostPort | undefined): HostPort | undefined {
+  return trunk.teams === undefined || address === undefined ? undefined : namedAddress(trunk, address);
 }
 
 function registeredContact(trunk: Trunk, token: string, own: HostPort, to: Flow | Target): string {
@@ -100,6 +108,15 @@ function transportParameter(to: Flow | Target): string {
 
 function providerUri({ host, port }: RegistrarPlace): string {
   return `sip:${formatHost(host)}${port === undefined ? '' : `:${port}`}`;
+}
+
+function pingedUri(trunk: Trunk, to: Flow | Target): string {
+  if (trunk.type === 'accept-register') return gatewayUri(to);
+  // Each of Teams' datacentres has its own name.
+  const name = trunk.teams === undefined || 'send' in to ? undefined : to.serverName;
+  return providerUri(
+    name === undefined || 'send' in to ? { host: trunk.host, port: trunk.port } : { host: name, port: to.port },
+  );
 }
 
 function gatewayUri(to: Flow | Target): string {

@@ -46,8 +46,12 @@ export interface TrunkServiceOptions {
   readonly gatewayReach: GatewayReach;
   readonly calledNumbers: CalledNumberReader;
   readonly userAgent: string;
+  /** What Allow says; default: nothing. */
+  readonly allow?: string;
   /** Whether this node has a listener of this name and transport; default: any. */
   readonly hasListener?: (name: string, transport: 'udp' | 'tcp' | 'tls') => boolean;
+  /** No new request uses the connections to this target any more. Default: nothing is done. */
+  readonly retire?: (target: Target) => void;
   /** What tenants may make this engine send to; default: anything. */
   readonly egress?: Pick<Egress, 'refusal'>;
   readonly listener?: TrunkListener;
@@ -113,7 +117,14 @@ export class TrunkService implements TimerTarget {
       identification: this.identification,
       onContest: (contest, state) => options.listener?.onContest?.(contest, state),
     });
-    this.#hops = new TrunkHops(locator, gatewayReach, options.readFile, options.hasListener, options.egress);
+    this.#hops = new TrunkHops({
+      locator,
+      gatewayReach,
+      readFile: options.readFile,
+      hasListener: options.hasListener,
+      egress: options.egress,
+      certificateOf: (trunk) => this.#directory.tlsCertificateOf(trunk),
+    });
     this.#watch = new AddressWatch({
       scheduler,
       locator,
@@ -129,6 +140,7 @@ export class TrunkService implements TimerTarget {
       locator,
       random: options.random ?? Math.random,
       userAgent,
+      allow: options.allow ?? '',
       lease: options.lease ?? ALWAYS_GRANTED,
       hops: this.#hops,
       gatewayReach,
@@ -137,6 +149,7 @@ export class TrunkService implements TimerTarget {
       directory: () => this.#directory,
       pacerOf: (trunk) => this.#pacerOf(trunk),
       elsewhere: options.elsewhere ?? (() => undefined),
+      retire: options.retire ?? (() => {}),
       onState: (line, previous) => options.listener?.onTrunkState(line.trunk, line.status(), previous),
       onFlow: (line, flow) => this.#indexFlow(line, flow),
       onLeaving: (registration) => this.#leaving.add(registration),
@@ -250,10 +263,20 @@ export class TrunkService implements TimerTarget {
     try {
       const [guarded] = this.#hops.guarded(trunk, [target]);
       if (guarded === undefined || target.transport !== 'tls') return guarded;
-      return this.#hops.withTls(trunk, [{ serverName: (trunk.outboundProxy ?? trunk).host, ...guarded }])[0];
+      return this.#hops.withTls(trunk, [{ serverName: this.#serverName(trunk, target), ...guarded }])[0];
     } catch {
       return undefined;
     }
+  }
+
+  /** The name that a place of the trunk must have in its certificate: of several hosts the one that is there. */
+  #serverName(trunk: Trunk, { address }: Target): string {
+    if (trunk.teams !== undefined) {
+      const home = this.home(trunk.id);
+      const target = 'send' in home ? undefined : home.find((each) => each.address === address);
+      if (target?.serverName !== undefined) return target.serverName;
+    }
+    return (trunk.outboundProxy ?? trunk).host;
   }
 
   /** Has the TLS files of every trunk read again when they are needed next. */

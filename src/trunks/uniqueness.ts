@@ -18,8 +18,7 @@ export function* checkUniqueness(entries: readonly Entry[], problems: Provisioni
   for (const { trunk, path } of entries) {
     yield;
     const holder = claim(holders, uniqueKeysOf(trunk), trunk);
-    if (holder !== undefined)
-      problems.push(trunk.type === 'ip' ? taken(trunk, holder, path) : used(trunk, holder, path));
+    if (holder !== undefined) problems.push(problemOf(trunk, holder, path));
   }
 }
 
@@ -36,12 +35,29 @@ function claim(holders: Map<string, Trunk>, keys: readonly string[], trunk: Trun
 
 /** What no other trunk may have. */
 export function uniqueKeysOf(trunk: Trunk): string[] {
-  const { host, type, brand, anotherAccount } = trunk;
+  const { host, type, brand, anotherAccount, teams } = trunk;
+  if (teams !== undefined) return [`fqdn ${teams.fqdn}`];
   if (host === '') return [];
   if (type === 'register' || type === 'accept-register')
     return [`auth ${canonicalHost(host)} ${trunk.credentials?.authName ?? ''}`];
   if (type !== 'ip' || anotherAccount) return [];
   return brand === 'generic' ? [`host ${canonicalHost(host)}`] : [`host ${canonicalHost(host)}`, `brand ${brand}`];
+}
+
+function problemOf(trunk: Trunk, holder: Trunk, path: string): ProvisioningProblem {
+  if (trunk.teams !== undefined) return named(trunk.teams.fqdn, holder, path);
+  return trunk.type === 'ip' ? taken(trunk, holder, path) : used(trunk, holder, path);
+}
+
+/** Teams says in the Request-URI whom it calls: by a name of one trunk. */
+function named(fqdn: string, holder: Trunk, path: string): ProvisioningProblem {
+  return {
+    code: 'trunk-host-taken',
+    path: `${path}.teams.fqdn`,
+    message: `${fqdn} is already the name of the trunk "${holder.name}"`,
+    tenants: ownersOf(holder),
+    redacted: `${fqdn} is already in use`,
+  };
 }
 
 function taken(trunk: Trunk, holder: Trunk, path: string): ProvisioningProblem {

@@ -82,7 +82,8 @@ describe('what cannot sign is refused (422) with the field and the reason, and n
     [{ numbers: '0123' }, 'numbers', 'must not begin with "0"'],
     [{ x5u: 'http://certs.example.com/a' }, 'x5u', 'not with https:'],
     [{ owner: 'nobody' }, 'owner', 'nobody'],
-    [{ use: 'tls' }, 'use', 'must be stir'],
+    [{ use: 'mail' }, 'use', 'must be stir or tls'],
+    [{ use: 'tls' }, 'x5u', 'is for certificates that sign calls'],
     [{ name: '../a' }, 'name', 'must be 1 to 64'],
     [{ chain: 'x'.repeat(100_000) }, 'chain', '65536'],
   ])('%#', async (change, path, message) => {

@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TestAuthority } from '../kit/certificates.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
 
 let world: TestApi;
 beforeAll(async () => {
   world = await startTestApi();
 });
-afterAll(() => world.close());
+const authority = new TestAuthority();
+afterAll(async () => {
+  authority.remove();
+  await world.close();
+});
 
 describe('GET /api/v1/trunks/{id}?view=effective', () => {
   const valuesOf = async (token: string, id: string) => {
@@ -98,7 +103,20 @@ describe('a trunk keeps its rules when it is renamed', () => {
 describe('teams and whatsapp trunks are made by tenant admins alone', () => {
   test.each(['teams', 'whatsapp'])('%s', async (type) => {
     const back = world.provisioning.snapshot();
-    const trunk = { id: '400', name: type, type, owner: 'acme', host: 'sip.example.net', didPool: '4930100-4930199' };
+    const pair = authority.issue({ commonName: 'sbc.example.net', alternativeNames: ['DNS:sbc.example.net'] });
+    const certificate = { name: 'sbc', use: 'tls', chain: pair.cert, key: pair.key };
+    const uploaded = await ask(world, world.tokens.acme, 'POST', '/api/v1/certificates', certificate);
+    expect([uploaded.status, uploaded.body.owner, uploaded.body.facts.names]).toEqual([
+      201,
+      'acme',
+      ['sbc.example.net'],
+    ]);
+    expect(JSON.stringify(uploaded.body)).not.toContain('PRIVATE');
+    const own =
+      type === 'teams'
+        ? { teams: { fqdn: 'sbc.example.net', certificate: 'sbc', targets: ['sip.example.net'] } }
+        : { host: 'sip.example.net' };
+    const trunk = { id: '400', name: type, type, owner: 'acme', ...own, didPool: '4930100-4930199' };
     expect((await ask(world, world.tokens.system, 'POST', '/api/v1/trunks', trunk)).status).toBe(403);
     expect((await ask(world, world.tokens.system, 'POST', '/api/v1/provisioning', { trunks: [trunk] })).status).toBe(
       403,
@@ -111,7 +129,12 @@ describe('teams and whatsapp trunks are made by tenant admins alone', () => {
     // An export that holds it is applied again as long as it says what is stored.
     const { body } = await ask(world, world.tokens.system, 'GET', '/api/v1/provisioning');
     expect((await ask(world, world.tokens.system, 'POST', '/api/v1/provisioning', body)).status).toBe(200);
+    if (type === 'teams') {
+      const used = await ask(world, world.tokens.acme, 'DELETE', '/api/v1/certificates/sbc');
+      expect([used.status, used.body.code]).toEqual([409, 'in-use']);
+    }
     expect((await ask(world, world.tokens.system, 'DELETE', url)).status).toBe(204);
+    expect((await ask(world, world.tokens.acme, 'DELETE', '/api/v1/certificates/sbc')).status).toBe(204);
     back();
   });
 });

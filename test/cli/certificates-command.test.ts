@@ -6,7 +6,8 @@ import { startTestApi, type TestApi } from '../api/kit.ts';
 import { signer } from '../kit/stir/signed.ts';
 import { folder, run } from './kit.ts';
 
-const acme = signer('acme-stir', { owner: 'acme', x5u: 'https://certs.example.com/stir/acme-stir.pem' });
+const x5u = 'https://certs.example.com/stir/acme-stir.pem';
+const acme = signer('acme-stir', { owner: 'acme', x5u });
 const key = acme.key ?? '';
 const secret = key.split('\n')[1] ?? '';
 let world: TestApi;
@@ -25,7 +26,7 @@ const files = (...names: string[]) => names.map((name) => join(path, name));
 test('certificates: uploaded from files, listed, shown without the key, deleted', async () => {
   expect((await run(['certificates'], { env })).out).toBe('no certificates\n');
   const [chain = '', keyFile = ''] = files('chain.pem', 'key.pem');
-  const upload = ['certificates', 'put', 'acme-stir', '--chain', chain, '--x5u', acme.x5u, '--owner', 'acme'];
+  const upload = ['certificates', 'put', 'acme-stir', '--chain', chain, '--x5u', x5u, '--owner', 'acme'];
   const withoutKey = await run(upload, { env });
   expect([withoutKey.code, withoutKey.err]).toEqual([1, expect.stringContaining('is missing')]);
   const put = await run([...upload, '--key', keyFile], { env });
@@ -33,8 +34,8 @@ test('certificates: uploaded from files, listed, shown without the key, deleted'
   // The key is known now.
   expect((await run([...upload, '--numbers', '14155550100-14155550199'], { env })).code).toBe(0);
   const listed = await run(['certificates'], { env });
-  expect(listed.out).toMatch(/^NAME +OWNER +ENDS +SIGNS FOR +X5U +SERVED/);
-  expect(listed.out).toMatch(/acme-stir +acme +2040-01-01\S* \S+ +14155550100-14155550199 +https:\S+ +here/);
+  expect(listed.out).toMatch(/^NAME +OWNER +ENDS +USE +FOR +X5U +SERVED/);
+  expect(listed.out).toMatch(/acme-stir +acme +2040-01-01\S* \S+ +stir +14155550100-14155550199 +https:\S+ +here/);
   const shown = await run(['certificates', 'show', 'acme-stir'], { env });
   expect(JSON.parse(shown.out)).toMatchObject({ keySet: true, facts: { codes: ['1234'] } });
   const exported = await run(['export'], { env });
@@ -46,7 +47,7 @@ test('certificates: uploaded from files, listed, shown without the key, deleted'
 test('certificates: what is missing, too much or not there is told', async () => {
   for (const args of [['list', 'x'], ['put'], ['put', 'a'], ['show'], ['make', 'x'], ['show', 'a', 'b']])
     expect((await run(['certificates', ...args], { env })).code).toBe(2);
-  const missing = await run(['certificates', 'put', 'a', '--chain', '/nowhere/chain.pem', '--x5u', acme.x5u], { env });
+  const missing = await run(['certificates', 'put', 'a', '--chain', '/nowhere/chain.pem', '--x5u', x5u], { env });
   expect([missing.code, missing.err]).toEqual([
     1,
     expect.stringContaining('/nowhere/chain.pem cannot be read: ENOENT'),
@@ -64,7 +65,7 @@ certificates:
     use: stir
     chain: { file: ${chain} }
     key: { file: ${by} }
-    x5u: ${acme.x5u}
+    x5u: ${x5u}
 `;
   const other = signer('other').key ?? '';
   const written = folder({

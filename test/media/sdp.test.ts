@@ -1,5 +1,5 @@
 import { expect, describe as group, test } from 'vitest';
-import { chooseCodecs, describe } from '../../src/media/sdp.ts';
+import { chooseCodecs, connectionAddress, describe, heldInactive, inventedOffer } from '../../src/media/sdp.ts';
 
 const head = 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n';
 
@@ -48,4 +48,35 @@ group('codecs', () => {
     const sdp = `${head}${audio}${fax}`.replaceAll('\r\n', '\n');
     expect(chooseCodecs(sdp, ['PCMU'])?.endsWith(fax)).toBe(true);
   });
+});
+
+group('a hold for who knows `inactive` alone', () => {
+  const audio = `${head}m=audio 4000 RTP/AVP 0\r\n`;
+  test.each([
+    ['sendonly', `${audio}a=sendonly\r\n`, `${audio}a=inactive\r\n`],
+    ['recvonly', `${audio}a=recvonly\r\n`, `${audio}a=inactive\r\n`],
+    ['RFC 2543: no address', audio.replaceAll('192.0.2.1\r', '0.0.0.0\r'), `${audio}a=inactive\r\n`],
+    [
+      'no address, and sendrecv',
+      `${audio.replaceAll('192.0.2.1\r', '0.0.0.0\r')}a=sendrecv\r\n`,
+      `${audio}a=inactive\r\n`,
+    ],
+    ['no hold', `${audio}a=sendrecv\r\na=x-sendonly-not\r\n`, `${audio}a=sendrecv\r\na=x-sendonly-not\r\n`],
+  ])('%s', (_, sdp, expected) => {
+    const origin = (text: string) => text.replace(/^o=.*$/m, 'o=');
+    expect(origin(heldInactive(sdp, '192.0.2.1'))).toBe(origin(expected));
+  });
+
+  test('the address that was said last is the one before the hold', () => {
+    expect(connectionAddress(head)).toBe('192.0.2.1');
+    expect(connectionAddress(head.replaceAll('192.0.2.1', '0.0.0.0'))).toBeUndefined();
+  });
+});
+
+test('an offer that is made up has what everybody speaks, or what is asked for, and keys where they are wanted', () => {
+  expect(describe(inventedOffer([], false, 'x'))).toMatchObject({ profile: 'rtp', ice: false });
+  expect(inventedOffer([], false, 'x')).toContain('m=audio 9 RTP/AVP 8 0 101\r\n');
+  expect(inventedOffer(['G722', 'unheard-of'], true, 'abc')).toMatch(
+    /^m=audio 9 RTP\/SAVP 9 101\r\n[\s\S]*inline:abc\r\n/m,
+  );
 });

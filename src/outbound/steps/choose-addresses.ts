@@ -31,8 +31,16 @@ function tell({ profile, planned, trunk, call }: RouteState, trace: Trace): void
   }
   const { host, port } = viaAddress(call.facts.node, trunk);
   const { usePrivateIp, rewriteViaHost } = trunk.options;
-  const source = rewriteViaHost ? 'rewriteViaHost' : usePrivateIp ? 'usePrivateIp' : 'listener';
-  const origin = source === 'listener' ? 'engine' : originOf(trunk, `options.${source}`);
+  const source =
+    trunk.teams !== undefined
+      ? 'teams.fqdn'
+      : rewriteViaHost
+        ? 'rewriteViaHost'
+        : usePrivateIp
+          ? 'usePrivateIp'
+          : 'listener';
+  const origin =
+    source === 'listener' ? 'engine' : source === 'teams.fqdn' ? 'trunk' : originOf(trunk, `options.${source}`);
   trace.field({ field: 'Via', value: hostPort(host, port), source, origin, reason: 'sent-by of this leg' });
 }
 
@@ -45,7 +53,7 @@ export function viaAddress(node: NodeFacts, trunk: Trunk, seenAs?: SeenAs): Node
 /** How every request of the leg says who sent it: as the socket that sends does, or with the public address all the same. */
 export function viaSettings({ call, trunk, seenAs }: RouteState): Pick<LegSettings, 'scope' | 'viaHost' | 'viaPort'> {
   const scope = trunk.options.usePrivateIp ? 'private' : 'public';
-  if (!trunk.options.rewriteViaHost) return { scope };
+  if (!trunk.options.rewriteViaHost && trunk.teams === undefined) return { scope };
   const { host, port } = viaAddress(call.facts.node, trunk, seenAs);
   return { scope, viaHost: host, viaPort: port };
 }

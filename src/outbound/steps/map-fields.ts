@@ -160,7 +160,7 @@ function displayName(route: RouteState, field: CompiledField, mapping: CompiledM
 function put(route: RouteState, field: CompiledField, address: Address, mapping: CompiledMapping, trace: Trace): void {
   address.host = hostValue(route, mapping.host);
   if (field.name === 'contact')
-    address.uriParams = `${transportParameter(route.seenAs?.transport ?? route.trunk.transport)};ob`;
+    address.uriParams = `${transportParameter(route.seenAs?.transport ?? route.trunk.transport)}${route.trunk.teams === undefined ? ';ob' : ''}`;
   if (trace.on)
     note(
       trace,

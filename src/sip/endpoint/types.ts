@@ -11,6 +11,7 @@ import type {
 import type {
   Flow,
   HostPort,
+  KeyPair,
   ListenerOptions,
   Listening,
   SourcePolicy,
@@ -56,6 +57,10 @@ export interface EndpointTransport {
   listening(): Listening[];
   /** New TLS handshakes of a listener use this certificate. */
   renewCertificate?(listenerId: string, certificate: string, key: string): void;
+  /** See `TransportLayer.serveNames`. */
+  serveNames?(pairs: ReadonlyMap<string, KeyPair>): void;
+  /** See `TransportLayer.retire`. */
+  retire?(target: Target): void;
   flowTo(target: Target): Flow;
   /** Why nothing may leave for a target; default: all may. */
   refusal?(target: Target): string | undefined;

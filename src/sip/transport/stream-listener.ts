@@ -1,11 +1,18 @@
-import { constants } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import {
+  createSecureContext,
+  createServer as createTlsServer,
+  type SecureContext,
+  type TLSSocket,
+  type Server as TlsServer,
+} from 'node:tls';
 import { certificateNames, type TlsFacts } from './certificate-names.ts';
+import { isCertifiedServer } from './client-chain.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
 import { StreamFlow } from './stream-flow.ts';
 import { describeTlsError, describeVerifyCode, NO_CLIENT_CERTIFICATE } from './tls-refusal.ts';
-import type { ListenerOptions } from './types.ts';
+import type { KeyPair, ListenerOptions } from './types.ts';
 import type { TransportContext } from './udp-listener.ts';
 
 const BACKLOG = 1024;
@@ -32,6 +39,10 @@ export class StreamListener {
   readonly #tlsServer: TlsServer | undefined;
   /** Sockets whose TLS handshake is under way. */
   readonly #handshakes = new Map<string, Socket>();
+  /** The listener's own. */
+  #certificate: X509Certificate | undefined;
+  /** What is shown to those who ask for a name. */
+  readonly #byName = new Map<string, { readonly pair: KeyPair; context: SecureContext | undefined }>();
 
   constructor(id: string, options: ListenerOptions, context: TransportContext, owner: StreamListenerOwner) {
     this.id = id;
@@ -67,6 +78,7 @@ export class StreamListener {
   /** New handshakes use this certificate; connections that are set up go on. Throws when the pair does not fit. */
   renewCertificate(certificate: string, key: string): void {
     const { minVersion, clientCa } = this.options;
+    this.#certificate = new X509Certificate(certificate);
     this.#tlsServer?.setSecureContext({
       cert: certificate,
       key,
@@ -74,6 +86,15 @@ export class StreamListener {
       minVersion: minVersion ?? 'TLSv1.2',
       secureOptions: SECURE_OPTIONS,
     });
+  }
+
+  /** What new handshakes show to those who ask for one of these names (RFC 6066 §3), lower case; a pair that stays is not read again. */
+  serveNames(pairs: ReadonlyMap<string, KeyPair>): void {
+    for (const [name, { pair }] of this.#byName) {
+      const now = pairs.get(name);
+      if (now?.cert !== pair.cert || now.key !== pair.key) this.#byName.delete(name);
+    }
+    for (const [name, pair] of pairs) if (!this.#byName.has(name)) this.#byName.set(name, { pair, context: undefined });
   }
 
   /** Stops accepting; connections in use are their owner's to close. */
@@ -134,6 +155,7 @@ export class StreamListener {
 
   #createTlsServer(): TlsServer {
     const { certificate, key, clientCa, minVersion, clientCertificate } = this.options;
+    if (certificate !== undefined) this.#certificate = new X509Certificate(certificate);
     const server = createTlsServer({
       cert: certificate,
       key,
@@ -144,10 +166,30 @@ export class StreamListener {
       requestCert: clientCertificate === 'optional' || clientCertificate === 'required',
       // The verdict is ours, in #onHandshake, so that the log can tell why; Node would only hang up.
       rejectUnauthorized: false,
+      SNICallback: (name, done) => done(null, this.#contextOf(name.toLowerCase())),
     });
     server.on('secureConnection', (socket) => this.#onHandshake(socket));
     server.on('tlsClientError', (error, socket) => this.#refuse(socket, describeTlsError(error)));
     return server;
+  }
+
+  /** Undefined: the listener's own, which has the name or is all there is. Made when first asked for: of many names few are. */
+  #contextOf(name: string): SecureContext | undefined {
+    const named = this.#byName.get(name);
+    if (named === undefined || this.#certificate?.checkHost(name, { subject: 'always' }) !== undefined)
+      return undefined;
+    try {
+      const { minVersion, clientCa } = this.options;
+      named.context ??= createSecureContext({
+        ...named.pair,
+        ...(clientCa === undefined ? {} : { ca: toList(clientCa) }),
+        minVersion: minVersion ?? 'TLSv1.2',
+        secureOptions: SECURE_OPTIONS,
+      });
+    } catch (error) {
+      this.#context.log.error('tls-name-unusable', { listener: this.id, name, reason: (error as Error).message });
+    }
+    return named.context;
   }
 
   #onHandshake(socket: TLSSocket): void {
@@ -169,7 +211,7 @@ export class StreamListener {
     if (policy === 'none') return { verified: false, names: [], protocol, cipher };
     const certificate = socket.getPeerCertificate();
     const present = certificate !== null && Object.keys(certificate).length > 0;
-    if (present && socket.authorized) {
+    if (present && (socket.authorized || this.#isServer(socket))) {
       return { verified: true, names: certificateNames(certificate).domains, protocol, cipher };
     }
     const reason = present ? describeVerifyCode(String(socket.authorizationError)) : NO_CLIENT_CERTIFICATE;
@@ -181,6 +223,16 @@ export class StreamListener {
         reason,
       });
     return { verified: false, names: [], protocol, cipher };
+  }
+
+  /**
+   * DEVIATION: a certificate for servers alone is taken from a client too. Public authorities issue no others since 2026, and both ends of
+   * a SIP trunk are servers.
+   */
+  #isServer(socket: TLSSocket): boolean {
+    const { clientCa } = this.options;
+    if (String(socket.authorizationError) !== 'INVALID_PURPOSE') return false;
+    return isCertifiedServer(socket.getPeerX509Certificate(), clientCa === undefined ? undefined : toList(clientCa));
   }
 
   #refuse(socket: TLSSocket, reason: string): void {

@@ -18,6 +18,7 @@ import {
   defaultTransportLimits,
   type Flow,
   type HostPort,
+  type KeyPair,
   type ListenerOptions,
   type Listening,
   type SourcePolicy,
@@ -51,6 +52,8 @@ interface OpenListener {
 }
 
 const DRAIN_MS = 2_000;
+/** 64*T1: the longest that a transaction waits. */
+const RETIRED_MS = 32_000;
 
 /**
  * The sockets of one engine: UDP, TCP and TLS listeners and the connections that it makes. A message leaves on the flow it belongs
@@ -123,6 +126,27 @@ export class TransportLayer {
   renewCertificate(listenerId: string, certificate: string, key: string): void {
     const socket = this.#listeners.get(listenerId)?.socket;
     if (socket instanceof StreamListener) socket.renewCertificate(certificate, key);
+  }
+
+  /** What the TLS listeners show to those who ask for one of these names, lower case, in place of what they are configured with. */
+  serveNames(pairs: ReadonlyMap<string, KeyPair>): void {
+    for (const { socket } of this.#listeners.values()) if (socket instanceof StreamListener) socket.serveNames(pairs);
+  }
+
+  /**
+   * No new request uses the connections to this target any more; they close when the transactions that run over them have had their time.
+   */
+  retire({ transport, address, port }: Pick<Target, 'transport' | 'address' | 'port'>): void {
+    for (const [flow, keys] of this.#keysOf) {
+      if (flow.transport !== transport || flow.remoteAddress !== address || flow.remotePort !== port) continue;
+      for (const key of keys) if (this.#reusable.get(key) === flow) this.#reusable.delete(key);
+      this.#keysOf.delete(flow);
+      this.#context.scheduler.schedule(
+        RETIRED_MS,
+        { onTimer: () => flow.close('its server has asked to be left alone') },
+        0,
+      );
+    }
   }
 
   /** Whether a socket holds more than was read so far. */

@@ -54,6 +54,12 @@ export interface TlsCredentials {
   readonly allowWildcard?: boolean;
 }
 
+/** A certificate chain and its key, PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** Where a request is to go, after RFC 3263 has been applied. */
 export interface Target {
   readonly transport: TransportName;

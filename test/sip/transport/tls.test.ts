@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { ListenerOptions, TlsCredentials } from '../../../src/sip/transport/index.ts';
@@ -255,4 +256,77 @@ describe('handshakes', () => {
     const node = await calling(peer, { cert: 'nonsense', key: 'nonsense' });
     expect((await node.user.next('failed')).text).toContain('cannot connect');
   });
+});
+
+describe("names beside the listener's own (RFC 6066 §3)", () => {
+  const named = issue({ commonName: 'sbc.acme.example', alternativeNames: ['DNS:sbc.acme.example'] });
+  const renewed = issue({ commonName: 'sbc.acme.example', alternativeNames: ['DNS:sbc.acme.example'] });
+
+  async function shown(peer: Node, servername: string): Promise<string> {
+    const socket = tlsConnect({ host: '127.0.0.1', port: peer.port(), servername, rejectUnauthorized: false });
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    const { serialNumber } = socket.getPeerCertificate();
+    socket.destroy();
+    return serialNumber;
+  }
+  const serial = ({ cert }: { readonly cert: string }) => new X509Certificate(cert).serialNumber;
+
+  test("who asks for a name is shown its certificate, another one once it is replaced, and the listener's when it is gone", async () => {
+    const peer = await serving();
+    expect(await shown(peer, 'sbc.acme.example')).toBe(serial(server));
+    peer.layer.serveNames(new Map([['sbc.acme.example', named]]));
+    expect(await shown(peer, 'SBC.acme.example')).toBe(serial(named));
+    expect(await shown(peer, 'sip.example.com')).toBe(serial(server));
+    peer.layer.serveNames(new Map([['sbc.acme.example', renewed]]));
+    expect(await shown(peer, 'sbc.acme.example')).toBe(serial(renewed));
+    peer.layer.serveNames(new Map());
+    expect(await shown(peer, 'sbc.acme.example')).toBe(serial(server));
+  });
+
+  test("a name that the listener's own certificate has stays its own", async () => {
+    const peer = await serving();
+    peer.layer.serveNames(new Map([['sip.example.com', named]]));
+    expect(await shown(peer, 'sip.example.com')).toBe(serial(server));
+  });
+
+  test("a certificate that cannot be used is told, and the listener's own shown", async () => {
+    const peer = await serving();
+    peer.layer.serveNames(new Map([['sbc.acme.example', { cert: named.cert, key: server.key }]]));
+    expect(await shown(peer, 'sbc.acme.example')).toBe(serial(server));
+  });
+});
+
+test('a client certificate for servers alone is taken, by an authority that is trusted and while it is valid', async () => {
+  const peer = await serving(server, { clientCertificate: 'required' });
+  const sbc = {
+    commonName: 'sip.pstn.example',
+    alternativeNames: ['DNS:sip.pstn.example'],
+    extendedKeyUsage: 'serverAuth',
+  };
+  await calling(peer, authority.issue(sbc));
+  const { flow } = await peer.user.next('message');
+  expect(flow.tls).toMatchObject({ verified: true, names: ['sip.pstn.example'] });
+  for (const pair of [
+    stranger.issue(sbc),
+    authority.issue({ ...sbc, days: -1 }),
+    authority.issue({ ...sbc, extendedKeyUsage: 'codeSigning' }),
+  ]) {
+    const node = await calling(peer, pair);
+    expect((await node.user.next('closed')).flow.closed).toBe(true);
+  }
+});
+
+test('a target that is retired gets a new connection, and what runs over the old one goes on', async () => {
+  const peer = await serving();
+  const node = await calling(peer);
+  const first = (await peer.user.next('message')).flow;
+  const target = { transport: 'tls', address: '127.0.0.1', port: peer.port() } as const;
+  node.layer.retire(target);
+  node.layer
+    .flowTo({ ...target, serverName: 'sip.example.com', tls: { ca: authority.certificate } })
+    .send(options('b'));
+  const second = (await peer.user.next('message')).flow;
+  expect(second.key).not.toBe(first.key);
+  first.send(options('late'));
+  expect((await node.user.next('message')).text).toBe(options('late'));
 });
