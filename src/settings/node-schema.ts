@@ -167,7 +167,7 @@ export const nodeLimitsSchema = z.strictObject({
   ),
   backlogMs: count(
     50,
-    'How long a new call or registration may wait for its turn; one that would wait longer is refused at once (503), and what is in progress goes on. A burst may wait half as long again, and 32 of them always wait.',
+    'How long a new call or registration may wait for its turn; one that would wait longer is refused at once (503), and what is in progress goes on. A burst may wait two and a half times as long; once there is too much for long, half as long, and 32 of them always wait.',
     10_000,
   ),
   queueAgeMs: count(

@@ -4,10 +4,14 @@ const ALWAYS_WAITING = 32;
 const MUCH_WAITING = ALWAYS_WAITING / 2;
 /** What one that is let in costs until that was measured, ms of computing. */
 const FIRST_COST_MS = 0.5;
-/** Backlogs that may wait until it has lasted. */
-const BURST_BACKLOGS = 1.5;
+/** Backlogs that may wait until it has lasted: as much as gathers while V8 marks a large heap, which passes by itself. */
+const BURST_BACKLOGS = 2.5;
 /** Backlogs' worth of computing after which it is no burst any more. */
-const LASTING_BACKLOGS = 2;
+const LASTING_BACKLOGS = 3;
+/** The part of a backlog that may wait once it has lasted: a queue that never empties need not be long. */
+const LASTING_SHARE = 0.5;
+/** Who was let in then is told so after this part of a backlog, when its turn has not come: not when it comes at last. */
+const LASTING_WAIT_SHARE = 0.5;
 /** Backlogs' worth of computing that a request may wait in all; whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
 const LATE_BACKLOGS = 4;
 /** So long after the last sign of it an overload counts as not over, ms by the clock: it comes in waves. */
@@ -18,7 +22,7 @@ const CALM_MS = 1_000;
  */
 const YOUNG_REQUESTS = 2_000;
 /** At first so many times as much may wait, which becomes less with each request. */
-const YOUNG_PATIENCE = 6;
+const YOUNG_PATIENCE = 4;
 /** Computing time over which the cost is averaged. */
 const MEMORY_MS = 500;
 /** Weight of the first figure, requests. */
@@ -92,13 +96,18 @@ export class Backlog {
   /** Whether a request that comes after so many others may wait. */
   admits(ahead: number): boolean {
     if (ahead < ALWAYS_WAITING) return true;
-    if (this.#isOver) return ahead * this.#passedMs < this.#patienceMs * this.#taken;
+    if (this.#isOver) return ahead * this.#passedMs < LASTING_SHARE * this.#patienceMs * this.#taken;
     // What follows a burst of new calls, answers and acknowledgements, has not come yet.
     const costMs = Math.max(FIRST_COST_MS, this.#spentMs / this.#taken);
     if (ahead * costMs < BURST_BACKLOGS * this.#limitMs) return true;
     if (this.isGrown) return false;
     // Patience is for what passes soon: by the clock, since callers wait by it.
     return ahead * Math.max(costMs, this.#passedMs / this.#taken) < BURST_BACKLOGS * this.#patienceMs;
+  }
+
+  /** How long one that is let in now may wait by the clock, ms: while there is too much, others take its place at once. */
+  get mostWaitMs(): number {
+    return this.#isOver ? LASTING_WAIT_SHARE * this.#patienceMs : Number.POSITIVE_INFINITY;
   }
 
   /** Whether one that came at this computing time was let in in vain. */

@@ -52,14 +52,31 @@ export class FairQueue<Item> {
     const line = this.#turns[this.#next] as Line<Item>;
     const item = line.items[line.head++];
     this.#size--;
-    if (line.head < line.items.length) {
-      this.#next++;
-      return item;
+    if (line.head < line.items.length) this.#next++;
+    else this.#end(this.#next);
+    return item;
+  }
+
+  /** Takes the items at the head of each line of which this holds, and hands them over. */
+  takeWhile(holds: (item: Item) => boolean, to: (item: Item) => void): void {
+    for (let turn = this.#turns.length - 1; turn >= 0; turn--) {
+      const line = this.#turns[turn] as Line<Item>;
+      for (; line.head < line.items.length; line.head++) {
+        const item = line.items[line.head] as Item;
+        if (!holds(item)) break;
+        this.#size--;
+        to(item);
+      }
+      if (line.head === line.items.length) this.#end(turn);
     }
+  }
+
+  /** Nothing waits in the line at this place any more. */
+  #end(turn: number): void {
+    const line = this.#turns[turn] as Line<Item>;
     this.#sources.delete(line.source);
     const last = this.#turns.pop() as Line<Item>;
-    if (last !== line) this.#turns[this.#next] = last;
-    return item;
+    if (last !== line) this.#turns[turn] = last;
   }
 }
 

@@ -3,10 +3,11 @@ import { StatelessTags } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 import { Backlog, threadComputedMs } from './backlog.ts';
 import { FairQueue } from './fair-queue.ts';
+import { Pace } from './pace.ts';
 import { Kind, kindOf, toTagOf } from './triage.ts';
 
 export interface InboxLimits {
-  /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst half as long again. */
+  /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst two and a half times as long, once there is too much for long half as long. */
   readonly backlogMs: number;
   /** Share of the time that strangers get while known peers wait, 0 to 1. */
   readonly strangersShare: number;
@@ -43,6 +44,10 @@ export interface InboxOptions {
   readonly cpuShare?: (() => number) | undefined;
   /** Ms that this thread has computed. Default: as the kernel counts it. */
   readonly computedMs?: () => number;
+  /** Ms that all threads of this process have computed, which a limited share is for. Default: as the kernel counts it. */
+  readonly processComputedMs?: () => number;
+  /** Does nothing for so many ms. Default: the thread sleeps. */
+  readonly rest?: (ms: number) => void;
   /** Runs a function on a later turn of the event loop, after what waits in the sockets was read. Default: setImmediate. */
   readonly later?: (turn: () => void) => void;
 }
@@ -62,6 +67,8 @@ interface Waiting {
   readonly text: string;
   readonly flow: Flow;
   readonly sinceMs: number;
+  /** When it has waited in vain, by the clock. */
+  untilMs: number;
   /** Computing time at which it came. */
   readonly sinceComputedMs: number;
 }
@@ -109,8 +116,12 @@ export class Inbox {
   #isArmed = false;
   #sliceBeganMs = 0;
   #sliceEndedMs = 0;
+  /** When the sockets were read on the turn before this one. */
+  #readMs = 0;
   readonly #backlog: Backlog;
   readonly #computedMs: () => number;
+  readonly #pace: Pace;
+  readonly #rest: (ms: number) => void;
   #readComputedMs = 0;
   /** What was computed, as long as it takes under the quota there is. */
   #workedMs = 0;
@@ -126,6 +137,8 @@ export class Inbox {
     this.#limits = { ...defaultInboxLimits, ...options.limits };
     this.#later = options.later ?? setImmediate;
     this.#computedMs = options.computedMs ?? threadComputedMs;
+    this.#pace = new Pace(options.cpuShare ?? (() => 1), options.processComputedMs);
+    this.#rest = options.rest ?? sleep;
     this.#backlog = new Backlog(this.#limits.backlogMs);
     this.#ongoing = new FairQueue(this.#limits.knownWaiting);
     this.#fresh = new FairQueue(this.#limits.knownWaiting);
@@ -156,7 +169,8 @@ export class Inbox {
       }
       this.#backlog.beat(this.#workMs(), nowMs, 0);
     }
-    this.#sort({ text, flow, sinceMs: nowMs, sinceComputedMs: this.#backlog.computedMs });
+    const untilMs = Number.POSITIVE_INFINITY;
+    this.#sort({ text, flow, sinceMs: nowMs, untilMs, sinceComputedMs: this.#backlog.computedMs });
   }
 
   /** Nothing waits. */
@@ -176,7 +190,11 @@ export class Inbox {
     this.#arm(this.#options.clock.nowMs());
     this.#backlog.beat(this.#workMs(), this.#sliceBeganMs, this.#fresh.size);
     if (this.#options.readsOn?.() === true) return;
-    this.#slice();
+    this.#refuseOverdue();
+    this.#readMs = this.#sliceBeganMs;
+    const restMs = this.#pace.restMs(this.#sliceBeganMs);
+    if (restMs > 0) this.#rest(restMs);
+    else this.#slice();
     this.#sliceEndedMs = this.#options.clock.nowMs();
   }
 
@@ -208,11 +226,30 @@ export class Inbox {
       return;
     }
     const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
-    if (begins && !this.#backlog.admits(this.#aheadOf(address)) && this.#options.server.refuseUnread(text, flow)) {
-      this.counters.overloaded++;
-      return;
+    if (begins) {
+      if (!this.#backlog.admits(this.#aheadOf(address)) && this.#options.server.refuseUnread(text, flow)) {
+        this.counters.overloaded++;
+        return;
+      }
+      // It may have come at any time since the sockets were read before.
+      const cameMs = Math.max(this.#readMs, waiting.sinceMs - LONGEST_SLICE_MS);
+      waiting.untilMs = cameMs + this.#backlog.mostWaitMs;
     }
     if (!this.#fresh.add(address, waiting)) this.counters.knownDropped++;
+  }
+
+  /** Those whose turn has not come in time are told so now, not when it comes. */
+  #refuseOverdue(): void {
+    if (this.#fresh.size === 0) return;
+    const nowMs = this.#sliceBeganMs;
+    this.#fresh.takeWhile(
+      ({ untilMs }) => untilMs < nowMs,
+      (waiting) => {
+        if (this.#refusesLate(waiting)) this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - waiting.sinceMs);
+        // A copy of what is served already, or an emergency call: it has waited long enough.
+        else this.#ongoing.add(waiting.flow.remoteAddress, waiting);
+      },
+    );
   }
 
   /** It was let in in vain: what came in the meantime took more time than there seemed to be. */
@@ -275,6 +312,12 @@ export class Inbox {
     // A message during which others had the processor is not held against those after it.
     else this.#freshOwedMs = Math.max(-FRESH_TURN_MS, this.#freshOwedMs + tookMs * (FRESH_SHARE - 1));
   }
+}
+
+const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4));
+
+function sleep(ms: number): void {
+  Atomics.wait(NEVER_WOKEN, 0, 0, ms);
 }
 
 function averaged(averageMs: number, tookMs: number): number {

@@ -2,8 +2,10 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 
-/** A process gets so much of a core in each of these periods, µs. */
-const PERIOD_US = 20_000;
+/** A process gets so much of a core in each of these periods, µs: as Docker, Kubernetes and systemd set it. */
+const PERIOD_US = 100_000;
+/** The same where it is stopped and continued, which no process can spread its work against. */
+const STOPS_US = 20_000;
 
 export interface Quota {
   /** How it is enforced. */
@@ -39,8 +41,9 @@ function byControlGroup(pid: number, share: number): Quota | undefined {
   ];
   for (const { root, needs, files } of variants) {
     if (!existsSync(join(root, needs))) continue;
-    const group = join(root, name);
     const before = ownGroup(pid, root);
+    // Within the group that the process is in: whoever runs the board in a group of its own, at a priority, keeps that.
+    const group = join(before, name);
     try {
       mkdirSync(group);
       for (const [file, value] of Object.entries(files)) writeFileSync(join(group, file), value);
@@ -70,8 +73,8 @@ function ownGroup(pid: number, root: string): string {
 
 /** What every machine allows; the whole process stands still, as under a quota of the kernel. */
 export function bySignals(pid: number, share: number): Quota {
-  const runMs = (share * PERIOD_US) / 1000;
-  const stopMs = PERIOD_US / 1000 - runMs;
+  const runMs = (share * STOPS_US) / 1000;
+  const stopMs = STOPS_US / 1000 - runMs;
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
   const turn = () => {

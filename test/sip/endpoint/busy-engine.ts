@@ -23,7 +23,7 @@ const CARRIER = '192.0.2.9';
 export const SERVED = 'INVITE x SIP/2.0\r\n\r\n';
 const COMPILED_AFTER_CALLS = 700;
 
-/** The times at which the process runs: all of it, or `runMs` of each `periodMs` (a CPU quota). */
+/** The times at which the process runs: all of it, or `runMs` of each `periodMs`; at any time of it where it knows of that (a CPU quota). */
 export interface Quota {
   readonly runMs: number;
   readonly periodMs: number;
@@ -55,6 +55,9 @@ export class BusyEngine {
   readonly #quota: Quota;
   readonly #speed: number;
   readonly #isCold: boolean;
+  readonly #knowsQuota: boolean;
+  #period = 0;
+  #usedMs = 0;
   readonly #due: Message[] = [];
   readonly #socket: Message[] = [];
   readonly #turns: (() => void)[] = [];
@@ -78,13 +81,18 @@ export class BusyEngine {
   ) {
     this.#quota = options.quota ?? { runMs: 1, periodMs: 1 };
     this.#speed = options.speed ?? 1;
+    this.#knowsQuota = options.knowsQuota === true;
     this.inbox = new Inbox({
       clock: { nowMs: () => this.nowMs, wallMs: () => this.nowMs },
       limits: options.limits ?? {},
       knows: () => true,
       server: { handle: (text) => this.#handle(text), refuseUnread: (text) => this.#refuse(text) },
-      cpuShare: () => (options.knowsQuota === true ? this.#quota.runMs / this.#quota.periodMs : 1),
+      cpuShare: () => (this.#knowsQuota ? this.#quota.runMs / this.#quota.periodMs : 1),
       computedMs: () => this.computedMs,
+      processComputedMs: () => this.computedMs,
+      rest: (ms) => {
+        this.nowMs += ms;
+      },
       later: (turn) => this.#turns.push(turn),
     });
     this.#isCold = options.isCold === true;
@@ -149,6 +157,10 @@ export class BusyEngine {
       leftMs += COLLECTION_MS;
     }
     const { runMs, periodMs } = this.#quota;
+    if (this.#knowsQuota) {
+      this.#computeWithinBudget(leftMs);
+      return;
+    }
     while (leftMs > 0) {
       const inPeriodMs = this.nowMs % periodMs;
       if (runMs < periodMs && inPeriodMs >= runMs - 1e-6) this.nowMs += periodMs - inPeriodMs;
@@ -157,6 +169,24 @@ export class BusyEngine {
         this.nowMs += stepMs;
         leftMs -= stepMs;
       }
+    }
+  }
+
+  /** As the kernel does: so much computing in each period, whenever in it; then the process stands still until the next. */
+  #computeWithinBudget(costMs: number): void {
+    const { runMs, periodMs } = this.#quota;
+    for (let leftMs = costMs; leftMs > 0; ) {
+      const period = Math.floor(this.nowMs / periodMs + 1e-9);
+      if (period !== this.#period) this.#usedMs = 0;
+      this.#period = period;
+      const endMs = (period + 1) * periodMs;
+      const stepMs = Math.min(leftMs, runMs - this.#usedMs, endMs - this.nowMs);
+      if (stepMs > 1e-6) {
+        this.nowMs += stepMs;
+        this.#usedMs += stepMs;
+        leftMs -= stepMs;
+      } else if (this.#usedMs >= runMs - 1e-6) this.nowMs = endMs;
+      else leftMs = 0;
     }
   }
 

@@ -35,3 +35,19 @@ test('sources without end fill twice the places and no more', () => {
   for (let index = 0; index < 1000; index++) queue.add(`${index}`, 'x');
   expect(queue.size).toBeLessThanOrEqual(20);
 });
+
+test('what holds for the first of each source is taken, and the others stay in their order', () => {
+  const queue = new FairQueue<string>(100);
+  for (const item of ['old a1', 'old a2', 'a3', 'old a4']) queue.add('a', item);
+  queue.add('b', 'old b1');
+  queue.add('c', 'c1');
+  const taken: string[] = [];
+  queue.takeWhile(
+    (item) => item.startsWith('old'),
+    (item) => taken.push(item),
+  );
+  expect(taken.toSorted()).toEqual(['old a1', 'old a2', 'old b1']);
+  expect([queue.size, queue.sourceCount, queue.waitingOf('a'), queue.waitingOf('b')]).toEqual([3, 2, 2, 0]);
+  queue.add('b', 'b2');
+  expect(drain(queue).toSorted()).toEqual(['a3', 'b2', 'c1', 'old a4']);
+});

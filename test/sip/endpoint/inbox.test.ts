@@ -15,6 +15,7 @@ class Thread {
   readonly turns: (() => void)[] = [];
   readonly inbox: Inbox;
   cpuShare = 1;
+  restedMs = 0;
 
   constructor(limits: Partial<InboxLimits> = {}) {
     this.inbox = new Inbox({
@@ -35,6 +36,11 @@ class Thread {
       },
       cpuShare: () => this.cpuShare,
       computedMs: () => this.computedMs,
+      processComputedMs: () => this.computedMs,
+      rest: (ms) => {
+        this.nowMs += ms;
+        this.restedMs += ms;
+      },
       readsOn: () => this.readsOn,
       later: (turn) => this.turns.push(turn),
     });
@@ -121,7 +127,7 @@ describe('more than there is time for', () => {
     expect(thread.handled.filter((name) => name.startsWith('bye')).length).toBe(50);
   });
 
-  test('with the cost of a call known, those let in wait no longer than the backlog', () => {
+  test('with the cost of a call known, those let in wait no longer than what a burst may', () => {
     thread.costMs = 2;
     thread.inbox.takeLongestWaitMs();
     const waits: number[] = [];
@@ -131,7 +137,7 @@ describe('more than there is time for', () => {
       thread.turn();
       if (round > 50) waits.push(thread.inbox.takeLongestWaitMs());
     }
-    expect(Math.max(...waits)).toBeLessThan(110);
+    expect(Math.max(...waits)).toBeLessThan(150);
     expect(thread.refused.length).toBeGreaterThan(300);
   });
 
@@ -156,6 +162,38 @@ describe('more than there is time for', () => {
     expect(thread.refused).toEqual([]);
     expect(thread.handled.indexOf('call')).toBeGreaterThan(0);
     expect(thread.handled.indexOf('call')).toBeLessThan(200);
+  });
+
+  test('who is let in while there is too much for long is refused after half a backlog, before its turn comes', () => {
+    for (let round = 0; round < 400; round++) {
+      for (let index = 0; index < 10; index++) thread.push('INVITE', `${round}`);
+      thread.turn();
+    }
+    expect(thread.refused.length).toBeGreaterThan(0);
+    const [waiting, handled] = [thread.inbox.waiting.fresh, thread.handled.length];
+    expect(waiting).toBeGreaterThan(10);
+    // The thread is away, and what waits meanwhile in the sockets takes the places.
+    thread.compute(60);
+    for (let index = 0; index < 20; index++) thread.push('INVITE', `later ${index}`, '192.0.2.2');
+    const refused = thread.refused.length;
+    thread.served.add(String(399));
+    thread.turn();
+    expect(thread.refused.length).toBeGreaterThan(refused);
+    expect(thread.refused.slice(refused).every((name) => !name.startsWith('later'))).toBe(true);
+    // A copy of a call that is served is not.
+    expect(thread.handled.slice(handled)).toContain('399');
+    expect(thread.handled.slice(handled).some((name) => Number(name) < 399)).toBe(false);
+  });
+
+  test('under a quota it rests between slices in place of standing still for the rest of a period', () => {
+    thread.cpuShare = 0.5;
+    thread.busy();
+    for (let index = 0; index < 100; index++) thread.push('BYE', `${index}`, '192.0.2.1', 't');
+    const [beganMs, computedMs] = [thread.nowMs, thread.computedMs];
+    thread.run();
+    expect(thread.handled.length).toBe(101);
+    expect(thread.restedMs).toBeGreaterThan(80);
+    expect(thread.nowMs - beganMs).toBeLessThan(2.2 * (thread.computedMs - computedMs));
   });
 
   test('a new request that has waited through four backlogs of computing is refused; what goes on never is', () => {

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { Pace, processComputedMs } from '../../../src/sip/endpoint/pace.ts';
+
+/** Plays a process with more to do than it may: computes in turns of 4 ms, rests when it is told to. */
+function play(share: number, forMs: number): { computedMs: number; longestRestMs: number; mostInPeriodMs: number } {
+  const periodMs = 100;
+  let [nowMs, computedMs, longestRestMs] = [0, 0, 0];
+  const inPeriod: number[] = [];
+  const pace = new Pace(
+    () => share,
+    () => computedMs,
+  );
+  while (nowMs < forMs) {
+    const restMs = pace.restMs(nowMs);
+    longestRestMs = Math.max(longestRestMs, restMs);
+    if (restMs > 0) {
+      nowMs += restMs;
+      continue;
+    }
+    const period = Math.floor(nowMs / periodMs);
+    inPeriod[period] = (inPeriod[period] ?? 0) + 4;
+    nowMs += 4;
+    computedMs += 4;
+  }
+  return { computedMs, longestRestMs, mostInPeriodMs: Math.max(...inPeriod) };
+}
+
+test('under a quota computing is spread: as much as it gives is used, no period is used up early, no rest is long', () => {
+  const { computedMs, longestRestMs, mostInPeriodMs } = play(0.5, 10_000);
+  expect(computedMs).toBeGreaterThan(4_950);
+  expect(computedMs).toBeLessThan(5_050);
+  expect(mostInPeriodMs).toBeLessThanOrEqual(56);
+  expect(longestRestMs).toBeLessThanOrEqual(5);
+});
+
+test('who has a core never rests', () => {
+  expect(play(1, 1_000)).toMatchObject({ computedMs: 1_000, longestRestMs: 0 });
+});
+
+test('what was not used is not saved up, and a debt ends with its period', () => {
+  let computedMs = 0;
+  const pace = new Pace(
+    () => 0.5,
+    () => computedMs,
+  );
+  expect(pace.restMs(60_000)).toBe(0);
+  computedMs = 8;
+  expect(pace.restMs(60_004)).toBeGreaterThan(0);
+  computedMs = 1_000;
+  expect(pace.restMs(60_008)).toBe(5);
+  expect(pace.restMs(60_018)).toBe(0);
+});
+
+test('the computing of this process grows while it computes', () => {
+  const before = processComputedMs();
+  for (const end = performance.now() + 60; performance.now() < end; );
+  expect(processComputedMs()).toBeGreaterThan(before);
+});
