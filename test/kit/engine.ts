@@ -42,6 +42,8 @@ export interface Registration {
 export interface TestEngine {
   readonly node: RunningNode;
   readonly host: string;
+  /** Of the system's admin, for the HTTP interface and the command line. */
+  readonly token: string;
   port(transport?: Transport): number;
   /** `host:port` as SIPp takes it. */
   address(transport?: Transport): string;
@@ -114,6 +116,7 @@ export async function startEngine(options: EngineOptions): Promise<TestEngine> {
   return {
     node,
     host,
+    token: ADMIN_TOKEN,
     port,
     address: (transport) => `${host.includes(':') ? `[${host}]` : host}:${port(transport)}`,
     logs,
