@@ -78,7 +78,8 @@ export class CallRehearsal {
   readonly #source: Source;
   readonly #caller: RehearsedFlow;
   readonly #plans: WitnessedPlan[] = [];
-  readonly #routes = new WeakMap<BranchPlan['draft'], RouteOfInvite>();
+  /** By what of a branch stays the same when its INVITE is drafted again for the target in hand. */
+  readonly #routes = new WeakMap<BranchPlan['resolve'], RouteOfInvite>();
   readonly #branches = new Map<string, BranchPlan>();
   readonly #unlocated = new Set<string>();
   /** Of the INVITE that is about to leave, and of those that have, by Call-ID. */
@@ -140,7 +141,7 @@ export class CallRehearsal {
     return {
       invites: this.#peers.invites.map((invite) => ({
         ...invite,
-        route: this.#routes.get(invite.branch.draft),
+        route: this.#routes.get(invite.branch.resolve),
         media: this.#media.get(parseMessage(invite.octets).callId()),
       })),
       plans: this.#plans,
@@ -215,8 +216,9 @@ export class CallRehearsal {
       outbound: {
         trunkBranch: (draft, plan) => {
           const branch = own.toTrunk(draft, plan);
-          this.#routes.set(branch.draft, { plan, index: this.#witness(plan).routes - 1 });
-          return { ...branch, resolve: () => this.#inTime(branch.resolve()) };
+          const resolve = () => this.#inTime(branch.resolve());
+          this.#routes.set(resolve, { plan, index: this.#witness(plan).routes - 1 });
+          return { ...branch, resolve };
         },
         onRoute: (_route, plan) => void this.#witness(plan).routes++,
         onRefused: (plan, refusal) => {

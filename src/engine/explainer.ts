@@ -7,16 +7,19 @@ import { type CallFacts, describeDestination, type LiveRecord, type Verification
 import { type CallRecord, octetsOf, type SipTrace, type TraceMessage } from '../observe/index.ts';
 import {
   type ExplainedLeg,
+  type ExplainedRoute,
   type ExplainQuestion,
   type Explanation,
   explain,
   explainPlaced,
+  type LeavingInvite,
+  type LeavingOn,
   nothingOutside,
   type PlacedCall,
   QuestionError,
   refusedBy,
+  type SeenAs,
   type StepNote,
-  withInvite,
 } from '../outbound/index.ts';
 import {
   HeaderId,
@@ -28,10 +31,12 @@ import {
   textFromOctets,
   unescapeUser,
 } from '../sip/message/index.ts';
+import type { Flow, Target } from '../sip/transport/index.ts';
 import { numbersMeant } from '../tenants/number-format.ts';
 import { memberOf } from '../tenants/party.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
+import { targetOfKey } from '../trunks/hops.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Source } from './admission.ts';
 import { CallRehearsal, type RehearsedCall, type WitnessedPlan } from './call-rehearsal.ts';
@@ -89,13 +94,14 @@ export class Explainer {
     const final = ended ?? (begun !== undefined && begun.status >= 300 ? begun : undefined);
     const answer = final === undefined ? undefined : { status: final.status, reason: final.reason };
     const found = begun?.facts.verification ?? ended?.verification;
+    const leftOn: LeavingOn = (route) => this.#leftOn(route, legs);
     const explanation =
-      call === undefined ? this.#stayedInside(begun, ended) : withVerification(explainPlaced(call), found);
+      call === undefined ? this.#stayedInside(begun, ended) : withVerification(explainPlaced(call, leftOn), found);
     if (explanation === undefined) return undefined;
     // Refused before its plan was played, for want of something in the INVITE; or there was nobody to ring.
     const isFaulty = legs.length === 0 && answer !== undefined && answer.status !== explanation.refusal?.status;
     const refusal = isFaulty ? { ...answer, code: 'request-refused' } : explanation.refusal;
-    return { ...explanation, refusal, routes: explanation.routes.map((route) => asSent(route, legs)), legs, answer };
+    return { ...explanation, refusal, legs, answer };
   }
 
   #sourceOf(question: ExplainQuestion, invite: SipRequest | undefined): Source {
@@ -158,9 +164,10 @@ export class Explainer {
       witnessed === undefined || isFaulty
         ? this.#inside(source, facts)
         : withVerification(
-            this.#outside(witnessed, (index) => {
+            this.#outside(witnessed, (_, index) => {
               const at = invites.findIndex(({ route }) => route?.plan === witnessed.plan && route.index === index);
-              return legs[at];
+              const [leg, invite] = [legs[at], invites[at]];
+              return leg === undefined || invite === undefined ? undefined : leaving(leg, this.#seenAs(invite.flow.of));
             }),
             facts.verification,
           );
@@ -173,19 +180,27 @@ export class Explainer {
     return { ...base, steps: [...base.steps, ...notLocated], refusal, legs, answer };
   }
 
-  #outside({ plan, refusal }: WitnessedPlan, legOf: (route: number) => ExplainedLeg | undefined): Explanation {
+  #outside({ plan, refusal }: WitnessedPlan, leavingOn: LeavingOn): Explanation {
     // The trunks as the plan found them: the call itself takes places.
     const states = new Map(plan.state.trunkStates);
     const trunkState = (id: string) => states.get(id) ?? plan.facts.trunkState(id);
-    const explanation = explain({ ...plan.facts, trunkState });
-    if (refusal !== undefined && plan.refusal === undefined) return refusedBy(explanation, refusal);
-    const routes = explanation.routes.map((route, index) => {
-      const leg = legOf(index);
-      if (leg === undefined || route.refusal !== undefined) return route;
-      const octets = Buffer.from(leg.inviteBase64, 'base64').toString('latin1');
-      return { ...withInvite(plan, index, route, octets), nextHop: leg.target };
-    });
-    return { ...explanation, routes };
+    const explanation = explain({ ...plan.facts, trunkState }, undefined, leavingOn);
+    return refusal !== undefined && plan.refusal === undefined ? refusedBy(explanation, refusal) : explanation;
+  }
+
+  /** The first INVITE that was sent on a route, of those in `legs`; a rule may name a trunk twice. */
+  #leftOn({ trunk, invite }: ExplainedRoute, legs: readonly ExplainedLeg[]): LeavingInvite | undefined {
+    const onTrunk = legs.filter(({ to }) => to === trunk.name);
+    const leg = onTrunk.find((sent) => startLine(sent.invite) === startLine(invite)) ?? onTrunk[0];
+    if (leg === undefined) return undefined;
+    const listener = this.#options.engine.directory.trunk(trunk.id)?.options.listener;
+    const target = targetOfKey(leg.target);
+    return leaving(leg, target && this.#seenAs({ ...target, ...(listener && { listenerId: listener }) }));
+  }
+
+  #seenAs(to: Flow | Target): SeenAs {
+    const { endpoint } = this.#options.engine;
+    return { transport: to.transport, address: (scope) => endpoint.advertised(to, scope) };
   }
 
   #inside(source: Source, facts: CallFacts): Explanation {
@@ -368,12 +383,8 @@ function sentLeg(message: TraceMessage, label: string | undefined): ExplainedLeg
   };
 }
 
-/** The first INVITE that was sent on a route takes the place of the one that was worked out again; a rule may name a trunk twice. */
-function asSent<R extends Explanation['routes'][number]>(route: R, legs: readonly ExplainedLeg[]): R {
-  const onTrunk = legs.filter(({ to }) => to === route.trunk.name);
-  const sent = onTrunk.find(({ invite }) => startLine(invite) === startLine(route.invite)) ?? onTrunk[0];
-  if (sent === undefined || route.refusal !== undefined) return route;
-  return { ...route, invite: sent.invite, inviteBase64: sent.inviteBase64, nextHop: sent.target };
+function leaving({ inviteBase64, target }: ExplainedLeg, seenAs: SeenAs | undefined): LeavingInvite {
+  return { octets: Buffer.from(inviteBase64, 'base64').toString('latin1'), target, seenAs };
 }
 
 function startLine(invite: string): string {

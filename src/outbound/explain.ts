@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { parseMessage, type SipRequest, serialize, textFromOctets } from '../sip/message/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { SkippedRoute } from './context.ts';
-import type { OutboundFacts } from './facts.ts';
+import type { OutboundFacts, SeenAs } from './facts.ts';
 import { ifAnswered } from './if-answered.ts';
 import type { OutboundEvent, StoredSetting } from './outcome.ts';
 import { draftForRoute, type OutboundPlan, planOutbound } from './pipeline.ts';
@@ -83,8 +83,26 @@ export interface ExplainedRoute {
 /** The random tokens to show for a route: those of a real call, or any. */
 export type TokenSource = (routeIndex: number) => Partial<InviteTokens>;
 
-/** Says what a call with these facts sends, and why. Places nothing. The very steps of a live call, with a trace that listens. */
-export function explain(facts: OutboundFacts, tokens: TokenSource = () => ({})): Explanation {
+/** An INVITE as its leg sends it. */
+export interface LeavingInvite {
+  readonly octets: string;
+  /** `transport:address:port`. */
+  readonly target: string;
+  /** By the socket that sends it; undefined where that is not known any more. */
+  readonly seenAs: SeenAs | undefined;
+}
+/** What leaves on a route of the plan; undefined for one that no INVITE is known of. */
+export type LeavingOn = (route: ExplainedRoute, index: number) => LeavingInvite | undefined;
+
+/**
+ * Says what a call with these facts sends, and why. Places nothing. The very steps of a live call, with a trace that listens. Where it
+ * is known what leaves on a route, that is shown in place of what the route alone would have sent.
+ */
+export function explain(
+  facts: OutboundFacts,
+  tokens: TokenSource = () => ({}),
+  leavingOn: LeavingOn = () => undefined,
+): Explanation {
   const trace = new RecordingTrace();
   const plan = planOutbound(facts, trace);
   const { state, refusal } = plan;
@@ -100,7 +118,11 @@ export function explain(facts: OutboundFacts, tokens: TokenSource = () => ({})):
     steps: trace.steps,
     refusal,
     storedSetting: plan.storedSetting,
-    routes: plan.routes.map((_, index) => explainRoute(plan, index, tokens(index))),
+    routes: plan.routes.map((_, index) => {
+      const route = explainRoute(plan, index, tokens(index));
+      const leaving = route.refusal === undefined ? leavingOn(route, index) : undefined;
+      return leaving === undefined ? route : asLeaving(plan, index, route, leaving);
+    }),
     skipped: plan.skipped,
   };
 }
@@ -123,16 +145,18 @@ export function nothingOutside(
 }
 
 /** The route with the INVITE as the leg really sends it, and its reasons. */
-export function withInvite(plan: OutboundPlan, index: number, route: ExplainedRoute, octets: string): ExplainedRoute {
-  const trace = new RecordingTrace();
-  draftForRoute(plan, index, trace);
+function asLeaving(plan: OutboundPlan, index: number, route: ExplainedRoute, leaving: LeavingInvite): ExplainedRoute {
+  const { octets, target, seenAs } = leaving;
   const message = parseMessage(octets);
   if (message.kind !== 'request') return route;
+  const trace = new RecordingTrace();
+  draftForRoute(plan, index, trace, seenAs);
   return {
     ...route,
     fields: textReasons(trace.fields, message),
     invite: textFromOctets(octets),
     inviteBase64: Buffer.from(octets, 'latin1').toString('base64'),
+    nextHop: target,
   };
 }
 

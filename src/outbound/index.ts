@@ -7,10 +7,11 @@ export {
   type ExplainedRoute,
   type Explanation,
   explain,
+  type LeavingInvite,
+  type LeavingOn,
   nothingOutside,
   shownKey,
   type TokenSource,
-  withInvite,
 } from './explain.ts';
 export { type ExplainTextOptions, explanationText } from './explain-text.ts';
 export {

@@ -1,5 +1,5 @@
 import { parseMessage } from '../sip/message/index.ts';
-import { type Explanation, explain, type TokenSource } from './explain.ts';
+import { type Explanation, explain, type LeavingOn } from './explain.ts';
 import { type EndpointRequest, endpointRequest, type OutboundFacts, type TrunkState } from './facts.ts';
 import type { Refusal, RouteDraft } from './outcome.ts';
 import type { OutboundPlan } from './pipeline.ts';
@@ -41,9 +41,9 @@ function whatWasSent(route: RouteDraft): PlacedCall['sent'] {
   return { calledNumber, outboundCallerId, callerIdSource, anonymous, signing };
 }
 
-/** Explains a call after it was placed: by its own facts, with the trunk states as they were then. */
-export function explainPlaced(call: PlacedCall, tokens?: TokenSource): Explanation {
-  const explanation = explain(factsOfPlaced(call), tokens);
+/** Explains a call after it was placed: by its own facts, with the trunk states as they were then, and by what is known to have left. */
+export function explainPlaced(call: PlacedCall, leftOn?: LeavingOn): Explanation {
+  const explanation = explain(factsOfPlaced(call), undefined, leftOn);
   const { refusal } = call;
   return refusal === undefined ? explanation : refusedBy(explanation, refusal);
 }

@@ -272,21 +272,40 @@ export const octetsOf = ({ inviteBase64 }: { readonly inviteBase64: string }): s
   Buffer.from(inviteBase64, 'base64').toString('latin1');
 
 /** Faults of an explanation's reasons: a field that is sent without one, or a reason without its field. */
-export function unreasonable({ routes }: Explanation): string[] {
-  return routes.flatMap(({ inviteBase64, fields }) => {
+export function unreasonable({ routes, legs = [] }: Explanation): string[] {
+  return routes.flatMap((route) => {
+    const { inviteBase64, fields, trunk } = route;
     if (inviteBase64 === '') return fields.map(({ field }) => `${field} explained, nothing sent`);
-    const invite = parseMessage(Buffer.from(inviteBase64, 'base64').toString('latin1')) as SipRequest;
-    const names = new Set(['request-uri', 'content-length']);
-    invite.headers.forEach((name) => void names.add(name.toLowerCase()));
+    const octets = octetsOf(route);
+    const onTrunk = legs.filter(({ to }) => to === trunk.name).map(octetsOf);
+    // A rule may name a trunk twice.
+    const shown = routes.filter((other) => other.trunk.id === trunk.id).map(octetsOf);
+    const invite = parseMessage(octets) as SipRequest;
+    const values = new Map([
+      ['request-uri', [invite.requestUri]],
+      ['content-length', ['']],
+    ]);
+    invite.headers.forEach((name, value) => {
+      values.set(name.toLowerCase(), [...(values.get(name.toLowerCase()) ?? []), value]);
+    });
     const reasons = fields.filter(({ dropped }) => dropped !== true);
-    const explained = new Set(
-      reasons.map(({ field }) =>
-        field.replace(/ \(call(ed|ing)\)|\.(user|host|displayName|scheme)$/g, '').toLowerCase(),
-      ),
-    );
+    const explained = new Set(reasons.map(({ field }) => headerOf(field)));
     return [
-      ...[...names].filter((name) => !explained.has(name)).map((name) => `${name} has no reason`),
-      ...[...explained].filter((name) => !names.has(name)).map((name) => `${name} is explained and not sent`),
+      ...(onTrunk.length === 0 || onTrunk.some((leg) => shown.includes(leg))
+        ? []
+        : [`the INVITE of ${trunk.name} leaves on no leg`]),
+      ...[...values.keys()].filter((name) => !explained.has(name)).map((name) => `${name} has no reason`),
+      ...[...explained].filter((name) => !values.has(name)).map((name) => `${name} is explained and not sent`),
+      ...reasons
+        .filter(({ field, value, overruled }) => {
+          const isHost = /\.host$|^Via$/.test(field) && overruled !== true;
+          return isHost && values.get(headerOf(field))?.some((sent) => sent.includes(value)) === false;
+        })
+        .map(({ field, value }) => `${field} is not ${value}`),
     ];
   });
+}
+
+function headerOf(field: string): string {
+  return field.replace(/ \(call(ed|ing)\)|\.(user|host|displayName|scheme)$/g, '').toLowerCase();
 }

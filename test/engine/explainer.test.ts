@@ -96,6 +96,7 @@ function checkAfter(after: Explanation | undefined, live: Live, asked: string): 
     expect(live.sent, asked).toEqual([]);
     return;
   }
+  expect(unreasonable(after), asked).toEqual([]);
   expect(
     after.legs?.map((leg) => steady(octetsOf(leg))),
     asked,

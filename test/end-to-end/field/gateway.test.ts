@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Explanation } from '../../../src/outbound/index.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { fieldOf, methodOf } from '../outbound/wire-message.ts';
 import {
@@ -114,6 +115,33 @@ describe.each(['udp', 'tcp'] as const)('the gateway of an accept-register trunk 
     if (status !== 200) return;
     phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 2));
     expect(statusOf(await phone.nextAnswer())).toBe(200);
+  });
+
+  test('kinds 39 and 40: explain shows the INVITE as it leaves over the flow that the gateway registered over', async () => {
+    const { phone } = world;
+    const text = phoneInvite(phone);
+    const steady = (octets: string) =>
+      octets
+        .replace(/;branch=[^;\r]+/, ';branch=#')
+        .replace(/(From: [^\r]*);tag=[^;\r]+/, '$1;tag=#')
+        .replace(/Call-ID: [^\r]+/, 'Call-ID: #');
+    const octetsOf = (shown: object | undefined) =>
+      steady(Buffer.from((shown as { inviteBase64: string }).inviteBase64, 'base64').toString('latin1'));
+    const before = (await world.api('/api/v1/explain', { tenant: 'acme', invite: text })) as Explanation;
+    phone.send(text);
+    const invite = await gateway.nextRequest('INVITE');
+    gateway.send(responseTo(invite, '486 Busy Here', token()));
+    const answer = await phone.nextAnswer();
+    phone.send(ackOf(phone, text, answer));
+    const callId = fieldOf(answer, 'Call-ID');
+    const after = (await world.api(`/api/v1/calls/${callId}/explain`)) as Explanation;
+    for (const { routes, legs } of [before, after]) {
+      expect(octetsOf(legs?.[0])).toBe(steady(invite.text));
+      expect(octetsOf(routes[0])).toBe(steady(invite.text));
+      expect(routes[0]?.nextHop).toBe(`${transport}:${gateway.hostPort}`);
+      const reason = routes[0]?.fields.find(({ field }) => field === 'Contact.host')?.value;
+      expect(fieldOf(invite, 'Contact')).toContain(`@${reason}`);
+    }
   });
 
   test('kinds 22 and 35: its redirection is refused unless it may redirect; whom it connects to is shown', async () => {
