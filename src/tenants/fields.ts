@@ -18,7 +18,8 @@ export function isHeaderSafe(text: string): boolean {
 
 /** Says whether a text is an IPv4 or IPv6 address (brackets allowed) or a host name. */
 export function isHost(text: string): boolean {
-  if (isIP(unbracket(text)) !== 0) return true;
+  // A zone (`fe80::1%eth0`) has a meaning on this machine alone, and no place in a URI.
+  if (isIP(unbracket(text)) !== 0) return !text.includes('%');
   // A name whose last label is all digits is a mistyped IPv4 address (RFC 3696 §2: no top-level domain is all digits).
   return HOST_NAME.test(text) && !/(^|\.)[0-9]+$/.test(text);
 }
@@ -26,6 +27,16 @@ export function isHost(text: string): boolean {
 /** An IPv6 address without the brackets that URIs put around it. */
 export function unbracket(host: string): string {
   return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
+/** An IPv6 address as URIs have it, other hosts as they are. */
+export function bracketed(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host;
+}
+
+/** A network without the brackets that its IPv6 address may have. */
+function unbracketNetwork(text: string): string {
+  return text.replace(/^\[([0-9A-Fa-f:.]+)\](?=\/|$)/, '$1');
 }
 
 /** Says whether a text is an address or an address with a prefix length. */
@@ -80,6 +91,7 @@ export const listenPort = z.int().min(0).max(65_535);
 
 export const network = z
   .string()
+  .overwrite(unbracketNetwork)
   .refine(isNetwork, { error: 'must be an IP address or a network such as 203.0.113.0/24' });
 
 /** Number of an extension or service. */

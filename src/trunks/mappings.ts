@@ -4,7 +4,7 @@
  * variables, host parts take host variables, nothing else.
  */
 import { z } from 'zod';
-import { headerText, isHost, unbracket } from '../tenants/fields.ts';
+import { bracketed, headerText, isHost, unbracket } from '../tenants/fields.ts';
 import { nearest } from './nearest.ts';
 
 /** Variables for user parts and display names. */
@@ -76,7 +76,11 @@ const hostPart = z.union(
   [
     z.enum(HOST_VARIABLES),
     custom(
-      z.string().max(260).refine(isHostPort, { error: 'is no valid host or host:port of a SIP URI (RFC 3261 §25.1)' }),
+      z
+        .string()
+        .max(260)
+        .overwrite(bracketed)
+        .refine(isHostPort, { error: 'is no valid host or host:port of a SIP URI (RFC 3261 §25.1)' }),
     ),
   ],
   { error: variableError(HOST_VARIABLES, 'host part') },

@@ -21,6 +21,7 @@ test('a Replaces without Call-ID or one of the tags is refused', () => {
 test('RFC 3261 §19.1.1: percent-encoded in the header part of a Refer-To URI, among others', () => {
   const replaces = replacesInUri('Subject=x&Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2');
   expect(replaces).toEqual({ callId: 'a@b', toTag: '1', fromTag: '2', earlyOnly: false });
+  expect(replacesInUri('%zz=1&%52eplac%65s=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2')).toEqual(replaces);
   expect(replacesInUri('Subject=x')).toBeUndefined();
   for (const empty of ['Replaces=%', 'Replaces=', 'replaces', 'a=b&Replaces'])
     expect(() => replacesInUri(empty), empty).toThrow(PeerError);

@@ -516,6 +516,11 @@ export const PRIVACY_ROWS: readonly GuideRow[] = [
     expect: { From: '"Anonymous" <sip:anonymous@[2001:db8::7]>' },
   },
   {
+    name: 'an IPv6 host of a mapping is bracketed',
+    call: call(full(), { trunks: withParameters({ pAssertedIdentity: { host: { custom: '2001:db8::7' } } }) }),
+    expect: { 'P-Asserted-Identity': '<sip:14155550102@[2001:db8::7]>' },
+  },
+  {
     name: 'X-Outbound-Cli never lifts privacy',
     call: call(full(), { headers: ['Privacy: id', 'X-Outbound-Cli: rewrite-from=123; rewrite-rpi=789'] }),
     expect: { From: anonymousFrom, 'Remote-Party-ID': null },

@@ -28,16 +28,29 @@ describe('every field × variable (guide "Configurable SIP Fields", "Variables")
     '192.0.2.1:5060',
     '[2001:db8::1]',
     '[2001:db8::1]:5060',
+    '2001:db8::1',
+    '::ffff:192.0.2.1',
   ])('custom host %s is taken', (text) => {
     expect(accepts('from', 'host', { custom: text })).toBe(true);
   });
 
-  test.each(['', 'a b', 'a@b', 'a:b', 'a:0', 'a:70000', '2001:db8::1', '[2001:db8::1', 'a;x=1', 'a>b', '1.2.3.400'])(
-    'custom host %j is refused',
-    (text) => {
-      expect(accepts('from', 'host', { custom: text })).toBe(false);
-    },
-  );
+  test.each([
+    '',
+    'a b',
+    'a@b',
+    'a:b',
+    'a:0',
+    'a:70000',
+    '2001:db8::1:x',
+    '[2001:db8::1',
+    'fe80::1%eth0',
+    '[fe80::1%eth0]:5060',
+    'a;x=1',
+    'a>b',
+    '1.2.3.400',
+  ])('custom host %j is refused', (text) => {
+    expect(accepts('from', 'host', { custom: text })).toBe(false);
+  });
 
   test.each(['100', '+1(415)555', 'a%20b', 'a;b=c', '*67#'.replace('#', '')])('custom user %s is taken', (text) => {
     expect(accepts('from', 'user', { custom: text })).toBe(true);
@@ -49,6 +62,28 @@ describe('every field × variable (guide "Configurable SIP Fields", "Variables")
       expect(accepts('from', 'user', { custom: text })).toBe(false);
     },
   );
+
+  test('kind 38: an IPv6 address is the same with and without brackets, wherever one is configured', () => {
+    const read = (changes: object) => trunkSchema.parse({ name: 't', type: 'ip', ...changes });
+    for (const host of ['2001:db8::7', '[2001:db8::7]']) {
+      const trunk = read({
+        host,
+        outboundProxy: { host },
+        associatedIps: [host, `${host}/64`],
+        options: { anonymousHost: host },
+        outboundParameters: { from: { host: { custom: host } } },
+      });
+      expect(trunk).toMatchObject({
+        host: '2001:db8::7',
+        outboundProxy: { host: '2001:db8::7' },
+        associatedIps: ['2001:db8::7', '2001:db8::7/64'],
+        options: { anonymousHost: '2001:db8::7' },
+        outboundParameters: { from: { host: { custom: '[2001:db8::7]' } } },
+      });
+    }
+    for (const host of ['fe80::1%eth0', '[fe80::1%eth0]'])
+      expect(() => read({ host })).toThrow('must be a host name, an IPv4 address or an IPv6 address');
+  });
 
   const removals = ['remove', 'Remove', 'REMOVE'].flatMap((custom) =>
     MAPPED_FIELDS.map((field) => [custom, field] as const),

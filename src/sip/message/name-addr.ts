@@ -25,13 +25,11 @@ function locate(text: string, from: number, to: number): void {
   let index = skipSpace(text, from, fieldEnd);
   nameStart = nameEnd = index;
   if (index < fieldEnd && text.charCodeAt(index) === 0x22) {
-    const close = closingQuote(text, index, fieldEnd);
-    if (close < 0) throw broken(text, from, 'a display name without closing quote');
-    nameEnd = close + 1;
-    index = skipSpace(text, nameEnd, fieldEnd);
-    if (index >= fieldEnd || text.charCodeAt(index) !== 0x3c) throw broken(text, from, 'no "<" after the display name');
+    nameEnd = openingBracket(text, index);
+    if (nameEnd < 0) throw broken(text, from, 'no "<" after the display name');
+    index = nameEnd;
   } else if (index >= fieldEnd || text.charCodeAt(index) !== 0x3c) {
-    const open = within(text.indexOf('<', index));
+    const open = openingBracket(text, index);
     const semicolon = within(text.indexOf(';', index));
     const colon = within(text.indexOf(':', index));
     // Parameters follow a URI; a semicolon before any colon belongs to a name.
@@ -48,6 +46,24 @@ function locate(text: string, from: number, to: number): void {
   uriStart = skipSpace(text, index + 1, close);
   uriEnd = trimEnd(text, uriStart, close);
   paramsStart = close + 1;
+}
+
+/** The `<` that begins the URI: the first one outside quotes, or -1. DEVIATION: a name may be quoted in part, as `"Ann" Lee <…>`. */
+function openingBracket(text: string, start: number): number {
+  for (let index = start; ; ) {
+    const open = within(text.indexOf('<', index));
+    const quoteAt = open < 0 ? -1 : quoteBefore(text, index, open);
+    if (quoteAt < 0) return open;
+    const close = closingQuote(text, quoteAt, fieldEnd);
+    if (close < 0) throw broken(text, start, 'a display name without closing quote');
+    index = close + 1;
+  }
+}
+
+/** The first quote in `text[start, end)`, or -1. */
+function quoteBefore(text: string, start: number, end: number): number {
+  for (let index = start; index < end; index++) if (text.charCodeAt(index) === 0x22) return index;
+  return -1;
 }
 
 /** A place in the field, or -1: what was found beyond it is another field's. */
@@ -74,8 +90,7 @@ function locateAddrSpec(text: string, start: number): void {
  */
 export function parseNameAddr(text: string, start = 0, end = text.length): NameAddr {
   locate(text, start, end);
-  const isQuoted = text.charCodeAt(nameStart) === 0x22;
-  const displayName = isQuoted ? unquote(text.slice(nameStart, nameEnd)) : unquotedName(text, nameStart, nameEnd);
+  const displayName = nameOf(text, nameStart, nameEnd);
   const uri = parseUri(text.slice(uriStart, uriEnd));
   return { displayName, uri, params: readParams(text, paramsStart, fieldEnd, 'address') };
 }
@@ -119,6 +134,29 @@ export function readTrailingParams(text: string): Params | undefined {
     if (error instanceof PeerError) return undefined;
     throw error;
   }
+}
+
+/**
+ * The display name without quotes and quoted pairs. One in several pieces is read where no piece holds what another reader may take for
+ * the address.
+ */
+function nameOf(text: string, start: number, end: number): string | undefined {
+  const last = trimEnd(text, start, end);
+  const first = quoteBefore(text, start, last);
+  if (first < 0) return unquotedName(text, start, last);
+  if (first === start && closingQuote(text, start, last) === last - 1) return unquote(text.slice(start, last));
+  let name = '';
+  for (let index = start; index < last; ) {
+    const isQuoted = text.charCodeAt(index) === 0x22;
+    const quoteAt = quoteBefore(text, index, last);
+    const pieceEnd = isQuoted ? closingQuote(text, index, last) + 1 : quoteAt < 0 ? last : quoteAt;
+    const piece = isQuoted ? unquote(text.slice(index, pieceEnd)) : text.slice(index, pieceEnd);
+    if (piece.includes('<')) throw broken(text, start, 'a "<" in a display name that is quoted in part');
+    unquotedName(piece.replaceAll('"', "'"), 0, piece.length);
+    name += piece;
+    index = pieceEnd;
+  }
+  return name;
 }
 
 /**

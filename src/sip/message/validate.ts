@@ -127,7 +127,7 @@ export function validateResponse(response: SipResponse): boolean {
     if (response.headers.firstConflict(isIdentity) !== HeaderId.Other) return false;
     if (response.topVia().repeats('branch') || response.cseq().sequence < 0) return false;
     checkTags(response);
-    return hasOneVia(response) || response.headers.listValues(HeaderId.Via).length === 1;
+    return hasOneVia(response) || saysOneVia(response.headers.listValues(HeaderId.Via));
   } catch (error) {
     if (error instanceof PeerError) return false;
     throw error;
@@ -167,6 +167,11 @@ function checkVias(message: SipMessage, limits: MessageLimits): void {
 /** The usual case: one field, and nothing in it that may be a second value. */
 function hasOneVia({ headers }: SipMessage): boolean {
   return headers.countOf(HeaderId.Via) === 1 && headers.value(HeaderId.Via)?.includes(',') === false;
+}
+
+/** The same value twice is one, as elsewhere. */
+function saysOneVia(values: readonly string[]): boolean {
+  return values.length > 0 && values.every((value) => value === values[0]);
 }
 
 /**

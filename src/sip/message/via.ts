@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, isTokenCode, skipSpace, trimEnd } from './characters.ts';
+import { decimalAt, isSpaceCode, isTokenCode, skipSpace, trimEnd } from './characters.ts';
 import { MAY_REPEAT, type Params, readParams, scannedValue, scanParams } from './params.ts';
 import { endOfHost, formatHost } from './uri.ts';
 import { wordAt, wordsByLength } from './words.ts';
@@ -74,7 +74,7 @@ class ReceivedVia implements Via {
   rewritten(field: string): this {
     this.#text = field;
     this.#start = field.indexOf(';');
-    this.#end = field.length;
+    this.#end = endBeforeComment(field, this.#start, field.length);
     this.#params = undefined;
     return this;
   }
@@ -90,7 +90,7 @@ const NAMES = ['branch', 'rport', 'received'];
  * SIP_PEER_VIA or SIP_PEER_PARAMS.
  */
 export function parseVia(text: string, from = 0, to = text.length): Via {
-  const end = trimEnd(text, from, to);
+  const end = endBeforeComment(text, from, trimEnd(text, from, to));
   const nameStart = skipSpace(text, from, end);
   const nameEnd = tokenEnd(text, nameStart, end);
   const versionStart = afterSlash(text, nameEnd, end);
@@ -119,6 +119,13 @@ export function parseVia(text: string, from = 0, to = text.length): Via {
       : `${text.slice(nameStart, nameEnd)}/${text.slice(versionStart, versionEnd)}`;
   const transport = wordAt(TRANSPORTS, text, transportStart, transportEnd);
   return new ReceivedVia(protocol, transport, host, port, text, index, end);
+}
+
+/** DEVIATION: RFC 2543 §6.40.1 let a comment stand behind the parameters; it is passed over, and repeated in answers. */
+function endBeforeComment(text: string, from: number, end: number): number {
+  if (text.charCodeAt(end - 1) !== 0x29) return end;
+  const open = text.lastIndexOf('(', end - 1);
+  return open > from && isSpaceCode(text.charCodeAt(open - 1)) ? trimEnd(text, from, open) : end;
 }
 
 const USUAL_PROTOCOL = 'SIP/2.0';

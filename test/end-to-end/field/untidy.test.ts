@@ -90,6 +90,12 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
       ['an empty user and password', '<sip::@127.0.0.1>;tag=1', /^From: .*anonymous/m],
       ['a user in UTF-8', `<sip:${octetsFromText('山')}@127.0.0.1>;tag=1`, /^From: <sip:%E5%B1%B1@/m],
       ['a user in escaped UTF-8', '<sip:Zo%C3%AB@127.0.0.1>;tag=1', /^From: <sip:Zo%C3%AB@/m],
+      [
+        'a name that is quoted in part',
+        '"ACME" Inc "of" Ohio <sip:+442079460001@127.0.0.1>;tag=1',
+        /^From: "ACME Inc of Ohio" </m,
+      ],
+      ['a name in quotes twice', '""ACME"" <sip:+442079460001@127.0.0.1>;tag=1', /^From: "ACME" </m],
       ['spaces in the brackets', '< sip:+442079460001@127.0.0.1 >;tag=1', /^From: .*<sip:\+?442079460001@/m],
       ['an empty tag', '<sip:+442079460001@127.0.0.1>;tag=', /^From: .*442079460001/m],
       ['the same tag twice', '<sip:+442079460001@127.0.0.1>;tag=x;tag=x', /^From: .*442079460001/m],
@@ -109,6 +115,7 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
         'a session timer that cannot be read',
         (text: string) => text.replace('CSeq', 'Session-Expires: soon\r\nMin-SE: x\r\nCSeq'),
       ],
+      ['a comment in Via', (text: string) => text.replace(/(\r\nVia: [^\r]*)/, '$1 (Acme SBC 1.0)')],
       ['a lower-case version', (text: string) => text.replace(' SIP/2.0\r\n', ' sip/2.0\r\n')],
       [
         'Content-Type and Content-Length twice',

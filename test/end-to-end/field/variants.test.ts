@@ -102,6 +102,9 @@ describe('kind 30: a transfer whose Replaces names nothing calls nobody', () => 
     [`<sip:9442079460999@elsewhere.test?Replaces=${NOTHING}>`, '481'],
     [`sip:102@acme.test?Replaces=${NOTHING}`, '481'],
     ['<sip:102@acme.test?Replaces=nosuch>', '400'],
+    [`<sip:102@acme.test?%52eplaces=${NOTHING}>`, '481'],
+    [`<sip:102@acme.test?Replaces=${NOTHING}>\r\nRefer-To: <sip:102@acme.test?Replaces=${NOTHING}>`, '481'],
+    [`<sip:102@acme.test?Replaces=${NOTHING}>\r\nr: <sip:103@acme.test>`, '400'],
     ['<sip:102@acme.test?Replaces=>', '400'],
     ['<sip:102@acme.test?Replaces>', '400'],
   ];

@@ -41,6 +41,12 @@ describeField('From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1 
     ['ACME, Inc. <sip:a@b>', { displayName: 'ACME, Inc.' }, '"ACME, Inc." <sip:a@b>'],
     ['ACME; Inc <sip:a@b>;tag=1', { displayName: 'ACME; Inc', params: { tag: '1' } }, '"ACME; Inc" <sip:a@b>;tag=1'],
     ['Dept: A <sip:a@b>', { displayName: 'Dept: A' }, '"Dept: A" <sip:a@b>'],
+    // Quoted in part.
+    ['"Ann" Lee <sip:a@b>;tag=1', { displayName: 'Ann Lee', params: { tag: '1' } }, '"Ann Lee" <sip:a@b>;tag=1'],
+    ['"Ann" "Lee"<sip:a@b>', { displayName: 'Ann Lee' }, '"Ann Lee" <sip:a@b>'],
+    ['Ann "A, B;" Lee <sip:a@b>', { displayName: 'Ann A, B; Lee' }, '"Ann A, B; Lee" <sip:a@b>'],
+    ['""Ann"" <sip:a@b>', { displayName: 'Ann' }, '"Ann" <sip:a@b>'],
+    ['"a\\"b" c <sip:a@b>', { displayName: 'a"b c' }, '"a\\"b c" <sip:a@b>'],
     ['Tel: 123 <sip:a@b>', { displayName: 'Tel: 123' }, '"Tel: 123" <sip:a@b>'],
     [
       "St. O'Neil (R&D) [x] a@b.c DOM\\\\u=1 <sip:a@b>",
@@ -70,7 +76,10 @@ describeField('From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1 
     'sip:c@d <sip:a@b>',
     'x sip:c <sip:a@b>',
     'tel:1 <sip:a@b>',
-    'a"b" <sip:a@b>',
+    'a "<sip:c@d>" <sip:a@b>',
+    '"a" <b> "c" <sip:a@b>',
+    'a "sip:c@d" <sip:a@b>',
+    'a"b <sip:a@b>',
     'a > <sip:a@b>',
   ],
 });

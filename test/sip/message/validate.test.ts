@@ -133,6 +133,10 @@ describe('responses', () => {
     ['a CSeq beyond 2**31', replaced('CSeq: 1', 'CSeq: 4294967296')],
     ['two To', [...fields, 'To: <sip:x@h>;tag=2']],
     ['two tags', replaced('To: <sip:b@h>', 'To: <sip:b@h>;tag=1;tag=2')],
+    [
+      'the same Via twice and another one',
+      [...fields, 'Via: SIP/2.0/UDP other', ...fields.filter((f) => f.startsWith('Via'))],
+    ],
     ['two branches', replaced('bKa', 'bKa;branch=z9hG4bKb')],
   ])('%s is dropped', (_what, list) => {
     expect(keep(list)).toBe(false);
@@ -162,6 +166,8 @@ describe('responses', () => {
     ['a To that cannot be read', replaced('To: <sip:b@h>', 'To: "<sip:b@h>;tag=2')],
     ['no Call-ID', replaced('Call-ID: c@h', '')],
     ['To twice', [...fields, 'To: <sip:b@h>']],
+    ['Via twice', [...fields, ...fields.filter((field) => field.startsWith('Via'))]],
+    ['a comment in Via', replaced('bKa', 'bKa (Acme)')],
     ['CSeq, Call-ID and From twice', [...fields, 'CSeq: 1 INVITE', 'i: c@h', 'f: <sip:a@h>;tag=1']],
     ['a tag twice', replaced('tag=1', 'tag=1;tag=1')],
   ])('an answer reaches its transaction with %s', (_what, list) => {

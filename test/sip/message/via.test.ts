@@ -24,8 +24,14 @@ describeField('Via (RFC 3261 §20.42)', {
     ['SIP/2.0/UNKNOWN t4.example.com', { transport: 'UNKNOWN', branch: '' }],
     ['SIP/2.0/UDP h;__proto__', { host: 'h', branch: '' }],
     ['SIP/2.0/UDP h:;rport;;rport;branch=a;', { port: undefined, branch: 'a' }, 'SIP/2.0/UDP h;rport;branch=a'],
+    // RFC 2543 §6.40.1
+    ['SIP/2.0/UDP h;branch=a (Acme server)', { params: { branch: 'a' }, branch: 'a' }, 'SIP/2.0/UDP h;branch=a'],
+    ['SIP/2.0/UDP h (Acme)', { host: 'h', branch: '' }, 'SIP/2.0/UDP h'],
+    ['SIP/2.0/UDP h;branch=a(b)', { branch: 'a(b)' }],
   ],
   rejects: [
+    'SIP/2.0/UDP h;branch=a (b) c',
+    'SIP/2.0/UDP (h)',
     '',
     'SIP/2.0',
     'SIP/2.0/UDP',
