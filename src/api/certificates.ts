@@ -20,8 +20,9 @@ import {
   pageOfMatching,
   withManager,
 } from './context.ts';
-import { entityTag, isDocument, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
+import { entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
 import { body, named, patchOf } from './openapi.ts';
+import { auditTenant, ownByDefault } from './ownership.ts';
 import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
 import { check } from './validation.ts';
@@ -286,18 +287,6 @@ function viewOf(context: ApiContext, certificate: CertificateSettings): object {
     ...(path !== undefined && { servedAt: path }),
   };
   return withManager(context, `certificates/${certificate.name}`, { ...withoutSecrets(certificate), facts });
-}
-
-export function auditTenant({ owner }: CertificateSettings): { tenant?: string } {
-  return owner === 'system' ? {} : { tenant: owner };
-}
-
-/** A tenant admin who does not say whose certificate it is means its own. */
-async function ownByDefault(request: FastifyRequest): Promise<void> {
-  const identity: Identity | undefined = request.identity;
-  const { body } = request;
-  if (identity?.tenant !== undefined && isDocument(body) && body['owner'] === undefined)
-    body['owner'] = identity.tenant;
 }
 
 function nameOf(request: FastifyRequest): string {

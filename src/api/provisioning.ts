@@ -19,13 +19,14 @@ import {
   requireTrunkOwner,
 } from './access.ts';
 import { applySummaryAnswer, planAnswer } from './answers.ts';
-import { auditTenant, requireAllowedCertificate } from './certificates.ts';
+import { requireAllowedCertificate } from './certificates.ts';
 import { applyChange, type PlannedChange, previewChange } from './change.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { exported } from './export.ts';
 import { body, named, resource } from './openapi.ts';
+import { auditTenant } from './ownership.ts';
 import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources, requireAllowedTrust } from './sources.ts';
 import type { Identity } from './tokens.ts';

@@ -27,9 +27,10 @@ import {
   pageOfMatching,
   withManager,
 } from './context.ts';
-import { entityTag, isDocument, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
+import { entityTag, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
 import { body, managedResource, named, patchOf, resource } from './openapi.ts';
+import { auditTenant, ownByDefault } from './ownership.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { overlapRoute, requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';
@@ -410,19 +411,6 @@ function plan(state: Provisioning, before: TrunkSettings, after: TrunkSettings) 
     ],
     bodyPaths: new Map([[`trunks[${trunkPlace(state, trunkIdOf(before))}]`, '']]),
   };
-}
-
-/** The audit of a system trunk is the system's: its before and after show all assignments. */
-function auditTenant(trunk: TrunkSettings): { tenant?: string } {
-  return trunk.owner === 'system' ? {} : { tenant: trunk.owner };
-}
-
-/** A tenant admin who does not say whose trunk it is means its own. */
-async function ownByDefault(request: FastifyRequest): Promise<void> {
-  const identity: Identity | undefined = request.identity;
-  const { body } = request;
-  if (identity?.tenant !== undefined && isDocument(body) && body['owner'] === undefined)
-    body['owner'] = identity.tenant;
 }
 
 function idOf(request: FastifyRequest): string {

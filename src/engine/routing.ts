@@ -13,6 +13,7 @@ import {
   emergencyServiceNumber,
   endpointRequest,
   type Forwarding,
+  insideParty,
   type NodeFacts,
   type OutboundFacts,
   type OutboundPlan,
@@ -101,6 +102,8 @@ interface InboundBeginning {
 }
 
 const NOT_FOUND = new RejectStep(404, 'Not Found');
+/** Who places a call that an inbound rule sends to the outside, as a service; its number is the DID's. */
+const INBOUND_RULE = serviceSchema.parse({ kind: 'virtual-receptionist', number: '0', name: 'Inbound rule' });
 
 /** A call as routed: a plan to play, or what has to happen before it can be answered. */
 export interface Routed {
@@ -233,11 +236,11 @@ export class Routing implements StepServices {
     if (isEmergencyService(uri) && dialled === '') {
       return { plan: this.#plan({ first: new RejectStep(416, 'Unsupported URI Scheme'), facts }, callerLeg) };
     }
-    const inside = this.#insideUnlessEmergency(context, dialled);
+    const inside = this.#insideStep(context, dialled);
     if (inside !== undefined) return { plan: this.#plan({ first: inside, facts }, callerLeg) };
     const outbound = planOutbound(this.outboundFacts(context, source, dialled, undefined));
     const outsideLeg: LegOptions = { ...callerLeg, anonymous: outbound.anonymous };
-    if (outbound.number !== dialled && !outbound.emergency) {
+    if (outbound.number !== dialled) {
       // A dial code in front of a number of the tenant itself.
       const presented = { ...context, caller: { ...caller, anonymous: outbound.anonymous }, called: outbound.number };
       const behindCode = this.#insideStep(presented, outbound.number);
@@ -393,7 +396,7 @@ export class Routing implements StepServices {
   #sentOn(context: CallContext, by: Forwarder, given: string, kind: Forwarding['kind'], redirected?: true): PlanStep {
     // A setting's number may be written with separators (RFC 3966 §5.1.1).
     const number = plainNumber(given);
-    return this.#insideUnlessEmergency(context, number) ?? this.#outside(context, by, number, kind, redirected);
+    return this.#insideStep(context, number) ?? this.#outside(context, by, number, kind, redirected);
   }
 
   #outside(
@@ -412,9 +415,11 @@ export class Routing implements StepServices {
 
   /** The step for a number of the tenant itself; undefined for an outside number. */
   #insideStep(context: CallContext, number: string): PlanStep | undefined {
-    const { directory, tenant } = context;
-    const party = directory.party(tenant.name, number);
-    if (party === undefined) return undefined;
+    const party = insideParty(context.directory, context.tenant, number);
+    return party === undefined ? undefined : this.#partyStep(context, party);
+  }
+
+  #partyStep(context: CallContext, party: Party): PlanStep {
     if (party.kind === 'extension') return new ExtensionStep(context, party.extension, this);
     const { service } = party;
     if (!service.enabled) return new RejectStep(404, 'Not Found');
@@ -427,7 +432,7 @@ export class Routing implements StepServices {
     switch (target.kind) {
       case 'extension':
       case 'service':
-        return this.#insideStep(context, target.number) ?? new RejectStep(404, 'Not Found');
+        return this.#namedStep(context, target.number);
       case 'number':
         return this.#numberStep(context, plainNumber(target.number));
       case 'hang-up':
@@ -436,12 +441,13 @@ export class Routing implements StepServices {
   }
 
   #numberStep(context: CallContext, number: string): PlanStep {
-    return this.#insideUnlessEmergency(context, number) ?? this.#externalDestination(context, number);
+    return this.#insideStep(context, number) ?? this.#externalDestination(context, number);
   }
 
-  /** The step for a number that was dialled or sent on to: an emergency number is one, whoever has it for an extension. */
-  #insideUnlessEmergency(context: CallContext, number: string): PlanStep | undefined {
-    return context.tenant.emergencyNumbers.includes(number) ? undefined : this.#insideStep(context, number);
+  /** A party that an inbound rule names. */
+  #namedStep(context: CallContext, number: string): PlanStep {
+    const party = context.directory.party(context.tenant.name, number);
+    return party === undefined ? new RejectStep(404, 'Not Found') : this.#partyStep(context, party);
   }
 
   /**
@@ -450,11 +456,7 @@ export class Routing implements StepServices {
    */
   #externalDestination(context: CallContext, number: string): PlanStep {
     const sentOn = diverted(context, context.called, 'unconditional');
-    const service: Service = serviceSchema.parse({
-      kind: 'virtual-receptionist',
-      number: digitsOf(context.called),
-      name: 'Inbound rule',
-    });
+    const service: Service = { ...INBOUND_RULE, number: digitsOf(context.called) };
     const facts = this.outboundFacts(sentOn, { kind: 'service', service }, number, forwardingOf(sentOn, 'forward'));
     return this.#outbound(planOutbound(facts)).step;
   }

@@ -27,6 +27,7 @@ export {
   type TrunkState,
 } from './facts.ts';
 export { CALLEE_REFUSED, MAX_REDIRECTIONS } from './if-answered.ts';
+export { insideParty } from './inside.ts';
 export type {
   LegSettings,
   OutboundEvent,

@@ -6,6 +6,7 @@ import { parseMessage, textFromOctets } from '../sip/message/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { ExplainedRoute, Explanation } from './explain.ts';
 import { callerNumber } from './facts.ts';
+import { insideParty } from './inside.ts';
 import { explainPlaced, type PlacedCall } from './placed-call.ts';
 import { splitField } from './reasons.ts';
 
@@ -72,9 +73,8 @@ function playAgain(call: PlacedCall, directory: Directory): Played {
   const caller = isProvisioned ? directory.party(tenant.name, number) : call.facts.caller;
   if (caller === undefined) return nowhere(403, 'Forbidden', 'unknown-caller');
   const explanation = explainPlaced({ ...call, facts: { ...call.facts, directory, tenant, caller } });
-  const { emergency, number: called } = explanation;
-  const isInside = !emergency && directory.party(tenant.name, called) !== undefined;
-  if (isInside) return { whereabouts: { kind: 'inside', trunks: [] }, routes: [] };
+  if (insideParty(directory, tenant, explanation.number) !== undefined)
+    return { whereabouts: { kind: 'inside', trunks: [] }, routes: [] };
   return outside(explanation);
 }
 
