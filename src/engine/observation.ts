@@ -315,6 +315,7 @@ export class Observation
     const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId)?.name;
     const placed = this.#options.recentCalls.get(record.id);
     const sent = placed?.sent ?? sentFacts(facts);
+    const signature = placed === undefined ? signatureIn(facts) : signatureOf(sent?.signing);
     const endedAtMs = record.endedAtMs ?? record.startedAtMs;
     return {
       callId: record.id,
@@ -329,7 +330,9 @@ export class Observation
       outboundCallerId: sent?.outboundCallerId,
       outboundCallerIdSource: sent?.callerIdSource,
       anonymous: sent?.anonymous,
-      ...(placed === undefined ? signatureIn(facts) : signatureOf(sent?.signing)),
+      signed: signature.signed,
+      signedWith: signature.signedWith,
+      originId: signature.originId,
       outboundRule: placed?.ruleName ?? facts.outboundRule,
       inboundRule: facts.inboundRule,
       verification: facts.verification,
@@ -374,12 +377,16 @@ function sentFacts(facts: CallFacts): PlacedCall['sent'] {
   };
 }
 
-function signatureIn({ signed, signedWith, originId }: CallFacts): ReturnType<typeof signatureOf> {
-  return { signed, signedWith, originId } as ReturnType<typeof signatureOf>;
+type Signature = Pick<CallRecord, 'signed' | 'signedWith' | 'originId'>;
+
+const UNSIGNED: Signature = {};
+
+function signatureIn({ signed, signedWith, originId }: CallFacts): Signature {
+  return { signed, signedWith, originId } as Signature;
 }
 
-function signatureOf(signing: Signing | undefined): Pick<CallRecord, 'signed' | 'signedWith' | 'originId'> {
-  if (signing === undefined) return {};
+function signatureOf(signing: Signing | undefined): Signature {
+  if (signing === undefined) return UNSIGNED;
   const { passport, attestation } = signing;
   const originId = passport.ppt === 'shaken' ? passport.claims.origid : undefined;
   return { signed: attestation ?? 'div', signedWith: passport.certificate.name, originId };
@@ -387,8 +394,7 @@ function signatureOf(signing: Signing | undefined): Pick<CallRecord, 'signed' | 
 
 /** Each once, the caller's first. */
 function sipCallIdsOf({ callerCallId, attempts }: LiveRecord): string[] {
-  const ids: string[] = [];
-  for (const id of [callerCallId, ...attempts.map(({ callId }) => callId)])
-    if (id !== '' && !ids.includes(id)) ids.push(id);
+  const ids = callerCallId === '' ? [] : [callerCallId];
+  for (const { callId } of attempts) if (callId !== '' && !ids.includes(callId)) ids.push(callId);
   return ids;
 }

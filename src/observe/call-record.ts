@@ -100,12 +100,16 @@ export class CallRecordLog {
     this.#file = options.path === undefined ? undefined : new JsonlFile(options.path, options.log);
   }
 
+  /**
+   * Takes the record over, which is whoever makes it's no more. Every record should have every property, in one order: thousands are
+   * kept, and objects of one shape take a fifth of the room.
+   */
   append(record: CallRecord): void {
-    const readable = readableRecord(record);
-    this.#records.push(readable);
+    makeReadable(record);
+    this.#records.push(record);
     if (this.#records.length >= this.#capacity * 1.5) this.#records = this.#records.slice(-this.#capacity);
-    this.#file?.append(readable);
-    for (const listener of this.#listeners) listener(readable);
+    this.#file?.append(record);
+    for (const listener of this.#listeners) listener(record);
   }
 
   onRecord(listener: (record: CallRecord) => void): () => void {
@@ -139,58 +143,22 @@ export class CallRecordLog {
   }
 }
 
-/**
- * Numbers and names came from peers as octets; people read records. Every record has every property, in one order: thousands are kept,
- * and objects of one shape take a fifth of the room.
- */
-function readableRecord(record: CallRecord): CallRecord {
-  return {
-    callId: record.callId,
-    sipCallIds: record.sipCallIds.map(redactedText),
-    tenant: record.tenant,
-    direction: record.direction,
-    callerNumber: redactedText(record.callerNumber),
-    callerNumberSent: readable(record.callerNumberSent),
-    calledNumber: redactedText(record.calledNumber),
-    calledNumberSent: readable(record.calledNumberSent),
-    extension: record.extension,
-    outboundCallerId: readable(record.outboundCallerId),
-    outboundCallerIdSource: record.outboundCallerIdSource,
-    anonymous: record.anonymous,
-    signed: record.signed,
-    signedWith: record.signedWith,
-    originId: record.originId,
-    outboundRule: record.outboundRule,
-    inboundRule: record.inboundRule,
-    verification: readableVerification(record.verification),
-    trunkId: record.trunkId,
-    trunk: record.trunk,
-    attempts: record.attempts.map(readableAttempt),
-    startedAt: record.startedAt,
-    ringingAt: record.ringingAt,
-    answeredAt: record.answeredAt,
-    endedAt: record.endedAt,
-    durationMs: record.durationMs,
-    talkMs: record.talkMs,
-    status: record.status,
-    reason: redactedText(record.reason),
-    hungUpBy: record.hungUpBy,
-    media: record.media,
-  };
-}
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-function readableAttempt(attempt: CallAttempt): CallAttempt {
-  return {
-    trunkId: attempt.trunkId,
-    trunk: attempt.trunk,
-    extension: attempt.extension,
-    target: attempt.target,
-    status: attempt.status,
-    reason: readable(attempt.reason),
-    cause: readable(attempt.cause),
-    startedAt: attempt.startedAt,
-    durationMs: attempt.durationMs,
-  };
+/** Numbers and names came from peers as octets; people read records. */
+function makeReadable(record: Mutable<CallRecord>): void {
+  record.sipCallIds = record.sipCallIds.map(redactedText);
+  record.callerNumber = redactedText(record.callerNumber);
+  record.callerNumberSent = readable(record.callerNumberSent);
+  record.calledNumber = redactedText(record.calledNumber);
+  record.calledNumberSent = readable(record.calledNumberSent);
+  record.outboundCallerId = readable(record.outboundCallerId);
+  record.verification = readableVerification(record.verification);
+  record.reason = redactedText(record.reason);
+  for (const attempt of record.attempts as readonly Mutable<CallAttempt>[]) {
+    attempt.reason = readable(attempt.reason);
+    attempt.cause = readable(attempt.cause);
+  }
 }
 
 function readableVerification(found: VerificationFacts | undefined): VerificationFacts | undefined {

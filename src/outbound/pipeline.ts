@@ -8,7 +8,7 @@ import {
   type RouteStep,
   type SkippedRoute,
 } from './context.ts';
-import { Draft, formatAddress, toLegDraft } from './draft.ts';
+import { Draft, toLegDraft } from './draft.ts';
 import { callerName, callerNumber, type OutboundFacts, type SeenAs } from './facts.ts';
 import { type OutboundCli, parseOutboundCli } from './outbound-cli.ts';
 import type { LegSettings, Refusal, RouteDraft, RouteRefusal, StoredSetting } from './outcome.ts';
@@ -160,14 +160,15 @@ export function draftForRoute(
       return { kind: 'refused', trunk: route.trunk, warnings: route.warnings, events: route.events, ...refusal };
     }
   }
+  const draft = toLegDraft(route.draft);
   return {
     kind: 'draft',
     index,
     seenAt: contactAddress(route),
     trunk: route.trunk,
-    draft: toLegDraft(route.draft),
+    draft,
     nextHop: route.profile.nextHop,
-    leg: legSettings(route),
+    leg: legSettings(route, draft.contact),
     signing: route.signing,
     maxForwards: plan.facts.request.maxForwards - 1,
     calledNumber: route.draft.requestUri.user,
@@ -179,7 +180,7 @@ export function draftForRoute(
   };
 }
 
-function legSettings(route: RouteState): LegSettings {
+function legSettings(route: RouteState, contact: string): LegSettings {
   const { sessionTimer: timer, earlyMediaFailover } = route.trunk.options;
   const hidesUser = route.call.anonymous && route.profile.applyUser;
   const { node, tenant } = route.call.facts;
@@ -189,7 +190,7 @@ function legSettings(route: RouteState): LegSettings {
     ...(timer.refresher !== 'auto' && { refresher: timer.refresher }),
   };
   return {
-    contact: formatAddress(route.draft.contact),
+    contact,
     ...viaSettings(route),
     ...(timer.mode !== 'off' && { sessionTimer }),
     relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,

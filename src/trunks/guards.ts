@@ -5,6 +5,7 @@
  *
  * Counts live in the node's memory: a restart begins the day anew.
  */
+import { derived } from '../base/derived.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
@@ -207,11 +208,8 @@ export class Guards {
   }
 
   #partiesOf({ tenant, extension }: GuardedCall): Party[] {
-    const parties = [this.#party(`tenant ${tenant.name}`, tenant.limits)];
-    if (extension !== undefined) {
-      parties.push(this.#party(`extension ${tenant.name}/${extension.number}`, extension.limits));
-    }
-    return parties;
+    const party = this.#party(tenantKey(tenant), tenant.limits);
+    return extension === undefined ? [party] : [party, this.#party(extensionKeys(tenant)(extension), extension.limits)];
   }
 
   #refusalOf({ tenant, emergency }: GuardedCall, parties: readonly Party[], nowMs: number): GuardRefusal | undefined {
@@ -326,6 +324,11 @@ class Grant implements GuardGrant {
     this.#onEnded(talkMs);
   }
 }
+
+const tenantKey = derived((tenant: Tenant) => `tenant ${tenant.name}`);
+const extensionKeys = derived((tenant: Tenant) =>
+  derived((extension: Extension) => `extension ${tenant.name}/${extension.number}`),
+);
 
 function refusalFor(code: GuardCode, holder: string, limit: number): GuardRefusal {
   return { granted: false, status: 403, reason: REASONS[code], code, holder, limit };

@@ -2,6 +2,7 @@
  * One trunk at work: its registration, its pings, what its targets are known to do, and the state that follows from them. The service
  * gives it what all trunks share.
  */
+import { derived } from '../base/derived.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
@@ -394,9 +395,7 @@ export class TrunkLine implements TimerTarget {
   }
 }
 
-export function trunkHolder(trunk: Trunk): CapacityHolder {
-  return { key: `trunk ${trunk.id}`, ...trunk.limits };
-}
+export const trunkHolder = derived((trunk: Trunk): CapacityHolder => ({ key: `trunk ${trunk.id}`, ...trunk.limits }));
 
 /** The trunk's own places, and those of the tenant's share of it. */
 export function trunkHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {

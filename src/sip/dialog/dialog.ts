@@ -66,6 +66,9 @@ const SEQUENCE_GAP = 1000;
 /** Requests that refresh the remote target (§12.2, RFC 3311, RFC 6665, RFC 3515) and therefore must carry a Contact. */
 const TARGET_REFRESH = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
 
+/** Of a request within a dialog, with what is added to it. */
+const FIELDS = 12;
+
 export class Dialog {
   readonly role: DialogRole;
   callId: string;
@@ -282,7 +285,7 @@ export class Dialog {
 
   #build(method: string, sequence: number, options: DialogRequestOptions): SipRequest {
     const hop = this.#routeSet.towards(this.#remoteTarget);
-    const headers = new Headers();
+    const headers = new Headers('', hop.routes.length + FIELDS);
     for (const route of hop.routes) headers.add(HeaderId.Route, route);
     headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
     headers.add(HeaderId.From, this.localAddress);

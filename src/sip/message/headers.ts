@@ -52,6 +52,18 @@ export class Headers extends HeaderTable {
     return index < 0 ? undefined : this.valueAt(index);
   }
 
+  /** Whether the first field's value has a character (a code) in it; nothing is made of the value. */
+  firstHolds(id: HeaderId, code: number): boolean {
+    const index = this.find(id, 0);
+    if (index < 0) return false;
+    const isPlain = this.isPlain(index);
+    const text = isPlain ? this.source : this.valueAt(index);
+    const end = isPlain ? lineEndAt(this.rows, index) : text.length;
+    for (let at = isPlain ? valueStart(text, this.rows, index) : 0; at < end; at++)
+      if (text.charCodeAt(at) === code) return true;
+    return false;
+  }
+
   /** The first field's value as a decimal number of at most 10 digits: -1 when it is none, undefined when there is no field. */
   decimal(id: HeaderId): number | undefined {
     const index = this.find(id, 0);

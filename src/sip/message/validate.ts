@@ -164,9 +164,11 @@ function checkVias(message: SipMessage, limits: MessageLimits): void {
   for (const value of values) parseVia(value);
 }
 
+const COMMA = 0x2c;
+
 /** The usual case: one field, and nothing in it that may be a second value. */
 function hasOneVia({ headers }: SipMessage): boolean {
-  return headers.countOf(HeaderId.Via) === 1 && headers.value(HeaderId.Via)?.includes(',') === false;
+  return headers.countOf(HeaderId.Via) === 1 && !headers.firstHolds(HeaderId.Via, COMMA);
 }
 
 /** The same value twice is one, as elsewhere. */
