@@ -5,7 +5,7 @@ export { type CallCounters, Calls, type CallsOptions } from './calls.ts';
 export { CALL_TAGS, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
 export type { LegState } from './leg-request.ts';
-export { type MessagePlan, relayMessage } from './message-relay.ts';
+export { type MessagePlan, relayMessage, sendMessage } from './message-relay.ts';
 export * from './plan.ts';
 export type {
   CallEnvironment,

@@ -17,11 +17,29 @@ export interface MessagePlan {
   /** One copy for each; the first 2xx answers the sender, else the best refusal. At least one. */
   readonly targets: readonly { readonly to: Destination; readonly draft: LegDraft }[];
   readonly options: LegOptions;
+  /** The sender is not shown: its Call-ID may tell its host. */
+  readonly ownCallId?: boolean;
+}
+
+/** What the copies of a MESSAGE came to. */
+export interface MessageEnd {
+  readonly status: number;
+  /** Undefined: nobody answered. */
+  readonly response: SipResponse | undefined;
+}
+
+export interface SentMessage extends Pick<MessagePlan, 'targets' | 'options'> {
+  readonly callId: string;
+  readonly cseq: number;
+  readonly hops: number;
+  readonly newToken: () => string;
+  readonly onEnd: (end: MessageEnd) => void;
 }
 
 /**
- * Relays a MESSAGE outside of any dialog (RFC 3428) with a Call-ID and From tag of the engine's own. Neither side makes a dialog
- * (§4), no Contact is sent (§4, §7), and a copy that is on its way cannot be taken back.
+ * Relays a MESSAGE outside of any dialog (RFC 3428). The Call-ID and the number of the CSeq are the sender's: phones name a message by
+ * its Call-ID in their reports (RFC 5438), so another one would be a message that the sender does not know. The From tag is the
+ * engine's own for each copy: two phones behind one address would take a second copy for a merged request (RFC 3261 §8.2.2.2).
  */
 export function relayMessage(
   endpoint: EndpointPort,
@@ -29,42 +47,50 @@ export function relayMessage(
   plan: MessagePlan,
   newToken: () => string,
 ): void {
-  if (plan.targets.length === 0) {
+  const { request } = transaction;
+  const { targets, options, ownCallId } = plan;
+  if (targets.length === 0) {
     transaction.reply(480);
     return;
   }
-  const relay = new MessageRelay(transaction, plan.targets.length, plan.options);
-  const callId = newToken();
-  for (const { to, draft } of plan.targets) {
+  sendMessage(endpoint, {
+    targets,
+    options,
+    callId: ownCallId === true ? newToken() : (request.headers.value(HeaderId.CallId) ?? newToken()),
+    cseq: request.cseq().sequence,
+    hops: request.hopsAfter(),
+    newToken,
+    onEnd: (end) => answer(transaction, end, options),
+  });
+}
+
+/** Sends a MESSAGE to all its targets. Neither side makes a dialog (RFC 3428 §4), no Contact is sent (§4, §7), and a copy that is on its way cannot be taken back. */
+export function sendMessage(endpoint: EndpointPort, message: SentMessage): void {
+  const { targets, options, callId, cseq, hops, newToken, onEnd } = message;
+  const copies = new MessageCopies(targets.length, onEnd);
+  for (const { to, draft } of targets) {
     const { headers, requestUri } = draft;
-    const relayed = new Headers();
-    for (const route of draft.routes) relayed.add(HeaderId.Route, route);
-    relayed.add(HeaderId.MaxForwards, String(transaction.request.hopsAfter()));
-    relayed.add(HeaderId.From, `${draft.from};tag=${newToken()}`);
-    relayed.add(HeaderId.To, draft.to);
-    relayed.add(HeaderId.CallId, plan.targets.length === 1 ? callId : newToken());
-    relayed.add(HeaderId.CSeq, '1 MESSAGE');
-    for (const [name, value] of headers) relayed.addNamed(name, value);
-    endpoint.sendRequest(
-      new SipRequest('MESSAGE', requestUri, relayed, draft.body),
-      to,
-      relay,
-      sendOptions(plan.options),
-    );
+    const sent = new Headers();
+    for (const route of draft.routes) sent.add(HeaderId.Route, route);
+    sent.add(HeaderId.MaxForwards, String(hops));
+    sent.add(HeaderId.From, `${draft.from};tag=${newToken()}`);
+    sent.add(HeaderId.To, draft.to);
+    sent.add(HeaderId.CallId, callId);
+    sent.add(HeaderId.CSeq, `${cseq} MESSAGE`);
+    for (const [name, value] of headers) sent.addNamed(name, value);
+    endpoint.sendRequest(new SipRequest('MESSAGE', requestUri, sent, draft.body), to, copies, sendOptions(options));
   }
 }
 
-class MessageRelay implements ClientTransactionUser {
-  readonly #transaction: ServerTransaction;
-  readonly #options: LegOptions;
+class MessageCopies implements ClientTransactionUser {
+  readonly #onEnd: (end: MessageEnd) => void;
   #openCount: number;
   #done = false;
-  #best: { readonly status: number; readonly response: SipResponse | undefined } | undefined = undefined;
+  #best: MessageEnd | undefined = undefined;
 
-  constructor(transaction: ServerTransaction, count: number, options: LegOptions) {
-    this.#transaction = transaction;
+  constructor(count: number, onEnd: (end: MessageEnd) => void) {
     this.#openCount = count;
-    this.#options = options;
+    this.#onEnd = onEnd;
   }
 
   onResponse(response: SipResponse): void {
@@ -86,18 +112,17 @@ class MessageRelay implements ClientTransactionUser {
     if (better) this.#best = { status, response };
     if (status >= 300 && this.#openCount > 0) return;
     this.#done = true;
-    this.#answer();
+    this.#onEnd(this.#best ?? { status: 480, response: undefined });
   }
+}
 
-  #answer(): void {
-    const { status = 480, response } = this.#best ?? {};
-    // A challenge or redirect was for this engine, not for the sender.
-    const told = status === 401 || status === 407 || (status >= 300 && status < 400) ? 480 : status;
-    const answer = createResponse(this.#transaction.request, told, undefined, { toTag: this.#transaction.localTag });
-    if (response !== undefined) {
-      relayResponseHeaders(response.headers, answer.headers, this.#options, undefined);
-      relayBody(response, answer);
-    }
-    this.#transaction.respond(answer);
+function answer(transaction: ServerTransaction, { status, response }: MessageEnd, options: LegOptions): void {
+  // A challenge or redirect was for this engine, not for the sender.
+  const told = status === 401 || status === 407 || (status >= 300 && status < 400) ? 480 : status;
+  const answer = createResponse(transaction.request, told, undefined, { toTag: transaction.localTag });
+  if (response !== undefined) {
+    relayResponseHeaders(response.headers, answer.headers, options, undefined);
+    relayBody(response, answer);
   }
+  transaction.respond(answer);
 }

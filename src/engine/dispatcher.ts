@@ -5,7 +5,7 @@ import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../
 import type { Flow } from '../sip/transport/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Admission, Source } from './admission.ts';
-import type { Messages } from './message-plan.ts';
+import type { Messaging } from './messaging.ts';
 import type { Placement } from './placement.ts';
 import type { Registrations } from './registrations.ts';
 
@@ -14,7 +14,7 @@ export interface Departments {
   readonly calls: Calls;
   readonly admission: Admission;
   readonly placement: Placement;
-  readonly messages: Messages;
+  readonly messages: Messaging;
   readonly registrations: Registrations;
   readonly trunks: TrunkService;
 }

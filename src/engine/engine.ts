@@ -37,7 +37,7 @@ import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
 import { listenerOptions, transportsListened } from './listeners.ts';
 import { MediaParties } from './media-parties.ts';
-import { Messages } from './message-plan.ts';
+import { Messaging } from './messaging.ts';
 import { OutboundGuards } from './outbound-guards.ts';
 import { NO_PEERS, PeerPass } from './peer-nodes.ts';
 import { Placement } from './placement.ts';
@@ -63,6 +63,7 @@ export class Engine {
   readonly guards: OutboundGuards;
   readonly branches: Branches;
   readonly media: Media;
+  readonly messaging: Messaging;
   /** Whom the engine believes about callers, and what it has fetched for that. */
   readonly stir: StirService;
   readonly #certificates: CertificateWatch;
@@ -192,6 +193,13 @@ export class Engine {
       store: options.bindingStore,
       onRefused: (detail) => observer.onRefused('register-refused', detail),
       gatewayChanged: (trunkId) => this.trunks.gatewayChanged(trunkId),
+      phoneRegistered: (tenant, number) => this.messaging.outside?.phoneRegistered(tenant, number),
+    });
+    this.messaging = new Messaging({
+      endpoint: this.endpoint,
+      served,
+      registrations: this.registrations,
+      userAgent: this.#nodeFacts.userAgent,
     });
     this.trunks = new TrunkService({
       scheduler,
@@ -290,7 +298,7 @@ export class Engine {
           ...detail,
         }),
     });
-    const { endpoint, registrations, calls, trunks, routing, intake, guards } = this;
+    const { registrations, calls, trunks, routing, intake, guards } = this;
     const storeSetting = (tenant: Tenant, setting: StoredSetting) => options.storeSetting(tenant, setting);
     dispatcher.serve({
       calls,
@@ -298,7 +306,7 @@ export class Engine {
       registrations,
       trunks,
       placement: new Placement({ routing, calls, served, log, storeSetting, intake, guards }),
-      messages: new Messages({ endpoint, served, registrations, userAgent: this.#nodeFacts.userAgent }),
+      messages: this.messaging,
     });
   }
 

@@ -1,13 +1,11 @@
 /** Where a MESSAGE between extensions goes (RFC 3428): to every phone of the called extension or service. */
-import { randomToken } from '../base/ids.ts';
-import { type MessagePlan, relayMessage, SERVED_METHODS } from '../call/index.ts';
+import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
-import type { Endpoint, ServerTransaction } from '../sip/endpoint/index.ts';
 import {
   contentFields,
   escapeUser,
   formatHost,
-  HeaderId,
+  type LegDraft,
   octetsFromText,
   quote,
   type SipRequest,
@@ -16,60 +14,21 @@ import { memberOf } from '../tenants/party.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Source } from './admission.ts';
 import { ANONYMOUS_ADDRESS, wantsAnonymity } from './call-context.ts';
-import { draftOf } from './drafted-request.ts';
-import type { WantedBinding } from './peer-nodes.ts';
-import type { Contact, Registrations } from './registrations.ts';
-import type { Served } from './served.ts';
+import type { Contact } from './registrations.ts';
 
-export interface MessagesOptions {
-  readonly endpoint: Endpoint;
-  readonly served: Pick<Served, 'directory'>;
-  readonly registrations: Registrations;
-  readonly userAgent: string;
+export type MessageTarget = MessagePlan['targets'][number];
+
+/** What a contact is sent, however it is reached. */
+export function targetOf(
+  { binding, reached: { to, through } }: Contact,
+  { headers, ...content }: Pick<LegDraft, 'from' | 'to' | 'headers' | 'body'>,
+): MessageTarget {
+  const { requestUri, path: routes } = binding;
+  const passes = through === undefined ? [] : [through.pass(requestUri)];
+  return { to, draft: { requestUri, ...content, contact: '', routes, headers: [...headers, ...passes] } };
 }
 
-/** Relays each MESSAGE that an admitted source sends outside of a call. */
-export class Messages {
-  readonly #options: MessagesOptions;
-
-  constructor(options: MessagesOptions) {
-    this.#options = options;
-  }
-
-  receive(transaction: ServerTransaction, source: Source): void {
-    if (source.kind === 'trunk') {
-      transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, SERVED_METHODS]]);
-      return;
-    }
-    const { request } = transaction;
-    const { endpoint, served, registrations, userAgent } = this.#options;
-    const plan =
-      source.kind === 'node'
-        ? this.#planOfNode(request, source.wanted)
-        : planMessage({
-            request,
-            source,
-            directory: served.directory,
-            contacts: (number) => registrations.contacts(source.tenant, number),
-            userAgent,
-          });
-    if (plan === undefined) transaction.reply(404, 'Not Found');
-    else relayMessage(endpoint, transaction, plan, randomToken);
-  }
-
-  /** Another node drafted it for a contact that is registered here. */
-  #planOfNode(request: SipRequest, wanted: WantedBinding): MessagePlan {
-    const binding = this.#options.registrations.ownBinding(wanted);
-    const to = binding?.flow ?? binding?.target;
-    const targets =
-      binding === undefined || to === undefined
-        ? []
-        : [{ to, draft: { ...draftOf(request), contact: '', routes: binding.path } }];
-    return { targets, options: { contact: '' } };
-  }
-}
-
-interface MessageFacts {
+export interface MessageFacts {
   readonly request: SipRequest;
   readonly source: Exclude<Source, { kind: 'trunk' | 'node' }>;
   readonly directory: Directory;
@@ -79,7 +38,13 @@ interface MessageFacts {
 }
 
 /** Undefined: there is nobody of that number. A plan without targets: nobody is registered. */
-function planMessage({ request, source, directory, contacts, userAgent }: MessageFacts): MessagePlan | undefined {
+export function planMessage({
+  request,
+  source,
+  directory,
+  contacts,
+  userAgent,
+}: MessageFacts): MessagePlan | undefined {
   const { tenant } = source;
   const number = dialledNumber(request.uri());
   const called = directory.member(tenant.name, number);
@@ -91,23 +56,15 @@ function planMessage({ request, source, directory, contacts, userAgent }: Messag
   const shown = name === '' ? address : `${quote(name)} ${address}`;
   const anonymous = wantsAnonymity(request);
   const from = anonymous ? ANONYMOUS_ADDRESS : shown;
-  const targets = contacts(number).map(({ binding, reached: { to, through } }) => {
-    const draft = {
-      requestUri: binding.requestUri,
-      from,
-      to: `<sip:${escapeUser(number)}@${host}>`,
-      contact: '',
-      routes: binding.path,
-      headers: [
-        ['User-Agent', userAgent] as const,
-        ...contentFields(request),
-        ...(through === undefined ? [] : [through.pass(binding.requestUri)]),
-      ],
-      body: request.body,
-    };
-    return { to, draft };
-  });
+  const content = {
+    from,
+    to: `<sip:${escapeUser(number)}@${host}>`,
+    headers: [['User-Agent', userAgent] as const, ...contentFields(request)],
+    body: request.body,
+  };
+  const targets = contacts(number).map((contact) => targetOf(contact, content));
   const { relay } = tenant.headers;
   // What the sender wrote may tell who it is (RFC 3323 §4.1).
-  return { targets, options: { contact: '', relayHeaders: anonymous ? [] : [...relay.all, ...relay.user] } };
+  const options = { contact: '', relayHeaders: anonymous ? [] : [...relay.all, ...relay.user] };
+  return { targets, options, ownCallId: anonymous };
 }

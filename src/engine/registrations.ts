@@ -45,6 +45,8 @@ export interface RegistrationsOptions {
   readonly onRefused: (detail: Readonly<Record<string, unknown>>) => void;
   /** The gateway of an accept-register trunk has registered, moved or left. */
   readonly gatewayChanged: (trunkId: string) => void;
+  /** A phone or application server has registered that was not before. */
+  readonly phoneRegistered: (tenant: string, number: string) => void;
 }
 
 /** Of an account that is admitted by its address, whose password is never asked for. */
@@ -80,6 +82,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
         onRegistered: (binding, previous) => {
           options.listener.onRegistered(binding, previous);
           this.#noteGateway(binding);
+          if (previous === undefined) this.#notePhone(binding);
         },
         onUnregistered: (binding, reason) => {
           options.listener.onUnregistered(binding, reason);
@@ -190,6 +193,12 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     const { user, domain } = splitAor(aor);
     const account = this.#options.accounts.gateway(domain, user);
     if (account?.kind === 'trunk') this.#options.gatewayChanged(account.trunk.id);
+  }
+
+  #notePhone({ aor }: Binding<Flow>): void {
+    const { user, domain } = splitAor(aor);
+    const tenant = this.#options.served.directory.tenantByDomain(domain);
+    if (tenant !== undefined) this.#options.phoneRegistered(tenant.name, user);
   }
 
   // AccountLookup

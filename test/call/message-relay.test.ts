@@ -56,15 +56,23 @@ function answers(party: Party, status: number): void {
   party.onRequest = (transaction) => transaction.reply(status);
 }
 
-test('RFC 3428: a MESSAGE reaches the other extension octet for octet, without Contact, with a Call-ID of its own', () => {
+test('RFC 3428: a MESSAGE reaches the other extension octet for octet, without Contact, with the Call-ID that reports name it by (RFC 5438)', () => {
   const { world, sent } = relayed(['b']);
   world.run();
   const [message] = world.b.requests('MESSAGE');
   expect(message?.body).toBe('héllo'.normalize());
-  expect(message?.callId()).not.toBe('message-1');
+  expect(message?.callId()).toBe('message-1');
   expect(message?.headers.has(HeaderId.Contact)).toBe(false);
   expect(message?.headers.value(HeaderId.MaxForwards)).toBe('69');
   expect(sent.final?.status).toBe(200);
+});
+
+test('copies for several bindings have one Call-ID and a From tag each, so that none is taken for a merged request (RFC 3261 §8.2.2.2)', () => {
+  const { world } = relayed(['b', 'c']);
+  world.run();
+  const copies = [world.b, world.c].map((party) => party.requests('MESSAGE')[0]);
+  expect(copies.map((copy) => copy?.callId())).toEqual(['message-1', 'message-1']);
+  expect(new Set(copies.map((copy) => copy?.from().params.get('tag'))).size).toBe(2);
 });
 
 test('several bindings: one 2xx is success, whoever refuses; if all refuse, the best refusal is told', () => {

@@ -1,0 +1,175 @@
+/**
+ * MESSAGE outside of dialogs (RFC 3428): between extensions it is relayed, to the outside it is handed on, and from the outside it is
+ * sent to phones.
+ */
+import { randomToken } from '../base/ids.ts';
+import { relayMessage, SERVED_METHODS, sendMessage } from '../call/index.ts';
+import { dialledNumber } from '../outbound/index.ts';
+import type { Endpoint, ServerTransaction } from '../sip/endpoint/index.ts';
+import {
+  createResponse,
+  escapeUser,
+  formatHost,
+  HeaderId,
+  isSipUri,
+  quote,
+  type SipRequest,
+} from '../sip/message/index.ts';
+import { memberOf } from '../tenants/party.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { Source } from './admission.ts';
+import { draftOf } from './drafted-request.ts';
+import { type MessageTarget, planMessage, targetOf } from './message-plan.ts';
+import type { WantedBinding } from './peer-nodes.ts';
+import type { Registrations } from './registrations.ts';
+import type { Served } from './served.ts';
+
+/** A MESSAGE of a phone to somebody who is not of its tenant. Texts are octets. */
+export interface OutsideMessage {
+  readonly tenant: Tenant;
+  readonly sender: string;
+  readonly dialled: string;
+  readonly callId: string;
+  readonly cseq: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Whoever brings messages to the outside; without it there is no outside. */
+export interface OutsideMessages {
+  /** Whether such a host, or (undefined) a number that is nobody's in the tenant's own domain, is outside. */
+  isForOutside(tenant: Tenant, host: string | undefined): boolean;
+  send(message: OutsideMessage): Promise<{
+    readonly status: number;
+    readonly reason?: string;
+    readonly headers: readonly (readonly [name: string, value: string])[];
+  }>;
+  /** A phone has come to be registered. */
+  phoneRegistered(tenant: string, number: string): void;
+}
+
+/** What somebody outside has written to a number of a tenant. Texts are octets. */
+export interface DeliveredMessage {
+  readonly tenant: Tenant;
+  readonly number: string;
+  readonly from: { readonly name: string; readonly user: string; readonly host: string };
+  readonly to: { readonly user: string; readonly host: string };
+  readonly callId: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface MessagingOptions {
+  readonly endpoint: Endpoint;
+  readonly served: Pick<Served, 'directory'>;
+  readonly registrations: Registrations;
+  readonly userAgent: string;
+}
+
+export class Messaging {
+  /** Set once the engine is there. */
+  outside: OutsideMessages | undefined;
+  readonly #options: MessagingOptions;
+
+  constructor(options: MessagingOptions) {
+    this.#options = options;
+  }
+
+  receive(transaction: ServerTransaction, source: Source): void {
+    if (source.kind === 'trunk') {
+      transaction.reply(405, 'Method Not Allowed', [[HeaderId.Allow, SERVED_METHODS]]);
+      return;
+    }
+    if (source.kind === 'node') {
+      this.#fromNode(transaction, source.wanted);
+      return;
+    }
+    const { request } = transaction;
+    const outside = this.outside;
+    if (outside?.isForOutside(source.tenant, hostOf(request)) === true) {
+      void this.#toOutside(outside, transaction, source);
+      return;
+    }
+    const { endpoint, served, registrations, userAgent } = this.#options;
+    const plan = planMessage({
+      request,
+      source,
+      directory: served.directory,
+      contacts: (number) => registrations.contacts(source.tenant, number),
+      userAgent,
+    });
+    if (plan !== undefined) relayMessage(endpoint, transaction, plan, randomToken);
+    else if (outside?.isForOutside(source.tenant, undefined) === true)
+      void this.#toOutside(outside, transaction, source);
+    else transaction.reply(404, 'Not Found');
+  }
+
+  /** To all phones of a number; the best answer, or that nobody is registered. */
+  deliver(message: DeliveredMessage): Promise<{ kind: 'answered'; status: number } | { kind: 'away' }> {
+    const { endpoint, registrations } = this.#options;
+    const targets = registrations
+      .contacts(message.tenant, message.number)
+      .map((contact) => this.#target(message, contact));
+    if (targets.length === 0) return Promise.resolve({ kind: 'away' });
+    return new Promise((resolve) => {
+      sendMessage(endpoint, {
+        targets,
+        options: { contact: '' },
+        callId: message.callId,
+        cseq: 1,
+        hops: 70,
+        newToken: randomToken,
+        onEnd: ({ status }) => resolve({ kind: 'answered', status }),
+      });
+    });
+  }
+
+  #target(message: DeliveredMessage, contact: Parameters<typeof targetOf>[0]): MessageTarget {
+    const { from, to, headers, contentType, body } = message;
+    const address = `<sip:${escapeUser(from.user)}@${formatHost(from.host)}>`;
+    return targetOf(contact, {
+      from: from.name === '' ? address : `${quote(from.name)} ${address}`,
+      to: `<sip:${escapeUser(to.user)}@${formatHost(to.host)}>`,
+      headers: [['User-Agent', this.#options.userAgent], ...headers, ['Content-Type', contentType]],
+      body,
+    });
+  }
+
+  async #toOutside(
+    outside: OutsideMessages,
+    transaction: ServerTransaction,
+    source: Exclude<Source, { kind: 'trunk' | 'node' }>,
+  ): Promise<void> {
+    const { request } = transaction;
+    const { status, reason, headers } = await outside.send({
+      tenant: source.tenant,
+      sender: memberOf(source).number,
+      dialled: dialledNumber(request.uri()),
+      callId: request.headers.value(HeaderId.CallId) ?? '',
+      cseq: request.cseq().sequence,
+      contentType: request.headers.value(HeaderId.ContentType) ?? 'text/plain',
+      body: request.body,
+    });
+    const response = createResponse(request, status, reason, { toTag: transaction.localTag });
+    for (const [name, value] of headers) response.headers.addNamed(name, value);
+    transaction.respond(response);
+  }
+
+  /** A MESSAGE that another node drafted for a contact that is registered here. */
+  #fromNode(transaction: ServerTransaction, wanted: WantedBinding): void {
+    const { request } = transaction;
+    const binding = this.#options.registrations.ownBinding(wanted);
+    const to = binding?.flow ?? binding?.target;
+    const targets =
+      binding === undefined || to === undefined
+        ? []
+        : [{ to, draft: { ...draftOf(request), contact: '', routes: binding.path } }];
+    relayMessage(this.#options.endpoint, transaction, { targets, options: { contact: '' } }, randomToken);
+  }
+}
+
+function hostOf(request: SipRequest): string {
+  const uri = request.uri();
+  return isSipUri(uri) ? uri.host : '';
+}
