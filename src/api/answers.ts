@@ -1,6 +1,15 @@
 /** What the API answers beside the provisioned resources, as schemas: for the OpenAPI document, held to the types of the ports. */
 import { z } from 'zod';
-import type { AuditEntry, CallRecord, EventData, EventType, TraceMessage, WebhookStatus } from '../observe/index.ts';
+import { MESSAGE_STATES } from '../messages/index.ts';
+import type {
+  AuditEntry,
+  CallRecord,
+  EventData,
+  EventType,
+  MessageFacts,
+  TraceMessage,
+  WebhookStatus,
+} from '../observe/index.ts';
 import type { Explanation, Whereabouts } from '../outbound/index.ts';
 import { inboundParametersSchema, outboundParametersSchema } from '../trunks/mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from '../trunks/schema.ts';
@@ -59,6 +68,47 @@ export const registrationAnswer = z.object({
   userAgent: optionalText,
   expiresAt: time,
 }) satisfies z.ZodType<Loose<RegistrationView>>;
+
+export const messageAnswer = z.object({
+  id: z.string(),
+  tenant: z.string(),
+  trunkId: z.string(),
+  trunk: optionalText,
+  direction: z.enum(['inbound', 'outbound']),
+  state: z
+    .enum(MESSAGE_STATES)
+    .describe(
+      '`received`: not with all phones yet; `queued` and `sending`: on its way to WhatsApp; then as WhatsApp tells.',
+    ),
+  from: z.string(),
+  to: z.string(),
+  name: z.string().optional().describe('What the user calls itself.'),
+  extension: z.string().optional().describe('Who sent it.'),
+  type: z
+    .string()
+    .describe(
+      '`text`, `image`, `audio`, `video`, `document`, `sticker`, `template`, `location`, `reaction` or what else WhatsApp has.',
+    ),
+  text: z.string().optional().describe('What it says; of a file its caption, of a template its name.'),
+  mimeType: optionalText,
+  filename: optionalText,
+  url: z.string().optional().describe('Where the file is, good for seven days.'),
+  latitude: z.number().optional(),
+  longitude: z.number().optional(),
+  remoteId: z.string().optional().describe('Its id at WhatsApp.'),
+  contextId: z.string().optional().describe('WhatsApp id of the message that it answers.'),
+  rule: z.string().optional().describe('The inbound rule that said whom it is for.'),
+  recipients: z
+    .array(z.object({ number: z.string(), state: z.enum(['waiting', 'delivered', 'refused', 'expired']) }))
+    .optional()
+    .describe('Whom it is for, and how far it has come to each.'),
+  createdAt: time,
+  sentAt: time.optional(),
+  deliveredAt: time.optional(),
+  readAt: time.optional(),
+  retryAt: time.optional().describe('When it is tried again.'),
+  error: z.object({ code: z.int().describe("WhatsApp's code; 0: none."), message: z.string() }).optional(),
+}) satisfies z.ZodType<Loose<MessageFacts>>;
 
 export const liveCallAnswer = z.object({
   callId: z.string(),
@@ -530,6 +580,7 @@ export const eventAnswers = {
     daysLeft: z.union([z.literal(0), z.literal(1), z.literal(7), z.literal(30)]).describe('At most; 0: it has ended.'),
   }),
   fraud: z.object({ guard: z.string(), extension: optionalText, callId: optionalText, detail: z.string() }),
+  message: messageAnswer,
   audit: z.object({ actor: z.string(), action: z.string(), resource: z.string() }),
 } satisfies { [T in EventType]: z.ZodType<Loose<EventData[T]>> };
 

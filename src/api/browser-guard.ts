@@ -21,6 +21,8 @@ export function guardBrowsers(app: FastifyInstance, { hosts, isTls }: BrowserGua
     if (url === '/healthz' || url === '/readyz' || isAskedByRight(headers.host, names)) return;
     // Certificate chains are public, and verifiers ask by the name in x5u.
     if (url.startsWith('/stir/')) return;
+    // Signed by Meta, or with a signed link: by whatever name they are asked, nobody else can make them.
+    if (url.startsWith('/hooks/') || url.startsWith('/media/')) return;
     throw new ApiProblem(421, 'host-unknown', 'this interface is not served under that name; add it to api.hosts');
   });
   app.addHook('onSend', async (_request, reply) => {

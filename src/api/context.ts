@@ -10,6 +10,7 @@ import type {
   AuditSink,
   CallRecords,
   EngineView,
+  MessagesPort,
   ProvisioningService,
   ReloadReport,
   StorePort,
@@ -38,6 +39,7 @@ export interface ApiContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly store: StorePort;
+  readonly messages: MessagesPort;
   /** Reads the node's files again, all or nothing. Throws a SettingsError when one is at fault, an UnavailableError when the store is. */
   readonly reload: () => Promise<ReloadReport>;
   /** The provisioning file that owns `tenants/NAME` or `trunks/ID`; default: none does. */

@@ -59,6 +59,25 @@ const CERTIFICATE_FACTS = {
   numbers: [],
   servedAt: '/stir/acme-stir.pem',
 };
+const WHATSAPP_MESSAGE = {
+  id: '0d4e3b0c6f1a4a7e9b1c2d3e4f5a6b7c',
+  tenant: 'acme',
+  trunkId: '7',
+  trunk: 'whatsapp',
+  direction: 'inbound',
+  state: 'delivered',
+  from: '+12015550123',
+  to: '+14155550160',
+  name: 'Zoë',
+  type: 'text',
+  text: 'Are you open today?',
+  remoteId: 'wamid.HBgLMTIwMTU1NTAxMjM',
+  rule: 'desk',
+  recipients: [{ number: '101', state: 'delivered' }],
+  createdAt: AT,
+  sentAt: AT,
+  deliveredAt: LATER,
+};
 const CALL = {
   callId: 'c-7f3a',
   sipCallIds: ['a84b4c76e66710@phone', '0cbe37a7992d5c6c53888fa9'],
@@ -273,6 +292,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
       },
     ],
   },
+  Message: WHATSAPP_MESSAGE,
+  MessageInput: { to: '+12015550123', text: 'Yes, until six.', key: 'answer-1' },
   Problem: {
     type: 'about:blank',
     title: 'Unprocessable Content',
@@ -292,6 +313,7 @@ export const TEXT_EXAMPLES: Readonly<Record<string, string>> = {
 /** Path parameters, by tag and name; under '' those that are the same everywhere. */
 export const PARAMETER_EXAMPLES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '': { tenant: 'acme', id: 'c-7f3a' },
+  messages: { id: '0d4e3b0c6f1a4a7e9b1c2d3e4f5a6b7c', trunkId: '7', mediaId: '1037543291543636' },
   trunks: { id: '235468356' },
   brands: { id: 'telnyx' },
   certificates: { name: 'acme-stir', file: 'acme-stir.pem' },

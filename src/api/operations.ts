@@ -64,6 +64,16 @@ const DESCRIPTIONS: Record<string, string> = {
   explain:
     'The very steps of a live call run on what the question says, with a note for every decision. Nothing is sent.',
   explainCall: 'The decisions of a call that was placed, with the INVITEs as they left.',
+  sendMessage:
+    'By a WhatsApp trunk of the tenant. It is kept before it is answered, and sent until WhatsApp takes it or `whatsapp.keepSeconds` are over; what becomes of it `getMessage` and the event `message` tell.',
+  listMessages: 'A page of messages with how far each has come. A tenant admin sees its own.',
+  getMessage:
+    'With the state of each phone that it is for, and when WhatsApp said that it was sent, delivered and read.',
+  getMessageMedia:
+    'Fetched from WhatsApp at that moment, with at most `whatsapp.mediaBytes`. The link is in the message that phones get and in `url`; it is good for seven days.',
+  verifyWhatsappHook: 'Answers `hub.challenge` when `hub.verify_token` is the verify token of the trunk, else 403.',
+  notifyWhatsappHook:
+    'The octets must be signed with the app secret of the trunk (`X-Hub-Signature-256`). What comes several times is taken once; 503 when it could not be kept, so that it is posted again.',
   streamEvents:
     'Server-sent events with ids. A client that comes back with `Last-Event-ID` gets what it missed, or an event `gap`.',
   listTokens: 'Who has access. A tenant admin sees the tokens of its tenant.',

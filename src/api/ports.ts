@@ -1,4 +1,5 @@
 import type { Network } from '../base/network.ts';
+import type { Content, MediaFile, Message, NotificationOutcome } from '../messages/index.ts';
 import type {
   AuditEntry,
   AuditFact,
@@ -187,6 +188,35 @@ export interface WebhookStore {
   list(): Promise<readonly WebhookRecord[]>;
   put(record: WebhookRecord): Promise<void>;
   delete(id: string): Promise<void>;
+}
+
+/** A message that somebody asks to be sent. */
+export interface WantedMessage {
+  readonly tenant: string;
+  /** Name or id; default: the tenant's only one. */
+  readonly trunk: string | undefined;
+  readonly to: string;
+  readonly content: Content;
+  readonly contextId: string | undefined;
+  readonly key: string | undefined;
+}
+
+/** Messages between phones and WhatsApp. */
+export interface MessagesPort {
+  /** A text says why there is no way for it. Rejects when the store does not take it. */
+  send(wanted: WantedMessage): Promise<Message | string>;
+  list(
+    tenant: string | undefined,
+    offset: number,
+    limit: number,
+  ): Promise<{ readonly items: readonly Message[]; readonly total: number }>;
+  message(id: string): Promise<Message | undefined>;
+  trunkName(message: Message): string | undefined;
+  urlOf(message: Message): string | undefined;
+  verify(trunkId: string, token: string): boolean;
+  /** Undefined: there is no such trunk. */
+  notified(trunkId: string, body: Uint8Array, signature: string | undefined): Promise<NotificationOutcome | undefined>;
+  media(trunkId: string, mediaId: string, until: number, signature: string): Promise<MediaFile | 'gone' | 'busy'>;
 }
 
 /** `observe/`'s AuditLog fits. */

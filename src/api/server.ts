@@ -22,6 +22,7 @@ import { withoutMarks } from './documents.ts';
 import { eventRoutes } from './event-stream.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { liveRoutes } from './live.ts';
+import { messageRoutes } from './messages.ts';
 import { finishDocument, named } from './openapi.ts';
 import type { TokenStore, UserStore, WebhookRecord } from './ports.ts';
 import { ApiProblem, problemBody } from './problem.ts';
@@ -190,6 +191,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     liveRoutes(scope, context);
     traceRoutes(scope, context);
     eventRoutes(scope, context);
+    messageRoutes(scope, context);
     adminRoutes(scope, context);
     sessionRoutes(scope, context);
     userRoutes(scope, context);

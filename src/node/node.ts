@@ -12,6 +12,7 @@ import { Observation } from '../engine/observation.ts';
 import { Provisioner } from '../engine/provisioner.ts';
 import { RecentCalls } from '../engine/recent-calls.ts';
 import { RunningEngine } from '../engine/view.ts';
+import { MessageService } from '../messages/index.ts';
 import {
   AuditLog,
   CallRecordLog,
@@ -39,6 +40,7 @@ import { factsOf, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
 import { CpuQuota } from './cpu-quota.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import { forgetHttpAddress, listenForHttp, requireHttpPort } from './http-port.ts';
+import { MessageWatch } from './message-watch.ts';
 import { readMetrics } from './metrics.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
@@ -128,6 +130,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
 
   await makeCertificates(settings, scheduler, log);
   let engine: Engine | undefined;
+  let messages: MessageService | undefined;
   /** Those in force: a reload may bring others. */
   let stirSettings = settings;
   const provisioner = new Provisioner({
@@ -139,7 +142,10 @@ async function wire(parts: Parts): Promise<RunningNode> {
         return verifiesCalls(stirSettings);
       },
     },
-    onDirectory: (directory) => engine?.apply(directory),
+    onDirectory: (directory) => {
+      engine?.apply(directory);
+      messages?.apply();
+    },
     // At the start nobody waits for the DNS: what it makes coincide then is told as an alarm.
     locate: async (trunks) => (await engine?.trunks.addressesWith(trunks)) ?? (() => []),
   });
@@ -210,6 +216,10 @@ async function wire(parts: Parts): Promise<RunningNode> {
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
   stores.nodes.announce(() => factsOf(running));
   closers.push(() => running.close());
+  let apiAddress: string | undefined;
+  const serving = messageService(parts, running, new MessageWatch(log, events, metrics), () => apiAddress);
+  messages = serving;
+  closers.push(() => serving.stop());
 
   const readFilesAgain = async (): Promise<ReloadReport> => {
     const next = loadSettings(options.configFile, environment);
@@ -248,7 +258,6 @@ async function wire(parts: Parts): Promise<RunningNode> {
 
   let firstToken: string | undefined;
   let api: Api | undefined;
-  let apiAddress: string | undefined;
   const webhookSender = new WebhookDispatcher({ scheduler, log, egress: engine.egress });
   webhookSender.attach(events, records);
   closers.push(() => webhookSender.close());
@@ -267,6 +276,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       provisioning: provisioner,
       reload,
       store: storePort(settings, stores),
+      messages: serving,
       managedBy: (resource) => files.ownerOf(resource),
       tokenStore: stores.tokens,
       userStore: stores.users,
@@ -296,11 +306,12 @@ async function wire(parts: Parts): Promise<RunningNode> {
       configuredWebhooks: configuredWebhooks(settings),
       ...apiTls(settings),
     });
-    const serving = api;
-    closers.push(() => serving.close());
+    const http = api;
+    closers.push(() => http.close());
     apiAddress = await listenForHttp(api, settings);
     closers.push(() => forgetHttpAddress(settings));
   }
+  serving.start();
   log.info('started', {
     version,
     listening: listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`),
@@ -334,6 +345,36 @@ async function wire(parts: Parts): Promise<RunningNode> {
     },
     close,
   };
+}
+
+/** Messages to and from the outside, joined with the engine to which phones register. */
+function messageService(
+  { settings, scheduler, log, stores }: Parts,
+  engine: Engine,
+  watcher: MessageWatch,
+  apiAddress: () => string | undefined,
+): MessageService {
+  const { publicUrl } = settings.api;
+  const service = new MessageService({
+    store: stores.messages,
+    scheduler,
+    log,
+    node: settings.node,
+    egress: engine.egress,
+    phones: engine.messaging,
+    directory: () => engine.directory,
+    watcher,
+    onHealth: (trunkId, health) => engine.trunks.tell(trunkId, health),
+    secret: stores.nonceSecret,
+    publicUrl: () => publicUrl?.replace(/\/+$/, '') ?? apiAddress(),
+    keepDays: settings.messages.keepDays,
+  });
+  engine.messaging.outside = {
+    isForOutside: (tenant, host) => service.isForOutside(tenant, host),
+    send: (message) => service.sendFromPhone(message),
+    phoneRegistered: (tenant, number) => service.phoneRegistered(tenant, number),
+  };
+  return service;
 }
 
 /** What the files of `stir` hold. Throws a SettingsError. */

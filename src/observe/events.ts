@@ -15,9 +15,46 @@ export const EVENT_TYPES = [
   'call-not-signed',
   'certificate-expiring',
   'fraud',
+  'message',
   'audit',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
+
+/** A message as it is shown; times in ISO 8601. */
+export interface MessageFacts {
+  readonly id: string;
+  readonly tenant: string;
+  readonly trunkId: string;
+  readonly trunk?: string;
+  readonly direction: 'inbound' | 'outbound';
+  readonly state: 'queued' | 'sending' | 'sent' | 'delivered' | 'read' | 'failed' | 'received' | 'expired';
+  readonly from: string;
+  readonly to: string;
+  /** What the user calls itself. */
+  readonly name?: string;
+  readonly extension?: string;
+  /** `text`, `image`, `template`, `location` … */
+  readonly type: string;
+  readonly text?: string;
+  readonly mimeType?: string;
+  readonly filename?: string;
+  readonly url?: string;
+  readonly latitude?: number;
+  readonly longitude?: number;
+  readonly remoteId?: string;
+  readonly contextId?: string;
+  readonly rule?: string;
+  readonly recipients?: readonly {
+    readonly number: string;
+    readonly state: 'waiting' | 'delivered' | 'refused' | 'expired';
+  }[];
+  readonly createdAt: string;
+  readonly sentAt?: string;
+  readonly deliveredAt?: string;
+  readonly readAt?: string;
+  readonly retryAt?: string;
+  readonly error?: { readonly code: number; readonly message: string };
+}
 
 /** The facts of each type. Tenants are named by their name, trunks by id and name. */
 export interface EventData {
@@ -86,6 +123,8 @@ export interface EventData {
   /** A certificate ends in 30, 7 or 1 days, or (0) has ended. */
   'certificate-expiring': { certificate: string; owner: string; notAfter: string; daysLeft: 0 | 1 | 7 | 30 };
   fraud: { guard: string; extension?: string; callId?: string; detail: string };
+  /** A message from or to WhatsApp is new, or has come further. */
+  message: MessageFacts;
   audit: { actor: string; action: string; resource: string };
 }
 

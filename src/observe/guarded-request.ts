@@ -1,6 +1,6 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { type Egress, EgressError } from '../base/egress.ts';
 
@@ -27,6 +27,88 @@ export function guardedPost(egress: Pick<Egress, 'refusal'>): Post {
   return (url, headers, body, allowPrivate) => post(url, headers, body, allowPrivate ? ANYWHERE : egress);
 }
 
+/** One request over HTTP, and how much of an answer is taken. */
+export interface Asked {
+  readonly method: 'GET' | 'POST';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** A longer answer is an error. */
+  readonly maxOctets: number;
+  readonly timeoutMs: number;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Asks a service many times, over connections that stay open; each is guarded when it is made, as in {@link guardedPost}. */
+export class GuardedClient {
+  readonly #egress: Pick<Egress, 'refusal'>;
+  readonly #http: HttpAgent;
+  readonly #https: HttpsAgent;
+
+  constructor(egress: Pick<Egress, 'refusal'>, maxSockets: number) {
+    this.#egress = egress;
+    const options = { keepAlive: true, maxSockets, timeout: 60_000 };
+    this.#http = new HttpAgent(options);
+    this.#https = new HttpsAgent(options);
+  }
+
+  /** Rejects when nobody answered in time, or with too much. Redirects are not followed. */
+  ask({ method, url, headers, body, maxOctets, timeoutMs }: Asked): Promise<Answered> {
+    return new Promise((resolve, reject) => {
+      const target = new URL(url);
+      const port = portOf(target);
+      const refusal = refusalOf(target, port, this.#egress);
+      if (refusal !== undefined) throw new EgressError(refusal);
+      const isTls = target.protocol === 'https:';
+      const request = (isTls ? httpsRequest : httpRequest)(
+        target,
+        {
+          method,
+          agent: isTls ? this.#https : this.#http,
+          headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
+          lookup: guardedLookup(this.#egress, port),
+          signal: AbortSignal.timeout(timeoutMs),
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          let octets = 0;
+          response.on('data', (chunk: Buffer) => {
+            octets += chunk.length;
+            if (octets > maxOctets) request.destroy(new Error(`the answer has more than ${maxOctets} octets`));
+            else chunks.push(chunk);
+          });
+          response.on('error', reject);
+          response.on('end', () =>
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
+          );
+        },
+      );
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}
+
+function portOf(target: URL): number {
+  return Number(target.port || (target.protocol === 'https:' ? 443 : 80));
+}
+
+/** An address in a URL is asked about here; what a name resolves to, by the lookup. */
+function refusalOf(target: URL, port: number, egress: Pick<Egress, 'refusal'>): string | undefined {
+  const host = target.hostname.replace(/^\[|\]$/g, '');
+  return isIP(host) === 0 ? undefined : egress.refusal(host, port);
+}
+
 function post(
   url: string,
   headers: Readonly<Record<string, string>>,
@@ -35,9 +117,8 @@ function post(
 ): Promise<PostResult> {
   return new Promise((resolve, reject) => {
     const target = new URL(url);
-    const host = target.hostname.replace(/^\[|\]$/g, '');
-    const port = Number(target.port || (target.protocol === 'https:' ? 443 : 80));
-    const refusal = isIP(host) === 0 ? undefined : egress.refusal(host, port);
+    const port = portOf(target);
+    const refusal = refusalOf(target, port, egress);
     if (refusal !== undefined) {
       reject(new EgressError(refusal));
       return;

@@ -253,6 +253,13 @@ export const apiSchema = z
       .min(1_024)
       .default(33_554_432)
       .describe('Longest provisioning document of a system admin (413); all other bodies have at most 1 MiB.'),
+    publicUrl: z
+      .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+      .max(1024)
+      .optional()
+      .describe(
+        'Where phones and Meta reach it, as links to files of messages say: a reverse proxy, say. Default: the address that it listens on.',
+      ),
     hosts: z
       .array(host)
       .default([])
@@ -295,6 +302,17 @@ export const egressSchema = z.strictObject({
     .default([])
     .describe(
       "Addresses and networks that are not public and that tenants' trunks and webhooks may nevertheless lead to; system trunks and configured webhooks may lead anywhere.",
+    ),
+});
+
+export const messagesSchema = z.strictObject({
+  keepDays: z
+    .int()
+    .min(7)
+    .max(3_650)
+    .default(30)
+    .describe(
+      'How long messages are kept after there is nothing left to do for them; Meta repeats what it posts for days.',
     ),
 });
 
@@ -423,6 +441,7 @@ export const nodeSchema = z.strictObject({
   digest: digestSchema.prefault({}).describe('Digest authentication.'),
   dns: dnsSchema.prefault({}).describe('DNS.'),
   egress: egressSchema.prefault({}).describe('Where tenants may make the node send to.'),
+  messages: messagesSchema.prefault({}).describe('Messages from and to WhatsApp.'),
   mediaRelays: z
     .array(mediaRelaySchema)
     .max(32)

@@ -1,5 +1,6 @@
 import type { TokenStore, UserStore, WebhookStore } from '../api/ports.ts';
 import type { CallStore } from '../call/index.ts';
+import type { MessageStore } from '../messages/index.ts';
 import type { BindingStore, SignInStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
@@ -122,6 +123,8 @@ export interface Stores {
   readonly signIns: SignInStore;
   /** Answered calls of this node. */
   readonly calls: CallStore;
+  /** Messages that wait or are kept for a while. */
+  readonly messages: MessageStore;
   readonly claims: ClaimStore;
   readonly tokens: TokenStore;
   readonly users: UserStore;

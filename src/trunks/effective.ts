@@ -208,6 +208,7 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
       'tls',
     ),
     teams,
+    whatsapp: settings.whatsapp,
     options: sharedLike(fillOptions(settings, preset, choose), 'options'),
     limits: sharedLike(
       { concurrentCalls: settings.limits.concurrentCalls, callsPerSecond: settings.limits.callsPerSecond },

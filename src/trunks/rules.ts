@@ -1,5 +1,7 @@
 /** The rules that one trunk keeps by itself: what its type needs and allows. */
 import type { Problem } from '../base/errors.ts';
+import { DidPool, DidPoolError } from '../tenants/did-pool.ts';
+import { normalizeNumber } from '../tenants/number.ts';
 import type { Report } from '../tenants/rules.ts';
 import { brandPreset, brands } from './brands.ts';
 import { hidesNumber } from './effective.ts';
@@ -21,6 +23,7 @@ export function checkTrunk(settings: TrunkSettings, trunk: Trunk): Problem[] {
     report('option-not-for-type', 'anotherAccount', 'is for ip trunks; others are told apart by their credentials');
   checkTeams(settings, trunk, report);
   checkCredentials(trunk, report);
+  checkWhatsapp(trunk, report);
   checkOptions(settings, trunk, report);
   checkPrivacy(trunk, report);
   for (const field of MAPPED_FIELDS) checkRemove(field, trunk.outboundParameters[field], report);
@@ -39,7 +42,7 @@ function checkBrand(settings: TrunkSettings, trunk: Trunk, report: Report): void
       'brand',
       `there is no brand "${settings.brand}"${guess === undefined ? '' : `; did you mean "${guess}"?`}`,
     );
-  } else if (trunk.host === '' && trunk.type !== 'teams') {
+  } else if (trunk.host === '' && trunk.type !== 'teams' && trunk.type !== 'whatsapp') {
     const patterns = preset.hosts.map(({ host }) => host).join(', ');
     report(
       'host-missing',
@@ -90,6 +93,26 @@ function checkCredentials(trunk: Trunk, report: Report): void {
   if (trunk.credentials.password === '') report('credentials-missing', 'credentials.password', 'a password is needed');
 }
 
+function checkWhatsapp({ type, whatsapp, assignments }: Trunk, report: Report): void {
+  if (whatsapp === undefined) return;
+  if (type !== 'whatsapp') {
+    report('option-not-for-type', 'whatsapp', 'is for whatsapp trunks');
+    return;
+  }
+  if (!assignments.some(({ didPool }) => holds(didPool, whatsapp.number)))
+    report('number-outside-pool', 'whatsapp.number', `${whatsapp.number} is not in the trunk's DID pool`);
+}
+
+/** A pool that cannot be read is told of as such. */
+function holds(didPool: string, number: string): boolean {
+  try {
+    return DidPool.parse(didPool).contains(normalizeNumber(number));
+  } catch (error) {
+    if (error instanceof DidPoolError) return true;
+    throw error;
+  }
+}
+
 function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): void {
   const { options } = settings;
   const onlyFor = (name: 'bnc' | 'registration' | 'trust', type: string) => {
@@ -102,7 +125,11 @@ function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): vo
   if (!trunk.options.singleVia)
     report('option-without-effect', 'options.singleVia', 'each leg begins here, with one Via: leave it on');
   if (trunk.type === 'whatsapp' && trunk.options.keepAlive.enabled)
-    report('option-without-effect', 'options.keepAlive.enabled', 'a whatsapp trunk speaks no SIP in this version');
+    report(
+      'option-without-effect',
+      'options.keepAlive.enabled',
+      'a whatsapp trunk is watched by its access token, not by OPTIONS',
+    );
   if (options.largeRequests !== undefined && trunk.transport !== 'udp')
     report('option-not-for-type', 'options.largeRequests', 'is for trunks with transport udp');
   if (trunk.options.mutualTls && trunk.transport !== 'tls')

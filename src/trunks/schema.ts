@@ -29,6 +29,7 @@ import {
   outboundParametersSchema,
 } from './mappings.ts';
 import { type TeamsSide, teamsSchema } from './teams-schema.ts';
+import { type WhatsappSettings, whatsappSchema } from './whatsapp-schema.ts';
 
 export type * from './mappings.ts';
 
@@ -304,6 +305,7 @@ export const trunkSchema = z.strictObject({
   credentials: credentialsSchema.optional().describe('Digest credentials.'),
   tls: tlsSchema.optional().describe('TLS settings of this trunk.'),
   teams: teamsSchema.optional().describe('Microsoft Teams Direct Routing: needed by teams trunks, and theirs alone.'),
+  whatsapp: whatsappSchema.optional().describe('The number at the WhatsApp Cloud API; of whatsapp trunks.'),
   options: optionsSchema.prefault({}).describe('Switches.'),
   limits: z
     .strictObject({
@@ -409,6 +411,8 @@ export interface Trunk {
   };
   /** Of a teams trunk. */
   readonly teams: TeamsSide | undefined;
+  /** Of a whatsapp trunk that carries messages. */
+  readonly whatsapp: WhatsappSettings | undefined;
   readonly options: TrunkOptions;
   readonly limits: { readonly concurrentCalls: number | undefined; readonly callsPerSecond: number | undefined };
   readonly addHeaders: readonly { readonly name: string; readonly value: string }[];

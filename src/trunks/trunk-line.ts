@@ -98,6 +98,8 @@ export class TrunkLine implements TimerTarget {
   #release: Timer | undefined;
   #shown: TrunkHealth = { state: 'unknown', code: undefined, reason: 'not asked yet' };
   #sinceMs: number;
+  /** How those say it is who reach the provider another way than by SIP. */
+  #told: TrunkHealth | undefined;
   #ended = false;
 
   constructor(trunk: Trunk, ports: TrunkLinePorts) {
@@ -181,6 +183,12 @@ export class TrunkLine implements TimerTarget {
 
   gatewayChanged(): void {
     if (hasTargets(this.#ports.gatewayReach(this.#trunk))) this.#keepAlive?.now();
+    this.#evaluate();
+  }
+
+  /** Whoever reaches the provider another way than by SIP says how it is. */
+  tell(health: TrunkHealth): void {
+    this.#told = health;
     this.#evaluate();
   }
 
@@ -361,9 +369,11 @@ export class TrunkLine implements TimerTarget {
     const hasGateway = trunk.type !== 'accept-register' || hasTargets(gatewayReach(trunk));
     const nowMs = scheduler.nowMs();
     const previous = this.#shown.state;
-    this.#shown = healthOf(trunk, this.#registration, hasGateway, this.#health.verdict(nowMs), () =>
-      this.#ports.elsewhere(trunk.id),
-    );
+    const elsewhere = () => this.#ports.elsewhere(trunk.id);
+    this.#shown =
+      this.#told !== undefined && trunk.enabled
+        ? this.#told
+        : healthOf(trunk, this.#registration, hasGateway, this.#health.verdict(nowMs), elsewhere);
     const releaseMs = this.#ended ? undefined : this.#health.nextReleaseMs(nowMs);
     if (releaseMs !== undefined) this.#release ??= scheduler.schedule(releaseMs - nowMs, this, 0);
     if (this.#shown.state !== previous) {

@@ -333,6 +333,11 @@ export class TrunkService implements TimerTarget {
     return status === undefined || alarms.length === 0 ? status : { ...status, alarms };
   }
 
+  /** Whoever reaches a trunk's provider another way than by SIP says how it is. */
+  tell(trunkId: string, health: TrunkHealth): void {
+    this.#lines.get(trunkId)?.tell(health);
+  }
+
   /** An administrator's retry: forgets refusals, realms and TLS files, registers and pings now. False when there is nothing to try. */
   retry(trunkId: string): boolean {
     return this.#lines.get(trunkId)?.retry() ?? false;

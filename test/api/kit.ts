@@ -18,6 +18,7 @@ import {
 } from '../../src/api/index.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { type Network, parseNetwork } from '../../src/base/network.ts';
+import type { Message } from '../../src/messages/index.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../src/outbound/index.ts';
 import type { ChangePreview } from '../../src/trunks/change-preview.ts';
@@ -320,6 +321,43 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+/** Messages of acme and bolt, each with one of its own, and the webhook of trunk 7. */
+function someMessages(): ApiOptions['messages'] {
+  const messages = ['acme', 'bolt'].map((tenant) => messageOf(tenant));
+  return {
+    send: async ({ tenant }) => messageOf(tenant),
+    list: async (tenant) => {
+      const items = messages.filter((each) => tenant === undefined || each.tenant === tenant);
+      return { items, total: items.length };
+    },
+    message: async (id) => messages.find((each) => each.id === id),
+    trunkName: () => 'whatsapp',
+    urlOf: () => undefined,
+    verify: (trunkId, token) => trunkId === '7' && token === 'verify-me',
+    notified: async (trunkId) => (trunkId === '7' ? 'taken' : undefined),
+    media: async () => ({ mimeType: 'image/png', body: Buffer.from('png') }),
+  };
+}
+
+function messageOf(tenant: string): Message {
+  return {
+    kind: 'message',
+    id: `message-${tenant}`,
+    tenant,
+    trunkId: '7',
+    createdMs: 0,
+    expiresMs: 1000,
+    attempts: 0,
+    revision: 1,
+    direction: 'outbound',
+    number: '14155550160',
+    peer: '12015550123',
+    content: { type: 'text', text: 'hello' },
+    state: 'queued',
+    recipients: [],
+  };
+}
+
 export async function startTestApi(options: Partial<ApiOptions> & { state?: Provisioning } = {}): Promise<TestApi> {
   const clock = new VirtualScheduler();
   const engine = new FakeEngine(clock);
@@ -350,6 +388,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
       view: () => ({ kind: 'redis', problems: [], clockOffsetMs: 0, nodes: [{ node: 'a', store: 's', version: 1 }] }),
       restore: async () => {},
     },
+    messages: someMessages(),
     tokenStore,
     userStore,
     webhooks: { store: webhookStore, sender },

@@ -226,6 +226,32 @@ const ROWS: Readonly<Record<string, Row>> = {
     urls: inTenants((tenant) => `/api/v1/calls/call-${tenant}/explain`),
     expected: OWN,
   },
+  'POST /api/v1/messages': {
+    urls: inTenants(() => '/api/v1/messages'),
+    expected: OWN,
+    body: (name) => ({ tenant: name, to: '+12015550123', text: 'hello' }),
+  },
+  'GET /api/v1/messages': {
+    urls: { any: '/api/v1/messages', ...inTenants((tenant) => `/api/v1/messages?tenant=${tenant}`) },
+    expected: { ...EVERYONE, ...OWN },
+  },
+  'GET /api/v1/messages/{id}': { urls: inTenants((tenant) => `/api/v1/messages/message-${tenant}`), expected: OWN },
+  'GET /hooks/whatsapp/{trunkId}': {
+    urls: { any: '/hooks/whatsapp/7?hub.mode=subscribe&hub.verify_token=verify-me&hub.challenge=1' },
+    expected: EVERYONE,
+    public: true,
+  },
+  'POST /hooks/whatsapp/{trunkId}': {
+    urls: { any: '/hooks/whatsapp/7' },
+    expected: EVERYONE,
+    body: () => ({}),
+    public: true,
+  },
+  'GET /media/whatsapp/{trunkId}/{mediaId}': {
+    urls: { any: '/media/whatsapp/7/1?until=1&signature=x' },
+    expected: EVERYONE,
+    public: true,
+  },
   'GET /api/v1/call-records': {
     urls: { any: '/api/v1/call-records', ...inTenants((tenant) => `/api/v1/call-records?tenant=${tenant}`) },
     expected: { ...EVERYONE, ...OWN },

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
 import type { CallChanges, KeptCalls } from '../../call/index.ts';
+import type { Claim, Heard, MessagePage, MessageRow } from '../../messages/index.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
 import type { Extension, Tenant } from '../../tenants/schema.ts';
 import type { AddressClaim } from '../../trunks/precedence.ts';
@@ -8,6 +9,7 @@ import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../t
 import type { TrunkSettings } from '../../trunks/schema.ts';
 import { Sealer } from '../sealer.ts';
 import { LiveFile } from './live-file.ts';
+import { MessageFile } from './message-file.ts';
 import { ProvisioningFile } from './provisioning-file.ts';
 
 export interface EmbeddedFilesOptions {
@@ -57,6 +59,18 @@ export interface FileOperations {
   addSignIns(pairs: readonly string[]): void;
   calls(): KeptCalls;
   writeCalls(changes: CallChanges): void;
+  addMessages(added: { readonly rows: readonly MessageRow[]; readonly heard: readonly Heard[] }): boolean[];
+  saveMessages(rows: readonly MessageRow[]): boolean[];
+  message(id: string): MessageRow | undefined;
+  messageByRemoteKey(key: string): MessageRow | undefined;
+  claimMessages(claim: Claim): MessageRow[];
+  listMessages(page: {
+    readonly tenant: string | undefined;
+    readonly offset: number;
+    readonly limit: number;
+  }): MessagePage;
+  heard(key: string): number | undefined;
+  forgetMessages(beforeMs: number): void;
   claims(): AddressClaim[];
   keepClaims(claims: readonly AddressClaim[]): AddressClaim[];
   forgetClaims(claims: readonly AddressClaim[]): void;
@@ -82,14 +96,19 @@ function withPart(staged: Staged, part: PartialPut): Staged {
 export class EmbeddedFiles implements FileOperations {
   readonly #provisioning: ProvisioningFile;
   readonly #live: LiveFile;
+  readonly #messages: MessageFile;
   #staged: Staged = NOTHING;
 
   constructor({ folder, storeKey, wallMs }: EmbeddedFilesOptions) {
-    this.#provisioning = new ProvisioningFile(join(folder, 'provisioning.db'), new Sealer(storeKey));
+    const sealer = new Sealer(storeKey);
+    this.#provisioning = new ProvisioningFile(join(folder, 'provisioning.db'), sealer);
+    const opened: { close(): void }[] = [this.#provisioning];
     try {
       this.#live = new LiveFile(join(folder, 'live.db'), wallMs);
+      opened.push(this.#live);
+      this.#messages = new MessageFile(join(folder, 'messages.db'), sealer);
     } catch (error) {
-      this.#provisioning.close();
+      for (const file of opened) file.close();
       throw error;
     }
   }
@@ -122,6 +141,16 @@ export class EmbeddedFiles implements FileOperations {
   addSignIns = (pairs: readonly string[]) => this.#live.addSignIns(pairs);
   calls = () => this.#live.calls();
   writeCalls = (changes: CallChanges) => this.#live.writeCalls(changes);
+  addMessages = ({ rows, heard }: { readonly rows: readonly MessageRow[]; readonly heard: readonly Heard[] }) =>
+    this.#messages.add(rows, heard);
+  saveMessages = (rows: readonly MessageRow[]) => this.#messages.save(rows);
+  message = (id: string) => this.#messages.get(id);
+  messageByRemoteKey = (key: string) => this.#messages.byRemoteKey(key);
+  claimMessages = (claim: Claim) => this.#messages.claim(claim);
+  listMessages = (page: { readonly tenant: string | undefined; readonly offset: number; readonly limit: number }) =>
+    this.#messages.list(page.tenant, page.offset, page.limit);
+  heard = (key: string) => this.#messages.heard(key);
+  forgetMessages = (beforeMs: number) => this.#messages.forget(beforeMs);
   claims = () => this.#live.claims();
   keepClaims = (claims: readonly AddressClaim[]) => this.#live.keepClaims(claims);
   forgetClaims = (claims: readonly AddressClaim[]) => this.#live.forgetClaims(claims);
@@ -129,9 +158,11 @@ export class EmbeddedFiles implements FileOperations {
   probe = () => {
     this.#provisioning.probe();
     this.#live.probe();
+    this.#messages.probe();
   };
 
   close(): void {
+    this.#messages.close();
     this.#live.close();
     this.#provisioning.close();
   }

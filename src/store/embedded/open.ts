@@ -20,7 +20,7 @@ export interface EmbeddedContext {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** Opens the store of a single node: two database files in `folder`. Rejects with a SettingsError that says what to mend. */
+/** Opens the store of a single node: three database files in `folder`. Rejects with a SettingsError that says what to mend. */
 export async function openEmbedded(folder: string, context: EmbeddedContext): Promise<Stores> {
   prepareFolder(folder, context.log);
   const unlock = lockFolder(folder);
@@ -64,6 +64,16 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
     calls: {
       load: () => worker.ask('calls'),
       write: (changes) => disk.watched(worker.ask('writeCalls', changes)),
+    },
+    messages: {
+      add: (rows, heard) => disk.watched(worker.ask('addMessages', { rows, heard })),
+      save: (rows) => disk.watched(worker.ask('saveMessages', rows)),
+      get: (id) => worker.ask('message', id),
+      byRemoteKey: (key) => worker.ask('messageByRemoteKey', key),
+      claim: (claim) => worker.ask('claimMessages', claim),
+      list: (tenant, offset, limit) => worker.ask('listMessages', { tenant, offset, limit }),
+      heard: (key) => worker.ask('heard', key),
+      forget: (beforeMs) => worker.ask('forgetMessages', beforeMs),
     },
     claims: {
       load: () => worker.ask('claims'),

@@ -14,6 +14,7 @@ export const SCHEMA = 1;
  * | `sign-ins` | sorted set by time: user and address |
  * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
  * | `tokens`, `users`, `webhooks` | hash: id → sealed document |
+ * | `messages` | hash: id → JSON with a sealed document; `messages:due`, `:created`, `:listed`, `:listed:TENANT`, `:waiting:TENANT/NUMBER`, `:heard`: sorted sets by time; `:remote`: hash: id at WhatsApp → id |
  * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
@@ -38,6 +39,7 @@ export class Keys {
   readonly tokens: string;
   readonly users: string;
   readonly webhooks: string;
+  readonly messages: string;
   readonly callsAlive: string;
   readonly fences: string;
   readonly nodes: string;
@@ -64,6 +66,7 @@ export class Keys {
     this.tokens = this.named('tokens');
     this.users = this.named('users');
     this.webhooks = this.named('webhooks');
+    this.messages = this.named('messages');
     this.callsAlive = this.named('calls:alive');
     this.fences = this.named('fences');
     this.nodes = this.named('nodes');

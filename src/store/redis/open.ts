@@ -15,6 +15,7 @@ import { RedisBindings } from './redis-bindings.ts';
 import { RedisCalls } from './redis-calls.ts';
 import { RedisClaims } from './redis-claims.ts';
 import { RedisLeases } from './redis-leases.ts';
+import { RedisMessages } from './redis-messages.ts';
 import { RedisNodes } from './redis-nodes.ts';
 import { RedisProvisioning } from './redis-provisioning.ts';
 import { RedisRecords } from './redis-records.ts';
@@ -138,6 +139,7 @@ class RedisStores implements Stores {
   readonly bindings: RedisBindings;
   readonly signIns: RedisSignIns;
   readonly calls: RedisCalls;
+  readonly messages: RedisMessages;
   readonly claims: RedisClaims;
   readonly tokens: RedisRecords<TokenRecord>;
   readonly users: RedisRecords<UserRecord>;
@@ -175,6 +177,7 @@ class RedisStores implements Stores {
     this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
     this.signIns = new RedisSignIns(links.signalling, keys.signIns, clock);
     this.calls = new RedisCalls(links.signalling, keys, node);
+    this.messages = new RedisMessages(links.signalling, keys, sealer, identity.id);
     this.claims = new RedisClaims(links.signalling, keys.claims);
     this.leases = new RedisLeases(links.signalling, keys, node);
     this.trunkLease = new TrunkLeases(this.leases);

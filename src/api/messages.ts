@@ -1,0 +1,288 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { MEDIA_KINDS, type Message, viewOf } from '../messages/index.ts';
+import type { MessageFacts } from '../observe/index.ts';
+import { callerId } from '../tenants/fields.ts';
+import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
+import { messageAnswer } from './answers.ts';
+
+import { keyText } from './collections.ts';
+import { type ApiContext, answer, describe, identityOf, pageFields, pageOf } from './context.ts';
+import { FailureCounter } from './failure-counter.ts';
+import { body, named } from './openapi.ts';
+import type { MessagesPort } from './ports.ts';
+import { ApiProblem, invalid, notFound } from './problem.ts';
+import type { Identity } from './tokens.ts';
+
+const TAG = 'messages';
+const MAX_NOTIFICATION_OCTETS = 4 * 1024 * 1024;
+/** Wrong signatures and tokens of one address within a minute, before it is not listened to any more. */
+const WRONG_SIGNATURES = { failures: 30, windowMs: 60_000 };
+const words = z.string().min(1).max(4096);
+const link = z.url({ protocol: /^https?$/ }).max(2048);
+
+const messageSchema = z
+  .strictObject({
+    tenant: keyText.optional().describe('Whose message it is; a tenant admin may leave it out.'),
+    trunk: keyText
+      .optional()
+      .describe("Name or id of the WhatsApp trunk that sends it; default: the tenant's, where it has one."),
+    to: callerId.describe("The user's number, with its country code."),
+    text: words.optional().describe('What to say.'),
+    media: z
+      .strictObject({
+        kind: z.enum(MEDIA_KINDS).describe('What it is.'),
+        link: link.describe('Where WhatsApp fetches the file.'),
+        caption: z.string().max(1024).optional().describe('Words below it.'),
+        filename: z.string().max(240).optional().describe('Name of a document.'),
+      })
+      .optional()
+      .describe('Or a file.'),
+    template: z
+      .strictObject({
+        name: z
+          .string()
+          .regex(/^[a-z0-9_]{1,512}$/, { error: 'must be lower-case letters, digits and _' })
+          .describe('Name of an approved template.'),
+        language: z
+          .string()
+          .regex(/^[A-Za-z_]{2,15}$/, { error: 'must be a language such as en_US' })
+          .describe('Its language.'),
+        parameters: z
+          .array(words)
+          .max(50)
+          .default([])
+          .describe('What stands in its body for {{1}}, {{2}} …, in order.'),
+      })
+      .optional()
+      .describe('Or a template: the only thing that reaches somebody who has not written for a day.'),
+    answers: z.string().max(256).optional().describe('WhatsApp id (`remoteId`) of the message that it answers.'),
+    key: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,128}$/)
+      .optional()
+      .describe('What the sender calls it: asked twice with one key, it is sent once.'),
+  })
+  .refine(({ text, media, template }) => [text, media, template].filter((each) => each !== undefined).length === 1, {
+    error: 'needs one of text, media and template',
+    path: ['text'],
+  });
+
+/** Messages between phones and WhatsApp: sent, listed, read; what Meta posts; files behind signed links. */
+export function messageRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { messages } = context;
+  sendRoute(app, context, messages);
+  readRoutes(app, messages);
+  mediaRoute(app, messages);
+  // In a scope of its own: what is signed are the octets.
+  void app.register(async (own) => hookRoutes(own, context, messages));
+}
+
+function sendRoute(app: FastifyInstance, context: ApiContext, messages: MessagesPort): void {
+  app.post(
+    '/api/v1/messages',
+    describe({
+      operationId: 'sendMessage',
+      tag: TAG,
+      summary: 'Send a message by WhatsApp',
+      body: body('MessageInput', messageSchema),
+      answers: { 202: answer('Kept, and sent as soon as WhatsApp takes it', named('Message', messageAnswer)) },
+    }),
+    async (request, reply) => {
+      const wanted = request.body as z.infer<typeof messageSchema>;
+      const identity = identityOf(request);
+      const tenant = tenantOf(context, identity, wanted.tenant);
+      const sent = await messages.send({
+        tenant,
+        trunk: wanted.trunk,
+        to: wanted.to,
+        content: contentOf(wanted),
+        contextId: wanted.answers,
+        key: wanted.key,
+      });
+      if (typeof sent === 'string') throw invalid([{ code: 'trunk-unknown', path: 'trunk', message: sent }]);
+      return reply.code(202).header('location', `/api/v1/messages/${sent.id}`).send(shown(messages, sent));
+    },
+  );
+}
+
+function contentOf({ text, media, template }: z.infer<typeof messageSchema>) {
+  if (media !== undefined) {
+    const { kind, link: at, caption, filename } = media;
+    const named = { ...(caption !== undefined && { caption }), ...(filename !== undefined && { filename }) };
+    return { type: 'media', kind, link: at, ...named } as const;
+  }
+  if (template !== undefined) return { type: 'template', ...template } as const;
+  return { type: 'text', text: text ?? '' } as const;
+}
+
+function tenantOf(context: ApiContext, identity: Identity, asked: string | undefined): string {
+  const tenant = asked ?? identity.tenant;
+  if (tenant === undefined)
+    throw invalid([{ code: 'tenant-missing', path: 'tenant', message: 'say whose message it is' }]);
+  requireTenant(identity, tenant);
+  if (!context.provisioning.current().state.tenants.some(({ name }) => name === tenant))
+    throw notFound(`tenant ${tenant}`);
+  return tenant;
+}
+
+function readRoutes(app: FastifyInstance, messages: MessagesPort): void {
+  const querystring = z.strictObject({ ...pageFields, tenant: keyText.optional().describe('Of this tenant.') });
+  app.get(
+    '/api/v1/messages',
+    describe({
+      operationId: 'listMessages',
+      tag: TAG,
+      summary: 'Messages of both directions, the latest first',
+      querystring,
+      answers: { 200: pageOf(named('Message', messageAnswer)) },
+    }),
+    async (request) => {
+      const { limit, offset, tenant } = request.query as z.infer<typeof querystring>;
+      const { items, total } = await messages.list(tenantScope(identityOf(request), tenant), offset, limit);
+      return { items: items.map((message) => shown(messages, message)), total, offset, limit };
+    },
+  );
+  app.get(
+    '/api/v1/messages/:id',
+    describe({
+      operationId: 'getMessage',
+      tag: TAG,
+      summary: 'Read one message',
+      params: z.strictObject({ id: keyText.describe("The message's id.") }),
+      answers: { 200: answer('The message', named('Message', messageAnswer)) },
+    }),
+    async (request) => {
+      const { id } = request.params as { id: string };
+      const message = await messages.message(id);
+      const identity = identityOf(request);
+      const isSeen = message !== undefined && (isSystemAdmin(identity) || maySeeTenant(identity, message.tenant));
+      if (!isSeen) throw notFound(`message ${id}`);
+      return shown(messages, message);
+    },
+  );
+}
+
+function shown(messages: MessagesPort, message: Message): MessageFacts {
+  return viewOf(message, messages.trunkName(message), messages.urlOf(message));
+}
+
+function mediaRoute(app: FastifyInstance, messages: MessagesPort): void {
+  const querystring = z.strictObject({
+    until: z.coerce.number().int().min(0).describe('Until when the link is good, seconds.'),
+    signature: z.string().max(128).describe('Of the link.'),
+  });
+  app.get(
+    '/media/whatsapp/:trunkId/:mediaId',
+    describe({
+      operationId: 'getMessageMedia',
+      tag: TAG,
+      summary: 'A file that a user sent, behind the signed link of its message',
+      access: 'public',
+      params: z.strictObject({
+        trunkId: keyText.describe("The trunk's id."),
+        mediaId: z.string().min(1).max(256).describe('Id of the file at WhatsApp.'),
+      }),
+      querystring,
+      answers: {
+        200: { description: 'The file', content: { 'application/octet-stream': { schema: { type: 'string' } } } },
+      },
+    }),
+    async (request, reply) => {
+      const { trunkId, mediaId } = request.params as { trunkId: string; mediaId: string };
+      const { until, signature } = request.query as z.infer<typeof querystring>;
+      const file = await messages.media(trunkId, mediaId, until, signature).catch((error: Error) => {
+        throw new ApiProblem(502, 'media-not-fetched', `the file cannot be fetched: ${error.message}`);
+      });
+      if (file === 'gone') throw notFound('file');
+      if (file === 'busy')
+        throw new ApiProblem(503, 'busy', 'too many files are being fetched', { headers: { 'retry-after': '5' } });
+      return (
+        reply
+          .type(file.mimeType)
+          // It is somebody else's file: shown or kept, never run.
+          .header('content-security-policy', "default-src 'none'; sandbox")
+          .header('cache-control', 'private, max-age=86400')
+          .send(file.body)
+      );
+    },
+  );
+}
+
+function hookRoutes(app: FastifyInstance, context: ApiContext, messages: MessagesPort): void {
+  const params = z.strictObject({ trunkId: keyText.describe("The trunk's id.") });
+  const failures = new FailureCounter(context.clock, WRONG_SIGNATURES);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_NOTIFICATION_OCTETS }, (_request, octets, done) => {
+    done(null, octets);
+  });
+  // Meta posts for all numbers from few addresses; who signs wrongly is slowed down below.
+  const unlimited = <T extends { config: object }>(route: T) => ({
+    ...route,
+    config: { ...route.config, rateLimit: false },
+  });
+  app.get(
+    '/hooks/whatsapp/:trunkId',
+    unlimited(
+      describe({
+        operationId: 'verifyWhatsappHook',
+        tag: TAG,
+        summary: 'Meta asks whether this is the webhook of a trunk',
+        access: 'public',
+        params,
+        querystring: z.looseObject({}),
+        answers: { 200: { description: 'The challenge', content: { 'text/plain': { schema: { type: 'string' } } } } },
+      }),
+    ),
+    (request, reply) => {
+      const { trunkId } = request.params as { trunkId: string };
+      const query = request.query as Record<string, unknown>;
+      const [mode, token, challenge] = ['hub.mode', 'hub.verify_token', 'hub.challenge'].map((name) => query[name]);
+      const isAsked = mode === 'subscribe' && typeof token === 'string' && typeof challenge === 'string';
+      if (!isAsked || failures.isBlocked(request.ip) || !messages.verify(trunkId, token)) {
+        failures.count(request.ip);
+        throw new ApiProblem(403, 'verify-token', 'the verify token is not the one of this trunk');
+      }
+      return reply.type('text/plain; charset=utf-8').send(challenge);
+    },
+  );
+  app.post(
+    '/hooks/whatsapp/:trunkId',
+    {
+      ...unlimited(
+        describe({
+          operationId: 'notifyWhatsappHook',
+          tag: TAG,
+          summary: 'Meta posts messages and what became of messages',
+          access: 'public',
+          params,
+          answers: { 200: answer('Kept') },
+        }),
+      ),
+      bodyLimit: MAX_NOTIFICATION_OCTETS,
+    },
+    async (request, reply) => {
+      const { trunkId } = request.params as { trunkId: string };
+      if (failures.isBlocked(request.ip))
+        throw new ApiProblem(429, 'too-many-failures', 'too many wrong signatures from this address', {
+          headers: { 'retry-after': '60' },
+        });
+      const octets = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      const signature = request.headers['x-hub-signature-256'];
+      const outcome = await messages.notified(trunkId, octets, typeof signature === 'string' ? signature : undefined);
+      switch (outcome) {
+        case undefined:
+          throw notFound(`whatsapp trunk ${trunkId}`);
+        case 'wrong-signature':
+          failures.count(request.ip);
+          throw new ApiProblem(401, 'wrong-signature', 'the signature is not one of the app secret of this trunk');
+        case 'not-stored':
+          throw new ApiProblem(503, 'not-stored', 'it could not be kept; post it again', {
+            headers: { 'retry-after': '5' },
+          });
+        default:
+          return reply.code(200).send();
+      }
+    },
+  );
+}

@@ -1,0 +1,221 @@
+/** What users write, on its way to phones: kept before Meta is told that it was taken, and until each phone that it is for has it. */
+import type { Log } from '../base/log.ts';
+import type { Clock } from '../base/scheduler.ts';
+import { type InboundDirectory, InboundRouter, type InboundTarget } from '../inbound/index.ts';
+import type { Directory } from '../trunks/directory.ts';
+import { Chains } from './chains.ts';
+import { formatReport } from './imdn.ts';
+import type { Keeper } from './keeper.ts';
+import { heardKey } from './keeper.ts';
+import { idOf, isAwaited, type Message, type Recipient, type Report } from './message.ts';
+import type { WhatsappNumber } from './numbers.ts';
+import { contentForPhone, octets, type PhoneContent } from './phone-content.ts';
+import type { Phones } from './ports.ts';
+import type { InboundFact } from './webhook.ts';
+
+const DEFAULT_KEEP_SECONDS = 604_800;
+/** A phone that is registered and does not answer is tried again: soon, then less often. */
+const FIRST_RETRY_MS = 15_000;
+const MAX_RETRY_MS = 600_000;
+const SILENT_MS = 10_000;
+/** One that is away tells of itself when it registers; this is for what is missed between nodes. */
+const MAX_AWAY_MS = 3_600_000;
+
+type Tried = Recipient['state'] | 'away';
+
+export interface InboundOptions {
+  readonly keeper: Keeper;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly phones: Phones;
+  readonly directory: () => Directory;
+  readonly numberOf: (trunkId: string) => WhatsappNumber | undefined;
+  readonly onChange: (message: Message) => void;
+  /** Where a phone fetches a file; undefined: nowhere. */
+  readonly link: (trunkId: string, mediaId: string) => string | undefined;
+}
+
+export class Inbound {
+  readonly #options: InboundOptions;
+  readonly #chains = new Chains();
+  /** Phones that have just not answered: what else waits for them is not tried one by one. */
+  readonly #silentUntilMs = new Map<string, number>();
+
+  constructor(options: InboundOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps a message; undefined: it was here before. Resolves when it is safe; what is to be delivered is for {@link deliver}. */
+  async take(number: WhatsappNumber, fact: InboundFact): Promise<Message | undefined> {
+    const { keeper, clock } = this.#options;
+    const message = this.#messageOf(number, fact);
+    // The time is the sender's, by Meta's clock; one in the future opens no longer window.
+    const heardMs = Math.min(fact.atMs === 0 ? clock.wallMs() : fact.atMs, clock.wallMs());
+    const heard = { key: heardKey(number.trunk.id, fact.from), atMs: Math.trunc(heardMs) };
+    return (await keeper.add(message, true, heard)) ? message : undefined;
+  }
+
+  /** Brings it, or a report, to the phones that wait for it, of one number or of all. Never rejects for a phone's sake. */
+  async deliver(kept: Message | Report): Promise<void> {
+    const { clock, keeper } = this.#options;
+    const isOver = clock.wallMs() >= kept.expiresMs;
+    const waiting = kept.recipients.filter(({ state }) => state === 'waiting');
+    const outcomes = await Promise.all(
+      waiting.map(async ({ number }): Promise<{ number: string; state: Tried }> => {
+        if (isOver) return { number, state: 'expired' };
+        const state = await this.#chains.run(`${kept.tenant}/${number}`, () => this.#unlessSilent(kept, number));
+        return { number, state };
+      }),
+    );
+    const changed = await keeper.update<Message | Report>(kept.id, false, (now) => {
+      const recipients = now.recipients.map((before): Recipient => {
+        const state = outcomes.find(({ number }) => number === before.number)?.state;
+        return before.state !== 'waiting' || state === undefined || state === 'away' ? before : { ...before, state };
+      });
+      const retryMs = clock.wallMs() + retryAfterMs(outcomes, now.attempts);
+      const next = { ...now, recipients, attempts: now.attempts + 1, retryMs };
+      return next.kind === 'message' ? settled(next, clock.wallMs()) : next;
+    });
+    if (changed?.kind === 'message' && changed.state !== 'received') this.#options.onChange(changed);
+  }
+
+  async #unlessSilent(kept: Message | Report, number: string): Promise<Tried> {
+    const { clock } = this.#options;
+    const key = `${kept.tenant}/${number}`;
+    if ((this.#silentUntilMs.get(key) ?? 0) > clock.nowMs()) return 'waiting';
+    this.#silentUntilMs.delete(key);
+    const state = await this.#toPhones(kept, number);
+    if (state === 'waiting') this.#silentUntilMs.set(key, clock.nowMs() + SILENT_MS);
+    return state;
+  }
+
+  /** The phone has registered: it is there again. */
+  isThere(tenant: string, number: string): void {
+    this.#silentUntilMs.delete(`${tenant}/${number}`);
+  }
+
+  async #toPhones(kept: Message | Report, number: string): Promise<Tried> {
+    const { directory, phones, log } = this.#options;
+    const tenant = directory().tenantByName(kept.tenant);
+    const member = tenant === undefined ? undefined : directory().member(tenant.name, number);
+    if (tenant === undefined || member?.enabled !== true) return 'refused';
+    const host = `whatsapp.${tenant.domain}`;
+    const user = shownUser(kept.peer);
+    const draft = {
+      tenant,
+      number,
+      from: { name: kept.kind === 'message' ? octets(kept.peerName ?? '') : '', user, host },
+      to: { user: `+${kept.number}`, host: tenant.domain },
+      callId: kept.id,
+      headers: kept.kind === 'message' ? headersOf(kept) : [],
+    };
+    for (const content of this.#forms(kept, `sip:${user}@${host}`, `sip:${number}@${tenant.domain}`)) {
+      const outcome = await phones.deliver({ ...draft, ...content });
+      if (outcome.kind === 'away') return 'away';
+      const { status } = outcome;
+      if (status < 300) return 'delivered';
+      if (isTemporary(status)) return 'waiting';
+      // 415: the next form may please.
+      if (status === 415 || status === 488 || status === 606) continue;
+      log.info('message-refused', { message: kept.id, tenant: tenant.name, number, status });
+      return 'refused';
+    }
+    log.info('message-refused', { message: kept.id, tenant: tenant.name, number, status: 415 });
+    return 'refused';
+  }
+
+  #forms(kept: Message | Report, from: string, to: string): readonly PhoneContent[] {
+    if (kept.kind === 'report') return [formatReport(kept, from, to)];
+    return contentForPhone(kept.content, (mediaId) => this.#options.link(kept.trunkId, mediaId));
+  }
+
+  #messageOf({ trunk, settings, tenant, number }: WhatsappNumber, fact: InboundFact): Message {
+    const nowMs = Math.trunc(this.#options.clock.wallMs());
+    const { target, rule } = this.#routed(trunk.id, Number(number), fact);
+    const recipients = this.#membersOf(tenant.name, target).map((each) => ({
+      number: each,
+      state: 'waiting' as const,
+    }));
+    return {
+      kind: 'message',
+      id: idOf('inbound', trunk.id, fact.remoteId),
+      tenant: tenant.name,
+      trunkId: trunk.id,
+      createdMs: nowMs,
+      expiresMs: nowMs + (settings.keepSeconds ?? DEFAULT_KEEP_SECONDS) * 1000,
+      attempts: 0,
+      revision: 1,
+      direction: 'inbound',
+      number,
+      peer: fact.from,
+      ...(fact.name !== undefined && { peerName: fact.name }),
+      content: fact.content,
+      state: 'received',
+      remoteId: fact.remoteId,
+      ...(fact.contextId !== undefined && { contextId: fact.contextId }),
+      recipients,
+      ...(rule !== undefined && { rule }),
+      ...(fact.atMs !== 0 && { sentMs: fact.atMs }),
+    };
+  }
+
+  #routed(trunkId: string, called: number, fact: InboundFact): { target?: InboundTarget; rule?: string } {
+    const directory = this.#options.directory();
+    const trunk = directory.trunk(trunkId);
+    const tenant = directory.tenantByName(directory.didOwner(trunkId, called) ?? '');
+    if (trunk === undefined || tenant === undefined) return {};
+    const router = new InboundRouter(lookups(directory));
+    const numbers = { calledNumber: String(called), callerNumber: fact.from, callerDisplayName: fact.name ?? '' };
+    const call = { trunk, numbers, anonymous: false, called: { number: called, tenant } };
+    const route = router.route(call, { result: 'none', attestation: undefined }, this.#options.clock.wallMs());
+    return route.kind === 'route' ? { target: route.target, rule: route.rule } : {};
+  }
+
+  /** A ring group's message is for each of its members; another service takes its own. */
+  #membersOf(tenant: string, target: InboundTarget | undefined): readonly string[] {
+    if (target?.kind === 'extension') return [target.number];
+    if (target?.kind !== 'service') return [];
+    const service = this.#options.directory().service(tenant, target.number);
+    return service?.kind === 'ring-group' ? [...new Set(service.members)] : [target.number];
+  }
+}
+
+export { DEFAULT_KEEP_SECONDS };
+
+function lookups(directory: Directory): InboundDirectory {
+  return {
+    tenantOfDid: (trunkId, number) => directory.tenantByName(directory.didOwner(trunkId, number) ?? ''),
+    trunkIdOf: (tenant, reference) => directory.trunkFor(tenant.name, reference)?.id,
+  };
+}
+
+function retryAfterMs(outcomes: readonly { readonly state: Tried }[], attempts: number): number {
+  if (outcomes.some(({ state }) => state === 'waiting'))
+    return Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempts, 10), MAX_RETRY_MS);
+  return Math.min(FIRST_RETRY_MS * 4 ** Math.min(attempts, 10), MAX_AWAY_MS);
+}
+
+function settled(message: Message, nowMs: number): Message {
+  if (isAwaited(message.recipients)) return message;
+  const has = (state: Recipient['state']) => message.recipients.some((each) => each.state === state);
+  if (has('delivered')) return { ...message, state: 'delivered', deliveredMs: message.deliveredMs ?? nowMs };
+  return { ...message, state: has('expired') ? 'expired' : 'failed' };
+}
+
+function headersOf(message: Message): [string, string][] {
+  const { remoteId = '', sentMs, contextId } = message;
+  return [
+    ['X-WA-Message-Id', remoteId],
+    ...(sentMs === undefined ? [] : [['X-WA-Timestamp', String(Math.trunc(sentMs / 1000))] as [string, string]]),
+    ...(contextId === undefined ? [] : [['X-WA-Context-Id', contextId] as [string, string]]),
+  ];
+}
+
+/** A number is shown as one; an id of WhatsApp's as it is. */
+export function shownUser(peer: string): string {
+  return /^[0-9]+$/.test(peer) ? `+${peer}` : peer;
+}
+
+function isTemporary(status: number): boolean {
+  return status === 408 || status === 430 || status === 480 || status === 486 || status === 491 || status >= 500;
+}

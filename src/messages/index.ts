@@ -1,0 +1,16 @@
+/** Messages between phones and WhatsApp. What other folders use of it. */
+export type { MediaFile } from './cloud-api.ts';
+export { type Content, MEDIA_KINDS, MESSAGE_STATES, type Message } from './message.ts';
+export type { Claim, Heard, MessagePage, MessageRow, MessageStore } from './message-store.ts';
+export type {
+  MessageWatcher,
+  NotificationOutcome,
+  PhoneAnswer,
+  PhoneDraft,
+  PhoneMessage,
+  PhoneOutcome,
+  Phones,
+} from './ports.ts';
+export { MessageService, type Wanted } from './service.ts';
+export type { TokenHealth } from './token-watch.ts';
+export { viewOf } from './view.ts';

@@ -1,0 +1,115 @@
+/** Messages in the store: as they are worked with here, and as rows there. */
+import type { Clock } from '../base/scheduler.ts';
+import { GroupedStore } from './grouped-store.ts';
+import { isClosed, type Kept, waitingNumbers } from './message.ts';
+import type { Heard, MessageRow, MessageStore } from './message-store.ts';
+
+/** How long a node works on a message before another may. Longer than a request and a delivery may take. */
+const HOLD_MS = 90_000;
+const MAX_TRIES = 20;
+
+export interface KeeperOptions {
+  readonly store: MessageStore;
+  readonly clock: Clock;
+  readonly node: string;
+}
+
+export class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #grouped: GroupedStore;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#grouped = new GroupedStore(options.store);
+  }
+
+  /** Keeps a new one; false when it is there already. `holds`: this node works on it from now on. */
+  add(kept: Kept, holds: boolean, heard?: Heard): Promise<boolean> {
+    return this.#grouped.add(this.#rowOf(kept, holds), heard);
+  }
+
+  /**
+   * Changes what is kept, whoever else changes it meanwhile. `change` answers the next version, or undefined when there is nothing to change.
+   * Undefined: it is gone, or was not changed.
+   */
+  async update<K extends Kept>(id: string, holds: boolean, change: (kept: K) => K | undefined): Promise<K | undefined> {
+    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+      const kept = await this.get(id);
+      const next = kept === undefined ? undefined : change(kept as K);
+      if (kept === undefined || next === undefined) return undefined;
+      const renewed = { ...next, revision: kept.revision + 1 };
+      if (await this.#grouped.save(this.#rowOf(renewed, holds))) return renewed;
+    }
+    throw new Error(`message ${id} is changed too often`);
+  }
+
+  async get(id: string): Promise<Kept | undefined> {
+    return keptOf(await this.#options.store.get(id));
+  }
+
+  async byRemoteId(trunkId: string, remoteId: string): Promise<Kept | undefined> {
+    return keptOf(await this.#options.store.byRemoteKey(remoteKey(trunkId, remoteId)));
+  }
+
+  /** Takes over what is due. */
+  claim(limit: number, takeOwn: boolean): Promise<Kept[]> {
+    return this.#claim({ limit, takeOwn });
+  }
+
+  /** Takes over what waits for a phone. */
+  claimWaiting(tenant: string, number: string, limit: number): Promise<Kept[]> {
+    return this.#claim({ limit, waitsFor: `${tenant}/${number}` });
+  }
+
+  async list(tenant: string | undefined, offset: number, limit: number): Promise<{ items: Kept[]; total: number }> {
+    const { rows, total } = await this.#options.store.list(tenant, offset, limit);
+    return { items: rows.flatMap((row) => keptOf(row) ?? []), total };
+  }
+
+  heard(trunkId: string, peer: string): Promise<number | undefined> {
+    return this.#options.store.heard(heardKey(trunkId, peer));
+  }
+
+  forget(beforeMs: number): Promise<void> {
+    return this.#options.store.forget(beforeMs);
+  }
+
+  async #claim(what: { limit: number; waitsFor?: string; takeOwn?: boolean }): Promise<Kept[]> {
+    const { store, clock, node } = this.#options;
+    const nowMs = Math.trunc(clock.wallMs());
+    const rows = await store.claim({ ...what, holder: node, nowMs, untilMs: nowMs + HOLD_MS });
+    return rows.flatMap((row) => keptOf(row) ?? []);
+  }
+
+  #rowOf(kept: Kept, holds: boolean): MessageRow {
+    const { clock, node } = this.#options;
+    const nowMs = Math.trunc(clock.wallMs());
+    const isOver = isClosed(kept);
+    return {
+      id: kept.id,
+      tenant: kept.tenant,
+      createdMs: kept.createdMs,
+      listed: kept.kind === 'message',
+      dueMs: isOver ? undefined : Math.min(kept.retryMs ?? nowMs, kept.expiresMs),
+      waitsFor: waitingNumbers(kept).map((number) => `${kept.tenant}/${number}`),
+      remoteKey:
+        kept.kind === 'message' && kept.remoteId !== undefined ? remoteKey(kept.trunkId, kept.remoteId) : undefined,
+      holder: holds && !isOver ? node : '',
+      heldUntilMs: holds && !isOver ? nowMs + HOLD_MS : 0,
+      revision: kept.revision,
+      document: JSON.stringify(kept),
+    };
+  }
+}
+
+export function heardKey(trunkId: string, peer: string): string {
+  return `${trunkId} ${peer}`;
+}
+
+function remoteKey(trunkId: string, remoteId: string): string {
+  return `${trunkId} ${remoteId}`;
+}
+
+function keptOf(row: MessageRow | undefined): Kept | undefined {
+  return row === undefined ? undefined : (JSON.parse(row.document) as Kept);
+}

@@ -1,0 +1,64 @@
+/** The WhatsApp numbers of a snapshot of what is provisioned: by trunk, by their id at the Cloud API, and for whom a phone may write. */
+import { mismatch, rulesOf } from '../outbound/index.ts';
+import { normalizeNumber } from '../tenants/number.ts';
+import { openingAt } from '../tenants/schedule.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Trunk } from '../trunks/schema.ts';
+import type { WhatsappSettings } from '../trunks/whatsapp-schema.ts';
+
+/** A trunk that carries messages, and whose it is. */
+export interface WhatsappNumber {
+  readonly trunk: Trunk;
+  readonly settings: WhatsappSettings;
+  readonly tenant: Tenant;
+  /** Digits. */
+  readonly number: string;
+}
+
+/** What a phone asks for, as the tenant's rules allow it. */
+export type Way =
+  | { readonly kind: 'way'; readonly number: WhatsappNumber; readonly peer: string; readonly rule: string }
+  | { readonly kind: 'none'; readonly status: 403 | 404; readonly warning: string };
+
+export function whatsappNumber(directory: Directory, trunkId: string): WhatsappNumber | undefined {
+  const trunk = directory.trunk(trunkId);
+  const tenant = directory.tenantByName(trunk?.assignments[0]?.tenant ?? '');
+  if (trunk?.whatsapp === undefined || tenant === undefined || !trunk.enabled) return undefined;
+  const number = String(normalizeNumber(trunk.whatsapp.number) ?? '');
+  return { trunk, settings: trunk.whatsapp, tenant, number };
+}
+
+export function whatsappNumbers(directory: Directory): WhatsappNumber[] {
+  return directory.trunks.flatMap((trunk) =>
+    trunk.type === 'whatsapp' ? (whatsappNumber(directory, trunk.id) ?? []) : [],
+  );
+}
+
+/** Whether a tenant's phones have messages to the outside at all. */
+export function hasWhatsapp(directory: Directory, tenant: Tenant): boolean {
+  return directory.trunksOf(tenant.name).some(({ whatsapp, enabled }) => whatsapp !== undefined && enabled);
+}
+
+/** The first of the tenant's outbound rules that matches and leads to a WhatsApp number says which one sends, and to whom. */
+export function wayOf(directory: Directory, tenant: Tenant, caller: string, dialled: string, wallMs: number): Way {
+  for (const candidate of rulesOf(tenant)) {
+    if (mismatch(candidate, dialled, caller, tenant) !== undefined) continue;
+    const { rule } = candidate;
+    for (const { trunk: reference, strip, prepend } of rule.routes) {
+      const trunk = directory.trunkFor(tenant.name, reference);
+      const number = trunk === undefined ? undefined : whatsappNumber(directory, trunk.id);
+      if (number === undefined) continue;
+      if (openingAt(rule.hours, rule.holidays, tenant.timeZone, wallMs) !== 'open')
+        return { kind: 'none', status: 403, warning: `rule ${rule.name} sends nothing at this hour` };
+      const peer = normalizeNumber(`${prepend ?? ''}${dialled.slice(strip)}`);
+      if (peer === undefined) return { kind: 'none', status: 404, warning: 'that is no number' };
+      return { kind: 'way', number, peer: String(peer), rule: rule.name };
+    }
+  }
+  return {
+    kind: 'none',
+    status: 403,
+    warning: 'no outbound rule lets this extension write to that number by WhatsApp',
+  };
+}

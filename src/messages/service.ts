@@ -1,0 +1,465 @@
+/**
+ * Messages between the phones of tenants and WhatsApp: what phones send, what Meta posts, what waits in the store for its turn, for a
+ * phone or for the API. What a node was doing when it ended is done by it again, or by another node after its hold has run out.
+ */
+import type { Egress } from '../base/egress.ts';
+import type { Log } from '../base/log.ts';
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { GuardedClient } from '../observe/index.ts';
+import { normalizeNumber } from '../tenants/number.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import type { Directory } from '../trunks/directory.ts';
+import { CloudApi, type MediaFile } from './cloud-api.ts';
+import { FromPhones } from './from-phones.ts';
+import { DEFAULT_KEEP_SECONDS, Inbound } from './inbound.ts';
+import { Keeper } from './keeper.ts';
+import { MediaLinks } from './media-links.ts';
+import { type Content, idOf, type Kept, type Message, type Report, withStatus } from './message.ts';
+import type { MessageStore } from './message-store.ts';
+import { hasWhatsapp, type WhatsappNumber, whatsappNumber, whatsappNumbers } from './numbers.ts';
+import { Outbound } from './outbound.ts';
+import type { MessageWatcher, NotificationOutcome, PhoneAnswer, PhoneMessage, Phones } from './ports.ts';
+import { type TokenHealth, TokenWatch } from './token-watch.ts';
+import { type Fact, factsOf, isSameText, isSigned, type StatusFact } from './webhook.ts';
+
+/** How often the store is asked for what is due. */
+const POLL_MS = 1_000;
+const SWEEP_MS = 3_600_000;
+/** Messages under work at once, and how many of them are asked for at once. */
+const MOST_AT_WORK = 200;
+const CLAIMED_AT_ONCE = 50;
+/** Connections to the API. */
+const SOCKETS = 20;
+const MEDIA_AT_ONCE = 8;
+const DEFAULT_MEDIA_BYTES = 16_777_216;
+
+export interface MessageServiceOptions {
+  readonly store: MessageStore;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly node: string;
+  readonly egress: Pick<Egress, 'refusal'>;
+  readonly phones: Phones;
+  readonly directory: () => Directory;
+  readonly watcher: MessageWatcher;
+  readonly onHealth: (trunkId: string, health: TokenHealth) => void;
+  /** Key of the links to files; the same on all nodes of one store. */
+  readonly secret: Uint8Array;
+  /** Where phones reach the HTTP interface; undefined: nowhere. */
+  readonly publicUrl: () => string | undefined;
+  /** How long messages are kept when there is nothing left to do for them, in days. */
+  readonly keepDays: number;
+}
+
+/** A message that somebody asks to be sent over the HTTP interface. */
+export interface Wanted {
+  readonly tenant: string;
+  /** Name or id; undefined: the only one that the tenant has. */
+  readonly trunk: string | undefined;
+  /** The user's number. */
+  readonly to: string;
+  readonly content: Content;
+  readonly contextId: string | undefined;
+  /** What the sender calls it: a second one of this name is the first. */
+  readonly key: string | undefined;
+}
+
+const POLL = 1;
+const SWEEP = 2;
+
+export class MessageService implements TimerTarget {
+  readonly #options: MessageServiceOptions;
+  readonly #client: GuardedClient;
+  readonly #api: CloudApi;
+  readonly #keeper: Keeper;
+  readonly #inbound: Inbound;
+  readonly #outbound: Outbound;
+  readonly #fromPhones: FromPhones;
+  readonly #tokens: TokenWatch;
+  readonly #links: MediaLinks;
+  readonly #atWork = new Map<string, Promise<void>>();
+  #numbers: readonly WhatsappNumber[] = [];
+  #timers: Timer[] = [];
+  #isPolling = false;
+  #pollAgain = false;
+  #isFirstPoll = true;
+  #mediaUnderWay = 0;
+  #isStopped = false;
+
+  constructor(options: MessageServiceOptions) {
+    const { store, scheduler, log, node, egress, phones, directory, secret, publicUrl } = options;
+    this.#options = options;
+    this.#client = new GuardedClient(egress, SOCKETS);
+    this.#api = new CloudApi(this.#client);
+    this.#keeper = new Keeper({ store, clock: scheduler, node });
+    this.#links = new MediaLinks(secret, scheduler, publicUrl);
+    const numberOf = (trunkId: string) => whatsappNumber(directory(), trunkId);
+    const shared = { keeper: this.#keeper, clock: scheduler, log, numberOf };
+    this.#inbound = new Inbound({
+      ...shared,
+      phones,
+      directory,
+      onChange: (message) => this.#changed(message),
+      link: (trunkId, mediaId) => this.#links.linkTo(trunkId, mediaId),
+    });
+    this.#tokens = new TokenWatch({
+      scheduler,
+      api: this.#api,
+      numbers: () => this.#numbers,
+      onHealth: (trunkId, health) => {
+        options.onHealth(trunkId, health);
+        if (health.state !== 'online') return;
+        this.#outbound.resume(trunkId);
+        this.#poll();
+      },
+    });
+    this.#outbound = new Outbound({
+      ...shared,
+      api: this.#api,
+      onChange: (message) => this.#changed(message),
+      onToken: (trunkId, error) => this.#tokens.heard(trunkId, error),
+      onCloudError: (trunkId, code) => options.watcher.onCloudError(trunkId, code),
+    });
+    this.#fromPhones = new FromPhones({
+      ...shared,
+      api: this.#api,
+      directory,
+      outbound: this.#outbound,
+      isAtWork: (id) => this.#atWork.get(id),
+      work: (id, work) => this.#work(id, work),
+      onChange: (message) => this.#changed(message),
+      poll: () => this.#poll(),
+    });
+  }
+
+  /** Begins with what a former process left; called when phones can be reached. */
+  start(): void {
+    this.apply();
+    this.#timers = [this.#options.scheduler.schedule(SWEEP_MS, this, SWEEP)];
+    this.#poll();
+    this.#arm();
+  }
+
+  /** What is provisioned is another. */
+  apply(): void {
+    this.#numbers = whatsappNumbers(this.#options.directory());
+    this.#tokens.apply();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const timer of this.#timers) cancelTimer(timer);
+    this.#tokens.stop();
+    await Promise.allSettled(this.#atWork.values());
+    this.#client.close();
+  }
+
+  onTimer(kind: number): void {
+    if (this.#isStopped) return;
+    if (kind === SWEEP) {
+      this.#timers.push(this.#options.scheduler.schedule(SWEEP_MS, this, SWEEP));
+      const { scheduler, keepDays, log } = this.#options;
+      this.#keeper
+        .forget(Math.trunc(scheduler.wallMs() - keepDays * 86_400_000))
+        .catch((error) => log.warn('messages-not-forgotten', { error: String(error) }));
+      this.#timers = this.#timers.slice(-2);
+      return;
+    }
+    this.#poll();
+    this.#arm();
+  }
+
+  // Phones
+
+  /** Whether a MESSAGE of the tenant's phones may be for the outside: asked for a host, and for numbers that are nobody's here. */
+  isForOutside(tenant: Tenant, host: string | undefined): boolean {
+    const named = host?.toLowerCase() === `whatsapp.${tenant.domain.toLowerCase()}`;
+    return named || (host === undefined && hasWhatsapp(this.#options.directory(), tenant));
+  }
+
+  sendFromPhone(message: PhoneMessage): Promise<PhoneAnswer> {
+    return this.#fromPhones.send(message);
+  }
+
+  /** A phone that was away is there. */
+  phoneRegistered(tenant: string, number: string): void {
+    if (this.#numbers.length === 0 || this.#isStopped) return;
+    this.#inbound.isThere(tenant, number);
+    void this.#deliverWaiting(tenant, number);
+  }
+
+  async #deliverWaiting(tenant: string, number: string): Promise<void> {
+    try {
+      for (;;) {
+        const waiting = await this.#keeper.claimWaiting(tenant, number, CLAIMED_AT_ONCE);
+        await Promise.all(waiting.map((kept) => this.#take(kept)));
+        if (waiting.length < CLAIMED_AT_ONCE || this.#isStopped) return;
+      }
+    } catch (error) {
+      this.#options.log.warn('messages-not-read', { error: String(error) });
+    }
+  }
+
+  // Notifications of the Cloud API
+
+  /** The answer to Meta when it is given the webhook's address: the challenge, or undefined when the token is not ours. */
+  verify(trunkId: string, token: string): boolean {
+    const number = whatsappNumber(this.#options.directory(), trunkId);
+    return number !== undefined && isSameText(token, number.settings.verifyToken);
+  }
+
+  /** Whether what is posted for a trunk would be taken; undefined: there is no such trunk. */
+  async notified(
+    trunkId: string,
+    body: Uint8Array,
+    signature: string | undefined,
+  ): Promise<NotificationOutcome | undefined> {
+    const number = whatsappNumber(this.#options.directory(), trunkId);
+    if (number === undefined) return undefined;
+    const outcome = await this.#notified(number, body, signature);
+    if (outcome !== 'taken') this.#options.watcher.onNotification(trunkId, outcome);
+    return outcome;
+  }
+
+  async #notified(
+    number: WhatsappNumber,
+    body: Uint8Array,
+    signature: string | undefined,
+  ): Promise<NotificationOutcome> {
+    if (!isSigned(body, signature, number.settings.appSecret)) return 'wrong-signature';
+    const said = factsOf(body);
+    if (said === undefined) return 'unknown';
+    for (let at = 0; at < said.unknown; at++) this.#options.watcher.onNotification(number.trunk.id, 'unknown');
+    try {
+      await Promise.all(inOrder(said.facts).map((fact) => this.#fact(number, fact)));
+      return 'taken';
+    } catch (error) {
+      // Meta posts it again.
+      this.#options.log.error('messages-not-stored', { trunk: number.trunk.name, error: String(error) });
+      return 'not-stored';
+    }
+  }
+
+  async #fact(posted: WhatsappNumber, fact: Fact): Promise<void> {
+    const { watcher } = this.#options;
+    const number = this.#numberOf(posted, fact);
+    if (number === undefined) {
+      watcher.onNotification(posted.trunk.id, 'unknown');
+      return;
+    }
+    const isNew = fact.kind === 'message' ? await this.#message(number, fact) : await this.#status(number, fact);
+    watcher.onNotification(number.trunk.id, isNew ? 'taken' : 'duplicate');
+  }
+
+  /** One app posts for all numbers of its account: the trunk of that number is looked for among the same tenant's. */
+  #numberOf(posted: WhatsappNumber, { phoneNumberId, accountId }: Fact): WhatsappNumber | undefined {
+    const isIt = ({ settings, tenant }: WhatsappNumber) =>
+      settings.phoneNumberId === phoneNumberId &&
+      settings.accountId === accountId &&
+      tenant.name === posted.tenant.name;
+    return isIt(posted) ? posted : whatsappNumbers(this.#options.directory()).find(isIt);
+  }
+
+  async #message(number: WhatsappNumber, fact: Extract<Fact, { kind: 'message' }>): Promise<boolean> {
+    const message = await this.#inbound.take(number, fact);
+    if (message === undefined) return false;
+    this.#changed(message);
+    if (message.recipients.length > 0) void this.#take(message);
+    return true;
+  }
+
+  async #status(number: WhatsappNumber, fact: StatusFact): Promise<boolean> {
+    const { id: trunkId } = number.trunk;
+    const named = fact.reference === undefined ? undefined : await this.#keeper.get(fact.reference);
+    const kept = named ?? (await this.#keeper.byRemoteId(trunkId, fact.remoteId));
+    if (kept?.kind !== 'message' || kept.trunkId !== trunkId || kept.direction !== 'outbound') return false;
+    let before: Message = kept;
+    const changed = await this.#keeper.update<Message>(kept.id, false, (message) => {
+      before = message;
+      return withStatus(message, fact.status, fact.remoteId);
+    });
+    if (changed === undefined) return false;
+    if (changed.state !== before.state) this.#changed(changed);
+    await this.#report(changed, fact);
+    return true;
+  }
+
+  /** Tells the phone that sent it, where it asked for that. */
+  async #report(message: Message, { status }: StatusFact): Promise<void> {
+    const { wish, extension, id, tenant, trunkId, number, peer, expiresMs } = message;
+    if (wish === undefined || extension === undefined || status.state === 'sent') return;
+    const outcome = status.state === 'read' ? 'displayed' : status.state;
+    if (outcome === 'displayed' ? !wish.display : !wish.delivery) return;
+    const report: Report = {
+      kind: 'report',
+      id: idOf('report', id, outcome),
+      tenant,
+      trunkId,
+      createdMs: Math.trunc(this.#options.scheduler.wallMs()),
+      expiresMs,
+      attempts: 0,
+      revision: 1,
+      number,
+      peer,
+      recipients: [{ number: extension, state: 'waiting' }],
+      wish,
+      outcome,
+    };
+    if (await this.#keeper.add(report, true)) void this.#take(report);
+  }
+
+  // The HTTP interface
+
+  /** Keeps a message and sends it when it is its turn; a text says why there is no way for it. */
+  async send({ tenant, trunk, to, content, contextId, key }: Wanted): Promise<Message | string> {
+    const number = this.#chosen(tenant, trunk);
+    if (typeof number === 'string') return number;
+    const peer = normalizeNumber(to);
+    if (peer === undefined) return `${to} is no number`;
+    const trunkId = number.trunk.id;
+    const nowMs = Math.trunc(this.#options.scheduler.wallMs());
+    const message: Message = {
+      kind: 'message',
+      id: key === undefined ? idOf('wanted', crypto.randomUUID()) : idOf('wanted', tenant, trunkId, key),
+      tenant,
+      trunkId,
+      createdMs: nowMs,
+      expiresMs: nowMs + (number.settings.keepSeconds ?? DEFAULT_KEEP_SECONDS) * 1000,
+      attempts: 0,
+      revision: 1,
+      direction: 'outbound',
+      number: number.number,
+      peer: String(peer),
+      content,
+      state: 'queued',
+      ...(contextId !== undefined && { contextId }),
+      recipients: [],
+    };
+    if (await this.#keeper.add(message, false)) {
+      this.#changed(message);
+      this.#poll();
+      return message;
+    }
+    const before = await this.#keeper.get(message.id);
+    return before?.kind === 'message' ? before : message;
+  }
+
+  #chosen(tenant: string, reference: string | undefined): WhatsappNumber | string {
+    const directory = this.#options.directory();
+    const own = whatsappNumbers(directory).filter((each) => each.tenant.name === tenant);
+    if (reference === undefined) {
+      const [only, ...more] = own;
+      if (only === undefined) return 'the tenant has no whatsapp trunk that is enabled';
+      return more.length === 0 ? only : 'the tenant has several whatsapp trunks: say which';
+    }
+    const id = directory.trunkFor(tenant, reference)?.id;
+    return own.find(({ trunk }) => trunk.id === id) ?? `there is no whatsapp trunk "${reference}" that is enabled`;
+  }
+
+  async list(tenant: string | undefined, offset: number, limit: number): Promise<{ items: Message[]; total: number }> {
+    const { items, total } = await this.#keeper.list(tenant, offset, limit);
+    return { items: items.filter((kept) => kept.kind === 'message'), total };
+  }
+
+  trunkName({ trunkId }: Message): string | undefined {
+    return this.#options.directory().trunk(trunkId)?.name;
+  }
+
+  async message(id: string): Promise<Message | undefined> {
+    const kept = await this.#keeper.get(id);
+    return kept?.kind === 'message' ? kept : undefined;
+  }
+
+  /** Where a file of a message is fetched; undefined where phones reach no HTTP interface, or there is none. */
+  urlOf({ trunkId, content }: Message): string | undefined {
+    if (content.type !== 'media') return undefined;
+    return content.link ?? (content.mediaId === undefined ? undefined : this.#links.linkTo(trunkId, content.mediaId));
+  }
+
+  /** A file behind a link of ours; `gone` when the link is not, or no longer, one, `busy` when too many are being fetched. */
+  async media(
+    trunkId: string,
+    mediaId: string,
+    until: number,
+    signature: string,
+  ): Promise<MediaFile | 'gone' | 'busy'> {
+    const number = whatsappNumber(this.#options.directory(), trunkId);
+    if (number === undefined || !this.#links.isGood(trunkId, mediaId, until, signature)) return 'gone';
+    if (this.#mediaUnderWay >= MEDIA_AT_ONCE) return 'busy';
+    this.#mediaUnderWay++;
+    try {
+      const most = number.settings.mediaBytes ?? DEFAULT_MEDIA_BYTES;
+      return (await this.#api.media(number.settings, mediaId, most)) ?? 'gone';
+    } finally {
+      this.#mediaUnderWay--;
+    }
+  }
+
+  // Work
+
+  #changed(message: Message): void {
+    this.#options.watcher.onMessage(message, this.#options.directory().trunk(message.trunkId), this.urlOf(message));
+  }
+
+  #arm(): void {
+    if (this.#isStopped) return;
+    this.#timers = [...this.#timers.slice(-1), this.#options.scheduler.schedule(POLL_MS, this, POLL)];
+  }
+
+  /** Asks the store for what is due, again when that is asked for meanwhile. */
+  #poll(): void {
+    if (this.#isStopped || (this.#numbers.length === 0 && !this.#isFirstPoll)) return;
+    if (this.#isPolling) {
+      this.#pollAgain = true;
+      return;
+    }
+    this.#isPolling = true;
+    void this.#takeDue()
+      .catch((error) => this.#options.log.warn('messages-not-read', { error: String(error) }))
+      .finally(() => {
+        this.#isPolling = false;
+        if (!this.#pollAgain) return;
+        this.#pollAgain = false;
+        this.#poll();
+      });
+  }
+
+  async #takeDue(): Promise<void> {
+    while (!this.#isStopped) {
+      const room = Math.min(CLAIMED_AT_ONCE, MOST_AT_WORK - this.#atWork.size);
+      if (room <= 0) {
+        await Promise.race(this.#atWork.values());
+        continue;
+      }
+      const due = await this.#keeper.claim(room, this.#isFirstPoll);
+      if (due.length < room) this.#isFirstPoll = false;
+      for (const kept of due) void this.#take(kept);
+      if (due.length < room) return;
+    }
+  }
+
+  #take(kept: Kept): Promise<void> {
+    return this.#work(kept.id, async () => {
+      if (kept.kind === 'read-mark') await this.#outbound.markRead(kept);
+      else if (kept.kind === 'message' && kept.direction === 'outbound') await this.#outbound.send(kept, false);
+      else await this.#inbound.deliver(kept);
+    });
+  }
+
+  /** One at a time for each message. */
+  #work(id: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#atWork.get(id);
+    if (before !== undefined) return before;
+    const done = work()
+      .catch((error) => this.#options.log.error('message-work-failed', { message: id, error: String(error) }))
+      .finally(() => this.#atWork.delete(id));
+    this.#atWork.set(id, done);
+    return done;
+  }
+}
+
+/** As they were written, as far as the notification tells. */
+function inOrder(facts: readonly Fact[]): readonly Fact[] {
+  const time = (fact: Fact) => (fact.kind === 'message' ? fact.atMs : fact.status.atMs);
+  return facts.length < 2 ? facts : [...facts].sort((a, b) => time(a) - time(b));
+}

@@ -1,0 +1,117 @@
+/** Whether the access tokens of the numbers are good: asked at the start and every few minutes, and heard of with every message. */
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { CloudApi } from './cloud-api.ts';
+import { type CloudError, verdictOf } from './cloud-errors.ts';
+import type { WhatsappNumber } from './numbers.ts';
+
+const CHECK_MS = 300_000;
+const RECHECK_MS = 30_000;
+
+export interface TokenHealth {
+  readonly state: 'online' | 'offline' | 'unknown';
+  readonly code: number | undefined;
+  readonly reason: string;
+}
+
+export interface TokenWatchOptions {
+  readonly scheduler: Scheduler;
+  readonly api: CloudApi;
+  readonly numbers: () => readonly WhatsappNumber[];
+  /** Told when it is another, and when it is good again. */
+  readonly onHealth: (trunkId: string, health: TokenHealth) => void;
+}
+
+interface Watched {
+  readonly accessToken: string;
+  health: TokenHealth;
+  nextMs: number;
+}
+
+export class TokenWatch implements TimerTarget {
+  readonly #options: TokenWatchOptions;
+  readonly #watched = new Map<string, Watched>();
+  #timer: Timer | undefined;
+  #isStopped = false;
+
+  constructor(options: TokenWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at the numbers that there are now: a new one, or a new token, is asked about at once. */
+  apply(): void {
+    const numbers = new Map(this.#options.numbers().map((number) => [number.trunk.id, number]));
+    for (const id of this.#watched.keys()) if (!numbers.has(id)) this.#watched.delete(id);
+    for (const [id, { settings }] of numbers) {
+      if (this.#watched.get(id)?.accessToken === settings.accessToken) continue;
+      const health: TokenHealth = { state: 'unknown', code: undefined, reason: 'not asked yet' };
+      this.#watched.set(id, { accessToken: settings.accessToken, health, nextMs: 0 });
+    }
+    this.#arm();
+  }
+
+  /** Asks about one now. */
+  async check(number: WhatsappNumber): Promise<void> {
+    try {
+      this.heard(number.trunk.id, await this.#options.api.check(number.settings));
+    } catch (error) {
+      // Nothing is known of the token; calls of the network's faults pass.
+      this.#note(number.trunk.id, {
+        state: 'offline',
+        code: undefined,
+        reason: `the Cloud API cannot be reached: ${error instanceof Error ? error.message : String(error)}`,
+      });
+    }
+  }
+
+  /** An answer of the API came: it says what the token is worth. */
+  heard(trunkId: string, error: CloudError | undefined): void {
+    if (error === undefined) this.#note(trunkId, { state: 'online', code: 200, reason: '' });
+    else if (verdictOf(error).kind === 'token')
+      this.#note(trunkId, {
+        state: 'offline',
+        code: error.code,
+        reason: `the Cloud API refuses the access token: ${error.message}`,
+      });
+    else if (verdictOf(error).kind === 'refused')
+      this.#note(trunkId, {
+        state: 'offline',
+        code: error.code,
+        reason: `the Cloud API refuses the number: ${error.message}`,
+      });
+  }
+
+  onTimer(): void {
+    this.#timer = undefined;
+    const nowMs = this.#options.scheduler.nowMs();
+    for (const number of this.#options.numbers()) {
+      const watched = this.#watched.get(number.trunk.id);
+      if (watched === undefined || watched.nextMs > nowMs) continue;
+      watched.nextMs = nowMs + (watched.health.state === 'online' ? CHECK_MS : RECHECK_MS);
+      void this.check(number);
+    }
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer = cancelTimer(this.#timer);
+  }
+
+  #note(trunkId: string, health: TokenHealth): void {
+    const watched = this.#watched.get(trunkId);
+    if (watched === undefined || this.#isStopped) return;
+    const before = watched.health;
+    watched.health = health;
+    const nowMs = this.#options.scheduler.nowMs();
+    watched.nextMs = nowMs + (health.state === 'online' ? CHECK_MS : RECHECK_MS);
+    if (before.state !== health.state || before.code !== health.code) this.#options.onHealth(trunkId, health);
+    this.#arm();
+  }
+
+  #arm(): void {
+    this.#timer = cancelTimer(this.#timer);
+    if (this.#isStopped || this.#watched.size === 0) return;
+    const nextMs = Math.min(...[...this.#watched.values()].map((each) => each.nextMs));
+    this.#timer = this.#options.scheduler.schedule(Math.max(0, nextMs - this.#options.scheduler.nowMs()), this, 0);
+  }
+}
