@@ -12,6 +12,7 @@ import { healthAnswer, readinessAnswer } from './answers.ts';
 import { authenticate } from './authentication.ts';
 import { brandRoutes } from './brands.ts';
 import { guardBrowsers } from './browser-guard.ts';
+import { CallsFirst } from './calls-first.ts';
 import { certificateRoutes } from './certificates.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { collectionRoutes } from './collections.ts';
@@ -77,6 +78,8 @@ export interface ApiOptions
   readonly metricsAccess?: Access;
   /** Names by which it is asked, beside addresses and `localhost`; any other `Host` is refused. Default: none. */
   readonly hosts?: readonly string[];
+  /** Whether calls wait for their turn: requests come after them. Default: never. */
+  readonly callsWait?: () => boolean;
   /** Connections at once. Default 1000. */
   readonly connections?: number;
   /** How long a handshake, and a request with its body, may take to arrive. Default 30,000. */
@@ -172,6 +175,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
       : Fastify({ ...base, https: { ...waits, handshakeTimeout: base.requestTimeout, ...secured(tls) } })
   ) as FastifyInstance;
   countConnections(app, options, connections);
+  if (options.callsWait !== undefined) putCallsFirst(app, new CallsFirst(context.clock, options.callsWait));
   guardBrowsers(app, { hosts: options.hosts ?? [], isTls: tls !== undefined });
   setUpBodies(app);
   setUpAnswers(app, context);
@@ -200,6 +204,13 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
   });
   await app.ready();
   return app;
+}
+
+/** Before anything is asked of a request; probes are told that the node lives, however busy it is. */
+function putCallsFirst(app: FastifyInstance, calls: CallsFirst): void {
+  app.addHook('onRequest', async ({ url }) => {
+    if (url !== '/healthz' && url !== '/readyz') await calls.turn();
+  });
 }
 
 /** TLS 1.2 is not renegotiated: it costs the server more than whoever asks for it. */

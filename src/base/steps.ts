@@ -3,7 +3,8 @@
  * waits, or in slices between which everything else on the event loop gets its turn.
  *
  * All work in slices of a thread shares one slice a turn of the loop, however many ask at the same time, and each of them its share of
- * it. Whatever else the loop has to do comes first: while it is busy, work in slices has a third of the time.
+ * it. Whatever else the loop has to do comes first: while it is busy, work in slices has a third of the time, and while those wait who
+ * come first ({@link letFirst}), hardly any.
  */
 export type Steps<T> = Generator<void, T>;
 
@@ -13,6 +14,8 @@ const SLICE_MS = 3;
 const STEPS_PER_LOOK = 4;
 /** A turn of the loop that takes less had nothing to do. */
 const IDLE_TURN_MS = 0.3;
+/** While others come first there is a slice each time that so much has passed. */
+const LATEST_SLICE_MS = 100;
 /** What others get on a busy loop for each slice. */
 const REST_SLICES = 2;
 
@@ -69,6 +72,14 @@ export function inSlices<T>(steps: Steps<T>): Promise<T> {
   });
 }
 
+/** While this holds of anybody, work in slices waits, for a while at a time. Returns how to end that. */
+export function letFirst(waits: () => boolean): () => void {
+  firsts.add(waits);
+  return () => firsts.delete(waits);
+}
+
+const firsts = new Set<() => boolean>();
+
 interface Job {
   goOn(endMs: number): boolean;
 }
@@ -81,6 +92,7 @@ class Background {
   #isScheduled = false;
   #leftAtMs = 0;
   #restMs = 0;
+  #slicedAtMs = 0;
 
   begin(job: Job): void {
     if (this.#jobs.length > 0 || this.#spentMs >= SLICE_MS || !this.#run(job)) this.#jobs.push(job);
@@ -99,7 +111,8 @@ class Background {
     this.#isScheduled = false;
     const awayMs = performance.now() - this.#leftAtMs;
     this.#restMs = awayMs < IDLE_TURN_MS ? 0 : this.#restMs - awayMs;
-    if (this.#restMs <= 0) {
+    if (this.#restMs <= 0 && !this.#letsFirst()) {
+      this.#slicedAtMs = performance.now();
       this.#spentMs = 0;
       while (this.#jobs.length > 0 && this.#spentMs < SLICE_MS) {
         const job = this.#jobs.shift() as Job;
@@ -108,6 +121,12 @@ class Background {
       this.#restMs = this.#spentMs * REST_SLICES;
     }
     if (this.#jobs.length > 0 || this.#spentMs > 0) this.#schedule();
+  }
+
+  #letsFirst(): boolean {
+    if (this.#jobs.length === 0 || performance.now() - this.#slicedAtMs >= LATEST_SLICE_MS) return false;
+    for (const waits of firsts) if (waits()) return true;
+    return false;
   }
 
   #run(job: Job): boolean {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Api, createApi, type ReloadReport } from '../api/index.ts';
 import { type Problem, SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { letFirst } from '../base/steps.ts';
 import { WheelScheduler } from '../base/wheel-scheduler.ts';
 import { Engine } from '../engine/engine.ts';
 import { requireListeners } from '../engine/listeners.ts';
@@ -211,6 +212,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
   engine.stir.apply(settings.stir, stirFiles(settings));
   readMetrics(metrics, engine, stores, log);
   const running = engine;
+  const callsWait = () => running.endpoint.inbox?.knownWait === true;
+  closers.push(letFirst(callsWait));
   const listening = await engine.start();
   const { registrar } = running.registrations;
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
@@ -303,6 +306,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       hosts: [settings.api.host, ...settings.api.hosts],
       requestTimeoutMs: settings.api.requestTimeoutMs,
       connections: served.api.connections,
+      callsWait,
       configuredWebhooks: configuredWebhooks(settings),
       ...apiTls(settings),
     });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
-import { allAtOnce, inSlices, type Steps, sorted } from '../../src/base/steps.ts';
+import { allAtOnce, inSlices, letFirst, type Steps, sorted } from '../../src/base/steps.ts';
 
 function* busy(ms: number): Steps<string> {
   const endMs = performance.now() + ms;
@@ -86,4 +86,23 @@ test('a list sorted in steps is the list sorted at once, with what compares equa
     }),
     { numRuns: 30 },
   );
+});
+
+test('while others come first work in slices gets a slice every tenth of a second, and goes on once they do not', async () => {
+  let isWaited = true;
+  const end = letFirst(() => isWaited);
+  const beganMs = performance.now();
+  const perTurn = [0];
+  const work = inSlices(counted(40, perTurn));
+  while (performance.now() - beganMs < 250) await turn();
+  const steps = perTurn[0] ?? 0;
+  // Slices of 3 ms: at the beginning, and at most one each 100 ms.
+  expect(steps).toBeGreaterThan(0);
+  expect(steps).toBeLessThan(32);
+  isWaited = false;
+  await work;
+  expect(perTurn[0]).toBe(40);
+  end();
+  isWaited = true;
+  await inSlices(busy(20));
 });

@@ -173,6 +173,11 @@ export class Inbox {
     this.#sort({ text, flow, sinceMs: nowMs, untilMs, sinceComputedMs: this.#backlog.computedMs });
   }
 
+  /** Messages of known peers wait. */
+  get knownWait(): boolean {
+    return this.#ongoing.size + this.#fresh.size > 0;
+  }
+
   /** Nothing waits. */
   get isEmpty(): boolean {
     return this.#ongoing.size + this.#fresh.size + this.#strangers.size === 0;
@@ -277,7 +282,7 @@ export class Inbox {
     const endMs = this.#sliceBeganMs + Math.min(LONGEST_SLICE_MS, Math.max(SLICE_MS, SLICE_SHARE * sinceMs));
     for (let nowMs = this.#sliceBeganMs; nowMs < endMs; ) {
       const beganMs = nowMs;
-      const knownWait = this.#ongoing.size + this.#fresh.size > 0;
+      const { knownWait } = this;
       const strangersTurn = this.#strangers.size > 0 && (!knownWait || this.#owedMs >= STRANGERS_TURN_MS);
       const freshTurn = this.#fresh.size > 0 && (this.#ongoing.size === 0 || this.#freshOwedMs >= FRESH_TURN_MS);
       const queue = strangersTurn ? this.#strangers : freshTurn ? this.#fresh : this.#ongoing;
