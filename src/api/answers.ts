@@ -11,6 +11,7 @@ import type {
   WebhookStatus,
 } from '../observe/index.ts';
 import type { Explanation, Whereabouts } from '../outbound/index.ts';
+import { CHECKS, type Examination, OUTCOMES } from '../trunks/examination.ts';
 import { inboundParametersSchema, outboundParametersSchema } from '../trunks/mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from '../trunks/schema.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
@@ -41,6 +42,24 @@ export const trunkStatusAnswer = z.object({
     .optional()
     .describe('What somebody has to look at though calls go on; left out when there is nothing.'),
 }) satisfies z.ZodType<Loose<TrunkStatus>>;
+
+export const examinationAnswer = z.object({
+  trunkId: z.string(),
+  name: z.string(),
+  type: z.string(),
+  healthy: z.boolean().describe('False when anything has failed.'),
+  findings: z
+    .array(
+      z.object({
+        check: z.enum(CHECKS),
+        outcome: z.enum(OUTCOMES),
+        subject: z.string().optional().describe('What was looked at: a host, a target, a certificate, a tenant.'),
+        message: z.string(),
+        advice: z.string().optional().describe('What to do about it.'),
+      }),
+    )
+    .describe('In the order in which a call meets them.'),
+}) satisfies z.ZodType<Loose<Examination>>;
 
 export const certificateFactsAnswer = z
   .object({

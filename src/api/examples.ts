@@ -161,6 +161,22 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   TrunkInput: TRUNK,
   TrunkPatch: { port: 5080 },
   TrunkStatus: STATUS,
+  TrunkExamination: {
+    trunkId: '235468356',
+    name: 'carrier-a',
+    type: 'ip',
+    healthy: false,
+    findings: [
+      { check: 'dns', outcome: 'ok', subject: 'sip.carrier.example', message: 'sip.carrier.example is at 203.0.113.9' },
+      {
+        check: 'options',
+        outcome: 'failed',
+        subject: 'udp 203.0.113.9:5060',
+        message: 'no answer: timeout',
+        advice: 'check host, port and firewall',
+      },
+    ],
+  },
   Assignment: { tenant: 'acme', ...ASSIGNMENT },
   AssignmentInput: ASSIGNMENT,
   SourceOverlap: {

@@ -39,6 +39,8 @@ const DESCRIPTIONS: Record<string, string> = {
   getTrunkStatus: 'State, since when, and the latest code and reason of its registration or ping.',
   retryTrunk:
     'After its credentials were refused a trunk rests until its settings change; this lets it try again at once.',
+  examineTrunk:
+    'What can be checked from the node is checked now: DNS, certificates and TLS, registration or gateway, OPTIONS to each target, media relays, rules. It sends OPTIONS and opens connections, and changes nothing.',
   listBrands:
     'What carriers publish of their trunks, kept as presets; a trunk names one in `brand` and may override every value.',
   getBrand: 'The preset of one carrier with where each value was read and what is left to the operator.',

@@ -14,6 +14,7 @@ import type {
 import type { CallDifference, ExplainQuestion, Explanation } from '../outbound/index.ts';
 import type { ChangePreview } from '../trunks/change-preview.ts';
 import type { Directory } from '../trunks/directory.ts';
+import type { Examination } from '../trunks/examination.ts';
 import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../trunks/provisioning-store.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
@@ -99,6 +100,8 @@ export interface EngineView {
   explainCall(id: string): Explanation | undefined;
   /** Lets a trunk that rests after refusals try again; false when there is nothing to retry. */
   retryTrunk(trunkId: string): boolean;
+  /** Looks at a trunk from this node, which sends OPTIONS and opens TLS connections; undefined for one that does not exist. */
+  examineTrunk(trunkId: string): Promise<Examination | undefined>;
 }
 
 export interface PlayedCalls {

@@ -14,7 +14,7 @@ import {
   trunkView,
   visibleTrunk,
 } from './access.ts';
-import { TRUNK_STATES, trunkStatusAnswer } from './answers.ts';
+import { examinationAnswer, TRUNK_STATES, trunkStatusAnswer } from './answers.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText } from './collections.ts';
 import {
@@ -41,6 +41,7 @@ const TAG = 'trunks';
 const URL = '/api/v1/trunks/:id';
 const params = z.strictObject({ id: keyText.describe("The trunk's id.") });
 const shape = managedResource('Trunk', trunkSchema);
+const examinationShape = named('TrunkExamination', examinationAnswer);
 const statusShape = named('TrunkStatus', trunkStatusAnswer);
 
 const viewQuery = z.strictObject({
@@ -376,6 +377,24 @@ function statusRoutes(app: FastifyInstance, context: ApiContext): void {
         throw new ApiProblem(409, 'nothing-to-retry', 'the trunk does not register, or is not at rest');
       }
       return statusOf(context, trunk);
+    },
+  );
+  app.post(
+    `${URL}/doctor`,
+    describe({
+      operationId: 'examineTrunk',
+      tag: TAG,
+      summary: 'Check a trunk from this node and say what to do',
+      params,
+      answers: { 200: answer('What was found', examinationShape) },
+    }),
+    async (request) => {
+      const identity = identityOf(request);
+      const trunk = visibleTrunk(identity, context.provisioning.current().state, idOf(request));
+      requireTrunkOwner(identity, trunk);
+      const examination = await context.engine.examineTrunk(trunkIdOf(trunk));
+      if (examination === undefined) throw notFound(`trunk ${trunkIdOf(trunk)}`);
+      return examination;
     },
   );
 }

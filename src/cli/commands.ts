@@ -62,6 +62,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await live()).trunks,
   },
   {
+    name: 'doctor',
+    summary: 'check a trunk from the running node, and say what to do',
+    load: async () => (await import('./doctor-command.ts')).doctor,
+  },
+  {
     name: 'brands',
     summary: 'list the presets of carriers, or show one with its sources',
     load: async () => (await import('./trunk-commands.ts')).brands,

@@ -33,8 +33,8 @@ const VALUE_COLUMNS: readonly Column<EffectiveValue>[] = [
   { title: 'VALUE', value: ({ value }) => valueText(value) },
 ];
 
-/** Every value in force on one trunk, by its name or id. */
-export async function showEffective(context: CommandContext, wanted: string): Promise<number> {
+/** The trunk of a name or id. Throws a CommandError where there is none, or several. */
+export async function trunkCalled(context: CommandContext, wanted: string): Promise<{ readonly id: string }> {
   const trunks = await context.api().list<{ readonly id: string; readonly name: string }>('/api/v1/trunks', {});
   const found = trunks.filter(({ id, name }) => id === wanted || name === wanted);
   const [trunk] = found;
@@ -43,6 +43,12 @@ export async function showEffective(context: CommandContext, wanted: string): Pr
     throw new CommandError(
       `several trunks are called "${wanted}": say the id (${found.map(({ id }) => id).join(', ')})`,
     );
+  return trunk;
+}
+
+/** Every value in force on one trunk, by its name or id. */
+export async function showEffective(context: CommandContext, wanted: string): Promise<number> {
+  const trunk = await trunkCalled(context, wanted);
   const effective = await context.api().get<Effective>(`/api/v1/trunks/${encodeURIComponent(trunk.id)}?view=effective`);
   if (flag(context, 'json')) return printJson(context, effective);
   const { name, type, brand, id, values } = effective;

@@ -16,8 +16,10 @@ import { Endpoint, StallGuard } from '../sip/endpoint/index.ts';
 import { Locator, readHostsFile } from '../sip/locate/index.ts';
 import type { KeyPair, Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
+import { locatedNames } from '../trunks/address-watch.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { Guards } from '../trunks/guards.ts';
+import { hopOf } from '../trunks/hops.ts';
 import { diffOf, type ProvisioningDiff } from '../trunks/provisioning-diff.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
@@ -48,6 +50,7 @@ import { Routing } from './routing.ts';
 import { Served } from './served.ts';
 import { SignIns } from './sign-ins.ts';
 import { StirService } from './stir-service.ts';
+import { TrunkDoctor } from './trunk-doctor.ts';
 import { TrustedExtensions } from './trusted-extensions.ts';
 
 const ACCEPT_LANGUAGE = 'en';
@@ -61,6 +64,7 @@ export class Engine {
   readonly trunks: TrunkService;
   readonly routing: Routing;
   readonly guards: OutboundGuards;
+  readonly doctor: TrunkDoctor;
   readonly branches: Branches;
   readonly media: Media;
   readonly messaging: Messaging;
@@ -263,6 +267,18 @@ export class Engine {
         onRefused: (plan, refusal) => observer.onOutboundRefused(plan, refusal),
       },
       contactHost: (flow, scope) => this.endpoint.advertised(flow, scope),
+    });
+    this.doctor = new TrunkDoctor({
+      directory: () => served.directory,
+      locate: (trunk) => locatedNames(locator, trunk),
+      targets: (trunk) => this.trunks.targets(trunk, hopOf(trunk)),
+      tryTls: async (target) =>
+        (await this.endpoint.transport.tryTls?.(target)) ?? { kind: 'refused', reason: 'this node has no TLS' },
+      refusal: (target) => this.endpoint.transport.refusal?.(target),
+      ping: (trunk, to) => this.trunks.ping(trunk, to),
+      status: (trunkId) => this.trunks.status(trunkId),
+      relays: () => relays.list(),
+      wallMs: () => scheduler.wallMs(),
     });
     this.calls = new Calls({
       endpoint: this.endpoint,

@@ -15,6 +15,7 @@ import type { Binding } from '../registrar/index.ts';
 import { formatHost } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { Directory } from '../trunks/directory.ts';
+import type { Examination } from '../trunks/examination.ts';
 import { type LearntSource, overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { sourcesOf } from '../trunks/sources.ts';
@@ -131,6 +132,12 @@ export class RunningEngine {
 
   retryTrunk(trunkId: string): boolean {
     return this.#options.engine.trunks.retry(trunkId);
+  }
+
+  async examineTrunk(trunkId: string): Promise<Examination | undefined> {
+    const { engine } = this.#options;
+    const trunk = engine.directory.trunk(trunkId);
+    return trunk === undefined ? undefined : engine.doctor.examine(trunk);
   }
 
   #learntSources(trunk: Trunk): readonly LearntSource[] {

@@ -144,6 +144,18 @@ export function locateNames(locator: Pick<TrunkLocator, 'locate'>, trunk: Trunk)
   return namesOf(trunk).map(async (hop) => locator.locate(locateQuery(hop)));
 }
 
+/** Each of a trunk's names with the addresses that it has now. */
+export function locatedNames(
+  locator: Pick<TrunkLocator, 'locate'>,
+  trunk: Trunk,
+): readonly { readonly host: string; readonly addresses: Promise<readonly string[]> }[] {
+  if (!hasNames(trunk)) return [];
+  return namesOf(trunk).map((hop) => ({
+    host: hop.host,
+    addresses: (async () => [...new Set((await locator.locate(locateQuery(hop))).map(({ address }) => address))])(),
+  }));
+}
+
 /** The names whose addresses a trunk may send from: its host's and its outbound proxy's, or Teams' datacentres'. */
 function namesOf(trunk: Trunk): (TrunkHop & { readonly kind: 'host' })[] {
   const { host, port, transport, outboundProxy, teams } = trunk;

@@ -22,6 +22,7 @@ import { type GatewayReach, hopOf, type Reach, type TrunkHop, TrunkHops, type Tr
 import { type CalledNumberReader, Identification } from './identification.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
 import { Pacer, type PacerOptions } from './pacer.ts';
+import { type PingAnswer, ping } from './ping.ts';
 import { Precedence } from './precedence.ts';
 import { diffOf } from './provisioning-diff.ts';
 import type { Registration } from './registration.ts';
@@ -324,6 +325,12 @@ export class TrunkService implements TimerTarget {
     const trunk = this.#directory.trunk(trunkId);
     if (trunk === undefined) return { up: false, full: false, reason: 'unknown' };
     return { up: trunk.enabled, full: false, reason: trunk.enabled ? '' : 'disabled' };
+  }
+
+  /** OPTIONS to one target of a trunk, because somebody asks. */
+  ping(trunk: Trunk, to: Flow | Target): Promise<PingAnswer> {
+    const digest = trunk.type === 'accept-register' ? undefined : this.digestClient(trunk);
+    return ping(trunk, to, digest, this.#ports);
   }
 
   /** State of a trunk and since when; undefined for one that does not exist. */

@@ -238,6 +238,17 @@ export class FakeEngine implements EngineView {
   retryTrunk(trunkId: string) {
     return this.resting.delete(trunkId);
   }
+
+  async examineTrunk(trunkId: string) {
+    const finding = {
+      check: 'options',
+      outcome: 'failed',
+      message: 'no answer',
+      advice: 'check the firewall',
+    } as const;
+    const dns = { check: 'dns', outcome: 'ok', message: 'it is there', subject: 'sip.example.net' } as const;
+    return { trunkId, name: 'carrier', type: 'ip', healthy: false, findings: [dns, finding] };
+  }
 }
 
 function explanationOf(input: ExplainQuestion): Explanation {

@@ -190,6 +190,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   'GET /api/v1/trunks/{id}/status': { urls: under('/status'), expected: TRUNK_READ },
   'POST /api/v1/trunks/{id}/retry': { urls: under('/retry'), expected: TRUNK_WRITE },
+  'POST /api/v1/trunks/{id}/doctor': { urls: under('/doctor'), expected: TRUNK_WRITE },
   'GET /api/v1/certificates': {
     urls: { any: '/api/v1/certificates', ...inTenants((tenant) => `/api/v1/certificates?tenant=${tenant}`) },
     expected: { ...EVERYONE, ...OWN },

@@ -17,6 +17,7 @@ import type {
   SourcePolicy,
   Target,
   TlsCredentials,
+  TlsTrial,
   TransportCounters,
   TransportLayerOptions,
   TransportLimits,
@@ -59,6 +60,8 @@ export interface EndpointTransport {
   renewCertificate?(listenerId: string, certificate: string, key: string): void;
   /** See `TransportLayer.serveNames`. */
   serveNames?(pairs: ReadonlyMap<string, KeyPair>): void;
+  /** See `TransportLayer.tryTls`. Absent: there is no TLS. */
+  tryTls?(target: Target): Promise<TlsTrial>;
   /** See `TransportLayer.retire`. */
   retire?(target: Target): void;
   flowTo(target: Target): Flow;

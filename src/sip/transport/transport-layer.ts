@@ -1,7 +1,7 @@
-import { constants, createHash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { SocketOptions } from 'node:dgram';
 import { isIP, isIPv6, connect as tcpConnect } from 'node:net';
-import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import type { AddressScope } from '../../base/address-scope.ts';
 import type { Egress } from '../../base/egress.ts';
 import { type Problem, SettingsError } from '../../base/errors.ts';
@@ -9,11 +9,12 @@ import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from '../message/index.ts';
 import { AdvertisedAddress, isWildcard } from './advertised.ts';
-import { certificateMatches, certificateNames } from './certificate-names.ts';
+import { certificateNames } from './certificate-names.ts';
 import { ConnectionSlots } from './connection-slots.ts';
 import { newTransportCounters } from './counters.ts';
 import { StreamFlow } from './stream-flow.ts';
 import { StreamListener, type StreamListenerOwner } from './stream-listener.ts';
+import { clientOptions, type TlsTrial, tryTls } from './tls-client.ts';
 import {
   defaultTransportLimits,
   type Flow,
@@ -188,6 +189,13 @@ export class TransportLayer {
     return this.#connect(target, key, listener);
   }
 
+  /** One handshake with a TLS target, on a connection of its own that carries nothing. */
+  tryTls(target: Target): Promise<TlsTrial> {
+    const bound = this.#listenerFor(target)?.options.host;
+    const local = bound === undefined || isWildcard(bound) ? {} : { localAddress: bound };
+    return tryTls({ ...clientOptions(target, target.tls ?? this.#defaultTls), ...local });
+  }
+
   /** Why nothing may leave for a target that a tenant can name. */
   refusal({ guarded, address, port }: Target): string | undefined {
     return guarded === true ? this.#egress?.refusal(address, port) : undefined;
@@ -302,27 +310,7 @@ export class TransportLayer {
   }
 
   #connectTls(flow: StreamFlow, target: Target, local: { localAddress?: string }): void {
-    const credentials = target.tls ?? this.#defaultTls;
-    const verify = credentials.verify ?? 'full';
-    const name = target.serverName ?? target.address;
-    const options: ConnectionOptions = {
-      host: target.address,
-      port: target.port,
-      ...local,
-      ...(credentials.cert === undefined ? {} : { cert: credentials.cert }),
-      ...(credentials.key === undefined ? {} : { key: credentials.key }),
-      ...(credentials.ca === undefined
-        ? {}
-        : { ca: typeof credentials.ca === 'string' ? credentials.ca : [...credentials.ca] }),
-      // RFC 6066 §3: literal addresses are no server names.
-      servername: isIP(name) === 0 ? name : '',
-      minVersion: 'TLSv1.2',
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-      rejectUnauthorized: verify !== 'none',
-      checkServerIdentity: (_host, certificate) =>
-        verify === 'full' ? nameError(certificate, name, credentials) : undefined,
-    };
-    const socket: TLSSocket = tlsConnect(options);
+    const socket: TLSSocket = tlsConnect({ ...clientOptions(target, target.tls ?? this.#defaultTls), ...local });
     flow.attach(socket);
     socket.once('secureConnect', () => {
       const names = socket.authorized ? certificateNames(socket.getPeerCertificate()).domains : [];
@@ -400,17 +388,6 @@ export class TransportLayer {
       this.#onIdle = resolve;
     });
   }
-}
-
-/** RFC 5922 §7.3 as the runtime wants it: an error, or undefined when the name is right. */
-function nameError(certificate: PeerCertificate, name: string, credentials: TlsCredentials): Error | undefined {
-  if (certificateMatches(certificate, name, credentials.allowWildcard === true)) return undefined;
-  const { domains, addresses } = certificateNames(certificate);
-  const error: NodeJS.ErrnoException = new Error(
-    `expected ${name}, the certificate says ${[...domains, ...addresses].join(', ')}`,
-  );
-  error.code = 'ERR_TLS_CERT_ALTNAME_INVALID';
-  return error;
 }
 
 function describeListenError(error: NodeJS.ErrnoException): string {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Examination } from '../../../src/trunks/examination.ts';
 import { provisioningSchema } from '../../../src/trunks/schema.ts';
 import { type Baresip, startBaresip } from '../../kit/baresip.ts';
 import { type KeyPair, TestAuthority } from '../../kit/certificates.ts';
@@ -379,6 +380,21 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     await sip2().told({ event: 'response', status: 480, cseq: '1 INVITE' }, from);
   });
 
+  test('the doctor finds nothing, over real DNS, TLS and OPTIONS; and says what Teams refuses, and what to do', async () => {
+    const well = await examined('7');
+    expect(well.healthy, JSON.stringify(well)).toBe(true);
+    const count = (check: string) => well.findings.filter((finding) => finding.check === check).length;
+    expect([count('dns'), count('certificate'), count('tls'), count('options'), count('relay')]).toEqual([
+      3, 1, 3, 3, 1,
+    ]);
+    await behave(sip3(), { options: 403 });
+    const refused = await examined('7');
+    expect(refused.findings.filter(({ outcome }) => outcome === 'failed')).toMatchObject([
+      { check: 'options', message: expect.stringContaining('403'), advice: expect.stringContaining(`add ${FQDN}`) },
+    ]);
+    await behave(sip3(), {});
+  });
+
   test('a new certificate is shown from the next connection on; one that has ended is refused by Teams, and told', async () => {
     const expired = authority.issue({ commonName: FQDN, alternativeNames: [`DNS:${FQDN}`], days: -1 });
     await show(expired);
@@ -388,6 +404,10 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     await Promise.all(refused);
     const status = () => engine.api('/api/v1/trunks/7/status') as Promise<{ state: string; reason?: string }>;
     await eventually('the trunk to be offline', async () => (await status()).state === 'offline');
+    const { findings } = await examined('7');
+    expect(findings.filter(({ outcome }) => outcome === 'failed').map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['certificate', 'tls', 'options', 'state']),
+    );
     expect((await status()).reason).toMatch(/certificate acme-sbc ended at \d/);
     expect(engine.logs('certificate-expiring').filter(({ daysLeft }) => daysLeft === 0)).toMatchObject([
       { certificate: 'acme-sbc' },
@@ -405,6 +425,8 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     const written = provisioningSchema.parse({ certificates: [certificate('acme-sbc', 'acme', pair)] });
     expect(await engine.node.provisioner.put(written)).toMatchObject({ outcome: 'applied' });
   }
+
+  const examined = (id: string) => engine.api(`/api/v1/trunks/${id}/doctor`, {}) as Promise<Examination>;
 
   /** A call from Teams to baresip. */
   async function established(): Promise<string> {

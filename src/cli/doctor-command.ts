@@ -1,0 +1,56 @@
+import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+import { UsageError } from './command-error.ts';
+import { paint, type Style } from './terminal.ts';
+import { trunkCalled } from './trunk-commands.ts';
+
+interface Finding {
+  readonly check: string;
+  readonly outcome: 'ok' | 'warning' | 'failed';
+  readonly subject?: string;
+  readonly message: string;
+  readonly advice?: string;
+}
+
+interface Examination {
+  readonly name: string;
+  readonly type: string;
+  readonly healthy: boolean;
+  readonly findings: readonly Finding[];
+}
+
+const STYLES: Readonly<Record<Finding['outcome'], Style>> = { ok: 'green', warning: 'yellow', failed: 'red' };
+const CHECK_WIDTH = 13;
+const OUTCOME_WIDTH = 8;
+
+/** What is wrong with a trunk, as the running node sees it, and what to do. Exit code 1 when anything has failed. */
+export const doctor: Command = {
+  usage: 'tandem doctor TRUNK',
+  details:
+    'By name or id. The running node looks at DNS, certificates, TLS, registration or gateway, OPTIONS, media relays and rules, and says what to do. It sends OPTIONS and changes nothing. Exit code 1 when anything has failed.',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  takesArguments: true,
+  async run(context) {
+    const [wanted, ...more] = context.arguments;
+    if (wanted === undefined || more.length > 0) throw new UsageError('name one trunk');
+    const { id } = await trunkCalled(context, wanted);
+    const path = `/api/v1/trunks/${encodeURIComponent(id)}/doctor`;
+    const examination = await context.api().post<Examination>(path, {});
+    const code = examination.healthy ? 0 : 1;
+    if (flag(context, 'json')) {
+      printJson(context, examination);
+      return code;
+    }
+    const { terminal } = context;
+    terminal.out(`${paint(terminal, 'bold', examination.name)} (${examination.type})\n`);
+    for (const { check, outcome, subject, message, advice } of examination.findings) {
+      const text = subject === undefined || message.startsWith(subject) ? message : `${subject}: ${message}`;
+      terminal.out(
+        `  ${paint(terminal, STYLES[outcome], outcome.padEnd(OUTCOME_WIDTH))} ${check.padEnd(CHECK_WIDTH)} ${text}\n`,
+      );
+      if (advice !== undefined) terminal.out(`${' '.repeat(OUTCOME_WIDTH + CHECK_WIDTH + 4)}-> ${advice}\n`);
+    }
+    terminal.out(examination.healthy ? 'nothing has failed\n' : 'something has failed: see -> for what to do\n');
+    return code;
+  },
+};

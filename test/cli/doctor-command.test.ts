@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApi, type TestApi } from '../api/kit.ts';
+import { run } from './kit.ts';
+
+let world: TestApi;
+let env: Record<string, string>;
+beforeAll(async () => {
+  world = await startTestApi();
+  env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
+});
+afterAll(() => world.close());
+
+test('doctor: each finding on a line, what to do below it, exit code 1 when anything has failed', async () => {
+  const { code, out } = await run(['doctor', '100'], { env });
+  expect(code).toBe(1);
+  expect(out).toBe(
+    [
+      'carrier (ip)',
+      '  ok       dns           sip.example.net: it is there',
+      '  failed   options       no answer',
+      '                         -> check the firewall',
+      'something has failed: see -> for what to do',
+      '',
+    ].join('\n'),
+  );
+  const json = await run(['doctor', '100', '--json'], { env });
+  expect([json.code, JSON.parse(json.out).healthy]).toEqual([1, false]);
+});
+
+test('doctor: one trunk, and one that is there', async () => {
+  expect((await run(['doctor'], { env })).code).toBe(2);
+  expect((await run(['doctor', 'a', 'b'], { env })).code).toBe(2);
+  const missing = await run(['doctor', 'nobody'], { env });
+  expect([missing.code, missing.err]).toEqual([1, expect.stringContaining('there is no trunk "nobody"')]);
+});

@@ -1,0 +1,190 @@
+import { expect, test } from 'vitest';
+import { EgressError } from '../../src/base/egress.ts';
+import { TrunkDoctor, type TrunkDoctorPorts } from '../../src/engine/trunk-doctor.ts';
+import type { Target } from '../../src/sip/transport/index.ts';
+import { Directory } from '../../src/trunks/directory.ts';
+import type { TrunkInput } from '../../src/trunks/schema.ts';
+import { provision } from '../trunks/kit.ts';
+
+const WALL_MS = Date.UTC(2026, 10, 28);
+const TARGET: Target = { transport: 'udp', address: '192.0.2.1', port: 5060 };
+
+function examine(changes: Partial<TrunkInput> = {}, ports: Partial<TrunkDoctorPorts> = {}, rules = true) {
+  const trunk: TrunkInput = {
+    id: '1',
+    name: 'carrier',
+    type: 'ip',
+    host: 'sip.carrier.example',
+    tenants: [{ tenant: 'acme', didPool: '14155550100' }],
+    ...changes,
+  };
+  const rule = { name: 'in', trunk: 'carrier', dids: '14155550100', destination: { hangUp: true as const } };
+  const directory = new Directory(
+    provision({
+      tenants: [
+        {
+          name: 'acme',
+          domain: 'acme.example',
+          ...(rules && { inboundRules: [rule], outboundRules: [{ name: 'out', routes: [{ trunk: 'carrier' }] }] }),
+        },
+      ],
+      trunks: [trunk],
+    }),
+  );
+  const doctor = new TrunkDoctor({
+    directory: () => directory,
+    locate: () => [{ host: 'sip.carrier.example', addresses: Promise.resolve(['192.0.2.1']) }],
+    targets: () => [TARGET],
+    tryTls: async () => ({ kind: 'refused', reason: 'not asked' }),
+    refusal: () => undefined,
+    ping: async () => ({ kind: 'answered', status: 200, reason: 'OK', elapsedMs: 3 }),
+    status: () => undefined,
+    relays: () => [],
+    wallMs: () => WALL_MS,
+    ...ports,
+  });
+  return doctor.examine(directory.trunks[0] as never);
+}
+
+const lines = async (examined: ReturnType<typeof examine>) =>
+  (await examined).findings.map(({ check, outcome, message }) => `${check} ${outcome}: ${message}`);
+
+test('a trunk that is well: each check in the order in which a call meets it', async () => {
+  expect(await lines(examine())).toEqual([
+    'settings ok: the trunk is enabled',
+    'dns ok: sip.carrier.example is at 192.0.2.1',
+    'options ok: 200 OK after 3 ms',
+    'state ok: unknown',
+    'rules ok: calls are routed both ways',
+  ]);
+  expect((await examine()).healthy).toBe(true);
+});
+
+const registers: Partial<TrunkInput> = {
+  type: 'register',
+  owner: 'acme',
+  didPool: '14155550100',
+  tenants: [],
+  credentials: { username: 'a', password: 'b' },
+};
+const gateway: Partial<TrunkInput> = { ...registers, type: 'accept-register', host: 'gw' };
+const status = { trunkId: '1', name: 'carrier', type: 'x', since: 'yesterday', activeCalls: 0 };
+const relay = { url: 'udp://192.0.2.9:2223', weight: 1, sessions: 0, requests: { ok: 0, error: 0, timeout: 0 } };
+const answers = (code: number) => async () => ({ kind: 'answered', status: code, reason: 'X', elapsedMs: 1 }) as const;
+
+test.each<[string, Partial<TrunkInput>, Partial<TrunkDoctorPorts>, string, RegExp]>([
+  ['disabled', { enabled: false }, {}, 'settings failed: the trunk is disabled', /enabled: true/],
+  [
+    'a name that nobody knows',
+    {},
+    { locate: () => [{ host: 'a.example', addresses: Promise.reject(new Error('a.example: no such name')) }] },
+    'dns failed: a.example: no such name',
+    /dns.servers/,
+  ],
+  [
+    'an address that tenants may not name',
+    {},
+    { targets: () => Promise.reject(new EgressError('egress: 10.0.0.1 is not a public address')) },
+    'egress failed: egress: 10.0.0.1 is not a public address',
+    /egress.allow/,
+  ],
+  [
+    'TLS',
+    { transport: 'tls' },
+    {
+      targets: () => [{ ...TARGET, transport: 'tls' }],
+      tryTls: async () => ({ kind: 'refused', reason: 'wrong name in the certificate' }),
+    },
+    'tls failed: wrong name in the certificate',
+    /tls.serverName/,
+  ],
+  [
+    'refused credentials',
+    registers,
+    { status: () => ({ ...status, state: 'rejected', lastCode: 403, reason: 'Forbidden' }) },
+    'registration failed: 403 Forbidden',
+    /password/,
+  ],
+  [
+    'a gateway that is away',
+    gateway,
+    { targets: () => [] },
+    'gateway failed: the gateway is not registered',
+    /SIP domain is gw/,
+  ],
+  [
+    'silence',
+    {},
+    { ping: async () => ({ kind: 'silent', reason: 'timeout' }) },
+    'options failed: no answer: timeout',
+    /firewall/,
+  ],
+  [
+    'an address that the provider does not admit',
+    {},
+    { ping: answers(403) },
+    'options failed: 403 X after 1 ms',
+    /admit the address/,
+  ],
+  [
+    'a carrier that does not care for OPTIONS',
+    {},
+    { ping: answers(405) },
+    'options warning: 405 X after 1 ms',
+    /keepAlive.accept/,
+  ],
+  [
+    'offline',
+    {},
+    { status: () => ({ ...status, state: 'offline', reason: '503' }) },
+    'state failed: offline since yesterday: 503',
+    /other routes/,
+  ],
+  [
+    'SRTP without a relay',
+    { options: { media: 'srtp' } },
+    {},
+    'relay failed: media: srtp needs a media relay, and the node has none',
+    /mediaRelays/,
+  ],
+  [
+    'relays that are down',
+    { options: { media: 'srtp' } },
+    { relays: () => [{ ...relay, state: 'down' }] },
+    'relay failed: no media relay answers',
+    /udp:\/\/192.0.2.9:2223/,
+  ],
+])('%s: what is wrong, and what to do', async (_, changes, ports, line, advice) => {
+  const examination = await examine(changes, ports);
+  expect(await lines(Promise.resolve(examination))).toContain(line);
+  const told = examination.findings.find(({ message }) => line.endsWith(message));
+  expect(told?.advice).toMatch(advice);
+  expect(examination.healthy).toBe(!line.includes(' failed: '));
+});
+
+test('a trunk that no rule has is told for each tenant', async () => {
+  expect(await lines(examine({}, {}, false))).toContain('rules warning: no outbound and no inbound rule has the trunk');
+});
+
+test('who asks while a trunk is examined gets the same examination', async () => {
+  let pings = 0;
+  const ping = async () => {
+    pings++;
+    return { kind: 'silent', reason: 'timeout' } as const;
+  };
+  const directory = new Directory(provision({ trunks: [{ id: '1', name: 'c', type: 'ip', host: '192.0.2.1' }] }));
+  const doctor = new TrunkDoctor({
+    directory: () => directory,
+    locate: () => [],
+    targets: () => [TARGET],
+    tryTls: async () => ({ kind: 'refused', reason: '' }),
+    refusal: () => undefined,
+    ping,
+    status: () => undefined,
+    relays: () => [],
+    wallMs: () => WALL_MS,
+  });
+  const [trunk] = directory.trunks;
+  const [first, second] = await Promise.all([doctor.examine(trunk as never), doctor.examine(trunk as never)]);
+  expect([first === second, pings]).toEqual([true, 1]);
+});
