@@ -5,6 +5,7 @@
  *
  *   npm run bench:calls -- [--rate 300] [--calls 3000] [--rounds 5] [--warm-up 4000] [--only tandem,kamailio]
  *   npm run bench:calls -- --held 10000      memory with that many calls in progress
+ *   npm run bench:calls -- --only tandem,tandem-signed      what signing each call costs (STIR/SHAKEN)
  *   --variant '--max-semi-space-size=4'      one more tandem, with these options of Node; may be repeated
  */
 import { parseArgs } from 'node:util';

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { startSipp } from '../../test/kit/sipp.ts';
 import { startKamailio } from '../peers/kamailio.ts';
+import { signedProvisioning } from '../peers/provisioning.ts';
 import { startTandem } from '../peers/tandem.ts';
 import { startScript } from './script-server.ts';
 import type { Server } from './server.ts';
@@ -9,6 +10,8 @@ export type Starter = (carrierPort: number) => Promise<Server>;
 
 const starters: Readonly<Record<string, Starter>> = {
   tandem: (carrierPort) => startTandem(carrierPort),
+  'tandem-signed': (carrierPort) =>
+    startTandem(carrierPort, { name: 'tandem-signed', provisioning: signedProvisioning(carrierPort) }),
   kamailio: startKamailio,
   sip: (carrierPort) => startScript('sip 0.0.6', 'sip-b2bua-process.ts', carrierPort),
   forwarder: (carrierPort) => startScript('forwarder', 'forwarder-process.ts', carrierPort),

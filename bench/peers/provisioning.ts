@@ -1,3 +1,5 @@
+import { ANY_NUMBER, LONG, sharedAuthority, signer } from '../../test/kit/stir/signed.ts';
+
 /**
  * What is provisioned for the trunk calls of the benchmarks: a phone admitted by address (extension 4989100200), an outbound rule, a
  * DID pool, a mapped identity field.
@@ -25,5 +27,17 @@ export function benchProvisioning(carrierPort: number) {
         tenants: [{ tenant: 'bench', didPool: '4989100000-4989199999' }],
       },
     ],
+  };
+}
+
+/** The same calls, each of them signed: `shaken` with attestation A. SIPp's carrier listens on UDP alone. */
+export function signedProvisioning(carrierPort: number) {
+  const { trunks, ...rest } = benchProvisioning(carrierPort);
+  const [trunk] = trunks;
+  const options = { ...trunk?.options, stirShaken: true, largeRequests: 'udp' };
+  return {
+    ...rest,
+    certificates: [signer('bench', { owner: 'bench' }, sharedAuthority().leaf(ANY_NUMBER, LONG))],
+    trunks: [{ ...trunk, options, tenants: trunk?.tenants.map((each) => ({ ...each, verified: true })) }],
   };
 }

@@ -8,6 +8,8 @@ import type { Server } from '../kit/server.ts';
 import { benchProvisioning } from './provisioning.ts';
 
 export interface TandemOptions {
+  /** What figures of it are called; default: `tandem` and its options of Node. */
+  readonly name?: string;
   /** Options of Node, separated by spaces. */
   readonly nodeOptions?: string;
   /** Variables beside this process's own. */
@@ -48,5 +50,5 @@ export async function startTandem(carrierPort: number, options: TandemOptions = 
     env: { ...process.env, ...environment },
   });
   await child.waitFor(/"event":"started"/, 60_000);
-  return { name: `tandem ${nodeOptions}`.trim(), port, child, stop: () => child.stop() };
+  return { name: options.name ?? `tandem ${nodeOptions}`.trim(), port, child, stop: () => child.stop() };
 }

@@ -10,7 +10,7 @@ import { openStores, type Stores } from '../../../src/store/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { storeContract } from '../contract.ts';
 import { temporaryFolder } from '../kit.ts';
-import { binding, CANARY, commitOf, tenant, trunk, webhook } from '../records.ts';
+import { binding, CANARY, certificate, commitOf, tenant, trunk, webhook } from '../records.ts';
 
 const open = (path: string, environment: NodeJS.ProcessEnv = {}): Promise<Stores> =>
   openStores(
@@ -27,7 +27,8 @@ describe('the store contract, embedded', () => {
 
 async function filled(folder: string): Promise<void> {
   const stores = await open(folder);
-  await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')], putTrunks: [trunk('100000001')] }));
+  const edits = { putTenants: [tenant('acme')], putTrunks: [trunk('100000001')] };
+  await stores.provisioning.commit(commitOf(0, { ...edits, putCertificates: [certificate('acme-stir')] }));
   await stores.webhooks.put({ ...webhook('w1'), secret: CANARY });
   await stores.bindings.write([{ aor: '101@acme', bindings: [binding('101@acme')] }]);
   await stores.close();

@@ -9,7 +9,7 @@ import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startCluster, startRedis, startSentinels } from '../../kit/redis.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
-import { binding, CANARY, commitOf, tenant, trunk, webhook } from '../records.ts';
+import { binding, CANARY, certificate, commitOf, tenant, trunk, webhook } from '../records.ts';
 import { eventually, type RedisWorld, redisWorld } from './world.ts';
 
 const token = {
@@ -203,7 +203,8 @@ describe.skipIf(peersSkipped)('when Redis fails', () => {
 
   test('no secret is readable in Redis or in the node’s folder, whose files have mode 0600', async () => {
     const stores = await open();
-    await stores.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')], putTrunks: [trunk('100000001')] }));
+    const edits = { putTenants: [tenant('acme')], putTrunks: [trunk('100000001')] };
+    await stores.provisioning.commit(commitOf(0, { ...edits, putCertificates: [certificate('acme-stir')] }));
     await stores.webhooks.put({ ...webhook('w1'), secret: CANARY });
     await stores.close();
     const admin = new Redis(server.port, '127.0.0.1');
