@@ -43,6 +43,8 @@ const NOBODY: Trust = { anchors: [], revocationLists: [] };
 export class StirService {
   readonly verification: CallVerification;
   readonly #options: StirServiceOptions;
+  /** Of icons of callers, since the start. */
+  readonly iconCounters: RepositoryCounters = { hits: 0, fetched: 0, failed: 0, limited: 0 };
   readonly #counters: RepositoryCounters = { hits: 0, fetched: 0, failed: 0, limited: 0 };
   #trust: Trust = NOBODY;
   #basis: FetchBasis;
@@ -96,7 +98,13 @@ export class StirService {
   #iconsOf(basis: FetchBasis): Icons {
     const { scheduler } = this.#options;
     const { timeoutMs, waitingCalls } = basis.fetch;
-    return new Icons({ scheduler, timeoutMs, waitingCalls, fetch: this.#fetchOf(basis, 'image/*') });
+    return new Icons({
+      scheduler,
+      timeoutMs,
+      waitingCalls,
+      counters: this.iconCounters,
+      fetch: this.#fetchOf(basis, 'image/*'),
+    });
   }
 
   #fetchOf({ fetch, authorities }: FetchBasis, accept?: string): CertificateFetch {

@@ -97,6 +97,9 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
     'Calls that wait for a certificate',
     () => stir.certificates.waiting,
   );
+  metrics.readCounters('tandem_icons_total', 'Icons of callers that were asked for, by outcome', 'event', () => ({
+    ...stir.iconCounters,
+  }));
   metrics.readTrunks(gauges);
   metrics.readGauges('tandem_media_relay_up', '1 while the media relay answers, else 0', 'relay', () =>
     byRelay(({ state }) => (state === 'up' ? 1 : 0)),

@@ -302,6 +302,17 @@ describe('RFC 8946: calls that are sent on', () => {
     expect(route).toMatchObject({ signing: { passport: { claims: { div: { tn: at(4) } } } } });
   });
 
+  test('§5: a div-o, which holds what came before it, stays as it is, and gets div beside it', () => {
+    const [opt] = shaken.split(';');
+    const parties = { iat: 1, orig: { tn: '13035550111' } };
+    const around = received({ ...parties, dest: { tn: ['14155550201'] }, div: { tn: '14155550101' }, opt }, 'div-o');
+    const { route } = sign({ ...call, headers: [`Identity: ${around}`] });
+    expect(identities(route)).toEqual([around]);
+    expect(route).toMatchObject({
+      signing: { passport: { ppt: 'div', claims: { dest: { tn: ['12125551234'] }, div: { tn: '14155550201' } } } },
+    });
+  });
+
   test('no div when the canonical destination is the same', () => {
     const same = received({
       attest: 'A',
