@@ -1,0 +1,200 @@
+import type { DigestClient, DigestGiveUp } from '../sip/auth/index.ts';
+import { type SipRequest, type SipResponse, textFromOctets } from '../sip/message/index.ts';
+import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
+import { MAX_HOLD_MS } from './evidence.ts';
+import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
+import type { Reach } from './hops.ts';
+import type { Pacer } from './pacer.ts';
+import { type RegistrarPlace, RegistrarRedirection } from './registrar-redirection.ts';
+import { minExpiresSeconds, retryAfterSeconds } from './registration-answer.ts';
+import type { Trunk } from './schema.ts';
+import { ownAddress, sendOptions } from './trunk-requests.ts';
+
+export interface TurnPorts {
+  readonly endpoint: TrunkEndpoint;
+  readonly pacer: Pacer;
+  readonly digest: () => DigestClient | undefined;
+  /**
+   * Targets of the trunk's registrar or proxy, or of the place that the registrar has named instead. Throws or rejects when it cannot
+   * be located.
+   */
+  readonly locate: (place?: RegistrarPlace) => Reach | Promise<readonly Target[]>;
+  /** What is learnt about a target; `holdMs` when it asked to be left alone. */
+  readonly noteTarget: (to: Flow | Target, answered: boolean, holdMs: number | undefined) => void;
+}
+
+/** Why a turn did not register. */
+export interface TurnFailure {
+  readonly reason: string;
+  readonly code?: number | undefined;
+  /** The registrar said when to come again. */
+  readonly retrySeconds?: number | undefined;
+  /** Set when the last target was silent: nobody answered. */
+  readonly silence?: 'timeout' | 'transport-error';
+}
+
+/** Whose turn it is. It hears exactly one of the ends, unless the turn was abandoned. */
+export interface TurnUser {
+  /** The settings that hold now. */
+  readonly trunk: Trunk;
+  /** The time that is asked for. */
+  readonly askedSeconds: number;
+  /** §10.2.8: the registrar wants at least so many; kept for later refreshes. */
+  raise(seconds: number): void;
+  request(own: HostPort, to: Flow | Target, place: RegistrarPlace | undefined): SipRequest;
+  onAccepted(response: SipResponse, exchange: Exchange, place: RegistrarPlace | undefined): void;
+  /** The credentials are refused, or the address is not served there. */
+  onRefused(response: SipResponse, gaveUp: DigestGiveUp | undefined): void;
+  onFailed(failure: TurnFailure): void;
+}
+
+/** Refusals of the credentials (RFC 3261 §10.3: 404 is an address that the registrar does not serve). */
+const REFUSALS = new Set([401, 403, 404, 407]);
+/** With another target to go to, a silent one is given up earlier than timer F. */
+const ATTEMPT_TIMEOUT_MS = 8_000;
+
+/**
+ * One turn of a registration: a REGISTER with what the answers to it make necessary. A target that is silent or answers 503 is followed
+ * by the next one (RFC 3263 §4.3), 423 by a longer time (RFC 3261 §10.2.8), a redirection by the place that it names (§8.1.3.4).
+ */
+export class RegistrationTurn implements ExchangeUser {
+  readonly #user: TurnUser;
+  readonly #ports: TurnPorts;
+  readonly #redirection = new RegistrarRedirection();
+  #targets: readonly (Flow | Target)[];
+  #position = 0;
+  /** Where the registrar has sent us; undefined while the trunk's own is asked. */
+  #place: RegistrarPlace | undefined;
+  #exchange: Exchange | undefined;
+  #hasRaised = false;
+  #isAbandoned = false;
+
+  /** @param targets at least one */
+  constructor(user: TurnUser, ports: TurnPorts, targets: readonly (Flow | Target)[]) {
+    this.#user = user;
+    this.#ports = ports;
+    this.#targets = targets;
+  }
+
+  /** The target that is asked, or will be. */
+  get to(): Flow | Target | undefined {
+    return this.#targets[this.#position];
+  }
+
+  get place(): RegistrarPlace | undefined {
+    return this.#place;
+  }
+
+  /** A REGISTER has left that was not answered: the registrar may have taken it. */
+  get isUnderWay(): boolean {
+    return this.#exchange !== undefined;
+  }
+
+  begin(): void {
+    this.#redirection.begin(this.#user.trunk);
+    this.#ask();
+  }
+
+  /** Whatever comes from now on is nobody's concern. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#exchange?.abandon();
+    this.#exchange = undefined;
+  }
+
+  #ask(): void {
+    const to = this.#targets[this.#position] as Flow | Target;
+    const { endpoint, digest, pacer } = this.#ports;
+    const { trunk } = this.#user;
+    const own = ownAddress(trunk, endpoint, to);
+    if (own === undefined) {
+      this.#user.onFailed({ reason: `nothing listens for ${to.transport}` });
+      return;
+    }
+    const isLast = this.#position + 1 >= this.#targets.length;
+    this.#exchange = new Exchange({
+      endpoint,
+      to,
+      digest: digest(),
+      build: () => this.#user.request(own, to, this.#place),
+      send: {
+        ...sendOptions(trunk, endpoint, to),
+        ...(isLast ? {} : { transactionTimeoutMs: ATTEMPT_TIMEOUT_MS }),
+      },
+      user: this,
+      onResend: () => pacer.charge(),
+    });
+    this.#exchange.start();
+  }
+
+  onAnswer(response: SipResponse, exchange: Exchange, gaveUp: DigestGiveUp | undefined): void {
+    if (exchange !== this.#exchange) return;
+    this.#exchange = undefined;
+    const { status } = response;
+    const retrySeconds = retryAfterSeconds(response);
+    const holdMs =
+      status === 503 && retrySeconds !== undefined ? Math.min(retrySeconds * 1000, MAX_HOLD_MS) : undefined;
+    this.#ports.noteTarget(exchange.to, holdMs === undefined, holdMs);
+    if (status < 300) this.#user.onAccepted(response, exchange, this.#place);
+    else if (status === 423 && this.#raise(minExpiresSeconds(response))) this.#again();
+    // RFC 3263 §4.3: 503 is a failure of this target only.
+    else if (status === 503 && this.#nextTarget()) this.#again();
+    else if (REFUSALS.has(status)) this.#user.onRefused(response, gaveUp);
+    else if (status < 600 && this.#goElsewhere(status < 400 ? response : undefined)) return;
+    else this.#user.onFailed({ reason: textFromOctets(response.reason), code: status, retrySeconds });
+  }
+
+  onSilence(reason: string, cause: 'timeout' | 'transport-error', exchange: Exchange): void {
+    if (exchange !== this.#exchange) return;
+    this.#exchange = undefined;
+    this.#ports.noteTarget(exchange.to, false, undefined);
+    if (this.#nextTarget()) this.#again();
+    else if (!this.#goElsewhere(undefined)) this.#user.onFailed({ reason, silence: cause });
+  }
+
+  /** A further message in the same turn. */
+  #again(): void {
+    this.#ports.pacer.charge();
+    this.#ask();
+  }
+
+  #nextTarget(): boolean {
+    if (this.#position + 1 >= this.#targets.length) return false;
+    this.#position++;
+    return true;
+  }
+
+  /** Asks the next place that the registrar has named, `redirection` included. False: there is none left. */
+  #goElsewhere(redirection: SipResponse | undefined): boolean {
+    if (redirection !== undefined) this.#redirection.add(redirection, this.#user.trunk);
+    const place = this.#redirection.next();
+    if (place === undefined) return false;
+    const located = (targets: Reach): void => {
+      if (this.#isAbandoned) return;
+      this.#place = place;
+      this.#targets = 'send' in targets ? [targets] : targets;
+      this.#position = 0;
+      this.#again();
+    };
+    const lost = (error: unknown): void => {
+      if (this.#isAbandoned || this.#goElsewhere(undefined)) return;
+      this.#user.onFailed({ reason: (error as Error).message, code: redirection?.status });
+    };
+    try {
+      const targets = this.#ports.locate(place);
+      if (targets instanceof Promise) targets.then(located).catch(lost);
+      else located(targets);
+    } catch (error) {
+      lost(error);
+    }
+    return true;
+  }
+
+  /** Once, and only upwards. */
+  #raise(minSeconds: number | undefined): boolean {
+    if (minSeconds === undefined || this.#hasRaised || minSeconds <= this.#user.askedSeconds) return false;
+    this.#hasRaised = true;
+    this.#user.raise(minSeconds);
+    return true;
+  }
+}
