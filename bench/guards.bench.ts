@@ -1,13 +1,14 @@
 /**
  * What the guards against floods and overload cost a trunk call: the messages that the engine receives of one, through the bucket of
  * their source and the inbox, as against handed on at once; round after round in turn. Printed as a share of what the call costs in the
- * engine (`call-path.bench.ts`), measured in the same run.
+ * engine (`call-path.bench.ts`), measured in the same run. What they allocate is told too.
  *
- *   node bench/guards.bench.ts [--calls 20000] [--rounds 15]
+ *   node --expose-gc bench/guards.bench.ts [--calls 20000] [--rounds 15]
  */
 import { parseArgs } from 'node:util';
 import { Inbox } from '../src/sip/endpoint/inbox.ts';
 import { type Flow, SourceGate } from '../src/sip/transport/index.ts';
+import { allocatedBy } from './kit/allocation.ts';
 import { CallMachine } from './kit/call-machine.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
 
@@ -80,10 +81,16 @@ for (let round = 0; round < rounds; round++) {
   engine.push(engineUs);
   shares.push((100 * guardUs) / (engineUs + guardUs));
 }
-if (handled !== (2 * rounds + 2) * calls * received.length) throw new Error('a message was not handled');
+const octetsPerCall = async (take: (text: string, flow: Flow) => void) => {
+  const { byFunction } = await allocatedBy(async () => void (await usPerCall(take)));
+  return byFunction.reduce((sum, [, octets]) => sum + octets, 0) / calls;
+};
+const octets = [await octetsPerCall(handle), await octetsPerCall(guarded)] as const;
+if (handled !== (2 * rounds + 4) * calls * received.length) throw new Error('a message was not handled');
 if (machine.phone.failed > 0) throw new Error(`${machine.phone.failed} calls failed`);
 console.log(`${received.length} messages of a call, ${rounds} rounds: median (least–most)`);
 console.log(`  the guards              ${formatSpread(spread(guards), 2)} µs a call`);
 console.log(`  the call in the engine  ${formatSpread(spread(engine), 1)} µs`);
+console.log(`  allocated by the guards ${Math.max(0, octets[1] - octets[0]).toFixed(0)} octets a call`);
 console.log(`  the guards' share       ${formatSpread(spread(shares), 2)} %`);
 await machine.close();

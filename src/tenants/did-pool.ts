@@ -57,20 +57,18 @@ export class DidPool {
     return ascending ? new DidPool(firsts.slice(), lasts.slice()) : DidPool.fromUnsorted(firsts, lasts);
   }
 
+  /** Entries share no number exactly when their firsts and lasts, each sorted by itself, alternate; then the sorted lists belong together. */
   private static fromUnsorted(firsts: readonly number[], lasts: readonly number[]): DidPool {
-    const order = firsts.map((_, index) => index).sort((a, b) => (firsts[a] ?? 0) - (firsts[b] ?? 0));
-    const sorted = new DidPool(
-      order.map((index) => firsts[index] ?? 0),
-      order.map((index) => lasts[index] ?? 0),
-    );
-    for (let index = 1; index < sorted.size; index += 1) {
-      const before = sorted.range(index - 1);
-      const here = sorted.range(index);
-      if (here.first <= before.last) {
-        throw new DidPoolError(formatRange(here), `overlaps "${formatRange(before)}" in the same pool`);
-      }
+    // Typed arrays are sorted without a call for each comparison.
+    const sortedFirsts = new Float64Array(firsts).sort();
+    const sortedLasts = new Float64Array(lasts).sort();
+    for (let index = 1; index < sortedFirsts.length; index += 1) {
+      const number = sortedFirsts[index] ?? 0;
+      if (number > (sortedLasts[index - 1] ?? 0)) continue;
+      const [before, here] = holdersOf(number, firsts, lasts);
+      throw new DidPoolError(formatRange(here), `overlaps "${formatRange(before)}" in the same pool`);
     }
-    return sorted;
+    return new DidPool([...sortedFirsts], [...sortedLasts]);
   }
 
   /** How many entries the pool has. */
@@ -137,8 +135,18 @@ export class DidPool {
   }
 }
 
+/** Two entries that hold a number: the one that begins before it, if there is one, and those that are written first. */
+function holdersOf(number: number, firsts: readonly number[], lasts: readonly number[]): [DidRange, DidRange] {
+  const range = (index: number): DidRange => ({ first: firsts[index] ?? 0, last: lasts[index] ?? 0 });
+  const around = firsts.findIndex((first, index) => first < number && number <= (lasts[index] ?? 0));
+  const here = firsts.indexOf(number);
+  return around >= 0 ? [range(around), range(here)] : [range(here), range(firsts.indexOf(number, here + 1))];
+}
+
 /** Reads `n` or `a-b` under the rules of a pool entry; throws {@link DidPoolError}. */
 export function parseEntry(text: string): DidRange {
+  const number = plainNumber(text);
+  if (number > 0) return { first: number, last: number };
   const match = ENTRY.exec(text);
   if (match === null) {
     if (text === '') throw new DidPoolError(text, 'is an empty entry');
@@ -154,6 +162,21 @@ export function parseEntry(text: string): DidRange {
   if (range.first > range.last) throw new DidPoolError(text, 'is reversed: its first number exceeds its last');
   return range;
 }
+
+/** Most entries are a number alone: it is read without an expression. 0: it is something else. */
+function plainNumber(text: string): number {
+  if (text.length > MOST_DIGITS || text.charCodeAt(0) === ZERO) return 0;
+  let number = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit < 0 || digit > 9) return 0;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+const MOST_DIGITS = 15;
+const ZERO = 0x30;
 
 function refuseLeadingZero(entry: string, digits: string): void {
   if (digits.startsWith('00'))

@@ -110,6 +110,34 @@ describe('a pool against a naive model', () => {
     expect(DidPool.parse('1-5;6-9').containsRange({ first: 3, last: 8 })).toBe(true);
   });
 
+  test('entries in any order are refused exactly when two share a number, and both are named', () => {
+    const entry = fc.record({ first: fc.integer({ min: 1, max: 60 }), more: fc.integer({ min: 0, max: 4 }) });
+    fc.assert(
+      fc.property(fc.array(entry, { minLength: 1, maxLength: 12 }), (entries) => {
+        const ranges = entries.map(({ first, more }) => ({ first, last: first + more }));
+        const text = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(';');
+        const shares = (number: number) => ranges.filter(({ first, last }) => first <= number && number <= last).length;
+        const isShared = Array.from({ length: 70 }, (_each, number) => shares(number)).some((count) => count > 1);
+        let refusal = '';
+        try {
+          DidPool.parse(text);
+        } catch (error) {
+          refusal = (error as Error).message;
+        }
+        expect(refusal !== '').toBe(isShared);
+        if (!isShared) return;
+        const named = [...refusal.matchAll(/"(\d+)(?:-(\d+))?"/g)].map(([, first, last = first]) => ({
+          first: Number(first),
+          last: Number(last),
+        }));
+        const [here, before] = named as [{ first: number; last: number }, { first: number; last: number }];
+        expect(named.length).toBe(2);
+        expect(here.first <= before.last && before.first <= here.last).toBe(true);
+        for (const range of named) expect(ranges).toContainEqual(range);
+      }),
+    );
+  });
+
   test('a text of random octets is read or refused with DidPoolError, nothing else', () => {
     fc.assert(
       fc.property(
