@@ -87,6 +87,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await live()).calls,
   },
   {
+    name: 'messages',
+    summary: 'list messages from and to WhatsApp, or show one',
+    load: async () => (await import('./messages-command.ts')).messages,
+  },
+  {
+    name: 'message',
+    summary: 'send a message by WhatsApp',
+    load: async () => (await import('./messages-command.ts')).message,
+  },
+  {
     name: 'trace',
     summary: 'show the latest SIP messages, or draw those of one call, both legs',
     load: async () => (await import('./trace-command.ts')).trace,

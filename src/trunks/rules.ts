@@ -99,8 +99,16 @@ function checkWhatsapp({ type, whatsapp, assignments }: Trunk, report: Report): 
     report('option-not-for-type', 'whatsapp', 'is for whatsapp trunks');
     return;
   }
+  if (whatsapp.apiBase !== undefined && !isProtected(whatsapp.apiBase))
+    report('api-unprotected', 'whatsapp.apiBase', 'must be https: the access token travels in every request');
   if (!assignments.some(({ didPool }) => holds(didPool, whatsapp.number)))
     report('number-outside-pool', 'whatsapp.number', `${whatsapp.number} is not in the trunk's DID pool`);
+}
+
+/** By TLS, or not beyond this machine. */
+function isProtected(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || /^(127\.[0-9.]+|\[::1\]|localhost)$/.test(hostname);
 }
 
 /** A pool that cannot be read is told of as such. */

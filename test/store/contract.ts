@@ -1,6 +1,7 @@
 /** What every store must do, whatever it keeps its state in. Run against each adapter by a file of its own. */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { MessageRow } from '../../src/messages/index.ts';
 import type { Stores } from '../../src/store/index.ts';
 import type { Tenant } from '../../src/tenants/schema.ts';
 import { applyEdits, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
@@ -179,6 +180,119 @@ export function storeContract(makeWorld: () => Promise<StoreWorld>): void {
       expect(aliveAtMs).toBe(1_763_000_000_010);
       await stores.calls.write({ put: [], remove: [], aliveAtMs: 1_763_000_000_020 });
       expect((await stores.calls.load()).aliveAtMs).toBe(1_763_000_000_020);
+    });
+  });
+
+  describe('messages', () => {
+    const row = (id: string, changes: Partial<MessageRow> = {}): MessageRow => ({
+      id,
+      tenant: 'acme',
+      createdMs: 1_763_000_000_000,
+      listed: true,
+      dueMs: undefined,
+      waitsFor: [],
+      remoteKey: undefined,
+      holder: '',
+      heldUntilMs: 0,
+      revision: 1,
+      document: `{"says":"Grüße von ${id}"}`,
+      ...changes,
+    });
+    const claim = { holder: 'a', nowMs: 1_000, untilMs: 2_000, limit: 10 };
+    const idsOf = (rows: readonly MessageRow[]) => rows.map(({ id }) => id);
+
+    test('one of an id that is there is not added again, and comes back as it was written', async () => {
+      const kept = row('a', {
+        dueMs: 5,
+        waitsFor: ['acme/101', 'acme/102'],
+        remoteKey: '7 wamid.A',
+        holder: 'n',
+        heldUntilMs: 9,
+      });
+      expect(await stores.messages.add([kept, row('b')], [])).toEqual([true, true]);
+      expect(await stores.messages.add([row('a', { document: 'other' }), row('c')], [])).toEqual([false, true]);
+      await reopen();
+      expect(await stores.messages.get('a')).toEqual(kept);
+      expect(await stores.messages.byRemoteKey('7 wamid.A')).toEqual(kept);
+      expect(await stores.messages.get('x')).toBeUndefined();
+      expect(await stores.messages.byRemoteKey('7 wamid.X')).toBeUndefined();
+    });
+
+    test('of two changes of one revision the first counts', async () => {
+      await stores.messages.add([row('a')], []);
+      const next = row('a', { revision: 2, document: 'first' });
+      expect(await stores.messages.save([next, row('x', { revision: 2 })])).toEqual([true, false]);
+      expect(await stores.messages.save([row('a', { revision: 2, document: 'second' })])).toEqual([false]);
+      expect(await stores.messages.get('a')).toEqual(next);
+    });
+
+    test('what is due is taken by one, the earliest first, until its hold has run out', async () => {
+      await stores.messages.add(
+        [row('late', { dueMs: 900 }), row('early', { dueMs: 10 }), row('never'), row('later', { dueMs: 1_001 })],
+        [],
+      );
+      expect(idsOf(await stores.messages.claim({ ...claim, limit: 1 }))).toEqual(['early']);
+      expect(idsOf(await stores.messages.claim({ ...claim, holder: 'b' }))).toEqual(['late']);
+      expect(await stores.messages.claim(claim)).toEqual([]);
+      // A node that starts again has what it held before.
+      expect(idsOf(await stores.messages.claim({ ...claim, takeOwn: true }))).toEqual(['early']);
+      expect(idsOf(await stores.messages.claim({ ...claim, nowMs: 2_000, untilMs: 3_000 }))).toEqual([
+        'early',
+        'late',
+        'later',
+      ]);
+    });
+
+    test('what waits for a phone is taken when it is there, in the order in which it came', async () => {
+      await stores.messages.add(
+        [
+          row('second', { createdMs: 20, waitsFor: ['acme/101'], dueMs: 9_000 }),
+          row('first', { createdMs: 10, waitsFor: ['acme/101', 'acme/102'], dueMs: 9_000 }),
+          row('other', { waitsFor: ['bolt/101'], dueMs: 9_000 }),
+        ],
+        [],
+      );
+      const taken = await stores.messages.claim({ ...claim, waitsFor: 'acme/101' });
+      expect(idsOf(taken)).toEqual(['first', 'second']);
+      await stores.messages.save([row('first', { createdMs: 10, revision: 2, waitsFor: ['acme/102'], dueMs: 9_000 })]);
+      await stores.messages.save([row('second', { createdMs: 20, revision: 2 })]);
+      expect(await stores.messages.claim({ ...claim, waitsFor: 'acme/101' })).toEqual([]);
+      expect(idsOf(await stores.messages.claim({ ...claim, waitsFor: 'acme/102' }))).toEqual(['first']);
+    });
+
+    test('a tenant lists its own, the latest first, page by page, without what is passed along beside', async () => {
+      const rows = Array.from({ length: 5 }, (_, at) => row(`m${at}`, { createdMs: 1_000 + at }));
+      await stores.messages.add(
+        [...rows, row('report', { listed: false }), row('of-bolt', { tenant: 'bolt', createdMs: 1 })],
+        [],
+      );
+      const page = await stores.messages.list('acme', 1, 2);
+      expect([idsOf(page.rows), page.total]).toEqual([['m3', 'm2'], 5]);
+      expect((await stores.messages.list(undefined, 0, 100)).total).toBe(6);
+      expect(await stores.messages.list('nobody', 0, 10)).toEqual({ rows: [], total: 0 });
+    });
+
+    test('when somebody wrote last is the latest time, in whatever order they come', async () => {
+      await stores.messages.add([row('a')], [{ key: '7 1', atMs: 2_000 }]);
+      await stores.messages.add([row('a')], [{ key: '7 1', atMs: 1_000 }]);
+      expect(await stores.messages.heard('7 1')).toBe(2_000);
+      expect(await stores.messages.heard('7 2')).toBeUndefined();
+    });
+
+    test('old ones are forgotten once there is nothing left to do for them', async () => {
+      await stores.messages.add(
+        [
+          row('done', { createdMs: 10, remoteKey: '7 x' }),
+          row('open', { createdMs: 10, dueMs: 99 }),
+          row('new', { createdMs: 99 }),
+        ],
+        [],
+      );
+      await stores.messages.forget(50);
+      expect(await stores.messages.get('done')).toBeUndefined();
+      expect(await stores.messages.byRemoteKey('7 x')).toBeUndefined();
+      expect(await stores.messages.get('open')).toBeDefined();
+      expect(idsOf((await stores.messages.list('acme', 0, 10)).rows).sort()).toEqual(['new', 'open']);
     });
   });
 

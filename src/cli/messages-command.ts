@@ -1,0 +1,153 @@
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  type CommandContext,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  number,
+  printJson,
+  text,
+} from './command.ts';
+import { UsageError } from './command-error.ts';
+import { type Column, localTime, type Style, table } from './terminal.ts';
+
+interface MessageRow {
+  readonly id: string;
+  readonly tenant: string;
+  readonly trunk?: string;
+  readonly direction: string;
+  readonly state: string;
+  readonly from: string;
+  readonly to: string;
+  readonly type: string;
+  readonly text?: string;
+  readonly url?: string;
+  readonly createdAt: string;
+  readonly error?: { readonly code: number; readonly message: string };
+}
+
+const STATE_STYLES: Readonly<Record<string, Style>> = {
+  delivered: 'green',
+  read: 'green',
+  queued: 'yellow',
+  sending: 'yellow',
+  received: 'yellow',
+  failed: 'red',
+  expired: 'red',
+};
+const MAX_WORDS = 40;
+
+const COLUMNS: readonly Column<MessageRow>[] = [
+  { title: 'AT', value: ({ createdAt }) => localTime(createdAt) },
+  { title: 'TENANT', value: ({ tenant }) => tenant },
+  { title: 'TRUNK', value: ({ trunk }) => trunk },
+  { title: 'DIRECTION', value: ({ direction }) => direction },
+  { title: 'FROM', value: ({ from }) => from },
+  { title: 'TO', value: ({ to }) => to },
+  { title: 'STATE', value: ({ state }) => state, style: ({ state }) => STATE_STYLES[state] },
+  { title: 'SAYS', value: (row) => wordsOf(row) },
+  { title: 'ID', value: ({ id }) => id },
+];
+
+export const messages: Command = {
+  usage: 'tandem messages [list] [--tenant TENANT] [--limit N] | show ID',
+  details: 'Messages from and to WhatsApp, the latest first, with how far each has come.',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION, tenant: { type: 'string' }, limit: { type: 'string' } },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP, tenant: 'of this tenant', limit: 'how many (default 50)' },
+  takesArguments: true,
+  async run(context) {
+    const [action = 'list', id, ...more] = context.arguments;
+    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    if (action === 'show' && id !== undefined)
+      return printJson(context, await context.api().get<unknown>(`/api/v1/messages/${encodeURIComponent(id)}`));
+    if (action !== 'list' || id !== undefined)
+      throw new UsageError('say what to do: list, or show with the id of a message');
+    const limit = Math.min(number(context, 'limit', 50), 1000);
+    const tenant = text(context, 'tenant');
+    const of = tenant === undefined ? '' : `&tenant=${encodeURIComponent(tenant)}`;
+    const { items } = await context.api().get<{ items: MessageRow[] }>(`/api/v1/messages?limit=${limit}${of}`);
+    if (flag(context, 'json')) return printJson(context, items);
+    context.terminal.out(items.length === 0 ? 'no messages\n' : table(context.terminal, COLUMNS, items));
+    return 0;
+  },
+};
+
+export const message: Command = {
+  usage:
+    'tandem message send --to NUMBER (--text TEXT | --template NAME --language LANGUAGE [--parameter TEXT]… | --media KIND --link URL [--caption TEXT]) [--trunk TRUNK] [--tenant TENANT] [--key KEY]',
+  details:
+    'Sends a message by WhatsApp. It is kept, and sent as soon as WhatsApp takes it; "tandem messages show ID" tells how far it has come.',
+  options: {
+    ...CONFIG_OPTION,
+    ...JSON_OPTION,
+    to: { type: 'string' },
+    text: { type: 'string' },
+    template: { type: 'string' },
+    language: { type: 'string' },
+    parameter: { type: 'string', multiple: true },
+    media: { type: 'string' },
+    link: { type: 'string' },
+    caption: { type: 'string' },
+    trunk: { type: 'string' },
+    tenant: { type: 'string' },
+    key: { type: 'string' },
+  },
+  optionHelp: {
+    ...CONFIG_HELP,
+    ...JSON_HELP,
+    to: "the user's number, with its country code",
+    text: 'what to say',
+    template: 'name of an approved template, which reaches whoever has not written for a day',
+    language: 'its language, e.g. en_US',
+    parameter: 'what stands in its body for {{1}}, {{2}} and so on; once for each',
+    media: 'image, audio, video, document or sticker',
+    link: 'where WhatsApp fetches the file',
+    caption: 'words below it',
+    trunk: "name or id of the trunk (default: the tenant's, where it has one)",
+    tenant: 'whose message it is (default: of the token)',
+    key: 'what you call it: sent once, however often you ask',
+  },
+  takesArguments: true,
+  async run(context) {
+    const [action, ...more] = context.arguments;
+    if (action !== 'send' || more.length > 0) throw new UsageError('say what to do: send');
+    const sent = await context.api().post<MessageRow>('/api/v1/messages', wanted(context));
+    if (flag(context, 'json')) return printJson(context, sent);
+    context.terminal.out(`${sent.state} ${sent.id}\n`);
+    return 0;
+  },
+};
+
+function wanted(context: CommandContext): object {
+  const given = (name: string) => text(context, name);
+  const to = given('to');
+  if (to === undefined) throw new UsageError('say --to NUMBER');
+  const [words, template, language, media, link] = ['text', 'template', 'language', 'media', 'link'].map(given);
+  if ([words, template, media].filter((each) => each !== undefined).length !== 1)
+    throw new UsageError('say one of --text, --template and --media');
+  if (template !== undefined && language === undefined) throw new UsageError('say --language of the template');
+  if (media !== undefined && link === undefined) throw new UsageError('say --link of the file');
+  const caption = given('caption');
+  const file = { kind: media, link, ...(caption !== undefined && { caption }) };
+  const parameters = context.values['parameter'] ?? [];
+  return {
+    to,
+    ...(words !== undefined && { text: words }),
+    ...(template !== undefined && { template: { name: template, language, parameters } }),
+    ...(media !== undefined && { media: file }),
+    ...Object.fromEntries(
+      ['trunk', 'tenant', 'key'].flatMap((name) => {
+        const value = given(name);
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
+  };
+}
+
+function wordsOf({ type, text: words = '', error }: MessageRow): string {
+  if (error !== undefined) return `${error.code === 0 ? '' : `${error.code} `}${error.message}`;
+  const short = words.length > MAX_WORDS ? `${words.slice(0, MAX_WORDS)}…` : words;
+  return type === 'text' ? short : `[${type}] ${short}`.trim();
+}
