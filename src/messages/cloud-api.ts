@@ -1,9 +1,11 @@
 /** The WhatsApp Cloud API as the business asks it. */
 import { createHash } from 'node:crypto';
+import { EgressError } from '../base/egress.ts';
 import type { Answered, GuardedClient } from '../observe/index.ts';
 import { DEFAULT_API_BASE, type WhatsappSettings } from '../trunks/whatsapp-schema.ts';
 import { type CloudError, type Verdict, verdictOf } from './cloud-errors.ts';
 import type { Content } from './message.ts';
+import { safeMimeType } from './phone-content.ts';
 
 const ANSWER_OCTETS = 256 * 1024;
 const TIMEOUT_MS = 15_000;
@@ -107,7 +109,7 @@ export class CloudApi {
     if (file.status !== 200) throw new Error(`the file was answered ${file.status}`);
     if (typeof sha256 === 'string' && !isDigest(file.body, sha256))
       throw new Error('the file is not the one announced');
-    return { mimeType: typeof mimeType === 'string' ? mimeType : 'application/octet-stream', body: file.body };
+    return { mimeType: safeMimeType(typeof mimeType === 'string' ? mimeType : undefined), body: file.body };
   }
 
   async #post(settings: WhatsappSettings, body: object): Promise<Answered | Exclude<SendResult, { kind: 'sent' }>> {
@@ -216,10 +218,5 @@ function isDigest(body: Buffer, sha256: string): boolean {
 const NEVER_LEFT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 function neverLeft(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (
-    error.name === 'EgressError' ||
-    error.constructor.name === 'EgressError' ||
-    NEVER_LEFT.has(String((error as NodeJS.ErrnoException).code))
-  );
+  return error instanceof EgressError || NEVER_LEFT.has(String((error as NodeJS.ErrnoException).code));
 }

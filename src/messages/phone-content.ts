@@ -115,7 +115,7 @@ export function contentForPhone(content: Content, link: (mediaId: string) => str
   const url = content.link ?? (content.mediaId === undefined ? undefined : link(content.mediaId));
   const words = [content.caption, url ?? `[${content.kind}]`].filter((each) => each !== undefined).join('\n');
   if (url === undefined) return [plain(words)];
-  const mimeType = content.mimeType ?? 'application/octet-stream';
+  const mimeType = safeMimeType(content.mimeType);
   const external = {
     contentType: `message/external-body; access-type=URL; URL="${url}"`,
     body: octets(
@@ -140,6 +140,13 @@ function wordsOf(content: Exclude<Content, { type: 'media' }>): string {
     case 'other':
       return content.text === '' ? `[${content.kind}]` : content.text;
   }
+}
+
+/** A media type as it may stand in a header field, whoever named it. */
+export function safeMimeType(text: string | undefined): string {
+  return text !== undefined && /^[\w.+-]{1,127}\/[\w.+-]{1,127}(?:; ?[\w.+=-]{1,127})*$/.test(text)
+    ? text
+    : 'application/octet-stream';
 }
 
 function plain(text: string): PhoneContent {
