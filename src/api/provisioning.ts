@@ -30,7 +30,7 @@ import { auditTenant } from './ownership.ts';
 import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources, requireAllowedTrust } from './sources.ts';
 import type { Identity } from './tokens.ts';
-import { requireUsableFiles } from './trunk-files.ts';
+import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
 
 const TAG = 'provisioning';
 /** Calls of a plan that are shown; all are counted. */
@@ -186,6 +186,9 @@ function* planApply(
     if (!isDeepStrictEqual(after, before)) requireAllowedTrunk(identity, after, before);
     requireAllowedSources(context, identity, state, after, before);
     requireUsableFiles(after, before, ['trunks', index]);
+    const { certificates: uploaded } = wanted;
+    const certificates = uploaded.some(({ name }) => name === after.teams?.certificate) ? uploaded : state.certificates;
+    requireCurrentCertificate(after, before, { certificates }, context.clock.wallMs(), `trunks[${index}].`);
     requireOnce(written, 'trunk-id-taken', `trunks[${index}].id`, `trunk ${after.id}`);
     if (note(`trunks/${after.id}`, tenant, before, after)) putTrunks.push(after);
     yield;

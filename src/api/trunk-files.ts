@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { credentialProblemsOf } from '../settings/credential-files.ts';
-import type { TrunkSettings } from '../trunks/schema.ts';
+import { validityOf } from '../trunks/certificates.ts';
+import { certificateIn } from '../trunks/places.ts';
+import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
 import { invalid } from './problem.ts';
 
 /**
@@ -15,4 +17,20 @@ export function requireUsableFiles(
   if (after.tls === undefined || isDeepStrictEqual(after.tls, before?.tls)) return;
   const problems = credentialProblemsOf(after, place).map(({ code, path, message }) => ({ code, path, message }));
   if (problems.length > 0) throw invalid(problems);
+}
+
+/** A teams trunk that newly names a certificate names one that is valid now: Teams refuses the handshake with any other. */
+export function requireCurrentCertificate(
+  { teams }: TrunkSettings,
+  before: TrunkSettings | undefined,
+  { certificates }: Pick<Provisioning, 'certificates'>,
+  wallMs: number,
+  place = '',
+): void {
+  if (teams === undefined || isDeepStrictEqual(teams, before?.teams)) return;
+  const certificate = certificateIn({ certificates }, teams.certificate);
+  const validity = certificate === undefined ? undefined : validityOf(certificate);
+  if (validity === undefined || validity.notAfterMs > wallMs) return;
+  const message = `${teams.certificate} ended at ${new Date(validity.notAfterMs).toISOString()}: upload one that is valid`;
+  throw invalid([{ code: 'certificate-ended', path: `${place}teams.certificate`, message }]);
 }

@@ -34,7 +34,7 @@ import { auditTenant, ownByDefault } from './ownership.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { overlapRoute, requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';
-import { requireUsableFiles } from './trunk-files.ts';
+import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
 import { check } from './validation.ts';
 
 const TAG = 'trunks';
@@ -172,6 +172,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
         requireAllowedTrunk(identity, after, undefined);
         requireAllowedSources(context, identity, state, after, undefined);
         requireUsableFiles(after, undefined);
+        requireCurrentCertificate(after, undefined, state, context.clock.wallMs());
         // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
         if (trunkIn(state, after.id) !== undefined)
           throw new ApiProblem(409, 'exists', `trunk ${after.id} exists already`);
@@ -241,6 +242,7 @@ async function change(
     requireAllowedTrunk(identity, after, before);
     requireAllowedSources(context, identity, state, after, before);
     requireUsableFiles(after, before);
+    requireCurrentCertificate(after, before, state, context.clock.wallMs());
     return { after, ...plan(state, before, after) };
   });
   return sendResource(context, reply, after, trunkView(identity, after));

@@ -52,11 +52,20 @@ interface OtherParty {
  * Allow for a leg whose other party is `peer`: what goes through to it is promised only if it can do it. UPDATE is this engine's own
  * once the call is answered, since an offer in one becomes a re-INVITE where need be; while the peer rings there is no such way.
  */
-export function allowOf(peer: OtherParty | undefined): string {
-  const methods = peer?.methods;
+export function allowOf(peer: OtherParty | undefined, options?: Pick<LegOptions, 'promisesNotify'>): string {
+  const methods = promised(peer?.methods, options);
   if (peer === undefined || methods === undefined) return CALL_METHODS;
   return ALLOW_BY_METHODS[peer.state === 'early' ? methods : methods | RELAYED_METHODS.UPDATE] as string;
 }
+
+/** What a leg's peer is promised of what goes through to the other party. */
+export function promised(
+  methods: number | undefined,
+  options: Pick<LegOptions, 'promisesNotify'> | undefined,
+): number | undefined {
+  return methods !== undefined && options?.promisesNotify === true ? methods | RELAYED_METHODS.NOTIFY : methods;
+}
+
 /**
  * Takes out of a drafted INVITE's Allow what its caller cannot do; `methods` is what that one says, undefined when it says nothing. UPDATE
  * too: until the call is answered nothing can take its place.
@@ -91,7 +100,7 @@ const SUPPORTED_WITHIN = 'timer, replaces, norefersub';
 export function addCapabilities(message: SipMessage, options: LegOptions, peer?: OtherParty): void {
   const { headers } = message;
   if (!headers.has(HeaderId.Contact)) headers.add(HeaderId.Contact, options.contact);
-  if (!headers.has(HeaderId.Allow)) headers.add(HeaderId.Allow, allowOf(peer));
+  if (!headers.has(HeaderId.Allow)) headers.add(HeaderId.Allow, allowOf(peer, options));
   if (!headers.has(HeaderId.Supported)) headers.add(HeaderId.Supported, SUPPORTED);
 }
 

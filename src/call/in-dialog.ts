@@ -58,7 +58,7 @@ export function dispatchInDialog(leg: Leg, transaction: ServerTransaction, reque
       return;
     case 'OPTIONS':
       transaction.reply(200, undefined, [
-        [HeaderId.Allow, allowOf(leg.peer)],
+        [HeaderId.Allow, allowOf(leg.peer, leg.options)],
         [HeaderId.Supported, SUPPORTED],
         [HeaderId.Accept, 'application/sdp'],
       ]);

@@ -1,5 +1,5 @@
 import { HeaderId, Headers, SipRequest } from '../sip/message/index.ts';
-import { addCapabilities, promiseOnly } from './capabilities.ts';
+import { addCapabilities, promised, promiseOnly } from './capabilities.ts';
 import type { BranchPlan } from './plan.ts';
 import { dropToken } from './relayed-headers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
@@ -37,7 +37,7 @@ export function buildInvite(
   headers.add(HeaderId.CSeq, `${dialog.sequence} INVITE`);
   for (const [name, value] of draft.headers) headers.addNamed(name, value);
   if (dialog.isMadeUp === true) headers.add(HeaderId.ContentType, 'application/sdp');
-  promiseOnly(headers, dialog.methods);
+  promiseOnly(headers, promised(dialog.methods, options));
   const request = new SipRequest('INVITE', draft.requestUri, headers, dialog.body ?? draft.body);
   addCapabilities(request, options);
   session?.ask(request);

@@ -81,6 +81,8 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs'> {
   readonly assertsIdentity?: boolean;
   /** How the party's media has to be thought of; absent: its descriptions pass as they are. */
   readonly media?: Omit<MediaParty, 'family'>;
+  /** NOTIFY is promised to the peer whatever the other party can do: Teams takes no call from who does not. Default false. */
+  readonly promisesNotify?: boolean;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: string;
   /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */

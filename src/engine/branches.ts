@@ -119,6 +119,7 @@ export class Branches {
       trunkId: trunk.id,
       largeRequests: trunk.options.largeRequests,
       assertsIdentity: trunk.options.trusted,
+      ...(trunk.teams !== undefined && { promisesNotify: true }),
       identity: outsideParty(facts.directory, tenant, trunk.id, plan.number, ''),
       media: this.#options.media.toTrunk(trunk, gateway?.binding, emergency),
     };

@@ -286,6 +286,7 @@ export class Routing implements StepServices {
       ...this.#viaToward(trunk, flow),
       headers: this.#serverHeader,
       trunkId: trunk.id,
+      ...(trunk.teams !== undefined && { promisesNotify: true }),
       ...(called !== undefined && this.#introduced(directory, trunk, called.tenant, call)),
       largeRequests: trunk.options.largeRequests,
       media: this.#options.media.fromTrunk(trunk, request, flow),

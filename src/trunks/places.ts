@@ -34,7 +34,10 @@ export function trunkPlace({ trunks }: Pick<Provisioning, 'trunks'>, id: string)
   return placesOf(trunks, trunkIdOf).get(id) ?? -1;
 }
 
-export function certificateIn({ certificates }: Provisioning, name: string): CertificateSettings | undefined {
+export function certificateIn(
+  { certificates }: Pick<Provisioning, 'certificates'>,
+  name: string,
+): CertificateSettings | undefined {
   return certificates[certificatePlace({ certificates }, name)];
 }
 

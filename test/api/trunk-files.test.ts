@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { requireCurrentCertificate } from '../../src/api/trunk-files.ts';
+import { provisioningSchema, type TrunkSettings } from '../../src/trunks/schema.ts';
+import { TestAuthority } from '../kit/certificates.ts';
 import { ask, startTestApi, type TestApi, twoTenants } from './kit.ts';
 
 describe('the certificate files that a trunk names are opened when it is written', () => {
@@ -78,4 +81,30 @@ describe('the certificate files that a trunk names are opened when it is written
     expect(answers.map(({ status }) => status)).toEqual([403, 403]);
     expect(answers[0]?.body).toEqual(answers[1]?.body);
   });
+});
+
+test('a teams trunk names a certificate that is valid now; one that is there already is not asked again', () => {
+  const authority = new TestAuthority();
+  try {
+    const { cert, key } = authority.issue({
+      commonName: 'sbc.example',
+      alternativeNames: ['DNS:sbc.example'],
+      days: -1,
+    });
+    const { certificates, trunks } = provisioningSchema.parse({
+      certificates: [{ name: 'sbc', owner: 'acme', use: 'tls', chain: cert, key }],
+      trunks: [
+        { name: 't', type: 'teams', owner: 'acme', didPool: '1', teams: { fqdn: 'sbc.example', certificate: 'sbc' } },
+      ],
+    });
+    const [trunk] = trunks;
+    if (trunk === undefined) throw new TypeError('no trunk');
+    const write = (before?: TrunkSettings, nowMs = Date.now()) =>
+      requireCurrentCertificate(trunk, before, { certificates }, nowMs);
+    expect(() => write()).toThrow(/sbc ended at .*: upload one that is valid/);
+    expect(() => write(trunk)).not.toThrow();
+    expect(() => write(undefined, Date.now() - 2 * 86_400_000)).not.toThrow();
+  } finally {
+    authority.remove();
+  }
 });

@@ -224,6 +224,19 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     await hangUp(dialogOfCaller(placed));
   });
 
+  test('a phone that can do little: Teams is promised REFER and NOTIFY all the same', async () => {
+    const placed = await call({ headers: ['Allow: INVITE, ACK, CANCEL, BYE'] });
+    expect(placed.status).toBe(200);
+    await hangUp(dialogOfCaller(placed));
+  });
+
+  test('explain says what the call would send', async () => {
+    const explained = await engine.api('/api/v1/explain', { tenant: 'acme', from: '101', to: `9${USER.slice(1)}` });
+    const text = JSON.stringify(explained);
+    expect(text).toContain(`sip:${USER}@${sip().target};user=phone`);
+    expect(text).toContain('takes E.164 numbers with + alone');
+  });
+
   test('a hold reaches Teams as inactive, whatever the phone calls it', async () => {
     const placed = await call();
     const dialog = dialogOfCaller(placed);
@@ -333,6 +346,28 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     await baresip.heard('CALL_CLOSED');
   });
 
+  test('a phone transfers a Teams user to another one, blind and attended: both are offered, and both have agreed', async () => {
+    const first = await call();
+    const from = sip().events().length;
+    const blind = dialogOfCaller(first);
+    expect(statusOf(await phone.inDialog(blind, 'REFER', 20, [`Refer-To: <sip:9${USER.slice(1)}@acme.test>`]))).toBe(
+      202,
+    );
+    await sip().told({ event: 'reinvite', callId: await answeredBefore(from) }, from);
+    expect(refusals(from)).toEqual([]);
+    await hangUpAll();
+
+    const [one, two] = [await call(), await call()].map(dialogOfCaller) as [Dialog, Dialog];
+    const joined = sip().events().length;
+    const [remote, local] = [tagOf(two.remote), tagOf(two.local)];
+    const replaces = `${two.callId}%3Bto-tag%3D${remote}%3Bfrom-tag%3D${local}`;
+    const refer = [`Refer-To: <sip:9${USER.slice(1)}@acme.test?Replaces=${replaces}>`];
+    expect(statusOf(await phone.inDialog(one, 'REFER', 20, refer))).toBe(202);
+    await eventually('re-INVITEs to both', () => events(joined, 'reinvite').length === 2);
+    expect(refusals(joined)).toEqual([]);
+    await hangUpAll();
+  });
+
   test('a transfer out of Teams, or to anybody else, is none', async () => {
     const from = sip().events().length;
     const callId = await established();
@@ -435,6 +470,30 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     const { callId } = await sip().told({ event: 'established' }, from);
     await baresip.heard('CALL_ESTABLISHED');
     return String(callId);
+  }
+
+  const events = (from: number, event: string) =>
+    sip()
+      .events()
+      .slice(from)
+      .filter((each) => each.event === event);
+  const refusals = (from: number) => events(from, 'refused');
+
+  /** The Teams side of the call that was there before. */
+  async function answeredBefore(from: number): Promise<string> {
+    await sip().told({ event: 'answered' }, from);
+    const earlier = sip()
+      .events()
+      .slice(0, from)
+      .filter(({ event }) => event === 'answered');
+    return String(earlier.at(-1)?.['callId']);
+  }
+
+  async function hangUpAll(): Promise<void> {
+    const { calls } = engine.node.engine;
+    await eventually('the end of the transfer', () => [...calls.list()].every(({ state }) => state === 'answered'));
+    for (const { id } of [...calls.list()]) calls.end(id);
+    await eventually('the end of all calls', () => calls.counters.live === 0);
   }
 
   const closed = () => baresip.events.filter(({ type }) => type === 'CALL_CLOSED').length;

@@ -95,6 +95,8 @@ function refusedInvite(message: WireMessage, { host, tenants }: Facts): Refusal 
   const from = readUri(uriOf(fieldOf(message, 'From')));
   const isReferred = to.params.has('x-m') || to.params.has('x-t');
   const isInDialog = tagOf(fieldOf(message, 'To')) !== '';
+  if (!/\bNOTIFY\b/.test(valuesOf(message, 'Allow').join()))
+    return { status: '400 Bad Request', fact: 'notify-not-allowed' };
   if (valuesOf(message, 'Replaces').length > 0) return { status: '403 Forbidden', fact: 'replaces-from-sbc' };
   const sdp = refusedDescription(message);
   if (sdp !== undefined || isInDialog) return sdp;
