@@ -264,7 +264,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#answered(leg, response, branch.plan.label, branch.plan.trunkId);
     // RFC 3261 §13.2.2.4: the ACK holds the answer when the 2xx held the offer; the caller's ACK brings it.
     const answers = leg.offers.offeredBy === 'remote';
-    if (answers) leg.heldAck = invite;
+    if (answers) leg.holdAck(invite);
     else leg.acknowledge(invite);
     this.callerLeg = caller.answer(leg, response, answers);
     if (caller.done) this.caller = undefined;

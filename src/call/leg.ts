@@ -68,6 +68,11 @@ interface LegSession {
   stop(): void;
 }
 
+/** The ACK to the latest 2xx of this peer: held back until the other side has answered its offer, or given with that answer, for a 2xx that comes again. */
+type Acknowledgement =
+  | { readonly kind: 'held'; readonly invite: SipRequest }
+  | { readonly kind: 'given'; readonly answer: SipMessage };
+
 /** Where legs live; `Calls` is it. */
 export interface LegRegistry {
   add(leg: Leg): void;
@@ -156,8 +161,6 @@ export class Leg implements LegRequestUser {
   accepted: UnacknowledgedAnswer | undefined = undefined;
   /** What the other side has sent meanwhile and that waits for that ACK. */
   awaited: WaitingRequest | undefined = undefined;
-  /** The INVITE whose 2xx waits for its ACK, because the answer comes from the other side. */
-  heldAck: SipRequest | undefined = undefined;
   reliable: ReliableResponses | undefined = undefined;
   session: LegSession | undefined = undefined;
   /** The transaction of the INVITE that made this dialog, where this engine sent it. */
@@ -171,10 +174,9 @@ export class Leg implements LegRequestUser {
   readonly #registry: LegRegistry;
   #credentials: DigestClient | undefined = undefined;
   #receiver: ReliableReceiver | undefined = undefined;
-  /** The body of the last ACK when it carried the answer, for repeated 2xx. */
-  #ackAnswer: SipMessage | undefined = undefined;
-  #byeReasons: readonly string[] | undefined = undefined;
-  #byeSent = false;
+  #ack: Acknowledgement | undefined = undefined;
+  /** The BYE that ends it; only while it is `leaving`. */
+  #bye: { readonly reasons: readonly string[]; readonly isSent: boolean } | undefined = undefined;
 
   constructor(registry: LegRegistry, call: LegCall, dialog: Dialog, destination: Destination, options: LegOptions) {
     this.#registry = registry;
@@ -313,10 +315,19 @@ export class Leg implements LegRequestUser {
     return this.env.endpoint.sendRequest(request, this.#hop(), user, this.options);
   }
 
+  /** The INVITE whose 2xx waits for its ACK, because the answer comes from the other side. */
+  get heldAck(): SipRequest | undefined {
+    return this.#ack?.kind === 'held' ? this.#ack.invite : undefined;
+  }
+
+  /** The 2xx to an INVITE without offer came: its ACK waits for the answer, see {@link acknowledge}. */
+  holdAck(invite: SipRequest): void {
+    this.#ack = { kind: 'held', invite };
+  }
+
   /** Acknowledges a 2xx; `answer` gives the body when the 2xx held the offer. */
   acknowledge(invite: SipRequest, answer?: SipMessage): void {
-    this.heldAck = undefined;
-    this.#ackAnswer = answer;
+    this.#ack = answer && { kind: 'given', answer };
     const ack = this.dialog.createAck(invite);
     if (answer !== undefined) relayBody(answer, ack);
     this.offers.request('local', 'ACK', hasSessionDescription(ack));
@@ -326,7 +337,7 @@ export class Leg implements LegRequestUser {
 
   /** A 2xx came again (RFC 3261 §13.2.2.4): so does its ACK, unless the answer for it is not there yet. */
   acknowledgeAgain(invite: SipRequest): void {
-    if (this.heldAck === undefined) this.acknowledge(invite, this.#ackAnswer);
+    if (this.#ack?.kind !== 'held') this.acknowledge(invite, this.#ack?.answer);
   }
 
   // --- receiving ---
@@ -359,7 +370,7 @@ export class Leg implements LegRequestUser {
     const { answers } = accepted;
     if (answers?.heldAck !== undefined) answerHeld(this, answers, request);
     else this.#describeLate(request);
-    if (this.#byeReasons !== undefined) this.#sendBye();
+    this.#sendBye();
     this.awaited?.acknowledged();
   }
 
@@ -376,7 +387,7 @@ export class Leg implements LegRequestUser {
   ackMissing(accepted: UnacknowledgedAnswer): void {
     if (this.accepted !== accepted) return;
     this.accepted = undefined;
-    if (this.#byeReasons !== undefined) {
+    if (this.#bye !== undefined) {
       this.#sendBye();
       return;
     }
@@ -401,7 +412,7 @@ export class Leg implements LegRequestUser {
     if (this.state !== 'confirmed') return;
     this.state = 'leaving';
     this.media?.session.end();
-    this.#byeReasons = reasons;
+    this.#bye = { reasons, isSent: false };
     this.session?.stop();
     const { accepted } = this;
     this.#dropPending();
@@ -428,11 +439,13 @@ export class Leg implements LegRequestUser {
     this.leave();
   }
 
+  /** The BYE that is owed, once. */
   #sendBye(): void {
-    if (this.#byeSent) return;
-    this.#byeSent = true;
+    if (this.#bye === undefined || this.#bye.isSent) return;
+    const { reasons } = this.#bye;
+    this.#bye = { reasons, isSent: true };
     const bye = this.createRequest('BYE');
-    for (const reason of this.#byeReasons ?? []) bye.headers.add(HeaderId.Reason, reason);
+    for (const reason of reasons) bye.headers.add(HeaderId.Reason, reason);
     new LegRequest(this, bye, this).send();
   }
 
@@ -460,8 +473,7 @@ export class Leg implements LegRequestUser {
     this.reliable?.end();
     this.session?.stop();
     this.session = undefined;
-    this.#ackAnswer = undefined;
-    this.heldAck = undefined;
+    this.#ack = undefined;
     this.#leaveLateAnswers();
     this.dialog.terminate();
     this.#registry.remove(this);

@@ -190,7 +190,7 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   onAnswered(_branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void {
     this.#attempt = undefined;
     this.#target = leg;
-    if (leg.offers.offeredBy === 'remote') leg.heldAck = invite;
+    if (leg.offers.offeredBy === 'remote') leg.holdAck(invite);
     else leg.acknowledge(invite);
     this.#media = JoinedMedia.begun(this.#call, this.#transferee, leg);
     this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();

@@ -213,7 +213,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
       to.acknowledge(request.request);
     } else {
       // RFC 3261 §13.2.1: the 2xx holds the offer, the ACK of the other side will hold the answer.
-      to.heldAck = request.request;
+      to.holdAck(request.request);
     }
     const answer = this.#response(response.status, response);
     addReinviteCapabilities(answer, this.#from.options, to);

@@ -103,7 +103,7 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
     leg.learn(response);
     leg.dialog.refreshTarget(response);
     leg.session?.granted(response);
-    if (this.#offer === undefined) leg.heldAck = invite;
+    if (this.#offer === undefined) leg.holdAck(invite);
     else leg.acknowledge(invite);
     this.#user.onRenegotiated(leg, response);
   }
