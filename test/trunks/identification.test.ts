@@ -467,3 +467,51 @@ test('the order in which trunks were made or located never matters', () => {
   expect(outcomes[0]).toEqual(['a', 'b', 'c', 'a']);
   expect(outcomes[1]).toEqual(outcomes[0]);
 });
+
+describe('teams trunks', () => {
+  const teams = (name: string, owner: string, fqdn: string, didPool: string) =>
+    trunk(name, { type: 'teams', owner, host: undefined, didPool, teams: { fqdn, certificate: 'c' } });
+  const carrier = trunk('carrier', {
+    associatedIps: ['52.112.0.0/16'],
+    tenants: [{ tenant: 'one', didPool: '300-399' }],
+  });
+  const world = () =>
+    identification([
+      teams('a', 'one', 'sbc.one.example', '100-199'),
+      teams('b', 'two', 'sbc.two.example', '200-299'),
+      carrier,
+    ]);
+  const microsoft = from('52.112.3.4', 40_000, { transport: 'tls' });
+  const called = (number: string, host: string) => invite(number, { uri: `sip:+${number}@${host};user=phone` });
+
+  test('are known by the name in the Request-URI, in any case, over TLS and from where Teams is', () => {
+    const { made } = world();
+    expect(result(made, called('150', 'sbc.one.example'), microsoft)).toBe('a exactly');
+    expect(result(made, called('250', 'SBC.two.example'), microsoft)).toBe('b exactly');
+    expect(result(made, called('150', 'sbc.one.example'), from('52.120.3.4', 1, { transport: 'tls' }))).toBe(
+      'a exactly',
+    );
+    expect(result(made, called('150', 'sbc.one.example'), from('203.0.113.99', 1, { transport: 'tls' }))).toBe(
+      'unknown',
+    );
+    expect(result(made, called('150', 'sbc.one.example'), from('52.120.3.4'))).toBe('unknown');
+    expect(result(made, called('150', '192.0.2.1'), from('52.120.3.4', 1, { transport: 'tls' }))).toBe('unknown');
+  });
+
+  test('a name brings nobody a number outside its own pool', () => {
+    const { made } = world();
+    // Of another tenant's Teams: refused as the one that was named.
+    expect(result(made, called('250', 'sbc.one.example'), from('52.120.3.4', 1, { transport: 'tls' }))).toBe(
+      'a exactly',
+    );
+    // Of a carrier that sends from there too, to a name that a tenant has taken for itself.
+    expect(result(made, called('350', 'sbc.two.example'), microsoft)).toBe('carrier');
+  });
+
+  test("a name that is given up is nobody's, one that is taken is known", () => {
+    const { made } = world();
+    made.update(directoryOf([teams('a', 'one', 'new.one.example', '100-199')]));
+    expect(result(made, called('150', 'sbc.one.example'), microsoft)).toBe('unknown');
+    expect(result(made, called('150', 'new.one.example'), microsoft)).toBe('a exactly');
+  });
+});
