@@ -33,7 +33,7 @@ export class CallMachine {
   #nowMs = 0;
   #steps = 0;
 
-  constructor() {
+  constructor(provisioning: object = benchProvisioning(5070)) {
     this.#scheduler = new WheelScheduler({ monotonicMs: () => this.#nowMs });
     const log = new JsonLogger({
       scheduler: this.#scheduler,
@@ -43,7 +43,7 @@ export class CallMachine {
         },
       },
     });
-    const directory = new Directory(provisioningSchema.parse(benchProvisioning(5070)));
+    const directory = new Directory(provisioningSchema.parse(provisioning));
     const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
     this.#records = new CallRecordLog({ log, path: join(folder, 'calls.jsonl') });
     let transport: MemoryTransport | undefined;
