@@ -203,6 +203,12 @@ const explainBody = z
       .describe(
         'The whole INVITE as text, session description included, in place of `to`, `displayName` and `headers`.',
       ),
+    inviteBase64: z
+      .base64()
+      .min(4)
+      .max(87_384)
+      .optional()
+      .describe('The same as octets, in base64: for an INVITE that is no UTF-8 text, as with names in ISO-8859-1.'),
     trunk: text.min(1).optional().describe('Name or id of the trunk that the call comes from.'),
     answers: z
       .array(text.min(1))
@@ -212,18 +218,26 @@ const explainBody = z
         'What the called side answers to one INVITE after the other: `silence`, a status from 400 to 699, or a redirection with its number, e.g. `302 +18005550100`. Beyond them nobody answers.',
       ),
   })
-  .refine(({ invite, to }) => (invite === undefined) !== (to === undefined), {
+  .refine((asked) => asked.invite === undefined || asked.inviteBase64 === undefined, {
+    error: 'the INVITE is given once: as text or as octets',
+    path: ['inviteBase64'],
+  })
+  .refine((asked) => hasInvite(asked) !== (asked.to !== undefined), {
     error: 'say what is dialled: either `to` or a whole `invite`',
     path: ['to'],
   })
-  .refine(({ invite, trunk, from }) => invite !== undefined || trunk !== undefined || from !== undefined, {
+  .refine((asked) => hasInvite(asked) || asked.trunk !== undefined || asked.from !== undefined, {
     error: 'say who calls: an extension or service, or a trunk',
     path: ['from'],
   })
-  .refine(({ invite, displayName, headers }) => invite === undefined || (displayName ?? headers) === undefined, {
+  .refine((asked) => !hasInvite(asked) || (asked.displayName ?? asked.headers) === undefined, {
     error: 'an `invite` has its header fields in it',
     path: ['headers'],
   });
+
+function hasInvite({ invite, inviteBase64 }: ExplainQuestion): boolean {
+  return invite !== undefined || inviteBase64 !== undefined;
+}
 
 const explainQuery = z.strictObject({
   format: z
@@ -279,7 +293,7 @@ function questionFor(context: ApiContext, identity: Identity, asked: ExplainQues
   if (tenant !== undefined) {
     requireTenant(identity, tenant);
     if (tenantIn(state, tenant) === undefined) throw notFound(`tenant ${tenant}`);
-  } else if (asked.trunk === undefined && asked.invite === undefined)
+  } else if (asked.trunk === undefined && !hasInvite(asked))
     throw invalid([{ code: 'missing-field', path: 'tenant', message: 'say which tenant calls' }]);
   if (asked.trunk !== undefined) {
     // Two tenants may each have a trunk of this name.

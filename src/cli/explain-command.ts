@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import {
   CONFIG_HELP,
@@ -18,6 +19,7 @@ interface Question {
   readonly to?: string;
   readonly trunk?: string;
   readonly invite?: string;
+  readonly inviteBase64?: string;
   readonly displayName?: string;
   readonly headers?: readonly { name: string; value: string }[];
   readonly answers?: readonly string[];
@@ -48,7 +50,7 @@ export const explain: Command = {
     from: 'the calling extension or service; with --trunk the calling number',
     to: 'what is dialled; with --trunk the called number',
     trunk: 'a call in: name or id of the trunk that it comes from',
-    invite: 'file with the whole INVITE of the caller as text; - reads standard input',
+    invite: 'file with the whole INVITE of the caller, as it is sent; - reads standard input, as UTF-8',
     'display-name': "display name of the phone's From",
     header: 'a header field that the phone would send, e.g. "Privacy: id"; may be repeated',
     answer:
@@ -80,7 +82,7 @@ async function questionOf(context: CommandContext): Promise<Question> {
       'say who calls and what is dialled: --from EXTENSION --to NUMBER, --trunk NAME --to NUMBER, or --invite FILE',
     );
   const headers = (context.values['header'] as readonly string[] | undefined)?.map(readHeader);
-  const invite = file === undefined ? undefined : await readInvite(context, file);
+  const invite = file === undefined ? {} : await readInvite(context, file);
   const answers = context.values['answer'] as readonly string[] | undefined;
   const displayName = given('display-name');
   const tenant = given('tenant');
@@ -89,17 +91,19 @@ async function questionOf(context: CommandContext): Promise<Question> {
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     ...(trunk === undefined ? {} : { trunk }),
-    ...(invite === undefined ? {} : { invite }),
+    ...invite,
     ...(displayName === undefined ? {} : { displayName }),
     ...(headers === undefined ? {} : { headers }),
     ...(answers === undefined ? {} : { answers }),
   };
 }
 
-async function readInvite(context: CommandContext, file: string): Promise<string> {
-  if (file === '-') return context.terminal.readInput();
+/** Octets that are no UTF-8 stay octets. */
+async function readInvite(context: CommandContext, file: string): Promise<Pick<Question, 'invite' | 'inviteBase64'>> {
+  if (file === '-') return { invite: await context.terminal.readInput() };
   try {
-    return await readFile(file, 'utf8');
+    const octets = await readFile(file);
+    return isUtf8(octets) ? { invite: octets.toString('utf8') } : { inviteBase64: octets.toString('base64') };
   } catch (error) {
     // Node repeats the path as it came.
     const why = (error as Error).message.replace(/, \w+ '.*'$/s, '');

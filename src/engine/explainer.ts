@@ -2,6 +2,7 @@
  * `explain`, for the running engine: the call is played by the live call's own code, with nothing taken, counted or sent
  * (call-rehearsal.ts). Of a placed call it shows what was sent.
  */
+import { PeerError } from '../base/errors.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { type CallFacts, describeDestination, type LiveRecord, type VerificationFacts } from '../call/index.ts';
 import { type CallRecord, octetsOf, type SipTrace, type TraceMessage } from '../observe/index.ts';
@@ -26,9 +27,11 @@ import {
   isSipUri,
   parseMessage,
   reasonPhrase,
+  type SipMessage,
   type SipRequest,
   serialize,
   textFromOctets,
+  type Uri,
   unescapeUser,
 } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
@@ -64,7 +67,7 @@ export class Explainer {
   async explain(question: ExplainQuestion): Promise<Explanation> {
     const { engine, scheduler } = this.#options;
     const answers = readAnswers(question.answers);
-    const request = question.invite === undefined ? undefined : readInvite(question.invite);
+    const request = readInvite(question);
     const source = this.#sourceOf(question, request);
     const invite = request ?? imagineInvite(question, this.#domainOf(source));
     const rehearsal = new CallRehearsal(engine, scheduler, source, answers);
@@ -97,11 +100,34 @@ export class Explainer {
     const leftOn: LeavingOn = (route) => this.#leftOn(route, legs);
     const explanation =
       call === undefined ? this.#stayedInside(begun, ended) : withVerification(explainPlaced(call, leftOn), found);
-    if (explanation === undefined) return undefined;
+    if (explanation === undefined) return this.#refusedAtOnce(id);
     // Refused before its plan was played, for want of something in the INVITE; or there was nobody to ring.
     const isFaulty = legs.length === 0 && answer !== undefined && answer.status !== explanation.refusal?.status;
     const refusal = isFaulty ? { ...answer, code: 'request-refused' } : explanation.refusal;
     return { ...explanation, refusal, legs, answer };
+  }
+
+  /** An INVITE that was answered before there was a call: by what it lacks or asks for, or for want of credentials. */
+  #refusedAtOnce(sipCallId: string): Explanation | undefined {
+    const messages = this.#options.trace.find(sipCallId).map((message) => ({ message, sip: parsedOf(message) }));
+    const answer = messages.findLast(
+      ({ message, sip }) =>
+        message.direction === 'sent' && sip?.kind === 'response' && sip.status >= 300 && isOfInvite(sip),
+    )?.sip;
+    const invite = messages.find(
+      ({ message, sip }) => message.direction === 'received' && sip?.kind === 'request',
+    )?.sip;
+    if (answer?.kind !== 'response' || invite?.kind !== 'request' || invite.method !== 'INVITE') return undefined;
+    const [status, reason] = [answer.status, textFromOctets(answer.reason)];
+    const dialled = textFromOctets(userOf(invite.uri()));
+    const base = nothingOutside({
+      tenant: '',
+      caller: { kind: 'unknown', number: textFromOctets(callerIn(invite)), name: '' },
+      dialled,
+      number: dialled,
+      steps: [{ step: 'request', outcome: 'reject', status, reason: `${status} ${reason}, before it was a call` }],
+    });
+    return { ...base, refusal: { status, reason, code: 'request-refused' }, legs: [], answer: { status, reason } };
   }
 
   #sourceOf(question: ExplainQuestion, invite: SipRequest | undefined): Source {
@@ -368,8 +394,30 @@ function callerIn(invite: SipRequest): string {
     const username = /\busername="([^"]*)"/i.exec(invite.headers.value(id) ?? '')?.[1];
     if (username !== undefined) return username;
   }
-  const { uri } = invite.from();
+  return userOf(invite.from().uri);
+}
+
+function userOf(uri: Uri): string {
   return isSipUri(uri) ? unescapeUser(uri.user ?? '') : '';
+}
+
+/** Undefined for what cannot be read. */
+function parsedOf(message: TraceMessage): SipMessage | undefined {
+  try {
+    const sip = parseMessage(octetsOf(message).toString('latin1'));
+    if (sip.kind === 'request') {
+      sip.uri();
+      sip.from();
+    }
+    return sip;
+  } catch (error) {
+    if (error instanceof PeerError) return undefined;
+    throw error;
+  }
+}
+
+function isOfInvite(message: SipMessage): boolean {
+  return message.headers.value(HeaderId.CSeq)?.includes('INVITE') === true;
 }
 
 function sentLeg(message: TraceMessage, label: string | undefined): ExplainedLeg {

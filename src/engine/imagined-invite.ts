@@ -33,9 +33,17 @@ const ONCE: ReadonlySet<HeaderId> = new Set([
 /** What no field has in its value: it would be two, or none. */
 const LINE_END = /[\0\r\n]/;
 
-/** @throws QuestionError when the text is no INVITE that the engine would look at. */
-export function readInvite(text: string): SipRequest {
-  const request = parsed(octetsFromText(withCrlf(text)), 'invite');
+/**
+ * The INVITE of a question that has one.
+ * @throws QuestionError when it is no INVITE that the engine would look at.
+ */
+export function readInvite({ invite, inviteBase64 }: ExplainQuestion): SipRequest | undefined {
+  if (inviteBase64 !== undefined) return readOctets(Buffer.from(inviteBase64, 'base64').toString('latin1'));
+  return invite === undefined ? undefined : readOctets(octetsFromText(invite));
+}
+
+function readOctets(octets: string): SipRequest {
+  const request = parsed(withCrlf(octets), 'invite');
   if (request.method !== 'INVITE') throw new QuestionError('invalid', 'invite', `a ${request.method} is no INVITE`);
   return request;
 }
@@ -105,13 +113,12 @@ function parsed(octets: string, path: 'invite' | 'headers'): SipRequest {
 }
 
 /** A file may have line feeds alone, no empty line at its end, and a length that is not the body's any more. */
-function withCrlf(text: string): string {
-  const crlf = /\r\n/.test(text) ? text : text.replaceAll('\n', '\r\n');
+function withCrlf(octets: string): string {
+  const crlf = /\r\n/.test(octets) ? octets : octets.replaceAll('\n', '\r\n');
   const trimmed = crlf.replace(/^(\r\n)+/, '');
   const end = trimmed.indexOf('\r\n\r\n');
   const [head, body] =
     end < 0 ? [trimmed.replace(/(\r\n)*$/, ''), ''] : [trimmed.slice(0, end), trimmed.slice(end + 4)];
-  const length = Buffer.byteLength(body, 'utf8');
-  const fixed = head.replace(/\r\n(content-length|l)[ \t]*:[^\r]*/i, `\r\nContent-Length: ${length}`);
+  const fixed = head.replace(/\r\n(content-length|l)[ \t]*:[^\r]*/i, `\r\nContent-Length: ${body.length}`);
   return `${fixed}\r\n\r\n${body}`;
 }

@@ -11,6 +11,8 @@ export interface ExplainQuestion {
   readonly headers?: readonly { readonly name: string; readonly value: string }[] | undefined;
   /** The INVITE itself, as text, in place of all that. */
   readonly invite?: string | undefined;
+  /** The same as octets, in base64: for one that is no UTF-8, as names in ISO-8859-1. */
+  readonly inviteBase64?: string | undefined;
   /** Name or id of the trunk that the call comes from. */
   readonly trunk?: string | undefined;
   /**

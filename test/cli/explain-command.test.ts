@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Explanation } from '../../src/outbound/index.ts';
 import { startTestApi, type TestApi } from '../api/kit.ts';
 import { ExplainedWorld } from '../engine/explained-world.ts';
 import { folder, type Run, run } from './kit.ts';
@@ -156,6 +158,15 @@ describe('tandem explain', () => {
     const said = await run(['explain', ...args], { env: hasConfig ? {} : env });
     expectSaid(args, said);
     expect(said.code).toBe(code);
+  });
+
+  test('a file whose octets are no UTF-8 is asked about as it is', async () => {
+    const latin = join(folder({}), 'latin.txt');
+    writeFileSync(latin, Buffer.from(INVITE.replace('From: ', 'From: "Jos\u00e9" '), 'latin1'));
+    const said = await run(['explain', '--json', '--invite', latin], { env });
+    expect(said.code).toBe(0);
+    const [route] = (JSON.parse(said.out) as Explanation).routes;
+    expect(Buffer.from(route?.inviteBase64 ?? '', 'base64').toString('latin1')).toContain('From: "Jos\u00e9" <');
   });
 
   test.each(['http://127.0.0.1:9', 'http://', 'nonsense', 'ftp://127.0.0.1'])(

@@ -20,11 +20,11 @@ describe('an INVITE as text', () => {
     ['with line feeds, as an editor writes it', `${LINES.join('\n')}\n\n`],
     ['without the empty line at its end', LINES.join('\n')],
     ['with empty lines before it', `\r\n\r\n${LINES.join('\r\n')}\r\n\r\n`],
-  ])('%s', (_, text) => expect(readInvite(text).requestUri).toBe('sip:9@acme.example.com'));
+  ])('%s', (_, text) => expect(readInvite({ invite: text })?.requestUri).toBe('sip:9@acme.example.com'));
 
   test('its length is that of the body it has, in octets', () => {
-    const request = readInvite(`${LINES.join('\n')}\nl: 999\nContent-Type: text/plain\n\nZoë`);
-    expect([request.body.length, request.headers.value(HeaderId.ContentLength)]).toEqual([4, '4']);
+    const request = readInvite({ invite: `${LINES.join('\n')}\nl: 999\nContent-Type: text/plain\n\nZoë` });
+    expect([request?.body.length, request?.headers.value(HeaderId.ContentLength)]).toEqual([4, '4']);
   });
 
   test.each([
@@ -35,7 +35,16 @@ describe('an INVITE as text', () => {
     ['no URI', LINES.join('\n').replace('sip:9@acme.example.com SIP', 'sip: SIP')],
     ['two different Call-IDs', [...LINES, 'Call-ID: two'].join('\n')],
   ])('%s is refused with the reason', (_, text) => {
-    expect(() => readInvite(text)).toThrow(invalid('invite'));
+    expect(() => readInvite({ invite: text })).toThrow(invalid('invite'));
+    const inviteBase64 = Buffer.from(text, 'latin1').toString('base64');
+    expect(() => readInvite({ inviteBase64 })).toThrow(invalid('invite'));
+  });
+
+  test('as octets it keeps what is no UTF-8', () => {
+    const octets = [...LINES, 'Subject: Jos\u00e9'].join('\n');
+    const request = readInvite({ inviteBase64: Buffer.from(octets, 'latin1').toString('base64') });
+    expect(request?.headers.value(HeaderId.Subject)).toBe('Jos\u00e9');
+    expect(readInvite({})).toBeUndefined();
   });
 });
 

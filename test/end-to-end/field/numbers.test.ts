@@ -51,9 +51,13 @@ async function place(text: string, from = world.phone): Promise<Outcome> {
     return responseTo(message, '486 Busy Here', token());
   };
   from.send(text);
-  const answer = await from.nextAnswer();
+  // Not the last call's, sent again because its ACK came late.
+  const callId = /\r\nCall-ID: ([^\r]*)/.exec(text)?.[1];
+  const isFinal = (message: WireMessage) => statusOf(message) >= 200 && fieldOf(message, 'Call-ID') === callId;
+  const answer = await from.next(isFinal, 'the answer').finally(() => {
+    carrier.serves = quiet;
+  });
   from.send(ackOf(from, text, answer));
-  carrier.serves = quiet;
   return { status: statusOf(answer), reached };
 }
 
@@ -107,10 +111,12 @@ describe('kind 2: emergency numbers leave as dialled', () => {
     world.carrier.forget();
     world.phone.send(held);
     const first = await world.carrier.nextRequest('INVITE');
+    // It rings: the INVITE is not sent again.
+    world.carrier.send(responseTo(first, '180 Ringing', 'held'));
     expect(statusOf((await placeBehind()).answer)).toBe(503);
     const { reached } = await place(inviteTo('sip:911@acme.test'));
     expect(userOf(reached)).toBe('911');
-    world.carrier.send(responseTo(first, '486 Busy Here', token()));
+    world.carrier.send(responseTo(first, '486 Busy Here', 'held'));
     world.phone.send(ackOf(world.phone, held, await world.phone.nextAnswer(486)));
   });
 
@@ -188,6 +194,31 @@ describe('kinds 39 and 40: explain is what is sent', () => {
       .replace(/^Call-ID: [^\r]+/gm, 'Call-ID: #');
   const octetsOf = ({ inviteBase64 }: { inviteBase64: string }) =>
     Buffer.from(inviteBase64, 'base64').toString('latin1');
+
+  test('kind 21: an INVITE whose octets are no UTF-8 is explained octet for octet', async () => {
+    const text = phoneInvite(world.phone, { From: `"Jos\u00e9" <sip:101@acme.test>;tag=${token()}` });
+    const inviteBase64 = Buffer.from(text, 'latin1').toString('base64');
+    const before = (await world.api('/api/v1/explain', { tenant: 'acme', inviteBase64 })) as Explanation;
+    const { reached } = await place(text);
+    expect(reached?.text).toContain('From: "Jos\u00e9" <');
+    expect(steady(octetsOf(before.routes[0] as never))).toBe(steady(reached?.text ?? ''));
+    const invite = text;
+    await expect(world.api('/api/v1/explain', { tenant: 'acme', invite, inviteBase64 })).rejects.toThrow(/422/);
+  });
+
+  test.each([
+    ['asks for what nobody has', { Require: 'foo' }, 420],
+    ['has no hops left', { 'Max-Forwards': '0' }, 483],
+    ['says two things', { 'Max-Forwards': ['70', '69'] }, 400],
+    ['is from nobody that is known', { From: '<sip:199@acme.test>;tag=x' }, 407],
+  ])('an INVITE that %s is explained by its Call-ID', async (_, changes, status) => {
+    const text = phoneInvite(world.phone, changes);
+    expect(await place(text)).toMatchObject({ status });
+    const callId = encodeURIComponent(/\r\nCall-ID: ([^\r]*)/.exec(text)?.[1] ?? '');
+    const after = (await world.api(`/api/v1/calls/${callId}/explain`)) as Explanation;
+    expect(after).toMatchObject({ dialled: '9442079460123', refusal: { status, code: 'request-refused' }, legs: [] });
+    expect(after.answer?.status).toBe(status);
+  });
 
   test.each([
     ['with its session description and Max-Forwards', { 'Max-Forwards': '20', Supported: '100rel' }],
