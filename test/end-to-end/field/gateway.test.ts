@@ -23,11 +23,18 @@ import {
 const NUMBER = '<sip:+442079460001@acme.test>';
 
 /** What gateways that register write, where an IP trunk's carrier and a phone have their tests: both ways over its flow. */
-describe.each(['udp', 'tcp'] as const)('the gateway of an accept-register trunk over %s', (transport) => {
+describe.each([
+  ['udp', '127.0.0.1'],
+  ['tcp', '127.0.0.1'],
+  ['tls', '::1'],
+] as const)('the gateway of an accept-register trunk over %s at %s', (transport, host) => {
   let world: FieldWorld;
   let gateway: Party;
   beforeAll(async () => {
     world = await startField({
+      host,
+      // The engine listens for TLS where the carrier speaks it.
+      carrier: transport === 'tls' ? 'tls' : 'udp',
       tenant: {
         outboundRules: [{ name: 'gateway', match: { prefixes: ['9'] }, routes: [{ trunk: 'gateway', strip: 1 }] }],
         inboundRules: [{ name: 'gateway', trunk: 'gateway', dids: '14155550301', destination: { extension: '102' } }],
@@ -44,7 +51,7 @@ describe.each(['udp', 'tcp'] as const)('the gateway of an accept-register trunk 
         },
       ],
     });
-    gateway = await world.party(transport, '127.0.0.6');
+    gateway = await world.party(transport, host === '::1' ? host : '127.0.0.6');
     gateway.serves = serveQuietly;
   });
   afterAll(() => world.stop());

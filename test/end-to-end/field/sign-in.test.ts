@@ -212,15 +212,23 @@ describe('kind 31: clients of RFC 2069', () => {
     ['a count that is not padded', { count: '1' }, 'short-count'],
     ['a count of twelve digits', { count: '000000000001' }, 'short-count'],
   ];
-  test.each(OLD)(
-    '%s: admitted where digest.legacy says so; elsewhere the log says what to set',
-    async (_what, writing, why) => {
-      for (const request of REQUESTS) {
+  // All methods over UDP, one of them in turn over each other way.
+  const rows = PLACES.flatMap((place, at) =>
+    OLD.map(([what, writing, why], index) => {
+      const one = (index + at) % REQUESTS.length;
+      return [place, what, writing, why, at === 0 ? REQUESTS : REQUESTS.slice(one, one + 1)] as const;
+    }),
+  );
+  test.each(rows)(
+    'over %s, %s: admitted where digest.legacy says so; elsewhere the log says what to set',
+    async (place, _what, writing, why, requests) => {
+      const { logs } = place.endsWith('::1') ? six : world;
+      for (const request of requests) {
         const [method, , status] = request;
-        expect(await signed(request, { ...writing, username: '105' }), method).toMatchObject({ status });
-        const before = world.logs('request-refused').length;
-        expect((await signed(request, writing)).status, method).toBeGreaterThanOrEqual(400);
-        const [line] = world.logs('request-refused').slice(before);
+        expect(await signed(request, { ...writing, username: '105' }, place), method).toMatchObject({ status });
+        const before = logs('request-refused').length;
+        expect((await signed(request, writing, place)).status, method).toBeGreaterThanOrEqual(400);
+        const [line] = logs('request-refused').slice(before);
         expect(line).toMatchObject(method === 'REGISTER' ? { code: 'register-refused', why } : { code: why, method });
         expect(line?.['hint']).toContain('digest.legacy: true on 101');
       }
