@@ -158,6 +158,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   CertificateFacts: CERTIFICATE_FACTS,
   CertificateInput: { ...CERTIFICATE, key: '-----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n' },
   CertificatePatch: { numbers: '14155550100-14155550149' },
+  TrunkPreviewInput: { trunk: TRUNK, to: '14155551212' },
   TrunkInput: TRUNK,
   TrunkPatch: { port: 5080 },
   TrunkStatus: STATUS,

@@ -114,6 +114,32 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       return call;
     },
   );
+  app.delete(
+    '/api/v1/calls/:id',
+    describe({
+      operationId: 'endCall',
+      tag: 'calls',
+      summary: 'End a call in progress, for both sides',
+      params: callIdParams,
+      answers: { 204: answer('It ends') },
+    }),
+    (request, reply) => {
+      const { id } = request.params as { id: string };
+      const call = findCall(context, id);
+      const { tenant } = call ?? {};
+      const identity = identityOf(request);
+      if (call === undefined || !maySeeTenant(identity, tenant) || !context.engine.endCall(call.callId))
+        throw notFound(`call ${id}`);
+      context.audit.record({
+        actor: identity.actor,
+        action: 'delete',
+        resource: `calls/${call.callId}`,
+        ...(tenant === undefined ? {} : { tenant }),
+        before: { from: call.from, to: call.to, state: call.state },
+      });
+      return reply.code(204).send();
+    },
+  );
 }
 
 function recordRoutes(app: FastifyInstance, context: ApiContext): void {

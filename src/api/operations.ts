@@ -41,6 +41,9 @@ const DESCRIPTIONS: Record<string, string> = {
     'After its credentials were refused a trunk rests until its settings change; this lets it try again at once.',
   examineTrunk:
     'What can be checked from the node is checked now: DNS, certificates and TLS, registration or gateway, OPTIONS to each target, media relays, rules. It sends OPTIONS and opens connections, and changes nothing.',
+  previewTrunk:
+    'Checks all that creating or replacing it would check, and shows the INVITE of a call over it with a reason for each field. The trunk need not exist, nor a rule that leads to it.',
+  endCall: 'BYE to both sides, or CANCEL and a refusal while it rings; its record says that the engine hung up.',
   listBrands:
     'What carriers publish of their trunks, kept as presets; a trunk names one in `brand` and may override every value.',
   getBrand: 'The preset of one carrier with where each value was read and what is left to the operator.',

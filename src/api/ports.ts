@@ -12,11 +12,13 @@ import type {
   WebhookTopic,
 } from '../observe/index.ts';
 import type { CallDifference, ExplainQuestion, Explanation } from '../outbound/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
 import type { ChangePreview } from '../trunks/change-preview.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Examination } from '../trunks/examination.ts';
 import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../trunks/provisioning-store.ts';
+import type { TrunkSettings } from '../trunks/schema.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
 
 /** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */
@@ -94,6 +96,10 @@ export interface EngineView {
   /** Whether an address is one that a trunk sends from. */
   isTrunkPeer(trunkId: string, address: string): boolean;
   explain(question: ExplainQuestion): Promise<Explanation>;
+  /** The INVITE that a trunk would send as it would be written. */
+  previewTrunk(question: TrunkPreviewQuestion): Explanation;
+  /** Ends a live call for both sides, by call id or the SIP Call-ID of either leg; false when there is none (any more). */
+  endCall(id: string): boolean;
   /** The latest outbound calls, of one tenant or of all, as they would leave after a change: those that leave differently, the latest first. */
   playAgain(after: Directory, tenant: string | undefined): Promise<PlayedCalls>;
   /** How a live or recent outbound call was decided, by call id or SIP Call-ID; undefined when it is not known (any more). */
@@ -102,6 +108,13 @@ export interface EngineView {
   retryTrunk(trunkId: string): boolean;
   /** Looks at a trunk from this node, which sends OPTIONS and opens TLS connections; undefined for one that does not exist. */
   examineTrunk(trunkId: string): Promise<Examination | undefined>;
+}
+
+export interface TrunkPreviewQuestion {
+  readonly trunk: TrunkSettings;
+  readonly tenant?: Tenant | undefined;
+  readonly from?: string | undefined;
+  readonly to: string;
 }
 
 export interface PlayedCalls {

@@ -35,6 +35,7 @@ import { ApiProblem, invalid, notFound } from './problem.ts';
 import { overlapRoute, requireAllowedSources } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
+import { trunkPreviewRoute } from './trunk-preview.ts';
 import { check } from './validation.ts';
 
 const TAG = 'trunks';
@@ -86,6 +87,7 @@ export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {
   assignmentRoutes(app, context);
   statusRoutes(app, context);
   overlapRoute(app, context);
+  trunkPreviewRoute(app, context);
 }
 
 function readRoutes(app: FastifyInstance, context: ApiContext): void {

@@ -337,7 +337,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   end(by: EndedBy, reason: string, reasons: readonly string[] = []): void {
     this.#ended(by, reason);
     if (this.#waits()) {
-      const status = reason === 'ring-timeout' ? 480 : 503;
+      const status = reason === 'ring-timeout' || reason === 'ended-by-admin' ? 480 : 503;
       this.#refuse(status, undefined, [], reason);
     }
     this.#cancelAttempt(reasons);

@@ -46,6 +46,10 @@ export class ApiClient {
     return this.#ask<T>('POST', path, body);
   }
 
+  async patch<T>(path: string, body: unknown): Promise<T> {
+    return this.#ask<T>('PATCH', path, body);
+  }
+
   async put<T>(path: string, body: unknown): Promise<T> {
     return this.#ask<T>('PUT', path, body);
   }

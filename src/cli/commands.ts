@@ -117,6 +117,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./token-command.ts')).token,
   },
   {
+    name: 'users',
+    summary: 'make, list, lock out and delete those who sign in to the console',
+    load: async () => (await import('./users-command.ts')).users,
+  },
+  {
+    name: 'console',
+    summary: 'print a link that signs in to the console, once',
+    load: async () => (await import('./users-command.ts')).consoleLink,
+  },
+  {
     name: 'hash',
     summary: "hash a password for an extension's or service's ha1",
     load: async () => (await process()).hash,

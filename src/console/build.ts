@@ -16,7 +16,7 @@ else
     root: source,
     configFile: false,
     base: '/console/',
-    logLevel: 'warn',
+    logLevel: 'error',
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
       outDir: target,

@@ -1,10 +1,13 @@
 /** Pages by address: `/console/trunks/new`. Links are real ones, so that a new tab and the back button do what they always do. */
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { signalOf, useSignal } from './client/signal.ts';
 
 const BASE = '/console';
 
 const location = signalOf(currentPath());
+/** Says whether the page may be left: there may be typed text on it. */
+let mayLeave: () => boolean = () => true;
 
 window.addEventListener('popstate', () => location.set(currentPath()));
 
@@ -13,6 +16,7 @@ function currentPath(): string {
 }
 
 export function navigate(path: string, how: 'push' | 'replace' = 'push'): void {
+  if (how === 'push' && !mayLeave()) return;
   const url = BASE + path;
   if (how === 'replace') history.replaceState(null, '', url);
   else {
@@ -20,6 +24,20 @@ export function navigate(path: string, how: 'push' | 'replace' = 'push'): void {
     window.scrollTo(0, 0);
   }
   location.set(currentPath());
+}
+
+/** Asks before the page is left with something on it that is not saved. */
+export function useLeaveGuard(isDirty: boolean, question: string): void {
+  useEffect(() => {
+    if (!isDirty) return;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    mayLeave = () => window.confirm(question);
+    window.addEventListener('beforeunload', warn);
+    return () => {
+      mayLeave = () => true;
+      window.removeEventListener('beforeunload', warn);
+    };
+  }, [isDirty, question]);
 }
 
 export function usePath(): { readonly path: string; readonly query: URLSearchParams } {

@@ -102,6 +102,22 @@ function provisioning(carrierPort: number) {
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
+/** Signs in to the console, once. */
+async function signInPath(api: string, token: string): Promise<string> {
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`${api}/api/v1/sign-in-links`, { method: 'POST', headers });
+  return ((await answer.json()) as { path: string }).path;
+}
+
+/** Somebody at a terminal may look around in the console before the engine goes. */
+async function stayForReader(terminal: DemoTerminal): Promise<void> {
+  if (!process.stdin.isTTY) return;
+  terminal.out('\nThe engine and its console stay until you press Enter.\n');
+  const lines = createInterface({ input: process.stdin });
+  await new Promise<void>((resolve) => lines.once('line', () => resolve()).once('close', () => resolve()));
+  lines.close();
+}
+
 /** Plays the demo; resolves with the exit code. */
 export async function runDemo(terminal: DemoTerminal): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-demo-'));
@@ -136,6 +152,8 @@ export async function runDemo(terminal: DemoTerminal): Promise<number> {
     const enginePort = Number(started.listening[0]?.split(':').at(-1));
     terminal.out(`engine   udp 127.0.0.1:${enginePort}, ${started.api}\ncarrier  udp 127.0.0.1:${carrierPort}\n`);
 
+    terminal.out(`console  ${started.api}${await signInPath(started.api, token)}\n`);
+
     const phoneOptions = { enginePort, domain: 'demo.example.com', number: '101', name: 'Alice', password: PASSWORD };
     const phone = start(here('peer-process.ts'), 'phone', JSON.stringify(phoneOptions), DIALLED);
     const { registered } = (await phone.next('registered')) as { registered: number };
@@ -152,6 +170,7 @@ export async function runDemo(terminal: DemoTerminal): Promise<number> {
       terminal.err(`the demo call failed: registration ${registered}, call ${status}\n`);
       return 1;
     }
+    await stayForReader(terminal);
     return 0;
   } catch (error) {
     terminal.err(`the demo failed: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -23,6 +23,7 @@ import { splitAor } from './aor.ts';
 import type { Engine } from './engine.ts';
 import { Explainer } from './explainer.ts';
 import type { Provisioner } from './provisioner.ts';
+import { type PreviewQuestion, previewTrunk } from './trunk-preview.ts';
 
 export interface EngineViewOptions {
   readonly scheduler: Scheduler;
@@ -62,6 +63,20 @@ export class RunningEngine {
 
   *registrations() {
     for (const binding of this.#options.engine.registrations.registrar.all()) yield this.#registration(binding);
+  }
+
+  previewTrunk(question: PreviewQuestion) {
+    return previewTrunk(this.#options.engine.routing, question);
+  }
+
+  endCall(id: string): boolean {
+    const { calls } = this.#options.engine;
+    for (const { id: own, callerCallId, calleeCallId } of calls.list()) {
+      if (![own, callerCallId, calleeCallId].includes(id)) continue;
+      calls.get(own)?.end('engine', 'ended-by-admin');
+      return true;
+    }
+    return false;
   }
 
   /** Plays the latest outbound calls, of one tenant or of all, again: as things are provisioned and as they would be. */

@@ -11,6 +11,7 @@ import {
   type RegistrationView,
   type TokenRecord,
   type TokenStore,
+  type TrunkPreviewQuestion,
   type UserRecord,
   type UserStore,
   type WebhookRecord,
@@ -233,6 +234,16 @@ export class FakeEngine implements EngineView {
     return this.liveCalls.some((call) => call.callId === id)
       ? explanationOf({ tenant: 'acme', from: '101', to: '9123' })
       : undefined;
+  }
+
+  previewTrunk({ tenant, from, to }: TrunkPreviewQuestion) {
+    return explanationOf({ tenant: tenant?.name, from, to });
+  }
+
+  endCall(id: string) {
+    const at = this.liveCalls.findIndex(({ callId }) => callId === id);
+    if (at >= 0) this.liveCalls.splice(at, 1);
+    return at >= 0;
   }
 
   retryTrunk(trunkId: string) {

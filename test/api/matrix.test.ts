@@ -168,6 +168,19 @@ const ROWS: Readonly<Record<string, Row>> = {
             didPool: name === 'acme' ? '4930100' : '4930200',
           },
   },
+  'POST /api/v1/trunks/preview': {
+    urls: inTenants(() => '/api/v1/trunks/preview'),
+    expected: { acme: { ...OWN.acme, bolt: 404 }, bolt: { ...OWN.bolt, acme: 404 } },
+    body: (name) => ({
+      trunk: {
+        ...trunkBody(name),
+        name: 'another',
+        host: 'sip.another.example.net',
+        didPool: name === 'acme' ? '4930100' : '4930200',
+      },
+      to: '14155551212',
+    }),
+  },
   'GET /api/v1/trunks/{id}': { urls: TRUNK_URLS, expected: TRUNK_READ },
   'PUT /api/v1/trunks/{id}': {
     urls: TRUNK_URLS,
@@ -222,6 +235,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     expected: { ...EVERYONE, ...OWN },
   },
   'GET /api/v1/calls/{id}': { urls: inTenants((tenant) => `/api/v1/calls/call-${tenant}`), expected: OWN },
+  'DELETE /api/v1/calls/{id}': { urls: inTenants((tenant) => `/api/v1/calls/call-${tenant}`), expected: OWN },
   'GET /api/v1/calls/{id}/trace': { urls: inTenants((tenant) => `/api/v1/calls/call-${tenant}/trace`), expected: OWN },
   'GET /api/v1/calls/{id}/explain': {
     urls: inTenants((tenant) => `/api/v1/calls/call-${tenant}/explain`),
@@ -485,10 +499,12 @@ async function onFreshState<T>(world: TestApi, act: () => Promise<T>): Promise<T
   const restore = world.provisioning.snapshot();
   const [tokens, hooks] = [new Map(world.tokenStore.records), new Map(world.webhookStore.records)];
   const users = new Map(world.userStore.records);
+  const calls = [...world.engine.liveCalls];
   try {
     return await act();
   } finally {
     restore();
+    world.engine.liveCalls = calls;
     for (const [id, record] of tokens) world.tokenStore.records.set(id, record);
     for (const id of world.userStore.records.keys()) if (!users.has(id)) world.userStore.records.delete(id);
     for (const [id, record] of users) world.userStore.records.set(id, record);

@@ -1,6 +1,24 @@
 /** Every call of the HTTP interface that the console makes, with the types of what goes and what comes. */
 import { type Query, request } from './http.ts';
-import type { Page, Role, Session, TenantView, TokenView, TrunkInput, TrunkView, UserView } from './types.ts';
+import type {
+  BrandPreset,
+  EffectiveTrunk,
+  ExplainInput,
+  Explanation,
+  LiveCall,
+  Page,
+  PlanView,
+  RegistrationView,
+  Role,
+  Session,
+  TenantView,
+  TokenView,
+  TrunkInput,
+  TrunkPreviewInput,
+  TrunkStatus,
+  TrunkView,
+  UserView,
+} from './types.ts';
 
 const V1 = '/api/v1';
 const at = (path: string, ...names: readonly string[]) => [V1 + path, ...names.map(encodeURIComponent)].join('/');
@@ -45,10 +63,25 @@ export const tokens = {
 export const trunks = {
   list: (query: Query) => request<Page<TrunkView>>('GET', at('/trunks'), { query }),
   get: (id: string) => request<TrunkView>('GET', at('/trunks', id)),
+  status: (id: string) => request<TrunkStatus>('GET', `${at('/trunks', id)}/status`),
   create: (body: TrunkInput) => request<TrunkView>('POST', at('/trunks'), { body }),
   replace: (id: string, body: TrunkInput) => request<TrunkView>('PUT', at('/trunks', id), { body }),
   remove: (id: string) => request<void>('DELETE', at('/trunks', id)),
+  /** Checks it as saving would, and shows its INVITE; faults have paths from `trunk` on. */
+  preview: (body: TrunkPreviewInput, signal?: AbortSignal) =>
+    request<Explanation>('POST', at('/trunks/preview'), { body, ...(signal && { signal }) }),
+  effective: (id: string) => request<EffectiveTrunk>('GET', at('/trunks', id), { query: { view: 'effective' } }),
   retry: (id: string) => request<unknown>('POST', `${at('/trunks', id)}/retry`),
 };
 
+export const explain = (body: ExplainInput) => request<Explanation>('POST', at('/explain'), { body });
+export const plan = (document: object) => request<PlanView>('POST', at('/plan'), { body: document });
+export const brands = { list: () => request<Page<BrandPreset>>('GET', at('/brands'), { query: { limit: 1000 } }) };
 export const tenants = { list: (query: Query) => request<Page<TenantView>>('GET', at('/tenants'), { query }) };
+export const calls = {
+  list: (query: Query) => request<Page<LiveCall>>('GET', at('/calls'), { query }),
+  end: (id: string) => request<void>('DELETE', at('/calls', id)),
+};
+export const registrations = {
+  list: (query: Query) => request<Page<RegistrationView>>('GET', at('/registrations'), { query }),
+};

@@ -1,12 +1,39 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
 import type { z } from 'zod';
-import type { LiveCall, RegistrationView, Role, TokenRecord, UserRecord } from '../../api/index.ts';
+import type { EffectiveValue } from '../../api/effective-trunk.ts';
+import type { LiveCall, PlayedCalls, RegistrationView, Role, TokenRecord, UserRecord } from '../../api/index.ts';
+import type { ExplainQuestion, Explanation } from '../../outbound/index.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { BrandPreset } from '../../trunks/brands.ts';
 import type { trunkSchema } from '../../trunks/schema.ts';
 import type { TrunkStatus } from '../../trunks/trunk-line.ts';
 
-export type { BrandPreset, LiveCall, RegistrationView, Role, TrunkStatus };
+export type { BrandPreset, EffectiveValue, Explanation, LiveCall, RegistrationView, Role, TrunkStatus };
+
+export interface TrunkPreviewInput {
+  readonly trunk: TrunkInput;
+  readonly replaces?: string;
+  readonly tenant?: string;
+  readonly to: string;
+}
+
+/** What may be asked of a call that is only thought through. */
+export type ExplainInput = {
+  readonly [K in keyof ExplainQuestion]?: ExplainQuestion[K] | undefined;
+};
+
+export interface PlanView {
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly callsPlayed: number;
+  readonly callsChanged: number;
+  readonly calls: PlayedCalls['changed'];
+}
+
+export interface EffectiveTrunk {
+  readonly values: readonly EffectiveValue[];
+}
 
 export interface Page<T> {
   readonly items: readonly T[];

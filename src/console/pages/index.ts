@@ -3,8 +3,15 @@ import type { ComponentType } from 'preact';
 import type { TextKey } from '../text/index.ts';
 import type { IconName } from '../ui/icons.tsx';
 import { Account } from './account.tsx';
+import { Calls } from './calls.tsx';
+import { Events } from './events.tsx';
+import { Plan } from './plan.tsx';
+import { Registrations } from './registrations.tsx';
 import { Tokens } from './tokens.tsx';
 import { TrunkList } from './trunks/list.tsx';
+import { TrunkPage } from './trunks/trunk.tsx';
+import { EditTrunk, NewTrunk } from './trunks/wizard.tsx';
+import { Try } from './try.tsx';
 import { Users } from './users.tsx';
 
 interface PageRoute {
@@ -20,6 +27,14 @@ export interface NavigationGroup {
 
 export const PAGES: readonly PageRoute[] = [
   { pattern: '/trunks', page: TrunkList },
+  { pattern: '/trunks/new', page: NewTrunk },
+  { pattern: '/trunks/:id', page: TrunkPage },
+  { pattern: '/trunks/:id/edit', page: EditTrunk },
+  { pattern: '/calls', page: Calls },
+  { pattern: '/registrations', page: Registrations },
+  { pattern: '/events', page: Events },
+  { pattern: '/try', page: Try },
+  { pattern: '/plan', page: Plan },
   { pattern: '/users', page: Users },
   { pattern: '/tokens', page: Tokens },
   { pattern: '/account', page: Account },
@@ -27,6 +42,21 @@ export const PAGES: readonly PageRoute[] = [
 
 export const NAVIGATION: readonly NavigationGroup[] = [
   { title: 'nav.connect', links: [{ to: '/trunks', title: 'nav.trunks', icon: 'trunk' }] },
+  {
+    title: 'nav.live',
+    links: [
+      { to: '/calls', title: 'nav.calls', icon: 'calls' },
+      { to: '/registrations', title: 'nav.registrations', icon: 'phone' },
+      { to: '/events', title: 'nav.events', icon: 'events' },
+    ],
+  },
+  {
+    title: 'nav.tools',
+    links: [
+      { to: '/try', title: 'nav.try', icon: 'explain' },
+      { to: '/plan', title: 'nav.plan', icon: 'plan' },
+    ],
+  },
   {
     title: 'nav.access',
     links: [

@@ -222,6 +222,7 @@ function Labelled({
     <div class="field">
       <label for={id} class={hideLabel === true ? 'visually-hidden' : 'field-label'}>
         {label}
+        {optional === true ? ' ' : ''}
         {optional === true ? <span class="field-optional">{t('field.optional')}</span> : null}
       </label>
       {children}

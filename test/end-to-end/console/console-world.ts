@@ -39,6 +39,7 @@ export async function consoleWorld(options: EngineOptions): Promise<ConsoleWorld
     const context = await openBrowser(browserOptions);
     browsers.push(context);
     const page = context.pages()[0] ?? (await context.newPage());
+    page.setDefaultTimeout(15_000);
     const faults: string[] = [];
     page.on('pageerror', (error) => faults.push(error.message));
     // A refusal by the API is answered on the page; the browser calls it an error too.

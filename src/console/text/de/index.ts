@@ -1,7 +1,16 @@
 import type { en } from '../en/index.ts';
 import { account } from './account.ts';
 import { common } from './common.ts';
+import { live } from './live.ts';
 import { signIn } from './sign-in.ts';
 import { trunks } from './trunks.ts';
+import { wizard } from './wizard.ts';
 
-export const de: Readonly<Record<keyof typeof en, string>> = { ...common, ...signIn, ...account, ...trunks };
+export const de: Readonly<Record<keyof typeof en, string>> = {
+  ...common,
+  ...signIn,
+  ...account,
+  ...trunks,
+  ...live,
+  ...wizard,
+};

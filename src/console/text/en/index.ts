@@ -1,6 +1,8 @@
 import { account } from './account.ts';
 import { common } from './common.ts';
+import { live } from './live.ts';
 import { signIn } from './sign-in.ts';
 import { trunks } from './trunks.ts';
+import { wizard } from './wizard.ts';
 
-export const en = { ...common, ...signIn, ...account, ...trunks };
+export const en = { ...common, ...signIn, ...account, ...trunks, ...live, ...wizard };

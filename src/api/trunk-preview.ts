@@ -1,0 +1,77 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
+import { tenantIn, trunkIn, trunkPlace } from '../trunks/places.ts';
+import { type Provisioning, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
+import { requireAllowedTrunk, requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
+import { explanationAnswer } from './answers.ts';
+import { previewChange } from './change.ts';
+import { keyText } from './collections.ts';
+import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { isDocument, withStoredSecrets } from './documents.ts';
+import { body, named } from './openapi.ts';
+import { notFound } from './problem.ts';
+import { requireAllowedSources } from './sources.ts';
+import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
+
+const previewBody = z.strictObject({
+  trunk: trunkSchema.describe('The trunk as it would be written.'),
+  replaces: keyText.optional().describe('Id of the trunk that it would replace; a new one when left out.'),
+  tenant: keyText.optional().describe('The tenant that calls: one that the trunk is for; a made-up one when left out.'),
+  from: keyText.optional().describe('The calling extension; the first of the tenant when left out.'),
+  to: z
+    .string()
+    .regex(/^[+0-9*#]{1,40}$/, { error: 'must be digits, * and #, perhaps with a + in front' })
+    .describe('The number as it leaves the outbound rule.'),
+});
+
+/** Everything that creating or replacing the trunk would check, and the INVITE that it would send; nothing is changed. */
+export function trunkPreviewRoute(app: FastifyInstance, context: ApiContext): void {
+  app.post(
+    '/api/v1/trunks/preview',
+    {
+      ...describe({
+        operationId: 'previewTrunk',
+        tag: 'trunks',
+        summary: 'The INVITE that a trunk would send as it would be written; nothing is changed',
+        readOnly: true,
+        body: body('TrunkPreviewInput', previewBody),
+        answers: { 200: answer('The explanation', named('Explanation', explanationAnswer)) },
+      }),
+      preValidation: async ({ identity, body: sent }) => {
+        const trunk = isDocument(sent) ? (sent['trunk'] as Record<string, unknown> | undefined) : undefined;
+        if (identity?.tenant !== undefined && isDocument(trunk) && trunk['owner'] === undefined)
+          (trunk as Record<string, unknown>)['owner'] = identity.tenant;
+      },
+    },
+    async (request) => {
+      const identity = identityOf(request);
+      const { trunk, replaces, tenant, from, to } = request.body as z.infer<typeof previewBody>;
+      if (tenant !== undefined) requireTenant(identity, tenant);
+      const { planned } = await previewChange(context, request, (state) => {
+        const before = replaces === undefined ? undefined : visibleTrunk(identity, state, replaces);
+        if (before !== undefined) requireTrunkOwner(identity, before);
+        const after = written(state, trunk, before);
+        requireAllowedTrunk(identity, after, before);
+        requireAllowedSources(context, identity, state, after, before);
+        requireUsableFiles(after, before);
+        requireCurrentCertificate(after, before, state, context.clock.wallMs());
+        const place = before === undefined ? state.trunks.length : trunkPlace(state, trunkIdOf(before));
+        return {
+          after,
+          change: { putTrunks: [after] },
+          facts: [],
+          bodyPaths: new Map([[`trunks[${place}]`, 'trunk']]),
+        };
+      });
+      const caller = tenant === undefined ? undefined : tenantIn(context.provisioning.current().state, tenant);
+      if (tenant !== undefined && caller === undefined) throw notFound(`tenant ${tenant}`);
+      return context.engine.previewTrunk({ trunk: planned.after, tenant: caller, from, to });
+    },
+  );
+}
+
+function written(state: Provisioning, trunk: TrunkSettings, before: TrunkSettings | undefined): TrunkSettings {
+  if (before !== undefined) return withStoredSecrets({ ...trunk, id: trunkIdOf(before) }, before);
+  return { ...trunk, id: trunk.id ?? freeTrunkId(trunk, { has: (id) => trunkIn(state, id) !== undefined }) };
+}

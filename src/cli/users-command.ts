@@ -1,0 +1,131 @@
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  type CommandContext,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  printJson,
+  text,
+} from './command.ts';
+import { UsageError } from './command-error.ts';
+import { type Column, localTime, table } from './terminal.ts';
+
+interface UserRow {
+  readonly id: string;
+  readonly role: string;
+  readonly tenant?: string;
+  readonly readOnly: boolean;
+  readonly enabled: boolean;
+  readonly codes: boolean;
+  readonly createdAt: string;
+}
+
+const COLUMNS: readonly Column<UserRow>[] = [
+  { title: 'NAME', value: ({ id }) => id },
+  { title: 'ROLE', value: ({ role, readOnly }) => (readOnly ? `${role}, read only` : role) },
+  { title: 'TENANT', value: ({ tenant }) => tenant },
+  { title: 'CODES', value: ({ codes }) => (codes ? 'on' : 'off') },
+  { title: 'SIGNS IN', value: ({ enabled }) => (enabled ? 'yes' : 'no') },
+  { title: 'MADE', value: ({ createdAt }) => localTime(createdAt) },
+];
+
+const pathOf = (name: string) => `/api/v1/users/${encodeURIComponent(name)}`;
+
+export const users: Command = {
+  usage:
+    'tandem users list [--tenant NAME] | create NAME --role ROLE [--tenant NAME] [--read-only] < password | password NAME < password | enable NAME | disable NAME | reset-codes NAME | delete NAME',
+  details:
+    'Those who sign in to the console. Passwords are read from standard input, where no process listing shows them.',
+  options: {
+    ...CONFIG_OPTION,
+    ...JSON_OPTION,
+    role: { type: 'string' },
+    tenant: { type: 'string' },
+    'read-only': { type: 'boolean' },
+  },
+  optionHelp: {
+    ...CONFIG_HELP,
+    ...JSON_HELP,
+    role: 'system-admin or tenant-admin',
+    tenant: 'the tenant of a tenant-admin; with list: only of this tenant',
+    'read-only': 'sees what its role sees, and changes nothing',
+  },
+  takesArguments: true,
+  async run(context) {
+    const [action, name, ...more] = context.arguments;
+    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    if (action === 'list' && name === undefined) return list(context);
+    if (name === undefined) throw new UsageError('say what to do, and with which user');
+    switch (action) {
+      case 'create':
+        return create(context, name);
+      case 'password':
+        return change(context, name, { password: await passwordOf(context) }, `${name} has a new password`);
+      case 'enable':
+        return change(context, name, { enabled: true }, `${name} may sign in`);
+      case 'disable':
+        return change(context, name, { enabled: false }, `${name} may not sign in`);
+      case 'reset-codes':
+        return change(context, name, { codes: false }, `${name} signs in with the password alone`);
+      case 'delete':
+        await context.api().delete(pathOf(name));
+        context.terminal.out(`deleted ${name}\n`);
+        return 0;
+      default:
+        throw new UsageError('say what to do: list, create, password, enable, disable, reset-codes or delete');
+    }
+  },
+};
+
+export const consoleLink: Command = {
+  usage: 'tandem console',
+  details: 'The link signs a system admin in, once, within ten minutes. Nothing is opened by itself.',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  takesArguments: false,
+  async run(context) {
+    const api = context.api();
+    const { path, expiresAt } = await api.post<{ path: string; expiresAt: string }>('/api/v1/sign-in-links', undefined);
+    const url = `${api.url}${path}`;
+    if (flag(context, 'json')) return printJson(context, { url, expiresAt });
+    context.terminal.out(`${url}\n`);
+    return 0;
+  },
+};
+
+async function list(context: CommandContext): Promise<number> {
+  const rows = await context.api().list<UserRow>('/api/v1/users', { tenant: text(context, 'tenant') });
+  if (flag(context, 'json')) return printJson(context, rows);
+  context.terminal.out(rows.length === 0 ? 'no users\n' : table(context.terminal, COLUMNS, rows));
+  return 0;
+}
+
+async function create(context: CommandContext, id: string): Promise<number> {
+  const [role, tenant] = [text(context, 'role'), text(context, 'tenant')];
+  if (role === undefined) throw new UsageError('say what it may do: --role system-admin or --role tenant-admin');
+  const made = await context.api().post<UserRow>('/api/v1/users', {
+    id,
+    role,
+    ...(tenant === undefined ? {} : { tenant }),
+    readOnly: flag(context, 'read-only'),
+    password: await passwordOf(context),
+  });
+  if (flag(context, 'json')) return printJson(context, made);
+  context.terminal.out(`${made.id} may sign in\n`);
+  return 0;
+}
+
+async function change(context: CommandContext, name: string, fields: object, done: string): Promise<number> {
+  const changed = await context.api().patch<UserRow>(pathOf(name), fields);
+  if (flag(context, 'json')) return printJson(context, changed);
+  context.terminal.out(`${done}\n`);
+  return 0;
+}
+
+async function passwordOf({ terminal }: CommandContext): Promise<string> {
+  const password = (await terminal.readInput()).replace(/\r?\n$/, '');
+  if (password === '') throw new UsageError('the password is empty; give it on standard input');
+  return password;
+}

@@ -1,0 +1,88 @@
+import { useEffect, useState } from 'preact/hooks';
+import { calls } from '../client/resources.ts';
+import { mayChange } from '../client/session.ts';
+import type { LiveCall } from '../client/types.ts';
+import { clock, t } from '../text/index.ts';
+import { Button } from '../ui/button.tsx';
+import { Confirm } from '../ui/dialog.tsx';
+import { Empty, Page } from '../ui/page.tsx';
+import { State } from '../ui/state.tsx';
+import { type Column, Table, usePaged } from '../ui/table.tsx';
+import { say } from '../ui/toast.tsx';
+
+const REFRESH_MS = 2000;
+const TONES = { calling: 'info', ringing: 'warn', answered: 'good', ending: 'none' } as const;
+
+export function Calls() {
+  const rows = usePaged('calls', calls.list, {}, REFRESH_MS);
+  const [ending, setEnding] = useState<LiveCall>();
+  return (
+    <Page title={t('calls.title')} text={t('calls.text')}>
+      <Table
+        caption={t('calls.title')}
+        columns={columns(setEnding)}
+        rows={rows}
+        keyOf={({ callId }) => callId}
+        empty={<Empty icon="calls" title={t('calls.empty')} text={t('calls.emptyText')} />}
+      />
+      {ending === undefined ? null : (
+        <Confirm
+          title={t('calls.endTitle', { from: ending.from, to: ending.to })}
+          text={t('calls.endText')}
+          action={t('calls.end')}
+          work={() => calls.end(ending.callId)}
+          onClose={() => setEnding(undefined)}
+          onDone={() => {
+            setEnding(undefined);
+            rows.reload();
+            say(t('calls.ended'));
+          }}
+        />
+      )}
+    </Page>
+  );
+}
+
+function columns(end: (call: LiveCall) => void): readonly Column<LiveCall>[] {
+  return [
+    {
+      title: t('calls.who'),
+      cell: ({ from, to, direction }) => (
+        <>
+          <span class="table-main break">
+            {from} → {to}
+          </span>
+          <span class="table-sub">{t(`direction.${direction}`)}</span>
+        </>
+      ),
+    },
+    { title: t('calls.state'), cell: ({ state }) => <State tone={TONES[state]}>{t(`call.${state}`)}</State> },
+    { title: t('calls.trunk'), cell: ({ trunk }) => <span class="break">{trunk ?? '—'}</span> },
+    { title: t('calls.tenant'), cell: ({ tenant }) => <span class="break">{tenant ?? '—'}</span> },
+    {
+      title: t('calls.lasts'),
+      end: true,
+      cell: ({ answeredAt, startedAt }) => <Lasting since={answeredAt ?? startedAt} />,
+    },
+    {
+      title: t('calls.end'),
+      hideTitle: true,
+      end: true,
+      cell: (call) =>
+        mayChange() ? (
+          <Button small kind="danger-quiet" onClick={() => end(call)}>
+            {t('calls.end')}
+          </Button>
+        ) : null,
+    },
+  ];
+}
+
+function Lasting({ since }: { since: string }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = window.setInterval(() => setNow(Date.now()), 1000);
+    return () => window.clearInterval(timer);
+  }, []);
+  return <span class="numeric">{clock(Math.max(0, (now - Date.parse(since)) / 1000))}</span>;
+}

@@ -1,0 +1,56 @@
+import { useState } from 'preact/hooks';
+import { registrations } from '../client/resources.ts';
+import type { RegistrationView } from '../client/types.ts';
+import { t } from '../text/index.ts';
+import { Empty, Page } from '../ui/page.tsx';
+import { When } from '../ui/state.tsx';
+import { type Column, Search, Table, usePaged } from '../ui/table.tsx';
+
+const REFRESH_MS = 5000;
+
+export function Registrations() {
+  const [extension, setExtension] = useState('');
+  const rows = usePaged('registrations', registrations.list, { extension }, REFRESH_MS);
+  return (
+    <Page title={t('registrations.title')} text={t('registrations.text')}>
+      <div class="toolbar">
+        <Search label={t('registrations.search')} onSearch={setExtension} />
+      </div>
+      <Table
+        caption={t('registrations.title')}
+        columns={columns()}
+        rows={rows}
+        keyOf={({ addressOfRecord, contact }) => `${addressOfRecord} ${contact}`}
+        searched={extension !== ''}
+        empty={<Empty icon="phone" title={t('registrations.empty')} text={t('registrations.emptyText')} />}
+      />
+    </Page>
+  );
+}
+
+function columns(): readonly Column<RegistrationView>[] {
+  return [
+    {
+      title: t('registrations.who'),
+      cell: ({ addressOfRecord, extension, tenant }) => (
+        <>
+          <span class="table-main break">{extension ?? addressOfRecord}</span>
+          <span class="table-sub break">{tenant ?? addressOfRecord}</span>
+        </>
+      ),
+    },
+    {
+      title: t('registrations.from'),
+      cell: ({ source, transport, contact }) => (
+        <>
+          <span class="mono break">{source}</span>
+          <span class="table-sub break">
+            {transport.toUpperCase()} · {contact}
+          </span>
+        </>
+      ),
+    },
+    { title: t('registrations.device'), cell: ({ userAgent }) => <span class="break">{userAgent ?? '—'}</span> },
+    { title: t('registrations.ends'), cell: ({ expiresAt }) => <When at={expiresAt} /> },
+  ];
+}

@@ -1,0 +1,278 @@
+/** What the wizard holds while it is filled in: texts as they are typed, and the trunk that comes of them. */
+import type { Problem } from '../../../base/errors.ts';
+import type { BrandPreset, TrunkInput, TrunkView } from '../../client/types.ts';
+
+export const STEPS = [
+  'type',
+  'provider',
+  'server',
+  'credentials',
+  'options',
+  'tenants',
+  'parameters',
+  'check',
+] as const;
+export type Step = (typeof STEPS)[number];
+
+/** The options that the guide names, in its order. */
+export const SWITCHES = [
+  'usePrivateIp',
+  'rewriteViaHost',
+  'verifyPort',
+  'telUriRequestLine',
+  'telUriTo',
+  'stirShaken',
+  'removePlus',
+] as const;
+export type Switch = (typeof SWITCHES)[number];
+
+/** The fields of the guide's table, with the parts that each has. */
+export const FIELDS = {
+  requestUri: ['user', 'host'],
+  contact: ['user', 'host'],
+  to: ['displayName', 'user', 'host'],
+  from: ['displayName', 'user', 'host'],
+  remotePartyIdCalled: ['displayName', 'user', 'host'],
+  remotePartyIdCalling: ['displayName', 'user', 'host'],
+  pAssertedIdentity: ['displayName', 'user', 'host'],
+  pPreferredIdentity: ['displayName', 'user', 'host'],
+  pCalledPartyId: ['displayName', 'user', 'host'],
+} as const;
+export type Field = keyof typeof FIELDS;
+export type Part = 'displayName' | 'user' | 'host';
+export const INBOUND_FIELDS = ['calledNumber', 'callerNumber', 'callerDisplayName'] as const;
+
+export interface Draft {
+  readonly type: TrunkInput['type'];
+  readonly name: string;
+  readonly brand: string;
+  readonly host: string;
+  readonly anotherAccount: boolean;
+  readonly port: string;
+  readonly transport: string;
+  readonly proxyHost: string;
+  readonly proxyPort: string;
+  readonly associatedIps: string;
+  readonly authName: string;
+  readonly password: string;
+  readonly registerSeconds: string;
+  /** Undefined: as the brand or the default has it. */
+  readonly switches: Readonly<Partial<Record<Switch, boolean>>>;
+  readonly keepAlive: boolean | undefined;
+  readonly keepAliveSeconds: string;
+  readonly tenants: readonly { readonly tenant: string; readonly didPool: string }[];
+  readonly didPool: string;
+  /** `from.user` → variable, or `=text` for a custom one. */
+  readonly outbound: Readonly<Record<string, string>>;
+  readonly removeHeaders: readonly string[] | undefined;
+  readonly privacy: readonly string[] | undefined;
+  readonly inbound: Readonly<Record<string, string>>;
+}
+
+export function emptyDraft(type: Draft['type']): Draft {
+  return {
+    type,
+    name: '',
+    brand: 'generic',
+    host: '',
+    anotherAccount: false,
+    port: '',
+    transport: '',
+    proxyHost: '',
+    proxyPort: '',
+    associatedIps: '',
+    authName: '',
+    password: '',
+    registerSeconds: '',
+    switches: {},
+    keepAlive: undefined,
+    keepAliveSeconds: '',
+    tenants: [],
+    didPool: '',
+    outbound: {},
+    removeHeaders: undefined,
+    privacy: undefined,
+    inbound: {},
+  };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+export function draftOf(trunk: TrunkView): Draft {
+  const { options = {}, credentials, outboundParameters = {}, inboundParameters = {} } = trunk;
+  const outbound: Record<string, string> = {};
+  for (const [field, parts] of Object.entries(FIELDS)) {
+    const mapping = (outboundParameters as Json)[field] as Json | undefined;
+    if (mapping === undefined || Array.isArray(mapping)) continue;
+    for (const part of parts) if (mapping[part] !== undefined) outbound[`${field}.${part}`] = textOf(mapping[part]);
+  }
+  const inbound: Record<string, string> = {};
+  for (const field of INBOUND_FIELDS) {
+    const source = (inboundParameters as Json)[field];
+    if (typeof source === 'string') inbound[field] = source;
+  }
+  return {
+    ...emptyDraft(trunk.type),
+    name: trunk.name,
+    brand: trunk.brand ?? 'generic',
+    host: trunk.host ?? '',
+    anotherAccount: trunk.anotherAccount === true,
+    port: numberText(trunk.port),
+    transport: trunk.transport ?? '',
+    proxyHost: trunk.outboundProxy?.host ?? '',
+    proxyPort: numberText(trunk.outboundProxy?.port),
+    associatedIps: (trunk.associatedIps ?? []).join('\n'),
+    authName: credentials?.authName ?? credentials?.username ?? '',
+    registerSeconds: numberText(credentials?.registerSeconds),
+    switches: Object.fromEntries(
+      SWITCHES.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+    ),
+    keepAlive: options.keepAlive?.enabled,
+    keepAliveSeconds: numberText(options.keepAlive?.intervalSeconds),
+    tenants: (trunk.tenants ?? []).map(({ tenant, didPool }) => ({ tenant, didPool })),
+    didPool: trunk.didPool ?? '',
+    outbound,
+    removeHeaders: outboundParameters.removeHeaders,
+    privacy: outboundParameters.privacy,
+    inbound,
+  };
+}
+
+function textOf(source: unknown): string {
+  return typeof source === 'string' ? source : `=${(source as { custom: string }).custom}`;
+}
+
+function numberText(value: number | undefined): string {
+  return value === undefined ? '' : String(value);
+}
+
+/** The trunk that is written; `before` is the one that is edited, whose other settings stay. */
+export function trunkOf(draft: Draft, before: TrunkView | undefined): TrunkInput {
+  const { status: _status, managedBy: _managedBy, ...kept } = (before ?? {}) as Partial<TrunkView>;
+  const trunk = {
+    ...kept,
+    type: draft.type,
+    name: draft.name.trim(),
+    brand: draft.brand,
+    host: filled(draft.host),
+    anotherAccount: draft.anotherAccount ? true : undefined,
+    port: numeric(draft.port),
+    transport: filled(draft.transport),
+    outboundProxy:
+      draft.proxyHost.trim() === ''
+        ? undefined
+        : { ...kept.outboundProxy, host: draft.proxyHost.trim(), port: numeric(draft.proxyPort) },
+    associatedIps: associatedIps(draft),
+    credentials: credentials(draft, kept.credentials),
+    options: options(draft, kept.options),
+    tenants: assignments(draft, kept.tenants),
+    didPool: filled(draft.didPool),
+    outboundParameters: outboundParameters(draft, kept.outboundParameters),
+    inboundParameters: { ...kept.inboundParameters, ...inboundParameters(draft, kept.inboundParameters) },
+  };
+  return withoutGaps(trunk) as TrunkInput;
+}
+
+function associatedIps({ associatedIps: text }: Draft): string[] | undefined {
+  const entries = text.split(/[\s,;]+/).filter((entry) => entry !== '');
+  return entries.length === 0 ? undefined : entries;
+}
+
+export function needsCredentials({ type }: Draft): boolean {
+  return type === 'register' || type === 'accept-register';
+}
+
+function credentials(draft: Draft, kept: TrunkInput['credentials']): object | undefined {
+  if (!needsCredentials(draft)) return kept;
+  return {
+    ...kept,
+    authName: filled(draft.authName),
+    password: draft.password === '' ? undefined : draft.password,
+    registerSeconds: draft.type === 'register' ? numeric(draft.registerSeconds) : kept?.registerSeconds,
+  };
+}
+
+function options({ switches, keepAlive, keepAliveSeconds }: Draft, kept: TrunkInput['options']): object {
+  return {
+    ...kept,
+    ...switches,
+    keepAlive:
+      keepAlive === undefined && keepAliveSeconds === '' && kept?.keepAlive === undefined
+        ? undefined
+        : { ...kept?.keepAlive, enabled: keepAlive, intervalSeconds: numeric(keepAliveSeconds) },
+  };
+}
+
+function assignments({ tenants }: Draft, kept: TrunkInput['tenants']): object[] {
+  return tenants
+    .filter(({ tenant }) => tenant !== '')
+    .map((entry) => ({ ...kept?.find(({ tenant }) => tenant === entry.tenant), ...entry }));
+}
+
+function outboundParameters(draft: Draft, kept: TrunkInput['outboundParameters']): object {
+  const parameters: Record<string, unknown> = { ...kept };
+  for (const [field, parts] of Object.entries(FIELDS)) {
+    if (Array.isArray(parameters[field])) continue;
+    const mapping: Record<string, unknown> = {};
+    for (const part of parts) {
+      const source = draft.outbound[`${field}.${part}`] ?? '';
+      if (source !== '') mapping[part] = source.startsWith('=') ? { custom: source.slice(1) } : source;
+    }
+    parameters[field] = Object.keys(mapping).length === 0 ? undefined : mapping;
+  }
+  return { ...parameters, removeHeaders: draft.removeHeaders, privacy: draft.privacy };
+}
+
+function inboundParameters({ inbound }: Draft, kept: TrunkInput['inboundParameters']): object {
+  return Object.fromEntries(
+    INBOUND_FIELDS.filter((field) => !Array.isArray((kept as Json | undefined)?.[field])).map((field) => [
+      field,
+      filled(inbound[field] ?? ''),
+    ]),
+  );
+}
+
+function filled(text: string): string | undefined {
+  return text.trim() === '' ? undefined : text.trim();
+}
+
+/** What is no number is sent as it is: the engine says what is wrong with it. */
+function numeric(text: string): number | string | undefined {
+  const typed = text.trim();
+  if (typed === '') return undefined;
+  return Number.isNaN(Number(typed)) ? typed : Number(typed);
+}
+
+function withoutGaps(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutGaps);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== undefined)
+      .map(([name, field]) => [name, withoutGaps(field)]),
+  );
+}
+
+const STEP_OF: readonly (readonly [RegExp, Step])[] = [
+  [/^(type|owner)\b/, 'type'],
+  [/^(name|brand|id)\b/, 'provider'],
+  [/^credentials\b/, 'credentials'],
+  [/^options\b/, 'options'],
+  [/^(tenants|didPool)\b/, 'tenants'],
+  [/^(outboundParameters|inboundParameters)\b/, 'parameters'],
+];
+
+/** The step at which a fault can be mended; what stands nowhere is about the server. */
+export function stepOf({ path }: Problem): Step {
+  return STEP_OF.find(([pattern]) => pattern.test(path))?.[1] ?? (path === '' ? 'check' : 'server');
+}
+
+/** Faults of a preview have the trunk in front of their paths. */
+export function ofTrunk(faults: readonly Problem[]): readonly Problem[] {
+  return faults.map((fault) => ({ ...fault, path: fault.path.replace(/^trunk\.?/, '') }));
+}
+
+/** What a brand fills in where nothing is written. */
+export function presetSwitch(preset: BrandPreset | undefined, name: Switch): boolean {
+  return preset?.options?.[name] === true;
+}

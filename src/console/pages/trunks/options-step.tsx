@@ -1,0 +1,71 @@
+import { t } from '../../text/index.ts';
+import { CheckField, faultAt, TextField } from '../../ui/form.tsx';
+import { presetSwitch, SWITCHES } from './draft.ts';
+import type { StepProps } from './step.ts';
+
+/** Those that the guide says to leave as they are. */
+const LEAVE: ReadonlySet<string> = new Set(['rewriteViaHost', 'verifyPort']);
+
+/** The guide's options with its words; a box stands as the brand or the default has it until somebody changes it. */
+export function OptionsStep({ draft, preset, faults, change }: StepProps) {
+  const keepAlive = draft.keepAlive ?? preset?.options?.keepAlive?.enabled ?? false;
+  return (
+    <div class="stack">
+      {SWITCHES.slice(0, 3).map(one)}
+      <CheckField
+        label={t('option.singleVia')}
+        help={t('option.singleVia.help')}
+        checked
+        disabled
+        onChange={() => {}}
+      />
+      {SWITCHES.slice(3).map(one)}
+      <CheckField
+        label={t('option.keepAlive')}
+        help={t('option.keepAlive.help')}
+        checked={keepAlive}
+        error={faultAt(faults, 'options.keepAlive.enabled')}
+        onChange={(checked) => change({ keepAlive: checked })}
+      />
+      {keepAlive ? (
+        <div class="narrow">
+          <TextField
+            label={t('option.keepAliveSeconds')}
+            help={t('option.keepAliveSeconds.help')}
+            inputMode="numeric"
+            value={draft.keepAliveSeconds}
+            error={faultAt(faults, 'options.keepAlive.intervalSeconds')}
+            onInput={(keepAliveSeconds) => change({ keepAliveSeconds })}
+            optional
+          />
+        </div>
+      ) : null}
+    </div>
+  );
+
+  function one(name: (typeof SWITCHES)[number]) {
+    const own = draft.switches[name];
+    const fromBrand = own === undefined && preset?.options?.[name] !== undefined;
+    return (
+      <CheckField
+        key={name}
+        label={t(`option.${name}`)}
+        help={
+          <>
+            {t(`option.${name}.help`)}
+            {LEAVE.has(name) ? ` ${t('wizard.recommended')}` : ''}
+            {fromBrand ? (
+              <>
+                {' '}
+                <span class="tag">{t('wizard.fromBrand')}</span>
+              </>
+            ) : null}
+          </>
+        }
+        checked={own ?? presetSwitch(preset, name)}
+        error={faultAt(faults, `options.${name}`)}
+        onChange={(checked) => change({ switches: { ...draft.switches, [name]: checked } })}
+      />
+    );
+  }
+}

@@ -1,0 +1,25 @@
+/** What each step of the wizard gets. */
+import type { Problem } from '../../../base/errors.ts';
+import type { BrandPreset, Explanation, TrunkView } from '../../client/types.ts';
+import type { Draft, Step } from './draft.ts';
+
+export interface StepProps {
+  readonly draft: Draft;
+  readonly before: TrunkView | undefined;
+  readonly preset: BrandPreset | undefined;
+  readonly presets: readonly BrandPreset[];
+  readonly faults: readonly Problem[];
+  readonly checked: Checked;
+  change(part: Partial<Draft>): void;
+  goTo(step: Step): void;
+}
+
+/** What the engine says of the draft. */
+export interface Checked {
+  readonly explanation?: Explanation;
+  readonly faults: readonly Problem[];
+  readonly to: string;
+  setTo(to: string): void;
+  /** Asks at once. */
+  now(): Promise<readonly Problem[]>;
+}

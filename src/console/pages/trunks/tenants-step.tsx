@@ -1,0 +1,79 @@
+import { tenants } from '../../client/resources.ts';
+import { isSystemAdmin } from '../../client/session.ts';
+import { useQuery } from '../../client/use-query.ts';
+import { t } from '../../text/index.ts';
+import { Button } from '../../ui/button.tsx';
+import { faultAt, SelectField, TextField } from '../../ui/form.tsx';
+import type { StepProps } from './step.ts';
+
+export function TenantsStep(props: StepProps) {
+  return isSystemAdmin() ? <Assignments {...props} /> : <OwnPool {...props} />;
+}
+
+/** A tenant's own trunk serves that tenant alone. */
+function OwnPool({ draft, faults, change }: StepProps) {
+  return (
+    <div class="narrow stack">
+      <TextField
+        label={t('wizard.pool')}
+        help={t('wizard.poolHelp')}
+        value={draft.didPool}
+        error={faultAt(faults, 'didPool') ?? faultAt(faults, 'tenants')}
+        onInput={(didPool) => change({ didPool })}
+        rows={3}
+        mono
+      />
+      <p class="small soft">{t('wizard.poolRule')}</p>
+    </div>
+  );
+}
+
+function Assignments({ draft, faults, change }: StepProps) {
+  const all = useQuery('tenants-to-assign', () => tenants.list({ limit: 1000 })).data?.items ?? [];
+  const entries = draft.tenants;
+  const set = (index: number, part: Partial<(typeof entries)[number]>) =>
+    change({ tenants: entries.map((entry, at) => (at === index ? { ...entry, ...part } : entry)) });
+  const free = all.filter(({ name }) => !entries.some(({ tenant }) => tenant === name));
+  return (
+    <div class="stack">
+      <p>{t('wizard.poolQuestion')}</p>
+      {entries.length === 0 ? <p class="soft">{t('wizard.noTenants')}</p> : null}
+      {entries.map((entry, index) => (
+        <div class="assignment" key={entry.tenant}>
+          <SelectField
+            label={t('wizard.tenant')}
+            value={entry.tenant}
+            error={faultAt(faults, `tenants[${index}].tenant`)}
+            onChange={(tenant) => set(index, { tenant })}
+            options={[entry.tenant, ...free.map(({ name }) => name)].map((value) => ({ value, label: value }))}
+          />
+          <TextField
+            label={t('wizard.pool')}
+            help={t('wizard.poolHelp')}
+            value={entry.didPool}
+            error={faultAt(faults, `tenants[${index}].didPool`)}
+            onInput={(didPool) => set(index, { didPool })}
+            mono
+          />
+          <Button
+            kind="danger-quiet"
+            icon="close"
+            onClick={() => change({ tenants: entries.filter((_, at) => at !== index) })}
+          >
+            <span class="visually-hidden">{t('wizard.removeTenant', { name: entry.tenant })}</span>
+          </Button>
+        </div>
+      ))}
+      <div class="row">
+        <Button
+          icon="plus"
+          disabled={free.length === 0}
+          onClick={() => change({ tenants: [...entries, { tenant: free[0]?.name ?? '', didPool: '' }] })}
+        >
+          {t('wizard.addTenant')}
+        </Button>
+        <span class="small soft">{t('wizard.poolRule')}</span>
+      </div>
+    </div>
+  );
+}

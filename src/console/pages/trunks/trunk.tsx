@@ -1,0 +1,217 @@
+import { useState } from 'preact/hooks';
+import type { Problem } from '../../../base/errors.ts';
+import { trunks } from '../../client/resources.ts';
+import { isSystemAdmin, mayChange, session } from '../../client/session.ts';
+import type { EffectiveValue, TrunkView } from '../../client/types.ts';
+import { useQuery } from '../../client/use-query.ts';
+import { navigate } from '../../router.tsx';
+import { duration, known, number, t } from '../../text/index.ts';
+import { Button, ButtonLink } from '../../ui/button.tsx';
+import { Confirm } from '../../ui/dialog.tsx';
+import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { Note } from '../../ui/note.tsx';
+import { Page } from '../../ui/page.tsx';
+import { State, TrunkState, When } from '../../ui/state.tsx';
+import { say } from '../../ui/toast.tsx';
+
+const REFRESH_MS = 5000;
+
+export function TrunkPage({ id }: { readonly id: string }) {
+  const found = useQuery(`trunk ${id}`, () => trunks.get(id), REFRESH_MS);
+  const status = useQuery(`trunk-status ${id}`, () => trunks.status(id), REFRESH_MS);
+  const effective = useQuery(`trunk-effective ${id}`, () => trunks.effective(id));
+  const [deleting, setDeleting] = useState(false);
+  const up = { to: '/trunks', label: t('trunks.title') };
+  const { data: trunk, error } = found;
+  if (trunk === undefined) {
+    return (
+      <Page title={t('trunks.title')} up={up}>
+        {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
+      </Page>
+    );
+  }
+  const isOwn = isSystemAdmin() || trunk.owner === session.value?.tenant;
+  const mayEdit = mayChange() && isOwn && trunk.managedBy === undefined;
+  return (
+    <Page
+      title={trunk.name}
+      text={[known(`type.${trunk.type}`, trunk.type), trunk.brand ?? 'generic', `ID ${id}`].join(' · ')}
+      up={up}
+      actions={
+        mayEdit ? (
+          <>
+            <ButtonLink to={`/trunks/${encodeURIComponent(id)}/edit`} kind="primary">
+              {t('action.edit')}
+            </ButtonLink>
+            <Button kind="danger-quiet" onClick={() => setDeleting(true)}>
+              {t('action.delete')}
+            </Button>
+          </>
+        ) : undefined
+      }
+    >
+      <div class="stack">
+        {trunk.managedBy === undefined ? null : (
+          <Note kind="info">{t('trunk.managed', { file: trunk.managedBy })}</Note>
+        )}
+        {isOwn ? null : <Note kind="info">{t('trunk.notYours')}</Note>}
+        <div class="cards">
+          <StatusCard
+            trunk={{ ...trunk, status: status.data ?? trunk.status }}
+            reload={status.reload}
+            mayEdit={mayEdit}
+          />
+          <NumbersCard trunk={trunk} />
+        </div>
+        <Values values={effective.data?.values ?? []} />
+      </div>
+      {deleting ? (
+        <Confirm
+          title={t('trunk.delete', { name: trunk.name })}
+          text={t('trunk.deleteText')}
+          action={t('action.delete')}
+          work={() => trunks.remove(id)}
+          explain={(faults) => <InUse faults={faults} />}
+          onClose={() => setDeleting(false)}
+          onDone={() => {
+            say(t('trunk.deleted', { name: trunk.name }));
+            navigate('/trunks', 'replace');
+          }}
+        />
+      ) : null}
+    </Page>
+  );
+}
+
+/** What still needs the trunk, by the path of the HTTP interface. */
+function InUse({ faults }: { faults: readonly Problem[] }) {
+  return (
+    <Note kind="bad">
+      <p>{t('trunk.inUse')}</p>
+      <ul>
+        {faults.map(({ path, message }) => (
+          <li class="break" key={path + message}>
+            <strong class="mono">{path}</strong> {message}
+          </li>
+        ))}
+      </ul>
+    </Note>
+  );
+}
+
+function StatusCard({
+  trunk: { id, enabled, status },
+  reload,
+  mayEdit,
+}: {
+  trunk: TrunkView;
+  reload: () => void;
+  mayEdit: boolean;
+}) {
+  if (status === undefined) return null;
+  const { registration, alarms = [] } = status;
+  const retry = () =>
+    trunks.retry(id).then(() => {
+      say(t('trunk.retried'));
+      reload();
+    });
+  return (
+    <section class="card">
+      <h2>{t('trunk.state')}</h2>
+      <dl class="facts">
+        <dt>{t('trunk.state')}</dt>
+        <dd>
+          {enabled === false ? <State tone="none">{t('trunks.disabled')}</State> : <TrunkState state={status.state} />}
+        </dd>
+        <dt>{t('trunk.since')}</dt>
+        <dd>
+          <When at={status.since} />
+        </dd>
+        {status.lastCode === undefined ? null : (
+          <>
+            <dt>{t('trunk.code')}</dt>
+            <dd class="numeric">{status.lastCode}</dd>
+          </>
+        )}
+        {status.reason === undefined ? null : (
+          <>
+            <dt>{t('trunk.reason')}</dt>
+            <dd>{status.reason}</dd>
+          </>
+        )}
+        {registration === undefined ? null : (
+          <>
+            <dt>{t('trunk.registered')}</dt>
+            <dd class="mono">{registration.server}</dd>
+            <dt>{t('trunk.expiry')}</dt>
+            <dd>{duration(registration.grantedSeconds)}</dd>
+          </>
+        )}
+        <dt>{t('trunk.calls')}</dt>
+        <dd class="numeric">{number(status.activeCalls)}</dd>
+      </dl>
+      {alarms.map(({ code, message }) => (
+        <Note kind="warn" key={code + message}>
+          <strong>{t('trunk.alarms')}</strong> {message}
+        </Note>
+      ))}
+      {status.state === 'rejected' && mayEdit ? <Button onClick={() => void retry()}>{t('trunk.retry')}</Button> : null}
+    </section>
+  );
+}
+
+function NumbersCard({ trunk: { tenants = [], didPool, owner } }: { trunk: TrunkView }) {
+  const rows = tenants.length === 0 && didPool !== undefined ? [{ tenant: owner ?? '', didPool }] : tenants;
+  return (
+    <section class="card">
+      <h2>{t('trunk.numbers')}</h2>
+      {rows.length === 0 ? <p class="soft">{t('wizard.noTenants')}</p> : null}
+      <dl class="facts">
+        {rows.map(({ tenant, didPool: pool }) => (
+          <>
+            <dt>{tenant}</dt>
+            <dd class="mono">{pool}</dd>
+          </>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function Values({ values }: { values: readonly EffectiveValue[] }) {
+  return (
+    <details class="card">
+      <summary>
+        <strong>{t('trunk.values')}</strong> <span class="soft">{t('trunk.valuesText')}</span>
+      </summary>
+      <div class="table-frame">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">{t('wizard.field')}</th>
+              <th scope="col">{t('trunk.value')}</th>
+              <th scope="col">{t('trunk.from')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {values.map(({ path, value, from }) => (
+              <tr key={path}>
+                <td data-label="" class="mono break">
+                  {path}
+                </td>
+                <td data-label={t('trunk.value')} class="break">
+                  <span class="mono">
+                    {value === null ? '—' : typeof value === 'string' ? value : JSON.stringify(value)}
+                  </span>
+                </td>
+                <td data-label={t('trunk.from')}>
+                  <span class="tag">{t(`from.${from}`)}</span>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}

@@ -1,0 +1,263 @@
+/** Both guides' wizard: a step at a time; what is typed is checked by the engine as saving would, and nothing is changed until then. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Problem } from '../../../base/errors.ts';
+import { RequestError } from '../../client/http.ts';
+import { brands, trunks } from '../../client/resources.ts';
+import { isSystemAdmin } from '../../client/session.ts';
+import type { TrunkView } from '../../client/types.ts';
+import { useQuery } from '../../client/use-query.ts';
+import { navigate, useLeaveGuard } from '../../router.tsx';
+import { t } from '../../text/index.ts';
+import { Button } from '../../ui/button.tsx';
+import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { Page } from '../../ui/page.tsx';
+import { say } from '../../ui/toast.tsx';
+import { CheckStep } from './check-step.tsx';
+import {
+  type Draft,
+  draftOf,
+  emptyDraft,
+  needsCredentials,
+  ofTrunk,
+  STEPS,
+  type Step,
+  stepOf,
+  trunkOf,
+} from './draft.ts';
+import { OptionsStep } from './options-step.tsx';
+import { ParametersStep } from './parameters-step.tsx';
+import { CredentialsStep, ProviderStep, ServerStep, TypeStep } from './server-steps.tsx';
+import type { Checked } from './step.ts';
+import { TenantsStep } from './tenants-step.tsx';
+
+const VIEWS = {
+  type: TypeStep,
+  provider: ProviderStep,
+  server: ServerStep,
+  credentials: CredentialsStep,
+  options: OptionsStep,
+  tenants: TenantsStep,
+  parameters: ParametersStep,
+  check: CheckStep,
+} as const;
+
+export function NewTrunk() {
+  return <Wizard initial={emptyDraft(isSystemAdmin() ? 'ip' : 'register')} first="type" />;
+}
+
+export function EditTrunk({ id }: { readonly id: string }) {
+  const { data, error } = useQuery(`trunk-to-edit ${id}`, () => trunks.get(id));
+  if (error !== undefined && data === undefined) {
+    return (
+      <Page title={t('trunks.title')} up={{ to: '/trunks', label: t('trunks.title') }}>
+        <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
+      </Page>
+    );
+  }
+  if (data === undefined) return null;
+  return <Wizard initial={draftOf(data)} before={data} first="server" />;
+}
+
+function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView; first: Step }) {
+  const [draft, setDraft] = useState(initial);
+  const [step, setStep] = useState<Step>(first);
+  const [seen, setSeen] = useState<ReadonlySet<Step>>(new Set(before === undefined ? [] : STEPS));
+  const [busy, setBusy] = useState(false);
+  const [refused, setRefused] = useState<readonly Problem[]>([]);
+  const isDirty = draft !== initial;
+  useLeaveGuard(isDirty && !busy, t('form.leave'));
+  const presets = useQuery('brands', brands.list).data?.items ?? [];
+  const checked = useChecked(draft, before);
+  const steps = stepsOf(draft, before);
+  const at = steps.indexOf(step);
+  // What was left empty at a step that nobody has been at yet is no fault yet.
+  const faults = [...refused, ...checked.faults.filter((fault) => seen.has(stepOf(fault)) || isFilled(draft, fault))];
+  const body = useRef<HTMLDivElement>(null);
+  const goTo = (next: Step) => {
+    setSeen((known) => new Set([...known, step, ...steps.slice(0, steps.indexOf(next))]));
+    setStep(next);
+    window.scrollTo(0, 0);
+    body.current?.focus();
+  };
+  const next = async () => {
+    setBusy(true);
+    const found = await checked.now();
+    setBusy(false);
+    if (found.every((fault) => stepOf(fault) !== step)) goTo(steps[at + 1] ?? step);
+    else setSeen((known) => new Set([...known, step]));
+  };
+  const save = async () => {
+    setBusy(true);
+    setRefused([]);
+    try {
+      const trunk = trunkOf(draft, before);
+      const saved = await (before === undefined ? trunks.create(trunk) : trunks.replace(before.id, trunk));
+      say(t('wizard.saved', { name: saved.name }));
+      navigate(`/trunks/${encodeURIComponent(saved.id)}`, 'replace');
+    } catch (error) {
+      setRefused(faultsOf(error));
+      setBusy(false);
+    }
+  };
+  const StepView = VIEWS[step];
+  const preset = presets.find(({ id }) => id === draft.brand);
+  const change = (part: Partial<Draft>) => {
+    setRefused([]);
+    setDraft((known) => ({ ...known, ...part }));
+  };
+  return (
+    <Page
+      title={before === undefined ? t('wizard.title') : t('wizard.edit', { name: before.name })}
+      text={before === undefined ? t('wizard.text') : undefined}
+      up={{ to: '/trunks', label: t('trunks.title') }}
+    >
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (step === 'check') void save();
+          else void next();
+        }}
+      >
+        <StepList steps={steps} step={step} seen={seen} faults={faults} goTo={goTo} />
+        <section class="card stack" ref={body} tabIndex={-1} aria-label={t(`step.${step}`)}>
+          <h2>{t(`step.${step}`)}</h2>
+          <FaultSummary
+            fields={labelsOf(draft)}
+            faults={faults.filter((fault) => stepOf(fault) === step || (step === 'check' && refused.includes(fault)))}
+          />
+          <StepView {...{ draft, before, preset, presets, faults, checked, change, goTo }} />
+        </section>
+        <div class="row row-spread">
+          <span>
+            {at <= 0 ? null : <Button onClick={() => goTo(steps[at - 1] ?? step)}>{t('action.back')}</Button>}
+          </span>
+          <span class="row">
+            {before === undefined || step === 'check' ? null : (
+              <Button onClick={() => goTo('check')}>{t('step.check')}</Button>
+            )}
+            <Button kind="primary" type="submit" busy={busy}>
+              {step !== 'check' ? t('action.next') : before === undefined ? t('wizard.save') : t('wizard.saveEdit')}
+            </Button>
+          </span>
+        </div>
+      </form>
+    </Page>
+  );
+}
+
+function stepsOf(draft: Draft, before: TrunkView | undefined): readonly Step[] {
+  return STEPS.filter(
+    (step) => (step !== 'credentials' || needsCredentials(draft)) && (step !== 'type' || before === undefined),
+  );
+}
+
+/** What the fields are called that the engine names by their paths. */
+function labelsOf({ tenants: entries }: Draft): Readonly<Record<string, string>> {
+  return {
+    ...Object.fromEntries(
+      entries.map(({ tenant }, index) => [`tenants[${index}].didPool`, `${tenant}, ${t('wizard.pool')}`]),
+    ),
+    name: t('wizard.name'),
+    host: t('wizard.host'),
+    port: t('wizard.port'),
+    didPool: t('wizard.pool'),
+    associatedIps: t('wizard.associated'),
+    'outboundProxy.host': t('wizard.proxy'),
+    'outboundProxy.port': t('wizard.proxyPort'),
+    'credentials.authName': t('wizard.authName'),
+    'credentials.password': t('wizard.password'),
+    'credentials.registerSeconds': t('wizard.registerSeconds'),
+    'options.keepAlive.intervalSeconds': t('option.keepAliveSeconds'),
+  };
+}
+
+/** Whether something stands in the field that a fault is about. */
+function isFilled(draft: Draft, { path }: Problem): boolean {
+  if (path.startsWith('tenants[')) return true;
+  const name = path.split('.')[0] as keyof Draft;
+  const value = draft[name];
+  return typeof value === 'string' && value !== '' && name !== 'type' && name !== 'brand';
+}
+
+interface StepListProps {
+  readonly steps: readonly Step[];
+  readonly step: Step;
+  readonly seen: ReadonlySet<Step>;
+  readonly faults: readonly Problem[];
+  readonly goTo: (step: Step) => void;
+}
+
+function StepList({ steps, step, seen, faults, goTo }: StepListProps) {
+  return (
+    <nav aria-label={t('wizard.steps')}>
+      <ol class="steps">
+        {steps.map((name) => {
+          const hasFault = faults.some((fault) => stepOf(fault) === name);
+          const isDone = seen.has(name) && !hasFault && name !== 'check';
+          return (
+            <li key={name}>
+              <button
+                type="button"
+                class="step"
+                data-done={isDone}
+                data-fault={hasFault}
+                aria-current={name === step ? 'step' : undefined}
+                onClick={() => goTo(name)}
+              >
+                <span class="step-name">{t(`step.${name}`)}</span>
+              </button>
+            </li>
+          );
+        })}
+      </ol>
+    </nav>
+  );
+}
+
+const TYPING_MS = 350;
+const EXAMPLE_NUMBER = '14155551212';
+
+type Found = Pick<Checked, 'explanation' | 'faults'>;
+
+/** Asks the engine whenever typing pauses, and at once when that has to be known; an answer to what has changed meanwhile is dropped. */
+function useChecked(draft: Draft, before: TrunkView | undefined): Checked {
+  const [to, setTo] = useState(EXAMPLE_NUMBER);
+  const [found, setFound] = useState<Found>({ faults: [] });
+  const ask = async (signal?: AbortSignal): Promise<Found> => {
+    const tenant = draft.tenants.find((entry) => entry.tenant !== '')?.tenant;
+    const question = {
+      trunk: trunkOf(draft, before),
+      ...(before === undefined ? {} : { replaces: before.id }),
+      ...(tenant === undefined ? {} : { tenant }),
+      to,
+    };
+    try {
+      return { explanation: await trunks.preview(question, signal), faults: [] };
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      return { faults: ofTrunk(faultsOf(error)) };
+    }
+  };
+  useEffect(() => {
+    const abort = new AbortController();
+    const timer = window.setTimeout(() => {
+      ask(abort.signal).then(
+        (next) => abort.signal.aborted || setFound(next),
+        (error: unknown) => {
+          if (!abort.signal.aborted) throw error;
+        },
+      );
+    }, TYPING_MS);
+    return () => {
+      window.clearTimeout(timer);
+      abort.abort();
+    };
+  }, [draft, before, to]);
+  const now = async () => {
+    const next = await ask();
+    setFound(next);
+    return next.faults;
+  };
+  return { ...found, to, setTo, now };
+}

@@ -1,0 +1,208 @@
+/** A call that is only thought through: `explain`, with a reason beside each field. */
+import { useState } from 'preact/hooks';
+import { explain, tenants, trunks } from '../client/resources.ts';
+import { session } from '../client/session.ts';
+import type { Explanation } from '../client/types.ts';
+import { useQuery } from '../client/use-query.ts';
+import { t } from '../text/index.ts';
+import { Button } from '../ui/button.tsx';
+import { FaultSummary, faultAt, SelectField, TextField, useForm } from '../ui/form.tsx';
+import { Invite, Reasons } from '../ui/invite.tsx';
+import { Note } from '../ui/note.tsx';
+import { Page } from '../ui/page.tsx';
+import { State } from '../ui/state.tsx';
+
+export function Try() {
+  const form = useForm({
+    direction: 'out',
+    tenant: session.value?.tenant ?? '',
+    trunk: '',
+    from: '',
+    to: '',
+    headers: '',
+  });
+  const [explanation, setExplanation] = useState<Explanation>();
+  const known = useQuery('tenants-to-try', () => tenants.list({ limit: 1000 })).data?.items ?? [];
+  const lines = useQuery('trunks-to-try', () => trunks.list({ limit: 1000 })).data?.items ?? [];
+  const { direction, tenant, trunk, from, to, headers } = form.values;
+  const isIn = direction === 'in';
+  const run = () =>
+    form.run(async () =>
+      setExplanation(
+        await explain({
+          ...(isIn ? { trunk: trunk || lines[0]?.id } : { tenant: tenant || known[0]?.name }),
+          ...(from === '' ? {} : { from }),
+          to,
+          ...(headers.trim() === '' ? {} : { headers: headersOf(headers) }),
+        }),
+      ),
+    );
+  return (
+    <Page title={t('try.title')} text={t('try.text')}>
+      <div class="stack">
+        <form
+          class="card form"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void run();
+          }}
+        >
+          <FaultSummary
+            faults={form.faults}
+            title={t('table.failed')}
+            fields={{ from: t('try.from'), to: t('try.to'), headers: t('try.headers') }}
+          />
+          <div class="fields">
+            <SelectField
+              label={t('try.direction')}
+              value={direction}
+              onChange={(value) => form.set('direction', value)}
+              options={[
+                { value: 'out', label: t('try.out') },
+                { value: 'in', label: t('try.in') },
+              ]}
+            />
+            {isIn ? (
+              <SelectField
+                label={t('try.trunk')}
+                value={trunk}
+                onChange={(value) => form.set('trunk', value)}
+                options={lines.map(({ id, name }) => ({ value: id, label: name }))}
+              />
+            ) : (
+              <SelectField
+                label={t('try.tenant')}
+                value={tenant}
+                onChange={(value) => form.set('tenant', value)}
+                options={known.map(({ name }) => ({ value: name, label: name }))}
+              />
+            )}
+            <TextField
+              label={isIn ? t('try.fromIn') : t('try.from')}
+              value={from}
+              error={faultAt(form.faults, 'from')}
+              onInput={(value) => form.set('from', value)}
+              mono
+            />
+            <TextField
+              label={isIn ? t('try.toIn') : t('try.to')}
+              value={to}
+              error={faultAt(form.faults, 'to')}
+              onInput={(value) => form.set('to', value)}
+              required
+              mono
+            />
+          </div>
+          <TextField
+            label={t('try.headers')}
+            help={t('try.headersHelp')}
+            value={headers}
+            error={faultAt(form.faults, 'headers')}
+            onInput={(value) => form.set('headers', value)}
+            rows={2}
+            optional
+            mono
+          />
+          <div>
+            <Button kind="primary" type="submit" busy={form.busy}>
+              {t('try.run')}
+            </Button>
+          </div>
+        </form>
+        {explanation === undefined ? null : <Told explanation={explanation} />}
+      </div>
+    </Page>
+  );
+}
+
+function headersOf(text: string): readonly { readonly name: string; readonly value: string }[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      const colon = line.indexOf(':');
+      return colon < 0
+        ? { name: line.trim(), value: '' }
+        : { name: line.slice(0, colon).trim(), value: line.slice(colon + 1).trim() };
+    });
+}
+
+function Told({ explanation: { refusal, rule, steps, routes, skipped, legs = [] } }: { explanation: Explanation }) {
+  return (
+    <div class="stack" aria-live="polite">
+      {refusal === undefined ? null : (
+        <Note kind="warn">
+          <strong>{t('try.refused')}:</strong> {refusal.status} {refusal.reason}
+        </Note>
+      )}
+      <section class="card stack">
+        <h2>{t('try.goes')}</h2>
+        {rule === undefined ? null : (
+          <p>
+            {t('try.rule')} <strong>{rule}</strong>
+          </p>
+        )}
+        <ol class="stack-small">
+          {steps.map(({ step, outcome, reason }) => (
+            <li class="row" key={step + reason}>
+              <State tone={outcome === 'reject' ? 'bad' : 'good'}>{step}</State>
+              <span class="break">{reason}</span>
+            </li>
+          ))}
+        </ol>
+      </section>
+      {routes.map((route) => (
+        <section class="card stack" key={route.trunk.id}>
+          <h2>{t('try.route', { trunk: route.trunk.name })}</h2>
+          {route.refusal === undefined ? (
+            <p class="soft">
+              {t('try.next')} <span class="mono">{route.nextHop}</span>
+            </p>
+          ) : (
+            <Note kind="warn">
+              {route.refusal.status} {route.refusal.reason}
+            </Note>
+          )}
+          <div class="split">
+            <Invite text={route.invite} />
+            <div class="stack">
+              <h3>{t('try.candidates')}</h3>
+              <ul class="stack-small">
+                {route.candidates.map(({ source, value, verdict, reason }) => (
+                  <li key={source + reason}>
+                    <State tone={verdict === 'taken' ? 'good' : 'none'}>{t(`try.${verdict}`)}</State> {source}{' '}
+                    <span class="mono">{value}</span>
+                    <span class="table-sub break">{reason}</span>
+                  </li>
+                ))}
+              </ul>
+              <Reasons fields={route.fields} />
+            </div>
+          </div>
+        </section>
+      ))}
+      {routes.length > 0
+        ? null
+        : legs.map(({ to, target, invite }) => (
+            <section class="card stack" key={to + target}>
+              <h2>
+                {t('try.sends')}: {to} <span class="mono soft">{target}</span>
+              </h2>
+              <Invite text={invite} />
+            </section>
+          ))}
+      {skipped.length === 0 ? null : (
+        <section class="card stack">
+          <h2>{t('try.skipped')}</h2>
+          <ul>
+            {skipped.map(({ trunkName, reason }) => (
+              <li class="break" key={trunkName + reason}>
+                <strong>{trunkName}</strong> {reason}
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+    </div>
+  );
+}
