@@ -1,3 +1,4 @@
+import { inventedOffer } from './sdp.ts';
 import { type Described, Holds, type SessionParties, type SessionUser, withCodecs } from './session.ts';
 
 /** Descriptions that go from party to party without a relay, offers with the codecs and holds with the words that are asked for. */
@@ -38,5 +39,19 @@ export class ChosenCodecs {
     if (this.#ended) return;
     this.#ended = true;
     this.#user.onMediaEnded(undefined);
+  }
+}
+
+/** The session of a call that is only thought through: what a relay would offer for a party stands for it. */
+export class RehearsedSession extends ChosenCodecs {
+  readonly #codecs: readonly string[];
+
+  constructor(parties: SessionParties, user: SessionUser) {
+    super(parties, user);
+    this.#codecs = parties.near.codecs;
+  }
+
+  override makeUpOffer(done: Described): void {
+    done(inventedOffer(this.#codecs, true, 'rehearsed'));
   }
 }

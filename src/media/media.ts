@@ -1,5 +1,5 @@
 import type { Scheduler } from '../base/scheduler.ts';
-import { ChosenCodecs } from './chosen-codecs.ts';
+import { ChosenCodecs, RehearsedSession } from './chosen-codecs.ts';
 import { decideMedia, type MediaDecision, type MediaParty } from './decide.ts';
 import type { MediaRelays } from './relays.ts';
 import { describe } from './sdp.ts';
@@ -88,7 +88,7 @@ export class Media {
         const isChosen = isChoosy(question.near) || isChoosy(question.far);
         if (question.sdp !== undefined && withCodecs(question.sdp, question) === undefined) return 'no-codec';
         if (decision.relay && this.relays.choose() === undefined && !mayPass(question)) return 'no-relay';
-        return isChosen ? new ChosenCodecs(question, user) : undefined;
+        return isChosen ? new RehearsedSession(question, user) : undefined;
       },
     };
   }
