@@ -276,6 +276,7 @@ export class Engine {
         (await this.endpoint.transport.tryTls?.(target)) ?? { kind: 'refused', reason: 'this node has no TLS' },
       refusal: (target) => this.endpoint.transport.refusal?.(target),
       ping: (trunk, to) => this.trunks.ping(trunk, to),
+      token: async (trunk) => this.messaging.outside?.checkToken(trunk.id),
       status: (trunkId) => this.trunks.status(trunkId),
       relays: () => relays.list(),
       wallMs: () => scheduler.wallMs(),

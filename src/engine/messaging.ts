@@ -44,6 +44,8 @@ export interface OutsideMessages {
     readonly reason?: string;
     readonly headers: readonly (readonly [name: string, value: string])[];
   }>;
+  /** Asks the trunk's provider about its access token: undefined, or why it does not take it. */
+  checkToken(trunkId: string): Promise<string | undefined>;
   /** A phone has come to be registered. */
   phoneRegistered(tenant: string, number: string): void;
 }

@@ -26,6 +26,8 @@ export interface TrunkDoctorPorts {
   /** Why nothing may be sent there. */
   readonly refusal: (target: Target) => string | undefined;
   readonly ping: (trunk: Trunk, to: Flow | Target) => Promise<PingAnswer>;
+  /** Asks the provider whether it takes the trunk's access token: undefined, or why not. */
+  readonly token: (trunk: Trunk) => Promise<string | undefined>;
   readonly status: (trunkId: string) => TrunkStatus | undefined;
   readonly relays: () => readonly RelayListing[];
   readonly wallMs: () => number;
@@ -74,6 +76,8 @@ export class TrunkDoctor {
   }
 
   async #patient(trunk: Trunk): Promise<Patient> {
+    // No SIP goes to it.
+    if (trunk.type === 'whatsapp') return { trunk, ports: this.#ports, targets: [], nowhere: undefined };
     try {
       const reach = await this.#ports.targets(trunk);
       return { trunk, ports: this.#ports, targets: 'send' in reach ? [reach] : reach, nowhere: undefined };
@@ -89,6 +93,7 @@ function* settings({ trunk }: Patient): Generator<Finding> {
 }
 
 async function* located({ trunk, ports }: Patient): AsyncGenerator<Finding> {
+  if (trunk.type === 'whatsapp') return;
   for (const { host, addresses } of ports.locate(trunk)) {
     try {
       const list = await addresses;
@@ -184,6 +189,22 @@ function* gateway({ trunk, targets }: Patient): Generator<Finding> {
     );
 }
 
+async function* token({ trunk, ports }: Patient): AsyncGenerator<Finding> {
+  if (trunk.type !== 'whatsapp') return;
+  if (trunk.whatsapp === undefined) {
+    yield found('token', 'failed', 'the trunk has no number at WhatsApp', 'give it `whatsapp` settings');
+    return;
+  }
+  const { phoneNumberId } = trunk.whatsapp;
+  const why = await ports.token(trunk);
+  if (why === undefined) yield found('token', 'ok', 'WhatsApp takes the access token', undefined, phoneNumberId);
+  else {
+    const advice =
+      'make a system user token with whatsapp_business_messaging at Meta, and check phoneNumberId and apiBase';
+    yield found('token', 'failed', why, advice, phoneNumberId);
+  }
+}
+
 async function* options({ trunk, targets, ports }: Patient): AsyncGenerator<Finding> {
   const answers = await Promise.all(targets.map(async (to) => ({ to, answer: await ports.ping(trunk, to) })));
   for (const { to, answer } of answers) {
@@ -270,6 +291,7 @@ const CHECKS_IN_ORDER: readonly Check[] = [
   all(tls),
   registration,
   gateway,
+  all(token),
   all(options),
   state,
   relay,

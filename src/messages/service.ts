@@ -181,6 +181,14 @@ export class MessageService implements TimerTarget {
     return this.#fromPhones.send(message);
   }
 
+  /** Asks whether a number's access token is good: undefined, or why not. The trunk's state follows. */
+  async checkToken(trunkId: string): Promise<string | undefined> {
+    const number = whatsappNumber(this.#options.directory(), trunkId);
+    if (number === undefined) return 'the trunk is disabled';
+    const { state, reason } = await this.#tokens.check(number);
+    return state === 'online' ? undefined : reason;
+  }
+
   /** A phone that was away is there. */
   phoneRegistered(tenant: string, number: string): void {
     if (this.#numbers.length === 0 || this.#isStopped) return;

@@ -50,34 +50,24 @@ export class TokenWatch implements TimerTarget {
   }
 
   /** Asks about one now. */
-  async check(number: WhatsappNumber): Promise<void> {
-    try {
-      this.heard(number.trunk.id, await this.#options.api.check(number.settings));
-    } catch (error) {
-      // Nothing is known of the token; calls of the network's faults pass.
-      this.#note(number.trunk.id, {
-        state: 'offline',
-        code: undefined,
-        reason: `the Cloud API cannot be reached: ${error instanceof Error ? error.message : String(error)}`,
-      });
-    }
+  async check(number: WhatsappNumber): Promise<TokenHealth> {
+    const health = await this.#ask(number);
+    this.#note(number.trunk.id, health);
+    return health;
   }
 
-  /** An answer of the API came: it says what the token is worth. */
+  /** An answer of the API to a message came: it says what the token is worth. */
   heard(trunkId: string, error: CloudError | undefined): void {
-    if (error === undefined) this.#note(trunkId, { state: 'online', code: 200, reason: '' });
-    else if (verdictOf(error).kind === 'token')
-      this.#note(trunkId, {
-        state: 'offline',
-        code: error.code,
-        reason: `the Cloud API refuses the access token: ${error.message}`,
-      });
-    else if (verdictOf(error).kind === 'refused')
-      this.#note(trunkId, {
-        state: 'offline',
-        code: error.code,
-        reason: `the Cloud API refuses the number: ${error.message}`,
-      });
+    if (error === undefined || verdictOf(error).kind === 'token') this.#note(trunkId, healthOf(error));
+  }
+
+  async #ask({ settings }: WhatsappNumber): Promise<TokenHealth> {
+    try {
+      return healthOf(await this.#options.api.check(settings));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return { state: 'offline', code: undefined, reason: `the Cloud API cannot be reached: ${why}` };
+    }
   }
 
   onTimer(): void {
@@ -113,5 +103,18 @@ export class TokenWatch implements TimerTarget {
     if (this.#isStopped || this.#watched.size === 0) return;
     const nextMs = Math.min(...[...this.#watched.values()].map((each) => each.nextMs));
     this.#timer = this.#options.scheduler.schedule(Math.max(0, nextMs - this.#options.scheduler.nowMs()), this, 0);
+  }
+}
+
+function healthOf(error: CloudError | undefined): TokenHealth {
+  if (error === undefined) return { state: 'online', code: 200, reason: '' };
+  const { code, message } = error;
+  switch (verdictOf(error).kind) {
+    case 'token':
+      return { state: 'offline', code, reason: `the Cloud API refuses the access token: ${message}` };
+    case 'refused':
+      return { state: 'offline', code, reason: `the Cloud API refuses the number: ${message}` };
+    case 'later':
+      return { state: 'unknown', code, reason: `the Cloud API cannot say now: ${message}` };
   }
 }

@@ -376,6 +376,7 @@ function messageService(
   engine.messaging.outside = {
     isForOutside: (tenant, host) => service.isForOutside(tenant, host),
     send: (message) => service.sendFromPhone(message),
+    checkToken: (trunkId) => service.checkToken(trunkId),
     phoneRegistered: (tenant, number) => service.phoneRegistered(tenant, number),
   };
   return service;

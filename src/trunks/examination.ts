@@ -7,6 +7,7 @@ export const CHECKS = [
   'tls',
   'registration',
   'gateway',
+  'token',
   'options',
   'state',
   'relay',

@@ -38,6 +38,7 @@ function examine(changes: Partial<TrunkInput> = {}, ports: Partial<TrunkDoctorPo
     tryTls: async () => ({ kind: 'refused', reason: 'not asked' }),
     refusal: () => undefined,
     ping: async () => ({ kind: 'answered', status: 200, reason: 'OK', elapsedMs: 3 }),
+    token: async () => undefined,
     status: () => undefined,
     relays: () => [],
     wallMs: () => WALL_MS,
@@ -180,6 +181,7 @@ test('who asks while a trunk is examined gets the same examination', async () =>
     tryTls: async () => ({ kind: 'refused', reason: '' }),
     refusal: () => undefined,
     ping,
+    token: async () => undefined,
     status: () => undefined,
     relays: () => [],
     wallMs: () => WALL_MS,
@@ -187,4 +189,35 @@ test('who asks while a trunk is examined gets the same examination', async () =>
   const [trunk] = directory.trunks;
   const [first, second] = await Promise.all([doctor.examine(trunk as never), doctor.examine(trunk as never)]);
   expect([first === second, pings]).toEqual([true, 1]);
+});
+
+test('of a whatsapp trunk its access token is looked at, and no SIP', async () => {
+  const whatsapp = {
+    number: '14155550100',
+    phoneNumberId: '1001',
+    accountId: '2',
+    accessToken: 't',
+    appSecret: 's',
+    verifyToken: 'v',
+  };
+  const own: Partial<TrunkInput> = {
+    type: 'whatsapp',
+    owner: 'acme',
+    host: undefined,
+    tenants: [],
+    didPool: '14155550100',
+  };
+  const nobody = { targets: () => Promise.reject(new Error('no host')) };
+  const good = await lines(examine({ ...own, whatsapp }, nobody));
+  expect(good).toContain('token ok: WhatsApp takes the access token');
+  expect(good.filter((line) => /^(dns|options|tls|egress)/.test(line))).toEqual([]);
+  const refused = await examine(
+    { ...own, whatsapp },
+    { ...nobody, token: async () => 'the Cloud API refuses the access token' },
+  );
+  expect(refused).toMatchObject({ healthy: false });
+  expect(refused.findings.find(({ check }) => check === 'token')).toMatchObject({
+    advice: expect.stringContaining('token'),
+  });
+  expect(await lines(examine(own, nobody))).toContain('token failed: the trunk has no number at WhatsApp');
 });

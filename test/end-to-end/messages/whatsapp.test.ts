@@ -454,7 +454,18 @@ describe('the trunk', () => {
       lastCode: 190,
       reason: expect.stringContaining('access token'),
     });
+    const examined = () =>
+      engine.api('/api/v1/trunks/7/doctor', {}) as Promise<{ healthy: boolean; findings: object[] }>;
+    const finding = expect.objectContaining({
+      check: 'token',
+      outcome: 'failed',
+      advice: expect.stringContaining('token'),
+    });
+    expect((await examined()).findings).toContainEqual(finding);
     await cloud.set({ token: 'token-1' });
+    // Asking is enough to have it in service again.
+    expect(await examined()).toMatchObject({ healthy: true });
+    expect(await state()).toBe('online');
   });
 
   test('shows no secret', async () => {
