@@ -45,12 +45,5 @@ test.runIf(process.env['TANDEM_PICTURES'] === '1')('the pictures of the document
   await page.getByLabel('P-Asserted-Identity: User part').selectOption('OutboundCallerId');
   await page.locator('mark', { hasText: 'P-Asserted-Identity' }).waitFor();
   await shoot(page, 'wizard');
-  const dark = await world.signedIn({ id: 'kim@acme.example', role: 'system-admin' }, { ...SIZE, dark: true });
-  await dark.page.goto(`${world.url}/console/try`);
-  await dark.page.getByLabel('Calling extension').fill('101');
-  await dark.page.getByLabel('Dialled number').fill('915551234');
-  await dark.page.getByRole('button', { name: 'Think it through' }).click();
-  await dark.page.getByRole('heading', { name: 'Over carrier' }).scrollIntoViewIfNeeded();
-  await shoot(dark.page, 'try');
   await world.stop();
 });
