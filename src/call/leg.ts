@@ -175,6 +175,8 @@ export class Leg implements LegRequestUser {
   #credentials: DigestClient | undefined = undefined;
   #receiver: ReliableReceiver | undefined = undefined;
   #ack: Acknowledgement | undefined = undefined;
+  /** The connection that the last ACK waited for. */
+  #ackFlow: Flow | undefined = undefined;
   /** The BYE that ends it; only while it is `leaving`. */
   #bye: { readonly reasons: readonly string[]; readonly isSent: boolean } | undefined = undefined;
 
@@ -331,13 +333,18 @@ export class Leg implements LegRequestUser {
     const ack = this.dialog.createAck(invite);
     if (answer !== undefined) relayBody(answer, ack);
     this.offers.request('local', 'ACK', hasSessionDescription(ack));
-    this.env.endpoint.sendAck(ack, this.#hop(), this.options);
+    const flow = this.env.endpoint.sendAck(ack, this.#hop(), this.options);
+    this.#ackFlow = flow.reliable && !flow.connected ? flow : undefined;
     this.call.changed();
   }
 
   /** A 2xx came again (RFC 3261 §13.2.2.4): so does its ACK, unless the answer for it is not there yet. */
   acknowledgeAgain(invite: SipRequest): void {
-    if (this.#ack?.kind !== 'held') this.acknowledge(invite, this.#ack?.answer);
+    if (this.#ack?.kind === 'held') return;
+    const flow = this.#ackFlow;
+    // Nobody takes connections where the peer says that it is: the ACK goes where the 2xx came from.
+    if (flow !== undefined && !flow.connected) this.unreachable = `${flow.remoteAddress}:${flow.remotePort}`;
+    this.acknowledge(invite, this.#ack?.answer);
   }
 
   // --- receiving ---

@@ -1,6 +1,6 @@
 import type { VerificationFacts } from '../call/index.ts';
 import type { Forwarding, ForwardReason, NodeFacts } from '../outbound/index.ts';
-import { isAnonymousAddress, partyPrivacy, refusesPrivacy, type SipRequest, withheldBy } from '../sip/message/index.ts';
+import { anonymousBy, partyPrivacy, refusesPrivacy, type SipRequest, withheldBy } from '../sip/message/index.ts';
 import type { Party } from '../tenants/party.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -68,9 +68,9 @@ function originatorOf({ origin, caller }: CallContext): Forwarding['originator']
 /** Who calls anonymously, as phones are shown it (RFC 3323 §4.1.1.3). */
 export const ANONYMOUS_ADDRESS = '"Anonymous" <sip:anonymous@anonymous.invalid>';
 
-/** RFC 3323 §4.1: an endpoint asks for privacy, by field or by an anonymous From; with `none` it will not have any (§4.2). */
+/** RFC 3323 §4.1: an endpoint asks for privacy, by field or by an address that names nobody; with `none` it will not have any (§4.2). */
 export function wantsAnonymity(request: SipRequest, always = false): boolean {
   const privacy = partyPrivacy(request.headers, 'calling');
   if (refusesPrivacy(privacy)) return false;
-  return always || isAnonymousAddress(request.from()) || withheldBy(privacy) !== undefined;
+  return always || anonymousBy(request) !== undefined || withheldBy(privacy) !== undefined;
 }

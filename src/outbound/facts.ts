@@ -1,9 +1,10 @@
 import type { AddressScope } from '../base/address-scope.ts';
 import {
+  type AnonymousField,
+  anonymousBy,
   FIRST_HOPS,
   HeaderId,
   type Headers,
-  isAnonymousAddress,
   type PartyPrivacy,
   partyPrivacy,
   readableNameAddrs,
@@ -72,8 +73,8 @@ export interface EndpointRequest {
   readonly callId: string;
   readonly maxForwards: number;
   readonly fromDisplayName: string;
-  /** From names nobody (RFC 3323 §4.1.1.3). */
-  readonly anonymousFrom: boolean;
+  /** The field in which the caller says that it is nobody (RFC 3323 §4.1.1.3). */
+  readonly anonymousBy: AnonymousField | undefined;
   /** User part of the first sip, sips or tel URI in P-Preferred-Identity; '' without one. */
   readonly preferredIdentity: string;
   /** Privacy values (RFC 3323 §4.2), lower case. */
@@ -162,7 +163,7 @@ export function endpointRequest(request: SipRequest): EndpointRequest {
     callId: request.callId(),
     maxForwards: request.maxForwards() ?? FIRST_HOPS,
     fromDisplayName: from.displayName ?? '',
-    anonymousFrom: isAnonymousAddress(from),
+    anonymousBy: anonymousBy(request),
     preferredIdentity: request.headers.has(HeaderId.PPreferredIdentity) ? preferredIdentity(request.headers) : '',
     privacy: privacy.values,
     remoteParty: privacy.remoteParty,

@@ -16,6 +16,8 @@ import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
 const MAX_GRANTED_SECONDS = 86_400;
 const MAX_ROUTES = 10;
+/** RFC 3261 §20.19. */
+const MAX_DELTA_SECONDS = 2 ** 32 - 1;
 
 /**
  * Seconds that the registration lasts: of our Contact, else of the message, else what was asked for (RFC 3261 §10.2.4, §10.3 step 8).
@@ -23,13 +25,11 @@ const MAX_ROUTES = 10;
  */
 export function grantedSeconds(response: SipResponse, token: string, askedSeconds: number): number {
   const contacts = addressValues(response.headers, HeaderId.Contact).map(readBinding);
-  const own =
-    contacts.find(({ uri }) => uri !== undefined && carriesToken(uri, token)) ??
-    (contacts.length === 1 ? contacts[0] : undefined);
+  const own = contacts.find(({ uri }) => uri !== undefined && carriesToken(uri, token));
   const ofMessage = delta(response, HeaderId.Expires);
   const granted =
     own === undefined
-      ? (smallest(contacts.map(({ seconds }) => seconds ?? ofMessage)) ?? ofMessage)
+      ? (smallest(contacts.map(({ seconds }) => seconds ?? ofMessage)) ?? ofMessage ?? only(contacts)?.seconds)
       : (own.seconds ?? ofMessage);
   return Math.min(granted ?? askedSeconds, MAX_GRANTED_SECONDS);
 }
@@ -42,9 +42,21 @@ interface ListedBinding {
 
 function readBinding(text: string): ListedBinding {
   const address = readable(() => parseNameAddr(text));
-  const expires = (address?.params ?? readTrailingParams(text))?.get('expires');
-  const seconds = expires === undefined ? undefined : readable(() => parseDeltaSeconds(expires, 'expires'));
-  return { uri: address?.uri, seconds };
+  const params = address?.params ?? readTrailingParams(text);
+  const ofUri = address !== undefined && isSipUri(address.uri) ? address.uri.params : undefined;
+  // Some write it inside the brackets.
+  const expires = params?.get('expires') ?? ofUri?.get('expires');
+  return { uri: address?.uri, seconds: expires === undefined ? undefined : leadingSeconds(expires) };
+}
+
+/** Whole seconds at the start of what registrars write: `90`, `"90"`, `90.0`, `90s`. More digits than a number of 32 bits are the most there is. */
+function leadingSeconds(text: string): number | undefined {
+  const digits = /^"?\s*([0-9]+)/.exec(text.trim())?.[1];
+  return digits === undefined ? undefined : Math.min(Number(digits), MAX_DELTA_SECONDS);
+}
+
+function only<T>(list: readonly T[]): T | undefined {
+  return list.length === 1 ? list[0] : undefined;
 }
 
 function smallest(seconds: readonly (number | undefined)[]): number | undefined {
@@ -83,7 +95,7 @@ function carriesToken(uri: Uri, token: string): boolean {
 
 function delta(response: SipResponse, id: HeaderId): number | undefined {
   const value = response.headers.value(id);
-  return value === undefined ? undefined : readable(() => parseDeltaSeconds(value, 'expires'));
+  return value === undefined ? undefined : leadingSeconds(value);
 }
 
 function readable<T>(read: () => T): T | undefined {

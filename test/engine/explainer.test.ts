@@ -215,7 +215,7 @@ describe('questions', () => {
     [{ tenant: 'acme', invite: 'hello' }, 'invalid', 'invite'],
     [{ tenant: 'acme', invite: 'BYE sip:a@b SIP/2.0\n\n' }, 'invalid', 'invite'],
     [{ tenant: 'acme', from: '101', to: 'sip:' }, 'invalid', 'to'],
-    [{ tenant: 'acme', from: '101', to: '9', headers: [{ name: 'From', value: '<<<' }] }, 'invalid', 'headers'],
+    [{ tenant: 'acme', from: '101', to: '9', headers: [{ name: 'To', value: '<<<' }] }, 'invalid', 'headers'],
   ])('%j is %s: %s', async (question, kind, path) => {
     const world = await ExplainedWorld.start();
     await expect(world.explainer.explain(question)).rejects.toMatchObject({ name: 'QuestionError', kind, path });

@@ -21,6 +21,15 @@ test.each<[expected: number, lines: string[]]>([
   [60, ['Contact: <sip:x@203.0.113.5>;expires=90, <sip:y@203.0.113.6>', 'Expires: 60']],
   [75, ['Contact: <sip:x@203.0.113.5>;expires=75']],
   [300, ['Contact: <sip:x@203.0.113.5>;expires=0, <sip:y@203.0.113.6>;expires=0', 'Expires: 300']],
+  [300, ['Contact: <sip:x@203.0.113.5>;expires=0', 'Expires: 300']],
+  [0, ['Contact: <sip:x@203.0.113.5>;expires=0']],
+  // As registrars write it.
+  [90, [`Contact: ${OWN.replace('>', ';expires=90>')}`]],
+  [90, [`Contact: ${OWN};expires=90.5`, 'Expires: 300']],
+  [90, ['Expires: 90s']],
+  [90, ['Expires: "90"']],
+  [86_400, ['Expires: 99999999999']],
+  [600, ['Expires: -1']],
   // One cannot be read, its time can.
   [45, ['Contact: <sip:[>;expires=45, <sip:y@203.0.113.6>;expires=soon']],
   [300, ['Contact: ;;;', 'Expires: 300']],

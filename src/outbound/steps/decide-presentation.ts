@@ -30,7 +30,7 @@ function reasonToHide(call: PlanState): string | undefined {
   const wish = withheldBy({ values: request.privacy, remoteParty: request.remoteParty });
   if (wish !== undefined) return `the endpoint sent ${wish}`;
   // RFC 3323 §4.1.1.3
-  if (request.anonymousFrom) return 'the endpoint sent an anonymous From';
+  if (request.anonymousBy !== undefined) return `the endpoint sent an anonymous ${request.anonymousBy}`;
   if (call.perCall === 'show') return undefined;
   if (caller.kind === 'extension' && caller.extension.anonymousCalls) return 'the extension always calls anonymously';
   return undefined;

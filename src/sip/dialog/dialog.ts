@@ -311,7 +311,9 @@ const NO_ROUTES = new RouteSet([]);
 function routeSetOfResponse(response: SipResponse): RouteSet | undefined {
   if (!response.headers.has(HeaderId.RecordRoute)) return NO_ROUTES;
   try {
-    const routes = new RouteSet(addressValues(response.headers, HeaderId.RecordRoute).reverse());
+    const values = addressValues(response.headers, HeaderId.RecordRoute);
+    if (values.length === 0) return NO_ROUTES;
+    const routes = new RouteSet(values.reverse());
     // A route of another scheme leads nowhere.
     return SIP_SCHEME.test(routes.firstUri ?? '') ? routes : undefined;
   } catch (error) {
@@ -337,7 +339,7 @@ function targetOfMessage(message: SipRequest | SipResponse): string | undefined 
 }
 
 function isUsable(response: SipResponse, target: string | undefined): boolean {
-  return target !== undefined || !response.headers.has(HeaderId.Contact);
+  return target !== undefined || (response.headers.value(HeaderId.Contact) ?? '') === '';
 }
 
 function targetOf(contact: NameAddr): string {

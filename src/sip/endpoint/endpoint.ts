@@ -214,13 +214,15 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   }
 
   /**
-   * Sends the ACK for a 2xx (§13.2.2.4), which has no transaction. Sending the same request again repeats it as it was.
+   * Sends the ACK for a 2xx (§13.2.2.4), which has no transaction, and gives the flow that it went to. Sending the same request again
+   * repeats it as it was.
    */
-  sendAck(request: SipRequest, to: Flow | Target, options: SendOptions = {}): void {
+  sendAck(request: SipRequest, to: Flow | Target, options: SendOptions = {}): Flow {
     const flow = this.#flowOf(to);
     if (!request.headers.has(HeaderId.Via))
       request.headers.prepend(HeaderId.Via, this.#via(flow, options) + randomBranch());
     flow.send(serialize(request));
+    return flow;
   }
 
   // From the transports.

@@ -1,18 +1,20 @@
 /**
  * Whether a party's identity is withheld, as its own message says it: Privacy (RFC 3323 §4.2, RFC 3325 §9.3), an anonymous From
- * (RFC 3323 §4.1.1.3), and the `privacy` of Remote-Party-ID (draft-ietf-sip-privacy-04 §5.1), which many still send. The one place
- * where this is read, for calls from phones and trunks, and for answers. What cannot be read asks for nothing, unless it looks like a
- * wish: then it is one.
+ * (RFC 3323 §4.1.1.3), and the `privacy` of Remote-Party-ID (draft-ietf-sip-privacy-04 §5.1) with the fields that went along with it
+ * (RPID-Privacy, §5.2, and Anonymity), which many still send. The one place where this is read, for calls from phones and trunks, and
+ * for answers. What cannot be read asks for nothing, unless it looks like a wish: then it is one.
  */
 import { parseRemotePartyId, type RemotePartyId } from './fields/remote-party-id.ts';
 import { HeaderId } from './header-id.ts';
 import type { Headers } from './headers.ts';
 import { addressValues, readableNameAddrs, type SipRequest } from './message.ts';
 import type { NameAddr } from './name-addr.ts';
-import { unescapeUser } from './uri.ts';
+import { isSipUri, type Uri, unescapeUser } from './uri.ts';
 
 /** The party that a Remote-Party-ID is of; without a `party` the one that sent it: calling in requests, called in responses. */
 export type Party = 'calling' | 'called';
+
+const ANONYMOUS_WORD = /(?:^|[\s"<:])(?:anonymous|restricted|private|withheld)(?=$|[\s">@;])/i;
 
 export interface PartyPrivacy {
   /** Values of Privacy, lower case, in order. */
@@ -30,11 +32,27 @@ const ANONYMOUS_USERS: ReadonlySet<string> = new Set(['anonymous', 'restricted',
 export function partyPrivacy(headers: Headers, sender: Party): PartyPrivacy {
   const hasPrivacy = headers.has(HeaderId.Privacy);
   const hasRemoteParty = headers.has(HeaderId.RemotePartyId);
-  if (!hasPrivacy && !hasRemoteParty) return NOTHING;
+  const asked = olderWish(headers, sender);
+  if (!hasPrivacy && !hasRemoteParty && asked === undefined) return NOTHING;
   return {
     values: hasPrivacy ? privacyValues(headers) : [],
-    remoteParty: hasRemoteParty ? remotePartyPrivacy(headers, sender) : undefined,
+    remoteParty: hasRemoteParty && asked !== 'number' ? (remotePartyPrivacy(headers, sender) ?? asked) : asked,
   };
+}
+
+/** What RPID-Privacy (`;party=calling;privacy=full`) and Anonymity (`uri`) ask for. */
+function olderWish(headers: Headers, sender: Party): PartyPrivacy['remoteParty'] {
+  let wish: PartyPrivacy['remoteParty'];
+  if (headers.hasNamed('RPID-Privacy')) {
+    for (const value of headers.fieldValuesNamed('RPID-Privacy')) {
+      const fields = `;${value}`;
+      if ((loosely(PARTY, fields) ?? sender) !== sender) continue;
+      const what = withholds(loosely(PRIVACY, fields));
+      if (what === 'number') return what;
+      wish ??= what;
+    }
+  }
+  return headers.hasNamed('Anonymity') ? (withholds(headers.valueNamed('Anonymity')?.toLowerCase()) ?? wish) : wish;
 }
 
 /** The Privacy value or field that withholds the number, in words; undefined when nothing does. `none` is left to the caller. */
@@ -51,6 +69,8 @@ export function refusesPrivacy({ values }: Pick<PartyPrivacy, 'values'>): boolea
 
 /** Whether From, or another address of the caller, names nobody. A URI without user part names nobody when its name says so. */
 export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 'displayName'>): boolean {
+  // The whole of a field that cannot be read.
+  if (uri.scheme === 'other') return uri.name === '' && ANONYMOUS_WORD.test(uri.text);
   if (!('host' in uri)) return false;
   const host = uri.host.toLowerCase();
   if (host === 'anonymous.invalid' || host === 'anonymous') return true;
@@ -61,19 +81,39 @@ export function isAnonymousAddress({ uri, displayName }: Pick<NameAddr, 'uri' | 
   return ANONYMOUS_USERS.has((displayName ?? '').trim().toLowerCase());
 }
 
+/** A field in which a caller says that it is nobody. */
+export type AnonymousField = 'From' | 'P-Preferred-Identity';
+
+/** The field in which an endpoint, which is known by other means, asks not to be named (RFC 3323 §4.1.1.3, RFC 3325 §9.2). */
+export function anonymousBy(request: SipRequest): AnonymousField | undefined {
+  if (isAnonymousAddress(request.from())) return 'From';
+  return allNameNobody(request.headers, HeaderId.PPreferredIdentity) ? 'P-Preferred-Identity' : undefined;
+}
+
 /** Whether the caller of an INVITE wants to be withheld, for a sender whose From is what it was given: a carrier, a gateway. */
 export function isWithheldCaller(request: SipRequest): boolean {
   const from = request.from();
   if (isAnonymousAddress(from)) return true;
   // A trunk that gives no number at all has none to show.
-  if ('host' in from.uri && (from.uri.user ?? '') === '') return true;
-  return withheldBy(partyPrivacy(request.headers, 'calling')) !== undefined || isAnonymousAsserted(request.headers);
+  if (namesNobody(from.uri)) return true;
+  const { headers } = request;
+  return (
+    withheldBy(partyPrivacy(headers, 'calling')) !== undefined || allNameNobody(headers, HeaderId.PAssertedIdentity)
+  );
 }
 
-/** Every identity that the network asserts names nobody. */
-function isAnonymousAsserted(headers: Headers): boolean {
-  if (!headers.has(HeaderId.PAssertedIdentity)) return false;
-  const addresses = readableNameAddrs(headers, HeaderId.PAssertedIdentity);
+/** No user part, one of punctuation alone, or an address that no call can be returned to. */
+function namesNobody(uri: Uri): boolean {
+  if (uri.scheme === 'other') return true;
+  if (uri.scheme === 'tel') return false;
+  const [user = ''] = unescapeUser(uri.user ?? '').split(';', 1);
+  return /^[-+.()\s]*$/.test(user);
+}
+
+/** Every identity that the field gives names nobody, and it gives one. */
+function allNameNobody(headers: Headers, id: HeaderId): boolean {
+  if (!headers.has(id)) return false;
+  const addresses = readableNameAddrs(headers, id);
   return addresses.length > 0 && addresses.every(isAnonymousAddress);
 }
 
@@ -82,7 +122,7 @@ function privacyValues(headers: Headers): string[] {
   const values: string[] = [];
   for (const field of headers.fieldValues(HeaderId.Privacy)) {
     for (const part of field.split(/[;,]/, 16)) {
-      const value = part.trim().toLowerCase();
+      const value = part.replaceAll('"', '').trim().toLowerCase();
       if (value !== '') values.push(value);
     }
   }
@@ -116,7 +156,11 @@ function withholds(privacy: string | undefined): PartyPrivacy['remoteParty'] {
 
 function readRemoteParty(value: string): Pick<RemotePartyId, 'party' | 'privacy'> {
   try {
-    return parseRemotePartyId(value);
+    const { address, party } = parseRemotePartyId(value);
+    // Some write it inside the brackets, or twice.
+    const said = [...address.params.entries(), ...(isSipUri(address.uri) ? address.uri.params.entries() : [])];
+    const privacy = said.filter(([name]) => name.toLowerCase() === 'privacy').map(([, each]) => each ?? '');
+    return { party, privacy: privacy.length === 0 ? undefined : privacy.join(',').toLowerCase() };
   } catch {
     return { party: loosely(PARTY, value), privacy: loosely(PRIVACY, value) };
   }

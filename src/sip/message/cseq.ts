@@ -1,13 +1,13 @@
 import { PeerError } from '../../base/errors.ts';
 import { decimalAt, isToken, skipSpace, trimEnd } from './characters.ts';
-import { methodAt } from './method.ts';
+import { knownMethod, methodAt } from './method.ts';
 
 export interface CSeq {
   readonly sequence: number;
   readonly method: string;
 }
 
-/** Reads the CSeq value `text[from, to)`. The sequence number MUST be less than 2**31 (RFC 3261 §8.1.1.5); methods are case-sensitive (§7.1). Throws PeerError SIP_PEER_CSEQ. */
+/** Reads the CSeq value `text[from, to)`. The sequence number MUST be less than 2**31 (RFC 3261 §8.1.1.5); methods are case-sensitive (§7.1), but here a known one in other letters can only be meant. Throws PeerError SIP_PEER_CSEQ. */
 export function parseCSeq(text: string, from = 0, to = text.length): CSeq {
   const end = trimEnd(text, from, to);
   const start = skipSpace(text, from, end);
@@ -18,7 +18,8 @@ export function parseCSeq(text: string, from = 0, to = text.length): CSeq {
   if (sequence < 0 || sequence >= 2 ** 31) throw broken(text.slice(start, end), 'no sequence number below 2**31');
   if (methodStart === index || !isToken(text, methodStart, end))
     throw broken(text.slice(start, end), 'no method after the number');
-  return { sequence, method: methodAt(text, methodStart, end) };
+  const method = methodAt(text, methodStart, end);
+  return { sequence, method: text.charCodeAt(end - 1) < 0x61 ? method : knownMethod(method) };
 }
 
 function broken(text: string, found: string): PeerError {

@@ -1,4 +1,6 @@
 export {
+  type AnonymousField,
+  anonymousBy,
   isAnonymousAddress,
   isWithheldCaller,
   type Party,

@@ -1,9 +1,10 @@
 import { PeerError } from '../../base/errors.ts';
-import { endOfAddress, findSeparator, splitAddresses } from './characters.ts';
+import { endOfAddress, findSeparator, skipSpace, splitAddresses } from './characters.ts';
 import { type CSeq, parseCSeq } from './cseq.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import { Headers } from './headers.ts';
-import { type NameAddr, parseNameAddr, readTag } from './name-addr.ts';
+import { type NameAddr, parseNameAddr, readTag, readTrailingParams } from './name-addr.ts';
+import { Params } from './params.ts';
 import { parseUri, type Uri } from './uri.ts';
 import { parseVia, type Via } from './via.ts';
 
@@ -50,8 +51,9 @@ abstract class Message {
     return this.#required(HeaderId.CSeq, parseCSeq);
   }
 
+  /** A From that cannot be read names nobody: its URI is of scheme `other`, whose text is the field. */
   from(): NameAddr {
-    return this.#required(HeaderId.From, parseNameAddr);
+    return this.#required(HeaderId.From, parseSender);
   }
 
   to(): NameAddr {
@@ -101,15 +103,14 @@ abstract class Message {
       .map((text) => parseNameAddr(text));
   }
 
-  /** The first Contact; undefined when there is none or it is `*`. */
+  /** The first Contact; undefined when there is none, or it is empty or `*`. */
   contact(): NameAddr | undefined {
     return this.#firstContact()?.address;
   }
 
   #firstContact(): FirstAddress | undefined {
-    return this.headers.value(HeaderId.Contact) === '*'
-      ? undefined
-      : this.headers.parsed(HeaderId.Contact, parseFirstAddress);
+    const value = this.headers.value(HeaderId.Contact);
+    return value === '*' || value === '' ? undefined : this.headers.parsed(HeaderId.Contact, parseFirstAddress);
   }
 
   #tag(id: HeaderId): string | undefined {
@@ -158,6 +159,15 @@ export class SipResponse extends Message {
     this.status = status;
     this.reason = reason;
   }
+
+  /** An answer finds its transaction without From and To. */
+  override fromTag(): string | undefined {
+    return this.headers.has(HeaderId.From) ? super.fromTag() : undefined;
+  }
+
+  override toTag(): string | undefined {
+    return this.headers.has(HeaderId.To) ? super.toTag() : undefined;
+  }
 }
 
 export type SipMessage = SipRequest | SipResponse;
@@ -192,6 +202,16 @@ function parseFirstVia(text: string, start: number, end: number): Via {
   return parseVia(text, start, comma < 0 || comma >= end ? end : findSeparator(text, 0x2c, start, end));
 }
 
+function parseSender(text: string, start: number, end: number): NameAddr {
+  try {
+    return parseNameAddr(text, start, end);
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error;
+    const field = text.slice(start, end);
+    return { uri: { scheme: 'other', name: '', text: field }, params: readTrailingParams(field) ?? new Params() };
+  }
+}
+
 /** The first address of a field. */
 interface FirstAddress {
   readonly address: NameAddr;
@@ -201,8 +221,11 @@ interface FirstAddress {
 
 function parseFirstAddress(source: string, from: number, to: number): FirstAddress {
   const text = source.slice(from, to);
-  const end = endOfAddress(text, 0);
-  return { address: parseNameAddr(text.slice(0, end)), isAlone: end === text.length };
+  // §7.3.1: an element of a list may be empty; the field itself is not.
+  let start = 0;
+  while (text.charCodeAt(start) === 0x2c) start = skipSpace(text, start + 1);
+  const end = endOfAddress(text, start);
+  return { address: parseNameAddr(text.slice(start, end)), isAlone: end === text.length };
 }
 
 function missing(id: HeaderId): PeerError {

@@ -19,6 +19,12 @@ export const METHODS: readonly string[] = [
 ];
 const WORDS = wordsByLength(METHODS);
 
+/** A method of the registry that is written in other letters, in its own; any other as it is. */
+export function knownMethod(method: string): string {
+  const upper = method.toUpperCase();
+  return METHODS.find((known) => known === upper) ?? method;
+}
+
 /** The method in `text` from `start` to `end`; a known one is always the same string object. */
 export function methodAt(text: string, start: number, end: number): string {
   return wordAt(WORDS, text, start, end);

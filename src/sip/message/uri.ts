@@ -195,7 +195,7 @@ function gatherParams(text: string, index: number): number {
       continue;
     }
     const valueStart = index + 1;
-    index = endOfParamText(text, valueStart);
+    index = endOfParamValue(text, valueStart);
     gathering.add(name, text.slice(valueStart, index));
   }
   return index;
@@ -210,6 +210,28 @@ function endOfParamText(text: string, index: number): number {
   }
   return index;
 }
+
+/**
+ * DEVIATION: a value goes on to the next `;` or `?`, since what devices put there is often not escaped: `=` behind base64, an address,
+ * a list, a quoted string. White space, quotes that are left open, angle brackets and controls end no value; they are refused.
+ */
+function endOfParamValue(text: string, start: number): number {
+  if (text.charCodeAt(start) === 0x22) {
+    const close = text.indexOf('"', start + 1);
+    for (let index = start + 1; index < close; index++) if (!isValueText(text.charCodeAt(index))) return start;
+    return close < 0 ? start : close + 1;
+  }
+  let index = start;
+  for (; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0x25) checkEscape(text, index, text.length);
+    else if (code === 0x3b || code === 0x3f || code === 0x22 || !isValueText(code)) break;
+  }
+  return index;
+}
+
+/** Nothing that ends a URI in a field or a Request-Line. */
+const isValueText = (code: number): boolean => code > 0x20 && code !== 0x3c && code !== 0x3e && code !== 0x7f;
 
 function uriHeaders(text: string, index: number): string {
   if (text.charCodeAt(index) !== 0x3f) throw broken(text, 'an illegal character after the host');

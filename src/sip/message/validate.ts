@@ -211,11 +211,10 @@ const REASONS = new Map([
 
 /**
  * §8.2.2.3: a request that requires an extension outside `supported` (lower case) is owed a 420 that lists what is not supported.
- * Require is ignored in ACK and CANCEL.
+ * Require is ignored in ACK and CANCEL. DEVIATION: in BYE as well: whoever hangs up has hung up.
  */
 export function refuseExtensions(request: SipRequest, supported: ReadonlySet<string>): Refusal | undefined {
-  if (request.method === 'ACK' || request.method === 'CANCEL' || !request.headers.has(HeaderId.Require))
-    return undefined;
+  if (ENDING.has(request.method) || !request.headers.has(HeaderId.Require)) return undefined;
   const unsupported = request.headers.listValues(HeaderId.Require).filter((tag) => !supported.has(tag.toLowerCase()));
   if (unsupported.length === 0) return undefined;
   return { ...refusal(420), headers: [[HeaderId.Unsupported, unsupported.join(', ')]] };

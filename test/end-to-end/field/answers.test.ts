@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../../kit/eventually.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { fieldOf } from '../outbound/wire-message.ts';
 import {
   accept,
   ackOf,
   call,
+  dialogOfCaller,
   type FieldWorld,
   inDialog,
   phoneInvite,
@@ -19,6 +21,8 @@ import {
 const UNREADABLE: readonly (readonly [string, readonly string[]])[] = [
   ['a Contact that ends in a semicolon', ['Contact: <sip:g@HERE;lr;>;;expires=;']],
   ['a Contact with an empty user', ['Contact: <sip:@HERE>']],
+  ['a Contact whose parameters nobody escaped', ['Contact: <sip:g@HERE;x=YQ==;y="b@c";z=d,e>']],
+  ['an empty Contact and Record-Route', ['Contact:', 'Record-Route:']],
   ['Allow', ['Allow: @@@, ;']],
   ['P-Asserted-Identity', ['P-Asserted-Identity: <sip:[>']],
   ['Reason and Warning', ['Reason: ;;', 'Warning: x']],
@@ -40,6 +44,39 @@ describe.each(['udp', 'tcp'] as const)('an answer of the carrier over %s', (tran
     const { caller } = await call(phone, phoneInvite(phone), carrier, lines);
     phone.send(inDialog(phone, caller, 'BYE', 2));
     expect(statusOf(await phone.nextAnswer())).toBe(200);
+  });
+
+  test.each<[string, (text: string) => string]>([
+    ['the method of CSeq in lower case', (text) => text.replace(' INVITE\r', ' invite\r')],
+    ['a comment in Via', (text) => text.replace(/(Via: [^\r]*)/, '$1 (Acme Gateway)')],
+    ['neither From nor To', (text) => text.replace(/\r\n(?:From|To): [^\r]*/g, '')],
+  ])('a 200 with %s reaches its INVITE', async (_what, edit) => {
+    const { phone, carrier } = world;
+    const text = phoneInvite(phone);
+    phone.send(text);
+    carrier.send(edit(accept(carrier, await carrier.nextRequest('INVITE'), token())));
+    await carrier.nextRequest('ACK');
+    const answer = await phone.nextAnswer(200);
+    phone.send(ackOf(phone, text, answer));
+    phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 2));
+    expect(statusOf(await phone.nextAnswer())).toBe(200);
+  });
+
+  test('a 200 that names a port which takes no connection is acknowledged where it came from', async () => {
+    const { phone, carrier } = world;
+    const text = phoneInvite(phone);
+    phone.send(text);
+    const contact = `Contact: <sip:g@127.0.0.1:${await freePort('127.0.0.1')};transport=tcp>`;
+    const accepted = accept(carrier, await carrier.nextRequest('INVITE'), token(), [contact]);
+    carrier.send(accepted);
+    // RFC 3261 §13.3.1.4: until its ACK comes, over every transport.
+    const again = setInterval(() => carrier.send(accepted), 100);
+    await carrier.nextRequest('ACK').finally(() => clearInterval(again));
+    const answer = await phone.nextAnswer(200);
+    phone.send(ackOf(phone, text, answer));
+    phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 2));
+    expect(statusOf(await phone.nextAnswer())).toBe(200);
+    carrier.forget();
   });
 
   test.each([
@@ -130,15 +167,25 @@ describe('a register trunk whose registrar answers untidily', () => {
       message.startLine.startsWith('OPTIONS')
         ? responseTo(message, '200 OK', 'c', ['Contact: <sip:[>', 'Allow: @'])
         : responseTo(message, '200 OK', 'c', contacts);
-    // Not at the random moment of a start.
-    await world.api('/api/v1/trunks/1/retry', {});
-    await eventually(
-      'the registration',
-      async () => {
-        const { items } = (await world.api('/api/v1/trunks')) as { items: { registration?: { reason?: string } }[] };
-        return JSON.stringify(items).includes('registered for 90 s') ? true : undefined;
-      },
-      { detail: () => JSON.stringify(world.logs()) },
-    );
+    const registered = async (seconds: number) => {
+      // Not at the random moment of a start.
+      await world.api('/api/v1/trunks/1/retry', {});
+      await eventually(
+        'the registration',
+        async () => {
+          const { items } = (await world.api('/api/v1/trunks')) as { items: { registration?: { reason?: string } }[] };
+          return JSON.stringify(items).includes(`registered for ${seconds} s`) ? true : undefined;
+        },
+        { detail: () => JSON.stringify(world.logs()) },
+      );
+    };
+    await registered(90);
+    const untidy = (text: string) =>
+      text.replace(/(Via: [^\r]*)/, '$1 (Acme)').replace(/ (REGISTER|OPTIONS)\r/, (word) => word.toLowerCase());
+    carrier.serves = (message) => {
+      const own = fieldOf(message, 'Contact').replace('>', ';expires=91.5>');
+      return untidy(responseTo(message, '200 OK', 'c', [`Contact: ${own}`, 'Expires: 1800s']));
+    };
+    await registered(91);
   });
 });

@@ -253,7 +253,7 @@ describe('kinds 39 and 40: explain is what is sent', () => {
     expect(asked).toMatchObject({ tenant: 'acme', refusal: { status: 480 } });
     await expect(world.api('/api/v1/explain', { tenant: 'acme', from: '199', to: '9' })).rejects.toThrow(/404/);
     await expect(
-      world.api('/api/v1/explain', { tenant: 'acme', from: '101', to: '9', headers: [{ name: 'From', value: '<<<' }] }),
+      world.api('/api/v1/explain', { tenant: 'acme', from: '101', to: '9', headers: [{ name: 'To', value: '<<<' }] }),
     ).rejects.toThrow(/422/);
   });
 });

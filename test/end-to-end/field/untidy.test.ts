@@ -84,6 +84,10 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     test.each([
       ['an empty user', '"Anonymous" <sip:@127.0.0.1>;tag=1', /^From: "Anonymous" </m],
       ['no user', '<sip:127.0.0.1>;tag=1', /^From: /m],
+      ['no URI', 'Anonymous;tag=1', /^From: "Anonymous" <sip:anonymous@anonymous\.invalid>/m],
+      ['empty brackets', '"Anonymous" <>;tag=1', /^From: "Anonymous" <sip:anonymous@anonymous\.invalid>/m],
+      ['an empty host', '<sip:anonymous@>;tag=1', /^From: "Anonymous" <sip:anonymous@anonymous\.invalid>/m],
+      ['a dash for a user', '<sip:-@127.0.0.1>;tag=1', /^From: "Anonymous" <sip:anonymous@anonymous\.invalid>/m],
       ['an unquoted comma', 'ACME, Inc. <sip:+442079460001@127.0.0.1>;tag=1', /^From: "ACME, Inc\." </m],
       ['an unquoted colon', 'Dept: A <sip:+442079460001@127.0.0.1>;tag=1', /^From: "Dept: A" </m],
       ['an unquoted semicolon', 'ACME; Inc <sip:+442079460001@127.0.0.1>;tag=1', /^From: "ACME; Inc" </m],
@@ -186,6 +190,9 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
       '<sip:102@HERE>;;q=;expires=;',
       '<sip:[102]|%@HERE>',
       '<sip:102@HERE;;lr;;>',
+      '<sip:102@HERE;line=YWJj==;x=a@b,c>',
+      '<sip:102@HERE;x-route-tag="cid:orange@192.0.2.1">',
+      ', <sip:102@HERE>',
       'Desk, the one: 2 < sip:102@HERE >',
     ])('Contact: %s is bound', async (contact) => {
       const party = await world.party();
@@ -199,7 +206,12 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
   });
 
   describe('what ends a call is judged by what it needs', () => {
-    test.each<[string, FieldChanges]>([
+    const via = (party: Party) =>
+      `SIP/2.0/${party.transport.toUpperCase()} ${party.hostPort};branch=z9hG4bK${token()} (Acme 1)`;
+    test.each<[string, FieldChanges | ((party: Party) => FieldChanges)]>([
+      ['a Require that nobody knows', { Require: ['foo', '100rel'] }],
+      ['the method of CSeq in lower case', { CSeq: '2 bye' }],
+      ['a comment in Via', (party) => ({ Via: via(party) })],
       ['two Max-Forwards', { 'Max-Forwards': ['70', '69'] }],
       ['an unreadable Contact', { Contact: '<sip:[>' }],
       ['a NUL in a name', { Contact: '"a\0b" <sip:101@h>', Subject: 'a\0b' }],
@@ -208,7 +220,7 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     ])('BYE with %s', async (_what, changes) => {
       const { phone, carrier } = world;
       const { caller } = await call(phone, phoneInvite(phone), carrier);
-      phone.send(inDialog(phone, caller, 'BYE', 2, changes));
+      phone.send(inDialog(phone, caller, 'BYE', 2, typeof changes === 'function' ? changes(phone) : changes));
       expect(statusOf(await phone.nextAnswer())).toBe(200);
     });
 

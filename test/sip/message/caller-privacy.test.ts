@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  anonymousBy,
   HeaderId,
   Headers,
   isAnonymousAddress,
@@ -45,6 +46,15 @@ test.each([
   [[`Remote-Party-ID: ${NUMBER};party=calling;privacy=full-network`], true],
   [['Remote-Party-ID: sip:+442079460001@carrier.example;party=calling;privacy=full'], true],
   [['Remote-Party-ID: "broken <sip:+44@x>;party=calling;privacy=full'], true],
+  [[`Remote-Party-ID: ${NUMBER};privacy=off;privacy=full`], true],
+  [['Remote-Party-ID: <sip:+442079460001@carrier.example;privacy=full>'], true],
+  [['Privacy: "id"'], true],
+  [['RPID-Privacy: party=calling;privacy=full'], true],
+  [['RPID-Privacy: ;privacy=uri-network'], true],
+  [['RPID-Privacy: ;party=called;privacy=full'], false],
+  [['RPID-Privacy: ;privacy=off', 'Anonymity: off'], false],
+  [['Anonymity: uri'], true],
+  [[`Remote-Party-ID: ${NUMBER};privacy=name`, 'Anonymity: full'], true],
   [[`Remote-Party-ID: ${NUMBER};party=calling;privacy=name`], false],
   [[`Remote-Party-ID: ${NUMBER};party=calling;privacy=off`], false],
   [[`Remote-Party-ID: ${NUMBER};party=calling`], false],
@@ -65,10 +75,31 @@ test.each([
   ['"Anonymous" <sip:carrier.example>', true],
   ['<sip:carrier.example>', true],
   ['"Anonymous" <sip:+442079460001@carrier.example>', false],
+  ['"Anonymous" <>', true],
+  ['<sip:anonymous@>', true],
+  ['<tel:anonymous>', true],
+  ['<sip:;user=phone@carrier.example>', true],
+  ['<sip:%20@carrier.example>', true],
+  ['<sip:-@carrier.example>', true],
+  ['<sip:+@carrier.example>', true],
+  ['<urn:x:y>', true],
+  ['<sip:0@carrier.example>', false],
   ['<tel:+442079460001>', false],
   [NUMBER, false],
 ])('a From of a trunk that names nobody (RFC 3323 §4.1.1.3): %s is withheld: %s', (from, withheld) => {
   expect(isWithheldCaller(invite([], from))).toBe(withheld);
+});
+
+test.each([
+  ['<sip:101@acme.test>', [], undefined],
+  ['<sip:101@acme.test>', ['P-Preferred-Identity: <sip:anonymous@anonymous.invalid>'], 'P-Preferred-Identity'],
+  ['<sip:101@acme.test>', [`P-Preferred-Identity: ${NUMBER}, <sip:anonymous@anonymous.invalid>`], undefined],
+  ['"Anonymous" <>', [], 'From'],
+  ['Anonymous', [], 'From'],
+  ['<sip:[>', [], undefined],
+  ['<sip:acme.test>', [], undefined],
+] as const)('an endpoint that is known otherwise: %s with %j asks not to be named in %s', (from, fields, field) => {
+  expect(anonymousBy(invite(fields, from))).toBe(field);
 });
 
 test('an endpoint that leaves the user part out is known by its credentials: only its words make it anonymous', () => {

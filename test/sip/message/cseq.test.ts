@@ -7,7 +7,10 @@ describeField('CSeq (RFC 3261 §20.16, §8.1.1.5)', {
     ['4711 INVITE', { sequence: 4711, method: 'INVITE' }],
     ['0009\t INVITE', { sequence: 9, method: 'INVITE' }],
     ['2147483647 ACK', { sequence: 2_147_483_647 }],
-    ['1 invite', { method: 'invite' }],
+    // Case-sensitive; of the registry's own nothing else can be meant.
+    ['1 invite', { method: 'INVITE' }, '1 INVITE'],
+    ['1 Options', { method: 'OPTIONS' }, '1 OPTIONS'],
+    ['1 newmethod', { method: 'newmethod' }],
   ],
   rejects: [
     '',

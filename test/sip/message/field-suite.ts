@@ -113,13 +113,18 @@ export function readOrRefuse<Value>(parse: (text: string) => Value, text: string
 
 /** A value of 64 KB takes about four times as long as one of 16 KB; a quadratic parser takes sixteen times. Below 4 ms nothing is measured. */
 export function expectLinear(parse: (text: string) => unknown, seed: string, fragment: string): void {
-  const large = bestMs(parse, adversarial(seed, fragment, 65_536));
-  if (large < 4) return;
-  const small = bestMs(parse, adversarial(seed, fragment, 16_384));
-  expect(
-    large / small,
-    `${large} ms for 64 KB of ${JSON.stringify(fragment)} after ${JSON.stringify(seed)}`,
-  ).toBeLessThan(10);
+  const ratios: number[] = [];
+  // On a busy machine any one measurement may be of somebody else's work; a quadratic parser is one each time.
+  while (ratios.length < 5) {
+    const large = bestMs(parse, adversarial(seed, fragment, 65_536));
+    if (large < 4) return;
+    const ratio = large / bestMs(parse, adversarial(seed, fragment, 16_384));
+    if (ratio < 10) return;
+    ratios.push(ratio);
+  }
+  expect.unreachable(
+    `64 KB take ${ratios.map(Math.round)} times as long as 16 KB of ${JSON.stringify(fragment)} after ${JSON.stringify(seed)}`,
+  );
 }
 
 function adversarial(seed: string, fragment: string, octets: number): string {

@@ -59,6 +59,28 @@ describe('typed fields', () => {
     ]);
   });
 
+  test.each([
+    ['Anonymous', ''],
+    ['"Anonymous" <>;tag=1', '1'],
+    ['<tel:anonymous>;tag=1', '1'],
+    ['sip:;tag=1', '1'],
+    ['"open <sip:a@h>;tag=1', '1'],
+  ])('a From that cannot be read names nobody, and keeps its tag: %s', (value, tag) => {
+    const request = parseMessage(`INVITE sip:a@h SIP/2.0\r\nFrom: ${value}\r\n\r\n`);
+    expect(request.from().uri).toEqual({ scheme: 'other', name: '', text: value });
+    expect(request.fromTag() ?? '').toBe(tag);
+  });
+
+  test('an empty Contact is none, and an empty element of a list is none', () => {
+    const contactOf = (value: string) => parseMessage(`INVITE sip:a@h SIP/2.0\r\nContact: ${value}\r\n\r\n`);
+    expect([contactOf('').contact(), contactOf('').contacts()]).toEqual([undefined, []]);
+    const listed = contactOf(', ,<sip:b@h>, ');
+    expect([listed.contact(), ...listed.contacts()].map((each) => each?.uri)).toMatchObject([
+      { user: 'b' },
+      { user: 'b' },
+    ]);
+  });
+
   test('what is read is kept', () => {
     const request = message();
     expect(request.from()).toBe(request.from());
@@ -68,15 +90,12 @@ describe('typed fields', () => {
 
   test('a mandatory field that is missing is the peer’s fault', () => {
     const bare = parseMessage('SIP/2.0 200 OK\r\n\r\n');
-    for (const read of [
-      () => bare.callId(),
-      () => bare.cseq(),
-      () => bare.from(),
-      () => bare.toTag(),
-      () => bare.topVia(),
-    ])
+    for (const read of [() => bare.callId(), () => bare.cseq(), () => bare.from(), () => bare.topVia()])
       expect(read).toThrow(PeerError);
     expect(bare.maxForwards()).toBeUndefined();
+    // An answer finds its transaction without From and To; a request names its dialog by them.
+    expect([bare.fromTag(), bare.toTag()]).toEqual([undefined, undefined]);
+    expect(() => parseMessage('BYE sip:a@h SIP/2.0\r\n\r\n').fromTag()).toThrow(PeerError);
   });
 });
 

@@ -113,8 +113,9 @@ describe('§8.2.2.3: required extensions', () => {
     expect(refuseExtensions(requiring('INVITE'), new Set([...supported, 'warp']))).toBeUndefined();
   });
 
-  test('Require is ignored in ACK and CANCEL', () => {
+  test('Require is ignored in ACK and CANCEL, and in BYE: whoever hangs up has hung up', () => {
     expect(refuseExtensions(requiring('ACK'), supported)).toBeUndefined();
+    expect(refuseExtensions(requiring('BYE'), supported)).toBeUndefined();
     expect(refuseExtensions(requiring('CANCEL'), supported)).toBeUndefined();
   });
 });

@@ -21,6 +21,7 @@ describeField('Via (RFC 3261 §20.42)', {
       'SIP/2.0/TLS [2001:db8::9:1]:5061;rport;received=2001:db8::9:255;branch=a',
       { host: '2001:db8::9:1', port: 5061, params: { received: '2001:db8::9:255' } },
     ],
+    ['SIP/2.0/UDP h;branch=a(b)', { branch: 'a(b)' }],
     ['SIP/2.0/UNKNOWN t4.example.com', { transport: 'UNKNOWN', branch: '' }],
     ['SIP/2.0/UDP h;__proto__', { host: 'h', branch: '' }],
     ['SIP/2.0/UDP h:;rport;;rport;branch=a;', { port: undefined, branch: 'a' }, 'SIP/2.0/UDP h;rport;branch=a'],
@@ -44,5 +45,7 @@ describeField('Via (RFC 3261 §20.42)', {
     'SIP/2.0/UDP 192.0.2.15;;,;,,',
     'SIP/2.0/UDP h;branch="a',
     'SIP/2.0/UDP h g',
+    'SIP/2.0/UDP h;branch=a (b',
+    'SIP/2.0/UDP (b)',
   ],
 });
