@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Examination } from '../../../src/trunks/examination.ts';
 import { provisioningSchema } from '../../../src/trunks/schema.ts';
@@ -13,7 +15,7 @@ import { type Rtpengine, startRtpengine } from '../../kit/rtpengine.ts';
 import { toneShare, writeTone } from '../../kit/tone.ts';
 import { type Datacentre, Teams } from '../../peers/teams/teams.ts';
 import { type Dialog, dialogOfCaller, Phone, SDP } from '../outbound/phone.ts';
-import { fieldOf, readMessage, statusOf, tagOf } from '../outbound/wire-message.ts';
+import { fieldOf, readMessage, statusOf, tagOf, writeMessage } from '../outbound/wire-message.ts';
 import { acme } from '../world.ts';
 import { type DnsServer, startDnsmasq } from './dns-server.ts';
 
@@ -194,10 +196,29 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     });
   });
 
+  test('Teams itself refuses an address in Contact with 403, which is why nobody can configure one', async () => {
+    const { cert, key } = authority.issue({ commonName: FQDN, alternativeNames: [`DNS:${FQDN}`] });
+    const { address, port, host } = sip();
+    const socket = connect({ host: address, port, servername: host, cert, key, ca: authority.certificate });
+    const heard = once(socket, 'data');
+    const from = sip().events().length;
+    const own = ['Via: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1', 'Max-Forwards: 70', 'Call-ID: raw', 'CSeq: 1 INVITE'];
+    const parties = [
+      `From: <sip:+14155550101@${FQDN}>;tag=1`,
+      `To: <sip:${USER}@${host}>`,
+      'Contact: <sip:+14155550101@192.0.2.1>',
+    ];
+    socket.write(writeMessage(`INVITE sip:${USER}@${host};user=phone SIP/2.0`, [...own, ...parties]));
+    expect(String((await heard)[0])).toMatch(/^SIP\/2\.0 403 /);
+    await sip().told({ event: 'refused', fact: 'address-in-contact' }, from);
+    socket.destroy();
+  });
+
   test('a phone calls out: E.164, user=phone, the name in Contact, From and Via, SRTP', async () => {
+    const from = sip().events().length;
     const placed = await call();
     expect(placed.status).toBe(200);
-    const asked = await sip().told({ event: 'request', method: 'INVITE' });
+    const asked = await sip().told({ event: 'request', method: 'INVITE' }, from);
     const invite = readMessage(String(asked['text']));
     expect(invite.startLine).toBe(`INVITE sip:${USER}@${sip().target};user=phone SIP/2.0`);
     expect(fieldOf(invite, 'From')).toMatch(/<sip:\+14155550101@sbc1\.acme\.test>;tag=/);
