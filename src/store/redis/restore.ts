@@ -29,9 +29,10 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
   try {
     if (Number(await link.command('EXISTS', keys.meta)) === 1)
       throw new StateError('Redis holds a store; empty it first if that one is not wanted');
-    await link.command('DEL', keys.tenants, keys.tenantOrder, keys.trunks, keys.trunkOrder, keys.events);
+    await link.command('DEL', keys.tenants, keys.tenantOrder, keys.trunks, keys.trunkOrder);
+    await link.command('DEL', keys.certificates, keys.certificateOrder, keys.events);
     await link.command('DEL', keys.tokens, keys.users, keys.webhooks, keys.bindingEvents);
-    const { tenants, trunks } = copy.provisioned.state;
+    const { tenants, trunks, certificates } = copy.provisioned.state;
     await put(
       link,
       keys.tenants,
@@ -45,6 +46,13 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
       keys.trunkOrder,
       trunks.map(({ id }) => id ?? ''),
       (at) => sealer.sealJson(`trunks/${trunks[at]?.id ?? ''}`, trunks[at]),
+    );
+    await put(
+      link,
+      keys.certificates,
+      keys.certificateOrder,
+      certificates.map(({ name }) => name),
+      (at) => sealer.sealJson(`certificates/${certificates[at]?.name}`, certificates[at]),
     );
     for (const [kind, key] of [
       ['tokens', keys.tokens],
@@ -66,7 +74,7 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
       sealer.seal('key-check', 'tandem'),
       sealer.seal('nonce-secret', copy.nonceSecret),
       options.version + 1,
-      Math.max(tenants.length, trunks.length),
+      Math.max(tenants.length, trunks.length, certificates.length),
       options.sequence,
       keys.channel,
     ];

@@ -9,7 +9,7 @@ import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { temporaryFolder } from '../kit.ts';
-import { binding, commitOf, tenant, trunk, user, webhook } from '../records.ts';
+import { binding, certificate, commitOf, tenant, trunk, user, webhook } from '../records.ts';
 import { eventually, type RedisWorld, redisWorld } from './world.ts';
 
 const token = {
@@ -47,10 +47,12 @@ describe.skipIf(peersSkipped)('the nodes of a Redis that has lost the store', ()
     return stores;
   };
 
-  test('one of them writes its copy back: tenants, trunks, tokens, webhooks and the secret of nonces; all go on with it', async () => {
+  test('one of them writes its copy back: tenants, trunks, certificates, tokens, webhooks and the secret of nonces; all go on with it', async () => {
     const [a, b] = [await open('node-a'), await open('node-b')];
     await a.provisioning.commit(commitOf(0, { putTenants: [tenant('acme'), tenant('umbrella')] }));
-    await a.provisioning.commit(commitOf(1, { putTrunks: [trunk('100000001')] }));
+    await a.provisioning.commit(
+      commitOf(1, { putTrunks: [trunk('100000001')], putCertificates: [certificate('acme-stir')] }),
+    );
     await a.tokens.put(token);
     await a.users.put(user('pat'));
     await a.webhooks.put(webhook('w1'));
