@@ -27,20 +27,28 @@ export function learnIdentity(leg: Leg, message: SipMessage): boolean {
   const { identity, identityWithheld } = leg;
   const privacy = partyPrivacy(headers, sender);
   const asserts = leg.options.assertsIdentity === true;
-  const address = asserts ? assertedAddress(message, sender) : undefined;
-  if (withheldBy(privacy) !== undefined || (address !== undefined && isAnonymousAddress(address))) {
-    leg.identityWithheld = true;
-  } else if (address !== undefined) {
-    const named = privacy.remoteParty === 'name' ? { ...address, displayName: undefined } : address;
-    const shown = leg.env.router.asserted?.(leg, named);
-    // One that may not be shown is no news.
-    if (shown !== undefined) {
-      leg.identity = shown;
-      leg.identityWithheld = leg.options.anonymous === true;
-      leg.identityAsserted = true;
-    }
-  }
+  if (withheldBy(privacy) !== undefined) leg.identityWithheld = true;
+  else if (asserts) learnFirst(leg, assertedAddresses(message, sender), privacy.remoteParty === 'name');
   return leg.identity !== identity || leg.identityWithheld !== identityWithheld;
+}
+
+/**
+ * RFC 3325 §9.1: a party may have two identities, and some are none that a phone could show (a mailto or urn, a URI without user part,
+ * another tenant's number): those are no news.
+ */
+function learnFirst(leg: Leg, addresses: readonly NameAddr[], withoutName: boolean): void {
+  for (const address of addresses) {
+    if (isAnonymousAddress(address)) {
+      leg.identityWithheld = true;
+      return;
+    }
+    const shown = leg.env.router.asserted?.(leg, withoutName ? { ...address, displayName: undefined } : address);
+    if (shown === undefined) continue;
+    leg.identity = shown;
+    leg.identityWithheld = leg.options.anonymous === true;
+    leg.identityAsserted = true;
+    return;
+  }
 }
 
 /** In an answer to a phone's INVITE: only what the called side itself says, or what is known of the tenant's own party. */
@@ -83,11 +91,10 @@ function senderOf(leg: Leg, message: SipMessage): 'calling' | 'called' {
   return isNamed ? ofDialog : ofMessage;
 }
 
-/** What cannot be read says nothing. */
-function assertedAddress({ headers }: SipMessage, sender: 'calling' | 'called'): NameAddr | undefined {
-  const [asserted] = readableNameAddrs(headers, HeaderId.PAssertedIdentity);
-  if (asserted !== undefined) return asserted;
-  return readableNameAddrs(headers, HeaderId.RemotePartyId).find(
+/** In the order in which they count. What cannot be read says nothing. */
+function assertedAddresses({ headers }: SipMessage, sender: 'calling' | 'called'): NameAddr[] {
+  const remoteParties = readableNameAddrs(headers, HeaderId.RemotePartyId).filter(
     ({ params }) => (params.get('party')?.toLowerCase() ?? sender) === sender,
   );
+  return [...readableNameAddrs(headers, HeaderId.PAssertedIdentity), ...remoteParties];
 }

@@ -34,6 +34,9 @@ export function outsideParty(
   return partyAddress(tenant, number, name);
 }
 
+/** What gateways to the telephone network write where they know no number (`sip:unavailable@unknown.invalid`): it is nobody's. */
+const UNKNOWN_USERS: ReadonlySet<string> = new Set(['unavailable', 'unknown']);
+
 /** What a trusted trunk says of the party that is connected (RFC 3325 §5). */
 export function assertedParty(
   directory: Directory,
@@ -44,5 +47,7 @@ export function assertedParty(
   const tenant = name === undefined ? undefined : directory.tenantByName(name);
   const { trunkId } = leg.options;
   if (tenant === undefined || trunkId === undefined) return undefined;
-  return outsideParty(directory, tenant, trunkId, dialledNumber(uri), displayName ?? '');
+  const number = dialledNumber(uri);
+  if (UNKNOWN_USERS.has(number.toLowerCase())) return undefined;
+  return outsideParty(directory, tenant, trunkId, number, displayName ?? '');
 }

@@ -37,6 +37,21 @@ test('RFC 3325: the connected number of a trusted trunk is shown in the tenant�
   expect(answeredWith({ 'P-Asserted-Identity': '<tel:+442079460001>' })).toBe('<sip:+442079460001@acme.example.com>');
 });
 
+test('RFC 3325 §9.1: of two identities the one that has a number; where a gateway knows no number it names nobody', async () => {
+  await begin();
+  for (const [value, expected] of [
+    ['<mailto:desk@h>, "Desk" <tel:+442079460001>', '"Desk" <sip:+442079460001@acme.example.com>'],
+    ['<sip:h>, <sip:+442079460001@h>', '<sip:+442079460001@acme.example.com>'],
+    ['<sip:14155550200@h>, <sip:+442079460001@h>', '<sip:+442079460001@acme.example.com>'],
+    ['<sip:anonymous@anonymous.invalid>, <tel:+442079460001>', undefined],
+    ['"Unavailable" <sip:Unavailable@unknown.invalid>', undefined],
+    ['<sip:unknown@192.0.2.10>', undefined],
+  ] as const)
+    expect(answeredWith({ 'P-Asserted-Identity': value }), value).toBe(expected);
+  const remoteParty = { 'P-Asserted-Identity': '<sip:h>', 'Remote-Party-ID': '<sip:+4420@h>;party=called' };
+  expect(answeredWith(remoteParty)).toBe('<sip:+4420@acme.example.com>');
+});
+
 test('never another tenant’s number (behaviour 7), none of an untrusted trunk, none that is withheld', async () => {
   await begin();
   for (const number of ['14155550200', '+14155550200', '001-415-555-0200'])

@@ -180,6 +180,15 @@ describe.each([
       ],
       ['Remote-Party-ID: "Desk" <sip:+442079460001@h>;party=called;privacy=full', ''],
       ['P-Asserted-Identity: "Anonymous" <sip:anonymous@anonymous.invalid>', ''],
+      ['P-Asserted-Identity: <mailto:desk@h>, <sip:+442079460001@h>', NUMBER],
+      ['P-Asserted-Identity: <sip:@h>, "Desk" <tel:+442079460001>', `"Desk" ${NUMBER}`],
+      ['P-Asserted-Identity: <urn:service:sos>\r\nP-Asserted-Identity: <SIP:+442079460001@H>', NUMBER],
+      ['P-Asserted-Identity: <sip:h>\r\nRemote-Party-ID: <sip:+442079460001@h>;party=called', NUMBER],
+      ['Remote-Party-ID: <sip:+442079460009@h>;party=calling, <sip:+442079460001@h>;PARTY=Called', NUMBER],
+      ['P-Asserted-Identity : <sip:+442079460001:pw@h?x=y>', NUMBER],
+      ['P-Asserted-Identity: "Unavailable" <sip:unavailable@unknown.invalid>', ''],
+      ['P-Asserted-Identity: <sip:unknown@h>', ''],
+      ['Privacy: none;id\r\nP-Asserted-Identity: <sip:+442079460001@h>', ''],
     ])('%s', async (line, shown) => {
       for (const isProvisional of [true, false]) {
         const text = phoneInvite(dialler);
@@ -214,6 +223,8 @@ describe.each([
         '"Anonymous" <sip:anonymous@anonymous.invalid>',
       ],
       ['UPDATE', 'P-Asserted-Identity: <sip:[>, "Desk" <tel:+44-20-7946-0777>', number('Desk')],
+      ['UPDATE', 'P-Asserted-Identity: <mailto:desk@h>, "Desk" <sip:+442079460777@h>', number('Desk')],
+      ['INVITE', 'P-Asserted-Identity: <sip:unavailable@unknown.invalid>, "D" <tel:+442079460777>', number('D')],
     ])('%s with %s', async (method, line, shown) => {
       const standing = await call(dialler, phoneInvite(dialler, { Allow: 'INVITE, ACK, BYE, UPDATE' }), carrier);
       const [name = '', value = ''] = line.split(/: (.*)/);
