@@ -289,8 +289,8 @@ export class DigestServer {
   /** RFC 8760 §2.6 item 8 tolerates a client without qop. We do when told to, since what it answers is bound to nothing but its nonce. */
   #readQop({ qop: value = '', nc, cnonce }: DigestParams, policy: DigestPolicy): Qop | undefined | 'no-qop' | 'qop' {
     const qop = value.trim().toLowerCase();
-    // Some repeat the qop that was offered and know nothing of it: without count and client nonce the response is that of RFC 2069.
-    const isOld = qop === '' || (nc === undefined && cnonce === undefined);
+    // Some repeat the qop that was offered and know nothing of it: without count and client nonce, or with empty ones, the response is that of RFC 2069.
+    const isOld = qop === '' || ((nc ?? '') === '' && (cnonce ?? '') === '');
     if (isOld) return policy.legacy ? undefined : 'no-qop';
     if (qop === 'auth-int') return qop;
     return qop === 'auth' && this.#qop.includes(qop) ? qop : 'qop';
@@ -311,9 +311,13 @@ export class DigestServer {
     const { algorithm, uri, nonce, nc, cnonce, qop } = claim;
     const secret = account?.secret ?? this.#dummy;
     const input = { algorithm, method: request.method, uri, nonce, nc, cnonce, qop, body: request.body };
+    // Some write the count as a number and hash it as RFC 7616 §3.4 has it.
+    const counts = qop === undefined || nc.length === 8 ? [nc] : [nc, eightDigits(nc)];
     const isRight = (spelling: string): boolean => {
       const ha1 = this.#ha1.get(secret, algorithm, username, spelling);
-      return sameOctets(digestResponse(ha1 ?? '', input), claim.response.toLowerCase()) && ha1 !== undefined;
+      const isSame = (count: string): boolean =>
+        sameOctets(digestResponse(ha1 ?? '', { ...input, nc: count }), claim.response.toLowerCase());
+      return counts.some(isSame) && ha1 !== undefined;
     };
     // Whoever writes the realm in other letters has hashed either spelling.
     const right = isRight(claim.realm) || (claim.realm !== realm && isRight(realm));
@@ -358,6 +362,10 @@ function plainName(username: string, realm: string): string {
 
 function isCount(nc: string): boolean {
   return nc.length > 0 && nc.length <= MAX_COUNT_LENGTH && isHex(nc) && Number.parseInt(nc, 16) <= MAX_COUNT;
+}
+
+function eightDigits(nc: string): string {
+  return Number.parseInt(nc, 16).toString(16).padStart(8, '0');
 }
 
 function isHex(text: string): boolean {

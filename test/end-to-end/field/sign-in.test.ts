@@ -208,8 +208,16 @@ describe('kind 31: clients of RFC 2069', () => {
     ['no qop', { qop: null }, 'no-qop'],
     ['qop repeated without count and client nonce', { qop: null, edit: (text) => `${text}, qop=auth` }, 'no-qop'],
     ['an empty qop', { qop: null, edit: (text) => `${text}, qop=""` }, 'no-qop'],
+    ['empty values', { qop: null, edit: (text) => `${text}, qop="", nc=, cnonce=""` }, 'no-qop'],
+    ['qop repeated with empty values', { qop: null, edit: (text) => `${text}, qop=auth, nc="", cnonce=""` }, 'no-qop'],
+    ['a count without qop', { qop: null, edit: (text) => `${text}, nc=00000001` }, 'no-qop'],
+    ['a list repeated', { qop: null, edit: (text) => `${text}, qop="auth,auth-int"` }, 'no-qop'],
+    ['an algorithm in lower case', { qop: null, edit: (text) => text.replace('=MD5', '=md5') }, 'no-qop'],
     ['a client nonce without qop', { qop: null, edit: (text) => `${text}, cnonce="c0"` }, 'no-qop'],
     ['a count that is not padded', { count: '1' }, 'short-count'],
+    ['a count in quotes', { count: '1', edit: (text) => text.replace('nc=1', 'nc="1"') }, 'short-count'],
+    ['a count that is hashed padded', { edit: (text) => text.replace('nc=00000001', 'nc=1') }, 'short-count'],
+    ['a count of nothing', { count: '0' }, 'short-count'],
     ['a count of twelve digits', { count: '000000000001' }, 'short-count'],
   ];
   // All methods over UDP, one of them in turn over each other way.

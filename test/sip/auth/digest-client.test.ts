@@ -205,6 +205,29 @@ describe('a carrier that asks with another realm than before', () => {
     expect(client.preemptive(request('INVITE'), NEXT_HOP)).toHaveLength(1);
   });
 
+  test.each<[string, Record<string, string>]>([
+    ['a realm without quotes', { realm: 'sbc2', qop: '' }],
+    ['a nonce that is called stale', { realm: '"sbc2"', stale: 'TRUE' }],
+    ['the nonce of before', { realm: '"sbc2"', nonce: '"sbc1"' }],
+    ['an empty realm', { realm: '""' }],
+    ['a realm in other letters', { realm: '"SBC1"' }],
+    ['an address with its port', { realm: '"192.0.2.80:5060"' }],
+    ['words', { realm: '"My SIP, \\"Inc\\"."' }],
+  ])('that asks with %s: that one alone is answered, and the former one again when it comes back', (_what, asked) => {
+    const client = clientFor();
+    nextOf(client, 407, ['sbc1']);
+    const value = challenge({ nonce: '"n2"', ...asked });
+    const realm = parseDigest(value)?.realm;
+    for (const status of [407, 401]) {
+      const refused = request('INVITE');
+      for (const [id, sent] of client.preemptive(refused, NEXT_HOP)) refused.headers.add(id, sent);
+      const next = request('INVITE');
+      expect(client.authorize(challenged([value], status), refused, next, NEXT_HOP, 0)).toBeUndefined();
+      expect(realmsOf(next)).toEqual([`${status} ${realm}`]);
+      expect(nextOf(client, 407, ['sbc1'], `back ${status}`)).toEqual(['407 sbc1']);
+    }
+  });
+
   test('RFC 3261 §22.3: of two proxies one whose nonce is stale leaves the other its credentials', () => {
     const client = clientFor();
     nextOf(client, 407, ['one', 'two']);

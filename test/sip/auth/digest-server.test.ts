@@ -326,7 +326,21 @@ describe('clients of RFC 2069, where the policy admits them', () => {
     expect(reasonOf(verify(authorize(request(), server.challenge('user', REALM, SOURCE))))).toBe('accepted');
   });
 
-  test.each(['1', '000000001', '0000000000000001'])('a count of another width is hashed as it was sent: %s', (nc) => {
+  test('qop repeated with an empty count and client nonce is as good as none', () => {
+    const { server, verify } = authWorld(legacy);
+    const message = old(server.challenge('user', REALM, SOURCE));
+    const value = message.headers.value(HeaderId.Authorization);
+    message.headers.set(HeaderId.Authorization, `${value}, qop=auth, nc="", cnonce=""`);
+    expect(reasonOf(verify(message))).toBe('accepted');
+  });
+
+  test.each([
+    ['as it was sent', '1', '1'],
+    ['as it was sent', '000000001', '000000001'],
+    ['as it was sent', '0000000000000001', '0000000000000001'],
+    ['with eight digits', '1', '00000001'],
+    ['with eight digits', 'a', '0000000a'],
+  ])('a count of another width is hashed %s: %s', (_how, nc, hashed) => {
     const { server, verify } = authWorld(legacy);
     const message = request();
     const value = server.challenge('user', REALM, SOURCE)[0]?.[1] ?? '';
@@ -337,7 +351,7 @@ describe('clients of RFC 2069, where the policy admits them', () => {
       uri: `sip:${REALM}`,
       nonce,
       qop: 'auth',
-      nc,
+      nc: hashed,
       cnonce: 'c',
       body: '',
     });
