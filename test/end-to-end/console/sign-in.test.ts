@@ -91,13 +91,19 @@ describe.skipIf(peersSkipped)('the console, from an engine that nobody has signe
     expect(await page.locator('h1').innerText()).toBe('Trunks');
     for (const [path, name] of [
       ['trunks', 'Trunks'],
+      ['trunks/new', 'Trunk anlegen'],
+      ['calls', 'Laufende Anrufe'],
+      ['registrations', 'Registrierungen'],
+      ['events', 'Ereignisse'],
+      ['try', 'Nummer ausprobieren'],
+      ['plan', 'Änderungsvorschau'],
       ['users', 'Benutzer'],
       ['tokens', 'API-Tokens'],
       ['account', 'Ihr Konto'],
     ] as const) {
       await page.goto(`${world.url}/console/${path}`);
       await page.getByRole('heading', { level: 1, name }).waitFor();
-      expect(await world.look(page, `narrow-dark-${path}`)).toEqual([]);
+      expect(await world.look(page, `narrow-dark-${path.replace('/', '-')}`)).toEqual([]);
       expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(NARROW.width);
     }
     await page.getByRole('button', { name: 'Menü' }).click();
