@@ -24,13 +24,15 @@ export function Try() {
   const [explanation, setExplanation] = useState<Explanation>();
   const known = useQuery('tenants-to-try', () => tenants.list({ limit: 1000 })).data?.items ?? [];
   const lines = useQuery('trunks-to-try', () => trunks.list({ limit: 1000 })).data?.items ?? [];
-  const { direction, tenant, trunk, from, to, headers } = form.values;
+  const { direction, from, to, headers } = form.values;
+  const tenant = form.values.tenant || (known[0]?.name ?? '');
+  const trunk = form.values.trunk || (lines[0]?.id ?? '');
   const isIn = direction === 'in';
   const run = () =>
     form.run(async () =>
       setExplanation(
         await explain({
-          ...(isIn ? { trunk: trunk || lines[0]?.id } : { tenant: tenant || known[0]?.name }),
+          ...(isIn ? { trunk } : { tenant }),
           ...(from === '' ? {} : { from }),
           to,
           ...(headers.trim() === '' ? {} : { headers: headersOf(headers) }),

@@ -92,6 +92,7 @@ describe.skipIf(peersSkipped)('the console against what peers and pages of other
     await isClean();
 
     await page.getByRole('link', { name: 'Try a number' }).click();
+    await expect.poll(() => page.getByLabel('Tenant').locator('option:checked').innerText()).toBe('acme');
     await page.getByLabel('Calling extension').fill('101');
     await page.getByLabel('Dialled number').fill('915551234');
     await page
