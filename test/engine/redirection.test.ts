@@ -24,6 +24,18 @@ const extension = (number: string, more: Record<string, unknown> = {}) => ({
   ...more,
 });
 
+/** Contacts of a redirection that a phone's calls do not follow. */
+const NOBODY_HERE = [
+  '<sip:103@elsewhere.example.com>',
+  '<103@elsewhere.example.com>',
+  '<sip:103@invalid.example.com>',
+  '<sip:103.example.com>',
+  '<103.104>',
+  '<sip:103:5060>',
+  '<103 104>',
+  [],
+];
+
 function moved(phone: Phone, contacts: string | readonly string[], status = 302, index = 0): void {
   phone.answer(phone.took('INVITE', index), status, 'Moved', { Contact: contacts });
   world.run();
@@ -36,6 +48,15 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
     [300, `<sip:103@${ENGINE}>`],
     [305, 'sip:103@192.168.1.20'],
     [302, '<tel:103;phone-context=acme.example.com>'],
+    [302, '<sip:103@acme.example.com.>'],
+    [302, '<sip:103@localhost:5062>'],
+    [302, '<sip:103@df7jal23ls0d.invalid;transport=ws>'],
+    [302, '"Carol" <103@acme.example.com>;q=0.5'],
+    [302, '<sip:103>;reason=unconditional'],
+    [302, '103'],
+    [302, '<sip:103@>'],
+    [302, 'sip:103;user=phone'],
+    [302, '<sip:192.0.2.77>, <sip:192.0.2.77;x=1>;q=0.9, <103>;q=0.1'],
   ])('%i with %s: the call goes to 103, and 103 answers it', async (status, contact) => {
     await begin();
     const [bob, carol] = [world.phone('102', '203.0.113.2'), world.phone('103', '203.0.113.3')];
@@ -97,7 +118,7 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
   test('nobody of this system, or no Contact: the 3xx is a refusal that nobody is sent round by', async () => {
     await begin();
     const bob = world.phone('102', '203.0.113.2');
-    for (const [index, contact] of ['<sip:103@elsewhere.example.com>', []].entries()) {
+    for (const [index, contact] of NOBODY_HERE.entries()) {
       const call = alice.call('102');
       moved(bob, contact, 302, index);
       expect(alice.final(call)?.status).toBe(480);

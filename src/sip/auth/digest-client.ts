@@ -346,12 +346,11 @@ const KINDS: readonly Kind[] = [
   { name: 'proxy', challengeId: HeaderId.ProxyAuthenticate, answerId: HeaderId.ProxyAuthorization },
 ];
 
-/** Challenges grouped by realm, realms in the order of their first challenge. */
+/** Challenges grouped by realm, realms in the order of their first challenge. DEVIATION: a challenge that names none has the empty one. */
 function challengesByRealm(values: readonly string[]): Map<string, DigestParams[]> {
   const byRealm = new Map<string, DigestParams[]>();
   for (const params of values.slice(0, MAX_CHALLENGES).flatMap(parseChallenges).slice(0, MAX_CHALLENGES)) {
-    if (params.realm === undefined) continue;
-    const realm = textFromOctets(params.realm);
+    const realm = textFromOctets(params.realm ?? '');
     const group = byRealm.get(realm);
     if (group === undefined) byRealm.set(realm, [params]);
     else group.push(params);

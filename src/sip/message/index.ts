@@ -27,6 +27,7 @@ export {
   type Defect,
   FIRST_HOPS,
   parseNameAddrList,
+  readableNameAddr,
   readableNameAddrs,
   type SipMessage,
   SipRequest,

@@ -179,15 +179,17 @@ export function parseNameAddrList(headers: Headers, id: HeaderId): NameAddr[] {
 
 /** The same of an answer, without those that cannot be read. */
 export function readableNameAddrs(headers: Headers, id: HeaderId): NameAddr[] {
-  const found: NameAddr[] = [];
-  for (const value of addressValues(headers, id)) {
-    try {
-      found.push(parseNameAddr(value));
-    } catch (error) {
-      if (!(error instanceof PeerError)) throw error;
-    }
+  return addressValues(headers, id).flatMap((value) => readableNameAddr(value) ?? []);
+}
+
+/** One of them; undefined when it cannot be read. */
+export function readableNameAddr(text: string): NameAddr | undefined {
+  try {
+    return parseNameAddr(text);
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error;
+    return undefined;
   }
-  return found;
 }
 
 /** The same as they are written, one text an address. */

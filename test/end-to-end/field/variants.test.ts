@@ -32,6 +32,18 @@ describe.each([
   /** Phone 101 as it calls, and 102, registered. */
   let dialler: Party;
   let desk: Party;
+  /** Phone 104, registered, which sends its calls on. */
+  let mover: Party;
+
+  async function register(party: Party, number: string): Promise<void> {
+    const address = `<sip:${number}@acme.test>`;
+    const text = requestOf(party, 'REGISTER sip:acme.test SIP/2.0', {
+      From: `${address};tag=a`,
+      To: address,
+      Contact: `<sip:${number}@${party.hostPort}>`,
+    });
+    expect(statusOf(await ask(party, text, `secret-${number}`, number))).toBe(200);
+  }
 
   beforeAll(async () => {
     world = await startField({
@@ -48,6 +60,10 @@ describe.each([
           },
           { number: '102', name: 'Bob', password: 'secret-102' },
           { number: '103', name: 'Carol', password: 'secret-103', forward: { always: '9442079460999' } },
+          { number: '104', name: 'Dave', password: 'secret-104' },
+        ],
+        inboundRules: [
+          { name: 'direct', trunk: 'carrier', dids: '14155550101-14155550104', destination: { extensions: '101-104' } },
         ],
       },
       trunk: {
@@ -64,17 +80,13 @@ describe.each([
     });
     ({ carrier, phone: dialler } = world);
     desk = await world.party();
-    const address = '<sip:102@acme.test>';
-    const text = requestOf(desk, 'REGISTER sip:acme.test SIP/2.0', {
-      From: `${address};tag=a`,
-      To: address,
-      Contact: `<sip:102@${desk.hostPort}>`,
-    });
-    expect(statusOf(await ask(desk, text, 'secret-102', '102'))).toBe(200);
+    mover = await world.party();
+    await register(desk, '102');
+    await register(mover, '104');
     await connectCarrier(world);
   });
   afterEach(() => {
-    for (const party of [dialler, carrier, desk]) party.forget();
+    for (const party of [dialler, carrier, desk, mover]) party.forget();
   });
   afterAll(() => world.stop());
 
@@ -87,6 +99,31 @@ describe.each([
     expect(statusOf(answer)).toBe(486);
     return invite;
   }
+
+  describe('kind 12: where a phone sends its calls on to', () => {
+    test.each([
+      '<sip:102@acme.test.>',
+      '<sip:102@localhost>',
+      '"Bob" <sip:102@acme.test;user=phone>;reason=unconditional;screen=no',
+      '<sip:102>',
+      '<sip:102@>;q=0.5',
+      '<102@acme.test>',
+      '102',
+      '<mailto:b@acme.test>, <sip:[>, <tel:102>;q=0.1',
+      '<sip:102@acme.test?Reason=SIP%3Bcause%3D302>',
+    ])('%s: 102 rings, of calls from inside and from outside', async (contact) => {
+      for (const [from, text] of [
+        [dialler, phoneInvite(dialler, {}, '104')],
+        [carrier, carrierInvite(carrier, {}, '14155550104')],
+      ] as const) {
+        from.send(text);
+        const ringing = await mover.nextRequest('INVITE');
+        mover.send(responseTo(ringing, '302 Moved Temporarily', token(), [`Contact: ${contact}`]));
+        await busy(from, text, desk, /^INVITE /);
+        await mover.nextRequest('ACK');
+      }
+    });
+  });
 
   describe('kind 22: an E.164 number of a redirection', () => {
     test.each([

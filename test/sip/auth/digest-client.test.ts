@@ -89,6 +89,11 @@ describe('choice of a challenge', () => {
     });
   });
 
+  test('a challenge that names no realm has the empty one, which a list of realms leaves out', () => {
+    expect(answered(clientFor(), ['Digest nonce="n1", algorithm=MD5'])).toMatchObject({ realm: '', nonce: 'n1' });
+    expect(answered(clientFor('s3cret', { realms: [REALM] }), ['Digest nonce="n1"'])).toBe('foreign-realm');
+  });
+
   test('Basic, a malformed challenge and none at all are not answered', () => {
     expect(answered(clientFor(), ['Basic realm="x"'])).toBe('no-challenge');
     expect(answered(clientFor(), [`${challenge({})}, realm="again"`])).toBe('no-challenge');
