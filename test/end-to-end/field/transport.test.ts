@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dialogOfCallee, Phone, SDP } from '../outbound/phone.ts';
 import { UdpParty } from '../outbound/udp-party.ts';
@@ -80,6 +80,9 @@ describe('toward a carrier over UDP', () => {
     ['empty values', ['realm="a", nonce="@", stale=, opaque='], ['a']],
     ['commas too many', [', realm="a",, nonce="@",'], ['a']],
     ['a comma left out', ['realm="a" nonce="@"'], ['a']],
+    ['no realm', ['nonce="@", algorithm=MD5'], ['']],
+    ['no quotes', ['realm=a, nonce=@/+==, algorithm=md5, domain=sip:192.0.2.1'], ['a']],
+    ['in lines', ['realm="a",\r\n\tnonce="@",\r\n algorithm="MD5", charset=UTF-8, userhash=false'], ['a']],
     ['a flag', ['realm="a", nonce="@", strict, algorithm=MD5'], ['a']],
     ['several fields', ['realm="a", nonce="@1"', 'realm="b", nonce="@2"'], ['a', 'b']],
   ])('a challenge as servers write it: %s', async (name, challenges, realms, scheme = 'Digest') => {
@@ -171,31 +174,33 @@ describe('toward a carrier over UDP', () => {
     expect((await world.logged('trunk-not-located'))['error']).toContain('"none"');
   });
 
-  test.each(['closes', 'says nothing'])(
-    'RFC 3261 §18.1.1: a large INVITE comes over UDP when the TCP port takes it and %s',
-    async (how) => {
-      const server: Server = createServer((socket) => {
-        socket.on('error', () => {});
-        socket.once('data', () => (how === 'closes' ? socket.destroy() : undefined));
-      });
-      const carrier = await world.spareCarrier();
-      server.listen(carrier.port, '127.0.0.1');
-      await once(server, 'listening');
-      try {
-        await world.hold([acme()], [trunk(world, { port: carrier.port })]);
-        const body = `${SDP}${'a=x:0123456789\r\n'.repeat(90)}`;
-        expect((await world.phone.call({ ...callOut, body })).status).toBe(486);
-        expect(carrier.take()).toHaveLength(1);
-        // Remembered: the next one does not wait.
-        const startedMs = Date.now();
-        expect((await world.phone.call({ ...callOut, body })).status).toBe(486);
-        expect(Date.now() - startedMs).toBeLessThan(1500);
-      } finally {
-        carrier.close();
-        server.close();
-      }
-    },
-  );
+  test.each<[how: string, heard: (socket: Socket) => void]>([
+    ['closes', (socket) => socket.destroy()],
+    ['resets', (socket) => socket.resetAndDestroy()],
+    ['speaks something else', (socket) => socket.write('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n')],
+    ['says nothing', () => {}],
+  ])('RFC 3261 §18.1.1: a large INVITE comes over UDP when the TCP port takes it and %s', async (_how, heard) => {
+    const server: Server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => heard(socket));
+    });
+    const carrier = await world.spareCarrier();
+    server.listen(carrier.port, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      await world.hold([acme()], [trunk(world, { port: carrier.port })]);
+      const body = `${SDP}${'a=x:0123456789\r\n'.repeat(90)}`;
+      expect((await world.phone.call({ ...callOut, body })).status).toBe(486);
+      expect(carrier.take()).toHaveLength(1);
+      // Remembered: the next one does not wait.
+      const startedMs = Date.now();
+      expect((await world.phone.call({ ...callOut, body })).status).toBe(486);
+      expect(Date.now() - startedMs).toBeLessThan(1500);
+    } finally {
+      carrier.close();
+      server.close();
+    }
+  });
 
   test('largeRequests: udp: TCP is never tried, though its port takes connections', async () => {
     let connections = 0;
