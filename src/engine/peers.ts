@@ -104,8 +104,9 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     }
     if (this.#options.served.isOwnAddress(address, port) || leg.unreachable === `${address}:${port}`) return undefined;
     const { listenerId } = destination;
-    const isSame = transport === destination.transport && listenerId !== undefined && listenerId !== '';
-    const target: Target = { transport, address, port, ...(isSame ? { listenerId } : {}) };
+    // The peer has known us by that listener's address so far; to an address of another family it does not lead.
+    const staysThere = isIP(address) === isIP(addressOf(destination)) && listenerId !== undefined && listenerId !== '';
+    const target: Target = { transport, address, port, ...(staysThere ? { listenerId } : {}) };
     return this.#secured(trunkId, target);
   }
 

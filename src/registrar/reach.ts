@@ -24,10 +24,11 @@ export function reachOf(flow: RegistrarFlow, reference: SipUri, claimsSymmetry: 
   if (transport !== 'udp') {
     // Without NAT a connection can be opened to the Contact once this one is gone. It stays as secure as this one is.
     const port = reference.port ?? defaultPort(transport);
-    return { usesFlow: true, target: stays ? { transport, address, port } : undefined };
+    return { usesFlow: true, target: stays ? { transport, address, port, listenerId } : undefined };
   }
   if (stays && wanted !== undefined && wanted !== 'udp') {
-    return { usesFlow: false, target: { transport: wanted, address, port: reference.port ?? defaultPort(wanted) } };
+    const port = reference.port ?? defaultPort(wanted);
+    return { usesFlow: false, target: { transport: wanted, address, port, listenerId } };
   }
   const port = reference.port ?? defaultPort('udp');
   if (stays && port !== remotePort && !claimsSymmetry) {

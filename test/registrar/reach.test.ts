@@ -42,3 +42,13 @@ test('IPv6: one address, however it is spelt', () => {
   expect(reach(flowFrom('2001:db8::4', 5060), 'sip:b@[2001:DB8:0::4]:5070')).toBe('no flow, udp 2001:db8::4 5070');
   expect(reach(flowFrom('::ffff:192.0.2.4', 5060), 'sip:b@192.0.2.4:5070')).toBe('no flow, udp ::ffff:192.0.2.4 5070');
 });
+
+test.each([
+  ['udp', 'sip:b@192.0.2.4'],
+  ['udp', 'sip:b@192.0.2.4;transport=tcp'],
+  ['udp', 'sip:b@10.0.0.1'],
+  ['tcp', 'sip:b@192.0.2.4:5070'],
+] as const)('%s, Contact %s: from the listener that the phone has registered at', (transport, uri) => {
+  const flow = flowFrom('192.0.2.4', 40_000, transport);
+  expect(reachOf(flow, parseUri(uri) as SipUri, false).target?.listenerId).toBe(flow.listenerId);
+});

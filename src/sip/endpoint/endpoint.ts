@@ -30,7 +30,7 @@ import { Inbox, type MessageServer } from './inbox.ts';
 import { LargeRequests, type SendOver } from './large-requests.ts';
 import { Refusals, type RefusingEndpoint } from './refusals.ts';
 import { noteSource, ReplyFlow, replyPort, rerouteTarget, ViaPrefix } from './reply-route.ts';
-import { SecondWay } from './second-way.ts';
+import { closeIfSilent, SecondWay } from './second-way.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -178,8 +178,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     const sentAtMs = this.#options.scheduler.nowMs();
     const attempt: SecondWay = new SecondWay(user, (failure, failed) => {
       if (failure !== 'timeout') return failed.flow.closed ? sendOver(this.transport.flowTo(to), attempt) : undefined;
-      // Dead without a word: when nothing else has come over it either, the next request goes over a fresh one.
-      if ((failed.flow.heardAtMs ?? sentAtMs) < sentAtMs) failed.flow.close('the peer has fallen silent');
+      closeIfSilent(failed.flow, sentAtMs);
       return undefined;
     });
     attempt.current = this.transactions.createClient(request, flow, attempt, settings);

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/scheduler.ts';
 import type { SipRequest, SipResponse } from '../message/index.ts';
 import { type Flow, GenerationCache, type Target } from '../transport/index.ts';
 import type { EndpointCounters } from './counters.ts';
-import { SecondWay } from './second-way.ts';
+import { closeIfSilent, SecondWay } from './second-way.ts';
 import type { ClientTransaction, ClientTransactionUser, EndpointTransport } from './types.ts';
 
 /** §18.1.1: 200 octets less than the usual path MTU of 1,500, for what Via grows by on the way. */
@@ -76,13 +76,16 @@ export class LargeRequests {
     const tcp = this.#transport.flowTo(overTcp);
     const key = peerKey(target);
     const isProven = this.#isProven(key);
+    const sentAtMs = this.#clock.nowMs();
     this.#counters.largeOverTcp++;
     const attempt: SecondWay = new SecondWay(
       this.#noting(user, key, () => attempt.flow.reliable),
       (failure) => {
         // Where SIP was spoken over TCP, a connection that was dead is made anew, and silence is silence.
-        if (this.#isProven(key) && tcp.connected)
+        if (this.#isProven(key) && tcp.connected) {
+          if (failure === 'timeout') closeIfSilent(tcp, sentAtMs);
           return failure === 'timeout' ? undefined : sendOver(this.#transport.flowTo(overTcp), attempt);
+        }
         this.#counters.largeFallbacks++;
         this.#noTcpUntilMs.set(key, this.#clock.nowMs() + REMEMBER_NO_TCP_MS);
         return sendOver(this.#transport.flowTo(target), attempt);

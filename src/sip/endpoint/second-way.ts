@@ -84,3 +84,8 @@ export class SecondWay implements ClientTransaction, ClientTransactionUser {
     return true;
   }
 }
+
+/** Dead without a word: when nothing has come over a connection since, the next request goes over a fresh one. */
+export function closeIfSilent(flow: Flow, sinceMs: number): void {
+  if ((flow.heardAtMs ?? sinceMs) < sinceMs) flow.close('the peer has fallen silent');
+}

@@ -179,7 +179,7 @@ export class TransportLayer {
       if (listener !== undefined) return (listener.socket as UdpListener).flowTo(target.address, target.port);
       return this.#unreachable(target, 'no UDP listener for this address family');
     }
-    const key = this.#connectionKey(target);
+    const key = this.#connectionKey(target, listener?.socket.id);
     const existing = this.#reusable.get(key);
     if (existing !== undefined && !existing.closed) return existing;
     if (listener === undefined)
@@ -239,10 +239,15 @@ export class TransportLayer {
    */
   alias(flow: Flow, port: number): void {
     if (!(flow instanceof StreamFlow) || flow.closed || flow.tls?.verified !== true) return;
-    for (const serverName of [flow.remoteAddress, ...flow.tls.names]) {
-      const key = this.#connectionKey({ transport: 'tls', address: flow.remoteAddress, port, serverName });
-      const present = this.#reusable.get(key);
-      if (present === undefined || present.closed) this.#register(key, flow);
+    const { remoteAddress: address, listenerId } = flow;
+    // Whoever names no listener may use it whichever it came to.
+    const usual = this.#listenerFor({ transport: 'tls', address, port })?.socket.id;
+    for (const id of new Set([listenerId, usual])) {
+      for (const serverName of [address, ...flow.tls.names]) {
+        const key = this.#connectionKey({ transport: 'tls', address, port, serverName }, id);
+        const present = this.#reusable.get(key);
+        if (present === undefined || present.closed) this.#register(key, flow);
+      }
     }
   }
 
@@ -275,17 +280,19 @@ export class TransportLayer {
   }
 
   #listenerFor(target: Target): OpenListener | undefined {
-    if (target.listenerId !== undefined) {
-      const named = this.#listeners.get(target.listenerId);
-      if (named?.options.transport === target.transport) return named;
-    }
     // An address is a literal, and only IPv6 has colons.
     const ipv6 = target.address.includes(':');
+    const named = target.listenerId === undefined ? undefined : this.#listeners.get(target.listenerId);
+    if (named?.options.transport === target.transport)
+      return named.options.host.includes(':') === ipv6 ? named : undefined;
+    let first: OpenListener | undefined;
     for (const listener of this.#listeners.values()) {
-      if (listener.options.transport === target.transport && listener.options.host.includes(':') === ipv6)
-        return listener;
+      const { transport, host } = listener.options;
+      if (transport !== target.transport || host.includes(':') !== ipv6) continue;
+      if (named === undefined || host === named.options.host) return listener;
+      first ??= listener;
     }
-    return undefined;
+    return first;
   }
 
   #connect(target: Target, key: string, listener: OpenListener): StreamFlow {
@@ -356,10 +363,12 @@ export class TransportLayer {
     else keys.push(key);
   }
 
-  #connectionKey(target: Target): string {
+  /** A connection from one listener is not another's: a peer may know us by the address that it comes from. */
+  #connectionKey(target: Target, listenerId = ''): string {
     const { transport, address, port } = target;
-    if (transport !== 'tls') return `tcp|${address}|${port}`;
-    return `tls|${address}|${port}|${(target.serverName ?? address).toLowerCase()}|${this.#credentialId(target.tls)}`;
+    const place = `${transport}|${address}|${port}|${listenerId}`;
+    if (transport !== 'tls') return place;
+    return `${place}|${(target.serverName ?? address).toLowerCase()}|${this.#credentialId(target.tls)}`;
   }
 
   #credentialId(credentials: TlsCredentials | undefined): string {

@@ -73,7 +73,10 @@ export interface Target {
   readonly connectTimeoutMs?: number;
   /** A tenant can name it: it passes the egress guard when something is sent there. */
   readonly guarded?: boolean;
-  /** Send from this listener; default: the first one of the transport and address family. */
+  /**
+   * Send from this listener: nothing leaves when it is of another address family. One of another transport stands for the listener at its
+   * address that has this transport. Default: the first one of the transport and address family.
+   */
   readonly listenerId?: string;
 }
 

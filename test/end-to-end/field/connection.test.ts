@@ -11,6 +11,7 @@ import { dialogOfCaller, SDP } from '../outbound/phone.ts';
 import { readMessage, responseTo, type WireMessage } from '../outbound/wire-message.ts';
 import { startWorld, type World } from '../outbound/wire-world.ts';
 
+const BIG = `${SDP}${'a=x:0123456789\r\n'.repeat(90)}`;
 const DOMAIN = 'acme.test';
 const callOut = { user: '101', domain: DOMAIN, dialled: '914155559999' };
 
@@ -190,14 +191,22 @@ describe.each(['tcp', 'tls'] as const)('toward a carrier over %s', (transport) =
     expect(carrier.connectionsOf('INVITE')).toEqual([1, 1, 2]);
   });
 
-  test('a connection that has fallen silent without a word costs one call, not the next one too', async () => {
-    carrier.onMessage = (message, socket, connection) => {
-      const isSilent = connection === 1 && carrier.connectionsOf('INVITE').length > 1;
-      if (message.startLine.startsWith('INVITE') && !isSilent) socket.write(responseTo(message, '486 Busy Here', 'c'));
-    };
-    expect((await world.phone.call(callOut)).status).toBe(486);
-    expect((await world.phone.call(callOut)).status).toBeGreaterThanOrEqual(500);
-    expect((await world.phone.call(callOut)).status).toBe(486);
-    expect(carrier.connectionsOf('INVITE')).toEqual([1, 1, 2]);
-  });
+  const small = ['', SDP, {}] as const;
+  const large = [', that of large requests over UDP too', BIG, { transport: 'udp' }] as const;
+  test.each(transport === 'tcp' ? [small, large] : [small])(
+    'a connection that has fallen silent costs one call, not the next one too%s',
+    async (_, body, changes) => {
+      await hold(changes);
+      const call = () => world.phone.call({ ...callOut, body });
+      carrier.onMessage = (message, socket, connection) => {
+        const isSilent = connection === 1 && carrier.connectionsOf('INVITE').length > 1;
+        if (message.startLine.startsWith('INVITE') && !isSilent)
+          socket.write(responseTo(message, '486 Busy Here', 'c'));
+      };
+      expect((await call()).status).toBe(486);
+      expect((await call()).status).toBeGreaterThanOrEqual(500);
+      expect((await call()).status).toBe(486);
+      expect(carrier.connectionsOf('INVITE')).toEqual([1, 1, 2]);
+    },
+  );
 });

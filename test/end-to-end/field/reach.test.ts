@@ -8,9 +8,11 @@ import {
   ask,
   carrierInvite,
   dialogOfCallee,
+  dialogOfCaller,
   type FieldWorld,
   inDialog,
   Party,
+  phoneInvite,
   requestOf,
   responseTo,
   SDP,
@@ -60,9 +62,9 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
         listen: [
           listen('udp', '127.0.0.1'),
           listen('udp', '127.0.0.4', 'two'),
-          listen('udp', '::1'),
+          listen('udp', '::1', 'six'),
           listen('tcp', '127.0.0.1'),
-          listen('tcp', '127.0.0.4'),
+          listen('tcp', '127.0.0.4', 'two-tcp'),
           listen('tcp', '::1'),
         ],
         dns: { servers: [`127.0.0.1:${dns.port}`] },
@@ -140,6 +142,115 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
     await putTrunk(world, { host: '127.0.0.7', port: carrier.port, options: { listener: 'two' } });
     expect(hosts(await reached(carrier, BIG))).toEqual(['TCP 127.0.0.4', '127.0.0.4']);
   });
+
+  test('a connection from one listener is not used by a trunk that names another', async () => {
+    const carrier = await Party.listen('127.0.0.7');
+    parties.push(carrier);
+    for (const [listener, host] of [
+      ['', '127.0.0.1'],
+      ['two-tcp', '127.0.0.4'],
+      ['', '127.0.0.1'],
+    ] as const) {
+      const options = listener === '' ? {} : { listener };
+      await putTrunk(world, { host: '127.0.0.7', port: carrier.port, transport: 'tcp', options });
+      expect(hosts(await reached(carrier))).toEqual([`TCP ${host}`, host]);
+    }
+  });
+
+  test('a trunk whose name has addresses of both families is reached at that of the listener that it names', async () => {
+    await putTrunk(world, { host: 'both.test', port: six.port, options: { listener: 'six' } });
+    expect(hosts(await reached(six))).toEqual(['UDP [::1]', '[::1]']);
+  });
+
+  describe.each([
+    ['another address', 'udp', '127.0.0.8', 'UDP 127.0.0.4'],
+    ['TCP', 'tcp', '127.0.0.8', 'TCP 127.0.0.4'],
+    ['another address family', 'udp', '::1', 'UDP [::1]'],
+    ['TCP of another family', 'tcp', '::1', 'TCP [::1]'],
+  ] as const)('a call over UDP whose Contact names %s of the trunk', (_, transport, host, leaves) => {
+    let place: Party;
+    beforeAll(async () => {
+      place = transport === 'udp' ? await Party.udp(world.at(), host) : await Party.listen(host);
+      parties.push(place);
+      await putTrunk(world, {
+        host: '127.0.0.7',
+        port: four.port,
+        associatedIps: [host],
+        options: { listener: 'two' },
+      });
+    });
+    const contact = () => `<sip:c@${place.hostPort}${transport === 'tcp' ? ';transport=tcp' : ''}>`;
+
+    test('out: ACK and BYE leave from the listener that the trunk knows us by, else from one that leads there', async () => {
+      const { phone } = world;
+      const text = phoneInvite(phone);
+      phone.send(text);
+      four.send(accept(four, await four.nextRequest('INVITE'), token(), [`Contact: ${contact()}`]));
+      const answer = await phone.nextAnswer(200);
+      phone.send(ackOf(phone, text, answer));
+      expect(hosts(await place.nextRequest('ACK'))[0]).toBe(leaves);
+      phone.send(inDialog(phone, dialogOfCaller(answer), 'BYE', 3));
+      expect(statusOf(await phone.nextAnswer())).toBe(200);
+      const bye = await place.nextRequest('BYE');
+      expect(hosts(bye)[0]).toBe(leaves);
+      place.send(responseTo(bye, '200 OK', 'c'));
+    });
+
+    test('in: so does the BYE of the phone', async () => {
+      const desk = await world.party();
+      const address = '<sip:102@acme.test>';
+      const register = { From: `${address};tag=a`, To: address, Contact: `<sip:102@${desk.hostPort}>` };
+      const registered = requestOf(desk, 'REGISTER sip:acme.test SIP/2.0', register);
+      expect(statusOf(await ask(desk, registered, 'secret-102', '102'))).toBe(200);
+      const text = carrierInvite(four, { Contact: contact() }, '14155550102');
+      four.send(text);
+      const invite = await desk.nextRequest('INVITE');
+      const tag = token();
+      desk.send(accept(desk, invite, tag));
+      four.send(ackOf(four, text, await four.nextAnswer(200)));
+      await desk.nextRequest('ACK');
+      desk.send(inDialog(desk, dialogOfCallee(invite, tag), 'BYE', 3));
+      const bye = await place.nextRequest('BYE');
+      expect(hosts(bye)[0]).toBe(leaves);
+      place.send(responseTo(bye, '200 OK', 'c'));
+      expect(statusOf(await desk.nextAnswer())).toBe(200);
+      const gone = requestOf(desk, 'REGISTER sip:acme.test SIP/2.0', { ...register, Contact: '*', Expires: '0' });
+      expect(statusOf(await ask(desk, gone, 'secret-102', '102'))).toBe(200);
+    });
+  });
+
+  test.each([
+    ['udp', '103'],
+    ['tcp', '102'],
+  ] as const)(
+    'a phone that registered over %s is called over TCP from the listener that it knows',
+    async (way, number) => {
+      const place = await Party.listen('127.0.0.9');
+      const own = world.node.listening.find((each) => each.host === '127.0.0.4' && each.transport === way);
+      const where = { address: '127.0.0.4', port: own?.port ?? 0 };
+      const desk = way === 'udp' ? await Party.udp(where, '127.0.0.9') : await Party.connect(where, way, '127.0.0.9');
+      parties.push(place, desk);
+      await putTrunk(world, { host: '127.0.0.7', port: four.port });
+      const address = `<sip:${number}@acme.test>`;
+      const contact = `<sip:${number}@${place.hostPort};transport=tcp>`;
+      const fields = { From: `${address};tag=a`, To: address, Contact: contact };
+      const registered = requestOf(desk, 'REGISTER sip:acme.test SIP/2.0', fields);
+      expect(statusOf(await ask(desk, registered, `secret-${number}`, number))).toBe(200);
+      // Only when its connection has ended is there need for another one.
+      if (way === 'tcp') {
+        const { connections } = world.node.engine.endpoint.transport.counters;
+        desk.close();
+        await expect.poll(() => world.node.engine.endpoint.transport.counters.connections).toBe(connections - 1);
+      }
+      const text = carrierInvite(four, {}, `14155550${number}`);
+      four.send(text);
+      const invite = await place.nextRequest('INVITE');
+      expect(hosts(invite)).toEqual(['TCP 127.0.0.4', '127.0.0.4']);
+      place.send(responseTo(invite, '486 Busy Here', token()));
+      four.send(ackOf(four, text, await four.nextAnswer()));
+      await place.nextRequest('ACK');
+    },
+  );
 });
 
 describe('kind 14: a call in over TCP whose connection has ended', () => {

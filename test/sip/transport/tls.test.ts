@@ -166,6 +166,25 @@ describe('client certificates (RFC 5922 §7.4)', () => {
     expect(other).not.toBe(flow);
     other.close('done');
   });
+
+  test('RFC 5923 §8: whichever listener it was made to, for a target that names none', async () => {
+    const asking = { clientCertificate: 'required' } as const;
+    const hosts = ['127.0.0.1', '127.0.0.3', '127.0.0.4'];
+    const listeners = hosts.map((host) => listener(server, { ...asking, host, id: host }));
+    const peer = await cleanup.node().open(...listeners);
+    const node = await cleanup.node().open(listener());
+    const to = { transport: 'tls', serverName: 'sip.example.com' } as const;
+    const tls = { ca: authority.certificate, ...client };
+    node.layer.flowTo({ ...to, address: '127.0.0.3', port: peer.port(1), tls }).send(options('a'));
+    const { flow } = await peer.user.next('message');
+    peer.layer.alias(flow, 5061);
+    const target = { ...to, address: '127.0.0.1', port: 5061, serverName: 'phone.example.com' };
+    expect(peer.layer.flowTo(target)).toBe(flow);
+    expect(peer.layer.flowTo({ ...target, listenerId: '127.0.0.3' })).toBe(flow);
+    const other = peer.layer.flowTo({ ...target, listenerId: '127.0.0.4' });
+    expect(other).not.toBe(flow);
+    other.close('done');
+  });
 });
 
 describe('a renewed certificate', () => {

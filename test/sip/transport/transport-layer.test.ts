@@ -26,6 +26,41 @@ describe('listening', () => {
     expect((await peer.user.next('message')).flow.remotePort).toBe(node.port(1));
   });
 
+  test('a connection from one listener is not reused for a target that names another', async () => {
+    const node = await cleanup.node().open({ ...tcp, id: 'first' }, { ...tcp, id: 'second', host: '127.0.0.3' });
+    const peer = await cleanup.node().open(tcp);
+    const to = { transport: 'tcp', address: '127.0.0.1', port: peer.port() } as const;
+    const usual = node.layer.flowTo(to);
+    const named = node.layer.flowTo({ ...to, listenerId: 'second' });
+    expect(named).not.toBe(usual);
+    expect(node.layer.flowTo({ ...to, listenerId: 'second' })).toBe(named);
+    expect(node.layer.flowTo({ ...to, listenerId: 'first' })).toBe(usual);
+    named.send(options('a'));
+    expect((await peer.user.next('message')).flow.remoteAddress).toBe('127.0.0.3');
+    expect(node.layer.advertised(named).host).toBe('127.0.0.3');
+  });
+
+  test('a listener named for another transport stands for the one at its address; of another family it leads nowhere', async () => {
+    const node = await cleanup
+      .node()
+      .open(
+        { ...udp, id: 'first' },
+        { ...udp, id: 'second', host: '127.0.0.3' },
+        { ...udp, id: 'six', host: '::1' },
+        tcp,
+        { ...tcp, host: '127.0.0.3' },
+        { ...tcp, host: '::1' },
+      );
+    const hostToward = (transport: 'udp' | 'tcp', listenerId: string, address: string) =>
+      node.layer.advertisedToward({ transport, address, port: 5060, listenerId })?.host;
+    expect(hostToward('tcp', 'first', '127.0.0.1')).toBe('127.0.0.1');
+    expect(hostToward('tcp', 'second', '127.0.0.1')).toBe('127.0.0.3');
+    expect(hostToward('tcp', 'second', '::1')).toBe('::1');
+    expect(hostToward('tcp', 'no such', '127.0.0.1')).toBe('127.0.0.1');
+    expect(hostToward('udp', 'second', '::1')).toBeUndefined();
+    expect(hostToward('udp', 'six', '127.0.0.1')).toBeUndefined();
+  });
+
   test('a listener of another transport at the same address is found, or else one on all interfaces of the family', async () => {
     const node = await cleanup
       .node()
