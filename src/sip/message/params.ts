@@ -301,12 +301,15 @@ export function nameAt(text: string, start: number, end: number): string {
 }
 
 function readValue(text: string): string | undefined {
-  return valueStart < 0 ? undefined : text.slice(valueStart, valueEnd);
+  if (valueStart < 0) return undefined;
+  const value = text.slice(valueStart, valueEnd);
+  return value.charCodeAt(0) === 0x3c ? `"${value}"` : value;
 }
 
 /**
  * DEVIATION: a value may hold any octet but `;`, `,`, `"`, `<`, `>` and white space, since `/`, `@` and `=` occur unquoted in tags and
- * instance ids of phones in the field. Nothing of it can end the field or start another parameter.
+ * instance ids of phones in the field. Nothing of it can end the field or start another parameter. `+sip.instance=<urn:uuid:…>` without
+ * its quotes is read as with them.
  */
 function endOfValue(text: string, start: number, end: number, what: string): number {
   if (start < end && text.charCodeAt(start) === 0x22) {
@@ -314,11 +317,19 @@ function endOfValue(text: string, start: number, end: number, what: string): num
     if (close < 0) throw broken(what, 'a closing quote', text, start);
     return close + 1;
   }
+  if (start < end && text.charCodeAt(start) === 0x3c) return endOfBrackets(text, start, end, what);
   let index = start;
   while (index < end && isValueCode(text.charCodeAt(index))) index++;
   if (index === start && index < end && text.charCodeAt(index) !== 0x3b)
     throw broken(what, 'a parameter value', text, start);
   return index;
+}
+
+function endOfBrackets(text: string, start: number, end: number, what: string): number {
+  let index = start + 1;
+  while (index < end && isValueCode(text.charCodeAt(index))) index++;
+  if (index === end || text.charCodeAt(index) !== 0x3e) throw broken(what, 'a parameter value', text, start);
+  return index + 1;
 }
 
 function tooMany(): PeerError {

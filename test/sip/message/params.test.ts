@@ -12,6 +12,11 @@ describeField('header parameters (RFC 3261 §25.1 generic-param)', {
     [' ; a = b ; C', { a: 'b', C: undefined }, ';a=b;C'],
     [';received=[2001:db8::1];tag=a/b@c=', { received: '[2001:db8::1]', tag: 'a/b@c=' }],
     [';__proto__=1;toString', { toString: undefined }],
+    [
+      ';+sip.instance=<urn:uuid:0-1>;x',
+      { '+sip.instance': '<urn:uuid:0-1>', x: undefined },
+      ';+sip.instance="<urn:uuid:0-1>";x',
+    ],
     // Empty parameters and values, and the same thing said twice.
     [';', {}, ''],
     [';;a=b;;lr;', { a: 'b', lr: undefined }, ';a=b;lr'],
@@ -19,7 +24,19 @@ describeField('header parameters (RFC 3261 §25.1 generic-param)', {
     [';a=', { a: '' }],
     [';tag=x;rport;TAG=x;rport', { tag: 'x', rport: undefined }, ';tag=x;rport'],
   ],
-  rejects: ['a', ';=b', ';a="b', ';a=b c', ';a=b,', ';a="b"c', `${';a'.repeat(129)}`],
+  rejects: [
+    'a',
+    ';=b',
+    ';a="b',
+    ';a=b c',
+    ';a=b,',
+    ';a="b"c',
+    ';a=<b',
+    ';a=<b"c">',
+    ';a=<b;c>',
+    ';a=<b>c',
+    `${';a'.repeat(129)}`,
+  ],
 });
 
 test('§7.3.1: names are case-insensitive, order and spelling are kept', () => {
