@@ -257,7 +257,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     this.state = 'calling';
     this.#transaction = undefined;
-    const options = sendOptions(this.plan.options, this.plan.options.firstResponseMs);
+    const { pastFlow } = this.plan;
+    const sent = sendOptions(this.plan.options, this.plan.options.firstResponseMs);
+    const options = pastFlow === undefined ? sent : { ...sent, pastFlow };
     try {
       this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, options);
     } catch (error) {

@@ -6,6 +6,7 @@ import {
   SipRequest,
   type SipResponse,
 } from '../sip/message/index.ts';
+import type { Target } from '../sip/transport/index.ts';
 import { sendOptions } from './destination.ts';
 import type { LegOptions } from './plan.ts';
 import type { ClientTransactionUser, Destination, EndpointPort, ServerTransaction } from './ports.ts';
@@ -15,7 +16,11 @@ import { isBetterStatus } from './response-mapping.ts';
 /** Where a request outside of a dialog goes, and as what. */
 export interface MessagePlan {
   /** One copy for each; the first 2xx answers the sender, else the best refusal. At least one. */
-  readonly targets: readonly { readonly to: Destination; readonly draft: LegDraft }[];
+  readonly targets: readonly {
+    readonly to: Destination;
+    readonly draft: LegDraft;
+    readonly pastFlow?: Target;
+  }[];
   readonly options: LegOptions;
   /** The sender is not shown: its Call-ID may tell its host. */
   readonly ownCallId?: boolean;
@@ -68,7 +73,7 @@ export function relayMessage(
 export function sendMessage(endpoint: EndpointPort, message: SentMessage): void {
   const { targets, options, callId, cseq, hops, newToken, onEnd } = message;
   const copies = new MessageCopies(targets.length, onEnd);
-  for (const { to, draft } of targets) {
+  for (const { to, draft, pastFlow } of targets) {
     const { headers, requestUri } = draft;
     const sent = new Headers();
     for (const route of draft.routes) sent.add(HeaderId.Route, route);
@@ -78,7 +83,10 @@ export function sendMessage(endpoint: EndpointPort, message: SentMessage): void 
     sent.add(HeaderId.CallId, callId);
     sent.add(HeaderId.CSeq, `${cseq} MESSAGE`);
     for (const [name, value] of headers) sent.addNamed(name, value);
-    endpoint.sendRequest(new SipRequest('MESSAGE', requestUri, sent, draft.body), to, copies, sendOptions(options));
+    endpoint.sendRequest(new SipRequest('MESSAGE', requestUri, sent, draft.body), to, copies, {
+      ...sendOptions(options),
+      ...(pastFlow !== undefined && { pastFlow }),
+    });
   }
 }
 

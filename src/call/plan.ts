@@ -60,7 +60,7 @@ export interface Rejection {
 }
 
 /** How one leg behaves, whichever side began it. */
-export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs'> {
+export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | 'pastFlow'> {
   /** Contact header field value that this engine shows on the leg, e.g. `<sip:101@203.0.113.7:5060;ob>`. */
   readonly contact: string;
   /** RFC 4028 behaviour; absent: the engine asks for no session timer, and still honours one that the peer asks for. */
@@ -106,6 +106,8 @@ export interface BranchPlan {
   sign?(invite: SipRequest, wallMs: number): void;
   /** Where to send it, best first (RFC 3263). A list or a flow is used at once; only a promise costs a turn. */
   resolve(): readonly Target[] | Flow | Promise<readonly Target[]>;
+  /** As {@link SendOptions.pastFlow}, where `resolve` says a connection. */
+  readonly pastFlow?: Target;
   /** Answers a 401 or 407 of this branch's peer, at most twice per request. Absent: a challenge is a refusal. */
   readonly credentials?: DigestClient;
   /** Reserves capacity; false refuses the branch with cause `capacity`. */

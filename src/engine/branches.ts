@@ -129,6 +129,7 @@ export class Branches {
       draft,
       options,
       toward: throughNode(reached, this.#toward({ plan, route, drafted: { draft, options } })),
+      ...(reached?.pastFlow === undefined ? {} : { pastFlow: reached.pastFlow }),
       resolve: () => withOtherwise(this.#targets(trunk, nextHop), reached?.through?.otherwise),
       ...(signing === undefined ? {} : { sign: (invite, wallMs) => addIdentity(invite, signing, wallMs, keyOf) }),
       ...(credentials === undefined ? {} : { credentials }),

@@ -20,12 +20,16 @@ export type MessageTarget = MessagePlan['targets'][number];
 
 /** What a contact is sent, however it is reached. */
 export function targetOf(
-  { binding, reached: { to, through } }: Contact,
+  { binding, reached: { to, through, pastFlow } }: Contact,
   { headers, ...content }: Pick<LegDraft, 'from' | 'to' | 'headers' | 'body'>,
 ): MessageTarget {
   const { requestUri, path: routes } = binding;
   const passes = through === undefined ? [] : [through.pass(requestUri)];
-  return { to, draft: { requestUri, ...content, contact: '', routes, headers: [...headers, ...passes] } };
+  return {
+    to,
+    draft: { requestUri, ...content, contact: '', routes, headers: [...headers, ...passes] },
+    ...(pastFlow !== undefined && { pastFlow }),
+  };
 }
 
 export interface MessageFacts {

@@ -35,7 +35,7 @@ export interface PhoneBranch {
 /** A branch to one registered contact. */
 export function phoneBranch(phone: PhoneBranch): BranchPlan {
   const { context, number, binding, reached, contact, media } = phone;
-  const { to, through, silentMs } = reached;
+  const { to, through, silentMs, pastFlow } = reached;
   const { node, request, tenant } = context;
   const own = ownFields(context, 'user');
   const draft: LegDraft = {
@@ -66,7 +66,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
     ...(media !== undefined && { media }),
     ...(silentMs !== undefined && { firstResponseMs: silentMs }),
   };
-  const branch = { label: number, extension: number, draft, options };
+  const branch = { label: number, extension: number, draft, options, ...(pastFlow !== undefined && { pastFlow }) };
   if (through === undefined || isFlow(to)) return { ...branch, resolve: () => (isFlow(to) ? to : [to]) };
   return { ...branch, ...throughNode(phone, to, through, { draft, options }) };
 }

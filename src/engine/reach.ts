@@ -9,6 +9,8 @@ export interface Reached {
   readonly through: Through | undefined;
   /** How long `to` may be silent; undefined: as long as any peer. */
   readonly silentMs: number | undefined;
+  /** Where it is by itself, for when the connection `to` proves dead. */
+  readonly pastFlow?: Target;
 }
 
 /** The way through the node that a contact registered at. */
@@ -45,20 +47,24 @@ export class ContactReach {
    */
   of(binding: Binding<Flow>): Reached | undefined {
     const { node, peers, pass } = this.#options;
-    if (binding.flow !== undefined && !binding.flow.closed)
-      return { to: binding.flow, through: undefined, silentMs: undefined };
+    const { flow, target } = binding;
+    if (flow !== undefined && !flow.closed) {
+      const reached = { to: flow, through: undefined, silentMs: undefined };
+      if (!flow.reliable || target === undefined) return reached;
+      return { ...reached, pastFlow: { ...target, connectTimeoutMs: ORPHAN_SILENT_MS } };
+    }
     const isOther = binding.node !== node && binding.node !== '';
     const peer = isOther ? peers.addressOf(binding.node) : undefined;
     if (peer !== undefined) {
       const wanted = { aor: binding.aor, contact: binding.requestUri };
       const through: Through = {
         pass: (requestUri) => pass.write(requestUri, wanted),
-        otherwise: binding.target,
+        otherwise: target,
         wasSilent: () => peers.noteSilent(binding.node),
       };
       return { to: peer, through, silentMs: NODE_SILENT_MS };
     }
-    if (binding.target === undefined) return undefined;
-    return { to: binding.target, through: undefined, silentMs: isOther ? ORPHAN_SILENT_MS : undefined };
+    if (target === undefined) return undefined;
+    return { to: target, through: undefined, silentMs: isOther ? ORPHAN_SILENT_MS : undefined };
   }
 }

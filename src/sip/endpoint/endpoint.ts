@@ -156,7 +156,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     request.headers.prepend(HeaderId.Via, this.#via(flow, options) + branch + (aliasWanted ? ';alias' : ''));
     const text = serialize(request);
     const settings = { text, branch, timeoutMs: options.transactionTimeoutMs };
-    if (!isFlow(to)) {
+    if (isFlow(to)) {
+      if (options.pastFlow !== undefined)
+        return this.#sendOverIdle(request, flow, options.pastFlow, user, options, settings);
+    } else {
       const overTcp = this.#options.tcpForLargeRequests !== false && options.largeRequests !== 'udp';
       if (overTcp && this.#large.takes(to, text))
         return this.#large.send(request, to, user, this.#overAnother(request, options));

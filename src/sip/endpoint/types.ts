@@ -134,6 +134,8 @@ export interface SendOptions {
   readonly largeRequests?: 'tcp' | 'udp';
   /** Timer B or F in place of 64*T1. */
   readonly transactionTimeoutMs?: number;
+  /** Where the peer of a connection is by itself: tried once when the connection proves dead before anything of an answer has come. */
+  readonly pastFlow?: Target;
 }
 
 /** What a node that drains does with a request that starts something new; `redirectTo` is the Contact of a 302. */

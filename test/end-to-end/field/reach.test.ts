@@ -220,11 +220,12 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
   });
 
   test.each([
-    ['udp', '103'],
-    ['tcp', '102'],
+    ['udp', 'is not what it asks for', '103'],
+    ['tcp', 'has ended', '102'],
+    ['tcp', 'proves dead as the INVITE is written', '102'],
   ] as const)(
-    'a phone that registered over %s is called over TCP from the listener that it knows',
-    async (way, number) => {
+    'a phone that registered over %s, which %s, is called over TCP from the listener that it knows',
+    async (way, state, number) => {
       const place = await Party.listen('127.0.0.9');
       const own = world.node.listening.find((each) => each.host === '127.0.0.4' && each.transport === way);
       const where = { address: '127.0.0.4', port: own?.port ?? 0 };
@@ -236,8 +237,11 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
       const fields = { From: `${address};tag=a`, To: address, Contact: contact };
       const registered = requestOf(desk, 'REGISTER sip:acme.test SIP/2.0', fields);
       expect(statusOf(await ask(desk, registered, `secret-${number}`, number))).toBe(200);
-      // Only when its connection has ended is there need for another one.
-      if (way === 'tcp') {
+      desk.serves = (message) => {
+        if (methodOf(message) === 'INVITE') desk.close();
+        return undefined;
+      };
+      if (state === 'has ended') {
         const { connections } = world.node.engine.endpoint.transport.counters;
         desk.close();
         await expect.poll(() => world.node.engine.endpoint.transport.counters.connections).toBe(connections - 1);
@@ -249,6 +253,10 @@ describe('kind 15: Via and Contact are of the socket that sends', () => {
       place.send(responseTo(invite, '486 Busy Here', token()));
       four.send(ackOf(four, text, await four.nextAnswer()));
       await place.nextRequest('ACK');
+      const leaving = way === 'udp' ? desk : await Party.connect(where, way, '127.0.0.9');
+      if (leaving !== desk) parties.push(leaving);
+      const gone = requestOf(leaving, 'REGISTER sip:acme.test SIP/2.0', { ...fields, Contact: '*', Expires: '0' });
+      expect(statusOf(await ask(leaving, gone, `secret-${number}`, number))).toBe(200);
     },
   );
 });
