@@ -346,7 +346,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
       return;
     }
     const via = request.topVia();
-    const unsupported = refuseExtensions(request, this.#supported);
+    // What a REGISTER may require is the registrar's to say (RFC 3327, RFC 5626): the first proxy of an IMS requires `path`.
+    const unsupported = request.method === 'REGISTER' ? undefined : refuseExtensions(request, this.#supported);
     if (unsupported !== undefined) {
       this.#refusals.refuse(request, flow, unsupported.status, undefined, unsupported.headers);
       return;

@@ -80,7 +80,7 @@ export interface EndpointTransport {
 
 export interface EndpointOptions {
   readonly scheduler: Scheduler;
-  /** Option tags that a Require header field may name; others are answered 420. Default: none. */
+  /** Option tags that a Require header field may name; others are answered 420. Default: none. A REGISTER's is left to the registrar. */
   readonly supported?: readonly string[];
   /** Default: none (limits per source off). */
   readonly sources?: SourcePolicy;

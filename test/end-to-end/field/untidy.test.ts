@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { octetsFromText } from '../../../src/sip/message/index.ts';
+import { fieldOf } from '../outbound/wire-message.ts';
 import {
   accept,
   ackOf,
@@ -79,6 +80,14 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
     carrier.send(ackOf(carrier, text, await carrier.nextAnswer()));
     return invite.text;
   }
+
+  test('a REGISTER for which the first proxy requires `path` is taken (3GPP TS 24.229 §5.2.2)', async () => {
+    const way = { Path: `<sip:${desk.hostPort};lr>`, Supported: 'path' };
+    const answer = await ask(desk, register(desk, { ...way, Require: 'path' }), 'secret-102', '102');
+    expect([statusOf(answer), fieldOf(answer, 'Path')]).toEqual([200, way.Path]);
+    expect(await rung({})).toContain(`\r\nRoute: ${way.Path}\r\n`);
+    expect(statusOf(await ask(desk, register(desk), 'secret-102', '102'))).toBe(200);
+  });
 
   describe('callers as carriers write them', () => {
     test.each([

@@ -285,6 +285,14 @@ describe('requests that are refused', () => {
     expect(peer.statuses()).toEqual([481]);
   });
 
+  test('§8.2.2.3: what a REGISTER requires is the registrar’s to judge', () => {
+    const world = new World();
+    const peer = world.network.peer('192.0.2.9');
+    peer.send(wire('REGISTER', { Require: 'path' }), SERVER);
+    world.scheduler.advance(100);
+    expect(world.serverUser.requests.map(({ request }) => request.method)).toEqual(['REGISTER']);
+  });
+
   test('a bad ACK is never answered, a bad response is dropped and counted', () => {
     const world = new World();
     const peer = world.network.peer('192.0.2.9');
