@@ -144,7 +144,7 @@ function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis 
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   } satisfies RedisOptions;
   if (settings.cluster) {
-    return new Cluster([{ host, port }], {
+    const cluster = new Cluster([{ host, port }], {
       redisOptions: options,
       enableOfflineQueue: false,
       clusterRetryStrategy: retryAfterMs,
@@ -154,6 +154,7 @@ function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis 
       retryDelayOnFailover: 50,
       retryDelayOnClusterDown: 50,
     });
+    return cluster.on('+node', hearEveryError);
   }
   const single = {
     ...options,
@@ -162,9 +163,10 @@ function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis 
     maxLoadingRetryTime: MAX_RECONNECT_MS,
     retryStrategy: retryAfterMs,
     db: Number(url.pathname.slice(1)) || 0,
+    lazyConnect: true,
   } satisfies RedisOptions;
-  if (settings.sentinel === undefined) return new Redis({ ...single, host, port });
-  return new Redis({
+  if (settings.sentinel === undefined) return connected(new Redis({ ...single, host, port }));
+  const group = new Redis({
     ...single,
     name: settings.sentinel.name,
     sentinels: [...settings.sentinel.nodes],
@@ -174,6 +176,29 @@ function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis 
     // Hears of a failover from the Sentinels instead of from the old master's silence.
     failoverDetector: true,
   });
+  return connected(group);
+}
+
+function connected(client: Redis): Redis {
+  hearEveryError(client);
+  // How it goes is heard by the events.
+  client.connect().catch(() => {});
+  return client;
+}
+
+/** What is private of a client: it offers no other way to its connections. */
+interface Connecting {
+  readonly connector: { connect(report: unknown): Promise<NodeJS.EventEmitter> };
+}
+
+/**
+ * A client hears the first error of a connection. Another one (TLS: the alert of a peer whose handshake was given up) would be nobody's,
+ * and the end of the process.
+ */
+function hearEveryError(client: Redis): void {
+  const { connector } = client as unknown as Connecting;
+  const connect = connector.connect.bind(connector);
+  connector.connect = async (report) => (await connect(report)).on('error', () => {});
 }
 
 /**

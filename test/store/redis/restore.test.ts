@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import type { StoredBinding } from '../../../src/registrar/ports.ts';
+import { RedisLink } from '../../../src/store/redis/link.ts';
 import { TestAuthority } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -171,6 +172,21 @@ test.skipIf(peersSkipped)(
         problems: [{ code, message: expect.stringMatching(message) }],
       });
     }
+    const uncaught: unknown[] = [];
+    const note = (error: unknown) => uncaught.push(error);
+    process.on('uncaughtException', note);
+    onTestFinished(() => void process.off('uncaughtException', note));
+    const log = { warn() {}, info() {}, error() {}, debug() {} };
+    const settings = { kind: 'redis' as const, url, cluster: false, keyPrefix: 'tandem:', path: folder };
+    for (const trusted of [{}, { tls: { ...tls, serverName: 'redis.example' } }]) {
+      const links = Array.from({ length: 30 }, () => new RedisLink({ ...settings, ...trusted }, { log }));
+      for (const link of links) {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        link.close();
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(uncaught, 'errors of handshakes that were given up').toEqual([]);
   },
   30_000,
 );
