@@ -7,7 +7,7 @@ import type { Provisioning } from '../trunks/schema.ts';
 import { namesIn, tlsCertificate } from '../trunks/tls-certificates.ts';
 import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
-import { certificateFactsAnswer } from './answers.ts';
+import { certificateFactsAnswer } from './answers/trunks.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText } from './collections.ts';
 import {

@@ -4,7 +4,9 @@ import { type ExplainQuestion, type Explanation, explanationText, QuestionError 
 import { trunkIdOf } from '../trunks/effective.ts';
 import { tenantIn, trunkIn } from '../trunks/places.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
-import { callRecordAnswer, explanationAnswer, liveCallAnswer, registrationAnswer } from './answers.ts';
+import { callRecordAnswer, liveCallAnswer } from './answers/calls.ts';
+import { explanationAnswer } from './answers/explanation.ts';
+import { registrationAnswer } from './answers/trunks.ts';
 import { keyText } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, pageOfMatching } from './context.ts';
 import { body, named } from './openapi.ts';

@@ -4,7 +4,7 @@ import { MEDIA_KINDS, type Message, viewOf } from '../messages/index.ts';
 import type { MessageFacts } from '../observe/index.ts';
 import { callerId } from '../tenants/fields.ts';
 import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
-import { messageAnswer } from './answers.ts';
+import { messageAnswer } from './answers/messages.ts';
 
 import { keyText } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, pageFields, pageOf } from './context.ts';

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import { answerSchemaOf } from './answer-schema.ts';
-import { callRecordAnswer, eventAnswers, webhookPayload } from './answers.ts';
+import { callRecordAnswer } from './answers/calls.ts';
+import { eventAnswers, webhookPayload } from './answers/events.ts';
 import type { AnswerSchema } from './context.ts';
 import { EXAMPLES, PARAMETER_EXAMPLES, TEXT_EXAMPLES } from './examples.ts';
 import { describeOperation } from './operations.ts';

@@ -18,7 +18,7 @@ import {
   requireTenant,
   requireTrunkOwner,
 } from './access.ts';
-import { applySummaryAnswer, planAnswer } from './answers.ts';
+import { applySummaryAnswer, planAnswer } from './answers/explanation.ts';
 import { requireAllowedCertificate } from './certificates.ts';
 import { applyChange, type PlannedChange, previewChange } from './change.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';

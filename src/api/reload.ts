@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { SettingsError, UnavailableError } from '../base/errors.ts';
-import { reloadAnswer } from './answers.ts';
+import { reloadAnswer } from './answers/node.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { named } from './openapi.ts';
 import { ApiProblem } from './problem.ts';

@@ -8,7 +8,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { adminRoutes } from './admin.ts';
-import { healthAnswer, readinessAnswer } from './answers.ts';
+import { healthAnswer, readinessAnswer } from './answers/node.ts';
 import { authenticate } from './authentication.ts';
 import { brandRoutes } from './brands.ts';
 import { guardBrowsers } from './browser-guard.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { newSignInLinkAnswer, sessionAnswer } from './answers.ts';
+import { newSignInLinkAnswer, sessionAnswer } from './answers/people.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
 import { ApiProblem } from './problem.ts';

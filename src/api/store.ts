@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { StateError } from '../base/errors.ts';
-import { storeAnswer } from './answers.ts';
+import { storeAnswer } from './answers/node.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { named } from './openapi.ts';
 import { ApiProblem } from './problem.ts';

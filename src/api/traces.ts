@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { partiesOf, pcapOf, renderLadder, describe as summaryOf, type TraceMessage } from '../observe/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
 import { isSystemAdmin, maySeeTenant } from './access.ts';
-import { callTraceAnswer, tracePageAnswer } from './answers.ts';
+import { callTraceAnswer, tracePageAnswer } from './answers/calls.ts';
 import { keyText } from './collections.ts';
 import { type AnswerSchema, type ApiContext, describe, identityOf } from './context.ts';
 import { named } from './openapi.ts';

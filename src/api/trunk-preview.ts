@@ -4,7 +4,7 @@ import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
 import { tenantIn, trunkIn, trunkPlace } from '../trunks/places.ts';
 import { type Provisioning, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
 import { requireAllowedTrunk, requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
-import { explanationAnswer } from './answers.ts';
+import { explanationAnswer } from './answers/explanation.ts';
 import { previewChange } from './change.ts';
 import { keyText } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';

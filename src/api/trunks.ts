@@ -14,7 +14,8 @@ import {
   trunkView,
   visibleTrunk,
 } from './access.ts';
-import { examinationAnswer, TRUNK_STATES, trunkStatusAnswer } from './answers.ts';
+import { TRUNK_STATES } from './answers/shared.ts';
+import { examinationAnswer, trunkStatusAnswer } from './answers/trunks.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText } from './collections.ts';
 import {

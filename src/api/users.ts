@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tenantIn } from '../trunks/places.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
-import { newTotpAnswer, userAnswer } from './answers.ts';
+import { newTotpAnswer, userAnswer } from './answers/people.ts';
 import { keyText } from './collections.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { body, named } from './openapi.ts';

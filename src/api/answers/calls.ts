@@ -1,0 +1,133 @@
+/** Calls, call records and traces, as the API answers them. */
+import { z } from 'zod';
+import type { CallRecord, TraceMessage } from '../../observe/index.ts';
+import type { LiveCall } from '../ports.ts';
+import { DIRECTION, type Loose, optionalText, time } from './shared.ts';
+
+export const liveCallAnswer = z.object({
+  callId: z.string(),
+  sipCallIds: z.array(z.string()).describe("The SIP Call-IDs of its legs, the caller's first."),
+  tenant: optionalText,
+  direction: DIRECTION,
+  from: z.string(),
+  to: z.string(),
+  state: z.enum(['calling', 'ringing', 'answered', 'ending']),
+  trunkId: optionalText,
+  trunk: optionalText,
+  startedAt: time,
+  answeredAt: time.optional(),
+}) satisfies z.ZodType<Loose<LiveCall>>;
+
+const attemptAnswer = z.object({
+  trunkId: optionalText,
+  trunk: optionalText,
+  extension: optionalText,
+  target: z.string().optional().describe('Where it was sent, as `transport:address:port`.'),
+  status: z.int().optional(),
+  reason: optionalText,
+  cause: z.string().optional().describe("The peer's Reason header field, or why nothing was sent."),
+  startedAt: time,
+  durationMs: z.number(),
+});
+
+const streamAnswer = z.object({
+  packets: z.int().describe('RTP packets that came from the party.'),
+  octets: z.int(),
+  lost: z.int().optional().describe('Packets of the party that the other side missed, as the reports (RTCP) say.'),
+  jitterMs: z.number().optional(),
+  mos: z.number().optional().describe('Mean opinion score, 1 to 5, as the relay works it out.'),
+});
+
+const verificationAnswer = z.object({
+  result: z.enum(['passed', 'failed', 'none']),
+  source: z.enum(['identity', 'carrier']).describe("Verified here, or by the carrier's word."),
+  attestation: z.enum(['A', 'B', 'C']).optional(),
+  number: z.string().optional().describe('The number that was signed.'),
+  code: z.int().optional().describe('Why it failed: the status of RFC 8224.'),
+  reason: optionalText,
+  originationId: optionalText,
+  signer: z.string().optional().describe('Subject of the certificate.'),
+  divertedFrom: z.array(z.string()).optional().describe('Numbers that others sent the call on from.'),
+  shown: z
+    .object({
+      name: z.string().describe('Empty: no name was signed.'),
+      icon: z.string().optional().describe('URL; what is there has the digest that was signed.'),
+      callReason: optionalText,
+      signer: z.string().describe('Subject of the certificate that says so.'),
+    })
+    .optional()
+    .describe('How the caller is to be shown (rich call data), verified.'),
+  findings: z.array(z.string()).describe('What was found of each Identity value.'),
+});
+
+export const callRecordAnswer = z.object({
+  callId: z.string(),
+  sipCallIds: z.array(z.string()),
+  tenant: optionalText,
+  direction: DIRECTION,
+  callerNumber: z.string().describe('As it came.'),
+  callerNumberSent: z.string().optional().describe('As the called side was shown it.'),
+  calledNumber: z.string().describe('As dialled.'),
+  calledNumberSent: z.string().optional().describe('As sent.'),
+  extension: optionalText,
+  outboundCallerId: optionalText,
+  outboundCallerIdSource: z
+    .string()
+    .optional()
+    .describe('Which setting gave it: app, extension, rule, group, company.'),
+  anonymous: z.boolean().optional(),
+  signed: z
+    .enum(['A', 'B', 'C', 'div'])
+    .optional()
+    .describe('How it was signed on the trunk tried last: the attestation, or `div` of a call that was sent on.'),
+  signedWith: optionalText.describe('Name of the certificate that signed it.'),
+  originId: optionalText.describe('`origid` of the token (RFC 8588 §5).'),
+  outboundRule: optionalText,
+  inboundRule: optionalText,
+  verification: verificationAnswer.optional().describe("What was found of the caller's number (STIR/SHAKEN)."),
+  trunkId: optionalText,
+  trunk: optionalText,
+  attempts: z.array(attemptAnswer).describe('Every trunk or phone that was tried, in order.'),
+  startedAt: time,
+  ringingAt: time.optional(),
+  answeredAt: time.optional(),
+  endedAt: time,
+  durationMs: z.number(),
+  talkMs: z.number().describe('From answer to end; 0 when it was not answered.'),
+  status: z.int(),
+  reason: z.string(),
+  hungUpBy: z.enum(['caller', 'callee', 'engine']),
+  media: z
+    .array(z.object({ caller: streamAnswer, callee: streamAnswer }))
+    .optional()
+    .describe('What the media relay has counted, of each pair of parties in turn: a transfer makes another one.'),
+}) satisfies z.ZodType<Loose<CallRecord>>;
+
+export const traceMessageAnswer = z.object({
+  at: time,
+  atMs: z.number().describe('The same as milliseconds since 1970.'),
+  direction: z.enum(['sent', 'received']),
+  transport: z.string(),
+  local: z.string().describe('`address:port` of the engine.'),
+  remote: z.string().describe('`address:port` of the peer.'),
+  sipCallId: z.string(),
+  leg: z.string().optional().describe('What the peer is to the call: `caller`, a trunk, an extension.'),
+  text: z.string().describe('The message, secrets masked.'),
+}) satisfies z.ZodType<Loose<TraceMessage>>;
+
+export const callTraceAnswer = z.object({
+  callId: z.string(),
+  messages: z.array(traceMessageAnswer),
+  ladder: z.string().describe('The messages drawn for a terminal.'),
+});
+
+export const tracePageAnswer = z.object({
+  messages: z.array(
+    traceMessageAnswer.extend({
+      summary: z.string().describe('Method or status, e.g. `INVITE (SDP)` or `200 OK`.'),
+      from: z.string().describe('User of the From URI.'),
+      to: z.string().describe('User of the To URI.'),
+    }),
+  ),
+  next: z.int().describe('As `after` of the next request: what came since.'),
+});

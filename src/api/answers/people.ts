@@ -1,0 +1,62 @@
+/** Who may ask: users, sessions and tokens, and what they changed, as the API answers them. */
+import { z } from 'zod';
+import type { AuditEntry } from '../../observe/index.ts';
+import { type Loose, optionalText, time } from './shared.ts';
+
+export const tokenAnswer = z.object({
+  id: z.string(),
+  role: z.enum(['system-admin', 'tenant-admin']),
+  tenant: optionalText,
+  readOnly: z.boolean().optional().describe('It reads and changes nothing.'),
+  label: optionalText,
+  createdAt: time,
+  createdBy: z.string(),
+  expiresAt: time.optional(),
+  revokedAt: time.optional(),
+});
+
+export const newTokenAnswer = tokenAnswer.extend({ token: z.string().describe('Shown this once.') });
+export const userAnswer = z.object({
+  id: z.string().describe('The name to sign in with.'),
+  role: z.enum(['system-admin', 'tenant-admin']),
+  tenant: optionalText,
+  readOnly: z.boolean().describe('It sees what its role sees, and changes nothing.'),
+  enabled: z.boolean(),
+  codes: z.boolean().describe('Whether a sign-in needs a code of an authenticator app.'),
+  createdAt: time,
+  createdBy: z.string(),
+  passwordChangedAt: time,
+});
+
+export const newTotpAnswer = z.object({
+  secret: z.string().describe('To be typed into the app (Base32). Shown this once.'),
+  uri: z.string().describe('The same for a link or a picture.'),
+});
+
+export const sessionAnswer = z.object({
+  signedIn: z.boolean(),
+  firstRun: z.boolean().describe('There is no user yet: make one with the token of the owner.'),
+  actor: optionalText.describe('As the audit log names it.'),
+  user: optionalText,
+  codes: z.boolean().optional().describe('Whether a sign-in of this user needs a code.'),
+  role: z.enum(['system-admin', 'tenant-admin']).optional(),
+  tenant: optionalText,
+  readOnly: z.boolean().optional(),
+  csrfToken: optionalText.describe('What each change by this browser has to say in the header field X-CSRF-Token.'),
+  expiresAt: time.optional(),
+});
+
+export const newSignInLinkAnswer = z.object({
+  path: z.string().describe('To be opened in a browser, on the address of this interface; good once.'),
+  expiresAt: time,
+});
+
+export const auditEntryAnswer = z.object({
+  at: time,
+  actor: z.string().describe('Who: `token:…`, `owner`, `file:…`.'),
+  action: z.enum(['create', 'update', 'delete']),
+  resource: z.string().describe("The API's path of what was changed."),
+  tenant: optionalText,
+  before: z.record(z.string(), z.unknown()).optional().describe('The resource before, without secrets.'),
+  after: z.record(z.string(), z.unknown()).optional(),
+}) satisfies z.ZodType<Loose<AuditEntry>>;

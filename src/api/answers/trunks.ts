@@ -1,0 +1,100 @@
+/** Trunks, brands, certificates and registrations, as the API answers them. */
+import { z } from 'zod';
+import { CHECKS, type Examination, OUTCOMES } from '../../trunks/examination.ts';
+import { inboundParametersSchema, outboundParametersSchema } from '../../trunks/mappings.ts';
+import { optionsSchema, TRUNK_TYPES } from '../../trunks/schema.ts';
+import type { TrunkStatus } from '../../trunks/trunk-line.ts';
+import type { RegistrationView } from '../ports.ts';
+import { type Loose, optionalText, TRUNK_STATES, time } from './shared.ts';
+
+export const trunkStatusAnswer = z.object({
+  trunkId: z.string(),
+  name: z.string(),
+  type: z.string(),
+  state: z.enum(TRUNK_STATES),
+  since: time.describe('Since when it has this state.'),
+  lastCode: z.int().optional().describe('The latest SIP status of its registration or ping.'),
+  reason: z.string().optional().describe('Why it is not online, in words.'),
+  activeCalls: z.int(),
+  alarms: z
+    .array(
+      z.object({
+        code: z.literal('sources-coincide').describe('By the DNS it is of one provider with another trunk.'),
+        message: z.string(),
+        since: time,
+      }),
+    )
+    .optional()
+    .describe('What somebody has to look at though calls go on; left out when there is nothing.'),
+}) satisfies z.ZodType<Loose<TrunkStatus>>;
+
+export const examinationAnswer = z.object({
+  trunkId: z.string(),
+  name: z.string(),
+  type: z.string(),
+  healthy: z.boolean().describe('False when anything has failed.'),
+  findings: z
+    .array(
+      z.object({
+        check: z.enum(CHECKS),
+        outcome: z.enum(OUTCOMES),
+        subject: z.string().optional().describe('What was looked at: a host, a target, a certificate, a tenant.'),
+        message: z.string(),
+        advice: z.string().optional().describe('What to do about it.'),
+      }),
+    )
+    .describe('In the order in which a call meets them.'),
+}) satisfies z.ZodType<Loose<Examination>>;
+
+export const certificateFactsAnswer = z
+  .object({
+    subject: z.string(),
+    issuer: z.string(),
+    serialNumber: z.string(),
+    fingerprint256: z.string(),
+    notBefore: time,
+    notAfter: time,
+    names: z.array(z.string()).optional().describe('Host names that it has; of certificates for TLS.'),
+    codes: z.array(z.string()).describe('Service provider codes of its TNAuthList (RFC 8226).'),
+    numbers: z.array(z.string()).describe('Numbers and ranges of its TNAuthList.'),
+    servedAt: z.string().optional().describe('Path at which this node serves the chain.'),
+  })
+  .describe('What the certificate itself says.');
+
+export const registrationAnswer = z.object({
+  addressOfRecord: z.string(),
+  tenant: optionalText,
+  extension: optionalText,
+  trunkId: z.string().optional().describe('Of a gateway: its trunk.'),
+  contact: z.string(),
+  transport: z.string(),
+  source: z.string().describe('Where it came from, as `address:port`.'),
+  userAgent: optionalText,
+  expiresAt: time,
+}) satisfies z.ZodType<Loose<RegistrationView>>;
+
+export const brandAnswer = z.object({
+  id: z.string(),
+  name: z.string(),
+  types: z.array(z.enum(TRUNK_TYPES)),
+  hosts: z.array(
+    z.object({
+      host: z.string().describe('A host, or a pattern whose `{…}` the operator fills in.'),
+      types: z.array(z.enum(TRUNK_TYPES)).optional(),
+      region: optionalText,
+      default: z.boolean().optional(),
+    }),
+  ),
+  port: z.int().optional(),
+  tlsPort: z.int().optional(),
+  transport: z.enum(['udp', 'tcp', 'tls']).optional(),
+  transports: z.array(z.enum(['udp', 'tcp', 'tls'])),
+  registerSeconds: z.int().optional(),
+  associatedIps: z.array(z.string()).optional(),
+  numberFormat: z.object({ called: optionalText, caller: optionalText, inbound: optionalText }),
+  options: optionsSchema.partial().optional(),
+  outboundParameters: outboundParametersSchema.optional(),
+  inboundParameters: inboundParametersSchema.optional(),
+  sources: z.array(z.string()).describe('Where the values were read.'),
+  notes: z.array(z.string()).describe('What the operator has to know or to fill in.'),
+});
