@@ -15,7 +15,7 @@ import { useSignal } from '../client/signal.ts';
 import type { Session } from '../client/types.ts';
 import { exactTime, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
-import { FaultSummary, faultAt, SelectField, TextField, useForm } from '../ui/form.tsx';
+import { FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Page } from '../ui/page.tsx';
 import { say } from '../ui/toast.tsx';
 
@@ -96,13 +96,7 @@ function PasswordCard({ user }: { user: string }) {
   return (
     <section class="card">
       <h2>{t('account.password')}</h2>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
-      >
+      <SubmitForm onSubmit={submit}>
         <FaultSummary
           faults={form.faults}
           fields={{ currentPassword: t('account.current'), password: t('account.new') }}
@@ -132,7 +126,7 @@ function PasswordCard({ user }: { user: string }) {
             {t('account.change')}
           </Button>
         </div>
-      </form>
+      </SubmitForm>
     </section>
   );
 }
@@ -159,10 +153,8 @@ function CodesCard({ user, current }: { user: string; current: Session }) {
   return (
     <section class="card">
       <h2>{t('account.codes')}</h2>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault();
+      <SubmitForm
+        onSubmit={() => {
           void (isOn ? remove() : begun === undefined ? begin() : confirm());
         }}
       >
@@ -209,7 +201,7 @@ function CodesCard({ user, current }: { user: string; current: Session }) {
                 : t('account.codesConfirm')}
           </Button>
         </div>
-      </form>
+      </SubmitForm>
     </section>
   );
 }

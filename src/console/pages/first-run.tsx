@@ -2,7 +2,7 @@ import { sessions, users } from '../client/resources.ts';
 import { enter } from '../client/session.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
-import { FaultSummary, faultAt, TextField, useForm } from '../ui/form.tsx';
+import { FaultSummary, faultAt, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Gate } from './sign-in.tsx';
 
 /** An engine that nobody can sign in to: the owner of the machine makes the first admin. */
@@ -21,13 +21,7 @@ export function FirstRun() {
   };
   return (
     <Gate title={t('firstRun.title')} wide>
-      <form
-        class="card form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          submit();
-        }}
-      >
+      <SubmitForm class="card form" onSubmit={submit}>
         <h1>{t('firstRun.title')}</h1>
         <p>{t('firstRun.text')}</p>
         <FaultSummary
@@ -77,7 +71,7 @@ export function FirstRun() {
         <Button kind="primary" type="submit" busy={form.busy}>
           {t('firstRun.submit')}
         </Button>
-      </form>
+      </SubmitForm>
     </Gate>
   );
 }

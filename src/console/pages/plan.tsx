@@ -4,7 +4,7 @@ import { plan } from '../client/resources.ts';
 import type { PlanView } from '../client/types.ts';
 import { number, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
-import { FaultSummary, TextField, useForm } from '../ui/form.tsx';
+import { FaultSummary, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Note } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
 import { When } from '../ui/state.tsx';
@@ -25,13 +25,7 @@ export function Plan() {
   return (
     <Page title={t('plan.title')} text={t('plan.text')}>
       <div class="stack">
-        <form
-          class="card form"
-          onSubmit={(event) => {
-            event.preventDefault();
-            run();
-          }}
-        >
+        <SubmitForm class="card form" onSubmit={run}>
           <FaultSummary faults={form.faults} fields={{ document: t('plan.document') }} />
           <TextField
             label={t('plan.document')}
@@ -46,7 +40,7 @@ export function Plan() {
               {t('plan.run')}
             </Button>
           </div>
-        </form>
+        </SubmitForm>
         {found === undefined ? null : <Result found={found} />}
       </div>
     </Page>

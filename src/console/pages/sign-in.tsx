@@ -7,7 +7,7 @@ import { navigate, usePath } from '../router.tsx';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { FaultSummary, type faultsOf, TextField, useForm } from '../ui/form.tsx';
+import { FaultSummary, type faultsOf, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Mark } from '../ui/mark.tsx';
 
 export function Gate({
@@ -93,13 +93,7 @@ function SignInForm({ name = '', faults = [] }: { name?: string; faults?: Return
       }
     });
   return (
-    <form
-      class="form"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <SubmitForm onSubmit={submit}>
       <FaultSummary faults={form.faults.length > 0 ? form.faults : faults} title={t('signIn.failed')} />
       <TextField
         label={t('signIn.user')}
@@ -135,6 +129,6 @@ function SignInForm({ name = '', faults = [] }: { name?: string; faults?: Return
       <Button kind="primary" type="submit" wide busy={form.busy}>
         {t('signIn.submit')}
       </Button>
-    </form>
+    </SubmitForm>
   );
 }

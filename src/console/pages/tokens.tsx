@@ -5,7 +5,7 @@ import type { TokenView } from '../client/types.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm, Dialog } from '../ui/dialog.tsx';
-import { FaultSummary, faultAt, TextField, useForm } from '../ui/form.tsx';
+import { FaultSummary, faultAt, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
@@ -124,13 +124,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
   if (made !== undefined) return <ShownToken token={made} onClose={onClose} />;
   return (
     <Dialog title={t('tokens.new')} onClose={onClose}>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
-      >
+      <SubmitForm onSubmit={submit}>
         <FaultSummary
           faults={form.faults}
           fields={{
@@ -151,11 +145,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
           tenant={tenant}
           readOnly={readOnly}
           error={faultAt(form.faults, 'tenant')}
-          onChange={(values) => {
-            form.set('role', values.role);
-            form.set('tenant', values.tenant);
-            form.set('readOnly', values.readOnly);
-          }}
+          onChange={form.change}
         />
         <TextField
           label={t('tokens.days')}
@@ -172,7 +162,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
             {t('tokens.new')}
           </Button>
         </div>
-      </form>
+      </SubmitForm>
     </Dialog>
   );
 }

@@ -6,7 +6,7 @@ import type { Explanation } from '../client/types.ts';
 import { useQuery } from '../client/use-query.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
-import { FaultSummary, faultAt, SelectField, TextField, useForm } from '../ui/form.tsx';
+import { FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Invite, Reasons } from '../ui/invite.tsx';
 import { Note } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
@@ -42,13 +42,7 @@ export function Try() {
   return (
     <Page title={t('try.title')} text={t('try.text')}>
       <div class="stack">
-        <form
-          class="card form"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void run();
-          }}
-        >
+        <SubmitForm class="card form" onSubmit={run}>
           <FaultSummary
             faults={form.faults}
             title={t('table.failed')}
@@ -110,7 +104,7 @@ export function Try() {
               {t('try.run')}
             </Button>
           </div>
-        </form>
+        </SubmitForm>
         {explanation === undefined ? null : <Told explanation={explanation} />}
       </div>
     </Page>

@@ -6,7 +6,7 @@ import { useQuery } from '../client/use-query.ts';
 import { known, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm, Dialog } from '../ui/dialog.tsx';
-import { CheckField, FaultSummary, faultAt, SelectField, TextField, useForm } from '../ui/form.tsx';
+import { CheckField, FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
@@ -175,13 +175,7 @@ function NewUser({ onClose, onDone }: DialogProps) {
   };
   return (
     <Dialog title={t('users.new')} onClose={onClose}>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
-      >
+      <SubmitForm onSubmit={submit}>
         <FaultSummary
           faults={form.faults}
           fields={{ id: t('users.name'), password: t('users.password'), tenant: t('account.tenant') }}
@@ -210,11 +204,7 @@ function NewUser({ onClose, onDone }: DialogProps) {
           tenant={tenant}
           readOnly={readOnly}
           error={faultAt(form.faults, 'tenant')}
-          onChange={(values) => {
-            form.set('role', values.role);
-            form.set('tenant', values.tenant);
-            form.set('readOnly', values.readOnly);
-          }}
+          onChange={form.change}
         />
         <div class="dialog-actions">
           <Button onClick={onClose}>{t('action.cancel')}</Button>
@@ -222,7 +212,7 @@ function NewUser({ onClose, onDone }: DialogProps) {
             {t('users.new')}
           </Button>
         </div>
-      </form>
+      </SubmitForm>
     </Dialog>
   );
 }
@@ -235,13 +225,7 @@ function NewPassword({ user, onClose, onDone }: DialogProps & { user: UserView }
   };
   return (
     <Dialog title={`${t('users.newPassword')}: ${user.id}`} onClose={onClose}>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
-      >
+      <SubmitForm onSubmit={submit}>
         <FaultSummary faults={form.faults} fields={{ password: t('account.new') }} />
         <TextField
           label={t('account.new')}
@@ -260,7 +244,7 @@ function NewPassword({ user, onClose, onDone }: DialogProps & { user: UserView }
             {t('action.save')}
           </Button>
         </div>
-      </form>
+      </SubmitForm>
     </Dialog>
   );
 }

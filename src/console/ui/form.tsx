@@ -12,6 +12,8 @@ export interface Form<V extends object> {
   readonly busy: boolean;
   readonly dirty: boolean;
   set<K extends keyof V>(name: K, value: V[K]): void;
+  /** Several at once. */
+  change(some: Partial<V>): void;
   setAll(values: V): void;
   setFaults(faults: readonly Problem[]): void;
   /** Runs what saves; faults that come back are shown at their fields. Tells whether it went well. */
@@ -23,16 +25,18 @@ export function useForm<V extends object>(initial: V): Form<V> {
   const [faults, setFaults] = useState<readonly Problem[]>([]);
   const [busy, setBusy] = useState(false);
   const [dirty, setDirty] = useState(false);
+  const change = (some: Partial<V>) => {
+    setValues((before) => ({ ...before, ...some }));
+    setDirty(true);
+    setFaults((before) => before.filter(({ path }) => !Object.hasOwn(some, path)));
+  };
   return {
     values,
     faults,
     busy,
     dirty,
-    set(name, value) {
-      setValues((before) => ({ ...before, [name]: value }));
-      setDirty(true);
-      setFaults((before) => before.filter(({ path }) => path !== name));
-    },
+    set: (name, value) => change({ [name]: value } as unknown as Partial<V>),
+    change,
     setAll(next) {
       setValues(next);
       setDirty(false);
@@ -68,6 +72,29 @@ export function faultAt(faults: readonly Problem[], path: string): string | unde
   return faults.find(
     (fault) => fault.path === path || fault.path.startsWith(`${path}.`) || fault.path.startsWith(`${path}[`),
   )?.message;
+}
+
+/** What is sent by a button or by Enter: never by the browser itself, which would leave the page. */
+export function SubmitForm({
+  class: name = 'form',
+  onSubmit,
+  children,
+}: {
+  class?: string;
+  onSubmit: () => unknown;
+  children: ComponentChildren;
+}) {
+  return (
+    <form
+      class={name}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void onSubmit();
+      }}
+    >
+      {children}
+    </form>
+  );
 }
 
 /** All faults before the form, those without a field of it in full; read out when they come. */

@@ -9,7 +9,7 @@ import { useQuery } from '../../client/use-query.ts';
 import { navigate, useLeaveGuard } from '../../router.tsx';
 import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
-import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { FaultSummary, faultsOf, SubmitForm } from '../../ui/form.tsx';
 import { Page } from '../../ui/page.tsx';
 import { say } from '../../ui/toast.tsx';
 import { CheckStep } from './check-step.tsx';
@@ -111,10 +111,9 @@ function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView
       text={before === undefined ? t('wizard.text') : undefined}
       up={{ to: '/trunks', label: t('trunks.title') }}
     >
-      <form
+      <SubmitForm
         class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
+        onSubmit={() => {
           if (step === 'check') void save();
           else void next();
         }}
@@ -141,7 +140,7 @@ function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView
             </Button>
           </span>
         </div>
-      </form>
+      </SubmitForm>
     </Page>
   );
 }
