@@ -3,7 +3,6 @@ import { fieldOf, methodOf } from '../outbound/wire-message.ts';
 import {
   accept,
   ackOf,
-  ask,
   call,
   carrierInvite,
   connectCarrier,
@@ -14,7 +13,7 @@ import {
   type Party,
   PHONE_HOST,
   phoneInvite,
-  requestOf,
+  register,
   responseTo,
   SDP,
   startField,
@@ -34,16 +33,6 @@ describe.each([
   let desk: Party;
   /** Phone 104, registered, which sends its calls on. */
   let mover: Party;
-
-  async function register(party: Party, number: string): Promise<void> {
-    const address = `<sip:${number}@acme.test>`;
-    const text = requestOf(party, 'REGISTER sip:acme.test SIP/2.0', {
-      From: `${address};tag=a`,
-      To: address,
-      Contact: `<sip:${number}@${party.hostPort}>`,
-    });
-    expect(statusOf(await ask(party, text, `secret-${number}`, number))).toBe(200);
-  }
 
   beforeAll(async () => {
     world = await startField({

@@ -3,7 +3,6 @@ import { fieldOf, uriOf, valuesOf, type WireMessage } from '../outbound/wire-mes
 import {
   accept,
   ackOf,
-  ask,
   call,
   carrierInvite,
   connectCarrier,
@@ -13,7 +12,7 @@ import {
   inDialog,
   type Party,
   phoneInvite,
-  requestOf,
+  register,
   responseTo,
   SDP,
   type StandingCall,
@@ -32,16 +31,6 @@ describe.each(WAYS)('over %s at %s', (transport, host) => {
   let desk: Party;
   /** Phone 101 as it calls: from an address that it is trusted at. */
   let dialler: Party;
-
-  async function register(party: Party, number: string): Promise<void> {
-    const address = `<sip:${number}@acme.test>`;
-    const text = requestOf(party, 'REGISTER sip:acme.test SIP/2.0', {
-      From: `${address};tag=a`,
-      To: address,
-      Contact: `<sip:${number}@${party.hostPort}>`,
-    });
-    expect(statusOf(await ask(party, text, `secret-${number}`, number))).toBe(200);
-  }
 
   beforeAll(async () => {
     world = await startField({

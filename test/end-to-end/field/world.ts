@@ -183,6 +183,18 @@ export function requestOf(party: Party, startLine: string, changes: FieldChanges
   return writeMessage(startLine, lines, body);
 }
 
+/** Signs the phone of an extension in. */
+export async function register(party: Party, number: string): Promise<void> {
+  const address = `<sip:${number}@acme.test>`;
+  const text = requestOf(party, 'REGISTER sip:acme.test SIP/2.0', {
+    From: `${address};tag=a`,
+    To: address,
+    Contact: `<sip:${number}@${party.hostPort}>`,
+  });
+  const answer = await ask(party, text, `secret-${number}`, number);
+  if (statusOf(answer) !== 200) throw new Error(`${number} cannot register: ${answer.startLine}`);
+}
+
 /** The INVITE of phone 101 to an outside number, from a world's phone. */
 export function phoneInvite(phone: Party, changes: FieldChanges = {}, dialled = '9442079460123'): string {
   const uri = `sip:${dialled}@acme.test`;
