@@ -1,5 +1,5 @@
 import type { Network } from '../base/network.ts';
-import type { Content, MediaFile, Message, NotificationOutcome } from '../messages/index.ts';
+import type { MediaFile, Message, NotificationOutcome, Wanted } from '../messages/index.ts';
 import type {
   AuditEntry,
   AuditFact,
@@ -206,21 +206,10 @@ export interface WebhookStore {
   delete(id: string): Promise<void>;
 }
 
-/** A message that somebody asks to be sent. */
-export interface WantedMessage {
-  readonly tenant: string;
-  /** Name or id; default: the tenant's only one. */
-  readonly trunk: string | undefined;
-  readonly to: string;
-  readonly content: Content;
-  readonly contextId: string | undefined;
-  readonly key: string | undefined;
-}
-
 /** Messages between phones and WhatsApp. */
 export interface MessagesPort {
   /** A text says why there is no way for it. Rejects when the store does not take it. */
-  send(wanted: WantedMessage): Promise<Message | string>;
+  send(wanted: Wanted): Promise<Message | string>;
   list(
     tenant: string | undefined,
     offset: number,
