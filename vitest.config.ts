@@ -4,15 +4,25 @@ import { defineConfig } from 'vitest/config';
 /** Two files at a time on two cores as well: most of the suite waits for peers rather than computes. */
 const sideBySide = Math.max(2, availableParallelism() - 1);
 
-/** Tests of what a machine does to the engine: nodes that die, stores that fail over, floods. They measure time, so they have the machine to themselves. */
+/** Tests that measure what the engine does in a time or with a heap: they have the machine to themselves. */
 const alone = [
+  'test/end-to-end/faults/environment.test.ts',
+  'test/end-to-end/load.test.ts',
+  'test/hostile/board.test.ts',
+  'test/hostile/guided.test.ts',
+  'test/hostile/provisioning.test.ts',
+  'test/hostile/soak.test.ts',
+  'test/store/redis/faults.test.ts',
+];
+
+/** Tests of what a machine does to the engine: nodes that die, stores that fail over, strangers. They wait for leases, restarts and elections. */
+const faults = [
   'test/end-to-end/faults/**/*.test.ts',
   'test/end-to-end/nodes/**/*.test.ts',
-  'test/hostile/**/*.test.ts',
-  'test/store/redis/**/*.test.ts',
-  'test/store/embedded/kill.test.ts',
-  'test/end-to-end/load.test.ts',
   'test/end-to-end/restart.test.ts',
+  'test/hostile/**/*.test.ts',
+  'test/store/embedded/kill.test.ts',
+  'test/store/redis/**/*.test.ts',
 ];
 
 /** Tests with peer programs, processes or checks of the whole tree; a file has a world of its own. */
@@ -20,7 +30,7 @@ const withPeers = ['test/end-to-end/**/*.test.ts', 'test/checks/**/*.test.ts', '
 
 const time = { testTimeout: 60_000, hookTimeout: 120_000 };
 
-/** Three groups, one after the other. `npm test` runs them all, `npm run test:unit` the first. */
+/** Four groups, one after the other. `npm test` runs them all, `npm run test:unit` the first. */
 export default defineConfig({
   test: {
     projects: [
@@ -28,7 +38,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...alone, ...withPeers],
+          exclude: [...alone, ...faults, ...withPeers],
           isolate: false,
           maxWorkers: sideBySide,
           sequence: { groupOrder: 0 },
@@ -39,10 +49,21 @@ export default defineConfig({
         test: {
           name: 'peers',
           include: withPeers,
-          exclude: alone,
+          exclude: [...alone, ...faults],
           globalSetup: ['test/kit/global-setup.ts'],
           maxWorkers: sideBySide,
           sequence: { groupOrder: 1 },
+          ...time,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: faults,
+          exclude: alone,
+          globalSetup: ['test/kit/global-setup.ts'],
+          maxWorkers: sideBySide + 1,
+          sequence: { groupOrder: 2 },
           ...time,
         },
       },
@@ -52,7 +73,7 @@ export default defineConfig({
           include: alone,
           globalSetup: ['test/kit/global-setup.ts'],
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           ...time,
         },
       },

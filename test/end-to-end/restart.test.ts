@@ -12,7 +12,7 @@ import { acme, carrierTrunk } from './world.ts';
 /** The long form: `TANDEM_RESTART_CALLS=1000 npx vitest run test/end-to-end/restart.test.ts`. */
 const CALLS = Number(process.env['TANDEM_RESTART_CALLS'] ?? 50);
 
-describe.skipIf(peersSkipped)('kill -9 and restart', () => {
+describe.skipIf(peersSkipped)('kill -9 and restart', { concurrent: true }, () => {
   test.each([
     ['the caller', 'phone-call', 'answer'],
     ['the carrier', 'phone-answered-call', 'answer-then-hang-up'],
