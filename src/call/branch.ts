@@ -2,18 +2,13 @@ import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import { Dialog } from '../sip/dialog/index.ts';
-import {
-  type LegDraft,
-  reasonPhrase,
-  type SipRequest,
-  type SipResponse,
-  UnsafeMessageError,
-} from '../sip/message/index.ts';
+import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia, MEDIA_REFUSALS } from './branch-media.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { addressOf, describeDestination, sendOptions } from './destination.ts';
 import { buildInvite } from './invite.ts';
+import { LateAnswers } from './late-answers.ts';
 import { Leg, type LegCall } from './leg.ts';
 import type { MediaEnd } from './media.ts';
 import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
@@ -61,7 +56,6 @@ export type BranchState =
 
 export class Branch implements ClientTransactionUser, TimerTarget {
   readonly attempt: BranchUser;
-  /** Once answered, no more of it than late answers need; see {@link #letGo}. */
   plan: BranchPlan;
   state: BranchState = 'idle';
   /** Session descriptions of this branch were relayed in provisional responses. */
@@ -348,21 +342,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     if (this.#reserved && onEnd !== undefined) leg.reservation = { onEnd };
     this.#reserved = false;
     this.#startSession(leg, response, invite);
+    const lateAnswers = new LateAnswers(leg);
+    leg.invitation = transaction;
+    leg.lateAnswers = lateAnswers;
     this.attempt.onBranchAnswered(this, leg, response, invite);
-    this.#letGo();
+    // Nothing of this branch is needed any more.
+    transaction.handOver(lateAnswers);
+    transaction.release();
     this.attempt.call.release();
-  }
-
-  /** The transaction keeps this branch for the 2xx that may come again, until its leg ends; what only the INVITE needed goes. */
-  #letGo(): void {
-    const { label, options } = this.plan;
-    this.plan = { label, options, draft: NO_DRAFT, resolve: nowhere };
-    this.#transaction?.release();
-    if (this.#winner !== undefined) this.#winner.invitation = this.#transaction;
-    this.#transaction = undefined;
-    this.#targets = [];
-    this.#repair = undefined;
-    this.#refusedWith = undefined;
   }
 
   /** RFC 3261 §13.2.2.4: a 2xx that nobody waits for, of a cancelled branch or a second fork, is acknowledged and ended. */
@@ -551,8 +538,6 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 }
 
 const UNUSABLE_CONTACT = { status: 502, reason: 'Unusable Contact' };
-const nowhere = (): [] => [];
-const NO_DRAFT: LegDraft = { requestUri: '', from: '', to: '', contact: '', routes: [], headers: [], body: '' };
 
 /** The plan of the branch that has sent a request; undefined when it was not the INVITE of one. */
 export function planOfUser(user: ClientTransactionUser): BranchPlan | undefined {

@@ -1,5 +1,7 @@
 import { Dialog } from '../sip/dialog/index.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { sendOptions } from './destination.ts';
+import type { LegOptions } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination, SendOptions } from './ports.ts';
 
 const nobody: ClientTransactionUser = { onResponse() {}, onTimeout() {}, onTransportError() {} };
@@ -19,37 +21,42 @@ export function turnAway(
   endpoint.sendRequest(bye, to, nobody, options);
 }
 
-export interface EndedDialog {
-  readonly remoteTag: string;
-  /** Where its ACKs went. */
-  readonly destination: Destination;
-  readonly options: SendOptions;
+/** The leg whose INVITE it was; `Leg` is it. */
+interface AnsweredLeg {
+  readonly env: CallEnvironment;
+  readonly options: LegOptions;
+  readonly dialog: Pick<Dialog, 'remoteTag'>;
+  acknowledgeAgain(invite: SipRequest): void;
 }
 
 /**
- * Hears the 2xx that may still come to an INVITE whose dialog has ended: its transaction waits for them half a minute (RFC 6026), and
- * the call, its legs and dialogs shall not be kept for so long. The same 2xx again gets its ACK again, one of another fork is turned away.
+ * Hears the 2xx that may still come to an INVITE that was answered. One that comes again is acknowledged by the transaction by itself
+ * (RFC 6026), unless its ACK cannot have arrived or is still owed; one of another fork is turned away. The transaction waits for
+ * them half a minute, and neither the branch nor, once it has ended, the leg shall be kept for so long.
  */
 export class LateAnswers implements ClientTransactionUser {
   readonly #env: CallEnvironment;
-  readonly #remoteTag: string;
-  readonly #destination: Destination;
-  readonly #options: SendOptions;
+  /** Until it ends. */
+  #leg: AnsweredLeg | undefined;
+  #options: SendOptions | undefined = undefined;
 
-  constructor(env: CallEnvironment, { remoteTag, destination, options }: EndedDialog) {
-    this.#env = env;
-    this.#remoteTag = remoteTag;
-    this.#destination = destination;
-    this.#options = options;
+  constructor(leg: AnsweredLeg) {
+    this.#env = leg.env;
+    this.#leg = leg;
   }
 
-  onResponse(response: SipResponse, { request: invite, flow }: ClientTransaction): void {
-    if ((response.toTag() ?? '') !== this.#remoteTag) {
-      turnAway(this.#env, invite, response, flow, this.#options);
-      return;
-    }
-    const ack = Dialog.createUac(invite, response).createAck(invite);
-    this.#env.endpoint.sendAck(ack, this.#destination, this.#options);
+  legEnded(): void {
+    if (this.#leg !== undefined) this.#options = sendOptions(this.#leg.options);
+    this.#leg = undefined;
+  }
+
+  onResponse(response: SipResponse, { request, flow }: ClientTransaction): void {
+    const leg = this.#leg;
+    const options = leg?.options ?? this.#options;
+    if ((response.toTag() ?? '') !== (leg?.dialog.remoteTag ?? request.toTag() ?? ''))
+      turnAway(this.#env, request, response, flow, options);
+    else if (leg !== undefined) leg.acknowledgeAgain(request);
+    else this.#env.endpoint.sendAck(Dialog.createUac(request, response).createAck(request), flow, options);
   }
 
   onTimeout(): void {}

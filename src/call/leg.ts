@@ -11,8 +11,7 @@ import {
 } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
-import { addressOf, sendOptions } from './destination.ts';
-import { LateAnswers } from './late-answers.ts';
+import { addressOf } from './destination.ts';
 import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
 import { type MediaEnd, type MediaOffer, type MediaPlace, relayDescription } from './media.ts';
 import type { BranchPlan, LegOptions } from './plan.ts';
@@ -163,8 +162,10 @@ export class Leg implements LegRequestUser {
   awaited: WaitingRequest | undefined = undefined;
   reliable: ReliableResponses | undefined = undefined;
   session: LegSession | undefined = undefined;
-  /** The transaction of the INVITE that made this dialog, where this engine sent it. */
+  /** The INVITE of this engine that made this dialog, until its 2xx was acknowledged. */
   invitation: ClientTransaction | undefined = undefined;
+  /** Hears the 2xx that may still come to it. */
+  lateAnswers: { legEnded(): void } | undefined = undefined;
   /** `address:port` that the peer's Contact or Record-Route names and that takes no connection. */
   unreachable: string | undefined = undefined;
   /** Undefined: what the party describes passes as it is. */
@@ -333,7 +334,9 @@ export class Leg implements LegRequestUser {
     const ack = this.dialog.createAck(invite);
     if (answer !== undefined) relayBody(answer, ack);
     this.offers.request('local', 'ACK', hasSessionDescription(ack));
-    const flow = this.env.endpoint.sendAck(ack, this.#hop(), this.options);
+    const invitation = this.invitation?.request === invite ? this.invitation : undefined;
+    if (invitation !== undefined) this.invitation = undefined;
+    const flow = this.env.endpoint.sendAck(ack, this.#hop(), this.options, invitation);
     this.#ackFlow = flow.reliable && !flow.connected ? flow : undefined;
     this.call.changed();
   }
@@ -481,22 +484,15 @@ export class Leg implements LegRequestUser {
     this.session?.stop();
     this.session = undefined;
     this.#ack = undefined;
-    this.#leaveLateAnswers();
+    this.invitation = undefined;
+    this.lateAnswers?.legEnded();
+    this.lateAnswers = undefined;
     this.dialog.terminate();
     this.#registry.remove(this);
     const { reservation } = this;
     this.reservation = undefined;
     reservation?.onEnd?.('answered');
     if (counted) this.call.release();
-  }
-
-  /** The transaction outlives the call. */
-  #leaveLateAnswers(): void {
-    const { invitation, env, dialog, options } = this;
-    if (invitation === undefined) return;
-    this.invitation = undefined;
-    const { remoteTag } = dialog;
-    invitation.handOver(new LateAnswers(env, { remoteTag, destination: this.#hop(), options: sendOptions(options) }));
   }
 
   /** Behaviour 19. */

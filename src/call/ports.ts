@@ -29,7 +29,7 @@ export interface EndpointPort {
     user: ClientTransactionUser,
     options?: SendOptions,
   ): ClientTransaction;
-  sendAck(request: SipRequest, to: Destination, options?: SendOptions): Flow;
+  sendAck(request: SipRequest, to: Destination, options?: SendOptions, acknowledged?: ClientTransaction): Flow;
 }
 
 /** A call, as those see it who decide for it; `Call` is it. */

@@ -261,8 +261,8 @@ export class CallRehearsal {
             // Whatever was registered over a real connection: nothing goes there.
             return this.#endpoint.sendRequest(request, isFlow(to) ? this.#own().standFor(to) : to, user, options);
           },
-          sendAck: (request, to, options) =>
-            this.#endpoint.sendAck(request, isFlow(to) ? this.#own().standFor(to) : to, options),
+          sendAck: (request, to, options, acknowledged) =>
+            this.#endpoint.sendAck(request, isFlow(to) ? this.#own().standFor(to) : to, options, acknowledged),
         },
       }),
       served: { directory },

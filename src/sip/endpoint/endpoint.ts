@@ -217,13 +217,15 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
 
   /**
    * Sends the ACK for a 2xx (§13.2.2.4), which has no transaction, and gives the flow that it went to. Sending the same request again
-   * repeats it as it was.
+   * repeats it as it was. `acknowledged` is the INVITE that it acknowledges.
    */
-  sendAck(request: SipRequest, to: Flow | Target, options: SendOptions = {}): Flow {
+  sendAck(request: SipRequest, to: Flow | Target, options: SendOptions = {}, acknowledged?: ClientTransaction): Flow {
     const flow = this.#flowOf(to);
     if (!request.headers.has(HeaderId.Via))
       request.headers.prepend(HeaderId.Via, this.#via(flow, options) + randomBranch());
-    flow.send(serialize(request));
+    const text = serialize(request);
+    acknowledged?.acknowledged(text, flow);
+    flow.send(text);
     return flow;
   }
 
@@ -424,9 +426,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     this.#countFault(error, flow);
     if (message.kind === 'response' || message.method === 'ACK') return;
     try {
-      const transaction = this.transactions.serverTransactionOf(message);
-      if (transaction !== undefined) transaction.reply(500);
-      else this.#refusals.refuse(message, flow, 500, undefined, []);
+      if (!this.transactions.answerFault(message)) this.#refusals.refuse(message, flow, 500, undefined, []);
     } catch (second) {
       this.#countFault(second, flow);
     }

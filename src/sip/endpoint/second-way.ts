@@ -52,12 +52,18 @@ export class SecondWay implements ClientTransaction, ClientTransactionUser {
     this.current.cancel(headers);
   }
 
+  acknowledged(ack: string, flow: Flow): void {
+    this.current.acknowledged(ack, flow);
+  }
+
   release(): void {
     this.current.release();
   }
 
+  /** Once something was answered there is one way only. */
   handOver(user: ClientTransactionUser): void {
     this.#user = user;
+    if (this.answered) this.current.handOver(user);
   }
 
   onResponse(response: SipResponse, from: ClientTransaction): void {

@@ -1,4 +1,5 @@
 import { type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import type { KnownBranch } from './lingering.ts';
 import { TransactionTimer } from './timers.ts';
 import { Transaction, type TransactionHost } from './transaction.ts';
 import type {
@@ -11,9 +12,12 @@ import type {
 } from './types.ts';
 
 /** What both client machines share: their user, the time that they may take, and the ends that are no response. */
-export abstract class ClientTransactionBase<F extends Channel> extends Transaction<F> implements ClientTransaction<F> {
+export abstract class ClientTransactionBase<F extends Channel>
+  extends Transaction<F>
+  implements ClientTransaction<F>, KnownBranch<F>
+{
   readonly isClient = true;
-  nextHeld: ClientTransactionBase<F> | undefined = undefined;
+  nextHeld: KnownBranch<F> | undefined = undefined;
   abstract state: InviteClientState | NonInviteClientState;
   /** Undefined once it has heard everything. */
   protected user: ClientTransactionUser<F> | undefined;
@@ -45,6 +49,7 @@ export abstract class ClientTransactionBase<F extends Channel> extends Transacti
   abstract start(): void;
   abstract receiveResponse(response: SipResponse): void;
   abstract cancel(headers?: HeaderList): void;
+  abstract acknowledged(ack: string, flow: F): void;
 
   handOver(user: ClientTransactionUser<F>): void {
     if (this.user !== undefined) this.user = user;

@@ -1,4 +1,4 @@
-import { HeaderId, type HeaderList, parseMessage, SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import { type HeaderList, type SipResponse, serialize } from '../message/index.ts';
 import { ClientTransactionBase } from './client-transaction.ts';
 import { buildAck, buildCancel } from './requests.ts';
 import { TransactionTimer } from './timers.ts';
@@ -15,6 +15,9 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
   state: InviteClientState = 'calling';
   #cancelHeaders: HeaderList | undefined = undefined;
   #cancelSent = false;
+  /** Where the ACK to its 2xx was sent; the ACK is the text then. */
+  #ackFlow: F | undefined = undefined;
+  #isReleased = false;
 
   start(): void {
     this.transmit(TransactionTimer.A, TransactionTimer.B);
@@ -60,9 +63,26 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     }
   }
 
-  /** Half a minute is long: what a further 2xx needs of the request is kept as a text, and read again when there is one. */
+  /** Half a minute is long: what a further 2xx needs is kept as the text of the ACK, once that was given. */
   override release(): void {
-    if (this.state === 'accepted' && !this.isReleased) this.text = serialize(forLateAnswers(this.request));
+    if (this.state !== 'accepted') {
+      super.release();
+      return;
+    }
+    this.#isReleased = true;
+    this.#lingerWhenAcknowledged();
+  }
+
+  acknowledged(ack: string, flow: F): void {
+    if (this.state !== 'accepted') return;
+    this.text = ack;
+    this.#ackFlow = flow;
+    this.#lingerWhenAcknowledged();
+  }
+
+  #lingerWhenAcknowledged(): void {
+    if (!this.#isReleased || this.#ackFlow === undefined) return;
+    this.host.heard(this, this.text, this.#ackFlow, this.user);
     super.release();
   }
 
@@ -129,10 +149,6 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
   /** RFC 6026 §7.2: every 2xx goes to the user, from other branches of a fork too; anything else comes too late. */
   #responseInAccepted(response: SipResponse): void {
     if (response.status < 200 || response.status >= 300) return;
-    if (this.isReleased) {
-      this.request = parseMessage(this.text) as SipRequest;
-      this.text = '';
-    }
     this.user?.onResponse(response, this);
   }
 
@@ -182,22 +198,4 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     this.armResend(this.intervalMs, TransactionTimer.A);
     this.resend();
   }
-}
-
-/** Fields that make a dialog of a further 2xx and its ACK (§12.1.2, §13.2.2.4). */
-const DIALOG_FIELDS = [
-  HeaderId.From,
-  HeaderId.To,
-  HeaderId.CallId,
-  HeaderId.CSeq,
-  HeaderId.Contact,
-  HeaderId.Authorization,
-  HeaderId.ProxyAuthorization,
-];
-
-/** What is kept of an INVITE for the 2xx that may come again or from another branch: no session description, no other field. */
-function forLateAnswers(invite: SipRequest): SipRequest {
-  const kept = new SipRequest(invite.method, invite.requestUri);
-  for (const id of DIALOG_FIELDS) kept.headers.takeAll(invite.headers, id);
-  return kept;
 }

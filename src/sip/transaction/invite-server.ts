@@ -153,10 +153,9 @@ export class InviteServerTransaction<F extends Channel> extends ServerTransactio
     this.transmit();
   }
 
-  /** In Accepted everything that may be sent again is the user's to send. */
-  override release(): void {
-    if (this.state === 'accepted') this.text = '';
-    super.release();
+  /** In Accepted everything that may be sent again is the user's to send; in Completed the machine itself has more to do. */
+  protected linger(): void {
+    if (this.state === 'accepted') this.host.answered(this, '');
   }
 
   #ackInCompleted(): boolean {

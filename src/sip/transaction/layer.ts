@@ -6,10 +6,11 @@ import type { ClientTransactionBase } from './client-transaction.ts';
 import { newCounters, type TransactionCounters } from './counters.ts';
 import { InviteClientTransaction } from './invite-client.ts';
 import { InviteServerTransaction } from './invite-server.ts';
+import { type KnownBranch, type KnownRequest, LingeringClient, LingeringServer, Queue } from './lingering.ts';
 import { hasCookie, mergeKey, type SentBy, serverKey } from './matching.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
-import type { ServerTransactionBase } from './server-transaction.ts';
+import { ServerTransactionBase } from './server-transaction.ts';
 import { StatelessTags } from './stateless-tag.ts';
 import { DEFAULT_TIMERS, type TimerSettings } from './timers.ts';
 import type { Transaction, TransactionHost } from './transaction.ts';
@@ -18,7 +19,6 @@ import type {
   ClientTransaction,
   ClientTransactionOptions,
   ClientTransactionUser,
-  ServerTransaction,
   TransactionLayerUser,
 } from './types.ts';
 
@@ -56,14 +56,17 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   readonly #maxServers: number;
   readonly #maxClients: number;
   /** First of those that have a key. */
-  readonly #servers = new Map<string, ServerTransactionBase<F>>();
+  readonly #servers = new Map<string, KnownRequest<F>>();
   #serverCount = 0;
   /** By branch, which a CANCEL shares with its INVITE. */
-  readonly #clients = new TokenMap<ClientTransactionBase<F>>();
+  readonly #clients = new TokenMap<KnownBranch<F>>();
   readonly #tags = new StatelessTags();
-  readonly #merged = new Map<string, Transaction<F>>();
+  readonly #merged = new Set<string>();
   /** First transaction of each flow's list. */
   readonly #byFlow = new Map<F, Transaction<F>>();
+  /** What lingers for 64*T1, and for T4. */
+  readonly #longQueue: Queue;
+  readonly #shortQueue: Queue;
 
   constructor(options: TransactionLayerOptions<F>) {
     this.scheduler = options.scheduler;
@@ -72,6 +75,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#samePeer = options.samePeer;
     this.#maxServers = options.maxServerTransactions ?? DEFAULT_MAX_TRANSACTIONS;
     this.#maxClients = options.maxClientTransactions ?? DEFAULT_MAX_TRANSACTIONS;
+    this.#longQueue = new Queue(this.scheduler, 64 * this.timers.t1Ms);
+    this.#shortQueue = new Queue(this.scheduler, this.timers.t4Ms);
   }
 
   /** Server transactions alive now, lingering ones included. */
@@ -124,8 +129,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const { branch } = response.topVia();
     // §17.1.3: the branch of the top Via and the method of CSeq find the client transaction.
     let transaction = this.#clients.first(branch);
-    while (transaction !== undefined && transaction.request.method !== method)
-      transaction = this.#clients.next(transaction);
+    while (transaction !== undefined && transaction.method !== method) transaction = this.#clients.next(transaction);
     if (transaction === undefined) {
       this.counters.strayResponses++;
       if (method === 'INVITE' && response.status >= 200 && response.status < 300)
@@ -179,10 +183,14 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     return this.#find(request, request.method) !== undefined;
   }
 
-  /** The server transaction of a request already received; for answering 500 after a fault in the user. */
-  serverTransactionOf(request: SipRequest): ServerTransaction<F> | undefined {
-    const transaction = this.#find(request, request.method);
-    return transaction?.request === request || transaction?.isReleased === true ? transaction : undefined;
+  /** Answers 500 after a fault in the user, unless the request has its answer. False: no transaction of it is kept. */
+  answerFault(request: SipRequest): boolean {
+    const known = this.#find(request, request.method);
+    if (known instanceof ServerTransactionBase) {
+      if (known.request !== request) return false;
+      known.reply(500);
+    }
+    return known !== undefined;
   }
 
   /** A flow failed or closed: each of its transactions is told (§17.1.4, RFC 6026 §7.1). */
@@ -194,12 +202,10 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 
   /** Drops every transaction without a word to anybody; no timer stays armed. */
   close(): void {
-    for (const first of this.#servers.values())
-      for (let each: ServerTransactionBase<F> | undefined = first; each !== undefined; each = each.nextOfKey)
-        each.disarm();
-    this.#clients.forEach((transaction) => {
-      transaction.disarm();
-    });
+    for (const first of this.#byFlow.values())
+      for (let each: Transaction<F> | undefined = first; each !== undefined; each = each.nextOnFlow) each.disarm();
+    this.#longQueue.clear();
+    this.#shortQueue.clear();
     this.#servers.clear();
     this.#serverCount = 0;
     this.#clients.clear();
@@ -210,9 +216,37 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   /** For the machines: a transaction has reached Terminated. */
   ended(transaction: Transaction<F>): void {
     if (transaction.isClient) this.#clients.delete(transaction as ClientTransactionBase<F>);
-    else this.#forget(transaction as ServerTransactionBase<F>);
+    else this.#replace(transaction as ServerTransactionBase<F>, undefined);
     this.refused(transaction);
     this.#unlink(transaction);
+  }
+
+  answered(transaction: Transaction<F>, answer: string): void {
+    const server = transaction as ServerTransactionBase<F>;
+    const lingering = new LingeringServer(this, server, answer);
+    this.#replace(server, lingering);
+    this.#longQueue.add(lingering);
+    this.#letGo(server);
+  }
+
+  heard(transaction: Transaction<F>, ack: string, ackFlow: F, user: ClientTransactionUser<F> | undefined): void {
+    const client = transaction as ClientTransactionBase<F>;
+    const lingering = new LingeringClient(this, client, ack, ackFlow, user);
+    this.#clients.delete(client);
+    this.#clients.add(lingering);
+    (client.method === 'INVITE' ? this.#longQueue : this.#shortQueue).add(lingering);
+    this.#letGo(client);
+  }
+
+  /** For what lingers: its time has come. */
+  forgetRequest(known: KnownRequest<F>): void {
+    this.#replace(known, undefined);
+    if (known.mergeKey !== '') this.#merged.delete(known.mergeKey);
+  }
+
+  /** The same. */
+  forgetBranch(known: KnownBranch<F>): void {
+    this.#clients.delete(known);
   }
 
   /** For the machines: refused, it is over, and the same request by another way is one more attempt (RFC 3261 §8.2.2.2: "ongoing"). */
@@ -241,7 +275,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     this.#servers.set(key, server);
     this.#serverCount++;
     this.#link(server);
-    if (merge !== '') this.#merged.set(merge, server);
+    if (merge !== '') this.#merged.add(merge);
   }
 
   statelessTag(request: SipRequest): string {
@@ -272,7 +306,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   #receiveCancel(cancel: SipRequest, flow: F): void {
     const invite = this.#find(cancel, 'INVITE');
     const transaction = this.#serverOf(cancel, flow);
-    if (!(invite instanceof InviteServerTransaction)) {
+    if (invite === undefined) {
       this.counters.strayCancels++;
       transaction.reply(481);
       return;
@@ -285,7 +319,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     transaction.admit();
     transaction.adoptTag(invite.sentTag);
     transaction.reply(200);
-    invite.receiveCancel(cancel);
+    if (invite instanceof InviteServerTransaction) invite.receiveCancel(cancel);
   }
 
   #serverOf(request: SipRequest, flow: F): ServerTransactionBase<F> {
@@ -294,40 +328,48 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       : new NonInviteServerTransaction(this, request, flow);
   }
 
-  /** The transaction of a request, as if its method were `method` (§17.2.3, §9.2). */
-  #find(request: SipRequest, method: string): ServerTransactionBase<F> | undefined {
+  /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). */
+  #find(request: SipRequest, method: string): KnownRequest<F> | undefined {
     const { host, port } = request.topVia();
     return this.#findSent(serverKey(request, method), host, port, method);
   }
 
-  #findSent(key: string, host: string, port: number | undefined, method: string): ServerTransactionBase<F> | undefined {
+  #findSent(key: string, host: string, port: number | undefined, method: string): KnownRequest<F> | undefined {
     let candidate = this.#servers.get(key);
-    while (candidate !== undefined && !(candidate.request.method === method && candidate.isSentBy(host, port)))
+    while (candidate !== undefined && !(candidate.method === method && isSentBy(candidate, host, port)))
       candidate = candidate.nextOfKey;
     return candidate;
   }
 
-  #forget(transaction: ServerTransactionBase<F>): void {
-    const first = this.#servers.get(transaction.key);
-    let before: ServerTransactionBase<F> | undefined;
-    let each = first;
-    while (each !== undefined && each !== transaction) {
+  /** Puts another one of the same key in the place of what is known of a request, or nothing. */
+  #replace(known: KnownRequest<F>, by: KnownRequest<F> | undefined): void {
+    let before: KnownRequest<F> | undefined;
+    let each = this.#servers.get(known.key);
+    while (each !== undefined && each !== known) {
       before = each;
       each = each.nextOfKey;
     }
     if (each === undefined) return;
-    this.#serverCount--;
-    const after = transaction.nextOfKey;
-    transaction.nextOfKey = undefined;
+    if (by === undefined) this.#serverCount--;
+    const after = by ?? known.nextOfKey;
+    known.nextOfKey = undefined;
     if (before !== undefined) before.nextOfKey = after;
-    else if (after !== undefined) this.#servers.set(transaction.key, after);
-    else this.#servers.delete(transaction.key);
+    else if (after !== undefined) this.#servers.set(known.key, after);
+    else this.#servers.delete(known.key);
+  }
+
+  /** It lives on for its user alone: no timer, no flow, no merged request has to do with it. */
+  #letGo(transaction: Transaction<F>): void {
+    transaction.disarm();
+    transaction.mergeKey = '';
+    this.#unlink(transaction);
   }
 
   /** An RFC 2543 peer reused everything but the To tag: the key belongs to the newer request. */
-  #evict(transaction: ServerTransactionBase<F>): void {
-    transaction.disarm();
-    this.ended(transaction);
+  #evict(known: KnownRequest<F>): void {
+    if (!(known instanceof ServerTransactionBase)) return;
+    known.disarm();
+    this.ended(known);
   }
 
   #isOverLimit(request: SipRequest): boolean {
@@ -377,9 +419,15 @@ function isFull(count: number, limit: number, request: SipRequest): boolean {
   return count >= limit + (limit >> 2) || (request.method !== 'CANCEL' && request.toTag() === undefined);
 }
 
+/** Whether the sent-by of a request is that of a known one. */
+function isSentBy(known: KnownRequest<Channel>, host: string, port: number | undefined): boolean {
+  return port === known.sentByPort && (host === known.sentByHost || host.toLowerCase() === known.sentByHost);
+}
+
 /** With the cookie the key says all; an RFC 2543 request must also have the To tag of the one it repeats (§17.2.3). */
-function isRetransmission(transaction: ServerTransactionBase<Channel>, request: SipRequest): boolean {
-  return hasCookie(request.topVia().branch) || transaction.request.toTag() === request.toTag();
+function isRetransmission(known: KnownRequest<Channel>, request: SipRequest): boolean {
+  if (hasCookie(request.topVia().branch)) return true;
+  return known instanceof ServerTransactionBase && known.request.toTag() === request.toTag();
 }
 
 /** An RFC 2543 ACK must carry the To tag of the response it acknowledges (§17.2.3). */

@@ -36,6 +36,13 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
   /** §9.1: a CANCEL for any method but INVITE does nothing good; none is sent. */
   cancel(): void {}
 
+  acknowledged(): void {}
+
+  override release(): void {
+    if (this.state === 'completed') this.host.heard(this, '', this.flow, undefined);
+    super.release();
+  }
+
   onTimer(kind: number): void {
     switch (kind) {
       case TransactionTimer.E:

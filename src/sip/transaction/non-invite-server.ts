@@ -55,6 +55,11 @@ export class NonInviteServerTransaction<F extends Channel> extends ServerTransac
     }
   }
 
+  protected linger(): void {
+    // RFC 4320 §4.2: a 408 is not sent, now or when the request comes again.
+    this.host.answered(this, this.hasResponse ? this.text : '');
+  }
+
   onTimer(kind: number): void {
     switch (kind) {
       case TransactionTimer.Trying:

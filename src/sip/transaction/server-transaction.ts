@@ -1,7 +1,8 @@
 import { randomToken } from '../../base/ids.ts';
 import { ownCopy } from '../../base/text.ts';
 import { createResponse, type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
-import { serverKey } from './matching.ts';
+import type { KnownRequest } from './lingering.ts';
+import { hasCookie, serverKey } from './matching.ts';
 import { Transaction, type TransactionHost } from './transaction.ts';
 import type {
   Channel,
@@ -17,14 +18,16 @@ import type {
  * A request is kept once its sender is admitted, or once it waits for anything but its final response. Until then the machine is
  * unknown to the layer and has no timer: a final response leaves as it is and nothing is left behind (RFC 3261 §8.2.7).
  */
-export abstract class ServerTransactionBase<F extends Channel> extends Transaction<F> implements ServerTransaction<F> {
+export abstract class ServerTransactionBase<F extends Channel>
+  extends Transaction<F>
+  implements ServerTransaction<F>, KnownRequest<F>
+{
   abstract state: InviteServerState | NonInviteServerState;
   readonly isClient = false;
   /** sent-by of the request's top Via; the host in lower case. */
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
-  /** Another one with the same key. */
-  nextOfKey: ServerTransactionBase<F> | undefined = undefined;
+  nextOfKey: KnownRequest<F> | undefined = undefined;
   user: ServerTransactionUser | undefined = undefined;
   answerOnce = false;
   #kept = false;
@@ -39,11 +42,6 @@ export abstract class ServerTransactionBase<F extends Channel> extends Transacti
     const via = request.topVia();
     this.sentByHost = via.host === flow.remoteAddress ? flow.remoteAddress : ownCopy(via.host.toLowerCase());
     this.sentByPort = via.port;
-  }
-
-  /** Whether the sent-by of a request is that of this one's. */
-  isSentBy(host: string, port: number | undefined): boolean {
-    return port === this.sentByPort && (host === this.sentByHost || host.toLowerCase() === this.sentByHost);
   }
 
   abstract opened(): void;
@@ -115,8 +113,12 @@ export abstract class ServerTransactionBase<F extends Channel> extends Transacti
   override release(): void {
     this.#localTag = ownCopy(this.sentTag);
     this.#lastResponse = undefined;
+    if (this.#kept && hasCookie(this.key) && (this.state === 'accepted' || this.state === 'completed')) this.linger();
     super.release();
   }
+
+  /** The final response was given, and the request is known by its key alone. */
+  protected abstract linger(): void;
 
   protected transmit(): void {
     this.flow.send(this.text);

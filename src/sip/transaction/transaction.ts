@@ -3,7 +3,7 @@ import { SipRequest, type SipResponse } from '../message/index.ts';
 import type { TransactionCounters } from './counters.ts';
 import { hasCookie } from './matching.ts';
 import type { TimerSettings } from './timers.ts';
-import type { Channel } from './types.ts';
+import type { Channel, ClientTransactionUser } from './types.ts';
 
 /** What a machine needs of the layer that owns it. */
 export interface TransactionHost<F extends Channel> {
@@ -22,6 +22,10 @@ export interface TransactionHost<F extends Channel> {
   statelessTag(request: SipRequest): string;
   /** Sends a final response for which nothing is kept. */
   answerStateless(response: SipResponse, request: SipRequest, flow: F): void;
+  /** Of this server transaction nothing is needed any more but what its copies are answered; empty: nothing. */
+  answered(transaction: Transaction<F>, answer: string): void;
+  /** Of this client transaction nothing is needed any more but the ACK that was sent; empty: none was. */
+  heard(transaction: Transaction<F>, ack: string, ackFlow: F, user: ClientTransactionUser<F> | undefined): void;
 }
 
 /**
@@ -50,6 +54,10 @@ export abstract class Transaction<F extends Channel> implements TimerTarget {
     this.key = key;
     this.request = request;
     this.flow = flow;
+  }
+
+  get method(): string {
+    return this.request.method;
   }
 
   abstract readonly isClient: boolean;
@@ -89,11 +97,6 @@ export abstract class Transaction<F extends Channel> implements TimerTarget {
   /** Lets go of the request; the key tells its copies. An RFC 2543 peer's is kept, since its key does not tell all (§17.2.3). */
   release(): void {
     if (hasCookie(this.key)) this.request = standIn(this.request.method);
-  }
-
-  /** True when {@link request} is a stand-in. */
-  get isReleased(): boolean {
-    return this.request === STAND_INS.get(this.request.method);
   }
 
   /** Common end of every machine: nothing stays armed, the text is let go, the layer forgets. */

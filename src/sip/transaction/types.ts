@@ -7,6 +7,8 @@ import type { HeaderList, SipRequest, SipResponse } from '../message/index.ts';
 export interface Channel {
   /** True for TCP and TLS: the four machines do not retransmit over it (RFC 3261 §17). */
   readonly reliable: boolean;
+  /** False: a connection that was not made yet. */
+  readonly connected?: boolean;
   /** Where the peer is, as its messages show it. */
   readonly remoteAddress?: string;
   /** Sends one message. Never throws and never reports a failure before it returns; failures come as `TransactionLayer.flowFailed`. */
@@ -72,8 +74,12 @@ export interface ClientTransaction<F extends Channel = Channel> {
    */
   cancel(headers?: HeaderList): void;
   /**
-   * The user will not look at {@link request} again, except that of an INVITE for what makes a dialog and an ACK of a later 2xx. Call it
-   * with the final response.
+   * The ACK to the 2xx of this INVITE was sent (§13.2.2.4): a copy of that 2xx gets it again once the user has released the transaction.
+   */
+  acknowledged(ack: string, flow: F): void;
+  /**
+   * The user will not look at {@link request} again. Call it with the final response. Of an INVITE that was answered with a 2xx the user
+   * still hears what comes of other forks, with the ACK as the request.
    */
   release(): void;
   /** Another user hears what may still come. */

@@ -323,9 +323,23 @@ describe('flows and shutdown', () => {
     };
     expect(() => world.receive(makeInvite())).toThrow('defect');
     const request = world.server.request as SipRequest;
-    world.layer.serverTransactionOf(request)?.reply(500);
+    expect(world.layer.answerFault(request)).toBe(true);
     expect(world.channel.kinds).toEqual(['500']);
-    expect(world.layer.serverTransactionOf(makeInvite())).toBeUndefined();
+    expect(world.layer.answerFault(makeInvite())).toBe(false);
+  });
+
+  test('a request that made its user fail after it was answered and let go of gets no second answer', () => {
+    const world = new World();
+    world.onRequest = (transaction) => {
+      transaction.admit();
+      transaction.reply(200);
+      transaction.release();
+      throw new Error('defect');
+    };
+    const request = makeRequest('BYE');
+    expect(() => world.receive(request)).toThrow('defect');
+    expect(world.layer.answerFault(request)).toBe(true);
+    expect(world.channel.kinds).toEqual(['200']);
   });
 
   test('ten thousand transactions come and go and leave nothing', () => {

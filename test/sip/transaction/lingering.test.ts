@@ -1,0 +1,201 @@
+import { describe, expect, test } from 'vitest';
+import type { SipRequest } from '../../../src/sip/message/index.ts';
+import type { ClientTransaction, ClientTransactionUser } from '../../../src/sip/transaction/index.ts';
+import { Queue } from '../../../src/sip/transaction/lingering.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { makeInvite, makeRequest, RecordingChannel, World } from './fixture.ts';
+
+describe('what is let go of after its final response', () => {
+  test.each(['BYE', 'MESSAGE'])(
+    '§17.2.2: a copy of a %s gets the same answer for 64*T1, and nobody is asked',
+    (method) => {
+      const world = new World();
+      world.receive(makeRequest(method));
+      world.server.reply(200);
+      world.server.release();
+      const [first] = world.channel.sent;
+      world.scheduler.advance(31_999);
+      world.receive(makeRequest(method));
+      expect(world.channel.sent.map(({ text }) => text)).toEqual([first?.text, first?.text]);
+      expect(world.requests).toHaveLength(1);
+      expect(world.layer.counters).toMatchObject({ retransmissionsReceived: 1, retransmissionsSent: 1 });
+      world.scheduler.advance(1);
+      expect(world.isClean()).toBe(true);
+    },
+  );
+
+  test('RFC 4320 §4.2: the copy of a request that was to be answered 408 gets nothing', () => {
+    const world = new World();
+    world.receive(makeRequest('INFO'));
+    world.server.reply(408);
+    world.server.release();
+    world.receive(makeRequest('INFO'));
+    expect(world.channel.sent).toEqual([]);
+  });
+
+  test('§17.2.3: it is told from requests of the same branch by method and sent-by', () => {
+    const world = new World();
+    world.receive(makeRequest('INFO'));
+    world.server.reply(200);
+    world.server.release();
+    world.receive(makeRequest('MESSAGE'));
+    world.receive(makeRequest('INFO', { host: 'elsewhere.example.com', callId: 'another' }));
+    expect(world.requests).toHaveLength(3);
+    for (const request of world.requests) request.reply(200);
+    world.scheduler.runUntilIdle();
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('§8.2.2.2: the same INVITE by another way is merged for as long as it lingers', () => {
+    const world = new World();
+    world.receive(makeInvite());
+    world.server.reply(200);
+    world.server.release();
+    world.receive(makeInvite({ branch: 'z9hG4bKanother' }));
+    expect(world.channel.kinds).toEqual(['200', '482']);
+    world.scheduler.runUntilIdle();
+    world.receive(makeInvite({ branch: 'z9hG4bKanother' }));
+    expect(world.requests).toHaveLength(2);
+  });
+
+  test('§17.1.2.2: a final response that comes again is absorbed for T4', () => {
+    const world = new World();
+    const bye = makeRequest('BYE');
+    const client = world.start(bye);
+    world.answer(bye, 200);
+    client.release();
+    world.answer(bye, 200);
+    expect(world.responses).toEqual([200]);
+    expect(world.layer.counters).toMatchObject({ retransmissionsReceived: 1, strayResponses: 0 });
+    world.scheduler.advance(5000);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('its flow is told of no more failures', () => {
+    const world = new World();
+    world.receive(makeRequest('BYE'));
+    world.server.reply(200);
+    world.server.release();
+    world.layer.flowFailed(world.channel, 'gone');
+    expect(world.layer.counters.transportErrors).toBe(0);
+  });
+});
+
+describe('an INVITE that was answered and acknowledged', () => {
+  class Accepted extends World {
+    readonly invite = makeInvite();
+    readonly ackFlow: RecordingChannel;
+    readonly late: { status: number; request: SipRequest }[] = [];
+    readonly client: ClientTransaction<RecordingChannel>;
+
+    constructor(reliable = false) {
+      super();
+      this.ackFlow = new RecordingChannel(this.scheduler, reliable);
+      this.client = this.start(this.invite);
+      this.answer(this.invite, 200);
+    }
+
+    acknowledge(): void {
+      this.client.acknowledged(ACK, this.ackFlow);
+    }
+
+    /** As whoever answered does it. */
+    letGo(): void {
+      const hearsLate: ClientTransactionUser<RecordingChannel> = {
+        onResponse: ({ status }, { request }) => this.late.push({ status, request }),
+        onTimeout() {},
+        onTransportError() {},
+      };
+      this.client.handOver(hearsLate);
+      this.client.release();
+    }
+  }
+  const ACK = `ACK sip:bob@biloxi.example.com SIP/2.0\r\nVia: SIP/2.0/UDP here;branch=z9hG4bKack\r\nFrom: <sip:alice@a>;tag=1928301774\r\nTo: <sip:bob@b>;tag=callee\r\nCall-ID: a84b4c76e66710@pc33.atlanta.example.com\r\nCSeq: 314159 ACK\r\n\r\n`;
+
+  test('§13.2.2.4: its 2xx that comes again gets the same ACK again, where that went, and nobody hears of it', () => {
+    const world = new Accepted();
+    world.acknowledge();
+    world.letGo();
+    world.answer(world.invite, 200);
+    world.answer(world.invite, 200);
+    expect(world.ackFlow.sent.map(({ text }) => text)).toEqual([ACK, ACK]);
+    expect(world.late).toEqual([]);
+    world.scheduler.runUntilIdle();
+    expect(world.scheduler.nowMs()).toBe(32_000);
+    expect(world.isClean()).toBe(true);
+  });
+
+  test('RFC 6026 §7.2: a 2xx of another fork is told, with the ACK; anything else is not', () => {
+    const world = new Accepted();
+    world.acknowledge();
+    world.letGo();
+    world.answer(world.invite, 200, 'fork');
+    world.answer(world.invite, 486, 'another');
+    world.answer(world.invite, 180, 'another');
+    expect(world.late.map(({ status, request }) => [status, request.method, request.cseq().sequence])).toEqual([
+      [200, 'ACK', 314159],
+    ]);
+    expect(world.ackFlow.sent).toEqual([]);
+  });
+
+  test('without an ACK it waits for it, and its 2xx is told with the INVITE', () => {
+    const world = new Accepted();
+    world.letGo();
+    world.answer(world.invite, 200);
+    expect(world.late.map(({ request }) => request.method)).toEqual(['INVITE']);
+    world.acknowledge();
+    world.answer(world.invite, 200);
+    expect(world.late).toHaveLength(1);
+    expect(world.ackFlow.sent).toHaveLength(1);
+  });
+
+  test('an ACK over a connection that was never made counts for nothing: the 2xx is told', () => {
+    const world = new Accepted(true);
+    Object.assign(world.ackFlow, { connected: false });
+    world.acknowledge();
+    world.letGo();
+    world.answer(world.invite, 200);
+    expect(world.late).toHaveLength(1);
+    expect(world.ackFlow.sent).toEqual([]);
+  });
+});
+
+describe('a queue', () => {
+  function rig() {
+    const scheduler = new VirtualScheduler();
+    const ended: [string, number][] = [];
+    const queue = new Queue(scheduler, 5000);
+    const add = (name: string) =>
+      queue.add({ dueMs: 0, nextDue: undefined, end: () => ended.push([name, scheduler.nowMs()]) });
+    return { scheduler, ended, queue, add };
+  }
+
+  test('all stay for the same time, none shorter, with one timer for all of them', () => {
+    const { scheduler, ended, add } = rig();
+    add('a');
+    scheduler.advance(100);
+    add('b');
+    scheduler.advance(1000);
+    add('c');
+    expect(scheduler.armedCount).toBe(1);
+    scheduler.runUntilIdle();
+    expect(ended).toEqual([
+      ['a', 5000],
+      ['b', 5250],
+      ['c', 6100],
+    ]);
+    add('d');
+    scheduler.runUntilIdle();
+    expect(ended.at(-1)).toEqual(['d', 11_100]);
+  });
+
+  test('cleared, it ends nothing and keeps no timer', () => {
+    const { scheduler, ended, queue, add } = rig();
+    add('a');
+    queue.clear();
+    expect(scheduler.armedCount).toBe(0);
+    add('b');
+    scheduler.runUntilIdle();
+    expect(ended.map(([name]) => name)).toEqual(['b']);
+  });
+});
