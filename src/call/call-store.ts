@@ -21,8 +21,29 @@ export interface KeptCalls {
   readonly aliveAtMs: number;
 }
 
+/** Another node took this one for dead and goes on with its calls. */
+export class CallsTaken extends Error {
+  constructor() {
+    super('another node goes on with the calls');
+  }
+}
+
 /** Keeps answered calls beyond the life of the process. Methods reject when the store cannot be reached or written. */
 export interface CallStore {
   load(): Promise<KeptCalls>;
+  /** Rejects with {@link CallsTaken}, once, when what this node had in the store is another's now; nothing is written then. */
   write(changes: CallChanges): Promise<void>;
+  /** Absent where nobody else is on the store. */
+  readonly shared?: SharedCalls;
+}
+
+/** Calls of nodes that have ended, for those that live on. */
+export interface SharedCalls {
+  /** Nodes other than this one of which the store may have calls. */
+  holders(): Promise<readonly string[]>;
+  /**
+   * Makes some of a node's calls this one's, in one step: no two nodes have the same. Asked again until none is left.
+   * `alive`: it has told of itself within `silentMs`, and keeps what it has.
+   */
+  take(node: string, silentMs: number): Promise<readonly KeptCall[] | 'alive'>;
 }

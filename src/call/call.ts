@@ -353,6 +353,21 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.end('engine', 'session-limit', ['SIP;cause=480;text="Session Limit"']);
   }
 
+  /** Another node goes on with it: nothing is said to anybody, and what becomes of it is told there. */
+  forget(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#timer = cancelTimer(this.#timer);
+    for (const leg of [this.callerLeg, this.calleeLeg, ...this.#retired]) {
+      if (leg === undefined) continue;
+      leg.media = undefined;
+      leg.leave();
+    }
+    this.#plan.onEnd?.();
+    this.registry.callEnded(this);
+    this.env.observer.onCallMoved?.(this.record);
+  }
+
   /**
    * `newcomer` takes the place of `leg` opposite to its peer (RFC 3515, RFC 3891). The leg that lost its place has no peer any more
    * and is left to end by itself; {@link end} ends it too.

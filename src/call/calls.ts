@@ -99,10 +99,21 @@ export class Calls implements CallRegistry {
       leg.receive(transaction, request);
       return true;
     }
-    // RFC 3261 §12.2.2: 481, whatever Route it carries (behaviour 19).
+    const late = () => this.#receiveLate(transaction, request);
+    if (this.#env.mayCome?.(transaction, late) !== true) this.#unmatched(transaction);
+    return true;
+  }
+
+  /** RFC 3261 §12.2.2: 481, whatever Route it carries (behaviour 19). */
+  #unmatched(transaction: ServerTransaction): void {
     this.counters.unmatched++;
     transaction.reply(481);
-    return true;
+  }
+
+  #receiveLate(transaction: ServerTransaction, request: SipRequest): void {
+    const leg = this.#legOf(request);
+    if (leg === undefined) this.#unmatched(transaction);
+    else leg.receive(transaction, request);
   }
 
   /** An ACK that matches no transaction: for a 2xx. */
@@ -160,6 +171,17 @@ export class Calls implements CallRegistry {
   probe(id: string): void {
     const { callerLeg, calleeLeg } = this.#calls.get(id) ?? {};
     for (const leg of [callerLeg, calleeLeg]) if (leg !== undefined) new Probe(leg).send();
+  }
+
+  /** Tells both parties of a call that came from another node where it is now, and finds out whether they still have it. */
+  refreshTargets(id: string): void {
+    const { callerLeg, calleeLeg } = this.#calls.get(id) ?? {};
+    for (const leg of [callerLeg, calleeLeg]) if (leg?.state === 'confirmed') new Probe(leg).refreshTarget();
+  }
+
+  /** Another node has it. */
+  forget(id: string): void {
+    this.#calls.get(id)?.forget();
   }
 
   /** Each made when it is its turn. */

@@ -1,6 +1,13 @@
 export { planOfUser } from './branch.ts';
 export type { CallState, Restorer } from './call.ts';
-export type { CallChanges, CallStore, KeptCall, KeptCalls } from './call-store.ts';
+export {
+  type CallChanges,
+  type CallStore,
+  CallsTaken,
+  type KeptCall,
+  type KeptCalls,
+  type SharedCalls,
+} from './call-store.ts';
 export { type CallCounters, Calls, type CallsOptions } from './calls.ts';
 export { CALL_TAGS, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
@@ -18,4 +25,4 @@ export type {
   RoutedLeg,
 } from './ports.ts';
 export * from './record.ts';
-export { type CallSnapshot, destinationAt, type PlaceSnapshot } from './snapshot.ts';
+export { type CallSnapshot, destinationAt, type LegSnapshot, type PlaceSnapshot } from './snapshot.ts';

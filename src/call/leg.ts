@@ -61,6 +61,7 @@ interface LegSession {
   refusal(request: SipRequest): IntervalRefusal | undefined;
   grant(response: SipResponse, request: SipRequest): void;
   described(message: SipMessage): void;
+  refresh(): void;
   answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipRequest): void;
   /** What of it outlives the process; undefined when no interval runs. */
   snapshot(): SessionSnapshot | undefined;

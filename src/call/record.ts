@@ -153,6 +153,8 @@ export interface CallObserver {
   onCallChanged?(record: LiveRecord): void;
   /** Both legs are over; exactly once for each call started. */
   onCallEnded(record: LiveRecord): void;
+  /** In place of its end: another node has it, and writes its record. */
+  onCallMoved?(record: LiveRecord): void;
 }
 
 /** One row of `tandem calls`. */

@@ -136,6 +136,11 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
   }
 
   onRefreshDue(): void {
+    this.refresh();
+  }
+
+  /** Now, whoever's turn it is. */
+  refresh(): void {
     const leg = this.#leg;
     if (leg === undefined || leg.state !== 'confirmed' || this.#refreshing) return;
     const method = leg.allowsUpdate ? 'UPDATE' : 'INVITE';
@@ -158,7 +163,7 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
 
   onTimer(_kind: number): void {
     this.#retryTimer = undefined;
-    this.onRefreshDue();
+    this.refresh();
   }
 
   onLegResponse(response: SipResponse, request: LegRequest): void {

@@ -5,7 +5,16 @@
  */
 import type { Log } from '../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
-import type { CallFacts, CallSnapshot, CallStore, Calls, KeptCall, LiveRecord, Restorer } from '../call/index.ts';
+import {
+  type CallFacts,
+  type CallSnapshot,
+  type CallStore,
+  type Calls,
+  CallsTaken,
+  type KeptCall,
+  type LiveRecord,
+  type Restorer,
+} from '../call/index.ts';
 
 export interface CallKeeperOptions {
   readonly store: CallStore;
@@ -16,6 +25,8 @@ export interface CallKeeperOptions {
   readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Takes the places and grants of a call that goes on, and says where its legs are reached. */
   readonly restorer: (snapshot: CallSnapshot) => Restorer;
+  /** A call of another node as this one goes on with it: with addresses of its own. */
+  readonly movedHere: (snapshot: CallSnapshot) => CallSnapshot;
 }
 
 /** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
@@ -27,11 +38,14 @@ const ALIVE_MS = 10_000;
 const SURE_MS = 32_000 + ALIVE_MS;
 /** Between the questions whether calls are still there. */
 const PROBE_MS = 20;
+/** Between calls of another node whose parties are told where they are now. */
+const TELL_MS = 5;
 /** Snapshots that one write holds; between writes the thread is free. */
 const MAX_WRITTEN = 200;
 
 const WRITE = 1;
 const PROBE = 2;
+const TELL = 3;
 
 export class CallKeeper implements TimerTarget {
   readonly #options: CallKeeperOptions;
@@ -44,6 +58,9 @@ export class CallKeeper implements TimerTarget {
   #timer: Timer | undefined = undefined;
   #dueMs = 0;
   #probeTimer: Timer | undefined = undefined;
+  /** Calls that came from another node. */
+  readonly #toTell: string[] = [];
+  #tellTimer: Timer | undefined = undefined;
   #isWriting = false;
   #writing: Promise<void> = Promise.resolve();
   #hasFailed = false;
@@ -59,7 +76,7 @@ export class CallKeeper implements TimerTarget {
     const { store, log, scheduler } = this.#options;
     try {
       const { calls, aliveAtMs } = await store.load();
-      const restored = calls.filter((kept) => this.#restored(kept));
+      const restored = calls.filter((kept) => this.#restored(kept, (snapshot) => snapshot));
       if (calls.length === 0) return;
       this.#arm(BEHIND_MS);
       const downMs = scheduler.wallMs() - aliveAtMs;
@@ -72,15 +89,28 @@ export class CallKeeper implements TimerTarget {
     }
   }
 
-  onAnswered({ id }: LiveRecord): void {
+  /** Goes on with calls of a node that has ended; the store counts them as this one's already. */
+  takeOver(node: string, calls: readonly KeptCall[]): void {
+    const { log, movedHere, scheduler } = this.#options;
+    const restored = calls.filter((kept) => this.#restored(kept, movedHere));
+    for (const { id } of restored) {
+      this.#note(id);
+      this.#toTell.push(id);
+    }
+    this.#arm(BEHIND_MS);
+    log.warn('calls-taken-over', { from: node, count: restored.length, lost: calls.length - restored.length });
+    this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
+  }
+
+  onCallAnswered({ id }: LiveRecord): void {
     this.#note(id);
   }
 
-  onChanged({ id }: LiveRecord): void {
+  onCallChanged({ id }: LiveRecord): void {
     this.#note(id);
   }
 
-  onEnded({ id }: LiveRecord): void {
+  onCallEnded({ id }: LiveRecord): void {
     this.#changed.delete(id);
     if (!this.#stored.delete(id)) return;
     this.#ended.add(id);
@@ -92,6 +122,10 @@ export class CallKeeper implements TimerTarget {
       this.#probeNext();
       return;
     }
+    if (kind === TELL) {
+      this.#tellNext();
+      return;
+    }
     this.#timer = undefined;
     this.#writing = this.#write();
   }
@@ -101,6 +135,7 @@ export class CallKeeper implements TimerTarget {
     this.#isStopped = true;
     this.#timer = cancelTimer(this.#timer);
     this.#probeTimer = cancelTimer(this.#probeTimer);
+    this.#tellTimer = cancelTimer(this.#tellTimer);
     this.#changed.clear();
     for (const id of this.#stored) this.#ended.add(id);
     this.#stored.clear();
@@ -123,12 +158,13 @@ export class CallKeeper implements TimerTarget {
     this.#dueMs = dueMs;
   }
 
-  #restored({ id, document }: KeptCall): boolean {
+  #restored({ id, document }: KeptCall, as: (snapshot: CallSnapshot) => CallSnapshot): boolean {
     const { calls, restorer, log } = this.#options;
     this.#stored.add(id);
     try {
-      const snapshot = JSON.parse(document) as CallSnapshot;
-      if (snapshot.version === 1 && calls().restore(snapshot, restorer(snapshot)) !== undefined) return true;
+      const kept = JSON.parse(document) as CallSnapshot;
+      const snapshot = kept.version === 1 ? as(kept) : undefined;
+      if (snapshot !== undefined && calls().restore(snapshot, restorer(snapshot)) !== undefined) return true;
     } catch (error) {
       log.warn('call-not-restored', { call: id, error: String(error) });
     }
@@ -138,13 +174,14 @@ export class CallKeeper implements TimerTarget {
   }
 
   async #write(): Promise<void> {
-    const { store, scheduler, log } = this.#options;
+    const { store, scheduler, log, calls } = this.#options;
     const aliveAtMs = scheduler.wallMs();
     const changed = [...this.#changed].slice(0, MAX_WRITTEN);
     const ended = [...this.#ended];
     for (const id of changed) this.#changed.delete(id);
     for (const id of ended) this.#ended.delete(id);
     const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
+    const isNew = put.filter(({ id }) => !this.#stored.has(id));
     for (const { id } of put) this.#stored.add(id);
     this.#isWriting = true;
     let isWritten = true;
@@ -157,6 +194,14 @@ export class CallKeeper implements TimerTarget {
       this.#hasFailed = false;
     } catch (error) {
       isWritten = false;
+      if (error instanceof CallsTaken) {
+        for (const { id } of isNew) this.#stored.delete(id);
+        this.#forgetTaken();
+        for (const { id } of isNew) if (calls().get(id) !== undefined) this.#changed.add(id);
+        this.#isWriting = false;
+        this.#arm(BEHIND_MS);
+        return;
+      }
       if (!this.#hasFailed) log.warn('calls-not-kept', { error: String(error) });
       this.#hasFailed = true;
       // What has ended meanwhile is in the store all the same.
@@ -180,6 +225,27 @@ export class CallKeeper implements TimerTarget {
     const snapshot = call?.snapshot(takenAtMs);
     if (call === undefined || snapshot === undefined) return undefined;
     return { id, document: JSON.stringify({ ...snapshot, facts: recordFacts(call.record) }) };
+  }
+
+  /** This node was silent for so long that another one goes on with its calls. */
+  #forgetTaken(): void {
+    const { log, calls } = this.#options;
+    log.error('calls-taken', { count: this.#stored.size });
+    const taken = [...this.#stored];
+    this.#stored.clear();
+    this.#ended.clear();
+    for (const id of taken) {
+      this.#changed.delete(id);
+      calls().forget(id);
+    }
+  }
+
+  #tellNext(): void {
+    this.#tellTimer = undefined;
+    const id = this.#toTell.shift();
+    if (id === undefined) return;
+    this.#options.calls().refreshTargets(id);
+    this.#tellTimer = this.#options.scheduler.schedule(TELL_MS, this, TELL);
   }
 
   /** Of calls that may have ended while nobody listened: one after the other. */

@@ -1,5 +1,7 @@
 /** What an answered call of another process takes up again here: places on its trunks, grants of the fraud guards, ways to its parties. */
-import { type CallSnapshot, destinationAt, type Restorer } from '../call/index.ts';
+import { type CallSnapshot, destinationAt, type LegSnapshot, type Restorer } from '../call/index.ts';
+import type { Endpoint } from '../sip/endpoint/index.ts';
+import { formatHost } from '../sip/message/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { OutboundGuards } from './outbound-guards.ts';
 import type { Served } from './served.ts';
@@ -28,6 +30,33 @@ export function restorerOf(snapshot: CallSnapshot, options: CallRestorerOptions)
     },
   };
 }
+
+/** A call of another node with what this one's Contact says, and without the other's listeners. */
+export function movedHere(snapshot: CallSnapshot, endpoint: Pick<Endpoint, 'advertised'>): CallSnapshot {
+  return { ...snapshot, caller: legHere(snapshot.caller, endpoint), callee: legHere(snapshot.callee, endpoint) };
+}
+
+function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>): LegSnapshot {
+  const { kind: _, ...target } = leg.place;
+  const { listenerId: __, ...anywhere } = target;
+  const { scope, viaHost } = leg.options;
+  const there = endpoint.advertised(target, scope);
+  const place = there === undefined ? { kind: leg.place.kind, ...anywhere } : leg.place;
+  const own = there ?? endpoint.advertised(anywhere, scope);
+  // A name that the trunk has for all nodes stays; without a listener for it the peer is told nothing new.
+  if (own === undefined || viaHost !== undefined) return { ...leg, place };
+  const here = (contact: string) => contact.replace(CONTACT_HOST, `$1${formatHost(own.host)}:${own.port}`);
+  const { dialog, options } = leg;
+  return {
+    ...leg,
+    place,
+    dialog: { ...dialog, localContact: here(dialog.localContact) },
+    options: { ...options, contact: here(options.contact) },
+  };
+}
+
+/** Up to the host of the URI in one of our own Contacts, and the host with its port. */
+const CONTACT_HOST = /^(<sips?:(?:[^@>]*@)?)(?:\[[^\]]*\]|[^:;>]*)(?::\d+)?/;
 
 function placesOf(
   snapshot: CallSnapshot,

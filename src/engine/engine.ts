@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { AddressScope } from '../base/address-scope.ts';
 import { Egress } from '../base/egress.ts';
 import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
-import { CALL_TAGS, type CallObserver, type CallStore, Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
+import { CALL_TAGS, type CallObserver, Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
 import { Media, MediaRelays, openDatagrams } from '../media/index.ts';
 import type { NodeFacts, StoredSetting } from '../outbound/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -26,8 +26,7 @@ import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import { Accounts } from './accounts.ts';
 import { Admission } from './admission.ts';
 import { Branches } from './branches.ts';
-import { CallKeeper } from './call-keeper.ts';
-import { restorerOf } from './call-restorer.ts';
+import { CallContinuity } from './call-continuity.ts';
 import { callRouter } from './call-router.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { engineDigest } from './digest.ts';
@@ -80,7 +79,7 @@ export class Engine {
   readonly #signIns: SignIns;
   readonly #throttle: GuessThrottle;
   #restoration: Restoration | undefined;
-  readonly #keeper: CallKeeper | undefined;
+  readonly #continuity: CallContinuity;
   readonly #options: EngineOptions;
   readonly #nodeFacts: NodeFacts;
   readonly #served: Served;
@@ -281,6 +280,17 @@ export class Engine {
       relays: () => relays.list(),
       wallMs: () => scheduler.wallMs(),
     });
+    this.#continuity = new CallContinuity({
+      store: options.callStore,
+      peers: options.peers ?? NO_PEERS,
+      endpoint: this.endpoint,
+      scheduler,
+      log,
+      calls: () => this.calls,
+      restoring: { trunks: this.trunks, guards: this.guards, served },
+      recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
+      isKnown: (request, address) => this.#knows(address) || this.registrations.isPhoneOf(request, address),
+    });
     this.calls = new Calls({
       endpoint: this.endpoint,
       scheduler,
@@ -295,10 +305,10 @@ export class Engine {
         served,
       }),
       media: this.media,
+      mayCome: (transaction, retry) => this.#continuity.mayCome(transaction, retry),
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
       limits: { maxCalls: settings.limits.calls },
     });
-    if (options.callStore !== undefined) this.#keeper = this.#callKeeper(options.callStore);
     const admission = new Admission({
       served,
       accounts,
@@ -342,7 +352,7 @@ export class Engine {
     await this.#restoration.run();
     this.#throttle.restore(await this.#signIns.load());
     await this.trunks.restore();
-    await this.#keeper?.restore();
+    await this.#continuity.restore();
     this.#served.listensOn(
       await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings))),
     );
@@ -359,6 +369,7 @@ export class Engine {
     this.apply(this.directory);
     this.media.relays.apply(settings.mediaRelays);
     this.trunks.start();
+    this.#continuity.start();
     this.#certificates.look();
     return this.listening;
   }
@@ -427,6 +438,7 @@ export class Engine {
     const draining = new Draining({ clock, peers, served: this.#served });
     this.endpoint.drain((request, flow) => draining.answer(request, flow));
     this.trunks.handOver();
+    this.#continuity.handOver();
     this.registrations.registrar.endsSoon();
     const drained = Promise.withResolvers<void>();
     this.calls.drain(drained.resolve, false);
@@ -440,7 +452,7 @@ export class Engine {
     this.#certificates.stop();
     this.#restoration?.stop();
     this.calls.endAll('shutdown');
-    await this.#keeper?.stop();
+    await this.#continuity.stop();
     await this.trunks.stop();
     await this.registrations.registrar.flush();
     await this.#signIns.flush();
@@ -463,33 +475,19 @@ export class Engine {
       onCallAnswered: (record) => {
         this.guards.answered(record);
         observer.onCallAnswered(record);
-        this.#keeper?.onAnswered(record);
+        this.#continuity.observer?.onCallAnswered(record);
       },
-      onCallChanged: (record) => this.#keeper?.onChanged(record),
+      onCallChanged: (record) => this.#continuity.observer?.onCallChanged?.(record),
       onCallEnded: (record) => {
         this.guards.ended(record);
         observer.onCallEnded(record);
-        this.#keeper?.onEnded(record);
+        this.#continuity.observer?.onCallEnded(record);
+      },
+      onCallMoved: (record) => {
+        this.guards.ended(record);
+        observer.onCallMoved?.(record);
       },
     };
-  }
-
-  #callKeeper(store: CallStore): CallKeeper {
-    const { scheduler, log, observer } = this.#options;
-    const restoring = {
-      trunks: this.trunks,
-      guards: this.guards,
-      served: this.#served,
-      monotonicMs: (wallMs: number) => wallMs - scheduler.wallMs() + scheduler.nowMs(),
-    };
-    return new CallKeeper({
-      store,
-      scheduler,
-      log,
-      calls: () => this.calls,
-      recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
-      restorer: (snapshot) => restorerOf(snapshot, restoring),
-    });
   }
 
   /** What Via and Contact say to a trunk: the address of the listener that its requests leave from. */

@@ -113,6 +113,10 @@ export class Observation
     });
   }
 
+  onCallMoved(record: LiveRecord): void {
+    this.#options.log.warn('call-moved', { callId: record.callerCallId });
+  }
+
   // Registrations
 
   onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void {

@@ -21,6 +21,10 @@ export interface PeerNodes {
   publicAddresses(transport: TransportName): readonly HostPort[];
   /** A node did not answer: it is passed over until it is heard of again. */
   noteSilent(node: string): void;
+  /** Names of those that are known to be there, or were a moment ago. */
+  names(): readonly string[];
+  /** How long nothing was heard of a node, ms; undefined for one that is not known to be there. */
+  quietMs(node: string): number | undefined;
 }
 
 /** The binding that a pass asks for: whose it is, and the contact as it was registered. */
@@ -35,6 +39,8 @@ export const NO_PEERS: PeerNodes = {
   isPeerAddress: () => false,
   publicAddresses: () => [],
   noteSilent() {},
+  names: () => [],
+  quietMs: () => undefined,
 };
 
 export const PASS_HEADER = 'X-Tandem-Peer';

@@ -5,6 +5,7 @@ import type { Steps } from '../base/steps.ts';
 import {
   type AccountLookup,
   aorKey,
+  aorParts,
   type Binding,
   type BindingStore,
   type RegisterAccount,
@@ -15,6 +16,7 @@ import {
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { DigestServer } from '../sip/auth/index.ts';
 import { isFlow, type ServerTransaction } from '../sip/endpoint/index.ts';
+import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { AddressIndex } from '../trunks/address-index.ts';
@@ -134,6 +136,15 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   ownBinding({ aor, contact }: WantedBinding): Binding<Flow> | undefined {
     const { node } = this.#options.settings;
     return this.registrar.bindings(aor).find((binding) => binding.node === node && binding.requestUri === contact);
+  }
+
+  /** Whether whom From names is registered from this address, at whichever node. */
+  isPhoneOf(request: SipRequest, address: string): boolean {
+    const from = aorParts(request.from().uri);
+    if (from === undefined) return false;
+    const aor = aorKey(from.user, from.host);
+    const bindings = [...this.registrar.bindings(aor), ...this.registrar.elsewhere(aor)];
+    return bindings.some(({ source }) => source.address === address);
   }
 
   #contactsOf(aor: string): Contact[] {

@@ -1,6 +1,7 @@
 /** The nodes on the store, as the engine asks for them, and what this one tells them. */
 import type { StorePort } from '../api/ports.ts';
 import { StateError } from '../base/errors.ts';
+import type { Clock } from '../base/scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -11,11 +12,22 @@ import type { TrunkHealth } from '../trunks/health.ts';
 /** A node that was killed is in the roster for some seconds more; whoever finds it silent passes it over until it tells of itself again. */
 export class RosterPeers implements PeerNodes {
   readonly #roster: NodeRoster;
+  readonly #clock: Clock;
   /** The last that was heard of a node when it was silent. */
   readonly #silentSince = new Map<string, number>();
 
-  constructor(roster: NodeRoster) {
+  constructor(roster: NodeRoster, clock: Clock) {
     this.#roster = roster;
+    this.#clock = clock;
+  }
+
+  names(): readonly string[] {
+    return this.#roster.others().map(({ name }) => name);
+  }
+
+  quietMs(name: string): number | undefined {
+    const node = this.#roster.others().find((other) => other.name === name);
+    return node === undefined ? undefined : this.#clock.nowMs() - node.heardAtMs;
   }
 
   addressOf(name: string): Target | undefined {

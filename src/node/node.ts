@@ -198,7 +198,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     callStore: stores.calls,
     claimStore: stores.claims,
     lease: stores.trunkLease,
-    peers: new RosterPeers(stores.nodes),
+    peers: new RosterPeers(stores.nodes, scheduler),
     callsElsewhere: (key) => stores.nodes.callsElsewhere(key),
     trunkElsewhere: (trunkId) => trunkElsewhere(stores.nodes, trunkId),
     nonceSecret: stores.nonceSecret,

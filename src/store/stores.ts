@@ -86,6 +86,8 @@ export interface KnownNode extends NodeReport {
   readonly name: string;
   /** Grows each time that it tells of itself. */
   readonly beat: number;
+  /** When that was last heard, by this node's monotonic clock, ms. */
+  readonly heardAtMs: number;
   /** The store that it works with, and the version of it that it has. */
   readonly store?: string;
   readonly version?: number;

@@ -1,7 +1,5 @@
 import { X509Certificate } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Scheduler, Timer, TimerTarget } from '../../src/base/scheduler.ts';
-import type { CallChanges, CallStore, KeptCalls } from '../../src/call/index.ts';
 import { stirSchema } from '../../src/settings/node-schema.ts';
 import type { SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import { SimulatedNetwork } from '../kit/simulated-network.ts';
@@ -9,53 +7,8 @@ import { stirWorld } from '../kit/stir/authority.ts';
 import { ANY_NUMBER, LONG } from '../kit/stir/signed.ts';
 import { signToken } from '../kit/stir/token.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { Life, MemoryCalls } from './lives.ts';
 import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, type Phone, SDP, World, type WorldOptions } from './world.ts';
-
-/** The time of a process that can end. */
-class Life implements Scheduler {
-  readonly #time: Scheduler;
-  isOver = false;
-
-  constructor(time: Scheduler) {
-    this.#time = time;
-  }
-
-  nowMs(): number {
-    return this.#time.nowMs();
-  }
-
-  wallMs(): number {
-    return this.#time.wallMs();
-  }
-
-  schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
-    const onTimer = (fired: number) => {
-      if (!this.isOver) target.onTimer(fired);
-    };
-    return this.#time.schedule(delayMs, { onTimer }, kind);
-  }
-}
-
-class MemoryCalls implements CallStore {
-  readonly documents = new Map<string, string>();
-  aliveAtMs = 0;
-  writes = 0;
-  /** Answers writes so, as long as it is set. */
-  fault: string | undefined;
-
-  async load(): Promise<KeptCalls> {
-    if (this.fault !== undefined) throw new Error(this.fault);
-    return { calls: Array.from(this.documents, ([id, document]) => ({ id, document })), aliveAtMs: this.aliveAtMs };
-  }
-
-  async write({ put, remove, aliveAtMs }: CallChanges): Promise<void> {
-    if (this.fault !== undefined) throw new Error(this.fault);
-    this.writes++;
-    this.aliveAtMs = aliveAtMs;
-    for (const id of remove) this.documents.delete(id);
-    for (const { id, document } of put) this.documents.set(id, document);
-  }
-}
 
 const OPTIONS: WorldOptions = {
   trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } },

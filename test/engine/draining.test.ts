@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
-import type { PeerNodes } from '../../src/engine/peer-nodes.ts';
+import { NO_PEERS, type PeerNodes } from '../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../src/registrar/index.ts';
 import { HeaderId } from '../../src/sip/message/index.ts';
 import { SDP, World } from './world.ts';
 
 const OTHER = { host: '198.51.100.2', port: 5060 };
-const alone = { addressOf: () => undefined, isPeerAddress: () => false, noteSilent() {} };
-const peers: PeerNodes = { ...alone, publicAddresses: (transport) => (transport === 'udp' ? [OTHER] : []) };
+const peers: PeerNodes = { ...NO_PEERS, publicAddresses: (transport) => (transport === 'udp' ? [OTHER] : []) };
 
 async function draining(given: PeerNodes) {
   const world = await World.start({ engine: { peers: given } });
@@ -46,7 +45,7 @@ test('with other nodes: phones register, for a short time, so that they come aga
 });
 
 test('alone: what starts something new is refused, as nobody else could serve it', async () => {
-  const { carol } = await draining({ ...alone, publicAddresses: () => [] });
+  const { carol } = await draining(NO_PEERS);
   const call = carol.call('102');
   expect(carol.responses(call.callId()).at(-1)?.status).toBe(503);
 });

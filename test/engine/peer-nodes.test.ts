@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PASS_HEADER, PeerPass } from '../../src/engine/peer-nodes.ts';
+import { NO_PEERS, PASS_HEADER, PeerPass } from '../../src/engine/peer-nodes.ts';
 import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { CARRIER_A, ENGINE, SDP, World } from './world.ts';
@@ -12,9 +12,7 @@ const WANTED = { aor: '102@acme.example.com', contact: URI };
 function passes(secret: Uint8Array = SECRET) {
   const clock = new VirtualScheduler();
   const peers = {
-    addressOf: () => undefined,
-    noteSilent() {},
-    publicAddresses: () => [],
+    ...NO_PEERS,
     isPeerAddress: (address: string) => address === PEER,
   };
   return { clock, pass: new PeerPass({ node: 'node-2', secret, clock, peers }) };

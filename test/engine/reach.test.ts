@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PeerNodes } from '../../src/engine/peer-nodes.ts';
+import { NO_PEERS, type PeerNodes } from '../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../src/registrar/index.ts';
 import { binding } from '../store/records.ts';
 import { GATEWAY_ID, SDP, World } from './world.ts';
@@ -11,12 +11,12 @@ const BOB = '203.0.113.2';
 async function world({ isAlive = true, target = true } = {}) {
   const silent: string[] = [];
   const peers: PeerNodes = {
+    ...NO_PEERS,
     addressOf: (name) =>
       isAlive && name === 'other' && !silent.includes(name)
         ? { transport: 'udp', address: NODE, port: 5060 }
         : undefined,
     isPeerAddress: (address) => address === NODE,
-    publicAddresses: () => [],
     noteSilent: (name) => silent.push(name),
   };
   const made = await World.start({ engine: { peers } });

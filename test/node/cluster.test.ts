@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { RosterPeers, trunkElsewhere } from '../../src/node/cluster.ts';
 import type { KnownNode, NodeRoster } from '../../src/store/index.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 const sip = { transport: 'udp' as const, address: '192.0.2.1', port: 5060 };
 
@@ -9,13 +10,13 @@ function rosterOf(nodes: readonly KnownNode[]): NodeRoster {
 }
 
 test('a node that was silent is passed over until it tells of itself again', () => {
-  const nodes: KnownNode[] = [{ name: 'b', sip, beat: 7 }];
-  const peers = new RosterPeers(rosterOf(nodes));
+  const nodes: KnownNode[] = [{ name: 'b', sip, beat: 7, heardAtMs: 0 }];
+  const peers = new RosterPeers(rosterOf(nodes), new VirtualScheduler());
   expect(peers.addressOf('b')).toEqual(sip);
   peers.noteSilent('b');
   expect(peers.addressOf('b')).toBeUndefined();
   expect(peers.isPeerAddress('192.0.2.1')).toBe(true);
-  nodes[0] = { name: 'b', sip, beat: 8 };
+  nodes[0] = { name: 'b', sip, beat: 8, heardAtMs: 0 };
   expect(peers.addressOf('b')).toEqual(sip);
   peers.noteSilent('nobody');
   expect(peers.addressOf('nobody')).toBeUndefined();
@@ -24,8 +25,8 @@ test('a node that was silent is passed over until it tells of itself again', () 
 test('a trunk that another node registers is as that node says: well, unless it names it', () => {
   const offline = { state: 'offline' as const, code: 503, reason: 'Service Unavailable' };
   const roster = rosterOf([
-    { name: 'b', beat: 1 },
-    { name: 'c', beat: 1, trunks: { '1': offline } },
+    { name: 'b', beat: 1, heardAtMs: 0 },
+    { name: 'c', beat: 1, heardAtMs: 0, trunks: { '1': offline } },
   ]);
   expect(trunkElsewhere(roster, '1')).toEqual(offline);
   expect(trunkElsewhere(roster, 'constructor')?.state).toBe('online');

@@ -15,7 +15,7 @@ export const SCHEMA = 1;
  * | `trunk-addresses` | sorted set by since when: trunk and address that its names resolve to |
  * | `tokens`, `users`, `webhooks` | hash: id → sealed document |
  * | `messages` | hash: id → JSON with a sealed document; `messages:due`, `:created`, `:listed`, `:listed:TENANT`, `:waiting:TENANT/NUMBER`, `:heard`: sorted sets by time; `:remote`: hash: id at WhatsApp → id |
- * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote |
+ * | `calls:NODE` | hash: id → JSON of an answered call of that node; `calls:alive`: hash: node → when it last wrote, and as which process |
  * | `lease:NAME` | hash with expiry: `holder`, `fence`; `fences`: hash: name → last fence given |
  * | `nodes` | hash: name → time and what the node tells the others |
  * | `restoring` | there while a node writes its copy into an empty Redis |
@@ -71,6 +71,10 @@ export class Keys {
     this.fences = this.named('fences');
     this.nodes = this.named('nodes');
     this.channel = this.named('changes');
+  }
+
+  callsOf(node: string): string {
+    return this.named(`calls:${node}`);
   }
 
   named(name: string): string {

@@ -1,34 +1,76 @@
-import type { CallChanges, CallStore, KeptCalls } from '../../call/index.ts';
+import { randomToken } from '../../base/ids.ts';
+import {
+  type CallChanges,
+  type CallStore,
+  CallsTaken,
+  type KeptCall,
+  type KeptCalls,
+  type SharedCalls,
+} from '../../call/index.ts';
+import { LOAD_CALLS, TAKE_CALLS, WRITE_CALLS } from './call-scripts.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
+
+/** Calls that move in one step, about: Redis does nothing else meanwhile. */
+const TAKEN_AT_ONCE = 200;
 
 /** Answered calls of one node: a hash of its own by call, and when it last wrote. */
 export class RedisCalls implements CallStore {
   readonly #link: RedisLink;
-  readonly #key: string;
-  readonly #aliveKey: string;
+  readonly #keys: Keys;
   readonly #node: string;
+  /** What it writes as: another one once its calls were taken. */
+  #instance = randomToken();
 
   constructor(link: RedisLink, keys: Keys, node: string) {
     this.#link = link;
-    this.#key = keys.named(`calls:${node}`);
-    this.#aliveKey = keys.callsAlive;
+    this.#keys = keys;
     this.#node = node;
   }
 
-  async load(): Promise<KeptCalls> {
-    const answer = ((await this.#link.command('HGETALL', this.#key)) as Buffer[]).map(String);
-    const calls: { id: string; document: string }[] = [];
-    for (let at = 0; at < answer.length; at += 2) calls.push({ id: answer[at] ?? '', document: answer[at + 1] ?? '' });
-    const alive = (await this.#link.command('HGET', this.#aliveKey, this.#node)) as Buffer | null;
-    return { calls, aliveAtMs: Number(alive ?? 0) };
+  readonly shared: SharedCalls = {
+    holders: async () => {
+      const answer = (await this.#link.command('HGETALL', this.#keys.callsAlive)) as Buffer[];
+      const holders: string[] = [];
+      for (let at = 0; at + 1 < answer.length; at += 2)
+        if (!String(answer[at + 1]).startsWith('0 ') && String(answer[at]) !== this.#node)
+          holders.push(String(answer[at]));
+      return holders;
+    },
+    take: async (node, silentMs) => {
+      const { nodes, callsAlive } = this.#keys;
+      const keys = [nodes, callsAlive, this.#keys.callsOf(node), this.#own];
+      const args = [node, silentMs, TAKEN_AT_ONCE, this.#node, this.#instance];
+      const taken = (await this.#link.run(TAKE_CALLS, keys, args)) as Buffer | Buffer[];
+      return Array.isArray(taken) ? callsIn(taken) : 'alive';
+    },
+  };
+
+  get #own(): string {
+    return this.#keys.callsOf(this.#node);
   }
 
-  /** What is written in part is written again: each step does the same the second time. */
-  async write({ put, remove, aliveAtMs }: CallChanges): Promise<void> {
-    if (put.length > 0)
-      await this.#link.command('HSET', this.#key, ...put.flatMap(({ id, document }) => [id, document]));
-    if (remove.length > 0) await this.#link.command('HDEL', this.#key, ...remove);
-    await this.#link.command('HSET', this.#aliveKey, this.#node, Math.trunc(aliveAtMs));
+  async load(): Promise<KeptCalls> {
+    const keys = [this.#own, this.#keys.callsAlive];
+    const answer = await this.#link.run(LOAD_CALLS, keys, [this.#node, this.#instance]);
+    const [alive, calls] = answer as [Buffer, Buffer[]];
+    return { calls: callsIn(calls), aliveAtMs: Number(alive) };
   }
+
+  async write({ put, remove, aliveAtMs }: CallChanges): Promise<void> {
+    const keys = [this.#own, this.#keys.callsAlive];
+    const documents = put.flatMap(({ id, document }) => [id, document]);
+    const args = [this.#node, this.#instance, Math.trunc(aliveAtMs), put.length, ...documents, ...remove];
+    if (Number(await this.#link.run(WRITE_CALLS, keys, args)) === 1) return;
+    this.#instance = randomToken();
+    throw new CallsTaken();
+  }
+}
+
+/** Id and document in turn. */
+function callsIn(answer: readonly Buffer[]): KeptCall[] {
+  const calls: KeptCall[] = [];
+  for (let at = 0; at + 1 < answer.length; at += 2)
+    calls.push({ id: String(answer[at]), document: String(answer[at + 1]) });
+  return calls;
 }

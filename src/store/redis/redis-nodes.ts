@@ -147,8 +147,10 @@ export class RedisNodes implements NodeRoster {
     for (let i = 0; i + 1 < alive.length; i += 2) {
       const name = String(alive[i]);
       if (name === this.#options.node) continue;
-      const facts = JSON.parse(String(alive[i + 1])) as Omit<KnownNode, 'name'>;
-      others.push({ ...facts, name });
+      const facts = JSON.parse(String(alive[i + 1])) as Omit<KnownNode, 'name' | 'heardAtMs'>;
+      const before = this.#others.find((other) => other.name === name);
+      const heardAtMs = before?.beat === facts.beat ? before.heardAtMs : this.#options.clock.nowMs();
+      others.push({ ...facts, name, heardAtMs });
       for (const [key, count] of Object.entries(facts.calls ?? {})) calls.set(key, (calls.get(key) ?? 0) + count);
     }
     this.#others = others;

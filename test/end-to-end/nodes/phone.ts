@@ -11,6 +11,7 @@ import {
 } from '../../../src/sip/message/index.ts';
 import { eventually } from '../../kit/eventually.ts';
 
+const ALLOW = [HeaderId.Allow, 'INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE'] as const;
 const SDP = 'v=0\r\no=p 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 8\r\n';
 
 export interface Called {
@@ -26,6 +27,8 @@ export class Phone {
   readonly invites: { readonly request: SipRequest; readonly from: string; readonly atMs: number }[] = [];
   /** Requests in dialogs that came, by method. */
   readonly heard: string[] = [];
+  /** Contacts that it was told in its dialogs, by Call-ID. */
+  readonly told = new Map<string, string>();
   /** What it answers an INVITE; 0: nothing, nor anything else. */
   answers = 200;
   readonly #responses: SipResponse[] = [];
@@ -52,11 +55,12 @@ export class Phone {
       if (message.method === 'INVITE' && !this.#isCopy(message))
         this.invites.push({ request: message, from: from.address, atMs: performance.now() });
       else this.heard.push(message.method);
+      if (message.method === 'UPDATE') this.told.set(message.callId(), message.headers.value(HeaderId.Contact) ?? '');
       const status = message.method === 'INVITE' ? this.answers : 200;
       const answersCall = message.method === 'INVITE' && status < 300;
       const response = createResponse(message, status, undefined, {
         toTag: `${this.user}-tag`,
-        headers: answersCall ? [[HeaderId.Contact, `<${this.contact}>`]] : [],
+        headers: answersCall ? [[HeaderId.Contact, `<${this.contact}>`], ALLOW] : [],
         ...(answersCall ? { body: SDP, contentType: 'application/sdp' } : {}),
       });
       this.#socket.send(Buffer.from(serialize(response), 'latin1'), from.port, from.address);
@@ -85,7 +89,7 @@ export class Phone {
   async call(node: string, number: string, talkMs = 0): Promise<Called> {
     const began = performance.now();
     const uri = `sip:${number}@acme.test`;
-    const fields = [`Contact: <${this.contact}>`, 'Content-Type: application/sdp'];
+    const fields = [`Contact: <${this.contact}>`, `Allow: ${ALLOW[1]}`, 'Content-Type: application/sdp'];
     const response = await this.#signedIn(node, 'INVITE', uri, uri, 'proxy', fields, SDP);
     const ms = performance.now() - began;
     if (response.status < 300) {
@@ -97,6 +101,22 @@ export class Phone {
         setTimeout(() => this.#send(hop, this.#inDialog('BYE', `sip:${target}`, response, cseq + 1)), talkMs);
     }
     return { status: response.status, ms, response };
+  }
+
+  /** BYE of a call that it placed, to a node; answers the final response. */
+  hangUp(node: string, { response }: Called): Promise<SipResponse> {
+    const bye = this.#inDialog('BYE', `sip:${node}`, response, 9);
+    return this.#ask(node, bye, response.callId(), 9);
+  }
+
+  /** BYE of a call that it took. */
+  hangUpOn(node: string, invite: SipRequest): Promise<SipResponse> {
+    const asCalled = createResponse(invite, 200, undefined, { toTag: `${this.user}-tag` });
+    const { headers } = asCalled;
+    const [from, to] = [headers.value(HeaderId.From) ?? '', headers.value(HeaderId.To) ?? ''];
+    headers.set(HeaderId.From, to);
+    headers.set(HeaderId.To, from);
+    return this.#ask(node, this.#inDialog('BYE', `sip:${node}`, asCalled, 9), invite.callId(), 9);
   }
 
   async #signedIn(

@@ -3,6 +3,7 @@ import { setTimeout as pauseMs } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { CallsTaken } from '../../../src/call/index.ts';
 import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
 import { startChild } from '../../kit/child.ts';
@@ -35,6 +36,12 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
     });
   });
 
+  const opened = async (node: string): Promise<Stores> => {
+    const stores = await world.open(node);
+    onTestFinished(() => stores.close());
+    return stores;
+  };
+
   /** Counts notices; the listener loads, as the engine does. */
   function follow(stores: Stores) {
     const followed = { notices: 0, version: 0, names: [] as string[] };
@@ -49,6 +56,40 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
   }
 
   const key = (name: string) => `${world.prefix}{${world.prefix.slice(0, -1)}}:${name}`;
+
+  test('the calls of a node that has ended are one other node’s: taken in steps, by each once, and only from who is silent', async () => {
+    const put = Array.from({ length: 1_500 }, (_, index) => ({ id: `call-${index}`, document: `{"n":${index}}` }));
+    await a.calls.write({ put, remove: [], aliveAtMs: 7 });
+    const [one, other] = [b.calls.shared, (await opened('node-c')).calls.shared];
+    expect(await one?.holders()).toEqual(['node-a']);
+    expect(await one?.take('node-a', 60_000)).toBe('alive');
+    await pauseMs(5);
+    const taken: string[] = [];
+    const all = async (by: typeof one) => {
+      for (;;) {
+        const calls = await by?.take('node-a', 1);
+        if (!Array.isArray(calls) || calls.length === 0) return;
+        taken.push(...calls.map(({ id }) => id));
+      }
+    };
+    await Promise.all([all(one), all(other)]);
+    expect(taken.toSorted()).toEqual(put.map(({ id }) => id).toSorted());
+    expect(await one?.holders()).not.toContain('node-a');
+    expect((await a.calls.load()).calls).toEqual([]);
+  });
+
+  test('a node that was taken for dead is told so once, and writes nothing that is another’s', async () => {
+    const call = (id: string) => ({ id, document: '{}' });
+    await a.calls.write({ put: [call('old')], remove: [], aliveAtMs: 7 });
+    await pauseMs(5);
+    expect(await b.calls.shared?.take('node-a', 1)).toEqual([call('old')]);
+    // Nor does it take calls before it knows.
+    expect(await a.calls.shared?.take('node-b', 0)).toBe('alive');
+    await expect(a.calls.write({ put: [call('old')], remove: [], aliveAtMs: 8 })).rejects.toThrow(CallsTaken);
+    await a.calls.write({ put: [call('new')], remove: [], aliveAtMs: 9 });
+    expect((await a.calls.load()).calls).toEqual([call('new')]);
+    expect((await b.calls.load()).calls).toEqual([call('old')]);
+  });
 
   test('a commit on one node is in the memory of the other within 1 s, and the nonce secret is one', async () => {
     const followed = follow(b);

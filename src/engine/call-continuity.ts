@@ -1,0 +1,88 @@
+/** Answered calls beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
+import type { Log } from '../base/log.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import type { CallFacts, CallObserver, CallStore, Calls, LiveRecord } from '../call/index.ts';
+import type { Endpoint, ServerTransaction } from '../sip/endpoint/index.ts';
+import type { SipRequest } from '../sip/message/index.ts';
+import { CallKeeper } from './call-keeper.ts';
+import { type CallRestorerOptions, movedHere, restorerOf } from './call-restorer.ts';
+import { CallSuccession } from './call-succession.ts';
+import type { PeerNodes } from './peer-nodes.ts';
+import { answersOptions } from './peer-question.ts';
+
+export interface CallContinuityOptions {
+  readonly store: CallStore | undefined;
+  readonly peers: PeerNodes;
+  readonly endpoint: Endpoint;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly calls: () => Calls;
+  readonly restoring: Omit<CallRestorerOptions, 'monotonicMs'>;
+  /** What the record of a call will say besides its facts. */
+  readonly recordFacts: (record: LiveRecord) => CallFacts;
+  /** Whether a request comes from somebody who may have a call of another node: strangers do not wait. */
+  readonly isKnown: (request: SipRequest, address: string) => boolean;
+}
+
+export class CallContinuity {
+  readonly #keeper: CallKeeper | undefined;
+  readonly #succession: CallSuccession | undefined;
+  readonly #options: CallContinuityOptions;
+
+  constructor(options: CallContinuityOptions) {
+    this.#options = options;
+    const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
+    if (store === undefined) return;
+    const monotonicMs = (wallMs: number) => wallMs - scheduler.wallMs() + scheduler.nowMs();
+    const keeper = new CallKeeper({
+      store,
+      scheduler,
+      log,
+      calls,
+      recordFacts,
+      restorer: (snapshot) => restorerOf(snapshot, { ...restoring, monotonicMs }),
+      movedHere: (snapshot) => movedHere(snapshot, endpoint),
+    });
+    this.#keeper = keeper;
+    if (store.shared === undefined) return;
+    this.#succession = new CallSuccession({
+      store: store.shared,
+      peers,
+      scheduler,
+      asks: (node, withinMs) => answersOptions(node, withinMs, endpoint),
+      takeOver: (node, kept) => keeper.takeOver(node, kept),
+    });
+  }
+
+  /** Brings back what the process before had; before a socket is open. */
+  async restore(): Promise<void> {
+    await this.#keeper?.restore();
+  }
+
+  /** Follows other nodes from now on. */
+  start(): void {
+    this.#succession?.start();
+  }
+
+  /** Takes no more calls of other nodes. */
+  handOver(): void {
+    this.#succession?.stop();
+  }
+
+  /** The calls were ended in good order. */
+  async stop(): Promise<void> {
+    this.#succession?.stop();
+    await this.#keeper?.stop();
+  }
+
+  /** A request within a dialog that is not here: its call may come from a node that has just ended. */
+  mayCome({ request, flow }: ServerTransaction, retry: () => void): boolean {
+    if (this.#succession === undefined || !this.#options.isKnown(request, flow.remoteAddress)) return false;
+    return this.#succession.mayCome(retry);
+  }
+
+  /** What the store has to know of calls, besides whoever else is told. */
+  get observer(): Pick<CallObserver, 'onCallAnswered' | 'onCallChanged' | 'onCallEnded'> | undefined {
+    return this.#keeper;
+  }
+}

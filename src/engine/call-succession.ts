@@ -1,0 +1,126 @@
+/**
+ * A node that ends without a word is followed: its answered calls are in the store that it shared, and go on here, at whichever node
+ * comes first. It counts as ended when it has told the others nothing for a while and answers no OPTIONS either; the store gives
+ * its calls away only then, and each of them once.
+ */
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { KeptCall, SharedCalls } from '../call/index.ts';
+import type { Target } from '../sip/transport/index.ts';
+import type { PeerNodes } from './peer-nodes.ts';
+
+export interface CallSuccessionOptions {
+  readonly store: SharedCalls;
+  readonly peers: PeerNodes;
+  readonly scheduler: Scheduler;
+  /** Whether a node answers within so many ms. */
+  readonly asks: (node: Target, withinMs: number) => Promise<boolean>;
+  readonly takeOver: (node: string, calls: readonly KeptCall[]) => void;
+}
+
+const LOOK_MS = 250;
+/** Nodes tell of themselves twice a second, and hear of each other as often. */
+const QUIET_MS = 1_000;
+const ANSWER_MS = 300;
+/** By the store's clock, which both write by. */
+const SILENT_MS = 1_300;
+/** Calls of a node that nobody knows any more are looked for this often. */
+const ROUND_MS = 5_000;
+/** Longest that a request waits for its call to come. */
+const WAIT_MS = 3_000;
+/** Requests that wait at once. */
+const MAX_WAITING = 2_000;
+
+const LOOK = 1;
+const GIVE_UP = 2;
+
+export class CallSuccession implements TimerTarget {
+  readonly #options: CallSuccessionOptions;
+  /** Requests whose call may come: what tries them again. */
+  #waiting: (() => void)[] = [];
+  /** The store had calls of other nodes when it was asked last. */
+  #hasOthers = false;
+  #timer: Timer | undefined = undefined;
+  #waitTimer: Timer | undefined = undefined;
+  #looking: Promise<boolean> | undefined = undefined;
+  #roundAtMs = 0;
+  #isStopped = false;
+
+  constructor(options: CallSuccessionOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = this.#options.scheduler.schedule(LOOK_MS, this, LOOK);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer = cancelTimer(this.#timer);
+    this.#letGo();
+  }
+
+  /** A request came whose call is not here. False: nobody has just ended, or too many wait. */
+  mayCome(retry: () => void): boolean {
+    if (this.#isStopped || this.#waiting.length >= MAX_WAITING) return false;
+    if (!this.#hasOthers && this.#options.peers.names().length === 0) return false;
+    this.#waiting.push(retry);
+    if (this.#waiting.length > 1) return true;
+    this.#waitTimer = this.#options.scheduler.schedule(WAIT_MS, this, GIVE_UP);
+    void this.#look(true);
+    return true;
+  }
+
+  onTimer(kind: number): void {
+    if (kind === GIVE_UP) {
+      this.#letGo();
+      return;
+    }
+    this.#timer = this.#options.scheduler.schedule(LOOK_MS, this, LOOK);
+    const { scheduler, peers } = this.#options;
+    const isQuiet = peers.names().some((name) => (peers.quietMs(name) ?? 0) >= QUIET_MS);
+    if (isQuiet || this.#waiting.length > 0 || scheduler.nowMs() >= this.#roundAtMs) void this.#look(false);
+  }
+
+  /** `asksAll`: those too that were heard of a moment ago. */
+  async #look(asksAll: boolean): Promise<void> {
+    if (this.#looking !== undefined && !asksAll) return;
+    while (this.#looking !== undefined) await this.#looking;
+    this.#looking = this.#settle(asksAll || this.#waiting.length > 0).catch(() => false);
+    const isSettled = await this.#looking;
+    this.#looking = undefined;
+    if (isSettled) this.#letGo();
+  }
+
+  /** False: a node is silent, and has not been for long enough. */
+  async #settle(asksAll: boolean): Promise<boolean> {
+    const { store, scheduler } = this.#options;
+    this.#roundAtMs = scheduler.nowMs() + ROUND_MS;
+    const holders = await store.holders();
+    this.#hasOthers = holders.length > 0;
+    const settled = await Promise.all(holders.map((name) => this.#follow(name, asksAll)));
+    return settled.every(Boolean);
+  }
+
+  async #follow(name: string, asksAll: boolean): Promise<boolean> {
+    const { peers, store, asks, takeOver } = this.#options;
+    const quietMs = peers.quietMs(name);
+    if (quietMs !== undefined && quietMs < QUIET_MS && !asksAll) return true;
+    const address = peers.addressOf(name);
+    // One that answers is there: it may have lost the store.
+    if (address !== undefined && (await asks(address, ANSWER_MS))) return true;
+    while (!this.#isStopped) {
+      const calls = await store.take(name, SILENT_MS);
+      if (calls === 'alive') return false;
+      if (calls.length === 0) return true;
+      takeOver(name, calls);
+    }
+    return true;
+  }
+
+  #letGo(): void {
+    this.#waitTimer = cancelTimer(this.#waitTimer);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const retry of waiting) retry();
+  }
+}

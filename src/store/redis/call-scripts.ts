@@ -1,0 +1,64 @@
+import { script } from './scripts.ts';
+
+/*
+ * `calls:alive` holds for each node `wall-ms instance redis-ms`: when it last wrote by its own clock, which process it was, and the same by
+ * Redis's clock. The instance begins with `-` when its calls were taken; the first field is 0 then, once none is left.
+ */
+
+const NOW = `
+local now = redis.call('TIME')
+local nowMs = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+`;
+
+/** KEYS calls, alive; ARGV node, instance. What the node had when it was last heard of, as time and calls; from now on this process has them. */
+export const LOAD_CALLS = script(`${NOW}
+local before = redis.call('HGET', KEYS[2], ARGV[1]) or '0'
+redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f', string.match(before, '^%d+'), ARGV[2], nowMs))
+return {string.match(before, '^%d+'), redis.call('HGETALL', KEYS[1])}
+`);
+
+/** KEYS calls, alive; ARGV node, instance, wall-ms, how many to put, then id and document of each, then ids to remove. 0: they were taken. */
+export const WRITE_CALLS = script(`${NOW}
+local before = redis.call('HGET', KEYS[2], ARGV[1])
+if before and string.match(before, ' (%S+)') == '-' .. ARGV[2] then return 0 end
+local at = 5
+for _ = 1, tonumber(ARGV[4]) do
+  redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+for i = at, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+redis.call('HSET', KEYS[2], ARGV[1], string.format('%s %s %.0f', ARGV[3], ARGV[2], nowMs))
+return 1
+`);
+
+/**
+ * KEYS nodes, alive, calls of a node, calls of the taker; ARGV the node, milliseconds of silence, how many, the taker and its instance.
+ * Moves about so many of its calls and answers id and document of each; `alive` when it has been heard of meanwhile, or has just started,
+ * or when the taker has been taken for dead itself.
+ */
+export const TAKE_CALLS = script(`${NOW}
+local told = redis.call('HGET', KEYS[1], ARGV[1])
+local toldMs = told and tonumber(string.match(told, '^%d+')) or 0
+local before = redis.call('HGET', KEYS[2], ARGV[1]) or '0 - 0'
+local wall, instance, wroteMs = string.match(before, '^(%d+) ?(%S*) ?(%d*)')
+if nowMs - math.max(toldMs, tonumber(wroteMs) or 0) < tonumber(ARGV[2]) then return 'alive' end
+local taker = redis.call('HGET', KEYS[2], ARGV[4])
+if taker and string.match(taker, ' (%S+)') == '-' .. ARGV[5] then return 'alive' end
+redis.call('HSET', KEYS[2], ARGV[4], string.format('%.0f %s %.0f', nowMs, ARGV[5], nowMs))
+local taken = {}
+local cursor = '0'
+repeat
+  local found = redis.call('HSCAN', KEYS[3], cursor, 'COUNT', ARGV[3])
+  cursor = found[1]
+  for i = 1, #found[2], 2 do
+    taken[#taken + 1] = found[2][i]
+    taken[#taken + 1] = found[2][i + 1]
+    redis.call('HSET', KEYS[4], found[2][i], found[2][i + 1])
+    redis.call('HDEL', KEYS[3], found[2][i])
+  end
+until cursor == '0' or #taken > 0
+if string.sub(instance, 1, 1) ~= '-' then instance = '-' .. instance end
+local left = redis.call('HLEN', KEYS[3])
+redis.call('HSET', KEYS[2], ARGV[1], (left == 0 and '0' or wall) .. ' ' .. instance .. ' 0')
+return taken
+`);

@@ -1,0 +1,87 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../kit/eventually.ts';
+import { peersSkipped } from '../../kit/peers.ts';
+import { acme } from '../world.ts';
+import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
+import { type Called, Phone } from './phone.ts';
+
+/** The long form: `TANDEM_SUCCESSION_CALLS=1000 npx vitest run test/end-to-end/nodes/succession.test.ts`. */
+const CALLS = Number(process.env['TANDEM_SUCCESSION_CALLS'] ?? 50);
+
+describe.skipIf(peersSkipped)('a node of two is killed with calls up', () => {
+  const phones: Phone[] = [];
+  let cluster: Cluster;
+  let a: ClusterNode;
+  let b: ClusterNode;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    cluster = await startCluster(['127.0.0.45', '127.0.0.46'], {
+      tenants: [acme({ outboundRules: [], inboundRules: [] })],
+    });
+    [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
+    redis = new Redis(cluster.redis.url);
+  }, 90_000);
+  afterAll(async () => {
+    for (const phone of phones) phone.close();
+    redis?.disconnect();
+    await cluster?.stop();
+  });
+
+  const phone = async (user: string) => {
+    const made = await new Phone(user).open();
+    phones.push(made);
+    expect((await made.register(a.address)).status).toBe(200);
+    return made;
+  };
+
+  test(`kill -9: ${CALLS} calls go on at the other, none is lost, each has one record`, async () => {
+    const [alice, bob] = [await phone('101'), await phone('102')];
+    const calls: Called[] = [];
+    for (let call = 0; call < CALLS; call++) calls.push(await alice.call(a.address, '102', Number.POSITIVE_INFINITY));
+    expect(calls.filter(({ status }) => status === 200)).toHaveLength(CALLS);
+    await eventually(
+      'all calls in the store',
+      async () => (await redis.hlen('tandem:{tandem}:calls:node-1')) === CALLS,
+    );
+
+    const killedAtMs = performance.now();
+    a.process.child.signal('SIGKILL');
+    // Somebody hangs up where nobody is any more; the next node has the same address, or is told of in the DNS.
+    const early = calls.shift() as Called;
+    const earlyAnswered = alice.hangUp(b.address, early);
+    await eventually('the calls at the other', async () => (await live()) >= CALLS - 1);
+    const tookMs = performance.now() - killedAtMs;
+    console.log(`${CALLS} calls taken over ${Math.round(tookMs)} ms after the kill`);
+    // 1.4 s on a machine that has nothing else to do.
+    expect(tookMs).toBeLessThan(3_000);
+    expect((await earlyAnswered).status).toBe(200);
+
+    // Both parties are told where their call is.
+    await eventually('alice to be told', () => calls.every(({ response }) => alice.told.has(response.callId())), LONG);
+    const atB = new RegExp(`@${b.address.replaceAll('.', '\\.')}`);
+    for (const contact of [...alice.told.values(), ...bob.told.values()]) expect(contact).toMatch(atB);
+    const byBob = bob.invites.slice(1, CALLS / 2);
+    for (const { request } of byBob) expect((await bob.hangUpOn(b.address, request)).status).toBe(200);
+    await eventually('the BYEs at alice', () => count(alice.heard, 'BYE') === byBob.length, LONG);
+    for (const call of calls.slice(byBob.length)) expect((await alice.hangUp(b.address, call)).status).toBe(200);
+    await eventually('the BYEs at bob', () => count(bob.heard, 'BYE') === CALLS - byBob.length, LONG);
+
+    const records = await eventually('a record of each', async () => {
+      const { items } = (await b.ask('GET', '/api/v1/call-records?limit=1000')).body;
+      return items.length >= CALLS && (items as { callId: string; status: number; talkMs: number }[]);
+    });
+    expect([records.length, new Set(records.map(({ callId }) => callId)).size]).toEqual([CALLS, CALLS]);
+    expect(records.every(({ status, talkMs }) => status === 200 && talkMs > 0)).toBe(true);
+    expect(await live()).toBe(0);
+    await eventually('nothing left in the store', async () => (await redis.hlen('tandem:{tandem}:calls:node-2')) === 0);
+  }, 120_000);
+
+  const live = async () =>
+    Number(/^tandem_calls_live (\d+)$/m.exec(String((await b.ask('GET', '/metrics')).body))?.[1] ?? Number.NaN);
+});
+
+const LONG = { timeoutMs: 60_000 };
+
+const count = (heard: readonly string[], method: string) => heard.filter((each) => each === method).length;

@@ -1,0 +1,101 @@
+/** Processes that end without a word, and what they leave in the store. */
+import type { Scheduler, Timer, TimerTarget } from '../../src/base/scheduler.ts';
+import {
+  type CallChanges,
+  type CallStore,
+  CallsTaken,
+  type KeptCall,
+  type KeptCalls,
+  type SharedCalls,
+} from '../../src/call/index.ts';
+
+/** The time of a process that can end. */
+export class Life implements Scheduler {
+  readonly #time: Scheduler;
+  isOver = false;
+
+  constructor(time: Scheduler) {
+    this.#time = time;
+  }
+
+  nowMs(): number {
+    return this.#time.nowMs();
+  }
+
+  wallMs(): number {
+    return this.#time.wallMs();
+  }
+
+  schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
+    const onTimer = (fired: number) => {
+      if (!this.isOver) target.onTimer(fired);
+    };
+    return this.#time.schedule(delayMs, { onTimer }, kind);
+  }
+}
+
+/** The calls of one node. */
+export class MemoryCalls implements CallStore {
+  readonly documents = new Map<string, string>();
+  aliveAtMs = 0;
+  writes = 0;
+  /** Answers writes so, as long as it is set. */
+  fault: string | undefined;
+
+  async load(): Promise<KeptCalls> {
+    if (this.fault !== undefined) throw new Error(this.fault);
+    return { calls: Array.from(this.documents, ([id, document]) => ({ id, document })), aliveAtMs: this.aliveAtMs };
+  }
+
+  async write({ put, remove, aliveAtMs }: CallChanges): Promise<void> {
+    if (this.fault !== undefined) throw new Error(this.fault);
+    this.writes++;
+    this.aliveAtMs = aliveAtMs;
+    for (const id of remove) this.documents.delete(id);
+    for (const { id, document } of put) this.documents.set(id, document);
+  }
+}
+
+/** The calls of nodes that share a store: who has been silent is for the test to say. */
+export class SharedMemory {
+  readonly #nodes = new Map<string, { calls: Map<string, KeptCall>; isTaken: boolean }>();
+  readonly silent = new Set<string>();
+
+  of(name: string): CallStore {
+    const own = { calls: new Map<string, KeptCall>(), isTaken: false };
+    this.#nodes.set(name, own);
+    return {
+      load: async () => ({ calls: [...own.calls.values()], aliveAtMs: 0 }),
+      write: async ({ put, remove }) => {
+        if (own.isTaken) {
+          own.isTaken = false;
+          throw new CallsTaken();
+        }
+        for (const call of put) own.calls.set(call.id, call);
+        for (const id of remove) own.calls.delete(id);
+      },
+      shared: this.#sharedWith(name, own.calls),
+    };
+  }
+
+  /** How many calls the store has of a node. */
+  count(name: string): number {
+    return this.#nodes.get(name)?.calls.size ?? 0;
+  }
+
+  #sharedWith(name: string, own: Map<string, KeptCall>): SharedCalls {
+    return {
+      holders: async () =>
+        [...this.#nodes].flatMap(([other, { calls }]) => (other !== name && calls.size > 0 ? other : [])),
+      take: async (node) => {
+        const from = this.#nodes.get(node);
+        if (from === undefined || !this.silent.has(node)) return 'alive';
+        const taken = [...from.calls.values()];
+        from.calls.clear();
+        from.isTaken = true;
+        for (const call of taken) own.set(call.id, call);
+        return taken;
+      },
+    };
+  }
+}
