@@ -11,6 +11,7 @@ import type {
   CallRecords,
   EngineView,
   MessagesPort,
+  NodeView,
   ProvisioningService,
   ReloadReport,
   StorePort,
@@ -39,6 +40,7 @@ export interface ApiContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly store: StorePort;
+  readonly node: () => NodeView;
   readonly messages: MessagesPort;
   /** Reads the node's files again, all or nothing. Throws a SettingsError when one is at fault, an UnavailableError when the store is. */
   readonly reload: () => Promise<ReloadReport>;

@@ -4,19 +4,17 @@ import { type ExplainQuestion, type Explanation, explanationText, QuestionError 
 import { trunkIdOf } from '../trunks/effective.ts';
 import { tenantIn, trunkIn } from '../trunks/places.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
-import { callRecordAnswer, liveCallAnswer } from './answers/calls.ts';
+import { liveCallAnswer } from './answers/calls.ts';
 import { explanationAnswer } from './answers/explanation.ts';
 import { registrationAnswer } from './answers/trunks.ts';
 import { keyText } from './collections.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf, pageOfMatching } from './context.ts';
+import { type ApiContext, answer, describe, identityOf, pageFields, pageOf, pageOfMatching } from './context.ts';
 import { body, named } from './openapi.ts';
 import type { RegistrationView } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
+import { DIRECTIONS, recordRoutes } from './records.ts';
 import type { Identity } from './tokens.ts';
 import { callIdParams, findCall, mayTrace } from './traces.ts';
-
-const DIRECTIONS = ['outbound', 'inbound', 'internal'] as const;
-const instant = z.iso.datetime({ offset: true });
 
 /** What goes on now and went on lately: registrations, calls, their records, and calls that are only thought through. */
 export function liveRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -142,63 +140,6 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       return reply.code(204).send();
     },
   );
-}
-
-function recordRoutes(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({
-    ...pageFields,
-    tenant: keyText.optional().describe('Of this tenant.'),
-    direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
-    trunk: keyText.optional().describe('That tried this trunk, by its id.'),
-    number: keyText.optional().describe('With this caller or called number, as dialled or as sent.'),
-    status: z.coerce.number().int().min(100).max(699).optional().describe('With this final status.'),
-    from: instant.optional().describe('Begun at or after this instant.'),
-    until: instant.optional().describe('Begun before this instant.'),
-  });
-  const tag = 'call-records';
-  app.get(
-    '/api/v1/call-records',
-    describe({
-      operationId: 'listCallRecords',
-      tag,
-      summary: 'Records of calls that ended, latest first',
-      querystring,
-      answers: { 200: pageOf(named('CallRecord', callRecordAnswer)) },
-    }),
-    (request) => {
-      const { limit, offset, tenant: asked, trunk, ...filter } = request.query as z.infer<typeof querystring>;
-      const tenant = tenantScope(identityOf(request), asked);
-      const found = context.records.find({
-        ...defined(filter),
-        ...(tenant === undefined ? {} : { tenant }),
-        ...(trunk === undefined ? {} : { trunkId: trunk }),
-      });
-      return page(found, { limit, offset }, (record) => record);
-    },
-  );
-  app.get(
-    '/api/v1/call-records/:id',
-    describe({
-      operationId: 'getCallRecord',
-      tag,
-      summary: 'Read one call record',
-      params: callIdParams,
-      answers: { 200: answer('The record', named('CallRecord', callRecordAnswer)) },
-    }),
-    (request) => {
-      const { id } = request.params as { id: string };
-      const record = context.records.get(id);
-      if (record === undefined || !maySeeTenant(identityOf(request), record.tenant))
-        throw notFound(`call record ${id}`);
-      return record;
-    },
-  );
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function defined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 /** What could stand in a header field: no line breaks, no control characters. */

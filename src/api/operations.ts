@@ -64,7 +64,10 @@ const DESCRIPTIONS: Record<string, string> = {
   getCallTrace: 'Both legs in order of time. `format=pcap` gives a capture file in place of JSON.',
   listTrace:
     'Only system admins: what was received and sent lately, of calls or not. Ask again with `after` to follow it.',
-  listCallRecords: 'The latest records in memory; the file of call records has them all.',
+  listCallRecords:
+    'The latest records in memory; the file of call records has them all. `format=csv` gives a table of all that match in place of a page.',
+  getCallStatistics:
+    'Calls over time, how many were answered and how long they took to ring; attempts and final codes by trunk. Counted by the minute for a day, on this node and since its start, so that a chart asks for some hundred numbers however many calls there were. A tenant admin gets those of its own calls.',
   getCallRecord: "By the engine's id of the call or by the SIP Call-ID of either leg.",
   explain:
     'The very steps of a live call run on what the question says, with a note for every decision. Nothing is sent.',
@@ -109,6 +112,8 @@ const DESCRIPTIONS: Record<string, string> = {
   listAudit: 'Every change with its author, latest first; secrets are marked as set or changed, never shown.',
   reload:
     'Only system admins. What SIGHUP does: configuration and provisioning files are read again, all or nothing, and certificates with them. 422 lists every fault; then all goes on as it was.',
+  getNode:
+    'Only system admins. Of the node that is asked: whether it takes calls, how late its event loop is, its memory, its listeners and connections, its media relays.',
   getStore: 'Only system admins. Which store each node works with, and how new its copy of what is provisioned is.',
   restoreStore:
     'Only system admins. Where `/readyz` says `store-replaced`: tenants, trunks, tokens and webhooks as this node has them. 409 while Redis holds a store, or another node has a later copy.',

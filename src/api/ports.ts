@@ -1,10 +1,13 @@
 import type { Network } from '../base/network.ts';
+import type { Steps } from '../base/steps.ts';
 import type { MediaFile, Message, NotificationOutcome, Wanted } from '../messages/index.ts';
 import type {
   AuditEntry,
   AuditFact,
   CallRecord,
   CallRecordFilter,
+  CallStatistics,
+  CallStatisticsQuery,
   TraceFilter,
   TraceMessage,
   TracePage,
@@ -61,6 +64,41 @@ export interface StoreStatus {
   readonly clockOffsetMs: number;
   /** This one first. */
   readonly nodes: readonly { readonly node: string; readonly store?: string; readonly version?: number }[];
+}
+
+/** How a node is doing. */
+export interface NodeView {
+  readonly node: string;
+  readonly version: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly calls: number;
+  readonly registrations: number;
+  readonly trunks: { readonly total: number; readonly online: number };
+  /** How long what is due waits for the thread of the calls, of the last minute or less. */
+  readonly eventLoop: {
+    readonly since: string;
+    readonly medianMs: number;
+    readonly p99Ms: number;
+    readonly maxMs: number;
+    /** Share of the time in which it is at work, 0 to 1. */
+    readonly utilization: number;
+  };
+  readonly memory: { readonly rssOctets: number; readonly heapUsedOctets: number; readonly heapLimitOctets: number };
+  readonly sockets: {
+    readonly listening: readonly { readonly transport: string; readonly host: string; readonly port: number }[];
+    /** TCP and TLS connections of SIP. */
+    readonly open: number;
+    readonly accepted: number;
+    readonly opened: number;
+    readonly refused: number;
+    readonly failed: number;
+  };
+  /** Messages that wait for their turn. */
+  readonly waiting: number;
+  readonly mediaRelays: readonly { readonly url: string; readonly state: string; readonly sessions: number }[];
 }
 
 export interface StorePort {
@@ -234,6 +272,7 @@ export interface AuditSink {
 export interface CallRecords {
   find(filter: CallRecordFilter): readonly CallRecord[];
   get(id: string): CallRecord | undefined;
+  statistics(query: CallStatisticsQuery): Steps<CallStatistics>;
 }
 
 /** `observe/`'s WebhookDispatcher fits. */

@@ -24,6 +24,7 @@ import { eventRoutes } from './event-stream.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { liveRoutes } from './live.ts';
 import { messageRoutes } from './messages.ts';
+import { nodeRoute } from './node.ts';
 import { finishDocument, named } from './openapi.ts';
 import type { TokenStore, UserStore, WebhookRecord } from './ports.ts';
 import { ApiProblem, problemBody } from './problem.ts';
@@ -192,6 +193,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     certificateRoutes(scope, context);
     reloadRoute(scope, context);
     storeRoutes(scope, context);
+    nodeRoute(scope, context);
     liveRoutes(scope, context);
     traceRoutes(scope, context);
     eventRoutes(scope, context);

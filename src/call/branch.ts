@@ -113,7 +113,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** What it has sent and not heard the end of: the label and the Call-ID. */
   underWay(): BegunLeg | undefined {
     const isRinging = this.state === 'calling' || this.state === 'repairing';
-    return isRinging ? { label: this.plan.label, callId: this.#callId } : undefined;
+    const { label, trunkId } = this.plan;
+    return isRinging ? { label, callId: this.#callId, ...(trunkId !== undefined && { trunkId }) } : undefined;
   }
 
   /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */

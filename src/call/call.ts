@@ -413,6 +413,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   listing(): CallListing {
     const { record, state, id } = this;
+    const trunkId = record.facts.trunkId ?? record.answeredTrunkId ?? this.begunLegs().at(-1)?.trunkId;
     return {
       id,
       state,
@@ -422,6 +423,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
       ...(record.calleeCallId !== undefined && { calleeCallId: record.calleeCallId }),
       ...(record.answeredAtMs !== undefined && { answeredAtMs: record.answeredAtMs }),
       ...(record.answeredBy !== undefined && { answeredBy: record.answeredBy }),
+      ...(trunkId !== undefined && { trunkId }),
     };
   }
 

@@ -82,6 +82,7 @@ export interface AttemptRecord {
 /** A leg that has been sent an INVITE, by the name of its peer and the engine's Call-ID on it. */
 export interface BegunLeg {
   readonly label: string;
+  readonly trunkId?: string;
   readonly callId: string;
 }
 
@@ -167,4 +168,6 @@ export interface CallListing {
   readonly startedAtMs: number;
   readonly answeredAtMs?: number;
   readonly answeredBy?: string;
+  /** The trunk that it came over, that answered it, or that is being tried. */
+  readonly trunkId?: string;
 }

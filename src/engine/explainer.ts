@@ -88,8 +88,9 @@ export class Explainer {
     const begunLegs = [...(begun?.attempts ?? []), ...(held?.begunLegs() ?? [])];
     const labels = new Map(begunLegs.map((leg) => [leg.callId, leg.label]));
     const known = live === undefined ? [] : [live.callerCallId, live.calleeCallId ?? '', ...labels.keys()];
+    const named = new Map(known.map((sipCallId) => [sipCallId, labels.get(sipCallId)]));
     const legs = trace
-      .find(callId, known)
+      .find(callId, named)
       .filter(({ direction, text, leg }) => direction === 'sent' && text.startsWith('INVITE ') && leg !== 'caller')
       .filter(isFirstSending)
       .map((message) => sentLeg(message, labels.get(message.sipCallId)));

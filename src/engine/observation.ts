@@ -344,6 +344,7 @@ export class Observation
       trunk,
       attempts: record.attempts.map((attempt) => ({
         trunkId: attempt.trunkId,
+        trunk: attempt.trunkId === undefined ? undefined : directory.trunk(attempt.trunkId)?.name,
         extension: attempt.extension,
         target: attempt.target,
         status: attempt.status,

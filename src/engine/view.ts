@@ -124,8 +124,14 @@ export class RunningEngine {
   }
 
   trace(id: string): readonly TraceMessage[] {
+    const { engine, trace } = this.#options;
     const live = [...this.calls()].find(({ callId, sipCallIds }) => callId === id || sipCallIds.includes(id));
-    return this.#options.trace.find(id, live?.sipCallIds);
+    const held = live === undefined ? undefined : engine.calls.get(live.callId);
+    const known = new Map<string, string | undefined>(live?.sipCallIds.map((sipCallId) => [sipCallId, undefined]));
+    // Those that were tried, and those that are being tried: the trace hears of them when the call has ended.
+    for (const { callId, label } of [...(held?.record.attempts ?? []), ...(held?.begunLegs() ?? [])])
+      known.set(callId, label);
+    return trace.find(live?.callId ?? id, known);
   }
 
   searchTrace(filter: TraceFilter, limit: number, after?: number): Promise<TracePage> {
@@ -187,8 +193,7 @@ export class RunningEngine {
   }
 
   #liveCall(listing: CallListing) {
-    const { facts } = listing;
-    const trunkId = facts.trunkId;
+    const { facts, trunkId } = listing;
     const trunk = trunkId === undefined ? undefined : this.#options.engine.directory.trunk(trunkId)?.name;
     return {
       callId: listing.id,

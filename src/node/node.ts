@@ -43,6 +43,7 @@ import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import { forgetHttpAddress, listenForHttp, requireHttpPort } from './http-port.ts';
 import { MessageWatch } from './message-watch.ts';
 import { readMetrics } from './metrics.ts';
+import { NodeWatch } from './node-view.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
 import { settingsReport } from './reload-report.ts';
@@ -265,17 +266,21 @@ async function wire(parts: Parts): Promise<RunningNode> {
   webhookSender.attach(events, records);
   closers.push(() => webhookSender.close());
   if (settings.api.enabled) {
+    const view = new RunningEngine({
+      scheduler,
+      engine,
+      provisioner,
+      trace,
+      placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
+      placedCalls: () => recentCalls.list(),
+      record: (id) => records.get(id),
+      storeProblems: () => stores.problems(),
+    });
+    const watch = new NodeWatch({ settings, scheduler, engine, listening, readiness: () => view.readiness() });
+    closers.push(() => watch.close());
     api = await createApi({
-      engine: new RunningEngine({
-        scheduler,
-        engine,
-        provisioner,
-        trace,
-        placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
-        placedCalls: () => recentCalls.list(),
-        record: (id) => records.get(id),
-        storeProblems: () => stores.problems(),
-      }),
+      engine: view,
+      node: () => watch.view(),
       provisioning: provisioner,
       reload,
       store: storePort(settings, stores),

@@ -1,5 +1,7 @@
 import type { Log } from '../base/log.ts';
+import type { Steps } from '../base/steps.ts';
 import type { VerificationFacts } from '../call/index.ts';
+import { CallCounts, type CallStatistics, type CallStatisticsQuery } from './call-statistics.ts';
 import { JsonlFile } from './jsonl-file.ts';
 import { redactedText } from './redact.ts';
 
@@ -83,6 +85,8 @@ export interface CallRecordFilter {
   readonly trunkId?: string;
   /** A number or extension that is caller or called, as dialled or as sent. */
   readonly number?: string;
+  /** What stands anywhere in one of these. */
+  readonly q?: string;
   readonly status?: number;
   readonly from?: string;
   readonly until?: string;
@@ -93,6 +97,7 @@ export class CallRecordLog {
   readonly #capacity: number;
   readonly #file: JsonlFile | undefined;
   readonly #listeners = new Set<(record: CallRecord) => void>();
+  readonly #counts = new CallCounts();
   #records: CallRecord[] = [];
 
   constructor(options: { log: Log; path?: string; capacity?: number }) {
@@ -108,6 +113,7 @@ export class CallRecordLog {
     makeReadable(record);
     this.#records.push(record);
     if (this.#records.length >= this.#capacity * 1.5) this.#records = this.#records.slice(-this.#capacity);
+    this.#counts.add(record);
     this.#file?.append(record);
     for (const listener of this.#listeners) listener(record);
   }
@@ -130,6 +136,11 @@ export class CallRecordLog {
   /** By the engine's call id or by the SIP Call-ID of a leg. */
   get(id: string): CallRecord | undefined {
     return this.#records.findLast((record) => record.callId === id || record.sipCallIds.includes(id));
+  }
+
+  /** What the calls of the last day came to. */
+  statistics(query: CallStatisticsQuery): Steps<CallStatistics> {
+    return this.#counts.read(query);
   }
 
   /** For SIGHUP: the file was moved away. */
@@ -195,6 +206,7 @@ function matches(record: CallRecord, filter: CallRecordFilter): boolean {
   if (filter.trunkId !== undefined && !usesTrunk(record, filter.trunkId)) return false;
   if (filter.status !== undefined && record.status !== filter.status) return false;
   if (filter.number !== undefined && !hasNumber(record, filter.number)) return false;
+  if (filter.q !== undefined && !numbersOf(record).some((number) => number?.includes(filter.q ?? ''))) return false;
   if (filter.from !== undefined && Date.parse(record.startedAt) < Date.parse(filter.from)) return false;
   return filter.until === undefined || Date.parse(record.startedAt) < Date.parse(filter.until);
 }
@@ -204,11 +216,10 @@ function usesTrunk(record: CallRecord, trunkId: string): boolean {
 }
 
 function hasNumber(record: CallRecord, number: string): boolean {
-  return (
-    record.callerNumber === number ||
-    record.calledNumber === number ||
-    record.callerNumberSent === number ||
-    record.calledNumberSent === number ||
-    record.extension === number
-  );
+  return numbersOf(record).includes(number);
+}
+
+function numbersOf(record: CallRecord): readonly (string | undefined)[] {
+  const { callerNumber, calledNumber, callerNumberSent, calledNumberSent, extension } = record;
+  return [callerNumber, calledNumber, callerNumberSent, calledNumberSent, extension];
 }

@@ -1,5 +1,6 @@
 export * from './audit.ts';
 export * from './call-record.ts';
+export * from './call-statistics.ts';
 export * from './events.ts';
 export * from './guarded-request.ts';
 export * from './ladder.ts';

@@ -40,6 +40,7 @@ const SEARCH_STEP = 200;
 /** Places are as many as messages of this size would fill; more small ones than that are not kept. */
 const OCTETS_PER_PLACE = 160;
 const MAX_TEXT_LENGTH = 16_384;
+const NONE: ReadonlyMap<string, string | undefined> = new Map();
 
 /**
  * The latest SIP messages by Call-ID, for `tandem trace`. Texts are copied as they are into one ring of octets, with a hash of their
@@ -116,11 +117,11 @@ export class SipTrace {
 
   /**
    * The messages of a call (every leg, in order of time), by the engine's call id or by the SIP Call-ID of any leg. `known` are
-   * Call-IDs that belong to it too: a call may outlive the links that were kept of it.
+   * Call-IDs that belong to it too, each with its peer's name if one is known: a call may outlive the links that were kept of it.
    */
-  find(id: string, known: readonly string[] = []): TraceMessage[] {
+  find(id: string, known: ReadonlyMap<string, string | undefined> = NONE): TraceMessage[] {
     const legs = this.#legsOf(id);
-    for (const sipCallId of known) if (!legs.has(sipCallId)) legs.set(sipCallId, undefined);
+    for (const [sipCallId, leg] of known) legs.set(sipCallId, legs.get(sipCallId) ?? leg);
     const found: number[] = [];
     for (const sipCallId of legs.keys()) {
       const messages = this.#messagesOf(sipCallId);

@@ -129,6 +129,11 @@ export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHold
     return this.#standing.state === 'registered' ? this.#standing.grant : undefined;
   }
 
+  /** How long the provider keeps it, when it is not refreshed. */
+  get leftMs(): number {
+    return this.#grant === undefined ? 0 : Math.max(this.#grant.lapsesAtMs - this.#ports.scheduler.nowMs(), 0);
+  }
+
   get grantedSeconds(): number {
     return this.#grant?.seconds ?? 0;
   }

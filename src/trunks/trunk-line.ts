@@ -43,7 +43,7 @@ export interface TrunkStatus {
   /** What somebody has to look at though calls go on. */
   readonly alarms?: readonly TrunkAlarm[];
   /** Where the trunk is registered and for how long each time. */
-  readonly registration?: { readonly server: string; readonly grantedSeconds: number };
+  readonly registration?: { readonly server: string; readonly grantedSeconds: number; readonly expiresAt: string };
 }
 
 /** What the outbound pipeline asks about a trunk. */
@@ -400,7 +400,13 @@ export class TrunkLine implements TimerTarget {
       activeCalls: this.#ports.capacity.inProgress(trunkHolder(trunk).key),
       ...(server === undefined || registration === undefined
         ? {}
-        : { registration: { server: reachKey(server), grantedSeconds: registration.grantedSeconds } }),
+        : {
+            registration: {
+              server: reachKey(server),
+              grantedSeconds: registration.grantedSeconds,
+              expiresAt: new Date(this.#ports.scheduler.wallMs() + registration.leftMs).toISOString(),
+            },
+          }),
     };
   }
 }

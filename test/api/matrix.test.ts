@@ -271,6 +271,13 @@ const ROWS: Readonly<Record<string, Row>> = {
     urls: { any: '/api/v1/call-records', ...inTenants((tenant) => `/api/v1/call-records?tenant=${tenant}`) },
     expected: { ...EVERYONE, ...OWN },
   },
+  'GET /api/v1/call-statistics': {
+    urls: {
+      any: '/api/v1/call-statistics',
+      ...inTenants((tenant) => `/api/v1/call-statistics?tenant=${tenant}&trunks=${tenant === 'acme' ? 201 : 202}`),
+    },
+    expected: { ...EVERYONE, ...OWN },
+  },
   'GET /api/v1/call-records/{id}': {
     urls: inTenants((tenant) => `/api/v1/call-records/ended-${tenant}`),
     expected: OWN,
@@ -355,6 +362,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'GET /api/v1/brands/{id}': { urls: { any: '/api/v1/brands/telnyx' }, expected: EVERYONE },
   'GET /api/v1/trunks/overlaps': { urls: { any: '/api/v1/trunks/overlaps' }, expected: SYSTEM_ONLY },
   'POST /api/v1/reload': { urls: { any: '/api/v1/reload' }, expected: SYSTEM_ONLY },
+  'GET /api/v1/node': { urls: { any: '/api/v1/node' }, expected: SYSTEM_ONLY },
   'GET /api/v1/store': { urls: { any: '/api/v1/store' }, expected: SYSTEM_ONLY },
   'POST /api/v1/store/restore': { urls: { any: '/api/v1/store/restore' }, expected: SYSTEM_ONLY },
   'GET /api/v1/provisioning': { urls: { any: '/api/v1/provisioning' }, expected: SYSTEM_ONLY },

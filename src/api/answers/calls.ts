@@ -1,6 +1,6 @@
 /** Calls, call records and traces, as the API answers them. */
 import { z } from 'zod';
-import type { CallRecord, TraceMessage } from '../../observe/index.ts';
+import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/index.ts';
 import type { LiveCall } from '../ports.ts';
 import { DIRECTION, type Loose, optionalText, time } from './shared.ts';
 
@@ -102,6 +102,41 @@ export const callRecordAnswer = z.object({
     .optional()
     .describe('What the media relay has counted, of each pair of parties in turn: a transfer makes another one.'),
 }) satisfies z.ZodType<Loose<CallRecord>>;
+
+const codesAnswer = z
+  .record(z.string(), z.int())
+  .describe('How many ended with each final status; `none` without one.');
+const series = z.array(z.int());
+
+export const callStatisticsAnswer = z.object({
+  from: time,
+  until: time,
+  stepSeconds: z.int(),
+  completeFrom: time.describe(
+    'From when on nothing is missing: the node may have been started later, or have had too many calls.',
+  ),
+  points: z.array(
+    z.object({
+      at: time.describe('When the calls began: from then on for `stepSeconds`.'),
+      calls: z.int(),
+      answered: z.int(),
+      delayMedianMs: z.number().optional().describe('From the INVITE to the first ring or the answer.'),
+      delay95Ms: z.number().optional().describe('The same of the slowest twentieth.'),
+    }),
+  ),
+  trunks: z
+    .array(
+      z.object({
+        trunkId: z.string(),
+        trunk: z.string(),
+        attempts: series.describe('A number for each point.'),
+        answered: series,
+        codes: codesAnswer,
+      }),
+    )
+    .describe('Attempts by trunk, the most tried first.'),
+  codes: codesAnswer,
+}) satisfies z.ZodType<Loose<CallStatistics>>;
 
 export const traceMessageAnswer = z.object({
   at: time,

@@ -1,7 +1,7 @@
 /** The node and its store, as the API answers them. */
 import { z } from 'zod';
-import type { ReloadReport, StoreStatus } from '../ports.ts';
-import type { Loose } from './shared.ts';
+import type { NodeView, ReloadReport, StoreStatus } from '../ports.ts';
+import { type Loose, time } from './shared.ts';
 
 export const healthAnswer = z.object({ status: z.literal('ok'), version: z.string() });
 export const readinessAnswer = z.object({ status: z.enum(['ready', 'not-ready']), reasons: z.array(z.string()) });
@@ -24,3 +24,34 @@ export const storeAnswer = z.object({
     )
     .describe('The node that is asked first.'),
 }) satisfies z.ZodType<Loose<StoreStatus>>;
+
+export const nodeAnswer = z.object({
+  node: z.string(),
+  version: z.string(),
+  startedAt: time,
+  ready: z.boolean().describe('Whether it takes new calls.'),
+  reasons: z.array(z.string()).describe('Why not, or what is wrong though it does: as in `/readyz`.'),
+  calls: z.int().describe('In setup or in progress.'),
+  registrations: z.int(),
+  trunks: z.object({ total: z.int(), online: z.int() }),
+  eventLoop: z
+    .object({
+      since: time.describe('When the measuring began: at most a minute ago.'),
+      medianMs: z.number(),
+      p99Ms: z.number(),
+      maxMs: z.number(),
+      utilization: z.number().describe('Share of the time in which it is at work, 0 to 1.'),
+    })
+    .describe('How long what is due waits for the thread of the calls.'),
+  memory: z.object({ rssOctets: z.int(), heapUsedOctets: z.int(), heapLimitOctets: z.int() }),
+  sockets: z.object({
+    listening: z.array(z.object({ transport: z.string(), host: z.string(), port: z.int() })),
+    open: z.int().describe('TCP and TLS connections of SIP.'),
+    accepted: z.int(),
+    opened: z.int(),
+    refused: z.int(),
+    failed: z.int(),
+  }),
+  waiting: z.int().describe('SIP messages that wait for their turn.'),
+  mediaRelays: z.array(z.object({ url: z.string(), state: z.string(), sessions: z.int() })),
+}) satisfies z.ZodType<Loose<NodeView>>;

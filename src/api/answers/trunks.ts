@@ -16,6 +16,14 @@ export const trunkStatusAnswer = z.object({
   lastCode: z.int().optional().describe('The latest SIP status of its registration or ping.'),
   reason: z.string().optional().describe('Why it is not online, in words.'),
   activeCalls: z.int(),
+  registration: z
+    .object({
+      server: z.string().describe('Where it is registered, as `transport:address:port`.'),
+      grantedSeconds: z.int().describe('For how long each time.'),
+      expiresAt: time.describe('When it ends unless it is refreshed, which is done before.'),
+    })
+    .optional()
+    .describe('Of a trunk that is registered by this node.'),
   alarms: z
     .array(
       z.object({

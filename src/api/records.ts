@@ -1,0 +1,200 @@
+/** Records of calls that ended, one by one, as a table for a spreadsheet, and summed up for charts. */
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { csvLine } from '../base/csv.ts';
+import { inSlices } from '../base/steps.ts';
+import type { CallRecord } from '../observe/index.ts';
+import { trunkIdOf } from '../trunks/effective.ts';
+import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
+import { callRecordAnswer, callStatisticsAnswer } from './answers/calls.ts';
+import { keyText } from './collections.ts';
+import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { named } from './openapi.ts';
+import { ApiProblem, notFound } from './problem.ts';
+import { callIdParams } from './traces.ts';
+
+export const DIRECTIONS = ['outbound', 'inbound', 'internal'] as const;
+const instant = z.iso.datetime({ offset: true });
+const TAG = 'call-records';
+const CSV = { 'text/csv': { schema: { type: 'string' } } };
+const ROWS_PER_PIECE = 200;
+
+export function recordRoutes(app: FastifyInstance, context: ApiContext): void {
+  listRoute(app, context);
+  statisticsRoute(app, context);
+  app.get(
+    '/api/v1/call-records/:id',
+    describe({
+      operationId: 'getCallRecord',
+      tag: TAG,
+      summary: 'Read one call record',
+      params: callIdParams,
+      answers: { 200: answer('The record', named('CallRecord', callRecordAnswer)) },
+    }),
+    (request) => {
+      const { id } = request.params as { id: string };
+      const record = context.records.get(id);
+      if (record === undefined || !maySeeTenant(identityOf(request), record.tenant))
+        throw notFound(`call record ${id}`);
+      return record;
+    },
+  );
+}
+
+function listRoute(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    ...pageFields,
+    tenant: keyText.optional().describe('Of this tenant.'),
+    direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
+    trunk: keyText.optional().describe('That tried this trunk, by its id.'),
+    number: keyText.optional().describe('With this caller or called number, as dialled or as sent.'),
+    q: keyText.optional().describe('With this anywhere in the caller or called number, as dialled or as sent.'),
+    status: z.coerce.number().int().min(100).max(699).optional().describe('With this final status.'),
+    from: instant.optional().describe('Begun at or after this instant.'),
+    until: instant.optional().describe('Begun before this instant.'),
+    format: z
+      .enum(['json', 'csv'])
+      .default('json')
+      .describe('`csv` is a table of all that match, a line a call; `limit` and `offset` do not count then.'),
+  });
+  const asJson = pageOf(named('CallRecord', callRecordAnswer));
+  app.get(
+    '/api/v1/call-records',
+    describe({
+      operationId: 'listCallRecords',
+      tag: TAG,
+      summary: 'Records of calls that ended, latest first',
+      querystring,
+      answers: { 200: { ...asJson, content: { ...(asJson['content'] as object), ...CSV } } },
+    }),
+    (request, reply) => {
+      const { limit, offset, tenant: asked, trunk, format, ...filter } = request.query as z.infer<typeof querystring>;
+      const tenant = tenantScope(identityOf(request), asked);
+      const found = context.records.find({
+        ...defined(filter),
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(trunk === undefined ? {} : { trunkId: trunk }),
+      });
+      if (format === 'json') return reply.send(page(found, { limit, offset }, (record) => record));
+      return reply
+        .type('text/csv; charset=utf-8; header=present')
+        .header('content-disposition', 'attachment; filename="calls.csv"')
+        .send(Readable.from(csvOf(found)));
+    },
+  );
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function defined<T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+const COLUMNS: readonly (readonly [string, (record: CallRecord) => string | number | boolean | undefined])[] = [
+  ['startedAt', ({ startedAt }) => startedAt],
+  ['direction', ({ direction }) => direction],
+  ['tenant', ({ tenant }) => tenant],
+  ['caller', ({ callerNumber }) => callerNumber],
+  ['callerSent', ({ callerNumberSent }) => callerNumberSent],
+  ['called', ({ calledNumber }) => calledNumber],
+  ['calledSent', ({ calledNumberSent }) => calledNumberSent],
+  ['outboundCallerId', ({ outboundCallerId }) => outboundCallerId],
+  ['anonymous', ({ anonymous }) => anonymous],
+  ['trunkId', ({ trunkId }) => trunkId],
+  ['trunk', ({ trunk }) => trunk],
+  ['attempts', ({ attempts }) => attempts.length],
+  ['status', ({ status }) => status],
+  ['reason', ({ reason }) => reason],
+  ['hungUpBy', ({ hungUpBy }) => hungUpBy],
+  ['ringingAt', ({ ringingAt }) => ringingAt],
+  ['answeredAt', ({ answeredAt }) => answeredAt],
+  ['endedAt', ({ endedAt }) => endedAt],
+  ['durationMs', ({ durationMs }) => durationMs],
+  ['talkMs', ({ talkMs }) => talkMs],
+  ['callId', ({ callId }) => callId],
+  ['sipCallIds', ({ sipCallIds }) => sipCallIds.join(' ')],
+];
+
+/** A piece at a time, so that calls get their turn between them. */
+async function* csvOf(records: readonly CallRecord[]): AsyncGenerator<string> {
+  yield csvLine(COLUMNS.map(([name]) => name));
+  for (let first = 0; first < records.length; first += ROWS_PER_PIECE) {
+    const rows = records.slice(first, first + ROWS_PER_PIECE);
+    yield rows.map((record) => csvLine(COLUMNS.map(([, value]) => value(record)))).join('');
+    await new Promise(setImmediate);
+  }
+}
+
+const MAX_POINTS = 1440;
+const POINTS = 60;
+const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+/** Steps that a clock's face has, in minutes. */
+const STEPS_MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440];
+const MAX_TRUNKS = 100;
+
+function statisticsRoute(app: FastifyInstance, context: ApiContext): void {
+  const querystring = z.strictObject({
+    tenant: keyText.optional().describe('Of this tenant.'),
+    trunks: z
+      .string()
+      .max(4096)
+      .optional()
+      .describe('Only of these trunks, ids separated by commas, at most 100; the 20 most tried when left out.'),
+    from: instant.optional().describe('From the minute of this instant on; an hour before `until` when left out.'),
+    until: instant.optional().describe('Until this instant; now when left out.'),
+    stepSeconds: z.coerce
+      .number()
+      .int()
+      .min(60)
+      .max(86_400)
+      .multipleOf(60)
+      .optional()
+      .describe('How much time a point stands for; so that there are about 60 points when left out.'),
+  });
+  app.get(
+    '/api/v1/call-statistics',
+    describe({
+      operationId: 'getCallStatistics',
+      tag: TAG,
+      summary: 'What the calls of the last day came to, summed up over time and by trunk',
+      querystring,
+      answers: { 200: answer('The sums', named('CallStatistics', callStatisticsAnswer)) },
+    }),
+    (request) => {
+      const identity = identityOf(request);
+      const query = request.query as z.infer<typeof querystring>;
+      const tenant = tenantScope(identity, query.tenant);
+      const untilMs = query.until === undefined ? context.clock.wallMs() : Date.parse(query.until);
+      const fromMs = query.from === undefined ? untilMs - HOUR_MS : Date.parse(query.from);
+      const stepMs = query.stepSeconds === undefined ? fittingStepMs(untilMs - fromMs) : query.stepSeconds * 1000;
+      if (untilMs < fromMs) throw badQuery('until', 'is before `from`');
+      if ((untilMs - fromMs) / stepMs > MAX_POINTS)
+        throw badQuery('stepSeconds', `makes more than ${MAX_POINTS} points`);
+      const trunkIds = query.trunks?.split(',').filter((id) => id !== '');
+      if (trunkIds !== undefined && trunkIds.length > MAX_TRUNKS)
+        throw badQuery('trunks', `names more than ${MAX_TRUNKS}`);
+      const { trunks } = context.provisioning.current().state;
+      for (const id of trunkIds ?? []) {
+        const trunk = trunks.find((candidate) => trunkIdOf(candidate) === id);
+        // What was deleted meanwhile has its numbers still, which a system admin may see.
+        if (trunk === undefined ? !isSystemAdmin(identity) : !maySeeTrunk(identity, trunk))
+          throw notFound(`trunk ${id}`);
+      }
+      const maxTrunks = trunkIds?.length ?? 20;
+      return inSlices(context.records.statistics({ tenant, trunkIds, fromMs, untilMs, stepMs, maxTrunks }));
+    },
+  );
+}
+
+function badQuery(path: string, message: string): ApiProblem {
+  return new ApiProblem(422, 'validation-failed', `${path}: ${message}`, {
+    problems: [{ code: 'invalid', path, message }],
+  });
+}
+
+function fittingStepMs(spanMs: number): number {
+  const minutes = STEPS_MINUTES.find((step) => spanMs / (step * MINUTE_MS) <= POINTS) ?? STEPS_MINUTES.at(-1) ?? 1;
+  return minutes * MINUTE_MS;
+}

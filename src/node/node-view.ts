@@ -1,0 +1,96 @@
+/** How this node is doing, for those who look after it: read when somebody asks. */
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import type { NodeView } from '../api/index.ts';
+import type { Scheduler } from '../base/scheduler.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
+import type { Listening } from '../sip/transport/index.ts';
+import { version } from './version.ts';
+
+const SAMPLE_MS = 50;
+const MEASURED_MS = 60_000;
+const NANOSECONDS_PER_MS = 1e6;
+
+interface NodeWatchOptions {
+  readonly settings: NodeSettings;
+  readonly scheduler: Scheduler;
+  readonly engine: Engine;
+  readonly listening: readonly Listening[];
+  readonly readiness: () => { readonly ready: boolean; readonly reasons: readonly string[] };
+}
+
+export class NodeWatch {
+  readonly #options: NodeWatchOptions;
+  readonly #startedAt: string;
+  readonly #delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
+  #sinceMs: number;
+  #used = performance.eventLoopUtilization();
+
+  constructor(options: NodeWatchOptions) {
+    this.#options = options;
+    this.#sinceMs = options.scheduler.wallMs();
+    this.#startedAt = new Date(this.#sinceMs).toISOString();
+    this.#delay.enable();
+  }
+
+  view(): NodeView {
+    const { settings, engine, listening, readiness } = this.#options;
+    const { transport, inbox } = engine.endpoint;
+    const { ready, reasons } = readiness();
+    const waiting = inbox?.waiting ?? { ongoing: 0, fresh: 0, strangers: 0 };
+    const { heap_size_limit: heapLimitOctets } = getHeapStatistics();
+    const { rss: rssOctets, heapUsed: heapUsedOctets } = process.memoryUsage();
+    const states = engine.directory.trunks.map(({ id }) => engine.trunkStatus(id)?.state);
+    return {
+      node: settings.node,
+      version,
+      startedAt: this.#startedAt,
+      ready,
+      reasons,
+      calls: engine.calls.inProgress(({ peerNode }) => peerNode === undefined),
+      registrations: engine.registrations.registrar.count,
+      trunks: { total: states.length, online: states.filter((state) => state === 'online').length },
+      eventLoop: this.#eventLoop(),
+      memory: { rssOctets, heapUsedOctets, heapLimitOctets },
+      sockets: {
+        listening: listening.map(({ transport: kind, host, port }) => ({ transport: kind, host, port })),
+        open: transport.counters.connections,
+        accepted: transport.counters.connectionsAccepted,
+        opened: transport.counters.connectionsOpened,
+        refused: transport.counters.connectionsRefused,
+        failed: transport.counters.connectFailures,
+      },
+      waiting: waiting.ongoing + waiting.fresh + waiting.strangers,
+      mediaRelays: engine.media.relays.list().map(({ url, state, sessions }) => ({ url, state, sessions })),
+    };
+  }
+
+  close(): void {
+    this.#delay.disable();
+  }
+
+  #eventLoop(): NodeView['eventLoop'] {
+    const used = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(used, this.#used);
+    const measured = {
+      since: new Date(this.#sinceMs).toISOString(),
+      medianMs: delayMs(this.#delay.percentile(50)),
+      p99Ms: delayMs(this.#delay.percentile(99)),
+      maxMs: this.#delay.count === 0 ? 0 : delayMs(this.#delay.max),
+      utilization: Math.round(utilization * 1000) / 1000,
+    };
+    const nowMs = this.#options.scheduler.wallMs();
+    if (nowMs - this.#sinceMs > MEASURED_MS) {
+      this.#delay.reset();
+      this.#used = used;
+      this.#sinceMs = nowMs;
+    }
+    return measured;
+  }
+}
+
+/** The delay in a sample of the monitor, which holds the interval too. */
+function delayMs(sampleNanoseconds: number): number {
+  return Math.round(Math.max(sampleNanoseconds / NANOSECONDS_PER_MS - SAMPLE_MS, 0) * 10) / 10;
+}
