@@ -6,6 +6,7 @@ import './styles/base.css';
 import './styles/layout.css';
 import './styles/controls.css';
 import './styles/data.css';
+import './styles/live.css';
 
 applyPreferences();
 render(<App />, document.getElementById('app') as HTMLElement);

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { reachable } from './client/http.ts';
-import { session, signOut } from './client/session.ts';
+import { isSystemAdmin, session, signOut } from './client/session.ts';
 import { useSignal } from './client/signal.ts';
 import type { NavigationGroup } from './pages/index.ts';
 import { Link, usePath } from './router.tsx';
@@ -85,14 +85,20 @@ function NavGroup({ group: { title, links }, path }: { group: NavigationGroup; p
     <div class="nav-group">
       <p class="nav-title">{t(title)}</p>
       <ul>
-        {links.map(({ to, title: text, icon }) => (
-          <li key={to}>
-            <Link to={to} class="nav-link" aria-current={path === to || path.startsWith(`${to}/`) ? 'page' : undefined}>
-              <Icon name={icon} />
-              {t(text)}
-            </Link>
-          </li>
-        ))}
+        {links
+          .filter((link) => link.for === undefined || isSystemAdmin())
+          .map(({ to, title: text, icon }) => (
+            <li key={to}>
+              <Link
+                to={to}
+                class="nav-link"
+                aria-current={path === to || path.startsWith(`${to}/`) ? 'page' : undefined}
+              >
+                <Icon name={icon} />
+                {t(text)}
+              </Link>
+            </li>
+          ))}
       </ul>
     </div>
   );

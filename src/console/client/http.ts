@@ -86,7 +86,7 @@ async function fetched(method: string, path: string, options: RequestOptions): P
   }
 }
 
-function queryText(query: Query): string {
+export function queryText(query: Query): string {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query))
     if (value !== undefined && value !== '') parameters.set(name, String(value));

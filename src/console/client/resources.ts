@@ -1,16 +1,22 @@
 /** Every call of the HTTP interface that the console makes, with the types of what goes and what comes. */
-import { type Query, request } from './http.ts';
+import { type Query, queryText, request } from './http.ts';
 import type {
   BrandPreset,
+  CallRecord,
+  CallStatistics,
+  CallTrace,
   EffectiveTrunk,
+  Examination,
   ExplainInput,
   Explanation,
   LiveCall,
+  NodeView,
   Page,
   PlanView,
   RegistrationView,
   Role,
   Session,
+  StoreStatus,
   TenantView,
   TokenView,
   TrunkInput,
@@ -71,6 +77,7 @@ export const trunks = {
   preview: (body: TrunkPreviewInput, signal?: AbortSignal) =>
     request<Explanation>('POST', at('/trunks/preview'), { body, ...(signal && { signal }) }),
   effective: (id: string) => request<EffectiveTrunk>('GET', at('/trunks', id), { query: { view: 'effective' } }),
+  examine: (id: string) => request<Examination>('POST', `${at('/trunks', id)}/doctor`),
   retry: (id: string) => request<unknown>('POST', `${at('/trunks', id)}/retry`),
 };
 
@@ -80,8 +87,26 @@ export const brands = { list: () => request<Page<BrandPreset>>('GET', at('/brand
 export const tenants = { list: (query: Query) => request<Page<TenantView>>('GET', at('/tenants'), { query }) };
 export const calls = {
   list: (query: Query) => request<Page<LiveCall>>('GET', at('/calls'), { query }),
+  get: (id: string) => request<LiveCall>('GET', at('/calls', id)),
+  trace: (id: string) => request<CallTrace>('GET', `${at('/calls', id)}/trace`),
+  explain: (id: string) => request<Explanation>('GET', `${at('/calls', id)}/explain`),
+  /** Where a browser fetches the capture file. */
+  captureAddress: (id: string) => `${at('/calls', id)}/trace?format=pcap`,
   end: (id: string) => request<void>('DELETE', at('/calls', id)),
 };
 export const registrations = {
   list: (query: Query) => request<Page<RegistrationView>>('GET', at('/registrations'), { query }),
+};
+
+export const records = {
+  list: (query: Query) => request<Page<CallRecord>>('GET', at('/call-records'), { query }),
+  get: (id: string) => request<CallRecord>('GET', at('/call-records', id)),
+  statistics: (query: Query) => request<CallStatistics>('GET', at('/call-statistics'), { query }),
+  /** Where a browser fetches the table of all that match. */
+  tableAddress: (query: Query) => `${at('/call-records')}${queryText({ ...query, format: 'csv' })}`,
+};
+
+export const node = {
+  get: () => request<NodeView>('GET', at('/node')),
+  store: () => request<StoreStatus>('GET', at('/store')),
 };

@@ -1,14 +1,45 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
 import type { z } from 'zod';
 import type { EffectiveValue } from '../../api/effective-trunk.ts';
-import type { LiveCall, PlayedCalls, RegistrationView, Role, TokenRecord, UserRecord } from '../../api/index.ts';
+import type {
+  LiveCall,
+  NodeView,
+  PlayedCalls,
+  RegistrationView,
+  Role,
+  StoreStatus,
+  TokenRecord,
+  UserRecord,
+} from '../../api/index.ts';
+import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../outbound/index.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { BrandPreset } from '../../trunks/brands.ts';
+import type { Examination } from '../../trunks/examination.ts';
 import type { trunkSchema } from '../../trunks/schema.ts';
 import type { TrunkStatus } from '../../trunks/trunk-line.ts';
 
-export type { BrandPreset, EffectiveValue, Explanation, LiveCall, RegistrationView, Role, TrunkStatus };
+export type {
+  BrandPreset,
+  CallRecord,
+  CallStatistics,
+  EffectiveValue,
+  Examination,
+  Explanation,
+  LiveCall,
+  NodeView,
+  RegistrationView,
+  Role,
+  StoreStatus,
+  TraceMessage,
+  TrunkStatus,
+};
+
+/** The SIP messages of a call, oldest first. */
+export interface CallTrace {
+  readonly callId: string;
+  readonly messages: readonly TraceMessage[];
+}
 
 export interface TrunkPreviewInput {
   readonly trunk: TrunkInput;

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { calls } from '../client/resources.ts';
 import { mayChange } from '../client/session.ts';
 import type { LiveCall } from '../client/types.ts';
+import { Link } from '../router.tsx';
 import { clock, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
@@ -11,7 +12,7 @@ import { type Column, Table, usePaged } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
 
 const REFRESH_MS = 2000;
-const TONES = { calling: 'info', ringing: 'warn', answered: 'good', ending: 'none' } as const;
+export const CALL_TONES = { calling: 'info', ringing: 'warn', answered: 'good', ending: 'none' } as const;
 
 export function Calls() {
   const rows = usePaged('calls', calls.list, {}, REFRESH_MS);
@@ -26,20 +27,27 @@ export function Calls() {
         empty={<Empty icon="calls" title={t('calls.empty')} text={t('calls.emptyText')} />}
       />
       {ending === undefined ? null : (
-        <Confirm
-          title={t('calls.endTitle', { from: ending.from, to: ending.to })}
-          text={t('calls.endText')}
-          action={t('calls.end')}
-          work={() => calls.end(ending.callId)}
-          onClose={() => setEnding(undefined)}
-          onDone={() => {
-            setEnding(undefined);
-            rows.reload();
-            say(t('calls.ended'));
-          }}
-        />
+        <EndCall call={ending} onClose={() => setEnding(undefined)} onDone={rows.reload} />
       )}
     </Page>
+  );
+}
+
+/** Asks, and ends it. */
+export function EndCall({ call, onClose, onDone }: { call: LiveCall; onClose: () => void; onDone: () => void }) {
+  return (
+    <Confirm
+      title={t('calls.endTitle', { from: call.from, to: call.to })}
+      text={t('calls.endText')}
+      action={t('calls.end')}
+      work={() => calls.end(call.callId)}
+      onClose={onClose}
+      onDone={() => {
+        onClose();
+        onDone();
+        say(t('calls.ended'));
+      }}
+    />
   );
 }
 
@@ -47,16 +55,16 @@ function columns(end: (call: LiveCall) => void): readonly Column<LiveCall>[] {
   return [
     {
       title: t('calls.who'),
-      cell: ({ from, to, direction }) => (
+      cell: ({ callId, from, to, direction }) => (
         <>
-          <span class="table-main break">
+          <Link to={`/calls/${encodeURIComponent(callId)}`} class="table-main break">
             {from} → {to}
-          </span>
+          </Link>
           <span class="table-sub">{t(`direction.${direction}`)}</span>
         </>
       ),
     },
-    { title: t('calls.state'), cell: ({ state }) => <State tone={TONES[state]}>{t(`call.${state}`)}</State> },
+    { title: t('calls.state'), cell: ({ state }) => <State tone={CALL_TONES[state]}>{t(`call.${state}`)}</State> },
     { title: t('calls.trunk'), cell: ({ trunk }) => <span class="break">{trunk ?? '—'}</span> },
     { title: t('calls.tenant'), cell: ({ tenant }) => <span class="break">{tenant ?? '—'}</span> },
     {
@@ -78,7 +86,7 @@ function columns(end: (call: LiveCall) => void): readonly Column<LiveCall>[] {
   ];
 }
 
-function Lasting({ since }: { since: string }) {
+export function Lasting({ since }: { since: string }) {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
     const timer = window.setInterval(() => setNow(Date.now()), 1000);

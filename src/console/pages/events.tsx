@@ -1,9 +1,11 @@
 import { useState } from 'preact/hooks';
 import { type SeenEvent, useEvents } from '../client/events.ts';
+import { Link } from '../router.tsx';
 import { t, time } from '../text/index.ts';
 import { SelectField } from '../ui/form.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
+import { Search } from '../ui/table.tsx';
 
 const TYPES = [
   'call',
@@ -17,13 +19,15 @@ const TYPES = [
   'call-not-signed',
   'certificate-expiring',
   'fraud',
+  'message',
   'audit',
 ];
 
 export function Events() {
   const [type, setType] = useState('');
   const { events, isOpen } = useEvents(TYPES);
-  const shown = events.filter((event) => type === '' || event.type === type);
+  const [text, setText] = useState('');
+  const shown = events.filter((event) => (type === '' || event.type === type) && hasText(event, text));
   return (
     <Page title={t('events.title')} text={t('events.text')}>
       <div class="toolbar">
@@ -33,11 +37,16 @@ export function Events() {
           onChange={setType}
           options={[{ value: '', label: t('events.all') }, ...TYPES.map((value) => ({ value, label: value }))]}
         />
+        <Search label={t('events.search')} onSearch={setText} />
         <State tone={isOpen ? 'good' : 'warn'}>{isOpen ? t('events.open') : t('events.closed')}</State>
       </div>
       <div class="card card-flush">
         {shown.length === 0 ? (
-          <Empty icon="events" title={t('events.empty')} text={t('events.emptyText')} />
+          events.length > 0 ? (
+            <Empty icon="search" title={t('table.nothing')} text={t('table.nothingText')} />
+          ) : (
+            <Empty icon="events" title={t('events.empty')} text={t('events.emptyText')} />
+          )
         ) : (
           <div class="table-frame">
             <table class="table">
@@ -62,6 +71,11 @@ export function Events() {
   );
 }
 
+/** Whether it stands anywhere in the event: a number, a trunk, an address. */
+function hasText({ data }: SeenEvent, text: string): boolean {
+  return text === '' || JSON.stringify(Object.values(data)).toLowerCase().includes(text.toLowerCase());
+}
+
 function Row({ event: { type, at, data } }: { event: SeenEvent }) {
   const facts = Object.entries(data).filter(([, value]) => value !== undefined && value !== null);
   return (
@@ -70,7 +84,13 @@ function Row({ event: { type, at, data } }: { event: SeenEvent }) {
         <time dateTime={at}>{time(at)}</time>
       </td>
       <td data-label={t('events.what')}>
-        <span class="tag">{type}</span>
+        {type === 'call' && typeof data['callId'] === 'string' ? (
+          <Link to={`/calls/${encodeURIComponent(data['callId'])}`} class="tag">
+            {type}
+          </Link>
+        ) : (
+          <span class="tag">{type}</span>
+        )}
       </td>
       <td data-label={t('events.about')} class="break">
         {facts.map(([name, value]) => (

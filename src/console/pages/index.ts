@@ -3,9 +3,14 @@ import type { ComponentType } from 'preact';
 import type { TextKey } from '../text/index.ts';
 import type { IconName } from '../ui/icons.tsx';
 import { Account } from './account.tsx';
+import { CallPage } from './call.tsx';
 import { Calls } from './calls.tsx';
 import { Events } from './events.tsx';
+import { Health } from './health.tsx';
 import { Plan } from './plan.tsx';
+import { Charts } from './records/charts.tsx';
+import { Records } from './records/list.tsx';
+import { RecordPage } from './records/record.tsx';
 import { Registrations } from './registrations.tsx';
 import { Tokens } from './tokens.tsx';
 import { TrunkList } from './trunks/list.tsx';
@@ -22,7 +27,13 @@ interface PageRoute {
 
 export interface NavigationGroup {
   readonly title: TextKey;
-  readonly links: readonly { readonly to: string; readonly title: TextKey; readonly icon: IconName }[];
+  readonly links: readonly {
+    readonly to: string;
+    readonly title: TextKey;
+    readonly icon: IconName;
+    /** Shown to system admins alone. */
+    readonly for?: 'system';
+  }[];
 }
 
 export const PAGES: readonly PageRoute[] = [
@@ -31,8 +42,13 @@ export const PAGES: readonly PageRoute[] = [
   { pattern: '/trunks/:id', page: TrunkPage },
   { pattern: '/trunks/:id/edit', page: EditTrunk },
   { pattern: '/calls', page: Calls },
+  { pattern: '/calls/:id', page: CallPage },
   { pattern: '/registrations', page: Registrations },
   { pattern: '/events', page: Events },
+  { pattern: '/health', page: Health },
+  { pattern: '/records', page: Records },
+  { pattern: '/records/:id', page: RecordPage },
+  { pattern: '/charts', page: Charts },
   { pattern: '/try', page: Try },
   { pattern: '/plan', page: Plan },
   { pattern: '/users', page: Users },
@@ -48,6 +64,14 @@ export const NAVIGATION: readonly NavigationGroup[] = [
       { to: '/calls', title: 'nav.calls', icon: 'calls' },
       { to: '/registrations', title: 'nav.registrations', icon: 'phone' },
       { to: '/events', title: 'nav.events', icon: 'events' },
+      { to: '/health', title: 'nav.health', icon: 'health', for: 'system' },
+    ],
+  },
+  {
+    title: 'nav.past',
+    links: [
+      { to: '/records', title: 'nav.records', icon: 'records' },
+      { to: '/charts', title: 'nav.charts', icon: 'charts' },
     ],
   },
   {

@@ -65,6 +65,11 @@ export function relative(iso: string): string {
   return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(Math.trunc(seconds / length), unit);
 }
 
+/** `0.004`: seconds on a ladder. */
+export function seconds(value: number): string {
+  return new Intl.NumberFormat(locale(), { minimumFractionDigits: 3, maximumFractionDigits: 3 }).format(value);
+}
+
 /** `4:05`: how long a call has gone on. */
 export function clock(seconds: number): string {
   const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];

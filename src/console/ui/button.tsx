@@ -61,3 +61,19 @@ export function ButtonLink({ to, children, icon, ...looks }: Looks & { to: strin
     </Link>
   );
 }
+
+/** A file that the engine makes; the browser saves it. */
+export function ButtonDownload({
+  href,
+  file,
+  children,
+  icon = 'download',
+  ...looks
+}: Looks & { href: string; file: string; children: ComponentChildren }) {
+  return (
+    <a href={href} download={file} class={classOf(looks)}>
+      <Icon name={icon} />
+      {children}
+    </a>
+  );
+}

@@ -1,22 +1,32 @@
 import { useState } from 'preact/hooks';
-import { trunks } from '../../client/resources.ts';
+import { records, trunks } from '../../client/resources.ts';
 import { isSystemAdmin, mayChange } from '../../client/session.ts';
-import type { TrunkView } from '../../client/types.ts';
+import type { CallStatistics, TrunkView } from '../../client/types.ts';
+import { useQuery } from '../../client/use-query.ts';
 import { Link } from '../../router.tsx';
-import { duration, known, number, t } from '../../text/index.ts';
+import { duration, known, number, relative, t } from '../../text/index.ts';
 import { ButtonLink } from '../../ui/button.tsx';
+import { Sparkline } from '../../ui/chart.tsx';
 import { SelectField } from '../../ui/form.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { State, TrunkState } from '../../ui/state.tsx';
 import { type Column, Search, Table, usePaged } from '../../ui/table.tsx';
 
 const REFRESH_MS = 5000;
+const SPARK_REFRESH_MS = 15_000;
+const SPARK_SECONDS = 300;
 const STATES = ['online', 'offline', 'registering', 'rejected', 'unknown'];
 
 export function TrunkList() {
   const [q, setQ] = useState('');
   const [state, setState] = useState('');
   const rows = usePaged('trunks', trunks.list, { q, state }, REFRESH_MS);
+  const shown = rows.data?.items.map(({ id }) => id).join(',') ?? '';
+  const hour = useQuery(
+    `trunk-hours ${shown}`,
+    async () => (shown === '' ? undefined : records.statistics({ trunks: shown, stepSeconds: SPARK_SECONDS })),
+    SPARK_REFRESH_MS,
+  ).data;
   const add = mayChange() ? (
     <ButtonLink to="/trunks/new" kind="primary" icon="plus">
       {t('trunks.new')}
@@ -43,7 +53,7 @@ export function TrunkList() {
       )}
       <Table
         caption={t('trunks.overview')}
-        columns={COLUMNS}
+        columns={columns(hour)}
         rows={rows}
         keyOf={({ id }) => id}
         searched={searched}
@@ -61,7 +71,7 @@ export function TrunkList() {
   );
 }
 
-const COLUMNS: readonly Column<TrunkView>[] = [
+const columns = (hour: CallStatistics | undefined): readonly Column<TrunkView>[] => [
   {
     get title() {
       return t('trunks.name');
@@ -111,6 +121,15 @@ const COLUMNS: readonly Column<TrunkView>[] = [
   },
   {
     get title() {
+      return t('trunks.hour');
+    },
+    cell: ({ id }) => {
+      const row = hour?.trunks.find(({ trunkId }) => trunkId === id);
+      return row === undefined ? null : <Sparkline attempts={row.attempts} answered={row.answered} />;
+    },
+  },
+  {
+    get title() {
       return t('trunks.calls');
     },
     end: true,
@@ -125,7 +144,7 @@ function StateCell({ trunk: { status, enabled } }: { trunk: TrunkView }) {
     t('trunks.since', { duration: duration(Math.max(0, sinceSeconds)) }),
     ...(status.registration === undefined
       ? []
-      : [t('trunks.registeredFor', { duration: duration(status.registration.grantedSeconds) })]),
+      : [t('trunks.registeredUntil', { when: relative(status.registration.expiresAt) })]),
     ...(status.reason === undefined ? [] : [status.reason]),
     ...(status.reason === undefined && status.lastCode !== undefined
       ? [t('trunks.lastCode', { code: status.lastCode })]

@@ -2,7 +2,9 @@ import type { en } from '../en/index.ts';
 import { account } from './account.ts';
 import { common } from './common.ts';
 import { live } from './live.ts';
+import { records } from './records.ts';
 import { signIn } from './sign-in.ts';
+import { sip } from './sip.ts';
 import { trunks } from './trunks.ts';
 import { wizard } from './wizard.ts';
 
@@ -13,4 +15,6 @@ export const de: Readonly<Record<keyof typeof en, string>> = {
   ...trunks,
   ...live,
   ...wizard,
+  ...records,
+  ...sip,
 };

@@ -38,6 +38,7 @@ export const live = {
   'events.title': 'Ereignisse',
   'events.text': 'Anrufe, Registrierungen, Trunks und Ablehnungen, wie sie geschehen, seit diese Seite geöffnet wurde.',
   'events.kind': 'Welche Ereignisse',
+  'events.search': 'Nummer, Trunk oder Adresse',
   'events.all': 'Alle',
   'events.open': 'folgt',
   'events.closed': 'kommt wieder …',

@@ -38,6 +38,7 @@ export const live = {
   'events.title': 'Events',
   'events.text': 'Calls, registrations, trunks and refusals as they happen, since this page was opened.',
   'events.kind': 'Which events',
+  'events.search': 'Number, trunk or address',
   'events.all': 'All',
   'events.open': 'following',
   'events.closed': 'coming back …',

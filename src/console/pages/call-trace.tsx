@@ -1,0 +1,30 @@
+/** The ladder of a call, live or over, with the reasons of what was sent. */
+import { calls } from '../client/resources.ts';
+import { useQuery } from '../client/use-query.ts';
+import { t } from '../text/index.ts';
+import { ButtonDownload } from '../ui/button.tsx';
+import { Ladder } from '../ui/ladder.tsx';
+
+const LIVE_MS = 1000;
+
+export function CallTrace({ id, isLive }: { readonly id: string; readonly isLive: boolean }) {
+  const trace = useQuery(`trace ${id}`, () => calls.trace(id), isLive ? LIVE_MS : undefined);
+  const explanation = useQuery(`explain ${id}`, () => calls.explain(id)).data;
+  const messages = trace.data?.messages ?? [];
+  return (
+    <section class="stack" aria-busy={trace.data === undefined && trace.loading}>
+      <header class="row row-spread">
+        <div>
+          <h2>{t('ladder.title')}</h2>
+          <p class="small soft">{messages.length === 0 ? t('ladder.gone') : t('ladder.text')}</p>
+        </div>
+        {messages.length === 0 ? null : (
+          <ButtonDownload small href={calls.captureAddress(id)} file={`${id}.pcap`}>
+            {t('ladder.pcap')}
+          </ButtonDownload>
+        )}
+      </header>
+      <Ladder messages={messages} explanation={explanation} />
+    </section>
+  );
+}

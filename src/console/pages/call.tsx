@@ -1,0 +1,105 @@
+/** One call, while it goes on and after. */
+import { useEffect, useState } from 'preact/hooks';
+import { calls } from '../client/resources.ts';
+import { mayChange } from '../client/session.ts';
+import type { LiveCall } from '../client/types.ts';
+import { useQuery } from '../client/use-query.ts';
+import { Link } from '../router.tsx';
+import { t, time } from '../text/index.ts';
+import { Button } from '../ui/button.tsx';
+import { FaultSummary, faultsOf } from '../ui/form.tsx';
+import { Note } from '../ui/note.tsx';
+import { Page } from '../ui/page.tsx';
+import { State } from '../ui/state.tsx';
+import { CallTrace } from './call-trace.tsx';
+import { CALL_TONES, EndCall, Lasting } from './calls.tsx';
+
+const REFRESH_MS = 1000;
+
+export function CallPage({ id }: { readonly id: string }) {
+  const [over, setOver] = useState(false);
+  const found = useQuery(`call ${id}`, () => calls.get(id), over ? undefined : REFRESH_MS);
+  const [ending, setEnding] = useState(false);
+  const { data: call, error } = found;
+  const isOver = error?.status === 404;
+  useEffect(() => setOver(isOver), [isOver]);
+  const up = { to: '/calls', label: t('calls.title') };
+  if (call === undefined && error !== undefined && !isOver) {
+    return (
+      <Page title={t('calls.title')} up={up}>
+        <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
+      </Page>
+    );
+  }
+  return (
+    <Page
+      title={call === undefined ? t('call.title') : `${call.from} → ${call.to}`}
+      up={up}
+      actions={
+        call !== undefined && !isOver && mayChange() ? (
+          <Button kind="danger-quiet" onClick={() => setEnding(true)}>
+            {t('calls.end')}
+          </Button>
+        ) : undefined
+      }
+    >
+      <div class="stack">
+        <div role="status">
+          {isOver ? (
+            <Note kind="info">
+              {t('call.over')} <Link to={`/records/${encodeURIComponent(id)}`}>{t('call.record')}</Link>
+            </Note>
+          ) : null}
+        </div>
+        {call === undefined ? null : <Facts call={call} isOver={isOver} />}
+        <CallTrace id={id} isLive={!isOver} />
+      </div>
+      {ending && call !== undefined ? (
+        <EndCall call={call} onClose={() => setEnding(false)} onDone={found.reload} />
+      ) : null}
+    </Page>
+  );
+}
+
+function Facts({ call, isOver }: { call: LiveCall; isOver: boolean }) {
+  return (
+    <section class="card">
+      <dl class="facts-row">
+        <div>
+          <dt>{t('calls.state')}</dt>
+          <dd>
+            {isOver ? (
+              <State tone="none">{t('call.ended')}</State>
+            ) : (
+              <State tone={CALL_TONES[call.state]}>{t(`call.${call.state}`)}</State>
+            )}
+          </dd>
+        </div>
+        {isOver ? null : (
+          <div>
+            <dt>{t('calls.lasts')}</dt>
+            <dd>
+              <Lasting since={call.answeredAt ?? call.startedAt} />
+            </dd>
+          </div>
+        )}
+        <div>
+          <dt>{t('call.direction')}</dt>
+          <dd>{t(`direction.${call.direction}`)}</dd>
+        </div>
+        <div>
+          <dt>{t('calls.trunk')}</dt>
+          <dd class="break">{call.trunk ?? '—'}</dd>
+        </div>
+        <div>
+          <dt>{t('calls.tenant')}</dt>
+          <dd class="break">{call.tenant ?? '—'}</dd>
+        </div>
+        <div>
+          <dt>{t('call.began')}</dt>
+          <dd>{time(call.startedAt)}</dd>
+        </div>
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,221 @@
+/** How the calls of the last hours went, summed up by the engine. */
+import { useState } from 'preact/hooks';
+import { records, trunks } from '../../client/resources.ts';
+import type { CallStatistics } from '../../client/types.ts';
+import { useQuery } from '../../client/use-query.ts';
+import { number, t, time } from '../../text/index.ts';
+import { Chart, percent } from '../../ui/chart.tsx';
+import { FaultSummary, faultsOf, SelectField } from '../../ui/form.tsx';
+import { Note } from '../../ui/note.tsx';
+import { Empty, Page } from '../../ui/page.tsx';
+
+const REFRESH_MS = 10_000;
+const SPANS = ['15', '60', '360', '1440'] as const;
+const STEP_SECONDS = { '15': 60, '60': 60, '360': 600, '1440': 1800 } as const;
+type Span = (typeof SPANS)[number];
+
+export function Charts() {
+  const [span, setSpan] = useState<Span>('60');
+  const [trunk, setTrunk] = useState('');
+  const read = () => {
+    const until = Date.now();
+    return records.statistics({
+      from: new Date(until - Number(span) * 60_000).toISOString(),
+      until: new Date(until).toISOString(),
+      stepSeconds: STEP_SECONDS[span],
+      trunks: trunk,
+    });
+  };
+  const { data, error } = useQuery(`charts ${span} ${trunk}`, read, REFRESH_MS);
+  const lines = useQuery('trunks-of-records', () => trunks.list({ limit: 1000 })).data?.items ?? [];
+  return (
+    <Page title={t('charts.title')} text={t('charts.text')}>
+      <div class="toolbar">
+        <SelectField
+          label={t('records.when')}
+          value={span}
+          onChange={(value) => setSpan(value as Span)}
+          options={SPANS.map((value) => ({ value, label: t(`records.span.${value}`) }))}
+        />
+        <SelectField
+          label={t('calls.trunk')}
+          value={trunk}
+          onChange={setTrunk}
+          options={[
+            { value: '', label: t('records.every') },
+            ...lines.map(({ id, name }) => ({ value: id, label: name })),
+          ]}
+        />
+      </div>
+      {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
+      {data === undefined ? null : <Shown statistics={data} />}
+    </Page>
+  );
+}
+
+function Shown({
+  statistics: { points, stepSeconds, trunks: rows, completeFrom, from },
+}: {
+  statistics: CallStatistics;
+}) {
+  const at = points.map((point) => point.at);
+  const minutes = stepSeconds / 60;
+  const total = points.reduce((sum, { calls }) => sum + calls, 0);
+  const answered = points.reduce((sum, point) => sum + point.answered, 0);
+  const seconds = (value: number | undefined) => (value === undefined ? undefined : value / 1000);
+  return (
+    <div class="stack">
+      {Date.parse(completeFrom) <= Date.parse(from) ? null : (
+        <Note kind="info">{t('charts.since', { when: time(completeFrom) })}</Note>
+      )}
+      <dl class="figures">
+        <Figure name={t('charts.calls')} value={number(total)} />
+        <Figure name={t('charts.answeredCalls')} value={number(answered)} />
+        <Figure name={t('charts.asr')} value={total === 0 ? '–' : percent(answered / total)} />
+      </dl>
+      <div class="charts">
+        <Chart
+          title={t('charts.perMinute')}
+          text={t('charts.perMinuteText')}
+          at={at}
+          kind="bars"
+          series={[
+            { name: t('charts.calls'), tone: 'none', values: points.map(({ calls }) => calls / minutes) },
+            {
+              name: t('charts.answeredCalls'),
+              tone: 'accent',
+              values: points.map((point) => point.answered / minutes),
+            },
+          ]}
+        />
+        <Chart
+          title={t('charts.asr')}
+          text={t('charts.asrText')}
+          at={at}
+          kind="area"
+          top={1}
+          format={percent}
+          series={[
+            {
+              name: t('charts.asr'),
+              tone: 'accent',
+              values: points.map((point) => (point.calls === 0 ? undefined : point.answered / point.calls)),
+            },
+          ]}
+        />
+        <Chart
+          title={t('charts.delay')}
+          text={t('charts.delayText')}
+          at={at}
+          kind="lines"
+          format={(value) => `${number(value)} s`}
+          series={[
+            {
+              name: t('charts.median'),
+              tone: 'accent',
+              values: points.map(({ delayMedianMs }) => seconds(delayMedianMs)),
+            },
+            { name: t('charts.slow'), tone: 'warn', values: points.map(({ delay95Ms }) => seconds(delay95Ms)) },
+          ]}
+        />
+      </div>
+      <Codes rows={rows} />
+    </div>
+  );
+}
+
+function Figure({ name, value }: { name: string; value: string }) {
+  return (
+    <div class="card">
+      <dt>{name}</dt>
+      <dd class="numeric">{value}</dd>
+    </div>
+  );
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+function Codes({ rows }: { rows: CallStatistics['trunks'] }) {
+  return (
+    <section class="card card-flush">
+      <h2 class="card-title">{t('charts.codes')}</h2>
+      {rows.length === 0 ? (
+        <Empty icon="charts" title={t('charts.empty')} text={t('charts.emptyText')} />
+      ) : (
+        <div class="table-frame">
+          <table class="table">
+            <thead>
+              <tr>
+                <th scope="col">{t('calls.trunk')}</th>
+                <th scope="col" class="end">
+                  {t('charts.attempts')}
+                </th>
+                <th scope="col" class="end">
+                  {t('charts.asr')}
+                </th>
+                <th scope="col">{t('charts.answers')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map(({ trunkId, trunk, attempts, answered, codes }) => {
+                const tried = sum(attempts);
+                return (
+                  <tr key={trunkId}>
+                    <td data-label="" class="break">
+                      <strong>{trunk === '' ? trunkId : trunk}</strong>
+                    </td>
+                    <td data-label={t('charts.attempts')} class="end numeric">
+                      {number(tried)}
+                    </td>
+                    <td data-label={t('charts.asr')} class="end numeric">
+                      {tried === 0 ? '–' : percent(sum(answered) / tried)}
+                    </td>
+                    <td data-label={t('charts.answers')}>
+                      <CodeBar codes={codes} />
+                    </td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+/** The codes of a trunk as parts of a bar; each is named beside it. */
+function CodeBar({ codes }: { codes: Readonly<Record<string, number>> }) {
+  const entries = Object.entries(codes).sort(([, a], [, b]) => b - a);
+  const total = sum(entries.map(([, many]) => many));
+  let start = 0;
+  return (
+    <div class="codes">
+      <svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" focusable="false">
+        {entries.map(([code, many]) => {
+          const width = (many / Math.max(total, 1)) * 100;
+          const x = start;
+          start += width;
+          return <rect class={`chart-bar tone-${toneOf(code)}`} x={x} y={0} width={width} height={4} key={code} />;
+        })}
+      </svg>
+      <span class="row">
+        {entries.map(([code, many]) => (
+          <span class="code-part" key={code}>
+            <i class={`swatch tone-${toneOf(code)}`} />
+            <span class="numeric">
+              {code === 'none' ? t('charts.noAnswer') : code} <span class="soft">{number(many)}</span>
+            </span>
+          </span>
+        ))}
+      </span>
+    </div>
+  );
+}
+
+function toneOf(code: string): string {
+  if (code.startsWith('2')) return 'good';
+  if (code.startsWith('3')) return 'info';
+  if (code === '486' || code === '487' || code === '480') return 'none';
+  return code.startsWith('4') ? 'warn' : 'bad';
+}

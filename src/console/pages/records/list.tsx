@@ -1,0 +1,143 @@
+/** Calls that ended: found by number, time, trunk and code. */
+import { useMemo, useState } from 'preact/hooks';
+import type { Query } from '../../client/http.ts';
+import { records, trunks } from '../../client/resources.ts';
+import type { CallRecord } from '../../client/types.ts';
+import { useQuery } from '../../client/use-query.ts';
+import { Link } from '../../router.tsx';
+import { clock, t, time } from '../../text/index.ts';
+import { ButtonDownload } from '../../ui/button.tsx';
+import { SelectField, TextField } from '../../ui/form.tsx';
+import { Empty, Page } from '../../ui/page.tsx';
+import { State } from '../../ui/state.tsx';
+import { type Column, Search, Table, usePaged } from '../../ui/table.tsx';
+
+const REFRESH_MS = 10_000;
+const SPANS_MINUTES = [15, 60, 360, 1440] as const;
+const DIRECTIONS = ['outbound', 'inbound', 'internal'] as const;
+
+export function Records() {
+  const [q, setQ] = useState('');
+  const [trunk, setTrunk] = useState('');
+  const [status, setStatus] = useState('');
+  const [direction, setDirection] = useState('');
+  const [minutes, setMinutes] = useState('');
+  // The span is counted from when it was chosen, so that pages stay what they were.
+  const from = useMemo(
+    () => (minutes === '' ? '' : new Date(Date.now() - Number(minutes) * 60_000).toISOString()),
+    [minutes],
+  );
+  const question: Query = { q, trunk, direction, from, status: /^[1-6]\d\d$/.test(status) ? status : '' };
+  const rows = usePaged('records', records.list, question, REFRESH_MS);
+  const lines = useQuery('trunks-of-records', () => trunks.list({ limit: 1000 })).data?.items ?? [];
+  const searched = Object.values(question).some((value) => value !== '');
+  return (
+    <Page
+      title={t('records.title')}
+      text={t('records.text')}
+      actions={
+        <ButtonDownload href={records.tableAddress(question)} file="calls.csv">
+          {t('records.csv')}
+        </ButtonDownload>
+      }
+    >
+      <div class="toolbar">
+        <Search label={t('records.search')} onSearch={setQ} />
+        <SelectField
+          label={t('records.when')}
+          value={minutes}
+          onChange={setMinutes}
+          options={[
+            { value: '', label: t('records.always') },
+            ...SPANS_MINUTES.map((value) => ({ value: String(value), label: t(`records.span.${value}`) })),
+          ]}
+        />
+        <SelectField
+          label={t('calls.trunk')}
+          value={trunk}
+          onChange={setTrunk}
+          options={[
+            { value: '', label: t('records.every') },
+            ...lines.map(({ id, name }) => ({ value: id, label: name })),
+          ]}
+        />
+        <SelectField
+          label={t('call.direction')}
+          value={direction}
+          onChange={setDirection}
+          options={[
+            { value: '', label: t('records.every') },
+            ...DIRECTIONS.map((value) => ({ value, label: t(`direction.${value}`) })),
+          ]}
+        />
+        <TextField
+          label={t('records.code')}
+          value={status}
+          placeholder="486"
+          inputMode="numeric"
+          onInput={(text) => setStatus(text.trim())}
+        />
+      </div>
+      <Table
+        caption={t('records.title')}
+        columns={COLUMNS()}
+        rows={rows}
+        keyOf={({ callId }) => callId}
+        searched={searched}
+        empty={<Empty icon="records" title={t('records.empty')} text={t('records.emptyText')} />}
+      />
+    </Page>
+  );
+}
+
+function COLUMNS(): readonly Column<CallRecord>[] {
+  return [
+    {
+      title: t('calls.who'),
+      cell: ({ callId, callerNumber, calledNumber, direction, tenant }) => (
+        <>
+          <Link to={`/records/${encodeURIComponent(callId)}`} class="table-main break">
+            {callerNumber} → {calledNumber}
+          </Link>
+          <span class="table-sub break">
+            {t(`direction.${direction}`)}
+            {tenant === undefined ? '' : ` · ${tenant}`}
+          </span>
+        </>
+      ),
+    },
+    {
+      title: t('records.result'),
+      cell: (record) => <Result record={record} />,
+    },
+    {
+      title: t('calls.trunk'),
+      cell: ({ trunk, attempts }) => (
+        <>
+          <span class="break">{trunk ?? '—'}</span>
+          {attempts.length > 1 ? (
+            <span class="table-sub">{t('records.attempts', { count: attempts.length })}</span>
+          ) : null}
+        </>
+      ),
+    },
+    { title: t('call.began'), cell: ({ startedAt }) => <span class="numeric">{time(startedAt)}</span> },
+    {
+      title: t('records.talked'),
+      end: true,
+      cell: ({ talkMs, answeredAt }) => (
+        <span class="numeric">{answeredAt === undefined ? '—' : clock(talkMs / 1000)}</span>
+      ),
+    },
+  ];
+}
+
+export function Result({ record: { status, reason, answeredAt } }: { readonly record: CallRecord }) {
+  if (answeredAt !== undefined) return <State tone="good">{t('records.answered')}</State>;
+  return (
+    <>
+      <State tone={status === 487 ? 'none' : status >= 500 ? 'bad' : 'warn'}>{status}</State>
+      <span class="table-sub break">{reason}</span>
+    </>
+  );
+}

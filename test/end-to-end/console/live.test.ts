@@ -1,0 +1,201 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { peerCommand, peersSkipped } from '../../kit/peers.ts';
+import { acme, carrierTrunk } from '../world.ts';
+import { type ConsoleWorld, consoleWorld } from './console-world.ts';
+import { RawCarrier, RawPhone } from './raw-peers.ts';
+
+/** What becomes a script where text is taken for markup, an attribute, an address or a style. */
+const STING = '<img src=x onerror=globalThis.stung=1>';
+const MADE =
+  'main script, main iframe, main img, main math, main [onerror], main [onload], main [href^="javascript"], main style, main [style*="url"]';
+
+const CALL = {
+  called: '915551234',
+  callId: 'call<script>globalThis.stung(1)</script>',
+  displayName: `Al ${STING}`,
+  fields: [
+    `User-Agent: ${STING} phone`,
+    `Subject: ${STING} subject`,
+    `X-Odd: "><svg/onload=globalThis.stung=1>`,
+    'Reason: Q.850;cause=16;text="<script>globalThis.stung=1</script>"',
+  ],
+  sdp: [`s=${STING}`, `a=odd:<script>globalThis.stung=1</script>`],
+};
+
+async function requireClean(page: Page): Promise<void> {
+  expect(await page.locator(MADE).count()).toBe(0);
+  expect(await page.evaluate<unknown>('globalThis.stung')).toBeUndefined();
+}
+
+describe.skipIf(peersSkipped)('the live pages and the records of the console', () => {
+  let world: ConsoleWorld;
+  let carrier: RawCarrier;
+  let phone: RawPhone;
+  beforeAll(async () => {
+    carrier = await RawCarrier.open();
+    const bolt = { name: 'bolt', domain: 'bolt.test', extensions: [], groups: [] };
+    world = await consoleWorld({ provisioning: { tenants: [acme(), bolt], trunks: [carrierTrunk(carrier.port)] } });
+    phone = new RawPhone(world.engine.port());
+  });
+  afterAll(async () => {
+    phone.close();
+    carrier.close();
+    await world.stop();
+  });
+
+  test('a ladder grows while one watches; each message opens readable, with its reasons; strings of peers stay text', async () => {
+    carrier.fields = [`Server: ${STING} carrier`, `Warning: 399 x "${STING}"`];
+    const { page, faults } = await world.signedIn({ id: 'pat', role: 'system-admin' }, { width: 1920, height: 1000 });
+    await page.getByRole('link', { name: 'Events' }).click();
+    await page.getByText('following').waitFor();
+    const events = await page.context().newPage();
+    await events.goto(`${world.url}/console/events`);
+    await events.getByText('following').waitFor();
+    await page.getByRole('link', { name: 'Calls' }).click();
+    await phone.call(CALL);
+    await page.getByRole('link', { name: '101 → 915551234' }).click();
+    await page.getByText('180 Ringing').nth(1).waitFor();
+    const before = await page.locator('.ladder-row').count();
+    expect(await world.look(page, 'call-ringing')).toEqual([]);
+    carrier.answer();
+    await phone.final(CALL);
+    await page.getByText('talking').waitFor();
+    await page.locator('.ladder-row', { hasText: 'ACK' }).nth(2).waitFor();
+    expect(await page.locator('.ladder-row').count()).toBeGreaterThan(before + 2);
+
+    const sent = page.locator('.ladder-row', { hasText: 'INVITE (SDP)from tandem to carrier' });
+    await sent.click();
+    const message = page.getByRole('region', { name: 'The chosen message' });
+    await message.getByText('Who calls, as the other side may show it').waitFor();
+    await message.getByText('Why this value:').first().waitFor();
+    expect(await message.locator('.field-why').count()).toBeGreaterThan(3);
+    expect(await world.look(page, 'ladder')).toEqual([]);
+    for (const row of await page.locator('.ladder-row').all()) {
+      if ((await row.getAttribute('aria-expanded')) !== 'true') await row.click();
+      await requireClean(page);
+    }
+    await page.locator('.ladder-row', { hasText: 'INVITE (SDP)from Caller to tandem' }).nth(1).click();
+    await message.getByText(`${STING} subject`).waitFor();
+    expect(await message.innerText()).toContain(`Al ${STING}`);
+    expect(await message.innerText()).toContain('a=odd'.slice(2));
+    await message.getByRole('button', { name: 'As text' }).click();
+    await message.getByText('X-Odd').waitFor();
+    await requireClean(page);
+    await events.getByText('answered').waitFor();
+    await events.getByLabel('Number, trunk or address').fill('nothing of this');
+    await events.getByText('Nothing matches').waitFor();
+    await events.getByLabel('Number, trunk or address').fill('915551234');
+    await events.getByText('answered').waitFor();
+    expect(await world.look(events, 'events')).toEqual([]);
+    await requireClean(events);
+    await events.close();
+
+    await page.getByRole('button', { name: 'End the call' }).click();
+    await page.locator('dialog').getByRole('button', { name: 'End the call' }).click();
+    await phone.endedByEngine();
+    await page.getByText('This call has ended').waitFor();
+    await page.getByRole('link', { name: 'Its record' }).click();
+    await page.getByRole('heading', { name: 'What was tried' }).waitFor();
+    await page.getByText('this system').waitFor();
+    await requireClean(page);
+    expect(faults).toEqual([]);
+  }, 120_000);
+
+  test('records are found and tell what was tried; charts sum them up; both leave as files', async () => {
+    const refused = { ...CALL, callId: 'refused-call', called: '915559876' };
+    carrier.status = 486;
+    carrier.reason = STING;
+    carrier.fields = [`Reason: Q.850;cause=17;text="${STING}"`, `P-Asserted-Identity: "${STING}" <sip:x@carrier.test>`];
+    await phone.call(refused);
+    await expect.poll(() => carrier.hasCall(refused.called)).toBe(true);
+    carrier.answer();
+    await phone.final(refused);
+    const { page, faults } = await world.signedIn(
+      { id: 'kim', role: 'tenant-admin', tenant: 'acme', readOnly: true },
+      { width: 360, height: 780, dark: true },
+    );
+    await page.getByRole('heading', { name: 'Trunks', level: 1 }).waitFor();
+    await page.goto(`${world.url}/console/records`);
+    await page.getByRole('link', { name: '101 → 915559876' }).waitFor();
+    await page.getByLabel('Search: Number').fill('5551234');
+    await page.getByRole('link', { name: '101 → 915559876' }).waitFor({ state: 'detached' });
+    await page.getByLabel('Search: Number').fill('');
+    await page.getByLabel('Code').fill('486');
+    await page.getByRole('link', { name: '101 → 915551234' }).waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: '101 → 915559876' }).waitFor();
+    expect(await world.look(page, 'records-narrow')).toEqual([]);
+    const [table] = await Promise.all([page.waitForEvent('download'), page.getByText('Export as CSV').click()]);
+    expect(table.suggestedFilename()).toBe('calls.csv');
+    await page.getByRole('link', { name: '101 → 915559876' }).click();
+    await page.getByText('What was tried').waitFor();
+    await page
+      .getByRole('cell', { name: 'carrier', exact: true })
+      .or(page.locator('td strong', { hasText: 'carrier' }))
+      .first()
+      .waitFor();
+    await page.locator('.ladder-row', { hasText: '486' }).first().click();
+    expect(await page.locator('main').innerText()).toContain(STING);
+    await requireClean(page);
+    expect(await world.look(page, 'record-narrow')).toEqual([]);
+    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    const [capture] = await Promise.all([page.waitForEvent('download'), page.getByText('Capture file').click()]);
+    const folder = mkdtempSync(join(tmpdir(), 'tandem-capture-'));
+    await capture.saveAs(join(folder, 'call.pcap'));
+    const read = spawnSync(
+      peerCommand('tshark'),
+      [
+        '-r',
+        join(folder, 'call.pcap'),
+        '-d',
+        `udp.port==${carrier.port},sip`,
+        '-T',
+        'fields',
+        '-e',
+        'sip.Status-Code',
+        '-e',
+        'sip.Method',
+        '-o',
+        'udp.check_checksum:TRUE',
+        '-o',
+        'ip.check_checksum:TRUE',
+      ],
+      { encoding: 'utf8' },
+    );
+    rmSync(folder, { recursive: true });
+    expect(read.stdout).toContain('INVITE');
+    expect(read.stdout).toContain('486');
+
+    await page.goto(`${world.url}/console/charts`);
+    await page.getByRole('heading', { name: 'Final codes by trunk' }).waitFor();
+    await page.locator('.code-part', { hasText: '486' }).waitFor();
+    expect(await world.look(page, 'charts-narrow')).toEqual([]);
+    await page.goto(`${world.url}/console/trunks`);
+    await page.getByText('2 in the last hour, 50% answered').waitFor();
+    // Of another tenant, and of the system, there is nothing to be had.
+    const statuses = await page.evaluate<number[]>(
+      `Promise.all(${JSON.stringify(['/api/v1/node', '/api/v1/call-records?tenant=bolt', '/api/v1/call-statistics?tenant=bolt', '/api/v1/calls/nobody/trace'])}.map((path) => fetch(path).then(({ status }) => status)))`,
+    );
+    expect(statuses).toEqual([403, 404, 404, 404]);
+    expect(faults).toEqual([]);
+  }, 120_000);
+
+  test('health shows the node, its store, its event loop and its sockets', async () => {
+    const { page, faults } = await world.signedIn(
+      { id: 'lee', role: 'system-admin' },
+      { width: 1920, height: 1000, dark: true },
+    );
+    await page.getByRole('link', { name: 'Health' }).click();
+    await page.getByText(`UDP 127.0.0.1:${world.engine.port()}`).waitFor();
+    await page.getByText('takes changes').waitFor();
+    expect(await world.look(page, 'health')).toEqual([]);
+    await page.getByRole('link', { name: 'Charts' }).click();
+    await page.locator('.code-part', { hasText: '486' }).waitFor();
+    expect(await world.look(page, 'charts')).toEqual([]);
+    expect(faults).toEqual([]);
+  }, 60_000);
+});
