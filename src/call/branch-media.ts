@@ -13,12 +13,6 @@ import type { LegCall } from './leg.ts';
 import type { MediaEnd, MediaPlace } from './media.ts';
 import { clearBody } from './relayed-headers.ts';
 
-/** What a branch that gets no media is refused with. */
-export const MEDIA_REFUSALS: Readonly<Record<MediaRefusal, { readonly status: number; readonly reason: string }>> = {
-  'no-relay': { status: 503, reason: 'No Media Relay' },
-  'no-codec': { status: 488, reason: 'No Codec In Common' },
-};
-
 /** What one INVITE of a branch describes, and what the callee answers: each as the other party shall have it. */
 export class BranchMedia {
   readonly #call: LegCall;
@@ -55,13 +49,19 @@ export class BranchMedia {
       done(opened);
       return;
     }
-    this.#session = opened;
-    opened.offer(NEAR, undefined, sdp, (described) => {
-      if (this.#ended) return;
-      if (described !== undefined) this.body = withDescription(contentType, body, described);
-      else if (opened.mayPass) this.#drop();
-      done(described === undefined && !opened.mayPass ? 'no-relay' : undefined);
-    });
+    const offerIn = (session: MediaSession) => {
+      this.#session = session;
+      session.offer(NEAR, undefined, sdp, (described, refusal = 'no-relay') => {
+        if (this.#ended) return;
+        const passing = described === undefined && session.mayPass ? session.withoutRelay() : undefined;
+        if (described !== undefined) this.body = withDescription(contentType, body, described);
+        else if (session.mayPass) this.#drop();
+        if (passing === undefined || passing === session)
+          done(described === undefined && !session.mayPass ? refusal : undefined);
+        else offerIn(passing);
+      });
+    };
+    offerIn(opened);
   }
 
   #makeUp(done: (refusal: MediaRefusal | undefined) => void): void {

@@ -3,14 +3,14 @@ import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts'
 import { ownCopy } from '../base/text.ts';
 import { Dialog } from '../sip/dialog/index.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
-import { BranchMedia, MEDIA_REFUSALS } from './branch-media.ts';
+import { BranchMedia } from './branch-media.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { addressOf, describeDestination, sendOptions } from './destination.ts';
 import { buildInvite } from './invite.ts';
 import { LateAnswers } from './late-answers.ts';
 import { Leg, type LegCall } from './leg.ts';
-import type { MediaEnd } from './media.ts';
+import { MEDIA_REFUSALS, type MediaEnd } from './media.ts';
 import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { AttemptRecord, BegunLeg } from './record.ts';

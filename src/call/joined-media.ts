@@ -6,9 +6,8 @@ import {
   SipResponse,
   sessionDescriptionOf,
 } from '../sip/message/index.ts';
-import { MEDIA_REFUSALS } from './branch-media.ts';
 import type { LegCall } from './leg.ts';
-import type { MediaEnd, MediaPlace } from './media.ts';
+import { MEDIA_REFUSALS, type MediaEnd, type MediaPlace } from './media.ts';
 
 /** A party that is connected to another one; a leg is one. */
 export interface JoinedParty {
@@ -60,9 +59,9 @@ export class JoinedMedia {
     }
     this.#session = opened;
     const [tag, to] = isNear ? [NEAR, FAR] : [FAR, NEAR];
-    opened.offer(tag, to, sdp, (described) => {
+    opened.offer(tag, to, sdp, (described, refusal = 'no-relay') => {
       if (described !== undefined) replaceDescription(message, described);
-      done(described === undefined ? MEDIA_REFUSALS['no-relay'].status : undefined);
+      done(described === undefined ? MEDIA_REFUSALS[refusal].status : undefined);
     });
   }
 

@@ -390,8 +390,8 @@ export class Leg implements LegRequestUser {
   #describeLate(ack: SipRequest): void {
     const { media, peer } = this;
     if (media === undefined || peer === undefined || media.session.standsInFor !== media.tag) return;
-    relayDescription(this, peer, ack, 'answer', (isDescribed) => {
-      if (!isDescribed) this.call.end('engine', 'media-lost');
+    relayDescription(this, peer, ack, 'answer', (refusal) => {
+      if (refusal !== undefined) this.call.end('engine', 'media-lost');
     });
   }
 
@@ -512,9 +512,9 @@ export class Leg implements LegRequestUser {
 
 /** The ACK of `from` brings the answer to the offer that the 2xx of `to` held. */
 function answerHeld(from: Leg, to: Leg, ack: SipRequest): void {
-  relayDescription(from, to, ack, 'answer', (isDescribed) => {
+  relayDescription(from, to, ack, 'answer', (refusal) => {
     if (to.heldAck === undefined) return;
-    to.acknowledge(to.heldAck, isDescribed ? ack : undefined);
-    if (!isDescribed) from.call.end('engine', 'media-lost');
+    to.acknowledge(to.heldAck, refusal === undefined ? ack : undefined);
+    if (refusal !== undefined) from.call.end('engine', 'media-lost');
   });
 }

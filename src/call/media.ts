@@ -1,6 +1,13 @@
-import { type MediaQuestion, type MediaSession, NEAR } from '../media/index.ts';
+import { type MediaQuestion, type MediaRefusal, type MediaSession, NEAR } from '../media/index.ts';
 import { replaceDescription, type SipMessage, sessionDescriptionOf } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
+
+/** What is answered when two parties get no media. */
+export const MEDIA_REFUSALS: Readonly<Record<MediaRefusal, { readonly status: number; readonly reason: string }>> = {
+  'no-relay': { status: 503, reason: 'No Media Relay' },
+  'no-codec': { status: 488, reason: 'No Codec In Common' },
+  unreadable: { status: 488, reason: 'Description Not Understood' },
+};
 
 /** A party, as its media is thought of. */
 export interface MediaEnd {
@@ -24,26 +31,26 @@ interface DescribingParty {
 }
 
 /**
- * Puts into a message of `from` the description that `to` shall have. `go` is called at once where nothing is between the two; false:
- * there is no description for `to`.
+ * Puts into a message of `from` the description that `to` shall have. `go` is called at once where nothing is between the two; with a
+ * refusal there is no description for `to`.
  */
 export function relayDescription(
   from: DescribingParty,
   to: DescribingParty,
   message: SipMessage,
   role: 'offer' | 'answer',
-  go: (isDescribed: boolean) => void,
+  go: (refusal: MediaRefusal | undefined) => void,
 ): void {
   const place = from.media;
   const toward = to.media;
   const sdp = place === undefined || place.session !== toward?.session ? undefined : sessionDescriptionOf(message);
   if (place === undefined || toward === undefined || sdp === undefined) {
-    go(true);
+    go(undefined);
     return;
   }
-  place.session[role](place.tag, toward.tag, sdp, (described) => {
+  place.session[role](place.tag, toward.tag, sdp, (described, refusal = 'no-relay') => {
     if (described !== undefined) replaceDescription(message, described);
-    go(described !== undefined);
+    go(described === undefined ? refusal : undefined);
   });
 }
 

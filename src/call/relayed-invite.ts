@@ -1,5 +1,6 @@
 import { InOrder } from '../base/in-order.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { MediaRefusal } from '../media/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
 import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
@@ -7,7 +8,7 @@ import { learnIdentity, showParty } from './connected-identity.ts';
 import { hopsOf } from './hops.ts';
 import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
-import { descriptionRefused, relayDescription } from './media.ts';
+import { descriptionRefused, MEDIA_REFUSALS, relayDescription } from './media.ts';
 import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 import {
   hasSessionDescription,
@@ -78,7 +79,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#to.inviteOut = this;
     this.#transaction.user = this;
     this.#timer = scheduler.schedule(this.#isUpdate ? timers.updateMs : timers.reinviteMs, this, 0);
-    relayDescription(this.#from, this.#to, this.#request, 'offer', (isDescribed) => this.#described(isDescribed));
+    relayDescription(this.#from, this.#to, this.#request, 'offer', (refusal) => this.#described(refusal));
   }
 
   onLegResponse(response: SipResponse, request: LegRequest): void {
@@ -88,23 +89,26 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     }
     this.#arrivals ??= new InOrder();
     this.#arrivals.run((done) =>
-      relayDescription(this.#to, this.#from, response, this.#offers ? 'answer' : 'offer', (isDescribed) => {
-        this.#received(response, request, isDescribed);
+      relayDescription(this.#to, this.#from, response, this.#offers ? 'answer' : 'offer', (refusal) => {
+        this.#received(response, request, refusal === undefined);
         done();
       }),
     );
   }
 
   /** The offer is as the other party shall have it, or there is none. */
-  #described(isDescribed: boolean): void {
+  #described(refusal: MediaRefusal | undefined): void {
     if (this.#done) return;
-    if (isDescribed && !this.#cancelled) {
+    if (refusal === undefined && !this.#cancelled) {
       this.#ask();
       return;
     }
     this.#finish();
-    if (isDescribed) descriptionRefused(this.#from);
-    this.#from.reply(this.#transaction, this.#cancelled ? 487 : 503);
+    if (refusal === undefined) descriptionRefused(this.#from);
+    this.#from.reply(
+      this.#transaction,
+      this.#cancelled || refusal === undefined ? 487 : MEDIA_REFUSALS[refusal].status,
+    );
   }
 
   #received(response: SipResponse, request: LegRequest, isDescribed: boolean): void {

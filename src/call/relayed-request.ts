@@ -1,10 +1,11 @@
+import type { MediaRefusal } from '../media/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { addCapabilities, addOwnHeaders, withoutMethod } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
 import { hopsOf } from './hops.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
-import { descriptionRefused, relayDescription } from './media.ts';
+import { descriptionRefused, MEDIA_REFUSALS, relayDescription } from './media.ts';
 import type { ServerTransaction } from './ports.ts';
 import { relayBody, relayedPhrase, relayRequestHeaders, relayResponseHeaders } from './relayed-headers.ts';
 import { relayInvite } from './relayed-invite.ts';
@@ -30,7 +31,7 @@ export function relayRequest(
   if (hops === undefined) return;
   to.relays++;
   const relay = new RelayedRequest(from, to, transaction, request);
-  relayDescription(from, to, request, relay.role, (isDescribed) => relay.start(isDescribed, hops, rack));
+  relayDescription(from, to, request, relay.role, (refusal) => relay.start(refusal, hops, rack));
 }
 
 class RelayedRequest implements LegRequestUser {
@@ -55,14 +56,14 @@ class RelayedRequest implements LegRequestUser {
     return this.#request.method === 'PRACK' && media?.session.offeredBy === media?.tag ? 'answer' : 'offer';
   }
 
-  /** @param isDescribed what it describes, if anything, is as the other party shall have it. */
-  start(isDescribed: boolean, hops: number, rack: string | undefined): void {
+  /** @param refusal why what it describes cannot be told to the other party; undefined: it can. */
+  start(refusal: MediaRefusal | undefined, hops: number, rack: string | undefined): void {
     const from = this.#from;
     const to = this.#to;
     const request = this.#request;
-    if (!isDescribed || to.state === 'leaving' || to.state === 'gone') {
+    if (refusal !== undefined || to.state === 'leaving' || to.state === 'gone') {
       to.relays--;
-      from.reply(this.#transaction, isDescribed ? 480 : 503);
+      from.reply(this.#transaction, refusal === undefined ? 480 : MEDIA_REFUSALS[refusal].status);
       return;
     }
     const relayed = to.createRequest(request.method);
@@ -83,8 +84,8 @@ class RelayedRequest implements LegRequestUser {
       this.#received(response);
       return;
     }
-    relayDescription(this.#to, this.#from, response, 'answer', (isDescribed) => {
-      if (isDescribed) this.#received(response);
+    relayDescription(this.#to, this.#from, response, 'answer', (refusal) => {
+      if (refusal === undefined) this.#received(response);
       else this.#from.reply(this.#transaction, 503);
     });
   }

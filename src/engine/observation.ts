@@ -362,6 +362,7 @@ export class Observation
       status: record.status,
       reason: record.reason,
       hungUpBy: record.endedBy ?? 'engine',
+      endReason: record.endReason === '' ? undefined : record.endReason,
       media:
         record.media.length === 0 ? undefined : record.media.map(({ near, far }) => ({ caller: near, callee: far })),
     };

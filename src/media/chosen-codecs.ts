@@ -1,5 +1,6 @@
+import { Holds } from './holds.ts';
+import { type Described, type SessionParties, type SessionUser, withCodecs } from './parties.ts';
 import { inventedOffer } from './sdp.ts';
-import { type Described, Holds, type SessionParties, type SessionUser, withCodecs } from './session.ts';
 
 /** Descriptions that go from party to party without a relay, offers with the codecs and holds with the words that are asked for. */
 export class ChosenCodecs {
@@ -19,7 +20,8 @@ export class ChosenCodecs {
 
   offer(from: string, _to: string | undefined, sdp: string, done: Described): void {
     this.offeredBy = from;
-    done(withCodecs(this.#holds.towardOther(from, sdp), this.#parties));
+    const described = withCodecs(this.#holds.towardOther(from, sdp), this.#parties);
+    done(described, described === undefined ? 'no-codec' : undefined);
   }
 
   answer(from: string, _to: string, sdp: string, done: Described): void {
@@ -29,6 +31,10 @@ export class ChosenCodecs {
 
   makeUpOffer(done: Described): void {
     done(undefined);
+  }
+
+  withoutRelay(): this {
+    return this;
   }
 
   refused(): void {

@@ -1,17 +1,19 @@
 import type { Scheduler } from '../base/scheduler.ts';
 import { ChosenCodecs, RehearsedSession } from './chosen-codecs.ts';
 import { decideMedia, type MediaDecision, type MediaParty } from './decide.ts';
-import type { MediaRelays } from './relays.ts';
-import { describe } from './sdp.ts';
 import {
   type Described,
+  isChoosy,
+  type MediaRefusal,
   mayPass,
   NEAR,
-  RelayedSession,
   type SessionParties,
   type SessionUser,
   withCodecs,
-} from './session.ts';
+} from './parties.ts';
+import type { MediaRelays } from './relays.ts';
+import { describe } from './sdp.ts';
+import { RelayedSession } from './session.ts';
 
 /** The media of two parties whose descriptions do not pass as they are. `from` and `to` are tags, `NEAR` or one of the far side's. */
 export interface MediaSession {
@@ -27,13 +29,12 @@ export interface MediaSession {
   offer(from: string, to: string | undefined, sdp: string, done: Described): void;
   /** @param from who answers. @param to who had offered. */
   answer(from: string, to: string, sdp: string, done: Described): void;
+  /** What brings the two together where no relay does; undefined: their descriptions pass as they are. */
+  withoutRelay(): MediaSession | undefined;
   /** The open offer was refused: the session is as it was before. */
   refused(): void;
   end(): void;
 }
-
-/** Why two parties cannot be brought together. */
-export type MediaRefusal = 'no-relay' | 'no-codec';
 
 type Wish = Omit<MediaParty, 'family'>;
 
@@ -100,11 +101,6 @@ export class Media {
     const isAsked = !isContent(near) || !isContent(far);
     return decision.relay && !this.relays.configured && !isAsked ? { relay: false, reason: 'not-needed' } : decision;
   }
-}
-
-/** Descriptions do not pass to it octet for octet. */
-function isChoosy({ codecs, holdsInactive }: Wish): boolean {
-  return codecs.length > 0 || holdsInactive === true;
 }
 
 /** Nothing is asked for where there is no relay at all. */

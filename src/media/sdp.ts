@@ -30,7 +30,11 @@ export function heldInactive(sdp: string, address: string | undefined): string {
   const connected = inactive.replaceAll(/^c=IN IP4 0\.0\.0\.0(?=\r?$)/gm, `c=IN IP4 ${address ?? NOBODY}`);
   if (/^a=inactive\r?$/m.test(connected)) return connected;
   const sections = connected.replaceAll(/^a=sendrecv\r?\n/gm, '').split(/(?=^m=)/m);
-  return sections.map((section) => (section.startsWith('m=') ? `${section}a=inactive\r\n` : section)).join('');
+  return sections.map((section) => (section.startsWith('m=') ? `${whole(section)}a=inactive\r\n` : section)).join('');
+}
+
+function whole(section: string): string {
+  return section.endsWith('\n') ? section : `${section}\r\n`;
 }
 
 /** RFC 5737: nobody's. Nothing is sent there while the media is inactive. */

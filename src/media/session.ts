@@ -2,63 +2,33 @@ import { randomBytes } from 'node:crypto';
 import { randomToken } from '../base/ids.ts';
 import { InOrder } from '../base/in-order.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
-import type { Bencodable, BencodedFields } from './bencode.ts';
-import { type MediaParty, wantedProfile } from './decide.ts';
+import type { BencodedFields } from './bencode.ts';
+import { ChosenCodecs } from './chosen-codecs.ts';
+import { wantedProfile } from './decide.ts';
+import { Holds } from './holds.ts';
+import { hasMedia, isTooMuch, legible } from './legible.ts';
+import { isAboutDescription, isUnknownCall, type NgFields, profileFields, sdpOf } from './ng-words.ts';
+import {
+  type Described,
+  isChoosy,
+  mayPass,
+  NEAR,
+  type SessionParties,
+  type SessionUser,
+  withCodecs,
+} from './parties.ts';
 import type { MediaRelay } from './relay.ts';
 import type { MediaRelays } from './relays.ts';
-import {
-  chooseCodecs,
-  connectionAddress,
-  type Description,
-  describe,
-  heldInactive,
-  inventedOffer,
-  type MediaProfile,
-} from './sdp.ts';
+import { type Description, describe, inventedOffer } from './sdp.ts';
 import { type MediaStatistics, statisticsOf } from './statistics.ts';
 
-/** Gets the description for the other side; undefined when there is none: no relay answered, or no codec is left. */
-export type Described = (sdp: string | undefined) => void;
-
-export interface SessionUser {
-  /** The relay has ended the session by itself: nothing came from a party for too long, or the relay was started anew. */
-  onMediaLost(reason: 'media-timeout' | 'media-lost'): void;
-  /** Once, after `end`. Undefined: nothing is known of it. */
-  onMediaEnded(statistics: MediaStatistics | undefined): void;
-}
-
-/** The two parties: `near` began, its tag is {@link NEAR}; every other tag is a `far` one, of which a fork makes several. */
-export interface SessionParties {
-  readonly near: MediaParty;
-  readonly far: MediaParty;
-}
-
-export const NEAR = 'near';
-
 interface Exchange {
-  readonly offer: Fields;
-  answer: Fields | undefined;
+  readonly offer: NgFields;
+  answer: NgFields | undefined;
 }
-type Fields = { readonly [key: string]: Bencodable | undefined };
 
 /** The relay forgets a session when nothing comes for a minute; it is asked often enough to notice soon. */
 const ASK_MS = 15_000;
-/**
- * All but AES_CM_128_HMAC_SHA1_80 and _32, which RFC 4568 makes every peer have: what nobody should speak any more, what not every peer
- * speaks as it is meant, and what makes offers too long for a datagram.
- */
-const NO_CIPHERS = [
-  'no-AEAD_AES_256_GCM',
-  'no-AEAD_AES_128_GCM',
-  'no-AES_256_CM_HMAC_SHA1_80',
-  'no-AES_256_CM_HMAC_SHA1_32',
-  'no-NULL_HMAC_SHA1_80',
-  'no-NULL_HMAC_SHA1_32',
-  'no-F8_128_HMAC_SHA1_80',
-  'no-F8_128_HMAC_SHA1_32',
-  'no-AES_192_CM_HMAC_SHA1_80',
-  'no-AES_192_CM_HMAC_SHA1_32',
-];
 const REPLACED = ['origin', 'session-connection', 'SDP-version', 'username'];
 
 /**
@@ -134,24 +104,36 @@ export class RelayedSession implements TimerTarget {
 
   /** @param to undefined where nobody has answered yet. */
   offer(from: string, to: string | undefined, given: string, done: Described): void {
-    const sdp = this.#holds.towardOther(from, given);
+    const sdp = this.#holds.towardOther(from, legible(given));
     const chosen = withCodecs(sdp, this.#parties);
-    if (chosen === undefined) {
-      done(undefined);
+    if (chosen === undefined || isTooMuch(chosen)) {
+      done(undefined, chosen === undefined ? 'no-codec' : 'unreadable');
       return;
     }
     this.#inOrder.run((next) => {
-      this.#offer(from, to, chosen, (result) => {
-        done(result);
+      const tell: Described = (result, refusal) => {
+        done(result, refusal);
         next();
-      });
+      };
+      if (hasMedia(chosen)) this.#offer(from, to, chosen, tell);
+      else {
+        // Nothing is there to be relayed: it passes, and so will its answer.
+        this.#offerer = from;
+        tell(given);
+      }
     });
   }
 
   /** @param from who answers. @param to who had offered. */
   answer(from: string, to: string, given: string, done: Described): void {
-    const sdp = this.#holds.towardOther(from, given);
+    const sdp = this.#holds.towardOther(from, legible(given));
     this.#inOrder.run((next) => {
+      if (!hasMedia(sdp) || isTooMuch(sdp)) {
+        this.#offerer = undefined;
+        done(hasMedia(sdp) ? undefined : given);
+        next();
+        return;
+      }
       if (this.#isMadeUp && from === NEAR) {
         this.#become(to, sdp, (result) => {
           done(result);
@@ -164,6 +146,11 @@ export class RelayedSession implements TimerTarget {
         next();
       });
     });
+  }
+
+  withoutRelay(): ChosenCodecs | undefined {
+    const { near, far } = this.#parties;
+    return isChoosy(near) || isChoosy(far) ? new ChosenCodecs(this.#parties, this.#user) : undefined;
   }
 
   /** The open offer was refused: the session is as it was before. */
@@ -204,8 +191,8 @@ export class RelayedSession implements TimerTarget {
     relay.request({ command: 'query', 'call-id': this.#callId }, (answer) => {
       // Silence says nothing of the session: the relay may be back, or the next offer moves it.
       if (answer === undefined || this.#ended || relay !== this.#relay) return;
-      if (answer['result'] !== 'error') this.#note(answer);
-      else if (this.#agreed !== undefined)
+      if (answer['result'] === 'ok') this.#note(answer);
+      else if (this.#agreed !== undefined && isUnknownCall(answer))
         this.#user.onMediaLost(relay.failures === this.#failures ? 'media-timeout' : 'media-lost');
     });
   }
@@ -225,7 +212,7 @@ export class RelayedSession implements TimerTarget {
     this.#described.set(from, described);
     if (this.#relay.state === 'down') this.#move();
     const ask = (mayMove: boolean) => {
-      const fields: Fields = {
+      const fields: NgFields = {
         command: 'offer',
         'call-id': this.#callId,
         'from-tag': from,
@@ -236,7 +223,9 @@ export class RelayedSession implements TimerTarget {
       };
       this.#relay.request(fields, (answer) => {
         const result = sdpOf(answer);
-        if (result === undefined && mayMove && this.#move()) {
+        const refusal = isAboutDescription(answer) ? 'unreadable' : undefined;
+        // What one relay cannot read, none can.
+        if (result === undefined && refusal === undefined && mayMove && this.#move()) {
           ask(false);
           return;
         }
@@ -246,7 +235,7 @@ export class RelayedSession implements TimerTarget {
           this.#told.clear();
           this.#told.set(key, { sdp, result });
         }
-        done(result);
+        done(result, refusal);
       });
     };
     ask(true);
@@ -265,7 +254,7 @@ export class RelayedSession implements TimerTarget {
       return;
     }
     this.#described.set(from, describe(sdp));
-    const fields: Fields = {
+    const fields: NgFields = {
       command: 'answer',
       'call-id': this.#callId,
       'from-tag': to,
@@ -297,7 +286,7 @@ export class RelayedSession implements TimerTarget {
     this.#isMadeUp = false;
     this.#described.set(NEAR, describe(sdp));
     this.#told.clear();
-    const own: Fields = { ...offer, sdp, 'to-tag': to };
+    const own: NgFields = { ...offer, sdp, 'to-tag': to };
     this.#relay.request(own, (offered) => {
       if (sdpOf(offered) === undefined) {
         done(undefined);
@@ -309,7 +298,7 @@ export class RelayedSession implements TimerTarget {
   }
 
   /** How the description has to be for the side that it goes to. */
-  #toward(from: string, to: string | undefined, offered: Description): Fields {
+  #toward(from: string, to: string | undefined, offered: Description): NgFields {
     const { near, far } = this.#parties;
     const [party, other] = from === NEAR ? [far, near] : [near, far];
     const known = to === undefined ? undefined : this.#described.get(to);
@@ -347,54 +336,4 @@ export class RelayedSession implements TimerTarget {
   #note(answer: BencodedFields | undefined): void {
     this.#statistics = statisticsOf(answer, NEAR) ?? this.#statistics;
   }
-}
-
-/** Descriptions of holds for sides that know `inactive` alone. */
-export class Holds {
-  readonly #parties: SessionParties;
-  /** Where each side has said that it is. */
-  readonly #addresses = new Map<string, string>();
-
-  constructor(parties: SessionParties) {
-    this.#parties = parties;
-  }
-
-  towardOther(from: string, sdp: string): string {
-    const { near, far } = this.#parties;
-    if ((from === NEAR ? far : near).holdsInactive !== true) return sdp;
-    const address = connectionAddress(sdp);
-    if (address !== undefined) this.#addresses.set(from, address);
-    return heldInactive(sdp, this.#addresses.get(from));
-  }
-}
-
-/** One that says yes is enough: it knows that its side can do without. */
-export function mayPass({ near, far }: SessionParties): boolean {
-  return near.withoutRelay === 'pass' || far.withoutRelay === 'pass';
-}
-
-/** Only the codecs of both sides; a description is as it came where nobody has asked for any. */
-export function withCodecs(sdp: string, { near, far }: SessionParties): string | undefined {
-  let chosen: string | undefined = sdp;
-  for (const { codecs } of [near, far])
-    if (chosen !== undefined && codecs.length > 0) chosen = chooseCodecs(chosen, codecs);
-  return chosen;
-}
-
-function profileFields(profile: MediaProfile, isAsOffered: boolean): Fields {
-  // It changes nothing but keys and addresses then.
-  if (isAsOffered) return {};
-  switch (profile) {
-    case 'rtp':
-      return { 'transport-protocol': 'RTP/AVP', 'rtcp-mux': ['demux'] };
-    case 'sdes':
-      return { 'transport-protocol': 'RTP/SAVP', DTLS: 'off', SDES: NO_CIPHERS, 'rtcp-mux': ['demux'] };
-    case 'dtls':
-      return { 'transport-protocol': 'UDP/TLS/RTP/SAVPF', SDES: ['off'], 'rtcp-mux': ['offer'] };
-  }
-}
-
-function sdpOf(answer: BencodedFields | undefined): string | undefined {
-  const sdp = answer?.['result'] === 'ok' ? answer['sdp'] : undefined;
-  return typeof sdp === 'string' ? sdp : undefined;
 }

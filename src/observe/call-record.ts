@@ -61,6 +61,8 @@ export interface CallRecord {
   readonly status: number;
   readonly reason: string;
   readonly hungUpBy: 'caller' | 'callee' | 'engine';
+  /** Why it ended, in one word: `bye`, `cancel`, `media-timeout`…; absent in records of before it was noted. */
+  readonly endReason?: string | undefined;
   /** What a media relay has counted, of each pair of parties in turn: a transfer makes another one. */
   readonly media?: readonly CallMedia[] | undefined;
 }

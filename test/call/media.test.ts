@@ -118,6 +118,38 @@ test('a dead relay is left for another one after a second; with none the call is
   expect(world.settles()).toBe(true);
 });
 
+test('the codecs of a trunk are chosen for an offer that passes because no relay has answered it', () => {
+  const world = new RelayedWorld([1], wish('always', { withoutRelay: 'pass', codecs: ['PCMA'] }));
+  world.fake.dead.add(1);
+  world.a.call({ body: sdp('caller', 'audio 4000 RTP/AVP 0 8') });
+  world.run(1100);
+  expect(world.b.invite.request.body).toBe(sdp('caller', 'audio 4000 RTP/AVP 8'));
+  world.b.answer(world.b.invite, 486);
+  world.run();
+  expect(world.settles()).toBe(true);
+});
+
+test('an offer within the call that a relay cannot read, or that leaves no codec, is refused with 488; the relay counts as up', () => {
+  const world = new RelayedWorld([1], wish('always', { codecs: ['PCMA'] }));
+  const { a, b, fake } = world;
+  a.call({ body: sdp('caller', 'audio 4000 RTP/AVP 8') });
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('callee', 'audio 4000 RTP/AVP 8') });
+  world.run();
+  for (const body of [
+    sdp('caller', 'audio 4000 RTP/AVP 0'),
+    sdp('caller', 'audio 4000 RTP/AVP 8') + 'm=audio 4000 RTP/AVP 8\r\n'.repeat(16),
+  ]) {
+    const refused = a.send('INVITE', { body });
+    world.run();
+    expect(refused.final?.status).toBe(488);
+  }
+  expect(b.requests('INVITE')).toHaveLength(1);
+  expect([fake.count('offer'), world.relays.list()[0]?.state]).toEqual([1, 'up']);
+  a.send('BYE');
+  expect(world.settles()).toBe(true);
+});
+
 test('a CANCEL while the relay is asked ends the call, and nobody is called', () => {
   const world = new RelayedWorld();
   world.fake.dead.add(1);

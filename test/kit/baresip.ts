@@ -26,6 +26,8 @@ export interface BaresipOptions {
   readonly plays?: string;
   /** Keys of its media: `srtp-mand`, `dtls_srtp`; default: none. */
   readonly mediaEncryption?: 'srtp-mand' | 'dtls_srtp';
+  /** Finds addresses by ICE (RFC 8445), with RTP and RTCP on one port, as browsers do. Default false. */
+  readonly ice?: boolean;
   /** Where its control connection, on its own address, is reached. Default 127.0.0.1. */
   readonly controlHost?: string;
   /** The command that runs it, e.g. within a network namespace. */
@@ -66,7 +68,7 @@ export interface Baresip {
 const MODULE_PATH = '/usr/lib/baresip/modules';
 
 function configuration(options: BaresipOptions, controlPort: number, folder: string): string {
-  const { localHost = '127.0.0.1', caFile, certificateFile, plays, mediaEncryption } = options;
+  const { localHost = '127.0.0.1', caFile, certificateFile, plays, mediaEncryption, ice = false } = options;
   const listen = localHost.includes(':') ? `[${localHost}]` : localHost;
   return [
     'poll_method epoll',
@@ -89,6 +91,7 @@ function configuration(options: BaresipOptions, controlPort: number, folder: str
           `snd_path ${folder}`,
         ]),
     ...(mediaEncryption === undefined ? [] : [`module ${mediaEncryption === 'dtls_srtp' ? 'dtls_srtp' : 'srtp'}.so`]),
+    ...(ice ? ['module ice.so', 'rtcp_mux yes'] : []),
     'audio_player aubridge,nowhere',
     'audio_alert aubridge,nowhere',
     'module ctrl_tcp.so',
@@ -104,9 +107,10 @@ function account(options: BaresipOptions): string {
   const { user, domain, authUser = user, password, proxy, transport, registerSeconds = 600, answer = 'auto' } = options;
   const host = proxy.host.includes(':') ? `[${proxy.host}]` : proxy.host;
   const outbound = `sip:${host}:${proxy.port};transport=${transport}`;
-  const { mediaEncryption } = options;
+  const { mediaEncryption, ice = false } = options;
   const params = [`auth_user=${authUser}`, `auth_pass=${password}`, `outbound="${outbound}"`, `answermode=${answer}`];
   if (mediaEncryption !== undefined) params.push(`mediaenc=${mediaEncryption}`);
+  if (ice) params.push('medianat=ice', 'rtcp_mux=yes');
   return `<sip:${user}@${domain};transport=${transport}>;${params.join(';')};regint=${registerSeconds}\n`;
 }
 

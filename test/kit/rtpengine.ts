@@ -8,6 +8,8 @@ import { peerCommand } from './peers.ts';
 export interface Rtpengine {
   readonly child: Child;
   readonly url: string;
+  /** Of its ng protocol. */
+  readonly port: number;
   /** SIGKILL: as a relay that has crashed. */
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -18,6 +20,8 @@ export interface RtpengineOptions {
   readonly address?: string;
   /** Further interfaces, as `--interface` takes them. */
   readonly interfaces?: readonly string[];
+  /** Port of its ng protocol. Default: a free one. */
+  readonly port?: number;
   /** Seconds without RTP after which it ends a session. Default 60. */
   readonly timeoutSeconds?: number;
 }
@@ -25,8 +29,7 @@ export interface RtpengineOptions {
 let nextMediaPort = 20_000 + (process.pid % 100) * 200;
 
 export async function startRtpengine(options: RtpengineOptions = {}): Promise<Rtpengine> {
-  const { address = '127.0.0.1', interfaces = [], timeoutSeconds = 60 } = options;
-  const port = await freePort();
+  const { address = '127.0.0.1', interfaces = [], timeoutSeconds = 60, port = await freePort() } = options;
   const firstPort = nextMediaPort;
   nextMediaPort += 100;
   const child = startChild(peerCommand('rtpengine'), [
@@ -46,6 +49,7 @@ export async function startRtpengine(options: RtpengineOptions = {}): Promise<Rt
   return {
     child,
     url: `udp://127.0.0.1:${port}`,
+    port,
     async kill() {
       child.signal('SIGKILL');
       await child.exited;

@@ -97,6 +97,12 @@ export const callRecordAnswer = z.object({
   status: z.int(),
   reason: z.string(),
   hungUpBy: z.enum(['caller', 'callee', 'engine']),
+  endReason: z
+    .string()
+    .optional()
+    .describe(
+      'Why the call ended, in one word: `bye`, `cancel`, `refused`, `media-timeout`, `no-ack`, `session-expired`.',
+    ),
   media: z
     .array(z.object({ caller: streamAnswer, callee: streamAnswer }))
     .optional()

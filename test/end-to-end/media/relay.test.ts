@@ -9,11 +9,16 @@ import { makeNat, type NatNetwork } from '../../kit/nat.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { type Rtpengine, startRtpengine } from '../../kit/rtpengine.ts';
 import { toneShare, writeTone } from '../../kit/tone.ts';
+import { Phone, type PlacedCall } from '../outbound/phone.ts';
+import { fieldOf, methodOf } from '../outbound/wire-message.ts';
 import { acme } from '../world.ts';
 
 const LOW_HERTZ = 440;
 const HIGH_HERTZ = 1000;
 const THIRD_HERTZ = 1700;
+const TIMED_OUT = 'SIP;cause=408;text="Media Timeout"';
+/** Shorter than the tests before the one that waits for it. */
+const SILENCE_SECONDS = 10;
 
 interface Counted {
   readonly packets: number;
@@ -35,6 +40,8 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
   let dtls: Baresip;
   let hidden: Baresip;
   let carol: Baresip;
+  /** Has no audio at all. */
+  let silent: Phone;
   const phones: Baresip[] = [];
   /** What a phone has heard of calls before. */
   const former = new Map<Baresip, string | undefined>();
@@ -45,7 +52,7 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
     writeTone(join(folder, 'high.wav'), HIGH_HERTZ, 30);
     writeTone(join(folder, 'third.wav'), THIRD_HERTZ, 30);
     nat = makeNat();
-    relay = await startRtpengine({ address: nat.outside });
+    relay = await startRtpengine({ address: nat.outside, timeoutSeconds: SILENCE_SECONDS });
     spare = await startRtpengine({ address: nat.outside });
     engine = await startEngine({
       provisioning: {
@@ -58,6 +65,8 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
               { number: '104', password: 'secret-104', media: 'webrtc' },
               { number: '105', password: 'secret-105' },
               { number: '106', password: 'secret-106' },
+              { number: '107', password: Phone.PASSWORD, media: 'always' },
+              { number: '108', password: Phone.PASSWORD },
             ],
             outboundRules: [],
             inboundRules: [],
@@ -77,7 +86,7 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
       phone('101', 'low'),
       phone('102', 'high'),
       phone('103', 'high', { mediaEncryption: 'srtp-mand' }),
-      phone('104', 'low', { mediaEncryption: 'dtls_srtp' }),
+      phone('104', 'low', { mediaEncryption: 'dtls_srtp', ice: true }),
       phone('105', 'low', {
         proxy: { host: nat.outside, port: outside?.port ?? 0 },
         localHost: nat.inside,
@@ -86,10 +95,14 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
       }),
       phone('106', 'third'),
     ]);
+    silent = await Phone.open({ address: '127.0.0.1', port: engine.port('udp') });
+    silent.answer = ['200 OK'];
+    expect((await silent.register('108', 'acme.test')).status).toBe(200);
   });
   afterAll(async () => {
     try {
       for (const phone of phones) await phone.stop();
+      silent?.close();
       await engine?.stop();
     } finally {
       nat?.remove();
@@ -145,17 +158,30 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
   }
 
   /** A call that each side hears the other one in, and what its record counted. */
-  async function talk(low: Baresip, called: string, high: Baresip, during = async () => {}): Promise<MediaRecord> {
+  async function talk(
+    caller: Baresip,
+    called: string,
+    callee: Baresip,
+    during = async () => {},
+    [callers, callees] = [LOW_HERTZ, HIGH_HERTZ],
+  ): Promise<MediaRecord> {
     const before = engine.logs('call').length;
-    await dial(low, called, high);
-    await hears(high, LOW_HERTZ);
-    await hears(low, HIGH_HERTZ);
+    await dial(caller, called, callee);
+    await hears(callee, callers);
+    await hears(caller, callees);
     await during();
-    await hangUp(low, high);
+    await hangUp(caller, callee);
     await eventually('the end of the call', () => engine.logs('call').length > before);
     const { items } = (await engine.api('/api/v1/call-records?limit=1')) as { items: MediaRecord[] };
     return items[0] as MediaRecord;
   }
+
+  let unheard: PlacedCall;
+
+  test('a call without any audio begins, which the relay will give up', async () => {
+    unheard = await silent.call({ user: '107', domain: 'acme.test', dialled: '108' });
+    expect(unheard.status).toBe(200);
+  });
 
   test('RTP on both sides, held and resumed: each hears the other one, and the call record counts the packets', async () => {
     const sent = () => relay.child.output().split("Received command 'offer'").length - 1;
@@ -169,7 +195,8 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
     });
     expect(media?.[0]?.caller.packets).toBeGreaterThan(40);
     expect(media?.[0]?.callee.packets).toBeGreaterThan(40);
-    expect(await engine.api('/metrics')).toMatch(/tandem_media_relay_sessions\{relay="[^"]+"\} 0/);
+    // Of the call without audio.
+    expect(await engine.api('/metrics')).toMatch(/tandem_media_relay_sessions\{relay="[^"]+"\} 1/);
   });
 
   test('RTP calls SRTP (SDES): each hears the other one', async () => {
@@ -177,9 +204,17 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
     expect(media?.[0]?.callee.packets).toBeGreaterThan(40);
   });
 
-  test('DTLS-SRTP calls RTP: each hears the other one', async () => {
+  test('DTLS-SRTP with ICE, RTP and RTCP on one port, calls RTP: each hears the other one', async () => {
     const { media } = await talk(dtls, '102', bob);
     expect(media?.[0]?.caller.packets).toBeGreaterThan(40);
+    expect(dtls.child.output()).toMatch(
+      /mnat 'ice' connected: .*[\s\S]*RTP\/RTCP multiplexing enabled|multiplexing enabled[\s\S]*mnat 'ice' connected/,
+    );
+  });
+
+  test('RTP calls DTLS-SRTP with ICE: each hears the other one', async () => {
+    const { media } = await talk(bob, '104', dtls, undefined, [HIGH_HERTZ, LOW_HERTZ]);
+    expect(media?.[0]?.callee.packets).toBeGreaterThan(40);
   });
 
   test('a phone behind a NAT calls one that is not, which hears it, and is heard', async () => {
@@ -197,6 +232,22 @@ describe.skipIf(peersSkipped)('media through rtpengine, heard by phones at both 
     await hears(carol, LOW_HERTZ);
     await bob.heard('CALL_CLOSED');
     await hangUp(alice, carol);
+  });
+
+  test('the relay has given up the call without audio: it has ended, and both sides, its record and the log say why', async () => {
+    const ended = await eventually(
+      'the end of the silent call',
+      () => engine.logs('call').find(({ from, to }) => from === '107' && to === '108'),
+      { timeoutMs: 35_000, detail: () => JSON.stringify(engine.logs('call')) },
+    );
+    expect(ended).toMatchObject({ endReason: 'media-timeout', hungUpBy: 'engine' });
+    expect(await engine.api('/metrics')).toMatch(/tandem_media_relay_sessions\{relay="[^"]+"\} 0/);
+    const byes = silent.party.received.filter((message) => methodOf(message) === 'BYE');
+    expect(byes.map((message) => fieldOf(message, 'Reason'))).toEqual([TIMED_OUT, TIMED_OUT]);
+    const { items } = (await engine.api('/api/v1/call-records?limit=50')) as {
+      items: { callId: string; endReason: string }[];
+    };
+    expect(items.find(({ callId }) => callId === ended['callId'])).toMatchObject({ endReason: 'media-timeout' });
   });
 
   test('phones that need no relay get none', async () => {

@@ -70,6 +70,13 @@ export class Phone {
   readonly #challenges = new Map<string, Challenge>();
   /** Status lines, in order, for an INVITE that comes in. */
   answer: readonly string[] | ((invite: WireMessage) => readonly string[]) = ['486 Busy Here'];
+  /** What a response to an INVITE says beyond its own fields: lines, and the description. */
+  says: (invite: WireMessage, status: string) => { readonly lines?: readonly string[]; readonly body: string } = (
+    _invite,
+    status,
+  ) => ({ body: status.startsWith('2') ? SDP : '' });
+  /** Body of the ACK to a 2xx. */
+  acknowledges: (answer: WireMessage) => string = () => '';
 
   /** Places calls from a socket that somebody else serves. */
   constructor(party: UdpParty, engine: { readonly address: string; readonly port: number }) {
@@ -81,7 +88,7 @@ export class Phone {
 
   static async open(engine: { readonly address: string; readonly port: number }, address = '127.0.0.2') {
     const phone = new Phone(await UdpParty.open(address), engine);
-    phone.party.onMessage = (message) => phone.#serve(message);
+    phone.party.onMessage = (message, from) => phone.#serve(message, from);
     return phone;
   }
 
@@ -201,30 +208,34 @@ export class Phone {
     const via = success
       ? field('Via').replace(/branch=.*/, `branch=z9hG4bK${randomBytes(9).toString('hex')}`)
       : field('Via');
-    return writeMessage(`ACK ${target} SIP/2.0`, [
+    const body = success ? this.acknowledges(answer) : '';
+    const own = [
       `Via: ${via}`,
       'Max-Forwards: 70',
       `From: ${field('From')}`,
       `To: ${fieldOf(answer, 'To')}`,
       `Call-ID: ${field('Call-ID')}`,
       `CSeq: ${field('CSeq').replace('INVITE', 'ACK')}`,
-    ]);
+      ...(body === '' ? [] : ['Content-Type: application/sdp']),
+    ];
+    return writeMessage(`ACK ${target} SIP/2.0`, own, body);
   }
 
-  #serve(message: WireMessage): void {
+  #serve(message: WireMessage, from: { readonly address: string; readonly port: number }): void {
     const method = message.startLine.split(' ')[0];
     if (statusOf(message) !== 0 || method === 'ACK') return;
     const tag = LOCAL_TAG;
     const contact = `Contact: <sip:phone@${this.contact}>`;
     if (method !== 'INVITE') {
-      this.party.send(responseTo(message, '200 OK', tag), this.#engine);
+      this.party.send(responseTo(message, '200 OK', tag), from);
       return;
     }
     const statuses = typeof this.answer === 'function' ? this.answer(message) : this.answer;
     for (const status of statuses) {
-      const answered = status.startsWith('2');
-      const more = answered ? [contact, 'Content-Type: application/sdp'] : [contact];
-      this.party.send(responseTo(message, status, tag, more, answered ? SDP : ''), this.#engine);
+      const { lines = [], body } = this.says(message, status);
+      const described = body === '' ? [] : ['Content-Type: application/sdp'];
+      const more = [contact, ...described, ...lines];
+      this.party.send(responseTo(message, status, tag, more, body), from);
     }
   }
 }

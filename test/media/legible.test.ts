@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import { hasMedia, isTooMuch, legible, withoutNamelessFormats } from '../../src/media/legible.ts';
+
+const PLAIN = 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n';
+
+describe('a description for a relay', () => {
+  test.each([
+    ['as it should be', PLAIN],
+    ['without the end of its last line', PLAIN.trimEnd()],
+    ['with small letters', PLAIN.replaceAll('IN IP4', 'in ip4')],
+    ['with spaces and tabs', PLAIN.replace('m=audio 4000', 'm=audio  4000').replace('c=IN IP4', 'c= IN\tIP4')],
+    ['with its address twice', PLAIN.replace(/(c=.*\r\n)/, '$1$1')],
+  ])('%s, is as it should be', (_what, sdp) => {
+    expect(legible(sdp)).toBe(PLAIN);
+  });
+
+  test('RFC 8866 §5.2: one without an origin gets one', () => {
+    expect(legible(PLAIN.replace(/o=.*\r\n/, ''))).toMatch(/^v=0\r\no=- \d+ \d+ IN IP4 \S+\r\ns=-\r\n/);
+  });
+
+  test('line feeds alone stay', () => {
+    expect(legible(PLAIN.replaceAll('\r\n', '\n'))).toBe(PLAIN.replaceAll('\r\n', '\n'));
+  });
+
+  test('the addresses of two streams stay', () => {
+    const two = `${PLAIN}c=IN IP4 192.0.2.1\r\nm=video 4002 RTP/AVP 96\r\nc=IN IP4 192.0.2.1\r\n`;
+    expect(legible(two)).toBe(two);
+  });
+});
+
+test('RFC 3264 §5: a description may have no stream', () => {
+  expect(hasMedia(PLAIN)).toBe(true);
+  expect(hasMedia(PLAIN.replace(/m=.*\r\n/, ''))).toBe(false);
+});
+
+test('more than a relay can answer in a datagram is too much: octets, and streams', () => {
+  expect(isTooMuch(PLAIN)).toBe(false);
+  expect(isTooMuch(PLAIN + 'a=x\r\n'.repeat(7000))).toBe(true);
+  expect(isTooMuch(PLAIN + 'm=audio 1 RTP/AVP 0\r\n'.repeat(16))).toBe(true);
+});
+
+test('a format that the relay has no name for is not named', () => {
+  expect(withoutNamelessFormats('a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 /0\r\na=x\r\n')).toBe(
+    'a=rtpmap:8 PCMA/8000\r\na=x\r\n',
+  );
+});
