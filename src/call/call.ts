@@ -353,7 +353,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.end('engine', 'session-limit', ['SIP;cause=480;text="Session Limit"']);
   }
 
-  /** Another node goes on with it: nothing is said to anybody, and what becomes of it is told there. */
+  /** Another call, or another node, goes on with it: nothing is said to anybody, and what becomes of it is told there. */
   forget(): void {
     if (this.#over) return;
     this.#over = true;

@@ -18,6 +18,7 @@ import {
 } from './ports.ts';
 import { Probe } from './probe.ts';
 import type { CallFacts, CallListing } from './record.ts';
+import { rejoined } from './rejoin.ts';
 import { takeOver } from './replacement.ts';
 import type { CallSnapshot } from './snapshot.ts';
 
@@ -177,6 +178,12 @@ export class Calls implements CallRegistry {
   refreshTargets(id: string): void {
     const { callerLeg, calleeLeg } = this.#calls.get(id) ?? {};
     for (const leg of [callerLeg, calleeLeg]) if (leg?.state === 'confirmed') new Probe(leg).refreshTarget();
+  }
+
+  /** Makes one call of one that came from another node and its other half, where that is here; gives the id of what is left. */
+  rejoin(id: string): string {
+    const call = this.#calls.get(id);
+    return (call === undefined ? undefined : rejoined(this, call))?.record.id ?? id;
   }
 
   /** Another node has it. */

@@ -119,6 +119,8 @@ export interface LegCall {
   legLost(leg: Leg, reason: string): void;
   replaceLeg(leg: Leg, newcomer: Leg): void;
   partyMoved(leg: Leg): void;
+  /** It is a part of another call now, or of another node. */
+  forget(): void;
   pickedUp(newcomer: Leg, response: SipResponse): boolean;
   end(by: EndedBy, reason: string, reasons?: readonly string[]): void;
   /** Media between two parties, as a part of this call; undefined: their descriptions pass as they are. */

@@ -154,7 +154,7 @@ export interface CallObserver {
   onCallChanged?(record: LiveRecord): void;
   /** Both legs are over; exactly once for each call started. */
   onCallEnded(record: LiveRecord): void;
-  /** In place of its end: another node has it, and writes its record. */
+  /** In place of its end: another node has it, or the call whose half it was, and writes its record. */
   onCallMoved?(record: LiveRecord): void;
 }
 

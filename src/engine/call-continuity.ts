@@ -82,7 +82,7 @@ export class CallContinuity {
   }
 
   /** What the store has to know of calls, besides whoever else is told. */
-  get observer(): Pick<CallObserver, 'onCallAnswered' | 'onCallChanged' | 'onCallEnded'> | undefined {
+  get observer(): Pick<CallObserver, 'onCallAnswered' | 'onCallChanged' | 'onCallEnded' | 'onCallMoved'> | undefined {
     return this.#keeper;
   }
 }

@@ -90,15 +90,16 @@ export class CallKeeper implements TimerTarget {
   }
 
   /** Goes on with calls of a node that has ended; the store counts them as this one's already. */
-  takeOver(node: string, calls: readonly KeptCall[]): void {
-    const { log, movedHere, scheduler } = this.#options;
-    const restored = calls.filter((kept) => this.#restored(kept, movedHere));
-    for (const { id } of restored) {
+  takeOver(node: string, kept: readonly KeptCall[]): void {
+    const { log, movedHere, scheduler, calls } = this.#options;
+    const restored = kept.filter((call) => this.#restored(call, movedHere));
+    for (const { id: taken } of restored) {
+      const id = calls().rejoin(taken);
       this.#note(id);
       this.#toTell.push(id);
     }
     this.#arm(BEHIND_MS);
-    log.warn('calls-taken-over', { from: node, count: restored.length, lost: calls.length - restored.length });
+    log.warn('calls-taken-over', { from: node, count: restored.length, lost: kept.length - restored.length });
     this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
   }
 
@@ -115,6 +116,10 @@ export class CallKeeper implements TimerTarget {
     if (!this.#stored.delete(id)) return;
     this.#ended.add(id);
     this.#arm(BEHIND_MS);
+  }
+
+  onCallMoved(record: LiveRecord): void {
+    this.onCallEnded(record);
   }
 
   onTimer(kind: number): void {

@@ -4,6 +4,7 @@ import type { NodeFacts } from '../outbound/index.ts';
 import type { Endpoint } from '../sip/endpoint/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import { assertedParty } from './party-address.ts';
+import type { PeerNodes } from './peer-nodes.ts';
 import { Peers } from './peers.ts';
 import type { Registrations } from './registrations.ts';
 import type { Routing } from './routing.ts';
@@ -17,12 +18,13 @@ export interface CallRouterParts {
   readonly transport: Endpoint['transport'];
   readonly node: NodeFacts;
   readonly served: Served;
+  readonly nodes: PeerNodes;
 }
 
 export function callRouter(parts: CallRouterParts): CallRouter {
-  const { routing, registrations, trunks, transport, node, served } = parts;
+  const { routing, registrations, trunks, transport, node, served, nodes } = parts;
   const transfers = new Transfers({ routing, served, node, outbound: routing.outbound });
-  const peers = new Peers({ served, trunks, registrations, transport });
+  const peers = new Peers({ served, trunks, registrations, transport, nodes });
   return {
     referred: (call, leg, referTo, referredBy) => transfers.referred(call, leg, referTo, referredBy),
     mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),

@@ -303,6 +303,7 @@ export class Engine {
         transport: this.endpoint.transport,
         node: this.#nodeFacts,
         served,
+        nodes: options.peers ?? NO_PEERS,
       }),
       media: this.media,
       mayCome: (transaction, retry) => this.#continuity.mayCome(transaction, retry),
@@ -486,6 +487,7 @@ export class Engine {
       onCallMoved: (record) => {
         this.guards.ended(record);
         observer.onCallMoved?.(record);
+        this.#continuity.observer?.onCallMoved?.(record);
       },
     };
   }

@@ -114,7 +114,8 @@ export class Observation
   }
 
   onCallMoved(record: LiveRecord): void {
-    this.#options.log.warn('call-moved', { callId: record.callerCallId });
+    // The half of a call whose other half is here now too has no record of its own either.
+    if (record.facts.peerNode === undefined) this.#options.log.warn('call-moved', { callId: record.callerCallId });
   }
 
   // Registrations

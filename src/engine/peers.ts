@@ -12,6 +12,7 @@ import { defaultPort, type Endpoint, isFlow } from '../sip/endpoint/index.ts';
 import { parseUri } from '../sip/message/index.ts';
 import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
+import type { PeerNodes } from './peer-nodes.ts';
 import type { Registrations } from './registrations.ts';
 import type { Served } from './served.ts';
 
@@ -20,6 +21,7 @@ export interface PeersOptions {
   readonly trunks: TrunkService;
   readonly registrations: Registrations;
   readonly transport: Endpoint['transport'];
+  readonly nodes: Pick<PeerNodes, 'isPeerAddress'>;
 }
 
 /** From the least to the most secure; of two that are alike the connection is the more certain one. */
@@ -76,6 +78,8 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const { owner, trunkId } = leg.options;
     const { remoteAddress } = flow;
     if (remoteAddress === addressOf(leg.destination)) return true;
+    // A call between nodes whose other half has gone to another one.
+    if (this.#options.nodes.isPeerAddress(remoteAddress)) return true;
     if (trunkId !== undefined) return this.#options.trunks.identification.isOf(trunkId, remoteAddress);
     // A phone that has changed networks has registered from the new one.
     return owner !== undefined && this.#options.registrations.ownerOn(flow) === owner;
@@ -88,7 +92,8 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const uri = parseUri(text);
     if (!('host' in uri) || uri.params.has('maddr')) return undefined;
     const address = uri.host;
-    const isPeer = address === addressOf(destination);
+    const isThere = address === addressOf(destination);
+    const isPeer = isThere || this.#options.nodes.isPeerAddress(address);
     if (!isPeer && isIP(address) === 0) return undefined;
     if (!isPeer && (trunkId === undefined || !this.#options.trunks.identification.isOf(trunkId, address)))
       return undefined;
@@ -99,7 +104,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const port = uri.port ?? defaultPort(transport);
     // What is served there is SIP in clear text; the connection that there was has shown where TLS is.
     if (transport === 'tls' && asked !== 'tls' && uri.port === defaultPort('udp')) return undefined;
-    if (isPeer && transport === destination.transport && port === portOf(destination)) {
+    if (isThere && transport === destination.transport && port === portOf(destination)) {
       if (!isFlow(destination) || !destination.closed) return undefined;
     }
     if (this.#options.served.isOwnAddress(address, port) || leg.unreachable === `${address}:${port}`) return undefined;

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { RoutedCall, RoutedLeg } from '../../src/call/index.ts';
 import { callRouter } from '../../src/engine/call-router.ts';
+import { NO_PEERS } from '../../src/engine/peer-nodes.ts';
 import { Served } from '../../src/engine/served.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import { NODE } from '../outbound/world.ts';
@@ -13,7 +14,8 @@ beforeEach(async () => {
   world = await World.start();
   const { routing, registrations, trunks, endpoint, directory } = world.engine;
   const served = new Served(nodeSchema.parse({ listen: [{ transport: 'udp', host: ENGINE, port: 5060 }] }), directory);
-  router = callRouter({ routing, registrations, trunks, transport: endpoint.transport, node: NODE, served });
+  const { transport } = endpoint;
+  router = callRouter({ routing, registrations, trunks, transport, node: NODE, served, nodes: NO_PEERS });
 });
 
 /** A leg of a party, as the router is asked about it. */

@@ -29,22 +29,21 @@ describe.skipIf(peersSkipped)('a node of two is killed with calls up', () => {
     await cluster?.stop();
   });
 
-  const phone = async (user: string) => {
+  const phone = async (user: string, node: ClusterNode) => {
     const made = await new Phone(user).open();
     phones.push(made);
-    expect((await made.register(a.address)).status).toBe(200);
+    expect((await made.register(node.address)).status).toBe(200);
     return made;
   };
 
+  const kept = (node: number) => redis.hlen(`tandem:{tandem}:calls:node-${node}`);
+
   test(`kill -9: ${CALLS} calls go on at the other, none is lost, each has one record`, async () => {
-    const [alice, bob] = [await phone('101'), await phone('102')];
+    const [alice, bob] = [await phone('101', a), await phone('102', a)];
     const calls: Called[] = [];
-    for (let call = 0; call < CALLS; call++) calls.push(await alice.call(a.address, '102', Number.POSITIVE_INFINITY));
+    for (let call = 0; call < CALLS; call++) calls.push(await alice.call(a.address, '102', LASTING));
     expect(calls.filter(({ status }) => status === 200)).toHaveLength(CALLS);
-    await eventually(
-      'all calls in the store',
-      async () => (await redis.hlen('tandem:{tandem}:calls:node-1')) === CALLS,
-    );
+    await eventually('all calls in the store', async () => (await kept(1)) === CALLS);
 
     const killedAtMs = performance.now();
     a.process.child.signal('SIGKILL');
@@ -75,13 +74,46 @@ describe.skipIf(peersSkipped)('a node of two is killed with calls up', () => {
     expect([records.length, new Set(records.map(({ callId }) => callId)).size]).toEqual([CALLS, CALLS]);
     expect(records.every(({ status, talkMs }) => status === 200 && talkMs > 0)).toBe(true);
     expect(await live()).toBe(0);
-    await eventually('nothing left in the store', async () => (await redis.hlen('tandem:{tandem}:calls:node-2')) === 0);
+    await eventually('nothing left in the store', async () => (await kept(2)) === 0);
   }, 120_000);
+
+  test('a call between the nodes goes on, whichever of them is killed: both halves become one call', async () => {
+    await a.process.killAndRestart();
+    const [carol, bob] = [await phone('103', b), await phone('102', a)];
+    await eventually('each to know the other’s phone', async () => {
+      const [one, other] = [await carol.call(b.address, '102'), await bob.call(a.address, '103')];
+      return one.status === 200 && other.status === 200 && bob.invites.length > 0 && carol.invites.length > 0;
+    });
+    await eventually('nothing to be left of that', async () => (await kept(1)) + (await kept(2)) === 0);
+    const [toBob, toCarol] = [await carol.call(b.address, '102', LASTING), await bob.call(a.address, '103', LASTING)];
+    expect([toBob.status, toCarol.status]).toEqual([200, 200]);
+    await eventually('both halves of both in the store', async () => (await kept(1)) + (await kept(2)) === 4);
+    const [atBob, atCarol] = [bob.invites.at(-1)?.request, carol.invites.at(-1)?.request];
+    if (atBob === undefined || atCarol === undefined) throw new Error('not called');
+    a.process.child.signal('SIGKILL');
+    await eventually('the calls to be whole', async () => (await live()) === 2 && (await kept(2)) === 2);
+    const told = [atBob.callId(), toCarol.response.callId()];
+    await eventually('bob to be told', () => told.every((callId) => bob.told.has(callId)));
+    for (const callId of told) expect(bob.told.get(callId)).toContain(`@${b.address}`);
+    const before = [count(bob.heard, 'BYE'), count(carol.heard, 'BYE')] as const;
+    expect((await carol.hangUp(b.address, toBob)).status).toBe(200);
+    expect((await carol.hangUpOn(b.address, atCarol)).status).toBe(200);
+    await eventually('both BYEs at bob', () => count(bob.heard, 'BYE') === before[0] + 2);
+    expect(await live()).toBe(0);
+    await eventually('nothing to be left', async () => (await kept(2)) === 0);
+    const { items } = (await b.ask('GET', '/api/v1/call-records?limit=2')).body;
+    expect(items).toMatchObject([
+      { status: 200, hungUpBy: 'callee' },
+      { status: 200, hungUpBy: 'caller' },
+    ]);
+  }, 60_000);
 
   const live = async () =>
     Number(/^tandem_calls_live (\d+)$/m.exec(String((await b.ask('GET', '/metrics')).body))?.[1] ?? Number.NaN);
 });
 
 const LONG = { timeoutMs: 60_000 };
+/** Until somebody hangs up. */
+const LASTING = Number.POSITIVE_INFINITY;
 
 const count = (heard: readonly string[], method: string) => heard.filter((each) => each === method).length;
