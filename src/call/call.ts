@@ -1,7 +1,7 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
-import type { MediaParty, MediaRefusal, MediaSession } from '../media/index.ts';
+import type { MediaParty, MediaQuestion, MediaRefusal, MediaSession } from '../media/index.ts';
 import { HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
@@ -221,7 +221,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (near.media === undefined || far.media === undefined) return undefined;
     const parties = { near: mediaParty(near.media, near), far: mediaParty(far.media, far) };
     const opened = this.env.media?.open(
-      { ...parties, ...offer },
+      { ...parties, ...offer, ...joinedTo(near, far) },
       {
         onMediaLost: (reason) => this.#mediaLost(opened, reason),
         onMediaEnded: (statistics) => {
@@ -319,6 +319,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   /** A confirmed leg was left with BYE. */
   legLeft(leg: Leg, bye: SipRequest): void {
+    const { trunkId } = leg.options;
+    if (trunkId !== undefined) this.env.observer.onPartyLeft?.(this.record, trunkId, bye);
     if (this.referral?.legLeft(leg) === true || leg.peer === undefined) return;
     this.end(leg === this.callerLeg ? 'caller' : 'callee', 'bye', reasonsOf(bye, leg.options));
   }
@@ -502,6 +504,12 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.record.endedBy = by;
     this.record.endReason = reason;
   }
+}
+
+/** The media of the one of two parties that stays as it is. */
+function joinedTo(near: MediaEnd, far: MediaEnd): Pick<MediaQuestion, 'joins'> {
+  if (near.place !== undefined) return { joins: { ...near.place, side: 'near' } };
+  return far.place === undefined ? {} : { joins: { ...far.place, side: 'far' } };
 }
 
 function mediaParty(media: NonNullable<MediaEnd['media']>, { address }: MediaEnd): MediaParty {

@@ -132,7 +132,7 @@ function receiveUpdate(leg: Leg, transaction: ServerTransaction, request: SipReq
 /** RFC 3311 §4: UPDATE goes to whoever allows it. To others the offer goes in a re-INVITE, which every user agent has. */
 function offerByUpdate(leg: Leg, peer: Leg, transaction: ServerTransaction, request: SipRequest): void {
   const isEarly = peer.state === 'early';
-  const canUpdate = allows(peer.methods, 'UPDATE');
+  const canUpdate = peer.standIn === undefined ? allows(peer.methods, 'UPDATE') : false;
   if (isEarly && canUpdate === false) {
     // There is no re-INVITE in an early dialog. RFC 3311 §5.2: the session stays as it was.
     leg.reply(transaction, 488);

@@ -103,6 +103,9 @@ export class JoinedMedia {
   take(): void {
     const session = this.#session;
     this.#taken = true;
+    // Who stays as it is has left what it had on the relay to the new one.
+    const former = [this.#near, this.#far].find(({ mediaEnd }) => mediaEnd.place !== undefined)?.media;
+    if (former !== undefined && former.session !== session) former.session.end();
     this.#near.media = session === undefined ? undefined : { session, tag: NEAR };
     this.#far.media = session === undefined ? undefined : { session, tag: this.#farTag };
   }

@@ -24,6 +24,8 @@ interface RequestingLeg {
   /** `address:port` that the peer's Contact or Record-Route names and that takes no connection. */
   unreachable: string | undefined;
   transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction;
+  /** Answers in place of the peer. Undefined: the peer is asked itself. */
+  readonly standIn: ((request: SipRequest, answer: (response: SipResponse) => void) => void) | undefined;
 }
 
 export interface LegRequestUser {
@@ -53,6 +55,11 @@ export class LegRequest implements ClientTransactionUser {
   send(): this {
     const { request } = this;
     this.#leg.offers.request('local', request.method, hasSessionDescription(request));
+    const { standIn } = this.#leg;
+    if (standIn !== undefined && request.method === 'INVITE') {
+      standIn(request, (response) => this.#heard(response));
+      return this;
+    }
     this.#transaction = this.#leg.transmit(this.request, this);
     return this;
   }
@@ -65,13 +72,17 @@ export class LegRequest implements ClientTransactionUser {
 
   onResponse(response: SipResponse, transaction: ClientTransaction): void {
     if (this.#transaction !== undefined && transaction !== this.#transaction) return;
-    const { status } = response;
     this.#answered = true;
+    this.#heard(response);
+    if (response.status >= 200) transaction.release();
+  }
+
+  #heard(response: SipResponse): void {
+    const { status } = response;
     // Reliable provisional responses within a session are not asked for.
     this.#leg.offers.response('remote', this.request.method, status, hasSessionDescription(response), status >= 200);
     if ((status === 401 || status === 407) && this.#answerChallenge(response)) return;
     this.#user.onLegResponse(response, this);
-    if (status >= 200) transaction.release();
   }
 
   onTimeout(transaction: ClientTransaction): void {

@@ -25,6 +25,7 @@ import type {
 import type { EndedBy, LiveRecord } from './record.ts';
 import { hasSessionDescription, relayBody } from './relayed-headers.ts';
 import { type LegSnapshot, placeOf, type Reacher, type SessionSnapshot } from './snapshot.ts';
+import { standInFor } from './stand-in.ts';
 
 /** An INVITE under way on a leg, in either direction; the leg must end it when it ends itself. */
 export interface PendingInvite {
@@ -219,7 +220,14 @@ export class Leg implements LegRequestUser {
   }
 
   get mediaEnd(): MediaEnd {
-    return { media: this.options.media, address: addressOf(this.destination) };
+    const { media } = this.options;
+    return { media, address: addressOf(this.destination), ...(media?.steady === true && { place: this.media }) };
+  }
+
+  /** Of a peer that takes no re-INVITE. */
+  get standIn(): ((request: SipRequest, answer: (response: SipResponse) => void) => void) | undefined {
+    if (this.options.media?.steady !== true) return undefined;
+    return (request, answer) => standInFor(this, request, answer);
   }
 
   /** The peer's Allow lists UPDATE. */
@@ -337,11 +345,13 @@ export class Leg implements LegRequestUser {
     const ack = this.dialog.createAck(invite);
     if (answer !== undefined) relayBody(answer, ack);
     this.offers.request('local', 'ACK', hasSessionDescription(ack));
+    this.call.changed();
+    // The answer was given here, in the peer's place.
+    if (this.standIn !== undefined && invite.toTag() !== undefined) return;
     const invitation = this.invitation?.request === invite ? this.invitation : undefined;
     if (invitation !== undefined) this.invitation = undefined;
     const flow = this.env.endpoint.sendAck(ack, this.#hop(), this.options, invitation);
     this.#ackFlow = flow.reliable && !flow.connected ? flow : undefined;
-    this.call.changed();
   }
 
   /** A 2xx came again (RFC 3261 §13.2.2.4): so does its ACK, unless the answer for it is not there yet. */
@@ -424,7 +434,7 @@ export class Leg implements LegRequestUser {
     }
     if (this.state !== 'confirmed') return;
     this.state = 'leaving';
-    this.media?.session.end();
+    this.#endMedia();
     this.#bye = { reasons, isSent: false };
     this.session?.stop();
     const { accepted } = this;
@@ -479,7 +489,7 @@ export class Leg implements LegRequestUser {
     if (this.state === 'gone') return;
     const counted = this.state !== 'early';
     this.state = 'gone';
-    if (counted) this.media?.session.end();
+    if (counted) this.#endMedia();
     this.awaited?.abandon(this);
     this.accepted?.stop();
     this.accepted = undefined;
@@ -496,6 +506,13 @@ export class Leg implements LegRequestUser {
     this.reservation = undefined;
     reservation?.onEnd?.('answered');
     if (counted) this.call.release();
+  }
+
+  /** A peer that stays as it is keeps what it talks through, for whoever it is connected to next; it ends with that peer. */
+  #endMedia(): void {
+    const { media, peer } = this;
+    const isKept = peer?.standIn !== undefined && peer.state === 'confirmed' && peer.media?.session === media?.session;
+    if (!isKept) media?.session.end();
   }
 
   /** Behaviour 19. */

@@ -14,6 +14,8 @@ export interface MediaEnd {
   readonly media: LegOptions['media'];
   /** Where its signalling goes. */
   readonly address: string;
+  /** Of a party that stays as it is: the media that it has. */
+  readonly place?: MediaPlace | undefined;
 }
 
 export type MediaOffer = Pick<MediaQuestion, 'offerer' | 'sdp'>;

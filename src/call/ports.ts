@@ -60,6 +60,8 @@ export interface CallRouter {
   referred(call: RoutedCall, leg: RoutedLeg, referTo: string, referredBy: string | undefined): CallPlan | Rejection;
   /** Whether who has this leg, or would have it, may take the place of `leg` in its call (RFC 3891 §8). */
   mayReplace(requester: Pick<LegOptions, 'owner' | 'trunkId'>, call: RoutedCall, leg: RoutedLeg): boolean;
+  /** Whether two parties may talk with each other; asked where neither has called the other. Default: they may. */
+  mayConnect?(one: Pick<LegOptions, 'trunkId'>, other: Pick<LegOptions, 'trunkId'>): boolean;
   /** What a trusted trunk asserts of its party, as the tenant's phones are shown it; undefined when they are not (RFC 3325). */
   asserted?(leg: RoutedLeg, address: NameAddr): string | undefined;
   /**

@@ -1,4 +1,5 @@
 import type { MediaStatistics } from '../media/index.ts';
+import type { SipRequest } from '../sip/message/index.ts';
 
 /** Rich call data that was verified: a name (empty: none), an icon whose octets have the digest that was signed, the reason of the call. */
 export interface ShownCallerFacts {
@@ -31,6 +32,20 @@ export interface VerificationFacts {
   readonly findings: readonly string[];
 }
 
+/** What WhatsApp says of a call in header fields of its own. Texts are octets. */
+export interface WhatsappFacts {
+  /** Its own id of the call. */
+  readonly callId?: string | undefined;
+  /** The user, also where the number is not shown. */
+  readonly userId?: string | undefined;
+  readonly parentUserId?: string | undefined;
+  readonly userName?: string | undefined;
+  /** What the business has put behind the button, or into the link, that the user called by. */
+  readonly buttonPayload?: string | undefined;
+  readonly linkPayload?: string | undefined;
+  readonly durationSeconds?: number | undefined;
+}
+
 /** What is known of a call before it is placed. `engine/` fills it; nothing here interprets it. */
 export interface CallFacts {
   readonly direction: 'outbound' | 'inbound' | 'internal';
@@ -57,7 +72,9 @@ export interface CallFacts {
   readonly peerNode?: string;
   /** Of a call that came over a trunk that is verified, or that says so of itself. */
   readonly verification?: VerificationFacts;
-  readonly [name: string]: string | number | boolean | VerificationFacts | undefined;
+  /** Of a call with WhatsApp. */
+  readonly whatsapp?: WhatsappFacts | undefined;
+  readonly [name: string]: string | number | boolean | VerificationFacts | WhatsappFacts | undefined;
 }
 
 /** One target tried: one INVITE transaction, repairs (401, 407, 420, 422, 491) counted within. */
@@ -152,6 +169,8 @@ export interface CallObserver {
   onCallAnswered(record: LiveRecord): void;
   /** Something of an answered call is another than its snapshot said: a target, a sequence number, a party. Often: it only takes note. */
   onCallChanged?(record: LiveRecord): void;
+  /** A party over a trunk has left with this BYE; the call may go on without it. */
+  onPartyLeft?(record: LiveRecord, trunkId: string, bye: SipRequest): void;
   /** Both legs are over; exactly once for each call started. */
   onCallEnded(record: LiveRecord): void;
   /** In place of its end: another node has it, or the call whose half it was, and writes its record. */

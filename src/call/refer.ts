@@ -97,7 +97,10 @@ function readTarget(leg: Leg, request: SipRequest): ReferTarget | Rejection {
   // RFC 3891 §3: what the INVITE with this Replaces would be answered. Without it the transfer would be another one, to somebody who rings.
   if (replaced === undefined || replaced.call === leg.call) return { referTo, replaced: 'none' };
   if (replaced.state !== 'confirmed' || replaced.peer?.state !== 'confirmed') return { referTo, replaced: 'none' };
-  if (!leg.env.router.mayReplace(leg.options, replaced.call, replaced)) return { status: 403 };
+  const { router } = leg.env;
+  if (!router.mayReplace(leg.options, replaced.call, replaced)) return { status: 403 };
+  if (leg.peer !== undefined && router.mayConnect?.(leg.peer.options, replaced.peer.options) === false)
+    return { status: 403, reason: 'Not To Be Connected' };
   return { referTo, replaced };
 }
 

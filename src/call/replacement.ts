@@ -44,7 +44,10 @@ export function takeOver(
     transaction.reply(481);
     return;
   }
-  if (!env.router.mayReplace(options, replaced.call, replaced)) {
+  const isAllowed =
+    env.router.mayReplace(options, replaced.call, replaced) &&
+    (replaced.peer === undefined || env.router.mayConnect?.(options, replaced.peer.options) !== false);
+  if (!isAllowed) {
     transaction.reply(403);
     return;
   }

@@ -3,6 +3,7 @@ import type { Ha1 } from '../tenants/fields.ts';
 import { memberOf, type Party } from '../tenants/party.ts';
 import type { Extension, Service, Tenant } from '../tenants/schema.ts';
 import type { Credentials, Trunk } from '../trunks/schema.ts';
+import { whatsappCalls } from '../trunks/whatsapp.ts';
 import type { Served } from './served.ts';
 
 /** Somebody who can sign in: a phone's extension, an application server's service, or a gateway's accept-register trunk. */
@@ -43,6 +44,33 @@ export class Accounts {
       if (secret !== undefined) return { kind: 'trunk', trunk, secret };
     }
     return undefined;
+  }
+
+  /** Who calls under a name that no tenant has: a gateway, or WhatsApp for one of its numbers. */
+  caller(realm: string, username: string): Account | undefined {
+    return this.gateway(realm, username) ?? this.#whatsapp(realm, username);
+  }
+
+  /** Whether a realm is one that {@link caller} knows. */
+  isCallerRealm(realm: string): boolean {
+    return this.isGatewayRealm(realm) || this.#whatsappTrunks(realm).length > 0;
+  }
+
+  #whatsapp(hostname: string, username: string): Account | undefined {
+    const digits = username.replace('+', '');
+    for (const trunk of this.#whatsappTrunks(hostname)) {
+      const { credentials } = trunk;
+      if (!trunk.enabled || credentials === undefined || credentials.authName !== `+${digits}`) continue;
+      // The digest is made with the name as it is spelled.
+      const secret = this.#secretOf(credentials, credentials);
+      if (secret !== undefined) return { kind: 'trunk', trunk, secret };
+    }
+    return undefined;
+  }
+
+  #whatsappTrunks(hostname: string): readonly Trunk[] {
+    const name = hostname.toLowerCase();
+    return this.#served.directory.trunksByHost(name).filter((trunk) => whatsappCalls(trunk)?.hostname === name);
   }
 
   /** Whether the realm is the host label of an accept-register trunk. */

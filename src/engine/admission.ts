@@ -117,7 +117,7 @@ export class Admission {
         }
         const realm = textFromOctets(octets);
         if (this.#options.served.directory.tenantByDomain(realm) !== undefined) return realm;
-        if (this.#options.accounts.isGatewayRealm(realm)) return realm;
+        if (this.#options.accounts.isCallerRealm(realm)) return realm;
       }
     }
     // Whose they were meant to be, the sender says; it is told that nobody can read them.
@@ -178,7 +178,7 @@ export class Admission {
     }
     const lookup = (username: string): Account | undefined =>
       tenant === undefined
-        ? this.#options.accounts.gateway(realm, username)
+        ? this.#options.accounts.caller(realm, username)
         : this.#options.accounts.endpoint(tenant, username);
     // RFC 3261 §22: a B2BUA challenges as a user agent or as a proxy; phones expect 407 for calls.
     const kind =
@@ -203,6 +203,10 @@ export class Admission {
       case 'service':
         return { kind: 'service', tenant: account.tenant, service: account.service };
       case 'trunk':
+        if (account.trunk.type === 'whatsapp' && flow.transport !== 'tls') {
+          this.#refuse(transaction, 'not-by-tls', { trunk: account.trunk.name });
+          return undefined;
+        }
         return { kind: 'trunk', trunk: account.trunk };
     }
   }
@@ -218,9 +222,11 @@ export class Admission {
     let realm = NOBODY_REALM;
     for (const uri of uris) {
       if (!isSipUri(uri)) continue;
-      const tenant = this.#options.served.tenantOf(uri.host);
-      if (tenant !== undefined) realm = tenant.domain;
-      else if (this.#options.accounts.isGatewayRealm(uri.host)) realm = uri.host.toLowerCase();
+      const { accounts, served } = this.#options;
+      const tenant = served.tenantOf(uri.host);
+      // A name of this node's own may be the one that WhatsApp calls, and no tenant's domain is.
+      if (accounts.isCallerRealm(uri.host)) realm = uri.host.toLowerCase();
+      else if (tenant !== undefined) realm = tenant.domain;
       else continue;
       break;
     }

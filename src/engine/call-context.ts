@@ -39,6 +39,8 @@ export interface CallContext {
   readonly sessionId: string;
   /** Of a call from a trunk, where something is known. */
   readonly verification?: VerificationFacts | undefined;
+  /** The trunk of the party that is transferred. */
+  readonly transferee?: Trunk | undefined;
   /** Grows while the call is sent on. */
   readonly diversions: readonly Diversion[];
 }
@@ -50,8 +52,10 @@ export function diverted(context: CallContext, number: string, reason: ForwardRe
 
 /** What the outbound pipeline is told of a call that was sent on; undefined for the caller's own. */
 export function forwardingOf(context: CallContext, kind: Forwarding['kind']): Forwarding {
+  const other = context.origin.kind === 'trunk' ? context.origin.trunk : context.transferee;
   return {
     kind,
+    ...(other !== undefined && { otherTrunk: other.type }),
     ...(context.origin.kind === 'trunk' && { fromTrunk: true as const }),
     originator: originatorOf(context),
     diversions: context.diversions.map(({ number, reason }) => ({ number, reason })),

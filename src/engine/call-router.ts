@@ -28,6 +28,7 @@ export function callRouter(parts: CallRouterParts): CallRouter {
   return {
     referred: (call, leg, referTo, referredBy) => transfers.referred(call, leg, referTo, referredBy),
     mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),
+    mayConnect: (one, other) => transfers.mayConnect(one, other),
     asserted: (leg, address) => assertedParty(served.directory, leg, address),
     nextHop: (leg, uri) => peers.nextHop(leg, uri),
     credentials: (trunkId) => {

@@ -39,7 +39,7 @@ export function engineDigest(options: EngineDigestOptions): DigestServer {
     clock: scheduler,
     policyOf: (realm, user) => policyOf(served.directory, realm, user, ofNode),
     servesHost: (host) =>
-      served.directory.tenantByDomain(host) !== undefined || accounts.isGatewayRealm(host) || served.isOwnHost(host),
+      served.directory.tenantByDomain(host) !== undefined || accounts.isCallerRealm(host) || served.isOwnHost(host),
     observer: {
       onChallenged: (request, realm, user, source, policy) => watch.challenged(request, realm, user, source, policy),
       onCredentials: (realm, user, source) => watch.answered(realm, user, source),
@@ -140,6 +140,6 @@ function within(wanted: readonly DigestAlgorithm[], { md5, sha256, sha512256 }: 
 /** Whether somebody of this name can sign in. A gateway is known by its realm alone. */
 function isAccount(directory: Directory, accounts: Accounts, realm: string, user: string | undefined): boolean {
   const tenant = directory.tenantByDomain(realm);
-  if (tenant === undefined) return accounts.isGatewayRealm(realm);
+  if (tenant === undefined) return accounts.isCallerRealm(realm);
   return user !== undefined && accounts.endpoint(tenant, user) !== undefined;
 }

@@ -479,6 +479,7 @@ export class Engine {
         this.#continuity.observer?.onCallAnswered(record);
       },
       onCallChanged: (record) => this.#continuity.observer?.onCallChanged?.(record),
+      onPartyLeft: (record, trunkId, bye) => observer.onPartyLeft?.(record, trunkId, bye),
       onCallEnded: (record) => {
         this.guards.ended(record);
         observer.onCallEnded(record);

@@ -55,11 +55,12 @@ function partyMedia(mode: MediaMode, behindNat: boolean): LegMedia {
   return mode === 'auto' && !behindNat ? PLAIN : { ...PLAIN, mode, behindNat };
 }
 
-function trunkMedia({ options, teams }: Trunk, behindNat: boolean, emergency: boolean): LegMedia {
+function trunkMedia({ options, teams, type }: Trunk, behindNat: boolean, emergency: boolean): LegMedia {
   const { media: mode, codecs, mediaFallback } = options;
   const withoutRelay = emergency ? 'pass' : mediaFallback;
   if (mode === 'auto' && !behindNat && codecs.length === 0 && withoutRelay === 'refuse') return PLAIN;
   if (teams !== undefined) return { mode, behindNat, codecs, withoutRelay, needsOffer: true, holdsInactive: true };
+  if (type === 'whatsapp') return { mode, behindNat, codecs, withoutRelay, steady: true };
   return { mode, behindNat, codecs, withoutRelay };
 }
 

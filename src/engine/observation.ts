@@ -7,6 +7,7 @@ import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../
 import type { OutboundPlan, PlacedCall, Refusal, RouteDraft, RouteRefusal, Signing } from '../outbound/index.ts';
 import type { Binding, RegistrationListener, RemovalReason } from '../registrar/index.ts';
 import type { MessageObserver } from '../sip/endpoint/index.ts';
+import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { Contest } from '../trunks/coincidences.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -16,6 +17,7 @@ import { splitAor } from './aor.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';
 import type { EngineObserver } from './engine-options.ts';
 import type { RecentCalls } from './recent-calls.ts';
+import { whatsappFacts } from './whatsapp-facts.ts';
 
 export interface ObservationOptions {
   readonly log: Log;
@@ -84,6 +86,12 @@ export class Observation
     if (record.facts.peerNode === undefined)
       this.#options.metrics.countCallAnswered(record.facts.direction, record.setupMs ?? 0);
     this.#publishCall(record, 'answered');
+  }
+
+  onPartyLeft(record: LiveRecord, trunkId: string, bye: SipRequest): void {
+    const isWhatsapp = this.#options.directory().trunk(trunkId)?.type === 'whatsapp';
+    const said = isWhatsapp ? whatsappFacts(bye.headers) : undefined;
+    if (said !== undefined) record.facts = { ...record.facts, whatsapp: { ...record.facts.whatsapp, ...said } };
   }
 
   onCallEnded(record: LiveRecord): void {
@@ -335,6 +343,7 @@ export class Observation
       outboundCallerId: sent?.outboundCallerId,
       outboundCallerIdSource: sent?.callerIdSource,
       anonymous: sent?.anonymous,
+      whatsapp: facts.whatsapp,
       signed: signature.signed,
       signedWith: signature.signedWith,
       originId: signature.originId,

@@ -68,6 +68,7 @@ import {
   StepPlan,
   type StepPlanOptions,
 } from './step-plan.ts';
+import { whatsappFacts } from './whatsapp-facts.ts';
 
 export interface RoutingOptions {
   readonly clock: Clock;
@@ -279,7 +280,8 @@ export class Routing implements StepServices {
 
   #fromTrunk(request: SipRequest, flow: Flow, trunk: Trunk, directory: Directory): Routed {
     const router = this.#inboundRouter(directory);
-    const call = router.called(request, trunk);
+    const said = trunk.type === 'whatsapp' ? whatsappFacts(request.headers) : undefined;
+    const call = named(router.called(request, trunk), said?.userName);
     const { numbers, called } = call;
     const callerLeg: LegOptions = {
       contact: this.#contact(numbers.calledNumber, flow, trunk),
@@ -297,6 +299,7 @@ export class Routing implements StepServices {
       callerName: textFromOctets(numbers.callerDisplayName),
       called: numbers.calledNumber,
       trunkId: trunk.id,
+      ...(said !== undefined && { whatsapp: said }),
       ...(called !== undefined && { tenant: called.tenant.name, sessionId: randomToken() }),
     };
     if (called === undefined) return { plan: this.#plan({ first: NOT_FOUND, facts }, callerLeg) };
@@ -504,6 +507,13 @@ export class Routing implements StepServices {
 
 function scopeOf({ options }: Trunk): AddressScope {
   return options.usePrivateIp ? 'private' : 'public';
+}
+
+/** A call whose caller has said its name elsewhere than in From. */
+function named(call: InboundCall, name: string | undefined): InboundCall {
+  const { numbers } = call;
+  if (name === undefined || numbers.callerDisplayName !== '') return call;
+  return { ...call, numbers: { ...numbers, callerDisplayName: name } };
 }
 
 /** What rules go by: of another number than the one that is shown nothing is known. */

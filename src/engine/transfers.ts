@@ -3,6 +3,8 @@ import { randomToken } from '../base/ids.ts';
 import type { CallPlan, CallRouter, LegOptions, Rejection, RoutedCall, RoutedLeg } from '../call/index.ts';
 import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
 import { isSipUri, octetsFromText, parseNameAddr, parseUri } from '../sip/message/index.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Trunk } from '../trunks/schema.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
 import type { OutboundServices } from './outbound-step.ts';
 import { partyOf } from './owner.ts';
@@ -54,6 +56,7 @@ export class Transfers implements CallRouter {
       node: this.#options.node,
       sessionId: randomToken(),
       diversions: [],
+      transferee: trunkOf(leg.peer?.options, directory),
     };
     const step = this.#options.routing.transferred(context, by, number);
     return this.#options.routing.planOf(step, leg.options, { ...call.record.facts, called: number });
@@ -67,11 +70,23 @@ export class Transfers implements CallRouter {
     return (owner?.tenant ?? call.record.facts.tenant) === tenant;
   }
 
+  /** The telephone network is on no leg of a call with WhatsApp. */
+  mayConnect(one: Pick<LegOptions, 'trunkId'>, other: Pick<LegOptions, 'trunkId'>): boolean {
+    const types = [one, other].map(({ trunkId }) =>
+      trunkId === undefined ? undefined : this.#options.served.directory.trunk(trunkId)?.type,
+    );
+    return !types.includes('whatsapp') || types.every((type) => type === undefined || type === 'whatsapp');
+  }
+
   /** A Refer-To names a number of this system: in the tenant's domain, at our own address, or without a host. */
   #isOurs(uri: ReturnType<typeof parseUri>, domain: string): boolean {
     if (!isSipUri(uri)) return uri.scheme === 'tel';
     return uri.host.toLowerCase() === domain.toLowerCase() || this.#options.served.isOwnHost(uri.host);
   }
+}
+
+function trunkOf(options: LegOptions | undefined, directory: Directory): Trunk | undefined {
+  return options?.trunkId === undefined ? undefined : directory.trunk(options.trunkId);
 }
 
 /** Who is moved, as the new destination is shown it; who was anonymous before still is. */

@@ -14,6 +14,7 @@ import type { Reach } from '../trunks/hops.ts';
 import type { PingAnswer } from '../trunks/ping.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkStatus } from '../trunks/trunk-service.ts';
+import { whatsappCalls } from '../trunks/whatsapp.ts';
 
 export interface TrunkDoctorPorts {
   readonly directory: () => Directory;
@@ -76,8 +77,7 @@ export class TrunkDoctor {
   }
 
   async #patient(trunk: Trunk): Promise<Patient> {
-    // No SIP goes to it.
-    if (trunk.type === 'whatsapp') return { trunk, ports: this.#ports, targets: [], nowhere: undefined };
+    if (carriesMessagesAlone(trunk)) return { trunk, ports: this.#ports, targets: [], nowhere: undefined };
     try {
       const reach = await this.#ports.targets(trunk);
       return { trunk, ports: this.#ports, targets: 'send' in reach ? [reach] : reach, nowhere: undefined };
@@ -87,13 +87,18 @@ export class TrunkDoctor {
   }
 }
 
+/** No SIP goes to it. */
+function carriesMessagesAlone(trunk: Trunk): boolean {
+  return trunk.type === 'whatsapp' && whatsappCalls(trunk) === undefined;
+}
+
 function* settings({ trunk }: Patient): Generator<Finding> {
   if (trunk.enabled) yield found('settings', 'ok', 'the trunk is enabled');
   else yield found('settings', 'failed', 'the trunk is disabled', 'set enabled: true');
 }
 
 async function* located({ trunk, ports }: Patient): AsyncGenerator<Finding> {
-  if (trunk.type === 'whatsapp') return;
+  if (carriesMessagesAlone(trunk)) return;
   for (const { host, addresses } of ports.locate(trunk)) {
     try {
       const list = await addresses;
@@ -206,6 +211,8 @@ async function* token({ trunk, ports }: Patient): AsyncGenerator<Finding> {
 }
 
 async function* options({ trunk, targets, ports }: Patient): AsyncGenerator<Finding> {
+  // WhatsApp promises no answer.
+  if (trunk.type === 'whatsapp') return;
   const answers = await Promise.all(targets.map(async (to) => ({ to, answer: await ports.ping(trunk, to) })));
   for (const { to, answer } of answers) {
     const subject = nameOf(to);
@@ -249,7 +256,7 @@ function* state({ trunk, ports }: Patient): Generator<Finding> {
 
 function* relay({ trunk, ports }: Patient): Generator<Finding> {
   const { media, mediaFallback } = trunk.options;
-  if (media === 'never' || trunk.type === 'whatsapp') return;
+  if (media === 'never' || carriesMessagesAlone(trunk)) return;
   const relays = ports.relays();
   const up = relays.filter((each) => each.state === 'up');
   const isNeeded = media !== 'auto';

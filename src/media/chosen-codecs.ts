@@ -41,6 +41,14 @@ export class ChosenCodecs {
     this.offeredBy = undefined;
   }
 
+  describedBy(): undefined {
+    return undefined;
+  }
+
+  join(): undefined {
+    return undefined;
+  }
+
   end(): void {
     if (this.#ended) return;
     this.#ended = true;

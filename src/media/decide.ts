@@ -25,12 +25,14 @@ export interface MediaParty {
   readonly withoutRelay: 'refuse' | 'pass';
   /** It takes no INVITE without an offer: one is made up for a caller that leaves the offer to it. Default false. */
   readonly needsOffer?: boolean;
+  /** What it has described once stays: it takes no re-INVITE, so a relay stands between it and what changes. Default false. */
+  readonly steady?: boolean;
   /** The only hold that it knows is `inactive`. Default false. */
   readonly holdsInactive?: boolean;
 }
 
 /** Why a call's media is relayed, or why not. */
-export type MediaReason = 'never' | 'always' | 'nat' | 'profile' | 'address-family' | 'not-needed';
+export type MediaReason = 'never' | 'always' | 'steady' | 'nat' | 'profile' | 'address-family' | 'not-needed';
 
 export interface MediaDecision {
   readonly relay: boolean;
@@ -46,6 +48,7 @@ export function decideMedia(
   const modes = [offerer.mode, answerer.mode];
   if (modes.includes('never')) return { relay: false, reason: 'never' };
   if (modes.includes('always')) return { relay: true, reason: 'always' };
+  if (offerer.steady === true || answerer.steady === true) return { relay: true, reason: 'steady' };
   // Nobody but a relay has an address to offer.
   if (offered === undefined && answerer.needsOffer === true) return { relay: true, reason: 'profile' };
   if (offerer.behindNat || answerer.behindNat) return { relay: true, reason: 'nat' };

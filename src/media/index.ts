@@ -5,4 +5,5 @@ export type { Datagrams, OpenDatagrams } from './ng-client.ts';
 export type { MediaRefusal, SessionUser } from './parties.ts';
 export type { RelayListener, RelaySettings, RelayState } from './relay.ts';
 export { MediaRelays, type RelayListing } from './relays.ts';
+export { steadyAnswer, steadyOffer } from './stand-in.ts';
 export type { MediaStatistics, StreamStatistics } from './statistics.ts';

@@ -4,6 +4,7 @@ import { decideMedia, type MediaDecision, type MediaParty } from './decide.ts';
 import {
   type Described,
   isChoosy,
+  type JoiningSide,
   type MediaRefusal,
   mayPass,
   NEAR,
@@ -33,6 +34,10 @@ export interface MediaSession {
   withoutRelay(): MediaSession | undefined;
   /** The open offer was refused: the session is as it was before. */
   refused(): void;
+  /** What a side has described last, as it came; undefined where nobody has kept it. */
+  describedBy(tag: string): string | undefined;
+  /** A session of its own for a side that stays as it is and somebody else, on the same ports; undefined: there is no way. */
+  join(parties: SessionParties, own: JoiningSide, user: SessionUser): MediaSession | undefined;
   end(): void;
 }
 
@@ -44,6 +49,8 @@ export interface MediaQuestion extends SessionParties {
   readonly offerer: 'near' | 'far';
   /** The description; undefined where it is not there yet. */
   readonly sdp: string | undefined;
+  /** One of the two has media that stays as it is, in this session. */
+  readonly joins?: JoiningSide & { readonly session: MediaSession };
 }
 
 /** Says for each pair of parties whether their media is relayed, and begins the session. */
@@ -68,6 +75,7 @@ export class Media {
     const { near, far, sdp } = question;
     const isChosen = isChoosy(near) || isChoosy(far);
     if (sdp !== undefined && withCodecs(sdp, question) === undefined) return 'no-codec';
+    if (question.joins !== undefined) return question.joins.session.join(question, question.joins, user) ?? 'no-relay';
     if (this.decide(question).relay) {
       const relay = this.relays.choose();
       if (relay !== undefined) return new RelayedSession(this.relays, relay, this.#scheduler, question, user);

@@ -42,3 +42,9 @@ export function withCodecs(sdp: string, { near, far }: SessionParties): string |
 export function isChoosy({ codecs, holdsInactive }: Pick<MediaParty, 'codecs' | 'holdsInactive'>): boolean {
   return codecs.length > 0 || holdsInactive === true;
 }
+
+/** A side that stays as it is and gets another party: its tag in the session that it has, and its side in the new one. */
+export interface JoiningSide {
+  readonly tag: string;
+  readonly side: 'near' | 'far';
+}

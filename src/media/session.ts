@@ -11,6 +11,7 @@ import { isAboutDescription, isUnknownCall, type NgFields, profileFields, sdpOf 
 import {
   type Described,
   isChoosy,
+  type JoiningSide,
   mayPass,
   NEAR,
   type SessionParties,
@@ -22,6 +23,9 @@ import type { MediaRelays } from './relays.ts';
 import { type Description, describe, inventedOffer } from './sdp.ts';
 import { type MediaStatistics, statisticsOf } from './statistics.ts';
 
+/** The one of a far side that stays as it is. */
+const STEADY_FAR = 'far-steady';
+
 interface Exchange {
   readonly offer: NgFields;
   answer: NgFields | undefined;
@@ -30,6 +34,22 @@ interface Exchange {
 /** The relay forgets a session when nothing comes for a minute; it is asked often enough to notice soon. */
 const ASK_MS = 15_000;
 const REPLACED = ['origin', 'session-connection', 'SDP-version', 'username'];
+
+/** A call of a relay that several sessions share, for a party that stays as it is: the last one that ends takes it away. */
+interface SharedCall {
+  readonly id: string;
+  sessions: number;
+}
+
+/** A party that stays as it is, in a session that it did not begin. */
+interface SteadyParty {
+  readonly side: 'near' | 'far';
+  /** What the relay calls it. */
+  readonly wireTag: string;
+  readonly sdp: string;
+  readonly former: RelayedSession;
+  readonly call: SharedCall;
+}
 
 /**
  * The media of two parties on a relay: one call of its, told of each offer and answer. An exchange that fails is taken back by the last
@@ -43,7 +63,10 @@ export class RelayedSession implements TimerTarget {
   readonly #inOrder = new InOrder();
   #relay: MediaRelay;
   #failures: number;
-  #callId = randomToken();
+  #call: SharedCall;
+  readonly #steady: SteadyParty | undefined;
+  /** What the relay calls the others of a session that was joined: there are some of the same names already. */
+  readonly #prefix: string;
   /** The offer that waits for its answer. */
   #open: Exchange | undefined = undefined;
   /** Who made it. */
@@ -51,6 +74,8 @@ export class RelayedSession implements TimerTarget {
   #agreed: Exchange | undefined = undefined;
   /** What each side described last. */
   readonly #described = new Map<string, Description>();
+  /** The same, as it came. */
+  readonly #given = new Map<string, string>();
   /** What was told, and what came of it: a description that comes again is not told again. */
   readonly #told = new Map<string, { readonly sdp: string; readonly result: string }>();
   readonly #holds: Holds;
@@ -66,7 +91,12 @@ export class RelayedSession implements TimerTarget {
     scheduler: Scheduler,
     parties: SessionParties,
     user: SessionUser,
+    steady?: SteadyParty,
   ) {
+    this.#steady = steady;
+    this.#call = steady?.call ?? { id: randomToken(), sessions: 0 };
+    this.#call.sessions++;
+    this.#prefix = steady === undefined ? '' : `${this.#call.sessions}${randomToken()}-`;
     this.#relays = relays;
     this.#relay = relay;
     this.#failures = relay.failures;
@@ -88,6 +118,22 @@ export class RelayedSession implements TimerTarget {
 
   get standsInFor(): string | undefined {
     return this.#isMadeUp ? NEAR : undefined;
+  }
+
+  describedBy(tag: string): string | undefined {
+    return this.#given.get(this.#steady?.side === 'far' && tag !== NEAR ? STEADY_FAR : tag);
+  }
+
+  join(parties: SessionParties, { tag: own, side }: JoiningSide, user: SessionUser): RelayedSession | undefined {
+    const sdp = this.describedBy(own);
+    const other = side === 'near' ? parties.far : parties.near;
+    if (sdp === undefined || other.steady === true || this.#relay.state === 'down') return undefined;
+    const steady = { side, wireTag: this.#wire(own), sdp, former: this, call: this.#call };
+    const joined = new RelayedSession(this.#relays, this.#relay, this.#scheduler, parties, user, steady);
+    const tag = side === 'near' ? NEAR : STEADY_FAR;
+    joined.#given.set(tag, sdp);
+    joined.#described.set(tag, describe(sdp));
+    return joined;
   }
 
   makeUpOffer(done: Described): void {
@@ -156,18 +202,24 @@ export class RelayedSession implements TimerTarget {
   /** The open offer was refused: the session is as it was before. */
   refused(): void {
     this.#inOrder.run((next) => {
-      const exchange = this.#agreed;
       const isOpen = this.#open !== undefined;
       this.#open = undefined;
       this.#offerer = undefined;
-      if (!isOpen || exchange?.answer === undefined || this.#ended) {
-        next();
-        return;
-      }
-      const { offer, answer } = exchange;
-      this.#told.clear();
-      this.#relay.request(offer, () => this.#relay.request(answer, next));
+      if (isOpen) this.#tellAgain(next);
+      else next();
     });
+  }
+
+  /** What was agreed last, to the relay. */
+  #tellAgain(done: () => void): void {
+    const exchange = this.#agreed;
+    if (exchange?.answer === undefined || this.#ended) {
+      done();
+      return;
+    }
+    const { offer, answer } = exchange;
+    this.#told.clear();
+    this.#relay.request(offer, () => this.#relay.request(answer, done));
   }
 
   end(): void {
@@ -176,19 +228,36 @@ export class RelayedSession implements TimerTarget {
     this.#timer = cancelTimer(this.#timer);
     this.#inOrder.run((next) => {
       const relay = this.#relay;
-      this.#forget(relay, this.#callId, (answer) => {
-        this.#note(answer);
+      const finish = () => {
         relay.end();
         this.#user.onMediaEnded(this.#statistics);
         next();
+      };
+      const call = this.#call;
+      call.sessions--;
+      if (call.sessions > 0) {
+        // Another one goes on with it: the one that was joined, if this was a transfer that failed.
+        if (this.#steady !== undefined) this.#steady.former.#tellAgain(() => {});
+        finish();
+        return;
+      }
+      this.#forget(relay, call.id, (answer) => {
+        this.#note(answer);
+        finish();
       });
     });
+  }
+
+  /** What the relay calls a side. */
+  #wire(tag: string): string {
+    const side = tag === NEAR ? 'near' : 'far';
+    return this.#steady?.side === side ? this.#steady.wireTag : `${this.#prefix}${tag}`;
   }
 
   onTimer(_kind: number): void {
     this.#timer = this.#scheduler.schedule(ASK_MS, this, 0);
     const relay = this.#relay;
-    relay.request({ command: 'query', 'call-id': this.#callId }, (answer) => {
+    relay.request({ command: 'query', 'call-id': this.#call.id }, (answer) => {
       // Silence says nothing of the session: the relay may be back, or the next offer moves it.
       if (answer === undefined || this.#ended || relay !== this.#relay) return;
       if (answer['result'] === 'ok') this.#note(answer);
@@ -214,9 +283,9 @@ export class RelayedSession implements TimerTarget {
     const ask = (mayMove: boolean) => {
       const fields: NgFields = {
         command: 'offer',
-        'call-id': this.#callId,
-        'from-tag': from,
-        'to-tag': to,
+        'call-id': this.#call.id,
+        'from-tag': this.#wire(from),
+        'to-tag': to === undefined ? undefined : this.#wire(to),
         sdp,
         replace: REPLACED,
         ...this.#toward(from, to, described),
@@ -234,6 +303,7 @@ export class RelayedSession implements TimerTarget {
           this.#offerer = from;
           this.#told.clear();
           this.#told.set(key, { sdp, result });
+          this.#given.set(from, sdp);
         }
         done(result, refusal);
       });
@@ -256,9 +326,9 @@ export class RelayedSession implements TimerTarget {
     this.#described.set(from, describe(sdp));
     const fields: NgFields = {
       command: 'answer',
-      'call-id': this.#callId,
-      'from-tag': to,
-      'to-tag': from,
+      'call-id': this.#call.id,
+      'from-tag': this.#wire(to),
+      'to-tag': this.#wire(from),
       sdp,
       replace: REPLACED,
       ICE: this.#described.get(to)?.ice === true ? 'force' : 'remove',
@@ -266,7 +336,8 @@ export class RelayedSession implements TimerTarget {
     this.#relay.request(fields, (answer) => {
       const result = sdpOf(answer);
       if (result !== undefined) {
-        this.#agreed = { offer: { ...exchange.offer, 'to-tag': from }, answer: fields };
+        this.#agreed = { offer: { ...exchange.offer, 'to-tag': this.#wire(from) }, answer: fields };
+        this.#given.set(from, sdp);
         this.#open = undefined;
         this.#offerer = undefined;
         this.#told.set(key, { sdp, result });
@@ -286,7 +357,7 @@ export class RelayedSession implements TimerTarget {
     this.#isMadeUp = false;
     this.#described.set(NEAR, describe(sdp));
     this.#told.clear();
-    const own: NgFields = { ...offer, sdp, 'to-tag': to };
+    const own: NgFields = { ...offer, sdp, 'to-tag': this.#wire(to) };
     this.#relay.request(own, (offered) => {
       if (sdpOf(offered) === undefined) {
         done(undefined);
@@ -314,14 +385,18 @@ export class RelayedSession implements TimerTarget {
 
   /** To a relay that lives. What was agreed on the one before does not bind it. */
   #move(): boolean {
+    // It sends to where it has been told to, and is told nothing more.
+    const { near, far } = this.#parties;
+    if (this.#agreed !== undefined && (near.steady === true || far.steady === true)) return false;
+    if (this.#steady !== undefined) return false;
     const former = this.#relay;
     const relay = this.#relays.choose(former);
     if (relay === undefined) return false;
     // It may have lost the answer only.
-    this.#forget(former, this.#callId, () => former.end());
+    this.#forget(former, this.#call.id, () => former.end());
     this.#relay = relay;
     this.#failures = relay.failures;
-    this.#callId = randomToken();
+    this.#call = { id: randomToken(), sessions: 1 };
     this.#agreed = undefined;
     this.#open = undefined;
     relay.begin();
@@ -330,10 +405,10 @@ export class RelayedSession implements TimerTarget {
 
   #forget(relay: MediaRelay, callId: string, done: (answer: BencodedFields | undefined) => void): void {
     // Without a tag the answer has no statistics. The whole call goes, for it is given no other way to tell its branches apart.
-    relay.request({ command: 'delete', 'call-id': callId, 'from-tag': NEAR, 'delete-delay': 0 }, done);
+    relay.request({ command: 'delete', 'call-id': callId, 'from-tag': this.#wire(NEAR), 'delete-delay': 0 }, done);
   }
 
   #note(answer: BencodedFields | undefined): void {
-    this.#statistics = statisticsOf(answer, NEAR) ?? this.#statistics;
+    this.#statistics = statisticsOf(answer, this.#wire(NEAR)) ?? this.#statistics;
   }
 }

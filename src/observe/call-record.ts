@@ -1,6 +1,6 @@
 import type { Log } from '../base/log.ts';
 import type { Steps } from '../base/steps.ts';
-import type { VerificationFacts } from '../call/index.ts';
+import type { VerificationFacts, WhatsappFacts } from '../call/index.ts';
 import { CallCounts, type CallStatistics, type CallStatisticsQuery } from './call-statistics.ts';
 import { JsonlFile } from './jsonl-file.ts';
 import { redactedText } from './redact.ts';
@@ -48,6 +48,8 @@ export interface CallRecord {
   readonly inboundRule?: string | undefined;
   /** What was found of the caller's number, on calls from trunks. */
   readonly verification?: VerificationFacts | undefined;
+  /** What WhatsApp has said of a call with it. */
+  readonly whatsapp?: WhatsappFacts | undefined;
   readonly trunkId?: string | undefined;
   readonly trunk?: string | undefined;
   readonly attempts: readonly CallAttempt[];
@@ -167,6 +169,7 @@ function makeReadable(record: Mutable<CallRecord>): void {
   record.calledNumberSent = readable(record.calledNumberSent);
   record.outboundCallerId = readable(record.outboundCallerId);
   record.verification = readableVerification(record.verification);
+  record.whatsapp = readableFacts(record.whatsapp);
   record.reason = redactedText(record.reason);
   for (const attempt of record.attempts as readonly Mutable<CallAttempt>[]) {
     attempt.reason = readable(attempt.reason);
@@ -196,6 +199,13 @@ function readableVerification(found: VerificationFacts | undefined): Verificatio
     }),
     findings: found.findings.map(redactedText),
   };
+}
+
+function readableFacts(facts: WhatsappFacts | undefined): WhatsappFacts | undefined {
+  if (facts === undefined) return undefined;
+  const { durationSeconds, ...texts } = facts;
+  const read = Object.entries(texts).map(([name, text]) => [name, readable(text)] as const);
+  return { ...Object.fromEntries(read), ...(durationSeconds !== undefined && { durationSeconds }) };
 }
 
 function readable(text: string | undefined): string | undefined {

@@ -63,7 +63,15 @@ export interface PlannedRoute {
 export interface SkippedRoute {
   readonly trunkName: string;
   readonly position: number;
-  readonly code: 'unknown-trunk' | 'not-assigned' | 'disabled' | 'not-for-calls' | 'down' | 'full' | 'repeated';
+  readonly code:
+    | 'unknown-trunk'
+    | 'not-assigned'
+    | 'disabled'
+    | 'not-for-calls'
+    | 'no-pstn'
+    | 'down'
+    | 'full'
+    | 'repeated';
   readonly reason: string;
 }
 

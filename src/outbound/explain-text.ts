@@ -63,6 +63,7 @@ const MEDIA_REASONS: Readonly<Record<string, string>> = {
   always: 'one side always takes one',
   nat: 'a side is behind a NAT',
   profile: 'the two sides secure their media in different ways',
+  steady: 'WhatsApp takes no other description while a call lasts',
   'address-family': 'the two sides have addresses of different families',
   'not-needed': 'the two sides can do without one',
 };

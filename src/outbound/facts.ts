@@ -16,7 +16,7 @@ import { plainNumber } from '../tenants/number.ts';
 import { memberOf, type Party } from '../tenants/party.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
+import type { Trunk, TrunkType } from '../trunks/schema.ts';
 import { namedAddress } from '../trunks/teams.ts';
 
 /**
@@ -58,6 +58,8 @@ export interface Forwarding {
   readonly kind: 'forward' | 'transfer' | 'overflow';
   /** The call came from a trunk: who calls is not authenticated here. */
   readonly fromTrunk?: true;
+  /** What kind of trunk the party is on that is sent on; left out: it is a phone. */
+  readonly otherTrunk?: TrunkType | undefined;
   /** Set when the call came from a trunk: how it introduced itself. */
   readonly originator:
     | { readonly number: string; readonly displayName: string; readonly anonymous: boolean }

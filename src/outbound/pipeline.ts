@@ -33,6 +33,7 @@ import { readDialCode } from './steps/read-dial-code.ts';
 import { removeHeaders } from './steps/remove-headers.ts';
 import { signCall } from './steps/sign-call.ts';
 import { writeForTeams } from './steps/write-for-teams.ts';
+import { writeForWhatsapp } from './steps/write-for-whatsapp.ts';
 import { octets } from './text.ts';
 import { NO_TRACE, type Trace } from './trace.ts';
 import { profileOf } from './trunk-profile.ts';
@@ -59,6 +60,7 @@ export const ROUTE_STEPS: readonly RouteStep[] = [
   mapFields,
   applyOutboundCli,
   writeForTeams,
+  writeForWhatsapp,
   addForwardingHeaders,
   addStandardHeaders,
   addOwnHeaders,

@@ -13,6 +13,7 @@ import {
 } from '../trunks/mappings.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { targetText } from '../trunks/teams.ts';
+import { WHATSAPP_PORT, whatsappCalls } from '../trunks/whatsapp.ts';
 import type { FieldName, HeaderField } from './draft.ts';
 import { octets } from './text.ts';
 
@@ -101,8 +102,7 @@ export function transportParameter(transport: Trunk['transport']): string {
 }
 
 function compile(trunk: Trunk): TrunkProfile {
-  const trunkHostPort =
-    trunk.teams === undefined ? hostPort(trunk.host, trunk.port) : targetText(trunk.teams.targets[0]);
+  const trunkHostPort = placeOf(trunk);
   const proxy = trunk.outboundProxy;
   const { removeHeaders } = trunk.outboundParameters;
   const privacy = privacyTypes(trunk);
@@ -129,6 +129,13 @@ function compile(trunk: Trunk): TrunkProfile {
     name: octets(trunk.name),
     addHeaders: trunk.addHeaders.map(({ name, value }): HeaderField => [name, octets(value)]),
   };
+}
+
+/** The default port of Teams and WhatsApp goes without saying. */
+function placeOf(trunk: Trunk): string {
+  if (trunk.teams !== undefined) return targetText(trunk.teams.targets[0]);
+  const isUsual = trunk.port === WHATSAPP_PORT && whatsappCalls(trunk) !== undefined;
+  return hostPort(trunk.host, isUsual ? undefined : trunk.port);
 }
 
 function compileField(trunk: Trunk, defaults: (typeof DEFAULTS)[number], removed: Set<FieldName>): CompiledField {

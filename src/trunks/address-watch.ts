@@ -7,6 +7,7 @@ import type { LocatedTarget } from '../sip/locate/index.ts';
 import { locateQuery, type TrunkHop, type TrunkLocator } from './hops.ts';
 import type { TrunkAddress } from './identification.ts';
 import type { Trunk } from './schema.ts';
+import { whatsappCalls } from './whatsapp.ts';
 
 export interface AddressWatchPorts {
   readonly scheduler: Scheduler;
@@ -133,9 +134,10 @@ export class AddressWatch implements TimerTarget {
   }
 }
 
-/** Whether a trunk has a host that can be located: a gateway's is a label, and whatsapp has none. */
-export function hasNames({ type, host }: Trunk): boolean {
-  return type !== 'accept-register' && type !== 'whatsapp' && host !== '';
+/** Whether a trunk has a host that can be located: a gateway's is a label, and messages to whatsapp go another way. */
+export function hasNames(trunk: Trunk): boolean {
+  if (trunk.type === 'whatsapp') return whatsappCalls(trunk) !== undefined;
+  return trunk.type !== 'accept-register' && trunk.host !== '';
 }
 
 /** Asks for the addresses of each of a trunk's names. */

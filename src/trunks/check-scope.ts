@@ -13,6 +13,7 @@ import type { Assignment, Provisioning, Trunk, TrunkSettings } from './schema.ts
 import { isWithin } from './teams.ts';
 import { keysOf } from './trunk-keys.ts';
 import { poolOf } from './trunk-pools.ts';
+import { whatsappCalls } from './whatsapp.ts';
 
 /** An item with its place in the state. */
 export type Place<T> = readonly [index: number, item: T];
@@ -93,7 +94,7 @@ export function* changeScope(before: Directory, state: Provisioning, diff: Provi
       asked.add(trunk);
       for (const { tenant } of trunk.assignments) refers(tenant);
       for (const key of keysOf(trunk).filter(isExclusive)) addTrunks(before.trunksByKey(key));
-      addTenant(before.tenantByDomain(trunk.host));
+      addTenant(before.tenantByDomain(whatsappCalls(trunk)?.hostname ?? trunk.host));
     }
     yield;
   }

@@ -16,6 +16,7 @@ import { sourcesOf, type TrunkSources } from './sources.ts';
 import { takeTablesOver } from './tenant-tables.ts';
 import { keysOf, providerKeysOf } from './trunk-keys.ts';
 import { numberIndexOf, poolOf } from './trunk-pools.ts';
+import { whatsappCalls } from './whatsapp.ts';
 
 /** Trunks of one provider, and who owns which number on them. */
 export interface Provider {
@@ -47,6 +48,13 @@ export const NO_INDEXES: Indexes = {
 };
 
 const MANY_COMERS = 64;
+
+/** The host, and the name that WhatsApp calls a number by. */
+function realmsOf(trunk: Trunk): string[] {
+  const calls = whatsappCalls(trunk);
+  const host = trunk.host.toLowerCase();
+  return calls === undefined || calls.hostname === host ? [host] : [host, calls.hostname];
+}
 
 /** A trunk as it was and as it is. */
 type TrunkChange = Change<Trunk>;
@@ -87,7 +95,7 @@ export function* indexSteps(state: Provisioning, previous: Indexes, diff: Provis
     ]),
   );
   yield;
-  const trunksByHost = yield* filed(previous.trunksByHost, changes, ({ host }) => [host.toLowerCase()], inOrder);
+  const trunksByHost = yield* filed(previous.trunksByHost, changes, realmsOf, inOrder);
   const trunksByKey = yield* filed(previous.trunksByKey, changes, keysOf, inOrder);
   const trunksOfTenant = yield* filed(previous.trunksOfTenant, changes, tenantsOf, inOrder);
   const providers = yield* providerSteps(state, { ...previous, trunksByKey, trunksById }, changes, inOrder);

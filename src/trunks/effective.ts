@@ -29,6 +29,7 @@ import type {
 } from './schema.ts';
 import { teamsNetworks, teamsPreset } from './teams.ts';
 import { type TeamsSide, teamsSideOf } from './teams-schema.ts';
+import { WHATSAPP_HOST, type WhatsappCalls, whatsappCalls, whatsappCredentials, whatsappPreset } from './whatsapp.ts';
 
 export const DEFAULT_KEEP_ALIVE: KeepAliveOptions = {
   enabled: false,
@@ -161,15 +162,17 @@ function sourcesOf(settings: TrunkSettings): ReadonlyMap<string, string> {
 function fill(settings: TrunkSettings, sources: Map<string, string> | undefined): Omit<Trunk, 'sources'> {
   const teams = teamsSideOf(settings);
   const brand = brandPreset(settings.brand);
-  const preset: BrandPreset | undefined =
-    teams === undefined || brand === undefined ? brand : { ...brand, ...teamsPreset(teams) };
-  const choose = new Chooser(teams === undefined ? `brand ${settings.brand}` : 'type teams', sources);
+  const calls = whatsappCalls(settings);
+  const ofType = teams !== undefined ? teamsPreset(teams) : calls === undefined ? undefined : whatsappPreset(calls);
+  const preset: BrandPreset | undefined = ofType === undefined || brand === undefined ? brand : { ...brand, ...ofType };
+  const choose = new Chooser(ofType === undefined ? `brand ${settings.brand}` : `type ${settings.type}`, sources);
   const transport = choose.pick(
     'transport',
     settings.transport,
     preset?.transport,
     teams === undefined ? 'udp' : 'tls',
   );
+  const ownHost = teams?.targets[0].host ?? (calls === undefined ? undefined : WHATSAPP_HOST);
   const brandHost = preset === undefined ? undefined : presetHost(preset, settings.type);
   const brandPort = preset === undefined ? undefined : transport === 'tls' ? preset.tlsPort : preset.port;
   return {
@@ -179,7 +182,7 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
     owner: settings.owner,
     enabled: settings.enabled,
     brand: settings.brand,
-    host: choose.pick('host', settings.host, brandHost ?? teams?.targets[0].host, ''),
+    host: choose.pick('host', settings.host, brandHost ?? ownHost, ''),
     anotherAccount: settings.anotherAccount,
     port: choose.pick<number | undefined>(
       'port',
@@ -196,7 +199,7 @@ function fill(settings: TrunkSettings, sources: Map<string, string> | undefined)
       choose.pick('associatedIps', settings.associatedIps, presetNetworks(preset, settings), []),
       teams,
     ),
-    credentials: fillCredentials(settings, preset, choose),
+    credentials: fillCredentials(settings, calls, preset, choose),
     tls: sharedLike(
       {
         certificate: settings.tls?.certificate,
@@ -262,9 +265,11 @@ function withTeams(networks: readonly string[], teams: TeamsSide | undefined): r
 
 function fillCredentials(
   settings: TrunkSettings,
+  calls: WhatsappCalls | undefined,
   preset: BrandPreset | undefined,
   choose: Chooser,
 ): Credentials | undefined {
+  if (calls !== undefined) return whatsappCredentials(calls, DEFAULT_REGISTER_SECONDS);
   const written = settings.credentials;
   if (written === undefined) return undefined;
   const authName = written.authName ?? written.username ?? '';

@@ -22,6 +22,7 @@ import type { Assignment, Provisioning, Trunk, TrunkSettings, TrunkTransport } f
 import { checkTeamsCertificate } from './teams.ts';
 import { poolOf } from './trunk-pools.ts';
 import { checkUniqueness } from './uniqueness.ts';
+import { whatsappCalls } from './whatsapp.ts';
 
 export interface CheckContext {
   /** Transports that the node listens on; a trunk may use no other. Not checked when left out. */
@@ -379,29 +380,33 @@ function* checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProbl
   }
 }
 
-/** Behaviour 24: the label of an accept-register trunk is never a tenant's domain. */
+/** Behaviour 24: the label of an accept-register trunk is never a tenant's domain, nor is the name that WhatsApp calls. */
 function* checkLabels(
   entries: readonly Entry[],
   tenants: readonly Place<Tenant>[],
   problems: ProvisioningProblem[],
 ): Steps<void> {
-  const gateways = entries.filter(({ trunk }) => trunk.type === 'accept-register');
+  const gateways = entries.flatMap(({ trunk, path }) => {
+    if (trunk.type === 'accept-register') return { label: trunk.host, path: `${path}.host`, type: trunk.type };
+    const label = whatsappCalls(trunk)?.hostname;
+    return label === undefined ? [] : { label, path: `${path}.whatsapp.calls.hostname`, type: trunk.type };
+  });
   if (gateways.length === 0) return;
   const domains = new Map<string, string>();
   for (const [, { domain, name }] of tenants) {
     domains.set(domain.toLowerCase(), name);
     yield;
   }
-  for (const { trunk, path } of gateways) {
+  for (const { label, path, type } of gateways) {
     yield;
-    const tenant = domains.get(trunk.host.toLowerCase());
+    const tenant = domains.get(label.toLowerCase());
     if (tenant === undefined) continue;
     problems.push({
       code: 'host-is-tenant-domain',
-      path: `${path}.host`,
-      message: `${trunk.host} is the domain of tenant "${tenant}"; an accept-register trunk needs a label of its own`,
+      path,
+      message: `${label} is the domain of tenant "${tenant}"; a trunk of type ${type} needs a name of its own`,
       tenants: [tenant],
-      redacted: `${trunk.host} cannot be used`,
+      redacted: `${label} cannot be used`,
     });
   }
 }

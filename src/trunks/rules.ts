@@ -1,7 +1,5 @@
 /** The rules that one trunk keeps by itself: what its type needs and allows. */
 import type { Problem } from '../base/errors.ts';
-import { DidPool, DidPoolError } from '../tenants/did-pool.ts';
-import { normalizeNumber } from '../tenants/number.ts';
 import type { Report } from '../tenants/rules.ts';
 import { brandPreset, brands } from './brands.ts';
 import { hidesNumber } from './effective.ts';
@@ -9,6 +7,7 @@ import { isRemoval, MAPPED_FIELDS, type MappedField, type Mapping, REMOVABLE_FIE
 import { nearest } from './nearest.ts';
 import type { Trunk, TrunkSettings } from './schema.ts';
 import { checkTeams } from './teams.ts';
+import { checkWhatsapp } from './whatsapp.ts';
 
 /** Types that only a tenant has, never shared (guide "Microsoft Teams", "WhatsApp"). */
 const TENANT_ONLY = new Set(['teams', 'whatsapp']);
@@ -23,7 +22,7 @@ export function checkTrunk(settings: TrunkSettings, trunk: Trunk): Problem[] {
     report('option-not-for-type', 'anotherAccount', 'is for ip trunks; others are told apart by their credentials');
   checkTeams(settings, trunk, report);
   checkCredentials(trunk, report);
-  checkWhatsapp(trunk, report);
+  checkWhatsapp(settings, trunk, report);
   checkOptions(settings, trunk, report);
   checkPrivacy(trunk, report);
   for (const field of MAPPED_FIELDS) checkRemove(field, trunk.outboundParameters[field], report);
@@ -91,34 +90,6 @@ function checkCredentials(trunk: Trunk, report: Report): void {
   if (trunk.credentials.authName === '')
     report('credentials-missing', 'credentials.authName', 'authName or username is needed');
   if (trunk.credentials.password === '') report('credentials-missing', 'credentials.password', 'a password is needed');
-}
-
-function checkWhatsapp({ type, whatsapp, assignments }: Trunk, report: Report): void {
-  if (whatsapp === undefined) return;
-  if (type !== 'whatsapp') {
-    report('option-not-for-type', 'whatsapp', 'is for whatsapp trunks');
-    return;
-  }
-  if (whatsapp.apiBase !== undefined && !isProtected(whatsapp.apiBase))
-    report('api-unprotected', 'whatsapp.apiBase', 'must be https: the access token travels in every request');
-  if (!assignments.some(({ didPool }) => holds(didPool, whatsapp.number)))
-    report('number-outside-pool', 'whatsapp.number', `${whatsapp.number} is not in the trunk's DID pool`);
-}
-
-/** By TLS, or not beyond this machine. */
-function isProtected(url: string): boolean {
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'https:' || /^(127\.[0-9.]+|\[::1\]|localhost)$/.test(hostname);
-}
-
-/** A pool that cannot be read is told of as such. */
-function holds(didPool: string, number: string): boolean {
-  try {
-    return DidPool.parse(didPool).contains(normalizeNumber(number));
-  } catch (error) {
-    if (error instanceof DidPoolError) return true;
-    throw error;
-  }
 }
 
 function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): void {

@@ -40,7 +40,7 @@ export class SourceView {
     const providers = new Set<NumberIndex>();
     for (const known of entries) {
       const { trunk } = known;
-      if (!trunk.enabled || trunk.teams !== undefined) continue;
+      if (!trunk.enabled || !goesByAddress(trunk)) continue;
       const reading = JSON.stringify([trunk.inboundParameters, trunk.numberFormat]);
       if (!readers.has(reading)) readers.set(reading, trunk);
       const provider = directory.provider(trunk.id);
@@ -67,12 +67,17 @@ export class SourceView {
 
 /** Whether a source that is in a trunk's networks, or certified by its name, speaks for it. */
 export function speaksFor(known: Known, address: string, port: number, certified: boolean): boolean {
-  const { enabled, options, teams } = known.trunk;
-  if (!enabled || teams !== undefined) return false;
+  const { enabled, options } = known.trunk;
+  if (!enabled || !goesByAddress(known.trunk)) return false;
   if (certified) return true;
   // A mutual TLS trunk is known by its certificate in place of its addresses.
   if (options.mutualTls) return false;
   return !options.verifyPort || usesPort(known, address, port);
+}
+
+/** Teams is known by a name beside its address, WhatsApp by the number's password. */
+function goesByAddress({ teams, type }: Trunk): boolean {
+  return teams === undefined && type !== 'whatsapp';
 }
 
 /** An address that the host resolves to has its own ports; an associated one uses any of the trunk's. */

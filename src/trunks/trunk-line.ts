@@ -254,7 +254,8 @@ export class TrunkLine implements TimerTarget {
 
   condition(tenant: Tenant | undefined, capacity = this.#ports.capacity): TrunkCondition {
     const { state, reason } = this.#evaluate();
-    if (!isUp(state)) return { up: false, full: false, reason };
+    // Of a whatsapp trunk the state is that of its messages.
+    if (!isUp(state) && this.#trunk.type !== 'whatsapp') return { up: false, full: false, reason };
     const full = this.#whyFull(tenant, capacity);
     const serviceRoutes = this.#registration?.serviceRoutes ?? [];
     return { up: true, full: full !== '', reason: full, ...(serviceRoutes.length === 0 ? {} : { serviceRoutes }) };

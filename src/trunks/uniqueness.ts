@@ -6,6 +6,7 @@ import type { Steps } from '../base/steps.ts';
 import type { ProvisioningProblem } from './provisioning-problem.ts';
 import type { Trunk } from './schema.ts';
 import { canonicalHost } from './sources.ts';
+import { whatsappCalls } from './whatsapp.ts';
 
 interface Entry {
   readonly trunk: Trunk;
@@ -37,6 +38,8 @@ function claim(holders: Map<string, Trunk>, keys: readonly string[], trunk: Trun
 export function uniqueKeysOf(trunk: Trunk): string[] {
   const { host, type, brand, anotherAccount, teams } = trunk;
   if (teams !== undefined) return [`fqdn ${teams.fqdn}`];
+  const calls = whatsappCalls(trunk);
+  if (calls !== undefined) return [`auth ${canonicalHost(calls.hostname)} ${calls.number}`];
   if (host === '') return [];
   if (type === 'register' || type === 'accept-register')
     return [`auth ${canonicalHost(host)} ${trunk.credentials?.authName ?? ''}`];
@@ -74,10 +77,11 @@ function taken(trunk: Trunk, holder: Trunk, path: string): ProvisioningProblem {
 }
 
 function used(trunk: Trunk, holder: Trunk, path: string): ProvisioningProblem {
-  const what = `${trunk.host} with the authentication name "${trunk.credentials?.authName}"`;
+  const { hostname = trunk.host } = whatsappCalls(trunk) ?? {};
+  const what = `${hostname} with the authentication name "${trunk.credentials?.authName}"`;
   return {
     code: 'trunk-credentials-taken',
-    path: `${path}.credentials.authName`,
+    path: `${path}.${trunk.type === 'whatsapp' ? 'whatsapp.number' : 'credentials.authName'}`,
     message: `${what} is already used by the trunk "${holder.name}"`,
     tenants: ownersOf(holder),
     redacted: `${what} is already in use`,

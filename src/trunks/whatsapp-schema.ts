@@ -1,6 +1,6 @@
 /** What a WhatsApp trunk needs beside its name and its numbers: the number at the Cloud API, and the secrets it is reached with. */
 import { z } from 'zod';
-import { headerText } from '../tenants/fields.ts';
+import { headerText, host } from '../tenants/fields.ts';
 
 /** Identifiers of the Cloud API: digits. */
 const identifier = z.string().regex(/^[0-9]{1,32}$/, { error: 'must be digits; quote it' });
@@ -8,6 +8,15 @@ const identifier = z.string().regex(/^[0-9]{1,32}$/, { error: 'must be digits; q
 const longSecret = headerText(2048).min(1);
 
 export const DEFAULT_API_BASE = 'https://graph.facebook.com/v23.0';
+
+const callsSchema = z.strictObject({
+  hostname: host.describe(
+    "Name of this engine's TLS listener as it is entered at Meta: From says it, and calls from WhatsApp come to it.",
+  ),
+  password: longSecret.describe(
+    "The number's SIP password, which Meta makes: for calls out, and for those that come in.",
+  ),
+});
 
 export const whatsappSchema = z.strictObject({
   number: z
@@ -44,5 +53,6 @@ export const whatsappSchema = z.strictObject({
     .max(104_857_600)
     .optional()
     .describe('Largest file that is fetched for a phone. Default 16777216 (16 MiB).'),
+  calls: callsSchema.optional().describe('Business calls over SIP. Left out: the trunk carries messages alone.'),
 });
 export type WhatsappSettings = z.infer<typeof whatsappSchema>;

@@ -1,70 +1,8 @@
 import { expect, test } from 'vitest';
-import type { CallPlan, LegOptions } from '../../src/call/plan.ts';
-import { Media, type MediaMode, MediaRelays } from '../../src/media/index.ts';
 import { HeaderId, type SipResponse } from '../../src/sip/message/index.ts';
-import { FakeRelays, relayed } from '../kit/fake-relay.ts';
-import { branchTo, legOptions, type Party, sdp, stages, World } from './world.ts';
-
-const wish = (mode: MediaMode = 'always', more: Partial<NonNullable<LegOptions['media']>> = {}) =>
-  ({ mode, behindNat: false, codecs: [], withoutRelay: 'refuse', ...more }) as const;
-
-/** A world whose parties are relayed. */
-class RelayedWorld extends World {
-  readonly fake: FakeRelays;
-  readonly relays: MediaRelays;
-
-  constructor(ports: readonly number[] = [1], media: LegOptions['media'] = wish()) {
-    let made: Media | undefined;
-    super({
-      calls: {
-        media: {
-          concerns: (near, far) => made?.concerns(near, far) === true,
-          open: (question, user) => made?.open(question, user),
-        },
-      },
-    });
-    const { scheduler } = this.network;
-    this.fake = new FakeRelays(scheduler);
-    this.relays = new MediaRelays(scheduler, this.fake.open, { onRelayState: () => {} }, () => 0);
-    this.relays.apply(ports.map((port) => ({ url: `udp://192.0.2.1:${port}`, weight: 1 })));
-    made = new Media(this.relays, scheduler);
-    this.engine.plan = (request) => withMedia(stages([{ branches: [branchTo(request, 'b')] }]), media);
-    this.engine.newcomer = { ...legOptions('c'), media };
-    this.engine.router = {
-      referred: () => withMedia(stages([{ branches: [branchTo(undefined, 'c')] }]), media),
-      mayReplace: () => true,
-    };
-  }
-
-  /** Nothing is left: no call, no timer, and no session on a relay. */
-  override settles(): boolean {
-    this.run(3000);
-    const left = [...this.fake.sessions.values()].reduce((sum, { size }) => sum + size, 0);
-    this.relays.close();
-    return super.settles() && left === 0;
-  }
-}
-
-function withMedia(plan: CallPlan, media: LegOptions['media']): CallPlan {
-  if (media === undefined) return plan;
-  return {
-    ...plan,
-    callerLeg: { ...plan.callerLeg, media },
-    next: (outcome) => {
-      const stage = plan.next(outcome);
-      if ('status' in stage) return stage;
-      return { branches: stage.branches.map((each) => ({ ...each, options: { ...each.options, media } })) };
-    },
-  };
-}
-
-function answersReinvites(party: Party, status = 200): void {
-  party.onRequest = (transaction, request) => {
-    if (request.method !== 'INVITE' || request.toTag() === undefined) return;
-    const name = request.body === '' ? `${party.host}-offer` : `${party.host}-answer`;
-    party.answer(transaction, status, status < 300 ? { body: sdp(name) } : {});
-  };
-}
+import { relayed } from '../kit/fake-relay.ts';
+import { answersReinvites, RelayedWorld, wish, withMedia } from './relayed-world.ts';
+import { branchTo, sdp, stages } from './world.ts';
 
 test('each side gets the other’s description from the relay, and BYE deletes the session, whose statistics are in the record', () => {
   const world = new RelayedWorld();

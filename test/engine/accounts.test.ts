@@ -53,3 +53,42 @@ describe('gateways', () => {
     expect(new Accounts({ directory }).gateway('gateway.example.com', 'gw1')).toBe(undefined);
   });
 });
+
+describe('WhatsApp', () => {
+  const whatsapp = {
+    id: '77',
+    name: 'whatsapp',
+    type: 'whatsapp',
+    owner: 'acme',
+    didPool: '14155550160',
+    whatsapp: {
+      number: '14155550160',
+      phoneNumberId: '1',
+      accountId: '2',
+      accessToken: 't',
+      appSecret: 's',
+      verifyToken: 'v',
+      calls: { hostname: 'Calls.Acme.example', password: 'made-by-meta' },
+    },
+  } as const;
+  const accounts = new Accounts({ directory: provisioningOf({ moreTrunks: [whatsapp as never] }) });
+
+  test('calls under the name of its number, spelled with and without +, and with its password', () => {
+    for (const username of ['+14155550160', '14155550160'])
+      expect(accounts.caller('calls.acme.example', username)).toMatchObject({
+        trunk: { name: 'whatsapp' },
+        secret: { password: 'made-by-meta' },
+      });
+    expect(accounts.caller('calls.acme.example', '14155550161')).toBe(undefined);
+    expect(accounts.caller('wa.meta.vc', '14155550160')).toBe(undefined);
+    expect(accounts.isCallerRealm('CALLS.acme.example')).toBe(true);
+    expect(accounts.isCallerRealm('wa.meta.vc')).toBe(false);
+  });
+
+  test('and does not register', () => {
+    expect(accounts.gateway('calls.acme.example', '+14155550160')).toBe(undefined);
+    expect(accounts.isGatewayRealm('calls.acme.example')).toBe(false);
+  });
+
+  test('gateways are callers too', () => expect(accounts.caller('gateway.example.com', 'gw1')).toBeDefined());
+});

@@ -44,34 +44,3 @@ describe("a trunk whose privacy cannot hide an anonymous caller's number is refu
     expect(faults({ outboundParameters, options: { trusted, numberMayShow: true } })).toEqual([]);
   });
 });
-
-describe('a whatsapp trunk', () => {
-  const whatsapp = {
-    number: '+14155550160',
-    phoneNumberId: '1001',
-    accountId: '2002',
-    accessToken: 't',
-    appSecret: 's',
-    verifyToken: 'v',
-  };
-  const own = { type: 'whatsapp', owner: 'acme', host: undefined, didPool: '14155550160' } as const;
-  const unprotected = ['api-unprotected trunks[0].whatsapp.apiBase'];
-
-  test.each([
-    ['needs no host', own, []],
-    ['has a number of its pool', { ...own, whatsapp }, []],
-    [
-      'has no other number',
-      { ...own, didPool: '14155550161', whatsapp },
-      ['number-outside-pool trunks[0].whatsapp.number'],
-    ],
-    [
-      'is asked for over https',
-      { ...own, whatsapp: { ...whatsapp, apiBase: 'http://graph.example/v23.0' } },
-      unprotected,
-    ],
-    ['or on this machine', { ...own, whatsapp: { ...whatsapp, apiBase: 'http://127.0.0.1:8090/v23.0' } }, []],
-    ['alone has such settings', { type: 'ip', whatsapp }, ['option-not-for-type trunks[0].whatsapp']],
-    ['belongs to a tenant', { ...own, owner: 'system', didPool: undefined }, ['owner-not-allowed trunks[0].owner']],
-  ] as const)('%s', (_, trunk, problems) => expect(faults(trunk as Partial<TrunkInput>)).toEqual(problems));
-});

@@ -60,6 +60,16 @@ const verificationAnswer = z.object({
   findings: z.array(z.string()).describe('What was found of each Identity value.'),
 });
 
+const whatsappAnswer = z.object({
+  callId: optionalText.describe("WhatsApp's own id of the call."),
+  userId: optionalText.describe('The user, also where the number is not shown.'),
+  parentUserId: optionalText,
+  userName: optionalText,
+  buttonPayload: optionalText.describe('What the business has put behind the button that the user called by.'),
+  linkPayload: optionalText.describe('The same of a link.'),
+  durationSeconds: z.int().optional().describe('How long the call was, as WhatsApp says.'),
+});
+
 export const callRecordAnswer = z.object({
   callId: z.string(),
   sipCallIds: z.array(z.string()),
@@ -85,6 +95,7 @@ export const callRecordAnswer = z.object({
   outboundRule: optionalText,
   inboundRule: optionalText,
   verification: verificationAnswer.optional().describe("What was found of the caller's number (STIR/SHAKEN)."),
+  whatsapp: whatsappAnswer.optional().describe('What WhatsApp has said of a call with it.'),
   trunkId: optionalText,
   trunk: optionalText,
   attempts: z.array(attemptAnswer).describe('Every trunk or phone that was tried, in order.'),

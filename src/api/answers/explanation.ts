@@ -119,7 +119,16 @@ export const explanationAnswer = z.object({
     z.object({
       trunkName: z.string(),
       position: z.int(),
-      code: z.enum(['unknown-trunk', 'not-assigned', 'disabled', 'not-for-calls', 'down', 'full', 'repeated']),
+      code: z.enum([
+        'unknown-trunk',
+        'not-assigned',
+        'disabled',
+        'not-for-calls',
+        'no-pstn',
+        'down',
+        'full',
+        'repeated',
+      ]),
       reason: z.string(),
     }),
   ),
@@ -136,7 +145,7 @@ export const explanationAnswer = z.object({
         media: z
           .object({
             relay: z.boolean(),
-            reason: z.enum(['never', 'always', 'nat', 'profile', 'address-family', 'not-needed']),
+            reason: z.enum(['never', 'always', 'steady', 'nat', 'profile', 'address-family', 'not-needed']),
           })
           .optional()
           .describe(

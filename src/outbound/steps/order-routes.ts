@@ -1,4 +1,6 @@
 import type { OutboundRoute } from '../../tenants/schema.ts';
+import type { Trunk } from '../../trunks/schema.ts';
+import { whatsappCalls } from '../../trunks/whatsapp.ts';
 import type { CallStep, PlannedRoute, PlanState, SkippedRoute } from '../context.ts';
 import type { Trace } from '../trace.ts';
 
@@ -39,6 +41,8 @@ export const orderRoutes: CallStep = {
     call.routes = routes;
     call.skipped = skipped;
     if (routes.length > 0) return undefined;
+    if (skipped.length > 0 && skipped.every(({ code }) => code === 'no-pstn'))
+      return { status: 403, reason: 'Not With WhatsApp', code: 'no-pstn' };
     const retryAfterSeconds = 1 + (facts.randomSeed % MAX_RETRY_AFTER_SECONDS);
     return { status: 503, reason: 'No Trunk Available', code: 'no-trunk', retryAfterSeconds };
   },
@@ -64,7 +68,8 @@ function consider(
       ? skip(route, position, 'unknown-trunk', 'there is no such trunk')
       : skip(route, position, 'not-assigned', 'the trunk is not assigned to the tenant');
   }
-  if (trunk.type === 'whatsapp') return skip(route, position, 'not-for-calls', 'the trunk carries messages, not calls');
+  const unfit = unfitness(call, trunk);
+  if (unfit !== undefined) return skip(route, position, ...unfit);
   if (!trunk.enabled) return skip(route, position, 'disabled', 'the trunk is disabled');
   for (const { planned } of before) {
     if (planned.trunk === trunk && planned.route.strip === route.strip && planned.route.prepend === route.prepend) {
@@ -77,6 +82,25 @@ function consider(
   const pool = directory.pool(trunk.id, tenant.name);
   const planned = { route, trunk, pool, position, serviceRoutes: state.serviceRoutes ?? NO_ROUTES };
   return { planned, down: state.up ? undefined : state.reason };
+}
+
+/** Why a trunk is not for this call. Meta's terms: the telephone network is on no leg of a call with WhatsApp. */
+function unfitness(
+  { facts: { forwarding }, emergency }: PlanState,
+  trunk: Trunk,
+): [code: SkippedRoute['code'], reason: string] | undefined {
+  const isWhatsapp = trunk.type === 'whatsapp';
+  if (isWhatsapp && whatsappCalls(trunk) === undefined)
+    return ['not-for-calls', 'the trunk carries messages, not calls'];
+  if (isWhatsapp && emergency !== undefined) return ['not-for-calls', 'WhatsApp carries no emergency calls'];
+  const other = forwarding?.otherTrunk;
+  if (other === undefined || (other === 'whatsapp') === isWhatsapp) return undefined;
+  return [
+    'no-pstn',
+    isWhatsapp
+      ? 'the other party is on a trunk, and WhatsApp allows no telephone network on a call'
+      : 'the other party is on WhatsApp, which allows no telephone network on a call',
+  ];
 }
 
 function skip(route: OutboundRoute, position: number, code: SkippedRoute['code'], reason: string): SkippedRoute {

@@ -19,14 +19,14 @@ export const writeForTeams: RouteStep = {
   run(route, trace) {
     if (route.trunk.teams === undefined) return undefined;
     for (const name of CALLED) {
-      if (!write(route, route.draft[name], name, trace))
+      if (!writeInternational(route, route.draft[name], name, trace))
         return { status: 484, reason: 'Address Incomplete', code: 'not-e164' };
       route.draft[name].uriParams += ';user=phone';
     }
     for (const name of CALLING) {
       const address = route.draft[name];
       if (address === undefined || address.user === '') continue;
-      if (write(route, address, name, trace)) continue;
+      if (writeInternational(route, address, name, trace)) continue;
       // From is whom Teams looks up; a Contact leads here whatever its user is.
       if (name === 'from') return { status: 403, reason: 'Caller ID Not Allowed', code: 'not-e164' };
       if (name === 'contact') address.user = '';
@@ -36,8 +36,8 @@ export const writeForTeams: RouteStep = {
   },
 };
 
-/** False when it is no number of E.164. */
-function write(
+/** Writes a number with `+`; false when it is none of E.164. */
+export function writeInternational(
   route: RouteState,
   address: Address,
   name: (typeof CALLED)[number] | (typeof CALLING)[number],
@@ -51,7 +51,7 @@ function write(
     trace.field({
       field: `${FIELD_LABEL[name]}.user`,
       value: number,
-      source: 'type teams',
+      source: `type ${route.trunk.type}`,
       origin: 'engine',
       reason: `${route.trunk.name} takes E.164 numbers with + alone`,
     });

@@ -25,6 +25,7 @@ export function readChallenge(value: string): Challenge {
 export function credentials(
   challenge: Challenge,
   { username, password, method, uri }: { username: string; password: string; method: string; uri: string },
+  cnonce = 'c0',
 ): string {
   const hash = (text: string) =>
     createHash(HASHES[challenge.algorithm] ?? 'md5')
@@ -32,10 +33,10 @@ export function credentials(
       .digest('hex');
   const count = (++challenge.uses).toString(16).padStart(8, '0');
   const secret = hash(`${username}:${challenge.realm}:${password}`);
-  const response = hash(`${secret}:${challenge.nonce}:${count}:c0:auth:${hash(`${method}:${uri}`)}`);
+  const response = hash(`${secret}:${challenge.nonce}:${count}:${cnonce}:auth:${hash(`${method}:${uri}`)}`);
   const opaque = challenge.opaque === '' ? '' : `, opaque="${challenge.opaque}"`;
   return (
     `Digest username="${username}", realm="${challenge.realm}", nonce="${challenge.nonce}", uri="${uri}", ` +
-    `response="${response}", algorithm=${challenge.algorithm}, qop=auth, nc=${count}, cnonce="c0"${opaque}`
+    `response="${response}", algorithm=${challenge.algorithm}, qop=auth, nc=${count}, cnonce="${cnonce}"${opaque}`
   );
 }

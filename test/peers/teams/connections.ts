@@ -7,6 +7,8 @@ export interface Identity {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+  /** Clients show no certificate. Default: they must. */
+  readonly takesAnyClient?: boolean;
 }
 
 export interface Peer {
@@ -43,7 +45,7 @@ export class Connections {
       ...identity,
       ciphers: CIPHERS,
       minVersion: 'TLSv1.2',
-      requestCert: true,
+      requestCert: identity.takesAnyClient !== true,
       rejectUnauthorized: false,
     });
     this.#server.on('secureConnection', (socket) => this.#accept(socket));
@@ -85,6 +87,10 @@ export class Connections {
 
   /** Mutual TLS: a client without a certificate that is valid now, for servers, by an authority that is known gets no further. */
   #accept(socket: TLSSocket): void {
+    if (this.#identity.takesAnyClient === true) {
+      this.#serve(socket);
+      return;
+    }
     const certificate = socket.getPeerX509Certificate();
     const purpose: readonly string[] = certificate?.keyUsage ?? [];
     const code = String(socket.authorizationError ?? '');
