@@ -15,6 +15,7 @@ import {
 import type { CallEnvironment } from './ports.ts';
 import type { BegunLeg } from './record.ts';
 import { isBetterStatus } from './response-mapping.ts';
+import type { WaitingCancel } from './waiting.ts';
 
 /** For whom a plan is played: the caller of a call, or a party that is being transferred. */
 export interface AttemptUser {
@@ -100,6 +101,12 @@ export class Attempt implements BranchUser, TimerTarget {
   underWay(): BegunLeg[] {
     const own = this.#branches.flatMap((branch) => branch.underWay() ?? []);
     return [...own, ...this.#followed.flatMap((followed) => followed.underWay())];
+  }
+
+  /** What would cancel them all. */
+  cancellations(): WaitingCancel[] {
+    const own = this.#branches.flatMap((branch) => branch.cancellation() ?? []);
+    return [...own, ...this.#followed.flatMap((followed) => followed.cancellations())];
   }
 
   onTimer(_kind: number): void {

@@ -17,6 +17,7 @@ import type { AttemptRecord, BegunLeg } from './record.ts';
 import { hasSessionDescription, reasonFields } from './relayed-headers.ts';
 import { Repair } from './repair.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { cancellationOf, type WaitingCancel } from './waiting.ts';
 
 /** For whom a branch rings; `Attempt` is it. */
 export interface BranchUser {
@@ -115,6 +116,11 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const isRinging = this.state === 'calling' || this.state === 'repairing';
     const { label, trunkId } = this.plan;
     return isRinging ? { label, callId: this.#callId, ...(trunkId !== undefined && { trunkId }) } : undefined;
+  }
+
+  /** The CANCEL of the INVITE under way, for who has to send it in our place. */
+  cancellation(): WaitingCancel | undefined {
+    return this.state === 'calling' && this.#transaction !== undefined ? cancellationOf(this.#transaction) : undefined;
   }
 
   /** Gives the branch up: CANCEL, and ACK and BYE for a 2xx that crosses it (RFC 3261 §9.1, §15). The attempt hears no more of it. */

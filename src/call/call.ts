@@ -18,6 +18,7 @@ import { reasonsOf } from './relayed-headers.ts';
 import { callerStatus, sipReason } from './response-mapping.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import type { CallSnapshot, Reacher } from './snapshot.ts';
+import type { WaitingSnapshot } from './waiting.ts';
 
 /** Where calls live; `Calls` is it. */
 export interface CallRegistry extends LegRegistry {
@@ -142,6 +143,14 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     };
   }
 
+  /** While nobody has answered. */
+  waitingSnapshot(takenAtMs: number): WaitingSnapshot | undefined {
+    const waiting = this.state === 'ringing' ? this.caller?.waiting() : undefined;
+    if (waiting === undefined) return undefined;
+    const cancels = this.#attempt?.cancellations() ?? [];
+    return { version: 'waiting-1', id: this.id, ...waiting, cancels, takenAtMs };
+  }
+
   /** The time of day by the clock that was right when the call began: whoever sets the clock meanwhile makes no call longer or shorter. */
   #timeMs(): number {
     return this.env.scheduler.nowMs() + this.#wallOffsetMs;
@@ -248,6 +257,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const relayed = rack !== undefined && caller.supportsReliable;
     if (rack !== undefined && !relayed) acknowledgeLocally(leg, rack);
     caller.progress(leg, response, relayed ? rack : undefined);
+    if (this.state === 'ringing') this.env.observer.onCallChanged?.(this.record);
     if (this.state !== 'routing') return;
     this.state = 'ringing';
     this.record.ringingAtMs = this.#timeMs();

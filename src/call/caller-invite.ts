@@ -12,6 +12,7 @@ import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 import { hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { type WaitingSnapshot, waitingInvite } from './waiting.ts';
 
 /**
  * The caller's INVITE until its final response.
@@ -70,6 +71,11 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
 
   get mediaEnd(): MediaEnd {
     return { media: this.#options.media, address: addressOf(this.#transaction.flow) };
+  }
+
+  /** The INVITE as it came, and where from; undefined where the caller waits at the end of a connection. */
+  waiting(): Pick<WaitingSnapshot, 'invite' | 'from'> | undefined {
+    return this.#done ? undefined : waitingInvite(this.#transaction);
   }
 
   get done(): boolean {

@@ -26,3 +26,4 @@ export type {
 } from './ports.ts';
 export * from './record.ts';
 export { type CallSnapshot, destinationAt, type LegSnapshot, type PlaceSnapshot } from './snapshot.ts';
+export type { WaitingSnapshot } from './waiting.ts';

@@ -1,14 +1,17 @@
 /** Answered calls beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import type { CallFacts, CallObserver, CallStore, Calls, LiveRecord } from '../call/index.ts';
+import type { CallFacts, CallObserver, CallStore, Calls, LiveRecord, WaitingSnapshot } from '../call/index.ts';
 import type { Endpoint, ServerTransaction } from '../sip/endpoint/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import { CallKeeper } from './call-keeper.ts';
-import { type CallRestorerOptions, movedHere, restorerOf } from './call-restorer.ts';
+import { type CallRestorerOptions, movedHere, restorerOf, targetHere } from './call-restorer.ts';
 import { CallSuccession } from './call-succession.ts';
 import type { PeerNodes } from './peer-nodes.ts';
 import { answersOptions } from './peer-question.ts';
+
+/** A phone that was cancelled is ready for the next call then. */
+const CANCELLED_MS = 200;
 
 export interface CallContinuityOptions {
   readonly store: CallStore | undefined;
@@ -42,6 +45,7 @@ export class CallContinuity {
       recordFacts,
       restorer: (snapshot) => restorerOf(snapshot, { ...restoring, monotonicMs }),
       movedHere: (snapshot) => movedHere(snapshot, endpoint),
+      placeAgain: (waiting) => this.#placeAgain(waiting),
     });
     this.#keeper = keeper;
     if (store.shared === undefined) return;
@@ -59,8 +63,9 @@ export class CallContinuity {
     await this.#keeper?.restore();
   }
 
-  /** Follows other nodes from now on. */
+  /** The sockets are open: follows other nodes from now on. */
   start(): void {
+    this.#keeper?.placeWaiting();
     this.#succession?.start();
   }
 
@@ -81,8 +86,18 @@ export class CallContinuity {
     return this.#succession.mayCome(retry);
   }
 
+  /** Whoever was asked by the process before is cancelled in its name; the caller's INVITE is received once more. */
+  #placeAgain({ invite, from, cancels }: WaitingSnapshot): void {
+    const { endpoint, scheduler } = this.#options;
+    for (const { text, to } of cancels) endpoint.flowTo(targetHere(to, endpoint)).send(text);
+    const flow = endpoint.flowTo(targetHere(from, endpoint));
+    scheduler.schedule(CANCELLED_MS, { onTimer: () => endpoint.onMessage(invite, flow) }, 0);
+  }
+
   /** What the store has to know of calls, besides whoever else is told. */
-  get observer(): Pick<CallObserver, 'onCallAnswered' | 'onCallChanged' | 'onCallEnded' | 'onCallMoved'> | undefined {
+  get observer():
+    | Pick<CallObserver, 'onCallRinging' | 'onCallAnswered' | 'onCallChanged' | 'onCallEnded' | 'onCallMoved'>
+    | undefined {
     return this.#keeper;
   }
 }

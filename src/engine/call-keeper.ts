@@ -14,6 +14,7 @@ import {
   type KeptCall,
   type LiveRecord,
   type Restorer,
+  type WaitingSnapshot,
 } from '../call/index.ts';
 
 export interface CallKeeperOptions {
@@ -25,6 +26,8 @@ export interface CallKeeperOptions {
   readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Takes the places and grants of a call that goes on, and says where its legs are reached. */
   readonly restorer: (snapshot: CallSnapshot) => Restorer;
+  /** Places a call again whose caller still waits. */
+  readonly placeAgain: (waiting: WaitingSnapshot) => void;
   /** A call of another node as this one goes on with it: with addresses of its own. */
   readonly movedHere: (snapshot: CallSnapshot) => CallSnapshot;
 }
@@ -43,6 +46,9 @@ const TELL_MS = 5;
 /** Snapshots that one write holds; between writes the thread is free. */
 const MAX_WRITTEN = 200;
 
+/** So long a caller hears it ring, at most, and somebody may still place the call for him. */
+const WAITS_MS = 60_000;
+
 const WRITE = 1;
 const PROBE = 2;
 const TELL = 3;
@@ -58,6 +64,8 @@ export class CallKeeper implements TimerTarget {
   #timer: Timer | undefined = undefined;
   #dueMs = 0;
   #probeTimer: Timer | undefined = undefined;
+  /** Calls of the process before that nobody had answered. */
+  #toPlace: WaitingSnapshot[] = [];
   /** Calls that came from another node. */
   readonly #toTell: string[] = [];
   #tellTimer: Timer | undefined = undefined;
@@ -80,7 +88,13 @@ export class CallKeeper implements TimerTarget {
       if (calls.length === 0) return;
       this.#arm(BEHIND_MS);
       const downMs = scheduler.wallMs() - aliveAtMs;
-      log.info('calls-restored', { count: restored.length, lost: calls.length - restored.length, downMs });
+      const again = this.#toPlace.length;
+      log.info('calls-restored', {
+        count: restored.length,
+        again,
+        lost: calls.length - restored.length - again,
+        downMs,
+      });
       this.#toProbe.push(...restored.map(({ id }) => id));
       // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.
       this.#probeTimer = scheduler.schedule(downMs > SURE_MS ? RETRY_MS : SURE_MS, this, PROBE);
@@ -99,8 +113,27 @@ export class CallKeeper implements TimerTarget {
       this.#toTell.push(id);
     }
     this.#arm(BEHIND_MS);
-    log.warn('calls-taken-over', { from: node, count: restored.length, lost: kept.length - restored.length });
+    const again = this.#toPlace.length;
+    log.warn('calls-taken-over', {
+      from: node,
+      count: restored.length,
+      again,
+      lost: kept.length - restored.length - again,
+    });
+    this.placeWaiting();
     this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
+  }
+
+  /** The sockets are open: callers of the process before who may still wait have their calls placed again. */
+  placeWaiting(): void {
+    const waiting = this.#toPlace;
+    this.#toPlace = [];
+    for (const call of waiting) this.#options.placeAgain(call);
+  }
+
+  onCallRinging({ id, facts }: LiveRecord): void {
+    // Where nobody could place it again in time it is not worth the writing; and of a call between nodes the one that drafted it can.
+    if (this.#options.store.shared !== undefined && facts.peerNode === undefined) this.#note(id);
   }
 
   onCallAnswered({ id }: LiveRecord): void {
@@ -167,7 +200,9 @@ export class CallKeeper implements TimerTarget {
     const { calls, restorer, log } = this.#options;
     this.#stored.add(id);
     try {
-      const kept = JSON.parse(document) as CallSnapshot;
+      const kept = JSON.parse(document) as CallSnapshot | WaitingSnapshot;
+      if (kept.version === 'waiting-1' && this.#options.scheduler.wallMs() - kept.takenAtMs < WAITS_MS)
+        this.#toPlace.push(kept);
       const snapshot = kept.version === 1 ? as(kept) : undefined;
       if (snapshot !== undefined && calls().restore(snapshot, restorer(snapshot)) !== undefined) return true;
     } catch (error) {
@@ -228,8 +263,10 @@ export class CallKeeper implements TimerTarget {
     const { calls, recordFacts } = this.#options;
     const call = calls().get(id);
     const snapshot = call?.snapshot(takenAtMs);
-    if (call === undefined || snapshot === undefined) return undefined;
-    return { id, document: JSON.stringify({ ...snapshot, facts: recordFacts(call.record) }) };
+    if (call !== undefined && snapshot !== undefined)
+      return { id, document: JSON.stringify({ ...snapshot, facts: recordFacts(call.record) }) };
+    const waiting = call?.waitingSnapshot(takenAtMs);
+    return waiting === undefined ? undefined : { id, document: JSON.stringify(waiting) };
   }
 
   /** This node was silent for so long that another one goes on with its calls. */

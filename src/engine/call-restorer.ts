@@ -1,7 +1,14 @@
 /** What an answered call of another process takes up again here: places on its trunks, grants of the fraud guards, ways to its parties. */
-import { type CallSnapshot, destinationAt, type LegSnapshot, type Restorer } from '../call/index.ts';
+import {
+  type CallSnapshot,
+  destinationAt,
+  type LegSnapshot,
+  type PlaceSnapshot,
+  type Restorer,
+} from '../call/index.ts';
 import type { Endpoint } from '../sip/endpoint/index.ts';
 import { formatHost } from '../sip/message/index.ts';
+import type { Target } from '../sip/transport/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { OutboundGuards } from './outbound-guards.ts';
 import type { Served } from './served.ts';
@@ -36,13 +43,18 @@ export function movedHere(snapshot: CallSnapshot, endpoint: Pick<Endpoint, 'adve
   return { ...snapshot, caller: legHere(snapshot.caller, endpoint), callee: legHere(snapshot.callee, endpoint) };
 }
 
-function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>): LegSnapshot {
-  const { kind: _, ...target } = leg.place;
+/** A place of another node's, from this one: listeners of which there is none here are left out. */
+export function targetHere({ kind: _, ...target }: PlaceSnapshot, endpoint: Pick<Endpoint, 'advertised'>): Target {
+  if (endpoint.advertised(target) !== undefined) return target;
   const { listenerId: __, ...anywhere } = target;
+  return anywhere;
+}
+
+function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>): LegSnapshot {
   const { scope, viaHost } = leg.options;
-  const there = endpoint.advertised(target, scope);
-  const place = there === undefined ? { kind: leg.place.kind, ...anywhere } : leg.place;
-  const own = there ?? endpoint.advertised(anywhere, scope);
+  const target = targetHere(leg.place, endpoint);
+  const place = { kind: leg.place.kind, ...target };
+  const own = endpoint.advertised(target, scope);
   // A name that the trunk has for all nodes stays; without a listener for it the peer is told nothing new.
   if (own === undefined || viaHost !== undefined) return { ...leg, place };
   const here = (contact: string) => contact.replace(CONTACT_HOST, `$1${formatHost(own.host)}:${own.port}`);

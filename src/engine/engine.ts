@@ -472,7 +472,10 @@ export class Engine {
     return {
       onCallStarted: (record) => observer.onCallStarted(record),
       onCallReady: (record) => observer.onCallReady?.(record),
-      onCallRinging: (record) => observer.onCallRinging(record),
+      onCallRinging: (record) => {
+        observer.onCallRinging(record);
+        this.#continuity.observer?.onCallRinging(record);
+      },
       onCallAnswered: (record) => {
         this.guards.answered(record);
         observer.onCallAnswered(record);

@@ -14,6 +14,7 @@ import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOption
 
 /** Where the second node is. */
 const OTHER = '198.51.100.77';
+const SECRET = new Uint8Array(32).fill(7);
 const UPDATES = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE' };
 
 const OPTIONS: WorldOptions = { trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } } };
@@ -36,7 +37,11 @@ beforeEach(async () => {
   const scheduler = new VirtualScheduler();
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
   life = new Life(scheduler);
-  one = await World.start({ ...OPTIONS, after, engine: { scheduler: life, callStore: store.of('one') } });
+  one = await World.start({
+    ...OPTIONS,
+    after,
+    engine: { scheduler: life, callStore: store.of('one'), nonceSecret: SECRET },
+  });
   const peers: PeerNodes = {
     ...NO_PEERS,
     names: () => ['one'],
@@ -47,7 +52,12 @@ beforeEach(async () => {
     ...OPTIONS,
     after,
     settings: { listen: [{ transport: 'udp', host: OTHER, port: 5060 }] },
-    engine: { callStore: store.of('two'), peers, createTransport: after.network.transportAt(OTHER) },
+    engine: {
+      callStore: store.of('two'),
+      nonceSecret: SECRET,
+      peers,
+      createTransport: after.network.transportAt(OTHER),
+    },
   });
   alice = one.phone('101', '203.0.113.1');
   carrier = one.agent(CARRIER_A);
@@ -136,6 +146,44 @@ describe('a node ends with a call up', () => {
   });
 });
 
+describe('a node ends while a call rings', () => {
+  let second: SipRequest;
+
+  beforeEach(async () => {
+    second = alice.call('18005550100', UPDATES);
+    carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+    await pass(400);
+    expect(store.count('one')).toBe(2);
+    await killed();
+    await pass(1_000);
+  });
+
+  test('the callee is cancelled and asked again by the other, and the caller, who has heard it ring all the time, is answered', async () => {
+    const [before, again] = [carrier.took('INVITE', 1), carrier.took('INVITE', 2)];
+    expect(carrier.took('CANCEL').topVia().branch).toBe(before.topVia().branch);
+    expect(again.topVia().host).toBe(OTHER);
+    toOther(carrier, answerTo(again, '200 OK', ['Contact: <sip:carrier@192.0.2.10>']));
+    await pass(100);
+    const answered = alice.responses(second.callId()).at(-1);
+    expect(answered).toMatchObject({ status: 200 });
+    toOther(alice, alice.within(second, answered as SipResponse, 'ACK', { CSeq: `${second.cseq().sequence} ACK` }));
+    const bye = alice.within(second, answered as SipResponse, 'BYE');
+    toOther(alice, bye);
+    await pass(100);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(400);
+    expect(two.observed.ended).toMatchObject([{ status: 200, endReason: 'bye' }]);
+  });
+
+  test('one that is refused there is refused to the caller, and nothing is left in the store', async () => {
+    toOther(carrier, answerTo(carrier.took('INVITE', 2), '486 Busy Here'));
+    await pass(400);
+    expect(alice.responses(second.callId()).at(-1)?.status).toBe(486);
+    expect(store.count('two')).toBe(1);
+  });
+});
+
 describe('nobody has ended', () => {
   test('a BYE for no call is answered 481 as soon as the other node has answered', async () => {
     const bye = carrier.withinOf(carrier.took('INVITE'), 'BYE', { 'Call-ID': 'nobody-s' });
@@ -176,8 +224,11 @@ test('a node that was silent for so long that its calls are another’s forgets 
 
 const okTo = (request: SipRequest) => answerTo(request, '200 OK');
 
-function answerTo(request: SipRequest, status: string): SipResponse {
+function answerTo(request: SipRequest, status: string, more: readonly string[] = []): SipResponse {
   const names = ['Via', 'From', 'To', 'Call-ID', 'CSeq'] as const;
   const fields = names.flatMap((name) => request.headers.fieldValuesNamed(name).map((value) => `${name}: ${value}`));
-  return parseMessage(`SIP/2.0 ${status}\r\n${fields.join('\r\n')}\r\nContent-Length: 0\r\n\r\n`) as SipResponse;
+  const tagged = fields.map((field) => (/^To: [^;]*$/.test(field) ? `${field};tag=peer-again` : field));
+  return parseMessage(
+    `SIP/2.0 ${status}\r\n${[...tagged, ...more].join('\r\n')}\r\nContent-Length: 0\r\n\r\n`,
+  ) as SipResponse;
 }

@@ -1,3 +1,4 @@
+export { buildCancel } from '../transaction/index.ts';
 export type { EndpointCounters } from './counters.ts';
 export { Endpoint, isFlow } from './endpoint.ts';
 export { defaultPort } from './reply-route.ts';
