@@ -5,6 +5,7 @@ import type {
   CallRecord,
   CallStatistics,
   CallTrace,
+  CertificateView,
   EffectiveTrunk,
   Examination,
   ExplainInput,
@@ -83,6 +84,10 @@ export const trunks = {
 
 export const explain = (body: ExplainInput) => request<Explanation>('POST', at('/explain'), { body });
 export const plan = (document: object) => request<PlanView>('POST', at('/plan'), { body: document });
+/** Without their keys. */
+export const certificates = {
+  list: (query: Query) => request<Page<CertificateView>>('GET', at('/certificates'), { query }),
+};
 export const brands = { list: () => request<Page<BrandPreset>>('GET', at('/brands'), { query: { limit: 1000 } }) };
 export const tenants = { list: (query: Query) => request<Page<TenantView>>('GET', at('/tenants'), { query }) };
 export const calls = {

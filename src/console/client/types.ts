@@ -15,6 +15,7 @@ import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/ind
 import type { ExplainQuestion, Explanation } from '../../outbound/index.ts';
 import type { Tenant } from '../../tenants/schema.ts';
 import type { BrandPreset } from '../../trunks/brands.ts';
+import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
 import type { Examination } from '../../trunks/examination.ts';
 import type { trunkSchema } from '../../trunks/schema.ts';
 import type { TrunkStatus } from '../../trunks/trunk-line.ts';
@@ -94,6 +95,7 @@ export type TrunkView = TrunkInput & {
   readonly managedBy?: string;
   readonly status: TrunkStatus;
 };
+export type CertificateView = Pick<CertificateSettings, 'name' | 'owner' | 'use'>;
 export type TenantView = Pick<Tenant, 'name' | 'domain' | 'outboundCallerId'> & { readonly managedBy?: string };
 export type UserView = Omit<UserRecord, 'password' | 'totp'> & { readonly codes: boolean };
 export type TokenView = Omit<TokenRecord, 'hash' | 'kind' | 'user'>;

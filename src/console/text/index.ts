@@ -65,6 +65,11 @@ export function relative(iso: string): string {
   return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(Math.trunc(seconds / length), unit);
 }
 
+/** What a SIP status means. */
+export function codeInWords(status: number): string {
+  return known(`code.${status}`, known(`code.${Math.floor(status / 100)}xx`, ''));
+}
+
 /** `0.004`: seconds on a ladder. */
 export function seconds(value: number): string {
   return new Intl.NumberFormat(locale(), { minimumFractionDigits: 3, maximumFractionDigits: 3 }).format(value);

@@ -270,8 +270,7 @@ export function Sparkline({
         key={`${tone}${index}`}
       />
     );
-  const text =
-    tried === 0 ? t('spark.none') : t('spark.text', { attempts: number(tried), rate: percent(good / tried) });
+  if (tried === 0) return <span class="table-sub">{t('spark.none')}</span>;
   return (
     <span class="spark">
       <svg width={SPARK_WIDTH} height={SPARK_HEIGHT} aria-hidden="true" focusable="false">
@@ -279,7 +278,7 @@ export function Sparkline({
         {attempts.map((value, index) => bar(value, index, 'none'))}
         {answered.map((value, index) => bar(value, index, 'accent'))}
       </svg>
-      <span class="table-sub">{text}</span>
+      <span class="table-sub">{t('spark.text', { attempts: number(tried), rate: percent(good / tried) })}</span>
     </span>
   );
 }

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { fullName, type MessageField, readMessage } from '../client/sip-message.ts';
 import type { Explanation, TraceMessage } from '../client/types.ts';
-import { exactTime, known, t } from '../text/index.ts';
+import { codeInWords, exactTime, known, t } from '../text/index.ts';
 import { Button } from './button.tsx';
 import { say } from './toast.tsx';
 
@@ -138,7 +138,7 @@ function Field({ name, value, about, why }: { name: string; value: string; about
 
 function aboutStart(method: string, status: number | undefined): string {
   if (status === undefined) return known(`method.${method}`, '');
-  return known(`code.${status}`, known(`code.${Math.floor(status / 100)}xx`, ''));
+  return codeInWords(status);
 }
 
 function Body({ text }: { text: string }) {

@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TestAuthority } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { allWell, startAnswerer, startCaller } from '../sipp.ts';
@@ -10,12 +14,37 @@ const next = (page: Page) => page.getByRole('button', { name: 'Next' }).click();
 
 describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered call', () => {
   let world: ConsoleWorld;
+  let folder: string;
   beforeAll(async () => {
     const bare = { outboundRules: [], inboundRules: [] };
     const bolt = { name: 'bolt', domain: 'bolt.test', extensions: [], groups: [] };
-    world = await consoleWorld({ provisioning: { tenants: [acme(bare), bolt] } });
+    folder = mkdtempSync(join(tmpdir(), 'tandem-wizard-'));
+    const authority = new TestAuthority();
+    const { cert, key } = authority.issue({ commonName: 'sbc1.acme.test', alternativeNames: ['DNS:sbc1.acme.test'] });
+    authority.remove();
+    writeFileSync(join(folder, 'cert.pem'), cert);
+    writeFileSync(join(folder, 'key.pem'), key);
+    const host = '127.0.0.1';
+    const files = { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    world = await consoleWorld({
+      provisioning: {
+        tenants: [acme(bare), bolt],
+        certificates: [{ name: 'acme-sbc', owner: 'acme', use: 'tls', chain: cert, key }],
+      },
+      settings: {
+        listen: [
+          { transport: 'udp', host, port: 0 },
+          { transport: 'tls', host, port: 0, ...files },
+        ],
+        // Nobody answers there: no name of the world is asked for.
+        dns: { servers: ['127.0.0.1:9'], timeoutMs: 100 },
+      },
+    });
   });
-  afterAll(() => world.stop());
+  afterAll(async () => {
+    await world.stop();
+    rmSync(folder, { recursive: true });
+  });
 
   const rule = (trunk: string) => ({
     name: 'world',
@@ -69,7 +98,11 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     await next(page);
     await page.getByText('Everything fits').waitFor();
     await page.getByRole('button', { name: 'Add this trunk' }).click();
-    await page.getByRole('heading', { name: 'carrier', level: 1 }).waitFor();
+    // The last step is what `tandem doctor` finds: nobody answers there yet.
+    await page.locator('.findings li', { hasText: 'OPTIONS' }).first().waitFor();
+    expect(await world.look(page, 'doctor')).toEqual([]);
+    await page.getByRole('link', { name: 'Open the trunk' }).click();
+    await page.getByRole('button', { name: 'Check this trunk' }).waitFor();
     expect(await world.look(page, 'trunk')).toEqual([]);
 
     await world.engine.api('/api/v1/tenants/acme/outbound-rules', rule('carrier'));
@@ -109,6 +142,8 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     await next(page);
     await page.getByText('Everything fits').waitFor();
     await page.getByRole('button', { name: 'Add this trunk' }).click();
+    await page.locator('.findings li', { hasText: 'Gateway' }).first().waitFor();
+    await page.getByRole('link', { name: 'Open the trunk' }).click();
     await page.getByRole('heading', { name: 'gateway', level: 1 }).waitFor();
 
     const keys = { user: 'gw1', domain: 'gateway.example' };
@@ -119,6 +154,57 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     const gateway = await startAnswerer('answer', { localPort: gatewayPort });
     const phone = await startCaller('phone-call', world.engine.address(), { keys: { called: '8442071838750' } });
     await allWell(gateway, phone);
+    expect(faults).toEqual([]);
+  }, 240_000);
+
+  test('a tenant admin adds a Teams trunk and fills in a WhatsApp one: what would be refused is said while it is typed', async () => {
+    const { page, faults } = await world.signedIn({ id: 'lou', role: 'tenant-admin', tenant: 'acme' });
+    await page.getByRole('link', { name: 'Add a trunk' }).click();
+    await page.getByText('Microsoft Teams', { exact: true }).click();
+    await next(page);
+    await page.getByLabel('Name of the trunk').fill('teams');
+    await next(page);
+    const fqdn = page.getByLabel('Name of this system at Teams');
+    const fault = (text: string | RegExp) => page.locator('.field-error', { hasText: text }).first().waitFor();
+    await fqdn.fill('192.0.2.7');
+    await page.getByLabel('Certificate').fill('acme-sbc');
+    await fault('192.0.2.7');
+    await fqdn.fill('sbc1.acme.onmicrosoft.com');
+    await fault('onmicrosoft.com');
+    await fqdn.fill('other.acme.test');
+    await fault('other.acme.test');
+    expect(await world.look(page, 'wizard-teams')).toEqual([]);
+    await fqdn.fill('sbc1.acme.test');
+    await page.locator('.field-error').waitFor({ state: 'detached' });
+    await next(page);
+    await page.getByLabel('DID pool').fill('14155550300-14155550309');
+    await next(page);
+    await next(page);
+    await page.getByText('Everything fits').waitFor();
+    await page.getByRole('button', { name: 'Add this trunk' }).click();
+    await page.locator('.findings li', { hasText: 'Certificate' }).first().waitFor();
+    await page.getByText('Something is wrong').waitFor();
+
+    await page.getByRole('link', { name: 'Trunks' }).first().click();
+    await page.getByRole('link', { name: 'Add a trunk' }).click();
+    await page.getByText('WhatsApp', { exact: true }).click();
+    await next(page);
+    await page.getByLabel('Name of the trunk').fill('whatsapp');
+    await next(page);
+    await page.getByLabel('DID pool').fill('14155550310');
+    await next(page);
+    await page.getByLabel('Phone number ID').fill('one');
+    await fault('must be digits');
+    await page.getByLabel('Phone number ID').fill('1001');
+    await page.getByLabel('WhatsApp Business account ID').fill('2002');
+    for (const secret of ['Access token', 'App secret', 'Verify token']) await page.getByLabel(secret).fill('made-up');
+    await page.getByLabel('WhatsApp number').fill('+14155550399');
+    await fault('14155550399');
+    expect(await world.look(page, 'wizard-whatsapp')).toEqual([]);
+    await page.getByLabel('WhatsApp number').fill('+14155550310');
+    await page.locator('.field-error').waitFor({ state: 'detached' });
+    await next(page);
+    await page.getByText('Everything fits').waitFor();
     expect(faults).toEqual([]);
   }, 240_000);
 });

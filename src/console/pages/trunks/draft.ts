@@ -5,14 +5,47 @@ import type { BrandPreset, TrunkInput, TrunkView } from '../../client/types.ts';
 export const STEPS = [
   'type',
   'provider',
+  'teams',
+  'whatsapp',
   'server',
   'credentials',
   'options',
   'tenants',
   'parameters',
   'check',
+  'doctor',
 ] as const;
 export type Step = (typeof STEPS)[number];
+
+/** What only one type asks for; the others are asked for all else. */
+const OF_TYPE: Readonly<Partial<Record<Step, readonly TrunkInput['type'][]>>> = {
+  teams: ['teams'],
+  whatsapp: ['whatsapp'],
+  server: ['ip', 'register', 'accept-register'],
+  credentials: ['register', 'accept-register'],
+  options: ['ip', 'register', 'accept-register'],
+  parameters: ['ip', 'register', 'accept-register', 'teams'],
+};
+
+/** The steps of a draft: the type of a trunk that is edited stays. WhatsApp's number must be in the pool, which comes first there. */
+export function stepsOf({ type }: Draft, isNew: boolean): readonly Step[] {
+  const steps = STEPS.filter((step) => (OF_TYPE[step]?.includes(type) ?? true) && (step !== 'type' || isNew));
+  if (type !== 'whatsapp') return steps;
+  const others: readonly Step[] = steps.filter((step) => step !== 'tenants');
+  return others.toSpliced(others.indexOf('whatsapp'), 0, 'tenants');
+}
+
+/** What the Cloud API needs, with the texts that are secret. */
+export const WHATSAPP_FIELDS = [
+  'number',
+  'phoneNumberId',
+  'accountId',
+  'accessToken',
+  'appSecret',
+  'verifyToken',
+] as const;
+export const WHATSAPP_SECRETS: ReadonlySet<string> = new Set(['accessToken', 'appSecret', 'verifyToken']);
+type WhatsappField = (typeof WHATSAPP_FIELDS)[number];
 
 /** The options that the guide names, in its order. */
 export const SWITCHES = [
@@ -67,6 +100,9 @@ export interface Draft {
   readonly removeHeaders: readonly string[] | undefined;
   readonly privacy: readonly string[] | undefined;
   readonly inbound: Readonly<Record<string, string>>;
+  /** `targets`: one a line. */
+  readonly teams: Readonly<Record<'fqdn' | 'certificate' | 'targets', string>>;
+  readonly whatsapp: Readonly<Record<WhatsappField, string>>;
 }
 
 export function emptyDraft(type: Draft['type']): Draft {
@@ -93,6 +129,8 @@ export function emptyDraft(type: Draft['type']): Draft {
     removeHeaders: undefined,
     privacy: undefined,
     inbound: {},
+    teams: { fqdn: '', certificate: '', targets: '' },
+    whatsapp: { number: '', phoneNumberId: '', accountId: '', accessToken: '', appSecret: '', verifyToken: '' },
   };
 }
 
@@ -135,6 +173,17 @@ export function draftOf(trunk: TrunkView): Draft {
     removeHeaders: outboundParameters.removeHeaders,
     privacy: outboundParameters.privacy,
     inbound,
+    teams: {
+      fqdn: trunk.teams?.fqdn ?? '',
+      certificate: trunk.teams?.certificate ?? '',
+      targets: (trunk.teams?.targets ?? []).join('\n'),
+    },
+    whatsapp: {
+      ...emptyDraft(trunk.type).whatsapp,
+      number: trunk.whatsapp?.number ?? '',
+      phoneNumberId: trunk.whatsapp?.phoneNumberId ?? '',
+      accountId: trunk.whatsapp?.accountId ?? '',
+    },
   };
 }
 
@@ -168,14 +217,31 @@ export function trunkOf(draft: Draft, before: TrunkView | undefined): TrunkInput
     tenants: assignments(draft, kept.tenants),
     didPool: filled(draft.didPool),
     outboundParameters: outboundParameters(draft, kept.outboundParameters),
+    teams: teams(draft, kept.teams),
+    whatsapp: whatsapp(draft, kept.whatsapp),
     inboundParameters: { ...kept.inboundParameters, ...inboundParameters(draft, kept.inboundParameters) },
   };
   return withoutGaps(trunk) as TrunkInput;
 }
 
 function associatedIps({ associatedIps: text }: Draft): string[] | undefined {
+  return entriesOf(text);
+}
+
+function entriesOf(text: string): string[] | undefined {
   const entries = text.split(/[\s,;]+/).filter((entry) => entry !== '');
   return entries.length === 0 ? undefined : entries;
+}
+
+function teams({ type, teams: { fqdn, certificate, targets } }: Draft, kept: TrunkInput['teams']): object | undefined {
+  if (type !== 'teams') return undefined;
+  return { ...kept, fqdn: filled(fqdn), certificate: filled(certificate), targets: entriesOf(targets) };
+}
+
+/** A secret that is left empty stays as it is. */
+function whatsapp({ type, whatsapp: given }: Draft, kept: TrunkInput['whatsapp']): object | undefined {
+  if (type !== 'whatsapp') return undefined;
+  return { ...kept, ...Object.fromEntries(WHATSAPP_FIELDS.map((name) => [name, filled(given[name])])) };
 }
 
 export function needsCredentials({ type }: Draft): boolean {
@@ -256,6 +322,8 @@ function withoutGaps(value: unknown): unknown {
 const STEP_OF: readonly (readonly [RegExp, Step])[] = [
   [/^(type|owner)\b/, 'type'],
   [/^(name|brand|id)\b/, 'provider'],
+  [/^teams\b/, 'teams'],
+  [/^whatsapp\b/, 'whatsapp'],
   [/^credentials\b/, 'credentials'],
   [/^options\b/, 'options'],
   [/^(tenants|didPool)\b/, 'tenants'],

@@ -4,17 +4,16 @@ import { isSystemAdmin, mayChange } from '../../client/session.ts';
 import type { CallStatistics, TrunkView } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { Link } from '../../router.tsx';
-import { duration, known, number, relative, t } from '../../text/index.ts';
+import { codeInWords, duration, known, number, relative, t } from '../../text/index.ts';
 import { ButtonLink } from '../../ui/button.tsx';
 import { Sparkline } from '../../ui/chart.tsx';
 import { SelectField } from '../../ui/form.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { State, TrunkState } from '../../ui/state.tsx';
 import { type Column, Search, Table, usePaged } from '../../ui/table.tsx';
+import { SPARK_REFRESH_MS, SPARK_SECONDS } from './trunk.tsx';
 
 const REFRESH_MS = 5000;
-const SPARK_REFRESH_MS = 15_000;
-const SPARK_SECONDS = 300;
 const STATES = ['online', 'offline', 'registering', 'rejected', 'unknown'];
 
 export function TrunkList() {
@@ -147,7 +146,7 @@ function StateCell({ trunk: { status, enabled } }: { trunk: TrunkView }) {
       : [t('trunks.registeredUntil', { when: relative(status.registration.expiresAt) })]),
     ...(status.reason === undefined ? [] : [status.reason]),
     ...(status.reason === undefined && status.lastCode !== undefined
-      ? [t('trunks.lastCode', { code: status.lastCode })]
+      ? [t('trunks.lastCode', { code: status.lastCode, words: codeInWords(status.lastCode) })]
       : []),
   ];
   return (

@@ -31,7 +31,8 @@ export function TypeStep({ draft, change }: StepProps) {
 }
 
 function mayMake(type: Draft['type']): boolean {
-  return type === 'ip' ? isSystemAdmin() : type === 'register' || type === 'accept-register';
+  if (type === 'ip') return isSystemAdmin();
+  return type === 'teams' || type === 'whatsapp' ? !isSystemAdmin() : true;
 }
 
 export function ProviderStep({ draft, preset, presets, faults, change }: StepProps) {
@@ -47,14 +48,16 @@ export function ProviderStep({ draft, preset, presets, faults, change }: StepPro
           onInput={(name) => change({ name })}
           autofocus
         />
-        <SelectField
-          label={t('wizard.brand')}
-          help={t('wizard.brandHelp')}
-          value={draft.brand}
-          error={faultAt(faults, 'brand')}
-          onChange={(brand) => change({ brand })}
-          options={fitting.map(({ id, name }) => ({ value: id, label: name }))}
-        />
+        {fitting.length === 0 ? null : (
+          <SelectField
+            label={t('wizard.brand')}
+            help={t('wizard.brandHelp')}
+            value={draft.brand}
+            error={faultAt(faults, 'brand')}
+            onChange={(brand) => change({ brand })}
+            options={fitting.map(({ id, name }) => ({ value: id, label: name }))}
+          />
+        )}
       </div>
       {preset === undefined || preset.id === 'generic' ? null : <Preset preset={preset} draft={draft} />}
     </>

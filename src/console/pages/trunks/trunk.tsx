@@ -1,20 +1,25 @@
 import { useState } from 'preact/hooks';
 import type { Problem } from '../../../base/errors.ts';
-import { trunks } from '../../client/resources.ts';
+import { records, trunks } from '../../client/resources.ts';
 import { isSystemAdmin, mayChange, session } from '../../client/session.ts';
 import type { EffectiveValue, TrunkView } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { navigate } from '../../router.tsx';
-import { duration, known, number, t } from '../../text/index.ts';
+import { codeInWords, duration, known, number, t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
+import { Sparkline } from '../../ui/chart.tsx';
 import { Confirm } from '../../ui/dialog.tsx';
 import { FaultSummary, faultsOf } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State, TrunkState, When } from '../../ui/state.tsx';
 import { say } from '../../ui/toast.tsx';
+import { Doctor } from './doctor.tsx';
+import { WhatsappHook } from './whatsapp-step.tsx';
 
 const REFRESH_MS = 5000;
+export const SPARK_REFRESH_MS = 15_000;
+export const SPARK_SECONDS = 300;
 
 export function TrunkPage({ id }: { readonly id: string }) {
   const found = useQuery(`trunk ${id}`, () => trunks.get(id), REFRESH_MS);
@@ -63,6 +68,13 @@ export function TrunkPage({ id }: { readonly id: string }) {
           />
           <NumbersCard trunk={trunk} />
         </div>
+        {trunk.type === 'whatsapp' ? <WhatsappHook id={id} /> : null}
+        {isOwn && mayChange() ? (
+          <section class="card stack">
+            <h2>{t('step.doctor')}</h2>
+            <Doctor id={id} />
+          </section>
+        ) : null}
         <Values values={effective.data?.values ?? []} />
       </div>
       {deleting ? (
@@ -110,6 +122,11 @@ function StatusCard({
 }) {
   if (status === undefined) return null;
   const { registration, alarms = [] } = status;
+  const hour = useQuery(
+    `trunk-hour ${id}`,
+    () => records.statistics({ trunks: id, stepSeconds: SPARK_SECONDS }),
+    SPARK_REFRESH_MS,
+  ).data?.trunks[0];
   const retry = () =>
     trunks.retry(id).then(() => {
       say(t('trunk.retried'));
@@ -130,7 +147,9 @@ function StatusCard({
         {status.lastCode === undefined ? null : (
           <>
             <dt>{t('trunk.code')}</dt>
-            <dd class="numeric">{status.lastCode}</dd>
+            <dd>
+              <span class="numeric">{status.lastCode}</span> <span class="soft">{codeInWords(status.lastCode)}</span>
+            </dd>
           </>
         )}
         {status.reason === undefined ? null : (
@@ -144,7 +163,18 @@ function StatusCard({
             <dt>{t('trunk.registered')}</dt>
             <dd class="mono">{registration.server}</dd>
             <dt>{t('trunk.expiry')}</dt>
-            <dd>{duration(registration.grantedSeconds)}</dd>
+            <dd>
+              <When at={registration.expiresAt} />{' '}
+              <span class="soft">{t('trunk.each', { duration: duration(registration.grantedSeconds) })}</span>
+            </dd>
+          </>
+        )}
+        {hour === undefined ? null : (
+          <>
+            <dt>{t('trunks.hour')}</dt>
+            <dd>
+              <Sparkline attempts={hour.attempts} answered={hour.answered} />
+            </dd>
           </>
         )}
         <dt>{t('trunk.calls')}</dt>

@@ -6,29 +6,33 @@ import { brands, trunks } from '../../client/resources.ts';
 import { isSystemAdmin } from '../../client/session.ts';
 import type { TrunkView } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
-import { navigate, useLeaveGuard } from '../../router.tsx';
+import { useLeaveGuard } from '../../router.tsx';
 import { t } from '../../text/index.ts';
-import { Button } from '../../ui/button.tsx';
+import { Button, ButtonLink } from '../../ui/button.tsx';
 import { FaultSummary, faultsOf, SubmitForm } from '../../ui/form.tsx';
 import { Page } from '../../ui/page.tsx';
 import { say } from '../../ui/toast.tsx';
 import { CheckStep } from './check-step.tsx';
+import { Doctor } from './doctor.tsx';
 import {
   type Draft,
   draftOf,
   emptyDraft,
-  needsCredentials,
   ofTrunk,
   STEPS,
   type Step,
   stepOf,
+  stepsOf,
   trunkOf,
+  WHATSAPP_FIELDS,
 } from './draft.ts';
 import { OptionsStep } from './options-step.tsx';
 import { ParametersStep } from './parameters-step.tsx';
 import { CredentialsStep, ProviderStep, ServerStep, TypeStep } from './server-steps.tsx';
 import type { Checked } from './step.ts';
+import { TeamsStep } from './teams-step.tsx';
 import { TenantsStep } from './tenants-step.tsx';
+import { WhatsappStep } from './whatsapp-step.tsx';
 
 const VIEWS = {
   type: TypeStep,
@@ -39,6 +43,8 @@ const VIEWS = {
   tenants: TenantsStep,
   parameters: ParametersStep,
   check: CheckStep,
+  teams: TeamsStep,
+  whatsapp: WhatsappStep,
 } as const;
 
 export function NewTrunk() {
@@ -55,7 +61,8 @@ export function EditTrunk({ id }: { readonly id: string }) {
     );
   }
   if (data === undefined) return null;
-  return <Wizard initial={draftOf(data)} before={data} first="server" />;
+  const draft = draftOf(data);
+  return <Wizard initial={draft} before={data} first={stepsOf(draft, false)[1] ?? 'check'} />;
 }
 
 function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView; first: Step }) {
@@ -64,11 +71,12 @@ function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView
   const [seen, setSeen] = useState<ReadonlySet<Step>>(new Set(before === undefined ? [] : STEPS));
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<readonly Problem[]>([]);
+  const [saved, setSaved] = useState<TrunkView>();
   const isDirty = draft !== initial;
-  useLeaveGuard(isDirty && !busy, t('form.leave'));
+  useLeaveGuard(isDirty && !busy && saved === undefined, t('form.leave'));
   const presets = useQuery('brands', brands.list).data?.items ?? [];
   const checked = useChecked(draft, before);
-  const steps = stepsOf(draft, before);
+  const steps = stepsOf(draft, before === undefined);
   const at = steps.indexOf(step);
   // What was left empty at a step that nobody has been at yet is no fault yet.
   const faults = [...refused, ...checked.faults.filter((fault) => seen.has(stepOf(fault)) || isFilled(draft, fault))];
@@ -91,15 +99,19 @@ function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView
     setRefused([]);
     try {
       const trunk = trunkOf(draft, before);
-      const saved = await (before === undefined ? trunks.create(trunk) : trunks.replace(before.id, trunk));
-      say(t('wizard.saved', { name: saved.name }));
-      navigate(`/trunks/${encodeURIComponent(saved.id)}`, 'replace');
+      const made = await (before === undefined ? trunks.create(trunk) : trunks.replace(before.id, trunk));
+      say(t('wizard.saved', { name: made.name }));
+      setSaved(made);
+      setBusy(false);
+      setStep('doctor');
+      window.scrollTo(0, 0);
     } catch (error) {
       setRefused(faultsOf(error));
       setBusy(false);
     }
   };
-  const StepView = VIEWS[step];
+  if (saved !== undefined) return <Saved trunk={saved} steps={steps} />;
+  const StepView = VIEWS[step === 'doctor' ? 'check' : step];
   const preset = presets.find(({ id }) => id === draft.brand);
   const change = (part: Partial<Draft>) => {
     setRefused([]);
@@ -145,9 +157,25 @@ function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView
   );
 }
 
-function stepsOf(draft: Draft, before: TrunkView | undefined): readonly Step[] {
-  return STEPS.filter(
-    (step) => (step !== 'credentials' || needsCredentials(draft)) && (step !== 'type' || before === undefined),
+/** The last step: it is saved, and looked at from this node as `tandem doctor` does. */
+function Saved({ trunk: { id, name }, steps }: { trunk: TrunkView; steps: readonly Step[] }) {
+  const address = `/trunks/${encodeURIComponent(id)}`;
+  return (
+    <Page title={name} text={t('wizard.saved', { name })} up={{ to: '/trunks', label: t('trunks.title') }}>
+      <div class="stack">
+        <StepList steps={steps} step="doctor" seen={new Set(steps)} faults={[]} />
+        <section class="card stack">
+          <h2>{t('step.doctor')}</h2>
+          <Doctor id={id} atOnce />
+        </section>
+        <div class="row row-end">
+          <ButtonLink to={`${address}/edit`}>{t('doctor.change')}</ButtonLink>
+          <ButtonLink to={address} kind="primary">
+            {t('doctor.open')}
+          </ButtonLink>
+        </div>
+      </div>
+    </Page>
   );
 }
 
@@ -168,14 +196,19 @@ function labelsOf({ tenants: entries }: Draft): Readonly<Record<string, string>>
     'credentials.password': t('wizard.password'),
     'credentials.registerSeconds': t('wizard.registerSeconds'),
     'options.keepAlive.intervalSeconds': t('option.keepAliveSeconds'),
+    'teams.fqdn': t('teams.fqdn'),
+    'teams.certificate': t('teams.certificate'),
+    'teams.targets': t('teams.targets'),
+    ...Object.fromEntries(WHATSAPP_FIELDS.map((name) => [`whatsapp.${name}`, t(`whatsapp.${name}`)])),
   };
 }
 
 /** Whether something stands in the field that a fault is about. */
 function isFilled(draft: Draft, { path }: Problem): boolean {
   if (path.startsWith('tenants[')) return true;
-  const name = path.split('.')[0] as keyof Draft;
-  const value = draft[name];
+  const [name = '', part = ''] = path.split('.');
+  const whole: unknown = draft[name as keyof Draft];
+  const value = name === 'teams' || name === 'whatsapp' ? (whole as Readonly<Record<string, string>>)[part] : whole;
   return typeof value === 'string' && value !== '' && name !== 'type' && name !== 'brand';
 }
 
@@ -184,7 +217,8 @@ interface StepListProps {
   readonly step: Step;
   readonly seen: ReadonlySet<Step>;
   readonly faults: readonly Problem[];
-  readonly goTo: (step: Step) => void;
+  /** Absent once it is saved. */
+  readonly goTo?: (step: Step) => void;
 }
 
 function StepList({ steps, step, seen, faults, goTo }: StepListProps) {
@@ -193,7 +227,7 @@ function StepList({ steps, step, seen, faults, goTo }: StepListProps) {
       <ol class="steps">
         {steps.map((name) => {
           const hasFault = faults.some((fault) => stepOf(fault) === name);
-          const isDone = seen.has(name) && !hasFault && name !== 'check';
+          const isDone = seen.has(name) && !hasFault && (name !== 'check' || goTo === undefined);
           return (
             <li key={name}>
               <button
@@ -202,7 +236,8 @@ function StepList({ steps, step, seen, faults, goTo }: StepListProps) {
                 data-done={isDone}
                 data-fault={hasFault}
                 aria-current={name === step ? 'step' : undefined}
-                onClick={() => goTo(name)}
+                disabled={goTo === undefined || name === 'doctor'}
+                onClick={() => goTo?.(name)}
               >
                 <span class="step-name">{t(`step.${name}`)}</span>
               </button>

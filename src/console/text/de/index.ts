@@ -2,6 +2,7 @@ import type { en } from '../en/index.ts';
 import { account } from './account.ts';
 import { common } from './common.ts';
 import { live } from './live.ts';
+import { providers } from './providers.ts';
 import { records } from './records.ts';
 import { signIn } from './sign-in.ts';
 import { sip } from './sip.ts';
@@ -17,4 +18,5 @@ export const de: Readonly<Record<keyof typeof en, string>> = {
   ...wizard,
   ...records,
   ...sip,
+  ...providers,
 };

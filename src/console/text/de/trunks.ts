@@ -11,7 +11,7 @@ export const trunks = {
   'trunks.everyState': 'Jeder Zustand',
   'trunks.filterState': 'Zustand',
   'trunks.since': 'seit {duration}',
-  'trunks.lastCode': 'letzte Antwort {code}',
+  'trunks.lastCode': 'letzte Antwort {code}, {words}',
   'trunks.registeredUntil': 'Anmeldung endet {when}',
   'trunks.hour': 'Letzte Stunde',
   'trunks.disabled': 'abgeschaltet',

@@ -21,9 +21,9 @@ export const wizard = {
   'wizard.type.register': 'Diese Anlage meldet sich beim Anbieter mit Namen und Passwort an. Die gebräuchlichste Art.',
   'wizard.type.accept-register': 'Umgekehrt: der Anbieter, oder ein Gateway hinter einem Router, meldet sich hier an.',
   'wizard.type.teams':
-    'Direct Routing. Die Mandantenverwaltung richtet es ein, bisher in einer Datei oder über die HTTP-Schnittstelle.',
+    'Microsoft Teams Direct Routing: Benutzer Ihres Microsoft 365 telefonieren über diese Anlage. Nur die Verwaltung des Mandanten legt es an, und es wird nicht geteilt.',
   'wizard.type.whatsapp':
-    'Nachrichten über WhatsApp. Die Mandantenverwaltung richtet es ein, bisher in einer Datei oder über die HTTP-Schnittstelle.',
+    'Nachrichten von und an eine WhatsApp-Business-Nummer. Nur die Verwaltung des Mandanten legt es an, und sie wird nicht geteilt.',
   'wizard.name': 'Name des Trunks',
   'wizard.nameHelp': 'Einer, den Sie wiedererkennen, z. B. Twilio-US oder XYZ-Haupt.',
   'wizard.brand': 'Marke',

@@ -11,7 +11,7 @@ export const trunks = {
   'trunks.everyState': 'Every state',
   'trunks.filterState': 'State',
   'trunks.since': 'for {duration}',
-  'trunks.lastCode': 'last answer {code}',
+  'trunks.lastCode': 'last answer {code}, {words}',
   'trunks.registeredUntil': 'registration ends {when}',
   'trunks.hour': 'Last hour',
   'trunks.disabled': 'switched off',

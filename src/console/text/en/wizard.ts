@@ -20,8 +20,10 @@ export const wizard = {
     'No registration: the provider sends calls to your public address, and knows you by it. Only a system admin adds these, one per provider.',
   'wizard.type.register': 'This system signs in at the provider with a name and a password. The most common kind.',
   'wizard.type.accept-register': 'The other way round: the provider, or a gateway behind a router, signs in here.',
-  'wizard.type.teams': 'Direct Routing. A tenant admin sets it up, so far in a file or by the HTTP interface.',
-  'wizard.type.whatsapp': 'Messages by WhatsApp. A tenant admin sets it up, so far in a file or by the HTTP interface.',
+  'wizard.type.teams':
+    'Microsoft Teams Direct Routing: users of your Microsoft 365 call over this system. Only an admin of the tenant adds one, and it is not shared.',
+  'wizard.type.whatsapp':
+    'Messages to and from a WhatsApp Business number. Only an admin of the tenant adds one, and it is not shared.',
   'wizard.name': 'Name of the trunk',
   'wizard.nameHelp': 'One that you will recognise, e.g. Twilio-US or XYZ-Primary.',
   'wizard.brand': 'Brand',
