@@ -1,8 +1,9 @@
 /** Signed calls: what the decision costs in the pipeline, and what a token costs where the INVITE is sent; on this thread, and what a helper thread would take. */
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { bench, do_not_optimize, group, run } from 'mitata';
-import { addIdentity, draftForRoute, ownKey, planOutbound } from '../src/outbound/index.ts';
+import { addIdentity, draftForRoute, planOutbound, type SignsAtOnce } from '../src/outbound/index.ts';
 import { renderInvite } from '../src/outbound/render.ts';
+import { signaturesHere } from '../src/stir/index.ts';
 import { ANY_NUMBER, LONG, sharedAuthority, signer } from '../test/kit/stir/signed.ts';
 import { factsOf, tenantWith, trunkWith } from '../test/outbound/world.ts';
 
@@ -27,6 +28,7 @@ const { draft, signing, maxForwards } = route;
 const tokens = { via: 'SIP/2.0/UDP 192.0.2.1', callId: 'c', fromTag: 't', sequence: 1, maxForwards };
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const octets = Buffer.alloc(400, 'x');
+const signs: SignsAtOnce = (input, { key }) => signaturesHere.sign(input, key);
 
 group('the draft of a route', () => {
   bench('unsigned', () => do_not_optimize(draftForRoute(unsigned, 0)));
@@ -37,7 +39,7 @@ group('the INVITE as it is sent', () => {
   bench('rendered', () => do_not_optimize(renderInvite(draft, tokens)));
   bench('rendered and signed (ES256)', () => {
     const invite = renderInvite(draft, tokens);
-    addIdentity(invite, signing, Date.now(), ownKey);
+    addIdentity(invite, signing, Date.now(), signs);
     do_not_optimize(invite);
   });
   bench('the signature alone, on this thread', () =>

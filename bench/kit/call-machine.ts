@@ -7,6 +7,7 @@ import { Observation } from '../../src/engine/observation.ts';
 import { RecentCalls } from '../../src/engine/recent-calls.ts';
 import { CallRecordLog, EventBus, JsonLogger, Metrics, SipTrace } from '../../src/observe/index.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
+import { SignatureThread } from '../../src/stir/index.ts';
 import { Directory } from '../../src/trunks/directory.ts';
 import { provisioningSchema } from '../../src/trunks/schema.ts';
 import { benchProvisioning } from '../peers/provisioning.ts';
@@ -22,6 +23,8 @@ const STEP_MS = 10;
 export class CallMachine {
   /** Microseconds of CPU that the engine took on its thread, timers included. */
   engineUs = 0;
+  /** The same of what comes between: files, and what other threads hand over. */
+  loopUs = 0;
   logOctets = 0;
   readonly engine: Engine;
   readonly phone: Phone;
@@ -33,7 +36,12 @@ export class CallMachine {
   #nowMs = 0;
   #steps = 0;
 
-  constructor(provisioning: object = benchProvisioning(5070)) {
+  readonly #signatures: SignatureThread | undefined;
+
+  constructor(
+    provisioning: object = benchProvisioning(5070),
+    { signsApart = false }: { readonly signsApart?: boolean } = {},
+  ) {
     this.#scheduler = new WheelScheduler({ monotonicMs: () => this.#nowMs });
     const log = new JsonLogger({
       scheduler: this.#scheduler,
@@ -43,6 +51,7 @@ export class CallMachine {
         },
       },
     });
+    if (signsApart) this.#signatures = new SignatureThread({ scheduler: this.#scheduler, log });
     const directory = new Directory(provisioningSchema.parse(provisioning));
     const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
     this.#records = new CallRecordLog({ log, path: join(folder, 'calls.jsonl') });
@@ -51,6 +60,7 @@ export class CallMachine {
       settings: nodeSchema.parse({ listen: [{ transport: 'udp', host: '127.0.0.1', port: 5060 }] }),
       scheduler: this.#scheduler,
       log,
+      ...(this.#signatures !== undefined && { signatures: this.#signatures }),
       dns: { query: () => Promise.reject(new Error('every address is a literal')) },
       observer: new Observation({
         log,
@@ -105,6 +115,7 @@ export class CallMachine {
 
   async close(): Promise<void> {
     await this.engine.close();
+    await this.#signatures?.close();
     await this.#records.close();
     this.#metrics.close();
     this.#scheduler.close();
@@ -123,6 +134,8 @@ export class CallMachine {
   async #until(isDone: () => boolean): Promise<void> {
     const limitMs = this.#nowMs + 60_000;
     while (!isDone()) {
+      // Virtual time must not run away from another thread.
+      await new Promise((resolve) => setTimeout(resolve, 1));
       if (this.#nowMs > limitMs) throw new Error(`${this.phone.inProgress} calls did not end`);
       await this.#step();
     }
@@ -134,7 +147,11 @@ export class CallMachine {
     this.#exchange();
     this.advance(STEP_MS);
     // Files are written between turns of the event loop.
-    if (++this.#steps % 4 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (++this.#steps % 4 !== 0) return;
+    const before = process.threadCpuUsage();
+    await new Promise((resolve) => setImmediate(resolve));
+    const { user, system } = process.threadCpuUsage(before);
+    this.loopUs += user + system;
   }
 
   /** Carries messages to and fro until all is said. */

@@ -49,6 +49,7 @@ export type BranchState =
   | 'idle'
   | 'resolving'
   | 'describing'
+  | 'signing'
   | 'calling'
   | 'repairing'
   | 'cancelling'
@@ -131,6 +132,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
         return;
       case 'resolving':
       case 'describing':
+      case 'signing':
       case 'repairing':
         this.#retryTimer = cancelTimer(this.#retryTimer);
         this.#record(0, 'cancelled', 'cancelled');
@@ -256,6 +258,19 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#refusedForGood(this.#refusedWith as SipResponse);
       return;
     }
+    const signed = this.plan.sign?.(request, this.attempt.env.scheduler.wallMs());
+    if (signed === undefined) {
+      this.#transmit(request, to);
+      return;
+    }
+    this.state = 'signing';
+    signed.then(
+      () => this.state === 'signing' && this.#transmit(request, to),
+      (error: Error) => this.state === 'signing' && this.#refusedHere(error),
+    );
+  }
+
+  #transmit(request: SipRequest, to: Destination): void {
     this.state = 'calling';
     this.#transaction = undefined;
     const { pastFlow } = this.plan;
@@ -264,12 +279,16 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     try {
       this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, options);
     } catch (error) {
-      // The last gate has refused what was drafted: this branch has failed, not the call, which has other routes and owes an answer.
       if (!(error instanceof UnsafeMessageError)) throw error;
-      this.attempt.env.log.error('invite-refused', { label: this.plan.label, error: error.message });
-      this.#record(0, 'not sendable', 'transport-error');
-      this.#fail(503, reasonPhrase(503), 'transport-error');
+      this.#refusedHere(error);
     }
+  }
+
+  /** The last gate has refused what was drafted: this branch has failed, not the call, which has other routes and owes an answer. */
+  #refusedHere({ message }: Error): void {
+    this.attempt.env.log.error('invite-refused', { label: this.plan.label, error: message });
+    this.#record(0, 'not sendable', 'transport-error');
+    this.#fail(503, reasonPhrase(503), 'transport-error');
   }
 
   /** Undefined: there are no credentials for the challenge. */
@@ -290,7 +309,6 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       },
       this.#session,
     );
-    this.plan.sign?.(request, this.attempt.env.scheduler.wallMs());
     if (this.#refusedWith !== undefined) {
       return this.#repair?.apply(request, this.#refusedWith) === true ? request : undefined;
     }

@@ -102,8 +102,8 @@ export interface BranchPlan {
    * draft says the same everywhere.
    */
   toward?(to: Target | Flow): Pick<BranchPlan, 'draft' | 'options'>;
-  /** Signs the INVITE, each time that it is sent. */
-  sign?(invite: SipRequest, wallMs: number): void;
+  /** Signs the INVITE, each time that it is sent; a promise while another thread does. */
+  sign?(invite: SipRequest, wallMs: number): Promise<void> | undefined;
   /** Where to send it, best first (RFC 3263). A list or a flow is used at once; only a promise costs a turn. */
   resolve(): readonly Target[] | Flow | Promise<readonly Target[]>;
   /** As {@link SendOptions.pastFlow}, where `resolve` says a connection. */

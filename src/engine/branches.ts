@@ -3,13 +3,12 @@ import { type AttemptRecord, type BranchOptions, type BranchPlan, describeDestin
 import {
   addIdentity,
   draftForRoute,
-  type KeyOf,
   type LegSettings,
   type NodeAddress,
   type OutboundPlan,
-  ownKey,
   type RouteDraft,
   type SeenAs,
+  type Signs,
 } from '../outbound/index.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
 import { type Endpoint, isFlow } from '../sip/endpoint/index.ts';
@@ -35,8 +34,7 @@ export interface BranchesOptions {
   readonly trunks: Pick<TrunkService, 'digestClient' | 'admit' | 'noteAttempt' | 'targets'>;
   readonly served: Pick<Served, 'directory'>;
   readonly media: MediaParties;
-  /** Signs calls; default: the certificate's own key. */
-  readonly keyOf?: KeyOf;
+  readonly signs: Signs;
   /** How long one target may stay silent before the next is tried. */
   readonly attemptMs: number;
   readonly onAttempt: (trunk: Trunk, attempt: AttemptRecord) => void;
@@ -61,7 +59,7 @@ export class Branches {
   }
 
   /** Branches of calls that are only thought through. */
-  rehearsal(parts: Pick<BranchesOptions, 'trunks' | 'onAttempt' | 'onUnlocated' | 'keyOf'>): Branches {
+  rehearsal(parts: Pick<BranchesOptions, 'trunks' | 'onAttempt' | 'onUnlocated' | 'signs'>): Branches {
     return new Branches({ ...this.#options, ...parts });
   }
 
@@ -108,7 +106,7 @@ export class Branches {
     const gateway = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk) : undefined;
     const reached = gateway?.reached;
     const { draft } = route;
-    const { trunks, served, attemptMs, onAttempt, keyOf = ownKey } = this.#options;
+    const { trunks, served, attemptMs, onAttempt, signs } = this.#options;
     // Not the plan itself: the closures below live as long as the call.
     const { facts, emergency } = plan;
     const { tenant } = facts;
@@ -131,7 +129,7 @@ export class Branches {
       toward: throughNode(reached, this.#toward({ plan, route, drafted: { draft, options } })),
       ...(reached?.pastFlow === undefined ? {} : { pastFlow: reached.pastFlow }),
       resolve: () => withOtherwise(this.#targets(trunk, nextHop), reached?.through?.otherwise),
-      ...(signing === undefined ? {} : { sign: (invite, wallMs) => addIdentity(invite, signing, wallMs, keyOf) }),
+      ...(signing === undefined ? {} : { sign: (invite, wallMs) => addIdentity(invite, signing, wallMs, signs) }),
       ...(credentials === undefined ? {} : { credentials }),
       onStart: () => {
         const answer = trunks.admit(trunk, tenant, served.directory, emergency);

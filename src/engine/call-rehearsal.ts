@@ -8,7 +8,7 @@ import { SteppedScheduler } from '../base/stepped-scheduler.ts';
 import { type BranchPlan, type CallFacts, type LiveRecord, planOfUser } from '../call/index.ts';
 import type { InboundCall } from '../inbound/index.ts';
 import type { MediaDecision } from '../media/index.ts';
-import { type OutboundPlan, type Refusal, shownKey } from '../outbound/index.ts';
+import { type OutboundPlan, type Refusal, signsForShow } from '../outbound/index.ts';
 import { type Endpoint, isFlow, type ServerTransaction } from '../sip/endpoint/index.ts';
 import { parseMessage, type SipRequest } from '../sip/message/index.ts';
 import type { Target } from '../sip/transport/index.ts';
@@ -197,7 +197,7 @@ export class CallRehearsal {
     const own = branches.rehearsal({
       trunks: this.#trunks,
       onAttempt: () => {},
-      keyOf: shownKey,
+      signs: signsForShow,
       onUnlocated: (trunk, reason) => void this.#unlocated.add(`${trunk.name}: ${reason}`),
     });
     return routing.rehearsal({

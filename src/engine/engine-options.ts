@@ -9,7 +9,7 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import type { EndpointOptions, MessageObserver } from '../sip/endpoint/index.ts';
 import type { DnsPort } from '../sip/locate/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { CertificateFetch } from '../stir/index.ts';
+import type { CertificateFetch, Signatures } from '../stir/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -60,6 +60,8 @@ export interface EngineOptions {
   readonly random?: () => number;
   /** Fetches callers' certificates; default: by https. */
   readonly fetchCertificate?: CertificateFetch;
+  /** Computes signatures of callers' identities; default: this thread. */
+  readonly signatures?: Signatures;
   /** Makes the transports; default: sockets. */
   readonly createTransport?: EndpointOptions['createTransport'];
   /** Makes the datagram sockets of the transports that are sockets; default: the runtime's. */

@@ -15,6 +15,7 @@ import { GuessThrottle } from '../sip/auth/index.ts';
 import { Endpoint, StallGuard } from '../sip/endpoint/index.ts';
 import { Locator, readHostsFile } from '../sip/locate/index.ts';
 import type { KeyPair, Listening } from '../sip/transport/index.ts';
+import { signaturesHere } from '../stir/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { locatedNames } from '../trunks/address-watch.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -138,7 +139,9 @@ export class Engine {
       transports: ['tls'],
       ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
     });
+    const { signatures = signaturesHere } = options;
     this.stir = new StirService({
+      signatures,
       settings: settings.stir,
       scheduler,
       served,
@@ -233,6 +236,7 @@ export class Engine {
       registrations: this.registrations,
       trunks: this.trunks,
       served,
+      signs: (input, { key }) => signatures.sign(input, key),
       attemptMs: settings.timers.attemptMs,
       onAttempt: (trunk, attempt) => observer.onAttempt(trunk, attempt),
       onUnlocated: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),

@@ -10,6 +10,7 @@ import {
   certificateFetch,
   Icons,
   type RepositoryCounters,
+  type Signatures,
   type Trust,
   Verifier,
 } from '../stir/index.ts';
@@ -20,6 +21,7 @@ import type { Served } from './served.ts';
 export interface StirServiceOptions {
   readonly settings: StirSettings;
   readonly scheduler: Scheduler;
+  readonly signatures: Signatures;
   readonly served: Pick<Served, 'directory' | 'isOwnAddress'>;
   readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
   /** In place of https. */
@@ -57,6 +59,7 @@ export class StirService {
     this.#repository = this.#repositoryOf(this.#basis);
     this.#icons = this.#iconsOf(this.#basis);
     const verifier = new Verifier({
+      signatures: options.signatures,
       wallMs: () => options.scheduler.wallMs(),
       repository: { signer: (url) => this.#repository.signer(url) },
       icons: { fault: (icon, withinMs) => this.#icons.fault(icon, withinMs) },

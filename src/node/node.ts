@@ -36,6 +36,7 @@ import { makeMissingCertificates } from '../settings/self-signed.ts';
 import { readStirFiles, type StirFiles } from '../settings/stir-files.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
+import { SignatureThread } from '../stir/index.ts';
 import { openStores, type Stores } from '../store/index.ts';
 import { factsOf, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
 import { CpuQuota } from './cpu-quota.ts';
@@ -186,10 +187,13 @@ async function wire(parts: Parts): Promise<RunningNode> {
     await requirePorts(settings, scheduler);
     await warmUp(settings.timers.warmUpMs, log);
   }
+  const signatures = new SignatureThread({ scheduler, log });
+  closers.push(() => signatures.close());
   engine = new Engine({
     settings: served,
     scheduler,
     log,
+    signatures,
     dns: new DnsClient(dnsServers(settings), settings.dns.timeoutMs),
     observer: observation,
     directory: provisioner.directory,

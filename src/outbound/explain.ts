@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { parseMessage, type SipRequest, serialize, textFromOctets } from '../sip/message/index.ts';
+import { signaturesHere } from '../stir/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
 import type { SkippedRoute } from './context.ts';
 import type { OutboundFacts, SeenAs } from './facts.ts';
@@ -202,7 +203,7 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
     ...given,
   };
   const invite = renderInvite(outcome.draft, tokens);
-  if (outcome.signing !== undefined) addIdentity(invite, outcome.signing, plan.facts.wallMs, shownKey);
+  if (outcome.signing !== undefined) addIdentity(invite, outcome.signing, plan.facts.wallMs, signsForShow);
   const octets = serialize(invite);
   return {
     ...common,
@@ -225,10 +226,10 @@ function textReasons(notes: readonly FieldNote[], invite: SipRequest): FieldReas
 
 let madeKey: KeyObject | undefined;
 
-/** Signs what is shown and not sent: nobody can place a call with it. */
-export function shownKey(): KeyObject {
+/** Signs what is shown and not sent, at once: nobody can place a call with it. */
+export function signsForShow(input: string): string {
   madeKey ??= generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-  return madeKey;
+  return signaturesHere.sign(input, madeKey);
 }
 
 function nextHopText(hop: TrunkHop): string {

@@ -10,7 +10,7 @@ export {
   type LeavingInvite,
   type LeavingOn,
   nothingOutside,
-  shownKey,
+  signsForShow,
   type TokenSource,
 } from './explain.ts';
 export { type ExplainTextOptions, explanationText } from './explain-text.ts';
@@ -42,6 +42,6 @@ export { type CallDifference, differenceOf, type FieldDifference, type Whereabou
 export { type ExplainQuestion, QuestionError } from './question.ts';
 export type { InviteTokens } from './render.ts';
 export { mismatch, rulesOf } from './rules.ts';
-export { addIdentity, type KeyOf, ownKey, type Signing } from './signing.ts';
+export { addIdentity, type Signing, type Signs, type SignsAtOnce } from './signing.ts';
 export type { CandidateNote, FieldNote, StepNote } from './trace.ts';
 export { profileOf } from './trunk-profile.ts';

@@ -5,22 +5,23 @@ export { constraintBroken } from './claim-constraints.ts';
 export type { RepositoryCounters } from './fetched-files.ts';
 export { Icons } from './icons.ts';
 export { isReadable, parseIdentity } from './identity.ts';
-export { signPassport } from './jws.ts';
 export {
   type Attestation,
   canonicalJson,
   canonicalNumber,
   type Destinations,
   type DivClaims,
+  encodePart,
   isE164,
   type Party,
-  type PassportClaims,
   type PassportType,
   type RcdClaims,
   type ShakenClaims,
 } from './passport.ts';
 export { STIR_REASONS } from './received-passport.ts';
 export { type RichClaims, richClaims } from './rich-call-data.ts';
+export { SignatureThread } from './signature-thread.ts';
+export { type Signatures, signaturesHere } from './signatures.ts';
 export { listsNumber } from './tn-auth-list.ts';
 export { loadTrust, type Trust, type TrustProblem } from './trust.ts';
 export { type SignalledCall, type Verdict, Verifier } from './verify.ts';

@@ -1,5 +1,4 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
-import { encodePart, type PassportClaims, type PassportHeader } from './passport.ts';
 
 /**
  * ES256 of compact JWS (RFC 7515 §3.1, RFC 7518 §3.4): ECDSA on P-256 with SHA-256, the signature being r and s of 32 octets each, one
@@ -15,11 +14,9 @@ export function isEs256Key(key: KeyObject): boolean {
   return key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
 }
 
-/** The compact form `header.claims.signature`. The key is a private one of P-256; about 50 µs. */
-export function signPassport(header: PassportHeader, claims: PassportClaims, key: KeyObject): string {
-  const input = `${encodePart(header)}.${encodePart(claims)}`;
-  const signature = sign('sha256', Buffer.from(input, 'latin1'), { key, dsaEncoding: 'ieee-p1363' });
-  return `${input}.${signature.toString('base64url')}`;
+/** The signature (base64url) over `input`, the octets `header.claims`. The key is a private one of P-256. */
+export function signEs256(input: string, key: KeyObject): string {
+  return sign('sha256', Buffer.from(input, 'latin1'), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url');
 }
 
 /**

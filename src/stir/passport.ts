@@ -62,8 +62,9 @@ const TN = /^[0-9*#]+$/;
  * international call (`00`, `+00`) go. Undefined: not a telephone number.
  */
 export function canonicalNumber(text: string): string | undefined {
-  const bare = text.replaceAll(/[-+().\s]/g, '');
-  if (!TN.test(bare)) return undefined;
+  const isBare = TN.test(text);
+  const bare = isBare ? text : text.replaceAll(/[-+().\s]/g, '');
+  if (!isBare && !TN.test(bare)) return undefined;
   return bare.startsWith('00') ? bare.slice(2) : bare;
 }
 
@@ -74,14 +75,18 @@ export function isE164(number: string): boolean {
 
 /** RFC 8225 §9: members in lexicographic order, in depth; no white space. Values are JSON; undefined members are left out. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const members: string[] = [];
+  let text = '';
+  if (Array.isArray(value)) {
+    for (const element of value) text += `${text === '' ? '' : ','}${canonicalJson(element)}`;
+    return `[${text}]`;
+  }
   const object = value as Readonly<Record<string, unknown>>;
   for (const name of Object.keys(object).sort()) {
-    if (object[name] !== undefined) members.push(`${JSON.stringify(name)}:${canonicalJson(object[name])}`);
+    const member = object[name];
+    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(member)}`;
   }
-  return `{${members.join(',')}}`;
+  return `{${text}}`;
 }
 
 /** RFC 7515 §2: base64url without padding of the UTF-8 of the canonical JSON. */

@@ -8,7 +8,6 @@ import { isAuthorityFor, type Signer } from './chain.ts';
 import { constraintBroken } from './claim-constraints.ts';
 import type { Icons } from './icons.ts';
 import { type IdentityValue, isReadable, parseIdentity } from './identity.ts';
-import { verifyEs256 } from './jws.ts';
 import type { Attestation } from './passport.ts';
 import {
   type CompactContext,
@@ -18,6 +17,7 @@ import {
   type StirFailure,
 } from './received-passport.ts';
 import type { Icon } from './rich-call-data.ts';
+import { type Signatures, signaturesHere } from './signatures.ts';
 
 /** What a call says of itself, in canonical numbers (RFC 8224 §8.3) or URIs. */
 export interface SignalledCall {
@@ -77,6 +77,8 @@ const EMPTY = {
 export interface VerifierOptions {
   readonly repository: Pick<CertificateRepository, 'signer'>;
   readonly icons: Pick<Icons, 'fault'>;
+  /** Default: this thread. */
+  readonly signatures?: Signatures;
   /** How long a call may wait in all, ms. */
   readonly timeoutMs: () => number;
   /** Time of day, ms. */
@@ -93,7 +95,7 @@ export class Verifier {
     this.#options = options;
   }
 
-  /** A promise only where a certificate has to be waited for. */
+  /** A promise only where a certificate, or another thread, has to be waited for. */
   verify(call: SignalledCall): Verdict | Promise<Verdict> {
     const values = call.identities.slice(0, MAX_IDENTITIES + 1).flatMap(parseIdentity);
     if (values.length === 0) return { ...EMPTY, result: 'none', findings: ['the call has no Identity field'] };
@@ -162,8 +164,33 @@ export class Verifier {
       else signers.set(x5u.href, signer);
     }
     const beganMs = this.#options.wallMs();
-    const decide = () => this.#withIcon(decided(chains, signers, this.#options.wallMs(), failures, findings), beganMs);
-    return waits.length === 0 ? decide() : Promise.all(waits).then(decide);
+    const decide = (faults: Faults) =>
+      this.#withIcon(decided(chains, { signers, faults }, failures, findings), beganMs);
+    const judge = (): Verdict | Promise<Verdict> => {
+      const faults = this.#faultsOf(chains, signers);
+      return faults instanceof Promise ? faults.then(decide) : decide(faults);
+    };
+    return waits.length === 0 ? judge() : Promise.all(waits).then(judge);
+  }
+
+  /** What is wrong with each token, of those in several chains once; the signature is looked at last. */
+  #faultsOf(chains: readonly Chain[], signers: Signers): Faults | Promise<Faults> {
+    const { wallMs, signatures = signaturesHere } = this.#options;
+    const nowMs = wallMs();
+    const faults = new Map<ReceivedPassport, StirFailure | undefined>();
+    const waits: Promise<unknown>[] = [];
+    for (const passport of chains.flat()) {
+      if (faults.has(passport)) continue;
+      const signer = signers.get(passport.x5u.href) ?? UNKNOWN;
+      const fault = 'status' in signer ? signer : authorityFault(passport, signer, nowMs);
+      faults.set(passport, fault);
+      if (fault !== undefined || 'status' in signer) continue;
+      const judge = (isGood: boolean) => faults.set(passport, isGood ? undefined : WRONG);
+      const isGood = signatures.verify(passport.input, passport.signature, signer.key);
+      if (isGood instanceof Promise) waits.push(isGood.then(judge));
+      else judge(isGood);
+    }
+    return waits.length === 0 ? faults : Promise.all(waits).then(() => faults);
   }
 
   /** An icon that is not what was signed costs the caller its icon, never the call; the time that is left is waited for it. */
@@ -181,6 +208,12 @@ export class Verifier {
 }
 
 const UNKNOWN: StirFailure = { status: 436, reason: 'the certificate is not there' };
+const WRONG: StirFailure = { status: 438, reason: 'the signature is wrong' };
+
+/** By x5u. */
+type Signers = ReadonlyMap<string, Signer | StirFailure>;
+/** What is wrong with each token of the chains; undefined: nothing. */
+type Faults = ReadonlyMap<ReceivedPassport, StirFailure | undefined>;
 
 /** The chains that fit the call by what they claim; what is wrong with the others goes to `failures`. */
 function chainsOf(
@@ -251,28 +284,24 @@ function chainFault(chain: Chain, callers: readonly string[], nowSeconds: number
 
 function decided(
   chains: readonly Chain[],
-  signers: ReadonlyMap<string, Signer | StirFailure>,
-  wallMs: number,
+  { signers, faults: found }: { readonly signers: Signers; readonly faults: Faults },
   before: readonly StirFailure[],
   findings: readonly string[],
 ): Verdict {
   const failures: StirFailure[] = [];
   const good = chains.filter((chain) => {
-    const faults = chain.flatMap((passport) => signatureFault(passport, signers.get(passport.x5u.href), wallMs) ?? []);
+    const faults = chain.flatMap((passport) => found.get(passport) ?? []);
     failures.push(...faults);
     return faults.length === 0;
   });
   const [first] = good;
   if (first === undefined) return failed([...before, ...failures], findings);
-  const found = [...before, ...failures].map(({ status, reason }) => `${status}: ${reason}`);
-  return { ...passed(first, signers, [...findings, ...found]), shown: shownBy(good, signers) };
+  const others = [...before, ...failures].map(({ status, reason }) => `${status}: ${reason}`);
+  return { ...passed(first, signers, [...findings, ...others]), shown: shownBy(good, signers) };
 }
 
 /** By the first token that says anything of it; a caller that has neither name nor icon is shown as before. */
-function shownBy(
-  chains: readonly Chain[],
-  signers: ReadonlyMap<string, Signer | StirFailure>,
-): ShownCaller | undefined {
+function shownBy(chains: readonly Chain[], signers: Signers): ShownCaller | undefined {
   for (const chain of chains) {
     const { rich, x5u } = chain.at(-1) as ReceivedPassport;
     if (rich === undefined || typeof rich === 'string') continue;
@@ -283,11 +312,7 @@ function shownBy(
   return undefined;
 }
 
-function passed(
-  chain: Chain,
-  signers: ReadonlyMap<string, Signer | StirFailure>,
-  findings: readonly string[],
-): Verdict {
+function passed(chain: Chain, signers: Signers, findings: readonly string[]): Verdict {
   const root = chain.at(-1) as ReceivedPassport;
   return {
     result: 'passed',
@@ -302,13 +327,13 @@ function passed(
   };
 }
 
-function signatureFault(
-  { type, div, orig, claims, input, signature }: ReceivedPassport,
-  signer: Signer | StirFailure = UNKNOWN,
+/** Why the signer may not say this, whatever the signature. */
+function authorityFault(
+  { type, div, orig, claims }: ReceivedPassport,
+  signer: Signer,
   wallMs: number,
 ): StirFailure | undefined {
-  if ('status' in signer) return signer;
-  const { name, notBeforeMs, notAfterMs, constraints, key } = signer;
+  const { name, notBeforeMs, notAfterMs, constraints } = signer;
   const unsupported = (reason: string): StirFailure => ({ status: 437, reason });
   if (wallMs > notAfterMs) return unsupported(`${name}, or what it leads to, has expired`);
   if (wallMs < notBeforeMs) return unsupported(`${name}, or what it leads to, is not valid yet`);
@@ -316,8 +341,7 @@ function signatureFault(
   const number = (type === 'div' ? div : orig) ?? '';
   if (!isAuthorityFor(signer, number)) return unsupported(`${name} does not speak for ${number} (TNAuthList)`);
   const broken = constraintBroken(constraints, claims);
-  if (broken !== undefined) return unsupported(`${name} ${broken}`);
-  return verifyEs256(input, signature, key) ? undefined : { status: 438, reason: 'the signature is wrong' };
+  return broken === undefined ? undefined : unsupported(`${name} ${broken}`);
 }
 
 /** RFC 8224 §6.2.1: the call fails only when every value does. Told is what came furthest: the last that was found. */

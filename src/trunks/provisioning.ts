@@ -266,19 +266,18 @@ function checkTransport({ trunk, path }: Entry, context: CheckContext, problems:
 }
 
 function checkSignatures({ trunk, path }: Entry, context: CheckContext, problems: ProvisioningProblem[]): void {
-  const { stirVerify, stirShaken, stirRichCallData } = trunk.options;
-  if (stirRichCallData !== 'off' && !stirShaken)
+  const { stirVerify, stirShaken, stirRichCallData, stirWhenUnsignable } = trunk.options;
+  const report = (option: keyof typeof trunk.options, value: string, why: string) =>
     problems.push({
       code: 'option-without-effect',
-      path: `${path}.options.stirRichCallData`,
-      message: `${stirRichCallData} has no effect: the trunk does not sign calls (stirShaken)`,
+      path: `${path}.options.${option}`,
+      message: `${value} has no effect: ${why}`,
     });
+  const signsNot = 'the trunk does not sign calls (stirShaken)';
+  if (stirRichCallData !== 'off' && !stirShaken) report('stirRichCallData', stirRichCallData, signsNot);
+  if (stirWhenUnsignable !== 'refuse' && !stirShaken) report('stirWhenUnsignable', stirWhenUnsignable, signsNot);
   if (context.verifiesCalls !== false || stirVerify === 'auto' || stirVerify === 'off') return;
-  problems.push({
-    code: 'option-without-effect',
-    path: `${path}.options.stirVerify`,
-    message: `${stirVerify} has no effect: the node's configuration names no stir.trustAnchors`,
-  });
+  report('stirVerify', stirVerify, "the node's configuration names no stir.trustAnchors");
 }
 
 function checkAssignments(

@@ -125,7 +125,7 @@ export const optionsSchema = z.strictObject({
     .enum(['refuse', 'unsigned'])
     .optional()
     .describe(
-      'What becomes of a call that cannot be signed on a trunk with `stirShaken`: `refuse` (403; the next route is tried), or it goes out `unsigned`. Emergency calls are never refused. Default refuse.',
+      'What becomes of a call that cannot be signed on a trunk with `stirShaken`: `refuse` (403; the next route is tried), or it goes out `unsigned`. Emergency calls are never refused. Takes `stirShaken`. Default refuse.',
     ),
   stirRichCallData: z
     .enum(['off', 'rcd', 'shaken'])

@@ -1,6 +1,7 @@
 import { compactVerify } from 'jose';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { HeaderId } from '../../src/sip/message/index.ts';
+import { type Signatures, signaturesHere } from '../../src/stir/index.ts';
 import { LONG, sharedAuthority, signer, tokensOf } from '../kit/stir/signed.ts';
 import { CARRIER_A, CARRIER_A_ID, CARRIER_B, CARRIER_PASSWORD, ENGINE, SDP, World } from './world.ts';
 
@@ -86,6 +87,81 @@ test('RFC 9795: how the caller is shown has a field of its own, of the same seco
   expect(JSON.parse(Buffer.from(opinion.payload).toString())).toEqual(rich?.claims);
 });
 
+/** Another thread that computes when it is told to. */
+class HeldSignatures implements Signatures {
+  readonly asked: { readonly release: () => void; readonly fail: () => void }[] = [];
+  readonly verify = signaturesHere.verify;
+
+  sign(...given: Parameters<Signatures['sign']>): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    this.asked.push({
+      release: () => resolve(signaturesHere.sign(...given)),
+      fail: () => reject(new Error('the key cannot sign')),
+    });
+    return promise;
+  }
+}
+
+async function worldOfThread() {
+  const signatures = new HeldSignatures();
+  const trunks = { 'carrier-a': SIGNS, 'carrier-b': { options: { stirShaken: false } } };
+  const world = await World.start({ certificates: [acme], trunks, engine: { signatures } });
+  return { signatures, world, carrier: world.agent(CARRIER_A), phone: world.phone('101', '203.0.113.1') };
+}
+
+describe('while another thread computes the signature', () => {
+  test('the call waits, others do not, and each INVITE leaves with its own', async () => {
+    const { signatures, world, carrier, phone } = await worldOfThread();
+    for (const number of ['12125551234', '12125551235']) phone.call(number);
+    expect(carrier.requests('INVITE')).toEqual([]);
+    expect(signatures.asked).toHaveLength(2);
+    signatures.asked[1]?.release();
+    await world.turn();
+    world.run();
+    const [token] = tokensOf(carrier.took('INVITE'));
+    expect(token?.claims).toMatchObject({ dest: { tn: ['12125551235'] } });
+    expect(token?.verifies(acme.leaf)).toBe(true);
+    signatures.asked[0]?.release();
+    await world.turn();
+    world.run();
+    expect(tokensOf(carrier.took('INVITE', 1))[0]?.claims).toMatchObject({ dest: { tn: ['12125551234'] } });
+  });
+
+  test('CANCEL ends the call; nothing leaves when the signature comes after all, and nothing is kept', async () => {
+    const { signatures, world, carrier, phone } = await worldOfThread();
+    const invite = phone.call('12125551234');
+    const names = [HeaderId.Via, HeaderId.From, HeaderId.To] as const;
+    const [Via, From, To] = names.map((name) => invite.headers.value(name));
+    phone.send(
+      phone.request('CANCEL', invite.requestUri, {
+        Via,
+        From,
+        To,
+        'Call-ID': invite.callId(),
+        CSeq: `${invite.headers.value(HeaderId.CSeq)?.split(' ')[0]} CANCEL`,
+      }),
+    );
+    world.run();
+    expect(phone.responses(invite.callId()).map(({ status }) => status)).toContain(487);
+    signatures.asked[0]?.release();
+    await world.turn();
+    world.run(60_000);
+    expect(carrier.requests('INVITE')).toEqual([]);
+    expect(world.engine.calls.counters.legs).toBe(0);
+  });
+
+  test('a key that cannot sign costs the trunk, not the call: the next route is tried', async () => {
+    const { signatures, world, carrier, phone } = await worldOfThread();
+    const next = world.agent(CARRIER_B);
+    phone.call('12125551234');
+    signatures.asked[0]?.fail();
+    await world.turn();
+    world.run();
+    expect(carrier.requests('INVITE')).toEqual([]);
+    expect(next.took('INVITE').headers.has(HeaderId.Identity)).toBe(false);
+  });
+});
+
 test('required means required: the call that cannot be signed gets 403 and nothing leaves; on the next snapshot it is signed', async () => {
   const world = await World.start({ trunks: { 'carrier-a': SIGNS, 'carrier-b': SIGNS } });
   const carrier = world.agent(CARRIER_A);
@@ -157,7 +233,9 @@ test('certificates that end are warned of 30, 7 and 1 days before and when they 
   await world.provision({ certificates: [signer('ending', { owner: 'acme' }, ending), acme] });
   const seen: [number, number][] = [];
   for (let day = 0; day <= 42; day++) {
-    world.run(86_400_000);
+    // A day of which the engine's other timers need not live through more than an hour.
+    world.scheduler.shiftWall(23 * 3_600_000);
+    world.run(3_600_000);
     for (const { name, daysLeft } of world.observed.expiring.splice(0)) {
       expect(name).toBe('ending');
       seen.push([day, daysLeft]);

@@ -2,8 +2,9 @@ import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypt
 import fc from 'fast-check';
 import { compactVerify, importSPKI } from 'jose';
 import { expect, test } from 'vitest';
-import { isEs256Key, signPassport, verifyEs256 } from '../../src/stir/jws.ts';
+import { isEs256Key, verifyEs256 } from '../../src/stir/jws.ts';
 import type { DivClaims, PassportHeader, ShakenClaims } from '../../src/stir/passport.ts';
+import { signPassport } from '../kit/stir/token.ts';
 
 const DRAFT_KEY = spki(
   'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8HNbQd/TmvCKwPKHkMF9fScavGeH78YTU8qLS8I5HLHSSmlATLcslQMhNC/OhlWBYC626nIlo7XeebYS7Sb37g==',

@@ -3,12 +3,11 @@ import fc from 'fast-check';
 import { compactVerify, decodeProtectedHeader, importSPKI } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { signerOf } from '../../src/stir/chain.ts';
-import { signPassport } from '../../src/stir/jws.ts';
 import type { PassportType } from '../../src/stir/passport.ts';
 import { certificatesIn } from '../../src/stir/trust.ts';
 import { type Verdict, Verifier } from '../../src/stir/verify.ts';
 import { stirWorld } from '../kit/stir/authority.ts';
-import { signToken } from '../kit/stir/token.ts';
+import { signPassport, signToken } from '../kit/stir/token.ts';
 
 const X5U = 'https://certs.example/leaf.pem';
 const NOW_SECONDS = 1_790_000_000;

@@ -17,6 +17,9 @@ describe('an option that has no effect in this version is refused, not accepted 
     [{ options: { stirShaken: true, stirRichCallData: 'rcd' } }, []],
     [{ options: { stirRichCallData: 'off' } }, []],
     [{ options: { stirRichCallData: 'shaken' } }, ['option-without-effect trunks[0].options.stirRichCallData']],
+    [{ options: { stirShaken: true, stirWhenUnsignable: 'unsigned' } }, []],
+    [{ options: { stirWhenUnsignable: 'refuse' } }, []],
+    [{ options: { stirWhenUnsignable: 'unsigned' } }, ['option-without-effect trunks[0].options.stirWhenUnsignable']],
     [{ options: { singleVia: false } }, ['option-without-effect trunks[0].options.singleVia']],
     [{ options: { singleVia: true } }, []],
     [

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   type Attestation,
   canonicalNumber,
@@ -209,7 +209,7 @@ function verifiedBy({ call, trunk }: RouteState, number: string): string | undef
 
 /** RFC 8588 §5: a UUID that leads back to the call; the same on every route of it. Version 8 (RFC 9562 §5.8), of the session's name. */
 function originId(sessionId: string): string {
-  const hex = createHash('sha256').update(sessionId).digest('hex');
+  const hex = hash('sha256', sessionId, 'hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
