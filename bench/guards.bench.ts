@@ -43,7 +43,7 @@ const gate = new SourceGate(clock, { knows: () => true, knownPerSecond: 1e9 });
 const inbox = new Inbox({
   clock,
   knows: (address) => gate.knows(address),
-  server: { handle, refuseUnread: () => false },
+  server: { handle, refuseUnread: () => false, refuseOctets: () => false },
 });
 
 async function usPerCall(take: (text: string, flow: Flow) => void): Promise<number> {

@@ -4,3 +4,10 @@ export function fnv1a(text: string, start = 0, end = text.length): number {
   for (let index = start; index < end; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
   return hash >>> 0;
 }
+
+/** The same over octets, which gives what the latin1 text of them gives. */
+export function fnv1aOctets(octets: Uint8Array, start = 0, end = octets.length): number {
+  let hash = 0x811c9dc5;
+  for (let index = start; index < end; index++) hash = Math.imul(hash ^ (octets[index] as number), 0x01000193);
+  return hash >>> 0;
+}

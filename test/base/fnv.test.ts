@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fnv1a } from '../../src/base/fnv.ts';
+import { fnv1a, fnv1aOctets } from '../../src/base/fnv.ts';
 
 test.each([
   ['', 0x811c9dc5],
@@ -11,4 +11,10 @@ test.each([
 
 test('of a part of a text', () => {
   expect(fnv1a('<foobar>', 1, 7)).toBe(0xbf9cf968);
+});
+
+test('of octets, as of their latin1 text', () => {
+  const octets = Buffer.from([0x3c, 0xff, 0, 0x66, 0x3e]);
+  expect(fnv1aOctets(octets)).toBe(fnv1a(octets.toString('latin1')));
+  expect(fnv1aOctets(octets, 1, 4)).toBe(fnv1a('\u00ff\0f'));
 });

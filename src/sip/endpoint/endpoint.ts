@@ -76,10 +76,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     this.#log = log;
     this.#messageLimits = { ...DEFAULT_LIMITS, ...options.messageLimits };
     this.#supported = new Set((options.supported ?? []).map((tag) => tag.toLowerCase()));
-    this.#refusals = new Refusals(this, options, this.#messageLimits, log);
     this.transactions = new TransactionLayer<Flow>({
       scheduler: options.scheduler,
       user: this,
+      remembersBranches: options.sources !== undefined && options.createTransport === undefined,
       samePeer: (expected, actual) =>
         expected.remoteAddress === actual.remoteAddress ||
         options.ofOnePeer?.(expected.remoteAddress, actual.remoteAddress) === true,
@@ -87,6 +87,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
       ...(options.maxServerTransactions === undefined ? {} : { maxServerTransactions: options.maxServerTransactions }),
       ...(options.maxClientTransactions === undefined ? {} : { maxClientTransactions: options.maxClientTransactions }),
     });
+    this.#refusals = new Refusals(this, options, this.#messageLimits, log);
     this.transport = options.createTransport?.(this) ?? sockets(options, this.#messageLimits, this, log);
     this.#large = new LargeRequests(
       this.transport,
@@ -258,8 +259,22 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     }
   }
 
+  disposes(octets: Buffer, flow: Flow): boolean {
+    if (this.inbox === undefined) return false;
+    try {
+      return this.inbox.disposes(octets, flow);
+    } catch (error) {
+      this.#countFault(error, flow);
+      return true;
+    }
+  }
+
   refuseUnread(text: string, flow: Flow): boolean {
     return this.#refusals.refuseUnread(text, flow);
+  }
+
+  refuseOctets(octets: Buffer, flow: Flow): boolean {
+    return this.#refusals.refuseOctets(octets, flow);
   }
 
   onSent(text: string, flow: Flow): void {

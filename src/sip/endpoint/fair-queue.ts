@@ -29,11 +29,16 @@ export class FairQueue<Item> {
     return line === undefined ? 0 : line.items.length - line.head;
   }
 
+  /** Whether there is a place for one more of a source. */
+  hasPlace(source: string): boolean {
+    if (this.#size < this.#most) return true;
+    // A source under its share takes a place above the limit; sources are bounded by what is read at a time.
+    return this.#size < 2 * this.#most && this.waitingOf(source) * (this.sourceCount + 1) < this.#most;
+  }
+
   /** False: there is no place for it. */
   add(source: string, item: Item): boolean {
-    if (this.#size >= this.#most && this.waitingOf(source) * (this.sourceCount + 1) >= this.#most) return false;
-    // A source under its share takes a place above the limit; sources are bounded by what is read at a time.
-    if (this.#size >= 2 * this.#most) return false;
+    if (!this.hasPlace(source)) return false;
     let line = this.#sources.get(source);
     if (line === undefined) {
       line = { source, items: [], head: 0 };

@@ -4,7 +4,7 @@ import type { Flow } from '../transport/index.ts';
 import { Backlog, threadComputedMs } from './backlog.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Pace } from './pace.ts';
-import { Kind, kindOf, toTagOf } from './triage.ts';
+import { acknowledgesStateless, Kind, kindOf, toTagOf } from './triage.ts';
 
 export interface InboxLimits {
   /** New calls and other requests that begin something are refused when they would wait longer than this, ms; in a burst two and a half times as long, once there is too much for long half as long. */
@@ -28,8 +28,9 @@ export const defaultInboxLimits: InboxLimits = {
 export interface MessageServer {
   /** Reads, judges and serves a message. */
   handle(text: string, flow: Flow): void;
-  /** Answers 503 without reading; false: the request is one that is served already. */
   refuseUnread(text: string, flow: Flow): boolean;
+  /** The same of octets; false too when they are not written as usual. */
+  refuseOctets(octets: Buffer, flow: Flow): boolean;
 }
 
 export interface InboxOptions {
@@ -92,6 +93,9 @@ const STRANGERS_TURN_MS = 0.5;
 /** What a message costs until it was seen, ms. */
 const FIRST_COST_MS = 0.4;
 const COST_WEIGHT = 0.05;
+/** What responses, and ACKs, begin with. */
+const LETTER_S = 0x53;
+const LETTER_A = 0x41;
 /** A message that took longer than this many times the usual was interrupted. */
 const OUTLIER = 8;
 
@@ -171,6 +175,28 @@ export class Inbox {
     }
     const untilMs = Number.POSITIVE_INFINITY;
     this.#sort({ text, flow, sinceMs: nowMs, untilMs, sinceComputedMs: this.#backlog.computedMs });
+  }
+
+  /**
+   * A datagram was read, while others wait. True: that was all, and no text is made of it: a new request that may not wait was refused, an
+   * ACK to such an answer taken note of, or there is no place for what a stranger sent.
+   */
+  disposes(octets: Buffer, flow: Flow): boolean {
+    if (this.isEmpty || octets[0] === LETTER_S) return false;
+    const address = flow.remoteAddress;
+    if (!this.#options.knows(address)) {
+      if (this.#strangers.hasPlace(address)) return false;
+      this.counters.strangersDropped++;
+      return true;
+    }
+    if (octets[0] === LETTER_A) {
+      if (!acknowledgesStateless(octets)) return false;
+      this.counters.acksAbsorbed++;
+      return true;
+    }
+    if (this.#backlog.admits(this.#aheadOf(address)) || !this.#options.server.refuseOctets(octets, flow)) return false;
+    this.counters.overloaded++;
+    return true;
   }
 
   /** Messages of known peers wait. */

@@ -3,6 +3,7 @@
  * and what strangers send.
  */
 import { PeerError } from '../../base/errors.ts';
+import { fnv1aOctets } from '../../base/fnv.ts';
 import type { Log } from '../../base/log.ts';
 import {
   createResponse,
@@ -17,15 +18,14 @@ import {
 import type { TransactionLayer } from '../transaction/index.ts';
 import type { Flow } from '../transport/index.ts';
 import type { EndpointCounters } from './counters.ts';
-import { earlyRefusal } from './early-refusal.ts';
+import { EarlyRefusals } from './early-refusal.ts';
 import { noteSource } from './reply-route.ts';
 import { boundedAnswer } from './stateless-answer.ts';
-import { plainHostOf, plainNumberOf } from './triage.ts';
 import type { DrainAnswer, EndpointOptions, MessageObserver } from './types.ts';
 
 const DRAIN_RETRY_SECONDS = 10;
-/** Spread, so that those refused together do not return together (RFC 3261 §21.5.4). */
-const OVERLOAD_RETRY_SECONDS = 4;
+/** So many of a second's refusals of what was not read are traced, with their requests. */
+const SAMPLED_PER_SECOND = 20;
 
 /** The endpoint that refuses. */
 export interface RefusingEndpoint {
@@ -43,6 +43,10 @@ export class Refusals {
   readonly #options: RefusalOptions;
   readonly #messageLimits: MessageLimits;
   readonly #log: Log;
+  readonly #early: EarlyRefusals;
+  #lastHost = '';
+  #sampled = 0;
+  #sampledSinceMs = 0;
   /** What is done with requests outside dialogs while the node drains. */
   drainAnswer: ((request: SipRequest, flow: Flow) => DrainAnswer) | undefined;
 
@@ -51,34 +55,73 @@ export class Refusals {
     this.#options = options;
     this.#messageLimits = messageLimits;
     this.#log = log;
+    this.#early = new EarlyRefusals(messageLimits, host.transactions.tags);
   }
 
   /** 503 for a new request of which nothing but its text is known. False: it is served already, or must be. */
   refuseUnread(text: string, flow: Flow): boolean {
-    const refusal = earlyRefusal(text, flow, {
-      status: 503,
-      reason: 'Service Unavailable',
-      retrySeconds: 1 + Math.floor(Math.random() * OVERLOAD_RETRY_SECONDS),
-      tag: (topVia, callId) => this.#host.transactions.tags.ofUnread(topVia, callId),
-    });
-    if (this.#isEmergency(text, refusal?.from)) return false;
-    if (refusal === undefined) return this.#refuseOdd(text, flow);
-    if (this.#host.transactions.knowsSent(refusal.sentBy, refusal.method)) return false;
-    this.#host.observer?.onReceived(text, flow);
-    this.#host.counters.received[flow.transport].countRequest(text.slice(0, text.indexOf(' ')));
-    this.#host.transactions.counters.stateless++;
-    flow.send(refusal.text);
+    if (!this.#early.reads(Buffer.from(text, 'latin1'), flow))
+      return !this.#isEmergency(text) && this.#refuseOdd(text, flow);
+    if (this.#isEmergencyUnread()) return false;
+    return this.#mayKnowUnread() ? this.#refuseOdd(text, flow) : this.#refuseUsual(flow);
+  }
+
+  /** The same of its octets; false too when it is not written as usual: then it is asked for again, as a text. */
+  refuseOctets(octets: Buffer, flow: Flow): boolean {
+    if (!this.#early.reads(octets, flow) || this.#isEmergencyUnread() || this.#mayKnowUnread()) return false;
+    return this.#refuseUsual(flow);
+  }
+
+  #refuseUsual(flow: Flow): true {
+    const { counters, transactions } = this.#host;
+    const { request } = this.#early;
+    counters.received[flow.transport].countRequest(request.method);
+    transactions.counters.stateless++;
+    const answer = this.#early.render(flow);
+    const observer = this.#isSampled() ? this.#host.observer : undefined;
+    observer?.onReceived(request.octets.toString('latin1'), flow);
+    if (flow.sendOctets === undefined) {
+      flow.send(answer.toString('latin1'));
+      return true;
+    }
+    counters.sent[flow.transport].countResponse(503);
+    observer?.onSent(answer.toString('latin1'), flow);
+    flow.sendOctets(answer);
     return true;
   }
 
-  /** @param from the From field, where it is known */
-  #isEmergency(text: string, from: string | undefined): boolean {
+  /** Some of each second's refusals are shown to whoever watches: all of them would push what is served out of a trace. */
+  #isSampled(): boolean {
+    const nowMs = this.#host.transactions.scheduler.nowMs();
+    if (nowMs - this.#sampledSinceMs >= 1_000) {
+      this.#sampledSinceMs = nowMs;
+      this.#sampled = 0;
+    }
+    return this.#sampled++ < SAMPLED_PER_SECOND;
+  }
+
+  #mayKnowUnread(): boolean {
+    const { octets, branchStart, branchEnd } = this.#early.request;
+    return this.#host.transactions.mayKnow(fnv1aOctets(octets, branchStart, branchEnd));
+  }
+
+  #isEmergencyUnread(): boolean {
     const { isEmergency, isEmergencyNumber } = this.#options;
+    const { request } = this.#early;
+    if (isEmergency === undefined || request.method !== 'INVITE') return false;
+    const { number } = request;
+    if (isEmergencyNumber === undefined || number === undefined)
+      return this.#isEmergency(request.octets.toString('latin1'));
+    const { fromHostStart, fromHostEnd } = request;
+    // Nearly all name the same one as those before them: a text that is not new is found by a look.
+    if (!request.isText(fromHostStart, fromHostEnd, this.#lastHost))
+      this.#lastHost = request.text(fromHostStart, fromHostEnd);
+    return isEmergencyNumber(number, this.#lastHost);
+  }
+
+  #isEmergency(text: string): boolean {
+    const { isEmergency } = this.#options;
     if (isEmergency === undefined || !text.startsWith('INVITE ')) return false;
-    const number = from === undefined ? undefined : plainNumberOf(text);
-    const host = from === undefined ? undefined : plainHostOf(from);
-    if (isEmergencyNumber !== undefined && number !== undefined && host !== undefined)
-      return isEmergencyNumber(number, host);
     try {
       const message = parseMessage(text, this.#messageLimits);
       return message.kind === 'request' && isEmergency(message);

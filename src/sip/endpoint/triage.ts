@@ -1,3 +1,6 @@
+import { StatelessTags, TAG_LENGTH } from '../transaction/index.ts';
+import { startsWith } from './octet-names.ts';
+
 /**
  * What a message is, from a few of its octets: enough to decide what is served first and what is refused unread. A guess that only orders
  * and refuses; whatever is served is parsed and judged all the same.
@@ -40,19 +43,29 @@ export function toTagOf(text: string): string | undefined {
   return undefined;
 }
 
-const PLAIN_NUMBER = /^[A-Z]+ sips?:(\+?[0-9]+)[@;]/;
-const PLAIN_HOST = /^<?sips?:[^@<>"]*@([A-Za-z0-9.-]+)(?=[:;>]|$)/;
-
-/** The number that a request is for, when it is written in digits alone. */
-export function plainNumberOf(text: string): string | undefined {
-  return PLAIN_NUMBER.exec(text)?.[1];
+/** Whether octets are an ACK to an answer that was not kept (RFC 3261 §8.2.7): its To ends with a tag of such answers. */
+export function acknowledgesStateless(octets: Buffer): boolean {
+  if (!startsWith(octets, 0, ACK)) return false;
+  let at = octets.indexOf(LF) + 1;
+  while (at > 0 && octets[at] !== CR) {
+    const next = octets.indexOf(LF, at) + 1;
+    if (((octets[at] as number) | 0x20) === LOWER_T) {
+      const colon = ((octets[at + 1] as number) | 0x20) === LOWER_O ? at + 2 : at + 1;
+      if (octets[colon] === COLON) {
+        const tag = next - 2 - TAG_LENGTH;
+        return (
+          startsWith(octets, tag - TAG_AFTER_URI.length, TAG_AFTER_URI) && StatelessTags.isAt(octets, tag, next - 2)
+        );
+      }
+    }
+    at = next;
+  }
+  return false;
 }
 
-/** The host in the value of a From field, when that is written as usual. */
-export function plainHostOf(from: string): string | undefined {
-  return PLAIN_HOST.exec(from.slice(Math.max(0, from.lastIndexOf('<'))))?.[1];
-}
-
+const ACK = Buffer.from('ACK ', 'latin1');
+const TAG_AFTER_URI = Buffer.from('>;tag=', 'latin1');
+const LF = 10;
 const CR = 13;
 const COLON = 0x3a;
 const LOWER_T = 0x74;

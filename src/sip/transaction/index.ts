@@ -1,7 +1,6 @@
 export { TransactionLayer, type TransactionLayerOptions } from './layer.ts';
-export type { SentBy } from './matching.ts';
 export { buildCancel } from './requests.ts';
-export { StatelessTags } from './stateless-tag.ts';
+export { StatelessTags, TAG_LENGTH } from './stateless-tag.ts';
 export type { TimerSettings } from './timers.ts';
 export type {
   ClientTransaction,

@@ -1,4 +1,5 @@
 import { fnv1a } from '../../base/fnv.ts';
+import { RecentHashes } from '../../base/recent-hashes.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import { TokenMap } from '../../base/token-map.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
@@ -7,7 +8,7 @@ import { newCounters, type TransactionCounters } from './counters.ts';
 import { InviteClientTransaction } from './invite-client.ts';
 import { InviteServerTransaction } from './invite-server.ts';
 import { type KnownBranch, type KnownRequest, LingeringClient, LingeringServer, Queue } from './lingering.ts';
-import { hasCookie, mergeKey, type SentBy, serverKey } from './matching.ts';
+import { hasCookie, mergeKey, serverKey } from './matching.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
 import { ServerTransactionBase } from './server-transaction.ts';
@@ -41,6 +42,8 @@ export interface TransactionLayerOptions<F extends Channel> {
   readonly maxServerTransactions?: number;
   /** Client transactions above it fail with a transport error. Default 100,000; CANCEL and requests within dialogs get a quarter more. */
   readonly maxClientTransactions?: number;
+  /** Remembers hashes of branches, for {@link TransactionLayer.mayKnow}: 256 KB. Default: no. */
+  readonly remembersBranches?: boolean;
   /** Whether a response or CANCEL that came over `actual` may belong to a transaction of `expected`. Default: any may. */
   readonly samePeer?: (expected: F, actual: F) => boolean;
 }
@@ -61,6 +64,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   /** By branch, which a CANCEL shares with its INVITE. */
   readonly #clients = new TokenMap<KnownBranch<F>>();
   readonly #tags = new StatelessTags();
+  readonly #recent: RecentHashes | undefined;
   readonly #merged = new Set<string>();
   /** First transaction of each flow's list. */
   readonly #byFlow = new Map<F, Transaction<F>>();
@@ -71,6 +75,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
   constructor(options: TransactionLayerOptions<F>) {
     this.scheduler = options.scheduler;
     this.timers = { ...DEFAULT_TIMERS, ...options.timers };
+    if (options.remembersBranches === true)
+      this.#recent = new RecentHashes(64 * this.timers.t1Ms, this.scheduler.nowMs());
     this.#user = options.user;
     this.#samePeer = options.samePeer;
     this.#maxServers = options.maxServerTransactions ?? DEFAULT_MAX_TRANSACTIONS;
@@ -168,9 +174,12 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     return transaction;
   }
 
-  /** The same of a request that was not read. */
-  knowsSent({ branch, host, port }: SentBy, method: string): boolean {
-    return this.#findSent(branch, host, port, method) !== undefined;
+  /**
+   * Whether a request with a branch of this hash (FNV-1a) may be kept, if it came within 64*T1: a copy comes no later. False is sure; else
+   * the request is to be read to know.
+   */
+  mayKnow(branchHash: number): boolean {
+    return this.#recent?.mayHave(branchHash, this.scheduler.nowMs()) !== false;
   }
 
   /** Makes the To tags of what is answered without being kept. */
@@ -265,6 +274,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const server = transaction as ServerTransactionBase<F>;
     const { key, mergeKey: merge, sentByHost, sentByPort } = server;
     this.counters.serverTransactions++;
+    this.#recent?.add(fnv1a(key), this.scheduler.nowMs());
     let first = this.#servers.get(key);
     if (first !== undefined) {
       const replaced = this.#findSent(key, sentByHost, sentByPort, server.request.method);

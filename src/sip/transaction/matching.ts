@@ -1,14 +1,6 @@
 import { BRANCH_COOKIE } from '../../base/ids.ts';
 import { formatVia, type SipRequest } from '../message/index.ts';
 
-/** What finds the server transaction of a request made by RFC 3261's rules (§17.2.3), or that of the INVITE that an ACK or CANCEL means. */
-export interface SentBy {
-  readonly branch: string;
-  /** An IPv6 address without its brackets. */
-  readonly host: string;
-  readonly port: number | undefined;
-}
-
 /**
  * The key under which server transactions are kept: the branch, which those of other peers and methods may share. Of an RFC 2543 peer,
  * whose branch says nothing: Request-URI, From tag, Call-ID, CSeq number, top Via and method; the To tag is compared by the layer, since

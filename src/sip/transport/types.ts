@@ -33,6 +33,8 @@ export interface Flow {
    * reports a failure before it returns.
    */
   send(text: string): void;
+  /** Sends a datagram as it is; nobody is told, so whoever sends it counts it. Absent: there are no datagrams. */
+  sendOctets?(octets: Buffer): void;
   /**
    * Keeps the flow alive with CRLF pings (RFC 5626 §3.5.1) every `intervalMs` ± 10 %. On TCP and TLS an unanswered ping fails the
    * flow if the peer has answered one before; on UDP it only refreshes the address binding of a NAT.
@@ -182,6 +184,8 @@ export const defaultTransportLimits: TransportLimits = {
 export interface TransportUser {
   /** Messages that were delivered wait for their turn: the sockets do not rest meanwhile. Default: none does. */
   readonly hasWaiting?: boolean;
+  /** A datagram was read. True: nothing more is to be done with it; else it is handed over as a message. */
+  disposes?(octets: Buffer, flow: Flow): boolean;
   /** One message: a datagram, or what the stream framer cut out. */
   onMessage(text: string, flow: Flow): void;
   /**

@@ -83,6 +83,10 @@ export class UdpFlow implements Flow {
     this.#listener.send(Buffer.from(text, 'latin1'), this);
   }
 
+  sendOctets(octets: Buffer): void {
+    this.#listener.send(octets, this);
+  }
+
   keepAlive(intervalMs: number): void {
     this.#keepAliveMs = intervalMs;
     this.#timer = cancelTimer(this.#timer);
@@ -279,10 +283,11 @@ export class UdpListener {
     // Who has a policy for sources orders what is read by itself. Else a peer gets its answers in bursts that its own buffer holds.
     const most = this.#context.sources === undefined ? MOST_HANDLED_AT_ONCE : this.#received.length;
     const batch = this.#received.splice(0, most);
+    const { user } = this;
     try {
       for (let index = 0; index < batch.length; index++) {
         const { octets, flow } = batch[index] as Datagram;
-        this.user.onMessage(octets.toString('latin1'), flow);
+        if (user.disposes?.(octets, flow) !== true) user.onMessage(octets.toString('latin1'), flow);
         if (index % MOST_HANDLED_UNSENT === MOST_HANDLED_UNSENT - 1) this.#sendAll();
       }
     } finally {
@@ -290,7 +295,7 @@ export class UdpListener {
       this.#turnIsDue = this.#received.length > 0;
       if (this.#turnIsDue) setImmediate(this.#runTurn);
     }
-    if (batch.length > 0 && !this.#turnIsDue && this.user.hasWaiting !== true) this.#gather();
+    if (batch.length > 0 && !this.#turnIsDue && user.hasWaiting !== true) this.#gather();
   }
 
   /** As network cards moderate their interrupts. A turn that took its time by itself is not made longer: under load nothing waits. */

@@ -10,7 +10,7 @@ const COST_MS = {
   ack: 0.03,
   bye: 0.07,
   byeAnswer: 0.04,
-  refusal: 0.03,
+  refusal: 0.012,
   read: 0.004,
 };
 const COLLECTED_EVERY_MS = 50;
@@ -86,7 +86,11 @@ export class BusyEngine {
       clock: { nowMs: () => this.nowMs, wallMs: () => this.nowMs },
       limits: options.limits ?? {},
       knows: () => true,
-      server: { handle: (text) => this.#handle(text), refuseUnread: (text) => this.#refuse(text) },
+      server: {
+        handle: (text) => this.#handle(text),
+        refuseUnread: (text) => this.#refuse(text),
+        refuseOctets: (octets) => isNewCall(octets) && this.#refuse(octets.toString('latin1')),
+      },
       cpuShare: () => (this.#knowsQuota ? this.#quota.runMs / this.#quota.periodMs : 1),
       computedMs: () => this.computedMs,
       processComputedMs: () => this.computedMs,
@@ -142,7 +146,8 @@ export class BusyEngine {
       this.#deliver();
       const batch = this.#socket.splice(0, READ_AT_ONCE);
       this.#compute(batch.length * COST_MS.read);
-      for (const { text, flow } of batch) this.inbox.push(text, flow);
+      for (const { text, flow } of batch)
+        if (!this.inbox.disposes(Buffer.from(text, 'latin1'), flow)) this.inbox.push(text, flow);
     }
   }
 
@@ -239,6 +244,11 @@ export class BusyEngine {
 /** Makes an inbox that of a node whose first calls are long past. */
 export function serveMany(inbox: Inbox, flow: Flow): void {
   for (let call = 0; call < 2_000; call++) inbox.push(SERVED, flow);
+}
+
+/** As whoever reads the octets finds out. */
+export function isNewCall(octets: Buffer): boolean {
+  return octets.includes('INVITE') && !octets.includes(';tag=');
 }
 
 function nameOf(text: string): string {

@@ -602,4 +602,83 @@ describe('more new requests than there is time for', () => {
     endpoint.onMessage(invite('1-1-2', 'dashes'), flow);
     expect(asked.filter((uri) => uri.includes('1-1-2'))).toHaveLength(1);
   });
+
+  describe('of which nothing is read but octets', () => {
+    const knownInvite = (branch: string, number = '102') =>
+      wire('INVITE', { Via: `SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK${branch}`, 'Call-ID': branch }).replace(
+        'sip:bob@',
+        `sip:${number}@`,
+      );
+    function busy(send?: (octets: Buffer) => void) {
+      const scheduler = new VirtualScheduler();
+      const user = new TestUser();
+      const endpoint = new Endpoint(
+        {
+          scheduler,
+          sources: { admits: () => true, knows: () => true },
+          inboxLimits: { backlogMs: 0 },
+          isEmergency: ({ requestUri }) => requestUri.includes('112'),
+          isEmergencyNumber: (number) => number === '112',
+        },
+        user,
+        new RecordingLog(),
+      );
+      const answers: string[] = [];
+      const seen: string[] = [];
+      endpoint.observer = {
+        onReceived: (text) => seen.push(text.slice(0, 10)),
+        onSent: (text) => seen.push(text.slice(0, 11)),
+      };
+      const flow: Flow = {
+        ...udpFlow((text) => answers.push(text)),
+        ...(send === undefined ? {} : { sendOctets: send }),
+      };
+      user.answer = (transaction) => {
+        scheduler.advance(10);
+        transaction.reply(180);
+      };
+      endpoint.onMessage(knownInvite('served'), flow);
+      for (let at = 0; at < 40; at++) endpoint.onMessage(knownInvite(`waits${at}`), flow);
+      answers.length = seen.length = 0;
+      const before = endpoint.counters.received.udp.requests.get('INVITE') ?? 0;
+      const disposes = (text: string) => endpoint.disposes(Buffer.from(text, 'latin1'), flow);
+      return { endpoint, scheduler, answers, seen, before, disposes };
+    }
+
+    test('they are refused and counted; a copy of one that is served, an emergency call and what is odd are not', () => {
+      const sent: string[] = [];
+      const { endpoint, answers, before, disposes } = busy((octets) => sent.push(octets.toString('latin1')));
+      sent.length = 0;
+      const stateless = endpoint.transactions.counters.stateless;
+      const answered = endpoint.counters.sent.udp.responses[5] ?? 0;
+      expect(disposes(knownInvite('new'))).toBe(true);
+      expect(sent).toHaveLength(1);
+      expect(sent[0]).toMatch(/^SIP\/2\.0 503 .*branch=z9hG4bKnew\r\n.*Retry-After: [1-4]\r\n/s);
+      expect(disposes(knownInvite('served'))).toBe(false);
+      expect(disposes(knownInvite('sos', '112'))).toBe(false);
+      expect(disposes(knownInvite('dashes', '1-1-2'))).toBe(true);
+      expect(disposes(knownInvite('odd').replace('Call-ID', 'Call-ID '))).toBe(false);
+      expect(answers).toEqual([]);
+      expect(endpoint.transactions.counters.stateless - stateless).toBe(2);
+      expect((endpoint.counters.received.udp.requests.get('INVITE') ?? 0) - before).toBe(2);
+      expect((endpoint.counters.sent.udp.responses[5] ?? 0) - answered).toBe(2);
+    });
+
+    test('twenty of a second are shown to who watches', () => {
+      const { scheduler, seen, disposes } = busy(() => {});
+      scheduler.advance(1_000);
+      for (let at = 0; at < 30; at++) disposes(knownInvite(`one${at}`));
+      expect(seen).toHaveLength(40);
+      expect(seen.slice(0, 2)).toEqual(['INVITE sip', 'SIP/2.0 503']);
+      scheduler.advance(1_000);
+      disposes(knownInvite('two'));
+      expect(seen).toHaveLength(42);
+    });
+
+    test('a flow without datagrams gets the same as a text', () => {
+      const { answers, disposes } = busy();
+      expect(disposes(knownInvite('text'))).toBe(true);
+      expect(answers[0]).toMatch(/^SIP\/2\.0 503 /);
+    });
+  });
 });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Inbox, type InboxLimits } from '../../../src/sip/endpoint/inbox.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
-import { SERVED, serveMany } from './busy-engine.ts';
+import { isNewCall, SERVED, serveMany } from './busy-engine.ts';
 
 /** A thread whose time is told: each message takes `costMs` of computing, and turns run when they are asked for. */
 class Thread {
@@ -28,11 +28,8 @@ class Thread {
           this.compute(this.costMs);
           this.handled.push(nameOf(text));
         },
-        refuseUnread: (text) => {
-          if (this.served.has(nameOf(text))) return false;
-          this.refused.push(nameOf(text));
-          return true;
-        },
+        refuseUnread: (text) => this.#refuse(text),
+        refuseOctets: (octets) => isNewCall(octets) && this.#refuse(octets.toString('latin1')),
       },
       cpuShare: () => this.cpuShare,
       computedMs: () => this.computedMs,
@@ -48,10 +45,20 @@ class Thread {
     this.run();
   }
 
+  #refuse(text: string): boolean {
+    if (this.served.has(nameOf(text))) return false;
+    this.refused.push(nameOf(text));
+    return true;
+  }
+
+  /** Offers a message as a datagram, as it comes from a socket. */
+  disposes(method: string, name: string, address = '192.0.2.1', toTag = ''): boolean {
+    const octets = Buffer.from(textOf(method, name, toTag), 'latin1');
+    return this.inbox.disposes(octets, { remoteAddress: address } as Flow);
+  }
+
   push(method: string, name: string, address = '192.0.2.1', toTag = ''): void {
-    const tag = toTag === '' ? '' : `;tag=${toTag}`;
-    const text = `${method} sip:x SIP/2.0\r\nTo: <sip:b@x>${tag}\r\nCall-ID: ${name}\r\n\r\n`;
-    this.inbox.push(text, { remoteAddress: address } as Flow);
+    this.inbox.push(textOf(method, name, toTag), { remoteAddress: address } as Flow);
   }
 
   compute(costMs: number): void {
@@ -72,6 +79,11 @@ class Thread {
   run(): void {
     while (this.turns.length > 0) this.turn();
   }
+}
+
+function textOf(method: string, name: string, toTag: string): string {
+  const tag = toTag === '' ? '' : `;tag=${toTag}`;
+  return `${method} sip:x SIP/2.0\r\nTo: <sip:b@x>${tag}\r\nCall-ID: ${name}\r\n\r\n`;
 }
 
 function nameOf(text: string): string {
@@ -288,5 +300,53 @@ describe('strangers', () => {
     for (let index = 0; index < 100; index++) thread.push('REGISTER', 'x', '203.0.113.1');
     expect(thread.inbox.waiting.strangers).toBe(10);
     expect(thread.inbox.counters.strangersDropped).toBe(90);
+  });
+});
+
+describe('what is disposed of before a text is made of it', () => {
+  const thread = () => {
+    const busy = new Thread({ backlogMs: 0, strangersWaiting: 2 });
+    busy.busy();
+    for (let call = 0; call < 32; call++) busy.push('INVITE', `waits ${call}`);
+    return busy;
+  };
+
+  test('a new request that may not wait is refused, unless it is served already or one more may wait', () => {
+    const busy = thread();
+    busy.served.add('copy');
+    expect(busy.disposes('INVITE', 'new')).toBe(true);
+    expect(busy.disposes('INVITE', 'copy')).toBe(false);
+    expect(busy.refused).toEqual(['new']);
+    expect(busy.inbox.counters.overloaded).toBe(1);
+    // Another source has its turn before the thirty-two of this one.
+    expect(busy.disposes('INVITE', 'other', '192.0.2.2')).toBe(false);
+  });
+
+  test('an ACK to an answer that was not kept is taken note of, one of a call is not', () => {
+    const busy = thread();
+    expect(busy.disposes('ACK', 'refused', '192.0.2.1', 'z0123456789ab')).toBe(true);
+    expect(busy.disposes('ACK', 'call', '192.0.2.1', '0123456789abcd')).toBe(false);
+    expect(busy.inbox.counters.acksAbsorbed).toBe(1);
+  });
+
+  test('responses never are', () => {
+    expect(thread().disposes('SIP/2.0 200 OK', 'answer')).toBe(false);
+  });
+
+  test('what strangers send is, when there is no place for it', () => {
+    const busy = thread();
+    for (const name of ['one', 'two']) {
+      expect(busy.disposes('OPTIONS', name, '203.0.113.1')).toBe(false);
+      busy.push('OPTIONS', name, '203.0.113.1');
+    }
+    expect(busy.disposes('OPTIONS', 'three', '203.0.113.1')).toBe(true);
+    expect(busy.inbox.counters.strangersDropped).toBe(1);
+  });
+
+  test('nothing is while nothing waits', () => {
+    const idle = new Thread({ backlogMs: 0 });
+    idle.busy();
+    expect(idle.disposes('INVITE', 'first')).toBe(false);
+    expect(idle.disposes('ACK', 'first', '192.0.2.1', 'z0123456789ab')).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Kind, kindOf, plainHostOf, plainNumberOf, toTagOf } from '../../../src/sip/endpoint/triage.ts';
+import { acknowledgesStateless, Kind, kindOf, toTagOf } from '../../../src/sip/endpoint/triage.ts';
+import { StatelessTags } from '../../../src/sip/transaction/index.ts';
 
 const request = (method: string, to = '<sip:b@x>') => `${method} sip:b@x SIP/2.0\r\nTo: ${to}\r\n\r\n`;
 
@@ -33,29 +34,34 @@ test.each([
   expect(toTagOf(`BYE sip:b@x SIP/2.0\r\n${line}\r\nCall-ID: 1\r\n\r\nTo: <sip:b@x>;tag=body`)).toBe(tag);
 });
 
+const ack = (to: string) =>
+  Buffer.from(`ACK sip:b@x SIP/2.0\r\n${to}\r\nCall-ID: 1\r\n\r\nTo: <x>;tag=z0123456789ab\r\n`, 'latin1');
+
 test.each([
-  ['INVITE sip:112@x SIP/2.0', '112'],
-  ['INVITE sips:+493012345678;phone-context=x@x SIP/2.0', '+493012345678'],
-  ['INVITE tel:112 SIP/2.0', undefined],
-  ['INVITE urn:service:sos SIP/2.0', undefined],
-  ['INVITE sip:1-1-2@x SIP/2.0', undefined],
-  ['INVITE sip:%31%312@x SIP/2.0', undefined],
-  ['INVITE sip:9*112@x SIP/2.0', undefined],
-  ['INVITE sip:112:secret@x SIP/2.0', undefined],
-  ['INVITE sip:112.example.com SIP/2.0', undefined],
-  ['INVITE  sip:112@x SIP/2.0', undefined],
-])('the number of %j, when it is in digits alone', (line, number) => {
-  expect(plainNumberOf(`${line}\r\nTo: <sip:112@x>\r\n\r\n`)).toBe(number);
+  ['To: <sip:b@x>;tag=z0123456789ab', true],
+  ['From: <sip:a@x>;tag=1\r\nt: "B" <sip:b@x>;tag=z0123456789ab', true],
+  ['To: <sip:b@x>;tag=0123456789abc', false],
+  ['To: <sip:b@x>;tag=z0123456789aG', false],
+  ['To: <sip:b@x>;tag=z0123456789abc', false],
+  ['To: <sip:b@x>;x=1;tag=z0123456789ab', false],
+  ['To: <sip:b@x;tag=z0123456789ab>;tag=1', false],
+  ['From: <sip:a@x>;tag=z0123456789ab\r\nTo: <sip:b@x>;tag=1', false],
+  ['Timestamp: >;tag=z0123456789ab', false],
+  ['Subject: no To', false],
+])('an ACK to what was not kept, by its octets: %j', (line, is) => {
+  expect(acknowledgesStateless(ack(line))).toBe(is);
+  // What the octets say the text says too.
+  if (is) expect(StatelessTags.has(toTagOf(ack(line).toString('latin1')))).toBe(true);
 });
 
 test.each([
-  ['<sip:101@acme.example.com>;tag=1', 'acme.example.com'],
-  ['"A <b@c>" <sip:101@acme.example.com:5060;user=phone>;tag=1', 'acme.example.com'],
-  ['sip:101@192.0.2.1', '192.0.2.1'],
-  ['<sip:acme.example.com>;tag=1', undefined],
-  ['<sip:101@[2001:db8::1]>', undefined],
-  ['<tel:101>', undefined],
-  ['"sip:a@b" <sip:1"@x>', undefined],
-])('the host of the From %j', (from, host) => {
-  expect(plainHostOf(from)).toBe(host);
+  '',
+  'A',
+  'ACK ',
+  'ACK sip:b@x SIP/2.0',
+  'ACK sip:b@x SIP/2.0\r\nTo',
+  'ACK \n\nt:',
+  'BYE sip:b@x SIP/2.0\r\nTo: <x>;tag=z0123456789ab\r\n\r\n',
+])('octets that are none: %j', (text) => {
+  expect(acknowledgesStateless(Buffer.from(text, 'latin1'))).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { createSocket, Socket } from 'node:dgram';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { SourceGate } from '../../../src/sip/transport/index.ts';
+import { type Flow, SourceGate } from '../../../src/sip/transport/index.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { Cleanup, udp } from './node.ts';
 
@@ -58,6 +58,27 @@ describe('datagrams', () => {
       ...['1', '2', '3'].map((text) => `handle ${text}`),
       ...['1', '2', '3'].map((text) => `send answer ${text}`),
     ]);
+  });
+
+  test('what the user disposes of is not handed over as a message, and octets are sent as they are', async () => {
+    const node = await cleanup.node().open(udp);
+    const peer = await cleanup.node().open(udp);
+    const disposed: string[] = [];
+    Object.assign(node.user, {
+      disposes: (octets: Buffer, from: Flow) => {
+        if (octets[0] !== 0x78) return false;
+        disposed.push(octets.toString('latin1'));
+        from.sendOctets?.(Buffer.from([0xff, 0, 0x41]));
+        return true;
+      },
+    });
+    const flow = peer.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: node.port() });
+    flow.send('x1');
+    flow.send('y');
+    expect((await node.user.next('message')).text).toBe('y');
+    expect((await peer.user.next('message')).text).toBe('\u00ff\0A');
+    expect(disposed).toEqual(['x1']);
+    expect([node.user.count('message'), node.user.count('sent')]).toEqual([1, 0]);
   });
 
   test('what waits to be sent leaves when the layer closes', async () => {

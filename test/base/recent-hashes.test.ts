@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { fnv1a } from '../../src/base/fnv.ts';
+import { RecentHashes } from '../../src/base/recent-hashes.ts';
+
+const hashesOf = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => fnv1a(prefix + index));
+
+test('what came lately is found, whatever else came, and few others seem to have come', () => {
+  const recent = new RecentHashes(1_000, 0);
+  for (const hash of hashesOf('a', 100_000)) recent.add(hash, 0);
+  expect(hashesOf('a', 100_000).every((hash) => recent.mayHave(hash, 999))).toBe(true);
+  expect(hashesOf('b', 10_000).filter((hash) => recent.mayHave(hash, 999)).length).toBeLessThan(500);
+});
+
+test('it is found for the time that it is kept, and after twice that no more', () => {
+  const recent = new RecentHashes(1_000, 0);
+  const [first, second, third] = hashesOf('c', 3) as [number, number, number];
+  recent.add(first, 999);
+  recent.add(second, 1_500);
+  expect([recent.mayHave(first, 1_999), recent.mayHave(second, 2_499)]).toEqual([true, true]);
+  recent.add(third, 2_499);
+  expect([first, second, third].map((hash) => recent.mayHave(hash, 2_500))).toEqual([false, true, true]);
+  expect([second, third].map((hash) => recent.mayHave(hash, 9_000))).toEqual([false, false]);
+});
