@@ -1,5 +1,5 @@
 import { SuccessResender, type SuccessResenderUser } from '../sip/dialog/index.ts';
-import type { SipResponse } from '../sip/message/index.ts';
+import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { Leg } from './leg.ts';
 import type { ServerTransaction } from './ports.ts';
 
@@ -14,13 +14,23 @@ export class AcceptedInvite implements SuccessResenderUser {
   readonly #transaction: ServerTransaction;
   readonly #resender: SuccessResender;
 
+  /** The other party has had its description already: the ACK describes who it was made up for. */
+  readonly describesLate: ((ack: SipRequest) => void) | undefined;
+
   /** Sends the response and keeps sending it. */
-  constructor(leg: Leg, transaction: ServerTransaction, response: SipResponse, answers: Leg | undefined) {
+  constructor(
+    leg: Leg,
+    transaction: ServerTransaction,
+    response: SipResponse,
+    answers: Leg | undefined,
+    describesLate?: (ack: SipRequest) => void,
+  ) {
     const { scheduler, timers } = leg.env;
     this.#leg = leg;
     this.#transaction = transaction;
     this.sequence = transaction.request.cseq().sequence;
     this.answers = answers;
+    this.describesLate = describesLate;
     leg.respond(transaction, response);
     transaction.release();
     this.#resender = new SuccessResender(scheduler, response, this, timers.t1Ms, timers.t2Ms);

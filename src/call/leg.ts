@@ -38,6 +38,8 @@ interface UnacknowledgedAnswer {
   readonly sequence: number;
   /** The leg whose own 2xx waits for the body of this ACK; undefined when it was acknowledged already. */
   readonly answers: Leg | undefined;
+  /** Undefined: the ACK describes nobody for whom something was made up. */
+  readonly describesLate: ((ack: SipRequest) => void) | undefined;
   stop(): void;
 }
 
@@ -390,14 +392,14 @@ export class Leg implements LegRequestUser {
     this.accepted = undefined;
     accepted.stop();
     this.offers.request('remote', 'ACK', hasSessionDescription(request));
-    const { answers } = accepted;
+    const { answers, describesLate } = accepted;
     if (answers?.heldAck !== undefined) answerHeld(this, answers, request);
+    else if (describesLate !== undefined) describesLate(request);
     else this.#describeLate(request);
     this.#sendBye();
     this.awaited?.acknowledged();
   }
 
-  /** The peer answered a 2xx with nothing for 64*T1. */
   /** The ACK describes this party, for whom something made up stood until now. */
   #describeLate(ack: SipRequest): void {
     const { media, peer } = this;
@@ -407,6 +409,7 @@ export class Leg implements LegRequestUser {
     });
   }
 
+  /** The peer answered a 2xx with nothing for 64*T1. */
   ackMissing(accepted: UnacknowledgedAnswer): void {
     if (this.accepted !== accepted) return;
     this.accepted = undefined;

@@ -1,7 +1,7 @@
 import { InOrder } from '../base/in-order.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { MediaRefusal } from '../media/index.ts';
-import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
+import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { AcceptedInvite } from './accepted-invite.ts';
 import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
@@ -9,6 +9,7 @@ import { hopsOf } from './hops.ts';
 import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { descriptionRefused, MEDIA_REFUSALS, relayDescription } from './media.ts';
+import { describeLate, offerAgain, takesNoneWithoutOffer } from './offer-again.ts';
 import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 import {
   hasSessionDescription,
@@ -49,6 +50,8 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   readonly #transaction: ServerTransaction;
   readonly #request: SipRequest;
   readonly #offers: boolean;
+  /** What is offered for a sender that offers nothing, to a party that takes no INVITE so. */
+  #made: SipMessage | undefined = undefined;
   /** An UPDATE (RFC 3311): its answer is a response without ACK, and it has to be answered at once. */
   readonly #isUpdate: boolean;
   /** The request says that somebody else is there now. */
@@ -73,13 +76,25 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#isNewParty = learnIdentity(from, request);
   }
 
+  /** The 2xx holds an answer; otherwise an offer, and the ACK of the sender will hold the answer. */
+  get #answersHere(): boolean {
+    return this.#offers || this.#made !== undefined;
+  }
+
   start(): void {
     const { scheduler, timers } = this.#from.env;
     this.#from.inviteIn = this;
     this.#to.inviteOut = this;
     this.#transaction.user = this;
     this.#timer = scheduler.schedule(this.#isUpdate ? timers.updateMs : timers.reinviteMs, this, 0);
-    relayDescription(this.#from, this.#to, this.#request, 'offer', (refusal) => this.#described(refusal));
+    if (this.#offers || !takesNoneWithoutOffer(this.#to)) {
+      relayDescription(this.#from, this.#to, this.#request, 'offer', (refusal) => this.#described(refusal));
+      return;
+    }
+    offerAgain(this.#from, this.#to, (offer) => {
+      this.#made = offer;
+      this.#described(offer === undefined ? 'unreadable' : undefined);
+    });
   }
 
   onLegResponse(response: SipResponse, request: LegRequest): void {
@@ -89,7 +104,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     }
     this.#arrivals ??= new InOrder();
     this.#arrivals.run((done) =>
-      relayDescription(this.#to, this.#from, response, this.#offers ? 'answer' : 'offer', (refusal) => {
+      relayDescription(this.#to, this.#from, response, this.#answersHere ? 'answer' : 'offer', (refusal) => {
         this.#received(response, request, refusal === undefined);
         done();
       }),
@@ -178,7 +193,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     addReinviteCapabilities(relayed, to.options, this.#from);
     to.session?.ask(relayed);
     relayRequestHeaders(this.#request.headers, relayed.headers, to.options, this.#from.options);
-    relayBody(this.#request, relayed);
+    relayBody(this.#made ?? this.#request, relayed);
     if (this.#isNewParty) showParty(relayed, this.#from, to);
     this.#client = new LegRequest(to, relayed, this).send();
   }
@@ -211,9 +226,9 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     to.learn(response);
     to.dialog.refreshTarget(response);
     to.session?.granted(response);
-    to.session?.described(this.#request);
+    to.session?.described(this.#made ?? this.#request);
     this.#from.dialog.refreshTarget(this.#request);
-    if (this.#offers) {
+    if (this.#answersHere) {
       to.acknowledge(request.request);
     } else {
       // RFC 3261 §13.2.1: the 2xx holds the offer, the ACK of the other side will hold the answer.
@@ -224,8 +239,14 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     if (learnIdentity(to, response)) showParty(answer, to, this.#from);
     this.#from.session?.grant(answer, this.#request);
     this.#from.session?.described(answer);
-    if (this.#isUpdate) this.#from.respond(this.#transaction, answer);
-    else this.#from.accepted = new AcceptedInvite(this.#from, this.#transaction, answer, this.#offers ? undefined : to);
+    const from = this.#from;
+    if (this.#isUpdate) from.respond(this.#transaction, answer);
+    else if (this.#made === undefined)
+      from.accepted = new AcceptedInvite(from, this.#transaction, answer, this.#offers ? undefined : to);
+    else
+      from.accepted = new AcceptedInvite(from, this.#transaction, answer, undefined, (ack) =>
+        describeLate(from, to, ack),
+      );
   }
 
   #answer(status: number, response: SipResponse): void {

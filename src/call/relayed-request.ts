@@ -41,6 +41,8 @@ class RelayedRequest implements LegRequestUser {
   readonly #request: SipRequest;
   /** As it came. */
   readonly #body: string;
+  /** It describes the sender, for whom something made up has been offered and answered. */
+  readonly #isLate: boolean;
 
   constructor(from: Leg, to: Leg, transaction: ServerTransaction, request: SipRequest) {
     this.#from = from;
@@ -48,11 +50,14 @@ class RelayedRequest implements LegRequestUser {
     this.#transaction = transaction;
     this.#request = request;
     this.#body = request.body;
+    const { media } = from;
+    this.#isLate = request.method === 'PRACK' && media !== undefined && media.session.standsInFor === media.tag;
   }
 
   /** What the request describes, if anything: RFC 3262 §5 lets a PRACK answer the offer of the response that it acknowledges. */
   get role(): 'offer' | 'answer' {
     const { media } = this.#to;
+    if (this.#isLate) return 'answer';
     return this.#request.method === 'PRACK' && media?.session.offeredBy === media?.tag ? 'answer' : 'offer';
   }
 
@@ -70,7 +75,7 @@ class RelayedRequest implements LegRequestUser {
     relayed.headers.set(HeaderId.MaxForwards, String(hops));
     if (rack !== undefined) relayed.headers.add(HeaderId.RAck, rack);
     relayRequestHeaders(request.headers, relayed.headers, to.options, from.options);
-    relayBody(request, relayed);
+    if (!this.#isLate) relayBody(request, relayed);
     if (request.method === 'UPDATE' && learnIdentity(from, request)) showParty(relayed, from, to);
     new LegRequest(to, relayed, this).send();
   }

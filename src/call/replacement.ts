@@ -13,6 +13,7 @@ import { addCapabilities, addOwnHeaders } from './capabilities.ts';
 import { showParty } from './connected-identity.ts';
 import { JoinedMedia, type JoinedParty } from './joined-media.ts';
 import { Leg, type LegRegistry, type ShownParty } from './leg.ts';
+import { takesNoneWithoutOffer } from './offer-again.ts';
 import type { LegOptions } from './plan.ts';
 import type { CallEnvironment, ServerTransaction, ServerTransactionUser } from './ports.ts';
 import { hasSessionDescription, relayBody } from './relayed-headers.ts';
@@ -136,6 +137,8 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
   readonly #peer: Leg;
   readonly #options: LegOptions;
   readonly #offers: boolean;
+  /** The newcomer offers nothing, and the other party takes no re-INVITE so. */
+  readonly #isMadeUp: boolean;
   readonly #newcomer: JoinedParty;
   readonly #media: JoinedMedia;
   #renegotiation: Renegotiation | undefined = undefined;
@@ -149,22 +152,27 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
     this.#offers = hasSessionDescription(transaction.request);
     const { remoteAddress: address } = transaction.flow;
     this.#newcomer = { mediaEnd: { media: options.media, address }, media: undefined };
-    this.#media = new JoinedMedia(peer.call, peer, this.#newcomer);
+    this.#isMadeUp = !this.#offers && takesNoneWithoutOffer(peer);
+    const { call } = peer;
+    this.#media = this.#isMadeUp
+      ? new JoinedMedia(call, this.#newcomer, peer)
+      : new JoinedMedia(call, peer, this.#newcomer);
   }
 
   start(): void {
     this.#transaction.user = this;
     if (this.#offers) this.#media.offer(this.#newcomer, this.#transaction.request, (refusal) => this.#ask(refusal));
+    else if (this.#isMadeUp) this.#media.makeUp((offer) => this.#ask(offer === undefined ? 488 : undefined, offer));
     else this.#ask(undefined);
   }
 
-  #ask(refusal: number | undefined): void {
+  #ask(refusal: number | undefined, made?: SipMessage): void {
     if (this.#cancelled) return;
     if (refusal !== undefined) {
       this.onRenegotiationFailed(this.#peer, refusal);
       return;
     }
-    const offer = this.#offers ? this.#transaction.request : undefined;
+    const offer = this.#offers ? this.#transaction.request : made;
     const { identity, anonymous } = this.#options;
     const newcomer: ShownParty = { identity, identityWithheld: anonymous === true };
     this.#renegotiation = new Renegotiation(this.#peer, offer, this, newcomer).start();
@@ -180,7 +188,8 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
   }
 
   onRenegotiated(peer: Leg, response: SipResponse): void {
-    if (this.#offers) this.#media.answer(peer, response, (isDescribed) => this.#take(peer, response, isDescribed));
+    if (this.#offers || this.#isMadeUp)
+      this.#media.answer(peer, response, (isDescribed) => this.#take(peer, response, isDescribed));
     else this.#media.offer(peer, response, (refusal) => this.#take(peer, response, refusal === undefined));
   }
 
@@ -198,7 +207,7 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
     leg.media = this.#newcomer.media;
     leg.confirm();
     replaced.call.replaceLeg(replaced, leg);
-    accept(leg, this.#transaction, response, this.#offers ? undefined : peer, peer);
+    accept(leg, this.#transaction, response, this.#offers || this.#isMadeUp ? undefined : peer, peer);
     // §3: the dialog that was replaced is ended with BYE.
     replaced.hangUp(['SIP;cause=200;text="Replaced"']);
   }

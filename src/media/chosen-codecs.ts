@@ -1,4 +1,5 @@
 import { Holds } from './holds.ts';
+import { LastDescribed } from './last-described.ts';
 import { type Described, type SessionParties, type SessionUser, withCodecs } from './parties.ts';
 import { inventedOffer } from './sdp.ts';
 
@@ -9,24 +10,53 @@ export class ChosenCodecs {
   readonly #parties: SessionParties;
   readonly #user: SessionUser;
   readonly #holds: Holds;
-  readonly standsInFor = undefined;
+  readonly #last: LastDescribed;
+  standsInFor: string | undefined = undefined;
+  /** How many versions of its description (RFC 8866 §5.2) a side has had made for it. */
+  readonly #ahead = new Map<string, number>();
   #ended = false;
 
   constructor(parties: SessionParties, user: SessionUser) {
     this.#parties = parties;
     this.#holds = new Holds(parties);
+    this.#last = new LastDescribed(parties);
     this.#user = user;
   }
 
   offer(from: string, _to: string | undefined, sdp: string, done: Described): void {
+    if (from === this.standsInFor) this.standsInFor = undefined;
+    this.#last.note(from, sdp);
+    this.#offerAs(from, sdp, done);
+  }
+
+  offerAgain(from: string, _to: string, done: Described): void {
+    const last = this.#last.offerOf(from);
+    if (last === undefined) {
+      done(undefined);
+      return;
+    }
+    this.standsInFor = from;
+    this.#ahead.set(from, (this.#ahead.get(from) ?? 0) + 1);
+    this.#offerAs(from, last, done);
+  }
+
+  mustHear(from: string, sdp: string): boolean {
+    return this.#last.differs(from, sdp, false);
+  }
+
+  #offerAs(from: string, given: string, done: Described): void {
     this.offeredBy = from;
+    const sdp = withVersion(given, this.#ahead.get(from) ?? 0);
     const described = withCodecs(this.#holds.towardOther(from, sdp), this.#parties);
     done(described, described === undefined ? 'no-codec' : undefined);
   }
 
   answer(from: string, _to: string, sdp: string, done: Described): void {
+    // Whoever asked first says by mustHear whether this is news for the other side.
+    if (from === this.standsInFor) this.standsInFor = undefined;
+    else this.#last.note(from, sdp);
     this.offeredBy = undefined;
-    done(this.#holds.towardOther(from, sdp));
+    done(this.#holds.towardOther(from, withVersion(sdp, this.#ahead.get(from) ?? 0)));
   }
 
   makeUpOffer(done: Described): void {
@@ -39,6 +69,7 @@ export class ChosenCodecs {
 
   refused(): void {
     this.offeredBy = undefined;
+    this.standsInFor = undefined;
   }
 
   describedBy(): undefined {
@@ -54,6 +85,15 @@ export class ChosenCodecs {
     this.#ended = true;
     this.#user.onMediaEnded(undefined);
   }
+}
+
+/** RFC 3264 §8: another description of the same origin has the next version. */
+function withVersion(sdp: string, ahead: number): string {
+  if (ahead === 0) return sdp;
+  return sdp.replace(
+    /^(o=\S+ \S+ )(\d{1,20})\b/m,
+    (_line, origin: string, version: string) => `${origin}${BigInt(version) + BigInt(ahead)}`,
+  );
 }
 
 /** The session of a call that is only thought through: what a relay would offer for a party stands for it. */

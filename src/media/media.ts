@@ -26,6 +26,13 @@ export interface MediaSession {
   readonly standsInFor: string | undefined;
   /** Makes an offer of the near side, which leaves it to a far side that takes none: what the far side shall have. */
   makeUpOffer(done: Described): void;
+  /**
+   * Offers what a side has described last, since it leaves the offer to the other side, which takes none. Undefined: it has described nothing.
+   * Its own description, in an answer, takes the place of it.
+   */
+  offerAgain(from: string, to: string, done: Described): void;
+  /** Whether the other side has to hear of what a side describes for whom something stood in: it holds, or is elsewhere. */
+  mustHear(from: string, sdp: string): boolean;
   /** @param to undefined where nobody has answered yet. */
   offer(from: string, to: string | undefined, sdp: string, done: Described): void;
   /** @param from who answers. @param to who had offered. */

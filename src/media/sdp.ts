@@ -33,6 +33,16 @@ export function heldInactive(sdp: string, address: string | undefined): string {
   return sections.map((section) => (section.startsWith('m=') ? `${whole(section)}a=inactive\r\n` : section)).join('');
 }
 
+/** Whether a side that describes itself so does not send, or wants nothing sent: on hold, in any of the words for it. */
+export function isHeld(sdp: string): boolean {
+  return /^(?:a=(?:sendonly|recvonly|inactive)|c=IN IP4 0\.0\.0\.0)\r?$/m.test(sdp);
+}
+
+/** The same description, ready to talk. */
+export function resumed(sdp: string): string {
+  return sdp.replaceAll(/^a=(?:sendonly|recvonly|inactive)(?=\r?$)/gm, 'a=sendrecv');
+}
+
 function whole(section: string): string {
   return section.endsWith('\n') ? section : `${section}\r\n`;
 }

@@ -6,6 +6,7 @@ import type { BencodedFields } from './bencode.ts';
 import { ChosenCodecs } from './chosen-codecs.ts';
 import { wantedProfile } from './decide.ts';
 import { Holds } from './holds.ts';
+import { LastDescribed } from './last-described.ts';
 import { hasMedia, isTooMuch, legible } from './legible.ts';
 import { isAboutDescription, isUnknownCall, type NgFields, profileFields, sdpOf } from './ng-words.ts';
 import {
@@ -79,8 +80,9 @@ export class RelayedSession implements TimerTarget {
   /** What was told, and what came of it: a description that comes again is not told again. */
   readonly #told = new Map<string, { readonly sdp: string; readonly result: string }>();
   readonly #holds: Holds;
-  /** The near side's offer was made up: its own description is still to come. */
-  #isMadeUp = false;
+  readonly #last: LastDescribed;
+  /** The side whose offer was made for it: its own description is still to come. */
+  #madeUpFor: string | undefined = undefined;
   #statistics: MediaStatistics | undefined = undefined;
   #timer: Timer | undefined = undefined;
   #ended = false;
@@ -103,6 +105,7 @@ export class RelayedSession implements TimerTarget {
     this.#scheduler = scheduler;
     this.#parties = parties;
     this.#holds = new Holds(parties);
+    this.#last = new LastDescribed(parties);
     this.#user = user;
     relay.begin();
   }
@@ -117,7 +120,7 @@ export class RelayedSession implements TimerTarget {
   }
 
   get standsInFor(): string | undefined {
-    return this.#isMadeUp ? NEAR : undefined;
+    return this.#madeUpFor;
   }
 
   describedBy(tag: string): string | undefined {
@@ -143,13 +146,33 @@ export class RelayedSession implements TimerTarget {
       done(undefined);
       return;
     }
-    this.#isMadeUp = true;
+    this.#madeUpFor = NEAR;
     // RFC 4568 §6.1: 30 octets of master key and salt.
-    this.offer(NEAR, undefined, inventedOffer(codecs, mode === 'srtp', randomBytes(30).toString('base64')), done);
+    this.#offerAs(NEAR, undefined, inventedOffer(codecs, mode === 'srtp', randomBytes(30).toString('base64')), done);
+  }
+
+  offerAgain(from: string, to: string, done: Described): void {
+    const last = this.#last.offerOf(from);
+    if (last === undefined) {
+      done(undefined);
+      return;
+    }
+    this.#madeUpFor = from;
+    this.#offerAs(from, to, last, done);
+  }
+
+  mustHear(from: string, sdp: string): boolean {
+    return this.#last.differs(from, sdp, true);
   }
 
   /** @param to undefined where nobody has answered yet. */
-  offer(from: string, to: string | undefined, given: string, done: Described): void {
+  offer(from: string, to: string | undefined, sdp: string, done: Described): void {
+    if (from === this.#madeUpFor) this.#madeUpFor = undefined;
+    this.#last.note(from, sdp);
+    this.#offerAs(from, to, sdp, done);
+  }
+
+  #offerAs(from: string, to: string | undefined, given: string, done: Described): void {
     const sdp = this.#holds.towardOther(from, legible(given));
     const chosen = withCodecs(sdp, this.#parties);
     if (chosen === undefined || isTooMuch(chosen)) {
@@ -172,6 +195,7 @@ export class RelayedSession implements TimerTarget {
 
   /** @param from who answers. @param to who had offered. */
   answer(from: string, to: string, given: string, done: Described): void {
+    this.#last.note(from, given);
     const sdp = this.#holds.towardOther(from, legible(given));
     this.#inOrder.run((next) => {
       if (!hasMedia(sdp) || isTooMuch(sdp)) {
@@ -180,8 +204,8 @@ export class RelayedSession implements TimerTarget {
         next();
         return;
       }
-      if (this.#isMadeUp && from === NEAR) {
-        this.#become(to, sdp, (result) => {
+      if (this.#madeUpFor === from) {
+        this.#become(from, to, sdp, (result) => {
           done(result);
           next();
         });
@@ -205,6 +229,7 @@ export class RelayedSession implements TimerTarget {
       const isOpen = this.#open !== undefined;
       this.#open = undefined;
       this.#offerer = undefined;
+      this.#madeUpFor = undefined;
       if (isOpen) this.#tellAgain(next);
       else next();
     });
@@ -270,6 +295,7 @@ export class RelayedSession implements TimerTarget {
     const key = `offer ${from}`;
     const told = this.#told.get(key);
     if (told?.sdp === sdp && this.#relay.state === 'up') {
+      this.#offerer = from;
       done(told.result);
       return;
     }
@@ -347,15 +373,15 @@ export class RelayedSession implements TimerTarget {
     });
   }
 
-  /** The near side takes the place of what was made up for it; the other side, which has agreed, hears nothing of it. */
-  #become(to: string, sdp: string, done: Described): void {
+  /** A side takes the place of what was made up for it; the other side, which has agreed, hears nothing of it. */
+  #become(from: string, to: string, sdp: string, done: Described): void {
     const { offer, answer } = this.#agreed ?? {};
     if (this.#ended || offer === undefined || answer === undefined) {
       done(undefined);
       return;
     }
-    this.#isMadeUp = false;
-    this.#described.set(NEAR, describe(sdp));
+    this.#madeUpFor = undefined;
+    this.#described.set(from, describe(sdp));
     this.#told.clear();
     const own: NgFields = { ...offer, sdp, 'to-tag': this.#wire(to) };
     this.#relay.request(own, (offered) => {

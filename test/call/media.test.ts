@@ -1,8 +1,10 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { LegOptions } from '../../src/call/plan.ts';
+import type { MediaMode } from '../../src/media/index.ts';
 import { HeaderId, type SipResponse } from '../../src/sip/message/index.ts';
 import { relayed } from '../kit/fake-relay.ts';
 import { answersReinvites, RelayedWorld, wish, withMedia } from './relayed-world.ts';
-import { branchTo, sdp, stages } from './world.ts';
+import { branchTo, legOptions, sdp, stages } from './world.ts';
 
 test('each side gets the other’s description from the relay, and BYE deletes the session, whose statistics are in the record', () => {
   const world = new RelayedWorld();
@@ -340,5 +342,108 @@ test('a callee that holds the call, transfers the caller and hangs up: nothing i
   world.run(2000);
   expect(fake.sessions.get(1)?.size).toBe(0);
   expect(world.engine.calls.counters).toMatchObject({ live: 0, legs: 0 });
+  expect(world.settles()).toBe(true);
+});
+
+/** A party as Microsoft Teams is one: it takes no INVITE without an offer, and no hold but `inactive`. */
+const demanding = (more: Partial<NonNullable<LegOptions['media']>> = {}) =>
+  wish('auto', { needsOffer: true, holdsInactive: true, ...more });
+
+/** A call of `a`, in no need of anything, to `b`, which is demanding. */
+function demandingCall(ports: readonly number[], mode: MediaMode): { world: RelayedWorld; offers: string[] } {
+  const world = new RelayedWorld(ports, wish('auto'));
+  const { a, b, engine } = world;
+  engine.plan = (request) => {
+    const plan = withMedia(stages([{ branches: [branchTo(request, 'b')] }]), demanding({ mode }));
+    return { ...plan, callerLeg: { ...plan.callerLeg, media: wish('auto') } };
+  };
+  engine.newcomer = { ...legOptions('c'), media: wish('auto') };
+  const offers: string[] = [];
+  a.call({ body: sdp('phone', 'audio 4000 RTP/AVP 8') });
+  world.run();
+  b.answer(b.invite, 200, { body: sdp('teams', 'audio 4002 RTP/AVP 8') });
+  world.run();
+  b.onRequest = (transaction, request) => {
+    if (request.method !== 'INVITE') return;
+    offers.push(request.body);
+    if (request.body === '') b.answer(transaction, 488);
+    else b.answer(transaction, 200, { body: sdp('teams', 'audio 4002 RTP/AVP 8') });
+  };
+  return { world, offers };
+}
+
+describe.each([
+  ['through a relay', [1], 'always'],
+  ['without a relay', [], 'auto'],
+] as const)(
+  'RFC 3261 §14.1, RFC 6337 §5.2.5: a re-INVITE without an offer to a party that takes none, %s',
+  (_where, ports, mode) => {
+    test('it is offered what the sender described last, which has the answer as its offer; a hold in the ACK is told', () => {
+      const { world, offers } = demandingCall(ports, mode);
+      const { a, b } = world;
+      a.ackBody = sdp('phone', 'audio 4000 RTP/AVP 8');
+      const asked = a.send('INVITE', {});
+      world.run();
+      expect(asked.final?.status).toBe(200);
+      expect(asked.final?.body).toMatch(/^m=audio 4002 /m);
+      expect(offers).toHaveLength(1);
+      expect(offers[0]).toMatch(/^m=audio 4000 RTP\/AVP 8\r$/m);
+      expect(b.acks.every(({ body }) => body === '')).toBe(true);
+      a.ackBody = `${sdp('phone', 'audio 4000 RTP/AVP 8')}a=sendonly\r\n`;
+      a.send('INVITE', {});
+      world.run();
+      expect(offers.map((offer) => /^a=inactive\r$/m.test(offer))).toEqual([false, false, true]);
+      // Resumed in the same way.
+      a.ackBody = sdp('phone', 'audio 4000 RTP/AVP 8');
+      a.send('INVITE', {});
+      world.run();
+      expect(offers.map((offer) => /^a=inactive\r$/m.test(offer))).toEqual([false, false, true, false]);
+      a.ackBody = '';
+      a.send('BYE');
+      expect(world.settles()).toBe(true);
+    });
+
+    test('refused, the session is as it was, and the next offer is the sender’s own', () => {
+      const { world, offers } = demandingCall(ports, mode);
+      const { a, b } = world;
+      b.onRequest = (transaction, request) => {
+        offers.push(request.body);
+        b.answer(
+          transaction,
+          offers.length === 1 ? 500 : 200,
+          offers.length === 1 ? {} : { body: sdp('teams', 'audio 4002 RTP/AVP 8') },
+        );
+      };
+      const refused = a.send('INVITE', {});
+      world.run();
+      expect(refused.final?.status).toBe(500);
+      const own = a.send('INVITE', { body: sdp('phone', 'audio 4010 RTP/AVP 8') });
+      world.run();
+      expect(own.final?.status).toBe(200);
+      expect(offers[1]).toMatch(/^m=audio 4010 /m);
+      b.onRequest = () => {};
+      a.send('BYE');
+      expect(world.settles()).toBe(true);
+    });
+  },
+);
+
+test('RFC 3891: whoever takes a place without an offer is offered what the other party has answered to a made-up one', () => {
+  const { world, offers } = demandingCall([1], 'srtp');
+  const { a, b, c } = world;
+  const { callId, remoteTag, localTag } = a.dialog;
+  c.ackBody = sdp('c', 'audio 4020 RTP/AVP 8');
+  const sent = c.call({ headers: [[HeaderId.Replaces, `${callId};to-tag=${remoteTag};from-tag=${localTag}`]] });
+  world.run();
+  expect(sent.final?.status).toBe(200);
+  expect(offers).toHaveLength(1);
+  expect(offers[0]).toMatch(/^m=audio /m);
+  expect(sent.final?.body).toMatch(/^m=audio 4002 /m);
+  expect(
+    world.fake.requests.some((request) => request['command'] === 'offer' && String(request['sdp']).includes('4020')),
+  ).toBe(true);
+  b.onRequest = () => {};
+  c.ackBody = '';
+  c.send('BYE');
   expect(world.settles()).toBe(true);
 });

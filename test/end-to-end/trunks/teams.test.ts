@@ -277,6 +277,31 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     await hangUp(dialog, 13);
   });
 
+  test('RFC 3261 §14.1: a phone that asks for an offer within the call, or takes its place without one: Teams is always offered', async () => {
+    const placed = await call();
+    const dialog = dialogOfCaller(placed);
+    const begun = sip().events().length;
+    phone.acknowledges = () => `${SDP.replace('o=- 1 1', 'o=- 1 2')}a=sendonly\r\n`;
+    const held = await phone.inDialog(dialog, 'INVITE', 10);
+    expect([statusOf(held), held.body]).toEqual([200, expect.stringMatching(/^m=audio [1-9]\d* RTP\/AVP /m)]);
+    // Two re-INVITEs: the offer that the phone has asked for, and the hold that it answered with.
+    await sip().told({ event: 'reinvite', direction: 'sendrecv' }, begun);
+    await sip().told({ event: 'reinvite', direction: 'inactive' }, begun);
+    phone.acknowledges = () => SDP.replace('o=- 1 1', 'o=- 1 3');
+    const resumed = sip().events().length;
+    expect(statusOf(await phone.inDialog(dialog, 'INVITE', 11))).toBe(200);
+    await sip().told({ event: 'reinvite', direction: 'sendrecv' }, resumed);
+    const taking = sip().events().length;
+    const replaces = `Replaces: ${dialog.callId};to-tag=${tagOf(dialog.remote)};from-tag=${tagOf(dialog.local)}`;
+    const taken = await call({ dialled: '101', body: '', headers: [replaces] });
+    expect([taken.status, taken.answer.body]).toEqual([200, expect.stringMatching(/^m=audio [1-9]\d* RTP\/AVP /m)]);
+    await sip().told({ event: 'reinvite', direction: 'sendrecv' }, taking);
+    phone.acknowledges = () => '';
+    expect(refusals(begun)).toEqual([]);
+    expect(events(begun, 'answer-in-ack')).toEqual([]);
+    await hangUp(dialogOfCaller(taken));
+  });
+
   test('each device of the user rings with a tag of its own; the one that answers is heard', async () => {
     sip().tell({ do: 'behave', forks: 3 });
     await sip().told({ event: 'behaving' });
