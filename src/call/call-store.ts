@@ -46,4 +46,6 @@ export interface SharedCalls {
    * `alive`: it has told of itself within `silentMs`, and keeps what it has.
    */
   take(node: string, silentMs: number): Promise<readonly KeptCall[] | 'alive'>;
+  /** This node has no more to do with the calls that it has in the store: whoever asks first takes them. */
+  release(): Promise<void>;
 }

@@ -31,6 +31,8 @@ export class CallContinuity {
   readonly #keeper: CallKeeper | undefined;
   readonly #succession: CallSuccession | undefined;
   readonly #options: CallContinuityOptions;
+  /** Another node has the calls, or will in a moment. */
+  #hasLeft = false;
 
   constructor(options: CallContinuityOptions) {
     this.#options = options;
@@ -74,6 +76,17 @@ export class CallContinuity {
     this.#succession?.stop();
   }
 
+  /** The node ends: another one goes on with its calls, where there is one. What is left of them is to be ended. */
+  async leaveCalls(): Promise<void> {
+    this.#succession?.stop();
+    if (this.#options.store?.shared === undefined || !this.#options.peers.hasSuccessor()) return;
+    try {
+      this.#hasLeft = ((await this.#keeper?.handOver()) ?? 0) > 0;
+    } catch (error) {
+      this.#options.log.warn('calls-not-handed-over', { error: String(error) });
+    }
+  }
+
   /** The calls were ended in good order. */
   async stop(): Promise<void> {
     this.#succession?.stop();
@@ -82,6 +95,8 @@ export class CallContinuity {
 
   /** A request within a dialog that is not here: its call may come from a node that has just ended. */
   mayCome({ request, flow }: ServerTransaction, retry: () => void): boolean {
+    // What is not answered is sent again, and by then to the other node.
+    if (this.#hasLeft) return true;
     if (this.#succession === undefined || !this.#options.isKnown(request, flow.remoteAddress)) return false;
     return this.#succession.mayCome(retry);
   }

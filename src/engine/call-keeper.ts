@@ -168,6 +168,26 @@ export class CallKeeper implements TimerTarget {
     this.#writing = this.#write();
   }
 
+  /**
+   * Leaves the calls to another node: they are written as they are now, and nobody is told anything here. Those that cannot be written
+   * stay. Resolves with how many were left.
+   */
+  async handOver(): Promise<number> {
+    const { store, calls, log } = this.#options;
+    for (const { id } of calls().list()) this.#changed.add(id);
+    this.#timer = cancelTimer(this.#timer);
+    await this.#writing;
+    while ((this.#changed.size > 0 || this.#ended.size > 0) && !this.#hasFailed) await this.#write();
+    if (this.#hasFailed || this.#stored.size === 0) return 0;
+    this.#isStopped = true;
+    const left = [...this.#stored];
+    this.#stored.clear();
+    for (const id of left) calls().forget(id);
+    await store.shared?.release();
+    log.info('calls-handed-over', { count: left.length });
+    return left.length;
+  }
+
   /** The calls were ended in good order: the store forgets them. */
   async stop(): Promise<void> {
     this.#isStopped = true;

@@ -456,6 +456,7 @@ export class Engine {
     this.#stallGuard?.stop();
     this.#certificates.stop();
     this.#restoration?.stop();
+    await this.#continuity.leaveCalls();
     this.calls.endAll('shutdown');
     await this.#continuity.stop();
     await this.trunks.stop();

@@ -23,6 +23,8 @@ export interface PeerNodes {
   noteSilent(node: string): void;
   /** Names of those that are known to be there, or were a moment ago. */
   names(): readonly string[];
+  /** Whether another node is there that takes new calls, and so those of this one. */
+  hasSuccessor(): boolean;
   /** How long nothing was heard of a node, ms; undefined for one that is not known to be there. */
   quietMs(node: string): number | undefined;
 }
@@ -40,6 +42,7 @@ export const NO_PEERS: PeerNodes = {
   publicAddresses: () => [],
   noteSilent() {},
   names: () => [],
+  hasSuccessor: () => false,
   quietMs: () => undefined,
 };
 

@@ -9,6 +9,9 @@ import type { HostPort, Target, TransportName } from '../sip/transport/index.ts'
 import type { NodeReport, NodeRoster, Stores } from '../store/index.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 
+/** Nodes tell of themselves twice a second. */
+const HEARD_MS = 1_500;
+
 /** A node that was killed is in the roster for some seconds more; whoever finds it silent passes it over until it tells of itself again. */
 export class RosterPeers implements PeerNodes {
   readonly #roster: NodeRoster;
@@ -23,6 +26,14 @@ export class RosterPeers implements PeerNodes {
 
   names(): readonly string[] {
     return this.#roster.others().map(({ name }) => name);
+  }
+
+  hasSuccessor(): boolean {
+    return this.#roster.others().some(({ isDraining, heardAtMs }) => isDraining !== true && this.#isHeard(heardAtMs));
+  }
+
+  #isHeard(atMs: number): boolean {
+    return this.#clock.nowMs() - atMs < HEARD_MS;
   }
 
   quietMs(name: string): number | undefined {

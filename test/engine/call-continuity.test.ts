@@ -30,17 +30,26 @@ let final: SipResponse;
 /** When the first node was last heard of. */
 let endedAtMs: number | undefined;
 
+/** What the first node knows of others. */
+let hasSuccessor: boolean;
+
 /** Two nodes on one store; alice talks to the carrier through the first. */
 beforeEach(async () => {
   store = new SharedMemory();
   endedAtMs = undefined;
+  hasSuccessor = true;
   const scheduler = new VirtualScheduler();
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
   life = new Life(scheduler);
   one = await World.start({
     ...OPTIONS,
     after,
-    engine: { scheduler: life, callStore: store.of('one'), nonceSecret: SECRET },
+    engine: {
+      scheduler: life,
+      callStore: store.of('one'),
+      nonceSecret: SECRET,
+      peers: { ...NO_PEERS, hasSuccessor: () => hasSuccessor },
+    },
   });
   const peers: PeerNodes = {
     ...NO_PEERS,
@@ -181,6 +190,30 @@ describe('a node ends while a call rings', () => {
     await pass(400);
     expect(alice.responses(second.callId()).at(-1)?.status).toBe(486);
     expect(store.count('two')).toBe(1);
+  });
+});
+
+describe('a node is stopped with a call up', () => {
+  test('the call is left to another: nobody gets a BYE, and its BYE is served there', async () => {
+    await one.engine.close();
+    endedAtMs = one.scheduler.nowMs();
+    await pass(1_500);
+    expect([...alice.requests('BYE'), ...carrier.requests('BYE'), ...one.observed.ended]).toEqual([]);
+    expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(100);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+
+  test('without another node both get a BYE', async () => {
+    hasSuccessor = false;
+    const closed = one.engine.close();
+    await pass(100);
+    await closed;
+    expect([...alice.requests('BYE'), ...carrier.requests('BYE')]).toHaveLength(2);
+    expect(store.count('one')).toBe(0);
   });
 });
 

@@ -83,18 +83,24 @@ export class SharedMemory {
     return this.#nodes.get(name)?.calls.size ?? 0;
   }
 
+  /** Nodes that have left their calls to whoever takes them. */
+  readonly released = new Set<string>();
+
   #sharedWith(name: string, own: Map<string, KeptCall>): SharedCalls {
     return {
       holders: async () =>
         [...this.#nodes].flatMap(([other, { calls }]) => (other !== name && calls.size > 0 ? other : [])),
       take: async (node) => {
         const from = this.#nodes.get(node);
-        if (from === undefined || !this.silent.has(node)) return 'alive';
+        if (from === undefined || !(this.silent.has(node) || this.released.has(node))) return 'alive';
         const taken = [...from.calls.values()];
         from.calls.clear();
         from.isTaken = true;
         for (const call of taken) own.set(call.id, call);
         return taken;
+      },
+      release: async () => {
+        this.released.add(name);
       },
     };
   }

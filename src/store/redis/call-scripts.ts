@@ -2,7 +2,8 @@ import { script } from './scripts.ts';
 
 /*
  * `calls:alive` holds for each node `wall-ms instance redis-ms`: when it last wrote by its own clock, which process it was, and the same by
- * Redis's clock. The instance begins with `-` when its calls were taken; the first field is 0 then, once none is left.
+ * Redis's clock. The instance begins with `-` when its calls were taken; the first field is 0 then, once none is left. `1 instance 0`: it
+ * has released them.
  */
 
 const NOW = `
@@ -41,6 +42,7 @@ local told = redis.call('HGET', KEYS[1], ARGV[1])
 local toldMs = told and tonumber(string.match(told, '^%d+')) or 0
 local before = redis.call('HGET', KEYS[2], ARGV[1]) or '0 - 0'
 local wall, instance, wroteMs = string.match(before, '^(%d+) ?(%S*) ?(%d*)')
+if wroteMs == '0' and wall == '1' then toldMs = 0 end
 if nowMs - math.max(toldMs, tonumber(wroteMs) or 0) < tonumber(ARGV[2]) then return 'alive' end
 local taker = redis.call('HGET', KEYS[2], ARGV[4])
 if taker and string.match(taker, ' (%S+)') == '-' .. ARGV[5] then return 'alive' end

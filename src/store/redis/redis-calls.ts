@@ -44,7 +44,12 @@ export class RedisCalls implements CallStore {
       const taken = (await this.#link.run(TAKE_CALLS, keys, args)) as Buffer | Buffer[];
       return Array.isArray(taken) ? callsIn(taken) : 'alive';
     },
+    release: () => this.#release(),
   };
+
+  async #release(): Promise<void> {
+    await this.#link.command('HSET', this.#keys.callsAlive, this.#node, `1 ${this.#instance} 0`);
+  }
 
   get #own(): string {
     return this.#keys.callsOf(this.#node);

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../kit/eventually.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { acme } from '../world.ts';
@@ -9,29 +9,35 @@ import { type Called, Phone } from './phone.ts';
 /** The long form: `TANDEM_SUCCESSION_CALLS=1000 npx vitest run test/end-to-end/nodes/succession.test.ts`. */
 const CALLS = Number(process.env['TANDEM_SUCCESSION_CALLS'] ?? 50);
 
-describe.skipIf(peersSkipped)('a node of two is killed with calls up', () => {
-  const phones: Phone[] = [];
+describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
   let cluster: Cluster;
   let a: ClusterNode;
   let b: ClusterNode;
   let redis: Redis;
 
   beforeAll(async () => {
-    cluster = await startCluster(['127.0.0.45', '127.0.0.46'], {
-      tenants: [acme({ outboundRules: [], inboundRules: [] })],
-    });
+    cluster = await startCluster(
+      ['127.0.0.45', '127.0.0.46'],
+      {
+        tenants: [acme({ outboundRules: [], inboundRules: [] })],
+      },
+      { timers: { t1Ms: 100, attemptMs: 800, failedTargetMs: 0, drainMs: 500 } },
+    );
     [a, b] = cluster.nodes as [ClusterNode, ClusterNode];
     redis = new Redis(cluster.redis.url);
   }, 90_000);
   afterAll(async () => {
-    for (const phone of phones) phone.close();
     redis?.disconnect();
     await cluster?.stop();
   });
 
   const phone = async (user: string, node: ClusterNode) => {
     const made = await new Phone(user).open();
-    phones.push(made);
+    // A number has one phone in each test; the second node lives in all of them.
+    onTestFinished(async () => {
+      await made.register(b.address, { expires: 0 });
+      made.close();
+    });
     expect((await made.register(node.address)).status).toBe(200);
     return made;
   };
@@ -78,8 +84,8 @@ describe.skipIf(peersSkipped)('a node of two is killed with calls up', () => {
     await eventually('the BYEs at bob', () => count(bob.heard, 'BYE') === CALLS + 1 - byBob.length, LONG);
 
     const records = await eventually('a record of each', async () => {
-      const { items } = (await b.ask('GET', '/api/v1/call-records?limit=1000')).body;
-      return items.length > CALLS && (items as { callId: string; status: number; talkMs: number }[]);
+      const found = [...(await recordsFrom(0)), ...(await recordsFrom(1000))];
+      return found.length > CALLS && found;
     });
     expect([records.length, new Set(records.map(({ callId }) => callId)).size]).toEqual([CALLS + 1, CALLS + 1]);
     expect(records.every(({ status, talkMs }) => status === 200 && talkMs > 0)).toBe(true);
@@ -117,6 +123,27 @@ describe.skipIf(peersSkipped)('a node of two is killed with calls up', () => {
       { status: 200, hungUpBy: 'caller' },
     ]);
   }, 60_000);
+
+  test('a node is told to stop: what is left of its calls when the drain is over goes on at the other', async () => {
+    await a.process.killAndRestart();
+    const [alice, bob] = [await phone('101', a), await phone('102', a)];
+    const [one, other] = [await alice.call(a.address, '102', LASTING), await alice.call(a.address, '102', LASTING)];
+    const both = async () => /^tandem_nodes 2$/m.test(String((await a.ask('GET', '/metrics')).body));
+    await eventually('each node to know the other', both);
+    await a.process.stop();
+    await eventually('the calls at the other', async () => (await live()) === 2);
+    expect([...alice.heard, ...bob.heard]).not.toContain('BYE');
+    expect((await alice.hangUp(b.address, one)).status).toBe(200);
+    expect((await alice.hangUp(b.address, other)).status).toBe(200);
+    await eventually('both BYEs at bob', () => count(bob.heard, 'BYE') === 2);
+  }, 60_000);
+
+  const recordsFrom = async (offset: number) =>
+    (await b.ask('GET', `/api/v1/call-records?limit=1000&offset=${offset}`)).body.items as {
+      callId: string;
+      status: number;
+      talkMs: number;
+    }[];
 
   const live = async () =>
     Number(/^tandem_calls_live (\d+)$/m.exec(String((await b.ask('GET', '/metrics')).body))?.[1] ?? Number.NaN);
