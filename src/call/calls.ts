@@ -263,7 +263,7 @@ export class Calls implements CallRegistry {
 function faultOf(request: SipRequest): { readonly status: number; readonly reason?: string } | undefined {
   try {
     // RFC 3261 §8.1.1.8: an INVITE has exactly one Contact; in-dialog requests go to it.
-    if (request.contact() === undefined) return { status: 400, reason: 'Contact Expected' };
+    if (request.contactUri() === undefined) return { status: 400, reason: 'Contact Expected' };
     return undefined;
   } catch (error) {
     if (error instanceof PeerError) return { status: error.status };

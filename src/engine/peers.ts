@@ -9,7 +9,7 @@
 import { isIP } from 'node:net';
 import type { CallRouter, Destination, RoutedLeg } from '../call/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../sip/endpoint/index.ts';
-import { parseUri } from '../sip/message/index.ts';
+import { namesPlace, parseUri } from '../sip/message/index.ts';
 import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { PeerNodes } from './peer-nodes.ts';
@@ -89,6 +89,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   #named(leg: RoutedLeg, text: string): Target | undefined {
     const { destination } = leg;
     const { trunkId } = leg.options;
+    if (this.#isDestination(leg, text)) return undefined;
     const uri = parseUri(text);
     if (!('host' in uri) || uri.params.has('maddr')) return undefined;
     const address = uri.host;
@@ -113,6 +114,16 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     const staysThere = isIP(address) === isIP(addressOf(destination)) && listenerId !== undefined && listenerId !== '';
     const target: Target = { transport, address, port, ...(staysThere ? { listenerId } : {}) };
     return this.#secured(trunkId, target);
+  }
+
+  /** The usual case, without reading the URI: it names the leg's own way. */
+  #isDestination(leg: RoutedLeg, uri: string): boolean {
+    const { destination } = leg;
+    const { transport } = destination;
+    const port = portOf(destination);
+    if (isFlow(destination) && destination.closed) return false;
+    const names = namesPlace(uri, transport, addressOf(destination), port, port === defaultPort(transport));
+    return names && this.#held(leg, transport) === transport;
   }
 
   /** A target with the trunk's TLS material; undefined when that cannot be read, or the trunk's owner may not have it sent to. */

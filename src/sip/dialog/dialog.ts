@@ -7,7 +7,6 @@ import {
   HeaderId,
   Headers,
   isSipUri,
-  type NameAddr,
   readableNameAddrs,
   SipRequest,
   type SipResponse,
@@ -105,7 +104,7 @@ export class Dialog {
    * `localContact` its Contact value. Throws PeerError 400 when the request has no Contact.
    */
   static createUas(request: SipRequest, localTag: string, localContact: string): Dialog {
-    const contact = request.contact();
+    const contact = request.contactUri();
     if (contact === undefined) throw new PeerError('SIP_PEER_CONTACT', 'a request that makes a dialog has no Contact');
     return new Dialog({
       role: 'uas',
@@ -117,7 +116,7 @@ export class Dialog {
       localContact,
       // §12.1.1: the Record-Route fields of the request, in order.
       routeSet: new RouteSet(addressValues(request.headers, HeaderId.RecordRoute)),
-      remoteTarget: targetOf(contact),
+      remoteTarget: contact,
       localSequence: 0,
       remoteSequence: request.cseq().sequence,
     });
@@ -327,9 +326,8 @@ const SIP_SCHEME = /^sips?:/;
 /** The place that a Contact names; undefined when there is none, or it is none that a SIP request can go to. */
 function targetOfMessage(message: SipRequest | SipResponse): string | undefined {
   try {
-    const contact = message.contact();
-    if (contact === undefined) return undefined;
-    if (isSipUri(contact.uri)) return formatUri(contact.uri);
+    const contact = message.contactUri();
+    if (contact === undefined || SIP_SCHEME.test(contact)) return contact;
   } catch (error) {
     if (!(error instanceof PeerError)) throw error;
   }
@@ -340,10 +338,6 @@ function targetOfMessage(message: SipRequest | SipResponse): string | undefined 
 
 function isUsable(response: SipResponse, target: string | undefined): boolean {
   return target !== undefined || (response.headers.value(HeaderId.Contact) ?? '') === '';
-}
-
-function targetOf(contact: NameAddr): string {
-  return formatUri(contact.uri);
 }
 
 function withTag(address: string, present: string | undefined, tag: string): string {

@@ -380,7 +380,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
       this.#refusals.refuse(request, flow, 503, undefined, [[HeaderId.RetryAfter, String(busySeconds)]]);
       return;
     }
-    noteSource(request, via, flow);
+    // Nothing answers an ACK.
+    if (request.method !== 'ACK') noteSource(request, via, flow);
     // RFC 5923 §5: the peer says that requests to its listening port may use this connection.
     if (flow.tls?.verified === true && via.params.has('alias')) this.transport.alias(flow, via.port ?? 5061);
     this.transactions.receiveRequest(request, this.replyFlow(request, flow));

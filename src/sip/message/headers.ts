@@ -5,7 +5,7 @@ import { bitOf, HeaderTable } from './header-table.ts';
 
 // Where what was read of a field is kept: first of those that are read of nearly every message, then of their parts, then of others.
 const USUAL: readonly HeaderId[] = [HeaderId.Via, HeaderId.From, HeaderId.To, HeaderId.CSeq, HeaderId.Contact];
-const WITH_PARTS: readonly HeaderId[] = [HeaderId.From, HeaderId.To];
+const WITH_PARTS: readonly HeaderId[] = [HeaderId.From, HeaderId.To, HeaderId.Contact];
 const FIRST_OTHER = USUAL.length + WITH_PARTS.length;
 const SLOTS = headerNames().map((_, id) => slotOf(USUAL, id, 0) ?? FIRST_OTHER + 2 * id);
 const PART_SLOTS = headerNames().map((_, id) => slotOf(WITH_PARTS, id, USUAL.length) ?? FIRST_OTHER + 2 * id + 1);
@@ -52,28 +52,21 @@ export class Headers extends HeaderTable {
     return index < 0 ? undefined : this.valueAt(index);
   }
 
-  /** Whether the first field's value has a character (a code) in it; nothing is made of the value. */
-  firstHolds(id: HeaderId, code: number): boolean {
-    const index = this.find(id, 0);
-    if (index < 0) return false;
-    const isPlain = this.isPlain(index);
-    const text = isPlain ? this.source : this.valueAt(index);
-    const end = isPlain ? lineEndAt(this.rows, index) : text.length;
-    for (let at = isPlain ? valueStart(text, this.rows, index) : 0; at < end; at++)
-      if (text.charCodeAt(at) === code) return true;
-    return false;
-  }
-
-  /** The first field's value as a decimal number of at most 10 digits: -1 when it is none, undefined when there is no field. */
-  decimal(id: HeaderId): number | undefined {
+  /** What `read` makes of the first field's value, which is `text[start, end)`; nothing is kept. Undefined when there is no such field. */
+  read<T>(id: HeaderId, read: (text: string, start: number, end: number) => T): T | undefined {
     const index = this.find(id, 0);
     if (index < 0) return undefined;
     if (!this.isPlain(index)) {
       const value = this.valueAt(index);
-      return decimalAt(value, 0, value.length);
+      return read(value, 0, value.length);
     }
     const start = valueStart(this.source, this.rows, index);
-    return decimalAt(this.source, start, valueEnd(this.source, this.rows, index, start));
+    return read(this.source, start, valueEnd(this.source, this.rows, index, start));
+  }
+
+  /** The first field's value as a decimal number of at most 10 digits: -1 when it is none, undefined when there is no field. */
+  decimal(id: HeaderId): number | undefined {
+    return this.read(id, decimalAt);
   }
 
   /**
@@ -92,16 +85,8 @@ export class Headers extends HeaderTable {
   #kept<T>(id: HeaderId, slot: number, parse: (text: string, start: number, end: number) => T): T | undefined {
     const kept = this.#parsed?.[slot] as T | undefined;
     if (kept !== undefined) return kept;
-    const index = this.find(id, 0);
-    if (index < 0) return undefined;
-    let parsed: T;
-    if (this.isPlain(index)) {
-      const start = valueStart(this.source, this.rows, index);
-      parsed = parse(this.source, start, valueEnd(this.source, this.rows, index, start));
-    } else {
-      const value = this.valueAt(index);
-      parsed = parse(value, 0, value.length);
-    }
+    const parsed = this.read(id, parse);
+    if (parsed === undefined) return undefined;
     this.#parsed ??= new Array(FIRST_OTHER);
     this.#parsed[slot] = parsed;
     return parsed;

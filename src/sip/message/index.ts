@@ -42,6 +42,7 @@ export {
   withoutEmptyTag,
 } from './name-addr.ts';
 export { parseMessage } from './parse.ts';
+export { namesPlace } from './plain-uri.ts';
 export { reasonPhrase } from './reason-phrase.ts';
 export { sameUri } from './same-uri.ts';
 export { serialize, UnsafeMessageError } from './serialize.ts';

@@ -1,9 +1,17 @@
 import { PeerError } from '../../base/errors.ts';
-import { endOfAddress, findSeparator, skipSpace, splitAddresses } from './characters.ts';
+import { findSeparator, splitAddresses } from './characters.ts';
 import { type CSeq, parseCSeq } from './cseq.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import { Headers } from './headers.ts';
-import { type NameAddr, parseNameAddr, readTag, readTrailingParams } from './name-addr.ts';
+import {
+  type FirstAddress,
+  type NameAddr,
+  parseFirstAddress,
+  parseNameAddr,
+  readTag,
+  readTrailingParams,
+  readUriText,
+} from './name-addr.ts';
 import { Params } from './params.ts';
 import { parseUri, type Uri } from './uri.ts';
 import { parseVia, type Via } from './via.ts';
@@ -106,6 +114,12 @@ abstract class Message {
   /** The first Contact; undefined when there is none, or it is empty or `*`. */
   contact(): NameAddr | undefined {
     return this.#firstContact()?.address;
+  }
+
+  /** The URI of the first Contact, as a request to it says it; undefined like {@link contact}, without reading what is plain. */
+  contactUri(): string | undefined {
+    const text = this.headers.parsedPart(HeaderId.Contact, readUriText);
+    return text === '' ? undefined : text;
   }
 
   #firstContact(): FirstAddress | undefined {
@@ -212,22 +226,6 @@ function parseSender(text: string, start: number, end: number): NameAddr {
     const field = text.slice(start, end);
     return { uri: { scheme: 'other', name: '', text: field }, params: readTrailingParams(field) ?? new Params() };
   }
-}
-
-/** The first address of a field. */
-interface FirstAddress {
-  readonly address: NameAddr;
-  /** False when the field lists more. */
-  readonly isAlone: boolean;
-}
-
-function parseFirstAddress(source: string, from: number, to: number): FirstAddress {
-  const text = source.slice(from, to);
-  // §7.3.1: an element of a list may be empty; the field itself is not.
-  let start = 0;
-  while (text.charCodeAt(start) === 0x2c) start = skipSpace(text, start + 1);
-  const end = endOfAddress(text, start);
-  return { address: parseNameAddr(text.slice(start, end)), isAlone: end === text.length };
 }
 
 function missing(id: HeaderId): PeerError {

@@ -1,6 +1,16 @@
 import { PeerError } from '../../base/errors.ts';
-import { closingQuote, findSeparator, isSpaceCode, quote, skipSpace, trimEnd, unquote } from './characters.ts';
-import { type Params, readParam, readParams } from './params.ts';
+import {
+  closingQuote,
+  endOfAddress,
+  findSeparator,
+  isSpaceCode,
+  quote,
+  skipSpace,
+  trimEnd,
+  unquote,
+} from './characters.ts';
+import { MAY_REPEAT, type Params, readParam, readParams, scanParams } from './params.ts';
+import { isPlainSipUri } from './plain-uri.ts';
 import { formatUri, parseUri, type Uri } from './uri.ts';
 
 /** name-addr or addr-spec with header parameters: From, To, Contact, Route, P-Asserted-Identity and their kin (RFC 3261 §20.10). */
@@ -93,6 +103,41 @@ export function parseNameAddr(text: string, start = 0, end = text.length): NameA
   const displayName = nameOf(text, nameStart, nameEnd);
   const uri = parseUri(text.slice(uriStart, uriEnd));
   return { displayName, uri, params: readParams(text, paramsStart, fieldEnd, 'address') };
+}
+
+/**
+ * Whether `text[start, end)` is one address and nothing else, with a plain SIP URI ({@link isPlainSipUri}) and no parameter twice: it can
+ * be read, and nothing is to be said against it. False says nothing. Throws what {@link parseNameAddr} throws.
+ */
+export function isPlainAddress(text: string, start: number, end: number): boolean {
+  locate(text, start, end);
+  if (!isPlainSipUri(text, uriStart, uriEnd) || within(text.indexOf(',', start)) >= 0) return false;
+  if (nameEnd > nameStart) nameOf(text, nameStart, nameEnd);
+  return (scanParams(text, paramsStart, fieldEnd, 'address', PARAMS) & MAY_REPEAT) === 0;
+}
+const PARAMS = ['tag', 'expires', 'q'];
+
+/** The URI of the first address in `text[start, end)`, written as {@link formatUri} writes it; empty when there is none, or it is `*`. */
+export function readUriText(text: string, start: number, end: number): string {
+  if (end === start || (end - start === 1 && text.charCodeAt(start) === 0x2a)) return '';
+  if (isPlainAddress(text, start, end)) return text.slice(uriStart, uriEnd);
+  return formatUri(parseFirstAddress(text, start, end).address.uri);
+}
+
+/** The first address of a field. */
+export interface FirstAddress {
+  readonly address: NameAddr;
+  /** False when the field lists more. */
+  readonly isAlone: boolean;
+}
+
+export function parseFirstAddress(source: string, from: number, to: number): FirstAddress {
+  const text = source.slice(from, to);
+  // §7.3.1: an element of a list may be empty; the field itself is not.
+  let start = 0;
+  while (text.charCodeAt(start) === 0x2c) start = skipSpace(text, start + 1);
+  const end = endOfAddress(text, start);
+  return { address: parseNameAddr(text.slice(start, end)), isAlone: end === text.length };
 }
 
 /**

@@ -5,6 +5,7 @@ import { HeaderId } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { parseNameAddrList, type SipMessage, type SipRequest, type SipResponse } from './message.ts';
 import { METHODS } from './method.ts';
+import { isPlainAddress } from './name-addr.ts';
 import type { Params } from './params.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 import { isEmergencyService, isSipUri } from './uri.ts';
@@ -90,7 +91,7 @@ function checkRequest(request: SipRequest, limits: MessageLimits): Refusal | und
   if (request.topVia().repeats()) throw fault('Repeated Parameter');
   checkCallId(request.callId());
   checkParams(request.from().params);
-  checkParams(request.to().params);
+  if (request.headers.read(HeaderId.To, isPlainAddress) !== true) checkParams(request.to().params);
   request.cseq();
   checkVias(request, limits);
   if (!KNOWN_METHODS.has(request.method)) return refusal(501);
@@ -143,7 +144,8 @@ function checkTags(message: SipMessage): void {
 /** What a dialog would be made of. */
 function checkRouting(request: SipRequest): Refusal | undefined {
   const { headers, method } = request;
-  if (headers.has(HeaderId.Contact)) {
+  const isPlain = headers.countOf(HeaderId.Contact) === 1 && headers.read(HeaderId.Contact, isPlainAddress) === true;
+  if (!isPlain && headers.has(HeaderId.Contact)) {
     const contacts = request.contacts();
     // §8.1.1.8: the Contact is where requests of the dialog go.
     if (method !== 'REGISTER' && contacts.some(({ uri }) => !isSipUri(uri)))
@@ -168,7 +170,12 @@ const COMMA = 0x2c;
 
 /** The usual case: one field, and nothing in it that may be a second value. */
 function hasOneVia({ headers }: SipMessage): boolean {
-  return headers.countOf(HeaderId.Via) === 1 && !headers.firstHolds(HeaderId.Via, COMMA);
+  return headers.countOf(HeaderId.Via) === 1 && headers.read(HeaderId.Via, holdsComma) === false;
+}
+
+function holdsComma(text: string, start: number, end: number): boolean {
+  for (let index = start; index < end; index++) if (text.charCodeAt(index) === COMMA) return true;
+  return false;
 }
 
 /** The same value twice is one, as elsewhere. */
