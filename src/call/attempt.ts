@@ -33,6 +33,8 @@ export interface AttemptUser {
   onFailed(rejection: Rejection, outcome: StageOutcome | undefined): void;
 }
 
+const NO_BRANCHES: readonly Branch[] = [];
+const NOBODY: readonly Attempt[] = [];
 /** RFC 3326: what the others are told when one has answered. */
 const ANSWERED_ELSEWHERE = ['SIP;cause=200;text="Call completed elsewhere"'];
 const NO_ANSWER = ['SIP;cause=480;text="No Answer"'];
@@ -52,9 +54,9 @@ export class Attempt implements BranchUser, TimerTarget {
   /** Undefined once nothing more will be asked of it. */
   #plan: Pick<CallPlan, 'next'> | undefined;
   readonly #user: AttemptUser;
-  #branches: Branch[] = [];
+  #branches: readonly Branch[] = NO_BRANCHES;
   /** Where branches of this stage were redirected to. */
-  #followed: Attempt[] = [];
+  #followed: readonly Attempt[] = NOBODY;
   #openCount = 0;
   /** Of those, how many are redirections. */
   #openFollowed = 0;
@@ -156,7 +158,7 @@ export class Attempt implements BranchUser, TimerTarget {
     const follow = 'next' in target || this.#redirects > MAX_REDIRECTS ? [] : target;
     const branches = follow.map((plan) => new Branch(this, plan));
     this.#openCount += branches.length;
-    this.#branches.push(...branches);
+    this.#branches = this.#branches.concat(branches);
     for (const branch of branches) if (!this.#done) branch.start();
     this.#stageOverWhenEmpty();
   }
@@ -176,7 +178,7 @@ export class Attempt implements BranchUser, TimerTarget {
       },
       this.maxForwards,
     );
-    this.#followed.push(followed);
+    this.#followed = this.#followed.concat(followed);
     this.#openFollowed++;
     // How long the called phones may ring says nothing of those that they send their calls to.
     if (this.#openFollowed === this.#openCount) this.#ringTimer = cancelTimer(this.#ringTimer);
@@ -231,7 +233,7 @@ export class Attempt implements BranchUser, TimerTarget {
     this.#best = undefined;
     this.#earlyMedia = false;
     this.#branches = plans.map((plan) => new Branch(this, plan));
-    this.#followed = [];
+    this.#followed = NOBODY;
     this.#openCount = plans.length;
     this.#openFollowed = 0;
     this.#redirects = 0;
@@ -252,8 +254,8 @@ export class Attempt implements BranchUser, TimerTarget {
     this.#ringTimer = cancelTimer(this.#ringTimer);
     for (const branch of this.#branches) if (branch !== except) branch.cancel(reasons);
     for (const followed of this.#followed) followed.cancel(reasons);
-    this.#branches = [];
-    this.#followed = [];
+    this.#branches = NO_BRANCHES;
+    this.#followed = NOBODY;
     this.#openCount = 0;
     this.#openFollowed = 0;
   }

@@ -56,17 +56,20 @@ export type BranchState =
   | 'answered'
   | 'over';
 
+const NO_TARGETS: readonly Destination[] = [];
+const NO_LEGS: readonly Leg[] = [];
+
 export class Branch implements ClientTransactionUser, TimerTarget {
   readonly attempt: BranchUser;
   plan: BranchPlan;
   state: BranchState = 'idle';
   /** Session descriptions of this branch were relayed in provisional responses. */
   earlyMedia = false;
-  #targets: readonly Destination[] = [];
+  #targets: readonly Destination[] = NO_TARGETS;
   #targetIndex = -1;
   #transaction: ClientTransaction | undefined = undefined;
   /** Early dialogs of the INVITE under way, by the peer's tag; more than one when the far side forks. */
-  #legs: Leg[] = [];
+  #legs: readonly Leg[] = NO_LEGS;
   #winner: Leg | undefined = undefined;
   #reserved = false;
   #session: SessionKeeper | undefined = undefined;
@@ -499,13 +502,13 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     leg.credentials = this.plan.credentials;
     leg.media = this.#media?.placeOf(response.toTag() ?? '');
     leg.offers.request('local', 'INVITE', hasSessionDescription(transaction.request));
-    this.#legs.push(leg);
+    this.#legs = this.#legs.concat(leg);
     return leg;
   }
 
   #dropLegs(keep: Leg | undefined): void {
     for (const leg of this.#legs) if (leg !== keep) leg.hangUp();
-    this.#legs = [];
+    this.#legs = NO_LEGS;
   }
 
   // --- the end ---
@@ -536,7 +539,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** It is a leg of the call still, until its final response makes an attempt of it. */
   #noteCancelled(): void {
     const { record } = this.attempt.call;
-    record.cancelled = [...record.cancelled, { label: this.plan.label, callId: this.#callId }];
+    record.cancelled = record.cancelled.concat({ label: this.plan.label, callId: this.#callId });
   }
 
   #record(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {
@@ -556,8 +559,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     };
     const { record } = this.attempt.call;
-    // A new list has the room it needs; one that grows takes room for seventeen, in each call.
-    record.attempts = [...record.attempts, attempt];
+    // It has the room it needs; a list that grows, or is spread, has room for seventeen, in each call.
+    record.attempts = record.attempts.concat(attempt);
     plan.onAttempt?.(attempt);
   }
 }

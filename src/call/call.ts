@@ -41,6 +41,7 @@ export interface Restorer extends Pick<CallPlan, 'onEnd' | 'sessionLimitMs'> {
   readonly reach: Reacher;
 }
 
+const NO_LEGS: readonly Leg[] = [];
 const PICKED_UP = ['SIP;cause=200;text="Call completed elsewhere"'];
 const RING_TIMER = 1;
 const SESSION_TIMER = 2;
@@ -65,7 +66,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   #attempt: Attempt | undefined = undefined;
   #plan: PlayedPlan;
   /** Legs whose place was taken and that have not ended yet. */
-  #retired: Leg[] = [];
+  #retired: readonly Leg[] = NO_LEGS;
   #holds = 0;
   #over = false;
   #timer: Timer | undefined = undefined;
@@ -388,7 +389,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { peer } = leg;
     if (this.callerLeg === leg) this.callerLeg = newcomer;
     if (this.calleeLeg === leg) this.calleeLeg = newcomer;
-    this.#retired.push(leg);
+    this.#retired = this.#retired.concat(leg);
     newcomer.moveTo(this);
     newcomer.peer = peer;
     if (peer !== undefined) peer.peer = newcomer;

@@ -14,6 +14,8 @@ import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { type WaitingSnapshot, waitingInvite } from './waiting.ts';
 
+const NO_LEGS: readonly Leg[] = [];
+
 /**
  * The caller's INVITE until its final response.
  *
@@ -33,7 +35,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   readonly #supportsReliable: boolean;
   readonly #requiresReliable: boolean;
   #session: SessionKeeper | undefined;
-  #legs: Leg[] = [];
+  #legs: readonly Leg[] = NO_LEGS;
   /** The 2xx that waits until descriptions sent reliably are acknowledged (RFC 3262 §3). */
   #heldAnswer: { readonly leg: Leg; readonly response: SipResponse; readonly answers: Leg | undefined } | undefined =
     undefined;
@@ -204,12 +206,12 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const leg = new Leg(call.registry, call, dialog, this.#transaction.flow, this.#options);
     leg.learn(request);
     leg.offers.request('remote', 'INVITE', hasSessionDescription(request));
-    this.#legs.push(leg);
+    this.#legs = this.#legs.concat(leg);
     return leg;
   }
 
   #dropLegs(keep: Leg | undefined): void {
     for (const leg of this.#legs) if (leg !== keep) leg.hangUp();
-    this.#legs = [];
+    this.#legs = NO_LEGS;
   }
 }

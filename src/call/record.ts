@@ -106,6 +106,7 @@ export interface BegunLeg {
 /** Why and by whom a call ended. */
 export type EndedBy = 'caller' | 'callee' | 'engine';
 
+const NO_ATTEMPTS: readonly AttemptRecord[] = [];
 const NONE: readonly BegunLeg[] = [];
 const NO_MEDIA: readonly MediaStatistics[] = [];
 
@@ -124,7 +125,7 @@ export class LiveRecord {
   /** Which branch answered. */
   answeredBy: string | undefined = undefined;
   answeredTrunkId: string | undefined = undefined;
-  attempts: readonly AttemptRecord[] = [];
+  attempts: readonly AttemptRecord[] = NO_ATTEMPTS;
   /** Legs that were cancelled; each is an attempt as well once its final response is there. */
   cancelled: readonly BegunLeg[] = NONE;
   /** What relays have counted: of each pair of parties in turn. */

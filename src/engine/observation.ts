@@ -410,7 +410,7 @@ function signatureOf(signing: Signing | undefined): Signature {
 
 /** Each once, the caller's first. */
 function sipCallIdsOf({ callerCallId, attempts }: LiveRecord): string[] {
-  const ids = callerCallId === '' ? [] : [callerCallId];
-  for (const { callId } of attempts) if (callId !== '' && !ids.includes(callId)) ids.push(callId);
+  let ids = callerCallId === '' ? [] : [callerCallId];
+  for (const { callId } of attempts) if (callId !== '' && !ids.includes(callId)) ids = ids.concat(callId);
   return ids;
 }

@@ -22,6 +22,7 @@ export interface OutboundServices {
   onRefused(plan: OutboundPlan, refusal: Refusal): void;
 }
 
+const NONE: readonly string[] = [];
 /** What a caller is told to wait before the next try when no trunk took the call, seconds. */
 const RETRY_AFTER_SECONDS = 5;
 
@@ -29,7 +30,7 @@ const RETRY_AFTER_SECONDS = 5;
 export class OutboundStep implements PlanStep {
   readonly #plan: OutboundPlan;
   readonly #services: OutboundServices;
-  readonly warnings: string[] = [];
+  warnings: readonly string[] = NONE;
   #position = 0;
   #current: RouteDraft | undefined;
   #refused: Rejection | undefined;
@@ -49,7 +50,7 @@ export class OutboundStep implements PlanStep {
     while (this.#position < this.#plan.routes.length) {
       const route = draftForRoute(this.#plan, this.#position++);
       this.#services.onRoute(route, this.#plan);
-      this.warnings.push(...route.warnings);
+      if (route.warnings.length > 0) this.warnings = this.warnings.concat(route.warnings);
       if (route.kind === 'refused') {
         this.#refused ??= rejectionOf(route);
         continue;

@@ -64,6 +64,8 @@ export interface StepPlanOptions {
 /** How a plan begins. */
 export type BegunPlan = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons'>;
 
+const NONE: readonly string[] = [];
+
 /** Plays steps one after another. */
 export class StepPlan implements CallPlan {
   readonly callerLeg: LegOptions;
@@ -83,7 +85,7 @@ export class StepPlan implements CallPlan {
     this.#chain = new StepChain(options.first);
     this.callerLeg = options.callerLeg;
     this.#facts = options.facts;
-    this.#reasons = options.reasons ?? [];
+    this.#reasons = options.reasons ?? NONE;
     this.ringTimeoutMs = options.ringTimeoutMs;
     this.sessionLimitMs = options.sessionLimitMs;
     this.passesRedirects = options.passesRedirects === true;
@@ -115,7 +117,7 @@ export class StepPlan implements CallPlan {
 
   /** Each warning once, however many routes gave it. */
   warnings(): readonly string[] {
-    return this.#warnings === undefined ? [] : [...this.#warnings];
+    return this.#warnings === undefined ? NONE : [...this.#warnings];
   }
 
   onAnswered(): void {

@@ -10,6 +10,9 @@ import type { Signing } from './signing.ts';
 import type { Trace } from './trace.ts';
 import type { TrunkProfile } from './trunk-profile.ts';
 
+/** What nearly every call has of most lists. */
+const NONE: readonly never[] = [];
+
 /** An emergency number as it was dialled, and what stood in front of it. */
 export interface EmergencyCall {
   readonly number: string;
@@ -35,11 +38,11 @@ export class PlanState {
   /** The number is an E.164 number behind a rule's access code: it leaves as it is, neither stripped nor prepended. */
   leavesAsGiven = false;
   /** The routes that may be tried; in order, or in random order where the rule says so. */
-  candidates: readonly OutboundRoute[] = [];
-  routes: readonly PlannedRoute[] = [];
-  skipped: readonly SkippedRoute[] = [];
+  candidates: readonly OutboundRoute[] = NONE;
+  routes: readonly PlannedRoute[] = NONE;
+  skipped: readonly SkippedRoute[] = NONE;
   /** The trunk states that were read, so that the call can be explained afterwards as it was. */
-  readonly trunkStates: (readonly [trunkId: string, state: TrunkState])[] = [];
+  trunkStates: readonly (readonly [trunkId: string, state: TrunkState])[] = NONE;
 
   constructor(facts: OutboundFacts, callerNumber: string, callerName: string) {
     this.facts = facts;
@@ -103,9 +106,9 @@ export class RouteState {
   /** X-Outbound-Cli as read, once per call. */
   readonly outboundCli: OutboundCli;
   /** Fields that a conditional mapping drops on this call; {@link TrunkProfile.removed} holds those dropped on every call. */
-  readonly removed = new Set<FieldName>();
-  readonly warnings: string[] = [];
-  readonly events: OutboundEvent[] = [];
+  removed: readonly FieldName[] = NONE;
+  warnings: readonly string[] = NONE;
+  events: readonly OutboundEvent[] = NONE;
   /** Undefined until it is known where the INVITE goes. */
   readonly seenAs: SeenAs | undefined;
 
@@ -127,7 +130,7 @@ export class RouteState {
   }
 
   report(kind: OutboundEvent['kind'], source: string, value: string, reason: string): void {
-    this.events.push({ kind, trunkId: this.trunk.id, source, value, reason });
+    this.events = this.events.concat({ kind, trunkId: this.trunk.id, source, value, reason });
   }
 }
 

@@ -53,11 +53,15 @@ export const FIELD_LABEL: Readonly<Record<FieldName, string>> = {
 
 export type HeaderField = readonly [name: string, value: string];
 
+const NONE: readonly never[] = [];
+/** Until a step has put another one in its place. */
+const NOBODY: Address = Object.freeze(emptyAddress());
+
 export class Draft {
-  requestUri: Address = emptyAddress();
-  to: Address = emptyAddress();
-  from: Address = emptyAddress();
-  contact: Address = emptyAddress();
+  requestUri: Address = NOBODY;
+  to: Address = NOBODY;
+  from: Address = NOBODY;
+  contact: Address = NOBODY;
   pAssertedIdentity: Address | undefined = undefined;
   pPreferredIdentity: Address | undefined = undefined;
   pCalledPartyId: Address | undefined = undefined;
@@ -65,18 +69,18 @@ export class Draft {
   remotePartyIdCalling: Address | undefined = undefined;
   /** Value of the Privacy header field; empty: not sent. */
   privacy = '';
-  diversion: readonly string[] = [];
-  historyInfo: readonly string[] = [];
+  diversion: readonly string[] = NONE;
+  historyInfo: readonly string[] = NONE;
   /** How the last History-Info entry, this request's own target, goes on behind its URI: URI parameters, then the entry's. */
   historyTarget: { readonly uriParams: string; readonly params: string } | undefined = undefined;
-  routes: readonly string[] = [];
+  routes: readonly string[] = NONE;
   /** Session timer and standard header fields, in order. */
-  standard: HeaderField[] = [];
+  standard: readonly HeaderField[] = NONE;
   /** Header fields of the user's own: relayed and added. */
-  own: HeaderField[] = [];
-  internal: HeaderField[] = [];
+  own: readonly HeaderField[] = NONE;
+  internal: readonly HeaderField[] = NONE;
   /** Content-Type and its kin. */
-  content: HeaderField[] = [];
+  content: readonly HeaderField[] = NONE;
   body = '';
 }
 
@@ -124,8 +128,11 @@ export function formatUriOf(address: Address): string {
 }
 
 export function formatAddress(address: Address): string {
-  const uri = `<${formatUriOf(address)}>`;
-  return address.displayName === '' ? uri : `${quoteName(address.displayName)} ${uri}`;
+  const { displayName, user, host, uriParams, tel } = address;
+  const name = displayName === '' ? '' : `${quoteName(displayName)} `;
+  // One text of it, not texts of texts: every part is garbage.
+  if (!tel && user !== '') return `${name}<sip:${escapeUser(user)}@${host}${uriParams}>`;
+  return `${name}<${formatUriOf(address)}>`;
 }
 
 /** RFC 3261 §25.1 quoted-string. Values are octets; control characters cannot be represented and become spaces. */

@@ -41,6 +41,7 @@ export function processNumber(dialled: string, settings: NumberProcessing | unde
 }
 
 function removeCharacters(number: string, unwanted: string): string {
+  if (unwanted === '') return number;
   let kept = '';
   for (const character of number) if (!unwanted.includes(character)) kept += character;
   return kept;

@@ -53,11 +53,11 @@ class FamilyIndex<T> {
   }
 
   find(words: Words, accept: (entry: T) => boolean): T[] {
-    const accepted: T[] = [];
+    let accepted: T[] = [];
     for (const length of this.#lengths) {
       const filed = this.#byLength.get(length)?.get(prefixKey(words, length));
       if (filed === undefined) continue;
-      for (const entry of filed.entries) if (accept(entry)) accepted.push(entry);
+      for (const entry of filed.entries) if (accept(entry)) accepted = accepted.concat([entry]);
       if (accepted.length > 0) break;
     }
     return accepted;

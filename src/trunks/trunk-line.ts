@@ -416,10 +416,10 @@ export const trunkHolder = derived((trunk: Trunk): CapacityHolder => ({ key: `tr
 
 /** The trunk's own places, and those of the tenant's share of it. */
 export function trunkHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {
-  const holders = [trunkHolder(trunk)];
+  const holder = trunkHolder(trunk);
   const share = directory.assignment(trunk.id, tenant.name)?.concurrentCalls;
-  if (share !== undefined) holders.push({ key: `trunk ${trunk.id} tenant ${tenant.name}`, concurrentCalls: share });
-  return holders;
+  if (share === undefined) return [holder];
+  return [holder, { key: `trunk ${trunk.id} tenant ${tenant.name}`, concurrentCalls: share }];
 }
 
 function pings(trunk: Trunk): boolean {

@@ -473,5 +473,5 @@ function providerKey(trunk: Trunk): string {
 
 export function inboundHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {
   const { concurrentCalls } = tenant.limits;
-  return [...trunkHolders(trunk, tenant, directory), { key: `tenant ${tenant.name}`, concurrentCalls }];
+  return trunkHolders(trunk, tenant, directory).concat({ key: `tenant ${tenant.name}`, concurrentCalls });
 }

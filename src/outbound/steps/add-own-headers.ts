@@ -44,7 +44,7 @@ export const addOwnHeaders: RouteStep = {
 /** Behaviour 7 holds for relayed header fields too: one that holds another tenant's number stays behind. */
 function relay(route: RouteState, name: string, value: string, trace: Trace): void {
   if (isForeign(route, name, value, trace)) return;
-  route.draft.own.push([name, value]);
+  route.draft.own = route.draft.own.concat([[name, value]]);
   if (trace.on)
     trace.field({ field: name, value, source: 'relay', origin: 'tenant', reason: "in the tenant's relay list" });
 }
@@ -52,7 +52,7 @@ function relay(route: RouteState, name: string, value: string, trace: Trace): vo
 function add(route: RouteState, field: HeaderField, origin: 'tenant' | 'trunk', trace: Trace): void {
   const [name, value] = field;
   if (isForeign(route, name, value, trace)) return;
-  route.draft.own.push(field);
+  route.draft.own = route.draft.own.concat([field]);
   if (trace.on) trace.field({ field: name, value, source: 'added', origin, reason: `fixed value of the ${origin}` });
 }
 
@@ -85,7 +85,7 @@ function addInternal(route: RouteState, trace: Trace): void {
   for (const field of fields) {
     // A session's name is drawn at random: what digits it has are nobody's number.
     if (field[1] !== sessionId && isForeign(route, field[0], field[1], trace)) continue;
-    route.draft.internal.push(field);
+    route.draft.internal = route.draft.internal.concat([field]);
     if (trace.on) {
       trace.field({
         field: field[0],
@@ -102,5 +102,5 @@ function addInternal(route: RouteState, trace: Trace): void {
 function addContent(route: RouteState): void {
   const { request } = route.call.facts;
   route.draft.body = request.body;
-  route.draft.content.push(...contentFields(request));
+  route.draft.content = contentFields(request);
 }

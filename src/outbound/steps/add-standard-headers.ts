@@ -26,7 +26,7 @@ export const addStandardHeaders: RouteStep = {
     }
     // RFC 3262 §5: a reliable response may hold the offer when the INVITE has none; only an endpoint that sends PRACK can answer it.
     const isUnanswerable = request.body === '' && !knowsReliability(request.headers);
-    route.draft.standard = isUnanswerable ? withoutReliability(fields) : [...fields];
+    route.draft.standard = isUnanswerable ? withoutReliability(fields) : fields;
     if (trace.on) {
       for (const [field, value] of route.draft.standard) {
         const isTimer = field === 'Session-Expires' || field === 'Min-SE';

@@ -66,7 +66,7 @@ function isSpecific({ trunkIds, trunkNames }: RewriteDirective): boolean {
 /** What the trunk's header removal would undo is not done in the first place, so that the endpoint hears of it. */
 function isRemoved({ profile, removed }: RouteState, directive: RewriteDirective): boolean {
   const name = TARGET[directive.field];
-  return profile.removed.has(name) || removed.has(name);
+  return profile.removed.has(name) || removed.includes(name);
 }
 
 function outsidePool(route: RouteState, directive: RewriteDirective, trace: Trace): Refusal | undefined {
@@ -85,7 +85,7 @@ function ignore(route: RouteState, source: string, value: string, reason: string
   const what = value === '' ? source : `${source}=${printable(value).slice(1, -1)}`;
   route.report('outbound-cli-ignored', source, printable(value), reason);
   const text = `X-Outbound-Cli: ${what} ignored: ${reason}`.replaceAll(/[^\x20-\x7e]|["\\]/g, "'");
-  route.warnings.push(`399 tandem "${text}"`);
+  route.warnings = route.warnings.concat(`399 tandem "${text}"`);
   if (trace.on) trace.step({ step: 'x-outbound-cli', outcome: 'continue', reason: `${what} ignored: ${reason}` });
 }
 

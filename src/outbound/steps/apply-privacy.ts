@@ -190,11 +190,11 @@ const MAY_NAME = 'privacy type header (RFC 3323 §5.1): it may name the caller';
 
 /** The header fields that stay; each that goes is told of. */
 function without(
-  fields: HeaderField[],
+  fields: readonly HeaderField[],
   goes: (field: HeaderField) => boolean,
   reason: string,
   trace: Trace,
-): HeaderField[] {
+): readonly HeaderField[] {
   return fields.filter((field) => {
     if (!goes(field)) return true;
     if (trace.on) tellDropped(field[0], field[1], reason, trace);

@@ -30,7 +30,7 @@ function selected(field: CompiledField, route: RouteState, trace: Trace): Compil
   for (const mapping of field.mappings) {
     if (!holds(mapping.when, route)) continue;
     if (!mapping.remove) return mapping;
-    route.removed.add(field.name);
+    route.removed = route.removed.concat(field.name);
     if (trace.on)
       trace.field({
         field: FIELD_LABEL[field.name],

@@ -5,6 +5,8 @@ import type { CallStep, PlannedRoute, PlanState, SkippedRoute } from '../context
 import type { Trace } from '../trace.ts';
 
 const NO_ROUTES: readonly string[] = [];
+/** Nothing is ever put here: each list is a new one of just its length. */
+const NONE: never[] = [];
 
 /** RFC 3261 §21.5.4: when to come back, spread by the seed so that refused callers do not return in one wave. */
 const MAX_RETRY_AFTER_SECONDS = 10;
@@ -20,22 +22,24 @@ export const orderRoutes: CallStep = {
     const { rule, facts, candidates, emergency } = call;
     const isRandom = emergency === undefined && rule?.routing === 'random';
     const order = isRandom ? shuffled(candidates.length, facts.randomSeed) : undefined;
-    const usable: Usable[] = [];
-    const skipped: SkippedRoute[] = [];
+    let usable: Usable[] = NONE;
+    let skipped: SkippedRoute[] = NONE;
     for (let turn = 0; turn < candidates.length; turn += 1) {
       const position = order?.[turn] ?? turn;
       const route = candidates[position];
       if (route === undefined) continue;
       const verdict = consider(call, route, position, usable);
-      if ('code' in verdict) skipped.push(verdict);
-      else usable.push(verdict);
+      if ('code' in verdict) skipped = skipped.concat(verdict);
+      else usable = usable.concat(verdict);
     }
-    const routes: PlannedRoute[] = [];
+    let routes: PlannedRoute[] = NONE;
     // In need a trunk that seems down is better than none, but later.
     if (emergency !== undefined) usable.sort((a, b) => Number(a.down !== undefined) - Number(b.down !== undefined));
-    for (const [turn, { planned, down }] of usable.entries()) {
-      if (emergency !== undefined || down === undefined || turn === usable.length - 1) routes.push(planned);
-      else skipped.push(skip(planned.route, planned.position, 'down', down));
+    const last = usable.at(-1);
+    for (const each of usable) {
+      const { planned, down } = each;
+      if (emergency !== undefined || down === undefined || each === last) routes = routes.concat(planned);
+      else skipped = skipped.concat(skip(planned.route, planned.position, 'down', down));
     }
     if (trace.on) tell(trace, routes, skipped);
     call.routes = routes;
@@ -77,7 +81,7 @@ function consider(
     }
   }
   const state = trunkState(trunk.id);
-  call.trunkStates.push([trunk.id, state]);
+  call.trunkStates = call.trunkStates.concat([[trunk.id, state]]);
   if (state.full && call.emergency === undefined) return skip(route, position, 'full', state.reason);
   const pool = directory.pool(trunk.id, tenant.name);
   const planned = { route, trunk, pool, position, serviceRoutes: state.serviceRoutes ?? NO_ROUTES };

@@ -9,7 +9,7 @@ export const removeHeaders: RouteStep = {
   run(route, trace) {
     const { draft, profile } = route;
     for (const name of REMOVABLE) {
-      if (!profile.removed.has(name) && !route.removed.has(name)) continue;
+      if (!profile.removed.has(name) && !route.removed.includes(name)) continue;
       const wasThere = draft[name] !== undefined;
       draft[name] = undefined;
       if (trace.on && wasThere) {

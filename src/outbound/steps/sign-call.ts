@@ -121,7 +121,7 @@ function signDiv(
 
 function passOn(route: RouteState, { values }: ReceivedIdentity, trace: Trace): void {
   for (const value of values) {
-    route.draft.standard.push(['Identity', value]);
+    route.draft.standard = route.draft.standard.concat([['Identity', value]]);
     if (!trace.on) continue;
     const reason = 'passed on as it was received: the INVITE shows the number that it speaks of';
     trace.field({ field: 'Identity', value, source: 'received', origin: 'call', reason });

@@ -101,15 +101,15 @@ export class SessionTimer implements TimerTarget {
   /** Session-Expires and Min-SE for an INVITE, re-INVITE or UPDATE of ours (§7.1, §7.4). */
   requestHeaders(): TimerHeaders {
     const base = this.#intervalSeconds === 0 ? this.#wantedSeconds : this.#intervalSeconds;
-    const headers: [HeaderId, string][] = [];
+    let headers: [HeaderId, string][] = [];
     this.#lastAskedSeconds = base === 0 ? 0 : Math.max(base, this.#peerMinSeconds);
     if (this.#lastAskedSeconds > 0) {
-      headers.push([HeaderId.SessionExpires, `${this.#lastAskedSeconds}${this.#askedRefresher()}`]);
+      headers = [[HeaderId.SessionExpires, `${this.#lastAskedSeconds}${this.#askedRefresher()}`]];
     }
     // §7.4: Min-SE once a 422 or the peer's request named one; ours too when it is above the default.
     const minSeconds = Math.max(this.#peerMinSeconds, this.#minSeconds);
     if (this.#peerMinSeconds > 0 || (this.#lastAskedSeconds > 0 && minSeconds > FLOOR_SECONDS)) {
-      headers.push([HeaderId.MinSE, String(Math.min(minSeconds, this.#lastAskedSeconds || minSeconds))]);
+      headers = headers.concat([[HeaderId.MinSE, String(Math.min(minSeconds, this.#lastAskedSeconds || minSeconds))]]);
     }
     return headers;
   }

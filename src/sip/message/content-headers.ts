@@ -10,16 +10,18 @@ export const CONTENT_HEADERS: readonly HeaderId[] = [
   HeaderId.MimeVersion,
 ];
 
+const NONE: readonly (readonly [string, string])[] = [];
+
 /** The header fields that describe the body of `message`, by canonical name; none when it has no body. */
 export function contentFields(message: {
   readonly headers: Headers;
   readonly body: string;
-}): [name: string, value: string][] {
-  const fields: [string, string][] = [];
+}): readonly (readonly [name: string, value: string])[] {
+  let fields = NONE;
   if (message.body === '') return fields;
   for (const id of CONTENT_HEADERS) {
     const value = message.headers.value(id);
-    if (value !== undefined) fields.push([headerName(id), value]);
+    if (value !== undefined) fields = fields.concat([[headerName(id), value]]);
   }
   return fields;
 }

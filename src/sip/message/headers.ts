@@ -1,11 +1,19 @@
+import { ownCopy } from '../../base/text.ts';
 import { decimalAt, isToken, listedWords, listHolds, splitList } from './characters.ts';
 import { HeaderId, headerIdOf, headerNames } from './header-id.ts';
 import { foldsOf, idAt, isCanonical, LINE_STARTS, lineAt, lineEndAt, valueEnd, valueStart } from './header-rows.ts';
 import { bitOf, HeaderTable } from './header-table.ts';
 
 // Where what was read of a field is kept: first of those that are read of nearly every message, then of their parts, then of others.
-const USUAL: readonly HeaderId[] = [HeaderId.Via, HeaderId.From, HeaderId.To, HeaderId.CSeq, HeaderId.Contact];
-const WITH_PARTS: readonly HeaderId[] = [HeaderId.From, HeaderId.To, HeaderId.Contact];
+const USUAL: readonly HeaderId[] = [
+  HeaderId.Via,
+  HeaderId.From,
+  HeaderId.To,
+  HeaderId.CallId,
+  HeaderId.CSeq,
+  HeaderId.Contact,
+];
+const WITH_PARTS: readonly HeaderId[] = [HeaderId.Via, HeaderId.From, HeaderId.To, HeaderId.Contact];
 const FIRST_OTHER = USUAL.length + WITH_PARTS.length;
 const SLOTS = headerNames().map((_, id) => slotOf(USUAL, id, 0) ?? FIRST_OTHER + 2 * id);
 const PART_SLOTS = headerNames().map((_, id) => slotOf(WITH_PARTS, id, USUAL.length) ?? FIRST_OTHER + 2 * id + 1);
@@ -309,18 +317,17 @@ export class Headers extends HeaderTable {
         runStart = start;
       }
       runEnd = start === 0 ? -1 : lineEndAt(this.rows, index) + 2;
-      if (start === 0) text = isLength ? withLength(text, body.length) : this.#withLine(text, index, clean);
+      if (start === 0)
+        text = isLength ? `${text}\r\nContent-Length: ${body.length}` : this.#withLine(text, index, clean);
       else if (this.irregular) lineEnds += foldsOf(this.source, this.rows, index);
       lineEnds++;
       hasLength ||= isLength;
     }
     if (runStart > 0) text += this.source.slice(runStart - 2, runEnd - 2);
-    if (!hasLength) {
-      text = withLength(text, body.length);
-      lineEnds++;
-    }
-    const whole = `${text}\r\n\r\n${body}`;
-    return isWhole(whole, text.length, lineEnds) ? whole : undefined;
+    const end = hasLength ? EMPTY_LINE : lengthAndEnd(body.length);
+    if (!hasLength) lineEnds++;
+    const whole = text + end + body;
+    return isWhole(whole, text.length + end.length - EMPTY_LINE.length, lineEnds) ? whole : undefined;
   }
 
   /** Whether a Content-Length field may leave as it came: if it says what is so. */
@@ -343,9 +350,17 @@ export class Headers extends HeaderTable {
   }
 }
 
-function withLength(text: string, octets: number): string {
-  return octets === 0 ? `${text}\r\nContent-Length: 0` : `${text}\r\nContent-Length: ${octets}`;
+const EMPTY_LINE = '\r\n\r\n';
+
+/** The last header line and the empty one. */
+function lengthAndEnd(octets: number): string {
+  if (octets >= USUAL_OCTETS) return `\r\nContent-Length: ${octets}\r\n\r\n`;
+  ENDS[octets] ??= ownCopy(`\r\nContent-Length: ${octets}\r\n\r\n`);
+  return ENDS[octets];
 }
+/** By the octets of the body, as far as usual session descriptions go. */
+const ENDS: string[] = [];
+const USUAL_OCTETS = 2048;
 
 function checkedName(name: string): string {
   if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is no header field name`);

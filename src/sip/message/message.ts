@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { findSeparator, splitAddresses } from './characters.ts';
+import { splitAddresses } from './characters.ts';
 import { type CSeq, parseCSeq } from './cseq.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import { Headers } from './headers.ts';
@@ -14,7 +14,7 @@ import {
 } from './name-addr.ts';
 import { Params } from './params.ts';
 import { parseUri, type Uri } from './uri.ts';
-import { parseVia, type Via } from './via.ts';
+import { parseFirstVia, parseVia, readBranch, type Via } from './via.ts';
 
 /** Max-Forwards of a request that begins here, and of one that says nothing (§8.1.1.6). */
 export const FIRST_HOPS = 70;
@@ -50,9 +50,7 @@ abstract class Message {
 
   /** Throws PeerError SIP_PEER_MISSING when there is none; so do the other accessors of mandatory fields. */
   callId(): string {
-    const value = this.headers.value(HeaderId.CallId);
-    if (value === undefined) throw missing(HeaderId.CallId);
-    return value;
+    return this.#required(HeaderId.CallId, asItIs);
   }
 
   cseq(): CSeq {
@@ -80,6 +78,13 @@ abstract class Message {
 
   topVia(): Via {
     return this.#required(HeaderId.Via, parseFirstVia);
+  }
+
+  /** The branch of the top Via, which is all that an answer is found by; empty when it has none. Throws when it has two. */
+  topBranch(): string {
+    const branch = this.headers.parsedPart(HeaderId.Via, readBranch);
+    if (branch === undefined) throw missing(HeaderId.Via);
+    return branch;
   }
 
   vias(): Via[] {
@@ -213,11 +218,6 @@ export function addressValues(headers: Headers, id: HeaderId): string[] {
   return values;
 }
 
-function parseFirstVia(text: string, start: number, end: number): Via {
-  const comma = text.indexOf(',', start);
-  return parseVia(text, start, comma < 0 || comma >= end ? end : findSeparator(text, 0x2c, start, end));
-}
-
 function parseSender(text: string, start: number, end: number): NameAddr {
   try {
     return parseNameAddr(text, start, end);
@@ -226,6 +226,10 @@ function parseSender(text: string, start: number, end: number): NameAddr {
     const field = text.slice(start, end);
     return { uri: { scheme: 'other', name: '', text: field }, params: readTrailingParams(field) ?? new Params() };
   }
+}
+
+function asItIs(text: string, start: number, end: number): string {
+  return text.slice(start, end);
 }
 
 function missing(id: HeaderId): PeerError {

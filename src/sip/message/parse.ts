@@ -72,9 +72,11 @@ function parseStatusLine(text: string, start: number, end: number, headers: Head
   const reasonStart = statusStart + 3;
   const status = decimalAt(text, statusStart, Math.min(reasonStart, end));
   if (status < 0) throw notSip(text, start, end);
-  const phrase = text.slice(Math.min(reasonStart + 1, end), end);
+  const usual = reasonPhrase(status);
+  const isUsual = end - reasonStart - 1 === usual.length && text.startsWith(usual, reasonStart + 1);
+  const phrase = isUsual ? usual : text.slice(Math.min(reasonStart + 1, end), end);
   // A phrase is for people; one that could break a line is left out, and the status counts.
-  const response = new SipResponse(status, hasLineBreak(phrase) ? reasonPhrase(status) : phrase, headers);
+  const response = new SipResponse(status, !isUsual && hasLineBreak(phrase) ? usual : phrase, headers);
   response.version = versionOf(text, start, versionEnd);
   // §25.1: three digits, one space, then a reason phrase that may be empty.
   if (status < 100 || reasonStart > end || (reasonStart < end && text.charCodeAt(reasonStart) !== 0x20))

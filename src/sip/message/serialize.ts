@@ -1,5 +1,8 @@
+import { ownCopy } from '../../base/text.ts';
 import { octetsFromText } from './characters.ts';
-import type { SipMessage } from './message.ts';
+import type { SipMessage, SipResponse } from './message.ts';
+import { METHODS } from './method.ts';
+import { reasonPhrase } from './reason-phrase.ts';
 
 /** Something that must not leave was about to: a defect of ours, found by the last gate. */
 export class UnsafeMessageError extends Error {
@@ -23,11 +26,27 @@ export function serialize(message: SipMessage): string {
   return message.headers.render(startLine(message), message.body, isWhole) ?? serializeCleaned(message);
 }
 
+/** Each piece that a text is put together from is garbage of half the size of a short line, so what is known beforehand is one piece. */
 function startLine(message: SipMessage): string {
-  return message.kind === 'request'
-    ? `${message.method} ${message.requestUri} ${message.version}`
-    : `${message.version} ${message.status} ${message.reason}`;
+  const { version } = message;
+  if (message.kind === 'response')
+    return version === VERSION ? statusLine(message) : `${version} ${message.status} ${message.reason}`;
+  const { method, requestUri } = message;
+  const start = REQUEST_STARTS.get(method);
+  return start !== undefined && version === VERSION
+    ? `${start}${requestUri} SIP/2.0`
+    : `${method} ${requestUri} ${version}`;
 }
+const VERSION = 'SIP/2.0';
+const REQUEST_STARTS = new Map(METHODS.map((method) => [method, `${method} `]));
+
+function statusLine({ status, reason }: SipResponse): string {
+  if (reason !== reasonPhrase(status)) return `SIP/2.0 ${status} ${reason}`;
+  STATUS_LINES[status] ??= ownCopy(`SIP/2.0 ${status} ${reason}`);
+  return STATUS_LINES[status];
+}
+/** By status, with the phrase of the registry. */
+const STATUS_LINES: string[] = [];
 
 /** Free of cost where a text has one octet a character. */
 const NO_OCTET = /[\u0100-\uffff]/;

@@ -126,7 +126,9 @@ export function validateResponse(response: SipResponse): boolean {
   if (response.defect?.isMild === false || response.version !== 'SIP/2.0' || response.status > 699) return false;
   try {
     if (response.headers.firstConflict(isIdentity) !== HeaderId.Other) return false;
-    if (response.topVia().repeats('branch') || response.cseq().sequence < 0) return false;
+    // Two branches are refused as it is read.
+    response.topBranch();
+    if (response.cseq().sequence < 0) return false;
     checkTags(response);
     return hasOneVia(response) || saysOneVia(response.headers.listValues(HeaderId.Via));
   } catch (error) {

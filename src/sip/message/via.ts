@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, isSpaceCode, isTokenCode, skipSpace, trimEnd } from './characters.ts';
+import { decimalAt, findSeparator, isSpaceCode, isTokenCode, skipSpace, trimEnd } from './characters.ts';
 import { MAY_REPEAT, type Params, readParams, scannedValue, scanParams } from './params.ts';
 import { endOfHost, formatHost } from './uri.ts';
 import { wordAt, wordsByLength } from './words.ts';
@@ -85,25 +85,33 @@ class ReceivedVia implements Via {
 }
 const NAMES = ['branch', 'rport', 'received'];
 
-/**
- * Reads the Via value `text[from, to)`. White space is allowed around `/`, `:` and `;` (§25.1 sent-protocol, COLON). Throws PeerError
- * SIP_PEER_VIA or SIP_PEER_PARAMS.
- */
-export function parseVia(text: string, from = 0, to = text.length): Via {
+// Where the parts of the value stand that was located last.
+let nameStart = 0;
+let nameEnd = 0;
+let versionStart = 0;
+let versionEnd = 0;
+let transportStart = 0;
+let transportEnd = 0;
+let hostStart = 0;
+let hostEnd = 0;
+let port: number | undefined;
+let paramsStart = 0;
+let valueEnd = 0;
+
+/** Finds the parts of the Via value `text[from, to)` before its parameters. Throws PeerError SIP_PEER_VIA. */
+function locate(text: string, from: number, to: number): void {
   const end = endBeforeComment(text, from, trimEnd(text, from, to));
-  const nameStart = skipSpace(text, from, end);
-  const nameEnd = tokenEnd(text, nameStart, end);
-  const versionStart = afterSlash(text, nameEnd, end);
-  const versionEnd = tokenEnd(text, versionStart, end);
-  const transportStart = afterSlash(text, versionEnd, end);
-  const transportEnd = tokenEnd(text, transportStart, end);
-  const hostStart = skipSpace(text, transportEnd, end);
+  nameStart = skipSpace(text, from, end);
+  nameEnd = tokenEnd(text, nameStart, end);
+  versionStart = afterSlash(text, nameEnd, end);
+  versionEnd = tokenEnd(text, versionStart, end);
+  transportStart = afterSlash(text, versionEnd, end);
+  transportEnd = tokenEnd(text, transportStart, end);
+  hostStart = skipSpace(text, transportEnd, end);
   if (hostStart === transportEnd || hostStart >= end) throw broken(text, from, end, 'no sent-by after the transport');
-  const hostEnd = endOfHost(text, hostStart, end);
-  const bracketed = text.charCodeAt(hostStart) === 0x5b;
-  const host = bracketed ? text.slice(hostStart + 1, hostEnd - 1) : text.slice(hostStart, hostEnd);
+  hostEnd = endOfHost(text, hostStart, end);
   let index = skipSpace(text, hostEnd, end);
-  let port: number | undefined;
+  port = undefined;
   if (index < end && text.charCodeAt(index) === 0x3a) {
     const portStart = skipSpace(text, index + 1, end);
     index = portStart;
@@ -113,12 +121,48 @@ export function parseVia(text: string, from = 0, to = text.length): Via {
     if (port !== undefined && (port < 0 || port > 65_535))
       throw broken(text, from, end, 'a port that is no number up to 65535');
   }
+  paramsStart = index;
+  valueEnd = end;
+}
+
+/**
+ * Reads the Via value `text[from, to)`. White space is allowed around `/`, `:` and `;` (§25.1 sent-protocol, COLON). Throws PeerError
+ * SIP_PEER_VIA or SIP_PEER_PARAMS.
+ */
+export function parseVia(text: string, from = 0, to = text.length): Via {
+  locate(text, from, to);
+  const bracketed = text.charCodeAt(hostStart) === 0x5b;
+  const host = bracketed ? text.slice(hostStart + 1, hostEnd - 1) : text.slice(hostStart, hostEnd);
   const protocol =
     text.startsWith(USUAL_PROTOCOL, nameStart) && versionEnd === nameStart + USUAL_PROTOCOL.length
       ? USUAL_PROTOCOL
       : `${text.slice(nameStart, nameEnd)}/${text.slice(versionStart, versionEnd)}`;
   const transport = wordAt(TRANSPORTS, text, transportStart, transportEnd);
-  return new ReceivedVia(protocol, transport, host, port, text, index, end);
+  return new ReceivedVia(protocol, transport, host, port, text, paramsStart, valueEnd);
+}
+
+/**
+ * The branch of the first Via value in `text[from, to)`, which is all that an answer is found by; empty when there is none. Throws what
+ * {@link parseVia} throws, and when there are two.
+ */
+export function readBranch(text: string, from: number, to: number): string {
+  const end = endOfFirst(text, from, to);
+  locate(text, from, end);
+  const found = scanParams(text, paramsStart, valueEnd, 'Via', NAMES);
+  if ((found & MAY_REPEAT) === 0) return scannedValue(text);
+  const via = parseVia(text, from, end);
+  if (via.repeats('branch')) throw new PeerError('SIP_PEER_PARAMS', 'two branches');
+  return via.branch;
+}
+
+/** The first Via value in `text[from, to)`. */
+export function parseFirstVia(text: string, from: number, to: number): Via {
+  return parseVia(text, from, endOfFirst(text, from, to));
+}
+
+function endOfFirst(text: string, from: number, to: number): number {
+  const comma = text.indexOf(',', from);
+  return comma < 0 || comma >= to ? to : findSeparator(text, 0x2c, from, to);
 }
 
 /** DEVIATION: RFC 2543 §6.40.1 let a comment stand behind the parameters; it is passed over, and repeated in answers. */

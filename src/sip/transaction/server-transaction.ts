@@ -111,7 +111,8 @@ export abstract class ServerTransactionBase<F extends Channel>
   }
 
   override release(): void {
-    this.#localTag = ownCopy(this.sentTag);
+    // Nobody asks for the tag of any other: a CANCEL is for an INVITE.
+    if (this.method === 'INVITE') this.#localTag = ownCopy(this.sentTag);
     this.#lastResponse = undefined;
     if (this.#kept && hasCookie(this.key) && (this.state === 'accepted' || this.state === 'completed')) this.linger();
     super.release();
