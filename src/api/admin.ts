@@ -6,7 +6,7 @@ import { tenantIn } from '../trunks/places.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
 import { newWebhookAnswer, webhookAnswer } from './answers/events.ts';
 import { auditEntryAnswer, newTokenAnswer, tokenAnswer } from './answers/people.ts';
-import { keyText } from './collections.ts';
+import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { mergePatch, withoutSecrets } from './documents.ts';
 import { body, named, patchOf } from './openapi.ts';

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { brandPreset, brands } from '../trunks/brands.ts';
 import { brandAnswer } from './answers/trunks.ts';
-import { keyText } from './collections.ts';
+import { keyText } from './collection.ts';
 import { answer, describe, page, pageFields, pageOf } from './context.ts';
 import { named } from './openapi.ts';
 import { notFound } from './problem.ts';

@@ -9,7 +9,7 @@ import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
 import { certificateFactsAnswer } from './answers/trunks.ts';
 import { applyChange, sendResource } from './change.ts';
-import { keyText } from './collections.ts';
+import { keyText } from './collection.ts';
 import {
   type ApiContext,
   answer,

@@ -1,86 +1,25 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Problem } from '../base/errors.ts';
-import { referencesTo } from '../tenants/references.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import { applyChange, sendResource } from './change.ts';
 import {
-  extensionSchema,
-  groupSchema,
-  inboundRuleSchema,
-  outboundRuleSchema,
-  serviceSchema,
-  type Tenant,
-} from '../tenants/schema.ts';
-import { tenantIn, tenantPlace } from '../trunks/places.ts';
-import type { Provisioning } from '../trunks/schema.ts';
-import { requireTenant } from './access.ts';
-import { applyChange, type PlannedChange, sendResource } from './change.ts';
-import {
-  type ApiContext,
-  answer,
-  describe,
-  identityOf,
-  pageFields,
-  pageOf,
-  pageOfMatching,
-  withManager,
-} from './context.ts';
-import { type Document, entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
+  askerOf,
+  COLLECTIONS,
+  type Collection,
+  existing,
+  type Item,
+  itemsOf,
+  itemView,
+  keyText,
+  planItem,
+  requireNewKey,
+  requireSameKey,
+  tenantOf,
+} from './collection.ts';
+import { type ApiContext, answer, describe, pageFields, pageOf, pageOfMatching } from './context.ts';
+import { mergePatch, withStoredSecrets } from './documents.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
-import { ApiProblem, invalid, notFound } from './problem.ts';
-import { requireAllowedTrust } from './sources.ts';
 import { check } from './validation.ts';
-
-type CollectionName = 'extensions' | 'groups' | 'services' | 'outboundRules' | 'inboundRules';
-type Item = Document;
-
-interface Collection {
-  readonly segment: string;
-  readonly field: CollectionName;
-  readonly singular: string;
-  readonly idSuffix: string;
-  /** The field that names an item in the path. */
-  readonly key: 'number' | 'name';
-  readonly schema: z.ZodType;
-}
-
-/** What a tenant owns, each as `tenants/{tenant}/<segment>`. */
-const COLLECTIONS: readonly Collection[] = [
-  {
-    segment: 'extensions',
-    field: 'extensions',
-    singular: 'extension',
-    idSuffix: 'Extension',
-    key: 'number',
-    schema: extensionSchema,
-  },
-  { segment: 'groups', field: 'groups', singular: 'group', idSuffix: 'Group', key: 'name', schema: groupSchema },
-  {
-    segment: 'services',
-    field: 'services',
-    singular: 'service',
-    idSuffix: 'Service',
-    key: 'number',
-    schema: serviceSchema,
-  },
-  {
-    segment: 'outbound-rules',
-    field: 'outboundRules',
-    singular: 'outbound rule',
-    idSuffix: 'OutboundRule',
-    key: 'name',
-    schema: outboundRuleSchema,
-  },
-  {
-    segment: 'inbound-rules',
-    field: 'inboundRules',
-    singular: 'inbound rule',
-    idSuffix: 'InboundRule',
-    key: 'name',
-    schema: inboundRuleSchema,
-  },
-];
-
-export const keyText = z.string().min(1).max(128);
 
 export function collectionRoutes(app: FastifyInstance, context: ApiContext): void {
   for (const collection of COLLECTIONS) {
@@ -112,7 +51,7 @@ function listRoute(app: FastifyInstance, context: ApiContext, collection: Collec
         items,
         query,
         (item) => wanted === undefined || mentions(item, wanted),
-        (item) => viewOf(context, tenant.name, item),
+        (item) => itemView(context, tenant.name, item),
       );
     },
   );
@@ -130,7 +69,7 @@ function itemRoutes(app: FastifyInstance, context: ApiContext, collection: Colle
     (request, reply) => {
       const tenant = tenantOf(request, context.provisioning.current().state);
       const item = existing(tenant, collection, keyOf(request));
-      return sendResource(context, reply, item, viewOf(context, tenant.name, item));
+      return sendResource(context, reply, item, itemView(context, tenant.name, item));
     },
   );
   app.patch(
@@ -160,7 +99,7 @@ function itemRoutes(app: FastifyInstance, context: ApiContext, collection: Colle
       await applyChange(context, request, (state) => {
         const tenant = tenantOf(request, state);
         const before = existing(tenant, collection, keyOf(request));
-        return planItem(context, request, state, collection, tenant, before, undefined);
+        return planItem(context, askerOf(request), state, collection, tenant, before, undefined);
       });
       return reply.code(204).send();
     },
@@ -184,8 +123,7 @@ function writeRoutes(app: FastifyInstance, context: ApiContext, collection: Coll
     (request, reply) =>
       write(context, request, reply, collection, (tenant) => {
         const after = request.body as Item;
-        const taken = itemsOf(tenant, collection).some((item) => item[key] === after[key]);
-        if (taken) throw new ApiProblem(409, 'exists', `${singular} ${String(after[key])} exists already`);
+        requireNewKey(tenant, collection, after);
         return { before: undefined, after };
       }),
   );
@@ -217,96 +155,15 @@ async function write(
   const planned = await applyChange(context, request, (state) => {
     const tenant = tenantOf(request, state);
     const { before, after } = decide(tenant);
-    requireSameKey(request, collection, after);
-    return { ...planItem(context, request, state, collection, tenant, before, after), before, after };
+    requireSameKey((request.params as { key?: string }).key, collection, after);
+    return { ...planItem(context, askerOf(request), state, collection, tenant, before, after), before, after };
   });
   const { tenant } = request.params as { tenant: string };
   if (planned.before === undefined) {
     const key = encodeURIComponent(String(planned.after[collection.key]));
     reply.code(201).header('location', `/api/v1/tenants/${encodeURIComponent(tenant)}/${collection.segment}/${key}`);
   }
-  return sendResource(context, reply, planned.after, viewOf(context, tenant, planned.after));
-}
-
-/** An item belongs to whom its tenant belongs to. */
-function viewOf(context: ApiContext, tenant: string, item: Item): object {
-  return withManager(context, `tenants/${tenant}`, withoutSecrets(item) as object);
-}
-
-/** An item is renamed by deleting it and making another: what refers to it does so by this name. */
-function requireSameKey(request: FastifyRequest, collection: Collection, after: Item): void {
-  const key = (request.params as { key?: string }).key;
-  if (key === undefined || after[collection.key] === key) return;
-  const message = `must be "${key}", as in the path; a ${collection.singular} cannot be renamed`;
-  throw invalid([{ code: 'name-fixed', path: collection.key, message }]);
-}
-
-function planItem(
-  context: ApiContext,
-  request: FastifyRequest,
-  state: Provisioning,
-  collection: Collection,
-  tenant: Tenant,
-  before: Item | undefined,
-  after: Item | undefined,
-): PlannedChange {
-  if (before !== undefined) requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
-  if (before !== undefined && request.headers['if-none-match'] === '*') {
-    throw new ApiProblem(412, 'exists', `${collection.singular} exists already`);
-  }
-  const items = [...itemsOf(tenant, collection)];
-  const index = before === undefined ? items.length : items.indexOf(before);
-  items.splice(index, before === undefined ? 0 : 1, ...(after === undefined ? [] : [after]));
-  const name = String((after ?? before)?.[collection.key]);
-  const key = encodeURIComponent(name);
-  const tenantPath = `tenants[${tenantPlace(state, tenant.name)}]`;
-  const changed = { ...tenant, [collection.field]: items } as Tenant;
-  requireAllowedTrust(context, identityOf(request), state, changed, tenant);
-  return {
-    change: { putTenants: [changed] },
-    facts: [
-      {
-        action: before === undefined ? 'create' : after === undefined ? 'delete' : 'update',
-        resource: `tenants/${tenant.name}/${collection.segment}/${key}`,
-        tenant: tenant.name,
-        ...(before === undefined ? {} : { before }),
-        ...(after === undefined ? {} : { after }),
-      },
-    ],
-    ...(after === undefined
-      ? { deletes: `${collection.singular} ${key}`, referrers: referrersOf(name, collection, changed, tenantPath) }
-      : {}),
-    bodyPaths: new Map([[`${tenantPath}.${collection.field}[${index}]`, '']]),
-  };
-}
-
-/** What names a number that is deleted; names of groups and rules are looked after by the rules of provisioning. */
-function referrersOf(number: string, collection: Collection, tenant: Tenant, tenantPath: string): Problem[] {
-  if (collection.key !== 'number') return [];
-  return referencesTo(number, tenant).map((path) => ({
-    code: 'in-use',
-    path: `${tenantPath}.${path}`,
-    message: `refers to ${number}`,
-  }));
-}
-
-/** The tenant of the path, if this admin may see it. */
-export function tenantOf(request: FastifyRequest, state: Provisioning): Tenant {
-  const { tenant: name } = request.params as { tenant: string };
-  requireTenant(identityOf(request), name);
-  const tenant = tenantIn(state, name);
-  if (tenant === undefined) throw notFound(`tenant ${name}`);
-  return tenant;
-}
-
-function itemsOf(tenant: Tenant, collection: Collection): readonly Item[] {
-  return tenant[collection.field] as readonly unknown[] as readonly Item[];
-}
-
-function existing(tenant: Tenant, collection: Collection, key: string): Item {
-  const item = itemsOf(tenant, collection).find((candidate) => candidate[collection.key] === key);
-  if (item === undefined) throw notFound(`${collection.singular} ${key}`);
-  return item;
+  return sendResource(context, reply, planned.after, itemView(context, tenant, planned.after));
 }
 
 function keyOf(request: FastifyRequest): string {

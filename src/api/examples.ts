@@ -314,6 +314,31 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   },
   ReloadReport: { applied: ['log.level', 'tenants/acme'], needsRestart: ['api.port'] },
   ApplySummary: { created: 2, updated: 0, unchanged: 0 },
+  PlanChangeInput: { resource: 'tenants/acme/outbound-rules/world', body: OUTBOUND_RULE },
+  BulkInput: { keys: ['101', '102'], patch: { anonymousCalls: true }, onFault: 'skip' },
+  BulkReport: {
+    applied: true,
+    created: 0,
+    updated: 1,
+    deleted: 0,
+    unchanged: 0,
+    refused: 1,
+    faults: [{ row: 1, key: '102', path: '', code: 'not-found', message: 'extension 102 does not exist' }],
+  },
+  CsvReport: {
+    applied: false,
+    created: 2,
+    updated: 0,
+    deleted: 0,
+    unchanged: 1,
+    refused: 1,
+    faults: [{ row: 4, key: '10x', path: 'number', code: 'invalid', message: 'must be 1 to 15 digits' }],
+    rows: 4,
+    encoding: 'windows-1252',
+    separator: ';',
+    columns: ['number', 'name'],
+  },
+  Transport: { id: 'udp:192.0.2.1:5060', transport: 'udp', host: '192.0.2.1', port: 5060, trunks: 3 },
   Plan: {
     created: 0,
     updated: 1,
@@ -354,6 +379,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
 
 /** Answers that are text, by operationId. */
 export const TEXT_EXAMPLES: Readonly<Record<string, string>> = {
+  exportCsv: 'number,name,outboundCallerId\r\n101,Alice,14155550101\r\n',
+  importCsv: 'number,name,password\r\n101,Alice,s3cret-101\r\n102,Bob,s3cret-102\r\n',
   getMetrics: '# TYPE tandem_calls_live gauge\ntandem_calls_live 3\n',
   streamEvents: `id: 9f2c41d0:17\nevent: trunk-state\ndata: {"at":"${AT}","trunkId":"235468356","trunk":"carrier-a","state":"offline"}\n\n`,
 };
@@ -368,6 +395,7 @@ export const PARAMETER_EXAMPLES: Readonly<Record<string, Readonly<Record<string,
   tokens: { id: '5f1c' },
   users: { id: 'pat@acme.example' },
   webhooks: { id: '9f2c41d0aa10' },
+  csv: { kind: 'extensions' },
   extensions: { key: '101' },
   groups: { key: 'sales' },
   services: { key: '600' },

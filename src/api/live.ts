@@ -7,7 +7,7 @@ import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } 
 import { liveCallAnswer } from './answers/calls.ts';
 import { explanationAnswer } from './answers/explanation.ts';
 import { registrationAnswer } from './answers/trunks.ts';
-import { keyText } from './collections.ts';
+import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, pageFields, pageOf, pageOfMatching } from './context.ts';
 import { body, named } from './openapi.ts';
 import type { RegistrationView } from './ports.ts';

@@ -6,7 +6,7 @@ import { callerId } from '../tenants/fields.ts';
 import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
 import { messageAnswer } from './answers/messages.ts';
 
-import { keyText } from './collections.ts';
+import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, pageFields, pageOf } from './context.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { body, named } from './openapi.ts';

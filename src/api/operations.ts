@@ -120,6 +120,14 @@ const DESCRIPTIONS: Record<string, string> = {
   exportProvisioning:
     'The same document that `tandem apply` and provisioning files take. Secrets are shown only to the owner of the machine.',
   applyProvisioning: 'All or nothing. What the document does not name stays; applying it again changes nothing.',
+  planChange:
+    'What `plan` does, for one resource: what would be put at its path, or that it would be deleted. 409 and 422 say what writing it would be refused for, e.g. what still refers to it.',
+  listTransports:
+    'What trunks can use: each socket of this node that SIP is spoken on, what it says of itself to others, its certificate, and how many trunks depend on it. Listeners are set in the configuration of the node.',
+  exportCsv:
+    'UTF-8 with a byte order mark, for spreadsheets. A cell that one would run as a formula begins with an apostrophe, which the import takes off again.',
+  importCsv:
+    'Columns by name, in any order. A column that is missing leaves the field as it is, an empty cell takes it away; an empty password stays. Commas, semicolons and tabs, UTF-8, UTF-16 and Windows-1252 are told apart. All or nothing, unless `onFault=skip`; 422 `rows-refused` names each line. Rows that the file does not have stay.',
   planProvisioning:
     "Takes what `applyProvisioning` takes and refuses what it refuses, but changes nothing. The latest outbound calls are played again by the live call's own rules, as things are provisioned and as they would be: each with its own time, and with its trunks up or down as they were. A tenant admin sees its own calls. What a provisioning file owns may be asked about.",
 };
@@ -133,7 +141,9 @@ export function describeOperation(operationId: string): string {
 
 function describeItem(operationId: string): string | undefined {
   const [, verb, kind] =
-    /^(list|get|create|put|patch|delete)(Extension|Group|Service|OutboundRule|InboundRule)s?$/.exec(operationId) ?? [];
+    /^(list|get|create|put|patch|delete|change)(Extension|Group|Service|OutboundRule|InboundRule)s?$/.exec(
+      operationId,
+    ) ?? [];
   if (kind === undefined) return undefined;
   const [singular, segment, what] = ITEMS[kind as keyof typeof ITEMS];
   switch (verb) {
@@ -145,6 +155,8 @@ function describeItem(operationId: string): string | undefined {
       return `Adds one ${singular}: ${what}. 409 when there is one already.`;
     case 'put':
       return `Writes the whole ${singular}; a secret that is left out stays. \`If-None-Match: *\` only creates, \`If-Match\` guards against a change in between.`;
+    case 'change':
+      return `One patch for many ${segment}, or the deletion of many, as one change: all or nothing, or with \`onFault\` \`skip\` those against which nothing speaks. The answer says for each of the others why not.`;
     case 'patch':
       return `Merges the fields that are given into the ${singular}, then checks the whole.`;
     default:

@@ -127,6 +127,8 @@ export interface EngineView {
   trunkOverlaps(): Promise<readonly SourceOverlap[]>;
   /** Each made when it is its turn. */
   calls(): Iterable<LiveCall>;
+  /** What the node listens on. */
+  listeners(): readonly Listener[];
   /** The messages of a live or recent call, by call id or SIP Call-ID. */
   trace(id: string): readonly TraceMessage[];
   /** The latest messages that a filter lets through; `after` is `next` of an earlier page. */
@@ -146,6 +148,24 @@ export interface EngineView {
   retryTrunk(trunkId: string): boolean;
   /** Looks at a trunk from this node, which sends OPTIONS and opens TLS connections; undefined for one that does not exist. */
   examineTrunk(trunkId: string): Promise<Examination | undefined>;
+}
+
+/** A socket that SIP is spoken on. */
+export interface Listener {
+  readonly id: string;
+  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly host: string;
+  readonly port: number;
+  readonly publicHost?: string;
+  readonly publicPort?: number;
+  readonly certificate?: { readonly subject: string; readonly names: readonly string[]; readonly notAfter: string };
+  readonly clientCertificate?: string;
+  readonly minVersion?: string;
+}
+
+/** One with how many trunks depend on it. */
+export interface ListenerView extends Listener {
+  readonly trunks: number;
 }
 
 export interface TrunkPreviewQuestion {

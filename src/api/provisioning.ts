@@ -10,7 +10,6 @@ import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
 import { certificateIn, certificatePlace, tenantIn, tenantPlace, trunkIn, trunkPlace } from '../trunks/places.ts';
 import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
 import {
-  isSystemAdmin,
   maySeeTrunk,
   requireAllowedTenantChange,
   requireAllowedTrunk,
@@ -19,6 +18,7 @@ import {
   requireTrunkOwner,
 } from './access.ts';
 import { applySummaryAnswer, planAnswer } from './answers/explanation.ts';
+import { requireFittingBody } from './body-size.ts';
 import { requireAllowedCertificate } from './certificates.ts';
 import { applyChange, type PlannedChange, previewChange } from './change.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
@@ -27,14 +27,13 @@ import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { exported } from './export.ts';
 import { body, named, resource } from './openapi.ts';
 import { auditTenant } from './ownership.ts';
-import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
+import { playedCalls } from './plan-change.ts';
+import { forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources, requireAllowedTrust } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
 
 const TAG = 'provisioning';
-/** Calls of a plan that are shown; all are counted. */
-const MAX_SHOWN = 100;
 
 /** Everything at once, for `tandem export` and `tandem apply`; a system admin's document has at most `documentOctets`. */
 export function provisioningRoutes(app: FastifyInstance, context: ApiContext, documentOctets: number): void {
@@ -118,24 +117,9 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
     },
     async (request) => {
       const { planned: wanted, directory } = await previewChange(context, request, planned(request));
-      const { played, changed } = await context.engine.playAgain(directory, identityOf(request).tenant);
-      return {
-        ...wanted.summary,
-        callsPlayed: played,
-        callsChanged: changed.length,
-        calls: changed.slice(0, MAX_SHOWN),
-      };
+      return { ...wanted.summary, ...(await playedCalls(context, request, directory)) };
     },
   );
-}
-
-/** A whole machine's document may be large, one tenant's may not: it is refused before it is read. */
-function requireFittingBody(request: FastifyRequest, tenantLimitOctets: number | undefined): void {
-  if (isSystemAdmin(identityOf(request)) || tenantLimitOctets === undefined) return;
-  const length = request.headers['content-length'];
-  if (length === undefined) throw new ApiProblem(411, 'length-required', 'send the body with a Content-Length');
-  if (Number(length) > tenantLimitOctets)
-    throw new ApiProblem(413, 'body-too-large', `a tenant's document has at most ${tenantLimitOctets} octets`);
 }
 
 function* planApply(

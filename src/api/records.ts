@@ -8,7 +8,7 @@ import type { CallRecord } from '../observe/index.ts';
 import { trunkIdOf } from '../trunks/effective.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
 import { callRecordAnswer, callStatisticsAnswer } from './answers/calls.ts';
-import { keyText } from './collections.ts';
+import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { named } from './openapi.ts';
 import { ApiProblem, notFound } from './problem.ts';

@@ -2,9 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Tenant, tenantFieldsSchema, tenantSchema } from '../tenants/schema.ts';
 import { tenantIn, tenantPlace } from '../trunks/places.ts';
+import type { Provisioning } from '../trunks/schema.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
-import { applyChange, sendResource } from './change.ts';
-import { keyText, tenantOf } from './collections.ts';
+import { applyChange, type PlannedChange, sendResource } from './change.ts';
+import { type Asker, askerOf, keyText, tenantOf } from './collection.ts';
 import {
   type ApiContext,
   answer,
@@ -142,16 +143,9 @@ function changeRoutes(app: FastifyInstance, context: ApiContext): void {
       answers: { 204: answer('Deleted') },
     }),
     async (request, reply) => {
-      await applyChange(context, request, (state) => {
-        const tenant = tenantOf(request, state);
-        requireSystemAdmin(identityOf(request), 'delete a tenant');
-        requireMatch(request.headers['if-match'], entityTag(fieldsOf(tenant), context.entityTagKey));
-        return {
-          deletes: `tenant ${tenant.name}`,
-          change: { deleteTenants: [tenant.name] },
-          facts: [{ action: 'delete', resource: `tenants/${tenant.name}`, tenant: tenant.name, before: tenant }],
-        };
-      });
+      await applyChange(context, request, (state) =>
+        planTenantDeletion(context, askerOf(request), tenantOf(request, state)),
+      );
       return reply.code(204).send();
     },
   );
@@ -165,23 +159,42 @@ async function change(
 ): Promise<FastifyReply> {
   const { after } = await applyChange(context, request, (state) => {
     const tenant = tenantOf(request, state);
-    const before = fieldsOf(tenant);
-    const after = decide(before);
-    if (after.name !== tenant.name) {
-      const message = `must be "${tenant.name}", as in the path; a tenant cannot be renamed`;
-      throw invalid([{ code: 'name-fixed', path: 'name', message }]);
-    }
-    requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
-    requireAllowedTenantChange(identityOf(request), before, after);
-    const { extensions, groups, services, outboundRules, inboundRules } = tenant;
-    return {
-      after,
-      change: { putTenants: [{ ...after, extensions, groups, services, outboundRules, inboundRules }] },
-      facts: [{ action: 'update' as const, resource: `tenants/${tenant.name}`, tenant: tenant.name, before, after }],
-      bodyPaths: new Map([[`tenants[${tenantPlace(state, tenant.name)}]`, '']]),
-    };
+    const after = decide(fieldsOf(tenant));
+    return { after, ...planTenant(context, askerOf(request), state, tenant, after) };
   });
   return sendResource(context, reply, after);
+}
+
+export function planTenant(
+  context: ApiContext,
+  { identity, ifMatch }: Asker,
+  state: Provisioning,
+  tenant: Tenant,
+  after: TenantFields,
+): PlannedChange {
+  const before = fieldsOf(tenant);
+  if (after.name !== tenant.name) {
+    const message = `must be "${tenant.name}", as in the path; a tenant cannot be renamed`;
+    throw invalid([{ code: 'name-fixed', path: 'name', message }]);
+  }
+  requireMatch(ifMatch, entityTag(before, context.entityTagKey));
+  requireAllowedTenantChange(identity, before, after);
+  const { extensions, groups, services, outboundRules, inboundRules } = tenant;
+  return {
+    change: { putTenants: [{ ...after, extensions, groups, services, outboundRules, inboundRules }] },
+    facts: [{ action: 'update' as const, resource: `tenants/${tenant.name}`, tenant: tenant.name, before, after }],
+    bodyPaths: new Map([[`tenants[${tenantPlace(state, tenant.name)}]`, '']]),
+  };
+}
+
+export function planTenantDeletion(context: ApiContext, { identity, ifMatch }: Asker, tenant: Tenant): PlannedChange {
+  requireSystemAdmin(identity, 'delete a tenant');
+  requireMatch(ifMatch, entityTag(fieldsOf(tenant), context.entityTagKey));
+  return {
+    deletes: `tenant ${tenant.name}`,
+    change: { deleteTenants: [tenant.name] },
+    facts: [{ action: 'delete', resource: `tenants/${tenant.name}`, tenant: tenant.name, before: tenant }],
+  };
 }
 
 function viewOf(context: ApiContext, tenant: Tenant): object {

@@ -4,7 +4,7 @@ import { partiesOf, pcapOf, renderLadder, describe as summaryOf, type TraceMessa
 import { trunkIdOf } from '../trunks/effective.ts';
 import { isSystemAdmin, maySeeTenant } from './access.ts';
 import { callTraceAnswer, tracePageAnswer } from './answers/calls.ts';
-import { keyText } from './collections.ts';
+import { keyText } from './collection.ts';
 import { type AnswerSchema, type ApiContext, describe, identityOf } from './context.ts';
 import { named } from './openapi.ts';
 import type { LiveCall } from './ports.ts';

@@ -6,7 +6,7 @@ import { type Provisioning, type TrunkSettings, trunkSchema } from '../trunks/sc
 import { requireAllowedTrunk, requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
 import { explanationAnswer } from './answers/explanation.ts';
 import { previewChange } from './change.ts';
-import { keyText } from './collections.ts';
+import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { isDocument, withStoredSecrets } from './documents.ts';
 import { body, named } from './openapi.ts';

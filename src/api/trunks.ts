@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
-import { tenantIn, trunkIn, trunkPlace } from '../trunks/places.ts';
-import { assignmentSchema, type Provisioning, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
+import { trunkIdOf } from '../trunks/effective.ts';
+import { tenantIn } from '../trunks/places.ts';
+import { assignmentSchema, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
 import {
   isSystemAdmin,
@@ -17,7 +17,7 @@ import {
 import { TRUNK_STATES } from './answers/shared.ts';
 import { examinationAnswer, trunkStatusAnswer } from './answers/trunks.ts';
 import { applyChange, sendResource } from './change.ts';
-import { keyText } from './collections.ts';
+import { askerOf, keyText } from './collection.ts';
 import {
   type ApiContext,
   answer,
@@ -31,11 +31,11 @@ import {
 import { entityTag, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
 import { body, managedResource, named, patchOf, resource } from './openapi.ts';
-import { auditTenant, ownByDefault } from './ownership.ts';
-import { ApiProblem, invalid, notFound } from './problem.ts';
-import { overlapRoute, requireAllowedSources } from './sources.ts';
+import { ownByDefault } from './ownership.ts';
+import { ApiProblem, notFound } from './problem.ts';
+import { overlapRoute } from './sources.ts';
 import type { Identity } from './tokens.ts';
-import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
+import { planNewTrunk, planTrunk, planTrunkDeletion, trunkUpdate } from './trunk-change.ts';
 import { trunkPreviewRoute } from './trunk-preview.ts';
 import { check } from './validation.ts';
 
@@ -166,26 +166,9 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
     },
     async (request, reply) => {
       const identity = identityOf(request);
-      const { after } = await applyChange(context, request, (state) => {
-        const wanted = request.body as TrunkSettings;
-        const after = {
-          ...wanted,
-          id: wanted.id ?? freeTrunkId(wanted, { has: (id) => trunkIn(state, id) !== undefined }),
-        };
-        requireAllowedTrunk(identity, after, undefined);
-        requireAllowedSources(context, identity, state, after, undefined);
-        requireUsableFiles(after, undefined);
-        requireCurrentCertificate(after, undefined, state, context.clock.wallMs());
-        // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
-        if (trunkIn(state, after.id) !== undefined)
-          throw new ApiProblem(409, 'exists', `trunk ${after.id} exists already`);
-        return {
-          after,
-          change: { putTrunks: [after] },
-          facts: [{ action: 'create' as const, resource: `trunks/${after.id}`, ...auditTenant(after), after }],
-          bodyPaths: new Map([[`trunks[${state.trunks.length}]`, '']]),
-        };
-      });
+      const { after } = await applyChange(context, request, (state) =>
+        planNewTrunk(context, identity, state, request.body as TrunkSettings),
+      );
       reply.code(201).header('location', `/api/v1/trunks/${after.id}`);
       return sendResource(context, reply, after, trunkView(identity, after));
     },
@@ -239,14 +222,7 @@ async function change(
     const before = visibleTrunk(identity, state, idOf(request));
     requireTrunkOwner(identity, before);
     const after = decide(before);
-    if (after.id !== before.id)
-      throw invalid([{ code: 'name-fixed', path: 'id', message: "a trunk's id cannot be changed" }]);
-    requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
-    requireAllowedTrunk(identity, after, before);
-    requireAllowedSources(context, identity, state, after, before);
-    requireUsableFiles(after, before);
-    requireCurrentCertificate(after, before, state, context.clock.wallMs());
-    return { after, ...plan(state, before, after) };
+    return { after, ...planTrunk(context, askerOf(request), state, before, after) };
   });
   return sendResource(context, reply, after, trunkView(identity, after));
 }
@@ -262,18 +238,9 @@ function deleteRoute(app: FastifyInstance, context: ApiContext): void {
       answers: { 204: answer('Deleted') },
     }),
     async (request, reply) => {
-      const identity = identityOf(request);
-      await applyChange(context, request, (state) => {
-        const before = visibleTrunk(identity, state, idOf(request));
-        requireTrunkOwner(identity, before);
-        requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
-        const id = trunkIdOf(before);
-        return {
-          deletes: `trunk ${before.name}`,
-          change: { deleteTrunks: [id] },
-          facts: [{ action: 'delete' as const, resource: `trunks/${id}`, ...auditTenant(before), before }],
-        };
-      });
+      await applyChange(context, request, (state) =>
+        planTrunkDeletion(context, askerOf(request), visibleTrunk(identityOf(request), state, idOf(request))),
+      );
       return reply.code(204).send();
     },
   );
@@ -348,7 +315,7 @@ async function assign(
     requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
     const after = decide(before);
     requireAllowedTrunk(identity, after, before);
-    return { ...plan(state, before, after), ...(deletes === undefined ? {} : { deletes }) };
+    return { ...trunkUpdate(state, before, after), ...(deletes === undefined ? {} : { deletes }) };
   });
 }
 
@@ -425,16 +392,6 @@ export function statusOf(context: ApiContext, trunk: TrunkSettings): TrunkStatus
       activeCalls: 0,
     }
   );
-}
-
-function plan(state: Provisioning, before: TrunkSettings, after: TrunkSettings) {
-  return {
-    change: { putTrunks: [after] },
-    facts: [
-      { action: 'update' as const, resource: `trunks/${trunkIdOf(before)}`, ...auditTenant(before), before, after },
-    ],
-    bodyPaths: new Map([[`trunks[${trunkPlace(state, trunkIdOf(before))}]`, '']]),
-  };
 }
 
 function idOf(request: FastifyRequest): string {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { tenantIn } from '../trunks/places.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
 import { newTotpAnswer, userAnswer } from './answers/people.ts';
-import { keyText } from './collections.ts';
+import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
 import { body, named } from './openapi.ts';
 import { hashPassword, isPassword } from './passwords.ts';

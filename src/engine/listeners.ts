@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -42,6 +43,42 @@ export function listenerOptions(listen: Listen, settings: NodeSettings): Listene
     clientCertificate,
     minVersion,
   };
+}
+
+/** Each listener with what it says of itself to others, and the certificate that its file has now. */
+export function listenersOf(listening: readonly Listening[], listen: readonly Listen[]) {
+  return listening.map(({ id, transport, host, port }) => {
+    const told = listen.find((one) => listenerId(one) === id);
+    const { publicHost, publicPort, certificate } = told ?? {};
+    const shown = certificate === undefined ? undefined : certificateFacts(certificate);
+    return {
+      id,
+      transport,
+      host,
+      port,
+      ...(publicHost === undefined ? {} : { publicHost }),
+      ...(publicPort === undefined ? {} : { publicPort }),
+      ...(shown === undefined ? {} : { certificate: shown }),
+      ...(transport === 'tls' && told !== undefined
+        ? { clientCertificate: told.clientCertificate, minVersion: told.minVersion }
+        : {}),
+    };
+  });
+}
+
+/** Undefined while the file cannot be read: the listener goes on with what it has. */
+function certificateFacts(path: string) {
+  try {
+    const leaf = new X509Certificate(readFileSync(path));
+    const names = (leaf.subjectAltName ?? '').split(', ').map((entry) => entry.replace(/^(DNS|IP Address):/, ''));
+    return {
+      subject: leaf.subject.replaceAll('\n', ', '),
+      names: names.filter((name) => name !== ''),
+      notAfter: leaf.validToDate.toISOString(),
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Opens every listener and closes it again. Throws a SettingsError that names those that cannot be opened, and why. */

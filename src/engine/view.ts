@@ -12,6 +12,7 @@ import {
   type PlacedCall,
 } from '../outbound/index.ts';
 import type { Binding } from '../registrar/index.ts';
+import type { Listen } from '../settings/node-schema.ts';
 import { formatHost } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { Directory } from '../trunks/directory.ts';
@@ -22,6 +23,7 @@ import { sourcesOf } from '../trunks/sources.ts';
 import { splitAor } from './aor.ts';
 import type { Engine } from './engine.ts';
 import { Explainer } from './explainer.ts';
+import { listenersOf } from './listeners.ts';
 import type { Provisioner } from './provisioner.ts';
 import { type PreviewQuestion, previewTrunk } from './trunk-preview.ts';
 
@@ -29,6 +31,8 @@ export interface EngineViewOptions {
   readonly scheduler: Scheduler;
   readonly engine: Engine;
   readonly provisioner: Provisioner;
+  /** What the node was told to listen on, in the order in which it does. */
+  readonly listen: readonly Listen[];
   readonly trace: SipTrace;
   /** A live or recent outbound call as it was placed, by call id or SIP Call-ID. */
   readonly placed: (id: string) => PlacedCall | undefined;
@@ -59,6 +63,10 @@ export class RunningEngine {
 
   trunkStatus(trunkId: string) {
     return this.#options.engine.trunkStatus(trunkId);
+  }
+
+  listeners() {
+    return listenersOf(this.#options.engine.listening, this.#options.listen);
   }
 
   *registrations() {

@@ -274,6 +274,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       scheduler,
       engine,
       provisioner,
+      listen: settings.listen,
       trace,
       placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
       placedCalls: () => recentCalls.list(),

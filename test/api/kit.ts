@@ -4,6 +4,7 @@ import {
   type ApiOptions,
   createApi,
   type EngineView,
+  type Listener,
   type LiveCall,
   type PlayedCalls,
   type ProvisioningService,
@@ -164,6 +165,7 @@ export class FakeEngine implements EngineView {
   /** What calls were played again for. */
   plans: { readonly after: Directory; readonly tenant: string | undefined }[] = [];
   readonly sipTrace: SipTrace;
+  sockets: Listener[] = [{ id: 'udp:127.0.0.1:5060', transport: 'udp', host: '127.0.0.1', port: 5060 }];
 
   constructor(clock: VirtualScheduler) {
     this.sipTrace = new SipTrace(clock);
@@ -177,6 +179,10 @@ export class FakeEngine implements EngineView {
     this.plans.push({ after, tenant });
     const changed = this.played.filter((call) => tenant === undefined || call.tenant === tenant);
     return { played: changed.length + 1, changed };
+  }
+
+  listeners() {
+    return this.sockets;
   }
 
   trunkStatus(trunkId: string) {

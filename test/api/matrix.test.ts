@@ -65,6 +65,7 @@ function collectionRows(): Record<string, Row> {
     const createdKey = (tenant: string) => created(tenant).number ?? created(tenant).name;
     rows[`GET ${list}`] = { urls: inTenants(at), expected: OWN };
     rows[`POST ${list}`] = { urls: inTenants(at), expected: OWN, body: created };
+    rows[`PATCH ${list}`] = { urls: inTenants(at), expected: OWN, body: () => ({ keys: [key], patch: {} }) };
     rows[`GET ${item}`] = { urls: inTenants((tenant) => `${at(tenant)}/${key}`), expected: OWN };
     rows[`PUT ${item}`] = {
       urls: inTenants((tenant) => `${at(tenant)}/${createdKey(tenant)}`),
@@ -372,6 +373,21 @@ const ROWS: Readonly<Record<string, Row>> = {
     expected: EVERYONE,
     body: () => ({ tenants: [] }),
   },
+  'POST /api/v1/plan/change': {
+    urls: inTenants(() => '/api/v1/plan/change'),
+    expected: OWN,
+    body: (tenant) => ({ resource: `tenants/${tenant}/outbound-rules/new`, body: newItem('outbound-rules', tenant) }),
+  },
+  'GET /api/v1/transports': { urls: { any: '/api/v1/transports' }, expected: EVERYONE },
+  'GET /api/v1/tenants/{tenant}/csv/{kind}': {
+    urls: inTenants((tenant) => `/api/v1/tenants/${tenant}/csv/extensions`),
+    expected: OWN,
+  },
+  'POST /api/v1/tenants/{tenant}/csv/{kind}': {
+    urls: inTenants((tenant) => `/api/v1/tenants/${tenant}/csv/extensions`),
+    expected: OWN,
+    body: () => 'number,name\r\n170,New\r\n',
+  },
   'POST /api/v1/plan': { urls: { any: '/api/v1/plan' }, expected: EVERYONE, body: () => ({ tenants: [] }) },
 };
 
@@ -491,7 +507,9 @@ describe('role matrix: what may not be seen is 404, what may be seen and not don
           // A stream does not end; its admission is seen in its own tests.
           if (row.stream === true && expected === 'ok') continue;
           const token = who === 'none' ? undefined : world.tokens[who];
-          const { status } = await onFreshState(world, () => ask(world, token, method, url, row.body?.(name)));
+          const sent = row.body?.(name);
+          const type = typeof sent === 'string' ? { 'content-type': 'text/csv' } : undefined;
+          const { status } = await onFreshState(world, () => ask(world, token, method, url, sent, type));
           const outcome = expected === 'ok' && isPermitted(status) ? 'ok' : status;
           outcomes.push(`${who} ${url}: ${outcome}`);
           wanted.push(`${who} ${url}: ${expected}`);

@@ -1,0 +1,52 @@
+/** What became of many rows, and what a node listens on, as the API answers it. */
+import { z } from 'zod';
+import type { ManyReport } from '../many.ts';
+import type { ListenerView } from '../ports.ts';
+import type { Loose } from './shared.ts';
+
+export const manyReportAnswer = z.object({
+  applied: z.boolean().describe('Whether anything was changed.'),
+  created: z.int(),
+  updated: z.int(),
+  deleted: z.int(),
+  unchanged: z.int(),
+  refused: z.int().describe('Rows that something speaks against; they are left as they are.'),
+  faults: z
+    .array(
+      z.object({
+        row: z.int().describe('The line of the file, from 1; of `keys` the place, from 0.'),
+        key: z.string().describe('Number or name; empty where the row has none.'),
+        path: z.string().describe('The field, or the column.'),
+        code: z.string(),
+        message: z.string(),
+      }),
+    )
+    .describe('The first 1,000.'),
+}) satisfies z.ZodType<Loose<ManyReport>>;
+
+export const csvReportAnswer = manyReportAnswer.extend({
+  rows: z.int().describe('Rows that were read, without the header.'),
+  encoding: z.enum(['utf-8', 'utf-16le', 'utf-16be', 'windows-1252']),
+  separator: z.enum([',', ';', '\t']),
+  columns: z.array(z.string()).describe('Columns that were understood.'),
+});
+
+export const listenerAnswer = z.object({
+  id: z.string().describe('What trunks name in `options.listener`.'),
+  transport: z.enum(['udp', 'tcp', 'tls']),
+  host: z.string(),
+  port: z.int(),
+  publicHost: z.string().optional().describe('What trunks are told in place of `host`.'),
+  publicPort: z.int().optional(),
+  trunks: z.int().describe('Trunks that use this transport.'),
+  certificate: z
+    .object({
+      subject: z.string(),
+      names: z.array(z.string()).describe('Names and addresses that it is for.'),
+      notAfter: z.string(),
+    })
+    .optional()
+    .describe('What a TLS listener shows.'),
+  clientCertificate: z.string().optional().describe('Whether peers have to show one.'),
+  minVersion: z.string().optional(),
+}) satisfies z.ZodType<Loose<ListenerView>>;

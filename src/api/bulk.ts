@@ -1,0 +1,87 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { Steps } from '../base/steps.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import { manyReportAnswer } from './answers/provisioning.ts';
+import { COLLECTIONS, type Collection, type Item, itemsOf, keyText } from './collection.ts';
+import { type ApiContext, answer, describe } from './context.ts';
+import { mergePatch } from './documents.ts';
+import { changeMany, type WantedItem } from './many.ts';
+import { body, named } from './openapi.ts';
+import { ApiProblem } from './problem.ts';
+import { check } from './validation.ts';
+
+const bulkBody = z.strictObject({
+  keys: z.array(keyText).min(1).max(10_000).describe('Numbers, or names, of what is changed.'),
+  patch: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe('JSON Merge Patch (RFC 7396) for each of them; `null` deletes them.'),
+  preview: z.boolean().default(false).describe('Change nothing, and say what would come of it.'),
+  onFault: z
+    .enum(['refuse', 'skip'])
+    .default('refuse')
+    .describe('`refuse`: all or nothing; `skip`: those against which nothing speaks.'),
+});
+
+/** One change for many items of a kind, with what came of it for each. */
+export function bulkRoutes(app: FastifyInstance, context: ApiContext): void {
+  for (const collection of COLLECTIONS) {
+    const { segment, singular, idSuffix } = collection;
+    app.patch(
+      `/api/v1/tenants/:tenant/${segment}`,
+      describe({
+        operationId: `change${idSuffix}s`,
+        tag: segment,
+        summary: `Change or delete many ${singular}s at once`,
+        params: z.strictObject({ tenant: keyText }),
+        body: body('BulkInput', bulkBody),
+        answers: { 200: answer('What came of it', named('BulkReport', manyReportAnswer)) },
+      }),
+      (request) => {
+        const { keys, patch, ...options } = request.body as z.infer<typeof bulkBody>;
+        return changeMany(context, request, collection, (tenant) => patched(tenant, collection, keys, patch), options);
+      },
+    );
+  }
+}
+
+function* patched(
+  tenant: Tenant,
+  collection: Collection,
+  keys: readonly string[],
+  patch: Readonly<Record<string, unknown>> | null,
+): Steps<WantedItem[]> {
+  const { key: field, schema, singular } = collection;
+  const wanted = new Set(keys);
+  const found = new Map<string, Item>();
+  for (const [index, item] of itemsOf(tenant, collection).entries()) {
+    const key = String(item[field]);
+    if (wanted.has(key)) found.set(key, item);
+    if (index % 64 === 0) yield;
+  }
+  const rows: WantedItem[] = [];
+  for (const [row, key] of keys.entries()) {
+    yield;
+    const before = found.get(key);
+    if (before === undefined) {
+      const fault = { code: 'not-found', path: '', message: `${singular} ${key} does not exist` };
+      rows.push({ row, key, faults: [fault] });
+    } else if (patch === null) rows.push({ row, key, faults: [] });
+    else rows.push(checked(row, key, collection, () => check(schema, mergePatch(before, patch)) as Item));
+  }
+  return rows;
+}
+
+/** A row whose document is made by `make`; what that throws are its faults. */
+export function checked(row: number, key: string, collection: Collection, make: () => Item): WantedItem {
+  try {
+    const after = make();
+    if (after[collection.key] === key) return { row, key, after, faults: [] };
+    const message = `must be "${key}"; a ${collection.singular} cannot be renamed`;
+    return { row, key, faults: [{ code: 'name-fixed', path: collection.key, message }] };
+  } catch (error) {
+    if (!(error instanceof ApiProblem)) throw error;
+    return { row, key, faults: error.problems };
+  }
+}

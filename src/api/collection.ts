@@ -1,0 +1,181 @@
+/** What a tenant owns, each kind as `tenants/{tenant}/<segment>`, and how a change of one item is thought out. */
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Problem } from '../base/errors.ts';
+import { referencesTo } from '../tenants/references.ts';
+import {
+  extensionSchema,
+  groupSchema,
+  inboundRuleSchema,
+  outboundRuleSchema,
+  serviceSchema,
+  type Tenant,
+} from '../tenants/schema.ts';
+import { tenantIn, tenantPlace } from '../trunks/places.ts';
+import type { Provisioning } from '../trunks/schema.ts';
+import { requireTenant } from './access.ts';
+import type { PlannedChange } from './change.ts';
+import { type ApiContext, identityOf, withManager } from './context.ts';
+import { type Document, entityTag, requireMatch, withoutSecrets } from './documents.ts';
+import { ApiProblem, invalid, notFound } from './problem.ts';
+import { requireAllowedTrust } from './sources.ts';
+import type { Identity } from './tokens.ts';
+
+type CollectionName = 'extensions' | 'groups' | 'services' | 'outboundRules' | 'inboundRules';
+export type Item = Document;
+
+export interface Collection {
+  readonly segment: string;
+  readonly field: CollectionName;
+  readonly singular: string;
+  readonly idSuffix: string;
+  /** The field that names an item in the path. */
+  readonly key: 'number' | 'name';
+  readonly schema: z.ZodType;
+}
+
+export const EXTENSIONS: Collection = {
+  segment: 'extensions',
+  field: 'extensions',
+  singular: 'extension',
+  idSuffix: 'Extension',
+  key: 'number',
+  schema: extensionSchema,
+};
+export const INBOUND_RULES: Collection = {
+  segment: 'inbound-rules',
+  field: 'inboundRules',
+  singular: 'inbound rule',
+  idSuffix: 'InboundRule',
+  key: 'name',
+  schema: inboundRuleSchema,
+};
+export const COLLECTIONS: readonly Collection[] = [
+  EXTENSIONS,
+  { segment: 'groups', field: 'groups', singular: 'group', idSuffix: 'Group', key: 'name', schema: groupSchema },
+  {
+    segment: 'services',
+    field: 'services',
+    singular: 'service',
+    idSuffix: 'Service',
+    key: 'number',
+    schema: serviceSchema,
+  },
+  {
+    segment: 'outbound-rules',
+    field: 'outboundRules',
+    singular: 'outbound rule',
+    idSuffix: 'OutboundRule',
+    key: 'name',
+    schema: outboundRuleSchema,
+  },
+  INBOUND_RULES,
+];
+
+export const keyText = z.string().min(1).max(128);
+
+/** Who asks for a change, and for which version. */
+export interface Asker {
+  readonly identity: Identity;
+  readonly ifMatch?: string | undefined;
+  readonly ifNoneMatch?: string | undefined;
+}
+
+export function askerOf(request: FastifyRequest): Asker {
+  return {
+    identity: identityOf(request),
+    ifMatch: request.headers['if-match'],
+    ifNoneMatch: request.headers['if-none-match'],
+  };
+}
+
+/** @param before undefined for a new item @param after undefined for one that is deleted */
+export function planItem(
+  context: ApiContext,
+  { identity, ifMatch, ifNoneMatch }: Asker,
+  state: Provisioning,
+  collection: Collection,
+  tenant: Tenant,
+  before: Item | undefined,
+  after: Item | undefined,
+): PlannedChange {
+  if (before !== undefined) requireMatch(ifMatch, entityTag(before, context.entityTagKey));
+  if (before !== undefined && ifNoneMatch === '*') {
+    throw new ApiProblem(412, 'exists', `${collection.singular} exists already`);
+  }
+  const items = [...itemsOf(tenant, collection)];
+  const index = before === undefined ? items.length : items.indexOf(before);
+  items.splice(index, before === undefined ? 0 : 1, ...(after === undefined ? [] : [after]));
+  const name = String((after ?? before)?.[collection.key]);
+  const key = encodeURIComponent(name);
+  const tenantPath = `tenants[${tenantPlace(state, tenant.name)}]`;
+  const changed = { ...tenant, [collection.field]: items } as Tenant;
+  requireAllowedTrust(context, identity, state, changed, tenant);
+  return {
+    change: { putTenants: [changed] },
+    facts: [
+      {
+        action: before === undefined ? 'create' : after === undefined ? 'delete' : 'update',
+        resource: `tenants/${tenant.name}/${collection.segment}/${key}`,
+        tenant: tenant.name,
+        ...(before === undefined ? {} : { before }),
+        ...(after === undefined ? {} : { after }),
+      },
+    ],
+    ...(after === undefined
+      ? { deletes: `${collection.singular} ${key}`, referrers: referrersOf(name, collection, changed, tenantPath) }
+      : {}),
+    bodyPaths: new Map([[`${tenantPath}.${collection.field}[${index}]`, '']]),
+  };
+}
+
+/** What names a number that is deleted; names of groups and rules are looked after by the rules of provisioning. */
+export function referrersOf(number: string, collection: Collection, tenant: Tenant, tenantPath: string): Problem[] {
+  if (collection.key !== 'number') return [];
+  return referencesTo(number, tenant).map((path) => ({
+    code: 'in-use',
+    path: `${tenantPath}.${path}`,
+    message: `refers to ${number}`,
+  }));
+}
+
+/** An item is renamed by deleting it and making another: what refers to it does so by this name. */
+export function requireSameKey(key: string | undefined, collection: Collection, after: Item): void {
+  if (key === undefined || after[collection.key] === key) return;
+  const message = `must be "${key}", as in the path; a ${collection.singular} cannot be renamed`;
+  throw invalid([{ code: 'name-fixed', path: collection.key, message }]);
+}
+
+export function requireNewKey(tenant: Tenant, collection: Collection, after: Item): void {
+  const { key, singular } = collection;
+  const isTaken = itemsOf(tenant, collection).some((item) => item[key] === after[key]);
+  if (isTaken) throw new ApiProblem(409, 'exists', `${singular} ${String(after[key])} exists already`);
+}
+
+/** A tenant by name, if this admin may see it. */
+export function visibleTenant(identity: Identity, state: Provisioning, name: string): Tenant {
+  requireTenant(identity, name);
+  const tenant = tenantIn(state, name);
+  if (tenant === undefined) throw notFound(`tenant ${name}`);
+  return tenant;
+}
+
+/** The tenant of the path. */
+export function tenantOf(request: FastifyRequest, state: Provisioning): Tenant {
+  return visibleTenant(identityOf(request), state, (request.params as { tenant: string }).tenant);
+}
+
+export function itemsOf(tenant: Tenant, collection: Collection): readonly Item[] {
+  return tenant[collection.field] as readonly unknown[] as readonly Item[];
+}
+
+export function existing(tenant: Tenant, collection: Collection, key: string): Item {
+  const item = itemsOf(tenant, collection).find((candidate) => candidate[collection.key] === key);
+  if (item === undefined) throw notFound(`${collection.singular} ${key}`);
+  return item;
+}
+
+/** An item belongs to whom its tenant belongs to. */
+export function itemView(context: ApiContext, tenant: string, item: Item): object {
+  return withManager(context, `tenants/${tenant}`, withoutSecrets(item) as object);
+}

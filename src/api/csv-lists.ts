@@ -1,0 +1,229 @@
+/** Extensions and DIDs of a tenant as a spreadsheet: out, and in again with a look at every line before. */
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type CsvTable, cellText, csvLine, readCsv } from '../base/csv.ts';
+import { inSlices, type Steps } from '../base/steps.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import { csvReportAnswer } from './answers/provisioning.ts';
+import { requireFittingBody } from './body-size.ts';
+import { checked } from './bulk.ts';
+import { type Item, itemsOf, keyText, tenantOf } from './collection.ts';
+import { type ApiContext, answer, describe } from './context.ts';
+import { CSV_KINDS, type CsvColumn, type CsvKind } from './csv-columns.ts';
+import { changeMany, type WantedItem } from './many.ts';
+import { body, named } from './openapi.ts';
+import { ApiProblem, invalid } from './problem.ts';
+import { check } from './validation.ts';
+
+const URL = '/api/v1/tenants/:tenant/csv/:kind';
+const TAG = 'csv';
+const params = z.strictObject({
+  tenant: keyText,
+  kind: z.enum(['extensions', 'dids']).describe('`dids`: inbound rules, one a row.'),
+});
+const SEPARATORS = { comma: ',', semicolon: ';', tab: '\t' } as const;
+/** Octets that are written at once, about. */
+const PIECE = 65_536;
+const MAX_ROWS = 200_000;
+
+const exportQuery = z.strictObject({
+  separator: z
+    .enum(['comma', 'semicolon', 'tab'])
+    .default('comma')
+    .describe('Spreadsheets of countries with a decimal comma expect `semicolon`.'),
+});
+const importQuery = z.strictObject({
+  preview: z.enum(['true', 'false']).default('false').describe('Change nothing, and say what would come of each line.'),
+  onFault: z
+    .enum(['refuse', 'skip'])
+    .default('refuse')
+    .describe('`refuse`: all or nothing; `skip`: the lines against which nothing speaks.'),
+});
+
+/** @param documentOctets the longest file of a system admin */
+export function csvRoutes(app: FastifyInstance, context: ApiContext, documentOctets: number): void {
+  app.addContentTypeParser(
+    ['text/csv', 'text/plain', 'application/vnd.ms-excel', 'text/tab-separated-values'],
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, octets: Buffer) => octets,
+  );
+  app.get(
+    URL,
+    describe({
+      operationId: 'exportCsv',
+      tag: TAG,
+      summary: "A tenant's extensions or DIDs as a spreadsheet, without passwords",
+      params,
+      querystring: exportQuery,
+      answers: { 200: { description: 'The file', content: { 'text/csv': { schema: { type: 'string' } } } } },
+    }),
+    (request, reply) => {
+      const tenant = tenantOf(request, context.provisioning.current().state);
+      const { kind } = request.params as z.infer<typeof params>;
+      const { separator } = request.query as z.infer<typeof exportQuery>;
+      const items = itemsOf(tenant, CSV_KINDS[kind].collection);
+      return reply
+        .header('cache-control', 'no-store')
+        .header('content-disposition', `attachment; filename="${tenant.name}-${kind}.csv"`)
+        .type('text/csv; charset=utf-8')
+        .send(Readable.from(written(items, CSV_KINDS[kind].columns, SEPARATORS[separator])));
+    },
+  );
+  const { schema, config } = describe({
+    operationId: 'importCsv',
+    tag: TAG,
+    summary: 'Create and change extensions or DIDs by a spreadsheet, all or none, or only look what would come of it',
+    params,
+    querystring: importQuery,
+    body: body('CsvText', z.unknown().meta({ type: 'string', description: 'The file: a header, and a row an item.' })),
+    answers: { 200: answer('What came of it', named('CsvReport', csvReportAnswer)) },
+  });
+  app.post(
+    URL,
+    {
+      schema: { ...schema, consumes: ['text/csv'] },
+      config,
+      bodyLimit: documentOctets,
+      onRequest: async (request: FastifyRequest) => requireFittingBody(request, app.initialConfig.bodyLimit),
+      validatorCompiler: ({ schema: part, httpPart }) =>
+        httpPart === 'body'
+          ? (value: unknown) => ({ value })
+          : (value: unknown) => ({ value: check(part as unknown as z.ZodType, value) }),
+    },
+    async (request) => {
+      const { kind } = request.params as z.infer<typeof params>;
+      const { preview, onFault } = request.query as z.infer<typeof importQuery>;
+      tenantOf(request, context.provisioning.current().state);
+      const octets = request.body;
+      if (!Buffer.isBuffer(octets)) throw new ApiProblem(415, 'unsupported-media-type', 'send the file as text/csv');
+      const table = await inSlices(readCsv(octets));
+      const columns = columnsOf(table, CSV_KINDS[kind]);
+      const report = await changeMany(
+        context,
+        request,
+        CSV_KINDS[kind].collection,
+        (tenant) => wantedItems(table, columns, CSV_KINDS[kind], tenant),
+        { preview: preview === 'true', onFault },
+      );
+      const { encoding, separator, rows, faults } = table;
+      const names = columns.flatMap((column) => column?.name ?? []);
+      return { ...report, rows: rows.length + faults.length, encoding, separator, columns: names };
+    },
+  );
+}
+
+async function* written(items: readonly Item[], columns: readonly CsvColumn[], separator: ',' | ';' | '\t') {
+  // Spreadsheets take a file without the mark for one in the machine's own encoding.
+  let text = `\ufeff${csvLine(
+    columns.map(({ name }) => name),
+    separator,
+  )}`;
+  for (let at = 0; at < items.length; ) {
+    const { lines, next } = await inSlices(linesFrom(items, at, columns, separator));
+    yield text + lines;
+    text = '';
+    at = next;
+  }
+  if (text !== '') yield text;
+}
+
+function* linesFrom(
+  items: readonly Item[],
+  from: number,
+  columns: readonly CsvColumn[],
+  separator: ',' | ';' | '\t',
+): Steps<{ lines: string; next: number }> {
+  let lines = '';
+  let next = from;
+  for (; next < items.length && lines.length < PIECE; next++) {
+    const item = items[next] as Item;
+    lines += csvLine(
+      columns.map((column) => column.text(item)),
+      separator,
+    );
+    yield;
+  }
+  return { lines, next };
+}
+
+/** By place; undefined for a column without a title. Throws for a title that is not known, and for a file that has none. */
+function columnsOf({ header, rows }: CsvTable, { columns, collection, keyFor }: CsvKind): (CsvColumn | undefined)[] {
+  const names = columns.map(({ name }) => name);
+  if (header === undefined)
+    throw invalid([
+      { code: 'no-header', path: 'rows[1]', message: `the first line must name columns: ${names.join(', ')}` },
+    ]);
+  if (rows.length > MAX_ROWS)
+    throw new ApiProblem(413, 'too-many-rows', `a file has at most ${MAX_ROWS.toLocaleString('en')} rows`);
+  const problems: { code: string; path: string; message: string }[] = [];
+  const seen = new Set<string>();
+  const found = header.cells.map((cell) => {
+    const title = cellText(cell).trim();
+    if (title === '') return undefined;
+    const column = columns.find(({ name }) => name.toLowerCase() === title.toLowerCase());
+    const path = `rows[${header.line}]`;
+    if (column === undefined)
+      problems.push({
+        code: 'unknown-column',
+        path,
+        message: `unknown column "${title.slice(0, 40)}"; known are ${names.join(', ')}`,
+      });
+    else if (seen.has(column.name))
+      problems.push({ code: 'column-twice', path, message: `column "${title}" is there twice` });
+    else seen.add(column.name);
+    return column;
+  });
+  if (!seen.has(collection.key) && keyFor === undefined)
+    problems.push({
+      code: 'no-key',
+      path: `rows[${header.line}]`,
+      message: `there must be a column "${collection.key}"`,
+    });
+  if (problems.length > 0) throw invalid(problems);
+  return found;
+}
+
+function* wantedItems(
+  { rows, faults }: CsvTable,
+  columns: readonly (CsvColumn | undefined)[],
+  { collection, keyFor }: CsvKind,
+  tenant: Tenant,
+): Steps<WantedItem[]> {
+  const present = new Map<string, Item>();
+  for (const item of itemsOf(tenant, collection)) present.set(String(item[collection.key]), item);
+  yield;
+  const wanted: WantedItem[] = faults.map(({ line, message }) => ({
+    row: line,
+    key: '',
+    faults: [{ code: 'malformed-csv', path: '', message }],
+  }));
+  for (const { line, cells } of rows) {
+    yield;
+    const extra = cells.findIndex((cell, index) => index >= columns.length && cell !== '');
+    const fresh: Record<string, unknown> = {};
+    fill(fresh, cells, columns);
+    const key = String(fresh[collection.key] ?? keyFor?.(fresh, tenant) ?? '');
+    if (extra >= 0) {
+      const message = `has ${cells.length} cells where the header has ${columns.length}`;
+      wanted.push({ row: line, key, faults: [{ code: 'too-many-cells', path: '', message }] });
+      continue;
+    }
+    const item: Record<string, unknown> = { ...present.get(key) };
+    fill(item, cells, columns);
+    if (item[collection.key] === undefined && key !== '') item[collection.key] = key;
+    wanted.push(checked(line, key, collection, () => check(collection.schema, item) as Item));
+  }
+  return wanted.sort((a, b) => a.row - b.row);
+}
+
+function fill(
+  item: Record<string, unknown>,
+  cells: readonly string[],
+  columns: readonly (CsvColumn | undefined)[],
+): void {
+  for (const [index, column] of columns.entries()) {
+    const cell = cells[index];
+    if (cell !== undefined) column?.put(item, cellText(cell).trim());
+  }
+}

@@ -1,0 +1,216 @@
+/** Many items of a tenant changed at once: all, or those against which nothing speaks, with what speaks against each of the others. */
+import { isDeepStrictEqual } from 'node:util';
+import type { FastifyRequest } from 'fastify';
+import type { Problem } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
+import type { AuditFact } from '../observe/index.ts';
+import type { Tenant } from '../tenants/schema.ts';
+import { tenantPlace } from '../trunks/places.ts';
+import type { Provisioning } from '../trunks/schema.ts';
+import { applyChange, type PlannedChange, previewChange } from './change.ts';
+import { type Collection, type Item, itemsOf, referrersOf, tenantOf } from './collection.ts';
+import { type ApiContext, identityOf } from './context.ts';
+import { ApiProblem } from './problem.ts';
+import { requireAllowedTrust } from './sources.ts';
+
+/** What is to become of one item. */
+export interface WantedItem {
+  /** What the answer calls it by: a line of a file, a place in a list. */
+  readonly row: number;
+  readonly key: string;
+  /** Undefined: it is deleted. Read only where there are no faults. */
+  readonly after?: Item | undefined;
+  readonly faults: readonly Problem[];
+}
+
+export interface RowFault extends Problem {
+  readonly row: number;
+  readonly key: string;
+}
+
+export interface ManyReport {
+  readonly applied: boolean;
+  readonly created: number;
+  readonly updated: number;
+  readonly deleted: number;
+  readonly unchanged: number;
+  /** Rows with faults; `faults` may hold several of each. */
+  readonly refused: number;
+  readonly faults: readonly RowFault[];
+}
+
+export interface ManyOptions {
+  /** Nothing is changed. */
+  readonly preview: boolean;
+  /** `skip`: what nothing speaks against is changed. */
+  readonly onFault: 'refuse' | 'skip';
+}
+
+/** What one rule refuses may be what another rule missed: so often it is asked again without the rows that were refused. */
+const MAX_ROUNDS = 5;
+/** Faults that are told; all are counted. */
+const MAX_TOLD = 1000;
+const REFUSED = 'rows-refused';
+
+/** @param read reads what is wanted, on the state that it is to change. @throws ApiProblem what no row is to blame for, and with `refuse` every fault. */
+export async function changeMany(
+  context: ApiContext,
+  request: FastifyRequest,
+  collection: Collection,
+  read: (tenant: Tenant) => Steps<readonly WantedItem[]>,
+  { preview, onFault }: ManyOptions,
+): Promise<ManyReport> {
+  const refused = new Map<number, RowFault[]>();
+  const plan = (state: Provisioning) => planMany(context, request, state, collection, read, refused);
+  for (let round = 0; ; round++) {
+    try {
+      const planned = preview
+        ? (await previewChange(context, request, plan)).planned
+        : await applyChange(context, request, (state) => planOrRefuse(plan(state), onFault));
+      return reportOf(planned, !preview && planned.facts.length > 0);
+    } catch (error) {
+      if (round >= MAX_ROUNDS || !(error instanceof ApiProblem) || error.code === REFUSED) throw error;
+      if (!takeFaults(error, refused)) throw error;
+      if (!preview && onFault === 'refuse') throw refusal([...refused.values()].flat());
+    }
+  }
+}
+
+interface PlannedMany extends PlannedChange {
+  readonly counts: Omit<ManyReport, 'applied' | 'refused' | 'faults'>;
+  readonly faults: readonly RowFault[];
+}
+
+function* planOrRefuse(plan: Steps<PlannedMany>, onFault: ManyOptions['onFault']): Steps<PlannedMany> {
+  const planned = yield* plan;
+  if (onFault === 'refuse' && planned.faults.length > 0) throw refusal(planned.faults);
+  return planned;
+}
+
+function reportOf({ counts, faults }: PlannedMany, applied: boolean): ManyReport {
+  const refused = new Set(faults.map(({ row }) => row)).size;
+  return { applied, ...counts, refused, faults: faults.slice(0, MAX_TOLD) };
+}
+
+function refusal(faults: readonly RowFault[]): ApiProblem {
+  const rows = new Set(faults.map(({ row }) => row)).size;
+  const problems = faults
+    .slice(0, MAX_TOLD)
+    .map(({ row, path, code, message }) => ({ code, path: `rows[${row}]${path === '' ? '' : `.${path}`}`, message }));
+  const detail = `${rows === 1 ? '1 row is' : `${rows} rows are`} at fault; nothing was changed`;
+  return new ApiProblem(422, REFUSED, detail, { problems });
+}
+
+/** Whether every fault is a row's; they are kept by row then. */
+function takeFaults({ problems }: ApiProblem, refused: Map<number, RowFault[]>): boolean {
+  const found = problems.map((problem) => ({ problem, at: /^rows\[(\d+)\]\.?(.*)$/s.exec(problem.path) }));
+  if (found.length === 0 || found.some(({ at }) => at === null)) return false;
+  for (const { problem, at } of found) {
+    const row = Number(at?.[1]);
+    const fault = { row, key: '', ...problem, path: at?.[2] ?? '' };
+    refused.set(row, [...(refused.get(row) ?? []), fault]);
+  }
+  return true;
+}
+
+function* planMany(
+  context: ApiContext,
+  request: FastifyRequest,
+  state: Provisioning,
+  collection: Collection,
+  read: (tenant: Tenant) => Steps<readonly WantedItem[]>,
+  refused: ReadonlyMap<number, readonly RowFault[]>,
+): Steps<PlannedMany> {
+  const tenant = tenantOf(request, state);
+  const wanted = yield* read(tenant);
+  const present = yield* byKey(tenant, collection);
+  const after = new Map(present);
+  const counts = { created: 0, updated: 0, deleted: 0, unchanged: 0 };
+  const facts: Omit<AuditFact, 'actor'>[] = [];
+  const faults: RowFault[] = [];
+  const rowOf = new Map<string, number>();
+  const inUse = yield* stillNamed(tenant, collection, wanted);
+  for (const { row, key, after: item, faults: own } of wanted) {
+    yield;
+    const named = inUse.get(key) ?? [];
+    const known = [...[...own, ...named].map((fault) => ({ ...fault, row, key })), ...(refused.get(row) ?? [])];
+    const twice = rowOf.get(key);
+    if (known.length === 0 && twice !== undefined)
+      known.push({ row, key, code: 'twice', path: collection.key, message: `is in row ${twice} too` });
+    if (known.length > 0) {
+      faults.push(...known.map((fault) => ({ ...fault, key })));
+      continue;
+    }
+    rowOf.set(key, row);
+    const before = present.get(key);
+    if (item === undefined) after.delete(key);
+    else after.set(key, item);
+    if (isDeepStrictEqual(before, item)) {
+      counts.unchanged++;
+      continue;
+    }
+    const action = before === undefined ? 'create' : item === undefined ? 'delete' : 'update';
+    counts[`${action}d`]++;
+    facts.push({
+      action,
+      resource: `tenants/${tenant.name}/${collection.segment}/${encodeURIComponent(key)}`,
+      tenant: tenant.name,
+      ...(before === undefined ? {} : { before }),
+      ...(item === undefined ? {} : { after: item }),
+    });
+  }
+  const items = [...after.values()];
+  const changed = { ...tenant, [collection.field]: items } as Tenant;
+  requireAllowedTrust(context, identityOf(request), state, changed, tenant);
+  const tenantPath = `tenants[${tenantPlace(state, tenant.name)}]`;
+  return {
+    change: facts.length === 0 ? {} : { putTenants: [changed] },
+    facts,
+    counts,
+    faults,
+    // Made only for a refusal: 100,000 places are a lot of text.
+    bodyPaths: () =>
+      new Map(
+        items.flatMap((item, index) => {
+          const row = rowOf.get(String(item[collection.key]));
+          return row === undefined ? [] : [[`${tenantPath}.${collection.field}[${index}]`, `rows[${row}]`] as const];
+        }),
+      ),
+  };
+}
+
+function* byKey(tenant: Tenant, collection: Collection): Steps<Map<string, Item>> {
+  const items = new Map<string, Item>();
+  for (const [index, item] of itemsOf(tenant, collection).entries()) {
+    items.set(String(item[collection.key]), item);
+    if (index % 64 === 0) yield;
+  }
+  return items;
+}
+
+/** Numbers that are to be deleted and that what stays names. */
+function* stillNamed(
+  tenant: Tenant,
+  collection: Collection,
+  wanted: readonly WantedItem[],
+): Steps<ReadonlyMap<string, readonly Problem[]>> {
+  const named = new Map<string, readonly Problem[]>();
+  const going = new Set(wanted.flatMap(({ key, after, faults }) => (after || faults.length > 0 ? [] : [key])));
+  for (let isSettled = going.size === 0; !isSettled; ) {
+    isSettled = true;
+    const items = itemsOf(tenant, collection).filter((item) => !going.has(String(item[collection.key])));
+    const rest = { ...tenant, [collection.field]: items } as Tenant;
+    for (const key of [...going]) {
+      yield;
+      const problems = referrersOf(key, collection, rest, '');
+      if (problems.length === 0) continue;
+      isSettled = false;
+      going.delete(key);
+      named.set(
+        key,
+        problems.map(({ code, path }) => ({ code, path: '', message: `is still named by ${path.slice(1)}` })),
+      );
+    }
+  }
+  return named;
+}

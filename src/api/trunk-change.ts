@@ -1,0 +1,79 @@
+/** How a change of a trunk is thought out, whoever asks for it: to make it, or to learn what it would do. */
+import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
+import { trunkIn, trunkPlace } from '../trunks/places.ts';
+import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
+import { requireAllowedTrunk, requireTrunkOwner } from './access.ts';
+import type { PlannedChange } from './change.ts';
+import type { Asker } from './collection.ts';
+import type { ApiContext } from './context.ts';
+import { entityTag, requireMatch } from './documents.ts';
+import { auditTenant } from './ownership.ts';
+import { ApiProblem, invalid } from './problem.ts';
+import { requireAllowedSources } from './sources.ts';
+import type { Identity } from './tokens.ts';
+import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
+
+export function planNewTrunk(
+  context: ApiContext,
+  identity: Identity,
+  state: Provisioning,
+  wanted: TrunkSettings,
+): PlannedChange & { readonly after: TrunkSettings } {
+  const id = wanted.id ?? freeTrunkId(wanted, { has: (taken) => trunkIn(state, taken) !== undefined });
+  const after = { ...wanted, id };
+  requireAllowedTrunk(identity, after, undefined);
+  requireAllowedSources(context, identity, state, after, undefined);
+  requireUsableFiles(after, undefined);
+  requireCurrentCertificate(after, undefined, state, context.clock.wallMs());
+  // For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's.
+  if (trunkIn(state, id) !== undefined) throw new ApiProblem(409, 'exists', `trunk ${id} exists already`);
+  return {
+    after,
+    change: { putTrunks: [after] },
+    facts: [{ action: 'create' as const, resource: `trunks/${id}`, ...auditTenant(after), after }],
+    bodyPaths: new Map([[`trunks[${state.trunks.length}]`, '']]),
+  };
+}
+
+export function planTrunk(
+  context: ApiContext,
+  { identity, ifMatch }: Asker,
+  state: Provisioning,
+  before: TrunkSettings,
+  after: TrunkSettings,
+): PlannedChange {
+  requireTrunkOwner(identity, before);
+  if (after.id !== before.id)
+    throw invalid([{ code: 'name-fixed', path: 'id', message: "a trunk's id cannot be changed" }]);
+  requireMatch(ifMatch, entityTag(before, context.entityTagKey));
+  requireAllowedTrunk(identity, after, before);
+  requireAllowedSources(context, identity, state, after, before);
+  requireUsableFiles(after, before);
+  requireCurrentCertificate(after, before, state, context.clock.wallMs());
+  return trunkUpdate(state, before, after);
+}
+
+export function planTrunkDeletion(
+  context: ApiContext,
+  { identity, ifMatch }: Asker,
+  before: TrunkSettings,
+): PlannedChange {
+  requireTrunkOwner(identity, before);
+  requireMatch(ifMatch, entityTag(before, context.entityTagKey));
+  const id = trunkIdOf(before);
+  return {
+    deletes: `trunk ${before.name}`,
+    change: { deleteTrunks: [id] },
+    facts: [{ action: 'delete' as const, resource: `trunks/${id}`, ...auditTenant(before), before }],
+  };
+}
+
+/** The change itself, without the question whether it may be made. */
+export function trunkUpdate(state: Provisioning, before: TrunkSettings, after: TrunkSettings): PlannedChange {
+  const id = trunkIdOf(before);
+  return {
+    change: { putTrunks: [after] },
+    facts: [{ action: 'update' as const, resource: `trunks/${id}`, ...auditTenant(before), before, after }],
+    bodyPaths: new Map([[`trunks[${trunkPlace(state, id)}]`, '']]),
+  };
+}

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ask, startTestApi, type TestApi } from './kit.ts';
+
+let world: TestApi;
+let undo: () => void;
+beforeAll(async () => {
+  world = await startTestApi();
+});
+afterAll(() => world.close());
+beforeEach(() => {
+  undo?.();
+  undo = world.provisioning.snapshot();
+});
+
+const EXTENSIONS = '/api/v1/tenants/acme/extensions';
+const change = (body: object, token = world.tokens.acme) => ask(world, token, 'PATCH', EXTENSIONS, body);
+const numbers = async () => (await ask(world, world.tokens.acme, 'GET', EXTENSIONS)).body.items;
+
+describe('many items at once', () => {
+  test('one patch is merged into each, passwords stay, and the audit has an entry for each', async () => {
+    const { status, body } = await change({ keys: ['101', '102'], patch: { forward: { busy: '600' } } });
+    expect(status).toBe(200);
+    expect(body).toEqual({ applied: true, created: 0, updated: 2, deleted: 0, unchanged: 0, refused: 0, faults: [] });
+    expect(await numbers()).toMatchObject([
+      { number: '101', forward: { busy: '600' }, passwordSet: true },
+      { number: '102', forward: { busy: '600' }, passwordSet: true },
+    ]);
+    const audit = await ask(world, world.tokens.acme, 'GET', '/api/v1/audit?resource=tenants/acme/extensions');
+    expect(audit.body.items.slice(0, 2)).toMatchObject([
+      { action: 'update', resource: 'tenants/acme/extensions/102' },
+      { action: 'update', resource: 'tenants/acme/extensions/101' },
+    ]);
+    const again = await change({ keys: ['101', '102'], patch: { forward: { busy: '600' } } });
+    expect(again.body).toMatchObject({ applied: false, updated: 0, unchanged: 2 });
+  });
+
+  test('all or nothing: with one at fault nothing is changed, and the answer says which and why', async () => {
+    const { status, body } = await change({ keys: ['101', '999'], patch: { anonymousCalls: true } });
+    expect([status, body.code]).toEqual([422, 'rows-refused']);
+    expect(body.errors).toEqual([{ code: 'not-found', path: 'rows[1]', message: 'extension 999 does not exist' }]);
+    expect((await numbers())[0].anonymousCalls).toBe(false);
+  });
+
+  test('with skip those against which nothing speaks are changed, also where only a rule of the whole refuses one', async () => {
+    // 14155550101 is in acme's pool and no foreign number is; 101 and 102 would both be refused, 103 does not exist.
+    const { body } = await change({ keys: ['101', '103', '101'], patch: { name: 'New' }, onFault: 'skip' });
+    expect(body).toMatchObject({ applied: true, updated: 1, refused: 2 });
+    expect(body.faults).toMatchObject([
+      { row: 1, key: '103', code: 'not-found' },
+      { row: 2, key: '101', code: 'twice' },
+    ]);
+    const foreign = await change({ keys: ['101', '102'], patch: { outboundCallerId: '4930123' }, onFault: 'skip' });
+    expect(foreign.body).toMatchObject({ applied: false, updated: 0, refused: 2 });
+    expect(foreign.body.faults).toMatchObject([
+      { row: 0, key: '101', path: 'outboundCallerId' },
+      { row: 1, key: '102', path: 'outboundCallerId' },
+    ]);
+    expect(await numbers()).toMatchObject([{ name: 'New' }, { name: 'Two' }]);
+  });
+
+  test('null deletes; what is still named stays and says by what', async () => {
+    await ask(world, world.tokens.acme, 'POST', EXTENSIONS, { number: '150', forward: { always: '151' } });
+    await ask(world, world.tokens.acme, 'POST', EXTENSIONS, { number: '151' });
+    const preview = await change({ keys: ['150', '151', '101'], patch: null, preview: true, onFault: 'skip' });
+    expect(preview.body).toMatchObject({ applied: false, deleted: 2, refused: 1 });
+    expect(await numbers()).toHaveLength(4);
+    const { body } = await change({ keys: ['151', '101'], patch: null, onFault: 'skip' });
+    expect(body).toMatchObject({ applied: false, deleted: 0, refused: 2 });
+    expect(body.faults).toContainEqual(
+      expect.objectContaining({ key: '151', code: 'in-use', message: expect.stringContaining('forward.always') }),
+    );
+    const both = await change({ keys: ['150', '151'], patch: null });
+    expect(both.body).toMatchObject({ applied: true, deleted: 2 });
+    expect(await numbers()).toHaveLength(2);
+  });
+
+  test('whoever reads only changes nothing, and a number cannot be renamed', async () => {
+    const made = await ask(world, world.tokens.acme, 'POST', '/api/v1/tokens', {
+      role: 'tenant-admin',
+      tenant: 'acme',
+      readOnly: true,
+    });
+    expect((await change({ keys: ['101'], patch: { name: 'x' } }, made.body.token)).status).toBe(403);
+    const renamed = await change({ keys: ['101'], patch: { number: '105' } });
+    expect(renamed.body.errors).toMatchObject([{ code: 'name-fixed', path: 'rows[0].number' }]);
+  });
+});

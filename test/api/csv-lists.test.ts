@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ask, CANARY, startTestApi, type TestApi } from './kit.ts';
+
+let world: TestApi;
+let undo: () => void;
+beforeAll(async () => {
+  world = await startTestApi();
+});
+afterAll(() => world.close());
+beforeEach(() => {
+  undo?.();
+  undo = world.provisioning.snapshot();
+});
+
+const URL = '/api/v1/tenants/acme/csv';
+const send = (file: string | Buffer, query = '', kind = 'extensions', token = world.tokens.acme) =>
+  ask(world, token, 'POST', `${URL}/${kind}${query}`, file, { 'content-type': 'text/csv' });
+const get = (path: string) => ask(world, world.tokens.acme, 'GET', `/api/v1/tenants/acme/${path}`);
+
+describe('export', () => {
+  test('extensions as they are, without passwords, guarded against formulas, with a mark for spreadsheets', async () => {
+    await ask(world, world.tokens.acme, 'PATCH', '/api/v1/tenants/acme/extensions/102', {
+      name: '=HYPERLINK("http://x","y")',
+      forward: { busy: '+44 20 7946 0000' },
+      trustedAddresses: ['192.0.2.1', '192.0.2.2'],
+    });
+    const { status, text, headers } = await ask(
+      world,
+      world.tokens.acme,
+      'GET',
+      `${URL}/extensions?separator=semicolon`,
+    );
+    expect(status).toBe(200);
+    expect(headers['content-type']).toBe('text/csv; charset=utf-8');
+    expect(headers['content-disposition']).toBe('attachment; filename="acme-extensions.csv"');
+    const [head, first, second] = text.split('\r\n');
+    expect(head).toMatch(/^\ufeffnumber;name;enabled;password;outboundCallerId;/);
+    expect(first).toMatch(/^101;One;true;;14155550100;/);
+    expect(second).toContain(`102;"'=HYPERLINK(""http://x"",""y"")"`);
+    expect(second).toContain(`'+44 20 7946 0000`);
+    expect(text).not.toContain(CANARY);
+  });
+
+  test('what was exported is imported again without any change', async () => {
+    for (const kind of ['extensions', 'dids'] as const) {
+      const { text } = await ask(world, world.tokens.acme, 'GET', `${URL}/${kind}`);
+      const { status, body } = await send(text, '', kind);
+      expect([status, body.applied, body.refused]).toEqual([200, false, 0]);
+      expect(body.unchanged).toBe(kind === 'extensions' ? 2 : 1);
+    }
+  });
+});
+
+describe('import', () => {
+  test('a new number is added, a known one changed; missing columns stay, empty cells are taken away, passwords stay', async () => {
+    await send('number,forward.busy\n101,102');
+    const { status, body } = await send(
+      'Number , NAME,outboundCallerId,password\r\n101,Uno,,\r\n170,Siebzig,,s3cret-170\r\n',
+    );
+    expect([status, body]).toMatchObject([200, { applied: true, created: 1, updated: 1, rows: 2 }]);
+    const one = (await get('extensions/101')).body;
+    expect(one).toMatchObject({ name: 'Uno', passwordSet: true, forward: { busy: '102' } });
+    expect(one.outboundCallerId).toBeUndefined();
+    expect((await get('extensions/170')).body).toMatchObject({ name: 'Siebzig', passwordSet: true });
+  });
+
+  test('as a German spreadsheet saves it: semicolons, Windows-1252, WAHR and FALSCH', async () => {
+    const file = Buffer.from(
+      'number;name;enabled\r\n171;J\u00fcrgen;WAHR\r\n172;"M\u00fcller; K\u00e4the";FALSCH\r\n',
+      'latin1',
+    );
+    const { body } = await send(file);
+    expect(body).toMatchObject({ applied: true, created: 2, encoding: 'windows-1252', separator: ';' });
+    expect((await get('extensions/172')).body).toMatchObject({ name: 'Müller; Käthe', enabled: false });
+  });
+
+  test('a preview names every line at fault, by column, and changes nothing; so does an import, all or nothing', async () => {
+    const file = [
+      'number,name,outboundCallerId,forward.noAnswerSeconds',
+      '180,Good,,',
+      '18x,Bad number,,',
+      '181,Bad seconds,,soon',
+      '182,Foreign,4930123,',
+      '180,Twice,,',
+      '183,"open,,',
+    ].join('\n');
+    const preview = await send(file, '?preview=true');
+    expect(preview.body).toMatchObject({ applied: false, created: 1, refused: 5, rows: 6 });
+    expect(preview.body.faults.map(({ row, path }: { row: number; path: string }) => [row, path])).toEqual([
+      [3, 'number'],
+      [4, 'forward.noAnswerSeconds'],
+      [5, 'outboundCallerId'],
+      [6, 'number'],
+      [7, ''],
+    ]);
+    const refused = await send(file);
+    expect([refused.status, refused.body.code]).toEqual([422, 'rows-refused']);
+    expect(refused.body.errors[0].path).toBe('rows[3].number');
+    expect((await get('extensions/180')).status).toBe(404);
+    const skipped = await send(file, '?onFault=skip');
+    expect(skipped.body).toMatchObject({ applied: true, created: 1, refused: 5 });
+    expect((await get('extensions/180')).body.name).toBe('Good');
+  });
+
+  test('unknown and doubled columns, a missing key and a file without a header are refused as a whole', async () => {
+    const told = async (file: string) =>
+      (await send(file, '?preview=true')).body.errors?.map(({ code }: { code: string }) => code);
+    expect(await told('number,colour\n1,2')).toEqual(['unknown-column']);
+    expect(await told('number,name,Name\n1,2,3')).toEqual(['column-twice']);
+    expect(await told('name\nOne')).toEqual(['no-key']);
+    expect(await told('\n\n')).toEqual(['no-header']);
+    const json = await ask(world, world.tokens.acme, 'POST', `${URL}/extensions`, { number: '1' });
+    expect(json.status).toBe(415);
+  });
+
+  test('DIDs: a rule a line, called like its DID where the file says nothing else; another tenant’s numbers are no line’s', async () => {
+    const { body } = await send(
+      'did,trunk,destination\n14155550100,carrier,service 600\n14155550160,carrier,102\n14155550161-14155550162,carrier,extensions 101-102\n14155550250,carrier,hangUp\n',
+      '?onFault=skip',
+      'dids',
+    );
+    expect(body).toMatchObject({ applied: true, created: 2, updated: 1, refused: 1 });
+    expect(body.faults[0]).toMatchObject({ row: 5, path: 'dids' });
+    expect((await get('inbound-rules/main')).body.destination).toEqual({ service: '600' });
+    expect((await get('inbound-rules/14155550160')).body.destination).toEqual({ extension: '102' });
+  });
+});
