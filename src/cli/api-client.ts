@@ -46,6 +46,11 @@ export class ApiClient {
     return this.#ask<T>('POST', path, body);
   }
 
+  /** Sends a spreadsheet, and waits as long as it takes. */
+  async file<T>(path: string, octets: Uint8Array): Promise<T> {
+    return this.#ask<T>('POST', path, octets, null);
+  }
+
   async patch<T>(path: string, body: unknown): Promise<T> {
     return this.#ask<T>('PATCH', path, body);
   }
@@ -107,8 +112,8 @@ export class ApiClient {
     }
   }
 
-  async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await this.#fetched(method, path, body);
+  async #ask<T>(method: string, path: string, body?: unknown, timeoutMs?: null): Promise<T> {
+    const response = await this.#fetched(method, path, body, timeoutMs);
     const text = await response.text();
     if (!response.ok) throw refusal(response.status, text, this.url);
     const isJson = response.headers.get('content-type')?.includes('json') === true;
@@ -127,14 +132,15 @@ export class ApiClient {
   ): Promise<Response> {
     this.#found ??= checked(await this.#find());
     const { url, token } = this.#found;
+    const isFile = body instanceof Uint8Array;
     try {
       return await this.#fetch(`${url}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(body === undefined ? {} : { 'content-type': isFile ? 'text/csv' : 'application/json' }),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: isFile ? Buffer.from(body) : JSON.stringify(body) }),
         ...(timeoutMs === null ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
       });
     } catch (error) {

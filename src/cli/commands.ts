@@ -48,8 +48,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'export',
-    summary: 'print everything provisioned as YAML, ready for apply',
+    summary: 'print everything provisioned as YAML, ready for apply, or a spreadsheet, ready for import',
     load: async () => (await provisioning()).exportCommand,
+  },
+  {
+    name: 'import',
+    summary: 'create and change the extensions or DIDs of a tenant by a spreadsheet (CSV), after a look at every line',
+    load: async () => (await import('./csv-commands.ts')).importCommand,
   },
   {
     name: 'tenants',

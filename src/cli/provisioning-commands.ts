@@ -11,8 +11,10 @@ import {
   JSON_HELP,
   JSON_OPTION,
   printJson,
+  text,
 } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';
+import { exportCsv } from './csv-commands.ts';
 import { paint } from './terminal.ts';
 
 export interface ApplySummary {
@@ -69,13 +71,29 @@ export function summaryText({ created, updated, unchanged }: ApplySummary): stri
 }
 
 export const exportCommand: Command = {
-  usage: 'tandem export [--secrets]',
+  usage: 'tandem export [--secrets] | --csv extensions|dids --tenant NAME [--separator comma|semicolon|tab]',
   details:
-    'Without --secrets passwords are left out; apply keeps the stored ones. --secrets works for the owner of the machine only.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION, secrets: { type: 'boolean' } },
-  optionHelp: { ...CONFIG_HELP, json: 'print JSON', secrets: 'with passwords, to move everything to another store' },
+    'With --csv the extensions or DIDs of one tenant as a spreadsheet, for "tandem import". Without --secrets passwords are left out; apply keeps the stored ones. --secrets works for the owner of the machine only.',
+  options: {
+    ...CONFIG_OPTION,
+    ...JSON_OPTION,
+    secrets: { type: 'boolean' },
+    csv: { type: 'string' },
+    tenant: { type: 'string' },
+    separator: { type: 'string' },
+  },
+  optionHelp: {
+    ...CONFIG_HELP,
+    json: 'print JSON',
+    secrets: 'with passwords, to move everything to another store',
+    csv: 'a spreadsheet of extensions or dids, without passwords',
+    tenant: 'whose, with --csv',
+    separator: 'between its cells: comma (default), semicolon or tab',
+  },
   takesArguments: false,
   async run(context) {
+    const csv = text(context, 'csv');
+    if (csv !== undefined) return exportCsv(context, csv);
     const secrets = flag(context, 'secrets');
     const document = await context.api().get<unknown>(`/api/v1/provisioning?secrets=${secrets}`);
     const plain = secrets ? document : withoutMarks(document);

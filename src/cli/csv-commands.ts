@@ -1,0 +1,94 @@
+/** Extensions and DIDs from and to spreadsheets. */
+import { readFileSync } from 'node:fs';
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  type CommandContext,
+  flag,
+  JSON_OPTION,
+  printJson,
+  text,
+} from './command.ts';
+import { CommandError, UsageError } from './command-error.ts';
+import { paint, printable } from './terminal.ts';
+
+interface Report {
+  readonly applied: boolean;
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly refused: number;
+  readonly faults: readonly { readonly row: number; readonly path: string; readonly message: string }[];
+}
+
+const KINDS = ['extensions', 'dids'];
+
+/** The path of a tenant's spreadsheet. @throws UsageError when it is not said whose or what. */
+function pathOf(context: CommandContext, kind: string): string {
+  const tenant = text(context, 'tenant');
+  if (tenant === undefined) throw new UsageError('say whose: --tenant NAME');
+  if (!KINDS.includes(kind)) throw new UsageError(`there are spreadsheets of ${KINDS.join(' and ')}`);
+  return `/api/v1/tenants/${encodeURIComponent(tenant)}/csv/${kind}`;
+}
+
+/** What `tandem export --csv KIND` prints. */
+export async function exportCsv(context: CommandContext, kind: string): Promise<number> {
+  const separator = text(context, 'separator') ?? 'comma';
+  const octets = await context.api().octets(`${pathOf(context, kind)}?separator=${encodeURIComponent(separator)}`);
+  context.terminal.out(octets.toString('utf8'));
+  return 0;
+}
+
+export const importCommand: Command = {
+  usage: 'tandem import FILE --tenant NAME [--dids] [--preview] [--skip-faulty]',
+  details:
+    'Every line is looked at first: with one at fault nothing is changed, unless --skip-faulty. The columns are those of "tandem export --csv"; rows that the file does not have stay.',
+  options: {
+    ...CONFIG_OPTION,
+    ...JSON_OPTION,
+    tenant: { type: 'string' },
+    dids: { type: 'boolean' },
+    preview: { type: 'boolean' },
+    'skip-faulty': { type: 'boolean' },
+  },
+  optionHelp: {
+    ...CONFIG_HELP,
+    json: "print the API's own report",
+    tenant: 'whose extensions or DIDs',
+    dids: 'the file has DIDs: inbound rules, one a line (default: extensions)',
+    preview: 'change nothing, and say what would come of each line',
+    'skip-faulty': 'import the lines against which nothing speaks',
+  },
+  takesArguments: true,
+  async run(context) {
+    const [file, ...others] = context.arguments;
+    if (file === undefined || others.length > 0) throw new UsageError('name one file');
+    const path = pathOf(context, flag(context, 'dids') ? 'dids' : 'extensions');
+    const octets = read(file);
+    const api = context.api();
+    const preview = await api.file<Report>(`${path}?preview=true`, octets);
+    const isOver = flag(context, 'preview') || (preview.refused > 0 && !flag(context, 'skip-faulty'));
+    const report = isOver ? preview : await api.file<Report>(`${path}?onFault=skip`, octets);
+    if (flag(context, 'json')) printJson(context, report);
+    else print(context, report);
+    return report.refused > 0 && !report.applied ? 1 : 0;
+  },
+};
+
+function read(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new CommandError(`${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function print({ terminal }: CommandContext, { applied, created, updated, unchanged, refused, faults }: Report): void {
+  for (const { row, path, message } of faults)
+    terminal.out(
+      `${paint(terminal, 'red', `line ${row}`)}${path === '' ? '' : ` ${printable(path)}`}: ${printable(message)}\n`,
+    );
+  const counts = `created ${created}, updated ${updated}, unchanged ${unchanged}${refused > 0 ? `, at fault ${refused}` : ''}`;
+  terminal.out(`${applied ? counts : `nothing was changed; it would be: ${counts}`}\n`);
+}
