@@ -36,6 +36,8 @@ export interface RequestOptions {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Hears the entity tag of what is answered, for `If-Match`. */
+  readonly onTag?: (tag: string) => void;
 }
 
 const RETRY_MS = 2000;
@@ -46,7 +48,10 @@ export async function request<T>(method: string, path: string, options: RequestO
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') === true;
   const body: unknown = isJson && text !== '' ? JSON.parse(text) : text === '' ? undefined : text;
-  if (response.ok) return body as T;
+  if (response.ok) {
+    options.onTag?.(response.headers.get('etag') ?? '');
+    return body as T;
+  }
   const {
     code = 'unknown',
     detail = response.statusText,
@@ -70,11 +75,11 @@ async function fetched(method: string, path: string, options: RequestOptions): P
       redirect: 'error',
       headers: {
         accept: 'application/json',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(body === undefined ? {} : { 'content-type': body instanceof Blob ? 'text/csv' : 'application/json' }),
         ...(changes && csrfToken !== '' && headers['authorization'] === undefined ? { 'x-csrf-token': csrfToken } : {}),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: body instanceof Blob ? body : JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     });
     reachable.set(true);

@@ -2,19 +2,27 @@
 import { type Query, queryText, request } from './http.ts';
 import type {
   BrandPreset,
+  BulkInput,
   CallRecord,
   CallStatistics,
   CallTrace,
   CertificateView,
+  CsvKind,
+  CsvReport,
+  Document,
   EffectiveTrunk,
   Examination,
   ExplainInput,
   Explanation,
+  ListenerView,
   LiveCall,
+  ManyReport,
   NodeView,
   Page,
   PlanView,
+  Read,
   RegistrationView,
+  ReloadReport,
   Role,
   Session,
   StoreStatus,
@@ -89,6 +97,35 @@ export const certificates = {
   list: (query: Query) => request<Page<CertificateView>>('GET', at('/certificates'), { query }),
 };
 export const brands = { list: () => request<Page<BrandPreset>>('GET', at('/brands'), { query: { limit: 1000 } }) };
+export const planChange = (resource: string, body: Document | null) =>
+  request<PlanView>('POST', at('/plan/change'), { body: { resource, body } });
+/** Documents at a path behind `/api/v1`, whatever their kind. */
+export const documents = {
+  list: (path: string, query: Query) => request<Page<Document>>('GET', V1 + path, { query }),
+  get: async (path: string): Promise<Read> => {
+    let tag = '';
+    const document = await request<Document>('GET', V1 + path, {
+      onTag: (told) => {
+        tag = told;
+      },
+    });
+    return { document, tag };
+  },
+  create: (path: string, body: Document) => request<Document>('POST', V1 + path, { body }),
+  /** Only the version that was read is replaced. */
+  replace: (path: string, body: Document, tag: string) =>
+    request<Document>('PUT', V1 + path, { body, headers: tag === '' ? {} : { 'if-match': tag } }),
+  remove: (path: string) => request<void>('DELETE', V1 + path),
+  many: (path: string, body: BulkInput) => request<ManyReport>('PATCH', V1 + path, { body }),
+};
+export const spreadsheets = {
+  url: (tenant: string, kind: CsvKind, separator: string) =>
+    `${at('/tenants', tenant, 'csv', kind)}?separator=${separator}`,
+  send: (tenant: string, kind: CsvKind, file: Blob, query: Query) =>
+    request<CsvReport>('POST', at('/tenants', tenant, 'csv', kind), { body: file, query }),
+};
+export const transports = { list: (query: Query) => request<Page<ListenerView>>('GET', at('/transports'), { query }) };
+export const reload = () => request<ReloadReport>('POST', at('/reload'));
 export const tenants = { list: (query: Query) => request<Page<TenantView>>('GET', at('/tenants'), { query }) };
 export const calls = {
   list: (query: Query) => request<Page<LiveCall>>('GET', at('/calls'), { query }),

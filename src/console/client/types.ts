@@ -1,11 +1,14 @@
 /** The shapes of the HTTP interface: the very types that the engine answers with, so that they cannot drift apart. */
 import type { z } from 'zod';
+import type { csvReportAnswer, manyReportAnswer } from '../../api/answers/provisioning.ts';
 import type { EffectiveValue } from '../../api/effective-trunk.ts';
 import type {
+  ListenerView,
   LiveCall,
   NodeView,
   PlayedCalls,
   RegistrationView,
+  ReloadReport,
   Role,
   StoreStatus,
   TokenRecord,
@@ -27,9 +30,11 @@ export type {
   EffectiveValue,
   Examination,
   Explanation,
+  ListenerView,
   LiveCall,
   NodeView,
   RegistrationView,
+  ReloadReport,
   Role,
   StoreStatus,
   TraceMessage,
@@ -40,6 +45,22 @@ export type {
 export interface CallTrace {
   readonly callId: string;
   readonly messages: readonly TraceMessage[];
+}
+
+/** A resource whose form is made of a description. */
+export type Document = Readonly<Record<string, unknown>>;
+export interface Read {
+  readonly document: Document;
+  readonly tag: string;
+}
+export type ManyReport = z.output<typeof manyReportAnswer>;
+export type CsvReport = z.output<typeof csvReportAnswer>;
+export type CsvKind = 'extensions' | 'dids';
+export interface BulkInput {
+  readonly keys: readonly string[];
+  readonly patch: Document | null;
+  readonly preview?: boolean;
+  readonly onFault?: 'refuse' | 'skip';
 }
 
 export interface TrunkPreviewInput {

@@ -1,29 +1,26 @@
 /** Every page with its address, and what stands in the menu. A page gets the named parts of its address. */
-import type { ComponentType } from 'preact';
 import type { TextKey } from '../text/index.ts';
 import type { IconName } from '../ui/icons.tsx';
 import { Account } from './account.tsx';
 import { CallPage } from './call.tsx';
 import { Calls } from './calls.tsx';
+import { Certificates, EditCertificate, NewCertificate } from './certificates.tsx';
 import { Events } from './events.tsx';
 import { Health } from './health.tsx';
 import { Plan } from './plan.tsx';
+import { PROVISIONING_PAGES } from './provisioning/pages.tsx';
 import { Charts } from './records/charts.tsx';
 import { Records } from './records/list.tsx';
 import { RecordPage } from './records/record.tsx';
 import { Registrations } from './registrations.tsx';
+import type { PageRoute } from './route.ts';
 import { Tokens } from './tokens.tsx';
+import { Transports } from './transports.tsx';
 import { TrunkList } from './trunks/list.tsx';
 import { TrunkPage } from './trunks/trunk.tsx';
 import { EditTrunk, NewTrunk } from './trunks/wizard.tsx';
 import { Try } from './try.tsx';
 import { Users } from './users.tsx';
-
-interface PageRoute {
-  readonly pattern: string;
-  // biome-ignore lint/suspicious/noExplicitAny: each page says itself which parts of the address it takes
-  readonly page: ComponentType<any>;
-}
 
 export interface NavigationGroup {
   readonly title: TextKey;
@@ -41,6 +38,11 @@ export const PAGES: readonly PageRoute[] = [
   { pattern: '/trunks/new', page: NewTrunk },
   { pattern: '/trunks/:id', page: TrunkPage },
   { pattern: '/trunks/:id/edit', page: EditTrunk },
+  ...PROVISIONING_PAGES,
+  { pattern: '/certificates', page: Certificates },
+  { pattern: '/certificates/+/new', page: NewCertificate },
+  { pattern: '/certificates/:name', page: EditCertificate },
+  { pattern: '/transports', page: Transports },
   { pattern: '/calls', page: Calls },
   { pattern: '/calls/:id', page: CallPage },
   { pattern: '/registrations', page: Registrations },
@@ -57,7 +59,25 @@ export const PAGES: readonly PageRoute[] = [
 ];
 
 export const NAVIGATION: readonly NavigationGroup[] = [
-  { title: 'nav.connect', links: [{ to: '/trunks', title: 'nav.trunks', icon: 'trunk' }] },
+  {
+    title: 'nav.connect',
+    links: [
+      { to: '/trunks', title: 'nav.trunks', icon: 'trunk' },
+      { to: '/certificates', title: 'nav.certificates', icon: 'key' },
+      { to: '/transports', title: 'nav.transports', icon: 'events' },
+    ],
+  },
+  {
+    title: 'nav.provision',
+    links: [
+      { to: '/tenants', title: 'nav.tenants', icon: 'tenant' },
+      { to: '/extensions', title: 'nav.extensions', icon: 'phone' },
+      { to: '/groups', title: 'nav.groups', icon: 'users' },
+      { to: '/services', title: 'nav.services', icon: 'ring' },
+      { to: '/outbound-rules', title: 'nav.outboundRules', icon: 'out' },
+      { to: '/inbound-rules', title: 'nav.inboundRules', icon: 'in' },
+    ],
+  },
   {
     title: 'nav.live',
     links: [

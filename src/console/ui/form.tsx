@@ -16,8 +16,8 @@ export interface Form<V extends object> {
   change(some: Partial<V>): void;
   setAll(values: V): void;
   setFaults(faults: readonly Problem[]): void;
-  /** Runs what saves; faults that come back are shown at their fields. Tells whether it went well. */
-  run(work: () => Promise<unknown>): Promise<boolean>;
+  /** Runs what saves, or with `saves` false only asks; faults that come back are shown at their fields. Tells whether it went well. */
+  run(work: () => Promise<unknown>, saves?: boolean): Promise<boolean>;
 }
 
 export function useForm<V extends object>(initial: V): Form<V> {
@@ -28,7 +28,7 @@ export function useForm<V extends object>(initial: V): Form<V> {
   const change = (some: Partial<V>) => {
     setValues((before) => ({ ...before, ...some }));
     setDirty(true);
-    setFaults((before) => before.filter(({ path }) => !Object.hasOwn(some, path)));
+    setFaults((before) => before.filter((fault) => !Object.keys(some).some((path) => isAt(fault, path))));
   };
   return {
     values,
@@ -43,12 +43,12 @@ export function useForm<V extends object>(initial: V): Form<V> {
       setFaults([]);
     },
     setFaults,
-    async run(work) {
+    async run(work, saves = true) {
       setBusy(true);
       setFaults([]);
       try {
         await work();
-        setDirty(false);
+        if (saves) setDirty(false);
         return true;
       } catch (error) {
         setFaults(faultsOf(error));
@@ -67,11 +67,14 @@ export function faultsOf(error: unknown): readonly Problem[] {
   return [{ code: error.code, path: '', message: error.code === 'unreachable' ? t('app.unreachable') : error.message }];
 }
 
+/** Whether a fault is about a field or what is below it. */
+function isAt(fault: Problem, path: string): boolean {
+  return fault.path === path || fault.path.startsWith(`${path}.`) || fault.path.startsWith(`${path}[`);
+}
+
 /** The first fault of a field or of what is below it. */
 export function faultAt(faults: readonly Problem[], path: string): string | undefined {
-  return faults.find(
-    (fault) => fault.path === path || fault.path.startsWith(`${path}.`) || fault.path.startsWith(`${path}[`),
-  )?.message;
+  return faults.find((fault) => isAt(fault, path))?.message;
 }
 
 /** What is sent by a button or by Enter: never by the browser itself, which would leave the page. */
@@ -150,6 +153,7 @@ interface TextFieldProps extends FieldProps {
   readonly required?: boolean;
   readonly list?: readonly string[];
   readonly autofocus?: boolean;
+  readonly disabled?: boolean;
 }
 
 export function TextField(props: TextFieldProps) {
@@ -174,6 +178,7 @@ export function TextField(props: TextFieldProps) {
     name,
     placeholder,
     required,
+    disabled: props.disabled,
     'aria-invalid': props.error === undefined ? undefined : ('true' as const),
     'aria-describedby': `${id}-about`,
     spellcheck: false,
@@ -212,6 +217,7 @@ interface SelectFieldProps extends FieldProps {
   onChange(value: string): void;
   readonly options: readonly { readonly value: string; readonly label: string; readonly disabled?: boolean }[];
   readonly hideLabel?: boolean;
+  readonly disabled?: boolean;
 }
 
 export function SelectField(props: SelectFieldProps) {
@@ -222,6 +228,7 @@ export function SelectField(props: SelectFieldProps) {
         id={id}
         class="input"
         value={props.value}
+        disabled={props.disabled}
         aria-invalid={props.error === undefined ? undefined : 'true'}
         aria-describedby={`${id}-about`}
         onChange={(event) => props.onChange(event.currentTarget.value)}

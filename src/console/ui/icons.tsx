@@ -24,6 +24,10 @@ const PATHS = {
   health: 'M12 20s-7.5-4.6-7.5-10A4.2 4.2 0 0 1 12 7.5a4.2 4.2 0 0 1 7.5 2.5c0 5.4-7.5 10-7.5 10z',
   charts: 'M4 20V4M4 20h16M8 16v-5M12.5 16V7M17 16v-8',
   records: 'M4 5h16M4 12h16M4 19h10',
+  tenant: 'M5 20V5l8-2v17M13 9h6v11M3 20h18M8 8h2M8 12h2M8 16h2M16 13v.01M16 16v.01',
+  ring: 'M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 21h4',
+  out: 'M5 19 19 5M10 5h9v9',
+  in: 'M19 5 5 19M5 10v9h9',
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -1,8 +1,10 @@
 import type { en } from '../en/index.ts';
 import { account } from './account.ts';
 import { common } from './common.ts';
+import { fields } from './fields.ts';
 import { live } from './live.ts';
 import { providers } from './providers.ts';
+import { provisioning } from './provisioning.ts';
 import { records } from './records.ts';
 import { signIn } from './sign-in.ts';
 import { sip } from './sip.ts';
@@ -19,4 +21,6 @@ export const de: Readonly<Record<keyof typeof en, string>> = {
   ...records,
   ...sip,
   ...providers,
+  ...provisioning,
+  ...fields,
 };

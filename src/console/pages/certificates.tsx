@@ -1,0 +1,241 @@
+/** Certificates that calls are signed with, or that Microsoft Teams is shown. */
+import { useState } from 'preact/hooks';
+import { documents } from '../client/resources.ts';
+import { isSystemAdmin, mayChange, session } from '../client/session.ts';
+import type { Document } from '../client/types.ts';
+import { useQuery } from '../client/use-query.ts';
+import { Link, navigate } from '../router.tsx';
+import { duration, t } from '../text/index.ts';
+import { Button, ButtonLink } from '../ui/button.tsx';
+import { Confirm } from '../ui/dialog.tsx';
+import { FaultSummary, faultsOf } from '../ui/form.tsx';
+import { Note } from '../ui/note.tsx';
+import { Empty, Page } from '../ui/page.tsx';
+import { State } from '../ui/state.tsx';
+import type { Column } from '../ui/table.tsx';
+import { say } from '../ui/toast.tsx';
+import { useListing, VirtualTable } from '../ui/virtual-table.tsx';
+import { DocumentForm } from './provisioning/document-form.tsx';
+import { type Form, valueAt } from './provisioning/model.ts';
+
+const FORM: Form = {
+  id: 'certificate',
+  sections: [
+    {
+      title: 'section.certificate',
+      fields: [
+        { path: 'name', kind: 'text', fixed: true },
+        { path: 'use', kind: 'select', options: ['stir', 'tls'], fixed: true },
+        { path: 'owner', kind: 'text', system: true, fixed: true },
+      ],
+    },
+    {
+      title: 'section.pem',
+      text: 'section.pemText',
+      fields: [
+        { path: 'chain', kind: 'area', mono: true, wide: true },
+        { path: 'key', kind: 'secret-area', mono: true, wide: true, optional: true },
+      ],
+    },
+    {
+      title: 'section.stir',
+      fields: [
+        { path: 'x5u', kind: 'text', optional: true, mono: true, only: (draft) => draft['use'] !== 'tls' },
+        { path: 'numbers', kind: 'text', optional: true, mono: true, only: (draft) => draft['use'] !== 'tls' },
+      ],
+    },
+  ],
+};
+const LIST = '/certificates';
+const at = (name: string) => `${LIST}/${encodeURIComponent(name)}`;
+
+export function Certificates() {
+  const listing = useListing<Document>('certificates', (query) => documents.list(LIST, query));
+  const add = mayChange() ? (
+    <ButtonLink to={`${LIST}/+/new`} kind="primary" icon="plus">
+      {t('certificates.new')}
+    </ButtonLink>
+  ) : undefined;
+  const isEmpty = listing.total === 0;
+  return (
+    <Page title={t('certificates.title')} text={t('certificates.text')} {...(isEmpty ? {} : { actions: add })}>
+      <VirtualTable
+        caption={t('certificates.title')}
+        columns={COLUMNS}
+        listing={listing}
+        keyOf={({ name }) => String(name)}
+        searched={false}
+        empty={
+          <Empty icon="key" title={t('certificates.empty')} text={t('certificates.emptyText')}>
+            {add}
+          </Empty>
+        }
+      />
+    </Page>
+  );
+}
+
+const COLUMNS: readonly Column<Document>[] = [
+  {
+    get title() {
+      return t('certificate.name');
+    },
+    cell: ({ name, facts }) => (
+      <>
+        <Link to={at(String(name))} class="table-main break">
+          {String(name)}
+        </Link>
+        <span class="table-sub break">{String(valueAt(facts, 'subject') ?? '')}</span>
+      </>
+    ),
+  },
+  {
+    get title() {
+      return t('certificate.use');
+    },
+    cell: ({ use }) => t(use === 'tls' ? 'certificate.use=tls' : 'certificate.use=stir'),
+  },
+  {
+    get title() {
+      return t('certificate.owner');
+    },
+    cell: ({ owner }) => String(owner),
+  },
+  {
+    get title() {
+      return t('certificates.ends');
+    },
+    cell: ({ facts }) => <Ends at={String(valueAt(facts, 'notAfter') ?? '')} />,
+  },
+];
+
+const SOON_SECONDS = 30 * 86_400;
+
+/** How long a certificate is good for: soon it has to be renewed, or it is over. */
+export function Ends({ at: iso }: { readonly at: string }) {
+  const seconds = (Date.parse(iso) - Date.now()) / 1000;
+  if (seconds <= 0) return <State tone="bad">{t('certificates.ended')}</State>;
+  return (
+    <State tone={seconds < SOON_SECONDS ? 'warn' : 'good'}>
+      {t('certificates.endsIn', { duration: duration(seconds) })}
+    </State>
+  );
+}
+
+const up = () => ({ to: LIST, label: t('certificates.title') });
+
+export function NewCertificate() {
+  const owner = session.value?.tenant ?? 'system';
+  return (
+    <Page title={t('certificates.new')} up={up()}>
+      <DocumentForm
+        form={FORM}
+        document={{ use: 'stir', owner }}
+        isNew
+        mayEdit={mayChange()}
+        tenant=""
+        save={(document) => documents.create(LIST, document)}
+        onSaved={() => {
+          say(t('certificates.added'));
+          navigate(LIST, 'replace');
+        }}
+        onCancel={() => navigate(LIST)}
+      />
+    </Page>
+  );
+}
+
+export function EditCertificate({ name }: { readonly name: string }) {
+  const path = at(name);
+  const { data, error, reload } = useQuery(path, () => documents.get(path));
+  const [deleting, setDeleting] = useState(false);
+  if (data === undefined) {
+    return (
+      <Page title={name} up={up()}>
+        {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
+      </Page>
+    );
+  }
+  const { document, tag } = data;
+  const managedBy = document['managedBy'] as string | undefined;
+  const isOwn = isSystemAdmin() || document['owner'] === session.value?.tenant;
+  const mayEdit = mayChange() && managedBy === undefined && isOwn;
+  return (
+    <Page
+      title={name}
+      text={String(valueAt(document, 'facts.subject') ?? '')}
+      up={up()}
+      actions={
+        mayEdit ? (
+          <Button kind="danger-quiet" onClick={() => setDeleting(true)}>
+            {t('action.delete')}
+          </Button>
+        ) : undefined
+      }
+    >
+      <div class="stack">
+        {managedBy === undefined ? null : <Note kind="info">{t('provisioning.managed', { file: managedBy })}</Note>}
+        <Facts facts={document['facts'] as Document | undefined} />
+        <DocumentForm
+          key={tag}
+          form={FORM}
+          document={document}
+          isNew={false}
+          mayEdit={mayEdit}
+          tenant=""
+          save={(wanted) => documents.replace(path, wanted, tag)}
+          onSaved={() => {
+            say(t('provisioning.saved', { name }));
+            reload();
+          }}
+          onCancel={() => navigate(LIST)}
+        />
+      </div>
+      {deleting ? (
+        <Confirm
+          title={t('provisioning.delete', { name })}
+          text={t('certificates.deleteText')}
+          action={t('action.delete')}
+          work={() => documents.remove(path)}
+          onClose={() => setDeleting(false)}
+          onDone={() => {
+            say(t('provisioning.deleted', { name }));
+            navigate(LIST, 'replace');
+          }}
+        />
+      ) : null}
+    </Page>
+  );
+}
+
+function Facts({ facts = {} }: { facts: Document | undefined }) {
+  const list = (value: unknown) => (Array.isArray(value) && value.length > 0 ? value.join(', ') : undefined);
+  const rows = [
+    [t('certificates.issuer'), facts['issuer']],
+    [t('certificates.serial'), facts['serialNumber']],
+    [t('certificates.fingerprint'), facts['fingerprint256']],
+    [t('certificates.names'), list(facts['names'])],
+    [t('certificates.codes'), list(facts['codes'])],
+    [t('certificates.numbers'), list(facts['numbers'])],
+    [t('certificates.servedAt'), facts['servedAt']],
+  ] as const;
+  return (
+    <section class="card" aria-label={t('certificates.facts')}>
+      <h2>{t('certificates.facts')}</h2>
+      <dl class="facts">
+        <dt>{t('certificates.ends')}</dt>
+        <dd>
+          <Ends at={String(facts['notAfter'] ?? '')} />
+        </dd>
+        {rows.map(([label, value]) =>
+          value === undefined ? null : (
+            <>
+              <dt key={label}>{label}</dt>
+              <dd class="mono">{String(value)}</dd>
+            </>
+          ),
+        )}
+      </dl>
+    </section>
+  );
+}

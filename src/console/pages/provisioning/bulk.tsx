@@ -1,0 +1,171 @@
+/** One change of many rows, and what came of it for each. */
+import { useEffect, useState } from 'preact/hooks';
+import type { Problem } from '../../../base/errors.ts';
+import { documents } from '../../client/resources.ts';
+import { isSystemAdmin } from '../../client/session.ts';
+import type { Document, ManyReport } from '../../client/types.ts';
+import { number, t } from '../../text/index.ts';
+import { Button } from '../../ui/button.tsx';
+import { Dialog } from '../../ui/dialog.tsx';
+import { FaultSummary, faultsOf, SelectField, SubmitForm } from '../../ui/form.tsx';
+import { Note } from '../../ui/note.tsx';
+import { OneField, useTrunkNames } from './fields.tsx';
+import { type Draft, draftOf, fieldsOf, labelOf, patchOf } from './model.ts';
+import { pathOf, type Resource } from './resources.tsx';
+
+interface BulkProps {
+  readonly resource: Resource;
+  readonly tenant: string;
+  readonly keys: readonly string[];
+  readonly onDone: () => void;
+  readonly onClose: () => void;
+}
+
+export function BulkChange({ resource, tenant, keys, onDone, onClose }: BulkProps) {
+  const fields = fieldsOf(resource).filter(({ bulk, system }) => bulk === true && (system !== true || isSystemAdmin()));
+  const [path, setPath] = useState(fields[0]?.path ?? '');
+  const field = fields.find((known) => known.path === path) ?? fields[0];
+  const [draft, setDraft] = useState<Draft>(draftOf({}, fields));
+  const trunkNames = useTrunkNames(tenant);
+  const change = useMany(resource, tenant, keys);
+  if (field === undefined) return null;
+  const count = number(keys.length);
+  if (change.report !== undefined) return <Outcome report={change.report} resource={resource} onClose={onDone} />;
+  return (
+    <Dialog title={t('bulk.title', { count })} onClose={onClose}>
+      <SubmitForm onSubmit={() => change.run(patchOf(field, draft))}>
+        <FaultSummary faults={change.faults} />
+        <SelectField
+          label={t('bulk.field')}
+          value={field.path}
+          onChange={setPath}
+          options={fields.map((known) => ({ value: known.path, label: labelOf(resource, known.path) }))}
+        />
+        <OneField
+          key={field.path}
+          form={resource}
+          field={field}
+          isNew
+          mayEdit
+          trunkNames={trunkNames}
+          state={{ values: draft, faults: [], change: (some) => setDraft((known) => ({ ...known, ...some }) as Draft) }}
+        />
+        <p class="small soft">{t('bulk.text')}</p>
+        <div class="dialog-actions">
+          <Button onClick={onClose}>{t('action.cancel')}</Button>
+          <Button kind="primary" type="submit" busy={change.busy}>
+            {t('bulk.run', { count })}
+          </Button>
+        </div>
+      </SubmitForm>
+    </Dialog>
+  );
+}
+
+/** First it is asked what still names them: that stays, and is said before anything goes. */
+export function BulkDelete({ resource, tenant, keys, onDone, onClose }: BulkProps) {
+  const change = useMany(resource, tenant, keys);
+  const [found, setFound] = useState<ManyReport>();
+  useEffect(() => {
+    documents
+      .many(pathOf(resource, tenant), { keys, patch: null, preview: true })
+      .then(setFound, (error) => change.setFaults(faultsOf(error)));
+  }, []);
+  if (change.report !== undefined) return <Outcome report={change.report} resource={resource} onClose={onDone} />;
+  return (
+    <Dialog title={t('bulk.deleteTitle', { count: number(keys.length) })} onClose={onClose}>
+      <div class="stack">
+        <FaultSummary faults={change.faults} />
+        {found === undefined ? (
+          <p class="soft" role="status">
+            {t('bulk.looking')}
+          </p>
+        ) : (
+          <>
+            <p>{t('bulk.deleteText', { count: number(found.deleted) })}</p>
+            {found.refused === 0 ? null : (
+              <Refused
+                report={found}
+                title={t('bulk.deleteKept', { count: number(found.refused) })}
+                resource={resource}
+              />
+            )}
+          </>
+        )}
+      </div>
+      <div class="dialog-actions">
+        <Button onClick={onClose}>{t('action.cancel')}</Button>
+        <Button
+          kind="danger"
+          busy={change.busy}
+          disabled={found === undefined || found.deleted === 0}
+          onClick={() => void change.run(null)}
+        >
+          {t('bulk.delete', { count: number(found?.deleted ?? 0) })}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+function useMany(resource: Resource, tenant: string, keys: readonly string[]) {
+  const [busy, setBusy] = useState(false);
+  const [faults, setFaults] = useState<readonly Problem[]>([]);
+  const [report, setReport] = useState<ManyReport>();
+  const run = async (patch: Document | null) => {
+    setBusy(true);
+    setFaults([]);
+    try {
+      setReport(await documents.many(pathOf(resource, tenant), { keys, patch, onFault: 'skip' }));
+    } catch (error) {
+      setFaults(faultsOf(error));
+    }
+    setBusy(false);
+  };
+  return { busy, faults, setFaults, report, run };
+}
+
+function Outcome({ report, resource, onClose }: { report: ManyReport; resource: Resource; onClose: () => void }) {
+  const { updated, deleted, unchanged, refused } = report;
+  const counts = [
+    ...(updated > 0 ? [t('bulk.updated', { count: number(updated) })] : []),
+    ...(deleted > 0 ? [t('bulk.deleted', { count: number(deleted) })] : []),
+    ...(unchanged > 0 ? [t('bulk.unchanged', { count: number(unchanged) })] : []),
+  ];
+  return (
+    <Dialog title={t('bulk.outcome')} onClose={onClose}>
+      <div class="stack" role="status">
+        {counts.length === 0 ? null : <Note kind="good">{counts.join(' · ')}</Note>}
+        {refused === 0 ? null : (
+          <Refused report={report} title={t('bulk.refused', { count: number(refused) })} resource={resource} />
+        )}
+      </div>
+      <div class="dialog-actions">
+        <Button kind="primary" onClick={onClose}>
+          {t('action.close')}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+function Refused({ report, title, resource }: { report: ManyReport; title: string; resource: Resource }) {
+  return (
+    <Note kind="bad">
+      <p>
+        <strong>{title}</strong>
+      </p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard has to reach it */}
+      <section class="short-scroll" tabIndex={0} aria-label={title}>
+        <ul>
+          {report.faults.map(({ key, path, message }) => (
+            <li class="break" key={key + path + message}>
+              <strong class="mono">{key}</strong> {path === '' ? '' : `${labelOf(resource, path)}: `}
+              {message}
+            </li>
+          ))}
+        </ul>
+      </section>
+    </Note>
+  );
+}

@@ -1,0 +1,190 @@
+/** Extensions and DIDs as a spreadsheet: out, and in again with a look at every line before anything is changed. */
+import { useId, useState } from 'preact/hooks';
+import type { Problem } from '../../../base/errors.ts';
+import { spreadsheets } from '../../client/resources.ts';
+import { mayChange } from '../../client/session.ts';
+import type { CsvReport } from '../../client/types.ts';
+import { navigate } from '../../router.tsx';
+import { number, t } from '../../text/index.ts';
+import { Button } from '../../ui/button.tsx';
+import { FaultSummary, faultsOf, SelectField } from '../../ui/form.tsx';
+import { Note } from '../../ui/note.tsx';
+import { Page } from '../../ui/page.tsx';
+import { say } from '../../ui/toast.tsx';
+import { addressOf, nameOf, type Resource } from './resources.tsx';
+
+export function Spreadsheet({ resource, tenant }: { readonly resource: Resource; readonly tenant: string }) {
+  const kind = resource.csv ?? 'extensions';
+  const list = addressOf(resource, tenant);
+  const [separator, setSeparator] = useState(t('csv.usual'));
+  return (
+    <Page
+      title={t('csv.title', { what: nameOf(resource, 'title') })}
+      text={tenant}
+      up={{ to: list, label: nameOf(resource, 'title') }}
+    >
+      <div class="stack">
+        {mayChange() ? <Import resource={resource} tenant={tenant} /> : null}
+        <section class="card stack" aria-label={t('csv.export')}>
+          <h2>{t('csv.export')}</h2>
+          <p class="soft">{t('csv.exportText')}</p>
+          <div class="toolbar">
+            <SelectField
+              label={t('csv.separator')}
+              value={separator}
+              onChange={setSeparator}
+              options={(['comma', 'semicolon', 'tab'] as const).map((value) => ({ value, label: t(`csv.${value}`) }))}
+            />
+            <a class="button" href={spreadsheets.url(tenant, kind, separator)} download={`${tenant}-${kind}.csv`}>
+              {t('csv.download')}
+            </a>
+          </div>
+        </section>
+      </div>
+    </Page>
+  );
+}
+
+function Import({ resource, tenant }: { resource: Resource; tenant: string }) {
+  const kind = resource.csv ?? 'extensions';
+  const id = useId();
+  const [file, setFile] = useState<File>();
+  const [busy, setBusy] = useState(false);
+  const [faults, setFaults] = useState<readonly Problem[]>([]);
+  const [report, setReport] = useState<CsvReport>();
+  const send = async (chosen: File, preview: boolean, onFault: 'refuse' | 'skip' = 'refuse') => {
+    setBusy(true);
+    setFaults([]);
+    try {
+      const found = await spreadsheets.send(tenant, kind, chosen, { preview, onFault });
+      if (preview) setReport(found);
+      else {
+        say(t('csv.done', { created: number(found.created), updated: number(found.updated) }));
+        navigate(addressOf(resource, tenant));
+      }
+    } catch (error) {
+      setFaults(faultsOf(error));
+    }
+    setBusy(false);
+  };
+  const choose = (chosen: File | undefined) => {
+    setFile(chosen);
+    setReport(undefined);
+    if (chosen !== undefined) void send(chosen, true);
+  };
+  const good = report === undefined ? 0 : report.created + report.updated;
+  return (
+    <section class="card stack" aria-label={t('csv.import')}>
+      <h2>{t('csv.import')}</h2>
+      <p class="soft">{t(`csv.importText.${kind}`)}</p>
+      <FaultSummary faults={faults} title={t('csv.unreadable')} />
+      <div class="field">
+        <label for={id} class="field-label">
+          {t('csv.file')}
+        </label>
+        <input
+          id={id}
+          class="input file"
+          type="file"
+          accept=".csv,.txt,.tsv,text/csv"
+          aria-describedby={`${id}-about`}
+          onChange={(event) => choose(event.currentTarget.files?.[0])}
+        />
+        <p id={`${id}-about`} class="field-help">
+          {t('csv.fileHelp')}
+        </p>
+      </div>
+      {busy ? (
+        <div role="status">
+          <p class="soft">{t('csv.busy')}</p>
+          <progress class="progress" aria-label={t('csv.busy')} />
+        </div>
+      ) : null}
+      {report === undefined || busy ? null : (
+        <>
+          <Preview report={report} />
+          <div class="row row-end">
+            {report.refused > 0 && good > 0 ? (
+              <Button onClick={() => file && void send(file, false, 'skip')}>
+                {t('csv.runGood', { count: number(good) })}
+              </Button>
+            ) : null}
+            <Button
+              kind="primary"
+              disabled={report.refused > 0 || good === 0}
+              onClick={() => file && void send(file, false)}
+            >
+              {t('csv.run', { count: number(good) })}
+            </Button>
+          </div>
+        </>
+      )}
+    </section>
+  );
+}
+
+const SEPARATOR_NAMES = { ',': 'csv.comma', ';': 'csv.semicolon', '\t': 'csv.tab' } as const;
+const MOST_SHOWN = 200;
+
+function Preview({ report }: { report: CsvReport }) {
+  const { rows, created, updated, unchanged, refused, faults, encoding, separator, columns } = report;
+  return (
+    <div class="stack" aria-live="polite">
+      <Note kind={refused === 0 ? 'good' : 'warn'}>
+        <p>
+          <strong>{refused === 0 ? t('csv.allGood') : t('csv.someBad', { count: number(refused) })}</strong>
+        </p>
+        <p>
+          {t('csv.counts', {
+            rows: number(rows),
+            created: number(created),
+            updated: number(updated),
+            unchanged: number(unchanged),
+          })}
+        </p>
+        <p class="small">
+          {t('csv.read', { encoding: encoding.toUpperCase(), separator: t(SEPARATOR_NAMES[separator]) })}{' '}
+          {t('csv.columns', { columns: columns.join(', ') })}
+        </p>
+      </Note>
+      {faults.length === 0 ? null : (
+        <div class="card card-flush">
+          <div class="table-frame">
+            <table class="table">
+              <caption class="visually-hidden">{t('csv.faults')}</caption>
+              <thead>
+                <tr>
+                  <th scope="col">{t('csv.line')}</th>
+                  <th scope="col">{t('csv.what')}</th>
+                  <th scope="col">{t('csv.column')}</th>
+                  <th scope="col">{t('csv.fault')}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {faults.slice(0, MOST_SHOWN).map(({ row, key, path, message }) => (
+                  <tr key={`${row} ${path} ${message}`}>
+                    <td data-label="" class="numeric">
+                      {t('csv.lineNumber', { line: row })}
+                    </td>
+                    <td data-label={t('csv.what')} class="mono break">
+                      {key === '' ? '—' : key}
+                    </td>
+                    <td data-label={t('csv.column')} class="mono break">
+                      {path === '' ? '—' : path}
+                    </td>
+                    <td data-label={t('csv.fault')} class="break">
+                      {message}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+          {faults.length > MOST_SHOWN ? (
+            <p class="pager">{t('csv.more', { count: number(faults.length - MOST_SHOWN) })}</p>
+          ) : null}
+        </div>
+      )}
+    </div>
+  );
+}

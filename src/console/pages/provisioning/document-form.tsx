@@ -1,0 +1,97 @@
+/** A document's form: its fields, what a change would do to the latest calls, and saving it. */
+import { useState } from 'preact/hooks';
+import { planChange } from '../../client/resources.ts';
+import type { Document, PlanView } from '../../client/types.ts';
+import { useLeaveGuard } from '../../router.tsx';
+import { t } from '../../text/index.ts';
+import { Button } from '../../ui/button.tsx';
+import { FaultSummary, SubmitForm, useForm } from '../../ui/form.tsx';
+import { PlanResult } from '../../ui/plan-result.tsx';
+import { Fields, useTrunkNames } from './fields.tsx';
+import { type Draft, documentOf, draftOf, type Field, type Form, fieldsOf, labelsOf } from './model.ts';
+
+interface DocumentFormProps {
+  readonly form: Form;
+  /** What is edited; empty for something new. */
+  readonly document: Document;
+  readonly isNew: boolean;
+  readonly mayEdit: boolean;
+  readonly tenant: string;
+  /** Where it is or would be, behind `/api/v1/`; absent: calls are not asked about. */
+  readonly planned?: string;
+  readonly save: (document: Document) => Promise<unknown>;
+  readonly onSaved: () => void;
+  readonly onCancel: () => void;
+}
+
+export function DocumentForm(props: DocumentFormProps) {
+  const { form, document, isNew, mayEdit, tenant, planned, save, onSaved, onCancel } = props;
+  const fields = fieldsOf(form);
+  const state = useForm<Draft>(draftOf(document, fields));
+  const [found, setFound] = useState<PlanView>();
+  const trunkNames = useTrunkNames(tenant);
+  const [left, setLeft] = useState(false);
+  useLeaveGuard(state.dirty && !left, t('form.leave'));
+  const wanted = () =>
+    documentOf(
+      state.values,
+      document,
+      fields.filter((field) => field.only?.(state.values) ?? true),
+    );
+  const submit = async () => {
+    setFound(undefined);
+    if (!(await state.run(() => save(wanted())))) return;
+    setLeft(true);
+    onSaved();
+  };
+  const look = () => void state.run(async () => setFound(await planChange(planned ?? '', wanted())), false);
+  return (
+    <SubmitForm class="stack" onSubmit={submit}>
+      <FaultSummary faults={state.faults} fields={labelsOf(form)} />
+      <fieldset class="plain stack" disabled={!mayEdit}>
+        {form.sections.map(({ title, text, fields: own, rare }) => {
+          const body = (
+            <Fields form={form} fields={own} state={state} isNew={isNew} trunkNames={trunkNames} mayEdit={mayEdit} />
+          );
+          const isFilled = own.some(({ path }) => state.faults.some((fault) => fault.path.startsWith(path)));
+          return rare === true ? (
+            <details class="card" key={title} open={isFilled || hasValues(own, document)}>
+              <summary>
+                <strong>{t(title)}</strong> {text === undefined ? null : <span class="soft">{t(text)}</span>}
+              </summary>
+              {body}
+            </details>
+          ) : (
+            <section class="card" key={title} aria-label={t(title)}>
+              <h2>{t(title)}</h2>
+              {text === undefined ? null : <p class="soft section-text">{t(text)}</p>}
+              {body}
+            </section>
+          );
+        })}
+      </fieldset>
+      {found === undefined ? null : <PlanResult found={found} />}
+      {mayEdit ? (
+        <div class="form-actions">
+          <Button onClick={onCancel}>{t('action.cancel')}</Button>
+          {planned === undefined ? null : (
+            <Button icon="plan" busy={state.busy} onClick={look}>
+              {t('provisioning.plan')}
+            </Button>
+          )}
+          <Button kind="primary" type="submit" busy={state.busy}>
+            {isNew ? t('provisioning.add') : t('action.save')}
+          </Button>
+        </div>
+      ) : null}
+    </SubmitForm>
+  );
+}
+
+function hasValues(fields: readonly Field[], document: Document): boolean {
+  const draft = draftOf(document, fields);
+  return fields.some(({ path, kind }) => {
+    const value = draft[path];
+    return kind !== 'check' && kind !== 'select' && value !== undefined && value !== '' && value.toString() !== '';
+  });
+}

@@ -1,0 +1,179 @@
+/** One thing that a tenant owns: made, changed, or deleted once nothing names it. */
+import { useEffect, useState } from 'preact/hooks';
+import type { Problem } from '../../../base/errors.ts';
+import { documents, planChange } from '../../client/resources.ts';
+import { mayChange } from '../../client/session.ts';
+import type { PlanView } from '../../client/types.ts';
+import { useQuery } from '../../client/use-query.ts';
+import { navigate } from '../../router.tsx';
+import { t } from '../../text/index.ts';
+import { Button } from '../../ui/button.tsx';
+import { Dialog } from '../../ui/dialog.tsx';
+import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { Note } from '../../ui/note.tsx';
+import { Page } from '../../ui/page.tsx';
+import { PlanResult } from '../../ui/plan-result.tsx';
+import { say } from '../../ui/toast.tsx';
+import { DocumentForm } from './document-form.tsx';
+import { addressOf, nameOf, pathOf, type Resource } from './resources.tsx';
+
+export function NewItem({ resource, tenant }: { readonly resource: Resource; readonly tenant: string }) {
+  const list = addressOf(resource, tenant);
+  const path = pathOf(resource, tenant);
+  const [name, setName] = useState('');
+  return (
+    <Page title={nameOf(resource, 'new')} text={tenant} up={{ to: list, label: nameOf(resource, 'title') }}>
+      <DocumentForm
+        form={resource}
+        document={resource.segment === 'services' ? { kind: 'ring-group', strategy: 'simultaneous' } : {}}
+        isNew
+        mayEdit={mayChange()}
+        tenant={tenant}
+        {...(resource.plans ? { planned: path.slice(1) } : {})}
+        save={(document) => {
+          setName(String(document[resource.key] ?? ''));
+          return documents.create(path, document);
+        }}
+        onSaved={() => {
+          say(t('provisioning.added', { name: name || nameOf(resource, 'one') }));
+          navigate(list, 'replace');
+        }}
+        onCancel={() => navigate(list)}
+      />
+    </Page>
+  );
+}
+
+interface EditItemProps {
+  readonly resource: Resource;
+  readonly tenant: string;
+  readonly itemKey: string;
+}
+
+export function EditItem({ resource, tenant, itemKey }: EditItemProps) {
+  const path = pathOf(resource, tenant, itemKey);
+  const list = addressOf(resource, tenant);
+  const { data, error, reload } = useQuery(path, () => documents.get(path));
+  const [deleting, setDeleting] = useState(false);
+  const up = { to: list, label: nameOf(resource, 'title') };
+  if (data === undefined) {
+    return (
+      <Page title={itemKey} up={up}>
+        {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
+      </Page>
+    );
+  }
+  const { document, tag } = data;
+  const managedBy = document['managedBy'] as string | undefined;
+  const mayEdit = mayChange() && managedBy === undefined;
+  const name = document['name'];
+  return (
+    <Page
+      title={name === undefined || name === itemKey ? itemKey : `${itemKey} · ${name}`}
+      text={`${nameOf(resource, 'one')} · ${tenant}`}
+      up={up}
+      actions={
+        mayEdit ? (
+          <Button kind="danger-quiet" onClick={() => setDeleting(true)}>
+            {t('action.delete')}
+          </Button>
+        ) : undefined
+      }
+    >
+      <div class="stack">
+        {managedBy === undefined ? null : <Note kind="info">{t('provisioning.managed', { file: managedBy })}</Note>}
+        <DocumentForm
+          key={tag}
+          form={resource}
+          document={document}
+          isNew={false}
+          mayEdit={mayEdit}
+          tenant={tenant}
+          {...(resource.plans ? { planned: path.slice(1) } : {})}
+          save={(wanted) => documents.replace(path, wanted, tag)}
+          onSaved={() => {
+            say(t('provisioning.saved', { name: itemKey }));
+            reload();
+          }}
+          onCancel={() => navigate(list)}
+        />
+      </div>
+      {deleting ? (
+        <DeleteDialog
+          path={path}
+          name={itemKey}
+          plans={resource.plans}
+          onClose={() => setDeleting(false)}
+          onDone={() => {
+            say(t('provisioning.deleted', { name: itemKey }));
+            navigate(list, 'replace');
+          }}
+        />
+      ) : null}
+    </Page>
+  );
+}
+
+interface DeleteDialogProps {
+  /** Behind `/api/v1`. */
+  readonly path: string;
+  readonly name: string;
+  readonly plans: boolean;
+  readonly onDone: () => void;
+  readonly onClose: () => void;
+}
+
+/** Says what still names it, or which calls would have left differently without it, before anybody can say yes. */
+export function DeleteDialog({ path, name, plans, onDone, onClose }: DeleteDialogProps) {
+  const [plan, setPlan] = useState<PlanView>();
+  const [faults, setFaults] = useState<readonly Problem[]>([]);
+  const [busy, setBusy] = useState(false);
+  useEffect(() => {
+    planChange(path.slice(1), null).then(setPlan, (error) => setFaults(faultsOf(error)));
+  }, []);
+  const run = async () => {
+    setBusy(true);
+    try {
+      await documents.remove(path);
+      onDone();
+    } catch (error) {
+      setFaults(faultsOf(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={t('provisioning.delete', { name })} onClose={onClose}>
+      <div class="stack" aria-live="polite">
+        {plan === undefined && faults.length === 0 ? <p class="soft">{t('bulk.looking')}</p> : null}
+        {faults.length === 0 ? null : <InUse faults={faults} />}
+        {plan === undefined || faults.length > 0 ? null : (
+          <>
+            <p>{t('provisioning.deleteText')}</p>
+            {plans ? <PlanResult found={plan} /> : null}
+          </>
+        )}
+      </div>
+      <div class="dialog-actions">
+        <Button onClick={onClose}>{t('action.cancel')}</Button>
+        <Button kind="danger" busy={busy} disabled={plan === undefined || faults.length > 0} onClick={() => void run()}>
+          {t('action.delete')}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+function InUse({ faults }: { faults: readonly Problem[] }) {
+  return (
+    <Note kind="bad">
+      <p>{faults.some(({ code }) => code === 'in-use') ? t('provisioning.inUse') : t('provisioning.notNow')}</p>
+      <ul>
+        {faults.map(({ path, message }) => (
+          <li class="break" key={path + message}>
+            <strong class="mono">{path}</strong> {message}
+          </li>
+        ))}
+      </ul>
+    </Note>
+  );
+}

@@ -1,0 +1,117 @@
+import { useState } from 'preact/hooks';
+import { documents } from '../../client/resources.ts';
+import { isSystemAdmin, mayChange } from '../../client/session.ts';
+import type { Document } from '../../client/types.ts';
+import { number, t } from '../../text/index.ts';
+import { Button, ButtonLink } from '../../ui/button.tsx';
+import { Empty, Page } from '../../ui/page.tsx';
+import { Search } from '../../ui/table.tsx';
+import { type Selection, useListing, VirtualTable } from '../../ui/virtual-table.tsx';
+import { BulkChange, BulkDelete } from './bulk.tsx';
+import { addressOf, nameOf, pathOf, type Resource } from './resources.tsx';
+import { TenantChoice } from './tenant-choice.tsx';
+
+/** Of more than these not all can be picked at once. */
+const MOST_PICKED = 10_000;
+const PIECE = 1000;
+
+export function ResourceList({ resource, tenant }: { readonly resource: Resource; readonly tenant: string }) {
+  const [q, setQ] = useState('');
+  const [asked, setAsked] = useState<'change' | 'delete'>();
+  const path = pathOf(resource, tenant);
+  const listing = useListing<Document>(path, (query) => documents.list(path, query), q === '' ? {} : { q });
+  const keyOf = (row: Document) => String(row[resource.key]);
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
+  const isManaged = listing.row(0)?.['managedBy'] !== undefined;
+  const mayEdit = mayChange() && !isManaged;
+  const selection: Selection = {
+    keys: picked,
+    toggle: (key, isOn) => {
+      const next = new Set(picked);
+      if (isOn) next.add(key);
+      else next.delete(key);
+      setPicked(next);
+    },
+    all: (isOn) => {
+      if (isOn) void everyKey(path, q, keyOf).then(setPicked);
+      else setPicked(new Set());
+    },
+  };
+  const add = mayEdit ? (
+    <ButtonLink to={`${addressOf(resource, tenant)}/new`} kind="primary" icon="plus">
+      {nameOf(resource, 'new')}
+    </ButtonLink>
+  ) : null;
+  const spreadsheet =
+    resource.csv === undefined ? null : (
+      <ButtonLink to={`${addressOf(resource, tenant)}/csv`} icon="records">
+        {mayEdit ? t('csv.open') : t('csv.openRead')}
+      </ButtonLink>
+    );
+  const isEmpty = q === '' && listing.total === 0;
+  const done = () => {
+    setAsked(undefined);
+    setPicked(new Set());
+    listing.reload();
+  };
+  return (
+    <Page
+      title={nameOf(resource, 'title')}
+      text={nameOf(resource, 'text')}
+      {...(isEmpty ? {} : { actions: [spreadsheet, add] })}
+    >
+      <div class="toolbar">
+        {isSystemAdmin() ? <TenantChoice tenant={tenant} to={(name) => addressOf(resource, name)} /> : null}
+        {isEmpty ? null : <Search label={nameOf(resource, 'search')} onSearch={setQ} />}
+      </div>
+      {picked.size === 0 ? null : (
+        <div class="picked" role="status">
+          <strong class="grow">{t('bulk.picked', { count: number(picked.size) })}</strong>
+          <span class="row">
+            <Button small onClick={() => setAsked('change')}>
+              {t('bulk.change')}
+            </Button>
+            <Button small kind="danger-quiet" onClick={() => setAsked('delete')}>
+              {t('action.delete')}
+            </Button>
+            <Button small kind="quiet" onClick={() => setPicked(new Set())}>
+              {t('bulk.clear')}
+            </Button>
+          </span>
+        </div>
+      )}
+      <VirtualTable
+        caption={nameOf(resource, 'title')}
+        columns={resource.columns(tenant)}
+        listing={listing}
+        keyOf={keyOf}
+        searched={q !== ''}
+        {...(mayEdit ? { selection } : {})}
+        empty={
+          <Empty icon={resource.icon} title={nameOf(resource, 'empty')} text={nameOf(resource, 'emptyText')}>
+            <div class="row">
+              {add}
+              {mayEdit ? spreadsheet : null}
+            </div>
+          </Empty>
+        }
+      />
+      {asked === 'change' ? (
+        <BulkChange {...{ resource, tenant, keys: [...picked], onDone: done, onClose: () => setAsked(undefined) }} />
+      ) : null}
+      {asked === 'delete' ? (
+        <BulkDelete {...{ resource, tenant, keys: [...picked], onDone: done, onClose: () => setAsked(undefined) }} />
+      ) : null}
+    </Page>
+  );
+}
+
+async function everyKey(path: string, q: string, keyOf: (row: Document) => string): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>();
+  for (let offset = 0; offset < MOST_PICKED; offset += PIECE) {
+    const { items, total } = await documents.list(path, { ...(q === '' ? {} : { q }), limit: PIECE, offset });
+    for (const item of items) keys.add(keyOf(item));
+    if (offset + PIECE >= total) break;
+  }
+  return keys;
+}

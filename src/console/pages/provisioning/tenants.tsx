@@ -1,0 +1,225 @@
+/** Tenants: their list, a new one, and the settings of one by the guide's pages. */
+import { useState } from 'preact/hooks';
+import { documents } from '../../client/resources.ts';
+import { isSystemAdmin, mayChange, session } from '../../client/session.ts';
+import type { Document } from '../../client/types.ts';
+import { useQuery } from '../../client/use-query.ts';
+import { Link, navigate } from '../../router.tsx';
+import { t } from '../../text/index.ts';
+import { Button, ButtonLink } from '../../ui/button.tsx';
+import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { Note } from '../../ui/note.tsx';
+import { Empty, Page } from '../../ui/page.tsx';
+import { State } from '../../ui/state.tsx';
+import { type Column, Search } from '../../ui/table.tsx';
+import { say } from '../../ui/toast.tsx';
+import { useListing, VirtualTable } from '../../ui/virtual-table.tsx';
+import { DocumentForm } from './document-form.tsx';
+import { DeleteDialog } from './item.tsx';
+import { valueAt } from './model.ts';
+import { addressOf, nameOf, RESOURCES } from './resources.tsx';
+import { NAME_FIELDS, TENANT_TABS } from './tenant-form.ts';
+
+/** No tenant can be called so. */
+export const NEW_TENANT_ADDRESS = '/tenants/+/new';
+const at = (name: string) => `/tenants/${encodeURIComponent(name)}`;
+
+export function Tenants() {
+  const [q, setQ] = useState('');
+  const listing = useListing<Document>('tenants', (query) => documents.list('/tenants', query), q === '' ? {} : { q });
+  const add =
+    mayChange() && isSystemAdmin() ? (
+      <ButtonLink to={NEW_TENANT_ADDRESS} kind="primary" icon="plus">
+        {t('tenants.new')}
+      </ButtonLink>
+    ) : undefined;
+  const isEmpty = q === '' && listing.total === 0;
+  return (
+    <Page title={t('tenants.title')} text={t('tenants.text')} {...(isEmpty ? {} : { actions: add })}>
+      {isEmpty || !isSystemAdmin() ? null : (
+        <div class="toolbar">
+          <Search label={t('tenants.search')} onSearch={setQ} />
+        </div>
+      )}
+      <VirtualTable
+        caption={t('tenants.title')}
+        columns={COLUMNS}
+        listing={listing}
+        keyOf={({ name }) => String(name)}
+        searched={q !== ''}
+        empty={
+          <Empty icon="users" title={t('tenants.empty')} text={t('tenants.emptyText')}>
+            {add}
+          </Empty>
+        }
+      />
+    </Page>
+  );
+}
+
+const COLUMNS: readonly Column<Document>[] = [
+  {
+    get title() {
+      return t('tenant.name');
+    },
+    cell: ({ name, managedBy }) => (
+      <>
+        <Link to={at(String(name))} class="table-main break">
+          {String(name)}
+        </Link>
+        {managedBy === undefined ? null : <span class="table-sub">{t('trunks.byFile')}</span>}
+      </>
+    ),
+  },
+  {
+    get title() {
+      return t('tenant.domain');
+    },
+    cell: ({ domain }) => <span class="mono break">{String(domain)}</span>,
+  },
+  {
+    get title() {
+      return t('field.outboundCallerId');
+    },
+    cell: ({ outboundCallerId }) => <span class="mono">{String(outboundCallerId ?? '—')}</span>,
+  },
+  {
+    get title() {
+      return t('tenants.calls');
+    },
+    cell: (row) =>
+      row['stopOutbound'] === true ? (
+        <State tone="bad">{t('tenants.stopped')}</State>
+      ) : (
+        <State tone="good">{t('tenants.calling')}</State>
+      ),
+  },
+  {
+    get title() {
+      return t('tenant.limits.concurrentCalls');
+    },
+    end: true,
+    cell: (row) => <span class="numeric">{String(valueAt(row, 'limits.concurrentCalls') ?? '—')}</span>,
+  },
+];
+
+const NEW_TENANT = {
+  id: 'tenant',
+  sections: [{ title: 'tenant.company', fields: NAME_FIELDS }],
+} as const;
+
+export function NewTenant() {
+  const [name, setName] = useState('');
+  return (
+    <Page title={t('tenants.new')} text={t('tenants.newText')} up={{ to: '/tenants', label: t('tenants.title') }}>
+      <DocumentForm
+        form={NEW_TENANT}
+        document={{}}
+        isNew
+        mayEdit={mayChange() && isSystemAdmin()}
+        tenant=""
+        save={(document) => {
+          setName(String(document['name'] ?? ''));
+          return documents.create('/tenants', document);
+        }}
+        onSaved={() => {
+          say(t('provisioning.added', { name }));
+          navigate(at(name), 'replace');
+        }}
+        onCancel={() => navigate('/tenants')}
+      />
+    </Page>
+  );
+}
+
+export function TenantPage({ tenant, tab = 'company' }: { readonly tenant: string; readonly tab?: string }) {
+  const path = at(tenant);
+  const { data, error, reload } = useQuery(path, () => documents.get(path));
+  const [deleting, setDeleting] = useState(false);
+  const up = session.value?.tenant === undefined ? { to: '/tenants', label: t('tenants.title') } : undefined;
+  const form = TENANT_TABS.find((known) => known.tab === tab) ?? TENANT_TABS[0];
+  if (data === undefined || form === undefined) {
+    return (
+      <Page title={tenant} {...(up && { up })}>
+        {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
+      </Page>
+    );
+  }
+  const { document, tag } = data;
+  const managedBy = document['managedBy'] as string | undefined;
+  const mayEdit = mayChange() && managedBy === undefined;
+  return (
+    <Page
+      title={tenant}
+      text={String(document['domain'])}
+      {...(up && { up })}
+      actions={
+        mayEdit && isSystemAdmin() ? (
+          <Button kind="danger-quiet" onClick={() => setDeleting(true)}>
+            {t('action.delete')}
+          </Button>
+        ) : undefined
+      }
+    >
+      <div class="stack">
+        <nav class="tabs" aria-label={t('tenant.tabs')}>
+          {TENANT_TABS.map((known) => (
+            <Link
+              key={known.tab}
+              to={known.tab === 'company' ? path : `${path}/${known.tab}`}
+              class="tab"
+              aria-current={known.tab === tab ? 'page' : undefined}
+            >
+              {t(known.title)}
+            </Link>
+          ))}
+        </nav>
+        {managedBy === undefined ? null : <Note kind="info">{t('provisioning.managed', { file: managedBy })}</Note>}
+        {isSystemAdmin() || (tab !== 'company' && tab !== 'limits') ? null : (
+          <Note kind="info">{t('tenant.systemOnly')}</Note>
+        )}
+        {tab === 'company' ? <Owned tenant={tenant} /> : null}
+        <DocumentForm
+          key={`${tab} ${tag}`}
+          form={form}
+          document={document}
+          isNew={false}
+          mayEdit={mayEdit && (tab !== 'limits' || isSystemAdmin())}
+          tenant={tenant}
+          planned={path.slice(1)}
+          save={(wanted) => documents.replace(path, wanted, tag)}
+          onSaved={() => {
+            say(t('provisioning.saved', { name: tenant }));
+            reload();
+          }}
+          onCancel={() => navigate(isSystemAdmin() ? '/tenants' : path)}
+        />
+      </div>
+      {deleting ? (
+        <DeleteDialog
+          path={path}
+          name={tenant}
+          plans={false}
+          onClose={() => setDeleting(false)}
+          onDone={() => {
+            say(t('provisioning.deleted', { name: tenant }));
+            navigate('/tenants', 'replace');
+          }}
+        />
+      ) : null}
+    </Page>
+  );
+}
+
+/** What it owns, a step away. */
+function Owned({ tenant }: { tenant: string }) {
+  return (
+    <div class="row">
+      {RESOURCES.map((resource) => (
+        <ButtonLink key={resource.segment} small icon={resource.icon} to={addressOf(resource, tenant)}>
+          {nameOf(resource, 'title')}
+        </ButtonLink>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,269 @@
+/**
+ * Listings of any length: the page scrolls over all rows, those near the window are there, and what was not read yet is read when it comes
+ * near. Short listings are tables like any other.
+ */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { type Query, RequestError, reachable } from '../client/http.ts';
+import { useSignal } from '../client/signal.ts';
+import type { Page } from '../client/types.ts';
+import { number, t } from '../text/index.ts';
+import { Button } from './button.tsx';
+import { Note } from './note.tsx';
+import { Empty } from './page.tsx';
+import type { Column } from './table.tsx';
+
+export interface Selection {
+  readonly keys: ReadonlySet<string>;
+  toggle(key: string, isOn: boolean): void;
+  /** All that the listing has, or none. */
+  all(isOn: boolean): void;
+}
+
+/** How a listing is read, piece by piece. */
+export interface Listing<T> {
+  readonly total: number | undefined;
+  readonly error: RequestError | undefined;
+  row(index: number): T | undefined;
+  /** Has these rows read, where they are not there yet. */
+  want(from: number, to: number): void;
+  reload(): void;
+}
+
+/** Rows that are read together. */
+const PIECE = 100;
+/** As in the style sheet. */
+const ROW_PX = 57;
+const OVERSCAN = 12;
+
+export function useListing<T>(
+  name: string,
+  read: (query: Query) => Promise<Page<T>>,
+  question: Query = {},
+): Listing<T> {
+  const key = `${name}?${JSON.stringify(question)}`;
+  const [state, setState] = useState<{ key: string; total?: number; error?: RequestError }>({ key });
+  const [, redraw] = useState(0);
+  const [turn, setTurn] = useState(0);
+  const pieces = useRef(new Map<number, readonly T[] | 'asked'>());
+  const version = useRef(0);
+  const isReachable = useSignal(reachable);
+  const load = (piece: number) => {
+    const asked = version.current;
+    if (!pieces.current.has(piece)) pieces.current.set(piece, 'asked');
+    read({ ...question, limit: PIECE, offset: piece * PIECE }).then(
+      ({ items, total }) => {
+        if (asked !== version.current) return;
+        pieces.current.set(piece, items);
+        setState({ key, total });
+        redraw((count) => count + 1);
+      },
+      (error: unknown) => {
+        if (!(error instanceof RequestError)) throw error;
+        if (asked !== version.current) return;
+        if (pieces.current.get(piece) === 'asked') pieces.current.delete(piece);
+        setState((before) => ({ ...before, key, error }));
+      },
+    );
+  };
+  useEffect(() => {
+    if (!isReachable) return;
+    version.current++;
+    const known = state.key === key ? [...pieces.current.keys()] : [0];
+    if (state.key !== key) pieces.current = new Map();
+    for (const piece of known.length === 0 ? [0] : known.slice(-3)) load(piece);
+  }, [key, turn, isReachable]);
+  const isCurrent = state.key === key;
+  return {
+    total: isCurrent ? state.total : undefined,
+    error: isCurrent ? state.error : undefined,
+    row(index) {
+      const piece = isCurrent ? pieces.current.get(Math.floor(index / PIECE)) : undefined;
+      return Array.isArray(piece) ? piece[index % PIECE] : undefined;
+    },
+    want(from, to) {
+      for (let piece = Math.floor(from / PIECE); piece <= Math.floor(to / PIECE); piece++)
+        if (!pieces.current.has(piece)) load(piece);
+    },
+    reload() {
+      for (const [piece, rows] of pieces.current) if (rows === 'asked') pieces.current.delete(piece);
+      setTurn((count) => count + 1);
+    },
+  };
+}
+
+interface VirtualTableProps<T> {
+  readonly caption: string;
+  readonly columns: readonly Column<T>[];
+  readonly listing: Listing<T>;
+  readonly keyOf: (row: T) => string;
+  readonly empty: ComponentChildren;
+  readonly searched: boolean;
+  readonly selection?: Selection;
+}
+
+export function VirtualTable<T>(props: VirtualTableProps<T>) {
+  const { caption, columns, listing, keyOf, empty, searched, selection } = props;
+  const { total, error } = listing;
+  const isLong = (total ?? 0) > PIECE;
+  const frame = useRef<HTMLDivElement>(null);
+  const [from, to] = useWindow(frame, isLong, total ?? 0);
+  useEffect(() => {
+    if (isLong) listing.want(from, Math.min(to, (total ?? 1) - 1));
+  }, [from, to, isLong, total]);
+  if (total === undefined && error !== undefined) return <Failed error={error} reload={listing.reload} />;
+  if (total === 0)
+    return (
+      <div class="card">
+        {searched ? <Empty icon="search" title={t('table.nothing')} text={t('table.nothingText')} /> : empty}
+      </div>
+    );
+  const width = columns.length + (selection === undefined ? 0 : 1);
+  const shown = Array.from({ length: total === undefined ? 5 : Math.max(0, to - from) }, (_, at) => from + at);
+  return (
+    <div class="card card-flush" aria-busy={total === undefined} ref={frame}>
+      <div class="table-frame">
+        <table class={isLong ? 'table table-long' : 'table'} aria-rowcount={total === undefined ? -1 : total + 1}>
+          <caption class="visually-hidden">{caption}</caption>
+          <thead>
+            <tr>
+              {selection === undefined ? null : (
+                <th scope="col" class="pick">
+                  <PickAll selection={selection} total={total ?? 0} />
+                </th>
+              )}
+              {columns.map(({ title, end, hideTitle }) => (
+                <th scope="col" class={end ? 'end' : undefined} key={title}>
+                  {hideTitle ? <span class="visually-hidden">{title}</span> : title}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            <Space rows={from} width={width} />
+            {shown.map((index) => {
+              const row = listing.row(index);
+              return row === undefined ? (
+                <Waiting key={`wait ${index}`} width={width} />
+              ) : (
+                <Row key={keyOf(row)} {...{ row, index, columns, keyOf, selection }} />
+              );
+            })}
+            <Space rows={total === undefined ? 0 : total - to} width={width} />
+          </tbody>
+        </table>
+      </div>
+      {total === undefined ? null : (
+        <p class="pager numeric" aria-live="polite">
+          {t('table.count', { total: number(total) })}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Row<T>(
+  props: Pick<VirtualTableProps<T>, 'columns' | 'keyOf'> & { row: T; index: number; selection: Selection | undefined },
+) {
+  const { row, index, columns, keyOf, selection } = props;
+  const key = keyOf(row);
+  return (
+    <tr aria-rowindex={index + 2}>
+      {selection === undefined ? null : (
+        <td class="pick" data-label="">
+          <input
+            type="checkbox"
+            aria-label={t('table.pick', { name: key })}
+            checked={selection.keys.has(key)}
+            onChange={(event) => selection.toggle(key, event.currentTarget.checked)}
+          />
+        </td>
+      )}
+      {columns.map(({ title, cell, end, hideTitle }, at) => (
+        <td class={end ? 'end' : undefined} data-label={at === 0 || hideTitle ? '' : title} key={title}>
+          <div>{cell(row)}</div>
+        </td>
+      ))}
+    </tr>
+  );
+}
+
+function PickAll({ selection, total }: { selection: Selection; total: number }) {
+  const { size } = selection.keys;
+  return (
+    <input
+      type="checkbox"
+      aria-label={t('table.pickAll')}
+      checked={size > 0 && size >= total}
+      ref={(element) => {
+        if (element !== null) element.indeterminate = size > 0 && size < total;
+      }}
+      onChange={(event) => selection.all(event.currentTarget.checked)}
+    />
+  );
+}
+
+/** Room of the rows that are not drawn, so that the page is as long as if they were. */
+function Space({ rows, width }: { rows: number; width: number }) {
+  if (rows <= 0) return null;
+  return (
+    <tr class="table-space" style={{ height: `${rows * ROW_PX}px` }}>
+      <td colSpan={width} />
+    </tr>
+  );
+}
+
+function Waiting({ width }: { width: number }) {
+  return (
+    <tr>
+      {Array.from({ length: width }, (_, column) => (
+        <td data-label="" key={column}>
+          <span class="skeleton" />
+        </td>
+      ))}
+    </tr>
+  );
+}
+
+function Failed({ error, reload }: { error: RequestError; reload: () => void }) {
+  return (
+    <div class="card">
+      <Note kind="bad">
+        <p>
+          <strong>{t('table.failed')}</strong> {error.message}
+        </p>
+        <p>
+          <Button small onClick={reload}>
+            {t('action.retry')}
+          </Button>
+        </p>
+      </Note>
+    </div>
+  );
+}
+
+/** The rows that are near the window. */
+function useWindow(
+  frame: { current: HTMLDivElement | null },
+  isLong: boolean,
+  total: number,
+): readonly [number, number] {
+  const [range, setRange] = useState<readonly [number, number]>([0, 40]);
+  useLayoutEffect(() => {
+    if (!isLong) return;
+    const look = () => {
+      const top = frame.current?.querySelector('tbody')?.getBoundingClientRect().top ?? 0;
+      const first = Math.max(0, Math.floor(-top / ROW_PX) - OVERSCAN);
+      const last = Math.min(total, first + Math.ceil(window.innerHeight / ROW_PX) + 2 * OVERSCAN);
+      setRange((known) => (known[0] === first && known[1] === last ? known : [first, last]));
+    };
+    look();
+    window.addEventListener('scroll', look, { passive: true });
+    window.addEventListener('resize', look);
+    return () => {
+      window.removeEventListener('scroll', look);
+      window.removeEventListener('resize', look);
+    };
+  }, [isLong, total]);
+  return isLong ? [Math.min(range[0], total), Math.min(range[1], total)] : [0, total];
+}
