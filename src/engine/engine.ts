@@ -222,6 +222,7 @@ export class Engine {
       allow: SERVED_METHODS,
       retire: (target) => this.endpoint.transport.retire?.(target),
       listener: observer.trunks,
+      contactSecret: options.nonceSecret,
       ...(options.lease === undefined ? {} : { lease: options.lease }),
       ...(options.claimStore === undefined ? {} : { claimStore: options.claimStore }),
       ...(options.callsElsewhere === undefined ? {} : { callsElsewhere: options.callsElsewhere }),

@@ -111,8 +111,9 @@ export class Identification {
   /** The token that a registration's Contact carries for this trunk. */
   setToken(trunk: Trunk, token: string): void {
     const known = this.#knownOf(trunk);
-    known.tokens.push(token);
     this.#byToken.set(token, known);
+    if (known.tokens.includes(token)) return;
+    known.tokens.push(token);
     const oldest = known.tokens.length > MAX_TOKENS ? known.tokens.shift() : undefined;
     if (oldest !== undefined) this.#byToken.delete(oldest);
   }

@@ -12,10 +12,14 @@ import {
   type SipResponse,
   type Uri,
 } from '../sip/message/index.ts';
+import type { HostPort } from '../sip/transport/index.ts';
+import { canonicalHost } from './sources.ts';
 import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
 const MAX_GRANTED_SECONDS = 86_400;
 const MAX_ROUTES = 10;
+const MAX_FORMER = 4;
+const DEFAULT_PORT = 5060;
 /** RFC 3261 §20.19. */
 const MAX_DELTA_SECONDS = 2 ** 32 - 1;
 
@@ -32,6 +36,20 @@ export function grantedSeconds(response: SipResponse, token: string, askedSecond
       ? (smallest(contacts.map(({ seconds }) => seconds ?? ofMessage)) ?? ofMessage ?? only(contacts)?.seconds)
       : (own.seconds ?? ofMessage);
   return Math.min(granted ?? askedSeconds, MAX_GRANTED_SECONDS);
+}
+
+/**
+ * Where else than at `own` the registrar has us, when it has us there: Contacts of a node or process that has ended. None where it lists our
+ * Contact otherwise than as we wrote it, for then the others may be ours as well.
+ */
+export function formerPlaces(response: SipResponse, token: string, own: HostPort): readonly HostPort[] {
+  const places = addressValues(response.headers, HeaderId.Contact).flatMap((text) => {
+    const { uri } = readBinding(text);
+    if (uri === undefined || !isSipUri(uri) || !carriesToken(uri, token)) return [];
+    return { host: uri.host, port: uri.port ?? DEFAULT_PORT };
+  });
+  const isOwn = ({ host, port }: HostPort) => canonicalHost(host) === canonicalHost(own.host) && port === own.port;
+  return places.some(isOwn) ? places.filter((place) => !isOwn(place)).slice(0, MAX_FORMER) : [];
 }
 
 interface ListedBinding {

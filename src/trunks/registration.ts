@@ -26,7 +26,13 @@ import type { Reach } from './hops.ts';
 import { Lease, type LeaseHolder, type LeasePort } from './lease.ts';
 import type { PacedUser } from './pacer.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
-import { flowTimerSeconds, grantedSeconds, retryAfterSeconds, serviceRoutes } from './registration-answer.ts';
+import {
+  flowTimerSeconds,
+  formerPlaces,
+  grantedSeconds,
+  retryAfterSeconds,
+  serviceRoutes,
+} from './registration-answer.ts';
 import { Farewell } from './registration-farewell.ts';
 import {
   backOffMs,
@@ -39,13 +45,15 @@ import {
 } from './registration-timing.ts';
 import { RegistrationTurn, type TurnFailure, type TurnPorts, type TurnUser } from './registration-turn.ts';
 import type { Trunk } from './schema.ts';
-import { registerRequest } from './trunk-requests.ts';
+import { ownAddress, registerRequest } from './trunk-requests.ts';
 
 export interface RegistrationPorts extends TurnPorts {
   readonly scheduler: Scheduler;
   readonly random: () => number;
   readonly userAgent: string;
   readonly lease: LeasePort;
+  /** Names the trunk in the Contact: to whoever does not know it, one as good as random. */
+  readonly tokenOf: (trunk: Trunk) => string;
   /** State, code or reason changed. */
   readonly onChange: (registration: Registration) => void;
 }
@@ -96,7 +104,7 @@ const Timers = { Due: 0, Lapse: 1 } as const;
 
 export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHolder {
   /** The user part of our Contact, or its `tdm` parameter: names the trunk in the provider's requests. */
-  readonly token = randomToken();
+  readonly token: string;
   lastCode: number | undefined;
   reason = 'not asked yet';
   readonly #ports: RegistrationPorts;
@@ -118,6 +126,7 @@ export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHold
   constructor(trunk: Trunk, ports: RegistrationPorts) {
     this.#trunk = trunk;
     this.#ports = ports;
+    this.token = ports.tokenOf(trunk);
     this.#lease = new Lease(`registration ${trunk.id}`, ports.lease, ports.scheduler, this);
   }
 
@@ -330,10 +339,21 @@ export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHold
     this.#standing = { state: 'registered', grant };
     this.reason = `registered for ${seconds} s`;
     this.lastCode = response.status;
+    if (before === undefined) this.#removeFormer(response, to, place);
     // Told even when these are as before: server and connection may be others.
     this.#ports.onChange(this);
     // The connection may have gone while its answer was read.
     if (flow?.closed === true && this.#grant === grant) this.#flowLost(grant);
+  }
+
+  /** The provider would go on calling a node that has ended, where it had registered. */
+  #removeFormer(response: SipResponse, to: Flow | Target, place: RegistrarPlace | undefined): void {
+    const own = ownAddress(this.#trunk, this.#ports.endpoint, to);
+    if (own === undefined) return;
+    for (const former of formerPlaces(response, this.token, own)) {
+      const request = () => this.#request(former, to, place, 0);
+      new Farewell({ ports: this.#ports, trunk: this.#trunk, to, request, done: () => {} }).start();
+    }
   }
 
   onRefused(response: SipResponse, gaveUp: DigestGiveUp | undefined): void {

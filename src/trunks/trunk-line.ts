@@ -63,6 +63,7 @@ export interface TrunkLinePorts {
   readonly userAgent: string;
   readonly allow: string;
   readonly lease: LeasePort;
+  readonly tokenOf: (trunk: Trunk) => string;
   readonly hops: TrunkHops;
   readonly gatewayReach: GatewayReach;
   readonly identification: Identification;

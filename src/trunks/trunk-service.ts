@@ -13,6 +13,7 @@ import { AddressWatch, hasNames, locateNames } from './address-watch.ts';
 import { Capacity, type CapacityGrant, type CapacityHolder, type CapacityRefusal } from './capacity.ts';
 import { CoincidenceWatch } from './coincidence-watch.ts';
 import type { Contest } from './coincidences.ts';
+import { contactTokens } from './contact-token.ts';
 import type { Directory } from './directory.ts';
 import { trunkIdOf } from './effective.ts';
 import type { TrunkAttempt } from './evidence.ts';
@@ -58,6 +59,8 @@ export interface TrunkServiceOptions {
   readonly listener?: TrunkListener;
   /** Which of several nodes registers a trunk; default: this one. */
   readonly lease?: LeasePort;
+  /** What the names in registered Contacts are made of, the same at all nodes and after a restart. Default: they are random. */
+  readonly contactSecret?: Uint8Array | undefined;
   /** Calls in progress of a limit's holder on the other nodes of the store. Default: none. */
   readonly callsElsewhere?: (key: string) => number;
   /** How the other nodes say that a trunk is which one of them registers. Default: nobody says. */
@@ -143,6 +146,7 @@ export class TrunkService implements TimerTarget {
       userAgent,
       allow: options.allow ?? '',
       lease: options.lease ?? ALWAYS_GRANTED,
+      tokenOf: contactTokens(options.contactSecret),
       hops: this.#hops,
       gatewayReach,
       identification: this.identification,

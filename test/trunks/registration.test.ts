@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { HeaderId, parseMessage, parseNameAddr } from '../../src/sip/message/index.ts';
+import { createResponse, HeaderId, parseMessage, parseNameAddr, type SipRequest } from '../../src/sip/message/index.ts';
 import { expiresOf, OTHER, PROVIDER, Provider, registerTrunk, settle, TrunkWorld } from './provider.ts';
 
 const register = (world: TrunkWorld, index: number) => world.provider.registers()[index];
+const contactOf = (request: SipRequest | undefined) => request?.headers.value(HeaderId.Contact) ?? '';
 const gaps = (world: TrunkWorld) =>
   world.provider.arrivedMs.map((at, index, all) => at - (all[index - 1] ?? at)).slice(1);
 
@@ -73,6 +74,45 @@ describe('the REGISTER', () => {
       kind: 'trunk',
       trunk: { name: 'carrier' },
     });
+  });
+});
+
+describe('a node that has ended', () => {
+  const secret = new Uint8Array(32).fill(9);
+  const tokenOf = (request: SipRequest | undefined) => /<sip:([0-9a-f]+)@/.exec(contactOf(request))?.[1] ?? '';
+  /** A registrar that lists a Contact besides the one that it is sent. */
+  const listing = (other: (token: string) => string, rewritten?: string) => {
+    const world = new TrunkWorld([registerTrunk()], { contactSecret: secret });
+    world.provider.onRegister = (transaction, request) => {
+      const token = tokenOf(request);
+      const contact = rewritten === undefined ? contactOf(request) : `<sip:${token}@${rewritten}>`;
+      const listed: [HeaderId, string][] = [
+        [HeaderId.Contact, `${contact};expires=600`],
+        [HeaderId.Contact, `${other(token)};expires=500`],
+      ];
+      transaction.respond(createResponse(request, 200, 'OK', { toTag: 'p', headers: listed }));
+    };
+    return world.run(20);
+  };
+
+  test('its Contact, which the registrar lists besides ours, is removed', () => {
+    const world = listing((token) => `<sip:${token}@192.0.2.99:5070>`);
+    const [, removal, ...more] = world.provider.registers();
+    expect(contactOf(removal)).toBe(`<sip:${tokenOf(register(world, 0))}@192.0.2.99:5070>`);
+    expect(expiresOf(removal)).toBe(0);
+    expect(more).toEqual([]);
+    expect(world.status().state).toBe('online');
+  });
+
+  test.each([
+    ['Contacts of others are left alone', () => '<sip:someone-else@192.0.2.99:5070>', undefined],
+    [
+      'nothing is removed where the registrar writes our Contact otherwise',
+      (token: string) => `<sip:${token}@10.0.0.9>`,
+      '203.0.113.7',
+    ],
+  ])('%s', (_name, other, rewritten) => {
+    expect(listing(other, rewritten).provider.registers()).toHaveLength(1);
   });
 });
 

@@ -1,0 +1,21 @@
+import { randomToken } from '../base/ids.ts';
+import { MessageAuthenticator } from '../base/message-authenticator.ts';
+import type { Trunk } from './schema.ts';
+
+const DIGITS = 24;
+
+/**
+ * What names a trunk in the Contact that it registers. With a secret it is the same at every node that has it, and after a restart: the
+ * provider then replaces the Contact of the process before, or lists one that a node can tell for that of another. A registration that is
+ * made anew within a process gets another one, since the removal of the one before may still be on its way.
+ */
+export function contactTokens(secret: Uint8Array | undefined): (trunk: Trunk) => string {
+  if (secret === undefined) return randomToken;
+  const mac = new MessageAuthenticator(secret);
+  const made = new Map<string, number>();
+  return ({ id, credentials }) => {
+    const serial = made.get(id) ?? 0;
+    made.set(id, serial + 1);
+    return mac.hex(`contact\n${id}\n${credentials?.username}\n${credentials?.password}\n${serial}`).slice(0, DIGITS);
+  };
+}
