@@ -6,13 +6,19 @@ import { version } from './node/version.ts';
 
 /** What a node alone needs is loaded when there is to be one: behind the cache of what is compiled, and no other command waits. */
 async function start(configFile: string | undefined): Promise<void> {
-  const [{ loadNode }, { keepCompiledCode }] = await Promise.all([
+  const [{ loadNode }, { keepCompiledCode }, { workerCount }] = await Promise.all([
     import('./settings/load.ts'),
     import('./node/compile-cache.ts'),
+    import('./settings/workers.ts'),
   ]);
   const { settings } = loadNode(configFile, process.env);
   if (settings !== undefined) keepCompiledCode(settings.store.path);
-  const [{ runNode }, { tuneV8 }] = await Promise.all([import('./node/node.ts'), import('./node/v8-tuning.ts')]);
+  if (settings !== undefined && workerCount(settings) > 1) {
+    const { runSupervisor } = await import('./workers/supervisor.ts');
+    await runSupervisor(configFile);
+    return;
+  }
+  const [{ runNode }, { tuneV8 }] = await Promise.all([import('./node/run.ts'), import('./node/v8-tuning.ts')]);
   tuneV8();
   await runNode(configFile);
 }

@@ -262,6 +262,8 @@ export interface WebhookStore {
   list(): Promise<readonly WebhookRecord[]>;
   put(record: WebhookRecord): Promise<void>;
   delete(id: string): Promise<void>;
+  /** Hears that another process of this node changed them. */
+  onChange?(listener: () => void): void;
 }
 
 /** Messages between phones and WhatsApp. */

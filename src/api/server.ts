@@ -1,5 +1,4 @@
 import { constants, randomBytes } from 'node:crypto';
-import { BlockList, isIP, isIPv6 } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import fastifyRateLimit from '@fastify/rate-limit';
 import fastifySwagger from '@fastify/swagger';
@@ -17,7 +16,7 @@ import { CallsFirst } from './calls-first.ts';
 import { certificateRoutes } from './certificates.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { collectionRoutes } from './collections.ts';
-import { guardConnections } from './connection-guard.ts';
+import { guardConnections, isAmong } from './connection-guard.ts';
 import { consoleRoutes } from './console.ts';
 import { type Access, type ApiContext, answer, describe } from './context.ts';
 import { csvRoutes } from './csv-lists.ts';
@@ -37,7 +36,7 @@ import { sessionRoutes } from './session-routes.ts';
 import { Sessions } from './sessions.ts';
 import { storeRoutes } from './store.ts';
 import { tenantRoutes } from './tenants.ts';
-import { Tokens } from './tokens.ts';
+import { Tokens, writeOwnerToken } from './tokens.ts';
 import { traceRoutes } from './traces.ts';
 import { transportRoutes } from './transports.ts';
 import { trunkRoutes } from './trunks.ts';
@@ -64,6 +63,10 @@ export interface ApiOptions
   readonly onFirstToken?: (token: string) => void;
   /** File of the owner's token, e.g. `data/owner-token`; none when left out. */
   readonly ownerTokenPath?: string;
+  /** The owner's token where another process of this node has made it. */
+  readonly ownerToken?: string | undefined;
+  /** Another process of this node passes requests on, over a socket that nobody else can reach: it speaks TLS, and says who asks. */
+  readonly front?: { readonly isTls: boolean } | undefined;
   readonly tls?: TlsPair;
   /** Reverse proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies?: readonly string[];
@@ -96,6 +99,8 @@ export interface Api {
   readonly tokens: Tokens;
   /** Returns the address that it listens on, e.g. `http://127.0.0.1:8080`. */
   listen(host: string, port: number): Promise<string>;
+  /** Listens on a socket of the file system. */
+  listenAt(path: string): Promise<unknown>;
   /** New connections see this certificate. Throws when the pair does not fit; does nothing without TLS. */
   renewCertificate(pair: TlsPair): void;
   close(): Promise<void>;
@@ -126,7 +131,9 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const tokens = new Tokens(options.tokenStore, options.clock, options.tokensPerTenant);
   const first = await tokens.bootstrap(options.bootstrapToken);
   if (first !== undefined) options.onFirstToken?.(first);
-  if (options.ownerTokenPath !== undefined) tokens.writeOwnerToken(options.ownerTokenPath);
+  const { ownerTokenPath } = options;
+  const ownerToken = options.ownerToken ?? (ownerTokenPath === undefined ? undefined : writeOwnerToken(ownerTokenPath));
+  if (ownerToken !== undefined) tokens.takeOwnerToken(ownerToken);
   const context: ApiContext = {
     ...options,
     webhooks: withConfigured(options),
@@ -138,11 +145,16 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     entityTagKey: options.entityTagKey ?? randomBytes(32),
   };
   const app = await createApp(options, context);
-  context.webhooks.sender.configure(await options.webhooks.store.list());
+  const configureWebhooks = async () => context.webhooks.sender.configure(await options.webhooks.store.list());
+  await configureWebhooks();
+  options.webhooks.store.onChange?.(() => {
+    configureWebhooks().catch((error: Error) => context.log.warn('webhooks-not-read', { error: error.message }));
+  });
   return {
     app,
     tokens,
     listen: (host, port) => app.listen({ host, port }),
+    listenAt: (path) => app.listen({ path }),
     renewCertificate: (pair) => {
       if (app.server instanceof TlsServer) app.server.setSecureContext(secured(pair));
     },
@@ -166,8 +178,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
   const documentOctets = options.documentBytes ?? DEFAULT_DOCUMENT_OCTETS;
   const base = {
     bodyLimit: Math.min(MAX_BODY_OCTETS, documentOctets),
-    trustProxy:
-      options.trustedProxies === undefined || options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
+    trustProxy: trustedHops(options),
     requestTimeout: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
@@ -179,9 +190,10 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
       ? Fastify({ ...base, http: waits })
       : Fastify({ ...base, https: { ...waits, handshakeTimeout: base.requestTimeout, ...secured(tls) } })
   ) as FastifyInstance;
-  countConnections(app, options, connections);
+  // The front counts those that it takes.
+  if (options.front === undefined) countConnections(app, options, connections);
   if (options.callsWait !== undefined) putCallsFirst(app, new CallsFirst(context.clock, options.callsWait));
-  guardBrowsers(app, { hosts: options.hosts ?? [], isTls: tls !== undefined });
+  guardBrowsers(app, { hosts: options.hosts ?? [], isTls: tls !== undefined || options.front?.isTls === true });
   setUpBodies(app);
   setUpAnswers(app, context);
   authenticate(app, context);
@@ -228,16 +240,18 @@ function secured({ certificate, key }: TlsPair) {
   return { cert: certificate, key, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
 }
 
+/** Whose word for whom it speaks is taken: of the front, which is the first, and of the trusted proxies. */
+function trustedHops({
+  trustedProxies = [],
+  front,
+}: ApiOptions): false | string[] | ((address: string, hop: number) => boolean) {
+  if (front === undefined) return trustedProxies.length === 0 ? false : [...trustedProxies];
+  const isProxy = isAmong(trustedProxies);
+  return (address, hop) => hop === 0 || isProxy(address);
+}
+
 function countConnections(app: FastifyInstance, { metrics, trustedProxies = [] }: ApiOptions, most: number): void {
-  const proxies = new BlockList();
-  for (const proxy of trustedProxies) {
-    const [address = '', length] = proxy.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    if (length === undefined) proxies.addAddress(address, family);
-    else proxies.addSubnet(address, Number(length), family);
-  }
-  const isProxy = (address: string) => isIP(address) !== 0 && proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-  const counts = guardConnections(app.server, most, isProxy);
+  const counts = guardConnections(app.server, most, isAmong(trustedProxies));
   metrics.readGauge('tandem_http_connections', 'Open HTTP connections', () => counts().open);
   metrics.readCounters('tandem_http_connections_total', 'HTTP connections, by event', 'event', () => ({
     refused: counts().refused,

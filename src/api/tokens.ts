@@ -52,6 +52,17 @@ const ENDED_KEPT_PER_TENANT = 1000;
 const MIN_BOOTSTRAP_LENGTH = 16;
 const DEFAULT_TOKENS_PER_TENANT = 100;
 
+/** Makes a token for the owner of this machine, and leaves it in a file that only its user can read. */
+export function writeOwnerToken(path: string): string {
+  const token = `tdm_owner_${randomBytes(SECRET_OCTETS).toString('base64url')}`;
+  mkdirSync(dirname(path), { recursive: true });
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${token}\n`, { mode: 0o600 });
+  chmodSync(draft, 0o600);
+  renameSync(draft, path);
+  return token;
+}
+
 /**
  * Bearer tokens: made once, shown once, kept as SHA-256 hashes: their 256 random bits are beyond guessing, so that a slow hash would
  * protect nobody and cost everybody. A token names its record (`tdm_<id>_<secret>`); the check takes the same path and time whether
@@ -93,14 +104,8 @@ export class Tokens {
     return token;
   }
 
-  /** Makes a token for the owner of this machine, good until the engine ends, and leaves it in a file that only its user can read. */
-  writeOwnerToken(path: string): void {
-    const token = `tdm_owner_${randomBytes(SECRET_OCTETS).toString('base64url')}`;
-    mkdirSync(dirname(path), { recursive: true });
-    const draft = `${path}.${process.pid}`;
-    writeFileSync(draft, `${token}\n`, { mode: 0o600 });
-    chmodSync(draft, 0o600);
-    renameSync(draft, path);
+  /** Takes the token of the owner of this machine, good until the engine ends. */
+  takeOwnerToken(token: string): void {
     this.#ownerDigest = digest(token);
   }
 

@@ -214,7 +214,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #nextTarget(): void {
     const { env } = this.attempt;
     this.#targetIndex++;
-    this.#callId = randomToken();
+    this.#callId = env.endpoint.newCallId();
     this.#localTag = randomToken();
     this.#sequence = 0;
     this.#refusedWith = undefined;

@@ -30,6 +30,8 @@ export interface EndpointPort {
     options?: SendOptions,
   ): ClientTransaction;
   sendAck(request: SipRequest, to: Destination, options?: SendOptions, acknowledged?: ClientTransaction): Flow;
+  /** Of a request that begins something. */
+  newCallId(): string;
 }
 
 /** A call, as those see it who decide for it; `Call` is it. */

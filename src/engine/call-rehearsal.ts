@@ -263,6 +263,7 @@ export class CallRehearsal {
           },
           sendAck: (request, to, options, acknowledged) =>
             this.#endpoint.sendAck(request, isFlow(to) ? this.#own().standFor(to) : to, options, acknowledged),
+          newCallId: () => this.#endpoint.newCallId(),
         },
       }),
       served: { directory },

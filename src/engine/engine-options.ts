@@ -18,6 +18,7 @@ import type { LeasePort } from '../trunks/lease.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkListener } from '../trunks/trunk-service.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';
+import type { Workers } from './dealing.ts';
 import type { PeerNodes } from './peer-nodes.ts';
 
 /** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
@@ -80,6 +81,8 @@ export interface EngineOptions {
   readonly callsElsewhere?: (key: string) => number;
   /** How the other nodes say that a trunk is which one of them registers. */
   readonly trunkElsewhere?: (trunkId: string) => TrunkHealth | undefined;
+  /** The workers of this machine that share its ports; default: this process has them alone. */
+  readonly workers?: Workers | undefined;
   /** The other nodes of the store; default: this node is alone. */
   readonly peers?: PeerNodes;
   /** Writes a setting that a dial code asked for; rejects with what the phone is told. */

@@ -30,6 +30,7 @@ import { Branches } from './branches.ts';
 import { CallContinuity } from './call-continuity.ts';
 import { callRouter } from './call-router.ts';
 import { CertificateWatch } from './certificate-watch.ts';
+import { Dealing } from './dealing.ts';
 import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Draining } from './draining.ts';
@@ -37,7 +38,7 @@ import type { EngineOptions } from './engine-options.ts';
 import { calledNumbersOf } from './inbound-view.ts';
 import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
-import { listenerOptions, transportsListened } from './listeners.ts';
+import { allListeners, transportsListened } from './listeners.ts';
 import { MediaParties } from './media-parties.ts';
 import { Messaging } from './messaging.ts';
 import { OutboundGuards } from './outbound-guards.ts';
@@ -81,6 +82,7 @@ export class Engine {
   readonly #throttle: GuessThrottle;
   #restoration: Restoration | undefined;
   readonly #continuity: CallContinuity;
+  readonly #dealing: Dealing | undefined;
   readonly #options: EngineOptions;
   readonly #nodeFacts: NodeFacts;
   readonly #served: Served;
@@ -91,7 +93,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     const { settings, scheduler, log, observer } = options;
     this.#options = options;
-    const served = new Served(settings, options.directory);
+    const served = new Served(settings, options.directory, options.workers);
     this.#served = served;
     allAtOnce(this.#trusted.follow(options.directory.tenants.map((after) => ({ before: undefined, after }))));
     const accounts = new Accounts(served);
@@ -163,6 +165,8 @@ export class Engine {
       served,
     });
     const dispatcher = new Dispatcher();
+    if (options.workers !== undefined)
+      this.#dealing = new Dealing(options.workers, (address) => this.trunks.knows(address));
     this.endpoint = new Endpoint(
       {
         scheduler,
@@ -172,6 +176,7 @@ export class Engine {
         ofOnePeer: (address, other) => this.trunks.identification.ofOneTrunk(address, other),
         ...this.intake.endpointOptions(),
         cpuShare: options.cpuShare,
+        ids: this.#dealing,
         createTransport: options.createTransport,
         createSocket: options.createSocket,
       },
@@ -223,6 +228,7 @@ export class Engine {
       retire: (target) => this.endpoint.transport.retire?.(target),
       listener: observer.trunks,
       contactSecret: options.nonceSecret,
+      pings: options.workers?.pings,
       ...(options.lease === undefined ? {} : { lease: options.lease }),
       ...(options.claimStore === undefined ? {} : { claimStore: options.claimStore }),
       ...(options.callsElsewhere === undefined ? {} : { callsElsewhere: options.callsElsewhere }),
@@ -359,8 +365,10 @@ export class Engine {
     this.#throttle.restore(await this.#signIns.load());
     await this.trunks.restore();
     await this.#continuity.restore();
-    this.#served.listensOn(
-      await this.endpoint.open(settings.listen.map((listen) => listenerOptions(listen, settings))),
+    this.#served.listensOn(await this.endpoint.open(this.#listeners(settings)));
+    this.#options.workers?.onPinged((outcome) => this.trunks.pinged(outcome));
+    this.#options.workers?.onGiven(({ listenerId, octets, address, port }) =>
+      this.endpoint.transport.bring?.(listenerId, octets, address, port),
     );
     const { addresses, privateAddresses } = this.#nodeFacts;
     for (const [known, scope] of [
@@ -385,7 +393,7 @@ export class Engine {
    * those of trunks read when they are needed next. Connections go on with what they have.
    */
   readCertificates(settings: NodeSettings): () => void {
-    const read = settings.listen.map((listen) => listenerOptions(listen, settings));
+    const read = this.#listeners(settings);
     return () => {
       for (const { id, certificate, key } of read)
         if (id !== undefined && certificate !== undefined && key !== undefined)
@@ -465,6 +473,10 @@ export class Engine {
     await this.#signIns.flush();
     await this.endpoint.close();
     this.media.relays.close();
+  }
+
+  #listeners(settings: NodeSettings) {
+    return allListeners(settings, this.#options.workers, this.#dealing);
   }
 
   async #restore(): Promise<number> {

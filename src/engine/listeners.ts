@@ -7,6 +7,7 @@ import type { Scheduler } from '../base/scheduler.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import { formatHost } from '../sip/message/index.ts';
 import { type ListenerOptions, type Listening, TransportLayer, type TransportName } from '../sip/transport/index.ts';
+import type { Dealing, Workers } from './dealing.ts';
 
 /** The transports that a node listens on. */
 export function transportsListened(listen: readonly Listen[]): TransportName[] {
@@ -79,6 +80,19 @@ function certificateFacts(path: string) {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Every listener of an engine. Where workers share the ports, each has one of its own beside: new requests leave from that one, which
+ * comes first, so that their answers need no dealing.
+ */
+export function allListeners(settings: NodeSettings, workers?: Workers, dealing?: Dealing): ListenerOptions[] {
+  const listeners = settings.listen.map((listen) => listenerOptions(listen, settings));
+  if (workers === undefined || dealing === undefined) return listeners;
+  return listeners.flatMap((options) => [
+    { ...options, id: `${options.id} own`, port: workers.ownPort(options.port) },
+    { ...options, shared: dealing.sharedPort(options.port) },
+  ]);
 }
 
 /** Opens every listener and closes it again. Throws a SettingsError that names those that cannot be opened, and why. */

@@ -6,17 +6,20 @@ import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
+import type { Workers } from './dealing.ts';
 import { OwnHosts } from './own-hosts.ts';
 
 export class Served {
   /** Replaced as a whole; a call keeps the one it began with. */
   directory: Directory;
   readonly #settings: NodeSettings;
+  readonly #workers: Workers | undefined;
   readonly #ownHosts: OwnHosts;
   #listening: readonly Listening[] = [];
 
-  constructor(settings: NodeSettings, directory: Directory) {
+  constructor(settings: NodeSettings, directory: Directory, workers?: Workers) {
     this.#settings = settings;
+    this.#workers = workers;
     this.directory = directory;
     this.#ownHosts = new OwnHosts(settings);
   }
@@ -35,13 +38,14 @@ export class Served {
     return this.#ownHosts.has(host);
   }
 
-  /** The same of a host and port, the one of the HTTP interface included. */
+  /** The same of a host and port, the one of the HTTP interface and those of other workers of this machine included. */
   isOwnAddress(host: string, port: number): boolean {
     const { api, listen } = this.#settings;
     const isOwnPort =
       (api.enabled && api.port === port) ||
       this.#listening.some((listening) => listening.port === port) ||
-      listen.some(({ publicPort }) => publicPort === port);
+      listen.some(({ publicPort }) => publicPort === port) ||
+      (this.#workers !== undefined && listen.some((each) => this.#workers?.allPorts(each.port).includes(port)));
     return isOwnPort && this.#ownHosts.has(host);
   }
 

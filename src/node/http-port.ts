@@ -10,7 +10,7 @@ import { API_ADDRESS_FILE } from '../settings/owner-files.ts';
 /** Serves HTTP; answers with the address. Throws a SettingsError when the port cannot be had. */
 export async function listenForHttp(api: Api, { api: { host, port }, store }: NodeSettings): Promise<string> {
   const address = await api.listen(host, port).catch((error: NodeJS.ErrnoException) => {
-    throw unavailable(host, port, error);
+    throw apiUnavailable(host, port, error);
   });
   writeFileSync(join(store.path, API_ADDRESS_FILE), `${address}\n`, { mode: 0o600 });
   return address;
@@ -31,12 +31,13 @@ export async function requireHttpPort({ api: { enabled, host, port } }: NodeSett
   try {
     await promise;
   } catch (error) {
-    throw unavailable(host, port, error as NodeJS.ErrnoException);
+    throw apiUnavailable(host, port, error as NodeJS.ErrnoException);
   }
   await new Promise((closed) => server.close(closed));
 }
 
-function unavailable(host: string, port: number, { code, message }: NodeJS.ErrnoException): SettingsError {
+/** What is said of an address that cannot be had. */
+export function apiUnavailable(host: string, port: number, { code, message }: NodeJS.ErrnoException): SettingsError {
   const [field, why] =
     code === 'EADDRINUSE'
       ? ['port', 'another process has the port: stop it, or set another one (TANDEM_API_PORT; 0: any)']

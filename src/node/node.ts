@@ -1,5 +1,5 @@
-/** One node: its configuration, its stores, the engine, the HTTP interface, and the signals that an operator sends it. */
-import { readFileSync } from 'node:fs';
+/** One node: its configuration, its stores, the engine and the HTTP interface. */
+import { readFileSync, rmSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { type Api, createApi, type ReloadReport } from '../api/index.ts';
@@ -7,6 +7,7 @@ import { type Problem, SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { letFirst } from '../base/steps.ts';
 import { WheelScheduler } from '../base/wheel-scheduler.ts';
+import type { Workers } from '../engine/dealing.ts';
 import { Engine } from '../engine/engine.ts';
 import { requireListeners } from '../engine/listeners.ts';
 import { Observation } from '../engine/observation.ts';
@@ -34,10 +35,11 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
 import { readStirFiles, type StirFiles } from '../settings/stir-files.ts';
+import { workerSettings } from '../settings/workers.ts';
 import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { SignatureThread } from '../stir/index.ts';
-import { openStores, type Stores } from '../store/index.ts';
+import { type HubChannel, openStores, type Stores } from '../store/index.ts';
 import { factsOf, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
 import { CpuQuota } from './cpu-quota.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
@@ -61,8 +63,24 @@ export interface NodeOptions {
   readonly warmsUp?: boolean;
   /** Refuse new calls while the process has no time left; default: true. Off where it does other work beside, as tests do. */
   readonly guardsLoad?: boolean;
+  /** For one of several processes that are a node together; default: this process is the node. */
+  readonly worker?: WorkerPlace | undefined;
   /** Where log lines go; default: standard output. */
   readonly logStream?: { write(line: string): unknown };
+}
+
+/** The place of a worker among the processes of its node. */
+export interface WorkerPlace {
+  /** The name of the node. */
+  readonly node: string;
+  readonly workers: Workers;
+  /** The way to the process that has the embedded store. */
+  readonly hub: HubChannel | undefined;
+  /** The socket where the front of the node passes HTTP requests on. */
+  readonly httpSocket: string;
+  /** Where the node serves HTTP; undefined when it is off. */
+  readonly apiAddress: string | undefined;
+  readonly ownerToken: string;
 }
 
 export interface RunningNode {
@@ -85,7 +103,7 @@ export interface RunningNode {
 /** Starts a node; throws a SettingsError that names every fault of its files or addresses. */
 export async function startNode(options: NodeOptions = {}): Promise<RunningNode> {
   const environment = options.environment ?? process.env;
-  const settings = loadSettings(options.configFile, environment);
+  const settings = settingsOf(options, environment);
   const scheduler = new WheelScheduler();
   const log = new JsonLogger({
     scheduler,
@@ -94,7 +112,7 @@ export async function startNode(options: NodeOptions = {}): Promise<RunningNode>
     base: { node: settings.node },
     ...(options.logStream === undefined ? {} : { stream: options.logStream }),
   });
-  const stores = await openStores(settings, { log, scheduler, environment });
+  const stores = await openStores(settings, { log, scheduler, environment, hub: options.worker?.hub });
   const closers: (() => unknown)[] = [() => stores.close()];
   try {
     return await wire({ options, environment, settings, scheduler, log, stores, closers });
@@ -184,7 +202,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
   await quota.refresh();
   // Before the node's own engine is made: objects made before code has settled would have other shapes than it was compiled for.
   if (options.warmsUp === true) {
-    await requirePorts(settings, scheduler);
+    // Of workers, the process before them has looked.
+    if (options.worker === undefined) await requirePorts(settings, scheduler);
     await warmUp(settings.timers.warmUpMs, log);
   }
   const signatures = new SignatureThread({ scheduler, log });
@@ -203,6 +222,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     callStore: stores.calls,
     claimStore: stores.claims,
     lease: stores.trunkLease,
+    workers: options.worker?.workers,
     peers: new RosterPeers(stores.nodes, scheduler),
     callsElsewhere: (key) => stores.nodes.callsElsewhere(key),
     trunkElsewhere: (trunkId) => trunkElsewhere(stores.nodes, trunkId),
@@ -222,7 +242,10 @@ async function wire(parts: Parts): Promise<RunningNode> {
   const listening = await engine.start();
   const { registrar } = running.registrations;
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
-  stores.nodes.announce(() => factsOf(running));
+  stores.nodes.announce(
+    () => factsOf(running),
+    () => running.trunks.capacity.snapshot(),
+  );
   closers.push(() => running.close());
   let apiAddress: string | undefined;
   const serving = messageService(parts, running, new MessageWatch(log, events, metrics), () => apiAddress);
@@ -230,7 +253,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   closers.push(() => serving.stop());
 
   const readFilesAgain = async (): Promise<ReloadReport> => {
-    const next = loadSettings(options.configFile, environment);
+    const next = settingsOf(options, environment);
     // What may be refused comes first.
     await makeCertificates(next, scheduler, log);
     const renewCertificates = running.readCertificates(next);
@@ -245,7 +268,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     running.stir.apply(next.stir, stir);
     const { applied, needsRestart } = settingsReport(settings, next);
     renewCertificates();
-    if (httpTls !== undefined) api?.renewCertificate(httpTls);
+    if (httpTls !== undefined && options.worker === undefined) api?.renewCertificate(httpTls);
     log.setLevel(logLevel(next));
     running.media.relays.apply(next.mediaRelays);
     await Promise.all([records.reopen(), audit.reopen()]);
@@ -306,7 +329,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       onFirstToken: (token) => {
         firstToken = token;
       },
-      ownerTokenPath: join(folder, OWNER_TOKEN_FILE),
+      ...httpPlace(options, settings),
       consoleFolder: CONSOLE_FOLDER,
       trustedProxies: settings.api.trustedProxies,
       requestsPerMinute: settings.api.requestsPerMinute,
@@ -318,21 +341,29 @@ async function wire(parts: Parts): Promise<RunningNode> {
       connections: served.api.connections,
       callsWait,
       configuredWebhooks: configuredWebhooks(settings),
-      ...apiTls(settings),
     });
     const http = api;
     closers.push(() => http.close());
-    apiAddress = await listenForHttp(api, settings);
-    closers.push(() => forgetHttpAddress(settings));
+    if (options.worker === undefined) {
+      apiAddress = await listenForHttp(api, settings);
+      closers.push(() => forgetHttpAddress(settings));
+    } else {
+      // What a worker that was killed has left.
+      rmSync(options.worker.httpSocket, { force: true });
+      await api.listenAt(options.worker.httpSocket);
+      apiAddress = options.worker.apiAddress;
+    }
   }
   serving.start();
-  log.info('started', {
+  const facts = {
     version,
     listening: listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`),
     api: apiAddress,
     tenants: provisioner.directory.tenants.length,
     trunks: provisioner.directory.trunks.length,
-  });
+  };
+  if (options.worker === undefined) log.info('started', facts);
+  else log.info('worker-started', facts);
 
   let closed: Promise<void> | undefined;
   const close = () => {
@@ -400,13 +431,13 @@ function stirFiles(settings: NodeSettings): StirFiles {
 }
 
 /** The pairs of listeners with `selfSigned` that are missing. */
-async function makeCertificates({ listen }: NodeSettings, clock: WheelScheduler, log: Log): Promise<void> {
+export async function makeCertificates({ listen }: NodeSettings, clock: WheelScheduler, log: Log): Promise<void> {
   for (const file of await makeMissingCertificates(listen, clock.wallMs()))
     log.warn('self-signed-certificate-made', { file });
 }
 
 /** What keeps a node from serving is said at once, not after the seconds that the rehearsal takes. */
-async function requirePorts(settings: NodeSettings, scheduler: WheelScheduler): Promise<void> {
+export async function requirePorts(settings: NodeSettings, scheduler: WheelScheduler): Promise<void> {
   const problems: Problem[] = [];
   const note = (error: unknown) => {
     if (!(error instanceof SettingsError)) throw error;
@@ -427,10 +458,23 @@ async function warmUp(limitMs: number, log: Log): Promise<void> {
   log.info('warmed-up', { calls: completed, failed, durationMs: Math.round(performance.now() - beganMs) });
 }
 
-function loadSettings(configFile: string | undefined, environment: NodeJS.ProcessEnv): NodeSettings {
+/** The configuration of a node, with its name. Throws a SettingsError. */
+export function loadSettings(configFile: string | undefined, environment: NodeJS.ProcessEnv): NodeSettings {
   const loaded = loadNodeWithFiles(configFile, environment);
   if (loaded.settings === undefined) throw settingsError(loaded.problems);
   return withNodeName(loaded.settings);
+}
+
+function settingsOf({ configFile, worker }: NodeOptions, environment: NodeJS.ProcessEnv): NodeSettings {
+  const settings = loadSettings(configFile, environment);
+  if (worker === undefined) return settings;
+  return workerSettings({ ...settings, node: worker.node }, worker.workers.index);
+}
+
+/** How the HTTP interface is come by: over its own port, or through the front of the node. */
+function httpPlace({ worker }: NodeOptions, settings: NodeSettings) {
+  if (worker === undefined) return { ownerTokenPath: join(settings.store.path, OWNER_TOKEN_FILE), ...apiTls(settings) };
+  return { ownerToken: worker.ownerToken, front: { isTls: settings.api.certificate !== undefined } };
 }
 
 function dnsServers(settings: NodeSettings) {
@@ -455,12 +499,12 @@ function configuredWebhooks({ webhooks }: NodeSettings) {
   }));
 }
 
-function apiTls({ api }: NodeSettings): { tls?: { certificate: Buffer; key: Buffer } } {
+export function apiTls({ api }: NodeSettings): { tls?: { certificate: Buffer; key: Buffer } } {
   if (api.certificate === undefined || api.key === undefined) return {};
   return { tls: { certificate: readFileSync(api.certificate), key: readFileSync(api.key) } };
 }
 
-function logLevel({ log }: NodeSettings) {
+export function logLevel({ log }: NodeSettings) {
   switch (log.level) {
     case 'trace':
       return 'debug';
@@ -472,71 +516,11 @@ function logLevel({ log }: NodeSettings) {
   }
 }
 
-const SAME_SIGNAL_MS = 1000;
-
-/** Runs a node until it is told to stop: SIGTERM and SIGINT drain (a second one stops at once), SIGHUP reads the files again. */
-export async function runNode(configFile: string | undefined): Promise<void> {
-  let node: RunningNode;
-  try {
-    node = await startNode({ configFile, warmsUp: true });
-  } catch (error) {
-    if (!(error instanceof SettingsError || isOfSystem(error))) throw error;
-    process.stderr.write(`${error.message}\n`);
-    // Whatever is half open is closed with the process.
-    process.exit(1);
-  }
-  const stopped = Promise.withResolvers<void>();
-  let stoppingSinceMs: number | undefined;
-  const stop = () => {
-    const nowMs = performance.now();
-    // A terminal signals the whole process group, so the wrapper's copy of the same Ctrl-C comes right behind; that is no second one.
-    if (stoppingSinceMs !== undefined && nowMs - stoppingSinceMs < SAME_SIGNAL_MS) return;
-    const ended = stoppingSinceMs === undefined ? node.drainAndClose() : node.close();
-    stoppingSinceMs ??= nowMs;
-    ended.then(stopped.resolve, stopped.reject);
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  // The launcher is gone, and nobody is left to pass a signal on.
-  process.once('disconnect', stop);
-  process.channel?.unref();
-  process.on('SIGHUP', () => {
-    // The log says what became of it.
-    node.reload().catch(() => {});
-  });
-  // Log lines are on standard output; what a person reads goes to the other stream.
-  process.stderr.write(welcome(node, configFile));
-  await stopped.promise;
-  process.exit(0);
-}
-
 /** A file, folder or address that the system refuses: an operator's to mend, and its message says which. */
-function isOfSystem(error: unknown): error is NodeJS.ErrnoException {
+export function isOfSystem(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }
 
 function problemOf({ code = 'system', path = '', message }: NodeJS.ErrnoException) {
   return { code: code.toLowerCase(), path, message };
-}
-
-/** What a person sees after the start: where it listens, who may sign in, what to try next. */
-function welcome(node: RunningNode, configFile: string | undefined): string {
-  const lines = ['', `tandem ${version} is running`];
-  for (const { transport, host, port } of node.listening) lines.push(`  SIP  ${transport.padEnd(4)} ${host}:${port}`);
-  if (node.apiAddress !== undefined) {
-    const reference = httpDefaults(node.settings).docs ? `  (API reference: ${node.apiAddress}/docs)` : '';
-    lines.push(`  HTTP      ${node.apiAddress}${reference}`);
-  }
-  for (const tenant of node.provisioner.directory.tenants.slice(0, 1)) {
-    for (const { number, name, password } of tenant.extensions.slice(0, 5)) {
-      if (tenant.name === 'demo')
-        lines.push(`  phone     ${number}@${tenant.domain}  password ${password}  (${name ?? ''})`);
-    }
-  }
-  if (node.firstToken !== undefined) lines.push(`  first system-admin token, printed once: ${node.firstToken}`);
-  const isDemo = node.provisioner.directory.extension('demo', '101') !== undefined;
-  const question = isDemo ? 'explain --tenant demo --from 101 --to 914155551212' : 'status';
-  const where = configFile === undefined ? '' : ` --config ${configFile}`;
-  lines.push('', `Try next:  npx tandem ${question}${where}`, '');
-  return lines.join('\n');
 }

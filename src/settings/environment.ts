@@ -89,6 +89,8 @@ function leafType(schema: JsonSchema): Leaf['type'] | undefined {
   if (schema.type === 'integer' || schema.type === 'number') return 'number';
   if (schema.type === 'boolean') return 'boolean';
   if (schema.type === 'string') return 'string';
+  // A number, or a word in its place.
+  if (schema.anyOf?.some(({ type }) => type === 'integer' || type === 'number') === true) return 'number';
   return schema.type === 'array' && schema.items?.type === 'string' ? 'strings' : undefined;
 }
 

@@ -18,6 +18,7 @@ import { recordFileProblems } from './record-file.ts';
 import { formatPath, parseWith, type Segment } from './schema-problems.ts';
 import { type Environment, resolveSecrets } from './secrets.ts';
 import { readStirFiles } from './stir-files.ts';
+import { workerProblems } from './workers.ts';
 import { formatProblem, type LocatedProblem, placeOf, YamlFile } from './yaml-file.ts';
 
 /** Where the configuration is looked for: beside the user first, then where a systemd host keeps it. */
@@ -184,7 +185,12 @@ function withFiles(yaml: YamlFile, environment: Environment): LoadedNode {
   if (node.settings === undefined) return node;
   const stir = readStirFiles(node.settings);
   const stirProblems = 'trust' in stir ? [] : stir;
-  const found = [...credentialProblems(node.settings), ...recordFileProblems(node.settings), ...stirProblems];
+  const found = [
+    ...workerProblems(node.settings),
+    ...credentialProblems(node.settings),
+    ...recordFileProblems(node.settings),
+    ...stirProblems,
+  ];
   const problems = found.map((problem) => yaml.locate(problem, problem.segments));
   return problems.length === 0 ? node : { ...node, settings: undefined, problems };
 }

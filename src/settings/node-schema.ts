@@ -391,6 +391,12 @@ export const nodeSchema = z.strictObject({
     .describe(
       "Name of this node, unique among nodes on one store; empty: one is made at the first start and kept in the store's folder (`node.name`).",
     ),
+  workers: z
+    .union([z.literal('auto'), z.int().min(1).max(128)])
+    .default(1)
+    .describe(
+      'Processes that share the ports of this node, for machines with several cores; `auto`: one for each core. At most two for each core.',
+    ),
   listen: z
     .array(listenSchema)
     .min(1)

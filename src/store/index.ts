@@ -1,9 +1,14 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { openEmbedded } from './embedded/open.ts';
+import { openWorkerStore } from './hub/open.ts';
+import type { HubChannel } from './hub/protocol.ts';
 import { openRedis } from './redis/open.ts';
 import type { StoreSettings, Stores } from './stores.ts';
 
+export { StoreHub } from './hub/hub.ts';
+export type { FromHub, HubChannel, Order } from './hub/protocol.ts';
+export { loadStoreKey } from './key.ts';
 export type * from './stores.ts';
 
 export interface StoreContext {
@@ -11,14 +16,17 @@ export interface StoreContext {
   readonly scheduler: Scheduler;
   /** Where TANDEM_STORE_KEY is looked up; default: the process's. */
   readonly environment?: NodeJS.ProcessEnv;
+  /** For one of several workers: the way to the process that has the files of an embedded store. */
+  readonly hub?: HubChannel | undefined;
 }
 
 /** Opens what the settings name. Rejects with a SettingsError that says what an operator has to mend. */
 export async function openStores(
   settings: { readonly node: string; readonly store: StoreSettings },
-  { log, scheduler, environment = process.env }: StoreContext,
+  { log, scheduler, environment = process.env, hub }: StoreContext,
 ): Promise<Stores> {
   const { store } = settings;
+  if (store.kind === 'embedded' && hub !== undefined) return openWorkerStore(store.path, hub, { log, scheduler });
   if (store.kind === 'embedded') return openEmbedded(store.path, { log, scheduler, environment });
   return openRedis(store, { log, clock: scheduler, environment, node: settings.node });
 }

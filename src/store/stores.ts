@@ -95,8 +95,11 @@ export interface KnownNode extends NodeReport {
 
 /** The nodes on one store that are alive. Answers come from memory; without the store they are the last ones known. */
 export interface NodeRoster {
-  /** From now on until it closes, this node is known to the others; `facts` is asked each time it tells them. */
-  announce(facts: () => NodeReport): void;
+  /**
+   * From now on until it closes, this node is known to the others; `facts` is asked each time it tells them. `calls` is what these say of
+   * calls, for a roster that has news of them sooner.
+   */
+  announce(facts: () => NodeReport, calls?: () => NonNullable<NodeReport['calls']>): void;
   /** All but this one. A node that ends leaves at once, one that crashed within 5 s. */
   others(): readonly KnownNode[];
   /** Calls in progress on all other nodes that count for this key, as of at most half a second ago. */

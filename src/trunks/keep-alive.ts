@@ -15,6 +15,25 @@ import type { KeepAliveOptions, Trunk } from './schema.ts';
 import type { TargetHealth } from './target-health.ts';
 import { optionsRequest, ownAddress, sendOptions } from './trunk-requests.ts';
 
+/** What a ping has shown, as processes that share the pings tell each other. */
+export interface PingOutcome {
+  readonly trunkId: string;
+  /** As {@link reachKey} names it. */
+  readonly target: string;
+  /** Undefined: silence. */
+  readonly status: number | undefined;
+  readonly reason: string;
+  /** Of a 503 with Retry-After. */
+  readonly waitSeconds?: number | undefined;
+}
+
+/** Of several processes on one machine one pings for all: the provider sees one node. */
+export interface PingSharing {
+  /** Whether this process is the one. */
+  isMine(): boolean;
+  tell(outcome: PingOutcome): void;
+}
+
 export interface KeepAlivePorts {
   readonly scheduler: Scheduler;
   readonly endpoint: TrunkEndpoint;
@@ -27,7 +46,9 @@ export interface KeepAlivePorts {
   readonly reach: () => Reach | Promise<readonly Target[]>;
   /** What is known of a silence beforehand; undefined: nothing. */
   readonly suspicion: () => string | undefined;
-  readonly noteTarget: (to: Flow | Target, answered: boolean, holdMs?: number) => void;
+  readonly noteTarget: (target: string, answered: boolean, holdMs?: number) => void;
+  /** Undefined: this process pings by itself. */
+  readonly sharing?: PingSharing | undefined;
   /** Something was learnt. */
   readonly onEvidence: () => void;
 }
@@ -93,20 +114,8 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
     this.#pending.delete(key);
     const { status } = response;
     const reason = textFromOctets(response.reason);
-    const options = this.#trunk.options.keepAlive;
     const waitSeconds = status === 503 ? retryAfterSeconds(response) : undefined;
-    if (waitSeconds !== undefined && waitSeconds > 0) {
-      const holdMs = Math.min(waitSeconds * 1000, MAX_HOLD_MS);
-      this.#health.hold(key, this.#ports.scheduler.nowMs() + holdMs, status, `asked to wait ${waitSeconds} s`);
-      this.#ports.noteTarget(exchange.to, false, holdMs);
-    } else if (isAccepted(status, options.accept)) {
-      this.#health.alive(key, status, reason, options);
-      this.#ports.noteTarget(exchange.to, true);
-    } else {
-      this.#health.failed(key, status, reason, options);
-      this.#ports.noteTarget(exchange.to, this.#health.livenessOf(key, this.#ports.scheduler.nowMs()) !== 'down');
-    }
-    this.#ports.onEvidence();
+    this.#learned({ trunkId: this.#trunk.id, target: key, status, reason, waitSeconds });
   }
 
   onSilence(reason: string, _cause: 'timeout' | 'transport-error', exchange: Exchange): void {
@@ -115,15 +124,39 @@ export class KeepAlive implements TimerTarget, ExchangeUser {
     this.#pending.delete(key);
     const suspicion = this.#ports.suspicion();
     const why = suspicion === undefined ? reason : `${reason}: ${suspicion}`;
-    this.#health.failed(key, undefined, why, this.#trunk.options.keepAlive);
-    this.#ports.noteTarget(exchange.to, false);
+    this.#learned({ trunkId: this.#trunk.id, target: key, status: undefined, reason: why });
+  }
+
+  /** What the process that pings for all has learnt. */
+  take({ target, status, reason, waitSeconds }: PingOutcome): void {
+    const options = this.#trunk.options.keepAlive;
+    if (status === undefined) {
+      this.#health.failed(target, undefined, reason, options);
+      this.#ports.noteTarget(target, false);
+    } else if (waitSeconds !== undefined && waitSeconds > 0) {
+      const holdMs = Math.min(waitSeconds * 1000, MAX_HOLD_MS);
+      this.#health.hold(target, this.#ports.scheduler.nowMs() + holdMs, status, `asked to wait ${waitSeconds} s`);
+      this.#ports.noteTarget(target, false, holdMs);
+    } else if (isAccepted(status, options.accept)) {
+      this.#health.alive(target, status, reason, options);
+      this.#ports.noteTarget(target, true);
+    } else {
+      this.#health.failed(target, status, reason, options);
+      this.#ports.noteTarget(target, this.#health.livenessOf(target, this.#ports.scheduler.nowMs()) !== 'down');
+    }
     this.#ports.onEvidence();
+  }
+
+  #learned(outcome: PingOutcome): void {
+    this.take(outcome);
+    this.#ports.sharing?.tell(outcome);
   }
 
   #pingAll(reach: Reach): void {
     if (this.#ended) return;
     const targets = 'send' in reach ? [reach] : reach;
     this.#health.keepOnly(new Set(targets.map(reachKey)));
+    if (this.#ports.sharing?.isMine() === false) return;
     const nowMs = this.#ports.scheduler.nowMs();
     for (const to of targets) {
       const key = reachKey(to);

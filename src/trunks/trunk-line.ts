@@ -23,7 +23,7 @@ import {
   targetOfKey,
 } from './hops.ts';
 import type { Identification, TrunkAddress } from './identification.ts';
-import { KeepAlive } from './keep-alive.ts';
+import { KeepAlive, type PingOutcome, type PingSharing } from './keep-alive.ts';
 import type { LeasePort } from './lease.ts';
 import type { Pacer } from './pacer.ts';
 import { Registration } from './registration.ts';
@@ -70,6 +70,8 @@ export interface TrunkLinePorts {
   readonly capacity: Capacity;
   readonly directory: () => Directory;
   readonly pacerOf: (trunk: Trunk) => Pacer;
+  /** Undefined: this process pings by itself. */
+  readonly pings: PingSharing | undefined;
   /** How the node that registers a trunk says it is; undefined when none has said. */
   readonly elsewhere: (trunkId: string) => TrunkHealth | undefined;
   /** No new request uses the connections to this target any more. */
@@ -193,6 +195,11 @@ export class TrunkLine implements TimerTarget {
     this.#evaluate();
   }
 
+  /** What another process that pings for this one has learnt. */
+  pinged(outcome: PingOutcome): void {
+    this.#keepAlive?.take(outcome);
+  }
+
   /** The addresses that the trunk's names have now. */
   located(addresses: readonly TrunkAddress[]): void {
     this.#addresses = addresses;
@@ -288,7 +295,7 @@ export class TrunkLine implements TimerTarget {
       },
       locate: (place) =>
         place === undefined ? hops.reach(this.#trunk, hopOf(this.#trunk)) : hops.elsewhere(this.#trunk, place),
-      noteTarget: (to, answered, holdMs) => noteTarget(locator, to, answered, holdMs),
+      noteTarget: (to, answered, holdMs) => noteTarget(locator, reachKey(to), answered, holdMs),
       onChange: (changed) => {
         if (this.#registration === changed) this.#onRegistration(changed);
       },
@@ -323,13 +330,15 @@ export class TrunkLine implements TimerTarget {
 
   #beginKeepAlive(): void {
     if (!pings(this.#trunk)) return;
-    const { hops, locator, ...shared } = this.#ports;
+    const { hops, locator, pings: sharing, ...shared } = this.#ports;
     this.#keepAlive = new KeepAlive(this.#trunk, this.#health, {
       ...shared,
       digest: () => hops.digestClient(this.#trunk, 'calls'),
       reach: () => this.#pingReach(),
       suspicion: () => hops.certificateFault(this.#trunk, shared.scheduler.wallMs()),
-      noteTarget: (to, answered, holdMs) => noteTarget(locator, to, answered, holdMs),
+      noteTarget: (key, answered, holdMs) => noteTarget(locator, key, answered, holdMs),
+      // What registers is pinged by who has registered it, and a gateway by who can reach it.
+      sharing: registers(this.#trunk) || this.#trunk.type === 'accept-register' ? undefined : sharing,
       onEvidence: () => this.#evaluate(),
     });
     this.#keepAlive.start();
@@ -427,8 +436,8 @@ function pings(trunk: Trunk): boolean {
   return trunk.enabled && trunk.options.keepAlive.enabled && trunk.type !== 'whatsapp';
 }
 
-function noteTarget(locator: TrunkLocator, to: Flow | Target, answered: boolean, holdMs: number | undefined): void {
-  const target = targetOfKey(reachKey(to));
+function noteTarget(locator: TrunkLocator, key: string, answered: boolean, holdMs: number | undefined): void {
+  const target = targetOfKey(key);
   if (target === undefined) return;
   if (answered) locator.markAlive(target);
   else locator.markFailed(target, holdMs);

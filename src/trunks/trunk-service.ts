@@ -21,6 +21,7 @@ import type { TrunkEndpoint } from './exchange.ts';
 import type { TrunkHealth, TrunkStateName } from './health.ts';
 import { type GatewayReach, hopOf, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
 import { type CalledNumberReader, Identification } from './identification.ts';
+import type { PingOutcome, PingSharing } from './keep-alive.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
 import { Pacer, type PacerOptions } from './pacer.ts';
 import { type PingAnswer, ping } from './ping.ts';
@@ -65,6 +66,8 @@ export interface TrunkServiceOptions {
   readonly callsElsewhere?: (key: string) => number;
   /** How the other nodes say that a trunk is which one of them registers. Default: nobody says. */
   readonly elsewhere?: (trunkId: string) => TrunkHealth | undefined;
+  /** Sees to it that of several processes one pings; default: this one is alone. */
+  readonly pings?: PingSharing | undefined;
   /** Since when names have resolved to which addresses, beyond the life of the process. Default: forgotten with it. */
   readonly claimStore?: ClaimStore;
   /** Pace toward each provider. */
@@ -153,6 +156,7 @@ export class TrunkService implements TimerTarget {
       capacity: this.capacity,
       directory: () => this.#directory,
       pacerOf: (trunk) => this.#pacerOf(trunk),
+      pings: options.pings,
       elsewhere: options.elsewhere ?? (() => undefined),
       retire: options.retire ?? (() => {}),
       onState: (line, previous) => options.listener?.onTrunkState(line.trunk, line.status(), previous),
@@ -380,6 +384,11 @@ export class TrunkService implements TimerTarget {
   /** Whether a trunk may send from this address. */
   knows(address: string): boolean {
     return this.identification.knows(address);
+  }
+
+  /** What another process that pings for this one has learnt. */
+  pinged(outcome: PingOutcome): void {
+    this.#lines.get(outcome.trunkId)?.pinged(outcome);
   }
 
   /** Removes every registration at its provider and gives the leases up, for another node to register; calls go on. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Tokens } from '../../src/api/tokens.ts';
+import { Tokens, writeOwnerToken } from '../../src/api/tokens.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { MemoryTokens } from './kit.ts';
 
@@ -137,7 +137,7 @@ describe('tokens', () => {
   test("the owner's token is in a file that only its user can read, and it is good for this engine only", async () => {
     const { clock, store, tokens } = setUp();
     const path = join(mkdtempSync(join(tmpdir(), 'tandem-')), 'data', 'owner-token');
-    tokens.writeOwnerToken(path);
+    tokens.takeOwnerToken(writeOwnerToken(path));
     const token = readFileSync(path, 'utf8').trim();
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(await tokens.identify(token)).toEqual({ actor: 'owner', role: 'system-admin', owner: true });

@@ -10,7 +10,7 @@ import type { NodeSettingsInput } from '../../src/settings/node-schema.ts';
 import type { provisioningSchema } from '../../src/trunks/schema.ts';
 import { type Child, startChild } from './child.ts';
 import { eventually } from './eventually.ts';
-import { freePort } from './free-port.ts';
+import { freePort, freePortForWorkers } from './free-port.ts';
 
 export type ProvisioningInput = z.input<typeof provisioningSchema>;
 type Transport = 'udp' | 'tcp' | 'tls';
@@ -158,6 +158,7 @@ export interface EngineProcess {
   readonly port: number;
   /** Where it keeps its data. */
   readonly dataFolder: string;
+  readonly configFile: string;
   readonly child: Child;
   /** Kills the process without a word and starts it again on the same files and ports. */
   killAndRestart(): Promise<void>;
@@ -166,7 +167,9 @@ export interface EngineProcess {
 
 export async function startEngineProcess(options: EngineOptions): Promise<EngineProcess> {
   const host = options.host ?? '127.0.0.1';
-  const port = await freePort(host);
+  const workers = options.settings?.workers ?? 1;
+  const port =
+    typeof workers === 'number' && workers > 1 ? await freePortForWorkers(workers, host) : await freePort(host);
   const { folder, configFile } = writeConfiguration(options, [
     { transport: 'udp', host, port },
     { transport: 'tcp', host, port },
@@ -186,6 +189,7 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
   return {
     port,
     dataFolder: join(folder, 'data'),
+    configFile,
     get child() {
       return child;
     },

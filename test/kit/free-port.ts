@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { ownPortOf } from '../../src/settings/workers.ts';
 
 function udpPortIsFree(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
@@ -33,6 +34,23 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
     if ((await tcpPortIsFree(port, host)) && (await udpPortIsFree(port, host))) return port;
   }
   throw new Error(`no free port found on ${host}`);
+}
+
+/** A port that is free together with those that the workers of an engine take beside it, for all their transports. */
+export async function freePortForWorkers(workers: number, host = '127.0.0.1'): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = await freePort(host);
+    const own = Array.from({ length: workers }, (_, worker) => ownPortOf(worker, port));
+    const free = await Promise.all(
+      own.map(
+        async (each) => !given.has(each) && (await tcpPortIsFree(each, host)) && (await udpPortIsFree(each, host)),
+      ),
+    );
+    if (free.includes(false)) continue;
+    for (const each of own) given.add(each);
+    return port;
+  }
+  throw new Error(`no free ports for ${workers} workers found on ${host}`);
 }
 
 /** `0A` is LISTEN; UDP sockets have no such state. */

@@ -1,6 +1,6 @@
 import type { AddressScope } from '../../base/address-scope.ts';
 import { PeerError } from '../../base/errors.ts';
-import { randomBranch } from '../../base/ids.ts';
+import { randomBranch, randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import {
   DEFAULT_LIMITS,
@@ -136,6 +136,11 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     return this.transport.advertisedToward({ transport: to, address: host, port, listenerId: id }, scope);
   }
 
+  /** A Call-ID for a request that begins a dialog. */
+  newCallId(): string {
+    return this.#options.ids === undefined ? randomToken() : this.#options.ids.newCallId();
+  }
+
   /** The flow to a target, e.g. to keep a registered gateway's connection alive. */
   flowTo(target: Target): Flow {
     return this.transport.flowTo(target);
@@ -153,7 +158,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   ): ClientTransaction {
     const flow = this.#flowOf(to);
     const aliasWanted = !isFlow(to) && to.tls?.cert !== undefined;
-    const branch = randomBranch();
+    const branch = this.#newBranch();
     request.headers.prepend(HeaderId.Via, this.#via(flow, options) + branch + (aliasWanted ? ';alias' : ''));
     const text = serialize(request);
     const settings = { text, branch, timeoutMs: options.transactionTimeoutMs };
@@ -202,7 +207,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
     options: SendOptions,
     timeoutMs: number | undefined,
   ): ClientTransaction {
-    const branch = randomBranch();
+    const branch = this.#newBranch();
     request.headers.set(HeaderId.Via, this.#via(flow, options) + branch);
     return this.transactions.createClient(request, flow, user, { text: serialize(request), branch, timeoutMs });
   }
@@ -223,7 +228,7 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   sendAck(request: SipRequest, to: Flow | Target, options: SendOptions = {}, acknowledged?: ClientTransaction): Flow {
     const flow = this.#flowOf(to);
     if (!request.headers.has(HeaderId.Via))
-      request.headers.prepend(HeaderId.Via, this.#via(flow, options) + randomBranch());
+      request.headers.prepend(HeaderId.Via, this.#via(flow, options) + this.#newBranch());
     const text = serialize(request);
     acknowledged?.acknowledged(text, flow);
     flow.send(text);
@@ -408,6 +413,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   #flowOf(to: Flow | Target): Flow {
     if (!isFlow(to)) return this.transport.flowTo(to);
     return to instanceof ReplyFlow ? to.source : to;
+  }
+
+  #newBranch(): string {
+    return this.#options.ids === undefined ? randomBranch() : this.#options.ids.newBranch();
   }
 
   #via(flow: Flow, options: SendOptions): string {

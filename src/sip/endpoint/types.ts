@@ -73,6 +73,8 @@ export interface EndpointTransport {
   advertised(flow: Flow, scope?: AddressScope): HostPort;
   advertisedToward(target: Target, scope?: AddressScope): HostPort | undefined;
   alias(flow: Flow, port: number): void;
+  /** See `TransportLayer.bring`. */
+  bring?(listenerId: string, octets: Buffer, address: string, port: number): void;
   /** Whether a socket holds more than was read so far. */
   readonly readsOn?: boolean;
   readonly counters: TransportCounters;
@@ -118,10 +120,18 @@ export interface EndpointOptions {
   readonly cpuShare?: (() => number) | undefined;
   /** Why nothing may leave for a guarded target; default: all may. */
   readonly egress?: Pick<Egress, 'refusal'>;
+  /** Makes what names requests and dialogs of this endpoint; default: at random. */
+  readonly ids?: EndpointIds | undefined;
   /** Makes the transports; default: sockets. */
   readonly createTransport?: ((user: TransportUser) => EndpointTransport) | undefined;
   /** Makes the datagram sockets of the transports that are sockets; default: the runtime's. */
   readonly createSocket?: TransportLayerOptions['createSocket'];
+}
+
+/** Where several processes share a port, its names tell whose an answer or a request within a dialog is. */
+export interface EndpointIds {
+  newBranch(): string;
+  newCallId(): string;
 }
 
 export interface SendOptions {

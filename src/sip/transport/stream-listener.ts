@@ -60,7 +60,8 @@ export class StreamListener {
     const { port, host } = this.options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ port, host, backlog: BACKLOG, ipv6Only: isIPv6(host) }, () => {
+      const reusePort = this.options.shared !== undefined;
+      this.#server.listen({ port, host, backlog: BACKLOG, ipv6Only: isIPv6(host), reusePort }, () => {
         this.#server.off('error', reject);
         this.#server.on('error', (error) =>
           this.#context.log.error('listener-error', { listener: this.id, error: error.message }),

@@ -123,6 +123,12 @@ export class TransportLayer {
     throw new SettingsError(problems);
   }
 
+  /** A datagram that came to another process at a port that is shared with it. */
+  bring(listenerId: string, octets: Buffer, address: string, port: number): void {
+    const socket = this.#listeners.get(listenerId)?.socket;
+    if (socket instanceof UdpListener) socket.bring(octets, address, port);
+  }
+
   /** Gives a TLS listener a new certificate without closing anything; throws when certificate and key do not fit. */
   renewCertificate(listenerId: string, certificate: string, key: string): void {
     const socket = this.#listeners.get(listenerId)?.socket;
@@ -275,7 +281,11 @@ export class TransportLayer {
         ? new UdpListener(id, options, this.#context)
         : new StreamListener(id, options, this.#context, this.#owner);
     await socket.open();
-    this.#listeners.set(id, { socket, options, advertised: new AdvertisedAddress(options, socket.port) });
+    this.#listeners.set(id, {
+      socket,
+      options,
+      advertised: new AdvertisedAddress(options, options.shared?.ownPort ?? socket.port),
+    });
     return { id, transport: options.transport, host: socket.address, port: socket.port };
   }
 

@@ -106,6 +106,16 @@ export interface ListenerOptions {
   readonly clientCertificate?: 'none' | 'optional' | 'required';
   /** Default `TLSv1.2` (RFC 8996 forbids older ones). */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Other processes of this machine listen at the same port. Default: none does. */
+  readonly shared?: SharedPort;
+}
+
+/** A port that several processes listen on (SO_REUSEPORT): each gets some of the connections and datagrams. */
+export interface SharedPort {
+  /** What Via and Contact say: the port of this process alone, where answers and requests within dialogs find it. */
+  readonly ownPort: number;
+  /** False: the datagram is another process's, which has been given it. */
+  keeps(listenerId: string, octets: Buffer, address: string, port: number): boolean;
 }
 
 /** A listener that is open, with the port that it really has. */

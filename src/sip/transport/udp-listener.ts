@@ -168,6 +168,7 @@ export class UdpListener {
     this.#socket = (context.createSocket ?? createSocket)({
       type: family === 6 ? 'udp6' : 'udp4',
       ipv6Only: family === 6,
+      reusePort: options.shared !== undefined,
       recvBufferSize: context.limits.udpBufferOctets,
       sendBufferSize: context.limits.udpBufferOctets,
       // Addresses are literals already; the default would look up each one, and answer on a later turn.
@@ -257,7 +258,15 @@ export class UdpListener {
       return;
     }
     this.#readThisTurn++;
+    if (this.options.shared?.keeps(this.id, octets, remote.address, remote.port) === false) return;
     this.#received.push({ octets, flow });
+    this.#wantTurn();
+  }
+
+  /** A datagram that came to another process's socket at this port. */
+  bring(octets: Buffer, address: string, port: number): void {
+    if (this.closed) return;
+    this.#received.push({ octets, flow: this.flowTo(address, port) });
     this.#wantTurn();
   }
 

@@ -93,6 +93,15 @@ function withPart(staged: Staged, part: PartialPut): Staged {
   return { putTenants: [...putTenants, ...part.putTenants], putTrunks: [...staged.putTrunks, ...part.putTrunks] };
 }
 
+function completed(staged: Staged, { isStaged: _, moreExtensions, ...commit }: LastPart): ProvisioningCommit {
+  return { ...commit, ...withPart(staged, { ...commit, moreExtensions }) };
+}
+
+/** A commit that came in parts, put together. */
+export function wholeCommit(parts: readonly PartialPut[], last: LastPart): ProvisioningCommit {
+  return completed(parts.reduce(withPart, NOTHING), last);
+}
+
 export class EmbeddedFiles implements FileOperations {
   readonly #provisioning: ProvisioningFile;
   readonly #live: LiveFile;
@@ -118,10 +127,10 @@ export class EmbeddedFiles implements FileOperations {
     if (isFirst) this.#staged = NOTHING;
     this.#staged = withPart(this.#staged, part);
   };
-  commit = ({ isStaged, moreExtensions, ...commit }: LastPart) => {
-    const staged = isStaged ? this.#staged : NOTHING;
+  commit = (last: LastPart) => {
+    const staged = last.isStaged ? this.#staged : NOTHING;
     this.#staged = NOTHING;
-    return this.#provisioning.commit({ ...commit, ...withPart(staged, { ...commit, moreExtensions }) });
+    return this.#provisioning.commit(completed(staged, last));
   };
   token = (id: string) => this.#provisioning.token(id);
   tokens = () => this.#provisioning.tokens();

@@ -5,10 +5,11 @@ import { compactTenant, compactTrunk } from '../../trunks/compact.ts';
 import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
 import type { CommitResult, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
+import { callsOf } from '../hub/kept-calls.ts';
 import { loadStoreKey } from '../key.ts';
 import type { Lease, LeaseStore, Stores } from '../stores.ts';
 import { DiskWatch } from './disk-watch.ts';
-import type { PartialPut } from './files.ts';
+import type { FileOperations, PartialPut } from './files.ts';
 import { WorkerClient } from './worker-client.ts';
 
 /** Extensions and other items that one message holds: a millisecond or two. */
@@ -30,14 +31,36 @@ export async function openEmbedded(folder: string, context: EmbeddedContext): Pr
     const nonceSecret = await worker.ask('nonceSecret');
     const { log, scheduler } = context;
     const disk = new DiskWatch({ folder, log, scheduler, probe: () => worker.ask('probe') });
-    return embeddedStores(worker, disk, nonceSecret, unlock);
+    return {
+      ...filesStores(worker, disk, nonceSecret),
+      leases: new SoleLeases(),
+      trunkLease: ALWAYS_GRANTED,
+      nodes: { announce() {}, others: () => [], callsElsewhere: () => 0, clockOffsetMs: 0 },
+      problems: () => (worker.isDead ? ['store-unreachable'] : disk.problems()),
+      async close() {
+        disk.close();
+        await worker.close();
+        unlock();
+      },
+    };
   } catch (error) {
     unlock();
     throw error;
   }
 }
 
-function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint8Array, unlock: () => void): Stores {
+/** Whoever runs the operations on the files. */
+export interface FilesPort {
+  ask<Name extends keyof FileOperations>(
+    operation: Name,
+    ...argument: Parameters<FileOperations[Name]>
+  ): Promise<ReturnType<FileOperations[Name]>>;
+}
+
+type OfNode = 'leases' | 'trunkLease' | 'nodes' | 'problems' | 'close';
+
+/** What is in the files, of a node that is alone with them. */
+export function filesStores(worker: FilesPort, disk: DiskWatch, nonceSecret: Uint8Array): Omit<Stores, OfNode> {
   return {
     provisioning: {
       load: async () => {
@@ -62,7 +85,11 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
       add: (pairs) => worker.ask('addSignIns', pairs),
     },
     calls: {
-      load: () => worker.ask('calls'),
+      load: async () => {
+        const { kept, moved } = callsOf(0, await worker.ask('calls'), 1);
+        if (moved !== undefined) await worker.ask('writeCalls', moved);
+        return kept;
+      },
       write: (changes) => disk.watched(worker.ask('writeCalls', changes)),
     },
     messages: {
@@ -97,16 +124,7 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
       put: (webhook) => disk.watched(worker.ask('putWebhook', webhook)),
       delete: (id) => disk.watched(worker.ask('deleteWebhook', id)),
     },
-    leases: new SoleLeases(),
-    trunkLease: ALWAYS_GRANTED,
-    nodes: { announce() {}, others: () => [], callsElsewhere: () => 0, clockOffsetMs: 0 },
     nonceSecret,
-    problems: () => (worker.isDead ? ['store-unreachable'] : disk.problems()),
-    async close() {
-      disk.close();
-      await worker.close();
-      unlock();
-    },
   };
 }
 
@@ -114,7 +132,7 @@ function embeddedStores(worker: WorkerClient, disk: DiskWatch, nonceSecret: Uint
  * A message is packed on the thread that sends it: a large commit goes over in parts, between which calls have their turn. One commit
  * is under way at a time.
  */
-async function commitInParts(worker: WorkerClient, commit: ProvisioningCommit): Promise<CommitResult> {
+async function commitInParts(worker: FilesPort, commit: ProvisioningCommit): Promise<CommitResult> {
   const parts = partsOf(commit);
   const last = parts.pop() ?? EMPTY_PART;
   for (const [index, part] of parts.entries()) await worker.ask('stage', { ...part, isFirst: index === 0 });

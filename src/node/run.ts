@@ -1,0 +1,65 @@
+/** A node as a process: the signals that an operator sends it, and what a person reads at its start. */
+import { SettingsError } from '../base/errors.ts';
+import { httpDefaults } from '../settings/exposure.ts';
+import { isOfSystem, type RunningNode, startNode } from './node.ts';
+import { version } from './version.ts';
+
+const SAME_SIGNAL_MS = 1000;
+
+/** Runs a node until it is told to stop: SIGTERM and SIGINT drain (a second one stops at once), SIGHUP reads the files again. */
+export async function runNode(configFile: string | undefined): Promise<void> {
+  let node: RunningNode;
+  try {
+    node = await startNode({ configFile, warmsUp: true });
+  } catch (error) {
+    if (!(error instanceof SettingsError || isOfSystem(error))) throw error;
+    process.stderr.write(`${error.message}\n`);
+    // Whatever is half open is closed with the process.
+    process.exit(1);
+  }
+  const stopped = Promise.withResolvers<void>();
+  let stoppingSinceMs: number | undefined;
+  const stop = () => {
+    const nowMs = performance.now();
+    // A terminal signals the whole process group, so the wrapper's copy of the same Ctrl-C comes right behind; that is no second one.
+    if (stoppingSinceMs !== undefined && nowMs - stoppingSinceMs < SAME_SIGNAL_MS) return;
+    const ended = stoppingSinceMs === undefined ? node.drainAndClose() : node.close();
+    stoppingSinceMs ??= nowMs;
+    ended.then(stopped.resolve, stopped.reject);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  // The launcher is gone, and nobody is left to pass a signal on.
+  process.once('disconnect', stop);
+  process.channel?.unref();
+  process.on('SIGHUP', () => {
+    // The log says what became of it.
+    node.reload().catch(() => {});
+  });
+  // Log lines are on standard output; what a person reads goes to the other stream.
+  process.stderr.write(welcome(node, configFile));
+  await stopped.promise;
+  process.exit(0);
+}
+
+/** What a person sees after the start: where it listens, who may sign in, what to try next. */
+export function welcome(node: RunningNode, configFile: string | undefined): string {
+  const lines = ['', `tandem ${version} is running`];
+  for (const { transport, host, port } of node.listening) lines.push(`  SIP  ${transport.padEnd(4)} ${host}:${port}`);
+  if (node.apiAddress !== undefined) {
+    const reference = httpDefaults(node.settings).docs ? `  (API reference: ${node.apiAddress}/docs)` : '';
+    lines.push(`  HTTP      ${node.apiAddress}${reference}`);
+  }
+  for (const tenant of node.provisioner.directory.tenants.slice(0, 1)) {
+    for (const { number, name, password } of tenant.extensions.slice(0, 5)) {
+      if (tenant.name === 'demo')
+        lines.push(`  phone     ${number}@${tenant.domain}  password ${password}  (${name ?? ''})`);
+    }
+  }
+  if (node.firstToken !== undefined) lines.push(`  first system-admin token, printed once: ${node.firstToken}`);
+  const isDemo = node.provisioner.directory.extension('demo', '101') !== undefined;
+  const question = isDemo ? 'explain --tenant demo --from 101 --to 914155551212' : 'status';
+  const where = configFile === undefined ? '' : ` --config ${configFile}`;
+  lines.push('', `Try next:  npx tandem ${question}${where}`, '');
+  return lines.join('\n');
+}

@@ -1,0 +1,51 @@
+/** What workers and the hub of their store say to each other. Plain data: it goes from process to process. */
+import type { Problem } from '../../base/errors.ts';
+import type { BindingChange } from '../../registrar/ports.ts';
+import type { ProvisioningCommit } from '../../trunks/provisioning-store.ts';
+import type { FileOperations } from '../embedded/files.ts';
+import type { Lease, NodeReport } from '../stores.ts';
+
+/** What the hub does itself. */
+export interface HubOperations {
+  /** The leases in the order of the names; undefined: another worker holds it. Asked again by its holder, it is renewed. */
+  acquireLeases(wanted: { readonly names: readonly string[]; readonly ttlMs: number }): (Lease | undefined)[];
+  /** False: it is lost. A `ttlMs` of 0 gives it up. */
+  renewLease(lease: { readonly name: string; readonly fence: number; readonly ttlMs: number }): boolean;
+  /** What a worker says of itself. */
+  tell(report: NodeReport): void;
+}
+
+export type Operations = FileOperations & HubOperations;
+
+export interface Order {
+  readonly kind: 'order';
+  readonly id: number;
+  readonly operation: keyof Operations;
+  readonly argument: unknown;
+}
+
+export interface Fault {
+  readonly message: string;
+  /** Set when an operator can mend it. */
+  readonly problems?: readonly Problem[];
+}
+
+/** What another worker did, or said of itself. */
+export type Notice =
+  | { readonly kind: 'provisioned'; readonly version: number; readonly commit: ProvisioningCommit }
+  | { readonly kind: 'webhooks' }
+  | { readonly kind: 'bound'; readonly changes: readonly BindingChange[] }
+  | { readonly kind: 'told'; readonly worker: string; readonly report: NodeReport }
+  | { readonly kind: 'left'; readonly worker: string };
+
+export type FromHub =
+  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly fault?: Fault }
+  | { readonly kind: 'notice'; readonly notice: Notice };
+
+/** A worker's way to the hub. */
+export interface HubChannel {
+  /** False: the hub is gone. */
+  send(order: Order): boolean;
+  /** From now on; `undefined`: the hub is gone. */
+  onMessage(listener: (message: FromHub | undefined) => void): void;
+}

@@ -1,0 +1,67 @@
+/** Requests to the workers' HTTP interfaces, over the sockets where they take them. */
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+
+export interface Backend {
+  /** From 1. */
+  readonly worker: number;
+  readonly socket: string;
+}
+
+export interface Asked {
+  readonly method: string;
+  /** With its query. */
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Fields of one connection (RFC 9110 §7.6.1): each side makes its own. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+const agent = new Agent({ keepAlive: true, maxSockets: 256, maxFreeSockets: 32 });
+
+export function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)));
+}
+
+/** Begins a request; its answer comes with its body still to be read. Rejects when the worker cannot be reached. */
+export function begin(
+  { socket }: Backend,
+  { method, url, headers }: Asked,
+  body?: IncomingMessage,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath: socket, method, path: url, headers: endToEnd(headers), agent });
+    outgoing.on('response', resolve);
+    outgoing.on('error', reject);
+    if (body === undefined) {
+      outgoing.end();
+      return;
+    }
+    body.on('close', () => {
+      // Who asked is gone before everything was said.
+      if (!body.complete) outgoing.destroy();
+    });
+    body.pipe(outgoing);
+  });
+}
+
+/** The whole answer to a request without a body. */
+export async function ask(backend: Backend, { method, url, headers }: Asked): Promise<Answered> {
+  const { 'content-length': _length, 'content-type': _type, ...rest } = headers;
+  const response = await begin(backend, { method, url, headers: rest });
+  return { status: response.statusCode ?? 502, headers: response.headers, body: await buffer(response) };
+}

@@ -1,0 +1,79 @@
+/** The event streams of all workers as one: each event's id tells how far every one of them was read. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Asked, type Backend, begin } from './backends.ts';
+import { NOBODY } from './fan-out.ts';
+
+/**
+ * Copies the workers' streams to whoever reads, and ends when one of them ends: the reader comes back with the latest id, and gets what it
+ * missed of each, with a `gap` for a worker that has begun anew.
+ */
+export async function mergeEvents(backends: readonly Backend[], asked: Asked, reply: ServerResponse): Promise<void> {
+  const ids = idsOf(asked);
+  const streams: IncomingMessage[] = [];
+  const end = () => {
+    for (const stream of streams) stream.destroy();
+    reply.end();
+  };
+  reply.on('close', end);
+  for (const backend of backends) {
+    const stream = await begin(backend, { ...asked, ...resumed(asked, ids.get(backend.worker)) });
+    streams.push(stream);
+    if (stream.statusCode !== 200) {
+      // Each of them would say the same: the first refusal is the answer.
+      if (!reply.headersSent) reply.writeHead(stream.statusCode ?? 502, stream.headers);
+      stream.pipe(reply);
+      return;
+    }
+  }
+  const [first] = streams;
+  if (first === undefined) {
+    reply.writeHead(NOBODY.status, NOBODY.headers).end(NOBODY.body);
+    return;
+  }
+  const { connection: _connection, 'transfer-encoding': _coding, ...headers } = first.headers;
+  reply.writeHead(200, headers);
+  for (const [index, stream] of streams.entries()) {
+    const worker = backends[index]?.worker ?? 0;
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => {
+      const blocks = (rest + chunk).split('\n\n');
+      rest = blocks.pop() ?? '';
+      for (const block of blocks) if (!isBeat(block) || index === 0) reply.write(`${withIds(block, worker, ids)}\n\n`);
+    });
+    stream.on('error', end);
+    stream.on('close', end);
+  }
+}
+
+function isBeat(block: string): boolean {
+  return block.startsWith(':');
+}
+
+function withIds(block: string, worker: number, ids: Map<number, string>): string {
+  return block.replace(/^id: (.*)$/m, (_line, id: string) => {
+    ids.set(worker, id);
+    return `id: ${Array.from(ids, ([each, read]) => `${each}=${read}`).join(',')}`;
+  });
+}
+
+/** How far each worker was read, as an id says: `1=a1b2c3d4:7,2=e5f6a7b8:3`. */
+function idsOf({ headers, url }: Asked): Map<number, string> {
+  const given = headers['last-event-id'] ?? new URLSearchParams(url.split('?')[1]).get('lastEventId') ?? '';
+  const ids = new Map<number, string>();
+  for (const part of String(given).split(',')) {
+    const match = /^([0-9]+)=(.+)$/.exec(part);
+    if (match !== null) ids.set(Number(match[1]), match[2] ?? '');
+    else if (part !== '') ids.set(0, part);
+  }
+  return ids;
+}
+
+function resumed({ headers, url }: Asked, id: string | undefined): Pick<Asked, 'headers' | 'url'> {
+  const [path = '', query = ''] = url.split('?');
+  const parameters = new URLSearchParams(query);
+  parameters.delete('lastEventId');
+  const { 'last-event-id': _last, ...others } = headers;
+  const rest = parameters.size === 0 ? path : `${path}?${parameters}`;
+  return { url: rest, headers: id === undefined ? others : { ...others, 'last-event-id': id } };
+}

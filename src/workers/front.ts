@@ -1,0 +1,125 @@
+/**
+ * The HTTP interface of a node with workers: one port, behind which each worker has its own. What all of them share (what is provisioned,
+ * registrations, tokens) any of them answers; what each has by itself is asked of all, and one answer made of theirs.
+ */
+
+import { constants } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { guardConnections, isAmong } from '../api/index.ts';
+import type { Log } from '../base/log.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
+import { type Answered, type Asked, type Backend, begin, endToEnd } from './backends.ts';
+import { mergeEvents } from './event-streams.ts';
+import { fanOut, NOBODY } from './fan-out.ts';
+
+const TIMEOUT_CHECK_MS = 1_000;
+
+export interface KeyPairOctets {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+}
+
+export interface FrontOptions {
+  readonly settings: NodeSettings;
+  readonly tls: KeyPairOctets | undefined;
+  readonly log: Log;
+  /** The workers that serve, in their order. */
+  readonly backends: () => readonly Backend[];
+}
+
+export class Front {
+  readonly #options: FrontOptions;
+  readonly #server: Server | TlsServer;
+  readonly #isProxy: (address: string) => boolean;
+
+  constructor(options: FrontOptions) {
+    this.#options = options;
+    const { requestTimeoutMs, connections, trustedProxies } = options.settings.api;
+    const waits = {
+      headersTimeout: requestTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    };
+    const serve = (request: IncomingMessage, reply: ServerResponse) => void this.#serve(request, reply);
+    this.#server =
+      options.tls === undefined
+        ? createServer(waits, serve)
+        : createTlsServer({ ...waits, handshakeTimeout: requestTimeoutMs, ...secured(options.tls) }, serve);
+    this.#isProxy = isAmong(trustedProxies);
+    guardConnections(this.#server, connections, this.#isProxy);
+  }
+
+  /** Returns the address that it listens on. Rejects with the runtime's error. */
+  listen(host: string, port: number): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', reject);
+        const bound = this.#server.address();
+        const at = bound !== null && typeof bound === 'object' ? bound.port : port;
+        const scheme = this.#options.tls === undefined ? 'http' : 'https';
+        resolve(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${at}`);
+      });
+    });
+  }
+
+  /** New connections see this certificate. Throws when the pair does not fit; does nothing without TLS. */
+  renewCertificate(pair: KeyPairOctets): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(secured(pair));
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  async #serve(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const asked = this.#askedBy(request);
+    const backends = this.#options.backends();
+    try {
+      const [first] = backends;
+      if (first === undefined) return send(reply, NOBODY, asked.method);
+      if (asked.method === 'GET' && asked.url.split('?', 1)[0] === '/api/v1/events')
+        return await mergeEvents(backends, asked, reply);
+      const make = fanOut(asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked);
+      if (make === undefined) return await pass(first, asked, request, reply);
+      request.resume();
+      send(reply, await make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked), asked.method);
+    } catch (error) {
+      // A worker that ends takes the requests along that it had.
+      this.#options.log.warn('request-lost', { method: asked.method, error: String(error) });
+      if (reply.headersSent) reply.destroy();
+      else send(reply, NOBODY, asked.method);
+    }
+  }
+
+  #askedBy({ method = 'GET', url = '/', headers, socket }: IncomingMessage): Asked {
+    const { remoteAddress = '' } = socket;
+    // What others than a trusted proxy say of whom they speak for is not passed on.
+    const said = this.#isProxy(remoteAddress) ? headers['x-forwarded-for'] : undefined;
+    const forwarded = said === undefined ? remoteAddress : `${said}, ${remoteAddress}`;
+    return { method, url, headers: { ...headers, 'x-forwarded-for': forwarded } };
+  }
+}
+
+async function pass(backend: Backend, asked: Asked, request: IncomingMessage, reply: ServerResponse): Promise<void> {
+  const answer = await begin(backend, asked, request);
+  reply.on('close', () => answer.destroy());
+  reply.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
+  answer.on('error', () => reply.destroy());
+  answer.pipe(reply);
+}
+
+function send(reply: ServerResponse, { status, headers, body }: Answered, method: string): void {
+  const { 'content-length': _length, ...rest } = endToEnd(headers);
+  reply.writeHead(status, { ...rest, 'content-length': body.length });
+  reply.end(method === 'HEAD' ? undefined : body);
+}
+
+/** TLS 1.2 is not renegotiated: it costs the server more than whoever asks for it. */
+function secured({ certificate, key }: KeyPairOctets) {
+  return { cert: certificate, key, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
+}

@@ -1,0 +1,248 @@
+import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ownPortOf } from '../../src/settings/workers.ts';
+import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
+import { eventually } from '../kit/eventually.ts';
+import { freePort } from '../kit/free-port.ts';
+import { peersSkipped } from '../kit/peers.ts';
+import { type Answer, ask, SYSTEM_TOKEN } from './faults/rest.ts';
+import { apiOf } from './nodes/cluster.ts';
+import { Phone } from './nodes/phone.ts';
+import { allWell, startAnswerer, startCaller } from './sipp.ts';
+import { acme, carrierTrunk } from './world.ts';
+
+const WORKERS = 2;
+
+interface Listed {
+  readonly items: readonly Record<string, unknown>[];
+  readonly total: number;
+}
+
+describe.skipIf(peersSkipped)('workers: 2', () => {
+  let engine: EngineProcess;
+  let address: string;
+  let carrierPort: number;
+  let phones: readonly Phone[];
+  /** A carrier that is pinged. */
+  const pinged = createSocket('udp4');
+
+  beforeAll(async () => {
+    carrierPort = await freePort();
+    await new Promise<void>((resolve) => pinged.bind(0, '127.0.0.1', resolve));
+    engine = await startEngineProcess({
+      provisioning: {
+        tenants: [acme()],
+        trunks: [
+          carrierTrunk(carrierPort, {
+            tenants: [{ tenant: 'acme', didPool: '14155550100-14155550199', concurrentCalls: 2 }],
+          }),
+          carrierTrunk(pinged.address().port, {
+            id: '2',
+            name: 'pinged',
+            options: { verifyPort: true, keepAlive: { enabled: true, intervalSeconds: 60 } },
+            tenants: [],
+          }),
+        ],
+      },
+      settings: { workers: WORKERS, node: 'many', limits: { backlogMs: 10_000, queueAgeMs: 60_000 } },
+      environment: { TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN },
+    });
+    address = `127.0.0.1:${engine.port}`;
+    phones = await Promise.all(['101', '102', '103'].map((user) => new Phone(user).open()));
+  }, 60_000);
+  afterAll(async () => {
+    for (const phone of phones ?? []) phone.close();
+    pinged.close();
+    await engine?.stop();
+  });
+
+  const api = (method: string, path: string): Promise<Answer> => ask(apiOf(engine), method, path);
+  const list = async (path: string) => (await api('GET', path)).body as Listed;
+  const metrics = async () => String((await api('GET', '/metrics')).body);
+  /** The worker, from 1, by the port that a Via or Contact says. */
+  const workersIn = (text: string, field: string) => {
+    const found = new Set<number>();
+    for (let worker = 0; worker < WORKERS; worker++)
+      if (new RegExp(`^${field}:.*:${ownPortOf(worker, engine.port)}\\b`, 'm').test(text)) found.add(worker + 1);
+    return found;
+  };
+
+  test('phones register at the shared port, and every worker knows them', async () => {
+    for (const phone of phones) expect((await phone.register(address)).status).toBe(200);
+    await eventually('all phones at all workers', async () => {
+      const text = await metrics();
+      return [1, 2].every((worker) => text.includes(`tandem_registrations{worker="${worker}"} 3\n`));
+    });
+    const { total } = await list('/api/v1/registrations');
+    expect(total).toBe(3);
+  });
+
+  test('a trunk is pinged by one worker, and the others know what it has learnt', async () => {
+    const pings: string[] = [];
+    pinged.on('message', (octets, { port, address: from }) => {
+      const text = octets.toString('latin1');
+      if (!text.startsWith('OPTIONS ')) return;
+      pings.push(text);
+      const fields = text.split('\r\n').filter((line) => /^(Via|From|To|Call-ID|CSeq):/.test(line));
+      pinged.send(['SIP/2.0 200 OK', ...fields, 'Content-Length: 0', '', ''].join('\r\n'), port, from);
+    });
+    for (let round = 1; round <= 2; round++) {
+      expect((await api('POST', '/api/v1/trunks/2/retry')).status).toBeLessThan(300);
+      await eventually('a ping', () => pings.length >= round);
+      await eventually('all workers to know', async () => {
+        const up = (await metrics()).split('\n').filter((line) => /^tandem_trunk_up\{.*"pinged".*\} 1$/.test(line));
+        return up.length === WORKERS;
+      });
+    }
+    expect(new Set(pings.map((text) => /^Via: ([^;]*)/m.exec(text)?.[1])).size).toBe(1);
+  });
+
+  test('phones call each other through any worker; answers and requests within the dialog find it', async () => {
+    const [alice, bob] = phones as [Phone, Phone];
+    const seen = new Set<number>();
+    for (let call = 0; call < 20 && seen.size < WORKERS; call++) {
+      const called = await alice.call(address, '102');
+      expect(called.status).toBe(200);
+      for (const worker of workersIn(`Contact: ${called.response.headers.valueNamed('Contact')}`, 'Contact'))
+        seen.add(worker);
+    }
+    expect([...seen].sort()).toEqual([1, 2]);
+    await eventually(
+      'each call ended at the callee',
+      () => bob.heard.filter((method) => method === 'BYE').length === bob.invites.length,
+    );
+    await eventually('no call left', async () => (await list('/api/v1/calls')).total === 0);
+  });
+
+  test('copies of a request meet, whichever socket they come from', async () => {
+    const [, , carol] = phones as [Phone, Phone, Phone];
+    const before = carol.invites.length;
+    const carrier = createSocket('udp4');
+    const another = createSocket('udp4');
+    const statuses: string[] = [];
+    carrier.on('message', (octets, from) => {
+      const text = octets.toString('latin1');
+      const fields = (names: RegExp) => text.split('\r\n').filter((line) => names.test(line));
+      const say = (start: string, lines: readonly string[], port: number) =>
+        carrier.send([start, ...lines, 'Content-Length: 0', '', ''].join('\r\n'), port, from.address);
+      if (text.startsWith('BYE ')) say('SIP/2.0 200 OK', fields(/^(Via|From|To|Call-ID|CSeq):/), from.port);
+      if (!text.includes('CSeq: 1 INVITE')) return;
+      statuses.push(text.slice(8, 11));
+      // As one that sends everything to the port that it knows: within the dialog it comes to the same worker.
+      const via = `Via: SIP/2.0/UDP 127.0.0.1:${carrierPort};branch=z9hG4bKack`;
+      if (text.startsWith('SIP/2.0 200'))
+        say('ACK sip:a@127.0.0.1 SIP/2.0', [via, 'CSeq: 1 ACK', ...fields(/^(From|To|Call-ID):/)], engine.port);
+    });
+    try {
+      await new Promise<void>((resolve) => carrier.bind(carrierPort, '127.0.0.1', resolve));
+      const invite = [
+        'INVITE sip:14155550103@127.0.0.1 SIP/2.0',
+        `Via: SIP/2.0/UDP 127.0.0.1:${carrierPort};branch=z9hG4bKcopies`,
+        'Max-Forwards: 70',
+        'From: <sip:4930123456@127.0.0.1>;tag=copies',
+        'To: <sip:14155550103@127.0.0.1>',
+        `Contact: <sip:carrier@127.0.0.1:${carrierPort}>`,
+        'Call-ID: copies-of-one@carrier',
+        'CSeq: 1 INVITE',
+        'Content-Length: 0',
+        '',
+        '',
+      ].join('\r\n');
+      for (const socket of [carrier, another, carrier, another]) socket.send(invite, engine.port, '127.0.0.1');
+      await eventually('an answer', () => statuses.includes('200'), { detail: () => statuses.join() });
+      const ended = await eventually('the call', async () => (await list('/api/v1/calls')).items[0]);
+      expect(carol.invites.length - before).toBe(1);
+      expect((await api('DELETE', `/api/v1/calls/${String(ended['callId'])}`)).status).toBe(204);
+      await eventually('no call left', async () => (await list('/api/v1/calls')).total === 0);
+    } finally {
+      carrier.close();
+      another.close();
+    }
+  });
+
+  test('calls out and in over a trunk are spread over the workers, whoever hangs up', async () => {
+    const calls = 8;
+    const [out] = await allWell(
+      await startAnswerer('answer', { localPort: carrierPort, calls }),
+      await startCaller('phone-call', address, { calls, limit: 1, callsPerSecond: 20, pauseMs: 20 }),
+    );
+    expect([...workersIn(out?.messages ?? '', 'Via')].sort()).toEqual([1, 2]);
+    const [called] = await allWell(
+      await startCaller('trunk-call', address, {
+        localPort: carrierPort,
+        calls,
+        limit: 1,
+        callsPerSecond: 20,
+        pauseMs: 20,
+        keys: { called: '14155550102' },
+      }),
+    );
+    expect([...workersIn(called?.messages ?? '', 'Contact')].sort()).toEqual([1, 2]);
+    await allWell(
+      await startAnswerer('answer-then-hang-up', { localPort: carrierPort, calls: 4 }),
+      await startCaller('phone-answered-call', address, { calls: 4, limit: 1, pauseMs: 20 }),
+    );
+    await eventually('a record of each call', async () => {
+      const { items, total } = await list('/api/v1/call-records?trunk=1&limit=1000');
+      const begun = items.map(({ startedAt }) => String(startedAt));
+      expect(begun).toEqual(begun.toSorted().reverse());
+      return total === 2 * calls + 4 + 1;
+    });
+  });
+
+  test('a limit holds over all workers, and a worker that is killed costs the others nothing and comes back with its calls', async () => {
+    const carrier = await startAnswerer('answer', { localPort: carrierPort, calls: 2 });
+    const held: Awaited<ReturnType<typeof startCaller>>[] = [];
+    const workersOf = async () => {
+      const text = await metrics();
+      return [1, 2].map((worker) =>
+        Number(new RegExp(`^tandem_calls_live\\{worker="${worker}"\\} (\\d+)`, 'm').exec(text)?.[1]),
+      );
+    };
+    // One call at each.
+    for (let call = 0; call < 2; call++)
+      held.push(await startCaller('phone-call', address, { pauseMs: 6_000, keys: { user: `10${call + 1}` } }));
+    await eventually('both calls', async () => (await list('/api/v1/calls?state=answered')).total === 2);
+    const [one = 0, two = 0] = await workersOf();
+    expect(one + two).toBe(2);
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const [refused] = await allWell(await startCaller('phone-refused', address, { keys: { user: '103' } }));
+      expect(refused?.messages).toContain('SIP/2.0 503 ');
+    }
+    const victim = one > 0 ? 1 : 2;
+    await eventually('both in the store', () => keptCalls(engine.dataFolder) === 2);
+    process.kill(workerPid(engine.child.pid, victim), 'SIGKILL');
+    await engine.child.waitFor(/"event":"worker-back"/);
+    expect((await list('/api/v1/calls?state=answered')).total).toBe(2);
+    await allWell(carrier, ...held);
+    await eventually('no call left', async () => (await list('/api/v1/calls')).total === 0);
+    expect((await phones[0]?.register(address))?.status).toBe(200);
+  });
+
+  test('SIGTERM ends all processes in order', async () => {
+    const pids = [1, 2].map((worker) => workerPid(engine.child.pid, worker));
+    engine.child.signal('SIGTERM');
+    expect(await engine.child.exited).toBe(0);
+    for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
+  });
+});
+
+/** The process of a worker, from 1: the supervisor starts them in their order, and one that was started again comes last. */
+function workerPid(supervisor: number, worker: number): number {
+  const pids = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'latin1').trim().split(' ').map(Number);
+  const pid = pids[worker - 1];
+  if (pid === undefined) throw new Error(`worker ${worker} does not run`);
+  return pid;
+}
+
+function keptCalls(dataFolder: string): number {
+  const database = new DatabaseSync(join(dataFolder, 'live.db'), { readOnly: true });
+  try {
+    return Number(database.prepare('SELECT count(*) AS count FROM call').get()?.['count']);
+  } finally {
+    database.close();
+  }
+}

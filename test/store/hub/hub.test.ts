@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../../src/base/log.ts';
+import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
+import { StoreHub, type Stores } from '../../../src/store/index.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { storeContract } from '../contract.ts';
+import { temporaryFolder } from '../kit.ts';
+import { binding, commitOf, tenant, webhook } from '../records.ts';
+import { joinHub } from './channel.ts';
+
+const context = () => ({ log: silentLog, scheduler: new WheelScheduler(), environment: {} });
+
+describe('the store of one worker', () => {
+  storeContract(async () => {
+    const folder = temporaryFolder();
+    let hub: StoreHub | undefined;
+    return {
+      async open() {
+        hub = await StoreHub.open(folder, 2, context());
+        const stores = await joinHub(hub, folder, 0);
+        const opened = hub;
+        return {
+          ...stores,
+          async close() {
+            await stores.close();
+            await opened.close();
+          },
+        };
+      },
+      close: async () => {},
+    };
+  });
+});
+
+describe('two workers on one store', () => {
+  let hub: StoreHub;
+  let a: Stores & { leave(): void };
+  let b: Stores & { leave(): void };
+
+  beforeEach(async () => {
+    const folder = temporaryFolder();
+    hub = await StoreHub.open(folder, 2, context());
+    a = await joinHub(hub, folder, 0);
+    b = await joinHub(hub, folder, 1);
+  });
+  afterEach(async () => {
+    await a.close();
+    await b.close();
+    await hub.close();
+  });
+
+  test('what one commits the other hears of and has, without reading the store again', async () => {
+    await b.provisioning.load();
+    let heard = 0;
+    b.provisioning.onChange?.(() => heard++);
+    await a.provisioning.commit(commitOf(0, { putTenants: [tenant('acme')] }));
+    await eventually('the other to hear', () => heard === 1);
+    const { version, state } = await b.provisioning.load();
+    expect([version, state.tenants.map(({ name }) => name)]).toEqual([1, ['acme']]);
+    expect(state).toEqual((await a.provisioning.load()).state);
+  });
+
+  test('of two commits against one version, large enough to go over in parts, one is stale and nothing mixes', async () => {
+    const extensions = (first: number) =>
+      Array.from({ length: 600 }, (_, index) => ({
+        ...tenant('x').extensions[0],
+        number: String(first + index),
+        password: 's3cret-pass',
+      }));
+    const large = (name: string, first: number) => ({ ...tenant(name), extensions: extensions(first) }) as never;
+    const results = await Promise.all([
+      a.provisioning.commit(commitOf(0, { putTenants: [large('acme', 1000)] })),
+      b.provisioning.commit(commitOf(0, { putTenants: [large('beta', 5000)] })),
+    ]);
+    expect(results.map(({ outcome }) => outcome).sort()).toEqual(['committed', 'stale']);
+    const { state } = await a.provisioning.load();
+    expect(state.tenants).toHaveLength(1);
+    expect(state.tenants[0]?.extensions).toHaveLength(600);
+  });
+
+  test('a registration at one is told to the other; webhooks too', async () => {
+    const bound: string[] = [];
+    b.bindings.onRemoteChange?.((aor, bindings) => bound.push(`${aor} ${bindings.length}`));
+    let changed = 0;
+    b.webhooks.onChange?.(() => changed++);
+    await a.bindings.write([{ aor: '101@acme.test', bindings: [binding('101@acme.test')] }]);
+    await a.webhooks.put(webhook('1'));
+    await eventually('both', () => bound.length === 1 && changed === 1);
+    expect(bound).toEqual(['101@acme.test 1']);
+    expect(await b.webhooks.list()).toHaveLength(1);
+  });
+
+  test('a lease is one worker’s until it gives it up or ends', async () => {
+    expect(await a.leases.acquire('registration 1', 60_000)).toBeDefined();
+    expect(await b.leases.acquire('registration 1', 60_000)).toBeUndefined();
+    a.leave();
+    expect(await b.leases.acquire('registration 1', 60_000)).toBeDefined();
+  });
+
+  test('calls for a limit are known to the other, and forgotten with the worker', async () => {
+    let calls: Record<string, number> = {};
+    a.nodes.announce(
+      () => ({ calls }),
+      () => calls,
+    );
+    calls = { 'trunk 1': 2 };
+    await eventually('the count', () => b.nodes.callsElsewhere('trunk 1') === 2);
+    expect(b.nodes.others().map(({ name }) => name)).toEqual(['edge-w1']);
+    a.leave();
+    await eventually('nobody else', () => b.nodes.others().length === 0);
+  });
+
+  test('answered calls are those of the worker that had them', async () => {
+    await a.calls.write({ put: [{ id: 'one', document: '{}' }], remove: [], aliveAtMs: 1 });
+    await b.calls.write({ put: [{ id: 'two', document: '{}' }], remove: [], aliveAtMs: 2 });
+    expect((await a.calls.load()).calls).toEqual([{ id: 'one', document: '{}' }]);
+    expect((await b.calls.load()).calls).toEqual([{ id: 'two', document: '{}' }]);
+    await b.calls.write({ put: [], remove: ['two'], aliveAtMs: 3 });
+    expect((await b.calls.load()).calls).toEqual([]);
+  });
+
+  test('a hub that is gone is store-unreachable, and no order waits for ever', async () => {
+    a.leave();
+    expect(a.problems()).toEqual(['store-unreachable']);
+    await expect(a.tokens.list()).rejects.toThrow('closed');
+  });
+});

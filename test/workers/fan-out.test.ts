@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest';
+import { fanOut } from '../../src/workers/fan-out.ts';
+import { answer, type Serve, startBackends } from './backend.ts';
+
+async function asked(method: string, url: string, ...serves: readonly Serve[]) {
+  const backends = await startBackends(...serves);
+  const make = fanOut({ method, url });
+  if (make === undefined) throw new Error(`one worker answers ${method} ${url}`);
+  const { status, body } = await make(backends, { method, url, headers: {} });
+  return { status, body: JSON.parse(body.toString('utf8')) };
+}
+
+/** A worker with these items, which serves pages of them. */
+function lister(items: readonly object[]): Serve {
+  return ({ url = '' }, reply) => {
+    const query = new URL(url, 'http://x').searchParams;
+    const [limit, offset] = [Number(query.get('limit')), Number(query.get('offset'))];
+    answer(reply, 200, { items: items.slice(offset, offset + limit), total: items.length, offset, limit });
+  };
+}
+
+describe('listings', () => {
+  const records = (...minutes: number[]) => minutes.map((minute) => ({ startedAt: `2026-01-01T00:${minute}:00Z` }));
+
+  test('records of all workers, the latest first, page by page', async () => {
+    const workers = [lister(records(50, 30, 10)), lister(records(40, 20))];
+    const first = await asked('GET', '/api/v1/call-records?limit=2&tenant=acme', ...workers);
+    expect(first.body).toEqual({ items: records(50, 40), total: 5, offset: 0, limit: 2 });
+    const second = await asked('GET', '/api/v1/call-records?limit=2&offset=3', ...workers);
+    expect(second.body).toEqual({ items: records(20, 10), total: 5, offset: 3, limit: 2 });
+  });
+
+  test('more than a worker gives at once', async () => {
+    const many = Array.from({ length: 2_300 }, (_, call) => ({ call }));
+    const { body } = await asked('GET', '/api/v1/calls?limit=500&offset=2200', lister(many), lister(many));
+    expect(body.total).toBe(4_600);
+    expect(body.items[0]).toEqual({ call: 2_200 });
+    expect(body.items[100]).toEqual({ call: 0 });
+  });
+
+  test.each(['limit=0', 'limit=5000', 'offset=-1', 'limit=x'])(
+    'a query at fault is refused as by one: %s',
+    async (query) => {
+      const refuse: Serve = (_request, reply) => answer(reply, 422, { code: 'validation-failed' });
+      expect((await asked('GET', `/api/v1/calls?${query}`, refuse, refuse)).status).toBe(422);
+    },
+  );
+
+  test('who may not see it is told so', async () => {
+    const refuse: Serve = (_request, reply) => answer(reply, 401, { code: 'not-authenticated' });
+    expect((await asked('GET', '/api/v1/calls', refuse, refuse)).status).toBe(401);
+  });
+});
+
+describe('one call', () => {
+  test.each([
+    ['GET', '/api/v1/calls/abc'],
+    ['DELETE', '/api/v1/calls/abc'],
+    ['GET', '/api/v1/calls/abc/trace?format=pcap'],
+    ['GET', '/api/v1/call-records/abc'],
+  ])('%s %s: by the worker that has it', async (method, url) => {
+    const nobody: Serve = (_request, reply) => answer(reply, 404, {});
+    const has: Serve = (request, reply) => answer(reply, 200, { asked: `${request.method} ${request.url}` });
+    expect((await asked(method, url, nobody, has)).body).toEqual({ asked: `${method} ${url}` });
+    expect((await asked(method, url, nobody, nobody)).status).toBe(404);
+  });
+});
+
+test('ready while one worker is, with what is wrong anywhere', async () => {
+  const draining: Serve = (_request, reply) => answer(reply, 503, { status: 'not-ready', reasons: ['draining'] });
+  const ready: Serve = (_request, reply) => answer(reply, 200, { status: 'ready', reasons: [] });
+  expect(await asked('GET', '/readyz', draining, ready)).toEqual({
+    status: 200,
+    body: { status: 'ready', reasons: ['draining'] },
+  });
+  expect((await asked('GET', '/readyz', draining, draining)).status).toBe(503);
+});
+
+test('a reload is every worker’s; the first refusal is the answer', async () => {
+  const reloaded: string[] = [];
+  const fine =
+    (name: string): Serve =>
+    (_request, reply) => {
+      reloaded.push(name);
+      answer(reply, 200, { applied: [name], needsRestart: [] });
+    };
+  const refuse: Serve = (_request, reply) => answer(reply, 422, { code: 'invalid' });
+  expect((await asked('POST', '/api/v1/reload', fine('one'), fine('two'))).body.applied).toEqual(['one']);
+  expect(reloaded).toEqual(['one', 'two']);
+  expect((await asked('POST', '/api/v1/reload', refuse, fine('three'))).status).toBe(422);
+  expect(reloaded).toHaveLength(2);
+});
+
+test('a retry is every worker’s; that of the one that registers the trunk counts', async () => {
+  const nothing: Serve = (_request, reply) => answer(reply, 409, {});
+  const done: Serve = (_request, reply) => answer(reply, 200, { done: true });
+  expect((await asked('POST', '/api/v1/trunks/1/retry', nothing, done)).status).toBe(200);
+  expect((await asked('POST', '/api/v1/trunks/1/retry', nothing, nothing)).status).toBe(409);
+});
+
+test('the trace in order of time, and from where each worker was read', async () => {
+  const worker =
+    (next: number, ...seconds: number[]): Serve =>
+    ({ url = '' }, reply) => {
+      const after = Number(new URL(url, 'http://x').searchParams.get('after'));
+      const messages = seconds.map((second) => ({ at: `00:00:0${second}`, after }));
+      answer(reply, 200, { messages, next });
+    };
+  const workers = [worker(7, 1, 4), worker(3, 2, 3)];
+  const first = await asked('GET', '/api/v1/trace?limit=3', ...workers);
+  expect(first.body.messages.map(({ at }: { at: string }) => at)).toEqual(['00:00:02', '00:00:03', '00:00:04']);
+  const second = await asked('GET', `/api/v1/trace?after=${first.body.next}`, ...workers);
+  expect(second.body.messages.map(({ after }: { after: number }) => after)).toEqual([7, 3, 3, 7]);
+});
+
+test('what is provisioned, registered or allowed any worker answers', () => {
+  for (const [method, url] of [
+    ['GET', '/api/v1/tenants'],
+    ['GET', '/api/v1/registrations'],
+    ['PUT', '/api/v1/tenants/acme'],
+    ['POST', '/api/v1/plan'],
+    ['POST', '/api/v1/explain'],
+    ['GET', '/healthz'],
+    ['GET', '/console'],
+  ] as const)
+    expect(fanOut({ method, url })).toBeUndefined();
+});

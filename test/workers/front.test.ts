@@ -1,0 +1,104 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
+import { nodeSchema } from '../../src/settings/node-schema.ts';
+import type { Backend } from '../../src/workers/backends.ts';
+import { Front } from '../../src/workers/front.ts';
+import { answer, type Serve, startBackends } from './backend.ts';
+
+let front: Front | undefined;
+afterEach(() => front?.close());
+
+async function frontOf(backends: () => readonly Backend[], api: object = {}): Promise<string> {
+  const settings = nodeSchema.parse({ node: 'edge', workers: 2, api });
+  front = new Front({ settings, tls: undefined, log: silentLog, backends });
+  return front.listen('127.0.0.1', 0);
+}
+
+const echo: Serve = (request, reply) => {
+  let body = '';
+  request.setEncoding('utf8');
+  request.on('data', (chunk: string) => {
+    body += chunk;
+  });
+  request.on('end', () =>
+    answer(reply, 200, { method: request.method, url: request.url, headers: request.headers, body }),
+  );
+};
+
+describe('what one worker answers', () => {
+  test('goes to the first with its body, and says who asks', async () => {
+    const backends = await startBackends(echo);
+    const address = await frontOf(() => backends);
+    const response = await fetch(`${address}/api/v1/plan?x=1`, {
+      method: 'POST',
+      body: '{"a":1}',
+      headers: { authorization: 'Bearer t', 'x-forwarded-for': '203.0.113.1' },
+    });
+    const { method, url, headers, body } = (await response.json()) as {
+      method: string;
+      url: string;
+      headers: Record<string, string>;
+      body: string;
+    };
+    expect([method, url, body, headers['authorization']]).toEqual(['POST', '/api/v1/plan?x=1', '{"a":1}', 'Bearer t']);
+    // Nobody but a trusted proxy is believed.
+    expect(headers['x-forwarded-for']).toBe('127.0.0.1');
+  });
+
+  test('a trusted proxy says for whom it speaks', async () => {
+    const backends = await startBackends(echo);
+    const address = await frontOf(() => backends, { trustedProxies: ['127.0.0.0/8'] });
+    const response = await fetch(`${address}/healthz`, { headers: { 'x-forwarded-for': '203.0.113.1' } });
+    const { headers } = (await response.json()) as { headers: Record<string, string> };
+    expect(headers['x-forwarded-for']).toBe('203.0.113.1, 127.0.0.1');
+  });
+});
+
+test('HEAD has the fields of GET and no body', async () => {
+  const backends = await startBackends((_request, reply) => answer(reply, 200, { items: [{}], total: 1 }));
+  const response = await fetch(`${await frontOf(() => backends)}/api/v1/calls`, { method: 'HEAD' });
+  expect([response.status, await response.text()]).toEqual([200, '']);
+});
+
+test('while no worker serves, or the one that was asked ends: 503 with a code', async () => {
+  const address = await frontOf(() => []);
+  const response = await fetch(`${address}/healthz`);
+  expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([503, 'no-worker']);
+  await front?.close();
+  const [gone] = await startBackends((request) => request.socket.destroy());
+  const other = await fetch(`${await frontOf(() => (gone === undefined ? [] : [gone]))}/api/v1/tenants`);
+  expect(other.status).toBe(503);
+});
+
+describe('events', () => {
+  const stream =
+    (first: string, ...events: string[]): Serve =>
+    (request, reply) => {
+      reply.writeHead(200, { 'content-type': 'text/event-stream' });
+      reply.write(`retry: 2000\nid: ${request.headers['last-event-id'] ?? first}\n: tandem events\n\n`);
+      for (const event of events) reply.write(event);
+      reply.end();
+    };
+
+  test('of all workers in one stream; the id says how far each was read, and it goes on from there', async () => {
+    const backends = await startBackends(
+      stream('aaaa:0', 'id: aaaa:1\nevent: call\ndata: {}\n\n'),
+      stream('bbbb:5', 'id: bbbb:6\nevent: call\ndata: {}\n\n'),
+    );
+    const address = await frontOf(() => backends);
+    const read = async (headers: Record<string, string>) =>
+      (await (await fetch(`${address}/api/v1/events?types=call`, { headers })).text())
+        .split('\n')
+        .filter((line) => line.startsWith('id: '));
+    const ids = await read({});
+    expect(ids.length).toBeGreaterThanOrEqual(2);
+    const last = '1=aaaa:1,2=bbbb:6';
+    expect((await read({ 'last-event-id': last }))[0]).toBe(`id: ${last}`);
+  });
+
+  test('a refusal is passed on', async () => {
+    const refuse: Serve = (_request, reply) => answer(reply, 401, { code: 'not-authenticated' });
+    const backends = await startBackends(refuse, refuse);
+    expect((await fetch(`${await frontOf(() => backends)}/api/v1/events`)).status).toBe(401);
+  });
+});
