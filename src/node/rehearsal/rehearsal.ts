@@ -14,6 +14,8 @@ import { RehearsalSocket } from './socket.ts';
 const CALLS = 1200;
 /** Enough that some wait for others, as under load. */
 const CALLS_PER_STEP = 30;
+/** A refusal for want of time goes another way than a call: not compiled, each of the first hundreds takes as long as a call, when there is no time. */
+const REFUSALS_PER_STEP = 60;
 /**
  * They go through so many engines in turn: what V8 has met with one engine only it compiles for that one's very objects and functions, and
  * throws away when the node's own comes.
@@ -36,6 +38,8 @@ const DESK: Peer = { address: '192.0.2.11', port: 5060, user: '101' };
 /** Admitted by its password. */
 const MOBILE: Peer = { address: '192.0.2.12', port: 5060, user: '102', password: 'rehearsal' };
 const CARRIER: Peer = { address: '198.51.100.1', port: 5060, user: '+14155550199' };
+/** Sends more than there is time for; nobody hears what it is answered. */
+const CROWD = { address: '192.0.2.13', port: 5060 };
 const PEERS = [DESK, MOBILE, CARRIER];
 
 const PROVISIONING = {
@@ -105,6 +109,7 @@ class Stage {
   readonly #metrics = new Metrics({ processMetrics: false });
   readonly #records: CallRecordLog;
   readonly #engine: Engine;
+  #refused = 0;
 
   constructor() {
     const scheduler = new WheelScheduler();
@@ -154,8 +159,16 @@ class Stage {
       this.peers.call(MOBILE, '+4930123456');
       this.peers.call(CARRIER, '14155550102');
     }
+    this.#refuse();
     await this.#exchange();
     this.#scheduler.advance(STEP_MS);
+  }
+
+  #refuse(): void {
+    const { endpoint } = this.#engine;
+    const flow = endpoint.flowTo({ transport: 'udp', ...CROWD });
+    for (let refused = 0; refused < REFUSALS_PER_STEP; refused++)
+      endpoint.refuseOctets(Buffer.from(inviteOfCrowd(++this.#refused), 'latin1'), flow);
   }
 
   async close(): Promise<void> {
@@ -178,4 +191,9 @@ class Stage {
       }
     }
   }
+}
+
+function inviteOfCrowd(number: number): string {
+  const { address, port } = CROWD;
+  return `INVITE sip:+4930123456@${SERVER.domain} SIP/2.0\r\nVia: SIP/2.0/UDP ${address}:${port};${number % 2 === 0 ? 'rport;' : ''}branch=z9hG4bKcrowd${number}\r\nMax-Forwards: 70\r\nFrom: "Crowd" <sip:${DESK.user}@${SERVER.domain};user=phone>;tag=c${number}\r\nTo: <sip:+4930123456@${SERVER.domain}>\r\nCall-ID: crowd-${number}@${address}\r\nCSeq: 1 INVITE\r\nContact: <sip:${DESK.user}@${address}:${port}>\r\nUser-Agent: rehearsal\r\nContent-Length: 0\r\n\r\n`;
 }

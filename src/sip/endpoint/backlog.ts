@@ -11,11 +11,15 @@ const LASTING_BACKLOGS = 3;
 /** The part of a backlog that may wait once it has lasted: a queue that never empties need not be long. */
 const LASTING_SHARE = 0.5;
 /** Who was let in then is told so after this part of a backlog, when its turn has not come: not when it comes at last. */
-const LASTING_WAIT_SHARE = 0.5;
+const LASTING_WAIT_SHARE = 0.4;
 /** Backlogs' worth of computing that a request may wait in all; whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
 const LATE_BACKLOGS = 4;
 /** So long after the last sign of it an overload counts as not over, ms by the clock: it comes in waves. */
 const CALM_MS = 1_000;
+/** Nor while it refuses more than this part of what comes: where nothing waits for long, a short queue is no sign that all have their turn. */
+const REFUSING_SHARE = 0.05;
+/** Fewer are refused now and then, when what came during a collection of garbage is read at once. */
+const REFUSING_LEAST = 32;
 /**
  * So many requests a node serves until its code is compiled for them: the first cost two to four times as much, however much of it was gone
  * through before. What waits meanwhile passes by itself.
@@ -46,6 +50,9 @@ export class Backlog {
   #beganMs = -1;
   /** Until then more has come than there is time for. */
   #overUntilMs = 0;
+  /** What was refused and taken lately. Both fade. */
+  #refusedLately = 0;
+  #takenLately = 0;
   /** Requests taken, and what passed meanwhile: computing, and by the clock. All fade. */
   #taken = FIRST_WEIGHT;
   #spentMs = FIRST_WEIGHT * FIRST_COST_MS;
@@ -71,10 +78,13 @@ export class Backlog {
     const passedMs = nowMs - this.#nowMs;
     this.#computedMs = computedMs;
     this.#nowMs = nowMs;
+    const kept = Math.max(0, 1 - spentMs / MEMORY_MS);
+    this.#refusedLately *= kept;
+    this.#takenLately *= kept;
+    if (this.#isOver && this.#refusesMuch) this.#overUntilMs = nowMs + CALM_MS;
     if (waiting < MUCH_WAITING) this.#beganMs = -1;
     else if (this.#beganMs < 0) this.#begin(computedMs);
     else {
-      const kept = Math.max(0, 1 - spentMs / MEMORY_MS);
       this.#spentMs = this.#spentMs * kept + spentMs;
       this.#passedMs = this.#passedMs * kept + passedMs;
       this.#taken *= kept;
@@ -85,7 +95,13 @@ export class Backlog {
   /** A request's turn has come. */
   took(): void {
     this.#taken++;
+    this.#takenLately++;
     this.grows();
+  }
+
+  /** A request was refused for want of time. */
+  refused(): void {
+    this.#refusedLately++;
   }
 
   /** A request was served. */
@@ -120,6 +136,11 @@ export class Backlog {
     return this.#young === 0
       ? this.#limitMs
       : this.#limitMs * (1 + ((YOUNG_PATIENCE - 1) * this.#young) / YOUNG_REQUESTS);
+  }
+
+  get #refusesMuch(): boolean {
+    const refused = this.#refusedLately;
+    return refused >= REFUSING_LEAST && refused > REFUSING_SHARE * (refused + this.#takenLately);
   }
 
   get #isOver(): boolean {

@@ -195,7 +195,7 @@ export class Inbox {
       return true;
     }
     if (this.#backlog.admits(this.#aheadOf(address)) || !this.#options.server.refuseOctets(octets, flow)) return false;
-    this.counters.overloaded++;
+    this.#overloaded();
     return true;
   }
 
@@ -259,11 +259,11 @@ export class Inbox {
     const begins = kind !== Kind.Cancel && kind !== Kind.Ongoing;
     if (begins) {
       if (!this.#backlog.admits(this.#aheadOf(address)) && this.#options.server.refuseUnread(text, flow)) {
-        this.counters.overloaded++;
+        this.#overloaded();
         return;
       }
-      // It may have come at any time since the sockets were read before.
-      const cameMs = Math.max(this.#readMs, waiting.sinceMs - LONGEST_SLICE_MS);
+      // It may have come at any time since the sockets were read before: in the middle of it, taken together.
+      const cameMs = waiting.sinceMs - Math.min(waiting.sinceMs - this.#readMs, LONGEST_SLICE_MS) / 2;
       waiting.untilMs = cameMs + this.#backlog.mostWaitMs;
     }
     if (!this.#fresh.add(address, waiting)) this.counters.knownDropped++;
@@ -287,8 +287,13 @@ export class Inbox {
   #refusesLate({ text, flow }: Waiting): boolean {
     const kind = kindOf(text);
     if (kind === Kind.Cancel || kind === Kind.Ongoing || !this.#options.server.refuseUnread(text, flow)) return false;
-    this.counters.overloaded++;
+    this.#overloaded();
     return true;
+  }
+
+  #overloaded(): void {
+    this.counters.overloaded++;
+    this.#backlog.refused();
   }
 
   #hasPrecedence(address: string, text: string): boolean {

@@ -19,7 +19,7 @@ test('a handful waits whatever it costs', () => {
   expect(backlog.admits(32)).toBe(false);
 });
 
-test('two and a half backlogs wait in a burst, half of one when it has lasted, and those not for longer than that', () => {
+test('two and a half backlogs wait in a burst, half of one when it has lasted, and those for two fifths of one', () => {
   const backlog = grown();
   expect([backlog.admits(249), backlog.admits(250)]).toEqual([true, false]);
   expect(backlog.mostWaitMs).toBe(Number.POSITIVE_INFINITY);
@@ -29,7 +29,7 @@ test('two and a half backlogs wait in a burst, half of one when it has lasted, a
     backlog.took();
   }
   expect([backlog.admits(47), backlog.admits(55)]).toEqual([true, false]);
-  expect(backlog.mostWaitMs).toBe(LIMIT_MS / 2);
+  expect(backlog.mostWaitMs).toBe(0.4 * LIMIT_MS);
 });
 
 test('once it has lasted the clock decides: who waits, waits by that one', () => {
@@ -50,6 +50,33 @@ test('an overload is over a second after the last sign of it, and what was dear 
   backlog.beat(1_003, 2_001, 0);
   backlog.beat(1_004, 2_002, 20);
   expect(backlog.admits(249)).toBe(true);
+});
+
+test('an overload is not over while more than a twentieth of what comes is refused, however short the queue is', () => {
+  const lasts = (takenPerRefused: number) => {
+    const backlog = grown();
+    let nowMs = 0;
+    for (; nowMs <= 1_000; nowMs += 10) backlog.beat(nowMs, nowMs, 20);
+    for (; nowMs <= 4_000; nowMs++) {
+      backlog.beat(nowMs, nowMs, 5);
+      backlog.refused();
+      for (let taken = 0; taken < takenPerRefused; taken++) backlog.took();
+    }
+    return Number.isFinite(backlog.mostWaitMs);
+  };
+  expect(lasts(10)).toBe(true);
+  expect(lasts(30)).toBe(false);
+});
+
+test('a few that are refused are no sign of one', () => {
+  const backlog = grown();
+  let nowMs = 0;
+  for (; nowMs <= 1_000; nowMs += 10) backlog.beat(nowMs, nowMs, 20);
+  for (; nowMs <= 4_000; nowMs++) {
+    backlog.beat(nowMs, nowMs, 5);
+    if (nowMs % 50 === 0) backlog.refused();
+  }
+  expect(backlog.mostWaitMs).toBe(Number.POSITIVE_INFINITY);
 });
 
 test('four backlogs of computing are late, whatever the clock says', () => {

@@ -176,7 +176,7 @@ describe('more than there is time for', () => {
     expect(thread.handled.indexOf('call')).toBeLessThan(200);
   });
 
-  test('who is let in while there is too much for long is refused after half a backlog, before its turn comes', () => {
+  test('who is let in while there is too much for long is refused after two fifths of a backlog, before its turn comes', () => {
     for (let round = 0; round < 400; round++) {
       for (let index = 0; index < 10; index++) thread.push('INVITE', `${round}`);
       thread.turn();

@@ -1,5 +1,6 @@
 /** Phones: calls at one rate after the other, each hung up a second after its answer. argv: JSON. Prints what it saw of each phase. */
 import type { Socket } from 'node:dgram';
+import type { AddressInfo } from 'node:net';
 import { percentile } from '../../../kit/percentile.ts';
 import { answerCalls } from './carrier.ts';
 import { field, openSocket, statusOf } from './wire.ts';
@@ -45,10 +46,16 @@ let lastNumber = 0;
 
 if (carrier !== undefined) await answerCalls(carrier);
 const sockets = await Promise.all(callers.map((address) => openSocket(address, receive)));
+/** Where each is bound: to ask for it costs as much as to make a message. */
+const boundTo = new Map(sockets.map((socket) => [socket, socket.address()]));
 
-function head(method: string, call: Call, uri: string, sequence: number): string {
-  const { address, port: own } = call.socket.address();
-  return `${method} ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP ${address}:${own};rport;branch=z9hG4bK${run}${call.number}${method === 'ACK' && sequence === 1 ? 'a' : method}\r\nMax-Forwards: 70\r\nFrom: <sip:101@acme.example.com>;tag=${run}${call.number}\r\nTo: ${call.to}\r\nCall-ID: ${run}-${call.number}\r\nCSeq: ${sequence} ${method}\r\n`;
+function addressOf(socket: Socket): AddressInfo {
+  return boundTo.get(socket) ?? socket.address();
+}
+
+function head(method: string, call: Call, uri: string, sequence: number, branch = method): string {
+  const { address, port: own } = addressOf(call.socket);
+  return `${method} ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP ${address}:${own};rport;branch=z9hG4bK${run}${call.number}${branch}\r\nMax-Forwards: 70\r\nFrom: <sip:101@acme.example.com>;tag=${run}${call.number}\r\nTo: ${call.to}\r\nCall-ID: ${run}-${call.number}\r\nCSeq: ${sequence} ${method}\r\n`;
 }
 
 function send(call: Call, text: string): void {
@@ -70,7 +77,7 @@ function place(figures: Figures): void {
     hungUp: false,
   };
   calls.set(`${run}-${number}`, call);
-  const { address, port: own } = socket.address();
+  const { address, port: own } = addressOf(socket);
   send(
     call,
     `${head('INVITE', call, uri, 1)}Contact: <sip:101@${address}:${own}>\r\nUser-Agent: board\r\nContent-Type: application/sdp\r\nContent-Length: ${SDP.length}\r\n\r\n${SDP}`,
@@ -92,17 +99,14 @@ function receive(text: string): void {
     const isFirst = call.target.startsWith('sip:+');
     call.to = field(text, 'To');
     call.target = /<([^>]*)>/.exec(field(text, 'Contact'))?.[1] ?? '';
-    send(call, `${head('ACK', call, call.target, 1)}Content-Length: 0\r\n\r\n`);
+    send(call, `${head('ACK', call, call.target, 1, 'a')}Content-Length: 0\r\n\r\n`);
     if (isFirst) setTimeout(() => hangUp(call, 0), HOLD_MS);
   } else {
     figures.refused++;
     figures.refusals.push(tookMs);
     figures.retryAfters.add(Number(field(text, 'Retry-After')));
     call.to = field(text, 'To');
-    send(
-      call,
-      `${head('ACK', call, 'sip:+493012345678@acme.example.com', 1).replace(/(branch=\S*?)a\r/, '$1INVITE\r')}Content-Length: 0\r\n\r\n`,
-    );
+    send(call, `${head('ACK', call, 'sip:+493012345678@acme.example.com', 1, 'INVITE')}Content-Length: 0\r\n\r\n`);
     calls.delete(`${run}-${call.number}`);
   }
 }

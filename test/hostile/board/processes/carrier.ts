@@ -1,12 +1,11 @@
-import { createSocket } from 'node:dgram';
-import { field } from './wire.ts';
+import { field, plainSocket } from './wire.ts';
 
 const SDP =
   'v=0\r\no=a 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8 0\r\na=rtpmap:8 PCMA/8000\r\n';
 
 /** A carrier that answers every call at once. Resolves when it listens. */
 export async function answerCalls(carrier: { readonly host: string; readonly port: number }): Promise<void> {
-  const socket = createSocket({ type: 'udp4', recvBufferSize: 4_194_304 });
+  const socket = plainSocket();
   socket.on('message', (octets, { port: from, address }) => {
     const text = octets.toString('latin1');
     const method = text.slice(0, text.indexOf(' '));
