@@ -102,6 +102,18 @@ function readTypes(text: string | undefined): ReadonlySet<string> {
   });
 }
 
+let latest: { readonly event: EngineEvent; readonly octets: Buffer } | undefined;
+
+/** Made once for all who get it: there may be 200 of them. */
+function encoded(event: EngineEvent): Buffer {
+  if (latest?.event !== event) {
+    const { id, at, type, data } = event;
+    const octets = Buffer.from(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ at, ...data })}\n\n`);
+    latest = { event, octets };
+  }
+  return latest.octets;
+}
+
 class EventStream {
   readonly #context: ApiContext;
   readonly #response: ServerResponse;
@@ -151,8 +163,7 @@ class EventStream {
 
   #send(event: EngineEvent): void {
     if (this.#response.writableEnded || !this.#types.has(event.type) || !this.#maySee(event)) return;
-    const { id, at, type, data } = event;
-    this.#response.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ at, ...data })}\n\n`);
+    this.#response.write(encoded(event));
     if (this.#response.writableLength > MAX_BACKLOG_OCTETS) this.#response.destroy();
   }
 

@@ -1,7 +1,7 @@
 /** What stands around every page: menu, who is signed in, and what is said of the connection to the engine. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { reachable } from './client/http.ts';
+import { reachable, watchEngine } from './client/http.ts';
 import { isSystemAdmin, session, signOut } from './client/session.ts';
 import { useSignal } from './client/signal.ts';
 import type { NavigationGroup } from './pages/index.ts';
@@ -9,6 +9,7 @@ import { Link, usePath } from './router.tsx';
 import { t } from './text/index.ts';
 import { Icon } from './ui/icons.tsx';
 import { Mark } from './ui/mark.tsx';
+import { say } from './ui/toast.tsx';
 
 interface ShellProps {
   readonly navigation: readonly NavigationGroup[];
@@ -131,6 +132,12 @@ function SignedIn({ path }: { path: string }) {
 
 function Connection() {
   const isReachable = useSignal(reachable);
+  const wasAway = useRef(false);
+  useEffect(watchEngine, []);
+  useEffect(() => {
+    if (isReachable && wasAway.current) say(t('app.back'));
+    wasAway.current = !isReachable;
+  }, [isReachable]);
   return (
     <div role="status">
       {isReachable ? null : (

@@ -9,11 +9,14 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-async function makeToken(tenant: string): Promise<string> {
+const makeAdminToken = () => newToken({ role: 'system-admin' });
+const makeToken = (tenant: string) => newToken({ role: 'tenant-admin', tenant });
+
+async function newToken(wanted: object): Promise<string> {
   const response = await fetch(`${url}/api/v1/tokens`, {
     method: 'POST',
     headers: { authorization: `Bearer ${world.tokens.system}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ role: 'tenant-admin', tenant }),
+    body: JSON.stringify(wanted),
   });
   return ((await response.json()) as { token: string }).token;
 }
@@ -187,6 +190,22 @@ describe('server-sent events', () => {
     await expect.poll(() => open(third, 1)).toEqual([200]);
     for (const reader of readers) reader.close();
   });
+
+  test('200 open consoles: each sees every event, which is encoded once for all of them; the 201st is told to come later', async () => {
+    const before = world.events.subscriberCount;
+    const admins = await Promise.all(Array.from({ length: 20 }, () => makeAdminToken()));
+    const readers = admins.flatMap((token) => Array.from({ length: 10 }, () => new Reader(token)));
+    expect(new Set(await Promise.all(readers.map((reader) => reader.open())))).toEqual(new Set([200]));
+    expect(await new Reader(world.tokens.system).open()).toBe(503);
+    let encodings = 0;
+    const value = { toJSON: () => ++encodings } as unknown as string;
+    const published = Array.from({ length: 50 }, () => rejected('acme', value).id);
+    const seen = await Promise.all(readers.map((reader) => reader.take(published.length)));
+    for (const events of seen) expect(events.map(({ id }) => id)).toEqual(published);
+    expect(encodings).toBe(published.length);
+    for (const reader of readers) reader.close();
+    await expect.poll(() => world.events.subscriberCount).toBe(before);
+  }, 60_000);
 
   test('HEAD opens no stream', async () => {
     const before = world.events.subscriberCount;

@@ -99,10 +99,20 @@ export function queryText(query: Query): string {
   return text === '' ? '' : `?${text}`;
 }
 
+const WATCH_MS = 5000;
+
+/** Asks now and then whether the engine is there, so that a page on which nobody does anything says so too. Returns what ends it. */
+export function watchEngine(): () => void {
+  const timer = window.setInterval(() => {
+    if (document.visibilityState === 'visible' && reachable.value) fetch('/healthz', { cache: 'no-store' }).catch(lost);
+  }, WATCH_MS);
+  return () => window.clearInterval(timer);
+}
+
 let asking: number | undefined;
 
 /** Asks until the engine is back; pages then read again what they show. */
-function lost(): void {
+export function lost(): void {
   reachable.set(false);
   if (asking !== undefined) return;
   asking = window.setInterval(() => {
