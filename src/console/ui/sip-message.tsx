@@ -121,8 +121,8 @@ function Field({ name, value, about, why }: { name: string; value: string; about
         <code>{value}</code>
         {about === '' ? null : <span class="field-about">{about}</span>}
         {why.length === 0 ? null : (
-          <span class="field-why">
-            <strong>{t('message.why')}</strong>
+          <span class="field-why" data-parts={why.length > 1 || why[0]?.part !== ''}>
+            <strong>{t('message.why')}</strong>{' '}
             {why.map(({ part, reason }) => (
               <span key={part + reason}>
                 {part === '' ? null : <span class="soft">{known(`part.${part}`, part)}: </span>}

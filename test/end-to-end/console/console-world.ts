@@ -27,6 +27,8 @@ export interface ConsoleWorld {
   signedIn(user: NewUser, options?: BrowserOptions): Promise<{ readonly page: Page; readonly faults: string[] }>;
   /** What axe finds, and a picture. */
   look(page: Page, name: string): Promise<readonly string[]>;
+  /** The same in both lights and both widths that the console is made for: light at 1,920, dark at 360, where nothing is wider than the page. */
+  lookTwice(page: Page, name: string): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -50,6 +52,11 @@ export async function consoleWorld(options: EngineOptions): Promise<ConsoleWorld
     await page.goto(`${url}/console`);
     return { page, faults };
   };
+  const look = async (page: Page, name: string, what: 'all' | 'looks' = 'all') => {
+    mkdirSync(PICTURES, { recursive: true });
+    await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+    return accessibilityFaults(page, what);
+  };
   return {
     engine,
     url,
@@ -61,10 +68,16 @@ export async function consoleWorld(options: EngineOptions): Promise<ConsoleWorld
       await signIn(opened.page, user.id);
       return opened;
     },
-    async look(page, name) {
-      mkdirSync(PICTURES, { recursive: true });
-      await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-      return accessibilityFaults(page);
+    look: (page, name) => look(page, name),
+    async lookTwice(page, name) {
+      await page.setViewportSize({ width: 360, height: 780 });
+      await page.emulateMedia({ colorScheme: 'dark' });
+      const faults = [...(await look(page, `${name}-narrow`, 'looks'))];
+      const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+      if (width > 360) faults.push(`${name} is ${width} px wide`);
+      await page.setViewportSize({ width: 1920, height: 1000 });
+      await page.emulateMedia({ colorScheme: 'light' });
+      return [...faults, ...(await look(page, name))];
     },
     async stop() {
       for (const context of browsers) await context.close();

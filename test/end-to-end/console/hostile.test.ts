@@ -90,6 +90,8 @@ describe.skipIf(peersSkipped)('the console against what peers and pages of other
       expect(await page.evaluate<unknown>('globalThis.stung')).toBeUndefined();
     };
     await isClean();
+    expect(await world.lookTwice(page, 'registrations')).toEqual([]);
+    await page.setViewportSize({ width: 1280, height: 800 });
 
     await page.getByRole('link', { name: 'Try a number' }).click();
     await expect.poll(() => page.getByLabel('Tenant').locator('option:checked').innerText()).toBe('acme');

@@ -227,7 +227,7 @@ function StepList({ steps, step, seen, faults, goTo }: StepListProps) {
       <ol class="steps">
         {steps.map((name) => {
           const hasFault = faults.some((fault) => stepOf(fault) === name);
-          const isDone = seen.has(name) && !hasFault && (name !== 'check' || goTo === undefined);
+          const isDone = seen.has(name) && !hasFault && ((name !== 'check' && name !== 'doctor') || goTo === undefined);
           return (
             <li key={name}>
               <button
