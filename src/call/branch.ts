@@ -276,9 +276,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #transmit(request: SipRequest, to: Destination): void {
     this.state = 'calling';
     this.#transaction = undefined;
-    const { pastFlow } = this.plan;
-    const sent = sendOptions(this.plan.options, this.plan.options.firstResponseMs);
-    const options = pastFlow === undefined ? sent : { ...sent, pastFlow };
+    const { options: settings, pastFlow } = this.plan;
+    const options = sendOptions(settings, settings.firstResponseMs, pastFlow);
     try {
       this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, options);
     } catch (error) {
@@ -554,9 +553,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       startedAtMs: this.#startedWallMs,
       elapsedMs: this.attempt.env.scheduler.nowMs() - this.#startedAtMs,
       callId: this.#callId,
-      ...(plan.trunkId !== undefined && { trunkId: plan.trunkId }),
-      ...(plan.extension !== undefined && { extension: plan.extension }),
-      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+      trunkId: plan.trunkId,
+      extension: plan.extension,
+      retryAfterSeconds,
     };
     const { record } = this.attempt.call;
     // It has the room it needs; a list that grows, or is spread, has room for seventeen, in each call.

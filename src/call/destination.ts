@@ -3,15 +3,13 @@ import type { LegOptions } from './plan.ts';
 import type { Destination, SendOptions } from './ports.ts';
 
 /** How requests of a leg leave, and how long the first answer may take: no more of its options, for what outlives the leg. */
-export function sendOptions(options: LegOptions, transactionTimeoutMs?: number): SendOptions {
+export function sendOptions(
+  options: LegOptions,
+  transactionTimeoutMs?: number,
+  pastFlow?: SendOptions['pastFlow'],
+): SendOptions {
   const { viaHost, viaPort, scope, largeRequests } = options;
-  return {
-    ...(viaHost !== undefined && { viaHost }),
-    ...(viaPort !== undefined && { viaPort }),
-    ...(scope !== undefined && { scope }),
-    ...(largeRequests !== undefined && { largeRequests }),
-    ...(transactionTimeoutMs !== undefined && { transactionTimeoutMs }),
-  };
+  return { viaHost, viaPort, scope, largeRequests, transactionTimeoutMs, pastFlow };
 }
 
 /** `transport:address:port`, for records. */

@@ -64,7 +64,7 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   /** Contact header field value that this engine shows on the leg, e.g. `<sip:101@203.0.113.7:5060;ob>`. */
   readonly contact: string;
   /** RFC 4028 behaviour; absent: the engine asks for no session timer, and still honours one that the peer asks for. */
-  readonly sessionTimer?: SessionTimerOptions;
+  readonly sessionTimer?: SessionTimerOptions | undefined;
   /** Names of header fields of the user's own that are copied onto this leg in messages that are relayed (behaviour 22). */
   readonly relayHeaders?: readonly string[];
   /** Fixed header fields for every response and in-dialog request the engine makes on this leg, e.g. `Server` or `User-Agent`. */
@@ -72,7 +72,7 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   /** The party of this leg withholds its identity: nothing that may tell it leaves toward another party, whoever that is by then. */
   readonly anonymous?: boolean;
   /** On this leg the other party's identity is withheld, whoever that is: the INVITE went out without it. */
-  readonly withholdsPeer?: boolean;
+  readonly withholdsPeer?: boolean | undefined;
   /** Who the party of this leg is, as P-Asserted-Identity of the tenant's own; for those that it is connected to. */
   readonly identity?: string | undefined;
   /** The party is told who it is connected to: a phone of the tenant (RFC 3325's trust domain ends there). */
@@ -82,7 +82,7 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   /** How the party's media has to be thought of; absent: its descriptions pass as they are. */
   readonly media?: Omit<MediaParty, 'family'>;
   /** NOTIFY is promised to the peer whatever the other party can do: Teams takes no call from who does not. Default false. */
-  readonly promisesNotify?: boolean;
+  readonly promisesNotify?: boolean | undefined;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
   readonly owner?: string;
   /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */
@@ -103,13 +103,13 @@ export interface BranchPlan {
    */
   toward?(to: Target | Flow): Pick<BranchPlan, 'draft' | 'options'>;
   /** Signs the INVITE, each time that it is sent; a promise while another thread does. */
-  sign?(invite: SipRequest, wallMs: number): Promise<void> | undefined;
+  readonly sign?: ((invite: SipRequest, wallMs: number) => Promise<void> | undefined) | undefined;
   /** Where to send it, best first (RFC 3263). A list or a flow is used at once; only a promise costs a turn. */
   resolve(): readonly Target[] | Flow | Promise<readonly Target[]>;
   /** As {@link SendOptions.pastFlow}, where `resolve` says a connection. */
-  readonly pastFlow?: Target;
+  readonly pastFlow?: Target | undefined;
   /** Answers a 401 or 407 of this branch's peer, at most twice per request. Absent: a challenge is a refusal. */
-  readonly credentials?: DigestClient;
+  readonly credentials?: DigestClient | undefined;
   /** Reserves capacity; false refuses the branch with cause `capacity`. */
   onStart?(): boolean;
   /** Each target tried, when its outcome is known. Evidence for the trunk's health. */

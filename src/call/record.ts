@@ -80,15 +80,15 @@ export interface CallFacts {
 /** One target tried: one INVITE transaction, repairs (401, 407, 420, 422, 491) counted within. */
 export interface AttemptRecord {
   readonly label: string;
-  readonly trunkId?: string;
-  readonly extension?: string;
+  readonly trunkId?: string | undefined;
+  readonly extension?: string | undefined;
   /** `transport:address:port`. */
   readonly target: string;
   /** Final status; 0 when there was none. */
   readonly status: number;
   readonly reason: string;
   readonly cause: 'response' | 'timeout' | 'transport-error' | 'ring-timeout' | 'capacity' | 'cancelled' | 'answered';
-  readonly retryAfterSeconds?: number;
+  readonly retryAfterSeconds?: number | undefined;
   /** Wall clock of its start, and how long it took. */
   readonly startedAtMs: number;
   readonly elapsedMs: number;

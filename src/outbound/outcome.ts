@@ -45,15 +45,17 @@ export interface LegSettings {
   /** Which of this engine's addresses the leg shows. */
   readonly scope: AddressScope;
   /** What Via says where it does not follow the scope (`rewriteViaHost`). */
-  readonly viaHost?: string;
-  readonly viaPort?: number;
-  readonly sessionTimer?: {
-    readonly sessionExpiresSeconds: number;
-    readonly minSeSeconds: number;
-    readonly refresher?: 'uac' | 'uas';
-  };
+  readonly viaHost?: string | undefined;
+  readonly viaPort?: number | undefined;
+  readonly sessionTimer:
+    | {
+        readonly sessionExpiresSeconds: number;
+        readonly minSeSeconds: number;
+        readonly refresher?: 'uac' | 'uas';
+      }
+    | undefined;
   readonly relayHeaders: readonly string[];
-  readonly withholdsPeer?: true;
+  readonly withholdsPeer: true | undefined;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly earlyMediaFailover: boolean;
 }

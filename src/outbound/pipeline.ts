@@ -191,12 +191,15 @@ function legSettings(route: RouteState, contact: string): LegSettings {
     minSeSeconds: timer.minSeconds,
     ...(timer.refresher !== 'auto' && { refresher: timer.refresher }),
   };
+  const { scope, viaHost, viaPort } = viaSettings(route);
   return {
     contact,
-    ...viaSettings(route),
-    ...(timer.mode !== 'off' && { sessionTimer }),
+    scope,
+    viaHost,
+    viaPort,
+    sessionTimer: timer.mode === 'off' ? undefined : sessionTimer,
     relayHeaders: route.call.anonymous ? [] : ownHeadersOf(tenant).relay,
-    ...(route.call.anonymous && { withholdsPeer: true as const }),
+    withholdsPeer: route.call.anonymous ? true : undefined,
     headers: hidesUser || node.userAgent === '' ? [] : [['User-Agent', node.userAgent]],
     earlyMediaFailover: earlyMediaFailover || route.call.emergency !== undefined,
   };

@@ -12,7 +12,7 @@ export interface TrunkAttempt {
   /** Reason phrase of the answer. */
   readonly reason: string;
   readonly cause: string;
-  readonly retryAfterSeconds?: number;
+  readonly retryAfterSeconds?: number | undefined;
   /** Values of Reason header fields (RFC 3326), when there are any. */
   readonly reasonHeaders?: readonly string[];
 }

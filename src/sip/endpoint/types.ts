@@ -136,16 +136,16 @@ export interface EndpointIds {
 
 export interface SendOptions {
   /** sent-by host of Via in place of the advertised one. */
-  readonly viaHost?: string;
-  readonly viaPort?: number;
+  readonly viaHost?: string | undefined;
+  readonly viaPort?: number | undefined;
   /** Which of our addresses Via says. Default `public`. */
-  readonly scope?: AddressScope;
+  readonly scope?: AddressScope | undefined;
   /** What becomes of a request over 1,300 octets to a UDP target. Default `tcp`, as {@link EndpointOptions.tcpForLargeRequests} says. */
-  readonly largeRequests?: 'tcp' | 'udp';
+  readonly largeRequests?: 'tcp' | 'udp' | undefined;
   /** Timer B or F in place of 64*T1. */
-  readonly transactionTimeoutMs?: number;
+  readonly transactionTimeoutMs?: number | undefined;
   /** Where the peer of a connection is by itself: tried once when the connection proves dead before anything of an answer has come. */
-  readonly pastFlow?: Target;
+  readonly pastFlow?: Target | undefined;
 }
 
 /** What a node that drains does with a request that starts something new; `redirectTo` is the Contact of a 302. */
