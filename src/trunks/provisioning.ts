@@ -403,7 +403,7 @@ function* checkLabels(
     problems.push({
       code: 'host-is-tenant-domain',
       path,
-      message: `${label} is the domain of tenant "${tenant}"; a trunk of type ${type} needs a name of its own`,
+      message: `${label} is the domain of tenant "${tenant}"; ${type === 'whatsapp' ? 'a whatsapp trunk needs a name' : 'an accept-register trunk needs a label'} of its own`,
       tenants: [tenant],
       redacted: `${label} cannot be used`,
     });
