@@ -1,4 +1,4 @@
-/** Secrets outside of the files: `password: { env: NAME }` and `password: { file: PATH }`. */
+/** Secrets outside of the files: `password: { env: NAME }` and `password: { file: PATH }`, and the same of other secrets. */
 import { readFileSync } from 'node:fs';
 import type { Segment } from './schema-problems.ts';
 
@@ -9,7 +9,7 @@ export interface SecretProblem {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const SECRET_FIELDS = new Set(['password', 'secret']);
+const SECRET_FIELDS = new Set(['password', 'secret', 'accessToken', 'appSecret', 'verifyToken']);
 /** Of `certificates`: the chain is no secret, but stands in a file beside its key. */
 const CERTIFICATE_FIELDS = new Set(['key', 'chain']);
 /** Stands in for a secret that could not be had, so that only its own problem is reported. */
