@@ -366,6 +366,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     ],
   },
   Message: WHATSAPP_MESSAGE,
+  MessageQuestion: { from: '101', to: '+12015550123' },
   MessageInput: { to: '+12015550123', text: 'Yes, until six.', key: 'answer-1' },
   Problem: {
     type: 'about:blank',

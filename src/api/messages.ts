@@ -4,7 +4,7 @@ import { MEDIA_KINDS, type Message, viewOf } from '../messages/index.ts';
 import type { MessageFacts } from '../observe/index.ts';
 import { callerId } from '../tenants/fields.ts';
 import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
-import { messageAnswer } from './answers/messages.ts';
+import { messageAnswer, messageExplanationAnswer } from './answers/messages.ts';
 
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf, pageFields, pageOf } from './context.ts';
@@ -68,10 +68,24 @@ const messageSchema = z
     path: ['text'],
   });
 
+const questionSchema = z
+  .strictObject({
+    tenant: keyText.optional().describe('Whose message it is; a tenant admin may leave it out.'),
+    from: keyText.describe("Extension or service that writes; with `trunk` the user's number."),
+    to: keyText.optional().describe("The user's number, as a phone would write to it."),
+    trunk: keyText.optional().describe('Of a message that comes in: name or id of its WhatsApp trunk.'),
+    template: z.boolean().default(false).describe('It is a template.'),
+  })
+  .refine(({ to, trunk }) => (to === undefined) !== (trunk === undefined), {
+    error: 'say `to` of a message that a phone writes, or `trunk` of one that comes in',
+    path: ['to'],
+  });
+
 /** Messages between phones and WhatsApp: sent, listed, read; what Meta posts; files behind signed links. */
 export function messageRoutes(app: FastifyInstance, context: ApiContext): void {
   const { messages } = context;
   sendRoute(app, context, messages);
+  explainRoute(app, context, messages);
   readRoutes(app, messages);
   mediaRoute(app, messages);
   // In a scope of its own: what is signed are the octets.
@@ -102,6 +116,28 @@ function sendRoute(app: FastifyInstance, context: ApiContext, messages: Messages
       });
       if (typeof sent === 'string') throw invalid([{ code: 'trunk-unknown', path: 'trunk', message: sent }]);
       return reply.code(202).header('location', `/api/v1/messages/${sent.id}`).send(shown(messages, sent));
+    },
+  );
+}
+
+function explainRoute(app: FastifyInstance, context: ApiContext, messages: MessagesPort): void {
+  app.post(
+    '/api/v1/messages/explain',
+    describe({
+      operationId: 'explainMessage',
+      tag: TAG,
+      readOnly: true,
+      summary: 'What would become of a message, and why; nothing is sent',
+      body: body('MessageQuestion', questionSchema),
+      answers: { 200: answer('The explanation', named('MessageExplanation', messageExplanationAnswer)) },
+    }),
+    async (request) => {
+      const { tenant: asked, from, to, trunk, template } = request.body as z.infer<typeof questionSchema>;
+      const tenant = tenantOf(context, identityOf(request), asked);
+      const explanation = await messages.explain({ tenant, from, to, trunk, isTemplate: template });
+      if (typeof explanation === 'string')
+        throw invalid([{ code: 'not-there', path: trunk === undefined ? 'from' : 'trunk', message: explanation }]);
+      return explanation;
     },
   );
 }

@@ -74,6 +74,8 @@ const DESCRIPTIONS: Record<string, string> = {
   explainCall: 'The decisions of a call that was placed, with the INVITEs as they left.',
   sendMessage:
     'By a WhatsApp trunk of the tenant. It is kept before it is answered, and sent until WhatsApp takes it or `whatsapp.keepSeconds` are over; what becomes of it `getMessage` and the event `message` tell.',
+  explainMessage:
+    'The very decisions of live messages: which outbound rule lets the extension write and by which trunk, whether the 24 hours are running, whether WhatsApp has asked to wait; of a message that comes in, by which inbound rule to whom.',
   listMessages: 'A page of messages with how far each has come. A tenant admin sees its own.',
   getMessage:
     'With the state of each phone that it is for, and when WhatsApp said that it was sent, delivered and read.',

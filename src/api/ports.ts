@@ -1,6 +1,13 @@
 import type { Network } from '../base/network.ts';
 import type { Steps } from '../base/steps.ts';
-import type { MediaFile, Message, NotificationOutcome, Wanted } from '../messages/index.ts';
+import type {
+  MediaFile,
+  Message,
+  MessageExplanation,
+  MessageQuestion,
+  NotificationOutcome,
+  Wanted,
+} from '../messages/index.ts';
 import type {
   AuditEntry,
   AuditFact,
@@ -270,6 +277,8 @@ export interface WebhookStore {
 export interface MessagesPort {
   /** A text says why there is no way for it. Rejects when the store does not take it. */
   send(wanted: Wanted): Promise<Message | string>;
+  /** A text says what of the question there is not. */
+  explain(question: MessageQuestion): Promise<MessageExplanation | string>;
   list(
     tenant: string | undefined,
     offset: number,

@@ -76,12 +76,13 @@ export const messages: Command = {
 
 export const message: Command = {
   usage:
-    'tandem message send --to NUMBER (--text TEXT | --template NAME --language LANGUAGE [--parameter TEXT]… | --media KIND --link URL [--caption TEXT]) [--trunk TRUNK] [--tenant TENANT] [--key KEY]',
+    'tandem message explain --from EXTENSION --to NUMBER [--template NAME] | explain --trunk TRUNK --from NUMBER | send --to NUMBER (--text TEXT | --template NAME --language LANGUAGE [--parameter TEXT]… | --media KIND --link URL [--caption TEXT]) [--trunk TRUNK] [--tenant TENANT] [--key KEY]',
   details:
-    'Sends a message by WhatsApp. It is kept, and sent as soon as WhatsApp takes it; "tandem messages show ID" tells how far it has come.',
+    'Sends a message by WhatsApp. It is kept, and sent as soon as WhatsApp takes it; "tandem messages show ID" tells how far it has come. "explain" sends nothing, and says by which rule and trunk a message would go, or to whom one comes.',
   options: {
     ...CONFIG_OPTION,
     ...JSON_OPTION,
+    from: { type: 'string' },
     to: { type: 'string' },
     text: { type: 'string' },
     template: { type: 'string' },
@@ -97,6 +98,7 @@ export const message: Command = {
   optionHelp: {
     ...CONFIG_HELP,
     ...JSON_HELP,
+    from: "explain: the extension that writes; with --trunk the user's number",
     to: "the user's number, with its country code",
     text: 'what to say',
     template: 'name of an approved template, which reaches whoever has not written for a day',
@@ -112,13 +114,46 @@ export const message: Command = {
   takesArguments: true,
   async run(context) {
     const [action, ...more] = context.arguments;
-    if (action !== 'send' || more.length > 0) throw new UsageError('say what to do: send');
+    if (action === 'explain' && more.length === 0) return explainMessage(context);
+    if (action !== 'send' || more.length > 0) throw new UsageError('say what to do: send or explain');
     const sent = await context.api().post<MessageRow>('/api/v1/messages', wanted(context));
     if (flag(context, 'json')) return printJson(context, sent);
     context.terminal.out(`${sent.state} ${sent.id}\n`);
     return 0;
   },
 };
+
+interface Explained {
+  readonly direction: 'inbound' | 'outbound';
+  readonly trunk?: string;
+  readonly steps: readonly { readonly step: string; readonly outcome: string; readonly reason: string }[];
+  readonly refusal?: { readonly status: number; readonly warning: string };
+  readonly recipients?: readonly string[];
+}
+
+async function explainMessage(context: CommandContext): Promise<number> {
+  const [from, to, trunk, tenant] = ['from', 'to', 'trunk', 'tenant'].map((name) => text(context, name));
+  if (from === undefined || (to === undefined) === (trunk === undefined))
+    throw new UsageError('say --from EXTENSION --to NUMBER, or --trunk TRUNK --from NUMBER');
+  const question = {
+    from,
+    ...(to !== undefined && { to }),
+    ...(trunk !== undefined && { trunk }),
+    ...(tenant !== undefined && { tenant }),
+    ...(text(context, 'template') !== undefined && { template: true }),
+  };
+  const explained = await context.api().post<Explained>('/api/v1/messages/explain', question);
+  if (flag(context, 'json')) return printJson(context, explained);
+  const { steps, refusal, recipients, direction } = explained;
+  const lines = steps.map(
+    ({ step, outcome, reason }) => `${step.padEnd(11)} ${outcome === 'reject' ? 'refused: ' : ''}${reason}`,
+  );
+  if (refusal !== undefined) lines.push(`answer      ${refusal.status}: ${refusal.warning}`);
+  else if (direction === 'outbound') lines.push(`answer      it is sent by ${explained.trunk}`);
+  else lines.push(`phones      ${recipients?.length ? recipients.join(', ') : 'none'}`);
+  context.terminal.out(`${lines.join('\n')}\n`);
+  return 0;
+}
 
 function wanted(context: CommandContext): object {
   const given = (name: string) => text(context, name);

@@ -1,7 +1,6 @@
 /** What users write, on its way to phones: kept before Meta is told that it was taken, and until each phone that it is for has it. */
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
-import { type InboundDirectory, InboundRouter, type InboundTarget } from '../inbound/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { Chains } from './chains.ts';
 import { formatReport } from './imdn.ts';
@@ -10,7 +9,8 @@ import { heardKey } from './keeper.ts';
 import { idOf, isAwaited, type Message, type Recipient, type Report } from './message.ts';
 import type { WhatsappNumber } from './numbers.ts';
 import { contentForPhone, octets, type PhoneContent } from './phone-content.ts';
-import type { Phones } from './ports.ts';
+import type { PhoneDraft, Phones } from './ports.ts';
+import { recipientsOf } from './recipients.ts';
 import type { InboundFact } from './webhook.ts';
 
 const DEFAULT_KEEP_SECONDS = 604_800;
@@ -40,6 +40,8 @@ export class Inbound {
   readonly #chains = new Chains();
   /** Phones that have just not answered: what else waits for them is not tried one by one. */
   readonly #silentUntilMs = new Map<string, number>();
+  /** When phones have registered last that something waits for. */
+  readonly #thereSinceMs = new Map<string, number>();
 
   constructor(options: InboundOptions) {
     this.#options = options;
@@ -59,6 +61,7 @@ export class Inbound {
   async deliver(kept: Message | Report): Promise<void> {
     const { clock, keeper } = this.#options;
     const isOver = clock.wallMs() >= kept.expiresMs;
+    const begunMs = clock.nowMs();
     const waiting = kept.recipients.filter(({ state }) => state === 'waiting');
     const outcomes = await Promise.all(
       waiting.map(async ({ number }): Promise<{ number: string; state: Tried }> => {
@@ -72,7 +75,10 @@ export class Inbound {
         const state = outcomes.find(({ number }) => number === before.number)?.state;
         return before.state !== 'waiting' || state === undefined || state === 'away' ? before : { ...before, state };
       });
-      const retryMs = clock.wallMs() + retryAfterMs(outcomes, now.attempts);
+      const hasMissed = outcomes.some(
+        (each) => isUnsettled(each.state) && this.#cameSince(kept.tenant, each.number, begunMs),
+      );
+      const retryMs = clock.wallMs() + (hasMissed ? 0 : retryAfterMs(outcomes, now.attempts));
       const next = { ...now, recipients, attempts: now.attempts + 1, retryMs };
       return next.kind === 'message' ? settled(next, clock.wallMs()) : next;
     });
@@ -91,7 +97,14 @@ export class Inbound {
 
   /** The phone has registered: it is there again. */
   isThere(tenant: string, number: string): void {
-    this.#silentUntilMs.delete(`${tenant}/${number}`);
+    const key = `${tenant}/${number}`;
+    this.#silentUntilMs.delete(key);
+    this.#thereSinceMs.set(key, this.#options.clock.nowMs());
+  }
+
+  /** A phone that has registered while it was tried where it had been: it is not made to wait for that. */
+  #cameSince(tenant: string, number: string, begunMs: number): boolean {
+    return (this.#thereSinceMs.get(`${tenant}/${number}`) ?? Number.NEGATIVE_INFINITY) >= begunMs;
   }
 
   async #toPhones(kept: Message | Report, number: string): Promise<Tried> {
@@ -105,9 +118,8 @@ export class Inbound {
       tenant,
       number,
       from: { name: kept.kind === 'message' ? octets(kept.peerName ?? '') : '', user, host },
-      to: { user: `+${kept.number}`, host: tenant.domain },
+      ...this.#addressed(kept, number, tenant.domain),
       callId: kept.id,
-      headers: kept.kind === 'message' ? headersOf(kept) : [],
     };
     for (const content of this.#forms(kept, `sip:${user}@${host}`, `sip:${number}@${tenant.domain}`)) {
       const outcome = await phones.deliver({ ...draft, ...content });
@@ -124,18 +136,30 @@ export class Inbound {
     return 'refused';
   }
 
+  /**
+   * A report is for who wrote (RFC 5438 §8.1). A message is for the business's number; phones that keep conversations by both addresses, as
+   * linphone does, find neither their own words nor their account in one that is not addressed to themselves.
+   */
+  #addressed(kept: Message | Report, number: string, domain: string): Pick<PhoneDraft, 'to' | 'headers'> {
+    const own = { user: number, host: domain };
+    if (kept.kind === 'report') return { to: own, headers: [] };
+    const called = { user: `+${kept.number}`, host: domain };
+    if (this.#options.numberOf(kept.trunkId)?.settings.reports !== 'always')
+      return { to: called, headers: headersOf(kept) };
+    return { to: own, headers: [...headersOf(kept), ['P-Called-Party-ID', `<sip:${called.user}@${domain}>`]] };
+  }
+
   #forms(kept: Message | Report, from: string, to: string): readonly PhoneContent[] {
     if (kept.kind === 'report') return [formatReport(kept, from, to)];
     return contentForPhone(kept.content, (mediaId) => this.#options.link(kept.trunkId, mediaId));
   }
 
-  #messageOf({ trunk, settings, tenant, number }: WhatsappNumber, fact: InboundFact): Message {
-    const nowMs = Math.trunc(this.#options.clock.wallMs());
-    const { target, rule } = this.#routed(trunk.id, Number(number), fact);
-    const recipients = this.#membersOf(tenant.name, target).map((each) => ({
-      number: each,
-      state: 'waiting' as const,
-    }));
+  #messageOf(whatsapp: WhatsappNumber, fact: InboundFact): Message {
+    const { trunk, settings, tenant, number } = whatsapp;
+    const { clock, directory } = this.#options;
+    const nowMs = Math.trunc(clock.wallMs());
+    const { numbers, rule } = recipientsOf(directory(), whatsapp, fact, nowMs);
+    const recipients = numbers.map((each) => ({ number: each, state: 'waiting' as const }));
     return {
       kind: 'message',
       id: idOf('inbound', trunk.id, fact.remoteId),
@@ -158,35 +182,12 @@ export class Inbound {
       ...(fact.atMs !== 0 && { sentMs: fact.atMs }),
     };
   }
-
-  #routed(trunkId: string, called: number, fact: InboundFact): { target?: InboundTarget; rule?: string } {
-    const directory = this.#options.directory();
-    const trunk = directory.trunk(trunkId);
-    const tenant = directory.tenantByName(directory.didOwner(trunkId, called) ?? '');
-    if (trunk === undefined || tenant === undefined) return {};
-    const router = new InboundRouter(lookups(directory));
-    const numbers = { calledNumber: String(called), callerNumber: fact.from, callerDisplayName: fact.name ?? '' };
-    const call = { trunk, numbers, anonymous: false, called: { number: called, tenant } };
-    const route = router.route(call, { result: 'none', attestation: undefined }, this.#options.clock.wallMs());
-    return route.kind === 'route' ? { target: route.target, rule: route.rule } : {};
-  }
-
-  /** A ring group's message is for each of its members; another service takes its own. */
-  #membersOf(tenant: string, target: InboundTarget | undefined): readonly string[] {
-    if (target?.kind === 'extension') return [target.number];
-    if (target?.kind !== 'service') return [];
-    const service = this.#options.directory().service(tenant, target.number);
-    return service?.kind === 'ring-group' ? [...new Set(service.members)] : [target.number];
-  }
 }
 
 export { DEFAULT_KEEP_SECONDS };
 
-function lookups(directory: Directory): InboundDirectory {
-  return {
-    tenantOfDid: (trunkId, number) => directory.tenantByName(directory.didOwner(trunkId, number) ?? ''),
-    trunkIdOf: (tenant, reference) => directory.trunkFor(tenant.name, reference)?.id,
-  };
+function isUnsettled(state: Tried): boolean {
+  return state === 'waiting' || state === 'away';
 }
 
 function retryAfterMs(outcomes: readonly { readonly state: Tried }[], attempts: number): number {

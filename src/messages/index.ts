@@ -1,5 +1,6 @@
 /** Messages between phones and WhatsApp. What other folders use of it. */
 export type { MediaFile } from './cloud-api.ts';
+export type { MessageExplanation, MessageQuestion } from './explain.ts';
 export { type Content, MEDIA_KINDS, MESSAGE_STATES, type Message } from './message.ts';
 export type { Claim, Heard, MessagePage, MessageRow, MessageStore } from './message-store.ts';
 export type {

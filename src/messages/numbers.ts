@@ -41,10 +41,21 @@ export function hasWhatsapp(directory: Directory, tenant: Tenant): boolean {
 }
 
 /** The first of the tenant's outbound rules that matches and leads to a WhatsApp number says which one sends, and to whom. */
-export function wayOf(directory: Directory, tenant: Tenant, caller: string, dialled: string, wallMs: number): Way {
+export function wayOf(
+  directory: Directory,
+  tenant: Tenant,
+  caller: string,
+  dialled: string,
+  wallMs: number,
+  onPassed: (rule: string, reason: string) => void = () => {},
+): Way {
   for (const candidate of rulesOf(tenant)) {
-    if (mismatch(candidate, dialled, caller, tenant) !== undefined) continue;
     const { rule } = candidate;
+    const why = mismatch(candidate, dialled, caller, tenant);
+    if (why !== undefined) {
+      onPassed(rule.name, why);
+      continue;
+    }
     for (const { trunk: reference, strip, prepend } of rule.routes) {
       const trunk = directory.trunkFor(tenant.name, reference);
       const number = trunk === undefined ? undefined : whatsappNumber(directory, trunk.id);
@@ -55,6 +66,7 @@ export function wayOf(directory: Directory, tenant: Tenant, caller: string, dial
       if (peer === undefined) return { kind: 'none', status: 404, warning: 'that is no number' };
       return { kind: 'way', number, peer: String(peer), rule: rule.name };
     }
+    onPassed(rule.name, 'it leads to no WhatsApp trunk that is enabled');
   }
   return {
     kind: 'none',

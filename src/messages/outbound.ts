@@ -11,6 +11,7 @@ import type { Keeper } from './keeper.ts';
 import type { Message, ReadMark } from './message.ts';
 import type { WhatsappNumber } from './numbers.ts';
 import { Pace } from './pace.ts';
+import { WINDOW_TEXT, windowOf } from './window.ts';
 
 /** How long a notification may take to tell of a message whose answer was lost. */
 const DOUBT_MS = 20_000;
@@ -91,8 +92,7 @@ export class Outbound {
       if (isAwaited) return this.#fail(id, 503, 0, 'the Cloud API asks to wait', 'failed', waitMs);
       return this.#release(id, nowMs + waitMs, 'queued');
     }
-    const closed = await this.#isWindowClosed(kept);
-    if (closed !== undefined) return this.#fail(id, 403, 131047, closed);
+    if (await this.#isWindowClosed(kept, number)) return this.#fail(id, 403, 131047, WINDOW_TEXT);
     const sending = await keeper.update<Message>(id, true, (message) =>
       isOpen(message)
         ? { ...message, state: 'sending', attempts: message.attempts + 1, retryMs: nowMs + DOUBT_MS }
@@ -155,12 +155,15 @@ export class Outbound {
     this.#pace.hold(trunkId, undefined, 0);
   }
 
-  async #isWindowClosed(message: Message): Promise<string | undefined> {
-    if (message.content.type === 'template') return undefined;
-    const heardMs = await this.#options.keeper.heard(message.trunkId, message.peer);
-    // Of whom nothing is known here the API decides: it knows who wrote before this engine was there.
-    if (heardMs === undefined || this.#options.clock.wallMs() - heardMs < WINDOW_MS) return undefined;
-    return WINDOW_TEXT;
+  async #isWindowClosed({ content, trunkId, peer }: Message, number: WhatsappNumber): Promise<boolean> {
+    if (content.type === 'template') return false;
+    const { keeper, clock } = this.#options;
+    return windowOf(number, await keeper.heard(trunkId, peer), clock.wallMs()) === 'closed';
+  }
+
+  /** How long WhatsApp has asked to wait with what is for this user. */
+  waitMs(trunkId: string, peer: string): number {
+    return this.#pace.waitMs(trunkId, peer);
   }
 
   async #sent(id: string, remoteId: string): Promise<Sent> {
@@ -200,8 +203,6 @@ export class Outbound {
   }
 }
 
-export const WINDOW_MS = 86_400_000;
-const WINDOW_TEXT = '24h window closed: only templates may be sent until the user writes again';
 const REASONS: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   408: 'Request Timeout',

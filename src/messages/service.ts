@@ -10,17 +10,18 @@ import { normalizeNumber } from '../tenants/number.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { CloudApi, type MediaFile } from './cloud-api.ts';
+import { explainMessage, type MessageExplanation, type MessageQuestion } from './explain.ts';
 import { FromPhones } from './from-phones.ts';
 import { DEFAULT_KEEP_SECONDS, Inbound } from './inbound.ts';
 import { Keeper } from './keeper.ts';
 import { MediaLinks } from './media-links.ts';
-import { type Content, idOf, type Kept, type Message, type Report, withStatus } from './message.ts';
+import { type Content, idOf, type Kept, type Message } from './message.ts';
 import type { MessageStore } from './message-store.ts';
+import { Notifications } from './notifications.ts';
 import { hasWhatsapp, type WhatsappNumber, whatsappNumber, whatsappNumbers } from './numbers.ts';
 import { Outbound } from './outbound.ts';
 import type { MessageWatcher, NotificationOutcome, PhoneAnswer, PhoneMessage, Phones } from './ports.ts';
 import { type TokenHealth, TokenWatch } from './token-watch.ts';
-import { type Fact, factsOf, isSameText, isSigned, type StatusFact } from './webhook.ts';
 
 /** How often the store is asked for what is due. */
 const POLL_MS = 1_000;
@@ -31,6 +32,7 @@ const CLAIMED_AT_ONCE = 50;
 /** Connections to the API. */
 const SOCKETS = 20;
 const MEDIA_AT_ONCE = 8;
+const STOP_WITHIN_MS = 2_000;
 const DEFAULT_MEDIA_BYTES = 16_777_216;
 
 export interface MessageServiceOptions {
@@ -75,6 +77,7 @@ export class MessageService implements TimerTarget {
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
   readonly #fromPhones: FromPhones;
+  readonly #notifications: Notifications;
   readonly #tokens: TokenWatch;
   readonly #links: MediaLinks;
   readonly #atWork = new Map<string, Promise<void>>();
@@ -120,6 +123,14 @@ export class MessageService implements TimerTarget {
       onToken: (trunkId, error) => this.#tokens.heard(trunkId, error),
       onCloudError: (trunkId, code) => options.watcher.onCloudError(trunkId, code),
     });
+    this.#notifications = new Notifications({
+      ...shared,
+      directory,
+      inbound: this.#inbound,
+      watcher: options.watcher,
+      onChange: (message) => this.#changed(message),
+      take: (kept) => void this.#take(kept),
+    });
     this.#fromPhones = new FromPhones({
       ...shared,
       api: this.#api,
@@ -150,7 +161,9 @@ export class MessageService implements TimerTarget {
     this.#isStopped = true;
     for (const timer of this.#timers) cancelTimer(timer);
     this.#tokens.stop();
-    await Promise.allSettled(this.#atWork.values());
+    // What is not done by then is taken up again when a node starts: a phone may not answer for half a minute.
+    const patience = new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS).unref());
+    await Promise.race([Promise.allSettled(this.#atWork.values()), patience]);
     this.#client.close();
   }
 
@@ -210,110 +223,14 @@ export class MessageService implements TimerTarget {
 
   // Notifications of the Cloud API
 
-  /** The answer to Meta when it is given the webhook's address: the challenge, or undefined when the token is not ours. */
+  /** The answer to Meta when it is given the webhook's address: whether the token is the trunk's. */
   verify(trunkId: string, token: string): boolean {
-    const number = whatsappNumber(this.#options.directory(), trunkId);
-    return number !== undefined && isSameText(token, number.settings.verifyToken);
+    return this.#notifications.verify(trunkId, token);
   }
 
   /** Whether what is posted for a trunk would be taken; undefined: there is no such trunk. */
-  async notified(
-    trunkId: string,
-    body: Uint8Array,
-    signature: string | undefined,
-  ): Promise<NotificationOutcome | undefined> {
-    const number = whatsappNumber(this.#options.directory(), trunkId);
-    if (number === undefined) return undefined;
-    const outcome = await this.#notified(number, body, signature);
-    if (outcome !== 'taken') this.#options.watcher.onNotification(trunkId, outcome);
-    return outcome;
-  }
-
-  async #notified(
-    number: WhatsappNumber,
-    body: Uint8Array,
-    signature: string | undefined,
-  ): Promise<NotificationOutcome> {
-    if (!isSigned(body, signature, number.settings.appSecret)) return 'wrong-signature';
-    const said = factsOf(body);
-    if (said === undefined) return 'unknown';
-    for (let at = 0; at < said.unknown; at++) this.#options.watcher.onNotification(number.trunk.id, 'unknown');
-    try {
-      await Promise.all(inOrder(said.facts).map((fact) => this.#fact(number, fact)));
-      return 'taken';
-    } catch (error) {
-      // Meta posts it again.
-      this.#options.log.error('messages-not-stored', { trunk: number.trunk.name, error: String(error) });
-      return 'not-stored';
-    }
-  }
-
-  async #fact(posted: WhatsappNumber, fact: Fact): Promise<void> {
-    const { watcher } = this.#options;
-    const number = this.#numberOf(posted, fact);
-    if (number === undefined) {
-      watcher.onNotification(posted.trunk.id, 'unknown');
-      return;
-    }
-    const isNew = fact.kind === 'message' ? await this.#message(number, fact) : await this.#status(number, fact);
-    watcher.onNotification(number.trunk.id, isNew ? 'taken' : 'duplicate');
-  }
-
-  /** One app posts for all numbers of its account: the trunk of that number is looked for among the same tenant's. */
-  #numberOf(posted: WhatsappNumber, { phoneNumberId, accountId }: Fact): WhatsappNumber | undefined {
-    const isIt = ({ settings, tenant }: WhatsappNumber) =>
-      settings.phoneNumberId === phoneNumberId &&
-      settings.accountId === accountId &&
-      tenant.name === posted.tenant.name;
-    return isIt(posted) ? posted : whatsappNumbers(this.#options.directory()).find(isIt);
-  }
-
-  async #message(number: WhatsappNumber, fact: Extract<Fact, { kind: 'message' }>): Promise<boolean> {
-    const message = await this.#inbound.take(number, fact);
-    if (message === undefined) return false;
-    this.#changed(message);
-    if (message.recipients.length > 0) void this.#take(message);
-    return true;
-  }
-
-  async #status(number: WhatsappNumber, fact: StatusFact): Promise<boolean> {
-    const { id: trunkId } = number.trunk;
-    const named = fact.reference === undefined ? undefined : await this.#keeper.get(fact.reference);
-    const kept = named ?? (await this.#keeper.byRemoteId(trunkId, fact.remoteId));
-    if (kept?.kind !== 'message' || kept.trunkId !== trunkId || kept.direction !== 'outbound') return false;
-    let before: Message = kept;
-    const changed = await this.#keeper.update<Message>(kept.id, false, (message) => {
-      before = message;
-      return withStatus(message, fact.status, fact.remoteId);
-    });
-    if (changed === undefined) return false;
-    if (changed.state !== before.state) this.#changed(changed);
-    await this.#report(changed, fact);
-    return true;
-  }
-
-  /** Tells the phone that sent it, where it asked for that. */
-  async #report(message: Message, { status }: StatusFact): Promise<void> {
-    const { wish, extension, id, tenant, trunkId, number, peer, expiresMs } = message;
-    if (wish === undefined || extension === undefined || status.state === 'sent') return;
-    const outcome = status.state === 'read' ? 'displayed' : status.state;
-    if (outcome === 'displayed' ? !wish.display : !wish.delivery) return;
-    const report: Report = {
-      kind: 'report',
-      id: idOf('report', id, outcome),
-      tenant,
-      trunkId,
-      createdMs: Math.trunc(this.#options.scheduler.wallMs()),
-      expiresMs,
-      attempts: 0,
-      revision: 1,
-      number,
-      peer,
-      recipients: [{ number: extension, state: 'waiting' }],
-      wish,
-      outcome,
-    };
-    if (await this.#keeper.add(report, true)) void this.#take(report);
+  notified(trunkId: string, body: Uint8Array, signature: string | undefined): Promise<NotificationOutcome | undefined> {
+    return this.#notifications.notified(trunkId, body, signature);
   }
 
   // The HTTP interface
@@ -362,6 +279,16 @@ export class MessageService implements TimerTarget {
     }
     const id = directory.trunkFor(tenant, reference)?.id;
     return own.find(({ trunk }) => trunk.id === id) ?? `there is no whatsapp trunk "${reference}" that is enabled`;
+  }
+
+  /** What would become of a message; a text says what of the question there is not. */
+  explain(question: MessageQuestion): Promise<MessageExplanation | string> {
+    return explainMessage(question, {
+      directory: this.#options.directory(),
+      wallMs: this.#options.scheduler.wallMs(),
+      heard: (trunkId, peer) => this.#keeper.heard(trunkId, peer),
+      waitMs: (trunkId, peer) => this.#outbound.waitMs(trunkId, peer),
+    });
   }
 
   async list(tenant: string | undefined, offset: number, limit: number): Promise<{ items: Message[]; total: number }> {
@@ -459,15 +386,11 @@ export class MessageService implements TimerTarget {
     const before = this.#atWork.get(id);
     if (before !== undefined) return before;
     const done = work()
-      .catch((error) => this.#options.log.error('message-work-failed', { message: id, error: String(error) }))
+      .catch((error) => {
+        if (!this.#isStopped) this.#options.log.error('message-work-failed', { message: id, error: String(error) });
+      })
       .finally(() => this.#atWork.delete(id));
     this.#atWork.set(id, done);
     return done;
   }
-}
-
-/** As they were written, as far as the notification tells. */
-function inOrder(facts: readonly Fact[]): readonly Fact[] {
-  const time = (fact: Fact) => (fact.kind === 'message' ? fact.atMs : fact.status.atMs);
-  return facts.length < 2 ? facts : [...facts].sort((a, b) => time(a) - time(b));
 }

@@ -45,7 +45,7 @@ export const whatsappSchema = z.strictObject({
     .enum(['asked', 'always'])
     .optional()
     .describe(
-      'To which phones delivery and read reports go (RFC 5438): to those whose message asks for them, or `always`, which names the message by its Call-ID as linphone does. Default asked.',
+      'To which phones delivery and read reports go (RFC 5438): to those whose message asks for them, or `always`, which names the message by its Call-ID as linphone does, and addresses what comes in to the phone itself, with the number in P-Called-Party-ID. Default asked.',
     ),
   mediaBytes: z
     .int()

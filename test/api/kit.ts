@@ -358,6 +358,19 @@ function someMessages(): ApiOptions['messages'] {
       const items = messages.filter((each) => tenant === undefined || each.tenant === tenant);
       return { items, total: items.length };
     },
+    explain: async ({ tenant, from, to, trunk }) =>
+      trunk === undefined
+        ? {
+            tenant,
+            direction: 'outbound',
+            trunk: 'whatsapp',
+            rule: 'write',
+            peer: to ?? '',
+            steps: [{ step: 'rule', outcome: 'continue', reason: 'rule write leads to trunk whatsapp' }],
+          }
+        : from === '0'
+          ? 'there is no such trunk'
+          : { tenant, direction: 'inbound', trunk, peer: from, steps: [], recipients: ['101', '102'] },
     message: async (id) => messages.find((each) => each.id === id),
     trunkName: () => 'whatsapp',
     urlOf: () => undefined,

@@ -247,6 +247,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     expected: OWN,
     body: (name) => ({ tenant: name, to: '+12015550123', text: 'hello' }),
   },
+  'POST /api/v1/messages/explain': {
+    urls: inTenants(() => '/api/v1/messages/explain'),
+    expected: OWN,
+    body: (tenant) => ({ tenant, from: '101', to: '+12015550123' }),
+  },
   'GET /api/v1/messages': {
     urls: { any: '/api/v1/messages', ...inTenants((tenant) => `/api/v1/messages?tenant=${tenant}`) },
     expected: { ...EVERYONE, ...OWN },

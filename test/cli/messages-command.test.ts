@@ -33,6 +33,17 @@ test('message send: says what became of it', async () => {
   expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('media.kind')]);
 });
 
+test('message explain: the way out, the way in, and what there is not', async () => {
+  const explain = (...args: string[]) => run(['message', 'explain', ...args], { env });
+  const out = await explain('--from', '101', '--to', '+12015550123');
+  expect(out.out).toBe('rule        rule write leads to trunk whatsapp\nanswer      it is sent by whatsapp\n');
+  expect((await explain('--trunk', 'whatsapp', '--from', '12015550123')).out).toBe('phones      101, 102\n');
+  expect((await explain('--trunk', 'whatsapp', '--from', '0')).err).toContain('there is no such trunk');
+  expect(JSON.parse((await explain('--from', '101', '--to', '1', '--json')).out)).toMatchObject({ rule: 'write' });
+  for (const args of [[], ['--from', '101'], ['--from', '1', '--to', '2', '--trunk', 'w']])
+    expect((await explain(...args)).code).toBe(2);
+});
+
 test('what is missing or too much is told', async () => {
   const to = ['message', 'send', '--to', '1'];
   for (const args of [

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Child, startChild } from './child.ts';
@@ -60,6 +60,36 @@ function configuration({ user, domain, password, proxy, transport }: LinphoneOpt
 
 const TIMEOUT_MS = 15_000;
 const ASK_MS = 100;
+
+/** linphone at a terminal, for its messages; its log is what it thinks of them. */
+export interface LinphoneTerminal {
+  readonly child: Child;
+  chat(uri: string, text: string): void;
+  log(): string;
+  stop(): Promise<void>;
+}
+
+export function startLinphoneTerminal(options: LinphoneOptions): LinphoneTerminal {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-linphone-'));
+  mkdirSync(join(folder, '.local/share/linphone'), { recursive: true });
+  // Whom it has no account for it reaches by its first one.
+  writeFileSync(join(folder, 'linphonerc'), configuration(options).replace('[sip]', '[sip]\ndefault_proxy=0'));
+  const log = join(folder, 'log');
+  const child = startChild(peerCommand('linphonec'), ['-c', join(folder, 'linphonerc'), '-d', '6', '-l', log], {
+    env: { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder },
+  });
+  return {
+    child,
+    chat: (uri, text) => child.write(`chat ${uri} ${text}\n`),
+    log: () => (existsSync(log) ? readFileSync(log, 'utf8') : ''),
+    async stop() {
+      child.write('quit\n');
+      await Promise.race([child.exited, new Promise((resolve) => setTimeout(resolve, 2_000).unref())]);
+      await child.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
 
 /** Starts linphone's daemon, which takes every call at once, with a folder and ports of its own and without a sound card. */
 export async function startLinphone(options: LinphoneOptions): Promise<Linphone> {

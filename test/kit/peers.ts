@@ -7,6 +7,7 @@ const PEER_PACKAGES: Readonly<Record<string, string>> = {
   sipp: 'sip-tester',
   baresip: 'baresip',
   'linphone-daemon': 'linphone-cli',
+  linphonec: 'linphone-cli',
   kamailio: 'kamailio',
   'redis-server': 'redis-server',
   tshark: 'tshark',

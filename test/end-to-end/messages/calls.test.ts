@@ -228,7 +228,7 @@ describe.skipIf(peersSkipped)('calls with WhatsApp, over TLS', () => {
     const { callId } = await whatsapp.told({ event: 'established' }, from);
     const answers = whatsapp.events().slice(from);
     expect(answers.some(({ event }) => event === 'unchallenged')).toBe(false);
-    await baresip.heard('CALL_ESTABLISHED');
+    expect((await baresip.heard('CALL_ESTABLISHED')).peerdisplayname).toBe('Zoe');
     await eventually('a recording', () => baresip.heardAudio() !== before);
     await hearsItself();
     expect(await speech(String(callId))).toBeGreaterThan(20);
@@ -251,7 +251,6 @@ describe.skipIf(peersSkipped)('calls with WhatsApp, over TLS', () => {
         durationSeconds: expect.any(Number),
       },
     });
-    expect(baresip.child.output()).toContain('Zoe');
   });
 
   test('with another password it is nobody', async () => {

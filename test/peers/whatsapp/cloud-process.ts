@@ -26,6 +26,8 @@ interface Settings {
   templates: string[];
   /** Error code for whatever is sent, 0: none. */
   failWith: number;
+  /** How many messages are refused so; -1: all. */
+  failTimes: number;
   /** Takes messages and closes the connection in place of answering. */
   mute: boolean;
 }
@@ -51,6 +53,7 @@ const settings: Settings = {
   unknown: [],
   templates: ['hello_world'],
   failWith: 0,
+  failTimes: -1,
   mute: false,
 };
 const WINDOW_MS = 86_400_000;
@@ -113,7 +116,11 @@ function takeMessage(body: Record<string, unknown>): object {
     readMarks.push(String(body['message_id']));
     return { success: true };
   }
-  if (settings.failWith !== 0) throw new Refusal(400, settings.failWith, `(#${settings.failWith}) as the test wants`);
+  if (settings.failWith !== 0 && settings.failTimes !== 0) {
+    if (settings.failTimes > 0) settings.failTimes--;
+    const status = settings.failWith === 130429 ? 429 : 400;
+    throw new Refusal(status, settings.failWith, `(#${settings.failWith}) as the test wants`);
+  }
   const to = String(body['to'] ?? '');
   const type = String(body['type'] ?? 'text');
   required(/^[1-9][0-9]{5,14}$/.test(to), 'The parameter to must be digits with country code');

@@ -1,0 +1,143 @@
+/** What Meta posts: verified, read, and each fact of it taken once, in whatever order and however often it comes. */
+import type { Log } from '../base/log.ts';
+import type { Clock } from '../base/scheduler.ts';
+import type { Directory } from '../trunks/directory.ts';
+import type { Inbound } from './inbound.ts';
+import type { Keeper } from './keeper.ts';
+import { idOf, type Kept, type Message, type Report, withStatus } from './message.ts';
+import { type WhatsappNumber, whatsappNumbers } from './numbers.ts';
+import type { MessageWatcher, NotificationOutcome } from './ports.ts';
+import { type Fact, factsOf, isSameText, isSigned, type StatusFact } from './webhook.ts';
+
+export interface NotificationsOptions {
+  readonly keeper: Keeper;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly directory: () => Directory;
+  readonly numberOf: (trunkId: string) => WhatsappNumber | undefined;
+  readonly inbound: Pick<Inbound, 'take'>;
+  readonly watcher: MessageWatcher;
+  readonly onChange: (message: Message) => void;
+  /** Begins to work on what is kept. */
+  readonly take: (kept: Kept) => void;
+}
+
+export class Notifications {
+  readonly #options: NotificationsOptions;
+
+  constructor(options: NotificationsOptions) {
+    this.#options = options;
+  }
+
+  /** The answer to Meta when it is given the webhook's address: the challenge, or undefined when the token is not ours. */
+  verify(trunkId: string, token: string): boolean {
+    const number = this.#options.numberOf(trunkId);
+    return number !== undefined && isSameText(token, number.settings.verifyToken);
+  }
+
+  /** Whether what is posted for a trunk would be taken; undefined: there is no such trunk. */
+  async notified(
+    trunkId: string,
+    body: Uint8Array,
+    signature: string | undefined,
+  ): Promise<NotificationOutcome | undefined> {
+    const number = this.#options.numberOf(trunkId);
+    if (number === undefined) return undefined;
+    const outcome = await this.#notified(number, body, signature);
+    if (outcome !== 'taken') this.#options.watcher.onNotification(trunkId, outcome);
+    return outcome;
+  }
+
+  async #notified(
+    number: WhatsappNumber,
+    body: Uint8Array,
+    signature: string | undefined,
+  ): Promise<NotificationOutcome> {
+    if (!isSigned(body, signature, number.settings.appSecret)) return 'wrong-signature';
+    const said = factsOf(body);
+    if (said === undefined) return 'unknown';
+    for (let at = 0; at < said.unknown; at++) this.#options.watcher.onNotification(number.trunk.id, 'unknown');
+    try {
+      await Promise.all(inOrder(said.facts).map((fact) => this.#fact(number, fact)));
+      return 'taken';
+    } catch (error) {
+      // Meta posts it again.
+      this.#options.log.error('messages-not-stored', { trunk: number.trunk.name, error: String(error) });
+      return 'not-stored';
+    }
+  }
+
+  async #fact(posted: WhatsappNumber, fact: Fact): Promise<void> {
+    const { watcher } = this.#options;
+    const number = this.#numberOf(posted, fact);
+    if (number === undefined) {
+      watcher.onNotification(posted.trunk.id, 'unknown');
+      return;
+    }
+    const isNew = fact.kind === 'message' ? await this.#message(number, fact) : await this.#status(number, fact);
+    watcher.onNotification(number.trunk.id, isNew ? 'taken' : 'duplicate');
+  }
+
+  /** One app posts for all numbers of its account: the trunk of that number is looked for among the same tenant's. */
+  #numberOf(posted: WhatsappNumber, { phoneNumberId, accountId }: Fact): WhatsappNumber | undefined {
+    const isIt = ({ settings, tenant }: WhatsappNumber) =>
+      settings.phoneNumberId === phoneNumberId &&
+      settings.accountId === accountId &&
+      tenant.name === posted.tenant.name;
+    return isIt(posted) ? posted : whatsappNumbers(this.#options.directory()).find(isIt);
+  }
+
+  async #message(number: WhatsappNumber, fact: Extract<Fact, { kind: 'message' }>): Promise<boolean> {
+    const message = await this.#options.inbound.take(number, fact);
+    if (message === undefined) return false;
+    this.#options.onChange(message);
+    if (message.recipients.length > 0) this.#options.take(message);
+    return true;
+  }
+
+  async #status(number: WhatsappNumber, fact: StatusFact): Promise<boolean> {
+    const { id: trunkId } = number.trunk;
+    const named = fact.reference === undefined ? undefined : await this.#options.keeper.get(fact.reference);
+    const kept = named ?? (await this.#options.keeper.byRemoteId(trunkId, fact.remoteId));
+    if (kept?.kind !== 'message' || kept.trunkId !== trunkId || kept.direction !== 'outbound') return false;
+    let before: Message = kept;
+    const changed = await this.#options.keeper.update<Message>(kept.id, false, (message) => {
+      before = message;
+      return withStatus(message, fact.status, fact.remoteId);
+    });
+    if (changed === undefined) return false;
+    if (changed.state !== before.state) this.#options.onChange(changed);
+    await this.#report(changed, fact);
+    return true;
+  }
+
+  /** Tells the phone that sent it, where it asked for that. */
+  async #report(message: Message, { status }: StatusFact): Promise<void> {
+    const { wish, extension, id, tenant, trunkId, number, peer, expiresMs } = message;
+    if (wish === undefined || extension === undefined || status.state === 'sent') return;
+    const outcome = status.state === 'read' ? 'displayed' : status.state;
+    if (outcome === 'displayed' ? !wish.display : !wish.delivery) return;
+    const report: Report = {
+      kind: 'report',
+      id: idOf('report', id, outcome),
+      tenant,
+      trunkId,
+      createdMs: Math.trunc(this.#options.clock.wallMs()),
+      expiresMs,
+      attempts: 0,
+      revision: 1,
+      number,
+      peer,
+      recipients: [{ number: extension, state: 'waiting' }],
+      wish,
+      outcome,
+    };
+    if (await this.#options.keeper.add(report, true)) this.#options.take(report);
+  }
+}
+
+/** As they were written, as far as the notification tells. */
+function inOrder(facts: readonly Fact[]): readonly Fact[] {
+  const time = (fact: Fact) => (fact.kind === 'message' ? fact.atMs : fact.status.atMs);
+  return facts.length < 2 ? facts : [...facts].sort((a, b) => time(a) - time(b));
+}
