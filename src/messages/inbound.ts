@@ -218,5 +218,7 @@ export function shownUser(peer: string): string {
 }
 
 function isTemporary(status: number): boolean {
+  // RFC 3261 §21.6: nobody else of whom is called will take it either; busy is not for ever.
+  if (status >= 600) return status === 600;
   return status === 408 || status === 430 || status === 480 || status === 486 || status === 491 || status >= 500;
 }

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import type { Message } from '../../src/messages/message.ts';
+import { keeperWorld } from './world.ts';
+
+const message = (scheduler: { wallMs(): number }, changes: Partial<Message> = {}): Message => ({
+  kind: 'message',
+  id: 'm',
+  tenant: 'acme',
+  trunkId: '7',
+  createdMs: scheduler.wallMs(),
+  expiresMs: scheduler.wallMs() + 1_000_000,
+  attempts: 0,
+  revision: 1,
+  direction: 'inbound',
+  number: '1',
+  peer: '2',
+  content: { type: 'text', text: 'x' },
+  state: 'received',
+  recipients: [{ number: '101', state: 'waiting' }],
+  remoteId: 'wamid.A',
+  ...changes,
+});
+
+test('what is there is not added again, and is found by its id at WhatsApp', async () => {
+  const { keeper, scheduler } = keeperWorld();
+  expect(await keeper.add(message(scheduler), true)).toBe(true);
+  expect(await keeper.add(message(scheduler), true)).toBe(false);
+  expect(await keeper.byRemoteId('7', 'wamid.A')).toMatchObject({ id: 'm' });
+  expect(await keeper.byRemoteId('8', 'wamid.A')).toBeUndefined();
+});
+
+test('two that change it at once: both changes are there', async () => {
+  const { keeper, scheduler, store } = keeperWorld();
+  await keeper.add(message(scheduler), false);
+  await Promise.all([
+    keeper.update<Message>('m', false, (kept) => ({ ...kept, readMs: 1 })),
+    keeper.update<Message>('m', false, (kept) => ({ ...kept, deliveredMs: 2 })),
+  ]);
+  expect(await keeper.get('m')).toMatchObject({ readMs: 1, deliveredMs: 2, revision: 3 });
+  expect(store.rows.get('m')?.revision).toBe(3);
+});
+
+test('a held one is claimed by nobody else until its hold has run out, by its own node at the start', async () => {
+  const { keeper, scheduler } = keeperWorld();
+  await keeper.add(message(scheduler), true);
+  expect(await keeper.claim(10, false)).toEqual([]);
+  expect(await keeper.claim(10, true)).toHaveLength(1);
+  scheduler.advance(91_000);
+  expect(await keeper.claim(10, false)).toHaveLength(1);
+});
+
+test('one that waits for a phone is claimed for that phone, due or not; one that is done for none', async () => {
+  const { keeper, scheduler } = keeperWorld();
+  await keeper.add(message(scheduler, { retryMs: scheduler.wallMs() + 900_000 }), false);
+  expect(await keeper.claim(10, false)).toEqual([]);
+  expect(await keeper.claimWaiting('acme', '102', 10)).toEqual([]);
+  expect(await keeper.claimWaiting('acme', '101', 10)).toHaveLength(1);
+  await keeper.update<Message>('m', false, (kept) => ({
+    ...kept,
+    state: 'delivered',
+    recipients: [{ number: '101', state: 'delivered' }],
+  }));
+  expect(await keeper.claimWaiting('acme', '101', 10)).toEqual([]);
+});
+
+test('a store that is away is told to whoever asks', async () => {
+  const { keeper, scheduler, store } = keeperWorld();
+  store.isBroken = true;
+  await expect(keeper.add(message(scheduler), true)).rejects.toThrow('away');
+  await expect(keeper.get('m')).rejects.toThrow('away');
+});
