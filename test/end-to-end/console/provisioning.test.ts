@@ -108,7 +108,7 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
     });
     expect(await world.look(page, 'inbound-rules')).toEqual([]);
     expect(faults).toEqual([]);
-  });
+  }, 180_000);
 
   test('many are changed or deleted at once, with what came of it for each; a spreadsheet is looked at line by line before it is imported', async () => {
     const { page, faults } = await signedIn({ id: 'kim', role: 'tenant-admin', tenant: 'acme' });
@@ -162,7 +162,7 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
     await page.getByRole('button', { name: 'Close' }).click();
     await page.getByRole('link', { name: '120' }).waitFor({ state: 'detached' });
     expect(faults).toEqual([]);
-  });
+  }, 180_000);
 
   test('before a rule is saved one sees which of the latest calls would leave differently, in its form and on the plan page', async () => {
     // That it leaves is enough: nobody is at the carrier's port.
@@ -199,7 +199,7 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
     await page.locator('main button[type=submit]').click();
     await page.getByRole('alert').getByText('JSON').waitFor();
     expect(faults).toEqual([]);
-  });
+  }, 180_000);
 
   test('a tenant admin has its own tenant and what it may set there; whoever only reads is offered nothing', async () => {
     const { page, faults } = await signedIn({ id: 'ann', role: 'tenant-admin', tenant: 'acme' });
@@ -252,7 +252,7 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
     expect(await ask('POST', 'tenants/acme/csv/extensions', 'number\n1')).toBe(403);
     expect(await ask('PATCH', 'tenants/bolt/extensions', { keys: ['101'], patch: null })).toBe(403);
     expect([...faults, ...eve.faults]).toEqual([]);
-  });
+  }, 180_000);
 
   test('transports, certificates and a new tenant; all of it in German, dark and 360 px wide', async () => {
     const { page, faults } = await signedIn(
@@ -287,5 +287,5 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
     await page.getByRole('button', { name: 'Anlegen' }).click();
     await heading(page, 'cork');
     expect(faults).toEqual([]);
-  });
+  }, 180_000);
 });
