@@ -1,6 +1,7 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
 import { type Answered, type Asked, ask, type Backend } from './backends.ts';
 import { mergedMetrics } from './metrics.ts';
+import { mergedStatistics, type Statistics } from './statistics.ts';
 
 /** As many as one answer of a worker has. */
 const MAX_PAGE = 1_000;
@@ -29,6 +30,7 @@ export function fanOut({ method, url }: Pick<Asked, 'method' | 'url'>): Make | u
     if (path === '/metrics') return metrics;
     if (path === '/readyz') return readiness;
     if (path === '/api/v1/trace') return trace;
+    if (path === '/api/v1/call-statistics') return statistics;
   }
   if (/^\/api\/v1\/(calls|call-records)\/[^/]+(\/(trace|explain))?$/.test(path)) return whoeverHasIt;
   if (method !== 'POST') return undefined;
@@ -106,8 +108,33 @@ async function trace(backends: readonly Backend[], asked: Asked): Promise<Answer
   return json(first, { messages: messages.slice(-limit), next });
 }
 
+/** All workers are asked about the same span, which by default ends now. */
+async function statistics(backends: readonly Backend[], asked: Asked): Promise<Answered> {
+  const query = queryOf(asked.url);
+  if (!query.has('until')) query.set('until', new Date().toISOString());
+  const answers = await Promise.all(
+    backends.map((backend) => ask(backend, { ...asked, url: `/api/v1/call-statistics?${query}` })),
+  );
+  const refused = answers.find(({ status }) => status !== 200);
+  const [first] = answers;
+  if (refused !== undefined || first === undefined) return refused ?? NOBODY;
+  const [sums, ...others] = answers.map(({ body }) => jsonOf(body) as Statistics);
+  return sums === undefined ? first : json(first, mergedStatistics(sums, others));
+}
+
+/** One worker's table after the other's, under one heading. */
+async function table(backends: readonly Backend[], asked: Asked): Promise<Answered> {
+  const answers = await Promise.all(backends.map((backend) => ask(backend, asked)));
+  const refused = answers.find(({ status }) => status !== 200);
+  const [first, ...others] = answers;
+  if (refused !== undefined || first === undefined) return refused ?? NOBODY;
+  const rows = others.map(({ body }) => body.subarray(body.indexOf('\n') + 1));
+  return { ...first, body: Buffer.concat([first.body, ...rows]) };
+}
+
 async function page(backends: readonly Backend[], asked: Asked, { latest }: Listing): Promise<Answered> {
   const query = queryOf(asked.url);
+  if (query.get('format') === 'csv') return table(backends, asked);
   const limit = Number(query.get('limit') ?? DEFAULT_LIMIT);
   const offset = Number(query.get('offset') ?? 0);
   const isRight = Number.isInteger(limit) && limit >= 1 && limit <= MAX_PAGE && Number.isInteger(offset) && offset >= 0;

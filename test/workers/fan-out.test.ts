@@ -52,6 +52,36 @@ describe('listings', () => {
   });
 });
 
+test('a table of all workers under one heading', async () => {
+  const table =
+    (text: string): Serve =>
+    (_request, reply) =>
+      reply.writeHead(200, { 'content-type': 'text/csv' }).end(text);
+  const backends = await startBackends(table('at,calls\n1,2\n'), table('at,calls\n3,4\n'));
+  const request = { method: 'GET', url: '/api/v1/call-records?format=csv', headers: {} };
+  const { body } = (await fanOut(request)?.(backends, request)) ?? { body: '' };
+  expect(body.toString()).toBe('at,calls\n1,2\n3,4\n');
+});
+
+test('what calls came to, of all workers over one span', async () => {
+  const untils: (string | null)[] = [];
+  const sums =
+    (calls: number): Serve =>
+    ({ url = '' }, reply) => {
+      untils.push(new URL(url, 'http://x').searchParams.get('until'));
+      answer(reply, 200, {
+        completeFrom: `2026-0${calls}`,
+        points: [{ at: 'a', calls, answered: 1 }],
+        trunks: [],
+        codes: {},
+      });
+    };
+  const { body } = await asked('GET', '/api/v1/call-statistics', sums(2), sums(3));
+  expect(body.points).toEqual([{ at: 'a', calls: 5, answered: 2 }]);
+  expect(new Set(untils).size).toBe(1);
+  expect(untils[0]).not.toBeNull();
+});
+
 describe('one call', () => {
   test.each([
     ['GET', '/api/v1/calls/abc'],
