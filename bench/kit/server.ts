@@ -39,6 +39,26 @@ export interface CpuTime {
   readonly systemUs: number;
 }
 
+/** CPU time of each of the server's processes, in microseconds (grain 10 ms). */
+export function cpuTimes(server: Server): ReadonlyMap<number, number> {
+  const times = new Map<number, number>();
+  for (const pid of groupOf(server.child.pid)) {
+    const fields = statFields(pid);
+    if (fields !== undefined) times.set(pid, ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_PER_SECOND);
+  }
+  return times;
+}
+
+/** CPU time that all processes of the machine have used, in microseconds. */
+export function machineCpuUs(): number {
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = (
+    readFileSync('/proc/stat', 'latin1').split('\n', 1)[0] ?? ''
+  )
+    .split(/ +/)
+    .map(Number);
+  return ((user + nice + system + irq + softIrq) * 1e6) / TICKS_PER_SECOND;
+}
+
 /** CPU time that the server's processes have used, in microseconds (grain 10 ms: measure over seconds). */
 export function cpuTime(server: Server): CpuTime {
   let userTicks = 0;

@@ -12,6 +12,7 @@ const starters: Readonly<Record<string, Starter>> = {
   tandem: (carrierPort) => startTandem(carrierPort),
   'tandem-signed': (carrierPort) =>
     startTandem(carrierPort, { name: 'tandem-signed', provisioning: signedProvisioning(carrierPort) }),
+  'tandem-workers': (carrierPort) => startTandem(carrierPort, { name: 'tandem-workers', workers: 2 }),
   kamailio: startKamailio,
   sip: (carrierPort) => startScript('sip 0.0.6', 'sip-b2bua-process.ts', carrierPort),
   forwarder: (carrierPort) => startScript('forwarder', 'forwarder-process.ts', carrierPort),

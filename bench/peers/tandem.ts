@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startChild } from '../../test/kit/child.ts';
-import { freePort } from '../../test/kit/free-port.ts';
+import { freePort, freePortForWorkers } from '../../test/kit/free-port.ts';
 import type { Server } from '../kit/server.ts';
 import { benchProvisioning } from './provisioning.ts';
 
@@ -16,6 +16,8 @@ export interface TandemOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** Where its files are; default: a new one. */
   readonly folder?: string;
+  /** Default: 1. */
+  readonly workers?: number;
   /** Default: that of the trunk calls. */
   readonly provisioning?: object;
 }
@@ -26,14 +28,15 @@ export interface TandemOptions {
  */
 export async function startTandem(carrierPort: number, options: TandemOptions = {}): Promise<Server> {
   const { nodeOptions = '', environment, folder = mkdtempSync(join(tmpdir(), 'tandem-bench-')) } = options;
-  const { provisioning = benchProvisioning(carrierPort) } = options;
-  const port = await freePort();
+  const { provisioning = benchProvisioning(carrierPort), workers = 1 } = options;
+  const port = workers === 1 ? await freePort() : await freePortForWorkers(workers);
   const files = { configuration: join(folder, 'tandem.json'), provisioning: join(folder, 'provisioning.json') };
   // JSON is YAML.
   writeFileSync(files.provisioning, JSON.stringify(provisioning));
   writeFileSync(
     files.configuration,
     JSON.stringify({
+      workers,
       listen: [{ transport: 'udp', host: '127.0.0.1', port }],
       store: { kind: 'embedded', path: join(folder, 'data') },
       provisioning: [files.provisioning],

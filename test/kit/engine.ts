@@ -62,6 +62,9 @@ export interface TestEngine {
 
 const ADMIN_TOKEN = 'end-to-end-admin-token-0123456789abcdef';
 
+/** How many workers an engine has that is a process of its own, where a test says nothing: `TANDEM_TEST_WORKERS=2 npx vitest run …`. */
+const TEST_WORKERS = Number(process.env['TANDEM_TEST_WORKERS'] ?? 1);
+
 /** Configuration of a node for a test: a folder of its own, ports that the system chooses. */
 function writeConfiguration(options: EngineOptions, listen: NodeSettingsInput['listen']) {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-engine-'));
@@ -167,10 +170,10 @@ export interface EngineProcess {
 
 export async function startEngineProcess(options: EngineOptions): Promise<EngineProcess> {
   const host = options.host ?? '127.0.0.1';
-  const workers = options.settings?.workers ?? 1;
+  const workers = options.settings?.workers ?? TEST_WORKERS;
   const port =
     typeof workers === 'number' && workers > 1 ? await freePortForWorkers(workers, host) : await freePort(host);
-  const { folder, configFile } = writeConfiguration(options, [
+  const { folder, configFile } = writeConfiguration({ ...options, settings: { workers, ...options.settings } }, [
     { transport: 'udp', host, port },
     { transport: 'tcp', host, port },
   ]);
@@ -180,7 +183,7 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
     const command = [...wrapper, process.execPath, main, 'start', '--config', configFile];
     const child = startChild(command[0] as string, command.slice(1), {
       cwd: folder,
-      env: { TANDEM_TIMERS_WARM_UP_MS: '0', ...process.env, ...options.environment },
+      env: { TANDEM_TIMERS_WARM_UP_MS: '0', ...withoutOwn(process.env), ...options.environment },
     });
     await child.waitFor(/"event":"started"/);
     return child;
@@ -203,4 +206,9 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What is told to the tests is no setting of the engine. */
+function withoutOwn({ TANDEM_TEST_WORKERS: _, ...environment }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return environment;
 }
