@@ -6,6 +6,7 @@ import { inSlices, type Steps } from '../base/steps.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
 import type { ChangeQueue } from './change-queue.ts';
 import type { FailureCounter } from './failure-counter.ts';
+import type { OidcProvider } from './oidc.ts';
 import type {
   AuditSink,
   CallRecords,
@@ -29,6 +30,8 @@ export interface ApiContext {
   readonly tokens: Tokens;
   readonly users: UserStore;
   readonly sessions: Sessions;
+  /** Who vouches for people beside their passwords; default: nobody. */
+  readonly oidc?: OidcProvider | undefined;
   /** Wrong tokens and sign-ins, by source. */
   readonly failures: FailureCounter;
   readonly changes: ChangeQueue;

@@ -6,6 +6,7 @@ import fastifySwaggerUi from '@fastify/swagger-ui';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
+import type { OidcSettings } from '../settings/console-schema.ts';
 import { adminRoutes } from './admin.ts';
 import { healthAnswer, readinessAnswer } from './answers/node.ts';
 import { authenticate } from './authentication.ts';
@@ -26,6 +27,8 @@ import { FailureCounter } from './failure-counter.ts';
 import { liveRoutes } from './live.ts';
 import { messageRoutes } from './messages.ts';
 import { nodeRoute } from './node.ts';
+import { OidcProvider } from './oidc.ts';
+import { oidcRoutes } from './oidc-routes.ts';
 import { finishDocument, named } from './openapi.ts';
 import { planChangeRoute } from './plan-change.ts';
 import type { TokenStore, UserStore, WebhookRecord } from './ports.ts';
@@ -50,7 +53,7 @@ interface TlsPair {
 }
 
 export interface ApiOptions
-  extends Omit<ApiContext, 'tokens' | 'users' | 'sessions' | 'failures' | 'changes' | 'entityTagKey'> {
+  extends Omit<ApiContext, 'tokens' | 'users' | 'sessions' | 'oidc' | 'failures' | 'changes' | 'entityTagKey'> {
   readonly tokenStore: TokenStore;
   readonly userStore: UserStore;
   /** Product version, for the OpenAPI document and /healthz. */
@@ -78,6 +81,8 @@ export interface ApiOptions
   readonly documentBytes?: number;
   /** Webhooks of the node's configuration file: served beside the stored ones, changed in the file only. */
   readonly configuredWebhooks?: readonly WebhookRecord[];
+  /** Sign-in by an identity provider; default: by password alone. */
+  readonly signInBy?: OidcSettings | undefined;
   /** Folder of the console's bundle; `/console` is not served when left out. */
   readonly consoleFolder?: string;
   /** Serve /docs, and /openapi.json without a token. Default true. */
@@ -140,6 +145,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     tokens,
     users: options.userStore,
     sessions: new Sessions(options.tokenStore, options.userStore, options.clock),
+    oidc: options.signInBy === undefined ? undefined : new OidcProvider(options.signInBy, options.clock),
     failures: new FailureCounter(options.clock, FAILURES_PER_SOURCE),
     changes: new ChangeQueue(),
     entityTagKey: options.entityTagKey ?? randomBytes(32),
@@ -219,6 +225,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     messageRoutes(scope, context);
     adminRoutes(scope, context);
     sessionRoutes(scope, context);
+    if (context.oidc !== undefined) oidcRoutes(scope, context, context.oidc);
     userRoutes(scope, context);
     // In a scope of its own: it reads bodies otherwise.
     await scope.register(async (own) => provisioningRoutes(own, context, documentOctets));

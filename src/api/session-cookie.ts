@@ -7,28 +7,60 @@ import { csrfTokenOf, SESSION_SECONDS } from './sessions.ts';
 /** Over HTTPS the prefix has the browser take it from this very host alone (RFC 6265bis §4.1.3.2). */
 const SECURE_NAME = '__Host-tandem';
 const PLAIN_NAME = 'tandem-session';
+/** Of a browser that is at an identity provider, which sends it back: a cookie that such a request brings. */
+const SECURE_FLOW_NAME = '__Host-tandem-oidc';
+const PLAIN_FLOW_NAME = 'tandem-oidc';
+const FLOW_SECONDS = 600;
 const CSRF_HEADER = 'x-csrf-token';
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const MAX_COOKIES_LENGTH = 8192;
 
 export function setSessionCookie(request: FastifyRequest, reply: FastifyReply, value: string): void {
-  void reply.header('set-cookie', cookie(request, value, SESSION_SECONDS));
+  setCookie(reply, cookie(request, nameFor(request), value, SESSION_SECONDS));
 }
 
 export function clearSessionCookie(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.header('set-cookie', cookie(request, '', 0));
+  setCookie(reply, cookie(request, nameFor(request), '', 0));
 }
 
-function cookie(request: FastifyRequest, value: string, maxAgeSeconds: number): string {
+export function setFlowCookie(request: FastifyRequest, reply: FastifyReply, value: string): void {
+  setCookie(reply, cookie(request, flowNameFor(request), value, FLOW_SECONDS, 'Lax'));
+}
+
+export function clearFlowCookie(request: FastifyRequest, reply: FastifyReply): void {
+  setCookie(reply, cookie(request, flowNameFor(request), '', 0, 'Lax'));
+}
+
+/** Beside those that the answer has already. */
+function setCookie(reply: FastifyReply, value: string): void {
+  void reply.header('set-cookie', value);
+}
+
+function cookie(
+  request: FastifyRequest,
+  name: string,
+  value: string,
+  maxAgeSeconds: number,
+  sameSite: 'Strict' | 'Lax' = 'Strict',
+): string {
   const secure = isSecure(request) ? '; Secure' : '';
-  return `${nameFor(request)}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeSeconds}${secure}`;
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=${sameSite}; Max-Age=${maxAgeSeconds}${secure}`;
 }
 
 /** The session that a request brings; none when another site made the browser ask. */
 export function sessionCookieOf(request: FastifyRequest): string | undefined {
+  return isOwnPage(request) ? cookieOf(request, nameFor(request)) : undefined;
+}
+
+/** What a browser kept while it was at the identity provider, whose page sends it back. */
+export function flowCookieOf(request: FastifyRequest): string | undefined {
+  return cookieOf(request, flowNameFor(request));
+}
+
+function cookieOf(request: FastifyRequest, name: string): string | undefined {
   const header = request.headers.cookie;
-  if (header === undefined || header.length > MAX_COOKIES_LENGTH || !isOwnPage(request)) return undefined;
-  const prefix = `${nameFor(request)}=`;
+  if (header === undefined || header.length > MAX_COOKIES_LENGTH) return undefined;
+  const prefix = `${name}=`;
   for (const pair of header.split(';')) {
     const text = pair.trim();
     if (text.startsWith(prefix)) return text.slice(prefix.length) || undefined;
@@ -61,6 +93,10 @@ function isOwnPage({ headers }: FastifyRequest): boolean {
 
 function nameFor(request: FastifyRequest): string {
   return isSecure(request) ? SECURE_NAME : PLAIN_NAME;
+}
+
+function flowNameFor(request: FastifyRequest): string {
+  return isSecure(request) ? SECURE_FLOW_NAME : PLAIN_FLOW_NAME;
 }
 
 function isSecure({ protocol }: FastifyRequest): boolean {

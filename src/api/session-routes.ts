@@ -34,7 +34,10 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
     async (request) => {
       const cookie = sessionCookieOf(request);
       const { identity } = request;
-      if (identity === undefined) return { signedIn: false, firstRun: (await context.users.list()).length === 0 };
+      if (identity === undefined) {
+        const firstRun = (await context.users.list()).length === 0;
+        return { signedIn: false, firstRun, ...(context.oidc !== undefined && { provider: context.oidc.name }) };
+      }
       return sessionView(context, identity, cookie);
     },
   );
@@ -52,7 +55,15 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
       const { session } = identityOf(request);
       if (session !== undefined) await context.sessions.end(session.id);
       clearSessionCookie(request, reply);
-      return { signedIn: false, firstRun: false };
+      const { oidc } = context;
+      const isByProvider = session?.createdBy.startsWith('oidc:') === true;
+      const signOutUrl = isByProvider ? await oidc?.signOutUrl() : undefined;
+      return {
+        signedIn: false,
+        firstRun: false,
+        ...(oidc !== undefined && { provider: oidc.name }),
+        ...(signOutUrl !== undefined && { signOutUrl }),
+      };
     },
   );
   app.post(
@@ -123,20 +134,32 @@ async function answerSignedIn(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { cookie, record }: OpenedSession,
+  opened: OpenedSession,
 ): Promise<FastifyReply> {
+  const { cookie } = opened;
+  const identity = await startSession(context, request, opened);
+  setSessionCookie(request, reply, cookie);
+  return reply.code(201).send(await sessionView(context, identity, cookie));
+}
+
+/** Says who has signed in, in the log and the audit log; `how`: by whom it is vouched for, if by anybody else. */
+export async function startSession(
+  context: ApiContext,
+  request: FastifyRequest,
+  { cookie, record }: OpenedSession,
+  how: Readonly<Record<string, string>> = {},
+): Promise<Identity> {
   const identity = await context.sessions.identify(cookie);
   if (identity === undefined) throw new ApiProblem(401, 'sign-in-failed', 'name, password or code is wrong');
-  context.log.info('signed-in', { actor: identity.actor, source: request.ip });
+  context.log.info('signed-in', { actor: identity.actor, source: request.ip, ...how });
   context.audit.record({
     actor: identity.actor,
     action: 'create',
     resource: 'session',
     ...(record.tenant === undefined ? {} : { tenant: record.tenant }),
-    after: { source: request.ip },
+    after: { source: request.ip, ...how },
   });
-  setSessionCookie(request, reply, cookie);
-  return reply.code(201).send(await sessionView(context, identity, cookie));
+  return identity;
 }
 
 async function sessionView(context: ApiContext, identity: Identity, cookie: string | undefined): Promise<object> {

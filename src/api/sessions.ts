@@ -23,6 +23,8 @@ export interface Credentials {
   readonly code?: string | undefined;
 }
 
+type SessionFields = Pick<TokenRecord, 'role' | 'tenant' | 'readOnly' | 'user' | 'createdBy'>;
+
 export interface OpenedSession {
   /** What the browser sends back: it is shown once and kept as its hash. */
   readonly cookie: string;
@@ -77,7 +79,9 @@ export class Sessions {
       if (!(await this.#inTurn(() => this.#takeCode(name, code)))) throw this.#refuse(name);
     }
     this.#rememberPlace(place);
-    return { ...(await this.#open(user, `user:${user.id}`)), user };
+    const { role, tenant, id } = user;
+    const fields = { role, ...(tenant === undefined ? {} : { tenant }), user: id, createdBy: `user:${id}` };
+    return { ...(await this.openFor(fields)), user };
   }
 
   async #isRight(password: string, user: UserRecord | undefined): Promise<boolean> {
@@ -123,31 +127,23 @@ export class Sessions {
     });
     if (link === undefined)
       throw new ApiProblem(401, 'sign-in-failed', 'this link was used or is too old; ask for a new one');
-    return this.#open(undefined, link.createdBy);
+    return this.openFor({ role: 'system-admin', createdBy: link.createdBy });
   }
 
-  async #open(user: UserRecord | undefined, createdBy: string): Promise<OpenedSession> {
-    await this.#makeRoom(user?.id);
-    const { value, record } = await this.#put(
-      {
-        role: user?.role ?? 'system-admin',
-        ...(user?.tenant === undefined ? {} : { tenant: user.tenant }),
-        ...(user === undefined ? {} : { user: user.id }),
-        kind: 'session',
-        createdBy,
-      },
-      SESSION_SECONDS,
-    );
+  /** A session of somebody who has proved who it is. Without `user` it may do what the session says, as long as that lasts. */
+  async openFor(fields: SessionFields): Promise<OpenedSession> {
+    await this.#makeRoom(fields.createdBy);
+    const { value, record } = await this.#put({ ...fields, kind: 'session' }, SESSION_SECONDS);
     return { cookie: value, record };
   }
 
-  /** Sessions and links that ended go; of one user the oldest beyond a number go too. */
-  async #makeRoom(user: string | undefined): Promise<void> {
+  /** Sessions and links that ended go; of one person the oldest beyond a number go too. */
+  async #makeRoom(person: string): Promise<void> {
     const own: TokenRecord[] = [];
     for (const record of await this.#store.list()) {
       if (record.kind === undefined) continue;
       if (!this.#isGood(record)) await this.#store.delete(record.id);
-      else if (record.kind === 'session' && record.user === user) own.push(record);
+      else if (record.kind === 'session' && record.createdBy === person) own.push(record);
     }
     own.sort((a, b) => a.createdAt.localeCompare(b.createdAt));
     for (const record of own.slice(0, Math.max(0, own.length - SESSIONS_PER_USER + 1)))
@@ -155,7 +151,7 @@ export class Sessions {
   }
 
   async #put(
-    fields: Pick<TokenRecord, 'role' | 'tenant' | 'user' | 'kind' | 'createdBy'>,
+    fields: SessionFields & Pick<TokenRecord, 'kind'>,
     seconds: number,
   ): Promise<{ readonly value: string; readonly record: TokenRecord }> {
     const id = randomBytes(16).toString('hex');
@@ -177,7 +173,10 @@ export class Sessions {
     const record = await this.#find(cookie, 'session');
     if (record === undefined) return undefined;
     const session = { owner: false, tokenId: record.id, session: record } as const;
-    if (record.user === undefined) return { actor: record.createdBy, role: 'system-admin', ...session };
+    if (record.user === undefined) {
+      const { createdBy, role, tenant, readOnly = false } = record;
+      return { actor: createdBy, role, ...(tenant === undefined ? {} : { tenant }), readOnly, ...session };
+    }
     const user = await this.#users.get(record.user);
     if (user === undefined || !user.enabled) return undefined;
     return {

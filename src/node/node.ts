@@ -331,6 +331,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       },
       ...httpPlace(options, settings),
       consoleFolder: CONSOLE_FOLDER,
+      signInBy: settings.console.oidc,
       trustedProxies: settings.api.trustedProxies,
       requestsPerMinute: settings.api.requestsPerMinute,
       tokensPerTenant: settings.api.tokensPerTenant,

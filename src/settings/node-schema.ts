@@ -14,6 +14,7 @@ import {
   secret,
   tenantName,
 } from '../tenants/fields.ts';
+import { consoleSchema } from './console-schema.ts';
 
 const path = headerText(4096).min(1);
 
@@ -432,6 +433,7 @@ export const nodeSchema = z.strictObject({
       'managed: what the files hold is theirs; they are applied at each start and reload, and the HTTP interface refuses to change it. seed: they fill an empty store once.',
     ),
   api: apiSchema.prefault({}).describe('HTTP.'),
+  console: consoleSchema.prefault({}).describe('The console.'),
   log: z
     .strictObject({
       level: z

@@ -9,7 +9,7 @@ export interface SecretProblem {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const SECRET_FIELDS = new Set(['password', 'secret', 'accessToken', 'appSecret', 'verifyToken']);
+const SECRET_FIELDS = new Set(['password', 'secret', 'clientSecret', 'accessToken', 'appSecret', 'verifyToken']);
 /** Of `certificates`: the chain is no secret, but stands in a file beside its key. */
 const CERTIFICATE_FIELDS = new Set(['key', 'chain']);
 /** Stands in for a secret that could not be had, so that only its own problem is reported. */

@@ -44,6 +44,10 @@ export const sessionAnswer = z.object({
   readOnly: z.boolean().optional(),
   csrfToken: optionalText.describe('What each change by this browser has to say in the header field X-CSRF-Token.'),
   expiresAt: time.optional(),
+  provider: optionalText.describe(
+    'Of nobody: an identity provider that signs in too, as its button says; it begins at `/console/oidc/start`.',
+  ),
+  signOutUrl: optionalText.describe('After a sign-out: where the identity provider ends its own session.'),
 });
 
 export const newSignInLinkAnswer = z.object({

@@ -23,6 +23,8 @@ export async function readSession(): Promise<void> {
 export async function signOut(): Promise<void> {
   const next = await sessions.signOut();
   enter({ ...next, firstRun: false });
+  // The identity provider would let whoever comes next in without a question.
+  if (next.signOutUrl !== undefined) window.location.assign(next.signOutUrl);
 }
 
 export function isSystemAdmin(): boolean {

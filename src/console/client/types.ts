@@ -106,6 +106,8 @@ export interface Session {
   readonly readOnly?: boolean;
   readonly csrfToken?: string;
   readonly expiresAt?: string;
+  readonly provider?: string;
+  readonly signOutUrl?: string;
 }
 
 /** What is sent to make or replace a trunk. */

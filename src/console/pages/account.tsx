@@ -17,6 +17,7 @@ import { exactTime, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Page } from '../ui/page.tsx';
+import { QrCode } from '../ui/qr-code.tsx';
 import { say } from '../ui/toast.tsx';
 
 export function Account() {
@@ -40,7 +41,7 @@ function WhoCard({ current: { user, actor, role, tenant, readOnly, expiresAt } }
       <h2>{t('account.signedInAs')}</h2>
       <dl class="facts">
         <dt>{t('signIn.user')}</dt>
-        <dd>{user ?? `${actor ?? ''} (${t('account.link')})`}</dd>
+        <dd>{user ?? nameOf(actor ?? '')}</dd>
         <dt>{t('account.role')}</dt>
         <dd>
           {role === undefined ? '' : t(`role.${role}`)}
@@ -61,6 +62,12 @@ function WhoCard({ current: { user, actor, role, tenant, readOnly, expiresAt } }
       </dl>
     </section>
   );
+}
+
+/** Whoever has no user here: vouched for by an identity provider, or let in by a link. */
+function nameOf(actor: string): string {
+  const isByProvider = actor.startsWith('oidc:');
+  return `${isByProvider ? actor.slice(5) : actor} (${t(isByProvider ? 'account.provider' : 'account.link')})`;
 }
 
 function LooksCard() {
@@ -177,6 +184,7 @@ function CodesCard({ user, current }: { user: string; current: Session }) {
         {begun === undefined || isOn ? null : (
           <>
             <p>{t('account.codesSecret')}</p>
+            <QrCode text={begun.uri} label={t('account.codesPicture')} />
             <p class="secret">{begun.secret.replace(/(.{4})/g, '$1 ').trim()}</p>
             <p>
               <a href={begun.uri}>{t('account.codesOpen')}</a>

@@ -3,7 +3,7 @@ import { enter } from '../client/session.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { FaultSummary, faultAt, SubmitForm, TextField, useForm } from '../ui/form.tsx';
-import { Gate } from './sign-in.tsx';
+import { ByProvider, Gate } from './sign-in.tsx';
 
 /** An engine that nobody can sign in to: the owner of the machine makes the first admin. */
 export function FirstRun() {
@@ -72,6 +72,7 @@ export function FirstRun() {
           {t('firstRun.submit')}
         </Button>
       </SubmitForm>
+      <ByProvider />
     </Gate>
   );
 }

@@ -3,12 +3,14 @@ import { useEffect, useState } from 'preact/hooks';
 import { RequestError } from '../client/http.ts';
 import { sessions } from '../client/resources.ts';
 import { enter, session } from '../client/session.ts';
+import { useSignal } from '../client/signal.ts';
 import { navigate, usePath } from '../router.tsx';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { FaultSummary, type faultsOf, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Mark } from '../ui/mark.tsx';
+import { Note } from '../ui/note.tsx';
 
 export function Gate({
   title,
@@ -57,9 +59,34 @@ export function SignIn() {
       <section class="card stack">
         <h1>{t('signIn.title')}</h1>
         {link === undefined ? <SignInForm faults={form.faults} /> : <p>{t('signIn.link')}</p>}
+        {link === undefined ? <ByProvider /> : null}
       </section>
       <p class="small soft">{t('signIn.forgot')}</p>
     </Gate>
+  );
+}
+
+/** Why the identity provider's answer signed nobody in: a word that this page has a sentence for. */
+const REFUSALS = ['unreachable', 'wrong-issuer', 'clock', 'no-role', 'cancelled', 'expired', 'refused'] as const;
+
+function refusal(): (typeof REFUSALS)[number] | undefined {
+  const word = /^#oidc=([a-z-]+)$/.exec(window.location.hash)?.[1];
+  return REFUSALS.find((each) => each === word);
+}
+
+/** The way over an identity provider, where there is one; `apart`: in a window of its own, so that this page stays. */
+export function ByProvider({ apart = false }: { readonly apart?: boolean }) {
+  const provider = useSignal(session)?.provider;
+  const why = apart ? undefined : refusal();
+  return (
+    <>
+      {why === undefined ? null : <Note kind="warn">{t(`signIn.oidc.${why}`)}</Note>}
+      {provider === undefined ? null : (
+        <a class="button button-wide" href="/console/oidc/start" {...(apart && { target: '_blank', rel: 'noopener' })}>
+          {t('signIn.with', { name: provider })}
+        </a>
+      )}
+    </>
   );
 }
 
@@ -69,11 +96,22 @@ function linkCode(): string | undefined {
 
 /** Over the page that somebody is at: what was typed there stays. */
 export function SignInAgain() {
+  useEffect(() => {
+    // Somebody may have signed in in another window meanwhile.
+    const look = () =>
+      void sessions.get().then(
+        (next) => next.signedIn && enter(next),
+        () => {},
+      );
+    window.addEventListener('focus', look);
+    return () => window.removeEventListener('focus', look);
+  }, []);
   return (
     <Dialog title={t('signIn.again')}>
       <div class="stack">
         <p>{t('signIn.againText')}</p>
         <SignInForm name={session.value?.user ?? ''} />
+        <ByProvider apart />
       </div>
     </Dialog>
   );

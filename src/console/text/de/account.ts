@@ -6,6 +6,7 @@ export const account = {
   'account.tenant': 'Mandant',
   'account.until': 'Bis',
   'account.link': 'mit einem Anmelde-Link',
+  'account.provider': 'über den Anmeldedienst',
   'account.password': 'Passwort',
   'account.current': 'Jetziges Passwort',
   'account.new': 'Neues Passwort',
@@ -16,7 +17,8 @@ export const account = {
   'account.codesOff': 'Mit einer Authentifizierungs-App öffnet ein gestohlenes Passwort allein nichts.',
   'account.codesBegin': 'Authentifizierungs-App einrichten',
   'account.codesSecret':
-    'Geben Sie diesen Schlüssel in die App ein, oder öffnen Sie den Link auf dem Telefon, das sie hat:',
+    'Nehmen Sie das Bild mit der App auf, geben Sie diesen Schlüssel in sie ein, oder öffnen Sie den Link auf dem Telefon, das sie hat:',
+  'account.codesPicture': 'QR-Code des Schlüssels',
   'account.codesOpen': 'In der App öffnen',
   'account.codesCode': 'Der Code, den sie jetzt zeigt',
   'account.codesConfirm': 'Einschalten',

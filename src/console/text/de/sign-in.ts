@@ -9,6 +9,17 @@ export const signIn = {
   'signIn.forgot':
     'Vergessen? Eine andere Verwalterin setzt ein neues, oder wer die Maschine besitzt: tandem users password NAME',
   'signIn.link': 'Anmeldung läuft …',
+  'signIn.with': 'Anmelden mit {name}',
+  'signIn.oidc.unreachable':
+    'Der Anmeldedienst antwortet nicht, wie er sollte. Versuchen Sie es noch einmal; bleibt es so, steht der Grund im Log des Knotens.',
+  'signIn.oidc.wrong-issuer': 'Der Anmeldedienst nennt sich anders, als er hier bekannt ist (console.oidc.issuer).',
+  'signIn.oidc.clock': 'Die Uhren dieses Knotens und des Anmeldedienstes gehen verschieden. Eine davon ist zu stellen.',
+  'signIn.oidc.no-role':
+    'Der Anmeldedienst kennt Sie, aber nichts von dem, was er über Sie sagt, gibt Ihnen hier eine Rolle. Bitten Sie seine Verwaltung darum.',
+  'signIn.oidc.cancelled': 'Sie haben der Anmeldung nicht zugestimmt.',
+  'signIn.oidc.expired':
+    'Diese Anmeldung hat zu lange gedauert oder in einem anderen Browser begonnen. Beginnen Sie noch einmal.',
+  'signIn.oidc.refused': 'Die Antwort des Anmeldedienstes ist nicht gut. Der Grund steht im Log des Knotens.',
   'signIn.again': 'Noch einmal anmelden',
   'signIn.againText': 'Ihre Sitzung ist zu Ende. Die Seite dahinter bleibt, wie sie ist.',
   'firstRun.title': 'Willkommen bei tandem',

@@ -6,6 +6,7 @@ export const account = {
   'account.tenant': 'Tenant',
   'account.until': 'Until',
   'account.link': 'by a sign-in link',
+  'account.provider': 'by the identity provider',
   'account.password': 'Password',
   'account.current': 'Present password',
   'account.new': 'New password',
@@ -15,7 +16,9 @@ export const account = {
   'account.codesOn': 'Each sign-in needs a code of your authenticator app.',
   'account.codesOff': 'With an authenticator app a stolen password alone opens nothing.',
   'account.codesBegin': 'Set up an authenticator app',
-  'account.codesSecret': 'Type this key into the app, or open the link on the phone that has it:',
+  'account.codesSecret':
+    'Take the picture with the app, type this key into it, or open the link on the phone that has it:',
+  'account.codesPicture': 'QR code of the key',
   'account.codesOpen': 'Open in the app',
   'account.codesCode': 'The code that it shows now',
   'account.codesConfirm': 'Switch it on',
