@@ -3,6 +3,7 @@ import {
   CONFIG_HELP,
   CONFIG_OPTION,
   type Command,
+  type CommandContext,
   flag,
   JSON_HELP,
   JSON_OPTION,
@@ -12,7 +13,7 @@ import {
 } from './command.ts';
 import { UsageError } from './command-error.ts';
 import { type Column, localTime, type Style, table } from './terminal.ts';
-import { showEffective } from './trunk-commands.ts';
+import { showEffective, trunkCalled } from './trunk-commands.ts';
 import { listOverlaps } from './trunk-overlaps.ts';
 
 interface TrunkStatus {
@@ -22,6 +23,18 @@ interface TrunkStatus {
   readonly reason?: string;
   readonly activeCalls: number;
   readonly alarms?: readonly { readonly message: string }[];
+  /** Of a teams trunk. */
+  readonly datacentres?: readonly Datacentre[];
+}
+
+interface Datacentre {
+  readonly target: string;
+  readonly address?: string;
+  readonly state: string;
+  readonly since: string;
+  readonly lastCode?: number;
+  readonly reason?: string;
+  readonly heldUntil?: string;
 }
 
 interface TrunkRow {
@@ -65,6 +78,9 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
   rejected: 'red',
   answered: 'green',
   ringing: 'yellow',
+  up: 'green',
+  down: 'red',
+  held: 'yellow',
 };
 
 const TRUNK_COLUMNS: readonly Column<TrunkRow>[] = [
@@ -78,6 +94,16 @@ const TRUNK_COLUMNS: readonly Column<TrunkRow>[] = [
   { title: 'CALLS', value: ({ status }) => status.activeCalls, right: true },
   { title: 'HOST', value: ({ host }) => host },
   { title: 'REASON', value: ({ status }) => reasonOf(status) },
+];
+
+const DATACENTRE_COLUMNS: readonly Column<Datacentre>[] = [
+  { title: 'DATACENTRE', value: ({ target }) => target },
+  { title: 'ADDRESS', value: ({ address }) => address },
+  { title: 'STATE', value: ({ state }) => state, style: ({ state }) => STATE_STYLES[state] },
+  { title: 'SINCE', value: ({ since }) => localTime(since) },
+  { title: 'CODE', value: ({ lastCode }) => lastCode, right: true },
+  { title: 'HELD UNTIL', value: ({ heldUntil }) => (heldUntil === undefined ? undefined : localTime(heldUntil)) },
+  { title: 'REASON', value: ({ reason }) => reason },
 ];
 
 /** Why it has its state, and what somebody has to look at. */
@@ -176,7 +202,7 @@ export const tenants: Command = {
 
 export const trunks: Command = {
   ...COMMON,
-  usage: 'tandem trunks [--tenant NAME] [--state STATE] | --overlaps | NAME --effective',
+  usage: 'tandem trunks [--tenant NAME] [--state STATE] | --overlaps | NAME [--effective]',
   options: {
     ...COMMON.options,
     state: { type: 'string' },
@@ -192,12 +218,13 @@ export const trunks: Command = {
   },
   async run(context) {
     if (flag(context, 'overlaps')) return listOverlaps(context);
-    const [name] = context.arguments;
+    const [name, ...more] = context.arguments;
+    if (more.length > 0) throw new UsageError('name one trunk at most');
     if (flag(context, 'effective')) {
       if (name === undefined) throw new UsageError('say which trunk: NAME --effective');
       return showEffective(context, name);
     }
-    if (name !== undefined) throw new UsageError('a NAME goes with --effective');
+    if (name !== undefined) return showTrunk(context, name);
     const filters = { tenant: text(context, 'tenant'), state: text(context, 'state') };
     const rows = await context.api().list<TrunkRow>('/api/v1/trunks', filters);
     if (flag(context, 'json')) return printJson(context, rows);
@@ -205,6 +232,18 @@ export const trunks: Command = {
     return 0;
   },
 };
+
+/** One trunk, by its name or id, and the datacentres of a teams trunk. */
+async function showTrunk(context: CommandContext, wanted: string): Promise<number> {
+  const { id } = await trunkCalled(context, wanted);
+  const all = await context.api().list<TrunkRow>('/api/v1/trunks', {});
+  const rows = all.filter((row) => row.id === id);
+  if (flag(context, 'json')) return printJson(context, rows[0]);
+  context.terminal.out(table(context.terminal, TRUNK_COLUMNS, rows));
+  const datacentres = rows.flatMap(({ status }) => status.datacentres ?? []);
+  if (datacentres.length > 0) context.terminal.out(`\n${table(context.terminal, DATACENTRE_COLUMNS, datacentres)}`);
+  return 0;
+}
 
 export const registrations: Command = {
   ...COMMON,

@@ -10,6 +10,7 @@ import type { MessageObserver } from '../sip/endpoint/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { Contest } from '../trunks/coincidences.ts';
+import type { DatacentreState, DatacentreStatus } from '../trunks/datacentres.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkListener, TrunkStatus } from '../trunks/trunk-service.ts';
@@ -195,6 +196,25 @@ export class Observation
     this.#options.log[isTrouble ? 'warn' : 'info']('trunk-state', facts);
     const tenants = trunk.assignments.map(({ tenant }) => tenant);
     this.#options.events.publish('trunk-state', tenants, facts);
+  }
+
+  onDatacentre(trunk: Trunk, status: DatacentreStatus, previous: DatacentreState): void {
+    const { target, address, state, lastCode, reason, heldUntil } = status;
+    const facts = {
+      trunkId: trunk.id,
+      trunk: trunk.name,
+      target,
+      ...(address === undefined ? {} : { address }),
+      state,
+      previous,
+      ...(lastCode === undefined ? {} : { lastCode }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(heldUntil === undefined ? {} : { heldUntil }),
+    };
+    if (state === 'up') this.#options.log.info('trunk-datacentre', facts);
+    else this.#options.log.warn('trunk-datacentre', facts);
+    const tenants = trunk.assignments.map(({ tenant }) => tenant);
+    this.#options.events.publish('trunk-datacentre', tenants, facts);
   }
 
   onRelayState(url: string, state: RelayState): void {

@@ -120,7 +120,9 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
   function* gauges() {
     for (const { id, name } of engine.directory.trunks) {
       const status = engine.trunkStatus(id);
-      if (status !== undefined) yield { id, name, state: status.state, activeCalls: status.activeCalls };
+      if (status === undefined) continue;
+      const { state, activeCalls, datacentres } = status;
+      yield { id, name, state, activeCalls, ...(datacentres !== undefined && { datacentres }) };
     }
   }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../base/scheduler.ts';
 /** What the engine tells the outside as it happens; the same over server-sent events and webhooks. */
 export const EVENT_TYPES = [
   'trunk-state',
+  'trunk-datacentre',
   'trunk-ambiguous',
   'trunk-coincidence',
   'media-relay',
@@ -65,6 +66,18 @@ export interface EventData {
     previous?: string;
     lastCode?: number;
     reason?: string;
+  };
+  /** A datacentre of a teams trunk does otherwise than before. */
+  'trunk-datacentre': {
+    trunkId: string;
+    trunk: string;
+    target: string;
+    address?: string;
+    state: 'up' | 'down' | 'held' | 'unknown';
+    previous: string;
+    lastCode?: number;
+    reason?: string;
+    heldUntil?: string;
   };
   /** A request that several trunks may have sent; it was refused. */
   'trunk-ambiguous': { source: string; candidates: readonly string[] };

@@ -9,6 +9,8 @@ export interface TrunkGauge {
   readonly name: string;
   readonly state: string;
   readonly activeCalls: number;
+  /** Of a teams trunk. */
+  readonly datacentres?: readonly { readonly target: string; readonly address?: string; readonly state: string }[];
 }
 
 const TRUNKS_PER_STEP = 10;
@@ -37,11 +39,16 @@ export class TrunkMetrics {
   *render(labelOf: (status: number) => string): Steps<string> {
     const up: string[] = [];
     const calls: string[] = [];
+    const datacentres: string[] = [];
     const states = new Map<string, number>();
-    for (const { id, name, state, activeCalls } of this.#read()) {
+    for (const { id, name, state, activeCalls, datacentres: places = [] } of this.#read()) {
       const labels = `{trunk_id="${escaped(id)}",trunk="${escaped(name)}"}`;
       up.push(`tandem_trunk_up${labels} ${state === 'online' ? 1 : 0}`);
       calls.push(`tandem_trunk_calls${labels} ${activeCalls}`);
+      for (const place of places) {
+        const at = `,datacentre="${escaped(place.target)}",address="${escaped(place.address ?? '')}"}`;
+        datacentres.push(`tandem_trunk_datacentre_up${labels.slice(0, -1)}${at} ${place.state === 'up' ? 1 : 0}`);
+      }
       states.set(state, (states.get(state) ?? 0) + 1);
       if (up.length % TRUNKS_PER_STEP === 0) yield;
     }
@@ -55,6 +62,12 @@ export class TrunkMetrics {
     const families = [
       family('tandem_trunk_attempts_total', 'counter', 'Tries of a trunk, by final status', attempts),
       family('tandem_trunk_up', 'gauge', '1 while the trunk is online, else 0', up),
+      family(
+        'tandem_trunk_datacentre_up',
+        'gauge',
+        '1 while a datacentre of a teams trunk takes calls, else 0',
+        datacentres,
+      ),
       family('tandem_trunks', 'gauge', 'Trunks by state', counted),
       family('tandem_trunk_calls', 'gauge', 'Calls in progress on a trunk', calls),
     ];

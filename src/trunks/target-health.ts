@@ -11,6 +11,14 @@ export interface Verdict {
   readonly reason: string;
 }
 
+export interface TargetView {
+  readonly state: Liveness | 'held';
+  readonly code: number | undefined;
+  readonly reason: string;
+  /** On the clock of the argument; meant while it is held. */
+  readonly heldUntilMs: number;
+}
+
 export interface Hysteresis {
   /** Failures in a row until a target is down. */
   readonly downAfter: number;
@@ -76,6 +84,12 @@ export class TargetHealth {
     const known = this.#targets.get(key);
     if (known === undefined) return 'unknown';
     return known.heldUntilMs > nowMs ? 'down' : known.liveness;
+  }
+
+  /** One target by itself, for people. */
+  view(key: string, nowMs: number): TargetView {
+    const { liveness = 'unknown', code, reason = '', heldUntilMs = 0 } = this.#targets.get(key) ?? {};
+    return { state: heldUntilMs > nowMs ? 'held' : liveness, code, reason, heldUntilMs };
   }
 
   /** The earliest end of a hold that is still running; undefined when there is none. */

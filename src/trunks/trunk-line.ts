@@ -8,6 +8,7 @@ import type { Flow, Target } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Capacity, CapacityHolder } from './capacity.ts';
 import type { TrunkAlarm } from './coincidence-watch.ts';
+import { type DatacentreState, type DatacentreStatus, Datacentres } from './datacentres.ts';
 import type { Directory } from './directory.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
@@ -42,6 +43,8 @@ export interface TrunkStatus {
   readonly activeCalls: number;
   /** What somebody has to look at though calls go on. */
   readonly alarms?: readonly TrunkAlarm[];
+  /** Of a teams trunk: each datacentre, in the order in which they are tried. */
+  readonly datacentres?: readonly DatacentreStatus[];
   /** Where the trunk is registered and for how long each time. */
   readonly registration?: { readonly server: string; readonly grantedSeconds: number; readonly expiresAt: string };
 }
@@ -78,6 +81,8 @@ export interface TrunkLinePorts {
   readonly retire: (target: Target) => void;
   /** Another state than before. */
   readonly onState: (line: TrunkLine, previous: TrunkStateName) => void;
+  /** A datacentre of a teams trunk has another state than before. */
+  readonly onDatacentre: (line: TrunkLine, status: DatacentreStatus, previous: DatacentreState) => void;
   /** The registration is known by another flow, or by none. */
   readonly onFlow: (line: TrunkLine, flow: Flow | undefined) => void;
   /** A registration begins to be removed at its provider, and has been. */
@@ -103,12 +108,14 @@ export class TrunkLine implements TimerTarget {
   #sinceMs: number;
   /** How those say it is who reach the provider another way than by SIP. */
   #told: TrunkHealth | undefined;
+  #datacentres: Datacentres | undefined;
   #ended = false;
 
   constructor(trunk: Trunk, ports: TrunkLinePorts) {
     this.#trunk = trunk;
     this.#ports = ports;
     this.#sinceMs = ports.scheduler.wallMs();
+    if (trunk.teams !== undefined) this.#datacentres = new Datacentres(this.#health, this.#sinceMs);
   }
 
   get trunk(): Trunk {
@@ -209,21 +216,15 @@ export class TrunkLine implements TimerTarget {
   /** Where a next hop's requests go: to the server that has the registration first. */
   targets(hop: TrunkHop): Reach | Promise<readonly Target[]> {
     const reach = this.#ports.hops.reach(this.#trunk, hop);
-    if (this.#trunk.teams !== undefined && !('send' in reach))
-      return reach instanceof Promise ? reach.then((targets) => this.#livingFirst(targets)) : this.#livingFirst(reach);
+    const datacentres = this.#datacentres;
+    if (datacentres !== undefined && !('send' in reach)) {
+      const inOrder = (targets: readonly Target[]) => datacentres.inOrder(targets, this.#ports.scheduler.nowMs());
+      return reach instanceof Promise ? reach.then(inOrder) : inOrder(reach);
+    }
     const server = hop.kind === 'host' ? this.#registration?.target : undefined;
     if (server === undefined || 'send' in server || 'send' in reach) return reach;
     if (reach instanceof Promise) return reach.then((targets) => serverFirst(targets, server));
     return serverFirst(reach, server);
-  }
-
-  /** In the order of the datacentres those that live; then the others, but none that has asked to be left alone while there is another. */
-  #livingFirst(targets: readonly Target[]): readonly Target[] {
-    const nowMs = this.#ports.scheduler.nowMs();
-    const isDown = (target: Target) => this.#health.livenessOf(reachKey(target), nowMs) === 'down';
-    const inOrder = [...targets.filter((target) => !isDown(target)), ...targets.filter(isDown)];
-    const free = inOrder.filter((target) => !this.#health.isHeld(reachKey(target), nowMs));
-    return free.length > 0 ? free : inOrder;
   }
 
   noteAttempt(attempt: TrunkAttempt): void {
@@ -346,10 +347,21 @@ export class TrunkLine implements TimerTarget {
 
   /** Pings go to the server that has the registration rather than to another; without one the registration itself is the ping. */
   #pingReach(): Reach | Promise<readonly Target[]> {
+    if (this.#datacentres !== undefined) return this.#datacentreReach(this.#datacentres);
     if (this.#registration === undefined) return this.#ports.hops.reach(this.#trunk, hopOf(this.#trunk));
     const server = this.#registration.target;
     if (server === undefined) return NO_TARGETS;
     return 'send' in server ? server : [server];
+  }
+
+  #datacentreReach(datacentres: Datacentres): Reach | Promise<readonly Target[]> {
+    const reach = this.#ports.hops.reach(this.#trunk, hopOf(this.#trunk));
+    const noted = (targets: readonly Target[]) => {
+      datacentres.located(targets);
+      return targets;
+    };
+    if ('send' in reach) return reach;
+    return reach instanceof Promise ? reach.then(noted) : noted(reach);
   }
 
   /**
@@ -385,6 +397,10 @@ export class TrunkLine implements TimerTarget {
       this.#told !== undefined && trunk.enabled
         ? this.#told
         : healthOf(trunk, this.#registration, hasGateway, this.#health.verdict(nowMs), elsewhere);
+    if (trunk.teams !== undefined)
+      this.#datacentres?.look(trunk.teams, nowMs, scheduler.wallMs(), (status, before) => {
+        if (!this.#ended) this.#ports.onDatacentre(this, status, before);
+      });
     const releaseMs = this.#ended ? undefined : this.#health.nextReleaseMs(nowMs);
     if (releaseMs !== undefined) this.#release ??= scheduler.schedule(releaseMs - nowMs, this, 0);
     if (this.#shown.state !== previous) {
@@ -397,6 +413,7 @@ export class TrunkLine implements TimerTarget {
 
   #status(): TrunkStatus {
     const trunk = this.#trunk;
+    const { scheduler } = this.#ports;
     const { code, reason, state } = this.#shown;
     const registration = this.#registration;
     const server = registration?.target;
@@ -409,6 +426,10 @@ export class TrunkLine implements TimerTarget {
       ...(code === undefined ? {} : { lastCode: code }),
       ...(reason === '' ? {} : { reason }),
       activeCalls: this.#ports.capacity.inProgress(trunkHolder(trunk).key),
+      ...(trunk.teams !== undefined &&
+        this.#datacentres !== undefined && {
+          datacentres: this.#datacentres.rows(trunk.teams, scheduler.nowMs(), scheduler.wallMs()),
+        }),
       ...(server === undefined || registration === undefined
         ? {}
         : {

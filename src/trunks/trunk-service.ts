@@ -14,6 +14,7 @@ import { Capacity, type CapacityGrant, type CapacityHolder, type CapacityRefusal
 import { CoincidenceWatch } from './coincidence-watch.ts';
 import type { Contest } from './coincidences.ts';
 import { contactTokens } from './contact-token.ts';
+import type { DatacentreState, DatacentreStatus } from './datacentres.ts';
 import type { Directory } from './directory.ts';
 import { trunkIdOf } from './effective.ts';
 import type { TrunkAttempt } from './evidence.ts';
@@ -36,6 +37,8 @@ export type { TrunkCondition, TrunkStatus } from './trunk-line.ts';
 export interface TrunkListener {
   /** The state of a trunk is another one. Called synchronously; must not throw. */
   onTrunkState(trunk: Trunk, status: TrunkStatus, previous: TrunkStateName): void;
+  /** The state of a datacentre of a teams trunk is another one; the same rules. */
+  onDatacentre?(trunk: Trunk, status: DatacentreStatus, previous: DatacentreState): void;
   /** By the DNS, trunks of two tenants with a number in common have come to be of one provider, or are not any more. */
   onContest?(contest: Contest, state: 'began' | 'ended'): void;
 }
@@ -160,6 +163,7 @@ export class TrunkService implements TimerTarget {
       elsewhere: options.elsewhere ?? (() => undefined),
       retire: options.retire ?? (() => {}),
       onState: (line, previous) => options.listener?.onTrunkState(line.trunk, line.status(), previous),
+      onDatacentre: (line, status, previous) => options.listener?.onDatacentre?.(line.trunk, status, previous),
       onFlow: (line, flow) => this.#indexFlow(line, flow),
       onLeaving: (registration) => this.#leaving.add(registration),
       onLeft: (registration) => this.#left(registration),

@@ -43,7 +43,7 @@ describe('command line', () => {
     expect(code).toBe(2);
     expect(err).toContain("Unknown option '--jsn'");
     expect(err).toContain('usage: tandem trunks');
-    expect((await run(['trunks', 'stray'])).code).toBe(2);
+    expect((await run(['trunks', 'carrier', 'stray'])).code).toBe(2);
     expect((await run(['calls', '--ended', '--limit', 'x'])).code).toBe(2);
   });
 
@@ -156,6 +156,10 @@ describe('against a running engine', () => {
     expect(out).toMatch(/^options\.removePlus +default +false$/m);
     expect((await run(['trunks', 'nobody', '--effective'], { env })).err).toContain('there is no trunk "nobody"');
     expect((await run(['trunks', '--effective'], { env })).code).toBe(2);
+    expect((await run(['trunks', 'acme-own'], { env })).out.split('\n').slice(1)).toEqual([
+      expect.stringMatching(/^201 +acme-own +register +acme +online /),
+      '',
+    ]);
     expect((await run(['brands'], { env })).out).toMatch(/^telnyx +Telnyx/m);
     expect((await run(['brands', 'telnyx'], { env })).out).toMatch(/^source: https:\/\/developers\.telnyx\.com\//m);
   });

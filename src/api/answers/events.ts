@@ -37,6 +37,17 @@ export const eventAnswers = {
     lastCode: z.int().optional(),
     reason: optionalText,
   }),
+  'trunk-datacentre': z.object({
+    trunkId: z.string(),
+    trunk: z.string(),
+    target: z.string(),
+    address: optionalText,
+    state: z.enum(['up', 'down', 'held', 'unknown']),
+    previous: z.string(),
+    lastCode: z.int().optional(),
+    reason: optionalText,
+    heldUntil: optionalText,
+  }),
   'trunk-ambiguous': z.object({ source: z.string(), candidates: z.array(z.string()) }),
   'trunk-coincidence': z.object({
     state: z.enum(['began', 'ended']),

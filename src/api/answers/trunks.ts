@@ -24,6 +24,22 @@ export const trunkStatusAnswer = z.object({
     })
     .optional()
     .describe('Of a trunk that is registered by this node.'),
+  datacentres: z
+    .array(
+      z.object({
+        target: z.string().describe('As the trunk names it.'),
+        address: z.string().optional().describe('Where it is by the DNS; left out where the DNS has not said.'),
+        state: z
+          .enum(['up', 'down', 'held', 'unknown'])
+          .describe('`held`: it has asked by 503 and Retry-After to be left alone.'),
+        since: time,
+        lastCode: z.int().optional().describe('Of its latest answer to OPTIONS or to an INVITE.'),
+        reason: optionalText,
+        heldUntil: time.optional(),
+      }),
+    )
+    .optional()
+    .describe('Of a teams trunk: each datacentre, in the order in which they are tried.'),
   alarms: z
     .array(
       z.object({

@@ -11,6 +11,7 @@ const TYPES = [
   'call',
   'registration',
   'trunk-state',
+  'trunk-datacentre',
   'trunk-ambiguous',
   'trunk-coincidence',
   'media-relay',

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Examination } from '../../../src/trunks/examination.ts';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { peersSkipped } from '../../kit/peers.ts';
@@ -51,6 +52,16 @@ describe.skipIf(peersSkipped)('descriptions through rtpengine', () => {
     // Nobody's phone: it hears what the trunks send.
     carrier = await Phone.open({ address: HERE, port: 0 }, '127.0.0.7');
     phones.push(carrier);
+    const usual = carrier.party.onMessage;
+    carrier.party.onMessage = (message, from) => {
+      if (methodOf(message) !== 'REGISTER') usual(message, from);
+      else if (fieldOf(message, 'From').includes('sip:refused@'))
+        carrier.party.send(responseTo(message, '403 Forbidden', 'registrar'), from);
+      else {
+        const contact = `Contact: ${fieldOf(message, 'Contact')};expires=600`;
+        carrier.party.send(responseTo(message, '200 OK', 'registrar', [contact]), from);
+      }
+    };
     const extension = (number: string, more: object = {}) => ({ number, password: Phone.PASSWORD, ...more });
     engine = await startEngine({
       provisioning: {
@@ -82,6 +93,23 @@ describe.skipIf(peersSkipped)('descriptions through rtpengine', () => {
             options: { media: 'always' },
             tenants: [{ tenant: 'acme', didPool: '14155550200-14155550299' }],
           }),
+          ...['registers', 'refused'].map((name, index) =>
+            carrierTrunk(carrier.party.port, {
+              id: String(3 + index),
+              name,
+              type: 'register',
+              host: carrier.party.address,
+              credentials: { username: name, password: 'secret' },
+              tenants: [{ tenant: 'acme', didPool: `1415555030${index}` }],
+            }),
+          ),
+          carrierTrunk(9, {
+            id: '5',
+            name: 'closed',
+            transport: 'tcp',
+            options: { mediaFallback: 'pass' },
+            tenants: [{ tenant: 'acme', didPool: '14155550400' }],
+          }),
         ],
       },
       settings: {
@@ -89,6 +117,7 @@ describe.skipIf(peersSkipped)('descriptions through rtpengine', () => {
         listen: [
           { transport: 'udp', host: HERE, port: 0 },
           { transport: 'udp', host: SIX, port: 0 },
+          { transport: 'tcp', host: HERE, port: 0 },
         ],
       },
     });
@@ -422,6 +451,37 @@ describe.skipIf(peersSkipped)('descriptions through rtpengine', () => {
     expect(engine.logs('media-relay')).toEqual([]);
   });
 
+  test('the doctor over sockets: an IP trunk and one that registers are well; one is refused by its registrar, one by the network', async () => {
+    const findings = async (id: string) => {
+      const examined = (await engine.api(`/api/v1/trunks/${id}/doctor`, {})) as Examination;
+      const of = (outcome: string) =>
+        examined.findings
+          .filter((each) => each.outcome === outcome)
+          .map(({ check, message }) => `${check}: ${message}`);
+      return { ok: of('ok').join('\n'), failed: of('failed').join('\n') };
+    };
+    for (const id of ['3', '4']) engine.node.engine.trunks.retry(id);
+    const stateOf = async (id: string) =>
+      ((await engine.api(`/api/v1/trunks/${id}/status`)) as { state: string }).state;
+    await eventually(
+      'both to have registered or not',
+      async () => (await stateOf('3')) === 'online' && (await stateOf('4')) === 'offline',
+      {
+        timeoutMs: 20_000,
+        detail: () => JSON.stringify(engine.logs('trunk-state')),
+      },
+    );
+    const [ip, registers, refused, closed] = await Promise.all(['2', '3', '4', '5'].map(findings));
+    expect(ip?.failed).toBe('');
+    expect(ip?.ok).toMatch(/^options: 200 OK[\s\S]*^relay: 1 of 1 media relays answer/m);
+    expect(registers?.failed).toBe('');
+    expect(registers?.ok).toMatch(
+      /^registration: registered at udp:127\.0\.0\.7:\d+ for 600 s[\s\S]*^options: 200 OK/m,
+    );
+    expect(refused?.failed).toMatch(/^registration: 403 Forbidden/m);
+    expect(closed?.failed).toMatch(/^options: no answer: /m);
+  });
+
   test('a slow relay, none, one that answers nonsense, and one that is started anew between offer and answer', async () => {
     const heard = answers(carrier, () => bob.sdp());
     relay.child.signal('SIGSTOP');
@@ -436,6 +496,10 @@ describe.skipIf(peersSkipped)('descriptions through rtpengine', () => {
     ]);
     await hangUp(dialogOfCaller(passed));
     await engine.logged('media-relay', ({ state }) => state === 'down');
+    const examined = (await engine.api('/api/v1/trunks/2/doctor', {})) as Examination;
+    expect(examined.findings.filter(({ outcome }) => outcome === 'failed')).toMatchObject([
+      { check: 'relay', message: 'no media relay answers', advice: `start rtpengine again: ${relay.url}` },
+    ]);
     relay.child.signal('SIGCONT');
     await engine.logged('media-relay', ({ state }) => state === 'up');
     const relayed = await place('914155551234', offer);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { DatacentreStatus } from '../../../src/trunks/datacentres.ts';
 import type { Examination } from '../../../src/trunks/examination.ts';
 import { provisioningSchema } from '../../../src/trunks/schema.ts';
 import { type Baresip, startBaresip } from '../../kit/baresip.ts';
@@ -18,6 +19,7 @@ import { type Dialog, dialogOfCaller, Phone, SDP } from '../outbound/phone.ts';
 import { fieldOf, readMessage, statusOf, tagOf, writeMessage } from '../outbound/wire-message.ts';
 import { acme } from '../world.ts';
 import { type DnsServer, startDnsmasq } from './dns-server.ts';
+import { tandem } from './observe.ts';
 
 const FQDN = 'sbc1.acme.test';
 const GLOBEX_FQDN = 'sbc.globex.test';
@@ -327,6 +329,25 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     const asked = await sip3().told({ event: 'request', method: 'INVITE' });
     expect(readMessage(String(asked['text'])).startLine).toBe(`INVITE sip:${USER}@${sip3().target};user=phone SIP/2.0`);
     await hangUp(dialogOfCaller(placed));
+    const states = await datacentres();
+    expect(states.map(({ target, state, lastCode }) => [target, state, lastCode])).toEqual([
+      [sip().target, 'held', 503],
+      [sip2().target, 'held', 503],
+      [sip3().target, 'up', 200],
+    ]);
+    for (const { since, heldUntil = since } of states.slice(0, 2))
+      expect(Date.parse(heldUntil)).toBeGreaterThan(Date.parse(since));
+    const metrics = String(await engine.api('/metrics'));
+    const upOf = ({ target }: Datacentre) =>
+      new RegExp(`^tandem_trunk_datacentre_up\\{trunk_id="7",.*datacentre="${target}",.*\\} ([01])$`, 'm').exec(
+        metrics,
+      )?.[1];
+    expect(teams.datacentres.map(upOf)).toEqual(['0', '0', '1']);
+    expect(engine.logs('trunk-datacentre')).toContainEqual(
+      expect.objectContaining({ target: sip().target, state: 'held', previous: 'up', lastCode: 503 }),
+    );
+    const shown = await tandem(engine, 'trunks', '7');
+    expect(shown).toMatch(new RegExp(`^${sip2().target} +127\\.0\\.3\\.2 +held +\\S+ \\S+ +503 `, 'm'));
     const [first, second] = [invites(sip()), invites(sip2())];
     const again = await call();
     await hangUp(dialogOfCaller(again));
@@ -342,6 +363,7 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
       },
       { timeoutMs: 20_000 },
     );
+    expect((await datacentres())[0]).toMatchObject({ state: 'up', lastCode: 200, address: '127.0.3.1' });
   });
 
   test('a call from Teams, both ways: the name in Contact, audio through the relay', async () => {
@@ -506,6 +528,9 @@ describe.skipIf(peersSkipped)('Microsoft Teams, three datacentres over TLS', () 
     const written = provisioningSchema.parse({ certificates: [certificate('acme-sbc', 'acme', pair)] });
     expect(await engine.node.provisioner.put(written)).toMatchObject({ outcome: 'applied' });
   }
+
+  const datacentres = async () =>
+    ((await engine.api('/api/v1/trunks/7/status')) as { datacentres: DatacentreStatus[] }).datacentres;
 
   const examined = (id: string) => engine.api(`/api/v1/trunks/${id}/doctor`, {}) as Promise<Examination>;
 

@@ -1,0 +1,103 @@
+/** How each place of a teams trunk does: Teams names its datacentres one by one, and which of them takes calls is for people to see. */
+import type { Flow, Target } from '../sip/transport/index.ts';
+import { reachKey } from './hops.ts';
+import type { TargetHealth } from './target-health.ts';
+import { targetText } from './teams.ts';
+import type { TeamsSide, TeamsTarget } from './teams-schema.ts';
+
+/** `held`: it has asked to be left alone until then. */
+export type DatacentreState = 'up' | 'down' | 'held' | 'unknown';
+
+export interface DatacentreStatus {
+  /** As the trunk names it: a host, with a port where that is not 5061. */
+  readonly target: string;
+  /** Where it is by the DNS; absent where the DNS has not said. */
+  readonly address?: string;
+  readonly state: DatacentreState;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly lastCode?: number;
+  readonly reason?: string;
+  /** ISO 8601; while it is held. */
+  readonly heldUntil?: string;
+}
+
+interface Noted {
+  state: DatacentreState;
+  sinceMs: number;
+}
+
+/** A row of what is told of one datacentre, and what it was before. */
+export type DatacentreChange = (status: DatacentreStatus, previous: DatacentreState) => void;
+
+export class Datacentres {
+  readonly #health: TargetHealth;
+  readonly #beganMs: number;
+  #targets: readonly (Flow | Target)[] = [];
+  readonly #noted = new Map<string, Noted>();
+
+  /** @param beganMs wall clock: since when nothing is known. */
+  constructor(health: TargetHealth, beganMs: number) {
+    this.#health = health;
+    this.#beganMs = beganMs;
+  }
+
+  /** Where the names lead now. */
+  located(targets: readonly (Flow | Target)[]): void {
+    this.#targets = targets;
+    const keys = new Set(targets.map(reachKey));
+    for (const key of this.#noted.keys()) if (!keys.has(key)) this.#noted.delete(key);
+  }
+
+  /** In the order of the datacentres those that live; then the others, but none that has asked to be left alone while there is another. */
+  inOrder(targets: readonly Target[], nowMs: number): readonly Target[] {
+    const isDown = (target: Target) => this.#health.livenessOf(reachKey(target), nowMs) === 'down';
+    const ordered = [...targets.filter((target) => !isDown(target)), ...targets.filter(isDown)];
+    const free = ordered.filter((target) => !this.#health.isHeld(reachKey(target), nowMs));
+    return free.length > 0 ? free : ordered;
+  }
+
+  /** Notes since when each has its state; to be called whenever something was learnt, or a hold has ended. */
+  look(teams: TeamsSide, nowMs: number, wallMs: number, onChange: DatacentreChange): void {
+    for (const to of this.#targets) {
+      const key = reachKey(to);
+      const { state } = this.#health.view(key, nowMs);
+      const noted = this.#noted.get(key);
+      if (noted?.state === state || (noted === undefined && state === 'unknown')) continue;
+      this.#noted.set(key, { state, sinceMs: wallMs });
+      const target = teams.targets.find((each) => isAt(to, each)) ?? teams.targets[0];
+      onChange(this.#row(target, to, nowMs, wallMs), noted?.state ?? 'unknown');
+    }
+  }
+
+  /** In the order in which they are tried; one that the DNS does not know is there too. */
+  rows({ targets }: TeamsSide, nowMs: number, wallMs: number): DatacentreStatus[] {
+    return targets.flatMap((target) => {
+      const places = this.#targets.filter((to) => isAt(to, target));
+      return places.length === 0
+        ? [this.#row(target, undefined, nowMs, wallMs)]
+        : places.map((to) => this.#row(target, to, nowMs, wallMs));
+    });
+  }
+
+  #row(target: TeamsTarget, to: Flow | Target | undefined, nowMs: number, wallMs: number): DatacentreStatus {
+    const key = to === undefined ? '' : reachKey(to);
+    const { state, code, reason, heldUntilMs } =
+      to === undefined ? { ...NOT_LOCATED, code: undefined, heldUntilMs: 0 } : this.#health.view(key, nowMs);
+    return {
+      target: targetText(target),
+      ...(to !== undefined && !('send' in to) && { address: to.address }),
+      state,
+      since: new Date(this.#noted.get(key)?.sinceMs ?? this.#beganMs).toISOString(),
+      ...(code !== undefined && { lastCode: code }),
+      ...(reason !== '' && { reason }),
+      ...(state === 'held' && { heldUntil: new Date(wallMs + heldUntilMs - nowMs).toISOString() }),
+    };
+  }
+}
+
+const NOT_LOCATED = { state: 'unknown', reason: 'not located yet' } as const;
+
+function isAt(to: Flow | Target, { host, port }: TeamsTarget): boolean {
+  return !('send' in to) && to.port === port && (to.serverName?.toLowerCase() === host || to.address === host);
+}
