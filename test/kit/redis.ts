@@ -89,7 +89,8 @@ export async function startSentinels(): Promise<SentinelGroup> {
         `dir ${folder}`,
         `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
         `sentinel down-after-milliseconds ${name} ${DOWN_AFTER_MS}`,
-        `sentinel failover-timeout ${name} 3000`,
+        // All three notice at once, and may vote each for itself: they try again after twice this time.
+        `sentinel failover-timeout ${name} 1000`,
         '',
       ].join('\n'),
     );

@@ -283,7 +283,7 @@ describe.skipIf(peersSkipped)('failover', { concurrent: true }, () => {
     }
     await group.master.kill();
     await eventually(() => stores.problems().includes('store-unreachable'), 10_000);
-    await eventually(() => stores.problems().length === 0, 20_000);
+    await eventually(() => stores.problems().length === 0, 30_000);
     const { version, state } = await stores.provisioning.load();
     expect(state.tenants).toHaveLength(20);
     expect(await stores.provisioning.commit(commitOf(version, { putTenants: [tenant('after')] }))).toMatchObject({
