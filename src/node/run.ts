@@ -2,9 +2,8 @@
 import { SettingsError } from '../base/errors.ts';
 import { httpDefaults } from '../settings/exposure.ts';
 import { isOfSystem, type RunningNode, startNode } from './node.ts';
+import { untilToldToStop } from './signals.ts';
 import { version } from './version.ts';
-
-const SAME_SIGNAL_MS = 1000;
 
 /** Runs a node until it is told to stop: SIGTERM and SIGINT drain (a second one stops at once), SIGHUP reads the files again. */
 export async function runNode(configFile: string | undefined): Promise<void> {
@@ -17,28 +16,16 @@ export async function runNode(configFile: string | undefined): Promise<void> {
     // Whatever is half open is closed with the process.
     process.exit(1);
   }
-  const stopped = Promise.withResolvers<void>();
-  let stoppingSinceMs: number | undefined;
-  const stop = () => {
-    const nowMs = performance.now();
-    // A terminal signals the whole process group, so the wrapper's copy of the same Ctrl-C comes right behind; that is no second one.
-    if (stoppingSinceMs !== undefined && nowMs - stoppingSinceMs < SAME_SIGNAL_MS) return;
-    const ended = stoppingSinceMs === undefined ? node.drainAndClose() : node.close();
-    stoppingSinceMs ??= nowMs;
-    ended.then(stopped.resolve, stopped.reject);
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  // The launcher is gone, and nobody is left to pass a signal on.
-  process.once('disconnect', stop);
-  process.channel?.unref();
-  process.on('SIGHUP', () => {
-    // The log says what became of it.
-    node.reload().catch(() => {});
+  const stopped = untilToldToStop({
+    end: (how) => (how === 'drain' ? node.drainAndClose() : node.close()),
+    reload: () => {
+      // The log says what became of it.
+      node.reload().catch(() => {});
+    },
   });
   // Log lines are on standard output; what a person reads goes to the other stream.
   process.stderr.write(welcome(node, configFile));
-  await stopped.promise;
+  await stopped;
   process.exit(0);
 }
 

@@ -11,6 +11,7 @@ import { SettingsError } from '../base/errors.ts';
 import { WheelScheduler } from '../base/wheel-scheduler.ts';
 import { apiUnavailable, forgetHttpAddress } from '../node/http-port.ts';
 import { apiTls, isOfSystem, loadSettings, logLevel, makeCertificates, requirePorts } from '../node/node.ts';
+import { untilToldToStop } from '../node/signals.ts';
 import { version } from '../node/version.ts';
 import { JsonLogger } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
@@ -24,7 +25,6 @@ import { WorkerSlot } from './worker-slot.ts';
 const KEY_OCTETS = 32;
 /** Beyond what a drain may take, a process that does not end is ended. */
 const SPARE_MS = 10_000;
-const SAME_SIGNAL_MS = 1_000;
 
 /** Runs a node with workers until it is told to stop, under the same signals as a node without. */
 export async function runSupervisor(configFile: string | undefined): Promise<void> {
@@ -36,23 +36,7 @@ export async function runSupervisor(configFile: string | undefined): Promise<voi
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   }
-  const stopped = Promise.withResolvers<void>();
-  let stoppingSinceMs: number | undefined;
-  const stop = () => {
-    const nowMs = performance.now();
-    // A terminal signals the whole process group, so the wrapper's copy of the same Ctrl-C comes right behind; that is no second one.
-    if (stoppingSinceMs !== undefined && nowMs - stoppingSinceMs < SAME_SIGNAL_MS) return;
-    const how = stoppingSinceMs === undefined ? 'drain' : 'close';
-    stoppingSinceMs ??= nowMs;
-    supervisor.end(how).then(stopped.resolve, stopped.reject);
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  // The launcher is gone, and nobody is left to pass a signal on.
-  process.once('disconnect', stop);
-  process.channel?.unref();
-  process.on('SIGHUP', () => supervisor.reload());
-  await stopped.promise;
+  await untilToldToStop({ end: (how) => supervisor.end(how), reload: () => supervisor.reload() });
   process.exit(0);
 }
 
