@@ -18,6 +18,19 @@ export interface Column<T> {
   readonly hideTitle?: boolean;
 }
 
+/** The heads of columns. */
+export function Heads<T>({ columns }: { readonly columns: readonly Column<T>[] }) {
+  return (
+    <>
+      {columns.map(({ title, end, hideTitle }) => (
+        <th scope="col" class={end ? 'end' : undefined} key={title}>
+          {hideTitle ? <span class="visually-hidden">{title}</span> : title}
+        </th>
+      ))}
+    </>
+  );
+}
+
 interface TableProps<T> {
   readonly caption: string;
   readonly columns: readonly Column<T>[];
@@ -86,11 +99,7 @@ export function Table<T>({ caption, columns, rows, keyOf, empty, searched = fals
           <caption class="visually-hidden">{caption}</caption>
           <thead>
             <tr>
-              {columns.map(({ title, end, hideTitle }) => (
-                <th scope="col" class={end ? 'end' : undefined} key={title}>
-                  {hideTitle ? <span class="visually-hidden">{title}</span> : title}
-                </th>
-              ))}
+              <Heads columns={columns} />
             </tr>
           </thead>
           <tbody>

@@ -11,7 +11,7 @@ import { number, t } from '../text/index.ts';
 import { Button } from './button.tsx';
 import { Note } from './note.tsx';
 import { Empty } from './page.tsx';
-import type { Column } from './table.tsx';
+import { type Column, Heads } from './table.tsx';
 
 export interface Selection {
   readonly keys: ReadonlySet<string>;
@@ -132,11 +132,7 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
                   <PickAll selection={selection} total={total ?? 0} />
                 </th>
               )}
-              {columns.map(({ title, end, hideTitle }) => (
-                <th scope="col" class={end ? 'end' : undefined} key={title}>
-                  {hideTitle ? <span class="visually-hidden">{title}</span> : title}
-                </th>
-              ))}
+              <Heads columns={columns} />
             </tr>
           </thead>
           <tbody>
