@@ -2,7 +2,7 @@
  * A call from a trunk: called number → DID pool → tenant → rule → destination (guide "How DID Pools Work"; the decisions on inbound
  * rules in docs/inbound.md). Pure: the caller fetches the facts and carries the decision out.
  */
-import { isWithheldCaller, type SipRequest } from '../sip/message/index.ts';
+import { isWithheldCaller, isWithheldFrom, type SipRequest } from '../sip/message/index.ts';
 import type { DidRange } from '../tenants/did-pool.ts';
 import { numbersMeant } from '../tenants/number-format.ts';
 import { openingAt } from '../tenants/schedule.ts';
@@ -68,7 +68,9 @@ export class InboundRouter {
   /** Who is called. @throws PeerError when From, To or the Request-URI cannot be read. */
   called(request: SipRequest, trunk: Trunk): InboundCall {
     const numbers = readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat);
-    const call = { trunk, numbers, anonymous: isWithheldCaller(request) };
+    // Teams writes `Privacy: id` with every identity that it forwards (Microsoft, Direct Routing protocols).
+    const isWithheld = trunk.teams === undefined ? isWithheldCaller : isWithheldFrom;
+    const call = { trunk, numbers, anonymous: isWithheld(request) };
     for (const number of numbersMeant(numbers.calledNumber, trunk.numberFormat)) {
       const tenant = this.#directory.tenantOfDid(trunk.id, number);
       if (tenant !== undefined) return { ...call, called: { number, tenant } };

@@ -32,6 +32,8 @@ interface World {
   readonly time?: string;
   readonly tenant?: Partial<TenantInput>;
   readonly numberFormat?: Trunk['numberFormat'];
+  /** Of the trunk. */
+  readonly isTeams?: boolean;
   /** What was found of the caller's signature. */
   readonly found?: readonly ['passed' | 'failed' | 'none', ('A' | 'B' | 'C')?];
 }
@@ -48,7 +50,8 @@ function route(request: SipRequest, world: World = {}) {
     ...world.tenant,
   });
   const { numberFormat = 'e164' } = world;
-  const trunk = { id: '1', numberFormat, inboundParameters: { ...defaults, ...world.parameters } } as Trunk;
+  const teams = world.isTeams === true ? {} : undefined;
+  const trunk = { id: '1', numberFormat, teams, inboundParameters: { ...defaults, ...world.parameters } } as Trunk;
   const router = new InboundRouter({
     tenantOfDid: (trunkId, number) => (trunkId === '1' && pool.contains(number) ? tenant : undefined),
     trunkIdOf: (_tenant, reference) => (reference === 'carrier-a' ? '1' : undefined),
@@ -68,6 +71,14 @@ describe('the called number finds tenant and rule', () => {
         anonymous: false,
       });
     }
+  });
+
+  test('Teams writes `Privacy: id` beside every P-Asserted-Identity that it forwards: only its From withholds the caller', () => {
+    const more = ['P-Asserted-Identity: <sip:+12125551212@sip.pstnhub.microsoft.com>', 'Privacy: id'];
+    expect(route(invite({ more }), { isTeams: true })).toMatchObject({ anonymous: false });
+    expect(route(invite({ more }))).toMatchObject({ anonymous: true });
+    const from = '"Anonymous" <sip:anonymous@anonymous.invalid>';
+    expect(route(invite({ more, from }), { isTeams: true })).toMatchObject({ anonymous: true });
   });
 
   test('a tel URI in To is a number too', () => {

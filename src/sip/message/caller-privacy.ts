@@ -90,12 +90,16 @@ export function anonymousBy(request: SipRequest): AnonymousField | undefined {
   return allNameNobody(request.headers, HeaderId.PPreferredIdentity) ? 'P-Preferred-Identity' : undefined;
 }
 
+/** Whether From alone names nobody, for a sender whose Privacy says nothing of the caller's wish. */
+export function isWithheldFrom(request: SipRequest): boolean {
+  const from = request.from();
+  // A trunk that gives no number at all has none to show.
+  return isAnonymousAddress(from) || namesNobody(from.uri);
+}
+
 /** Whether the caller of an INVITE wants to be withheld, for a sender whose From is what it was given: a carrier, a gateway. */
 export function isWithheldCaller(request: SipRequest): boolean {
-  const from = request.from();
-  if (isAnonymousAddress(from)) return true;
-  // A trunk that gives no number at all has none to show.
-  if (namesNobody(from.uri)) return true;
+  if (isWithheldFrom(request)) return true;
   const { headers } = request;
   return (
     withheldBy(partyPrivacy(headers, 'calling')) !== undefined || allNameNobody(headers, HeaderId.PAssertedIdentity)

@@ -3,6 +3,7 @@ export {
   anonymousBy,
   isAnonymousAddress,
   isWithheldCaller,
+  isWithheldFrom,
   type Party,
   type PartyPrivacy,
   partyPrivacy,
