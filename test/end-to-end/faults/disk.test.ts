@@ -109,7 +109,7 @@ describe.skipIf(peersSkipped).each([
       expect([degraded.status, degraded.body.status]).toEqual([200, 'ready']);
       expect(degraded.body.reasons).toContain('store-not-writable');
       expect(await metric(base, 'tandem_store_up')).toBe(0);
-      expect(engine.child.output()).toContain('"store-not-writable"');
+      await engine.child.waitFor(/"store-not-writable"/);
       await callOut();
       await allWell(await startCaller('phone-register', `127.0.0.1:${engine.port}`, { keys: { user: '102' } }));
       expect(await metric(base, 'uncaught_exceptions_total')).toBe(0);
@@ -125,7 +125,7 @@ describe.skipIf(peersSkipped).each([
       await callOut();
       const { body } = await ask(base, 'GET', '/api/v1/registrations?extension=102');
       expect(body.total).toBe(1);
-      expect(engine.child.output()).toContain('"provisioning-not-written"');
+      await engine.child.waitFor(/"provisioning-not-written"/);
     },
     40_000,
   );
