@@ -6,8 +6,10 @@ const sideBySide = Math.max(2, availableParallelism() - 1);
 
 /** Tests that measure what the engine does in a time or with a heap: they have the machine to themselves. */
 const alone = [
+  'test/end-to-end/faults/disk.test.ts',
   'test/end-to-end/faults/environment.test.ts',
   'test/end-to-end/load.test.ts',
+  'test/end-to-end/restart.test.ts',
   'test/hostile/board.test.ts',
   'test/hostile/guided.test.ts',
   'test/hostile/provisioning.test.ts',

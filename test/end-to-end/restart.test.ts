@@ -92,6 +92,7 @@ interface WrittenRecord {
 
 function recordsIn(folder: string): WrittenRecord[] {
   const file = join(folder, 'calls.jsonl');
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
+  // What follows the last line end is being written.
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
   return lines.map((line) => JSON.parse(line) as WrittenRecord);
 }
