@@ -111,7 +111,8 @@ export class JsonLogger implements Log, TimerTarget {
     this.#pino[level](fields === undefined ? {} : (redactValue(fields) as object), event);
     if (this.#standardOutput === undefined) return;
     if (level === 'warn' || level === 'error') this.#standardOutput.flush();
-    else this.#output ??= this.#scheduler.schedule(GATHER_MS, this, OUTPUT_TIMER);
+    // Also behind a warning: while the line before it is being written, flushing does nothing.
+    this.#output ??= this.#scheduler.schedule(GATHER_MS, this, OUTPUT_TIMER);
   }
 
   #armReport(): void {

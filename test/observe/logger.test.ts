@@ -86,22 +86,28 @@ describe('JsonLogger', () => {
   });
 });
 
-test('lines for standard output are written together within 50 ms, warnings and what came before them at once', async () => {
+/** The events that a process has written to its standard output when it is killed. */
+async function eventsOf(statements: string): Promise<string[]> {
   const script = `
     import { WheelScheduler } from './src/base/wheel-scheduler.ts';
     import { JsonLogger } from './src/observe/logger.ts';
     const log = new JsonLogger({ scheduler: new WheelScheduler() });
-    log.info('first');
-    log.warn('second');
-    setTimeout(() => { log.info('third'); setTimeout(() => process.kill(process.pid, 'SIGKILL'), 500); }, 100);
+    const end = () => process.kill(process.pid, 'SIGKILL');
+    ${statements}
   `;
   const { stdout } = await new Promise<{ stdout: string }>((resolve) => {
     const args = ['--input-type=module', '--disable-warning=ExperimentalWarning', '-e', script];
     execFile(process.execPath, args, { cwd: root }, (_killed, stdout) => resolve({ stdout }));
   });
-  const events = stdout
-    .trim()
-    .split('\n')
-    .map((line) => (JSON.parse(line) as { event: string }).event);
-  expect(events).toEqual(['first', 'second', 'third']);
+  const lines = stdout.trim().split('\n');
+  return lines.map((line) => (JSON.parse(line) as { event: string }).event);
+}
+
+test('lines for standard output are written together within 50 ms, warnings and what came before them at once', async () => {
+  const later = `setTimeout(() => { log.info('third'); setTimeout(end, 500); }, 100);`;
+  expect(await eventsOf(`log.info('first'); log.warn('second'); ${later}`)).toEqual(['first', 'second', 'third']);
+});
+
+test('an alarm that comes while the line before it is being written does not wait for the next line', async () => {
+  expect(await eventsOf(`log.error('first'); log.error('second'); setTimeout(end, 500);`)).toEqual(['first', 'second']);
 });
