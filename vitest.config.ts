@@ -21,7 +21,6 @@ const alone = [
 const faults = [
   'test/end-to-end/faults/**/*.test.ts',
   'test/end-to-end/nodes/**/*.test.ts',
-  'test/end-to-end/restart.test.ts',
   'test/hostile/**/*.test.ts',
   'test/store/embedded/kill.test.ts',
   'test/store/redis/**/*.test.ts',
