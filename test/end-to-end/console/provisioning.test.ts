@@ -48,6 +48,7 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
     await page.getByLabel('Rings for').fill('25');
     await page.getByLabel('When busy to').fill('101');
     await page.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByText('104 is added.').waitFor();
     await page.getByRole('link', { name: '104' }).waitFor();
     expect(await stored('extensions/104')).toMatchObject({
       forward: { busy: '101', noAnswerSeconds: 25 },

@@ -20,7 +20,8 @@ interface DocumentFormProps {
   /** Where it is or would be, behind `/api/v1/`; absent: calls are not asked about. */
   readonly planned?: string;
   readonly save: (document: Document) => Promise<unknown>;
-  readonly onSaved: () => void;
+  /** With what was saved. */
+  readonly onSaved: (document: Document) => void;
   readonly onCancel: () => void;
 }
 
@@ -30,8 +31,7 @@ export function DocumentForm(props: DocumentFormProps) {
   const state = useForm<Draft>(draftOf(document, fields));
   const [found, setFound] = useState<PlanView>();
   const trunkNames = useTrunkNames(tenant);
-  const [left, setLeft] = useState(false);
-  useLeaveGuard(state.dirty && !left, t('form.leave'));
+  useLeaveGuard(state.dirty, t('form.leave'));
   const wanted = () =>
     documentOf(
       state.values,
@@ -40,9 +40,8 @@ export function DocumentForm(props: DocumentFormProps) {
     );
   const submit = async () => {
     setFound(undefined);
-    if (!(await state.run(() => save(wanted())))) return;
-    setLeft(true);
-    onSaved();
+    const sent = wanted();
+    if (await state.run(() => save(sent))) onSaved(sent);
   };
   const look = () => void state.run(async () => setFound(await planChange(planned ?? '', wanted())), false);
   return (

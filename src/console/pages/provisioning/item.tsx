@@ -20,7 +20,6 @@ import { addressOf, nameOf, pathOf, type Resource } from './resources.tsx';
 export function NewItem({ resource, tenant }: { readonly resource: Resource; readonly tenant: string }) {
   const list = addressOf(resource, tenant);
   const path = pathOf(resource, tenant);
-  const [name, setName] = useState('');
   return (
     <Page title={nameOf(resource, 'new')} text={tenant} up={{ to: list, label: nameOf(resource, 'title') }}>
       <DocumentForm
@@ -30,12 +29,9 @@ export function NewItem({ resource, tenant }: { readonly resource: Resource; rea
         mayEdit={mayChange()}
         tenant={tenant}
         {...(resource.plans ? { planned: path.slice(1) } : {})}
-        save={(document) => {
-          setName(String(document[resource.key] ?? ''));
-          return documents.create(path, document);
-        }}
-        onSaved={() => {
-          say(t('provisioning.added', { name: name || nameOf(resource, 'one') }));
+        save={(document) => documents.create(path, document)}
+        onSaved={(document) => {
+          say(t('provisioning.added', { name: String(document[resource.key] ?? nameOf(resource, 'one')) }));
           navigate(list, 'replace');
         }}
         onCancel={() => navigate(list)}

@@ -109,7 +109,6 @@ const NEW_TENANT = {
 } as const;
 
 export function NewTenant() {
-  const [name, setName] = useState('');
   return (
     <Page title={t('tenants.new')} text={t('tenants.newText')} up={{ to: '/tenants', label: t('tenants.title') }}>
       <DocumentForm
@@ -118,11 +117,9 @@ export function NewTenant() {
         isNew
         mayEdit={mayChange() && isSystemAdmin()}
         tenant=""
-        save={(document) => {
-          setName(String(document['name'] ?? ''));
-          return documents.create('/tenants', document);
-        }}
-        onSaved={() => {
+        save={(document) => documents.create('/tenants', document)}
+        onSaved={(document) => {
+          const name = String(document['name']);
           say(t('provisioning.added', { name }));
           navigate(at(name), 'replace');
         }}

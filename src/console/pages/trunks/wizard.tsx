@@ -103,14 +103,13 @@ function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView
       say(t('wizard.saved', { name: made.name }));
       setSaved(made);
       setBusy(false);
-      setStep('doctor');
       window.scrollTo(0, 0);
     } catch (error) {
       setRefused(faultsOf(error));
       setBusy(false);
     }
   };
-  if (saved !== undefined) return <Saved trunk={saved} steps={steps} />;
+  if (saved !== undefined) return <Saved trunk={saved} steps={steps} isNew={before === undefined} />;
   const StepView = VIEWS[step === 'doctor' ? 'check' : step];
   const preset = presets.find(({ id }) => id === draft.brand);
   const change = (part: Partial<Draft>) => {
@@ -158,7 +157,7 @@ function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView
 }
 
 /** The last step: it is saved, and looked at from this node as `tandem doctor` does. */
-function Saved({ trunk: { id, name }, steps }: { trunk: TrunkView; steps: readonly Step[] }) {
+function Saved({ trunk: { id, name }, steps, isNew }: { trunk: TrunkView; steps: readonly Step[]; isNew: boolean }) {
   const address = `/trunks/${encodeURIComponent(id)}`;
   return (
     <Page title={name} text={t('wizard.saved', { name })} up={{ to: '/trunks', label: t('trunks.title') }}>
@@ -169,7 +168,7 @@ function Saved({ trunk: { id, name }, steps }: { trunk: TrunkView; steps: readon
           <Doctor id={id} atOnce />
         </section>
         <div class="row row-end">
-          <ButtonLink to={`${address}/edit`}>{t('doctor.change')}</ButtonLink>
+          {isNew ? <ButtonLink to={`${address}/edit`}>{t('doctor.change')}</ButtonLink> : null}
           <ButtonLink to={address} kind="primary">
             {t('doctor.open')}
           </ButtonLink>
