@@ -371,8 +371,12 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (this.#over) return;
     this.#over = true;
     this.#timer = cancelTimer(this.#timer);
+    // What may still be answered here is nobody's any more; who follows cancels it in our name too.
+    this.#cancelAttempt([]);
+    this.caller = undefined;
     for (const leg of [this.callerLeg, this.calleeLeg, ...this.#retired]) {
       if (leg === undefined) continue;
+      leg.media?.session.leave();
       leg.media = undefined;
       leg.leave();
     }

@@ -1,3 +1,4 @@
+import type { MediaRefusal } from '../media/index.ts';
 import {
   HeaderId,
   Headers,
@@ -14,14 +15,19 @@ import { Renegotiation } from './renegotiation.ts';
  * Re-INVITEs without an offer toward a party that takes none (RFC 3261 §14.1 leaves it to the other side to offer; Microsoft Teams
  * answers 488): it is offered what the sender described last, and its answer is the offer that the sender gets in its 2xx.
  */
-export function offerAgain(from: Leg, to: Leg, done: (offer: SipMessage | undefined) => void): void {
+export function offerAgain(
+  from: Leg,
+  to: Leg,
+  done: (offer: SipMessage | undefined, refusal: MediaRefusal | undefined) => void,
+): void {
   const [place, toward] = [from.media, to.media];
   if (place === undefined || place.session !== toward?.session) {
-    done(undefined);
+    done(undefined, 'unreadable');
     return;
   }
-  place.session.offerAgain(place.tag, toward.tag, (described) => {
-    done(described === undefined ? undefined : descriptionOf(described));
+  place.session.offerAgain(place.tag, toward.tag, (described, refusal = 'no-relay') => {
+    if (described === undefined) done(undefined, refusal);
+    else done(descriptionOf(described), undefined);
   });
 }
 
@@ -32,6 +38,8 @@ export function takesNoneWithoutOffer({ options }: Leg): boolean {
 
 /** The ACK of `from` describes it. What was offered for it may be another session: then `to` hears of the difference. */
 export function describeLate(from: Leg, to: Leg, ack: SipRequest): void {
+  // Somebody else may be there by now.
+  if (from.peer !== to) return;
   const { media } = from;
   const sdp = sessionDescriptionOf(ack);
   if (media === undefined || sdp === undefined) return;
@@ -46,7 +54,7 @@ export function describeLate(from: Leg, to: Leg, ack: SipRequest): void {
 function tell(from: Leg, to: Leg, sdp: string): void {
   const offer = descriptionOf(sdp);
   relayDescription(from, to, offer, 'offer', (refusal) => {
-    if (refusal !== undefined || to.state !== 'confirmed') {
+    if (refusal !== undefined || to.state !== 'confirmed' || from.peer !== to) {
       if (refusal === undefined) descriptionRefused(from);
       return;
     }

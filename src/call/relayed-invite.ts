@@ -91,9 +91,9 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
       relayDescription(this.#from, this.#to, this.#request, 'offer', (refusal) => this.#described(refusal));
       return;
     }
-    offerAgain(this.#from, this.#to, (offer) => {
+    offerAgain(this.#from, this.#to, (offer, refusal) => {
       this.#made = offer;
-      this.#described(offer === undefined ? 'unreadable' : undefined);
+      this.#described(refusal);
     });
   }
 

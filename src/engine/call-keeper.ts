@@ -131,9 +131,8 @@ export class CallKeeper implements TimerTarget {
     for (const call of waiting) this.#options.placeAgain(call);
   }
 
-  onCallRinging({ id, facts }: LiveRecord): void {
-    // Where nobody could place it again in time it is not worth the writing; and of a call between nodes the one that drafted it can.
-    if (this.#options.store.shared !== undefined && facts.peerNode === undefined) this.#note(id);
+  onCallRinging({ id }: LiveRecord): void {
+    if (this.#options.store.shared !== undefined) this.#note(id);
   }
 
   onCallAnswered({ id }: LiveRecord): void {
@@ -177,9 +176,14 @@ export class CallKeeper implements TimerTarget {
     for (const { id } of calls().list()) this.#changed.add(id);
     this.#timer = cancelTimer(this.#timer);
     await this.#writing;
-    while ((this.#changed.size > 0 || this.#ended.size > 0) && !this.#hasFailed) await this.#write();
+    while ((this.#changed.size > 0 || this.#ended.size > 0) && !this.#hasFailed) {
+      // Each write arms the next one.
+      this.#timer = cancelTimer(this.#timer);
+      await this.#write();
+    }
     if (this.#hasFailed || this.#stored.size === 0) return 0;
     this.#isStopped = true;
+    this.#timer = cancelTimer(this.#timer);
     const left = [...this.#stored];
     this.#stored.clear();
     for (const id of left) calls().forget(id);
@@ -280,12 +284,14 @@ export class CallKeeper implements TimerTarget {
   }
 
   #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
-    const { calls, recordFacts } = this.#options;
+    const { calls, recordFacts, store } = this.#options;
     const call = calls().get(id);
     const snapshot = call?.snapshot(takenAtMs);
     if (call !== undefined && snapshot !== undefined)
       return { id, document: JSON.stringify({ ...snapshot, facts: recordFacts(call.record) }) };
-    const waiting = call?.waitingSnapshot(takenAtMs);
+    // Where nobody could place it again in time it is not worth the writing; and of a call between nodes the one that drafted it can.
+    const isPlaceable = store.shared !== undefined && call?.record.facts.peerNode === undefined;
+    const waiting = isPlaceable ? call?.waitingSnapshot(takenAtMs) : undefined;
     return waiting === undefined ? undefined : { id, document: JSON.stringify(waiting) };
   }
 

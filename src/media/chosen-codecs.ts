@@ -32,12 +32,16 @@ export class ChosenCodecs {
   offerAgain(from: string, _to: string, done: Described): void {
     const last = this.#last.offerOf(from);
     if (last === undefined) {
-      done(undefined);
+      done(undefined, 'unreadable');
       return;
     }
     this.standsInFor = from;
     this.#ahead.set(from, (this.#ahead.get(from) ?? 0) + 1);
-    this.#offerAs(from, last, done);
+    this.#offerAs(from, last, (sdp, refusal) => {
+      // Nobody was told of it.
+      if (sdp === undefined) this.standsInFor = undefined;
+      done(sdp, refusal);
+    });
   }
 
   mustHear(from: string, sdp: string): boolean {
@@ -84,6 +88,10 @@ export class ChosenCodecs {
     if (this.#ended) return;
     this.#ended = true;
     this.#user.onMediaEnded(undefined);
+  }
+
+  leave(): void {
+    this.#ended = true;
   }
 }
 

@@ -46,6 +46,8 @@ export interface MediaSession {
   /** A session of its own for a side that stays as it is and somebody else, on the same ports; undefined: there is no way. */
   join(parties: SessionParties, own: JoiningSide, user: SessionUser): MediaSession | undefined;
   end(): void;
+  /** Another process goes on with it: nothing is said to the relay. */
+  leave(): void;
 }
 
 type Wish = Omit<MediaParty, 'family'>;

@@ -154,11 +154,15 @@ export class RelayedSession implements TimerTarget {
   offerAgain(from: string, to: string, done: Described): void {
     const last = this.#last.offerOf(from);
     if (last === undefined) {
-      done(undefined);
+      done(undefined, 'unreadable');
       return;
     }
     this.#madeUpFor = from;
-    this.#offerAs(from, to, last, done);
+    this.#offerAs(from, to, last, (sdp, refusal) => {
+      // Nobody was told of it.
+      if (sdp === undefined) this.#madeUpFor = undefined;
+      done(sdp, refusal);
+    });
   }
 
   mustHear(from: string, sdp: string): boolean {
@@ -247,6 +251,14 @@ export class RelayedSession implements TimerTarget {
     this.#relay.request(offer, () => this.#relay.request(answer, done));
   }
 
+  leave(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#timer = cancelTimer(this.#timer);
+    this.#call.sessions--;
+    this.#relay.end();
+  }
+
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -262,7 +274,8 @@ export class RelayedSession implements TimerTarget {
       call.sessions--;
       if (call.sessions > 0) {
         // Another one goes on with it: the one that was joined, if this was a transfer that failed.
-        if (this.#steady !== undefined) this.#steady.former.#tellAgain(() => {});
+        const former = this.#steady?.former;
+        if (former !== undefined) former.#inOrder.run((after) => former.#tellAgain(after));
         finish();
         return;
       }

@@ -7,7 +7,7 @@ import {
   type SipResponse,
   serialize,
 } from '../../src/sip/message/index.ts';
-import { SimulatedNetwork } from '../kit/simulated-network.ts';
+import { SimulatedNetwork, type SimulatedTransport } from '../kit/simulated-network.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { Life, SharedMemory } from './lives.ts';
 import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOptions } from './world.ts';
@@ -253,6 +253,23 @@ test('a node that was silent for so long that its calls are another’s forgets 
   expect(one.observed.ended).toEqual([]);
   expect([...alice.requests('BYE'), ...carrier.requests('BYE')]).toEqual([]);
   expect(one.log.lines.filter(({ event }) => event === 'calls-taken')).toHaveLength(1);
+});
+
+test('what comes of a ringing call that is another’s by now is not told to its caller', async () => {
+  const ringing = alice.call('18005550100', UPDATES);
+  carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+  await pass(400);
+  store.silent.add('one');
+  endedAtMs = one.scheduler.nowMs();
+  one.network.detach('udp', ENGINE, 5060);
+  await pass(12_000);
+  expect([...one.engine.calls.list()]).toEqual([]);
+  one.network.attach('udp', ENGINE, 5060, one.engine.endpoint.transport as unknown as SimulatedTransport);
+  carrier.answer(carrier.took('INVITE', 1), 487, 'Request Terminated');
+  await pass(200);
+  const finals = alice.responses(ringing.callId()).filter(({ status }) => status >= 200 && status !== 407);
+  expect(finals).toEqual([]);
+  expect(carrier.took('INVITE', 2).topVia().host).toBe(OTHER);
 });
 
 const okTo = (request: SipRequest) => answerTo(request, '200 OK');

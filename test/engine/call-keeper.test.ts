@@ -69,6 +69,14 @@ afterEach(async () => {
 
 const ended = () => world.observed.ended;
 
+test('a call that rings is not written where no other node could place it again, however often it says so', async () => {
+  await start();
+  alice.call('18005550199');
+  for (const status of [180, 183, 180]) carrier.answer(carrier.took('INVITE'), status);
+  await settle();
+  expect(store.writes).toBe(0);
+});
+
 describe('an answered call after the process has ended', () => {
   test('BYE of the caller is answered, reaches the carrier, and the call has its record', async () => {
     await start();
