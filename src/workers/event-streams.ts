@@ -1,6 +1,6 @@
 /** The event streams of all workers as one: each event's id tells how far every one of them was read. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Asked, type Backend, begin } from './backends.ts';
+import { type Asked, type Backend, begin, endToEnd } from './backends.ts';
 import { NOBODY } from './fan-out.ts';
 
 /**
@@ -18,9 +18,13 @@ export async function mergeEvents(backends: readonly Backend[], asked: Asked, re
   for (const backend of backends) {
     const stream = await begin(backend, { ...asked, ...resumed(asked, ids.get(backend.worker)) });
     streams.push(stream);
+    stream.on('error', end);
+    stream.on('close', end);
+    // Whoever asked has left while this one began, or another has ended.
+    if (reply.destroyed || reply.writableEnded) return end();
     if (stream.statusCode !== 200) {
       // Each of them would say the same: the first refusal is the answer.
-      if (!reply.headersSent) reply.writeHead(stream.statusCode ?? 502, stream.headers);
+      reply.writeHead(stream.statusCode ?? 502, endToEnd(stream.headers));
       stream.pipe(reply);
       return;
     }
@@ -30,8 +34,7 @@ export async function mergeEvents(backends: readonly Backend[], asked: Asked, re
     reply.writeHead(NOBODY.status, NOBODY.headers).end(NOBODY.body);
     return;
   }
-  const { connection: _connection, 'transfer-encoding': _coding, ...headers } = first.headers;
-  reply.writeHead(200, headers);
+  reply.writeHead(200, endToEnd(first.headers));
   for (const [index, stream] of streams.entries()) {
     const worker = backends[index]?.worker ?? 0;
     let rest = '';
@@ -41,8 +44,6 @@ export async function mergeEvents(backends: readonly Backend[], asked: Asked, re
       rest = blocks.pop() ?? '';
       for (const block of blocks) if (!isBeat(block) || index === 0) reply.write(`${withIds(block, worker, ids)}\n\n`);
     });
-    stream.on('error', end);
-    stream.on('close', end);
   }
 }
 

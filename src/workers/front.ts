@@ -107,6 +107,11 @@ export class Front {
 
 async function pass(backend: Backend, asked: Asked, request: IncomingMessage, reply: ServerResponse): Promise<void> {
   const answer = await begin(backend, asked, request);
+  // Whoever asked has left meanwhile.
+  if (reply.destroyed) {
+    answer.destroy();
+    return;
+  }
   reply.on('close', () => answer.destroy());
   reply.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
   answer.on('error', () => reply.destroy());

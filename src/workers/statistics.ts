@@ -1,47 +1,37 @@
 /** What the calls of several workers came to, as one sum. */
 
-interface Point {
-  readonly at: string;
-  readonly calls: number;
-  readonly answered: number;
-  readonly delayMedianMs?: number;
-  readonly delay95Ms?: number;
-}
+import type { CallPoint, CallStatistics, TrunkStatistics } from '../observe/index.ts';
 
-interface TrunkRow {
-  readonly trunkId: string;
-  readonly trunk: string;
-  readonly attempts: readonly number[];
-  readonly answered: readonly number[];
-  readonly codes: Readonly<Record<string, number>>;
-}
+export type Statistics = Pick<CallStatistics, 'completeFrom' | 'points' | 'trunks' | 'codes'>;
 
-export interface Statistics {
-  readonly completeFrom: string;
-  readonly points: readonly Point[];
-  readonly trunks: readonly TrunkRow[];
-  readonly codes: Readonly<Record<string, number>>;
-}
+/** As many trunks as one answer has that was asked for none by name. */
+const MOST_TRUNKS = 20;
 
 /** Of the same span and steps. Of delays, which are percentiles, each point has those of the worker with the most calls in it. */
 export function mergedStatistics<T extends Statistics>(first: T, others: readonly Statistics[]): T {
-  let { completeFrom, points, trunks, codes }: Statistics = first;
+  const all = [first, ...others];
+  let { completeFrom, trunks, codes }: Statistics = first;
   for (const other of others) {
-    points = points.map((point, index) => withPoint(point, other.points[index]));
     if (other.completeFrom > completeFrom) completeFrom = other.completeFrom;
     trunks = withTrunks(trunks, other.trunks);
     codes = added(codes, other.codes);
   }
-  return { ...first, completeFrom, points, trunks, codes };
+  const points = first.points.map((_, index) => pointOf(all.flatMap((each) => each.points[index] ?? [])));
+  const mostTried = trunks.toSorted((one, other) => triesOf(other) - triesOf(one));
+  // Trunks that were asked for by name are the same everywhere.
+  const most = Math.max(MOST_TRUNKS, first.trunks.length);
+  return { ...first, completeFrom, points, trunks: mostTried.slice(0, most), codes };
 }
 
-function withPoint(point: Point, more: Point | undefined): Point {
-  if (more === undefined) return point;
-  const larger = more.calls > point.calls ? more : point;
-  return { ...larger, calls: point.calls + more.calls, answered: point.answered + more.answered };
+function pointOf(each: readonly CallPoint[]): CallPoint {
+  const largest = each.reduce((most, point) => (point.calls > most.calls ? point : most));
+  const sum = (count: (point: CallPoint) => number) => each.reduce((total, point) => total + count(point), 0);
+  return { ...largest, calls: sum(({ calls }) => calls), answered: sum(({ answered }) => answered) };
 }
 
-function withTrunks(rows: readonly TrunkRow[], more: readonly TrunkRow[]): TrunkRow[] {
+const triesOf = ({ attempts }: TrunkStatistics) => attempts.reduce((sum, count) => sum + count, 0);
+
+function withTrunks(rows: readonly TrunkStatistics[], more: readonly TrunkStatistics[]): TrunkStatistics[] {
   const merged = new Map(rows.map((row) => [row.trunkId, row]));
   for (const row of more) {
     const known = merged.get(row.trunkId);

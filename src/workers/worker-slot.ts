@@ -109,10 +109,9 @@ export class WorkerSlot {
           message satisfies never;
       }
     });
-    child.on('error', (error) => log.error('worker-failed', { worker: beginning.worker + 1, error: error.message }));
     const { promise: ended, resolve: hasEnded } = Promise.withResolvers<void>();
     this.#ended = ended;
-    child.on('exit', (code, signal) => {
+    const gone = (code: number | null, signal: NodeJS.Signals | null) => {
       const wasServing = this.isServing;
       this.isServing = false;
       this.port = undefined;
@@ -125,6 +124,12 @@ export class WorkerSlot {
       const worker = beginning.worker + 1;
       log.error('worker-ended', { worker, code, signal, ...(why === undefined ? {} : { error: why.message }) });
       this.#again(performance.now() - beganMs);
+    };
+    child.on('exit', gone);
+    child.on('error', (error) => {
+      log.error('worker-failed', { worker: beginning.worker + 1, error: error.message });
+      // It never was: no exit follows.
+      if (child.pid === undefined) gone(null, null);
     });
     child.send(beginning);
     return promise;

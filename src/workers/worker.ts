@@ -42,7 +42,10 @@ export async function runWorker(beginning: Beginning, supervisor: Supervising): 
   const ended = Promise.withResolvers<void>();
   let node: RunningNode | undefined;
   let isEnding = false;
+  /** While it starts it has nothing to end yet. */
+  let told: 'drain' | 'close' | undefined;
   const end = (how: 'drain' | 'close') => {
+    told = how;
     if (node === undefined || (isEnding && how === 'drain')) return;
     isEnding = true;
     (how === 'drain' ? node.drainAndClose() : node.close()).then(ended.resolve, ended.reject);
@@ -85,6 +88,7 @@ export async function runWorker(beginning: Beginning, supervisor: Supervising): 
   const listening = node.listening.map(({ transport, host, port }) => `${transport}:${host}:${port}`);
   const shared = node.settings.listen.map((each) => ({ ...each, id: '' }));
   supervisor.send({ kind: 'ready', welcome: welcome({ ...node, listening: shared }, beginning.configFile), listening });
+  if (told !== undefined && !isEnding) end(told);
   await ended.promise;
   await handOver.close();
 }

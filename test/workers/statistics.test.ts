@@ -39,3 +39,31 @@ test('counts are added, point by point and trunk by trunk; delays are those of w
     codes: { 200: 5, 486: 1, 503: 1 },
   });
 });
+
+test('of three workers the delays are those of the one with the most calls, not of the one beside the sum', () => {
+  const worker = (calls: number, delayMedianMs: number) => ({
+    completeFrom: '2026-01-01',
+    points: [{ at: '1', calls, answered: calls, delayMedianMs }],
+    trunks: [],
+    codes: {},
+  });
+  const { points } = mergedStatistics(worker(3, 300), [worker(2, 200), worker(4, 400)]);
+  expect(points).toEqual([{ at: '1', calls: 9, answered: 9, delayMedianMs: 400 }]);
+});
+
+test('trunks come as one process lists them: the most tried first, and no more of them', () => {
+  const worker = (first: number) => ({
+    completeFrom: '2026-01-01',
+    points: [],
+    trunks: Array.from({ length: 20 }, (_, index) => ({
+      trunkId: String(first + index),
+      trunk: 't',
+      attempts: [first + index],
+      answered: [0],
+      codes: {},
+    })),
+    codes: {},
+  });
+  const { trunks } = mergedStatistics(worker(1), [worker(21)]);
+  expect(trunks.map(({ trunkId }) => Number(trunkId))).toEqual(Array.from({ length: 20 }, (_, index) => 40 - index));
+});

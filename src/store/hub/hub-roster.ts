@@ -31,7 +31,7 @@ export class HubRoster implements NodeRoster {
 
   announce(facts: () => NodeReport, calls: () => NonNullable<NodeReport['calls']> = () => facts().calls ?? {}): void {
     this.#timer ??= setInterval(() => this.#look(facts, calls), LOOK_MS);
-    this.#tell(facts());
+    this.#tellAll(facts());
   }
 
   others(): readonly KnownNode[] {
@@ -50,14 +50,23 @@ export class HubRoster implements NodeRoster {
   }
 
   #look(facts: () => NodeReport, calls: () => NonNullable<NodeReport['calls']>): void {
-    if (performance.now() - this.#saidAtMs >= TELL_MS) this.#tell(facts());
-    else if (JSON.stringify(calls()) !== this.#calls) this.#tell({ ...this.#report, calls: calls() });
+    if (performance.now() - this.#saidAtMs >= TELL_MS) {
+      this.#tellAll(facts());
+      return;
+    }
+    const now = calls();
+    if (JSON.stringify(now) !== this.#calls) this.#tell({ ...this.#report, calls: now });
+  }
+
+  /** News of calls alone put this off no longer. */
+  #tellAll(report: NodeReport): void {
+    this.#saidAtMs = performance.now();
+    this.#tell(report);
   }
 
   #tell(report: NodeReport): void {
     this.#report = report;
     this.#calls = JSON.stringify(report.calls ?? {});
-    this.#saidAtMs = performance.now();
     this.#hub.ask('tell', report).catch(() => {});
   }
 }
