@@ -1,7 +1,7 @@
 /** Listings: a page at a time, so that 100,000 rows are as quick as ten; on a narrow screen each row is a card. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
-import type { Query } from '../client/http.ts';
+import type { Query, RequestError } from '../client/http.ts';
 import type { Page } from '../client/types.ts';
 import { type QueryState, useQuery } from '../client/use-query.ts';
 import { number, t } from '../text/index.ts';
@@ -28,6 +28,37 @@ export function Heads<T>({ columns }: { readonly columns: readonly Column<T>[] }
         </th>
       ))}
     </>
+  );
+}
+
+/** The cells of a row. */
+export function Cells<T>({ columns, row }: { readonly columns: readonly Column<T>[]; readonly row: T }) {
+  return (
+    <>
+      {columns.map(({ title, cell, end, hideTitle }, index) => (
+        <td class={end ? 'end' : undefined} data-label={index === 0 || hideTitle ? '' : title} key={title}>
+          <div>{cell(row)}</div>
+        </td>
+      ))}
+    </>
+  );
+}
+
+/** In place of a listing that could not be read. */
+export function Failed({ error, reload }: { readonly error: RequestError; readonly reload: () => void }) {
+  return (
+    <div class="card">
+      <Note kind="bad">
+        <p>
+          <strong>{t('table.failed')}</strong> {error.message}
+        </p>
+        <p>
+          <Button small onClick={reload}>
+            {t('action.retry')}
+          </Button>
+        </p>
+      </Note>
+    </div>
   );
 }
 
@@ -69,22 +100,7 @@ export function usePaged<T>(
 
 export function Table<T>({ caption, columns, rows, keyOf, empty, searched = false }: TableProps<T>) {
   const { data, error, loading } = rows;
-  if (data === undefined && error !== undefined) {
-    return (
-      <div class="card">
-        <Note kind="bad">
-          <p>
-            <strong>{t('table.failed')}</strong> {error.message}
-          </p>
-          <p>
-            <Button small onClick={rows.reload}>
-              {t('action.retry')}
-            </Button>
-          </p>
-        </Note>
-      </div>
-    );
-  }
+  if (data === undefined && error !== undefined) return <Failed error={error} reload={rows.reload} />;
   if (data !== undefined && data.items.length === 0 && !loading) {
     return (
       <div class="card">
@@ -108,11 +124,7 @@ export function Table<T>({ caption, columns, rows, keyOf, empty, searched = fals
             ) : (
               data.items.map((row) => (
                 <tr key={keyOf(row)}>
-                  {columns.map(({ title, cell, end, hideTitle }, index) => (
-                    <td class={end ? 'end' : undefined} data-label={index === 0 || hideTitle ? '' : title} key={title}>
-                      <div>{cell(row)}</div>
-                    </td>
-                  ))}
+                  <Cells columns={columns} row={row} />
                 </tr>
               ))
             )}

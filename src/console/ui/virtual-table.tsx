@@ -8,10 +8,8 @@ import { type Query, RequestError, reachable } from '../client/http.ts';
 import { useSignal } from '../client/signal.ts';
 import type { Page } from '../client/types.ts';
 import { number, t } from '../text/index.ts';
-import { Button } from './button.tsx';
-import { Note } from './note.tsx';
 import { Empty } from './page.tsx';
-import { type Column, Heads } from './table.tsx';
+import { Cells, type Column, Failed, Heads } from './table.tsx';
 
 export interface Selection {
   readonly keys: ReadonlySet<string>;
@@ -46,6 +44,8 @@ export function useListing<T>(
   const [, redraw] = useState(0);
   const [turn, setTurn] = useState(0);
   const pieces = useRef(new Map<number, readonly T[] | 'asked'>());
+  /** Pieces near the window; the first always, which is all that a short listing has. */
+  const near = useRef<readonly number[]>([0]);
   const version = useRef(0);
   const isReachable = useSignal(reachable);
   const load = (piece: number) => {
@@ -69,9 +69,11 @@ export function useListing<T>(
   useEffect(() => {
     if (!isReachable) return;
     version.current++;
-    const known = state.key === key ? [...pieces.current.keys()] : [0];
-    if (state.key !== key) pieces.current = new Map();
-    for (const piece of known.length === 0 ? [0] : known.slice(-3)) load(piece);
+    if (state.key !== key) near.current = [0];
+    // What is looked at stays until it is read again; the rest is read when somebody comes near.
+    for (const piece of [...pieces.current.keys()])
+      if (state.key !== key || !near.current.includes(piece)) pieces.current.delete(piece);
+    for (const piece of near.current) load(piece);
   }, [key, turn, isReachable]);
   const isCurrent = state.key === key;
   return {
@@ -82,13 +84,11 @@ export function useListing<T>(
       return Array.isArray(piece) ? piece[index % PIECE] : undefined;
     },
     want(from, to) {
-      for (let piece = Math.floor(from / PIECE); piece <= Math.floor(to / PIECE); piece++)
-        if (!pieces.current.has(piece)) load(piece);
+      const [first, last] = [Math.floor(from / PIECE), Math.floor(to / PIECE)];
+      near.current = [...new Set([0, ...Array.from({ length: last - first + 1 }, (_, at) => first + at)])];
+      for (const piece of near.current) if (!pieces.current.has(piece)) load(piece);
     },
-    reload() {
-      for (const [piece, rows] of pieces.current) if (rows === 'asked') pieces.current.delete(piece);
-      setTurn((count) => count + 1);
-    },
+    reload: () => setTurn((count) => count + 1),
   };
 }
 
@@ -175,11 +175,7 @@ function Row<T>(
           />
         </td>
       )}
-      {columns.map(({ title, cell, end, hideTitle }, at) => (
-        <td class={end ? 'end' : undefined} data-label={at === 0 || hideTitle ? '' : title} key={title}>
-          <div>{cell(row)}</div>
-        </td>
-      ))}
+      <Cells columns={columns} row={row} />
     </tr>
   );
 }
@@ -218,23 +214,6 @@ function Waiting({ width }: { width: number }) {
         </td>
       ))}
     </tr>
-  );
-}
-
-function Failed({ error, reload }: { error: RequestError; reload: () => void }) {
-  return (
-    <div class="card">
-      <Note kind="bad">
-        <p>
-          <strong>{t('table.failed')}</strong> {error.message}
-        </p>
-        <p>
-          <Button small onClick={reload}>
-            {t('action.retry')}
-          </Button>
-        </p>
-      </Note>
-    </div>
   );
 }
 
