@@ -110,8 +110,11 @@ export function parseNameAddr(text: string, start = 0, end = text.length): NameA
  * be read, and nothing is to be said against it. False says nothing. Throws what {@link parseNameAddr} throws.
  */
 export function isPlainAddress(text: string, start: number, end: number): boolean {
+  // A list is for who reads its first address alone.
+  const comma = text.indexOf(',', start);
+  if (comma >= 0 && comma < end) return false;
   locate(text, start, end);
-  if (!isPlainSipUri(text, uriStart, uriEnd) || within(text.indexOf(',', start)) >= 0) return false;
+  if (!isPlainSipUri(text, uriStart, uriEnd)) return false;
   if (nameEnd > nameStart) nameOf(text, nameStart, nameEnd);
   return (scanParams(text, paramsStart, fieldEnd, 'address', PARAMS) & MAY_REPEAT) === 0;
 }
