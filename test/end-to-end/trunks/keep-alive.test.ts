@@ -18,12 +18,14 @@ describe.skipIf(peersSkipped)('SIPp carriers that answer OPTIONS 200, 503 or not
   let engine: TestEngine;
   let folder: string;
   let carrierPort: number;
+  let nextPort: number;
   let patientPort: number;
   let events: Awaited<ReturnType<typeof listen>>;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'tandem-options-'));
     carrierPort = await freePort();
+    nextPort = await freePort();
     patientPort = await freePort();
     const keepAlive = { enabled: true, intervalSeconds: 5 };
     engine = await startEngine({
@@ -34,7 +36,7 @@ describe.skipIf(peersSkipped)('SIPp carriers that answer OPTIONS 200, 503 or not
               {
                 name: 'world',
                 match: { prefixes: ['9'] },
-                routes: [{ trunk: 'carrier', strip: 1 }, { trunk: 'patient' }],
+                routes: [{ trunk: 'carrier', strip: 1 }, { trunk: 'next' }],
               },
             ],
           }),
@@ -46,6 +48,8 @@ describe.skipIf(peersSkipped)('SIPp carriers that answer OPTIONS 200, 503 or not
             name: 'patient',
             options: { verifyPort: true, keepAlive: { ...keepAlive, downAfter: 3, upAfter: 2, accept: '2xx' } },
           }),
+          // Never pinged: what answers its one call is a SIPp that knows no OPTIONS.
+          carrierTrunk(nextPort, { id: '3', name: 'next' }),
         ],
       },
       settings: { timers: { t1Ms: 50, attemptMs: 500, failedTargetMs: 0 } },
@@ -100,7 +104,7 @@ describe.skipIf(peersSkipped)('SIPp carriers that answer OPTIONS 200, 503 or not
     expect(await metric(engine, `tandem_trunk_up{trunk_id="${TRUNK}"`)).toBe(0);
     await events.event('trunk-state', (data) => data['trunkId'] === TRUNK && data['lastCode'] === 503);
     expect(engine.logs('trunk-state').at(-1)).toMatchObject({ trunk: 'carrier', state: 'offline', level: 'warn' });
-    const next = await startAnswerer('answer', { localPort: patientPort });
+    const next = await startAnswerer('answer', { localPort: nextPort });
     await allWell(await startCaller('phone-call', engine.address(), { pauseMs: 10 }), next);
   });
 
