@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { SecondAttempts } from './test/kit/second-attempts.ts';
 
 /** Two files at a time on two cores as well: most of the suite waits for peers rather than computes. */
 const sideBySide = Math.max(2, availableParallelism() - 1);
@@ -31,9 +32,13 @@ const withPeers = ['test/end-to-end/**/*.test.ts', 'test/checks/**/*.test.ts', '
 
 const time = { testTimeout: 60_000, hookTimeout: 120_000 };
 
+/** Real peers on a machine that others use as well: one more attempt, and the run names whoever needed it. */
+const realTime = { ...time, retry: 1 };
+
 /** Four groups, one after the other. `npm test` runs them all, `npm run test:unit` the first. */
 export default defineConfig({
   test: {
+    reporters: ['default', new SecondAttempts()],
     projects: [
       {
         test: {
@@ -54,7 +59,7 @@ export default defineConfig({
           globalSetup: ['test/kit/global-setup.ts'],
           maxWorkers: sideBySide,
           sequence: { groupOrder: 1 },
-          ...time,
+          ...realTime,
         },
       },
       {
@@ -65,7 +70,7 @@ export default defineConfig({
           globalSetup: ['test/kit/global-setup.ts'],
           maxWorkers: sideBySide + 1,
           sequence: { groupOrder: 2 },
-          ...time,
+          ...realTime,
         },
       },
       {
@@ -75,7 +80,7 @@ export default defineConfig({
           globalSetup: ['test/kit/global-setup.ts'],
           maxWorkers: 1,
           sequence: { groupOrder: 3 },
-          ...time,
+          ...realTime,
         },
       },
     ],

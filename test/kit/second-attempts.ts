@@ -1,0 +1,16 @@
+import type { Reporter, TestModule } from 'vitest/node';
+
+/** Names, at the end of a run, each test that passed only when it was tried again, with why it failed first: a test that needs this often has a fault, or the engine has. */
+export class SecondAttempts implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const lines = [...modules].flatMap((module) =>
+      [...module.children.allTests('passed')]
+        .filter((test) => (test.diagnostic()?.retryCount ?? 0) > 0)
+        .map((test) => {
+          const why = test.result().errors?.[0]?.message.split('\n', 1)[0] ?? 'no error is known';
+          return `  ${module.relativeModuleId} > ${test.fullName}: ${why}`;
+        }),
+    );
+    if (lines.length > 0) console.warn(`\nPassed at a second attempt only (${lines.length}):\n${lines.join('\n')}\n`);
+  }
+}
