@@ -7,9 +7,10 @@ import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantS
 import { newWebhookAnswer, webhookAnswer } from './answers/events.ts';
 import { auditEntryAnswer, newTokenAnswer, tokenAnswer } from './answers/people.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { mergePatch, withoutSecrets } from './documents.ts';
 import { body, named, patchOf } from './openapi.ts';
+import { page, pageFields, pageOf } from './paging.ts';
 import type { TokenRecord, WebhookRecord } from './ports.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import { check } from './validation.ts';

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { brandPreset, brands } from '../trunks/brands.ts';
 import { brandAnswer } from './answers/trunks.ts';
 import { keyText } from './collection.ts';
-import { answer, describe, page, pageFields, pageOf } from './context.ts';
+import { answer, describe } from './context.ts';
 import { named } from './openapi.ts';
+import { page, pageFields, pageOf } from './paging.ts';
 import { notFound } from './problem.ts';
 
 const TAG = 'trunks';

@@ -10,19 +10,11 @@ import { answerSchemaOf } from './answer-schema.ts';
 import { certificateFactsAnswer } from './answers/trunks.ts';
 import { applyChange, sendResource } from './change.ts';
 import { keyText } from './collection.ts';
-import {
-  type ApiContext,
-  answer,
-  describe,
-  identityOf,
-  pageFields,
-  pageOf,
-  pageOfMatching,
-  withManager,
-} from './context.ts';
+import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
 import { body, named, patchOf } from './openapi.ts';
 import { auditTenant, ownByDefault } from './ownership.ts';
+import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, forbidden, invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
 import { check } from './validation.ts';
@@ -48,7 +40,7 @@ export function certificateRoutes(app: FastifyInstance, context: ApiContext): vo
 
 function readRoutes(app: FastifyInstance, context: ApiContext): void {
   const querystring = z.strictObject({
-    ...pageFields,
+    ...longPageFields,
     tenant: keyText.optional().describe('Certificates of this tenant.'),
   });
   app.get(
@@ -58,17 +50,21 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: TAG,
       summary: 'List certificates, with when they end and what they sign for or are called',
       querystring,
-      answers: { 200: pageOf(shape) },
+      answers: { 200: longPageOf(shape) },
     }),
     (request) => {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identity, query.tenant);
-      return pageOfMatching(
-        context.provisioning.current().state.certificates,
+      return pageFrom(
+        {
+          all: context.provisioning.current().state.certificates,
+          matches: (certificate) =>
+            maySee(identity, certificate) && (tenant === undefined || certificate.owner === tenant),
+          view: (certificate) => viewOf(context, certificate),
+          keyOf: ({ name }) => name,
+        },
         query,
-        (certificate) => maySee(identity, certificate) && (tenant === undefined || certificate.owner === tenant),
-        (certificate) => viewOf(context, certificate),
       );
     },
   );

@@ -16,9 +16,10 @@ import {
   requireSameKey,
   tenantOf,
 } from './collection.ts';
-import { type ApiContext, answer, describe, pageFields, pageOf, pageOfMatching } from './context.ts';
+import { type ApiContext, answer, describe } from './context.ts';
 import { mergePatch, withStoredSecrets } from './documents.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
+import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { check } from './validation.ts';
 
 export function collectionRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -31,7 +32,10 @@ export function collectionRoutes(app: FastifyInstance, context: ApiContext): voi
 
 function listRoute(app: FastifyInstance, context: ApiContext, collection: Collection): void {
   const { segment, idSuffix, singular } = collection;
-  const querystring = z.strictObject({ ...pageFields, q: keyText.optional().describe('Part of a number or name.') });
+  const querystring = z.strictObject({
+    ...longPageFields,
+    q: keyText.optional().describe('Part of a number or name.'),
+  });
   app.get(
     `/api/v1/tenants/:tenant/${segment}`,
     describe({
@@ -40,18 +44,21 @@ function listRoute(app: FastifyInstance, context: ApiContext, collection: Collec
       summary: `List a tenant's ${singular}s`,
       params: z.strictObject({ tenant: keyText }),
       querystring,
-      answers: { 200: pageOf(managedResource(idSuffix, collection.schema)) },
+      answers: { 200: longPageOf(managedResource(idSuffix, collection.schema)) },
     }),
     (request) => {
       const tenant = tenantOf(request, context.provisioning.current().state);
       const query = request.query as z.infer<typeof querystring>;
       const items = itemsOf(tenant, collection);
       const wanted = query.q?.toLowerCase();
-      return pageOfMatching(
-        items,
+      return pageFrom(
+        {
+          all: items,
+          matches: wanted === undefined ? undefined : (item) => mentions(item, wanted),
+          view: (item) => itemView(context, tenant.name, item),
+          keyOf: (item) => String(item[collection.key]),
+        },
         query,
-        (item) => wanted === undefined || mentions(item, wanted),
-        (item) => itemView(context, tenant.name, item),
       );
     },
   );
@@ -171,9 +178,6 @@ function keyOf(request: FastifyRequest): string {
 }
 
 function mentions(item: Item, wanted: string): boolean {
-  return ['number', 'name'].some((field) =>
-    String(item[field] ?? '')
-      .toLowerCase()
-      .includes(wanted),
-  );
+  const { number = '', name = '' } = item;
+  return String(number).includes(wanted) || String(name).toLowerCase().includes(wanted);
 }

@@ -1,8 +1,7 @@
 import type { FastifyRequest, FastifySchema } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
-import { inSlices, type Steps } from '../base/steps.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
 import type { ChangeQueue } from './change-queue.ts';
 import type { FailureCounter } from './failure-counter.ts';
@@ -148,69 +147,3 @@ export function answer(description: string, schema?: AnswerSchema): AnswerSchema
     ? { description, type: 'null' }
     : { description, content: { 'application/json': { schema } } };
 }
-
-export function pageOf(items: AnswerSchema, description = 'A page'): AnswerSchema {
-  return answer(description, {
-    type: 'object',
-    required: ['items', 'total', 'offset', 'limit'],
-    properties: {
-      items: { type: 'array', items },
-      total: { type: 'integer' },
-      offset: { type: 'integer' },
-      limit: { type: 'integer' },
-    },
-  });
-}
-
-const MAX_PAGE = 1000;
-/** The query fields of every listing. */
-export const pageFields = {
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100).describe('Items per page.'),
-  offset: z.coerce.number().int().min(0).max(100_000_000).default(0).describe('Items to skip.'),
-};
-
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly total: number;
-  readonly offset: number;
-  readonly limit: number;
-}
-
-/** Cuts a page out of a listing and makes views of its items only. */
-export function page<T, V>(all: readonly T[], query: { limit: number; offset: number }, view: (item: T) => V): Page<V> {
-  const { limit, offset } = query;
-  return { items: all.slice(offset, offset + limit).map(view), total: all.length, offset, limit };
-}
-
-/** {@link page} of what matches, in slices: a listing of a large state looks at each of its tenants, trunks or registrations. */
-export function pageOfMatching<T, V>(
-  all: Iterable<T>,
-  query: { limit: number; offset: number },
-  matches: (item: T) => boolean,
-  view: (item: T) => V,
-): Promise<Page<V>> {
-  return inSlices(matching(all, query, matches, view));
-}
-
-function* matching<T, V>(
-  all: Iterable<T>,
-  { limit, offset }: { limit: number; offset: number },
-  matches: (item: T) => boolean,
-  view: (item: T) => V,
-): Steps<Page<V>> {
-  const items: V[] = [];
-  let total = 0;
-  let looked = 0;
-  for (const item of all) {
-    if (looked++ % ITEMS_PER_STEP === 0) yield;
-    if (!matches(item)) continue;
-    if (total >= offset && items.length < limit) {
-      items.push(view(item));
-      yield;
-    }
-    total++;
-  }
-  return { items, total, offset, limit };
-}
-
-const ITEMS_PER_STEP = 20;

@@ -8,8 +8,9 @@ import { liveCallAnswer } from './answers/calls.ts';
 import { explanationAnswer } from './answers/explanation.ts';
 import { registrationAnswer } from './answers/trunks.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf, pageFields, pageOf, pageOfMatching } from './context.ts';
+import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
+import { longPageFields, longPageOf, pageFields, pageFrom, pageOf } from './paging.ts';
 import type { RegistrationView } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { DIRECTIONS, recordRoutes } from './records.ts';
@@ -26,7 +27,8 @@ export function liveRoutes(app: FastifyInstance, context: ApiContext): void {
 
 function registrationRoute(app: FastifyInstance, context: ApiContext): void {
   const querystring = z.strictObject({
-    ...pageFields,
+    ...longPageFields,
+    q: keyText.optional().describe('Part of an address of record, a contact, where it comes from, or a User-Agent.'),
     tenant: keyText.optional().describe('Of this tenant.'),
     extension: keyText.optional().describe('Of this extension or service.'),
     trunk: keyText.optional().describe('Of gateways on this trunk, by its id.'),
@@ -38,24 +40,37 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'registrations',
       summary: 'Phones and gateways that are registered',
       querystring,
-      answers: { 200: pageOf(named('Registration', registrationAnswer)) },
+      answers: { 200: longPageOf(named('Registration', registrationAnswer)) },
     }),
     (request) => {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identity, query.tenant);
-      return pageOfMatching(
-        context.engine.registrations(),
+      const { extension, trunk } = query;
+      const wanted = query.q?.toLowerCase();
+      const isEvery = isSystemAdmin(identity) && (tenant ?? extension ?? trunk ?? wanted) === undefined;
+      const matches = (entry: RegistrationView) =>
+        maySeeRegistration(context, identity, entry) &&
+        (tenant === undefined || !isSystemAdmin(identity) || entry.tenant === tenant) &&
+        (extension === undefined || entry.extension === extension) &&
+        (trunk === undefined || entry.trunkId === trunk) &&
+        (wanted === undefined || tells(entry, wanted));
+      return pageFrom(
+        {
+          all: context.engine.registrations(),
+          size: context.engine.registrationCount(),
+          matches: isEvery ? undefined : matches,
+          view: (entry) => entry,
+          keyOf: ({ addressOfRecord, contact }) => `${addressOfRecord} ${contact}`,
+        },
         query,
-        (entry) =>
-          maySeeRegistration(context, identity, entry) &&
-          (tenant === undefined || !isSystemAdmin(identity) || entry.tenant === tenant) &&
-          (query.extension === undefined || entry.extension === query.extension) &&
-          (query.trunk === undefined || entry.trunkId === query.trunk),
-        (entry) => entry,
       );
     },
   );
+}
+
+function tells({ addressOfRecord, contact, source, userAgent = '' }: RegistrationView, wanted: string): boolean {
+  return [addressOfRecord, contact, source, userAgent].some((text) => text.toLowerCase().includes(wanted));
 }
 
 /** A gateway's registration is seen by whom the trunk belongs to: it tells the gateway's address. */
@@ -68,6 +83,7 @@ function maySeeRegistration(context: ApiContext, identity: Identity, entry: Regi
 function callRoutes(app: FastifyInstance, context: ApiContext): void {
   const querystring = z.strictObject({
     ...pageFields,
+    q: keyText.optional().describe('With this anywhere in the calling or called number.'),
     tenant: keyText.optional().describe('Of this tenant.'),
     trunk: keyText.optional().describe('Over this trunk, by its id.'),
     direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
@@ -86,15 +102,18 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identity, query.tenant);
-      return pageOfMatching(
-        context.engine.calls(),
+      return pageFrom(
+        {
+          all: context.engine.calls(),
+          matches: (call) =>
+            (tenant === undefined || call.tenant === tenant) &&
+            (query.trunk === undefined || call.trunkId === query.trunk) &&
+            (query.direction === undefined || call.direction === query.direction) &&
+            (query.state === undefined || call.state === query.state) &&
+            (query.q === undefined || call.from.includes(query.q) || call.to.includes(query.q)),
+          view: (call) => call,
+        },
         query,
-        (call) =>
-          (tenant === undefined || call.tenant === tenant) &&
-          (query.trunk === undefined || call.trunkId === query.trunk) &&
-          (query.direction === undefined || call.direction === query.direction) &&
-          (query.state === undefined || call.state === query.state),
-        (call) => call,
       );
     },
   );

@@ -7,9 +7,10 @@ import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './acces
 import { messageAnswer, messageExplanationAnswer } from './answers/messages.ts';
 
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf, pageFields, pageOf } from './context.ts';
+import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { body, named } from './openapi.ts';
+import { pageFields, pageOf } from './paging.ts';
 import type { MessagesPort } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';

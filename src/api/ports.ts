@@ -35,31 +35,31 @@ import type { TrunkStatus } from '../trunks/trunk-line.ts';
 
 export interface RegistrationView {
   readonly addressOfRecord: string;
-  readonly tenant?: string;
-  readonly extension?: string;
+  readonly tenant?: string | undefined;
+  readonly extension?: string | undefined;
   /** Set for a gateway on an accept-register trunk. */
-  readonly trunkId?: string;
+  readonly trunkId?: string | undefined;
   readonly contact: string;
   readonly transport: string;
   /** Where it came from: `address:port`. */
   readonly source: string;
-  readonly userAgent?: string;
+  readonly userAgent?: string | undefined;
   readonly expiresAt: string;
 }
 
 export interface LiveCall {
   readonly callId: string;
   readonly sipCallIds: readonly string[];
-  readonly tenant?: string;
+  readonly tenant?: string | undefined;
   readonly direction: 'outbound' | 'inbound' | 'internal';
   readonly from: string;
   readonly to: string;
   /** `ending`: it is over for the one that hung up, and the rest of it is being ended. */
   readonly state: 'calling' | 'ringing' | 'answered' | 'ending';
-  readonly trunkId?: string;
-  readonly trunk?: string;
+  readonly trunkId?: string | undefined;
+  readonly trunk?: string | undefined;
   readonly startedAt: string;
-  readonly answeredAt?: string;
+  readonly answeredAt?: string | undefined;
 }
 
 /** What is known of the store and the nodes on it. */
@@ -126,6 +126,7 @@ export interface EngineView {
   trunkStatus(trunkId: string): TrunkStatus | undefined;
   /** Each made when it is its turn: there may be 100,000. */
   registrations(): Iterable<RegistrationView>;
+  registrationCount(): number;
   /** The first answer that `find` has for an address from which a phone of another tenant than this one is registered. */
   firstRegisteredElsewhere<T>(tenant: string | undefined, find: (address: string) => T | undefined): T | undefined;
   /** The first answer that `find` has for an address or network from which a trunk sends that is not this tenant's alone. */
@@ -301,7 +302,7 @@ export interface AuditSink {
 
 /** `observe/`'s CallRecordLog fits. */
 export interface CallRecords {
-  find(filter: CallRecordFilter): readonly CallRecord[];
+  find(filter: CallRecordFilter): Steps<readonly CallRecord[]>;
   get(id: string): CallRecord | undefined;
   statistics(query: CallStatisticsQuery): Steps<CallStatistics>;
 }

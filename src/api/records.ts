@@ -9,8 +9,9 @@ import { trunkIdOf } from '../trunks/effective.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
 import { callRecordAnswer, callStatisticsAnswer } from './answers/calls.ts';
 import { keyText } from './collection.ts';
-import { type ApiContext, answer, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { named } from './openapi.ts';
+import { page, pageFields, pageOf } from './paging.ts';
 import { ApiProblem, notFound } from './problem.ts';
 import { callIdParams } from './traces.ts';
 
@@ -68,14 +69,16 @@ function listRoute(app: FastifyInstance, context: ApiContext): void {
       querystring,
       answers: { 200: { ...asJson, content: { ...(asJson['content'] as object), ...CSV } } },
     }),
-    (request, reply) => {
+    async (request, reply) => {
       const { limit, offset, tenant: asked, trunk, format, ...filter } = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identityOf(request), asked);
-      const found = context.records.find({
-        ...defined(filter),
-        ...(tenant === undefined ? {} : { tenant }),
-        ...(trunk === undefined ? {} : { trunkId: trunk }),
-      });
+      const found = await inSlices(
+        context.records.find({
+          ...defined(filter),
+          ...(tenant === undefined ? {} : { tenant }),
+          ...(trunk === undefined ? {} : { trunkId: trunk }),
+        }),
+      );
       if (format === 'json') return reply.send(page(found, { limit, offset }, (record) => record));
       return reply
         .type('text/csv; charset=utf-8; header=present')

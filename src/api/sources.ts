@@ -5,8 +5,9 @@ import type { Tenant } from '../tenants/schema.ts';
 import type { SourceOverlap } from '../trunks/overlaps.ts';
 import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';
-import { type ApiContext, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { type ApiContext, describe, identityOf } from './context.ts';
 import { named } from './openapi.ts';
+import { page, pageFields, pageOf } from './paging.ts';
 import { forbidden } from './problem.ts';
 import type { Identity } from './tokens.ts';
 

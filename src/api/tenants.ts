@@ -6,18 +6,10 @@ import type { Provisioning } from '../trunks/schema.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
 import { type Asker, askerOf, keyText, tenantOf } from './collection.ts';
-import {
-  type ApiContext,
-  answer,
-  describe,
-  identityOf,
-  pageFields,
-  pageOf,
-  pageOfMatching,
-  withManager,
-} from './context.ts';
+import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
+import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, invalid } from './problem.ts';
 import { check } from './validation.ts';
 
@@ -36,7 +28,10 @@ export function tenantRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function readRoutes(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({ ...pageFields, q: keyText.optional().describe('Part of a name or domain.') });
+  const querystring = z.strictObject({
+    ...longPageFields,
+    q: keyText.optional().describe('Part of a name or domain.'),
+  });
   app.get(
     '/api/v1/tenants',
     describe({
@@ -44,19 +39,22 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: TAG,
       summary: 'List tenants',
       querystring,
-      answers: { 200: pageOf(shape) },
+      answers: { 200: longPageOf(shape) },
     }),
     (request) => {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const wanted = query.q?.toLowerCase();
-      return pageOfMatching(
-        context.provisioning.current().state.tenants,
+      return pageFrom(
+        {
+          all: context.provisioning.current().state.tenants,
+          matches: ({ name, domain }) =>
+            maySeeTenant(identity, name) &&
+            (wanted === undefined || name.toLowerCase().includes(wanted) || domain.toLowerCase().includes(wanted)),
+          view: (tenant) => viewOf(context, tenant),
+          keyOf: ({ name }) => name,
+        },
         query,
-        ({ name, domain }) =>
-          maySeeTenant(identity, name) &&
-          (wanted === undefined || name.toLowerCase().includes(wanted) || domain.toLowerCase().includes(wanted)),
-        (tenant) => viewOf(context, tenant),
       );
     },
   );

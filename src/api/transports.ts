@@ -3,8 +3,9 @@ import { z } from 'zod';
 import type { Provisioning } from '../trunks/schema.ts';
 import { maySeeTrunk } from './access.ts';
 import { listenerAnswer } from './answers/provisioning.ts';
-import { type ApiContext, describe, identityOf, page, pageFields, pageOf } from './context.ts';
+import { type ApiContext, describe, identityOf } from './context.ts';
 import { named } from './openapi.ts';
+import { page, pageFields, pageOf } from './paging.ts';
 import type { Listener, ListenerView } from './ports.ts';
 import type { Identity } from './tokens.ts';
 

@@ -18,20 +18,12 @@ import { TRUNK_STATES } from './answers/shared.ts';
 import { examinationAnswer, trunkStatusAnswer } from './answers/trunks.ts';
 import { applyChange, sendResource } from './change.ts';
 import { askerOf, keyText } from './collection.ts';
-import {
-  type ApiContext,
-  answer,
-  describe,
-  identityOf,
-  pageFields,
-  pageOf,
-  pageOfMatching,
-  withManager,
-} from './context.ts';
+import { type ApiContext, answer, describe, identityOf, withManager } from './context.ts';
 import { entityTag, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
 import { body, managedResource, named, patchOf, resource } from './openapi.ts';
 import { ownByDefault } from './ownership.ts';
+import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, notFound } from './problem.ts';
 import { overlapRoute } from './sources.ts';
 import type { Identity } from './tokens.ts';
@@ -93,7 +85,7 @@ export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {
 
 function readRoutes(app: FastifyInstance, context: ApiContext): void {
   const querystring = z.strictObject({
-    ...pageFields,
+    ...longPageFields,
     q: keyText.optional().describe('Part of a name or host.'),
     tenant: keyText.optional().describe('Trunks that this tenant may use.'),
     type: z.enum(TRUNK_TYPES).optional().describe('Trunks of this type.'),
@@ -106,25 +98,31 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: TAG,
       summary: 'List trunks, each with its status',
       querystring,
-      answers: { 200: pageOf(shape) },
+      answers: { 200: longPageOf(shape) },
     }),
     (request) => {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identity, query.tenant);
       const wanted = query.q?.toLowerCase();
-      return pageOfMatching(
-        context.provisioning.current().state.trunks,
+      const { type, state } = query;
+      const isEvery = isSystemAdmin(identity) && (tenant ?? type ?? state ?? wanted) === undefined;
+      const matches = (trunk: TrunkSettings) =>
+        maySeeTrunk(identity, trunk) &&
+        (tenant === undefined || trunk.owner === tenant || trunk.tenants.some((entry) => entry.tenant === tenant)) &&
+        (type === undefined || trunk.type === type) &&
+        (state === undefined || statusOf(context, trunk).state === state) &&
+        (wanted === undefined ||
+          trunk.name.toLowerCase().includes(wanted) ||
+          (trunk.host ?? '').toLowerCase().includes(wanted));
+      return pageFrom(
+        {
+          all: context.provisioning.current().state.trunks,
+          matches: isEvery ? undefined : matches,
+          view: (trunk) => ({ ...managedView(context, identity, trunk), status: statusOf(context, trunk) }),
+          keyOf: trunkIdOf,
+        },
         query,
-        (trunk) =>
-          maySeeTrunk(identity, trunk) &&
-          (tenant === undefined || trunk.owner === tenant || trunk.tenants.some((entry) => entry.tenant === tenant)) &&
-          (query.type === undefined || trunk.type === query.type) &&
-          (query.state === undefined || statusOf(context, trunk).state === query.state) &&
-          (wanted === undefined ||
-            trunk.name.toLowerCase().includes(wanted) ||
-            (trunk.host ?? '').toLowerCase().includes(wanted)),
-        (trunk) => ({ ...managedView(context, identity, trunk), status: statusOf(context, trunk) }),
       );
     },
   );

@@ -10,6 +10,7 @@ export interface FoundEngine {
 export interface Page<T> {
   readonly items: readonly T[];
   readonly total: number;
+  readonly nextCursor?: string;
 }
 
 interface ProblemBody {
@@ -103,11 +104,15 @@ export class ApiClient {
     limit = Number.POSITIVE_INFINITY,
   ): Promise<T[]> {
     const items: T[] = [];
+    let nextCursor: string | undefined;
     for (;;) {
-      const query = new URLSearchParams({ limit: String(Math.min(PAGE_LIMIT, limit)), offset: String(items.length) });
+      const query = new URLSearchParams({ limit: String(Math.min(PAGE_LIMIT, limit)) });
+      if (nextCursor !== undefined) query.set('cursor', nextCursor);
+      else query.set('offset', String(items.length));
       for (const [name, value] of Object.entries(filters)) if (value !== undefined) query.set(name, value);
       const page = await this.get<Page<T>>(`${path}?${query}`);
       items.push(...page.items);
+      nextCursor = page.nextCursor;
       if (items.length >= Math.min(page.total, limit) || page.items.length === 0) return items;
     }
   }

@@ -2,7 +2,6 @@
 import { type Network, parseNetwork } from '../base/network.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
-import type { CallListing } from '../call/index.ts';
 import type { CallRecord, SipTrace, TraceFilter, TraceMessage, TracePage } from '../observe/index.ts';
 import {
   type CallDifference,
@@ -11,10 +10,7 @@ import {
   type Explanation,
   type PlacedCall,
 } from '../outbound/index.ts';
-import type { Binding } from '../registrar/index.ts';
 import type { Listen } from '../settings/node-schema.ts';
-import { formatHost } from '../sip/message/index.ts';
-import type { Flow } from '../sip/transport/index.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Examination } from '../trunks/examination.ts';
 import { type LearntSource, overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
@@ -23,6 +19,7 @@ import { sourcesOf } from '../trunks/sources.ts';
 import { splitAor } from './aor.ts';
 import type { Engine } from './engine.ts';
 import { Explainer } from './explainer.ts';
+import { ListedCall, ListedRegistration } from './listed.ts';
 import { listenersOf } from './listeners.ts';
 import type { Provisioner } from './provisioner.ts';
 import { type PreviewQuestion, previewTrunk } from './trunk-preview.ts';
@@ -43,8 +40,6 @@ export interface EngineViewOptions {
   /** Why the node is not ready, or is degraded: the store's state. */
   readonly storeProblems?: () => readonly string[];
 }
-
-const CALL_STATES = { routing: 'calling', ringing: 'ringing', answered: 'answered', ending: 'ending' } as const;
 
 export class RunningEngine {
   readonly #options: EngineViewOptions;
@@ -70,7 +65,13 @@ export class RunningEngine {
   }
 
   *registrations() {
-    for (const binding of this.#options.engine.registrations.registrar.all()) yield this.#registration(binding);
+    const { engine, scheduler } = this.#options;
+    for (const binding of engine.registrations.registrar.all())
+      yield new ListedRegistration(binding, engine.directory, scheduler);
+  }
+
+  registrationCount(): number {
+    return this.#options.engine.registrations.registrar.count;
   }
 
   previewTrunk(question: PreviewQuestion) {
@@ -127,7 +128,7 @@ export class RunningEngine {
   *calls() {
     for (const listing of this.#options.engine.calls.list()) {
       // What this node only sends on for another is that one's call.
-      if (listing.facts.peerNode === undefined) yield this.#liveCall(listing);
+      if (listing.facts.peerNode === undefined) yield new ListedCall(listing, this.#options.engine.directory);
     }
   }
 
@@ -174,48 +175,6 @@ export class RunningEngine {
     const learnt = trunks.identification.addressesOf(trunk.id).map((address) => ({ address, origin: 'dns' as const }));
     const gateway = trunk.type === 'accept-register' ? registrations.gateway(trunk)?.binding.source.address : undefined;
     return gateway === undefined ? learnt : [...learnt, { address: gateway, origin: 'registration' as const }];
-  }
-
-  #registration(binding: Binding<Flow>) {
-    const { user, domain } = splitAor(binding.aor);
-    const { directory } = this.#options.engine;
-    const tenant = directory.tenantByDomain(domain);
-    const gateway =
-      tenant === undefined
-        ? directory.trunksByHost(domain).find((trunk) => trunk.credentials?.authName === user)
-        : undefined;
-    const { transport, address, port } = binding.source;
-    const { scheduler } = this.#options;
-    // By the time that is left: somebody may have set the clock since the phone registered.
-    const expiresAtMs = scheduler.wallMs() + binding.expiresAtMs - scheduler.nowMs();
-    return {
-      addressOfRecord: binding.aor,
-      ...(tenant === undefined ? {} : { tenant: tenant.name, extension: user }),
-      ...(gateway === undefined ? {} : { trunkId: gateway.id }),
-      contact: binding.contactUri,
-      transport,
-      source: `${formatHost(address)}:${port}`,
-      ...(binding.userAgent === '' ? {} : { userAgent: binding.userAgent }),
-      expiresAt: new Date(expiresAtMs).toISOString(),
-    };
-  }
-
-  #liveCall(listing: CallListing) {
-    const { facts, trunkId } = listing;
-    const trunk = trunkId === undefined ? undefined : this.#options.engine.directory.trunk(trunkId)?.name;
-    return {
-      callId: listing.id,
-      sipCallIds: [listing.callerCallId, ...(listing.calleeCallId === undefined ? [] : [listing.calleeCallId])],
-      ...(facts.tenant === undefined ? {} : { tenant: facts.tenant }),
-      direction: facts.direction,
-      from: facts.caller,
-      to: facts.called,
-      state: CALL_STATES[listing.state],
-      ...(trunkId === undefined ? {} : { trunkId }),
-      ...(trunk === undefined ? {} : { trunk }),
-      startedAt: new Date(listing.startedAtMs).toISOString(),
-      ...(listing.answeredAtMs === undefined ? {} : { answeredAt: new Date(listing.answeredAtMs).toISOString() }),
-    };
   }
 }
 

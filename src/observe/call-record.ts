@@ -128,11 +128,14 @@ export class CallRecordLog {
   }
 
   /** Matching records, latest first. */
-  find(filter: CallRecordFilter = {}): CallRecord[] {
+  *find(filter: CallRecordFilter = {}): Steps<CallRecord[]> {
+    const records = this.#records;
+    const span = { fromMs: instantOf(filter.from, -Infinity), untilMs: instantOf(filter.until, Infinity) };
     const found: CallRecord[] = [];
-    for (let index = this.#records.length - 1; index >= 0; index--) {
-      const record = this.#records[index] as CallRecord;
-      if (matches(record, filter)) found.push(record);
+    for (let index = records.length - 1; index >= 0; index--) {
+      const record = records[index] as CallRecord;
+      if (matches(record, filter, span)) found.push(record);
+      if (index % RECORDS_PER_STEP === 0) yield;
     }
     return found;
   }
@@ -212,15 +215,27 @@ function readable(text: string | undefined): string | undefined {
   return text === undefined ? undefined : redactedText(text);
 }
 
-function matches(record: CallRecord, filter: CallRecordFilter): boolean {
+const RECORDS_PER_STEP = 50;
+
+interface Span {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+function instantOf(iso: string | undefined, otherwise: number): number {
+  return iso === undefined ? otherwise : Date.parse(iso);
+}
+
+function matches(record: CallRecord, filter: CallRecordFilter, { fromMs, untilMs }: Span): boolean {
   if (filter.tenant !== undefined && record.tenant !== filter.tenant) return false;
   if (filter.direction !== undefined && record.direction !== filter.direction) return false;
   if (filter.trunkId !== undefined && !usesTrunk(record, filter.trunkId)) return false;
   if (filter.status !== undefined && record.status !== filter.status) return false;
   if (filter.number !== undefined && !hasNumber(record, filter.number)) return false;
   if (filter.q !== undefined && !numbersOf(record).some((number) => number?.includes(filter.q ?? ''))) return false;
-  if (filter.from !== undefined && Date.parse(record.startedAt) < Date.parse(filter.from)) return false;
-  return filter.until === undefined || Date.parse(record.startedAt) < Date.parse(filter.until);
+  if (filter.from === undefined && filter.until === undefined) return true;
+  const startedAtMs = Date.parse(record.startedAt);
+  return startedAtMs >= fromMs && startedAtMs < untilMs;
 }
 
 function usesTrunk(record: CallRecord, trunkId: string): boolean {

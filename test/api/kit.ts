@@ -189,6 +189,10 @@ export class FakeEngine implements EngineView {
     return this.statuses.get(trunkId);
   }
 
+  registrationCount() {
+    return this.registrations().length;
+  }
+
   registrations() {
     return this.phones;
   }

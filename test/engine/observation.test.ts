@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { allAtOnce } from '../../src/base/steps.ts';
 import type { LiveRecord } from '../../src/call/index.ts';
 import { Observation } from '../../src/engine/observation.ts';
 import { Provisioner } from '../../src/engine/provisioner.ts';
@@ -168,7 +169,7 @@ describe('a plan', () => {
     const { directory } = watched.world.engine;
     expect(await view.playAgain(directory, undefined)).toEqual({ played: 1, changed: [] });
     const after = provisioningOf({ acme: { outboundRules: [] } });
-    const [callId] = watched.records.find({}).map((record) => record.callId);
+    const [callId] = allAtOnce(watched.records.find({})).map((record) => record.callId);
     expect(await view.playAgain(after, 'acme')).toMatchObject({
       played: 1,
       changed: [{ callId, dialled: '18005550199', after: { kind: 'refused' } }],
@@ -221,7 +222,7 @@ describe('call records', () => {
     });
     const { sent, invite } = watched.call('918005550199');
     watched.end(sent);
-    expect(watched.records.find()).toMatchObject([
+    expect(allAtOnce(watched.records.find())).toMatchObject([
       {
         tenant: 'acme',
         direction: 'outbound',
@@ -242,7 +243,7 @@ describe('call records', () => {
         attempts: [{ trunkId: CARRIER_A_ID, target: `udp:${CARRIER_A}:5060`, status: 200 }],
       },
     ]);
-    const [record] = watched.records.find();
+    const [record] = allAtOnce(watched.records.find());
     expect(record?.talkMs).toBeGreaterThanOrEqual(10_000);
     expect(Date.parse(record?.answeredAt ?? '')).toBeGreaterThan(Date.parse(record?.ringingAt ?? ''));
     watched.close();
@@ -257,7 +258,7 @@ describe('call records', () => {
     b.answer(b.took('INVITE'), 404, 'Unallocated');
     watched.world.run();
     watched.alice.final(call);
-    expect(watched.records.find()[0]).toMatchObject({
+    expect(allAtOnce(watched.records.find())[0]).toMatchObject({
       status: 404,
       trunkId: CARRIER_B_ID,
       talkMs: 0,
@@ -275,7 +276,7 @@ describe('call records', () => {
     watched.carrier.answer(watched.carrier.took('INVITE'), 486, 'Busy Here');
     watched.world.run();
     watched.alice.final(call);
-    expect(watched.records.find()[0]).toMatchObject({
+    expect(allAtOnce(watched.records.find())[0]).toMatchObject({
       anonymous: true,
       callerNumberSent: 'anonymous',
       outboundCallerId: '14155550100',
@@ -298,7 +299,7 @@ describe('call records', () => {
     alice.answer(alice.took('INVITE'), 486, 'Busy Here');
     const refusal = carrier.responses(invite.callId()).at(-1);
     if (refusal !== undefined) carrier.ack(invite, refusal);
-    expect(watched.records.find()[0]).toMatchObject({
+    expect(allAtOnce(watched.records.find())[0]).toMatchObject({
       direction: 'inbound',
       tenant: 'acme',
       callerNumber: '12125550111',
@@ -431,7 +432,7 @@ test('no password, nonce answer or hash is in any log line, event, metric, recor
     ...watched.lines,
     JSON.stringify(watched.told),
     await watched.metrics.render(),
-    JSON.stringify(watched.records.find()),
+    JSON.stringify(allAtOnce(watched.records.find())),
     JSON.stringify(answers),
   ].join('\n');
   // The trace does have the messages in which they stood.

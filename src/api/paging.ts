@@ -1,0 +1,191 @@
+/** Pages of listings: by offset, and of long ones by where the page before ended, which costs the same on the first page and on the last. */
+import { z } from 'zod';
+import { inSlices, type Steps } from '../base/steps.ts';
+import { type AnswerSchema, answer } from './context.ts';
+import { ApiProblem } from './problem.ts';
+
+const MAX_PAGE = 1000;
+/** The query fields of every listing. */
+export const pageFields = {
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100).describe('Items per page.'),
+  offset: z.coerce.number().int().min(0).max(100_000_000).default(0).describe('Items to skip.'),
+};
+
+/** And of those that may be long. */
+export const longPageFields = {
+  ...pageFields,
+  cursor: z
+    .string()
+    .min(1)
+    .max(2048)
+    .optional()
+    .describe(
+      'In place of `offset`: `nextCursor` of the page before. What was added or deleted meanwhile moves nothing.',
+    ),
+};
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+  readonly offset: number;
+  readonly limit: number;
+  /** Where the next page begins; absent on the last one. */
+  readonly nextCursor?: string;
+}
+
+export interface PageQuery {
+  readonly limit: number;
+  readonly offset: number;
+  readonly cursor?: string | undefined;
+}
+
+export function pageOf(items: AnswerSchema, description = 'A page'): AnswerSchema {
+  return answer(description, pageShape(items));
+}
+
+export function longPageOf(items: AnswerSchema): AnswerSchema {
+  const shape = pageShape(items);
+  const nextCursor = {
+    type: 'string',
+    description: 'Where the next page begins, for `cursor`; absent on the last one.',
+  };
+  return answer('A page', { ...shape, properties: { ...shape.properties, nextCursor } });
+}
+
+function pageShape(items: AnswerSchema) {
+  return {
+    type: 'object',
+    required: ['items', 'total', 'offset', 'limit'],
+    properties: {
+      items: { type: 'array', items },
+      total: { type: 'integer' },
+      offset: { type: 'integer' },
+      limit: { type: 'integer' },
+    },
+  };
+}
+
+/** Cuts a page out of a listing and makes views of its items only. */
+export function page<T, V>(all: readonly T[], query: PageQuery, view: (item: T) => V): Page<V> {
+  const { limit, offset } = query;
+  return { items: all.slice(offset, offset + limit).map(view), total: all.length, offset, limit };
+}
+
+/** What a listing is made of. */
+export interface Listing<T, V> {
+  readonly all: Iterable<T>;
+  /** How many there are in all, where that is known without looking at each. */
+  readonly size?: number | undefined;
+  /** Which of them are asked for; absent: all. */
+  readonly matches?: ((item: T) => boolean) | undefined;
+  readonly view: (item: T) => V;
+  /** What no other item has, and keeps while others come and go; makes a listing one with cursors. */
+  readonly keyOf?: (item: T) => string;
+}
+
+/** A page of a listing that may be long, in slices: each of its items is looked at, but where the query says from where on. */
+export function pageFrom<T, V>(listing: Listing<T, V>, query: PageQuery): Promise<Page<V>> {
+  return inSlices(pageSteps(listing, query));
+}
+
+/** What a cursor says. */
+interface Place {
+  /** Where the next item was. */
+  readonly index: number;
+  /** Its key, and that of the item before it. */
+  readonly next: string;
+  readonly last: string;
+  /** How many come before it, and of how many. */
+  readonly before: number;
+  readonly total: number;
+}
+
+function* pageSteps<T, V>({ all, size, matches, view, keyOf }: Listing<T, V>, query: PageQuery): Steps<Page<V>> {
+  const place = query.cursor === undefined || keyOf === undefined ? undefined : placeIn(query.cursor);
+  const offset = place?.before ?? query.offset;
+  // Where the total is known the page ends as soon as it is known what comes next.
+  const known = place?.total ?? (matches === undefined ? (size ?? lengthOf(all)) : undefined);
+  const first =
+    place !== undefined && keyOf !== undefined
+      ? yield* indexOf(all, place, keyOf)
+      : matches === undefined && known !== undefined
+        ? offset
+        : 0;
+  const items: V[] = [];
+  // Of those that match, how many come before the one that is looked at.
+  let found = place !== undefined || first > 0 ? offset : 0;
+  let index = first;
+  let last: T | undefined;
+  let next: Place | undefined;
+  for (const item of from(all, first)) {
+    if (index % ITEMS_PER_STEP === 0) yield;
+    if (matches === undefined || matches(item)) {
+      if (items.length === query.limit) {
+        if (next === undefined && keyOf !== undefined && last !== undefined)
+          next = { index, next: keyOf(item), last: keyOf(last), before: found, total: 0 };
+        if (known !== undefined) break;
+      } else if (found >= offset) {
+        items.push(view(item));
+        last = item;
+        yield;
+      }
+      found++;
+    }
+    index++;
+  }
+  const total = Math.max(known ?? 0, found);
+  const nextCursor = next === undefined ? {} : { nextCursor: cursorOf({ ...next, total }) };
+  return { items, total, offset, limit: query.limit, ...nextCursor };
+}
+
+const ITEMS_PER_STEP = 20;
+
+function lengthOf(all: Iterable<unknown>): number | undefined {
+  return Array.isArray(all) ? all.length : undefined;
+}
+
+function* from<T>(all: Iterable<T>, first: number): Generator<T> {
+  if (Array.isArray(all)) {
+    for (let index = first; index < all.length; index++) yield all[index] as T;
+    return;
+  }
+  let index = 0;
+  for (const item of all) if (index++ >= first) yield item;
+}
+
+/** Where the item is that a cursor names: where it was, or wherever it is now; after the one before it where it is gone. */
+function* indexOf<T>(all: Iterable<T>, { index, next, last }: Place, keyOf: (item: T) => string): Steps<number> {
+  for (const item of from(all, index)) {
+    if (keyOf(item) === next) return index;
+    break;
+  }
+  let [at, afterLast] = [0, index];
+  for (const item of all) {
+    if (at % ITEMS_PER_STEP === 0) yield;
+    const key = keyOf(item);
+    if (key === next) return at;
+    at++;
+    if (key === last) afterLast = at;
+  }
+  return Math.min(afterLast, at);
+}
+
+function cursorOf({ index, next, last, before, total }: Place): string {
+  return Buffer.from(JSON.stringify([index, next, last, before, total])).toString('base64url');
+}
+
+const placeSchema = z.tuple([z.int().min(0), z.string(), z.string(), z.int().min(0), z.int().min(0)]);
+
+function placeIn(cursor: string): Place {
+  try {
+    const [index, next, last, before, total] = placeSchema.parse(
+      JSON.parse(Buffer.from(cursor, 'base64url').toString()),
+    );
+    return { index, next, last, before, total };
+  } catch {
+    const message = 'is no `nextCursor` of this listing';
+    throw new ApiProblem(422, 'validation-failed', `cursor: ${message}`, {
+      problems: [{ code: 'invalid', path: 'cursor', message }],
+    });
+  }
+}
