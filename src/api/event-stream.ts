@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { type EngineEvent, EVENT_TYPES } from '../observe/index.ts';
+import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin } from './access.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
+import { type Channel, channelOf, EventFeed, type FeedReader } from './event-feed.ts';
 import { ApiProblem } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
@@ -13,8 +14,9 @@ const MAX_STREAMS = 200;
 const MAX_TENANT_STREAMS = 150;
 const MAX_STREAMS_PER_TENANT = 20;
 const MAX_STREAMS_PER_TOKEN = 10;
-/** A reader that lets this much pile up is too slow: it is cut off and may come back with its last id. */
-const MAX_BACKLOG_OCTETS = 1024 * 1024;
+/** Whoever takes nothing for so long is cut off: it may come back with its last id. */
+const MAX_STALL_MS = 60_000;
+const MAX_PER_SECOND = 1000;
 
 const querystring = z.strictObject({
   types: z
@@ -27,11 +29,22 @@ const querystring = z.strictObject({
     .max(64)
     .optional()
     .describe('As the Last-Event-ID header: what happened after this event comes first.'),
+  perSecond: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_PER_SECOND)
+    .optional()
+    .describe(
+      'For people, who cannot read more: of more events in a second the latest come, and a `skipped` event says how many did not.',
+    ),
 });
 
 /** Server-sent events with ids; a client that comes back gets what it missed, or a `gap` event when that is no longer kept. */
 export function eventRoutes(app: FastifyInstance, context: ApiContext): void {
   const streams = new Set<EventStream>();
+  const feed = new EventFeed(context.events);
+  context.metrics.readGauge('tandem_event_streams', 'Open event streams', () => streams.size);
   app.addHook('preClose', async () => {
     for (const stream of streams) stream.end();
   });
@@ -53,7 +66,9 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
-      const types = readTypes(query.types);
+      requireTypes(query.types);
+      const tenant = isSystemAdmin(identity) ? undefined : (identity.tenant ?? '');
+      const channel = channelOf(query.types, tenant, query.perSecond);
       requirePlace(streams, identity);
       reply.hijack();
       reply.raw.writeHead(200, {
@@ -61,10 +76,14 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext): void {
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
       });
-      const stream = new EventStream(context, reply.raw, identity, types, () => streams.delete(stream));
+      const given = request.headers['last-event-id'] ?? query.lastEventId;
+      const place = typeof given === 'string' ? given : context.events.lastId;
+      const stream = new EventStream(context, reply.raw, identity, channel, place, () => {
+        feed.remove(stream);
+        streams.delete(stream);
+      });
       streams.add(stream);
-      const lastEventId = request.headers['last-event-id'] ?? query.lastEventId;
-      stream.start(typeof lastEventId === 'string' ? lastEventId : undefined);
+      stream.start(feed);
     },
   );
 }
@@ -91,85 +110,69 @@ function requirePlace(streams: ReadonlySet<EventStream>, identity: Identity): vo
   if (streams.size >= MAX_STREAMS) refuse(503, `${streams.size} event streams are open`);
 }
 
-function readTypes(text: string | undefined): ReadonlySet<string> {
-  if (text === undefined) return new Set(EVENT_TYPES);
-  const types = text.split(',').map((type) => type.trim());
+function requireTypes(text: string | undefined): void {
+  const types = text?.split(',').map((type) => type.trim()) ?? [];
   const unknown = types.find((type) => !(EVENT_TYPES as readonly string[]).includes(type));
-  if (unknown === undefined) return new Set(types);
+  if (unknown === undefined) return;
   const message = `"${unknown}" is no event type; known are ${EVENT_TYPES.join(', ')}`;
   throw new ApiProblem(422, 'validation-failed', message, {
     problems: [{ code: 'unknown-type', path: 'types', message }],
   });
 }
 
-let latest: { readonly event: EngineEvent; readonly octets: Buffer } | undefined;
-
-/** Made once for all who get it: there may be 200 of them. */
-function encoded(event: EngineEvent): Buffer {
-  if (latest?.event !== event) {
-    const { id, at, type, data } = event;
-    const octets = Buffer.from(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ at, ...data })}\n\n`);
-    latest = { event, octets };
-  }
-  return latest.octets;
-}
-
-class EventStream {
+class EventStream implements FeedReader {
+  readonly identity: Identity;
+  readonly channel: Channel;
+  place: string;
+  notBeforeMs = 0;
   readonly #context: ApiContext;
   readonly #response: ServerResponse;
-  readonly identity: Identity;
-  readonly #types: ReadonlySet<string>;
   readonly #onEnd: () => void;
-  #unsubscribe: () => void = () => {};
   #heartbeat: NodeJS.Timeout | undefined;
+  #tookAtMs = performance.now();
 
   constructor(
     context: ApiContext,
     response: ServerResponse,
     identity: Identity,
-    types: ReadonlySet<string>,
+    channel: Channel,
+    place: string,
     onEnd: () => void,
   ) {
     this.#context = context;
     this.#response = response;
     this.identity = identity;
-    this.#types = types;
+    this.channel = channel;
+    this.place = place;
     this.#onEnd = onEnd;
   }
 
-  start(lastEventId: string | undefined): void {
+  start(feed: EventFeed): void {
     this.#response.on('close', () => this.end());
     this.#response.on('error', () => this.end());
+    this.#response.on('drain', () => {
+      this.#tookAtMs = performance.now();
+      feed.serve(this);
+    });
     // The first id lets a client resume that saw no event yet.
-    this.#response.write(`retry: 2000\nid: ${lastEventId ?? this.#context.events.lastId}\n: tandem events\n\n`);
-    if (lastEventId !== undefined) this.#replay(lastEventId);
-    this.#unsubscribe = this.#context.events.subscribe((event) => this.#send(event));
+    this.#response.write(`retry: 2000\nid: ${this.place}\n: tandem events\n\n`);
+    feed.add(this);
     this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
     this.#heartbeat.unref();
   }
 
+  takes(): boolean {
+    return !this.#response.writableEnded && !this.#response.writableNeedDrain;
+  }
+
+  write(text: Buffer): void {
+    this.#response.write(text);
+  }
+
   end(): void {
-    this.#unsubscribe();
     clearInterval(this.#heartbeat);
     this.#onEnd();
     if (!this.#response.writableEnded) this.#response.end();
-  }
-
-  #replay(lastEventId: string): void {
-    const { events, gap } = this.#context.events.since(lastEventId);
-    if (gap) this.#response.write('event: gap\ndata: {"reason":"events were lost; read the resources again"}\n\n');
-    for (const event of events) this.#send(event);
-  }
-
-  #send(event: EngineEvent): void {
-    if (this.#response.writableEnded || !this.#types.has(event.type) || !this.#maySee(event)) return;
-    this.#response.write(encoded(event));
-    if (this.#response.writableLength > MAX_BACKLOG_OCTETS) this.#response.destroy();
-  }
-
-  #maySee(event: EngineEvent): boolean {
-    if (isSystemAdmin(this.identity)) return true;
-    return this.identity.tenant !== undefined && event.tenants.includes(this.identity.tenant);
   }
 
   /** A stream outlives the request that its token was checked for: a token that expired or was revoked ends it. */
@@ -179,7 +182,9 @@ class EventStream {
       const record = tokenId === undefined ? undefined : await this.#context.tokens.get(tokenId);
       const valid = tokenId === undefined || (record !== undefined && this.#context.tokens.isValid(record));
       if (!valid) this.end();
-      else if (!this.#response.writableEnded) this.#response.write(': \n\n');
+      else if (!this.#response.writableNeedDrain) this.#tookAtMs = performance.now();
+      else if (performance.now() - this.#tookAtMs > MAX_STALL_MS) this.#response.destroy();
+      if (this.takes()) this.#response.write(': \n\n');
     } catch (error) {
       this.#context.log.warn('event-stream-check-failed', { error });
     }

@@ -154,6 +154,10 @@ export interface EngineEvent<T extends EventType = EventType> {
 
 export interface Resumption {
   readonly events: readonly EngineEvent[];
+  /** The id of the last of them, or of the latest that there is: what comes next comes after it. */
+  readonly place: string;
+  /** Whether there are more already. */
+  readonly isMore: boolean;
   /** Something between the id and the oldest kept event is lost (or the id is of an earlier run): read the resources again. */
   readonly gap: boolean;
 }
@@ -207,15 +211,17 @@ export class EventBus {
     return this.#subscribers.size;
   }
 
-  /** What happened after the event with this id. */
-  since(id: string): Resumption {
+  /** What happened after the event with this id, at most so many. */
+  since(id: string, most = Infinity): Resumption {
     const separator = id.indexOf(':');
     const sequence = Number(id.slice(separator + 1));
     const known = id.slice(0, separator) === this.#epoch && Number.isSafeInteger(sequence) && sequence >= 0;
-    if (!known || sequence > this.#sequence) return { events: [...this.#kept], gap: true };
     const oldest = this.#kept[0]?.sequence ?? this.#sequence + 1;
-    const first = Math.max(sequence + 1 - oldest, 0);
-    return { events: this.#kept.slice(first), gap: sequence + 1 < oldest };
+    const isKnown = known && sequence <= this.#sequence;
+    const first = isKnown ? Math.max(sequence + 1 - oldest, 0) : 0;
+    const events = this.#kept.slice(first, first + most);
+    const isMore = first + events.length < this.#kept.length;
+    return { events, gap: !isKnown || sequence + 1 < oldest, place: events.at(-1)?.id ?? this.lastId, isMore };
   }
 }
 

@@ -42,7 +42,8 @@ export async function mergeEvents(backends: readonly Backend[], asked: Asked, re
     stream.on('data', (chunk: string) => {
       const blocks = (rest + chunk).split('\n\n');
       rest = blocks.pop() ?? '';
-      for (const block of blocks) if (!isBeat(block) || index === 0) reply.write(`${withIds(block, worker, ids)}\n\n`);
+      const shown = blocks.filter((block) => !isBeat(block) || index === 0);
+      if (shown.length > 0) reply.write(shown.map((block) => `${withIds(block, worker, ids)}\n\n`).join(''));
     });
   }
 }

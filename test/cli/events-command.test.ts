@@ -6,12 +6,13 @@ test('events: one line each as it happens, until the stream ends; --types choose
   const world = await startTestApi();
   const env = { TANDEM_URL: await world.api.listen('127.0.0.1', 0), TANDEM_TOKEN: world.tokens.system };
   const shown: string[] = [];
-  const others = world.events.subscriberCount;
+  const open = async () =>
+    /^tandem_event_streams (\d+)/m.exec(await (await fetch(`${env.TANDEM_URL}/metrics`)).text())?.[1];
   const following = [
     run(['events', '--types', 'fraud'], { env, onOut: (text) => shown.push(text) }),
     run(['events', '--json'], { env, onOut: (text) => shown.push(text) }),
   ];
-  while (world.events.subscriberCount < others + 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  await expect.poll(open).toBe('2');
   world.events.publish('trunk-state', [], { trunkId: '1', trunk: 'a', state: 'online' });
   world.events.publish('fraud', ['acme'], { guard: 'calls', extension: '101', detail: 'too \u001b[2J many' });
   while (shown.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));

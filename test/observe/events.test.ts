@@ -25,8 +25,9 @@ describe('EventBus', () => {
     const bus = new EventBus(new VirtualScheduler(), { capacity: 10 });
     const first = publish(bus, 'first');
     const second = publish(bus, 'second');
-    expect(bus.since(first.id)).toEqual({ events: [second], gap: false });
-    expect(bus.since(bus.lastId)).toEqual({ events: [], gap: false });
+    expect(bus.since(first.id)).toEqual({ events: [second], gap: false, place: second.id, isMore: false });
+    expect(bus.since(first.id, 0)).toMatchObject({ events: [], isMore: true });
+    expect(bus.since(bus.lastId)).toEqual({ events: [], gap: false, place: second.id, isMore: false });
     for (let index = 0; index < 30; index++) publish(bus, String(index));
     const late = bus.since(first.id);
     expect(late.gap).toBe(true);

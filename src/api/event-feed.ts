@@ -1,0 +1,174 @@
+/**
+ * What happens, to all who follow it: events are gathered for a moment and go out as one text, made once for all who follow the same.
+ * Each reader has its place in the events that are kept, and gets what comes after it when it can take more: one that reads slowly waits
+ * for nobody and holds up nobody, keeps one text in memory at most, and is told what it has missed.
+ */
+import { type EngineEvent, EVENT_TYPES, type EventBus } from '../observe/index.ts';
+
+/** Events of so long leave together: 200 readers are written to five times a second, however much happens. */
+export const GATHER_MS = 200;
+/** How long readers are written to in one turn of the event loop. */
+const TURN_MS = 3;
+/** Events of one text. */
+const MOST_EVENTS = 200;
+/** Texts that are kept at a time; more are only needed where readers are at as many places. */
+const MOST_PIECES = 32;
+/** Events whose text is kept for whoever follows something else, or comes back. */
+const KEPT_TEXTS = 1024;
+
+/** What a reader follows; readers with the same name follow the same. */
+export interface Channel {
+  readonly name: string;
+  readonly types: ReadonlySet<string>;
+  /** Whose events alone; undefined: everybody's. */
+  readonly tenant: string | undefined;
+  /** More events a second than this are left out, the earliest of them, and counted in a `skipped` event; undefined: none are. */
+  readonly perSecond: number | undefined;
+}
+
+export interface FeedReader {
+  readonly channel: Channel;
+  /** Up to where it has been served: an event's id. */
+  place: string;
+  /** Not before this moment of `performance.now()`. */
+  notBeforeMs: number;
+  /** Whether it takes more now; one that does not asks for its {@link EventFeed.serve} when it does. */
+  takes(): boolean;
+  write(text: Buffer): void;
+}
+
+export function channelOf(types: string | undefined, tenant: string | undefined, perSecond?: number): Channel {
+  const wanted = new Set(types === undefined ? EVENT_TYPES : types.split(',').map((type) => type.trim()));
+  return { name: `${[...wanted].sort().join()} ${tenant ?? ''} ${perSecond ?? ''}`, types: wanted, tenant, perSecond };
+}
+
+interface Piece {
+  readonly octets: Buffer | undefined;
+  readonly place: string;
+  readonly isMore: boolean;
+}
+
+export class EventFeed {
+  readonly #events: EventBus;
+  readonly #readers = new Set<FeedReader>();
+  /** By channel and place; of this moment. */
+  readonly #pieces = new Map<string, Piece>();
+  readonly #texts: { readonly event: EngineEvent; readonly text: string }[] = [];
+  #unsubscribe: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #gatheredAtMs = 0;
+  readonly #waiting = new Set<FeedReader>();
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(events: EventBus) {
+    this.#events = events;
+  }
+
+  /** Serves a reader from its place on, until it is removed. */
+  add(reader: FeedReader): void {
+    this.#readers.add(reader);
+    this.#unsubscribe ??= this.#events.subscribe(() => this.#schedule());
+    this.serve(reader);
+  }
+
+  remove(reader: FeedReader): void {
+    this.#readers.delete(reader);
+    this.#waiting.delete(reader);
+    if (this.#readers.size > 0) return;
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pieces.clear();
+    this.#texts.length = 0;
+  }
+
+  /** Has a reader given what comes next, as soon as it is its turn. */
+  serve(reader: FeedReader): void {
+    if (!this.#readers.has(reader)) return;
+    this.#waiting.add(reader);
+    this.#turn ??= setImmediate(() => this.#serveSome());
+  }
+
+  #schedule(afterMs = this.#gatheredAtMs + GATHER_MS - performance.now()): void {
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#gatheredAtMs = performance.now();
+        for (const reader of this.#readers) this.serve(reader);
+      },
+      Math.max(0, afterMs),
+    );
+  }
+
+  /** As many as a turn of the event loop has room for. */
+  #serveSome(): void {
+    this.#turn = undefined;
+    const untilMs = performance.now() + TURN_MS;
+    for (const reader of this.#waiting) {
+      this.#waiting.delete(reader);
+      this.#give(reader);
+      if (performance.now() >= untilMs) break;
+    }
+    if (this.#waiting.size > 0) this.#turn = setImmediate(() => this.#serveSome());
+    else this.#pieces.clear();
+  }
+
+  #give(reader: FeedReader): void {
+    if (!reader.takes() || reader.place === this.#events.lastId) return;
+    const nowMs = performance.now();
+    if (nowMs < reader.notBeforeMs) {
+      this.#schedule(reader.notBeforeMs - nowMs);
+      return;
+    }
+    const { octets, place, isMore } = this.#pieceFor(reader);
+    reader.place = place;
+    if (octets !== undefined) reader.write(octets);
+    const { perSecond } = reader.channel;
+    if (octets !== undefined && perSecond !== undefined) reader.notBeforeMs = nowMs + spanMs(perSecond);
+    if (isMore) this.serve(reader);
+  }
+
+  #pieceFor({ channel, place }: FeedReader): Piece {
+    const key = `${place} ${channel.name}`;
+    let piece = this.#pieces.get(key);
+    if (piece === undefined) {
+      piece = this.#pieceOf(channel, place);
+      if (this.#pieces.size >= MOST_PIECES) this.#pieces.clear();
+      this.#pieces.set(key, piece);
+    }
+    return piece;
+  }
+
+  #pieceOf({ types, tenant, perSecond }: Channel, after: string): Piece {
+    const { events, gap, place, isMore } = this.#events.since(after, perSecond === undefined ? MOST_EVENTS : undefined);
+    const wanted = events.filter(
+      (event) => types.has(event.type) && (tenant === undefined || event.tenants.includes(tenant)),
+    );
+    const most =
+      perSecond === undefined ? wanted.length : Math.max(1, Math.floor((perSecond * spanMs(perSecond)) / 1000));
+    const skipped = Math.max(0, wanted.length - most);
+    const texts = wanted.slice(skipped).map((event) => this.#textOf(event));
+    if (skipped > 0) texts.unshift(`event: skipped\ndata: {"count":${skipped}}\n\n`);
+    if (gap) {
+      const before = events.length === 0 ? `id: ${place}\n` : '';
+      texts.unshift(`${before}event: gap\ndata: {"reason":"events were lost; read the resources again"}\n\n`);
+    }
+    return { octets: texts.length === 0 ? undefined : Buffer.from(texts.join('')), place, isMore };
+  }
+
+  #textOf(event: EngineEvent): string {
+    const slot = event.sequence % KEPT_TEXTS;
+    const kept = this.#texts[slot];
+    if (kept?.event === event) return kept.text;
+    const { id, at, type, data } = event;
+    const text = `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ at, ...data })}\n\n`;
+    this.#texts[slot] = { event, text };
+    return text;
+  }
+}
+
+/** How long those of one text stand for. */
+function spanMs(perSecond: number): number {
+  return Math.max(GATHER_MS, 1000 / perSecond);
+}

@@ -1,0 +1,142 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { channelOf, EventFeed, type FeedReader, GATHER_MS } from '../../src/api/event-feed.ts';
+import { EventBus } from '../../src/observe/index.ts';
+
+class Reader implements FeedReader {
+  readonly channel: FeedReader['channel'];
+  place: string;
+  notBeforeMs = 0;
+  isBlocked = false;
+  readonly texts: string[] = [];
+
+  constructor(place: string, channel: FeedReader['channel']) {
+    this.place = place;
+    this.channel = channel;
+  }
+
+  takes() {
+    return !this.isBlocked;
+  }
+
+  write(text: Buffer) {
+    this.texts.push(text.toString());
+  }
+
+  get read() {
+    return [...this.texts.join('').matchAll(/"value":"(\w+)"/g)].map(([, value]) => value);
+  }
+}
+
+let events: EventBus;
+let feed: EventFeed;
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'], now: 1_000_000 });
+  events = new EventBus({ wallMs: () => 0, nowMs: () => 0 }, { capacity: 100 });
+  feed = new EventFeed(events);
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const tell = (value: string | number, tenants: string[] = []) =>
+  events.publish('caller-id-rejected', tenants, { trunkId: '1', source: 's', value: String(value), reason: 'r' });
+const later = async (ms = GATHER_MS) => {
+  await vi.advanceTimersByTimeAsync(ms);
+  for (let turns = 0; turns < 20; turns++) await turn();
+};
+const opened = (place = events.lastId, channel = channelOf(undefined, undefined)) => {
+  const reader = new Reader(place, channel);
+  feed.add(reader);
+  return reader;
+};
+
+describe('the feed of events', () => {
+  test('the first event of a quiet time goes out at once, those that follow it together', async () => {
+    const reader = opened();
+    await later();
+    tell(1);
+    await later(1);
+    expect(reader.read).toEqual(['1']);
+    for (const value of [2, 3, 4]) tell(value);
+    await later(GATHER_MS - 2);
+    expect(reader.read).toEqual(['1']);
+    await later(2);
+    expect(reader.read).toEqual(['1', '2', '3', '4']);
+    expect(reader.texts).toHaveLength(2);
+  });
+
+  test('a text is made once for all who follow the same; who follows less gets less', async () => {
+    const readers = Array.from({ length: 200 }, () => opened());
+    const narrow = opened(events.lastId, channelOf('trunk-state', undefined));
+    const acme = opened(events.lastId, channelOf(undefined, 'acme'));
+    let made = 0;
+    const value = { toJSON: () => String(++made) } as unknown as string;
+    events.publish('caller-id-rejected', ['acme'], { trunkId: '1', source: 's', value, reason: 'r' });
+    tell('bolt', ['bolt']);
+    events.publish('trunk-state', [], { trunkId: '1', trunk: 'a', state: 'online' });
+    await later();
+    expect(made).toBe(1);
+    for (const reader of readers) expect(reader.read).toEqual(['1', 'bolt']);
+    expect(narrow.texts.join('')).toMatch(/^id: \S+\nevent: trunk-state\n/);
+    expect(acme.read).toEqual(['1']);
+  });
+
+  test('a reader that takes nothing keeps nothing waiting, and goes on where it was; past what is kept it is told of the gap', async () => {
+    const [slow, quick] = [opened(), opened()];
+    slow.isBlocked = true;
+    tell(1);
+    await later();
+    expect([slow.read, quick.read]).toEqual([[], ['1']]);
+    slow.isBlocked = false;
+    feed.serve(slow);
+    await later(0);
+    expect(slow.read).toEqual(['1']);
+    slow.isBlocked = true;
+    for (let value = 2; value < 400; value++) tell(value);
+    slow.isBlocked = false;
+    await later();
+    expect(slow.texts.join('')).toContain('event: gap');
+    expect(slow.read.at(-1)).toBe('399');
+  });
+
+  test('whoever comes back gets what it missed in pieces, none of them twice', async () => {
+    const from = events.lastId;
+    events = new EventBus({ wallMs: () => 0, nowMs: () => 0 });
+    feed = new EventFeed(events);
+    const start = events.lastId;
+    for (let value = 0; value < 1000; value++) tell(value);
+    const reader = opened(start);
+    await later();
+    expect(reader.texts).toHaveLength(5);
+    expect(reader.read).toEqual(Array.from({ length: 1000 }, (_, value) => String(value)));
+    expect(opened(from).place).toBe(from);
+  });
+
+  test('who reads no more than so many a second gets the latest, and is told how many were left out', async () => {
+    const person = opened(events.lastId, channelOf(undefined, undefined, 10));
+    const watcher = opened(events.lastId, channelOf(undefined, undefined, 1));
+    await later();
+    for (let value = 0; value < 50; value++) tell(value);
+    await later();
+    expect(person.read).toEqual(['48', '49']);
+    expect(person.texts.join('')).toContain('event: skipped\ndata: {"count":48}');
+    expect(watcher.read).toEqual(['49']);
+    for (let value = 50; value < 60; value++) tell(value);
+    await later();
+    expect(person.read.slice(2)).toEqual(['58', '59']);
+    expect(watcher.read).toEqual(['49']);
+    await later(1000);
+    expect(watcher.read).toEqual(['49', '59']);
+  });
+
+  test('nothing is left of the last reader that goes', async () => {
+    const reader = opened();
+    expect(events.subscriberCount).toBe(1);
+    tell(1);
+    feed.remove(reader);
+    expect(events.subscriberCount).toBe(0);
+    await later();
+    expect([reader.texts, vi.getTimerCount()]).toEqual([[], 0]);
+  });
+});
