@@ -1,8 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { MEDIA_KINDS, type Message, viewOf } from '../messages/index.ts';
+import { MEDIA_KINDS, type Message, peerOf, viewOf } from '../messages/index.ts';
 import type { MessageFacts } from '../observe/index.ts';
-import { callerId } from '../tenants/fields.ts';
 import { isSystemAdmin, maySeeTenant, requireTenant, tenantScope } from './access.ts';
 import { messageAnswer, messageExplanationAnswer } from './answers/messages.ts';
 
@@ -22,13 +21,22 @@ const WRONG_SIGNATURES = { failures: 30, windowMs: 60_000 };
 const words = z.string().min(1).max(4096);
 const link = z.url({ protocol: /^https?$/ }).max(2048);
 
+const recipient = z
+  .string()
+  .max(128)
+  .refine((text) => peerOf(text) !== undefined, {
+    error: 'must be a telephone number with its country code, or a WhatsApp user id such as US.13491208655302741918',
+  });
+
 const messageSchema = z
   .strictObject({
     tenant: keyText.optional().describe('Whose message it is; a tenant admin may leave it out.'),
     trunk: keyText
       .optional()
       .describe("Name or id of the WhatsApp trunk that sends it; default: the tenant's, where it has one."),
-    to: callerId.describe("The user's number, with its country code."),
+    to: recipient.describe(
+      "The user's number, with its country code; or its id at WhatsApp, where it shows no number.",
+    ),
     text: words.optional().describe('What to say.'),
     media: z
       .strictObject({

@@ -6,6 +6,7 @@ import { DEFAULT_API_BASE, type WhatsappSettings } from '../trunks/whatsapp-sche
 import { type CloudError, type Verdict, verdictOf } from './cloud-errors.ts';
 import type { Content } from './message.ts';
 import { safeMimeType } from './phone-content.ts';
+import { isUserId } from './user.ts';
 
 const ANSWER_OCTETS = 256 * 1024;
 const TIMEOUT_MS = 15_000;
@@ -32,7 +33,7 @@ export class CloudApi {
     this.#client = client;
   }
 
-  /** `reference` comes back in what the API says of the message later. */
+  /** `to` is a user's number or id; `reference` comes back in what the API says of the message later. */
   async send(
     settings: WhatsappSettings,
     message: { to: string; content: Content; contextId: string | undefined; reference: string },
@@ -41,7 +42,7 @@ export class CloudApi {
     const result = await this.#post(settings, {
       messaging_product: 'whatsapp',
       recipient_type: 'individual',
-      to,
+      ...(isUserId(to) ? { recipient: to } : { to }),
       biz_opaque_callback_data: reference,
       ...(contextId !== undefined && { context: { message_id: contextId } }),
       ...contentFields(content),

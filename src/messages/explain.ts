@@ -1,7 +1,8 @@
 /** What would become of a message, by the very decisions that live ones are made with; nothing is sent or kept. */
 import type { Directory } from '../trunks/directory.ts';
-import { type WhatsappNumber, wayOf, whatsappNumbers } from './numbers.ts';
+import { heardAt, type WhatsappNumber, wayOf, whatsappNumbers } from './numbers.ts';
 import { recipientsOf } from './recipients.ts';
+import { shownUser } from './user.ts';
 import { WINDOW_TEXT, windowOf } from './window.ts';
 
 export interface MessageQuestion {
@@ -62,7 +63,8 @@ async function explainOut(
   const steps: MessageStep[] = [];
   const passed = (rule: string, reason: string) =>
     void steps.push({ step: 'rule', outcome: 'continue', reason: `rule ${rule} passed over: ${reason}` });
-  const way = wayOf(directory, tenant, from, to, wallMs, passed);
+  const heardOf = await heardAt(directory, tenant, to, heard);
+  const way = wayOf(directory, { tenant, sender: from, dialled: to, wallMs, heardAt: heardOf }, passed);
   const base = { tenant: name, direction: 'outbound', steps } as const;
   if (way.kind === 'none') {
     steps.push({ step: 'rule', outcome: 'reject', reason: way.warning });
@@ -71,7 +73,7 @@ async function explainOut(
   const { number, peer, rule } = way;
   steps.push({ step: 'rule', outcome: 'continue', reason: `rule ${rule} leads to trunk ${number.trunk.name}` });
   steps.push({ step: 'sender', outcome: 'continue', reason: `WhatsApp shows +${number.number}` });
-  const decided = { ...base, trunk: number.trunk.name, rule, peer: `+${peer}` };
+  const decided = { ...base, trunk: number.trunk.name, rule, peer: shownUser(peer) };
   const refusal = windowStep(steps, isTemplate, number, await heard(number.trunk.id, peer), wallMs);
   if (refusal !== undefined) return { ...decided, refusal };
   const paceMs = waitMs(number.trunk.id, peer);

@@ -7,7 +7,7 @@ import { verdictOf } from './cloud-errors.ts';
 import { DEFAULT_KEEP_SECONDS } from './inbound.ts';
 import type { Keeper } from './keeper.ts';
 import { type Content, idOf, type Message, type ReadMark, type ReportWish } from './message.ts';
-import { type WhatsappNumber, wayOf } from './numbers.ts';
+import { heardAt, type WhatsappNumber, wayOf } from './numbers.ts';
 import type { Outbound, Sent } from './outbound.ts';
 import { ACCEPTED, readWritten, type Written } from './phone-content.ts';
 import type { PhoneAnswer, PhoneMessage } from './ports.ts';
@@ -36,7 +36,7 @@ export class FromPhones {
   }
 
   async send(message: PhoneMessage): Promise<PhoneAnswer> {
-    const { clock, directory } = this.#options;
+    const { clock, directory, keeper } = this.#options;
     const { tenant, sender, dialled } = message;
     const written = readWritten(message.contentType, message.body);
     if (written.kind === 'nothing') return { status: 200, headers: [] };
@@ -47,13 +47,16 @@ export class FromPhones {
         headers: [['Accept', ACCEPTED], warning(`${written.contentType} cannot be sent by WhatsApp`)],
       };
     if (written.kind === 'too-long') return { status: 413, headers: [warning('a text has at most 4096 characters')] };
-    const way = wayOf(directory(), tenant, sender, dialled, clock.wallMs());
-    if (way.kind === 'none') return { status: way.status, headers: [warning(way.warning)] };
+    let trunk: string | undefined;
     try {
+      const heard = await heardAt(directory(), tenant, dialled, (trunkId, peer) => keeper.heard(trunkId, peer));
+      const way = wayOf(directory(), { tenant, sender, dialled, wallMs: clock.wallMs(), heardAt: heard });
+      if (way.kind === 'none') return { status: way.status, headers: [warning(way.warning)] };
+      trunk = way.number.trunk.name;
       return await this.#sendBy(way.number, way.peer, message, written);
     } catch (error) {
       // Nothing was kept, so nothing is promised.
-      this.#options.log.error('messages-not-stored', { trunk: way.number.trunk.name, error: String(error) });
+      this.#options.log.error('messages-not-stored', { trunk, error: String(error) });
       return { status: 503, headers: [['Retry-After', '5']] };
     }
   }

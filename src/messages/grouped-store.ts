@@ -11,7 +11,7 @@ interface Waiting {
 
 export class GroupedStore {
   readonly #store: MessageStore;
-  readonly #adding: (Waiting & { readonly heard: Heard | undefined })[] = [];
+  readonly #adding: (Waiting & { readonly heard: readonly Heard[] })[] = [];
   readonly #saving: Waiting[] = [];
   #isWriting = false;
 
@@ -20,7 +20,7 @@ export class GroupedStore {
   }
 
   /** False: it was there already. */
-  add(row: MessageRow, heard?: Heard): Promise<boolean> {
+  add(row: MessageRow, heard: readonly Heard[] = []): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#adding.push({ row, heard, resolve, reject });
       this.#begin();
@@ -47,7 +47,7 @@ export class GroupedStore {
       await settle(added, (rows) =>
         this.#store.add(
           rows,
-          added.flatMap(({ heard }) => heard ?? []),
+          added.flatMap(({ heard }) => heard),
         ),
       );
       await settle(onceEach(this.#saving), (rows) => this.#store.save(rows));

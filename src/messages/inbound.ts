@@ -11,6 +11,7 @@ import type { WhatsappNumber } from './numbers.ts';
 import { contentForPhone, octets, type PhoneContent } from './phone-content.ts';
 import type { PhoneDraft, Phones } from './ports.ts';
 import { recipientsOf } from './recipients.ts';
+import { shownUser } from './user.ts';
 import type { InboundFact } from './webhook.ts';
 
 const DEFAULT_KEEP_SECONDS = 604_800;
@@ -53,7 +54,9 @@ export class Inbound {
     const message = this.#messageOf(number, fact);
     // The time is the sender's, by Meta's clock; one in the future opens no longer window.
     const heardMs = Math.min(fact.atMs === 0 ? clock.wallMs() : fact.atMs, clock.wallMs());
-    const heard = { key: heardKey(number.trunk.id, fact.from), atMs: Math.trunc(heardMs) };
+    // Whoever hides its number later, or shows it, is heard under either.
+    const names = new Set([fact.from, fact.userId ?? fact.from]);
+    const heard = [...names].map((name) => ({ key: heardKey(number.trunk.id, name), atMs: Math.trunc(heardMs) }));
     return (await keeper.add(message, true, heard)) ? message : undefined;
   }
 
@@ -210,11 +213,6 @@ function headersOf(message: Message): [string, string][] {
     ...(sentMs === undefined ? [] : [['X-WA-Timestamp', String(Math.trunc(sentMs / 1000))] as [string, string]]),
     ...(contextId === undefined ? [] : [['X-WA-Context-Id', contextId] as [string, string]]),
   ];
-}
-
-/** A number is shown as one; an id of WhatsApp's as it is. */
-export function shownUser(peer: string): string {
-  return /^[0-9]+$/.test(peer) ? `+${peer}` : peer;
 }
 
 function isTemporary(status: number): boolean {

@@ -14,4 +14,5 @@ export type {
 } from './ports.ts';
 export { MessageService, type Wanted } from './service.ts';
 export type { TokenHealth } from './token-watch.ts';
+export { peerOf } from './user.ts';
 export { viewOf } from './view.ts';

@@ -24,7 +24,7 @@ export class Keeper {
   }
 
   /** Keeps a new one; false when it is there already. `holds`: this node works on it from now on. */
-  add(kept: Kept, holds: boolean, heard?: Heard): Promise<boolean> {
+  add(kept: Kept, holds: boolean, heard: readonly Heard[] = []): Promise<boolean> {
     return this.#grouped.add(this.#rowOf(kept, holds), heard);
   }
 

@@ -6,7 +6,6 @@ import type { Egress } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { GuardedClient } from '../observe/index.ts';
-import { normalizeNumber } from '../tenants/number.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import { CloudApi, type MediaFile } from './cloud-api.ts';
@@ -22,6 +21,7 @@ import { hasWhatsapp, type WhatsappNumber, whatsappNumber, whatsappNumbers } fro
 import { Outbound } from './outbound.ts';
 import type { MessageWatcher, NotificationOutcome, PhoneAnswer, PhoneMessage, Phones } from './ports.ts';
 import { type TokenHealth, TokenWatch } from './token-watch.ts';
+import { peerOf } from './user.ts';
 
 /** How often the store is asked for what is due. */
 const POLL_MS = 1_000;
@@ -239,8 +239,8 @@ export class MessageService implements TimerTarget {
   async send({ tenant, trunk, to, content, contextId, key }: Wanted): Promise<Message | string> {
     const number = this.#chosen(tenant, trunk);
     if (typeof number === 'string') return number;
-    const peer = normalizeNumber(to);
-    if (peer === undefined) return `${to} is no number`;
+    const peer = peerOf(to);
+    if (peer === undefined) return `${to} is neither a number nor a user's id`;
     const trunkId = number.trunk.id;
     const nowMs = Math.trunc(this.#options.scheduler.wallMs());
     const message: Message = {
@@ -254,7 +254,7 @@ export class MessageService implements TimerTarget {
       revision: 1,
       direction: 'outbound',
       number: number.number,
-      peer: String(peer),
+      peer,
       content,
       state: 'queued',
       ...(contextId !== undefined && { contextId }),

@@ -2,6 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Content, MediaKind, Status } from './message.ts';
 import { MEDIA_KINDS } from './message.ts';
+import { isUserId } from './user.ts';
 
 /** Whether the octets were signed with the app's secret (`X-Hub-Signature-256`); the time that it takes says nothing of the secret. */
 export function isSigned(body: Uint8Array, header: string | undefined, appSecret: string): boolean {
@@ -23,7 +24,10 @@ export interface InboundFact {
   readonly accountId: string;
   readonly phoneNumberId: string;
   readonly remoteId: string;
+  /** The user's number, or its id where it shows none. */
   readonly from: string;
+  /** Its id, where Meta gives one beside the number. */
+  readonly userId: string | undefined;
   readonly name: string | undefined;
   readonly atMs: number;
   readonly content: Content;
@@ -87,8 +91,8 @@ function inboundFact(
   where: { accountId: string; phoneNumberId: string },
 ): InboundFact | undefined {
   const remoteId = text(message['id']);
-  // A user may show an id of WhatsApp's in place of a number.
-  const from = text(message['from']) ?? text(message['from_user_id']);
+  const userId = text(message['from_user_id']);
+  const from = text(message['from']) ?? userId;
   if (remoteId === undefined || from === undefined || !/^[A-Za-z0-9._-]{1,128}$/.test(from)) return undefined;
   const contact = contacts.find((each) => each['wa_id'] === from || each['user_id'] === from) ?? contacts[0];
   return {
@@ -96,6 +100,7 @@ function inboundFact(
     ...where,
     remoteId,
     from,
+    userId: userId !== undefined && isUserId(userId) ? userId : undefined,
     name: text(object(contact?.['profile'])?.['name'])?.slice(0, 128),
     atMs: secondsIn(message['timestamp']),
     content: contentOf(message),

@@ -41,7 +41,7 @@ export { explainPlaced, type PlacedCall, placedCall, refusedBy } from './placed-
 export { type CallDifference, differenceOf, type FieldDifference, type Whereabouts } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';
 export type { InviteTokens } from './render.ts';
-export { mismatch, rulesOf } from './rules.ts';
+export { mismatch, rulesOf, senderMismatch } from './rules.ts';
 export { addIdentity, type Signing, type Signs, type SignsAtOnce } from './signing.ts';
 export type { CandidateNote, FieldNote, StepNote } from './trace.ts';
 export { profileOf } from './trunk-profile.ts';

@@ -38,6 +38,11 @@ export function mismatch(candidate: CompiledRule, number: string, caller: string
   if (candidate.prefixes.size > 0 && !hasPrefix(candidate.prefixes, number))
     return 'the number has none of its prefixes';
   if (candidate.lengths.size > 0 && !candidate.lengths.has(number.length)) return 'the number has none of its lengths';
+  return senderMismatch(candidate, caller, tenant);
+}
+
+/** The same of what a rule says of the caller alone. */
+export function senderMismatch(candidate: CompiledRule, caller: string, tenant: Tenant): string | undefined {
   if (candidate.extensions.length > 0 && !inRanges(candidate.extensions, Number(caller))) {
     return 'the caller is none of its extensions';
   }

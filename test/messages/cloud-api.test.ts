@@ -60,6 +60,13 @@ describe('a message', () => {
     });
   });
 
+  test('goes to a user that shows no number by its id', async () => {
+    const { api, asked } = apiOf(json(200, { messages: [{ id: 'wamid.A' }] }));
+    await api.send(settings, { ...wanted, to: 'US.13491208655302741918' });
+    expect(JSON.parse(asked[0]?.body ?? '')).toMatchObject({ recipient: 'US.13491208655302741918' });
+    expect(JSON.parse(asked[0]?.body ?? '')).not.toHaveProperty('to');
+  });
+
   test.each([
     ['nobody listens', Object.assign(new Error('no'), { code: 'ECONNREFUSED' }), 'unreached'],
     ['the guard refuses', new EgressError('private'), 'unreached'],

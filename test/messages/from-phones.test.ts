@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CloudError } from '../../src/messages/cloud-errors.ts';
 import { FromPhones } from '../../src/messages/from-phones.ts';
+import { heardKey } from '../../src/messages/keeper.ts';
 import type { Message } from '../../src/messages/message.ts';
 import type { Sent } from '../../src/messages/outbound.ts';
 import { directoryOf, keeperWorld, numberIn, silentLog, USER } from './world.ts';
@@ -29,11 +30,15 @@ function phonesWorld(changes: Parameters<typeof directoryOf>[0] = {}) {
     onChange: () => {},
     poll: () => void polls++,
   });
-  const send = (body: string, contentType = 'text/plain', more: { sender?: string; callId?: string } = {}) =>
+  const send = (
+    body: string,
+    contentType = 'text/plain',
+    more: { sender?: string; callId?: string; dialled?: string } = {},
+  ) =>
     fromPhones.send({
       tenant,
       sender: more.sender ?? '101',
-      dialled: `+${USER}`,
+      dialled: more.dialled ?? `+${USER}`,
       callId: more.callId ?? 'c1',
       cseq: 1,
       contentType,
@@ -60,6 +65,27 @@ test.each([
   const { send, store } = phonesWorld();
   expect((await send(body, contentType, { sender })).status).toBe(status);
   expect(store.rows.size).toBe(0);
+});
+
+describe('a user that shows no number', () => {
+  const ID = 'US.13491208655302741918';
+
+  test('is answered on the number that it has written to, whatever numbers the rule is for', async () => {
+    const { send, sends, store, scheduler } = phonesWorld();
+    await store.add([], [{ key: heardKey('7', ID), atMs: scheduler.wallMs() }]);
+    expect((await send('Hi', 'text/plain', { dialled: ID })).status).toBe(202);
+    expect(sends).toMatchObject([{ peer: ID, trunkId: '7' }]);
+  });
+
+  test.each([
+    ['who has not written', '101', false, 404],
+    ['who has, of an extension that no rule lets write', '103', true, 403],
+  ])('%s: %s is refused', async (_, sender, hasWritten, status) => {
+    const { send, store, scheduler } = phonesWorld();
+    if (hasWritten) await store.add([], [{ key: heardKey('7', ID), atMs: scheduler.wallMs() }]);
+    expect((await send('Hi', 'text/plain', { dialled: ID, sender })).status).toBe(status);
+    expect(store.rows.size).toBe(0);
+  });
 });
 
 test('what WhatsApp refuses is the phone’s answer, with why and when to come again', async () => {

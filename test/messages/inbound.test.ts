@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Inbound } from '../../src/messages/inbound.ts';
+import { heardKey } from '../../src/messages/keeper.ts';
 import type { Message } from '../../src/messages/message.ts';
 import type { PhoneDraft, PhoneOutcome } from '../../src/messages/ports.ts';
 import { directoryOf, keeperWorld, numberIn, silentLog, turn, USER } from './world.ts';
@@ -57,6 +58,14 @@ test('a message is kept once, and goes to the phone of its rule under its own id
   ]);
   expect(await kept(message.id)).toMatchObject({ state: 'delivered', recipients: [{ state: 'delivered' }] });
   expect(changed).toEqual(['delivered']);
+});
+
+test('a user that tells both its number and its id is heard under either', async () => {
+  const { inbound, store, state } = inboundWorld();
+  const fact = { remoteId: 'wamid.B', from: USER, userId: 'US.1349', atMs: 0, content: { type: 'text', text: 'x' } };
+  await inbound.take(numberIn(state.directory), fact as never);
+  expect(await store.heard(heardKey('7', USER))).toBeDefined();
+  expect(await store.heard(heardKey('7', 'US.1349'))).toBeDefined();
 });
 
 test('with reports: always it is addressed to the phone, with the number in P-Called-Party-ID', async () => {

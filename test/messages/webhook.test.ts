@@ -97,6 +97,13 @@ test('a user without a number is known by its id at WhatsApp', () => {
   expect(factsOf(octets(body))?.facts[0]).toMatchObject({ from: 'US.13491208655302741918' });
 });
 
+test('a user with a number is known by it, and its id is told beside it', () => {
+  const body = notification({
+    messages: [{ from: '12015550123', from_user_id: 'US.1349', id: 'wamid.A', type: 'text', text: { body: 'x' } }],
+  });
+  expect(factsOf(octets(body))?.facts[0]).toMatchObject({ from: '12015550123', userId: 'US.1349' });
+});
+
 test('statuses, with the reference of their message and why it failed', () => {
   const statuses = [
     { id: 'wamid.S', status: 'delivered', timestamp: '1763000000', biz_opaque_callback_data: 'ref' },

@@ -228,6 +228,23 @@ describe('what phones write', () => {
     await shown(({ remoteId, state }) => remoteId === taken.at(-1)?.id && state === 'delivered', 'as delivered');
   });
 
+  test('of a user that shows no number goes to its id, once it has written', async () => {
+    const nobody = await write('US.13491208655302741918@whatsapp.acme.test', 'Hallo?');
+    expect(nobody.status).toBe(404);
+    const id = await cloud.inbound('US.13491208655302741918', { type: 'text', text: { body: 'Hi' } });
+    const message = await received((each) => fieldOf(each, 'X-WA-Message-Id') === id, 'the message');
+    const from = /<sip:([^>]+)>/.exec(fieldOf(message, 'From'))?.[1] ?? '';
+    expect(from).toBe('US.13491208655302741918@whatsapp.acme.test');
+    const { status, answer } = await write(from, 'Guten Tag');
+    expect(status).toBe(202);
+    const { taken } = await cloud.taken();
+    expect(taken.at(-1)).toMatchObject({
+      id: fieldOf(answer, 'X-WA-Message-Id'),
+      body: { recipient: 'US.13491208655302741918', text: { body: 'Guten Tag' } },
+    });
+    expect(taken.at(-1)?.body).not.toHaveProperty('to');
+  });
+
   test('statuses in any order, several times, lead to the same', async () => {
     await cloud.set({ statuses: ['sent', 'delivered', 'read'], copies: 3, reversed: true });
     const { answer } = await write(`+${USER}@whatsapp.acme.test`, 'in disorder');

@@ -121,9 +121,11 @@ function takeMessage(body: Record<string, unknown>): object {
     const status = settings.failWith === 130429 ? 429 : 400;
     throw new Refusal(status, settings.failWith, `(#${settings.failWith}) as the test wants`);
   }
-  const to = String(body['to'] ?? '');
+  const isId = body['to'] === undefined && body['recipient'] !== undefined;
+  const to = String((isId ? body['recipient'] : body['to']) ?? '');
   const type = String(body['type'] ?? 'text');
-  required(/^[1-9][0-9]{5,14}$/.test(to), 'The parameter to must be digits with country code');
+  if (isId) required(/^[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]+$/.test(to), 'The parameter recipient must be a user id');
+  else required(/^[1-9][0-9]{5,14}$/.test(to), 'The parameter to must be digits with country code');
   if (!KINDS.includes(type)) throw new Refusal(400, 131051, 'Unsupported message type');
   const part = body[type] as Record<string, unknown> | undefined;
   if (part === undefined) throw new Refusal(400, 131008, `Required parameter is missing: ${type}`);
@@ -144,7 +146,7 @@ function takeMessage(body: Record<string, unknown>): object {
     id,
     status,
     timestamp: String(Math.floor(nowMs / 1000)),
-    recipient_id: to,
+    ...(isId ? { recipient_user_id: to } : { recipient_id: to }),
     ...(body['biz_opaque_callback_data'] !== undefined && {
       biz_opaque_callback_data: body['biz_opaque_callback_data'],
     }),
@@ -153,7 +155,8 @@ function takeMessage(body: Record<string, unknown>): object {
     }),
   }));
   for (const fact of settings.reversed ? facts.reverse() : facts) notify({ statuses: [fact] });
-  return { messaging_product: 'whatsapp', contacts: [{ input: to, wa_id: to }], messages: [{ id }] };
+  const contact = isId ? { input: to, user_id: to } : { input: to, wa_id: to };
+  return { messaging_product: 'whatsapp', contacts: [contact], messages: [{ id }] };
 }
 
 function checkPart(type: string, part: Record<string, unknown>): void {
@@ -214,15 +217,16 @@ async function post(body: string, retryMs: number): Promise<void> {
   outstanding--;
 }
 
-/** What a user writes. */
+/** What a user writes: one with a number, or one that shows its id alone. */
 function inbound({ from, name, message }: { from: string; name?: string; message: Record<string, unknown> }): object {
   const id = String(message['id'] ?? `wamid.${randomBytes(18).toString('base64url')}`);
+  const isId = !/^[0-9]+$/.test(from);
   heardMs.set(from, Date.now());
   theirs.add(id);
   const timestamp = String(message['timestamp'] ?? Math.floor(Date.now() / 1000));
   notify({
-    contacts: [{ profile: { name: name ?? 'Somebody' }, wa_id: from }],
-    messages: [{ ...message, from, id, timestamp }],
+    contacts: [{ profile: { name: name ?? 'Somebody' }, ...(isId ? { user_id: from } : { wa_id: from }) }],
+    messages: [{ ...message, ...(isId ? { from_user_id: from } : { from }), id, timestamp }],
   });
   return { id };
 }
