@@ -1,4 +1,4 @@
-import { BlockList, isIP, isIPv6, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 
 /** Connections of one address that may wait for their first request, or be open at all. Nobody who means well needs as many. */
 const MAX_WAITING_PER_ADDRESS = 50;
@@ -59,16 +59,4 @@ export function guardConnections(
     waiting.get(`${socket.remotePort}|${socket.remoteAddress}`)?.(),
   );
   return () => ({ open, refused });
-}
-
-/** Tells whether an address is one of these, or in one of these networks. */
-export function isAmong(networks: readonly string[]): (address: string) => boolean {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', length] = network.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    if (length === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(length), family);
-  }
-  return (address) => isIP(address) !== 0 && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }

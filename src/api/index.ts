@@ -1,4 +1,4 @@
-export { guardConnections, isAmong } from './connection-guard.ts';
+export { guardConnections } from './connection-guard.ts';
 export type * from './ports.ts';
 export { type Api, type ApiOptions, createApi } from './server.ts';
 export { writeOwnerToken } from './tokens.ts';

@@ -1,5 +1,5 @@
 /** IP addresses and networks as numbers: one spelling for all that people write. */
-import { isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 
 /** An address as 32-bit words: one for IPv4, four for IPv6. An IPv4-mapped IPv6 address counts as IPv4 (RFC 4291 §2.5.5.2). */
 export type Words = readonly number[];
@@ -138,4 +138,16 @@ function formatIpv6(words: Words): string {
       .map((group) => group.toString(16))
       .join(':');
   return start < 0 ? hex(0, 8) : `${hex(0, start)}::${hex(start + run, 8)}`;
+}
+
+/** Tells whether an address is one of these, or in one of these networks. */
+export function isAmong(networks: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', length] = network.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (length === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(length), family);
+  }
+  return (address) => isIP(address) !== 0 && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }

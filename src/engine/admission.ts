@@ -1,7 +1,7 @@
 /**
  * Who sent this request? (RFC 3261 §22, docs/architecture.md "Who sent this"). In this order:
  *
- * 0. the pass of another node of the same store;
+ * 0. the pass of another node of the same store; from here on the sender is whom a front proxy names, where one does;
  * 1. credentials for a tenant's domain or a gateway's host label: whoever they prove;
  * 2. the connection or address on which an endpoint or gateway is registered: that one, challenged (or admitted by its binding);
  * 3. an address that an extension trusts in place of digest;
@@ -24,6 +24,7 @@ import type { Identification } from '../trunks/identification.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
+import type { FrontProxies, Sender } from './front-proxies.ts';
 import type { PeerPass, WantedBinding } from './peer-nodes.ts';
 import type { Served } from './served.ts';
 
@@ -49,8 +50,9 @@ export interface AdmissionOptions {
   readonly trusted: () => AddressIndex<TrustedExtension>;
   /** Somebody has proved by digest to be who it says. */
   readonly onSignedIn?: (address: string) => void;
+  readonly front: Pick<FrontProxies, 'senderOf'>;
   /** An ambiguous or refused source, for events and metrics. */
-  readonly onRefused?: (code: string, flow: Flow, detail: Readonly<Record<string, unknown>>) => void;
+  readonly onRefused?: (code: string, sender: Sender, detail: Readonly<Record<string, unknown>>) => void;
 }
 
 /** An extension that is admitted by source address. */
@@ -78,18 +80,20 @@ export class Admission {
     const { request, flow } = transaction;
     const pass = this.#options.pass.read(request, flow.remoteAddress);
     if (pass !== undefined) return { kind: 'node', ...pass };
+    const sender = this.#options.front.senderOf(request, flow);
 
     const claimed = this.#realmOfCredentials(request);
-    if (claimed !== undefined) return this.#verify(transaction, claimed);
+    if (claimed !== undefined) return this.#verify(transaction, sender, claimed);
 
-    const registered = this.#options.flows.registeredOn(flow);
+    // What is registered on the flow of a proxy says nothing of whom it speaks for.
+    const registered = sender === flow ? this.#options.flows.registeredOn(flow) : undefined;
     if (registered !== undefined) return this.#registeredParty(transaction, registered);
 
-    const trusted = this.#trustedExtension(request, flow);
+    const trusted = this.#trustedExtension(request, sender);
     if (trusted !== undefined && !this.#asksOther(request, trusted.tenant))
       return { kind: 'extension', tenant: trusted.tenant, extension: trusted.extension };
 
-    const identified = this.#options.trunks.identify(request, flow);
+    const identified = this.#options.trunks.identify(request, sender);
     switch (identified.kind) {
       case 'trunk':
         // An address that trunks and phones share proves a trunk only when nobody of a tenant claims to speak.
@@ -97,12 +101,14 @@ export class Admission {
         return { kind: 'trunk', trunk: identified.trunk };
       case 'ambiguous':
         if (this.#claimedTenant(request) !== undefined) break;
-        this.#refuse(transaction, 'ambiguous-trunk', { candidates: identified.trunks.map((trunk) => trunk.name) });
+        this.#refuse(transaction, sender, 'ambiguous-trunk', {
+          candidates: identified.trunks.map((trunk) => trunk.name),
+        });
         return undefined;
       case 'unknown':
         break;
     }
-    this.#challengeStranger(transaction);
+    this.#challengeStranger(transaction, sender);
     return undefined;
   }
 
@@ -126,19 +132,19 @@ export class Admission {
 
   #registeredParty(transaction: ServerTransaction, party: { domain: string; user: string }): Source | undefined {
     const tenant = this.#options.served.directory.tenantByDomain(party.domain);
-    if (tenant !== undefined) return this.#verify(transaction, tenant.domain);
+    if (tenant !== undefined) return this.#verify(transaction, transaction.flow, tenant.domain);
     const account = this.#options.accounts.gateway(party.domain, party.user);
     if (account?.kind !== 'trunk') {
-      this.#challengeStranger(transaction);
+      this.#challengeStranger(transaction, transaction.flow);
       return undefined;
     }
     // The binding alone proves the gateway over a connection; a UDP source address can be forged, which is why digest is the default.
     if (account.trunk.options.trust === 'binding') return { kind: 'trunk', trunk: account.trunk };
-    return this.#verify(transaction, party.domain);
+    return this.#verify(transaction, transaction.flow, party.domain);
   }
 
-  #trustedExtension(request: SipRequest, flow: Flow): TrustedExtension | undefined {
-    const candidates = this.#options.trusted().find(flow.remoteAddress);
+  #trustedExtension(request: SipRequest, { remoteAddress }: Sender): TrustedExtension | undefined {
+    const candidates = this.#options.trusted().find(remoteAddress);
     if (candidates.length === 0) return undefined;
     const { uri } = request.from();
     if (!isSipUri(uri) || uri.user === undefined) return undefined;
@@ -147,7 +153,7 @@ export class Admission {
     const host = uri.host.toLowerCase();
     const ofDomain = named.find(({ tenant }) => tenant.domain.toLowerCase() === host);
     // A number of any length may be an extension: where a trunk sends from too, only the tenant's own domain says that it is a phone.
-    if (ofDomain !== undefined || this.#options.trunks.knows(flow.remoteAddress)) return ofDomain;
+    if (ofDomain !== undefined || this.#options.trunks.knows(remoteAddress)) return ofDomain;
     return named.length === 1 ? named[0] : undefined;
   }
 
@@ -169,11 +175,11 @@ export class Admission {
     return asked !== undefined && asked.name !== tenant.name;
   }
 
-  #verify(transaction: ServerTransaction, realm: string): Source | undefined {
+  #verify(transaction: ServerTransaction, sender: Sender, realm: string): Source | undefined {
     const { request, flow } = transaction;
     const tenant = this.#options.served.directory.tenantByDomain(realm);
     if (tenant !== undefined && this.#asksOther(request, tenant)) {
-      this.#challenge(transaction, request.uri());
+      this.#challenge(transaction, sender, request.uri());
       return undefined;
     }
     const lookup = (username: string): Account | undefined =>
@@ -185,17 +191,17 @@ export class Admission {
       request.headers.has(HeaderId.Authorization) && !request.headers.has(HeaderId.ProxyAuthorization)
         ? 'user'
         : 'proxy';
-    const verdict = this.#options.digest.verify(request, kind, tenant?.domain ?? realm, flow.remoteAddress, lookup);
+    const verdict = this.#options.digest.verify(request, kind, tenant?.domain ?? realm, sender.remoteAddress, lookup);
     if (verdict.outcome === 'refused') {
       if (verdict.reason !== 'no-credentials' && !verdict.reason.startsWith('nonce')) {
         const { username, uri } = verdict;
         const hint = refusalHint(verdict.reason, username);
-        this.#options.onRefused?.(verdict.reason, flow, { method: request.method, realm, username, uri, ...hint });
+        this.#options.onRefused?.(verdict.reason, sender, { method: request.method, realm, username, uri, ...hint });
       }
       transaction.reply(verdict.status, verdict.reasonPhrase, verdict.headers);
       return undefined;
     }
-    this.#options.onSignedIn?.(flow.remoteAddress);
+    this.#options.onSignedIn?.(sender.remoteAddress);
     const { account } = verdict;
     switch (account.kind) {
       case 'extension':
@@ -204,7 +210,7 @@ export class Admission {
         return { kind: 'service', tenant: account.tenant, service: account.service };
       case 'trunk':
         if (account.trunk.type === 'whatsapp' && flow.transport !== 'tls') {
-          this.#refuse(transaction, 'not-by-tls', { trunk: account.trunk.name });
+          this.#refuse(transaction, sender, 'not-by-tls', { trunk: account.trunk.name });
           return undefined;
         }
         return { kind: 'trunk', trunk: account.trunk };
@@ -212,13 +218,13 @@ export class Admission {
   }
 
   /** Challenges for the domain that From or the Request-URI names, if it is one of ours; else for nobody's. */
-  #challengeStranger(transaction: ServerTransaction): void {
+  #challengeStranger(transaction: ServerTransaction, sender: Sender): void {
     const { request } = transaction;
-    this.#challenge(transaction, request.from().uri, request.uri());
+    this.#challenge(transaction, sender, request.from().uri, request.uri());
   }
 
   /** Challenges for the first of these that is a domain of ours, else for nobody's. */
-  #challenge(transaction: ServerTransaction, ...uris: readonly Uri[]): void {
+  #challenge(transaction: ServerTransaction, sender: Sender, ...uris: readonly Uri[]): void {
     let realm = NOBODY_REALM;
     for (const uri of uris) {
       if (!isSipUri(uri)) continue;
@@ -230,9 +236,9 @@ export class Admission {
       else continue;
       break;
     }
-    const { request, flow } = transaction;
-    if (realm === NOBODY_REALM) this.#noteOwnAddress(request, flow);
-    const { status, reasonPhrase, headers } = this.#options.digest.ask(request, 'proxy', realm, flow.remoteAddress);
+    const { request } = transaction;
+    if (realm === NOBODY_REALM) this.#noteOwnAddress(request, sender);
+    const { status, reasonPhrase, headers } = this.#options.digest.ask(request, 'proxy', realm, sender.remoteAddress);
     transaction.reply(status, reasonPhrase, headers);
   }
 
@@ -240,17 +246,22 @@ export class Admission {
    * A phone that has the node's own address for its domain, where that is nobody's. Strangers who try an address do the same, so that
    * each source is told of once.
    */
-  #noteOwnAddress(request: SipRequest, flow: Flow): void {
+  #noteOwnAddress(request: SipRequest, sender: Sender): void {
     const { uri } = request.from();
-    if (!isSipUri(uri) || !this.#options.served.isOwnHost(uri.host) || this.#told.has(flow.remoteAddress)) return;
+    if (!isSipUri(uri) || !this.#options.served.isOwnHost(uri.host) || this.#told.has(sender.remoteAddress)) return;
     if (this.#told.size >= MAX_TOLD) this.#told.clear();
-    this.#told.add(flow.remoteAddress);
+    this.#told.add(sender.remoteAddress);
     const { host, user } = uri;
-    this.#options.onRefused?.('own-address', flow, { method: request.method, host, user, ...OWN_ADDRESS_HINT });
+    this.#options.onRefused?.('own-address', sender, { method: request.method, host, user, ...OWN_ADDRESS_HINT });
   }
 
-  #refuse(transaction: ServerTransaction, code: string, detail: Readonly<Record<string, unknown>>): void {
-    this.#options.onRefused?.(code, transaction.flow, { method: transaction.request.method, ...detail });
+  #refuse(
+    transaction: ServerTransaction,
+    sender: Sender,
+    code: string,
+    detail: Readonly<Record<string, unknown>>,
+  ): void {
+    this.#options.onRefused?.(code, sender, { method: transaction.request.method, ...detail });
     transaction.reply(403, 'Forbidden');
   }
 }

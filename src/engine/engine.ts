@@ -35,6 +35,7 @@ import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Draining } from './draining.ts';
 import type { EngineOptions } from './engine-options.ts';
+import { FrontProxies } from './front-proxies.ts';
 import { calledNumbersOf } from './inbound-view.ts';
 import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
@@ -87,12 +88,14 @@ export class Engine {
   readonly #nodeFacts: NodeFacts;
   readonly #served: Served;
   readonly #trusted = new TrustedExtensions();
+  readonly #front: FrontProxies;
   /** What snapshots changed, not followed to the end yet. */
   readonly #toFollow: ProvisioningDiff[] = [];
 
   constructor(options: EngineOptions) {
     const { settings, scheduler, log, observer } = options;
     this.#options = options;
+    this.#front = new FrontProxies(settings.frontProxies);
     const served = new Served(settings, options.directory, options.workers);
     this.#served = served;
     allAtOnce(this.#trusted.follow(options.directory.tenants.map((after) => ({ before: undefined, after }))));
@@ -192,7 +195,8 @@ export class Engine {
       peers,
     });
     this.registrations = new Registrations({
-      reach: new ContactReach({ node: settings.node, peers, pass }),
+      reach: new ContactReach({ node: settings.node, peers, pass, front: this.#front }),
+      front: this.#front,
       settings,
       scheduler,
       log,
@@ -329,11 +333,12 @@ export class Engine {
       flows: this.registrations,
       trunks: this.trunks.identification,
       trusted: () => this.#trusted.index,
+      front: this.#front,
       onSignedIn: (address) => this.#registered.signedIn(address),
-      onRefused: (code, flow, detail) =>
+      onRefused: (code, { remoteAddress, remotePort, transport }, detail) =>
         observer.onRefused(code, {
-          source: `${flow.remoteAddress}:${flow.remotePort}`,
-          transport: flow.transport,
+          source: `${remoteAddress}:${remotePort}`,
+          transport,
           ...detail,
         }),
     });
@@ -525,6 +530,7 @@ export class Engine {
       this.trunks.knows(address) ||
       this.#registered.has(address) ||
       this.#trusted.index.has(address) ||
+      this.#front.has(address) ||
       this.#options.peers?.isPeerAddress(address) === true
     );
   }

@@ -1,6 +1,7 @@
 /** How a registered contact is reached from this node: over its own flow or address, or through the node that it registered at. */
 import type { Binding } from '../registrar/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
+import type { FrontProxies } from './front-proxies.ts';
 import type { PeerNodes, PeerPass } from './peer-nodes.ts';
 
 export interface Reached {
@@ -32,6 +33,7 @@ export interface ReachOptions {
   readonly node: string;
   readonly peers: PeerNodes;
   readonly pass: PeerPass;
+  readonly front: Pick<FrontProxies, 'has'>;
 }
 
 export class ContactReach {
@@ -46,7 +48,7 @@ export class ContactReach {
    * may be the only way; after it, whatever address the contact has of its own.
    */
   of(binding: Binding<Flow>): Reached | undefined {
-    const { node, peers, pass } = this.#options;
+    const { node, peers, pass, front } = this.#options;
     const { flow, target } = binding;
     if (flow !== undefined && !flow.closed) {
       const reached = { to: flow, through: undefined, silentMs: undefined };
@@ -54,6 +56,9 @@ export class ContactReach {
       return { ...reached, pastFlow: { ...target, connectTimeoutMs: ORPHAN_SILENT_MS } };
     }
     const isOther = binding.node !== node && binding.node !== '';
+    // A proxy of the operator's own in front leads to the phone from any node.
+    const isBehindFront = binding.path.length > 0 && target?.transport === 'udp' && front.has(target.address);
+    if (isOther && isBehindFront) return { to: target, through: undefined, silentMs: undefined };
     const peer = isOther ? peers.addressOf(binding.node) : undefined;
     if (peer !== undefined) {
       const wanted = { aor: binding.aor, contact: binding.requestUri };

@@ -27,6 +27,7 @@ import type { Accounts } from './accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admission.ts';
 import { splitAor } from './aor.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
+import type { FrontProxies } from './front-proxies.ts';
 import { ownerOf, partyOf } from './owner.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { ContactReach, Reached } from './reach.ts';
@@ -41,6 +42,7 @@ export interface RegistrationsOptions {
   readonly digest: DigestServer;
   readonly trusted: () => AddressIndex<TrustedExtension>;
   readonly reach: ContactReach;
+  readonly front: FrontProxies;
   readonly listener: RegistrationListener<Flow>;
   readonly store?: BindingStore | undefined;
   /** A REGISTER that came with credentials and was refused. */
@@ -75,6 +77,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       log,
       node: settings.node,
       isOwn: (host, port) => served.directory.tenantByDomain(host) !== undefined || served.isOwnAddress(host, port),
+      trustsPath: ({ remoteAddress }) => options.front.has(remoteAddress),
       maxContactsPerAor: settings.limits.contactsPerExtension,
       maxBindings: settings.limits.bindings,
       defaultExpiresSeconds: settings.registrar.defaultExpiresSeconds,
@@ -98,6 +101,7 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       digest: options.digest,
       registrar: this.registrar,
       isOwnHost: (host) => served.isOwnHost(host),
+      sourceOf: (request, flow) => options.front.senderOf(request, flow).remoteAddress,
       onRefused: ({ digest: why, ...refusal }) => {
         // The first REGISTER of every phone comes without credentials and is refused; that is worth no word.
         if (why === 'no-credentials') return;

@@ -16,6 +16,8 @@ export interface RegisterHandlerOptions<Flow extends RegistrarFlow> {
   readonly registrar: Registrar<Flow>;
   /** True for a host in the Request-URI that is the engine itself, since phones may register by its address. */
   readonly isOwnHost: (host: string) => boolean;
+  /** Where a request came from; default: the other end of its flow. */
+  readonly sourceOf?: (request: SipRequest, flow: Flow) => string;
   readonly onRefused?: (refusal: RegisterRefused) => void;
 }
 
@@ -57,32 +59,33 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
       return this.#decide(transaction);
     } catch (error) {
       if (!(error instanceof PeerError)) throw error;
-      return this.#refuse(transaction.flow, undefined, refuse(error.status, 'Bad Request'));
+      return this.#refuse(transaction.flow.remoteAddress, undefined, refuse(error.status, 'Bad Request'));
     }
   }
 
   #decide(transaction: RegisterTransaction<Flow>): RegisterOutcome {
     const { request, flow } = transaction;
+    const source = this.#options.sourceOf?.(request, flow) ?? flow.remoteAddress;
     const { registrar } = this.#options;
     const to = aorParts(request.to().uri);
     const domain = to === undefined ? undefined : this.#domainOf(request, to.host);
     // §10.3 steps 1 and 5.
     if (to === undefined || domain === undefined)
-      return this.#refuse(flow, domain, refuse(404, 'Not Found'), { host: to?.host ?? '' });
+      return this.#refuse(source, domain, refuse(404, 'Not Found'), { host: to?.host ?? '' });
     // §10.3 step 2.
     const unsupported = checkRequired(request);
-    if (unsupported !== undefined) return this.#refuse(flow, domain, unsupported);
+    if (unsupported !== undefined) return this.#refuse(source, domain, unsupported);
     // §10.3 step 3.
-    const authenticated = this.#authenticate(request, flow, domain, to.user);
+    const authenticated = this.#authenticate(request, source, domain, to.user);
     if (authenticated.account === undefined) return authenticated.refusal;
     transaction.admit();
     const { account } = authenticated;
     // §10.3 step 4.
     if (account.users !== 'any' && !account.users.includes(to.user)) {
-      return this.#refuse(flow, domain, refuse(403, 'Not Your Address'));
+      return this.#refuse(source, domain, refuse(403, 'Not Your Address'));
     }
     const outcome = registrar.process(request, flow, account);
-    return outcome.status < 300 ? outcome : this.#refuse(flow, domain, outcome);
+    return outcome.status < 300 ? outcome : this.#refuse(source, domain, outcome);
   }
 
   /** The domain of To, when the Request-URI is of it too, or is the engine's own address. */
@@ -95,9 +98,8 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     return isOwnHost(requested) || accounts.domainOf(requested) === domain ? domain : undefined;
   }
 
-  #authenticate(request: SipRequest, flow: Flow, domain: string, toUser: string): Authenticated {
+  #authenticate(request: SipRequest, source: string, domain: string, toUser: string): Authenticated {
     const { accounts, digest } = this.#options;
-    const source = flow.remoteAddress;
     const trusted = accounts.trusted?.(domain, toUser, source);
     if (trusted !== undefined) return { account: trusted };
     const verdict = digest.verify(request, 'user', domain, source, (username) => accounts.find(domain, username));
@@ -108,11 +110,11 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
       ...(username === undefined ? {} : { username }),
       ...(uri === undefined ? {} : { uri }),
     };
-    return { refusal: this.#refuse(flow, domain, { status, reason: reasonPhrase, headers }, facts) };
+    return { refusal: this.#refuse(source, domain, { status, reason: reasonPhrase, headers }, facts) };
   }
 
   #refuse(
-    flow: Flow,
+    sourceAddress: string,
     domain: string | undefined,
     outcome: RegisterOutcome,
     facts: Partial<Pick<RegisterRefused, 'digest' | 'username' | 'uri' | 'host'>> = {},
@@ -123,7 +125,7 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
       reason,
       domain,
       host: domain ?? '',
-      sourceAddress: flow.remoteAddress,
+      sourceAddress,
       ...facts,
     });
     return outcome;

@@ -35,6 +35,8 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly node?: string;
   /** True for an address and port this engine listens on or advertises, and for every domain it serves. */
   readonly isOwn: (host: string, port: number) => boolean;
+  /** Whether a REGISTER over this flow may carry a Path that its phone knows nothing of: a proxy of the operator's own put it in. */
+  readonly trustsPath?: (flow: Flow) => boolean;
   /** Default: 10. */
   readonly maxContactsPerAor?: number;
   /** Over all; beyond it new bindings get 503. Default: 500,000. */
@@ -69,6 +71,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #isOwn: (host: string, port: number) => boolean;
   #policy: ExpiryPolicy;
   readonly #longestSeconds: number;
+  readonly #trustsPath: (flow: Flow) => boolean;
   readonly #maxContactsPerAor: number;
   readonly #maxBindings: number;
   readonly #flowTimerSeconds: number;
@@ -85,6 +88,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#store = options.store ?? new MemoryBindingStore();
     this.#node = options.node ?? '';
     this.#isOwn = options.isOwn;
+    this.#trustsPath = options.trustsPath ?? (() => false);
     this.#policy = {
       defaultExpiresSeconds: options.defaultExpiresSeconds ?? 3600,
       minExpiresSeconds: options.minExpiresSeconds ?? 60,
@@ -105,7 +109,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     const ask = readRegister(request);
     if (isRefusal(ask)) return ask;
     // RFC 3327 §5.3: a Path that the client knows nothing of was put in by somebody in between.
-    if (ask.path.length > 0 && !supports(request, 'path')) {
+    if (ask.path.length > 0 && !supports(request, 'path') && !this.#trustsPath(flow)) {
       return refuse(420, 'Bad Extension', [[HeaderId.Unsupported, 'path']]);
     }
     if (ask.kind !== 'query') {

@@ -424,6 +424,13 @@ export const nodeSchema = z.strictObject({
     })
     .prefault({})
     .describe('What Via and Contact say; default: the listen host.'),
+  frontProxies: z
+    .array(network)
+    .max(100)
+    .default([])
+    .describe(
+      'SIP proxies of the operator in front of the nodes, e.g. a dispatcher: the address in their X-Auth-IP (and the port in X-Auth-Port) counts as the sender, and the Path that they add to a REGISTER is taken from any phone.',
+    ),
   store: storeSchema.prefault({ kind: 'embedded' }).describe('Where state is kept.'),
   provisioning: z.array(path).default([]).describe('Provisioning files, applied at start, idempotent.'),
   provisioningMode: z

@@ -38,6 +38,9 @@ export interface TrunkAddress {
 /** What the called number of a request from this trunk may be, likeliest first, as its inbound settings say. Must not throw. */
 export type CalledNumberReader = (request: SipRequest, trunk: Trunk) => readonly number[];
 
+/** Where a request came from. */
+type Source = Pick<Flow, 'remoteAddress' | 'remotePort' | 'transport' | 'tls'>;
+
 /** What a request's source speaks for. */
 interface Spoken {
   readonly members: Members<Known>;
@@ -118,7 +121,7 @@ export class Identification {
     if (oldest !== undefined) this.#byToken.delete(oldest);
   }
 
-  identify(request: SipRequest, flow: Flow): Identified {
+  identify(request: SipRequest, flow: Source): Identified {
     const byToken = this.#trunkOfToken(request);
     if (byToken !== undefined) return { kind: 'trunk', trunk: byToken, exact: true };
     const spoken = this.#spokenFor(flow);
@@ -180,7 +183,7 @@ export class Identification {
   }
 
   /** The teams trunk whose name is in the Request-URI, when it comes over TLS from where Teams is. */
-  #namedIn(request: SipRequest, flow: Flow): Trunk | undefined {
+  #namedIn(request: SipRequest, flow: Source): Trunk | undefined {
     const uri = request.uri();
     const known = isSipUri(uri) ? this.#byFqdn.get(uri.host.toLowerCase()) : undefined;
     if (known === undefined || flow.transport !== 'tls' || !this.isOf(known.trunk.id, flow.remoteAddress))
@@ -192,7 +195,7 @@ export class Identification {
     return this.#calledNumbers(request, trunk).some((number) => this.#directory.inPool(trunk.id, trunk.owner, number));
   }
 
-  #spokenFor(flow: Flow): Spoken[] {
+  #spokenFor(flow: Source): Spoken[] {
     const spoken: Spoken[] = [];
     if (this.#byCertificateName.size > 0 && flow.tls?.verified === true) {
       for (const name of flow.tls.names) {
@@ -345,7 +348,7 @@ export class Identification {
  * The port that a trunk's message came from. A connection that the peer opened comes from a port without meaning; what counts there is
  * the port in Via, where the peer says that it listens. Its address cannot be forged.
  */
-function portOf(request: SipRequest, flow: Flow): number {
+function portOf(request: SipRequest, flow: Source): number {
   if (flow.transport === 'udp') return flow.remotePort;
   return request.topVia().port ?? (flow.transport === 'tls' ? 5061 : 5060);
 }

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Child, startChild } from './child.ts';
-import { freePort } from './free-port.ts';
+import { eventually } from './eventually.ts';
+import { freePort, isListening } from './free-port.ts';
 import { peerCommand } from './peers.ts';
 
 export interface KamailioOptions {
@@ -57,6 +58,48 @@ function tlsConfiguration(folder: string, tls: KamailioTls): string {
     );
   }
   return `[server:default]\n${lines.join('\n')}\n[client:default]\n${lines.join('\n')}\n`;
+}
+
+export interface ConfiguredKamailio {
+  /** `host:port`. */
+  readonly address: string;
+  readonly child: Child;
+  stop(): Promise<void>;
+}
+
+/** Starts Kamailio with a configuration file as it is, and these definitions (`-A`); it listens on UDP. */
+export async function startConfiguredKamailio(
+  file: string,
+  address: string,
+  definitions: Readonly<Record<string, string>>,
+): Promise<ConfiguredKamailio> {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-kamailio-'));
+  const given = Object.entries(definitions).flatMap(([name, value]) => ['-A', `${name}=${value}`]);
+  const child = startChild(peerCommand('kamailio'), [
+    '-f',
+    file,
+    ...given,
+    '-DD',
+    '-E',
+    '-Y',
+    folder,
+    '-m',
+    '64',
+    '-M',
+    '8',
+  ]);
+  const stop = async () => {
+    await child.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  await eventually('Kamailio to listen', () => isListening('udp', port), { detail: child.output }).catch(
+    async (error: unknown) => {
+      await stop();
+      throw error;
+    },
+  );
+  return { address, child, stop };
 }
 
 /** Starts Kamailio with the test's script on a free port; waits until it serves. */

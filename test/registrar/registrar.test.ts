@@ -283,6 +283,13 @@ describe('RFC 3327: Path', () => {
     expect(uris()).toEqual([]);
   });
 
+  test('§5.3: Path from a client that does not know it is kept where the proxy is trusted', () => {
+    const { send, registrar } = registrarWorld({ trustsPath: ({ remoteAddress }) => remoteAddress === '192.0.2.50' });
+    expect(send({ headers: PATH }, flowFrom('192.0.2.51', 5060, 'udp')).status).toBe(420);
+    expect(send({ headers: PATH }, flowFrom('192.0.2.50', 5060, 'udp')).status).toBe(200);
+    expect(registrar.bindings(BOB)[0]?.path).toHaveLength(2);
+  });
+
   test("a proxy's flow does not say who sends over it, and takes no binding with it", () => {
     const { send, registrar } = registrarWorld();
     const flow = flowFrom('192.0.2.50', 5060, 'tcp');

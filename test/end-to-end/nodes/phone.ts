@@ -29,6 +29,8 @@ export class Phone {
   readonly heard: string[] = [];
   /** Contacts that it was told in its dialogs, by Call-ID. */
   readonly told = new Map<string, string>();
+  /** Header fields that its requests carry besides. */
+  fields: readonly string[] = [];
   /** What it answers an INVITE; 0: nothing, nor anything else. */
   answers = 200;
   readonly #responses: SipResponse[] = [];
@@ -93,8 +95,8 @@ export class Phone {
     const response = await this.#signedIn(node, 'INVITE', uri, uri, 'proxy', fields, SDP);
     const ms = performance.now() - began;
     if (response.status < 300) {
-      const target = /<sip:([^>]*)>/.exec(response.headers.value(HeaderId.Contact) ?? '')?.[1] ?? '';
-      const hop = target.slice(target.indexOf('@') + 1).replace(/;.*/, '');
+      const target = targetOf(response);
+      const hop = hopOf(routesBack(response)[0] ?? target);
       const cseq = Number.parseInt(response.headers.value(HeaderId.CSeq) ?? '1', 10);
       this.#send(hop, this.#inDialog('ACK', `sip:${target}`, response, cseq));
       if (Number.isFinite(talkMs))
@@ -105,8 +107,9 @@ export class Phone {
 
   /** BYE of a call that it placed, to a node; answers the final response. */
   hangUp(node: string, { response }: Called): Promise<SipResponse> {
-    const bye = this.#inDialog('BYE', `sip:${node}`, response, 9);
-    return this.#ask(node, bye, response.callId(), 9);
+    const [route] = routesBack(response);
+    const bye = this.#inDialog('BYE', `sip:${route === undefined ? node : targetOf(response)}`, response, 9);
+    return this.#ask(route === undefined ? node : hopOf(route), bye, response.callId(), 9);
   }
 
   /** BYE of a call that it took. */
@@ -116,7 +119,13 @@ export class Phone {
     const [from, to] = [headers.value(HeaderId.From) ?? '', headers.value(HeaderId.To) ?? ''];
     headers.set(HeaderId.From, to);
     headers.set(HeaderId.To, from);
-    return this.#ask(node, this.#inDialog('BYE', `sip:${node}`, asCalled, 9), invite.callId(), 9);
+    // The other way round: what a caller reads from the last to the first.
+    headers.remove(HeaderId.RecordRoute);
+    for (const route of routesOf(invite).reverse()) headers.add(HeaderId.RecordRoute, route);
+    const [route] = routesOf(invite);
+    const uri = `sip:${route === undefined ? node : targetOf(invite)}`;
+    const hop = route === undefined ? node : hopOf(route);
+    return this.#ask(hop, this.#inDialog('BYE', uri, asCalled, 9), invite.callId(), 9);
   }
 
   async #signedIn(
@@ -139,6 +148,7 @@ export class Phone {
         `Call-ID: ${callId}`,
         `CSeq: ${cseq} ${method}`,
         ...fields,
+        ...this.fields,
         `Content-Length: ${body.length}`,
         '',
         body,
@@ -184,6 +194,7 @@ export class Phone {
       `${method} ${uri} SIP/2.0`,
       `Via: SIP/2.0/UDP ${this.#host}:${this.#port};branch=z9hG4bK${callId}-${method};rport`,
       'Max-Forwards: 70',
+      ...routesBack(response).map((route) => `Route: ${route}`),
       `From: ${response.headers.value(HeaderId.From)}`,
       `To: ${response.headers.value(HeaderId.To)}`,
       `Call-ID: ${callId}`,
@@ -203,6 +214,26 @@ export class Phone {
   #isCopy(request: SipRequest): boolean {
     return this.invites.some(({ request: known }) => known.callId() === request.callId());
   }
+}
+
+function routesOf({ headers }: SipRequest | SipResponse): string[] {
+  return [...headers.listValues(HeaderId.RecordRoute)];
+}
+
+/** The route set of a caller (RFC 3261 §12.1.2). */
+function routesBack(response: SipResponse): string[] {
+  return routesOf(response).reverse();
+}
+
+/** Contact, without angle brackets and scheme. */
+function targetOf({ headers }: SipRequest | SipResponse): string {
+  return /<sip:([^>]*)>/.exec(headers.value(HeaderId.Contact) ?? '')?.[1] ?? '';
+}
+
+/** `host:port` of a URI or Route. */
+function hopOf(uri: string): string {
+  const place = uri.replace(/^<sip:/, '').replace(/[;>].*/, '');
+  return place.slice(place.indexOf('@') + 1);
 }
 
 /** RFC 3261 §17.1.1.3. */
