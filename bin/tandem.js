@@ -8,6 +8,12 @@ import { fileURLToPath } from 'node:url';
 /** The oldest that it is meant to run on. */
 const REQUIRED = { major: 24, minor: 7 };
 
+/**
+ * What calls leave behind is collected in steps of 6 MB and not of 16: it takes up to a twentieth more time in all, and a call waits a
+ * third as long for it.
+ */
+const OPTIONS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=6'];
+
 function bundledNode() {
   try {
     const require = createRequire(import.meta.url);
@@ -31,7 +37,7 @@ if (runtime === undefined) {
   process.exit(1);
 }
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const args = ['--disable-warning=ExperimentalWarning', join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
+const args = [...OPTIONS, join(root, 'src', 'main.ts'), ...process.argv.slice(2)];
 
 // One process where Node can do that: whoever signals this one signals the engine. It fails only where the system has no such call.
 if (runtime === process.execPath && typeof process.execve === 'function' && process.platform === 'linux') {

@@ -12,6 +12,8 @@ const LASTING_BACKLOGS = 3;
 const LASTING_SHARE = 0.5;
 /** Who was let in then is told so after this part of a backlog, when its turn has not come: not when it comes at last. */
 const LASTING_WAIT_SHARE = 0.4;
+/** After this part of a backlog a refusal comes late: the call itself is worth more to its caller, and a few of them cost little. */
+const LATE_REFUSAL_SHARE = 0.8;
 /** Backlogs' worth of computing that a request may wait in all; whoever sent it is about to send it again (RFC 3261 §17.1.1.2). */
 const LATE_BACKLOGS = 4;
 /** So long after the last sign of it an overload counts as not over, ms by the clock: it comes in waves. */
@@ -124,6 +126,11 @@ export class Backlog {
   /** How long one that is let in now may wait by the clock, ms: while there is too much, others take its place at once. */
   get mostWaitMs(): number {
     return this.#isOver ? LASTING_WAIT_SHARE * this.#patienceMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether one whose time is up ({@link mostWaitMs}) and that has waited so long is to be refused: not any more, and not yet, when that would be late. */
+  isWorthRefusing(waitedMs: number): boolean {
+    return waitedMs < LATE_REFUSAL_SHARE * this.#patienceMs || waitedMs > LATE_BACKLOGS * this.#patienceMs;
   }
 
   /** Whether one that came at this computing time was let in in vain. */

@@ -68,8 +68,8 @@ interface Waiting {
   readonly text: string;
   readonly flow: Flow;
   readonly sinceMs: number;
-  /** When it has waited in vain, by the clock. */
-  untilMs: number;
+  /** When it is taken to have come: it was read later than that. */
+  readonly cameMs: number;
   /** Computing time at which it came. */
   readonly sinceComputedMs: number;
 }
@@ -173,8 +173,9 @@ export class Inbox {
       }
       this.#backlog.beat(this.#workMs(), nowMs, 0);
     }
-    const untilMs = Number.POSITIVE_INFINITY;
-    this.#sort({ text, flow, sinceMs: nowMs, untilMs, sinceComputedMs: this.#backlog.computedMs });
+    // It may have come at any time since the sockets were read before: in the middle of it, taken together.
+    const cameMs = nowMs - Math.min(nowMs - this.#readMs, LONGEST_SLICE_MS) / 2;
+    this.#sort({ text, flow, sinceMs: nowMs, cameMs, sinceComputedMs: this.#backlog.computedMs });
   }
 
   /**
@@ -262,22 +263,21 @@ export class Inbox {
         this.#overloaded();
         return;
       }
-      // It may have come at any time since the sockets were read before: in the middle of it, taken together.
-      const cameMs = waiting.sinceMs - Math.min(waiting.sinceMs - this.#readMs, LONGEST_SLICE_MS) / 2;
-      waiting.untilMs = cameMs + this.#backlog.mostWaitMs;
     }
     if (!this.#fresh.add(address, waiting)) this.counters.knownDropped++;
   }
 
-  /** Those whose turn has not come in time are told so now, not when it comes. */
+  /** Those whose turn has not come in time are told so now, not when it comes; whom that would reach late is served instead, and next. */
   #refuseOverdue(): void {
     if (this.#fresh.size === 0) return;
     const nowMs = this.#sliceBeganMs;
+    const { mostWaitMs } = this.#backlog;
     this.#fresh.takeWhile(
-      ({ untilMs }) => untilMs < nowMs,
+      ({ cameMs }) => cameMs + mostWaitMs < nowMs,
       (waiting) => {
-        if (this.#refusesLate(waiting)) this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - waiting.sinceMs);
-        // A copy of what is served already, or an emergency call: it has waited long enough.
+        if (this.#backlog.isWorthRefusing(nowMs - waiting.cameMs) && this.#refusesLate(waiting))
+          this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - waiting.sinceMs);
+        // That, a copy of what is served already, or an emergency call: it has waited long enough.
         else this.#ongoing.add(waiting.flow.remoteAddress, waiting);
       },
     );

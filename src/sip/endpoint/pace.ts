@@ -1,5 +1,7 @@
 /** Computing that may be done at once, ms: a turn's worth. More of it would be missing at the end of the quota's period. */
 const BURST_MS = 5;
+/** As much as a period of the usual quota gives: what a collection of garbage takes at once, on several cores, is rested for as well. */
+const MOST_DEBT_MS = 50;
 /** The shortest and the longest rest: what comes meanwhile is to be looked at soon. */
 const LEAST_REST_MS = 0.5;
 const MOST_REST_MS = 5;
@@ -33,8 +35,8 @@ export class Pace {
     const earnedMs = (nowMs - this.#atMs) * share - (computedMs - this.#atComputedMs);
     this.#atMs = nowMs;
     this.#atComputedMs = computedMs;
-    // Debts end with their period: the kernel has made the process stand still for them.
-    this.#creditMs = Math.max(-BURST_MS, Math.min(BURST_MS, this.#creditMs + earnedMs));
+    // Debts end with their period at last: the kernel has made the process stand still for them.
+    this.#creditMs = Math.max(-MOST_DEBT_MS, Math.min(BURST_MS, this.#creditMs + earnedMs));
     return this.#creditMs >= 0 ? 0 : Math.min(MOST_REST_MS, Math.max(LEAST_REST_MS, -this.#creditMs / share));
   }
 }

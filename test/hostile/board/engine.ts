@@ -132,19 +132,19 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
 }
 
 function startProcess(options: EngineOptions, folder: string): Child {
-  const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+  const bin = fileURLToPath(new URL('../../../bin/tandem.js', import.meta.url));
   const probe = new URL('processes/probe-process.ts', import.meta.url).href;
-  const node = [process.execPath, '--expose-gc', '--import', probe, ...(options.nodeOptions ?? [])];
+  const nodeOptions = ['--expose-gc', '--import', probe, ...(options.nodeOptions ?? [])].join(' ');
   const [command, ...args] = [
     ...(options.wrapper ?? []),
-    ...node,
-    main,
+    process.execPath,
+    bin,
     'start',
     '--config',
     join(folder, 'tandem.json'),
   ];
   return startChild(command as string, args, {
     cwd: folder,
-    env: { ...process.env, TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
+    env: { ...process.env, NODE_OPTIONS: nodeOptions, TANDEM_BOOTSTRAP_TOKEN: ADMIN_TOKEN, ...options.environment },
   });
 }

@@ -79,6 +79,17 @@ test('a few that are refused are no sign of one', () => {
   expect(backlog.mostWaitMs).toBe(Number.POSITIVE_INFINITY);
 });
 
+test('who has waited for most of a backlog is not refused any more, unless it has waited for four', () => {
+  const backlog = grown();
+  expect([21, 39, 41, 199, 201].map((waitedMs) => backlog.isWorthRefusing(waitedMs))).toEqual([
+    true,
+    true,
+    false,
+    false,
+    true,
+  ]);
+});
+
 test('four backlogs of computing are late, whatever the clock says', () => {
   const backlog = grown();
   backlog.beat(150, 9_000, 20);

@@ -37,7 +37,7 @@ test('who has a core never rests', () => {
   expect(play(1, 1_000)).toMatchObject({ computedMs: 1_000, longestRestMs: 0 });
 });
 
-test('what was not used is not saved up, and a debt ends with its period', () => {
+test('what was not used is not saved up, and of a debt half a period is rested for at most', () => {
   let computedMs = 0;
   const pace = new Pace(
     () => 0.5,
@@ -48,7 +48,21 @@ test('what was not used is not saved up, and a debt ends with its period', () =>
   expect(pace.restMs(60_004)).toBeGreaterThan(0);
   computedMs = 1_000;
   expect(pace.restMs(60_008)).toBe(5);
-  expect(pace.restMs(60_018)).toBe(0);
+  expect(pace.restMs(60_018)).toBe(5);
+  expect(pace.restMs(60_108)).toBe(0);
+});
+
+test('a collection of garbage on two cores is rested for as well: nothing of its period is left', () => {
+  let computedMs = 0;
+  const pace = new Pace(
+    () => 0.5,
+    () => computedMs,
+  );
+  pace.restMs(60_000);
+  computedMs = 40;
+  let nowMs = 60_020;
+  for (let restMs = pace.restMs(nowMs); restMs > 0; restMs = pace.restMs(nowMs)) nowMs += restMs;
+  expect(nowMs - 60_000).toBeGreaterThanOrEqual(70);
 });
 
 test('the computing of this process grows while it computes', () => {
