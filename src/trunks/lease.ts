@@ -22,6 +22,9 @@ export interface LeaseHolder {
 export const LEASE_MS = 6_000;
 const RENEW_MS = 2_000;
 
+const ASK = 0;
+const OVER = 1;
+
 /**
  * Holds one lease: asks every 2 s until it is granted, then renews it; three renewals fit into a lease. While the store cannot be asked
  * the holder goes on until its lease has run out, since from then on another node may hold it.
@@ -36,6 +39,8 @@ export class Lease implements TimerTarget {
   /** Monotonic time at which the lease held runs out. */
   #heldUntilMs = 0;
   #timer: Timer | undefined;
+  /** While the store does not answer. */
+  #overTimer: Timer | undefined;
 
   constructor(key: string, port: LeasePort, scheduler: Scheduler, holder: LeaseHolder) {
     this.#key = key;
@@ -48,6 +53,12 @@ export class Lease implements TimerTarget {
     return this.#held;
   }
 
+  /** Whether it is held at this moment: a node that stood still finds out before it does anything as the holder. */
+  isHeldNow(): boolean {
+    if (this.#held && this.#port !== ALWAYS_GRANTED && this.#scheduler.nowMs() >= this.#heldUntilMs) this.#lost();
+    return this.#held;
+  }
+
   start(): void {
     this.#ask();
   }
@@ -55,11 +66,17 @@ export class Lease implements TimerTarget {
   end(): void {
     this.#ended = true;
     this.#timer = cancelTimer(this.#timer);
+    this.#overTimer = cancelTimer(this.#overTimer);
     if (this.#held) this.#port.release(this.#key);
     this.#held = false;
   }
 
-  onTimer(): void {
+  onTimer(kind: number): void {
+    if (kind === OVER) {
+      this.#overTimer = undefined;
+      this.isHeldNow();
+      return;
+    }
     this.#timer = undefined;
     this.#ask();
   }
@@ -73,24 +90,41 @@ export class Lease implements TimerTarget {
     }
     asked.then(
       (granted) => this.#answered(granted, askedAtMs),
-      () => this.#answered(this.#held && this.#scheduler.nowMs() < this.#heldUntilMs, undefined),
+      () => {
+        const leftMs = this.#heldUntilMs - this.#scheduler.nowMs();
+        const isHeld = this.#held && leftMs > 0;
+        // The next try may come when another node has it already.
+        if (isHeld && !this.#ended) this.#overTimer ??= this.#scheduler.schedule(leftMs, this, OVER);
+        this.#answered(isHeld, undefined);
+      },
     );
+  }
+
+  #lost(): void {
+    this.#held = false;
+    this.#holder.onLeaseElsewhere();
   }
 
   /** @param askedAtMs when the store was asked, from which a granted lease counts; undefined when it did not answer. */
   #answered(granted: boolean, askedAtMs: number | undefined): void {
-    if (granted && askedAtMs !== undefined) this.#heldUntilMs = askedAtMs + LEASE_MS;
+    if (granted && askedAtMs !== undefined) {
+      this.#heldUntilMs = askedAtMs + LEASE_MS;
+      this.#overTimer = cancelTimer(this.#overTimer);
+    }
     if (this.#ended) {
       if (granted) this.#port.release(this.#key);
       return;
     }
-    this.#timer = this.#port === ALWAYS_GRANTED ? undefined : this.#scheduler.schedule(RENEW_MS, this, 0);
+    this.#timer = this.#port === ALWAYS_GRANTED ? undefined : this.#scheduler.schedule(RENEW_MS, this, ASK);
     if (granted === this.#held) {
       if (!granted) this.#holder.onLeaseElsewhere();
       return;
     }
-    this.#held = granted;
-    if (granted) this.#holder.onLease();
-    else this.#holder.onLeaseElsewhere();
+    if (!granted) {
+      this.#lost();
+      return;
+    }
+    this.#held = true;
+    this.#holder.onLease();
   }
 }

@@ -239,7 +239,7 @@ export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHold
 
   onTimer(kind: number): void {
     if (kind === Timers.Lapse) this.#become(FAILED, 'the registration lapsed', this.lastCode);
-    else this.#locate();
+    else if (this.#lease.isHeldNow()) this.#locate();
   }
 
   #locate(): void {
@@ -273,7 +273,7 @@ export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHold
     if (this.#work.kind !== 'queued') return;
     const { turn } = this.#work;
     this.#work = { kind: 'asking', turn };
-    turn.begin();
+    if (this.#lease.isHeldNow()) turn.begin();
   }
 
   get trunk(): Trunk {

@@ -6,15 +6,22 @@ import { registerTrunk, settle, TrunkWorld } from './provider.ts';
 class SharedLeases {
   readonly holders = new Map<string, { node: string; untilMs: number }>();
   isAway = false;
-  #nowMs: () => number;
+  /** How long it takes until somebody who asks knows that it is away. */
+  silentMs = 0;
+  readonly #scheduler: TrunkWorld['scheduler'];
+  readonly #nowMs: () => number;
 
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
+  constructor(scheduler: TrunkWorld['scheduler']) {
+    this.#scheduler = scheduler;
+    this.#nowMs = () => scheduler.nowMs();
   }
 
   node(node: string): LeasePort {
     const take = async (key: string, leaseMs: number): Promise<boolean> => {
-      if (this.isAway) throw new Error('store away');
+      if (this.isAway) {
+        await new Promise<void>((resolve) => this.#scheduler.schedule(this.silentMs, { onTimer: () => resolve() }, 0));
+        throw new Error('store away');
+      }
       const holder = this.holders.get(key);
       if (holder !== undefined && holder.node !== node && holder.untilMs > this.#nowMs()) return false;
       this.holders.set(key, { node, untilMs: this.#nowMs() + leaseMs });
@@ -45,7 +52,7 @@ function nodes() {
     release: (key) => (leases as SharedLeases).node(node).release(key),
   });
   const first = new TrunkWorld([registerTrunk()], { lease: port('one') });
-  leases = new SharedLeases(() => first.scheduler.nowMs());
+  leases = new SharedLeases(first.scheduler);
   return { first, leases };
 }
 
@@ -98,4 +105,22 @@ test('the lease is given back when the trunk goes', async () => {
   first.apply([]);
   await runFor(first, 2);
   expect(leases.holders.size).toBe(0);
+});
+
+test('a store that is away: the holder ends with its lease, whenever it had asked last', async () => {
+  const { first, leases } = nodes();
+  first.service.start();
+  await runFor(first, 15);
+  const trunkId = first.status().trunkId;
+  const untilMs = leases.holders.get(`registration ${trunkId}`)?.untilMs ?? 0;
+  leases.isAway = true;
+  leases.silentMs = 250;
+  while (first.scheduler.nowMs() < untilMs - 20) {
+    first.scheduler.advance(10);
+    await settle();
+  }
+  expect(first.status().state).toBe('online');
+  first.scheduler.advance(40);
+  await settle();
+  expect(first.status()).toMatchObject({ state: 'unknown', reason: 'another node registers this trunk' });
 });
