@@ -36,6 +36,16 @@ export class RedisLink {
     this.#client.on('ready', () => {
       this.#lastError = '';
     });
+    // A client that was told to drop its connection while it still asked the Sentinels for one gives up for good.
+    this.#client.on('end', () => this.#again());
+  }
+
+  #again(): void {
+    if (this.#isClosed) return;
+    setTimeout(() => {
+      if (this.#isClosed || this.#client.status !== 'end') return;
+      this.#client.connect().catch(() => {});
+    }, MAX_RECONNECT_MS);
   }
 
   /** Of the last attempt to connect; empty when it went well. */
