@@ -21,6 +21,10 @@ export class RedisCalls implements CallStore {
   readonly #node: string;
   /** What it writes as: another one once its calls were taken. */
   #instance = randomToken();
+  /** Calls that this process has under the node's name. */
+  readonly #known = new Set<string>();
+  /** An answer with calls in it was lost: they may have moved here all the same. */
+  #mayHaveTaken = false;
 
   constructor(link: RedisLink, keys: Keys, node: string) {
     this.#link = link;
@@ -31,21 +35,37 @@ export class RedisCalls implements CallStore {
   readonly shared: SharedCalls = {
     holders: async () => {
       const answer = (await this.#link.command('HGETALL', this.#keys.callsAlive)) as Buffer[];
-      const holders: string[] = [];
+      const holders: string[] = this.#mayHaveTaken ? [this.#node] : [];
       for (let at = 0; at + 1 < answer.length; at += 2)
         if (!String(answer[at + 1]).startsWith('0 ') && String(answer[at]) !== this.#node)
           holders.push(String(answer[at]));
       return holders;
     },
     take: async (node, silentMs) => {
+      if (node === this.#node) return this.#missed();
       const { nodes, callsAlive } = this.#keys;
       const keys = [nodes, callsAlive, this.#keys.callsOf(node), this.#own];
       const args = [node, silentMs, TAKEN_AT_ONCE, this.#node, this.#instance];
+      const hadTaken = this.#mayHaveTaken;
+      this.#mayHaveTaken = true;
       const taken = (await this.#link.run(TAKE_CALLS, keys, args)) as Buffer | Buffer[];
-      return Array.isArray(taken) ? callsIn(taken) : 'alive';
+      this.#mayHaveTaken = hadTaken;
+      return Array.isArray(taken) ? this.#noted(callsIn(taken)) : 'alive';
     },
     release: () => this.#release(),
   };
+
+  /** What the store has of this node and this process does not know. */
+  async #missed(): Promise<KeptCall[]> {
+    const kept = callsIn((await this.#link.command('HGETALL', this.#own)) as Buffer[]);
+    this.#mayHaveTaken = false;
+    return this.#noted(kept.filter(({ id }) => !this.#known.has(id)));
+  }
+
+  #noted(calls: KeptCall[]): KeptCall[] {
+    for (const { id } of calls) this.#known.add(id);
+    return calls;
+  }
 
   async #release(): Promise<void> {
     await this.#link.command('HSET', this.#keys.callsAlive, this.#node, `1 ${this.#instance} 0`);
@@ -59,15 +79,20 @@ export class RedisCalls implements CallStore {
     const keys = [this.#own, this.#keys.callsAlive];
     const answer = await this.#link.run(LOAD_CALLS, keys, [this.#node, this.#instance]);
     const [alive, calls] = answer as [Buffer, Buffer[]];
-    return { calls: callsIn(calls), aliveAtMs: Number(alive) };
+    return { calls: this.#noted(callsIn(calls)), aliveAtMs: Number(alive) };
   }
 
   async write({ put, remove, aliveAtMs }: CallChanges): Promise<void> {
     const keys = [this.#own, this.#keys.callsAlive];
+    for (const { id } of put) this.#known.add(id);
     const documents = put.flatMap(({ id, document }) => [id, document]);
     const args = [this.#node, this.#instance, Math.trunc(aliveAtMs), put.length, ...documents, ...remove];
-    if (Number(await this.#link.run(WRITE_CALLS, keys, args)) === 1) return;
+    if (Number(await this.#link.run(WRITE_CALLS, keys, args)) === 1) {
+      for (const id of remove) this.#known.delete(id);
+      return;
+    }
     this.#instance = randomToken();
+    this.#known.clear();
     throw new CallsTaken();
   }
 }

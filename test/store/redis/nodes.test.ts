@@ -57,6 +57,22 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
 
   const key = (name: string) => `${world.prefix}{${world.prefix.slice(0, -1)}}:${name}`;
 
+  test('calls whose way here took too long, so that the answer was lost, are found again', async () => {
+    await a.calls.write({ put: [{ id: 'one', document: '{}' }], remove: [], aliveAtMs: 7 });
+    await b.calls.write({ put: [{ id: 'own', document: '{}' }], remove: [], aliveAtMs: 7 });
+    // Redis has the script from now on.
+    expect(await b.calls.shared?.take('nobody', 1)).toEqual([]);
+    await pauseMs(5);
+    server.child().signal('SIGSTOP');
+    const lost = b.calls.shared?.take('node-a', 1);
+    await expect(lost).rejects.toThrow(/timed out/);
+    server.child().signal('SIGCONT');
+    await eventually(async () => ((await b.calls.shared?.holders().catch(() => [])) ?? []).length > 0);
+    expect(await b.calls.shared?.holders()).toEqual(['node-b']);
+    expect(await b.calls.shared?.take('node-b', 1)).toEqual([{ id: 'one', document: '{}' }]);
+    expect(await b.calls.shared?.holders()).toEqual([]);
+  });
+
   test('the calls of a node that has ended are one other node’s: taken in steps, by each once, and only from who is silent', async () => {
     const put = Array.from({ length: 1_500 }, (_, index) => ({ id: `call-${index}`, document: `{"n":${index}}` }));
     await a.calls.write({ put, remove: [], aliveAtMs: 7 });
