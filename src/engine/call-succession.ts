@@ -39,6 +39,8 @@ export class CallSuccession implements TimerTarget {
   #waiting: (() => void)[] = [];
   /** The store had calls of other nodes when it was asked last. */
   #hasOthers = false;
+  /** Nodes as they were heard of last. One that has lost the store is in no roster after a while, and has its calls all the same. */
+  readonly #heard = new Map<string, { readonly sip: Target; readonly quietMs: number }>();
   #timer: Timer | undefined = undefined;
   #waitTimer: Timer | undefined = undefined;
   #looking: Promise<boolean> | undefined = undefined;
@@ -77,6 +79,7 @@ export class CallSuccession implements TimerTarget {
     }
     this.#timer = this.#options.scheduler.schedule(LOOK_MS, this, LOOK);
     const { scheduler, peers } = this.#options;
+    this.#noteHeard();
     const isQuiet = peers.names().some((name) => (peers.quietMs(name) ?? 0) >= QUIET_MS);
     if (isQuiet || this.#waiting.length > 0 || scheduler.nowMs() >= this.#roundAtMs) void this.#look(false);
   }
@@ -105,7 +108,7 @@ export class CallSuccession implements TimerTarget {
     const { peers, store, asks, takeOver } = this.#options;
     const quietMs = peers.quietMs(name);
     if (quietMs !== undefined && quietMs < QUIET_MS && !asksAll) return true;
-    const address = peers.addressOf(name);
+    const address = peers.addressOf(name) ?? this.#addressBefore(name);
     // One that answers is there: it may have lost the store.
     if (address !== undefined && (await asks(address, ANSWER_MS))) return true;
     while (!this.#isStopped) {
@@ -115,6 +118,26 @@ export class CallSuccession implements TimerTarget {
       takeOver(name, calls);
     }
     return true;
+  }
+
+  #noteHeard(): void {
+    const { peers } = this.#options;
+    for (const name of peers.names()) {
+      const sip = peers.addressOf(name) ?? this.#heard.get(name)?.sip;
+      if (sip !== undefined) this.#heard.set(name, { sip, quietMs: peers.quietMs(name) ?? 0 });
+    }
+  }
+
+  /** Of a node that fell silent. One that left told of itself to the end, and another one may be at its address. */
+  #addressBefore(name: string): Target | undefined {
+    const { peers } = this.#options;
+    const { sip, quietMs = 0 } = this.#heard.get(name) ?? {};
+    if (sip === undefined || quietMs < QUIET_MS) return undefined;
+    const isReused = peers.names().some((other) => {
+      const taken = other === name ? undefined : peers.addressOf(other);
+      return taken?.address === sip.address && taken.port === sip.port;
+    });
+    return isReused ? undefined : sip;
   }
 
   #letGo(): void {

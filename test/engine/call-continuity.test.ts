@@ -30,6 +30,9 @@ let final: SipResponse;
 /** When the first node was last heard of. */
 let endedAtMs: number | undefined;
 
+/** The first node told the store nothing for so long that it is in no roster any more. */
+let isForgotten: boolean;
+
 /** What the first node knows of others. */
 let hasSuccessor: boolean;
 
@@ -38,6 +41,7 @@ beforeEach(async () => {
   store = new SharedMemory();
   endedAtMs = undefined;
   hasSuccessor = true;
+  isForgotten = false;
   const scheduler = new VirtualScheduler();
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
   life = new Life(scheduler);
@@ -53,9 +57,11 @@ beforeEach(async () => {
   });
   const peers: PeerNodes = {
     ...NO_PEERS,
-    names: () => ['one'],
-    addressOf: (name) => (name === 'one' ? { transport: 'udp', address: ENGINE, port: 5060 } : undefined),
-    quietMs: (name) => (name === 'one' ? scheduler.nowMs() - (endedAtMs ?? scheduler.nowMs()) : undefined),
+    names: () => (isForgotten ? [] : ['one']),
+    addressOf: (name) =>
+      name === 'one' && !isForgotten ? { transport: 'udp', address: ENGINE, port: 5060 } : undefined,
+    quietMs: (name) =>
+      name === 'one' && !isForgotten ? scheduler.nowMs() - (endedAtMs ?? scheduler.nowMs()) : undefined,
   };
   two = await World.start({
     ...OPTIONS,
@@ -128,6 +134,19 @@ describe('a node ends with a call up', () => {
     expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye', status: 200 }]);
     expect(one.observed.ended).toEqual([]);
     expect(store.count('two')).toBe(0);
+  });
+
+  test('one that has lost the store alone keeps its calls, for as long as it answers', async () => {
+    endedAtMs = one.scheduler.nowMs();
+    store.silent.add('one');
+    await pass(2_000);
+    isForgotten = true;
+    await pass(10_000);
+    expect([store.count('one'), store.count('two')]).toEqual([1, 0]);
+    expect([...two.engine.calls.list()]).toEqual([]);
+    await kill();
+    await pass(2_000);
+    expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
   });
 
   test('a BYE that reaches the other first waits for its call, and is served', async () => {
