@@ -165,6 +165,8 @@ export interface EngineProcess {
   readonly child: Child;
   /** Kills the process without a word and starts it again on the same files and ports. */
   killAndRestart(): Promise<void>;
+  /** Starts it again, when it has ended, on the same files and ports. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -199,6 +201,9 @@ export async function startEngineProcess(options: EngineOptions): Promise<Engine
     async killAndRestart() {
       child.signal('SIGKILL');
       await child.exited;
+      child = await run();
+    },
+    async restart() {
       child = await run();
     },
     async stop() {

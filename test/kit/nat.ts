@@ -1,6 +1,5 @@
 /** A host behind a NAT: network namespaces of this test's own, joined to this one by a pair of interfaces. Needs root. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { Namespace, runCommand } from './namespace.ts';
 import { peerCommand } from './peers.ts';
 
 export interface NatNetwork {
@@ -25,7 +24,7 @@ export function makeNat(): NatNetwork {
   const ip = peerCommand('ip');
   const router = new Namespace();
   const host = new Namespace();
-  const own = (...args: string[]) => run([ip, ...args]);
+  const own = (...args: string[]) => runCommand([ip, ...args]);
   const remove = () => {
     // An interface goes with the namespace of its other end.
     router.end();
@@ -63,42 +62,4 @@ export function makeNat(): NatNetwork {
     throw error;
   }
   return { outside, translated, inside, wrapper: host.wrapper, remove };
-}
-
-function run([command = '', ...args]: readonly string[]): void {
-  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-}
-
-const START_MS = 5_000;
-
-/** A network of its own, without a name: it lasts as long as the process in it, which ends with this one, whatever ends it. */
-class Namespace {
-  readonly #holder: ChildProcess;
-
-  constructor() {
-    this.#holder = spawn('unshare', ['--net', 'cat'], { stdio: ['pipe', 'ignore', 'ignore'] });
-    const deadline = performance.now() + START_MS;
-    const own = readlinkSync('/proc/self/ns/net');
-    while (readlinkSync(`/proc/${this.pid}/ns/net`) === own) {
-      if (performance.now() > deadline) throw new Error('no network namespace could be made: this needs root');
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
-
-  get pid(): string {
-    return String(this.#holder.pid);
-  }
-
-  /** Before a command that is to run in it. */
-  get wrapper(): readonly string[] {
-    return ['nsenter', `--net=/proc/${this.pid}/ns/net`, '--'];
-  }
-
-  run(...command: string[]): void {
-    run([...this.wrapper, ...command]);
-  }
-
-  end(): void {
-    this.#holder.kill('SIGKILL');
-  }
 }

@@ -27,15 +27,26 @@ function temporaryFolder(): string {
   return mkdtempSync(join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir(), 'tandem-redis-'));
 }
 
-export async function startRedis(options: { args?: readonly string[]; port?: number } = {}): Promise<RedisServer> {
+export interface RedisOptions {
+  readonly args?: readonly string[];
+  readonly port?: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+}
+
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const folder = temporaryFolder();
-  const port = options.port ?? (await freePort());
+  const { host = '127.0.0.1' } = options;
+  const port = options.port ?? (await freePort(host));
+  const address = ['--port', String(port), '--bind', host, '--protected-mode', 'no', '--dir', folder];
+  // With `everysec` Redis puts off its writes while an fsync is under way: what it had acknowledged is lost with its process.
+  const durable = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+  // In a file: what a Sentinel makes of a server outlives its process.
+  const file = join(folder, 'redis.conf');
+  writeFileSync(file, configurationOf([...address, ...durable, ...(options.args ?? [])]));
   let child: Child | undefined;
   const start = async () => {
-    const address = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
-    // With `everysec` Redis puts off its writes while an fsync is under way: what it had acknowledged is lost with its process.
-    const durable = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
-    child = startChild(peerCommand('redis-server'), [...address, ...durable, ...(options.args ?? [])]);
+    child = startChild(peerCommand('redis-server'), [file]);
     await child.waitFor(/Ready to accept connections/);
   };
   await start();
@@ -45,7 +56,7 @@ export async function startRedis(options: { args?: readonly string[]; port?: num
   };
   return {
     port,
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${host}:${port}`,
     child: current,
     async kill() {
       current().signal('SIGKILL');
@@ -60,6 +71,12 @@ export async function startRedis(options: { args?: readonly string[]; port?: num
   };
 }
 
+/** Arguments of a command line as lines of a file. */
+function configurationOf(args: readonly string[]): string {
+  const words = args.map((word) => (word.startsWith('--') ? `\n${word.slice(2)}` : JSON.stringify(word)));
+  return `${words.join(' ')}\n`;
+}
+
 export interface SentinelGroup {
   readonly name: string;
   readonly master: RedisServer;
@@ -71,23 +88,24 @@ export interface SentinelGroup {
 const DOWN_AFTER_MS = 600;
 
 /** A master, one replica and three Sentinels that fail over after 0.6 s of silence. */
-export async function startSentinels(): Promise<SentinelGroup> {
+export async function startSentinels(host = '127.0.0.1'): Promise<SentinelGroup> {
   const name = 'tandem-test';
-  const master = await startRedis();
-  const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
+  const master = await startRedis({ host });
+  const replica = await startRedis({ host, args: ['--replicaof', host, String(master.port)] });
   const folder = temporaryFolder();
   const nodes: { host: string; port: number }[] = [];
   const sentinels: Child[] = [];
   for (let i = 0; i < 3; i++) {
-    const port = await freePort();
+    const port = await freePort(host);
     const file = join(folder, `sentinel-${i}.conf`);
     writeFileSync(
       file,
       [
         `port ${port}`,
-        'bind 127.0.0.1',
+        `bind ${host}`,
+        'protected-mode no',
         `dir ${folder}`,
-        `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
+        `sentinel monitor ${name} ${host} ${master.port} 2`,
         `sentinel down-after-milliseconds ${name} ${DOWN_AFTER_MS}`,
         // All three notice at once, and may vote each for itself: they try again after twice this time.
         `sentinel failover-timeout ${name} 1000`,
@@ -97,7 +115,7 @@ export async function startSentinels(): Promise<SentinelGroup> {
     const child = startChild(peerCommand('redis-server'), [file, '--sentinel']);
     await child.waitFor(/\+monitor master/);
     sentinels.push(child);
-    nodes.push({ host: '127.0.0.1', port });
+    nodes.push({ host, port });
   }
   await Promise.all(sentinels.map((sentinel) => sentinel.waitFor(/\+slave slave/, 20_000)));
   await Promise.all(

@@ -1,12 +1,13 @@
 /** Somebody sets the clock of the machine under a running engine, by libfaketime: an hour on, then two hours back. */
 import { createHash } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
 import { eventually } from '../../kit/eventually.ts';
+import { faketimeLibrary } from '../../kit/faketime.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { apiOf } from '../nodes/cluster.ts';
@@ -106,20 +107,6 @@ class Phone {
   close(): void {
     this.#socket.close();
   }
-}
-
-/** The library that faketime(1) loads; it reads the shift from a file each time that it is asked for the time. */
-function faketimeLibrary(): string {
-  for (const triplet of readdirSync('/usr/lib')) {
-    try {
-      const folder = join('/usr/lib', triplet, 'faketime');
-      const library = readdirSync(folder).find((name) => name.startsWith('libfaketimeMT.so'));
-      if (library !== undefined) return join(folder, library);
-    } catch {
-      // Not this folder.
-    }
-  }
-  throw new Error('libfaketime is not installed');
 }
 
 describe.skipIf(peersSkipped)('the clock is set under a running engine', () => {

@@ -1,0 +1,329 @@
+/** What must hold of a run, judged by what the carrier and the phones saw, the records of all nodes, and the writes that were acknowledged. */
+import { type Fault, silences } from './faults.ts';
+import type { Journal, Leg, RegistrationSeen, Seen } from './journal.ts';
+
+export interface WrittenRecord {
+  readonly node: string;
+  readonly callId: string;
+  readonly sipCallIds: readonly string[];
+  readonly callerNumber: string;
+  readonly calledNumber: string;
+  readonly status: number;
+  readonly talkMs: number;
+}
+
+export interface Evidence {
+  readonly journal: Pick<Journal, 'seen' | 'legs' | 'registrations'>;
+  readonly faults: readonly Fault[];
+  readonly records: readonly WrittenRecord[];
+  readonly acknowledged: readonly string[];
+  /** Extensions that each node knows in the end. */
+  readonly present: readonly { readonly node: string; readonly extensions: ReadonlySet<string> }[];
+  readonly limit: { readonly port: number; readonly calls: number };
+  readonly nodes: number;
+}
+
+export const RULES = [
+  'two answered B legs of one A leg',
+  'a call that was cut',
+  'a BYE that nobody took',
+  'a leg that outlived its call by a minute',
+  'a call without its record',
+  'a call with two records',
+  'a record whose seconds are wrong',
+  'more calls than limit and nodes allow',
+  'an acknowledged write that is gone',
+  'two owners of a registration',
+  'a system that did not become whole',
+] as const;
+export type Rule = (typeof RULES)[number];
+
+export interface Finding {
+  readonly rule: Rule;
+  readonly atMs: number;
+  readonly what: string;
+  readonly callIds: readonly string[];
+  /** Why the documentation allows it; undefined: it is a violation. */
+  readonly allowed?: string;
+}
+
+/** A snapshot is in the store 200 ms after the answer; what a busy machine adds. */
+const BEHIND_MS = 700;
+const ORPHAN_MS = 60_000;
+const SECOND_MS = 1_000;
+const LEASE_MS = 6_000;
+/** What a REGISTER may be on its way after its lease was granted. */
+const REGISTER_LATE_MS = 1_500;
+/** Nodes tell each other their counts twice a second. */
+const COUNTS_MS = 1_000;
+
+export function check(evidence: Evidence): Finding[] {
+  const calls = callsOf(evidence.journal.legs);
+  return [
+    ...calls.flatMap((call) => [...answersOf(call, evidence), ...endOf(call, evidence), ...recordOf(call, evidence)]),
+    ...limitOf(evidence),
+    ...writesOf(evidence),
+    ...ownersOf(evidence),
+  ].toSorted((a, b) => a.atMs - b.atMs);
+}
+
+export interface Call {
+  readonly key: string;
+  readonly a: Leg;
+  readonly b: readonly Leg[];
+}
+
+export function callsOf(legs: readonly Leg[]): Call[] {
+  const byKey = new Map<string, Leg[]>();
+  for (const leg of legs) byKey.set(leg.key, [...(byKey.get(leg.key) ?? []), leg]);
+  return [...byKey.values()].flatMap((all) => {
+    const a = all.find(({ side }) => side === 'A');
+    return a === undefined ? [] : [{ key: a.key, a, b: all.filter(({ side }) => side === 'B') }];
+  });
+}
+
+const idsOf = ({ a, b }: Call) => [a.callId, ...b.map(({ callId }) => callId)];
+const isConfirmed = ({ confirmedAtMs }: Leg) => confirmedAtMs !== undefined;
+/** Answered, and the caller knew of it while he still waited. */
+export const isUp = ({ a }: Call) => a.final === 200 && a.answeredAtMs !== undefined;
+
+function answersOf(call: Call, evidence: Evidence): Finding[] {
+  const { a, b } = call;
+  const rule = 'two answered B legs of one A leg' as const;
+  const answered = b.filter(isConfirmed);
+  if (answered.length < 2 && a.furtherAnswers === 0) return [];
+  const what = `${answered.length} answered B legs, ${a.furtherAnswers} further answers`;
+  return [{ rule, atMs: a.invitedAtMs, what, callIds: idsOf(call), ...allowedBy(call, evidence) }];
+}
+
+function endOf(call: Call, evidence: Evidence): Finding[] {
+  const findings: Finding[] = [];
+  const { a, b } = call;
+  const legs = [a, ...b.filter(isConfirmed)].filter(({ answeredAtMs }) => answeredAtMs !== undefined);
+  const find = (rule: Rule, atMs: number, what: string) => {
+    findings.push({ rule, atMs, what, callIds: idsOf(call), ...allowedBy(call, evidence) });
+  };
+  for (const leg of legs) {
+    const partners = leg.side === 'A' ? b : [a];
+    const hungUp = partners.some(({ endedBy }) => endedBy === 'self');
+    if (leg.endedBy === 'peer' && !hungUp && !a.isAbandoned)
+      find('a call that was cut', leg.endedAtMs ?? 0, `${leg.who} was sent a BYE that nobody had asked for`);
+    const isRefused = leg.byeStatus !== undefined && leg.byeStatus >= 300;
+    // Both have ended: the BYE of one of them finds the call gone.
+    const isCrossing = leg.byeStatus === 481 && partners.every(({ endedAtMs }) => endedAtMs !== undefined);
+    if (leg.endedBy === 'self' && !isCrossing && (leg.byeStatus === undefined || isRefused))
+      find('a BYE that nobody took', leg.endedAtMs ?? 0, `${leg.who}: ${leg.byeStatus ?? 'no answer'}`);
+  }
+  if (isUp(call)) {
+    for (const leg of b.filter(({ answeredAtMs }) => answeredAtMs !== undefined)) {
+      const [one, other] = [a.endedAtMs, leg.endedAtMs];
+      if (one === undefined && other === undefined) continue;
+      const apartMs = Math.abs((one ?? Number.POSITIVE_INFINITY) - (other ?? Number.POSITIVE_INFINITY));
+      if (apartMs > ORPHAN_MS)
+        find(
+          'a leg that outlived its call by a minute',
+          Math.min(one ?? 1e12, other ?? 1e12),
+          `${leg.who} and ${a.who}`,
+        );
+    }
+  }
+  return findings;
+}
+
+/** What the documentation says is lost. */
+function allowedBy({ a, b }: Call, { faults }: Evidence): { allowed?: string } {
+  const answers = [a, ...b].flatMap(({ answeredAtMs }) => answeredAtMs ?? []);
+  const fault = faults.find(
+    ({ kind, atMs }) => silences(kind) && answers.some((at) => Math.abs(atMs - at) <= BEHIND_MS),
+  );
+  return fault === undefined ? {} : { allowed: `answered less than ${BEHIND_MS} ms before a ${fault.kind}` };
+}
+
+function recordOf(call: Call, evidence: Evidence): Finding[] {
+  const { a } = call;
+  const records = evidence.records.filter(
+    ({ calledNumber, callerNumber }) =>
+      calledNumber.includes(`1555${call.key}`) || callerNumber.includes(`1555${call.key}`),
+  );
+  const findings: Finding[] = [];
+  const atMs = a.endedAtMs ?? a.invitedAtMs;
+  const find = (rule: Rule, what: string) => {
+    findings.push({ rule, atMs, what, callIds: idsOf(call), ...allowedBy(call, evidence) });
+  };
+  if (records.length > 1)
+    find(
+      'a call with two records',
+      records.map(({ node, status, talkMs }) => `${node}: ${status}, ${talkMs} ms`).join('; '),
+    );
+  if (!isUp(call) || a.endedAtMs === undefined) return findings;
+  if (records.length === 0)
+    find('a call without its record', `answered for ${Math.round(a.endedAtMs - (a.answeredAtMs ?? 0))} ms`);
+  const [record] = records;
+  if (records.length === 1 && record !== undefined) {
+    const [least, most] = talkOf(call);
+    if (record.talkMs < least - SECOND_MS || record.talkMs > most + SECOND_MS)
+      find(
+        'a record whose seconds are wrong',
+        `${record.node}: ${record.talkMs} ms; ${Math.round(least)} to ${Math.round(most)} seen`,
+      );
+  }
+  return findings;
+}
+
+/** Shortest and longest that it can have lasted, for somebody between both parties. */
+function talkOf({ a, b }: Call): [number, number] {
+  const callee = b.find(isConfirmed) ?? b.find(({ answeredAtMs }) => answeredAtMs !== undefined);
+  const answers = [a.answeredAtMs, callee?.answeredAtMs].filter((at) => at !== undefined);
+  const first = [a, callee].filter((leg) => leg?.endedBy === 'self') as Leg[];
+  const begins = (first.length > 0 ? first : [a]).map(({ endedAtMs }) => endedAtMs ?? 0);
+  const ends = [a, callee].flatMap((leg) => [leg?.endedAtMs ?? 0, leg?.byeAnsweredAtMs ?? 0]);
+  return [Math.min(...begins) - Math.max(...answers), Math.max(...ends) - Math.min(...answers)];
+}
+
+/** Calls at once on the limited trunk, by the carrier's own legs: from the INVITE to the end. */
+function limitOf({ journal, limit, nodes, faults }: Evidence): Finding[] {
+  const steps = journal.legs
+    .filter(({ side, trunkPort, answeredAtMs, endedAtMs }) => {
+      // One that was answered to nobody ends by its own timer: nobody counts it.
+      return side === 'B' && trunkPort === limit.port && (answeredAtMs === undefined || endedAtMs !== undefined);
+    })
+    .filter((leg) => leg.final !== undefined && (leg.final >= 300 || isConfirmed(leg)))
+    .flatMap((leg) => [
+      { atMs: leg.invitedAtMs, by: 1, callId: leg.callId },
+      { atMs: leg.endedAtMs ?? leg.finalAtMs ?? leg.invitedAtMs, by: -1, callId: leg.callId },
+    ])
+    .toSorted((one, other) => one.atMs - other.atMs);
+  const findings: Finding[] = [];
+  const up = new Set<string>();
+  for (const { atMs, by, callId } of steps) {
+    if (by < 0) up.delete(callId);
+    else up.add(callId);
+    if (by < 0) continue;
+    const isApart = faults.some(
+      (fault) => fault.kind !== 'clock +1 h' && fault.atMs <= atMs && atMs <= fault.wholeAtMs + COUNTS_MS,
+    );
+    const most = isApart ? limit.calls * nodes : limit.calls + nodes;
+    if (up.size > most)
+      findings.push({
+        rule: 'more calls than limit and nodes allow',
+        atMs,
+        what: `${up.size} of ${limit.calls}${isApart ? ' at nodes that do not hear each other' : ''}`,
+        callIds: [...up],
+      });
+  }
+  return findings;
+}
+
+function writesOf({ acknowledged, present }: Evidence): Finding[] {
+  return present.flatMap(({ node, extensions }) =>
+    acknowledged
+      .filter((extension) => !extensions.has(extension))
+      .map((extension) => ({
+        rule: 'an acknowledged write that is gone' as const,
+        atMs: 0,
+        what: `extension ${extension} at ${node}`,
+        callIds: [],
+      })),
+  );
+}
+
+/** A node that registers has had the lease, and has it for some seconds: another one that registers meanwhile had none. */
+function ownersOf({ journal: { registrations }, faults }: Evidence): Finding[] {
+  const findings: Finding[] = [];
+  let owner: RegistrationSeen | undefined;
+  for (const seen of registrations) {
+    if (seen.expires === 0) {
+      if (owner?.node === seen.node) owner = undefined;
+      continue;
+    }
+    const wasOwner = owner;
+    owner = seen;
+    if (wasOwner === undefined || wasOwner.node === seen.node) continue;
+    // The first of the other's registrations since it took over tells when it had the lease at the latest.
+    const sinceMs = seen.atMs - wasOwner.atMs;
+    const isDrained = faults.some(({ kind, host, atMs, endMs }) => {
+      return kind === 'SIGTERM' && host === wasOwner.node && atMs <= seen.atMs && seen.atMs <= endMs + 60_000;
+    });
+    const earlier = registrations.findLast(({ atMs, node }) => node === seen.node && atMs < wasOwner.atMs);
+    const cameBack = earlier !== undefined && !isDrained && sinceMs < LEASE_MS - REGISTER_LATE_MS;
+    if (cameBack)
+      findings.push({
+        rule: 'two owners of a registration',
+        atMs: seen.atMs,
+        what: `${seen.node} registers ${Math.round(sinceMs)} ms after ${wasOwner.node}`,
+        callIds: [seen.callId],
+      });
+  }
+  return findings;
+}
+
+export interface Takeover {
+  readonly fault: Fault;
+  /** Calls that were up at the node. */
+  readonly calls: number;
+  /** Until the first of their parties heard from another node; undefined: none did. */
+  readonly firstMs: number | undefined;
+  readonly lastMs: number | undefined;
+}
+
+const TAKEOVER_MS = 10_000;
+
+/** By the parties' logs: how long after a node fell silent they heard of their calls from another. */
+export function takeoversOf({ journal, faults }: Evidence): Takeover[] {
+  return faults
+    .filter(({ kind }) => silences(kind))
+    .map((fault) => {
+      const up = journal.legs.filter((leg) => {
+        const { answeredAtMs = Number.POSITIVE_INFINITY, endedAtMs = Number.POSITIVE_INFINITY } = leg;
+        return (
+          answeredAtMs < fault.atMs - BEHIND_MS &&
+          endedAtMs > fault.atMs + 2_000 &&
+          nodeAt(leg, fault.atMs, journal.seen) === fault.host
+        );
+      });
+      const heard = up.flatMap(({ callId }) => firstFromAnother(callId, fault, journal.seen) ?? []);
+      return {
+        fault,
+        calls: new Set(up.map(({ key }) => key)).size,
+        firstMs: heard.length === 0 ? undefined : Math.min(...heard),
+        lastMs: heard.length === 0 ? undefined : Math.max(...heard),
+      };
+    });
+}
+
+/** The last node that a leg's party heard from. */
+function nodeAt({ callId }: Leg, atMs: number, seen: readonly Seen[]): string | undefined {
+  return seen.findLast((message) => !message.isSent && message.callId === callId && message.atMs <= atMs)?.node;
+}
+
+function firstFromAnother(callId: string, fault: Fault, seen: readonly Seen[]): number | undefined {
+  const found = seen.find(
+    (message) =>
+      !message.isSent &&
+      message.callId === callId &&
+      message.atMs > fault.atMs &&
+      message.atMs < fault.atMs + TAKEOVER_MS &&
+      message.node !== fault.host &&
+      /^(UPDATE|INVITE|OPTIONS|BYE) /.test(message.text),
+  );
+  return found === undefined ? undefined : found.atMs - fault.atMs;
+}
+
+/** Calls that rang when their node fell silent: until their caller had his final response or heard it ring again. */
+export function ringingOf({ journal, faults }: Evidence): { readonly fault: Fault; readonly ms: number | undefined }[] {
+  return faults
+    .filter(({ kind }) => kind === 'kill -9')
+    .flatMap((fault) =>
+      callsOf(journal.legs)
+        .filter(({ a }) => {
+          const { finalAtMs = Number.POSITIVE_INFINITY } = a;
+          const rang = a.ringsAtMs[0] ?? Number.POSITIVE_INFINITY;
+          return a.node === fault.host && rang < fault.atMs - BEHIND_MS && finalAtMs > fault.atMs;
+        })
+        .map(({ a }) => {
+          const news = [...a.ringsAtMs, ...(a.isAbandoned || a.finalAtMs === undefined ? [] : [a.finalAtMs])];
+          const next = news.filter((atMs) => atMs > fault.atMs).toSorted((one, other) => one - other)[0];
+          return { fault, ms: next === undefined ? undefined : next - fault.atMs };
+        }),
+    );
+}

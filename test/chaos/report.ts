@@ -1,0 +1,123 @@
+/** The table of a run, and the ladders of what went wrong. */
+import { callsOf, type Evidence, type Finding, isUp, RULES, ringingOf, takeoversOf } from './checker.ts';
+import { KINDS } from './faults.ts';
+import { Journal } from './journal.ts';
+
+/** Ladders of so many violations. */
+const SHOWN = 12;
+
+export function report(evidence: Evidence, findings: readonly Finding[], refusedWrites: number): string[] {
+  const violations = findings.filter(({ allowed }) => allowed === undefined);
+  return [
+    ...violations.slice(0, SHOWN).flatMap((finding) => ladderOf(finding, evidence)),
+    '',
+    ...byFault(evidence, findings),
+    '',
+    ...byRule(findings),
+    '',
+    ...figures(evidence, refusedWrites),
+    '',
+    violations.length === 0 ? 'nothing was lost that may not be' : `${violations.length} violations`,
+  ];
+}
+
+function ladderOf({ rule, atMs, what, callIds }: Finding, { journal }: Evidence): string[] {
+  const shown = journal instanceof Journal ? journal.ladder(new Set(callIds)) : '';
+  return ['', `VIOLATION ${(atMs / 1000).toFixed(3)} s: ${rule}: ${what}`, shown];
+}
+
+/** The fault that was the last to begin. */
+function faultAt({ faults }: Evidence, atMs: number): string {
+  return faults.findLast((fault) => fault.atMs <= atMs)?.kind ?? 'none';
+}
+
+function byFault(evidence: Evidence, findings: readonly Finding[]): string[] {
+  const calls = callsOf(evidence.journal.legs);
+  const takeovers = takeoversOf(evidence);
+  const head = [
+    'fault',
+    'times',
+    'placed',
+    'answered',
+    'not answered',
+    'lost, allowed',
+    'violations',
+    'whole after',
+    'taken over',
+  ];
+  const rows = KINDS.map((kind) => {
+    const all = evidence.faults.filter((fault) => fault.kind === kind);
+    const during = calls.filter(({ a }) =>
+      all.some(({ atMs, wholeAtMs }) => atMs <= a.invitedAtMs && a.invitedAtMs < wholeAtMs),
+    );
+    const found = findings.filter(({ atMs }) => faultAt(evidence, atMs) === kind);
+    const [up, whole] = [during.filter(isUp).length, all.map(({ endMs, wholeAtMs }) => wholeAtMs - endMs)];
+    const taken = takeovers.filter(({ fault }) => fault.kind === kind).flatMap(({ firstMs }) => firstMs ?? []);
+    return [
+      kind,
+      String(all.length),
+      String(during.length),
+      String(up),
+      String(during.length - up),
+      String(found.filter(({ allowed }) => allowed !== undefined).length),
+      String(found.filter(({ allowed }) => allowed === undefined).length),
+      span(whole),
+      span(taken),
+    ];
+  });
+  return table([head, ...rows]);
+}
+
+function byRule(findings: readonly Finding[]): string[] {
+  const rows = RULES.map((rule) => {
+    const found = findings.filter((finding) => finding.rule === rule);
+    const allowed = found.flatMap((finding) => finding.allowed ?? []);
+    const reasons = [...new Set(allowed)].map(
+      (reason) => `${allowed.filter((each) => each === reason).length} ${reason}`,
+    );
+    return [rule, String(found.length - allowed.length), reasons.join('; ')];
+  });
+  return table([['rule', 'violations', 'allowed'], ...rows]);
+}
+
+function figures(evidence: Evidence, refusedWrites: number): string[] {
+  const calls = callsOf(evidence.journal.legs);
+  const failed = new Map<string, number>();
+  for (const { a } of calls.filter((call) => !isUp(call))) {
+    const why = a.isAbandoned
+      ? a.ringsAtMs.length === 0
+        ? 'no answer from the node'
+        : 'given up'
+      : String(a.final ?? 'open');
+    failed.set(why, (failed.get(why) ?? 0) + 1);
+  }
+  const takeovers = takeoversOf(evidence).filter(({ calls: count }) => count > 0);
+  const ringing = ringingOf(evidence);
+  const heard = ringing.flatMap(({ ms }) => ms ?? []);
+  const [first, last] = [
+    takeovers.flatMap(({ firstMs }) => firstMs ?? []),
+    takeovers.flatMap(({ lastMs }) => lastMs ?? []),
+  ];
+  return [
+    `calls placed ${calls.length}, answered ${calls.filter(isUp).length}; not answered: ${[...failed].map(([why, count]) => `${count} ${why}`).join(', ')}`,
+    `records ${evidence.records.length}; writes acknowledged ${evidence.acknowledged.length}, refused ${refusedWrites}; REGISTERs ${evidence.journal.registrations.length}`,
+    `calls up when their node fell silent: ${takeovers.reduce((sum, { calls: count }) => sum + count, 0)}; their first party heard from another node after ${span(first)}, the last after ${span(last)}`,
+    `calls that rang at a kill -9: ${ringing.length}; their callers heard of them after ${span(heard)}, ${ringing.length - heard.length} heard nothing`,
+  ];
+}
+
+function span(ms: readonly number[]): string {
+  if (ms.length === 0) return '-';
+  const seconds = (value: number) => (value / 1000).toFixed(1);
+  return `${seconds(Math.min(...ms))}-${seconds(Math.max(...ms))} s`;
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,161 @@
+/** The system under the faults: nodes as processes on machines of their own, a Redis with a replica under three Sentinels. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { type Answer, ask, SYSTEM_TOKEN } from '../end-to-end/faults/rest.ts';
+import { type EngineProcess, startEngineProcess } from '../kit/engine.ts';
+import { eventually } from '../kit/eventually.ts';
+import { faketimeLibrary } from '../kit/faketime.ts';
+import type { RedisServer, SentinelGroup } from '../kit/redis.ts';
+import { startSentinels } from '../kit/redis.ts';
+import { API_PORT, HERE, Machine, makeBridge } from './network.ts';
+import { SIP_PORT } from './party.ts';
+import { provisioning } from './provisioning.ts';
+
+export interface ChaosNode {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly engine: EngineProcess;
+  /** Where its call records are. */
+  readonly folder: string;
+  setClock(offsetMs: number): void;
+  ask(method: string, path: string, body?: unknown, timeoutMs?: number): Promise<Answer>;
+}
+
+export interface System {
+  readonly nodes: readonly ChaosNode[];
+  readonly redis: SentinelGroup;
+  /** The server that takes writes now, and the other one. */
+  roles(): Promise<{ master: RedisServer; replica: RedisServer }>;
+  /** Resolves when every node serves, knows all others and Redis has its replica again; rejects after the time. */
+  whole(timeoutMs: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startSystem(count: number): Promise<System> {
+  makeBridge();
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-chaos-'));
+  const redis = await startSentinels(HERE);
+  const stores = [redis.master.port, redis.replica.port, ...redis.nodes.map(({ port }) => port)];
+  const key = randomBytes(32).toString('base64');
+  const nodes: ChaosNode[] = [];
+  const machines: Machine[] = [];
+  const stop = async () => {
+    await Promise.all(nodes.map(({ engine }) => engine.stop()));
+    for (const machine of machines) machine.close();
+    await redis.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    for (let index = 0; index < count; index++) machines.push(await Machine.make(index, stores));
+    const start = (machine: Machine, index: number) => startNode(`node-${index + 1}`, machine, redis, folder, key);
+    const [first, ...others] = machines as [Machine, ...Machine[]];
+    // The first one fills the store.
+    nodes.push(await start(first, 0));
+    nodes.push(...(await Promise.all(others.map((machine, index) => start(machine, index + 1)))));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const roles = async () => {
+    const isMaster = /^role:master/m.test(await infoOf(redis.master));
+    return isMaster
+      ? { master: redis.master, replica: redis.replica }
+      : { master: redis.replica, replica: redis.master };
+  };
+  return { nodes, redis, roles, whole: (timeoutMs) => whole(nodes, roles, timeoutMs), stop };
+}
+
+async function startNode(
+  name: string,
+  machine: Machine,
+  redis: SentinelGroup,
+  folder: string,
+  key: string,
+): Promise<ChaosNode> {
+  const { host } = machine;
+  const shiftFile = join(folder, `${name}.shift`);
+  const setClock = (offsetMs: number) => writeFileSync(shiftFile, `+${offsetMs / 1000}s\n`);
+  setClock(0);
+  const own = join(folder, name);
+  const engine = await startEngineProcess({
+    provisioning,
+    wrapper: machine.wrapper,
+    settings: {
+      node: name,
+      listen: [
+        { transport: 'udp', host, port: SIP_PORT },
+        { transport: 'tcp', host, port: SIP_PORT },
+      ],
+      api: { host, port: API_PORT, requestsPerMinute: 1_000_000 },
+      store: {
+        kind: 'redis',
+        url: 'redis://sentinel',
+        sentinel: { name: redis.name, nodes: [...redis.nodes] },
+        path: own,
+      },
+      // A carrier that a cut link has hidden is there again with the link.
+      timers: { failedTargetMs: 1_000, drainMs: 2_000 },
+    },
+    environment: {
+      TANDEM_STORE_KEY: key,
+      TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN,
+      LD_PRELOAD: faketimeLibrary(),
+      FAKETIME_TIMESTAMP_FILE: shiftFile,
+      // The file is read once a second: for each question it makes a start take three times as long.
+      FAKETIME_CACHE_DURATION: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    },
+  });
+  const base = `http://${host}:${API_PORT}`;
+  return {
+    name,
+    machine,
+    engine,
+    folder: own,
+    setClock,
+    ask: (method, path, body, timeoutMs = 2_000) => ask(base, method, path, body, { timeoutMs }),
+  };
+}
+
+async function whole(nodes: readonly ChaosNode[], roles: System['roles'], timeoutMs: number): Promise<void> {
+  let missing = '';
+  const isWhole = async () => {
+    const { master } = await roles();
+    if (!(await infoOf(master)).includes('connected_slaves:1')) missing = 'Redis has no replica';
+    else if (!/slave0:.*state=online/.test(await infoOf(master))) missing = 'the replica of Redis is not in step';
+    else {
+      missing = '';
+      for (const node of nodes) missing ||= await troubleOf(node, nodes.length);
+    }
+    return missing === '';
+  };
+  await eventually('the system to be whole', isWhole, { timeoutMs, detail: () => missing });
+}
+
+async function troubleOf(node: ChaosNode, count: number): Promise<string> {
+  try {
+    const ready = await node.ask('GET', '/readyz');
+    const reasons = JSON.stringify(ready.body);
+    if (ready.status !== 200 || /store|clock|name/.test(reasons)) return `${node.name}: ${ready.status} ${reasons}`;
+    const metrics = String((await node.ask('GET', '/metrics')).body);
+    return metrics.includes(`\ntandem_nodes ${count}\n`) ? '' : `${node.name} does not know all nodes`;
+  } catch (error) {
+    return `${node.name}: ${String(error)}`;
+  }
+}
+
+async function infoOf(server: RedisServer): Promise<string> {
+  const client = new Redis(server.url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 500 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return await client.info('replication');
+  } catch {
+    return '';
+  } finally {
+    client.disconnect();
+  }
+}
