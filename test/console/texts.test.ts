@@ -10,7 +10,34 @@ const placeholders = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
 const SAME =
   /^(app\.name|.*\.(fingerprint|name)|nav\.(trunks|live)|.*trunk.*|option\.media=.*|.*=tls|from\..*|.*Trunk.*)$/;
 
+const CONSOLE = join(import.meta.dirname, '../../src/console');
+/** Descriptions of forms and lists: their texts have the name of the form or list in front of a path or a word that stands there. */
+const DESCRIBED =
+  /^(extension|group|service|outboundRule|inboundRule|tenant|certificate|field|bulk|extensions|groups|services|outbound-rules|inbound-rules)\./;
+
+/** Keys that no source file names: as they are, by a template that begins like them, or by the path of a described field. */
+function unusedKeys(keys: readonly string[]): readonly string[] {
+  const sources = readdirSync(CONSOLE, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file) && !/^text\/(en|de)\//.test(file))
+    .map((file) => readFileSync(join(CONSOLE, file), 'utf8'))
+    .join('\n');
+  const begun = [...sources.matchAll(/`([\w-]+[.=](?:[\w-]+[.=])*)\$\{/g)].map(([, beginning = '']) => beginning);
+  const isNamed = (name: string) =>
+    sources.includes(`'${name}'`) || begun.some((beginning) => name.startsWith(beginning));
+  const isDescribed = (key: string) => {
+    const [, ...path] = key.replace(/(\.help|\.add|=.*)$/, '').split('.');
+    // A row of a list has fields of its own.
+    return DESCRIBED.test(key) && path.some((_, at) => isNamed(path.slice(at).join('.')));
+  };
+  return keys.filter((key) => !isNamed(key) && !isDescribed(key));
+}
+
 describe('the catalogues', () => {
+  test('have no text that no page shows', () => {
+    expect(unusedKeys(Object.keys(en))).toEqual([]);
+    expect(unusedKeys(['nobody.shows', 'extension.nothing.help'])).toEqual(['nobody.shows', 'extension.nothing.help']);
+  });
+
   test.each(['en', 'de'])('no key of %s stands in two files, where one would hide the other', (name) => {
     const folder = join(import.meta.dirname, '../../src/console/text', name);
     const keys = readdirSync(folder).flatMap((file) =>

@@ -5,12 +5,17 @@ export const LANGUAGES = ['en', 'de'] as const;
 export type Language = (typeof LANGUAGES)[number];
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
+/** Of the times that pages show: as the browser has it, or that of logs. */
+export const TIME_ZONES = ['local', 'utc'] as const;
+export type TimeZone = (typeof TIME_ZONES)[number];
 
 const LANGUAGE_KEY = 'tandem.language';
 const THEME_KEY = 'tandem.theme';
+const TIME_ZONE_KEY = 'tandem.time-zone';
 
 export const language = signalOf<Language>(storedLanguage());
 export const theme = signalOf<Theme>(storedTheme());
+export const timeZone = signalOf<TimeZone>(TIME_ZONES.find((known) => known === read(TIME_ZONE_KEY)) ?? 'local');
 
 export function applyPreferences(): void {
   document.documentElement.lang = language.value;
@@ -28,6 +33,11 @@ export function chooseTheme(chosen: Theme): void {
   keep(THEME_KEY, chosen);
   theme.set(chosen);
   applyPreferences();
+}
+
+export function chooseTimeZone(chosen: TimeZone): void {
+  keep(TIME_ZONE_KEY, chosen);
+  timeZone.set(chosen);
 }
 
 function storedLanguage(): Language {

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { Freshness } from './events.ts';
 import { RequestError, reachable } from './http.ts';
 import { useSignal } from './signal.ts';
 
@@ -11,10 +12,11 @@ export interface QueryState<T> {
 }
 
 /**
- * Reads something and keeps it fresh: again when `key` changes, every `refreshMs`, and when the engine is back. What was read stays on
+ * Reads something and keeps it fresh: again when `key` changes, when it is time or an event tells, and when the engine is back. What was read stays on
  * the page meanwhile, so that nothing jumps.
  */
-export function useQuery<T>(key: string, read: () => Promise<T>, refreshMs?: number): QueryState<T> {
+export function useQuery<T>(key: string, read: () => Promise<T>, fresh?: number | Freshness): QueryState<T> {
+  const { refreshMs, turn: occasion } = typeof fresh === 'object' ? fresh : { refreshMs: fresh, turn: 0 };
   const [state, setState] = useState<{ key: string; data?: T; error?: RequestError; loading: boolean }>({
     key,
     loading: true,
@@ -53,7 +55,7 @@ export function useQuery<T>(key: string, read: () => Promise<T>, refreshMs?: num
       current = false;
       window.clearInterval(timer);
     };
-  }, [key, turn, refreshMs, isReachable]);
+  }, [key, turn, occasion, refreshMs, isReachable]);
   const reload = useCallback(() => setTurn((count) => count + 1), []);
   return { data: state.data, error: state.error, loading: state.loading, reload };
 }

@@ -2,12 +2,16 @@ import { useState } from 'preact/hooks';
 import {
   chooseLanguage,
   chooseTheme,
+  chooseTimeZone,
   LANGUAGES,
   type Language,
   language,
   THEMES,
   type Theme,
+  TIME_ZONES,
+  type TimeZone,
   theme,
+  timeZone,
 } from '../client/preferences.ts';
 import { users } from '../client/resources.ts';
 import { enter, session } from '../client/session.ts';
@@ -86,6 +90,15 @@ function LooksCard() {
           value={useSignal(theme)}
           onChange={(value) => chooseTheme(value as Theme)}
           options={THEMES.map((value) => ({ value, label: t(`theme.${value}`) }))}
+        />
+        <SelectField
+          label={t('account.timeZone')}
+          value={useSignal(timeZone)}
+          onChange={(value) => chooseTimeZone(value as TimeZone)}
+          options={TIME_ZONES.map((value) => ({
+            value,
+            label: t(`timeZone.${value}`, { zone: Intl.DateTimeFormat().resolvedOptions().timeZone }),
+          }))}
         />
       </div>
     </section>

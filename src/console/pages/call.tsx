@@ -7,10 +7,10 @@ import { useQuery } from '../client/use-query.ts';
 import { Link } from '../router.tsx';
 import { t, time } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
-import { FaultSummary, faultsOf } from '../ui/form.tsx';
 import { Note } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
+import { Unread } from '../ui/unread.tsx';
 import { CallTrace } from './call-trace.tsx';
 import { CALL_TONES, EndCall, Lasting } from './calls.tsx';
 
@@ -25,11 +25,7 @@ export function CallPage({ id }: { readonly id: string }) {
   useEffect(() => setOver(isOver), [isOver]);
   const up = { to: '/calls', label: t('calls.title') };
   if (call === undefined && error !== undefined && !isOver) {
-    return (
-      <Page title={t('calls.title')} up={up}>
-        <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
-      </Page>
-    );
+    return <Unread title={t('calls.title')} up={up} error={error} />;
   }
   return (
     <Page

@@ -1,30 +1,48 @@
 import { useEffect, useState } from 'preact/hooks';
+import { useLive } from '../client/events.ts';
 import { calls } from '../client/resources.ts';
 import { mayChange } from '../client/session.ts';
 import type { LiveCall } from '../client/types.ts';
 import { Link } from '../router.tsx';
 import { clock, t } from '../text/index.ts';
-import { Button } from '../ui/button.tsx';
+import { Button, ButtonLink } from '../ui/button.tsx';
+import { DirectionChoice } from '../ui/choices.tsx';
 import { Confirm } from '../ui/dialog.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
-import { type Column, Table, usePaged } from '../ui/table.tsx';
+import { type Column, Search, Table, usePaged } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
 
 const REFRESH_MS = 2000;
 export const CALL_TONES = { calling: 'info', ringing: 'warn', answered: 'good', ending: 'none' } as const;
 
 export function Calls() {
-  const rows = usePaged('calls', calls.list, {}, REFRESH_MS);
+  const [q, setQ] = useState('');
+  const [direction, setDirection] = useState('');
+  const rows = usePaged('calls', calls.list, { q, direction }, useLive(['call'], REFRESH_MS));
+  const searched = q !== '' || direction !== '';
   const [ending, setEnding] = useState<LiveCall>();
   return (
     <Page title={t('calls.title')} text={t('calls.text')}>
+      {!searched && rows.data?.total === 0 ? null : (
+        <div class="toolbar">
+          <Search label={t('records.search')} onSearch={setQ} />
+          <DirectionChoice value={direction} onChange={setDirection} />
+        </div>
+      )}
       <Table
         caption={t('calls.title')}
         columns={columns(setEnding)}
         rows={rows}
         keyOf={({ callId }) => callId}
-        empty={<Empty icon="calls" title={t('calls.empty')} text={t('calls.emptyText')} />}
+        searched={searched}
+        empty={
+          <Empty icon="calls" title={t('calls.empty')} text={t('calls.emptyText')}>
+            <ButtonLink to="/try" icon="explain">
+              {t('try.title')}
+            </ButtonLink>
+          </Empty>
+        }
       />
       {ending === undefined ? null : (
         <EndCall call={ending} onClose={() => setEnding(undefined)} onDone={rows.reload} />

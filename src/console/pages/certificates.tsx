@@ -8,12 +8,12 @@ import { Link, navigate } from '../router.tsx';
 import { duration, t } from '../text/index.ts';
 import { Button, ButtonLink } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
-import { FaultSummary, faultsOf } from '../ui/form.tsx';
 import { Note } from '../ui/note.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
 import type { Column } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
+import { Unread } from '../ui/unread.tsx';
 import { useListing, VirtualTable } from '../ui/virtual-table.tsx';
 import { DocumentForm } from './provisioning/document-form.tsx';
 import { type Form, valueAt } from './provisioning/model.ts';
@@ -150,11 +150,7 @@ export function EditCertificate({ name }: { readonly name: string }) {
   const { data, error, reload } = useQuery(path, () => documents.get(path));
   const [deleting, setDeleting] = useState(false);
   if (data === undefined) {
-    return (
-      <Page title={name} up={up()}>
-        {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
-      </Page>
-    );
+    return <Unread title={name} up={up()} error={error} />;
   }
   const { document, tag } = data;
   const managedBy = document['managedBy'] as string | undefined;

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks';
 import { type SeenEvent, useEvents } from '../client/events.ts';
 import { Link } from '../router.tsx';
-import { t, time } from '../text/index.ts';
+import { number, t, time } from '../text/index.ts';
 import { SelectField } from '../ui/form.tsx';
+import { Note } from '../ui/note.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
 import { Search } from '../ui/table.tsx';
@@ -26,7 +27,7 @@ const TYPES = [
 
 export function Events() {
   const [type, setType] = useState('');
-  const { events, isOpen } = useEvents(TYPES);
+  const { events, missed, isOpen } = useEvents(TYPES);
   const [text, setText] = useState('');
   const shown = events.filter((event) => (type === '' || event.type === type) && hasText(event, text));
   return (
@@ -40,6 +41,10 @@ export function Events() {
         />
         <Search label={t('events.search')} onSearch={setText} />
         <State tone={isOpen ? 'good' : 'warn'}>{isOpen ? t('events.open') : t('events.closed')}</State>
+      </div>
+      <div role="status">
+        {missed.isGap ? <Note kind="warn">{t('events.gap')}</Note> : null}
+        {missed.skipped > 0 ? <Note kind="info">{t('events.skipped', { count: number(missed.skipped) })}</Note> : null}
       </div>
       <div class="card card-flush">
         {shown.length === 0 ? (

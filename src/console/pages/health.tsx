@@ -1,11 +1,11 @@
 /** How the engine is doing: the node that answers, the others on its store, its event loop, memory and sockets. */
-import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { node } from '../client/resources.ts';
 import type { NodeView, StoreStatus } from '../client/types.ts';
 import { useQuery } from '../client/use-query.ts';
-import { known, number, relative, t, time } from '../text/index.ts';
-import { Chart, percent } from '../ui/chart.tsx';
+import { known, number, percent, relative, t, time } from '../text/index.ts';
+import { Chart } from '../ui/chart.tsx';
+import { Fact, Figure } from '../ui/facts.tsx';
 import { FaultSummary, faultsOf } from '../ui/form.tsx';
 import { Note } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
@@ -71,24 +71,6 @@ export function Health() {
         </div>
       )}
     </Page>
-  );
-}
-
-function Figure({ name, value }: { name: string; value: string }) {
-  return (
-    <div class="card">
-      <dt>{name}</dt>
-      <dd class="numeric">{value}</dd>
-    </div>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd class="break numeric">{children}</dd>
-    </>
   );
 }
 

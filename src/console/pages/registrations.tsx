@@ -1,27 +1,30 @@
 import { useState } from 'preact/hooks';
+import { useLive } from '../client/events.ts';
 import { registrations } from '../client/resources.ts';
 import type { RegistrationView } from '../client/types.ts';
 import { t } from '../text/index.ts';
 import { Empty, Page } from '../ui/page.tsx';
 import { When } from '../ui/state.tsx';
-import { type Column, Search, Table, usePaged } from '../ui/table.tsx';
+import { type Column, Search } from '../ui/table.tsx';
+import { useListing, VirtualTable } from '../ui/virtual-table.tsx';
 
 const REFRESH_MS = 5000;
 
 export function Registrations() {
-  const [extension, setExtension] = useState('');
-  const rows = usePaged('registrations', registrations.list, { extension }, REFRESH_MS);
+  const [q, setQ] = useState('');
+  const fresh = useLive(['registration'], REFRESH_MS);
+  const listing = useListing('registrations', registrations.list, q === '' ? {} : { q }, fresh);
   return (
     <Page title={t('registrations.title')} text={t('registrations.text')}>
       <div class="toolbar">
-        <Search label={t('registrations.search')} onSearch={setExtension} />
+        <Search label={t('registrations.search')} onSearch={setQ} />
       </div>
-      <Table
+      <VirtualTable
         caption={t('registrations.title')}
         columns={columns()}
-        rows={rows}
+        listing={listing}
         keyOf={({ addressOfRecord, contact }) => `${addressOfRecord} ${contact}`}
-        searched={extension !== ''}
+        searched={q !== ''}
         empty={<Empty icon="phone" title={t('registrations.empty')} text={t('registrations.emptyText')} />}
       />
     </Page>

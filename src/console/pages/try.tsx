@@ -1,11 +1,12 @@
 /** A call that is only thought through: `explain`, with a reason beside each field. */
 import { useState } from 'preact/hooks';
-import { explain, tenants, trunks } from '../client/resources.ts';
+import { explain, tenants } from '../client/resources.ts';
 import { session } from '../client/session.ts';
 import type { Explanation } from '../client/types.ts';
 import { useQuery } from '../client/use-query.ts';
 import { t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
+import { TrunkChoice } from '../ui/choices.tsx';
 import { FaultSummary, faultAt, SelectField, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { Invite, Reasons } from '../ui/invite.tsx';
 import { Note } from '../ui/note.tsx';
@@ -23,10 +24,8 @@ export function Try() {
   });
   const [explanation, setExplanation] = useState<Explanation>();
   const known = useQuery('tenants-to-try', () => tenants.list({ limit: 1000 })).data?.items ?? [];
-  const lines = useQuery('trunks-to-try', () => trunks.list({ limit: 1000 })).data?.items ?? [];
-  const { direction, from, to, headers } = form.values;
+  const { direction, from, to, headers, trunk } = form.values;
   const tenant = form.values.tenant || (known[0]?.name ?? '');
-  const trunk = form.values.trunk || (lines[0]?.id ?? '');
   const isIn = direction === 'in';
   const run = () =>
     form.run(async () =>
@@ -59,12 +58,7 @@ export function Try() {
               ]}
             />
             {isIn ? (
-              <SelectField
-                label={t('try.trunk')}
-                value={trunk}
-                onChange={(value) => form.set('trunk', value)}
-                options={lines.map(({ id, name }) => ({ value: id, label: name }))}
-              />
+              <TrunkChoice value={trunk} onChange={(value) => form.set('trunk', value)} />
             ) : (
               <SelectField
                 label={t('try.tenant')}

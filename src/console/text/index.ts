@@ -1,5 +1,5 @@
 /** Every text of the console, by key: one folder per language, with the same files and keys in each. */
-import { type Language, language } from '../client/preferences.ts';
+import { type Language, language, timeZone } from '../client/preferences.ts';
 import { de } from './de/index.ts';
 import { en } from './en/index.ts';
 
@@ -24,23 +24,55 @@ function locale(): string {
   return navigator.languages.find((name) => name.startsWith(language.value)) ?? language.value;
 }
 
+/** Making a formatter costs more than a hundred uses of it. */
+const formatters = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+
+function kept<F extends Intl.NumberFormat | Intl.DateTimeFormat>(key: string, make: (locale: string) => F): F {
+  const name = `${key} ${locale()} ${timeZone.value}`;
+  let formatter = formatters.get(name) as F | undefined;
+  if (formatter === undefined) {
+    formatter = make(locale());
+    formatters.set(name, formatter);
+  }
+  return formatter;
+}
+
+function numberFormat(options: Intl.NumberFormatOptions = {}): Intl.NumberFormat {
+  return kept(JSON.stringify(options), (name) => new Intl.NumberFormat(name, options));
+}
+
+/** In the language and the time zone that the reader chose. */
+function timeFormat(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const zone = timeZone.value === 'utc' ? { timeZone: 'UTC' } : {};
+  return kept(JSON.stringify(options), (name) => new Intl.DateTimeFormat(name, { ...options, ...zone }));
+}
+
 export function number(value: number): string {
-  return new Intl.NumberFormat(locale()).format(value);
+  return numberFormat().format(value);
+}
+
+/** `37 %` of a share from 0 to 1. */
+export function percent(share: number): string {
+  return numberFormat({ style: 'percent', maximumFractionDigits: 0 }).format(share);
 }
 
 /** A time of today as a time, any other with its date. */
 export function time(iso: string): string {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return iso;
-  const isToday = at.toDateString() === new Date().toDateString();
-  return new Intl.DateTimeFormat(
-    locale(),
-    isToday ? { timeStyle: 'medium' } : { dateStyle: 'medium', timeStyle: 'short' },
-  ).format(at);
+  const day = timeFormat({ dateStyle: 'short' });
+  const isToday = day.format(at) === day.format(new Date());
+  return timeFormat(isToday ? { timeStyle: 'medium' } : { dateStyle: 'medium', timeStyle: 'short' }).format(at);
 }
 
 export function exactTime(iso: string): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: 'full', timeStyle: 'long' }).format(new Date(iso));
+  return timeFormat({ dateStyle: 'full', timeStyle: 'long' }).format(new Date(iso));
+}
+
+/** Hours and minutes, for the axis of a chart. */
+export function hour(iso: string): string {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? '' : timeFormat({ hour: '2-digit', minute: '2-digit' }).format(at);
 }
 
 const UNITS = [
@@ -53,9 +85,7 @@ const UNITS = [
 /** `3 minutes`, `2 hours`: how long something has lasted, or will. */
 export function duration(seconds: number): string {
   const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
-  return new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'long' }).format(
-    Math.floor(Math.abs(seconds) / length),
-  );
+  return numberFormat({ style: 'unit', unit, unitDisplay: 'long' }).format(Math.floor(Math.abs(seconds) / length));
 }
 
 /** `in 3 minutes`, `2 hours ago`. */
@@ -72,7 +102,7 @@ export function codeInWords(status: number): string {
 
 /** `0.004`: seconds on a ladder. */
 export function seconds(value: number): string {
-  return new Intl.NumberFormat(locale(), { minimumFractionDigits: 3, maximumFractionDigits: 3 }).format(value);
+  return numberFormat({ minimumFractionDigits: 3, maximumFractionDigits: 3 }).format(value);
 }
 
 /** `4:05`: how long a call has gone on. */

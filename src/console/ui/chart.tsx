@@ -1,6 +1,6 @@
 /** Charts over time, drawn as SVG in the colours of the page; each has its numbers as a table for those who cannot see it. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { number, t, time } from '../text/index.ts';
+import { hour, number, percent, t, time } from '../text/index.ts';
 
 export interface Series {
   readonly name: string;
@@ -68,7 +68,7 @@ export function Chart({ title, text, at, series, kind, top = 0, format = number 
           ))}
           {ticksOf(at, plotWidth).map((index) => (
             <text class="chart-text" x={x(index)} y={HEIGHT - 6} text-anchor="middle" key={index}>
-              {hourOf(at[index] ?? '')}
+              {hour(at[index] ?? '')}
             </text>
           ))}
           {kind === 'bars' ? (
@@ -226,11 +226,6 @@ function ticksOf(at: readonly string[], width: number): readonly number[] {
   return at.flatMap((_, index) => (index % step === Math.floor(step / 2) ? [index] : []));
 }
 
-function hourOf(iso: string): string {
-  const at = new Date(iso);
-  return Number.isNaN(at.getTime()) ? '' : at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
-}
-
 function shown(value: number | undefined, format: (value: number) => string): string {
   return value === undefined ? '–' : format(value);
 }
@@ -285,10 +280,4 @@ export function Sparkline({
 
 function total(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0);
-}
-
-export function percent(share: number): string {
-  return new Intl.NumberFormat(document.documentElement.lang, { style: 'percent', maximumFractionDigits: 0 }).format(
-    share,
-  );
 }

@@ -1,6 +1,7 @@
 /** Listings: a page at a time, so that 100,000 rows are as quick as ten; on a narrow screen each row is a card. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
+import type { Freshness } from '../client/events.ts';
 import type { Query, RequestError } from '../client/http.ts';
 import type { Page } from '../client/types.ts';
 import { type QueryState, useQuery } from '../client/use-query.ts';
@@ -84,13 +85,13 @@ export function usePaged<T>(
   name: string,
   read: (query: Query) => Promise<Page<T>>,
   question: Query = {},
-  refreshMs?: number,
+  fresh?: number | Freshness,
 ): PagedQuery<T> {
   const asked = JSON.stringify(question);
   const [place, setPlace] = useState({ asked, offset: 0 });
   const offset = place.asked === asked ? place.offset : 0;
   const query = { ...question, limit: ROWS_PER_PAGE, offset };
-  const state = useQuery(`${name}?${JSON.stringify(query)}`, () => read(query), refreshMs);
+  const state = useQuery(`${name}?${JSON.stringify(query)}`, () => read(query), fresh);
   const total = state.data?.total;
   useEffect(() => {
     if (total !== undefined && offset > 0 && offset >= total) setPlace({ asked, offset: 0 });

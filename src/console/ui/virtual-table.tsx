@@ -4,6 +4,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Freshness } from '../client/events.ts';
 import { type Query, RequestError, reachable } from '../client/http.ts';
 import { useSignal } from '../client/signal.ts';
 import type { Page } from '../client/types.ts';
@@ -30,14 +31,17 @@ export interface Listing<T> {
 
 /** Rows that are read together. */
 const PIECE = 100;
-/** As in the style sheet. */
+/** As in the style sheet: of a row, and where each row is a card, of its cells without and with a label, and of what is around them. */
 const ROW_PX = 57;
+const NARROW = '(max-width: 48rem)';
+const [CARD_PX, BARE_CELL_PX, CELL_PX] = [25, 44, 28];
 const OVERSCAN = 12;
 
 export function useListing<T>(
   name: string,
   read: (query: Query) => Promise<Page<T>>,
   question: Query = {},
+  fresh?: Freshness,
 ): Listing<T> {
   const key = `${name}?${JSON.stringify(question)}`;
   const [state, setState] = useState<{ key: string; total?: number; error?: RequestError }>({ key });
@@ -74,7 +78,15 @@ export function useListing<T>(
     for (const piece of [...pieces.current.keys()])
       if (state.key !== key || !near.current.includes(piece)) pieces.current.delete(piece);
     for (const piece of near.current) load(piece);
-  }, [key, turn, isReachable]);
+  }, [key, turn, fresh?.turn, isReachable]);
+  const refreshMs = fresh?.refreshMs;
+  useEffect(() => {
+    if (refreshMs === undefined) return;
+    const timer = window.setInterval(() => {
+      if (document.visibilityState === 'visible') setTurn((count) => count + 1);
+    }, refreshMs);
+    return () => window.clearInterval(timer);
+  }, [refreshMs]);
   const isCurrent = state.key === key;
   return {
     total: isCurrent ? state.total : undefined,
@@ -107,7 +119,8 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
   const { total, error } = listing;
   const isLong = (total ?? 0) > PIECE;
   const frame = useRef<HTMLDivElement>(null);
-  const [from, to] = useWindow(frame, isLong, total ?? 0);
+  const rowPx = useRowHeight(columns);
+  const [from, to] = useWindow(frame, isLong, total ?? 0, rowPx);
   useEffect(() => {
     if (isLong) listing.want(from, Math.min(to, (total ?? 1) - 1));
   }, [from, to, isLong, total]);
@@ -136,7 +149,7 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
             </tr>
           </thead>
           <tbody>
-            <Space rows={from} width={width} />
+            <Space px={from * rowPx} width={width} />
             {shown.map((index) => {
               const row = listing.row(index);
               return row === undefined ? (
@@ -145,7 +158,7 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
                 <Row key={keyOf(row)} {...{ row, index, columns, keyOf, selection }} />
               );
             })}
-            <Space rows={total === undefined ? 0 : total - to} width={width} />
+            <Space px={total === undefined ? 0 : (total - to) * rowPx} width={width} />
           </tbody>
         </table>
       </div>
@@ -196,10 +209,10 @@ function PickAll({ selection, total }: { selection: Selection; total: number }) 
 }
 
 /** Room of the rows that are not drawn, so that the page is as long as if they were. */
-function Space({ rows, width }: { rows: number; width: number }) {
-  if (rows <= 0) return null;
+function Space({ px, width }: { px: number; width: number }) {
+  if (px <= 0) return null;
   return (
-    <tr class="table-space" style={{ height: `${rows * ROW_PX}px` }}>
+    <tr class="table-space" style={{ height: `${px}px` }}>
       <td colSpan={width} />
     </tr>
   );
@@ -217,19 +230,34 @@ function Waiting({ width }: { width: number }) {
   );
 }
 
+/** How high a row of a long listing is at this width. */
+function useRowHeight<T>(columns: readonly Column<T>[]): number {
+  const [isNarrow, setNarrow] = useState(() => window.matchMedia(NARROW).matches);
+  useEffect(() => {
+    const query = window.matchMedia(NARROW);
+    const look = () => setNarrow(query.matches);
+    query.addEventListener('change', look);
+    return () => query.removeEventListener('change', look);
+  }, []);
+  if (!isNarrow) return ROW_PX;
+  const bare = columns.filter(({ hideTitle }, index) => index === 0 || hideTitle).length;
+  return CARD_PX + bare * BARE_CELL_PX + (columns.length - bare) * CELL_PX;
+}
+
 /** The rows that are near the window. */
 function useWindow(
   frame: { current: HTMLDivElement | null },
   isLong: boolean,
   total: number,
+  rowPx: number,
 ): readonly [number, number] {
   const [range, setRange] = useState<readonly [number, number]>([0, 40]);
   useLayoutEffect(() => {
     if (!isLong) return;
     const look = () => {
       const top = frame.current?.querySelector('tbody')?.getBoundingClientRect().top ?? 0;
-      const first = Math.max(0, Math.floor(-top / ROW_PX) - OVERSCAN);
-      const last = Math.min(total, first + Math.ceil(window.innerHeight / ROW_PX) + 2 * OVERSCAN);
+      const first = Math.max(0, Math.floor(-top / rowPx) - OVERSCAN);
+      const last = Math.min(total, first + Math.ceil(window.innerHeight / rowPx) + 2 * OVERSCAN);
       setRange((known) => (known[0] === first && known[1] === last ? known : [first, last]));
     };
     look();
@@ -239,6 +267,6 @@ function useWindow(
       window.removeEventListener('scroll', look);
       window.removeEventListener('resize', look);
     };
-  }, [isLong, total]);
+  }, [isLong, total, rowPx]);
   return isLong ? [Math.min(range[0], total), Math.min(range[1], total)] : [0, total];
 }

@@ -17,8 +17,8 @@ interface NewUser {
   readonly readOnly?: boolean;
 }
 
-export interface ConsoleWorld {
-  readonly engine: TestEngine;
+/** Browsers on the console of an engine that runs somewhere. */
+export interface ConsoleBrowsers {
   readonly url: string;
   readonly ownerToken: string;
   /** A browser of its own, on the console; what its pages throw and log as errors is kept. */
@@ -29,15 +29,25 @@ export interface ConsoleWorld {
   look(page: Page, name: string): Promise<readonly string[]>;
   /** The same in both lights and both widths that the console is made for: light at 1,920, dark at 360, where nothing is wider than the page. */
   lookTwice(page: Page, name: string): Promise<readonly string[]>;
+  /** Ends the browsers, and the engine with them. */
   stop(): Promise<void>;
+}
+
+export interface ConsoleWorld extends ConsoleBrowsers {
+  readonly engine: TestEngine;
 }
 
 export async function consoleWorld(options: EngineOptions): Promise<ConsoleWorld> {
   const engine = await startEngine(options);
-  const url = engine.node.apiAddress ?? '';
-  const ownerToken = readFileSync(join(engine.node.settings.store.path, 'owner-token'), 'utf8').trim();
+  const { apiAddress = '', settings } = engine.node;
+  return { engine, ...consoleAt(apiAddress, settings.store.path, () => engine.stop()) };
+}
+
+/** @param dataFolder where the engine keeps its owner's token */
+export function consoleAt(url: string, dataFolder: string, stopEngine: () => Promise<void>): ConsoleBrowsers {
+  const ownerToken = readFileSync(join(dataFolder, 'owner-token'), 'utf8').trim();
   const browsers: BrowserContext[] = [];
-  const browser: ConsoleWorld['browser'] = async (browserOptions) => {
+  const browser: ConsoleBrowsers['browser'] = async (browserOptions) => {
     const context = await openBrowser(browserOptions);
     browsers.push(context);
     const page = context.pages()[0] ?? (await context.newPage());
@@ -58,12 +68,16 @@ export async function consoleWorld(options: EngineOptions): Promise<ConsoleWorld
     return accessibilityFaults(page, what);
   };
   return {
-    engine,
     url,
     ownerToken,
     browser,
     async signedIn(user, browserOptions) {
-      await engine.api('/api/v1/users', { password: PASSWORD, ...user });
+      const headers = { authorization: `Bearer ${ownerToken}`, 'content-type': 'application/json' };
+      // A test that is tried again has made it before.
+      await fetch(`${url}/api/v1/users/${user.id}`, { method: 'DELETE', headers });
+      const body = JSON.stringify({ password: PASSWORD, ...user });
+      const made = await fetch(`${url}/api/v1/users`, { method: 'POST', headers, body });
+      if (!made.ok) throw new Error(await made.text());
       const opened = await browser(browserOptions);
       await signIn(opened.page, user.id);
       return opened;
@@ -81,7 +95,7 @@ export async function consoleWorld(options: EngineOptions): Promise<ConsoleWorld
     },
     async stop() {
       for (const context of browsers) await context.close();
-      await engine.stop();
+      await stopEngine();
     },
   };
 }

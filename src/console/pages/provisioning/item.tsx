@@ -9,11 +9,13 @@ import { navigate } from '../../router.tsx';
 import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
-import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { faultsOf } from '../../ui/form.tsx';
+import { InUse } from '../../ui/in-use.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
 import { PlanResult } from '../../ui/plan-result.tsx';
 import { say } from '../../ui/toast.tsx';
+import { Unread } from '../../ui/unread.tsx';
 import { DocumentForm } from './document-form.tsx';
 import { addressOf, nameOf, pathOf, type Resource } from './resources.tsx';
 
@@ -53,11 +55,7 @@ export function EditItem({ resource, tenant, itemKey }: EditItemProps) {
   const [deleting, setDeleting] = useState(false);
   const up = { to: list, label: nameOf(resource, 'title') };
   if (data === undefined) {
-    return (
-      <Page title={itemKey} up={up}>
-        {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
-      </Page>
-    );
+    return <Unread title={itemKey} up={up} error={error} />;
   }
   const { document, tag } = data;
   const managedBy = document['managedBy'] as string | undefined;
@@ -156,20 +154,5 @@ export function DeleteDialog({ path, name, plans, onDone, onClose }: DeleteDialo
         </Button>
       </div>
     </Dialog>
-  );
-}
-
-function InUse({ faults }: { faults: readonly Problem[] }) {
-  return (
-    <Note kind="bad">
-      <p>{faults.some(({ code }) => code === 'in-use') ? t('provisioning.inUse') : t('provisioning.notNow')}</p>
-      <ul>
-        {faults.map(({ path, message }) => (
-          <li class="break" key={path + message}>
-            <strong class="mono">{path}</strong> {message}
-          </li>
-        ))}
-      </ul>
-    </Note>
   );
 }

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { useLive } from '../../client/events.ts';
 import { documents } from '../../client/resources.ts';
 import { isSystemAdmin, mayChange } from '../../client/session.ts';
 import type { Document } from '../../client/types.ts';
@@ -14,12 +15,18 @@ import { TenantChoice } from './tenant-choice.tsx';
 /** Of more than these not all can be picked at once. */
 const MOST_PICKED = 10_000;
 const PIECE = 1000;
+const FRESH_MS = 2000;
 
 export function ResourceList({ resource, tenant }: { readonly resource: Resource; readonly tenant: string }) {
   const [q, setQ] = useState('');
   const [asked, setAsked] = useState<'change' | 'delete'>();
   const path = pathOf(resource, tenant);
-  const listing = useListing<Document>(path, (query) => documents.list(path, query), q === '' ? {} : { q });
+  const listing = useListing<Document>(
+    path,
+    (query) => documents.list(path, query),
+    q === '' ? {} : { q },
+    useLive(['audit'], FRESH_MS),
+  );
   const keyOf = (row: Document) => String(row[resource.key]);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const isManaged = listing.row(0)?.['managedBy'] !== undefined;

@@ -7,12 +7,12 @@ import { useQuery } from '../../client/use-query.ts';
 import { Link, navigate } from '../../router.tsx';
 import { t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
-import { FaultSummary, faultsOf } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { type Column, Search } from '../../ui/table.tsx';
 import { say } from '../../ui/toast.tsx';
+import { Unread } from '../../ui/unread.tsx';
 import { useListing, VirtualTable } from '../../ui/virtual-table.tsx';
 import { DocumentForm } from './document-form.tsx';
 import { DeleteDialog } from './item.tsx';
@@ -136,11 +136,7 @@ export function TenantPage({ tenant, tab = 'company' }: { readonly tenant: strin
   const up = session.value?.tenant === undefined ? { to: '/tenants', label: t('tenants.title') } : undefined;
   const form = TENANT_TABS.find((known) => known.tab === tab) ?? TENANT_TABS[0];
   if (data === undefined || form === undefined) {
-    return (
-      <Page title={tenant} {...(up && { up })}>
-        {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
-      </Page>
-    );
+    return <Unread title={tenant} up={up} error={error} />;
   }
   const { document, tag } = data;
   const managedBy = document['managedBy'] as string | undefined;

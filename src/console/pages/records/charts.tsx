@@ -1,10 +1,12 @@
 /** How the calls of the last hours went, summed up by the engine. */
 import { useState } from 'preact/hooks';
-import { records, trunks } from '../../client/resources.ts';
+import { records } from '../../client/resources.ts';
 import type { CallStatistics } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
-import { number, t, time } from '../../text/index.ts';
-import { Chart, percent } from '../../ui/chart.tsx';
+import { number, percent, t, time } from '../../text/index.ts';
+import { Chart } from '../../ui/chart.tsx';
+import { TrunkChoice } from '../../ui/choices.tsx';
+import { Figure } from '../../ui/facts.tsx';
 import { FaultSummary, faultsOf, SelectField } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
@@ -27,7 +29,6 @@ export function Charts() {
     });
   };
   const { data, error } = useQuery(`charts ${span} ${trunk}`, read, REFRESH_MS);
-  const lines = useQuery('trunks-of-records', () => trunks.list({ limit: 1000 })).data?.items ?? [];
   return (
     <Page title={t('charts.title')} text={t('charts.text')}>
       <div class="toolbar">
@@ -37,15 +38,7 @@ export function Charts() {
           onChange={(value) => setSpan(value as Span)}
           options={SPANS.map((value) => ({ value, label: t(`records.span.${value}`) }))}
         />
-        <SelectField
-          label={t('calls.trunk')}
-          value={trunk}
-          onChange={setTrunk}
-          options={[
-            { value: '', label: t('records.every') },
-            ...lines.map(({ id, name }) => ({ value: id, label: name })),
-          ]}
-        />
+        <TrunkChoice value={trunk} onChange={setTrunk} every />
       </div>
       {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
       {data === undefined ? null : <Shown statistics={data} />}
@@ -120,15 +113,6 @@ function Shown({
         />
       </div>
       <Codes rows={rows} />
-    </div>
-  );
-}
-
-function Figure({ name, value }: { name: string; value: string }) {
-  return (
-    <div class="card">
-      <dt>{name}</dt>
-      <dd class="numeric">{value}</dd>
     </div>
   );
 }

@@ -1,20 +1,20 @@
 /** Calls that ended: found by number, time, trunk and code. */
 import { useMemo, useState } from 'preact/hooks';
+import { useLive } from '../../client/events.ts';
 import type { Query } from '../../client/http.ts';
-import { records, trunks } from '../../client/resources.ts';
+import { records } from '../../client/resources.ts';
 import type { CallRecord } from '../../client/types.ts';
-import { useQuery } from '../../client/use-query.ts';
 import { Link } from '../../router.tsx';
 import { clock, t, time } from '../../text/index.ts';
 import { ButtonDownload } from '../../ui/button.tsx';
+import { DirectionChoice, TrunkChoice } from '../../ui/choices.tsx';
 import { SelectField, TextField } from '../../ui/form.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { type Column, Search, Table, usePaged } from '../../ui/table.tsx';
 
-const REFRESH_MS = 10_000;
+const REFRESH_MS = 3000;
 const SPANS_MINUTES = [15, 60, 360, 1440] as const;
-const DIRECTIONS = ['outbound', 'inbound', 'internal'] as const;
 
 export function Records() {
   const [q, setQ] = useState('');
@@ -28,8 +28,7 @@ export function Records() {
     [minutes],
   );
   const question: Query = { q, trunk, direction, from, status: /^[1-6]\d\d$/.test(status) ? status : '' };
-  const rows = usePaged('records', records.list, question, REFRESH_MS);
-  const lines = useQuery('trunks-of-records', () => trunks.list({ limit: 1000 })).data?.items ?? [];
+  const rows = usePaged('records', records.list, question, useLive(['call'], REFRESH_MS));
   const searched = Object.values(question).some((value) => value !== '');
   return (
     <Page
@@ -52,24 +51,8 @@ export function Records() {
             ...SPANS_MINUTES.map((value) => ({ value: String(value), label: t(`records.span.${value}`) })),
           ]}
         />
-        <SelectField
-          label={t('calls.trunk')}
-          value={trunk}
-          onChange={setTrunk}
-          options={[
-            { value: '', label: t('records.every') },
-            ...lines.map(({ id, name }) => ({ value: id, label: name })),
-          ]}
-        />
-        <SelectField
-          label={t('call.direction')}
-          value={direction}
-          onChange={setDirection}
-          options={[
-            { value: '', label: t('records.every') },
-            ...DIRECTIONS.map((value) => ({ value, label: t(`direction.${value}`) })),
-          ]}
-        />
+        <TrunkChoice value={trunk} onChange={setTrunk} every />
+        <DirectionChoice value={direction} onChange={setDirection} />
         <TextField
           label={t('records.code')}
           value={status}

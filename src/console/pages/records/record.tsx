@@ -1,13 +1,13 @@
 /** What became of one call: who, by which trunks, with which media; its messages and reasons as long as they are kept. */
-import type { ComponentChildren } from 'preact';
 import { calls, records } from '../../client/resources.ts';
 import type { CallRecord } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { clock, exactTime, known, number, t } from '../../text/index.ts';
-import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { Fact } from '../../ui/facts.tsx';
 import { Invite, Reasons } from '../../ui/invite.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
+import { Unread } from '../../ui/unread.tsx';
 import { CallTrace } from '../call-trace.tsx';
 import { Result } from './list.tsx';
 
@@ -15,11 +15,7 @@ export function RecordPage({ id }: { readonly id: string }) {
   const { data: record, error } = useQuery(`record ${id}`, () => records.get(id));
   const up = { to: '/records', label: t('records.title') };
   if (record === undefined) {
-    return (
-      <Page title={t('records.title')} up={up}>
-        {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
-      </Page>
-    );
+    return <Unread title={t('records.title')} up={up} error={error} />;
   }
   return (
     <Page title={`${record.callerNumber} → ${record.calledNumber}`} text={exactTime(record.startedAt)} up={up}>
@@ -34,16 +30,6 @@ export function RecordPage({ id }: { readonly id: string }) {
         <Why id={id} />
       </div>
     </Page>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  if (children === undefined || children === '' || children === false) return null;
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd class="break">{children}</dd>
-    </>
   );
 }
 

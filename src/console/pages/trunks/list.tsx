@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { useLive } from '../../client/events.ts';
 import { records, trunks } from '../../client/resources.ts';
 import { isSystemAdmin, mayChange } from '../../client/session.ts';
 import type { CallStatistics, TrunkView } from '../../client/types.ts';
@@ -13,13 +14,17 @@ import { State, TrunkState } from '../../ui/state.tsx';
 import { type Column, Search, Table, usePaged } from '../../ui/table.tsx';
 import { SPARK_REFRESH_MS, SPARK_SECONDS } from './trunk.tsx';
 
-const REFRESH_MS = 5000;
+const REFRESH_MS = 1000;
+const CALLS_REFRESH_MS = 5000;
 const STATES = ['online', 'offline', 'registering', 'rejected', 'unknown'];
 
 export function TrunkList() {
   const [q, setQ] = useState('');
   const [state, setState] = useState('');
-  const rows = usePaged('trunks', trunks.list, { q, state }, REFRESH_MS);
+  const { turn } = useLive(['trunk-state', 'audit'], REFRESH_MS);
+  // Calls come and go without an event that is told here.
+  const fresh = { turn, refreshMs: CALLS_REFRESH_MS };
+  const rows = usePaged('trunks', trunks.list, { q, state }, fresh);
   const shown = rows.data?.items.map(({ id }) => id).join(',') ?? '';
   const hour = useQuery(
     `trunk-hours ${shown}`,

@@ -1,5 +1,4 @@
 import { useState } from 'preact/hooks';
-import type { Problem } from '../../../base/errors.ts';
 import { records, trunks } from '../../client/resources.ts';
 import { isSystemAdmin, mayChange, session } from '../../client/session.ts';
 import type { EffectiveValue, TrunkView } from '../../client/types.ts';
@@ -9,11 +8,12 @@ import { codeInWords, duration, known, number, t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Sparkline } from '../../ui/chart.tsx';
 import { Confirm } from '../../ui/dialog.tsx';
-import { FaultSummary, faultsOf } from '../../ui/form.tsx';
+import { InUse } from '../../ui/in-use.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State, TrunkState, When } from '../../ui/state.tsx';
 import { say } from '../../ui/toast.tsx';
+import { Unread } from '../../ui/unread.tsx';
 import { Doctor } from './doctor.tsx';
 import { WhatsappHook } from './whatsapp-step.tsx';
 
@@ -29,11 +29,7 @@ export function TrunkPage({ id }: { readonly id: string }) {
   const up = { to: '/trunks', label: t('trunks.title') };
   const { data: trunk, error } = found;
   if (trunk === undefined) {
-    return (
-      <Page title={t('trunks.title')} up={up}>
-        {error === undefined ? null : <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />}
-      </Page>
-    );
+    return <Unread title={t('trunks.title')} up={up} error={error} />;
   }
   const isOwn = isSystemAdmin() || trunk.owner === session.value?.tenant;
   const mayEdit = mayChange() && isOwn && trunk.managedBy === undefined;
@@ -92,22 +88,6 @@ export function TrunkPage({ id }: { readonly id: string }) {
         />
       ) : null}
     </Page>
-  );
-}
-
-/** What still needs the trunk, by the path of the HTTP interface. */
-function InUse({ faults }: { faults: readonly Problem[] }) {
-  return (
-    <Note kind="bad">
-      <p>{t('trunk.inUse')}</p>
-      <ul>
-        {faults.map(({ path, message }) => (
-          <li class="break" key={path + message}>
-            <strong class="mono">{path}</strong> {message}
-          </li>
-        ))}
-      </ul>
-    </Note>
   );
 }
 

@@ -12,6 +12,7 @@ import { Button, ButtonLink } from '../../ui/button.tsx';
 import { FaultSummary, faultsOf, SubmitForm } from '../../ui/form.tsx';
 import { Page } from '../../ui/page.tsx';
 import { say } from '../../ui/toast.tsx';
+import { Unread } from '../../ui/unread.tsx';
 import { CheckStep } from './check-step.tsx';
 import { Doctor } from './doctor.tsx';
 import {
@@ -54,11 +55,7 @@ export function NewTrunk() {
 export function EditTrunk({ id }: { readonly id: string }) {
   const { data, error } = useQuery(`trunk-to-edit ${id}`, () => trunks.get(id));
   if (error !== undefined && data === undefined) {
-    return (
-      <Page title={t('trunks.title')} up={{ to: '/trunks', label: t('trunks.title') }}>
-        <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
-      </Page>
-    );
+    return <Unread title={t('trunks.title')} up={{ to: '/trunks', label: t('trunks.title') }} error={error} />;
   }
   if (data === undefined) return null;
   const draft = draftOf(data);

@@ -9,7 +9,9 @@ export const common = {
   'app.loading': 'Wird geladen …',
   'app.notFound': 'Diese Seite gibt es nicht',
   'app.notFoundText': 'Vielleicht ist die Adresse alt. Alles, was es gibt, steht im Menü.',
-  'app.readOnly': 'Sie können hier alles ansehen und nichts ändern.',
+  'app.gone': 'Das gibt es nicht, oder nicht mehr',
+  'app.goneText':
+    'Vielleicht hat es jemand gelöscht, es ist zu alt, um aufgehoben zu sein, oder die Adresse stimmt nicht.',
   'nav.connect': 'Verbindungen',
   'nav.trunks': 'Trunks',
   'nav.live': 'Live',
@@ -27,7 +29,6 @@ export const common = {
   'action.back': 'Zurück',
   'action.retry': 'Noch einmal versuchen',
   'action.search': 'Suchen',
-  'action.clear': 'Suche leeren',
   'action.copy': 'Kopieren',
   'action.copied': 'Kopiert',
   'field.optional': 'freiwillig',

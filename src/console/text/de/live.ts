@@ -27,7 +27,7 @@ export const live = {
   'direction.internal': 'im Haus',
   'registrations.title': 'Registrierungen',
   'registrations.text': 'Angemeldete Telefone und Gateways, woher sie kommen und bis wann.',
-  'registrations.search': 'Nebenstelle',
+  'registrations.search': 'Nebenstelle, Adresse oder Gerät',
   'registrations.empty': 'Nichts ist angemeldet',
   'registrations.emptyText':
     'Ein Telefon, das sich mit Nummer und Passwort einer Nebenstelle anmeldet, erscheint hier.',
@@ -44,6 +44,9 @@ export const live = {
   'events.closed': 'kommt wieder …',
   'events.empty': 'Noch ist nichts geschehen',
   'events.emptyText': 'Diese Seite zeigt, was von jetzt an geschieht.',
+  'events.gap':
+    'Einige Ereignisse fehlen: Die Seite war zu lange weg, oder die Anlage wurde neu gestartet. Die anderen Seiten zeigen den Stand von jetzt.',
+  'events.skipped': '{count} Ereignisse kamen schneller, als jemand lesen kann, und stehen hier nicht.',
   'events.when': 'Wann',
   'events.what': 'Was',
   'events.about': 'Worüber',
@@ -57,7 +60,6 @@ export const live = {
   'try.fromIn': 'Rufende Nummer',
   'try.to': 'Gewählte Nummer',
   'try.toIn': 'Gerufene Nummer (DID)',
-  'try.trunk': 'Trunk',
   'try.headers': 'Kopffelder des Rufenden',
   'try.headersHelp': 'Eines je Zeile, z. B. X-Outbound-Cli: rewrite-from=123',
   'try.run': 'Durchdenken',

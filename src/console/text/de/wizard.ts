@@ -28,7 +28,6 @@ export const wizard = {
   'wizard.nameHelp': 'Einer, den Sie wiedererkennen, z. B. Twilio-US oder XYZ-Haupt.',
   'wizard.brand': 'Marke',
   'wizard.brandHelp': 'Ist Ihr Anbieter nicht dabei, wählen Sie Generic.',
-  'wizard.generic': 'Generic',
   'wizard.preset': 'Was {name} mitbringt',
   'wizard.presetText': 'Diese Werte gelten, wo Sie ein Feld leer lassen. Jeder lässt sich überschreiben.',
   'wizard.presetHost': 'Host',
@@ -143,7 +142,6 @@ export const wizard = {
   'trunk.delete': '{name} löschen?',
   'trunk.deleteText': 'Laufende Anrufe darüber gehen weiter; neue gehen und kommen nicht mehr.',
   'trunk.deleted': '{name} ist gelöscht.',
-  'trunk.inUse': 'Er kann nicht gelöscht werden, solange diese ihn brauchen:',
   'trunk.numbers': 'Nummern',
   'trunk.alarms': 'Einen Blick wert',
 };

@@ -28,7 +28,6 @@ export const wizard = {
   'wizard.nameHelp': 'One that you will recognise, e.g. Twilio-US or XYZ-Primary.',
   'wizard.brand': 'Brand',
   'wizard.brandHelp': 'If your provider is not listed, choose Generic.',
-  'wizard.generic': 'Generic',
   'wizard.preset': 'What {name} brings along',
   'wizard.presetText': 'These values are filled in where you leave a field empty. Each can be overridden.',
   'wizard.presetHost': 'Host',
@@ -143,7 +142,6 @@ export const wizard = {
   'trunk.delete': 'Delete {name}?',
   'trunk.deleteText': 'Calls in progress over it go on; no new ones leave or come in.',
   'trunk.deleted': '{name} is deleted.',
-  'trunk.inUse': 'It cannot be deleted while these refer to it:',
   'trunk.numbers': 'Numbers',
   'trunk.alarms': 'Worth a look',
 };

@@ -1,0 +1,34 @@
+/** In place of a page about one thing: while it is read, when it cannot be, and when it is not there. */
+import type { RequestError } from '../client/http.ts';
+import { t } from '../text/index.ts';
+import { ButtonLink } from './button.tsx';
+import { FaultSummary, faultsOf } from './form.tsx';
+import { Empty, Page } from './page.tsx';
+
+interface UnreadProps {
+  readonly title: string;
+  readonly up?: { readonly to: string; readonly label: string } | undefined;
+  readonly error: RequestError | undefined;
+}
+
+export function Unread({ title, up, error }: UnreadProps) {
+  return (
+    <Page title={title} {...(up && { up })}>
+      {error === undefined ? (
+        <div class="card stack" aria-busy="true">
+          <span class="skeleton" />
+          <span class="skeleton" />
+        </div>
+      ) : error.status === 404 ? (
+        <div class="card">
+          <Empty icon="search" title={t('app.gone')} text={t('app.goneText')}>
+            <p class="small soft break">{error.message}</p>
+            {up === undefined ? null : <ButtonLink to={up.to}>{up.label}</ButtonLink>}
+          </Empty>
+        </div>
+      ) : (
+        <FaultSummary faults={faultsOf(error)} title={t('table.failed')} />
+      )}
+    </Page>
+  );
+}
