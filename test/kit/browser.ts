@@ -9,11 +9,13 @@ export interface BrowserOptions {
   readonly height?: number;
   readonly dark?: boolean;
   readonly locale?: string;
+  /** Certificates of authorities that it does not know are taken. */
+  readonly takesAnyCertificate?: boolean;
 }
 
 /** Debian's Chromium without a window, with a profile of its own; it asks nobody but the pages that it is led to. */
 export async function openBrowser(options: BrowserOptions = {}): Promise<BrowserContext> {
-  const { width = 1280, height = 800, dark = false, locale = 'en-GB' } = options;
+  const { width = 1280, height = 800, dark = false, locale = 'en-GB', takesAnyCertificate = false } = options;
   const profile = mkdtempSync(join(tmpdir(), 'tandem-browser-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: peerCommand('chromium'),
@@ -32,6 +34,7 @@ export async function openBrowser(options: BrowserOptions = {}): Promise<Browser
     colorScheme: dark ? 'dark' : 'light',
     locale,
     reducedMotion: 'reduce',
+    ignoreHTTPSErrors: takesAnyCertificate,
   });
   context.once('close', () => rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
   return context;
