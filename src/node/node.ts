@@ -1,5 +1,5 @@
 /** One node: its configuration, its stores, the engine and the HTTP interface. */
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { type Api, createApi, type ReloadReport } from '../api/index.ts';
@@ -18,29 +18,35 @@ import { MessageService } from '../messages/index.ts';
 import {
   AuditLog,
   CallRecordLog,
-  EVENT_TYPES,
   EventBus,
   JsonLogger,
   Metrics,
   SipTrace,
   WebhookDispatcher,
-  type WebhookTopic,
 } from '../observe/index.ts';
 import { refuseUnknownDefaultTenant } from '../settings/default-tenant.ts';
 import { refuseDemoPasswords } from '../settings/demo-passwords.ts';
 import { httpDefaults } from '../settings/exposure.ts';
-import { loadNodeWithFiles, settingsError, transportsOf, verifiesCalls } from '../settings/load.ts';
-import { withNodeName } from '../settings/node-name.ts';
+import { transportsOf, verifiesCalls } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
-import { readStirFiles, type StirFiles } from '../settings/stir-files.ts';
 import { workerSettings } from '../settings/workers.ts';
-import { DnsClient, systemDnsServers } from '../sip/locate/index.ts';
+import { DnsClient } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { SignatureThread } from '../stir/index.ts';
 import { type HubChannel, openStores, type Stores } from '../store/index.ts';
 import { factsOf, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
+import {
+  apiTls,
+  configuredWebhooks,
+  dnsServers,
+  isOfSystem,
+  loadSettings,
+  logLevel,
+  problemOf,
+  stirFiles,
+} from './configuration.ts';
 import { CpuQuota } from './cpu-quota.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import { forgetHttpAddress, listenForHttp, requireHttpPort } from './http-port.ts';
@@ -424,13 +430,6 @@ function messageService(
   return service;
 }
 
-/** What the files of `stir` hold. Throws a SettingsError. */
-function stirFiles(settings: NodeSettings): StirFiles {
-  const read = readStirFiles(settings);
-  if ('trust' in read) return read;
-  throw new SettingsError(read);
-}
-
 /** The pairs of listeners with `selfSigned` that are missing. */
 export async function makeCertificates({ listen }: NodeSettings, clock: WheelScheduler, log: Log): Promise<void> {
   for (const file of await makeMissingCertificates(listen, clock.wallMs()))
@@ -459,13 +458,6 @@ async function warmUp(limitMs: number, log: Log): Promise<void> {
   log.info('warmed-up', { calls: completed, failed, durationMs: Math.round(performance.now() - beganMs) });
 }
 
-/** The configuration of a node, with its name. Throws a SettingsError. */
-export function loadSettings(configFile: string | undefined, environment: NodeJS.ProcessEnv): NodeSettings {
-  const loaded = loadNodeWithFiles(configFile, environment);
-  if (loaded.settings === undefined) throw settingsError(loaded.problems);
-  return withNodeName(loaded.settings);
-}
-
 function settingsOf({ configFile, worker }: NodeOptions, environment: NodeJS.ProcessEnv): NodeSettings {
   const settings = loadSettings(configFile, environment);
   if (worker === undefined) return settings;
@@ -476,52 +468,4 @@ function settingsOf({ configFile, worker }: NodeOptions, environment: NodeJS.Pro
 function httpPlace({ worker }: NodeOptions, settings: NodeSettings) {
   if (worker === undefined) return { ownerTokenPath: join(settings.store.path, OWNER_TOKEN_FILE), ...apiTls(settings) };
   return { ownerToken: worker.ownerToken, front: { isTls: settings.api.certificate !== undefined } };
-}
-
-function dnsServers(settings: NodeSettings) {
-  if (settings.dns.servers.length === 0) return systemDnsServers();
-  return settings.dns.servers.map((text) => {
-    const match = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]+)$/.exec(text);
-    return match === null
-      ? { address: text, port: 53 }
-      : { address: match[1] ?? match[2] ?? '', port: Number(match[3]) };
-  });
-}
-
-/** Webhooks of the configuration file: the operator's own, so they may point into private networks. */
-function configuredWebhooks({ webhooks }: NodeSettings) {
-  return webhooks.map(({ name, url, secret, events }) => ({
-    id: `configured-${name}`,
-    url,
-    topics: events.length === 0 ? [...EVENT_TYPES, 'call-record' as const] : (events as WebhookTopic[]),
-    secret,
-    enabled: true,
-    allowPrivate: true,
-  }));
-}
-
-export function apiTls({ api }: NodeSettings): { tls?: { certificate: Buffer; key: Buffer } } {
-  if (api.certificate === undefined || api.key === undefined) return {};
-  return { tls: { certificate: readFileSync(api.certificate), key: readFileSync(api.key) } };
-}
-
-export function logLevel({ log }: NodeSettings) {
-  switch (log.level) {
-    case 'trace':
-      return 'debug';
-    case 'fatal':
-    case 'silent':
-      return 'error';
-    default:
-      return log.level;
-  }
-}
-
-/** A file, folder or address that the system refuses: an operator's to mend, and its message says which. */
-export function isOfSystem(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
-}
-
-function problemOf({ code = 'system', path = '', message }: NodeJS.ErrnoException) {
-  return { code: code.toLowerCase(), path, message };
 }

@@ -1,7 +1,8 @@
 /** A node as a process: the signals that an operator sends it, and what a person reads at its start. */
 import { SettingsError } from '../base/errors.ts';
 import { httpDefaults } from '../settings/exposure.ts';
-import { isOfSystem, type RunningNode, startNode } from './node.ts';
+import { isOfSystem } from './configuration.ts';
+import { type RunningNode, startNode } from './node.ts';
 import { untilToldToStop } from './signals.ts';
 import { version } from './version.ts';
 

@@ -16,6 +16,12 @@ export function nearest(text: string, known: Iterable<string>): string | undefin
   return best;
 }
 
+/** What a writer reads of a name that is nobody's, with the one that may be meant. */
+export function noSuch(what: string, name: string, known: Iterable<string>): string {
+  const guess = nearest(name, known);
+  return `there is no ${what} "${name}"${guess === undefined ? '' : ` (did you mean "${guess}"?)`}`;
+}
+
 /** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`; `limit` when there are as many or more. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit || a.length > 64) return limit;

@@ -3,24 +3,23 @@
  * without problems can be served; one with problems is refused whole.
  */
 import { allAtOnce, type Steps } from '../base/steps.ts';
-import { DidPool, DidPoolError, formatRange } from '../tenants/did-pool.ts';
-import { someNumberMeant } from '../tenants/number-format.ts';
-import { checkTenant, didsOf } from '../tenants/rules.ts';
+import { DidPool, DidPoolError } from '../tenants/did-pool.ts';
+import { checkTenant } from '../tenants/rules.ts';
 import type { Tenant } from '../tenants/schema.ts';
-import { callerIdsOutside, type UsableTrunk } from './caller-ids.ts';
 import { checkCertificate } from './certificates.ts';
 import { type CheckScope, changeScope, type Place, wholeScope } from './check-scope.ts';
 import type { Directory } from './directory.ts';
 import { withBrand } from './effective.ts';
-import { nearest } from './nearest.ts';
+import { noSuch } from './nearest.ts';
 import { certificateIn, tenantIn } from './places.ts';
 import { checkOverlaps, type ResolvedSources } from './pool-overlaps.ts';
 import { diffOf } from './provisioning-diff.ts';
 import type { ProvisioningProblem } from './provisioning-problem.ts';
 import { checkTrunk } from './rules.ts';
-import type { Assignment, Provisioning, Trunk, TrunkSettings, TrunkTransport } from './schema.ts';
+import type { Assignment, Provisioning, TrunkTransport } from './schema.ts';
 import { checkTeamsCertificate } from './teams.ts';
 import { poolOf } from './trunk-pools.ts';
+import { type CheckedTrunk, checkTrunkReferences } from './trunk-references.ts';
 import { checkUniqueness } from './uniqueness.ts';
 import { whatsappCalls } from './whatsapp.ts';
 
@@ -52,12 +51,6 @@ export const CONFLICT_CODES: ReadonlySet<string> = new Set([
   'inbound-rules-alike',
   'certificate-name-taken',
 ]);
-
-interface Entry {
-  readonly settings: TrunkSettings;
-  readonly trunk: Trunk;
-  readonly path: string;
-}
 
 /**
  * Every problem of a provisioned state; empty when it can be served. Paths begin at `tenants`, `trunks` and `certificates`. Of two that clash the
@@ -100,7 +93,7 @@ function* check(scope: CheckScope, context: CheckContext, written: ReadonlySet<o
   const tenants = new Map<string, Tenant>();
   yield* checkTenantNames(writtenLast(scope.tenants, written), tenants, problems);
   yield;
-  const entries: Entry[] = [];
+  const entries: CheckedTrunk[] = [];
   for (const [index, settings] of writtenLast(scope.trunks, written)) {
     const entry = { settings, trunk: withBrand(settings), path: `trunks[${index}]` };
     entries.push(entry);
@@ -157,14 +150,18 @@ function* checkCertificates(
       problems.push({
         code: 'unknown-tenant',
         path: `${path}.owner`,
-        message: unknown('tenant', owner, tenantNames()),
+        message: noSuch('tenant', owner, tenantNames()),
       });
     for (const problem of checkCertificate(certificate)) problems.push({ ...problem, path: `${path}.${problem.path}` });
   }
 }
 
 /** The certificates of teams trunks, whose names are in no other tenant's domain. */
-function* checkTeamsNames(scope: CheckScope, entries: readonly Entry[], problems: ProvisioningProblem[]): Steps<void> {
+function* checkTeamsNames(
+  scope: CheckScope,
+  entries: readonly CheckedTrunk[],
+  problems: ProvisioningProblem[],
+): Steps<void> {
   const { state } = scope;
   let tenants: Map<string, string> | undefined;
   for (const { settings, trunk, path } of entries) {
@@ -193,8 +190,8 @@ function domainsOf(name: string): string[] {
   return labels.map((_, index) => labels.slice(index).join('.'));
 }
 
-function* readableOf(entries: readonly Entry[]): Steps<ReadonlySet<Entry>> {
-  const readable = new Set<Entry>();
+function* readableOf(entries: readonly CheckedTrunk[]): Steps<ReadonlySet<CheckedTrunk>> {
+  const readable = new Set<CheckedTrunk>();
   for (const entry of entries) {
     if (entry.trunk.assignments.every(isReadable)) readable.add(entry);
     yield;
@@ -206,12 +203,12 @@ function* readableOf(entries: readonly Entry[]): Steps<ReadonlySet<Entry>> {
 function* resolvedEntries(
   scope: CheckScope,
   { resolved }: CheckContext,
-  entries: readonly Entry[],
+  entries: readonly CheckedTrunk[],
   written: ReadonlySet<object>,
-): Steps<readonly Entry[]> {
+): Steps<readonly CheckedTrunk[]> {
   if (resolved === undefined || resolved.moved.size === 0) return [];
   if (entries.length === scope.state.trunks.length) return [...(yield* readableOf(entries))];
-  const all: Entry[] = [];
+  const all: CheckedTrunk[] = [];
   for (const [index, settings] of writtenLast([...scope.state.trunks.entries()], written)) {
     all.push({ settings, trunk: withBrand(settings), path: `trunks[${index}]` });
     yield;
@@ -256,7 +253,7 @@ function* checkTenantNames(
   }
 }
 
-function checkTransport({ trunk, path }: Entry, context: CheckContext, problems: ProvisioningProblem[]): void {
+function checkTransport({ trunk, path }: CheckedTrunk, context: CheckContext, problems: ProvisioningProblem[]): void {
   if (context.transports === undefined || context.transports.has(trunk.transport)) return;
   problems.push({
     code: 'transport-missing',
@@ -265,7 +262,7 @@ function checkTransport({ trunk, path }: Entry, context: CheckContext, problems:
   });
 }
 
-function checkSignatures({ trunk, path }: Entry, context: CheckContext, problems: ProvisioningProblem[]): void {
+function checkSignatures({ trunk, path }: CheckedTrunk, context: CheckContext, problems: ProvisioningProblem[]): void {
   const { stirVerify, stirShaken, stirRichCallData, stirWhenUnsignable } = trunk.options;
   const report = (option: keyof typeof trunk.options, value: string, why: string) =>
     problems.push({
@@ -281,7 +278,7 @@ function checkSignatures({ trunk, path }: Entry, context: CheckContext, problems
 }
 
 function checkAssignments(
-  { settings, trunk, path }: Entry,
+  { settings, trunk, path }: CheckedTrunk,
   tenants: ReadonlyMap<string, Tenant>,
   names: () => Iterable<string>,
   problems: ProvisioningProblem[],
@@ -290,7 +287,7 @@ function checkAssignments(
     problems.push({
       code: 'unknown-tenant',
       path: `${path}.owner`,
-      message: unknown('tenant', settings.owner, names()),
+      message: noSuch('tenant', settings.owner, names()),
     });
   }
   const seen = new Set<string>();
@@ -301,7 +298,7 @@ function checkAssignments(
       problems.push({
         code: 'unknown-tenant',
         path: `${where}.tenant`,
-        message: unknown('tenant', assignment.tenant, names()),
+        message: noSuch('tenant', assignment.tenant, names()),
       });
     }
     if (at >= 0 && seen.has(assignment.tenant)) {
@@ -341,7 +338,7 @@ function isReadable(assignment: Assignment): boolean {
 }
 
 /** Names are unique per owner, and no tenant may use two trunks of one name: rules could not tell them apart. */
-function* checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProblem[]): Steps<void> {
+function* checkTrunkNames(entries: readonly CheckedTrunk[], problems: ProvisioningProblem[]): Steps<void> {
   const ids = new Set<string>();
   const names = new Set<string>();
   const usable = new Set<string>();
@@ -381,7 +378,7 @@ function* checkTrunkNames(entries: readonly Entry[], problems: ProvisioningProbl
 
 /** Behaviour 24: the label of an accept-register trunk is never a tenant's domain, nor is the name that WhatsApp calls. */
 function* checkLabels(
-  entries: readonly Entry[],
+  entries: readonly CheckedTrunk[],
   tenants: readonly Place<Tenant>[],
   problems: ProvisioningProblem[],
 ): Steps<void> {
@@ -408,114 +405,4 @@ function* checkLabels(
       redacted: `${label} cannot be used`,
     });
   }
-}
-
-/** What tenants say of trunks: they exist, the tenant may use them, and DIDs are inside the tenant's pool there. */
-function* checkTrunkReferences(
-  scope: CheckScope,
-  entries: readonly Entry[],
-  readable: ReadonlySet<Entry>,
-  problems: ProvisioningProblem[],
-): Steps<void> {
-  const referring = scope.tenants.filter(([, tenant]) => scope.asksReferences(tenant));
-  const usable = new Map(referring.map(([, { name }]) => [name, new Map<string, Entry>()]));
-  for (const entry of entries) {
-    for (const { tenant } of entry.trunk.assignments) {
-      const byReference = usable.get(tenant);
-      if (byReference === undefined) continue;
-      if (!byReference.has(entry.trunk.id)) byReference.set(entry.trunk.id, entry);
-      byReference.set(entry.trunk.name, entry);
-    }
-    yield;
-  }
-  for (const [index, tenant] of referring) {
-    const mine = usable.get(tenant.name) ?? new Map<string, Entry>();
-    for (const { path, trunk } of trunkReferencesOf(tenant)) {
-      if (mine.has(trunk)) continue;
-      const names = [...mine.values()].map((entry) => entry.trunk.name);
-      problems.push({
-        code: 'unknown-trunk',
-        path: `tenants[${index}].${path}`,
-        message: `${unknown('trunk', trunk, names)} that tenant "${tenant.name}" may use`,
-        tenants: [tenant.name],
-      });
-    }
-    checkDids(tenant, `tenants[${index}]`, mine, readable, scope.before(tenant.name), problems);
-    yield;
-  }
-}
-
-/** Every place where a tenant names a trunk. */
-function trunkReferencesOf(tenant: Tenant): { readonly path: string; readonly trunk: string }[] {
-  const references: { path: string; trunk: string }[] = [];
-  const callerIds = (list: Tenant['outboundCallerIds'], path: string) => {
-    for (const [index, { trunk }] of list.entries())
-      references.push({ path: `${path}outboundCallerIds[${index}].trunk`, trunk });
-  };
-  callerIds(tenant.outboundCallerIds, '');
-  for (const collection of ['extensions', 'groups', 'services'] as const) {
-    for (const [index, { outboundCallerIds }] of tenant[collection].entries())
-      if (outboundCallerIds.length > 0) callerIds(outboundCallerIds, `${collection}[${index}].`);
-  }
-  for (const [index, rule] of tenant.outboundRules.entries()) {
-    for (const [at, { trunk }] of rule.routes.entries())
-      references.push({ path: `outboundRules[${index}].routes[${at}].trunk`, trunk });
-  }
-  for (const [index, { trunk }] of tenant.emergency.routes.entries())
-    references.push({ path: `emergency.routes[${index}].trunk`, trunk });
-  for (const [index, { trunk }] of tenant.inboundRules.entries())
-    references.push({ path: `inboundRules[${index}].trunk`, trunk });
-  return references;
-}
-
-function checkDids(
-  tenant: Tenant,
-  path: string,
-  mine: ReadonlyMap<string, Entry>,
-  readable: ReadonlySet<Entry>,
-  before: Tenant | undefined,
-  problems: ProvisioningProblem[],
-): void {
-  for (const [index, rule] of tenant.inboundRules.entries()) {
-    const entry = mine.get(rule.trunk);
-    const dids = didsOf(rule);
-    if (entry === undefined || dids === undefined || !readable.has(entry)) continue;
-    const assignment = entry.trunk.assignments.find((candidate) => candidate.tenant === tenant.name);
-    if (assignment !== undefined && !poolOf(assignment).containsRange(dids)) {
-      problems.push({
-        code: 'did-outside-pool',
-        path: `${path}.inboundRules[${index}].dids`,
-        tenants: [tenant.name],
-        message: `${formatRange(dids)} is not inside the pool of tenant "${tenant.name}" on trunk "${entry.trunk.name}"`,
-      });
-    }
-  }
-  const usableOf = (entry: Entry | undefined): UsableTrunk | undefined => {
-    const assignment = entry?.trunk.assignments.find((candidate) => candidate.tenant === tenant.name);
-    if (entry === undefined || assignment === undefined || !readable.has(entry)) return undefined;
-    return { trunk: entry.trunk, pool: poolOf(assignment) };
-  };
-  const usable = [...new Set(mine.values())].flatMap((entry) => usableOf(entry) ?? []);
-  for (const [index, group] of tenant.groups.entries()) {
-    for (const [at, did] of group.dids.entries()) {
-      if (usable.some(({ trunk, pool }) => someNumberMeant(did, trunk.numberFormat, (number) => pool.contains(number))))
-        continue;
-      problems.push({
-        code: 'did-outside-pool',
-        path: `${path}.groups[${index}].dids[${at}]`,
-        message: `${did} is in none of the pools of tenant "${tenant.name}"`,
-        tenants: [tenant.name],
-      });
-    }
-  }
-  // What is the same object as before was not written.
-  if (tenant === before) return;
-  const named = (reference: string) => usableOf(mine.get(reference));
-  for (const { path: at, message } of callerIdsOutside(tenant, usable, named, before))
-    problems.push({ code: 'caller-id-outside-pools', path: `${path}.${at}`, message, tenants: [tenant.name] });
-}
-
-function unknown(what: string, name: string, known: Iterable<string>): string {
-  const guess = nearest(name, known);
-  return `there is no ${what} "${name}"${guess === undefined ? '' : ` (did you mean "${guess}"?)`}`;
 }

@@ -1,7 +1,8 @@
 /** One worker: a process that serves its share of a node, under the supervisor that started it. */
 import { SettingsError } from '../base/errors.ts';
 import type { Workers } from '../engine/dealing.ts';
-import { isOfSystem, type RunningNode, startNode } from '../node/node.ts';
+import { isOfSystem } from '../node/configuration.ts';
+import { type RunningNode, startNode } from '../node/node.ts';
 import { welcome } from '../node/run.ts';
 import { ownPortOf } from '../settings/workers.ts';
 import type { FromHub, HubChannel } from '../store/index.ts';
