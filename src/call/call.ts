@@ -123,7 +123,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { ringingAtMs, answeredAtMs = takenAtMs, answeredBy, answeredTrunkId, transferredTo } = record;
     const { sessionLimitMs } = this.#plan;
     return {
-      version: 1,
+      version: 2,
       id: this.id,
       facts: record.facts,
       callerCallId: record.callerCallId,
@@ -416,7 +416,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     const { caller } = this;
     if (caller === undefined || caller.done) return false;
     this.#cancelAttempt(PICKED_UP);
-    this.#answered(newcomer, response, newcomer.options.owner, undefined);
+    this.#answered(newcomer, response, newcomer.options.owner?.number, undefined);
     this.callerLeg = caller.answer(newcomer, response, false);
     if (caller.done) this.caller = undefined;
     this.env.observer.onCallAnswered(this.record);

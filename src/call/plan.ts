@@ -59,6 +59,12 @@ export interface Rejection {
   readonly headers?: readonly (readonly [HeaderId, string])[];
 }
 
+/** Whose leg it is: a tenant's extension or service, by its number. */
+export interface LegOwner {
+  readonly tenant: string;
+  readonly number: string;
+}
+
 /** How one leg behaves, whichever side began it. */
 export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | 'pastFlow'> {
   /** Contact header field value that this engine shows on the leg, e.g. `<sip:101@203.0.113.7:5060;ob>`. */
@@ -84,7 +90,7 @@ export interface LegOptions extends Omit<SendOptions, 'transactionTimeoutMs' | '
   /** NOTIFY is promised to the peer whatever the other party can do: Teams takes no call from who does not. Default false. */
   readonly promisesNotify?: boolean | undefined;
   /** Whose leg it is, for `router.referred` and `router.mayReplace`; never interpreted here. */
-  readonly owner?: string;
+  readonly owner?: LegOwner;
   /** The trunk at the other end, for `router.nextHop` and `router.plausible`; never interpreted here. */
   readonly trunkId?: string;
 }

@@ -46,7 +46,7 @@ export interface LegSnapshot {
 
 export interface CallSnapshot {
   /** Of the shape; another one is not read. */
-  readonly version: 1;
+  readonly version: 2;
   readonly id: string;
   readonly facts: CallFacts;
   readonly callerCallId: string;

@@ -227,7 +227,7 @@ export class CallKeeper implements TimerTarget {
       const kept = JSON.parse(document) as CallSnapshot | WaitingSnapshot;
       if (kept.version === 'waiting-1' && this.#options.scheduler.wallMs() - kept.takenAtMs < WAITS_MS)
         this.#toPlace.push(kept);
-      const snapshot = kept.version === 1 ? as(kept) : undefined;
+      const snapshot = kept.version === 2 ? as(kept) : undefined;
       if (snapshot !== undefined && calls().restore(snapshot, restorer(snapshot)) !== undefined) return true;
     } catch (error) {
       log.warn('call-not-restored', { call: id, error: String(error) });

@@ -82,7 +82,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     if (this.#options.nodes.isPeerAddress(remoteAddress)) return true;
     if (trunkId !== undefined) return this.#options.trunks.identification.isOf(trunkId, remoteAddress);
     // A phone that has changed networks has registered from the new one.
-    return owner !== undefined && this.#options.registrations.ownerOn(flow) === owner;
+    return owner !== undefined && this.#options.registrations.isOn(flow, owner);
   }
 
   /** The place that a URI names, if the peer is known to be there and the leg's own way leads elsewhere. */

@@ -6,7 +6,6 @@ import { contentFields, escapeUser, formatHost, type LegDraft, octetsFromText, q
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { ATTESTATION_FIELD, VERSTAT } from '../stir/index.ts';
 import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
-import { ownerOf } from './owner.ts';
 import { ownParty } from './party-address.ts';
 import { ORPHAN_SILENT_MS, type Reached, type Through } from './reach.ts';
 
@@ -60,7 +59,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
     relayHeaders: relayNames(context, 'user'),
     ...(context.caller.anonymous && { withholdsPeer: true }),
     headers: [['User-Agent', node.userAgent] as const],
-    owner: ownerOf(tenant.name, number),
+    owner: { tenant: tenant.name, number },
     identity: ownParty(context.directory, tenant, number),
     showsIdentity: true,
     ...(media !== undefined && { media }),

@@ -35,7 +35,7 @@ export class Placement {
     const { request, flow } = transaction;
     intake.callBegins();
     if (request.headers.has(HeaderId.Replaces)) {
-      calls.replace(transaction, routing.partyLeg(request, flow, source, served.directory));
+      calls.replace(transaction, routing.legs.ofNewcomer(request, flow, source, served.directory));
       return;
     }
     const { plan, outbound } = routing.route(request, flow, source, served.directory);

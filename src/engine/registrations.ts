@@ -2,6 +2,7 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
+import type { LegOwner } from '../call/index.ts';
 import {
   type AccountLookup,
   aorKey,
@@ -12,6 +13,7 @@ import {
   RegisterHandler,
   Registrar,
   type RegistrationListener,
+  splitAor,
 } from '../registrar/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { DigestServer } from '../sip/auth/index.ts';
@@ -25,10 +27,8 @@ import type { ProvisioningDiff } from '../trunks/provisioning-diff.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { Accounts } from './accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admission.ts';
-import { splitAor } from './aor.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import type { FrontProxies } from './front-proxies.ts';
-import { ownerOf, partyOf } from './owner.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { ContactReach, Reached } from './reach.ts';
 import type { Served } from './served.ts';
@@ -164,20 +164,18 @@ export class Registrations implements AccountLookup, RegisteredFlows {
     return binding === undefined ? undefined : splitAor(binding.aor);
   }
 
-  /** Where a party, `tenant/number`, is registered. */
-  bindingsOfOwner(owner: string): Binding<Flow>[] {
-    const party = partyOf(owner);
-    const tenant = party === undefined ? undefined : this.#options.served.directory.tenantByName(party.tenant);
-    if (party === undefined || tenant === undefined) return [];
-    return this.registrar.bindings(aorKey(party.number, tenant.domain));
+  /** Where a party is registered. */
+  bindingsOfOwner({ tenant: name, number }: LegOwner): Binding<Flow>[] {
+    const tenant = this.#options.served.directory.tenantByName(name);
+    return tenant === undefined ? [] : this.registrar.bindings(aorKey(number, tenant.domain));
   }
 
-  /** The party, `tenant/number`, that registered over a flow. */
-  ownerOn(flow: Flow): string | undefined {
+  /** Whether it is this party that registered over a flow. */
+  isOn(flow: Flow, { tenant, number }: LegOwner): boolean {
     const registered = this.registeredOn(flow);
-    const tenant =
-      registered === undefined ? undefined : this.#options.served.directory.tenantByDomain(registered.domain);
-    return registered === undefined || tenant === undefined ? undefined : ownerOf(tenant.name, registered.user);
+    return (
+      registered?.user === number && this.#options.served.directory.tenantByDomain(registered.domain)?.name === tenant
+    );
   }
 
   /** Bindings of accounts that are no longer provisioned or enabled are worth nothing. */

@@ -2,7 +2,6 @@
  * Where a call goes: from a phone to a phone, a service or a trunk; from a trunk to whatever its DID's rule says; and on from there by
  * forwarding, overflow and transfer. Makes the plan; `call/` plays it.
  */
-import type { AddressScope } from '../base/address-scope.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
@@ -14,13 +13,11 @@ import {
   endpointRequest,
   type Forwarding,
   insideParty,
-  type NodeFacts,
   type OutboundFacts,
   type OutboundPlan,
   planOutbound,
 } from '../outbound/index.ts';
 import {
-  escapeUser,
   HeaderId,
   isEmergencyService,
   octetsFromText,
@@ -28,24 +25,16 @@ import {
   type SipRequest,
   textFromOctets,
 } from '../sip/message/index.ts';
-import type { Flow, HostPort } from '../sip/transport/index.ts';
+import type { Flow } from '../sip/transport/index.ts';
 import { plainNumber } from '../tenants/number.ts';
 import { memberOf, type Party } from '../tenants/party.ts';
 import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
-import { namedAddress } from '../trunks/teams.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Source } from './admission.ts';
-import { type Branches, hostPort } from './branches.ts';
-import {
-  type CallContext,
-  type CallerPresentation,
-  diverted,
-  forwardingOf,
-  type Origin,
-  wantsAnonymity,
-} from './call-context.ts';
+import type { Branches } from './branches.ts';
+import { type CallContext, type CallerPresentation, diverted, forwardingOf, type Origin } from './call-context.ts';
 import {
   type CallVerification,
   reasonPhraseOf,
@@ -53,12 +42,10 @@ import {
   toldToPhones,
   type VerifiedCall,
 } from './call-verification.ts';
+import { CallerLegs, type CallerLegsOptions, type EndpointSource, introduced } from './caller-legs.ts';
 import { InboundView } from './inbound-view.ts';
-import type { MediaParties } from './media-parties.ts';
 import type { OutboundGuards } from './outbound-guards.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
-import { ownerOf } from './owner.ts';
-import { outsideParty, ownParty } from './party-address.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
 import {
   type BegunPlan,
@@ -70,11 +57,10 @@ import {
 } from './step-plan.ts';
 import { whatsappFacts } from './whatsapp-facts.ts';
 
-export interface RoutingOptions {
+export interface RoutingOptions extends CallerLegsOptions {
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
-  readonly node: NodeFacts;
   readonly ringTimeoutMs: number;
   readonly sessionLimitMs: number;
   /** Know the state of each trunk, and have its places. */
@@ -82,12 +68,9 @@ export interface RoutingOptions {
   /** What is known of callers from trunks. */
   readonly verification: Pick<CallVerification, 'modeOf' | 'verify'>;
   readonly outbound: OutboundServices;
-  readonly media: MediaParties;
   /** Are asked for each call to the outside. */
   readonly guards: Pick<OutboundGuards, 'admit'>;
   readonly branches: Pick<Branches, 'toPhones' | 'toWantedBinding'>;
-  /** `host:port` that Contact shows on a flow. */
-  contactHost(flow: Flow, scope?: AddressScope): HostPort;
 }
 
 type PlanBeginning = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons' | 'ready'>;
@@ -115,13 +98,12 @@ export interface Routed {
 
 export class Routing implements StepServices {
   readonly #options: RoutingOptions;
-  /** One for the legs of all calls. */
-  readonly #serverHeader: NonNullable<LegOptions['headers']>;
+  readonly legs: CallerLegs;
   #inbound: { readonly directory: Directory; readonly router: InboundRouter } | undefined;
 
   constructor(options: RoutingOptions) {
     this.#options = options;
-    this.#serverHeader = [['Server', options.node.userAgent]];
+    this.legs = new CallerLegs(options);
   }
 
   /** A call that an admitted source places. */
@@ -134,31 +116,6 @@ export class Routing implements StepServices {
       default:
         return this.#fromEndpoint(request, flow, source, directory);
     }
-  }
-
-  /** How the leg of an admitted party behaves that takes another's place (RFC 3891). */
-  partyLeg(request: SipRequest, flow: Flow, source: Source, directory: Directory): LegOptions {
-    const trunk = source.kind === 'trunk' ? source.trunk : undefined;
-    const contact = this.#contact(dialledNumber(request.uri()), flow, trunk);
-    const headers = this.#serverHeader;
-    if (source.kind === 'node') return { contact, headers };
-    const { media } = this.#options;
-    if (source.kind === 'trunk') {
-      const { trunk } = source;
-      const { largeRequests } = trunk.options;
-      return { contact, headers, trunkId: trunk.id, largeRequests, media: media.fromTrunk(trunk, request, flow) };
-    }
-    const party = memberOf(source);
-    const { tenant } = source;
-    return {
-      contact,
-      headers,
-      owner: ownerOf(tenant.name, party.number),
-      identity: ownParty(directory, tenant, party.number),
-      showsIdentity: true,
-      anonymous: wantsAnonymity(request, source.kind === 'extension' && source.extension.anonymousCalls),
-      media: media.caller(tenant, source.kind === 'extension' ? source.extension : undefined, request, flow),
-    };
   }
 
   /** What places calls over trunks. */
@@ -194,37 +151,19 @@ export class Routing implements StepServices {
     };
   }
 
-  #fromEndpoint(
-    request: SipRequest,
-    flow: Flow,
-    source: Exclude<Source, { kind: 'trunk' | 'node' }>,
-    directory: Directory,
-  ): Routed {
+  #fromEndpoint(request: SipRequest, flow: Flow, source: EndpointSource, directory: Directory): Routed {
     const { tenant } = source;
     const party = memberOf(source);
     // They stay in the record and in events when the INVITE is gone.
     const uri = request.uri();
     const dialled = isEmergencyService(uri) ? (emergencyServiceNumber(tenant) ?? '') : ownCopy(dialledNumber(uri));
     const shown = ownCopy(request.from().displayName ?? '');
-    const anonymous = wantsAnonymity(request, source.kind === 'extension' && source.extension.anonymousCalls);
     const withholdsName = partyPrivacy(request.headers, 'calling').remoteParty === 'name';
     const displayName = withholdsName ? '' : shown || octetsFromText(party.name ?? '');
+    const callerLeg = this.legs.ofEndpoint(request, flow, source, directory, dialled);
+    const anonymous = callerLeg.anonymous === true;
     const caller: CallerPresentation = { number: party.number, displayName, anonymous };
     const context = this.#context(request, directory, tenant, source, caller, dialled);
-    const callerLeg: LegOptions = {
-      contact: this.#contact(dialled, flow),
-      headers: this.#serverHeader,
-      owner: ownerOf(tenant.name, party.number),
-      identity: ownParty(directory, tenant, party.number),
-      showsIdentity: true,
-      anonymous,
-      media: this.#options.media.caller(
-        tenant,
-        source.kind === 'extension' ? source.extension : undefined,
-        request,
-        flow,
-      ),
-    };
     const facts: CallFacts = {
       direction: 'internal',
       tenant: tenant.name,
@@ -284,14 +223,8 @@ export class Routing implements StepServices {
     const call = named(router.called(request, trunk), said?.userName);
     const { numbers, called } = call;
     const callerLeg: LegOptions = {
-      contact: this.#contact(numbers.calledNumber, flow, trunk),
-      ...this.#viaToward(trunk, flow),
-      headers: this.#serverHeader,
-      trunkId: trunk.id,
-      ...(trunk.teams !== undefined && { promisesNotify: true }),
-      ...(called !== undefined && this.#introduced(directory, trunk, called.tenant, call)),
-      largeRequests: trunk.options.largeRequests,
-      media: this.#options.media.fromTrunk(trunk, request, flow),
+      ...this.legs.ofTrunk(request, flow, trunk, numbers.calledNumber),
+      ...(called !== undefined && introduced(directory, trunk, called.tenant, call)),
     };
     const facts: CallFacts = {
       direction: 'inbound',
@@ -344,20 +277,6 @@ export class Routing implements StepServices {
     };
   }
 
-  /** What a caller from a trunk is to the phones of the tenant. */
-  #introduced(
-    directory: Directory,
-    trunk: Trunk,
-    tenant: Tenant,
-    { numbers, anonymous }: InboundCall,
-  ): Partial<LegOptions> {
-    return {
-      anonymous,
-      assertsIdentity: trunk.options.trusted,
-      identity: outsideParty(directory, tenant, trunk.id, numbers.callerNumber, numbers.callerDisplayName),
-    };
-  }
-
   /** The same rules, for calls that are only thought through: with other ports. */
   rehearsal(parts: Partial<RoutingOptions>): Routing {
     return new Routing({ ...this.#options, ...parts });
@@ -365,8 +284,7 @@ export class Routing implements StepServices {
 
   /** A call that another node drafted for a contact that is registered here; that node keeps its record. */
   #fromNode(request: SipRequest, flow: Flow, source: Source & { kind: 'node' }): Routed {
-    // A phone's wish to be withheld goes to the node that knows whose phone it is.
-    const callerLeg: LegOptions = { contact: this.#contact('', flow), relayHeaders: ['Privacy'] };
+    const callerLeg = this.legs.ofNode(flow);
     const facts: CallFacts = {
       direction: 'internal',
       caller: source.node,
@@ -482,31 +400,12 @@ export class Routing implements StepServices {
     return new StepPlan({ ...begun, callerLeg, ringTimeoutMs, sessionLimitMs, ...(onEnd !== undefined && { onEnd }) });
   }
 
-  /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */
-  #viaToward(trunk: Trunk, flow: Flow): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
-    const scope = scopeOf(trunk);
-    if (!trunk.options.rewriteViaHost && trunk.teams === undefined) return { scope };
-    const { host, port } = namedAddress(trunk, this.#options.node.addresses[flow.transport]);
-    return { scope, viaHost: host, viaPort: port };
-  }
-
-  #contact(user: string, flow: Flow, trunk?: Trunk): string {
-    const address = this.#options.contactHost(flow, trunk === undefined ? undefined : scopeOf(trunk));
-    const here = hostPort(trunk === undefined ? address : namedAddress(trunk, address));
-    const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
-    return ownCopy(`<sip:${user === '' ? '' : `${escapeUser(user)}@`}${here}${transport}>`);
-  }
-
   #inboundRouter(directory: Directory): InboundRouter {
     if (this.#inbound?.directory !== directory) {
       this.#inbound = { directory, router: new InboundRouter(new InboundView(directory)) };
     }
     return this.#inbound.router;
   }
-}
-
-function scopeOf({ options }: Trunk): AddressScope {
-  return options.usePrivateIp ? 'private' : 'public';
 }
 
 /** A call whose caller has said its name elsewhere than in From. */

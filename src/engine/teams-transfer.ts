@@ -8,7 +8,6 @@ import { serviceSchema } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { OutboundServices } from './outbound-step.ts';
-import { partyOf } from './owner.ts';
 import type { Routing } from './routing.ts';
 import { OneStageStep } from './step-plan.ts';
 import { transferInvite } from './transfer-invite.ts';
@@ -89,7 +88,7 @@ function isOfTeams({ host }: SipUri, { teams }: Trunk): boolean {
 
 /** Who is moved, whose numbers are shown: a party of the tenant; for anybody else, as inbound rules have it, the number that was called. */
 function transfereeOf({ call, leg, directory }: TeamsReferral, tenant: string): Party {
-  const owner = partyOf(leg.peer?.options.owner);
+  const owner = leg.peer?.options.owner;
   const party = owner === undefined ? undefined : directory.party(tenant, owner.number);
   if (party !== undefined) return party;
   const number = call.record.facts.called.replace(/[^0-9]/g, '').slice(0, 15);

@@ -7,7 +7,6 @@ import type { Directory } from '../trunks/directory.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
 import type { OutboundServices } from './outbound-step.ts';
-import { partyOf } from './owner.ts';
 import type { Forwarder } from './phone-steps.ts';
 import type { Routing } from './routing.ts';
 import type { Served } from './served.ts';
@@ -35,7 +34,7 @@ export class Transfers implements CallRouter {
       const { routing, outbound } = this.#options;
       return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, routing, outbound });
     }
-    const owner = partyOf(leg.options.owner);
+    const { owner } = leg.options;
     const tenant = owner === undefined ? undefined : directory.tenantByName(owner.tenant);
     // A trunk does not move calls of a tenant: its carrier would place calls at the tenant's cost.
     if (owner === undefined || tenant === undefined) return { status: 403, reason: 'Transfer Not Allowed' };
@@ -64,9 +63,9 @@ export class Transfers implements CallRouter {
 
   /** A place may be taken by a party of the same tenant; its own Teams is one. */
   mayReplace(requester: Pick<LegOptions, 'owner' | 'trunkId'>, call: RoutedCall, leg: RoutedLeg): boolean {
-    const tenant = partyOf(requester.owner)?.tenant ?? teamsTrunkOf(requester, this.#options.served.directory)?.owner;
+    const tenant = requester.owner?.tenant ?? teamsTrunkOf(requester, this.#options.served.directory)?.owner;
     if (tenant === undefined) return false;
-    const owner = partyOf(leg.options.owner) ?? partyOf(leg.peer?.options.owner);
+    const owner = leg.options.owner ?? leg.peer?.options.owner;
     return (owner?.tenant ?? call.record.facts.tenant) === tenant;
   }
 
@@ -93,7 +92,7 @@ function trunkOf(options: LegOptions | undefined, directory: Directory): Trunk |
 function transfereeOf(call: RoutedCall, transferor: RoutedLeg, transferorNumber: string): CallerPresentation {
   const { facts } = call.record;
   const { owner, anonymous = false, identity } = transferor.peer?.options ?? {};
-  if (owner !== undefined) return { number: partyOf(owner)?.number ?? '', displayName: '', anonymous };
+  if (owner !== undefined) return { number: owner.number, displayName: '', anonymous };
   const isCaller = facts.caller !== transferorNumber;
   return {
     number: isCaller ? facts.caller : facts.called,

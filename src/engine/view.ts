@@ -10,13 +10,13 @@ import {
   type Explanation,
   type PlacedCall,
 } from '../outbound/index.ts';
+import { splitAor } from '../registrar/index.ts';
 import type { Listen } from '../settings/node-schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Examination } from '../trunks/examination.ts';
 import { type LearntSource, overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
 import type { Trunk } from '../trunks/schema.ts';
 import { sourcesOf } from '../trunks/sources.ts';
-import { splitAor } from './aor.ts';
 import type { Engine } from './engine.ts';
 import { Explainer } from './explainer.ts';
 import { ListedCall, ListedRegistration } from './listed.ts';

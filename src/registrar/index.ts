@@ -1,5 +1,5 @@
 /** The registrar. Import from here. */
-export { type AorParts, aorKey, aorParts } from './aor.ts';
+export { type AorParts, aorKey, aorParts, splitAor } from './aor.ts';
 export type { Binding } from './binding.ts';
 export type {
   AccountLookup,

@@ -21,7 +21,7 @@ function referring(plan: CallPlan | Rejection = stages([{ branches: [branchTo(un
   const asked: string[] = [];
   world.engine.router = {
     referred: (_call, leg, referTo) => {
-      asked.push(`${leg.options.owner} ${referTo}`);
+      asked.push(`${leg.options.owner?.number} ${referTo}`);
       return plan;
     },
     mayReplace: () => true,

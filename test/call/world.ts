@@ -325,6 +325,7 @@ export class Engine {
   readonly ended: LiveRecord[] = [];
   readonly outOfDialog: SipRequest[] = [];
   plan: (request: SipRequest) => CallPlan = () => rejecting(404);
+  /** Number of the party. */
   owner: string | undefined = undefined;
   /** The leg of whoever takes a place; undefined: one of `owner`. */
   newcomer: LegOptions | undefined = undefined;
@@ -382,7 +383,7 @@ export class Engine {
 }
 
 export function legOptions(owner?: string): LegOptions {
-  return { contact: '<sip:engine:5060>', ...(owner !== undefined && { owner }) };
+  return { contact: '<sip:engine:5060>', ...(owner !== undefined && { owner: { tenant: 'acme', number: owner } }) };
 }
 
 /** A branch to one party, with the caller's body. */

@@ -38,7 +38,7 @@ describe('REFER', () => {
   });
 
   test('of an extension that is not provisioned any more: refused', () => {
-    const gone = legOf({ contact: '', owner: 'acme/199' });
+    const gone = legOf({ contact: '', owner: { tenant: 'acme', number: '199' } });
     expect(router.referred(call, gone, '<sip:102@acme.example.com>', undefined)).toMatchObject({ status: 403 });
   });
 });

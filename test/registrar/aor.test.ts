@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { aorParts } from '../../src/registrar/aor.ts';
+import { aorParts, splitAor } from '../../src/registrar/aor.ts';
 import { aorKey } from '../../src/registrar/index.ts';
 import { parseUri } from '../../src/sip/message/index.ts';
 
@@ -20,4 +20,9 @@ test('the user is case-sensitive, the domain is not', () => {
 test('what is no SIP address is none', () => {
   expect(aorParts(parseUri('tel:+14155550100'))).toBeUndefined();
   expect(aorParts(parseUri('mailto:bob@example.com'))).toBeUndefined();
+});
+
+test('an address of record comes apart at its last @', () => {
+  expect(splitAor('101@acme.example.com')).toEqual({ user: '101', domain: 'acme.example.com' });
+  expect(splitAor('a@b@acme.example.com')).toEqual({ user: 'a@b', domain: 'acme.example.com' });
 });
