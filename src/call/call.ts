@@ -1,7 +1,7 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
-import type { MediaParty, MediaQuestion, MediaRefusal, MediaSession } from '../media/index.ts';
+import type { MediaRefusal, MediaSession } from '../media/index.ts';
 import { HeaderId, type HeaderList, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
@@ -9,15 +9,15 @@ import { CallerInvite } from './caller-invite.ts';
 import { dispatchInDialog } from './in-dialog.ts';
 import { Leg, type LegCall, type LegRegistry } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
-import type { MediaEnd, MediaOffer } from './media.ts';
+import { type MediaEnd, type MediaOffer, mediaQuestion } from './media.ts';
 import type { CallPlan, Rejection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
 import { type BegunLeg, type CallListing, type EndedBy, LiveRecord } from './record.ts';
 import type { Referral } from './refer.ts';
+import { refusalOf } from './refusal.ts';
 import { reasonsOf } from './relayed-headers.ts';
-import { callerStatus, sipReason } from './response-mapping.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import type { CallSnapshot, Reacher } from './snapshot.ts';
+import { type CallSnapshot, callSnapshot, type Reacher, restoredRecord } from './snapshot.ts';
 import type { WaitingSnapshot } from './waiting.ts';
 
 /** Where calls live; `Calls` is it. */
@@ -90,14 +90,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   /** An answered call of another process goes on here. */
   static restore(env: CallEnvironment, registry: CallRegistry, of: CallSnapshot, by: Restorer): Call {
-    const record = new LiveRecord(of.id, of.facts, of.callerCallId, of.startedAtMs);
-    const { ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId, attempts, status, reason } = of;
-    const { transferredTo } = of;
-    Object.assign(record, {
-      ...{ ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId },
-      ...{ attempts, status, reason, transferredTo },
-    });
-    const call = new Call(env, registry, by, record);
+    const call = new Call(env, registry, by, restoredRecord(of));
     call.state = 'answered';
     const passedMs = Math.max(0, env.scheduler.wallMs() - of.takenAtMs);
     const [caller, callee] = [of.caller, of.callee].map((snapshot) => {
@@ -120,28 +113,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (state !== 'answered' || caller === undefined || callee === undefined || this.referral !== undefined)
       return undefined;
     if (callerLeg?.peer !== calleeLeg) return undefined;
-    const { ringingAtMs, answeredAtMs = takenAtMs, answeredBy, answeredTrunkId, transferredTo } = record;
-    const { sessionLimitMs } = this.#plan;
-    return {
-      version: 2,
-      id: this.id,
-      facts: record.facts,
-      callerCallId: record.callerCallId,
-      calleeCallId: record.calleeCallId ?? '',
-      startedAtMs: record.startedAtMs,
-      answeredAtMs,
-      attempts: record.attempts,
-      status: record.status,
-      reason: record.reason,
-      takenAtMs,
-      caller,
-      callee,
-      ...(ringingAtMs !== undefined && { ringingAtMs }),
-      ...(answeredBy !== undefined && { answeredBy }),
-      ...(answeredTrunkId !== undefined && { answeredTrunkId }),
-      ...(transferredTo !== undefined && { transferredTo }),
-      ...(sessionLimitMs !== undefined && Number.isFinite(sessionLimitMs) && { sessionLimitMs }),
-    };
+    return callSnapshot(record, { caller, callee, sessionLimitMs: this.#plan.sessionLimitMs, takenAtMs });
   }
 
   /** While nobody has answered. */
@@ -228,18 +200,15 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   }
 
   openMedia(near: MediaEnd, far: MediaEnd, offer: MediaOffer): MediaSession | MediaRefusal | undefined {
-    if (near.media === undefined || far.media === undefined) return undefined;
-    const parties = { near: mediaParty(near.media, near), far: mediaParty(far.media, far) };
-    const opened = this.env.media?.open(
-      { ...parties, ...offer, ...joinedTo(near, far) },
-      {
-        onMediaLost: (reason) => this.#mediaLost(opened, reason),
-        onMediaEnded: (statistics) => {
-          if (statistics !== undefined) this.record.media = [...this.record.media, statistics];
-          this.release();
-        },
+    const question = mediaQuestion(near, far, offer);
+    if (question === undefined) return undefined;
+    const opened = this.env.media?.open(question, {
+      onMediaLost: (reason) => this.#mediaLost(opened, reason),
+      onMediaEnded: (statistics) => {
+        if (statistics !== undefined) this.record.media = [...this.record.media, statistics];
+        this.release();
       },
-    );
+    });
     // What it has counted is a part of the record.
     if (typeof opened === 'object') this.retain();
     return opened;
@@ -284,24 +253,9 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
 
   onFailed(rejection: Rejection, outcome: StageOutcome | undefined): void {
     this.#attempt = undefined;
-    // What the callee's side said is mapped for the caller; what the plan says of its own is said as it is.
-    const passesOn = outcome?.status === rejection.status;
-    const redirects = this.#plan.passesRedirects === true && rejection.status >= 300 && rejection.status < 400;
-    const status = passesOn && !redirects ? callerStatus(rejection.status) : rejection.status;
-    const reason = rejection.reason ?? (passesOn ? outcome.reason : '');
-    const response = passesOn ? outcome.response : undefined;
-    const passed = status === response?.status ? response : undefined;
     if (outcome !== undefined) this.record.carrierStatus = outcome.status;
-    const headers = refusalHeaders(status, rejection, response, passed);
-    if (redirects)
-      for (const value of passed?.headers.fieldValues(HeaderId.Contact) ?? []) headers.push([HeaderId.Contact, value]);
-    this.#refuse(
-      status,
-      status === rejection.status && reason !== '' ? reason : undefined,
-      headers,
-      endReasonOf(outcome),
-      passed,
-    );
+    const refusal = refusalOf(rejection, outcome, this.#plan.passesRedirects === true);
+    this.#refuse(refusal.status, refusal.reason, refusal.headers, refusal.endReason, refusal.passed);
   }
 
   receive(leg: Leg, transaction: ServerTransaction, request: SipRequest): void {
@@ -519,53 +473,6 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.record.endedBy = by;
     this.record.endReason = reason;
   }
-}
-
-/** The media of the one of two parties that stays as it is. */
-function joinedTo(near: MediaEnd, far: MediaEnd): Pick<MediaQuestion, 'joins'> {
-  if (near.place !== undefined) return { joins: { ...near.place, side: 'near' } };
-  return far.place === undefined ? {} : { joins: { ...far.place, side: 'far' } };
-}
-
-function mediaParty(media: NonNullable<MediaEnd['media']>, { address }: MediaEnd): MediaParty {
-  return { ...media, family: address === '' ? undefined : address.includes(':') ? 6 : 4 };
-}
-
-/** Why an unanswered call ended, for its record. */
-function endReasonOf(outcome: StageOutcome | undefined): string {
-  switch (outcome?.cause) {
-    case 'response':
-      return 'refused';
-    case 'ring-timeout':
-      return 'no-answer';
-    case 'timeout':
-    case 'transport-error':
-      return 'unreachable';
-    case 'capacity':
-      return 'no-capacity';
-    case undefined:
-      return 'rejected';
-  }
-}
-
-/** What a refusal says besides its status. `passed` is the callee's response when it is relayed, with its own header fields. */
-function refusalHeaders(
-  status: number,
-  rejection: Rejection,
-  response: SipResponse | undefined,
-  passed: SipResponse | undefined,
-): [HeaderId, string][] {
-  const headers: [HeaderId, string][] = (rejection.headers ?? []).map(([id, value]) => [id, value]);
-  const reasons = response?.headers.fieldValues(HeaderId.Reason) ?? [];
-  // RFC 3326 §2: what happened behind, where the callee gave no reason of its own or its response is not the one relayed.
-  if (response !== undefined && reasons.length === 0) reasons.push(sipReason(response.status, response.reason));
-  if (passed?.headers.has(HeaderId.Reason) !== true)
-    for (const value of reasons) headers.push([HeaderId.Reason, value]);
-  // Behaviour 17: 503 says when to try again, so that callers do not come back all at once.
-  const saysWhen =
-    passed?.headers.has(HeaderId.RetryAfter) === true || headers.some(([id]) => id === HeaderId.RetryAfter);
-  if (status === 503 && !saysWhen) headers.push([HeaderId.RetryAfter, String(1 + Math.floor(Math.random() * 10))]);
-  return headers;
 }
 
 /** RFC 3261 §13.2.1: an Expires of the INVITE shortens the wait. */

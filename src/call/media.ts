@@ -1,4 +1,4 @@
-import { type MediaQuestion, type MediaRefusal, type MediaSession, NEAR } from '../media/index.ts';
+import { type MediaParty, type MediaQuestion, type MediaRefusal, type MediaSession, NEAR } from '../media/index.ts';
 import { replaceDescription, type SipMessage, sessionDescriptionOf } from '../sip/message/index.ts';
 import type { LegOptions } from './plan.ts';
 
@@ -19,6 +19,27 @@ export interface MediaEnd {
 }
 
 export type MediaOffer = Pick<MediaQuestion, 'offerer' | 'sdp'>;
+
+/** What is asked of a relay for two parties; undefined where the media of one is nobody's business. */
+export function mediaQuestion(near: MediaEnd, far: MediaEnd, offer: MediaOffer): MediaQuestion | undefined {
+  if (near.media === undefined || far.media === undefined) return undefined;
+  return {
+    near: mediaParty(near.media, near),
+    far: mediaParty(far.media, far),
+    ...offer,
+    ...joinedTo(near, far),
+  };
+}
+
+/** The media of the one of two parties that stays as it is. */
+function joinedTo(near: MediaEnd, far: MediaEnd): Pick<MediaQuestion, 'joins'> {
+  if (near.place !== undefined) return { joins: { ...near.place, side: 'near' } };
+  return far.place === undefined ? {} : { joins: { ...far.place, side: 'far' } };
+}
+
+function mediaParty(media: NonNullable<MediaEnd['media']>, { address }: MediaEnd): MediaParty {
+  return { ...media, family: address === '' ? undefined : address.includes(':') ? 6 : 4 };
+}
 
 /** A leg's place in the media of two parties. */
 export interface MediaPlace {

@@ -7,7 +7,7 @@ import { isFlow } from '../sip/endpoint/index.ts';
 import type { Flow, Target, TransportName } from '../sip/transport/index.ts';
 import type { LegOptions } from './plan.ts';
 import type { Destination } from './ports.ts';
-import type { AttemptRecord, CallFacts } from './record.ts';
+import { type AttemptRecord, type CallFacts, LiveRecord } from './record.ts';
 
 /** Where a leg's messages went, without TLS material. A connection is gone with its process. */
 export interface PlaceSnapshot {
@@ -66,6 +66,49 @@ export interface CallSnapshot {
   readonly sessionLimitMs?: number;
   readonly caller: LegSnapshot;
   readonly callee: LegSnapshot;
+}
+
+/** What of an answered call is not in its record. */
+interface CallParts extends Pick<CallSnapshot, 'caller' | 'callee' | 'takenAtMs'> {
+  readonly sessionLimitMs: number | undefined;
+}
+
+export function callSnapshot(
+  record: LiveRecord,
+  { caller, callee, sessionLimitMs, takenAtMs }: CallParts,
+): CallSnapshot {
+  const { id, facts, callerCallId, calleeCallId = '', startedAtMs, attempts, status, reason } = record;
+  const { ringingAtMs, answeredAtMs = takenAtMs, answeredBy, answeredTrunkId, transferredTo } = record;
+  return {
+    version: 2,
+    id,
+    facts,
+    callerCallId,
+    calleeCallId,
+    startedAtMs,
+    answeredAtMs,
+    attempts,
+    status,
+    reason,
+    takenAtMs,
+    caller,
+    callee,
+    ...(ringingAtMs !== undefined && { ringingAtMs }),
+    ...(answeredBy !== undefined && { answeredBy }),
+    ...(answeredTrunkId !== undefined && { answeredTrunkId }),
+    ...(transferredTo !== undefined && { transferredTo }),
+    ...(sessionLimitMs !== undefined && Number.isFinite(sessionLimitMs) && { sessionLimitMs }),
+  };
+}
+
+export function restoredRecord(of: CallSnapshot): LiveRecord {
+  const record = new LiveRecord(of.id, of.facts, of.callerCallId, of.startedAtMs);
+  const { ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId, attempts, status, reason } = of;
+  const { transferredTo } = of;
+  return Object.assign(record, {
+    ...{ ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId },
+    ...{ attempts, status, reason, transferredTo },
+  });
 }
 
 /** Makes of a place where a leg's messages go now: with TLS material, or the connection that the peer has made meanwhile. */

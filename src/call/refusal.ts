@@ -1,0 +1,79 @@
+/** What a caller is told when nobody has answered (behaviour 17). */
+import { HeaderId, type HeaderList, type SipResponse } from '../sip/message/index.ts';
+import type { Rejection, StageOutcome } from './plan.ts';
+import { callerStatus, sipReason } from './response-mapping.ts';
+
+export interface CallerRefusal {
+  readonly status: number;
+  /** Undefined: the phrase of the status, or of `passed`. */
+  readonly reason: string | undefined;
+  readonly headers: HeaderList;
+  /** Why the call ended, for its record. */
+  readonly endReason: string;
+  /** The callee's response, when it is relayed. */
+  readonly passed: SipResponse | undefined;
+}
+
+/**
+ * What the callee's side said is mapped for the caller; what the plan says of its own is said as it is. `passesRedirects`: a 3xx goes to
+ * the caller with its Contacts.
+ */
+export function refusalOf(
+  rejection: Rejection,
+  outcome: StageOutcome | undefined,
+  passesRedirects: boolean,
+): CallerRefusal {
+  const passesOn = outcome?.status === rejection.status;
+  const redirects = passesRedirects && rejection.status >= 300 && rejection.status < 400;
+  const status = passesOn && !redirects ? callerStatus(rejection.status) : rejection.status;
+  const reason = rejection.reason ?? (passesOn ? outcome.reason : '');
+  const response = passesOn ? outcome.response : undefined;
+  const passed = status === response?.status ? response : undefined;
+  const headers = refusalHeaders(status, rejection, response, passed);
+  if (redirects)
+    for (const value of passed?.headers.fieldValues(HeaderId.Contact) ?? []) headers.push([HeaderId.Contact, value]);
+  return {
+    status,
+    reason: status === rejection.status && reason !== '' ? reason : undefined,
+    headers,
+    endReason: endReasonOf(outcome),
+    passed,
+  };
+}
+
+/** Why an unanswered call ended, for its record. */
+function endReasonOf(outcome: StageOutcome | undefined): string {
+  switch (outcome?.cause) {
+    case 'response':
+      return 'refused';
+    case 'ring-timeout':
+      return 'no-answer';
+    case 'timeout':
+    case 'transport-error':
+      return 'unreachable';
+    case 'capacity':
+      return 'no-capacity';
+    case undefined:
+      return 'rejected';
+  }
+}
+
+/** What a refusal says besides its status. `passed` is the callee's response when it is relayed, with its own header fields. */
+function refusalHeaders(
+  status: number,
+  rejection: Rejection,
+  response: SipResponse | undefined,
+  passed: SipResponse | undefined,
+): [HeaderId, string][] {
+  const headers: [HeaderId, string][] = (rejection.headers ?? []).map(([id, value]) => [id, value]);
+  const reasons = response?.headers.fieldValues(HeaderId.Reason) ?? [];
+  // RFC 3326 §2: what happened behind, where the callee gave no reason of its own or its response is not the one relayed.
+  if (response !== undefined && reasons.length === 0) reasons.push(sipReason(response.status, response.reason));
+  if (passed?.headers.has(HeaderId.Reason) !== true)
+    for (const value of reasons) headers.push([HeaderId.Reason, value]);
+  // Behaviour 17: 503 says when to try again, so that callers do not come back all at once.
+  const saysWhen =
+    passed?.headers.has(HeaderId.RetryAfter) === true || headers.some(([id]) => id === HeaderId.RetryAfter);
+  if (status === 503 && !saysWhen) headers.push([HeaderId.RetryAfter, String(1 + Math.floor(Math.random() * 10))]);
+  return headers;
+}
