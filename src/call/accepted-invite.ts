@@ -1,39 +1,45 @@
 import { SuccessResender, type SuccessResenderUser } from '../sip/dialog/index.ts';
 import type { SipRequest, SipResponse } from '../sip/message/index.ts';
 import type { Leg } from './leg.ts';
+import { relayDescription } from './media.ts';
+import { describeLate } from './offer-again.ts';
 import type { ServerTransaction } from './ports.ts';
+
+/** What the ACK brings: the answer to the offer that the 2xx of this leg held, or the description of who something was made up for. */
+export type AwaitedDescription =
+  | { readonly kind: 'answer'; readonly to: Leg }
+  | { readonly kind: 'late'; readonly to: Leg };
 
 /**
  * A 2xx given to an INVITE, until its ACK comes (RFC 3261 §13.3.1.4). Nothing of the INVITE is kept afterwards.
  */
 export class AcceptedInvite implements SuccessResenderUser {
   readonly sequence: number;
-  /** The leg whose own 2xx waits for the body of this ACK (offer in 2xx, answer in ACK); undefined when it was acknowledged already. */
-  readonly answers: Leg | undefined;
   readonly #leg: Leg;
   readonly #transaction: ServerTransaction;
   readonly #resender: SuccessResender;
 
-  /** The other party has had its description already: the ACK describes who it was made up for. */
-  readonly describesLate: ((ack: SipRequest) => void) | undefined;
+  readonly #awaits: AwaitedDescription | undefined;
 
   /** Sends the response and keeps sending it. */
-  constructor(
-    leg: Leg,
-    transaction: ServerTransaction,
-    response: SipResponse,
-    answers: Leg | undefined,
-    describesLate?: (ack: SipRequest) => void,
-  ) {
+  constructor(leg: Leg, transaction: ServerTransaction, response: SipResponse, awaits?: AwaitedDescription) {
     const { scheduler, timers } = leg.env;
     this.#leg = leg;
     this.#transaction = transaction;
     this.sequence = transaction.request.cseq().sequence;
-    this.answers = answers;
-    this.describesLate = describesLate;
+    this.#awaits = awaits;
     leg.respond(transaction, response);
     transaction.release();
     this.#resender = new SuccessResender(scheduler, response, this, timers.t1Ms, timers.t2Ms);
+  }
+
+  /** The ACK has come. */
+  acknowledged(ack: SipRequest): void {
+    const awaits = this.#awaits;
+    this.stop();
+    if (awaits?.kind === 'late') describeLate(this.#leg, awaits.to, ack);
+    else if (awaits?.to.ack.held !== undefined) answerHeld(this.#leg, awaits.to, ack);
+    else describeStandIn(this.#leg, ack);
   }
 
   stop(): void {
@@ -47,4 +53,22 @@ export class AcceptedInvite implements SuccessResenderUser {
   onNoAck(): void {
     this.#leg.ackMissing(this);
   }
+}
+
+/** The ACK of `from` brings the answer to the offer that the 2xx of `to` held. */
+function answerHeld(from: Leg, to: Leg, ack: SipRequest): void {
+  relayDescription(from, to, ack, 'answer', (refusal) => {
+    if (to.ack.held === undefined) return;
+    to.ack.give(to.ack.held, refusal === undefined ? ack : undefined);
+    if (refusal !== undefined) from.call.end('engine', 'media-lost');
+  });
+}
+
+/** The ACK describes the party of `leg`, where something made up stood for it until now. */
+function describeStandIn(leg: Leg, ack: SipRequest): void {
+  const { media, peer } = leg;
+  if (media === undefined || peer === undefined || media.session.standsInFor !== media.tag) return;
+  relayDescription(leg, peer, ack, 'answer', (refusal) => {
+    if (refusal !== undefined) leg.call.end('engine', 'media-lost');
+  });
 }

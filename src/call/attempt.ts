@@ -27,7 +27,7 @@ export interface AttemptUser {
   readonly mediaEnd: MediaEnd;
   /** A provisional response above 100. `rack` is set when it wants the user's PRACK. */
   onProgress(leg: Leg, response: SipResponse, rack: string | undefined): void;
-  /** The first 2xx. The user acknowledges it: `leg.acknowledge(invite)`, at once or with the answer to its offer. */
+  /** The first 2xx. The user acknowledges it: `leg.ack.give(invite)`, at once or with the answer to its offer. */
   onAnswered(branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void;
   /** The plan has ended without an answer. `outcome` is the last stage's; undefined when there was none. */
   onFailed(rejection: Rejection, outcome: StageOutcome | undefined): void;

@@ -328,14 +328,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const leg = this.#legOf(response, transaction);
     if (leg === undefined) return;
     // RFC 3262 §4: a reliable response that comes again or too early is not processed.
-    const verdict = leg.receiver.receive(response);
+    const verdict = leg.receiver?.receive(response) ?? 'ignore';
     if (verdict === 'ignore') return;
     leg.learn(response);
     learnIdentity(leg, response);
     const described = hasSessionDescription(response);
     leg.offers.response('remote', 'INVITE', response.status, described, verdict === 'new');
     if (described) this.earlyMedia = true;
-    this.attempt.onBranchProvisional(leg, response, verdict === 'new' ? leg.receiver.rack : undefined);
+    this.attempt.onBranchProvisional(leg, response, verdict === 'new' ? leg.receiver?.rack : undefined);
   }
 
   #success(response: SipResponse, transaction: ClientTransaction, isDescribed: boolean): void {
@@ -343,7 +343,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const known = this.#knownLeg(response, transaction) ?? this.#sameTag(this.#winner, response);
     // The winner's 2xx again: its ACK was lost.
     if (known !== undefined && known.state !== 'early') {
-      known.acknowledgeAgain(invite);
+      known.ack.giveAgain(invite);
       return;
     }
     const leg = known ?? this.#newLeg(response, transaction);
@@ -382,7 +382,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** RFC 3261 §13.2.2.4: a 2xx that nobody waits for, of a cancelled branch or a second fork, is acknowledged and ended. */
   #tooLate(leg: Leg, response: SipResponse, invite: SipRequest): void {
     leg.confirm(response);
-    leg.acknowledge(invite);
+    leg.ack.give(invite);
     leg.hangUp(['SIP;cause=487;text="Request Terminated"']);
     if (this.state !== 'cancelling') return;
     this.#record(response.status, response.reason, 'cancelled');
@@ -391,7 +391,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** RFC 3261 §13.2.2.4: a 2xx is acknowledged whatever it says. Nothing could be sent in a dialog whose Contact leads nowhere. */
   #unusable(leg: Leg, invite: SipRequest, { status, reason }: typeof UNUSABLE_CONTACT): void {
-    leg.acknowledge(invite);
+    leg.ack.give(invite);
     leg.hangUp([`SIP;cause=${status};text="${reason}"`]);
     this.#dropLegs(leg);
     this.#record(status, reason, 'transport-error');

@@ -244,8 +244,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.#answered(leg, response, branch.plan.label, branch.plan.trunkId);
     // RFC 3261 §13.2.2.4: the ACK holds the answer when the 2xx held the offer; the caller's ACK brings it.
     const answers = leg.offers.offeredBy === 'remote';
-    if (answers) leg.holdAck(invite);
-    else leg.acknowledge(invite);
+    if (answers) leg.ack.hold(invite);
+    else leg.ack.give(invite);
     this.callerLeg = caller.answer(leg, response, answers);
     if (caller.done) this.caller = undefined;
     this.env.observer.onCallAnswered(this.record);

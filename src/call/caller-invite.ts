@@ -180,7 +180,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     leg.reliable?.end();
     leg.reliable = undefined;
     leg.confirm();
-    leg.accepted = new AcceptedInvite(leg, this.#transaction, response, answers);
+    leg.accepted = new AcceptedInvite(leg, this.#transaction, response, answers && { kind: 'answer', to: answers });
     this.call.release();
   }
 

@@ -1,6 +1,7 @@
 import { Dialog } from '../sip/dialog/index.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { sendOptions } from './destination.ts';
+import type { OwedAck } from './owed-ack.ts';
 import type { LegOptions } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination, SendOptions } from './ports.ts';
 
@@ -26,7 +27,7 @@ interface AnsweredLeg {
   readonly env: CallEnvironment;
   readonly options: LegOptions;
   readonly dialog: Pick<Dialog, 'remoteTag'>;
-  acknowledgeAgain(invite: SipRequest): void;
+  readonly ack: Pick<OwedAck, 'giveAgain'>;
 }
 
 /**
@@ -55,7 +56,7 @@ export class LateAnswers implements ClientTransactionUser {
     const options = leg?.options ?? this.#options;
     if ((response.toTag() ?? '') !== (leg?.dialog.remoteTag ?? request.toTag() ?? ''))
       turnAway(this.#env, request, response, flow, options);
-    else if (leg !== undefined) leg.acknowledgeAgain(request);
+    else if (leg !== undefined) leg.ack.giveAgain(request);
     else this.#env.endpoint.sendAck(Dialog.createUac(request, response).createAck(request), flow, options);
   }
 

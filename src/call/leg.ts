@@ -13,7 +13,8 @@ import type { Flow } from '../sip/transport/index.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { addressOf } from './destination.ts';
 import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
-import { type MediaEnd, type MediaOffer, type MediaPlace, relayDescription } from './media.ts';
+import type { MediaEnd, MediaOffer, MediaPlace } from './media.ts';
+import { type AcknowledgingLeg, OwedAck } from './owed-ack.ts';
 import type { BranchPlan, LegOptions } from './plan.ts';
 import type {
   CallEnvironment,
@@ -23,7 +24,7 @@ import type {
   ServerTransaction,
 } from './ports.ts';
 import type { EndedBy, LiveRecord } from './record.ts';
-import { hasSessionDescription, relayBody } from './relayed-headers.ts';
+import { hasSessionDescription } from './relayed-headers.ts';
 import { type LegSnapshot, placeOf, type Reacher, type SessionSnapshot } from './snapshot.ts';
 import { standInFor } from './stand-in.ts';
 
@@ -36,10 +37,7 @@ export interface PendingInvite {
 /** A 2xx given to the peer, until its ACK comes; `AcceptedInvite` is it. */
 interface UnacknowledgedAnswer {
   readonly sequence: number;
-  /** The leg whose own 2xx waits for the body of this ACK; undefined when it was acknowledged already. */
-  readonly answers: Leg | undefined;
-  /** Undefined: the ACK describes nobody for whom something was made up. */
-  readonly describesLate: ((ack: SipRequest) => void) | undefined;
+  acknowledged(ack: SipRequest): void;
   stop(): void;
 }
 
@@ -71,10 +69,16 @@ interface LegSession {
   stop(): void;
 }
 
-/** The ACK to the latest 2xx of this peer: held back until the other side has answered its offer, or given with that answer, for a 2xx that comes again. */
-type Acknowledgement =
-  | { readonly kind: 'held'; readonly invite: SipRequest }
-  | { readonly kind: 'given'; readonly answer: SipMessage };
+/** How far a leg is, and what is there only so far. */
+type Phase =
+  | { readonly kind: 'early'; readonly receiver?: ReliableReceiver }
+  | { readonly kind: 'confirmed' }
+  | { readonly kind: 'leaving'; readonly reasons: readonly string[]; isByeSent: boolean }
+  | { readonly kind: 'gone' };
+
+const EARLY: Phase = { kind: 'early' };
+const CONFIRMED: Phase = { kind: 'confirmed' };
+const GONE: Phase = { kind: 'gone' };
 
 /** Where legs live; `Calls` is it. */
 export interface LegRegistry {
@@ -135,13 +139,12 @@ export interface LegCall {
  * alike; what comes in on one leg is relayed to its `peer` (`in-dialog.ts` says what). A leg counts for its call from the moment it
  * is confirmed until it is `gone`, which every way out of `confirmed` leads to: BYE received, BYE answered, BYE unanswered.
  */
-export class Leg implements LegRequestUser {
+export class Leg implements LegRequestUser, AcknowledgingLeg {
   readonly env: CallEnvironment;
   readonly options: LegOptions;
   readonly dialog: Dialog;
   call: LegCall;
   destination: Destination;
-  state: LegState = 'early';
   nextHeld: Leg | undefined = undefined;
   /** The other side; undefined for a transferor whose place was taken. */
   peer: Leg | undefined = undefined;
@@ -158,6 +161,8 @@ export class Leg implements LegRequestUser {
   methods: number | undefined = undefined;
   /** Whose turn it is in offer/answer with this peer. */
   readonly offers = new OfferAnswer();
+  /** What the 2xx of this peer are owed. */
+  readonly ack = new OwedAck(this);
   /** The INVITE that this peer sent and that has no final response. */
   inviteIn: PendingInvite | undefined = undefined;
   /** The INVITE that was sent to this peer and has no final response. */
@@ -180,12 +185,7 @@ export class Leg implements LegRequestUser {
   relays = 0;
   readonly #registry: LegRegistry;
   #credentials: DigestClient | undefined = undefined;
-  #receiver: ReliableReceiver | undefined = undefined;
-  #ack: Acknowledgement | undefined = undefined;
-  /** The connection that the last ACK waited for. */
-  #ackFlow: Flow | undefined = undefined;
-  /** The BYE that ends it; only while it is `leaving`. */
-  #bye: { readonly reasons: readonly string[]; readonly isSent: boolean } | undefined = undefined;
+  #phase: Phase = EARLY;
 
   constructor(registry: LegRegistry, call: LegCall, dialog: Dialog, destination: Destination, options: LegOptions) {
     this.#registry = registry;
@@ -198,6 +198,10 @@ export class Leg implements LegRequestUser {
     this.identityWithheld = options.anonymous === true;
     this.identityAsserted = options.owner !== undefined;
     registry.add(this);
+  }
+
+  get state(): LegState {
+    return this.#phase.kind;
   }
 
   /** What requests of the peer find it by. */
@@ -237,17 +241,19 @@ export class Leg implements LegRequestUser {
     return allows(this.methods, 'UPDATE') === true;
   }
 
-  get receiver(): ReliableReceiver {
-    this.#receiver ??= new ReliableReceiver();
-    return this.#receiver;
+  /** Of reliable provisional responses, which are of early dialogs. */
+  get receiver(): ReliableReceiver | undefined {
+    if (this.#phase.kind !== 'early') return undefined;
+    const { receiver = new ReliableReceiver() } = this.#phase;
+    this.#phase = { kind: 'early', receiver };
+    return receiver;
   }
 
   /** A 2xx made the dialog a session; from now on the call waits for this leg's end. */
   confirm(response?: SipResponse): void {
     if (this.state !== 'early') return;
     this.dialog.confirm(response);
-    this.state = 'confirmed';
-    this.#receiver = undefined;
+    this.#phase = CONFIRMED;
     this.call.retain();
   }
 
@@ -258,7 +264,7 @@ export class Leg implements LegRequestUser {
     leg.identityWithheld = of.identityWithheld;
     leg.identityAsserted = of.identityAsserted;
     leg.methods = of.methods;
-    leg.state = 'confirmed';
+    leg.#phase = CONFIRMED;
     call.retain();
     return leg;
   }
@@ -308,7 +314,7 @@ export class Leg implements LegRequestUser {
   mayStart(method: string, hasDescription: boolean): boolean {
     if (this.state !== 'confirmed' && (this.state !== 'early' || method === 'INVITE')) return false;
     // §14.1: nor while our own 2xx waits for its ACK, or theirs for ours.
-    if (method === 'INVITE' && (this.accepted !== undefined || this.heldAck !== undefined)) return false;
+    if (method === 'INVITE' && (this.accepted !== undefined || this.ack.held !== undefined)) return false;
     return this.offers.maySend(method, hasDescription);
   }
 
@@ -331,38 +337,8 @@ export class Leg implements LegRequestUser {
     return this.env.endpoint.sendRequest(request, this.#hop(), user, this.options);
   }
 
-  /** The INVITE whose 2xx waits for its ACK, because the answer comes from the other side. */
-  get heldAck(): SipRequest | undefined {
-    return this.#ack?.kind === 'held' ? this.#ack.invite : undefined;
-  }
-
-  /** The 2xx to an INVITE without offer came: its ACK waits for the answer, see {@link acknowledge}. */
-  holdAck(invite: SipRequest): void {
-    this.#ack = { kind: 'held', invite };
-  }
-
-  /** Acknowledges a 2xx; `answer` gives the body when the 2xx held the offer. */
-  acknowledge(invite: SipRequest, answer?: SipMessage): void {
-    this.#ack = answer && { kind: 'given', answer };
-    const ack = this.dialog.createAck(invite);
-    if (answer !== undefined) relayBody(answer, ack);
-    this.offers.request('local', 'ACK', hasSessionDescription(ack));
-    this.call.changed();
-    // The answer was given here, in the peer's place.
-    if (this.standIn !== undefined && invite.toTag() !== undefined) return;
-    const invitation = this.invitation?.request === invite ? this.invitation : undefined;
-    if (invitation !== undefined) this.invitation = undefined;
-    const flow = this.env.endpoint.sendAck(ack, this.#hop(), this.options, invitation);
-    this.#ackFlow = flow.reliable && !flow.connected ? flow : undefined;
-  }
-
-  /** A 2xx came again (RFC 3261 §13.2.2.4): so does its ACK, unless the answer for it is not there yet. */
-  acknowledgeAgain(invite: SipRequest): void {
-    if (this.#ack?.kind === 'held') return;
-    const flow = this.#ackFlow;
-    // Nobody takes connections where the peer says that it is: the ACK goes where the 2xx came from.
-    if (flow !== undefined && !flow.connected) this.unreachable = `${flow.remoteAddress}:${flow.remotePort}`;
-    this.acknowledge(invite, this.#ack?.answer);
+  sendAck(ack: SipRequest, invitation: ClientTransaction | undefined): Flow {
+    return this.env.endpoint.sendAck(ack, this.#hop(), this.options, invitation);
   }
 
   // --- receiving ---
@@ -390,30 +366,17 @@ export class Leg implements LegRequestUser {
     const { accepted } = this;
     if (accepted === undefined || request.cseq().sequence !== accepted.sequence || !this.#plausible(flow)) return;
     this.accepted = undefined;
-    accepted.stop();
     this.offers.request('remote', 'ACK', hasSessionDescription(request));
-    const { answers, describesLate } = accepted;
-    if (answers?.heldAck !== undefined) answerHeld(this, answers, request);
-    else if (describesLate !== undefined) describesLate(request);
-    else this.#describeLate(request);
+    accepted.acknowledged(request);
     this.#sendBye();
     this.awaited?.acknowledged();
-  }
-
-  /** The ACK describes this party, for whom something made up stood until now. */
-  #describeLate(ack: SipRequest): void {
-    const { media, peer } = this;
-    if (media === undefined || peer === undefined || media.session.standsInFor !== media.tag) return;
-    relayDescription(this, peer, ack, 'answer', (refusal) => {
-      if (refusal !== undefined) this.call.end('engine', 'media-lost');
-    });
   }
 
   /** The peer answered a 2xx with nothing for 64*T1. */
   ackMissing(accepted: UnacknowledgedAnswer): void {
     if (this.accepted !== accepted) return;
     this.accepted = undefined;
-    if (this.#bye !== undefined) {
+    if (this.state === 'leaving') {
       this.#sendBye();
       return;
     }
@@ -436,9 +399,8 @@ export class Leg implements LegRequestUser {
       return;
     }
     if (this.state !== 'confirmed') return;
-    this.state = 'leaving';
+    this.#phase = { kind: 'leaving', reasons, isByeSent: false };
     this.#endMedia();
-    this.#bye = { reasons, isSent: false };
     this.session?.stop();
     const { accepted } = this;
     this.#dropPending();
@@ -447,7 +409,7 @@ export class Leg implements LegRequestUser {
       this.accepted = accepted;
       return;
     }
-    if (this.heldAck !== undefined) this.acknowledge(this.heldAck);
+    if (this.ack.held !== undefined) this.ack.give(this.ack.held);
     this.#sendBye();
   }
 
@@ -467,11 +429,11 @@ export class Leg implements LegRequestUser {
 
   /** The BYE that is owed, once. */
   #sendBye(): void {
-    if (this.#bye === undefined || this.#bye.isSent) return;
-    const { reasons } = this.#bye;
-    this.#bye = { reasons, isSent: true };
+    const phase = this.#phase;
+    if (phase.kind !== 'leaving' || phase.isByeSent) return;
+    phase.isByeSent = true;
     const bye = this.createRequest('BYE');
-    for (const reason of reasons) bye.headers.add(HeaderId.Reason, reason);
+    for (const reason of phase.reasons) bye.headers.add(HeaderId.Reason, reason);
     new LegRequest(this, bye, this).send();
   }
 
@@ -491,7 +453,7 @@ export class Leg implements LegRequestUser {
   #gone(): void {
     if (this.state === 'gone') return;
     const counted = this.state !== 'early';
-    this.state = 'gone';
+    this.#phase = GONE;
     if (counted) this.#endMedia();
     this.awaited?.abandon(this);
     this.accepted?.stop();
@@ -499,7 +461,7 @@ export class Leg implements LegRequestUser {
     this.reliable?.end();
     this.session?.stop();
     this.session = undefined;
-    this.#ack = undefined;
+    this.ack.forget();
     this.invitation = undefined;
     this.lateAnswers?.legEnded();
     this.lateAnswers = undefined;
@@ -530,13 +492,4 @@ export class Leg implements LegRequestUser {
     if (!dialog.hasTarget) return destination;
     return env.router.nextHop?.(this, dialog.nextHop()) ?? destination;
   }
-}
-
-/** The ACK of `from` brings the answer to the offer that the 2xx of `to` held. */
-function answerHeld(from: Leg, to: Leg, ack: SipRequest): void {
-  relayDescription(from, to, ack, 'answer', (refusal) => {
-    if (to.heldAck === undefined) return;
-    to.acknowledge(to.heldAck, refusal === undefined ? ack : undefined);
-    if (refusal !== undefined) from.call.end('engine', 'media-lost');
-  });
 }

@@ -193,8 +193,8 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
   onAnswered(_branch: Branch, leg: Leg, response: SipResponse, invite: SipRequest): void {
     this.#attempt = undefined;
     this.#target = leg;
-    if (leg.offers.offeredBy === 'remote') leg.holdAck(invite);
-    else leg.acknowledge(invite);
+    if (leg.offers.offeredBy === 'remote') leg.ack.hold(invite);
+    else leg.ack.give(invite);
     this.#media = JoinedMedia.begun(this.#call, this.#transferee, leg);
     this.#renegotiation = new Renegotiation(this.#transferee, response, this, leg).start();
   }
@@ -237,14 +237,14 @@ export class Referral implements AttemptUser, RenegotiationUser, TimerTarget {
       this.onRenegotiationFailed(this.#transferee, 503);
       return;
     }
-    if (target.heldAck !== undefined) target.acknowledge(target.heldAck, response);
+    if (target.ack.held !== undefined) target.ack.give(target.ack.held, response);
     this.#media?.take();
     this.#succeeded(target);
   }
 
   onRenegotiationFailed(leg: Leg, status: number): void {
     const target = this.#target;
-    if (leg !== target && target?.heldAck !== undefined) target.acknowledge(target.heldAck);
+    if (leg !== target && target?.ack.held !== undefined) target.ack.give(target.ack.held);
     this.#failed(status);
   }
 

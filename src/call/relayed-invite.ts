@@ -2,14 +2,14 @@ import { InOrder } from '../base/in-order.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { MediaRefusal } from '../media/index.ts';
 import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipResponse } from '../sip/message/index.ts';
-import { AcceptedInvite } from './accepted-invite.ts';
+import { AcceptedInvite, type AwaitedDescription } from './accepted-invite.ts';
 import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
 import { hopsOf } from './hops.ts';
 import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import { descriptionRefused, MEDIA_REFUSALS, relayDescription } from './media.ts';
-import { describeLate, offerAgain, takesNoneWithoutOffer } from './offer-again.ts';
+import { offerAgain, takesNoneWithoutOffer } from './offer-again.ts';
 import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
 import {
   hasSessionDescription,
@@ -213,13 +213,13 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
   #accepted(response: SipResponse, request: LegRequest, isDescribed: boolean): void {
     const to = this.#to;
     if (this.#done) {
-      to.acknowledgeAgain(request.request);
+      to.ack.giveAgain(request.request);
       return;
     }
     this.#finish();
     if (!isDescribed) {
       // What it has agreed to cannot be told: its own session has changed, the sender's has not.
-      to.acknowledge(request.request);
+      to.ack.give(request.request);
       this.#from.reply(this.#transaction, 503);
       return;
     }
@@ -229,10 +229,10 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     to.session?.described(this.#made ?? this.#request);
     this.#from.dialog.refreshTarget(this.#request);
     if (this.#answersHere) {
-      to.acknowledge(request.request);
+      to.ack.give(request.request);
     } else {
       // RFC 3261 §13.2.1: the 2xx holds the offer, the ACK of the other side will hold the answer.
-      to.holdAck(request.request);
+      to.ack.hold(request.request);
     }
     const answer = this.#response(response.status, response);
     addReinviteCapabilities(answer, this.#from.options, to);
@@ -241,12 +241,13 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     this.#from.session?.described(answer);
     const from = this.#from;
     if (this.#isUpdate) from.respond(this.#transaction, answer);
-    else if (this.#made === undefined)
-      from.accepted = new AcceptedInvite(from, this.#transaction, answer, this.#offers ? undefined : to);
-    else
-      from.accepted = new AcceptedInvite(from, this.#transaction, answer, undefined, (ack) =>
-        describeLate(from, to, ack),
-      );
+    else from.accepted = new AcceptedInvite(from, this.#transaction, answer, this.#awaited());
+  }
+
+  /** What the sender's ACK brings. */
+  #awaited(): AwaitedDescription | undefined {
+    if (this.#made !== undefined) return { kind: 'late', to: this.#to };
+    return this.#offers ? undefined : { kind: 'answer', to: this.#to };
   }
 
   #answer(status: number, response: SipResponse): void {

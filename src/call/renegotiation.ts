@@ -10,7 +10,7 @@ import { relayBody } from './relayed-headers.ts';
 export interface RenegotiationUser {
   /**
    * The peer accepted. With an offer of ours `response` holds the answer and is acknowledged; without one it holds the peer's offer,
-   * and the leg's `heldAck` waits for `leg.acknowledge` with the answer.
+   * and the leg's `ack` is held and waits for `give` with the answer.
    */
   onRenegotiated(leg: Leg, response: SipResponse): void;
   /** The session of the leg stays as it was. */
@@ -96,15 +96,15 @@ export class Renegotiation implements LegRequestUser, PendingInvite, TimerTarget
   #accepted(response: SipResponse, invite: SipRequest): void {
     const leg = this.#leg;
     if (this.#done) {
-      if (leg.heldAck === undefined) leg.acknowledgeAgain(invite);
+      if (leg.ack.held === undefined) leg.ack.giveAgain(invite);
       return;
     }
     this.stop();
     leg.learn(response);
     leg.dialog.refreshTarget(response);
     leg.session?.granted(response);
-    if (this.#offer === undefined) leg.holdAck(invite);
-    else leg.acknowledge(invite);
+    if (this.#offer === undefined) leg.ack.hold(invite);
+    else leg.ack.give(invite);
     this.#user.onRenegotiated(leg, response);
   }
 

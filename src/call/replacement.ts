@@ -197,7 +197,7 @@ class Replacement implements RenegotiationUser, ServerTransactionUser {
     const replaced = this.#replaced;
     if (this.#cancelled) return;
     if (replaced.state !== 'confirmed' || peer.state !== 'confirmed' || !isDescribed) {
-      if (peer.heldAck !== undefined) peer.acknowledge(peer.heldAck);
+      if (peer.ack.held !== undefined) peer.ack.give(peer.ack.held);
       this.#media.end();
       this.#transaction.reply(isDescribed ? 481 : 503);
       return;
@@ -242,7 +242,7 @@ function accept(
   relayBody(description, response);
   showParty(response, party, leg);
   leg.offers.response('local', 'INVITE', 200, hasSessionDescription(response), true);
-  leg.accepted = new AcceptedInvite(leg, transaction, response, answers);
+  leg.accepted = new AcceptedInvite(leg, transaction, response, answers && { kind: 'answer', to: answers });
 }
 
 function mediaLines(body: string): number {

@@ -172,7 +172,7 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     if (status < 200 || leg === undefined) return;
     const isInvite = request.request.method === 'INVITE';
     if (status < 300) {
-      if (isInvite) leg.acknowledge(request.request);
+      if (isInvite) leg.ack.give(request.request);
       if (!this.#refreshing) return;
       this.#refreshing = false;
       leg.learn(response);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RoutedCall, RoutedLeg } from '../../src/call/index.ts';
+import type { LegOwner, RoutedCall, RoutedLeg } from '../../src/call/index.ts';
 import { referredByTeams, teamsTrunkOf } from '../../src/engine/teams-transfer.ts';
 import type { Trunk } from '../../src/trunks/schema.ts';
 import { TestAuthority } from '../kit/certificates.ts';
@@ -38,7 +38,7 @@ afterAll(() => authority.remove());
 
 const facts = { direction: 'inbound', caller: '+14155550100', called: '+14155550105' } as const;
 
-function referred(referTo: string, { referredBy, owner }: { referredBy?: string; owner?: string } = {}) {
+function referred(referTo: string, { referredBy, owner }: { referredBy?: string; owner?: LegOwner } = {}) {
   const { directory, routing } = world.engine;
   const leg = { options: { trunkId: TEAMS_ID }, peer: { options: { owner } } } as unknown as RoutedLeg;
   const call = { record: { facts } } as unknown as RoutedCall;
@@ -80,7 +80,7 @@ describe('the new call', () => {
   });
 
   test('shows who is moved: a party of the tenant with its number, anybody else with the company’s', () => {
-    expect(invite(REFER_TO, { owner: 'acme/101' }).from).toContain('+14155550101@');
+    expect(invite(REFER_TO, { owner: { tenant: 'acme', number: '101' } }).from).toContain('+14155550101@');
     expect(invite(REFER_TO).from).toContain('+14155550100@');
   });
 
