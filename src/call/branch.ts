@@ -1,15 +1,15 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
-import { Dialog } from '../sip/dialog/index.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { addressOf, describeDestination, sendOptions } from './destination.ts';
+import { Forks, isOf } from './forks.ts';
 import { buildInvite } from './invite.ts';
 import { LateAnswers } from './late-answers.ts';
-import { Leg, type LegCall } from './leg.ts';
+import type { Leg, LegCall } from './leg.ts';
 import { MEDIA_REFUSALS, type MediaEnd } from './media.ts';
 import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan.ts';
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
@@ -57,7 +57,6 @@ export type BranchState =
   | 'over';
 
 const NO_TARGETS: readonly Destination[] = [];
-const NO_LEGS: readonly Leg[] = [];
 
 export class Branch implements ClientTransactionUser, TimerTarget {
   readonly attempt: BranchUser;
@@ -68,8 +67,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #targets: readonly Destination[] = NO_TARGETS;
   #targetIndex = -1;
   #transaction: ClientTransaction | undefined = undefined;
-  /** Early dialogs of the INVITE under way, by the peer's tag; more than one when the far side forks. */
-  #legs: readonly Leg[] = NO_LEGS;
+  /** Early dialogs of the INVITE under way. */
+  readonly #forks: Forks;
   #winner: Leg | undefined = undefined;
   #reserved = false;
   #session: SessionKeeper | undefined = undefined;
@@ -88,6 +87,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   constructor(attempt: BranchUser, plan: BranchPlan) {
     this.attempt = attempt;
     this.plan = plan;
+    this.#forks = new Forks(attempt.call);
   }
 
   start(): void {
@@ -144,7 +144,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       case 'calling':
         this.state = 'cancelling';
         this.#noteCancelled();
-        this.#dropLegs(undefined);
+        this.#forks.drop(undefined);
         this.#transaction?.cancel(reasonFields(reasons));
         return;
       case 'cancelling':
@@ -325,7 +325,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #provisional(response: SipResponse, transaction: ClientTransaction): void {
     if (response.status === 100) return;
-    const leg = this.#legOf(response, transaction);
+    const leg =
+      this.#knownLeg(response, transaction) ??
+      (this.#forks.count < this.attempt.env.limits.maxForks ? this.#newLeg(response, transaction) : undefined);
     if (leg === undefined) return;
     // RFC 3262 §4: a reliable response that comes again or too early is not processed.
     const verdict = leg.receiver?.receive(response) ?? 'ignore';
@@ -340,7 +342,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #success(response: SipResponse, transaction: ClientTransaction, isDescribed: boolean): void {
     const invite = transaction.request;
-    const known = this.#knownLeg(response, transaction) ?? this.#sameTag(this.#winner, response);
+    const known = this.#knownLeg(response, transaction) ?? (isOf(this.#winner, response) ? this.#winner : undefined);
     // The winner's 2xx again: its ACK was lost.
     if (known !== undefined && known.state !== 'early') {
       known.ack.giveAgain(invite);
@@ -361,7 +363,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#media = undefined;
     this.state = 'answered';
     this.#record(response.status, response.reason, 'answered');
-    this.#dropLegs(leg);
+    this.#forks.drop(leg);
     leg.learn(response);
     learnIdentity(leg, response);
     leg.offers.response('remote', 'INVITE', response.status, hasSessionDescription(response), true);
@@ -393,7 +395,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #unusable(leg: Leg, invite: SipRequest, { status, reason }: typeof UNUSABLE_CONTACT): void {
     leg.ack.give(invite);
     leg.hangUp([`SIP;cause=${status};text="${reason}"`]);
-    this.#dropLegs(leg);
+    this.#forks.drop(leg);
     this.#record(status, reason, 'transport-error');
     if (this.#mayTryNext()) this.#nextTarget();
     else this.#fail(status, reasonPhrase(status), 'transport-error');
@@ -415,7 +417,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#refusedForGood(response);
       return;
     }
-    this.#dropLegs(undefined);
+    this.#forks.drop(undefined);
     this.#refusedWith = response;
     if (delayMs === 0) {
       this.#sendInvite();
@@ -427,7 +429,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #refusedForGood(response: SipResponse): void {
     const { status } = response;
-    this.#dropLegs(undefined);
+    this.#forks.drop(undefined);
     this.#record(status, response.reason, 'response', retryAfterOf(response));
     if (status < 400 && this.plan.onRedirect !== undefined) {
       const branches = this.plan.onRedirect(response);
@@ -454,7 +456,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       return;
     }
     if (this.state !== 'calling') return;
-    this.#dropLegs(undefined);
+    this.#forks.drop(undefined);
     this.#record(0, reason, cause);
     if (this.#mayTryNext()) {
       this.#nextTarget();
@@ -472,42 +474,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     return this.earlyMedia && this.plan.trunkId !== undefined && this.plan.options.earlyMediaFailover !== true;
   }
 
-  // --- early dialogs ---
-
-  #legOf(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
-    const known = this.#knownLeg(response, transaction);
-    if (known !== undefined) return known;
-    return this.#legs.length >= this.attempt.env.limits.maxForks ? undefined : this.#newLeg(response, transaction);
-  }
-
   #knownLeg(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
-    if (transaction.request.callId() !== this.#callId) return undefined;
-    const tag = response.toTag() ?? '';
-    const known = this.#legs.find((leg) => leg.dialog.remoteTag === tag);
-    // A callee that has rung before it offered has a session only now.
-    if (known !== undefined) known.media ??= this.#media?.placeOf(tag);
-    return known;
-  }
-
-  #sameTag(leg: Leg | undefined, response: SipResponse): Leg | undefined {
-    return leg?.dialog.remoteTag === (response.toTag() ?? '') ? leg : undefined;
+    return transaction.request.callId() === this.#callId ? this.#forks.known(response, this.#media) : undefined;
   }
 
   #newLeg(response: SipResponse, transaction: ClientTransaction): Leg {
-    const { call } = this.attempt;
-    const dialog = Dialog.createUac(transaction.request, response);
-    // The dialog counts as early until `confirm`, which fixes its route set from the 2xx.
-    const leg = new Leg(call.registry, call, dialog, transaction.flow, this.plan.options);
-    leg.credentials = this.plan.credentials;
-    leg.media = this.#media?.placeOf(response.toTag() ?? '');
-    leg.offers.request('local', 'INVITE', hasSessionDescription(transaction.request));
-    this.#legs = this.#legs.concat(leg);
-    return leg;
-  }
-
-  #dropLegs(keep: Leg | undefined): void {
-    for (const leg of this.#legs) if (leg !== keep) leg.hangUp();
-    this.#legs = NO_LEGS;
+    return this.#forks.add(response, transaction, this.plan, this.#media);
   }
 
   // --- the end ---
@@ -520,7 +492,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #finish(outcome: StageOutcome | 'cancelled'): void {
     this.state = 'over';
-    this.#dropLegs(undefined);
+    this.#forks.drop(undefined);
     this.#media?.end();
     this.#media = undefined;
     this.#session?.stop();

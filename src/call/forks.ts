@@ -1,0 +1,59 @@
+import { Dialog } from '../sip/dialog/index.ts';
+import type { SipResponse } from '../sip/message/index.ts';
+import type { BranchMedia } from './branch-media.ts';
+import { Leg, type LegCall } from './leg.ts';
+import type { BranchPlan } from './plan.ts';
+import type { ClientTransaction } from './ports.ts';
+import { hasSessionDescription } from './relayed-headers.ts';
+
+const NO_LEGS: readonly Leg[] = [];
+
+/** Early dialogs of an INVITE under way, by the peer's tag; more than one when the far side forks (RFC 3261 §12.1). */
+export class Forks {
+  readonly #call: LegCall;
+  #legs: readonly Leg[] = NO_LEGS;
+
+  constructor(call: LegCall) {
+    this.#call = call;
+  }
+
+  get count(): number {
+    return this.#legs.length;
+  }
+
+  /** The dialog that a response is of. */
+  known(response: SipResponse, media: BranchMedia | undefined): Leg | undefined {
+    const known = this.#legs.find((leg) => isOf(leg, response));
+    // A callee that has rung before it offered has a session only now.
+    if (known !== undefined) known.media ??= media?.placeOf(known.dialog.remoteTag);
+    return known;
+  }
+
+  /** A dialog that this response begins. */
+  add(
+    response: SipResponse,
+    { request, flow }: ClientTransaction,
+    plan: BranchPlan,
+    media: BranchMedia | undefined,
+  ): Leg {
+    const call = this.#call;
+    // The dialog counts as early until `confirm`, which fixes its route set from the 2xx.
+    const leg = new Leg(call.registry, call, Dialog.createUac(request, response), flow, plan.options);
+    leg.credentials = plan.credentials;
+    leg.media = media?.placeOf(response.toTag() ?? '');
+    leg.offers.request('local', 'INVITE', hasSessionDescription(request));
+    this.#legs = this.#legs.concat(leg);
+    return leg;
+  }
+
+  /** All but one are over. */
+  drop(keep: Leg | undefined): void {
+    for (const leg of this.#legs) if (leg !== keep) leg.hangUp();
+    this.#legs = NO_LEGS;
+  }
+}
+
+/** Whether a response is of the dialog of this leg. */
+export function isOf(leg: Leg | undefined, response: SipResponse): boolean {
+  return leg?.dialog.remoteTag === (response.toTag() ?? '');
+}
