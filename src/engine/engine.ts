@@ -7,9 +7,9 @@ import { randomBytes } from 'node:crypto';
 import type { AddressScope } from '../base/address-scope.ts';
 import { Egress } from '../base/egress.ts';
 import { allAtOnce, inSlices, type Steps } from '../base/steps.ts';
-import { CALL_TAGS, type CallObserver, Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
+import { Calls, SERVED_METHODS, SERVED_TAGS } from '../call/index.ts';
 import { Media, MediaRelays, openDatagrams } from '../media/index.ts';
-import type { NodeFacts, StoredSetting } from '../outbound/index.ts';
+import type { StoredSetting } from '../outbound/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { GuessThrottle } from '../sip/auth/index.ts';
 import { Endpoint, StallGuard } from '../sip/endpoint/index.ts';
@@ -27,6 +27,7 @@ import { TrunkService, type TrunkStatus } from '../trunks/trunk-service.ts';
 import { Accounts } from './accounts.ts';
 import { Admission } from './admission.ts';
 import { Branches } from './branches.ts';
+import { CallAudience } from './call-audience.ts';
 import { CallContinuity } from './call-continuity.ts';
 import { callRouter } from './call-router.ts';
 import { CertificateWatch } from './certificate-watch.ts';
@@ -34,6 +35,7 @@ import { Dealing } from './dealing.ts';
 import { engineDigest } from './digest.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Draining } from './draining.ts';
+import { EngineFacts } from './engine-facts.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { FrontProxies } from './front-proxies.ts';
 import { calledNumbersOf } from './inbound-view.ts';
@@ -54,8 +56,6 @@ import { SignIns } from './sign-ins.ts';
 import { StirService } from './stir-service.ts';
 import { TrunkDoctor } from './trunk-doctor.ts';
 import { TrustedExtensions } from './trusted-extensions.ts';
-
-const ACCEPT_LANGUAGE = 'en';
 
 export class Engine {
   /** What tenants may make this engine send to. */
@@ -85,7 +85,7 @@ export class Engine {
   readonly #continuity: CallContinuity;
   readonly #dealing: Dealing | undefined;
   readonly #options: EngineOptions;
-  readonly #nodeFacts: NodeFacts;
+  readonly #nodeFacts: EngineFacts;
   readonly #served: Served;
   readonly #trusted = new TrustedExtensions();
   readonly #front: FrontProxies;
@@ -100,15 +100,7 @@ export class Engine {
     this.#served = served;
     allAtOnce(this.#trusted.follow(options.directory.tenants.map((after) => ({ before: undefined, after }))));
     const accounts = new Accounts(served);
-    this.#nodeFacts = {
-      addresses: { udp: NOWHERE, tcp: NOWHERE, tls: NOWHERE },
-      addressFor: (trunk, scope) => this.#addressFor(trunk, scope),
-      privateAddresses: { udp: NOWHERE, tcp: NOWHERE, tls: NOWHERE },
-      userAgent: `tandem/${options.version}`,
-      allow: SERVED_METHODS,
-      supported: CALL_TAGS,
-      acceptLanguage: ACCEPT_LANGUAGE,
-    };
+    this.#nodeFacts = new EngineFacts(options.version, (trunk, scope) => this.#addressFor(trunk, scope));
     this.#signIns = new SignIns(options.signInStore, scheduler, log);
     this.#throttle = new GuessThrottle(scheduler, {
       ...guessBudgets(settings.limits),
@@ -310,7 +302,7 @@ export class Engine {
       endpoint: this.endpoint,
       scheduler,
       log,
-      observer: this.#guarded(observer.calls),
+      observer: new CallAudience(this.guards, observer.calls, () => this.#continuity.observer),
       router: callRouter({
         routing: this.routing,
         registrations: this.registrations,
@@ -375,15 +367,7 @@ export class Engine {
     this.#options.workers?.onGiven(({ listenerId, octets, address, port }) =>
       this.endpoint.transport.bring?.(listenerId, octets, address, port),
     );
-    const { addresses, privateAddresses } = this.#nodeFacts;
-    for (const [known, scope] of [
-      [addresses, 'public'],
-      [privateAddresses, 'private'],
-    ] as const) {
-      const mutable = known as Record<'udp' | 'tcp' | 'tls', { host: string; port: number }>;
-      for (const transport of ['udp', 'tcp', 'tls'] as const)
-        mutable[transport] = this.endpoint.advertised(transport, scope) ?? mutable[transport];
-    }
+    this.#nodeFacts.listensOn((transport, scope) => this.endpoint.advertised(transport, scope));
     this.#serveNames();
     this.apply(this.directory);
     this.media.relays.apply(settings.mediaRelays);
@@ -490,35 +474,6 @@ export class Engine {
     return count;
   }
 
-  /** Tells the fraud guards what becomes of calls, then whoever else watches them. */
-  #guarded(observer: CallObserver): CallObserver {
-    return {
-      onCallStarted: (record) => observer.onCallStarted(record),
-      onCallReady: (record) => observer.onCallReady?.(record),
-      onCallRinging: (record) => {
-        observer.onCallRinging(record);
-        this.#continuity.observer?.onCallRinging(record);
-      },
-      onCallAnswered: (record) => {
-        this.guards.answered(record);
-        observer.onCallAnswered(record);
-        this.#continuity.observer?.onCallAnswered(record);
-      },
-      onCallChanged: (record) => this.#continuity.observer?.onCallChanged?.(record),
-      onPartyLeft: (record, trunkId, bye) => observer.onPartyLeft?.(record, trunkId, bye),
-      onCallEnded: (record) => {
-        this.guards.ended(record);
-        observer.onCallEnded(record);
-        this.#continuity.observer?.onCallEnded(record);
-      },
-      onCallMoved: (record) => {
-        this.guards.ended(record);
-        observer.onCallMoved?.(record);
-        this.#continuity.observer?.onCallMoved?.(record);
-      },
-    };
-  }
-
   /** What Via and Contact say to a trunk: the address of the listener that its requests leave from. */
   #addressFor(trunk: Trunk, scope: AddressScope): { readonly host: string; readonly port: number } | undefined {
     const target = this.trunks.firstTarget(trunk);
@@ -535,5 +490,3 @@ export class Engine {
     );
   }
 }
-
-const NOWHERE = { host: '0.0.0.0', port: 0 };
