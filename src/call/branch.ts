@@ -1,4 +1,3 @@
-import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import { ownCopy } from '../base/text.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
@@ -7,7 +6,6 @@ import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { addressOf, describeDestination, sendOptions } from './destination.ts';
 import { Forks, isOf } from './forks.ts';
-import { buildInvite } from './invite.ts';
 import { LateAnswers } from './late-answers.ts';
 import type { Leg, LegCall } from './leg.ts';
 import { MEDIA_REFUSALS, type MediaEnd } from './media.ts';
@@ -15,8 +13,8 @@ import type { BranchPlan, OutcomeCause, Redirection, StageOutcome } from './plan
 import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination } from './ports.ts';
 import type { AttemptRecord, BegunLeg } from './record.ts';
 import { hasSessionDescription, reasonFields } from './relayed-headers.ts';
-import { Repair } from './repair.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { TargetInvite } from './target-invite.ts';
 import { cancellationOf, type WaitingCancel } from './waiting.ts';
 
 /** For whom a branch rings; `Attempt` is it. */
@@ -37,14 +35,6 @@ export interface BranchUser {
   onBranchRedirected(target: readonly BranchPlan[] | Redirection): void;
 }
 
-/**
- * One branch of a stage: the INVITE to one callee or trunk, at one target after another (RFC 3263 §4.3), with the repairs that the
- * peer asks for (401, 407, 420, 422, 491) at the same target. Each target gets a Call-ID of its own, so that a late answer of one
- * that was given up can never pass for an answer of the next.
- *
- * Rules it keeps: its attempt hears of exactly one end (answered, failed, redirected), or of none once it was cancelled; every 2xx is
- * acknowledged, and one that comes too late is followed by BYE (RFC 3261 §13.2.2.4); what `onStart` reserved is given back once.
- */
 export type BranchState =
   | 'idle'
   | 'resolving'
@@ -58,6 +48,14 @@ export type BranchState =
 
 const NO_TARGETS: readonly Destination[] = [];
 
+/**
+ * One branch of a stage: the INVITE to one callee or trunk, at one target after another (RFC 3263 §4.3), with the repairs that the
+ * peer asks for (401, 407, 420, 422, 491) at the same target. Each target gets a Call-ID of its own, so that a late answer of one
+ * that was given up can never pass for an answer of the next.
+ *
+ * Rules it keeps: its attempt hears of exactly one end (answered, failed, redirected), or of none once it was cancelled; every 2xx is
+ * acknowledged, and one that comes too late is followed by BYE (RFC 3261 §13.2.2.4); what `onStart` reserved is given back once.
+ */
 export class Branch implements ClientTransactionUser, TimerTarget {
   readonly attempt: BranchUser;
   plan: BranchPlan;
@@ -71,16 +69,10 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   readonly #forks: Forks;
   #winner: Leg | undefined = undefined;
   #reserved = false;
-  #session: SessionKeeper | undefined = undefined;
-  /** Of the target that is tried. */
+  /** To the target that is tried. */
+  #invite: TargetInvite | undefined = undefined;
   #media: BranchMedia | undefined = undefined;
-  #repair: Repair | undefined = undefined;
-  /** What made the INVITE be sent again. */
-  #refusedWith: SipResponse | undefined = undefined;
   #retryTimer: Timer | undefined = undefined;
-  #callId = '';
-  #localTag = '';
-  #sequence = 0;
   #startedAtMs = 0;
   #startedWallMs = 0;
 
@@ -91,9 +83,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   start(): void {
-    const { scheduler } = this.attempt.env;
-    this.#startedAtMs = scheduler.nowMs();
-    this.#startedWallMs = scheduler.wallMs();
+    this.#noteStart();
     this.attempt.call.retain();
     if (this.plan.onStart !== undefined) {
       if (!this.plan.onStart()) {
@@ -105,21 +95,17 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     this.state = 'resolving';
     const resolved = this.plan.resolve();
-    if (!(resolved instanceof Promise)) {
-      this.#resolved('send' in resolved ? [resolved] : resolved);
-      return;
-    }
-    resolved.then(
-      (targets) => this.#resolved(targets),
-      () => this.#resolved([]),
-    );
+    if (resolved instanceof Promise) void resolved.catch(() => NO_TARGETS).then((targets) => this.#resolved(targets));
+    else this.#resolved('send' in resolved ? [resolved] : resolved);
   }
 
   /** What it has sent and not heard the end of: the label and the Call-ID. */
   underWay(): BegunLeg | undefined {
     const isRinging = this.state === 'calling' || this.state === 'repairing';
     const { label, trunkId } = this.plan;
-    return isRinging ? { label, callId: this.#callId, ...(trunkId !== undefined && { trunkId }) } : undefined;
+    return isRinging
+      ? { label, callId: this.#invite?.callId ?? '', ...(trunkId !== undefined && { trunkId }) }
+      : undefined;
   }
 
   /** The CANCEL of the INVITE under way, for who has to send it in our place. */
@@ -195,7 +181,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   onTimer(_kind: number): void {
     this.#retryTimer = undefined;
-    if (this.state === 'repairing') this.#sendInvite();
+    if (this.state === 'repairing' && this.#invite !== undefined) this.#sendInvite(this.#invite);
   }
 
   // --- targets ---
@@ -212,40 +198,40 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #nextTarget(): void {
-    const { env } = this.attempt;
     this.#targetIndex++;
-    this.#callId = env.endpoint.newCallId();
-    this.#localTag = randomToken();
-    this.#sequence = 0;
-    this.#refusedWith = undefined;
-    this.#repair = undefined;
     this.#winner = undefined;
-    if (this.plan.toward !== undefined)
-      this.plan = { ...this.plan, ...this.plan.toward(this.#targets[this.#targetIndex] as Destination) };
-    this.#session = SessionKeeper.forOutgoing(env, this.plan.options.sessionTimer);
-    this.#startedAtMs = env.scheduler.nowMs();
-    this.#startedWallMs = env.scheduler.wallMs();
-    this.#describe();
+    const to = this.#targets[this.#targetIndex] as Destination;
+    if (this.plan.toward !== undefined) this.plan = { ...this.plan, ...this.plan.toward(to) };
+    const invite = new TargetInvite(this.attempt, this.plan, to);
+    this.#invite = invite;
+    this.#noteStart();
+    this.#describe(invite);
+  }
+
+  #noteStart(): void {
+    const { scheduler } = this.attempt.env;
+    this.#startedAtMs = scheduler.nowMs();
+    this.#startedWallMs = scheduler.wallMs();
   }
 
   /** The offer, as the callee shall have it. */
-  #describe(): void {
+  #describe(invite: TargetInvite): void {
     const { attempt, plan } = this;
     const { draft, options } = plan;
     this.#media?.end();
     this.#media = undefined;
     const near = attempt.mediaEnd;
     if (attempt.env.media?.concerns(near.media, options.media) !== true) {
-      this.#sendInvite();
+      this.#sendInvite(invite);
       return;
     }
     this.state = 'describing';
-    const far: MediaEnd = { media: options.media, address: addressOf(this.#targets[this.#targetIndex] as Destination) };
+    const far: MediaEnd = { media: options.media, address: addressOf(invite.to) };
     const media = new BranchMedia(attempt.call, near, far, draft.body);
     this.#media = media;
     media.offer(draft, (refusal) => {
       if (refusal === undefined) {
-        this.#sendInvite();
+        this.#sendInvite(invite);
         return;
       }
       const { status, reason } = MEDIA_REFUSALS[refusal];
@@ -254,11 +240,11 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     });
   }
 
-  #sendInvite(): void {
-    const to = this.#targets[this.#targetIndex] as Destination;
-    const request = this.#buildInvite(to);
-    if (request === undefined) {
-      this.#refusedForGood(this.#refusedWith as SipResponse);
+  #sendInvite(invite: TargetInvite): void {
+    const { to } = invite;
+    const request = invite.build(this.#media);
+    if (request.kind === 'response') {
+      this.#refusedForGood(request);
       return;
     }
     const signed = this.plan.sign?.(request, this.attempt.env.scheduler.wallMs());
@@ -291,34 +277,6 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.attempt.env.log.error('invite-refused', { label: this.plan.label, error: message });
     this.#record(0, 'not sendable', 'transport-error');
     this.#fail(503, reasonPhrase(503), 'transport-error');
-  }
-
-  /** Undefined: there are no credentials for the challenge. */
-  #buildInvite(to: Destination): SipRequest | undefined {
-    const { credentials } = this.plan;
-    const { maxForwards, relaysReliable, methods } = this.attempt;
-    const request = buildInvite(
-      this.plan,
-      {
-        callId: this.#callId,
-        localTag: this.#localTag,
-        sequence: ++this.#sequence,
-        maxForwards,
-        body: this.#media?.body,
-        isMadeUp: this.#media?.isMadeUp,
-        relaysReliable,
-        methods,
-      },
-      this.#session,
-    );
-    if (this.#refusedWith !== undefined) {
-      return this.#repair?.apply(request, this.#refusedWith) === true ? request : undefined;
-    }
-    if (credentials !== undefined) {
-      for (const [id, value] of credentials.preemptive(request, describeDestination(to)))
-        request.headers.add(id, value);
-    }
-    return request;
   }
 
   // --- responses ---
@@ -402,25 +360,22 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #startSession(leg: Leg, response: SipResponse, invite: SipRequest): void {
-    const session = this.#session ?? SessionKeeper.forIncoming(leg.env, undefined, response);
-    this.#session = undefined;
+    const session = this.#invite?.takeSession() ?? SessionKeeper.forIncoming(leg.env, undefined, response);
     session?.attach(leg);
     session?.described(invite);
     session?.granted(response);
   }
 
   #refused(response: SipResponse, request: SipRequest): void {
-    const to = this.#targets[this.#targetIndex] as Destination;
-    this.#repair ??= new Repair(this.plan, describeDestination(to), this.#session);
-    const delayMs = this.#repair.delayMs(response, request);
-    if (delayMs === undefined) {
+    const invite = this.#invite;
+    const delayMs = invite?.refused(response, request);
+    if (invite === undefined || delayMs === undefined) {
       this.#refusedForGood(response);
       return;
     }
     this.#forks.drop(undefined);
-    this.#refusedWith = response;
     if (delayMs === 0) {
-      this.#sendInvite();
+      this.#sendInvite(invite);
       return;
     }
     this.state = 'repairing';
@@ -475,7 +430,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #knownLeg(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
-    return transaction.request.callId() === this.#callId ? this.#forks.known(response, this.#media) : undefined;
+    return transaction.request.callId() === this.#invite?.callId ? this.#forks.known(response, this.#media) : undefined;
   }
 
   #newLeg(response: SipResponse, transaction: ClientTransaction): Leg {
@@ -495,8 +450,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#forks.drop(undefined);
     this.#media?.end();
     this.#media = undefined;
-    this.#session?.stop();
-    this.#session = undefined;
+    this.#invite?.takeSession()?.stop();
     const reserved = this.#reserved;
     this.#reserved = false;
     if (reserved) this.plan.onEnd?.(outcome);
@@ -510,12 +464,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   /** It is a leg of the call still, until its final response makes an attempt of it. */
   #noteCancelled(): void {
     const { record } = this.attempt.call;
-    record.cancelled = record.cancelled.concat({ label: this.plan.label, callId: this.#callId });
+    record.cancelled = record.cancelled.concat({ label: this.plan.label, callId: this.#invite?.callId ?? '' });
   }
 
   #record(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {
     const { plan } = this;
-    const to = this.#targets[this.#targetIndex];
+    const to = this.#invite?.to;
     const attempt: AttemptRecord = {
       label: plan.label,
       target: to === undefined ? '' : describeDestination(to),
@@ -524,7 +478,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       cause,
       startedAtMs: this.#startedWallMs,
       elapsedMs: this.attempt.env.scheduler.nowMs() - this.#startedAtMs,
-      callId: this.#callId,
+      callId: this.#invite?.callId ?? '',
       trunkId: plan.trunkId,
       extension: plan.extension,
       retryAfterSeconds,

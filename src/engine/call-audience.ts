@@ -3,19 +3,22 @@ import type { SipRequest } from '../sip/message/index.ts';
 import type { OutboundGuards } from './outbound-guards.ts';
 
 /** Keeps calls for other nodes; `CallKeeper` is it. */
-type Keeper = Pick<CallObserver, 'onCallRinging' | 'onCallAnswered' | 'onCallChanged' | 'onCallEnded' | 'onCallMoved'>;
+export type KeepingObserver = Pick<
+  CallObserver,
+  'onCallRinging' | 'onCallAnswered' | 'onCallChanged' | 'onCallEnded' | 'onCallMoved'
+>;
 
 /** Tells the fraud guards what becomes of calls, then whoever else watches them, then who keeps them for other nodes. */
 export class CallAudience implements CallObserver {
   readonly #guards: Pick<OutboundGuards, 'answered' | 'ended'>;
   readonly #observer: CallObserver;
-  readonly #keeper: () => Keeper | undefined;
+  readonly #keeper: () => KeepingObserver | undefined;
 
   /** @param keeper undefined while calls stay with this process */
   constructor(
     guards: Pick<OutboundGuards, 'answered' | 'ended'>,
     observer: CallObserver,
-    keeper: () => Keeper | undefined,
+    keeper: () => KeepingObserver | undefined,
   ) {
     this.#guards = guards;
     this.#observer = observer;

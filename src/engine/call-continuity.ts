@@ -1,9 +1,10 @@
 /** Answered calls beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import type { CallFacts, CallObserver, CallStore, Calls, LiveRecord, WaitingSnapshot } from '../call/index.ts';
+import type { CallFacts, CallStore, Calls, LiveRecord, WaitingSnapshot } from '../call/index.ts';
 import type { Endpoint, ServerTransaction } from '../sip/endpoint/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
+import type { KeepingObserver } from './call-audience.ts';
 import { CallKeeper } from './call-keeper.ts';
 import { type CallRestorerOptions, movedHere, restorerOf, targetHere } from './call-restorer.ts';
 import { CallSuccession } from './call-succession.ts';
@@ -110,9 +111,7 @@ export class CallContinuity {
   }
 
   /** What the store has to know of calls, besides whoever else is told. */
-  get observer():
-    | Pick<CallObserver, 'onCallRinging' | 'onCallAnswered' | 'onCallChanged' | 'onCallEnded' | 'onCallMoved'>
-    | undefined {
+  get observer(): KeepingObserver | undefined {
     return this.#keeper;
   }
 }

@@ -1,0 +1,86 @@
+import { randomToken } from '../base/ids.ts';
+import type { SipRequest, SipResponse } from '../sip/message/index.ts';
+import type { BranchMedia } from './branch-media.ts';
+import { describeDestination } from './destination.ts';
+import { buildInvite } from './invite.ts';
+import type { BranchPlan } from './plan.ts';
+import type { CallEnvironment, Destination } from './ports.ts';
+import { Repair } from './repair.ts';
+import { SessionKeeper } from './session-keeper.ts';
+
+/** For whom it is sent; `Attempt` is it. */
+interface Inviter {
+  readonly env: CallEnvironment;
+  readonly maxForwards: number;
+  readonly relaysReliable: boolean;
+  /** What the caller can do, as `methodsOf` reads it; undefined when it has not said. */
+  readonly methods: number | undefined;
+}
+
+/**
+ * The INVITE to one target, under a Call-ID and tag of its own: sent again with another sequence number when its peer asks for something
+ * that can be mended.
+ */
+export class TargetInvite {
+  readonly to: Destination;
+  readonly callId: string;
+  readonly #inviter: Inviter;
+  readonly #plan: BranchPlan;
+  readonly #localTag = randomToken();
+  #sequence = 0;
+  #session: SessionKeeper | undefined;
+  /** What made it be sent again, and what is done about that. */
+  #mended: { readonly repair: Repair; refusal: SipResponse } | undefined = undefined;
+
+  constructor(inviter: Inviter, plan: BranchPlan, to: Destination) {
+    this.#inviter = inviter;
+    this.#plan = plan;
+    this.to = to;
+    this.callId = inviter.env.endpoint.newCallId();
+    this.#session = SessionKeeper.forOutgoing(inviter.env, plan.options.sessionTimer);
+  }
+
+  /** The next one to send; the refusal of the last one when there are no credentials for its challenge. */
+  build(media: BranchMedia | undefined): SipRequest | SipResponse {
+    const { credentials } = this.#plan;
+    const { maxForwards, relaysReliable, methods } = this.#inviter;
+    const request = buildInvite(
+      this.#plan,
+      {
+        callId: this.callId,
+        localTag: this.#localTag,
+        sequence: ++this.#sequence,
+        maxForwards,
+        body: media?.body,
+        isMadeUp: media?.isMadeUp,
+        relaysReliable,
+        methods,
+      },
+      this.#session,
+    );
+    if (this.#mended !== undefined) {
+      const { repair, refusal } = this.#mended;
+      return repair.apply(request, refusal) ? request : refusal;
+    }
+    if (credentials !== undefined) {
+      for (const [id, value] of credentials.preemptive(request, describeDestination(this.to)))
+        request.headers.add(id, value);
+    }
+    return request;
+  }
+
+  /** Ms to wait before it is sent again; undefined when it stays refused. */
+  refused(response: SipResponse, request: SipRequest): number | undefined {
+    const repair = this.#mended?.repair ?? new Repair(this.#plan, describeDestination(this.to), this.#session);
+    const delayMs = repair.delayMs(response, request);
+    if (delayMs !== undefined) this.#mended = { repair, refusal: response };
+    return delayMs;
+  }
+
+  /** The session timer that was asked for, for whoever goes on with it, or ends it. */
+  takeSession(): SessionKeeper | undefined {
+    const session = this.#session;
+    this.#session = undefined;
+    return session;
+  }
+}
