@@ -113,6 +113,15 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     await page.getByRole('button', { name: 'Delete' }).click();
     await page.locator('dialog').getByRole('button', { name: 'Delete' }).click();
     await page.getByText('tenants/acme/outbound-rules/world').waitFor();
+    await page.locator('dialog').getByRole('button', { name: 'Cancel' }).click();
+
+    await page.getByRole('link', { name: 'Edit' }).click();
+    await page.getByRole('button', { name: 'Header fields' }).click();
+    await page.getByLabel('P-Asserted-Identity: User part').selectOption('CallerNum');
+    await page.getByRole('button', { name: 'Check', exact: true }).first().click();
+    await page.getByText('1 of 1 calls would leave differently').waitFor();
+    await page.locator('del', { hasText: shown.replace('P-Asserted-Identity: ', '') }).waitFor();
+    expect(await world.look(page, 'wizard-change')).toEqual([]);
     expect(faults).toEqual([]);
   }, 240_000);
 

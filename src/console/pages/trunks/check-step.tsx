@@ -1,16 +1,21 @@
+import { planChange } from '../../client/resources.ts';
+import type { TrunkView } from '../../client/types.ts';
+import { useQuery } from '../../client/use-query.ts';
 import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { Note } from '../../ui/note.tsx';
-import { stepOf } from './draft.ts';
+import { PlanResult } from '../../ui/plan-result.tsx';
+import { type Draft, stepOf, trunkOf } from './draft.ts';
 import { Preview } from './preview.tsx';
 import type { StepProps } from './step.ts';
 
-/** All that saving checks, before it. */
-export function CheckStep({ checked, goTo }: StepProps) {
+/** All that saving checks, before it; of a trunk that carries calls already, which of the latest would leave differently. */
+export function CheckStep({ checked, draft, before, goTo }: StepProps) {
   if (checked.faults.length === 0) {
     return (
       <>
         {checked.explanation === undefined ? null : <Note kind="good">{t('wizard.checkGood')}</Note>}
+        {before === undefined ? null : <WouldChange draft={draft} before={before} />}
         <Preview checked={checked} />
       </>
     );
@@ -37,5 +42,20 @@ export function CheckStep({ checked, goTo }: StepProps) {
         })}
       </ul>
     </Note>
+  );
+}
+
+function WouldChange({ draft, before }: { readonly draft: Draft; readonly before: TrunkView }) {
+  const trunk = trunkOf(draft, before);
+  const { data, error } = useQuery(JSON.stringify(trunk), () =>
+    planChange(`trunks/${encodeURIComponent(before.id)}`, trunk),
+  );
+  return (
+    <section class="stack" aria-label={t('provisioning.plan')} aria-busy={data === undefined && error === undefined}>
+      <h2>{t('provisioning.plan')}</h2>
+      {data !== undefined ? <PlanResult found={data} /> : null}
+      {error !== undefined ? <Note kind="bad">{error.message}</Note> : null}
+      {data === undefined && error === undefined ? <p class="soft">{t('bulk.looking')}</p> : null}
+    </section>
   );
 }
