@@ -9,6 +9,8 @@ import { type EngineEvent, EVENT_TYPES, type EventBus } from '../observe/index.t
 export const GATHER_MS = 200;
 /** How long readers are written to in one turn of the event loop. */
 const TURN_MS = 3;
+/** While calls wait readers are written to so often at most, for one such time: a thirtieth of the time there is. */
+const YIELD_MS = 100;
 /** Events of one text. */
 const MOST_EVENTS = 200;
 /** Texts that are kept at a time; more are only needed where readers are at as many places. */
@@ -57,11 +59,16 @@ export class EventFeed {
   #unsubscribe: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #gatheredAtMs = 0;
+  readonly #callsWait: () => boolean;
+  #servedAtMs = 0;
+  #yields: NodeJS.Timeout | undefined;
   readonly #waiting = new Set<FeedReader>();
   #turn: NodeJS.Immediate | undefined;
 
-  constructor(events: EventBus) {
+  /** @param callsWait whether messages of known peers wait now */
+  constructor(events: EventBus, callsWait: () => boolean = () => false) {
     this.#events = events;
+    this.#callsWait = callsWait;
   }
 
   /** Serves a reader from its place on, until it is removed. */
@@ -78,7 +85,9 @@ export class EventFeed {
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
     clearTimeout(this.#timer);
+    clearTimeout(this.#yields);
     this.#timer = undefined;
+    this.#yields = undefined;
     this.#pieces.clear();
     this.#texts.length = 0;
   }
@@ -87,7 +96,7 @@ export class EventFeed {
   serve(reader: FeedReader): void {
     if (!this.#readers.has(reader)) return;
     this.#waiting.add(reader);
-    this.#turn ??= setImmediate(() => this.#serveSome());
+    if (this.#yields === undefined) this.#turn ??= setImmediate(() => this.#serveSome());
   }
 
   #schedule(afterMs = this.#gatheredAtMs + GATHER_MS - performance.now()): void {
@@ -104,7 +113,16 @@ export class EventFeed {
   /** As many as a turn of the event loop has room for. */
   #serveSome(): void {
     this.#turn = undefined;
-    const untilMs = performance.now() + TURN_MS;
+    const nowMs = performance.now();
+    if (nowMs - this.#servedAtMs < YIELD_MS && this.#callsWait()) {
+      this.#yields = setTimeout(() => {
+        this.#yields = undefined;
+        this.#turn ??= setImmediate(() => this.#serveSome());
+      }, YIELD_MS);
+      return;
+    }
+    this.#servedAtMs = nowMs;
+    const untilMs = nowMs + TURN_MS;
     for (const reader of this.#waiting) {
       this.#waiting.delete(reader);
       this.#give(reader);
@@ -141,7 +159,10 @@ export class EventFeed {
   }
 
   #pieceOf({ types, tenant, perSecond }: Channel, after: string): Piece {
-    const { events, gap, place, isMore } = this.#events.since(after, perSecond === undefined ? MOST_EVENTS : undefined);
+    const { events, gap, lost, place, isMore } = this.#events.since(
+      after,
+      perSecond === undefined ? MOST_EVENTS : undefined,
+    );
     const wanted = events.filter(
       (event) => types.has(event.type) && (tenant === undefined || event.tenants.includes(tenant)),
     );
@@ -152,7 +173,8 @@ export class EventFeed {
     if (skipped > 0) texts.unshift(`event: skipped\ndata: {"count":${skipped}}\n\n`);
     if (gap) {
       const before = events.length === 0 ? `id: ${place}\n` : '';
-      texts.unshift(`${before}event: gap\ndata: {"reason":"events were lost; read the resources again"}\n\n`);
+      const count = lost === undefined ? '' : `"count":${lost},`;
+      texts.unshift(`${before}event: gap\ndata: {${count}"reason":"events were lost; read the resources again"}\n\n`);
     }
     return { octets: texts.length === 0 ? undefined : Buffer.from(texts.join('')), place, isMore };
   }

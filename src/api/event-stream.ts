@@ -41,9 +41,9 @@ const querystring = z.strictObject({
 });
 
 /** Server-sent events with ids; a client that comes back gets what it missed, or a `gap` event when that is no longer kept. */
-export function eventRoutes(app: FastifyInstance, context: ApiContext): void {
+export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait?: () => boolean): void {
   const streams = new Set<EventStream>();
-  const feed = new EventFeed(context.events);
+  const feed = new EventFeed(context.events, callsWait);
   context.metrics.readGauge('tandem_event_streams', 'Open event streams', () => streams.size);
   app.addHook('preClose', async () => {
     for (const stream of streams) stream.end();

@@ -222,7 +222,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     nodeRoute(scope, context);
     liveRoutes(scope, context);
     traceRoutes(scope, context);
-    eventRoutes(scope, context);
+    eventRoutes(scope, context, options.callsWait);
     messageRoutes(scope, context);
     adminRoutes(scope, context);
     sessionRoutes(scope, context);

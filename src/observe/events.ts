@@ -160,6 +160,8 @@ export interface Resumption {
   readonly isMore: boolean;
   /** Something between the id and the oldest kept event is lost (or the id is of an earlier run): read the resources again. */
   readonly gap: boolean;
+  /** How many those are, where the id is of this run. */
+  readonly lost: number | undefined;
 }
 
 /**
@@ -221,7 +223,8 @@ export class EventBus {
     const first = isKnown ? Math.max(sequence + 1 - oldest, 0) : 0;
     const events = this.#kept.slice(first, first + most);
     const isMore = first + events.length < this.#kept.length;
-    return { events, gap: !isKnown || sequence + 1 < oldest, place: events.at(-1)?.id ?? this.lastId, isMore };
+    const lost = isKnown ? Math.max(0, oldest - sequence - 1) : undefined;
+    return { events, gap: lost !== 0, lost, place: events.at(-1)?.id ?? this.lastId, isMore };
   }
 }
 

@@ -66,6 +66,38 @@ describe('the feed of events', () => {
     expect(reader.texts).toHaveLength(2);
   });
 
+  test('while calls wait readers have a turn of 3 ms each 100 ms, and get what they missed, or are told how much', async () => {
+    let callsWait = false;
+    feed = new EventFeed(events, () => callsWait);
+    const slow = (reader: Reader) => {
+      const write = reader.write.bind(reader);
+      // A reader takes a millisecond to write to.
+      reader.write = (text) => {
+        vi.advanceTimersByTime(1);
+        write(text);
+      };
+      return reader;
+    };
+    const readers = Array.from({ length: 12 }, () => slow(opened()));
+    await later();
+    callsWait = true;
+    tell(1);
+    await later(1);
+    const served = () => readers.filter(({ read }) => read.length > 0).length;
+    expect(served()).toBeLessThanOrEqual(3);
+    for (let ms = 0; ms < 1_000; ms += 100) await later(100);
+    expect(served()).toBe(12);
+    for (let value = 2; value <= 500; value++) tell(value);
+    await later(1);
+    callsWait = false;
+    for (let ms = 0; ms < 1_000; ms += 100) await later(100);
+    for (const reader of readers) {
+      expect(reader.read.at(-1)).toBe('500');
+      const lost = Number(/event: gap\ndata: \{"count":([0-9]+),/.exec(reader.texts.join(''))?.[1]);
+      expect(reader.read.length + lost).toBe(500);
+    }
+  });
+
   test('a text is made once for all who follow the same; who follows less gets less', async () => {
     const readers = Array.from({ length: 200 }, () => opened());
     const narrow = opened(events.lastId, channelOf('trunk-state', undefined));

@@ -25,12 +25,14 @@ describe('EventBus', () => {
     const bus = new EventBus(new VirtualScheduler(), { capacity: 10 });
     const first = publish(bus, 'first');
     const second = publish(bus, 'second');
-    expect(bus.since(first.id)).toEqual({ events: [second], gap: false, place: second.id, isMore: false });
+    expect(bus.since(first.id)).toEqual({ events: [second], gap: false, lost: 0, place: second.id, isMore: false });
     expect(bus.since(first.id, 0)).toMatchObject({ events: [], isMore: true });
-    expect(bus.since(bus.lastId)).toEqual({ events: [], gap: false, place: second.id, isMore: false });
+    expect(bus.since(bus.lastId)).toEqual({ events: [], gap: false, lost: 0, place: second.id, isMore: false });
     for (let index = 0; index < 30; index++) publish(bus, String(index));
     const late = bus.since(first.id);
     expect(late.gap).toBe(true);
+    expect(Number(late.lost) + late.events.length).toBe(31);
+    expect(bus.since('other:1').lost).toBe(undefined);
     expect(late.events.at(-1)?.id).toBe(bus.lastId);
     for (const id of ['other:1', 'nonsense', `${bus.lastId}999`, `${first.id.split(':')[0]}:-1`])
       expect(bus.since(id).gap).toBe(true);

@@ -3,23 +3,16 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '../../../kit/eventually.ts';
 import { type RedisServer, startRedis } from '../../../kit/redis.ts';
+import { capacityOf, LOWEST_RATE } from '../capacity.ts';
 import { CALLERS, CARRIER, type Engine, type Held, startEngine } from '../engine.ts';
 import type { Figure, Item } from '../item.ts';
-import { type CallFigures, placeCalls } from '../processes.ts';
+import { type CallFigures, placeCalls, placePhases } from '../processes.ts';
 
 const MINUTES = 30;
 const SEGMENT_SECONDS = 8;
 /** What is abandoned must have ended by then: the longest call, and the transactions of its BYE. */
 const SESSION_LIMIT_MS = 20_000;
 const IDLE_TIMEOUT_MS = 90_000;
-/** Where the search for the capacity begins, how long it looks at a rate, and what is beyond any. */
-const LOWEST_RATE = 20;
-const COARSE = 1.5;
-const FINE = 1.15;
-const LOOK_SECONDS = 4;
-const LOOKS = 2;
-const HIGHEST_RATE = 20_000;
-
 class Soak {
   readonly #engine: Engine;
   readonly #redis: RedisServer;
@@ -90,26 +83,12 @@ class Soak {
   }
 }
 
-/** Half of the calls a second that are served without delay: coarse steps, then fine ones. */
-async function halfCapacity(engine: Engine): Promise<number> {
-  const { port, carrierPort } = engine;
+/** Half of the calls a second that are served, from phones and to a carrier in one process as in the soak. */
+async function halfCapacity({ port, carrierPort }: Engine): Promise<number> {
   const carrier = { host: CARRIER, port: carrierPort };
-  // A look that somebody else's work on the machine spoils is not the last.
-  const isServed = async (perSecond: number): Promise<boolean> => {
-    for (let look = 0; look < LOOKS; look++) {
-      const seen = await placeCalls({ port, callers: CALLERS, carrier, perSecond, seconds: LOOK_SECONDS });
-      if (seen.completed >= 0.99 * seen.placed && seen.setupP99 <= 250) return true;
-    }
-    return false;
-  };
-  // Code is compiled while it runs for the first time.
-  await isServed(LOWEST_RATE);
-  let best = 0;
-  for (let rate = LOWEST_RATE; rate < HIGHEST_RATE && (await isServed(rate)); rate *= COARSE) best = rate;
-  const tooMuch = best * COARSE;
-  for (let rate = best * FINE; rate < tooMuch && (await isServed(rate)); rate *= FINE) best = rate;
-  if (best === 0) throw new Error(`not even ${LOWEST_RATE} calls a second are served`);
-  return best / 2;
+  const capacity = await capacityOf((phases) => placePhases({ port, callers: CALLERS, carrier, phases }));
+  if (capacity === 0) throw new Error(`not even ${LOWEST_RATE} calls a second are served`);
+  return capacity / 2;
 }
 
 /** MB that the heap has grown by the straight line through what was used after each cycle. */
@@ -145,7 +124,7 @@ async function run(
   const sum = (of: (calls: CallFigures) => number) => soak.quiet.reduce((total, calls) => total + of(calls), 0);
   const grown = (after.heapUsed - before.heapUsed) / 1_048_576;
   return [
-    { what: 'calls a second', value: rate, unit: '', bar: { least: LOWEST_RATE / 2 } },
+    { what: 'calls a second', value: rate, unit: '', bar: { least: 10 } },
     { what: 'minutes', value: tookMinutes, unit: '', bar: { least: minutes } },
     { what: 'calls placed while all was well', value: sum(({ placed }) => placed), unit: '', bar: { least: 1 } },
     {
@@ -154,6 +133,13 @@ async function run(
       unit: '%',
       bar: { least: 99 },
     },
+    {
+      what: 'of the others refused: there was no time',
+      value: (100 * sum(({ refused }) => refused)) / sum(({ placed }) => placed),
+      unit: '%',
+      bar: { most: 1 },
+    },
+    { what: 'neither answered nor refused', value: sum(({ unanswered }) => unanswered), unit: '', bar: { most: 0 } },
     { what: 'heap grown', value: grown, unit: 'MB', bar: { most: 10 } },
     { what: 'heap grown, by trend', value: grownByTrend(soak.heaps), unit: 'MB', bar: { most: 10 } },
     { what: 'descriptors beyond before', value: after.descriptors - before.descriptors, unit: '', bar: { most: 2 } },
