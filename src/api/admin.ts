@@ -10,7 +10,7 @@ import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { mergePatch, withoutSecrets } from './documents.ts';
 import { body, named, patchOf } from './openapi.ts';
-import { page, pageFields, pageOf } from './paging.ts';
+import { MISSING, nodeField, page, pageFields, pageOf } from './paging.ts';
 import type { TokenRecord, WebhookRecord } from './ports.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import { check } from './validation.ts';
@@ -307,6 +307,7 @@ function auditRoute(app: FastifyInstance, context: ApiContext): void {
     tenant: keyText.optional().describe('Of this tenant.'),
     resource: z.string().max(512).optional().describe('Whose path begins so, e.g. `tenants/acme/extensions`.'),
     actor: keyText.optional().describe('Done by, e.g. `token:…`.'),
+    ...nodeField,
   });
   app.get(
     '/api/v1/audit',
@@ -315,7 +316,8 @@ function auditRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'audit',
       summary: 'Who changed what, latest first; secrets left out',
       querystring,
-      answers: { 200: pageOf(named('AuditEntry', auditEntryAnswer)) },
+      across: 'audit',
+      answers: { 200: pageOf(named('AuditEntry', auditEntryAnswer), 'A page', MISSING) },
     }),
     (request) => {
       const { limit, offset, tenant: asked, resource, actor } = request.query as z.infer<typeof querystring>;
@@ -325,7 +327,7 @@ function auditRoute(app: FastifyInstance, context: ApiContext): void {
         ...(resource === undefined ? {} : { resource }),
         ...(actor === undefined ? {} : { actor }),
       });
-      return page(found, { limit, offset }, (read) => read());
+      return page(found, { limit, offset }, (read) => ({ ...read(), node: context.nodes.self }));
     },
   );
 }

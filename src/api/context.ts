@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
+import type { Gathering } from './across/gather.ts';
 import type { ChangeQueue } from './change-queue.ts';
 import type { FailureCounter } from './failure-counter.ts';
 import type { OidcProvider } from './oidc.ts';
@@ -11,6 +12,7 @@ import type {
   CallRecords,
   EngineView,
   MessagesPort,
+  NodesPort,
   NodeView,
   ProvisioningService,
   ReloadReport,
@@ -43,6 +45,7 @@ export interface ApiContext {
   readonly clock: Clock;
   readonly store: StorePort;
   readonly node: () => NodeView;
+  readonly nodes: NodesPort;
   readonly messages: MessagesPort;
   /** Reads the node's files again, all or nothing. Throws a SettingsError when one is at fault, an UnavailableError when the store is. */
   readonly reload: () => Promise<ReloadReport>;
@@ -61,9 +64,14 @@ export function withManager<V extends object>(context: ApiContext, resource: str
 /** Who may call a route: `public` without a token, `system` only system admins, `any` every token, sorted out by the handler. */
 export type Access = 'public' | 'any' | 'system';
 
+/** `one`: a single node is meant, the one that is asked unless another is named. `events`: a stream. */
+export type Across = Gathering | 'one' | 'events';
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** Each node has its own part of the answer. */
+    across?: Across;
     /** Whoever may only read may call it too: it changes nothing, or only what is its own. */
     readOnly?: boolean;
   }
@@ -86,6 +94,8 @@ export interface RouteDescription {
   readonly tag: string;
   readonly summary: string;
   readonly access?: Access;
+  /** How the answer is made of those of all nodes; it has a query field `node`. Default: the node that is asked answers alone. */
+  readonly across?: Across;
   /** Open to those who may only read, though it is no GET. */
   readonly readOnly?: boolean;
   readonly params?: z.ZodType;
@@ -98,9 +108,9 @@ export interface RouteDescription {
 /** What a route needs beside its handler: its schema, its place in the document and who may call it. */
 export function describe(route: RouteDescription): {
   schema: FastifySchema;
-  config: { access: Access; readOnly: boolean };
+  config: { access: Access; readOnly: boolean; across?: Across };
 } {
-  const { operationId, tag, summary, access = 'any', readOnly = false, answers = {}, ...parts } = route;
+  const { operationId, tag, summary, access = 'any', readOnly = false, across, answers = {}, ...parts } = route;
   const schema = {
     operationId,
     tags: [tag],
@@ -109,7 +119,7 @@ export function describe(route: RouteDescription): {
     ...parts,
     response: { ...answers, default: PROBLEM },
   };
-  return { schema: schema as FastifySchema, config: { access, readOnly } };
+  return { schema: schema as FastifySchema, config: { access, readOnly, ...(across === undefined ? {} : { across }) } };
 }
 
 const PROBLEM: AnswerSchema = {

@@ -52,6 +52,7 @@ interface Piece {
 
 export class EventFeed {
   readonly #events: EventBus;
+  readonly #node: string;
   readonly #readers = new Set<FeedReader>();
   /** By channel and place; of this moment. */
   readonly #pieces = new Map<string, Piece>();
@@ -65,9 +66,13 @@ export class EventFeed {
   readonly #waiting = new Set<FeedReader>();
   #turn: NodeJS.Immediate | undefined;
 
-  /** @param callsWait whether messages of known peers wait now */
-  constructor(events: EventBus, callsWait: () => boolean = () => false) {
+  /**
+   * @param node the name of this node, which every event says
+   * @param callsWait whether messages of known peers wait now
+   */
+  constructor(events: EventBus, node: string, callsWait: () => boolean = () => false) {
     this.#events = events;
+    this.#node = node;
     this.#callsWait = callsWait;
   }
 
@@ -184,7 +189,7 @@ export class EventFeed {
     const kept = this.#texts[slot];
     if (kept?.event === event) return kept.text;
     const { id, at, type, data } = event;
-    const text = `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ at, ...data })}\n\n`;
+    const text = `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ at, node: this.#node, ...data })}\n\n`;
     this.#texts[slot] = { event, text };
     return text;
   }

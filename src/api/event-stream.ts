@@ -3,8 +3,13 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin } from './access.ts';
+import { requireNode } from './across/across.ts';
+import { OtherEvents } from './across/other-events.ts';
+import { eventPageAnswer } from './answers/events.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
 import { type Channel, channelOf, EventFeed, type FeedReader } from './event-feed.ts';
+import { named } from './openapi.ts';
+import { nodeField } from './paging.ts';
 import { ApiProblem } from './problem.ts';
 import type { Identity } from './tokens.ts';
 
@@ -29,6 +34,12 @@ const querystring = z.strictObject({
     .max(64)
     .optional()
     .describe('As the Last-Event-ID header: what happened after this event comes first.'),
+  ...nodeField,
+  format: z
+    .enum(['stream', 'json'])
+    .default('stream')
+    .describe('`json`: what the node that is asked has kept since `lastEventId`, and `next` to ask again with.'),
+  limit: z.coerce.number().int().min(1).max(1000).default(100).describe('With `format=json`: how many at most.'),
   perSecond: z.coerce
     .number()
     .int()
@@ -43,7 +54,8 @@ const querystring = z.strictObject({
 /** Server-sent events with ids; a client that comes back gets what it missed, or a `gap` event when that is no longer kept. */
 export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait?: () => boolean): void {
   const streams = new Set<EventStream>();
-  const feed = new EventFeed(context.events, callsWait);
+  const feed = new EventFeed(context.events, context.nodes.self, callsWait);
+  const others = new OtherEvents(context);
   context.metrics.readGauge('tandem_event_streams', 'Open event streams', () => streams.size);
   app.addHook('preClose', async () => {
     for (const stream of streams) stream.end();
@@ -56,8 +68,15 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait
         tag: 'events',
         summary: 'Events as they happen (text/event-stream)',
         querystring,
+        across: 'events',
         answers: {
-          200: { description: 'The stream', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+          200: {
+            description: 'The stream',
+            content: {
+              'text/event-stream': { schema: { type: 'string' } },
+              'application/json': { schema: named('EventPage', eventPageAnswer) },
+            },
+          },
         },
       }),
       // HEAD would open a stream that nobody reads.
@@ -69,6 +88,10 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait
       requireTypes(query.types);
       const tenant = isSystemAdmin(identity) ? undefined : (identity.tenant ?? '');
       const channel = channelOf(query.types, tenant, query.perSecond);
+      const given = request.headers['last-event-id'] ?? query.lastEventId;
+      const since = typeof given === 'string' ? given : undefined;
+      if (query.format === 'json') return eventPage(context, identity, channel, since, query.limit);
+      if (query.node !== undefined) requireNode(context.nodes, query.node);
       requirePlace(streams, identity);
       reply.hijack();
       reply.raw.writeHead(200, {
@@ -76,14 +99,15 @@ export function eventRoutes(app: FastifyInstance, context: ApiContext, callsWait
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
       });
-      const given = request.headers['last-event-id'] ?? query.lastEventId;
-      const place = typeof given === 'string' ? given : context.events.lastId;
-      const stream = new EventStream(context, reply.raw, identity, channel, place, () => {
+      const stream = new EventStream(context, reply.raw, identity, channel, since ?? context.events.lastId, () => {
         feed.remove(stream);
+        others.remove(stream);
         streams.delete(stream);
       });
       streams.add(stream);
-      stream.start(feed);
+      stream.start(feed, query.node === undefined || query.node === context.nodes.self);
+      if (query.node !== context.nodes.self) others.add(stream, { node: query.node, isBack: since !== undefined });
+      return reply;
     },
   );
 }
@@ -120,6 +144,26 @@ function requireTypes(text: string | undefined): void {
   });
 }
 
+/** What one who asks again and again gets, of the node that is asked. */
+function eventPage(
+  { events, nodes }: ApiContext,
+  { ofNode }: Identity,
+  { types, tenant }: Channel,
+  since: string | undefined,
+  limit: number,
+) {
+  if (since === undefined) return { events: [], next: events.lastId, gap: false, isMore: false };
+  const { events: found, gap, place, isMore } = events.since(since, limit);
+  const seen = found.filter(
+    (event) => types.has(event.type) && (tenant === undefined || event.tenants.includes(tenant)),
+  );
+  // Another node sorts out by itself who may see what.
+  const rows = seen.map(({ id, at, type, tenants, data }) =>
+    ofNode === true ? { id, at, type, tenants, data } : { id, at, type, node: nodes.self, data },
+  );
+  return { events: rows, next: place, gap, isMore };
+}
+
 class EventStream implements FeedReader {
   readonly identity: Identity;
   readonly channel: Channel;
@@ -147,7 +191,7 @@ class EventStream implements FeedReader {
     this.#onEnd = onEnd;
   }
 
-  start(feed: EventFeed): void {
+  start(feed: EventFeed, hasOwn: boolean): void {
     this.#response.on('close', () => this.end());
     this.#response.on('error', () => this.end());
     this.#response.on('drain', () => {
@@ -156,7 +200,7 @@ class EventStream implements FeedReader {
     });
     // The first id lets a client resume that saw no event yet.
     this.#response.write(`retry: 2000\nid: ${this.place}\n: tandem events\n\n`);
-    feed.add(this);
+    if (hasOwn) feed.add(this);
     this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
     this.#heartbeat.unref();
   }
@@ -165,7 +209,7 @@ class EventStream implements FeedReader {
     return !this.#response.writableEnded && !this.#response.writableNeedDrain;
   }
 
-  write(text: Buffer): void {
+  write(text: Buffer | string): void {
     this.#response.write(text);
   }
 

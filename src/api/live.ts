@@ -10,8 +10,8 @@ import { registrationAnswer } from './answers/trunks.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
-import { longPageFields, longPageOf, pageFields, pageFrom, pageOf } from './paging.ts';
-import type { RegistrationView } from './ports.ts';
+import { longPageFields, longPageOf, MISSING, nodeField, pageFields, pageFrom, pageOf } from './paging.ts';
+import type { LiveCall, RegistrationView } from './ports.ts';
 import { ApiProblem, invalid, notFound } from './problem.ts';
 import { DIRECTIONS, recordRoutes } from './records.ts';
 import type { Identity } from './tokens.ts';
@@ -32,6 +32,7 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
     tenant: keyText.optional().describe('Of this tenant.'),
     extension: keyText.optional().describe('Of this extension or service.'),
     trunk: keyText.optional().describe('Of gateways on this trunk, by its id.'),
+    node: nodeField.node.describe('Taken by the node of this name; every node knows those of all.'),
   });
   app.get(
     '/api/v1/registrations',
@@ -46,14 +47,15 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identity, query.tenant);
-      const { extension, trunk } = query;
+      const { extension, trunk, node } = query;
       const wanted = query.q?.toLowerCase();
-      const isEvery = isSystemAdmin(identity) && (tenant ?? extension ?? trunk ?? wanted) === undefined;
+      const isEvery = isSystemAdmin(identity) && (tenant ?? extension ?? trunk ?? node ?? wanted) === undefined;
       const matches = (entry: RegistrationView) =>
         maySeeRegistration(context, identity, entry) &&
         (tenant === undefined || !isSystemAdmin(identity) || entry.tenant === tenant) &&
         (extension === undefined || entry.extension === extension) &&
         (trunk === undefined || entry.trunkId === trunk) &&
+        (node === undefined || entry.node === node) &&
         (wanted === undefined || tells(entry, wanted));
       return pageFrom(
         {
@@ -88,7 +90,11 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
     trunk: keyText.optional().describe('Over this trunk, by its id.'),
     direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
     state: z.enum(['calling', 'ringing', 'answered', 'ending']).optional().describe('In this state.'),
+    ...nodeField,
   });
+  const onNode = z.strictObject({ ...nodeField });
+  const shape = named('Call', liveCallAnswer);
+  const view = (call: LiveCall) => ({ ...(call.toJSON?.() ?? call), node: context.nodes.self });
   app.get(
     '/api/v1/calls',
     describe({
@@ -96,7 +102,8 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: 'calls',
       summary: 'Calls in progress',
       querystring,
-      answers: { 200: pageOf(named('Call', liveCallAnswer)) },
+      across: 'listing',
+      answers: { 200: pageOf(shape, 'A page', MISSING) },
     }),
     (request) => {
       const identity = identityOf(request);
@@ -111,7 +118,7 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
             (query.direction === undefined || call.direction === query.direction) &&
             (query.state === undefined || call.state === query.state) &&
             (query.q === undefined || call.from.includes(query.q) || call.to.includes(query.q)),
-          view: (call) => call,
+          view,
         },
         query,
       );
@@ -124,13 +131,15 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: 'calls',
       summary: 'Read one call in progress',
       params: callIdParams,
-      answers: { 200: answer('The call', named('Call', liveCallAnswer)) },
+      querystring: onNode,
+      across: 'whoever',
+      answers: { 200: answer('The call', shape) },
     }),
     (request) => {
       const { id } = request.params as { id: string };
       const call = findCall(context, id);
       if (call === undefined || !maySeeTenant(identityOf(request), call.tenant)) throw notFound(`call ${id}`);
-      return call;
+      return view(call);
     },
   );
   app.delete(
@@ -140,6 +149,8 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: 'calls',
       summary: 'End a call in progress, for both sides',
       params: callIdParams,
+      querystring: onNode,
+      across: 'whoever',
       answers: { 204: answer('It ends') },
     }),
     (request, reply) => {
@@ -227,12 +238,13 @@ function hasInvite({ invite, inviteBase64 }: ExplainQuestion): boolean {
   return invite !== undefined || inviteBase64 !== undefined;
 }
 
-const explainQuery = z.strictObject({
+const explainFormat = {
   format: z
     .enum(['json', 'text', 'ansi'])
     .default('json')
     .describe('`text` and `ansi` are for people, without and with colours.'),
-});
+};
+const explainQuery = z.strictObject(explainFormat);
 
 function explainRoute(app: FastifyInstance, context: ApiContext): void {
   app.post(
@@ -263,7 +275,8 @@ function explainRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'explain',
       summary: 'How a live or recent outbound call was decided',
       params: callIdParams,
-      querystring: explainQuery,
+      querystring: z.strictObject({ ...explainFormat, ...nodeField }),
+      across: 'whoever',
       answers: { 200: answer('The explanation', named('Explanation', explanationAnswer)) },
     }),
     (request, reply) => {

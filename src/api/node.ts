@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { nodeAnswer } from './answers/node.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { named } from './openapi.ts';
+import { nodeField } from './paging.ts';
 
 /** How the node that is asked is doing. */
 export function nodeRoute(app: FastifyInstance, context: ApiContext): void {
@@ -12,6 +14,10 @@ export function nodeRoute(app: FastifyInstance, context: ApiContext): void {
       tag: 'system',
       summary: 'How this node is doing: event loop, memory, sockets, what waits',
       access: 'system',
+      querystring: z.strictObject({
+        node: nodeField.node.describe('The node of this name; the one that is asked when left out.'),
+      }),
+      across: 'one',
       answers: { 200: answer('The node', named('Node', nodeAnswer)) },
     }),
     () => context.node(),

@@ -58,16 +58,20 @@ const DESCRIPTIONS: Record<string, string> = {
   deleteCertificate:
     'Calls are signed with another one that fits, or cannot be signed any more. 409 while a trunk names it.',
   getCertificateChain: 'What a verifier fetches from x5u, when the path of that is `/stir/NAME.pem`; 404 otherwise.',
-  listRegistrations: 'Every binding of a phone or gateway, with where it came from and when it ends.',
-  listCalls: 'What goes on now on this node.',
+  listRegistrations:
+    'Every binding of a phone or gateway, with where it came from, which node took it and when it ends.',
+  listLeases:
+    'One row for each register trunk that a node registers at the moment. A tenant admin sees the trunks that it may use.',
+  listCalls:
+    'What goes on now, at all nodes of the store, each with its node. Nodes that do not answer within 1.5 s are named in `missing`.',
   getCall: "By the engine's id of the call or by the SIP Call-ID of either leg.",
   getCallTrace: 'Both legs in order of time. `format=pcap` gives a capture file in place of JSON.',
   listTrace:
     'Only system admins: what was received and sent lately, of calls or not. Ask again with `after` to follow it.',
   listCallRecords:
-    'The latest records in memory; the file of call records has them all. `format=csv` gives a table of all that match in place of a page.',
+    'The latest records in the memory of all nodes; their files of call records have them all. `cursor` goes on after the last one that was read, whatever has ended since; by `offset` several nodes are counted to the 2,000th. `format=csv` gives a table of all that match in place of a page.',
   getCallStatistics:
-    'Calls over time, how many were answered and how long they took to ring; attempts and final codes by trunk. Counted by the minute for a day, on this node and since its start, so that a chart asks for some hundred numbers however many calls there were. A tenant admin gets those of its own calls.',
+    'Calls over time, how many were answered and how long they took to ring; attempts and final codes by trunk. Counted by the minute for a day, by each node since its start, and added up, so that a chart asks for some hundred numbers however many calls there were. A tenant admin gets those of its own calls.',
   getCallRecord: "By the engine's id of the call or by the SIP Call-ID of either leg.",
   explain:
     'The very steps of a live call run on what the question says, with a note for every decision. Nothing is sent.',
@@ -85,7 +89,7 @@ const DESCRIPTIONS: Record<string, string> = {
   notifyWhatsappHook:
     'The octets must be signed with the app secret of the trunk (`X-Hub-Signature-256`). What comes several times is taken once; 503 when it could not be kept, so that it is posted again.',
   streamEvents:
-    'Server-sent events with ids. A client that comes back with `Last-Event-ID` gets what it missed, or an event `gap`.',
+    'Server-sent events with ids. A client that comes back with `Last-Event-ID` gets what it missed, or an event `gap`. Those of other nodes come within half a second.',
   listTokens: 'Who has access. A tenant admin sees the tokens of its tenant.',
   createToken: 'A token that ends cannot make one that outlives it. A tenant admin makes tokens of its own tenant.',
   revokeToken: 'It is refused from the next request on; event streams opened with it end.',
@@ -115,7 +119,7 @@ const DESCRIPTIONS: Record<string, string> = {
   reload:
     'Only system admins. What SIGHUP does: configuration and provisioning files are read again, all or nothing, and certificates with them. 422 lists every fault; then all goes on as it was.',
   getNode:
-    'Only system admins. Of the node that is asked: whether it takes calls, how late its event loop is, its memory, its listeners and connections, its media relays.',
+    'Only system admins. Of the node that is asked, or named: whether it takes calls, how late its event loop is, its memory, its listeners and connections, its media relays.',
   getStore: 'Only system admins. Which store each node works with, and how new its copy of what is provisioned is.',
   restoreStore:
     'Only system admins. Where `/readyz` says `store-replaced`: tenants, trunks, tokens and webhooks as this node has them. 409 while Redis holds a store, or another node has a later copy.',

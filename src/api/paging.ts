@@ -39,8 +39,27 @@ export interface PageQuery {
   readonly cursor?: string | undefined;
 }
 
-export function pageOf(items: AnswerSchema, description = 'A page'): AnswerSchema {
-  return answer(description, pageShape(items));
+/** The query field of every route whose answer is made of those of all nodes. */
+export const nodeField = {
+  node: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/)
+    .optional()
+    .describe('Only of the node of this name; of all nodes of the store when left out.'),
+};
+
+/** What an answer has in it that is made of those of several nodes. */
+export const MISSING = {
+  missing: {
+    type: 'array',
+    items: { type: 'string' },
+    description: 'Nodes that did not answer, so that what they have is not in here; left out when all did.',
+  },
+};
+
+export function pageOf(items: AnswerSchema, description = 'A page', more: AnswerSchema = {}): AnswerSchema {
+  const shape = pageShape(items);
+  return answer(description, { ...shape, properties: { ...shape.properties, ...more } });
 }
 
 export function longPageOf(items: AnswerSchema): AnswerSchema {

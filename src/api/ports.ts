@@ -45,6 +45,8 @@ export interface RegistrationView {
   readonly source: string;
   readonly userAgent?: string | undefined;
   readonly expiresAt: string;
+  /** The node that took it. */
+  readonly node: string;
 }
 
 export interface LiveCall {
@@ -60,6 +62,10 @@ export interface LiveCall {
   readonly trunk?: string | undefined;
   readonly startedAt: string;
   readonly answeredAt?: string | undefined;
+  /** The node that has it, as it is answered. */
+  readonly node?: string;
+  /** Of one that renders itself when it is shown. */
+  toJSON?(): object;
 }
 
 /** What is known of the store and the nodes on it. */
@@ -108,6 +114,40 @@ export interface NodeView {
   readonly mediaRelays: readonly { readonly url: string; readonly state: string; readonly sessions: number }[];
 }
 
+/** What one node asks another: a request to its HTTP interface, in the name of somebody whom the asking node has let in. */
+export interface NodeQuestion {
+  readonly method: string;
+  /** With its query. */
+  readonly url: string;
+  readonly identity: {
+    readonly actor: string;
+    readonly role: Role;
+    readonly tenant?: string;
+    readonly readOnly?: boolean;
+  };
+}
+
+export interface NodeAnswer {
+  readonly status: number;
+  /** Content type. */
+  readonly type: string;
+  /** The body; in base64 where it is no text. */
+  readonly text: string;
+  readonly isBase64: boolean;
+}
+
+/** The nodes of one store, for what each of them has by itself. */
+export interface NodesPort {
+  /** The name of this node. */
+  readonly self: string;
+  /** The others that are known to be there, or were a moment ago. */
+  others(): readonly string[];
+  /** Rejects when the node does not answer in time. */
+  ask(node: string, question: NodeQuestion, timeoutMs: number): Promise<NodeAnswer>;
+  /** From now on questions of others are answered so. */
+  answerWith(answer: (question: NodeQuestion) => Promise<NodeAnswer>): void;
+}
+
 export interface StorePort {
   view(): StoreStatus;
   /** Rejects with a StateError when there is nothing to restore, or another node should. */
@@ -152,6 +192,8 @@ export interface EngineView {
   playAgain(after: Directory, tenant: string | undefined): Promise<PlayedCalls>;
   /** How a live or recent outbound call was decided, by call id or SIP Call-ID; undefined when it is not known (any more). */
   explainCall(id: string): Explanation | undefined;
+  /** The trunks that this node registers with their providers, by id. */
+  leases(): Iterable<string>;
   /** Lets a trunk that rests after refusals try again; false when there is nothing to retry. */
   retryTrunk(trunkId: string): boolean;
   /** Looks at a trunk from this node, which sends OPTIONS and opens TLS connections; undefined for one that does not exist. */

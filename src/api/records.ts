@@ -10,8 +10,9 @@ import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.
 import { callRecordAnswer, callStatisticsAnswer } from './answers/calls.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, describe, identityOf } from './context.ts';
+import { byEnd, cursorAfter, readCursor } from './cursor.ts';
 import { named } from './openapi.ts';
-import { page, pageFields, pageOf } from './paging.ts';
+import { MISSING, nodeField, page, pageFields, pageOf } from './paging.ts';
 import { ApiProblem, notFound } from './problem.ts';
 import { callIdParams } from './traces.ts';
 
@@ -31,6 +32,8 @@ export function recordRoutes(app: FastifyInstance, context: ApiContext): void {
       tag: TAG,
       summary: 'Read one call record',
       params: callIdParams,
+      querystring: z.strictObject({ ...nodeField }),
+      across: 'whoever',
       answers: { 200: answer('The record', named('CallRecord', callRecordAnswer)) },
     }),
     (request) => {
@@ -38,7 +41,7 @@ export function recordRoutes(app: FastifyInstance, context: ApiContext): void {
       const record = context.records.get(id);
       if (record === undefined || !maySeeTenant(identityOf(request), record.tenant))
         throw notFound(`call record ${id}`);
-      return record;
+      return { ...record, node: context.nodes.self };
     },
   );
 }
@@ -54,12 +57,22 @@ function listRoute(app: FastifyInstance, context: ApiContext): void {
     status: z.coerce.number().int().min(100).max(699).optional().describe('With this final status.'),
     from: instant.optional().describe('Begun at or after this instant.'),
     until: instant.optional().describe('Begun before this instant.'),
+    cursor: z
+      .string()
+      .max(300)
+      .regex(/^[0-9TZ:.-]{20,30},./, { error: 'must be `nextCursor` of an earlier answer' })
+      .optional()
+      .describe('`nextCursor` of an earlier answer: goes on after its last record, whatever has ended since.'),
+    ...nodeField,
     format: z
       .enum(['json', 'csv'])
       .default('json')
       .describe('`csv` is a table of all that match, a line a call; `limit` and `offset` do not count then.'),
   });
-  const asJson = pageOf(named('CallRecord', callRecordAnswer));
+  const asJson = pageOf(named('CallRecord', callRecordAnswer), 'A page', {
+    nextCursor: { type: 'string', description: 'Where the next page begins, for `cursor`; absent on the last one.' },
+    ...MISSING,
+  });
   app.get(
     '/api/v1/call-records',
     describe({
@@ -67,25 +80,39 @@ function listRoute(app: FastifyInstance, context: ApiContext): void {
       tag: TAG,
       summary: 'Records of calls that ended, latest first',
       querystring,
+      across: 'records',
       answers: { 200: { ...asJson, content: { ...(asJson['content'] as object), ...CSV } } },
     }),
     async (request, reply) => {
-      const { limit, offset, tenant: asked, trunk, format, ...filter } = request.query as z.infer<typeof querystring>;
+      const query = request.query as z.infer<typeof querystring>;
+      const { limit, offset, tenant: asked, trunk, format, cursor, node: _node, ...filter } = query;
       const tenant = tenantScope(identityOf(request), asked);
-      const found = await inSlices(
+      const kept = await inSlices(
         context.records.find({
           ...defined(filter),
           ...(tenant === undefined ? {} : { tenant }),
           ...(trunk === undefined ? {} : { trunkId: trunk }),
         }),
       );
-      if (format === 'json') return reply.send(page(found, { limit, offset }, (record) => record));
+      const found = after(kept.toSorted(byEnd), cursor);
+      if (format === 'json') {
+        const read = page(found, { limit, offset }, (record) => ({ ...record, node: context.nodes.self }));
+        const last = read.total > offset + limit ? read.items.at(-1) : undefined;
+        return reply.send({ ...read, ...(last === undefined ? {} : { nextCursor: cursorAfter(last) }) });
+      }
       return reply
         .type('text/csv; charset=utf-8; header=present')
         .header('content-disposition', 'attachment; filename="calls.csv"')
-        .send(Readable.from(csvOf(found)));
+        .send(Readable.from(csvOf(found, context.nodes.self)));
     },
   );
+}
+
+function after(records: readonly CallRecord[], cursor: string | undefined): readonly CallRecord[] {
+  if (cursor === undefined) return records;
+  const last = readCursor(cursor);
+  const from = records.findIndex((record) => byEnd(last, record) < 0);
+  return from === -1 ? [] : records.slice(from);
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
@@ -120,11 +147,11 @@ const COLUMNS: readonly (readonly [string, (record: CallRecord) => string | numb
 ];
 
 /** A piece at a time, so that calls get their turn between them. */
-async function* csvOf(records: readonly CallRecord[]): AsyncGenerator<string> {
-  yield csvLine(COLUMNS.map(([name]) => name));
+async function* csvOf(records: readonly CallRecord[], node: string): AsyncGenerator<string> {
+  yield csvLine([...COLUMNS.map(([name]) => name), 'node']);
   for (let first = 0; first < records.length; first += ROWS_PER_PIECE) {
     const rows = records.slice(first, first + ROWS_PER_PIECE);
-    yield rows.map((record) => csvLine(COLUMNS.map(([, value]) => value(record)))).join('');
+    yield rows.map((record) => csvLine([...COLUMNS.map(([, value]) => value(record)), node])).join('');
     await new Promise(setImmediate);
   }
 }
@@ -155,6 +182,7 @@ function statisticsRoute(app: FastifyInstance, context: ApiContext): void {
       .multipleOf(60)
       .optional()
       .describe('How much time a point stands for; so that there are about 60 points when left out.'),
+    ...nodeField,
   });
   app.get(
     '/api/v1/call-statistics',
@@ -163,6 +191,7 @@ function statisticsRoute(app: FastifyInstance, context: ApiContext): void {
       tag: TAG,
       summary: 'What the calls of the last day came to, summed up over time and by trunk',
       querystring,
+      across: 'statistics',
       answers: { 200: answer('The sums', named('CallStatistics', callStatisticsAnswer)) },
     }),
     (request) => {

@@ -8,6 +8,7 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { isAmong } from '../base/network.ts';
 import type { OidcSettings } from '../settings/console-schema.ts';
+import { answerAcross } from './across/across.ts';
 import { adminRoutes } from './admin.ts';
 import { healthAnswer, readinessAnswer } from './answers/node.ts';
 import { authenticate } from './authentication.ts';
@@ -25,6 +26,7 @@ import { csvRoutes } from './csv-lists.ts';
 import { withoutMarks } from './documents.ts';
 import { eventRoutes } from './event-stream.ts';
 import { FailureCounter } from './failure-counter.ts';
+import { leaseRoute } from './leases.ts';
 import { liveRoutes } from './live.ts';
 import { messageRoutes } from './messages.ts';
 import { nodeRoute } from './node.ts';
@@ -205,6 +207,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
   setUpAnswers(app, context);
   authenticate(app, context);
   await setUpRateLimit(app, options.requestsPerMinute ?? 600);
+  answerAcross(app, context);
   await setUpDocument(app, options);
   await app.register(async (scope) => {
     healthRoutes(scope, context, options);
@@ -221,6 +224,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     storeRoutes(scope, context);
     nodeRoute(scope, context);
     liveRoutes(scope, context);
+    leaseRoute(scope, context);
     traceRoutes(scope, context);
     eventRoutes(scope, context, options.callsWait);
     messageRoutes(scope, context);

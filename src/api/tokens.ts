@@ -20,6 +20,8 @@ export interface Identity {
   readonly readOnly?: boolean;
   /** Somebody signed in to the console. */
   readonly user?: string;
+  /** Another node asks, in the name of somebody whom it has let in. */
+  readonly ofNode?: boolean;
   /** The session of a browser; absent for whoever shows a bearer token. */
   readonly session?: TokenRecord;
 }
@@ -78,6 +80,8 @@ export class Tokens {
   /** Digests of tokens that were good. */
   readonly #remembered = new Set<string>();
   #ownerDigest: Buffer | undefined;
+  /** Of requests that this process makes of itself for another node. */
+  readonly #lent = new Map<string, Identity>();
 
   constructor(store: TokenStore, clock: Clock, perTenant = DEFAULT_TOKENS_PER_TENANT) {
     this.#store = store;
@@ -107,6 +111,17 @@ export class Tokens {
   /** Takes the token of the owner of this machine, good until the engine ends. */
   takeOwnerToken(token: string): void {
     this.#ownerDigest = digest(token);
+  }
+
+  /** Runs something with a token that stands for this identity until it is over. */
+  async lend<T>(identity: Identity, run: (token: string) => Promise<T>): Promise<T> {
+    const token = randomBytes(SECRET_OCTETS).toString('base64url');
+    this.#lent.set(token, identity);
+    try {
+      return await run(token);
+    } finally {
+      this.#lent.delete(token);
+    }
   }
 
   /** Throws an ApiProblem when the tenant has as many as it may have. */
@@ -191,11 +206,13 @@ export class Tokens {
   isRemembered(token: string): boolean {
     const presented = digest(token);
     const isOwner = this.#ownerDigest !== undefined && timingSafeEqual(presented, this.#ownerDigest);
-    return isOwner || this.#remembered.has(presented.toString('hex'));
+    return isOwner || this.#lent.has(token) || this.#remembered.has(presented.toString('hex'));
   }
 
   /** Who this token is, or undefined: unknown, wrong, expired and revoked are told apart to nobody. */
   async identify(token: string): Promise<Identity | undefined> {
+    const lent = this.#lent.get(token);
+    if (lent !== undefined) return lent;
     const presented = digest(token);
     if (this.#ownerDigest !== undefined && timingSafeEqual(presented, this.#ownerDigest)) {
       return { actor: 'owner', role: 'system-admin', owner: true };

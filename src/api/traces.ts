@@ -7,6 +7,7 @@ import { callTraceAnswer, tracePageAnswer } from './answers/calls.ts';
 import { keyText } from './collection.ts';
 import { type AnswerSchema, type ApiContext, describe, identityOf } from './context.ts';
 import { named } from './openapi.ts';
+import { nodeField } from './paging.ts';
 import type { LiveCall } from './ports.ts';
 import { notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';
@@ -34,7 +35,7 @@ export function traceRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function callTraceRoute(app: FastifyInstance, context: ApiContext): void {
-  const querystring = z.strictObject({ format });
+  const querystring = z.strictObject({ format, ...nodeField });
   app.get(
     '/api/v1/calls/:id/trace',
     describe({
@@ -43,6 +44,7 @@ function callTraceRoute(app: FastifyInstance, context: ApiContext): void {
       summary: 'The SIP messages of a live or recent call, as data and as a ladder; secrets masked',
       params: callIdParams,
       querystring,
+      across: 'whoever',
       answers: {
         200: withCapture('The trace', named('CallTrace', callTraceAnswer)),
       },
@@ -53,7 +55,7 @@ function callTraceRoute(app: FastifyInstance, context: ApiContext): void {
       const messages = mayTrace(context, identity, id) ? context.engine.trace(id) : [];
       if (messages.length === 0) throw notFound(`trace of ${id}`);
       if ((request.query as z.infer<typeof querystring>).format === 'pcap') return sendCapture(reply, messages);
-      return reply.send({ callId: id, messages, ladder: renderLadder(messages) });
+      return reply.send({ callId: id, node: context.nodes.self, messages, ladder: renderLadder(messages) });
     },
   );
 }
@@ -62,7 +64,15 @@ function latestRoute(app: FastifyInstance, context: ApiContext): void {
   const querystring = z.strictObject({
     format,
     limit: z.coerce.number().int().min(1).max(MAX_MESSAGES).default(50).describe('How many messages, the latest.'),
-    after: z.coerce.number().int().min(0).default(0).describe('`next` of an earlier answer: only what came since.'),
+    after: z
+      .string()
+      .max(2048)
+      .regex(/^(?:[0-9]{1,15}|[A-Za-z0-9-]{1,32}\.[0-9]{1,15}(?:,[A-Za-z0-9-]{1,32}\.[0-9]{1,15})*)$/, {
+        error: 'must be `next` of an earlier answer',
+      })
+      .default('0')
+      .describe('`next` of an earlier answer: only what came since.'),
+    ...nodeField,
     number: z
       .string()
       .min(1)
@@ -86,27 +96,37 @@ function latestRoute(app: FastifyInstance, context: ApiContext): void {
       summary: 'The latest SIP messages of this node, of calls or not; secrets masked',
       access: 'system',
       querystring,
+      across: 'trace',
       answers: {
         200: withCapture('Messages, oldest first', named('TracePage', tracePageAnswer)),
       },
     }),
     async (request, reply) => {
-      const { format, limit, after, trunk, refused, ...rest } = request.query as z.infer<typeof querystring>;
+      const query = request.query as z.infer<typeof querystring>;
+      const { format, limit, after, trunk, refused, node: _node, ...rest } = query;
       const filter = {
         ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
         ...(refused === 'true' ? { refused: true } : {}),
         ...(trunk === undefined ? {} : { trunk: trunkPeers(context, trunk) }),
       };
-      const page = await context.engine.searchTrace(filter, limit, after);
+      const page = await context.engine.searchTrace(filter, limit, countOf(after, context.nodes.self));
       if (format === 'pcap') return sendCapture(reply, page.messages);
       const messages = page.messages.map((message) => ({
         ...message,
+        node: context.nodes.self,
         summary: summaryOf(message.text),
         ...partiesOf(message.text),
       }));
       return reply.send({ messages, next: page.next });
     },
   );
+}
+
+/** A count, or those of several nodes: each counts its messages by itself. */
+function countOf(after: string, node: string): number {
+  if (!after.includes('.')) return Number(after);
+  const own = after.split(',').find((part) => part.startsWith(`${node}.`));
+  return own === undefined ? 0 : Number(own.slice(node.length + 1));
 }
 
 function trunkPeers(context: ApiContext, key: string) {

@@ -26,11 +26,17 @@ const TIMEOUT_MS = 30_000;
 export class ApiClient {
   readonly #find: () => Promise<FoundEngine>;
   readonly #fetch: typeof fetch;
+  readonly #onMissing: (nodes: string) => void;
   #found: FoundEngine | undefined;
 
-  /** `find` is asked once, with the first request: what it takes to read a configuration is loaded by those who need it. */
-  constructor(find: () => Promise<FoundEngine>, fetcher: typeof fetch = fetch) {
+  /** `onMissing` hears of nodes that did not answer. `find` is asked once, with the first request: what it takes to read a configuration is loaded by those who need it. */
+  constructor(
+    find: () => Promise<FoundEngine>,
+    fetcher: typeof fetch = fetch,
+    onMissing: (nodes: string) => void = () => {},
+  ) {
     this.#find = find;
+    this.#onMissing = onMissing;
     this.#fetch = fetcher;
   }
 
@@ -106,14 +112,15 @@ export class ApiClient {
     const items: T[] = [];
     let nextCursor: string | undefined;
     for (;;) {
-      const query = new URLSearchParams({ limit: String(Math.min(PAGE_LIMIT, limit)) });
+      const query = new URLSearchParams({ limit: String(Math.min(PAGE_LIMIT, limit - items.length)) });
       if (nextCursor !== undefined) query.set('cursor', nextCursor);
       else query.set('offset', String(items.length));
       for (const [name, value] of Object.entries(filters)) if (value !== undefined) query.set(name, value);
       const page = await this.get<Page<T>>(`${path}?${query}`);
       items.push(...page.items);
       nextCursor = page.nextCursor;
-      if (items.length >= Math.min(page.total, limit) || page.items.length === 0) return items;
+      if (items.length >= limit || page.items.length === 0) return items;
+      if (nextCursor === undefined && items.length >= page.total) return items;
     }
   }
 
@@ -139,7 +146,7 @@ export class ApiClient {
     const { url, token } = this.#found;
     const isFile = body instanceof Uint8Array;
     try {
-      return await this.#fetch(`${url}${path}`, {
+      const response = await this.#fetch(`${url}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
@@ -148,6 +155,9 @@ export class ApiClient {
         ...(body === undefined ? {} : { body: isFile ? Buffer.from(body) : JSON.stringify(body) }),
         ...(timeoutMs === null ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
       });
+      const missing = response.headers.get('x-tandem-missing');
+      if (missing !== null) this.#onMissing(missing);
+      return response;
     } catch (error) {
       const cause = (error as { cause?: { code?: string; message?: string } }).cause;
       throw new CommandError(

@@ -50,6 +50,11 @@ export function flag(context: CommandContext, name: string): boolean {
   return context.values[name] === true;
 }
 
+/** The query that asks one node. */
+export function inNode(node: string | undefined): string {
+  return node === undefined ? '' : `?${new URLSearchParams({ node })}`;
+}
+
 /** A whole number above 0. */
 export function number(context: CommandContext, name: string, byDefault: number): number {
   const value = Number(text(context, name) ?? byDefault);
@@ -63,6 +68,8 @@ export function printJson(context: CommandContext, value: unknown): number {
   return 0;
 }
 
+export const NODE_OPTION = { node: { type: 'string' } } as const;
+export const NODE_HELP = { node: 'only of this node; of all nodes of the store when left out' };
 export const CONFIG_OPTION = { config: { type: 'string', short: 'c' } } as const;
 export const JSON_OPTION = { json: { type: 'boolean' } } as const;
 export const CONFIG_HELP = { config: 'configuration file (default: TANDEM_CONFIG, else config/tandem.yaml)' };

@@ -87,8 +87,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await live()).registrations,
   },
   {
+    name: 'leases',
+    summary: 'list which node registers which trunk',
+    load: async () => (await live()).leases,
+  },
+  {
     name: 'calls',
-    summary: 'list calls in progress, or those that ended',
+    summary: 'list calls in progress at all nodes, or those that ended; end one',
     load: async () => (await live()).calls,
   },
   {

@@ -1,19 +1,33 @@
-import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_OPTION, text } from './command.ts';
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  flag,
+  JSON_OPTION,
+  NODE_HELP,
+  NODE_OPTION,
+  text,
+} from './command.ts';
 import { localTime, paint, printable } from './terminal.ts';
 
 export const events: Command = {
-  usage: 'tandem events [--types TYPE,…]',
+  usage: 'tandem events [--types TYPE,…] [--node NAME]',
   details: 'Until it is interrupted. A token of a tenant shows the events of that tenant.',
-  options: { ...CONFIG_OPTION, ...JSON_OPTION, types: { type: 'string' } },
+  options: { ...CONFIG_OPTION, ...JSON_OPTION, ...NODE_OPTION, types: { type: 'string' } },
   optionHelp: {
     ...CONFIG_HELP,
+    ...NODE_HELP,
     json: 'one JSON object a line',
     types: 'only these, separated by commas: call, registration, trunk-state, fraud, …',
   },
   takesArguments: false,
   async run(context) {
-    const types = text(context, 'types');
-    const path = `/api/v1/events${types === undefined ? '' : `?${new URLSearchParams({ types })}`}`;
+    const query = new URLSearchParams();
+    for (const name of ['types', 'node']) {
+      const value = text(context, name);
+      if (value !== undefined) query.set(name, value);
+    }
+    const path = `/api/v1/events${query.size === 0 ? '' : `?${query}`}`;
     for await (const { type, data } of context.api().events(path)) {
       const fields = JSON.parse(data) as { at?: string };
       if (flag(context, 'json')) {

@@ -5,8 +5,11 @@ import {
   type Command,
   type CommandContext,
   flag,
+  inNode,
   JSON_HELP,
   JSON_OPTION,
+  NODE_HELP,
+  NODE_OPTION,
   number,
   printJson,
   text,
@@ -53,10 +56,22 @@ interface RegistrationRow {
   readonly source: string;
   readonly userAgent?: string;
   readonly expiresAt: string;
+  readonly node?: string;
+}
+
+interface LeaseRow {
+  readonly trunkId: string;
+  readonly trunk: string;
+  readonly owner: string;
+  readonly node: string;
+  readonly state: string;
+  readonly since: string;
+  readonly server?: string;
 }
 
 interface CallRow {
   readonly callId: string;
+  readonly node?: string;
   readonly tenant?: string;
   readonly direction: string;
   readonly from?: string;
@@ -116,6 +131,7 @@ const REGISTRATION_COLUMNS: readonly Column<RegistrationRow>[] = [
   { title: 'ADDRESS', value: ({ addressOfRecord }) => addressOfRecord },
   { title: 'TRANSPORT', value: ({ transport }) => transport },
   { title: 'SOURCE', value: ({ source }) => source },
+  { title: 'NODE', value: ({ node }) => node },
   { title: 'EXPIRES', value: ({ expiresAt }) => localTime(expiresAt) },
   { title: 'CONTACT', value: ({ contact }) => contact },
   { title: 'USER AGENT', value: ({ userAgent }) => userAgent },
@@ -129,7 +145,18 @@ const CALL_COLUMNS: readonly Column<CallRow>[] = [
   { title: 'TO', value: ({ to }) => to },
   { title: 'STATE', value: ({ state }) => state, style: ({ state }) => STATE_STYLES[state ?? ''] },
   { title: 'TRUNK', value: ({ trunk }) => trunk },
+  { title: 'NODE', value: ({ node }) => node },
   { title: 'STARTED', value: ({ startedAt }) => localTime(startedAt) },
+];
+
+const LEASE_COLUMNS: readonly Column<LeaseRow>[] = [
+  { title: 'TRUNK', value: ({ trunk }) => trunk },
+  { title: 'OWNER', value: ({ owner }) => owner },
+  { title: 'NODE', value: ({ node }) => node },
+  { title: 'STATE', value: ({ state }) => state, style: ({ state }) => STATE_STYLES[state] },
+  { title: 'SINCE', value: ({ since }) => localTime(since) },
+  { title: 'SERVER', value: ({ server }) => server },
+  { title: 'ID', value: ({ trunkId }) => trunkId },
 ];
 
 const RECORD_COLUMNS: readonly Column<CallRow>[] = [
@@ -144,6 +171,7 @@ const RECORD_COLUMNS: readonly Column<CallRow>[] = [
   },
   { title: 'REASON', value: ({ reason }) => reason },
   { title: 'TALK', value: ({ talkMs }) => `${((talkMs ?? 0) / 1000).toFixed(1)} s`, right: true },
+  { title: 'NODE', value: ({ node }) => node },
   { title: 'STARTED', value: ({ startedAt }) => localTime(startedAt) },
 ];
 
@@ -247,11 +275,15 @@ async function showTrunk(context: CommandContext, wanted: string): Promise<numbe
 
 export const registrations: Command = {
   ...COMMON,
-  usage: 'tandem registrations [--tenant NAME] [--extension NUMBER]',
-  options: { ...COMMON.options, extension: { type: 'string' } },
-  optionHelp: { ...COMMON.optionHelp, extension: 'only of this extension' },
+  usage: 'tandem registrations [--tenant NAME] [--extension NUMBER] [--node NAME]',
+  options: { ...COMMON.options, ...NODE_OPTION, extension: { type: 'string' } },
+  optionHelp: { ...COMMON.optionHelp, ...NODE_HELP, extension: 'only of this extension' },
   async run(context) {
-    const filters = { tenant: text(context, 'tenant'), extension: text(context, 'extension') };
+    const filters = {
+      tenant: text(context, 'tenant'),
+      extension: text(context, 'extension'),
+      node: text(context, 'node'),
+    };
     const rows = await context.api().list<RegistrationRow>('/api/v1/registrations', filters);
     if (flag(context, 'json')) return printJson(context, rows);
     context.terminal.out(
@@ -261,23 +293,58 @@ export const registrations: Command = {
   },
 };
 
+export const leases: Command = {
+  usage: 'tandem leases [--trunk NAME] [--node NAME]',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION, ...NODE_OPTION, trunk: { type: 'string' } },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP, ...NODE_HELP, trunk: 'only of this trunk, by its name or id' },
+  takesArguments: false,
+  async run(context) {
+    const filters = { trunk: text(context, 'trunk'), node: text(context, 'node') };
+    const rows = await context.api().list<LeaseRow>('/api/v1/leases', filters);
+    if (flag(context, 'json')) return printJson(context, rows);
+    const none = 'no node registers such a trunk\n';
+    context.terminal.out(rows.length === 0 ? none : table(context.terminal, LEASE_COLUMNS, rows));
+    return 0;
+  },
+};
+
 export const calls: Command = {
   ...COMMON,
-  usage: 'tandem calls [--tenant NAME] [--ended [--number NUMBER] [--limit N]]',
-  options: { ...COMMON.options, ended: { type: 'boolean' }, number: { type: 'string' }, limit: { type: 'string' } },
+  usage: 'tandem calls [--tenant NAME] [--node NAME] [--ended [--number NUMBER] [--limit N]] | end ID',
+  details:
+    'Of all nodes of the store, whichever is asked; a node that does not answer is named. "end ID" ends a call for both sides, at whichever node it is.',
+  options: {
+    ...COMMON.options,
+    ...NODE_OPTION,
+    ended: { type: 'boolean' },
+    number: { type: 'string' },
+    limit: { type: 'string' },
+  },
+  takesArguments: true,
   optionHelp: {
     ...COMMON.optionHelp,
+    ...NODE_HELP,
     ended: 'call records, latest first, in place of calls in progress',
     number: 'with --ended: only with this caller or called number',
     limit: 'with --ended: how many (default 50)',
   },
   async run(context) {
+    const [word, id, ...more] = context.arguments;
+    const node = text(context, 'node');
+    if (word !== undefined) {
+      if (word !== 'end' || id === undefined || more.length > 0) throw new UsageError('say nothing more, or "end ID"');
+      await context.api().delete(`/api/v1/calls/${encodeURIComponent(id)}${inNode(node)}`);
+      context.terminal.out(`${id} ends\n`);
+      return 0;
+    }
     const ended = flag(context, 'ended');
     const limit = number(context, 'limit', 50);
     const tenant = text(context, 'tenant');
     const rows = ended
-      ? await context.api().list<CallRow>('/api/v1/call-records', { tenant, number: text(context, 'number') }, limit)
-      : await context.api().list<CallRow>('/api/v1/calls', { tenant });
+      ? await context
+          .api()
+          .list<CallRow>('/api/v1/call-records', { tenant, node, number: text(context, 'number') }, limit)
+      : await context.api().list<CallRow>('/api/v1/calls', { tenant, node });
     if (flag(context, 'json')) return printJson(context, rows);
     const none = ended ? 'no call records\n' : 'no calls in progress\n';
     context.terminal.out(

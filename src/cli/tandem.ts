@@ -101,6 +101,12 @@ function printable(text: string): string {
 
 function contextOf(parsed: Parsed, hooks: CommandHooks, terminal: Terminal, fetcher: typeof fetch): CommandContext {
   let client: ApiClient | undefined;
+  const told = new Set<string>();
+  const onMissing = (nodes: string) => {
+    if (told.has(nodes)) return;
+    told.add(nodes);
+    terminal.err(`${printable(`what ${nodes} has is missing: no answer from there`)}\n`);
+  };
   return {
     terminal,
     hooks,
@@ -108,10 +114,14 @@ function contextOf(parsed: Parsed, hooks: CommandHooks, terminal: Terminal, fetc
     arguments: parsed.positionals,
     api() {
       const config = parsed.values['config'];
-      client ??= new ApiClient(async () => {
-        const { findEngine } = await import('./find-engine.ts');
-        return findEngine(typeof config === 'string' ? config : undefined, terminal.env);
-      }, fetcher);
+      client ??= new ApiClient(
+        async () => {
+          const { findEngine } = await import('./find-engine.ts');
+          return findEngine(typeof config === 'string' ? config : undefined, terminal.env);
+        },
+        fetcher,
+        onMissing,
+      );
       return client;
     },
   };

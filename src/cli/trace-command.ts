@@ -7,7 +7,10 @@ import {
   type Command,
   type CommandContext,
   flag,
+  inNode,
   JSON_OPTION,
+  NODE_HELP,
+  NODE_OPTION,
   number,
   printJson,
   text,
@@ -30,6 +33,7 @@ interface Listed extends Message {
   readonly summary: string;
   readonly from: string;
   readonly to: string;
+  readonly node?: string;
 }
 
 interface CallTrace {
@@ -39,13 +43,15 @@ interface CallTrace {
 
 interface Page {
   readonly messages: readonly Listed[];
-  readonly next: number;
+  /** Of several nodes a text. */
+  readonly next: number | string;
 }
 
 const FOLLOW_MS = 500;
 /** What a capture of nothing has: the file header, and in it no packet. */
 const PCAP_HEADER_OCTETS = 24;
 const FILTERS = ['number', 'address', 'method', 'trunk'] as const;
+const NARROWED_BY = [...FILTERS, 'node'] as const;
 
 const COLUMNS: readonly Column<Listed>[] = [
   { title: 'TIME', value: ({ at }) => localTime(at) },
@@ -57,17 +63,19 @@ const COLUMNS: readonly Column<Listed>[] = [
   { title: 'MESSAGE', value: ({ summary }) => summary },
   { title: 'FROM', value: ({ from }) => from },
   { title: 'TO', value: ({ to }) => to },
+  { title: 'NODE', value: ({ node }) => node },
   { title: 'CALL-ID', value: ({ sipCallId }) => sipCallId },
 ];
 
 export const trace: Command = {
   usage:
-    'tandem trace [ID] [--number N] [--address A] [--method M] [--trunk T] [--refused] [--limit N] [--follow] [--messages] [--pcap FILE]',
+    'tandem trace [ID] [--number N] [--address A] [--method M] [--trunk T] [--refused] [--node NAME] [--limit N] [--follow] [--messages] [--pcap FILE]',
   details:
-    'Without ID: the latest messages of this node, of calls or not; filters are ANDed. With ID (a call as "tandem calls" lists it, or a SIP Call-ID): its ladder. Secrets are masked.',
+    'Without ID: the latest messages of all nodes, of calls or not; filters are ANDed. With ID (a call as "tandem calls" lists it, or a SIP Call-ID): its ladder. Secrets are masked.',
   options: {
     ...CONFIG_OPTION,
     ...JSON_OPTION,
+    ...NODE_OPTION,
     'call-id': { type: 'string' },
     number: { type: 'string' },
     address: { type: 'string' },
@@ -81,6 +89,7 @@ export const trace: Command = {
   },
   optionHelp: {
     ...CONFIG_HELP,
+    ...NODE_HELP,
     json: "print the API's own objects; with --follow one a line",
     'call-id': 'which call; the same as ID',
     number: 'only messages that name this number',
@@ -101,13 +110,15 @@ export const trace: Command = {
       throw new UsageError('a call is shown whole: leave out filters, --limit and --follow');
     if (flag(context, 'follow') && text(context, 'pcap') !== undefined)
       throw new UsageError('--pcap writes what is there: leave out --follow');
-    return id === undefined ? latest(context) : oneCall(context, `/api/v1/calls/${encodeURIComponent(id)}/trace`);
+    return id === undefined
+      ? latest(context)
+      : oneCall(context, `/api/v1/calls/${encodeURIComponent(id)}/trace${inNode(text(context, 'node'))}`);
   },
 };
 
 async function oneCall(context: CommandContext, path: string): Promise<number> {
   const file = text(context, 'pcap');
-  if (file !== undefined) return writeCapture(context, `${path}?format=pcap`, file);
+  if (file !== undefined) return writeCapture(context, `${path}${path.includes('?') ? '&' : '?'}format=pcap`, file);
   const trace = await context.api().get<CallTrace>(path);
   if (flag(context, 'json')) return printJson(context, trace);
   context.terminal.out(trace.ladder);
@@ -117,7 +128,7 @@ async function oneCall(context: CommandContext, path: string): Promise<number> {
 
 async function latest(context: CommandContext): Promise<number> {
   const query = new URLSearchParams({ limit: String(number(context, 'limit', 50)) });
-  for (const name of FILTERS) {
+  for (const name of NARROWED_BY) {
     const value = text(context, name);
     if (value !== undefined) query.set(name, value);
   }

@@ -56,6 +56,11 @@ export class ListedRegistration {
     return this.#binding.userAgent === '' ? undefined : this.#binding.userAgent;
   }
 
+  /** The node that took it. */
+  get node(): string {
+    return this.#binding.node;
+  }
+
   /** By the time that is left: somebody may have set the clock since the phone registered. */
   get expiresAt(): string {
     const leftMs = this.#binding.expiresAtMs - this.#scheduler.nowMs();
@@ -63,8 +68,9 @@ export class ListedRegistration {
   }
 
   toJSON() {
-    const { addressOfRecord, tenant, extension, trunkId, contact, transport, source, userAgent, expiresAt } = this;
-    return { addressOfRecord, tenant, extension, trunkId, contact, transport, source, userAgent, expiresAt };
+    const { addressOfRecord, tenant, extension, trunkId, contact, transport, source, userAgent, expiresAt, node } =
+      this;
+    return { addressOfRecord, tenant, extension, trunkId, contact, transport, source, userAgent, expiresAt, node };
   }
 }
 

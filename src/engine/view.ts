@@ -160,6 +160,11 @@ export class RunningEngine {
     return this.#explainer.explainCall(id);
   }
 
+  /** The trunks that this node registers. */
+  leases() {
+    return this.#options.engine.trunks.registeredHere();
+  }
+
   retryTrunk(trunkId: string): boolean {
     return this.#options.engine.trunks.retry(trunkId);
   }

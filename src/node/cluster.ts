@@ -1,5 +1,5 @@
 /** The nodes on the store, as the engine asks for them, and what this one tells them. */
-import type { StorePort } from '../api/ports.ts';
+import type { NodesPort, StorePort } from '../api/ports.ts';
 import { StateError } from '../base/errors.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -81,7 +81,7 @@ export function trunkElsewhere(roster: NodeRoster, trunkId: string): TrunkHealth
 const MAX_TROUBLES = 1_000;
 
 /** Where this node takes the others' SIP, the calls that count for shared limits, and the trunks that it cannot register. */
-export function factsOf(engine: Engine): NodeReport {
+export function factsOf(engine: Engine, answersQuestions: boolean): NodeReport {
   const listener = engine.listening.find(({ transport }) => transport !== 'tls');
   const advertised = listener === undefined ? undefined : engine.endpoint.advertised(listener.transport, 'private');
   const contacts: Partial<Record<TransportName, HostPort>> = {};
@@ -94,9 +94,31 @@ export function factsOf(engine: Engine): NodeReport {
     trunks: engine.trunks.troubles(MAX_TROUBLES),
     contacts,
     ...(engine.calls.draining ? { isDraining: true } : {}),
+    ...(answersQuestions ? {} : { answers: false }),
   };
   if (listener === undefined || advertised === undefined) return shared;
   return { sip: { transport: listener.transport, address: advertised.host, port: advertised.port }, ...shared };
+}
+
+/** One that has told nothing for so long is not waited for. */
+const SILENT_MS = 2_000;
+
+/** The nodes on the store as the HTTP interface asks them. */
+export function nodesPort({ node, api }: NodeSettings, { nodes, questions }: Stores, clock: Clock): NodesPort {
+  return {
+    self: node,
+    others: () => (questions === undefined ? [] : nodes.others().map(({ name }) => name)),
+    ask: async (name, question, timeoutMs) => {
+      const known = nodes.others().find((other) => other.name === name);
+      if (questions === undefined || known === undefined || known.answers === false)
+        throw new Error(`node ${name} cannot be asked`);
+      if (clock.nowMs() - known.heardAtMs > SILENT_MS) throw new Error(`node ${name} is silent`);
+      return questions.ask(name, question, timeoutMs);
+    },
+    answerWith: (answer) => {
+      if (api.enabled) questions?.answerWith(answer);
+    },
+  };
 }
 
 /** The store as the HTTP interface asks for it. */

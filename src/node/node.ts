@@ -36,7 +36,7 @@ import { DnsClient } from '../sip/locate/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { SignatureThread } from '../stir/index.ts';
 import { type HubChannel, openStores, type Stores } from '../store/index.ts';
-import { factsOf, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
+import { factsOf, nodesPort, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
 import {
   apiTls,
   configuredWebhooks,
@@ -249,7 +249,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   const { registrar } = running.registrations;
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
   stores.nodes.announce(
-    () => factsOf(running),
+    () => factsOf(running, settings.api.enabled),
     () => running.trunks.capacity.snapshot(),
   );
   closers.push(() => running.close());
@@ -315,6 +315,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     api = await createApi({
       engine: view,
       node: () => watch.view(),
+      nodes: nodesPort(settings, stores, scheduler),
       provisioning: provisioner,
       reload,
       store: storePort(settings, stores),

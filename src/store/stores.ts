@@ -1,4 +1,4 @@
-import type { TokenStore, UserStore, WebhookStore } from '../api/ports.ts';
+import type { NodeAnswer, NodeQuestion, TokenStore, UserStore, WebhookStore } from '../api/ports.ts';
 import type { CallStore } from '../call/index.ts';
 import type { MessageStore } from '../messages/index.ts';
 import type { BindingStore, SignInStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
@@ -78,6 +78,8 @@ export interface NodeReport {
   >;
   /** It takes no new calls. */
   readonly isDraining?: boolean;
+  /** It has no HTTP interface that questions of others could be put to. */
+  readonly answers?: boolean;
   /** Trunks that it registers and that are not online, by id. */
   readonly trunks?: Readonly<Record<string, TrunkHealth>>;
 }
@@ -106,6 +108,14 @@ export interface NodeRoster {
   callsElsewhere(key: string): number;
   /** How far this node's clock is ahead of the store's, in ms; 0 where a node is alone. */
   readonly clockOffsetMs: number;
+}
+
+/** Questions to the other nodes on one store. */
+export interface NodeQuestions {
+  /** Rejects when the node does not answer in time. */
+  ask(node: string, question: NodeQuestion, timeoutMs: number): Promise<NodeAnswer>;
+  /** From now on questions of the others are answered so; nobody answers before. */
+  answerWith(answer: (question: NodeQuestion) => Promise<NodeAnswer>): void;
 }
 
 /** The store that this node shares with others. */
@@ -138,6 +148,8 @@ export interface Stores {
   /** The same leases, as trunk registrations ask for them. */
   readonly trunkLease: LeasePort;
   readonly nodes: NodeRoster;
+  /** Absent where nodes have no way to ask each other. */
+  readonly questions?: NodeQuestions;
   /** 32 octets, made once and shared by all nodes on one store: a nonce of one node is good at the others. */
   readonly nonceSecret: Uint8Array;
   /** Absent in a store of one node. */

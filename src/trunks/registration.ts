@@ -166,6 +166,11 @@ export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHold
     return this.#grant?.flow;
   }
 
+  /** This node registers the trunk. */
+  get holdsLease(): boolean {
+    return this.#lease.held;
+  }
+
   /** Another node registers this trunk. */
   get isElsewhere(): boolean {
     return this.#standing.state === 'standby' && this.#standing.isElsewhere;

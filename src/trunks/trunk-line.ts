@@ -270,6 +270,11 @@ export class TrunkLine implements TimerTarget {
     return { up: true, full: full !== '', reason: full, ...(serviceRoutes.length === 0 ? {} : { serviceRoutes }) };
   }
 
+  /** This node is the one that registers the trunk. */
+  get registersHere(): boolean {
+    return this.#registration?.holdsLease === true;
+  }
+
   status(): TrunkStatus {
     this.#evaluate();
     return this.#status();

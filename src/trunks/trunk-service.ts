@@ -362,6 +362,11 @@ export class TrunkService implements TimerTarget {
     return this.#lines.get(trunkId)?.retry() ?? false;
   }
 
+  /** Ids of the trunks that this node registers, whether their providers have taken it or not. */
+  *registeredHere(): Iterable<string> {
+    for (const [id, { registersHere }] of this.#lines) if (registersHere) yield id;
+  }
+
   /** Trunks that this node registers and that are not online, by id, for the nodes that do not; the first `most`. */
   troubles(most: number): Record<string, TrunkHealth> {
     const found: Record<string, TrunkHealth> = {};

@@ -1,6 +1,7 @@
 /** Requests to the workers' HTTP interfaces, over the sockets where they take them. */
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import type { Answered } from '../api/index.ts';
 
 export interface Backend {
   /** From 1. */
@@ -13,12 +14,6 @@ export interface Asked {
   /** With its query. */
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-}
-
-export interface Answered {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
 }
 
 /** Fields of one connection (RFC 9110 §7.6.1): each side makes its own. */

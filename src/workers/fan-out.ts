@@ -1,52 +1,53 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
-import { type Answered, type Asked, ask, type Backend } from './backends.ts';
+import { type Answered, type Gathering, gather, type Source } from '../api/index.ts';
+import { type Asked, ask, type Backend } from './backends.ts';
 import { mergedMetrics } from './metrics.ts';
-import { mergedStatistics, type Statistics } from './statistics.ts';
 
-/** As many as one answer of a worker has. */
-const MAX_PAGE = 1_000;
-const DEFAULT_LIMIT = 100;
-
-interface Listing {
-  /** The member of an item by which all are ordered, the latest first; undefined: one worker's after the other's. */
-  readonly latest: string | undefined;
-}
-
-/** Listings of what each worker has by itself. */
-const LISTINGS: Readonly<Record<string, Listing>> = {
-  '/api/v1/calls': { latest: undefined },
-  '/api/v1/call-records': { latest: 'startedAt' },
-  '/api/v1/audit': { latest: 'at' },
+/** What each worker has by itself, by the path. */
+const GATHERED: Readonly<Record<string, Gathering>> = {
+  '/api/v1/calls': 'listing',
+  '/api/v1/leases': 'listing',
+  '/api/v1/call-records': 'records',
+  '/api/v1/audit': 'audit',
+  '/api/v1/trace': 'trace',
+  '/api/v1/call-statistics': 'statistics',
 };
 
 type Make = (backends: readonly Backend[], asked: Asked) => Promise<Answered>;
 
-/** How a request is answered that one worker alone cannot answer; undefined for all others. */
-export function fanOut({ method, url }: Pick<Asked, 'method' | 'url'>): Make | undefined {
+/**
+ * How a request is answered that one worker alone cannot answer; undefined for all others.
+ * @param nodesAsk each worker asks all nodes of the store by itself, the other workers among them
+ */
+export function fanOut({ method, url }: Pick<Asked, 'method' | 'url'>, nodesAsk: boolean): Make | undefined {
   const path = url.split('?', 1)[0] ?? '';
-  if (method === 'GET') {
-    const listing = LISTINGS[path];
-    if (listing !== undefined) return (backends, asked) => page(backends, asked, listing);
-    if (path === '/metrics') return metrics;
-    if (path === '/readyz') return readiness;
-    if (path === '/api/v1/trace') return trace;
-    if (path === '/api/v1/call-statistics') return statistics;
-  }
-  if (/^\/api\/v1\/(calls|call-records)\/[^/]+(\/(trace|explain))?$/.test(path)) return whoeverHasIt;
-  if (method !== 'POST') return undefined;
-  if (path === '/api/v1/reload') return everyone;
-  return /^\/api\/v1\/trunks\/[^/]+\/retry$/.test(path) ? whoeverCan : undefined;
+  if (method === 'GET' && path === '/metrics') return metrics;
+  if (method === 'GET' && path === '/readyz') return readiness;
+  if (method === 'POST' && path === '/api/v1/reload') return everyone;
+  if (method === 'POST' && /^\/api\/v1\/trunks\/[^/]+\/retry$/.test(path)) return whoeverCan;
+  if (nodesAsk) return undefined;
+  const isOfCall = /^\/api\/v1\/(calls|call-records)\/[^/]+(\/(trace|explain))?$/.test(path);
+  const kind = isOfCall ? 'whoever' : method === 'GET' ? GATHERED[path] : undefined;
+  if (kind === undefined) return undefined;
+  return (backends, asked) =>
+    gather(
+      kind,
+      named(backends, asked).map((backend) => sourceOf(backend, asked)),
+      asked.url,
+    );
 }
 
-/** The first answer of a worker that knows what is asked about. */
-async function whoeverHasIt(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  let last: Answered | undefined;
-  for (const backend of backends) {
-    const answered = await ask(backend, asked);
-    if (answered.status < 400) return answered;
-    if (last === undefined || last.status === 404) last = answered;
-  }
-  return last ?? NOBODY;
+/** Those whom a query asks; one that names nobody here is refused by any of them. */
+function named(backends: readonly Backend[], { url }: Asked): readonly Backend[] {
+  const node = new URLSearchParams(url.split('?')[1]).get('node');
+  if (node === null) return backends;
+  const worker = /-w([0-9]+)$/.exec(node)?.[1];
+  const found = backends.filter((backend) => String(backend.worker) === worker);
+  return found.length === 0 ? backends.slice(0, 1) : found;
+}
+
+function sourceOf(backend: Backend, asked: Asked): Source {
+  return { name: `w${backend.worker}`, ask: (url) => ask(backend, { ...asked, url }) };
 }
 
 /** All of them, of which one may have something to do: which that is, another cannot know. */
@@ -84,91 +85,6 @@ async function readiness(backends: readonly Backend[], asked: Asked): Promise<An
   if (first === undefined) return NOBODY;
   const state = { ...(jsonOf((ready ?? first).body) as object), reasons: [...reasons] };
   return json(ready ?? first, state);
-}
-
-/** Each worker's messages in order of time. A worker counts its messages by itself: `next` is the counts of all. */
-async function trace(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  const query = queryOf(asked.url);
-  const after = new Map((query.get('after') ?? '').split('-').map((part) => part.split('.') as [string, string]));
-  if (query.get('format') === 'pcap') return whoeverHasIt(backends, asked);
-  const limit = Number(query.get('limit') ?? 50);
-  const answers = await Promise.all(
-    backends.map((backend) => {
-      const own = new URLSearchParams(query);
-      own.set('after', after.get(String(backend.worker)) ?? '0');
-      return ask(backend, { ...asked, url: `/api/v1/trace?${own}` });
-    }),
-  );
-  const refused = answers.find(({ status }) => status !== 200);
-  const [first] = answers;
-  if (refused !== undefined || first === undefined) return refused ?? NOBODY;
-  const pages = answers.map(({ body }) => jsonOf(body) as { messages: { at: string }[]; next: number });
-  const messages = pages.flatMap((each) => each.messages).sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-  const next = backends.map(({ worker }, index) => `${worker}.${pages[index]?.next ?? 0}`).join('-');
-  return json(first, { messages: messages.slice(-limit), next });
-}
-
-/** All workers are asked about the same span, which by default ends now. */
-async function statistics(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  const query = queryOf(asked.url);
-  if (!query.has('until')) query.set('until', new Date().toISOString());
-  const answers = await Promise.all(
-    backends.map((backend) => ask(backend, { ...asked, url: `/api/v1/call-statistics?${query}` })),
-  );
-  const refused = answers.find(({ status }) => status !== 200);
-  const [first] = answers;
-  if (refused !== undefined || first === undefined) return refused ?? NOBODY;
-  const [sums, ...others] = answers.map(({ body }) => jsonOf(body) as Statistics);
-  return sums === undefined ? first : json(first, mergedStatistics(sums, others));
-}
-
-/** One worker's table after the other's, under one heading. */
-async function table(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  const answers = await Promise.all(backends.map((backend) => ask(backend, asked)));
-  const refused = answers.find(({ status }) => status !== 200);
-  const [first, ...others] = answers;
-  if (refused !== undefined || first === undefined) return refused ?? NOBODY;
-  const rows = others.map(({ body }) => body.subarray(body.indexOf('\n') + 1));
-  return { ...first, body: Buffer.concat([first.body, ...rows]) };
-}
-
-async function page(backends: readonly Backend[], asked: Asked, { latest }: Listing): Promise<Answered> {
-  const query = queryOf(asked.url);
-  if (query.get('format') === 'csv') return table(backends, asked);
-  const limit = Number(query.get('limit') ?? DEFAULT_LIMIT);
-  const offset = Number(query.get('offset') ?? 0);
-  const isRight = Number.isInteger(limit) && limit >= 1 && limit <= MAX_PAGE && Number.isInteger(offset) && offset >= 0;
-  // Whoever checks queries says what is wrong with it.
-  if (!isRight) return whoeverHasIt(backends, asked);
-  const items: Record<string, unknown>[] = [];
-  let total = 0;
-  let first: Answered | undefined;
-  for (const backend of backends) {
-    let has = 0;
-    for (let at = 0; at === 0 || (at < has && at < offset + limit); at += MAX_PAGE) {
-      query.set('offset', String(at));
-      query.set('limit', String(Math.min(MAX_PAGE, offset + limit - at)));
-      const answered = await ask(backend, { ...asked, url: `${asked.url.split('?', 1)[0]}?${query}` });
-      if (answered.status !== 200) return answered;
-      first ??= answered;
-      const read = jsonOf(answered.body) as { items: Record<string, unknown>[]; total: number };
-      has = read.total;
-      items.push(...read.items);
-    }
-    total += has;
-  }
-  if (first === undefined) return NOBODY;
-  if (latest !== undefined) items.sort((a, b) => compare(String(b[latest]), String(a[latest])));
-  return json(first, { items: items.slice(offset, offset + limit), total, offset, limit });
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function queryOf(url: string): URLSearchParams {
-  const at = url.indexOf('?');
-  return new URLSearchParams(at === -1 ? '' : url.slice(at + 1));
 }
 
 function jsonOf(body: Buffer): unknown {

@@ -6,11 +6,11 @@
 import { constants } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { guardConnections } from '../api/index.ts';
+import { type Answered, guardConnections } from '../api/index.ts';
 import type { Log } from '../base/log.ts';
 import { isAmong } from '../base/network.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import { type Answered, type Asked, type Backend, begin, endToEnd } from './backends.ts';
+import { type Asked, type Backend, begin, endToEnd } from './backends.ts';
 import { mergeEvents } from './event-streams.ts';
 import { fanOut, NOBODY } from './fan-out.ts';
 
@@ -83,9 +83,11 @@ export class Front {
     try {
       const [first] = backends;
       if (first === undefined) return send(reply, NOBODY, asked.method);
-      if (asked.method === 'GET' && asked.url.split('?', 1)[0] === '/api/v1/events')
+      // Workers on one Redis are nodes to each other, and each answers for all of them.
+      const nodesAsk = this.#options.settings.store.kind === 'redis';
+      if (!nodesAsk && asked.method === 'GET' && asked.url.split('?', 1)[0] === '/api/v1/events')
         return await mergeEvents(backends, asked, reply);
-      const make = fanOut(asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked);
+      const make = fanOut(asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked, nodesAsk);
       if (make === undefined) return await pass(first, asked, request, reply);
       request.resume();
       send(reply, await make(backends, asked.method === 'HEAD' ? { ...asked, method: 'GET' } : asked), asked.method);

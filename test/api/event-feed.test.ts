@@ -33,7 +33,7 @@ let feed: EventFeed;
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'], now: 1_000_000 });
   events = new EventBus({ wallMs: () => 0, nowMs: () => 0 }, { capacity: 100 });
-  feed = new EventFeed(events);
+  feed = new EventFeed(events, 'a');
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -68,7 +68,7 @@ describe('the feed of events', () => {
 
   test('while calls wait readers have a turn of 3 ms each 100 ms, and get what they missed, or are told how much', async () => {
     let callsWait = false;
-    feed = new EventFeed(events, () => callsWait);
+    feed = new EventFeed(events, 'a', () => callsWait);
     const slow = (reader: Reader) => {
       const write = reader.write.bind(reader);
       // A reader takes a millisecond to write to.
@@ -135,7 +135,7 @@ describe('the feed of events', () => {
   test('whoever comes back gets what it missed in pieces, none of them twice', async () => {
     const from = events.lastId;
     events = new EventBus({ wallMs: () => 0, nowMs: () => 0 });
-    feed = new EventFeed(events);
+    feed = new EventFeed(events, 'a');
     const start = events.lastId;
     for (let value = 0; value < 1000; value++) tell(value);
     const reader = opened(start);

@@ -160,6 +160,7 @@ export class FakeEngine implements EngineView {
   overlaps: SourceOverlap[] = [];
   trunkSources: { readonly of: string; readonly source: string }[] = [];
   resting = new Set<string>();
+  leased: string[] = [];
   explained: ExplainQuestion[] = [];
   played: PlayedCalls['changed'] = [];
   /** What calls were played again for. */
@@ -248,6 +249,10 @@ export class FakeEngine implements EngineView {
 
   previewTrunk({ tenant, from, to }: TrunkPreviewQuestion) {
     return explanationOf({ tenant: tenant?.name, from, to });
+  }
+
+  leases() {
+    return this.leased;
   }
 
   endCall(id: string) {
@@ -448,6 +453,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
       waiting: 0,
       mediaRelays: [],
     }),
+    nodes: { self: 'a', others: () => [], ask: () => Promise.reject(new Error('alone')), answerWith: () => {} },
     messages: someMessages(),
     tokenStore,
     userStore,

@@ -231,6 +231,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     urls: { any: '/api/v1/registrations', ...inTenants((tenant) => `/api/v1/registrations?tenant=${tenant}`) },
     expected: { ...EVERYONE, ...OWN },
   },
+  'GET /api/v1/leases': { urls: { any: '/api/v1/leases' }, expected: EVERYONE },
   'GET /api/v1/calls': {
     urls: { any: '/api/v1/calls', ...inTenants((tenant) => `/api/v1/calls?tenant=${tenant}`) },
     expected: { ...EVERYONE, ...OWN },

@@ -101,7 +101,7 @@ describe('OpenAPI document', () => {
     writeFileSync(
       join(folder, 'client.ts'),
       `import type { components, paths } from './api.ts';
-const call: components['schemas']['Call'] = { callId: 'a', sipCallIds: [], direction: 'inbound', from: '1', to: '2', state: 'ringing', startedAt: '' };
+const call: components['schemas']['Call'] = { callId: 'a', sipCallIds: [], direction: 'inbound', from: '1', to: '2', state: 'ringing', startedAt: '', node: 'edge-1' };
 type Made = paths['/api/v1/tokens']['post']['responses']['201']['content']['application/json'];
 export const token = (made: Made): string => made.token;
 // @ts-expect-error a state that does not exist

@@ -274,6 +274,7 @@ describe('what a tenant admin may not do', () => {
       transport: 'udp',
       source: '127.0.0.1:5060',
       expiresAt: '2026-11-01T00:00:00Z',
+      node: 'a',
     });
     await ask(world, world.tokens.bolt, 'PATCH', '/api/v1/tenants/bolt/extensions/101', { name: 'changed' });
     for (const url of urls) {

@@ -28,6 +28,7 @@ describe('what a tenant admin may claim as a source of its trunks', () => {
       transport: 'udp',
       source: '192.0.2.70:5060',
       expiresAt: '2027-01-01T00:00:00Z',
+      node: 'a',
     });
   });
   afterAll(() => world.close());
@@ -108,6 +109,7 @@ describe('where a tenant admin’s extensions may be believed without a password
       transport: 'udp',
       source: '192.0.2.70:5060',
       expiresAt: '2027-01-01T00:00:00Z',
+      node: 'a',
     });
     world.engine.trunkSources = [
       { of: 'acme', source: '203.0.113.60' },

@@ -18,7 +18,7 @@ test('events: one line each as it happens, until the stream ends; --types choose
   while (shown.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
   await world.close();
   const [chosen, all] = await Promise.all(following);
-  expect(chosen?.out).toMatch(/^\S+ \S+ fraud guard=calls extension=101 detail="too \\u001b\[2J many"\n$/);
+  expect(chosen?.out).toMatch(/^\S+ \S+ fraud node=a guard=calls extension=101 detail="too \\u001b\[2J many"\n$/);
   expect(
     all?.out
       .trimEnd()

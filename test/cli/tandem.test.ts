@@ -209,7 +209,7 @@ describe('against a running engine', () => {
       flow,
     );
     expect((await run(['calls'], { env })).out).toBe(
-      'CALL  TENANT  DIRECTION  FROM  TO    STATE    TRUNK    STARTED\nc1    acme    outbound   101   9123  ringing  carrier  2026-11-01 08:00:00+00:00\n',
+      'CALL  TENANT  DIRECTION  FROM  TO    STATE    TRUNK    NODE  STARTED\nc1    acme    outbound   101   9123  ringing  carrier  a     2026-11-01 08:00:00+00:00\n',
     );
     const trace = await run(['trace', '--call-id', 'sip-1', '--messages'], { env });
     expect(trace.out).toContain('|---------- INVITE ---------->|');

@@ -35,7 +35,7 @@ describe('tandem trace', () => {
     const lines = out.trimEnd().split('\n');
     expect(lines).toHaveLength(4);
     expect(lines[1]).toMatch(
-      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00 {2}<- {2}udp:192\.0\.2\.10:5080 caller {2}INVITE +101 +9123 +one$/,
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00 {2}<- {2}udp:192\.0\.2\.10:5080 caller {2}INVITE +101 +9123 +a +one$/,
     );
     expect(lines[2]).toMatch(/->.* 404 Not \?\[2JFound/);
   });

@@ -4,7 +4,7 @@ import { answer, type Serve, startBackends } from './backend.ts';
 
 async function asked(method: string, url: string, ...serves: readonly Serve[]) {
   const backends = await startBackends(...serves);
-  const make = fanOut({ method, url });
+  const make = fanOut({ method, url }, false);
   if (make === undefined) throw new Error(`one worker answers ${method} ${url}`);
   const { status, body } = await make(backends, { method, url, headers: {} });
   return { status, body: JSON.parse(body.toString('utf8')) };
@@ -20,12 +20,19 @@ function lister(items: readonly object[]): Serve {
 }
 
 describe('listings', () => {
-  const records = (...minutes: number[]) => minutes.map((minute) => ({ startedAt: `2026-01-01T00:${minute}:00Z` }));
+  const records = (...minutes: number[]) =>
+    minutes.map((minute) => ({ callId: `c${minute}`, endedAt: `2026-01-01T00:${minute}:00Z` }));
 
   test('records of all workers, the latest first, page by page', async () => {
     const workers = [lister(records(50, 30, 10)), lister(records(40, 20))];
     const first = await asked('GET', '/api/v1/call-records?limit=2&tenant=acme', ...workers);
-    expect(first.body).toEqual({ items: records(50, 40), total: 5, offset: 0, limit: 2 });
+    expect(first.body).toEqual({
+      items: records(50, 40),
+      total: 5,
+      offset: 0,
+      limit: 2,
+      nextCursor: '2026-01-01T00:40:00Z,c40',
+    });
     const second = await asked('GET', '/api/v1/call-records?limit=2&offset=3', ...workers);
     expect(second.body).toEqual({ items: records(20, 10), total: 5, offset: 3, limit: 2 });
   });
@@ -59,7 +66,7 @@ test('a table of all workers under one heading', async () => {
       reply.writeHead(200, { 'content-type': 'text/csv' }).end(text);
   const backends = await startBackends(table('at,calls\n1,2\n'), table('at,calls\n3,4\n'));
   const request = { method: 'GET', url: '/api/v1/call-records?format=csv', headers: {} };
-  const { body } = (await fanOut(request)?.(backends, request)) ?? { body: '' };
+  const { body } = (await fanOut(request, false)?.(backends, request)) ?? { body: '' };
   expect(body.toString()).toBe('at,calls\n1,2\n3,4\n');
 });
 
@@ -143,6 +150,21 @@ test('the trace in order of time, and from where each worker was read', async ()
   expect(second.body.messages.map(({ after }: { after: number }) => after)).toEqual([7, 3, 3, 7]);
 });
 
+test('workers that are nodes to each other answer for all by themselves', () => {
+  for (const url of ['/api/v1/calls', '/api/v1/call-records', '/api/v1/trace', '/api/v1/calls/1'])
+    expect(fanOut({ method: 'GET', url }, true)).toBeUndefined();
+  expect(fanOut({ method: 'GET', url: '/metrics' }, true)).toBeDefined();
+});
+
+test('one worker alone, by its name', async () => {
+  const has =
+    (callId: string): Serve =>
+    (_request, reply) =>
+      answer(reply, 200, { items: [{ callId }], total: 1, offset: 0, limit: 100 });
+  const { body } = await asked('GET', '/api/v1/calls?node=edge-w2', has('1'), has('2'));
+  expect(body.items).toEqual([{ callId: '2' }]);
+});
+
 test('what is provisioned, registered or allowed any worker answers', () => {
   for (const [method, url] of [
     ['GET', '/api/v1/tenants'],
@@ -153,5 +175,5 @@ test('what is provisioned, registered or allowed any worker answers', () => {
     ['GET', '/healthz'],
     ['GET', '/console'],
   ] as const)
-    expect(fanOut({ method, url })).toBeUndefined();
+    expect(fanOut({ method, url }, false)).toBeUndefined();
 });

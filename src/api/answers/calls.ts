@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/index.ts';
 import type { LiveCall } from '../ports.ts';
-import { DIRECTION, type Loose, optionalText, time } from './shared.ts';
+import { DIRECTION, type Loose, NODE, optionalText, time } from './shared.ts';
 
 export const liveCallAnswer = z.object({
   callId: z.string(),
@@ -16,7 +16,8 @@ export const liveCallAnswer = z.object({
   trunk: optionalText,
   startedAt: time,
   answeredAt: time.optional(),
-}) satisfies z.ZodType<Loose<LiveCall>>;
+  node: NODE,
+}) satisfies z.ZodType<Loose<LiveCall & { node: string }>>;
 
 const attemptAnswer = z.object({
   trunkId: optionalText,
@@ -118,7 +119,8 @@ export const callRecordAnswer = z.object({
     .array(z.object({ caller: streamAnswer, callee: streamAnswer }))
     .optional()
     .describe('What the media relay has counted, of each pair of parties in turn: a transfer makes another one.'),
-}) satisfies z.ZodType<Loose<CallRecord>>;
+  node: NODE,
+}) satisfies z.ZodType<Loose<CallRecord & { node: string }>>;
 
 const codesAnswer = z
   .record(z.string(), z.int())
@@ -153,6 +155,7 @@ export const callStatisticsAnswer = z.object({
     )
     .describe('Attempts by trunk, the most tried first.'),
   codes: codesAnswer,
+  missing: z.array(z.string()).optional().describe('Nodes that did not answer.'),
 }) satisfies z.ZodType<Loose<CallStatistics>>;
 
 export const traceMessageAnswer = z.object({
@@ -169,6 +172,7 @@ export const traceMessageAnswer = z.object({
 
 export const callTraceAnswer = z.object({
   callId: z.string(),
+  node: NODE,
   messages: z.array(traceMessageAnswer),
   ladder: z.string().describe('The messages drawn for a terminal.'),
 });
@@ -179,7 +183,11 @@ export const tracePageAnswer = z.object({
       summary: z.string().describe('Method or status, e.g. `INVITE (SDP)` or `200 OK`.'),
       from: z.string().describe('User of the From URI.'),
       to: z.string().describe('User of the To URI.'),
+      node: NODE,
     }),
   ),
-  next: z.int().describe('As `after` of the next request: what came since.'),
+  next: z
+    .union([z.int(), z.string()])
+    .describe('As `after` of the next request: what came since. Of several nodes it has the count of each.'),
+  missing: z.array(z.string()).optional().describe('Nodes that did not answer.'),
 });

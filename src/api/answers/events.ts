@@ -27,7 +27,22 @@ export const newWebhookAnswer = webhookAnswer.extend({
   secret: z.string().optional().describe('The key that was made for it; shown this once.'),
 });
 
-/** The facts of each event; an event of the stream has `at` beside them. */
+export const eventPageAnswer = z.object({
+  events: z.array(
+    z.object({
+      id: z.string(),
+      at: time,
+      type: z.string(),
+      node: z.string(),
+      data: z.looseObject({}).describe('The facts, by the type.'),
+    }),
+  ),
+  next: z.string().describe('As `lastEventId` of the next request.'),
+  gap: z.boolean().describe('Events in between are not kept any more.'),
+  isMore: z.boolean().describe('There are more by now.'),
+});
+
+/** The facts of each event; an event of the stream has `at` and `node` beside them. */
 export const eventAnswers = {
   'trunk-state': z.object({
     trunkId: z.string(),

@@ -1,7 +1,7 @@
 /** Who may ask: users, sessions and tokens, and what they changed, as the API answers them. */
 import { z } from 'zod';
 import type { AuditEntry } from '../../observe/index.ts';
-import { type Loose, optionalText, time } from './shared.ts';
+import { type Loose, NODE, optionalText, time } from './shared.ts';
 
 export const tokenAnswer = z.object({
   id: z.string(),
@@ -63,4 +63,5 @@ export const auditEntryAnswer = z.object({
   tenant: optionalText,
   before: z.record(z.string(), z.unknown()).optional().describe('The resource before, without secrets.'),
   after: z.record(z.string(), z.unknown()).optional(),
-}) satisfies z.ZodType<Loose<AuditEntry>>;
+  node: NODE,
+}) satisfies z.ZodType<Loose<AuditEntry & { node: string }>>;

@@ -95,7 +95,19 @@ export const registrationAnswer = z.object({
   source: z.string().describe('Where it came from, as `address:port`.'),
   userAgent: optionalText,
   expiresAt: time,
+  node: z.string().describe('The node that took it, and through which calls to it go.'),
 }) satisfies z.ZodType<Loose<RegistrationView>>;
+
+export const leaseAnswer = z.object({
+  trunkId: z.string(),
+  trunk: z.string(),
+  owner: z.string(),
+  node: z.string().describe('The node that registers it.'),
+  state: z.enum(TRUNK_STATES),
+  since: time,
+  server: z.string().optional().describe('Where it is registered.'),
+  expiresAt: time.optional(),
+});
 
 export const brandAnswer = z.object({
   id: z.string(),

@@ -73,12 +73,12 @@ function columns(end: (call: LiveCall) => void): readonly Column<LiveCall>[] {
   return [
     {
       title: t('calls.who'),
-      cell: ({ callId, from, to, direction }) => (
+      cell: ({ callId, from, to, direction, node }) => (
         <>
           <Link to={`/calls/${encodeURIComponent(callId)}`} class="table-main break">
             {from} → {to}
           </Link>
-          <span class="table-sub">{t(`direction.${direction}`)}</span>
+          <span class="table-sub break">{[t(`direction.${direction}`), node].filter(Boolean).join(' · ')}</span>
         </>
       ),
     },

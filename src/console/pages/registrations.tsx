@@ -53,7 +53,15 @@ function columns(): readonly Column<RegistrationView>[] {
         </>
       ),
     },
-    { title: t('registrations.device'), cell: ({ userAgent }) => <span class="break">{userAgent ?? '—'}</span> },
+    {
+      title: t('registrations.device'),
+      cell: ({ userAgent, node }) => (
+        <>
+          <span class="break">{userAgent ?? '—'}</span>
+          <span class="table-sub break">{node}</span>
+        </>
+      ),
+    },
     { title: t('registrations.ends'), cell: ({ expiresAt }) => <When at={expiresAt} /> },
   ];
 }

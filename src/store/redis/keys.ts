@@ -20,6 +20,7 @@ export const SCHEMA = 1;
  * | `nodes` | hash: name → time and what the node tells the others |
  * | `restoring` | there while a node writes its copy into an empty Redis |
  * | `changes` | channel: something changed, look |
+ * | `ask:NODE`, `answer:NODE` | channels: sealed questions to a node, and sealed answers to what it has asked |
  */
 export class Keys {
   readonly meta: string;

@@ -106,8 +106,10 @@ export class RedisLink {
   }
 
   /** Calls the listener for every message on the channel, again after every reconnect. This link then takes no commands. */
-  async listen(channel: string, listener: () => void): Promise<void> {
-    this.#client.on('message', listener);
+  async listen(channel: string, listener: (message: Buffer) => void): Promise<void> {
+    this.#client.on('messageBuffer', (from: Buffer, message: Buffer) => {
+      if (from.toString() === channel) listener(message);
+    });
     this.#client.on('ready', () => {
       this.#client.subscribe(channel).catch(() => {});
     });

@@ -18,6 +18,7 @@ import { RedisLeases } from './redis-leases.ts';
 import { RedisMessages } from './redis-messages.ts';
 import { RedisNodes } from './redis-nodes.ts';
 import { RedisProvisioning } from './redis-provisioning.ts';
+import { RedisQuestions } from './redis-questions.ts';
 import { RedisRecords } from './redis-records.ts';
 import { RedisSignIns } from './redis-sign-ins.ts';
 import { restoreStore } from './restore.ts';
@@ -147,6 +148,7 @@ class RedisStores implements Stores {
   readonly leases: RedisLeases;
   readonly trunkLease: TrunkLeases;
   readonly nodes: RedisNodes;
+  readonly questions: RedisQuestions;
   readonly nonceSecret: Uint8Array;
   readonly #parts: Parts;
   readonly #lastCopy: LastCopy;
@@ -189,6 +191,15 @@ class RedisStores implements Stores {
       log,
       storeId: identity.id,
       version: () => this.provisioning.copy.version,
+    });
+    this.questions = new RedisQuestions({
+      link: links.provisioning,
+      subscriber: links.subscriber,
+      keys,
+      sealer,
+      node,
+      nowMs: () => clock.wallMs() - this.nodes.clockOffsetMs,
+      log,
     });
     const guarded = { storeId: identity.id, meta: keys.meta, refusal };
     const records = { link: links.signalling, sealer, ...guarded, onChange: () => this.#lastCopy.changed() };

@@ -65,7 +65,9 @@ describe.skipIf(peersSkipped)('phones that come and go at two engines on one Red
       ),
     );
     expect(live).toEqual(['0', '1']);
-    const listed = await Promise.all([a, b].map(async (node) => (await node.ask('GET', '/api/v1/calls')).body.total));
+    const listed = await Promise.all(
+      [a, b].map(async (node) => (await node.ask('GET', `/api/v1/calls?node=${node.name}`)).body.total),
+    );
     expect(listed).toEqual([0, 1]);
     await eventually('the end', () => bob.heard.includes('BYE'));
   });

@@ -33,6 +33,26 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
     expect(provider.requests('INVITE', node.host).length).toBeGreaterThan(0);
   };
 
+  /** Each node shows what both have. */
+  const placesToLook = async () => {
+    const names = [holder.name, other.name];
+    for (const { ask } of [holder, other]) {
+      const leases = (await ask('GET', '/api/v1/leases')).body;
+      expect(leases.items).toMatchObject([{ trunk: 'carrier', node: holder.name, state: 'online' }]);
+      const records = (await ask('GET', '/api/v1/call-records')).body;
+      expect(records.items.map(({ node }: { node: string }) => node).toSorted()).toEqual(names.toSorted());
+      expect(records.missing).toBeUndefined();
+      const { body } = await ask('GET', '/api/v1/trace?method=INVITE');
+      expect(new Set(body.messages.map(({ node }: { node: string }) => node))).toEqual(new Set(names));
+      for (const { callId, node } of records.items as { callId: string; node: string }[]) {
+        expect((await ask('GET', `/api/v1/call-records/${callId}`)).body).toMatchObject({ callId, node });
+        expect((await ask('GET', `/api/v1/calls/${callId}/trace`)).body).toMatchObject({ node });
+      }
+      const one = (await ask('GET', `/api/v1/call-records?node=${other.name}`)).body;
+      expect(one.items.map(({ node }: { node: string }) => node)).toEqual([other.name]);
+    }
+  };
+
   test('is registered by exactly one, and calls go out through it from both', async () => {
     const first = await eventually('the first REGISTER', () => provider.requests('REGISTER')[0], { timeoutMs: 15_000 });
     [holder, other] = cluster.nodes.toSorted((node) => (node.host === first.from ? -1 : 1)) as [
@@ -42,6 +62,7 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
     expect(holder.host).toBe(first.from);
     await calls(holder);
     await calls(other);
+    await placesToLook();
     await new Promise((resolve) => setTimeout(resolve, BEYOND_A_LEASE_MS));
     expect(provider.requests('REGISTER', other.host)).toEqual([]);
     // It is up at the node that does not register it too.
@@ -55,6 +76,8 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
   test('that one is killed with kill -9: the other registers within 10 s, never both, and calls go out', async () => {
     const killedAtMs = performance.now();
     holder.process.child.signal('SIGKILL');
+    const { body } = await other.ask('GET', '/api/v1/calls');
+    expect(body).toMatchObject({ missing: [holder.name] });
     await calls(other);
     const next = await eventually('its REGISTER', () => provider.requests('REGISTER', other.host)[0], {
       timeoutMs: 15_000,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mergedStatistics } from '../../src/workers/statistics.ts';
+import { mergedStatistics } from '../../../src/api/across/statistics.ts';
 
 test('counts are added, point by point and trunk by trunk; delays are those of whoever had more calls', () => {
   const trunk = (trunkId: string, attempts: number[], codes: Record<string, number>) => ({

@@ -1,13 +1,13 @@
-/** What the calls of several workers came to, as one sum. */
+/** What the calls of several nodes or workers came to, as one sum. */
 
-import type { CallPoint, CallStatistics, TrunkStatistics } from '../observe/index.ts';
+import type { CallPoint, CallStatistics, TrunkStatistics } from '../../observe/index.ts';
 
 export type Statistics = Pick<CallStatistics, 'completeFrom' | 'points' | 'trunks' | 'codes'>;
 
 /** As many trunks as one answer has that was asked for none by name. */
 const MOST_TRUNKS = 20;
 
-/** Of the same span and steps. Of delays, which are percentiles, each point has those of the worker with the most calls in it. */
+/** Of the same span and steps. Of delays, which are percentiles, each point has those of the one with the most calls in it. */
 export function mergedStatistics<T extends Statistics>(first: T, others: readonly Statistics[]): T {
   const all = [first, ...others];
   let { completeFrom, trunks, codes }: Statistics = first;

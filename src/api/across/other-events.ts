@@ -1,0 +1,158 @@
+/** The events of the other nodes, while somebody reads them: each is asked twice a second for what has happened since. */
+import type { ApiContext } from '../context.ts';
+import type { Channel } from '../event-feed.ts';
+import type { NodeQuestion } from '../ports.ts';
+
+const POLL_MS = 500;
+const ANSWER_MS = 1_500;
+/** At once; more are asked for without a pause. */
+const MOST = 500;
+
+interface OtherEvent {
+  readonly at: string;
+  readonly type: string;
+  readonly tenants: readonly string[];
+  readonly data: object;
+}
+
+interface EventPage {
+  readonly events: readonly OtherEvent[];
+  /** To go on from. */
+  readonly next: string;
+  /** What happened in between is not kept any more. */
+  readonly gap: boolean;
+  readonly isMore: boolean;
+}
+
+/** Who reads them; in the same stream as those of the node itself, which alone have ids. */
+interface Reader {
+  readonly channel: Channel;
+  takes(): boolean;
+  write(text: string): void;
+}
+
+interface Wanted {
+  /** Only of this node; undefined: of all. */
+  readonly node: string | undefined;
+  /** It has read before: what happened at other nodes meanwhile it has missed. */
+  readonly isBack: boolean;
+}
+
+interface Followed {
+  next: string | undefined;
+  isAsked: boolean;
+  isSilent: boolean;
+}
+
+export class OtherEvents {
+  readonly #context: Pick<ApiContext, 'nodes' | 'log'>;
+  readonly #readers = new Map<Reader, Wanted>();
+  readonly #followed = new Map<string, Followed>();
+  /** What readers had no room for. */
+  readonly #left = new Map<Reader, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(context: Pick<ApiContext, 'nodes' | 'log'>) {
+    this.#context = context;
+  }
+
+  add(reader: Reader, wanted: Wanted): void {
+    this.#readers.set(reader, wanted);
+    const others = wanted.isBack ? this.#context.nodes.others() : [];
+    for (const node of others)
+      this.#gap(reader, node, 'what happened there since was not followed; read the resources again');
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#poll(), POLL_MS);
+    this.#timer.unref();
+    this.#poll();
+  }
+
+  remove(reader: Reader): void {
+    this.#readers.delete(reader);
+    this.#left.delete(reader);
+    if (this.#readers.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#followed.clear();
+  }
+
+  #poll(): void {
+    const others = this.#context.nodes.others();
+    for (const node of this.#followed.keys()) if (!others.includes(node)) this.#followed.delete(node);
+    for (const node of others) {
+      const followed = this.#followed.get(node) ?? { next: undefined, isAsked: false, isSilent: false };
+      this.#followed.set(node, followed);
+      if (!followed.isAsked) void this.#follow(node, followed);
+    }
+  }
+
+  async #follow(node: string, followed: Followed): Promise<void> {
+    followed.isAsked = true;
+    try {
+      for (let isMore = true; isMore && this.#readers.size > 0; ) {
+        const page = await this.#since(node, followed.next);
+        if (this.#followed.get(node) !== followed) return;
+        if (followed.next === undefined) for (const reader of this.#readers.keys()) this.#note(reader, node);
+        followed.next = page.next;
+        followed.isSilent = false;
+        isMore = page.isMore;
+        for (const reader of this.#readers.keys()) this.#give(reader, node, page);
+      }
+    } catch (error) {
+      if (followed.isSilent) return;
+      followed.isSilent = true;
+      this.#context.log.debug('events-not-had', { from: node, error: String(error) });
+      for (const reader of this.#readers.keys()) this.#gap(reader, node, `node ${node} does not answer`);
+    } finally {
+      followed.isAsked = false;
+    }
+  }
+
+  async #since(node: string, id: string | undefined): Promise<EventPage> {
+    const { nodes } = this.#context;
+    const query = new URLSearchParams({ format: 'json', limit: String(MOST) });
+    if (id !== undefined) query.set('lastEventId', id);
+    const identity: NodeQuestion['identity'] = { actor: `node:${nodes.self}`, role: 'system-admin', readOnly: true };
+    const url = `/api/v1/events?${query}`;
+    const { status, text } = await nodes.ask(node, { method: 'GET', url, identity }, ANSWER_MS);
+    if (status !== 200) throw new Error(`node ${node} answers ${status}`);
+    return JSON.parse(text) as EventPage;
+  }
+
+  #give(reader: Reader, node: string, { events, gap }: EventPage): void {
+    if (!this.#wants(reader, node)) return;
+    if (gap) this.#gap(reader, node, 'events were lost; read the resources again');
+    const { types, tenant, perSecond } = reader.channel;
+    const wanted = events.filter(
+      (event) => types.has(event.type) && (tenant === undefined || event.tenants.includes(tenant)),
+    );
+    if (wanted.length === 0) return;
+    const room = perSecond === undefined ? wanted.length : Math.max(1, Math.floor((perSecond * POLL_MS) / 1000));
+    const most = reader.takes() ? Math.min(room, wanted.length) : 0;
+    const left = (this.#left.get(reader) ?? 0) + wanted.length - most;
+    this.#left.set(reader, left);
+    if (most === 0) return;
+    const texts = wanted.slice(-most).map(({ type, at, data }) => block(type, { at, node, ...data }));
+    if (left > 0) texts.unshift(block('skipped', { count: left }));
+    this.#left.delete(reader);
+    reader.write(texts.join(''));
+  }
+
+  #gap(reader: Reader, node: string, reason: string): void {
+    if (this.#wants(reader, node) && reader.takes()) reader.write(block('gap', { node, reason }));
+  }
+
+  /** From here on it is followed. */
+  #note(reader: Reader, node: string): void {
+    if (this.#wants(reader, node) && reader.takes()) reader.write(`: node ${node}\n\n`);
+  }
+
+  #wants(reader: Reader, node: string): boolean {
+    const wanted = this.#readers.get(reader);
+    return wanted !== undefined && (wanted.node === undefined || wanted.node === node);
+  }
+}
+
+function block(type: string, data: object): string {
+  return `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+}
