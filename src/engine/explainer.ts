@@ -4,7 +4,7 @@
  */
 import { PeerError } from '../base/errors.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import { type CallFacts, describeDestination, type LiveRecord, type VerificationFacts } from '../call/index.ts';
+import { type CallFacts, describeDestination, type VerificationFacts } from '../call/index.ts';
 import { type CallRecord, octetsOf, type SipTrace, type TraceMessage } from '../observe/index.ts';
 import {
   type ExplainedLeg,
@@ -47,6 +47,7 @@ import { reasonPhraseOf } from './call-verification.ts';
 import type { Engine } from './engine.ts';
 import { type ImaginedAnswer, readAnswers } from './imagined-answer.ts';
 import { imagineInvite, readInvite } from './imagined-invite.ts';
+import { type CallIn, inboundSteps, phoneFields } from './inbound-reasons.ts';
 
 export interface ExplainerOptions {
   readonly scheduler: Scheduler;
@@ -71,7 +72,7 @@ export class Explainer {
     const source = this.#sourceOf(question, request);
     const invite = request ?? imagineInvite(question, this.#domainOf(source));
     const rehearsal = new CallRehearsal(engine, scheduler, source, answers);
-    return this.#told(source, await rehearsal.play(invite.receivedText ?? serialize(invite)));
+    return this.#told(source, invite, await rehearsal.play(invite.receivedText ?? serialize(invite)));
   }
 
   /** A live or recent call, by its id or the SIP Call-ID of a leg: how it was decided, what was sent, what came of it. */
@@ -89,23 +90,54 @@ export class Explainer {
     const labels = new Map(begunLegs.map((leg) => [leg.callId, leg.label]));
     const known = live === undefined ? [] : [live.callerCallId, live.calleeCallId ?? '', ...labels.keys()];
     const named = new Map(known.map((sipCallId) => [sipCallId, labels.get(sipCallId)]));
-    const legs = trace
-      .find(callId, named)
+    const messages = trace.find(callId, named);
+    const facts = begun?.facts ?? (ended === undefined ? undefined : factsOfRecord(ended));
+    const legs = messages
       .filter(({ direction, text, leg }) => direction === 'sent' && text.startsWith('INVITE ') && leg !== 'caller')
       .filter(isFirstSending)
-      .map((message) => sentLeg(message, labels.get(message.sipCallId)));
+      .map((message) => this.#reasoned(sentLeg(message, labels.get(message.sipCallId)), facts));
     // A call that was refused lives until what it has cancelled has ended.
     const final = ended ?? (begun !== undefined && begun.status >= 300 ? begun : undefined);
     const answer = final === undefined ? undefined : { status: final.status, reason: final.reason };
     const found = begun?.facts.verification ?? ended?.verification;
     const leftOn: LeavingOn = (route) => this.#leftOn(route, legs);
     const explanation =
-      call === undefined ? this.#stayedInside(begun, ended) : withVerification(explainPlaced(call, leftOn), found);
+      call === undefined ? this.#stayedInside(facts, legs) : withVerification(explainPlaced(call, leftOn), found);
     if (explanation === undefined) return this.#refusedAtOnce(id);
     // Refused before its plan was played, for want of something in the INVITE; or there was nobody to ring.
     const isFaulty = legs.length === 0 && answer !== undefined && answer.status !== explanation.refusal?.status;
     const refusal = isFaulty ? { ...answer, code: 'request-refused' } : explanation.refusal;
-    return { ...explanation, refusal, legs, answer };
+    const came = messages.find(({ direction, text }) => direction === 'received' && text.startsWith('INVITE '));
+    const invite = came === undefined ? undefined : parsedOf(came);
+    const startedAt = begun === undefined ? (ended?.startedAt ?? '') : new Date(begun.startedAtMs).toISOString();
+    const inbound =
+      facts === undefined
+        ? []
+        : this.#inboundSteps({
+            facts,
+            invite: invite?.kind === 'request' ? invite : undefined,
+            from: came === undefined ? undefined : `${came.transport}:${came.remote}`,
+            wallMs: Date.parse(startedAt),
+          });
+    return { ...withSteps(inbound, explanation), refusal, legs, answer };
+  }
+
+  /** What there is to tell of a call in; nothing of any other. */
+  #inboundSteps(call: Pick<CallIn, 'facts' | 'invite' | 'from' | 'wallMs'>): StepNote[] {
+    const { directory } = this.#options.engine;
+    const { direction, trunkId } = call.facts;
+    const trunk = direction === 'inbound' && trunkId !== undefined ? directory.trunk(trunkId) : undefined;
+    return trunk === undefined ? [] : inboundSteps({ ...call, directory, trunk });
+  }
+
+  /** A leg to a phone, with the reasons of its fields; one to a trunk as it is: its route has them. */
+  #reasoned(leg: ExplainedLeg, facts: CallFacts | undefined): ExplainedLeg {
+    const { directory } = this.#options.engine;
+    const tenant = facts?.tenant === undefined ? undefined : directory.tenantByName(facts.tenant);
+    if (facts === undefined || tenant === undefined || directory.party(tenant.name, leg.to) === undefined) return leg;
+    const invite = parseMessage(Buffer.from(leg.inviteBase64, 'base64').toString('latin1')) as SipRequest;
+    const rule = tenant.inboundRules.find(({ name }) => name === facts.inboundRule);
+    return { ...leg, fields: phoneFields(invite, facts, rule) };
   }
 
   /** An INVITE that was answered before there was a call: by what it lacks or asks for, or for want of credentials. */
@@ -184,19 +216,27 @@ export class Explainer {
     return source.kind === 'node' ? '' : source.tenant.domain;
   }
 
-  #told(source: Source, { invites, plans, answer, isFaulty, facts, unlocated }: RehearsedCall): Explanation {
-    const legs = invites.map(explainedLeg);
+  #told(source: Source, invite: SipRequest, call: RehearsedCall): Explanation {
+    const { invites, plans, answer, isFaulty, facts, unlocated } = call;
+    const legs = invites.map((each) => this.#reasoned(explainedLeg(each), facts));
+    const wallMs = this.#options.scheduler.wallMs();
+    const inbound = source.kind === 'trunk' ? this.#inboundSteps({ facts, invite, from: undefined, wallMs }) : [];
     const [witnessed] = plans;
     const base =
       witnessed === undefined || isFaulty
-        ? this.#inside(source, facts)
-        : withVerification(
-            this.#outside(witnessed, (_, index) => {
-              const at = invites.findIndex(({ route }) => route?.plan === witnessed.plan && route.index === index);
-              const [leg, invite] = [legs[at], invites[at]];
-              return leg === undefined || invite === undefined ? undefined : leaving(leg, this.#seenAs(invite.flow.of));
-            }),
-            facts.verification,
+        ? withSteps(inbound, this.#inside(source, facts))
+        : withSteps(
+            inbound,
+            withVerification(
+              this.#outside(witnessed, (_, index) => {
+                const at = invites.findIndex(({ route }) => route?.plan === witnessed.plan && route.index === index);
+                const [leg, invite] = [legs[at], invites[at]];
+                return leg === undefined || invite === undefined
+                  ? undefined
+                  : leaving(leg, this.#seenAs(invite.flow.of));
+              }),
+              facts.verification,
+            ),
           );
     const isRefused = legs.length === 0 && base.refusal === undefined && base.storedSetting === undefined;
     const code = isFaulty ? 'request-refused' : (base.routes[0]?.refusal?.code ?? 'not-reached');
@@ -256,9 +296,13 @@ export class Explainer {
   }
 
   /** A placed call without an outbound part: from phone to phone, or to a DID. */
-  #stayedInside(begun: LiveRecord | undefined, ended: CallRecord | undefined): Explanation | undefined {
+  #stayedInside(known: CallFacts | undefined, legs: readonly ExplainedLeg[]): Explanation | undefined {
     const { directory } = this.#options.engine;
-    const facts = begun?.facts ?? (ended === undefined ? undefined : factsOfRecord(ended));
+    const rang = [...new Set(legs.map(({ to }) => to))].filter((to) => to !== '');
+    const facts =
+      known?.direction === 'inbound' && rang.length > 0
+        ? { destination: `extension ${rang.join(', ')}`, ...known }
+        : known;
     if (facts === undefined || facts.direction === 'outbound') return undefined;
     const { tenant = '', trunkId, extension } = facts;
     // A call from a trunk; one to a trunk has an outbound part.
@@ -277,6 +321,11 @@ export class Explainer {
     const party = directory.party(tenant, called);
     return party === undefined ? called : `${party.kind} ${called}`;
   }
+}
+
+/** With what came first in front. */
+function withSteps(steps: readonly StepNote[], explanation: Explanation): Explanation {
+  return steps.length === 0 ? explanation : { ...explanation, steps: [...steps, ...explanation.steps] };
 }
 
 function withVerification(explanation: Explanation, found: VerificationFacts | undefined): Explanation {

@@ -1,4 +1,4 @@
-export { type InboundNumbers, readInboundNumbers } from './parameters.ts';
+export { firstSource, type InboundNumbers, readInboundNumbers } from './parameters.ts';
 export {
   type InboundCall,
   type InboundDirectory,

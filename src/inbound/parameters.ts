@@ -65,11 +65,19 @@ function readSource(request: SipRequest, source: InboundSource): string {
 }
 
 function firstOf(request: SipRequest, sources: readonly InboundSource[]): string {
+  return firstSource(request, sources)?.value ?? '';
+}
+
+/** The source that a value is read from: the first that has one. Undefined: none has. */
+export function firstSource(
+  request: SipRequest,
+  sources: readonly InboundSource[],
+): { readonly source: InboundSource; readonly value: string } | undefined {
   for (const source of sources) {
     const value = readSource(request, source);
-    if (value !== '') return value;
+    if (value !== '') return { source, value };
   }
-  return '';
+  return undefined;
 }
 
 /** @throws PeerError when From, To or the Request-URI cannot be read. */

@@ -77,7 +77,9 @@ function mediaLine({ relay, reason }: NonNullable<ExplainedLeg['media']>): strin
 const SILENT = new Set(['nothing', '180 Ringing']);
 
 function legLines(leg: ExplainedLeg, paint: Paint): string[] {
-  return [legHead(leg, paint), ...inviteLines(leg.invite, paint)];
+  const { fields = [] } = leg;
+  const why = fields.length === 0 ? [] : [paint.bold('  Why'), ...fieldLines(fields, paint)];
+  return [legHead(leg, paint), ...inviteLines(leg.invite, paint), ...why];
 }
 
 function legHead({ to, target, at, answer }: ExplainedLeg, paint: Paint): string {

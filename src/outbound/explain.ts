@@ -53,6 +53,8 @@ export interface ExplainedLeg {
   readonly media?: { readonly relay: boolean; readonly reason: string };
   /** When it was sent, for a placed call. */
   readonly at?: string;
+  /** Of a leg to a phone: why each field is what it is; of one to a trunk its route tells. */
+  readonly fields?: readonly FieldReason[];
 }
 
 export interface ExplainedAnswer {

@@ -40,6 +40,7 @@ export { draftForRoute, type OutboundPlan, planOutbound, planOverTrunk } from '.
 export { explainPlaced, type PlacedCall, placedCall, refusedBy } from './placed-call.ts';
 export { type CallDifference, differenceOf, type FieldDifference, type Whereabouts } from './played-again.ts';
 export { type ExplainQuestion, QuestionError } from './question.ts';
+export { type FieldReason, reasonsOf } from './reasons.ts';
 export type { InviteTokens } from './render.ts';
 export { mismatch, rulesOf, senderMismatch } from './rules.ts';
 export { addIdentity, type Signing, type Signs, type SignsAtOnce } from './signing.ts';

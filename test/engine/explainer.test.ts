@@ -143,11 +143,23 @@ describe('placed calls', () => {
     await world.ring('14155550102');
     const callId = world.peers[2]?.took('INVITE').callId() ?? '';
     const placed = world.explainer.explainCall(callId);
-    expect(placed?.steps.map(({ reason }) => reason)).toEqual([
-      'trunk "carrier-a"',
-      'inbound rule "second" matches',
-      '14155550102',
+    expect(placed?.steps.map(({ step, reason }) => [step, reason])).toEqual([
+      ['trunk', expect.stringMatching(/^"carrier-a" \(ip, id \d+\) of the system; it came from udp:\S+$/)],
+      ['called-number', expect.stringMatching(/^to\.user: \+?14155550102/)],
+      ['caller-number', expect.stringMatching(/^from\.user: /)],
+      ['pool', expect.stringMatching(/^14155550102 is in the DID pool of acme on this trunk \(\d+-\d+\)$/)],
+      ['rule-terms', expect.stringMatching(/^DIDs 14155550102; any caller/)],
+      ['caller', 'trunk "carrier-a"'],
+      ['called', '14155550102'],
+      ['rule', 'inbound rule "second" matches'],
+      ['destination', 'extension 102'],
     ]);
+    const fields = new Map(placed?.legs?.[0]?.fields?.map(({ field, reason }) => [field, reason]));
+    expect(fields.get('Request-URI')).toBe('the Contact that the phone registered');
+    expect(fields.get('From.user')).toBe("the caller's number, as it was read");
+    expect(fields.get('Call-ID')).toBe('this leg is a dialog of its own');
+    // Over SIP it is read again; of the record it tells the same.
+    expect(placed?.legs?.[0]?.fields?.every(({ reason }) => reason !== '')).toBe(true);
     expect(placed?.answer).toEqual({ status: 486, reason: 'Busy Here' });
     world.close();
   });

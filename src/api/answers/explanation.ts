@@ -46,6 +46,15 @@ export const planAnswer = applySummaryAnswer.extend({
     .describe('The latest 100 of them.'),
 });
 
+const fieldReason = z.object({
+  field: z.string().describe('Header field and part, e.g. `From.user`.'),
+  value: z.string(),
+  source: z.string(),
+  origin: z.enum(['trunk', 'brand', 'default', 'call', 'tenant', 'engine']),
+  reason: z.string(),
+  overruled: z.literal(true).optional().describe('A later decision about the same field took its place.'),
+});
+
 const explainedRoute = z.object({
   trunk: z.object({ id: z.string(), name: z.string(), type: z.string(), brand: z.string() }),
   refusal: refusal.optional(),
@@ -61,16 +70,7 @@ const explainedRoute = z.object({
     }),
   ),
   steps: z.array(stepNote),
-  fields: z.array(
-    z.object({
-      field: z.string().describe('Header field and part, e.g. `From.user`.'),
-      value: z.string(),
-      source: z.string(),
-      origin: z.enum(['trunk', 'brand', 'default', 'call', 'tenant', 'engine']),
-      reason: z.string(),
-      overruled: z.literal(true).optional().describe('A later decision about the same field took its place.'),
-    }),
-  ),
+  fields: z.array(fieldReason),
   nextHop: z.string(),
   invite: z.string().describe('The INVITE as text.'),
   inviteBase64: z.string().describe('The same, octet for octet.'),
@@ -137,6 +137,10 @@ export const explanationAnswer = z.object({
       z.object({
         to: z.string().describe("The trunk's name or the extension's number."),
         target: z.string().describe('As `transport:address:port`; empty when no address is known now.'),
+        fields: z
+          .array(fieldReason)
+          .optional()
+          .describe('Of a leg to a phone: why each field is what it is. Of one to a trunk, its route tells.'),
         invite: z.string().describe('Octet for octet but for random tokens.'),
         inviteBase64: z.string(),
         answer: optionalText.describe(

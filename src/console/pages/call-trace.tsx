@@ -4,13 +4,16 @@ import { useQuery } from '../client/use-query.ts';
 import { t } from '../text/index.ts';
 import { ButtonDownload } from '../ui/button.tsx';
 import { Ladder } from '../ui/ladder.tsx';
+import { Why } from '../ui/why.tsx';
 
 const LIVE_MS = 1000;
 
 export function CallTrace({ id, isLive }: { readonly id: string; readonly isLive: boolean }) {
   const trace = useQuery(`trace ${id}`, () => calls.trace(id), isLive ? LIVE_MS : undefined);
-  const explanation = useQuery(`explain ${id}`, () => calls.explain(id)).data;
   const messages = trace.data?.messages ?? [];
+  // Each INVITE that leaves has its reasons.
+  const invites = messages.filter(({ text }) => text.startsWith('INVITE ')).length;
+  const explanation = useQuery(`explain ${id} ${invites}`, () => calls.explain(id)).data;
   return (
     <section class="stack" aria-busy={trace.data === undefined && trace.loading}>
       <header class="row row-spread">
@@ -25,6 +28,7 @@ export function CallTrace({ id, isLive }: { readonly id: string; readonly isLive
         )}
       </header>
       <Ladder messages={messages} explanation={explanation} />
+      {explanation === undefined ? null : <Why explanation={explanation} />}
     </section>
   );
 }

@@ -12,6 +12,7 @@ import { Invite, Reasons } from '../ui/invite.tsx';
 import { Note } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
+import { Steps } from '../ui/why.tsx';
 
 export function Try() {
   const form = useForm({
@@ -132,14 +133,7 @@ function Told({ explanation: { refusal, rule, steps, routes, skipped, legs = [] 
             {t('try.rule')} <strong>{rule}</strong>
           </p>
         )}
-        <ol class="stack-small">
-          {steps.map(({ step, outcome, reason }) => (
-            <li class="row" key={step + reason}>
-              <State tone={outcome === 'reject' ? 'bad' : 'good'}>{step}</State>
-              <span class="break">{reason}</span>
-            </li>
-          ))}
-        </ol>
+        <Steps steps={steps} />
       </section>
       {routes.map((route) => (
         <section class="card stack" key={route.trunk.id}>
@@ -173,12 +167,13 @@ function Told({ explanation: { refusal, rule, steps, routes, skipped, legs = [] 
       ))}
       {routes.length > 0
         ? null
-        : legs.map(({ to, target, invite }) => (
+        : legs.map(({ to, target, invite, fields = [] }) => (
             <section class="card stack" key={to + target}>
               <h2>
                 {t('try.sends')}: {to} <span class="mono soft">{target}</span>
               </h2>
               <Invite text={invite} />
+              {fields.length === 0 ? null : <Reasons fields={fields} />}
             </section>
           ))}
       {skipped.length === 0 ? null : (

@@ -74,16 +74,46 @@ export function MessageDetails({ message, explanation, onClose }: DetailsProps) 
 
 type Reason = Explanation['routes'][number]['fields'][number];
 
-/** Of an INVITE that was sent over a trunk: why each field is what it is. */
+/** Fields by the name of what a trunk reads in them. */
+const READ_IN: Readonly<Record<string, string>> = {
+  requestUri: 'Request-URI',
+  to: 'To',
+  from: 'From',
+  contact: 'Contact',
+  remotePartyIdCalled: 'Remote-Party-ID',
+  remotePartyIdCalling: 'Remote-Party-ID',
+  pAssertedIdentity: 'P-Asserted-Identity',
+  pPreferredIdentity: 'P-Preferred-Identity',
+  pCalledPartyId: 'P-Called-Party-ID',
+  diversion: 'Diversion',
+  historyInfo: 'History-Info',
+};
+
+/** Of an INVITE that was sent: why each field is what it is. Of one that came over a trunk: what was read in its fields. */
 function reasonsFor(
-  { direction, leg }: TraceMessage,
+  { direction, leg, text }: TraceMessage,
   method: string,
   status: number | undefined,
   explanation: Explanation | undefined,
 ): readonly Reason[] {
-  if (direction !== 'sent' || method !== 'INVITE' || status !== undefined) return [];
-  const route = explanation?.routes.find(({ trunk }) => trunk.name === leg);
-  return (route?.fields ?? []).filter(({ overruled }) => overruled !== true);
+  if (method !== 'INVITE' || status !== undefined || explanation === undefined) return [];
+  if (direction === 'received') return leg === 'caller' || leg === undefined ? readings(explanation) : [];
+  const route = explanation.routes.find(({ trunk }) => trunk.name === leg);
+  const phone = explanation.legs?.find(({ to, invite }) => to === leg && firstLine(invite) === firstLine(text));
+  return (route?.fields ?? phone?.fields ?? []).filter(({ overruled }) => overruled !== true);
+}
+
+function readings({ steps }: Explanation): readonly Reason[] {
+  return steps.flatMap(({ step, reason }) => {
+    const source = /^(\w+)(?:\.\w+)?: /.exec(reason)?.[1] ?? '';
+    const field = READ_IN[source];
+    if (field === undefined || !step.startsWith('call')) return [];
+    return [{ field, value: '', source, origin: 'trunk' as const, reason: `${known(`why.${step}`, step)}: ${reason}` }];
+  });
+}
+
+function firstLine(text: string): string {
+  return text.slice(0, text.indexOf('\r\n'));
 }
 
 /**
@@ -96,7 +126,11 @@ function whyOf(reasons: readonly Reason[], name: string, value: string): readonl
     return header.toLowerCase() === name.toLowerCase() ? [{ part, reason, decided }] : [];
   });
   const whole = named.filter(({ part }) => part === '');
-  const here = whole.length > 1 ? whole.filter(({ decided }) => decided !== '' && value.includes(decided)) : whole;
+  // Several things may be read in one field.
+  const here =
+    whole.length > 1 && whole.some(({ decided }) => decided !== '')
+      ? whole.filter(({ decided }) => decided !== '' && value.includes(decided))
+      : whole;
   return [...here, ...named.filter(({ part }) => part !== '')];
 }
 

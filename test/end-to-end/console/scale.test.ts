@@ -28,6 +28,7 @@ const SEARCH_MS = IS_FULL ? 300 : 3000;
 const LONGEST_TURN_MS = IS_FULL ? 20 : Infinity;
 const LONGEST_FRAME_MS = IS_FULL ? 250 : 3000;
 const STREAMS_PER_TOKEN = 10;
+const PATIENT = { timeout: 30_000 };
 
 /** When the first row was there, since the page was asked for. */
 const firstRows = (page: Page) =>
@@ -190,6 +191,7 @@ describe.skipIf(peersSkipped)(`${EXTENSIONS} extensions, ${TRUNKS} trunks and ${
     await lists(page);
     await follows(page);
     await stormed(page);
+    await whyIn(page);
     const { eventLoop, memory } = await ask<NodeView>('/api/v1/node');
     figures['longest turn, ms'] = eventLoop.maxMs;
     figures['rss, MB'] = memory.rssOctets / 1e6;
@@ -206,7 +208,7 @@ describe.skipIf(peersSkipped)(`${EXTENSIONS} extensions, ${TRUNKS} trunks and ${
       figures[`${path}: first rows, ms`] = await firstRows(page);
       if (path === 'extensions/acme') await toTheEnd(page);
       await page.getByRole('searchbox').fill(q);
-      await expect.poll(() => page.locator('tbody tr').count(), { timeout: 30_000 }).toBe(1);
+      await expect.poll(() => page.locator('tbody tr').count(), PATIENT).toBe(1);
       figures[`${path}: search, ms`] = await searchMs(page, encoded);
       expect(figures[`${path}: first rows, ms`]).toBeLessThan(FIRST_ROWS_MS);
       expect(figures[`${path}: search, ms`]).toBeLessThan(SEARCH_MS);
@@ -262,6 +264,28 @@ describe.skipIf(peersSkipped)(`${EXTENSIONS} extensions, ${TRUNKS} trunks and ${
     figures['a change is on the page, ms'] = performance.now() - began;
   }
 
+  /** Why a call in went where it went: in its record, and beside the fields of the INVITE that came. */
+  async function whyIn(page: Page): Promise<void> {
+    await page.goto(`${world.url}/console/records`);
+    await page
+      .getByRole('link', { name: /14155550101/ })
+      .first()
+      .click();
+    await page.getByText('Why it went this way').click();
+    await page.getByText('14155550101 is in the DID pool of acme on this trunk (14155550100-14155550199)').waitFor();
+    await page.getByText('"carrier" (ip, id 1) of the system; it came from udp:127.0.0.1:', { exact: false }).waitFor();
+    await page.getByText('inbound rule "direct" matches').waitFor();
+    await page.locator('.ladder-row', { hasText: 'INVITE' }).first().click();
+    const message = page.getByRole('region', { name: 'The chosen message' });
+    await message.getByText('Called number read: to.user: 14155550101').waitFor();
+    await message.getByText(/Caller’s number read: from\.user: 1415666/).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    // What is not there says so, and leads back.
+    await page.goto(`${world.url}/console/records/nothing`);
+    await page.getByText('This is not there, or not any more').waitFor();
+    await page.locator('main').getByRole('link', { name: 'Call records' }).first().waitFor();
+  }
+
   async function stormed(page: Page): Promise<void> {
     const tokens = await Promise.all(
       Array.from({ length: Math.ceil((STREAMS - 1) / STREAMS_PER_TOKEN) }, () =>
@@ -277,18 +301,21 @@ describe.skipIf(peersSkipped)(`${EXTENSIONS} extensions, ${TRUNKS} trunks and ${
     );
     storm.refused = 0;
     await storm.call(sipPort, STORM, `storm-${attempt}`);
-    await expect.poll(() => storm.refused, { timeout: 30_000 }).toBeGreaterThanOrEqual(STORM);
+    await expect.poll(() => storm.refused, PATIENT).toBeGreaterThanOrEqual(STORM);
     // Each console has heard of each call, in the order in which it happened.
     for (const { events } of followers)
-      await expect.poll(() => events.filter((state) => state === 'ended').length).toBe(STORM);
+      await expect.poll(() => events.filter((state) => state === 'ended').length, PATIENT).toBe(STORM);
     expect(new Set(followers.map(({ events }) => events.join())).size).toBe(1);
     await page.getByText('14156660', { exact: false }).first().waitFor();
-    await expect.poll(() => page.locator('tbody tr').count()).toBeGreaterThan(20);
+    await expect.poll(() => page.locator('tbody tr').count(), PATIENT).toBeGreaterThan(20);
     figures['longest frame in the storm, ms'] = await page.evaluate<number>('globalThis.longest');
     expect(figures['longest frame in the storm, ms']).toBeLessThan(LONGEST_FRAME_MS);
     for (const follower of followers.splice(0)) follower.close();
     await expect
-      .poll(async () => /^tandem_event_streams (\d+)/m.exec(await (await fetch(`${world.url}/metrics`)).text())?.[1])
+      .poll(
+        async () => /^tandem_event_streams (\d+)/m.exec(await (await fetch(`${world.url}/metrics`)).text())?.[1],
+        PATIENT,
+      )
       .toBe('1');
   }
 });

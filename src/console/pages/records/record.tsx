@@ -1,10 +1,9 @@
 /** What became of one call: who, by which trunks, with which media; its messages and reasons as long as they are kept. */
-import { calls, records } from '../../client/resources.ts';
+import { records } from '../../client/resources.ts';
 import type { CallRecord } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { clock, exactTime, known, number, t } from '../../text/index.ts';
 import { Fact } from '../../ui/facts.tsx';
-import { Invite, Reasons } from '../../ui/invite.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Unread } from '../../ui/unread.tsx';
@@ -27,7 +26,6 @@ export function RecordPage({ id }: { readonly id: string }) {
         <Attempts record={record} />
         <Media record={record} />
         <CallTrace id={id} isLive={false} />
-        <Why id={id} />
       </div>
     </Page>
   );
@@ -181,35 +179,5 @@ function Media({ record: { media = [] } }: { record: CallRecord }) {
         </table>
       </div>
     </section>
-  );
-}
-
-/** The decisions of an outbound call, while they are remembered. */
-function Why({ id }: { id: string }) {
-  const { data } = useQuery(`explain ${id}`, () => calls.explain(id));
-  if (data === undefined) return null;
-  return (
-    <details class="card">
-      <summary>
-        <strong>{t('record.why')}</strong> <span class="soft">{t('record.whyText')}</span>
-      </summary>
-      <div class="stack">
-        <ol class="stack-small">
-          {data.steps.map(({ step, outcome, reason }) => (
-            <li class="row" key={step + reason}>
-              <State tone={outcome === 'reject' ? 'bad' : 'good'}>{step}</State>
-              <span class="grow break">{reason}</span>
-            </li>
-          ))}
-        </ol>
-        {data.routes.map((route) => (
-          <div class="stack" key={route.trunk.id}>
-            <h3>{t('try.route', { trunk: route.trunk.name })}</h3>
-            <Invite text={route.invite} />
-            <Reasons fields={route.fields} />
-          </div>
-        ))}
-      </div>
-    </details>
   );
 }
