@@ -75,7 +75,7 @@ export class RelayedSession implements TimerTarget {
   #agreed: Exchange | undefined = undefined;
   /** What each side described last. */
   readonly #described = new Map<string, Description>();
-  /** The same, as it came. */
+  /** What of it the relay has taken, as text: what a party that stays as it is goes on with. */
   readonly #given = new Map<string, string>();
   /** What was told, and what came of it: a description that comes again is not told again. */
   readonly #told = new Map<string, { readonly sdp: string; readonly result: string }>();
@@ -403,6 +403,7 @@ export class RelayedSession implements TimerTarget {
         return;
       }
       this.#agreed = { offer: own, answer };
+      this.#given.set(from, sdp);
       this.#relay.request(answer, (answered) => done(sdpOf(answered) === undefined ? undefined : sdp));
     });
   }

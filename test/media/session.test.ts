@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import type { MediaParty } from '../../src/media/decide.ts';
+import { NEAR } from '../../src/media/index.ts';
+import type { MediaRelay } from '../../src/media/relay.ts';
+import type { MediaRelays } from '../../src/media/relays.ts';
+import { RelayedSession } from '../../src/media/session.ts';
+import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+
+const party = (changes: Partial<MediaParty> = {}): MediaParty => ({
+  mode: 'auto',
+  behindNat: false,
+  family: 4,
+  codecs: [],
+  withoutRelay: 'refuse',
+  ...changes,
+});
+const sdp = (port: number) =>
+  `v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio ${port} RTP/AVP 0\r\n`;
+
+/** Takes whatever it is told as it is. */
+const relay = {
+  state: 'up',
+  failures: 0,
+  begin() {},
+  request: (fields: { readonly sdp?: string }, done: (answer: object) => void) =>
+    done({ result: 'ok', sdp: fields.sdp }),
+} as unknown as MediaRelay;
+
+test('a side that describes itself where something was made up for it is known by its own description', () => {
+  const parties = { near: party({ steady: true }), far: party({ needsOffer: true }) };
+  const nobody = { onMediaLost() {}, onMediaEnded() {} };
+  const session = new RelayedSession({} as MediaRelays, relay, new VirtualScheduler(), parties, nobody);
+  session.makeUpOffer(() => {});
+  const madeUp = session.describedBy(NEAR);
+  session.answer('far-1', NEAR, sdp(5000), () => {});
+  expect(session.standsInFor).toBe(NEAR);
+  const own = sdp(4000);
+  let told: string | undefined;
+  session.answer(NEAR, 'far-1', own, (result) => {
+    told = result;
+  });
+  expect(told).toBe(own);
+  expect(session.standsInFor).toBeUndefined();
+  expect([madeUp === own, session.describedBy(NEAR)]).toEqual([false, own]);
+});
