@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { manyReportAnswer } from './answers/provisioning.ts';
-import { COLLECTIONS, type Collection, type Item, itemsOf, keyText } from './collection.ts';
+import { COLLECTIONS, type Collection, type Item, itemsByKey, keyText } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { mergePatch } from './documents.ts';
 import { changeMany, type WantedItem } from './many.ts';
@@ -52,14 +52,8 @@ function* patched(
   keys: readonly string[],
   patch: Readonly<Record<string, unknown>> | null,
 ): Steps<WantedItem[]> {
-  const { key: field, schema, singular } = collection;
-  const wanted = new Set(keys);
-  const found = new Map<string, Item>();
-  for (const [index, item] of itemsOf(tenant, collection).entries()) {
-    const key = String(item[field]);
-    if (wanted.has(key)) found.set(key, item);
-    if (index % 64 === 0) yield;
-  }
+  const { schema, singular } = collection;
+  const found = yield* itemsByKey(tenant, collection);
   const rows: WantedItem[] = [];
   for (const [row, key] of keys.entries()) {
     yield;

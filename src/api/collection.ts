@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Problem } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import { referencesTo } from '../tenants/references.ts';
 import {
   extensionSchema,
@@ -130,9 +131,9 @@ export function planItem(
 }
 
 /** What names a number that is deleted; names of groups and rules are looked after by the rules of provisioning. */
-export function referrersOf(number: string, collection: Collection, tenant: Tenant, tenantPath: string): Problem[] {
+function referrersOf(number: string, collection: Collection, tenant: Tenant, tenantPath: string): Problem[] {
   if (collection.key !== 'number') return [];
-  return referencesTo(number, tenant).map((path) => ({
+  return referencesTo(new Set([number]), tenant).map(({ path }) => ({
     code: 'in-use',
     path: `${tenantPath}.${path}`,
     message: `refers to ${number}`,
@@ -167,6 +168,16 @@ export function tenantOf(request: FastifyRequest, state: Provisioning): Tenant {
 
 export function itemsOf(tenant: Tenant, collection: Collection): readonly Item[] {
   return tenant[collection.field] as readonly unknown[] as readonly Item[];
+}
+
+/** Whoever asks for many of them asks this once. */
+export function* itemsByKey(tenant: Tenant, collection: Collection): Steps<Map<string, Item>> {
+  const items = new Map<string, Item>();
+  for (const [index, item] of itemsOf(tenant, collection).entries()) {
+    items.set(String(item[collection.key]), item);
+    if (index % 64 === 0) yield;
+  }
+  return items;
 }
 
 export function existing(tenant: Tenant, collection: Collection, key: string): Item {

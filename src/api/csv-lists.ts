@@ -8,7 +8,7 @@ import type { Tenant } from '../tenants/schema.ts';
 import { csvReportAnswer } from './answers/provisioning.ts';
 import { requireFittingBody } from './body-size.ts';
 import { checked } from './bulk.ts';
-import { type Item, itemsOf, keyText, tenantOf } from './collection.ts';
+import { type Item, itemsByKey, itemsOf, keyText, tenantOf } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';
 import { CSV_KINDS, type CsvColumn, type CsvKind } from './csv-columns.ts';
 import { changeMany, type WantedItem } from './many.ts';
@@ -190,9 +190,7 @@ function* wantedItems(
   { collection, keyFor }: CsvKind,
   tenant: Tenant,
 ): Steps<WantedItem[]> {
-  const present = new Map<string, Item>();
-  for (const item of itemsOf(tenant, collection)) present.set(String(item[collection.key]), item);
-  yield;
+  const present = yield* itemsByKey(tenant, collection);
   const wanted: WantedItem[] = faults.map(({ line, message }) => ({
     row: line,
     key: '',

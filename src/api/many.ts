@@ -4,11 +4,12 @@ import type { FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
+import { type Reference, referencesTo } from '../tenants/references.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import { tenantPlace } from '../trunks/places.ts';
 import type { Provisioning } from '../trunks/schema.ts';
 import { applyChange, type PlannedChange, previewChange } from './change.ts';
-import { type Collection, type Item, itemsOf, referrersOf, tenantOf } from './collection.ts';
+import { type Collection, type Item, itemsByKey, itemsOf, tenantOf } from './collection.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { ApiProblem } from './problem.ts';
 import { requireAllowedTrust } from './sources.ts';
@@ -123,7 +124,7 @@ function* planMany(
 ): Steps<PlannedMany> {
   const tenant = tenantOf(request, state);
   const wanted = yield* read(tenant);
-  const present = yield* byKey(tenant, collection);
+  const present = yield* itemsByKey(tenant, collection);
   const after = new Map(present);
   const counts = { created: 0, updated: 0, deleted: 0, unchanged: 0 };
   const facts: Omit<AuditFact, 'actor'>[] = [];
@@ -179,38 +180,32 @@ function* planMany(
   };
 }
 
-function* byKey(tenant: Tenant, collection: Collection): Steps<Map<string, Item>> {
-  const items = new Map<string, Item>();
-  for (const [index, item] of itemsOf(tenant, collection).entries()) {
-    items.set(String(item[collection.key]), item);
-    if (index % 64 === 0) yield;
-  }
-  return items;
-}
-
-/** Numbers that are to be deleted and that what stays names. */
+/** Numbers that are to be deleted and that what stays names: what does not go for that names others in turn. */
 function* stillNamed(
   tenant: Tenant,
   collection: Collection,
   wanted: readonly WantedItem[],
 ): Steps<ReadonlyMap<string, readonly Problem[]>> {
-  const named = new Map<string, readonly Problem[]>();
+  const named = new Map<string, Problem[]>();
+  if (collection.key !== 'number') return named;
   const going = new Set(wanted.flatMap(({ key, after, faults }) => (after || faults.length > 0 ? [] : [key])));
-  for (let isSettled = going.size === 0; !isSettled; ) {
-    isSettled = true;
-    const items = itemsOf(tenant, collection).filter((item) => !going.has(String(item[collection.key])));
-    const rest = { ...tenant, [collection.field]: items } as Tenant;
-    for (const key of [...going]) {
-      yield;
-      const problems = referrersOf(key, collection, rest, '');
-      if (problems.length === 0) continue;
-      isSettled = false;
-      going.delete(key);
-      named.set(
-        key,
-        problems.map(({ code, path }) => ({ code, path: '', message: `is still named by ${path.slice(1)}` })),
-      );
-    }
+  if (going.size === 0) return named;
+  const items = itemsOf(tenant, collection);
+  const ofGoing = new Map<string, Reference[]>();
+  const waiting: Reference[] = [];
+  for (const reference of referencesTo(going, tenant)) {
+    const by = reference.field === collection.field ? String(items[reference.index]?.[collection.key]) : '';
+    if (!going.has(by)) waiting.push(reference);
+    else if (by !== reference.number) ofGoing.set(by, [...(ofGoing.get(by) ?? []), reference]);
+  }
+  for (let reference = waiting.pop(); reference !== undefined; reference = waiting.pop()) {
+    yield;
+    const { number, path } = reference;
+    const problem = { code: 'in-use', path: '', message: `is still named by ${path}` };
+    const before = named.get(number);
+    if (before === undefined) named.set(number, [problem]);
+    else before.push(problem);
+    if (before === undefined) waiting.push(...(ofGoing.get(number) ?? []));
   }
   return named;
 }

@@ -6,30 +6,51 @@
 import type { Tenant } from './schema.ts';
 
 const FORWARDS = ['always', 'busy', 'noAnswer', 'notRegistered'] as const;
+const FORWARD_PATHS = {
+  always: 'forward.always',
+  busy: 'forward.busy',
+  noAnswer: 'forward.noAnswer',
+  notRegistered: 'forward.notRegistered',
+} as const;
 const DESTINATIONS = ['destination', 'outsideHours', 'onHolidays'] as const;
 const NUMBERS = ['extension', 'service', 'number'] as const;
 
-/** Every path, relative to the tenant, where this number of an extension or service is named. A range of extensions names none: it may have gaps. */
-export function referencesTo(number: string, tenant: Tenant): string[] {
-  const paths: string[] = [];
-  const note = (path: string, named: string | null | undefined) => {
-    if (named === number) paths.push(path);
+/** Where a number is named: in which item, by its place, and where in that. */
+export interface Reference {
+  readonly number: string;
+  readonly field: 'extensions' | 'groups' | 'services' | 'outboundRules' | 'inboundRules';
+  readonly index: number;
+  /** Relative to the tenant. */
+  readonly path: string;
+}
+
+/** Every place where one of these numbers, of extensions or services, is named. A range of extensions names none: it may have gaps. */
+export function referencesTo(numbers: ReadonlySet<string>, tenant: Tenant): Reference[] {
+  const found: Reference[] = [];
+  // Of ten thousand items that name others no text is made.
+  const note = (
+    number: string | null | undefined,
+    field: Reference['field'],
+    index: number,
+    within: string,
+    at = -1,
+  ) => {
+    if (number == null || !numbers.has(number)) return;
+    found.push({ number, field, index, path: `${field}[${index}].${within}${at < 0 ? '' : `[${at}]`}` });
   };
-  // Of ten thousand extensions no text is made.
   for (const [index, { forward }] of tenant.extensions.entries())
-    for (const kind of FORWARDS) if (forward[kind] === number) paths.push(`extensions[${index}].forward.${kind}`);
+    for (const kind of FORWARDS) note(forward[kind], 'extensions', index, FORWARD_PATHS[kind]);
   for (const [index, { members }] of tenant.groups.entries())
-    for (const [at, member] of members.entries()) note(`groups[${index}].members[${at}]`, member);
+    for (const [at, member] of members.entries()) note(member, 'groups', index, 'members', at);
   for (const [index, service] of tenant.services.entries()) {
     const members = service.kind === 'ring-group' ? service.members : [];
-    for (const [at, member] of members.entries()) note(`services[${index}].members[${at}]`, member);
-    note(`services[${index}].overflow`, service.overflow);
+    for (const [at, member] of members.entries()) note(member, 'services', index, 'members', at);
+    note(service.overflow, 'services', index, 'overflow');
   }
   for (const [index, { match }] of tenant.outboundRules.entries())
-    for (const [at, named] of match.extensions.entries())
-      note(`outboundRules[${index}].match.extensions[${at}]`, named);
+    for (const [at, named] of match.extensions.entries()) note(named, 'outboundRules', index, 'match.extensions', at);
   for (const [index, rule] of tenant.inboundRules.entries())
     for (const when of DESTINATIONS)
-      for (const kind of NUMBERS) note(`inboundRules[${index}].${when}.${kind}`, rule[when]?.[kind]);
-  return paths;
+      for (const kind of NUMBERS) note(rule[when]?.[kind], 'inboundRules', index, `${when}.${kind}`);
+  return found;
 }

@@ -69,6 +69,14 @@ describe('many items at once', () => {
     expect(body.faults).toContainEqual(
       expect.objectContaining({ key: '151', code: 'in-use', message: expect.stringContaining('forward.always') }),
     );
+    await ask(world, world.tokens.acme, 'POST', EXTENSIONS, { number: '152', forward: { busy: '150' } });
+    const chain = await change({ keys: ['150', '151'], patch: null, onFault: 'skip' });
+    expect(chain.body).toMatchObject({ applied: false, deleted: 0, refused: 2 });
+    expect(chain.body.faults).toMatchObject([
+      { key: '150', message: expect.stringContaining('forward.busy') },
+      { key: '151', message: expect.stringContaining('forward.always') },
+    ]);
+    await change({ keys: ['152'], patch: null });
     const both = await change({ keys: ['150', '151'], patch: null });
     expect(both.body).toMatchObject({ applied: true, deleted: 2 });
     expect(await numbers()).toHaveLength(2);

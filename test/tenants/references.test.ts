@@ -27,7 +27,7 @@ const tenant = tenantSchema.parse({
 });
 
 test('behaviour 29: every place that names a number, and none that only looks like it', () => {
-  expect(referencesTo('101', tenant)).toEqual([
+  expect(referencesTo(new Set(['101']), tenant).map(({ path }) => path)).toEqual([
     'extensions[0].forward.always',
     'extensions[0].forward.busy',
     'extensions[0].forward.noAnswer',
@@ -40,5 +40,11 @@ test('behaviour 29: every place that names a number, and none that only looks li
     'inboundRules[0].onHolidays.service',
     'inboundRules[1].destination.number',
   ]);
-  expect(referencesTo('100', tenant)).toEqual([]);
+  expect(referencesTo(new Set(['100']), tenant)).toEqual([]);
+});
+
+test('of several numbers each place says which one it names, and in which item', () => {
+  const found = referencesTo(new Set(['101', '100']), tenant);
+  expect(found).toContainEqual({ number: '101', field: 'services', index: 1, path: 'services[1].overflow' });
+  expect(new Set(found.map(({ number }) => number))).toEqual(new Set(['101']));
 });
