@@ -2,8 +2,9 @@ import type { DidPool } from '../tenants/did-pool.ts';
 import { plainNumber } from '../tenants/number.ts';
 import type { OutboundRoute, OutboundRule } from '../tenants/schema.ts';
 import type { Trunk } from '../trunks/schema.ts';
+import type { TrunkCondition } from '../trunks/trunk-line.ts';
 import type { Draft, FieldName } from './draft.ts';
-import type { OutboundFacts, SeenAs, TrunkState } from './facts.ts';
+import type { OutboundFacts, SeenAs } from './facts.ts';
 import type { OutboundCli } from './outbound-cli.ts';
 import type { OutboundEvent, Refusal, StoredSetting } from './outcome.ts';
 import type { Signing } from './signing.ts';
@@ -42,7 +43,7 @@ export class PlanState {
   routes: readonly PlannedRoute[] = NONE;
   skipped: readonly SkippedRoute[] = NONE;
   /** The trunk states that were read, so that the call can be explained afterwards as it was. */
-  trunkStates: readonly (readonly [trunkId: string, state: TrunkState])[] = NONE;
+  trunkStates: readonly (readonly [trunkId: string, state: TrunkCondition])[] = NONE;
 
   constructor(facts: OutboundFacts, callerNumber: string, callerName: string) {
     this.facts = facts;

@@ -18,6 +18,7 @@ import type { Tenant } from '../tenants/schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Trunk, TrunkType } from '../trunks/schema.ts';
 import { namedAddress } from '../trunks/teams.ts';
+import type { TrunkCondition } from '../trunks/trunk-line.ts';
 
 /**
  * What the pipeline knows of a call: plain data, fetched before it starts and never changed by it. The same facts always give the
@@ -35,7 +36,7 @@ export interface OutboundFacts {
   /** A redirection named the number (RFC 3261 §8.1.3.4), nobody dialled it: an E.164 number has no access code in front. */
   readonly redirected?: true | undefined;
   readonly request: EndpointRequest;
-  readonly trunkState: (trunkId: string) => TrunkState;
+  readonly trunkState: (trunkId: string) => TrunkCondition;
   /** Wall clock, for hours and holidays. */
   readonly wallMs: number;
   readonly node: NodeFacts;
@@ -88,17 +89,6 @@ export interface EndpointRequest {
   /** All header fields, for the tenant's relay lists and the body's own description. */
   readonly headers: Headers;
   readonly body: string;
-}
-
-export interface TrunkState {
-  /** False: keep-alive or registration says that the trunk is down. */
-  readonly up: boolean;
-  /** True: a limit of the trunk, or of the tenant on it, is reached. */
-  readonly full: boolean;
-  /** Why it is down or full, in words. */
-  readonly reason: string;
-  /** Service-Route values of a registered trunk (RFC 3608), first hop first. */
-  readonly serviceRoutes?: readonly string[];
 }
 
 /** How this node is reached, per transport, and what it says of itself. One object for the life of the listeners. */

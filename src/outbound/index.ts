@@ -24,7 +24,6 @@ export {
   type NodeFacts,
   type OutboundFacts,
   type SeenAs,
-  type TrunkState,
 } from './facts.ts';
 export { CALLEE_REFUSED, MAX_REDIRECTIONS } from './if-answered.ts';
 export { insideParty } from './inside.ts';

@@ -1,6 +1,7 @@
 import { parseMessage } from '../sip/message/index.ts';
+import type { TrunkCondition } from '../trunks/trunk-line.ts';
 import { type Explanation, explain, type LeavingOn } from './explain.ts';
-import { type EndpointRequest, endpointRequest, type OutboundFacts, type TrunkState } from './facts.ts';
+import { type EndpointRequest, endpointRequest, type OutboundFacts } from './facts.ts';
 import type { Refusal, RouteDraft } from './outcome.ts';
 import type { OutboundPlan } from './pipeline.ts';
 
@@ -13,7 +14,7 @@ export interface PlacedCall {
   /** The caller's INVITE as received; of one that was not received, what was read from it. */
   readonly request: string | EndpointRequest;
   /** As they were then. */
-  readonly trunkStates: readonly (readonly [trunkId: string, state: TrunkState])[];
+  readonly trunkStates: readonly (readonly [trunkId: string, state: TrunkCondition])[];
   readonly ruleName: string | undefined;
   /** Why it got no route, as far as the facts do not say it: a guard's refusal. */
   readonly refusal?: Refusal | undefined;

@@ -27,7 +27,7 @@ export interface CapacityGrant {
   release(): void;
 }
 
-class Usage {
+class HolderCount {
   readonly key: string;
   concurrent = 0;
   tokens = 0;
@@ -51,12 +51,12 @@ class Usage {
   }
 }
 
-class Grant implements CapacityGrant {
+class TakenPlaces implements CapacityGrant {
   readonly granted = true;
-  readonly #capacity: Map<string, Usage>;
-  #usages: readonly Usage[] | undefined;
+  readonly #capacity: Map<string, HolderCount>;
+  #usages: readonly HolderCount[] | undefined;
 
-  constructor(capacity: Map<string, Usage>, usages: readonly Usage[]) {
+  constructor(capacity: Map<string, HolderCount>, usages: readonly HolderCount[]) {
     this.#capacity = capacity;
     this.#usages = usages;
   }
@@ -74,7 +74,7 @@ class Grant implements CapacityGrant {
 export class Capacity {
   readonly #clock: Clock;
   readonly #elsewhere: (key: string) => number;
-  readonly #usages = new Map<string, Usage>();
+  readonly #usages = new Map<string, HolderCount>();
 
   /** @param elsewhere calls in progress of a holder on the other nodes of the store, which count too. */
   constructor(clock: Clock, elsewhere: (key: string) => number = () => 0) {
@@ -95,7 +95,7 @@ export class Capacity {
       }
       return usage;
     });
-    return new Grant(this.#usages, usages);
+    return new TakenPlaces(this.#usages, usages);
   }
 
   /** Which holder has no place for one more call, if one has none. */
@@ -118,7 +118,7 @@ export class Capacity {
   /** The same places, taken as they are now, for calls that are only thought through; on a clock of their own. */
   copy(clock: Clock): Capacity {
     const copy = new Capacity(clock, this.#elsewhere);
-    for (const [key, usage] of this.#usages) copy.#usages.set(key, Object.assign(new Usage(key), usage));
+    for (const [key, usage] of this.#usages) copy.#usages.set(key, Object.assign(new HolderCount(key), usage));
     return copy;
   }
 
@@ -139,10 +139,10 @@ export class Capacity {
     return this.#usages.size;
   }
 
-  #usage(key: string): Usage {
+  #usage(key: string): HolderCount {
     let usage = this.#usages.get(key);
     if (usage === undefined) {
-      usage = new Usage(key);
+      usage = new HolderCount(key);
       this.#usages.set(key, usage);
     }
     return usage;

@@ -169,7 +169,7 @@ export class Guards {
     if (!places.granted) return this.#refuse(call, noPlace(parties, places.holder));
     for (const { usage } of parties) usage.begin(nowMs);
     const talkLimitMs = call.emergency ? undefined : this.#talkLimitMs(call, parties, nowMs);
-    return new Grant(this.#clock, parties, places, talkLimitMs, (talkMs) => this.#ended(call, parties, talkMs));
+    return new AdmittedCall(this.#clock, parties, places, talkLimitMs, (talkMs) => this.#ended(call, parties, talkMs));
   }
 
   /** A call that was admitted by another process, and has been talking since `answeredAtMs` (monotonic, possibly below 0): it is counted, and never refused. */
@@ -177,7 +177,9 @@ export class Guards {
     const parties = this.#partiesOf(call);
     const places = this.#capacity.admit(holdersOf({ ...call, emergency: true }, parties));
     if (!places.granted) throw new Error('places without limits are granted');
-    const grant = new Grant(this.#clock, parties, places, undefined, (talkMs) => this.#ended(call, parties, talkMs));
+    const grant = new AdmittedCall(this.#clock, parties, places, undefined, (talkMs) =>
+      this.#ended(call, parties, talkMs),
+    );
     grant.answered(answeredAtMs);
     return grant;
   }
@@ -286,7 +288,7 @@ export class Guards {
   }
 }
 
-class Grant implements GuardGrant {
+class AdmittedCall implements GuardGrant {
   readonly granted = true;
   readonly talkLimitMs: number | undefined;
   readonly #clock: Clock;

@@ -59,7 +59,7 @@ export interface RegistrationPorts extends TurnPorts {
 }
 
 /** What the provider has granted. */
-interface Grant {
+interface HeldRegistration {
   readonly seconds: number;
   readonly to: Flow | Target;
   /** The connection or address that the registration was made over. */
@@ -75,7 +75,7 @@ interface Grant {
 /** How it stands at the provider. */
 type Standing =
   | { readonly state: 'standby'; readonly isElsewhere: boolean }
-  | { readonly state: 'registered'; readonly grant: Grant }
+  | { readonly state: 'registered'; readonly grant: HeldRegistration }
   | { readonly state: 'registering' | 'failed' | 'rejected' | 'ended' };
 
 /** What is being done about it. */
@@ -134,7 +134,7 @@ export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHold
     return this.#standing.state;
   }
 
-  get #grant(): Grant | undefined {
+  get #grant(): HeldRegistration | undefined {
     return this.#standing.state === 'registered' ? this.#standing.grant : undefined;
   }
 
@@ -332,7 +332,7 @@ export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHold
       const flowTimer = flowTimerSeconds(response);
       flow.keepAlive(flowTimer === undefined ? KEEP_ALIVE_MS : flowTimer * 800);
     }
-    const grant: Grant = {
+    const grant: HeldRegistration = {
       seconds,
       to,
       flow,
@@ -391,7 +391,7 @@ export class Registration implements TimerTarget, PacedUser, TurnUser, LeaseHold
     this.#arm(retrySeconds === undefined ? backOffMs(this.#failures, random) : retryAfterMs(retrySeconds, random));
   }
 
-  #flowLost({ sinceMs }: Grant): void {
+  #flowLost({ sinceMs }: HeldRegistration): void {
     const { scheduler, random } = this.#ports;
     this.#flowLosses = scheduler.nowMs() - sinceMs >= FLOW_STABLE_MS ? 1 : this.#flowLosses + 1;
     this.#become(REGISTERING, 'the connection was lost', this.lastCode);

@@ -50,10 +50,15 @@ export interface TrunkStatus {
 }
 
 /** What the outbound pipeline asks about a trunk. */
+/** Whether calls may be tried over a trunk. */
 export interface TrunkCondition {
+  /** False: keep-alive or registration says that the trunk is down. */
   readonly up: boolean;
+  /** True: a limit of the trunk, or of the tenant on it, is reached. */
   readonly full: boolean;
+  /** Why it is down or full, in words. */
   readonly reason: string;
+  /** Service-Route values of a registered trunk (RFC 3608), first hop first. */
   readonly serviceRoutes?: readonly string[];
 }
 
