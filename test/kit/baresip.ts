@@ -13,8 +13,10 @@ export interface BaresipOptions {
   readonly domain: string;
   readonly authUser?: string;
   readonly password: string;
-  /** Where its registrations and calls go. */
-  readonly proxy: { readonly host: string; readonly port: number };
+  /** Where its registrations and calls go; without a port by SRV (RFC 3263). */
+  readonly proxy: { readonly host: string; readonly port?: number };
+  /** DNS server, `address:port`; default: the system's. */
+  readonly dnsServer?: string;
   readonly transport: 'udp' | 'tcp' | 'tls';
   /** Loopback address it listens on. Default 127.0.0.1. */
   readonly localHost?: string;
@@ -74,6 +76,7 @@ function configuration(options: BaresipOptions, controlPort: number, folder: str
     'poll_method epoll',
     // Port 0: the system chooses.
     `sip_listen ${listen}:0`,
+    ...(options.dnsServer === undefined ? [] : [`dns_server ${options.dnsServer}`]),
     ...(caFile === undefined ? [] : [`sip_cafile ${caFile}`]),
     ...(certificateFile === undefined ? [] : [`sip_certificate ${certificateFile}`]),
     `net_interface ${localHost}`,
@@ -106,7 +109,7 @@ function configuration(options: BaresipOptions, controlPort: number, folder: str
 function account(options: BaresipOptions): string {
   const { user, domain, authUser = user, password, proxy, transport, registerSeconds = 600, answer = 'auto' } = options;
   const host = proxy.host.includes(':') ? `[${proxy.host}]` : proxy.host;
-  const outbound = `sip:${host}:${proxy.port};transport=${transport}`;
+  const outbound = `sip:${host}${proxy.port === undefined ? '' : `:${proxy.port}`};transport=${transport}`;
   const { mediaEncryption, ice = false } = options;
   const params = [`auth_user=${authUser}`, `auth_pass=${password}`, `outbound="${outbound}"`, `answermode=${answer}`];
   if (mediaEncryption !== undefined) params.push(`mediaenc=${mediaEncryption}`);

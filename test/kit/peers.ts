@@ -9,6 +9,7 @@ const PEER_PACKAGES: Readonly<Record<string, string>> = {
   'linphone-daemon': 'linphone-cli',
   linphonec: 'linphone-cli',
   kamailio: 'kamailio',
+  keepalived: 'keepalived',
   'redis-server': 'redis-server',
   tshark: 'tshark',
   dnsmasq: 'dnsmasq-base',
@@ -32,6 +33,8 @@ const ATTACKER_PACKAGES: Readonly<Record<string, string>> = {
 
 /** Packages that bring no program of their own to start, and programs of the system that a small installation may be without. */
 const FURTHER_PACKAGES: readonly string[] = [
+  // Asks `/readyz` for keepalived.
+  'curl',
   'kamailio-tls-modules',
   'kamailio-secsipid-modules',
   'git',

@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HeaderId } from '../../../src/sip/message/index.ts';
+import { type Child, startChild } from '../../kit/child.ts';
+import { type EngineProcess, startEngineProcess } from '../../kit/engine.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { LAN_INTERFACE, type Lan, type LanMachine, makeLan } from '../../kit/lan.ts';
+import { peerCommand, peersSkipped } from '../../kit/peers.ts';
+import { type RedisServer, startRedis } from '../../kit/redis.ts';
+import { ask, SYSTEM_TOKEN } from '../faults/rest.ts';
+import { acme, carrierTrunk } from '../world.ts';
+import { type Called, Phone } from './phone.ts';
+
+/** What docs/reaching-nodes.md tells operators to use. */
+const CONFIGURATION = fileURLToPath(new URL('../../../config/keepalived/keepalived.conf', import.meta.url));
+const CALLS = 20;
+const LASTING = Number.POSITIVE_INFINITY;
+
+interface Node {
+  readonly name: string;
+  readonly machine: LanMachine;
+  readonly engine: EngineProcess;
+  readonly keepalived: Child;
+}
+
+describe.skipIf(peersSkipped)('two nodes that share an address by VRRP (keepalived)', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-vrrp-'));
+  const phones: Phone[] = [];
+  const nodes: Node[] = [];
+  let lan: Lan;
+  let server: RedisServer;
+  let redis: Redis;
+  let shared: string;
+  let alice: Phone;
+  let bob: Phone;
+  let carrier: Phone;
+
+  beforeAll(async () => {
+    lan = makeLan(2);
+    shared = lan.spare(10);
+    server = await startRedis({ args: ['--bind', '127.0.0.1', lan.here, '--protected-mode', 'no'] });
+    redis = new Redis(server.url);
+    carrier = await phone('4930123456');
+    const environment = { TANDEM_STORE_KEY: randomBytes(32).toString('base64'), TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN };
+    for (const [index, machine] of lan.machines.entries()) {
+      // So that the address can be listened on before it is there.
+      machine.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_nonlocal_bind');
+      const name = `node-${index + 1}`;
+      const engine = await startEngineProcess({
+        provisioning: { tenants: [acme()], trunks: [carrierTrunk(portOf(carrier), { host: lan.here })] },
+        settings: {
+          node: name,
+          listen: [
+            { transport: 'udp', host: machine.address, port: 5060, publicHost: shared },
+            { transport: 'udp', host: shared, port: 5060 },
+          ],
+          store: { kind: 'redis', url: `redis://${lan.here}:${server.port}`, path: join(folder, name) },
+          api: { host: machine.address, port: 8080, requestsPerMinute: 1_000_000 },
+          timers: { t1Ms: 100, attemptMs: 800, failedTargetMs: 0, drainMs: 3_000 },
+        },
+        environment,
+        wrapper: machine.wrapper,
+      });
+      const other = lan.machines[1 - index] as LanMachine;
+      nodes.push({ name, machine, engine, keepalived: startKeepalived(name, machine, other) });
+      // The first to be ready has it.
+      if (index === 0) await eventually('the address at the first', () => has(nodes[0] as Node), { timeoutMs: 15_000 });
+    }
+    [alice, bob] = [await phone('101'), await phone('102')];
+    for (const each of [alice, bob]) expect((await each.register(`${shared}:5060`)).status).toBe(200);
+  }, 90_000);
+  afterAll(async () => {
+    for (const each of phones) each.close();
+    redis?.disconnect();
+    await Promise.all(nodes.flatMap(({ engine, keepalived }) => [engine.stop(), keepalived.stop()]));
+    await server?.stop();
+    lan?.remove();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function phone(user: string): Promise<Phone> {
+    const made = await new Phone(user, lan.here).open();
+    phones.push(made);
+    return made;
+  }
+
+  /** The configuration as it is, with this machine's addresses and interface. */
+  function startKeepalived(name: string, machine: LanMachine, other: LanMachine): Child {
+    const text = readFileSync(CONFIGURATION, 'utf8')
+      .replaceAll('10.0.0.10/24', `${shared}/24`)
+      .replaceAll(/10\.0\.0\.1\b/g, machine.address)
+      .replaceAll(/10\.0\.0\.2\b/g, other.address)
+      .replaceAll('127.0.0.1:8080', `${machine.address}:8080`)
+      .replace('interface eth0', `interface ${LAN_INTERFACE}`);
+    const file = join(folder, `${name}.conf`);
+    writeFileSync(file, text);
+    const files = ['-f', file, '-p', join(folder, `${name}.pid`), '-r', join(folder, `${name}.vrrp.pid`)];
+    const [command = '', ...args] = [...machine.wrapper, peerCommand('keepalived'), '-P', '-n', '-l', '-D', ...files];
+    return startChild(command, args);
+  }
+
+  const has = ({ keepalived }: Node) =>
+    /Entering (MASTER|BACKUP|FAULT) STATE(?![\s\S]*Entering)/.exec(keepalived.output())?.[1] === 'MASTER';
+  const api = ({ machine }: Node, path: string) => ask(`http://${machine.address}:8080`, 'GET', path);
+  const live = async (node: Node) =>
+    Number(/^tandem_calls_live (\d+)$/m.exec(String((await api(node, '/metrics')).body))?.[1] ?? Number.NaN);
+  const kept = (node: Node) => redis.hlen(`tandem:{tandem}:calls:${node.name}`);
+  const address = () => `${shared}:5060`;
+  const byes = ({ heard }: Phone) => heard.filter((method) => method === 'BYE').length;
+
+  test('kill -9 of the node that has the address: calls go on, phones are reached and reach it without registering anew', async () => {
+    const [a, b] = nodes as [Node, Node];
+    const calls: Called[] = [];
+    for (let call = 0; call < CALLS / 2; call++) calls.push(await alice.call(address(), '102', LASTING));
+    for (let call = 0; call < CALLS / 2; call++) calls.push(await alice.call(address(), '94930123456', LASTING));
+    expect(calls.map(({ status }) => status)).toEqual(calls.map(() => 200));
+    for (const { response } of calls) expect(response.headers.value(HeaderId.Contact)).toContain(`@${address()}`);
+    // Toward the carrier as well, whatever address of the machine it comes from.
+    for (const { request } of carrier.invites)
+      expect(request.headers.value(HeaderId.Contact)).toContain(`@${address()}`);
+    await eventually('their snapshots', async () => (await kept(a)) === CALLS);
+    await eventually('the other node is ready', async () => (await api(b, '/readyz')).status === 200);
+    const killedAtMs = performance.now();
+    a.engine.child.signal('SIGKILL');
+    await eventually('the address at the other', () => has(b), { timeoutMs: 15_000 });
+    console.log(`the address had moved ${Math.round(performance.now() - killedAtMs)} ms after the kill`);
+    const [toBob, toCarrier] = [calls.slice(0, CALLS / 2), calls.slice(CALLS / 2)];
+    const answers = await Promise.all([
+      ...toBob.map((call) => alice.hangUp(address(), call)),
+      ...carrier.invites.map(({ request }) => carrier.hangUpOn(address(), request)),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(calls.map(() => 200));
+    await eventually('the BYEs at bob', () => byes(bob) === toBob.length);
+    await eventually('the BYEs at alice', () => byes(alice) === toCarrier.length);
+    await eventually('no call to be left', async () => (await live(b)) === 0);
+    expect((await alice.call(address(), '102')).status).toBe(200);
+    expect((await carrier.call(address(), '14155550102')).status).toBe(200);
+  });
+
+  test('a node drains: the address moves first, no call is refused, and its calls go on at the other', async () => {
+    const [a, b] = nodes as [Node, Node];
+    await a.engine.killAndRestart();
+    await eventually('the first is ready again', async () => (await api(a, '/readyz')).status === 200);
+    await eventually('each to know the other', async () =>
+      /^tandem_nodes 2$/m.test(String((await api(b, '/metrics')).body)),
+    );
+    await eventually(
+      'keepalived to have seen it',
+      () => /ready.* succeeded[\s\S]*succeeded/.test(a.keepalived.output()),
+      { timeoutMs: 10_000 },
+    );
+    const up = await alice.call(address(), '94930123456', LASTING);
+    const heard = byes(carrier);
+    b.engine.child.signal('SIGTERM');
+    const statuses: number[] = [];
+    const moved = eventually('the address at the first', () => has(a), { timeoutMs: 15_000 });
+    let isOver = false;
+    void moved.then(() => {
+      isOver = true;
+    });
+    while (!isOver) statuses.push((await alice.call(address(), '102')).status);
+    await moved;
+    statuses.push((await alice.call(address(), '102')).status);
+    expect([...new Set(statuses)]).toEqual([200]);
+    await b.engine.child.exited;
+    expect(byes(carrier)).toBe(heard);
+    expect((await alice.hangUp(address(), up)).status).toBe(200);
+    await eventually('the BYE at the carrier', () => byes(carrier) === heard + 1);
+  });
+});
+
+function portOf({ contact }: Phone): number {
+  return Number(contact.slice(contact.lastIndexOf(':') + 1));
+}
