@@ -4,6 +4,7 @@ import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } f
 import { BranchMedia } from './branch-media.ts';
 import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
+import { carryCaller } from './contact.ts';
 import { addressOf, describeDestination, sendOptions } from './destination.ts';
 import { Forks, isOf } from './forks.ts';
 import { LateAnswers } from './late-answers.ts';
@@ -264,6 +265,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#transaction = undefined;
     const { options: settings, pastFlow } = this.plan;
     const options = sendOptions(settings, settings.firstResponseMs, pastFlow);
+    carryCaller(request, to, settings, this.attempt.call);
     try {
       this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, options);
     } catch (error) {

@@ -46,6 +46,10 @@ export interface SharedCalls {
    * `alive`: it has told of itself within `silentMs`, and keeps what it has.
    */
   take(node: string, silentMs: number): Promise<readonly KeptCall[] | 'alive'>;
+  /** Whether the store has this call as one of another node. */
+  isElsewhere(id: string): Promise<boolean>;
+  /** Calls that this node goes on with are no other node's any more. */
+  claim(ids: readonly string[]): Promise<void>;
   /** This node has no more to do with the calls that it has in the store: whoever asks first takes them. */
   release(): Promise<void>;
 }

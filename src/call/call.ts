@@ -82,9 +82,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     this.record = record;
   }
 
-  /** A call that begins now; {@link begin} places it. @param callId of the caller's leg */
-  static create(env: CallEnvironment, registry: CallRegistry, plan: CallPlan, callId: string): Call {
-    const record = new LiveRecord(randomToken(), plan.facts, ownCopy(callId), env.scheduler.wallMs());
+  /** A call that begins now; {@link begin} places it. @param callId of the caller's leg, as is `tag` of ours */
+  static create(env: CallEnvironment, registry: CallRegistry, plan: CallPlan, callId: string, tag: string): Call {
+    const id = env.contacts?.derived(tag) ?? randomToken();
+    const record = new LiveRecord(id, plan.facts, ownCopy(callId), env.scheduler.wallMs());
     return new Call(env, registry, plan, record);
   }
 

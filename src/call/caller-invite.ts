@@ -3,12 +3,13 @@ import { createResponse, HeaderId, type HeaderList, type SipRequest, type SipRes
 import { AcceptedInvite } from './accepted-invite.ts';
 import { addCapabilities, addOwnHeaders, methodsOf } from './capabilities.ts';
 import { showAnswering } from './connected-identity.ts';
+import { carryCall } from './contact.ts';
 import { addressOf } from './destination.ts';
 import { Leg, type LegCall, type ShownParty } from './leg.ts';
 import type { MediaEnd } from './media.ts';
 import { nearPlaceOf } from './media.ts';
 import type { CallPlan, LegOptions } from './plan.ts';
-import type { ServerTransaction, ServerTransactionUser } from './ports.ts';
+import type { ContactParty, ServerTransaction, ServerTransactionUser } from './ports.ts';
 import { hasSessionDescription, relayBody, relayResponseHeaders } from './relayed-headers.ts';
 import { ReliableRelay, type ReliableRelayUser } from './reliable-relay.ts';
 import { SessionKeeper } from './session-keeper.ts';
@@ -75,6 +76,13 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     return { media: this.#options.media, address: addressOf(this.#transaction.flow) };
   }
 
+  /** The caller's side of the dialog as it will be, for the Contacts of those who are called. */
+  get contactParty(): ContactParty {
+    const { localTag, flow } = this.#transaction;
+    const dialog = this.#legs[0]?.dialog ?? Dialog.createUas(this.request, localTag, this.#options.contact);
+    return { options: this.#options, destination: flow, dialog, methods: this.methods };
+  }
+
   /** The INVITE as it came, and where from; undefined where the caller waits at the end of a connection. */
   waiting(): Pick<WaitingSnapshot, 'invite' | 'from'> | undefined {
     return this.#done ? undefined : waitingInvite(this.#transaction);
@@ -107,6 +115,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   answer(callee: Leg, response: SipResponse, answers: boolean): Leg {
     const leg = this.#legFor(callee, true);
     const relayed = this.#response(leg, response.status, response);
+    carryCall(relayed, leg, callee);
     this.#session?.attach(leg);
     this.#session?.grant(relayed, this.request);
     this.#session?.described(relayed);

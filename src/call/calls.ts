@@ -67,7 +67,7 @@ export class Calls implements CallRegistry {
   start(transaction: ServerTransaction, plan: CallPlan): Call | undefined {
     const { request } = transaction;
     if (!this.#admits(transaction, plan.emergency)) return undefined;
-    const call = Call.create(this.#env, this, plan, request.callId());
+    const call = Call.create(this.#env, this, plan, request.callId(), transaction.localTag);
     this.#calls.set(call.id, call);
     this.counters.live++;
     this.counters.started++;

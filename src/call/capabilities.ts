@@ -97,17 +97,27 @@ const UNDERSTOOD: ReadonlySet<string> = new Set(SERVED_TAGS);
 const SUPPORTED_WITHIN = 'timer, replaces, norefersub';
 
 /** Says on a message that makes or refreshes a dialog what can be done in it, with `peer` at its other end, and where this engine is. */
-export function addCapabilities(message: SipMessage, options: LegOptions, peer?: OtherParty): void {
+export function addCapabilities(
+  message: SipMessage,
+  options: LegOptions,
+  peer?: OtherParty,
+  contact = options.contact,
+): void {
   const { headers } = message;
-  if (!headers.has(HeaderId.Contact)) headers.add(HeaderId.Contact, options.contact);
+  if (!headers.has(HeaderId.Contact)) headers.add(HeaderId.Contact, contact);
   if (!headers.has(HeaderId.Allow)) headers.add(HeaderId.Allow, allowOf(peer, options));
   if (!headers.has(HeaderId.Supported)) headers.add(HeaderId.Supported, SUPPORTED);
 }
 
 /** The same within a session, where INVITE and UPDATE refresh the target. */
-export function addReinviteCapabilities(message: SipMessage, options: LegOptions, peer?: OtherParty): void {
+export function addReinviteCapabilities(
+  message: SipMessage,
+  options: LegOptions,
+  peer?: OtherParty,
+  contact = options.contact,
+): void {
   if (!message.headers.has(HeaderId.Supported)) message.headers.add(HeaderId.Supported, SUPPORTED_WITHIN);
-  addCapabilities(message, options, peer);
+  addCapabilities(message, options, peer, contact);
 }
 
 export function addOwnHeaders(message: SipMessage, options: LegOptions): void {

@@ -3,6 +3,7 @@ import { createResponse, HeaderId, type SipRequest } from '../sip/message/index.
 import { AwaitedAck } from './awaited-ack.ts';
 import { addCapabilities, allowOf, allows, CALL_METHODS, refuseUnsupported, SUPPORTED } from './capabilities.ts';
 import { learnIdentity, tellParty } from './connected-identity.ts';
+import { contactOf } from './contact.ts';
 import type { Leg } from './leg.ts';
 import type { ServerTransaction } from './ports.ts';
 import { startReferral } from './refer.ts';
@@ -173,7 +174,7 @@ function answerRefresh(leg: Leg, transaction: ServerTransaction, request: SipReq
   }
   leg.dialog.refreshTarget(request);
   const response = createResponse(request, 200);
-  addCapabilities(response, leg.options, leg.peer);
+  addCapabilities(response, leg.options, leg.peer, contactOf(leg));
   leg.respond(transaction, response);
 }
 

@@ -8,6 +8,16 @@ export {
   type KeptCalls,
   type SharedCalls,
 } from './call-store.ts';
+export {
+  type CallToken,
+  type FarParty,
+  markOf,
+  readToken,
+  type TokenOwner,
+  type TokenParty,
+  tokenParty,
+  writeToken,
+} from './call-token.ts';
 export { type CallCounters, Calls, type CallsOptions } from './calls.ts';
 export { CALL_TAGS, SERVED_METHODS, SERVED_TAGS } from './capabilities.ts';
 export { describeDestination } from './destination.ts';
@@ -19,6 +29,8 @@ export type {
   CallLimits,
   CallRouter,
   CallTimers,
+  ContactQuestion,
+  Contacts,
   Destination,
   EndpointPort,
   RoutedCall,

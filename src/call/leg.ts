@@ -1,6 +1,6 @@
 import type { MediaRefusal, MediaSession } from '../media/index.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
-import { Dialog, type IntervalRefusal, OfferAnswer, ReliableReceiver } from '../sip/dialog/index.ts';
+import { Dialog, type IntervalRefusal, OfferAnswer, ReliableReceiver, TARGET_REFRESH } from '../sip/dialog/index.ts';
 import {
   createResponse,
   HeaderId,
@@ -11,6 +11,7 @@ import {
 } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
+import { contactOf } from './contact.ts';
 import { addressOf } from './destination.ts';
 import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
 import type { MediaEnd, MediaOffer, MediaPlace } from './media.ts';
@@ -20,6 +21,7 @@ import type {
   CallEnvironment,
   ClientTransaction,
   ClientTransactionUser,
+  ContactParty,
   Destination,
   ServerTransaction,
 } from './ports.ts';
@@ -97,15 +99,21 @@ export interface ShownParty {
   readonly identityWithheld: boolean;
 }
 
+/** Of the caller until its INVITE has its final response; `CallerInvite` is it. */
+interface WaitingCaller {
+  readonly request: SipRequest;
+  readonly contactParty: ContactParty;
+  readonly party: ShownParty;
+  readonly mediaEnd: MediaEnd;
+  readonly done: boolean;
+}
+
 /** What the parties of a call, and what is under way between them, ask of it; `Call` is it. */
 export interface LegCall {
   readonly env: CallEnvironment;
   readonly registry: LegRegistry;
   readonly record: LiveRecord;
-  /** The caller, until its INVITE has its final response. */
-  readonly caller:
-    | { readonly request: SipRequest; readonly party: ShownParty; readonly mediaEnd: MediaEnd; readonly done: boolean }
-    | undefined;
+  readonly caller: WaitingCaller | undefined;
   /** A transfer under way. */
   referral: { legLeft(leg: Leg): boolean; abandon(): void } | undefined;
   newTag(): string;
@@ -305,6 +313,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
 
   createRequest(method: string): SipRequest {
     this.call.changed();
+    if (TARGET_REFRESH.has(method)) contactOf(this);
     const request = this.dialog.createRequest(method);
     for (const [name, value] of this.options.headers ?? []) request.headers.addNamed(name, value);
     return request;

@@ -75,7 +75,7 @@ export interface CallRouter {
   /** What answers the challenges of a trunk, if it has credentials; default: nothing does. */
   credentials?(trunkId: string): DigestClient | undefined;
   /** Behaviour 19: whether a request that matches a dialog comes from a plausible peer. Default: same address as the leg's. */
-  plausible?(leg: RoutedLeg, flow: Flow): boolean;
+  plausible?(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow): boolean;
 }
 
 export interface CallTimers {
@@ -122,6 +122,43 @@ export interface MediaPort {
   open(question: MediaQuestion, user: SessionUser): MediaSession | MediaRefusal | undefined;
 }
 
+/** A party of a call as it is when a Contact is made; `Leg` is it. */
+export interface ContactParty {
+  readonly options: LegOptions;
+  readonly destination: Destination;
+  readonly dialog: Pick<
+    Dialog,
+    | 'role'
+    | 'callId'
+    | 'localTag'
+    | 'remoteTag'
+    | 'localAddress'
+    | 'remoteAddress'
+    | 'remoteTarget'
+    | 'routeSet'
+    | 'localSequence'
+  >;
+  /** What it can do, as `methodsOf` reads it; undefined when it has not said. */
+  readonly methods: number | undefined;
+}
+
+/** A call and the party whose Contact it is to be. */
+export interface ContactQuestion {
+  readonly record: Pick<LiveRecord, 'id' | 'facts' | 'startedAtMs' | 'answeredAtMs'>;
+  readonly near: ContactParty;
+  readonly far: ContactParty;
+}
+
+/** Makes Contacts by which another process can go on with a call. */
+export interface Contacts {
+  /** A random looking token of 24 hexadecimal digits that need not be written where the text is known. */
+  derived(text: string): string;
+  /** The plain Contact when the call, or what there is to say of it, is not for others. */
+  of(question: ContactQuestion): string;
+  /** A message with it would not go into a datagram: it leaves with the plain one. */
+  noteTooLarge(): void;
+}
+
 /** Everything a call reaches for; one object per engine, shared by all its calls. */
 export interface CallEnvironment {
   readonly endpoint: EndpointPort;
@@ -135,6 +172,8 @@ export interface CallEnvironment {
    * when it has come or does not. Absent: none ever comes.
    */
   readonly mayCome?: (transaction: ServerTransaction, retry: () => void) => boolean;
+  /** Makes Contacts that carry their call; absent: they say where this engine is. */
+  readonly contacts?: Contacts | undefined;
   readonly log: Log;
   readonly timers: CallTimers;
   readonly limits: CallLimits;

@@ -72,6 +72,8 @@ export interface CallFacts {
   readonly peerNode?: string;
   /** Of a call that came over a trunk that is verified, or that says so of itself. */
   readonly verification?: VerificationFacts;
+  /** Of a call that went on from what a Contact carried. */
+  readonly rebuilt?: 'whole' | 'timed-from-invite' | undefined;
   /** Of a call with WhatsApp. */
   readonly whatsapp?: WhatsappFacts | undefined;
   readonly [name: string]: string | number | boolean | VerificationFacts | WhatsappFacts | undefined;

@@ -13,6 +13,7 @@ import {
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
 import { tellParty } from './connected-identity.ts';
+import { contactOf } from './contact.ts';
 import { JoinedMedia } from './joined-media.ts';
 import type { Leg, LegCall } from './leg.ts';
 import { acknowledgeLocally } from './local-prack.ts';
@@ -70,7 +71,7 @@ export function startReferral(leg: Leg, transaction: ServerTransaction, request:
     return;
   }
   transaction.reply(silent ? 200 : 202, undefined, [
-    [HeaderId.Contact, leg.options.contact],
+    [HeaderId.Contact, contactOf(leg)],
     ...(silent ? ([[HeaderId.ReferSub, 'false']] as const) : []),
   ]);
   const notifier = silent ? undefined : new ReferNotifier(leg, request);

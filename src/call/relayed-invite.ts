@@ -5,6 +5,7 @@ import { createResponse, HeaderId, type SipMessage, type SipRequest, type SipRes
 import { AcceptedInvite, type AwaitedDescription } from './accepted-invite.ts';
 import { addOwnHeaders, addReinviteCapabilities } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
+import { contactOf } from './contact.ts';
 import { hopsOf } from './hops.ts';
 import type { Leg, PendingInvite } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
@@ -204,7 +205,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
     if (this.#done || this.#isUpdate) return;
     const phrase = relayedPhrase(response, this.#from.options, this.#to.options);
     const relayed = createResponse(this.#request, response.status, phrase);
-    addReinviteCapabilities(relayed, this.#from.options, this.#to);
+    addReinviteCapabilities(relayed, this.#from.options, this.#to, contactOf(this.#from));
     relayResponseHeaders(response.headers, relayed.headers, this.#from.options, this.#to.options);
     relayBody(response, relayed);
     this.#from.respond(this.#transaction, relayed);
@@ -235,7 +236,7 @@ class RelayedInvite implements LegRequestUser, ServerTransactionUser, PendingInv
       to.ack.hold(request.request);
     }
     const answer = this.#response(response.status, response);
-    addReinviteCapabilities(answer, this.#from.options, to);
+    addReinviteCapabilities(answer, this.#from.options, to, contactOf(this.#from));
     if (learnIdentity(to, response)) showParty(answer, to, this.#from);
     this.#from.session?.grant(answer, this.#request);
     this.#from.session?.described(answer);

@@ -2,6 +2,7 @@ import type { MediaRefusal } from '../media/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { addCapabilities, addOwnHeaders, withoutMethod } from './capabilities.ts';
 import { learnIdentity, showParty } from './connected-identity.ts';
+import { contactOf } from './contact.ts';
 import { hopsOf } from './hops.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
@@ -142,7 +143,7 @@ class RelayedRequest implements LegRequestUser {
       status === response.status ? relayedPhrase(response, from.options, this.#to.options) : undefined,
     );
     if (this.#request.method === 'UPDATE' && status < 300) {
-      addCapabilities(relayed, from.options, this.#to);
+      addCapabilities(relayed, from.options, this.#to, contactOf(from));
       if (learnIdentity(this.#to, response)) showParty(relayed, this.#to, from);
     }
     addOwnHeaders(relayed, from.options);

@@ -15,6 +15,7 @@ import {
   type SipResponse,
 } from '../sip/message/index.ts';
 import { addCapabilities } from './capabilities.ts';
+import { contactOf } from './contact.ts';
 import type { Leg } from './leg.ts';
 import { LegRequest, type LegRequestUser } from './leg-request.ts';
 import type { CallEnvironment, ServerTransaction } from './ports.ts';
@@ -124,7 +125,7 @@ export class SessionKeeper implements SessionTimerUser, LegRequestUser, TimerTar
     }
     leg.dialog.refreshTarget(request);
     const response = createResponse(request, 200);
-    addCapabilities(response, leg.options, leg.peer);
+    addCapabilities(response, leg.options, leg.peer, contactOf(leg));
     this.grant(response, request);
     leg.respond(transaction, response);
   }

@@ -26,7 +26,7 @@ export class TargetInvite {
   readonly callId: string;
   readonly #inviter: Inviter;
   readonly #plan: BranchPlan;
-  readonly #localTag = randomToken();
+  readonly #localTag: string;
   #sequence = 0;
   #session: SessionKeeper | undefined;
   /** What made it be sent again, and what is done about that. */
@@ -37,6 +37,7 @@ export class TargetInvite {
     this.#plan = plan;
     this.to = to;
     this.callId = inviter.env.endpoint.newCallId();
+    this.#localTag = inviter.env.contacts?.derived(this.callId) ?? randomToken();
     this.#session = SessionKeeper.forOutgoing(inviter.env, plan.options.sessionTimer);
   }
 

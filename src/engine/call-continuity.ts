@@ -1,15 +1,20 @@
 /** Answered calls beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
-import type { CallFacts, CallStore, Calls, LiveRecord, WaitingSnapshot } from '../call/index.ts';
+import type { CallFacts, CallStore, Calls, LiveRecord, SharedCalls, WaitingSnapshot } from '../call/index.ts';
+import type { NodeSettings } from '../settings/node-schema.ts';
 import type { Endpoint, ServerTransaction } from '../sip/endpoint/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
+import type { Target } from '../sip/transport/index.ts';
 import type { KeepingObserver } from './call-audience.ts';
 import { CallKeeper } from './call-keeper.ts';
+import { CallRebuilder } from './call-rebuilder.ts';
 import { type CallRestorerOptions, movedHere, restorerOf, targetHere } from './call-restorer.ts';
+import { CallRevival, type CallRevivalOptions } from './call-revival.ts';
 import { CallSuccession } from './call-succession.ts';
 import type { PeerNodes } from './peer-nodes.ts';
 import { answersOptions } from './peer-question.ts';
+import { SealedContacts, selfOf } from './sealed-contacts.ts';
 
 /** A phone that was cancelled is ready for the next call then. */
 const CANCELLED_MS = 200;
@@ -22,6 +27,14 @@ export interface CallContinuityOptions {
   readonly log: Log;
   readonly calls: () => Calls;
   readonly restoring: Omit<CallRestorerOptions, 'monotonicMs'>;
+  /** Who seals what Contacts carry, and goes on with calls that requests carry; `workers`: how many the node has, where it has. */
+  readonly carrying: {
+    readonly settings: Pick<NodeSettings, 'node' | 'timers'>;
+    readonly secret: Uint8Array;
+    readonly userAgent: string;
+    readonly workers: number | undefined;
+  };
+  readonly isPlausible: CallRevivalOptions['isPlausible'];
   /** What the record of a call will say besides its facts. */
   readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Whether a request comes from somebody who may have a call of another node: strangers do not wait. */
@@ -29,14 +42,23 @@ export interface CallContinuityOptions {
 }
 
 export class CallContinuity {
+  readonly contacts: SealedContacts;
   readonly #keeper: CallKeeper | undefined;
   readonly #succession: CallSuccession | undefined;
+  readonly #revival: CallRevival | undefined;
   readonly #options: CallContinuityOptions;
   /** Another node has the calls, or will in a moment. */
   #hasLeft = false;
 
   constructor(options: CallContinuityOptions) {
     this.#options = options;
+    const { settings, secret, workers, userAgent } = options.carrying;
+    const { served } = options.restoring;
+    const self = selfOf(settings.node, workers);
+    this.contacts = new SealedContacts({
+      ...{ secret, self, clock: options.scheduler },
+      isWanted: (trunkId) => served.directory.trunk(trunkId)?.options.contactToken === true,
+    });
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
     if (store === undefined) return;
     const monotonicMs = (wallMs: number) => wallMs - scheduler.wallMs() + scheduler.nowMs();
@@ -51,12 +73,23 @@ export class CallContinuity {
       placeAgain: (waiting) => this.#placeAgain(waiting),
     });
     this.#keeper = keeper;
+    const asks = (node: Target, withinMs: number) => answersOptions(node, withinMs, endpoint);
+    const { isPlausible } = options;
+    const rebuilder = new CallRebuilder({
+      ...{ served, endpoint, clock: scheduler, userAgent },
+      sessionLimitMs: settings.timers.sessionLimitMs,
+    });
+    this.#revival = new CallRevival({
+      ...{ contacts: this.contacts, rebuilder, keeper, peers, scheduler, log, self, asks, isPlausible },
+      restoring: { ...restoring, monotonicMs },
+      isElsewhere: store.shared && ((id) => (store.shared as SharedCalls).isElsewhere(id)),
+    });
     if (store.shared === undefined) return;
     this.#succession = new CallSuccession({
       store: store.shared,
       peers,
       scheduler,
-      asks: (node, withinMs) => answersOptions(node, withinMs, endpoint),
+      asks,
       takeOver: (node, kept) => keeper.takeOver(node, kept),
     });
   }
@@ -91,15 +124,21 @@ export class CallContinuity {
   /** The calls were ended in good order. */
   async stop(): Promise<void> {
     this.#succession?.stop();
+    this.#revival?.stop();
     await this.#keeper?.stop();
   }
 
   /** A request within a dialog that is not here: its call may come from a node that has just ended. */
-  mayCome({ request, flow }: ServerTransaction, retry: () => void): boolean {
+  mayCome(transaction: ServerTransaction, retry: () => void): boolean {
     // What is not answered is sent again, and by then to the other node.
     if (this.#hasLeft) return true;
-    if (this.#succession === undefined || !this.#options.isKnown(request, flow.remoteAddress)) return false;
-    return this.#succession.mayCome(retry);
+    const { request, flow } = transaction;
+    if (!this.#options.isKnown(request, flow.remoteAddress)) return false;
+    const carried = this.#revival?.carried(request);
+    if (carried === undefined) return this.#succession?.mayCome(retry) === true;
+    const revive = () => void this.#revival?.revive(carried, transaction).finally(retry);
+    if (this.#succession?.mayCome(revive, true) !== true) revive();
+    return true;
   }
 
   /** Whoever was asked by the process before is cancelled in its name; the caller's INVITE is received once more. */

@@ -46,6 +46,9 @@ const TELL_MS = 5;
 /** Snapshots that one write holds; between writes the thread is free. */
 const MAX_WRITTEN = 200;
 
+/** Calls of other processes that are over and that nobody shall begin again. */
+const MAX_REMEMBERED = 50_000;
+
 /** So long a caller hears it ring, at most, and somebody may still place the call for him. */
 const WAITS_MS = 60_000;
 
@@ -60,6 +63,10 @@ export class CallKeeper implements TimerTarget {
   /** Calls that the store has, and those that it is to forget. */
   readonly #stored = new Set<string>();
   readonly #ended = new Set<string>();
+  /** Calls of other processes that go on here, those of them that are over, and those that the store is to keep from others. */
+  readonly #adopted = new Set<string>();
+  readonly #over = new Set<string>();
+  readonly #toClaim = new Set<string>();
   readonly #toProbe: string[] = [];
   #timer: Timer | undefined = undefined;
   #dueMs = 0;
@@ -124,6 +131,28 @@ export class CallKeeper implements TimerTarget {
     this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
   }
 
+  /** Goes on with a call that no store has. False: it is here, or was. */
+  adopt(snapshot: CallSnapshot, by: Restorer): boolean {
+    const { calls, scheduler } = this.#options;
+    if (this.hasEnded(snapshot.id) || calls().restore(snapshot, by) === undefined) return false;
+    this.#adopted.add(snapshot.id);
+    this.#toClaim.add(snapshot.id);
+    const id = calls().rejoin(snapshot.id);
+    this.#note(id);
+    this.#toTell.push(id);
+    this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
+    return true;
+  }
+
+  /** Whether it went on here after another process, and is over. */
+  hasEnded(id: string): boolean {
+    return this.#over.has(id);
+  }
+
+  has(id: string): boolean {
+    return this.#options.calls().get(id) !== undefined;
+  }
+
   /** The sockets are open: callers of the process before who may still wait have their calls placed again. */
   placeWaiting(): void {
     const waiting = this.#toPlace;
@@ -145,9 +174,19 @@ export class CallKeeper implements TimerTarget {
 
   onCallEnded({ id }: LiveRecord): void {
     this.#changed.delete(id);
-    if (!this.#stored.delete(id)) return;
+    if (this.#adopted.delete(id)) this.#noteOver(id);
+    if (!this.#stored.delete(id) && !this.#toClaim.has(id)) return;
     this.#ended.add(id);
     this.#arm(BEHIND_MS);
+  }
+
+  #noteOver(id: string): void {
+    this.#over.add(id);
+    if (this.#over.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.#over) {
+      this.#over.delete(oldest);
+      return;
+    }
   }
 
   onCallMoved(record: LiveRecord): void {
@@ -227,8 +266,16 @@ export class CallKeeper implements TimerTarget {
       const kept = JSON.parse(document) as CallSnapshot | WaitingSnapshot;
       if (kept.version === 'waiting-1' && this.#options.scheduler.wallMs() - kept.takenAtMs < WAITS_MS)
         this.#toPlace.push(kept);
-      const snapshot = kept.version === 2 ? as(kept) : undefined;
-      if (snapshot !== undefined && calls().restore(snapshot, restorer(snapshot)) !== undefined) return true;
+      // The store has come back with what went on here without it.
+      if (this.has(id)) {
+        this.#note(id);
+        return false;
+      }
+      const snapshot = kept.version === 2 && !this.hasEnded(id) ? as(kept) : undefined;
+      if (snapshot !== undefined && calls().restore(snapshot, restorer(snapshot)) !== undefined) {
+        this.#adopted.add(id);
+        return true;
+      }
     } catch (error) {
       log.warn('call-not-restored', { call: id, error: String(error) });
     }
@@ -252,6 +299,7 @@ export class CallKeeper implements TimerTarget {
     try {
       if (put.length > 0 || ended.length > 0 || this.#isDue(aliveAtMs)) {
         await store.write({ put, remove: ended, aliveAtMs });
+        await this.#claim();
         this.#aliveAtMs = aliveAtMs;
       }
       if (this.#hasFailed) log.info('calls-kept-again');
@@ -277,6 +325,14 @@ export class CallKeeper implements TimerTarget {
     if (!isWritten) this.#arm(RETRY_MS);
     else if (hasNews) this.#arm(BEHIND_MS);
     else if (this.#stored.size > 0) this.#arm(ALIVE_MS);
+  }
+
+  /** What went on here is nobody else's, though the store may come back with it. */
+  async #claim(): Promise<void> {
+    if (this.#toClaim.size === 0) return;
+    const claimed = [...this.#toClaim];
+    await this.#options.store.shared?.claim(claimed);
+    for (const id of claimed) this.#toClaim.delete(id);
   }
 
   #isDue(nowMs: number): boolean {

@@ -8,6 +8,14 @@ import type { KeptCall, SharedCalls } from '../call/index.ts';
 import type { Target } from '../sip/transport/index.ts';
 import type { PeerNodes } from './peer-nodes.ts';
 
+/** A request whose call may come. */
+interface Waiting {
+  /** Tries it again. */
+  readonly retry: () => void;
+  /** It carries its call, and need not wait for a store that cannot be asked. */
+  readonly needsNoStore: boolean;
+}
+
 export interface CallSuccessionOptions {
   readonly store: SharedCalls;
   readonly peers: PeerNodes;
@@ -35,8 +43,7 @@ const GIVE_UP = 2;
 
 export class CallSuccession implements TimerTarget {
   readonly #options: CallSuccessionOptions;
-  /** Requests whose call may come: what tries them again. */
-  #waiting: (() => void)[] = [];
+  #waiting: Waiting[] = [];
   /** The store had calls of other nodes when it was asked last. */
   #hasOthers = false;
   /** Nodes as they were heard of last. One that has lost the store is in no roster after a while, and has its calls all the same. */
@@ -62,10 +69,10 @@ export class CallSuccession implements TimerTarget {
   }
 
   /** A request came whose call is not here. False: nobody has just ended, or too many wait. */
-  mayCome(retry: () => void): boolean {
+  mayCome(retry: () => void, needsNoStore = false): boolean {
     if (this.#isStopped || this.#waiting.length >= MAX_WAITING) return false;
     if (!this.#hasOthers && this.#options.peers.names().length === 0) return false;
-    this.#waiting.push(retry);
+    this.#waiting.push({ retry, needsNoStore });
     if (this.#waiting.length > 1) return true;
     this.#waitTimer = this.#options.scheduler.schedule(WAIT_MS, this, GIVE_UP);
     void this.#look(true);
@@ -88,7 +95,10 @@ export class CallSuccession implements TimerTarget {
   async #look(asksAll: boolean): Promise<void> {
     if (this.#looking !== undefined && !asksAll) return;
     while (this.#looking !== undefined) await this.#looking;
-    this.#looking = this.#settle(asksAll || this.#waiting.length > 0).catch(() => false);
+    this.#looking = this.#settle(asksAll || this.#waiting.length > 0).catch(() => {
+      this.#letGo(({ needsNoStore }) => needsNoStore);
+      return false;
+    });
     const isSettled = await this.#looking;
     this.#looking = undefined;
     if (isSettled) this.#letGo();
@@ -140,10 +150,10 @@ export class CallSuccession implements TimerTarget {
     return isReused ? undefined : sip;
   }
 
-  #letGo(): void {
-    this.#waitTimer = cancelTimer(this.#waitTimer);
+  #letGo(which: (waiting: Waiting) => boolean = () => true): void {
     const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const retry of waiting) retry();
+    this.#waiting = waiting.filter((each) => !which(each));
+    if (this.#waiting.length === 0) this.#waitTimer = cancelTimer(this.#waitTimer);
+    for (const each of waiting) if (which(each)) each.retry();
   }
 }

@@ -51,6 +51,7 @@ import { ContactReach } from './reach.ts';
 import { Registrations } from './registrations.ts';
 import { Restoration } from './restoration.ts';
 import { Routing } from './routing.ts';
+import type { SealedContacts } from './sealed-contacts.ts';
 import { Served } from './served.ts';
 import { SignIns } from './sign-ins.ts';
 import { StirService } from './stir-service.ts';
@@ -180,9 +181,10 @@ export class Engine {
     );
     if (observer.messages !== undefined) this.endpoint.observer = observer.messages;
     const peers = options.peers ?? NO_PEERS;
+    const secret = options.nonceSecret ?? randomBytes(32);
     const pass = new PeerPass({
       node: settings.node,
-      secret: options.nonceSecret ?? randomBytes(32),
+      secret,
       clock: scheduler,
       peers,
     });
@@ -287,9 +289,20 @@ export class Engine {
       relays: () => relays.list(),
       wallMs: () => scheduler.wallMs(),
     });
+    const router = callRouter({
+      routing: this.routing,
+      registrations: this.registrations,
+      trunks: this.trunks,
+      transport: this.endpoint.transport,
+      node: this.#nodeFacts,
+      served,
+      nodes: peers,
+    });
     this.#continuity = new CallContinuity({
+      carrying: { settings, secret, userAgent: this.#nodeFacts.userAgent, workers: options.workers?.count },
+      isPlausible: (leg, flow) => router.plausible?.(leg, flow) === true,
       store: options.callStore,
-      peers: options.peers ?? NO_PEERS,
+      peers,
       endpoint: this.endpoint,
       scheduler,
       log,
@@ -303,15 +316,8 @@ export class Engine {
       scheduler,
       log,
       observer: new CallAudience(this.guards, observer.calls, () => this.#continuity.observer),
-      router: callRouter({
-        routing: this.routing,
-        registrations: this.registrations,
-        trunks: this.trunks,
-        transport: this.endpoint.transport,
-        node: this.#nodeFacts,
-        served,
-        nodes: options.peers ?? NO_PEERS,
-      }),
+      router,
+      contacts: settings.continuity.contactToken ? this.contacts : undefined,
       media: this.media,
       mayCome: (transaction, retry) => this.#continuity.mayCome(transaction, retry),
       timers: { t1Ms: settings.timers.t1Ms, t2Ms: settings.timers.t2Ms },
@@ -344,6 +350,11 @@ export class Engine {
       placement: new Placement({ routing, calls, served, log, storeSetting, intake, guards }),
       messages: this.messaging,
     });
+  }
+
+  /** Contacts that carry their calls. */
+  get contacts(): SealedContacts {
+    return this.#continuity.contacts;
   }
 
   get directory(): Directory {

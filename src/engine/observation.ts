@@ -392,6 +392,7 @@ export class Observation
       reason: record.reason,
       hungUpBy: record.endedBy ?? 'engine',
       endReason: record.endReason === '' ? undefined : record.endReason,
+      rebuilt: facts.rebuilt,
       media:
         record.media.length === 0 ? undefined : record.media.map(({ near, far }) => ({ caller: near, callee: far })),
     };

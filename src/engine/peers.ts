@@ -74,7 +74,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     return SECURITY.indexOf(asked) >= SECURITY.indexOf(least) ? asked : least;
   }
 
-  plausible(leg: RoutedLeg, flow: Flow): boolean {
+  plausible(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow): boolean {
     const { owner, trunkId } = leg.options;
     const { remoteAddress } = flow;
     if (remoteAddress === addressOf(leg.destination)) return true;

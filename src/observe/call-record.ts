@@ -65,6 +65,8 @@ export interface CallRecord {
   readonly hungUpBy: 'caller' | 'callee' | 'engine';
   /** Why it ended, in one word: `bye`, `cancel`, `media-timeout`…; absent in records of before it was noted. */
   readonly endReason?: string | undefined;
+  /** It went on from what a Contact carried, when node and store had lost it; the answer may not be known: its start stands for it. */
+  readonly rebuilt?: 'whole' | 'timed-from-invite' | undefined;
   /** What a media relay has counted, of each pair of parties in turn: a transfer makes another one. */
   readonly media?: readonly CallMedia[] | undefined;
 }

@@ -306,6 +306,15 @@ export const egressSchema = z.strictObject({
     ),
 });
 
+export const continuitySchema = z.strictObject({
+  contactToken: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Put into the Contacts of calls, as a parameter of at most 200 octets, what another node, or this one after a restart, needs to go on with them when the store has lost them too.',
+    ),
+});
+
 export const messagesSchema = z.strictObject({
   keepDays: z
     .int()
@@ -456,6 +465,7 @@ export const nodeSchema = z.strictObject({
   digest: digestSchema.prefault({}).describe('Digest authentication.'),
   dns: dnsSchema.prefault({}).describe('DNS.'),
   egress: egressSchema.prefault({}).describe('Where tenants may make the node send to.'),
+  continuity: continuitySchema.prefault({}).describe('What outlives a node.'),
   messages: messagesSchema.prefault({}).describe('Messages from and to WhatsApp.'),
   mediaRelays: z
     .array(mediaRelaySchema)

@@ -70,6 +70,7 @@ export const DEFAULT_OPTIONS: TrunkOptions = {
   diversion: 'none',
   redirects: 'reject',
   largeRequests: 'tcp',
+  contactToken: true,
   listener: '',
   internalHeaders: false,
   failoverCodes: [402, 403, 408, 488, 500, 502, 503, 504],

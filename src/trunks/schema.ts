@@ -190,6 +190,12 @@ export const optionsSchema = z.strictObject({
     .describe(
       'UDP trunks: requests over 1,300 octets go over TCP where the provider answers there (RFC 3261 §18.1.1), or always over UDP. Default tcp.',
     ),
+  contactToken: z
+    .boolean()
+    .optional()
+    .describe(
+      "The Contact of its calls carries the call's token where the node's `continuity.contactToken` is on; off for a provider that does not keep, or does not take, a parameter of 200 octets. Default on, off for teams and whatsapp trunks.",
+    ),
   listener: friendlyName
     .optional()
     .describe(

@@ -31,7 +31,12 @@ export function teamsPreset(teams: TeamsSide): Pick<BrandPreset, 'options' | 'ou
   };
   return {
     // Teams takes E.164 numbers alone: the number of an extension is none.
-    options: { keepAlive: { enabled: true, intervalSeconds: 60 }, media: 'srtp', callerIdOutsidePool: 'reject' },
+    options: {
+      keepAlive: { enabled: true, intervalSeconds: 60 },
+      media: 'srtp',
+      callerIdOutsidePool: 'reject',
+      contactToken: false,
+    },
     outboundParameters,
   };
 }

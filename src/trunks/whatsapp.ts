@@ -45,7 +45,7 @@ export function whatsappPreset({
     tlsPort: WHATSAPP_PORT,
     transport: 'tls',
     // WhatsApp knows a caller by the business's own number; nobody can call it without.
-    options: { media: 'srtp', sessionTimer: { mode: 'off' }, numberMayShow: true },
+    options: { media: 'srtp', sessionTimer: { mode: 'off' }, numberMayShow: true, contactToken: false },
     outboundParameters: {
       from: { user: { custom: number }, host: { custom: hostname } },
       contact: { user: { custom: number }, host: 'ContactUri' },

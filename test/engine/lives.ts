@@ -99,6 +99,10 @@ export class SharedMemory {
         for (const call of taken) own.set(call.id, call);
         return taken;
       },
+      isElsewhere: async (id) => [...this.#nodes].some(([other, { calls }]) => other !== name && calls.has(id)),
+      claim: async (ids) => {
+        for (const [other, { calls }] of this.#nodes) if (other !== name) for (const id of ids) calls.delete(id);
+      },
       release: async () => {
         this.released.add(name);
       },

@@ -115,6 +115,12 @@ export const callRecordAnswer = z.object({
     .describe(
       'Why the call ended, in one word: `bye`, `cancel`, `refused`, `media-timeout`, `no-ack`, `session-expired`.',
     ),
+  rebuilt: z
+    .enum(['whole', 'timed-from-invite'])
+    .optional()
+    .describe(
+      'The call went on from what a Contact carried (`continuity.contactToken`), after node and store had lost it; `timed-from-invite`: `answeredAt` is the time of its start.',
+    ),
   media: z
     .array(z.object({ caller: streamAnswer, callee: streamAnswer }))
     .optional()

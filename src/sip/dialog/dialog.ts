@@ -63,7 +63,7 @@ export interface DialogSnapshot extends Omit<DialogFacts, 'routeSet'> {
 const SEQUENCE_GAP = 1000;
 
 /** Requests that refresh the remote target (§12.2, RFC 3311, RFC 6665, RFC 3515) and therefore must carry a Contact. */
-const TARGET_REFRESH = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
+export const TARGET_REFRESH: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
 
 /** Of a request within a dialog, with what is added to it. */
 const FIELDS = 12;
@@ -78,7 +78,7 @@ export class Dialog {
   remoteAddress: string;
   state: DialogState = 'early';
   /** The Contact value that this side's target refresh requests carry. */
-  readonly localContact: string;
+  localContact: string;
   #routeSet: RouteSet;
   #remoteTarget: string;
   #hasTarget = true;

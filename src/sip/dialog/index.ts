@@ -5,6 +5,7 @@ export {
   type DialogRole,
   type DialogSnapshot,
   type DialogState,
+  TARGET_REFRESH,
 } from './dialog.ts';
 export { glareDelayMs, retryAfterSeconds } from './glare.ts';
 export { type Collision, type DescriptionRole, OfferAnswer, type Side } from './offer-answer.ts';

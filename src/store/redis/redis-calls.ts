@@ -52,6 +52,14 @@ export class RedisCalls implements CallStore {
       this.#mayHaveTaken = hadTaken;
       return Array.isArray(taken) ? this.#noted(callsIn(taken)) : 'alive';
     },
+    isElsewhere: async (id) => {
+      const found = await Promise.all((await this.shared.holders()).map((node) => this.#has(node, id)));
+      return found.some(Boolean);
+    },
+    claim: async (ids) => {
+      for (const node of await this.shared.holders())
+        await this.#link.command('HDEL', this.#keys.callsOf(node), ...ids);
+    },
     release: () => this.#release(),
   };
 
@@ -65,6 +73,10 @@ export class RedisCalls implements CallStore {
   #noted(calls: KeptCall[]): KeptCall[] {
     for (const { id } of calls) this.#known.add(id);
     return calls;
+  }
+
+  async #has(node: string, id: string): Promise<boolean> {
+    return Number(await this.#link.command('HEXISTS', this.#keys.callsOf(node), id)) === 1;
   }
 
   async #release(): Promise<void> {
