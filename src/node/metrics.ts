@@ -4,6 +4,8 @@ import type { RelayListing } from '../media/index.ts';
 import type { JsonLogger, Metrics } from '../observe/index.ts';
 import type { Stores } from '../store/index.ts';
 
+/** What is wrong between nodes, while the store takes changes. */
+const OF_NODES: ReadonlySet<string> = new Set(['clock-off', 'node-name-in-use']);
 const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
 
 export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, log: JsonLogger): void {
@@ -26,7 +28,10 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
   );
   metrics.readGauge('tandem_registrations', 'Registered contacts', () => engine.registrations.registrar.count);
   metrics.readGauge('tandem_store_up', '1 while the store takes changes, else 0', () =>
-    stores.problems().length === 0 ? 1 : 0,
+    stores.problems().every((problem) => OF_NODES.has(problem)) ? 1 : 0,
+  );
+  metrics.readGauges('tandem_problem', '1 for each thing that is wrong, as in the reasons of /readyz', 'problem', () =>
+    Object.fromEntries(stores.problems().map((problem) => [problem, 1])),
   );
   metrics.readGauge(
     'tandem_clock_offset_seconds',

@@ -59,6 +59,7 @@ describe.skipIf(peersSkipped)(`Redis goes away during ${CALLS_PER_SECOND} calls 
     // New calls are taken all the same, so the node is ready.
     expect(await readiness()).toMatchObject({ status: 200, body: { status: 'ready' } });
     expect(await metric(node.api, 'tandem_store_up')).toBe(0);
+    expect(await metric(node.api, 'tandem_problem{problem="store-unreachable"}')).toBe(1);
     const askedAtMs = performance.now();
     expect(await write()).toMatchObject({ status: 503, body: { code: 'store-unavailable' } });
     expect(performance.now() - askedAtMs).toBeLessThan(1500);

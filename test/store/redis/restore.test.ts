@@ -117,6 +117,22 @@ describe.skipIf(peersSkipped)('the nodes of a Redis that has lost the store', ()
     await eventually(() => again.problems().includes('node-name-in-use'));
   });
 
+  test('a clock five minutes from that of Redis is told at the start and while it is so', async () => {
+    let aheadMs = 300_000;
+    const clock = {
+      nowMs: () => performance.now(),
+      wallMs: () => Date.now() + aheadMs,
+      schedule: () => ({ cancel: () => {} }),
+    };
+    const a = await world.open('node-a', clock);
+    onTestFinished(() => a.close());
+    a.nodes.announce(() => ({}));
+    await eventually(() => a.problems().includes('clock-off'));
+    expect(Math.abs(a.nodes.clockOffsetMs - 300_000)).toBeLessThan(5_000);
+    aheadMs = 0;
+    await eventually(() => !a.problems().includes('clock-off'));
+  });
+
   test('a newer program takes the store over under a running node: it says so and writes nothing', async () => {
     const a = await open('node-a');
     await admin.hset(`${world.prefix}{${world.prefix.slice(0, -1)}}:meta`, 'schema', 99);
