@@ -141,8 +141,14 @@ function escaped(text: string, start: number, end: number): string {
   return runStart === start ? text.slice(start, end) : result + text.slice(runStart, end);
 }
 
+/** Of each octet: a hostile user part has tens of thousands. */
+const ESCAPES: readonly string[] = Array.from(
+  { length: 256 },
+  (_, code) => `%${code.toString(16).padStart(2, '0').toUpperCase()}`,
+);
+
 function escapeOf(code: number): string {
-  return `%${code.toString(16).padStart(2, '0').toUpperCase()}`;
+  return ESCAPES[code] ?? `%${code.toString(16).toUpperCase()}`;
 }
 
 function isEscape(text: string, index: number, end: number): boolean {
@@ -289,15 +295,20 @@ export function escapeUser(octets: string): string {
   return runStart === 0 ? octets : result + octets.slice(runStart);
 }
 
+/** What a hexadecimal digit stands for. */
+function hexValue(code: number): number {
+  return code <= 0x39 ? code - 0x30 : (code & 0x0f) + 9;
+}
+
 /** A user part → its octets: each `%hh` becomes the octet it stands for; anything else stays. */
 export function unescapeUser(user: string): string {
   if (!user.includes('%')) return user;
   let result = '';
   let runStart = 0;
   for (let index = user.indexOf('%'); index >= 0; index = user.indexOf('%', index)) {
-    if (isHexCode(user.charCodeAt(index + 1)) && isHexCode(user.charCodeAt(index + 2))) {
-      result +=
-        user.slice(runStart, index) + String.fromCharCode(Number.parseInt(user.slice(index + 1, index + 3), 16));
+    const [high, low] = [user.charCodeAt(index + 1), user.charCodeAt(index + 2)];
+    if (isHexCode(high) && isHexCode(low)) {
+      result += user.slice(runStart, index) + String.fromCharCode(16 * hexValue(high) + hexValue(low));
       index += 3;
       runStart = index;
     } else index++;

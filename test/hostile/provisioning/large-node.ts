@@ -1,7 +1,7 @@
 /** A node in a process of its own with much provisioned, asked over HTTP and pinged over SIP while its event loop is watched. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,10 @@ import { type Size, stateOf, tenantDocument } from './state.ts';
 
 const TOKEN = 'large-node-bootstrap-token-0123456789';
 const LARGE_TENANT = 10_000;
+/** As the program starts it. */
+const RUNTIME_OPTIONS = JSON.parse(
+  readFileSync(new URL('../../../bin/runtime-options.json', import.meta.url), 'utf8'),
+) as string[];
 
 /** What was seen of the node while something was done. Times in ms. */
 export interface Seen {
@@ -61,7 +65,7 @@ export class LargeNode {
     writeFileSync(join(folder, 'tandem.json'), JSON.stringify(settings));
     const child = fork(fileURLToPath(new URL('node-process.ts', import.meta.url)), [join(folder, 'tandem.json')], {
       env: { ...process.env, TANDEM_BOOTSTRAP_TOKEN: TOKEN },
-      execArgv: [...process.execArgv, '--expose-gc'],
+      execArgv: [...process.execArgv, ...RUNTIME_OPTIONS, '--expose-gc'],
     });
     try {
       const node = new LargeNode(child, folder, state, await told(child));
