@@ -25,11 +25,12 @@ export function guardBrowsers(app: FastifyInstance, { hosts, isTls }: BrowserGua
     if (url.startsWith('/hooks/') || url.startsWith('/media/')) return;
     throw new ApiProblem(421, 'host-unknown', 'this interface is not served under that name; add it to api.hosts');
   });
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async ({ protocol }, reply) => {
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');
     if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
-    if (isTls) reply.header('strict-transport-security', TRANSPORT_SECURITY);
+    // Where a trusted proxy ends TLS, it says so.
+    if (isTls || protocol === 'https') reply.header('strict-transport-security', TRANSPORT_SECURITY);
   });
 }
 

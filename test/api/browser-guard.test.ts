@@ -59,6 +59,16 @@ describe('every answer', () => {
     }
   });
 
+  test('that went over TLS to a trusted proxy says the same; who is no such proxy cannot have it said', async () => {
+    world = await startTestApi({ trustedProxies: ['127.0.0.1'] });
+    const { app } = world.api;
+    const by = (proto: string, remoteAddress = '127.0.0.1') =>
+      app.inject({ url: '/console', headers: { host: 'localhost', 'x-forwarded-proto': proto }, remoteAddress });
+    expect((await by('https')).headers['strict-transport-security']).toBe('max-age=31536000');
+    expect((await by('http')).headers['strict-transport-security']).toBeUndefined();
+    expect((await by('https', '192.0.2.1')).headers['strict-transport-security']).toBeUndefined();
+  });
+
   test('over TLS says that HTTPS is to be used from now on (RFC 6797); a renewed certificate is served at once', async () => {
     const pair = () => {
       const { cert, key } = authority.issue({ commonName: 'localhost', alternativeNames: ['IP:127.0.0.1'] });

@@ -1,6 +1,7 @@
 /**
  * An identity provider on a real socket (OpenID Connect Core 1.0, code flow), as strict as a real one: an unknown redirect_uri gets no
- * redirect, PKCE is demanded, a code is good once and for its verifier alone. Who signs in is decided beforehand, without a page.
+ * redirect, PKCE is demanded, a code is good once and for its verifier alone. Who signs in is decided beforehand; a page asks whether to
+ * where a person is to be asked, and another one says that somebody is signed out.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -24,6 +25,10 @@ export class IdentityProvider {
   wrong: Record<string, unknown> = {};
   /** It knows this client as one that has no secret. */
   isPublic = false;
+  /** Whether a page asks first, as in a browser. */
+  asks = false;
+  /** The token endpoint is out of order. */
+  isDown = false;
   /** What it answers in place of a code. */
   error: string | undefined = undefined;
   /** How it names itself in its own document. */
@@ -72,23 +77,34 @@ export class IdentityProvider {
         return json(response, { keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256', use: 'sig' }] });
       }
       case '/authorize':
-        return this.#authorize(url.searchParams, response);
+        return this.#authorize(url.searchParams, response, request.method === 'POST');
       case '/token':
+        if (this.isDown) return response.writeHead(503, { 'content-type': 'text/plain' }).end('out of order');
         return this.#token(request, response);
       case '/userinfo':
         if (request.headers.authorization !== 'Bearer access') return this.#refuse(response, 401, 'invalid_token');
         return json(response, { sub: this.claims['sub'], ...this.userinfo });
       case '/sign-out':
-        return response.end('signed out');
+        return this.#signOut(url.searchParams, response);
       default:
         return this.#refuse(response, 404, 'not_found');
     }
   }
 
-  #authorize(asked: URLSearchParams, response: ServerResponse): unknown {
+  /** OpenID Connect RP-Initiated Logout 1.0 §2: back only to where the client is known to be, with whom it is asked by. */
+  #signOut(asked: URLSearchParams, response: ServerResponse): unknown {
+    const back = asked.get('post_logout_redirect_uri') ?? '';
+    const isKnown = this.redirectUris.some((uri) => URL.parse(back)?.origin === new URL(uri).origin);
+    if (asked.get('client_id') !== this.clientId || !isKnown) return this.#refuse(response, 400, 'wrong sign-out');
+    return html(response, `<p>You are signed out.</p><a href="${back}">Back to the console</a>`);
+  }
+
+  #authorize(asked: URLSearchParams, response: ServerResponse, isAgreed: boolean): unknown {
     const redirectUri = asked.get('redirect_uri') ?? '';
     if (asked.get('client_id') !== this.clientId) return this.#refuse(response, 400, 'unauthorized_client');
     if (!this.redirectUris.includes(redirectUri)) return this.#refuse(response, 400, 'wrong redirect_uri');
+    if (this.asks && !isAgreed)
+      return html(response, '<form method="post"><button>Sign in as the one who is decided</button></form>');
     const back = new URL(redirectUri);
     const state = asked.get('state');
     if (state !== null) back.searchParams.set('state', state);
@@ -105,7 +121,7 @@ export class IdentityProvider {
       this.#codes.set(code, { challenge, redirectUri, nonce: asked.get('nonce') ?? '' });
       back.searchParams.set('code', code);
     }
-    return response.writeHead(302, { location: back.href }).end();
+    return response.writeHead(303, { location: back.href }).end();
   }
 
   async #token(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -149,6 +165,10 @@ export class IdentityProvider {
     this.refusals.push(error);
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error }));
   }
+}
+
+function html(response: ServerResponse, body: string): void {
+  response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><title>Provider</title>${body}`);
 }
 
 function json(response: ServerResponse, body: object): void {

@@ -37,10 +37,11 @@ export interface ConsoleWorld extends ConsoleBrowsers {
   readonly engine: TestEngine;
 }
 
-export async function consoleWorld(options: EngineOptions): Promise<ConsoleWorld> {
+/** @param at where browsers come to it, when that is another address than the engine's own. */
+export async function consoleWorld(options: EngineOptions, at?: string): Promise<ConsoleWorld> {
   const engine = await startEngine(options);
   const { apiAddress = '', settings } = engine.node;
-  return { engine, ...consoleAt(apiAddress, settings.store.path, () => engine.stop()) };
+  return { engine, ...consoleAt(at ?? apiAddress, settings.store.path, () => engine.stop()) };
 }
 
 /** @param dataFolder where the engine keeps its owner's token */
