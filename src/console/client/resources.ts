@@ -80,8 +80,6 @@ export const trunks = {
   get: (id: string) => request<TrunkView>('GET', at('/trunks', id)),
   status: (id: string) => request<TrunkStatus>('GET', `${at('/trunks', id)}/status`),
   create: (body: TrunkInput) => request<TrunkView>('POST', at('/trunks'), { body }),
-  replace: (id: string, body: TrunkInput) => request<TrunkView>('PUT', at('/trunks', id), { body }),
-  remove: (id: string) => request<void>('DELETE', at('/trunks', id)),
   /** Checks it as saving would, and shows its INVITE; faults have paths from `trunk` on. */
   preview: (body: TrunkPreviewInput, signal?: AbortSignal) =>
     request<Explanation>('POST', at('/trunks/preview'), { body, ...(signal && { signal }) }),

@@ -47,12 +47,10 @@ interface ConfirmProps {
   readonly work: () => Promise<unknown>;
   readonly onDone: () => void;
   readonly onClose: () => void;
-  /** Says more of what was refused. */
-  readonly explain?: (faults: readonly Problem[]) => ComponentChildren;
 }
 
 /** Asks before something goes that does not come back. */
-export function Confirm({ title, text, action, work, onDone, onClose, explain }: ConfirmProps) {
+export function Confirm({ title, text, action, work, onDone, onClose }: ConfirmProps) {
   const [busy, setBusy] = useState(false);
   const [faults, setFaults] = useState<readonly Problem[]>([]);
   const run = async () => {
@@ -70,11 +68,7 @@ export function Confirm({ title, text, action, work, onDone, onClose, explain }:
     <Dialog title={title} onClose={onClose}>
       <div class="stack">
         <p>{text}</p>
-        {faults.length > 0 && explain !== undefined ? (
-          <div role="alert">{explain(faults)}</div>
-        ) : (
-          <FaultSummary faults={faults} />
-        )}
+        <FaultSummary faults={faults} />
       </div>
       <div class="dialog-actions">
         <Button onClick={onClose}>{t('action.cancel')}</Button>

@@ -111,17 +111,32 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     expect(result?.messages).toContain(shown);
 
     await page.getByRole('button', { name: 'Delete' }).click();
-    await page.locator('dialog').getByRole('button', { name: 'Delete' }).click();
     await page.getByText('tenants/acme/outbound-rules/world').waitFor();
-    await page.locator('dialog').getByRole('button', { name: 'Cancel' }).click();
+    expect(await page.locator('dialog').getByRole('button', { name: 'Delete' }).isDisabled()).toBe(true);
+    await page.keyboard.press('Escape');
 
+    // What the call that has just left would have looked like, before the change is saved.
     await page.getByRole('link', { name: 'Edit' }).click();
     await page.getByRole('button', { name: 'Header fields' }).click();
+    await page.getByText('What the variables stand for').click();
     await page.getByLabel('P-Asserted-Identity: User part').selectOption('CallerNum');
+    expect(await world.look(page, 'wizard-variables')).toEqual([]);
     await page.getByRole('button', { name: 'Check', exact: true }).first().click();
     await page.getByText('1 of 1 calls would leave differently').waitFor();
     await page.locator('del', { hasText: shown.replace('P-Asserted-Identity: ', '') }).waitFor();
     expect(await world.look(page, 'wizard-change')).toEqual([]);
+    // Somebody else's change in between is not overwritten.
+    const id = page.url().split('/').at(-2) ?? '';
+    const stored = (await world.engine.api(`/api/v1/trunks/${id}`)) as Record<string, unknown>;
+    const put = {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${world.engine.token}`, 'content-type': 'application/json' },
+    };
+    const { status: _status, ...settings } = stored;
+    const changed = JSON.stringify({ ...settings, limits: { concurrentCalls: 7 } });
+    expect((await fetch(`${world.url}/api/v1/trunks/${id}`, { ...put, body: changed })).status).toBe(200);
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('alert').filter({ hasText: 'changed' }).waitFor();
     expect(faults).toEqual([]);
   }, 240_000);
 
@@ -141,7 +156,7 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     await next(page);
     await page.getByLabel('Host label').fill('gateway.example');
     await next(page);
-    await page.getByLabel('User name or authentication name').fill('gw1');
+    await page.getByLabel('Authorization name').fill('gw1');
     await page.getByLabel('Password').fill('secret-gw1');
     await next(page);
     await next(page);
@@ -152,6 +167,11 @@ describe.skipIf(peersSkipped)('the wizards, from an empty system to an answered 
     await page.getByText('Everything fits').waitFor();
     await page.getByRole('button', { name: 'Add this trunk' }).click();
     await page.locator('.findings li', { hasText: 'Gateway' }).first().waitFor();
+    // What the guide has entered at the gateway.
+    const needs = await page.getByRole('region', { name: 'What the gateway needs' }).innerText();
+    for (const value of ['gateway.example', '127.0.0.1', `${world.engine.port()} (UDP)`, 'gw1'])
+      expect(needs).toContain(value);
+    expect(await world.look(page, 'wizard-gateway')).toEqual([]);
     await page.getByRole('link', { name: 'Open the trunk' }).click();
     await page.getByRole('heading', { name: 'gateway', level: 1 }).waitFor();
 

@@ -1,21 +1,16 @@
 /** One thing that a tenant owns: made, changed, or deleted once nothing names it. */
-import { useEffect, useState } from 'preact/hooks';
-import type { Problem } from '../../../base/errors.ts';
-import { documents, planChange } from '../../client/resources.ts';
+import { useState } from 'preact/hooks';
+import { documents } from '../../client/resources.ts';
 import { mayChange } from '../../client/session.ts';
-import type { PlanView } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { navigate } from '../../router.tsx';
 import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
-import { Dialog } from '../../ui/dialog.tsx';
-import { faultsOf } from '../../ui/form.tsx';
-import { InUse } from '../../ui/in-use.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
-import { PlanResult } from '../../ui/plan-result.tsx';
 import { say } from '../../ui/toast.tsx';
 import { Unread } from '../../ui/unread.tsx';
+import { DeleteDialog } from '../delete-dialog.tsx';
 import { DocumentForm } from './document-form.tsx';
 import { addressOf, nameOf, pathOf, type Resource } from './resources.tsx';
 
@@ -105,54 +100,5 @@ export function EditItem({ resource, tenant, itemKey }: EditItemProps) {
         />
       ) : null}
     </Page>
-  );
-}
-
-interface DeleteDialogProps {
-  /** Behind `/api/v1`. */
-  readonly path: string;
-  readonly name: string;
-  readonly plans: boolean;
-  readonly onDone: () => void;
-  readonly onClose: () => void;
-}
-
-/** Says what still names it, or which calls would have left differently without it, before anybody can say yes. */
-export function DeleteDialog({ path, name, plans, onDone, onClose }: DeleteDialogProps) {
-  const [plan, setPlan] = useState<PlanView>();
-  const [faults, setFaults] = useState<readonly Problem[]>([]);
-  const [busy, setBusy] = useState(false);
-  useEffect(() => {
-    planChange(path.slice(1), null).then(setPlan, (error) => setFaults(faultsOf(error)));
-  }, []);
-  const run = async () => {
-    setBusy(true);
-    try {
-      await documents.remove(path);
-      onDone();
-    } catch (error) {
-      setFaults(faultsOf(error));
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog title={t('provisioning.delete', { name })} onClose={onClose}>
-      <div class="stack" aria-live="polite">
-        {plan === undefined && faults.length === 0 ? <p class="soft">{t('bulk.looking')}</p> : null}
-        {faults.length === 0 ? null : <InUse faults={faults} />}
-        {plan === undefined || faults.length > 0 ? null : (
-          <>
-            <p>{t('provisioning.deleteText')}</p>
-            {plans ? <PlanResult found={plan} /> : null}
-          </>
-        )}
-      </div>
-      <div class="dialog-actions">
-        <Button onClick={onClose}>{t('action.cancel')}</Button>
-        <Button kind="danger" busy={busy} disabled={plan === undefined || faults.length > 0} onClick={() => void run()}>
-          {t('action.delete')}
-        </Button>
-      </div>
-    </Dialog>
   );
 }

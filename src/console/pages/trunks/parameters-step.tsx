@@ -48,6 +48,7 @@ export function ParametersStep(props: StepProps) {
       <div class="split">
         <div class="stack">
           <OutboundTable {...props} />
+          <Variables />
           <Lists {...props} />
           <Inbound {...props} />
         </div>
@@ -102,6 +103,25 @@ function OutboundTable({ draft, before, faults, change }: StepProps) {
         </table>
       </div>
     </div>
+  );
+}
+
+/** The guide's words for what each variable stands for. */
+function Variables() {
+  return (
+    <details>
+      <summary>{t('wizard.variables')}</summary>
+      <dl class="facts">
+        {[...NAMES, ...VARIABLES.host].map((name) => (
+          <>
+            <dt class="mono break">{name}</dt>
+            <dd>{known(`variable.${name}`, name)}</dd>
+          </>
+        ))}
+        <dt>{t('wizard.custom')}</dt>
+        <dd>{t('variable.custom')}</dd>
+      </dl>
+    </details>
   );
 }
 
@@ -185,6 +205,7 @@ function Lists({ draft, change }: StepProps) {
               <CheckField
                 key={name}
                 label={name}
+                help={known(`privacy.${name}`, name)}
                 checked={privacy.includes(name)}
                 onChange={(checked) => change({ privacy: toggled(privacy, name, checked) })}
               />

@@ -1,5 +1,7 @@
+import { transports } from '../../client/resources.ts';
 import { isSystemAdmin } from '../../client/session.ts';
 import type { BrandPreset } from '../../client/types.ts';
+import { useQuery } from '../../client/use-query.ts';
 import { known, t } from '../../text/index.ts';
 import { CheckField, faultAt, SelectField, TextField } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
@@ -125,6 +127,8 @@ function Fact({ name, values }: { name: string; values: readonly string[] }) {
 
 export function ServerStep({ draft, before, preset, faults, change }: StepProps) {
   const isLabel = draft.type === 'accept-register';
+  const listeners = useQuery('listeners', () => transports.list({ limit: 1000 })).data?.items;
+  const isMissing = (transport: string) => listeners?.every((listener) => listener.transport !== transport) === true;
   const presetHost = preset?.hosts.find((entry) => entry.default === true)?.host;
   const hostHelp = isLabel
     ? t('wizard.hostLabelHelp')
@@ -169,7 +173,12 @@ export function ServerStep({ draft, before, preset, faults, change }: StepProps)
           onChange={(transport) => change({ transport })}
           options={[
             { value: '', label: t('wizard.transportPreset') },
-            ...['udp', 'tcp', 'tls'].map((value) => ({ value, label: value.toUpperCase() })),
+            ...['udp', 'tcp', 'tls'].map((value) => ({
+              value,
+              label: isMissing(value)
+                ? t('wizard.transportMissing', { name: value.toUpperCase() })
+                : value.toUpperCase(),
+            })),
           ]}
         />
       </div>
@@ -222,7 +231,8 @@ export function CredentialsStep({ draft, before, faults, change }: StepProps) {
   return (
     <div class="fields">
       <TextField
-        label={t('wizard.authName')}
+        label={draft.type === 'register' ? t('wizard.authName') : t('wizard.authorizationName')}
+        help={draft.type === 'register' ? undefined : t('wizard.authorizationHelp')}
         value={draft.authName}
         error={faultAt(faults, 'credentials.authName') ?? faultAt(faults, 'credentials.username')}
         onInput={(authName) => change({ authName })}
@@ -230,7 +240,13 @@ export function CredentialsStep({ draft, before, faults, change }: StepProps) {
       />
       <TextField
         label={t('wizard.password')}
-        help={before === undefined ? undefined : t('wizard.passwordKept')}
+        help={
+          before !== undefined
+            ? t('wizard.passwordKept')
+            : draft.type === 'register'
+              ? undefined
+              : t('wizard.passwordStrong')
+        }
         type="password"
         autocomplete="new-password"
         value={draft.password}

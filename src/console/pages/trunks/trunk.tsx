@@ -7,14 +7,14 @@ import { navigate } from '../../router.tsx';
 import { codeInWords, duration, known, number, t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Sparkline } from '../../ui/chart.tsx';
-import { Confirm } from '../../ui/dialog.tsx';
-import { InUse } from '../../ui/in-use.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State, TrunkState, When } from '../../ui/state.tsx';
 import { say } from '../../ui/toast.tsx';
 import { Unread } from '../../ui/unread.tsx';
+import { DeleteDialog } from '../delete-dialog.tsx';
 import { Doctor } from './doctor.tsx';
+import { Gateway } from './gateway.tsx';
 import { WhatsappHook } from './whatsapp-step.tsx';
 
 const REFRESH_MS = 5000;
@@ -64,6 +64,7 @@ export function TrunkPage({ id }: { readonly id: string }) {
           />
           <NumbersCard trunk={trunk} />
         </div>
+        {trunk.type === 'accept-register' && isOwn ? <Gateway trunk={trunk} /> : null}
         {trunk.type === 'whatsapp' ? <WhatsappHook id={id} /> : null}
         {isOwn && mayChange() ? (
           <section class="card stack">
@@ -74,12 +75,11 @@ export function TrunkPage({ id }: { readonly id: string }) {
         <Values values={effective.data?.values ?? []} />
       </div>
       {deleting ? (
-        <Confirm
-          title={t('trunk.delete', { name: trunk.name })}
+        <DeleteDialog
+          path={`/trunks/${encodeURIComponent(id)}`}
+          name={trunk.name}
           text={t('trunk.deleteText')}
-          action={t('action.delete')}
-          work={() => trunks.remove(id)}
-          explain={(faults) => <InUse faults={faults} />}
+          plans
           onClose={() => setDeleting(false)}
           onDone={() => {
             say(t('trunk.deleted', { name: trunk.name }));

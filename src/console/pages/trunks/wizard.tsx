@@ -2,9 +2,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Problem } from '../../../base/errors.ts';
 import { RequestError } from '../../client/http.ts';
-import { brands, trunks } from '../../client/resources.ts';
+import { brands, documents, trunks } from '../../client/resources.ts';
 import { isSystemAdmin } from '../../client/session.ts';
-import type { TrunkView } from '../../client/types.ts';
+import type { Document, TrunkView } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { useLeaveGuard } from '../../router.tsx';
 import { t } from '../../text/index.ts';
@@ -27,6 +27,7 @@ import {
   trunkOf,
   WHATSAPP_FIELDS,
 } from './draft.ts';
+import { Gateway } from './gateway.tsx';
 import { OptionsStep } from './options-step.tsx';
 import { ParametersStep } from './parameters-step.tsx';
 import { CredentialsStep, ProviderStep, ServerStep, TypeStep } from './server-steps.tsx';
@@ -53,16 +54,29 @@ export function NewTrunk() {
 }
 
 export function EditTrunk({ id }: { readonly id: string }) {
-  const { data, error } = useQuery(`trunk-to-edit ${id}`, () => trunks.get(id));
+  const { data, error } = useQuery(`trunk-to-edit ${id}`, () => documents.get(pathOf(id)));
   if (error !== undefined && data === undefined) {
     return <Unread title={t('trunks.title')} up={{ to: '/trunks', label: t('trunks.title') }} error={error} />;
   }
   if (data === undefined) return null;
-  const draft = draftOf(data);
-  return <Wizard initial={draft} before={data} first={stepsOf(draft, false)[1] ?? 'check'} />;
+  const trunk = data.document as unknown as TrunkView;
+  const draft = draftOf(trunk);
+  return <Wizard initial={draft} before={trunk} tag={data.tag} first={stepsOf(draft, false)[1] ?? 'check'} />;
 }
 
-function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView; first: Step }) {
+function pathOf(id: string): string {
+  return `/trunks/${encodeURIComponent(id)}`;
+}
+
+interface WizardProps {
+  readonly initial: Draft;
+  readonly first: Step;
+  /** What is edited, and the version of it that was read. */
+  readonly before?: TrunkView;
+  readonly tag?: string;
+}
+
+function Wizard({ initial, before, tag = '', first }: WizardProps) {
   const [draft, setDraft] = useState(initial);
   const [step, setStep] = useState<Step>(first);
   const [seen, setSeen] = useState<ReadonlySet<Step>>(new Set(before === undefined ? [] : STEPS));
@@ -96,7 +110,10 @@ function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView
     setRefused([]);
     try {
       const trunk = trunkOf(draft, before);
-      const made = await (before === undefined ? trunks.create(trunk) : trunks.replace(before.id, trunk));
+      const made =
+        before === undefined
+          ? await trunks.create(trunk)
+          : ((await documents.replace(pathOf(before.id), trunk as Document, tag)) as unknown as TrunkView);
       say(t('wizard.saved', { name: made.name }));
       setSaved(made);
       setBusy(false);
@@ -154,8 +171,9 @@ function Wizard({ initial, before, first }: { initial: Draft; before?: TrunkView
 }
 
 /** The last step: it is saved, and looked at from this node as `tandem doctor` does. */
-function Saved({ trunk: { id, name }, steps, isNew }: { trunk: TrunkView; steps: readonly Step[]; isNew: boolean }) {
-  const address = `/trunks/${encodeURIComponent(id)}`;
+function Saved({ trunk, steps, isNew }: { trunk: TrunkView; steps: readonly Step[]; isNew: boolean }) {
+  const { id, name } = trunk;
+  const address = pathOf(id);
   return (
     <Page title={name} text={t('wizard.saved', { name })} up={{ to: '/trunks', label: t('trunks.title') }}>
       <div class="stack">
@@ -164,6 +182,7 @@ function Saved({ trunk: { id, name }, steps, isNew }: { trunk: TrunkView; steps:
           <h2>{t('step.doctor')}</h2>
           <Doctor id={id} atOnce />
         </section>
+        {trunk.type === 'accept-register' ? <Gateway trunk={trunk} /> : null}
         <div class="row row-end">
           {isNew ? <ButtonLink to={`${address}/edit`}>{t('doctor.change')}</ButtonLink> : null}
           <ButtonLink to={address} kind="primary">

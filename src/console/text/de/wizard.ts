@@ -35,7 +35,8 @@ export const wizard = {
   'wizard.presetRead': 'Gelesen in',
   'wizard.host': 'Host, Domain oder IP',
   'wizard.hostLabel': 'Host-Bezeichnung',
-  'wizard.hostLabelHelp': 'Irgendeine erdachte Domain, dieselbe wie am Gateway; sie wird nie aufgelöst.',
+  'wizard.hostLabelHelp':
+    'Eine erfundene Domain, z. B. trunk1.example, dieselbe wie am Gateway; sie wird nie aufgelöst und darf nicht die SIP-Domain eines Mandanten sein.',
   'wizard.hostPreset': 'Leer: {host}',
   'wizard.port': 'Port',
   'wizard.portHelp': 'Leer: das DNS entscheidet, sonst 5060 (TLS: 5061).',
@@ -43,7 +44,8 @@ export const wizard = {
   'wizard.proxyHelp': 'Nur wenn Ihr Anbieter einen nennt.',
   'wizard.proxyPort': 'Port des Outbound-Proxys',
   'wizard.transport': 'Transport',
-  'wizard.transportHelp': 'Was der Anbieter verlangt; diese Anlage muss darauf hören.',
+  'wizard.transportHelp':
+    'Was der Provider verlangt. Ist es hier noch nicht offen, kommt es zuerst unter Transportverwaltung dazu.',
   'wizard.transportPreset': 'Wie die Marke es hat, sonst UDP',
   'wizard.associated': 'Weitere IPs des Trunks',
   'wizard.associatedHelp': 'Weitere Adressen oder Netze, von denen der Anbieter Anrufe schickt, eine je Zeile.',
@@ -139,9 +141,42 @@ export const wizard = {
   'from.default': 'Vorgabe',
   'trunk.managed': 'Die Datei {file} hält diesen Trunk; dort wird er geändert.',
   'trunk.notYours': 'Dieser Trunk gehört der Systemverwaltung. In Ihren Regeln dürfen Sie ihn benutzen.',
-  'trunk.delete': '{name} löschen?',
   'trunk.deleteText': 'Laufende Anrufe darüber gehen weiter; neue gehen und kommen nicht mehr.',
   'trunk.deleted': '{name} ist gelöscht.',
   'trunk.numbers': 'Nummern',
   'trunk.alarms': 'Einen Blick wert',
+  'wizard.transportMissing': '{name} (hier nicht offen)',
+  'wizard.authorizationName': 'Autorisierungsname',
+  'wizard.authorizationHelp': 'Damit meldet sich das Gateway an, z. B. 123456.',
+  'wizard.passwordStrong':
+    'Ein starkes, nur hierfür: Wer es hat, kann Anrufe hereinschicken, und hinaus, wo Ihre Regeln es erlauben.',
+  'wizard.variables': 'Wofür die Variablen stehen',
+  'variable.AuthID': 'Der Authentifizierungsname des Trunks; bei Trunks mit Registrierung in beiden Richtungen.',
+  'variable.CalledNum': 'Die gewählte Nummer, wie die Regel sie gemacht hat, die genommen wurde.',
+  'variable.CallerNum': 'Die Nummer des Anrufers.',
+  'variable.CallerDispName': 'Der Anzeigename, den das Telefon schickt, sonst der Name der Nebenstelle.',
+  'variable.OriginatorCallerID':
+    'Die Nummer des ursprünglichen Anrufers, auch wenn der Anruf anderswo begann, etwa weitergeleitet; „anonymous“ nach der Kennziffer für anonyme Anrufe.',
+  'variable.OutboundCallerId':
+    'Die ausgehende Rufnummer: der App, der Nebenstelle, der Regel, der Gruppe, der Firma; die erste, die gesetzt ist und im DID-Pool liegt.',
+  'variable.OutboundCallerIdAndOriginatorCallerID':
+    'Die ausgehende Rufnummer und, wo es keine gibt, die des ursprünglichen Anrufers.',
+  'variable.Anonymous': '„anonymous“, wenn der Anruf anonym hinausgeht.',
+  'variable.TrunkHostPort': 'Host und Port des Trunks.',
+  'variable.OutHostPort': 'Ausgehender Proxy und sein Port.',
+  'variable.ContactUri': 'Adresse und Port, unter denen der Trunk dieses System erreicht; gedacht für Contact.',
+  'variable.SipDomain': 'Die SIP-Domain des Mandanten.',
+  'variable.custom': 'Ein fester Text, den Sie eingeben.',
+  'privacy.id': 'Die zugesicherte Identität erfährt niemand außerhalb des vertrauten Bereichs.',
+  'privacy.user':
+    'Kopffelder, die das Routing nicht braucht, entfallen: Subject, Call-Info, Organization, User-Agent, Reply-To, In-Reply-To; From wird gegebenenfalls anonym.',
+  'privacy.header': 'Contact und Via verraten nichts über den Anrufer; Anfragen finden trotzdem ihren Weg.',
+  'gateway.title': 'Was das Gateway braucht',
+  'gateway.text':
+    'Tragen Sie das am Gateway ein, oder nennen Sie es dem Provider, der sich hier anmeldet. Seine Firewall muss ihn an diese Adresse lassen.',
+  'gateway.domain': 'SIP-Server oder -Domain',
+  'gateway.proxy': 'Ausgehender Proxy',
+  'gateway.port': 'Port des ausgehenden Proxys',
+  'gateway.user': 'Benutzername, Auth-ID',
+  'gateway.password': 'das Sie gesetzt haben; es wird niemandem gezeigt',
 };

@@ -35,7 +35,8 @@ export const wizard = {
   'wizard.presetRead': 'Read from',
   'wizard.host': 'Host, domain or IP',
   'wizard.hostLabel': 'Host label',
-  'wizard.hostLabelHelp': 'Any made-up domain, the same as on the gateway; it is never resolved.',
+  'wizard.hostLabelHelp':
+    'Any made-up domain, e.g. trunk1.example, the same as on the gateway; it is never resolved, and must not be the SIP domain of a tenant.',
   'wizard.hostPreset': 'Left empty: {host}',
   'wizard.port': 'Port',
   'wizard.portHelp': 'Left empty, the DNS decides, else 5060 (TLS: 5061).',
@@ -43,7 +44,8 @@ export const wizard = {
   'wizard.proxyHelp': 'Only if your provider names one.',
   'wizard.proxyPort': 'Outbound proxy port',
   'wizard.transport': 'Transport',
-  'wizard.transportHelp': 'What the provider asks for; this system must listen on it.',
+  'wizard.transportHelp':
+    'What the provider asks for. If this system does not listen on it yet, it is added first under Transport Management.',
   'wizard.transportPreset': 'As the brand has it, else UDP',
   'wizard.associated': 'Associated IPs of the trunk',
   'wizard.associatedHelp': 'Further addresses or networks that the provider sends calls from, one a line.',
@@ -139,9 +141,43 @@ export const wizard = {
   'from.default': 'default',
   'trunk.managed': 'The file {file} holds this trunk; it is changed there.',
   'trunk.notYours': 'Your system admin holds this trunk. You may use it in your rules.',
-  'trunk.delete': 'Delete {name}?',
   'trunk.deleteText': 'Calls in progress over it go on; no new ones leave or come in.',
   'trunk.deleted': '{name} is deleted.',
   'trunk.numbers': 'Numbers',
   'trunk.alarms': 'Worth a look',
+  'wizard.transportMissing': '{name} (not listened on)',
+  'wizard.authorizationName': 'Authorization name',
+  'wizard.authorizationHelp': 'The gateway signs in with it, e.g. 123456.',
+  'wizard.passwordStrong':
+    'A strong one of its own: whoever has it may send calls in, and out where your rules allow it.',
+  'wizard.variables': 'What the variables stand for',
+  'variable.AuthID': 'The authentication name of the trunk; for register-based and accept-register trunks.',
+  'variable.CalledNum': 'The dialled number, as the rule that was taken has made it.',
+  'variable.CallerNum': 'The number of the caller.',
+  'variable.CallerDispName': 'The display name that the caller’s phone sends, else the name of its extension.',
+  'variable.OriginatorCallerID':
+    'The number of the original caller, also of a call that began elsewhere, such as a forwarded one; “anonymous” after an anonymous dial code.',
+  'variable.OutboundCallerId':
+    'The outbound caller ID: of the app, the extension, the outbound rule, the user group, the company; the first that is set and lies in the DID pool.',
+  'variable.OutboundCallerIdAndOriginatorCallerID':
+    'The outbound caller ID and, where there is none, the original caller’s.',
+  'variable.Anonymous': '“anonymous”, when the call leaves in anonymous mode.',
+  'variable.TrunkHostPort': 'Host and port of the trunk.',
+  'variable.OutHostPort': 'Outbound proxy server and its port.',
+  'variable.ContactUri': 'Address and port at which the trunk reaches this system; meant for Contact.',
+  'variable.SipDomain': 'The SIP domain of the tenant.',
+  'variable.custom': 'A fixed text that you enter.',
+  'privacy.id': 'The asserted identity is kept from whoever is outside the trusted domain.',
+  'privacy.user':
+    'Header fields that routing does not need go: Subject, Call-Info, Organization, User-Agent, Reply-To, In-Reply-To; From may become anonymous.',
+  'privacy.header':
+    'Contact and Via are changed so that they say nothing of the caller; requests still find their way.',
+  'gateway.title': 'What the gateway needs',
+  'gateway.text':
+    'Enter these at the gateway, or tell them the provider that signs in here. Its firewall has to let it reach this address.',
+  'gateway.domain': 'SIP server or domain',
+  'gateway.proxy': 'Outbound proxy server',
+  'gateway.port': 'Outbound proxy port',
+  'gateway.user': 'User name, auth ID',
+  'gateway.password': 'the one that you have set; it is shown to nobody',
 };
