@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { type SeenEvent, useEvents } from '../client/events.ts';
 import { Link } from '../router.tsx';
-import { number, t, time } from '../text/index.ts';
+import { known, number, t, time } from '../text/index.ts';
 import { SelectField } from '../ui/form.tsx';
 import { Note } from '../ui/note.tsx';
 import { Empty, Page } from '../ui/page.tsx';
@@ -37,7 +37,10 @@ export function Events() {
           label={t('events.kind')}
           value={type}
           onChange={setType}
-          options={[{ value: '', label: t('events.all') }, ...TYPES.map((value) => ({ value, label: value }))]}
+          options={[
+            { value: '', label: t('events.all') },
+            ...TYPES.map((value) => ({ value, label: known(`event.${value}`, value) })),
+          ]}
         />
         <Search label={t('events.search')} onSearch={setText} />
         <State tone={isOpen ? 'good' : 'warn'}>{isOpen ? t('events.open') : t('events.closed')}</State>
@@ -92,16 +95,17 @@ function Row({ event: { type, at, data } }: { event: SeenEvent }) {
       <td data-label={t('events.what')}>
         {type === 'call' && typeof data['callId'] === 'string' ? (
           <Link to={`/calls/${encodeURIComponent(data['callId'])}`} class="tag">
-            {type}
+            {known(`event.${type}`, type)}
           </Link>
         ) : (
-          <span class="tag">{type}</span>
+          <span class="tag">{known(`event.${type}`, type)}</span>
         )}
       </td>
       <td data-label={t('events.about')} class="break">
         {facts.map(([name, value]) => (
           <span class="fact" key={name}>
-            <span class="soft">{name}</span> {typeof value === 'string' ? value : JSON.stringify(value)}
+            <span class="soft">{known(`fact.${name}`, name)}</span>{' '}
+            {typeof value === 'string' ? value : JSON.stringify(value)}
           </span>
         ))}
       </td>
