@@ -41,7 +41,7 @@ import { FrontProxies } from './front-proxies.ts';
 import { calledNumbersOf } from './inbound-view.ts';
 import { guessBudgets, Intake } from './intake.ts';
 import { KnownSources } from './known-sources.ts';
-import { allListeners, transportsListened } from './listeners.ts';
+import { LiveListeners } from './live-listeners.ts';
 import { MediaParties } from './media-parties.ts';
 import { Messaging } from './messaging.ts';
 import { OutboundGuards } from './outbound-guards.ts';
@@ -62,6 +62,7 @@ export class Engine {
   /** What tenants may make this engine send to. */
   readonly egress: Egress;
   readonly endpoint: Endpoint;
+  readonly listeners: LiveListeners;
   readonly registrations: Registrations;
   readonly calls: Calls;
   readonly trunks: TrunkService;
@@ -124,7 +125,7 @@ export class Engine {
       dns: options.dns,
       clock: scheduler,
       hosts: readHostsFile(),
-      transports: transportsListened(settings.listen),
+      transports: () => this.listeners.transports,
       failureMemoryMs: settings.timers.failedTargetMs,
       ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
     });
@@ -134,7 +135,7 @@ export class Engine {
       dns: options.dns,
       clock: scheduler,
       hosts: readHostsFile(),
-      transports: ['tls'],
+      transports: () => ['tls'],
       ttl: { minSeconds: settings.dns.minTtlSeconds, maxSeconds: settings.dns.maxTtlSeconds },
     });
     const { signatures = signaturesHere } = options;
@@ -179,6 +180,13 @@ export class Engine {
       dispatcher,
       log,
     );
+    this.listeners = new LiveListeners({
+      settings,
+      transport: this.endpoint.transport,
+      served,
+      workers: options.workers,
+      dealing: this.#dealing,
+    });
     if (observer.messages !== undefined) this.endpoint.observer = observer.messages;
     const peers = options.peers ?? NO_PEERS;
     const secret = options.nonceSecret ?? randomBytes(32);
@@ -219,8 +227,7 @@ export class Engine {
       egress: this.egress,
       gatewayReach: (trunk) => this.registrations.gatewayReach(trunk),
       calledNumbers: calledNumbersOf,
-      hasListener: (name, transport) =>
-        settings.listen.some((listen) => listen.name === name && listen.transport === transport),
+      hasListener: (name, transport) => this.listeners.has(name, transport),
       userAgent: this.#nodeFacts.userAgent,
       allow: SERVED_METHODS,
       retire: (target) => this.endpoint.transport.retire?.(target),
@@ -373,7 +380,7 @@ export class Engine {
     this.#throttle.restore(await this.#signIns.load());
     await this.trunks.restore();
     await this.#continuity.restore();
-    this.#served.listensOn(await this.endpoint.open(this.#listeners(settings)));
+    await this.listeners.open();
     this.#options.workers?.onPinged((outcome) => this.trunks.pinged(outcome));
     this.#options.workers?.onGiven(({ listenerId, octets, address, port }) =>
       this.endpoint.transport.bring?.(listenerId, octets, address, port),
@@ -388,16 +395,11 @@ export class Engine {
     return this.listening;
   }
 
-  /**
-   * Reads the certificates of the TLS listeners again. Throws when a file cannot be read; what is returned puts them in force, and has
-   * those of trunks read when they are needed next. Connections go on with what they have.
-   */
+  /** See `LiveListeners.readCertificates`; what is returned also has the files of trunks read when they are needed next. */
   readCertificates(settings: NodeSettings): () => void {
-    const read = this.#listeners(settings);
+    const renew = this.listeners.readCertificates(settings);
     return () => {
-      for (const { id, certificate, key } of read)
-        if (id !== undefined && certificate !== undefined && key !== undefined)
-          this.endpoint.transport.renewCertificate?.(id, certificate, key);
+      renew();
       this.trunks.forgetFiles();
     };
   }
@@ -473,10 +475,6 @@ export class Engine {
     await this.#signIns.flush();
     await this.endpoint.close();
     this.media.relays.close();
-  }
-
-  #listeners(settings: NodeSettings) {
-    return allListeners(settings, this.#options.workers, this.#dealing);
   }
 
   async #restore(): Promise<number> {

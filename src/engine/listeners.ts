@@ -6,13 +6,8 @@ import { silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import { formatHost } from '../sip/message/index.ts';
-import { type ListenerOptions, type Listening, TransportLayer, type TransportName } from '../sip/transport/index.ts';
+import { type ListenerOptions, type Listening, TransportLayer } from '../sip/transport/index.ts';
 import type { Dealing, Workers } from './dealing.ts';
-
-/** The transports that a node listens on. */
-export function transportsListened(listen: readonly Listen[]): TransportName[] {
-  return [...new Set(listen.map(({ transport }) => transport))];
-}
 
 /** What names a listener among those of the node. */
 export function listenerId({ name, transport, host, port }: Listen): string {

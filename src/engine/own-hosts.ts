@@ -1,22 +1,25 @@
 /** Which hosts in URIs are this node itself, however they are spelled. */
-import type { NodeSettings } from '../settings/node-schema.ts';
+import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { canonicalHost } from '../trunks/sources.ts';
 import { addressesOf } from './listeners.ts';
 
 export class OwnHosts {
-  readonly #said: readonly string[];
+  readonly #advertise: NodeSettings['advertise'];
   #hosts: ReadonlySet<string> = new Set();
 
-  constructor({ advertise, listen }: NodeSettings) {
-    const said = [advertise.publicHost, advertise.privateHost, ...listen.map(({ publicHost }) => publicHost)];
-    this.#said = said.filter((host) => host !== undefined);
-    this.listensOn([]);
+  constructor({ advertise, listen }: Pick<NodeSettings, 'advertise' | 'listen'>) {
+    this.#advertise = advertise;
+    this.listensOn([], listen);
   }
 
-  /** The addresses of the listeners are the node's from now on. */
-  listensOn(listening: readonly Listening[]): void {
-    this.#hosts = new Set([...this.#said, ...addressesOf(listening)].map(canonicalHost));
+  /** The addresses of the listeners, and what they are configured to say of themselves, are the node's from now on. */
+  listensOn(listening: readonly Listening[], listen: readonly Listen[]): void {
+    const { publicHost, privateHost } = this.#advertise;
+    const said = [publicHost, privateHost, ...listen.map((each) => each.publicHost)].filter(
+      (each) => each !== undefined,
+    );
+    this.#hosts = new Set([...said, ...addressesOf(listening)].map(canonicalHost));
   }
 
   /** A host of a URI, an IPv6 address with or without brackets. */

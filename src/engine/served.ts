@@ -1,7 +1,7 @@
 /** What this node serves at the moment, and as whom: what is provisioned, the domains of tenants, its own hosts and addresses. */
 import { PeerError } from '../base/errors.ts';
 import { asksEmergency, emergencyCallOf } from '../outbound/index.ts';
-import type { NodeSettings } from '../settings/node-schema.ts';
+import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import type { Tenant } from '../tenants/schema.ts';
@@ -16,11 +16,13 @@ export class Served {
   readonly #workers: Workers | undefined;
   readonly #ownHosts: OwnHosts;
   #listening: readonly Listening[] = [];
+  #listen: readonly Listen[];
 
   constructor(settings: NodeSettings, directory: Directory, workers?: Workers) {
     this.#settings = settings;
     this.#workers = workers;
     this.directory = directory;
+    this.#listen = settings.listen;
     this.#ownHosts = new OwnHosts(settings);
   }
 
@@ -28,9 +30,11 @@ export class Served {
     return this.#listening;
   }
 
-  listensOn(listening: readonly Listening[]): void {
+  /** @param listen as configured. */
+  listensOn(listening: readonly Listening[], listen: readonly Listen[]): void {
     this.#listening = listening;
-    this.#ownHosts.listensOn(listening);
+    this.#listen = listen;
+    this.#ownHosts.listensOn(listening, listen);
   }
 
   /** Whether a host is one that this node listens on or advertises. */
@@ -40,7 +44,8 @@ export class Served {
 
   /** The same of a host and port, the one of the HTTP interface and those of other workers of this machine included. */
   isOwnAddress(host: string, port: number): boolean {
-    const { api, listen } = this.#settings;
+    const { api } = this.#settings;
+    const listen = this.#listen;
     const isOwnPort =
       (api.enabled && api.port === port) ||
       this.#listening.some((listening) => listening.port === port) ||

@@ -11,7 +11,6 @@ import {
   type PlacedCall,
 } from '../outbound/index.ts';
 import { splitAor } from '../registrar/index.ts';
-import type { Listen } from '../settings/node-schema.ts';
 import type { Directory } from '../trunks/directory.ts';
 import type { Examination } from '../trunks/examination.ts';
 import { type LearntSource, overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
@@ -28,8 +27,6 @@ export interface EngineViewOptions {
   readonly scheduler: Scheduler;
   readonly engine: Engine;
   readonly provisioner: Provisioner;
-  /** What the node was told to listen on, in the order in which it does. */
-  readonly listen: readonly Listen[];
   readonly trace: SipTrace;
   /** A live or recent outbound call as it was placed, by call id or SIP Call-ID. */
   readonly placed: (id: string) => PlacedCall | undefined;
@@ -61,7 +58,7 @@ export class RunningEngine {
   }
 
   listeners() {
-    return listenersOf(this.#options.engine.listening, this.#options.listen);
+    return listenersOf(this.#options.engine.listening, this.#options.engine.listeners.inForce);
   }
 
   *registrations() {

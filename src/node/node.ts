@@ -158,15 +158,17 @@ async function wire(parts: Parts): Promise<RunningNode> {
   await makeCertificates(settings, scheduler, log);
   let engine: Engine | undefined;
   let messages: MessageService | undefined;
-  /** Those in force: a reload may bring others. */
-  let stirSettings = settings;
+  /** As the last reload left it. */
+  let inForce = settings;
   const provisioner = new Provisioner({
     store: stores.provisioning,
     log,
     context: {
-      transports: transportsOf(settings),
+      get transports() {
+        return transportsOf(inForce);
+      },
       get verifiesCalls() {
-        return verifiesCalls(stirSettings);
+        return verifiesCalls(inForce);
       },
     },
     onDirectory: (directory) => {
@@ -265,14 +267,17 @@ async function wire(parts: Parts): Promise<RunningNode> {
     const renewCertificates = running.readCertificates(next);
     const { tls: httpTls } = apiTls(next);
     const stir = stirFiles(next);
-    const stirBefore = stirSettings;
-    stirSettings = next;
+    const listeners = await running.listeners.change(next);
+    const before = inForce;
+    inForce = next;
     const changed = await files.apply(next, true).catch((error: unknown) => {
-      stirSettings = stirBefore;
+      inForce = before;
+      listeners.undo();
       throw error;
     });
+    listeners.commit();
     running.stir.apply(next.stir, stir);
-    const { applied, needsRestart } = settingsReport(settings, next);
+    const { applied, needsRestart } = settingsReport(settings, next, running.listeners.inForce);
     renewCertificates();
     if (httpTls !== undefined && options.worker === undefined) api?.renewCertificate(httpTls);
     log.setLevel(logLevel(next));
@@ -303,7 +308,6 @@ async function wire(parts: Parts): Promise<RunningNode> {
       scheduler,
       engine,
       provisioner,
-      listen: settings.listen,
       trace,
       placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
       placedCalls: () => recentCalls.list(),

@@ -1,16 +1,27 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ReloadReport } from '../api/index.ts';
-import type { NodeSettings } from '../settings/node-schema.ts';
+import { listenerId } from '../engine/listeners.ts';
+import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 
 /** Settings that a running node takes over. The certificate files are read anew whether their names have changed or not. */
 const LIVE =
   /^(stir(\..+)?|log\.level|provisioning(Mode)?|mediaRelays(\[\d+\]\.\w+)?|(listen\[\d+\]|api)\.(certificate|key))$/;
 
-/** Sorts the settings that differ from those in force. */
-export function settingsReport(running: NodeSettings, next: NodeSettings): ReloadReport {
-  const changed = differences(running, next);
+/**
+ * Sorts the settings that differ from those of the start.
+ *
+ * @param listening what is listened on now; where it has as many listeners as `next` names, one for one.
+ */
+export function settingsReport(
+  started: NodeSettings,
+  next: NodeSettings,
+  listening: readonly Listen[] = started.listen,
+): ReloadReport {
+  const isFollowed = listening.length === next.listen.length;
+  const changed = differences({ ...started, listen: isFollowed ? listening : started.listen }, next);
+  const opened = isFollowed && !isDeepStrictEqual(started.listen.map(listenerId), listening.map(listenerId));
   return {
-    applied: changed.filter((path) => LIVE.test(path)),
+    applied: [...(opened ? ['listen'] : []), ...changed.filter((path) => LIVE.test(path))],
     needsRestart: changed.filter((path) => !LIVE.test(path)),
   };
 }

@@ -89,7 +89,6 @@ class Watched {
       scheduler: this.world.scheduler,
       engine,
       provisioner,
-      listen: [],
       trace: this.trace,
       placed: (id) => this.recentCalls.get(this.records.get(id)?.callId ?? id),
       placedCalls: () => this.recentCalls.list(),

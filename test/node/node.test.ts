@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { connect } from 'node:tls';
@@ -225,6 +226,37 @@ describe('reload', () => {
       expect.stringMatching(/^.*provisioning\.json:\d+:\d+ tenants\[0\]\.domain$/),
     ]);
     expect(running.provisioner.directory.tenants.map(({ domain }) => domain)).toEqual(['new.example.com']);
+  });
+
+  test('listeners that the file adds are open from then on, and those it does not name any more take nothing new', async () => {
+    const udp = { transport: 'udp', host: '127.0.0.1', port: 0, name: 'main' };
+    const running = await start(configure({ listen: [udp] }));
+    const stream = async () => {
+      const { port } = running.engine.listening.find(({ transport }) => transport === 'tcp') ?? { port: 0 };
+      const client = connectTcp(port, '127.0.0.1');
+      await once(client, 'connect');
+      client.write(serialize(request('OPTIONS', 'sip:127.0.0.1')).replace('/UDP ', '/TCP '), 'latin1');
+      const [answer] = (await once(client, 'data')) as [Buffer];
+      client.destroy();
+      return { port, answer: answer.toString('latin1') };
+    };
+    configure({ listen: [udp, { ...udp, name: 'streams', transport: 'tcp' }] });
+    expect(await running.reload()).toEqual({ applied: ['listen'], needsRestart: [] });
+    const { port, answer } = await stream();
+    expect(answer).toMatch(/^SIP\/2\.0 200 /);
+    // A trunk over TCP is allowed now: the provisioning is checked against what is listened on.
+    provision({ tenants: [tenant()], trunks: [trunk({ transport: 'tcp' })] });
+    await running.reload();
+
+    provision({ tenants: [tenant()], trunks: [trunk()] });
+    configure({ listen: [udp] });
+    expect(await running.reload()).toMatchObject({ needsRestart: [] });
+    await expect(once(connectTcp(port, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
+    expect((await ask(serialize(request('OPTIONS', 'sip:127.0.0.1')))).status).toBe(200);
+
+    configure({ listen: [udp, { ...udp, name: 'elsewhere', host: '192.0.2.1' }] });
+    await expect(running.reload()).rejects.toThrow(/192\.0\.2\.1.*does not have the address/);
+    expect(running.engine.listening.map(({ id }) => id)).toEqual(['main']);
   });
 
   test('reloads that are asked for at once come one after the other', async () => {

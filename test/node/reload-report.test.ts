@@ -45,3 +45,16 @@ test('media relays, in force at once', () => {
   expect(settingsReport(relays(1), relays(2))).toEqual({ applied: ['mediaRelays[0].weight'], needsRestart: [] });
   expect(settingsReport(relays(), relays(1, 1))).toEqual({ applied: ['mediaRelays'], needsRestart: [] });
 });
+
+test('listeners that a reload has opened or left are in force; what has changed of one that stayed waits', () => {
+  const [one, two] = [
+    { transport: 'udp', host: '127.0.0.1', port: 5060, name: 'main' },
+    { transport: 'tcp', host: '127.0.0.1', port: 5080 },
+  ];
+  const started = settings({ listen: [one] });
+  const next = settings({ listen: [{ ...one, port: 5070 }, two] });
+  expect(settingsReport(started, next, settings({ listen: [one, two] }).listen)).toEqual({
+    applied: ['listen'],
+    needsRestart: ['listen[0].port'],
+  });
+});

@@ -54,6 +54,10 @@ export interface MessageObserver {
 /** What the endpoint needs of its transports; `TransportLayer` is the one with sockets. */
 export interface EndpointTransport {
   open(listeners: readonly ListenerOptions[]): Promise<Listening[]>;
+  /** See `TransportLayer.add`. Absent: what it listens on stays as it was opened. */
+  add?(listeners: readonly ListenerOptions[]): Promise<Listening[]>;
+  /** See `TransportLayer.remove`. */
+  remove?(listenerId: string): void;
   close(): Promise<void>;
   listening(): Listening[];
   /** New TLS handshakes of a listener use this certificate. */

@@ -35,11 +35,13 @@ export interface LocatedTarget {
   readonly serverName?: string;
 }
 
+const ALL_TRANSPORTS: readonly LocatedTransport[] = ['udp', 'tcp', 'tls'];
+
 export interface LocatorOptions {
   readonly dns: DnsPort;
   readonly clock: Clock;
   /** Transports that this engine listens on, in order of preference. */
-  readonly transports?: readonly LocatedTransport[];
+  readonly transports?: () => readonly LocatedTransport[];
   /** Families that this engine can send on. Default: both. */
   readonly families?: readonly ('A' | 'AAAA')[];
   /** Names that need no DNS (`/etc/hosts`), lower case. */
@@ -94,7 +96,7 @@ interface Service {
 export class Locator {
   readonly #cache: DnsCache;
   readonly #clock: Clock;
-  readonly #transports: readonly LocatedTransport[];
+  readonly #transports: () => readonly LocatedTransport[];
   readonly #families: readonly ('A' | 'AAAA')[];
   readonly #hosts: ReadonlyMap<string, readonly string[]>;
   readonly #random: () => number;
@@ -105,7 +107,7 @@ export class Locator {
   constructor(options: LocatorOptions) {
     this.#cache = new DnsCache(options.dns, options.clock, options.ttl);
     this.#clock = options.clock;
-    this.#transports = options.transports ?? ['udp', 'tcp', 'tls'];
+    this.#transports = options.transports ?? (() => ALL_TRANSPORTS);
     this.#families = options.families ?? ['A', 'AAAA'];
     this.#hosts = options.hosts ?? new Map();
     this.#random = options.random ?? Math.random;
@@ -207,7 +209,7 @@ export class Locator {
   #services(query: LocateQuery, explicit: LocatedTransport | undefined, records: RecordsOf): Service[] {
     const usual = (transport: LocatedTransport) => ({ transport, srvName: SERVICE_OF[transport] + query.host });
     if (explicit !== undefined && query.naptr !== true) return [usual(explicit)];
-    const wanted = explicit === undefined ? this.#transports : [explicit];
+    const wanted = explicit === undefined ? this.#transports() : [explicit];
     const naptr = records(query.host, 'NAPTR')
       .filter((record): record is NaptrRecord => record.type === 'NAPTR' && record.flags.toLowerCase() === 's')
       .sort((a, b) => a.order - b.order || a.preference - b.preference);

@@ -50,6 +50,8 @@ interface OpenListener {
   readonly socket: UdpListener | StreamListener;
   readonly options: ListenerOptions;
   readonly advertised: AdvertisedAddress;
+  /** Nothing new begins on it; what is under way has its time. */
+  isLeaving: boolean;
 }
 
 const DRAIN_MS = 2_000;
@@ -99,10 +101,15 @@ export class TransportLayer {
     };
   }
 
+  /** {@link add} at the beginning, when nothing is open yet. */
+  open(listeners: readonly ListenerOptions[]): Promise<Listening[]> {
+    return this.add(listeners);
+  }
+
   /**
-   * Opens all listeners or none. Throws a SettingsError that names each address that could not be opened, and why.
+   * Opens all of these or none, beside what is open. Throws a SettingsError that names each address that could not be opened, and why.
    */
-  async open(listeners: readonly ListenerOptions[]): Promise<Listening[]> {
+  async add(listeners: readonly ListenerOptions[]): Promise<Listening[]> {
     const problems: Problem[] = [];
     const opened: Listening[] = [];
     for (const [index, options] of listeners.entries()) {
@@ -119,8 +126,28 @@ export class TransportLayer {
       }
     }
     if (problems.length === 0) return opened;
-    await this.close();
+    await Promise.all(opened.map(({ id }) => this.#closeListener(id)));
     throw new SettingsError(problems);
+  }
+
+  /**
+   * A listener takes no new connections and nothing leaves from it any more; its socket and the connections to it close when the transactions that run
+   * over them have had their time. Until then its address is taken.
+   */
+  remove(listenerId: string): void {
+    const listener = this.#listeners.get(listenerId);
+    if (listener === undefined || listener.isLeaving) return;
+    listener.isLeaving = true;
+    if (listener.socket instanceof StreamListener) void listener.socket.close();
+    this.#context.scheduler.schedule(RETIRED_MS, { onTimer: () => void this.#closeListener(listenerId) }, 0);
+  }
+
+  async #closeListener(listenerId: string): Promise<void> {
+    const socket = this.#listeners.get(listenerId)?.socket;
+    this.#listeners.delete(listenerId);
+    if (socket instanceof UdpListener) return socket.close();
+    for (const flow of this.#connections) if (flow.listenerId === listenerId) flow.close('its listener was removed');
+    await socket?.close();
   }
 
   /** A datagram that came to another process at a port that is shared with it. */
@@ -164,7 +191,8 @@ export class TransportLayer {
 
   /** What is open, with its real ports. */
   listening(): Listening[] {
-    return Array.from(this.#listeners, ([id, { options, socket }]) => ({
+    const open = Array.from(this.#listeners).filter(([, { isLeaving }]) => !isLeaving);
+    return open.map(([id, { options, socket }]) => ({
       id,
       transport: options.transport,
       host: socket.address,
@@ -217,8 +245,8 @@ export class TransportLayer {
     const host = this.#listenerFor(target)?.options.host;
     if (host === undefined) return undefined;
     let everywhere: string | undefined;
-    for (const [id, { options }] of this.#listeners) {
-      if (options.transport !== transport) continue;
+    for (const [id, { options, isLeaving }] of this.#listeners) {
+      if (options.transport !== transport || isLeaving) continue;
       if (options.host === host) return id;
       if (isWildcard(options.host) && isIPv6(options.host) === isIPv6(host)) everywhere ??= id;
     }
@@ -274,7 +302,10 @@ export class TransportLayer {
 
   async #openOne(options: ListenerOptions): Promise<Listening> {
     const id = options.id ?? `${options.transport}:${atPort(options.host, options.port)}`;
-    if (this.#listeners.has(id)) throw new Error('the same address is listed twice');
+    const present = this.#listeners.get(id);
+    if (present?.isLeaving === true)
+      throw new Error('what listened there before is being closed: try again in half a minute');
+    if (present !== undefined) throw new Error('the same address is listed twice');
     if (isIP(options.host) === 0) throw new Error('not an IP address');
     const socket =
       options.transport === 'udp'
@@ -285,6 +316,7 @@ export class TransportLayer {
       socket,
       options,
       advertised: new AdvertisedAddress(options, options.shared?.ownPort ?? socket.port),
+      isLeaving: false,
     });
     return { id, transport: options.transport, host: socket.address, port: socket.port };
   }
@@ -293,12 +325,12 @@ export class TransportLayer {
     // An address is a literal, and only IPv6 has colons.
     const ipv6 = target.address.includes(':');
     const named = target.listenerId === undefined ? undefined : this.#listeners.get(target.listenerId);
-    if (named?.options.transport === target.transport)
+    if (named?.options.transport === target.transport && !named.isLeaving)
       return named.options.host.includes(':') === ipv6 ? named : undefined;
     let first: OpenListener | undefined;
     for (const listener of this.#listeners.values()) {
       const { transport, host } = listener.options;
-      if (transport !== target.transport || host.includes(':') !== ipv6) continue;
+      if (transport !== target.transport || host.includes(':') !== ipv6 || listener.isLeaving) continue;
       if (named === undefined || host === named.options.host) return listener;
       first ??= listener;
     }

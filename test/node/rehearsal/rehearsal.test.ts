@@ -20,7 +20,7 @@ test('nothing leaves the process: no socket, no name is asked for, no file, no p
     },
   });
   hook.enable();
-  const { completed } = await rehearse(50).finally(() => hook.disable());
+  const { completed } = await rehearse(500).finally(() => hook.disable());
   expect(completed).toBeGreaterThan(0);
   expect(used).toEqual([]);
 });

@@ -118,7 +118,7 @@ describe('RFC 3263 §4: names', () => {
   });
 
   test('§4.1: without NAPTR the SRV of each own transport is tried in order', async () => {
-    const { locator, dns } = world({ transports: ['tls', 'tcp', 'udp'] });
+    const { locator, dns } = world({ transports: () => ['tls', 'tcp', 'udp'] });
     dns.srv('_sip._tcp.example.com', [1, 0, 5090, 'a.example.com']).a('a.example.com', '192.0.2.1');
     expect(brief(await locator.locate({ host: 'example.com' }))).toEqual(['tcp 192.0.2.1 5090']);
     expect(dns.asked.slice(0, 3)).toEqual([
@@ -145,7 +145,7 @@ describe('RFC 3263 §4: names', () => {
   });
 
   test('RFC 2782: a lone "." means that the service is not there', async () => {
-    const { locator, dns } = world({ transports: ['udp', 'tcp'] });
+    const { locator, dns } = world({ transports: () => ['udp', 'tcp'] });
     dns.srv('_sip._udp.example.com', [0, 0, 0, '']).srv('_sip._tcp.example.com', [0, 0, 5060, 'a.example.com']);
     dns.a('a.example.com', '192.0.2.1');
     expect(brief(await locator.locate({ host: 'example.com' }))).toEqual(['tcp 192.0.2.1 5060']);

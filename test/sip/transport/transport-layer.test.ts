@@ -76,6 +76,38 @@ describe('listening', () => {
     expect([beside('first'), beside('second'), beside('six', '::1')]).toEqual(['everywhere', 'beside', undefined]);
   });
 
+  test('listeners are added beside others, all or none', async () => {
+    const node = await cleanup.node().open({ ...udp, id: 'first' });
+    await node.layer.add([{ ...tcp, id: 'second' }]);
+    const taken = node.layer.listening().find(({ id }) => id === 'second')?.port ?? 0;
+    await expect(
+      node.layer.add([
+        { ...udp, id: 'third' },
+        { ...tcp, id: 'fourth', port: taken },
+      ]),
+    ).rejects.toThrow(/cannot listen on tcp/);
+    expect(node.layer.listening().map(({ id }) => id)).toEqual(['first', 'second']);
+  });
+
+  test('one that is removed takes nothing new at once; what is under way on it has 32 s', async () => {
+    const node = await cleanup
+      .node()
+      .open({ ...udp, id: 'first' }, { ...udp, id: 'second' }, { ...tcp, id: 'streams' });
+    const peer = await cleanup.node().open(udp, tcp);
+    const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port(), listenerId: 'first' });
+    node.layer.remove('first');
+    node.layer.remove('streams');
+    expect(node.layer.listening().map(({ id }) => id)).toEqual(['second']);
+    expect(node.layer.supports('tcp', '127.0.0.1')).toBe(false);
+    // Its own answers still leave from it.
+    flow.send(options('a'));
+    expect((await peer.user.next('message')).flow.remotePort).toBe(node.port(0));
+    const next = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port(), listenerId: 'first' });
+    next.send(options('b'));
+    expect((await peer.user.next('message')).flow.remotePort).toBe(node.port(1));
+    await expect(node.layer.add([{ ...udp, id: 'first' }])).rejects.toThrow(/being closed/);
+  });
+
   test('an address that cannot be opened is named with the reason, and nothing stays open', async () => {
     const holder = await cleanup.node().open(tcp, udp);
     const node = cleanup.node();

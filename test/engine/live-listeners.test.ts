@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { SettingsError } from '../../src/base/errors.ts';
+import { LiveListeners } from '../../src/engine/live-listeners.ts';
+import { Served } from '../../src/engine/served.ts';
+import { nodeSchema } from '../../src/settings/node-schema.ts';
+import type { ListenerOptions } from '../../src/sip/transport/index.ts';
+import { Directory } from '../../src/trunks/directory.ts';
+
+const udp = (port: number, more: object = {}) => ({ transport: 'udp', host: '127.0.0.1', port, ...more });
+const tcp = (port: number, more: object = {}) => ({ ...udp(port, more), transport: 'tcp' });
+const settingsOf = (...listen: object[]) => nodeSchema.parse({ listen });
+
+/** A transport whose ports are free, but for one. */
+function world(...listen: object[]) {
+  const settings = settingsOf(...listen);
+  const open = new Map<string, ListenerOptions>();
+  const add = async (listeners: readonly ListenerOptions[]) => {
+    if (listeners.some(({ port }) => port === 9))
+      throw new SettingsError([{ code: 'listen-failed', path: 'listen[0]', message: 'cannot listen' }]);
+    for (const each of listeners) open.set(each.id ?? '', each);
+    return listening();
+  };
+  const listening = () => [...open].map(([id, { transport, host, port }]) => ({ id, transport, host, port }));
+  const served = new Served(settings, new Directory({ tenants: [], trunks: [], certificates: [] } as never));
+  const listeners = new LiveListeners({
+    settings,
+    transport: { open: add, add, remove: (id: string) => void open.delete(id), listening } as never,
+    served,
+    workers: undefined,
+    dealing: undefined,
+  });
+  return { listeners, open, served };
+}
+
+describe('a reload', () => {
+  test('opens what is new and leaves what is gone; what stays is not touched', async () => {
+    const { listeners, open, served } = world(udp(5060), tcp(5060));
+    await listeners.open();
+    const change = await listeners.change(
+      settingsOf(udp(5060), udp(5080, { name: 'second', publicHost: 'b.example' })),
+    );
+    expect([change.added, change.removed]).toEqual([1, 1]);
+    // Nothing is gone before everything else of the reload has gone well.
+    expect([...open.keys()]).toEqual(['udp:127.0.0.1:5060', 'tcp:127.0.0.1:5060', 'second']);
+    expect(listeners.transports).toEqual(['udp', 'tcp']);
+    change.commit();
+    expect([...open.keys()]).toEqual(['udp:127.0.0.1:5060', 'second']);
+    expect(listeners.transports).toEqual(['udp']);
+    expect([listeners.has('second', 'udp'), listeners.has('second', 'tcp')]).toEqual([true, false]);
+    expect(served.listening.map(({ port }) => port)).toEqual([5060, 5080]);
+    expect(served.isOwnHost('b.example')).toBe(true);
+  });
+
+  test('that fails elsewhere closes what it opened', async () => {
+    const { listeners, open } = world(udp(5060));
+    await listeners.open();
+    (await listeners.change(settingsOf(udp(5060), tcp(5080)))).undo();
+    expect([...open.keys()]).toEqual(['udp:127.0.0.1:5060']);
+    expect(listeners.inForce.length).toBe(1);
+  });
+
+  test('with an address that cannot be opened changes nothing', async () => {
+    const { listeners, open } = world(udp(5060));
+    await listeners.open();
+    await expect(listeners.change(settingsOf(tcp(5080), tcp(9)))).rejects.toThrow(SettingsError);
+    expect([...open.keys()]).toEqual(['udp:127.0.0.1:5060']);
+    expect(listeners.transports).toEqual(['udp']);
+  });
+
+  test('a listener that has other fields stays as it was opened', async () => {
+    const { listeners, open } = world(udp(5060, { name: 'main' }));
+    await listeners.open();
+    const change = await listeners.change(settingsOf(udp(5070, { name: 'main' })));
+    change.commit();
+    expect([change.added, open.get('main')?.port, listeners.inForce[0]?.port]).toEqual([0, 5060, 5060]);
+  });
+});
