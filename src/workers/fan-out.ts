@@ -50,9 +50,13 @@ function sourceOf(backend: Backend, asked: Asked): Source {
   return { name: `w${backend.worker}`, ask: (url) => ask(backend, { ...asked, url }) };
 }
 
+function askAll(backends: readonly Backend[], asked: Asked): Promise<Answered[]> {
+  return Promise.all(backends.map((backend) => ask(backend, asked)));
+}
+
 /** All of them, of which one may have something to do: which that is, another cannot know. */
 async function whoeverCan(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  const answers = await Promise.all(backends.map((backend) => ask(backend, asked)));
+  const answers = await askAll(backends, asked);
   return answers.find(({ status }) => status < 400) ?? answers[0] ?? NOBODY;
 }
 
@@ -68,7 +72,7 @@ async function everyone(backends: readonly Backend[], asked: Asked): Promise<Ans
 }
 
 async function metrics(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  const answers = await Promise.all(backends.map((backend) => ask(backend, asked)));
+  const answers = await askAll(backends, asked);
   const refused = answers.find(({ status }) => status !== 200);
   const [first] = answers;
   if (refused !== undefined || first === undefined) return refused ?? NOBODY;
@@ -78,7 +82,7 @@ async function metrics(backends: readonly Backend[], asked: Asked): Promise<Answ
 
 /** Ready while one is. */
 async function readiness(backends: readonly Backend[], asked: Asked): Promise<Answered> {
-  const answers = await Promise.all(backends.map((backend) => ask(backend, asked)));
+  const answers = await askAll(backends, asked);
   const reasons = new Set(answers.flatMap(({ body }) => (jsonOf(body) as { reasons?: string[] }).reasons ?? []));
   const ready = answers.find(({ status }) => status === 200);
   const [first] = answers;

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { type Problem, SettingsError } from '../../base/errors.ts';
+import { type OrderFault, PendingOrders } from '../pending-orders.ts';
 import type { EmbeddedFilesOptions, FileOperations } from './files.ts';
 
 export interface WorkerOrder {
@@ -8,29 +8,16 @@ export interface WorkerOrder {
   readonly argument: unknown;
 }
 
-export interface WorkerFault {
-  readonly message: string;
-  /** Set when an operator can mend it. */
-  readonly problems?: readonly Problem[];
-}
-
 export interface WorkerAnswer {
   readonly id: number;
   readonly value?: unknown;
-  readonly fault?: WorkerFault;
-}
-
-interface Waiting {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
+  readonly fault?: OrderFault;
 }
 
 /** Asks the store's thread. An order is answered or, when the thread has ended, rejected; none waits for ever. */
 export class WorkerClient {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #nextId = 1;
-  #ended: Error | undefined = undefined;
+  readonly #orders = new PendingOrders();
 
   private constructor(options: EmbeddedFilesOptions) {
     this.#worker = new Worker(
@@ -40,9 +27,9 @@ export class WorkerClient {
         name: 'tandem-store',
       },
     );
-    this.#worker.on('message', (answer: WorkerAnswer) => this.#onAnswer(answer));
-    this.#worker.on('error', (error) => this.#end(new Error(`the store's thread failed: ${String(error)}`)));
-    this.#worker.on('exit', () => this.#end(new Error('the store is closed')));
+    this.#worker.on('message', (answer: WorkerAnswer) => this.#orders.answered(answer));
+    this.#worker.on('error', (error) => this.#orders.end(new Error(`the store's thread failed: ${String(error)}`)));
+    this.#worker.on('exit', () => this.#orders.end(new Error('the store is closed')));
   }
 
   /** Opens the files; rejects with a SettingsError when an operator has to mend something first. */
@@ -59,7 +46,7 @@ export class WorkerClient {
 
   /** True when the thread has ended although nobody closed it. */
   get isDead(): boolean {
-    return this.#ended !== undefined;
+    return this.#orders.ended !== undefined;
   }
 
   ask<Name extends keyof FileOperations>(
@@ -70,31 +57,16 @@ export class WorkerClient {
   }
 
   async close(): Promise<void> {
-    if (this.#ended !== undefined) return;
+    if (this.isDead) return;
     const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
     await this.#order('close', undefined);
     await exited;
   }
 
   #order(operation: WorkerOrder['operation'], argument: unknown): Promise<unknown> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      this.#waiting.set(id, { resolve, reject });
+    return this.#orders.ask((id) => {
       this.#worker.postMessage({ id, operation, argument } satisfies WorkerOrder);
+      return true;
     });
-  }
-
-  #onAnswer({ id, value, fault }: WorkerAnswer): void {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (fault === undefined) waiting?.resolve(value);
-    else waiting?.reject(fault.problems === undefined ? new Error(fault.message) : new SettingsError(fault.problems));
-  }
-
-  #end(error: Error): void {
-    this.#ended ??= error;
-    for (const { reject } of this.#waiting.values()) reject(this.#ended);
-    this.#waiting.clear();
   }
 }

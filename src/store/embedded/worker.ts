@@ -1,8 +1,8 @@
 /** The thread that reads and writes the files, so that no call waits for a disk. Runs one operation at a time, in the order asked. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { SettingsError } from '../../base/errors.ts';
+import { faultOf } from '../pending-orders.ts';
 import { EmbeddedFiles, type EmbeddedFilesOptions } from './files.ts';
-import type { WorkerAnswer, WorkerFault, WorkerOrder } from './worker-client.ts';
+import type { WorkerAnswer, WorkerOrder } from './worker-client.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the store worker runs in a worker thread only');
@@ -26,13 +26,8 @@ function answerTo({ id, operation, argument }: WorkerOrder): WorkerAnswer {
       }
     }
   } catch (error) {
-    return { id, fault: describe(error) };
+    return { id, fault: faultOf(error) };
   }
-}
-
-function describe(error: unknown): WorkerFault {
-  if (error instanceof SettingsError) return { message: error.message, problems: error.problems };
-  return { message: error instanceof Error ? error.message : String(error) };
 }
 
 port.on('message', (order: WorkerOrder) => {

@@ -1,18 +1,11 @@
-import { SettingsError } from '../../base/errors.ts';
-import type { FromHub, HubChannel, Notice, Operations, Order } from './protocol.ts';
-
-interface Waiting {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
+import { PendingOrders } from '../pending-orders.ts';
+import type { FromHub, HubChannel, Notice, Operations } from './protocol.ts';
 
 /** Asks the hub. An order is answered or, when the hub is gone, rejected; none waits for ever. */
 export class HubClient {
   readonly #channel: HubChannel;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #orders = new PendingOrders();
   readonly #listeners = new Set<(notice: Notice) => void>();
-  #nextId = 1;
-  #isDead = false;
 
   constructor(channel: HubChannel) {
     this.#channel = channel;
@@ -20,21 +13,16 @@ export class HubClient {
   }
 
   get isDead(): boolean {
-    return this.#isDead;
+    return this.#orders.ended !== undefined;
   }
 
   ask<Name extends keyof Operations>(
     operation: Name,
     ...[argument]: Parameters<Operations[Name]>
   ): Promise<ReturnType<Operations[Name]>> {
-    return new Promise<unknown>((resolve, reject) => {
-      const id = this.#nextId++;
-      this.#waiting.set(id, { resolve, reject });
-      const order: Order = { kind: 'order', id, operation, argument };
-      if (!this.#isDead && this.#channel.send(order)) return;
-      this.#waiting.delete(id);
-      reject(new Error('the store is closed'));
-    }) as Promise<ReturnType<Operations[Name]>>;
+    return this.#orders.ask((id) => this.#channel.send({ kind: 'order', id, operation, argument })) as Promise<
+      ReturnType<Operations[Name]>
+    >;
   }
 
   /** Returns the function that ends it. */
@@ -44,20 +32,8 @@ export class HubClient {
   }
 
   #onMessage(message: FromHub | undefined): void {
-    if (message === undefined) {
-      this.#isDead = true;
-      for (const { reject } of this.#waiting.values()) reject(new Error('the store is closed'));
-      this.#waiting.clear();
-      return;
-    }
-    if (message.kind === 'notice') {
-      for (const listener of this.#listeners) listener(message.notice);
-      return;
-    }
-    const { id, value, fault } = message;
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (fault === undefined) waiting?.resolve(value);
-    else waiting?.reject(fault.problems === undefined ? new Error(fault.message) : new SettingsError(fault.problems));
+    if (message === undefined) this.#orders.end(new Error('the store is closed'));
+    else if (message.kind === 'notice') for (const listener of this.#listeners) listener(message.notice);
+    else this.#orders.answered(message);
   }
 }

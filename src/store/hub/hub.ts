@@ -3,7 +3,6 @@
  * others did. Leases and what workers say of themselves are in its memory: they end with it, as the workers do.
  */
 
-import { SettingsError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import type { CallChanges, KeptCalls } from '../../call/index.ts';
@@ -12,6 +11,7 @@ import { type CommitPart, type LastPart, wholeCommit } from '../embedded/files.t
 import { WorkerClient } from '../embedded/worker-client.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
+import { faultOf } from '../pending-orders.ts';
 import type { Lease, NodeReport } from '../stores.ts';
 import { callsOf, keptAs } from './kept-calls.ts';
 import type { FromHub, Notice, Order } from './protocol.ts';
@@ -184,9 +184,4 @@ export class StoreHub {
   #tellOthers(member: Member, notice: Notice): void {
     for (const other of this.#members.values()) if (other !== member) other.send({ kind: 'notice', notice });
   }
-}
-
-function faultOf(error: unknown) {
-  if (error instanceof SettingsError) return { message: error.message, problems: error.problems };
-  return { message: error instanceof Error ? error.message : String(error) };
 }

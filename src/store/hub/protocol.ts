@@ -1,8 +1,8 @@
 /** What workers and the hub of their store say to each other. Plain data: it goes from process to process. */
-import type { Problem } from '../../base/errors.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
 import type { ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import type { FileOperations } from '../embedded/files.ts';
+import type { OrderFault } from '../pending-orders.ts';
 import type { Lease, NodeReport } from '../stores.ts';
 
 /** What the hub does itself. */
@@ -24,12 +24,6 @@ export interface Order {
   readonly argument: unknown;
 }
 
-export interface Fault {
-  readonly message: string;
-  /** Set when an operator can mend it. */
-  readonly problems?: readonly Problem[];
-}
-
 /** What another worker did, or said of itself. */
 export type Notice =
   | { readonly kind: 'provisioned'; readonly version: number; readonly commit: ProvisioningCommit }
@@ -39,7 +33,7 @@ export type Notice =
   | { readonly kind: 'left'; readonly worker: string };
 
 export type FromHub =
-  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly fault?: Fault }
+  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown; readonly fault?: OrderFault }
   | { readonly kind: 'notice'; readonly notice: Notice };
 
 /** A worker's way to the hub. */
