@@ -82,11 +82,14 @@ describe.skipIf(peersSkipped)('Kamailio as a dispatcher in front of two nodes', 
     Number(/^tandem_calls_live (\d+)$/m.exec(String((await node.ask('GET', '/metrics')).body))?.[1] ?? Number.NaN);
 
   test('phones register through it, and are called through it by each node', async () => {
-    const called: Called[] = [];
-    for (let call = 0; call < 6; call++) called.push(await alice.call(proxy.address, '102'));
-    expect(called.map(({ status }) => status)).toEqual(called.map(() => 200));
-    const nodes = new Set(called.map(({ response }) => nodeOf(response.headers.value(HeaderId.Contact))));
-    expect(nodes.size, 'nodes that took calls').toBe(2);
+    const nodes = new Set<string>();
+    // By chance: a call goes to either.
+    for (let call = 0; call < 40 && nodes.size < 2; call++) {
+      const { status, response } = await alice.call(proxy.address, '102');
+      expect(status).toBe(200);
+      nodes.add(nodeOf(response.headers.value(HeaderId.Contact)));
+    }
+    expect(nodes).toEqual(new Set([a.host, b.host]));
     expect(new Set(bob.invites.map(({ from }) => from))).toEqual(new Set([PROXY]));
   });
 
@@ -137,10 +140,14 @@ describe.skipIf(peersSkipped)('Kamailio as a dispatcher in front of two nodes', 
 
   test('a node drains: no call is refused from the first moment on, and its last calls go on at the other', async () => {
     await a.process.killAndRestart();
-    await eventually('the proxy to use it again', async () => {
-      const { response } = await alice.call(proxy.address, '102');
-      return nodeOf(response.headers.value(HeaderId.Contact)) === a.host;
-    });
+    await eventually(
+      'the proxy to use it again',
+      async () => {
+        const { response } = await alice.call(proxy.address, '102');
+        return nodeOf(response.headers.value(HeaderId.Contact)) === a.host;
+      },
+      { timeoutMs: 20_000 },
+    );
     const up: Called[] = [];
     while (up.every(({ response }) => nodeOf(response.headers.value(HeaderId.Contact)) !== a.host))
       up.push(await alice.call(proxy.address, '102', LASTING));

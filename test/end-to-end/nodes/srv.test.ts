@@ -89,7 +89,7 @@ describe.skipIf(peersSkipped)('two nodes behind one name with SRV records', () =
   const byes = () => bob.heard.filter((method) => method === 'BYE').length;
 
   test('while both live the first record is used, by the phone and by the carrier', async () => {
-    await eventually('baresip at the first', async () => (await takenBy('103')) === 'node-1');
+    await eventually('baresip at the first', async () => (await takenBy('103')) === 'node-1', { timeoutMs: 20_000 });
     await eventually('the first to know bob', () => isKnownAt(a, '102'));
     expect((await caller.call(carrier.address(), '914155550102')).status).toBe(200);
     const records = await eventually('the record', async () => {
