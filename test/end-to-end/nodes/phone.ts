@@ -108,7 +108,12 @@ export class Phone {
   /** BYE of a call that it placed, to a node; answers the final response. */
   hangUp(node: string, { response }: Called): Promise<SipResponse> {
     const [route] = routesBack(response);
-    const bye = this.#inDialog('BYE', `sip:${route === undefined ? node : targetOf(response)}`, response, 9);
+    const bye = this.#inDialog(
+      'BYE',
+      `sip:${route === undefined ? at(node, response) : targetOf(response)}`,
+      response,
+      9,
+    );
     return this.#ask(route === undefined ? node : hopOf(route), bye, response.callId(), 9);
   }
 
@@ -123,7 +128,7 @@ export class Phone {
     headers.remove(HeaderId.RecordRoute);
     for (const route of routesOf(invite).reverse()) headers.add(HeaderId.RecordRoute, route);
     const [route] = routesOf(invite);
-    const uri = `sip:${route === undefined ? node : targetOf(invite)}`;
+    const uri = `sip:${route === undefined ? at(node, invite) : targetOf(invite)}`;
     const hop = route === undefined ? node : hopOf(route);
     return this.#ask(hop, this.#inDialog('BYE', uri, asCalled, 9), invite.callId(), 9);
   }
@@ -234,6 +239,13 @@ function targetOf({ headers }: SipRequest | SipResponse): string {
 function hopOf(uri: string): string {
   const place = uri.replace(/^<sip:/, '').replace(/[;>].*/, '');
   return place.slice(place.indexOf('@') + 1);
+}
+
+/** A node, as the URI of a Contact that another one gave, with all its parameters. */
+function at(node: string, message: SipRequest | SipResponse): string {
+  const target = targetOf(message);
+  const parameters = target.indexOf(';');
+  return parameters < 0 ? node : node + target.slice(parameters);
 }
 
 /** RFC 3261 §17.1.1.3. */
