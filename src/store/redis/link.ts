@@ -152,6 +152,8 @@ function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis 
     commandTimeout: commandTimeoutMs,
     keepAlive: 10_000,
     autoResendUnfulfilledCommands: false,
+    // Who listens subscribes anew by itself. Nobody hears when the client's own subscription takes too long, which is the end of the process.
+    autoResubscribe: false,
     // After a failover the old master answers READONLY: look for the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   } satisfies RedisOptions;

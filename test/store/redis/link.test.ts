@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../../../src/base/log.ts';
 import { RedisLink } from '../../../src/store/redis/link.ts';
@@ -28,6 +29,29 @@ function slowSentinel(masterPort: number): { server: Server; asked: () => number
     });
   });
   return { server, asked: () => asked };
+}
+
+/** Passes everything on, except subscriptions while they are slow. */
+function relayTo(port: number) {
+  const sockets = new Set<Socket>();
+  const slow = { subscriptions: false, held: 0 };
+  const server = createServer((near) => {
+    const far = connect({ host: '127.0.0.1', port });
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        near.destroy();
+        far.destroy();
+      });
+    }
+    far.on('data', (octets) => near.write(octets));
+    near.on('data', (octets) => {
+      if (slow.subscriptions && octets.toString('latin1').toLowerCase().includes('subscribe')) slow.held++;
+      else far.write(octets);
+    });
+  });
+  return { server, sockets, slow };
 }
 
 describe.skipIf(peersSkipped)('a link to a master that Sentinels name', () => {
@@ -60,5 +84,53 @@ describe.skipIf(peersSkipped)('a link to a master that Sentinels name', () => {
     link.reconnect();
     expect(await link.ready(5_000)).toBe(true);
     expect(await link.command('PING')).toEqual(Buffer.from('PONG'));
+  });
+});
+
+describe.skipIf(peersSkipped)('a link that listens', () => {
+  test('connects again to a Redis that is slow: no rejection is left to nobody, and it hears again', async ({
+    onTestFinished,
+  }) => {
+    const redis = await startRedis();
+    const { server, sockets, slow } = relayTo(redis.port);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const settings = {
+      kind: 'redis' as const,
+      url: `redis://127.0.0.1:${port}`,
+      cluster: false,
+      keyPrefix: 'test:',
+      path: '',
+    };
+    const link = new RedisLink(settings, { log: silentLog, commandTimeoutMs: 50 });
+    const unheard: unknown[] = [];
+    const onUnheard = (error: unknown) => unheard.push(error);
+    process.on('unhandledRejection', onUnheard);
+    onTestFinished(async () => {
+      process.off('unhandledRejection', onUnheard);
+      link.close();
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await redis.stop();
+    });
+    await link.ready(5_000);
+    let heard = 0;
+    await link.listen('news', () => heard++);
+    // The connection is made in time, and the subscription on it is not.
+    slow.subscriptions = true;
+    const before = sockets.size;
+    link.reconnect();
+    await eventually(() => slow.held > 0 && sockets.size >= before);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(unheard).toEqual([]);
+    slow.subscriptions = false;
+    link.reconnect();
+    const admin = new Redis(redis.url);
+    onTestFinished(() => admin.disconnect());
+    await eventually(async () => {
+      await admin.publish('news', 'now');
+      return heard > 0;
+    });
   });
 });
