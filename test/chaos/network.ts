@@ -62,6 +62,9 @@ export class Machine {
     }
     machine.#nft('add table ip fault; add chain ip fault in { type filter hook input priority 0; }');
     machine.#nft('add chain ip fault out { type filter hook output priority 0; }');
+    // Where packets come in at either end of the link: what an output chain drops its sender is told of.
+    machine.#nft(ingress('eth'));
+    runCommand([peerCommand('nft'), ingress(machine.#port)]);
     return machine;
   }
 
@@ -76,7 +79,8 @@ export class Machine {
 
   /** Loses so many of a hundred packets, each way. */
   lose(percent: number): void {
-    for (const chain of ['in', 'out']) this.#nft(`add rule ip fault ${chain} numgen random mod 100 < ${percent} drop`);
+    this.#nft(loss('eth', percent));
+    runCommand([peerCommand('nft'), loss(this.#port, percent)]);
   }
 
   /** Nothing passes to or from Redis and its Sentinels any more. */
@@ -87,6 +91,8 @@ export class Machine {
 
   mend(): void {
     this.#nft('flush table ip fault');
+    this.#nft('flush chain netdev fault eth');
+    runCommand([peerCommand('nft'), `flush chain netdev fault ${this.#port}`]);
   }
 
   close(): void {
@@ -98,6 +104,11 @@ export class Machine {
     this.#namespace.run(peerCommand('nft'), rule);
   }
 }
+
+const ingress = (device: string) =>
+  `add table netdev fault; add chain netdev fault ${device} { type filter hook ingress device "${device}" priority 0; }`;
+const loss = (device: string, percent: number) =>
+  `add rule netdev fault ${device} numgen random mod 100 < ${percent} drop`;
 
 /** A relay of the harness before one port: what passes is as late as it is told. A kernel with netem would do it at the link. */
 class Relay {

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { seededRandom } from '../kit/simulated-link.ts';
 import { check, type Evidence, type Finding, type WrittenRecord } from './checker.ts';
 import { apply, type Fault, plan, strikesRedis } from './faults.ts';
-import { Journal } from './journal.ts';
+import { Journal, type Leg } from './journal.ts';
 import { LIMIT, LIMITED_PORT } from './provisioning.ts';
 import { report } from './report.ts';
 import { type ChaosNode, startSystem } from './system.ts';
@@ -23,6 +23,8 @@ const { values } = parseArgs({
     talk: { type: 'string', default: '20' },
     /** Longest that a fault lasts, and between faults, seconds. */
     longest: { type: 'string', default: '10' },
+    /** What was answered so many ms before its node ended may be lost. */
+    behind: { type: 'string', default: '700' },
     kinds: { type: 'string' },
     logs: { type: 'boolean', default: false },
   },
@@ -37,7 +39,10 @@ console.log(`seed ${seed}`);
 const planned = plan(Number(values.faults), Number(values.nodes), seededRandom(seed), values.kinds?.split(','));
 const random = seededRandom(seed + 1);
 const journal = new Journal();
-const system = await startSystem(Number(values.nodes));
+const system = await startSystem(
+  Number(values.nodes),
+  planned.some(({ kind }) => kind === 'clock +1 h'),
+);
 const faults: Fault[] = [];
 const findings: Finding[] = [];
 let failed: unknown;
@@ -80,10 +85,12 @@ try {
   traffic.stopCalls();
   // Until nothing is up any more, and no longer than somebody may still send a BYE.
   const deadline = performance.now() + 2 * talkMs + LAST_MS;
-  const isQuiet = () =>
-    journal.legs.every((leg) =>
-      leg.answeredAtMs === undefined ? leg.final !== undefined : leg.endedAtMs !== undefined,
-    );
+  // A leg whose answer nobody acknowledged ends by itself, when nobody waits for it any more.
+  const isOver = ({ side, answeredAtMs, confirmedAtMs, endedAtMs, final }: Leg) =>
+    answeredAtMs === undefined
+      ? final !== undefined
+      : endedAtMs !== undefined || (side === 'B' && confirmedAtMs === undefined);
+  const isQuiet = () => journal.legs.every(isOver);
   while (!isQuiet() && performance.now() < deadline) await pause(100);
   await pause(1_500);
   const present = await Promise.all(nodes.map(extensionsOf));
@@ -96,6 +103,7 @@ try {
     present,
     limit: { port: LIMITED_PORT, calls: LIMIT },
     nodes: nodes.length,
+    behindMs: Number(values.behind),
   };
   findings.push(...check(evidence));
   for (const line of report(evidence, findings, traffic.refusedWrites)) console.log(line);

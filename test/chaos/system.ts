@@ -34,7 +34,8 @@ export interface System {
   stop(): Promise<void>;
 }
 
-export async function startSystem(count: number): Promise<System> {
+/** @param setsClocks whether clocks will be set: it makes a start slower */
+export async function startSystem(count: number, setsClocks: boolean): Promise<System> {
   makeBridge();
   const folder = mkdtempSync(join(tmpdir(), 'tandem-chaos-'));
   const redis = await startSentinels(HERE);
@@ -50,7 +51,8 @@ export async function startSystem(count: number): Promise<System> {
   };
   try {
     for (let index = 0; index < count; index++) machines.push(await Machine.make(index, stores));
-    const start = (machine: Machine, index: number) => startNode(`node-${index + 1}`, machine, redis, folder, key);
+    const start = (machine: Machine, index: number) =>
+      startNode(`node-${index + 1}`, machine, redis, folder, key, setsClocks);
     const [first, ...others] = machines as [Machine, ...Machine[]];
     // The first one fills the store.
     nodes.push(await start(first, 0));
@@ -74,6 +76,7 @@ async function startNode(
   redis: SentinelGroup,
   folder: string,
   key: string,
+  setsClocks: boolean,
 ): Promise<ChaosNode> {
   const { host } = machine;
   const shiftFile = join(folder, `${name}.shift`);
@@ -102,11 +105,7 @@ async function startNode(
     environment: {
       TANDEM_STORE_KEY: key,
       TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN,
-      LD_PRELOAD: faketimeLibrary(),
-      FAKETIME_TIMESTAMP_FILE: shiftFile,
-      // The file is read once a second: for each question it makes a start take three times as long.
-      FAKETIME_CACHE_DURATION: '1',
-      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      ...(setsClocks && clockOf(shiftFile)),
     },
   });
   const base = `http://${host}:${API_PORT}`;
@@ -117,6 +116,16 @@ async function startNode(
     folder: own,
     setClock,
     ask: (method, path, body, timeoutMs = 2_000) => ask(base, method, path, body, { timeoutMs }),
+  };
+}
+
+function clockOf(shiftFile: string): NodeJS.ProcessEnv {
+  return {
+    LD_PRELOAD: faketimeLibrary(),
+    FAKETIME_TIMESTAMP_FILE: shiftFile,
+    // The file is read once a second: for each question it makes a start take three times as long.
+    FAKETIME_CACHE_DURATION: '1',
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
   };
 }
 
