@@ -76,7 +76,9 @@ interface WizardProps {
   readonly tag?: string;
 }
 
-function Wizard({ initial, before, tag = '', first }: WizardProps) {
+function Wizard({ initial: asked, first, ...read }: WizardProps) {
+  // What is read again while somebody types (the engine was started again) is not what the typed text began from.
+  const [{ initial, before, tag = '' }] = useState({ initial: asked, ...read });
   const [draft, setDraft] = useState(initial);
   const [step, setStep] = useState<Step>(first);
   const [seen, setSeen] = useState<ReadonlySet<Step>>(new Set(before === undefined ? [] : STEPS));
