@@ -2,12 +2,12 @@
 import { bench, do_not_optimize, group, run } from 'mitata';
 import { WheelScheduler } from '../src/base/wheel-scheduler.ts';
 import { calledNumbersOf } from '../src/engine/inbound-view.ts';
+import { Directory } from '../src/provisioning/directory/directory.ts';
+import { Precedence } from '../src/provisioning/directory/precedence.ts';
+import { provisioningSchema, type TrunkInput } from '../src/provisioning/trunk-settings/schema.ts';
 import { parseMessage, type SipRequest } from '../src/sip/message/index.ts';
 import type { Flow } from '../src/sip/transport/index.ts';
-import { Directory } from '../src/trunks/directory.ts';
 import { Identification } from '../src/trunks/identification.ts';
-import { Precedence } from '../src/trunks/precedence.ts';
-import { provisioningSchema, type TrunkInput } from '../src/trunks/schema.ts';
 
 const TRUNKS = 10_000;
 const SHARED_ADDRESS = '198.18.0.1';

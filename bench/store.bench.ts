@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { silentLog } from '../src/base/log.ts';
 import { WheelScheduler } from '../src/base/wheel-scheduler.ts';
+import { tenantSchema } from '../src/provisioning/tenants/schema.ts';
+import { trunkSchema } from '../src/provisioning/trunk-settings/schema.ts';
 import type { StoredBinding } from '../src/registrar/ports.ts';
 import { openStores, type StoreSettings, type Stores } from '../src/store/index.ts';
-import { tenantSchema } from '../src/tenants/schema.ts';
-import { trunkSchema } from '../src/trunks/schema.ts';
 
 const TRUNKS = 10_000;
 const DIDS_PER_TRUNK = 100;

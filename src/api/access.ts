@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../base/errors.ts';
-import { trunkIdOf } from '../trunks/effective.ts';
-import { trunkIn } from '../trunks/places.ts';
-import type { Provisioning, TrunkSettings, TrunkType } from '../trunks/schema.ts';
+import { trunkIn } from '../provisioning/directory/places.ts';
+import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
+import type { Provisioning, TrunkSettings, TrunkType } from '../provisioning/trunk-settings/schema.ts';
 import { withoutSecrets } from './documents.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import type { Identity } from './tokens.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { EVENT_TYPES } from '../observe/index.ts';
-import { tenantIn } from '../trunks/places.ts';
+import { tenantIn } from '../provisioning/directory/places.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
 import { newWebhookAnswer, webhookAnswer } from './answers/events.ts';
 import { auditEntryAnswer, newTokenAnswer, tokenAnswer } from './answers/people.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { brandPreset, brands } from '../trunks/brands.ts';
+import { brandPreset, brands } from '../provisioning/trunk-settings/brands.ts';
 import { brandAnswer } from './answers/trunks.ts';
 import { keyText } from './collection.ts';
 import { answer, describe } from './context.ts';

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
-import type { Tenant } from '../tenants/schema.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { manyReportAnswer } from './answers/provisioning.ts';
 import { COLLECTIONS, type Collection, type Item, itemsByKey, keyText } from './collection.ts';
 import { type ApiContext, answer, describe } from './context.ts';

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type CertificateSettings, certificateSchema } from '../trunks/certificate-schema.ts';
-import { servedPath, signingCertificate, validityOf } from '../trunks/certificates.ts';
-import { certificateIn, certificatePlace } from '../trunks/places.ts';
-import type { Provisioning } from '../trunks/schema.ts';
-import { namesIn, tlsCertificate } from '../trunks/tls-certificates.ts';
+import { certificateIn, certificatePlace } from '../provisioning/directory/places.ts';
+import { type CertificateSettings, certificateSchema } from '../provisioning/trunk-settings/certificate-schema.ts';
+import { servedPath, signingCertificate, validityOf } from '../provisioning/trunk-settings/certificates.ts';
+import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
+import { namesIn, tlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
 import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
 import { certificateFactsAnswer } from './answers/trunks.ts';

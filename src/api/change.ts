@@ -3,17 +3,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../base/errors.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
-import type { Directory } from '../trunks/directory.ts';
-import { trunkIdOf } from '../trunks/effective.ts';
-import { certificateIn, tenantIn, trunkIn } from '../trunks/places.ts';
-import { CONFLICT_CODES } from '../trunks/provisioning.ts';
+import { CONFLICT_CODES } from '../provisioning/check/provisioning.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { certificateIn, tenantIn, trunkIn } from '../provisioning/directory/places.ts';
 import {
   applyEdits,
   type ChangeResult,
   type ProvisioningChange,
   type ProvisioningEdits,
-} from '../trunks/provisioning-store.ts';
-import type { Provisioning } from '../trunks/schema.ts';
+} from '../provisioning/directory/store.ts';
+import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
+import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';

@@ -3,7 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Problem } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
-import { referencesTo } from '../tenants/references.ts';
+import { tenantIn, tenantPlace } from '../provisioning/directory/places.ts';
+import { referencesTo } from '../provisioning/tenants/references.ts';
 import {
   extensionSchema,
   groupSchema,
@@ -11,9 +12,8 @@ import {
   outboundRuleSchema,
   serviceSchema,
   type Tenant,
-} from '../tenants/schema.ts';
-import { tenantIn, tenantPlace } from '../trunks/places.ts';
-import type { Provisioning } from '../trunks/schema.ts';
+} from '../provisioning/tenants/schema.ts';
+import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { requireTenant } from './access.ts';
 import type { PlannedChange } from './change.ts';
 import { type ApiContext, identityOf, withManager } from './context.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Tenant } from '../tenants/schema.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { applyChange, sendResource } from './change.ts';
 import {
   askerOf,

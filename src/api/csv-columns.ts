@@ -1,5 +1,5 @@
 /** Extensions and DIDs as rows of a spreadsheet: which column is which field, and back. */
-import type { Tenant } from '../tenants/schema.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { type Collection, EXTENSIONS, INBOUND_RULES, type Item, itemsOf } from './collection.ts';
 
 export interface CsvColumn {

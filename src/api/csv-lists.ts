@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type CsvTable, cellText, csvLine, readCsv } from '../base/csv.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
-import type { Tenant } from '../tenants/schema.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { csvReportAnswer } from './answers/provisioning.ts';
 import { requireFittingBody } from './body-size.ts';
 import { checked } from './bulk.ts';

@@ -1,7 +1,7 @@
 import type { Problem } from '../base/errors.ts';
+import { type Provisioning, provisioningSchema } from '../provisioning/trunk-settings/schema.ts';
 /** Provisioning documents as bodies. A large one is read in a thread of its own: reading 6 MB takes seconds, and calls do not wait. */
 import { readAside } from '../settings/aside.ts';
-import { type Provisioning, provisioningSchema } from '../trunks/schema.ts';
 import { withoutMarks } from './documents.ts';
 import { ApiProblem } from './problem.ts';
 import { check } from './validation.ts';

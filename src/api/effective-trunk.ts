@@ -1,6 +1,6 @@
 import { profileOf } from '../outbound/index.ts';
-import { privacyTypes, withBrand } from '../trunks/effective.ts';
-import type { Trunk, TrunkSettings } from '../trunks/schema.ts';
+import { privacyTypes, withBrand } from '../provisioning/trunk-settings/effective.ts';
+import type { Trunk, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { isDocument } from './documents.ts';
 
 /** One value in force on a trunk. */

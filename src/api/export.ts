@@ -1,7 +1,7 @@
 /** A state as the text of one JSON document, piece by piece: 30 MB at once would stop the calls for seconds. */
 import { inSlices, type Steps } from '../base/steps.ts';
-import { documentLines } from '../trunks/document-text.ts';
-import type { Provisioning } from '../trunks/schema.ts';
+import { documentLines } from '../provisioning/directory/document-text.ts';
+import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 
 /** How long a piece is, about, in characters. */
 const PIECE = 65_536;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { trunkIdOf } from '../trunks/effective.ts';
+import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { maySeeTrunk } from './access.ts';
 import { leaseAnswer } from './answers/trunks.ts';
 import { keyText } from './collection.ts';

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type ExplainQuestion, type Explanation, explanationText, QuestionError } from '../outbound/index.ts';
-import { trunkIdOf } from '../trunks/effective.ts';
-import { tenantIn, trunkIn } from '../trunks/places.ts';
+import { tenantIn, trunkIn } from '../provisioning/directory/places.ts';
+import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, requireTenant, tenantScope } from './access.ts';
 import { liveCallAnswer } from './answers/calls.ts';
 import { explanationAnswer } from './answers/explanation.ts';

@@ -1,7 +1,7 @@
 /** The two pages of a sign-in by an identity provider: to it, and back from it. */
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { tenantIn } from '../trunks/places.ts';
+import { tenantIn } from '../provisioning/directory/places.ts';
 import type { ApiContext } from './context.ts';
 import { CALLBACK_PATH, OidcError, type OidcFlow, type OidcProvider } from './oidc.ts';
 import { clearFlowCookie, flowCookieOf, setFlowCookie, setSessionCookie } from './session-cookie.ts';

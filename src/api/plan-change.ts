@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Tenant, tenantFieldsSchema } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import { trunkIn } from '../trunks/places.ts';
-import { type Provisioning, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { trunkIn } from '../provisioning/directory/places.ts';
+import { type Tenant, tenantFieldsSchema } from '../provisioning/tenants/schema.ts';
+import { type Provisioning, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
 import { visibleTrunk } from './access.ts';
 import { planAnswer } from './answers/explanation.ts';
 import { type PlannedChange, previewChange } from './change.ts';

@@ -22,13 +22,13 @@ import type {
   WebhookTopic,
 } from '../observe/index.ts';
 import type { CallDifference, ExplainQuestion, Explanation } from '../outbound/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { ChangePreview } from '../trunks/change-preview.ts';
-import type { Directory } from '../trunks/directory.ts';
+import type { ChangePreview } from '../provisioning/change/change-preview.ts';
+import type { SourceOverlap } from '../provisioning/check/overlaps.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../provisioning/directory/store.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import type { Examination } from '../trunks/examination.ts';
-import type { SourceOverlap } from '../trunks/overlaps.ts';
-import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../trunks/provisioning-store.ts';
-import type { TrunkSettings } from '../trunks/schema.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
 
 /** What the API asks of the engine, the store and `observe/`. The wiring gives it; tests give it from memory. */

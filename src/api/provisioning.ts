@@ -4,11 +4,18 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
 import type { AuditFact } from '../observe/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { CertificateSettings } from '../trunks/certificate-schema.ts';
-import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
-import { certificateIn, certificatePlace, tenantIn, tenantPlace, trunkIn, trunkPlace } from '../trunks/places.ts';
-import { type Provisioning, provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
+import {
+  certificateIn,
+  certificatePlace,
+  tenantIn,
+  tenantPlace,
+  trunkIn,
+  trunkPlace,
+} from '../provisioning/directory/places.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { CertificateSettings } from '../provisioning/trunk-settings/certificate-schema.ts';
+import { trunkIdOf, withTrunkIds } from '../provisioning/trunk-settings/effective.ts';
+import { type Provisioning, provisioningSchema, type TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import {
   maySeeTrunk,
   requireAllowedTenantChange,

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { csvLine } from '../base/csv.ts';
 import { inSlices } from '../base/steps.ts';
 import type { CallRecord } from '../observe/index.ts';
-import { trunkIdOf } from '../trunks/effective.ts';
+import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant, maySeeTrunk, tenantScope } from './access.ts';
 import { callRecordAnswer, callStatisticsAnswer } from './answers/calls.ts';
 import { keyText } from './collection.ts';

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { covers, type Network, parseAddress, parseNetwork } from '../base/network.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { SourceOverlap } from '../trunks/overlaps.ts';
-import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
+import type { SourceOverlap } from '../provisioning/check/overlaps.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { isSystemAdmin, requireSystemAdmin } from './access.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
 import { named } from './openapi.ts';

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Tenant, tenantFieldsSchema, tenantSchema } from '../tenants/schema.ts';
-import { tenantIn, tenantPlace } from '../trunks/places.ts';
-import type { Provisioning } from '../trunks/schema.ts';
+import { tenantIn, tenantPlace } from '../provisioning/directory/places.ts';
+import { type Tenant, tenantFieldsSchema, tenantSchema } from '../provisioning/tenants/schema.ts';
+import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
 import { applyChange, type PlannedChange, sendResource } from './change.ts';
 import { type Asker, askerOf, keyText, tenantOf } from './collection.ts';

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { partiesOf, pcapOf, renderLadder, describe as summaryOf, type TraceMessage } from '../observe/index.ts';
-import { trunkIdOf } from '../trunks/effective.ts';
+import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant } from './access.ts';
 import { callTraceAnswer, tracePageAnswer } from './answers/calls.ts';
 import { keyText } from './collection.ts';

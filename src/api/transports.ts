@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { Provisioning } from '../trunks/schema.ts';
+import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { maySeeTrunk } from './access.ts';
 import { listenerAnswer } from './answers/provisioning.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';

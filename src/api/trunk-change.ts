@@ -1,7 +1,8 @@
 /** How a change of a trunk is thought out, whoever asks for it: to make it, or to learn what it would do. */
-import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
-import { trunkIn, trunkPlace } from '../trunks/places.ts';
-import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
+
+import { trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
+import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
+import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { requireAllowedTrunk, requireTrunkOwner } from './access.ts';
 import type { PlannedChange } from './change.ts';
 import type { Asker } from './collection.ts';

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import { certificateIn } from '../provisioning/directory/places.ts';
+import { validityOf } from '../provisioning/trunk-settings/certificates.ts';
+import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { credentialProblemsOf } from '../settings/credential-files.ts';
-import { validityOf } from '../trunks/certificates.ts';
-import { certificateIn } from '../trunks/places.ts';
-import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
 import { invalid } from './problem.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { freeTrunkId, trunkIdOf } from '../trunks/effective.ts';
-import { tenantIn, trunkIn, trunkPlace } from '../trunks/places.ts';
-import { type Provisioning, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
+import { tenantIn, trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
+import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
+import { type Provisioning, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
 import { requireAllowedTrunk, requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
 import { explanationAnswer } from './answers/explanation.ts';
 import { previewChange } from './change.ts';

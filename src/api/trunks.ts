@@ -1,8 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { trunkIdOf } from '../trunks/effective.ts';
-import { tenantIn } from '../trunks/places.ts';
-import { assignmentSchema, TRUNK_TYPES, type TrunkSettings, trunkSchema } from '../trunks/schema.ts';
+import { tenantIn } from '../provisioning/directory/places.ts';
+import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
+import {
+  assignmentSchema,
+  TRUNK_TYPES,
+  type TrunkSettings,
+  trunkSchema,
+} from '../provisioning/trunk-settings/schema.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
 import {
   isSystemAdmin,

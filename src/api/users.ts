@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { tenantIn } from '../trunks/places.ts';
+import { tenantIn } from '../provisioning/directory/places.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin, requireTenant, tenantScope } from './access.ts';
 import { newTotpAnswer, userAnswer } from './answers/people.ts';
 import { keyText } from './collection.ts';

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
+import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { loadProvisioning, readProvisioningPart, settingsError, validateFiles } from '../settings/load.ts';
 import { formatProblem } from '../settings/yaml-file.ts';
-import type { Provisioning } from '../trunks/schema.ts';
 import {
   CONFIG_HELP,
   CONFIG_OPTION,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { nearest } from '../trunks/nearest.ts';
+import { nearest } from '../base/nearest.ts';
 import { ApiClient } from './api-client.ts';
 import type { Command, CommandContext, CommandEntry, CommandHooks } from './command.ts';
 import { CommandError, UsageError } from './command-error.ts';

@@ -1,9 +1,9 @@
+import type { Ha1 } from '../provisioning/tenants/fields.ts';
+import { memberOf, type Party } from '../provisioning/tenants/party.ts';
+import type { Extension, Service, Tenant } from '../provisioning/tenants/schema.ts';
+import type { Credentials, Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
 import type { DigestAccount, DigestAlgorithm, DigestSecret } from '../sip/auth/index.ts';
-import type { Ha1 } from '../tenants/fields.ts';
-import { memberOf, type Party } from '../tenants/party.ts';
-import type { Extension, Service, Tenant } from '../tenants/schema.ts';
-import type { Credentials, Trunk } from '../trunks/schema.ts';
-import { whatsappCalls } from '../trunks/whatsapp.ts';
 import type { Served } from './served.ts';
 
 /** Somebody who can sign in: a phone's extension, an application server's service, or a gateway's accept-register trunk. */

@@ -13,15 +13,16 @@
  * challenged for that domain. Whoever claims to be a tenant's user is challenged for that tenant's domain;
  * anybody else gets a challenge that nobody can meet, so that the answer tells nothing.
  */
+
+import type { Party } from '../provisioning/tenants/party.ts';
+import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { type DigestServer, isDigestScheme, parseDigest } from '../sip/auth/index.ts';
 import type { ServerTransaction } from '../sip/endpoint/index.ts';
 import { HeaderId, isSipUri, type SipRequest, textFromOctets, type Uri, unescapeUser } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { Party } from '../tenants/party.ts';
-import type { Extension, Tenant } from '../tenants/schema.ts';
 import type { AddressIndex } from '../trunks/address-index.ts';
 import type { Identification } from '../trunks/identification.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
 import type { FrontProxies, Sender } from './front-proxies.ts';

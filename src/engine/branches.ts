@@ -10,13 +10,13 @@ import {
   type SeenAs,
   type Signs,
 } from '../outbound/index.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { targetText } from '../provisioning/trunk-settings/teams.ts';
 import type { SessionTimerOptions } from '../sip/dialog/index.ts';
 import { type Endpoint, isFlow } from '../sip/endpoint/index.ts';
 import { escapeUser, formatHost, isSipUri, type SipRequest, type Uri } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import type { CapacityGrant } from '../trunks/capacity.ts';
-import type { Trunk } from '../trunks/schema.ts';
-import { targetText } from '../trunks/teams.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { CallContext } from './call-context.ts';
 import { draftOf } from './drafted-request.ts';

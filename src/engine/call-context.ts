@@ -1,10 +1,10 @@
 import type { VerificationFacts } from '../call/index.ts';
 import type { Forwarding, ForwardReason, NodeFacts } from '../outbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Party } from '../provisioning/tenants/party.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { anonymousBy, partyPrivacy, refusesPrivacy, type SipRequest, withheldBy } from '../sip/message/index.ts';
-import type { Party } from '../tenants/party.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
 
 /** Where the call came from. */
 export type Origin = Party | { readonly kind: 'trunk'; readonly trunk: Trunk };

@@ -11,13 +11,13 @@ import {
   type PlaceSnapshot,
   type TokenParty,
 } from '../call/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { namedAddress } from '../provisioning/trunk-settings/teams.ts';
 import { TARGET_REFRESH } from '../sip/dialog/index.ts';
 import type { Endpoint } from '../sip/endpoint/index.ts';
 import { HeaderId, isSipUri, type SipRequest } from '../sip/message/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
-import { namedAddress } from '../trunks/teams.ts';
 import { hostPort } from './branches.ts';
 import { targetHere } from './call-restorer.ts';
 import { ownParty } from './party-address.ts';

@@ -4,6 +4,8 @@
  */
 import type { VerificationFacts } from '../call/index.ts';
 import type { InboundCall } from '../inbound/index.ts';
+import { type NumberFormat, numbersMeant } from '../provisioning/tenants/number-format.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import {
   addressValues,
   HeaderId,
@@ -24,8 +26,6 @@ import {
   type Verdict,
   type Verifier,
 } from '../stir/index.ts';
-import { type NumberFormat, numbersMeant } from '../tenants/number-format.ts';
-import type { Trunk } from '../trunks/schema.ts';
 
 /** How calls from a trunk are verified, once the node's settings are known. */
 export type VerifyMode = 'off' | 'tag' | 'reject';

@@ -1,7 +1,7 @@
 /** Warns before certificates end: 30, 7 and 1 days before, and when they have. Certificates that end in silence stop calls. */
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
-import { signingCertificate } from '../trunks/certificates.ts';
-import { tlsCertificate } from '../trunks/tls-certificates.ts';
+import { signingCertificate } from '../provisioning/trunk-settings/certificates.ts';
+import { tlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
 import type { Served } from './served.ts';
 
 const DAY_MS = 86_400_000;

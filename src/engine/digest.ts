@@ -1,6 +1,8 @@
 /** Digest as the engine serves it: what each realm and user is asked for, and what is logged of it. */
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { DigestPolicySettings, Ha1 } from '../provisioning/tenants/fields.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import {
   type DigestAlgorithm,
@@ -9,8 +11,6 @@ import {
   DigestServer,
   type GuessThrottle,
 } from '../sip/auth/index.ts';
-import type { DigestPolicySettings, Ha1 } from '../tenants/fields.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { Accounts } from './accounts.ts';
 import { ChallengeWatch } from './challenge-watch.ts';
 import type { Served } from './served.ts';

@@ -1,8 +1,8 @@
 import type { AddressScope } from '../base/address-scope.ts';
 import { CALL_TAGS, SERVED_METHODS } from '../call/index.ts';
 import type { NodeFacts } from '../outbound/index.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { HostPort, TransportName } from '../sip/transport/index.ts';
-import type { Trunk } from '../trunks/schema.ts';
 
 const NOWHERE: HostPort = { host: '0.0.0.0', port: 0 };
 const TRANSPORTS: readonly TransportName[] = ['udp', 'tcp', 'tls'];

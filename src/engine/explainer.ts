@@ -22,6 +22,11 @@ import {
   type SeenAs,
   type StepNote,
 } from '../outbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { numbersMeant } from '../provisioning/tenants/number-format.ts';
+import { memberOf } from '../provisioning/tenants/party.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import {
   HeaderId,
   isSipUri,
@@ -35,12 +40,7 @@ import {
   unescapeUser,
 } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import { numbersMeant } from '../tenants/number-format.ts';
-import { memberOf } from '../tenants/party.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
 import { targetOfKey } from '../trunks/hops.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import type { Source } from './admission.ts';
 import { CallRehearsal, type RehearsedCall, type WitnessedPlan } from './call-rehearsal.ts';
 import { reasonPhraseOf } from './call-verification.ts';

@@ -2,13 +2,13 @@
 import type { CallFacts } from '../call/index.ts';
 import { firstSource } from '../inbound/index.ts';
 import { type FieldNote, type FieldReason, reasonsOf, type StepNote } from '../outbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { formatRange } from '../provisioning/tenants/did-pool.ts';
+import { numbersMeant } from '../provisioning/tenants/number-format.ts';
+import { openingAt } from '../provisioning/tenants/schedule.ts';
+import type { InboundRule, Tenant } from '../provisioning/tenants/schema.ts';
+import type { InboundSource, Normalization, Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { HeaderId, type SipRequest, textFromOctets } from '../sip/message/index.ts';
-import { formatRange } from '../tenants/did-pool.ts';
-import { numbersMeant } from '../tenants/number-format.ts';
-import { openingAt } from '../tenants/schedule.ts';
-import type { InboundRule, Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { InboundSource, Normalization, Trunk } from '../trunks/schema.ts';
 
 export interface CallIn {
   readonly directory: Directory;

@@ -1,10 +1,10 @@
 /** The look-ups that inbound routing asks for, over one snapshot of what is provisioned. */
 import { type InboundDirectory, readInboundNumbers } from '../inbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { numbersMeant } from '../provisioning/tenants/number-format.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { SipRequest } from '../sip/message/index.ts';
-import { numbersMeant } from '../tenants/number-format.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
 
 export class InboundView implements InboundDirectory {
   readonly #directory: Directory;

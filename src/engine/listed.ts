@@ -4,10 +4,10 @@
  */
 import type { Scheduler } from '../base/scheduler.ts';
 import type { CallListing } from '../call/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
 import { type Binding, splitAor } from '../registrar/index.ts';
 import { formatHost } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { Directory } from '../trunks/directory.ts';
 
 export class ListedRegistration {
   readonly #binding: Binding<Flow>;

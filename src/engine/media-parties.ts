@@ -2,11 +2,11 @@ import { isPrivateAddress } from '../base/egress.ts';
 import { formatNetwork, parseAddress } from '../base/network.ts';
 import type { LegOptions } from '../call/index.ts';
 import type { MediaMode } from '../media/index.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { Binding } from '../registrar/index.ts';
 import { isSipUri, parseUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Trunk } from '../trunks/schema.ts';
 
 type LegMedia = NonNullable<LegOptions['media']>;
 

@@ -1,6 +1,8 @@
 /** Where a MESSAGE between extensions goes (RFC 3428): to every phone of the called extension or service. */
 import type { MessagePlan } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { memberOf } from '../provisioning/tenants/party.ts';
 import {
   contentFields,
   escapeUser,
@@ -10,8 +12,6 @@ import {
   quote,
   type SipRequest,
 } from '../sip/message/index.ts';
-import { memberOf } from '../tenants/party.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { Source } from './admission.ts';
 import { ANONYMOUS_ADDRESS, wantsAnonymity } from './call-context.ts';
 import type { Contact } from './registrations.ts';

@@ -5,6 +5,8 @@
 import { randomToken } from '../base/ids.ts';
 import { relayMessage, SERVED_METHODS, sendMessage } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
+import { memberOf } from '../provisioning/tenants/party.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Endpoint, ServerTransaction } from '../sip/endpoint/index.ts';
 import {
   createResponse,
@@ -15,8 +17,6 @@ import {
   quote,
   type SipRequest,
 } from '../sip/message/index.ts';
-import { memberOf } from '../tenants/party.ts';
-import type { Tenant } from '../tenants/schema.ts';
 import type { Source } from './admission.ts';
 import { draftOf } from './drafted-request.ts';
 import { type MessageTarget, planMessage, targetOf } from './message-plan.ts';

@@ -5,14 +5,14 @@ import type { AttemptRecord, CallFacts, CallObserver, LiveRecord, VerificationFa
 import type { RelayListener, RelayState } from '../media/index.ts';
 import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../observe/index.ts';
 import type { OutboundPlan, PlacedCall, Refusal, RouteDraft, RouteRefusal, Signing } from '../outbound/index.ts';
+import type { Contest } from '../provisioning/directory/coincidences.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { type Binding, type RegistrationListener, type RemovalReason, splitAor } from '../registrar/index.ts';
 import type { MessageObserver } from '../sip/endpoint/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import type { Contest } from '../trunks/coincidences.ts';
 import type { DatacentreState, DatacentreStatus } from '../trunks/datacentres.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkListener, TrunkStatus } from '../trunks/trunk-service.ts';
 import type { ExpiringCertificate } from './certificate-watch.ts';
 import type { EngineObserver } from './engine-options.ts';

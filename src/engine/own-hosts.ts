@@ -1,7 +1,8 @@
 /** Which hosts in URIs are this node itself, however they are spelled. */
+
+import { canonicalHost } from '../provisioning/trunk-settings/sources.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import type { Listening } from '../sip/transport/index.ts';
-import { canonicalHost } from '../trunks/sources.ts';
 import { addressesOf } from './listeners.ts';
 
 export class OwnHosts {

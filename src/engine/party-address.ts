@@ -1,10 +1,10 @@
 /** Who a party is, as the phones of its tenant are shown it: a number in the tenant's domain, never another tenant's. */
 import type { RoutedLeg } from '../call/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { normalizeNumber } from '../provisioning/tenants/number.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { escapeUser, formatHost, type NameAddr, octetsFromText, quote } from '../sip/message/index.ts';
-import { normalizeNumber } from '../tenants/number.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
 
 /** `"Name" <sip:number@domain>` in octets; `name` is in octets too. */
 export function partyAddress(tenant: Tenant, number: string, name: string): string {

@@ -1,7 +1,7 @@
 import type { BranchPlan, Redirection, Rejection, Stage, StageOutcome } from '../call/index.ts';
 import type { ForwardReason } from '../outbound/index.ts';
+import type { Extension } from '../provisioning/tenants/schema.ts';
 import type { SipResponse } from '../sip/message/index.ts';
-import type { Extension } from '../tenants/schema.ts';
 import { type CallContext, diverted } from './call-context.ts';
 import { isNumberHere, redirectedNumbers } from './redirection.ts';
 import { type PlanStep, RejectStep, StepsInTurn } from './step-plan.ts';

@@ -1,9 +1,9 @@
 import type { Log } from '../base/log.ts';
 import type { Calls } from '../call/index.ts';
 import type { StoredSetting } from '../outbound/index.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { ServerTransaction } from '../sip/endpoint/index.ts';
 import { HeaderId } from '../sip/message/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
 import type { Source } from './admission.ts';
 import type { Intake } from './intake.ts';
 import type { OutboundGuards } from './outbound-guards.ts';

@@ -1,6 +1,8 @@
 /** Where a redirection leads (RFC 3261 §8.1.3.4): its Contacts as numbers that are dialled, never as addresses that are sent to. */
 import { isIP } from 'node:net';
 import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import { canonicalHost } from '../provisioning/trunk-settings/sources.ts';
 import {
   addressValues,
   HeaderId,
@@ -9,8 +11,6 @@ import {
   readableNameAddr,
   type SipResponse,
 } from '../sip/message/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import { canonicalHost } from '../trunks/sources.ts';
 
 /** Contacts of one redirection that are looked at. */
 const MAX_CONTACTS = 8;

@@ -3,6 +3,10 @@ import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
 import type { LegOwner } from '../call/index.ts';
+import type { ProvisioningDiff } from '../provisioning/directory/difference.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import { withBrand } from '../provisioning/trunk-settings/effective.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import {
   type AccountLookup,
   aorKey,
@@ -20,11 +24,7 @@ import type { DigestServer } from '../sip/auth/index.ts';
 import { isFlow, type ServerTransaction } from '../sip/endpoint/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
 import type { AddressIndex } from '../trunks/address-index.ts';
-import { withBrand } from '../trunks/effective.ts';
-import type { ProvisioningDiff } from '../trunks/provisioning-diff.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import type { Accounts } from './accounts.ts';
 import type { RegisteredFlows, TrustedExtension } from './admission.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';

@@ -17,6 +17,11 @@ import {
   type OutboundPlan,
   planOutbound,
 } from '../outbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { plainNumber } from '../provisioning/tenants/number.ts';
+import { memberOf, type Party } from '../provisioning/tenants/party.ts';
+import { type Service, serviceSchema, type Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import {
   HeaderId,
   isEmergencyService,
@@ -26,11 +31,6 @@ import {
   textFromOctets,
 } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
-import { plainNumber } from '../tenants/number.ts';
-import { memberOf, type Party } from '../tenants/party.ts';
-import { type Service, serviceSchema, type Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
 import type { Source } from './admission.ts';
 import type { Branches } from './branches.ts';

@@ -1,11 +1,11 @@
 /** What this node serves at the moment, and as whom: what is provisioned, the domains of tenants, its own hosts and addresses. */
 import { PeerError } from '../base/errors.ts';
 import { asksEmergency, emergencyCallOf } from '../outbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { Workers } from './dealing.ts';
 import { OwnHosts } from './own-hosts.ts';
 

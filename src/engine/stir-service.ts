@@ -3,6 +3,7 @@ import { getCACertificates } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { Egress } from '../base/egress.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import { servedPath } from '../provisioning/trunk-settings/certificates.ts';
 import type { StirSettings } from '../settings/node-schema.ts';
 import {
   type CertificateFetch,
@@ -14,7 +15,6 @@ import {
   type Trust,
   Verifier,
 } from '../stir/index.ts';
-import { servedPath } from '../trunks/certificates.ts';
 import { CallVerification } from './call-verification.ts';
 import type { Served } from './served.ts';
 

@@ -2,11 +2,11 @@
 import { randomToken } from '../base/ids.ts';
 import type { BranchPlan, CallPlan, LegOptions, Rejection, RoutedCall, RoutedLeg } from '../call/index.ts';
 import { draftForRoute, planOverTrunk } from '../outbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Party } from '../provisioning/tenants/party.ts';
+import { serviceSchema } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { formatUri, isSipUri, type LegDraft, parseUri, type SipUri } from '../sip/message/index.ts';
-import type { Party } from '../tenants/party.ts';
-import { serviceSchema } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import type { OutboundServices } from './outbound-step.ts';
 import type { Routing } from './routing.ts';
 import { OneStageStep } from './step-plan.ts';

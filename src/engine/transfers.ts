@@ -2,9 +2,9 @@
 import { randomToken } from '../base/ids.ts';
 import type { CallPlan, CallRouter, LegOptions, Rejection, RoutedCall, RoutedLeg } from '../call/index.ts';
 import { dialledNumber, type NodeFacts } from '../outbound/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { isSipUri, octetsFromText, parseNameAddr, parseUri } from '../sip/message/index.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import type { CallContext, CallerPresentation } from './call-context.ts';
 import type { OutboundServices } from './outbound-step.ts';
 import type { Forwarder } from './phone-steps.ts';

@@ -5,16 +5,16 @@
 import { X509Certificate } from 'node:crypto';
 import { EgressError } from '../base/egress.ts';
 import type { RelayListing } from '../media/index.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
 import { formatHost } from '../sip/message/index.ts';
 import type { Flow, Target, TlsTrial } from '../sip/transport/index.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { CheckName, Examination, Finding, Outcome } from '../trunks/examination.ts';
 import { registers } from '../trunks/health.ts';
 import type { Reach } from '../trunks/hops.ts';
 import type { PingAnswer } from '../trunks/ping.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import type { TrunkStatus } from '../trunks/trunk-service.ts';
-import { whatsappCalls } from '../trunks/whatsapp.ts';
 
 export interface TrunkDoctorPorts {
   readonly directory: () => Directory;

@@ -4,10 +4,10 @@
  */
 import { randomToken } from '../base/ids.ts';
 import { type Explanation, explain } from '../outbound/index.ts';
-import { DidPool } from '../tenants/did-pool.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import { Directory } from '../trunks/directory.ts';
-import { provisioningSchema, type TrunkSettings } from '../trunks/schema.ts';
+import { Directory } from '../provisioning/directory/directory.ts';
+import { DidPool } from '../provisioning/tenants/did-pool.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import { provisioningSchema, type TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import { imagineInvite } from './imagined-invite.ts';
 import type { Routing } from './routing.ts';
 

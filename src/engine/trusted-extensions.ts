@@ -1,7 +1,7 @@
 import type { Steps } from '../base/steps.ts';
-import type { Tenant } from '../tenants/schema.ts';
+import type { Change } from '../provisioning/directory/difference.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { AddressIndex } from '../trunks/address-index.ts';
-import type { Change } from '../trunks/provisioning-diff.ts';
 import type { TrustedExtension } from './admission.ts';
 
 /** Extensions that are admitted by source address in place of digest, by the networks that they trust. */

@@ -10,17 +10,17 @@ import {
   type Explanation,
   type PlacedCall,
 } from '../outbound/index.ts';
+import type { Provisioner } from '../provisioning/change/provisioner.ts';
+import { type LearntSource, overlapsOf, type SourceOverlap } from '../provisioning/check/overlaps.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { sourcesOf } from '../provisioning/trunk-settings/sources.ts';
 import { splitAor } from '../registrar/index.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { Examination } from '../trunks/examination.ts';
-import { type LearntSource, overlapsOf, type SourceOverlap } from '../trunks/overlaps.ts';
-import type { Trunk } from '../trunks/schema.ts';
-import { sourcesOf } from '../trunks/sources.ts';
 import type { Engine } from './engine.ts';
 import { Explainer } from './explainer.ts';
 import { ListedCall, ListedRegistration } from './listed.ts';
 import { listenersOf } from './listeners.ts';
-import type { Provisioner } from './provisioner.ts';
 import { type PreviewQuestion, previewTrunk } from './trunk-preview.ts';
 
 export interface EngineViewOptions {

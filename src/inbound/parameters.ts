@@ -1,5 +1,8 @@
 /** Reads the called number, the caller's number and name of an INVITE from a trunk, where the trunk's inbound parameters say. */
 import { ownCopy } from '../base/text.ts';
+import { plainNumber } from '../provisioning/tenants/number.ts';
+import { inE164, type NumberFormat } from '../provisioning/tenants/number-format.ts';
+import type { InboundParameters, InboundSource, Normalization } from '../provisioning/trunk-settings/schema.ts';
 import {
   HeaderId,
   type NameAddr,
@@ -9,9 +12,6 @@ import {
   type Uri,
   unescapeUser,
 } from '../sip/message/index.ts';
-import { plainNumber } from '../tenants/number.ts';
-import { inE164, type NumberFormat } from '../tenants/number-format.ts';
-import type { InboundParameters, InboundSource, Normalization } from '../trunks/schema.ts';
 
 export interface InboundNumbers {
   /** Empty when no source has one. */

@@ -2,12 +2,13 @@
  * A call from a trunk: called number → DID pool → tenant → rule → destination (guide "How DID Pools Work"; the decisions on inbound
  * rules in docs/inbound.md). Pure: the caller fetches the facts and carries the decision out.
  */
+
+import type { DidRange } from '../provisioning/tenants/did-pool.ts';
+import { numbersMeant } from '../provisioning/tenants/number-format.ts';
+import { openingAt } from '../provisioning/tenants/schedule.ts';
+import type { Destination, Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { isWithheldCaller, isWithheldFrom, type SipRequest } from '../sip/message/index.ts';
-import type { DidRange } from '../tenants/did-pool.ts';
-import { numbersMeant } from '../tenants/number-format.ts';
-import { openingAt } from '../tenants/schedule.ts';
-import type { Destination, Tenant } from '../tenants/schema.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import { type InboundNumbers, readInboundNumbers } from './parameters.ts';
 import { type FoundVerification, InboundRules } from './rules.ts';
 

@@ -2,9 +2,9 @@
  * Inbound rules of one tenant, compiled once per version of the tenant: the DIDs of each trunk's rules are cut into disjoint segments,
  * so that the rules of a number are found by one binary search.
  */
-import { CallerMask } from '../tenants/caller-mask.ts';
-import { type DidRange, lastAtMost, parseEntry } from '../tenants/did-pool.ts';
-import type { InboundRule, Tenant } from '../tenants/schema.ts';
+import { CallerMask } from '../provisioning/tenants/caller-mask.ts';
+import { type DidRange, lastAtMost, parseEntry } from '../provisioning/tenants/did-pool.ts';
+import type { InboundRule, Tenant } from '../provisioning/tenants/schema.ts';
 
 interface CompiledRule {
   readonly rule: InboundRule;

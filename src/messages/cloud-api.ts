@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { EgressError } from '../base/egress.ts';
 import type { Answered, GuardedClient } from '../observe/index.ts';
-import { DEFAULT_API_BASE, type WhatsappSettings } from '../trunks/whatsapp-schema.ts';
+import { DEFAULT_API_BASE, type WhatsappSettings } from '../provisioning/trunk-settings/whatsapp-schema.ts';
 import { type CloudError, type Verdict, verdictOf } from './cloud-errors.ts';
 import type { Content } from './message.ts';
 import { safeMimeType } from './phone-content.ts';

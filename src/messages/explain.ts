@@ -1,5 +1,5 @@
 /** What would become of a message, by the very decisions that live ones are made with; nothing is sent or kept. */
-import type { Directory } from '../trunks/directory.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
 import { heardAt, type WhatsappNumber, wayOf, whatsappNumbers } from './numbers.ts';
 import { recipientsOf } from './recipients.ts';
 import { shownUser } from './user.ts';

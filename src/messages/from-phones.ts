@@ -1,7 +1,7 @@
 /** A MESSAGE of a phone to somebody at WhatsApp: who may send, what it says, and how the phone is answered (RFC 3428 §7). */
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
-import type { Directory } from '../trunks/directory.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
 import type { CloudApi } from './cloud-api.ts';
 import { verdictOf } from './cloud-errors.ts';
 import { DEFAULT_KEEP_SECONDS } from './inbound.ts';

@@ -1,7 +1,7 @@
 /** What users write, on its way to phones: kept before Meta is told that it was taken, and until each phone that it is for has it. */
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
-import type { Directory } from '../trunks/directory.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
 import { Chains } from './chains.ts';
 import { formatReport } from './imdn.ts';
 import type { Keeper } from './keeper.ts';

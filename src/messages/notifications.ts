@@ -1,7 +1,7 @@
 /** What Meta posts: verified, read, and each fact of it taken once, in whatever order and however often it comes. */
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
-import type { Directory } from '../trunks/directory.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Inbound } from './inbound.ts';
 import type { Keeper } from './keeper.ts';
 import { idOf, type Kept, type Message, type Report, withStatus } from './message.ts';

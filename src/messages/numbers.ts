@@ -1,11 +1,11 @@
 /** The WhatsApp numbers of a snapshot of what is provisioned: by trunk, by their id at the Cloud API, and for whom a phone may write. */
 import { mismatch, rulesOf, senderMismatch } from '../outbound/index.ts';
-import { normalizeNumber } from '../tenants/number.ts';
-import { openingAt } from '../tenants/schedule.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
-import type { WhatsappSettings } from '../trunks/whatsapp-schema.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { normalizeNumber } from '../provisioning/tenants/number.ts';
+import { openingAt } from '../provisioning/tenants/schedule.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import type { WhatsappSettings } from '../provisioning/trunk-settings/whatsapp-schema.ts';
 import { isUserId } from './user.ts';
 
 /** A trunk that carries messages, and whose it is. */

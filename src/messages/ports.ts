@@ -1,6 +1,6 @@
 /** What messages ask of the rest: phones to be reached, and whoever watches. */
-import type { Tenant } from '../tenants/schema.ts';
-import type { Trunk } from '../trunks/schema.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { Message } from './message.ts';
 
 /** A MESSAGE to all phones of a number. Texts are octets. */

@@ -1,6 +1,6 @@
 /** Where what a user writes goes: the tenant's inbound rules say it, as they do of calls. */
 import { type InboundDirectory, InboundRouter, type InboundTarget } from '../inbound/index.ts';
-import type { Directory } from '../trunks/directory.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
 import type { WhatsappNumber } from './numbers.ts';
 
 export interface Recipients {

@@ -1,5 +1,5 @@
 /** Somebody at WhatsApp: known by a number, or by the business-scoped id that Meta gives a user who shows none. */
-import { normalizeNumber } from '../tenants/number.ts';
+import { normalizeNumber } from '../provisioning/tenants/number.ts';
 
 const USER_ID = /^[A-Za-z][A-Za-z0-9._-]{0,127}$/;
 

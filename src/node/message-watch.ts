@@ -2,7 +2,7 @@
 import type { Log } from '../base/log.ts';
 import { type Message, type MessageWatcher, type NotificationOutcome, viewOf } from '../messages/index.ts';
 import type { EventBus, Metrics } from '../observe/index.ts';
-import type { Trunk } from '../trunks/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 
 export class MessageWatch implements MessageWatcher {
   readonly #log: Log;

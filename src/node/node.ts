@@ -11,7 +11,6 @@ import type { Workers } from '../engine/dealing.ts';
 import { Engine } from '../engine/engine.ts';
 import { requireListeners } from '../engine/listeners.ts';
 import { Observation } from '../engine/observation.ts';
-import { Provisioner } from '../engine/provisioner.ts';
 import { RecentCalls } from '../engine/recent-calls.ts';
 import { RunningEngine } from '../engine/view.ts';
 import { MessageService } from '../messages/index.ts';
@@ -24,6 +23,7 @@ import {
   SipTrace,
   WebhookDispatcher,
 } from '../observe/index.ts';
+import { Provisioner } from '../provisioning/change/provisioner.ts';
 import { refuseUnknownDefaultTenant } from '../settings/default-tenant.ts';
 import { refuseDemoPasswords } from '../settings/demo-passwords.ts';
 import { httpDefaults } from '../settings/exposure.ts';

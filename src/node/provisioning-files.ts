@@ -2,8 +2,11 @@ import { statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { SettingsError, UnavailableError } from '../base/errors.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
-import type { Provisioner } from '../engine/provisioner.ts';
 import type { AuditFact, AuditLog } from '../observe/index.ts';
+import type { Provisioner } from '../provisioning/change/provisioner.ts';
+import { certificateIn, tenantIn, trunkIn } from '../provisioning/directory/places.ts';
+import { trunkIdOf, withTrunkIds } from '../provisioning/trunk-settings/effective.ts';
+import type { Provisioning } from '../provisioning/trunk-settings/schema.ts';
 import { type KnownDocuments, readAside } from '../settings/aside.ts';
 import type { FilesAnswer, FilesInput } from '../settings/files-thread.ts';
 import {
@@ -14,9 +17,6 @@ import {
   settingsError,
 } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
-import { trunkIdOf, withTrunkIds } from '../trunks/effective.ts';
-import { certificateIn, tenantIn, trunkIn } from '../trunks/places.ts';
-import type { Provisioning } from '../trunks/schema.ts';
 
 /** What is read at once while calls are served, in octets: some milliseconds. A thread of its own takes half a second to begin. */
 const READ_AT_ONCE = 4_096;

@@ -1,7 +1,7 @@
-import type { DidPool } from '../tenants/did-pool.ts';
-import { plainNumber } from '../tenants/number.ts';
-import type { OutboundRoute, OutboundRule } from '../tenants/schema.ts';
-import type { Trunk } from '../trunks/schema.ts';
+import type { DidPool } from '../provisioning/tenants/did-pool.ts';
+import { plainNumber } from '../provisioning/tenants/number.ts';
+import type { OutboundRoute, OutboundRule } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { TrunkCondition } from '../trunks/trunk-line.ts';
 import type { Draft, FieldName } from './draft.ts';
 import type { OutboundFacts, SeenAs } from './facts.ts';

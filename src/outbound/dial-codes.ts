@@ -1,4 +1,4 @@
-import type { DialCodeName, DialCodes } from '../tenants/tenant-settings.ts';
+import type { DialCodeName, DialCodes } from '../provisioning/tenants/tenant-settings.ts';
 
 /** What a dial code asks for, and what is left to dial. */
 export interface DialledCode {

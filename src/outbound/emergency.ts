@@ -1,5 +1,5 @@
+import type { OutboundRoute, OutboundRule, Tenant } from '../provisioning/tenants/schema.ts';
 import { isEmergencyService, type Uri } from '../sip/message/index.ts';
-import type { OutboundRoute, OutboundRule, Tenant } from '../tenants/schema.ts';
 import type { EmergencyCall, PlanState } from './context.ts';
 import { dialledNumber } from './facts.ts';
 import { mismatch, rulesOf } from './rules.ts';

@@ -1,4 +1,10 @@
 import type { AddressScope } from '../base/address-scope.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { plainNumber } from '../provisioning/tenants/number.ts';
+import { memberOf, type Party } from '../provisioning/tenants/party.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk, TrunkType } from '../provisioning/trunk-settings/schema.ts';
+import { namedAddress } from '../provisioning/trunk-settings/teams.ts';
 import {
   type AnonymousField,
   anonymousBy,
@@ -12,12 +18,6 @@ import {
   type Uri,
   unescapeUser,
 } from '../sip/message/index.ts';
-import { plainNumber } from '../tenants/number.ts';
-import { memberOf, type Party } from '../tenants/party.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk, TrunkType } from '../trunks/schema.ts';
-import { namedAddress } from '../trunks/teams.ts';
 import type { TrunkCondition } from '../trunks/trunk-line.ts';
 
 /**

@@ -1,7 +1,7 @@
-import { normalizeNumber } from '../tenants/number.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
-import type { Trunk } from '../trunks/schema.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import { normalizeNumber } from '../provisioning/tenants/number.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 
 /** Shortest run of digits inside other text that is taken for a telephone number. */
 const SHORTEST_EMBEDDED_NUMBER = 7;

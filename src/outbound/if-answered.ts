@@ -1,4 +1,4 @@
-import type { Trunk } from '../trunks/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 
 /** RFC 3261 §21.4.24, §21.6: the called party was reached and will not have the call; in need only this ends the search for a route. */
 export const CALLEE_REFUSED: ReadonlySet<number> = new Set([486, 600, 603]);

@@ -1,6 +1,6 @@
-import type { Party } from '../tenants/party.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { Directory } from '../trunks/directory.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Party } from '../provisioning/tenants/party.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 
 /**
  * Who has a number inside the tenant; undefined for one of the outside. An emergency number is always one of those, whoever has it for

@@ -1,4 +1,4 @@
-import type { NumberProcessing } from '../tenants/tenant-settings.ts';
+import type { NumberProcessing } from '../provisioning/tenants/tenant-settings.ts';
 
 /**
  * Number processing: turns what a user dialled into the number that outbound rules see, and says of which class it is.

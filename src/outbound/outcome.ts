@@ -1,7 +1,7 @@
 import type { AddressScope } from '../base/address-scope.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { LegDraft } from '../sip/message/index.ts';
 import type { TrunkHop } from '../trunks/hops.ts';
-import type { Trunk } from '../trunks/schema.ts';
 import type { NodeAddress } from './facts.ts';
 import type { Signing } from './signing.ts';
 

@@ -1,5 +1,5 @@
-import type { OutboundRoute } from '../tenants/schema.ts';
-import type { Trunk } from '../trunks/schema.ts';
+import type { OutboundRoute } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import {
   type CallStep,
   type PlannedRoute,

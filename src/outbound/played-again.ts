@@ -2,8 +2,9 @@
  * Placed calls, played again on another state of what is provisioned: which would leave differently after a change, and how. The
  * pipeline is pure, so the facts of a call decide alone; its time, its draw and the trunks' states are those of the call.
  */
+
+import type { Directory } from '../provisioning/directory/directory.ts';
 import { parseMessage, textFromOctets } from '../sip/message/index.ts';
-import type { Directory } from '../trunks/directory.ts';
 import type { ExplainedRoute, Explanation } from './explain.ts';
 import { callerNumber } from './facts.ts';
 import { insideParty } from './inside.ts';

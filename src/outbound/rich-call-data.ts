@@ -1,7 +1,8 @@
 /** Which rich call data (RFC 9795) go with a call: what the caller's settings say, else those of its tenant. */
+
+import { memberOf } from '../provisioning/tenants/party.ts';
 import { textFromOctets } from '../sip/message/index.ts';
 import { type RichClaims, richClaims } from '../stir/index.ts';
-import { memberOf } from '../tenants/party.ts';
 import type { RouteState } from './context.ts';
 
 /** The claims; a text says why there are none; undefined: none are wanted. */

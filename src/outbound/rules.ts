@@ -1,5 +1,5 @@
 import { derived } from '../base/derived.ts';
-import type { OutboundRule, Tenant } from '../tenants/schema.ts';
+import type { OutboundRule, Tenant } from '../provisioning/tenants/schema.ts';
 
 /** A rule as it is matched: sets and ranges in place of lists of text. */
 export interface CompiledRule {

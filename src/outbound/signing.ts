@@ -3,9 +3,9 @@
  * time. A request that is sent again (challenge, redirection, another target) is signed anew.
  */
 import { derived } from '../base/derived.ts';
+import type { SigningCertificate } from '../provisioning/trunk-settings/certificates.ts';
 import { HeaderId, type SipRequest } from '../sip/message/index.ts';
 import { type Attestation, type DivClaims, encodePart, type RcdClaims, type ShakenClaims } from '../stir/index.ts';
-import type { SigningCertificate } from '../trunks/certificates.ts';
 
 type WithoutTime<Claims> = Omit<Claims, 'iat'>;
 

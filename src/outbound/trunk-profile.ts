@@ -1,19 +1,19 @@
 import { isIPv6 } from 'node:net';
 import { derived } from '../base/derived.ts';
-import { unescapeUser } from '../sip/message/index.ts';
-import { plainNumber } from '../tenants/number.ts';
-import { hidesNumber, privacyTypes } from '../trunks/effective.ts';
-import { hopOf, type TrunkHop } from '../trunks/hops.ts';
+import { plainNumber } from '../provisioning/tenants/number.ts';
+import { hidesNumber, privacyTypes } from '../provisioning/trunk-settings/effective.ts';
 import {
   type HostVariable,
   isRemoval,
   type MappingCondition,
   type NO_DISPLAY_NAME,
   type UserVariable,
-} from '../trunks/mappings.ts';
-import type { Trunk } from '../trunks/schema.ts';
-import { targetText } from '../trunks/teams.ts';
-import { WHATSAPP_PORT, whatsappCalls } from '../trunks/whatsapp.ts';
+} from '../provisioning/trunk-settings/mappings.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { targetText } from '../provisioning/trunk-settings/teams.ts';
+import { WHATSAPP_PORT, whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
+import { unescapeUser } from '../sip/message/index.ts';
+import { hopOf, type TrunkHop } from '../trunks/hops.ts';
 import type { FieldName, HeaderField } from './draft.ts';
 import { octets } from './text.ts';
 

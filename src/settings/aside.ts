@@ -4,9 +4,9 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { inSlices, type Steps } from '../base/steps.ts';
-import type { Extension, Tenant } from '../tenants/schema.ts';
-import type { CertificateSettings } from '../trunks/certificate-schema.ts';
-import type { Provisioning, TrunkSettings } from '../trunks/schema.ts';
+import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
+import type { CertificateSettings } from '../provisioning/trunk-settings/certificate-schema.ts';
+import type { Provisioning, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 
 /** How many extensions a part holds, and how many of anything else: half a millisecond's unpacking. */
 const EXTENSIONS_PER_PART = 100;

@@ -1,6 +1,6 @@
 /** The console: who signs in to it other than with a password. */
 import { z } from 'zod';
-import { friendlyName, headerText, secret, tenantName } from '../tenants/fields.ts';
+import { friendlyName, headerText, secret, tenantName } from '../provisioning/tenants/fields.ts';
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 

@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { Problem } from '../base/errors.ts';
-import type { TrunkSettings } from '../trunks/schema.ts';
+import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import type { NodeSettings } from './node-schema.ts';
 import { formatPath, type Segment } from './schema-problems.ts';
 

@@ -1,6 +1,6 @@
 /** The tenant of requests to the node's own addresses: a name that is nobody's would turn every phone away that it is meant for. */
 import { type Problem, SettingsError } from '../base/errors.ts';
-import { nearest } from '../trunks/nearest.ts';
+import { nearest } from '../base/nearest.ts';
 import type { NodeSettings } from './node-schema.ts';
 
 /**

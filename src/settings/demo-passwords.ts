@@ -1,6 +1,6 @@
 /** The passwords that this product's own files print: good for a trial on one machine, an open door anywhere else. */
 import { type Problem, SettingsError } from '../base/errors.ts';
-import type { Tenant } from '../tenants/schema.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { isLoopback } from './exposure.ts';
 import type { NodeSettings } from './node-schema.ts';
 

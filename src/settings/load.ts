@@ -5,10 +5,15 @@
 import { existsSync } from 'node:fs';
 import type { Problem } from '../base/errors.ts';
 import { SettingsError } from '../base/errors.ts';
-import type { Tenant } from '../tenants/schema.ts';
-import type { CertificateSettings } from '../trunks/certificate-schema.ts';
-import { type CheckContext, checkProvisioning } from '../trunks/provisioning.ts';
-import { type Provisioning, provisioningSchema, type TrunkSettings, type TrunkTransport } from '../trunks/schema.ts';
+import { type CheckContext, checkProvisioning } from '../provisioning/check/provisioning.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { CertificateSettings } from '../provisioning/trunk-settings/certificate-schema.ts';
+import {
+  type Provisioning,
+  provisioningSchema,
+  type TrunkSettings,
+  type TrunkTransport,
+} from '../provisioning/trunk-settings/schema.ts';
 import { credentialProblems, trunkCredentialProblems } from './credential-files.ts';
 import { defaultTenantProblem } from './default-tenant.ts';
 import { demoPasswordProblem, openDoor } from './demo-passwords.ts';

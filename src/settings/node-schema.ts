@@ -13,7 +13,7 @@ import {
   network,
   secret,
   tenantName,
-} from '../tenants/fields.ts';
+} from '../provisioning/tenants/fields.ts';
 import { consoleSchema } from './console-schema.ts';
 
 const path = headerText(4096).min(1);

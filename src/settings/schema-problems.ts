@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Problem } from '../base/errors.ts';
-import { nearest } from '../trunks/nearest.ts';
+import { nearest } from '../base/nearest.ts';
 
 export type Segment = string | number;
 

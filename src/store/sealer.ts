@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { allAtOnce, type Steps } from '../base/steps.ts';
-import { documentLines, readLines } from '../trunks/document-text.ts';
+import { documentLines, readLines } from '../provisioning/directory/document-text.ts';
 
 const FORMAT = 1;
 const NONCE_BYTES = 12;

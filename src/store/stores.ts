@@ -1,11 +1,11 @@
 import type { NodeAnswer, NodeQuestion, TokenStore, UserStore, WebhookStore } from '../api/ports.ts';
 import type { CallStore } from '../call/index.ts';
 import type { MessageStore } from '../messages/index.ts';
+import type { ProvisioningStore } from '../provisioning/directory/store.ts';
 import type { BindingStore, SignInStore, StoredBinding, StoredRemoval } from '../registrar/ports.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 import type { LeasePort } from '../trunks/lease.ts';
-import type { ProvisioningStore } from '../trunks/provisioning-store.ts';
 
 /** Where a node keeps its state: the shape of `store` in its configuration that this folder needs. */
 export type StoreSettings = { readonly kind: 'embedded'; readonly path: string } | RedisStoreSettings;

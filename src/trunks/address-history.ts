@@ -2,8 +2,8 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import { WriteBehind } from '../base/write-behind.ts';
-import type { Directory } from './directory.ts';
-import type { AddressClaim, Precedence } from './precedence.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { AddressClaim, Precedence } from '../provisioning/directory/precedence.ts';
 
 export interface ClaimStore {
   load(): Promise<readonly AddressClaim[]>;

@@ -3,11 +3,11 @@
  * which costs nothing while the answers' TTLs run. An answer that cannot be had leaves the last good one in force.
  */
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { whatsappCalls } from '../provisioning/trunk-settings/whatsapp.ts';
 import type { LocatedTarget } from '../sip/locate/index.ts';
 import { locateQuery, type TrunkHop, type TrunkLocator } from './hops.ts';
 import type { TrunkAddress } from './identification.ts';
-import type { Trunk } from './schema.ts';
-import { whatsappCalls } from './whatsapp.ts';
 
 export interface AddressWatchPorts {
   readonly scheduler: Scheduler;

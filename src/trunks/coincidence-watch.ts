@@ -4,14 +4,19 @@ import { isDeepStrictEqual } from 'node:util';
 import { isoTime } from '../base/iso-time.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
-import { type Coincidences, type Contest, coincidenceSteps, NO_COINCIDENCES } from './coincidences.ts';
-import type { Directory } from './directory.ts';
-import { trunkIdOf, withBrand } from './effective.ts';
+import {
+  type Coincidences,
+  type Contest,
+  coincidenceSteps,
+  NO_COINCIDENCES,
+} from '../provisioning/directory/coincidences.ts';
+import type { Change } from '../provisioning/directory/difference.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { NumberIndex } from '../provisioning/directory/number-index.ts';
+import { trunkIdOf, withBrand } from '../provisioning/trunk-settings/effective.ts';
+import type { Trunk, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
+import { sourcesOf } from '../provisioning/trunk-settings/sources.ts';
 import type { Identification } from './identification.ts';
-import type { NumberIndex } from './number-index.ts';
-import type { Change } from './provisioning-diff.ts';
-import type { Trunk, TrunkSettings } from './schema.ts';
-import { sourcesOf } from './sources.ts';
 
 export interface TrunkAlarm {
   readonly code: 'sources-coincide';

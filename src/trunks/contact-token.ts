@@ -1,6 +1,6 @@
 import { randomToken } from '../base/ids.ts';
 import { MessageAuthenticator } from '../base/message-authenticator.ts';
-import type { Trunk } from './schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 
 const DIGITS = 24;
 

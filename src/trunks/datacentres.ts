@@ -1,9 +1,10 @@
 /** How each place of a teams trunk does: Teams names its datacentres one by one, and which of them takes calls is for people to see. */
+
+import { targetText } from '../provisioning/trunk-settings/teams.ts';
+import type { TeamsSide, TeamsTarget } from '../provisioning/trunk-settings/teams-schema.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { reachKey } from './hops.ts';
 import type { TargetHealth } from './target-health.ts';
-import { targetText } from './teams.ts';
-import type { TeamsSide, TeamsTarget } from './teams-schema.ts';
 
 /** `held`: it has asked to be left alone until then. */
 export type DatacentreState = 'up' | 'down' | 'held' | 'unknown';

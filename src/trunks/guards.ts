@@ -7,7 +7,7 @@
  */
 import { derived } from '../base/derived.ts';
 import type { Clock } from '../base/scheduler.ts';
-import type { Extension, Tenant } from '../tenants/schema.ts';
+import type { Extension, Tenant } from '../provisioning/tenants/schema.ts';
 import type { Capacity, CapacityGrant, CapacityHolder } from './capacity.ts';
 
 export type GuardCode =

@@ -1,6 +1,7 @@
 /** A trunk's state as people and the outbound pipeline see it, composed of its registration, its binding and its targets. */
+
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { Registration } from './registration.ts';
-import type { Trunk } from './schema.ts';
 import type { Verdict } from './target-health.ts';
 
 export type TrunkStateName = 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';

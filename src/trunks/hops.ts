@@ -1,14 +1,14 @@
 /** Where a trunk's requests go: RFC 3263 targets of its proxy or host with the trunk's TLS material, or the way to a gateway. */
 import { readFileSync } from 'node:fs';
 import { type Egress, EgressError } from '../base/egress.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import type { TeamsSide } from '../provisioning/trunk-settings/teams-schema.ts';
+import type { TlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
 import { DigestClient } from '../sip/auth/index.ts';
 import type { LocatedTarget, LocateQuery, Locator } from '../sip/locate/index.ts';
 import { formatHost } from '../sip/message/index.ts';
 import type { Flow, Target, TlsCredentials } from '../sip/transport/index.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
-import type { Trunk } from './schema.ts';
-import type { TeamsSide } from './teams-schema.ts';
-import type { TlsCertificate } from './tls-certificates.ts';
 
 /** Where a trunk's requests go: a host to be resolved (RFC 3263), or the binding of the gateway that registered as this trunk. */
 export type TrunkHop =

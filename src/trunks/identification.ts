@@ -10,17 +10,18 @@
  * overlap. Where the DNS makes two tenants' trunks coincide that were not of one provider when they were written, the earlier owner
  * keeps the call (`precedence.ts`).
  */
+
+import { diffOf } from '../provisioning/directory/difference.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { NumberIndex } from '../provisioning/directory/number-index.ts';
+import type { Precedence } from '../provisioning/directory/precedence.ts';
+import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { certificateNames } from '../provisioning/trunk-settings/sources.ts';
 import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { AddressIndex, type Members } from './address-index.ts';
-import type { Directory } from './directory.ts';
-import { trunkIdOf } from './effective.ts';
-import type { NumberIndex } from './number-index.ts';
-import type { Precedence } from './precedence.ts';
-import { diffOf } from './provisioning-diff.ts';
-import type { Trunk } from './schema.ts';
 import { type Known, SourceView, speaksFor } from './source-view.ts';
-import { certificateNames } from './sources.ts';
 import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
 export type Identified =

@@ -4,6 +4,7 @@
  */
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { KeepAliveOptions, Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import { type SipResponse, textFromOctets } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
@@ -11,7 +12,6 @@ import { MAX_HOLD_MS } from './evidence.ts';
 import { Exchange, type ExchangeUser, type TrunkEndpoint } from './exchange.ts';
 import { type Reach, reachKey } from './hops.ts';
 import { retryAfterSeconds } from './registration-answer.ts';
-import type { KeepAliveOptions, Trunk } from './schema.ts';
 import type { TargetHealth } from './target-health.ts';
 import { optionsRequest, ownAddress, sendOptions } from './trunk-requests.ts';
 

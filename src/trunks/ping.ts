@@ -1,11 +1,11 @@
 /** One OPTIONS to one target of a trunk, because somebody asks; it changes nothing that is known of the target. */
 import { randomToken } from '../base/ids.ts';
 import type { Scheduler } from '../base/scheduler.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import { textFromOctets } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
 import { Exchange, type TrunkEndpoint } from './exchange.ts';
-import type { Trunk } from './schema.ts';
 import { optionsRequest, ownAddress, sendOptions } from './trunk-requests.ts';
 
 export type PingAnswer =

@@ -1,5 +1,5 @@
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import { HeaderId, isSipUri, readableNameAddrs, type SipResponse } from '../sip/message/index.ts';
-import type { Trunk } from './schema.ts';
 
 /** A registrar as a redirection names it. */
 export interface RegistrarPlace {

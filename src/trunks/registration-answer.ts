@@ -1,5 +1,6 @@
 /** What a response to REGISTER says. A field that cannot be read counts as absent: the rest of the answer still holds. */
 import { PeerError } from '../base/errors.ts';
+import { canonicalHost } from '../provisioning/trunk-settings/sources.ts';
 import {
   addressValues,
   HeaderId,
@@ -13,7 +14,6 @@ import {
   type Uri,
 } from '../sip/message/index.ts';
 import type { HostPort } from '../sip/transport/index.ts';
-import { canonicalHost } from './sources.ts';
 import { TOKEN_PARAMETER } from './trunk-requests.ts';
 
 const MAX_GRANTED_SECONDS = 86_400;

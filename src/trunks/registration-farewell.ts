@@ -1,10 +1,10 @@
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
 import { Exchange, type ExchangeUser } from './exchange.ts';
 import type { PacedUser } from './pacer.ts';
 import type { TurnPorts } from './registration-turn.ts';
-import type { Trunk } from './schema.ts';
 import { ownAddress, sendOptions } from './trunk-requests.ts';
 
 const END_TIMEOUT_MS = 4_000;

@@ -1,3 +1,4 @@
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestClient, DigestGiveUp } from '../sip/auth/index.ts';
 import { type SipRequest, type SipResponse, textFromOctets } from '../sip/message/index.ts';
 import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
@@ -7,7 +8,6 @@ import type { Reach } from './hops.ts';
 import type { Pacer } from './pacer.ts';
 import { type RegistrarPlace, RegistrarRedirection } from './registrar-redirection.ts';
 import { minExpiresSeconds, retryAfterSeconds } from './registration-answer.ts';
-import type { Trunk } from './schema.ts';
 import { ownAddress, sendOptions } from './trunk-requests.ts';
 
 export interface TurnPorts {

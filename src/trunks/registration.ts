@@ -18,6 +18,7 @@
  */
 import { randomToken } from '../base/ids.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestGiveUp } from '../sip/auth/index.ts';
 import { type SipRequest, type SipResponse, textFromOctets } from '../sip/message/index.ts';
 import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
@@ -44,7 +45,6 @@ import {
   TAKEOVER_SPREAD_MS,
 } from './registration-timing.ts';
 import { RegistrationTurn, type TurnFailure, type TurnPorts, type TurnUser } from './registration-turn.ts';
-import type { Trunk } from './schema.ts';
 import { ownAddress, registerRequest } from './trunk-requests.ts';
 
 export interface RegistrationPorts extends TurnPorts {

@@ -2,10 +2,11 @@
  * All trunks of one network or certificate name together, as far as a call from there asks: made once for a set of trunks, however
  * many they are.
  */
+
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { NumberIndex } from '../provisioning/directory/number-index.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { Members } from './address-index.ts';
-import type { Directory } from './directory.ts';
-import type { NumberIndex } from './number-index.ts';
-import type { Trunk } from './schema.ts';
 
 /** A trunk with what is known of where it sends from. */
 export interface Known {

@@ -4,12 +4,13 @@
  */
 import { derived } from '../base/derived.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
 import type { Capacity, CapacityHolder } from './capacity.ts';
 import type { TrunkAlarm } from './coincidence-watch.ts';
 import { type DatacentreState, type DatacentreStatus, Datacentres } from './datacentres.ts';
-import type { Directory } from './directory.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import { healthOf, isUp, registers, type TrunkHealth, type TrunkStateName } from './health.ts';
@@ -28,7 +29,6 @@ import { KeepAlive, type PingOutcome, type PingSharing } from './keep-alive.ts';
 import type { LeasePort } from './lease.ts';
 import type { Pacer } from './pacer.ts';
 import { Registration } from './registration.ts';
-import type { Trunk } from './schema.ts';
 import { TargetHealth } from './target-health.ts';
 
 export interface TrunkStatus {

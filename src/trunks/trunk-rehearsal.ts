@@ -1,12 +1,12 @@
 import type { Clock } from '../base/scheduler.ts';
+import type { Directory } from '../provisioning/directory/directory.ts';
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import type { Target } from '../sip/transport/index.ts';
-import type { Tenant } from '../tenants/schema.ts';
 import type { Capacity, CapacityGrant, CapacityRefusal } from './capacity.ts';
-import type { Directory } from './directory.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
 import { type Reach, reachKey, type TrunkHop } from './hops.ts';
-import type { Trunk } from './schema.ts';
 import { type TrunkCondition, trunkHolders } from './trunk-line.ts';
 import { inboundHolders, type TrunkService } from './trunk-service.ts';
 

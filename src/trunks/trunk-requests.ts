@@ -1,11 +1,12 @@
 /** The requests that a trunk sends on its own account: REGISTER (RFC 3261 §10.2, RFC 6140) and OPTIONS (§11.1). */
+
+import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
+import { namedAddress } from '../provisioning/trunk-settings/teams.ts';
 import type { SendOptions } from '../sip/endpoint/index.ts';
 import { escapeUser, FIRST_HOPS, formatHost, HeaderId, octetsFromText, SipRequest } from '../sip/message/index.ts';
 import type { Flow, HostPort, Target } from '../sip/transport/index.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { RegistrarPlace } from './registrar-redirection.ts';
-import type { Trunk } from './schema.ts';
-import { namedAddress } from './teams.ts';
 
 /** What stays the same in all requests of one registration (§10.2: one Call-ID, rising CSeq). */
 export interface RequestIdentity {

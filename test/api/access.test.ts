@@ -9,7 +9,7 @@ import {
 } from '../../src/api/access.ts';
 import { ApiProblem } from '../../src/api/problem.ts';
 import type { Identity } from '../../src/api/tokens.ts';
-import { checkProvisioning } from '../../src/trunks/provisioning.ts';
+import { checkProvisioning } from '../../src/provisioning/check/provisioning.ts';
 import { provision } from '../trunks/kit.ts';
 
 const admin: Identity = { actor: 'admin', role: 'system-admin', owner: false };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { exported } from '../../src/api/export.ts';
-import type { Provisioning } from '../../src/trunks/schema.ts';
+import type { Provisioning } from '../../src/provisioning/trunk-settings/schema.ts';
 import { provision } from '../trunks/kit.ts';
 
 async function piecesOf(state: Provisioning, view: (document: object) => object = (document) => document) {

@@ -23,18 +23,18 @@ import { type Network, parseNetwork } from '../../src/base/network.ts';
 import type { Message } from '../../src/messages/index.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../src/outbound/index.ts';
-import type { ChangePreview } from '../../src/trunks/change-preview.ts';
-import { Directory } from '../../src/trunks/directory.ts';
-import type { SourceOverlap } from '../../src/trunks/overlaps.ts';
-import { type CheckContext, checkProvisioning } from '../../src/trunks/provisioning.ts';
+import type { ChangePreview } from '../../src/provisioning/change/change-preview.ts';
+import { followRenames } from '../../src/provisioning/change/renaming.ts';
+import type { SourceOverlap } from '../../src/provisioning/check/overlaps.ts';
+import { type CheckContext, checkProvisioning } from '../../src/provisioning/check/provisioning.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
 import {
   applyEdits,
   type ChangeResult,
   type ProvisionedState,
   type ProvisioningChange,
-} from '../../src/trunks/provisioning-store.ts';
-import { followRenames } from '../../src/trunks/renaming.ts';
-import { type Provisioning, provisioningSchema } from '../../src/trunks/schema.ts';
+} from '../../src/provisioning/directory/store.ts';
+import { type Provisioning, provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { TrunkStatus } from '../../src/trunks/trunk-line.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { derivedTrunkId } from '../../src/trunks/effective.ts';
+import { derivedTrunkId } from '../../src/provisioning/trunk-settings/effective.ts';
 import { ask, CANARY, startTestApi, type TestApi } from './kit.ts';
 
 let world: TestApi;

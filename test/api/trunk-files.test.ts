@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requireCurrentCertificate } from '../../src/api/trunk-files.ts';
-import { provisioningSchema, type TrunkSettings } from '../../src/trunks/schema.ts';
+import { provisioningSchema, type TrunkSettings } from '../../src/provisioning/trunk-settings/schema.ts';
 import { TestAuthority } from '../kit/certificates.ts';
 import { ask, startTestApi, type TestApi, twoTenants } from './kit.ts';
 

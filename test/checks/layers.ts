@@ -23,7 +23,7 @@ export function rulesOf(layers: Layers): string {
   const overrides = folders.map((folder) => {
     const allowed = layers[folder] ?? [];
     const denied = folders.filter((other) => other !== folder && !allowed.includes(other));
-    const group = ['**/main.ts', ...denied.map((other) => `**/${other.replace('sip/', '')}/**`)];
+    const group = ['**/main.ts', ...denied.map((other) => `**/${other.replace(/^(?:sip|provisioning)\//, '')}/**`)];
     const message = `src/${folder} may import only: ${named(allowed)}`;
     const noRestrictedImports = { level: 'error', options: { patterns: [{ group, message }] } };
     return JSON.stringify({

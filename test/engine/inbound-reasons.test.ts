@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { CallFacts } from '../../src/call/index.ts';
 import { type CallIn, inboundSteps, phoneFields } from '../../src/engine/inbound-reasons.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
-import { Directory } from '../../src/trunks/directory.ts';
-import { provisioningSchema } from '../../src/trunks/schema.ts';
 
 const directory = new Directory(
   provisioningSchema.parse({

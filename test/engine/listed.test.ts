@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { Scheduler } from '../../src/base/scheduler.ts';
 import type { CallListing } from '../../src/call/index.ts';
 import { ListedCall, ListedRegistration } from '../../src/engine/listed.ts';
+import type { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { Binding } from '../../src/registrar/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
-import type { Directory } from '../../src/trunks/directory.ts';
 
 const directory = {
   tenantByDomain: (domain: string) => (domain === 'acme.test' ? { name: 'acme' } : undefined),

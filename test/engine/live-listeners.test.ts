@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { SettingsError } from '../../src/base/errors.ts';
 import { LiveListeners } from '../../src/engine/live-listeners.ts';
 import { Served } from '../../src/engine/served.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 import type { ListenerOptions } from '../../src/sip/transport/index.ts';
-import { Directory } from '../../src/trunks/directory.ts';
 
 const udp = (port: number, more: object = {}) => ({ transport: 'udp', host: '127.0.0.1', port, ...more });
 const tcp = (port: number, more: object = {}) => ({ ...udp(port, more), transport: 'tcp' });

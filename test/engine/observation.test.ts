@@ -2,10 +2,10 @@ import { describe, expect, test, vi } from 'vitest';
 import { allAtOnce } from '../../src/base/steps.ts';
 import type { LiveRecord } from '../../src/call/index.ts';
 import { Observation } from '../../src/engine/observation.ts';
-import { Provisioner } from '../../src/engine/provisioner.ts';
 import { RecentCalls } from '../../src/engine/recent-calls.ts';
 import { RunningEngine } from '../../src/engine/view.ts';
 import { CallRecordLog, type EngineEvent, EventBus, JsonLogger, Metrics, SipTrace } from '../../src/observe/index.ts';
+import { Provisioner } from '../../src/provisioning/change/provisioner.ts';
 import { MemoryProvisioningStore } from '../kit/memory-provisioning-store.ts';
 import { signer } from '../kit/stir/signed.ts';
 import {

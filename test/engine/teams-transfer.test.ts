@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LegOwner, RoutedCall, RoutedLeg } from '../../src/call/index.ts';
 import { referredByTeams, teamsTrunkOf } from '../../src/engine/teams-transfer.ts';
-import type { Trunk } from '../../src/trunks/schema.ts';
+import type { Trunk } from '../../src/provisioning/trunk-settings/schema.ts';
 import { TestAuthority } from '../kit/certificates.ts';
 import { World } from './world.ts';
 

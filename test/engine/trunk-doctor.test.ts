@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { EgressError } from '../../src/base/egress.ts';
 import { TrunkDoctor, type TrunkDoctorPorts } from '../../src/engine/trunk-doctor.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { Target } from '../../src/sip/transport/index.ts';
-import { Directory } from '../../src/trunks/directory.ts';
-import type { TrunkInput } from '../../src/trunks/schema.ts';
 import { provision } from '../trunks/kit.ts';
 
 const WALL_MS = Date.UTC(2026, 10, 28);

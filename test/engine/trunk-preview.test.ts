@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { previewTrunk } from '../../src/engine/trunk-preview.ts';
-import { provisioningSchema, type TrunkSettings, trunkSchema } from '../../src/trunks/schema.ts';
+import { provisioningSchema, type TrunkSettings, trunkSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import { startEngine, type TestEngine } from '../kit/engine.ts';
 
 const trunk = (fields: object = {}): TrunkSettings =>

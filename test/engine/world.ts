@@ -3,6 +3,8 @@ import type { ExpiringCertificate } from '../../src/engine/certificate-watch.ts'
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineObserver, EngineOptions } from '../../src/engine/engine-options.ts';
 import type { OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../../src/outbound/index.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import { type ProvisioningInput, provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { Binding } from '../../src/registrar/index.ts';
 import { type NodeSettingsInput, nodeSchema } from '../../src/settings/node-schema.ts';
 import { replaceAuthorization } from '../../src/sip/auth/digest-client.ts';
@@ -19,8 +21,6 @@ import {
   serialize,
 } from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
-import { Directory } from '../../src/trunks/directory.ts';
-import { type ProvisioningInput, provisioningSchema } from '../../src/trunks/schema.ts';
 import type { TrunkStatus } from '../../src/trunks/trunk-service.ts';
 import { type LinkOptions, SimulatedNetwork, type SimulatedPeer } from '../kit/simulated-network.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';

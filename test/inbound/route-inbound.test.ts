@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { InboundRouter } from '../../src/inbound/index.ts';
+import { DidPool } from '../../src/provisioning/tenants/did-pool.ts';
+import { type Tenant, type TenantInput, tenantSchema } from '../../src/provisioning/tenants/schema.ts';
+import type { InboundParameters, Trunk } from '../../src/provisioning/trunk-settings/schema.ts';
 import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
-import { DidPool } from '../../src/tenants/did-pool.ts';
-import { type Tenant, type TenantInput, tenantSchema } from '../../src/tenants/schema.ts';
-import type { InboundParameters, Trunk } from '../../src/trunks/schema.ts';
 
 const defaults: InboundParameters = {
   calledNumber: ['to.user'],

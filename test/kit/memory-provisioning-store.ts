@@ -4,7 +4,7 @@ import {
   type ProvisionedState,
   type ProvisioningCommit,
   type ProvisioningStore,
-} from '../../src/trunks/provisioning-store.ts';
+} from '../../src/provisioning/directory/store.ts';
 
 /** Keeps nothing beyond its own life. */
 export class MemoryProvisioningStore implements ProvisioningStore {

@@ -135,8 +135,8 @@ test('nobody came in time: expired; a tenant or phone that is gone: failed', asy
   expect([await kept(message.id), drafts]).toMatchObject([{ state: 'expired' }, []]);
   const other = inboundWorld();
   const orphan = await other.take();
-  const { Directory } = await import('../../src/trunks/directory.ts');
-  const { provisioningSchema } = await import('../../src/trunks/schema.ts');
+  const { Directory } = await import('../../src/provisioning/directory/directory.ts');
+  const { provisioningSchema } = await import('../../src/provisioning/trunk-settings/schema.ts');
   other.state.directory = new Directory(provisioningSchema.parse({}));
   await other.inbound.deliver(orphan).catch(() => {});
   expect(other.drafts).toEqual([]);

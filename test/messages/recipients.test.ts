@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { recipientsOf } from '../../src/messages/recipients.ts';
-import { Directory } from '../../src/trunks/directory.ts';
-import { provisioningSchema } from '../../src/trunks/schema.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import { whatsappWorld } from '../end-to-end/messages/world.ts';
 import { numberIn } from './world.ts';
 

@@ -2,8 +2,8 @@
 import type { Claim, Heard, MessageRow, MessageStore } from '../../src/messages/index.ts';
 import { Keeper } from '../../src/messages/keeper.ts';
 import { whatsappNumber } from '../../src/messages/numbers.ts';
-import { Directory } from '../../src/trunks/directory.ts';
-import { provisioningSchema } from '../../src/trunks/schema.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import { whatsappWorld } from '../end-to-end/messages/world.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { matchDialCode } from '../../src/outbound/dial-codes.ts';
 import { planOutbound } from '../../src/outbound/index.ts';
-import { dialCodesSchema } from '../../src/tenants/tenant-settings.ts';
+import { dialCodesSchema } from '../../src/provisioning/tenants/tenant-settings.ts';
 import { factsOf, tenantWith } from './world.ts';
 
 const codes = dialCodesSchema.parse({});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { countryCodeOf, processNumber } from '../../src/outbound/number-processing.ts';
-import { type NumberProcessing, numberProcessingSchema } from '../../src/tenants/tenant-settings.ts';
+import { type NumberProcessing, numberProcessingSchema } from '../../src/provisioning/tenants/tenant-settings.ts';
 
 const settings = (changes: Partial<NumberProcessing>): NumberProcessing => ({
   ...numberProcessingSchema.parse({}),

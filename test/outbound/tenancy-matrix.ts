@@ -1,5 +1,5 @@
 import type { Forwarding } from '../../src/outbound/index.ts';
-import { normalizeNumber } from '../../src/tenants/number.ts';
+import { normalizeNumber } from '../../src/provisioning/tenants/number.ts';
 import type { CallOptions, TenantInput, TrunkInput } from './world.ts';
 
 /** Every way by which another tenant's number can try to get into an INVITE, as data: for the pipeline here and for the wire. */

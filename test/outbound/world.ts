@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import { endpointRequest, type Forwarding, type NodeFacts, type OutboundFacts } from '../../src/outbound/index.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import type { Party } from '../../src/provisioning/tenants/party.ts';
+import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import { parseMessage, SipRequest } from '../../src/sip/message/index.ts';
-import type { Party } from '../../src/tenants/party.ts';
-import { Directory } from '../../src/trunks/directory.ts';
-import { provisioningSchema } from '../../src/trunks/schema.ts';
 
 /** Facts of calls for tests: a provisioning as YAML would write it, and an endpoint's INVITE as a phone would send it. */
 export type ProvisioningInput = z.input<typeof provisioningSchema>;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import { demoPasswordProblem, openDoor, refuseDemoPasswords } from '../../src/settings/demo-passwords.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
-import { provisioningSchema } from '../../src/trunks/schema.ts';
 
 const node = (host: string, more: object = {}) =>
   nodeSchema.parse({

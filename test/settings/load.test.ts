@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
 import {
   loadNode,
   loadProvisioning,
@@ -10,7 +11,6 @@ import {
   validateFiles,
 } from '../../src/settings/load.ts';
 import { formatProblem } from '../../src/settings/yaml-file.ts';
-import { Directory } from '../../src/trunks/directory.ts';
 
 const bad = join('test', 'settings', 'bad');
 

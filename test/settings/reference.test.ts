@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
-import { provisioningSchema } from '../../src/trunks/schema.ts';
 import { validateText } from './kit.ts';
 import { renderReference, rowsOf } from './reference.ts';
 

@@ -1,8 +1,8 @@
 /** Renders the reference of all settings from the schemas: the reference part of docs/configuration.md. */
 import { z } from 'zod';
+import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import { ENVIRONMENT_VARIABLES } from '../../src/settings/environment.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
-import { provisioningSchema } from '../../src/trunks/schema.ts';
 
 interface Field {
   readonly type?: string;

@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { MessageRow } from '../../src/messages/index.ts';
+import { applyEdits, type ProvisioningCommit } from '../../src/provisioning/directory/store.ts';
+import type { Tenant } from '../../src/provisioning/tenants/schema.ts';
+import type { Provisioning } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { Stores } from '../../src/store/index.ts';
-import type { Tenant } from '../../src/tenants/schema.ts';
-import { applyEdits, type ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
-import type { Provisioning } from '../../src/trunks/schema.ts';
 import { binding, certificate, commitOf, tenant, trunk, user, webhook } from './records.ts';
 
 export interface StoreWorld {

@@ -1,10 +1,13 @@
 /** Made-up records; free of vitest, since child processes use them too. */
 import type { UserRecord, WebhookRecord } from '../../src/api/ports.ts';
+import type { ProvisioningCommit } from '../../src/provisioning/directory/store.ts';
+import { type Tenant, tenantSchema } from '../../src/provisioning/tenants/schema.ts';
+import {
+  type CertificateSettings,
+  certificateSchema,
+} from '../../src/provisioning/trunk-settings/certificate-schema.ts';
+import { type TrunkSettings, trunkSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import type { StoredBinding } from '../../src/registrar/ports.ts';
-import { type Tenant, tenantSchema } from '../../src/tenants/schema.ts';
-import { type CertificateSettings, certificateSchema } from '../../src/trunks/certificate-schema.ts';
-import type { ProvisioningCommit } from '../../src/trunks/provisioning-store.ts';
-import { type TrunkSettings, trunkSchema } from '../../src/trunks/schema.ts';
 
 export const CANARY = 'canary-Zq7-secret';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Log } from '../../src/base/log.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { type AddressClaim, Precedence } from '../../src/provisioning/directory/precedence.ts';
 import { AddressHistory, type ClaimStore } from '../../src/trunks/address-history.ts';
-import { type AddressClaim, Precedence } from '../../src/trunks/precedence.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { directoryOf, idOf } from './provider.ts';
 

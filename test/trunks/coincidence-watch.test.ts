@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Directory } from '../../src/trunks/directory.ts';
-import type { TrunkInput } from '../../src/trunks/schema.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
 import { provision } from './kit.ts';
 import { idOf, TrunkWorld } from './provider.ts';
 

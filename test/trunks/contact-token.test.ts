@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Trunk } from '../../src/provisioning/trunk-settings/schema.ts';
 import { contactTokens } from '../../src/trunks/contact-token.ts';
-import type { Trunk } from '../../src/trunks/schema.ts';
 
 const SECRET = new Uint8Array(32).fill(3);
 const trunk = (id: string, password = 'pw') => ({ id, credentials: { username: 'user', password } }) as Trunk;

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import type { TeamsSide } from '../../src/provisioning/trunk-settings/teams-schema.ts';
 import type { Target } from '../../src/sip/transport/index.ts';
 import { type DatacentreStatus, Datacentres } from '../../src/trunks/datacentres.ts';
 import { reachKey } from '../../src/trunks/hops.ts';
 import { TargetHealth } from '../../src/trunks/target-health.ts';
-import type { TeamsSide } from '../../src/trunks/teams-schema.ts';
 
 const once = { downAfter: 1, upAfter: 1 };
 const NAMES = ['sip', 'sip2', 'sip3'] as const;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Extension, Tenant } from '../../src/tenants/schema.ts';
+import type { Extension, Tenant } from '../../src/provisioning/tenants/schema.ts';
 import { Capacity } from '../../src/trunks/capacity.ts';
 import { type GuardGrant, type GuardRefusal, Guards } from '../../src/trunks/guards.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';

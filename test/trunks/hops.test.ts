@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeDestination } from '../../src/call/destination.ts';
+import type { Trunk } from '../../src/provisioning/trunk-settings/schema.ts';
 import { hopOf, reachKey, targetOfKey } from '../../src/trunks/hops.ts';
-import type { Trunk } from '../../src/trunks/schema.ts';
 import { directoryOf, ipTrunk } from './provider.ts';
 
 test.each([

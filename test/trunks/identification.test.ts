@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { calledNumbersOf } from '../../src/engine/inbound-view.ts';
+import type { Directory } from '../../src/provisioning/directory/directory.ts';
+import { Precedence } from '../../src/provisioning/directory/precedence.ts';
+import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
 import { parseMessage, type SipRequest } from '../../src/sip/message/index.ts';
 import type { Flow } from '../../src/sip/transport/index.ts';
-import type { Directory } from '../../src/trunks/directory.ts';
 import { Identification, type TrunkAddress } from '../../src/trunks/identification.ts';
-import { Precedence } from '../../src/trunks/precedence.ts';
-import type { TrunkInput } from '../../src/trunks/schema.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 import { directoryOf, idOf } from './provider.ts';
 

@@ -1,4 +1,8 @@
-import { type Provisioning, type ProvisioningInput, provisioningSchema } from '../../src/trunks/schema.ts';
+import {
+  type Provisioning,
+  type ProvisioningInput,
+  provisioningSchema,
+} from '../../src/provisioning/trunk-settings/schema.ts';
 
 /** A state as files would give it, with all defaults. */
 export function provision(input: ProvisioningInput): Provisioning {

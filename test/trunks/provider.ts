@@ -1,14 +1,14 @@
 /** A provider and an engine's trunks on a simulated network: what the tests of registration, keep-alive and failover play with. */
 import { silentLog } from '../../src/base/log.ts';
 import { calledNumbersOf } from '../../src/engine/inbound-view.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
+import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
 import { DigestServer, type DigestServerOptions } from '../../src/sip/auth/index.ts';
 import { Endpoint, type EndpointUser, type ServerTransaction } from '../../src/sip/endpoint/index.ts';
 import type { LocatedTarget, LocateQuery } from '../../src/sip/locate/index.ts';
 import { LocateError } from '../../src/sip/locate/locator.ts';
 import { createResponse, HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import type { Flow, TransportName } from '../../src/sip/transport/index.ts';
-import { Directory } from '../../src/trunks/directory.ts';
-import type { TrunkInput } from '../../src/trunks/schema.ts';
 import { TrunkService, type TrunkServiceOptions, type TrunkStatus } from '../../src/trunks/trunk-service.ts';
 import { seededRandom } from '../kit/simulated-link.ts';
 import { type LinkOptions, SimulatedNetwork, type SimulatedTransport } from '../kit/simulated-network.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Egress } from '../../src/base/egress.ts';
+import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
 import { createResponse, HeaderId, parseMessage } from '../../src/sip/message/index.ts';
-import type { TrunkInput } from '../../src/trunks/schema.ts';
 import type { TrunkServiceOptions } from '../../src/trunks/trunk-service.ts';
 import { expiresOf, idOf, OTHER, PROVIDER, Provider, registerTrunk, settle, TrunkWorld } from './provider.ts';
 

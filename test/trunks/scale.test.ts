@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Directory } from '../../src/trunks/directory.ts';
-import { checkProvisioning } from '../../src/trunks/provisioning.ts';
+import { checkProvisioning } from '../../src/provisioning/check/provisioning.ts';
+import { Directory } from '../../src/provisioning/directory/directory.ts';
 import { provision } from './kit.ts';
 
 const TENANTS = 100;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Egress } from '../../src/base/egress.ts';
+import type { Trunk } from '../../src/provisioning/trunk-settings/schema.ts';
 import { HeaderId, SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import type { Flow, Target } from '../../src/sip/transport/index.ts';
 import { hopOf } from '../../src/trunks/hops.ts';
-import type { Trunk } from '../../src/trunks/schema.ts';
 import { directoryOf, idOf, ipTrunk, OTHER, PROVIDER, registerTrunk, settle, TrunkWorld } from './provider.ts';
 
 const udp = (address: string, port = 5060) => ({ transport: 'udp' as const, address, port });

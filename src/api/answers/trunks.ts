@@ -1,8 +1,8 @@
 /** Trunks, brands, certificates and registrations, as the API answers them. */
 import { z } from 'zod';
+import { inboundParametersSchema, outboundParametersSchema } from '../../provisioning/trunk-settings/mappings.ts';
+import { optionsSchema, TRUNK_TYPES } from '../../provisioning/trunk-settings/schema.ts';
 import { CHECKS, type Examination, OUTCOMES } from '../../trunks/examination.ts';
-import { inboundParametersSchema, outboundParametersSchema } from '../../trunks/mappings.ts';
-import { optionsSchema, TRUNK_TYPES } from '../../trunks/schema.ts';
 import type { TrunkStatus } from '../../trunks/trunk-line.ts';
 import type { RegistrationView } from '../ports.ts';
 import { type Loose, optionalText, TRUNK_STATES, time } from './shared.ts';

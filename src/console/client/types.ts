@@ -16,11 +16,11 @@ import type {
 } from '../../api/index.ts';
 import type { CallRecord, CallStatistics, TraceMessage } from '../../observe/index.ts';
 import type { ExplainQuestion, Explanation } from '../../outbound/index.ts';
-import type { Tenant } from '../../tenants/schema.ts';
-import type { BrandPreset } from '../../trunks/brands.ts';
-import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import type { BrandPreset } from '../../provisioning/trunk-settings/brands.ts';
+import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
+import type { trunkSchema } from '../../provisioning/trunk-settings/schema.ts';
 import type { Examination } from '../../trunks/examination.ts';
-import type { trunkSchema } from '../../trunks/schema.ts';
 import type { TrunkStatus } from '../../trunks/trunk-line.ts';
 
 export type {

@@ -3,10 +3,10 @@ import { Engine } from '../../engine/engine.ts';
 import { Observation } from '../../engine/observation.ts';
 import { RecentCalls } from '../../engine/recent-calls.ts';
 import { CallRecordLog, EventBus, JsonLogger, Metrics, SipTrace } from '../../observe/index.ts';
+import { Directory } from '../../provisioning/directory/directory.ts';
+import { provisioningSchema } from '../../provisioning/trunk-settings/schema.ts';
 import { nodeSchema } from '../../settings/node-schema.ts';
 import { defaultTransportLimits } from '../../sip/transport/index.ts';
-import { Directory } from '../../trunks/directory.ts';
-import { provisioningSchema } from '../../trunks/schema.ts';
 import { type Peer, RehearsalPeers } from './peers.ts';
 import { RehearsalSocket } from './socket.ts';
 

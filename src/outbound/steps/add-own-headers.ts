@@ -1,7 +1,7 @@
 import { derived } from '../../base/derived.ts';
+import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import { contentFields } from '../../sip/message/index.ts';
-import { isRelayableHeaderName } from '../../tenants/fields.ts';
-import type { Tenant } from '../../tenants/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import type { HeaderField } from '../draft.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';

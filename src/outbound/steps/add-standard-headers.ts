@@ -1,5 +1,5 @@
+import type { SessionTimerOptions } from '../../provisioning/trunk-settings/schema.ts';
 import { HeaderId, type Headers } from '../../sip/message/index.ts';
-import type { SessionTimerOptions } from '../../trunks/schema.ts';
 import type { RouteStep } from '../context.ts';
 import type { HeaderField } from '../draft.ts';
 import type { NodeFacts } from '../facts.ts';

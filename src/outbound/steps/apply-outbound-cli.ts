@@ -1,4 +1,4 @@
-import { plainNumber } from '../../tenants/number.ts';
+import { plainNumber } from '../../provisioning/tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
 import { directiveApplies, printable, type RewriteDirective, type RewriteField } from '../outbound-cli.ts';

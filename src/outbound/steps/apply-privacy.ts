@@ -1,5 +1,5 @@
+import { normalizeNumber } from '../../provisioning/tenants/number.ts';
 import { refusesPrivacy } from '../../sip/message/index.ts';
-import { normalizeNumber } from '../../tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName, type HeaderField } from '../draft.ts';
 import type { Trace } from '../trace.ts';

@@ -1,4 +1,4 @@
-import type { Trunk } from '../../trunks/schema.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type NodeAddress, type NodeFacts, nodeAddress, type SeenAs } from '../facts.ts';
 import type { LegSettings } from '../outcome.ts';

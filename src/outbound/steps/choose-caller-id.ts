@@ -1,6 +1,6 @@
-import { plainNumber } from '../../tenants/number.ts';
-import { numbersMeant, someNumberMeant } from '../../tenants/number-format.ts';
-import type { Group, TrunkCallerId } from '../../tenants/schema.ts';
+import { plainNumber } from '../../provisioning/tenants/number.ts';
+import { numbersMeant, someNumberMeant } from '../../provisioning/tenants/number-format.ts';
+import type { Group, TrunkCallerId } from '../../provisioning/tenants/schema.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';

@@ -1,4 +1,4 @@
-import type { Trunk } from '../../trunks/schema.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { RouteStep } from '../context.ts';
 import { type Address, FIELD_LABEL } from '../draft.ts';
 import type { Trace } from '../trace.ts';

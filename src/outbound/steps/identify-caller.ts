@@ -1,4 +1,4 @@
-import { normalizeNumber } from '../../tenants/number.ts';
+import { normalizeNumber } from '../../provisioning/tenants/number.ts';
 import type { CallStep } from '../context.ts';
 import type { Forwarding } from '../facts.ts';
 

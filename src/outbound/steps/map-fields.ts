@@ -1,4 +1,4 @@
-import { type MappingCondition, NO_DISPLAY_NAME } from '../../trunks/mappings.ts';
+import { type MappingCondition, NO_DISPLAY_NAME } from '../../provisioning/trunk-settings/mappings.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, emptyAddress, FIELD_LABEL, type FieldName } from '../draft.ts';
 import { holdsForeignNumber } from '../foreign-number.ts';

@@ -1,5 +1,5 @@
-import { openingAt } from '../../tenants/schedule.ts';
-import type { OutboundRule } from '../../tenants/schema.ts';
+import { openingAt } from '../../provisioning/tenants/schedule.ts';
+import type { OutboundRule } from '../../provisioning/tenants/schema.ts';
 import type { CallStep, PlanState } from '../context.ts';
 import { emergencyRoutes } from '../emergency.ts';
 import type { Refusal } from '../outcome.ts';

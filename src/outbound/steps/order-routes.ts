@@ -1,6 +1,6 @@
-import type { OutboundRoute } from '../../tenants/schema.ts';
-import type { Trunk } from '../../trunks/schema.ts';
-import { whatsappCalls } from '../../trunks/whatsapp.ts';
+import type { OutboundRoute } from '../../provisioning/tenants/schema.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import { whatsappCalls } from '../../provisioning/trunk-settings/whatsapp.ts';
 import type { CallStep, PlannedRoute, PlanState, SkippedRoute } from '../context.ts';
 import type { Trace } from '../trace.ts';
 

@@ -1,4 +1,4 @@
-import type { DestinationList, Limits } from '../../tenants/tenant-settings.ts';
+import type { DestinationList, Limits } from '../../provisioning/tenants/tenant-settings.ts';
 import type { CallStep, PlanState } from '../context.ts';
 import { emergencyCallOf } from '../emergency.ts';
 import { type ProcessedNumber, processNumber } from '../number-processing.ts';

@@ -1,4 +1,4 @@
-import { normalizeNumber } from '../../tenants/number.ts';
+import { normalizeNumber } from '../../provisioning/tenants/number.ts';
 import type { CallStep, PlanState } from '../context.ts';
 import { type DialledCode, matchDialCode, PER_CALL_CODES } from '../dial-codes.ts';
 import type { Refusal, StoredSetting } from '../outcome.ts';

@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto';
+import { inE164, numbersMeant } from '../../provisioning/tenants/number-format.ts';
+import { refusalOf, type SigningCertificate } from '../../provisioning/trunk-settings/certificates.ts';
 import {
   type Attestation,
   canonicalNumber,
@@ -8,8 +10,6 @@ import {
   type Party,
   type RichClaims,
 } from '../../stir/index.ts';
-import { inE164, numbersMeant } from '../../tenants/number-format.ts';
-import { refusalOf, type SigningCertificate } from '../../trunks/certificates.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import type { Address } from '../draft.ts';
 import type { Refusal } from '../outcome.ts';

@@ -1,4 +1,4 @@
-import { plainNumber } from '../../tenants/number.ts';
+import { plainNumber } from '../../provisioning/tenants/number.ts';
 import type { RouteState, RouteStep } from '../context.ts';
 import { type Address, FIELD_LABEL } from '../draft.ts';
 import type { Trace } from '../trace.ts';

@@ -1,4 +1,4 @@
-import { whatsappCalls } from '../../trunks/whatsapp.ts';
+import { whatsappCalls } from '../../provisioning/trunk-settings/whatsapp.ts';
 import type { RouteStep } from '../context.ts';
 import { writeInternational } from './write-for-teams.ts';
 

@@ -4,8 +4,8 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { CallChanges, KeptCalls } from '../../call/index.ts';
+import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
 import type { BindingChange, StoredBinding } from '../../registrar/ports.ts';
-import type { AddressClaim } from '../../trunks/precedence.ts';
 import { MAX_SIGN_INS } from '../stores.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 

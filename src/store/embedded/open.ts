@@ -1,9 +1,9 @@
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import type { Tenant } from '../../tenants/schema.ts';
-import { compactTenant, compactTrunk } from '../../trunks/compact.ts';
+import type { CommitResult, ProvisioningCommit } from '../../provisioning/directory/store.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import { compactTenant, compactTrunk } from '../../provisioning/trunk-settings/compact.ts';
 import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
-import type { CommitResult, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { callsOf } from '../hub/kept-calls.ts';
 import { loadStoreKey } from '../key.ts';

@@ -5,10 +5,10 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
-import type { Tenant } from '../../tenants/schema.ts';
-import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
-import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../trunks/provisioning-store.ts';
-import type { TrunkSettings } from '../../trunks/schema.ts';
+import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../provisioning/directory/store.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
+import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 import { wrongKey } from '../key.ts';
 import type { Sealer } from '../sealer.ts';
 import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';

@@ -1,6 +1,7 @@
 /** What workers and the hub of their store say to each other. Plain data: it goes from process to process. */
+
+import type { ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
-import type { ProvisioningCommit } from '../../trunks/provisioning-store.ts';
 import type { FileOperations } from '../embedded/files.ts';
 import type { OrderFault } from '../pending-orders.ts';
 import type { Lease, NodeReport } from '../stores.ts';

@@ -1,11 +1,11 @@
-import { compactTenant, compactTrunk } from '../../trunks/compact.ts';
 import {
   applyEdits,
   type CommitResult,
   type ProvisionedState,
   type ProvisioningCommit,
   type ProvisioningStore,
-} from '../../trunks/provisioning-store.ts';
+} from '../../provisioning/directory/store.ts';
+import { compactTenant, compactTrunk } from '../../provisioning/trunk-settings/compact.ts';
 import type { HubClient } from './hub-client.ts';
 
 /** What is provisioned, as a worker has it: read once, and from then on followed by what each commit changed. */

@@ -3,10 +3,10 @@ import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
 import type { Log } from '../../base/log.ts';
-import type { Tenant } from '../../tenants/schema.ts';
-import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
-import type { ProvisionedState } from '../../trunks/provisioning-store.ts';
-import type { TrunkSettings } from '../../trunks/schema.ts';
+import type { ProvisionedState } from '../../provisioning/directory/store.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
+import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 import type { Sealer } from '../sealer.ts';
 
 /** What a node needs to serve calls while Redis is away. */

@@ -1,5 +1,5 @@
+import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
 import type { ClaimStore } from '../../trunks/address-history.ts';
-import type { AddressClaim } from '../../trunks/precedence.ts';
 import type { RedisLink } from './link.ts';
 
 /** Since when trunks have had the addresses of their names: a sorted set by that moment, in which the earliest that any node noted stays. */

@@ -7,17 +7,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import { inSlices, type Steps } from '../../base/steps.ts';
-import type { Tenant } from '../../tenants/schema.ts';
-import type { CertificateSettings } from '../../trunks/certificate-schema.ts';
-import { compactTenantSteps, compactTrunkSteps } from '../../trunks/compact.ts';
 import {
   applyEdits,
   type CommitResult,
   type ProvisionedState,
   type ProvisioningCommit,
   type ProvisioningStore,
-} from '../../trunks/provisioning-store.ts';
-import type { TrunkSettings } from '../../trunks/schema.ts';
+} from '../../provisioning/directory/store.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
+import { compactTenantSteps, compactTrunkSteps } from '../../provisioning/trunk-settings/compact.ts';
+import type { TrunkSettings } from '../../provisioning/trunk-settings/schema.ts';
 import type { Sealer } from '../sealer.ts';
 import { REPLACED } from './identity.ts';
 import type { Keys } from './keys.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { provisioningSchema } from '../../../src/trunks/schema.ts';
+import { provisioningSchema } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { type DnsServer, startDnsServer } from '../../kit/dns-server.ts';
 import { fieldOf, methodOf, type WireMessage } from '../outbound/wire-message.ts';
 import {

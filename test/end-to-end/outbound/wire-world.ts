@@ -1,6 +1,6 @@
 import type { RunningNode } from '../../../src/node/node.ts';
+import { provisioningSchema } from '../../../src/provisioning/trunk-settings/schema.ts';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
-import { provisioningSchema } from '../../../src/trunks/schema.ts';
 import { startDnsServer } from '../../kit/dns-server.ts';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
 import type { TenantInput, TrunkInput } from '../../outbound/world.ts';

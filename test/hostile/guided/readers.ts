@@ -3,6 +3,9 @@ import { PeerError } from '../../../src/base/errors.ts';
 import { replacesInUri, replacesOf } from '../../../src/call/replaces.ts';
 import { readInboundNumbers, userOf } from '../../../src/inbound/parameters.ts';
 import { parseOutboundCli } from '../../../src/outbound/outbound-cli.ts';
+import { DidPool, DidPoolError } from '../../../src/provisioning/tenants/did-pool.ts';
+import { numbersMeant } from '../../../src/provisioning/tenants/number-format.ts';
+import { INBOUND_SOURCES, type InboundParameters } from '../../../src/provisioning/trunk-settings/mappings.ts';
 import { DigestClient, DigestServer } from '../../../src/sip/auth/index.ts';
 import { splitAddresses } from '../../../src/sip/message/characters.ts';
 import { parseCSeq } from '../../../src/sip/message/cseq.ts';
@@ -32,9 +35,6 @@ import {
   validateResponse,
 } from '../../../src/sip/message/index.ts';
 import { formatVia, parseVia } from '../../../src/sip/message/via.ts';
-import { DidPool, DidPoolError } from '../../../src/tenants/did-pool.ts';
-import { numbersMeant } from '../../../src/tenants/number-format.ts';
-import { INBOUND_SOURCES, type InboundParameters } from '../../../src/trunks/mappings.ts';
 import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
 import { corpus } from '../corpus.ts';
 

@@ -1,6 +1,6 @@
+import type { ProvisioningInput } from '../../../src/provisioning/trunk-settings/schema.ts';
 import { HeaderId, type SipRequest } from '../../../src/sip/message/index.ts';
 import { verifyEs256 } from '../../../src/stir/jws.ts';
-import type { ProvisioningInput } from '../../../src/trunks/schema.ts';
 import { type StirCertificate, type StirWorld, stirWorld, type TnEntry } from './authority.ts';
 
 export type CertificateInput = NonNullable<ProvisioningInput['certificates']>[number];

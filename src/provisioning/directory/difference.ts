@@ -1,0 +1,80 @@
+/** What two states have different. What is the same object in both is the same; nothing is compared by its contents. */
+import type { Tenant } from '../tenants/schema.ts';
+import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
+import { trunkIdOf } from '../trunk-settings/effective.ts';
+import type { Provisioning, TrunkSettings } from '../trunk-settings/schema.ts';
+
+/** One of the two is there at least. */
+export interface Change<T> {
+  readonly before: T | undefined;
+  readonly after: T | undefined;
+}
+
+export interface ProvisioningDiff {
+  readonly tenants: readonly Change<Tenant>[];
+  readonly trunks: readonly Change<TrunkSettings>[];
+  readonly certificates: readonly Change<CertificateSettings>[];
+  /** What stays does not stand in the same order as before, or a key stands twice: take nothing over. */
+  readonly isReordered: boolean;
+}
+
+/** The last one, by the state that it leads to: several ask for it when a state is served. */
+const found = new WeakMap<Provisioning, { readonly before: Provisioning; readonly diff: ProvisioningDiff }>();
+
+export function diffOf(before: Provisioning, after: Provisioning): ProvisioningDiff {
+  const last = found.get(after);
+  if (last?.before === before) return last.diff;
+  const diff = compare(before, after);
+  found.set(after, { before, diff });
+  return diff;
+}
+
+function compare(before: Provisioning, after: Provisioning): ProvisioningDiff {
+  const tenants = changesOf(before.tenants, after.tenants, ({ name }) => name);
+  const trunks = changesOf(before.trunks, after.trunks, trunkIdOf);
+  const certificates = changesOf(before.certificates, after.certificates, ({ name }) => name);
+  return {
+    tenants: tenants.changes,
+    trunks: trunks.changes,
+    certificates: certificates.changes,
+    isReordered: tenants.isReordered || trunks.isReordered || certificates.isReordered,
+  };
+}
+
+interface Changes<T> {
+  readonly changes: readonly Change<T>[];
+  readonly isReordered: boolean;
+}
+
+function changesOf<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string): Changes<T> {
+  if (before === after) return { changes: [], isReordered: false };
+  const changes: Change<T>[] = [];
+  // What is replaced keeps its place, so mostly both are walked through side by side.
+  let at = 0;
+  const end = Math.min(before.length, after.length);
+  for (; at < end; at++) {
+    const [was, is] = [before[at] as T, after[at] as T];
+    if (was === is) continue;
+    if (keyOf(was) !== keyOf(is)) break;
+    changes.push({ before: was, after: is });
+  }
+  // Behind what is gone or has come in between, the rest is the same mostly.
+  let rest = 0;
+  while (rest < end - at && before[before.length - rest - 1] === after[after.length - rest - 1]) rest++;
+  const left = before.slice(at, before.length - rest);
+  const gone = new Map(left.map((item, index) => [keyOf(item), { item, index }]));
+  let isReordered = gone.size < left.length;
+  let last = -1;
+  const seen = new Set<string>();
+  for (const item of after.slice(at, after.length - rest)) {
+    const key = keyOf(item);
+    const was = gone.get(key);
+    gone.delete(key);
+    if (seen.has(key) || (was !== undefined && was.index < last)) isReordered = true;
+    seen.add(key);
+    last = Math.max(last, was?.index ?? last);
+    if (was?.item !== item) changes.push({ before: was?.item, after: item });
+  }
+  for (const { item } of gone.values()) changes.push({ before: item, after: undefined });
+  return { changes, isReordered };
+}

@@ -1,0 +1,116 @@
+/**
+ * What is looked up within a tenant: made when it is first asked for, kept with the tenant. A tenant that comes after another one takes
+ * over what is the same, so that a change of one extension of ten thousand makes no table anew.
+ */
+import { LayeredMap } from '../../base/layered-map.ts';
+import type { Extension, Group, OutboundRule, Service, Tenant } from '../tenants/schema.ts';
+
+interface Table<T> {
+  get(key: string): T | undefined;
+}
+
+export class TenantTables {
+  readonly #tenant: Tenant;
+  #extensions: LayeredMap<string, Extension> | undefined;
+  #services: Table<Service> | undefined;
+  #groups: Table<Group> | undefined;
+  #groupsByMember: Table<readonly Group[]> | undefined;
+  #outboundRules: readonly OutboundRule[] | undefined;
+
+  constructor(tenant: Tenant, before?: TenantTables) {
+    this.#tenant = tenant;
+    if (before === undefined) return;
+    const was = before.#tenant;
+    if (before.#extensions !== undefined) this.#extensions = extensionsAfter(before.#extensions, was, tenant);
+    if (was.services === tenant.services) this.#services = before.#services;
+    if (was.groups === tenant.groups) {
+      this.#groups = before.#groups;
+      this.#groupsByMember = before.#groupsByMember;
+    }
+    if (was.outboundRules === tenant.outboundRules) this.#outboundRules = before.#outboundRules;
+  }
+
+  get extensions(): Table<Extension> {
+    this.#extensions ??= new LayeredMap(tableOf(this.#tenant.extensions, ({ number }) => number));
+    return this.#extensions;
+  }
+
+  get services(): Table<Service> {
+    this.#services ??= tableOf(this.#tenant.services, ({ number }) => number);
+    return this.#services;
+  }
+
+  get groups(): Table<Group> {
+    this.#groups ??= tableOf(this.#tenant.groups, ({ name }) => name);
+    return this.#groups;
+  }
+
+  /** In the order in which they are written. */
+  get groupsByMember(): Table<readonly Group[]> {
+    this.#groupsByMember ??= groupsByMember(this.#tenant);
+    return this.#groupsByMember;
+  }
+
+  /** Enabled rules by priority, then name. */
+  get outboundRules(): readonly OutboundRule[] {
+    this.#outboundRules ??= this.#tenant.outboundRules.filter((rule) => rule.enabled).sort(byPriorityThenName);
+    return this.#outboundRules;
+  }
+}
+
+const known = new WeakMap<Tenant, TenantTables>();
+
+export function tablesOf(tenant: Tenant): TenantTables {
+  let tables = known.get(tenant);
+  if (tables === undefined) {
+    tables = new TenantTables(tenant);
+    known.set(tenant, tables);
+  }
+  return tables;
+}
+
+/** Of a tenant whose tables nobody has asked for yet there is nothing to take over. */
+export function takeTablesOver(before: Tenant, after: Tenant): void {
+  const tables = known.get(before);
+  if (tables !== undefined) known.set(after, new TenantTables(after, tables));
+}
+
+/** Undefined: so much is another that the table is better made anew. */
+function extensionsAfter(
+  table: LayeredMap<string, Extension>,
+  before: Tenant,
+  after: Tenant,
+): LayeredMap<string, Extension> | undefined {
+  if (before.extensions === after.extensions) return table;
+  const kept = new Set(before.extensions);
+  const edits = new Map<string, Extension | undefined>();
+  for (const extension of after.extensions) if (!kept.delete(extension)) edits.set(extension.number, extension);
+  for (const { number } of kept) if (!edits.has(number)) edits.set(number, undefined);
+  return edits.size > MOST_EDITS ? undefined : table.edited(edits);
+}
+
+const MOST_EDITS = 64;
+
+function groupsByMember({ groups }: Tenant): Table<readonly Group[]> {
+  if (groups.length === 0) return NO_ENTRIES;
+  const table = new Map<string, Group[]>();
+  for (const group of groups)
+    for (const member of new Set(group.members)) {
+      const list = table.get(member);
+      if (list === undefined) table.set(member, [group]);
+      else list.push(group);
+    }
+  return table;
+}
+
+/** Tenants without services or groups share one table. */
+const NO_ENTRIES = new Map<string, never>();
+
+function tableOf<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T> {
+  return items.length === 0 ? NO_ENTRIES : new Map(items.map((item) => [keyOf(item), item]));
+}
+
+function byPriorityThenName(a: OutboundRule, b: OutboundRule): number {
+  if (a.priority !== b.priority) return a.priority - b.priority;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}

@@ -1,0 +1,255 @@
+/**
+ * Outbound and inbound parameters: which variable fills which part of which header field (guide "Configurable SIP Fields" and
+ * "Variables"). A part takes a variable name or `{ custom: "text" }`; user parts and display names take number and name
+ * variables, host parts take host variables, nothing else.
+ */
+import { z } from 'zod';
+import { nearest } from '../../base/nearest.ts';
+import { bracketed, headerText, isHost, unbracket } from '../tenants/fields.ts';
+
+/** Variables for user parts and display names. */
+export const USER_VARIABLES = [
+  'AuthID',
+  'CalledNum',
+  'CallerNum',
+  'CallerDispName',
+  'OriginatorCallerID',
+  'OutboundCallerId',
+  'OutboundCallerIdAndOriginatorCallerID',
+  'Anonymous',
+] as const;
+/** The display name is left out. */
+export const NO_DISPLAY_NAME = 'none';
+const DISPLAY_NAMES = [...USER_VARIABLES, NO_DISPLAY_NAME] as const;
+/** Variables for host parts. */
+export const HOST_VARIABLES = ['TrunkHostPort', 'OutHostPort', 'ContactUri', 'SipDomain'] as const;
+export type UserVariable = (typeof USER_VARIABLES)[number];
+export type HostVariable = (typeof HOST_VARIABLES)[number];
+
+/** RFC 3261 §25.1 `user`: unreserved, escaped or user-unreserved. */
+const USER = /^(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+$/;
+/** Escapes of CR, LF, NUL and other controls: they would be controls again in the eyes of a peer that decodes them. */
+const ESCAPED_CONTROL = /%(?:[01][0-9A-Fa-f]|7[Ff])/;
+
+export function isUriUser(text: string): boolean {
+  return USER.test(text) && !ESCAPED_CONTROL.test(text);
+}
+
+/** RFC 3261 §25.1 `hostport`. */
+export function isHostPort(text: string): boolean {
+  if (isHost(text)) return !text.includes(':') || text.startsWith('[');
+  const colon = text.lastIndexOf(':');
+  if (colon <= 0 || !/^[0-9]{1,5}$/.test(text.slice(colon + 1))) return false;
+  const portNumber = Number(text.slice(colon + 1));
+  const name = text.slice(0, colon);
+  if (portNumber < 1 || portNumber > 65_535 || !isHost(name)) return false;
+  return !unbracket(name).includes(':') || name.startsWith('[');
+}
+
+const custom = <T extends z.ZodType>(text: T) => z.strictObject({ custom: text.describe('Fixed text.') });
+
+const variableError = (allowed: readonly string[], part: string) => (issue: { input?: unknown }) => {
+  const input = issue.input;
+  const other = allowed === (HOST_VARIABLES as readonly string[]) ? USER_VARIABLES : HOST_VARIABLES;
+  if (typeof input === 'string' && (other as readonly string[]).includes(input)) {
+    return `${input} cannot fill a ${part}; use one of ${allowed.join(', ')} or { custom: "…" }`;
+  }
+  const guess = typeof input === 'string' ? nearest(input, allowed) : undefined;
+  return `must be one of ${allowed.join(', ')} or { custom: "…" }${guess === undefined ? '' : `; did you mean ${guess}?`}`;
+};
+
+const userPart = z.union(
+  [
+    z.enum(USER_VARIABLES),
+    custom(
+      z.string().max(128).refine(isUriUser, {
+        error: 'is no valid user part of a SIP URI (RFC 3261 §25.1); escape other characters as %HH',
+      }),
+    ),
+  ],
+  { error: variableError(USER_VARIABLES, 'user part') },
+);
+const displayNamePart = z.union([z.enum(DISPLAY_NAMES), custom(headerText(128))], {
+  error: variableError(DISPLAY_NAMES, 'display name'),
+});
+const hostPart = z.union(
+  [
+    z.enum(HOST_VARIABLES),
+    custom(
+      z
+        .string()
+        .max(260)
+        .overwrite(bracketed)
+        .refine(isHostPort, { error: 'is no valid host or host:port of a SIP URI (RFC 3261 §25.1)' }),
+    ),
+  ],
+  { error: variableError(HOST_VARIABLES, 'host part') },
+);
+
+export type UserSource = z.infer<typeof userPart>;
+export type DisplayNameSource = z.infer<typeof displayNamePart>;
+export type HostSource = z.infer<typeof hostPart>;
+
+const when = z
+  .enum(['anonymous', 'not-anonymous', 'forwarded'])
+  .optional()
+  .describe('Use this mapping only for anonymous, not anonymous or forwarded calls; default: always.');
+export type MappingCondition = 'anonymous' | 'not-anonymous' | 'forwarded';
+
+const uriMapping = z.strictObject({
+  when,
+  user: userPart.optional().describe('User part of the URI.'),
+  host: hostPart.optional().describe('Host part of the URI.'),
+});
+const namedMapping = z.strictObject({
+  when,
+  displayName: displayNamePart.optional().describe('Display name; `none` leaves it out.'),
+  user: userPart.optional().describe('User part of the URI.'),
+  host: hostPart.optional().describe('Host part of the URI.'),
+});
+/** One way to fill a header field; parts left out take the field's default. */
+export type Mapping = z.infer<typeof namedMapping>;
+
+/** A field takes one mapping, or several of which the first whose `when` holds is used. */
+const oneOrMore = <T extends z.ZodType>(mapping: T) => z.union([mapping, z.array(mapping).min(1).max(4)]);
+
+export const REMOVABLE_HEADERS = ['P-Asserted-Identity', 'P-Preferred-Identity', 'P-Called-Party-ID'] as const;
+export type RemovableHeader = (typeof REMOVABLE_HEADERS)[number];
+export const PRIVACY_TYPES = ['id', 'user', 'header'] as const;
+export type PrivacyType = (typeof PRIVACY_TYPES)[number];
+
+const unless = (text: string) => `${text} Left out, it is sent with its defaults.`;
+const ifSet = (text: string) => `${text} Not sent unless set.`;
+
+export const outboundParametersSchema = z.strictObject({
+  requestUri: oneOrMore(uriMapping).optional().describe(unless('Request-URI.')),
+  contact: oneOrMore(uriMapping).optional().describe(unless('Contact.')),
+  to: oneOrMore(namedMapping).optional().describe(unless('To.')),
+  from: oneOrMore(namedMapping).optional().describe(unless('From.')),
+  remotePartyIdCalled: oneOrMore(namedMapping).optional().describe(ifSet('Remote-Party-ID;party=called.')),
+  remotePartyIdCalling: oneOrMore(namedMapping).optional().describe(ifSet('Remote-Party-ID;party=calling.')),
+  pAssertedIdentity: oneOrMore(namedMapping).optional().describe(ifSet('P-Asserted-Identity.')),
+  pPreferredIdentity: oneOrMore(namedMapping).optional().describe(ifSet('P-Preferred-Identity.')),
+  pCalledPartyId: oneOrMore(namedMapping).optional().describe(ifSet('P-Called-Party-ID.')),
+  removeHeaders: z.array(z.enum(REMOVABLE_HEADERS)).max(3).optional().describe('Identity headers that are never sent.'),
+  privacy: z
+    .array(z.enum(PRIVACY_TYPES))
+    .max(3)
+    .optional()
+    .describe('Privacy types (RFC 3323, 3325) that anonymous calls get on this trunk.'),
+});
+/** Outbound parameters as written. */
+export type OutboundParametersSettings = z.infer<typeof outboundParametersSchema>;
+
+export const MAPPED_FIELDS = [
+  'requestUri',
+  'contact',
+  'to',
+  'from',
+  'remotePartyIdCalled',
+  'remotePartyIdCalling',
+  'pAssertedIdentity',
+  'pPreferredIdentity',
+  'pCalledPartyId',
+] as const;
+export type MappedField = (typeof MAPPED_FIELDS)[number];
+
+/** Outbound parameters as they take effect: each field a list of mappings, empty where a field has none. */
+export interface OutboundParameters extends Readonly<Record<MappedField, readonly Mapping[]>> {
+  readonly removeHeaders: readonly RemovableHeader[];
+  readonly privacy: readonly PrivacyType[];
+}
+
+/** The custom value, in any case, that drops a removable header (guide "Remove SIP Headers on Outbound Messages"). */
+const REMOVE = 'remove';
+
+/** Says whether a mapping's user part is the custom value that drops the header field. */
+export function isRemoval({ user }: Mapping): boolean {
+  return typeof user === 'object' && user.custom.toLowerCase() === REMOVE;
+}
+
+/** Fields whose user part may be that value. */
+export const REMOVABLE_FIELDS = [
+  'pAssertedIdentity',
+  'pPreferredIdentity',
+  'pCalledPartyId',
+] as const satisfies readonly MappedField[];
+
+const NAMED_INBOUND_FIELDS = [
+  'to',
+  'from',
+  'contact',
+  'remotePartyIdCalled',
+  'remotePartyIdCalling',
+  'pAssertedIdentity',
+  'pPreferredIdentity',
+  'pCalledPartyId',
+  'diversion',
+  'historyInfo',
+] as const;
+type NamedInboundField = (typeof NAMED_INBOUND_FIELDS)[number];
+/** Where an inbound value may be read from. */
+export type InboundSource = 'requestUri.user' | `${NamedInboundField}.user` | `${NamedInboundField}.displayName`;
+export const INBOUND_SOURCES: readonly [InboundSource, ...InboundSource[]] = [
+  'requestUri.user',
+  ...NAMED_INBOUND_FIELDS.flatMap((field): InboundSource[] => [`${field}.user`, `${field}.displayName`]),
+];
+
+const inboundSource = z.enum(INBOUND_SOURCES, { error: `must be one of ${INBOUND_SOURCES.join(', ')}` });
+const sources = z.union([inboundSource, z.array(inboundSource).min(1).max(8)], {
+  error: (issue) => (typeof issue.input === 'string' ? `must be one of ${INBOUND_SOURCES.join(', ')}` : undefined),
+});
+
+const DIGITS_AND_PLUS = /^\+?[0-9*#]{0,20}$/;
+const dialled = z.string().regex(DIGITS_AND_PLUS, { error: 'must be digits, * and # with an optional leading +' });
+
+/** Brings what a carrier sends into the form that rules and pools expect: strip, then the first prefix that fits, then prepend. */
+const normalization = <T extends z.ZodType<string>>(text: T) =>
+  z.strictObject({
+    strip: z.int().min(1).max(40).optional().describe('How many characters to take off the front.'),
+    replacePrefix: z
+      .array(
+        z.strictObject({
+          from: text.describe('What the value begins with; empty: anything.'),
+          to: text.describe('What takes its place.'),
+        }),
+      )
+      .min(1)
+      .max(20)
+      .optional()
+      .describe('The first whose `from` the value begins with is applied.'),
+    prepend: text.optional().describe('What to put in front at the end.'),
+  });
+export interface Normalization {
+  readonly strip?: number | undefined;
+  readonly replacePrefix?: readonly { readonly from: string; readonly to: string }[] | undefined;
+  readonly prepend?: string | undefined;
+}
+
+const normalizeSchema = z.strictObject({
+  calledNumber: normalization(dialled).optional().describe('Of the called number.'),
+  callerNumber: normalization(dialled).optional().describe("Of the caller's number; other texts than numbers stay."),
+  callerDisplayName: normalization(headerText(64)).optional().describe("Of the caller's name."),
+});
+
+export const inboundParametersSchema = z.strictObject({
+  calledNumber: sources
+    .optional()
+    .describe('Where the called number is read; several are tried in order. Default `to.user`.'),
+  callerNumber: sources.optional().describe("Where the caller's number is read. Default `from.user`."),
+  callerDisplayName: sources.optional().describe("Where the caller's name is read. Default `from.displayName`."),
+  normalize: normalizeSchema
+    .optional()
+    .describe('What is done to each value that was read: strip, replace a prefix, prepend.'),
+});
+export type InboundParametersSettings = z.infer<typeof inboundParametersSchema>;
+
+/** Inbound parameters as they take effect; the sources of each value in the order they are tried. */
+export interface InboundParameters {
+  readonly calledNumber: readonly InboundSource[];
+  readonly callerNumber: readonly InboundSource[];
+  readonly callerDisplayName: readonly InboundSource[];
+  /** What is done to each value; undefined: it stays as it was read. */
+  readonly normalize: Readonly<Record<InboundValue, Normalization | undefined>>;
+}
+export type InboundValue = 'calledNumber' | 'callerNumber' | 'callerDisplayName';

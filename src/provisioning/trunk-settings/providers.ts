@@ -1,0 +1,113 @@
+/**
+ * Which trunks are of one provider (behaviour 2): those with a brand (unless generic), a name or a source address in common; of two
+ * networks it is enough that one holds the other. Sameness carries over: a host that a brand uses is that brand's for generic trunks
+ * too, and who speaks from a carrier's network is that carrier, whatever its host is called.
+ */
+import { compareNetworks, covers, type Network } from '../../base/network.ts';
+import { type Steps, sorted } from '../../base/steps.ts';
+import type { TrunkSources } from './sources.ts';
+
+/** The items in groups of one provider each. Items without any source are of none. */
+export function* groupSteps<T>(items: readonly T[], of: (item: T) => TrunkSources): Steps<T[][]> {
+  const sets = new DisjointSets();
+  const sources: TrunkSources[] = [];
+  for (const [at, item] of items.entries()) {
+    const found = of(item);
+    sources.push(found);
+    for (const brand of found.brands) sets.join(at, `brand ${brand}`);
+    for (const name of found.names) sets.join(at, `name ${name}`);
+    yield;
+  }
+  yield* joinNetworks(sets, sources);
+  const groups = new Map<number | string, T[]>();
+  for (const [at, item] of items.entries()) {
+    const { brands, names, networks } = sources[at] as TrunkSources;
+    if (brands.length + names.length + networks.length === 0) continue;
+    const root = sets.find(at);
+    const group = groups.get(root);
+    if (group === undefined) groups.set(root, [item]);
+    else group.push(item);
+    yield;
+  }
+  return [...groups.values()];
+}
+
+/** Sorted, a network comes right after those that hold it: one walk with the stack of those that are still open. */
+function* joinNetworks(sets: DisjointSets, sources: readonly TrunkSources[]): Steps<void> {
+  const all: { readonly network: Network; readonly item: number }[] = [];
+  for (const [item, { networks }] of sources.entries()) for (const network of networks) all.push({ network, item });
+  yield;
+  const inOrder = yield* sorted(all, (a, b) => compareNetworks(a.network, b.network));
+  const open: typeof all = [];
+  for (const entry of inOrder) {
+    let last = open.at(-1);
+    while (last !== undefined && !covers(last.network, entry.network)) {
+      open.pop();
+      last = open.at(-1);
+    }
+    if (last !== undefined) sets.join(last.item, entry.item);
+    open.push(entry);
+    yield;
+  }
+}
+
+/** The same groups, of those only that one of the seeds is in; the groups of all when these are large. */
+export function* groupsAround<T>(
+  seeds: readonly T[],
+  items: readonly T[],
+  of: (item: T) => TrunkSources,
+): Steps<T[][]> {
+  const groups: T[][] = [];
+  const grouped = new Set<T>();
+  for (const seed of seeds) {
+    if (grouped.has(seed)) continue;
+    const group = new Set([seed]);
+    for (let reached = [seed]; reached.length > 0; ) {
+      if (groups.length + group.size > MANY_AROUND) return yield* groupSteps(items, of);
+      const sources = reached.map(of);
+      reached = [];
+      for (const item of items) {
+        if (!group.has(item) && sources.some((each) => meets(each, of(item)))) reached.push(item);
+        yield;
+      }
+      for (const item of reached) group.add(item);
+    }
+    for (const item of group) grouped.add(item);
+    groups.push(items.filter((item) => group.has(item)));
+    yield;
+  }
+  return groups;
+}
+
+const MANY_AROUND = 20;
+
+function meets(a: TrunkSources, b: TrunkSources): boolean {
+  return (
+    a.brands.some((brand) => b.brands.includes(brand)) ||
+    a.names.some((name) => b.names.includes(name)) ||
+    a.networks.some((one) => b.networks.some((other) => covers(one, other) || covers(other, one)))
+  );
+}
+
+class DisjointSets {
+  readonly #parents = new Map<number | string, number | string>();
+
+  join(a: number | string, b: number | string): void {
+    const rootA = this.find(a);
+    const rootB = this.find(b);
+    if (rootA !== rootB) this.#parents.set(rootA, rootB);
+  }
+
+  /** The root of a set, shortening the way to it. */
+  find(key: number | string): number | string {
+    let root = key;
+    for (let parent = this.#parents.get(root); parent !== undefined; parent = this.#parents.get(root)) root = parent;
+    let at = key;
+    while (at !== root) {
+      const next = this.#parents.get(at) ?? root;
+      this.#parents.set(at, root);
+      at = next;
+    }
+    return root;
+  }
+}

@@ -1,7 +1,0 @@
-import type { Directory } from './directory.ts';
-import type { ChangeResult } from './provisioning-store.ts';
-
-/** What would come of a change: the snapshot that would be served, or why there would be none. */
-export type ChangePreview =
-  | { readonly outcome: 'possible'; readonly directory: Directory }
-  | Extract<ChangeResult, { outcome: 'stale' | 'refused' }>;

@@ -1,0 +1,130 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { normalizeNumber, plainNumber } from '../../../src/provisioning/tenants/number.ts';
+
+describe('how numbers compare (behaviour 1)', () => {
+  test.each([
+    ['14155550100', 14155550100],
+    ['+14155550100', 14155550100],
+    ['0014155550100', 14155550100],
+    ['+0014155550100', 14155550100],
+    ['014155550100', 14155550100],
+    ['+1 (415) 555-01.00', 14155550100],
+    ['(0)4155550100', 4155550100],
+    ['000', 0],
+    ['999999999999999', 999999999999999],
+    ['00999999999999999', 999999999999999],
+  ])('%s compares as %d', (text, number) => {
+    expect(normalizeNumber(text)).toBe(number);
+  });
+
+  test.each([
+    '',
+    '+',
+    '0',
+    '00',
+    '+00',
+    '1000000000000000',
+    '1'.repeat(40),
+    '12a',
+    '++1',
+    '1+2',
+    '*67',
+    '١٢٣',
+    '1\n2',
+    'anonymous',
+    '-',
+    '()',
+  ])('%j is no number', (text) => {
+    expect(normalizeNumber(text)).toBeUndefined();
+  });
+
+  test('each prefix and any punctuation leaves the number the same', () => {
+    const separators = fc.constantFrom('', ' ', '.', '-', '(', ')');
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 999_999_999_999_999 }),
+        fc.constantFrom('', '+', '0', '00', '+00'),
+        fc.array(separators),
+        (number, prefix, punctuation) => {
+          const plain = prefix + String(number);
+          let written = '';
+          for (let index = 0; index < plain.length; index += 1) written += (punctuation[index] ?? '') + plain[index];
+          expect(normalizeNumber(written)).toBe(number);
+        },
+      ),
+    );
+  });
+});
+
+describe('invisible characters of copied numbers are separators, as text and as the octets of their UTF-8', () => {
+  const octets = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
+  test.each([
+    ['zero width space', '\u200b'],
+    ['zero width joiner', '\u200d'],
+    ['left-to-right mark', '\u200e'],
+    ['left-to-right embedding', '\u202a'],
+    ['pop directional formatting', '\u202c'],
+    ['first strong isolate', '\u2068'],
+    ['word joiner', '\u2060'],
+    ['byte order mark', '\ufeff'],
+    ['no-break space', '\u00a0'],
+    ['narrow no-break space', '\u202f'],
+    ['thin space', '\u2009'],
+    ['ideographic space', '\u3000'],
+    ['soft hyphen', '\u00ad'],
+    ['non-breaking hyphen', '\u2011'],
+    ['en dash', '\u2013'],
+  ])('%s', (_name, mark) => {
+    for (const each of [mark, octets(mark)]) {
+      for (const text of [`${each}+1${each}415555${each}0100${each}`, `+${each}${each}14155550100`]) {
+        expect(normalizeNumber(text)).toBe(14155550100);
+        expect(plainNumber(text)).toBe('+14155550100');
+      }
+      expect(plainNumber(`9${each}11`)).toBe('911');
+      expect(plainNumber(`*67${each}#`)).toBe('*67#');
+      expect(plainNumber(each)).toBe(each);
+      expect(plainNumber(`al${each}ice`)).toBe(`al${each}ice`);
+    }
+  });
+
+  test.each(['1\u00c2 2', '1\u00e2\u0080', '1\u00e2\u00802', '1\u00e9', '1\u20ac2', '1\uff112', '1\u00c22'])(
+    '%j holds something else',
+    (text) => {
+      expect(normalizeNumber(text)).toBeUndefined();
+      expect(plainNumber(text)).toBe(text);
+    },
+  );
+});
+
+describe('what is dialled and sent has no visual separators (RFC 3966 §5.1.1)', () => {
+  test.each([
+    ['91-900-555.1234', '919005551234'],
+    ['+1 (415) 555-0101', '+14155550101'],
+    ['(+1) 415', '+1415'],
+    ['+-1', '+1'],
+    ['*67-900', '*67900'],
+    ['#31#(900)', '#31#900'],
+    ['14155550101', '14155550101'],
+  ])('%s is %s', (text, plain) => {
+    expect(plainNumber(text)).toBe(plain);
+  });
+
+  test.each(['', '-', '( )', 'jo-anne', '1-800-FLOWERS', '1+2', '+ +1', '(1+2)', '911;x', '9%2D11'])(
+    '%j is no number and stays',
+    (text) => {
+      expect(plainNumber(text)).toBe(text);
+    },
+  );
+
+  const pieces = fc.array(fc.constantFrom(...'0123456789*#', '-', '.', '(', ')', ' '), { maxLength: 30 });
+  test('however it is spelled, a number is one number', () => {
+    fc.assert(
+      fc.property(fc.boolean(), pieces, (plus, parts) => {
+        const text = (plus ? '+' : '') + parts.join('');
+        const plain = text.replaceAll(/[-.() ]/g, '');
+        expect(plainNumber(text)).toBe(/[0-9*#]/.test(plain) ? plain : text);
+      }),
+    );
+  });
+});

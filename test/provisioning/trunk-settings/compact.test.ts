@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { compactTenant, compactTrunk } from '../../../src/provisioning/trunk-settings/compact.ts';
+import { provision } from '../../trunks/kit.ts';
+
+const { tenants, trunks } = provision({
+  tenants: ['acme', 'bolt'].map((name) => ({
+    name,
+    domain: `${name}.example.com`,
+    extensions: [
+      { number: '101', password: 'same', forward: { busy: '102' } },
+      { number: '102', password: 'same' },
+    ],
+  })),
+  trunks: ['1', '2'].map((id) => ({
+    id,
+    name: `trunk-${id}`,
+    type: 'register' as const,
+    owner: 'acme',
+    host: `${id}.example.com`,
+    credentials: { authName: 'u', password: 'p' },
+    didPool: id,
+    options: { singleVia: true },
+  })),
+});
+
+test('what is kept of a tenant and a trunk says the same as what was written', () => {
+  expect(tenants.map(compactTenant)).toEqual(tenants);
+  expect(trunks.map(compactTrunk)).toEqual(trunks);
+});
+
+test('what two have in common is there once; what is their own, secrets with it, is not shared', () => {
+  const [acme, bolt] = tenants.map(compactTenant);
+  const [one, two] = trunks.map(compactTrunk);
+  if (acme === undefined || bolt === undefined || one === undefined || two === undefined) expect.unreachable();
+  expect(bolt.dialCodes).toBe(acme.dialCodes);
+  expect(bolt.groups).toBe(acme.groups);
+  expect(bolt.extensions[1]?.forward).toBe(acme.extensions[1]?.forward);
+  expect(acme.extensions[0]?.forward).not.toBe(acme.extensions[1]?.forward);
+  expect(bolt.extensions[0]).not.toBe(acme.extensions[0]);
+  expect(two.options).toBe(one.options);
+  expect(two.credentials).not.toBe(one.credentials);
+});
+
+test('a field that is undefined stays one, and one that is not there is not there', () => {
+  const [acme] = tenants;
+  if (acme === undefined) expect.unreachable();
+  const written = [
+    { ...acme, limits: { concurrentCalls: undefined } },
+    { ...acme, limits: {} },
+  ];
+  expect(written.map(compactTenant)).toStrictEqual(written);
+});
+
+test('what is shared cannot be changed by whoever has it', () => {
+  const [acme] = tenants.map(compactTenant);
+  if (acme === undefined) expect.unreachable();
+  expect(() => (acme.groups as unknown[]).push({})).toThrow(TypeError);
+});
