@@ -7,7 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import type { ContactQuestion } from '../src/call/index.ts';
-import { SealedContacts } from '../src/engine/sealed-contacts.ts';
+import { SealedContacts } from '../src/engine/continuity/sealed-contacts.ts';
 import { parseMessage, type SipRequest } from '../src/sip/message/index.ts';
 import { formatSpread, spread } from './kit/statistics.ts';
 

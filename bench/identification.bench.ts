@@ -1,7 +1,7 @@
 /** Which of 10,000 trunks sent a request: look-ups per second by address, network, shared address with DID pools, token and certificate. */
 import { bench, do_not_optimize, group, run } from 'mitata';
 import { WheelScheduler } from '../src/base/wheel-scheduler.ts';
-import { calledNumbersOf } from '../src/engine/inbound-view.ts';
+import { calledNumbersOf } from '../src/engine/explain/inbound-view.ts';
 import { Directory } from '../src/provisioning/directory/directory.ts';
 import { Precedence } from '../src/provisioning/directory/precedence.ts';
 import { provisioningSchema, type TrunkInput } from '../src/provisioning/trunk-settings/schema.ts';

@@ -4,7 +4,7 @@ import type { EndpointUser, ServerTransaction } from '../sip/endpoint/index.ts';
 import { createResponse, HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { TrunkService } from '../trunks/trunk-service.ts';
-import type { Admission, Source } from './admission.ts';
+import type { Admission, Source } from './admit/admission.ts';
 import type { Messaging } from './messaging.ts';
 import type { Placement } from './placement.ts';
 import type { Registrations } from './registrations.ts';

@@ -17,9 +17,9 @@ import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 import type { LeasePort } from '../trunks/lease.ts';
 import type { TrunkListener } from '../trunks/trunk-service.ts';
-import type { ExpiringCertificate } from './certificate-watch.ts';
-import type { Workers } from './dealing.ts';
+import type { Workers } from './admit/dealing.ts';
 import type { PeerNodes } from './peer-nodes.ts';
+import type { ExpiringCertificate } from './tell/certificate-watch.ts';
 
 /** What happens in the engine, for events, records, logs and metrics. Called synchronously; must not throw. */
 export interface EngineObserver {

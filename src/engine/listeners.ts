@@ -7,7 +7,7 @@ import type { Scheduler } from '../base/scheduler.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import { formatHost } from '../sip/message/index.ts';
 import { type ListenerOptions, type Listening, TransportLayer } from '../sip/transport/index.ts';
-import type { Dealing, Workers } from './dealing.ts';
+import type { Dealing, Workers } from './admit/dealing.ts';
 
 /** What names a listener among those of the node. */
 export function listenerId({ name, transport, host, port }: Listen): string {

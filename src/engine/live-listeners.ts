@@ -2,7 +2,7 @@
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import type { EndpointTransport } from '../sip/endpoint/index.ts';
 import type { Listening, TransportName } from '../sip/transport/index.ts';
-import type { Dealing, Workers } from './dealing.ts';
+import type { Dealing, Workers } from './admit/dealing.ts';
 import { allListeners, listenerId, listenerOptions } from './listeners.ts';
 import type { Served } from './served.ts';
 

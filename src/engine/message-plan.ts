@@ -12,9 +12,9 @@ import {
   quote,
   type SipRequest,
 } from '../sip/message/index.ts';
-import type { Source } from './admission.ts';
-import { ANONYMOUS_ADDRESS, wantsAnonymity } from './call-context.ts';
+import type { Source } from './admit/admission.ts';
 import type { Contact } from './registrations.ts';
+import { ANONYMOUS_ADDRESS, wantsAnonymity } from './route/call-context.ts';
 
 export type MessageTarget = MessagePlan['targets'][number];
 

@@ -17,11 +17,11 @@ import {
   quote,
   type SipRequest,
 } from '../sip/message/index.ts';
-import type { Source } from './admission.ts';
-import { draftOf } from './drafted-request.ts';
+import type { Source } from './admit/admission.ts';
 import { type MessageTarget, planMessage, targetOf } from './message-plan.ts';
 import type { WantedBinding } from './peer-nodes.ts';
 import type { Registrations } from './registrations.ts';
+import { draftOf } from './route/drafted-request.ts';
 import type { Served } from './served.ts';
 
 /** A MESSAGE of a phone to somebody who is not of its tenant. Texts are octets. */

@@ -4,10 +4,10 @@ import type { StoredSetting } from '../outbound/index.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { ServerTransaction } from '../sip/endpoint/index.ts';
 import { HeaderId } from '../sip/message/index.ts';
-import type { Source } from './admission.ts';
-import type { Intake } from './intake.ts';
-import type { OutboundGuards } from './outbound-guards.ts';
-import type { Routing } from './routing.ts';
+import type { Source } from './admit/admission.ts';
+import type { Intake } from './admit/intake.ts';
+import type { OutboundGuards } from './route/outbound-guards.ts';
+import type { Routing } from './route/routing.ts';
 import type { Served } from './served.ts';
 
 export interface PlacementOptions {

@@ -1,7 +1,7 @@
 /** How a registered contact is reached from this node: over its own flow or address, or through the node that it registered at. */
 import type { Binding } from '../registrar/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import type { FrontProxies } from './front-proxies.ts';
+import type { FrontProxies } from './admit/front-proxies.ts';
 import type { PeerNodes, PeerPass } from './peer-nodes.ts';
 
 export interface Reached {

@@ -6,7 +6,7 @@ import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import { isSipUri, type SipRequest } from '../sip/message/index.ts';
 import type { Listening } from '../sip/transport/index.ts';
-import type { Workers } from './dealing.ts';
+import type { Workers } from './admit/dealing.ts';
 import { OwnHosts } from './own-hosts.ts';
 
 export class Served {

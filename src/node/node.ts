@@ -7,12 +7,12 @@ import { type Problem, SettingsError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { letFirst } from '../base/steps.ts';
 import { WheelScheduler } from '../base/wheel-scheduler.ts';
-import type { Workers } from '../engine/dealing.ts';
+import type { Workers } from '../engine/admit/dealing.ts';
 import { Engine } from '../engine/engine.ts';
 import { requireListeners } from '../engine/listeners.ts';
-import { Observation } from '../engine/observation.ts';
-import { RecentCalls } from '../engine/recent-calls.ts';
-import { RunningEngine } from '../engine/view.ts';
+import { Observation } from '../engine/tell/observation.ts';
+import { RecentCalls } from '../engine/tell/recent-calls.ts';
+import { RunningEngine } from '../engine/tell/view.ts';
 import { MessageService } from '../messages/index.ts';
 import {
   AuditLog,

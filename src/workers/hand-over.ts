@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
-import type { Dealt } from '../engine/dealing.ts';
+import type { Dealt } from '../engine/admit/dealing.ts';
 
 const LOOPBACK = '127.0.0.1';
 const KEY_OCTETS = 32;

@@ -1,6 +1,6 @@
 /** One worker: a process that serves its share of a node, under the supervisor that started it. */
 import { SettingsError } from '../base/errors.ts';
-import type { Workers } from '../engine/dealing.ts';
+import type { Workers } from '../engine/admit/dealing.ts';
 import { isOfSystem } from '../node/configuration.ts';
 import { type RunningNode, startNode } from '../node/node.ts';
 import { welcome } from '../node/run.ts';

@@ -1,7 +1,7 @@
-import { Explainer } from '../../src/engine/explainer.ts';
-import { imaginedResponse, readAnswers } from '../../src/engine/imagined-answer.ts';
-import { Observation } from '../../src/engine/observation.ts';
-import { RecentCalls } from '../../src/engine/recent-calls.ts';
+import { Explainer } from '../../src/engine/explain/explainer.ts';
+import { imaginedResponse, readAnswers } from '../../src/engine/explain/imagined-answer.ts';
+import { Observation } from '../../src/engine/tell/observation.ts';
+import { RecentCalls } from '../../src/engine/tell/recent-calls.ts';
 import { CallRecordLog, EventBus, Metrics, SipTrace } from '../../src/observe/index.ts';
 import type { Explanation } from '../../src/outbound/index.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';

@@ -1,7 +1,7 @@
 import type { AttemptRecord, LiveRecord } from '../../src/call/index.ts';
-import type { ExpiringCertificate } from '../../src/engine/certificate-watch.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineObserver, EngineOptions } from '../../src/engine/engine-options.ts';
+import type { ExpiringCertificate } from '../../src/engine/tell/certificate-watch.ts';
 import type { OutboundPlan, RouteDraft, RouteRefusal, StoredSetting } from '../../src/outbound/index.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import { type ProvisioningInput, provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';

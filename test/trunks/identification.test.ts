@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { calledNumbersOf } from '../../src/engine/inbound-view.ts';
+import { calledNumbersOf } from '../../src/engine/explain/inbound-view.ts';
 import type { Directory } from '../../src/provisioning/directory/directory.ts';
 import { Precedence } from '../../src/provisioning/directory/precedence.ts';
 import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';

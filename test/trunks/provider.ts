@@ -1,6 +1,6 @@
 /** A provider and an engine's trunks on a simulated network: what the tests of registration, keep-alive and failover play with. */
 import { silentLog } from '../../src/base/log.ts';
-import { calledNumbersOf } from '../../src/engine/inbound-view.ts';
+import { calledNumbersOf } from '../../src/engine/explain/inbound-view.ts';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import type { TrunkInput } from '../../src/provisioning/trunk-settings/schema.ts';
 import { DigestServer, type DigestServerOptions } from '../../src/sip/auth/index.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
-import { calledNumbersOf } from '../../src/engine/inbound-view.ts';
+import { calledNumbersOf } from '../../src/engine/explain/inbound-view.ts';
 import type { ClientTransaction, ClientTransactionUser } from '../../src/sip/endpoint/index.ts';
 import { HeaderId, type SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import type { Flow, Target } from '../../src/sip/transport/index.ts';

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Dealt } from '../../src/engine/dealing.ts';
+import type { Dealt } from '../../src/engine/admit/dealing.ts';
 import { HandOver } from '../../src/workers/hand-over.ts';
 import { eventually } from '../kit/eventually.ts';
 

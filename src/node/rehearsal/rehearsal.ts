@@ -1,7 +1,7 @@
 import { WheelScheduler } from '../../base/wheel-scheduler.ts';
 import { Engine } from '../../engine/engine.ts';
-import { Observation } from '../../engine/observation.ts';
-import { RecentCalls } from '../../engine/recent-calls.ts';
+import { Observation } from '../../engine/tell/observation.ts';
+import { RecentCalls } from '../../engine/tell/recent-calls.ts';
 import { CallRecordLog, EventBus, JsonLogger, Metrics, SipTrace } from '../../observe/index.ts';
 import { Directory } from '../../provisioning/directory/directory.ts';
 import { provisioningSchema } from '../../provisioning/trunk-settings/schema.ts';

@@ -1,0 +1,275 @@
+/**
+ * Who sent this request? (RFC 3261 §22, docs/architecture.md "Who sent this"). In this order:
+ *
+ * 0. the pass of another node of the same store; from here on the sender is whom a front proxy names, where one does;
+ * 1. credentials for a tenant's domain or a gateway's host label: whoever they prove;
+ * 2. the connection or address on which an endpoint or gateway is registered: that one, challenged (or admitted by its binding);
+ * 3. an address that an extension trusts in place of digest;
+ * 4. the token that a register trunk's Contact carried, in the Request-URI;
+ * 5. the source: a trunk by certificate, address and port, longest prefix first; several are told apart by the called number.
+ *
+ * Never first-wins: what stays ambiguous is refused. An endpoint asks for its own tenant's domain, for an address or for a foreign
+ * host; with another tenant's domain in the Request-URI its credentials are not the ones that are wanted (RFC 3261 §22.3), and it is
+ * challenged for that domain. Whoever claims to be a tenant's user is challenged for that tenant's domain;
+ * anybody else gets a challenge that nobody can meet, so that the answer tells nothing.
+ */
+
+import type { Party } from '../../provisioning/tenants/party.ts';
+import type { Extension, Tenant } from '../../provisioning/tenants/schema.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import { type DigestServer, isDigestScheme, parseDigest } from '../../sip/auth/index.ts';
+import type { ServerTransaction } from '../../sip/endpoint/index.ts';
+import {
+  HeaderId,
+  isSipUri,
+  type SipRequest,
+  textFromOctets,
+  type Uri,
+  unescapeUser,
+} from '../../sip/message/index.ts';
+import type { Flow } from '../../sip/transport/index.ts';
+import type { AddressIndex } from '../../trunks/address-index.ts';
+import type { Identification } from '../../trunks/identification.ts';
+import type { PeerPass, WantedBinding } from '../peer-nodes.ts';
+import type { Served } from '../served.ts';
+import type { Account, Accounts } from './accounts.ts';
+import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
+import type { FrontProxies, Sender } from './front-proxies.ts';
+
+export type Source =
+  | (Party & { readonly tenant: Tenant })
+  | { readonly kind: 'trunk'; readonly trunk: Trunk }
+  /** Another node of the store, that asks for a request to be sent on to a binding of this one. */
+  | { readonly kind: 'node'; readonly node: string; readonly wanted: WantedBinding };
+
+/** Which account a flow or source address is registered for; the registrar knows. */
+export interface RegisteredFlows {
+  /** Address of record of a binding that was made over this flow, and whether the flow itself proves it (a connection). */
+  registeredOn(flow: Flow): { readonly domain: string; readonly user: string } | undefined;
+}
+
+export interface AdmissionOptions {
+  readonly served: Served;
+  readonly accounts: Accounts;
+  readonly digest: DigestServer;
+  readonly pass: PeerPass;
+  readonly flows: RegisteredFlows;
+  readonly trunks: Identification;
+  readonly trusted: () => AddressIndex<TrustedExtension>;
+  /** Somebody has proved by digest to be who it says. */
+  readonly onSignedIn?: (address: string) => void;
+  readonly front: Pick<FrontProxies, 'senderOf'>;
+  /** An ambiguous or refused source, for events and metrics. */
+  readonly onRefused?: (code: string, sender: Sender, detail: Readonly<Record<string, unknown>>) => void;
+}
+
+/** An extension that is admitted by source address. */
+export interface TrustedExtension {
+  readonly tenant: Tenant;
+  readonly extension: Extension;
+}
+
+/** The realm of a challenge that nobody can meet. */
+const NOBODY_REALM = 'unknown.invalid';
+
+const MAX_TOLD = 1000;
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  /** Source addresses that were told of. */
+  readonly #told = new Set<string>();
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** The source, or undefined when the request has been answered (407, 401, 403). */
+  admit(transaction: ServerTransaction): Source | undefined {
+    const { request, flow } = transaction;
+    const pass = this.#options.pass.read(request, flow.remoteAddress);
+    if (pass !== undefined) return { kind: 'node', ...pass };
+    const sender = this.#options.front.senderOf(request, flow);
+
+    const claimed = this.#realmOfCredentials(request);
+    if (claimed !== undefined) return this.#verify(transaction, sender, claimed);
+
+    // What is registered on the flow of a proxy says nothing of whom it speaks for.
+    const registered = sender === flow ? this.#options.flows.registeredOn(flow) : undefined;
+    if (registered !== undefined) return this.#registeredParty(transaction, registered);
+
+    const trusted = this.#trustedExtension(request, sender);
+    if (trusted !== undefined && !this.#asksOther(request, trusted.tenant))
+      return { kind: 'extension', tenant: trusted.tenant, extension: trusted.extension };
+
+    const identified = this.#options.trunks.identify(request, sender);
+    switch (identified.kind) {
+      case 'trunk':
+        // An address that trunks and phones share proves a trunk only when nobody of a tenant claims to speak.
+        if (!identified.exact && this.#claimedTenant(request) !== undefined) break;
+        return { kind: 'trunk', trunk: identified.trunk };
+      case 'ambiguous':
+        if (this.#claimedTenant(request) !== undefined) break;
+        this.#refuse(transaction, sender, 'ambiguous-trunk', {
+          candidates: identified.trunks.map((trunk) => trunk.name),
+        });
+        return undefined;
+      case 'unknown':
+        break;
+    }
+    this.#challengeStranger(transaction, sender);
+    return undefined;
+  }
+
+  #realmOfCredentials(request: SipRequest): string | undefined {
+    let isUnreadable = false;
+    for (const id of [HeaderId.ProxyAuthorization, HeaderId.Authorization]) {
+      for (const value of request.headers.fieldValues(id)) {
+        const octets = parseDigest(value)?.realm;
+        if (octets === undefined) {
+          isUnreadable ||= isDigestScheme(value);
+          continue;
+        }
+        const realm = textFromOctets(octets);
+        if (this.#options.served.directory.tenantByDomain(realm) !== undefined) return realm;
+        if (this.#options.accounts.isCallerRealm(realm)) return realm;
+      }
+    }
+    // Whose they were meant to be, the sender says; it is told that nobody can read them.
+    return isUnreadable ? this.#claimedTenant(request)?.domain : undefined;
+  }
+
+  #registeredParty(transaction: ServerTransaction, party: { domain: string; user: string }): Source | undefined {
+    const tenant = this.#options.served.directory.tenantByDomain(party.domain);
+    if (tenant !== undefined) return this.#verify(transaction, transaction.flow, tenant.domain);
+    const account = this.#options.accounts.gateway(party.domain, party.user);
+    if (account?.kind !== 'trunk') {
+      this.#challengeStranger(transaction, transaction.flow);
+      return undefined;
+    }
+    // The binding alone proves the gateway over a connection; a UDP source address can be forged, which is why digest is the default.
+    if (account.trunk.options.trust === 'binding') return { kind: 'trunk', trunk: account.trunk };
+    return this.#verify(transaction, transaction.flow, party.domain);
+  }
+
+  #trustedExtension(request: SipRequest, { remoteAddress }: Sender): TrustedExtension | undefined {
+    const candidates = this.#options.trusted().find(remoteAddress);
+    if (candidates.length === 0) return undefined;
+    const { uri } = request.from();
+    if (!isSipUri(uri) || uri.user === undefined) return undefined;
+    const user = unescapeUser(uri.user);
+    const named = candidates.filter(({ extension }) => extension.number === user);
+    const host = uri.host.toLowerCase();
+    const ofDomain = named.find(({ tenant }) => tenant.domain.toLowerCase() === host);
+    // A number of any length may be an extension: where a trunk sends from too, only the tenant's own domain says that it is a phone.
+    if (ofDomain !== undefined || this.#options.trunks.knows(remoteAddress)) return ofDomain;
+    return named.length === 1 ? named[0] : undefined;
+  }
+
+  /** The tenant of which From names an extension or service, in that tenant's own domain. */
+  #claimedTenant(request: SipRequest): Tenant | undefined {
+    const { uri } = request.from();
+    if (!isSipUri(uri) || uri.user === undefined) return undefined;
+    const directory = this.#options.served.directory;
+    const tenant = this.#options.served.tenantOf(uri.host);
+    if (tenant === undefined) return undefined;
+    const user = unescapeUser(uri.user);
+    return directory.member(tenant.name, user) === undefined ? undefined : tenant;
+  }
+
+  /** Whether the Request-URI is in the domain of another tenant than this one. */
+  #asksOther(request: SipRequest, tenant: Tenant): boolean {
+    const uri = request.uri();
+    const asked = isSipUri(uri) ? this.#options.served.directory.tenantByDomain(uri.host) : undefined;
+    return asked !== undefined && asked.name !== tenant.name;
+  }
+
+  #verify(transaction: ServerTransaction, sender: Sender, realm: string): Source | undefined {
+    const { request, flow } = transaction;
+    const tenant = this.#options.served.directory.tenantByDomain(realm);
+    if (tenant !== undefined && this.#asksOther(request, tenant)) {
+      this.#challenge(transaction, sender, request.uri());
+      return undefined;
+    }
+    const lookup = (username: string): Account | undefined =>
+      tenant === undefined
+        ? this.#options.accounts.caller(realm, username)
+        : this.#options.accounts.endpoint(tenant, username);
+    // RFC 3261 §22: a B2BUA challenges as a user agent or as a proxy; phones expect 407 for calls.
+    const kind =
+      request.headers.has(HeaderId.Authorization) && !request.headers.has(HeaderId.ProxyAuthorization)
+        ? 'user'
+        : 'proxy';
+    const verdict = this.#options.digest.verify(request, kind, tenant?.domain ?? realm, sender.remoteAddress, lookup);
+    if (verdict.outcome === 'refused') {
+      if (verdict.reason !== 'no-credentials' && !verdict.reason.startsWith('nonce')) {
+        const { username, uri } = verdict;
+        const hint = refusalHint(verdict.reason, username);
+        this.#options.onRefused?.(verdict.reason, sender, { method: request.method, realm, username, uri, ...hint });
+      }
+      transaction.reply(verdict.status, verdict.reasonPhrase, verdict.headers);
+      return undefined;
+    }
+    this.#options.onSignedIn?.(sender.remoteAddress);
+    const { account } = verdict;
+    switch (account.kind) {
+      case 'extension':
+        return { kind: 'extension', tenant: account.tenant, extension: account.extension };
+      case 'service':
+        return { kind: 'service', tenant: account.tenant, service: account.service };
+      case 'trunk':
+        if (account.trunk.type === 'whatsapp' && flow.transport !== 'tls') {
+          this.#refuse(transaction, sender, 'not-by-tls', { trunk: account.trunk.name });
+          return undefined;
+        }
+        return { kind: 'trunk', trunk: account.trunk };
+    }
+  }
+
+  /** Challenges for the domain that From or the Request-URI names, if it is one of ours; else for nobody's. */
+  #challengeStranger(transaction: ServerTransaction, sender: Sender): void {
+    const { request } = transaction;
+    this.#challenge(transaction, sender, request.from().uri, request.uri());
+  }
+
+  /** Challenges for the first of these that is a domain of ours, else for nobody's. */
+  #challenge(transaction: ServerTransaction, sender: Sender, ...uris: readonly Uri[]): void {
+    let realm = NOBODY_REALM;
+    for (const uri of uris) {
+      if (!isSipUri(uri)) continue;
+      const { accounts, served } = this.#options;
+      const tenant = served.tenantOf(uri.host);
+      // A name of this node's own may be the one that WhatsApp calls, and no tenant's domain is.
+      if (accounts.isCallerRealm(uri.host)) realm = uri.host.toLowerCase();
+      else if (tenant !== undefined) realm = tenant.domain;
+      else continue;
+      break;
+    }
+    const { request } = transaction;
+    if (realm === NOBODY_REALM) this.#noteOwnAddress(request, sender);
+    const { status, reasonPhrase, headers } = this.#options.digest.ask(request, 'proxy', realm, sender.remoteAddress);
+    transaction.reply(status, reasonPhrase, headers);
+  }
+
+  /**
+   * A phone that has the node's own address for its domain, where that is nobody's. Strangers who try an address do the same, so that
+   * each source is told of once.
+   */
+  #noteOwnAddress(request: SipRequest, sender: Sender): void {
+    const { uri } = request.from();
+    if (!isSipUri(uri) || !this.#options.served.isOwnHost(uri.host) || this.#told.has(sender.remoteAddress)) return;
+    if (this.#told.size >= MAX_TOLD) this.#told.clear();
+    this.#told.add(sender.remoteAddress);
+    const { host, user } = uri;
+    this.#options.onRefused?.('own-address', sender, { method: request.method, host, user, ...OWN_ADDRESS_HINT });
+  }
+
+  #refuse(
+    transaction: ServerTransaction,
+    sender: Sender,
+    code: string,
+    detail: Readonly<Record<string, unknown>>,
+  ): void {
+    this.#options.onRefused?.(code, sender, { method: transaction.request.method, ...detail });
+    transaction.reply(403, 'Forbidden');
+  }
+}

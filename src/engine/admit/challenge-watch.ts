@@ -1,0 +1,120 @@
+import type { Log } from '../../base/log.ts';
+import type { Scheduler } from '../../base/scheduler.ts';
+import type { DigestPolicy } from '../../sip/auth/index.ts';
+import { HeaderId, type SipRequest } from '../../sip/message/index.ts';
+
+/**
+ * Sees phones that stop at a challenge: they ask, are challenged, and never come with credentials, because they cannot answer what
+ * is offered or have no password. Without a word about it such a phone is simply not there.
+ *
+ * Rules it keeps: only accounts that exist are watched, so strangers cannot fill the log with names; each account and address is
+ * told once until it answers; both tables are bounded, the oldest entry goes first; one timer for all.
+ */
+export interface ChallengeWatchOptions {
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  /** How long a phone may take to answer, milliseconds. */
+  readonly patienceMs: number;
+  /** Whether somebody of this name can sign in to the realm. */
+  readonly isAccount: (realm: string, user: string | undefined) => boolean;
+}
+
+interface Waiting {
+  readonly sinceMs: number;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+const MAX_ENTRIES = 1000;
+
+export class ChallengeWatch {
+  readonly #options: ChallengeWatchOptions;
+  /** By realm, user and source; in the order of their challenges. */
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #told = new Set<string>();
+  #armed = false;
+
+  constructor(options: ChallengeWatchOptions) {
+    this.#options = options;
+  }
+
+  challenged(request: SipRequest, realm: string, user: string | undefined, source: string, policy: DigestPolicy): void {
+    const key = keyOf(realm, user, source);
+    if (this.#waiting.has(key) || this.#told.has(key) || !this.#options.isAccount(realm, user)) return;
+    makeRoom(this.#waiting);
+    const { scheduler } = this.#options;
+    this.#waiting.set(key, { sinceMs: scheduler.nowMs(), facts: factsOf(request, realm, user, source, policy) });
+    if (!this.#armed) this.#arm(this.#options.patienceMs);
+  }
+
+  answered(realm: string, user: string | undefined, source: string): void {
+    if (this.#waiting.size === 0 && this.#told.size === 0) return;
+    const key = keyOf(realm, user, source);
+    this.#waiting.delete(key);
+    this.#told.delete(key);
+  }
+
+  onTimer(): void {
+    const { scheduler, log, patienceMs } = this.#options;
+    this.#armed = false;
+    for (const [key, { sinceMs, facts }] of this.#waiting) {
+      const leftMs = sinceMs + patienceMs - scheduler.nowMs();
+      if (leftMs > 0) {
+        this.#arm(leftMs);
+        return;
+      }
+      this.#waiting.delete(key);
+      makeRoom(this.#told);
+      this.#told.add(key);
+      log.warn('challenge-unanswered', facts);
+    }
+  }
+
+  #arm(delayMs: number): void {
+    this.#armed = true;
+    this.#options.scheduler.schedule(delayMs, this, 0);
+  }
+}
+
+function keyOf(realm: string, user: string | undefined, source: string): string {
+  return `${user ?? ''}@${realm} ${source}`;
+}
+
+function makeRoom(table: Map<string, unknown> | Set<string>): void {
+  if (table.size < MAX_ENTRIES) return;
+  for (const oldest of table.keys()) {
+    table.delete(oldest);
+    return;
+  }
+}
+
+function factsOf(
+  request: SipRequest,
+  realm: string,
+  user: string | undefined,
+  source: string,
+  { algorithms }: DigestPolicy,
+): Readonly<Record<string, unknown>> {
+  const { headers, method } = request;
+  const hasOthers = headers.has(HeaderId.Authorization) || headers.has(HeaderId.ProxyAuthorization);
+  return {
+    method,
+    realm,
+    user,
+    source,
+    userAgent: headers.value(HeaderId.UserAgent),
+    algorithms: algorithms.join(', '),
+    hint: hintOf(realm, user, algorithms, hasOthers),
+  };
+}
+
+function hintOf(
+  realm: string,
+  user: string | undefined,
+  algorithms: DigestPolicy['algorithms'],
+  hasOthers: boolean,
+): string {
+  if (hasOthers) return `the phone answers for another realm: its realm must be ${realm}, or be left open`;
+  if (algorithms.length > 1 || algorithms[0] !== 'MD5')
+    return `the phone may know MD5 alone: set digest.algorithms: [MD5] on ${user ?? 'the trunk'}, its tenant or the node`;
+  return 'the phone has no password, or one for another realm or user name';
+}

@@ -1,0 +1,137 @@
+/** How much of what the network brings is let in: the node's limits, as the endpoint and the transports apply them. */
+import type { Clock } from '../../base/scheduler.ts';
+import type { NodeLimits } from '../../settings/node-schema.ts';
+import type { GuessThrottleOptions } from '../../sip/auth/index.ts';
+import type { EndpointOptions } from '../../sip/endpoint/index.ts';
+import type { SipRequest } from '../../sip/message/index.ts';
+import { SourceGate } from '../../sip/transport/index.ts';
+import type { Served } from '../served.ts';
+import { HeapRoom } from './heap-room.ts';
+
+export interface IntakeOptions {
+  readonly limits: NodeLimits;
+  readonly clock: Clock;
+  /** Addresses with budgets and connection slots of their own: trunks, registered phones. */
+  readonly knows: (address: string) => boolean;
+  /** Dialogs that there are now. */
+  readonly dialogs: () => number;
+  /** Whether new requests are refused while more waits than there is time for. */
+  readonly guardsLoad: boolean;
+  /** Seconds for Retry-After while the machine has no time for new requests, else undefined. */
+  readonly overloadSeconds?: (() => number | undefined) | undefined;
+  /** Knows emergency calls, which these limits do not hold up; asked only when one would. */
+  readonly served: Pick<Served, 'isEmergency' | 'isEmergencyNumber'>;
+}
+
+type IntakeEndpointOptions = Pick<
+  EndpointOptions,
+  | 'sources'
+  | 'inboxLimits'
+  | 'transportLimits'
+  | 'messageLimits'
+  | 'overloadSeconds'
+  | 'isEmergency'
+  | 'isEmergencyNumber'
+  | 'maxServerTransactions'
+  | 'maxClientTransactions'
+>;
+
+/** What a caller is told to wait when this second's calls have been placed, seconds. */
+const CALL_RATE_RETRY_SECONDS = 1;
+/** The same when there are as many dialogs as there may be. */
+const DIALOGS_RETRY_SECONDS = 5;
+/** Seconds' worth of messages that a source may send at once. */
+const BURST_SECONDS = 2;
+
+/**
+ * Lets new calls in at a rate. A place is taken by a call that was admitted, so that whoever cannot sign in takes none from those who
+ * can; while none is left, INVITEs are refused before anybody looks at them.
+ */
+export class Intake {
+  /** What each address, and all strangers together, may send. */
+  readonly gate: SourceGate;
+  readonly #options: IntakeOptions;
+  #places: number;
+  #refilledAtMs: number;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    const { limits, clock, knows } = options;
+    this.gate = new SourceGate(clock, {
+      messagesPerSecond: limits.messagesPerSecondPerPeer,
+      burst: BURST_SECONDS * limits.messagesPerSecondPerPeer,
+      strangersPerSecond: limits.messagesPerSecondFromStrangers,
+      knownPerSecond: limits.messagesPerSecondPerKnownPeer,
+      knows,
+      hasRoom: new HeapRoom(clock, limits.strangersHeapPercent / 100).hasRoom,
+    });
+    this.#places = options.limits.callsPerSecond;
+    this.#refilledAtMs = options.clock.nowMs();
+  }
+
+  /** A call was admitted. */
+  callBegins(): void {
+    this.#refill();
+    this.#places--;
+  }
+
+  endpointOptions(): IntakeEndpointOptions {
+    const { limits, dialogs, guardsLoad, overloadSeconds, served } = this.#options;
+    const isEmergency = (request: SipRequest) => served.isEmergency(request);
+    return {
+      sources: this.gate,
+      inboxLimits: {
+        backlogMs: guardsLoad ? limits.backlogMs : Number.POSITIVE_INFINITY,
+        strangersShare: limits.strangersTimePercent / 100,
+        strangersWaiting: limits.strangersWaiting,
+      },
+      transportLimits: {
+        maxConnections: limits.connections,
+        // However few there are, half of them are for everybody.
+        reservedConnections: Math.min(limits.connectionsReservedForTrunks, Math.floor(limits.connections / 2)),
+        maxConnectionsPerSource: limits.connectionsPerPeer,
+        strangersPerSecond: limits.strangerConnectionsPerSecond,
+        messageTimeoutMs: limits.firstMessageMs,
+        idleTimeoutMs: limits.idleConnectionMs,
+        maxQueuedOctets: limits.sendQueueBytes,
+        udpGatherMs: limits.udpGatherMs,
+      },
+      messageLimits: {
+        messageOctets: limits.messageBytes,
+        headOctets: limits.messageBytes,
+        lineOctets: limits.headerLineBytes,
+        headerCount: limits.headerCount,
+        viaCount: limits.viaCount,
+      },
+      isEmergency,
+      isEmergencyNumber: (number, host) => served.isEmergencyNumber(number, host),
+      maxServerTransactions: limits.transactions,
+      maxClientTransactions: limits.transactions,
+      overloadSeconds: (request) => {
+        const isCall = request.method === 'INVITE';
+        if (isCall && this.#refill() < 1 && !isEmergency(request)) return CALL_RATE_RETRY_SECONDS;
+        if (isCall && dialogs() >= limits.dialogs && !isEmergency(request)) return DIALOGS_RETRY_SECONDS;
+        const seconds = overloadSeconds?.();
+        return seconds !== undefined && isCall && isEmergency(request) ? undefined : seconds;
+      },
+    };
+  }
+
+  #refill(): number {
+    const { callsPerSecond } = this.#options.limits;
+    const nowMs = this.#options.clock.nowMs();
+    const refilled = this.#places + ((nowMs - this.#refilledAtMs) * callsPerSecond) / 1000;
+    this.#places = Math.min(callsPerSecond, refilled);
+    this.#refilledAtMs = nowMs;
+    return this.#places;
+  }
+}
+
+/** Budgets for wrong passwords from the one figure that is set: about half of it at once, the rest over the minute. */
+export function guessBudgets({ authFailuresPerMinute: perMinute }: NodeLimits): GuessThrottleOptions {
+  return {
+    perUserAndSource: { burst: Math.ceil(perMinute / 2), refillMs: 600_000 / perMinute },
+    perUser: { burst: Math.ceil(1.5 * perMinute), refillMs: 400_000 / perMinute },
+    perSource: { burst: 3 * perMinute, refillMs: 40_000 / perMinute },
+  };
+}

@@ -1,0 +1,68 @@
+import type { Clock } from '../../base/scheduler.ts';
+import type { Binding, RegistrationListener, RemovalReason } from '../../registrar/index.ts';
+import type { Flow } from '../../sip/transport/index.ts';
+
+const MOST_SIGNED_IN = 50_000;
+
+/**
+ * Addresses that somebody is registered from, or has signed in from lately. Digest nonces are good for one address only, so nobody gets in
+ * here by forging one.
+ */
+export class KnownSources implements RegistrationListener<Flow> {
+  readonly #node: string;
+  readonly #next: RegistrationListener<Flow>;
+  readonly #bindings = new Map<string, number>();
+  readonly #clock: Clock;
+  readonly #keptMs: number;
+  /** When somebody last signed in from an address, the longest ago first. */
+  readonly #signedIn = new Map<string, number>();
+
+  /** Counts registrations that this node took; `next` hears of all. A sign-in makes its address known for `keptMs`. */
+  constructor(node: string, clock: Clock, keptMs: number, next: RegistrationListener<Flow>) {
+    this.#node = node;
+    this.#clock = clock;
+    this.#keptMs = keptMs;
+    this.#next = next;
+  }
+
+  has(address: string): boolean {
+    if (this.#bindings.has(address)) return true;
+    const atMs = this.#signedIn.get(address);
+    return atMs !== undefined && this.#clock.nowMs() - atMs < this.#keptMs;
+  }
+
+  /** Somebody came from this address with the right password. */
+  signedIn(address: string): void {
+    this.#signedIn.delete(address);
+    this.#signedIn.set(address, this.#clock.nowMs());
+    if (this.#signedIn.size <= MOST_SIGNED_IN) return;
+    for (const oldest of this.#signedIn.keys()) {
+      this.#signedIn.delete(oldest);
+      return;
+    }
+  }
+
+  /** Begins anew with these: those of an earlier run, which no listener hears of, are among them. */
+  restored(bindings: Iterable<Binding<Flow>>): void {
+    this.#bindings.clear();
+    for (const binding of bindings) this.#count(binding, 1);
+  }
+
+  onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void {
+    this.#count(binding, 1);
+    if (previous !== undefined) this.#count(previous, -1);
+    this.#next.onRegistered(binding, previous);
+  }
+
+  onUnregistered(binding: Binding<Flow>, reason: RemovalReason): void {
+    this.#count(binding, -1);
+    this.#next.onUnregistered(binding, reason);
+  }
+
+  #count({ source: { address }, node }: Binding<Flow>, change: 1 | -1): void {
+    if (node !== this.#node) return;
+    const count = (this.#bindings.get(address) ?? 0) + change;
+    if (count > 0) this.#bindings.set(address, count);
+    else this.#bindings.delete(address);
+  }
+}

@@ -1,0 +1,156 @@
+/** Answered calls beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
+import type { Log } from '../../base/log.ts';
+import type { Scheduler } from '../../base/scheduler.ts';
+import type { CallFacts, CallStore, Calls, LiveRecord, SharedCalls, WaitingSnapshot } from '../../call/index.ts';
+import type { NodeSettings } from '../../settings/node-schema.ts';
+import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
+import type { SipRequest } from '../../sip/message/index.ts';
+import type { Target } from '../../sip/transport/index.ts';
+import type { PeerNodes } from '../peer-nodes.ts';
+import type { KeepingObserver } from '../tell/call-audience.ts';
+import { CallKeeper } from './call-keeper.ts';
+import { CallRebuilder } from './call-rebuilder.ts';
+import { type CallRestorerOptions, movedHere, restorerOf, targetHere } from './call-restorer.ts';
+import { CallRevival, type CallRevivalOptions } from './call-revival.ts';
+import { CallSuccession } from './call-succession.ts';
+import { answersOptions } from './peer-question.ts';
+import { SealedContacts, selfOf } from './sealed-contacts.ts';
+
+/** A phone that was cancelled is ready for the next call then. */
+const CANCELLED_MS = 200;
+
+export interface CallContinuityOptions {
+  readonly store: CallStore | undefined;
+  readonly peers: PeerNodes;
+  readonly endpoint: Endpoint;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly calls: () => Calls;
+  readonly restoring: Omit<CallRestorerOptions, 'monotonicMs'>;
+  /** Who seals what Contacts carry, and goes on with calls that requests carry; `workers`: how many the node has, where it has. */
+  readonly carrying: {
+    readonly settings: Pick<NodeSettings, 'node' | 'timers'>;
+    readonly secret: Uint8Array;
+    readonly userAgent: string;
+    readonly workers: number | undefined;
+  };
+  readonly isPlausible: CallRevivalOptions['isPlausible'];
+  /** What the record of a call will say besides its facts. */
+  readonly recordFacts: (record: LiveRecord) => CallFacts;
+  /** Whether a request comes from somebody who may have a call of another node: strangers do not wait. */
+  readonly isKnown: (request: SipRequest, address: string) => boolean;
+}
+
+export class CallContinuity {
+  readonly contacts: SealedContacts;
+  readonly #keeper: CallKeeper | undefined;
+  readonly #succession: CallSuccession | undefined;
+  readonly #revival: CallRevival | undefined;
+  readonly #options: CallContinuityOptions;
+  /** Another node has the calls, or will in a moment. */
+  #hasLeft = false;
+
+  constructor(options: CallContinuityOptions) {
+    this.#options = options;
+    const { settings, secret, workers, userAgent } = options.carrying;
+    const { served } = options.restoring;
+    const self = selfOf(settings.node, workers);
+    this.contacts = new SealedContacts({
+      ...{ secret, self, clock: options.scheduler },
+      isWanted: (trunkId) => served.directory.trunk(trunkId)?.options.contactToken === true,
+    });
+    const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
+    if (store === undefined) return;
+    const monotonicMs = (wallMs: number) => wallMs - scheduler.wallMs() + scheduler.nowMs();
+    const keeper = new CallKeeper({
+      store,
+      scheduler,
+      log,
+      calls,
+      recordFacts,
+      restorer: (snapshot) => restorerOf(snapshot, { ...restoring, monotonicMs }),
+      movedHere: (snapshot) => movedHere(snapshot, endpoint),
+      placeAgain: (waiting) => this.#placeAgain(waiting),
+    });
+    this.#keeper = keeper;
+    const asks = (node: Target, withinMs: number) => answersOptions(node, withinMs, endpoint);
+    const { isPlausible } = options;
+    const rebuilder = new CallRebuilder({
+      ...{ served, endpoint, clock: scheduler, userAgent },
+      sessionLimitMs: settings.timers.sessionLimitMs,
+    });
+    this.#revival = new CallRevival({
+      ...{ contacts: this.contacts, rebuilder, keeper, peers, scheduler, log, self, asks, isPlausible },
+      restoring: { ...restoring, monotonicMs },
+      isElsewhere: store.shared && ((id) => (store.shared as SharedCalls).isElsewhere(id)),
+    });
+    if (store.shared === undefined) return;
+    this.#succession = new CallSuccession({
+      store: store.shared,
+      peers,
+      scheduler,
+      asks,
+      takeOver: (node, kept) => keeper.takeOver(node, kept),
+    });
+  }
+
+  /** Brings back what the process before had; before a socket is open. */
+  async restore(): Promise<void> {
+    await this.#keeper?.restore();
+  }
+
+  /** The sockets are open: follows other nodes from now on. */
+  start(): void {
+    this.#keeper?.placeWaiting();
+    this.#succession?.start();
+  }
+
+  /** Takes no more calls of other nodes. */
+  handOver(): void {
+    this.#succession?.stop();
+  }
+
+  /** The node ends: another one goes on with its calls, where there is one. What is left of them is to be ended. */
+  async leaveCalls(): Promise<void> {
+    this.#succession?.stop();
+    if (this.#options.store?.shared === undefined || !this.#options.peers.hasSuccessor()) return;
+    try {
+      this.#hasLeft = ((await this.#keeper?.handOver()) ?? 0) > 0;
+    } catch (error) {
+      this.#options.log.warn('calls-not-handed-over', { error: String(error) });
+    }
+  }
+
+  /** The calls were ended in good order. */
+  async stop(): Promise<void> {
+    this.#succession?.stop();
+    this.#revival?.stop();
+    await this.#keeper?.stop();
+  }
+
+  /** A request within a dialog that is not here: its call may come from a node that has just ended. */
+  mayCome(transaction: ServerTransaction, retry: () => void): boolean {
+    // What is not answered is sent again, and by then to the other node.
+    if (this.#hasLeft) return true;
+    const { request, flow } = transaction;
+    if (!this.#options.isKnown(request, flow.remoteAddress)) return false;
+    const carried = this.#revival?.carried(request);
+    if (carried === undefined) return this.#succession?.mayCome(retry) === true;
+    const revive = () => void this.#revival?.revive(carried, transaction).finally(retry);
+    if (this.#succession?.mayCome(revive, true) !== true) revive();
+    return true;
+  }
+
+  /** Whoever was asked by the process before is cancelled in its name; the caller's INVITE is received once more. */
+  #placeAgain({ invite, from, cancels }: WaitingSnapshot): void {
+    const { endpoint, scheduler } = this.#options;
+    for (const { text, to } of cancels) endpoint.flowTo(targetHere(to, endpoint)).send(text);
+    const flow = endpoint.flowTo(targetHere(from, endpoint));
+    scheduler.schedule(CANCELLED_MS, { onTimer: () => endpoint.onMessage(invite, flow) }, 0);
+  }
+
+  /** What the store has to know of calls, besides whoever else is told. */
+  get observer(): KeepingObserver | undefined {
+    return this.#keeper;
+  }
+}

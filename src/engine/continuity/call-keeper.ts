@@ -1,0 +1,383 @@
+/**
+ * Answered calls outlive the process: their snapshots are in the store, written behind, never in the path of a message, and after a
+ * crash or a restart the calls go on from there. Requests within their dialogs find them, session timers and limits run on, and each
+ * gets its one call record.
+ */
+import type { Log } from '../../base/log.ts';
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
+import {
+  type CallFacts,
+  type CallSnapshot,
+  type CallStore,
+  type Calls,
+  CallsTaken,
+  type KeptCall,
+  type LiveRecord,
+  type Restorer,
+  type WaitingSnapshot,
+} from '../../call/index.ts';
+
+export interface CallKeeperOptions {
+  readonly store: CallStore;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly calls: () => Calls;
+  /** What the record of a call will say besides its facts. */
+  readonly recordFacts: (record: LiveRecord) => CallFacts;
+  /** Takes the places and grants of a call that goes on, and says where its legs are reached. */
+  readonly restorer: (snapshot: CallSnapshot) => Restorer;
+  /** Places a call again whose caller still waits. */
+  readonly placeAgain: (waiting: WaitingSnapshot) => void;
+  /** A call of another node as this one goes on with it: with addresses of its own. */
+  readonly movedHere: (snapshot: CallSnapshot) => CallSnapshot;
+}
+
+/** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
+const BEHIND_MS = 200;
+const RETRY_MS = 1_000;
+/** How often a process says that it is alive while it has calls. */
+const ALIVE_MS = 10_000;
+/** Peers that sent BYE to nobody gave up after 32 s (64*T1): from then on nobody knows what became of a call meanwhile. */
+const SURE_MS = 32_000 + ALIVE_MS;
+/** Between the questions whether calls are still there. */
+const PROBE_MS = 20;
+/** Between calls of another node whose parties are told where they are now. */
+const TELL_MS = 5;
+/** Snapshots that one write holds; between writes the thread is free. */
+const MAX_WRITTEN = 200;
+
+/** Calls of other processes that are over and that nobody shall begin again. */
+const MAX_REMEMBERED = 50_000;
+
+/** So long a caller hears it ring, at most, and somebody may still place the call for him. */
+const WAITS_MS = 60_000;
+
+const WRITE = 1;
+const PROBE = 2;
+const TELL = 3;
+
+export class CallKeeper implements TimerTarget {
+  readonly #options: CallKeeperOptions;
+  /** Calls with news. */
+  readonly #changed = new Set<string>();
+  /** Calls that the store has, and those that it is to forget. */
+  readonly #stored = new Set<string>();
+  readonly #ended = new Set<string>();
+  /** Calls of other processes that go on here, those of them that are over, and those that the store is to keep from others. */
+  readonly #adopted = new Set<string>();
+  readonly #over = new Set<string>();
+  readonly #toClaim = new Set<string>();
+  readonly #toProbe: string[] = [];
+  #timer: Timer | undefined = undefined;
+  #dueMs = 0;
+  #probeTimer: Timer | undefined = undefined;
+  /** Calls of the process before that nobody had answered. */
+  #toPlace: WaitingSnapshot[] = [];
+  /** Calls that came from another node. */
+  readonly #toTell: string[] = [];
+  #tellTimer: Timer | undefined = undefined;
+  #isWriting = false;
+  #writing: Promise<void> = Promise.resolve();
+  #hasFailed = false;
+  #isStopped = false;
+  #aliveAtMs = 0;
+
+  constructor(options: CallKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Brings back the calls of the process before; before a socket is open. A node starts without them rather than not at all. */
+  async restore(): Promise<void> {
+    const { store, log, scheduler } = this.#options;
+    try {
+      const { calls, aliveAtMs } = await store.load();
+      const restored = calls.filter((kept) => this.#restored(kept, (snapshot) => snapshot));
+      if (calls.length === 0) return;
+      this.#arm(BEHIND_MS);
+      const downMs = scheduler.wallMs() - aliveAtMs;
+      const again = this.#toPlace.length;
+      log.info('calls-restored', {
+        count: restored.length,
+        again,
+        lost: calls.length - restored.length - again,
+        downMs,
+      });
+      this.#toProbe.push(...restored.map(({ id }) => id));
+      // After a short stop the news of an end may be lost that was not written yet; who is still sending BYE has its time first.
+      this.#probeTimer = scheduler.schedule(downMs > SURE_MS ? RETRY_MS : SURE_MS, this, PROBE);
+    } catch (error) {
+      log.warn('calls-not-restored', { error: String(error) });
+    }
+  }
+
+  /** Goes on with calls of a node that has ended; the store counts them as this one's already. */
+  takeOver(node: string, kept: readonly KeptCall[]): void {
+    const { log, movedHere, scheduler, calls } = this.#options;
+    const restored = kept.filter((call) => this.#restored(call, movedHere));
+    for (const { id: taken } of restored) {
+      const id = calls().rejoin(taken);
+      this.#note(id);
+      this.#toTell.push(id);
+    }
+    this.#arm(BEHIND_MS);
+    const again = this.#toPlace.length;
+    log.warn('calls-taken-over', {
+      from: node,
+      count: restored.length,
+      again,
+      lost: kept.length - restored.length - again,
+    });
+    this.placeWaiting();
+    this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
+  }
+
+  /** Goes on with a call that no store has. False: it is here, or was. */
+  adopt(snapshot: CallSnapshot, by: Restorer): boolean {
+    const { calls, scheduler } = this.#options;
+    if (this.hasEnded(snapshot.id) || calls().restore(snapshot, by) === undefined) return false;
+    this.#adopted.add(snapshot.id);
+    this.#toClaim.add(snapshot.id);
+    const id = calls().rejoin(snapshot.id);
+    this.#note(id);
+    this.#toTell.push(id);
+    this.#tellTimer ??= scheduler.schedule(TELL_MS, this, TELL);
+    return true;
+  }
+
+  /** Whether it went on here after another process, and is over. */
+  hasEnded(id: string): boolean {
+    return this.#over.has(id);
+  }
+
+  has(id: string): boolean {
+    return this.#options.calls().get(id) !== undefined;
+  }
+
+  /** The sockets are open: callers of the process before who may still wait have their calls placed again. */
+  placeWaiting(): void {
+    const waiting = this.#toPlace;
+    this.#toPlace = [];
+    for (const call of waiting) this.#options.placeAgain(call);
+  }
+
+  onCallRinging({ id }: LiveRecord): void {
+    if (this.#options.store.shared !== undefined) this.#note(id);
+  }
+
+  onCallAnswered({ id }: LiveRecord): void {
+    this.#note(id);
+  }
+
+  onCallChanged({ id }: LiveRecord): void {
+    this.#note(id);
+  }
+
+  onCallEnded({ id }: LiveRecord): void {
+    this.#changed.delete(id);
+    if (this.#adopted.delete(id)) this.#noteOver(id);
+    if (!this.#stored.delete(id) && !this.#toClaim.has(id)) return;
+    this.#ended.add(id);
+    this.#arm(BEHIND_MS);
+  }
+
+  #noteOver(id: string): void {
+    this.#over.add(id);
+    if (this.#over.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.#over) {
+      this.#over.delete(oldest);
+      return;
+    }
+  }
+
+  onCallMoved(record: LiveRecord): void {
+    this.onCallEnded(record);
+  }
+
+  onTimer(kind: number): void {
+    if (kind === PROBE) {
+      this.#probeNext();
+      return;
+    }
+    if (kind === TELL) {
+      this.#tellNext();
+      return;
+    }
+    this.#timer = undefined;
+    this.#writing = this.#write();
+  }
+
+  /**
+   * Leaves the calls to another node: they are written as they are now, and nobody is told anything here. Those that cannot be written
+   * stay. Resolves with how many were left.
+   */
+  async handOver(): Promise<number> {
+    const { store, calls, log } = this.#options;
+    for (const { id } of calls().list()) this.#changed.add(id);
+    this.#timer = cancelTimer(this.#timer);
+    await this.#writing;
+    while ((this.#changed.size > 0 || this.#ended.size > 0) && !this.#hasFailed) {
+      // Each write arms the next one.
+      this.#timer = cancelTimer(this.#timer);
+      await this.#write();
+    }
+    if (this.#hasFailed || this.#stored.size === 0) return 0;
+    this.#isStopped = true;
+    this.#timer = cancelTimer(this.#timer);
+    const left = [...this.#stored];
+    this.#stored.clear();
+    for (const id of left) calls().forget(id);
+    await store.shared?.release();
+    log.info('calls-handed-over', { count: left.length });
+    return left.length;
+  }
+
+  /** The calls were ended in good order: the store forgets them. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer = cancelTimer(this.#timer);
+    this.#probeTimer = cancelTimer(this.#probeTimer);
+    this.#tellTimer = cancelTimer(this.#tellTimer);
+    this.#changed.clear();
+    for (const id of this.#stored) this.#ended.add(id);
+    this.#stored.clear();
+    await this.#writing;
+    if (this.#ended.size > 0) await this.#write();
+  }
+
+  #note(id: string): void {
+    this.#changed.add(id);
+    this.#arm(BEHIND_MS);
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#isWriting || this.#isStopped) return;
+    const { scheduler } = this.#options;
+    const dueMs = scheduler.nowMs() + delayMs;
+    if (this.#timer !== undefined && this.#dueMs <= dueMs) return;
+    this.#timer = cancelTimer(this.#timer);
+    this.#timer = scheduler.schedule(delayMs, this, WRITE);
+    this.#dueMs = dueMs;
+  }
+
+  #restored({ id, document }: KeptCall, as: (snapshot: CallSnapshot) => CallSnapshot): boolean {
+    const { calls, restorer, log } = this.#options;
+    this.#stored.add(id);
+    try {
+      const kept = JSON.parse(document) as CallSnapshot | WaitingSnapshot;
+      if (kept.version === 'waiting-1' && this.#options.scheduler.wallMs() - kept.takenAtMs < WAITS_MS)
+        this.#toPlace.push(kept);
+      // The store has come back with what went on here without it.
+      if (this.has(id)) {
+        this.#note(id);
+        return false;
+      }
+      const snapshot = kept.version === 2 && !this.hasEnded(id) ? as(kept) : undefined;
+      if (snapshot !== undefined && calls().restore(snapshot, restorer(snapshot)) !== undefined) {
+        this.#adopted.add(id);
+        return true;
+      }
+    } catch (error) {
+      log.warn('call-not-restored', { call: id, error: String(error) });
+    }
+    this.#stored.delete(id);
+    this.#ended.add(id);
+    return false;
+  }
+
+  async #write(): Promise<void> {
+    const { store, scheduler, log, calls } = this.#options;
+    const aliveAtMs = scheduler.wallMs();
+    const changed = [...this.#changed].slice(0, MAX_WRITTEN);
+    const ended = [...this.#ended];
+    for (const id of changed) this.#changed.delete(id);
+    for (const id of ended) this.#ended.delete(id);
+    const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
+    const isNew = put.filter(({ id }) => !this.#stored.has(id));
+    for (const { id } of put) this.#stored.add(id);
+    this.#isWriting = true;
+    let isWritten = true;
+    try {
+      if (put.length > 0 || ended.length > 0 || this.#isDue(aliveAtMs)) {
+        await store.write({ put, remove: ended, aliveAtMs });
+        await this.#claim();
+        this.#aliveAtMs = aliveAtMs;
+      }
+      if (this.#hasFailed) log.info('calls-kept-again');
+      this.#hasFailed = false;
+    } catch (error) {
+      isWritten = false;
+      if (error instanceof CallsTaken) {
+        for (const { id } of isNew) this.#stored.delete(id);
+        this.#forgetTaken();
+        for (const { id } of isNew) if (calls().get(id) !== undefined) this.#changed.add(id);
+        this.#isWriting = false;
+        this.#arm(BEHIND_MS);
+        return;
+      }
+      if (!this.#hasFailed) log.warn('calls-not-kept', { error: String(error) });
+      this.#hasFailed = true;
+      // What has ended meanwhile is in the store all the same.
+      for (const { id } of put) if (this.#stored.has(id)) this.#changed.add(id);
+      for (const id of ended) this.#ended.add(id);
+    }
+    this.#isWriting = false;
+    const hasNews = this.#changed.size > 0 || this.#ended.size > 0;
+    if (!isWritten) this.#arm(RETRY_MS);
+    else if (hasNews) this.#arm(BEHIND_MS);
+    else if (this.#stored.size > 0) this.#arm(ALIVE_MS);
+  }
+
+  /** What went on here is nobody else's, though the store may come back with it. */
+  async #claim(): Promise<void> {
+    if (this.#toClaim.size === 0) return;
+    const claimed = [...this.#toClaim];
+    await this.#options.store.shared?.claim(claimed);
+    for (const id of claimed) this.#toClaim.delete(id);
+  }
+
+  #isDue(nowMs: number): boolean {
+    return this.#stored.size > 0 && nowMs - this.#aliveAtMs >= ALIVE_MS / 2;
+  }
+
+  #snapshot(id: string, takenAtMs: number): KeptCall | undefined {
+    const { calls, recordFacts, store } = this.#options;
+    const call = calls().get(id);
+    const snapshot = call?.snapshot(takenAtMs);
+    if (call !== undefined && snapshot !== undefined)
+      return { id, document: JSON.stringify({ ...snapshot, facts: recordFacts(call.record) }) };
+    // Where nobody could place it again in time it is not worth the writing; and of a call between nodes the one that drafted it can.
+    const isPlaceable = store.shared !== undefined && call?.record.facts.peerNode === undefined;
+    const waiting = isPlaceable ? call?.waitingSnapshot(takenAtMs) : undefined;
+    return waiting === undefined ? undefined : { id, document: JSON.stringify(waiting) };
+  }
+
+  /** This node was silent for so long that another one goes on with its calls. */
+  #forgetTaken(): void {
+    const { log, calls } = this.#options;
+    log.error('calls-taken', { count: this.#stored.size });
+    const taken = [...this.#stored];
+    this.#stored.clear();
+    this.#ended.clear();
+    for (const id of taken) {
+      this.#changed.delete(id);
+      calls().forget(id);
+    }
+  }
+
+  #tellNext(): void {
+    this.#tellTimer = undefined;
+    const id = this.#toTell.shift();
+    if (id === undefined) return;
+    this.#options.calls().refreshTargets(id);
+    this.#tellTimer = this.#options.scheduler.schedule(TELL_MS, this, TELL);
+  }
+
+  /** Of calls that may have ended while nobody listened: one after the other. */
+  #probeNext(): void {
+    this.#probeTimer = undefined;
+    const id = this.#toProbe.shift();
+    if (id === undefined) return;
+    this.#options.calls().probe(id);
+    this.#probeTimer = this.#options.scheduler.schedule(PROBE_MS, this, PROBE);
+  }
+}

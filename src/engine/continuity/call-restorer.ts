@@ -1,0 +1,93 @@
+/** What an answered call of another process takes up again here: places on its trunks, grants of the fraud guards, ways to its parties. */
+import {
+  type CallSnapshot,
+  destinationAt,
+  type LegSnapshot,
+  type PlaceSnapshot,
+  type Restorer,
+} from '../../call/index.ts';
+import type { Endpoint } from '../../sip/endpoint/index.ts';
+import { formatHost } from '../../sip/message/index.ts';
+import type { Target } from '../../sip/transport/index.ts';
+import type { TrunkService } from '../../trunks/trunk-service.ts';
+import type { OutboundGuards } from '../route/outbound-guards.ts';
+import type { Served } from '../served.ts';
+
+export interface CallRestorerOptions {
+  readonly trunks: Pick<TrunkService, 'admit' | 'admitInbound' | 'secured'>;
+  readonly guards: OutboundGuards;
+  readonly served: Pick<Served, 'directory'>;
+  /** Monotonic time of a wall clock time, ms. */
+  readonly monotonicMs: (wallMs: number) => number;
+}
+
+/** Limits count it and never refuse it: it was admitted when it began. */
+export function restorerOf(snapshot: CallSnapshot, options: CallRestorerOptions): Restorer {
+  const places = placesOf(snapshot, options);
+  const { sessionLimitMs } = snapshot;
+  return {
+    ...(sessionLimitMs !== undefined && { sessionLimitMs }),
+    reach: (place, { trunkId }) => {
+      const to = destinationAt(place);
+      // A trunk that is gone, or whose files cannot be read, is tried as it was: a BYE that is not taken harms nobody.
+      return 'send' in to || trunkId === undefined ? to : (options.trunks.secured(trunkId, to) ?? to);
+    },
+    onEnd: () => {
+      for (const release of places) release();
+    },
+  };
+}
+
+/** A call of another node with what this one's Contact says, and without the other's listeners. */
+export function movedHere(snapshot: CallSnapshot, endpoint: Pick<Endpoint, 'advertised'>): CallSnapshot {
+  return { ...snapshot, caller: legHere(snapshot.caller, endpoint), callee: legHere(snapshot.callee, endpoint) };
+}
+
+/** A place of another node's, from this one: listeners of which there is none here are left out. */
+export function targetHere({ kind: _, ...target }: PlaceSnapshot, endpoint: Pick<Endpoint, 'advertised'>): Target {
+  if (endpoint.advertised(target) !== undefined) return target;
+  const { listenerId: __, ...anywhere } = target;
+  return anywhere;
+}
+
+function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>): LegSnapshot {
+  const { scope, viaHost } = leg.options;
+  const target = targetHere(leg.place, endpoint);
+  const place = { kind: leg.place.kind, ...target };
+  const own = endpoint.advertised(target, scope);
+  // A name that the trunk has for all nodes stays; without a listener for it the peer is told nothing new.
+  if (own === undefined || viaHost !== undefined) return { ...leg, place };
+  const here = (contact: string) => contact.replace(CONTACT_HOST, `$1${formatHost(own.host)}:${own.port}`);
+  const { dialog, options } = leg;
+  return {
+    ...leg,
+    place,
+    dialog: { ...dialog, localContact: here(dialog.localContact) },
+    options: { ...options, contact: here(options.contact) },
+  };
+}
+
+/** Up to the host of the URI in one of our own Contacts, and the host with its port. */
+const CONTACT_HOST = /^(<sips?:(?:[^@>]*@)?)(?:\[[^\]]*\]|[^:;>]*)(?::\d+)?/;
+
+function placesOf(
+  snapshot: CallSnapshot,
+  { trunks, guards, served, monotonicMs }: CallRestorerOptions,
+): (() => void)[] {
+  const { facts, caller, callee, answeredAtMs } = snapshot;
+  const now = served.directory;
+  const tenant = facts.tenant === undefined ? undefined : now.tenantByName(facts.tenant);
+  if (tenant === undefined) return [];
+  const trunkOf = (id: string | undefined) => (id === undefined ? undefined : now.trunk(id));
+  const [from, to] = [trunkOf(caller.options.trunkId), trunkOf(callee.options.trunkId)];
+  const grants = [
+    ...(from === undefined ? [] : [trunks.admitInbound(from, tenant, now, true)]),
+    ...(to === undefined ? [] : [trunks.admit(to, tenant, now, true)]),
+  ];
+  if (to !== undefined && facts.sessionId !== undefined) {
+    const extension = facts.extension === undefined ? undefined : now.extension(tenant.name, facts.extension);
+    const call = { tenant, extension, number: facts.called, emergency: false };
+    guards.resume(facts.sessionId, call, monotonicMs(answeredAtMs));
+  }
+  return grants.flatMap((grant) => (grant.granted ? [() => grant.release()] : []));
+}

@@ -1,0 +1,159 @@
+/**
+ * A node that ends without a word is followed: its answered calls are in the store that it shared, and go on here, at whichever node
+ * comes first. It counts as ended when it has told the others nothing for a while and answers no OPTIONS either; the store gives
+ * its calls away only then, and each of them once.
+ */
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
+import type { KeptCall, SharedCalls } from '../../call/index.ts';
+import type { Target } from '../../sip/transport/index.ts';
+import type { PeerNodes } from '../peer-nodes.ts';
+
+/** A request whose call may come. */
+interface Waiting {
+  /** Tries it again. */
+  readonly retry: () => void;
+  /** It carries its call, and need not wait for a store that cannot be asked. */
+  readonly needsNoStore: boolean;
+}
+
+export interface CallSuccessionOptions {
+  readonly store: SharedCalls;
+  readonly peers: PeerNodes;
+  readonly scheduler: Scheduler;
+  /** Whether a node answers within so many ms. */
+  readonly asks: (node: Target, withinMs: number) => Promise<boolean>;
+  readonly takeOver: (node: string, calls: readonly KeptCall[]) => void;
+}
+
+const LOOK_MS = 250;
+/** Nodes tell of themselves twice a second, and hear of each other as often. */
+const QUIET_MS = 1_000;
+const ANSWER_MS = 300;
+/** By the store's clock, which both write by. */
+const SILENT_MS = 1_300;
+/** Calls of a node that has left them, or that nobody knows any more, are looked for this often. */
+const ROUND_MS = 1_000;
+/** Longest that a request waits for its call to come. */
+const WAIT_MS = 3_000;
+/** Requests that wait at once. */
+const MAX_WAITING = 2_000;
+
+const LOOK = 1;
+const GIVE_UP = 2;
+
+export class CallSuccession implements TimerTarget {
+  readonly #options: CallSuccessionOptions;
+  #waiting: Waiting[] = [];
+  /** The store had calls of other nodes when it was asked last. */
+  #hasOthers = false;
+  /** Nodes as they were heard of last. One that has lost the store is in no roster after a while, and has its calls all the same. */
+  readonly #heard = new Map<string, { readonly sip: Target; readonly quietMs: number }>();
+  #timer: Timer | undefined = undefined;
+  #waitTimer: Timer | undefined = undefined;
+  #looking: Promise<boolean> | undefined = undefined;
+  #roundAtMs = 0;
+  #isStopped = false;
+
+  constructor(options: CallSuccessionOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = this.#options.scheduler.schedule(LOOK_MS, this, LOOK);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer = cancelTimer(this.#timer);
+    this.#letGo();
+  }
+
+  /** A request came whose call is not here. False: nobody has just ended, or too many wait. */
+  mayCome(retry: () => void, needsNoStore = false): boolean {
+    if (this.#isStopped || this.#waiting.length >= MAX_WAITING) return false;
+    if (!this.#hasOthers && this.#options.peers.names().length === 0) return false;
+    this.#waiting.push({ retry, needsNoStore });
+    if (this.#waiting.length > 1) return true;
+    this.#waitTimer = this.#options.scheduler.schedule(WAIT_MS, this, GIVE_UP);
+    void this.#look(true);
+    return true;
+  }
+
+  onTimer(kind: number): void {
+    if (kind === GIVE_UP) {
+      this.#letGo();
+      return;
+    }
+    this.#timer = this.#options.scheduler.schedule(LOOK_MS, this, LOOK);
+    const { scheduler, peers } = this.#options;
+    this.#noteHeard();
+    const isQuiet = peers.names().some((name) => (peers.quietMs(name) ?? 0) >= QUIET_MS);
+    if (isQuiet || this.#waiting.length > 0 || scheduler.nowMs() >= this.#roundAtMs) void this.#look(false);
+  }
+
+  /** `asksAll`: those too that were heard of a moment ago. */
+  async #look(asksAll: boolean): Promise<void> {
+    if (this.#looking !== undefined && !asksAll) return;
+    while (this.#looking !== undefined) await this.#looking;
+    this.#looking = this.#settle(asksAll || this.#waiting.length > 0).catch(() => {
+      this.#letGo(({ needsNoStore }) => needsNoStore);
+      return false;
+    });
+    const isSettled = await this.#looking;
+    this.#looking = undefined;
+    if (isSettled) this.#letGo();
+  }
+
+  /** False: a node is silent, and has not been for long enough. */
+  async #settle(asksAll: boolean): Promise<boolean> {
+    const { store, scheduler } = this.#options;
+    this.#roundAtMs = scheduler.nowMs() + ROUND_MS;
+    const holders = await store.holders();
+    this.#hasOthers = holders.length > 0;
+    const settled = await Promise.all(holders.map((name) => this.#follow(name, asksAll)));
+    return settled.every(Boolean);
+  }
+
+  async #follow(name: string, asksAll: boolean): Promise<boolean> {
+    const { peers, store, asks, takeOver } = this.#options;
+    const quietMs = peers.quietMs(name);
+    if (quietMs !== undefined && quietMs < QUIET_MS && !asksAll) return true;
+    const address = peers.addressOf(name) ?? this.#addressBefore(name);
+    // One that answers is there: it may have lost the store.
+    if (address !== undefined && (await asks(address, ANSWER_MS))) return true;
+    while (!this.#isStopped) {
+      const calls = await store.take(name, SILENT_MS);
+      if (calls === 'alive') return false;
+      if (calls.length === 0) return true;
+      takeOver(name, calls);
+    }
+    return true;
+  }
+
+  #noteHeard(): void {
+    const { peers } = this.#options;
+    for (const name of peers.names()) {
+      const sip = peers.addressOf(name) ?? this.#heard.get(name)?.sip;
+      if (sip !== undefined) this.#heard.set(name, { sip, quietMs: peers.quietMs(name) ?? 0 });
+    }
+  }
+
+  /** Of a node that fell silent. One that left told of itself to the end, and another one may be at its address. */
+  #addressBefore(name: string): Target | undefined {
+    const { peers } = this.#options;
+    const { sip, quietMs = 0 } = this.#heard.get(name) ?? {};
+    if (sip === undefined || quietMs < QUIET_MS) return undefined;
+    const isReused = peers.names().some((other) => {
+      const taken = other === name ? undefined : peers.addressOf(other);
+      return taken?.address === sip.address && taken.port === sip.port;
+    });
+    return isReused ? undefined : sip;
+  }
+
+  #letGo(which: (waiting: Waiting) => boolean = () => true): void {
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter((each) => !which(each));
+    if (this.#waiting.length === 0) this.#waitTimer = cancelTimer(this.#waitTimer);
+    for (const each of waiting) if (which(each)) each.retry();
+  }
+}

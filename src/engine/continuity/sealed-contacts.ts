@@ -1,0 +1,255 @@
+/**
+ * Contacts that carry their call: `<sip:102@203.0.113.1:5060;tdm=…>`. The parameter comes back in the Request-URI of the peer's requests
+ * (RFC 3261 §12.2.1.1), and is sealed with a key that only nodes of this store have, for one dialog and no other.
+ */
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
+import { MessageAuthenticator } from '../../base/message-authenticator.ts';
+import { PackingError } from '../../base/packed-octets.ts';
+import type { Clock } from '../../base/scheduler.ts';
+import {
+  type CallToken,
+  type ContactQuestion,
+  type Contacts,
+  markOf,
+  readToken,
+  type TokenParty,
+  tokenParty,
+  writeToken,
+} from '../../call/index.ts';
+import { octetsFromText, type SipRequest, textFromOctets } from '../../sip/message/index.ts';
+
+/** Who seals: marks of the node, of this process among those that it has been and is, and of the workers beside it. */
+export interface Self {
+  readonly node: number;
+  readonly life: number;
+  readonly siblings: readonly number[];
+}
+
+export interface SealedContactsOptions {
+  /** What the nodes of the store share. */
+  readonly secret: Uint8Array;
+  readonly self: Pick<Self, 'node' | 'life'>;
+  readonly clock: Clock;
+  /** Whether the Contacts of a trunk's legs carry their call; of phones they always do. */
+  readonly isWanted: (trunkId: string) => boolean;
+}
+
+export interface ContactCounters {
+  sealed: number;
+  /** Left out: longer than peers take. */
+  tooLong: number;
+  /** Left out: the message would not go into a datagram. */
+  tooLarge: number;
+  opened: number;
+  /** Not sealed with our key, or for another dialog. */
+  forged: number;
+  /** Calls that went on from one; that a node has, or had, which lives; and whose tenant or trunk is gone, or whose party sends from elsewhere. */
+  rebuilt: number;
+  elsewhere: number;
+  refused: number;
+}
+
+const NAME = ';tdm=';
+/** Longest parameter, name included: most peers take a URI of 255 octets. */
+const MAX_PARAMETER = 200;
+const MAX_URI = 250;
+const PARAMETER = /;tdm=([A-Za-z0-9_-]{60,196})(?![^;?])/;
+
+const NONCE_OCTETS = 12;
+/** NIST SP 800-38D allows 96 bits. */
+const TAG_OCTETS = 12;
+const HEAD_OCTETS = 1 + NONCE_OCTETS + TAG_OCTETS;
+const ROOM = Math.floor(((MAX_PARAMETER - NAME.length) * 3) / 4) - HEAD_OCTETS;
+
+/** In the first octet: the format, whether the peer's tag is bound, and the week. */
+const FORMAT = 1 << 6;
+const FORMAT_MASK = 3 << 6;
+const BINDS_BOTH_TAGS = 1 << 5;
+const WEEK_MASK = 31;
+/** A key is used for so long, and its tokens are good while the next one is: calls are shorter (`timers.sessionLimitMs`). */
+const WEEK_MS = 604_800_000;
+
+const NONCES = 256;
+
+/** As many as other tokens of ours have. */
+const DERIVED_DIGITS = 24;
+
+export class SealedContacts implements Contacts {
+  readonly counters: ContactCounters = {
+    ...{ sealed: 0, tooLong: 0, tooLarge: 0, opened: 0, forged: 0 },
+    ...{ rebuilt: 0, elsewhere: 0, refused: 0 },
+  };
+  readonly #options: SealedContactsOptions;
+  readonly #names: MessageAuthenticator;
+  readonly #keys = new Map<number, KeyObject>();
+  #nonces = Buffer.alloc(0);
+  #nonceAt = 0;
+
+  constructor(options: SealedContactsOptions) {
+    this.#options = options;
+    this.#names = new MessageAuthenticator(
+      Buffer.from(hkdfSync('sha256', options.secret, '', 'tandem call names', 32)),
+    );
+  }
+
+  derived(text: string): string {
+    return this.#names.hex(text).slice(0, DERIVED_DIGITS);
+  }
+
+  of(question: ContactQuestion): string {
+    const { contact, trunkId } = question.near.options;
+    if (trunkId !== undefined && !this.#options.isWanted(trunkId)) return contact;
+    const token = this.#tokenOf(question);
+    if (token === undefined) return contact;
+    const end = contact.indexOf('>', contact.lastIndexOf('<'));
+    const octets = writeToken(token, question.near.dialog.localTag, this, ROOM);
+    const sealed = octets === undefined ? undefined : NAME + this.#seal(octets, question);
+    if (sealed === undefined || end < 0 || end + sealed.length > MAX_URI) {
+      this.counters.tooLong++;
+      return contact;
+    }
+    this.counters.sealed++;
+    return contact.slice(0, end) + sealed + contact.slice(end);
+  }
+
+  noteTooLarge(): void {
+    this.counters.sealed--;
+    this.counters.tooLarge++;
+  }
+
+  /** What the request's URI says of a call; undefined when it says nothing, or not of the dialog that the request is in. */
+  open(request: SipRequest): CallToken | undefined {
+    const text = PARAMETER.exec(request.requestUri)?.[1];
+    if (text === undefined) return undefined;
+    const sealed = Buffer.from(text, 'base64url');
+    const head = sealed[0] ?? 0;
+    const key = this.#keyOf(head & WEEK_MASK);
+    if ((head & FORMAT_MASK) !== FORMAT || key === undefined || sealed.length <= HEAD_OCTETS) return this.#forged();
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(1, 1 + NONCE_OCTETS), {
+      authTagLength: TAG_OCTETS,
+    });
+    const [callId, ours, theirs] = [request.callId(), request.toTag() ?? '', request.fromTag() ?? ''];
+    decipher.setAAD(bound(head, callId, ours, theirs));
+    decipher.setAuthTag(sealed.subarray(1 + NONCE_OCTETS, HEAD_OCTETS));
+    try {
+      const octets = Buffer.concat([decipher.update(sealed.subarray(HEAD_OCTETS)), decipher.final()]);
+      const token = readToken(octets, ours, this);
+      this.counters.opened++;
+      return { ...token, caller: textFromOctets(token.caller), called: textFromOctets(token.called) };
+    } catch (error) {
+      // A token of another program that has the key and writes other things.
+      if (error instanceof PackingError) this.counters.opened++;
+      return this.#forged();
+    }
+  }
+
+  #forged(): undefined {
+    this.counters.forged++;
+    return undefined;
+  }
+
+  #tokenOf({ record, near, far }: ContactQuestion): CallToken | undefined {
+    const { facts, startedAtMs, answeredAtMs } = record;
+    const [nearParty, farParty] = [tokenParty(near), tokenParty(far)];
+    if (nearParty === undefined || farParty?.target === undefined || facts.tenant === undefined) return undefined;
+    if (facts.peerNode !== undefined || !isOfTenant(near, facts.tenant) || !isOfTenant(far, facts.tenant))
+      return undefined;
+    const { dialog, options } = far;
+    const { self } = this.#options;
+    return {
+      id: record.id,
+      isCaller: near.dialog.role === 'uas',
+      direction: facts.direction,
+      node: self.node,
+      life: self.life,
+      tenant: markOf(facts.tenant),
+      ...{ startedAtMs, answeredAtMs },
+      caller: octetsFromText(facts.caller),
+      called: octetsFromText(facts.called),
+      near: nearParty satisfies TokenParty,
+      far: {
+        ...farParty,
+        target: farParty.target,
+        callId: dialog.callId,
+        localTag: dialog.localTag,
+        remoteTag: dialog.remoteTag,
+        localUri: uriOf(dialog.localAddress),
+        remoteUri: uriOf(dialog.remoteAddress),
+        contactUser: USER.exec(options.contact)?.[1] ?? '',
+      },
+    };
+  }
+
+  #seal(octets: Buffer, { near }: ContactQuestion): string {
+    const { callId, localTag, remoteTag, role } = near.dialog;
+    const week = Math.floor(this.#options.clock.wallMs() / WEEK_MS);
+    // The called party's tag is not known when it is called.
+    const bindsBoth = role === 'uas' || remoteTag !== '';
+    const head = FORMAT | (bindsBoth ? BINDS_BOTH_TAGS : 0) | (week & WEEK_MASK);
+    const nonce = this.#nonce();
+    const cipher = createCipheriv('aes-256-gcm', this.#keyOfWeek(week), nonce, { authTagLength: TAG_OCTETS });
+    cipher.setAAD(bound(head, callId, localTag, remoteTag));
+    const body = cipher.update(octets);
+    cipher.final();
+    const sealed = Buffer.allocUnsafe(HEAD_OCTETS + body.length);
+    sealed[0] = head;
+    nonce.copy(sealed, 1);
+    cipher.getAuthTag().copy(sealed, 1 + NONCE_OCTETS);
+    body.copy(sealed, HEAD_OCTETS);
+    return sealed.toString('base64url');
+  }
+
+  #nonce(): Buffer {
+    if (this.#nonceAt === this.#nonces.length) {
+      this.#nonces = randomBytes(NONCE_OCTETS * NONCES);
+      this.#nonceAt = 0;
+    }
+    this.#nonceAt += NONCE_OCTETS;
+    return this.#nonces.subarray(this.#nonceAt - NONCE_OCTETS, this.#nonceAt);
+  }
+
+  /** Of this week, the one before, or the next one, where a clock is ahead. */
+  #keyOf(mark: number): KeyObject | undefined {
+    const week = Math.floor(this.#options.clock.wallMs() / WEEK_MS);
+    for (const each of [week, week - 1, week + 1]) if ((each & WEEK_MASK) === mark) return this.#keyOfWeek(each);
+    return undefined;
+  }
+
+  #keyOfWeek(week: number): KeyObject {
+    const known = this.#keys.get(week);
+    if (known !== undefined) return known;
+    for (const each of this.#keys.keys()) if (Math.abs(each - week) > 1) this.#keys.delete(each);
+    const key = createSecretKey(
+      Buffer.from(hkdfSync('sha256', this.#options.secret, '', `tandem call token ${week}`, 32)),
+    );
+    this.#keys.set(week, key);
+    return key;
+  }
+}
+
+/** @param node its name; of a worker with its number */
+export function selfOf(node: string, workers: number | undefined): Self {
+  const names = Array.from({ length: workers ?? 0 }, (_, index) => node.replace(/-w[0-9]+$/, `-w${index + 1}`));
+  const siblings = names.filter((name) => name !== node).map(markOf);
+  return { node: markOf(node), life: randomBytes(2).readUInt16BE(), siblings };
+}
+
+/** User part of a Contact of ours. */
+const USER = /<sips?:([^@>;]*)@/;
+
+/** What the seal holds for besides what it hides: the dialog. */
+function bound(head: number, callId: string, ours: string, theirs: string): Buffer {
+  const tags = (head & BINDS_BOTH_TAGS) === 0 ? ours : `${ours}\n${theirs}`;
+  return Buffer.from(`${String.fromCharCode(head)}${callId}\n${tags}`, 'latin1');
+}
+
+/** A phone of another tenant has no room in a token. */
+function isOfTenant({ options }: ContactQuestion['near'], tenant: string): boolean {
+  const { owner, trunkId } = options;
+  return trunkId !== undefined || owner?.tenant === tenant;
+}
+
+function uriOf(address: string): string {
+  const open = address.lastIndexOf('<');
+  return open < 0 ? (address.split(';', 1)[0] ?? '') : address.slice(open + 1, address.indexOf('>', open));
+}

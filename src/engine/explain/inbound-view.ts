@@ -1,0 +1,34 @@
+/** The look-ups that inbound routing asks for, over one snapshot of what is provisioned. */
+import { type InboundDirectory, readInboundNumbers } from '../../inbound/index.ts';
+import type { Directory } from '../../provisioning/directory/directory.ts';
+import { numbersMeant } from '../../provisioning/tenants/number-format.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import type { SipRequest } from '../../sip/message/index.ts';
+
+export class InboundView implements InboundDirectory {
+  readonly #directory: Directory;
+
+  constructor(directory: Directory) {
+    this.#directory = directory;
+  }
+
+  tenantOfDid(trunkId: string, number: number): Tenant | undefined {
+    const owner = this.#directory.didOwner(trunkId, number);
+    return owner === undefined ? undefined : this.#directory.tenantByName(owner);
+  }
+
+  trunkIdOf(tenant: Tenant, reference: string): string | undefined {
+    return this.#directory.trunkFor(tenant.name, reference)?.id;
+  }
+}
+
+/** What the called number may be, as a trunk's inbound settings read it; none when what should hold it cannot be read. */
+export function calledNumbersOf(request: SipRequest, trunk: Trunk): readonly number[] {
+  try {
+    const { calledNumber } = readInboundNumbers(request, trunk.inboundParameters, trunk.numberFormat);
+    return numbersMeant(calledNumber, trunk.numberFormat);
+  } catch {
+    return [];
+  }
+}

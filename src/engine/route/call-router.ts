@@ -1,0 +1,40 @@
+/** What calls ask that belongs to the tenants' rules: transfers, takeovers, where requests within them go and may come from. */
+import type { CallRouter } from '../../call/index.ts';
+import type { NodeFacts } from '../../outbound/index.ts';
+import type { Endpoint } from '../../sip/endpoint/index.ts';
+import type { TrunkService } from '../../trunks/trunk-service.ts';
+import type { PeerNodes } from '../peer-nodes.ts';
+import type { Registrations } from '../registrations.ts';
+import type { Served } from '../served.ts';
+import { assertedParty } from './party-address.ts';
+import { Peers } from './peers.ts';
+import type { Routing } from './routing.ts';
+import { Transfers } from './transfers.ts';
+
+export interface CallRouterParts {
+  readonly routing: Routing;
+  readonly registrations: Registrations;
+  readonly trunks: TrunkService;
+  readonly transport: Endpoint['transport'];
+  readonly node: NodeFacts;
+  readonly served: Served;
+  readonly nodes: PeerNodes;
+}
+
+export function callRouter(parts: CallRouterParts): CallRouter {
+  const { routing, registrations, trunks, transport, node, served, nodes } = parts;
+  const transfers = new Transfers({ routing, served, node, outbound: routing.outbound });
+  const peers = new Peers({ served, trunks, registrations, transport, nodes });
+  return {
+    referred: (call, leg, referTo, referredBy) => transfers.referred(call, leg, referTo, referredBy),
+    mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),
+    mayConnect: (one, other) => transfers.mayConnect(one, other),
+    asserted: (leg, address) => assertedParty(served.directory, leg, address),
+    nextHop: (leg, uri) => peers.nextHop(leg, uri),
+    credentials: (trunkId) => {
+      const trunk = served.directory.trunk(trunkId);
+      return trunk === undefined ? undefined : trunks.digestClient(trunk);
+    },
+    plausible: (leg, flow) => peers.plausible(leg, flow),
+  };
+}

@@ -1,0 +1,124 @@
+/** How the leg of an admitted party behaves: the caller's own, or of one who takes another's place (RFC 3891). */
+import type { AddressScope } from '../../base/address-scope.ts';
+import { ownCopy } from '../../base/text.ts';
+import type { LegOptions } from '../../call/index.ts';
+import type { InboundCall } from '../../inbound/index.ts';
+import { dialledNumber, type NodeFacts } from '../../outbound/index.ts';
+import type { Directory } from '../../provisioning/directory/directory.ts';
+import { memberOf } from '../../provisioning/tenants/party.ts';
+import type { Tenant } from '../../provisioning/tenants/schema.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import { namedAddress } from '../../provisioning/trunk-settings/teams.ts';
+import { escapeUser, type SipRequest } from '../../sip/message/index.ts';
+import type { Flow, HostPort } from '../../sip/transport/index.ts';
+import type { Source } from '../admit/admission.ts';
+import { hostPort } from './branches.ts';
+import { wantsAnonymity } from './call-context.ts';
+import type { MediaParties } from './media-parties.ts';
+import { outsideParty, ownParty } from './party-address.ts';
+
+export interface CallerLegsOptions {
+  readonly node: NodeFacts;
+  readonly media: MediaParties;
+  /** `host:port` that Contact shows on a flow. */
+  contactHost(flow: Flow, scope?: AddressScope): HostPort;
+}
+
+/** Who calls from inside. */
+export type EndpointSource = Exclude<Source, { kind: 'trunk' | 'node' }>;
+
+export class CallerLegs {
+  readonly #options: CallerLegsOptions;
+  /** One for the legs of all calls. */
+  readonly #headers: NonNullable<LegOptions['headers']>;
+
+  constructor(options: CallerLegsOptions) {
+    this.#options = options;
+    this.#headers = [['Server', options.node.userAgent]];
+  }
+
+  /** Of who takes another's place. */
+  ofNewcomer(request: SipRequest, flow: Flow, source: Source, directory: Directory): LegOptions {
+    const called = dialledNumber(request.uri());
+    switch (source.kind) {
+      case 'trunk':
+        return this.ofTrunk(request, flow, source.trunk, called);
+      case 'node':
+        return { contact: this.#contact(called, flow), headers: this.#headers };
+      default:
+        return this.ofEndpoint(request, flow, source, directory, called);
+    }
+  }
+
+  /** `called` is what Contact names. */
+  ofEndpoint(
+    request: SipRequest,
+    flow: Flow,
+    source: EndpointSource,
+    directory: Directory,
+    called: string,
+  ): LegOptions {
+    const { number } = memberOf(source);
+    const { tenant } = source;
+    const extension = source.kind === 'extension' ? source.extension : undefined;
+    return {
+      contact: this.#contact(called, flow),
+      headers: this.#headers,
+      owner: { tenant: tenant.name, number },
+      identity: ownParty(directory, tenant, number),
+      showsIdentity: true,
+      anonymous: wantsAnonymity(request, extension?.anonymousCalls === true),
+      media: this.#options.media.caller(tenant, extension, request, flow),
+    };
+  }
+
+  ofTrunk(request: SipRequest, flow: Flow, trunk: Trunk, called: string): LegOptions {
+    return {
+      contact: this.#contact(called, flow, trunk),
+      ...this.#viaToward(trunk, flow),
+      headers: this.#headers,
+      trunkId: trunk.id,
+      ...(trunk.teams !== undefined && { promisesNotify: true }),
+      largeRequests: trunk.options.largeRequests,
+      media: this.#options.media.fromTrunk(trunk, request, flow),
+    };
+  }
+
+  /** A phone's wish to be withheld goes to the node that knows whose phone it is. */
+  ofNode(flow: Flow): LegOptions {
+    return { contact: this.#contact('', flow), relayHeaders: ['Privacy'] };
+  }
+
+  /** What Via of our requests on a trunk's call says; the same as on calls to the trunk. */
+  #viaToward(trunk: Trunk, flow: Flow): Pick<LegOptions, 'scope' | 'viaHost' | 'viaPort'> {
+    const scope = scopeOf(trunk);
+    if (!trunk.options.rewriteViaHost && trunk.teams === undefined) return { scope };
+    const { host, port } = namedAddress(trunk, this.#options.node.addresses[flow.transport]);
+    return { scope, viaHost: host, viaPort: port };
+  }
+
+  #contact(user: string, flow: Flow, trunk?: Trunk): string {
+    const address = this.#options.contactHost(flow, trunk === undefined ? undefined : scopeOf(trunk));
+    const here = hostPort(trunk === undefined ? address : namedAddress(trunk, address));
+    const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
+    return ownCopy(`<sip:${user === '' ? '' : `${escapeUser(user)}@`}${here}${transport}>`);
+  }
+}
+
+/** What a caller from a trunk is to the phones of the tenant. */
+export function introduced(
+  directory: Directory,
+  trunk: Trunk,
+  tenant: Tenant,
+  { numbers, anonymous }: InboundCall,
+): Pick<LegOptions, 'anonymous' | 'assertsIdentity' | 'identity'> {
+  return {
+    anonymous,
+    assertsIdentity: trunk.options.trusted,
+    identity: outsideParty(directory, tenant, trunk.id, numbers.callerNumber, numbers.callerDisplayName),
+  };
+}
+
+function scopeOf({ options }: Trunk): AddressScope {
+  return options.usePrivateIp ? 'private' : 'public';
+}

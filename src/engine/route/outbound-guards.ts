@@ -1,0 +1,67 @@
+/** Holds what the fraud guards granted to calls, from the plan to the end of the call. */
+import type { LiveRecord } from '../../call/index.ts';
+import type { OutboundPlan } from '../../outbound/index.ts';
+import type { Capacity } from '../../trunks/capacity.ts';
+import type { GuardedCall, GuardGrant, GuardRefusal, Guards } from '../../trunks/guards.ts';
+
+/** Plans whose call never came to be (its INVITE was cancelled at once, the node was full) are forgotten at this many. */
+const MAX_SESSIONS = 200_000;
+
+export class OutboundGuards {
+  readonly #guards: Guards;
+  /** By session: a call that is sent on to the outside twice holds two grants. */
+  readonly #grants = new Map<string, GuardGrant[]>();
+
+  constructor(guards: Guards) {
+    this.#guards = guards;
+  }
+
+  /** Why {@link admit} would refuse the call now, if it would; its places are taken in `capacity`, a copy. */
+  rehearse(plan: OutboundPlan, capacity: Capacity): GuardRefusal | undefined {
+    return this.#guards.rehearse(guardedCall(plan), capacity);
+  }
+
+  /** Asks the guards for an outbound call that the pipeline did not refuse. */
+  admit(plan: OutboundPlan): GuardGrant | GuardRefusal {
+    const { sessionId } = plan.facts;
+    const answer = this.#guards.admit(guardedCall(plan));
+    if (!answer.granted) return answer;
+    const grants = this.#grants.get(sessionId);
+    if (grants === undefined) this.#grants.set(sessionId, [answer]);
+    else grants.push(answer);
+    if (this.#grants.size > MAX_SESSIONS) this.#forgetOldest();
+    return answer;
+  }
+
+  /** Counts a call that another process admitted. @param answeredAtMs monotonic, ms */
+  resume(sessionId: string, call: GuardedCall, answeredAtMs: number): void {
+    this.#grants.set(sessionId, [this.#guards.resume(call, answeredAtMs)]);
+  }
+
+  answered({ facts }: LiveRecord): void {
+    for (const grant of this.#grantsOf(facts.sessionId)) grant.answered();
+  }
+
+  ended({ facts, talkMs }: LiveRecord): void {
+    this.release(facts.sessionId, talkMs);
+  }
+
+  /** Gives back what a session holds whose call never began. */
+  release(sessionId: string | undefined, talkMs = 0): void {
+    for (const grant of this.#grantsOf(sessionId)) grant.ended(talkMs);
+    if (sessionId !== undefined) this.#grants.delete(sessionId);
+  }
+
+  #grantsOf(sessionId: string | undefined): readonly GuardGrant[] {
+    return sessionId === undefined ? [] : (this.#grants.get(sessionId) ?? []);
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#grants.keys().next().value;
+    this.release(oldest);
+  }
+}
+
+function guardedCall({ facts: { tenant, caller }, number, emergency }: OutboundPlan): GuardedCall {
+  return { tenant, extension: caller.kind === 'extension' ? caller.extension : undefined, number, emergency };
+}

@@ -1,0 +1,177 @@
+/**
+ * Where requests within a dialog go, and where they may come from (RFC 3261 §12.2, behaviour 19).
+ *
+ * A peer says in Contact and Record-Route where its requests shall go. It is believed where it names a place at which this very peer
+ * is known to be: the address that it sends from, or an address of the trunk that it is. Whatever else it names (a private address
+ * behind a NAT, another machine, a metadata service, this engine itself) is passed over, and the request goes back the way that the
+ * peer's own messages come. So nobody can make this engine send to a third party, and no name that a peer made up is looked up.
+ */
+import { isIP } from 'node:net';
+import type { CallRouter, Destination, RoutedLeg } from '../../call/index.ts';
+import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
+import { namesPlace, parseUri } from '../../sip/message/index.ts';
+import type { Flow, Target, TransportName } from '../../sip/transport/index.ts';
+import type { TrunkService } from '../../trunks/trunk-service.ts';
+import type { PeerNodes } from '../peer-nodes.ts';
+import type { Registrations } from '../registrations.ts';
+import type { Served } from '../served.ts';
+
+export interface PeersOptions {
+  readonly served: Pick<Served, 'directory' | 'isOwnAddress'>;
+  readonly trunks: TrunkService;
+  readonly registrations: Registrations;
+  readonly transport: Endpoint['transport'];
+  readonly nodes: Pick<PeerNodes, 'isPeerAddress'>;
+}
+
+/** From the least to the most secure; of two that are alike the connection is the more certain one. */
+const SECURITY: readonly TransportName[] = ['udp', 'tcp', 'tls'];
+
+export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'> {
+  readonly #options: PeersOptions;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  nextHop(leg: RoutedLeg, uri: string): Destination | undefined {
+    const { destination } = leg;
+    if (!isFlow(destination) || !destination.reliable) return this.#named(leg, uri);
+    // RFC 5923: a connection that is there is used, whatever address the peer gives for a new one.
+    if (!destination.closed) return undefined;
+    const { trunkId } = leg.options;
+    if (trunkId === undefined) return this.#registered(leg) ?? this.#named(leg, uri);
+    const home = this.#options.trunks.home(trunkId);
+    // A gateway that has registered anew can be reached so, and perhaps only so.
+    if ('send' in home) return home.closed ? this.#named(leg, uri) : home;
+    return this.#named(leg, uri) ?? this.#again(leg, destination, home);
+  }
+
+  /** To where the connection led that has ended; the port that a peer's own connection came from leads nowhere. */
+  #again(
+    leg: RoutedLeg,
+    { transport, remoteAddress, remotePort, listenerId }: Flow,
+    home: readonly Target[],
+  ): Target | undefined {
+    const servers = home.filter((target) => target.transport === transport);
+    const server = servers.find(({ address }) => address === remoteAddress);
+    if (server !== undefined) return server;
+    if (leg.isCallerSide && servers[0] !== undefined) return servers[0];
+    if (!this.#options.transport.supports(transport, remoteAddress)) return undefined;
+    const from = listenerId === '' ? {} : { listenerId };
+    return this.#secured(leg.options.trunkId, { transport, address: remoteAddress, port: remotePort, ...from });
+  }
+
+  /**
+   * A dialog never becomes less secure than the trunk is configured, or than its connection was: what a Contact leaves out, or asks
+   * for, can only be more.
+   */
+  #held(leg: RoutedLeg, asked: TransportName): TransportName {
+    const { destination, options } = leg;
+    const { trunkId } = options;
+    const configured = trunkId === undefined ? undefined : this.#transportOf(trunkId);
+    const least = configured ?? destination.transport;
+    return SECURITY.indexOf(asked) >= SECURITY.indexOf(least) ? asked : least;
+  }
+
+  plausible(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow): boolean {
+    const { owner, trunkId } = leg.options;
+    const { remoteAddress } = flow;
+    if (remoteAddress === addressOf(leg.destination)) return true;
+    // A call between nodes whose other half has gone to another one.
+    if (this.#options.nodes.isPeerAddress(remoteAddress)) return true;
+    if (trunkId !== undefined) return this.#options.trunks.identification.isOf(trunkId, remoteAddress);
+    // A phone that has changed networks has registered from the new one.
+    return owner !== undefined && this.#options.registrations.isOn(flow, owner);
+  }
+
+  /** The place that a URI names, if the peer is known to be there and the leg's own way leads elsewhere. */
+  #named(leg: RoutedLeg, text: string): Target | undefined {
+    const { destination } = leg;
+    const { trunkId } = leg.options;
+    if (this.#isDestination(leg, text)) return undefined;
+    const uri = parseUri(text);
+    if (!('host' in uri) || uri.params.has('maddr')) return undefined;
+    const address = uri.host;
+    const isThere = address === addressOf(destination);
+    const isPeer = isThere || this.#options.nodes.isPeerAddress(address);
+    if (!isPeer && isIP(address) === 0) return undefined;
+    if (!isPeer && (trunkId === undefined || !this.#options.trunks.identification.isOf(trunkId, address)))
+      return undefined;
+    const asked = transportOf(uri.scheme, uri.params.get('transport'));
+    if (asked === undefined) return undefined;
+    const transport = this.#held(leg, asked);
+    if (!this.#options.transport.supports(transport, address)) return undefined;
+    const port = uri.port ?? defaultPort(transport);
+    // What is served there is SIP in clear text; the connection that there was has shown where TLS is.
+    if (transport === 'tls' && asked !== 'tls' && uri.port === defaultPort('udp')) return undefined;
+    if (isThere && transport === destination.transport && port === portOf(destination)) {
+      if (!isFlow(destination) || !destination.closed) return undefined;
+    }
+    if (this.#options.served.isOwnAddress(address, port) || leg.unreachable === `${address}:${port}`) return undefined;
+    const { listenerId } = destination;
+    // The peer has known us by that listener's address so far; to an address of another family it does not lead.
+    const staysThere = isIP(address) === isIP(addressOf(destination)) && listenerId !== undefined && listenerId !== '';
+    const target: Target = { transport, address, port, ...(staysThere ? { listenerId } : {}) };
+    return this.#secured(trunkId, target);
+  }
+
+  /** The usual case, without reading the URI: it names the leg's own way. */
+  #isDestination(leg: RoutedLeg, uri: string): boolean {
+    const { destination } = leg;
+    const { transport } = destination;
+    const port = portOf(destination);
+    if (isFlow(destination) && destination.closed) return false;
+    const names = namesPlace(uri, transport, addressOf(destination), port, port === defaultPort(transport));
+    return names && this.#held(leg, transport) === transport;
+  }
+
+  /** A target with the trunk's TLS material; undefined when that cannot be read, or the trunk's owner may not have it sent to. */
+  #secured(trunkId: string | undefined, target: Target): Target | undefined {
+    return trunkId === undefined ? target : this.#options.trunks.secured(trunkId, target);
+  }
+
+  /** The transport of a trunk; undefined for one that does not exist, or is reached by its gateway's binding. */
+  #transportOf(trunkId: string): TransportName | undefined {
+    const trunk = this.#options.served.directory.trunk(trunkId);
+    return trunk === undefined || trunk.type === 'accept-register' ? undefined : trunk.transport;
+  }
+
+  /** A phone whose connection has ended may have made another one. */
+  #registered(leg: RoutedLeg): Destination | undefined {
+    const { owner } = leg.options;
+    if (owner === undefined) return undefined;
+    const bindings = this.#options.registrations.bindingsOfOwner(owner);
+    const { remoteTarget } = leg.dialog;
+    const binding = bindings.find(({ requestUri }) => requestUri === remoteTarget) ?? only(bindings);
+    if (binding === undefined) return undefined;
+    return binding.flow !== undefined && !binding.flow.closed ? binding.flow : binding.target;
+  }
+}
+
+function addressOf(to: Destination): string {
+  return isFlow(to) ? to.remoteAddress : to.address;
+}
+
+function portOf(to: Destination): number {
+  return isFlow(to) ? to.remotePort : to.port;
+}
+
+function transportOf(scheme: 'sip' | 'sips', param: string | undefined): TransportName | undefined {
+  if (scheme === 'sips') return 'tls';
+  switch (param?.toLowerCase()) {
+    case undefined:
+    case 'udp':
+      return 'udp';
+    case 'tcp':
+      return 'tcp';
+    case 'tls':
+      return 'tls';
+    default:
+      return undefined;
+  }
+}
+
+function only<T>(list: readonly T[]): T | undefined {
+  return list.length === 1 ? list[0] : undefined;
+}

@@ -1,0 +1,153 @@
+/** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
+import { type AttemptRecord, type BranchPlan, describeDestination, type LegOptions } from '../../call/index.ts';
+import type { Binding } from '../../registrar/index.ts';
+import { isFlow } from '../../sip/endpoint/index.ts';
+import {
+  contentFields,
+  escapeUser,
+  formatHost,
+  type LegDraft,
+  octetsFromText,
+  quote,
+} from '../../sip/message/index.ts';
+import type { Flow, Target } from '../../sip/transport/index.ts';
+import { ATTESTATION_FIELD, VERSTAT } from '../../stir/index.ts';
+import { ORPHAN_SILENT_MS, type Reached, type Through } from '../reach.ts';
+import { ANONYMOUS_ADDRESS, type CallContext } from './call-context.ts';
+import { ownParty } from './party-address.ts';
+
+/** `"Name" <sip:number@domain>` in octets, or the anonymous form (RFC 3323 §4.1.1.3). */
+export function callerAddress(context: CallContext): string {
+  const { number, displayName, anonymous } = context.caller;
+  if (anonymous) return ANONYMOUS_ADDRESS;
+  const user = number === '' ? '' : `${escapeUser(number)}@`;
+  const uri = `<sip:${user}${formatHost(context.tenant.domain)}>`;
+  return displayName === '' ? uri : `${quote(displayName)} ${uri}`;
+}
+
+export interface PhoneBranch {
+  readonly context: CallContext;
+  /** The called extension's or service's number. */
+  readonly number: string;
+  readonly binding: Binding<Flow>;
+  readonly reached: Reached;
+  /** Contact that this engine shows on the leg. */
+  readonly contact: string;
+  /** The same toward the contact itself, where the leg goes through another node first. */
+  readonly directContact?: string | undefined;
+  readonly media: LegOptions['media'];
+}
+
+/** A branch to one registered contact. */
+export function phoneBranch(phone: PhoneBranch): BranchPlan {
+  const { context, number, binding, reached, contact, media } = phone;
+  const { to, through, silentMs, pastFlow } = reached;
+  const { node, request, tenant } = context;
+  const own = ownFields(context, 'user');
+  const draft: LegDraft = {
+    requestUri: binding.requestUri,
+    from: callerAddress(context),
+    to: `<sip:${escapeUser(number)}@${formatHost(tenant.domain)}>`,
+    contact,
+    routes: binding.path,
+    headers: [
+      ['Allow', node.allow],
+      ['Supported', ['timer', ...node.supported].join(', ')],
+      ...(own.some(([name]) => name.toLowerCase() === 'user-agent') ? [] : [['User-Agent', node.userAgent] as const]),
+      ...calledParty(context),
+      ...verifiedCaller(context),
+      ...contentFields(request),
+      ...own,
+    ],
+    body: request.body,
+  };
+  const options = {
+    contact,
+    relayHeaders: relayNames(context, 'user'),
+    ...(context.caller.anonymous && { withholdsPeer: true }),
+    headers: [['User-Agent', node.userAgent] as const],
+    owner: { tenant: tenant.name, number },
+    identity: ownParty(context.directory, tenant, number),
+    showsIdentity: true,
+    ...(media !== undefined && { media }),
+    ...(silentMs !== undefined && { firstResponseMs: silentMs }),
+  };
+  const branch = { label: number, extension: number, draft, options, ...(pastFlow !== undefined && { pastFlow }) };
+  if (through === undefined || isFlow(to)) return { ...branch, resolve: () => (isFlow(to) ? to : [to]) };
+  return { ...branch, ...throughNode(phone, to, through, { draft, options }) };
+}
+
+/** The way through the node that the phone registered at, and the one past it for when that node is silent. */
+function throughNode(
+  { binding, directContact }: PhoneBranch,
+  node: Target,
+  through: Through,
+  { draft, options }: Pick<BranchPlan, 'draft' | 'options'>,
+): Pick<BranchPlan, 'draft' | 'toward' | 'resolve' | 'onAttempt'> {
+  const { otherwise } = through;
+  const passed = { ...draft, headers: [...draft.headers, through.pass(binding.requestUri)] };
+  const direct = directContact ?? draft.contact;
+  return {
+    draft: passed,
+    toward: (to) =>
+      to === node
+        ? { draft: passed, options }
+        : {
+            draft: { ...draft, contact: direct },
+            options: { ...options, contact: direct, firstResponseMs: ORPHAN_SILENT_MS },
+          },
+    resolve: () => (otherwise === undefined ? [node] : [node, otherwise]),
+    onAttempt: (attempt) => noteSilence(attempt, node, through),
+  };
+}
+
+/** Tells of a node that an attempt found silent. */
+export function noteSilence({ target, cause }: AttemptRecord, node: Flow | Target, through: Through): void {
+  if ((cause === 'timeout' || cause === 'transport-error') && target === describeDestination(node)) through.wasSilent();
+}
+
+/** RFC 7315 §4.2: the phone is told which number was called, when that is not its own. */
+function calledParty(context: CallContext): [string, string][] {
+  if (context.origin.kind !== 'trunk' || context.called === '') return [];
+  return [['P-Called-Party-ID', `<sip:${escapeUser(context.called)}@${formatHost(context.tenant.domain)}>`]];
+}
+
+/**
+ * What is known of the caller's number (3GPP TS 24.229 §7.2A.20): in P-Asserted-Identity, where phones that know `verstat` look first, and
+ * not in From, which the others show digit by digit. The number is the one that was verified.
+ */
+function verifiedCaller({ verification, caller, tenant }: CallContext): [string, string][] {
+  if (verification === undefined) return [];
+  const { result, attestation, number, shown: rich } = verification;
+  const fields: [string, string][] = attestation === undefined ? [] : [[ATTESTATION_FIELD, attestation]];
+  // RFC 3261 §20.9
+  if (rich?.icon !== undefined) fields.push(['Call-Info', `<${rich.icon}>;purpose=icon`]);
+  const shown = result === 'passed' && number !== undefined ? `+${number}` : caller.number;
+  if (caller.anonymous || shown === '') return fields;
+  // The caller's text may hold another parameter of this name.
+  const user = escapeUser(shown.split(';')[0] ?? '');
+  const uri = `<sip:${user};verstat=${VERSTAT[result]}@${formatHost(tenant.domain)};user=phone>`;
+  const name = caller.displayName === '' ? '' : `${quote(caller.displayName)} `;
+  return [['P-Asserted-Identity', `${name}${uri}`], ...fields];
+}
+
+function relayNames(context: CallContext, kind: 'trunk' | 'user'): string[] {
+  // What the caller wrote may tell who it is (RFC 3323 §4.1): the same as toward a trunk.
+  if (context.caller.anonymous) return [];
+  const { relay } = context.tenant.headers;
+  const onTrunk = context.origin.kind === 'trunk' ? relay.trunk : [];
+  const names = [...relay.all, ...(kind === 'user' ? relay.user : relay.trunk), ...onTrunk];
+  return [...new Map(names.map((name) => [name.toLowerCase(), name])).values()];
+}
+
+/** Header fields of the user's own on this call: relayed ones with the caller's values, and the tenant's added ones. */
+function ownFields(context: CallContext, kind: 'trunk' | 'user'): [string, string][] {
+  const fields: [string, string][] = [];
+  for (const name of relayNames(context, kind)) {
+    for (const value of context.request.headers.fieldValuesNamed(name)) fields.push([name, value]);
+  }
+  for (const { name, value, on } of context.tenant.headers.add) {
+    if (on === 'all' || on === kind) fields.push([name, octetsFromText(value)]);
+  }
+  return fields;
+}

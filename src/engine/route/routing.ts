@@ -1,0 +1,437 @@
+/**
+ * Where a call goes: from a phone to a phone, a service or a trunk; from a trunk to whatever its DID's rule says; and on from there by
+ * forwarding, overflow and transfer. Makes the plan; `call/` plays it.
+ */
+import { randomToken } from '../../base/ids.ts';
+import type { Clock } from '../../base/scheduler.ts';
+import { ownCopy } from '../../base/text.ts';
+import type { BranchPlan, CallFacts, LegOptions } from '../../call/index.ts';
+import { type FoundVerification, type InboundCall, InboundRouter, type InboundTarget } from '../../inbound/index.ts';
+import {
+  dialledNumber,
+  emergencyServiceNumber,
+  endpointRequest,
+  type Forwarding,
+  insideParty,
+  type OutboundFacts,
+  type OutboundPlan,
+  planOutbound,
+} from '../../outbound/index.ts';
+import type { Directory } from '../../provisioning/directory/directory.ts';
+import { plainNumber } from '../../provisioning/tenants/number.ts';
+import { memberOf, type Party } from '../../provisioning/tenants/party.ts';
+import { type Service, serviceSchema, type Tenant } from '../../provisioning/tenants/schema.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import {
+  HeaderId,
+  isEmergencyService,
+  octetsFromText,
+  partyPrivacy,
+  type SipRequest,
+  textFromOctets,
+} from '../../sip/message/index.ts';
+import type { Flow } from '../../sip/transport/index.ts';
+import type { TrunkService } from '../../trunks/trunk-service.ts';
+import type { Source } from '../admit/admission.ts';
+import { InboundView } from '../explain/inbound-view.ts';
+import type { Branches } from './branches.ts';
+import { type CallContext, type CallerPresentation, diverted, forwardingOf, type Origin } from './call-context.ts';
+import {
+  type CallVerification,
+  reasonPhraseOf,
+  stirReason,
+  toldToPhones,
+  type VerifiedCall,
+} from './call-verification.ts';
+import { CallerLegs, type CallerLegsOptions, type EndpointSource, introduced } from './caller-legs.ts';
+import type { OutboundGuards } from './outbound-guards.ts';
+import { type OutboundServices, OutboundStep } from './outbound-step.ts';
+import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
+import {
+  type BegunPlan,
+  OneStageStep,
+  type PlanStep,
+  RejectStep,
+  StepPlan,
+  type StepPlanOptions,
+} from './step-plan.ts';
+import { whatsappFacts } from './whatsapp-facts.ts';
+
+export interface RoutingOptions extends CallerLegsOptions {
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly ringTimeoutMs: number;
+  readonly sessionLimitMs: number;
+  /** Know the state of each trunk, and have its places. */
+  readonly trunks: Pick<TrunkService, 'condition' | 'admitInbound'>;
+  /** What is known of callers from trunks. */
+  readonly verification: Pick<CallVerification, 'modeOf' | 'verify'>;
+  readonly outbound: OutboundServices;
+  /** Are asked for each call to the outside. */
+  readonly guards: Pick<OutboundGuards, 'admit'>;
+  readonly branches: Pick<Branches, 'toPhones' | 'toWantedBinding'>;
+}
+
+type PlanBeginning = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons' | 'ready'>;
+
+/** A call from a trunk whose tenant is known. */
+interface InboundBeginning {
+  readonly request: SipRequest;
+  readonly directory: Directory;
+  readonly router: InboundRouter;
+  readonly call: InboundCall;
+  readonly facts: CallFacts;
+  readonly verified: VerifiedCall | undefined;
+}
+
+const NOT_FOUND = new RejectStep(404, 'Not Found');
+/** Who places a call that an inbound rule sends to the outside, as a service; its number is the DID's. */
+const INBOUND_RULE = serviceSchema.parse({ kind: 'virtual-receptionist', number: '0', name: 'Inbound rule' });
+
+/** A call as routed: a plan to play, or what has to happen before it can be answered. */
+export interface Routed {
+  readonly plan: StepPlan;
+  /** The outbound plan of a call that an endpoint places to the outside; its dial code may ask for a setting to be stored. */
+  readonly outbound?: OutboundPlan;
+}
+
+export class Routing implements StepServices {
+  readonly #options: RoutingOptions;
+  readonly legs: CallerLegs;
+  #inbound: { readonly directory: Directory; readonly router: InboundRouter } | undefined;
+
+  constructor(options: RoutingOptions) {
+    this.#options = options;
+    this.legs = new CallerLegs(options);
+  }
+
+  /** A call that an admitted source places. */
+  route(request: SipRequest, flow: Flow, source: Source, directory: Directory): Routed {
+    switch (source.kind) {
+      case 'trunk':
+        return this.#fromTrunk(request, flow, source.trunk, directory);
+      case 'node':
+        return this.#fromNode(request, flow, source);
+      default:
+        return this.#fromEndpoint(request, flow, source, directory);
+    }
+  }
+
+  /** What places calls over trunks. */
+  get outbound(): OutboundServices {
+    return this.#options.outbound;
+  }
+
+  /** A plan whose first step is this one. */
+  planOf(first: PlanStep, callerLeg: LegOptions, facts: CallFacts): StepPlan {
+    return this.#plan({ first, facts }, callerLeg);
+  }
+
+  /** The facts of an outbound call, as the pipeline and `explain` take them. */
+  outboundFacts(
+    context: Pick<CallContext, 'directory' | 'tenant' | 'request' | 'sessionId'>,
+    caller: Party,
+    dialled: string,
+    forwarding: Forwarding | undefined,
+  ): OutboundFacts {
+    const { directory, tenant, request, sessionId } = context;
+    return {
+      directory,
+      tenant,
+      caller,
+      dialled,
+      forwarding,
+      request: endpointRequest(request),
+      trunkState: (trunkId) => this.#options.trunks.condition(trunkId, tenant),
+      wallMs: this.#options.clock.wallMs(),
+      node: this.#options.node,
+      randomSeed: Math.floor(this.#options.random() * 0x7fffffff),
+      sessionId,
+    };
+  }
+
+  #fromEndpoint(request: SipRequest, flow: Flow, source: EndpointSource, directory: Directory): Routed {
+    const { tenant } = source;
+    const party = memberOf(source);
+    // They stay in the record and in events when the INVITE is gone.
+    const uri = request.uri();
+    const dialled = isEmergencyService(uri) ? (emergencyServiceNumber(tenant) ?? '') : ownCopy(dialledNumber(uri));
+    const shown = ownCopy(request.from().displayName ?? '');
+    const withholdsName = partyPrivacy(request.headers, 'calling').remoteParty === 'name';
+    const displayName = withholdsName ? '' : shown || octetsFromText(party.name ?? '');
+    const callerLeg = this.legs.ofEndpoint(request, flow, source, directory, dialled);
+    const anonymous = callerLeg.anonymous === true;
+    const caller: CallerPresentation = { number: party.number, displayName, anonymous };
+    const context = this.#context(request, directory, tenant, source, caller, dialled);
+    const facts: CallFacts = {
+      direction: 'internal',
+      tenant: tenant.name,
+      caller: party.number,
+      callerName: textFromOctets(caller.displayName),
+      called: dialled,
+      extension: party.number,
+      sessionId: context.sessionId,
+    };
+    if (isEmergencyService(uri) && dialled === '') {
+      return { plan: this.#plan({ first: new RejectStep(416, 'Unsupported URI Scheme'), facts }, callerLeg) };
+    }
+    const inside = this.#insideStep(context, dialled);
+    if (inside !== undefined) return { plan: this.#plan({ first: inside, facts }, callerLeg) };
+    const outbound = planOutbound(this.outboundFacts(context, source, dialled, undefined));
+    const outsideLeg: LegOptions = { ...callerLeg, anonymous: outbound.anonymous };
+    if (outbound.number !== dialled) {
+      // A dial code in front of a number of the tenant itself.
+      const presented = { ...context, caller: { ...caller, anonymous: outbound.anonymous }, called: outbound.number };
+      const behindCode = this.#insideStep(presented, outbound.number);
+      if (behindCode !== undefined)
+        return { plan: this.#plan({ first: behindCode, facts: { ...facts, called: outbound.number } }, outsideLeg) };
+    }
+    const { step, talkLimitMs } = this.#outbound(outbound);
+    const { ringTimeoutMs, sessionLimitMs: nodeLimitMs } = this.#options;
+    const plan = new StepPlan({
+      first: step,
+      callerLeg: outsideLeg,
+      facts: { ...facts, direction: 'outbound' },
+      ringTimeoutMs,
+      sessionLimitMs: Math.min(nodeLimitMs, talkLimitMs ?? Number.POSITIVE_INFINITY),
+      emergency: outbound.emergency,
+    });
+    return { plan, outbound };
+  }
+
+  /** The step of an outbound plan, once the fraud guards have let it pass. */
+  #outbound(plan: OutboundPlan): { readonly step: PlanStep; readonly talkLimitMs?: number | undefined } {
+    const { outbound } = this.#options;
+    const step = new OutboundStep(plan, outbound);
+    // The guards are asked about a stopped tenant all the same: they tell whoever watches for fraud.
+    if (plan.refusal !== undefined && plan.refusal.code !== 'outbound-stopped') {
+      outbound.onRefused(plan, plan.refusal);
+      return { step };
+    }
+    const answer = this.#options.guards.admit(plan);
+    if (!answer.granted) {
+      outbound.onRefused(plan, answer);
+      return { step: new RejectStep(answer.status, answer.reason) };
+    }
+    return { step, talkLimitMs: answer.talkLimitMs };
+  }
+
+  #fromTrunk(request: SipRequest, flow: Flow, trunk: Trunk, directory: Directory): Routed {
+    const router = this.#inboundRouter(directory);
+    const said = trunk.type === 'whatsapp' ? whatsappFacts(request.headers) : undefined;
+    const call = named(router.called(request, trunk), said?.userName);
+    const { numbers, called } = call;
+    const callerLeg: LegOptions = {
+      ...this.legs.ofTrunk(request, flow, trunk, numbers.calledNumber),
+      ...(called !== undefined && introduced(directory, trunk, called.tenant, call)),
+    };
+    const facts: CallFacts = {
+      direction: 'inbound',
+      caller: numbers.callerNumber,
+      callerName: textFromOctets(numbers.callerDisplayName),
+      called: numbers.calledNumber,
+      trunkId: trunk.id,
+      ...(said !== undefined && { whatsapp: said }),
+      ...(called !== undefined && { tenant: called.tenant.name, sessionId: randomToken() }),
+    };
+    if (called === undefined) return { plan: this.#plan({ first: NOT_FOUND, facts }, callerLeg) };
+    const place = this.#options.trunks.admitInbound(trunk, called.tenant);
+    if (!place.granted)
+      return { plan: this.#plan({ first: new RejectStep(503, 'Service Unavailable'), facts }, callerLeg) };
+    const begin = (known: VerifiedCall | undefined): BegunPlan =>
+      this.#beginInbound({ request, directory, router, call, facts, verified: known });
+    const onEnd = () => place.release();
+    const verified = this.#options.verification.verify(request, call);
+    if (!(verified instanceof Promise)) return { plan: this.#plan(begin(verified), callerLeg, onEnd) };
+    const ready = verified.then(begin);
+    return { plan: this.#plan({ first: NOT_FOUND, facts, ready }, callerLeg, onEnd) };
+  }
+
+  /** Once it is known what there is to know of the caller. */
+  #beginInbound({ request, directory, router, call, facts, verified }: InboundBeginning): BegunPlan {
+    const { trunk, numbers } = call;
+    const { clock, verification } = this.#options;
+    const known = verified === undefined ? facts : { ...facts, verification: verified.facts };
+    const reason = verified === undefined ? undefined : stirReason(verified.facts);
+    if (reason !== undefined && verification.modeOf(trunk) === 'reject') {
+      const { code = 0 } = verified?.facts ?? {};
+      return { first: new RejectStep(code, reasonPhraseOf(code), [[HeaderId.Reason, reason]]), facts: known };
+    }
+    const routed = router.route(call, foundOf(verified), clock.wallMs());
+    if (routed.kind === 'rejection') return { first: new RejectStep(routed.status, routed.reason), facts: known };
+    const { tenant, anonymous, rule, displayNamePrefix } = routed;
+    const told = toldToPhones(verified, anonymous);
+    const name = octetsFromText(told?.shown?.name ?? '') || numbers.callerDisplayName;
+    const caller: CallerPresentation = {
+      number: numbers.callerNumber,
+      displayName: prefixed(displayNamePrefix, name, numbers.callerNumber),
+      anonymous,
+    };
+    const base = this.#context(request, directory, tenant, { kind: 'trunk', trunk }, caller, numbers.calledNumber);
+    const context = { ...base, sessionId: facts.sessionId ?? base.sessionId, verification: told };
+    return {
+      first: this.#targetStep(context, routed.target),
+      facts: { ...known, inboundRule: rule, destination: targetText(routed.target) },
+      reasons: reason === undefined ? [] : [reason],
+    };
+  }
+
+  /** The same rules, for calls that are only thought through: with other ports. */
+  rehearsal(parts: Partial<RoutingOptions>): Routing {
+    return new Routing({ ...this.#options, ...parts });
+  }
+
+  /** A call that another node drafted for a contact that is registered here; that node keeps its record. */
+  #fromNode(request: SipRequest, flow: Flow, source: Source & { kind: 'node' }): Routed {
+    const callerLeg = this.legs.ofNode(flow);
+    const facts: CallFacts = {
+      direction: 'internal',
+      caller: source.node,
+      called: source.wanted.aor,
+      peerNode: source.node,
+    };
+    const branch = this.#options.branches.toWantedBinding(request, source.wanted);
+    const step = branch === undefined ? new RejectStep(480, 'Temporarily Unavailable') : new OneStageStep(branch);
+    const { ringTimeoutMs, sessionLimitMs } = this.#options;
+    // The node that drafted the INVITE knows whose phone this is, and follows a redirection under its rules.
+    return {
+      plan: new StepPlan({ first: step, callerLeg, facts, ringTimeoutMs, sessionLimitMs, passesRedirects: true }),
+    };
+  }
+
+  /** A call that a party moves (RFC 3515): placed under that party's rules. */
+  transferred(context: CallContext, by: Forwarder, number: string): PlanStep {
+    return this.#sentOn(context, by, number, 'transfer');
+  }
+
+  // StepServices
+
+  phoneBranches(context: CallContext, number: string): readonly BranchPlan[] {
+    return this.#options.branches.toPhones(context, number);
+  }
+
+  sendOn(context: CallContext, by: Forwarder, number: string, redirected?: true): PlanStep {
+    return this.#sentOn(context, by, number, by.kind === 'service' ? 'overflow' : 'forward', redirected);
+  }
+
+  #sentOn(context: CallContext, by: Forwarder, given: string, kind: Forwarding['kind'], redirected?: true): PlanStep {
+    // A setting's number may be written with separators (RFC 3966 §5.1.1).
+    const number = plainNumber(given);
+    return this.#insideStep(context, number) ?? this.#outside(context, by, number, kind, redirected);
+  }
+
+  #outside(
+    context: CallContext,
+    by: Forwarder,
+    number: string,
+    kind: Forwarding['kind'],
+    redirected: true | undefined,
+  ): PlanStep {
+    const { directory, tenant } = context;
+    const caller = directory.party(tenant.name, by.number);
+    if (caller === undefined) return new RejectStep(404, 'Not Found');
+    const facts = { ...this.outboundFacts(context, caller, number, forwardingOf(context, kind)), redirected };
+    return this.#outbound(planOutbound(facts)).step;
+  }
+
+  /** The step for a number of the tenant itself; undefined for an outside number. */
+  #insideStep(context: CallContext, number: string): PlanStep | undefined {
+    const party = insideParty(context.directory, context.tenant, number);
+    return party === undefined ? undefined : this.#partyStep(context, party);
+  }
+
+  #partyStep(context: CallContext, party: Party): PlanStep {
+    if (party.kind === 'extension') return new ExtensionStep(context, party.extension, this);
+    const { service } = party;
+    if (!service.enabled) return new RejectStep(404, 'Not Found');
+    return service.kind === 'ring-group'
+      ? new RingGroupStep(context, service, this)
+      : new ServiceStep(context, service, this);
+  }
+
+  #targetStep(context: CallContext, target: InboundTarget): PlanStep {
+    switch (target.kind) {
+      case 'extension':
+      case 'service':
+        return this.#namedStep(context, target.number);
+      case 'number':
+        return this.#numberStep(context, plainNumber(target.number));
+      case 'hang-up':
+        return new RejectStep(603, 'Decline');
+    }
+  }
+
+  #numberStep(context: CallContext, number: string): PlanStep {
+    return this.#insideStep(context, number) ?? this.#externalDestination(context, number);
+  }
+
+  /** A party that an inbound rule names. */
+  #namedStep(context: CallContext, number: string): PlanStep {
+    const party = context.directory.party(context.tenant.name, number);
+    return party === undefined ? new RejectStep(404, 'Not Found') : this.#partyStep(context, party);
+  }
+
+  /**
+   * An inbound rule that sends calls to an outside number. Nobody inside places the call, so it is placed as a service that goes by
+   * the called DID and has no caller ID of its own: the company's is used, else the DID.
+   */
+  #externalDestination(context: CallContext, number: string): PlanStep {
+    const sentOn = diverted(context, context.called, 'unconditional');
+    const service: Service = { ...INBOUND_RULE, number: digitsOf(context.called) };
+    const facts = this.outboundFacts(sentOn, { kind: 'service', service }, number, forwardingOf(sentOn, 'forward'));
+    return this.#outbound(planOutbound(facts)).step;
+  }
+
+  #context(
+    request: SipRequest,
+    directory: Directory,
+    tenant: Tenant,
+    origin: Origin,
+    caller: CallerPresentation,
+    called: string,
+  ): CallContext {
+    const { node } = this.#options;
+    return { request, directory, tenant, origin, caller, called, node, sessionId: randomToken(), diversions: [] };
+  }
+
+  #plan(begun: PlanBeginning, callerLeg: LegOptions, onEnd?: () => void): StepPlan {
+    const { ringTimeoutMs, sessionLimitMs } = this.#options;
+    return new StepPlan({ ...begun, callerLeg, ringTimeoutMs, sessionLimitMs, ...(onEnd !== undefined && { onEnd }) });
+  }
+
+  #inboundRouter(directory: Directory): InboundRouter {
+    if (this.#inbound?.directory !== directory) {
+      this.#inbound = { directory, router: new InboundRouter(new InboundView(directory)) };
+    }
+    return this.#inbound.router;
+  }
+}
+
+/** A call whose caller has said its name elsewhere than in From. */
+function named(call: InboundCall, name: string | undefined): InboundCall {
+  const { numbers } = call;
+  if (name === undefined || numbers.callerDisplayName !== '') return call;
+  return { ...call, numbers: { ...numbers, callerDisplayName: name } };
+}
+
+/** What rules go by: of another number than the one that is shown nothing is known. */
+function foundOf(verified: VerifiedCall | undefined): FoundVerification {
+  if (verified?.isOfShownNumber !== true) return { result: 'none', attestation: undefined };
+  const { result, attestation } = verified.facts;
+  return { result, attestation };
+}
+
+/** The caller's name with what the rule puts in front of it, in octets. */
+function prefixed(prefix: string | undefined, name: string, number: string): string {
+  return prefix === undefined ? name : octetsFromText(prefix) + (name || number);
+}
+
+function digitsOf(number: string): string {
+  return number.replace(/[^0-9]/g, '').slice(0, 15);
+}
+
+/** Where an inbound rule leads, for people. */
+function targetText(target: InboundTarget): string {
+  return target.kind === 'hang-up' ? 'hang up' : `${target.kind} ${target.number}`;
+}

@@ -1,0 +1,135 @@
+/** What the engine keeps for the verification of callers: whom to believe, the certificates fetched so far, and the limits of fetching. */
+import { getCACertificates } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
+import { Egress } from '../../base/egress.ts';
+import type { Scheduler } from '../../base/scheduler.ts';
+import { servedPath } from '../../provisioning/trunk-settings/certificates.ts';
+import type { StirSettings } from '../../settings/node-schema.ts';
+import {
+  type CertificateFetch,
+  CertificateRepository,
+  certificateFetch,
+  Icons,
+  type RepositoryCounters,
+  type Signatures,
+  type Trust,
+  Verifier,
+} from '../../stir/index.ts';
+import type { Served } from '../served.ts';
+import { CallVerification } from './call-verification.ts';
+
+export interface StirServiceOptions {
+  readonly settings: StirSettings;
+  readonly scheduler: Scheduler;
+  readonly signatures: Signatures;
+  readonly served: Pick<Served, 'directory' | 'isOwnAddress'>;
+  readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
+  /** In place of https. */
+  readonly fetch?: CertificateFetch;
+}
+
+/** What files say; read by whoever may read files. */
+export interface StirFiles {
+  readonly trust: Trust;
+  /** PEM of further authorities for https. */
+  readonly authorities: readonly string[];
+}
+
+interface FetchBasis {
+  readonly fetch: StirSettings['fetch'];
+  readonly authorities: readonly string[];
+}
+
+const NOBODY: Trust = { anchors: [], revocationLists: [] };
+
+export class StirService {
+  readonly verification: CallVerification;
+  readonly #options: StirServiceOptions;
+  /** Of icons of callers, since the start. */
+  readonly iconCounters: RepositoryCounters = { hits: 0, fetched: 0, failed: 0, limited: 0 };
+  readonly #counters: RepositoryCounters = { hits: 0, fetched: 0, failed: 0, limited: 0 };
+  #trust: Trust = NOBODY;
+  #basis: FetchBasis;
+  #repository: CertificateRepository;
+  #icons: Icons;
+
+  constructor(options: StirServiceOptions) {
+    this.#options = options;
+    this.#basis = { fetch: options.settings.fetch, authorities: [] };
+    this.#repository = this.#repositoryOf(this.#basis);
+    this.#icons = this.#iconsOf(this.#basis);
+    const verifier = new Verifier({
+      signatures: options.signatures,
+      wallMs: () => options.scheduler.wallMs(),
+      repository: { signer: (url) => this.#repository.signer(url) },
+      icons: { fault: (icon, withinMs) => this.#icons.fault(icon, withinMs) },
+      timeoutMs: () => this.#basis.fetch.timeoutMs,
+    });
+    const verifies = () => this.#trust.anchors.length > 0;
+    this.verification = new CallVerification({ verifier, verifies });
+  }
+
+  /** What is fetched, for metrics. */
+  get certificates(): Pick<CertificateRepository, 'counters' | 'waiting' | 'size'> {
+    return this.#repository;
+  }
+
+  /** Takes what a start or a reload has read. Other limits begin with nothing fetched; calls that wait go on as they began. */
+  apply({ fetch }: StirSettings, { trust, authorities }: StirFiles): void {
+    this.#trust = trust;
+    const basis = { fetch, authorities };
+    if (isDeepStrictEqual(basis, this.#basis)) return;
+    this.#basis = basis;
+    this.#repository = this.#repositoryOf(basis);
+    this.#icons = this.#iconsOf(basis);
+  }
+
+  #repositoryOf(basis: FetchBasis): CertificateRepository {
+    const { scheduler } = this.#options;
+    const { timeoutMs, waitingCalls } = basis.fetch;
+    return new CertificateRepository({
+      scheduler,
+      timeoutMs,
+      waitingCalls,
+      counters: this.#counters,
+      trust: () => this.#trust,
+      fetch: this.#fetchOf(basis),
+    });
+  }
+
+  /** Icons of callers are fetched under the same limits. */
+  #iconsOf(basis: FetchBasis): Icons {
+    const { scheduler } = this.#options;
+    const { timeoutMs, waitingCalls } = basis.fetch;
+    return new Icons({
+      scheduler,
+      timeoutMs,
+      waitingCalls,
+      counters: this.iconCounters,
+      fetch: this.#fetchOf(basis, 'image/*'),
+    });
+  }
+
+  #fetchOf({ fetch, authorities }: FetchBasis, accept?: string): CertificateFetch {
+    const { served, addressesOf, fetch: given } = this.#options;
+    if (given !== undefined) return given;
+    const { maxOctets, allow } = fetch;
+    const isOwn = (address: string, port: number) => served.isOwnAddress(address, port);
+    // What this node's own HTTP interface serves.
+    const own = {
+      isAt: isOwn,
+      file: (path: string) =>
+        served.directory.provisioning.certificates.find((each) => servedPath(each) === path)?.chain,
+    };
+    const egress = new Egress({ allow, isOwn, setting: 'stir.fetch.allow' });
+    const all = authorities.length === 0 ? undefined : [...getCACertificates('default'), ...authorities];
+    return certificateFetch({
+      maxOctets,
+      egress,
+      addressesOf,
+      own,
+      authorities: all,
+      ...(accept !== undefined && { accept }),
+    });
+  }
+}

@@ -1,0 +1,14 @@
+import { randomToken } from '../../base/ids.ts';
+import { escapeUser, FIRST_HOPS, formatHost, HeaderId, Headers, SipRequest } from '../../sip/message/index.ts';
+
+/** The INVITE that the transferor would have sent to the new destination itself. */
+export function transferInvite(number: string, transferor: string, domain: string): SipRequest {
+  const host = formatHost(domain);
+  const headers = new Headers();
+  headers.add(HeaderId.MaxForwards, String(FIRST_HOPS));
+  headers.add(HeaderId.From, `<sip:${escapeUser(transferor)}@${host}>;tag=${randomToken()}`);
+  headers.add(HeaderId.To, `<sip:${escapeUser(number)}@${host}>`);
+  headers.add(HeaderId.CallId, randomToken());
+  headers.add(HeaderId.CSeq, '1 INVITE');
+  return new SipRequest('INVITE', `sip:${escapeUser(number)}@${host}`, headers);
+}

@@ -1,0 +1,108 @@
+/** Whose rules a transfer is made under, and who may take whose place (RFC 3515, RFC 3891). */
+import { randomToken } from '../../base/ids.ts';
+import type { CallPlan, CallRouter, LegOptions, Rejection, RoutedCall, RoutedLeg } from '../../call/index.ts';
+import { dialledNumber, type NodeFacts } from '../../outbound/index.ts';
+import type { Directory } from '../../provisioning/directory/directory.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import { isSipUri, octetsFromText, parseNameAddr, parseUri } from '../../sip/message/index.ts';
+import type { Served } from '../served.ts';
+import type { CallContext, CallerPresentation } from './call-context.ts';
+import type { OutboundServices } from './outbound-step.ts';
+import type { Forwarder } from './phone-steps.ts';
+import type { Routing } from './routing.ts';
+import { referredByTeams, teamsTrunkOf } from './teams-transfer.ts';
+import { transferInvite } from './transfer-invite.ts';
+
+export interface TransfersOptions {
+  readonly routing: Routing;
+  readonly served: Served;
+  readonly node: NodeFacts;
+  readonly outbound: OutboundServices;
+}
+
+export class Transfers implements CallRouter {
+  readonly #options: TransfersOptions;
+
+  constructor(options: TransfersOptions) {
+    this.#options = options;
+  }
+
+  referred(call: RoutedCall, leg: RoutedLeg, referTo: string, referredBy: string | undefined): CallPlan | Rejection {
+    const directory = this.#options.served.directory;
+    const trunk = teamsTrunkOf(leg.options, directory);
+    if (trunk !== undefined) {
+      const { routing, outbound } = this.#options;
+      return referredByTeams({ call, leg, referTo, referredBy, trunk, directory, routing, outbound });
+    }
+    const { owner } = leg.options;
+    const tenant = owner === undefined ? undefined : directory.tenantByName(owner.tenant);
+    // A trunk does not move calls of a tenant: its carrier would place calls at the tenant's cost.
+    if (owner === undefined || tenant === undefined) return { status: 403, reason: 'Transfer Not Allowed' };
+    const origin = directory.party(tenant.name, owner.number);
+    if (origin === undefined) return { status: 403, reason: 'Transfer Not Allowed' };
+    const uri = parseUri(referTo);
+    const number = dialledNumber(uri);
+    if (number === '' || !this.#isOurs(uri, tenant.domain)) return { status: 404, reason: 'Not Found' };
+    const by: Forwarder = { kind: origin.kind, number: owner.number };
+    const caller = transfereeOf(call, leg, owner.number);
+    const context: CallContext = {
+      request: transferInvite(number, owner.number, tenant.domain),
+      directory,
+      tenant,
+      origin,
+      caller,
+      called: number,
+      node: this.#options.node,
+      sessionId: randomToken(),
+      diversions: [],
+      transferee: trunkOf(leg.peer?.options, directory),
+    };
+    const step = this.#options.routing.transferred(context, by, number);
+    return this.#options.routing.planOf(step, leg.options, { ...call.record.facts, called: number });
+  }
+
+  /** A place may be taken by a party of the same tenant; its own Teams is one. */
+  mayReplace(requester: Pick<LegOptions, 'owner' | 'trunkId'>, call: RoutedCall, leg: RoutedLeg): boolean {
+    const tenant = requester.owner?.tenant ?? teamsTrunkOf(requester, this.#options.served.directory)?.owner;
+    if (tenant === undefined) return false;
+    const owner = leg.options.owner ?? leg.peer?.options.owner;
+    return (owner?.tenant ?? call.record.facts.tenant) === tenant;
+  }
+
+  /** The telephone network is on no leg of a call with WhatsApp. */
+  mayConnect(one: Pick<LegOptions, 'trunkId'>, other: Pick<LegOptions, 'trunkId'>): boolean {
+    const types = [one, other].map(({ trunkId }) =>
+      trunkId === undefined ? undefined : this.#options.served.directory.trunk(trunkId)?.type,
+    );
+    return !types.includes('whatsapp') || types.every((type) => type === undefined || type === 'whatsapp');
+  }
+
+  /** A Refer-To names a number of this system: in the tenant's domain, at our own address, or without a host. */
+  #isOurs(uri: ReturnType<typeof parseUri>, domain: string): boolean {
+    if (!isSipUri(uri)) return uri.scheme === 'tel';
+    return uri.host.toLowerCase() === domain.toLowerCase() || this.#options.served.isOwnHost(uri.host);
+  }
+}
+
+function trunkOf(options: LegOptions | undefined, directory: Directory): Trunk | undefined {
+  return options?.trunkId === undefined ? undefined : directory.trunk(options.trunkId);
+}
+
+/** Who is moved, as the new destination is shown it; who was anonymous before still is. */
+function transfereeOf(call: RoutedCall, transferor: RoutedLeg, transferorNumber: string): CallerPresentation {
+  const { facts } = call.record;
+  const { owner, anonymous = false, identity } = transferor.peer?.options ?? {};
+  if (owner !== undefined) return { number: owner.number, displayName: '', anonymous };
+  const isCaller = facts.caller !== transferorNumber;
+  return {
+    number: isCaller ? facts.caller : facts.called,
+    displayName: isCaller ? nameOf(identity, facts.callerName) : '',
+    anonymous,
+  };
+}
+
+/** The name in the octets in which it came; the record's, which is text, where the leg has none. */
+function nameOf(identity: string | undefined, recorded: string | undefined): string {
+  if (recorded === undefined || recorded === '') return '';
+  return (identity && parseNameAddr(identity).displayName) || octetsFromText(recorded);
+}

@@ -1,0 +1,77 @@
+/** Warns before certificates end: 30, 7 and 1 days before, and when they have. Certificates that end in silence stop calls. */
+import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
+import { signingCertificate } from '../../provisioning/trunk-settings/certificates.ts';
+import { tlsCertificate } from '../../provisioning/trunk-settings/tls-certificates.ts';
+import type { Served } from '../served.ts';
+
+const DAY_MS = 86_400_000;
+/** Days before the end; 0: it has ended. */
+const THRESHOLDS = [0, 1, 7, 30] as const;
+export type DaysLeft = (typeof THRESHOLDS)[number];
+/** How late a warning may be. */
+const LOOK_MS = 3_600_000;
+
+export interface ExpiringCertificate {
+  readonly name: string;
+  /** `system` or a tenant's name. */
+  readonly owner: string;
+  readonly notAfterMs: number;
+  /** At most so many days are left. */
+  readonly daysLeft: DaysLeft;
+}
+
+export interface CertificateWatchOptions {
+  readonly scheduler: Scheduler;
+  readonly served: Pick<Served, 'directory'>;
+  readonly onExpiring: (certificate: ExpiringCertificate) => void;
+}
+
+interface Told {
+  readonly notAfterMs: number;
+  readonly daysLeft: DaysLeft;
+}
+
+/** Each warning is given once for each certificate and each of its ends; again after a restart. */
+export class CertificateWatch implements TimerTarget {
+  readonly #options: CertificateWatchOptions;
+  /** By name: of which end, and which warning was the last. */
+  #told: ReadonlyMap<string, Told> = new Map();
+  #timer: Timer | undefined;
+
+  constructor(options: CertificateWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at once, and from then on; again whenever certificates have changed. */
+  look(): void {
+    const { scheduler, served, onExpiring } = this.#options;
+    this.#timer = cancelTimer(this.#timer);
+    const { certificates } = served.directory.provisioning;
+    const told = new Map<string, Told>();
+    let nextMs = LOOK_MS;
+    for (const settings of certificates) {
+      const { name, owner } = settings;
+      const { notAfterMs } = settings.use === 'tls' ? tlsCertificate(settings) : signingCertificate(settings);
+      const leftMs = notAfterMs - scheduler.wallMs();
+      const before = this.#told.get(name);
+      const known = before?.notAfterMs === notAfterMs ? before : undefined;
+      const daysLeft = THRESHOLDS.find((days) => leftMs <= days * DAY_MS);
+      const next = THRESHOLDS.findLast((days) => leftMs > days * DAY_MS);
+      if (next !== undefined) nextMs = Math.min(nextMs, leftMs - next * DAY_MS);
+      if (daysLeft === undefined) continue;
+      told.set(name, { notAfterMs, daysLeft });
+      if (known === undefined || daysLeft < known.daysLeft) onExpiring({ name, owner, notAfterMs, daysLeft });
+    }
+    this.#told = told;
+    if (certificates.length > 0) this.#timer = scheduler.schedule(Math.max(nextMs, 1), this, 0);
+  }
+
+  onTimer(): void {
+    this.#timer = undefined;
+    this.look();
+  }
+
+  stop(): void {
+    this.#timer = cancelTimer(this.#timer);
+  }
+}

@@ -1,0 +1,436 @@
+/** What happens in the engine, told to the outside: log lines, events, metrics, call records, SIP traces. */
+import { isoTime } from '../../base/iso-time.ts';
+import type { Log } from '../../base/log.ts';
+import type { AttemptRecord, CallFacts, CallObserver, LiveRecord, VerificationFacts } from '../../call/index.ts';
+import type { RelayListener, RelayState } from '../../media/index.ts';
+import type { CallRecord, CallRecordLog, EventBus, Metrics, SipTrace } from '../../observe/index.ts';
+import type { OutboundPlan, PlacedCall, Refusal, RouteDraft, RouteRefusal, Signing } from '../../outbound/index.ts';
+import type { Contest } from '../../provisioning/directory/coincidences.ts';
+import type { Directory } from '../../provisioning/directory/directory.ts';
+import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
+import { type Binding, type RegistrationListener, type RemovalReason, splitAor } from '../../registrar/index.ts';
+import type { MessageObserver } from '../../sip/endpoint/index.ts';
+import type { SipRequest } from '../../sip/message/index.ts';
+import type { Flow } from '../../sip/transport/index.ts';
+import type { DatacentreState, DatacentreStatus } from '../../trunks/datacentres.ts';
+import type { TrunkListener, TrunkStatus } from '../../trunks/trunk-service.ts';
+import type { EngineObserver } from '../engine-options.ts';
+import { whatsappFacts } from '../route/whatsapp-facts.ts';
+import type { ExpiringCertificate } from './certificate-watch.ts';
+import type { RecentCalls } from './recent-calls.ts';
+
+export interface ObservationOptions {
+  readonly log: Log;
+  readonly events: EventBus;
+  readonly metrics: Metrics;
+  readonly records: CallRecordLog;
+  readonly trace: SipTrace;
+  readonly recentCalls: RecentCalls;
+  readonly directory: () => Directory;
+}
+
+const NOBODY: readonly string[] = [];
+const MAX_AUDIENCES = 10_000;
+
+export class Observation
+  implements EngineObserver, CallObserver, RegistrationListener<Flow>, TrunkListener, RelayListener, MessageObserver
+{
+  readonly #options: ObservationOptions;
+  readonly #audiences = new Map<string, readonly string[]>();
+
+  constructor(options: ObservationOptions) {
+    this.#options = options;
+  }
+
+  get calls(): CallObserver {
+    return this;
+  }
+
+  get registrations(): RegistrationListener<Flow> {
+    return this;
+  }
+
+  get trunks(): TrunkListener {
+    return this;
+  }
+
+  get relays(): RelayListener {
+    return this;
+  }
+
+  get messages(): MessageObserver {
+    return this;
+  }
+
+  // Calls
+
+  onCallStarted(record: LiveRecord): void {
+    this.#options.trace.link(record.id, record.callerCallId, 'caller');
+    if (record.facts.peerNode !== undefined) return;
+    this.#options.metrics.countCallStarted(record.facts.direction);
+    const { sessionId } = record.facts;
+    if (sessionId !== undefined) this.#options.recentCalls.link(record.id, sessionId);
+    this.#publishCall(record, 'started');
+    if (record.facts.verification !== undefined) this.#verified(record, record.facts.verification);
+  }
+
+  onCallReady(record: LiveRecord): void {
+    if (record.facts.verification !== undefined) this.#verified(record, record.facts.verification);
+  }
+
+  onCallRinging(record: LiveRecord): void {
+    this.#publishCall(record, 'ringing');
+  }
+
+  onCallAnswered(record: LiveRecord): void {
+    if (record.facts.peerNode === undefined)
+      this.#options.metrics.countCallAnswered(record.facts.direction, record.setupMs ?? 0);
+    this.#publishCall(record, 'answered');
+  }
+
+  onPartyLeft(record: LiveRecord, trunkId: string, bye: SipRequest): void {
+    const isWhatsapp = this.#options.directory().trunk(trunkId)?.type === 'whatsapp';
+    const said = isWhatsapp ? whatsappFacts(bye.headers) : undefined;
+    if (said !== undefined) record.facts = { ...record.facts, whatsapp: { ...record.facts.whatsapp, ...said } };
+  }
+
+  onCallEnded(record: LiveRecord): void {
+    const { log, metrics, records, trace } = this.#options;
+    if (record.facts.peerNode !== undefined) return;
+    metrics.countCallEnded(record.facts.direction, record.status);
+    // Linked when it began, too, but the trace may have forgotten that of a long call.
+    trace.link(record.id, record.callerCallId, 'caller');
+    for (const { callId, label } of record.attempts) trace.link(record.id, callId, label);
+    const cdr = this.#recordOf(record);
+    records.append(cdr);
+    this.#publishCall(record, 'ended');
+    log.info('call', {
+      callId: cdr.callId,
+      direction: cdr.direction,
+      tenant: cdr.tenant,
+      from: cdr.callerNumber,
+      to: cdr.calledNumber,
+      trunk: cdr.trunk,
+      status: cdr.status,
+      reason: cdr.reason,
+      hungUpBy: cdr.hungUpBy,
+      endReason: record.endReason,
+      attempts: cdr.attempts.length,
+      setupMs: record.setupMs === undefined ? undefined : Math.round(record.setupMs),
+      talkMs: Math.round(cdr.talkMs),
+    });
+  }
+
+  onCallMoved(record: LiveRecord): void {
+    // The half of a call whose other half is here now too has no record of its own either.
+    if (record.facts.peerNode === undefined) this.#options.log.warn('call-moved', { callId: record.callerCallId });
+  }
+
+  // Registrations
+
+  onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void {
+    this.#registration(binding, previous === undefined ? 'added' : 'refreshed');
+  }
+
+  onUnregistered(binding: Binding<Flow>, reason: RemovalReason): void {
+    // The node at which it happened tells of it.
+    if (reason === 'elsewhere') return;
+    this.#registration(binding, reason === 'expired' ? 'expired' : 'removed', reason);
+  }
+
+  // Messages
+
+  onReceived(text: string, flow: Flow): void {
+    this.#options.trace.record(text, false, flow);
+  }
+
+  onSent(text: string, flow: Flow): void {
+    this.#options.trace.record(text, true, flow);
+  }
+
+  // Trunks and admission
+
+  onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void {
+    this.#options.recentCalls.remember(plan, route.kind === 'draft' ? route : undefined);
+    if (route.kind === 'draft' && route.signing !== undefined)
+      this.#options.metrics.countSigned(route.signing.attestation ?? 'div');
+    for (const { kind, source, value, reason, trunkId } of route.events) {
+      const { tenant, caller } = plan.facts;
+      const extension = caller.kind === 'extension' ? caller.extension.number : caller.service.number;
+      if (kind === 'call-not-signed') {
+        const outcome = source === 'refused' ? 'refused' : 'unsigned';
+        const facts = { extension, trunkId, outcome, reason } as const;
+        this.#options.metrics.countSigned(outcome);
+        this.#options.log.warn(kind, { tenant: tenant.name, ...facts });
+        this.#options.events.publish(kind, this.#audience(tenant.name), facts);
+        continue;
+      }
+      this.#options.metrics.countCallerIdRejected(source);
+      this.#options.log.info(kind, { tenant: tenant.name, extension, trunkId, source, value, reason });
+      this.#options.events.publish('caller-id-rejected', this.#audience(tenant.name), {
+        extension,
+        trunkId,
+        source,
+        value,
+        reason,
+      });
+    }
+  }
+
+  onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void {
+    this.#options.recentCalls.remember(plan, undefined, refusal);
+  }
+
+  onTrunkState(trunk: Trunk, status: TrunkStatus, previous: TrunkStatus['state']): void {
+    const { state, lastCode, reason } = status;
+    const facts = {
+      trunkId: trunk.id,
+      trunk: trunk.name,
+      state,
+      previous,
+      ...(lastCode === undefined ? {} : { lastCode }),
+      ...(reason === undefined ? {} : { reason }),
+    };
+    const isTrouble = state === 'offline' || state === 'rejected';
+    this.#options.log[isTrouble ? 'warn' : 'info']('trunk-state', facts);
+    const tenants = trunk.assignments.map(({ tenant }) => tenant);
+    this.#options.events.publish('trunk-state', tenants, facts);
+  }
+
+  onDatacentre(trunk: Trunk, status: DatacentreStatus, previous: DatacentreState): void {
+    const { target, address, state, lastCode, reason, heldUntil } = status;
+    const facts = {
+      trunkId: trunk.id,
+      trunk: trunk.name,
+      target,
+      ...(address === undefined ? {} : { address }),
+      state,
+      previous,
+      ...(lastCode === undefined ? {} : { lastCode }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(heldUntil === undefined ? {} : { heldUntil }),
+    };
+    if (state === 'up') this.#options.log.info('trunk-datacentre', facts);
+    else this.#options.log.warn('trunk-datacentre', facts);
+    const tenants = trunk.assignments.map(({ tenant }) => tenant);
+    this.#options.events.publish('trunk-datacentre', tenants, facts);
+  }
+
+  onRelayState(url: string, state: RelayState): void {
+    if (state === 'down') this.#options.log.error('media-relay', { url, state });
+    else this.#options.log.info('media-relay', { url, state });
+    // It is the operator's: for system admins alone.
+    this.#options.events.publish('media-relay', NOBODY, { url, state });
+  }
+
+  onContest({ trunk, numbers, other, otherNumbers }: Contest, state: 'began' | 'ended'): void {
+    const facts = {
+      state,
+      trunkId: trunk.id,
+      trunk: trunk.name,
+      numbers,
+      otherTrunkId: other.id,
+      otherTrunk: other.name,
+      otherNumbers,
+    };
+    this.#options.log[state === 'began' ? 'warn' : 'info']('trunk-coincidence', facts);
+    // It names two tenants' trunks: for system admins alone.
+    this.#options.events.publish('trunk-coincidence', NOBODY, facts);
+  }
+
+  onCertificateExpiring({ name, owner, notAfterMs, daysLeft }: ExpiringCertificate): void {
+    const facts = { certificate: name, owner, notAfter: isoTime(notAfterMs), daysLeft };
+    if (daysLeft > 7) this.#options.log.info('certificate-expiring', facts);
+    else this.#options.log.warn('certificate-expiring', facts);
+    this.#options.events.publish('certificate-expiring', owner === 'system' ? NOBODY : this.#audience(owner), facts);
+  }
+
+  onRefused(code: string, detail: Readonly<Record<string, unknown>>): void {
+    this.#options.log.warn('request-refused', { code, ...detail });
+    if (code === 'ambiguous-trunk') {
+      const { source, candidates } = detail as { readonly source: string; readonly candidates: readonly string[] };
+      this.#options.events.publish('trunk-ambiguous', [], { source, candidates });
+    }
+  }
+
+  onAttempt(trunk: Trunk, attempt: AttemptRecord): void {
+    this.#options.metrics.countTrunkAttempt(trunk.id, attempt.status);
+  }
+
+  onFraud(code: string, detail: Readonly<Record<string, unknown>>): void {
+    const { tenant, extension, number, holder, limit } = detail as Readonly<Record<string, string | undefined>>;
+    this.#options.log.warn('fraud-guard', { guard: code, ...detail });
+    this.#options.events.publish('fraud', this.#audience(tenant), {
+      guard: code,
+      ...(extension === undefined ? {} : { extension }),
+      detail: `call to ${number ?? ''}: limit ${limit ?? ''} of ${holder ?? ''}`,
+    });
+  }
+
+  #verified({ id, facts }: LiveRecord, { result, attestation, code, reason = '' }: VerificationFacts): void {
+    const { tenant, trunkId, caller: from, called: to } = facts;
+    this.#options.metrics.countVerification(code === undefined ? (attestation ?? result) : String(code));
+    if (code === undefined) return;
+    this.#options.log.info('verification-failed', { callId: id, tenant, trunkId, from, to, code, reason });
+    const data = { callId: id, trunkId, from, to, code, reason };
+    this.#options.events.publish('verification-failed', this.#audience(tenant), data);
+  }
+
+  #registration(binding: Binding<Flow>, action: 'added' | 'refreshed' | 'removed' | 'expired', reason?: string): void {
+    const source = `${binding.source.transport}:${binding.source.address}:${binding.source.port}`;
+    const expiresInSeconds = Math.round((binding.expiresAtWallMs - binding.refreshedAtWallMs) / 1000);
+    const facts = {
+      addressOfRecord: binding.aor,
+      contact: binding.contactUri,
+      source,
+      userAgent: binding.userAgent,
+      expiresInSeconds,
+      ...(reason === undefined ? {} : { reason }),
+    };
+    // A refresh changes nothing that an operator would want a line for.
+    if (action === 'refreshed') this.#options.log.debug('registration', { action, ...facts });
+    else this.#options.log.info('registration', { action, ...facts });
+    const tenant = this.#options.directory().tenantByDomain(splitAor(binding.aor).domain);
+    this.#options.events.publish('registration', this.#audience(tenant?.name), { action, ...facts });
+  }
+
+  #publishCall(record: LiveRecord, state: 'started' | 'ringing' | 'answered' | 'ended'): void {
+    const { facts } = record;
+    if (facts.peerNode !== undefined) return;
+    this.#options.events.publish('call', this.#audience(facts.tenant), {
+      callId: record.id,
+      state,
+      direction: facts.direction,
+      from: facts.caller,
+      to: facts.called,
+      trunkId: facts.trunkId,
+      status: state === 'ended' ? record.status : undefined,
+      reason: state === 'ended' ? record.reason : undefined,
+      durationMs: state === 'ended' ? Math.round(record.talkMs) : undefined,
+    });
+  }
+
+  /** Whose admins may see an event. One list per tenant: thousands of events are kept. */
+  #audience(tenant: string | undefined): readonly string[] {
+    if (tenant === undefined) return NOBODY;
+    let audience = this.#audiences.get(tenant);
+    if (audience === undefined) {
+      if (this.#audiences.size >= MAX_AUDIENCES) this.#audiences.clear();
+      audience = [tenant];
+      this.#audiences.set(tenant, audience);
+    }
+    return audience;
+  }
+
+  /** What is kept of how a call was placed is not for ever, and not beyond this process. */
+  recordFacts({ id, facts }: LiveRecord): CallFacts {
+    const placed = this.#options.recentCalls.get(id);
+    if (placed === undefined) return facts;
+    const { sent, ruleName } = placed;
+    return {
+      ...facts,
+      ...(ruleName !== undefined && { outboundRule: ruleName }),
+      ...(sent !== undefined && {
+        calledAs: sent.calledNumber,
+        outboundCallerId: sent.outboundCallerId,
+        outboundCallerIdSource: sent.callerIdSource,
+        anonymous: sent.anonymous,
+        ...signatureOf(sent.signing),
+      }),
+    };
+  }
+
+  #recordOf(record: LiveRecord): CallRecord {
+    const { facts } = record;
+    const directory = this.#options.directory();
+    const trunkId = record.answeredTrunkId ?? record.attempts.at(-1)?.trunkId ?? facts.trunkId;
+    const trunk = trunkId === undefined ? undefined : directory.trunk(trunkId)?.name;
+    const placed = this.#options.recentCalls.get(record.id);
+    const sent = placed?.sent ?? sentFacts(facts);
+    const signature = placed === undefined ? signatureIn(facts) : signatureOf(sent?.signing);
+    const endedAtMs = record.endedAtMs ?? record.startedAtMs;
+    return {
+      callId: record.id,
+      sipCallIds: sipCallIdsOf(record),
+      tenant: facts.tenant,
+      direction: facts.direction,
+      callerNumber: facts.caller,
+      callerNumberSent: sent?.anonymous === true ? 'anonymous' : sent?.outboundCallerId,
+      calledNumber: facts.called,
+      calledNumberSent: sent?.calledNumber,
+      extension: facts.extension,
+      outboundCallerId: sent?.outboundCallerId,
+      outboundCallerIdSource: sent?.callerIdSource,
+      anonymous: sent?.anonymous,
+      whatsapp: facts.whatsapp,
+      signed: signature.signed,
+      signedWith: signature.signedWith,
+      originId: signature.originId,
+      outboundRule: placed?.ruleName ?? facts.outboundRule,
+      inboundRule: facts.inboundRule,
+      verification: facts.verification,
+      trunkId,
+      trunk,
+      attempts: record.attempts.map((attempt) => ({
+        trunkId: attempt.trunkId,
+        trunk: attempt.trunkId === undefined ? undefined : directory.trunk(attempt.trunkId)?.name,
+        extension: attempt.extension,
+        target: attempt.target,
+        status: attempt.status,
+        reason: attempt.reason,
+        cause: attempt.cause,
+        startedAt: isoTime(attempt.startedAtMs),
+        durationMs: Math.round(attempt.elapsedMs),
+      })),
+      startedAt: isoTime(record.startedAtMs),
+      ringingAt: record.ringingAtMs === undefined ? undefined : isoTime(record.ringingAtMs),
+      answeredAt: record.answeredAtMs === undefined ? undefined : isoTime(record.answeredAtMs),
+      endedAt: isoTime(endedAtMs),
+      durationMs: Math.round(endedAtMs - record.startedAtMs),
+      talkMs: Math.round(record.talkMs),
+      status: record.status,
+      reason: record.reason,
+      hungUpBy: record.endedBy ?? 'engine',
+      endReason: record.endReason === '' ? undefined : record.endReason,
+      rebuilt: facts.rebuilt,
+      media:
+        record.media.length === 0 ? undefined : record.media.map(({ near, far }) => ({ caller: near, callee: far })),
+    };
+  }
+}
+
+/** What {@link Observation.recordFacts} added. */
+function sentFacts(facts: CallFacts): PlacedCall['sent'] {
+  const { calledAs, outboundCallerId, outboundCallerIdSource, anonymous } = facts;
+  if (calledAs === undefined || outboundCallerId === undefined || outboundCallerIdSource === undefined)
+    return undefined;
+  return {
+    calledNumber: calledAs,
+    outboundCallerId,
+    callerIdSource: outboundCallerIdSource,
+    anonymous: anonymous === true,
+    signing: undefined,
+  };
+}
+
+type Signature = Pick<CallRecord, 'signed' | 'signedWith' | 'originId'>;
+
+const UNSIGNED: Signature = {};
+
+function signatureIn({ signed, signedWith, originId }: CallFacts): Signature {
+  return { signed, signedWith, originId } as Signature;
+}
+
+function signatureOf(signing: Signing | undefined): Signature {
+  if (signing === undefined) return UNSIGNED;
+  const { passport, attestation } = signing;
+  const originId = passport.ppt === 'shaken' ? passport.claims.origid : undefined;
+  return { signed: attestation ?? 'div', signedWith: passport.certificate.name, originId };
+}
+
+/** Each once, the caller's first. */
+function sipCallIdsOf({ callerCallId, attempts }: LiveRecord): string[] {
+  let ids = callerCallId === '' ? [] : [callerCallId];
+  for (const { callId } of attempts) if (callId !== '' && !ids.includes(callId)) ids = ids.concat(callId);
+  return ids;
+}

@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'vitest';
+import { DigestClient } from '../../../src/sip/auth/index.ts';
+import { HeaderId } from '../../../src/sip/message/index.ts';
+import {
+  type Agent,
+  CARRIER_A,
+  CARRIER_A_ID,
+  ENGINE,
+  GATEWAY_ID,
+  GATEWAY_PASSWORD,
+  PASSWORD,
+  SDP,
+  World,
+} from '../world.ts';
+
+const DID = `sip:14155550100@${ENGINE}`;
+
+/** Whom the engine took the sender of an INVITE for: the status it got and the record that was made. */
+function outcomeOf(world: World, agent: Agent, fields = {}, uri = DID) {
+  const invite = agent.request('INVITE', uri, fields, SDP);
+  agent.send(invite);
+  world.run();
+  const response = agent.responses(invite.callId()).at(-1);
+  if (response !== undefined && response.status >= 300) agent.ack(invite, response);
+  const facts = world.observed.ended.at(-1)?.facts;
+  return { status: response?.status, trunkId: facts?.trunkId, tenant: facts?.tenant, response };
+}
+
+describe('who sent this? (behaviour 26)', () => {
+  test('the address of a trunk is the trunk', async () => {
+    const world = await World.start();
+    // 480: the DID is known, its phone is not registered.
+    expect(outcomeOf(world, world.agent(CARRIER_A))).toMatchObject({
+      status: 480,
+      trunkId: CARRIER_A_ID,
+      tenant: 'acme',
+    });
+  });
+
+  test('an associated network is the trunk, an address beside it is not', async () => {
+    const world = await World.start({ trunks: { 'carrier-a': { associatedIps: ['192.0.2.128/25'] } } });
+    expect(outcomeOf(world, world.agent('192.0.2.129')).trunkId).toBe(CARRIER_A_ID);
+    expect(outcomeOf(world, world.agent('192.0.2.127')).status).toBe(407);
+  });
+
+  test('verifyPort: only the port that the trunk is sent to', async () => {
+    const world = await World.start({ trunks: { 'carrier-a': { options: { verifyPort: true } } } });
+    expect(outcomeOf(world, world.agent(CARRIER_A, 5062)).status).toBe(407);
+    expect(outcomeOf(world, world.agent(CARRIER_A)).trunkId).toBe(CARRIER_A_ID);
+  });
+
+  test("an extension's credentials are the extension's, though they come from a trunk's address", async () => {
+    const world = await World.start();
+    const carrier = world.agent(CARRIER_A);
+    const client = new DigestClient({ username: '101', secret: { password: PASSWORD } });
+    const request = carrier.request(
+      'INVITE',
+      'sip:102@acme.example.com',
+      { From: '<sip:101@acme.example.com>;tag=1' },
+      SDP,
+    );
+    const challenged = carrier.again(request);
+    challenged.headers.set(
+      HeaderId.ProxyAuthorization,
+      'Digest username="101", realm="acme.example.com", nonce="", uri="sip:x", response=""',
+    );
+    const challenge = carrier.ask(challenged);
+    expect(challenge.status).toBe(407);
+    carrier.ack(challenged, challenge);
+    const answered = carrier.ask(carrier.authorized(challenged, challenge, client));
+    expect(answered.status).toBe(480);
+    expect(world.observed.ended.at(-1)?.facts).toMatchObject({ direction: 'internal', extension: '101' });
+  });
+
+  test('over a flow on which a phone is registered it is that phone: challenged, not the trunk of that address', async () => {
+    const world = await World.start({ trunks: { 'carrier-a': { associatedIps: ['203.0.113.0/24'] } } });
+    const phone = world.phone('101', '203.0.113.1');
+    expect(outcomeOf(world, phone).status).toBe(407);
+    expect(outcomeOf(world, world.agent('203.0.113.9'), {}, `sip:14155550102@${ENGINE}`).trunkId).toBe(CARRIER_A_ID);
+  });
+
+  test('an extension that trusts an address needs no digest from there, and from nowhere else', async () => {
+    const world = await World.start({
+      acme: {
+        extensions: [
+          { number: '101', password: PASSWORD, trustedAddresses: ['203.0.113.0/28'] },
+          { number: '102', password: PASSWORD },
+        ],
+      },
+    });
+    const from = (user: string) => ({ From: `<sip:${user}@acme.example.com>;tag=1` });
+    const to = 'sip:102@acme.example.com';
+    expect(outcomeOf(world, world.agent('203.0.113.3'), from('101'), to).status).toBe(480);
+    expect(world.observed.ended.at(-1)?.facts).toMatchObject({ extension: '101' });
+    expect(outcomeOf(world, world.agent('203.0.113.4'), from('102'), to).status).toBe(407);
+    expect(outcomeOf(world, world.agent('203.0.113.99'), from('101'), to).status).toBe(407);
+  });
+
+  test('an extension that trusts a carrier’s address, and is called as a caller is, takes no call of another tenant’s', async () => {
+    const world = await World.start({
+      trunks: { 'carrier-a': { associatedIps: ['203.0.113.0/24'] } },
+      globex: { extensions: [{ number: '4930123456', trustedAddresses: ['203.0.113.0/24'] }] },
+    });
+    const from = { From: '<sip:4930123456@carrier.example>;tag=1' };
+    const outcome = outcomeOf(world, world.agent('203.0.113.9'), from, `sip:14155550102@${ENGINE}`);
+    expect(outcome.trunkId).toBe(CARRIER_A_ID);
+    expect(world.observed.ended.at(-1)?.facts).not.toHaveProperty('extension');
+  });
+
+  test('a gateway proves itself by digest from any address; trust=binding lets its flow do so', async () => {
+    for (const trust of ['digest', 'binding'] as const) {
+      const world = await World.start({ trunks: { gateway: { options: { trust } } } });
+      const gateway = world.agent('203.0.113.30');
+      const client = new DigestClient({ username: 'gw1', secret: { password: GATEWAY_PASSWORD } });
+      const address = '<sip:gw1@gateway.example.com>';
+      const register = gateway.request('REGISTER', 'sip:gateway.example.com', {
+        From: `${address};tag=1`,
+        To: address,
+      });
+      expect(gateway.askAuthenticated(register, client).status).toBe(200);
+      const did = `sip:14155550150@${ENGINE}`;
+      const unproven = outcomeOf(world, gateway, {}, did);
+      expect(unproven.status).toBe(trust === 'binding' ? 404 : 407);
+      if (trust === 'binding') expect(unproven.trunkId).toBe(GATEWAY_ID);
+      const proven = gateway.askAuthenticated(gateway.request('INVITE', did, {}, SDP), client);
+      expect(proven.status).toBe(404);
+      expect(world.observed.ended.at(-1)?.facts.trunkId).toBe(GATEWAY_ID);
+    }
+  });
+
+  test('two trunks at one address: the one in whose pools the called number is', async () => {
+    const shared = { associatedIps: ['192.0.2.30'] };
+    const world = await World.start({ trunks: { 'carrier-a': shared, 'carrier-b': shared } });
+    expect(outcomeOf(world, world.agent('192.0.2.30'), {}, `sip:14155550201@${ENGINE}`).trunkId).toBe(CARRIER_A_ID);
+  });
+
+  test('still several: 403, and the event names the candidates; never the first one', async () => {
+    const shared = { associatedIps: ['192.0.2.30'] };
+    const world = await World.start({ trunks: { 'carrier-a': shared, 'carrier-b': shared } });
+    const outcome = outcomeOf(world, world.agent('192.0.2.30'));
+    expect(outcome.status).toBe(403);
+    expect(world.observed.ended).toEqual([]);
+    expect(world.observed.refused).toMatchObject([
+      {
+        code: 'ambiguous-trunk',
+        detail: { candidates: ['carrier-a', 'carrier-b'], source: '192.0.2.30:5060', method: 'INVITE' },
+      },
+    ]);
+  });
+
+  test("From with the trunk's host, from elsewhere, proves nothing", async () => {
+    const world = await World.start();
+    const outcome = outcomeOf(world, world.agent('198.51.100.66'), { From: `<sip:1@${CARRIER_A}>;tag=1` });
+    expect(outcome.status).toBe(407);
+    expect(outcome.response?.headers.value(HeaderId.ProxyAuthenticate)).toContain('realm="unknown.invalid"');
+  });
+
+  test("an address that a trunk has among many does not let a tenant's user in unchallenged", async () => {
+    const world = await World.start({ trunks: { 'carrier-a': { associatedIps: ['203.0.113.0/24'] } } });
+    const from = { From: '<sip:101@acme.example.com>;tag=1' };
+    const outcome = outcomeOf(world, world.agent('203.0.113.5'), from, 'sip:102@acme.example.com');
+    expect(outcome.status).toBe(407);
+    expect(outcome.response?.headers.value(HeaderId.ProxyAuthenticate)).toContain('realm="acme.example.com"');
+  });
+
+  test('a disabled trunk, and one that was deleted, are nobody', async () => {
+    const world = await World.start({ trunks: { 'carrier-a': { enabled: false } } });
+    expect(outcomeOf(world, world.agent(CARRIER_A)).status).toBe(407);
+    const other = await World.start();
+    expect(outcomeOf(other, other.agent(CARRIER_A)).trunkId).toBe(CARRIER_A_ID);
+    await other.provision({ trunks: { 'carrier-a': { enabled: false } } });
+    expect(outcomeOf(other, other.agent(CARRIER_A)).status).toBe(407);
+  });
+
+  test('an application server signs in as its service', async () => {
+    const world = await World.start({
+      acme: { services: [{ kind: 'virtual-receptionist', number: '700', name: 'Menu', password: PASSWORD }] },
+    });
+    const server = world.phone('700', '203.0.113.70');
+    const invite = server.call('101');
+    expect(server.final(invite)?.status).toBe(480);
+    expect(world.observed.ended.at(-1)?.facts).toMatchObject({ caller: '700', tenant: 'acme', direction: 'internal' });
+  });
+
+  test("somebody at the engine's own address, where no tenant is served, is told of once a source", async () => {
+    const world = await World.start();
+    const stranger = world.agent('203.0.113.9');
+    for (const From of [`<sip:105@${ENGINE}>;tag=1`, `<sip:106@${ENGINE}>;tag=1`])
+      expect(outcomeOf(world, stranger, { From }, `sip:102@${ENGINE}`).status).toBe(407);
+    expect(outcomeOf(world, world.agent('203.0.113.10'), { From: '<sip:105@elsewhere.example>;tag=1' }).status).toBe(
+      407,
+    );
+    const told = world.observed.refused.filter(({ code }) => code === 'own-address');
+    expect(told).toHaveLength(1);
+    expect(told[0]?.detail).toMatchObject({ method: 'INVITE', host: ENGINE, user: '105' });
+    expect(told[0]?.detail['hint']).toContain('defaultTenant');
+  });
+
+  test.each([
+    ['spaces round the equals sign', (value: string) => value.replaceAll('=', ' = ')],
+    ['a realm without quotes', (value: string) => value.replace('realm="acme.example.com"', 'realm=acme.example.com')],
+    ['empty elements', (value: string) => value.replace('realm', ', ,realm')],
+  ])('RFC 3261 §25.1: credentials with %s are those of their realm', async (_what, edit) => {
+    const world = await World.start();
+    const phone = world.agent('203.0.113.20');
+    const client = new DigestClient({ username: '101', secret: { password: PASSWORD } });
+    const from = { From: '<sip:101@acme.example.com>;tag=1' };
+    const request = phone.request('INVITE', 'sip:102@acme.example.com', from, SDP);
+    phone.send(request);
+    world.run();
+    const challenge = phone.responses(request.callId()).at(-1);
+    if (challenge === undefined) expect.unreachable();
+    phone.ack(request, challenge);
+    const answer = client.answer(challenge, request, 'engine', 0);
+    if (answer.kind !== 'retry') expect.unreachable();
+    const [[, value] = [undefined, '']] = answer.headers;
+    const fields = { ...from, 'Proxy-Authorization': edit(value) };
+    expect(outcomeOf(world, phone, fields, 'sip:102@acme.example.com').status).toBe(480);
+  });
+});

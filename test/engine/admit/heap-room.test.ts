@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { HeapRoom } from '../../../src/engine/admit/heap-room.ts';
+import { SourceGate } from '../../../src/sip/transport/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+test('above the share of the heap limit strangers get nothing, known peers everything', () => {
+  const clock = new VirtualScheduler();
+  const heap = { share: 0.5 };
+  const { hasRoom } = new HeapRoom(clock, 0.8, () => heap.share);
+  const gate = new SourceGate(clock, { knows: (address) => address === '192.0.2.1', hasRoom });
+  const admits = () => [gate.admits('203.0.113.1'), gate.admits('192.0.2.1')];
+  expect(admits()).toEqual([true, true]);
+  heap.share = 0.81;
+  clock.advance(200);
+  expect(admits()).toEqual([false, true]);
+  expect(gate.refused.memory).toBe(1);
+  heap.share = 0.79;
+  clock.advance(200);
+  expect(admits()).toEqual([true, true]);
+});
+
+test('the heap of this process is far from its limit', () => {
+  expect(new HeapRoom(new VirtualScheduler(), 0.8).hasRoom()).toBe(true);
+});

@@ -1,0 +1,209 @@
+import { describe, expect, test } from 'vitest';
+import { guessBudgets, Intake } from '../../../src/engine/admit/intake.ts';
+import { nodeLimitsSchema } from '../../../src/settings/node-schema.ts';
+import { HeaderId, parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { CARRIER_A, World } from '../world.ts';
+
+const INVITE = parseMessage('INVITE sip:b@x SIP/2.0\r\n\r\n') as SipRequest;
+const OPTIONS = parseMessage('OPTIONS sip:b@x SIP/2.0\r\n\r\n') as SipRequest;
+
+function intakeOf(input: Record<string, number>, overloadSeconds?: () => number | undefined) {
+  const clock = new VirtualScheduler();
+  const limits = nodeLimitsSchema.parse(input);
+  const dialogs = { count: 0 };
+  const knows = (address: string) => address === '192.0.2.1';
+  const intake = new Intake({
+    limits,
+    clock,
+    knows,
+    dialogs: () => dialogs.count,
+    guardsLoad: true,
+    overloadSeconds,
+    served: {
+      isEmergency: ({ requestUri }) => requestUri.includes('112'),
+      isEmergencyNumber: (number) => number === '112',
+    },
+  });
+  return { clock, intake, dialogs, options: intake.endpointOptions() };
+}
+
+describe('limits.callsPerSecond', () => {
+  test('only calls that were admitted take a place; refused while none is left, let in as places come back', () => {
+    const { clock, intake, options } = intakeOf({ callsPerSecond: 2 });
+    for (let asked = 0; asked < 100; asked++) expect(options.overloadSeconds?.(INVITE)).toBeUndefined();
+    intake.callBegins();
+    intake.callBegins();
+    expect(options.overloadSeconds?.(INVITE)).toBe(1);
+    clock.advance(499);
+    expect(options.overloadSeconds?.(INVITE)).toBe(1);
+    clock.advance(1);
+    expect(options.overloadSeconds?.(INVITE)).toBeUndefined();
+  });
+
+  test('other requests do not count as calls', () => {
+    const { intake, options } = intakeOf({ callsPerSecond: 1 });
+    intake.callBegins();
+    expect(options.overloadSeconds?.(OPTIONS)).toBeUndefined();
+  });
+
+  test('neither rate nor dialogs hold up an emergency call', () => {
+    const { intake, dialogs, options } = intakeOf({ callsPerSecond: 1, dialogs: 10 });
+    const emergency = parseMessage('INVITE sip:112@x SIP/2.0\r\n\r\n') as SipRequest;
+    intake.callBegins();
+    expect(options.overloadSeconds?.(emergency)).toBeUndefined();
+    dialogs.count = 10;
+    expect(options.overloadSeconds?.(emergency)).toBeUndefined();
+    expect(options.overloadSeconds?.(INVITE)).toBe(1);
+  });
+
+  test.each(['911', '9-1-1', '+112', 'urn:service:sos', 'URN:service:sos.police'])(
+    'a node that is full places a call to %s all the same',
+    async (called) => {
+      const world = await World.start({
+        settings: { limits: { callsPerSecond: 1, calls: 1 } },
+        acme: { emergency: { routes: [{ trunk: 'carrier-a' }] }, emergencyNumbers: ['911', '112'] },
+      });
+      const [first, second] = [world.phone('101', '203.0.113.1'), world.phone('102', '203.0.113.2')];
+      const carrier = world.agent(CARRIER_A);
+      world.run(1_000);
+      first.call('18005550199');
+      const uri = called.includes(':') ? called : `sip:${called}@acme.example.com`;
+      const { address, client } = second;
+      const sos = second.request(
+        'INVITE',
+        uri,
+        { From: `${address};tag=1`, Contact: `<sip:102@${second.host}>` },
+        'v=0\r\n',
+      );
+      second.send(second.authorized(sos, second.ask(sos), client));
+      world.run();
+      const number = called.includes('112') ? '112' : '911';
+      expect(carrier.requests('INVITE').map(({ requestUri }) => requestUri)[1]).toContain(`sip:${number}@`);
+      second.call('18005550198');
+      expect(second.responses().at(-1)?.status).toBe(503);
+    },
+  );
+
+  test('RFC 5031: without emergency routes urn:service:sos is refused, and any other service is', async () => {
+    const world = await World.start();
+    const phone = world.phone('101', '203.0.113.1');
+    for (const uri of ['urn:service:sos', 'urn:service:counseling', 'urn:service:sos..police']) {
+      const fields = { From: `${phone.address};tag=1`, Contact: `<sip:101@${phone.host}>` };
+      expect(phone.askAuthenticated(phone.request('INVITE', uri, fields, 'v=0\r\n'), phone.client).status).toBe(416);
+    }
+  });
+
+  test('a machine without time refuses everything new', () => {
+    const { options } = intakeOf({}, () => 7);
+    expect(options.overloadSeconds?.(OPTIONS)).toBe(7);
+    expect(options.overloadSeconds?.(INVITE)).toBe(7);
+  });
+
+  test('a machine without time lets an emergency call in', () => {
+    const emergency = parseMessage('INVITE sip:112@x SIP/2.0\r\n\r\n') as SipRequest;
+    expect(intakeOf({}, () => 7).options.overloadSeconds?.(emergency)).toBeUndefined();
+  });
+
+  test('over the limit a caller gets 503 with Retry-After, at no cost of state, and calls in progress go on', async () => {
+    const world = await World.start({ settings: { limits: { callsPerSecond: 1 } } });
+    const [first, second] = [world.phone('101', '203.0.113.1'), world.phone('102', '203.0.113.2')];
+    const carrier = world.agent(CARRIER_A);
+    world.run(1_000);
+    const call = first.call('18005550199');
+    const held = world.held();
+    const refused = second.ask(second.invite('18005550198'), 20);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.value(HeaderId.RetryAfter)).toBe('1');
+    expect(world.held()).toEqual(held);
+    carrier.answer(carrier.took('INVITE'), 486, 'Busy Here');
+    world.run(1_000);
+    expect(first.final(call)?.status).toBe(486);
+    expect(second.ask(second.invite('18005550198'), 20).status).toBe(407);
+  });
+});
+
+test('limits.dialogs: no new calls while there are as many, everything else goes on', () => {
+  const { dialogs, options } = intakeOf({ dialogs: 10 });
+  dialogs.count = 9;
+  expect(options.overloadSeconds?.(INVITE)).toBeUndefined();
+  dialogs.count = 10;
+  expect(options.overloadSeconds?.(INVITE)).toBe(5);
+  expect(options.overloadSeconds?.(OPTIONS)).toBeUndefined();
+});
+
+describe('limits of sources', () => {
+  test('messagesPerSecondPerPeer holds for strangers, not for known peers', () => {
+    const { options } = intakeOf({ messagesPerSecondPerPeer: 10 });
+    const admitted = (address: string) =>
+      Array.from({ length: 100 }, () => options.sources?.admits(address)).filter(Boolean).length;
+    expect(admitted('203.0.113.66')).toBe(20);
+    expect(admitted('192.0.2.1')).toBe(100);
+  });
+
+  test('trunks and registered phones are known, phones as long as they are registered', async () => {
+    const world = await World.start({ settings: { limits: { messagesPerSecondPerPeer: 1 } } });
+    const knows = (address: string) => world.engine.sources.knows(address);
+    expect(knows(CARRIER_A)).toBe(true);
+    expect(knows('203.0.113.1')).toBe(false);
+    const phone = world.phone('101', '203.0.113.1');
+    expect(knows('203.0.113.1')).toBe(true);
+    phone.register();
+    phone.register({ Contact: '*', Expires: '0' });
+    expect(knows('203.0.113.1')).toBe(false);
+    phone.register({ Expires: '60' });
+    expect(knows('203.0.113.1')).toBe(true);
+    world.run(61_000);
+    expect(knows('203.0.113.1')).toBe(false);
+  });
+});
+
+test('every limit of a connection and of a message is the one that is set', () => {
+  const { options } = intakeOf({
+    connections: 10,
+    connectionsPerPeer: 3,
+    connectionsReservedForTrunks: 4,
+    firstMessageMs: 5,
+    idleConnectionMs: 6,
+    sendQueueBytes: 7,
+    messageBytes: 800,
+    headerLineBytes: 90,
+    headerCount: 11,
+    viaCount: 12,
+    transactions: 13,
+  });
+  expect(options).toMatchObject({
+    transportLimits: {
+      maxConnections: 10,
+      maxConnectionsPerSource: 3,
+      reservedConnections: 4,
+      messageTimeoutMs: 5,
+      idleTimeoutMs: 6,
+      maxQueuedOctets: 7,
+    },
+    messageLimits: { messageOctets: 800, headOctets: 800, lineOctets: 90, headerCount: 11, viaCount: 12 },
+    maxServerTransactions: 13,
+    maxClientTransactions: 13,
+  });
+});
+
+test('limits.headerLineBytes and messageBytes reach the parser', async () => {
+  const world = await World.start({ settings: { limits: { headerLineBytes: 200, messageBytes: 1_500 } } });
+  const peer = world.agent('203.0.113.9');
+  const options = (fields: Record<string, string>) => peer.request('OPTIONS', 'sip:198.51.100.1', fields);
+  expect(peer.ask(options({ Subject: 'x'.repeat(150) })).status).toBe(200);
+  expect(peer.ask(options({ Subject: 'x'.repeat(250) })).status).toBe(400);
+  expect(
+    peer.ask(options(Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`X-${n}`, 'x'.repeat(150)])))).status,
+  ).toBe(513);
+});
+
+test('budgets for wrong passwords follow limits.authFailuresPerMinute', () => {
+  const of = (authFailuresPerMinute: number) => guessBudgets(nodeLimitsSchema.parse({ authFailuresPerMinute }));
+  expect(of(20)).toEqual({
+    perUserAndSource: { burst: 10, refillMs: 30_000 },
+    perUser: { burst: 30, refillMs: 20_000 },
+    perSource: { burst: 60, refillMs: 2_000 },
+  });
+  expect(of(1).perUserAndSource).toEqual({ burst: 1, refillMs: 600_000 });
+});

@@ -1,0 +1,303 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
+import {
+  parseMessage,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+} from '../../../src/sip/message/index.ts';
+import { SimulatedNetwork, type SimulatedTransport } from '../../kit/simulated-network.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { Life, SharedMemory } from '../lives.ts';
+import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
+
+/** Where the second node is. */
+const OTHER = '198.51.100.77';
+const SECRET = new Uint8Array(32).fill(7);
+const UPDATES = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE' };
+
+const OPTIONS: WorldOptions = { trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } } };
+
+let store: SharedMemory;
+let life: Life;
+let one: World;
+let two: World;
+let alice: Phone;
+let carrier: Agent;
+let invite: SipRequest;
+let final: SipResponse;
+/** When the first node was last heard of. */
+let endedAtMs: number | undefined;
+
+/** The first node told the store nothing for so long that it is in no roster any more. */
+let isForgotten: boolean;
+
+/** What the first node knows of others. */
+let hasSuccessor: boolean;
+
+/** Two nodes on one store; alice talks to the carrier through the first. */
+beforeEach(async () => {
+  store = new SharedMemory();
+  endedAtMs = undefined;
+  hasSuccessor = true;
+  isForgotten = false;
+  const scheduler = new VirtualScheduler();
+  const after = { scheduler, network: new SimulatedNetwork(scheduler) };
+  life = new Life(scheduler);
+  one = await World.start({
+    ...OPTIONS,
+    after,
+    engine: {
+      scheduler: life,
+      callStore: store.of('one'),
+      nonceSecret: SECRET,
+      peers: { ...NO_PEERS, hasSuccessor: () => hasSuccessor },
+    },
+  });
+  const peers: PeerNodes = {
+    ...NO_PEERS,
+    names: () => (isForgotten ? [] : ['one']),
+    addressOf: (name) =>
+      name === 'one' && !isForgotten ? { transport: 'udp', address: ENGINE, port: 5060 } : undefined,
+    quietMs: (name) =>
+      name === 'one' && !isForgotten ? scheduler.nowMs() - (endedAtMs ?? scheduler.nowMs()) : undefined,
+  };
+  two = await World.start({
+    ...OPTIONS,
+    after,
+    settings: { listen: [{ transport: 'udp', host: OTHER, port: 5060 }] },
+    engine: {
+      callStore: store.of('two'),
+      nonceSecret: SECRET,
+      peers,
+      createTransport: after.network.transportAt(OTHER),
+    },
+  });
+  alice = one.phone('101', '203.0.113.1');
+  carrier = one.agent(CARRIER_A);
+  invite = alice.call('18005550199', UPDATES);
+  carrier.answer(carrier.took('INVITE'), 200, 'OK', UPDATES, SDP);
+  one.run();
+  const answered = alice.final(invite);
+  if (answered === undefined) throw new Error('not answered');
+  final = answered;
+  await pass(5_300);
+  expect(store.count('one')).toBe(1);
+});
+
+/** Time passes in steps in which promises settle. */
+async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 50) {
+    one.run(50);
+    await one.turn();
+  }
+}
+
+/** The first node ends without a word: its sockets answer nobody. */
+async function kill(): Promise<void> {
+  life.isOver = true;
+  endedAtMs = one.scheduler.nowMs();
+  await one.engine.endpoint.transport.close();
+}
+
+async function killed(): Promise<void> {
+  await kill();
+  await pass(1_300);
+  store.silent.add('one');
+}
+
+const toOther = (agent: Agent, message: SipMessage) => agent.peer.send(serialize(message), OTHER);
+
+describe('a node ends with a call up', () => {
+  test('within 2 s the other has it, tells both parties by UPDATE where it is, and serves their BYE', async () => {
+    await killed();
+    await pass(700);
+    expect([...two.engine.calls.list()]).toMatchObject([{ state: 'answered' }]);
+    expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
+    for (const party of [alice, carrier]) {
+      const update = party.took('UPDATE');
+      expect(update.headers.valueNamed('Contact')).toMatch(new RegExp(`@${OTHER.replaceAll('.', '\\.')}:5060[;>]`));
+      expect(update.body).toBe('');
+      toOther(party, okTo(update));
+    }
+    await pass(100);
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(100);
+    expect(alice.responses(bye.callId()).at(-1)).toMatchObject({ status: 200 });
+    const passed = carrier.took('BYE');
+    // §12.2.1.1: the sequence numbers of the dialog go on.
+    expect(passed.cseq().sequence).toBeGreaterThan(carrier.took('UPDATE').cseq().sequence);
+    toOther(carrier, okTo(passed));
+    await pass(400);
+    expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye', status: 200 }]);
+    expect(one.observed.ended).toEqual([]);
+    expect(store.count('two')).toBe(0);
+  });
+
+  test('one that has lost the store alone keeps its calls, for as long as it answers', async () => {
+    endedAtMs = one.scheduler.nowMs();
+    store.silent.add('one');
+    await pass(2_000);
+    isForgotten = true;
+    await pass(10_000);
+    expect([store.count('one'), store.count('two')]).toEqual([1, 0]);
+    expect([...two.engine.calls.list()]).toEqual([]);
+    await kill();
+    await pass(2_000);
+    expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
+  });
+
+  test('a BYE that reaches the other first waits for its call, and is served', async () => {
+    await kill();
+    await pass(100);
+    const bye = carrier.withinOf(carrier.took('INVITE'), 'BYE');
+    toOther(carrier, bye);
+    await pass(1_000);
+    expect(carrier.responses(bye.callId())).toEqual([]);
+    store.silent.add('one');
+    await pass(900);
+    expect(carrier.responses(bye.callId())).toMatchObject([{ status: 200 }]);
+    expect(alice.requests('BYE')).toHaveLength(1);
+  });
+
+  test('a party that does not have the call any more ends it at the other too, with a record', async () => {
+    await killed();
+    await pass(700);
+    toOther(carrier, answerTo(carrier.took('UPDATE'), '481 Gone'));
+    await pass(100);
+    expect(alice.requests('BYE')).toHaveLength(1);
+    toOther(alice, okTo(alice.took('BYE')));
+    await pass(100);
+    expect(two.observed.ended).toMatchObject([{ endReason: 'lost' }]);
+  });
+});
+
+describe('a node ends while a call rings', () => {
+  let second: SipRequest;
+
+  beforeEach(async () => {
+    second = alice.call('18005550100', UPDATES);
+    carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+    await pass(400);
+    expect(store.count('one')).toBe(2);
+    await killed();
+    await pass(1_000);
+  });
+
+  test('the callee is cancelled and asked again by the other, and the caller, who has heard it ring all the time, is answered', async () => {
+    const [before, again] = [carrier.took('INVITE', 1), carrier.took('INVITE', 2)];
+    expect(carrier.took('CANCEL').topVia().branch).toBe(before.topVia().branch);
+    expect(again.topVia().host).toBe(OTHER);
+    toOther(carrier, answerTo(again, '200 OK', ['Contact: <sip:carrier@192.0.2.10>']));
+    await pass(100);
+    const answered = alice.responses(second.callId()).at(-1);
+    expect(answered).toMatchObject({ status: 200 });
+    toOther(alice, alice.within(second, answered as SipResponse, 'ACK', { CSeq: `${second.cseq().sequence} ACK` }));
+    const bye = alice.within(second, answered as SipResponse, 'BYE');
+    toOther(alice, bye);
+    await pass(100);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(400);
+    expect(two.observed.ended).toMatchObject([{ status: 200, endReason: 'bye' }]);
+  });
+
+  test('one that is refused there is refused to the caller, and nothing is left in the store', async () => {
+    toOther(carrier, answerTo(carrier.took('INVITE', 2), '486 Busy Here'));
+    await pass(400);
+    expect(alice.responses(second.callId()).at(-1)?.status).toBe(486);
+    expect(store.count('two')).toBe(1);
+  });
+});
+
+describe('a node is stopped with a call up', () => {
+  test('the call is left to another: nobody gets a BYE, and its BYE is served there', async () => {
+    await one.engine.close();
+    endedAtMs = one.scheduler.nowMs();
+    await pass(1_500);
+    expect([...alice.requests('BYE'), ...carrier.requests('BYE'), ...one.observed.ended]).toEqual([]);
+    expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(100);
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+
+  test('without another node both get a BYE', async () => {
+    hasSuccessor = false;
+    const closed = one.engine.close();
+    await pass(100);
+    await closed;
+    expect([...alice.requests('BYE'), ...carrier.requests('BYE')]).toHaveLength(2);
+    expect(store.count('one')).toBe(0);
+  });
+});
+
+describe('nobody has ended', () => {
+  test('a BYE for no call is answered 481 as soon as the other node has answered', async () => {
+    const bye = carrier.withinOf(carrier.took('INVITE'), 'BYE', { 'Call-ID': 'nobody-s' });
+    toOther(carrier, bye);
+    await pass(200);
+    expect(carrier.responses('nobody-s')).toMatchObject([{ status: 481 }]);
+  });
+
+  test('from who is not known it is 481 at once, and costs nothing', () => {
+    const stranger = one.agent('203.0.113.200');
+    toOther(stranger, stranger.withinOf(carrier.took('INVITE'), 'BYE'));
+    one.run(10);
+    expect(stranger.responses()).toMatchObject([{ status: 481 }]);
+  });
+
+  test('a node that tells the others nothing but answers keeps its calls', async () => {
+    endedAtMs = one.scheduler.nowMs();
+    store.silent.add('one');
+    await pass(3_000);
+    expect([...two.engine.calls.list()]).toEqual([]);
+    expect(store.count('one')).toBe(1);
+  });
+});
+
+test('a node that was silent for so long that its calls are another’s forgets them without a word', async () => {
+  store.silent.add('one');
+  endedAtMs = one.scheduler.nowMs();
+  one.network.detach('udp', ENGINE, 5060);
+  await pass(1_700);
+  expect([...two.engine.calls.list()]).toHaveLength(1);
+  expect([...one.engine.calls.list()]).toHaveLength(1);
+  await pass(10_000);
+  expect([...one.engine.calls.list()]).toEqual([]);
+  expect(one.observed.ended).toEqual([]);
+  expect([...alice.requests('BYE'), ...carrier.requests('BYE')]).toEqual([]);
+  expect(one.log.lines.filter(({ event }) => event === 'calls-taken')).toHaveLength(1);
+});
+
+test('what comes of a ringing call that is another’s by now is not told to its caller', async () => {
+  const ringing = alice.call('18005550100', UPDATES);
+  carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+  await pass(400);
+  store.silent.add('one');
+  endedAtMs = one.scheduler.nowMs();
+  one.network.detach('udp', ENGINE, 5060);
+  await pass(12_000);
+  expect([...one.engine.calls.list()]).toEqual([]);
+  one.network.attach('udp', ENGINE, 5060, one.engine.endpoint.transport as unknown as SimulatedTransport);
+  carrier.answer(carrier.took('INVITE', 1), 487, 'Request Terminated');
+  await pass(200);
+  const finals = alice.responses(ringing.callId()).filter(({ status }) => status >= 200 && status !== 407);
+  expect(finals).toEqual([]);
+  expect(carrier.took('INVITE', 2).topVia().host).toBe(OTHER);
+});
+
+const okTo = (request: SipRequest) => answerTo(request, '200 OK');
+
+function answerTo(request: SipRequest, status: string, more: readonly string[] = []): SipResponse {
+  const names = ['Via', 'From', 'To', 'Call-ID', 'CSeq'] as const;
+  const fields = names.flatMap((name) => request.headers.fieldValuesNamed(name).map((value) => `${name}: ${value}`));
+  const tagged = fields.map((field) => (/^To: [^;]*$/.test(field) ? `${field};tag=peer-again` : field));
+  return parseMessage(
+    `SIP/2.0 ${status}\r\n${[...tagged, ...more].join('\r\n')}\r\nContent-Length: 0\r\n\r\n`,
+  ) as SipResponse;
+}

@@ -1,0 +1,318 @@
+import { X509Certificate } from 'node:crypto';
+import { afterEach, describe, expect, test } from 'vitest';
+import { stirSchema } from '../../../src/settings/node-schema.ts';
+import type { SipRequest, SipResponse } from '../../../src/sip/message/index.ts';
+import { SimulatedNetwork } from '../../kit/simulated-network.ts';
+import { stirWorld } from '../../kit/stir/authority.ts';
+import { ANY_NUMBER, LONG } from '../../kit/stir/signed.ts';
+import { signToken } from '../../kit/stir/token.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { Life, MemoryCalls } from '../lives.ts';
+import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
+
+const OPTIONS: WorldOptions = {
+  trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } },
+};
+
+let store: MemoryCalls;
+let life: Life;
+let world: World;
+let alice: Phone;
+let carrier: Agent;
+let invite: SipRequest;
+let final: SipResponse;
+
+async function start(options: WorldOptions = OPTIONS): Promise<void> {
+  store = new MemoryCalls();
+  const scheduler = new VirtualScheduler();
+  world = await process(options, { scheduler, network: new SimulatedNetwork(scheduler) });
+  alice = world.phone('101', '203.0.113.1');
+  carrier = world.agent(CARRIER_A);
+}
+
+async function process(options: WorldOptions, after: NonNullable<WorldOptions['after']>): Promise<World> {
+  life = new Life(after.scheduler);
+  return World.start({ ...options, after, engine: { scheduler: life, callStore: store } });
+}
+
+/** Alice talks to the carrier. */
+async function talk(): Promise<void> {
+  invite = alice.call('18005550199');
+  carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+  world.run();
+  const answered = alice.final(invite);
+  if (answered === undefined) throw new Error('not answered');
+  final = answered;
+  await settle();
+}
+
+/** Past the write behind. */
+async function settle(): Promise<void> {
+  world.run(300);
+  await world.turn();
+}
+
+/** The process ends without a word; the next one starts after `downMs`. */
+async function crash(downMs = 0, options = OPTIONS): Promise<void> {
+  life.isOver = true;
+  world.run(downMs);
+  world = await process(options, world);
+  await settle();
+}
+
+afterEach(async () => {
+  for (const call of [...world.engine.calls.list()]) world.engine.calls.end(call.id);
+  world.scheduler.runUntilIdle(6 * 3600_000);
+  await world.turn();
+  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+});
+
+const ended = () => world.observed.ended;
+
+test('a call that rings is not written where no other node could place it again, however often it says so', async () => {
+  await start();
+  alice.call('18005550199');
+  for (const status of [180, 183, 180]) carrier.answer(carrier.took('INVITE'), status);
+  await settle();
+  expect(store.writes).toBe(0);
+});
+
+describe('an answered call after the process has ended', () => {
+  test('BYE of the caller is answered, reaches the carrier, and the call has its record', async () => {
+    await start();
+    await talk();
+    const [before] = [...world.engine.calls.list()];
+    await crash();
+    expect([...world.engine.calls.list()]).toEqual([before]);
+    expect(alice.ask(alice.within(invite, final, 'BYE')).status).toBe(200);
+    const bye = carrier.took('BYE');
+    carrier.answer(bye, 200, 'OK');
+    // §12.2.1.1: the sequence numbers of the dialog go on.
+    expect(bye.cseq().sequence).toBeGreaterThan(carrier.took('INVITE').cseq().sequence);
+    expect(ended()).toMatchObject([{ id: before?.id, endedBy: 'caller', endReason: 'bye', status: 200 }]);
+    expect(ended()[0]?.talkMs).toBeGreaterThan(0);
+    await settle();
+    expect(store.documents.size).toBe(0);
+  });
+
+  test('BYE of the carrier reaches the phone', async () => {
+    await start();
+    await talk();
+    await crash();
+    expect(carrier.ask(carrier.withinOf(carrier.took('INVITE'), 'BYE')).status).toBe(200);
+    alice.answer(alice.took('BYE'), 200, 'OK');
+    world.run();
+    expect(ended()).toMatchObject([{ endedBy: 'callee', endReason: 'bye' }]);
+  });
+
+  test('a re-INVITE goes on to the other side, and a later crash does not lose what it changed', async () => {
+    await start();
+    await talk();
+    await crash();
+    const hold = alice.within(invite, final, 'INVITE', {
+      Contact: `<sip:${alice.host}>`,
+      'Content-Type': 'application/sdp',
+    });
+    alice.send(parse(hold, SDP));
+    world.run();
+    const relayed = carrier.requests('INVITE').at(-1) as SipRequest;
+    expect(relayed.body).toBe(SDP);
+    carrier.answer(relayed, 200, 'OK', { Contact: `<sip:moved@${CARRIER_A}:5060>` }, SDP);
+    world.run();
+    const answer = alice.responses(invite.callId()).at(-1) as SipResponse;
+    alice.ack(hold, answer);
+    await settle();
+    await crash();
+    expect(alice.ask(alice.within(invite, final, 'BYE', { CSeq: '9 BYE' })).status).toBe(200);
+    const bye = carrier.took('BYE');
+    expect(bye.requestUri).toContain('moved');
+    expect(bye.cseq().sequence).toBeGreaterThan(relayed.cseq().sequence);
+    carrier.answer(bye, 200, 'OK');
+  });
+
+  test('what was verified of its caller is in its record', async () => {
+    const authority = stirWorld(LONG);
+    const leaf = authority.leaf(ANY_NUMBER, LONG);
+    const options: WorldOptions = {
+      trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' }, stirVerify: 'tag' } } },
+      fetchCertificate: async () => ({ octets: Buffer.from(leaf.chainPem), freshMs: 60_000, mayBeStale: false }),
+    };
+    await start(options);
+    const trust = { anchors: [new X509Certificate(authority.root.pem)], revocationLists: [] };
+    world.engine.stir.apply(stirSchema.parse({}), { trust, authorities: [] });
+    await talk();
+    const { orig, dest } = { orig: { tn: '442071234567' }, dest: { tn: ['14155550100'] } };
+    const iat = Math.floor(world.scheduler.wallMs() / 1000);
+    const x5u = 'https://certs.example/leaf.pem';
+    const claims = { attest: 'A', dest, iat, orig, origid: 'o', rcd: { nam: 'Garage' } };
+    const token = signToken({ alg: 'ES256', ppt: 'shaken', typ: 'passport', x5u }, claims, leaf.privateKey);
+    const inward = carrier.request(
+      'INVITE',
+      `sip:14155550100@${ENGINE}`,
+      { From: '<sip:+442071234567@carrier.example>;tag=1', Identity: `${token};info=<${x5u}>;ppt=shaken` },
+      SDP,
+    );
+    carrier.send(inward);
+    await settle();
+    await settle();
+    alice.answer(alice.took('INVITE'), 200, 'OK', {}, SDP);
+    world.run();
+    carrier.ack(inward, carrier.responses(inward.callId()).find(({ status }) => status === 200) as SipResponse);
+    await settle();
+    const before = [...world.engine.calls.list()].map(({ facts }) => facts.verification);
+    expect(before).toEqual([undefined, expect.objectContaining({ result: 'passed', attestation: 'A' })]);
+    await crash(0, options);
+    for (const call of [...world.engine.calls.list()]) world.engine.calls.end(call.id);
+    world.scheduler.runUntilIdle(3600_000);
+    expect(ended().map(({ facts }) => facts.verification)).toEqual(before);
+    expect(before[1]?.shown).toMatchObject({ name: 'Garage' });
+  });
+
+  test('a request that comes again out of order is refused as before (RFC 3261 §12.2.2)', async () => {
+    await start();
+    await talk();
+    await crash();
+    expect(alice.ask(alice.within(invite, final, 'INFO', { CSeq: '1 INFO' })).status).toBe(500);
+  });
+
+  test('its places on the trunk and of the tenant are taken: limits count it', async () => {
+    const options = {
+      ...OPTIONS,
+      acme: { limits: { concurrentCalls: 1 } },
+    };
+    await start(options);
+    await talk();
+    await crash(0, options);
+    const second = alice.call('18005550198');
+    world.run();
+    expect(alice.final(second)?.status).toBe(403);
+    alice.ask(alice.within(invite, final, 'BYE'));
+    carrier.answer(carrier.took('BYE'), 200, 'OK');
+    const third = alice.call('18005550197');
+    world.run();
+    expect(carrier.requests('INVITE').at(-1)?.uri()).toMatchObject({ user: '18005550197' });
+    carrier.answer(carrier.requests('INVITE').at(-1) as SipRequest, 486, 'Busy');
+    alice.final(third);
+    expect(world.engine.trunks.capacity.inProgress(`trunk ${CARRIER_A_ID}`)).toBe(0);
+  });
+
+  test('the session limit counts from the answer', async () => {
+    const options = { ...OPTIONS, settings: { timers: { sessionLimitMs: 60_000 } } };
+    await start(options);
+    await talk();
+    world.run(20_000);
+    await crash(10_000, options);
+    world.run(28_000);
+    expect(carrier.requests('BYE')).toEqual([]);
+    world.run(3_000);
+    expect(carrier.took('BYE').headers.valueNamed('Reason')).toContain('Session Limit');
+    for (const party of [carrier, alice]) party.answer(party.took('BYE'), 200, 'OK');
+    expect(ended()).toMatchObject([{ endReason: 'session-limit' }]);
+  });
+
+  test('a session timer runs on: refreshed in time, or ended for want of it (RFC 4028)', async () => {
+    const options = {
+      trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'request', refresher: 'uac', expiresSeconds: 90 } } } },
+    } as const;
+    await start(options);
+    invite = alice.call('18005550199');
+    carrier.answer(carrier.took('INVITE'), 200, 'OK', { 'Session-Expires': '90;refresher=uac', Allow: 'UPDATE' }, SDP);
+    world.run();
+    final = alice.final(invite) as SipResponse;
+    world.run(30_000);
+    await world.turn();
+    await crash(1_000, options);
+    world.run(16_000);
+    const update = carrier.took('UPDATE');
+    expect(update.headers.valueNamed('Session-Expires')).toBe('90;refresher=uac');
+    carrier.answer(update, 200, 'OK', { 'Session-Expires': '90;refresher=uac' });
+    alice.ask(alice.within(invite, final, 'BYE'));
+    carrier.answer(carrier.took('BYE'), 200, 'OK');
+  });
+});
+
+describe('calls that may have ended meanwhile', () => {
+  test('after a short stop nobody is asked while whoever sent BYE sends it still; then both, for an end that was not written', async () => {
+    await start();
+    await talk();
+    await crash(5_000);
+    world.run(30_000);
+    expect([...carrier.requests('OPTIONS'), ...alice.requests('OPTIONS')]).toEqual([]);
+    world.run(13_000);
+    carrier.answer(carrier.took('OPTIONS'), 481, 'Gone');
+    alice.answer(alice.took('BYE'), 481, 'Gone');
+    world.run();
+    expect(ended()).toMatchObject([{ endedBy: 'engine', endReason: 'lost' }]);
+  });
+
+  test('after a long one both are asked, and a party that knows it no more ends the call', async () => {
+    await start();
+    await talk();
+    await crash(120_000);
+    world.run(2_000);
+    alice.answer(alice.took('OPTIONS'), 200, 'OK');
+    carrier.answer(carrier.took('OPTIONS'), 481, 'Gone');
+    world.run();
+    alice.answer(alice.took('BYE'), 200, 'OK');
+    expect(ended()).toMatchObject([{ endedBy: 'engine', endReason: 'lost' }]);
+  });
+});
+
+describe('what is kept', () => {
+  test('nothing of a call that does not last, nor of one that only rings', async () => {
+    await start();
+    invite = alice.call('18005550199');
+    carrier.answer(carrier.took('INVITE'), 180, 'Ringing');
+    await settle();
+    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+    final = alice.final(invite) as SipResponse;
+    alice.ask(alice.within(invite, final, 'BYE'), 20);
+    carrier.answer(carrier.took('BYE'), 200, 'OK');
+    await settle();
+    expect([store.writes, store.documents.size]).toEqual([0, 0]);
+  });
+
+  test('a store that does not write costs no call; it has them when it does again', async () => {
+    await start();
+    store.fault = 'disk full';
+    await talk();
+    world.run(5_000);
+    await world.turn();
+    expect(world.log.lines.filter(({ event }) => event === 'calls-not-kept')).toHaveLength(1);
+    store.fault = undefined;
+    world.run(2_000);
+    await world.turn();
+    expect(store.documents.size).toBe(1);
+    await crash();
+    expect([...world.engine.calls.list()]).toHaveLength(1);
+  });
+
+  test('a store that cannot be read, or holds what nobody can read, keeps no node from starting', async () => {
+    await start();
+    await talk();
+    store.documents.set('other', '{"version":1,"id":"other"}').set('newer', '{"version":2}').set('text', 'text');
+    await crash();
+    expect([...world.engine.calls.list()]).toHaveLength(1);
+    expect(store.documents.size).toBe(1);
+    store.fault = 'gone';
+    await crash();
+    expect([...world.engine.calls.list()]).toEqual([]);
+    store.fault = undefined;
+  });
+
+  test('a stop in good order leaves no call behind', async () => {
+    await start();
+    await talk();
+    await world.engine.close();
+    world.run();
+    expect([carrier.requests('BYE').length, alice.requests('BYE').length]).toEqual([1, 1]);
+    expect(store.documents.size).toBe(0);
+    await crash();
+    expect([...world.engine.calls.list()]).toEqual([]);
+  });
+});
+
+function parse(request: SipRequest, body: string): SipRequest {
+  request.body = body;
+  return request;
+}

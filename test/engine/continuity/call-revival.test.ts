@@ -1,0 +1,454 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { CallStore } from '../../../src/call/index.ts';
+import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
+import {
+  formatUri,
+  HeaderId,
+  parseMessage,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+} from '../../../src/sip/message/index.ts';
+import { SimulatedNetwork } from '../../kit/simulated-network.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { Life, MemoryCalls, SharedMemory } from '../lives.ts';
+import { type Agent, CARRIER_A, CARRIER_B, ENGINE, Phone, SDP, World, type WorldOptions } from '../world.ts';
+
+/** Where the second node is. */
+const OTHER = '198.51.100.77';
+const SECRET = new Uint8Array(32).fill(7);
+const UPDATES = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO' };
+const OPTIONS: WorldOptions = { trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' } } } } };
+const CARRIES = { continuity: { contactToken: true } };
+
+/** A store that cannot be reached, or has lost what it had. */
+class Lost {
+  isLost = false;
+  readonly memory = new SharedMemory();
+
+  of(name: string): CallStore {
+    const { shared, ...own } = this.memory.of(name);
+    if (shared === undefined) throw new Error('not shared');
+    const reached = <T>(answer: () => Promise<T>) =>
+      this.isLost ? Promise.reject(new Error('Redis cannot be reached')) : answer();
+    return {
+      load: () => reached(() => own.load()),
+      write: (changes) => reached(() => own.write(changes)),
+      shared: {
+        holders: () => reached(() => shared.holders()),
+        take: (node, silentMs) => reached(() => shared.take(node, silentMs)),
+        isElsewhere: (id) => reached(() => shared.isElsewhere(id)),
+        claim: (ids) => reached(() => shared.claim(ids)),
+        release: () => reached(() => shared.release()),
+      },
+    };
+  }
+}
+
+let store: Lost;
+let life: Life;
+let one: World;
+let two: World;
+let alice: Phone;
+let carrier: Agent;
+/** Alice's INVITE and its answer, and what the carrier was sent. */
+let invite: SipRequest;
+let final: SipResponse;
+let sent: SipRequest;
+let isEnded: boolean;
+const tokenOf = (message: SipMessage) => /;tdm=([^;>]*)/.exec(message.headers.valueNamed('Contact') ?? '')?.[1];
+
+async function nodes(first = CARRIES, options: WorldOptions = OPTIONS): Promise<void> {
+  store = new Lost();
+  isEnded = false;
+  const scheduler = new VirtualScheduler();
+  const after = { scheduler, network: new SimulatedNetwork(scheduler) };
+  life = new Life(scheduler);
+  one = await World.start({
+    ...options,
+    after,
+    settings: { node: 'one', ...first },
+    engine: { scheduler: life, callStore: store.of('one'), nonceSecret: SECRET },
+  });
+  const peers: PeerNodes = {
+    ...NO_PEERS,
+    names: () => ['one'],
+    addressOf: (name) => (name === 'one' ? { transport: 'udp', address: ENGINE, port: 5060 } : undefined),
+    quietMs: (name) => (name === 'one' ? (isEnded ? 5_000 : 0) : undefined),
+  };
+  two = await World.start({
+    ...options,
+    after,
+    settings: { node: 'two', listen: [{ transport: 'udp', host: OTHER, port: 5060 }], ...CARRIES },
+    engine: {
+      callStore: store.of('two'),
+      nonceSecret: SECRET,
+      peers,
+      createTransport: after.network.transportAt(OTHER),
+    },
+  });
+  alice = one.phone('101', '203.0.113.1');
+  carrier = one.agent(CARRIER_A);
+  await registerAtOther(alice);
+  invite = alice.call('18005550199', UPDATES);
+  sent = carrier.took('INVITE');
+  one.run(2_000);
+  carrier.answer(sent, 200, 'OK', UPDATES, SDP);
+  one.run();
+  const answered = alice.final(invite);
+  if (answered === undefined) throw new Error('not answered');
+  final = answered;
+  await pass(10_000);
+}
+
+/** The phone is known at both nodes, as registrations are shared. */
+async function registerAtOther(phone: Phone): Promise<void> {
+  const request = phone.request('REGISTER', 'sip:acme.example.com', {
+    From: `${phone.address};tag=r-other`,
+    To: phone.address,
+    Contact: `<sip:${phone.number}@${phone.host}>`,
+  });
+  toOther(phone, request);
+  await pass(100);
+  const challenge = phone.responses(request.callId()).at(-1) as SipResponse;
+  toOther(phone, phone.authorized(request, challenge, phone.client));
+  await pass(100);
+  expect(phone.responses(request.callId()).at(-1)?.status).toBe(200);
+}
+
+/** Time passes in steps in which promises settle. */
+async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 50) {
+    one.run(50);
+    await one.turn();
+  }
+}
+
+/** The first node and the store end without a word. */
+async function killBoth(): Promise<void> {
+  store.isLost = true;
+  await kill();
+}
+
+async function kill(): Promise<void> {
+  life.isOver = true;
+  isEnded = true;
+  await one.engine.endpoint.transport.close();
+}
+
+const toOther = (agent: Agent, message: SipMessage) => agent.peer.send(serialize(message), OTHER);
+const okTo = (request: SipRequest, more: readonly string[] = [], body = '') => {
+  const names = ['Via', 'From', 'To', 'Call-ID', 'CSeq'] as const;
+  const fields = names.flatMap((name) => request.headers.fieldValuesNamed(name).map((value) => `${name}: ${value}`));
+  const head = ['SIP/2.0 200 OK', ...fields, ...more, `Content-Length: ${body.length}`];
+  return parseMessage(`${head.join('\r\n')}\r\n\r\n${body}`) as SipResponse;
+};
+const answers = (agent: Agent, request: SipRequest) =>
+  agent
+    .responses(request.callId())
+    .filter((response) => response.headers.value(HeaderId.CSeq) === request.headers.value(HeaderId.CSeq))
+    .map(({ status }) => status);
+
+describe('what Contacts carry', () => {
+  beforeEach(() => nodes());
+
+  test('both parties are told a token of at most 200 octets; it says nothing to who has no key', () => {
+    for (const message of [sent, final]) {
+      const token = tokenOf(message) ?? '';
+      expect(token).toMatch(/^[A-Za-z0-9_-]{60,}$/);
+      expect(`;tdm=${token}`.length).toBeLessThanOrEqual(200);
+      expect(Buffer.from(token, 'base64url').includes('18005550199')).toBe(false);
+    }
+  });
+
+  test('one that is not wanted is left out', async () => {
+    await nodes({ continuity: { contactToken: false } });
+    expect([tokenOf(sent), tokenOf(final)]).toEqual([undefined, undefined]);
+    await nodes(CARRIES, {
+      trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' }, contactToken: false } } },
+    });
+    expect([tokenOf(sent), tokenOf(final) === undefined]).toEqual([undefined, false]);
+  });
+
+  test('an INVITE that would not go into a datagram with it leaves without', async () => {
+    const long = `${SDP}${'a=x-filler:0123456789\r\n'.repeat(24)}`;
+    const before = carrier.requests('INVITE').length;
+    alice.call('18005550100', UPDATES, long);
+    const large = carrier.took('INVITE', before);
+    expect(tokenOf(large)).toBeUndefined();
+    expect(serialize(large).length).toBeLessThanOrEqual(1_300);
+    expect(one.engine.contacts.counters.tooLarge).toBe(1);
+  });
+});
+
+describe('the node and the store are lost', () => {
+  beforeEach(async () => {
+    await nodes();
+    await killBoth();
+  });
+
+  test('the caller’s BYE ends both legs at the other node, with the record that is due', async () => {
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(1_000);
+    expect(answers(alice, bye)).toEqual([200]);
+    const passed = carrier.took('BYE');
+    expect([passed.callId(), passed.fromTag(), passed.toTag()]).toEqual([
+      sent.callId(),
+      sent.fromTag(),
+      `peer-${CARRIER_A}`,
+    ]);
+    expect(passed.cseq().sequence).toBeGreaterThan(sent.cseq().sequence + 1_000);
+    expect(formatUri(passed.to().uri)).toBe(formatUri(sent.to().uri));
+    expect(formatUri(passed.from().uri)).toBe(formatUri(sent.from().uri));
+    toOther(carrier, okTo(passed));
+    await pass(500);
+    const [record, ...more] = two.observed.ended;
+    expect(more).toEqual([]);
+    expect(record).toMatchObject({
+      endedBy: 'caller',
+      endReason: 'bye',
+      status: 200,
+      facts: { direction: 'outbound', tenant: 'acme', caller: '101', called: '18005550199', extension: '101' },
+    });
+    expect((record?.endedAtMs ?? 0) - (record?.answeredAtMs ?? 0)).toBeGreaterThan(10_000);
+    expect((record?.endedAtMs ?? 0) - (record?.answeredAtMs ?? 0)).toBeLessThan(12_000);
+    expect(record?.facts.rebuilt).toBe('whole');
+    expect(two.engine.calls.counters).toMatchObject({ live: 0, legs: 0 });
+  });
+
+  test('so does the called party’s, whose Contact was made before it answered', async () => {
+    const bye = carrier.withinOf(sent, 'BYE');
+    toOther(carrier, bye);
+    await pass(1_000);
+    expect(answers(carrier, bye)).toEqual([200]);
+    const passed = alice.took('BYE');
+    expect([passed.callId(), passed.fromTag(), passed.toTag()]).toEqual([
+      invite.callId(),
+      final.toTag(),
+      invite.fromTag(),
+    ]);
+    toOther(alice, okTo(passed));
+    await pass(500);
+    expect(two.observed.ended).toMatchObject([
+      { endedBy: 'callee', endReason: 'bye', facts: { called: '18005550199', rebuilt: 'timed-from-invite' } },
+    ]);
+  });
+
+  test('an end that comes twice, or later with another CSeq, begins nothing anew', async () => {
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(1_000);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(40_000);
+    toOther(alice, bye);
+    toOther(carrier, carrier.withinOf(sent, 'BYE'));
+    await pass(4_000);
+    expect(answers(alice, bye)).toEqual([200, 481]);
+    expect(carrier.responses(sent.callId()).at(-1)?.status).toBe(481);
+    expect(two.observed.ended).toHaveLength(1);
+  });
+
+  test('re-INVITE, UPDATE and INFO go on to the other party, whose answers come back, and CSeq only grows', async () => {
+    const info = alice.within(invite, final, 'INFO', { 'Content-Type': 'application/dtmf-relay' });
+    toOther(alice, info);
+    await pass(700);
+    const passed = carrier.took('INFO');
+    toOther(carrier, okTo(passed));
+    await pass(100);
+    expect(answers(alice, info)).toEqual([200]);
+
+    const hold = alice.within(invite, final, 'INVITE', { CSeq: '50 INVITE', Contact: `<sip:101@${alice.host}>` });
+    const described = parseMessage(
+      serialize(hold).replace('Content-Length: 0\r\n\r\n', `Content-Type: application/sdp\r\n\r\n${SDP}`),
+    ) as SipRequest;
+    toOther(alice, described);
+    await pass(200);
+    const again = carrier.requests('INVITE').at(-1) as SipRequest;
+    expect([again.callId(), again.body]).toEqual([sent.callId(), SDP]);
+    toOther(carrier, okTo(again, ['Contact: <sip:carrier@192.0.2.10>', 'Content-Type: application/sdp'], SDP));
+    await pass(200);
+    const answer = alice.responses(invite.callId()).at(-1) as SipResponse;
+    expect([answer.status, answer.body]).toEqual([200, SDP]);
+    // What follows comes here: the Contact is this node's, and carries the call.
+    expect(answer.headers.valueNamed('Contact')).toMatch(new RegExp(`@${OTHER.replaceAll('.', '\\.')}:5060;tdm=`));
+    toOther(alice, alice.within(invite, final, 'ACK', { CSeq: '50 ACK' }));
+
+    const update = carrier.withinOf(sent, 'UPDATE', { CSeq: '7 UPDATE', Contact: '<sip:carrier@192.0.2.10>' });
+    toOther(carrier, update);
+    await pass(200);
+    expect(answers(carrier, update)).toEqual([200]);
+
+    const sequences = carrier
+      .requests()
+      .filter((request) => request.callId() === sent.callId() && request.method !== 'ACK')
+      .map((request) => request.cseq().sequence);
+    expect(sequences.length).toBeGreaterThan(2);
+    expect([...new Set(sequences)].sort((a, b) => a - b)).toEqual(sequences);
+    expect(two.engine.calls.counters.live).toBe(1);
+  });
+
+  test('REFER moves the call on under the rules of who asks', async () => {
+    const bob = new Phone(one, '203.0.113.2', '102');
+    await registerAtOther(bob);
+    const refer = alice.within(invite, final, 'REFER', {
+      Contact: `<sip:101@${alice.host}>`,
+      'Refer-To': '<sip:102@acme.example.com>',
+    });
+    toOther(alice, refer);
+    await pass(500);
+    expect(answers(alice, refer)).toEqual([202]);
+    expect(bob.requests('INVITE')).toHaveLength(1);
+  });
+
+  test.each([
+    ['changed', (token: string) => `${token.slice(0, 60)}${token[60] === 'A' ? 'B' : 'A'}${token.slice(61)}`, {}],
+    ['cut off', (token: string) => token.slice(0, -4), {}],
+    ['of another call', (token: string) => token, { 'Call-ID': 'another' }],
+    ['of another dialog', (token: string) => token, { From: '<sip:101@acme.example.com>;tag=another' }],
+  ])('a token that is %s is worth nothing', async (_what, change, fields) => {
+    const bye = alice.within(invite, final, 'BYE', fields);
+    const token = tokenOf(final) as string;
+    const text = serialize(bye).replace(token, change(token));
+    alice.peer.send(text, OTHER);
+    await pass(4_000);
+    expect(answers(alice, bye)).toEqual([481]);
+    expect(carrier.requests('BYE')).toEqual([]);
+    expect(two.engine.contacts.counters).toMatchObject({ forged: 1, opened: 0 });
+  });
+
+  test('from a stranger it is not even opened, and from another known address it is refused', async () => {
+    const bye = alice.within(invite, final, 'BYE');
+    const [stranger, other] = [one.agent('203.0.113.200'), one.agent(CARRIER_B)];
+    toOther(stranger, bye);
+    await pass(500);
+    expect(stranger.responses().at(-1)?.status).toBe(481);
+    expect(two.engine.contacts.counters.opened).toBe(0);
+    toOther(other, bye);
+    await pass(1_000);
+    expect(other.responses().at(-1)?.status).toBe(481);
+    expect(two.engine.calls.counters.live).toBe(0);
+    expect(carrier.requests('BYE')).toEqual([]);
+    // Whose it is may still use it.
+    toOther(alice, alice.within(invite, final, 'BYE'));
+    await pass(1_000);
+    expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+
+  test('when the store comes back with the call, nobody has it twice, and no second record is written', async () => {
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(1_000);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(500);
+    store.memory.silent.add('one');
+    expect(store.memory.count('one')).toBe(1);
+    store.isLost = false;
+    await pass(5_000);
+    expect([store.memory.count('one'), store.memory.count('two')]).toEqual([0, 0]);
+    expect(two.engine.calls.counters.live).toBe(0);
+    expect(two.observed.ended).toHaveLength(1);
+  });
+
+  test('a call that goes on when the store comes back is kept there as this node’s', async () => {
+    const info = alice.within(invite, final, 'INFO');
+    toOther(alice, info);
+    await pass(700);
+    store.memory.silent.add('one');
+    store.isLost = false;
+    for (const agent of [alice, carrier])
+      for (const request of agent.requests().filter(({ method }) => /INFO|UPDATE|OPTIONS/.test(method)))
+        toOther(agent, okTo(request));
+    await pass(3_000);
+    expect([store.memory.count('one'), store.memory.count('two')]).toEqual([0, 1]);
+    expect(two.engine.calls.counters.live).toBe(1);
+    toOther(alice, alice.within(invite, final, 'BYE', { CSeq: '90 BYE' }));
+    await pass(1_000);
+    expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+});
+
+describe('somebody may have the call', () => {
+  beforeEach(() => nodes());
+
+  test('its node lives, though the store does not: the other one does nothing', async () => {
+    store.isLost = true;
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(1_000);
+    expect(answers(alice, bye)).toEqual([481]);
+    expect(carrier.requests('BYE')).toEqual([]);
+    expect([one, two].map(({ engine }) => engine.calls.counters.live)).toEqual([1, 0]);
+  });
+
+  test('its node has ended and the store has it: the snapshot goes on, not the token', async () => {
+    await kill();
+    store.memory.silent.add('one');
+    const bye = alice.within(invite, final, 'BYE');
+    toOther(alice, bye);
+    await pass(2_000);
+    expect(answers(alice, bye)).toEqual([200]);
+    toOther(carrier, okTo(carrier.took('BYE')));
+    await pass(500);
+    expect(two.observed.ended[0]?.facts.rebuilt).toBeUndefined();
+    expect(two.observed.ended).toHaveLength(1);
+  });
+});
+
+describe('one node, again without what it had', () => {
+  const alone = async (callStore: CallStore, secret = SECRET) => {
+    const again = await World.start({
+      ...OPTIONS,
+      after: one,
+      settings: { node: 'one', ...CARRIES },
+      engine: { callStore, nonceSecret: secret },
+    });
+    alice.register();
+    return again;
+  };
+
+  beforeEach(async () => {
+    await nodes();
+    await kill();
+  });
+
+  test.each(['caller', 'callee'] as const)('the %s’s BYE ends the call', async (side) => {
+    const again = await alone(new MemoryCalls());
+    const [from, to] = side === 'caller' ? [alice, carrier] : [carrier, alice];
+    const bye = side === 'caller' ? alice.within(invite, final, 'BYE') : carrier.withinOf(sent, 'BYE');
+    from.send(bye);
+    await pass(200);
+    expect(answers(from, bye)).toEqual([200]);
+    to.answer(to.took('BYE'), 200);
+    await pass(200);
+    expect(again.observed.ended).toMatchObject([{ endedBy: side, endReason: 'bye' }]);
+  });
+
+  test('with another key it does not', async () => {
+    await alone(new MemoryCalls(), new Uint8Array(32).fill(8));
+    const bye = carrier.withinOf(sent, 'BYE');
+    carrier.send(bye);
+    await pass(200);
+    expect(answers(carrier, bye)).toEqual([481]);
+  });
+
+  test('a call that it ended itself is not begun again by what comes late', async () => {
+    const again = await alone(new MemoryCalls());
+    const next = alice.call('18005550123', UPDATES);
+    const placed = carrier.requests('INVITE').at(-1) as SipRequest;
+    carrier.answer(placed, 200, 'OK', UPDATES, SDP);
+    again.run();
+    const answered = alice.final(next) as SipResponse;
+    const bye = alice.within(next, answered, 'BYE');
+    alice.send(bye);
+    await pass(200);
+    carrier.answer(carrier.requests('BYE').at(-1) as SipRequest, 200);
+    await pass(40_000);
+    const late = carrier.withinOf(placed, 'BYE');
+    carrier.send(late);
+    await pass(200);
+    expect(answers(carrier, late)).toEqual([481]);
+    expect(again.observed.ended).toHaveLength(1);
+  });
+});

@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest';
+import type { ContactQuestion } from '../../../src/call/index.ts';
+import { SealedContacts, type SealedContactsOptions, selfOf } from '../../../src/engine/continuity/sealed-contacts.ts';
+import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+
+const SECRET = new Uint8Array(32).fill(1);
+const WEEK_MS = 604_800_000;
+
+const contacts = (options: Partial<SealedContactsOptions> = {}) =>
+  new SealedContacts({
+    secret: SECRET,
+    self: { node: 1, life: 2 },
+    clock: new VirtualScheduler(),
+    isWanted: () => true,
+    ...options,
+  });
+
+/** As a node names a call whose Contacts carry it. */
+const ID = contacts().derived('our-tag');
+
+function question(long = ''): ContactQuestion {
+  const callId = `b84b4c76e66710aa11223344${long}`;
+  const localTag = contacts().derived(callId);
+  const dialog = {
+    role: 'uas' as const,
+    callId: 'a84b4c76e66710',
+    localTag: 'our-tag',
+    remoteTag: 'their-tag',
+    localAddress: '<sip:+14155550199@acme.example.com>;tag=our-tag',
+    remoteAddress: '"Alice" <sip:101@acme.example.com>;tag=their-tag',
+    remoteTarget: 'sip:101@203.0.113.1:5060',
+    routeSet: [],
+    localSequence: 0,
+  };
+  const far = {
+    ...dialog,
+    role: 'uac' as const,
+    callId,
+    localTag,
+    remoteTag: 'as7b2c9d10',
+    localAddress: `<sip:+14155550100@acme.example.com>;tag=${localTag}`,
+    remoteAddress: '<sip:+14155550199@192.0.2.10>;tag=as7b2c9d10',
+    remoteTarget: 'sip:+14155550199@192.0.2.10:5060',
+  };
+  const phone = { contact: '<sip:+14155550199@198.51.100.1:5060>', owner: { tenant: 'acme', number: '101' } };
+  const trunk = { contact: '<sip:+14155550100@198.51.100.1:5060;transport=tcp>', trunkId: '100000001' };
+  return {
+    record: {
+      id: ID,
+      facts: { direction: 'outbound', tenant: 'acme', caller: '101', called: '+14155550199' },
+      startedAtMs: 1_800_000_000_000,
+      answeredAtMs: 1_800_000_004_000,
+    },
+    near: {
+      options: phone,
+      destination: { transport: 'udp', address: '203.0.113.1', port: 5060 },
+      dialog,
+      methods: 1,
+    },
+    far: {
+      options: trunk,
+      destination: { transport: 'tcp', address: '192.0.2.10', port: 5060 },
+      dialog: far,
+      methods: 0,
+    },
+  };
+}
+
+const requestTo = (contact: string, callId = 'a84b4c76e66710', from = 'their-tag', to = 'our-tag') =>
+  parseMessage(
+    `BYE ${contact.slice(1, -1)} SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.1;branch=z9hG4bK1\r\nFrom: <sip:101@a>;tag=${from}\r\nTo: <sip:1@a>;tag=${to}\r\nCall-ID: ${callId}\r\nCSeq: 2 BYE\r\nContent-Length: 0\r\n\r\n`,
+  ) as SipRequest;
+
+describe('a Contact that carries its call', () => {
+  test('is the plain one with a parameter within its brackets, and says the call to who has the key', () => {
+    const sealing = contacts();
+    const contact = sealing.of(question());
+    expect(contact).toMatch(/^<sip:\+14155550199@198\.51\.100\.1:5060;tdm=[A-Za-z0-9_-]+>$/);
+    expect(contact.length).toBeLessThanOrEqual('<sip:+14155550199@198.51.100.1:5060>'.length + 200);
+    expect(contacts().open(requestTo(contact))).toMatchObject({
+      id: ID,
+      isCaller: true,
+      node: 1,
+      life: 2,
+      startedAtMs: 1_800_000_000_000,
+      answeredAtMs: 1_800_000_004_000,
+      caller: '101',
+      called: '+14155550199',
+      near: { owner: { number: '101' }, target: 'sip:101@203.0.113.1:5060' },
+      far: { callId: 'b84b4c76e66710aa11223344', remoteTag: 'as7b2c9d10', contactUser: '+14155550100' },
+    });
+  });
+
+  test('is another one each time', () => {
+    const sealing = contacts();
+    expect(new Set(Array.from({ length: 600 }, () => sealing.of(question()))).size).toBe(600);
+  });
+
+  test.each([
+    ['Call-ID', ['another']],
+    ['the peer’s tag', ['a84b4c76e66710', 'another']],
+    ['our tag', ['a84b4c76e66710', 'their-tag', 'another']],
+  ] as [string, string[]][])('is worth nothing with another %s', (_what, ids) => {
+    const sealing = contacts();
+    expect(sealing.open(requestTo(sealing.of(question()), ...ids))).toBeUndefined();
+    expect(sealing.counters.forged).toBe(1);
+  });
+
+  test('is worth nothing to who has another key, and with any bit changed', () => {
+    const contact = contacts().of(question());
+    expect(contacts({ secret: new Uint8Array(32).fill(2) }).open(requestTo(contact))).toBeUndefined();
+    const [, token = ''] = /;tdm=([^>]*)/.exec(contact) ?? [];
+    const octets = Buffer.from(token, 'base64url');
+    const opening = contacts();
+    for (let bit = 0; bit < octets.length * 8; bit++) {
+      const changed = Buffer.from(octets);
+      changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect(opening.open(requestTo(contact.replace(token, changed.toString('base64url'))))).toBeUndefined();
+    }
+  });
+
+  test.each([
+    [0, true],
+    [WEEK_MS, true],
+    [2 * WEEK_MS, false],
+    [32 * WEEK_MS, false],
+  ])('is good after %i ms: %s', (passedMs, isGood) => {
+    const clock = new VirtualScheduler();
+    const contact = contacts({ clock }).of(question());
+    const later = { nowMs: () => clock.nowMs(), wallMs: () => clock.wallMs() + passedMs };
+    expect(contacts({ clock: later }).open(requestTo(contact)) !== undefined).toBe(isGood);
+  });
+});
+
+describe('is left plain', () => {
+  const plain = '<sip:+14155550199@198.51.100.1:5060>';
+
+  test('where there is more to say than 200 octets hold', () => {
+    const sealing = contacts();
+    expect(sealing.of(question('-of-a-peer-that-likes-long-names.example.com'))).toBe(plain);
+    expect(sealing.counters).toMatchObject({ sealed: 0, tooLong: 1 });
+  });
+
+  test('for a party of another tenant, one that nobody would know, a call of another node’s, and a trunk that does not want it', () => {
+    const asked = question();
+    const { near, far, record } = asked;
+    const sealing = contacts({ isWanted: () => false });
+    expect(
+      sealing.of({
+        ...asked,
+        near: { ...near, options: { contact: plain, owner: { tenant: 'globex', number: '101' } } },
+      }),
+    ).toBe(plain);
+    expect(sealing.of({ ...asked, near: { ...near, options: { contact: plain } } })).toBe(plain);
+    expect(sealing.of({ ...asked, record: { ...record, facts: { ...record.facts, peerNode: 'b' } } })).toBe(plain);
+    expect(sealing.of({ ...asked, near: far, far: near })).toBe(far.options.contact);
+    expect(sealing.of(asked)).not.toBe(plain);
+  });
+});
+
+test('workers know one another by name', () => {
+  const [one, two] = [selfOf('edge-w1', 2), selfOf('edge-w2', 2)];
+  expect([one.siblings, two.siblings]).toEqual([[two.node], [one.node]]);
+  expect(selfOf('edge', undefined).siblings).toEqual([]);
+});

@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest';
+import { CallerLegs } from '../../../src/engine/route/caller-legs.ts';
+import { MediaParties } from '../../../src/engine/route/media-parties.ts';
+import { EngineFacts } from '../../../src/engine/tell/engine-facts.ts';
+import { HeaderId, Headers, SipRequest } from '../../../src/sip/message/index.ts';
+import type { Flow } from '../../../src/sip/transport/index.ts';
+import { CARRIER_A_ID, provisioningOf } from '../world.ts';
+
+const HERE = { public: { host: '198.51.100.1', port: 5060 }, private: { host: '10.0.0.1', port: 5060 } };
+const facts = new EngineFacts('test', () => undefined);
+facts.listensOn((_transport, scope) => HERE[scope]);
+const legs = new CallerLegs({
+  node: facts,
+  media: new MediaParties(() => false),
+  contactHost: (_flow, scope = 'public') => HERE[scope],
+});
+const directory = provisioningOf({
+  trunks: { 'carrier-a': { options: { usePrivateIp: true, rewriteViaHost: true } } },
+});
+const flow = { transport: 'udp', remoteAddress: '192.0.2.10' } as Flow;
+const request = new SipRequest(
+  'INVITE',
+  'sip:14155550101@198.51.100.1',
+  new Headers().add(HeaderId.From, '<sip:101@acme.example.com>;tag=a').add(HeaderId.To, '<sip:102@acme.example.com>'),
+);
+
+describe('the leg of a trunk', () => {
+  const trunk = directory.trunk(CARRIER_A_ID);
+  if (trunk === undefined) throw new Error('no such trunk');
+
+  test('says where the engine is by the trunk’s options', () => {
+    expect(legs.ofTrunk(request, flow, trunk, '14155550101')).toMatchObject({
+      contact: '<sip:14155550101@10.0.0.1:5060>',
+      scope: 'private',
+      viaHost: '198.51.100.1',
+      trunkId: CARRIER_A_ID,
+    });
+  });
+
+  test('RFC 3891: of one that takes another’s place it says the same', () => {
+    const newcomer = legs.ofNewcomer(request, flow, { kind: 'trunk', trunk }, directory);
+    expect(newcomer).toEqual(legs.ofTrunk(request, flow, trunk, '14155550101'));
+  });
+});
+
+test('the leg of an extension has its tenant and number as owner', () => {
+  const tenant = directory.tenantByName('acme');
+  const extension = directory.extension('acme', '101');
+  if (tenant === undefined || extension === undefined) throw new Error('not provisioned');
+  const leg = legs.ofNewcomer(request, flow, { kind: 'extension', tenant, extension }, directory);
+  expect(leg).toMatchObject({ owner: { tenant: 'acme', number: '101' }, showsIdentity: true });
+});

@@ -1,0 +1,86 @@
+/** Which calls are relayed, and how their explanation says so, by what is provisioned and by how their signalling comes. */
+import { expect, test } from 'vitest';
+import { FakeRelays, relayed } from '../../kit/fake-relay.ts';
+import { SimulatedNetwork } from '../../kit/simulated-network.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { ExplainedWorld } from '../explained-world.ts';
+import { CARRIER_A, type Phone, SDP, type WorldOptions } from '../world.ts';
+
+const RELAYS = { mediaRelays: [{ url: 'udp://192.0.2.99:1' }] };
+
+async function started(options: WorldOptions = {}) {
+  const scheduler = new VirtualScheduler();
+  const fake = new FakeRelays(scheduler);
+  const explained = await ExplainedWorld.start({
+    settings: RELAYS,
+    after: { scheduler, network: new SimulatedNetwork(scheduler) },
+    engine: { openDatagrams: fake.open },
+    ...options,
+  });
+  return { fake, explained, world: explained.world };
+}
+
+/** What leaves for carrier-a when this phone calls, and what an explanation says of it beforehand. */
+async function placed({ explained, world, fake }: Awaited<ReturnType<typeof started>>, phone: Phone, fields = {}) {
+  const carrier = explained.peers.find(({ host }) => host === `${CARRIER_A}:5060`);
+  const invite = phone.invite('18005550199', fields);
+  const { legs } = await explained.explainer.explain({ tenant: 'acme', invite: textOf(invite) });
+  const toldBefore = fake.told.length;
+  phone.call('18005550199', fields);
+  world.run(50);
+  return { body: carrier?.requests('INVITE').at(-1)?.body, media: legs?.[0]?.media, toldBefore };
+}
+
+const textOf = (invite: ReturnType<Phone['invite']>) => {
+  const lines = [`${invite.method} ${invite.requestUri} SIP/2.0`];
+  invite.headers.forEach((name, value) => void lines.push(`${name}: ${value}`));
+  return `${lines.join('\r\n')}\r\n\r\n${invite.body}`;
+};
+
+test('a phone that says a private address which it does not send from is behind a NAT: relayed, and explained without asking a relay', async () => {
+  const world = await started();
+  const phone = world.world.phone('103', '203.0.113.7');
+  const hidden = { Contact: '<sip:103@192.168.1.20:5060>' };
+  phone.register(hidden);
+  const { body, media, toldBefore } = await placed(world, phone, hidden);
+  expect(media).toEqual({ relay: true, reason: 'nat' });
+  expect(toldBefore).toBe(0);
+  expect(body).toBe(relayed(SDP));
+});
+
+test('a phone that sends from the address that it says needs no relay, whatever that is', async () => {
+  const world = await started();
+  const phone = world.world.phone('103', '10.1.1.5');
+  phone.register();
+  const { body, media } = await placed(world, phone);
+  expect(media).toEqual({ relay: false, reason: 'not-needed' });
+  expect(body).toBe(SDP);
+  expect(world.fake.told).toEqual([]);
+});
+
+test('a trunk that talks SRTP is offered SRTP', async () => {
+  const world = await started({ trunks: { 'carrier-a': { options: { media: 'srtp' } } } });
+  const { media } = await placed(world, world.world.phone('103', '203.0.113.7'));
+  expect(media).toEqual({ relay: true, reason: 'profile' });
+  expect(world.fake.requests[0]).toMatchObject({ command: 'offer', 'transport-protocol': 'RTP/SAVP', ICE: 'remove' });
+});
+
+test("an extension's setting goes before its tenant's", async () => {
+  const extensions = [{ number: '103', password: 'c4n4ry-extension', media: 'never' as const }];
+  const world = await started({ acme: { media: 'always', extensions } });
+  const { body, media } = await placed(world, world.world.phone('103', '203.0.113.7'));
+  expect(media).toEqual({ relay: false, reason: 'never' });
+  expect(body).toBe(SDP);
+});
+
+test('without any relay a trunk that talks SRTP is refused and the next route tried; an emergency call passes', async () => {
+  const world = await started({ settings: {}, trunks: { 'carrier-a': { options: { media: 'srtp' } } } });
+  const phone = world.world.phone('103', '203.0.113.7');
+  const { body, media } = await placed(world, phone);
+  expect(body).toBeUndefined();
+  expect(media).toBeUndefined();
+  expect(world.explained.peers.flatMap((peer) => peer.requests('INVITE'))).toHaveLength(1);
+  phone.call('911');
+  world.world.run(50);
+  expect(world.explained.peers.find(({ host }) => host === `${CARRIER_A}:5060`)?.requests('INVITE')[0]?.body).toBe(SDP);
+});

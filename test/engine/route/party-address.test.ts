@@ -1,0 +1,94 @@
+import { afterEach, expect, test } from 'vitest';
+import { HeaderId, type SipMessage } from '../../../src/sip/message/index.ts';
+import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
+
+let world: World;
+let alice: Phone;
+let carrier: Agent;
+
+async function begin(options: WorldOptions = {}): Promise<void> {
+  world = await World.start(options);
+  alice = world.phone('101', '203.0.113.1');
+  carrier = world.agent(CARRIER_A);
+}
+
+afterEach(() => {
+  world.scheduler.runUntilIdle(6 * 3600_000);
+  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+});
+
+const asserted = (message: SipMessage | undefined) => message?.headers.value(HeaderId.PAssertedIdentity);
+
+/** A call out that the carrier answers with these fields; what the phone was told of the connected party. */
+function answeredWith(fields: Record<string, string>): string | undefined {
+  const call = alice.call('18005550199');
+  carrier.answer(carrier.took('INVITE', carrier.requests('INVITE').length - 1), 200, 'OK', fields, SDP);
+  world.run();
+  const answer = alice.final(call);
+  if (answer !== undefined) alice.ask(alice.within(call, answer, 'BYE'));
+  return asserted(answer);
+}
+
+test('RFC 3325: the connected number of a trusted trunk is shown in the tenant’s domain, without what else its URI says', async () => {
+  await begin();
+  expect(
+    answeredWith({ 'P-Asserted-Identity': '"Desk" <sip:+44-20-7946-0001;cpc=x@192.0.2.10:5070;user=phone>' }),
+  ).toBe('"Desk" <sip:+442079460001@acme.example.com>');
+  expect(answeredWith({ 'P-Asserted-Identity': '<tel:+442079460001>' })).toBe('<sip:+442079460001@acme.example.com>');
+});
+
+test('RFC 3325 §9.1: of two identities the one that has a number; where a gateway knows no number it names nobody', async () => {
+  await begin();
+  for (const [value, expected] of [
+    ['<mailto:desk@h>, "Desk" <tel:+442079460001>', '"Desk" <sip:+442079460001@acme.example.com>'],
+    ['<sip:h>, <sip:+442079460001@h>', '<sip:+442079460001@acme.example.com>'],
+    ['<sip:14155550200@h>, <sip:+442079460001@h>', '<sip:+442079460001@acme.example.com>'],
+    ['<sip:anonymous@anonymous.invalid>, <tel:+442079460001>', undefined],
+    ['"Unavailable" <sip:Unavailable@unknown.invalid>', undefined],
+    ['<sip:unknown@192.0.2.10>', undefined],
+  ] as const)
+    expect(answeredWith({ 'P-Asserted-Identity': value }), value).toBe(expected);
+  const remoteParty = { 'P-Asserted-Identity': '<sip:h>', 'Remote-Party-ID': '<sip:+4420@h>;party=called' };
+  expect(answeredWith(remoteParty)).toBe('<sip:+4420@acme.example.com>');
+});
+
+test('never another tenant’s number (behaviour 7), none of an untrusted trunk, none that is withheld', async () => {
+  await begin();
+  for (const number of ['14155550200', '+14155550200', '001-415-555-0200'])
+    expect(answeredWith({ 'P-Asserted-Identity': `<sip:${number}@192.0.2.10>` })).toBeUndefined();
+  expect(answeredWith({ 'P-Asserted-Identity': '"14155550200" <sip:+442079460001@192.0.2.10>' })).toBeUndefined();
+  expect(answeredWith({ 'P-Asserted-Identity': '<sip:+4420@192.0.2.10>', Privacy: 'id' })).toBeUndefined();
+  await begin({ trunks: { 'carrier-a': { options: { trusted: false } } } });
+  expect(answeredWith({ 'P-Asserted-Identity': '<sip:+442079460001@192.0.2.10>' })).toBeUndefined();
+});
+
+test('between phones the one that answers is shown, also behind a forward; a phone that asks for privacy is not', async () => {
+  await begin();
+  const bob = world.phone('102', '203.0.113.2');
+  for (const [fields, expected] of [
+    [{}, '"Phone 102" <sip:102@acme.example.com>'],
+    [{ Privacy: 'id' }, undefined],
+  ] as const) {
+    const call = alice.call('102');
+    bob.answer(bob.took('INVITE', bob.requests('INVITE').length - 1), 200, 'OK', fields, SDP);
+    world.run();
+    const answer = alice.final(call);
+    expect(asserted(answer)).toBe(expected);
+    if (answer !== undefined) alice.ask(alice.within(call, answer, 'BYE'));
+  }
+});
+
+test('a carrier that calls in is told nothing of who answers', async () => {
+  await begin();
+  const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
+  carrier.send(invite);
+  world.run();
+  alice.answer(alice.took('INVITE'), 200, 'OK', { 'P-Asserted-Identity': '<sip:101@acme.example.com>' }, SDP);
+  world.run();
+  const answer = carrier.responses(invite.callId()).find(({ status }) => status === 200);
+  expect(answer).toBeDefined();
+  expect(asserted(answer)).toBeUndefined();
+  if (answer === undefined) return;
+  carrier.ack(invite, answer);
+  carrier.ask(carrier.within(invite, answer, 'BYE'));
+});

@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { SipRequest } from '../../../src/sip/message/index.ts';
+import { type Agent, CARRIER_A, CARRIER_B, ENGINE, type Phone, SDP, World } from '../world.ts';
+
+let world: World;
+let phone: Phone;
+let a: Agent;
+
+beforeEach(async () => {
+  world = await World.start({ trunks: { 'carrier-a': { associatedIps: ['192.0.2.128/25'] } } });
+  phone = world.phone('101', '203.0.113.1');
+  a = world.agent(CARRIER_A);
+});
+afterEach(() => {
+  world.scheduler.runUntilIdle(5 * 3600_000);
+  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+});
+
+/** A call that the carrier answers with this Contact and these Record-Routes; gives the caller's INVITE. */
+function answered(contact: string, recordRoute?: string | string[]): SipRequest {
+  const invite = phone.call('18005550199');
+  const fields = { Contact: contact, ...(recordRoute === undefined ? {} : { 'Record-Route': recordRoute }) };
+  a.answer(a.took('INVITE'), 200, 'OK', fields, SDP);
+  world.run();
+  const final = phone.final(invite);
+  if (final === undefined) throw new Error('not answered');
+  phone.send(phone.within(invite, final, 'BYE'));
+  world.run();
+  return invite;
+}
+
+/** Where the engine sent requests of these methods. */
+function sentTo(...methods: string[]): string[] {
+  return world.network.packets
+    .filter(({ from, text }) => from === `${ENGINE}:5060` && methods.some((method) => text.startsWith(`${method} `)))
+    .map(({ to, text }) => `${text.slice(0, text.indexOf(' '))} ${to}`);
+}
+
+const THE_WAY_BACK = [`ACK ${CARRIER_A}:5060`, `BYE ${CARRIER_A}:5060`];
+
+describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)', () => {
+  test('to the port of the Contact when that is at the address the peer sends from', () => {
+    const sbc = world.agent(CARRIER_A, 5090);
+    answered(`<sip:${CARRIER_A}:5090>`);
+    sbc.answer(sbc.took('BYE'), 200, 'OK');
+    expect(sentTo('ACK', 'BYE')).toEqual([`ACK ${CARRIER_A}:5090`, `BYE ${CARRIER_A}:5090`]);
+  });
+
+  test('to another address of the same trunk', () => {
+    const sbc = world.agent('192.0.2.200', 5070);
+    answered('<sip:192.0.2.200:5070>');
+    sbc.answer(sbc.took('BYE'), 200, 'OK');
+    expect(sentTo('ACK', 'BYE')).toEqual(['ACK 192.0.2.200:5070', 'BYE 192.0.2.200:5070']);
+  });
+
+  test('to the first Record-Route when that is an address of the trunk, with the whole set in Route', () => {
+    const proxy = world.agent('192.0.2.201');
+    answered('<sip:10.0.0.7>', ['<sip:10.9.9.9;lr>', '<sip:192.0.2.201;lr>']);
+    const bye = proxy.took('BYE');
+    expect(bye.requestUri).toBe('sip:10.0.0.7');
+    expect(bye.headers.fieldValuesNamed('Route')).toEqual(['<sip:192.0.2.201;lr>', '<sip:10.9.9.9;lr>']);
+    proxy.answer(bye, 200, 'OK');
+  });
+
+  test.each([
+    ['a private address behind a NAT', '<sip:10.0.0.7:5060>'],
+    ['the metadata service', '<sip:169.254.169.254:80>'],
+    ['link-local', '<sip:169.254.1.1>'],
+    ['link-local of IPv6', '<sip:[fe80::1]>'],
+    ['loopback', '<sip:127.0.0.1>'],
+    ['this engine', `<sip:${ENGINE}:5060>`],
+    ['another trunk', `<sip:${CARRIER_B}>`],
+    ['another phone', '<sip:203.0.113.2>'],
+    ['a name that nobody looks up', '<sip:evil.example.net>'],
+    ['an address in disguise', `<sip:${CARRIER_A};maddr=169.254.169.254>`],
+    ['a transport that is not served', `<sip:${CARRIER_A}:5090;transport=sctp>`],
+    ['TLS where there is none', `<sips:${CARRIER_A}>`],
+  ])('never to %s: back the way the peer came', (_what, contact) => {
+    answered(contact);
+    a.answer(a.took('BYE'), 200, 'OK');
+    expect(sentTo('ACK', 'BYE')).toEqual(THE_WAY_BACK);
+  });
+
+  test.each([
+    ['no SIP at all', '<http://169.254.169.254/latest>'],
+    ['a telephone number', '<tel:+14155550100>'],
+  ])('a 2xx whose Contact is %s is acknowledged and ended where it came from', (_what, contact) => {
+    phone.call('18005550199');
+    a.answer(a.took('INVITE'), 200, 'OK', { Contact: contact }, SDP);
+    world.run();
+    a.answer(a.took('BYE'), 200, 'OK');
+    expect(sentTo('ACK', 'BYE')).toEqual(THE_WAY_BACK);
+  });
+
+  test('never to a made-up Record-Route', () => {
+    answered(`<sip:${CARRIER_A}>`, '<sip:169.254.169.254;lr>');
+    a.answer(a.took('BYE'), 200, 'OK');
+    expect(sentTo('ACK', 'BYE')).toEqual(THE_WAY_BACK);
+  });
+
+  test('never to a made-up Record-Route or Contact of a phone', () => {
+    const invite = phone.call('18005550199', {
+      Contact: '<sip:101@169.254.169.254>',
+      'Record-Route': '<sip:169.254.169.254;lr>',
+    });
+    a.answer(a.took('INVITE'), 200, 'OK', {}, SDP);
+    world.run();
+    phone.final(invite);
+    a.send(a.withinOf(a.took('INVITE'), 'BYE'));
+    world.run();
+    phone.answer(phone.took('BYE'), 200, 'OK');
+    expect(sentTo('BYE')).toEqual(['BYE 203.0.113.1:5060']);
+  });
+
+  test('a listener of this engine on the address of the peer is not taken for the peer', async () => {
+    world = await World.start({ trunks: { 'carrier-a': { host: ENGINE, port: 5080 } } });
+    phone = world.phone('101', '203.0.113.1');
+    a = world.agent(ENGINE, 5080);
+    answered(`<sip:${ENGINE}:5060>`);
+    a.answer(a.took('BYE'), 200, 'OK');
+    expect(sentTo('BYE').slice(-1)).toEqual([`BYE ${ENGINE}:5080`]);
+  });
+});
+
+describe('where requests within a dialog may come from', () => {
+  function established() {
+    const invite = phone.call('18005550199');
+    a.answer(a.took('INVITE'), 200, 'OK', {}, SDP);
+    world.run();
+    phone.final(invite);
+    return a.took('INVITE');
+  }
+
+  test('from any address of the trunk', () => {
+    const invite = established();
+    const other = world.agent('192.0.2.222');
+    expect(other.ask(other.request('BYE', 'sip:engine', fieldsOf(invite)), 20).status).toBe(200);
+    phone.answer(phone.took('BYE'), 200, 'OK');
+  });
+
+  test('not from another trunk, another phone or a stranger, though it knows every tag: 481, and the call goes on', () => {
+    const invite = established();
+    world.phone('102', '203.0.113.2');
+    for (const address of [CARRIER_B, '203.0.113.2', '198.51.100.66']) {
+      const other = world.agent(address);
+      expect(other.ask(other.request('BYE', 'sip:engine', fieldsOf(invite)), 20).status).toBe(481);
+    }
+    expect(world.held().calls).toBe(1);
+    a.send(a.withinOf(invite, 'BYE'));
+    world.run();
+    phone.answer(phone.took('BYE'), 200, 'OK');
+  });
+
+  test('a phone that changed networks ends its call once it has registered from the new one', () => {
+    const invite = phone.call('18005550199');
+    a.answer(a.took('INVITE'), 200, 'OK', {}, SDP);
+    world.run();
+    const final = phone.final(invite);
+    if (final === undefined) throw new Error('not answered');
+    const moved = world.phone('101', '203.0.113.77');
+    const bye = moved.within(invite, final, 'BYE');
+    expect(moved.ask(bye, 20).status).toBe(200);
+    a.answer(a.took('BYE'), 200, 'OK');
+  });
+});
+
+/** Header fields of a request of the called side, with the tags right. */
+function fieldsOf(invite: SipRequest) {
+  return {
+    From: `${invite.headers.valueNamed('To')};tag=peer-${CARRIER_A}`,
+    To: invite.headers.valueNamed('From'),
+    'Call-ID': invite.callId(),
+    CSeq: '1 BYE',
+  };
+}

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { HeaderId, type SipRequest, type SipResponse } from '../../../src/sip/message/index.ts';
+import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World } from '../world.ts';
+
+let world: World;
+let alice: Phone;
+let bob: Phone;
+let carrier: Agent;
+let invite: SipRequest;
+let final: SipResponse;
+
+/** Alice talks to the carrier. */
+beforeEach(async () => {
+  world = await World.start();
+  alice = world.phone('101', '203.0.113.1');
+  bob = world.phone('102', '203.0.113.2');
+  carrier = world.agent(CARRIER_A);
+  invite = alice.call('18005550199');
+  carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+  world.run();
+  const answered = alice.final(invite);
+  if (answered === undefined) throw new Error('not answered');
+  final = answered;
+});
+
+afterEach(() => {
+  for (const call of [...world.engine.calls.list()]) world.engine.calls.end(call.id);
+  world.scheduler.runUntilIdle(6 * 3600_000);
+  expect(world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+});
+
+const refer = (referTo: string) =>
+  alice.ask(alice.within(invite, final, 'REFER', { 'Refer-To': referTo, Contact: `<sip:${alice.host}>` }), 50);
+
+/** What the transferor is told of it (RFC 3515 §2.4.5). */
+const progress = () => alice.requests('NOTIFY').map(({ body }) => body.split('\r\n')[0]);
+
+describe('REFER within a call (RFC 3515)', () => {
+  test("to an extension: its phone rings under the transferor's rules and is shown who is moved", () => {
+    expect(refer('<sip:102@acme.example.com>').status).toBe(202);
+    const sent = bob.took('INVITE');
+    expect(sent.from().uri).toMatchObject({ user: '18005550199', host: 'acme.example.com' });
+    alice.answer(alice.took('NOTIFY'), 200, 'OK');
+    bob.answer(sent, 486, 'Busy Here');
+    world.run();
+    expect(progress().at(-1)).toContain('486');
+    expect(carrier.requests('BYE')).toEqual([]);
+  });
+
+  test('a caller keeps the octets of its name, ISO-8859-1 too', () => {
+    const call = carrier.request(
+      'INVITE',
+      `sip:14155550100@${ENGINE}`,
+      { From: '"Zo\u00eb" <sip:+442079460001@carrier.example>;tag=x' },
+      SDP,
+    );
+    carrier.send(call);
+    world.run();
+    const rung = alice.took('INVITE');
+    alice.answer(rung, 200, 'OK', {}, SDP);
+    world.run();
+    const answer = carrier.responses(call.callId()).find(({ status }) => status === 200);
+    if (answer !== undefined) carrier.ack(call, answer);
+    alice.ask(alice.withinOf(rung, 'REFER', { 'Refer-To': '<sip:102@acme.example.com>' }), 50);
+    expect(bob.took('INVITE').from().displayName).toBe('Zo\u00eb');
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+  });
+
+  test('a caller who is anonymous is still anonymous to whoever it is transferred to', () => {
+    const call = carrier.request(
+      'INVITE',
+      `sip:14155550100@${ENGINE}`,
+      { From: '<sip:+442079460001@carrier.example>;tag=x', Privacy: 'id' },
+      SDP,
+    );
+    carrier.send(call);
+    world.run();
+    const rung = alice.took('INVITE');
+    alice.answer(rung, 200, 'OK', {}, SDP);
+    world.run();
+    const answer = carrier.responses(call.callId()).find(({ status }) => status === 200);
+    if (answer !== undefined) carrier.ack(call, answer);
+    const referred = alice.ask(alice.withinOf(rung, 'REFER', { 'Refer-To': '<sip:102@acme.example.com>' }), 50);
+    expect(referred.status).toBe(202);
+    expect(bob.took('INVITE').from().uri).toMatchObject({ user: 'anonymous', host: 'anonymous.invalid' });
+    expect(bob.peer.received.join('')).not.toContain('2079460001');
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+  });
+
+  test("to an outside number: over the tenant's rule, with the transferor's caller ID", () => {
+    expect(refer('<sip:18005550111@acme.example.com>').status).toBe(202);
+    const sent = carrier.took('INVITE', 1);
+    expect(sent.to().uri).toMatchObject({ user: '18005550111' });
+    expect(sent.from().uri).toMatchObject({ user: '14155550100' });
+    carrier.answer(sent, 486, 'Busy Here');
+  });
+
+  test.each([
+    ['link-local', '<sip:102@169.254.1.1>'],
+    ['the metadata service', '<sip:latest@169.254.169.254>'],
+    ['loopback', '<sip:102@127.0.0.1:22>'],
+    ['a carrier', `<sip:102@${CARRIER_A}>`],
+    ["another tenant's domain", '<sip:101@globex.example.com>'],
+    ['a foreign name', '<sip:102@evil.example.net>'],
+    ['no SIP', '<http://169.254.169.254/latest>'],
+    ['nobody', '<sip:acme.example.com>'],
+    ['an empty address', '<>'],
+    ['what is no address', 'x y z'],
+  ])('to %s: refused or reported as failed, nobody is called, nothing is looked up', (_what, referTo) => {
+    const before = world.network.packets.length;
+    const response = refer(referTo);
+    world.run();
+    const heard = response.status >= 400 || /[456]\d\d/.test(progress().at(-1) ?? '');
+    expect(heard).toBe(true);
+    const sent = world.network.packets.slice(before).filter(({ from }) => from === `${ENGINE}:5060`);
+    expect(sent.every(({ to }) => to === `${alice.host}`)).toBe(true);
+  });
+
+  test('from a carrier: 403, its calls are not placed at the cost of a tenant', () => {
+    const request = carrier.withinOf(carrier.took('INVITE'), 'REFER', {
+      'Refer-To': '<sip:102@acme.example.com>',
+      Contact: `<sip:${carrier.host}>`,
+    });
+    expect(carrier.ask(request, 50).status).toBe(403);
+    expect(bob.requests('INVITE')).toEqual([]);
+  });
+});
+
+describe('INVITE with Replaces (RFC 3891)', () => {
+  const replaces = () => `${invite.callId()};to-tag=${final.toTag()};from-tag=${invite.fromTag()}`;
+
+  test('by a phone of the same tenant: it takes the place, the one that had it gets a BYE', () => {
+    const taken = bob.call('101', { Replaces: replaces() });
+    world.run();
+    const reinvite = carrier.requests('INVITE')[1];
+    expect(reinvite).toBeDefined();
+    carrier.answer(carrier.took('INVITE', 1), 200, 'OK', {}, SDP);
+    world.run();
+    const answer = bob.responses(taken.callId()).filter(({ status }) => status >= 200 && status !== 407);
+    expect(answer.map(({ status }) => status)).toEqual([200]);
+    expect(alice.requests('BYE')).toHaveLength(1);
+  });
+
+  test('of a dialog that is not there: 481', () => {
+    expect(bob.final(bob.call('101', { Replaces: 'nothing;to-tag=a;from-tag=b' }))?.status).toBe(481);
+  });
+
+  test('by a phone of another tenant: refused, the call goes on', () => {
+    const hank = world.phone('101', '203.0.113.50', { domain: 'globex.example.com', password: 'c4n4ry-globex' });
+    const refusal = hank.final(hank.call('101', { Replaces: replaces() }));
+    expect(refusal?.status).toBeGreaterThanOrEqual(400);
+    expect(refusal?.headers.has(HeaderId.Contact)).toBe(false);
+    expect(alice.requests('BYE')).toEqual([]);
+    expect(world.held().calls).toBe(1);
+  });
+});

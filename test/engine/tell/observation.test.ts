@@ -1,0 +1,453 @@
+import { describe, expect, test, vi } from 'vitest';
+import { allAtOnce } from '../../../src/base/steps.ts';
+import type { LiveRecord } from '../../../src/call/index.ts';
+import { Observation } from '../../../src/engine/tell/observation.ts';
+import { RecentCalls } from '../../../src/engine/tell/recent-calls.ts';
+import { RunningEngine } from '../../../src/engine/tell/view.ts';
+import {
+  CallRecordLog,
+  type EngineEvent,
+  EventBus,
+  JsonLogger,
+  Metrics,
+  SipTrace,
+} from '../../../src/observe/index.ts';
+import { Provisioner } from '../../../src/provisioning/change/provisioner.ts';
+import { MemoryProvisioningStore } from '../../kit/memory-provisioning-store.ts';
+import { signer } from '../../kit/stir/signed.ts';
+import {
+  type Agent,
+  CARRIER_A,
+  CARRIER_A_ID,
+  CARRIER_B_ID,
+  CARRIER_PASSWORD,
+  type Phone,
+  provisioningOf,
+  SDP,
+  World,
+  type WorldOptions,
+} from '../world.ts';
+
+const REALM = 'carrier-a.example.net';
+
+/** An engine with everything that watches it, in memory. */
+class Watched {
+  readonly lines: string[] = [];
+  readonly told: EngineEvent[] = [];
+  readonly recentCalls = new RecentCalls();
+  readonly metrics = new Metrics({ processMetrics: false });
+  world!: World;
+  log!: JsonLogger;
+  events!: EventBus;
+  trace!: SipTrace;
+  records!: CallRecordLog;
+  alice!: Phone;
+  carrier!: Agent;
+
+  observation!: Observation;
+
+  static async start(options: WorldOptions = {}): Promise<Watched> {
+    const watched = new Watched();
+    watched.world = await World.start({
+      trunks: { 'carrier-a': { credentials: { authName: 'acme-user', password: CARRIER_PASSWORD, realm: REALM } } },
+      ...options,
+      observer: (world) => {
+        watched.observation = watched.observe(world);
+        return watched.observation;
+      },
+    });
+    watched.alice = watched.world.phone('101', '203.0.113.1');
+    watched.carrier = watched.world.agent(CARRIER_A);
+    return watched;
+  }
+
+  observe(world: World): Observation {
+    const { scheduler } = world;
+    this.log = new JsonLogger({
+      scheduler,
+      level: 'debug',
+      linesPerSecond: 1_000_000,
+      stream: { write: (line: string) => this.lines.push(line) },
+    });
+    this.events = new EventBus(scheduler, { onError: (error) => this.lines.push(String(error)) });
+    this.events.subscribe((event) => this.told.push(event));
+    this.trace = new SipTrace(scheduler);
+    this.records = new CallRecordLog({ log: this.log });
+    return new Observation({
+      log: this.log,
+      events: this.events,
+      metrics: this.metrics,
+      records: this.records,
+      trace: this.trace,
+      recentCalls: this.recentCalls,
+      directory: () => world.engine.directory,
+    });
+  }
+
+  view(): RunningEngine {
+    const { engine } = this.world;
+    const provisioner = new Provisioner({
+      store: new MemoryProvisioningStore(),
+      log: this.log,
+      context: {},
+      onDirectory: () => {},
+    });
+    return new RunningEngine({
+      scheduler: this.world.scheduler,
+      engine,
+      provisioner,
+      trace: this.trace,
+      placed: (id) => this.recentCalls.get(this.records.get(id)?.callId ?? id),
+      placedCalls: () => this.recentCalls.list(),
+      record: (id) => this.records.get(id),
+    });
+  }
+
+  /** A call that the carrier challenges and answers, and that it ends after ten seconds. */
+  call(called = '18005550199', fields: Record<string, string> = {}) {
+    const { alice, carrier, world } = this;
+    const invite = alice.call(called, fields);
+    carrier.answer(carrier.took('INVITE'), 407, 'Who', {
+      'Proxy-Authenticate': `Digest realm="${REALM}", nonce="n", algorithm=MD5, qop="auth"`,
+    });
+    world.run();
+    const sent = carrier.took('INVITE', 1);
+    carrier.answer(sent, 180, 'Ringing');
+    world.run(2_000);
+    carrier.answer(sent, 200, 'OK', {}, SDP);
+    world.run();
+    alice.final(invite);
+    return { invite, sent };
+  }
+
+  end(sent: ReturnType<Agent['took']>): void {
+    this.world.run(10_000);
+    this.carrier.send(this.carrier.withinOf(sent, 'BYE'));
+    this.world.run();
+    this.alice.answer(this.alice.took('BYE'), 200, 'OK', { Contact: undefined });
+    this.world.run();
+  }
+
+  close(): void {
+    this.metrics.close();
+    this.world.scheduler.runUntilIdle(6 * 3600_000);
+    expect(this.world.held()).toEqual({ calls: 0, legs: 0, servers: 0, clients: 0, uncaught: 0 });
+  }
+}
+
+test('what was signed of a call is in its record, of one that this process has taken over from another too', async () => {
+  const watched = await Watched.start({
+    certificates: [signer('acme-stir', { owner: 'acme' })],
+    trunks: { 'carrier-a': { options: { stirShaken: true } } },
+  });
+  const { observation, carrier, alice } = watched;
+  const started = vi.spyOn(observation, 'onCallStarted');
+  const invite = alice.call('18005550199');
+  carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+  watched.world.run();
+  alice.final(invite);
+  const record = started.mock.calls[0]?.[0] as LiveRecord;
+  const facts = observation.recordFacts(record);
+  watched.end(carrier.took('INVITE'));
+  const written = watched.records.get(record.id);
+  expect(written).toMatchObject({
+    signed: 'B',
+    signedWith: 'acme-stir',
+    originId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  });
+  // Another process knows of it what was kept.
+  const after = new Watched();
+  Object.assign(after, { recentCalls: new RecentCalls() });
+  const heir = after.observe(watched.world);
+  heir.onCallEnded(Object.assign(Object.create(Object.getPrototypeOf(record)), record, { facts }));
+  const { signed, signedWith, originId } = written ?? {};
+  expect(after.records.get(record.id)).toMatchObject({ signed, signedWith, originId });
+  after.metrics.close();
+  watched.close();
+});
+
+describe('a plan', () => {
+  test('plays the calls again that were placed: those that would leave differently, by their id', async () => {
+    const watched = await Watched.start();
+    const { sent } = watched.call();
+    watched.end(sent);
+    const view = watched.view();
+    const { directory } = watched.world.engine;
+    expect(await view.playAgain(directory, undefined)).toEqual({ played: 1, changed: [] });
+    const after = provisioningOf({ acme: { outboundRules: [] } });
+    const [callId] = allAtOnce(watched.records.find({})).map((record) => record.callId);
+    expect(await view.playAgain(after, 'acme')).toMatchObject({
+      played: 1,
+      changed: [{ callId, dialled: '18005550199', after: { kind: 'refused' } }],
+    });
+    expect(await view.playAgain(after, 'globex')).toEqual({ played: 0, changed: [] });
+    watched.close();
+  });
+});
+
+describe('traces', () => {
+  test('a call whose beginning the trace has forgotten is found by its id while it lives and when it has ended, both legs', async () => {
+    const watched = await Watched.start();
+    const { sent } = watched.call();
+    const elsewhere = { transport: 'udp', localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 };
+    for (let index = 0; index < 1200; index++)
+      watched.trace.record(
+        `OPTIONS sip:x SIP/2.0\r\nCall-ID: other-${index}\r\n\r\n${'x'.repeat(16_000)}`,
+        true,
+        elsewhere,
+      );
+    const view = watched.view();
+    const callId = [...view.calls()][0]?.callId ?? '';
+    expect(view.trace(callId)).toEqual([]);
+    watched.world.run(10_000);
+    watched.carrier.send(watched.carrier.withinOf(sent, 'BYE'));
+    watched.world.run();
+    const methods = () => view.trace(callId).map(({ text }) => text.split(' ')[0]);
+    expect([...view.calls()]).toHaveLength(1);
+    expect(methods()).toEqual(['BYE', 'SIP/2.0', 'BYE']);
+    watched.alice.answer(watched.alice.took('BYE'), 200, 'OK', { Contact: undefined });
+    watched.world.run();
+    expect([...view.calls()]).toEqual([]);
+    expect(methods()).toEqual(['BYE', 'SIP/2.0', 'BYE', 'SIP/2.0']);
+    watched.close();
+  });
+});
+
+describe('call records', () => {
+  test('an outbound call: both numbers as dialled and as sent, the caller ID and where it comes from, every attempt', async () => {
+    const watched = await Watched.start({
+      acme: {
+        outboundRules: [
+          {
+            name: 'world',
+            match: { prefixes: ['9'] },
+            routes: [{ trunk: 'carrier-a', strip: 1, prepend: '+' }, { trunk: 'carrier-b' }],
+          },
+        ],
+      },
+    });
+    const { sent, invite } = watched.call('918005550199');
+    watched.end(sent);
+    expect(allAtOnce(watched.records.find())).toMatchObject([
+      {
+        tenant: 'acme',
+        direction: 'outbound',
+        extension: '101',
+        callerNumber: '101',
+        callerNumberSent: '14155550100',
+        calledNumber: '918005550199',
+        calledNumberSent: '+18005550199',
+        outboundCallerId: '14155550100',
+        outboundCallerIdSource: 'company',
+        anonymous: false,
+        outboundRule: 'world',
+        trunkId: CARRIER_A_ID,
+        trunk: 'carrier-a',
+        status: 200,
+        hungUpBy: 'callee',
+        sipCallIds: [invite.callId(), sent.callId()],
+        attempts: [{ trunkId: CARRIER_A_ID, target: `udp:${CARRIER_A}:5060`, status: 200 }],
+      },
+    ]);
+    const [record] = allAtOnce(watched.records.find());
+    expect(record?.talkMs).toBeGreaterThanOrEqual(10_000);
+    expect(Date.parse(record?.answeredAt ?? '')).toBeGreaterThan(Date.parse(record?.ringingAt ?? ''));
+    watched.close();
+  });
+
+  test('a call that failed over names each trunk with its code; the last word is in the status', async () => {
+    const watched = await Watched.start();
+    const b = watched.world.agent('192.0.2.20');
+    const call = watched.alice.call('18005550199');
+    watched.carrier.answer(watched.carrier.took('INVITE'), 503, 'Busy Trunk');
+    watched.world.run();
+    b.answer(b.took('INVITE'), 404, 'Unallocated');
+    watched.world.run();
+    watched.alice.final(call);
+    expect(allAtOnce(watched.records.find())[0]).toMatchObject({
+      status: 404,
+      trunkId: CARRIER_B_ID,
+      talkMs: 0,
+      attempts: [
+        { trunkId: CARRIER_A_ID, status: 503, reason: 'Busy Trunk', cause: 'response' },
+        { trunkId: CARRIER_B_ID, status: 404, reason: 'Unallocated', cause: 'response' },
+      ],
+    });
+    watched.close();
+  });
+
+  test('an anonymous call says so, and keeps the number for those who may read records', async () => {
+    const watched = await Watched.start();
+    const call = watched.alice.call('*6718005550199');
+    watched.carrier.answer(watched.carrier.took('INVITE'), 486, 'Busy Here');
+    watched.world.run();
+    watched.alice.final(call);
+    expect(allAtOnce(watched.records.find())[0]).toMatchObject({
+      anonymous: true,
+      callerNumberSent: 'anonymous',
+      outboundCallerId: '14155550100',
+      calledNumber: '*6718005550199',
+    });
+    watched.close();
+  });
+
+  test('an inbound call has its rule, its trunk and its tenant', async () => {
+    const watched = await Watched.start();
+    const { carrier, world, alice } = watched;
+    const invite = carrier.request(
+      'INVITE',
+      'sip:14155550100@198.51.100.1',
+      { From: '<sip:12125550111@x>;tag=1' },
+      SDP,
+    );
+    carrier.send(invite);
+    world.run();
+    alice.answer(alice.took('INVITE'), 486, 'Busy Here');
+    const refusal = carrier.responses(invite.callId()).at(-1);
+    if (refusal !== undefined) carrier.ack(invite, refusal);
+    expect(allAtOnce(watched.records.find())[0]).toMatchObject({
+      direction: 'inbound',
+      tenant: 'acme',
+      callerNumber: '12125550111',
+      calledNumber: '14155550100',
+      inboundRule: 'main',
+      trunkId: CARRIER_A_ID,
+      status: 486,
+    });
+    watched.close();
+  });
+});
+
+describe('events and metrics', () => {
+  test('a call is told as it starts, rings, is answered and ends; a registration when it comes', async () => {
+    const watched = await Watched.start();
+    watched.end(watched.call().sent);
+    const kinds = watched.told.map(({ type, data }) => (type === 'call' ? (data as { state: string }).state : type));
+    expect(kinds.filter((kind) => kind !== 'trunk-state')).toEqual([
+      'registration',
+      'started',
+      'ringing',
+      'answered',
+      'ended',
+    ]);
+    expect(watched.told.every(({ type, tenants }) => type === 'trunk-state' || tenants.includes('acme'))).toBe(true);
+    const text = await watched.metrics.render();
+    expect(text).toMatch(/tandem_calls_total\{direction="outbound"\} 1/);
+    watched.close();
+  });
+
+  test('a directive with a number of another tenant is an event that says why', async () => {
+    const watched = await Watched.start();
+    watched.end(watched.call('18005550199', { 'X-Outbound-Cli': 'rewrite-from=14155550200' }).sent);
+    const event = watched.told.find(({ type }) => type === 'caller-id-rejected');
+    expect(event?.data).toMatchObject({
+      extension: '101',
+      trunkId: CARRIER_A_ID,
+      value: expect.stringContaining('14155550200'),
+    });
+    watched.close();
+  });
+});
+
+describe('the view of the API', () => {
+  test('explain gives, octet for octet, what a live call sends', async () => {
+    const watched = await Watched.start();
+    const explained = await watched.view().explain({ tenant: 'acme', from: '101', to: '18005550199' });
+    const text = JSON.stringify(explained);
+    expect(text).toContain('14155550100');
+    const { sent } = watched.call();
+    for (const header of ['P-Asserted-Identity', 'Session-Expires', 'Allow', 'Accept-Language']) {
+      for (const value of sent.headers.fieldValuesNamed(header))
+        expect(text).toContain(JSON.stringify(value).slice(1, -1));
+    }
+    watched.end(sent);
+    watched.close();
+  });
+
+  test('a live call is listed with both Call-IDs and can be explained by either; afterwards by its id', async () => {
+    const watched = await Watched.start();
+    const view = watched.view();
+    const { invite, sent } = watched.call();
+    const [listed] = view.calls();
+    expect(listed).toMatchObject({
+      tenant: 'acme',
+      direction: 'outbound',
+      from: '101',
+      to: '18005550199',
+      state: 'answered',
+      sipCallIds: [invite.callId(), sent.callId()],
+    });
+    const ids = [invite.callId(), sent.callId(), listed?.callId ?? ''];
+    for (const id of ids) expect(JSON.stringify(view.explainCall(id))).toContain('14155550100');
+    expect(view.trace(listed?.callId ?? '').length).toBeGreaterThan(4);
+    watched.end(sent);
+    expect([...view.calls()]).toEqual([]);
+    expect(view.explainCall(listed?.callId ?? '')).not.toBe(undefined);
+    expect(view.explainCall('nothing')).toBe(undefined);
+    watched.close();
+  });
+
+  test('registrations are listed with who and where', async () => {
+    const watched = await Watched.start();
+    expect([...watched.view().registrations()]).toMatchObject([
+      {
+        addressOfRecord: '101@acme.example.com',
+        tenant: 'acme',
+        extension: '101',
+        transport: 'udp',
+        source: '203.0.113.1:5060',
+      },
+    ]);
+    watched.close();
+  });
+
+  test('explain of somebody who is not there fails and says who', async () => {
+    const watched = await Watched.start();
+    await expect(watched.view().explain({ tenant: 'acme', from: '999', to: '1' })).rejects.toThrow('999');
+    await expect(watched.view().explain({ tenant: 'nobody', from: '101', to: '1' })).rejects.toThrow('nobody');
+    watched.close();
+  });
+
+  test('a node that drains is not ready', async () => {
+    const watched = await Watched.start();
+    expect(watched.view().readiness()).toMatchObject({ ready: true });
+    void watched.world.engine.drain(1_000);
+    expect(watched.view().readiness()).toMatchObject({ ready: false, reasons: ['draining'] });
+    watched.close();
+  });
+});
+
+test('no password, nonce answer or hash is in any log line, event, metric, record, trace, listing or explanation', async () => {
+  const watched = await Watched.start();
+  const view = watched.view();
+  watched.world.phone('101', '203.0.113.66', { password: 'c4n4ry-typed-wrong' });
+  const { invite, sent } = watched.call('18005550199', { 'X-Outbound-Cli': 'rewrite-from=14155550200' });
+  const listed = [...view.calls()];
+  watched.end(sent);
+  const answers = [
+    [...view.calls()],
+    listed,
+    [...view.registrations()],
+    view.trace(invite.callId()),
+    view.trace(sent.callId()),
+    view.explainCall(invite.callId()),
+    await view.explain({ tenant: 'acme', from: '101', to: '18005550199' }),
+    watched.world.engine.directory.trunks.map(({ id }) => watched.world.engine.trunkStatus(id)),
+  ];
+  const seen = [
+    ...watched.lines,
+    JSON.stringify(watched.told),
+    await watched.metrics.render(),
+    JSON.stringify(allAtOnce(watched.records.find())),
+    JSON.stringify(answers),
+  ].join('\n');
+  // The trace does have the messages in which they stood.
+  expect(seen).toContain('Proxy-Authorization');
+  expect(seen).not.toMatch(/c4n4ry/);
+  const digests = watched.world.network.packets.flatMap(({ text }) =>
+    [...text.matchAll(/response="([0-9a-f]+)"/g)].map((match) => match[1] ?? ''),
+  );
+  expect(digests.length).toBeGreaterThan(2);
+  for (const digest of digests) expect(seen).not.toContain(digest);
+  watched.close();
+});
