@@ -33,7 +33,7 @@ import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
 import { workerSettings } from '../settings/workers.ts';
 import { DnsClient } from '../sip/locate/index.ts';
-import type { Listening } from '../sip/transport/index.ts';
+import type { Listening, TransportName } from '../sip/transport/index.ts';
 import { SignatureThread } from '../stir/index.ts';
 import { type HubChannel, openStores, type Stores } from '../store/index.ts';
 import { factsOf, nodesPort, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
@@ -160,12 +160,14 @@ async function wire(parts: Parts): Promise<RunningNode> {
   let messages: MessageService | undefined;
   /** As the last reload left it. */
   let inForce = settings;
+  /** Those that a reload is about to bring. */
+  let checkedTransports: readonly TransportName[] | undefined;
   const provisioner = new Provisioner({
     store: stores.provisioning,
     log,
     context: {
       get transports() {
-        return transportsOf(inForce);
+        return new Set(checkedTransports ?? engine?.listeners.transports ?? transportsOf(settings));
       },
       get verifiesCalls() {
         return verifiesCalls(inForce);
@@ -270,12 +272,23 @@ async function wire(parts: Parts): Promise<RunningNode> {
     const listeners = await running.listeners.change(next);
     const before = inForce;
     inForce = next;
-    const changed = await files.apply(next, true).catch((error: unknown) => {
-      inForce = before;
-      listeners.undo();
-      throw error;
-    });
+    checkedTransports = listeners.transports;
+    const changed = await files
+      .apply(next, true)
+      .catch((error: unknown) => {
+        inForce = before;
+        listeners.undo();
+        throw error;
+      })
+      .finally(() => {
+        checkedTransports = undefined;
+      });
     listeners.commit();
+    const stranded = provisioner.directory.trunks.filter(
+      ({ enabled, transport }) => enabled && !listeners.transports.includes(transport),
+    );
+    if (listeners.removed > 0 && stranded.length > 0)
+      log.warn('trunks-without-transport', { trunks: stranded.map(({ name }) => name).join(', ') });
     running.stir.apply(next.stir, stir);
     const { applied, needsRestart } = settingsReport(settings, next, running.listeners.inForce);
     renewCertificates();

@@ -14,27 +14,37 @@ const settingsOf = (...listen: object[]) => nodeSchema.parse({ listen });
 function world(...listen: object[]) {
   const settings = settingsOf(...listen);
   const open = new Map<string, ListenerOptions>();
+  const left: string[] = [];
   const add = async (listeners: readonly ListenerOptions[]) => {
     if (listeners.some(({ port }) => port === 9))
       throw new SettingsError([{ code: 'listen-failed', path: 'listen[0]', message: 'cannot listen' }]);
     for (const each of listeners) open.set(each.id ?? '', each);
     return listening();
   };
-  const listening = () => [...open].map(([id, { transport, host, port }]) => ({ id, transport, host, port }));
+  const listening = () =>
+    [...open]
+      .filter(([id]) => !left.includes(id))
+      .map(([id, { transport, host, port }]) => ({ id, transport, host, port }));
   const served = new Served(settings, new Directory({ tenants: [], trunks: [], certificates: [] } as never));
   const listeners = new LiveListeners({
     settings,
-    transport: { open: add, add, remove: (id: string) => void open.delete(id), listening } as never,
+    transport: {
+      open: add,
+      add,
+      remove: (id: string) => void left.push(id),
+      discard: (id: string) => void open.delete(id),
+      listening,
+    } as never,
     served,
     workers: undefined,
     dealing: undefined,
   });
-  return { listeners, open, served };
+  return { listeners, open, left, served };
 }
 
 describe('a reload', () => {
   test('opens what is new and leaves what is gone; what stays is not touched', async () => {
-    const { listeners, open, served } = world(udp(5060), tcp(5060));
+    const { listeners, open, left, served } = world(udp(5060), tcp(5060));
     await listeners.open();
     const change = await listeners.change(
       settingsOf(udp(5060), udp(5080, { name: 'second', publicHost: 'b.example' })),
@@ -43,19 +53,20 @@ describe('a reload', () => {
     // Nothing is gone before everything else of the reload has gone well.
     expect([...open.keys()]).toEqual(['udp:127.0.0.1:5060', 'tcp:127.0.0.1:5060', 'second']);
     expect(listeners.transports).toEqual(['udp', 'tcp']);
+    expect(change.transports).toEqual(['udp']);
     change.commit();
-    expect([...open.keys()]).toEqual(['udp:127.0.0.1:5060', 'second']);
+    expect(left).toEqual(['tcp:127.0.0.1:5060']);
     expect(listeners.transports).toEqual(['udp']);
     expect([listeners.has('second', 'udp'), listeners.has('second', 'tcp')]).toEqual([true, false]);
     expect(served.listening.map(({ port }) => port)).toEqual([5060, 5080]);
     expect(served.isOwnHost('b.example')).toBe(true);
   });
 
-  test('that fails elsewhere closes what it opened', async () => {
-    const { listeners, open } = world(udp(5060));
+  test('that fails elsewhere closes at once what it opened', async () => {
+    const { listeners, open, left } = world(udp(5060));
     await listeners.open();
     (await listeners.change(settingsOf(udp(5060), tcp(5080)))).undo();
-    expect([...open.keys()]).toEqual(['udp:127.0.0.1:5060']);
+    expect([[...open.keys()], left]).toEqual([['udp:127.0.0.1:5060'], []]);
     expect(listeners.inForce.length).toBe(1);
   });
 
@@ -74,4 +85,20 @@ describe('a reload', () => {
     change.commit();
     expect([change.added, open.get('main')?.port, listeners.inForce[0]?.port]).toEqual([0, 5060, 5060]);
   });
+
+  test.each([
+    ['another name', udp(5060), udp(5060, { name: 'main' })],
+    ['all interfaces in place of one', udp(5060), udp(5060, { host: '0.0.0.0' })],
+    ['TLS in place of TCP', tcp(5060), { ...tcp(5060), transport: 'tls', certificate: 'a', key: 'b' }],
+  ])(
+    '%s at the same port waits for a restart, and everything else of the reload is in force',
+    async (_, before, after) => {
+      const { listeners, open, left } = world(before);
+      await listeners.open();
+      const change = await listeners.change(settingsOf(after, udp(5080)));
+      change.commit();
+      expect([change.added, open.size, left]).toEqual([1, 2, []]);
+      expect(listeners.inForce).toEqual([...settingsOf(before).listen, ...settingsOf(udp(5080)).listen]);
+    },
+  );
 });

@@ -58,6 +58,8 @@ export interface EndpointTransport {
   add?(listeners: readonly ListenerOptions[]): Promise<Listening[]>;
   /** See `TransportLayer.remove`. */
   remove?(listenerId: string): void;
+  /** See `TransportLayer.discard`. */
+  discard?(listenerId: string): void;
   close(): Promise<void>;
   listening(): Listening[];
   /** New TLS handshakes of a listener use this certificate. */

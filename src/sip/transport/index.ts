@@ -1,3 +1,4 @@
+export { isWildcard } from './advertised.ts';
 export type { TlsFacts } from './certificate-names.ts';
 export type { TransportCounters } from './counters.ts';
 export { GenerationCache } from './generation-cache.ts';

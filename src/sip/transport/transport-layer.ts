@@ -130,14 +130,20 @@ export class TransportLayer {
     throw new SettingsError(problems);
   }
 
+  /** Closes a listener at once, and what came to it. */
+  discard(listenerId: string): void {
+    void this.#closeListener(listenerId);
+  }
+
   /**
-   * A listener takes no new connections and nothing leaves from it any more; its socket and the connections to it close when the transactions that run
-   * over them have had their time. Until then its address is taken.
+   * A listener takes no new connections, and no new request leaves from it or over a connection of it; what peers send to it is served until its
+   * socket and connections close, when the transactions that run over them have had their time. Until then its address is taken.
    */
   remove(listenerId: string): void {
     const listener = this.#listeners.get(listenerId);
     if (listener === undefined || listener.isLeaving) return;
     listener.isLeaving = true;
+    for (const [key, flow] of this.#reusable) if (flow.listenerId === listenerId) this.#reusable.delete(key);
     if (listener.socket instanceof StreamListener) void listener.socket.close();
     this.#context.scheduler.schedule(RETIRED_MS, { onTimer: () => void this.#closeListener(listenerId) }, 0);
   }

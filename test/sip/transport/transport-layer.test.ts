@@ -95,8 +95,11 @@ describe('listening', () => {
       .open({ ...udp, id: 'first' }, { ...udp, id: 'second' }, { ...tcp, id: 'streams' });
     const peer = await cleanup.node().open(udp, tcp);
     const flow = node.layer.flowTo({ transport: 'udp', address: '127.0.0.1', port: peer.port(), listenerId: 'first' });
+    const byStream = { transport: 'tcp', address: '127.0.0.1', port: peer.port(1) } as const;
+    const connection = node.layer.flowTo(byStream);
     node.layer.remove('first');
     node.layer.remove('streams');
+    expect(node.layer.flowTo(byStream)).not.toBe(connection);
     expect(node.layer.listening().map(({ id }) => id)).toEqual(['second']);
     expect(node.layer.supports('tcp', '127.0.0.1')).toBe(false);
     // Its own answers still leave from it.
