@@ -21,6 +21,7 @@ const contacts = new SealedContacts({
   secret: new Uint8Array(32).fill(1),
   self: { node: 1, life: 2 },
   clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
+  clockOffsetMs: () => 0,
   isWanted: () => true,
 });
 

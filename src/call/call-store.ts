@@ -33,6 +33,8 @@ export interface CallStore {
   load(): Promise<KeptCalls>;
   /** Rejects with {@link CallsTaken}, once, when what this node had in the store is another's now; nothing is written then. */
   write(changes: CallChanges): Promise<void>;
+  /** How far this machine's clock is ahead of the store's; absent where the store has none. */
+  clockOffsetMs?(): number;
   /** Absent where nobody else is on the store. */
   readonly shared?: SharedCalls;
 }

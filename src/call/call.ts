@@ -17,7 +17,7 @@ import type { Referral } from './refer.ts';
 import { refusalOf } from './refusal.ts';
 import { reasonsOf } from './relayed-headers.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import { type CallSnapshot, callSnapshot, type Reacher, restoredRecord } from './snapshot.ts';
+import { answeredAgoMs, type CallSnapshot, callSnapshot, type Reacher, restoredRecord } from './snapshot.ts';
 import type { WaitingSnapshot } from './waiting.ts';
 
 /** Where calls live; `Calls` is it. */
@@ -71,7 +71,7 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   #over = false;
   #timer: Timer | undefined = undefined;
   /** Between the clock of the timers and the time of day. */
-  readonly #wallOffsetMs: number;
+  #wallOffsetMs: number;
 
   private constructor(env: CallEnvironment, registry: CallRegistry, plan: PlayedPlan, record: LiveRecord) {
     this.id = record.id;
@@ -92,6 +92,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** An answered call of another process goes on here. */
   static restore(env: CallEnvironment, registry: CallRegistry, of: CallSnapshot, by: Restorer): Call {
     const call = new Call(env, registry, by, restoredRecord(of));
+    // By the clock that the call began with, here as well.
+    call.#wallOffsetMs = of.answeredAtMs + answeredAgoMs(of, env.scheduler.wallMs()) - env.scheduler.nowMs();
     call.state = 'answered';
     const passedMs = Math.max(0, env.scheduler.wallMs() - of.takenAtMs);
     const [caller, callee] = [of.caller, of.callee].map((snapshot) => {
@@ -114,7 +116,8 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
     if (state !== 'answered' || caller === undefined || callee === undefined || this.referral !== undefined)
       return undefined;
     if (callerLeg?.peer !== calleeLeg) return undefined;
-    return callSnapshot(record, { caller, callee, sessionLimitMs: this.#plan.sessionLimitMs, takenAtMs });
+    const timeMs = this.#timeMs();
+    return callSnapshot(record, { caller, callee, sessionLimitMs: this.#plan.sessionLimitMs, takenAtMs, timeMs });
   }
 
   /** While nobody has answered. */

@@ -37,5 +37,5 @@ export type {
   RoutedLeg,
 } from './ports.ts';
 export * from './record.ts';
-export { type CallSnapshot, destinationAt, type LegSnapshot, type PlaceSnapshot } from './snapshot.ts';
+export { answeredAgoMs, type CallSnapshot, destinationAt, type LegSnapshot, type PlaceSnapshot } from './snapshot.ts';
 export type { WaitingSnapshot } from './waiting.ts';

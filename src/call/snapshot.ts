@@ -60,8 +60,10 @@ export interface CallSnapshot {
   readonly status: number;
   readonly reason: string;
   readonly transferredTo?: string;
-  /** Wall clock, ms. */
+  /** Wall clock, ms; in the store by the clock of that. */
   readonly takenAtMs: number;
+  /** How long it had been answered by then, whatever clocks were set meanwhile; absent in snapshots of before it was noted. */
+  readonly answeredForMs?: number;
   /** Longest time from the answer to the end, ms; absent: none. */
   readonly sessionLimitMs?: number;
   readonly caller: LegSnapshot;
@@ -71,14 +73,16 @@ export interface CallSnapshot {
 /** What of an answered call is not in its record. */
 interface CallParts extends Pick<CallSnapshot, 'caller' | 'callee' | 'takenAtMs'> {
   readonly sessionLimitMs: number | undefined;
+  /** By the clock that the record's times are of, ms. */
+  readonly timeMs: number;
 }
 
 export function callSnapshot(
   record: LiveRecord,
-  { caller, callee, sessionLimitMs, takenAtMs }: CallParts,
+  { caller, callee, sessionLimitMs, takenAtMs, timeMs }: CallParts,
 ): CallSnapshot {
   const { id, facts, callerCallId, calleeCallId = '', startedAtMs, attempts, status, reason } = record;
-  const { ringingAtMs, answeredAtMs = takenAtMs, answeredBy, answeredTrunkId, transferredTo } = record;
+  const { ringingAtMs, answeredAtMs = timeMs, answeredBy, answeredTrunkId, transferredTo } = record;
   return {
     version: 2,
     id,
@@ -91,6 +95,7 @@ export function callSnapshot(
     status,
     reason,
     takenAtMs,
+    answeredForMs: timeMs - answeredAtMs,
     caller,
     callee,
     ...(ringingAtMs !== undefined && { ringingAtMs }),
@@ -109,6 +114,12 @@ export function restoredRecord(of: CallSnapshot): LiveRecord {
     ...{ ringingAtMs, answeredAtMs, calleeCallId, answeredBy, answeredTrunkId },
     ...{ attempts, status, reason, transferredTo },
   });
+}
+
+/** How long ago a call was answered. `wallMs` is the clock that {@link CallSnapshot.takenAtMs} is of; one that runs behind it counts nothing. */
+export function answeredAgoMs(of: CallSnapshot, wallMs: number): number {
+  const then = of.answeredForMs ?? Math.max(0, of.takenAtMs - of.answeredAtMs);
+  return then + Math.max(0, wallMs - of.takenAtMs);
 }
 
 /** Makes of a place where a leg's messages go now: with TLS material, or the connection that the peer has made meanwhile. */

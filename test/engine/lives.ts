@@ -13,6 +13,8 @@ import {
 export class Life implements Scheduler {
   readonly #time: Scheduler;
   isOver = false;
+  /** How far its clock is ahead. */
+  aheadMs = 0;
 
   constructor(time: Scheduler) {
     this.#time = time;
@@ -23,7 +25,7 @@ export class Life implements Scheduler {
   }
 
   wallMs(): number {
-    return this.#time.wallMs();
+    return this.#time.wallMs() + this.aheadMs;
   }
 
   schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
@@ -61,10 +63,12 @@ export class SharedMemory {
   readonly #nodes = new Map<string, { calls: Map<string, KeptCall>; isTaken: boolean }>();
   readonly silent = new Set<string>();
 
-  of(name: string): CallStore {
+  /** @param clockOffsetMs how far the node's clock is ahead of the store's */
+  of(name: string, clockOffsetMs: () => number = () => 0): CallStore {
     const own = { calls: new Map<string, KeptCall>(), isTaken: false };
     this.#nodes.set(name, own);
     return {
+      clockOffsetMs,
       load: async () => ({ calls: [...own.calls.values()], aliveAtMs: 0 }),
       write: async ({ put, remove }) => {
         if (own.isTaken) {

@@ -26,7 +26,7 @@ export interface CallContinuityOptions {
   readonly scheduler: Scheduler;
   readonly log: Log;
   readonly calls: () => Calls;
-  readonly restoring: Omit<CallRestorerOptions, 'monotonicMs'>;
+  readonly restoring: Omit<CallRestorerOptions, 'scheduler'>;
   /** Who seals what Contacts carry, and goes on with calls that requests carry; `workers`: how many the node has, where it has. */
   readonly carrying: {
     readonly settings: Pick<NodeSettings, 'node' | 'timers'>;
@@ -57,18 +57,18 @@ export class CallContinuity {
     const self = selfOf(settings.node, workers);
     this.contacts = new SealedContacts({
       ...{ secret, self, clock: options.scheduler },
+      clockOffsetMs: () => options.store?.clockOffsetMs?.() ?? 0,
       isWanted: (trunkId) => served.directory.trunk(trunkId)?.options.contactToken === true,
     });
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
     if (store === undefined) return;
-    const monotonicMs = (wallMs: number) => wallMs - scheduler.wallMs() + scheduler.nowMs();
     const keeper = new CallKeeper({
       store,
       scheduler,
       log,
       calls,
       recordFacts,
-      restorer: (snapshot) => restorerOf(snapshot, { ...restoring, monotonicMs }),
+      restorer: (snapshot) => restorerOf(snapshot, { ...restoring, scheduler }),
       movedHere: (snapshot) => movedHere(snapshot, endpoint),
       placeAgain: (waiting) => this.#placeAgain(waiting),
     });
@@ -81,7 +81,7 @@ export class CallContinuity {
     });
     this.#revival = new CallRevival({
       ...{ contacts: this.contacts, rebuilder, keeper, peers, scheduler, log, self, asks, isPlausible },
-      restoring: { ...restoring, monotonicMs },
+      restoring: { ...restoring, scheduler },
       isElsewhere: store.shared && ((id) => (store.shared as SharedCalls).isElsewhere(id)),
     });
     if (store.shared === undefined) return;

@@ -94,7 +94,7 @@ export class CallKeeper implements TimerTarget {
       const restored = calls.filter((kept) => this.#restored(kept, (snapshot) => snapshot));
       if (calls.length === 0) return;
       this.#arm(BEHIND_MS);
-      const downMs = scheduler.wallMs() - aliveAtMs;
+      const downMs = this.#storeMs() - aliveAtMs;
       const again = this.#toPlace.length;
       log.info('calls-restored', {
         count: restored.length,
@@ -263,7 +263,8 @@ export class CallKeeper implements TimerTarget {
     const { calls, restorer, log } = this.#options;
     this.#stored.add(id);
     try {
-      const kept = JSON.parse(document) as CallSnapshot | WaitingSnapshot;
+      const stored = JSON.parse(document) as CallSnapshot | WaitingSnapshot;
+      const kept = { ...stored, takenAtMs: stored.takenAtMs + this.#offsetMs() };
       if (kept.version === 'waiting-1' && this.#options.scheduler.wallMs() - kept.takenAtMs < WAITS_MS)
         this.#toPlace.push(kept);
       // The store has come back with what went on here without it.
@@ -285,8 +286,8 @@ export class CallKeeper implements TimerTarget {
   }
 
   async #write(): Promise<void> {
-    const { store, scheduler, log, calls } = this.#options;
-    const aliveAtMs = scheduler.wallMs();
+    const { store, log, calls } = this.#options;
+    const aliveAtMs = this.#storeMs();
     const changed = [...this.#changed].slice(0, MAX_WRITTEN);
     const ended = [...this.#ended];
     for (const id of changed) this.#changed.delete(id);
@@ -333,6 +334,15 @@ export class CallKeeper implements TimerTarget {
     const claimed = [...this.#toClaim];
     await this.#options.store.shared?.claim(claimed);
     for (const id of claimed) this.#toClaim.delete(id);
+  }
+
+  /** Nodes need not agree about the time: what they tell each other is by the store's clock. */
+  #storeMs(): number {
+    return this.#options.scheduler.wallMs() - this.#offsetMs();
+  }
+
+  #offsetMs(): number {
+    return this.#options.store.clockOffsetMs?.() ?? 0;
   }
 
   #isDue(nowMs: number): boolean {

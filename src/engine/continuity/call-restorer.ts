@@ -1,5 +1,7 @@
 /** What an answered call of another process takes up again here: places on its trunks, grants of the fraud guards, ways to its parties. */
+import type { Clock } from '../../base/scheduler.ts';
 import {
+  answeredAgoMs,
   type CallSnapshot,
   destinationAt,
   type LegSnapshot,
@@ -17,8 +19,7 @@ export interface CallRestorerOptions {
   readonly trunks: Pick<TrunkService, 'admit' | 'admitInbound' | 'secured'>;
   readonly guards: OutboundGuards;
   readonly served: Pick<Served, 'directory'>;
-  /** Monotonic time of a wall clock time, ms. */
-  readonly monotonicMs: (wallMs: number) => number;
+  readonly scheduler: Clock;
 }
 
 /** Limits count it and never refuse it: it was admitted when it began. */
@@ -70,11 +71,8 @@ function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>): LegS
 /** Up to the host of the URI in one of our own Contacts, and the host with its port. */
 const CONTACT_HOST = /^(<sips?:(?:[^@>]*@)?)(?:\[[^\]]*\]|[^:;>]*)(?::\d+)?/;
 
-function placesOf(
-  snapshot: CallSnapshot,
-  { trunks, guards, served, monotonicMs }: CallRestorerOptions,
-): (() => void)[] {
-  const { facts, caller, callee, answeredAtMs } = snapshot;
+function placesOf(snapshot: CallSnapshot, { trunks, guards, served, scheduler }: CallRestorerOptions): (() => void)[] {
+  const { facts, caller, callee } = snapshot;
   const now = served.directory;
   const tenant = facts.tenant === undefined ? undefined : now.tenantByName(facts.tenant);
   if (tenant === undefined) return [];
@@ -87,7 +85,7 @@ function placesOf(
   if (to !== undefined && facts.sessionId !== undefined) {
     const extension = facts.extension === undefined ? undefined : now.extension(tenant.name, facts.extension);
     const call = { tenant, extension, number: facts.called, emergency: false };
-    guards.resume(facts.sessionId, call, monotonicMs(answeredAtMs));
+    guards.resume(facts.sessionId, call, scheduler.nowMs() - answeredAgoMs(snapshot, scheduler.wallMs()));
   }
   return grants.flatMap((grant) => (grant.granted ? [() => grant.release()] : []));
 }

@@ -30,6 +30,8 @@ export interface SealedContactsOptions {
   readonly secret: Uint8Array;
   readonly self: Pick<Self, 'node' | 'life'>;
   readonly clock: Clock;
+  /** How far it is ahead of the store's, whose times tokens have: nodes need not agree about the time. */
+  readonly clockOffsetMs: () => number;
   /** Whether the Contacts of a trunk's legs carry their call; of phones they always do. */
   readonly isWanted: (trunkId: string) => boolean;
 }
@@ -135,7 +137,12 @@ export class SealedContacts implements Contacts {
       const octets = Buffer.concat([decipher.update(sealed.subarray(HEAD_OCTETS)), decipher.final()]);
       const token = readToken(octets, ours, this);
       this.counters.opened++;
-      return { ...token, caller: textFromOctets(token.caller), called: textFromOctets(token.called) };
+      return {
+        ...token,
+        ...timesBy(token, this.#options.clockOffsetMs()),
+        caller: textFromOctets(token.caller),
+        called: textFromOctets(token.called),
+      };
     } catch (error) {
       // A token of another program that has the key and writes other things.
       if (error instanceof PackingError) this.counters.opened++;
@@ -149,13 +156,13 @@ export class SealedContacts implements Contacts {
   }
 
   #tokenOf({ record, near, far }: ContactQuestion): CallToken | undefined {
-    const { facts, startedAtMs, answeredAtMs } = record;
+    const { facts } = record;
     const [nearParty, farParty] = [tokenParty(near), tokenParty(far)];
     if (nearParty === undefined || farParty?.target === undefined || facts.tenant === undefined) return undefined;
     if (facts.peerNode !== undefined || !isOfTenant(near, facts.tenant) || !isOfTenant(far, facts.tenant))
       return undefined;
     const { dialog, options } = far;
-    const { self } = this.#options;
+    const { self, clockOffsetMs } = this.#options;
     return {
       id: record.id,
       isCaller: near.dialog.role === 'uas',
@@ -163,7 +170,7 @@ export class SealedContacts implements Contacts {
       node: self.node,
       life: self.life,
       tenant: markOf(facts.tenant),
-      ...{ startedAtMs, answeredAtMs },
+      ...timesBy(record, -clockOffsetMs()),
       caller: octetsFromText(facts.caller),
       called: octetsFromText(facts.called),
       near: nearParty satisfies TokenParty,
@@ -241,6 +248,14 @@ const USER = /<sips?:([^@>;]*)@/;
 function bound(head: number, callId: string, ours: string, theirs: string): Buffer {
   const tags = (head & BINDS_BOTH_TAGS) === 0 ? ours : `${ours}\n${theirs}`;
   return Buffer.from(`${String.fromCharCode(head)}${callId}\n${tags}`, 'latin1');
+}
+
+/** By a clock that is so far ahead. */
+function timesBy({ startedAtMs, answeredAtMs }: Pick<CallToken, 'startedAtMs' | 'answeredAtMs'>, aheadMs: number) {
+  return {
+    startedAtMs: startedAtMs + aheadMs,
+    answeredAtMs: answeredAtMs === undefined ? undefined : answeredAtMs + aheadMs,
+  };
 }
 
 /** A phone of another tenant has no room in a token. */

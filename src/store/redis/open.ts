@@ -178,7 +178,7 @@ class RedisStores implements Stores {
     });
     this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
     this.signIns = new RedisSignIns(links.signalling, keys.signIns, clock);
-    this.calls = new RedisCalls(links.signalling, keys, node);
+    this.calls = new RedisCalls(links.signalling, keys, node, () => this.nodes.clockOffsetMs);
     this.messages = new RedisMessages(links.signalling, keys, sealer, identity.id);
     this.claims = new RedisClaims(links.signalling, keys.claims);
     this.leases = new RedisLeases(links.signalling, keys, node);

@@ -19,6 +19,7 @@ export class RedisCalls implements CallStore {
   readonly #link: RedisLink;
   readonly #keys: Keys;
   readonly #node: string;
+  readonly clockOffsetMs: () => number;
   /** What it writes as: another one once its calls were taken. */
   #instance = randomToken();
   /** Calls that this process has under the node's name. */
@@ -26,10 +27,11 @@ export class RedisCalls implements CallStore {
   /** An answer with calls in it was lost: they may have moved here all the same. */
   #mayHaveTaken = false;
 
-  constructor(link: RedisLink, keys: Keys, node: string) {
+  constructor(link: RedisLink, keys: Keys, node: string, clockOffsetMs: () => number) {
     this.#link = link;
     this.#keys = keys;
     this.#node = node;
+    this.clockOffsetMs = clockOffsetMs;
   }
 
   readonly shared: SharedCalls = {

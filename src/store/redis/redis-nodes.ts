@@ -54,7 +54,10 @@ export class RedisNodes implements NodeRoster {
 
   /** Rejects with a SettingsError when a node of this name lives. One that was killed and left its line is told from it by its silence. */
   async claim(): Promise<void> {
-    const { link, keys, node } = this.#options;
+    const { link, keys, node, clock } = this.#options;
+    const askedAtMs = clock.wallMs();
+    const [seconds, micros] = (await link.command('TIME')) as Buffer[];
+    this.#measureClock(Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000), askedAtMs);
     const line = () => link.command('HGET', keys.nodes, node) as Promise<Buffer | null>;
     const found = await line();
     if (found === null) return;
@@ -120,9 +123,13 @@ export class RedisNodes implements NodeRoster {
       });
   }
 
+  #measureClock(redisMs: number, askedAtMs: number): void {
+    this.#clockOffsetMs = Math.round((askedAtMs + this.#options.clock.wallMs()) / 2 - redisMs);
+  }
+
   #noteClock(redisMs: number, askedAtMs: number): void {
-    const { clock, log } = this.#options;
-    this.#clockOffsetMs = Math.round((askedAtMs + clock.wallMs()) / 2 - redisMs);
+    const { log } = this.#options;
+    this.#measureClock(redisMs, askedAtMs);
     const isOff = Math.abs(this.#clockOffsetMs) > MAX_CLOCK_OFFSET_MS;
     if (isOff === this.#isClockOff) return;
     this.#isClockOff = isOff;

@@ -50,7 +50,7 @@ beforeEach(async () => {
     after,
     engine: {
       scheduler: life,
-      callStore: store.of('one'),
+      callStore: store.of('one', () => life.aheadMs),
       nonceSecret: SECRET,
       peers: { ...NO_PEERS, hasSuccessor: () => hasSuccessor },
     },
@@ -148,6 +148,27 @@ describe('a node ends with a call up', () => {
     await pass(2_000);
     expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
   });
+
+  test.each([3_600_000, -3_600_000])(
+    'whose clock was %i ms ahead: the record says how long the call was',
+    async (aheadMs) => {
+      // It is set while the call is up; what the store has is written after that.
+      life.aheadMs = aheadMs;
+      alice.send(alice.within(invite, final, 'UPDATE', { Contact: '<sip:101@203.0.113.1:5070>' }));
+      await pass(100);
+      await pass(1_000);
+      await killed();
+      await pass(700);
+      const bye = alice.within(invite, final, 'BYE', { CSeq: '99 BYE' });
+      toOther(alice, bye);
+      await pass(200);
+      toOther(carrier, okTo(carrier.took('BYE')));
+      await pass(400);
+      const [record] = two.observed.ended;
+      expect(record?.talkMs).toBeGreaterThan(7_000);
+      expect(record?.talkMs).toBeLessThan(12_000);
+    },
+  );
 
   test('a BYE that reaches the other first waits for its call, and is served', async () => {
     await kill();

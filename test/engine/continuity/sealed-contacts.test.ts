@@ -12,6 +12,7 @@ const contacts = (options: Partial<SealedContactsOptions> = {}) =>
     secret: SECRET,
     self: { node: 1, life: 2 },
     clock: new VirtualScheduler(),
+    clockOffsetMs: () => 0,
     isWanted: () => true,
     ...options,
   });
@@ -89,6 +90,14 @@ describe('a Contact that carries its call', () => {
       called: '+14155550199',
       near: { owner: { number: '101' }, target: 'sip:101@203.0.113.1:5060' },
       far: { callId: 'b84b4c76e66710aa11223344', remoteTag: 'as7b2c9d10', contactUser: '+14155550100' },
+    });
+  });
+
+  test('says when by the clock of the store, whatever the clocks of its nodes', () => {
+    const contact = contacts({ clockOffsetMs: () => 3_600_000 }).of(question());
+    expect(contacts({ clockOffsetMs: () => -1_000 }).open(requestTo(contact))).toMatchObject({
+      startedAtMs: 1_800_000_000_000 - 3_601_000,
+      answeredAtMs: 1_800_000_004_000 - 3_601_000,
     });
   });
 
