@@ -227,6 +227,7 @@ export class Engine {
       egress: this.egress,
       gatewayReach: (trunk) => this.registrations.gatewayReach(trunk),
       calledNumbers: calledNumbersOf,
+      isFront: (address) => this.#front.has(address),
       hasListener: (name, transport) => this.listeners.has(name, transport),
       userAgent: this.#nodeFacts.userAgent,
       allow: SERVED_METHODS,

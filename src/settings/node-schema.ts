@@ -438,7 +438,7 @@ export const nodeSchema = z.strictObject({
     .max(100)
     .default([])
     .describe(
-      'SIP proxies of the operator in front of the nodes, e.g. a dispatcher: the address in their X-Auth-IP (and the port in X-Auth-Port) counts as the sender, and the Path that they add to a REGISTER is taken from any phone.',
+      'SIP proxies of the operator in front of the nodes, e.g. a dispatcher: the address in their X-Auth-IP (and the port in X-Auth-Port) counts as the sender, what names no sender there comes from nobody that is known, and the Path that they add to a REGISTER is taken from any phone.',
     ),
   store: storeSchema.prefault({ kind: 'embedded' }).describe('Where state is kept.'),
   provisioning: z.array(path).default([]).describe('Provisioning files, applied at start, idempotent.'),

@@ -74,10 +74,18 @@ export class Identification {
   readonly #byFqdn = new Map<string, Known>();
   readonly #precedence: Precedence;
   readonly #calledNumbers: CalledNumberReader;
+  readonly #isFront: (address: string) => boolean;
   #views = new WeakMap<Members<Known>, SourceView>();
   #directory: Directory;
 
-  constructor(directory: Directory, calledNumbers: CalledNumberReader, precedence: Precedence) {
+  /** @param isFront whether an address is that of a proxy of the operator's own: trunks are sent to there, and it is the source of none. */
+  constructor(
+    directory: Directory,
+    calledNumbers: CalledNumberReader,
+    precedence: Precedence,
+    isFront: (address: string) => boolean = () => false,
+  ) {
+    this.#isFront = isFront;
     this.#directory = directory;
     this.#calledNumbers = calledNumbers;
     this.#precedence = precedence;
@@ -100,7 +108,8 @@ export class Identification {
   }
 
   /** The addresses that a trunk may send from: what its host resolved to, and its associated addresses and networks. */
-  setAddresses(trunk: Trunk, resolved: readonly TrunkAddress[]): void {
+  setAddresses(trunk: Trunk, located: readonly TrunkAddress[]): void {
+    const resolved = located.filter(({ address }) => !this.#isFront(address));
     const known = this.#knownOf(trunk);
     known.targets = setOf(resolved.map(({ address, port }) => `${address} ${port}`));
     known.addresses = setOf(resolved.map(({ address }) => address));

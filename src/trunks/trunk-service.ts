@@ -51,6 +51,8 @@ export interface TrunkServiceOptions {
   readonly directory: Directory;
   readonly gatewayReach: GatewayReach;
   readonly calledNumbers: CalledNumberReader;
+  /** Whether an address is that of a proxy of the operator's own in front of this engine; default: none is. */
+  readonly isFront?: (address: string) => boolean;
   readonly userAgent: string;
   /** What Allow says; default: nothing. */
   readonly allow?: string;
@@ -119,7 +121,7 @@ export class TrunkService implements TimerTarget {
     this.#directory = directory;
     this.capacity = new Capacity(scheduler, options.callsElsewhere);
     const precedence = new Precedence(scheduler);
-    this.identification = new Identification(directory, options.calledNumbers, precedence);
+    this.identification = new Identification(directory, options.calledNumbers, precedence, options.isFront);
     if (options.claimStore !== undefined)
       this.#history = new AddressHistory(options.claimStore, precedence, scheduler, log);
     this.#coincidences = new CoincidenceWatch(directory, {

@@ -209,7 +209,7 @@ export class Admission {
       transaction.reply(verdict.status, verdict.reasonPhrase, verdict.headers);
       return undefined;
     }
-    this.#options.onSignedIn?.(sender.remoteAddress);
+    if (sender.unnamed !== true) this.#options.onSignedIn?.(sender.remoteAddress);
     const { account } = verdict;
     switch (account.kind) {
       case 'extension':

@@ -1,11 +1,14 @@
 /** Proxies of the operator's own in front of the nodes, e.g. a dispatcher: what they say of who sent a request is believed. */
 import { isIP } from 'node:net';
-import { isAmong } from '../../base/network.ts';
+import { formatNetwork, isAmong, parseAddress } from '../../base/network.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
 
 /** Who sent a request, as identification and digest look at it: a flow itself, or whom a front proxy names. */
-export type Sender = Pick<Flow, 'remoteAddress' | 'remotePort' | 'transport' | 'tls'>;
+export interface Sender extends Pick<Flow, 'remoteAddress' | 'remotePort' | 'transport' | 'tls'> {
+  /** A front proxy names nobody that can be read: `remoteAddress` is no address, and speaks for no trunk, phone or registration. */
+  readonly unnamed?: boolean;
+}
 
 /** The address that the proxy had the request from. It takes away what the sender may have written under this name. */
 export const SENDER_HEADER = 'X-Auth-IP';
@@ -13,6 +16,7 @@ export const SENDER_HEADER = 'X-Auth-IP';
 export const SENDER_PORT_HEADER = 'X-Auth-Port';
 
 const NO_PORT = 0;
+const PORT = /^[1-9][0-9]{0,4}$/;
 
 export class FrontProxies {
   readonly #isFront: (address: string) => boolean;
@@ -25,13 +29,40 @@ export class FrontProxies {
     return this.#isFront(address);
   }
 
-  /** The flow's other end, or whom a front proxy names there. A certificate of the proxy's speaks for nobody behind it. */
+  /**
+   * The flow's other end, or whom a front proxy names there. A certificate of the proxy's speaks for nobody behind it. One that does not
+   * name exactly one sender (no field, two, no address, another front proxy) is never taken for the sender: trunks may be sent to
+   * at its address, and phones register over its flow.
+   */
   senderOf(request: SipRequest, flow: Sender): Sender {
     if (!this.#isFront(flow.remoteAddress)) return flow;
-    const address = request.headers.valueNamed(SENDER_HEADER)?.trim() ?? '';
-    if (isIP(address) === 0) return flow;
-    const port = Number(request.headers.valueNamed(SENDER_PORT_HEADER) ?? NO_PORT);
-    const remotePort = Number.isInteger(port) && port > 0 && port < 65_536 ? port : NO_PORT;
+    const { headers } = request;
+    const address = addressIn(headers.fieldValuesNamed(SENDER_HEADER));
+    const remotePort = portIn(headers.fieldValuesNamed(SENDER_PORT_HEADER));
+    if (address === undefined || remotePort === undefined || this.#isFront(address)) return nobodyBehind(flow);
     return { remoteAddress: address, remotePort, transport: 'udp', tls: undefined };
   }
+}
+
+function nobodyBehind({ remoteAddress, remotePort }: Sender): Sender {
+  return { remoteAddress: `behind ${remoteAddress}`, remotePort, transport: 'udp', tls: undefined, unnamed: true };
+}
+
+/** As every other address is written; undefined unless there is exactly one. */
+function addressIn(fields: readonly string[]): string | undefined {
+  const [field, ...others] = fields;
+  if (field === undefined || others.length > 0) return undefined;
+  const text = field.trim();
+  if (isIP(text) === 4) return text;
+  const words = parseAddress(text);
+  return words === undefined ? undefined : formatNetwork({ words, length: words.length * 32 });
+}
+
+/** Undefined for what is no port. */
+function portIn(fields: readonly string[]): number | undefined {
+  const [field, ...others] = fields;
+  if (field === undefined) return NO_PORT;
+  const text = field.trim();
+  const port = PORT.test(text) ? Number(text) : NO_PORT;
+  return others.length > 0 || port === NO_PORT || port > 65_535 ? undefined : port;
 }

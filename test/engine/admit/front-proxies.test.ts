@@ -1,8 +1,9 @@
+import { isIP } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { FrontProxies } from '../../../src/engine/admit/front-proxies.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import { parseMessage, type SipRequest } from '../../../src/sip/message/index.ts';
-import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, Phone, SDP, World } from '../world.ts';
+import { type Agent, CARRIER_A, CARRIER_A_ID, ENGINE, Phone, type RequestFields, SDP, World } from '../world.ts';
 
 const FRONT = '203.0.113.50';
 const OTHER_NODE = '198.51.100.2';
@@ -35,23 +36,42 @@ describe('whom a front proxy names as the sender', () => {
     });
   });
 
-  test.each(['99999', '-1', 'x', '5060.5'])('a port that is none (%s) is none', (port) => {
-    const named = front.senderOf(request('X-Auth-IP: 192.0.2.9', `X-Auth-Port: ${port}`), flow(FRONT));
-    expect(named.remotePort).toBe(0);
+  test.each([
+    ['[2001:DB8::9]', '2001:db8::9'],
+    ['2001:db8:0:0::9', '2001:db8::9'],
+    ['::ffff:192.0.2.9', '192.0.2.9'],
+  ])('is written as every other address (%s)', (said, address) => {
+    expect(front.senderOf(request(`X-Auth-IP: ${said}`), flow(FRONT)).remoteAddress).toBe(address);
   });
 
   test.each([
-    ['nothing', FRONT, []],
-    ['what is no address', FRONT, ['X-Auth-IP: carrier.example.com']],
-    ['an address, and is no front proxy', '203.0.113.51', ['X-Auth-IP: 192.0.2.9']],
-  ])('who names %s is the sender itself', (_what, address, fields) => {
-    const from = flow(address);
-    expect(front.senderOf(request(...fields), from)).toBe(from);
+    ['nothing', []],
+    ['an empty text', ['X-Auth-IP:']],
+    ['what is no address', ['X-Auth-IP: carrier.example.com']],
+    ['an address with its port', ['X-Auth-IP: 192.0.2.9:5060']],
+    ['two addresses in two fields', ['X-Auth-IP: 192.0.2.9', 'X-Auth-IP: 192.0.2.10']],
+    ['two addresses in one field', ['X-Auth-IP: 192.0.2.9, 192.0.2.10']],
+    ['itself', [`X-Auth-IP: ${FRONT}`]],
+    ['another front proxy', ['X-Auth-IP: 10.1.2.3']],
+    ['two ports', ['X-Auth-IP: 192.0.2.9', 'X-Auth-Port: 5060', 'X-Auth-Port: 5061']],
+    ...['99999', '-1', 'x', '5060.5', '0', '0x13c4', ''].map((port) => [
+      `${port || 'nothing'} as the port`,
+      ['X-Auth-IP: 192.0.2.9', `X-Auth-Port: ${port}`],
+    ]),
+  ] as [string, string[]][])('who names %s says of nobody that it is the sender, itself included', (_what, fields) => {
+    const sender = front.senderOf(request(...fields), flow(FRONT));
+    expect(sender).toMatchObject({ unnamed: true, tls: undefined });
+    expect(isIP(sender.remoteAddress)).toBe(0);
+  });
+
+  test('who is no front proxy is the sender itself, whomever it names', () => {
+    const from = flow('203.0.113.51');
+    expect(front.senderOf(request('X-Auth-IP: 192.0.2.9'), from)).toBe(from);
   });
 });
 
 /** Whom the engine takes the sender of an INVITE for. */
-function taken(world: World, agent: Agent, fields: Record<string, string>) {
+function taken(world: World, agent: Agent, fields: RequestFields) {
   agent.ask(agent.request('INVITE', DID, fields, SDP));
   return { status: agent.responses().at(-1)?.status, trunkId: world.observed.ended.at(-1)?.facts.trunkId };
 }
@@ -65,6 +85,36 @@ describe('an engine behind a proxy', () => {
       status: 480,
       trunkId: CARRIER_A_ID,
     });
+  });
+
+  test.each([
+    ['nobody', {}],
+    ['an address with a port', { 'X-Auth-IP': `${CARRIER_A}:5060` }],
+    ['two', { 'X-Auth-IP': [CARRIER_A, '203.0.113.77'] }],
+    ['itself', { 'X-Auth-IP': FRONT }],
+  ])(
+    'the proxy that a trunk is reached through is not that trunk when it names %s, and is answered',
+    async (_what, fields) => {
+      const world = await World.start({
+        settings: { frontProxies: [FRONT] },
+        trunks: {
+          'carrier-a': { outboundProxy: { host: FRONT, port: 5060, route: true }, associatedIps: ['203.0.113.0/24'] },
+        },
+      });
+      const front = world.agent(FRONT);
+      expect(taken(world, front, fields)).toEqual({ status: 407, trunkId: undefined });
+      expect(world.engine.trunks.identification.addressesOf(CARRIER_A_ID)).not.toContain(FRONT);
+      expect(taken(world, front, { 'X-Auth-IP': CARRIER_A })).toEqual({ status: 480, trunkId: CARRIER_A_ID });
+      expect(front.ask(front.request('OPTIONS', `sip:${ENGINE}`)).status).toBe(200);
+    },
+  );
+
+  test('nobody is known because somebody behind the same proxy has signed in unnamed', async () => {
+    const world = await World.start({ settings: { frontProxies: [FRONT] } });
+    const phone = new Phone(world, FRONT, '101');
+    phone.call('102');
+    expect(phone.responses().at(-1)?.status).toBe(480);
+    expect(world.engine.sources.knows(`behind ${FRONT}`)).toBe(false);
   });
 
   test('a nonce is good for the address that the proxy names', async () => {
