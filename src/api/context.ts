@@ -10,6 +10,7 @@ import type { OidcProvider } from './oidc.ts';
 import type {
   AuditSink,
   CallRecords,
+  DrainView,
   EngineView,
   MessagesPort,
   NodesPort,
@@ -49,6 +50,8 @@ export interface ApiContext {
   readonly messages: MessagesPort;
   /** Reads the node's files again, all or nothing. Throws a SettingsError when one is at fault, an UnavailableError when the store is. */
   readonly reload: () => Promise<ReloadReport>;
+  /** The node takes no new calls and ends with its last one; asked again, it goes on as it does. */
+  readonly drain: () => DrainView;
   /** The provisioning file that owns `tenants/NAME` or `trunks/ID`; default: none does. */
   readonly managedBy?: (resource: string) => string | undefined;
   /** Keys entity tags; the same on all nodes of one store. */

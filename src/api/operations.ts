@@ -118,6 +118,8 @@ const DESCRIPTIONS: Record<string, string> = {
   listAudit: 'Every change with its author, latest first; secrets are marked as set or changed, never shown.',
   reload:
     'Only system admins. What SIGHUP does: configuration and provisioning files are read again, all or nothing, and certificates with them. 422 lists every fault; then all goes on as it was.',
+  drain:
+    'Only system admins. What SIGTERM does: `/readyz` is 503, leases and registrations go, calls in progress have `timers.drainMs`. The process ends then, whoever started it.',
   getNode:
     'Only system admins. Of the node that is asked, or named: whether it takes calls, how late its event loop is, its memory, its listeners and connections, its media relays.',
   getStore: 'Only system admins. Which store each node works with, and how new its copy of what is provisioned is.',

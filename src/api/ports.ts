@@ -246,6 +246,15 @@ export interface ReloadReport {
   readonly needsRestart: readonly string[];
 }
 
+/** A node that takes no new calls any more. */
+export interface DrainView {
+  readonly node: string;
+  /** In progress. */
+  readonly calls: number;
+  /** How long they have, in seconds. */
+  readonly limitSeconds: number;
+}
+
 export type Role = 'system-admin' | 'tenant-admin';
 
 export interface TokenRecord {

@@ -24,6 +24,7 @@ import { consoleRoutes } from './console.ts';
 import { type Access, type ApiContext, answer, describe } from './context.ts';
 import { csvRoutes } from './csv-lists.ts';
 import { withoutMarks } from './documents.ts';
+import { drainRoute } from './drain.ts';
 import { eventRoutes } from './event-stream.ts';
 import { FailureCounter } from './failure-counter.ts';
 import { leaseRoute } from './leases.ts';
@@ -221,6 +222,7 @@ async function createApp(options: ApiOptions, context: ApiContext): Promise<Fast
     brandRoutes(scope);
     certificateRoutes(scope, context);
     reloadRoute(scope, context);
+    drainRoute(scope, context);
     storeRoutes(scope, context);
     nodeRoute(scope, context);
     liveRoutes(scope, context);

@@ -27,6 +27,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./reload-command.ts')).reload,
   },
   {
+    name: 'drain',
+    summary: 'have the running engine take no new calls, and end with its last one',
+    load: async () => (await import('./drain-command.ts')).drain,
+  },
+  {
     name: 'store',
     summary: 'the store and the nodes on it; bring it back when Redis has lost it',
     load: async () => (await import('./store-command.ts')).store,

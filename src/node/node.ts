@@ -71,6 +71,8 @@ export interface NodeOptions {
   readonly guardsLoad?: boolean;
   /** For one of several processes that are a node together; default: this process is the node. */
   readonly worker?: WorkerPlace | undefined;
+  /** Has the process drain and end, as SIGTERM does; default: this node alone drains and closes. */
+  readonly drain?: () => void;
   /** Where log lines go; default: standard output. */
   readonly logStream?: { write(line: string): unknown };
 }
@@ -335,6 +337,12 @@ async function wire(parts: Parts): Promise<RunningNode> {
       nodes: nodesPort(settings, stores, scheduler),
       provisioning: provisioner,
       reload,
+      drain: () => {
+        if (options.drain === undefined) void drainAndClose();
+        else options.drain();
+        const { counters } = running.calls;
+        return { node: settings.node, calls: counters.live, limitSeconds: settings.timers.drainMs / 1000 };
+      },
       store: storePort(settings, stores),
       messages: serving,
       managedBy: (resource) => files.ownerOf(resource),
@@ -399,6 +407,11 @@ async function wire(parts: Parts): Promise<RunningNode> {
     })();
     return closed;
   };
+  async function drainAndClose(): Promise<void> {
+    log.info('draining', { calls: running.calls.counters.live, limitMs: settings.timers.drainMs });
+    await running.drain(settings.timers.drainMs);
+    await close();
+  }
   return {
     settings,
     engine,
@@ -408,11 +421,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     log,
     firstToken,
     reload,
-    async drainAndClose() {
-      log.info('draining', { calls: running.calls.counters.live, limitMs: settings.timers.drainMs });
-      await running.drain(settings.timers.drainMs);
-      await close();
-    },
+    drainAndClose,
     close,
   };
 }

@@ -96,5 +96,10 @@ export async function runWorker(beginning: Beginning, supervisor: Supervising): 
 
 function start(beginning: Beginning, workers: Workers, hub: HubChannel | undefined): Promise<RunningNode> {
   const { configFile, node, httpSocket, apiAddress, ownerToken, warmsUp } = beginning;
-  return startNode({ configFile, warmsUp, worker: { node, workers, hub, httpSocket, apiAddress, ownerToken } });
+  return startNode({
+    configFile,
+    warmsUp,
+    worker: { node, workers, hub, httpSocket, apiAddress, ownerToken },
+    drain: () => process.kill(process.ppid, 'SIGTERM'),
+  });
 }

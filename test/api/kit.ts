@@ -434,6 +434,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
     engine,
     provisioning,
     reload: async () => ({ applied: [], needsRestart: [] }),
+    drain: () => ({ node: 'edge-1', calls: 0, limitSeconds: 60 }),
     store: {
       view: () => ({ kind: 'redis', problems: [], clockOffsetMs: 0, nodes: [{ node: 'a', store: 's', version: 1 }] }),
       restore: async () => {},

@@ -368,6 +368,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'GET /api/v1/brands': { urls: { any: '/api/v1/brands' }, expected: EVERYONE },
   'GET /api/v1/brands/{id}': { urls: { any: '/api/v1/brands/telnyx' }, expected: EVERYONE },
   'GET /api/v1/trunks/overlaps': { urls: { any: '/api/v1/trunks/overlaps' }, expected: SYSTEM_ONLY },
+  'POST /api/v1/drain': { urls: { any: '/api/v1/drain' }, expected: SYSTEM_ONLY },
   'POST /api/v1/reload': { urls: { any: '/api/v1/reload' }, expected: SYSTEM_ONLY },
   'GET /api/v1/node': { urls: { any: '/api/v1/node' }, expected: SYSTEM_ONLY },
   'GET /api/v1/store': { urls: { any: '/api/v1/store' }, expected: SYSTEM_ONLY },

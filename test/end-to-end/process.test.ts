@@ -227,7 +227,7 @@ describe('a signal', () => {
     await eventually('a free port', () => isFree(port));
   });
 
-  test('SIGHUP says what has changed, and what waits for a restart', async () => {
+  test('SIGHUP says what has changed, and what waits for a restart; `tandem drain` ends it', async () => {
     const config = configure();
     const child = start(config);
     await child.waitFor(/is running/, 30_000);
@@ -246,7 +246,9 @@ describe('a signal', () => {
     const reload = run(process.execPath, ['bin/tandem.js', 'reload'], config);
     expect(await reload.exited, reload.output()).toBe(0);
     expect(reload.output()).toBe('in force       log.level\nneeds restart  api.port\n');
-    child.signal('SIGTERM');
+    const drain = run(process.execPath, ['bin/tandem.js', 'drain'], config);
+    expect(await drain.exited, drain.output()).toBe(0);
+    expect(drain.output()).toMatch(/drains: no call is up/);
     await child.exited;
     expect(existsSync(path(`data-${serial}/api-address`))).toBe(false);
   });

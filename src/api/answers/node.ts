@@ -1,6 +1,6 @@
 /** The node and its store, as the API answers them. */
 import { z } from 'zod';
-import type { NodeView, ReloadReport, StoreStatus } from '../ports.ts';
+import type { DrainView, NodeView, ReloadReport, StoreStatus } from '../ports.ts';
 import { type Loose, time } from './shared.ts';
 
 export const healthAnswer = z.object({ status: z.literal('ok'), version: z.string() });
@@ -9,6 +9,12 @@ export const reloadAnswer = z.object({
   applied: z.array(z.string()).describe('In force now: settings, tenants and trunks, by path.'),
   needsRestart: z.array(z.string()).describe('Settings that were changed since the start and wait for a restart.'),
 }) satisfies z.ZodType<Loose<ReloadReport>>;
+
+export const drainAnswer = z.object({
+  node: z.string(),
+  calls: z.int().describe('Calls in progress.'),
+  limitSeconds: z.number().describe('How long they have; what is left then goes on at another node, or ends.'),
+}) satisfies z.ZodType<Loose<DrainView>>;
 
 export const storeAnswer = z.object({
   kind: z.enum(['embedded', 'redis']),

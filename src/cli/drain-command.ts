@@ -1,0 +1,24 @@
+import { CONFIG_HELP, CONFIG_OPTION, type Command, flag, JSON_HELP, JSON_OPTION, printJson } from './command.ts';
+
+interface Draining {
+  readonly node: string;
+  readonly calls: number;
+  readonly limitSeconds: number;
+}
+
+export const drain: Command = {
+  usage: 'tandem drain',
+  details:
+    'What SIGTERM does: the node takes no new calls (/readyz is 503), gives registrations at providers to other nodes, and ends with its last call, or when timers.drainMs is over; calls that are left then go on at another node of the store. Whoever started it may start it again: stop the service rather than drain it where it shall stay away.',
+  options: { ...CONFIG_OPTION, ...JSON_OPTION },
+  optionHelp: { ...CONFIG_HELP, ...JSON_HELP },
+  takesArguments: false,
+  async run(context) {
+    const draining = await context.api().post<Draining>('/api/v1/drain', undefined);
+    if (flag(context, 'json')) return printJson(context, draining);
+    const { node, calls, limitSeconds } = draining;
+    const waits = calls === 0 ? 'no call is up' : `${calls} ${calls === 1 ? 'call is' : 'calls are'} up`;
+    context.terminal.out(`${node} drains: ${waits}; it ends with the last one, after ${limitSeconds} s at most\n`);
+    return 0;
+  },
+};
