@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { nameInOneLine } from '../base/certificate-chain.ts';
 import { certificateIn, certificatePlace } from '../provisioning/directory/places.ts';
 import { type CertificateSettings, certificateSchema } from '../provisioning/trunk-settings/certificate-schema.ts';
 import { servedPath, signingCertificate, validityOf } from '../provisioning/trunk-settings/certificates.ts';
@@ -156,6 +157,7 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       await applyChange(context, request, (state) => {
         const before = visible(identityOf(request), state, nameOf(request));
         requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+        requireUnused(context, before);
         const resource = `certificates/${before.name}`;
         return {
           deletes: `certificate ${before.name}`,
@@ -165,6 +167,17 @@ function writeRoutes(app: FastifyInstance, context: ApiContext): void {
       });
       return reply.code(204).send();
     },
+  );
+}
+
+/** Of other nodes nobody knows here: one that misses its certificate goes on with what it has, and says so. */
+function requireUnused(context: ApiContext, { name }: CertificateSettings): void {
+  const user = context.transports.list().find(({ certificateName }) => certificateName === name);
+  if (user === undefined) return;
+  throw new ApiProblem(
+    409,
+    'certificate-in-use',
+    `the transport ${user.id} shows the certificate ${name}: remove it first`,
   );
 }
 
@@ -271,8 +284,8 @@ function viewOf(context: ApiContext, certificate: CertificateSettings): object {
   const { spcs = [], ranges = [] } = certificate.use === 'tls' ? {} : signingCertificate(certificate).tnAuthList;
   const path = servedPath(certificate);
   const facts = {
-    subject: leaf.subject.replaceAll('\n', ', '),
-    issuer: leaf.issuer.replaceAll('\n', ', '),
+    subject: nameInOneLine(leaf.subject),
+    issuer: nameInOneLine(leaf.issuer),
     serialNumber: leaf.serialNumber,
     fingerprint256: leaf.fingerprint256,
     notBefore: new Date(notBeforeMs).toISOString(),

@@ -18,6 +18,7 @@ import type {
   ProvisioningService,
   ReloadReport,
   StorePort,
+  TransportsPort,
   UserStore,
   WebhookSender,
   WebhookStore,
@@ -45,6 +46,7 @@ export interface ApiContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly store: StorePort;
+  readonly transports: TransportsPort;
   readonly node: () => NodeView;
   readonly nodes: NodesPort;
   readonly messages: MessagesPort;

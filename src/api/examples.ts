@@ -367,7 +367,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     separator: ';',
     columns: ['number', 'name'],
   },
-  Transport: { id: 'udp:192.0.2.1:5060', transport: 'udp', host: '192.0.2.1', port: 5060, trunks: 3 },
+  Transport: { id: 'carrier', transport: 'tcp', host: '192.0.2.1', port: 5080, trunks: 3 },
+  TransportInput: { name: 'carrier', transport: 'tcp', host: '192.0.2.1', port: 5080, publicHost: '203.0.113.7' },
   Plan: {
     created: 0,
     updated: 1,

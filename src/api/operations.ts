@@ -131,7 +131,11 @@ const DESCRIPTIONS: Record<string, string> = {
   planChange:
     'What `plan` does, for one resource: what would be put at its path, or that it would be deleted. 409 and 422 say what writing it would be refused for, e.g. what still refers to it.',
   listTransports:
-    'What trunks can use: each socket of this node that SIP is spoken on, what it says of itself to others, its certificate, and how many trunks depend on it. Listeners are set in the configuration of the node.',
+    'What trunks can use: each socket of this node that SIP is spoken on, what it says of itself to others, its certificate, and how many trunks depend on it. What the configuration file names (`managedBy`) is changed there; the others were added here. One with a `problem` is not open and is tried again.',
+  createTransport:
+    'Only system admins. The socket is open when the answer comes, and is opened again after each restart; each node has its own. TLS shows a provisioned certificate of the system, and what is renewed there at once. 422 names the field at fault: an address that is taken or not of this machine, a port that needs a privilege, a certificate that is no such one. To change a transport, remove it and add it anew. 409 where workers share the ports.',
+  deleteTransport:
+    'Only system admins. Nothing new is taken or sent there; what is under way has 32 seconds, in which the address cannot be added again. 409 says which trunks still need it (`transport-in-use`), or that the configuration file owns it (`managed-by-file`).',
   exportCsv:
     'UTF-8 with a byte order mark, for spreadsheets. A cell that one would run as a formula begins with an apostrophe, which the import takes off again.',
   importCsv:

@@ -1,3 +1,4 @@
+import type { Problem } from '../base/errors.ts';
 import type { Network } from '../base/network.ts';
 import type { Steps } from '../base/steps.ts';
 import type {
@@ -28,6 +29,7 @@ import type { Directory } from '../provisioning/directory/directory.ts';
 import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../provisioning/directory/store.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
+import type { AddedTransport } from '../settings/kept-transports.ts';
 import type { Examination } from '../trunks/examination.ts';
 import type { TrunkStatus } from '../trunks/trunk-line.ts';
 
@@ -175,8 +177,6 @@ export interface EngineView {
   trunkOverlaps(): Promise<readonly SourceOverlap[]>;
   /** Each made when it is its turn. */
   calls(): Iterable<LiveCall>;
-  /** What the node listens on. */
-  listeners(): readonly Listener[];
   /** The messages of a live or recent call, by call id or SIP Call-ID. */
   trace(id: string): readonly TraceMessage[];
   /** The latest messages that a filter lets through; `after` is `next` of an earlier page. */
@@ -211,7 +211,28 @@ export interface Listener {
   readonly certificate?: { readonly subject: string; readonly names: readonly string[]; readonly notAfter: string };
   readonly clientCertificate?: string;
   readonly minVersion?: string;
+  /** The configuration file that it is in: only there it is changed. */
+  readonly managedBy?: string;
+  /** The provisioned certificate that it shows. */
+  readonly certificateName?: string;
+  /** Why it is not open, or not as it should be. */
+  readonly problem?: string;
 }
+
+/** What the node listens on, and changes to it that outlive the process. */
+export interface TransportsPort {
+  list(): readonly Listener[];
+  add(wanted: AddedTransport): Promise<TransportOutcome>;
+  remove(id: string): Promise<TransportOutcome>;
+}
+
+/** `conflict`: not as things are; `unavailable`: not now. */
+export type TransportOutcome =
+  | { readonly outcome: 'done'; readonly transport: Listener | undefined }
+  | { readonly outcome: 'refused'; readonly problems: readonly Problem[] }
+  | { readonly outcome: 'conflict'; readonly code: string; readonly reason: string }
+  | { readonly outcome: 'unavailable'; readonly reason: string }
+  | { readonly outcome: 'unknown' };
 
 /** One with how many trunks depend on it. */
 export interface ListenerView extends Listener {

@@ -5,6 +5,13 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 const MAX_CHAIN = 10;
 const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----/g;
 
+/**
+ * A subject or issuer as Node has it, in one line. One that is empty, as where all names are in the extension (RFC 5280 §4.1.2.6), has no text in Node.
+ */
+export function nameInOneLine(name: string | undefined): string {
+  return (name ?? '').replaceAll('\n', ', ');
+}
+
 /** A chain, leaf first, each issued by the next one. Throws an Error that says what is wrong. */
 export function readChain(pem: string): readonly [X509Certificate, ...X509Certificate[]] {
   const blocks = pem.match(PEM_BLOCK) ?? [];

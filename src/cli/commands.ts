@@ -87,6 +87,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./certificates-command.ts')).certificates,
   },
   {
+    name: 'transports',
+    summary: 'list what the node listens on; add and remove transports while it runs',
+    load: async () => (await import('./transports-command.ts')).transports,
+  },
+  {
     name: 'registrations',
     summary: 'list phones and gateways that are registered',
     load: async () => (await live()).registrations,

@@ -186,6 +186,7 @@ export class Engine {
       served,
       workers: options.workers,
       dealing: this.#dealing,
+      onChange: () => this.#listeningChanged(),
     });
     if (observer.messages !== undefined) this.endpoint.observer = observer.messages;
     const peers = options.peers ?? NO_PEERS;
@@ -386,8 +387,6 @@ export class Engine {
     this.#options.workers?.onGiven(({ listenerId, octets, address, port }) =>
       this.endpoint.transport.bring?.(listenerId, octets, address, port),
     );
-    this.#nodeFacts.listensOn((transport, scope) => this.endpoint.advertised(transport, scope));
-    this.#serveNames();
     this.apply(this.directory);
     this.media.relays.apply(settings.mediaRelays);
     this.trunks.start();
@@ -415,6 +414,11 @@ export class Engine {
     if (diff.certificates.length > 0 || diff.trunks.length > 0) this.#serveNames();
     this.#toFollow.push(diff);
     if (this.#toFollow.length === 1) void inSlices(this.#follow());
+  }
+
+  #listeningChanged(): void {
+    this.#nodeFacts.listensOn((transport, scope) => this.endpoint.advertised(transport, scope));
+    this.#serveNames();
   }
 
   /** What Teams trunks are called by is what TLS listeners answer to. */

@@ -2,11 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { nameInOneLine } from '../base/certificate-chain.ts';
 import { silentLog } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import { formatHost } from '../sip/message/index.ts';
-import { type ListenerOptions, type Listening, TransportLayer } from '../sip/transport/index.ts';
+import { isWildcard, type ListenerOptions, type Listening, TransportLayer } from '../sip/transport/index.ts';
 import type { Dealing, Workers } from './admit/dealing.ts';
 
 /** What names a listener among those of the node. */
@@ -41,12 +42,27 @@ export function listenerOptions(listen: Listen, settings: NodeSettings): Listene
   };
 }
 
-/** Each listener with what it says of itself to others, and the certificate that its file has now. */
-export function listenersOf(listening: readonly Listening[], listen: readonly Listen[]) {
+/** Whether two listeners cannot both be open: TLS runs over TCP, and all addresses of a family hold each of them. */
+export function sharesPort(one: Listen, other: Listen): boolean {
+  if ((one.transport === 'udp') !== (other.transport === 'udp') || one.port !== other.port || one.port === 0)
+    return false;
+  if (isIP(one.host) !== isIP(other.host)) return false;
+  return one.host === other.host || isWildcard(one.host) || isWildcard(other.host);
+}
+
+/**
+ * Each listener with what it says of itself to others, and its certificate: of those without a file, what `chains` has by id, else what its file has now.
+ */
+export function listenersOf(
+  listening: readonly Listening[],
+  listen: readonly Listen[],
+  chains: ReadonlyMap<string, string | undefined> = new Map(),
+) {
   return listening.map(({ id, transport, host, port }) => {
     const told = listen.find((one) => listenerId(one) === id);
     const { publicHost, publicPort, certificate } = told ?? {};
-    const shown = certificate === undefined ? undefined : certificateFacts(certificate);
+    const chain = chains.get(id);
+    const shown = chain === undefined ? factsOfFile(certificate) : certificateFacts(chain);
     return {
       id,
       transport,
@@ -63,18 +79,22 @@ export function listenersOf(listening: readonly Listening[], listen: readonly Li
 }
 
 /** Undefined while the file cannot be read: the listener goes on with what it has. */
-function certificateFacts(path: string) {
+function factsOfFile(path: string | undefined) {
   try {
-    const leaf = new X509Certificate(readFileSync(path));
-    const names = (leaf.subjectAltName ?? '').split(', ').map((entry) => entry.replace(/^(DNS|IP Address):/, ''));
-    return {
-      subject: leaf.subject.replaceAll('\n', ', '),
-      names: names.filter((name) => name !== ''),
-      notAfter: leaf.validToDate.toISOString(),
-    };
+    return path === undefined ? undefined : certificateFacts(readFileSync(path));
   } catch {
     return undefined;
   }
+}
+
+function certificateFacts(chain: string | Buffer) {
+  const leaf = new X509Certificate(chain);
+  const names = (leaf.subjectAltName ?? '').split(', ').map((entry) => entry.replace(/^(DNS|IP Address):/, ''));
+  return {
+    subject: nameInOneLine(leaf.subject),
+    names: names.filter((name) => name !== ''),
+    notAfter: leaf.validToDate.toISOString(),
+  };
 }
 
 /**

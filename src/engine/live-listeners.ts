@@ -1,9 +1,10 @@
 /** What an engine listens on while it runs: opened at its start, added to and taken from without a restart. */
+import { SettingsError } from '../base/errors.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 import type { EndpointTransport } from '../sip/endpoint/index.ts';
-import { isWildcard, type Listening, type TransportName } from '../sip/transport/index.ts';
+import type { KeyPair, Listening, TransportName } from '../sip/transport/index.ts';
 import type { Dealing, Workers } from './admit/dealing.ts';
-import { allListeners, listenerId, listenerOptions } from './listeners.ts';
+import { allListeners, listenerId, listenerOptions, listenersOf, sharesPort } from './listeners.ts';
 import type { Served } from './served.ts';
 
 export interface LiveListenersOptions {
@@ -12,6 +13,15 @@ export interface LiveListenersOptions {
   readonly served: Served;
   readonly workers: Workers | undefined;
   readonly dealing: Dealing | undefined;
+  /** Hears that what is listened on is not what it was. */
+  readonly onChange: () => void;
+}
+
+/** A listener that no file names. */
+export interface AddedListener {
+  readonly listen: Listen;
+  /** TLS: what it shows. */
+  readonly pair?: KeyPair | undefined;
 }
 
 /** Listeners that are open and not yet listened on for good. */
@@ -29,24 +39,30 @@ export interface ListenerChange {
 export class LiveListeners {
   readonly #options: LiveListenersOptions;
   #inForce: readonly Listen[];
+  readonly #added = new Map<string, AddedListener>();
 
   constructor(options: LiveListenersOptions) {
     this.#options = options;
     this.#inForce = options.settings.listen;
   }
 
-  /** As configured; of a listener whose other fields have changed since it was opened, what it was opened with. */
+  /** As configured in the file; of a listener whose other fields have changed since it was opened, what it was opened with. */
   get inForce(): readonly Listen[] {
     return this.#inForce;
   }
 
+  /** Those of the file, and those that were added. */
+  get all(): readonly Listen[] {
+    return [...this.#inForce, ...Array.from(this.#added.values(), ({ listen }) => listen)];
+  }
+
   /** The transports that there are. */
   get transports(): TransportName[] {
-    return transportsOf(this.#inForce);
+    return transportsOf(this.all);
   }
 
   has(name: string, transport: TransportName): boolean {
-    return this.#inForce.some((listen) => listen.name === name && listen.transport === transport);
+    return this.all.some((listen) => listen.name === name && listen.transport === transport);
   }
 
   /** Opens all or none; throws a SettingsError that names the addresses at fault. */
@@ -54,7 +70,46 @@ export class LiveListeners {
     const { settings, transport, served, workers, dealing } = this.#options;
     const listening = await transport.open(allListeners(settings, workers, dealing));
     served.listensOn(listening, this.#inForce);
+    this.#options.onChange();
     return listening;
+  }
+
+  /** What each says of itself, as it is now. */
+  list() {
+    const chains = Array.from(this.#added, ([id, { pair }]) => [id, pair?.cert] as const);
+    return listenersOf(this.#options.served.listening, this.all, new Map(chains));
+  }
+
+  /** Opens one that no file names. Throws a SettingsError whose path is the field at fault. */
+  async add(added: AddedListener): Promise<void> {
+    const { settings, transport } = this.#options;
+    const { listen, pair } = added;
+    const certificate = pair === undefined ? {} : { certificate: pair.cert, key: pair.key };
+    try {
+      await transport.add?.([{ ...listenerOptions(listen, settings), ...certificate }]);
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      throw new SettingsError(
+        error.problems.map((problem) => ({ ...problem, path: problem.path.replace(/^listen\[0\]\.?/, '') })),
+      );
+    }
+    this.#added.set(listenerId(listen), added);
+    this.#changed();
+  }
+
+  /** Leaves one that was added, as {@link ListenerChange.commit} does. */
+  leave(id: string): void {
+    if (!this.#added.delete(id)) return;
+    this.#options.transport.remove?.(id);
+    this.#changed();
+  }
+
+  /** New handshakes with one that was added see this. Throws when the pair does not fit. */
+  renew(id: string, pair: KeyPair): void {
+    const added = this.#added.get(id);
+    if (added === undefined) return;
+    this.#options.transport.renewCertificate?.(id, pair.cert, pair.key);
+    this.#added.set(id, { ...added, pair });
   }
 
   /**
@@ -62,10 +117,11 @@ export class LiveListeners {
    * by the address that it has: one with other fields than before stays as it is. Workers share their ports from the start: there nothing changes.
    */
   async change(next: NodeSettings): Promise<ListenerChange> {
-    const { transport, served, workers } = this.#options;
+    const { transport, workers } = this.#options;
     const before = this.#inForce;
     if (workers !== undefined || transport.add === undefined)
-      return { added: 0, removed: 0, transports: transportsOf(before), commit: () => {}, undo: () => {} };
+      return { added: 0, removed: 0, transports: this.transports, commit: () => {}, undo: () => {} };
+    this.#refuseAdded(next.listen);
     const staying = stayingOf(before, next.listen);
     const added = next.listen.filter((listen) => !staying.has(listen));
     const stayed = new Set(staying.values());
@@ -75,11 +131,11 @@ export class LiveListeners {
     return {
       added: added.length,
       removed: removed.length,
-      transports: transportsOf(after),
+      transports: transportsOf([...after, ...Array.from(this.#added.values(), ({ listen }) => listen)]),
       commit: () => {
         for (const listen of removed) transport.remove?.(listenerId(listen));
         this.#inForce = after;
-        served.listensOn(transport.listening(), after);
+        this.#changed();
       },
       undo: () => {
         for (const listen of added) transport.discard?.(listenerId(listen));
@@ -105,6 +161,26 @@ export class LiveListeners {
           transport.renewCertificate?.(id, certificate, key);
     };
   }
+
+  /** What was added stands in the way of a file that names the same. */
+  #refuseAdded(listen: readonly Listen[]): void {
+    const problems = listen.flatMap((wanted, index) => {
+      const other = Array.from(this.#added.values()).find(
+        ({ listen: added }) => listenerId(added) === listenerId(wanted) || sharesPort(added, wanted),
+      );
+      if (other === undefined) return [];
+      const name = listenerId(other.listen);
+      const message = `the transport "${name}", which was added while the node runs, has this name or address: remove it first (tandem transports remove "${name}")`;
+      return [{ code: 'listener-twice', path: `listen[${index}]`, message }];
+    });
+    if (problems.length > 0) throw new SettingsError(problems);
+  }
+
+  #changed(): void {
+    const { transport, served, onChange } = this.#options;
+    served.listensOn(transport.listening(), this.all);
+    onChange();
+  }
 }
 
 function transportsOf(listen: readonly Listen[]): TransportName[] {
@@ -122,19 +198,12 @@ function stayingOf(before: readonly Listen[], wanted: readonly Listen[]): Readon
   const taken = new Set(staying.values());
   for (const listen of wanted) {
     if (staying.has(listen)) continue;
-    const same = before.find((each) => !taken.has(each) && isOneSocket(each, listen));
+    const same = before.find((each) => !taken.has(each) && sharesPort(each, listen));
     if (same === undefined) continue;
     staying.set(listen, same);
     taken.add(same);
   }
   return staying;
-}
-
-/** Whether both cannot be open at once. */
-function isOneSocket(one: Listen, other: Listen): boolean {
-  const isDatagram = (listen: Listen) => listen.transport === 'udp';
-  if (one.port === 0 || one.port !== other.port || isDatagram(one) !== isDatagram(other)) return false;
-  return one.host === other.host || isWildcard(one.host) || isWildcard(other.host);
 }
 
 function byId(listen: readonly Listen[]): ReadonlyMap<string, Listen> {

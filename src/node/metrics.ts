@@ -8,7 +8,13 @@ import type { Stores } from '../store/index.ts';
 const OF_NODES: ReadonlySet<string> = new Set(['clock-off', 'node-name-in-use']);
 const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
 
-export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, log: JsonLogger): void {
+export function readMetrics(
+  metrics: Metrics,
+  engine: Engine,
+  stores: Stores,
+  problems: () => readonly string[],
+  log: JsonLogger,
+): void {
   const { counters, inbox, transactions, transport } = engine.endpoint;
   const { refused } = engine.intake.gate;
   // A call that this node only sends on for another one counts there.
@@ -31,7 +37,7 @@ export function readMetrics(metrics: Metrics, engine: Engine, stores: Stores, lo
     stores.problems().every((problem) => OF_NODES.has(problem)) ? 1 : 0,
   );
   metrics.readGauges('tandem_problem', '1 for each thing that is wrong, as in the reasons of /readyz', 'problem', () =>
-    Object.fromEntries(stores.problems().map((problem) => [problem, 1])),
+    Object.fromEntries(problems().map((problem) => [problem, 1])),
   );
   metrics.readGauge(
     'tandem_clock_offset_seconds',

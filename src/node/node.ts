@@ -27,7 +27,7 @@ import { Provisioner } from '../provisioning/change/provisioner.ts';
 import { refuseUnknownDefaultTenant } from '../settings/default-tenant.ts';
 import { refuseDemoPasswords } from '../settings/demo-passwords.ts';
 import { httpDefaults } from '../settings/exposure.ts';
-import { transportsOf, verifiesCalls } from '../settings/load.ts';
+import { configurationFile, transportsOf, verifiesCalls } from '../settings/load.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import { makeMissingCertificates } from '../settings/self-signed.ts';
@@ -36,6 +36,7 @@ import { DnsClient } from '../sip/locate/index.ts';
 import type { Listening, TransportName } from '../sip/transport/index.ts';
 import { SignatureThread } from '../stir/index.ts';
 import { type HubChannel, openStores, type Stores } from '../store/index.ts';
+import { AddedTransports } from './added-transports.ts';
 import { factsOf, nodesPort, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
 import {
   apiTls,
@@ -164,12 +165,22 @@ async function wire(parts: Parts): Promise<RunningNode> {
   let inForce = settings;
   /** Those that a reload is about to bring. */
   let checkedTransports: readonly TransportName[] | undefined;
-  const provisioner = new Provisioner({
+  const transports = new AddedTransports({
+    settings,
+    scheduler,
+    log,
+    listeners: () => engine?.listeners,
+    directory: () => provisioner.directory,
+    configFile: configurationFile(options.configFile, environment),
+    workers: options.worker?.workers.count ?? 1,
+  });
+  const provisioner: Provisioner = new Provisioner({
     store: stores.provisioning,
     log,
     context: {
       get transports() {
-        return new Set(checkedTransports ?? engine?.listeners.transports ?? transportsOf(settings));
+        const open = checkedTransports ?? engine?.listeners.transports ?? transportsOf(settings);
+        return new Set([...open, ...transports.transports]);
       },
       get verifiesCalls() {
         return verifiesCalls(inForce);
@@ -178,6 +189,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     onDirectory: (directory) => {
       engine?.apply(directory);
       messages?.apply();
+      if (engine !== undefined) void transports.apply();
     },
     // At the start nobody waits for the DNS: what it makes coincide then is told as an alarm.
     locate: async (trunks) => (await engine?.trunks.addressesWith(trunks)) ?? (() => []),
@@ -247,11 +259,14 @@ async function wire(parts: Parts): Promise<RunningNode> {
     },
   });
   engine.stir.apply(settings.stir, stirFiles(settings));
-  readMetrics(metrics, engine, stores, log);
+  const problems = () => [...stores.problems(), ...transports.problems()];
+  readMetrics(metrics, engine, stores, problems, log);
   const running = engine;
   const callsWait = () => running.endpoint.inbox?.knownWait === true;
   closers.push(letFirst(callsWait));
   const listening = await engine.start();
+  await transports.start();
+  closers.push(() => transports.close());
   const { registrar } = running.registrations;
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
   stores.nodes.announce(
@@ -286,6 +301,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
         checkedTransports = undefined;
       });
     listeners.commit();
+    await transports.apply();
     const stranded = provisioner.directory.trunks.filter(
       ({ enabled, transport }) => enabled && !listeners.transports.includes(transport),
     );
@@ -327,7 +343,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
       placed: (id) => recentCalls.get(records.get(id)?.callId ?? id),
       placedCalls: () => recentCalls.list(),
       record: (id) => records.get(id),
-      storeProblems: () => stores.problems(),
+      problems,
     });
     const watch = new NodeWatch({ settings, scheduler, engine, listening, readiness: () => view.readiness() });
     closers.push(() => watch.close());
@@ -344,6 +360,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
         return { node: settings.node, calls: counters.live, limitSeconds: settings.timers.drainMs / 1000 };
       },
       store: storePort(settings, stores),
+      transports,
       messages: serving,
       managedBy: (resource) => files.ownerOf(resource),
       tokenStore: stores.tokens,

@@ -6,8 +6,14 @@ import type { NodeSettings } from './node-schema.ts';
 
 const DEMO_PASSWORDS: ReadonlySet<string> = new Set(['demo-alice-101', 'demo-bob-102']);
 
+/** What of the settings it is about. */
+export interface DoorSettings {
+  readonly allowDemoPasswords: boolean;
+  readonly listen: readonly { readonly transport: string; readonly host: string }[];
+}
+
 /** Where phones of other machines reach a node that must not serve demo passwords; undefined where it may. */
-export function openDoor({ allowDemoPasswords, listen }: NodeSettings): string | undefined {
+export function openDoor({ allowDemoPasswords, listen }: DoorSettings): string | undefined {
   if (allowDemoPasswords) return undefined;
   const open = listen.find(({ host }) => !isLoopback(host));
   return open === undefined ? undefined : `${open.transport} ${open.host}`;

@@ -18,6 +18,7 @@ import { credentialProblems, trunkCredentialProblems } from './credential-files.
 import { defaultTenantProblem } from './default-tenant.ts';
 import { demoPasswordProblem, openDoor } from './demo-passwords.ts';
 import { applyEnvironment } from './environment.ts';
+import { readTransports } from './kept-transports.ts';
 import { type NodeSettings, nodeSchema } from './node-schema.ts';
 import { recordFileProblems } from './record-file.ts';
 import { formatPath, parseWith, type Segment } from './schema-problems.ts';
@@ -56,12 +57,12 @@ export interface FilePart {
 
 /** Reads the configuration of this node: `file`, else the one that TANDEM_CONFIG names, else the first default that is there. */
 export function loadNode(file: string | undefined, environment: Environment): LoadedNode {
-  return nodeFrom(YamlFile.read(fileOf(file, environment)), environment);
+  return nodeFrom(YamlFile.read(configurationFile(file, environment)), environment);
 }
 
 /** The same for whoever is to run with it: the certificates and keys that it names are there, readable, and belong together. */
 export function loadNodeWithFiles(file: string | undefined, environment: Environment): LoadedNode {
-  return withFiles(YamlFile.read(fileOf(file, environment)), environment);
+  return withFiles(YamlFile.read(configurationFile(file, environment)), environment);
 }
 
 /** What files are checked against, beside each other. */
@@ -74,10 +75,12 @@ export interface FileContext extends CheckContext {
 
 /** What the provisioning files of this node are checked against. */
 export function contextOf(settings: NodeSettings): FileContext {
+  // What was added while the node ran is listened on too.
+  const { transports: kept } = readTransports(settings.store.path);
   return {
-    transports: transportsOf(settings),
+    transports: new Set([...transportsOf(settings), ...kept.map(({ transport }) => transport)]),
     verifiesCalls: verifiesCalls(settings),
-    openDoor: openDoor(settings),
+    openDoor: openDoor({ ...settings, listen: [...settings.listen, ...kept] }),
     opensCredentials: true,
   };
 }
@@ -112,7 +115,7 @@ export function verifiesCalls({ stir }: NodeSettings): boolean {
   return stir.trustAnchors.length > 0;
 }
 
-/** The transports that a node listens on, for {@link CheckContext}. */
+/** The transports that a node's file has it listen on, for {@link CheckContext}. */
 export function transportsOf(settings: NodeSettings): ReadonlySet<TrunkTransport> {
   return new Set(settings.listen.map(({ transport }) => transport));
 }
@@ -179,7 +182,8 @@ function defaultTenantProblems(
   return problem === undefined ? [] : [yaml.locate(problem, [problem.path])];
 }
 
-function fileOf(file: string | undefined, environment: Environment): string {
+/** The file that a node is configured by. */
+export function configurationFile(file: string | undefined, environment: Environment): string {
   const byDefault = DEFAULT_CONFIG_FILES.find((path) => existsSync(path)) ?? DEFAULT_CONFIG_FILES[0];
   return file ?? environment['TANDEM_CONFIG'] ?? byDefault;
 }

@@ -12,6 +12,8 @@ import {
   type RegistrationView,
   type TokenRecord,
   type TokenStore,
+  type TransportOutcome,
+  type TransportsPort,
   type TrunkPreviewQuestion,
   type UserRecord,
   type UserStore,
@@ -35,6 +37,7 @@ import {
   type ProvisioningChange,
 } from '../../src/provisioning/directory/store.ts';
 import { type Provisioning, provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
+import type { AddedTransport } from '../../src/settings/kept-transports.ts';
 import type { TrunkStatus } from '../../src/trunks/trunk-line.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
@@ -166,8 +169,6 @@ export class FakeEngine implements EngineView {
   /** What calls were played again for. */
   plans: { readonly after: Directory; readonly tenant: string | undefined }[] = [];
   readonly sipTrace: SipTrace;
-  sockets: Listener[] = [{ id: 'udp:127.0.0.1:5060', transport: 'udp', host: '127.0.0.1', port: 5060 }];
-
   constructor(clock: VirtualScheduler) {
     this.sipTrace = new SipTrace(clock);
   }
@@ -180,10 +181,6 @@ export class FakeEngine implements EngineView {
     this.plans.push({ after, tenant });
     const changed = this.played.filter((call) => tenant === undefined || call.tenant === tenant);
     return { played: changed.length + 1, changed };
-  }
-
-  listeners() {
-    return this.sockets;
   }
 
   trunkStatus(trunkId: string) {
@@ -295,6 +292,34 @@ function explanationOf(input: ExplainQuestion): Explanation {
   };
 }
 
+/** One listener of the file, to which others are added; 9 is a port that cannot be had. */
+export class FakeTransports implements TransportsPort {
+  sockets: Listener[] = [
+    { id: 'udp:127.0.0.1:5060', transport: 'udp', host: '127.0.0.1', port: 5060, managedBy: 'tandem.yaml' },
+  ];
+
+  list() {
+    return this.sockets;
+  }
+
+  async add({ name, transport, host, port }: AddedTransport): Promise<TransportOutcome> {
+    if (port === 9)
+      return { outcome: 'refused', problems: [{ code: 'listen-failed', path: 'port', message: 'cannot listen' }] };
+    const listener = { id: name, transport, host, port };
+    this.sockets.push(listener);
+    return { outcome: 'done', transport: listener };
+  }
+
+  async remove(id: string): Promise<TransportOutcome> {
+    const found = this.sockets.find((listener) => listener.id === id);
+    if (found === undefined) return { outcome: 'unknown' };
+    if (found.managedBy !== undefined)
+      return { outcome: 'conflict', code: 'managed-by-file', reason: 'take it out of tandem.yaml' };
+    this.sockets = this.sockets.filter((listener) => listener !== found);
+    return { outcome: 'done', transport: found };
+  }
+}
+
 /** Two tenants, a carrier of the system that both use, and a trunk of each tenant's own. */
 export function twoTenants(): Provisioning {
   const tenant = (name: string, did: string) => ({
@@ -346,6 +371,7 @@ export interface TestApi {
   readonly clock: VirtualScheduler;
   readonly engine: FakeEngine;
   readonly provisioning: MemoryProvisioning;
+  readonly transports: FakeTransports;
   readonly tokenStore: MemoryTokens;
   readonly userStore: MemoryUsers;
   readonly webhookStore: MemoryWebhooks;
@@ -412,6 +438,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
   const clock = new VirtualScheduler();
   const engine = new FakeEngine(clock);
   const provisioning = new MemoryProvisioning(options.state ?? twoTenants());
+  const transports = new FakeTransports();
   const tokenStore = new MemoryTokens();
   const userStore = new MemoryUsers();
   const webhookStore = new MemoryWebhooks();
@@ -433,6 +460,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
   const api = await createApi({
     engine,
     provisioning,
+    transports,
     reload: async () => ({ applied: [], needsRestart: [] }),
     drain: () => ({ node: 'edge-1', calls: 0, limitSeconds: 60 }),
     store: {
@@ -493,6 +521,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
     clock,
     engine,
     provisioning,
+    transports,
     tokenStore,
     userStore,
     webhookStore,

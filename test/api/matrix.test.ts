@@ -386,6 +386,12 @@ const ROWS: Readonly<Record<string, Row>> = {
     body: (tenant) => ({ resource: `tenants/${tenant}/outbound-rules/new`, body: newItem('outbound-rules', tenant) }),
   },
   'GET /api/v1/transports': { urls: { any: '/api/v1/transports' }, expected: EVERYONE },
+  'POST /api/v1/transports': {
+    urls: { any: '/api/v1/transports' },
+    expected: SYSTEM_ONLY,
+    body: () => ({ name: 'new', transport: 'tcp', host: '127.0.0.1', port: 5080 }),
+  },
+  'DELETE /api/v1/transports/{id}': { urls: { any: '/api/v1/transports/added' }, expected: SYSTEM_ONLY },
   'GET /api/v1/tenants/{tenant}/csv/{kind}': {
     urls: inTenants((tenant) => `/api/v1/tenants/${tenant}/csv/extensions`),
     expected: OWN,
@@ -406,6 +412,7 @@ function isPermitted(status: number): boolean {
 /** An engine with a live call, an ended one, a token and a webhook of each tenant. */
 async function populated(): Promise<TestApi> {
   const world = await startTestApi();
+  world.transports.sockets.push({ id: 'added', transport: 'tcp', host: '127.0.0.1', port: 5090 });
   const flow = {
     transport: 'udp',
     localAddress: '127.0.0.1',

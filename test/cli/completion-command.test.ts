@@ -13,7 +13,7 @@ test('bash completes commands and the options of each', async () => {
       ],
       { encoding: 'utf8' },
     ).stdout.trim();
-  expect(complete('tr')).toBe('trunks trace');
+  expect(complete('tr')).toBe('trunks transports trace');
   expect(complete('trace', '--ref')).toBe('--refused');
   expect(complete('version', '--')).toBe('--json --help');
 });

@@ -15,6 +15,7 @@ function world(...listen: object[]) {
   const settings = settingsOf(...listen);
   const open = new Map<string, ListenerOptions>();
   const left: string[] = [];
+  const changes: number[] = [];
   const add = async (listeners: readonly ListenerOptions[]) => {
     if (listeners.some(({ port }) => port === 9))
       throw new SettingsError([{ code: 'listen-failed', path: 'listen[0]', message: 'cannot listen' }]);
@@ -38,8 +39,9 @@ function world(...listen: object[]) {
     served,
     workers: undefined,
     dealing: undefined,
+    onChange: () => changes.push(listening().length),
   });
-  return { listeners, open, left, served };
+  return { listeners, open, left, served, changes };
 }
 
 describe('a reload', () => {
@@ -101,4 +103,41 @@ describe('a reload', () => {
       expect(listeners.inForce).toEqual([...settingsOf(before).listen, ...settingsOf(udp(5080)).listen]);
     },
   );
+});
+
+describe('a listener that no file names', () => {
+  const added = (port: number, name: string) => ({ listen: settingsOf(tcp(port, { name })).listen[0] as never });
+
+  test('is open beside those of the file, stays over a reload, and is left by its name', async () => {
+    const { listeners, open, served, changes } = world(udp(5060));
+    await listeners.open();
+    await listeners.add(added(5080, 'carrier'));
+    expect([listeners.transports, listeners.has('carrier', 'tcp')]).toEqual([['udp', 'tcp'], true]);
+    expect(served.listening.map(({ port }) => port)).toEqual([5060, 5080]);
+    (await listeners.change(settingsOf(udp(5060), udp(5070)))).commit();
+    expect([...open.keys()]).toEqual(['udp:127.0.0.1:5060', 'carrier', 'udp:127.0.0.1:5070']);
+    expect(listeners.inForce.map(({ port }) => port)).toEqual([5060, 5070]);
+    expect(listeners.list().map(({ id }) => id)).toEqual(['udp:127.0.0.1:5060', 'carrier', 'udp:127.0.0.1:5070']);
+    listeners.leave('carrier');
+    listeners.leave('carrier');
+    expect([listeners.transports, served.listening.length, changes]).toEqual([['udp'], 2, [1, 2, 3, 2]]);
+  });
+
+  test('that cannot be opened is not there; the error names the field', async () => {
+    const { listeners } = world(udp(5060));
+    await listeners.open();
+    await expect(listeners.add(added(9, 'carrier'))).rejects.toMatchObject({ problems: [{ path: '' }] });
+    expect(listeners.has('carrier', 'tcp')).toBe(false);
+  });
+
+  test('keeps a file from naming its name or address: the reload says what to remove first', async () => {
+    const { listeners } = world(udp(5060));
+    await listeners.open();
+    await listeners.add(added(5080, 'carrier'));
+    const twice = settingsOf(udp(5060), tcp(5080), udp(5099, { name: 'carrier' }), tcp(5081));
+    await expect(listeners.change(twice)).rejects.toThrow(
+      /^listen\[1\]: .*tandem transports remove "carrier".*\nlisten\[2\]: /,
+    );
+    expect(listeners.inForce.length).toBe(1);
+  });
 });

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect as connectTcp } from 'node:net';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect as connectTcp, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { connect } from 'node:tls';
@@ -12,6 +12,7 @@ import { type RunningNode, startNode } from '../../src/node/node.ts';
 import { replaceAuthorization } from '../../src/sip/auth/digest-client.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
 import { parseMessage, type SipRequest, type SipResponse, serialize } from '../../src/sip/message/index.ts';
+import { freePort } from '../kit/free-port.ts';
 
 /** A node on real sockets, with the files that an operator would write. */
 const TOKEN = 'c4n4ry-token-0123456789abcdef0123456789';
@@ -335,6 +336,99 @@ describe('reload', () => {
     const { version } = running.provisioner.current();
     await running.reload();
     expect(running.provisioner.current().version).toBe(version);
+  });
+});
+
+describe('transports that are added while a node runs', () => {
+  const call = async (method: string, path: string, body?: object) => {
+    const response = await fetch(`${node?.apiAddress}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, text: await response.text() };
+  };
+  const overTcp = async (port: number) => {
+    const client = connectTcp(port, '127.0.0.1');
+    await once(client, 'connect');
+    client.write(serialize(request('OPTIONS', 'sip:127.0.0.1')).replace('/UDP ', '/TCP '), 'latin1');
+    const [answer] = (await once(client, 'data')) as [Buffer];
+    client.destroy();
+    return answer.toString('latin1').slice(0, 11);
+  };
+  const shownAt = async (port: number) => {
+    const client = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    await once(client, 'secureConnect');
+    const { fingerprint256 } = client.getPeerCertificate();
+    client.destroy();
+    return fingerprint256;
+  };
+
+  test('are open at once and after a restart, for trunks of files too; what is in use stays, and what is removed is gone', async () => {
+    const port = await freePort();
+    await start();
+    const added = await call('POST', '/api/v1/transports', {
+      name: 'streams',
+      transport: 'tcp',
+      host: '127.0.0.1',
+      port,
+    });
+    expect(added).toMatchObject({ status: 201 });
+    expect(await overTcp(port)).toBe('SIP/2.0 200');
+    expect((await call('GET', '/api/v1/audit')).text).toContain('"transports/streams"');
+    provision({ tenants: [tenant()], trunks: [trunk({ transport: 'tcp' })] });
+    await node?.reload();
+    await node?.close();
+
+    const again = await start();
+    expect(await overTcp(port)).toBe('SIP/2.0 200');
+    expect(statSync(join(folder, 'data/transports.json')).mode & 0o777).toBe(0o600);
+    const refused = await call('DELETE', '/api/v1/transports/streams');
+    expect([refused.status, refused.text]).toEqual([409, expect.stringContaining('the trunk carrier')]);
+    provision({ tenants: [tenant()], trunks: [trunk()] });
+    await again.reload();
+    expect(await overTcp(port)).toBe('SIP/2.0 200');
+    expect((await call('DELETE', '/api/v1/transports/streams')).status).toBe(204);
+    await expect(once(connectTcp(port, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
+    expect(JSON.parse((await call('GET', '/api/v1/transports')).text)).toMatchObject({
+      total: 1,
+      items: [{ managedBy: join(folder, 'tandem.json') }],
+    });
+  });
+
+  test('over TLS show a certificate of the system, and what it is renewed to at once; it is not deleted under them', async () => {
+    const port = await freePort();
+    await start();
+    const [first, second] = await Promise.all([generate([], { keyType: 'ec' }), generate([], { keyType: 'ec' })]);
+    const put = (pair: typeof first) =>
+      call('PUT', '/api/v1/certificates/edge', { name: 'edge', use: 'tls', chain: pair.cert, key: pair.private });
+    expect((await put(first)).status).toBe(201);
+    const wanted = { name: 'edge', transport: 'tls', host: '127.0.0.1', port, certificate: 'edge' };
+    expect((await call('POST', '/api/v1/transports', wanted)).text).toContain('"certificateName":"edge"');
+    const before = await shownAt(port);
+    expect((await put(second)).status).toBe(200);
+    await expect.poll(() => shownAt(port)).not.toBe(before);
+    expect((await call('DELETE', '/api/v1/certificates/edge')).text).toContain('certificate-in-use');
+  });
+
+  test('and that cannot be opened at a start are told there and in /readyz, and the node serves', async () => {
+    const holder = createServer();
+    holder.listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    const wanted = { name: 'streams', transport: 'tcp', host: '127.0.0.1', port };
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(join(folder, 'data/transports.json'), JSON.stringify({ transports: [wanted] }));
+    await start();
+    expect(await get('/readyz')).toMatch(/^200 .*transport-not-open/);
+    expect(await get('/metrics')).toContain('tandem_problem{problem="transport-not-open"} 1');
+    expect(lines.filter((line) => line.includes('"event":"transport-not-open"'))).toHaveLength(1);
+    expect(await get('/api/v1/transports')).toContain('another process has the port');
+    expect((await call('POST', '/api/v1/transports', { ...wanted, name: 'b' })).status).toBe(422);
+    holder.close();
   });
 });
 

@@ -49,4 +49,10 @@ export const listenerAnswer = z.object({
     .describe('What a TLS listener shows.'),
   clientCertificate: z.string().optional().describe('Whether peers have to show one.'),
   minVersion: z.string().optional(),
+  managedBy: z
+    .string()
+    .optional()
+    .describe('The configuration file that it is in; absent for one that was added here.'),
+  certificateName: z.string().optional().describe('The provisioned certificate that it shows.'),
+  problem: z.string().optional().describe('Why it is not open, or does not show the certificate that it should.'),
 }) satisfies z.ZodType<Loose<ListenerView>>;

@@ -20,7 +20,6 @@ import type { Examination } from '../../trunks/examination.ts';
 import type { Engine } from '../engine.ts';
 import { Explainer } from '../explain/explainer.ts';
 import { type PreviewQuestion, previewTrunk } from '../explain/trunk-preview.ts';
-import { listenersOf } from '../listeners.ts';
 import { ListedCall, ListedRegistration } from './listed.ts';
 
 export interface EngineViewOptions {
@@ -34,8 +33,8 @@ export interface EngineViewOptions {
   readonly placedCalls: () => readonly (readonly [callId: string, call: PlacedCall])[];
   /** The record of a call that has ended, by the same. */
   readonly record: (id: string) => CallRecord | undefined;
-  /** Why the node is not ready, or is degraded: the store's state. */
-  readonly storeProblems?: () => readonly string[];
+  /** Why the node is not ready, or is degraded: the state of the store and of the transports. */
+  readonly problems?: () => readonly string[];
 }
 
 export class RunningEngine {
@@ -48,17 +47,13 @@ export class RunningEngine {
   }
 
   readiness() {
-    const { engine, storeProblems } = this.#options;
+    const { engine, problems } = this.#options;
     const draining = engine.calls.draining ? ['draining'] : [];
-    return { ready: draining.length === 0, reasons: [...draining, ...(storeProblems?.() ?? [])] };
+    return { ready: draining.length === 0, reasons: [...draining, ...(problems?.() ?? [])] };
   }
 
   trunkStatus(trunkId: string) {
     return this.#options.engine.trunkStatus(trunkId);
-  }
-
-  listeners() {
-    return listenersOf(this.#options.engine.listening, this.#options.engine.listeners.inForce);
   }
 
   *registrations() {

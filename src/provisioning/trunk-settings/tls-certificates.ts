@@ -68,6 +68,8 @@ export function namesHost(leaf: X509Certificate, host: string): boolean {
 /** The names that it has, for people. */
 export function namesIn(leaf: X509Certificate): string[] {
   const alternative = (leaf.subjectAltName ?? '').split(', ').filter((entry) => entry.startsWith('DNS:'));
-  const common = leaf.subject.split('\n').filter((entry) => entry.startsWith('CN='));
+  // One whose names are all in the extension has an empty subject (RFC 5280 §4.1.2.6), for which Node has no text.
+  const subject: string | undefined = leaf.subject;
+  const common = (subject ?? '').split('\n').filter((entry) => entry.startsWith('CN='));
   return [...new Set([...alternative.map((entry) => entry.slice(4)), ...common.map((entry) => entry.slice(3))])];
 }

@@ -117,10 +117,10 @@ export class TransportLayer {
         opened.push(await this.#openOne(options));
       } catch (error) {
         const { transport, host, port } = options;
-        const reason = describeListenError(error as NodeJS.ErrnoException);
+        const { field, reason } = describeListenError(error as NodeJS.ErrnoException);
         problems.push({
           code: 'listen-failed',
-          path: `listen[${index}]`,
+          path: `listen[${index}]${field === undefined ? '' : `.${field}`}`,
           message: `cannot listen on ${transport} ${atPort(host, port)}: ${reason}`,
         });
       }
@@ -309,7 +309,7 @@ export class TransportLayer {
   async #openOne(options: ListenerOptions): Promise<Listening> {
     const id = options.id ?? `${options.transport}:${atPort(options.host, options.port)}`;
     const present = this.#listeners.get(id);
-    if (present?.isLeaving === true)
+    if (present?.isLeaving === true || this.#isLeft(options))
       throw new Error('what listened there before is being closed: try again in half a minute');
     if (present !== undefined) throw new Error('the same address is listed twice');
     if (isIP(options.host) === 0) throw new Error('not an IP address');
@@ -325,6 +325,16 @@ export class TransportLayer {
       isLeaving: false,
     });
     return { id, transport: options.transport, host: socket.address, port: socket.port };
+  }
+
+  /** Whether a UDP socket at this address only waits for its transactions to end. */
+  #isLeft({ transport, host, port }: ListenerOptions): boolean {
+    if (transport !== 'udp') return false;
+    const open = Array.from(this.#listeners.values());
+    return open.some(
+      ({ isLeaving, options }) =>
+        isLeaving && options.transport === 'udp' && options.host === host && options.port === port,
+    );
   }
 
   #listenerFor(target: Target): OpenListener | undefined {
@@ -447,16 +457,16 @@ export class TransportLayer {
   }
 }
 
-function describeListenError(error: NodeJS.ErrnoException): string {
+function describeListenError(error: NodeJS.ErrnoException): { field?: 'host' | 'port'; reason: string } {
   switch (error.code) {
     case 'EADDRINUSE':
-      return 'another process has the port (EADDRINUSE)';
+      return { field: 'port', reason: 'another process has the port (EADDRINUSE)' };
     case 'EADDRNOTAVAIL':
-      return 'this machine does not have the address (EADDRNOTAVAIL)';
+      return { field: 'host', reason: 'this machine does not have the address (EADDRNOTAVAIL)' };
     case 'EACCES':
-      return 'ports below 1024 need a privilege (EACCES)';
+      return { field: 'port', reason: 'ports below 1024 need a privilege (EACCES)' };
     default:
-      return error.message;
+      return { reason: error.message };
   }
 }
 

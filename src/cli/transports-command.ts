@@ -1,0 +1,124 @@
+import {
+  CONFIG_HELP,
+  CONFIG_OPTION,
+  type Command,
+  type CommandContext,
+  flag,
+  JSON_HELP,
+  JSON_OPTION,
+  printJson,
+  text,
+} from './command.ts';
+import { UsageError } from './command-error.ts';
+import { type Column, table } from './terminal.ts';
+
+interface TransportRow {
+  readonly id: string;
+  readonly transport: string;
+  readonly host: string;
+  readonly port: number;
+  readonly publicHost?: string;
+  readonly publicPort?: number;
+  readonly trunks: number;
+  readonly managedBy?: string;
+  readonly certificateName?: string;
+  readonly problem?: string;
+}
+
+const COLUMNS: readonly Column<TransportRow>[] = [
+  { title: 'NAME', value: ({ id }) => id },
+  { title: 'TRANSPORT', value: ({ transport }) => transport },
+  { title: 'LISTENS ON', value: ({ host, port }) => at(host, port) },
+  {
+    title: 'TELLS OTHERS',
+    value: ({ publicHost, publicPort, port }) => (publicHost === undefined ? '' : at(publicHost, publicPort ?? port)),
+  },
+  { title: 'CERTIFICATE', value: ({ certificateName }) => certificateName ?? '' },
+  { title: 'TRUNKS', value: ({ trunks }) => String(trunks), right: true },
+  { title: 'FROM', value: ({ managedBy }) => managedBy ?? 'added' },
+  {
+    title: 'STATE',
+    value: ({ problem }) => problem ?? 'open',
+    style: ({ problem }) => (problem === undefined ? 'green' : 'red'),
+  },
+];
+
+export const transports: Command = {
+  usage:
+    'tandem transports [list] | add NAME --transport udp|tcp|tls --host ADDRESS --port PORT [--certificate NAME] [--public-host HOST] [--public-port PORT] | remove NAME',
+  details:
+    'What the running node listens on. What add opens is open at once and after each restart, at this node alone; what the configuration file names is changed there. To change one, remove it and add it anew.',
+  options: {
+    ...CONFIG_OPTION,
+    ...JSON_OPTION,
+    transport: { type: 'string' },
+    host: { type: 'string' },
+    port: { type: 'string' },
+    'public-host': { type: 'string' },
+    'public-port': { type: 'string' },
+    certificate: { type: 'string' },
+    'client-certificate': { type: 'string' },
+    'min-version': { type: 'string' },
+  },
+  optionHelp: {
+    ...CONFIG_HELP,
+    ...JSON_HELP,
+    transport: 'udp, tcp or tls',
+    host: 'address of this machine to listen on; 0.0.0.0 or :: for all',
+    port: 'port to listen on',
+    'public-host': 'what Via and Contact say (default: as the node advertises itself)',
+    'public-port': 'port that they say (default: the port)',
+    certificate: 'tls: name of a certificate of the system (tandem certificates)',
+    'client-certificate': 'tls: none, optional or required (default: none)',
+    'min-version': 'tls: TLSv1.2 or TLSv1.3 (default: TLSv1.2)',
+  },
+  takesArguments: true,
+  async run(context) {
+    const [action = 'list', name, ...more] = context.arguments;
+    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    if (action === 'list' && name === undefined) return list(context);
+    if (action === 'add' && name !== undefined) return add(context, name);
+    if (action === 'remove' && name !== undefined) {
+      await context.api().delete(`/api/v1/transports/${encodeURIComponent(name)}`);
+      context.terminal.out(`removed ${name}\n`);
+      return 0;
+    }
+    throw new UsageError('say what to do: list, or add or remove with the name of a transport');
+  },
+};
+
+async function list(context: CommandContext): Promise<number> {
+  const rows = await context.api().list<TransportRow>('/api/v1/transports', {});
+  if (flag(context, 'json')) return printJson(context, rows);
+  context.terminal.out(table(context.terminal, COLUMNS, rows));
+  return 0;
+}
+
+async function add(context: CommandContext, name: string): Promise<number> {
+  const [transport, host, port] = [text(context, 'transport'), text(context, 'host'), numberOf(context, 'port')];
+  if (transport === undefined || host === undefined || port === undefined)
+    throw new UsageError('say --transport udp, tcp or tls, --host ADDRESS and --port PORT');
+  const fields = {
+    publicHost: text(context, 'public-host'),
+    publicPort: numberOf(context, 'public-port'),
+    certificate: text(context, 'certificate'),
+    clientCertificate: text(context, 'client-certificate'),
+    minVersion: text(context, 'min-version'),
+  };
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  const added = await context.api().post<TransportRow>('/api/v1/transports', { name, transport, host, port, ...given });
+  if (flag(context, 'json')) return printJson(context, added);
+  context.terminal.out(`${name} listens on ${added.transport} ${at(added.host, added.port)}\n`);
+  return 0;
+}
+
+function numberOf(context: CommandContext, option: string): number | undefined {
+  const written = text(context, option);
+  if (written === undefined) return undefined;
+  if (!/^[0-9]{1,5}$/.test(written)) throw new UsageError(`--${option} must be a number`);
+  return Number(written);
+}
+
+function at(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
