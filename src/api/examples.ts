@@ -341,6 +341,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     waiting: 0,
     mediaRelays: [{ url: 'udp://127.0.0.1:2223', state: 'up', sessions: 3 }],
   },
+  Drain: { node: 'edge-1', calls: 3, limitSeconds: 60 },
   ReloadReport: { applied: ['log.level', 'tenants/acme'], needsRestart: ['api.port'] },
   ApplySummary: { created: 2, updated: 0, unchanged: 0 },
   PlanChangeInput: { resource: 'tenants/acme/outbound-rules/world', body: OUTBOUND_RULE },

@@ -38,7 +38,7 @@ describe('src/README.md', () => {
   });
 
   test('its map has every folder, and every folder has a README', () => {
-    const folders = ['base', 'call', 'engine', 'inbound', 'outbound', 'registrar', 'store', 'tenants', 'trunks'];
+    const folders = ['base', 'call', 'engine', 'inbound', 'outbound', 'provisioning', 'registrar', 'store', 'trunks'];
     const map = text.slice(text.indexOf('## Map'));
     for (const folder of [...map.matchAll(/`([a-z/]+)\/`/g)].map((match) => match[1] ?? '')) {
       expect(existsSync(`src/${folder}`), folder).toBe(true);
