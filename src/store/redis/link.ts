@@ -8,6 +8,10 @@ import type { Script } from './scripts.ts';
 
 const MAX_RECONNECT_MS = 500;
 const CONNECT_TIMEOUT_MS = 1000;
+/** Between attempts to follow a Sentinel that is away; the others are followed meanwhile. */
+const SENTINEL_AGAIN_MS = 1000;
+/** Where Sentinels say that there is another master. */
+const FAILOVERS = '+switch-master';
 
 export interface LinkOptions {
   /** How long a command may take. Default: 250. */
@@ -187,9 +191,11 @@ function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis 
     ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     sentinelRetryStrategy: retryAfterMs,
     sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
+    sentinelReconnectStrategy: () => SENTINEL_AGAIN_MS,
     // Hears of a failover from the Sentinels instead of from the old master's silence.
     failoverDetector: true,
   });
+  followSentinels(group);
   return connected(group);
 }
 
@@ -205,6 +211,10 @@ interface Connecting {
   readonly connector: { connect(report: unknown): Promise<NodeJS.EventEmitter> };
 }
 
+interface Following {
+  readonly connector: { connectToSentinel(endpoint: unknown, options?: RedisOptions): Redis };
+}
+
 /**
  * A client hears the first error of a connection. Another one (TLS: the alert of a peer whose handshake was given up) would be nobody's,
  * and the end of the process.
@@ -213,6 +223,21 @@ function hearEveryError(client: Redis): void {
   const { connector } = client as unknown as Connecting;
   const connect = connector.connect.bind(connector);
   connector.connect = async (report) => (await connect(report)).on('error', () => {});
+}
+
+/**
+ * Who hears of failovers from a Sentinel subscribes anew by itself, as in a link that listens: nobody would hear when the client's own
+ * subscription takes too long.
+ */
+function followSentinels(group: Redis): void {
+  const { connector } = group as unknown as Following;
+  const connectTo = connector.connectToSentinel.bind(connector);
+  connector.connectToSentinel = (endpoint, options) => {
+    // One that asks a question has no options.
+    if (options === undefined) return connectTo(endpoint);
+    const client = connectTo(endpoint, { ...options, autoResubscribe: false });
+    return client.on('ready', () => void client.subscribe(FAILOVERS).catch(() => {}));
+  };
 }
 
 /**

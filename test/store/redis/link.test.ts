@@ -9,11 +9,16 @@ import { eventually } from './world.ts';
 
 const ANSWER_MS = 200;
 
-/** Names the master, after a while, to whoever asks. */
-function slowSentinel(masterPort: number): { server: Server; asked: () => number } {
+const FOLLOWED = '*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n';
+
+/** Names the master, after a while, to whoever asks; followers wait while it is slow. */
+function slowSentinel(masterPort: number) {
   let asked = 0;
-  const server = createServer((socket) => {
+  const followers = new Set<Socket>();
+  const slow = { subscriptions: false, held: 0 };
+  const server: Server = createServer((socket) => {
     socket.on('error', () => {});
+    socket.on('close', () => followers.delete(socket));
     socket.on('data', (octets) => {
       for (const [command] of octets
         .toString('latin1')
@@ -24,11 +29,15 @@ function slowSentinel(masterPort: number): { server: Server; asked: () => number
           const answer = `*2\r\n$9\r\n127.0.0.1\r\n$${port.length}\r\n${port}\r\n`;
           setTimeout(() => socket.writable && socket.write(answer), ANSWER_MS);
         } else if (command === 'sentinels') setTimeout(() => socket.writable && socket.write('*0\r\n'), ANSWER_MS);
-        else socket.write('+OK\r\n');
+        else if (command === 'subscribe' && slow.subscriptions) slow.held++;
+        else if (command === 'subscribe') {
+          followers.add(socket);
+          socket.write(FOLLOWED);
+        } else socket.write('+OK\r\n');
       }
     });
   });
-  return { server, asked: () => asked };
+  return { server, asked: () => asked, followers, slow };
 }
 
 /** Passes everything on, except subscriptions while they are slow. */
@@ -54,6 +63,23 @@ function relayTo(port: number) {
   return { server, sockets, slow };
 }
 
+const SETTINGS = { kind: 'redis' as const, cluster: false, keyPrefix: 'test:', path: '' };
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** What would have been the end of a process, until the test is over. */
+function unheardRejections(onTestFinished: (end: () => void) => void): readonly unknown[] {
+  const unheard: unknown[] = [];
+  const onUnheard = (error: unknown) => unheard.push(error);
+  process.on('unhandledRejection', onUnheard);
+  onTestFinished(() => void process.off('unhandledRejection', onUnheard));
+  return unheard;
+}
+
 describe.skipIf(peersSkipped)('a link to a master that Sentinels name', () => {
   let redis: RedisServer;
   beforeAll(async () => {
@@ -65,17 +91,11 @@ describe.skipIf(peersSkipped)('a link to a master that Sentinels name', () => {
     onTestFinished,
   }) => {
     const { server, asked } = slowSentinel(redis.port);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const settings = {
-      url: 'redis://sentinel',
-      sentinel: { name: 'main', nodes: [{ host: '127.0.0.1', port }] },
-      cluster: false,
-      keyPrefix: 'test:',
-      path: '',
-    };
-    const link = new RedisLink({ ...settings, kind: 'redis' as const }, { log: silentLog });
+    const port = await listening(server);
+    const link = new RedisLink(
+      { ...SETTINGS, url: 'redis://sentinel', sentinel: { name: 'main', nodes: [{ host: '127.0.0.1', port }] } },
+      { log: silentLog },
+    );
     onTestFinished(() => {
       link.close();
       server.close();
@@ -83,6 +103,30 @@ describe.skipIf(peersSkipped)('a link to a master that Sentinels name', () => {
     await eventually(() => asked() > 0);
     link.reconnect();
     expect(await link.ready(5_000)).toBe(true);
+    expect(await link.command('PING')).toEqual(Buffer.from('PONG'));
+  });
+
+  test('follows a Sentinel again that was away and is slow: no rejection is left to nobody', async ({
+    onTestFinished,
+  }) => {
+    const { server, followers, slow } = slowSentinel(redis.port);
+    const port = await listening(server);
+    const link = new RedisLink(
+      { ...SETTINGS, url: 'redis://sentinel', sentinel: { name: 'main', nodes: [{ host: '127.0.0.1', port }] } },
+      { log: silentLog },
+    );
+    const unheard = unheardRejections(onTestFinished);
+    onTestFinished(() => {
+      link.close();
+      server.close();
+    });
+    await eventually(() => followers.size > 0);
+    slow.subscriptions = true;
+    for (const socket of followers) socket.destroy();
+    await eventually(() => slow.held > 0);
+    // Longer than a Sentinel has for an answer.
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
+    expect(unheard).toEqual([]);
     expect(await link.command('PING')).toEqual(Buffer.from('PONG'));
   });
 });
@@ -93,22 +137,13 @@ describe.skipIf(peersSkipped)('a link that listens', () => {
   }) => {
     const redis = await startRedis();
     const { server, sockets, slow } = relayTo(redis.port);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const settings = {
-      kind: 'redis' as const,
-      url: `redis://127.0.0.1:${port}`,
-      cluster: false,
-      keyPrefix: 'test:',
-      path: '',
-    };
-    const link = new RedisLink(settings, { log: silentLog, commandTimeoutMs: 50 });
-    const unheard: unknown[] = [];
-    const onUnheard = (error: unknown) => unheard.push(error);
-    process.on('unhandledRejection', onUnheard);
+    const port = await listening(server);
+    const link = new RedisLink(
+      { ...SETTINGS, url: `redis://127.0.0.1:${port}` },
+      { log: silentLog, commandTimeoutMs: 50 },
+    );
+    const unheard = unheardRejections(onTestFinished);
     onTestFinished(async () => {
-      process.off('unhandledRejection', onUnheard);
       link.close();
       for (const socket of sockets) socket.destroy();
       server.close();
