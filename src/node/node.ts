@@ -56,6 +56,7 @@ import { readMetrics } from './metrics.ts';
 import { NodeWatch } from './node-view.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
+import { hearRejections } from './rejections.ts';
 import { settingsReport } from './reload-report.ts';
 import { version } from './version.ts';
 
@@ -70,6 +71,8 @@ export interface NodeOptions {
   readonly warmsUp?: boolean;
   /** Refuse new calls while the process has no time left; default: true. Off where it does other work beside, as tests do. */
   readonly guardsLoad?: boolean;
+  /** Go on when a promise fails that nobody waits for; default: false, as tests want to hear of it. */
+  readonly outlivesRejections?: boolean;
   /** For one of several processes that are a node together; default: this process is the node. */
   readonly worker?: WorkerPlace | undefined;
   /** Has the process drain and end, as SIGTERM does; default: this node alone drains and closes. */
@@ -121,10 +124,13 @@ export async function startNode(options: NodeOptions = {}): Promise<RunningNode>
     base: { node: settings.node },
     ...(options.logStream === undefined ? {} : { stream: options.logStream }),
   });
-  const stores = await openStores(settings, { log, scheduler, environment, hub: options.worker?.hub });
-  const closers: (() => unknown)[] = [() => stores.close()];
+  const metrics = new Metrics();
+  const closers: (() => unknown)[] = [() => metrics.close()];
+  if (options.outlivesRejections === true) closers.push(hearRejections(log, () => metrics.countUncaught()));
   try {
-    return await wire({ options, environment, settings, scheduler, log, stores, closers });
+    const stores = await openStores(settings, { log, scheduler, environment, hub: options.worker?.hub });
+    closers.push(() => stores.close());
+    return await wire({ options, environment, settings, scheduler, log, metrics, stores, closers });
   } catch (error) {
     for (const close of closers.reverse()) await close();
     throw error;
@@ -137,14 +143,14 @@ interface Parts {
   readonly settings: NodeSettings;
   readonly scheduler: WheelScheduler;
   readonly log: JsonLogger;
+  readonly metrics: Metrics;
   readonly stores: Stores;
   readonly closers: (() => unknown)[];
 }
 
 async function wire(parts: Parts): Promise<RunningNode> {
-  const { options, environment, settings, scheduler, log, stores, closers } = parts;
+  const { options, environment, settings, scheduler, log, metrics, stores, closers } = parts;
   const folder = settings.store.path;
-  const metrics = new Metrics();
   const events = new EventBus(scheduler, {
     onError: (error) => log.error('event-subscriber-failed', { error: String(error) }),
   });
@@ -153,7 +159,6 @@ async function wire(parts: Parts): Promise<RunningNode> {
   const audit = new AuditLog(scheduler, { log, path: join(folder, 'audit.jsonl'), events });
   const recentCalls = new RecentCalls(settings.limits.explainedCalls);
   closers.push(
-    () => metrics.close(),
     () => records.close(),
     () => audit.close(),
   );

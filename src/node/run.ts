@@ -10,7 +10,12 @@ import { version } from './version.ts';
 export async function runNode(configFile: string | undefined): Promise<void> {
   let node: RunningNode;
   try {
-    node = await startNode({ configFile, warmsUp: true, drain: () => process.kill(process.pid, 'SIGTERM') });
+    node = await startNode({
+      configFile,
+      warmsUp: true,
+      outlivesRejections: true,
+      drain: () => process.kill(process.pid, 'SIGTERM'),
+    });
   } catch (error) {
     if (!(error instanceof SettingsError || isOfSystem(error))) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -12,6 +12,7 @@ import { WheelScheduler } from '../base/wheel-scheduler.ts';
 import { apiTls, isOfSystem, loadSettings, logLevel } from '../node/configuration.ts';
 import { apiUnavailable, forgetHttpAddress } from '../node/http-port.ts';
 import { makeCertificates, requirePorts } from '../node/node.ts';
+import { hearRejections } from '../node/rejections.ts';
 import { untilToldToStop } from '../node/signals.ts';
 import { version } from '../node/version.ts';
 import { JsonLogger } from '../observe/index.ts';
@@ -98,6 +99,8 @@ class Supervisor {
   }
 
   async #start(): Promise<void> {
+    // Metrics are of workers: here the log says it alone.
+    this.#closers.push(hearRejections(this.#log, () => {}));
     const settings = this.#settings;
     const count = workerCount(settings);
     await makeCertificates(settings, this.#scheduler, this.#log);
