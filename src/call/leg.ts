@@ -354,7 +354,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
 
   /** A request within this dialog. */
   receive(transaction: ServerTransaction, request: SipRequest): void {
-    if (!this.#plausible(transaction.flow)) {
+    if (!this.#plausible(transaction.flow, request)) {
       transaction.reply(481);
       return;
     }
@@ -373,7 +373,8 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   /** An ACK to a 2xx of this dialog. */
   receiveAck(request: SipRequest, flow: Flow): void {
     const { accepted } = this;
-    if (accepted === undefined || request.cseq().sequence !== accepted.sequence || !this.#plausible(flow)) return;
+    if (accepted === undefined || request.cseq().sequence !== accepted.sequence || !this.#plausible(flow, request))
+      return;
     this.accepted = undefined;
     this.offers.request('remote', 'ACK', hasSessionDescription(request));
     accepted.acknowledged(request);
@@ -490,9 +491,9 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   }
 
   /** Behaviour 19. */
-  #plausible(flow: Flow): boolean {
+  #plausible(flow: Flow, request: SipRequest): boolean {
     const { router } = this.env;
-    if (router.plausible !== undefined) return router.plausible(this, flow);
+    if (router.plausible !== undefined) return router.plausible(this, flow, request);
     return flow.remoteAddress === addressOf(this.destination);
   }
 

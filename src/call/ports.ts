@@ -75,7 +75,7 @@ export interface CallRouter {
   /** What answers the challenges of a trunk, if it has credentials; default: nothing does. */
   credentials?(trunkId: string): DigestClient | undefined;
   /** Behaviour 19: whether a request that matches a dialog comes from a plausible peer. Default: same address as the leg's. */
-  plausible?(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow): boolean;
+  plausible?(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest): boolean;
 }
 
 export interface CallTimers {

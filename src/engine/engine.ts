@@ -18,7 +18,8 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import { GuessThrottle } from '../sip/auth/index.ts';
 import { Endpoint, StallGuard } from '../sip/endpoint/index.ts';
 import { Locator, readHostsFile } from '../sip/locate/index.ts';
-import type { KeyPair, Listening } from '../sip/transport/index.ts';
+import type { SipRequest } from '../sip/message/index.ts';
+import type { Flow, KeyPair, Listening } from '../sip/transport/index.ts';
 import { signaturesHere } from '../stir/index.ts';
 import { locatedNames } from '../trunks/address-watch.ts';
 import { Guards } from '../trunks/guards.ts';
@@ -284,6 +285,7 @@ export class Engine {
         onRefused: (plan, refusal) => observer.onOutboundRefused(plan, refusal),
       },
       contactHost: (flow, scope) => this.endpoint.advertised(flow, scope),
+      front: this.#front,
     });
     this.doctor = new TrunkDoctor({
       directory: () => served.directory,
@@ -306,10 +308,11 @@ export class Engine {
       node: this.#nodeFacts,
       served,
       nodes: peers,
+      front: this.#front,
     });
     this.#continuity = new CallContinuity({
       carrying: { settings, secret, userAgent: this.#nodeFacts.userAgent, workers: options.workers?.count },
-      isPlausible: (leg, flow) => router.plausible?.(leg, flow) === true,
+      isPlausible: (leg, flow, request) => router.plausible?.(leg, flow, request) === true,
       store: options.callStore,
       peers,
       endpoint: this.endpoint,
@@ -318,7 +321,7 @@ export class Engine {
       calls: () => this.calls,
       restoring: { trunks: this.trunks, guards: this.guards, served },
       recordFacts: (record) => observer.recordFacts?.(record) ?? record.facts,
-      isKnown: (request, address) => this.#knows(address) || this.registrations.isPhoneOf(request, address),
+      isKnown: (request, flow) => this.#knowsSender(request, flow),
     });
     this.calls = new Calls({
       endpoint: this.endpoint,
@@ -492,6 +495,13 @@ export class Engine {
   #addressFor(trunk: Trunk, scope: AddressScope): { readonly host: string; readonly port: number } | undefined {
     const target = this.trunks.firstTarget(trunk);
     return target === undefined ? undefined : this.endpoint.advertised(target, scope);
+  }
+
+  /** Whether whoever sent a request, behind a proxy of ours or not, may have a call here. */
+  #knowsSender(request: SipRequest, flow: Flow): boolean {
+    const { remoteAddress, unnamed } = this.#front.senderOf(request, flow);
+    if (unnamed === true) return false;
+    return this.#knows(remoteAddress) || this.registrations.isPhoneOf(request, remoteAddress);
   }
 
   #knows(address: string): boolean {

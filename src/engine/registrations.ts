@@ -2,6 +2,7 @@
 import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type { Steps } from '../base/steps.ts';
+import { ownCopy } from '../base/text.ts';
 import type { LegOwner } from '../call/index.ts';
 import type { ProvisioningDiff } from '../provisioning/directory/difference.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
@@ -78,6 +79,11 @@ export class Registrations implements AccountLookup, RegisteredFlows {
       node: settings.node,
       isOwn: (host, port) => served.directory.tenantByDomain(host) !== undefined || served.isOwnAddress(host, port),
       trustsPath: ({ remoteAddress }) => options.front.has(remoteAddress),
+      sourceOf: (request, flow) => {
+        const sender = options.front.senderOf(request, flow);
+        const { remoteAddress: address, remotePort: port } = sender.unnamed === true ? flow : sender;
+        return { address: ownCopy(address), port };
+      },
       maxContactsPerAor: settings.limits.contactsPerExtension,
       maxBindings: settings.limits.bindings,
       defaultExpiresSeconds: settings.registrar.defaultExpiresSeconds,
@@ -146,7 +152,19 @@ export class Registrations implements AccountLookup, RegisteredFlows {
   isPhoneOf(request: SipRequest, address: string): boolean {
     const from = aorParts(request.from().uri);
     if (from === undefined) return false;
-    const aor = aorKey(from.user, from.host);
+    return this.#isRegisteredFrom(aorKey(from.user, from.host), address);
+  }
+
+  /** Whether a party is registered from this address, at whichever node, or is trusted there. */
+  isFrom(address: string, { tenant: name, number }: LegOwner): boolean {
+    const domain = this.#options.served.directory.tenantByName(name)?.domain.toLowerCase();
+    if (domain === undefined) return false;
+    return (
+      this.#isRegisteredFrom(aorKey(number, domain), address) || this.trusted(domain, number, address) !== undefined
+    );
+  }
+
+  #isRegisteredFrom(aor: string, address: string): boolean {
     const bindings = [...this.registrar.bindings(aor), ...this.registrar.elsewhere(aor)];
     return bindings.some(({ source }) => source.address === address);
   }

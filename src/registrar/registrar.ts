@@ -37,6 +37,8 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly isOwn: (host: string, port: number) => boolean;
   /** Whether a REGISTER over this flow may carry a Path that its phone knows nothing of: a proxy of the operator's own put it in. */
   readonly trustsPath?: (flow: Flow) => boolean;
+  /** Where a phone is itself, for who looks at its binding; default: the other end of the flow. */
+  readonly sourceOf?: (request: SipRequest, flow: Flow) => From;
   /** Default: 10. */
   readonly maxContactsPerAor?: number;
   /** Over all; beyond it new bindings get 503. Default: 500,000. */
@@ -45,6 +47,9 @@ export interface RegistrarOptions<Flow extends RegistrarFlow> extends Partial<Ex
   readonly flowTimerSeconds?: number;
   readonly listener?: RegistrationListener<Flow>;
 }
+
+/** Where a phone is itself. */
+type From = Pick<StoredBinding['source'], 'address' | 'port'>;
 
 /** `elsewhere`: another node has said so already. */
 export type RemovalReason = 'unregistered' | 'replaced' | 'expired' | 'flow-closed' | 'removed' | 'elsewhere';
@@ -72,6 +77,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   #policy: ExpiryPolicy;
   readonly #longestSeconds: number;
   readonly #trustsPath: (flow: Flow) => boolean;
+  readonly #sourceOf: NonNullable<RegistrarOptions<Flow>['sourceOf']>;
   readonly #maxContactsPerAor: number;
   readonly #maxBindings: number;
   readonly #flowTimerSeconds: number;
@@ -89,6 +95,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     this.#node = options.node ?? '';
     this.#isOwn = options.isOwn;
     this.#trustsPath = options.trustsPath ?? (() => false);
+    this.#sourceOf =
+      options.sourceOf ?? ((_request, { remoteAddress: address, remotePort: port }) => ({ address, port }));
     this.#policy = {
       defaultExpiresSeconds: options.defaultExpiresSeconds ?? 3600,
       minExpiresSeconds: options.minExpiresSeconds ?? 60,
@@ -113,7 +121,8 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       return refuse(420, 'Bad Extension', [[HeaderId.Unsupported, 'path']]);
     }
     if (ask.kind !== 'query') {
-      const refusal = this.#refuseContacts(ask, flow) ?? this.#commit(ask, flow, account);
+      const refusal =
+        this.#refuseContacts(ask, flow) ?? this.#commit(ask, flow, account, this.#sourceOf(request, flow));
       if (refusal !== undefined) return refusal;
     }
     return { status: 200, reason: 'OK', headers: this.#successHeaders(account.aor, ask) };
@@ -300,7 +309,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   /** §10.3 steps 6 and 7; undefined when done. */
-  #commit(ask: RegisterAsk, flow: Flow, account: RegisterAccount): RegisterOutcome | undefined {
+  #commit(ask: RegisterAsk, flow: Flow, account: RegisterAccount, from: From): RegisterOutcome | undefined {
     const current = this.#live(account.aor);
     const limits = {
       maxContacts: account.newestOnly === true ? 1 : (account.maxContacts ?? this.#maxContactsPerAor),
@@ -310,7 +319,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
       ask.kind === 'clear'
         ? clearAll(current, ask)
         : applyUpdate(current, ask, this.#policy, limits, (contact, seconds, previous) =>
-            this.#make(account.aor, ask, contact, seconds, flow, previous),
+            this.#make(account.aor, ask, contact, seconds, flow, from, previous),
           );
     if (isRefusal(update)) return update;
     const growth = update.next.length - current.length;
@@ -365,12 +374,13 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
     contact: AskedContact,
     expiresSeconds: number,
     flow: Flow,
+    { address, port }: From,
     previous: Binding<Flow> | undefined,
   ): Binding<Flow> {
     const wallMs = this.#scheduler.wallMs();
     const lastsMs = expiresSeconds * 1000;
     const reach = reachOf(flow, ask.pathUri ?? contact.uri, ask.claimsSymmetry);
-    const { transport, remoteAddress: address, remotePort: port, listenerId } = flow;
+    const { transport, listenerId } = flow;
     return {
       aor,
       contactUri: detached(contact.uriText),

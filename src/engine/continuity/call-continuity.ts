@@ -5,7 +5,7 @@ import type { CallFacts, CallStore, Calls, LiveRecord, SharedCalls, WaitingSnaps
 import type { NodeSettings } from '../../settings/node-schema.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
-import type { Target } from '../../sip/transport/index.ts';
+import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KeepingObserver } from '../tell/call-audience.ts';
 import { CallKeeper } from './call-keeper.ts';
@@ -38,7 +38,7 @@ export interface CallContinuityOptions {
   /** What the record of a call will say besides its facts. */
   readonly recordFacts: (record: LiveRecord) => CallFacts;
   /** Whether a request comes from somebody who may have a call of another node: strangers do not wait. */
-  readonly isKnown: (request: SipRequest, address: string) => boolean;
+  readonly isKnown: (request: SipRequest, flow: Flow) => boolean;
 }
 
 export class CallContinuity {
@@ -133,7 +133,7 @@ export class CallContinuity {
     // What is not answered is sent again, and by then to the other node.
     if (this.#hasLeft) return true;
     const { request, flow } = transaction;
-    if (!this.#options.isKnown(request, flow.remoteAddress)) return false;
+    if (!this.#options.isKnown(request, flow)) return false;
     const carried = this.#revival?.carried(request);
     if (carried === undefined) return this.#succession?.mayCome(retry) === true;
     const revive = () => void this.#revival?.revive(carried, transaction).finally(retry);

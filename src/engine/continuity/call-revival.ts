@@ -28,7 +28,7 @@ export interface CallRevivalOptions {
   readonly asks: (node: Target, withinMs: number) => Promise<boolean>;
   /** Whether the store has it as the call of another node; rejects when it cannot be asked. */
   readonly isElsewhere: ((callId: string) => Promise<boolean>) | undefined;
-  readonly isPlausible: (leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow) => boolean;
+  readonly isPlausible: (leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest) => boolean;
 }
 
 const ANSWER_MS = 300;
@@ -64,7 +64,7 @@ export class CallRevival {
     // Another request of it may have come meanwhile.
     if (keeper.has(token.id) || keeper.hasEnded(token.id)) return;
     const snapshot = this.#options.rebuilder.rebuilt(token, request);
-    if (snapshot !== undefined && this.#goOn(token, snapshot, flow)) this.#noteRebuilt();
+    if (snapshot !== undefined && this.#goOn(token, snapshot, flow, request)) this.#noteRebuilt();
     else this.#options.contacts.counters.refused++;
   }
 
@@ -72,12 +72,12 @@ export class CallRevival {
     this.#timer = cancelTimer(this.#timer);
   }
 
-  #goOn(token: CallToken, snapshot: CallSnapshot, flow: Flow): boolean {
+  #goOn(token: CallToken, snapshot: CallSnapshot, flow: Flow, request: SipRequest): boolean {
     const { keeper, restoring, isPlausible } = this.#options;
     const near = token.isCaller ? snapshot.caller : snapshot.callee;
     const by = restorerOf(snapshot, restoring);
     const destination = by.reach(near.place, near.options);
-    if (!isPlausible({ options: near.options, destination }, flow)) {
+    if (!isPlausible({ options: near.options, destination }, flow, request)) {
       by.onEnd?.();
       return false;
     }

@@ -89,7 +89,11 @@ export class Branches {
       label: binding.aor,
       draft: { ...draftOf(request), routes: binding.path, contact },
       // The node that drafted the INVITE says who is connected.
-      options: { contact, relayHeaders: ['P-Asserted-Identity', 'Privacy'] },
+      options: {
+        contact,
+        relayHeaders: ['P-Asserted-Identity', 'Privacy'],
+        ...(binding.path.length > 0 && { sender: binding.source.address }),
+      },
       resolve: () => (isFlow(to) ? to : [to]),
     };
   }

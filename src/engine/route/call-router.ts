@@ -3,6 +3,7 @@ import type { CallRouter } from '../../call/index.ts';
 import type { NodeFacts } from '../../outbound/index.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
+import type { FrontProxies } from '../admit/front-proxies.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
@@ -19,12 +20,13 @@ export interface CallRouterParts {
   readonly node: NodeFacts;
   readonly served: Served;
   readonly nodes: PeerNodes;
+  readonly front: Pick<FrontProxies, 'senderOf'>;
 }
 
 export function callRouter(parts: CallRouterParts): CallRouter {
-  const { routing, registrations, trunks, transport, node, served, nodes } = parts;
+  const { routing, registrations, trunks, transport, node, served, nodes, front } = parts;
   const transfers = new Transfers({ routing, served, node, outbound: routing.outbound });
-  const peers = new Peers({ served, trunks, registrations, transport, nodes });
+  const peers = new Peers({ served, trunks, registrations, transport, nodes, front });
   return {
     referred: (call, leg, referTo, referredBy) => transfers.referred(call, leg, referTo, referredBy),
     mayReplace: (requester, call, leg) => transfers.mayReplace(requester, call, leg),
@@ -35,6 +37,6 @@ export function callRouter(parts: CallRouterParts): CallRouter {
       const trunk = served.directory.trunk(trunkId);
       return trunk === undefined ? undefined : trunks.digestClient(trunk);
     },
-    plausible: (leg, flow) => peers.plausible(leg, flow),
+    plausible: (leg, flow, request) => peers.plausible(leg, flow, request),
   };
 }

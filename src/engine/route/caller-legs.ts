@@ -12,6 +12,7 @@ import { namedAddress } from '../../provisioning/trunk-settings/teams.ts';
 import { escapeUser, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow, HostPort } from '../../sip/transport/index.ts';
 import type { Source } from '../admit/admission.ts';
+import type { FrontProxies, Sender } from '../admit/front-proxies.ts';
 import { hostPort } from './branches.ts';
 import { wantsAnonymity } from './call-context.ts';
 import type { MediaParties } from './media-parties.ts';
@@ -22,6 +23,7 @@ export interface CallerLegsOptions {
   readonly media: MediaParties;
   /** `host:port` that Contact shows on a flow. */
   contactHost(flow: Flow, scope?: AddressScope): HostPort;
+  readonly front: Pick<FrontProxies, 'senderOf'>;
 }
 
 /** Who calls from inside. */
@@ -61,26 +63,30 @@ export class CallerLegs {
     const { number } = memberOf(source);
     const { tenant } = source;
     const extension = source.kind === 'extension' ? source.extension : undefined;
+    const sender = this.#options.front.senderOf(request, flow);
     return {
       contact: this.#contact(called, flow),
+      ...behindFront(sender, flow),
       headers: this.#headers,
       owner: { tenant: tenant.name, number },
       identity: ownParty(directory, tenant, number),
       showsIdentity: true,
       anonymous: wantsAnonymity(request, extension?.anonymousCalls === true),
-      media: this.#options.media.caller(tenant, extension, request, flow),
+      media: this.#options.media.caller(tenant, extension, request, flow, sender),
     };
   }
 
   ofTrunk(request: SipRequest, flow: Flow, trunk: Trunk, called: string): LegOptions {
+    const sender = this.#options.front.senderOf(request, flow);
     return {
       contact: this.#contact(called, flow, trunk),
+      ...behindFront(sender, flow),
       ...this.#viaToward(trunk, flow),
       headers: this.#headers,
       trunkId: trunk.id,
       ...(trunk.teams !== undefined && { promisesNotify: true }),
       largeRequests: trunk.options.largeRequests,
-      media: this.#options.media.fromTrunk(trunk, request, flow),
+      media: this.#options.media.fromTrunk(trunk, request, flow, sender),
     };
   }
 
@@ -103,6 +109,11 @@ export class CallerLegs {
     const transport = flow.transport === 'udp' ? '' : `;transport=${flow.transport}`;
     return ownCopy(`<sip:${user === '' ? '' : `${escapeUser(user)}@`}${here}${transport}>`);
   }
+}
+
+/** Where a party behind a proxy of ours is itself: requests within its dialog come from there. */
+function behindFront(sender: Sender, flow: Flow): Pick<LegOptions, 'sender'> {
+  return sender === flow || sender.unnamed === true ? {} : { sender: ownCopy(sender.remoteAddress) };
 }
 
 /** What a caller from a trunk is to the phones of the tenant. */

@@ -7,6 +7,7 @@ import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import type { Binding } from '../../registrar/index.ts';
 import { isSipUri, parseUri, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow } from '../../sip/transport/index.ts';
+import type { Sender } from '../admit/front-proxies.ts';
 
 type LegMedia = NonNullable<LegOptions['media']>;
 
@@ -30,8 +31,8 @@ export class MediaParties {
   }
 
   /** A phone or service that sends this request. */
-  caller(tenant: Tenant, owner: MediaOwner, request: SipRequest, flow: Flow): LegMedia {
-    return partyMedia(owner?.media ?? tenant.media, this.#looksForNat() && requestBehindNat(request, flow));
+  caller(tenant: Tenant, owner: MediaOwner, request: SipRequest, flow: Flow, sender: Sender): LegMedia {
+    return partyMedia(owner?.media ?? tenant.media, this.#looksForNat() && requestBehindNat(request, flow, sender));
   }
 
   /** A phone that is called where it has registered. */
@@ -40,8 +41,8 @@ export class MediaParties {
   }
 
   /** A trunk that sends this request. */
-  fromTrunk(trunk: Trunk, request: SipRequest, flow: Flow): LegMedia {
-    return trunkMedia(trunk, this.#looksForNat() && requestBehindNat(request, flow), false);
+  fromTrunk(trunk: Trunk, request: SipRequest, flow: Flow, sender: Sender): LegMedia {
+    return trunkMedia(trunk, this.#looksForNat() && requestBehindNat(request, flow, sender), false);
   }
 
   /** A trunk that is called; `binding` is where its gateway has registered, if it does. */
@@ -64,11 +65,11 @@ function trunkMedia({ options, teams, type }: Trunk, behindNat: boolean, emergen
   return { mode, behindNat, codecs, withoutRelay };
 }
 
-/** What it says of itself in Via and Contact is a private address that it does not send from. */
-function requestBehindNat(request: SipRequest, { remoteAddress }: Flow): boolean {
+/** What it says of itself in Via and Contact is a private address that it does not send from; of a proxy in front the Via is its own. */
+function requestBehindNat(request: SipRequest, { remoteAddress }: Flow, sender: Sender): boolean {
   if (isHidden(request.topVia().host, remoteAddress)) return true;
   const contact = request.contact()?.uri;
-  return contact !== undefined && isSipUri(contact) && isHidden(contact.host, remoteAddress);
+  return contact !== undefined && isSipUri(contact) && isHidden(contact.host, sender.remoteAddress);
 }
 
 function bindingBehindNat({ contactUri, source }: Binding<Flow>): boolean {

@@ -9,9 +9,10 @@
 import { isIP } from 'node:net';
 import type { CallRouter, Destination, RoutedLeg } from '../../call/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
-import { namesPlace, parseUri } from '../../sip/message/index.ts';
+import { namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target, TransportName } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
+import type { FrontProxies } from '../admit/front-proxies.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
@@ -22,6 +23,7 @@ export interface PeersOptions {
   readonly registrations: Registrations;
   readonly transport: Endpoint['transport'];
   readonly nodes: Pick<PeerNodes, 'isPeerAddress'>;
+  readonly front: Pick<FrontProxies, 'senderOf'>;
 }
 
 /** From the least to the most secure; of two that are alike the connection is the more certain one. */
@@ -74,15 +76,28 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     return SECURITY.indexOf(asked) >= SECURITY.indexOf(least) ? asked : least;
   }
 
-  plausible(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow): boolean {
-    const { owner, trunkId } = leg.options;
-    const { remoteAddress } = flow;
-    if (remoteAddress === addressOf(leg.destination)) return true;
+  /** Goes by the sender: of a proxy of the operator's own the address is that of everybody behind it. */
+  plausible(leg: Pick<RoutedLeg, 'options' | 'destination'>, flow: Flow, request: SipRequest): boolean {
+    const { owner, trunkId, sender: before } = leg.options;
+    const { front, nodes, registrations } = this.#options;
+    const sender = front.senderOf(request, flow);
+    if (sender.unnamed === true) return false;
+    const { remoteAddress } = sender;
+    if (remoteAddress === before || remoteAddress === addressOf(leg.destination)) return true;
+    const isItself = sender === flow;
     // A call between nodes whose other half has gone to another one.
-    if (this.#options.nodes.isPeerAddress(remoteAddress)) return true;
-    if (trunkId !== undefined) return this.#options.trunks.identification.isOf(trunkId, remoteAddress);
+    if (isItself && nodes.isPeerAddress(remoteAddress)) return true;
+    if (trunkId !== undefined) return this.#isOfTrunk(trunkId, remoteAddress);
+    if (owner === undefined) return false;
     // A phone that has changed networks has registered from the new one.
-    return owner !== undefined && this.#options.registrations.isOn(flow, owner);
+    return isItself ? registrations.isOn(flow, owner) : registrations.isFrom(remoteAddress, owner);
+  }
+
+  #isOfTrunk(trunkId: string, address: string): boolean {
+    const { trunks, registrations, served } = this.#options;
+    if (trunks.identification.isOf(trunkId, address)) return true;
+    const trunk = served.directory.trunk(trunkId);
+    return trunk?.type === 'accept-register' && registrations.gateway(trunk)?.binding.source.address === address;
   }
 
   /** The place that a URI names, if the peer is known to be there and the leg's own way leads elsewhere. */

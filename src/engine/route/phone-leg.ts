@@ -67,6 +67,7 @@ export function phoneBranch(phone: PhoneBranch): BranchPlan {
     ...(context.caller.anonymous && { withholdsPeer: true }),
     headers: [['User-Agent', node.userAgent] as const],
     owner: { tenant: tenant.name, number },
+    ...(binding.path.length > 0 && { sender: binding.source.address }),
     identity: ownParty(context.directory, tenant, number),
     showsIdentity: true,
     ...(media !== undefined && { media }),

@@ -153,3 +153,69 @@ describe('an engine behind a proxy', () => {
     expect(front.took('INVITE', 1).headers.valueNamed('X-Tandem-Peer')).toBeUndefined();
   });
 });
+
+describe('a request within a call comes from where its party is, not from the proxy that everybody is behind', () => {
+  const HERE = { 'X-Auth-IP': '203.0.113.77', 'X-Auth-Port': '5062' };
+  const OTHERS: readonly RequestFields[] = [{ 'X-Auth-IP': '203.0.113.78' }, {}];
+
+  test('a caller', async () => {
+    const world = await World.start({ settings: { frontProxies: [FRONT] } });
+    const carrier = world.agent(CARRIER_A);
+    const phone = new Phone(world, FRONT, '101');
+    const invite = phone.call('18005550199', HERE);
+    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
+    const answers = () => phone.responses(invite.callId()).filter(({ status }) => status === 200);
+    const [answer] = answers();
+    if (answer === undefined) throw new Error('not answered');
+    const ack = (fields: RequestFields) => {
+      phone.send(phone.within(invite, answer, 'ACK', { ...fields, CSeq: `${invite.cseq().sequence} ACK` }));
+      const sent = answers().length;
+      world.run(4_500);
+      return answers().length - sent;
+    };
+    for (const fields of OTHERS) expect(ack(fields)).toBeGreaterThan(0);
+    expect(ack(HERE)).toBe(0);
+    for (const fields of OTHERS) expect(phone.ask(phone.within(invite, answer, 'BYE', fields)).status).toBe(481);
+    expect(carrier.requests('BYE')).toEqual([]);
+    expect(phone.ask(phone.within(invite, answer, 'BYE', HERE)).status).toBe(200);
+    expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+
+  test('a phone that is called, also after it has registered from elsewhere', async () => {
+    const world = await World.start({ settings: { frontProxies: [FRONT] } });
+    const alice = world.phone('101', '203.0.113.1');
+    const phone = new Phone(world, FRONT, '102');
+    const path = { Path: `<sip:${FRONT};lr>`, Contact: '<sip:102@192.168.1.2:5060>' };
+    expect(phone.register({ ...path, ...HERE }).status).toBe(200);
+    const sources = () =>
+      [...world.engine.registrations.registrar.bindings('102@acme.example.com')].map(({ source }) => source);
+    expect(sources()).toMatchObject([{ transport: 'udp', address: '203.0.113.77', port: 5062 }]);
+    const invite = alice.call('102');
+    phone.answer(phone.took('INVITE'), 200, 'OK', {}, SDP);
+    expect(alice.final(invite)?.status).toBe(200);
+    const bye = (fields: RequestFields) => phone.ask(phone.withinOf(phone.took('INVITE'), 'BYE', fields)).status;
+    for (const fields of [...OTHERS, { 'X-Auth-IP': '203.0.113.79' }]) expect(bye(fields)).toBe(481);
+    expect(phone.register({ ...path, 'X-Auth-IP': '203.0.113.79' }).status).toBe(200);
+    expect(bye({ 'X-Auth-IP': '203.0.113.79' })).toBe(200);
+    expect(alice.requests('BYE')).toHaveLength(1);
+  });
+
+  test('a carrier, from any address of its trunk', async () => {
+    const world = await World.start({
+      settings: { frontProxies: [FRONT] },
+      trunks: { 'carrier-a': { associatedIps: ['192.0.2.11'] } },
+    });
+    const alice = world.phone('101', '203.0.113.1');
+    const front = world.agent(FRONT);
+    const invite = front.request('INVITE', DID, { 'X-Auth-IP': CARRIER_A }, SDP);
+    front.send(invite);
+    world.run();
+    alice.answer(alice.took('INVITE'), 200, 'OK', {}, SDP);
+    const answer = front.responses(invite.callId()).at(-1);
+    if (answer?.status !== 200) throw new Error('not answered');
+    const bye = (fields: RequestFields) => front.ask(front.within(invite, answer, 'BYE', fields)).status;
+    for (const fields of OTHERS) expect(bye(fields)).toBe(481);
+    expect(bye({ 'X-Auth-IP': '192.0.2.11' })).toBe(200);
+    expect(alice.requests('BYE')).toHaveLength(1);
+  });
+});

@@ -13,6 +13,7 @@ import { Life, SharedMemory } from '../lives.ts';
 import { type Agent, CARRIER_A, ENGINE, type Phone, SDP, World, type WorldOptions } from '../world.ts';
 
 /** Where the second node is. */
+const FRONT = '203.0.113.50';
 const OTHER = '198.51.100.77';
 const SECRET = new Uint8Array(32).fill(7);
 const UPDATES = { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE' };
@@ -66,7 +67,7 @@ beforeEach(async () => {
   two = await World.start({
     ...OPTIONS,
     after,
-    settings: { listen: [{ transport: 'udp', host: OTHER, port: 5060 }] },
+    settings: { listen: [{ transport: 'udp', host: OTHER, port: 5060 }], frontProxies: [FRONT] },
     engine: {
       callStore: store.of('two'),
       nonceSecret: SECRET,
@@ -270,6 +271,17 @@ describe('nobody has ended', () => {
     toOther(stranger, stranger.withinOf(carrier.took('INVITE'), 'BYE'));
     one.run(10);
     expect(stranger.responses()).toMatchObject([{ status: 481 }]);
+  });
+
+  test.each([
+    ['from who is not known', { 'X-Auth-IP': '203.0.113.200' }, [{ status: 481 }]],
+    ['from nobody that it names', {}, [{ status: 481 }]],
+    ['from a known one waits', { 'X-Auth-IP': CARRIER_A }, []],
+  ])('through a proxy in front, %s, it is answered at once or waits by the sender', (_what, fields, answers) => {
+    const front = one.agent(FRONT);
+    toOther(front, front.withinOf(carrier.took('INVITE'), 'BYE', fields));
+    one.run(10);
+    expect(front.responses()).toMatchObject(answers);
   });
 
   test('a node that tells the others nothing but answers keeps its calls', async () => {

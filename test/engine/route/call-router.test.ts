@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { RoutedCall, RoutedLeg } from '../../../src/call/index.ts';
+import { FrontProxies } from '../../../src/engine/admit/front-proxies.ts';
 import { NO_PEERS } from '../../../src/engine/peer-nodes.ts';
 import { callRouter } from '../../../src/engine/route/call-router.ts';
 import { Served } from '../../../src/engine/served.ts';
@@ -15,7 +16,16 @@ beforeEach(async () => {
   const { routing, registrations, trunks, endpoint, directory } = world.engine;
   const served = new Served(nodeSchema.parse({ listen: [{ transport: 'udp', host: ENGINE, port: 5060 }] }), directory);
   const { transport } = endpoint;
-  router = callRouter({ routing, registrations, trunks, transport, node: NODE, served, nodes: NO_PEERS });
+  router = callRouter({
+    routing,
+    registrations,
+    trunks,
+    transport,
+    node: NODE,
+    served,
+    nodes: NO_PEERS,
+    front: new FrontProxies([]),
+  });
 });
 
 /** A leg of a party, as the router is asked about it. */

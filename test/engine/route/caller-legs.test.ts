@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { FrontProxies } from '../../../src/engine/admit/front-proxies.ts';
 import { CallerLegs } from '../../../src/engine/route/caller-legs.ts';
 import { MediaParties } from '../../../src/engine/route/media-parties.ts';
 import { EngineFacts } from '../../../src/engine/tell/engine-facts.ts';
@@ -12,6 +13,7 @@ facts.listensOn((_transport, scope) => HERE[scope]);
 const legs = new CallerLegs({
   node: facts,
   media: new MediaParties(() => false),
+  front: new FrontProxies([]),
   contactHost: (_flow, scope = 'public') => HERE[scope],
 });
 const directory = provisioningOf({
