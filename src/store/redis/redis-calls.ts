@@ -36,39 +36,52 @@ export class RedisCalls implements CallStore {
 
   readonly shared: SharedCalls = {
     holders: async () => {
-      const answer = (await this.#link.command('HGETALL', this.#keys.callsAlive)) as Buffer[];
-      const holders: string[] = this.#mayHaveTaken ? [this.#node] : [];
-      for (let at = 0; at + 1 < answer.length; at += 2)
-        if (!String(answer[at + 1]).startsWith('0 ') && String(answer[at]) !== this.#node)
-          holders.push(String(answer[at]));
-      return holders;
+      const others = await this.#others();
+      return this.#mayHaveTaken ? [this.#node, ...others] : others;
     },
     take: async (node, silentMs) => {
       if (node === this.#node) return this.#missed();
       const { nodes, callsAlive } = this.#keys;
       const keys = [nodes, callsAlive, this.#keys.callsOf(node), this.#own];
       const args = [node, silentMs, TAKEN_AT_ONCE, this.#node, this.#instance];
-      const hadTaken = this.#mayHaveTaken;
-      this.#mayHaveTaken = true;
-      const taken = (await this.#link.run(TAKE_CALLS, keys, args)) as Buffer | Buffer[];
-      this.#mayHaveTaken = hadTaken;
+      const taken = (await this.#sure(this.#link.run(TAKE_CALLS, keys, args))) as Buffer | Buffer[];
       return Array.isArray(taken) ? this.#noted(callsIn(taken)) : 'alive';
     },
     isElsewhere: async (id) => {
-      const found = await Promise.all((await this.shared.holders()).map((node) => this.#has(node, id)));
+      const found = await Promise.all((await this.#others()).map((node) => this.#has(node, id)));
       return found.some(Boolean);
     },
     claim: async (ids) => {
-      for (const node of await this.shared.holders())
-        await this.#link.command('HDEL', this.#keys.callsOf(node), ...ids);
+      for (const node of await this.#others()) await this.#link.command('HDEL', this.#keys.callsOf(node), ...ids);
     },
     release: () => this.#release(),
   };
 
+  /** Other nodes that the store has calls of, or may have. */
+  async #others(): Promise<string[]> {
+    const answer = (await this.#link.command('HGETALL', this.#keys.callsAlive)) as Buffer[];
+    const others: string[] = [];
+    for (let at = 0; at + 1 < answer.length; at += 2)
+      if (!String(answer[at + 1]).startsWith('0 ') && String(answer[at]) !== this.#node)
+        others.push(String(answer[at]));
+    return others;
+  }
+
+  /** An answer that may have calls in it. */
+  async #sure<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      this.#mayHaveTaken = true;
+      throw error;
+    }
+  }
+
   /** What the store has of this node and this process does not know. */
   async #missed(): Promise<KeptCall[]> {
-    const kept = callsIn((await this.#link.command('HGETALL', this.#own)) as Buffer[]);
+    // Before it is asked: an answer that is lost meanwhile may be of calls that came too late for this one.
     this.#mayHaveTaken = false;
+    const kept = callsIn((await this.#sure(this.#link.command('HGETALL', this.#own))) as Buffer[]);
     return this.#noted(kept.filter(({ id }) => !this.#known.has(id)));
   }
 
