@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Backlog } from '../../../src/sip/endpoint/backlog.ts';
 import { Inbox, type InboxLimits } from '../../../src/sip/endpoint/inbox.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
 import { isNewCall, SERVED, serveMany } from './busy-engine.ts';
@@ -212,6 +213,41 @@ describe('more than there is time for', () => {
     const isEarly = (name: string) => !name.startsWith('later');
     expect(thread.handled.slice(handled).filter(isEarly).length).toBe(waiting);
     expect(thread.refused.slice(refused).filter(isEarly)).toEqual([]);
+  });
+
+  test('who is served in place of a late refusal counts as taken, as all whose turn has come do', () => {
+    for (let round = 0; round < 400; round++) {
+      for (let index = 0; index < 10; index++) thread.push('INVITE', `${round}`);
+      thread.turn();
+    }
+    expect(thread.inbox.waiting.fresh).toBeGreaterThan(10);
+    thread.compute(60);
+    const took = vi.spyOn(Backlog.prototype, 'took');
+    onTestFinished(() => took.mockRestore());
+    const handled = thread.handled.length;
+    thread.run();
+    expect(thread.handled.length - handled).toBeGreaterThan(10);
+    expect(took).toHaveBeenCalledTimes(thread.handled.length - handled);
+  });
+
+  test('whom a full line has no place for is counted', () => {
+    thread = new Thread({ knownWaiting: 50 });
+    for (let round = 0; round < 400; round++) {
+      for (let index = 0; index < 10; index++) thread.push('INVITE', `${round}`);
+      thread.turn();
+    }
+    const { fresh } = thread.inbox.waiting;
+    expect(fresh).toBeGreaterThan(10);
+    thread.compute(60);
+    for (let index = 0; index < 200; index++) thread.push('SIP/2.0', `answer ${index}`);
+    const dropped = thread.inbox.counters.knownDropped;
+    const { fresh: waiting, ongoing } = thread.inbox.waiting;
+    const handled = thread.handled.length;
+    thread.turn();
+    const { waiting: left, counters } = thread.inbox;
+    const gone = waiting + ongoing - left.fresh - left.ongoing - (thread.handled.length - handled);
+    expect(gone).toBeGreaterThan(0);
+    expect(counters.knownDropped - dropped).toBe(gone);
   });
 
   test('under a quota it rests between slices in place of standing still for the rest of a period', () => {
