@@ -37,5 +37,13 @@ export type {
   RoutedLeg,
 } from './ports.ts';
 export * from './record.ts';
-export { answeredAgoMs, type CallSnapshot, destinationAt, type LegSnapshot, type PlaceSnapshot } from './snapshot.ts';
+export {
+  answeredAgoMs,
+  type CallSnapshot,
+  destinationAt,
+  type FirstCallSnapshot,
+  type LegSnapshot,
+  type PlaceSnapshot,
+  readSnapshot,
+} from './snapshot.ts';
 export type { WaitingSnapshot } from './waiting.ts';

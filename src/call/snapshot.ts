@@ -45,7 +45,7 @@ export interface LegSnapshot {
 }
 
 export interface CallSnapshot {
-  /** Of the shape; another one is not read. */
+  /** Of the shape; {@link readSnapshot} says which ones are read. */
   readonly version: 2;
   readonly id: string;
   readonly facts: CallFacts;
@@ -68,6 +68,31 @@ export interface CallSnapshot {
   readonly sessionLimitMs?: number;
   readonly caller: LegSnapshot;
   readonly callee: LegSnapshot;
+}
+
+/** As the program before wrote it: the owner of a leg is a text, `tenant/number`. */
+interface FirstLegSnapshot extends Omit<LegSnapshot, 'options'> {
+  readonly options: Omit<LegOptions, 'owner'> & { readonly owner?: string };
+}
+
+export interface FirstCallSnapshot extends Omit<CallSnapshot, 'version' | 'caller' | 'callee'> {
+  readonly version: 1;
+  readonly caller: FirstLegSnapshot;
+  readonly callee: FirstLegSnapshot;
+}
+
+/** A stored snapshot of this program, or of the one before; undefined for any other. */
+export function readSnapshot(kept: CallSnapshot | FirstCallSnapshot): CallSnapshot | undefined {
+  if (kept.version === 2) return kept;
+  if (kept.version !== 1) return undefined;
+  return { ...kept, version: 2, caller: legOfFirst(kept.caller), callee: legOfFirst(kept.callee) };
+}
+
+function legOfFirst(leg: FirstLegSnapshot): LegSnapshot {
+  const { owner, ...options } = leg.options;
+  const slash = owner?.lastIndexOf('/') ?? -1;
+  if (owner === undefined || slash < 0) return { ...leg, options };
+  return { ...leg, options: { ...options, owner: { tenant: owner.slice(0, slash), number: owner.slice(slash + 1) } } };
 }
 
 /** What of an answered call is not in its record. */

@@ -11,9 +11,11 @@ import {
   type CallStore,
   type Calls,
   CallsTaken,
+  type FirstCallSnapshot,
   type KeptCall,
   type LiveRecord,
   type Restorer,
+  readSnapshot,
   type WaitingSnapshot,
 } from '../../call/index.ts';
 
@@ -263,16 +265,17 @@ export class CallKeeper implements TimerTarget {
     const { calls, restorer, log } = this.#options;
     this.#stored.add(id);
     try {
-      const stored = JSON.parse(document) as CallSnapshot | WaitingSnapshot;
+      const stored = JSON.parse(document) as CallSnapshot | FirstCallSnapshot | WaitingSnapshot;
       const kept = { ...stored, takenAtMs: stored.takenAtMs + this.#offsetMs() };
       if (kept.version === 'waiting-1' && this.#options.scheduler.wallMs() - kept.takenAtMs < WAITS_MS)
         this.#toPlace.push(kept);
+      const answered = kept.version === 'waiting-1' ? undefined : readSnapshot(kept);
       // The store has come back with what went on here without it.
       if (this.has(id)) {
         this.#note(id);
         return false;
       }
-      const snapshot = kept.version === 2 && !this.hasEnded(id) ? as(kept) : undefined;
+      const snapshot = answered !== undefined && !this.hasEnded(id) ? as(answered) : undefined;
       if (snapshot !== undefined && calls().restore(snapshot, restorer(snapshot)) !== undefined) {
         this.#adopted.add(id);
         return true;

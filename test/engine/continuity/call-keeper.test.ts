@@ -168,6 +168,32 @@ describe('an answered call after the process has ended', () => {
     expect(before[1]?.shown).toMatchObject({ name: 'Garage' });
   });
 
+  test('what the program before wrote of it, with the owner of a leg as a text, is read', async () => {
+    await start();
+    await talk();
+    const owners: unknown[] = [];
+    for (const [id, document] of store.documents) {
+      const kept = JSON.parse(document);
+      for (const { options } of [kept.caller, kept.callee]) {
+        owners.push(options.owner);
+        if (options.owner !== undefined) options.owner = `${options.owner.tenant}/${options.owner.number}`;
+      }
+      store.documents.set(id, JSON.stringify({ ...kept, version: 1 }));
+    }
+    expect(owners).toEqual([{ tenant: 'acme', number: '101' }, undefined]);
+    await crash();
+    expect([...world.engine.calls.list()]).toHaveLength(1);
+    // With its next change it is written as this program writes it.
+    alice.send(alice.within(invite, final, 'INFO'));
+    world.run();
+    carrier.answer(carrier.took('INFO'), 200, 'OK');
+    await settle();
+    const [document = '{}'] = store.documents.values();
+    expect(JSON.parse(document)).toMatchObject({ version: 2, caller: { options: { owner: owners[0] } } });
+    alice.ask(alice.within(invite, final, 'BYE', { CSeq: '9 BYE' }));
+    carrier.answer(carrier.took('BYE'), 200, 'OK');
+  });
+
   test('a request that comes again out of order is refused as before (RFC 3261 §12.2.2)', async () => {
     await start();
     await talk();
