@@ -5,6 +5,7 @@ import type { CallEnvironment, ClientTransaction, Destination } from './ports.ts
 interface Abandoned {
   readonly invite: SipRequest;
   readonly destination: Destination;
+  readonly usedSequence: number;
   readonly expiresAtMs: number;
 }
 
@@ -24,13 +25,14 @@ export class AbandonedInvites {
     this.#env = env;
   }
 
-  add(transaction: ClientTransaction): void {
+  add(transaction: ClientTransaction, usedSequence: number): void {
     const { scheduler, timers } = this.#env;
     this.#forgetOld();
     if (this.#invites.size >= MAX_REMEMBERED) return;
     this.#invites.set(transaction.request.callId(), {
       invite: transaction.request,
       destination: transaction.flow,
+      usedSequence,
       expiresAtMs: scheduler.nowMs() + REMEMBERED_T1 * timers.t1Ms,
     });
   }
@@ -39,7 +41,7 @@ export class AbandonedInvites {
     this.#forgetOld();
     const abandoned = this.#invites.get(response.callId());
     if (abandoned === undefined || response.fromTag() !== abandoned.invite.fromTag()) return;
-    turnAway(this.#env, abandoned.invite, response, abandoned.destination);
+    turnAway(this.#env, abandoned, response);
   }
 
   /** Insertion order is order of expiry. */

@@ -331,7 +331,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     if (this.#reserved && onEnd !== undefined) leg.reservation = { onEnd };
     this.#reserved = false;
     this.#startSession(leg, response, invite);
-    const lateAnswers = new LateAnswers(leg);
+    const lateAnswers = new LateAnswers(leg, this.#forks.usedSequence);
     leg.invitation = transaction;
     leg.lateAnswers = lateAnswers;
     this.attempt.onBranchAnswered(this, leg, response, invite);
@@ -406,14 +406,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #silent(transaction: ClientTransaction, status: number, reason: string, cause: OutcomeCause): void {
     if (this.#transaction !== undefined && transaction !== this.#transaction) return;
-    this.attempt.call.registry.abandon(transaction);
+    this.#forks.drop(undefined);
+    this.attempt.call.registry.abandon(transaction, this.#forks.usedSequence);
     if (this.state === 'cancelling') {
       this.#record(0, reason, 'cancelled');
       this.#finish('cancelled');
       return;
     }
     if (this.state !== 'calling') return;
-    this.#forks.drop(undefined);
     this.#record(0, reason, cause);
     if (this.#mayTryNext()) {
       this.#nextTarget();

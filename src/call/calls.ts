@@ -223,8 +223,8 @@ export class Calls implements CallRegistry {
     return this.find(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
   }
 
-  abandon(transaction: ClientTransaction): void {
-    this.#abandoned.add(transaction);
+  abandon(transaction: ClientTransaction, usedSequence: number): void {
+    this.#abandoned.add(transaction, usedSequence);
   }
 
   callEnded(call: Call): void {

@@ -12,6 +12,7 @@ const NO_LEGS: readonly Leg[] = [];
 export class Forks {
   readonly #call: LegCall;
   #legs: readonly Leg[] = NO_LEGS;
+  #usedSequence = 0;
 
   constructor(call: LegCall) {
     this.#call = call;
@@ -19,6 +20,11 @@ export class Forks {
 
   get count(): number {
     return this.#legs.length;
+  }
+
+  /** The highest sequence number that was used in one of those that are over: the far side, which answers after all, has seen it. */
+  get usedSequence(): number {
+    return this.#usedSequence;
   }
 
   /** The dialog that a response is of. */
@@ -39,6 +45,7 @@ export class Forks {
     const call = this.#call;
     // The dialog counts as early until `confirm`, which fixes its route set from the 2xx.
     const leg = new Leg(call.registry, call, Dialog.createUac(request, response), flow, plan.options);
+    leg.dialog.goOnFrom(this.#usedSequence);
     leg.credentials = plan.credentials;
     leg.media = media?.placeOf(response.toTag() ?? '');
     leg.offers.request('local', 'INVITE', hasSessionDescription(request));
@@ -48,7 +55,11 @@ export class Forks {
 
   /** All but one are over. */
   drop(keep: Leg | undefined): void {
-    for (const leg of this.#legs) if (leg !== keep) leg.hangUp();
+    for (const leg of this.#legs) {
+      if (leg === keep) continue;
+      this.#usedSequence = Math.max(this.#usedSequence, leg.dialog.localSequence);
+      leg.hangUp();
+    }
     this.#legs = NO_LEGS;
   }
 }

@@ -7,15 +7,23 @@ import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destina
 
 const nobody: ClientTransactionUser = { onResponse() {}, onTimeout() {}, onTransportError() {} };
 
-/** A callee answered an INVITE that nobody waits for any more: ACK, then BYE (RFC 3261 §13.2.2.4). */
+/** An INVITE that nobody waits for any more. */
+interface GivenUp {
+  readonly invite: SipRequest;
+  readonly destination: Destination;
+  /** The highest sequence number of its early dialogs; whoever was asked for PRACK has seen it. */
+  readonly usedSequence: number;
+}
+
+/** A callee answered it all the same: ACK, then BYE (RFC 3261 §13.2.2.4). */
 export function turnAway(
   { endpoint }: CallEnvironment,
-  invite: SipRequest,
+  { invite, destination: to, usedSequence }: GivenUp,
   response: SipResponse,
-  to: Destination,
   options?: SendOptions,
 ): void {
   const dialog = Dialog.createUac(invite, response);
+  dialog.goOnFrom(usedSequence);
   endpoint.sendAck(dialog.createAck(invite), to, options);
   const bye = dialog.createRequest('BYE');
   bye.headers.add(HeaderId.Reason, 'SIP;cause=487;text="Request Terminated"');
@@ -40,10 +48,13 @@ export class LateAnswers implements ClientTransactionUser {
   /** Until it ends. */
   #leg: AnsweredLeg | undefined;
   #options: SendOptions | undefined = undefined;
+  readonly #usedSequence: number;
 
-  constructor(leg: AnsweredLeg) {
+  /** `usedSequence`: of the early dialogs that did not win, the highest. */
+  constructor(leg: AnsweredLeg, usedSequence: number) {
     this.#env = leg.env;
     this.#leg = leg;
+    this.#usedSequence = usedSequence;
   }
 
   legEnded(): void {
@@ -55,7 +66,7 @@ export class LateAnswers implements ClientTransactionUser {
     const leg = this.#leg;
     const options = leg?.options ?? this.#options;
     if ((response.toTag() ?? '') !== (leg?.dialog.remoteTag ?? request.toTag() ?? ''))
-      turnAway(this.#env, request, response, flow, options);
+      turnAway(this.#env, { invite: request, destination: flow, usedSequence: this.#usedSequence }, response, options);
     else if (leg !== undefined) leg.ack.giveAgain(request);
     else this.#env.endpoint.sendAck(Dialog.createUac(request, response).createAck(request), flow, options);
   }

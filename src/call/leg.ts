@@ -86,8 +86,8 @@ const GONE: Phase = { kind: 'gone' };
 export interface LegRegistry {
   add(leg: Leg): void;
   remove(leg: Leg): void;
-  /** An INVITE was given up without a final response; a 2xx may still come and is then ended (RFC 3261 §13.2.2.4). */
-  abandon(transaction: ClientTransaction): void;
+  /** An INVITE was given up without a final response; a 2xx may still come and is then ended (RFC 3261 §13.2.2.4). `usedSequence`: of its early dialogs. */
+  abandon(transaction: ClientTransaction, usedSequence: number): void;
   /** The leg of a dialog, for Replaces. */
   find(callId: string, localTag: string, remoteTag: string): Leg | undefined;
 }

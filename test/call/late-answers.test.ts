@@ -1,8 +1,13 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createResponse, HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
-import { fill, type Party, sdp, World } from './world.ts';
+import { fill, type Party, type Sent, sdp, World } from './world.ts';
+
+const RELIABLE = [
+  [HeaderId.Require, '100rel'],
+  [HeaderId.RSeq, '7001'],
+] as const;
 
 /** A 2xx of a fork that kept silent while the call lasted. */
 function answerOfFork(party: Party, tag: string): void {
@@ -72,6 +77,44 @@ test('§13.2.2.4: a fork that answers after the call has ended is acknowledged a
   expect(bye?.requestUri).toBe('sip:fork@b');
   expect(bye?.headers.value(HeaderId.Reason)).toContain('cause=487');
   expect(world.settles()).toBe(true);
+});
+
+/** A fork with an early dialog in which it was asked for a PRACK, which this engine sends for a caller without 100rel. */
+function ringsReliably(world: World): Sent {
+  const sent = world.a.call();
+  world.run();
+  world.b.answer(world.b.invite, 183, { body: sdp('fork-2'), headers: RELIABLE }, 'fork-2');
+  world.run();
+  expect(world.b.requests('PRACK').map(({ headers }) => headers.value(HeaderId.CSeq))).toEqual(['2 PRACK']);
+  return sent;
+}
+
+const byeOf = (party: Party) => {
+  const bye = party.requests('BYE').find((each) => each.toTag() === 'fork-2');
+  return bye?.headers.value(HeaderId.CSeq);
+};
+
+describe('§12.2.1.1: the BYE to a fork that had PRACKs and answers too late goes on from their sequence numbers', () => {
+  test('after another one has won', () => {
+    const world = new World();
+    ringsReliably(world);
+    world.b.answer(world.b.invite, 200, { body: sdp('callee') });
+    world.run();
+    answerOfFork(world.b, 'fork-2');
+    world.run();
+    expect(byeOf(world.b)).toBe('3 BYE');
+    world.a.send('BYE');
+    expect(world.settles()).toBe(true);
+  });
+
+  test('after the caller has given up', () => {
+    const world = new World();
+    ringsReliably(world).transaction?.cancel();
+    answerOfFork(world.b, 'fork-2');
+    world.run();
+    expect(byeOf(world.b)).toBe('3 BYE');
+    expect(world.settles()).toBe(true);
+  });
 });
 
 /** A WeakRef is held for the turn of the event loop that looked at it. */

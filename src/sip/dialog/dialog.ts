@@ -266,6 +266,11 @@ export class Dialog {
     if (target !== undefined) this.#remoteTarget = target;
   }
 
+  /** This side has sent requests up to this number in the dialog that nobody knows here any more: CSeq goes on from there. */
+  goOnFrom(sequence: number): void {
+    if (sequence > this.#localSequence) this.#localSequence = sequence;
+  }
+
   /** The next request of this side (§12.2.1.1), without Via, which the endpoint adds. Not for ACK and CANCEL. */
   createRequest(method: string, options: DialogRequestOptions = {}): SipRequest {
     this.#localSequence++;
