@@ -15,7 +15,7 @@ import { RecordPage } from './records/record.tsx';
 import { Registrations } from './registrations.tsx';
 import type { PageRoute } from './route.ts';
 import { Tokens } from './tokens.tsx';
-import { Transports } from './transports.tsx';
+import { NewTransport, Transports } from './transports.tsx';
 import { TrunkList } from './trunks/list.tsx';
 import { TrunkPage } from './trunks/trunk.tsx';
 import { EditTrunk, NewTrunk } from './trunks/wizard.tsx';
@@ -43,6 +43,7 @@ export const PAGES: readonly PageRoute[] = [
   { pattern: '/certificates/+/new', page: NewCertificate },
   { pattern: '/certificates/:name', page: EditCertificate },
   { pattern: '/transports', page: Transports },
+  { pattern: '/transports/+/new', page: NewTransport },
   { pattern: '/calls', page: Calls },
   { pattern: '/calls/:id', page: CallPage },
   { pattern: '/registrations', page: Registrations },

@@ -1,29 +1,75 @@
-/** What the guide calls Transport Management: what this node listens on, and how to add to it. */
+/** What the guide calls Transport Management: what this node listens on, added to and taken from while it runs. */
 import { useState } from 'preact/hooks';
 import type { Problem } from '../../base/errors.ts';
-import { reload, transports } from '../client/resources.ts';
+import { certificates, documents, reload, transports } from '../client/resources.ts';
 import { isSystemAdmin, mayChange } from '../client/session.ts';
-import type { ListenerView, ReloadReport } from '../client/types.ts';
+import type { Document, ListenerView, ReloadReport } from '../client/types.ts';
+import { useQuery } from '../client/use-query.ts';
+import { navigate } from '../router.tsx';
 import { number, t } from '../text/index.ts';
-import { Button } from '../ui/button.tsx';
+import { Button, ButtonLink } from '../ui/button.tsx';
+import { Confirm } from '../ui/dialog.tsx';
 import { FaultSummary, faultsOf } from '../ui/form.tsx';
 import { Note } from '../ui/note.tsx';
 import { Empty, Page } from '../ui/page.tsx';
+import { State } from '../ui/state.tsx';
 import type { Column } from '../ui/table.tsx';
+import { say } from '../ui/toast.tsx';
+import { Unread } from '../ui/unread.tsx';
 import { useListing, VirtualTable } from '../ui/virtual-table.tsx';
 import { Ends } from './certificates.tsx';
+import { DocumentForm } from './provisioning/document-form.tsx';
+import type { Draft, Form } from './provisioning/model.ts';
 
 const EXAMPLE = `listen:
   - { transport: tls, host: 0.0.0.0, port: 5061, certificate: tls/cert.pem, key: tls/key.pem }`;
 
+const LIST = '/transports';
+const TLS_FIELDS = ['certificate', 'clientCertificate', 'minVersion'];
+const isTls = (draft: Draft) => draft['transport'] === 'tls';
+
+/** @param names certificates that TLS may show. */
+const formOf = (names: readonly string[]): Form => ({
+  id: 'transport',
+  sections: [
+    {
+      title: 'section.transport',
+      text: 'section.transportText',
+      fields: [
+        { path: 'name', kind: 'text' },
+        { path: 'transport', kind: 'select', options: ['udp', 'tcp', 'tls'] },
+        { path: 'host', kind: 'text', mono: true },
+        { path: 'port', kind: 'number' },
+        { path: 'certificate', kind: 'select', options: names, only: isTls },
+        { path: 'clientCertificate', kind: 'select', options: ['none', 'optional', 'required'], only: isTls },
+        { path: 'minVersion', kind: 'select', options: ['TLSv1.2', 'TLSv1.3'], only: isTls },
+      ],
+    },
+    {
+      title: 'section.transportPublic',
+      fields: [
+        { path: 'publicHost', kind: 'text', optional: true, mono: true },
+        { path: 'publicPort', kind: 'number', optional: true },
+      ],
+    },
+  ],
+});
+
 export function Transports() {
   const listing = useListing<ListenerView>('transports', transports.list);
+  const [leaving, setLeaving] = useState<string>();
+  const maySet = isSystemAdmin() && mayChange();
+  const add = maySet ? (
+    <ButtonLink to={`${LIST}/+/new`} kind="primary" icon="plus">
+      {t('transports.new')}
+    </ButtonLink>
+  ) : undefined;
   return (
-    <Page title={t('transports.title')} text={t('transports.text')}>
+    <Page title={t('transports.title')} text={t('transports.text')} {...(add === undefined ? {} : { actions: add })}>
       <div class="stack">
         <VirtualTable
           caption={t('transports.title')}
-          columns={COLUMNS}
+          columns={maySet ? [...COLUMNS, removal(setLeaving)] : COLUMNS}
           listing={listing}
           keyOf={({ id }) => id}
           searched={false}
@@ -31,8 +77,67 @@ export function Transports() {
         />
         {isSystemAdmin() ? <HowTo /> : <Note kind="info">{t('transports.askAdmin')}</Note>}
       </div>
+      {leaving === undefined ? null : (
+        <Confirm
+          title={t('transports.remove', { name: leaving })}
+          text={t('transports.removeText')}
+          action={t('action.delete')}
+          work={() => documents.remove(`${LIST}/${encodeURIComponent(leaving)}`)}
+          onClose={() => setLeaving(undefined)}
+          onDone={() => {
+            setLeaving(undefined);
+            say(t('transports.removed', { name: leaving }));
+            listing.reload();
+          }}
+        />
+      )}
     </Page>
   );
+}
+
+export function NewTransport() {
+  const { data, error } = useQuery('certificates', () => certificates.list({ limit: 1000 }));
+  const up = { to: LIST, label: t('transports.title') };
+  if (data === undefined) return <Unread title={t('transports.new')} up={up} error={error} />;
+  const names = data.items.filter(({ use, owner }) => use === 'tls' && owner === 'system').map(({ name }) => name);
+  const document = { transport: 'udp', certificate: names[0] ?? '', clientCertificate: 'none', minVersion: 'TLSv1.2' };
+  return (
+    <Page title={t('transports.new')} text={t('transports.newText')} up={up}>
+      <DocumentForm
+        form={formOf(names)}
+        document={document}
+        isNew
+        mayEdit={isSystemAdmin() && mayChange()}
+        tenant=""
+        save={(wanted) => documents.create(LIST, withoutIdle(wanted))}
+        onSaved={({ name }) => {
+          say(t('transports.added', { name: String(name) }));
+          navigate(LIST, 'replace');
+        }}
+        onCancel={() => navigate(LIST)}
+      />
+    </Page>
+  );
+}
+
+/** What is for TLS alone is refused elsewhere. */
+function withoutIdle(wanted: Document): Document {
+  if (wanted['transport'] === 'tls') return wanted;
+  return Object.fromEntries(Object.entries(wanted).filter(([field]) => !TLS_FIELDS.includes(field)));
+}
+
+function removal(leave: (name: string) => void): Column<ListenerView> {
+  return {
+    title: t('action.delete'),
+    hideTitle: true,
+    end: true,
+    cell: ({ id, managedBy }) =>
+      managedBy === undefined ? (
+        <Button kind="danger-quiet" onClick={() => leave(id)}>
+          {t('action.delete')} <span class="visually-hidden">{id}</span>
+        </Button>
+      ) : null,
+  };
 }
 
 const COLUMNS: readonly Column<ListenerView>[] = [
@@ -67,15 +172,28 @@ const COLUMNS: readonly Column<ListenerView>[] = [
     get title() {
       return t('transports.certificate');
     },
-    cell: ({ certificate }) =>
+    cell: ({ certificate, certificateName }) =>
       certificate === undefined ? (
-        '—'
+        (certificateName ?? '—')
       ) : (
         <>
           <Ends at={certificate.notAfter} />
           <span class="table-sub break">{certificate.names.join(', ') || certificate.subject}</span>
         </>
       ),
+  },
+  {
+    get title() {
+      return t('transports.state');
+    },
+    cell: ({ managedBy, problem }) => (
+      <>
+        <State tone={problem === undefined ? 'good' : 'bad'}>
+          {t(problem === undefined ? 'transports.open' : 'transports.faulty')}
+        </State>
+        <span class="table-sub break">{problem ?? managedBy ?? t('transports.here')}</span>
+      </>
+    ),
   },
   {
     get title() {
@@ -86,7 +204,7 @@ const COLUMNS: readonly Column<ListenerView>[] = [
   },
 ];
 
-/** Sockets belong to the machine: they are set in its configuration, and the page says how. */
+/** Those of the configuration file are changed there; the page says how, and has it read again. */
 function HowTo() {
   const [busy, setBusy] = useState(false);
   const [report, setReport] = useState<ReloadReport>();

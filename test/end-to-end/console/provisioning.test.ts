@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../kit/free-port.ts';
@@ -270,6 +272,7 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
       ['certificates', 'Zertifikate'],
       ['certificates/+/new', 'Zertifikat hinzuf\u00fcgen'],
       ['transports', 'Transporte'],
+      ['transports/+/new', 'Transport hinzuf\u00fcgen'],
       ['tenants/+/new', 'Mandanten anlegen'],
     ] as const) {
       await page.goto(`${world.url}/console/${path}`);
@@ -287,6 +290,40 @@ describe.skipIf(peersSkipped)('the pages of what is provisioned', () => {
     await page.getByLabel('SIP-Domain').fill('cork.test');
     await page.getByRole('button', { name: 'Anlegen' }).click();
     await heading(page, 'cork');
+
+    const port = await freePort();
+    await page.goto(`${world.url}/console/transports/+/new`);
+    await page.getByLabel('Name', { exact: true }).fill('streams');
+    await page.getByLabel('Protokoll').selectOption('tcp');
+    await page.getByLabel('Adresse', { exact: true }).fill('192.0.2.1');
+    await page.getByLabel('Port', { exact: true }).fill(String(port));
+    await page.getByRole('button', { name: 'Anlegen' }).click();
+    await page.locator('.field-error').waitFor();
+    await page.getByLabel('Adresse', { exact: true }).fill('127.0.0.1');
+    await page.getByRole('button', { name: 'Anlegen' }).click();
+    await page.getByText('hier hinzugef\u00fcgt').waitFor();
+    expect(await optionsOver(port)).toMatch(/^SIP\/2\.0 200 /);
+    expect(await world.look(page, 'narrow-dark-transport-added')).toEqual([]);
+    await page.getByRole('button', { name: 'L\u00f6schen streams' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'L\u00f6schen' }).click();
+    await page.getByText('hier hinzugef\u00fcgt').waitFor({ state: 'detached' });
+    await expect(optionsOver(port)).rejects.toThrow('ECONNREFUSED');
     expect(faults).toEqual([]);
   }, 180_000);
 });
+
+/** The answer to an OPTIONS over TCP. */
+async function optionsOver(port: number): Promise<string> {
+  const client = connect(port, '127.0.0.1');
+  try {
+    await once(client, 'connect');
+    const via = `Via: SIP/2.0/TCP 127.0.0.1:5099;branch=z9hG4bK-console-${port}`;
+    const fields = ['Max-Forwards: 70', 'From: <sip:a@127.0.0.1>;tag=1', 'To: <sip:127.0.0.1>', `Call-ID: c-${port}`];
+    client.write(
+      `${['OPTIONS sip:127.0.0.1 SIP/2.0', via, ...fields, 'CSeq: 1 OPTIONS'].join('\r\n')}\r\nContent-Length: 0\r\n\r\n`,
+    );
+    return String((await once(client, 'data'))[0]);
+  } finally {
+    client.destroy();
+  }
+}
