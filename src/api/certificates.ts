@@ -57,9 +57,10 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const tenant = tenantScope(identity, query.tenant);
+      const { certificates } = context.provisioning.current().state;
       return pageFrom(
         {
-          all: context.provisioning.current().state.certificates,
+          all: () => certificates,
           matches: (certificate) =>
             maySee(identity, certificate) && (tenant === undefined || certificate.owner === tenant),
           view: (certificate) => viewOf(context, certificate),

@@ -53,7 +53,7 @@ function listRoute(app: FastifyInstance, context: ApiContext, collection: Collec
       const wanted = query.q?.toLowerCase();
       return pageFrom(
         {
-          all: items,
+          all: () => items,
           matches: wanted === undefined ? undefined : (item) => mentions(item, wanted),
           view: (item) => itemView(context, tenant.name, item),
           keyOf: (item) => String(item[collection.key]),

@@ -59,6 +59,8 @@ export class EventFeed {
   readonly #texts: { readonly event: EngineEvent; readonly text: string }[] = [];
   #unsubscribe: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer is due. */
+  #dueMs = 0;
   #gatheredAtMs = 0;
   readonly #callsWait: () => boolean;
   #servedAtMs = 0;
@@ -91,8 +93,10 @@ export class EventFeed {
     this.#unsubscribe = undefined;
     clearTimeout(this.#timer);
     clearTimeout(this.#yields);
+    clearImmediate(this.#turn);
     this.#timer = undefined;
     this.#yields = undefined;
+    this.#turn = undefined;
     this.#pieces.clear();
     this.#texts.length = 0;
   }
@@ -101,17 +105,26 @@ export class EventFeed {
   serve(reader: FeedReader): void {
     if (!this.#readers.has(reader)) return;
     this.#waiting.add(reader);
+    this.#takeTurn();
+  }
+
+  /** One turn at a time, whoever asks for it; none while readers yield. */
+  #takeTurn(): void {
     if (this.#yields === undefined) this.#turn ??= setImmediate(() => this.#serveSome());
   }
 
-  #schedule(afterMs = this.#gatheredAtMs + GATHER_MS - performance.now()): void {
-    this.#timer ??= setTimeout(
+  /** Has all served at this moment at the latest: what one reader waits for puts off nobody else. */
+  #schedule(dueMs = this.#gatheredAtMs + GATHER_MS): void {
+    if (this.#timer !== undefined && dueMs >= this.#dueMs) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
         this.#gatheredAtMs = performance.now();
         for (const reader of this.#readers) this.serve(reader);
       },
-      Math.max(0, afterMs),
+      Math.max(0, dueMs - performance.now()),
     );
   }
 
@@ -122,7 +135,7 @@ export class EventFeed {
     if (nowMs - this.#servedAtMs < YIELD_MS && this.#callsWait()) {
       this.#yields = setTimeout(() => {
         this.#yields = undefined;
-        this.#turn ??= setImmediate(() => this.#serveSome());
+        this.#takeTurn();
       }, YIELD_MS);
       return;
     }
@@ -133,7 +146,7 @@ export class EventFeed {
       this.#give(reader);
       if (performance.now() >= untilMs) break;
     }
-    if (this.#waiting.size > 0) this.#turn = setImmediate(() => this.#serveSome());
+    if (this.#waiting.size > 0) this.#takeTurn();
     else this.#pieces.clear();
   }
 
@@ -141,7 +154,7 @@ export class EventFeed {
     if (!reader.takes() || reader.place === this.#events.lastId) return;
     const nowMs = performance.now();
     if (nowMs < reader.notBeforeMs) {
-      this.#schedule(reader.notBeforeMs - nowMs);
+      this.#schedule(reader.notBeforeMs);
       return;
     }
     const { octets, place, isMore } = this.#pieceFor(reader);

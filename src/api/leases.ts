@@ -32,7 +32,7 @@ export function leaseRoute(app: FastifyInstance, context: ApiContext): void {
       const held = new Set(context.engine.leases());
       return pageFrom(
         {
-          all: trunks,
+          all: () => trunks,
           matches: (trunk) =>
             held.has(trunkIdOf(trunk)) &&
             maySeeTrunk(identity, trunk) &&

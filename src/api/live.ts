@@ -59,7 +59,7 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
         (wanted === undefined || tells(entry, wanted));
       return pageFrom(
         {
-          all: context.engine.registrations(),
+          all: () => context.engine.registrations(),
           size: context.engine.registrationCount(),
           matches: isEvery ? undefined : matches,
           view: (entry) => entry,
@@ -111,7 +111,7 @@ function callRoutes(app: FastifyInstance, context: ApiContext): void {
       const tenant = tenantScope(identity, query.tenant);
       return pageFrom(
         {
-          all: context.engine.calls(),
+          all: () => context.engine.calls(),
           matches: (call) =>
             (tenant === undefined || call.tenant === tenant) &&
             (query.trunk === undefined || call.trunkId === query.trunk) &&

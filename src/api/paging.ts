@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { inSlices, type Steps } from '../base/steps.ts';
 import { type AnswerSchema, answer } from './context.ts';
-import { ApiProblem } from './problem.ts';
+import { cursorOf, from, indexOf, MOST_COMING, MOST_SERVED, markOf, placeIn } from './listing-cursor.ts';
 
 const MAX_PAGE = 1000;
 /** The query fields of every listing. */
@@ -92,7 +92,8 @@ export function page<T, V>(all: readonly T[], query: PageQuery, view: (item: T) 
 
 /** What a listing is made of. */
 export interface Listing<T, V> {
-  readonly all: Iterable<T>;
+  /** All of them, from the first one on whenever it is asked. */
+  readonly all: () => Iterable<T>;
   /** How many there are in all, where that is known without looking at each. */
   readonly size?: number | undefined;
   /** Which of them are asked for; absent: all. */
@@ -107,23 +108,12 @@ export function pageFrom<T, V>(listing: Listing<T, V>, query: PageQuery): Promis
   return inSlices(pageSteps(listing, query));
 }
 
-/** What a cursor says. */
-interface Place {
-  /** Where the next item was. */
-  readonly index: number;
-  /** Its key, and that of the item before it. */
-  readonly next: string;
-  readonly last: string;
-  /** How many come before it, and of how many. */
-  readonly before: number;
-  readonly total: number;
-}
-
 function* pageSteps<T, V>({ all, size, matches, view, keyOf }: Listing<T, V>, query: PageQuery): Steps<Page<V>> {
   const place = query.cursor === undefined || keyOf === undefined ? undefined : placeIn(query.cursor);
   const offset = place?.before ?? query.offset;
+  const counted = size ?? lengthOf(all());
   // Where the total is known the page ends as soon as it is known what comes next.
-  const known = place?.total ?? (matches === undefined ? (size ?? lengthOf(all)) : undefined);
+  const known = place?.total ?? (matches === undefined ? counted : undefined);
   const first =
     place !== undefined && keyOf !== undefined
       ? yield* indexOf(all, place, keyOf)
@@ -134,77 +124,45 @@ function* pageSteps<T, V>({ all, size, matches, view, keyOf }: Listing<T, V>, qu
   // Of those that match, how many come before the one that is looked at.
   let found = place !== undefined || first > 0 ? offset : 0;
   let index = first;
-  let last: T | undefined;
-  let next: Place | undefined;
-  for (const item of from(all, first)) {
+  let [last, next, before] = [0, 0, 0];
+  const served: T[] = [];
+  const coming: T[] = [];
+  for (const item of from(all(), first)) {
     if (index % ITEMS_PER_STEP === 0) yield;
     if (matches === undefined || matches(item)) {
       if (items.length === query.limit) {
-        if (next === undefined && keyOf !== undefined && last !== undefined)
-          next = { index, next: keyOf(item), last: keyOf(last), before: found, total: 0 };
-        if (known !== undefined) break;
+        if (coming.length === 0) [next, before] = [index, found];
+        if (coming.length < MOST_COMING) coming.push(item);
+        if (known !== undefined && (keyOf === undefined || coming.length === MOST_COMING)) break;
       } else if (found >= offset) {
         items.push(view(item));
-        last = item;
+        served.push(item);
+        last = index;
         yield;
       }
       found++;
     }
     index++;
   }
-  const total = Math.max(known ?? 0, found);
-  const nextCursor = next === undefined ? {} : { nextCursor: cursorOf({ ...next, total }) };
-  return { items, total, offset, limit: query.limit, ...nextCursor };
+  const total = Math.max(known ?? found, place === undefined ? 0 : offset + items.length);
+  const shown = { items, total, offset, limit: query.limit };
+  if (keyOf === undefined || coming.length === 0) return shown;
+  const marksOf = (some: readonly T[]) => some.map((item) => markOf(keyOf(item)));
+  const latest = marksOf(served.slice(-MOST_SERVED)).reverse();
+  const nextCursor = cursorOf({
+    last,
+    next,
+    size: counted ?? index,
+    before,
+    total,
+    served: [...latest, ...(place?.served ?? [])].slice(0, MOST_SERVED),
+    coming: marksOf(coming),
+  });
+  return { ...shown, nextCursor };
 }
 
 const ITEMS_PER_STEP = 20;
 
 function lengthOf(all: Iterable<unknown>): number | undefined {
   return Array.isArray(all) ? all.length : undefined;
-}
-
-function* from<T>(all: Iterable<T>, first: number): Generator<T> {
-  if (Array.isArray(all)) {
-    for (let index = first; index < all.length; index++) yield all[index] as T;
-    return;
-  }
-  let index = 0;
-  for (const item of all) if (index++ >= first) yield item;
-}
-
-/** Where the item is that a cursor names: where it was, or wherever it is now; after the one before it where it is gone. */
-function* indexOf<T>(all: Iterable<T>, { index, next, last }: Place, keyOf: (item: T) => string): Steps<number> {
-  for (const item of from(all, index)) {
-    if (keyOf(item) === next) return index;
-    break;
-  }
-  let [at, afterLast] = [0, index];
-  for (const item of all) {
-    if (at % ITEMS_PER_STEP === 0) yield;
-    const key = keyOf(item);
-    if (key === next) return at;
-    at++;
-    if (key === last) afterLast = at;
-  }
-  return Math.min(afterLast, at);
-}
-
-function cursorOf({ index, next, last, before, total }: Place): string {
-  return Buffer.from(JSON.stringify([index, next, last, before, total])).toString('base64url');
-}
-
-const placeSchema = z.tuple([z.int().min(0), z.string(), z.string(), z.int().min(0), z.int().min(0)]);
-
-function placeIn(cursor: string): Place {
-  try {
-    const [index, next, last, before, total] = placeSchema.parse(
-      JSON.parse(Buffer.from(cursor, 'base64url').toString()),
-    );
-    return { index, next, last, before, total };
-  } catch {
-    const message = 'is no `nextCursor` of this listing';
-    throw new ApiProblem(422, 'validation-failed', `cursor: ${message}`, {
-      problems: [{ code: 'invalid', path: 'cursor', message }],
-    });
-  }
 }

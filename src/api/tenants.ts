@@ -45,9 +45,10 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       const identity = identityOf(request);
       const query = request.query as z.infer<typeof querystring>;
       const wanted = query.q?.toLowerCase();
+      const { tenants } = context.provisioning.current().state;
       return pageFrom(
         {
-          all: context.provisioning.current().state.tenants,
+          all: () => tenants,
           matches: ({ name, domain }) =>
             maySeeTenant(identity, name) &&
             (wanted === undefined || name.toLowerCase().includes(wanted) || domain.toLowerCase().includes(wanted)),

@@ -120,9 +120,10 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
         (wanted === undefined ||
           trunk.name.toLowerCase().includes(wanted) ||
           (trunk.host ?? '').toLowerCase().includes(wanted));
+      const { trunks } = context.provisioning.current().state;
       return pageFrom(
         {
-          all: context.provisioning.current().state.trunks,
+          all: () => trunks,
           matches: isEvery ? undefined : matches,
           view: (trunk) => ({ ...managedView(context, identity, trunk), status: statusOf(context, trunk) }),
           keyOf: trunkIdOf,

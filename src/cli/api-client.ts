@@ -120,7 +120,7 @@ export class ApiClient {
       items.push(...page.items);
       nextCursor = page.nextCursor;
       if (items.length >= limit || page.items.length === 0) return items;
-      if (nextCursor === undefined && items.length >= page.total) return items;
+      if (nextCursor === undefined && (query.has('cursor') || items.length >= page.total)) return items;
     }
   }
 

@@ -36,6 +36,7 @@ beforeEach(() => {
   feed = new EventFeed(events, 'a');
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -45,6 +46,18 @@ const later = async (ms = GATHER_MS) => {
   await vi.advanceTimersByTimeAsync(ms);
   for (let turns = 0; turns < 20; turns++) await turn();
 };
+/** Turns of the event loop that are asked for, which come when a test calls them. */
+function countedTurns(): Set<() => void> {
+  const turns = new Set<() => void>();
+  vi.spyOn(globalThis, 'setImmediate').mockImplementation((asked) => {
+    turns.add(asked);
+    return asked as unknown as NodeJS.Immediate;
+  });
+  vi.spyOn(globalThis, 'clearImmediate').mockImplementation((asked) => {
+    turns.delete(asked as unknown as () => void);
+  });
+  return turns;
+}
 const opened = (place = events.lastId, channel = channelOf(undefined, undefined)) => {
   const reader = new Reader(place, channel);
   feed.add(reader);
@@ -162,6 +175,58 @@ describe('the feed of events', () => {
     expect(watcher.read).toEqual(['49', '59']);
   });
 
+  test('one who reads one a second holds up nobody else', async () => {
+    const watcher = opened(events.lastId, channelOf(undefined, undefined, 1));
+    const quick = opened();
+    await later();
+    for (let value = 0; value < 8; value++) {
+      tell(value);
+      await later(GATHER_MS + 1);
+      expect(quick.read.at(-1)).toBe(String(value));
+    }
+    expect(watcher.read.length).toBeLessThanOrEqual(2);
+    await later(1_001);
+    expect(watcher.read.at(-1)).toBe('7');
+  });
+
+  test.each([false, true])(
+    'however many are behind, one turn is asked for at a time; calls wait: %s',
+    async (waits) => {
+      events = new EventBus({ wallMs: () => 0, nowMs: () => 0 });
+      feed = new EventFeed(events, 'a', () => waits);
+      const turns = countedTurns();
+      let nowMs = performance.now();
+      vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+      const start = events.lastId;
+      for (let value = 0; value < 1_000; value++) tell(value);
+      const readers = Array.from({ length: 50 }, () => {
+        const reader = new Reader(start, channelOf(undefined, undefined));
+        const write = reader.write.bind(reader);
+        // Four readers fill a turn.
+        reader.write = (text) => {
+          nowMs += 0.75;
+          write(text);
+        };
+        feed.add(reader);
+        return reader;
+      });
+      let most = 0;
+      for (let round = 0; round < 1_000; round++) {
+        most = Math.max(most, turns.size + vi.getTimerCount());
+        const [turn] = turns;
+        if (turn !== undefined) {
+          turns.delete(turn);
+          turn();
+        } else if (vi.getTimerCount() > 0) {
+          nowMs += 100;
+          vi.advanceTimersByTime(100);
+        } else break;
+      }
+      for (const { read } of readers) expect(read).toHaveLength(1_000);
+      expect(most).toBe(1);
+    },
+  );
+
   test('nothing is left of the last reader that goes', async () => {
     const reader = opened();
     expect(events.subscriberCount).toBe(1);
@@ -170,5 +235,11 @@ describe('the feed of events', () => {
     expect(events.subscriberCount).toBe(0);
     await later();
     expect([reader.texts, vi.getTimerCount()]).toEqual([[], 0]);
+    // Not even the turn that it was waiting for.
+    const turns = countedTurns();
+    const other = opened();
+    expect(turns.size).toBe(1);
+    feed.remove(other);
+    expect(turns.size).toBe(0);
   });
 });
