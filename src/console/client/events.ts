@@ -129,7 +129,10 @@ export interface Freshness {
 /** Even where events tell, something may change without one. */
 const SELDOM_MS = 30_000;
 
-/** Reads again when such events happen, at most so often; and as often as that while they cannot be followed. */
+/**
+ * Reads again when such events happen, at most so often; and as often as that while they cannot be followed. Nobody told what happened before
+ * they could: when the stream opens it is time, too.
+ */
 export function useLive(types: readonly string[], mostEveryMs: number): Freshness {
   const [turn, setTurn] = useState(0);
   const [isOpen, setOpen] = useState(false);
@@ -137,17 +140,20 @@ export function useLive(types: readonly string[], mostEveryMs: number): Freshnes
   const wanted = types.join(',');
   useEffect(() => {
     let timer: number | undefined;
-    const happened = () => {
-      timer ??= window.setTimeout(
-        () => {
-          timer = undefined;
-          lastMs.current = performance.now();
-          setTurn((count) => count + 1);
-        },
-        Math.max(0, lastMs.current + mostEveryMs - performance.now()),
-      );
+    const readAgain = () => {
+      window.clearTimeout(timer);
+      timer = undefined;
+      lastMs.current = performance.now();
+      setTurn((count) => count + 1);
     };
-    const end = follow(wanted.split(','), 1, { onEvent: happened, onMissed: happened, onOpen: setOpen });
+    const happened = () => {
+      timer ??= window.setTimeout(readAgain, Math.max(0, lastMs.current + mostEveryMs - performance.now()));
+    };
+    const onOpen = (isOpenNow: boolean) => {
+      setOpen(isOpenNow);
+      if (isOpenNow) readAgain();
+    };
+    const end = follow(wanted.split(','), 1, { onEvent: happened, onMissed: happened, onOpen });
     return () => {
       window.clearTimeout(timer);
       end();
