@@ -483,6 +483,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       callId: this.#invite?.callId ?? '',
       trunkId: plan.trunkId,
       extension: plan.extension,
+      node: plan.node,
       retryAfterSeconds,
     };
     const { record } = this.attempt.call;

@@ -103,6 +103,8 @@ export interface BranchPlan {
   readonly label: string;
   readonly trunkId?: string;
   readonly extension?: string;
+  /** The other node of the store that it leaves through. */
+  readonly node?: string;
   readonly draft: LegDraft;
   readonly options: BranchOptions;
   /**

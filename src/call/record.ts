@@ -84,6 +84,8 @@ export interface AttemptRecord {
   readonly label: string;
   readonly trunkId?: string | undefined;
   readonly extension?: string | undefined;
+  /** The other node of the store that it went through. */
+  readonly node?: string | undefined;
   /** `transport:address:port`. */
   readonly target: string;
   /** Final status; 0 when there was none. */

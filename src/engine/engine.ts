@@ -51,6 +51,7 @@ import { Branches } from './route/branches.ts';
 import { callRouter } from './route/call-router.ts';
 import { MediaParties } from './route/media-parties.ts';
 import { OutboundGuards } from './route/outbound-guards.ts';
+import { RegisteredNodes } from './route/registered-node.ts';
 import { Routing } from './route/routing.ts';
 import { StirService } from './route/stir-service.ts';
 import { Served } from './served.ts';
@@ -71,6 +72,8 @@ export class Engine {
   readonly guards: OutboundGuards;
   readonly doctor: TrunkDoctor;
   readonly branches: Branches;
+  /** Trunks that calls leave through one node only for. */
+  readonly registered: RegisteredNodes;
   readonly media: Media;
   readonly messaging: Messaging;
   /** Whom the engine believes about callers, and what it has fetched for that. */
@@ -192,12 +195,7 @@ export class Engine {
     if (observer.messages !== undefined) this.endpoint.observer = observer.messages;
     const peers = options.peers ?? NO_PEERS;
     const secret = options.nonceSecret ?? randomBytes(32);
-    const pass = new PeerPass({
-      node: settings.node,
-      secret,
-      clock: scheduler,
-      peers,
-    });
+    const pass = new PeerPass({ node: settings.node, secret, clock: scheduler, peers });
     this.registrations = new Registrations({
       reach: new ContactReach({ node: settings.node, peers, pass, front: this.#front }),
       front: this.#front,
@@ -242,6 +240,7 @@ export class Engine {
       ...(options.callsElsewhere === undefined ? {} : { callsElsewhere: options.callsElsewhere }),
       ...(options.trunkElsewhere === undefined ? {} : { elsewhere: options.trunkElsewhere }),
     });
+    this.registered = new RegisteredNodes({ peers, pass, served, trunks: () => this.trunks });
     const relays = new MediaRelays(scheduler, options.openDatagrams ?? openDatagrams, observer.relays);
     this.media = new Media(relays, scheduler);
     const mediaParties = new MediaParties(() => relays.configured);
@@ -250,6 +249,7 @@ export class Engine {
       endpoint: this.endpoint,
       registrations: this.registrations,
       trunks: this.trunks,
+      registered: this.registered,
       served,
       signs: (input, { key }) => signatures.sign(input, key),
       attemptMs: settings.timers.attemptMs,
@@ -272,6 +272,7 @@ export class Engine {
       media: mediaParties,
       guards: this.guards,
       trunks: this.trunks,
+      registered: this.registered,
       branches: this.branches,
       clock: scheduler,
       random: options.random ?? Math.random,

@@ -84,7 +84,8 @@ export class Messaging {
       return;
     }
     if (source.kind === 'node') {
-      this.#fromNode(transaction, source.wanted);
+      if ('aor' in source.wanted) this.#fromNode(transaction, source.wanted);
+      else transaction.reply(404, 'Not Found');
       return;
     }
     const { request } = transaction;

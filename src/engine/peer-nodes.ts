@@ -3,11 +3,12 @@
  * it registered at; so another node hands its request to that one, drafted to the last header field, with a pass that only a node of
  * this store can write. The other node checks the pass, takes it off, and sends the request on to the binding that the pass names.
  *
- * The pass is a header field between the two nodes: the sender's name, the second it was written, the binding's address-of-record and
- * contact, and an HMAC over all of it and the Request-URI (a gateway's is not its contact) with the secret that the nodes share. It is looked at only when it comes from the address of
+ * The pass is a header field between the two nodes: the sender's name, the second it was written, the binding's address-of-record (or
+ * the trunk that the other node has registered) and contact, and an HMAC over all of it and the Request-URI (a gateway's is not its contact) with the secret that the nodes share. It is looked at only when it comes from the address of
  * a known node, and it is good for half a minute.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { AddressScope } from '../base/address-scope.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import type { HostPort, Target, TransportName } from '../sip/transport/index.ts';
@@ -19,6 +20,10 @@ export interface PeerNodes {
   isPeerAddress(address: string): boolean;
   /** What Via and Contact of the other nodes say over a transport; of those that take new calls. */
   publicAddresses(transport: TransportName): readonly HostPort[];
+  /** Where a node says to the outside that it is, over a transport. */
+  advertised(node: string, transport: TransportName, scope: AddressScope): HostPort | undefined;
+  /** The node that can be reached and has registered a trunk with `registeredNodeOnly`. */
+  registeredAt(trunkId: string): string | undefined;
   /** A node did not answer: it is passed over until it is heard of again. */
   noteSilent(node: string): void;
   /** Names of those that are known to be there, or were a moment ago. */
@@ -35,11 +40,21 @@ export interface WantedBinding {
   readonly contact: string;
 }
 
+/** The trunk that a pass asks for, which the other node has registered, and the Contact that its provider is to see. */
+export interface WantedTrunk {
+  readonly trunkId: string;
+  readonly contact: string;
+}
+
+export type Wanted = WantedBinding | WantedTrunk;
+
 /** A node that is alone. */
 export const NO_PEERS: PeerNodes = {
   addressOf: () => undefined,
   isPeerAddress: () => false,
   publicAddresses: () => [],
+  advertised: () => undefined,
+  registeredAt: () => undefined,
   noteSilent() {},
   names: () => [],
   hasSuccessor: () => false,
@@ -50,7 +65,9 @@ export const PASS_HEADER = 'X-Tandem-Peer';
 const VALID_SECONDS = 30;
 /** Base64 of an address-of-record or contact; both are bounded where they are registered. */
 const WORD = '([A-Za-z0-9_-]{1,4096})';
-const PASS = new RegExp(`^([A-Za-z0-9-]{1,32});at=([0-9]{1,12});aor=${WORD};contact=${WORD};mac=([0-9a-f]{64})$`);
+const PASS = new RegExp(
+  `^([A-Za-z0-9-]{1,32});at=([0-9]{1,12});(aor|trunk)=${WORD};contact=${WORD};mac=([0-9a-f]{64})$`,
+);
 
 export interface PeerPassOptions {
   readonly node: string;
@@ -66,35 +83,35 @@ export class PeerPass {
     this.#options = options;
   }
 
-  /** The header field that asks another node to send a request with this Request-URI on to a binding of its own. */
-  write(requestUri: string, { aor, contact }: WantedBinding): readonly [name: string, value: string] {
+  /** The header field that asks another node to send a request with this Request-URI on to a binding of its own, or over a trunk. */
+  write(requestUri: string, wanted: Wanted): readonly [name: string, value: string] {
     const { node, clock } = this.#options;
     const seconds = Math.floor(clock.wallMs() / 1000);
-    const where = `${base64(aor)};contact=${base64(contact)}`;
-    const mac = this.#mac(node, seconds, { aor, contact }, requestUri);
-    return [PASS_HEADER, `${node};at=${seconds};aor=${where};mac=${mac}`];
+    const [kind, whose] = 'aor' in wanted ? ['aor', wanted.aor] : ['trunk', wanted.trunkId];
+    const where = `${kind}=${base64(whose)};contact=${base64(wanted.contact)}`;
+    const mac = this.#mac(node, seconds, wanted, requestUri);
+    return [PASS_HEADER, `${node};at=${seconds};${where};mac=${mac}`];
   }
 
-  /** The binding that another node asks for; undefined when no node of this store does. */
-  read(
-    request: SipRequest,
-    sourceAddress: string,
-  ): { readonly node: string; readonly wanted: WantedBinding } | undefined {
+  /** The binding or trunk that another node asks for; undefined when no node of this store does. */
+  read(request: SipRequest, sourceAddress: string): { readonly node: string; readonly wanted: Wanted } | undefined {
     const { peers, clock } = this.#options;
     const value = request.headers.valueNamed(PASS_HEADER);
     if (value === undefined || !peers.isPeerAddress(sourceAddress)) return undefined;
     const match = PASS.exec(value);
     if (match === null) return undefined;
-    const [, node = '', at = '', aor = '', contact = '', mac = ''] = match;
-    const wanted = { aor: fromBase64(aor), contact: fromBase64(contact) };
+    const [, node = '', at = '', kind, whose = '', wantedContact = '', mac = ''] = match;
+    const contact = fromBase64(wantedContact);
+    const wanted = kind === 'aor' ? { aor: fromBase64(whose), contact } : { trunkId: fromBase64(whose), contact };
     const ageSeconds = Math.abs(Math.floor(clock.wallMs() / 1000) - Number(at));
     const expected = Buffer.from(this.#mac(node, Number(at), wanted, request.requestUri), 'hex');
     const isGenuine = timingSafeEqual(expected, Buffer.from(mac, 'hex'));
     return isGenuine && ageSeconds <= VALID_SECONDS ? { node, wanted } : undefined;
   }
 
-  #mac(node: string, seconds: number, { aor, contact }: WantedBinding, requestUri: string): string {
-    const text = `peer\n${node}\n${seconds}\n${aor}\n${contact}\n${requestUri}`;
+  #mac(node: string, seconds: number, wanted: Wanted, requestUri: string): string {
+    const [kind, whose] = 'aor' in wanted ? ['peer', wanted.aor] : ['peer-trunk', wanted.trunkId];
+    const text = `${kind}\n${node}\n${seconds}\n${whose}\n${wanted.contact}\n${requestUri}`;
     return createHmac('sha256', this.#options.secret).update(text).digest('hex');
   }
 }

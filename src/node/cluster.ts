@@ -1,16 +1,20 @@
 /** The nodes on the store, as the engine asks for them, and what this one tells them. */
 import type { NodesPort, StorePort } from '../api/ports.ts';
+import type { AddressScope } from '../base/address-scope.ts';
+import { derived } from '../base/derived.ts';
 import { StateError } from '../base/errors.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { PeerNodes } from '../engine/peer-nodes.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { HostPort, Target, TransportName } from '../sip/transport/index.ts';
-import type { NodeReport, NodeRoster, Stores } from '../store/index.ts';
+import type { KnownNode, NodeReport, NodeRoster, Stores } from '../store/index.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 
 /** Nodes tell of themselves twice a second. */
 const HEARD_MS = 1_500;
+
+const registeredBy = derived(({ registered }: KnownNode): ReadonlySet<string> => new Set(registered));
 
 /** A node that was killed is in the roster for some seconds more; whoever finds it silent passes it over until it tells of itself again. */
 export class RosterPeers implements PeerNodes {
@@ -59,6 +63,18 @@ export class RosterPeers implements PeerNodes {
     });
   }
 
+  advertised(name: string, transport: TransportName, scope: AddressScope): HostPort | undefined {
+    const node = this.#roster.others().find((other) => other.name === name);
+    const contact = node?.contacts?.[transport];
+    if (contact === undefined || scope === 'public') return contact;
+    return { host: node?.sip?.address ?? contact.host, port: contact.port };
+  }
+
+  registeredAt(trunkId: string): string | undefined {
+    const others = this.#roster.others();
+    return others.find((node) => registeredBy(node).has(trunkId) && this.addressOf(node.name) !== undefined)?.name;
+  }
+
   noteSilent(name: string): void {
     const node = this.#roster.others().find((other) => other.name === name);
     if (node !== undefined) this.#silentSince.set(name, node.beat);
@@ -89,10 +105,12 @@ export function factsOf(engine: Engine, answersQuestions: boolean): NodeReport {
     const contact = engine.endpoint.advertised(transport);
     if (contact !== undefined) contacts[transport] = contact;
   }
+  const registered = engine.registered.registered();
   const shared = {
     calls: engine.trunks.capacity.snapshot(),
     trunks: engine.trunks.troubles(MAX_TROUBLES),
     contacts,
+    ...(registered.length > 0 ? { registered } : {}),
     ...(engine.calls.draining ? { isDraining: true } : {}),
     ...(answersQuestions ? {} : { answers: false }),
   };

@@ -10,6 +10,8 @@ export interface CallAttempt {
   readonly trunkId?: string | undefined;
   readonly trunk?: string | undefined;
   readonly extension?: string | undefined;
+  /** The other node that it left through (`registeredNodeOnly`). */
+  readonly node?: string | undefined;
   /** Where it was sent: `transport:address:port`. */
   readonly target?: string | undefined;
   readonly status?: number | undefined;

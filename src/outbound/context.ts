@@ -61,6 +61,8 @@ export interface PlannedRoute {
   readonly serviceRoutes: readonly string[];
   /** Its place in the rule, from 0. */
   readonly position: number;
+  /** The other node that it leaves through. */
+  readonly through: string | undefined;
 }
 
 /** A route that will not be tried. */

@@ -126,12 +126,12 @@ export function planOverTrunk(facts: OutboundFacts, trunk: Trunk): OutboundPlan 
   for (const step of [identifyCaller, decidePresentation]) refusal ??= step.run(state, NO_TRACE);
   const route: OutboundRoute = { trunk: trunk.name, strip: 0, prepend: '' };
   const pool = facts.directory.pool(trunk.id, facts.tenant.name);
-  const { serviceRoutes = [] } = facts.trunkState(trunk.id);
+  const { serviceRoutes = [], through } = facts.trunkState(trunk.id);
   return {
     facts,
     refusal,
     storedSetting: undefined,
-    routes: refusal === undefined ? [{ route, trunk, pool, serviceRoutes, position: 0 }] : [],
+    routes: refusal === undefined ? [{ route, trunk, pool, serviceRoutes, through, position: 0 }] : [],
     skipped: [],
     ruleName: undefined,
     number: state.number,

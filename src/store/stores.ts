@@ -82,6 +82,8 @@ export interface NodeReport {
   readonly answers?: boolean;
   /** Trunks that it registers and that are not online, by id. */
   readonly trunks?: Readonly<Record<string, TrunkHealth>>;
+  /** Ids of trunks with `registeredNodeOnly` that it has registered. */
+  readonly registered?: readonly string[];
 }
 
 export interface KnownNode extends NodeReport {

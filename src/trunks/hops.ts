@@ -38,6 +38,12 @@ export function hopOf(trunk: Trunk): TrunkHop {
   return { kind: 'host', host, port, transport: trunk.transport };
 }
 
+/** Trunks with the same one share a registrar, and with it a pace. */
+export function providerKey(trunk: Trunk): string {
+  const { host, port } = trunk.outboundProxy ?? trunk;
+  return `${host.toLowerCase()} ${port ?? ''} ${trunk.transport}`;
+}
+
 export function locateQuery(hop: TrunkHop & { readonly kind: 'host' }): LocateQuery {
   const { host, port, transport } = hop;
   // A trunk's transport is the operator's word; where its servers are is for the domain to say, by NAPTR too.

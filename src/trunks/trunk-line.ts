@@ -60,6 +60,8 @@ export interface TrunkCondition {
   readonly reason: string;
   /** Service-Route values of a registered trunk (RFC 3608), first hop first. */
   readonly serviceRoutes?: readonly string[];
+  /** The node that its calls leave through, because that one is registered (`registeredNodeOnly`); absent: this one. */
+  readonly through?: string;
 }
 
 /** What all trunks of an engine share. */

@@ -23,7 +23,15 @@ import type { DatacentreState, DatacentreStatus } from './datacentres.ts';
 import type { TrunkAttempt } from './evidence.ts';
 import type { TrunkEndpoint } from './exchange.ts';
 import type { TrunkHealth, TrunkStateName } from './health.ts';
-import { type GatewayReach, hopOf, type Reach, type TrunkHop, TrunkHops, type TrunkLocator } from './hops.ts';
+import {
+  type GatewayReach,
+  hopOf,
+  providerKey,
+  type Reach,
+  type TrunkHop,
+  TrunkHops,
+  type TrunkLocator,
+} from './hops.ts';
 import { type CalledNumberReader, Identification } from './identification.ts';
 import type { PingOutcome, PingSharing } from './keep-alive.ts';
 import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
@@ -364,6 +372,11 @@ export class TrunkService implements TimerTarget {
     return this.#lines.get(trunkId)?.retry() ?? false;
   }
 
+  /** Whether it is this node that registers a trunk. */
+  registersHere(trunkId: string): boolean {
+    return this.#lines.get(trunkId)?.registersHere === true;
+  }
+
   /** Ids of the trunks that this node registers, whether their providers have taken it or not. */
   *registeredHere(): Iterable<string> {
     for (const [id, { registersHere }] of this.#lines) if (registersHere) yield id;
@@ -487,12 +500,6 @@ export class TrunkService implements TimerTarget {
     for (const line of this.#lines.values()) if (line.registers) inUse.add(providerKey(line.trunk));
     for (const key of this.#pacers.keys()) if (!inUse.has(key)) this.#pacers.delete(key);
   }
-}
-
-/** Trunks with the same one share a registrar, and with it a pace. */
-function providerKey(trunk: Trunk): string {
-  const { host, port } = trunk.outboundProxy ?? trunk;
-  return `${host.toLowerCase()} ${port ?? ''} ${trunk.transport}`;
 }
 
 export function inboundHolders(trunk: Trunk, tenant: Tenant, directory: Directory): CapacityHolder[] {

@@ -37,6 +37,15 @@ describe('the pass between nodes', () => {
     expect(pass.read(carrying(value), PEER)).toBe(undefined);
   });
 
+  test('names a trunk and the Contact that its provider is to see; it is no pass to a binding of that name', () => {
+    const { pass } = passes();
+    const wanted = { trunkId: '100000001', contact: '<sip:1@198.51.100.1:5060>' };
+    const [, value] = pass.write(URI, wanted);
+    expect(pass.read(carrying(value), PEER)).toEqual({ node: 'node-2', wanted });
+    expect(pass.read(carrying(value.replace(';trunk=', ';aor=')), PEER)).toBe(undefined);
+    expect(pass.read(carrying(value.replace(/trunk=[^;]+/, 'trunk=Mg')), PEER)).toBe(undefined);
+  });
+
   test('is nothing from another address, for another target, later than half a minute, or with another secret', () => {
     const { pass, clock } = passes();
     const [, value] = pass.write(URI, WANTED);

@@ -22,6 +22,21 @@ test('a node that was silent is passed over until it tells of itself again', () 
   expect(peers.addressOf('nobody')).toBeUndefined();
 });
 
+test('who has registered a trunk is named while it can be reached, and where it says that it is', () => {
+  const contacts = { udp: { host: '203.0.113.1', port: 5070 } };
+  const nodes: KnownNode[] = [
+    { name: 'a', sip, beat: 1, heardAtMs: 0, registered: ['2'] },
+    { name: 'b', sip, contacts, beat: 1, heardAtMs: 0, registered: ['1', '3'] },
+  ];
+  const peers = new RosterPeers(rosterOf(nodes), new VirtualScheduler());
+  expect(['1', '2', '4'].map((id) => peers.registeredAt(id))).toEqual(['b', 'a', undefined]);
+  expect(peers.advertised('b', 'udp', 'public')).toEqual(contacts.udp);
+  expect(peers.advertised('b', 'udp', 'private')).toEqual({ host: '192.0.2.1', port: 5070 });
+  expect(peers.advertised('b', 'tls', 'public')).toBeUndefined();
+  peers.noteSilent('b');
+  expect(peers.registeredAt('1')).toBeUndefined();
+});
+
 test('a trunk that another node registers is as that node says: well, unless it names it', () => {
   const offline = { state: 'offline' as const, code: 503, reason: 'Service Unavailable' };
   const roster = rosterOf([

@@ -23,6 +23,10 @@ const attemptAnswer = z.object({
   trunkId: optionalText,
   trunk: optionalText,
   extension: optionalText,
+  node: z
+    .string()
+    .optional()
+    .describe('The other node that it left through, because that one is registered (`registeredNodeOnly`).'),
   target: z.string().optional().describe('Where it was sent, as `transport:address:port`.'),
   status: z.int().optional(),
   reason: optionalText,

@@ -9,9 +9,9 @@ import {
   type Restorer,
 } from '../../call/index.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
-import { formatHost } from '../../sip/message/index.ts';
 import type { Target } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
+import { contactAt } from '../own-contact.ts';
 import type { OutboundGuards } from '../route/outbound-guards.ts';
 import type { Served } from '../served.ts';
 
@@ -58,7 +58,7 @@ function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>): LegS
   const own = endpoint.advertised(target, scope);
   // A name that the trunk has for all nodes stays; without a listener for it the peer is told nothing new.
   if (own === undefined || viaHost !== undefined) return { ...leg, place };
-  const here = (contact: string) => contact.replace(CONTACT_HOST, `$1${formatHost(own.host)}:${own.port}`);
+  const here = (contact: string) => contactAt(contact, own);
   const { dialog, options } = leg;
   return {
     ...leg,
@@ -67,9 +67,6 @@ function legHere(leg: LegSnapshot, endpoint: Pick<Endpoint, 'advertised'>): LegS
     options: { ...options, contact: here(options.contact) },
   };
 }
-
-/** Up to the host of the URI in one of our own Contacts, and the host with its port. */
-const CONTACT_HOST = /^(<sips?:(?:[^@>]*@)?)(?:\[[^\]]*\]|[^:;>]*)(?::\d+)?/;
 
 function placesOf(snapshot: CallSnapshot, { trunks, guards, served, scheduler }: CallRestorerOptions): (() => void)[] {
   const { facts, caller, callee } = snapshot;

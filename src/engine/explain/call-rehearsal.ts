@@ -225,7 +225,11 @@ export class CallRehearsal {
           this.#witness(plan).refusal ??= refusal;
         },
       },
-      branches: { toPhones: (context, number) => own.toPhones(context, number), toWantedBinding: () => undefined },
+      branches: {
+        toPhones: (context, number) => own.toPhones(context, number),
+        toWantedBinding: () => undefined,
+        toRegisteredTrunk: () => undefined,
+      },
       contactHost: () => ({ host: 'explain.invalid', port: 5060 }),
     });
   }

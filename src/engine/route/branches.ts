@@ -6,6 +6,7 @@ import {
   type LegSettings,
   type NodeAddress,
   type OutboundPlan,
+  profileOf,
   type RouteDraft,
   type SeenAs,
   type Signs,
@@ -14,12 +15,13 @@ import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { targetText } from '../../provisioning/trunk-settings/teams.ts';
 import type { SessionTimerOptions } from '../../sip/dialog/index.ts';
 import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
-import { escapeUser, formatHost, isSipUri, type SipRequest, type Uri } from '../../sip/message/index.ts';
+import { escapeUser, formatHost, isSipUri, parseNameAddr, type SipRequest, type Uri } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { CapacityGrant } from '../../trunks/capacity.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
-import type { WantedBinding } from '../peer-nodes.ts';
-import { ORPHAN_SILENT_MS, type Reached } from '../reach.ts';
+import { contactAt, namesInContact } from '../own-contact.ts';
+import type { WantedBinding, WantedTrunk } from '../peer-nodes.ts';
+import { NODE_SILENT_MS, ORPHAN_SILENT_MS, type Reached } from '../reach.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Served } from '../served.ts';
 import type { CallContext } from './call-context.ts';
@@ -27,11 +29,14 @@ import { draftOf } from './drafted-request.ts';
 import type { MediaParties } from './media-parties.ts';
 import { outsideParty } from './party-address.ts';
 import { noteSilence, phoneBranch } from './phone-leg.ts';
+import type { RegisteredNode, RegisteredNodes } from './registered-node.ts';
 
 export interface BranchesOptions {
   readonly endpoint: Endpoint;
   readonly registrations: Registrations;
   readonly trunks: Pick<TrunkService, 'digestClient' | 'admit' | 'noteAttempt' | 'targets'>;
+  /** Which node calls over a trunk leave through, and what its registration has told. */
+  readonly registered: RegisteredNodes;
   readonly served: Pick<Served, 'directory'>;
   readonly media: MediaParties;
   readonly signs: Signs;
@@ -60,7 +65,7 @@ export class Branches {
 
   /** Branches of calls that are only thought through. */
   rehearsal(parts: Pick<BranchesOptions, 'trunks' | 'onAttempt' | 'onUnlocated' | 'signs'>): Branches {
-    return new Branches({ ...this.#options, ...parts });
+    return new Branches({ ...this.#options, ...parts, registered: this.#options.registered.rehearsal() });
   }
 
   /** A branch to each contact that is registered for a number of the tenant; empty when none is. */
@@ -98,6 +103,48 @@ export class Branches {
     };
   }
 
+  /** A request that another node drafted, on over a trunk that this one registers; undefined when it does not any more. */
+  toRegisteredTrunk(request: SipRequest, { trunkId, contact }: WantedTrunk): BranchPlan | undefined {
+    const { served, registered, endpoint, trunks, attemptMs } = this.#options;
+    const trunk = served.directory.trunk(trunkId);
+    if (trunk?.enabled !== true || !registered.registersHere(trunk)) return undefined;
+    const { usePrivateIp, rewriteViaHost, largeRequests, trusted } = trunk.options;
+    const scope = usePrivateIp ? 'private' : 'public';
+    const { routes, nextHop } = profileOf(trunk);
+    const told = endpoint.advertised(trunk.transport, scope);
+    // A host that the trunk's own parameters put there stays.
+    const namesThisNode = told !== undefined && namesInContact(contact, told);
+    const draft = { ...draftOf(request), routes: [...routes, ...registered.serviceRoutes(trunk)], contact };
+    const options: BranchOptions = {
+      contact,
+      scope,
+      trunkId,
+      largeRequests,
+      assertsIdentity: trusted,
+      relayHeaders: ['P-Asserted-Identity', 'Privacy'],
+      firstResponseMs: attemptMs,
+    };
+    return {
+      label: trunk.name,
+      trunkId,
+      draft,
+      options,
+      toward: (to) => {
+        const own = endpoint.advertised(to, scope);
+        const here = own === undefined || !namesThisNode ? contact : contactAt(contact, own);
+        const via = rewriteViaHost ? endpoint.advertised(to, 'public') : undefined;
+        return {
+          draft: { ...draft, contact: here },
+          options: { ...options, contact: here, viaHost: via?.host, viaPort: via?.port },
+        };
+      },
+      resolve: () => this.#targets(trunk, nextHop),
+      credentials: trunks.digestClient(trunk),
+      // The place on the trunk is taken by the node that has the call.
+      onAttempt: (attempt) => trunks.noteAttempt(trunk, attempt),
+    };
+  }
+
   #contact(user: string, toward: Flow | Target): string | undefined {
     const advertised = this.#options.endpoint.advertised(toward);
     if (advertised === undefined) return undefined;
@@ -106,6 +153,57 @@ export class Branches {
   }
 
   toTrunk(route: RouteDraft, plan: OutboundPlan): BranchPlan {
+    const { trunk } = route;
+    const way = this.#options.registered.wayOut(trunk);
+    const branch = this.#fromHere(route, plan);
+    // In need the provider may take from here what it has not registered.
+    if (way === 'here' || (way === 'nowhere' && plan.emergency)) return branch;
+    return way === 'nowhere' ? this.#nowhere(branch, trunk) : this.#through(way, branch, route, plan);
+  }
+
+  #nowhere(branch: BranchPlan, trunk: Trunk): BranchPlan {
+    const resolve = () => {
+      this.#options.onUnlocated(trunk, 'no node that can be reached has registered it');
+      return [];
+    };
+    return { ...branch, resolve };
+  }
+
+  /** The same INVITE as the node that has registered the trunk would send it, handed to that one. */
+  #through(way: RegisteredNode, branch: BranchPlan, route: RouteDraft, plan: OutboundPlan): BranchPlan {
+    const { attemptMs, onAttempt } = this.#options;
+    const { trunk } = route;
+    return {
+      ...branch,
+      node: way.node,
+      // That node answers challenges, and learns of the provider's servers what there is to learn.
+      credentials: undefined,
+      toward: (to) => {
+        const seen = draftForRoute(plan, route.index, undefined, way.seenAs);
+        const { draft, leg } = seen.kind === 'refused' ? route : seen;
+        const contact = this.#contact(userPart(parseNameAddr(leg.contact).uri), to) ?? leg.contact;
+        const headers = [...draft.headers, way.pass(draft.requestUri, leg.contact)];
+        const shown = {
+          ...branchOptions(leg, attemptMs),
+          contact,
+          scope: undefined,
+          viaHost: undefined,
+          viaPort: undefined,
+        };
+        return {
+          draft: { ...draft, routes: [], contact, headers },
+          options: { ...branch.options, ...shown, firstResponseMs: NODE_SILENT_MS },
+        };
+      },
+      resolve: () => [way.to],
+      onAttempt: (attempt) => {
+        noteSilence(attempt, way.to, way);
+        onAttempt(trunk, attempt);
+      },
+    };
+  }
+
+  #fromHere(route: RouteDraft, plan: OutboundPlan): BranchPlan {
     const { trunk, leg, nextHop, signing } = route;
     const gateway = nextHop.kind === 'binding' ? this.#options.registrations.gateway(trunk) : undefined;
     const reached = gateway?.reached;

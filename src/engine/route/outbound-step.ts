@@ -11,6 +11,7 @@ import {
 } from '../../outbound/index.ts';
 import { HeaderId, type SipResponse } from '../../sip/message/index.ts';
 import { redirectedNumbers } from './redirection.ts';
+import { isUnsent } from './registered-node.ts';
 import type { PlanStep } from './step-plan.ts';
 
 export interface OutboundServices {
@@ -88,7 +89,7 @@ export class OutboundStep implements PlanStep {
     if (outcome.cause === 'ring-timeout') return false;
     // In need only the called side's own word ends the search: a trunk may not know the number, or not let us.
     if (this.#plan.emergency) return !CALLEE_REFUSED.has(outcome.status);
-    if (outcome.cause !== 'response') return true;
+    if (outcome.cause !== 'response' || isUnsent(outcome)) return true;
     return this.#current?.trunk.options.failoverCodes.includes(outcome.status) === true;
   }
 }
@@ -106,7 +107,7 @@ function rejectionOf(refusal: {
 
 /** What the caller gets when this was the last outcome: the carrier's own answer, or 503 when no trunk gave one. */
 function answerFor(outcome: StageOutcome): Rejection {
-  if (outcome.cause === 'response' || outcome.cause === 'ring-timeout')
+  if ((outcome.cause === 'response' && !isUnsent(outcome)) || outcome.cause === 'ring-timeout')
     return { status: outcome.status, reason: outcome.reason };
   return noTrunk();
 }

@@ -71,7 +71,9 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   #held(leg: RoutedLeg, asked: TransportName): TransportName {
     const { destination, options } = leg;
     const { trunkId } = options;
-    const configured = trunkId === undefined ? undefined : this.#transportOf(trunkId);
+    // The way between two nodes is what it is, whatever the trunk's.
+    const isBetween = this.#options.nodes.isPeerAddress(addressOf(destination));
+    const configured = trunkId === undefined || isBetween ? undefined : this.#transportOf(trunkId);
     const least = configured ?? destination.transport;
     return SECURITY.indexOf(asked) >= SECURITY.indexOf(least) ? asked : least;
   }

@@ -103,7 +103,11 @@ function throughNode(
 }
 
 /** Tells of a node that an attempt found silent. */
-export function noteSilence({ target, cause }: AttemptRecord, node: Flow | Target, through: Through): void {
+export function noteSilence(
+  { target, cause }: AttemptRecord,
+  node: Flow | Target,
+  through: Pick<Through, 'wasSilent'>,
+): void {
   if ((cause === 'timeout' || cause === 'transport-error') && target === describeDestination(node)) through.wasSilent();
 }
 

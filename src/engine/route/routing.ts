@@ -34,6 +34,7 @@ import type { Flow } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';
 import type { Source } from '../admit/admission.ts';
 import { InboundView } from '../explain/inbound-view.ts';
+import type { WantedBinding } from '../peer-nodes.ts';
 import type { Branches } from './branches.ts';
 import { type CallContext, type CallerPresentation, diverted, forwardingOf, type Origin } from './call-context.ts';
 import {
@@ -47,6 +48,7 @@ import { CallerLegs, type CallerLegsOptions, type EndpointSource, introduced } f
 import type { OutboundGuards } from './outbound-guards.ts';
 import { type OutboundServices, OutboundStep } from './outbound-step.ts';
 import { ExtensionStep, type Forwarder, RingGroupStep, ServiceStep, type StepServices } from './phone-steps.ts';
+import { type RegisteredNodes, SentOnStep } from './registered-node.ts';
 import {
   type BegunPlan,
   OneStageStep,
@@ -70,7 +72,9 @@ export interface RoutingOptions extends CallerLegsOptions {
   readonly outbound: OutboundServices;
   /** Are asked for each call to the outside. */
   readonly guards: Pick<OutboundGuards, 'admit'>;
-  readonly branches: Pick<Branches, 'toPhones' | 'toWantedBinding'>;
+  readonly branches: Pick<Branches, 'toPhones' | 'toWantedBinding' | 'toRegisteredTrunk'>;
+  /** Know which node calls over a trunk leave through. */
+  readonly registered: Pick<RegisteredNodes, 'condition'>;
 }
 
 type PlanBeginning = Pick<StepPlanOptions, 'first' | 'facts' | 'reasons' | 'ready'>;
@@ -143,7 +147,8 @@ export class Routing implements StepServices {
       dialled,
       forwarding,
       request: endpointRequest(request),
-      trunkState: (trunkId) => this.#options.trunks.condition(trunkId, tenant),
+      trunkState: (trunkId) =>
+        this.#options.registered.condition(trunkId, this.#options.trunks.condition(trunkId, tenant)),
       wallMs: this.#options.clock.wallMs(),
       node: this.#options.node,
       randomSeed: Math.floor(this.#options.random() * 0x7fffffff),
@@ -282,22 +287,29 @@ export class Routing implements StepServices {
     return new Routing({ ...this.#options, ...parts });
   }
 
-  /** A call that another node drafted for a contact that is registered here; that node keeps its record. */
+  /** A call that another node drafted for a contact that is registered here, or for a trunk that is registered from here; that node keeps its record. */
   #fromNode(request: SipRequest, flow: Flow, source: Source & { kind: 'node' }): Routed {
+    const { wanted } = source;
+    const { branches } = this.#options;
     const callerLeg = this.legs.ofNode(flow);
     const facts: CallFacts = {
       direction: 'internal',
       caller: source.node,
-      called: source.wanted.aor,
+      called: 'aor' in wanted ? wanted.aor : wanted.trunkId,
       peerNode: source.node,
     };
-    const branch = this.#options.branches.toWantedBinding(request, source.wanted);
-    const step = branch === undefined ? new RejectStep(480, 'Temporarily Unavailable') : new OneStageStep(branch);
+    const step =
+      'aor' in wanted ? this.#toBinding(request, wanted) : new SentOnStep(branches.toRegisteredTrunk(request, wanted));
     const { ringTimeoutMs, sessionLimitMs } = this.#options;
     // The node that drafted the INVITE knows whose phone this is, and follows a redirection under its rules.
     return {
       plan: new StepPlan({ first: step, callerLeg, facts, ringTimeoutMs, sessionLimitMs, passesRedirects: true }),
     };
+  }
+
+  #toBinding(request: SipRequest, wanted: WantedBinding): PlanStep {
+    const branch = this.#options.branches.toWantedBinding(request, wanted);
+    return branch === undefined ? new RejectStep(480, 'Temporarily Unavailable') : new OneStageStep(branch);
   }
 
   /** A call that a party moves (RFC 3515): placed under that party's rules. */

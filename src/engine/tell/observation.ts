@@ -375,6 +375,7 @@ export class Observation
         trunkId: attempt.trunkId,
         trunk: attempt.trunkId === undefined ? undefined : directory.trunk(attempt.trunkId)?.name,
         extension: attempt.extension,
+        node: attempt.node,
         target: attempt.target,
         status: attempt.status,
         reason: attempt.reason,

@@ -84,7 +84,14 @@ function consider(
   call.trunkStates = call.trunkStates.concat([[trunk.id, state]]);
   if (state.full && call.emergency === undefined) return skip(route, position, 'full', state.reason);
   const pool = directory.pool(trunk.id, tenant.name);
-  const planned = { route, trunk, pool, position, serviceRoutes: state.serviceRoutes ?? NO_ROUTES };
+  const planned = {
+    route,
+    trunk,
+    pool,
+    position,
+    serviceRoutes: state.serviceRoutes ?? NO_ROUTES,
+    through: state.through,
+  };
   return { planned, down: state.up ? undefined : state.reason };
 }
 
@@ -115,8 +122,9 @@ function tell(trace: Trace, routes: readonly PlannedRoute[], skipped: readonly S
   for (const { trunkName, reason } of skipped) {
     trace.step({ step: 'routes', outcome: 'continue', reason: `trunk "${trunkName}" skipped: ${reason}` });
   }
-  for (const [index, { trunk }] of routes.entries()) {
-    trace.step({ step: 'routes', outcome: 'continue', reason: `route ${index + 1}: trunk "${trunk.name}"` });
+  for (const [index, { trunk, through }] of routes.entries()) {
+    const way = through === undefined ? '' : `, leaves through node ${through}, which is registered`;
+    trace.step({ step: 'routes', outcome: 'continue', reason: `route ${index + 1}: trunk "${trunk.name}"${way}` });
   }
 }
 

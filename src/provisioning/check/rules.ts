@@ -100,12 +100,13 @@ function checkCredentials(trunk: Trunk, report: Report): void {
 
 function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): void {
   const { options } = settings;
-  const onlyFor = (name: 'bnc' | 'registration' | 'trust', type: string) => {
+  const onlyFor = (name: 'bnc' | 'registration' | 'registeredNodeOnly' | 'trust', type: string) => {
     if (options[name] !== undefined && trunk.type !== type)
       report('option-not-for-type', `options.${name}`, `is for ${type} trunks`);
   };
   onlyFor('bnc', 'register');
   onlyFor('registration', 'register');
+  onlyFor('registeredNodeOnly', 'register');
   onlyFor('trust', 'accept-register');
   if (!trunk.options.singleVia)
     report('option-without-effect', 'options.singleVia', 'each leg begins here, with one Via: leave it on');
@@ -121,6 +122,8 @@ function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): vo
     report('option-not-for-type', 'options.mutualTls', 'needs transport tls');
   if (trunk.options.bnc && trunk.options.registration === 'off')
     report('option-not-for-type', 'options.bnc', 'needs registration on');
+  if (trunk.options.registeredNodeOnly && trunk.options.registration === 'off')
+    report('option-without-effect', 'options.registeredNodeOnly', 'needs registration on: nothing is registered');
   if (trunk.options.sessionTimer.minSeconds > trunk.options.sessionTimer.expiresSeconds) {
     report('session-timer', 'options.sessionTimer.minSeconds', 'must not exceed expiresSeconds (RFC 4028 §4)');
   }

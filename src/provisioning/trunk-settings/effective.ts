@@ -60,6 +60,7 @@ export const DEFAULT_OPTIONS: TrunkOptions = {
   removePlus: false,
   keepAlive: DEFAULT_KEEP_ALIVE,
   registration: 'on',
+  registeredNodeOnly: false,
   bnc: false,
   trust: 'digest',
   mutualTls: false,

@@ -145,6 +145,12 @@ export const optionsSchema = z.strictObject({
     .enum(['on', 'off'])
     .optional()
     .describe('`off`: never send REGISTER, only answer digest challenges. Default on.'),
+  registeredNodeOnly: z
+    .boolean()
+    .optional()
+    .describe(
+      'Register trunks, on several nodes: calls leave through the node that is registered, whichever node has them, for a provider that takes calls from nowhere else. Takes `registration: on`. Default off.',
+    ),
   bnc: z
     .boolean()
     .optional()

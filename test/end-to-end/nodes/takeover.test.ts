@@ -73,6 +73,38 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
     }
   }, 40_000);
 
+  test('with registeredNodeOnly, calls of the other leave through the one that is registered', async () => {
+    const set = async (registeredNodeOnly: boolean) => {
+      const { status } = await other.ask('PATCH', '/api/v1/trunks/1', { options: { registeredNodeOnly } });
+      expect(status).toBe(200);
+    };
+    const before = provider.requests('INVITE', other.host).length;
+    const ofHolder = provider.requests('INVITE', holder.host).length;
+    await set(true);
+    const question = { tenant: 'acme', from: '101', to: '915551234' };
+    const way = `leaves through node ${holder.name}, which is registered`;
+    await eventually('the way in explain', async () =>
+      JSON.stringify((await other.ask('POST', '/api/v1/explain', question)).body).includes(way),
+    );
+    await allWell(await startCaller('phone-call', other.address, { pauseMs: 100 }));
+    expect(provider.requests('INVITE', other.host)).toHaveLength(before);
+    expect(provider.requests('INVITE', holder.host)).toHaveLength(ofHolder + 1);
+    const record = await eventually('its record', async () => {
+      const { body } = await other.ask('GET', `/api/v1/call-records?node=${other.name}`);
+      return body.items.find(({ attempts }: { attempts: { node?: string }[] }) => attempts[0]?.node !== undefined);
+    });
+    expect(record).toMatchObject({
+      trunk: 'carrier',
+      attempts: [{ trunk: 'carrier', node: holder.name, status: 200 }],
+    });
+    await set(false);
+    await eventually('its own way', async () => {
+      const { body } = await other.ask('POST', '/api/v1/explain', question);
+      return !JSON.stringify(body).includes(way);
+    });
+    expect(provider.requests('REGISTER', other.host)).toEqual([]);
+  }, 40_000);
+
   test('that one is killed with kill -9: the other registers within 10 s, never both, and calls go out', async () => {
     const killedAtMs = performance.now();
     holder.process.child.signal('SIGKILL');

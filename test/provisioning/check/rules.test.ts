@@ -29,6 +29,21 @@ describe('an option that has no effect in this version is refused, not accepted 
   ] as const)('%j', (trunk, problems) => expect(faults(trunk as Partial<TrunkInput>)).toEqual(problems));
 });
 
+describe('registeredNodeOnly is for trunks that register', () => {
+  const credentials = { username: 'acme', password: 'c4rrier' };
+  const refused = (code: string) => [`${code} trunks[0].options.registeredNodeOnly`];
+  test.each([
+    [{ type: 'register', credentials }, []],
+    [{ type: 'register', credentials, options: { registration: 'off' } }, refused('option-without-effect')],
+    [{ type: 'ip' }, refused('option-not-for-type')],
+    [{ type: 'accept-register', credentials, host: 'gw.example.com' }, refused('option-not-for-type')],
+  ] as const)('%j', (trunk, problems) => {
+    const { options = {} } = trunk as Partial<TrunkInput>;
+    const changed = { ...trunk, options: { ...options, registeredNodeOnly: true } };
+    expect(faults(changed as Partial<TrunkInput>)).toEqual(problems);
+  });
+});
+
 describe("a trunk whose privacy cannot hide an anonymous caller's number is refused unless it says so", () => {
   const refused = ['privacy-cannot-hide trunks[0].outboundParameters.privacy'];
   test.each([

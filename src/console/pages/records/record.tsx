@@ -108,10 +108,11 @@ function Attempts({ record: { attempts } }: { record: CallRecord }) {
             </tr>
           </thead>
           <tbody>
-            {attempts.map(({ trunk, extension, target, status, reason, cause, startedAt, durationMs }) => (
+            {attempts.map(({ trunk, extension, node, target, status, reason, cause, startedAt, durationMs }) => (
               <tr key={`${startedAt} ${target ?? ''}`}>
                 <td data-label="" class="break">
                   <strong>{trunk ?? extension ?? '—'}</strong>
+                  {node === undefined ? null : <span class="table-sub">{t('record.through', { node })}</span>}
                 </td>
                 <td data-label={t('record.target')} class="mono break">
                   {target ?? '—'}

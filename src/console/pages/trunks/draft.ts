@@ -47,7 +47,7 @@ export const WHATSAPP_FIELDS = [
 export const WHATSAPP_SECRETS: ReadonlySet<string> = new Set(['accessToken', 'appSecret', 'verifyToken']);
 type WhatsappField = (typeof WHATSAPP_FIELDS)[number];
 
-/** The options that the guide names, in its order. */
+/** The options that the guide names, in its order, and what a register trunk has beside. */
 export const SWITCHES = [
   'usePrivateIp',
   'rewriteViaHost',
@@ -56,6 +56,7 @@ export const SWITCHES = [
   'telUriTo',
   'stirShaken',
   'removePlus',
+  'registeredNodeOnly',
 ] as const;
 export type Switch = (typeof SWITCHES)[number];
 
@@ -258,10 +259,12 @@ function credentials(draft: Draft, kept: TrunkInput['credentials']): object | un
   };
 }
 
-function options({ switches, keepAlive, keepAliveSeconds }: Draft, kept: TrunkInput['options']): object {
+function options({ type, switches, keepAlive, keepAliveSeconds }: Draft, kept: TrunkInput['options']): object {
   return {
     ...kept,
     ...switches,
+    // Ticked before another type was chosen.
+    ...(type !== 'register' && { registeredNodeOnly: undefined }),
     keepAlive:
       keepAlive === undefined && keepAliveSeconds === '' && kept?.keepAlive === undefined
         ? undefined

@@ -6,6 +6,9 @@ import type { StepProps } from './step.ts';
 /** Those that the guide says to leave as they are. */
 const LEAVE: ReadonlySet<string> = new Set(['rewriteViaHost', 'verifyPort']);
 
+/** What has no effect on other trunks. */
+const OF_REGISTER: ReadonlySet<string> = new Set(['registeredNodeOnly']);
+
 /** The guide's options with its words; a box stands as the brand or the default has it until somebody changes it. */
 export function OptionsStep({ draft, preset, faults, change }: StepProps) {
   const keepAlive = draft.keepAlive ?? preset?.options?.keepAlive?.enabled ?? false;
@@ -19,7 +22,9 @@ export function OptionsStep({ draft, preset, faults, change }: StepProps) {
         disabled
         onChange={() => {}}
       />
-      {SWITCHES.slice(3).map(one)}
+      {SWITCHES.slice(3)
+        .filter((name) => draft.type === 'register' || !OF_REGISTER.has(name))
+        .map(one)}
       <CheckField
         label={t('option.keepAlive')}
         help={t('option.keepAlive.help')}

@@ -70,6 +70,7 @@ export const records = {
   'verification.failed': 'nein',
   'verification.none': 'ohne Unterschrift',
   'record.attempts': 'Was versucht wurde',
+  'record.through': 'über Knoten {node}',
   'record.tried': 'Trunk oder Nebenstelle',
   'record.target': 'Gesendet an',
   'record.took': 'Dauerte',

@@ -73,6 +73,9 @@ export const wizard = {
   'option.stirShaken.help': 'An: ausgehende Anrufe werden signiert. Das braucht ein Zertifikat.',
   'option.removePlus': 'Das „+“ vor der gerufenen Nummer bei ausgehenden Anrufen entfernen',
   'option.removePlus.help': 'An: das + wird weggenommen, bevor der INVITE geht.',
+  'option.registeredNodeOnly': 'Anrufe gehen nur über den Knoten hinaus, der registriert ist',
+  'option.registeredNodeOnly.help':
+    'Bei mehreren Knoten: der Anbieter nimmt Anrufe nur von dort an, woher die Registrierung kam. Andere Knoten reichen ihre weiter.',
   'option.keepAlive': 'OPTIONS zum Wachhalten senden',
   'option.keepAlive.help': 'Der Trunk wird ab und zu gefragt, ob er da ist. Ohne 200 OK gilt er als offline.',
   'option.keepAliveSeconds': 'Abstand der OPTIONS (Sekunden)',

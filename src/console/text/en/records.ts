@@ -69,6 +69,7 @@ export const records = {
   'verification.failed': 'no',
   'verification.none': 'not signed',
   'record.attempts': 'What was tried',
+  'record.through': 'through node {node}',
   'record.tried': 'Trunk or extension',
   'record.target': 'Sent to',
   'record.took': 'Took',

@@ -73,6 +73,9 @@ export const wizard = {
   'option.stirShaken.help': 'On: outbound calls are signed. That needs a certificate.',
   'option.removePlus': 'Remove the “+” prefix from the called number on outbound calls',
   'option.removePlus.help': 'On: the + in front is taken off before the INVITE leaves.',
+  'option.registeredNodeOnly': 'Calls leave only through the node that is registered',
+  'option.registeredNodeOnly.help':
+    'For several nodes: the provider takes calls only from where the registration came from. Other nodes hand theirs over.',
   'option.keepAlive': 'Send OPTIONS message for keep-alive',
   'option.keepAlive.help':
     'The trunk is asked from time to time whether it is there. Without 200 OK it is marked offline.',
