@@ -294,12 +294,10 @@ export class AddedTransports implements TransportsPort {
 
   #tell({ wanted, isOpen }: Kept, problem: string | undefined): void {
     const { log } = this.#options;
+    const facts = { ...factsOf(wanted), reason: problem };
     if (problem === undefined) log.info('transport-open', factsOf(wanted));
-    else
-      log.error(isOpen ? 'transport-certificate-missing' : 'transport-not-open', {
-        ...factsOf(wanted),
-        reason: problem,
-      });
+    else if (isOpen) log.error('transport-certificate-missing', facts);
+    else log.error('transport-not-open', facts);
   }
 
   /** All that are listened on, or kept. */
