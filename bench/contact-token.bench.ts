@@ -22,6 +22,8 @@ const contacts = new SealedContacts({
   self: { node: 1, life: 2 },
   clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
   clockOffsetMs: () => 0,
+  isOn: true,
+  sessionLimitMs: 14_400_000,
   isWanted: () => true,
 });
 
@@ -72,6 +74,7 @@ function trunk(remoteTag: string): ContactParty {
 }
 
 const question = (near: ContactParty, far: ContactParty, isAnswered: boolean): ContactQuestion => ({
+  sessionLimitMs: 14_400_000,
   record: {
     id: contacts.derived(OUR_TAG),
     facts: { direction: 'outbound', tenant: 'acme', caller: '101', called: '+14155550199' },

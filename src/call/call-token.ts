@@ -47,6 +47,8 @@ export interface CallToken {
   /** Wall clock, ms; `answeredAtMs` undefined: it was not answered yet. */
   readonly startedAtMs: number;
   readonly answeredAtMs: number | undefined;
+  /** From the answer, where it is shorter than the node's own limit. */
+  readonly sessionLimitMs: number | undefined;
   /** Numbers, as the record has them. */
   readonly caller: string;
   readonly called: string;
@@ -73,6 +75,7 @@ const HAS_TARGET = 4;
 const DIRECTION_SHIFT = 3;
 const HAS_ID = 32;
 const HAS_TAG = 64;
+const HAS_LIMIT = 128;
 
 const TRUNK = 1;
 const CONNECTION = 2;
@@ -98,7 +101,7 @@ export function writeToken(token: CallToken, nearTag: string, by: Derivation, ro
 }
 
 function written(token: CallToken, nearTag: string, by: Derivation, writer: PackedWriter): Buffer {
-  const { near, far, answeredAtMs, isCaller } = token;
+  const { near, far, answeredAtMs, sessionLimitMs, isCaller } = token;
   const hasId = token.id !== by.derived(isCaller ? nearTag : far.localTag);
   const hasTag = !isCaller || far.localTag !== by.derived(far.callId);
   writer.octet(
@@ -107,13 +110,15 @@ function written(token: CallToken, nearTag: string, by: Derivation, writer: Pack
       (near.target === undefined ? 0 : HAS_TARGET) |
       (DIRECTIONS.indexOf(token.direction) << DIRECTION_SHIFT) |
       (hasId ? HAS_ID : 0) |
-      (hasTag ? HAS_TAG : 0),
+      (hasTag ? HAS_TAG : 0) |
+      (sessionLimitMs === undefined ? 0 : HAS_LIMIT),
   );
   writer.fixed(token.node & 0xffff, SHORT_MARK_OCTETS).fixed(token.life, SHORT_MARK_OCTETS);
   writer.fixed(token.tenant, MARK_OCTETS);
   if (hasId) writer.text(token.id);
   writer.fixed(Math.max(0, Math.trunc(token.startedAtMs - EPOCH_MS)), TIME_OCTETS);
   if (answeredAtMs !== undefined) writer.number(Math.max(0, Math.trunc(answeredAtMs - token.startedAtMs)));
+  if (sessionLimitMs !== undefined) writer.number(Math.max(0, Math.floor(sessionLimitMs / 1000)));
   writeParty(writer, far);
   writer.text(far.callId);
   if (hasTag) writer.text(far.localTag);
@@ -137,6 +142,7 @@ export function readToken(octets: Buffer, nearTag: string, by: Derivation): Call
   const id = (flags & HAS_ID) === 0 ? undefined : reader.text();
   const startedAtMs = EPOCH_MS + reader.fixed(TIME_OCTETS);
   const answeredAtMs = (flags & ANSWERED) === 0 ? undefined : startedAtMs + reader.number();
+  const sessionLimitMs = (flags & HAS_LIMIT) === 0 ? undefined : reader.number() * 1000;
   const farParty = readParty(reader);
   const callId = reader.text();
   const localTag = (flags & HAS_TAG) === 0 ? by.derived(callId) : reader.text();
@@ -152,7 +158,7 @@ export function readToken(octets: Buffer, nearTag: string, by: Derivation): Call
     id: id ?? by.derived(isCaller ? nearTag : localTag),
     isCaller,
     direction: DIRECTIONS[(flags >>> DIRECTION_SHIFT) & 3] ?? 'internal',
-    ...{ node, life, tenant, startedAtMs, answeredAtMs },
+    ...{ node, life, tenant, startedAtMs, answeredAtMs, sessionLimitMs },
     caller: reader.text(),
     called: reader.text(),
     near: { ...nearParty, target: nearTarget },

@@ -39,6 +39,8 @@ type PlayedPlan = Pick<CallPlan, 'onAnswered' | 'onEnd' | 'sessionLimitMs' | 'pa
 /** Who brings a call back: where its legs are reached now, and what is freed when it ends. */
 export interface Restorer extends Pick<CallPlan, 'onEnd' | 'sessionLimitMs'> {
   readonly reach: Reacher;
+  /** The call could not be brought back: what was taken for it is given back. */
+  readonly giveBack?: () => void;
 }
 
 const NO_LEGS: readonly Leg[] = [];
@@ -131,6 +133,10 @@ export class Call implements AttemptUser, LegCall, TimerTarget {
   /** The time of day by the clock that was right when the call began: whoever sets the clock meanwhile makes no call longer or shorter. */
   #timeMs(): number {
     return this.env.scheduler.nowMs() + this.#wallOffsetMs;
+  }
+
+  get sessionLimitMs(): number | undefined {
+    return this.#plan.sessionLimitMs;
   }
 
   get relaysReliable(): boolean {

@@ -20,7 +20,7 @@ import { Probe } from './probe.ts';
 import type { CallFacts, CallListing } from './record.ts';
 import { rejoined } from './rejoin.ts';
 import { takeOver } from './replacement.ts';
-import type { CallSnapshot } from './snapshot.ts';
+import type { CallSnapshot, LegSnapshot } from './snapshot.ts';
 
 export interface CallsOptions extends Omit<CallEnvironment, 'timers' | 'limits'> {
   readonly timers?: Partial<CallTimers>;
@@ -75,13 +75,34 @@ export class Calls implements CallRegistry {
     return call;
   }
 
-  /** Goes on with an answered call of another process. Undefined: it is here already. */
-  restore(snapshot: CallSnapshot, by: Restorer): Call | undefined {
-    if (this.#calls.has(snapshot.id)) return undefined;
-    const call = Call.restore(this.#env, this, snapshot, by);
+  /** Whether the call is here: by its name, or by a dialog of it, which may be a part of another call by now. */
+  hasAny({ id, caller, callee }: CallSnapshot): boolean {
+    const isHere = ({ dialog }: LegSnapshot) =>
+      this.find(dialog.callId, dialog.localTag, dialog.remoteTag) !== undefined;
+    return this.#calls.has(id) || isHere(caller) || isHere(callee);
+  }
+
+  /** Goes on with an answered call of another process. Undefined: it, or a dialog of it, is here already. */
+  restore(snapshot: CallSnapshot, by: () => Restorer): Call | undefined {
+    if (this.hasAny(snapshot)) return undefined;
+    const restorer = by();
+    const call = this.#restored(snapshot, restorer);
     this.#calls.set(call.id, call);
     this.counters.live++;
     return call;
+  }
+
+  #restored(snapshot: CallSnapshot, restorer: Restorer): Call {
+    try {
+      return Call.restore(this.#env, this, snapshot, restorer);
+    } catch (error) {
+      for (const { dialog } of [snapshot.caller, snapshot.callee]) {
+        const leg = this.find(dialog.callId, dialog.localTag, dialog.remoteTag);
+        if (leg !== undefined) this.remove(leg);
+      }
+      restorer.giveBack?.();
+      throw error;
+    }
   }
 
   /**

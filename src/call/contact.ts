@@ -9,7 +9,7 @@ interface NamedLeg extends ContactParty {
   readonly env: Pick<CallEnvironment, 'contacts'>;
   readonly state: string;
   readonly dialog: ContactParty['dialog'] & { localContact: string };
-  readonly call: { readonly record: ContactQuestion['record'] };
+  readonly call: Pick<ContactQuestion, 'record' | 'sessionLimitMs'>;
 }
 
 /** Via with its branch, and Content-Length: what is added to a message that is ready otherwise. */
@@ -20,7 +20,7 @@ export function contactOf(leg: NamedLeg & { readonly peer: NamedLeg | undefined 
   const { contacts } = leg.env;
   const { state, peer, dialog } = leg;
   if (contacts !== undefined && state === 'confirmed' && peer?.state === 'confirmed')
-    dialog.localContact = contacts.of({ record: leg.call.record, near: leg, far: peer });
+    dialog.localContact = contacts.of({ ...calledSo(leg.call), near: leg, far: peer });
   return dialog.localContact;
 }
 
@@ -29,7 +29,7 @@ export function carryCall(answer: SipResponse, leg: NamedLeg, callee: ContactPar
   const { env, dialog, options, destination } = leg;
   const { contacts } = env;
   if (contacts === undefined) return;
-  const contact = contacts.of({ record: leg.call.record, near: leg, far: callee });
+  const contact = contacts.of({ ...calledSo(leg.call), near: leg, far: callee });
   if (contact === options.contact || !carry(answer, destination, options.contact, contact, contacts)) return;
   dialog.localContact = contact;
 }
@@ -39,9 +39,8 @@ export function carryCaller(
   invite: SipRequest,
   to: Destination,
   options: LegOptions,
-  call: {
+  call: Pick<ContactQuestion, 'record' | 'sessionLimitMs'> & {
     readonly env: Pick<CallEnvironment, 'contacts'>;
-    readonly record: ContactQuestion['record'];
     readonly caller: { readonly contactParty: ContactParty } | undefined;
   },
 ): void {
@@ -60,8 +59,35 @@ export function carryCaller(
     localSequence: invite.cseq().sequence,
   };
   const near: ContactParty = { options, destination: to, dialog, methods: undefined };
-  const contact = contacts.of({ record: call.record, near, far: call.caller.contactParty });
+  const contact = contacts.of({ ...calledSo(call), near, far: call.caller.contactParty });
   if (contact !== options.contact) carry(invite, to, options.contact, contact, contacts);
+}
+
+/**
+ * A message within the dialog that would not go into a datagram with the Contact that carries the call goes with the plain one; the peer
+ * then keeps that. @param to where it goes
+ */
+export function fitDatagram(
+  message: SipMessage,
+  to: Destination,
+  leg: Pick<NamedLeg, 'env' | 'dialog' | 'options'>,
+): void {
+  const { env, dialog, options } = leg;
+  const { contacts } = env;
+  if (contacts === undefined || dialog.localContact === options.contact) return;
+  if (message.headers.value(HeaderId.Contact) !== dialog.localContact) return;
+  if (!isDatagram(to) || lengthOf(message) + ADDED_OCTETS <= MAX_UDP_REQUEST_OCTETS) return;
+  contacts.noteTooLarge();
+  dialog.localContact = options.contact;
+  message.headers.set(HeaderId.Contact, options.contact);
+}
+
+function calledSo({ record, sessionLimitMs }: Pick<ContactQuestion, 'record' | 'sessionLimitMs'>) {
+  return { record, sessionLimitMs };
+}
+
+function isDatagram(to: Destination): boolean {
+  return isFlow(to) ? !to.reliable : to.transport === 'udp';
 }
 
 /** Whether the message carries the call: a datagram that would be too large for it leaves without. */
@@ -72,9 +98,8 @@ function carry(
   contact: string,
   contacts: NonNullable<CallEnvironment['contacts']>,
 ): boolean {
-  const isDatagram = isFlow(to) ? !to.reliable : to.transport === 'udp';
   const grows = contact.length - plain.length;
-  const isCarried = !isDatagram || lengthOf(message) + grows + ADDED_OCTETS <= MAX_UDP_REQUEST_OCTETS;
+  const isCarried = !isDatagram(to) || lengthOf(message) + grows + ADDED_OCTETS <= MAX_UDP_REQUEST_OCTETS;
   if (isCarried) message.headers.set(HeaderId.Contact, contact);
   else contacts.noteTooLarge();
   return isCarried;

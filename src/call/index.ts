@@ -44,6 +44,7 @@ export {
   type FirstCallSnapshot,
   type LegSnapshot,
   type PlaceSnapshot,
+  type Reacher,
   readSnapshot,
 } from './snapshot.ts';
 export type { WaitingSnapshot } from './waiting.ts';

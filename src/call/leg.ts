@@ -11,7 +11,7 @@ import {
 } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
-import { contactOf } from './contact.ts';
+import { contactOf, fitDatagram } from './contact.ts';
 import { addressOf } from './destination.ts';
 import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
 import type { MediaEnd, MediaOffer, MediaPlace } from './media.ts';
@@ -114,6 +114,8 @@ export interface LegCall {
   readonly registry: LegRegistry;
   readonly record: LiveRecord;
   readonly caller: WaitingCaller | undefined;
+  /** From the answer, ms; undefined: none. */
+  readonly sessionLimitMs: number | undefined;
   /** A transfer under way. */
   referral: { legLeft(leg: Leg): boolean; abandon(): void } | undefined;
   newTag(): string;
@@ -332,6 +334,7 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     const { method } = transaction.request;
     const reliable = response.status >= 200 || response.headers.has(HeaderId.RSeq);
     this.offers.response('local', method, response.status, hasSessionDescription(response), reliable);
+    fitDatagram(response, transaction.flow, this);
     transaction.respond(response);
     this.call.changed();
   }
@@ -343,7 +346,9 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   }
 
   transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction {
-    return this.env.endpoint.sendRequest(request, this.#hop(), user, this.options);
+    const hop = this.#hop();
+    fitDatagram(request, hop, this);
+    return this.env.endpoint.sendRequest(request, hop, user, this.options);
   }
 
   sendAck(ack: SipRequest, invitation: ClientTransaction | undefined): Flow {

@@ -147,6 +147,8 @@ export interface ContactQuestion {
   readonly record: Pick<LiveRecord, 'id' | 'facts' | 'startedAtMs' | 'answeredAtMs'>;
   readonly near: ContactParty;
   readonly far: ContactParty;
+  /** How long the call may last from its answer, ms. */
+  readonly sessionLimitMs: number | undefined;
 }
 
 /** Makes Contacts by which another process can go on with a call. */

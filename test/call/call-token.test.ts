@@ -16,6 +16,7 @@ const TOKEN: CallToken = {
   tenant: 0x89ab_cdef,
   startedAtMs: STARTED_MS,
   answeredAtMs: STARTED_MS + 7_654,
+  sessionLimitMs: 600_000,
   caller: '101',
   called: '+14155550199',
   near: {

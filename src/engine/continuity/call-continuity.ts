@@ -1,7 +1,15 @@
 /** Answered calls beyond the life of a process: this node's own in the store, and here those of nodes that have ended. */
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
-import type { CallFacts, CallStore, Calls, LiveRecord, SharedCalls, WaitingSnapshot } from '../../call/index.ts';
+import type {
+  CallFacts,
+  CallStore,
+  Calls,
+  CallToken,
+  LiveRecord,
+  SharedCalls,
+  WaitingSnapshot,
+} from '../../call/index.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
 import type { Endpoint, ServerTransaction } from '../../sip/endpoint/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
@@ -29,7 +37,7 @@ export interface CallContinuityOptions {
   readonly restoring: Omit<CallRestorerOptions, 'scheduler'>;
   /** Who seals what Contacts carry, and goes on with calls that requests carry; `workers`: how many the node has, where it has. */
   readonly carrying: {
-    readonly settings: Pick<NodeSettings, 'node' | 'timers'>;
+    readonly settings: Pick<NodeSettings, 'node' | 'timers' | 'continuity'>;
     readonly secret: Uint8Array;
     readonly userAgent: string;
     readonly workers: number | undefined;
@@ -58,6 +66,8 @@ export class CallContinuity {
     this.contacts = new SealedContacts({
       ...{ secret, self, clock: options.scheduler },
       clockOffsetMs: () => options.store?.clockOffsetMs?.() ?? 0,
+      sessionLimitMs: settings.timers.sessionLimitMs,
+      isOn: settings.continuity.contactToken,
       isWanted: (trunkId) => served.directory.trunk(trunkId)?.options.contactToken === true,
     });
     const { store, scheduler, log, calls, restoring, recordFacts, endpoint, peers } = options;
@@ -136,9 +146,17 @@ export class CallContinuity {
     if (!this.#options.isKnown(request, flow)) return false;
     const carried = this.#revival?.carried(request);
     if (carried === undefined) return this.#succession?.mayCome(retry) === true;
-    const revive = () => void this.#revival?.revive(carried, transaction).finally(retry);
+    const revive = () => void this.#revive(carried, transaction, retry);
     if (this.#succession?.mayCome(revive, true) !== true) revive();
     return true;
+  }
+
+  async #revive(carried: CallToken, transaction: ServerTransaction, retry: () => void): Promise<void> {
+    try {
+      if ((await this.#revival?.revive(carried, transaction)) !== false) retry();
+    } catch (error) {
+      this.#options.log.warn('call-not-restored', { call: carried.id, error: String(error) });
+    }
   }
 
   /** Whoever was asked by the process before is cancelled in its name; the caller's INVITE is received once more. */

@@ -134,7 +134,7 @@ export class CallKeeper implements TimerTarget {
   }
 
   /** Goes on with a call that no store has. False: it is here, or was. */
-  adopt(snapshot: CallSnapshot, by: Restorer): boolean {
+  adopt(snapshot: CallSnapshot, by: () => Restorer): boolean {
     const { calls, scheduler } = this.#options;
     if (this.hasEnded(snapshot.id) || calls().restore(snapshot, by) === undefined) return false;
     this.#adopted.add(snapshot.id);
@@ -276,7 +276,7 @@ export class CallKeeper implements TimerTarget {
         return false;
       }
       const snapshot = answered !== undefined && !this.hasEnded(id) ? as(answered) : undefined;
-      if (snapshot !== undefined && calls().restore(snapshot, restorer(snapshot)) !== undefined) {
+      if (snapshot !== undefined && calls().restore(snapshot, () => restorer(snapshot)) !== undefined) {
         this.#adopted.add(id);
         return true;
       }

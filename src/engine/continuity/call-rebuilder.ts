@@ -50,15 +50,17 @@ export class CallRebuilder {
     this.#options = options;
   }
 
-  /** Undefined when its tenant, or a trunk of it, is not there any more. The sender's leg is the token's near one. */
+  /** Undefined when it has lasted as long as it may, or its tenant, or a trunk of it, is not there any more. The sender's leg is the token's near one. */
   rebuilt(token: CallToken, request: SipRequest): CallSnapshot | undefined {
+    const { startedAtMs, answeredAtMs = startedAtMs } = token;
+    const sessionLimitMs = Math.min(this.#options.sessionLimitMs, token.sessionLimitMs ?? Number.POSITIVE_INFINITY);
+    if (this.#options.clock.wallMs() - answeredAtMs >= sessionLimitMs) return undefined;
     const { tenants } = this.#marks();
     const tenant = tenants.get(token.tenant);
     const near = tenant && this.#near(token, request, tenant);
     const far = tenant && this.#far(token, tenant);
     if (tenant === undefined || near === undefined || far === undefined) return undefined;
     const [caller, callee] = token.isCaller ? [near, far] : [far, near];
-    const { startedAtMs, answeredAtMs = startedAtMs } = token;
     const answeredTrunkId = callee.options.trunkId;
     return {
       version: 2,
@@ -72,7 +74,7 @@ export class CallRebuilder {
       status: 200,
       reason: 'OK',
       takenAtMs: this.#options.clock.wallMs(),
-      sessionLimitMs: this.#options.sessionLimitMs,
+      sessionLimitMs,
       ...{ caller, callee },
     };
   }
@@ -98,7 +100,7 @@ export class CallRebuilder {
     const uri = request.uri();
     const user = isSipUri(uri) ? (uri.user ?? '') : '';
     const options = this.#legOptions(near, user, tenant, isCaller);
-    if (options === undefined) return undefined;
+    if (options === undefined || !this.#isWanted(near)) return undefined;
     const asked = TARGET_REFRESH.has(request.method) ? request.contactUri() : undefined;
     const target = near.target ?? asked;
     const { kind, transport, address, port } = near.place;
@@ -114,6 +116,11 @@ export class CallRebuilder {
       hasTarget: target !== undefined || kind === 'target',
       remoteSequence: request.cseq().sequence - 1,
     });
+  }
+
+  /** A trunk whose Contacts carry none any more has none that is believed. */
+  #isWanted({ owner }: TokenParty): boolean {
+    return !('trunk' in owner) || this.#marks().trunks.get(owner.trunk)?.options.contactToken === true;
   }
 
   #far(token: CallToken, tenant: Tenant): LegSnapshot | undefined {

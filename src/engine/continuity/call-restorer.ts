@@ -6,6 +6,7 @@ import {
   destinationAt,
   type LegSnapshot,
   type PlaceSnapshot,
+  type Reacher,
   type Restorer,
 } from '../../call/index.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
@@ -28,14 +29,23 @@ export function restorerOf(snapshot: CallSnapshot, options: CallRestorerOptions)
   const { sessionLimitMs } = snapshot;
   return {
     ...(sessionLimitMs !== undefined && { sessionLimitMs }),
-    reach: (place, { trunkId }) => {
-      const to = destinationAt(place);
-      // A trunk that is gone, or whose files cannot be read, is tried as it was: a BYE that is not taken harms nobody.
-      return 'send' in to || trunkId === undefined ? to : (options.trunks.secured(trunkId, to) ?? to);
-    },
+    reach: reacherOf(options),
     onEnd: () => {
       for (const release of places) release();
     },
+    giveBack: () => {
+      for (const release of places) release();
+      options.guards.release(snapshot.facts.sessionId);
+    },
+  };
+}
+
+/** Where the legs of other processes are reached from here. */
+export function reacherOf({ trunks }: Pick<CallRestorerOptions, 'trunks'>): Reacher {
+  return (place, { trunkId }) => {
+    const to = destinationAt(place);
+    // A trunk that is gone, or whose files cannot be read, is tried as it was: a BYE that is not taken harms nobody.
+    return 'send' in to || trunkId === undefined ? to : (trunks.secured(trunkId, to) ?? to);
   };
 }
 

@@ -7,12 +7,12 @@ import type { Log } from '../../base/log.ts';
 import { cancelTimer, type Scheduler, type Timer } from '../../base/scheduler.ts';
 import { type CallSnapshot, type CallToken, markOf, type RoutedLeg } from '../../call/index.ts';
 import type { ServerTransaction } from '../../sip/endpoint/index.ts';
-import type { SipRequest } from '../../sip/message/index.ts';
+import { HeaderId, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { CallKeeper } from './call-keeper.ts';
 import type { CallRebuilder } from './call-rebuilder.ts';
-import { type CallRestorerOptions, restorerOf } from './call-restorer.ts';
+import { type CallRestorerOptions, reacherOf, restorerOf } from './call-restorer.ts';
 import type { SealedContacts, Self } from './sealed-contacts.ts';
 
 export interface CallRevivalOptions {
@@ -35,6 +35,8 @@ const ANSWER_MS = 300;
 /** How long it is believed of a node that it lives, or does not. */
 const BELIEVED_MS = 1_000;
 const TELL_MS = 1_000;
+/** RFC 3261 §14.2: by then the caller may have brought the call back. */
+const RETRY_SECONDS = '5';
 
 export class CallRevival {
   readonly #options: CallRevivalOptions;
@@ -54,18 +56,40 @@ export class CallRevival {
     return token.node === shortMark(self.node) && token.life === self.life ? undefined : token;
   }
 
-  /** Goes on with the call, if nobody else does. The request is to be received afterwards, whatever came of it. */
-  async revive(token: CallToken, { request, flow }: ServerTransaction): Promise<void> {
-    const { keeper } = this.#options;
+  /**
+   * Goes on with the call, if nobody else does. The request is to be received afterwards, whatever came of it, unless it was answered here:
+   * false then.
+   */
+  async revive(token: CallToken, transaction: ServerTransaction): Promise<boolean> {
+    const { log, contacts } = this.#options;
+    try {
+      return await this.#revive(token, transaction);
+    } catch (error) {
+      contacts.counters.refused++;
+      log.warn('call-not-restored', { call: token.id, error: String(error) });
+      return true;
+    }
+  }
+
+  async #revive(token: CallToken, transaction: ServerTransaction): Promise<boolean> {
+    const { keeper, contacts } = this.#options;
+    const { request, flow } = transaction;
     if (keeper.has(token.id) || (await this.#isElsewhere(token))) {
-      this.#options.contacts.counters.elsewhere++;
-      return;
+      contacts.counters.elsewhere++;
+      return true;
     }
     // Another request of it may have come meanwhile.
-    if (keeper.has(token.id) || keeper.hasEnded(token.id)) return;
+    if (keeper.has(token.id) || keeper.hasEnded(token.id)) return true;
+    // Everybody who was called has one of these: it ends what it is of, and makes no call that talks.
+    if (token.answeredAtMs === undefined && request.method !== 'BYE') {
+      contacts.counters.refused++;
+      transaction.reply(500, undefined, [[HeaderId.RetryAfter, RETRY_SECONDS]]);
+      return false;
+    }
     const snapshot = this.#options.rebuilder.rebuilt(token, request);
     if (snapshot !== undefined && this.#goOn(token, snapshot, flow, request)) this.#noteRebuilt();
-    else this.#options.contacts.counters.refused++;
+    else contacts.counters.refused++;
+    return true;
   }
 
   stop(): void {
@@ -75,17 +99,14 @@ export class CallRevival {
   #goOn(token: CallToken, snapshot: CallSnapshot, flow: Flow, request: SipRequest): boolean {
     const { keeper, restoring, isPlausible } = this.#options;
     const near = token.isCaller ? snapshot.caller : snapshot.callee;
-    const by = restorerOf(snapshot, restoring);
-    const destination = by.reach(near.place, near.options);
-    if (!isPlausible({ options: near.options, destination }, flow, request)) {
-      by.onEnd?.();
-      return false;
-    }
+    const reach = reacherOf(restoring);
+    const destination = reach(near.place, near.options);
+    if (!isPlausible({ options: near.options, destination }, flow, request)) return false;
     // Who has just sent is reached the same way.
-    return keeper.adopt(snapshot, {
-      ...by,
-      reach: (place, options) => (options === near.options ? flow : by.reach(place, options)),
-    });
+    return keeper.adopt(snapshot, () => ({
+      ...restorerOf(snapshot, restoring),
+      reach: (place, options) => (options === near.options ? flow : reach(place, options)),
+    }));
   }
 
   async #isElsewhere({ id, node }: CallToken): Promise<boolean> {

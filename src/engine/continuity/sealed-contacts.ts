@@ -32,6 +32,10 @@ export interface SealedContactsOptions {
   readonly clock: Clock;
   /** How far it is ahead of the store's, whose times tokens have: nodes need not agree about the time. */
   readonly clockOffsetMs: () => number;
+  /** Without it none is opened either. */
+  readonly isOn: boolean;
+  /** Of every call of the node, ms. */
+  readonly sessionLimitMs: number;
   /** Whether the Contacts of a trunk's legs carry their call; of phones they always do. */
   readonly isWanted: (trunkId: string) => boolean;
 }
@@ -45,6 +49,8 @@ export interface ContactCounters {
   opened: number;
   /** Not sealed with our key, or for another dialog. */
   forged: number;
+  /** Sealed with our key by a program that writes other things. */
+  unread: number;
   /** Calls that went on from one; that a node has, or had, which lives; and whose tenant or trunk is gone, or whose party sends from elsewhere. */
   rebuilt: number;
   elsewhere: number;
@@ -78,7 +84,7 @@ const DERIVED_DIGITS = 24;
 
 export class SealedContacts implements Contacts {
   readonly counters: ContactCounters = {
-    ...{ sealed: 0, tooLong: 0, tooLarge: 0, opened: 0, forged: 0 },
+    ...{ sealed: 0, tooLong: 0, tooLarge: 0, opened: 0, forged: 0, unread: 0 },
     ...{ rebuilt: 0, elsewhere: 0, refused: 0 },
   };
   readonly #options: SealedContactsOptions;
@@ -121,7 +127,7 @@ export class SealedContacts implements Contacts {
 
   /** What the request's URI says of a call; undefined when it says nothing, or not of the dialog that the request is in. */
   open(request: SipRequest): CallToken | undefined {
-    const text = PARAMETER.exec(request.requestUri)?.[1];
+    const text = this.#options.isOn ? PARAMETER.exec(request.requestUri)?.[1] : undefined;
     if (text === undefined) return undefined;
     const sealed = Buffer.from(text, 'base64url');
     const head = sealed[0] ?? 0;
@@ -145,8 +151,9 @@ export class SealedContacts implements Contacts {
       };
     } catch (error) {
       // A token of another program that has the key and writes other things.
-      if (error instanceof PackingError) this.counters.opened++;
-      return this.#forged();
+      if (!(error instanceof PackingError)) return this.#forged();
+      this.counters.unread++;
+      return undefined;
     }
   }
 
@@ -155,7 +162,7 @@ export class SealedContacts implements Contacts {
     return undefined;
   }
 
-  #tokenOf({ record, near, far }: ContactQuestion): CallToken | undefined {
+  #tokenOf({ record, near, far, sessionLimitMs }: ContactQuestion): CallToken | undefined {
     const { facts } = record;
     const [nearParty, farParty] = [tokenParty(near), tokenParty(far)];
     if (nearParty === undefined || farParty?.target === undefined || facts.tenant === undefined) return undefined;
@@ -171,6 +178,8 @@ export class SealedContacts implements Contacts {
       life: self.life,
       tenant: markOf(facts.tenant),
       ...timesBy(record, -clockOffsetMs()),
+      sessionLimitMs:
+        sessionLimitMs !== undefined && sessionLimitMs < this.#options.sessionLimitMs ? sessionLimitMs : undefined,
       caller: octetsFromText(facts.caller),
       called: octetsFromText(facts.called),
       near: nearParty satisfies TokenParty,
@@ -225,7 +234,8 @@ export class SealedContacts implements Contacts {
   #keyOfWeek(week: number): KeyObject {
     const known = this.#keys.get(week);
     if (known !== undefined) return known;
-    for (const each of this.#keys.keys()) if (Math.abs(each - week) > 1) this.#keys.delete(each);
+    const now = Math.floor(this.#options.clock.wallMs() / WEEK_MS);
+    for (const each of this.#keys.keys()) if (Math.abs(each - now) > 1) this.#keys.delete(each);
     const key = createSecretKey(
       Buffer.from(hkdfSync('sha256', this.#options.secret, '', `tandem call token ${week}`, 32)),
     );

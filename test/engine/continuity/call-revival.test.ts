@@ -162,6 +162,21 @@ describe('what Contacts carry', () => {
     }
   });
 
+  test('a re-INVITE that would not go into a datagram with it leaves without', async () => {
+    const long = `${SDP}${'a=x-filler:0123456789\r\n'.repeat(24)}`;
+    const hold = alice.within(invite, final, 'INVITE', { CSeq: '50 INVITE', Contact: `<sip:101@${alice.host}>` });
+    const described = serialize(hold).replace(
+      'Content-Length: 0\r\n\r\n',
+      `Content-Type: application/sdp\r\nContent-Length: ${long.length}\r\n\r\n${long}`,
+    );
+    alice.peer.send(described, ENGINE);
+    await pass(200);
+    const again = carrier.requests('INVITE').at(-1) as SipRequest;
+    expect([again.callId(), again.body, tokenOf(again)]).toEqual([sent.callId(), long, undefined]);
+    expect(serialize(again).length).toBeLessThanOrEqual(1_300);
+    expect(one.engine.contacts.counters.tooLarge).toBe(1);
+  });
+
   test('one that is not wanted is left out', async () => {
     await nodes({ continuity: { contactToken: false } });
     expect([tokenOf(sent), tokenOf(final)]).toEqual([undefined, undefined]);
@@ -300,6 +315,51 @@ describe('the node and the store are lost', () => {
     await pass(500);
     expect(answers(alice, refer)).toEqual([202]);
     expect(bob.requests('INVITE')).toHaveLength(1);
+  });
+
+  test('a call that has lasted as long as it may is over', async () => {
+    // Hours in which nothing happens.
+    const { scheduler } = one;
+    scheduler.advance(14_400_000);
+    const bye = carrier.withinOf(sent, 'BYE');
+    toOther(carrier, bye);
+    await pass(1_000);
+    expect(answers(carrier, bye)).toEqual([481]);
+    expect(two.engine.contacts.counters).toMatchObject({ opened: 1, refused: 1, rebuilt: 0 });
+    expect(two.observed.ended).toEqual([]);
+  });
+
+  test('a token that was made before the answer is good for BYE alone', async () => {
+    const info = carrier.withinOf(sent, 'INFO');
+    toOther(carrier, info);
+    await pass(1_000);
+    const [refusal] = carrier.responses(sent.callId()).slice(-1);
+    expect([refusal?.status, Number(refusal?.headers.valueNamed('Retry-After'))]).toEqual([500, 5]);
+    expect(two.engine.calls.counters.live).toBe(0);
+    // The caller's brings it back, and then it is told to the called party whole.
+    toOther(alice, alice.within(invite, final, 'INFO'));
+    await pass(700);
+    toOther(carrier, okTo(carrier.took('INFO')));
+    await pass(500);
+    toOther(carrier, carrier.withinOf(sent, 'INFO', { CSeq: '8 INFO' }));
+    await pass(200);
+    expect(alice.requests('INFO')).toHaveLength(1);
+  });
+
+  test('a dialog that is here is not laid over by a call of another name', async () => {
+    toOther(alice, alice.within(invite, final, 'INFO'));
+    await pass(700);
+    const [{ id } = { id: '' }] = two.engine.calls.list();
+    const snapshot = two.engine.calls.get(id)?.snapshot(0);
+    if (snapshot === undefined) throw new Error('no snapshot');
+    let asked = 0;
+    const by = () => {
+      asked++;
+      throw new Error('asked');
+    };
+    expect(two.engine.calls.restore({ ...snapshot, id: 'another' }, by)).toBeUndefined();
+    expect(asked).toBe(0);
+    expect(two.engine.calls.counters.live).toBe(1);
   });
 
   test.each([

@@ -13,6 +13,8 @@ const contacts = (options: Partial<SealedContactsOptions> = {}) =>
     self: { node: 1, life: 2 },
     clock: new VirtualScheduler(),
     clockOffsetMs: () => 0,
+    isOn: true,
+    sessionLimitMs: 14_400_000,
     isWanted: () => true,
     ...options,
   });
@@ -47,6 +49,7 @@ function question(long = ''): ContactQuestion {
   const phone = { contact: '<sip:+14155550199@198.51.100.1:5060>', owner: { tenant: 'acme', number: '101' } };
   const trunk = { contact: '<sip:+14155550100@198.51.100.1:5060;transport=tcp>', trunkId: '100000001' };
   return {
+    sessionLimitMs: 14_400_000,
     record: {
       id: ID,
       facts: { direction: 'outbound', tenant: 'acme', caller: '101', called: '+14155550199' },
@@ -99,6 +102,13 @@ describe('a Contact that carries its call', () => {
       startedAtMs: 1_800_000_000_000 - 3_601_000,
       answeredAtMs: 1_800_000_004_000 - 3_601_000,
     });
+  });
+
+  test('says how long the call may last where that is less than for every call; and is not opened where it is switched off', () => {
+    const limited = { ...question(), sessionLimitMs: 600_500 };
+    expect(contacts().open(requestTo(contacts().of(question())))?.sessionLimitMs).toBeUndefined();
+    expect(contacts().open(requestTo(contacts().of(limited)))?.sessionLimitMs).toBe(600_000);
+    expect(contacts({ isOn: false }).open(requestTo(contacts().of(question())))).toBeUndefined();
   });
 
   test('is another one each time', () => {
