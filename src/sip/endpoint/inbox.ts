@@ -278,8 +278,7 @@ export class Inbox {
         if (this.#backlog.isWorthRefusing(nowMs - waiting.cameMs) && this.#refusesLate(waiting))
           this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - waiting.sinceMs);
         // That, a copy of what is served already, or an emergency call: it has waited long enough.
-        else if (this.#ongoing.add(waiting.flow.remoteAddress, waiting)) this.#backlog.took();
-        else this.counters.knownDropped++;
+        else if (!this.#ongoing.add(waiting.flow.remoteAddress, waiting)) this.counters.knownDropped++;
       },
     );
   }

@@ -1,5 +1,4 @@
-import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Backlog } from '../../../src/sip/endpoint/backlog.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Inbox, type InboxLimits } from '../../../src/sip/endpoint/inbox.ts';
 import type { Flow } from '../../../src/sip/transport/index.ts';
 import { isNewCall, SERVED, serveMany } from './busy-engine.ts';
@@ -213,21 +212,6 @@ describe('more than there is time for', () => {
     const isEarly = (name: string) => !name.startsWith('later');
     expect(thread.handled.slice(handled).filter(isEarly).length).toBe(waiting);
     expect(thread.refused.slice(refused).filter(isEarly)).toEqual([]);
-  });
-
-  test('who is served in place of a late refusal counts as taken, as all whose turn has come do', () => {
-    for (let round = 0; round < 400; round++) {
-      for (let index = 0; index < 10; index++) thread.push('INVITE', `${round}`);
-      thread.turn();
-    }
-    expect(thread.inbox.waiting.fresh).toBeGreaterThan(10);
-    thread.compute(60);
-    const took = vi.spyOn(Backlog.prototype, 'took');
-    onTestFinished(() => took.mockRestore());
-    const handled = thread.handled.length;
-    thread.run();
-    expect(thread.handled.length - handled).toBeGreaterThan(10);
-    expect(took).toHaveBeenCalledTimes(thread.handled.length - handled);
   });
 
   test('whom a full line has no place for is counted', () => {
