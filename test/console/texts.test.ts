@@ -13,7 +13,7 @@ const SAME =
 const CONSOLE = join(import.meta.dirname, '../../src/console');
 /** Descriptions of forms and lists: their texts have the name of the form or list in front of a path or a word that stands there. */
 const DESCRIBED =
-  /^(extension|group|service|outboundRule|inboundRule|tenant|certificate|field|bulk|extensions|groups|services|outbound-rules|inbound-rules)\./;
+  /^(extension|group|service|outboundRule|inboundRule|tenant|certificate|transport|field|bulk|extensions|groups|services|outbound-rules|inbound-rules)\./;
 
 /** Keys that no source file names: as they are, by a template that begins like them, or by the path of a described field. */
 function unusedKeys(keys: readonly string[]): readonly string[] {
