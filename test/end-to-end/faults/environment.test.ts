@@ -103,6 +103,18 @@ test('64 descriptors: those who are connected, UDP and the health checks go on; 
   await engine.child.waitFor(/"descriptors-few"/);
 }, 30_000);
 
+test('a promise of some library fails and nobody waited for it: logged with its stack, counted, and the node serves on', async () => {
+  const defect = 'process.on("SIGUSR2", () => void Promise.reject(new Error("nobody waits")))';
+  const { engine, base } = await start({
+    settings: { workers: 1 },
+    wrapper: ['env', `NODE_OPTIONS=--import=data:text/javascript,${encodeURIComponent(defect)}`],
+  });
+  engine.child.signal('SIGUSR2');
+  await engine.child.waitFor(/"stack":"Error: nobody waits[^"]*".*"event":"unhandled-rejection"/);
+  expect(await answeredOverUdp(engine.port)).toMatch(/^SIP\/2\.0 200 /);
+  expect(await metric(base, 'uncaught_exceptions_total')).toBe(1);
+});
+
 test.skipIf(peersSkipped)(
   'a stall of two seconds in a call: the call goes on, and ends as it would have',
   async () => {
