@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { generate } from 'selfsigned';
 import { isStillToBeMade } from './credential-files.ts';
 import type { Listen } from './node-schema.ts';
 
@@ -15,6 +14,8 @@ export async function makeMissingCertificates(listeners: readonly Listen[], wall
   for (const listener of listeners) {
     const { certificate, key, host } = listener;
     if (certificate === undefined || key === undefined || !isStillToBeMade(listener)) continue;
+    // Loaded by who needs it alone: a node with certificates of its own would keep four megabytes of it for ever.
+    const { generate } = await import('selfsigned');
     const pems = await generate([{ name: 'commonName', value: 'tandem' }], {
       keyType: 'ec',
       curve: 'P-256',

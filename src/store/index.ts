@@ -3,7 +3,6 @@ import type { Scheduler } from '../base/scheduler.ts';
 import { openEmbedded } from './embedded/open.ts';
 import { openWorkerStore } from './hub/open.ts';
 import type { HubChannel } from './hub/protocol.ts';
-import { openRedis } from './redis/open.ts';
 import type { StoreSettings, Stores } from './stores.ts';
 
 export { StoreHub } from './hub/hub.ts';
@@ -28,5 +27,7 @@ export async function openStores(
   const { store } = settings;
   if (store.kind === 'embedded' && hub !== undefined) return openWorkerStore(store.path, hub, { log, scheduler });
   if (store.kind === 'embedded') return openEmbedded(store.path, { log, scheduler, environment });
+  // The client of Redis is loaded where there is one alone.
+  const { openRedis } = await import('./redis/open.ts');
   return openRedis(store, { log, clock: scheduler, environment, node: settings.node });
 }

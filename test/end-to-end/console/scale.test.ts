@@ -25,8 +25,7 @@ const [TRUNKS, EXTENSIONS, STREAMS, STORM] = IS_FULL ? [10_000, 100_000, 200, 10
 const FIRST_ROWS_MS = IS_FULL ? 1000 : 5000;
 const SEARCH_MS = IS_FULL ? 300 : 3000;
 /** Of the engine's thread while lists are read and the storm is followed; nothing that a busy machine could tell. */
-/** By the clock, on a machine that the browser and the readers use as well; what provisioning costs a turn is measured by test/hostile/provisioning. */
-const LONGEST_TURN_MS = IS_FULL ? 150 : Infinity;
+const LONGEST_TURN_MS = IS_FULL ? 20 : Infinity;
 const LONGEST_FRAME_MS = IS_FULL ? 250 : 3000;
 const STREAMS_PER_TOKEN = 10;
 const PATIENT = { timeout: 30_000 };
