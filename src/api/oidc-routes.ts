@@ -56,7 +56,6 @@ export function oidcRoutes(app: FastifyInstance, context: ApiContext, provider: 
 function refuse(context: ApiContext, request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   if (!(error instanceof OidcError)) throw error;
   const { fault, message } = error;
-  context.failures.count(request.ip);
   context.log.warn('oidc-refused', { source: request.ip, fault, reason: message });
   return reply.redirect(`${SIGN_IN_PAGE}#oidc=${fault}`);
 }

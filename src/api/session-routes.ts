@@ -77,8 +77,9 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
     }),
     async (request, reply) => {
       const identity = identityOf(request);
-      if (identity.expiresAtMs !== undefined)
-        throw new ApiProblem(403, 'not-permitted', 'a token that ends cannot open a session');
+      // A session without a user (a provider's, a link's) ends as well: it would outlive its end by one link after the other.
+      if (identity.expiresAtMs !== undefined || (identity.session !== undefined && identity.user === undefined))
+        throw new ApiProblem(403, 'not-permitted', 'what ends by itself cannot open a session');
       const { code, expiresAt } = await context.sessions.createLink(identity.actor);
       context.audit.record({
         actor: identity.actor,
