@@ -55,8 +55,6 @@ export class CallContinuity {
   readonly #succession: CallSuccession | undefined;
   readonly #revival: CallRevival | undefined;
   readonly #options: CallContinuityOptions;
-  /** Another node has the calls, or will in a moment. */
-  #hasLeft = false;
 
   constructor(options: CallContinuityOptions) {
     this.#options = options;
@@ -125,7 +123,7 @@ export class CallContinuity {
     this.#succession?.stop();
     if (this.#options.store?.shared === undefined || !this.#options.peers.hasSuccessor()) return;
     try {
-      this.#hasLeft = ((await this.#keeper?.handOver()) ?? 0) > 0;
+      await this.#keeper?.handOver();
     } catch (error) {
       this.#options.log.warn('calls-not-handed-over', { error: String(error) });
     }
@@ -141,7 +139,7 @@ export class CallContinuity {
   /** A request within a dialog that is not here: its call may come from a node that has just ended. */
   mayCome(transaction: ServerTransaction, retry: () => void): boolean {
     // What is not answered is sent again, and by then to the other node.
-    if (this.#hasLeft) return true;
+    if (this.#keeper?.hasLeft === true) return true;
     const { request, flow } = transaction;
     if (!this.#options.isKnown(request, flow)) return false;
     const carried = this.#revival?.carried(request);

@@ -81,6 +81,7 @@ export class CallKeeper implements TimerTarget {
   #isWriting = false;
   #writing: Promise<void> = Promise.resolve();
   #hasFailed = false;
+  #hasLeft = false;
   #isStopped = false;
   #aliveAtMs = 0;
 
@@ -208,6 +209,11 @@ export class CallKeeper implements TimerTarget {
     this.#writing = this.#write();
   }
 
+  /** Another node has the calls, or will in a moment. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
   /**
    * Leaves the calls to another node: they are written as they are now, and nobody is told anything here. Those that cannot be written
    * stay. Resolves with how many were left.
@@ -217,18 +223,23 @@ export class CallKeeper implements TimerTarget {
     for (const { id } of calls().list()) this.#changed.add(id);
     this.#timer = cancelTimer(this.#timer);
     await this.#writing;
-    while ((this.#changed.size > 0 || this.#ended.size > 0) && !this.#hasFailed) {
+    // One that failed before is tried once more: the store may be back.
+    do {
       // Each write arms the next one.
       this.#timer = cancelTimer(this.#timer);
       await this.#write();
-    }
+    } while ((this.#changed.size > 0 || this.#ended.size > 0) && !this.#hasFailed);
     if (this.#hasFailed || this.#stored.size === 0) return 0;
     this.#isStopped = true;
+    this.#hasLeft = true;
     this.#timer = cancelTimer(this.#timer);
     const left = [...this.#stored];
     this.#stored.clear();
     for (const id of left) calls().forget(id);
-    await store.shared?.release();
+    // Without it the others find out by themselves that this node has gone.
+    await store.shared
+      ?.release()
+      .catch((error: unknown) => log.warn('calls-not-handed-over', { error: String(error) }));
     log.info('calls-handed-over', { count: left.length });
     return left.length;
   }
