@@ -150,15 +150,18 @@ export class LiveListeners {
   readCertificates(settings: NodeSettings): () => void {
     const { transport, workers, dealing } = this.#options;
     const read = allListeners(settings, workers, dealing);
-    const files = byId(settings.listen);
     return () => {
+      // One that has another name or address in the file is open under the one that it had.
+      const staying = stayingOf(this.#inForce, settings.listen);
+      const openAs = new Map(Array.from(staying, ([wanted, open]) => [listenerId(wanted), listenerId(open)]));
+      const files = new Map(Array.from(staying, ([wanted, open]) => [open, wanted]));
       this.#inForce = this.#inForce.map((listen) => {
-        const { certificate, key } = files.get(listenerId(listen)) ?? listen;
+        const { certificate, key } = files.get(listen) ?? listen;
         return { ...listen, certificate, key };
       });
       for (const { id, certificate, key } of read)
         if (id !== undefined && certificate !== undefined && key !== undefined)
-          transport.renewCertificate?.(id, certificate, key);
+          transport.renewCertificate?.(openAs.get(id) ?? id, certificate, key);
     };
   }
 

@@ -291,6 +291,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     const renewCertificates = running.readCertificates(next);
     const { tls: httpTls } = apiTls(next);
     const stir = stirFiles(next);
+    refuseDemoPasswords(provisioner.directory.tenants, next);
     const listeners = await running.listeners.change(next);
     const before = inForce;
     inForce = next;
