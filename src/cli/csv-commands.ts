@@ -69,7 +69,9 @@ export const importCommand: Command = {
     const api = context.api();
     const preview = await api.file<Report>(`${path}?preview=true`, octets);
     const isOver = flag(context, 'preview') || (preview.refused > 0 && !flag(context, 'skip-faulty'));
-    const report = isOver ? preview : await api.file<Report>(`${path}?onFault=skip`, octets);
+    const report = isOver
+      ? preview
+      : await api.file<Report>(`${path}?onFault=${flag(context, 'skip-faulty') ? 'skip' : 'refuse'}`, octets);
     if (flag(context, 'json')) printJson(context, report);
     else print(context, report);
     return report.refused > 0 && !report.applied ? 1 : 0;
