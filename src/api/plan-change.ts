@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Directory } from '../provisioning/directory/directory.ts';
-import { trunkIn } from '../provisioning/directory/places.ts';
 import { type Tenant, tenantFieldsSchema } from '../provisioning/tenants/schema.ts';
 import { type Provisioning, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
 import { visibleTrunk } from './access.ts';
@@ -70,7 +69,7 @@ export function planChangeRoute(app: FastifyInstance, context: ApiContext): void
       const [fact] = planned.facts;
       const summary = {
         created: fact?.action === 'create' ? 1 : 0,
-        updated: fact?.action === 'create' ? 0 : 1,
+        updated: fact?.action === 'update' ? 1 : 0,
         unchanged: 0,
       };
       return { ...summary, ...(await playedCalls(context, request, directory)) };
@@ -116,7 +115,7 @@ function planOfTrunk(
 ): PlannedChange {
   if (wanted !== undefined && identity.tenant !== undefined && wanted['owner'] === undefined)
     Object.assign(wanted, { owner: identity.tenant });
-  if (id === undefined || (wanted !== undefined && trunkIn(state, id) === undefined)) {
+  if (id === undefined) {
     if (wanted === undefined) throw notFound('trunk');
     return planNewTrunk(context, identity, state, check(trunkSchema, wanted));
   }
