@@ -41,8 +41,8 @@ export class Inbound {
   readonly #chains = new Chains();
   /** Phones that have just not answered: what else waits for them is not tried one by one. */
   readonly #silentUntilMs = new Map<string, number>();
-  /** When phones have registered last that something waits for. */
-  readonly #thereSinceMs = new Map<string, number>();
+  /** Deliveries under way, by phone, and when the phone has registered last since the first of them began. */
+  readonly #underWay = new Map<string, { deliveries: number; thereSinceMs: number }>();
 
   constructor(options: InboundOptions) {
     this.#options = options;
@@ -66,6 +66,7 @@ export class Inbound {
     const isOver = clock.wallMs() >= kept.expiresMs;
     const begunMs = clock.nowMs();
     const waiting = kept.recipients.filter(({ state }) => state === 'waiting');
+    for (const { number } of waiting) this.#watch(`${kept.tenant}/${number}`);
     const outcomes = await Promise.all(
       waiting.map(async ({ number }): Promise<{ number: string; state: Tried }> => {
         if (isOver) return { number, state: 'expired' };
@@ -73,18 +74,22 @@ export class Inbound {
         return { number, state };
       }),
     );
-    const changed = await keeper.update<Message | Report>(kept.id, false, (now) => {
-      const recipients = now.recipients.map((before): Recipient => {
-        const state = outcomes.find(({ number }) => number === before.number)?.state;
-        return before.state !== 'waiting' || state === undefined || state === 'away' ? before : { ...before, state };
+    const changed = await keeper
+      .update<Message | Report>(kept.id, false, (now) => {
+        const recipients = now.recipients.map((before): Recipient => {
+          const state = outcomes.find(({ number }) => number === before.number)?.state;
+          return before.state !== 'waiting' || state === undefined || state === 'away' ? before : { ...before, state };
+        });
+        const hasMissed = outcomes.some(
+          (each) => isUnsettled(each.state) && this.#cameSince(kept.tenant, each.number, begunMs),
+        );
+        const retryMs = clock.wallMs() + (hasMissed ? 0 : retryAfterMs(outcomes, now.attempts));
+        const next = { ...now, recipients, attempts: now.attempts + 1, retryMs };
+        return next.kind === 'message' ? settled(next, clock.wallMs()) : next;
+      })
+      .finally(() => {
+        for (const { number } of waiting) this.#unwatch(`${kept.tenant}/${number}`);
       });
-      const hasMissed = outcomes.some(
-        (each) => isUnsettled(each.state) && this.#cameSince(kept.tenant, each.number, begunMs),
-      );
-      const retryMs = clock.wallMs() + (hasMissed ? 0 : retryAfterMs(outcomes, now.attempts));
-      const next = { ...now, recipients, attempts: now.attempts + 1, retryMs };
-      return next.kind === 'message' ? settled(next, clock.wallMs()) : next;
-    });
     if (changed?.kind === 'message' && changed.state !== 'received') this.#options.onChange(changed);
   }
 
@@ -102,12 +107,24 @@ export class Inbound {
   isThere(tenant: string, number: string): void {
     const key = `${tenant}/${number}`;
     this.#silentUntilMs.delete(key);
-    this.#thereSinceMs.set(key, this.#options.clock.nowMs());
+    const underWay = this.#underWay.get(key);
+    if (underWay !== undefined) underWay.thereSinceMs = this.#options.clock.nowMs();
+  }
+
+  #watch(key: string): void {
+    const underWay = this.#underWay.get(key) ?? { deliveries: 0, thereSinceMs: Number.NEGATIVE_INFINITY };
+    underWay.deliveries++;
+    this.#underWay.set(key, underWay);
+  }
+
+  #unwatch(key: string): void {
+    const underWay = this.#underWay.get(key);
+    if (underWay !== undefined && --underWay.deliveries === 0) this.#underWay.delete(key);
   }
 
   /** A phone that has registered while it was tried where it had been: it is not made to wait for that. */
   #cameSince(tenant: string, number: string, begunMs: number): boolean {
-    return (this.#thereSinceMs.get(`${tenant}/${number}`) ?? Number.NEGATIVE_INFINITY) >= begunMs;
+    return (this.#underWay.get(`${tenant}/${number}`)?.thereSinceMs ?? Number.NEGATIVE_INFINITY) >= begunMs;
   }
 
   async #toPhones(kept: Message | Report, number: string): Promise<Tried> {
