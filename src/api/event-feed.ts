@@ -28,6 +28,14 @@ export interface Channel {
   readonly perSecond: number | undefined;
 }
 
+/** Whether an event is for those who follow a channel: of a type that they asked for, and of their tenant. */
+export function concerns(
+  { types, tenant }: Pick<Channel, 'types' | 'tenant'>,
+  event: { readonly type: string; readonly tenants: readonly string[] },
+): boolean {
+  return types.has(event.type) && (tenant === undefined || event.tenants.includes(tenant));
+}
+
 export interface FeedReader {
   readonly channel: Channel;
   /** Up to where it has been served: an event's id. */
@@ -181,9 +189,7 @@ export class EventFeed {
       after,
       perSecond === undefined ? MOST_EVENTS : undefined,
     );
-    const wanted = events.filter(
-      (event) => types.has(event.type) && (tenant === undefined || event.tenants.includes(tenant)),
-    );
+    const wanted = events.filter((event) => concerns({ types, tenant }, event));
     const most =
       perSecond === undefined ? wanted.length : Math.max(1, Math.floor((perSecond * spanMs(perSecond)) / 1000));
     const skipped = Math.max(0, wanted.length - most);

@@ -7,7 +7,7 @@ import { requireNode } from './across/across.ts';
 import { OtherEvents } from './across/other-events.ts';
 import { eventPageAnswer } from './answers/events.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
-import { type Channel, channelOf, EventFeed, type FeedReader } from './event-feed.ts';
+import { type Channel, channelOf, concerns, EventFeed, type FeedReader } from './event-feed.ts';
 import { named } from './openapi.ts';
 import { nodeField } from './paging.ts';
 import { ApiProblem } from './problem.ts';
@@ -154,9 +154,7 @@ function eventPage(
 ) {
   if (since === undefined) return { events: [], next: events.lastId, gap: false, isMore: false };
   const { events: found, gap, place, isMore } = events.since(since, limit);
-  const seen = found.filter(
-    (event) => types.has(event.type) && (tenant === undefined || event.tenants.includes(tenant)),
-  );
+  const seen = found.filter((event) => concerns({ types, tenant }, event));
   // Another node sorts out by itself who may see what.
   const rows = seen.map(({ id, at, type, tenants, data }) =>
     ofNode === true ? { id, at, type, tenants, data } : { id, at, type, node: nodes.self, data },

@@ -1,6 +1,6 @@
 /** The events of the other nodes, while somebody reads them: each is asked twice a second for what has happened since. */
 import type { ApiContext } from '../context.ts';
-import type { Channel } from '../event-feed.ts';
+import { type Channel, concerns } from '../event-feed.ts';
 import type { NodeQuestion } from '../ports.ts';
 
 const POLL_MS = 500;
@@ -123,9 +123,7 @@ export class OtherEvents {
     if (!this.#wants(reader, node)) return;
     if (gap) this.#gap(reader, node, 'events were lost; read the resources again');
     const { types, tenant, perSecond } = reader.channel;
-    const wanted = events.filter(
-      (event) => types.has(event.type) && (tenant === undefined || event.tenants.includes(tenant)),
-    );
+    const wanted = events.filter((event) => concerns({ types, tenant }, event));
     if (wanted.length === 0) return;
     const room = perSecond === undefined ? wanted.length : Math.max(1, Math.floor((perSecond * POLL_MS) / 1000));
     const most = reader.takes() ? Math.min(room, wanted.length) : 0;

@@ -86,6 +86,7 @@ export function useEvents(types: readonly string[]): {
     let events: SeenEvent[] = [];
     let missed: Missed = { skipped: 0, isGap: false };
     let timer: number | undefined;
+    let count = 0;
     const draw = () => {
       timer = undefined;
       const [added, skipped, isGap] = [events.reverse(), missed.skipped, missed.isGap];
@@ -101,7 +102,8 @@ export function useEvents(types: readonly string[]): {
     const end = follow(wanted.split(','), READ_PER_SECOND, {
       onEvent: (message, type) => {
         const { at, ...data } = JSON.parse(message.data) as { at: string };
-        events.push({ id: message.lastEventId, type, at, data });
+        // Those of other nodes have no id of their own: the browser repeats the last one.
+        events.push({ id: String(++count), type, at, data });
         gather();
       },
       onMissed: (more) => {
