@@ -1,4 +1,4 @@
-/** The "Access" table of docs/security: everything that a stranger, a neighbour or a thief sends, with carriers that record every octet. */
+/** The "Access" table of docs/security.md: everything that a stranger, a neighbour or a thief sends, with carriers that record every octet. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DigestClient } from '../../src/sip/auth/index.ts';
 import { HeaderId, type SipRequest, type SipResponse, serialize } from '../../src/sip/message/index.ts';

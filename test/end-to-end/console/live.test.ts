@@ -64,6 +64,7 @@ describe.skipIf(peersSkipped)('the live pages and the records of the console', (
     await page.getByRole('link', { name: '101 → 915551234' }).click();
     await page.getByText('180 Ringing').nth(1).waitFor();
     const before = await page.locator('.ladder-row').count();
+    expect(await world.look(page, 'call-ringing')).toEqual([]);
     carrier.answer();
     await phone.final(CALL);
     await page.getByText('talking').waitFor();

@@ -34,6 +34,8 @@ export class Phone {
   /** What it answers an INVITE; 0: nothing, nor anything else. */
   answers = 200;
   readonly #responses: SipResponse[] = [];
+  /** Of requests within dialogs that it has heard (RFC 3261 §17.2.3). */
+  readonly #branches = new Set<string>();
   readonly #socket: Socket = createSocket('udp4');
   readonly #host: string;
   #serial = 0;
@@ -56,7 +58,7 @@ export class Phone {
       if (message.method === 'ACK') return;
       if (message.method === 'INVITE' && !this.#isCopy(message))
         this.invites.push({ request: message, from: from.address, atMs: performance.now() });
-      else this.heard.push(message.method);
+      else if (!this.#isRetransmission(message)) this.heard.push(message.method);
       if (message.method === 'UPDATE') this.told.set(message.callId(), message.headers.value(HeaderId.Contact) ?? '');
       const status = message.method === 'INVITE' ? this.answers : 200;
       const answersCall = message.method === 'INVITE' && status < 300;
@@ -214,6 +216,13 @@ export class Phone {
     if (this.#isClosed) return;
     const [host = '', port = ''] = node.split(':');
     this.#socket.send(Buffer.from(text, 'latin1'), Number(port), host);
+  }
+
+  #isRetransmission(request: SipRequest): boolean {
+    const branch = request.topVia().params.get('branch') ?? '';
+    const isKnown = this.#branches.has(branch);
+    this.#branches.add(branch);
+    return isKnown;
   }
 
   #isCopy(request: SipRequest): boolean {

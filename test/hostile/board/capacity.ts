@@ -1,7 +1,7 @@
 import type { CallFigures, Phase } from './processes.ts';
 
 /** Where the search begins. */
-export const LOWEST_RATE = 200;
+export const LOWEST_RATE = 50;
 const COARSE = 2;
 const FINE = 1.1;
 const LOOK_SECONDS = 3;
