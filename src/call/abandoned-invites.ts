@@ -1,11 +1,9 @@
-import type { SipRequest, SipResponse } from '../sip/message/index.ts';
-import { turnAway } from './late-answers.ts';
-import type { CallEnvironment, ClientTransaction, Destination } from './ports.ts';
+import type { SipResponse } from '../sip/message/index.ts';
+import type { CallEnvironment, ClientTransaction, ClientTransactionUser } from './ports.ts';
 
 interface Abandoned {
-  readonly invite: SipRequest;
-  readonly destination: Destination;
-  readonly usedSequence: number;
+  readonly transaction: ClientTransaction;
+  readonly late: ClientTransactionUser;
   readonly expiresAtMs: number;
 }
 
@@ -14,34 +12,30 @@ const MAX_REMEMBERED = 10_000;
 const REMEMBERED_T1 = 128;
 
 /**
- * INVITEs that were given up without a final response. A callee that answers one after all is told that nobody is there: ACK, then
- * BYE (RFC 3261 §13.2.2.4), to where the INVITE went. A 2xx to an INVITE that was never sent from here is dropped.
+ * INVITEs that were given up without a final response, whose transactions are gone: finds who hears the 2xx of a callee that answers
+ * one after all. A 2xx to an INVITE that was never sent from here is dropped.
  */
 export class AbandonedInvites {
-  readonly #env: CallEnvironment;
+  readonly #env: Pick<CallEnvironment, 'scheduler' | 'timers'>;
   readonly #invites = new Map<string, Abandoned>();
 
-  constructor(env: CallEnvironment) {
+  constructor(env: Pick<CallEnvironment, 'scheduler' | 'timers'>) {
     this.#env = env;
   }
 
-  add(transaction: ClientTransaction, usedSequence: number): void {
+  add(transaction: ClientTransaction, late: ClientTransactionUser): void {
     const { scheduler, timers } = this.#env;
     this.#forgetOld();
     if (this.#invites.size >= MAX_REMEMBERED) return;
-    this.#invites.set(transaction.request.callId(), {
-      invite: transaction.request,
-      destination: transaction.flow,
-      usedSequence,
-      expiresAtMs: scheduler.nowMs() + REMEMBERED_T1 * timers.t1Ms,
-    });
+    const expiresAtMs = scheduler.nowMs() + REMEMBERED_T1 * timers.t1Ms;
+    this.#invites.set(transaction.request.callId(), { transaction, late, expiresAtMs });
   }
 
   receive(response: SipResponse): void {
     this.#forgetOld();
-    const abandoned = this.#invites.get(response.callId());
-    if (abandoned === undefined || response.fromTag() !== abandoned.invite.fromTag()) return;
-    turnAway(this.#env, abandoned, response);
+    const { transaction, late } = this.#invites.get(response.callId()) ?? {};
+    if (transaction === undefined || response.fromTag() !== transaction.request.fromTag()) return;
+    late?.onResponse(response, transaction);
   }
 
   /** Insertion order is order of expiry. */

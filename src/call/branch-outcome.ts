@@ -1,5 +1,9 @@
+import { ownCopy } from '../base/text.ts';
 import { HeaderId, type SipResponse } from '../sip/message/index.ts';
+import { describeDestination } from './destination.ts';
 import type { BranchPlan, OutcomeCause, StageOutcome } from './plan.ts';
+import type { AttemptRecord } from './record.ts';
+import type { TargetInvite } from './target-invite.ts';
 
 /** How a branch failed, in the words that plans are asked with. */
 export function branchOutcome(
@@ -21,6 +25,26 @@ export function branchOutcome(
     ...(response !== undefined && { response }),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     ...(trunkId !== undefined && { trunkId }),
+  };
+}
+
+type Tried = Pick<AttemptRecord, 'status' | 'reason' | 'cause' | 'startedAtMs' | 'elapsedMs' | 'retryAfterSeconds'>;
+
+/** What the call's record says of one target; `invite` is undefined when nothing was sent. */
+export function attemptRecord(plan: BranchPlan, invite: TargetInvite | undefined, tried: Tried): AttemptRecord {
+  return {
+    label: plan.label,
+    target: invite === undefined ? '' : describeDestination(invite.to),
+    status: tried.status,
+    reason: ownCopy(tried.reason),
+    cause: tried.cause,
+    startedAtMs: tried.startedAtMs,
+    elapsedMs: tried.elapsedMs,
+    callId: invite?.callId ?? '',
+    trunkId: plan.trunkId,
+    extension: plan.extension,
+    node: plan.node,
+    retryAfterSeconds: tried.retryAfterSeconds,
   };
 }
 

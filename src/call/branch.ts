@@ -1,12 +1,11 @@
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
-import { ownCopy } from '../base/text.ts';
 import { reasonPhrase, type SipRequest, type SipResponse, UnsafeMessageError } from '../sip/message/index.ts';
 import { BranchMedia } from './branch-media.ts';
-import { branchOutcome, retryAfterOf } from './branch-outcome.ts';
+import { attemptRecord, branchOutcome, retryAfterOf } from './branch-outcome.ts';
 import { learnIdentity } from './connected-identity.ts';
 import { carryCaller } from './contact.ts';
-import { addressOf, describeDestination, sendOptions } from './destination.ts';
-import { Forks, isOf } from './forks.ts';
+import { addressOf, sendOptions } from './destination.ts';
+import { Forks } from './forks.ts';
 import { LateAnswers } from './late-answers.ts';
 import type { Leg, LegCall } from './leg.ts';
 import { MEDIA_REFUSALS, type MediaEnd } from './media.ts';
@@ -68,7 +67,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #transaction: ClientTransaction | undefined = undefined;
   /** Early dialogs of the INVITE under way. */
   readonly #forks: Forks;
-  #winner: Leg | undefined = undefined;
+  /** Hears the 2xx that nobody waits for, once there may be one. */
+  #late: LateAnswers | undefined = undefined;
   #reserved = false;
   /** To the target that is tried. */
   #invite: TargetInvite | undefined = undefined;
@@ -158,7 +158,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       this.#success(response, transaction, isDescribed);
       return;
     }
-    if (this.#transaction !== undefined && transaction !== this.#transaction) return;
+    if (!this.#isCurrent(transaction)) return;
     if (status < 200) {
       if (this.state === 'calling') this.#provisional(response, transaction);
     } else if (this.state === 'cancelling') {
@@ -200,7 +200,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #nextTarget(): void {
     this.#targetIndex++;
-    this.#winner = undefined;
+    this.#late = undefined;
     const to = this.#targets[this.#targetIndex] as Destination;
     if (this.plan.toward !== undefined) this.plan = { ...this.plan, ...this.plan.toward(to) };
     const invite = new TargetInvite(this.attempt, this.plan, to);
@@ -301,22 +301,15 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #success(response: SipResponse, transaction: ClientTransaction, isDescribed: boolean): void {
+    if (this.state !== 'calling' || !this.#isCurrent(transaction)) {
+      this.#tooLate(response, transaction);
+      return;
+    }
     const invite = transaction.request;
-    const known = this.#knownLeg(response, transaction) ?? (isOf(this.#winner, response) ? this.#winner : undefined);
-    // The winner's 2xx again: its ACK was lost.
-    if (known !== undefined && known.state !== 'early') {
-      known.ack.giveAgain(invite);
-      return;
-    }
-    const leg = known ?? this.#newLeg(response, transaction);
-    if (this.state !== 'calling' || (this.#transaction !== undefined && transaction !== this.#transaction)) {
-      this.#tooLate(leg, response, invite);
-      return;
-    }
+    const leg = this.#knownLeg(response, transaction) ?? this.#newLeg(response, transaction);
     leg.confirm(response);
-    this.#winner = leg;
     if (!leg.dialog.hasTarget || !isDescribed) {
-      this.#unusable(leg, invite, isDescribed ? UNUSABLE_CONTACT : MEDIA_REFUSALS['no-relay']);
+      this.#unusable(leg, transaction, isDescribed ? UNUSABLE_CONTACT : MEDIA_REFUSALS['no-relay']);
       return;
     }
     this.#media?.handOver();
@@ -331,31 +324,43 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     if (this.#reserved && onEnd !== undefined) leg.reservation = { onEnd };
     this.#reserved = false;
     this.#startSession(leg, response, invite);
-    const lateAnswers = new LateAnswers(leg, this.#forks.usedSequence);
+    const late = this.#lateAnswers(leg);
     leg.invitation = transaction;
-    leg.lateAnswers = lateAnswers;
     this.attempt.onBranchAnswered(this, leg, response, invite);
     // Nothing of this branch is needed any more.
-    transaction.handOver(lateAnswers);
+    transaction.handOver(late);
     transaction.release();
     this.attempt.call.release();
   }
 
-  /** RFC 3261 §13.2.2.4: a 2xx that nobody waits for, of a cancelled branch or a second fork, is acknowledged and ended. */
-  #tooLate(leg: Leg, response: SipResponse, invite: SipRequest): void {
-    leg.confirm(response);
-    leg.ack.give(invite);
-    leg.hangUp(['SIP;cause=487;text="Request Terminated"']);
-    if (this.state !== 'cancelling') return;
+  /** A 2xx that nobody waits for: it has crossed the CANCEL, or has waited for a relay while another one won. */
+  #tooLate(response: SipResponse, transaction: ClientTransaction): void {
+    if (this.state !== 'cancelling' || !this.#isCurrent(transaction)) {
+      (this.#late ?? this.#lateAnswers()).onResponse(response, transaction);
+      return;
+    }
+    const { call } = this.attempt;
+    const late = this.#lateAnswers();
+    transaction.handOver(late);
+    call.retain();
+    late.turnAway(response, transaction.request, transaction.flow, () => call.release());
     this.#record(response.status, response.reason, 'cancelled');
     this.#finish('cancelled');
   }
 
+  #lateAnswers(winner?: Leg): LateAnswers {
+    const { options, credentials } = this.plan;
+    const { usedSequence } = this.#forks;
+    this.#late = new LateAnswers({ env: this.attempt.env, options, credentials, usedSequence }, winner);
+    return this.#late;
+  }
+
   /** RFC 3261 §13.2.2.4: a 2xx is acknowledged whatever it says. Nothing could be sent in a dialog whose Contact leads nowhere. */
-  #unusable(leg: Leg, invite: SipRequest, { status, reason }: typeof UNUSABLE_CONTACT): void {
-    leg.ack.give(invite);
-    leg.hangUp([`SIP;cause=${status};text="${reason}"`]);
+  #unusable(leg: Leg, transaction: ClientTransaction, { status, reason }: typeof UNUSABLE_CONTACT): void {
     this.#forks.drop(leg);
+    transaction.handOver(this.#lateAnswers(leg));
+    leg.ack.give(transaction.request);
+    leg.hangUp([`SIP;cause=${status};text="${reason}"`]);
     this.#record(status, reason, 'transport-error');
     if (this.#mayTryNext()) this.#nextTarget();
     else this.#fail(status, reasonPhrase(status), 'transport-error');
@@ -405,9 +410,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #silent(transaction: ClientTransaction, status: number, reason: string, cause: OutcomeCause): void {
-    if (this.#transaction !== undefined && transaction !== this.#transaction) return;
+    if (!this.#isCurrent(transaction)) return;
     this.#forks.drop(undefined);
-    this.attempt.call.registry.abandon(transaction, this.#forks.usedSequence);
+    this.attempt.call.registry.abandon(transaction, this.#lateAnswers());
     if (this.state === 'cancelling') {
       this.#record(0, reason, 'cancelled');
       this.#finish('cancelled');
@@ -420,6 +425,11 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       return;
     }
     this.#fail(status, reason, cause);
+  }
+
+  /** Of the INVITE that was sent last. */
+  #isCurrent(transaction: ClientTransaction): boolean {
+    return this.#transaction === undefined || transaction === this.#transaction;
   }
 
   #mayTryNext(): boolean {
@@ -471,22 +481,18 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   #record(status: number, reason: string, cause: AttemptRecord['cause'], retryAfterSeconds?: number): void {
     const { plan } = this;
-    const to = this.#invite?.to;
-    const attempt: AttemptRecord = {
-      label: plan.label,
-      target: to === undefined ? '' : describeDestination(to),
+    const { env, call } = this.attempt;
+    const startedAtMs = this.#startedWallMs;
+    const elapsedMs = env.scheduler.nowMs() - this.#startedAtMs;
+    const attempt = attemptRecord(plan, this.#invite, {
       status,
-      reason: ownCopy(reason),
+      reason,
       cause,
-      startedAtMs: this.#startedWallMs,
-      elapsedMs: this.attempt.env.scheduler.nowMs() - this.#startedAtMs,
-      callId: this.#invite?.callId ?? '',
-      trunkId: plan.trunkId,
-      extension: plan.extension,
-      node: plan.node,
+      startedAtMs,
+      elapsedMs,
       retryAfterSeconds,
-    };
-    const { record } = this.attempt.call;
+    });
+    const { record } = call;
     // It has the room it needs; a list that grows, or is spread, has room for seventeen, in each call.
     record.attempts = record.attempts.concat(attempt);
     plan.onAttempt?.(attempt);

@@ -12,6 +12,7 @@ import {
   type CallLimits,
   type CallTimers,
   type ClientTransaction,
+  type ClientTransactionUser,
   defaultCallLimits,
   defaultCallTimers,
   type ServerTransaction,
@@ -244,8 +245,8 @@ export class Calls implements CallRegistry {
     return this.find(request.callId(), request.toTag() ?? '', request.fromTag() ?? '');
   }
 
-  abandon(transaction: ClientTransaction, usedSequence: number): void {
-    this.#abandoned.add(transaction, usedSequence);
+  abandon(transaction: ClientTransaction, late: ClientTransactionUser): void {
+    this.#abandoned.add(transaction, late);
   }
 
   callEnded(call: Call): void {

@@ -1,6 +1,7 @@
+import type { Dialog } from '../sip/dialog/index.ts';
 import { isFlow } from '../sip/endpoint/index.ts';
 import type { LegOptions } from './plan.ts';
-import type { Destination, SendOptions } from './ports.ts';
+import type { AddressedLeg, CallEnvironment, Destination, SendOptions, WayOptions } from './ports.ts';
 
 /** How requests of a leg leave, and how long the first answer may take: no more of its options, for what outlives the leg. */
 export function sendOptions(
@@ -10,6 +11,22 @@ export function sendOptions(
 ): SendOptions {
   const { viaHost, viaPort, scope, largeRequests } = options;
   return { viaHost, viaPort, scope, largeRequests, transactionTimeoutMs, pastFlow };
+}
+
+/** How a peer is reached, and no more of a leg's options, for what outlives the leg. */
+export function wayOptions(options: WayOptions): WayOptions {
+  const { viaHost, viaPort, scope, largeRequests, owner, trunkId } = options;
+  return { viaHost, viaPort, scope, largeRequests, owner, trunkId };
+}
+
+/** Where a request within a dialog goes. */
+export function hopOf(
+  { router }: Pick<CallEnvironment, 'router'>,
+  leg: AddressedLeg & { readonly dialog: Pick<Dialog, 'hasTarget' | 'nextHop'> },
+): Destination {
+  const { destination, dialog } = leg;
+  if (!dialog.hasTarget) return destination;
+  return router.nextHop?.(leg, dialog.nextHop()) ?? destination;
 }
 
 /** `transport:address:port`, for records. */

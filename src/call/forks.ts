@@ -29,7 +29,7 @@ export class Forks {
 
   /** The dialog that a response is of. */
   known(response: SipResponse, media: BranchMedia | undefined): Leg | undefined {
-    const known = this.#legs.find((leg) => isOf(leg, response));
+    const known = this.#legs.find(({ dialog }) => dialog.remoteTag === (response.toTag() ?? ''));
     // A callee that has rung before it offered has a session only now.
     if (known !== undefined) known.media ??= media?.placeOf(known.dialog.remoteTag);
     return known;
@@ -62,9 +62,4 @@ export class Forks {
     }
     this.#legs = NO_LEGS;
   }
-}
-
-/** Whether a response is of the dialog of this leg. */
-export function isOf(leg: Leg | undefined, response: SipResponse): boolean {
-  return leg?.dialog.remoteTag === (response.toTag() ?? '');
 }

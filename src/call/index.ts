@@ -25,6 +25,7 @@ export type { LegState } from './leg-request.ts';
 export { type MessagePlan, relayMessage, sendMessage } from './message-relay.ts';
 export * from './plan.ts';
 export type {
+  AddressedLeg,
   CallEnvironment,
   CallLimits,
   CallRouter,

@@ -1,77 +1,149 @@
-import { Dialog } from '../sip/dialog/index.ts';
+import type { DigestClient } from '../sip/auth/index.ts';
+import { Dialog, OfferAnswer } from '../sip/dialog/index.ts';
 import { HeaderId, type SipRequest, type SipResponse } from '../sip/message/index.ts';
-import { sendOptions } from './destination.ts';
+import { hopOf, wayOptions } from './destination.ts';
+import { LegRequest, type LegRequestUser, type LegState, type RequestingLeg } from './leg-request.ts';
 import type { OwedAck } from './owed-ack.ts';
 import type { LegOptions } from './plan.ts';
-import type { CallEnvironment, ClientTransaction, ClientTransactionUser, Destination, SendOptions } from './ports.ts';
+import type {
+  AddressedLeg,
+  CallEnvironment,
+  ClientTransaction,
+  ClientTransactionUser,
+  Destination,
+  WayOptions,
+} from './ports.ts';
 
-const nobody: ClientTransactionUser = { onResponse() {}, onTimeout() {}, onTransportError() {} };
+/** The leg whose answer won; `Leg` is it. */
+interface AnsweredLeg {
+  readonly dialog: Pick<Dialog, 'remoteTag'>;
+  readonly ack: Pick<OwedAck, 'giveAgain'>;
+  lateAnswers: { legEnded(): void } | undefined;
+}
 
-/** An INVITE that nobody waits for any more. */
-interface GivenUp {
-  readonly invite: SipRequest;
-  readonly destination: Destination;
-  /** The highest sequence number of its early dialogs; whoever was asked for PRACK has seen it. */
+/** What is known of an INVITE whose answers are late. */
+interface LateInvite {
+  readonly env: CallEnvironment;
+  readonly options: LegOptions;
+  /** What answers challenges of who was invited. */
+  readonly credentials: DigestClient | undefined;
+  /** Of the early dialogs that are over, the highest sequence number: who was asked for PRACK has seen it, and CSeq goes on from there. */
   readonly usedSequence: number;
 }
 
-/** A callee answered it all the same: ACK, then BYE (RFC 3261 §13.2.2.4). */
-export function turnAway(
-  { endpoint }: CallEnvironment,
-  { invite, destination: to, usedSequence }: GivenUp,
-  response: SipResponse,
-  options?: SendOptions,
-): void {
-  const dialog = Dialog.createUac(invite, response);
-  dialog.goOnFrom(usedSequence);
-  endpoint.sendAck(dialog.createAck(invite), to, options);
-  const bye = dialog.createRequest('BYE');
-  bye.headers.add(HeaderId.Reason, 'SIP;cause=487;text="Request Terminated"');
-  endpoint.sendRequest(bye, to, nobody, options);
-}
-
-/** The leg whose INVITE it was; `Leg` is it. */
-interface AnsweredLeg {
-  readonly env: CallEnvironment;
-  readonly options: LegOptions;
-  readonly dialog: Pick<Dialog, 'remoteTag'>;
-  readonly ack: Pick<OwedAck, 'giveAgain'>;
-}
-
 /**
- * Hears the 2xx that may still come to an INVITE that was answered. One that comes again is acknowledged by the transaction by itself
- * (RFC 6026), unless its ACK cannot have arrived or is still owed; one of another fork is turned away. The transaction waits for
- * them half a minute, and neither the branch nor, once it has ended, the leg shall be kept for so long.
+ * Hears the 2xx that come to an INVITE when nobody waits for one: it was answered by another fork, or cancelled, or given up. Each is
+ * acknowledged, and who sent it is left with BYE (RFC 3261 §13.2.2.4); the one that won is acknowledged again, unless the transaction
+ * does that by itself (RFC 6026). Some come after half a minute, and neither branch nor call shall be kept for so long.
  */
 export class LateAnswers implements ClientTransactionUser {
   readonly #env: CallEnvironment;
-  /** Until it ends. */
-  #leg: AnsweredLeg | undefined;
-  #options: SendOptions | undefined = undefined;
+  readonly #credentials: DigestClient | undefined;
   readonly #usedSequence: number;
+  #options: WayOptions;
+  /** Of the answer that won, until it ends. */
+  #leg: AnsweredLeg | undefined;
+  #turnedAway: LateParty[] | undefined = undefined;
 
-  /** `usedSequence`: of the early dialogs that did not win, the highest. */
-  constructor(leg: AnsweredLeg, usedSequence: number) {
-    this.#env = leg.env;
-    this.#leg = leg;
+  /** `winner`: the leg that was answered, if one was. */
+  constructor({ env, options, credentials, usedSequence }: LateInvite, winner?: AnsweredLeg) {
+    this.#env = env;
+    this.#credentials = credentials;
     this.#usedSequence = usedSequence;
+    this.#leg = winner;
+    this.#options = winner === undefined ? wayOptions(options) : options;
+    if (winner !== undefined) winner.lateAnswers = this;
   }
 
   legEnded(): void {
-    if (this.#leg !== undefined) this.#options = sendOptions(this.#leg.options);
     this.#leg = undefined;
+    this.#options = wayOptions(this.#options);
   }
 
   onResponse(response: SipResponse, { request, flow }: ClientTransaction): void {
     const leg = this.#leg;
-    const options = leg?.options ?? this.#options;
     if ((response.toTag() ?? '') !== (leg?.dialog.remoteTag ?? request.toTag() ?? ''))
-      turnAway(this.#env, { invite: request, destination: flow, usedSequence: this.#usedSequence }, response, options);
+      this.turnAway(response, request, flow);
     else if (leg !== undefined) leg.ack.giveAgain(request);
-    else this.#env.endpoint.sendAck(Dialog.createUac(request, response).createAck(request), flow, options);
+    else this.#env.endpoint.sendAck(Dialog.createUac(request, response).createAck(request), flow, this.#options);
+  }
+
+  /** `gone` is called once when the BYE has its answer; of one that answers again, whose BYE is on its way, never. */
+  turnAway(response: SipResponse, invite: SipRequest, from: Destination, gone?: () => void): void {
+    const tag = response.toTag() ?? '';
+    const known = this.#turnedAway?.find(({ dialog }) => dialog.remoteTag === tag);
+    if (known !== undefined) {
+      known.acknowledge(invite);
+      gone?.();
+      return;
+    }
+    const dialog = Dialog.createUac(invite, response);
+    dialog.goOnFrom(this.#usedSequence);
+    const party = new LateParty(this.#env, dialog, from, this.#options, this.#credentials, gone);
+    this.#turnedAway ??= [];
+    this.#turnedAway.push(party);
+    party.acknowledge(invite);
+    party.leave();
   }
 
   onTimeout(): void {}
 
   onTransportError(): void {}
+}
+
+/** Who has answered when nobody waited for it: a dialog that exists to be ended. */
+class LateParty implements RequestingLeg, LegRequestUser, AddressedLeg {
+  readonly dialog: Dialog;
+  readonly destination: Destination;
+  readonly options: WayOptions;
+  readonly credentials: DigestClient | undefined;
+  readonly offers = new OfferAnswer();
+  readonly isCallerSide = false;
+  readonly standIn = undefined;
+  state: LegState = 'leaving';
+  unreachable: string | undefined = undefined;
+  readonly #env: CallEnvironment;
+  #gone: (() => void) | undefined;
+
+  constructor(
+    env: CallEnvironment,
+    dialog: Dialog,
+    destination: Destination,
+    options: WayOptions,
+    credentials: DigestClient | undefined,
+    gone: (() => void) | undefined,
+  ) {
+    this.#env = env;
+    this.dialog = dialog;
+    this.destination = destination;
+    this.options = options;
+    this.credentials = credentials;
+    this.#gone = gone;
+  }
+
+  acknowledge(invite: SipRequest): void {
+    this.#env.endpoint.sendAck(this.dialog.createAck(invite), hopOf(this.#env, this), this.options);
+  }
+
+  leave(): void {
+    const bye = this.dialog.createRequest('BYE');
+    bye.headers.add(HeaderId.Reason, 'SIP;cause=487;text="Request Terminated"');
+    new LegRequest(this, bye, this).send();
+  }
+
+  transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction {
+    return this.#env.endpoint.sendRequest(request, hopOf(this.#env, this), user, this.options);
+  }
+
+  /** Whatever the answer: 2xx, 408 and 481 all mean that the session is over (§15.1.1). */
+  onLegResponse({ status }: SipResponse): void {
+    if (status >= 200) this.onLegSilence();
+  }
+
+  onLegSilence(): void {
+    this.state = 'gone';
+    const gone = this.#gone;
+    this.#gone = undefined;
+    gone?.();
+  }
 }

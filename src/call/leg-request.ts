@@ -14,7 +14,7 @@ import { hasSessionDescription } from './relayed-headers.ts';
 export type LegState = 'early' | 'confirmed' | 'leaving' | 'gone';
 
 /** What a request within a dialog needs of its leg; `Leg` is it. */
-interface RequestingLeg {
+export interface RequestingLeg {
   readonly state: LegState;
   readonly dialog: Dialog;
   readonly destination: Destination;

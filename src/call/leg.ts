@@ -12,7 +12,7 @@ import {
 import type { Flow } from '../sip/transport/index.ts';
 import { addOwnHeaders, allows, methodsOf } from './capabilities.ts';
 import { contactOf, fitDatagram } from './contact.ts';
-import { addressOf } from './destination.ts';
+import { addressOf, hopOf } from './destination.ts';
 import { LegRequest, type LegRequestUser, type LegState } from './leg-request.ts';
 import type { MediaEnd, MediaOffer, MediaPlace } from './media.ts';
 import { type AcknowledgingLeg, OwedAck } from './owed-ack.ts';
@@ -86,8 +86,8 @@ const GONE: Phase = { kind: 'gone' };
 export interface LegRegistry {
   add(leg: Leg): void;
   remove(leg: Leg): void;
-  /** An INVITE was given up without a final response; a 2xx may still come and is then ended (RFC 3261 §13.2.2.4). `usedSequence`: of its early dialogs. */
-  abandon(transaction: ClientTransaction, usedSequence: number): void;
+  /** An INVITE was given up without a final response: `late` hears the 2xx that may still come. */
+  abandon(transaction: ClientTransaction, late: ClientTransactionUser): void;
   /** The leg of a dialog, for Replaces. */
   find(callId: string, localTag: string, remoteTag: string): Leg | undefined;
 }
@@ -346,13 +346,13 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
   }
 
   transmit(request: SipRequest, user: ClientTransactionUser): ClientTransaction {
-    const hop = this.#hop();
+    const hop = hopOf(this.env, this);
     fitDatagram(request, hop, this);
     return this.env.endpoint.sendRequest(request, hop, user, this.options);
   }
 
   sendAck(ack: SipRequest, invitation: ClientTransaction | undefined): Flow {
-    return this.env.endpoint.sendAck(ack, this.#hop(), this.options, invitation);
+    return this.env.endpoint.sendAck(ack, hopOf(this.env, this), this.options, invitation);
   }
 
   // --- receiving ---
@@ -500,11 +500,5 @@ export class Leg implements LegRequestUser, AcknowledgingLeg {
     const { router } = this.env;
     if (router.plausible !== undefined) return router.plausible(this, flow, request);
     return flow.remoteAddress === addressOf(this.destination);
-  }
-
-  #hop(): Destination {
-    const { env, destination, dialog } = this;
-    if (!dialog.hasTarget) return destination;
-    return env.router.nextHop?.(this, dialog.nextHop()) ?? destination;
   }
 }

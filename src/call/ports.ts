@@ -39,16 +39,24 @@ export interface RoutedCall {
   readonly record: LiveRecord;
 }
 
-/** A party of a call, as those see it who decide for it; `Leg` is it. */
-export interface RoutedLeg {
-  readonly call: RoutedCall;
-  readonly options: LegOptions;
+/** The far side of a dialog, to which requests are to be sent. */
+export interface AddressedLeg {
+  readonly options: { readonly [K in 'owner' | 'trunkId']?: LegOptions[K] | undefined };
   readonly dialog: Pick<Dialog, 'remoteTarget'>;
   readonly destination: Destination;
   /** This engine is the called side of the dialog. */
   readonly isCallerSide: boolean;
   /** `address:port` that the peer names and that takes no connection. */
   readonly unreachable: string | undefined;
+}
+
+/** What sending to such a one goes by. */
+export type WayOptions = SendOptions & AddressedLeg['options'];
+
+/** A party of a call, as those see it who decide for it; `Leg` is it. */
+export interface RoutedLeg extends AddressedLeg {
+  readonly call: RoutedCall;
+  readonly options: LegOptions;
   /** The other side; undefined for a transferor whose place was taken. */
   readonly peer: RoutedLeg | undefined;
 }
@@ -71,7 +79,7 @@ export interface CallRouter {
    * undefined: along the leg's own flow. Never asked to resolve foreign Route sets (behaviour 19): both come from the peer of the
    * dialog, and the engine checks them against its policy for outbound destinations.
    */
-  nextHop?(leg: RoutedLeg, uri: string): Destination | undefined;
+  nextHop?(leg: AddressedLeg, uri: string): Destination | undefined;
   /** What answers the challenges of a trunk, if it has credentials; default: nothing does. */
   credentials?(trunkId: string): DigestClient | undefined;
   /** Behaviour 19: whether a request that matches a dialog comes from a plausible peer. Default: same address as the leg's. */

@@ -1,8 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import type { CallRouter } from '../../src/call/ports.ts';
+import { DigestClient } from '../../src/sip/auth/index.ts';
 import { createResponse, HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
-import { fill, type Party, type Sent, sdp, World } from './world.ts';
+import { branchTo, fill, type Party, type Sent, sdp, stages, World } from './world.ts';
 
 const RELIABLE = [
   [HeaderId.Require, '100rel'],
@@ -115,6 +117,116 @@ describe('§12.2.1.1: the BYE to a fork that had PRACKs and answers too late goe
     expect(byeOf(world.b)).toBe('3 BYE');
     expect(world.settles()).toBe(true);
   });
+});
+
+/** How an INVITE comes to be without anybody who waits for its answer; each leaves a world in which fork-2 has not answered yet. */
+const NOBODY_WAITS: readonly (readonly [string, (world: World) => void])[] = [
+  [
+    'another fork has won',
+    (world) => {
+      world.connect();
+    },
+  ],
+  [
+    'the call that another fork had has ended',
+    (world) => {
+      world.connect();
+      world.a.send('BYE');
+      world.run();
+    },
+  ],
+  [
+    'the caller has given up',
+    (world) => {
+      const sent = world.a.call();
+      world.run();
+      world.b.answer(world.b.invite, 180);
+      world.run();
+      sent.transaction?.cancel();
+    },
+  ],
+  [
+    'nothing was heard of it for 64*T1',
+    (world) => {
+      world.network.drops = (from) => from === 'b';
+      world.a.call();
+      world.run(40_000);
+      expect(world.engine.isEmpty).toBe(true);
+      world.network.drops = () => false;
+    },
+  ],
+];
+
+describe.each(NOBODY_WAITS)('§13.2.2.4: a 2xx that comes when %s', (_why, arrange) => {
+  test('gets ACK and BYE; come again it gets its ACK again and no second BYE', () => {
+    const world = new World();
+    arrange(world);
+    const byes = world.network.count('engine>b BYE');
+    answerOfFork(world.b, 'fork-2');
+    world.run();
+    answerOfFork(world.b, 'fork-2');
+    world.run();
+    expect(world.b.acks.filter((ack) => ack.toTag() === 'fork-2')).toHaveLength(2);
+    expect(world.network.count('engine>b BYE') - byes).toBe(1);
+    expect(byeOf(world.b)).toBe('2 BYE');
+    if (world.engine.calls.counters.live > 0) world.a.send('BYE');
+    expect(world.settles()).toBe(true);
+  });
+
+  test('§22.3: a challenge of the BYE is answered', () => {
+    const world = new World();
+    const credentials = new DigestClient({ username: 'trunk', secret: { password: 'canary' }, realms: ['carrier'] });
+    world.engine.plan = (request) => stages([{ branches: [branchTo(request, 'b', { credentials })] }]);
+    arrange(world);
+    world.b.onRequest = (transaction, request) => {
+      const isAnonymous = request.method === 'BYE' && !request.headers.has(HeaderId.Authorization);
+      if (isAnonymous)
+        transaction.reply(401, undefined, [
+          [HeaderId.WwwAuthenticate, 'Digest realm="carrier", nonce="n1", qop="auth"'],
+        ]);
+    };
+    answerOfFork(world.b, 'fork-2');
+    world.run();
+    const byes = world.b.requests('BYE').filter((bye) => bye.toTag() === 'fork-2');
+    expect(byes.map((bye) => bye.headers.value(HeaderId.CSeq))).toEqual(['2 BYE', '3 BYE']);
+    expect(byes[1]?.headers.value(HeaderId.Authorization)).toContain('username="trunk"');
+    if (world.engine.calls.counters.live > 0) world.a.send('BYE');
+    expect(world.settles()).toBe(true);
+  });
+
+  test('§12.2.1.1: ACK and BYE go where the dialog leads, as those of any other', () => {
+    const router: CallRouter = {
+      referred: () => ({ status: 603 }),
+      mayReplace: () => true,
+      nextHop: (leg) =>
+        leg.dialog.remoteTarget === 'sip:fork@b' ? { transport: 'udp', address: 'c', port: 5060 } : undefined,
+    };
+    const world = new World({ calls: { router } });
+    arrange(world);
+    answerOfFork(world.b, 'fork-2');
+    world.run();
+    expect(world.c.acks.map((ack) => ack.toTag())).toEqual(['fork-2']);
+    expect(byeOf(world.c)).toBe('2 BYE');
+    if (world.engine.calls.counters.live > 0) world.a.send('BYE');
+    expect(world.settles()).toBe(true);
+  });
+});
+
+test('a call ends when those have heard of it that have answered its CANCEL', () => {
+  const world = new World();
+  const sent = world.a.call();
+  world.run();
+  world.b.answer(world.b.invite, 180);
+  world.run();
+  sent.transaction?.cancel();
+  world.network.drops = (_from, to, message) => to === 'b' && message.kind === 'request' && message.method === 'BYE';
+  answerOfFork(world.b, 'fork-2');
+  world.run();
+  expect(world.engine.isEmpty).toBe(false);
+  world.network.drops = () => false;
+  world.run(1_000);
+  expect(world.engine.isEmpty).toBe(true);
+  expect(world.settles()).toBe(true);
 });
 
 /** A WeakRef is held for the turn of the event loop that looked at it. */

@@ -7,7 +7,7 @@
  * peer's own messages come. So nobody can make this engine send to a third party, and no name that a peer made up is looked up.
  */
 import { isIP } from 'node:net';
-import type { CallRouter, Destination, RoutedLeg } from '../../call/index.ts';
+import type { AddressedLeg, CallRouter, Destination, RoutedLeg } from '../../call/index.ts';
 import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { namesPlace, parseUri, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target, TransportName } from '../../sip/transport/index.ts';
@@ -36,7 +36,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
     this.#options = options;
   }
 
-  nextHop(leg: RoutedLeg, uri: string): Destination | undefined {
+  nextHop(leg: AddressedLeg, uri: string): Destination | undefined {
     const { destination } = leg;
     if (!isFlow(destination) || !destination.reliable) return this.#named(leg, uri);
     // RFC 5923: a connection that is there is used, whatever address the peer gives for a new one.
@@ -51,7 +51,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
 
   /** To where the connection led that has ended; the port that a peer's own connection came from leads nowhere. */
   #again(
-    leg: RoutedLeg,
+    leg: AddressedLeg,
     { transport, remoteAddress, remotePort, listenerId }: Flow,
     home: readonly Target[],
   ): Target | undefined {
@@ -68,7 +68,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
    * A dialog never becomes less secure than the trunk is configured, or than its connection was: what a Contact leaves out, or asks
    * for, can only be more.
    */
-  #held(leg: RoutedLeg, asked: TransportName): TransportName {
+  #held(leg: AddressedLeg, asked: TransportName): TransportName {
     const { destination, options } = leg;
     const { trunkId } = options;
     // The way between two nodes is what it is, whatever the trunk's.
@@ -103,7 +103,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   }
 
   /** The place that a URI names, if the peer is known to be there and the leg's own way leads elsewhere. */
-  #named(leg: RoutedLeg, text: string): Target | undefined {
+  #named(leg: AddressedLeg, text: string): Target | undefined {
     const { destination } = leg;
     const { trunkId } = leg.options;
     if (this.#isDestination(leg, text)) return undefined;
@@ -134,7 +134,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   }
 
   /** The usual case, without reading the URI: it names the leg's own way. */
-  #isDestination(leg: RoutedLeg, uri: string): boolean {
+  #isDestination(leg: AddressedLeg, uri: string): boolean {
     const { destination } = leg;
     const { transport } = destination;
     const port = portOf(destination);
@@ -155,7 +155,7 @@ export class Peers implements Pick<Required<CallRouter>, 'nextHop' | 'plausible'
   }
 
   /** A phone whose connection has ended may have made another one. */
-  #registered(leg: RoutedLeg): Destination | undefined {
+  #registered(leg: AddressedLeg): Destination | undefined {
     const { owner } = leg.options;
     if (owner === undefined) return undefined;
     const bindings = this.#options.registrations.bindingsOfOwner(owner);
