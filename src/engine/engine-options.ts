@@ -16,6 +16,7 @@ import type { CertificateFetch, Signatures } from '../stir/index.ts';
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 import type { LeasePort } from '../trunks/lease.ts';
+import type { UseOfNodes } from '../trunks/shared-limits.ts';
 import type { TrunkListener } from '../trunks/trunk-service.ts';
 import type { Workers } from './admit/dealing.ts';
 import type { PeerNodes } from './peer-nodes.ts';
@@ -77,8 +78,8 @@ export interface EngineOptions {
   readonly callStore?: CallStore | undefined;
   /** Sees to it that of several nodes one registers each trunk; default: this node is alone. */
   readonly lease?: LeasePort;
-  /** Calls in progress on the other nodes that count for a shared limit. */
-  readonly callsElsewhere?: (key: string) => number;
+  /** What the other nodes of the store have of the limits that hold for all; default: there are none. */
+  readonly useOfNodes?: UseOfNodes | undefined;
   /** How the other nodes say that a trunk is which one of them registers. */
   readonly trunkElsewhere?: (trunkId: string) => TrunkHealth | undefined;
   /** The workers of this machine that share its ports; default: this process has them alone. */

@@ -237,7 +237,7 @@ export class Engine {
       pings: options.workers?.pings,
       ...(options.lease === undefined ? {} : { lease: options.lease }),
       ...(options.claimStore === undefined ? {} : { claimStore: options.claimStore }),
-      ...(options.callsElsewhere === undefined ? {} : { callsElsewhere: options.callsElsewhere }),
+      useOfNodes: options.useOfNodes,
       ...(options.trunkElsewhere === undefined ? {} : { elsewhere: options.trunkElsewhere }),
     });
     this.registered = new RegisteredNodes({ peers, pass, served, trunks: () => this.trunks });

@@ -10,6 +10,7 @@ import type { NodeSettings } from '../settings/node-schema.ts';
 import type { HostPort, Target, TransportName } from '../sip/transport/index.ts';
 import type { KnownNode, NodeReport, NodeRoster, Stores } from '../store/index.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
+import type { LimitUse } from '../trunks/shared-limits.ts';
 
 /** Nodes tell of themselves twice a second. */
 const HEARD_MS = 1_500;
@@ -93,6 +94,11 @@ export function trunkElsewhere(roster: NodeRoster, trunkId: string): TrunkHealth
     : { state: 'online', code: undefined, reason: 'another node registers this trunk' };
 }
 
+/** What this node has of the limits that it shares with the others. */
+export function useOf({ trunks }: Engine): LimitUse {
+  return trunks.capacity.use();
+}
+
 /** Told twice a second. */
 const MAX_TROUBLES = 1_000;
 
@@ -107,7 +113,7 @@ export function factsOf(engine: Engine, answersQuestions: boolean): NodeReport {
   }
   const registered = engine.registered.registered();
   const shared = {
-    calls: engine.trunks.capacity.snapshot(),
+    ...useOf(engine),
     trunks: engine.trunks.troubles(MAX_TROUBLES),
     contacts,
     ...(registered.length > 0 ? { registered } : {}),

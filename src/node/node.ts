@@ -37,7 +37,7 @@ import type { Listening, TransportName } from '../sip/transport/index.ts';
 import { SignatureThread } from '../stir/index.ts';
 import { type HubChannel, openStores, type Stores } from '../store/index.ts';
 import { AddedTransports } from './added-transports.ts';
-import { factsOf, nodesPort, RosterPeers, storePort, trunkElsewhere } from './cluster.ts';
+import { factsOf, nodesPort, RosterPeers, storePort, trunkElsewhere, useOf } from './cluster.ts';
 import {
   apiTls,
   configuredWebhooks,
@@ -253,7 +253,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
     lease: stores.trunkLease,
     workers: options.worker?.workers,
     peers: new RosterPeers(stores.nodes, scheduler),
-    callsElsewhere: (key) => stores.nodes.callsElsewhere(key),
+    useOfNodes: stores.nodes,
     trunkElsewhere: (trunkId) => trunkElsewhere(stores.nodes, trunkId),
     nonceSecret: stores.nonceSecret,
     guardsLoad: options.guardsLoad ?? true,
@@ -276,7 +276,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
   stores.bindings.onRemoteChange?.((aor, bindings, removals) => registrar.applyRemote(aor, bindings, removals));
   stores.nodes.announce(
     () => factsOf(running, settings.api.enabled),
-    () => running.trunks.capacity.snapshot(),
+    () => useOf(running),
   );
   closers.push(() => running.close());
   let apiAddress: string | undefined;

@@ -6,6 +6,7 @@ import type { BindingStore, SignInStore, StoredBinding, StoredRemoval } from '..
 import type { ClaimStore } from '../trunks/address-history.ts';
 import type { TrunkHealth } from '../trunks/health.ts';
 import type { LeasePort } from '../trunks/lease.ts';
+import type { LimitUse, UseOfNodes } from '../trunks/shared-limits.ts';
 
 /** Where a node keeps its state: the shape of `store` in its configuration that this folder needs. */
 export type StoreSettings = { readonly kind: 'embedded'; readonly path: string } | RedisStoreSettings;
@@ -66,12 +67,10 @@ export interface LeaseStore {
   release(name: string, lease: Lease): Promise<void>;
 }
 
-/** What a node tells the others about itself, several times a second. */
-export interface NodeReport {
+/** What a node tells the others about itself, several times a second; its use of limits by their keys. */
+export interface NodeReport extends LimitUse {
   /** Where it takes SIP from the other nodes. */
   readonly sip?: { readonly transport: 'udp' | 'tcp' | 'tls'; readonly address: string; readonly port: number };
-  /** Calls in progress on it, by the key of the limit that they count for; only those above 0. */
-  readonly calls?: Readonly<Record<string, number>>;
   /** Where phones and carriers reach it, by transport. */
   readonly contacts?: Readonly<
     Partial<Record<'udp' | 'tcp' | 'tls', { readonly host: string; readonly port: number }>>
@@ -98,16 +97,14 @@ export interface KnownNode extends NodeReport {
 }
 
 /** The nodes on one store that are alive. Answers come from memory; without the store they are the last ones known. */
-export interface NodeRoster {
+export interface NodeRoster extends UseOfNodes {
   /**
-   * From now on until it closes, this node is known to the others; `facts` is asked each time it tells them. `calls` is what these say of
-   * calls, for a roster that has news of them sooner.
+   * From now on until it closes, this node is known to the others; `facts` is asked each time it tells them. `use` is what these say of
+   * limits, for a roster that has news of calls sooner.
    */
-  announce(facts: () => NodeReport, calls?: () => NonNullable<NodeReport['calls']>): void;
+  announce(facts: () => NodeReport, use?: () => LimitUse): void;
   /** All but this one. A node that ends leaves at once, one that crashed within 5 s. */
   others(): readonly KnownNode[];
-  /** Calls in progress on all other nodes that count for this key, as of at most half a second ago. */
-  callsElsewhere(key: string): number;
   /** How far this node's clock is ahead of the store's, in ms; 0 where a node is alone. */
   readonly clockOffsetMs: number;
 }

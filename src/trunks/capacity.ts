@@ -1,11 +1,17 @@
 /**
  * Who may still place a call: calls in progress and calls begun per second, for trunks, tenants, a tenant on a trunk and extensions.
- * An admission asks all of its holders at once and takes from all or from none.
+ * An admission asks all of its holders at once and takes from all or from none. Limits hold for all nodes of the store.
  */
 import type { Clock } from '../base/scheduler.ts';
+import { type LimitUse, SharedLimits } from './shared-limits.ts';
 
 /** The bucket holds what 100 ms may use (at least one call), so that a second's share cannot come in one burst. */
 const GRAIN_SECONDS = 0.1;
+
+/** How fast it is forgotten that calls were asked for. */
+const MEMORY_MS = 1_000;
+/** Calls a second below which nobody needs to be told. */
+const LEAST_RATE = 0.05;
 
 export interface CapacityHolder {
   /** Stable key, e.g. `trunk 42`. */
@@ -33,21 +39,40 @@ class HolderCount {
   tokens = 0;
   refilledMs = 0;
   callsPerSecond: number | undefined = undefined;
+  #asked = 0;
+  #askedAtMs = 0;
 
   constructor(key: string) {
     this.key = key;
   }
 
-  /** Fills the bucket up to now; a changed rate starts a full one. */
-  refill(rate: number, nowMs: number): void {
-    const depth = Math.max(1, rate * GRAIN_SECONDS);
+  /** As `other` is now. */
+  like(other: HolderCount): this {
+    Object.assign(this, other);
+    this.#asked = other.#asked;
+    this.#askedAtMs = other.#askedAtMs;
+    return this;
+  }
+
+  /** Fills the bucket up to now, with this node's share of the rate; a changed rate starts a full one. */
+  refill(rate: number, share: number, nowMs: number): void {
+    const depth = Math.max(1, share * GRAIN_SECONDS);
     if (this.callsPerSecond !== rate) {
       this.callsPerSecond = rate;
       this.tokens = depth;
     } else {
-      this.tokens = Math.min(depth, this.tokens + ((nowMs - this.refilledMs) * rate) / 1000);
+      this.tokens = Math.min(depth, this.tokens + ((nowMs - this.refilledMs) * share) / 1000);
     }
     this.refilledMs = nowMs;
+  }
+
+  noteAsked(nowMs: number): void {
+    this.#asked = this.askedPerSecond(nowMs) + 1000 / MEMORY_MS;
+    this.#askedAtMs = nowMs;
+  }
+
+  askedPerSecond(nowMs: number): number {
+    return this.#asked === 0 ? 0 : this.#asked * Math.exp((this.#askedAtMs - nowMs) / MEMORY_MS);
   }
 }
 
@@ -73,13 +98,12 @@ class TakenPlaces implements CapacityGrant {
 
 export class Capacity {
   readonly #clock: Clock;
-  readonly #elsewhere: (key: string) => number;
+  readonly #shared: SharedLimits;
   readonly #usages = new Map<string, HolderCount>();
 
-  /** @param elsewhere calls in progress of a holder on the other nodes of the store, which count too. */
-  constructor(clock: Clock, elsewhere: (key: string) => number = () => 0) {
+  constructor(clock: Clock, shared = new SharedLimits(clock)) {
     this.#clock = clock;
-    this.#elsewhere = elsewhere;
+    this.#shared = shared;
   }
 
   /** Takes one place from every holder, or from none and says which refused. An emergency call is counted and never refused. */
@@ -90,7 +114,7 @@ export class Capacity {
       const usage = this.#usage(key);
       usage.concurrent++;
       if (callsPerSecond !== undefined) {
-        if (emergency) usage.refill(callsPerSecond, this.#clock.nowMs());
+        if (emergency) this.#refill(usage, callsPerSecond, this.#clock.nowMs());
         usage.tokens--;
       }
       return usage;
@@ -101,24 +125,26 @@ export class Capacity {
   /** Which holder has no place for one more call, if one has none. */
   #judge(holders: readonly CapacityHolder[]): CapacityRefusal | undefined {
     const nowMs = this.#clock.nowMs();
-    for (const { key, concurrentCalls, callsPerSecond } of holders) {
-      const usage = this.#usages.get(key);
-      const inProgress = (usage?.concurrent ?? 0) + this.#elsewhere(key);
-      if (concurrentCalls !== undefined && inProgress >= concurrentCalls) {
-        return { granted: false, holder: key, limit: 'concurrent-calls' };
-      }
+    for (const holder of holders) {
+      const { key, callsPerSecond } = holder;
+      if (this.isFull(holder)) return { granted: false, holder: key, limit: 'concurrent-calls' };
       if (callsPerSecond === undefined) continue;
-      const rated = usage ?? this.#usage(key);
-      rated.refill(callsPerSecond, nowMs);
+      const rated = this.#usage(key);
+      this.#refill(rated, callsPerSecond, nowMs);
       if (rated.tokens < 1) return { granted: false, holder: key, limit: 'calls-per-second' };
     }
     return undefined;
   }
 
+  /** Whether a holder has no place for one more call in progress. */
+  isFull({ key, concurrentCalls }: CapacityHolder): boolean {
+    return concurrentCalls !== undefined && this.inProgress(key) >= this.#shared.places(key, concurrentCalls);
+  }
+
   /** The same places, taken as they are now, for calls that are only thought through; on a clock of their own. */
   copy(clock: Clock): Capacity {
-    const copy = new Capacity(clock, this.#elsewhere);
-    for (const [key, usage] of this.#usages) copy.#usages.set(key, Object.assign(new HolderCount(key), usage));
+    const copy = new Capacity(clock, this.#shared);
+    for (const [key, usage] of this.#usages) copy.#usages.set(key, new HolderCount(key).like(usage));
     return copy;
   }
 
@@ -127,16 +153,27 @@ export class Capacity {
     return this.#usages.get(key)?.concurrent ?? 0;
   }
 
-  /** Calls in progress on this node by holder; only those above 0. */
-  snapshot(): Record<string, number> {
+  /** What this node has of the limits, for the others. */
+  use(): Required<Pick<LimitUse, 'calls' | 'rates'>> {
     const calls: Record<string, number> = {};
-    for (const [key, { concurrent }] of this.#usages) if (concurrent > 0) calls[key] = concurrent;
-    return calls;
+    const rates: Record<string, number> = {};
+    const nowMs = this.#clock.nowMs();
+    for (const [key, usage] of this.#usages) {
+      if (usage.concurrent > 0) calls[key] = usage.concurrent;
+      const rate = usage.askedPerSecond(nowMs);
+      if (rate >= LEAST_RATE) rates[key] = Math.round(rate * 100) / 100;
+    }
+    return { calls, rates };
   }
 
   /** Holders that are remembered. */
   get size(): number {
     return this.#usages.size;
+  }
+
+  #refill(usage: HolderCount, callsPerSecond: number, nowMs: number): void {
+    usage.noteAsked(nowMs);
+    usage.refill(callsPerSecond, this.#shared.rate(usage.key, callsPerSecond), nowMs);
   }
 
   #usage(key: string): HolderCount {

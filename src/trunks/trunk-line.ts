@@ -391,11 +391,8 @@ export class TrunkLine implements TimerTarget {
     if (this.#rateUntilMs > scheduler.nowMs()) return `the carrier says ${this.#rateReason}`;
     const trunk = this.#trunk;
     const holders = tenant === undefined ? [trunkHolder(trunk)] : trunkHolders(trunk, tenant, directory());
-    for (const { key, concurrentCalls } of holders) {
-      if (concurrentCalls !== undefined && capacity.inProgress(key) >= concurrentCalls)
-        return `${concurrentCalls} calls in progress`;
-    }
-    return '';
+    const full = holders.find((holder) => capacity.isFull(holder));
+    return full === undefined ? '' : `${full.concurrentCalls} calls in progress`;
   }
 
   #evaluate(): TrunkHealth {

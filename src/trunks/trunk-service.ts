@@ -38,6 +38,7 @@ import { ALWAYS_GRANTED, type LeasePort } from './lease.ts';
 import { Pacer, type PacerOptions } from './pacer.ts';
 import { type PingAnswer, ping } from './ping.ts';
 import type { Registration } from './registration.ts';
+import { SharedLimits, type UseOfNodes } from './shared-limits.ts';
 import { type TrunkCondition, TrunkLine, type TrunkLinePorts, type TrunkStatus, trunkHolders } from './trunk-line.ts';
 
 export type { TrunkCondition, TrunkStatus } from './trunk-line.ts';
@@ -75,8 +76,8 @@ export interface TrunkServiceOptions {
   readonly lease?: LeasePort;
   /** What the names in registered Contacts are made of, the same at all nodes and after a restart. Default: they are random. */
   readonly contactSecret?: Uint8Array | undefined;
-  /** Calls in progress of a limit's holder on the other nodes of the store. Default: none. */
-  readonly callsElsewhere?: (key: string) => number;
+  /** What the other nodes of the store have of the limits. Default: there are none. */
+  readonly useOfNodes?: UseOfNodes | undefined;
   /** How the other nodes say that a trunk is which one of them registers. Default: nobody says. */
   readonly elsewhere?: (trunkId: string) => TrunkHealth | undefined;
   /** Sees to it that of several processes one pings; default: this one is alone. */
@@ -101,6 +102,7 @@ const FOLLOWED_AT_ONCE = 64;
 const NOWHERE: readonly Target[] = [];
 
 export class TrunkService implements TimerTarget {
+  readonly shared: SharedLimits;
   readonly capacity: Capacity;
   readonly identification: Identification;
   readonly #options: TrunkServiceOptions;
@@ -127,7 +129,8 @@ export class TrunkService implements TimerTarget {
     const { scheduler, endpoint, locator, log, directory, gatewayReach, userAgent } = options;
     this.#options = options;
     this.#directory = directory;
-    this.capacity = new Capacity(scheduler, options.callsElsewhere);
+    this.shared = new SharedLimits(scheduler, options.useOfNodes);
+    this.capacity = new Capacity(scheduler, this.shared);
     const precedence = new Precedence(scheduler);
     this.identification = new Identification(directory, options.calledNumbers, precedence, options.isFront);
     if (options.claimStore !== undefined)

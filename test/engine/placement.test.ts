@@ -33,5 +33,5 @@ test('a call that was routed and did not begin gives back what the guards had gr
     const invite = alice.call('18005550199', { 'Max-Forwards': '0' });
     expect(alice.final(invite)?.status).toBe(483);
   }
-  expect(world.engine.trunks.capacity.snapshot()).toEqual({});
+  expect(world.engine.trunks.capacity.use().calls).toEqual({});
 });

@@ -6,7 +6,7 @@ import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 const sip = { transport: 'udp' as const, address: '192.0.2.1', port: 5060 };
 
 function rosterOf(nodes: readonly KnownNode[]): NodeRoster {
-  return { announce() {}, others: () => nodes, callsElsewhere: () => 0, clockOffsetMs: 0 };
+  return { announce() {}, others: () => nodes, told: () => undefined, isCutOff: false, clockOffsetMs: 0 };
 }
 
 test('a node that was silent is passed over until it tells of itself again', () => {

@@ -90,18 +90,15 @@ test('a holder without a rate is forgotten when its last call ends', () => {
   expect(capacity.size).toBe(0);
 });
 
-test('calls on other nodes count for the limit; the snapshot tells them of ours', () => {
-  let elsewhere = 1;
-  const capacity = new Capacity(new VirtualScheduler(), (key) => (key === 'trunk 1' ? elsewhere : 0));
-  const trunk = { key: 'trunk 1', concurrentCalls: 2 };
-  const first = capacity.admit([trunk]);
-  expect(first.granted).toBe(true);
-  expect(capacity.admit([trunk])).toEqual({ granted: false, holder: 'trunk 1', limit: 'concurrent-calls' });
-  expect(capacity.snapshot()).toEqual({ 'trunk 1': 1 });
-  elsewhere = 0;
-  expect(capacity.admit([trunk]).granted).toBe(true);
+test('what others are told of the use: calls in progress, and what was asked for of a rate in the last seconds', () => {
+  const scheduler = new VirtualScheduler();
+  const capacity = new Capacity(scheduler);
+  const first = capacity.admit([{ key: 'trunk 1', concurrentCalls: 2, callsPerSecond: 1 }, { key: 'tenant acme' }]);
+  expect(capacity.admit([{ key: 'trunk 1', concurrentCalls: 2, callsPerSecond: 1 }]).granted).toBe(false);
+  expect(capacity.use()).toEqual({ calls: { 'trunk 1': 1, 'tenant acme': 1 }, rates: { 'trunk 1': 2 } });
   if (first.granted) first.release();
-  expect(capacity.snapshot()).toEqual({ 'trunk 1': 1 });
+  scheduler.advance(5_000);
+  expect(capacity.use()).toEqual({ calls: {}, rates: {} });
 });
 
 test('what is taken of a copy is not taken of what it was made from', () => {
@@ -112,8 +109,8 @@ test('what is taken of a copy is not taken of what it was made from', () => {
   scheduler.advance(1000);
   const copy = capacity.copy(scheduler);
   expect([copy.admit([trunk, { key: 'other' }]).granted, copy.admit([trunk]).granted]).toEqual([true, false]);
-  expect(copy.snapshot()).toEqual({ 'trunk 1': 2, other: 1 });
-  expect(capacity.snapshot()).toEqual({ 'trunk 1': 1 });
+  expect(copy.use().calls).toEqual({ 'trunk 1': 2, other: 1 });
+  expect(capacity.use().calls).toEqual({ 'trunk 1': 1 });
   expect(capacity.size).toBe(1);
   expect(capacity.admit([trunk]).granted).toBe(true);
   if (held.granted) held.release();

@@ -23,7 +23,7 @@ test('places that a rehearsed call takes are full for itself, not for others', a
   expect(rehearsal.admitInbound(trunk, acme).granted).toBe(false);
   expect(rehearsal.condition(trunk.id, acme).full).toBe(true);
   expect(trunks.condition(trunk.id, acme).full).toBe(false);
-  expect(trunks.capacity.snapshot()).toEqual({});
+  expect(trunks.capacity.use().calls).toEqual({});
 });
 
 test("a trunk's digest client is a copy, the same one throughout the call", async () => {

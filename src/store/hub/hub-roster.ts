@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/scheduler.ts';
+import type { LimitUse, ToldUse } from '../../trunks/shared-limits.ts';
 import type { KnownNode, NodeReport, NodeRoster } from '../stores.ts';
 import type { HubClient } from './hub-client.ts';
 
@@ -9,16 +10,20 @@ const TELL_MS = 500;
 /** The workers of one machine, as they tell each other through the hub. */
 export class HubRoster implements NodeRoster {
   readonly clockOffsetMs = 0;
+  /** Without the hub there are no workers. */
+  readonly isCutOff = false;
+  readonly #clock: Clock;
   readonly #hub: HubClient;
   readonly #others = new Map<string, KnownNode>();
   #timer: NodeJS.Timeout | undefined;
   #beat = 0;
-  #report: NodeReport = {};
+  #report: ToldUse | undefined;
   #calls = '';
   #saidAtMs = 0;
 
   constructor(hub: HubClient, clock: Clock) {
     this.#hub = hub;
+    this.#clock = clock;
     hub.onNotice((notice) => {
       if (notice.kind === 'told') {
         const { worker: name, report } = notice;
@@ -29,8 +34,8 @@ export class HubRoster implements NodeRoster {
     });
   }
 
-  announce(facts: () => NodeReport, calls: () => NonNullable<NodeReport['calls']> = () => facts().calls ?? {}): void {
-    this.#timer ??= setInterval(() => this.#look(facts, calls), LOOK_MS);
+  announce(facts: () => NodeReport, use: () => LimitUse = facts): void {
+    this.#timer ??= setInterval(() => this.#look(facts, use), LOOK_MS);
     this.#tellAll(facts());
   }
 
@@ -38,24 +43,21 @@ export class HubRoster implements NodeRoster {
     return [...this.#others.values()];
   }
 
-  callsElsewhere(key: string): number {
-    let count = 0;
-    for (const { calls } of this.#others.values())
-      if (calls !== undefined && Object.hasOwn(calls, key)) count += calls[key] ?? 0;
-    return count;
+  told(): ToldUse | undefined {
+    return this.#report;
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
 
-  #look(facts: () => NodeReport, calls: () => NonNullable<NodeReport['calls']>): void {
+  #look(facts: () => NodeReport, use: () => LimitUse): void {
     if (performance.now() - this.#saidAtMs >= TELL_MS) {
       this.#tellAll(facts());
       return;
     }
-    const now = calls();
-    if (JSON.stringify(now) !== this.#calls) this.#tell({ ...this.#report, calls: now });
+    const now = use();
+    if (JSON.stringify(now.calls ?? {}) !== this.#calls) this.#tell({ ...this.#report, ...now });
   }
 
   /** News of calls alone put this off no longer. */
@@ -65,7 +67,7 @@ export class HubRoster implements NodeRoster {
   }
 
   #tell(report: NodeReport): void {
-    this.#report = report;
+    this.#report = { ...report, heardAtMs: this.#clock.nowMs() };
     this.#calls = JSON.stringify(report.calls ?? {});
     this.#hub.ask('tell', report).catch(() => {});
   }

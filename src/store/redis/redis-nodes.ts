@@ -3,6 +3,7 @@ import { SettingsError } from '../../base/errors.ts';
 import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
+import type { ToldUse } from '../../trunks/shared-limits.ts';
 import type { KnownNode, NodeReport, NodeRoster } from '../stores.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
@@ -11,6 +12,8 @@ import { ANNOUNCE } from './scripts.ts';
 const TELL_MS = 500;
 /** Nine tellings may be lost before a node counts as gone. */
 export const GONE_AFTER_MS = 4500;
+/** Who has had no answer for so long hears nothing of the others, nor they of it. */
+const CUT_OFF_AFTER_MS = 2000;
 /** A node of this name that lives tells of itself within this time. */
 const CLAIM_MS = 1600;
 const CLAIM_POLL_MS = 200;
@@ -37,7 +40,7 @@ export class RedisNodes implements NodeRoster {
   #timer: NodeJS.Timeout | undefined = undefined;
   #telling: Promise<void> | undefined = undefined;
   #others: readonly KnownNode[] = [];
-  #calls = new Map<string, number>();
+  #told: ToldUse | undefined = undefined;
   #beat = 0;
   #clockOffsetMs = 0;
   #isClockOff = false;
@@ -82,8 +85,12 @@ export class RedisNodes implements NodeRoster {
     return this.#others;
   }
 
-  callsElsewhere(key: string): number {
-    return this.#calls.get(key) ?? 0;
+  told(): ToldUse | undefined {
+    return this.#told;
+  }
+
+  get isCutOff(): boolean {
+    return this.#told !== undefined && this.#options.clock.nowMs() - this.#told.heardAtMs > CUT_OFF_AFTER_MS;
   }
 
   /** As codes for `/readyz`. */
@@ -106,14 +113,17 @@ export class RedisNodes implements NodeRoster {
     if (this.#facts === undefined || this.#telling !== undefined) return;
     const { link, keys, node, storeId, version } = this.#options;
     const own = { beat: ++this.#beat, instance: this.#instance, store: storeId, version: version() };
-    const facts = JSON.stringify({ ...this.#facts(), ...own });
+    const report = this.#facts();
+    const facts = JSON.stringify({ ...report, ...own });
     const askedAtMs = this.#options.clock.wallMs();
+    const told = { ...report, heardAtMs: this.#options.clock.nowMs() };
     this.#telling = link
       .run(ANNOUNCE, [keys.nodes], [node, facts, GONE_AFTER_MS])
       .then((answer) => {
         const [redisMs, before, ...alive] = answer as Buffer[];
         this.#noteClock(Number(redisMs), askedAtMs);
         this.#noteNamesake(String(before), Number(redisMs));
+        this.#told = told;
         this.#hear(alive);
       })
       // The watch reports that Redis is away; the last roster stays.
@@ -150,7 +160,6 @@ export class RedisNodes implements NodeRoster {
 
   #hear(alive: readonly Buffer[]): void {
     const others: KnownNode[] = [];
-    const calls = new Map<string, number>();
     for (let i = 0; i + 1 < alive.length; i += 2) {
       const name = String(alive[i]);
       if (name === this.#options.node) continue;
@@ -158,9 +167,7 @@ export class RedisNodes implements NodeRoster {
       const before = this.#others.find((other) => other.name === name);
       const heardAtMs = before?.beat === facts.beat ? before.heardAtMs : this.#options.clock.nowMs();
       others.push({ ...facts, name, heardAtMs });
-      for (const [key, count] of Object.entries(facts.calls ?? {})) calls.set(key, (calls.get(key) ?? 0) + count);
     }
     this.#others = others;
-    this.#calls = calls;
   }
 }

@@ -4,7 +4,7 @@ import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import { StoreHub, type Stores } from '../../../src/store/index.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { storeContract } from '../contract.ts';
-import { temporaryFolder } from '../kit.ts';
+import { callsElsewhere, temporaryFolder } from '../kit.ts';
 import { binding, commitOf, tenant, webhook } from '../records.ts';
 import { joinHub } from './channel.ts';
 
@@ -104,7 +104,7 @@ describe('two workers on one store', () => {
       () => calls,
     );
     calls = { 'trunk 1': 2 };
-    await eventually('the count', () => b.nodes.callsElsewhere('trunk 1') === 2);
+    await eventually('the count', () => callsElsewhere(b, 'trunk 1') === 2);
     expect(b.nodes.others().map(({ name }) => name)).toEqual(['edge-w1']);
     a.leave();
     await eventually('nobody else', () => b.nodes.others().length === 0);
