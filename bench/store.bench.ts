@@ -11,7 +11,7 @@ import { WheelScheduler } from '../src/base/wheel-scheduler.ts';
 import { tenantSchema } from '../src/provisioning/tenants/schema.ts';
 import { trunkSchema } from '../src/provisioning/trunk-settings/schema.ts';
 import type { StoredBinding } from '../src/registrar/ports.ts';
-import { openStores, type StoreSettings, type Stores } from '../src/store/index.ts';
+import { openStores, type StoreLocation, type Stores } from '../src/store/index.ts';
 
 const TRUNKS = 10_000;
 const DIDS_PER_TRUNK = 100;
@@ -21,7 +21,7 @@ const BATCH = 500;
 
 const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
 const url = process.argv[2];
-const store: StoreSettings =
+const store: StoreLocation =
   url === undefined
     ? { kind: 'embedded', path: folder }
     : { kind: 'redis', url, cluster: false, keyPrefix: `bench-${process.pid}:`, path: folder };

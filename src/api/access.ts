@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Problem } from '../base/errors.ts';
 import { trunkIn } from '../provisioning/directory/places.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
+import type { ProvisioningProblem } from '../provisioning/trunk-settings/problem.ts';
 import type { Provisioning, TrunkSettings, TrunkType } from '../provisioning/trunk-settings/schema.ts';
 import { withoutSecrets } from './documents.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
@@ -116,12 +116,6 @@ export function trunkView(identity: Identity, trunk: TrunkSettings): Record<stri
 
 const CONCEALED = 'conflicts with something that belongs to another tenant or to the system';
 
-/** A rule may say whom its message speaks of and what to say to those who may not see them. */
-interface RedactableProblem extends Problem {
-  readonly tenants?: readonly string[];
-  readonly redacted?: string;
-}
-
 /**
  * A refusal may name what broke the rule: another tenant's pool, another's trunk. A tenant admin learns that there is a conflict, not
  * with whom. Its paths name only what the admin sent or may see.
@@ -136,7 +130,7 @@ export function hideOthers(identity: Identity, state: Provisioning, problem: Api
       (trunk) => (text.includes(trunk.name) || text.includes(trunkIdOf(trunk))) && !maySeeTrunk(identity, trunk),
     );
   const problems = problem.problems.map((fault) => {
-    const { tenants, redacted, ...shown } = fault as RedactableProblem;
+    const { tenants, redacted, ...shown } = fault as ProvisioningProblem;
     const others = tenants?.some((tenant) => tenant !== identity.tenant) === true;
     // What speaks of the own tenant alone repeats the caller's words: hiding them would tell that somebody else has such a name.
     if (!others && tenants !== undefined && tenants.length > 0) return { ...shown };

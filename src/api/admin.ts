@@ -11,7 +11,7 @@ import { type ApiContext, answer, describe, identityOf } from './context.ts';
 import { mergePatch, withoutSecrets } from './documents.ts';
 import { body, named, patchOf } from './openapi.ts';
 import { MISSING, nodeField, page, pageFields, pageOf } from './paging.ts';
-import type { TokenRecord, WebhookRecord } from './ports.ts';
+import type { TokenRecord, Webhook } from './ports.ts';
 import { ApiProblem, forbidden, notFound } from './problem.ts';
 import { check } from './validation.ts';
 
@@ -206,12 +206,12 @@ function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
     async (request, reply) => {
       const wanted = request.body as z.infer<typeof webhookBody>;
       const tenant = wanted.tenant ?? identityOf(request).tenant;
-      const record: WebhookRecord = {
+      const record: Webhook = {
         ...wanted,
         ...(tenant === undefined ? {} : { tenant }),
         id: randomBytes(6).toString('hex'),
         secret: wanted.secret ?? randomBytes(24).toString('base64url'),
-      } as WebhookRecord;
+      } as Webhook;
       await putWebhook(context, request, undefined, record);
       const made = wanted.secret === undefined ? { secret: record.secret } : {};
       return reply
@@ -232,7 +232,7 @@ function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
     }),
     async (request) => {
       const before = await visibleWebhook(context, request);
-      const after = check(storedWebhook, mergePatch(before, request.body)) as WebhookRecord;
+      const after = check(storedWebhook, mergePatch(before, request.body)) as Webhook;
       if (after.id !== before.id) throw new ApiProblem(422, 'name-fixed', "a webhook's id cannot be changed");
       if (!isSystemAdmin(identityOf(request)) && after.tenant === undefined)
         throw forbidden("a tenant admin's webhook stays its tenant's");
@@ -259,7 +259,7 @@ function webhookWriteRoutes(app: FastifyInstance, context: ApiContext): void {
   );
 }
 
-async function visibleWebhook(context: ApiContext, request: FastifyRequest): Promise<WebhookRecord> {
+async function visibleWebhook(context: ApiContext, request: FastifyRequest): Promise<Webhook> {
   const { id } = request.params as { id: string };
   const record = (await context.webhooks.store.list()).find((candidate) => candidate.id === id);
   if (record === undefined || !maySeeTenant(identityOf(request), record.tenant)) throw notFound(`webhook ${id}`);
@@ -269,8 +269,8 @@ async function visibleWebhook(context: ApiContext, request: FastifyRequest): Pro
 async function putWebhook(
   context: ApiContext,
   request: FastifyRequest,
-  before: WebhookRecord | undefined,
-  after: WebhookRecord,
+  before: Webhook | undefined,
+  after: Webhook,
 ): Promise<void> {
   if (after.tenant !== undefined) requireKnownTenant(context, request, after.tenant);
   if (after.allowPrivate && before?.allowPrivate !== true)
@@ -292,7 +292,7 @@ async function putWebhook(
   );
 }
 
-function webhookView(context: ApiContext, record: WebhookRecord): object {
+function webhookView(context: ApiContext, record: Webhook): object {
   return { ...withoutSecrets({ ...record }), deliveries: context.webhooks.sender.status(record.id) };
 }
 

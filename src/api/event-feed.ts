@@ -19,7 +19,7 @@ const MOST_PIECES = 32;
 const KEPT_TEXTS = 1024;
 
 /** What a reader follows; readers with the same name follow the same. */
-export interface Channel {
+export interface FeedChannel {
   readonly name: string;
   readonly types: ReadonlySet<string>;
   /** Whose events alone; undefined: everybody's. */
@@ -30,14 +30,14 @@ export interface Channel {
 
 /** Whether an event is for those who follow a channel: of a type that they asked for, and of their tenant. */
 export function concerns(
-  { types, tenant }: Pick<Channel, 'types' | 'tenant'>,
+  { types, tenant }: Pick<FeedChannel, 'types' | 'tenant'>,
   event: { readonly type: string; readonly tenants: readonly string[] },
 ): boolean {
   return types.has(event.type) && (tenant === undefined || event.tenants.includes(tenant));
 }
 
 export interface FeedReader {
-  readonly channel: Channel;
+  readonly channel: FeedChannel;
   /** Up to where it has been served: an event's id. */
   place: string;
   /** Not before this moment of `performance.now()`. */
@@ -47,7 +47,7 @@ export interface FeedReader {
   write(text: Buffer): void;
 }
 
-export function channelOf(types: string | undefined, tenant: string | undefined, perSecond?: number): Channel {
+export function channelOf(types: string | undefined, tenant: string | undefined, perSecond?: number): FeedChannel {
   const wanted = new Set(types === undefined ? EVENT_TYPES : types.split(',').map((type) => type.trim()));
   return { name: `${[...wanted].sort().join()} ${tenant ?? ''} ${perSecond ?? ''}`, types: wanted, tenant, perSecond };
 }
@@ -184,7 +184,7 @@ export class EventFeed {
     return piece;
   }
 
-  #pieceOf({ types, tenant, perSecond }: Channel, after: string): Piece {
+  #pieceOf({ types, tenant, perSecond }: FeedChannel, after: string): Piece {
     const { events, gap, lost, place, isMore } = this.#events.since(
       after,
       perSecond === undefined ? MOST_EVENTS : undefined,

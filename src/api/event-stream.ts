@@ -7,7 +7,7 @@ import { requireNode } from './across/across.ts';
 import { OtherEvents } from './across/other-events.ts';
 import { eventPageAnswer } from './answers/events.ts';
 import { type ApiContext, describe, identityOf } from './context.ts';
-import { type Channel, channelOf, concerns, EventFeed, type FeedReader } from './event-feed.ts';
+import { channelOf, concerns, EventFeed, type FeedChannel, type FeedReader } from './event-feed.ts';
 import { named } from './openapi.ts';
 import { nodeField } from './paging.ts';
 import { ApiProblem } from './problem.ts';
@@ -148,7 +148,7 @@ function requireTypes(text: string | undefined): void {
 function eventPage(
   { events, nodes }: ApiContext,
   { ofNode }: Identity,
-  { types, tenant }: Channel,
+  { types, tenant }: FeedChannel,
   since: string | undefined,
   limit: number,
 ) {
@@ -164,7 +164,7 @@ function eventPage(
 
 class EventStream implements FeedReader {
   readonly identity: Identity;
-  readonly channel: Channel;
+  readonly channel: FeedChannel;
   place: string;
   notBeforeMs = 0;
   readonly #context: ApiContext;
@@ -177,7 +177,7 @@ class EventStream implements FeedReader {
     context: ApiContext,
     response: ServerResponse,
     identity: Identity,
-    channel: Channel,
+    channel: FeedChannel,
     place: string,
     onEnd: () => void,
   ) {

@@ -1,4 +1,4 @@
-export { type Answered, type Gathering, gather, type Source } from './across/gather.ts';
+export { type AskedNode, type Gathering, gather } from './across/gather.ts';
 export { guardConnections } from './connection-guard.ts';
 export type * from './ports.ts';
 export { type Api, type ApiOptions, createApi } from './server.ts';

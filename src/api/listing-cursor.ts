@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
 import { ApiProblem } from './problem.ts';
 
-export interface Place {
+export interface ListingPlace {
   /** Where the row served last and the next one are among all. */
   readonly last: number;
   readonly next: number;
@@ -35,7 +35,7 @@ export function markOf(key: string): string {
 }
 
 /** The place of the next row: where it was where nothing has changed, else found by the rows that the cursor names. */
-export function* indexOf<T>(all: () => Iterable<T>, place: Place, keyOf: (item: T) => string): Steps<number> {
+export function* indexOf<T>(all: () => Iterable<T>, place: ListingPlace, keyOf: (item: T) => string): Steps<number> {
   if (isUnchanged(all(), place, keyOf)) return place.next;
   const [served, coming] = [new Set(place.served), new Set(place.coming)];
   let [size, afterServed, isPast] = [0, 0, false];
@@ -55,7 +55,11 @@ export function* indexOf<T>(all: () => Iterable<T>, place: Place, keyOf: (item: 
   return afterServed > 0 ? afterServed : Math.min(size, Math.max(0, place.next - Math.max(0, place.size - size)));
 }
 
-function isUnchanged<T>(all: Iterable<T>, { last, next, served, coming }: Place, keyOf: (item: T) => string): boolean {
+function isUnchanged<T>(
+  all: Iterable<T>,
+  { last, next, served, coming }: ListingPlace,
+  keyOf: (item: T) => string,
+): boolean {
   let index = last;
   for (const item of from(all, last)) {
     if (index === last && markOf(keyOf(item)) !== served[0]) return false;
@@ -75,7 +79,7 @@ export function* from<T>(all: Iterable<T>, first: number): Generator<T> {
   for (const item of all) if (index++ >= first) yield item;
 }
 
-export function cursorOf({ last, next, size, before, total, served, coming }: Place): string {
+export function cursorOf({ last, next, size, before, total, served, coming }: ListingPlace): string {
   return Buffer.from(JSON.stringify([last, next, size, before, total, served, coming])).toString('base64url');
 }
 
@@ -93,7 +97,7 @@ const placeSchema = z
   .refine(([last, next]) => last < next);
 
 /** @throws ApiProblem 422 where it is no cursor of such a listing. */
-export function placeIn(cursor: string): Place {
+export function placeIn(cursor: string): ListingPlace {
   try {
     const [last, next, size, before, total, served, coming] = placeSchema.parse(
       JSON.parse(Buffer.from(cursor, 'base64url').toString()),

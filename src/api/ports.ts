@@ -19,9 +19,12 @@ import type {
   TraceFilter,
   TraceMessage,
   TracePage,
+  Webhook,
   WebhookStatus,
-  WebhookTopic,
 } from '../observe/index.ts';
+
+export type { Webhook } from '../observe/index.ts';
+
 import type { CallDifference, ExplainQuestion, Explanation } from '../outbound/index.ts';
 import type { ChangePreview } from '../provisioning/change/change-preview.ts';
 import type { SourceOverlap } from '../provisioning/check/overlaps.ts';
@@ -328,19 +331,9 @@ export interface TokenStore {
   delete(id: string): Promise<void>;
 }
 
-export interface WebhookRecord {
-  readonly id: string;
-  readonly url: string;
-  readonly topics: readonly WebhookTopic[];
-  readonly tenant?: string;
-  readonly secret: string;
-  readonly enabled: boolean;
-  readonly allowPrivate: boolean;
-}
-
 export interface WebhookStore {
-  list(): Promise<readonly WebhookRecord[]>;
-  put(record: WebhookRecord): Promise<void>;
+  list(): Promise<readonly Webhook[]>;
+  put(record: Webhook): Promise<void>;
   delete(id: string): Promise<void>;
   /** Hears that another process of this node changed them. */
   onChange?(listener: () => void): void;
@@ -381,6 +374,6 @@ export interface CallRecords {
 
 /** `observe/`'s WebhookDispatcher fits. */
 export interface WebhookSender {
-  configure(webhooks: readonly WebhookRecord[]): void;
+  configure(webhooks: readonly Webhook[]): void;
   status(id: string): WebhookStatus | undefined;
 }

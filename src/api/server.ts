@@ -35,7 +35,7 @@ import { OidcProvider } from './oidc.ts';
 import { oidcRoutes } from './oidc-routes.ts';
 import { finishDocument, named } from './openapi.ts';
 import { planChangeRoute } from './plan-change.ts';
-import type { TokenStore, UserStore, WebhookRecord } from './ports.ts';
+import type { TokenStore, UserStore, Webhook } from './ports.ts';
 import { ApiProblem, problemBody } from './problem.ts';
 import { provisioningRoutes } from './provisioning.ts';
 import { reloadRoute } from './reload.ts';
@@ -84,7 +84,7 @@ export interface ApiOptions
   /** Longest provisioning document of a system admin; all other bodies have at most 1 MiB. Default 32 MiB. */
   readonly documentBytes?: number;
   /** Webhooks of the node's configuration file: served beside the stored ones, changed in the file only. */
-  readonly configuredWebhooks?: readonly WebhookRecord[];
+  readonly configuredWebhooks?: readonly Webhook[];
   /** Sign-in by an identity provider; default: by password alone. */
   readonly signInBy?: OidcSettings | undefined;
   /** Folder of the console's bundle; `/console` is not served when left out. */

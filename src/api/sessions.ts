@@ -17,7 +17,7 @@ const SESSIONS_PER_USER = 20;
 const NAME_FAILURES = { failures: 20, windowMs: 15 * 60_000 };
 const REMEMBERED_PLACES = 1000;
 
-export interface Credentials {
+export interface SignInCredentials {
   readonly user: string;
   readonly password: string;
   readonly code?: string | undefined;
@@ -58,7 +58,7 @@ export class Sessions {
    * Throws an ApiProblem when the sign-in is refused. Unknown, disabled and wrong are told apart to nobody; that a code is missing is
    * told to who knows the password.
    */
-  async signIn({ user: name, password, code }: Credentials, source: string): Promise<OpenedSession> {
+  async signIn({ user: name, password, code }: SignInCredentials, source: string): Promise<OpenedSession> {
     const place = `${name} ${source}`;
     if (this.#nameFailures.isBlocked(name) && !this.#places.has(place)) {
       throw new ApiProblem(

@@ -2,16 +2,16 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 
 /** An address as 32-bit words: one for IPv4, four for IPv6. An IPv4-mapped IPv6 address counts as IPv4 (RFC 4291 §2.5.5.2). */
-export type Words = readonly number[];
+export type AddressWords = readonly number[];
 
 export interface Network {
-  readonly words: Words;
+  readonly words: AddressWords;
   /** Prefix length in bits. */
   readonly length: number;
 }
 
 /** Brackets and a zone are left aside; undefined for what is no address. */
-export function parseAddress(address: string): Words | undefined {
+export function parseAddress(address: string): AddressWords | undefined {
   const ipv4 = parseIpv4(address);
   if (ipv4 >= 0) return [ipv4];
   const bare = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;
@@ -73,7 +73,7 @@ export function parseNetwork(text: string): Network | undefined {
 }
 
 /** The first `length` bits as a key: a number for up to 32 bits in one word, else a text. */
-export function prefixKey(words: Words, length: number): number | string {
+export function prefixKey(words: AddressWords, length: number): number | string {
   const full = length >>> 5;
   const rest = length & 31;
   const last = rest === 0 ? 0 : ((words[full] ?? 0) >>> (32 - rest)) >>> 0;
@@ -122,7 +122,7 @@ function formatIpv4(word: number): string {
 }
 
 /** RFC 5952 §4: lower case, no leading zeros, the longest run of zero groups as `::`. */
-function formatIpv6(words: Words): string {
+function formatIpv6(words: AddressWords): string {
   const groups = words.flatMap((word) => [word >>> 16, word & 0xffff]);
   let start = -1;
   let run = 1;

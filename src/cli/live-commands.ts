@@ -19,7 +19,7 @@ import { type Column, localTime, type Style, table } from './terminal.ts';
 import { showEffective, trunkCalled } from './trunk-commands.ts';
 import { listOverlaps } from './trunk-overlaps.ts';
 
-interface TrunkStatus {
+interface ShownTrunk {
   readonly state: string;
   readonly since: string;
   readonly lastCode?: number;
@@ -46,7 +46,7 @@ interface TrunkRow {
   readonly type: string;
   readonly owner: string;
   readonly host?: string;
-  readonly status: TrunkStatus;
+  readonly status: ShownTrunk;
 }
 
 interface RegistrationRow {
@@ -122,7 +122,7 @@ const DATACENTRE_COLUMNS: readonly Column<Datacentre>[] = [
 ];
 
 /** Why it has its state, and what somebody has to look at. */
-function reasonOf({ reason, alarms = [] }: TrunkStatus): string | undefined {
+function reasonOf({ reason, alarms = [] }: ShownTrunk): string | undefined {
   const told = alarms.map(({ message }) => `ALARM: ${message}`);
   return told.length === 0 ? reason : [...told, reason ?? ''].join('; ');
 }

@@ -32,7 +32,7 @@ export function targetOf(
   };
 }
 
-export interface MessageFacts {
+export interface MessageToPlan {
   readonly request: SipRequest;
   readonly source: Exclude<Source, { kind: 'trunk' | 'node' }>;
   readonly directory: Directory;
@@ -48,7 +48,7 @@ export function planMessage({
   directory,
   contacts,
   userAgent,
-}: MessageFacts): MessagePlan | undefined {
+}: MessageToPlan): MessagePlan | undefined {
   const { tenant } = source;
   const number = dialledNumber(request.uri());
   const called = directory.member(tenant.name, number);

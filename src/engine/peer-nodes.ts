@@ -46,7 +46,7 @@ export interface WantedTrunk {
   readonly contact: string;
 }
 
-export type Wanted = WantedBinding | WantedTrunk;
+export type WantedThere = WantedBinding | WantedTrunk;
 
 /** A node that is alone. */
 export const NO_PEERS: PeerNodes = {
@@ -84,7 +84,7 @@ export class PeerPass {
   }
 
   /** The header field that asks another node to send a request with this Request-URI on to a binding of its own, or over a trunk. */
-  write(requestUri: string, wanted: Wanted): readonly [name: string, value: string] {
+  write(requestUri: string, wanted: WantedThere): readonly [name: string, value: string] {
     const { node, clock } = this.#options;
     const seconds = Math.floor(clock.wallMs() / 1000);
     const [kind, whose] = 'aor' in wanted ? ['aor', wanted.aor] : ['trunk', wanted.trunkId];
@@ -94,7 +94,10 @@ export class PeerPass {
   }
 
   /** The binding or trunk that another node asks for; undefined when no node of this store does. */
-  read(request: SipRequest, sourceAddress: string): { readonly node: string; readonly wanted: Wanted } | undefined {
+  read(
+    request: SipRequest,
+    sourceAddress: string,
+  ): { readonly node: string; readonly wanted: WantedThere } | undefined {
     const { peers, clock } = this.#options;
     const value = request.headers.valueNamed(PASS_HEADER);
     if (value === undefined || !peers.isPeerAddress(sourceAddress)) return undefined;
@@ -109,7 +112,7 @@ export class PeerPass {
     return isGenuine && ageSeconds <= VALID_SECONDS ? { node, wanted } : undefined;
   }
 
-  #mac(node: string, seconds: number, wanted: Wanted, requestUri: string): string {
+  #mac(node: string, seconds: number, wanted: WantedThere, requestUri: string): string {
     const [kind, whose] = 'aor' in wanted ? ['peer', wanted.aor] : ['peer-trunk', wanted.trunkId];
     const text = `${kind}\n${node}\n${seconds}\n${whose}\n${wanted.contact}\n${requestUri}`;
     return createHmac('sha256', this.#options.secret).update(text).digest('hex');

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { EgressError } from '../base/egress.ts';
 import type { Answered, GuardedClient } from '../observe/index.ts';
 import { DEFAULT_API_BASE, type WhatsappSettings } from '../provisioning/trunk-settings/whatsapp-schema.ts';
-import { type CloudError, type Verdict, verdictOf } from './cloud-errors.ts';
+import { type CloudError, type CloudVerdict, verdictOf } from './cloud-errors.ts';
 import type { Content } from './message.ts';
 import { safeMimeType } from './phone-content.ts';
 import { isUserId } from './user.ts';
@@ -15,7 +15,7 @@ const NOT_FOUND = 404;
 
 export type SendResult =
   | { readonly kind: 'sent'; readonly remoteId: string }
-  | { readonly kind: 'error'; readonly error: CloudError; readonly verdict: Verdict }
+  | { readonly kind: 'error'; readonly error: CloudError; readonly verdict: CloudVerdict }
   /** It may have been taken: the answer never came. */
   | { readonly kind: 'unknown'; readonly reason: string }
   /** It was not: nothing left. */

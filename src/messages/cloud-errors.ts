@@ -7,7 +7,7 @@ export interface CloudError {
   readonly retryAfterMs?: number | undefined;
 }
 
-export type Verdict =
+export type CloudVerdict =
   /** The message will never go; `status` is what a phone is told. */
   | { readonly kind: 'refused'; readonly status: number; readonly reason: string; readonly warning?: string }
   /** Later it may: everything of the number waits (`number`), or what is for this user (`user`). */
@@ -22,7 +22,7 @@ const FAULT_MS = 2_000;
 
 const FREE_ANSWER_TEXT = '24h window closed: only templates may be sent until the user writes again';
 
-export function verdictOf({ code, message, retryAfterMs }: CloudError): Verdict {
+export function verdictOf({ code, message, retryAfterMs }: CloudError): CloudVerdict {
   switch (code) {
     case 0:
     case 190:

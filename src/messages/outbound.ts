@@ -10,7 +10,7 @@ import { type CloudError, verdictOf } from './cloud-errors.ts';
 import type { Keeper } from './keeper.ts';
 import type { Message, ReadMark } from './message.ts';
 import type { WhatsappNumber } from './numbers.ts';
-import { Pace } from './pace.ts';
+import { NumberPace } from './pace.ts';
 import { WINDOW_TEXT, windowOf } from './window.ts';
 
 /** How long a notification may take to tell of a message whose answer was lost. */
@@ -46,11 +46,11 @@ export type Sent =
 export class Outbound {
   readonly #options: OutboundOptions;
   readonly #chains = new Chains();
-  readonly #pace: Pace;
+  readonly #pace: NumberPace;
 
   constructor(options: OutboundOptions) {
     this.#options = options;
-    this.#pace = new Pace(options.clock);
+    this.#pace = new NumberPace(options.clock);
   }
 
   /**

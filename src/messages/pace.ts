@@ -3,7 +3,7 @@ import type { Clock } from '../base/scheduler.ts';
 
 const MAX_USERS = 10_000;
 
-export class Pace {
+export class NumberPace {
   readonly #clock: Clock;
   readonly #numbers = new Map<string, number>();
   readonly #users = new Map<string, number>();

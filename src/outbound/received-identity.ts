@@ -1,19 +1,19 @@
 /** What Identity fields say that a call came with, as far as passing it on asks: nothing of it is verified here. */
 import { HeaderId, type Headers } from '../sip/message/index.ts';
-import { isReadable, type Party, parseIdentity } from '../stir/index.ts';
+import { isReadable, type PassportParty, parseIdentity } from '../stir/index.ts';
 
 /** The tokens of a call that came from a trunk. */
 export interface ReceivedIdentity {
   /** The fields, octet for octet. */
   readonly values: readonly string[];
   /** Who is said to call, as the tokens have it. */
-  readonly orig: Party;
+  readonly orig: PassportParty;
   /** Where the chain of destinations ends (RFC 8946 §4): what was called when the call came here. */
   readonly dest: string;
 }
 
 interface Token {
-  readonly orig: Party;
+  readonly orig: PassportParty;
   readonly dest: string;
   /** Set on `div`: what had been called before. */
   readonly div: string | undefined;

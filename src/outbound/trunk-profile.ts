@@ -57,12 +57,12 @@ export interface CompiledMapping {
   readonly when: MappingCondition | undefined;
   /** The custom user `remove`: the field is not sent. */
   readonly remove: boolean;
-  readonly displayName: Source | undefined;
-  readonly user: Source;
-  readonly host: Source;
+  readonly displayName: MappedSource | undefined;
+  readonly user: MappedSource;
+  readonly host: MappedSource;
 }
 
-export interface Source {
+export interface MappedSource {
   readonly variable: UserVariable | HostVariable | 'custom' | typeof NO_DISPLAY_NAME;
   /** Text of a custom source. */
   readonly text: string;
@@ -139,7 +139,7 @@ function placeOf(trunk: Trunk): string {
 }
 
 function compileField(trunk: Trunk, defaults: (typeof DEFAULTS)[number], removed: Set<FieldName>): CompiledField {
-  const byDefault = (variable: Source['variable']): Source => ({ variable, text: '', origin: 'default' });
+  const byDefault = (variable: MappedSource['variable']): MappedSource => ({ variable, text: '', origin: 'default' });
   const fallback: CompiledMapping = {
     when: undefined,
     remove: false,
@@ -171,7 +171,7 @@ function isRemovable(name: FieldName): boolean {
   return name === 'pAssertedIdentity' || name === 'pPreferredIdentity' || name === 'pCalledPartyId';
 }
 
-function source(setting: string | { custom: string }, origin: ValueOrigin, isUser: boolean): Source {
+function source(setting: string | { custom: string }, origin: ValueOrigin, isUser: boolean): MappedSource {
   if (typeof setting === 'string') return { variable: setting as UserVariable | HostVariable, text: '', origin };
   const text = octets(setting.custom);
   // User parts are written escaped in settings and escaped again when sent; between them stands the plain value, without the separators
@@ -180,7 +180,7 @@ function source(setting: string | { custom: string }, origin: ValueOrigin, isUse
 }
 
 /** RFC 3261 §25.1: an IPv6 address stands in brackets, whoever wrote it without. */
-function hostSource(host: Source): Source {
+function hostSource(host: MappedSource): MappedSource {
   return isIPv6(host.text) ? { ...host, text: hostPort(host.text, undefined) } : host;
 }
 

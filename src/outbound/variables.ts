@@ -1,12 +1,12 @@
 import type { RouteState } from './context.ts';
 import { type NodeAddress, nodeAddress } from './facts.ts';
-import { hostPort, type Source } from './trunk-profile.ts';
+import { hostPort, type MappedSource } from './trunk-profile.ts';
 
 /** What anonymous calls show in place of a number or name (guide "Variables"). */
 export const ANONYMOUS = 'anonymous';
 
 /** Value of a user part or display name; '' when the variable has none on this call, which makes the field fall to its default. */
-export function userValue(route: RouteState, source: Source): string {
+export function userValue(route: RouteState, source: MappedSource): string {
   const { call, callerId, profile } = route;
   switch (source.variable) {
     case 'AuthID':
@@ -34,7 +34,7 @@ export function userValue(route: RouteState, source: Source): string {
 }
 
 /** Value of a host part. */
-export function hostValue(route: RouteState, source: Source): string {
+export function hostValue(route: RouteState, source: MappedSource): string {
   switch (source.variable) {
     case 'TrunkHostPort':
       return route.seenAs?.host ?? route.profile.trunkHostPort;

@@ -15,7 +15,6 @@ export type {
 } from './ports.ts';
 export { RegisterHandler, type RegisterHandlerOptions, type RegisterRefused } from './register-handler.ts';
 export {
-  type RegisterOutcome,
   Registrar,
   type RegistrarOptions,
   type RegistrationListener,

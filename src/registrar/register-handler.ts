@@ -3,8 +3,8 @@ import type { DigestRefusal, DigestServer } from '../sip/auth/index.ts';
 import type { SipRequest } from '../sip/message/index.ts';
 import { aorParts } from './aor.ts';
 import type { AccountLookup, RegisterAccount, RegisterTransaction, RegistrarFlow } from './ports.ts';
-import { checkRequired, refuse } from './register-request.ts';
-import type { RegisterOutcome, Registrar } from './registrar.ts';
+import { checkRequired, type RegisterAnswer, refuse } from './register-request.ts';
+import type { Registrar } from './registrar.ts';
 
 /**
  * A REGISTER from the network: the steps of RFC 3261 §10.3 in their order. Domain (404), extensions (420), who is it (401), may it
@@ -39,7 +39,7 @@ export interface RegisterRefused {
 
 type Authenticated =
   | { readonly account: RegisterAccount }
-  | { readonly account?: undefined; readonly refusal: RegisterOutcome };
+  | { readonly account?: undefined; readonly refusal: RegisterAnswer };
 
 export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
   readonly #options: RegisterHandlerOptions<Flow>;
@@ -54,7 +54,7 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     transaction.reply(status, reason, headers);
   }
 
-  #outcome(transaction: RegisterTransaction<Flow>): RegisterOutcome {
+  #outcome(transaction: RegisterTransaction<Flow>): RegisterAnswer {
     try {
       return this.#decide(transaction);
     } catch (error) {
@@ -63,7 +63,7 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
     }
   }
 
-  #decide(transaction: RegisterTransaction<Flow>): RegisterOutcome {
+  #decide(transaction: RegisterTransaction<Flow>): RegisterAnswer {
     const { request, flow } = transaction;
     const source = this.#options.sourceOf?.(request, flow) ?? flow.remoteAddress;
     const { registrar } = this.#options;
@@ -116,9 +116,9 @@ export class RegisterHandler<Flow extends RegistrarFlow = RegistrarFlow> {
   #refuse(
     sourceAddress: string,
     domain: string | undefined,
-    outcome: RegisterOutcome,
+    outcome: RegisterAnswer,
     facts: Partial<Pick<RegisterRefused, 'digest' | 'username' | 'uri' | 'host'>> = {},
-  ): RegisterOutcome {
+  ): RegisterAnswer {
     const { status, reason } = outcome;
     this.#options.onRefused?.({
       status,

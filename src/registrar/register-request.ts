@@ -37,7 +37,8 @@ export interface RegisterAsk {
   readonly userAgent: string;
 }
 
-export interface RegisterRefusal {
+/** The answer to a REGISTER. */
+export interface RegisterAnswer {
   readonly status: number;
   readonly reason: string;
   readonly headers: [HeaderId, string][];
@@ -54,7 +55,7 @@ const MAX_INSTANCE_LENGTH = 256;
 const MAX_USER_AGENT_LENGTH = 128;
 
 /** RFC 3261 §10.3 step 2: the refusal owed to extensions we do not know. */
-export function checkRequired(request: SipRequest): RegisterRefusal | undefined {
+export function checkRequired(request: SipRequest): RegisterAnswer | undefined {
   const unknown = request.headers
     .listValues(HeaderId.Require)
     .filter((tag) => tag !== '' && !EXTENSIONS.has(tag.toLowerCase()));
@@ -63,7 +64,7 @@ export function checkRequired(request: SipRequest): RegisterRefusal | undefined 
 }
 
 /** Reads a REGISTER. Throws PeerError only where a mandatory field is missing, which the endpoint has checked before. */
-export function readRegister(request: SipRequest): RegisterAsk | RegisterRefusal {
+export function readRegister(request: SipRequest): RegisterAsk | RegisterAnswer {
   try {
     return read(request);
   } catch (error) {
@@ -72,15 +73,15 @@ export function readRegister(request: SipRequest): RegisterAsk | RegisterRefusal
   }
 }
 
-export function isRefusal(value: object): value is RegisterRefusal {
+export function isRefusal(value: object): value is RegisterAnswer {
   return 'status' in value;
 }
 
-export function refuse(status: number, reason: string, headers: [HeaderId, string][] = []): RegisterRefusal {
+export function refuse(status: number, reason: string, headers: [HeaderId, string][] = []): RegisterAnswer {
   return { status, reason, headers };
 }
 
-function read(request: SipRequest): RegisterAsk | RegisterRefusal {
+function read(request: SipRequest): RegisterAsk | RegisterAnswer {
   const { headers } = request;
   const values = addressValues(headers, HeaderId.Contact);
   if (values.length > MAX_CONTACTS) return refuse(403, 'Too Many Contacts');
@@ -140,7 +141,7 @@ export function supports(request: SipRequest, tag: string): boolean {
   return false;
 }
 
-function readContact(value: string, expires: number | undefined, flows: FlowSupport): AskedContact | RegisterRefusal {
+function readContact(value: string, expires: number | undefined, flows: FlowSupport): AskedContact | RegisterAnswer {
   if (value.length > MAX_VALUE_LENGTH) return refuse(400, 'Contact Too Long');
   const { uri, params } = parseNameAddr(value);
   if (!isSipUri(uri)) return refuse(400, 'Contact Is No SIP URI');

@@ -15,7 +15,15 @@ import {
   type StoredRemoval,
 } from './ports.ts';
 import { reachOf } from './reach.ts';
-import { type AskedContact, isRefusal, type RegisterAsk, readRegister, refuse, supports } from './register-request.ts';
+import {
+  type AskedContact,
+  isRefusal,
+  type RegisterAnswer,
+  type RegisterAsk,
+  readRegister,
+  refuse,
+  supports,
+} from './register-request.ts';
 import { ALL_CONTACTS, isSameContact, Removals } from './removals.ts';
 import { applyUpdate, clearAll, type ExpiryPolicy, type Update } from './update.ts';
 
@@ -59,13 +67,6 @@ export interface RegistrationListener<Flow extends RegistrarFlow = RegistrarFlow
   /** `previous` is the binding that was refreshed; undefined: a new one. */
   onRegistered(binding: Binding<Flow>, previous: Binding<Flow> | undefined): void;
   onUnregistered(binding: Binding<Flow>, reason: RemovalReason): void;
-}
-
-/** The answer to a REGISTER. */
-export interface RegisterOutcome {
-  readonly status: number;
-  readonly reason: string;
-  readonly headers: [HeaderId, string][];
 }
 
 export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
@@ -113,7 +114,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   /** Takes a REGISTER from a client that is known to be `account`, and that may register this address-of-record. */
-  process(request: SipRequest, flow: Flow, account: RegisterAccount): RegisterOutcome {
+  process(request: SipRequest, flow: Flow, account: RegisterAccount): RegisterAnswer {
     const ask = readRegister(request);
     if (isRefusal(ask)) return ask;
     // RFC 3327 §5.3: a Path that the client knows nothing of was put in by somebody in between.
@@ -280,7 +281,7 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   /** Refuses contacts that no request could or should ever be sent to. */
-  #refuseContacts(ask: RegisterAsk, flow: Flow): RegisterOutcome | undefined {
+  #refuseContacts(ask: RegisterAsk, flow: Flow): RegisterAnswer | undefined {
     for (const { uri, expiresSeconds } of ask.contacts) {
       if (expiresSeconds !== 0 && !this.#isUsable(uri, flow)) return refuse(403, 'Contact Not Usable');
     }
@@ -309,13 +310,13 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
   }
 
   /** §10.3 steps 6 and 7; undefined when done. */
-  #commit(ask: RegisterAsk, flow: Flow, account: RegisterAccount, from: From): RegisterOutcome | undefined {
+  #commit(ask: RegisterAsk, flow: Flow, account: RegisterAccount, from: From): RegisterAnswer | undefined {
     const current = this.#live(account.aor);
     const limits = {
       maxContacts: account.newestOnly === true ? 1 : (account.maxContacts ?? this.#maxContactsPerAor),
       newestOnly: account.newestOnly === true,
     };
-    const update: Update<Binding<Flow>> | RegisterOutcome =
+    const update: Update<Binding<Flow>> | RegisterAnswer =
       ask.kind === 'clear'
         ? clearAll(current, ask)
         : applyUpdate(current, ask, this.#policy, limits, (contact, seconds, previous) =>

@@ -1,6 +1,6 @@
 import { HeaderId, parseUri, sameUri } from '../sip/message/index.ts';
 import type { Binding } from './binding.ts';
-import type { AskedContact, RegisterAsk, RegisterRefusal } from './register-request.ts';
+import type { AskedContact, RegisterAnswer, RegisterAsk } from './register-request.ts';
 import { refuse } from './register-request.ts';
 
 /**
@@ -33,7 +33,7 @@ export interface Update<B> {
 /** Makes the binding for a contact that lasts `expiresSeconds`. */
 export type MakeBinding<B> = (contact: AskedContact, expiresSeconds: number, previous: B | undefined) => B;
 
-export function clearAll<B extends Binding>(current: readonly B[], ask: RegisterAsk): Update<B> | RegisterRefusal {
+export function clearAll<B extends Binding>(current: readonly B[], ask: RegisterAsk): Update<B> | RegisterAnswer {
   if (current.some((binding) => isOutOfOrder(binding, ask))) return outOfOrder();
   return { next: [], added: [], removed: current.map((binding) => ({ binding, reason: 'unregistered' })) };
 }
@@ -44,7 +44,7 @@ export function applyUpdate<B extends Binding>(
   policy: ExpiryPolicy,
   limits: UpdateLimits,
   make: MakeBinding<B>,
-): Update<B> | RegisterRefusal {
+): Update<B> | RegisterAnswer {
   const granted = ask.contacts.map((contact) => grant(contact.expiresSeconds, policy));
   if (granted.includes('too-brief')) {
     return refuse(423, 'Interval Too Brief', [[HeaderId.MinExpires, String(policy.minExpiresSeconds)]]);
@@ -136,6 +136,6 @@ function isOutOfOrder(binding: Binding, ask: RegisterAsk): boolean {
   return binding.callId === ask.callId && ask.cseq <= binding.cseq;
 }
 
-function outOfOrder(): RegisterRefusal {
+function outOfOrder(): RegisterAnswer {
   return refuse(400, 'CSeq Out Of Order');
 }

@@ -7,6 +7,7 @@ import { whyUnreadable } from './credential-files.ts';
 import type { NodeSettings } from './node-schema.ts';
 import { formatPath, type Segment } from './schema-problems.ts';
 
+/** What files say of who may sign callers' identities. */
 export interface StirFiles {
   readonly trust: Trust;
   /** PEM of further authorities for https. */

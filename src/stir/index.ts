@@ -13,7 +13,7 @@ export {
   type DivClaims,
   encodePart,
   isE164,
-  type Party,
+  type PassportParty,
   type PassportType,
   type RcdClaims,
   type ShakenClaims,

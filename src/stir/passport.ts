@@ -22,7 +22,7 @@ export interface PassportHeader {
 export type Attestation = 'A' | 'B' | 'C';
 
 /** One identity (RFC 8225 §5.2.1): a canonical telephone number, or a URI. */
-export type Party = { readonly tn: string } | { readonly uri: string };
+export type PassportParty = { readonly tn: string } | { readonly uri: string };
 
 /** Destinations (RFC 8225 §5.2.1): always arrays. */
 export interface Destinations {
@@ -35,7 +35,7 @@ export interface PassportClaims {
   readonly dest: Destinations;
   /** Seconds since 1970. */
   readonly iat: number;
-  readonly orig: Party;
+  readonly orig: PassportParty;
 }
 
 /** RFC 8588 §§4–5, with or without rich call data. */
@@ -47,7 +47,7 @@ export interface ShakenClaims extends PassportClaims, Partial<RichClaims> {
 
 /** RFC 8946 §3: `div` is what had been called, `dest` what is called now. */
 export interface DivClaims extends PassportClaims {
-  readonly div: Party;
+  readonly div: PassportParty;
 }
 
 /** RFC 9795: how the caller is shown. */

@@ -3,7 +3,7 @@ import type { Scheduler } from '../base/scheduler.ts';
 import { openEmbedded } from './embedded/open.ts';
 import { openWorkerStore } from './hub/open.ts';
 import type { HubChannel } from './hub/protocol.ts';
-import type { StoreSettings, Stores } from './stores.ts';
+import type { StoreLocation, Stores } from './stores.ts';
 
 export { StoreHub } from './hub/hub.ts';
 export type { FromHub, HubChannel, Order } from './hub/protocol.ts';
@@ -21,7 +21,7 @@ export interface StoreContext {
 
 /** Opens what the settings name. Rejects with a SettingsError that says what an operator has to mend. */
 export async function openStores(
-  settings: { readonly node: string; readonly store: StoreSettings },
+  settings: { readonly node: string; readonly store: StoreLocation },
   { log, scheduler, environment = process.env, hub }: StoreContext,
 ): Promise<Stores> {
   const { store } = settings;

@@ -9,7 +9,7 @@ import type { LeasePort } from '../trunks/lease.ts';
 import type { LimitUse, UseOfNodes } from '../trunks/shared-limits.ts';
 
 /** Where a node keeps its state: the shape of `store` in its configuration that this folder needs. */
-export type StoreSettings = { readonly kind: 'embedded'; readonly path: string } | RedisStoreSettings;
+export type StoreLocation = { readonly kind: 'embedded'; readonly path: string } | RedisStoreSettings;
 
 export interface RedisStoreSettings {
   readonly kind: 'redis';
@@ -52,7 +52,7 @@ export interface SharedBindingStore extends BindingStore {
 }
 
 /** A lease as its holder knows it. */
-export interface Lease {
+export interface GrantedLease {
   /** Grows with every change of holder; whoever acts under a lease can be told from a holder that has lost it. */
   readonly fence: number;
 }
@@ -60,11 +60,11 @@ export interface Lease {
 /** Makes one node at a time do what only one may do. */
 export interface LeaseStore {
   /** Undefined: another node holds it. Rejects when the store cannot be reached. Asked again by its holder, it is renewed. */
-  acquire(name: string, ttlMs: number): Promise<Lease | undefined>;
+  acquire(name: string, ttlMs: number): Promise<GrantedLease | undefined>;
   /** False: the lease is lost, and whatever was done under it must end. */
-  renew(name: string, lease: Lease, ttlMs: number): Promise<boolean>;
+  renew(name: string, lease: GrantedLease, ttlMs: number): Promise<boolean>;
   /** Hands over: another node may acquire it at once. */
-  release(name: string, lease: Lease): Promise<void>;
+  release(name: string, lease: GrantedLease): Promise<void>;
 }
 
 /** What a node tells the others about itself, several times a second; its use of limits by their keys. */

@@ -1,10 +1,10 @@
 import type { LeasePort } from '../trunks/lease.ts';
-import type { Lease } from './stores.ts';
+import type { GrantedLease } from './stores.ts';
 
 /** What trunk leases need of a store: acquiring prolongs what is held. */
 export interface ManyLeases {
-  acquireAll(names: readonly string[], ttlMs: number): Promise<(Lease | undefined)[]>;
-  release(name: string, lease: Lease): Promise<void>;
+  acquireAll(names: readonly string[], ttlMs: number): Promise<(GrantedLease | undefined)[]>;
+  release(name: string, lease: GrantedLease): Promise<void>;
 }
 
 interface Waiting {
@@ -23,7 +23,7 @@ const MAX_BATCH = 500;
  */
 export class TrunkLeases implements LeasePort {
   readonly #leases: ManyLeases;
-  readonly #held = new Map<string, Lease>();
+  readonly #held = new Map<string, GrantedLease>();
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined = undefined;
 

@@ -2,7 +2,7 @@
  * Which entries cover an address, longest prefix first. One hash table per prefix length in use, so that a look-up costs at most as
  * many probes as there are different lengths (33 for IPv4, 129 for IPv6), however many networks are known.
  */
-import { type Network, parseAddress, parseNetwork, prefixKey, type Words } from '../base/network.ts';
+import { type AddressWords, type Network, parseAddress, parseNetwork, prefixKey } from '../base/network.ts';
 
 const ANY = () => true;
 
@@ -52,7 +52,7 @@ class FamilyIndex<T> {
     this.#lengths = [...this.#byLength.keys()].sort((a, b) => b - a);
   }
 
-  find(words: Words, accept: (entry: T) => boolean): T[] {
+  find(words: AddressWords, accept: (entry: T) => boolean): T[] {
     let accepted: T[] = [];
     for (const length of this.#lengths) {
       const filed = this.#byLength.get(length)?.get(prefixKey(words, length));
@@ -63,7 +63,7 @@ class FamilyIndex<T> {
     return accepted;
   }
 
-  covering(words: Words): Members<T>[] {
+  covering(words: AddressWords): Members<T>[] {
     const found: Members<T>[] = [];
     for (const length of this.#lengths) {
       const filed = this.#byLength.get(length)?.get(prefixKey(words, length));
@@ -72,7 +72,7 @@ class FamilyIndex<T> {
     return found;
   }
 
-  has(words: Words): boolean {
+  has(words: AddressWords): boolean {
     return this.#lengths.some((length) => this.#byLength.get(length)?.has(prefixKey(words, length)) === true);
   }
 }
@@ -118,7 +118,7 @@ export class AddressIndex<T> {
     return words !== undefined && this.#family(words).has(words);
   }
 
-  #family(words: Words): FamilyIndex<T> {
+  #family(words: AddressWords): FamilyIndex<T> {
     return words.length === 1 ? this.#ipv4 : this.#ipv6;
   }
 }

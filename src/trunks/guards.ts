@@ -58,7 +58,7 @@ interface Limits {
   readonly dailyMinutes?: number | undefined;
 }
 
-interface Party {
+interface GuardedParty {
   readonly key: string;
   readonly limits: Limits;
   readonly usage: Usage;
@@ -209,12 +209,16 @@ export class Guards {
     }
   }
 
-  #partiesOf({ tenant, extension }: GuardedCall): Party[] {
+  #partiesOf({ tenant, extension }: GuardedCall): GuardedParty[] {
     const party = this.#party(tenantKey(tenant), tenant.limits);
     return extension === undefined ? [party] : [party, this.#party(extensionKeys(tenant)(extension), extension.limits)];
   }
 
-  #refusalOf({ tenant, emergency }: GuardedCall, parties: readonly Party[], nowMs: number): GuardRefusal | undefined {
+  #refusalOf(
+    { tenant, emergency }: GuardedCall,
+    parties: readonly GuardedParty[],
+    nowMs: number,
+  ): GuardRefusal | undefined {
     if (emergency) return undefined;
     if (tenant.stopOutbound) return refusalFor('outbound-stopped', `tenant ${tenant.name}`, 0);
     const day = this.#dayOf(tenant);
@@ -228,7 +232,7 @@ export class Guards {
     return undefined;
   }
 
-  #talkLimitMs({ tenant }: GuardedCall, parties: readonly Party[], nowMs: number): number | undefined {
+  #talkLimitMs({ tenant }: GuardedCall, parties: readonly GuardedParty[], nowMs: number): number | undefined {
     const day = this.#dayOf(tenant);
     let limitMs: number | undefined;
     for (const party of parties) {
@@ -238,12 +242,12 @@ export class Guards {
     return limitMs;
   }
 
-  #talkLeftMs({ limits, usage }: Party, nowMs: number, day: string): number | undefined {
+  #talkLeftMs({ limits, usage }: GuardedParty, nowMs: number, day: string): number | undefined {
     const { dailyMinutes } = limits;
     return dailyMinutes === undefined ? undefined : dailyMinutes * MINUTE_MS - usage.talkedMs(day, nowMs);
   }
 
-  #ended(call: GuardedCall, parties: readonly Party[], talkMs: number): void {
+  #ended(call: GuardedCall, parties: readonly GuardedParty[], talkMs: number): void {
     const day = this.#dayOf(call.tenant);
     for (const { key, limits, usage } of parties) {
       usage.talked(day, talkMs);
@@ -262,7 +266,7 @@ export class Guards {
     return refusal;
   }
 
-  #party(key: string, limits: Limits): Party {
+  #party(key: string, limits: Limits): GuardedParty {
     let usage = this.#usages.get(key);
     if (usage === undefined) {
       usage = new Usage();
@@ -292,7 +296,7 @@ class AdmittedCall implements GuardGrant {
   readonly granted = true;
   readonly talkLimitMs: number | undefined;
   readonly #clock: Clock;
-  readonly #parties: readonly Party[];
+  readonly #parties: readonly GuardedParty[];
   readonly #places: CapacityGrant;
   readonly #onEnded: (talkMs: number) => void;
   #answeredAtMs: number | undefined = undefined;
@@ -300,7 +304,7 @@ class AdmittedCall implements GuardGrant {
 
   constructor(
     clock: Clock,
-    parties: readonly Party[],
+    parties: readonly GuardedParty[],
     places: CapacityGrant,
     talkLimitMs: number | undefined,
     onEnded: (talkMs: number) => void,
@@ -336,12 +340,12 @@ function refusalFor(code: GuardCode, holder: string, limit: number): GuardRefusa
   return { granted: false, status: 403, reason: REASONS[code], code, holder, limit };
 }
 
-function noPlace(parties: readonly Party[], holder: string): GuardRefusal {
+function noPlace(parties: readonly GuardedParty[], holder: string): GuardRefusal {
   const limit = parties.find(({ key }) => key === holder)?.limits.concurrentCalls ?? 0;
   return refusalFor('concurrent-calls-exceeded', holder, limit);
 }
 
-function holdersOf({ emergency }: GuardedCall, parties: readonly Party[]): CapacityHolder[] {
+function holdersOf({ emergency }: GuardedCall, parties: readonly GuardedParty[]): CapacityHolder[] {
   return parties.map(({ key, limits }) => placeHolder(key, limits, emergency));
 }
 

@@ -2,7 +2,7 @@
 
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { Registration } from './registration.ts';
-import type { Verdict } from './target-health.ts';
+import type { TargetVerdict } from './target-health.ts';
 
 export type TrunkStateName = 'online' | 'offline' | 'registering' | 'rejected' | 'unknown';
 
@@ -25,7 +25,7 @@ export function healthOf(
   trunk: Trunk,
   registration: Registration | undefined,
   hasGateway: boolean,
-  targets: Verdict,
+  targets: TargetVerdict,
   elsewhere: () => TrunkHealth | undefined = () => undefined,
 ): TrunkHealth {
   if (!trunk.enabled) return { state: 'offline', code: undefined, reason: 'disabled' };

@@ -5,7 +5,7 @@
 
 export type Liveness = 'up' | 'down' | 'unknown';
 
-export interface Verdict {
+export interface TargetVerdict {
   readonly liveness: Liveness;
   readonly code: number | undefined;
   readonly reason: string;
@@ -35,7 +35,7 @@ interface Known {
   reason: string;
 }
 
-const UNKNOWN: Verdict = { liveness: 'unknown', code: undefined, reason: 'not asked yet' };
+const UNKNOWN: TargetVerdict = { liveness: 'unknown', code: undefined, reason: 'not asked yet' };
 
 /** Of the many trunks that nobody has called yet. */
 const NONE = new Map<string, Known>();
@@ -102,7 +102,7 @@ export class TargetHealth {
   }
 
   /** All targets together: up when one is, down when each is known to be down. */
-  verdict(nowMs: number): Verdict {
+  verdict(nowMs: number): TargetVerdict {
     let down: Known | undefined;
     let isUnknown = this.#targets.size === 0;
     for (const [key, known] of this.#targets) {

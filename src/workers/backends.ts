@@ -1,7 +1,7 @@
 /** Requests to the workers' HTTP interfaces, over the sockets where they take them. */
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import type { Answered } from '../api/index.ts';
+import type { Answered } from '../observe/index.ts';
 
 export interface Backend {
   /** From 1. */

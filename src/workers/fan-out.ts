@@ -1,5 +1,6 @@
 /** What is asked of all workers, and how one answer is made of theirs. */
-import { type Answered, type Gathering, gather, type Source } from '../api/index.ts';
+import { type AskedNode, type Gathering, gather } from '../api/index.ts';
+import type { Answered } from '../observe/index.ts';
 import { type Asked, ask, type Backend } from './backends.ts';
 import { mergedMetrics } from './metrics.ts';
 
@@ -46,7 +47,7 @@ function named(backends: readonly Backend[], { url }: Asked): readonly Backend[]
   return found.length === 0 ? backends.slice(0, 1) : found;
 }
 
-function sourceOf(backend: Backend, asked: Asked): Source {
+function sourceOf(backend: Backend, asked: Asked): AskedNode {
   return { name: `w${backend.worker}`, ask: (url) => ask(backend, { ...asked, url }) };
 }
 

@@ -6,9 +6,10 @@
 import { constants } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { type Answered, guardConnections } from '../api/index.ts';
+import { guardConnections } from '../api/index.ts';
 import type { Log } from '../base/log.ts';
 import { isAmong } from '../base/network.ts';
+import type { Answered } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { type Asked, type Backend, begin, endToEnd } from './backends.ts';
 import { mergeEvents } from './event-streams.ts';

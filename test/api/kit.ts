@@ -17,7 +17,7 @@ import {
   type TrunkPreviewQuestion,
   type UserRecord,
   type UserStore,
-  type WebhookRecord,
+  type Webhook,
   type WebhookStore,
 } from '../../src/api/index.ts';
 import { silentLog } from '../../src/base/log.ts';
@@ -139,13 +139,13 @@ export class MemoryUsers implements UserStore {
 }
 
 export class MemoryWebhooks implements WebhookStore {
-  readonly records = new Map<string, WebhookRecord>();
+  readonly records = new Map<string, Webhook>();
 
-  async list(): Promise<readonly WebhookRecord[]> {
+  async list(): Promise<readonly Webhook[]> {
     return [...this.records.values()];
   }
 
-  async put(record: WebhookRecord): Promise<void> {
+  async put(record: Webhook): Promise<void> {
     this.records.set(record.id, record);
   }
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { Pace } from '../../src/messages/pace.ts';
+import { NumberPace } from '../../src/messages/pace.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 test('what is asked to wait waits: a number for all its users, a user alone', () => {
   const clock = new VirtualScheduler();
-  const pace = new Pace(clock);
+  const pace = new NumberPace(clock);
   pace.hold('7', 'a', 6_000);
   expect([pace.waitMs('7', 'a'), pace.waitMs('7', 'b'), pace.waitMs('8', 'a')]).toEqual([6_000, 0, 0]);
   pace.hold('7', undefined, 1_000);

@@ -1,5 +1,5 @@
 /** Made-up records; free of vitest, since child processes use them too. */
-import type { UserRecord, WebhookRecord } from '../../src/api/ports.ts';
+import type { UserRecord, Webhook } from '../../src/api/ports.ts';
 import type { ProvisioningCommit } from '../../src/provisioning/directory/store.ts';
 import { type Tenant, tenantSchema } from '../../src/provisioning/tenants/schema.ts';
 import {
@@ -56,7 +56,7 @@ export function user(id: string): UserRecord {
   };
 }
 
-export function webhook(id: string): WebhookRecord {
+export function webhook(id: string): Webhook {
   return {
     id,
     url: 'https://hooks.example.com/a',

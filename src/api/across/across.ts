@@ -1,10 +1,11 @@
 /** What each node has by itself is answered for all nodes of the store, by any of them. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Answered } from '../../observe/index.ts';
 import type { ApiContext } from '../context.ts';
 import type { NodeAnswer, NodeQuestion, NodesPort } from '../ports.ts';
 import { ApiProblem, notFound } from '../problem.ts';
 import type { Identity } from '../tokens.ts';
-import { type Answered, gather, queryOf, type Source } from './gather.ts';
+import { type AskedNode, gather, queryOf } from './gather.ts';
 
 /** A node that does not answer costs whoever asks so much. */
 const ANSWER_MS = 1_500;
@@ -48,7 +49,7 @@ function answerOf(
   const path = `${url.split('?', 1)[0]}${query.size === 0 ? '' : `?${query}`}`;
   const others = nodes
     .others()
-    .map((name): Source => ({ name, ask: (own) => askNode(nodes, name, identity, method, own) }));
+    .map((name): AskedNode => ({ name, ask: (own) => askNode(nodes, name, identity, method, own) }));
   const { across } = routeOptions.config;
   const kind = across === undefined || across === 'one' || across === 'events' ? 'whoever' : across;
   if (wanted !== undefined)
@@ -57,7 +58,7 @@ function answerOf(
       others.filter(({ name }) => name === wanted),
       path,
     );
-  const self: Source = { name: nodes.self, ask: (own) => askSelf(identity, method, own) };
+  const self: AskedNode = { name: nodes.self, ask: (own) => askSelf(identity, method, own) };
   // Rows of a listing come in the order of the nodes' names, whichever is asked; of what is looked for, the nearest node is asked first.
   const all = kind === 'whoever' ? [self, ...others] : [self, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
   return gather(kind, all, path);

@@ -1,16 +1,10 @@
 /** One answer made of those of several nodes, or of the workers of one. */
-import type { IncomingHttpHeaders } from 'node:http';
+import type { Answered } from '../../observe/index.ts';
 import { cursorAfter, type Ended } from '../cursor.ts';
 import { mergedStatistics, type Statistics } from './statistics.ts';
 
-export interface Answered {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
-
 /** A node, or a worker. */
-export interface Source {
+export interface AskedNode {
   readonly name: string;
   /** Rejects when it does not answer. */
   ask(url: string): Promise<Answered>;
@@ -29,7 +23,7 @@ export type Gathering =
   | 'whoever';
 
 interface Asked {
-  readonly source: Source;
+  readonly source: AskedNode;
   readonly answered: Answered;
 }
 
@@ -46,7 +40,7 @@ const MISSING = 'x-tandem-missing';
  */
 export async function gather(
   kind: Gathering,
-  sources: readonly Source[],
+  sources: readonly AskedNode[],
   url: string,
   absent: readonly string[] = [],
 ): Promise<Answered> {
@@ -62,7 +56,7 @@ interface Made {
   readonly missing: readonly string[];
 }
 
-type Make = (sources: readonly Source[], url: string, query: URLSearchParams) => Promise<Made>;
+type Make = (sources: readonly AskedNode[], url: string, query: URLSearchParams) => Promise<Made>;
 
 const MAKERS: Readonly<Record<Gathering | 'csv' | 'pcap', Make>> = {
   listing: (sources, url, query) => listing(sources, url, query),
@@ -82,13 +76,13 @@ const MAKERS: Readonly<Record<Gathering | 'csv' | 'pcap', Make>> = {
 };
 
 /** Asks all at once. Rows of those that cannot answer are missing, until none can: then one of their refusals is the answer. */
-async function askAll(sources: readonly Source[], urlFor: (source: Source) => string) {
+async function askAll(sources: readonly AskedNode[], urlFor: (source: AskedNode) => string) {
   const answers: Asked[] = [];
   const missing: string[] = [];
   let refusal: Answered | undefined;
   const outcomes = await Promise.allSettled(sources.map((source) => source.ask(urlFor(source))));
   for (const [index, outcome] of outcomes.entries()) {
-    const source = sources[index] as Source;
+    const source = sources[index] as AskedNode;
     if (outcome.status === 'rejected') missing.push(source.name);
     else if (outcome.value.status < 400) answers.push({ source, answered: outcome.value });
     else if (outcome.value.status >= 500) {
@@ -100,7 +94,7 @@ async function askAll(sources: readonly Source[], urlFor: (source: Source) => st
   return { refused, answers, missing };
 }
 
-async function whoever(sources: readonly Source[], url: string): Promise<Made> {
+async function whoever(sources: readonly AskedNode[], url: string): Promise<Made> {
   const [first, ...others] = sources;
   const missing: string[] = [];
   let refusal: Answered | undefined;
@@ -108,7 +102,7 @@ async function whoever(sources: readonly Source[], url: string): Promise<Made> {
   for (const group of [first === undefined ? [] : [first], others]) {
     const outcomes = await Promise.allSettled(group.map((source) => source.ask(url)));
     for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.status === 'rejected') missing.push((group[index] as Source).name);
+      if (outcome.status === 'rejected') missing.push((group[index] as AskedNode).name);
       else if (outcome.value.status < 400) return { answered: outcome.value, missing: [] };
       else if (refusal === undefined || refusal.status === 404) refusal = outcome.value;
     }
@@ -117,13 +111,13 @@ async function whoever(sources: readonly Source[], url: string): Promise<Made> {
 }
 
 /** Nobody gives more than what is on the page: how many each has is asked first. */
-async function listing(sources: readonly Source[], url: string, query: URLSearchParams): Promise<Made> {
+async function listing(sources: readonly AskedNode[], url: string, query: URLSearchParams): Promise<Made> {
   const { limit, offset } = pageOf(query);
   if (limit === undefined || offset === undefined) return whoever(sources, url);
   const counted = await askAll(sources, () => withQuery(url, query, { offset: 0, limit: offset === 0 ? limit : 1 }));
   if (counted.refused !== undefined) return { answered: counted.refused, missing: counted.missing };
   const totals = counted.answers.map(({ answered }) => pageIn(answered).total);
-  const wanted = new Map<Source, { readonly offset: number; readonly limit: number }>();
+  const wanted = new Map<AskedNode, { readonly offset: number; readonly limit: number }>();
   let before = 0;
   for (const [index, { source }] of counted.answers.entries()) {
     const from = Math.max(offset - before, 0);
@@ -146,7 +140,7 @@ async function listing(sources: readonly Source[], url: string, query: URLSearch
 }
 
 async function latest(
-  sources: readonly Source[],
+  sources: readonly AskedNode[],
   url: string,
   query: URLSearchParams,
   member: 'endedAt' | 'at',
@@ -184,7 +178,7 @@ async function latest(
 }
 
 /** Each one's messages in order of time. They are counted by each one for itself: `next` is the counts of all. */
-async function trace(sources: readonly Source[], url: string, query: URLSearchParams): Promise<Made> {
+async function trace(sources: readonly AskedNode[], url: string, query: URLSearchParams): Promise<Made> {
   const after = new Map((query.get('after') ?? '').split(',').map((part) => part.split('.') as [string, string]));
   const limit = Number(query.get('limit') ?? 50);
   const read = await askAll(sources, ({ name }) => withQuery(url, query, { after: after.get(name) ?? '0' }));
@@ -197,7 +191,7 @@ async function trace(sources: readonly Source[], url: string, query: URLSearchPa
 }
 
 /** All are asked about the same span, which by default ends now. */
-async function statistics(sources: readonly Source[], url: string, query: URLSearchParams): Promise<Made> {
+async function statistics(sources: readonly AskedNode[], url: string, query: URLSearchParams): Promise<Made> {
   const until = query.get('until') ?? new Date().toISOString();
   const read = await askAll(sources, () => withQuery(url, query, { until }));
   if (read.refused !== undefined) return { answered: read.refused, missing: read.missing };
@@ -210,7 +204,7 @@ async function statistics(sources: readonly Source[], url: string, query: URLSea
 
 /** One's file after the other's, under one heading. Who knows nothing of what is asked adds nothing. */
 async function joined(
-  sources: readonly Source[],
+  sources: readonly AskedNode[],
   url: string,
   join: (bodies: readonly Buffer[]) => readonly Buffer[],
 ): Promise<Made> {
@@ -220,7 +214,7 @@ async function joined(
   let first: Answered | undefined;
   let refusal: Answered | undefined;
   for (const [index, outcome] of outcomes.entries()) {
-    if (outcome.status === 'rejected' || outcome.value.status >= 500) missing.push((sources[index] as Source).name);
+    if (outcome.status === 'rejected' || outcome.value.status >= 500) missing.push((sources[index] as AskedNode).name);
     else if (outcome.value.status >= 400) refusal ??= outcome.value;
     else {
       first ??= outcome.value;

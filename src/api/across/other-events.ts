@@ -1,6 +1,6 @@
 /** The events of the other nodes, while somebody reads them: each is asked twice a second for what has happened since. */
 import type { ApiContext } from '../context.ts';
-import { type Channel, concerns } from '../event-feed.ts';
+import { concerns, type FeedChannel } from '../event-feed.ts';
 import type { NodeQuestion } from '../ports.ts';
 
 const POLL_MS = 500;
@@ -26,7 +26,7 @@ interface EventPage {
 
 /** Who reads them; in the same stream as those of the node itself, which alone have ids. */
 interface Reader {
-  readonly channel: Channel;
+  readonly channel: FeedChannel;
   takes(): boolean;
   write(text: string): void;
 }

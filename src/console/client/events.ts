@@ -121,7 +121,7 @@ export function useEvents(types: readonly string[]): {
 }
 
 /** When to read something again. */
-export interface Freshness {
+export interface PageFreshness {
   /** Counts the occasions. */
   readonly turn: number;
   /** Without an occasion, after so long. */
@@ -135,7 +135,7 @@ const SELDOM_MS = 30_000;
  * Reads again when such events happen, at most so often; and as often as that while they cannot be followed. Nobody told what happened before
  * they could: when the stream opens it is time, too.
  */
-export function useLive(types: readonly string[], mostEveryMs: number): Freshness {
+export function useLive(types: readonly string[], mostEveryMs: number): PageFreshness {
   const [turn, setTurn] = useState(0);
   const [isOpen, setOpen] = useState(false);
   const lastMs = useRef(0);

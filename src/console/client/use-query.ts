@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { Freshness } from './events.ts';
+import type { PageFreshness } from './events.ts';
 import { RequestError, reachable } from './http.ts';
 import { useSignal } from './signal.ts';
 
@@ -15,7 +15,7 @@ export interface QueryState<T> {
  * Reads something and keeps it fresh: again when `key` changes, when it is time or an event tells, and when the engine is back. What was read stays on
  * the page meanwhile, so that nothing jumps.
  */
-export function useQuery<T>(key: string, read: () => Promise<T>, fresh?: number | Freshness): QueryState<T> {
+export function useQuery<T>(key: string, read: () => Promise<T>, fresh?: number | PageFreshness): QueryState<T> {
   const { refreshMs, turn: occasion } = typeof fresh === 'object' ? fresh : { refreshMs: fresh, turn: 0 };
   const [state, setState] = useState<{ key: string; data?: T; error?: RequestError; loading: boolean }>({
     key,

@@ -1,7 +1,7 @@
 /** Listings: a page at a time, so that 100,000 rows are as quick as ten; on a narrow screen each row is a card. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
-import type { Freshness } from '../client/events.ts';
+import type { PageFreshness } from '../client/events.ts';
 import type { Query, RequestError } from '../client/http.ts';
 import type { Page } from '../client/types.ts';
 import { type QueryState, useQuery } from '../client/use-query.ts';
@@ -85,7 +85,7 @@ export function usePaged<T>(
   name: string,
   read: (query: Query) => Promise<Page<T>>,
   question: Query = {},
-  fresh?: number | Freshness,
+  fresh?: number | PageFreshness,
 ): PagedQuery<T> {
   const asked = JSON.stringify(question);
   const [place, setPlace] = useState({ asked, offset: 0 });

@@ -4,7 +4,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Freshness } from '../client/events.ts';
+import type { PageFreshness } from '../client/events.ts';
 import { type Query, RequestError, reachable } from '../client/http.ts';
 import { useSignal } from '../client/signal.ts';
 import type { Page } from '../client/types.ts';
@@ -41,7 +41,7 @@ export function useListing<T>(
   name: string,
   read: (query: Query) => Promise<Page<T>>,
   question: Query = {},
-  fresh?: Freshness,
+  fresh?: PageFreshness,
 ): Listing<T> {
   const key = `${name}?${JSON.stringify(question)}`;
   const [state, setState] = useState<{ key: string; total?: number; error?: RequestError }>({ key });

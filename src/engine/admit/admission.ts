@@ -30,7 +30,7 @@ import {
 import type { Flow } from '../../sip/transport/index.ts';
 import type { AddressIndex } from '../../trunks/address-index.ts';
 import type { Identification } from '../../trunks/identification.ts';
-import type { PeerPass, Wanted } from '../peer-nodes.ts';
+import type { PeerPass, WantedThere } from '../peer-nodes.ts';
 import type { Served } from '../served.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { OWN_ADDRESS_HINT, refusalHint } from './digest.ts';
@@ -40,7 +40,7 @@ export type Source =
   | (Party & { readonly tenant: Tenant })
   | { readonly kind: 'trunk'; readonly trunk: Trunk }
   /** Another node of the store, that asks for a request to be sent on to a binding of this one, or over a trunk that it has registered. */
-  | { readonly kind: 'node'; readonly node: string; readonly wanted: Wanted };
+  | { readonly kind: 'node'; readonly node: string; readonly wanted: WantedThere };
 
 /** Which account a flow or source address is registered for; the registrar knows. */
 export interface RegisteredFlows {

@@ -5,6 +5,7 @@ import { Egress } from '../../base/egress.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import { servedPath } from '../../provisioning/trunk-settings/certificates.ts';
 import type { StirSettings } from '../../settings/node-schema.ts';
+import type { StirFiles } from '../../settings/stir-files.ts';
 import {
   type CertificateFetch,
   CertificateRepository,
@@ -26,13 +27,6 @@ export interface StirServiceOptions {
   readonly addressesOf: (host: string, port: number) => Promise<readonly string[]>;
   /** In place of https. */
   readonly fetch?: CertificateFetch;
-}
-
-/** What files say; read by whoever may read files. */
-export interface StirFiles {
-  readonly trust: Trust;
-  /** PEM of further authorities for https. */
-  readonly authorities: readonly string[];
 }
 
 interface FetchBasis {

@@ -1,4 +1,4 @@
-import type { SessionTimerOptions } from '../../provisioning/trunk-settings/schema.ts';
+import type { SessionTimerPolicy } from '../../provisioning/trunk-settings/schema.ts';
 import { HeaderId, type Headers } from '../../sip/message/index.ts';
 import type { RouteStep } from '../context.ts';
 import type { HeaderField } from '../draft.ts';
@@ -6,7 +6,7 @@ import type { NodeFacts } from '../facts.ts';
 import { originOf } from '../trunk-profile.ts';
 
 /** Header fields that depend on the node and on the trunk's session timer only; made once for each pair. */
-const rendered = new WeakMap<NodeFacts, WeakMap<SessionTimerOptions, readonly HeaderField[]>>();
+const rendered = new WeakMap<NodeFacts, WeakMap<SessionTimerPolicy, readonly HeaderField[]>>();
 
 /** Session timer (RFC 4028) and the header fields that every INVITE of ours carries, in the order of the guide's sample. */
 export const addStandardHeaders: RouteStep = {
@@ -62,7 +62,7 @@ function withoutReliability(fields: readonly HeaderField[]): HeaderField[] {
   });
 }
 
-function render(node: NodeFacts, timer: SessionTimerOptions): HeaderField[] {
+function render(node: NodeFacts, timer: SessionTimerPolicy): HeaderField[] {
   const fields: HeaderField[] = [];
   const isAsked = timer.mode === 'request' || timer.mode === 'require';
   if (isAsked) {

@@ -5,7 +5,7 @@ import { holdsForeignNumber } from '../foreign-number.ts';
 import { printable } from '../outbound-cli.ts';
 import type { Refusal } from '../outcome.ts';
 import type { Trace } from '../trace.ts';
-import { type CompiledField, type CompiledMapping, type Source, transportParameter } from '../trunk-profile.ts';
+import { type CompiledField, type CompiledMapping, type MappedSource, transportParameter } from '../trunk-profile.ts';
 import { ANONYMOUS, hostValue, userValue } from '../variables.ts';
 
 /**
@@ -178,7 +178,7 @@ function put(route: RouteState, field: CompiledField, address: Address, mapping:
  * Behaviour 7. The called number may be anybody's; a chosen caller ID was found in the tenant's own pool, which no other pool of the
  * provider overlaps; everything else is looked up.
  */
-function isBlocked(route: RouteState, field: FieldName, source: Source, value: string): boolean {
+function isBlocked(route: RouteState, field: FieldName, source: MappedSource, value: string): boolean {
   if (source.variable === 'CalledNum' || value === route.callerId?.value) return false;
   const { facts } = route.call;
   if (!holdsForeignNumber(facts.directory, facts.tenant, route.trunk, value)) return false;
@@ -191,7 +191,7 @@ function isBlocked(route: RouteState, field: FieldName, source: Source, value: s
   return true;
 }
 
-function whenText({ when }: CompiledMapping, { origin }: Source): string {
+function whenText({ when }: CompiledMapping, { origin }: MappedSource): string {
   if (origin === 'default') return "the field's default";
   return when === undefined ? 'mapped' : `mapped when ${when}`;
 }
@@ -202,7 +202,7 @@ function note(
   part: string,
   value: string,
   source: string,
-  origin: Source['origin'] | 'engine',
+  origin: MappedSource['origin'] | 'engine',
   reason: string,
 ): void {
   trace.field({

@@ -7,7 +7,7 @@ import {
   constraintBroken,
   type Destinations,
   isE164,
-  type Party,
+  type PassportParty,
   type RichClaims,
 } from '../../stir/index.ts';
 import type { RouteState, RouteStep } from '../context.ts';
@@ -23,7 +23,7 @@ import { ANONYMOUS } from '../variables.ts';
 /** What every token says. */
 interface Parties {
   readonly dest: Destinations;
-  readonly orig: Party;
+  readonly orig: PassportParty;
 }
 
 /**

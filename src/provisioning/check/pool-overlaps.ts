@@ -5,8 +5,9 @@ import { numberIndexOf, ownedPools } from '../directory/trunk-pools.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import type { ProvisioningProblem } from '../trunk-settings/problem.ts';
 import { groupSteps, groupsAround } from '../trunk-settings/providers.ts';
-import type { Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
+import type { TrunkSettings } from '../trunk-settings/schema.ts';
 import { sourcesOf, type TrunkSources } from '../trunk-settings/sources.ts';
+import type { CheckedTrunk } from './trunk-references.ts';
 
 export interface ResolvedSources {
   /** The addresses that a trunk's names resolve to. */
@@ -15,16 +16,10 @@ export interface ResolvedSources {
   readonly moved: ReadonlySet<TrunkSettings>;
 }
 
-interface Entry {
-  readonly settings: TrunkSettings;
-  readonly trunk: Trunk;
-  readonly path: string;
-}
-
 /** Of two that clash the later in the list is at fault. `located` are those that the DNS may have made to be of one provider. */
 export function* checkOverlaps(
-  entries: readonly Entry[],
-  located: readonly Entry[],
+  entries: readonly CheckedTrunk[],
+  located: readonly CheckedTrunk[],
   resolved: ResolvedSources | undefined,
   problems: ProvisioningProblem[],
 ): Steps<void> {
@@ -35,7 +30,7 @@ export function* checkOverlaps(
   }
   if (resolved === undefined || resolved.moved.size === 0) return;
   const { moved, addressesOf } = resolved;
-  const sources = new Map<Entry, TrunkSources>();
+  const sources = new Map<CheckedTrunk, TrunkSources>();
   for (const entry of located) {
     sources.set(entry, withAddresses(sourcesOf(entry.trunk), addressesOf(entry.trunk.id)));
     yield;
@@ -50,8 +45,8 @@ export function* checkOverlaps(
 }
 
 function reportOverlaps(
-  members: readonly Entry[],
-  isAtFault: (a: Entry, b: Entry) => boolean,
+  members: readonly CheckedTrunk[],
+  isAtFault: (a: CheckedTrunk, b: CheckedTrunk) => boolean,
   reported: Set<string>,
   problems: ProvisioningProblem[],
 ): void {
@@ -77,7 +72,7 @@ function reportOverlaps(
   }
 }
 
-function poolPath({ settings, path }: Entry, tenant: string): string {
+function poolPath({ settings, path }: CheckedTrunk, tenant: string): string {
   const at = settings.tenants.findIndex((assignment) => assignment.tenant === tenant);
   return at < 0 ? `${path}.didPool` : `${path}.tenants[${at}].didPool`;
 }

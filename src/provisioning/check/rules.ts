@@ -1,7 +1,7 @@
 /** The rules that one trunk keeps by itself: what its type needs and allows. */
 import type { Problem } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
-import type { Report } from '../tenants/rules.ts';
+import type { RuleReport } from '../tenants/rules.ts';
 import { brandPreset, brands } from '../trunk-settings/brands.ts';
 import { hidesNumber } from '../trunk-settings/effective.ts';
 import {
@@ -21,7 +21,7 @@ const TENANT_ONLY = new Set(['teams', 'whatsapp']);
 /** Every rule inside one trunk; `trunk` is what `settings` come to. Paths are relative to the trunk. */
 export function checkTrunk(settings: TrunkSettings, trunk: Trunk): Problem[] {
   const problems: Problem[] = [];
-  const report: Report = (code, path, message) => problems.push({ code, path, message });
+  const report: RuleReport = (code, path, message) => problems.push({ code, path, message });
   checkBrand(settings, trunk, report);
   checkOwner(settings, report);
   if (settings.anotherAccount && settings.type !== 'ip')
@@ -35,7 +35,7 @@ export function checkTrunk(settings: TrunkSettings, trunk: Trunk): Problem[] {
   return problems;
 }
 
-function checkBrand(settings: TrunkSettings, trunk: Trunk, report: Report): void {
+function checkBrand(settings: TrunkSettings, trunk: Trunk, report: RuleReport): void {
   const preset = brandPreset(settings.brand);
   if (preset === undefined) {
     const guess = nearest(
@@ -57,7 +57,7 @@ function checkBrand(settings: TrunkSettings, trunk: Trunk, report: Report): void
   }
 }
 
-function checkOwner(settings: TrunkSettings, report: Report): void {
+function checkOwner(settings: TrunkSettings, report: RuleReport): void {
   if (settings.owner === 'system') {
     if (TENANT_ONLY.has(settings.type))
       report('owner-not-allowed', 'owner', `a ${settings.type} trunk belongs to a tenant`);
@@ -81,7 +81,7 @@ function checkOwner(settings: TrunkSettings, report: Report): void {
     report('pool-missing', 'didPool', "a tenant's own trunk needs a DID pool");
 }
 
-function checkCredentials(trunk: Trunk, report: Report): void {
+function checkCredentials(trunk: Trunk, report: RuleReport): void {
   const needed = trunk.type === 'register' || trunk.type === 'accept-register';
   if (trunk.credentials === undefined) {
     if (needed) report('credentials-missing', 'credentials', `a ${trunk.type} trunk needs credentials`);
@@ -98,7 +98,7 @@ function checkCredentials(trunk: Trunk, report: Report): void {
   if (trunk.credentials.password === '') report('credentials-missing', 'credentials.password', 'a password is needed');
 }
 
-function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): void {
+function checkOptions(settings: TrunkSettings, trunk: Trunk, report: RuleReport): void {
   const { options } = settings;
   const onlyFor = (name: 'bnc' | 'registration' | 'registeredNodeOnly' | 'trust', type: string) => {
     if (options[name] !== undefined && trunk.type !== type)
@@ -133,7 +133,7 @@ function checkOptions(settings: TrunkSettings, trunk: Trunk, report: Report): vo
 }
 
 /** An anonymous call must not show its number because nobody thought of it: who wants such a trunk says so. */
-function checkPrivacy(trunk: Trunk, report: Report): void {
+function checkPrivacy(trunk: Trunk, report: RuleReport): void {
   if (trunk.options.numberMayShow || hidesNumber(trunk)) return;
   const types = `[${trunk.outboundParameters.privacy.join(', ')}]`;
   const why = trunk.options.trusted ? types : `${types} on a trunk that is not trusted`;
@@ -145,7 +145,7 @@ function checkPrivacy(trunk: Trunk, report: Report): void {
 }
 
 /** The custom value `remove`, in any case, drops a header where the guide allows it; elsewhere it would be sent as a user name. */
-function checkRemove(field: MappedField, mappings: readonly Mapping[], report: Report): void {
+function checkRemove(field: MappedField, mappings: readonly Mapping[], report: RuleReport): void {
   if ((REMOVABLE_FIELDS as readonly MappedField[]).includes(field)) return;
   if (mappings.some(isRemoval))
     report('not-removable', `outboundParameters.${field}.user`, `only ${REMOVABLE_FIELDS.join(', ')} can be removed`);

@@ -10,14 +10,14 @@ export interface OwnedPool {
 }
 
 /** Numbers that two owners claim; `a` and `b` are positions in the list of pools, `a` the earlier, and the ranges are theirs whole. */
-export interface Claim {
+export interface NumberClaim {
   readonly a: number;
   readonly rangeA: DidRange;
   readonly b: number;
   readonly rangeB: DidRange;
 }
 
-const NO_CLAIMS: readonly Claim[] = [];
+const NO_CLAIMS: readonly NumberClaim[] = [];
 
 export class NumberIndex {
   readonly #pools: readonly OwnedPool[];
@@ -26,7 +26,7 @@ export class NumberIndex {
   /** Position in the list of pools, per range; undefined: there is one pool. */
   readonly #holders: Uint32Array | undefined;
   /** The first claim found per pair of neighbours; empty when no number has two owners. */
-  readonly claims: readonly Claim[];
+  readonly claims: readonly NumberClaim[];
 
   constructor(pools: readonly OwnedPool[]) {
     this.#pools = pools;
@@ -40,7 +40,7 @@ export class NumberIndex {
       return;
     }
     const sorted = concatenate(pools);
-    const claims: Claim[] = [];
+    const claims: NumberClaim[] = [];
     const size = coalesce(sorted, pools, claims);
     this.#firsts = sorted.firsts.subarray(0, size);
     this.#lasts = sorted.lasts.subarray(0, size);
@@ -149,7 +149,7 @@ function mergeRuns(from: Ranges, start: number, middle: number, end: number, to:
  * Joins, in place, what one owner holds twice (one tenant may hold a number on two trunks of a provider) and reports what two
  * owners claim; of a claimed number the range that begins lower keeps it. Returns how many ranges remain.
  */
-function coalesce(ranges: Ranges, pools: readonly OwnedPool[], claims: Claim[]): number {
+function coalesce(ranges: Ranges, pools: readonly OwnedPool[], claims: NumberClaim[]): number {
   const { firsts, lasts, holders } = ranges;
   let kept = 0;
   /** Where the range kept last began before another owner's cut it. */

@@ -7,7 +7,7 @@ import type { Destination, Extension, InboundRule, Service, Tenant } from './sch
 import type { DialCodeName } from './tenant-settings.ts';
 
 /** Reports a problem; `path` is relative to the tenant. */
-export type Report = (code: string, path: string, message: string) => void;
+export type RuleReport = (code: string, path: string, message: string) => void;
 
 /** Dial codes that may be equal, because they do the same. */
 const EFFECTS: Readonly<Record<DialCodeName, string>> = {
@@ -29,7 +29,7 @@ const EXTENSIONS_PER_STEP = 100;
 /** Every rule inside one tenant, in steps: it may have ten thousand extensions. */
 export function* checkTenant(tenant: Tenant): Steps<Problem[]> {
   const problems: Problem[] = [];
-  const report: Report = (code, path, message) => problems.push({ code, path, message });
+  const report: RuleReport = (code, path, message) => problems.push({ code, path, message });
   const numbers = yield* checkNumbers(tenant, report);
   for (const [index, group] of tenant.groups.entries()) {
     checkMembers(group.members, `groups[${index}]`, numbers.extensions, report);
@@ -66,7 +66,7 @@ interface Numbers {
   readonly services: ReadonlySet<string>;
 }
 
-function* checkNumbers(tenant: Tenant, report: Report): Steps<Numbers> {
+function* checkNumbers(tenant: Tenant, report: RuleReport): Steps<Numbers> {
   const extensions = new Set<string>();
   for (const [index, { number }] of tenant.extensions.entries()) {
     if (extensions.has(number))
@@ -89,7 +89,7 @@ function* checkNumbers(tenant: Tenant, report: Report): Steps<Numbers> {
   return { extensions, services: new Set(services.keys()) };
 }
 
-function checkNames(tenant: Tenant, report: Report): void {
+function checkNames(tenant: Tenant, report: RuleReport): void {
   const collections = [
     ['groups', 'group', tenant.groups],
     ['outboundRules', 'outbound rule', tenant.outboundRules],
@@ -111,7 +111,12 @@ function checkNames(tenant: Tenant, report: Report): void {
   }
 }
 
-function checkMembers(members: readonly string[], path: string, extensions: ReadonlySet<string>, report: Report): void {
+function checkMembers(
+  members: readonly string[],
+  path: string,
+  extensions: ReadonlySet<string>,
+  report: RuleReport,
+): void {
   const seen = new Set<string>();
   for (const [index, member] of members.entries()) {
     if (!extensions.has(member))
@@ -121,7 +126,7 @@ function checkMembers(members: readonly string[], path: string, extensions: Read
   }
 }
 
-function checkService(service: Service, path: string, extensions: ReadonlySet<string>, report: Report): void {
+function checkService(service: Service, path: string, extensions: ReadonlySet<string>, report: RuleReport): void {
   if (service.kind === 'ring-group') checkMembers(service.members, path, extensions, report);
   if (service.overflow === service.number)
     report('forward-to-itself', `${path}.overflow`, `${service.number} overflows to itself`);
@@ -129,14 +134,14 @@ function checkService(service: Service, path: string, extensions: ReadonlySet<st
 
 const FORWARDS = ['always', 'busy', 'noAnswer', 'notRegistered'] as const;
 
-function checkForward(extension: Extension, index: number, report: Report): void {
+function checkForward(extension: Extension, index: number, report: RuleReport): void {
   for (const kind of FORWARDS) {
     if (extension.forward[kind] === extension.number)
       report('forward-to-itself', `extensions[${index}].forward.${kind}`, `${extension.number} is forwarded to itself`);
   }
 }
 
-function checkDialCodes(tenant: Tenant, report: Report): void {
+function checkDialCodes(tenant: Tenant, report: RuleReport): void {
   const { enabled, ...codes } = tenant.dialCodes;
   if (!enabled) return;
   const seen = new Map<string, DialCodeName>();
@@ -151,7 +156,7 @@ function checkDialCodes(tenant: Tenant, report: Report): void {
   }
 }
 
-function checkRoutes(routes: Tenant['outboundRules'][number]['routes'], path: string, report: Report): void {
+function checkRoutes(routes: Tenant['outboundRules'][number]['routes'], path: string, report: RuleReport): void {
   const seen = new Set<string>();
   for (const [index, route] of routes.entries()) {
     const key = `${route.trunk}\u0000${route.strip}\u0000${route.prepend}`;
@@ -175,7 +180,7 @@ export function didsOf(rule: Pick<InboundRule, 'dids'>): DidRange | undefined {
   }
 }
 
-function checkInboundRule(rule: InboundRule, path: string, tenant: Tenant, numbers: Numbers, report: Report): void {
+function checkInboundRule(rule: InboundRule, path: string, tenant: Tenant, numbers: Numbers, report: RuleReport): void {
   const dids = readDids(rule, path, report);
   if (rule.callers !== null) {
     try {
@@ -220,7 +225,7 @@ function sharesDids(other: InboundRule, dids: DidRange | undefined): boolean {
   return dids !== undefined && others !== undefined && others.first === dids.first && others.last === dids.last;
 }
 
-function readDids(rule: InboundRule, path: string, report: Report): DidRange | undefined {
+function readDids(rule: InboundRule, path: string, report: RuleReport): DidRange | undefined {
   try {
     return parseEntry(rule.dids.trim());
   } catch (error) {
@@ -234,7 +239,7 @@ function checkDestination(
   path: string,
   dids: DidRange | undefined,
   numbers: Numbers,
-  report: Report,
+  report: RuleReport,
 ): void {
   const { extension, extensions, service } = destination;
   if (extension !== undefined && !numbers.extensions.has(extension)) {

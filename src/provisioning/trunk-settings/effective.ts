@@ -22,7 +22,7 @@ import type {
   InboundParameters,
   KeepAliveOptions,
   OutboundParameters,
-  SessionTimerOptions,
+  SessionTimerPolicy,
   Trunk,
   TrunkOptions,
   TrunkSettings,
@@ -39,7 +39,7 @@ export const DEFAULT_KEEP_ALIVE: KeepAliveOptions = {
   upAfter: 1,
 };
 
-export const DEFAULT_SESSION_TIMER: SessionTimerOptions = {
+export const DEFAULT_SESSION_TIMER: SessionTimerPolicy = {
   mode: 'request',
   expiresSeconds: 300,
   minSeconds: 90,

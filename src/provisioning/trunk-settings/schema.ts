@@ -381,7 +381,7 @@ export interface KeepAliveOptions {
   readonly upAfter: number;
 }
 
-export interface SessionTimerOptions {
+export interface SessionTimerPolicy {
   readonly mode: 'off' | 'accept' | 'request' | 'require';
   readonly expiresSeconds: number;
   readonly minSeconds: number;
@@ -392,7 +392,7 @@ type Simple = Omit<TrunkOptionsSettings, 'keepAlive' | 'sessionTimer'>;
 /** Options as they take effect: nothing left out. */
 export type TrunkOptions = { readonly [K in keyof Simple]-?: Exclude<Simple[K], undefined> } & {
   readonly keepAlive: KeepAliveOptions;
-  readonly sessionTimer: SessionTimerOptions;
+  readonly sessionTimer: SessionTimerPolicy;
 };
 
 /** A trunk as it takes effect: brand preset and defaults filled in. Immutable. */

@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { Problem } from '../../base/errors.ts';
-import type { Report } from '../tenants/rules.ts';
+import type { RuleReport } from '../tenants/rules.ts';
 import type { BrandPreset } from './brands.ts';
 import type { CertificateSettings } from './certificate-schema.ts';
 import type { OutboundParametersSettings } from './mappings.ts';
@@ -55,7 +55,7 @@ export function targetText({ host, port }: TeamsTarget): string {
 }
 
 /** What a trunk that is no teams trunk may not say, and what a teams trunk needs and Teams would refuse. Paths are relative to the trunk. */
-export function checkTeams(settings: TrunkSettings, trunk: Trunk, report: Report): void {
+export function checkTeams(settings: TrunkSettings, trunk: Trunk, report: RuleReport): void {
   if (settings.type !== 'teams') {
     if (settings.teams !== undefined) report('option-not-for-type', 'teams', 'is for teams trunks');
     return;
@@ -68,7 +68,7 @@ export function checkTeams(settings: TrunkSettings, trunk: Trunk, report: Report
   for (const [path, why] of refused(settings, trunk)) report('option-not-for-type', path, why);
 }
 
-function checkFqdn(fqdn: string, report: Report): void {
+function checkFqdn(fqdn: string, report: RuleReport): void {
   const bare = fqdn.replace(/^\[|\]$/g, '');
   const fault = (why: string) => report('teams-fqdn', 'teams.fqdn', why);
   if (isIP(bare) !== 0)

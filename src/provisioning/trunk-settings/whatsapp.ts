@@ -4,7 +4,7 @@
  */
 import { DidPool, DidPoolError } from '../tenants/did-pool.ts';
 import { normalizeNumber } from '../tenants/number.ts';
-import type { Report } from '../tenants/rules.ts';
+import type { RuleReport } from '../tenants/rules.ts';
 import type { BrandPreset } from './brands.ts';
 import type { Credentials, Trunk, TrunkSettings } from './schema.ts';
 import type { WhatsappSettings } from './whatsapp-schema.ts';
@@ -67,7 +67,7 @@ export function whatsappCredentials({ number, password }: WhatsappCalls, registe
 }
 
 /** Paths are relative to the trunk. */
-export function checkWhatsapp(settings: TrunkSettings, trunk: Trunk, report: Report): void {
+export function checkWhatsapp(settings: TrunkSettings, trunk: Trunk, report: RuleReport): void {
   const { type, whatsapp, assignments } = trunk;
   if (whatsapp === undefined) return;
   if (type !== 'whatsapp') {

@@ -2,6 +2,7 @@ import { PeerError } from '../../base/errors.ts';
 import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../../base/scheduler.ts';
 import {
   HeaderId,
+  type HeaderList,
   parseSessionExpires,
   type SessionExpires,
   type SipRequest,
@@ -45,8 +46,6 @@ export interface IntervalRefusal {
   readonly status: 422;
   readonly headers: readonly (readonly [HeaderId, string])[];
 }
-
-type TimerHeaders = readonly (readonly [HeaderId, string])[];
 
 const REFRESH = 1;
 const EXPIRE = 2;
@@ -99,7 +98,7 @@ export class SessionTimer implements TimerTarget {
   }
 
   /** Session-Expires and Min-SE for an INVITE, re-INVITE or UPDATE of ours (§7.1, §7.4). */
-  requestHeaders(): TimerHeaders {
+  requestHeaders(): HeaderList {
     const base = this.#intervalSeconds === 0 ? this.#wantedSeconds : this.#intervalSeconds;
     let headers: [HeaderId, string][] = [];
     this.#lastAskedSeconds = base === 0 ? 0 : Math.max(base, this.#peerMinSeconds);
@@ -150,7 +149,7 @@ export class SessionTimer implements TimerTarget {
   }
 
   /** The header fields of our 2xx to a received INVITE or UPDATE that {@link judge} let pass (§9, table 2); the interval runs from here. */
-  acceptRequest(request: SipRequest): TimerHeaders {
+  acceptRequest(request: SipRequest): HeaderList {
     const requestMinSeconds = readable(request, HeaderId.MinSE)?.seconds ?? 0;
     this.#peerMinSeconds = Math.max(this.#peerMinSeconds, Math.min(requestMinSeconds, MAX_SECONDS));
     const supported = supportsTimer(request);

@@ -19,7 +19,7 @@ export interface TtlBounds {
 }
 
 /** What is known of one name and type: an empty list means that there is no such record. */
-export interface Known {
+export interface KnownAnswer {
   readonly records: readonly DnsRecord[];
   /** Monotonic time until which it holds, milliseconds. */
   readonly untilMs: number;
@@ -34,8 +34,8 @@ export interface Known {
 export class DnsCache {
   readonly #dns: DnsPort;
   readonly #clock: Clock;
-  readonly #entries = new Map<string, Known>();
-  readonly #underWay = new Map<string, Promise<Known>>();
+  readonly #entries = new Map<string, KnownAnswer>();
+  readonly #underWay = new Map<string, Promise<KnownAnswer>>();
 
   readonly #ttl: TtlBounds;
 
@@ -50,13 +50,13 @@ export class DnsCache {
   }
 
   /** What is known now without asking; undefined when it must be asked. */
-  peek(name: string, type: DnsRecordType): Known | undefined {
+  peek(name: string, type: DnsRecordType): KnownAnswer | undefined {
     const entry = this.#entries.get(`${type} ${name}`);
     return entry !== undefined && entry.untilMs > this.#clock.nowMs() ? entry : undefined;
   }
 
   /** Answers from the cache or asks. Never rejects. */
-  async lookUp(name: string, type: DnsRecordType): Promise<Known> {
+  async lookUp(name: string, type: DnsRecordType): Promise<KnownAnswer> {
     const known = this.peek(name, type);
     if (known !== undefined) return known;
     const key = `${type} ${name}`;
@@ -67,7 +67,7 @@ export class DnsCache {
     return question;
   }
 
-  async #ask(name: string, type: DnsRecordType): Promise<Known> {
+  async #ask(name: string, type: DnsRecordType): Promise<KnownAnswer> {
     const reply = await this.#dns.query(name, type);
     const key = `${type} ${name}`;
     const nowMs = this.#clock.nowMs();
@@ -108,7 +108,7 @@ export class DnsCache {
     return Math.min(Math.max(seconds, this.#ttl.minSeconds), this.#ttl.maxSeconds) * 1000;
   }
 
-  #remember(key: string, known: Known): Known {
+  #remember(key: string, known: KnownAnswer): KnownAnswer {
     this.#entries.delete(key);
     this.#entries.set(key, known);
     if (this.#entries.size > MAX_ENTRIES) {

@@ -7,7 +7,7 @@
  */
 import { isIP } from 'node:net';
 import type { Clock } from '../../base/scheduler.ts';
-import { DnsCache, type Known, type TtlBounds } from './dns-cache.ts';
+import { DnsCache, type KnownAnswer, type TtlBounds } from './dns-cache.ts';
 import type { DnsPort, DnsRecordType, NaptrRecord, SrvRecord } from './dns-port.ts';
 import { orderByWeight } from './srv-order.ts';
 
@@ -147,7 +147,7 @@ export class Locator {
 
   async #locateAsking(query: LocateQuery, first: Unknown): Promise<readonly LocatedTarget[]> {
     let unknown = first;
-    const asked = new Map<string, Known>();
+    const asked = new Map<string, KnownAnswer>();
     // Each round answers one more question of a walk that is bounded by its own limits.
     for (let round = 0; round < 2 * MAX_TARGETS + 8; round++) {
       asked.set(`${unknown.type} ${unknown.name}`, await this.#cache.lookUp(unknown.name, unknown.type));
@@ -163,7 +163,7 @@ export class Locator {
   #attempt(
     query: LocateQuery,
     random: () => number,
-    asked?: ReadonlyMap<string, Known>,
+    asked?: ReadonlyMap<string, KnownAnswer>,
   ): readonly LocatedTarget[] | Unknown {
     const failures: string[] = [];
     const records = (name: string, type: DnsRecordType) => {
@@ -251,7 +251,7 @@ export class Locator {
   }
 }
 
-type RecordsOf = (name: string, type: DnsRecordType) => Known['records'];
+type RecordsOf = (name: string, type: DnsRecordType) => KnownAnswer['records'];
 
 /** §4.1, §4.2: a numeric host is used as it is; TLS for `sips`, else the transport asked for, else UDP. */
 function literalTarget(query: LocateQuery): LocatedTarget {

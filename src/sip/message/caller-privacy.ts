@@ -12,7 +12,7 @@ import type { NameAddr } from './name-addr.ts';
 import { isSipUri, type Uri, unescapeUser } from './uri.ts';
 
 /** The party that a Remote-Party-ID is of; without a `party` the one that sent it: calling in requests, called in responses. */
-export type Party = 'calling' | 'called';
+export type PartyRole = 'calling' | 'called';
 
 const ANONYMOUS_WORD = /(?:^|[\s"<:])(?:anonymous|restricted|private|withheld)(?=$|[\s">@;])/i;
 
@@ -29,7 +29,7 @@ const WITHHOLDING: ReadonlySet<string> = new Set(['id', 'user', 'header', 'full'
 const ANONYMOUS_USERS: ReadonlySet<string> = new Set(['anonymous', 'restricted', 'private', 'withheld']);
 
 /** Reads what header fields say of the privacy of a party. */
-export function partyPrivacy(headers: Headers, sender: Party): PartyPrivacy {
+export function partyPrivacy(headers: Headers, sender: PartyRole): PartyPrivacy {
   const hasPrivacy = headers.has(HeaderId.Privacy);
   const hasRemoteParty = headers.has(HeaderId.RemotePartyId);
   const asked = olderWish(headers, sender);
@@ -41,7 +41,7 @@ export function partyPrivacy(headers: Headers, sender: Party): PartyPrivacy {
 }
 
 /** What RPID-Privacy (`;party=calling;privacy=full`) and Anonymity (`uri`) ask for. */
-function olderWish(headers: Headers, sender: Party): PartyPrivacy['remoteParty'] {
+function olderWish(headers: Headers, sender: PartyRole): PartyPrivacy['remoteParty'] {
   let wish: PartyPrivacy['remoteParty'];
   if (headers.hasNamed('RPID-Privacy')) {
     for (const value of headers.fieldValuesNamed('RPID-Privacy')) {
@@ -133,7 +133,7 @@ function privacyValues(headers: Headers): string[] {
   return values;
 }
 
-function remotePartyPrivacy(headers: Headers, sender: Party): PartyPrivacy['remoteParty'] {
+function remotePartyPrivacy(headers: Headers, sender: PartyRole): PartyPrivacy['remoteParty'] {
   let withheld: PartyPrivacy['remoteParty'];
   for (const value of addressValues(headers, HeaderId.RemotePartyId)) {
     const { party, privacy } = readRemoteParty(value);

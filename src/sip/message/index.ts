@@ -4,8 +4,8 @@ export {
   isAnonymousAddress,
   isWithheldCaller,
   isWithheldFrom,
-  type Party,
   type PartyPrivacy,
+  type PartyRole,
   partyPrivacy,
   refusesPrivacy,
   withheldBy,
@@ -66,5 +66,5 @@ export {
   type Uri,
   unescapeUser,
 } from './uri.ts';
-export { type Refusal, refuseExtensions, validateRequest, validateResponse } from './validate.ts';
+export { type OwedResponse, refuseExtensions, validateRequest, validateResponse } from './validate.ts';
 export { formatVia, type Via } from './via.ts';

@@ -20,7 +20,7 @@ import { parseVia } from './via.ts';
  * is dropped only without them, or when it says two things. BYE, CANCEL and ACK need what finds their dialog or transaction: whoever
  * hangs up must not be held by a Contact.
  */
-export interface Refusal {
+export interface OwedResponse {
   readonly status: number;
   readonly reason: string;
   readonly headers: readonly (readonly [HeaderId, string])[];
@@ -66,12 +66,12 @@ const TARGETING: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE',
 /** Methods that end here whatever their hop count: a UAS serves them, nothing is forwarded. */
 const HOP_METHODS = new Set(['ACK', 'CANCEL', 'OPTIONS', 'REGISTER']);
 
-function refusal(status: number, reason = reasonPhrase(status)): Refusal {
+function refusal(status: number, reason = reasonPhrase(status)): OwedResponse {
   return { status, reason, headers: [] };
 }
 
 /** Names the response that a request is owed before anybody looks at what it asks; undefined when it is well-formed. An ACK is never answered: drop it. */
-export function validateRequest(request: SipRequest, limits: MessageLimits = DEFAULT_LIMITS): Refusal | undefined {
+export function validateRequest(request: SipRequest, limits: MessageLimits = DEFAULT_LIMITS): OwedResponse | undefined {
   // §8.2, §21.5.6: nothing else of another version is read.
   if (request.version !== 'SIP/2.0') return refusal(505);
   const { defect } = request;
@@ -86,7 +86,7 @@ export function validateRequest(request: SipRequest, limits: MessageLimits = DEF
   }
 }
 
-function checkRequest(request: SipRequest, limits: MessageLimits): Refusal | undefined {
+function checkRequest(request: SipRequest, limits: MessageLimits): OwedResponse | undefined {
   if (request.headers.firstConflict(isSingle) !== HeaderId.Other) throw fault('Repeated Header Field');
   if (request.topVia().repeats()) throw fault('Repeated Parameter');
   checkCallId(request.callId());
@@ -110,7 +110,7 @@ function checkRequest(request: SipRequest, limits: MessageLimits): Refusal | und
 }
 
 /** BYE, CANCEL and ACK: the fields by which they are matched, and no others. */
-function checkEnding(request: SipRequest): Refusal | undefined {
+function checkEnding(request: SipRequest): OwedResponse | undefined {
   if (request.headers.firstConflict(isIdentity) !== HeaderId.Other) throw fault('Repeated Header Field');
   const via = request.topVia();
   if (via.repeats('branch')) throw fault('Repeated Parameter');
@@ -144,7 +144,7 @@ function checkTags(message: SipMessage): void {
 }
 
 /** What a dialog would be made of. */
-function checkRouting(request: SipRequest): Refusal | undefined {
+function checkRouting(request: SipRequest): OwedResponse | undefined {
   const { headers, method } = request;
   const isPlain = headers.countOf(HeaderId.Contact) === 1 && headers.read(HeaderId.Contact, isPlainAddress) === true;
   if (!isPlain && headers.has(HeaderId.Contact)) {
@@ -222,7 +222,7 @@ const REASONS = new Map([
  * §8.2.2.3: a request that requires an extension outside `supported` (lower case) is owed a 420 that lists what is not supported.
  * Require is ignored in ACK and CANCEL. DEVIATION: in BYE as well: whoever hangs up has hung up.
  */
-export function refuseExtensions(request: SipRequest, supported: ReadonlySet<string>): Refusal | undefined {
+export function refuseExtensions(request: SipRequest, supported: ReadonlySet<string>): OwedResponse | undefined {
   if (ENDING.has(request.method) || !request.headers.has(HeaderId.Require)) return undefined;
   const unsupported = request.headers.listValues(HeaderId.Require).filter((tag) => !supported.has(tag.toLowerCase()));
   if (unsupported.length === 0) return undefined;

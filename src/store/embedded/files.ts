@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
+import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import type { CallChanges, KeptCalls } from '../../call/index.ts';
 import type { Claim, Heard, MessagePage, MessageRow } from '../../messages/index.ts';
 import type { AddressClaim } from '../../provisioning/directory/precedence.ts';
@@ -49,8 +49,8 @@ export interface FileOperations {
   users(): UserRecord[];
   putUser(user: UserRecord): void;
   deleteUser(id: string): void;
-  webhooks(): WebhookRecord[];
-  putWebhook(webhook: WebhookRecord): void;
+  webhooks(): Webhook[];
+  putWebhook(webhook: Webhook): void;
   deleteWebhook(id: string): void;
   nonceSecret(): Uint8Array;
   loadBindings(): StoredBinding[];
@@ -141,7 +141,7 @@ export class EmbeddedFiles implements FileOperations {
   putUser = (user: UserRecord) => this.#provisioning.putUser(user);
   deleteUser = (id: string) => this.#provisioning.deleteUser(id);
   webhooks = () => this.#provisioning.webhooks();
-  putWebhook = (webhook: WebhookRecord) => this.#provisioning.putWebhook(webhook);
+  putWebhook = (webhook: Webhook) => this.#provisioning.putWebhook(webhook);
   deleteWebhook = (id: string) => this.#provisioning.deleteWebhook(id);
   nonceSecret = () => this.#provisioning.nonceSecret();
   loadBindings = () => this.#live.loadBindings();

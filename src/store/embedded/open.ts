@@ -7,7 +7,7 @@ import { ALWAYS_GRANTED } from '../../trunks/lease.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { callsOf } from '../hub/kept-calls.ts';
 import { loadStoreKey } from '../key.ts';
-import type { Lease, LeaseStore, Stores } from '../stores.ts';
+import type { GrantedLease, LeaseStore, Stores } from '../stores.ts';
 import { DiskWatch } from './disk-watch.ts';
 import type { FileOperations, PartialPut } from './files.ts';
 import { WorkerClient } from './worker-client.ts';
@@ -170,7 +170,7 @@ class SoleLeases implements LeaseStore {
   readonly #fences = new Map<string, number>();
   readonly #held = new Set<string>();
 
-  acquire(name: string): Promise<Lease> {
+  acquire(name: string): Promise<GrantedLease> {
     const last = this.#fences.get(name) ?? 0;
     const fence = this.#held.has(name) ? last : last + 1;
     this.#fences.set(name, fence);
@@ -178,11 +178,11 @@ class SoleLeases implements LeaseStore {
     return Promise.resolve({ fence });
   }
 
-  renew(name: string, lease: Lease): Promise<boolean> {
+  renew(name: string, lease: GrantedLease): Promise<boolean> {
     return Promise.resolve(this.#held.has(name) && this.#fences.get(name) === lease.fence);
   }
 
-  release(name: string, lease: Lease): Promise<void> {
+  release(name: string, lease: GrantedLease): Promise<void> {
     if (this.#fences.get(name) === lease.fence) this.#held.delete(name);
     return Promise.resolve();
   }

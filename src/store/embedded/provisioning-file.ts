@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
+import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import type { CommitResult, ProvisionedState, ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
 import type { CertificateSettings } from '../../provisioning/trunk-settings/certificate-schema.ts';
@@ -113,11 +113,11 @@ export class ProvisioningFile {
     this.#delete('user', id);
   }
 
-  webhooks(): WebhookRecord[] {
+  webhooks(): Webhook[] {
     return this.#all('webhook');
   }
 
-  putWebhook(webhook: WebhookRecord): void {
+  putWebhook(webhook: Webhook): void {
     this.#put('webhook', webhook.id, webhook);
   }
 

@@ -12,7 +12,7 @@ import { WorkerClient } from '../embedded/worker-client.ts';
 import { lockFolder, prepareFolder } from '../folder.ts';
 import { loadStoreKey } from '../key.ts';
 import { faultOf } from '../pending-orders.ts';
-import type { Lease, NodeReport } from '../stores.ts';
+import type { GrantedLease, NodeReport } from '../stores.ts';
 import { callsOf, keptAs } from './kept-calls.ts';
 import type { FromHub, Notice, Order } from './protocol.ts';
 
@@ -160,7 +160,10 @@ export class StoreHub {
     return kept;
   }
 
-  #acquire(holder: Member, { names, ttlMs }: { names: readonly string[]; ttlMs: number }): (Lease | undefined)[] {
+  #acquire(
+    holder: Member,
+    { names, ttlMs }: { names: readonly string[]; ttlMs: number },
+  ): (GrantedLease | undefined)[] {
     const nowMs = this.#scheduler.nowMs();
     return names.map((name) => {
       const held = this.#leases.get(name);

@@ -1,6 +1,6 @@
 import { DiskWatch } from '../embedded/disk-watch.ts';
 import { type EmbeddedContext, filesStores } from '../embedded/open.ts';
-import type { Lease, LeaseStore, SharedBindingStore, Stores } from '../stores.ts';
+import type { GrantedLease, LeaseStore, SharedBindingStore, Stores } from '../stores.ts';
 import { type ManyLeases, TrunkLeases } from '../trunk-lease.ts';
 import { HubClient } from './hub-client.ts';
 import { HubRoster } from './hub-roster.ts';
@@ -61,20 +61,20 @@ class HubLeases implements LeaseStore, ManyLeases {
     this.#hub = hub;
   }
 
-  async acquire(name: string, ttlMs: number): Promise<Lease | undefined> {
+  async acquire(name: string, ttlMs: number): Promise<GrantedLease | undefined> {
     const [lease] = await this.acquireAll([name], ttlMs);
     return lease;
   }
 
-  acquireAll(names: readonly string[], ttlMs: number): Promise<(Lease | undefined)[]> {
+  acquireAll(names: readonly string[], ttlMs: number): Promise<(GrantedLease | undefined)[]> {
     return this.#hub.ask('acquireLeases', { names, ttlMs });
   }
 
-  renew(name: string, { fence }: Lease, ttlMs: number): Promise<boolean> {
+  renew(name: string, { fence }: GrantedLease, ttlMs: number): Promise<boolean> {
     return this.#hub.ask('renewLease', { name, fence, ttlMs });
   }
 
-  async release(name: string, { fence }: Lease): Promise<void> {
+  async release(name: string, { fence }: GrantedLease): Promise<void> {
     await this.#hub.ask('renewLease', { name, fence, ttlMs: 0 });
   }
 }

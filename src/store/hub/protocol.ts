@@ -4,12 +4,12 @@ import type { ProvisioningCommit } from '../../provisioning/directory/store.ts';
 import type { BindingChange } from '../../registrar/ports.ts';
 import type { FileOperations } from '../embedded/files.ts';
 import type { OrderFault } from '../pending-orders.ts';
-import type { Lease, NodeReport } from '../stores.ts';
+import type { GrantedLease, NodeReport } from '../stores.ts';
 
 /** What the hub does itself. */
 export interface HubOperations {
   /** The leases in the order of the names; undefined: another worker holds it. Asked again by its holder, it is renewed. */
-  acquireLeases(wanted: { readonly names: readonly string[]; readonly ttlMs: number }): (Lease | undefined)[];
+  acquireLeases(wanted: { readonly names: readonly string[]; readonly ttlMs: number }): (GrantedLease | undefined)[];
   /** False: it is lost. A `ttlMs` of 0 gives it up. */
   renewLease(lease: { readonly name: string; readonly fence: number; readonly ttlMs: number }): boolean;
   /** What a worker says of itself. */

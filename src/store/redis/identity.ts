@@ -9,7 +9,7 @@ import { GONE_AFTER_MS } from './redis-nodes.ts';
 import { INITIALIZE } from './scripts.ts';
 
 /** Which store this is: what was in Redis before must be there again after a restart of it. */
-export interface Identity {
+export interface StoreIdentity {
   readonly id: string;
   readonly nonceSecret: Uint8Array;
 }
@@ -24,7 +24,7 @@ export async function openIdentity(
   sealer: Sealer,
   url: string,
   log: Log,
-): Promise<Identity> {
+): Promise<StoreIdentity> {
   const made = [
     randomUUID(),
     SCHEMA,

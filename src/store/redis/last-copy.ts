@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
+import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import type { Log } from '../../base/log.ts';
 import type { ProvisionedState } from '../../provisioning/directory/store.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
@@ -16,7 +16,7 @@ export interface Copy {
   readonly provisioned: ProvisionedState;
   readonly tokens: readonly TokenRecord[];
   readonly users: readonly UserRecord[];
-  readonly webhooks: readonly WebhookRecord[];
+  readonly webhooks: readonly Webhook[];
 }
 
 const FILE = 'last-copy.json';

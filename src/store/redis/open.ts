@@ -1,4 +1,4 @@
-import type { TokenRecord, UserRecord, WebhookRecord } from '../../api/ports.ts';
+import type { TokenRecord, UserRecord, Webhook } from '../../api/ports.ts';
 import { SettingsError, StateError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
@@ -7,7 +7,7 @@ import { loadStoreKey } from '../key.ts';
 import { Sealer } from '../sealer.ts';
 import type { RedisStoreSettings, SharedStore, Stores } from '../stores.ts';
 import { TrunkLeases } from '../trunk-lease.ts';
-import { type Identity, openIdentity, REPLACED, TOO_NEW } from './identity.ts';
+import { openIdentity, REPLACED, type StoreIdentity, TOO_NEW } from './identity.ts';
 import { Keys, SCHEMA } from './keys.ts';
 import { type Copy, LastCopy } from './last-copy.ts';
 import { RedisLink } from './link.ts';
@@ -90,7 +90,7 @@ async function identify(
   sealer: Sealer,
   copy: Copy | undefined,
   log: Log,
-): Promise<Identity | string> {
+): Promise<StoreIdentity | string> {
   const ready = await Promise.all([signalling, provisioning, subscriber].map((link) => link.ready(START_TIMEOUT_MS)));
   const where = safeUrl(settings.url);
   if (!ready.every(Boolean)) {
@@ -114,7 +114,7 @@ async function identify(
   return openIdentity(provisioning, keys, sealer, where, log);
 }
 
-function identityOf(copy: Copy | undefined): Identity {
+function identityOf(copy: Copy | undefined): StoreIdentity {
   if (copy === undefined) throw new Error('neither Redis nor a copy');
   return { id: copy.storeId, nonceSecret: new Uint8Array(Buffer.from(copy.nonceSecret, 'hex')) };
 }
@@ -131,7 +131,7 @@ interface Parts {
   readonly links: Links;
   readonly sealer: Sealer;
   readonly copy: Copy | undefined;
-  readonly identity: Identity;
+  readonly identity: StoreIdentity;
   readonly unlock: () => void;
 }
 
@@ -144,7 +144,7 @@ class RedisStores implements Stores {
   readonly claims: RedisClaims;
   readonly tokens: RedisRecords<TokenRecord>;
   readonly users: RedisRecords<UserRecord>;
-  readonly webhooks: RedisRecords<WebhookRecord>;
+  readonly webhooks: RedisRecords<Webhook>;
   readonly leases: RedisLeases;
   readonly trunkLease: TrunkLeases;
   readonly nodes: RedisNodes;

@@ -1,5 +1,5 @@
 import { randomToken } from '../../base/ids.ts';
-import type { Lease, LeaseStore } from '../stores.ts';
+import type { GrantedLease, LeaseStore } from '../stores.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { ACQUIRE, RENEW } from './scripts.ts';
@@ -12,7 +12,7 @@ export class RedisLeases implements LeaseStore {
   readonly #link: RedisLink;
   readonly #keys: Keys;
   readonly #holder: string;
-  readonly #held = new Map<string, Lease>();
+  readonly #held = new Map<string, GrantedLease>();
 
   constructor(link: RedisLink, keys: Keys, node: string) {
     this.#link = link;
@@ -20,13 +20,13 @@ export class RedisLeases implements LeaseStore {
     this.#holder = `${node}/${randomToken()}`;
   }
 
-  async acquire(name: string, ttlMs: number): Promise<Lease | undefined> {
+  async acquire(name: string, ttlMs: number): Promise<GrantedLease | undefined> {
     const [lease] = await this.acquireAll([name], ttlMs);
     return lease;
   }
 
   /** The same for many at once, in one step. */
-  async acquireAll(names: readonly string[], ttlMs: number): Promise<(Lease | undefined)[]> {
+  async acquireAll(names: readonly string[], ttlMs: number): Promise<(GrantedLease | undefined)[]> {
     const keys = [this.#keys.fences, ...names.map((name) => this.#key(name))];
     const fences = (await this.#link.run(ACQUIRE, keys, [this.#holder, wholeMs(ttlMs), ...names])) as number[];
     return names.map((name, index) => {
@@ -41,13 +41,13 @@ export class RedisLeases implements LeaseStore {
     });
   }
 
-  async renew(name: string, lease: Lease, ttlMs: number): Promise<boolean> {
+  async renew(name: string, lease: GrantedLease, ttlMs: number): Promise<boolean> {
     const isHeld = (await this.#run(name, lease, wholeMs(ttlMs))) === 1;
     if (!isHeld && this.#held.get(name)?.fence === lease.fence) this.#held.delete(name);
     return isHeld;
   }
 
-  async release(name: string, lease: Lease): Promise<void> {
+  async release(name: string, lease: GrantedLease): Promise<void> {
     await this.#run(name, lease, 0);
     if (this.#held.get(name)?.fence === lease.fence) this.#held.delete(name);
   }
@@ -59,7 +59,7 @@ export class RedisLeases implements LeaseStore {
     await Promise.allSettled(held.map(([name, lease]) => this.#run(name, lease, 0)));
   }
 
-  async #run(name: string, { fence }: Lease, ttlMs: number): Promise<number> {
+  async #run(name: string, { fence }: GrantedLease, ttlMs: number): Promise<number> {
     return Number(await this.#link.run(RENEW, [this.#key(name)], [this.#holder, fence, ttlMs]));
   }
 
