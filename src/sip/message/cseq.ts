@@ -7,19 +7,39 @@ export interface CSeq {
   readonly method: string;
 }
 
+// Where the method stands that was located last.
+let methodStart = 0;
+let methodEnd = 0;
+
 /** Reads the CSeq value `text[from, to)`. The sequence number MUST be less than 2**31 (RFC 3261 §8.1.1.5); methods are case-sensitive (§7.1), but here a known one in other letters can only be meant. Throws PeerError SIP_PEER_CSEQ. */
 export function parseCSeq(text: string, from = 0, to = text.length): CSeq {
+  return { sequence: locate(text, from, to), method: locatedMethod(text) };
+}
+
+/** The method alone, which with its branch is what an answer is found by. Throws what {@link parseCSeq} throws. */
+export function readCSeqMethod(text: string, from = 0, to = text.length): string {
+  locate(text, from, to);
+  return locatedMethod(text);
+}
+
+/** Gives the sequence number, and finds the method. */
+function locate(text: string, from: number, to: number): number {
   const end = trimEnd(text, from, to);
   const start = skipSpace(text, from, end);
   let index = start;
   while (index < end && text.charCodeAt(index) >= 0x30 && text.charCodeAt(index) <= 0x39) index++;
   const sequence = decimalAt(text, start, index);
-  const methodStart = skipSpace(text, index, end);
+  methodStart = skipSpace(text, index, end);
+  methodEnd = end;
   if (sequence < 0 || sequence >= 2 ** 31) throw broken(text.slice(start, end), 'no sequence number below 2**31');
   if (methodStart === index || !isToken(text, methodStart, end))
     throw broken(text.slice(start, end), 'no method after the number');
-  const method = methodAt(text, methodStart, end);
-  return { sequence, method: text.charCodeAt(end - 1) < 0x61 ? method : knownMethod(method) };
+  return sequence;
+}
+
+function locatedMethod(text: string): string {
+  const method = methodAt(text, methodStart, methodEnd);
+  return text.charCodeAt(methodEnd - 1) < 0x61 ? method : knownMethod(method);
 }
 
 function broken(text: string, found: string): PeerError {

@@ -3,7 +3,8 @@
  * read of a row is read here, as ranges of that text; no string is made before somebody asks for one.
  *
  * The first number has the id in its low bits and above them where the line starts, 0 for a field that holds its own text. The second
- * has in its low bits how far the colon is from there, and above them where the line ends.
+ * has in its low bits how far the colon is from there, and above them where the line ends; in its place a field that holds its own text
+ * has that text.
  */
 import { type HeaderId, headerNames } from './header-id.ts';
 
@@ -19,7 +20,7 @@ export const MAX_TEXT_LENGTH = 1 << 24;
 /** How each field begins where it is written by this engine, with the line end before it. */
 export const LINE_STARTS: readonly string[] = headerNames().map((name) => `\r\n${name}: `);
 
-export type Rows = number[];
+export type Rows = (number | string)[];
 
 /** The row of a received line: where it starts, its colon, and its closing CR. */
 export function putRow(rows: Rows, index: number, id: HeaderId, start: number, colon: number, end: number): void {
@@ -28,14 +29,20 @@ export function putRow(rows: Rows, index: number, id: HeaderId, start: number, c
 }
 
 /** The row of a field that holds its own text. */
-export function putOwnRow(rows: Rows, index: number, id: HeaderId): void {
+export function putOwnRow(rows: Rows, index: number, id: HeaderId, value: string): void {
   rows[index * 2] = id;
-  rows[index * 2 + 1] = 0;
+  rows[index * 2 + 1] = value;
+}
+
+/** The text that a field holds; undefined for a received one. */
+export function ownText(rows: Rows, index: number): string | undefined {
+  const value = rows[index * 2 + 1];
+  return typeof value === 'string' ? value : undefined;
 }
 
 export function copyRow(from: Rows, index: number, to: Rows, place: number): void {
   to[place * 2] = from[index * 2] as number;
-  to[place * 2 + 1] = from[index * 2 + 1] as number;
+  to[place * 2 + 1] = from[index * 2 + 1] as number | string;
 }
 
 export function idAt(rows: Rows, index: number): HeaderId {

@@ -6,6 +6,7 @@ import {
   indexOfId,
   lineAt,
   nameIn,
+  ownText,
   putOwnRow,
   type Rows,
   unfold,
@@ -23,8 +24,8 @@ const NO_ROWS: Rows = [];
 export const bitOf = (id: HeaderId): number => (id < OWN_BITS ? 1 << id : 1 << OWN_BITS);
 
 /**
- * The fields of a message as a table: a row each, in order, and beside it the field's own text where it has one. Knows where fields
- * stand, not what they mean; {@link Headers} reads and writes them.
+ * The fields of a message as a table: a row each, in order. Knows where fields stand, not what they mean; {@link Headers} reads and
+ * writes them.
  */
 export abstract class HeaderTable {
   /** The received text that rows point into. */
@@ -32,8 +33,6 @@ export abstract class HeaderTable {
   /** Number of fields (lines, not list elements); the arrays below may have more room. */
   count = 0;
   protected rows = NO_ROWS;
-  /** Of the fields that hold their own text, and of those received that somebody asked for; made when the first one is. */
-  protected values: (string | undefined)[] | undefined = undefined;
   /** Own names of added fields that have no id, by place; made when the first one is added. */
   protected names: (string | undefined)[] | undefined = undefined;
   /** Bits of the ids that were ever put here, and of those that were put here more than once: nearly all searches are for fields that are not there. */
@@ -103,21 +102,16 @@ export abstract class HeaderTable {
   }
 
   protected valueAt(index: number): string {
-    const cached = this.values?.[index];
-    if (cached !== undefined) return cached;
+    const own = ownText(this.rows, index);
+    if (own !== undefined) return own;
     const start = valueStart(this.source, this.rows, index);
     const slice = this.source.slice(start, valueEnd(this.source, this.rows, index, start));
-    const value = this.irregular ? unfold(slice) : slice;
-    this.values ??= new Array(this.rows.length >> 1);
-    this.values[index] = value;
-    return value;
+    return this.irregular ? unfold(slice) : slice;
   }
 
   /** A field with its own text takes a place. */
   protected put(index: number, id: HeaderId, value: string): void {
-    putOwnRow(this.rows, index, id);
-    this.values ??= new Array(this.rows.length >> 1);
-    this.values[index] = value;
+    putOwnRow(this.rows, index, id, value);
     if (this.names !== undefined) this.names[index] = undefined;
   }
 
@@ -130,7 +124,7 @@ export abstract class HeaderTable {
   /** A field is put above the one at `place`. */
   protected insert(place: number, id: HeaderId, value: string): void {
     this.makeRoom();
-    for (let index = this.count++; index > place; index--) this.#move(index - 1, index);
+    for (let index = this.count++; index > place; index--) this.move(index - 1, index);
     this.put(place, id, value);
     this.note(id);
   }
@@ -143,8 +137,8 @@ export abstract class HeaderTable {
   }
 
   protected removeAt(index: number): void {
-    for (let next = index + 1; next < this.count; next++) this.#move(next, next - 1);
-    this.#shrink(this.count - 1);
+    for (let next = index + 1; next < this.count; next++) this.move(next, next - 1);
+    this.shrink(this.count - 1);
   }
 
   /** One pass, since a thousand fields of one name must not cost a thousand removals. False when none matches. */
@@ -152,18 +146,17 @@ export abstract class HeaderTable {
     let kept = 0;
     for (let index = 0; index < this.count; index++) {
       if (matches(index)) continue;
-      if (kept !== index) this.#move(index, kept);
+      if (kept !== index) this.move(index, kept);
       kept++;
     }
     if (kept === this.count) return false;
-    this.#shrink(kept);
+    this.shrink(kept);
     return true;
   }
 
   protected copyTable(from: HeaderTable): void {
     this.count = from.count;
     this.rows = from.rows.slice();
-    this.values = from.values?.slice();
     this.names = from.names?.slice();
     this.seen = from.seen;
     this.repeated = from.repeated;
@@ -176,31 +169,21 @@ export abstract class HeaderTable {
     if (this.count * 2 < this.rows.length) return;
     const room = Math.max(FIRST_ROOM, this.count + (this.count >> 1));
     const rows: Rows = new Array(room * 2);
-    for (let index = 0; index < this.count * 2; index++) rows[index] = this.rows[index] as number;
+    for (let index = 0; index < this.count; index++) copyRow(this.rows, index, rows, index);
     this.rows = rows;
-    if (this.values !== undefined) this.values = widened(this.values, this.count, room);
   }
 
-  #move(from: number, to: number): void {
+  private move(from: number, to: number): void {
     copyRow(this.rows, from, this.rows, to);
-    if (this.values !== undefined) this.values[to] = this.values[from];
     if (this.names !== undefined) this.names[to] = this.names[from];
   }
 
   /** What stood behind the last field is let go. */
-  #shrink(count: number): void {
+  private shrink(count: number): void {
     for (let index = count; index < this.count; index++) {
-      putOwnRow(this.rows, index, HeaderId.Other);
-      if (this.values !== undefined) this.values[index] = undefined;
+      putOwnRow(this.rows, index, HeaderId.Other, '');
       if (this.names !== undefined) this.names[index] = undefined;
     }
     this.count = count;
   }
-}
-
-/** The same with more room. */
-function widened(values: readonly (string | undefined)[], count: number, room: number): (string | undefined)[] {
-  const wide = new Array<string | undefined>(room);
-  for (let index = 0; index < count; index++) wide[index] = values[index];
-  return wide;
 }

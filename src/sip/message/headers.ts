@@ -82,15 +82,15 @@ export class Headers extends HeaderTable {
    * twice. One parser per name. Undefined when there is no such field.
    */
   parsed<T>(id: HeaderId, parse: (text: string, start: number, end: number) => T): T | undefined {
-    return this.#kept(id, SLOTS[id] as number, parse);
+    return this.kept(id, SLOTS[id] as number, parse);
   }
 
   /** The same for what a second parser makes of the field, e.g. only its tag. */
   parsedPart<T>(id: HeaderId, parse: (text: string, start: number, end: number) => T): T | undefined {
-    return this.#kept(id, PART_SLOTS[id] as number, parse);
+    return this.kept(id, PART_SLOTS[id] as number, parse);
   }
 
-  #kept<T>(id: HeaderId, slot: number, parse: (text: string, start: number, end: number) => T): T | undefined {
+  private kept<T>(id: HeaderId, slot: number, parse: (text: string, start: number, end: number) => T): T | undefined {
     const kept = this.#parsed?.[slot] as T | undefined;
     if (kept !== undefined) return kept;
     const parsed = this.read(id, parse);
@@ -195,15 +195,15 @@ export class Headers extends HeaderTable {
    */
   takeFirst(other: Headers, id: HeaderId): void {
     const index = other.find(id, 0);
-    if (index >= 0) this.#take(other, index, id);
+    if (index >= 0) this.take(other, index, id);
   }
 
   /** The same of every field of this name. */
   takeAll(other: Headers, id: HeaderId): void {
-    for (let index = other.find(id, 0); index >= 0; index = other.find(id, index + 1)) this.#take(other, index, id);
+    for (let index = other.find(id, 0); index >= 0; index = other.find(id, index + 1)) this.take(other, index, id);
   }
 
-  #take(other: Headers, index: number, id: HeaderId): void {
+  private take(other: Headers, index: number, id: HeaderId): void {
     if (other.source !== this.source || !(other.isPlain(index) && isCanonical(other.source, other.rows, index))) {
       this.add(id, other.valueAt(index));
       return;
@@ -225,7 +225,7 @@ export class Headers extends HeaderTable {
   /** Puts a field above the first one of its name, or first of all: how Via, Route and Record-Route grow. */
   prepend(id: HeaderId, value: string): this {
     this.insert(Math.max(this.find(id, 0), 0), id, value);
-    this.#forget(id);
+    this.forget(id);
     return this;
   }
 
@@ -243,7 +243,7 @@ export class Headers extends HeaderTable {
     const index = this.find(id, 0);
     if (index < 0) return false;
     this.put(index, id, value);
-    this.#forget(id);
+    this.forget(id);
     if (parsed !== undefined && this.#parsed !== undefined) this.#parsed[SLOTS[id] as number] = parsed;
     return true;
   }
@@ -253,25 +253,25 @@ export class Headers extends HeaderTable {
     const index = this.find(id, 0);
     if (index < 0) return false;
     this.removeAt(index);
-    this.#forget(id);
+    this.forget(id);
     return true;
   }
 
   /** Removes every field of this name; false when there was none. */
   remove(id: HeaderId): boolean {
-    return this.#removeAll((index) => idAt(this.rows, index) === id);
+    return this.removeAll((index) => idAt(this.rows, index) === id);
   }
 
   removeNamed(name: string): boolean {
     const id = headerIdOf(name);
     if (id !== HeaderId.Other) return this.remove(id);
     const lowerName = name.toLowerCase();
-    return this.#removeAll(
+    return this.removeAll(
       (index) => idAt(this.rows, index) === HeaderId.Other && this.nameAt(index).toLowerCase() === lowerName,
     );
   }
 
-  #removeAll(matches: (index: number) => boolean): boolean {
+  private removeAll(matches: (index: number) => boolean): boolean {
     if (!this.removeWhere(matches)) return false;
     this.#parsed = undefined;
     return true;
@@ -310,7 +310,7 @@ export class Headers extends HeaderTable {
     for (let index = 0; index < this.count; index++) {
       const isLength = idAt(this.rows, index) === HeaderId.ContentLength;
       if (isLength && hasLength) continue;
-      const isOwn = this.unsafe || (isLength && !this.#isLength(index, body.length));
+      const isOwn = this.unsafe || (isLength && !this.isLength(index, body.length));
       const start = isOwn ? 0 : lineAt(this.rows, index);
       if (start === 0 || start !== runEnd) {
         if (runStart > 0) text += this.source.slice(runStart - 2, runEnd - 2);
@@ -318,7 +318,7 @@ export class Headers extends HeaderTable {
       }
       runEnd = start === 0 ? -1 : lineEndAt(this.rows, index) + 2;
       if (start === 0)
-        text = isLength ? `${text}\r\nContent-Length: ${body.length}` : this.#withLine(text, index, clean);
+        text = isLength ? `${text}\r\nContent-Length: ${body.length}` : this.withLine(text, index, clean);
       else if (this.irregular) lineEnds += foldsOf(this.source, this.rows, index);
       lineEnds++;
       hasLength ||= isLength;
@@ -331,11 +331,11 @@ export class Headers extends HeaderTable {
   }
 
   /** Whether a Content-Length field may leave as it came: if it says what is so. */
-  #isLength(index: number, bodyOctets: number): boolean {
+  private isLength(index: number, bodyOctets: number): boolean {
     return lineAt(this.rows, index) > 0 && Number(this.valueAt(index)) === bodyOctets;
   }
 
-  #withLine(text: string, index: number, clean: ((value: string) => string) | undefined): string {
+  private withLine(text: string, index: number, clean: ((value: string) => string) | undefined): string {
     const held = this.valueAt(index);
     const value = clean === undefined ? held : clean(held);
     const id = idAt(this.rows, index);
@@ -343,7 +343,7 @@ export class Headers extends HeaderTable {
   }
 
   /** Fields of this name have changed: what was read of them counts no more. */
-  #forget(id: HeaderId): void {
+  private forget(id: HeaderId): void {
     if (this.#parsed === undefined) return;
     this.#parsed[SLOTS[id] as number] = undefined;
     this.#parsed[PART_SLOTS[id] as number] = undefined;

@@ -1,6 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { splitAddresses } from './characters.ts';
-import { type CSeq, parseCSeq } from './cseq.ts';
+import { type CSeq, parseCSeq, readCSeqMethod } from './cseq.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import { Headers } from './headers.ts';
 import {
@@ -33,6 +33,8 @@ export interface Defect {
 /**
  * What requests and responses share. Typed fields are read on first use and kept beside their header field until that changes; what
  * they return belongs to the message and is read-only: clone `params` before changing them.
+ *
+ * A call has a dozen of these and their tables, so private methods are `private`: a `#method` takes a place in each object.
  */
 abstract class Message {
   readonly headers: Headers;
@@ -50,41 +52,34 @@ abstract class Message {
 
   /** Throws PeerError SIP_PEER_MISSING when there is none; so do the other accessors of mandatory fields. */
   callId(): string {
-    return this.#required(HeaderId.CallId, asItIs);
+    return this.required(HeaderId.CallId, asItIs);
   }
 
   cseq(): CSeq {
-    return this.#required(HeaderId.CSeq, parseCSeq);
+    return this.required(HeaderId.CSeq, parseCSeq);
   }
 
   /** A From that cannot be read names nobody: its URI is of scheme `other`, whose text is the field. */
   from(): NameAddr {
-    return this.#required(HeaderId.From, parseSender);
+    return this.required(HeaderId.From, parseSender);
   }
 
   to(): NameAddr {
-    return this.#required(HeaderId.To, parseNameAddr);
+    return this.required(HeaderId.To, parseNameAddr);
   }
 
   /** Undefined when there is none or it is empty; throws when there are two. The tag of an address that cannot be read is read all the same. */
   fromTag(): string | undefined {
-    return this.#tag(HeaderId.From);
+    return this.tag(HeaderId.From);
   }
 
   /** Like {@link fromTag}. */
   toTag(): string | undefined {
-    return this.#tag(HeaderId.To);
+    return this.tag(HeaderId.To);
   }
 
   topVia(): Via {
-    return this.#required(HeaderId.Via, parseFirstVia);
-  }
-
-  /** The branch of the top Via, which is all that an answer is found by; empty when it has none. Throws when it has two. */
-  topBranch(): string {
-    const branch = this.headers.parsedPart(HeaderId.Via, readBranch);
-    if (branch === undefined) throw missing(HeaderId.Via);
-    return branch;
+    return this.required(HeaderId.Via, parseFirstVia);
   }
 
   vias(): Via[] {
@@ -109,7 +104,7 @@ abstract class Message {
 
   /** Every Contact; a `*` is left out. */
   contacts(): NameAddr[] {
-    const first = this.#firstContact();
+    const first = this.firstContact();
     if (first?.isAlone === true && this.headers.countOf(HeaderId.Contact) === 1) return [first.address];
     return addressValues(this.headers, HeaderId.Contact)
       .filter((text) => text !== '*')
@@ -118,7 +113,7 @@ abstract class Message {
 
   /** The first Contact; undefined when there is none, or it is empty or `*`. */
   contact(): NameAddr | undefined {
-    return this.#firstContact()?.address;
+    return this.firstContact()?.address;
   }
 
   /** The URI of the first Contact, as a request to it says it; undefined like {@link contact}, without reading what is plain. */
@@ -127,18 +122,18 @@ abstract class Message {
     return text === '' ? undefined : text;
   }
 
-  #firstContact(): FirstAddress | undefined {
+  private firstContact(): FirstAddress | undefined {
     const value = this.headers.value(HeaderId.Contact);
     return value === '*' || value === '' ? undefined : this.headers.parsed(HeaderId.Contact, parseFirstAddress);
   }
 
-  #tag(id: HeaderId): string | undefined {
+  private tag(id: HeaderId): string | undefined {
     const tag = this.headers.parsedPart(id, readTag);
     if (tag === undefined) throw missing(id);
     return tag === '' ? undefined : tag;
   }
 
-  #required<T>(id: HeaderId, parse: (text: string, start: number, end: number) => T): T {
+  private required<T>(id: HeaderId, parse: (text: string, start: number, end: number) => T): T {
     const value = this.headers.parsed(id, parse);
     if (value === undefined) throw missing(id);
     return value;
@@ -146,7 +141,6 @@ abstract class Message {
 }
 
 export class SipRequest extends Message {
-  readonly kind = 'request';
   readonly method: string;
   requestUri: string;
   #uriText: string | undefined = undefined;
@@ -156,6 +150,10 @@ export class SipRequest extends Message {
     super(headers, body);
     this.method = method;
     this.requestUri = requestUri;
+  }
+
+  get kind(): 'request' {
+    return 'request';
   }
 
   /** The Request-URI. Throws PeerError SIP_PEER_URI. */
@@ -169,14 +167,33 @@ export class SipRequest extends Message {
 }
 
 export class SipResponse extends Message {
-  readonly kind = 'response';
   readonly status: number;
   readonly reason: string;
+  #branch: string | undefined = undefined;
+  #method: string | undefined = undefined;
 
   constructor(status: number, reason: string, headers = new Headers(), body = '') {
     super(headers, body);
     this.status = status;
     this.reason = reason;
+  }
+
+  get kind(): 'response' {
+    return 'response';
+  }
+
+  /** The branch of the top Via as it was received; empty when it has none. Throws when it has two. */
+  topBranch(): string {
+    this.#branch ??= this.headers.read(HeaderId.Via, readBranch);
+    if (this.#branch === undefined) throw missing(HeaderId.Via);
+    return this.#branch;
+  }
+
+  /** The method that it answers, as its CSeq was received. */
+  method(): string {
+    this.#method ??= this.headers.read(HeaderId.CSeq, readCSeqMethod);
+    if (this.#method === undefined) throw missing(HeaderId.CSeq);
+    return this.#method;
   }
 
   /** An answer finds its transaction without From and To. */

@@ -160,6 +160,24 @@ export function readTag(text: string, start = 0, end = text.length): string {
   return params?.get('tag') ?? '';
 }
 
+/** Throws what {@link readTag} throws, and makes no text of the tag. */
+export function checkTag(text: string, start: number, end: number): true {
+  if (!hasPlainTag(text, start, end)) readTag(text, start, end);
+  return true;
+}
+
+/** False says nothing. */
+function hasPlainTag(text: string, start: number, end: number): boolean {
+  try {
+    locate(text, start, end);
+    return (scanParams(text, paramsStart, fieldEnd, 'tag', TAG) & MAY_REPEAT) === 0;
+  } catch (error) {
+    if (error instanceof PeerError) return false;
+    throw error;
+  }
+}
+const TAG = ['tag'];
+
 function paramsOf(text: string): Params | undefined {
   try {
     return parseNameAddr(text).params;

@@ -5,7 +5,7 @@ import { HeaderId } from './header-id.ts';
 import { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 import { parseNameAddrList, type SipMessage, type SipRequest, type SipResponse } from './message.ts';
 import { METHODS } from './method.ts';
-import { isPlainAddress } from './name-addr.ts';
+import { checkTag, isPlainAddress } from './name-addr.ts';
 import type { Params } from './params.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 import { isEmergencyService, isSipUri } from './uri.ts';
@@ -115,7 +115,9 @@ function checkEnding(request: SipRequest): OwedResponse | undefined {
   const via = request.topVia();
   if (via.repeats('branch')) throw fault('Repeated Parameter');
   checkCallId(request.callId());
-  checkTags(request);
+  // Two tags would be two dialogs. The addresses themselves may be unreadable.
+  request.fromTag();
+  request.toTag();
   if (request.cseq().method !== request.method) return refusal(400, 'CSeq Method Does Not Match');
   // RFC 4475 §3.2.1: a bare cookie identifies nothing.
   return via.branch === BRANCH_COOKIE ? refusal(400, 'Empty Branch') : undefined;
@@ -128,19 +130,15 @@ export function validateResponse(response: SipResponse): boolean {
     if (response.headers.firstConflict(isIdentity) !== HeaderId.Other) return false;
     // Two branches are refused as it is read.
     response.topBranch();
-    if (response.cseq().sequence < 0) return false;
-    checkTags(response);
+    response.method();
+    // So are two tags, which would be two dialogs.
+    response.headers.read(HeaderId.From, checkTag);
+    response.headers.read(HeaderId.To, checkTag);
     return hasOneVia(response) || saysOneVia(response.headers.listValues(HeaderId.Via));
   } catch (error) {
     if (error instanceof PeerError) return false;
     throw error;
   }
-}
-
-/** Two tags would be two dialogs. The addresses themselves may be unreadable. */
-function checkTags(message: SipMessage): void {
-  message.fromTag();
-  message.toTag();
 }
 
 /** What a dialog would be made of. */

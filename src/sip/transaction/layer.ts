@@ -131,7 +131,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
 
   /** A response that passed the validator came over `flow`. */
   receiveResponse(response: SipResponse, flow: F): void {
-    const { method } = response.cseq();
+    const method = response.method();
     const branch = response.topBranch();
     // §17.1.3: the branch of the top Via and the method of CSeq find the client transaction.
     let transaction = this.#clients.first(branch);
