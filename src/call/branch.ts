@@ -58,7 +58,7 @@ const NO_TARGETS: readonly Destination[] = [];
  */
 export class Branch implements ClientTransactionUser, TimerTarget {
   readonly attempt: BranchUser;
-  plan: BranchPlan;
+  readonly plan: BranchPlan;
   state: BranchState = 'idle';
   /** Session descriptions of this branch were relayed in provisional responses. */
   earlyMedia = false;
@@ -202,7 +202,6 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#targetIndex++;
     this.#late = undefined;
     const to = this.#targets[this.#targetIndex] as Destination;
-    if (this.plan.toward !== undefined) this.plan = { ...this.plan, ...this.plan.toward(to) };
     const invite = new TargetInvite(this.attempt, this.plan, to);
     this.#invite = invite;
     this.#noteStart();
@@ -217,8 +216,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** The offer, as the callee shall have it. */
   #describe(invite: TargetInvite): void {
-    const { attempt, plan } = this;
-    const { draft, options } = plan;
+    const { attempt } = this;
+    const { draft, options } = invite.seen;
     this.#media?.end();
     this.#media = undefined;
     const near = attempt.mediaEnd;
@@ -242,7 +241,6 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #sendInvite(invite: TargetInvite): void {
-    const { to } = invite;
     const request = invite.build(this.#media);
     if (request.kind === 'response') {
       this.#refusedForGood(request);
@@ -250,21 +248,20 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     }
     const signed = this.plan.sign?.(request, this.attempt.env.scheduler.wallMs());
     if (signed === undefined) {
-      this.#transmit(request, to);
+      this.#transmit(request, invite);
       return;
     }
     this.state = 'signing';
     signed.then(
-      () => this.state === 'signing' && this.#transmit(request, to),
+      () => this.state === 'signing' && this.#transmit(request, invite),
       (error: Error) => this.state === 'signing' && this.#refusedHere(error),
     );
   }
 
-  #transmit(request: SipRequest, to: Destination): void {
+  #transmit(request: SipRequest, { to, seen: { options: settings } }: TargetInvite): void {
     this.state = 'calling';
     this.#transaction = undefined;
-    const { options: settings, pastFlow } = this.plan;
-    const options = sendOptions(settings, settings.firstResponseMs, pastFlow);
+    const options = sendOptions(settings, settings.firstResponseMs, this.plan.pastFlow);
     carryCaller(request, to, settings, this.attempt.call);
     try {
       this.#transaction = this.attempt.env.endpoint.sendRequest(request, to, this, options);
@@ -438,7 +435,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** Behaviour 14: after early media of a trunk was relayed, only a trunk that says so may be followed by another try. */
   #barsFailover(): boolean {
-    return this.earlyMedia && this.plan.trunkId !== undefined && this.plan.options.earlyMediaFailover !== true;
+    const { options } = this.#invite?.seen ?? this.plan;
+    return this.earlyMedia && this.plan.trunkId !== undefined && options.earlyMediaFailover !== true;
   }
 
   #knownLeg(response: SipResponse, transaction: ClientTransaction): Leg | undefined {
@@ -446,7 +444,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #newLeg(response: SipResponse, transaction: ClientTransaction): Leg {
-    return this.#forks.add(response, transaction, this.plan, this.#media);
+    const { options } = this.#invite?.seen ?? this.plan;
+    return this.#forks.add(response, transaction, options, this.plan.credentials, this.#media);
   }
 
   // --- the end ---

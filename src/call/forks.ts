@@ -2,7 +2,7 @@ import { Dialog } from '../sip/dialog/index.ts';
 import type { SipResponse } from '../sip/message/index.ts';
 import type { BranchMedia } from './branch-media.ts';
 import { Leg, type LegCall } from './leg.ts';
-import type { BranchPlan } from './plan.ts';
+import type { BranchPlan, LegOptions } from './plan.ts';
 import type { ClientTransaction } from './ports.ts';
 import { hasSessionDescription } from './relayed-headers.ts';
 
@@ -39,14 +39,15 @@ export class Forks {
   add(
     response: SipResponse,
     { request, flow }: ClientTransaction,
-    plan: BranchPlan,
+    options: LegOptions,
+    credentials: BranchPlan['credentials'],
     media: BranchMedia | undefined,
   ): Leg {
     const call = this.#call;
     // The dialog counts as early until `confirm`, which fixes its route set from the 2xx.
-    const leg = new Leg(call.registry, call, Dialog.createUac(request, response), flow, plan.options);
+    const leg = new Leg(call.registry, call, Dialog.createUac(request, response), flow, options);
     leg.dialog.goOnFrom(this.#usedSequence);
-    leg.credentials = plan.credentials;
+    leg.credentials = credentials;
     leg.media = media?.placeOf(response.toTag() ?? '');
     leg.offers.request('local', 'INVITE', hasSessionDescription(request));
     this.#legs = this.#legs.concat(leg);

@@ -23,6 +23,8 @@ interface Inviter {
  */
 export class TargetInvite {
   readonly to: Destination;
+  /** Draft and options as this target sees them. */
+  readonly seen: Pick<BranchPlan, 'draft' | 'options'>;
   readonly callId: string;
   readonly #inviter: Inviter;
   readonly #plan: BranchPlan;
@@ -36,9 +38,10 @@ export class TargetInvite {
     this.#inviter = inviter;
     this.#plan = plan;
     this.to = to;
+    this.seen = plan.toward?.(to) ?? plan;
     this.callId = inviter.env.endpoint.newCallId();
     this.#localTag = inviter.env.contacts?.derived(this.callId) ?? randomToken();
-    this.#session = SessionKeeper.forOutgoing(inviter.env, plan.options.sessionTimer);
+    this.#session = SessionKeeper.forOutgoing(inviter.env, this.seen.options.sessionTimer);
   }
 
   /** The next one to send; the refusal of the last one when there are no credentials for its challenge. */
@@ -46,7 +49,7 @@ export class TargetInvite {
     const { credentials } = this.#plan;
     const { maxForwards, relaysReliable, methods } = this.#inviter;
     const request = buildInvite(
-      this.#plan,
+      this.seen,
       {
         callId: this.callId,
         localTag: this.#localTag,

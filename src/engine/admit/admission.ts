@@ -157,12 +157,17 @@ export class Admission {
     const { uri } = request.from();
     if (!isSipUri(uri) || uri.user === undefined) return undefined;
     const user = unescapeUser(uri.user);
-    const named = candidates.filter(({ extension }) => extension.number === user);
     const host = uri.host.toLowerCase();
-    const ofDomain = named.find(({ tenant }) => tenant.domain.toLowerCase() === host);
+    let named: TrustedExtension | undefined;
+    let count = 0;
+    for (const candidate of candidates) {
+      if (candidate.extension.number !== user) continue;
+      if (candidate.tenant.domain.toLowerCase() === host) return candidate;
+      named = candidate;
+      count++;
+    }
     // A number of any length may be an extension: where a trunk sends from too, only the tenant's own domain says that it is a phone.
-    if (ofDomain !== undefined || this.#options.trunks.knows(remoteAddress)) return ofDomain;
-    return named.length === 1 ? named[0] : undefined;
+    return count === 1 && !this.#options.trunks.knows(remoteAddress) ? named : undefined;
   }
 
   /** The tenant of which From names an extension or service, in that tenant's own domain. */

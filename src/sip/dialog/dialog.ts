@@ -37,7 +37,8 @@ export interface DialogRequestOptions {
   readonly body?: string;
 }
 
-interface DialogFacts {
+/** A confirmed dialog as plain data, fit for JSON; values are octets. */
+export interface DialogSnapshot {
   readonly role: DialogRole;
   readonly callId: string;
   readonly localTag: string;
@@ -46,17 +47,12 @@ interface DialogFacts {
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly localContact: string;
-  readonly routeSet: RouteSet;
-  readonly remoteTarget: string;
-  readonly localSequence: number;
-  readonly remoteSequence: number;
-}
-
-/** A confirmed dialog as plain data, fit for JSON; values are octets. */
-export interface DialogSnapshot extends Omit<DialogFacts, 'routeSet'> {
   readonly routeSet: readonly string[];
+  readonly remoteTarget: string;
   /** See {@link Dialog.hasTarget}. */
   readonly hasTarget: boolean;
+  readonly localSequence: number;
+  readonly remoteSequence: number;
 }
 
 /** Sequence numbers that this side may have used after the snapshot: CSeq never goes back (§12.2.1.1). */
@@ -68,35 +64,32 @@ export const TARGET_REFRESH: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 
 /** Of a request within a dialog, with what is added to it. */
 const FIELDS = 12;
 
+const NO_ROUTES = new RouteSet([]);
+
 export class Dialog {
   readonly role: DialogRole;
   callId: string;
   localTag: string;
   /** Empty for a peer that sends no tags (RFC 2543), as §12.1.1 allows. */
-  remoteTag: string;
-  localAddress: string;
-  remoteAddress: string;
+  remoteTag = '';
+  /** From and To values of requests that this side sends, tags included. */
+  localAddress = '';
+  remoteAddress = '';
   state: DialogState = 'early';
   /** The Contact value that this side's target refresh requests carry. */
   localContact: string;
-  #routeSet: RouteSet;
-  #remoteTarget: string;
+  #routeSet = NO_ROUTES;
+  #remoteTarget = '';
   #hasTarget = true;
-  #localSequence: number;
-  #remoteSequence: number;
+  #localSequence = 0;
+  /** §12.1.2: on the calling side empty until the peer's first request. */
+  #remoteSequence = -1;
 
-  private constructor(facts: DialogFacts) {
-    this.role = facts.role;
-    this.callId = facts.callId;
-    this.localTag = facts.localTag;
-    this.remoteTag = facts.remoteTag;
-    this.localAddress = facts.localAddress;
-    this.remoteAddress = facts.remoteAddress;
-    this.localContact = facts.localContact;
-    this.#routeSet = facts.routeSet;
-    this.#remoteTarget = facts.remoteTarget;
-    this.#localSequence = facts.localSequence;
-    this.#remoteSequence = facts.remoteSequence;
+  private constructor(role: DialogRole, callId: string, localTag: string, localContact: string) {
+    this.role = role;
+    this.callId = callId;
+    this.localTag = localTag;
+    this.localContact = localContact;
   }
 
   /**
@@ -104,22 +97,19 @@ export class Dialog {
    * `localContact` its Contact value. Throws PeerError 400 when the request has no Contact.
    */
   static createUas(request: SipRequest, localTag: string, localContact: string): Dialog {
+    const { headers } = request;
     const contact = request.contactUri();
     if (contact === undefined) throw new PeerError('SIP_PEER_CONTACT', 'a request that makes a dialog has no Contact');
-    return new Dialog({
-      role: 'uas',
-      callId: request.callId(),
-      localTag,
-      remoteTag: request.fromTag() ?? '',
-      localAddress: withTag(withoutEmptyTag(request.headers.value(HeaderId.To) ?? ''), request.toTag(), localTag),
-      remoteAddress: withoutEmptyTag(request.headers.value(HeaderId.From) ?? ''),
-      localContact,
-      // §12.1.1: the Record-Route fields of the request, in order.
-      routeSet: new RouteSet(addressValues(request.headers, HeaderId.RecordRoute)),
-      remoteTarget: contact,
-      localSequence: 0,
-      remoteSequence: request.cseq().sequence,
-    });
+    const dialog = new Dialog('uas', request.callId(), localTag, localContact);
+    dialog.remoteTag = request.fromTag() ?? '';
+    dialog.localAddress = withTag(withoutEmptyTag(headers.value(HeaderId.To) ?? ''), request.toTag(), localTag);
+    dialog.remoteAddress = withoutEmptyTag(headers.value(HeaderId.From) ?? '');
+    // §12.1.1: the Record-Route fields of the request, in order.
+    if (headers.has(HeaderId.RecordRoute))
+      dialog.#routeSet = new RouteSet(addressValues(headers, HeaderId.RecordRoute));
+    dialog.#remoteTarget = contact;
+    dialog.#remoteSequence = request.cseq().sequence;
+    return dialog;
   }
 
   /**
@@ -129,22 +119,17 @@ export class Dialog {
    * all the same, since a 2xx has to be acknowledged, and says so in {@link hasTarget}.
    */
   static createUac(request: SipRequest, response: SipResponse): Dialog {
+    const { headers } = request;
     const routeSet = routeSetOfResponse(response);
     const target = targetOfMessage(response);
-    const dialog = new Dialog({
-      role: 'uac',
-      callId: request.callId(),
-      localTag: request.fromTag() ?? '',
-      remoteTag: response.toTag() ?? '',
-      localAddress: request.headers.value(HeaderId.From) ?? '',
-      remoteAddress: response.headers.value(HeaderId.To) ?? request.headers.value(HeaderId.To) ?? '',
-      localContact: request.headers.value(HeaderId.Contact) ?? '',
-      routeSet: routeSet ?? NO_ROUTES,
-      remoteTarget: target ?? request.requestUri,
-      localSequence: request.cseq().sequence,
-      // §12.1.2: empty until the peer's first request.
-      remoteSequence: -1,
-    });
+    const localContact = headers.value(HeaderId.Contact) ?? '';
+    const dialog = new Dialog('uac', request.callId(), request.fromTag() ?? '', localContact);
+    dialog.remoteTag = response.toTag() ?? '';
+    dialog.localAddress = headers.value(HeaderId.From) ?? '';
+    dialog.remoteAddress = response.headers.value(HeaderId.To) ?? headers.value(HeaderId.To) ?? '';
+    dialog.#routeSet = routeSet ?? NO_ROUTES;
+    dialog.#remoteTarget = target ?? request.requestUri;
+    dialog.#localSequence = request.cseq().sequence;
     if (response.status >= 200) {
       dialog.state = 'confirmed';
       dialog.#hasTarget = routeSet !== undefined && isUsable(response, target);
@@ -153,11 +138,17 @@ export class Dialog {
   }
 
   /** A confirmed dialog, of another process perhaps, goes on. */
-  static restore({ routeSet, hasTarget, ...facts }: DialogSnapshot): Dialog {
-    const localSequence = facts.localSequence + SEQUENCE_GAP;
-    const dialog = new Dialog({ ...facts, localSequence, routeSet: new RouteSet(routeSet) });
+  static restore(of: DialogSnapshot): Dialog {
+    const dialog = new Dialog(of.role, of.callId, of.localTag, of.localContact);
+    dialog.remoteTag = of.remoteTag;
+    dialog.localAddress = of.localAddress;
+    dialog.remoteAddress = of.remoteAddress;
     dialog.state = 'confirmed';
-    dialog.#hasTarget = hasTarget;
+    dialog.#routeSet = new RouteSet(of.routeSet);
+    dialog.#remoteTarget = of.remoteTarget;
+    dialog.#hasTarget = of.hasTarget;
+    dialog.#localSequence = of.localSequence + SEQUENCE_GAP;
+    dialog.#remoteSequence = of.remoteSequence;
     return dialog;
   }
 
@@ -308,8 +299,6 @@ function within(text: string, part: string): string {
   const at = text.indexOf(part);
   return at < 0 ? ownCopy(part) : text.slice(at, at + part.length);
 }
-
-const NO_ROUTES = new RouteSet([]);
 
 /** §12.1.2: the Record-Route fields of the response in reverse order; undefined when they cannot be read. */
 function routeSetOfResponse(response: SipResponse): RouteSet | undefined {

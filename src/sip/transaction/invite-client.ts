@@ -80,6 +80,10 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     this.#lingerWhenAcknowledged();
   }
 
+  get #lingers(): boolean {
+    return this.#isReleased && this.#ackFlow !== undefined;
+  }
+
   #lingerWhenAcknowledged(): void {
     if (!this.#isReleased || this.#ackFlow === undefined) return;
     this.host.heard(this, this.text, this.#ackFlow, this.user);
@@ -160,15 +164,21 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
   }
 
   #final(response: SipResponse): void {
-    if (response.status < 300) {
-      this.state = 'accepted';
-      this.armState(64 * this.host.timers.t1Ms, TransactionTimer.M);
-    } else {
-      this.#acknowledge(response);
-    }
     const { user } = this;
-    // It has heard everything, unless this is the first of several 2xx; the machine lingers for half a minute.
-    if (response.status >= 300) this.user = undefined;
+    if (response.status < 300) {
+      this.disarmState();
+      this.state = 'accepted';
+      try {
+        user?.onResponse(response, this);
+      } finally {
+        // Nearly every user has acknowledged and released it by now: what is left of it has no timer of its own.
+        if (!this.#lingers) this.armState(64 * this.host.timers.t1Ms, TransactionTimer.M);
+      }
+      return;
+    }
+    this.#acknowledge(response);
+    // It has heard everything; the machine lingers for half a minute.
+    this.user = undefined;
     user?.onResponse(response, this);
   }
 

@@ -11,6 +11,7 @@ import type { Channel, NonInviteClientState } from './types.ts';
  */
 export class NonInviteClientTransaction<F extends Channel> extends ClientTransactionBase<F> {
   state: NonInviteClientState = 'trying';
+  #isReleased = false;
 
   start(): void {
     this.transmit(TransactionTimer.E, TransactionTimer.F);
@@ -39,7 +40,10 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
   acknowledged(): void {}
 
   override release(): void {
-    if (this.state === 'completed') this.host.heard(this, '', this.flow, undefined);
+    if (this.state === 'completed') {
+      this.#isReleased = true;
+      this.host.heard(this, '', this.flow, undefined);
+    }
     super.release();
   }
 
@@ -80,18 +84,23 @@ export class NonInviteClientTransaction<F extends Channel> extends ClientTransac
       this.user?.onResponse(response, this);
       return;
     }
-    this.disarmResend();
+    this.disarm();
     this.text = '';
+    const user = this.user;
+    this.user = undefined;
     if (this.flow.reliable) {
       // §17.1.2.2: timer K is 0 over reliable transports.
       this.terminate();
-    } else {
-      this.state = 'completed';
-      this.armState(this.host.timers.t4Ms, TransactionTimer.K);
+      user?.onResponse(response, this);
+      return;
     }
-    const user = this.user;
-    this.user = undefined;
-    user?.onResponse(response, this);
+    this.state = 'completed';
+    try {
+      user?.onResponse(response, this);
+    } finally {
+      // Nearly every user has released it by now: what is left of it has no timer of its own.
+      if (!this.#isReleased) this.armState(this.host.timers.t4Ms, TransactionTimer.K);
+    }
   }
 
   #timerE(): void {
