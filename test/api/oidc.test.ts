@@ -287,6 +287,29 @@ describe('forged and repeated', () => {
   });
 });
 
+test('refused answers throttle nobody at that address: another site’s page can fetch as many as it likes', async () => {
+  for (let fetched = 0; fetched < 40; fetched++) {
+    const { status, headers } = await new Browser().get('/console/oidc/callback');
+    expect([status, headers['location']]).toEqual([302, expect.stringContaining('#oidc=')]);
+  }
+  const { body } = await ask(world, world.tokens.system, 'POST', '/api/v1/sign-in-links');
+  const link = { link: String(body.path).split('link=')[1] };
+  const own = { 'sec-fetch-site': 'same-origin' };
+  expect((await ask(world, undefined, 'POST', '/api/v1/session', link, own)).status).toBe(201);
+});
+
+test('a session that ends with the word of the provider makes no sign-in link, which would outlive it', async () => {
+  provider.claims = { sub: 'u-1', preferred_username: 'pat', groups: ['admins'] };
+  const browser = new Browser();
+  await browser.signIn();
+  const { role, readOnly, csrfToken } = (await browser.session()).body;
+  expect([role, readOnly]).toEqual(['system-admin', false]);
+  const cookie = `tandem-session=${browser.cookies.get('tandem-session')}`;
+  const headers = { 'sec-fetch-site': 'same-origin', cookie, 'x-csrf-token': String(csrfToken) };
+  const { status, body } = await ask(world, undefined, 'POST', '/api/v1/sign-in-links', undefined, headers);
+  expect([status, body.code]).toEqual([403, 'not-permitted']);
+});
+
 test('sign-out ends the session here and says where the provider ends its own', async () => {
   const browser = new Browser();
   await browser.signIn();

@@ -244,6 +244,16 @@ describe('a sign-in link', () => {
     expect(signedIn?.body.user).toBeUndefined();
   });
 
+  test('makes no further one: a session without a user ends, and so would not; a user’s makes one', async () => {
+    const { body } = await ask(world, world.tokens.system, 'POST', '/api/v1/sign-in-links');
+    const byLink = await signIn({ link: body.path.split('=')[1] });
+    const visitor = { cookie: cookieOf(byLink), csrf: byLink.body.csrfToken };
+    const { status, body: problem } = await by(visitor, 'POST', '/api/v1/sign-in-links');
+    expect([status, problem.code]).toEqual([403, 'not-permitted']);
+    await user('pat');
+    expect((await by(await browser('pat'), 'POST', '/api/v1/sign-in-links')).status).toBe(201);
+  });
+
   test('is too old after ten minutes', async () => {
     const { body } = await ask(world, world.tokens.system, 'POST', '/api/v1/sign-in-links');
     world.clock.advance(600_000);

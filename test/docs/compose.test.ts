@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { httpDefaults } from '../../src/settings/exposure.ts';
 import { validateFiles } from '../../src/settings/load.ts';
+import { nodeSchema } from '../../src/settings/node-schema.ts';
 
 interface Service {
   readonly image: string;
@@ -82,6 +84,16 @@ describe('docker-compose.yml', () => {
     const { TANDEM_ALLOW_DEMO_PASSWORDS } = environment;
     expect(validateFiles([file ?? '', provisioning], { TANDEM_ALLOW_DEMO_PASSWORDS })).toEqual([]);
   });
+
+  test.each(services.filter(([name]) => name.startsWith('engine')))(
+    '%s: metrics and the reference of the HTTP interface, which listens on all addresses of the container, need a token',
+    (_, { environment }) => {
+      const file = environment?.['TANDEM_CONFIG'] ?? 'config/compose/engine.yaml';
+      const settings = nodeSchema.parse(parse(readFileSync(file, 'utf8')));
+      expect(settings.api.host).toBe('0.0.0.0');
+      expect(httpDefaults(settings)).toEqual({ docs: false, metricsAccess: 'system' });
+    },
+  );
 
   test('publishes nothing to the network unless it is told to', () => {
     for (const [, { ports }] of services) {
