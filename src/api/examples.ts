@@ -339,6 +339,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
       failed: 0,
     },
     waiting: 0,
+    overload: { active: false, since: AT, until: AT, refused: 412 },
     mediaRelays: [{ url: 'udp://127.0.0.1:2223', state: 'up', sessions: 3 }],
   },
   Drain: { node: 'edge-1', calls: 3, limitSeconds: 60 },

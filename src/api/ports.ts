@@ -116,6 +116,15 @@ export interface NodeView {
   };
   /** Messages that wait for their turn. */
   readonly waiting: number;
+  /** More to do than time: the overload that there is, or was last. */
+  readonly overload: {
+    readonly active: boolean;
+    /** ISO 8601. */
+    readonly since?: string;
+    readonly until?: string;
+    /** New requests that were refused in it. */
+    readonly refused: number;
+  };
   readonly mediaRelays: readonly { readonly url: string; readonly state: string; readonly sessions: number }[];
 }
 

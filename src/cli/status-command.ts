@@ -11,6 +11,12 @@ interface Readiness {
   readonly reasons: readonly string[];
 }
 
+interface Overload {
+  readonly active: boolean;
+  readonly since?: string;
+  readonly refused: number;
+}
+
 /** Trunks in trouble that are named; the rest is counted. */
 const NAMED_TRUNKS = 10;
 
@@ -24,6 +30,8 @@ export const status: Command = {
     const api = context.api();
     const { version } = await api.get<{ version: string }>('/healthz');
     const readiness = await api.probe<Readiness>('/readyz');
+    // Told to system admins.
+    const { overload } = await api.probe<{ overload?: Overload }>('/api/v1/node');
     const trunks = await api.list<TrunkRow>('/api/v1/trunks', {});
     const [tenants, registrations, calls] = await Promise.all(
       ['tenants', 'registrations', 'calls'].map((name) => api.total(`/api/v1/${name}`)),
@@ -33,7 +41,7 @@ export const status: Command = {
     const ready = readiness.status === 'ready';
     const facts = { version, url: api.url, ready, reasons: readiness.reasons, tenants, registrations, calls };
     if (flag(context, 'json')) {
-      printJson(context, { ...facts, trunks: counts });
+      printJson(context, { ...facts, trunks: counts, ...(overload !== undefined && { overload }) });
       return ready ? 0 : 1;
     }
     const { terminal } = context;
@@ -42,6 +50,9 @@ export const status: Command = {
     const lines = [
       `tandem ${version} at ${api.url}`,
       `  ${paint(terminal, ready ? 'green' : 'red', ready ? 'ready' : 'not ready')}${why}`,
+      ...(overload?.active === true
+        ? [`  ${paint(terminal, 'red', 'overload')} since ${overload.since}: ${overload.refused} new requests refused`]
+        : []),
       `  calls in progress  ${calls}`,
       `  registrations      ${registrations}`,
       `  tenants            ${tenants}`,

@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { RelayListing } from '../media/index.ts';
 import type { JsonLogger, Metrics } from '../observe/index.ts';
 import type { Stores } from '../store/index.ts';
+import { refusedForTime } from './overload-watch.ts';
 
 /** What is wrong between nodes, while the store takes changes. */
 const OF_NODES: ReadonlySet<string> = new Set(['clock-off', 'node-name-in-use']);
@@ -79,7 +80,7 @@ export function readMetrics(
   metrics.readCounters('tandem_sip_faults_total', 'Messages that were not served, by reason', 'reason', () => ({
     malformed: counters.malformed,
     refused: counters.refused,
-    overloaded: counters.overloaded + (inbox?.counters.overloaded ?? 0),
+    overloaded: refusedForTime(engine),
     answer_withheld: counters.withheld,
     rate_limited: transport.counters.rateLimited,
     stranger_over_rate: refused.stranger,

@@ -17,6 +17,7 @@ interface NodeWatchOptions {
   readonly scheduler: Scheduler;
   readonly engine: Engine;
   readonly listening: readonly Listening[];
+  readonly overload: () => NodeView['overload'];
   readonly readiness: () => { readonly ready: boolean; readonly reasons: readonly string[] };
 }
 
@@ -35,7 +36,7 @@ export class NodeWatch {
   }
 
   view(): NodeView {
-    const { settings, engine, listening, readiness } = this.#options;
+    const { settings, engine, listening, overload, readiness } = this.#options;
     const { transport, inbox } = engine.endpoint;
     const { ready, reasons } = readiness();
     const waiting = inbox?.waiting ?? { ongoing: 0, fresh: 0, strangers: 0 };
@@ -62,6 +63,7 @@ export class NodeWatch {
         failed: transport.counters.connectFailures,
       },
       waiting: waiting.ongoing + waiting.fresh + waiting.strangers,
+      overload: overload(),
       mediaRelays: engine.media.relays.list().map(({ url, state, sessions }) => ({ url, state, sessions })),
     };
   }

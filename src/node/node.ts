@@ -13,7 +13,6 @@ import { requireListeners } from '../engine/listeners.ts';
 import { Observation } from '../engine/tell/observation.ts';
 import { RecentCalls } from '../engine/tell/recent-calls.ts';
 import { RunningEngine } from '../engine/tell/view.ts';
-import { MessageService } from '../messages/index.ts';
 import {
   AuditLog,
   CallRecordLog,
@@ -51,9 +50,11 @@ import {
 import { CpuQuota } from './cpu-quota.ts';
 import { descriptorsOfProcess, withinDescriptors } from './descriptors.ts';
 import { forgetHttpAddress, listenForHttp, requireHttpPort } from './http-port.ts';
+import { messageService } from './message-service.ts';
 import { MessageWatch } from './message-watch.ts';
 import { readMetrics } from './metrics.ts';
 import { NodeWatch } from './node-view.ts';
+import { OverloadWatch, refusedForTime } from './overload-watch.ts';
 import { ProvisioningFiles } from './provisioning-files.ts';
 import { rehearse } from './rehearsal/rehearsal.ts';
 import { hearRejections } from './rejections.ts';
@@ -165,7 +166,7 @@ async function wire(parts: Parts): Promise<RunningNode> {
 
   await makeCertificates(settings, scheduler, log);
   let engine: Engine | undefined;
-  let messages: MessageService | undefined;
+  let messages: ReturnType<typeof messageService> | undefined;
   /** As the last reload left it. */
   let inForce = settings;
   /** Those that a reload is about to bring. */
@@ -267,6 +268,8 @@ async function wire(parts: Parts): Promise<RunningNode> {
   const problems = () => [...stores.problems(), ...transports.problems()];
   readMetrics(metrics, engine, stores, problems, log);
   const running = engine;
+  const overload = new OverloadWatch({ scheduler, log, events, metrics, refusals: () => refusedForTime(running) });
+  closers.push(() => overload.close());
   const callsWait = () => running.endpoint.inbox?.knownWait === true;
   closers.push(letFirst(callsWait));
   const listening = await engine.start();
@@ -351,7 +354,14 @@ async function wire(parts: Parts): Promise<RunningNode> {
       record: (id) => records.get(id),
       problems,
     });
-    const watch = new NodeWatch({ settings, scheduler, engine, listening, readiness: () => view.readiness() });
+    const watch = new NodeWatch({
+      settings,
+      scheduler,
+      engine,
+      listening,
+      overload: () => overload.view(),
+      readiness: () => view.readiness(),
+    });
     closers.push(() => watch.close());
     api = await createApi({
       engine: view,
@@ -447,37 +457,6 @@ async function wire(parts: Parts): Promise<RunningNode> {
     drainAndClose,
     close,
   };
-}
-
-/** Messages to and from the outside, joined with the engine to which phones register. */
-function messageService(
-  { settings, scheduler, log, stores }: Parts,
-  engine: Engine,
-  watcher: MessageWatch,
-  apiAddress: () => string | undefined,
-): MessageService {
-  const { publicUrl } = settings.api;
-  const service = new MessageService({
-    store: stores.messages,
-    scheduler,
-    log,
-    node: settings.node,
-    egress: engine.egress,
-    phones: engine.messaging,
-    directory: () => engine.directory,
-    watcher,
-    onHealth: (trunkId, health) => engine.trunks.tell(trunkId, health),
-    secret: stores.nonceSecret,
-    publicUrl: () => publicUrl?.replace(/\/+$/, '') ?? apiAddress(),
-    keepDays: settings.messages.keepDays,
-  });
-  engine.messaging.outside = {
-    isForOutside: (tenant, host) => service.isForOutside(tenant, host),
-    send: (message) => service.sendFromPhone(message),
-    checkToken: (trunkId) => service.checkToken(trunkId),
-    phoneRegistered: (tenant, number) => service.phoneRegistered(tenant, number),
-  };
-  return service;
 }
 
 /** The pairs of listeners with `selfSigned` that are missing. */

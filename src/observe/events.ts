@@ -9,6 +9,7 @@ export const EVENT_TYPES = [
   'trunk-ambiguous',
   'trunk-coincidence',
   'media-relay',
+  'overload',
   'registration',
   'call',
   'caller-id-rejected',
@@ -93,6 +94,14 @@ export interface EventData {
   };
   /** A media relay has stopped answering, or answers again. */
   'media-relay': { url: string; state: 'up' | 'down' };
+  /** The node has more to do than time and refuses new calls, or has had none to refuse for ten seconds. */
+  overload: {
+    state: 'began' | 'ended';
+    /** So many since it began. */
+    refused: number;
+    /** From its first second to its last. */
+    seconds?: number;
+  };
   registration: {
     action: 'added' | 'refreshed' | 'removed' | 'expired' | 'refused';
     addressOfRecord: string;

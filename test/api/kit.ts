@@ -6,6 +6,7 @@ import {
   type EngineView,
   type Listener,
   type LiveCall,
+  type NodeView,
   type PlayedCalls,
   type ProvisioningService,
   type Readiness,
@@ -435,6 +436,26 @@ function messageOf(tenant: string): Message {
   };
 }
 
+/** Of a node that does nothing. */
+export function nodeView(): NodeView {
+  return {
+    node: 'a',
+    version: '0.0.0-test',
+    startedAt: '2026-11-01T00:00:00.000Z',
+    ready: true,
+    reasons: [],
+    calls: 0,
+    registrations: 0,
+    trunks: { total: 0, online: 0 },
+    eventLoop: { since: '2026-11-01T00:00:00.000Z', medianMs: 0, p99Ms: 0, maxMs: 0, utilization: 0 },
+    memory: { rssOctets: 1, heapUsedOctets: 1, heapLimitOctets: 1 },
+    sockets: { listening: [], open: 0, accepted: 0, opened: 0, refused: 0, failed: 0 },
+    waiting: 0,
+    overload: { active: false, refused: 0 },
+    mediaRelays: [],
+  };
+}
+
 export async function startTestApi(options: Partial<ApiOptions> & { state?: Provisioning } = {}): Promise<TestApi> {
   const clock = new VirtualScheduler();
   const engine = new FakeEngine(clock);
@@ -468,21 +489,7 @@ export async function startTestApi(options: Partial<ApiOptions> & { state?: Prov
       view: () => ({ kind: 'redis', problems: [], clockOffsetMs: 0, nodes: [{ node: 'a', store: 's', version: 1 }] }),
       restore: async () => {},
     },
-    node: () => ({
-      node: 'a',
-      version: '0.0.0-test',
-      startedAt: '2026-11-01T00:00:00.000Z',
-      ready: true,
-      reasons: [],
-      calls: 0,
-      registrations: 0,
-      trunks: { total: 0, online: 0 },
-      eventLoop: { since: '2026-11-01T00:00:00.000Z', medianMs: 0, p99Ms: 0, maxMs: 0, utilization: 0 },
-      memory: { rssOctets: 1, heapUsedOctets: 1, heapLimitOctets: 1 },
-      sockets: { listening: [], open: 0, accepted: 0, opened: 0, refused: 0, failed: 0 },
-      waiting: 0,
-      mediaRelays: [],
-    }),
+    node: nodeView,
     nodes: { self: 'a', others: () => [], ask: () => Promise.reject(new Error('alone')), answerWith: () => {} },
     messages: someMessages(),
     tokenStore,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from '../api/kit.ts';
+import { nodeView, startTestApi, type TestApi } from '../api/kit.ts';
 import { run } from './kit.ts';
 
 let world: TestApi;
@@ -34,6 +34,22 @@ test('status: readiness, counts, and the trunks that are in trouble with their r
       '',
     ].join('\n'),
   ]);
+});
+
+test('status: an overload is said to system admins as long as it lasts', async () => {
+  const overload = { active: true, since: '2026-11-01T08:00:00.000Z', refused: 412 };
+  const busy = await startTestApi({ node: () => ({ ...nodeView(), overload }) });
+  try {
+    const url = await busy.api.listen('127.0.0.1', 0);
+    const asked = { TANDEM_URL: url, TANDEM_TOKEN: busy.tokens.system };
+    const line = '  overload since 2026-11-01T08:00:00.000Z: 412 new requests refused\n';
+    expect((await run(['status'], { env: asked })).out).toContain(line);
+    expect(JSON.parse((await run(['status', '--json'], { env: asked })).out)).toMatchObject({ overload });
+    const { code, out } = await run(['status'], { env: { ...asked, TANDEM_TOKEN: busy.tokens.acme } });
+    expect([code, out.includes('overload')]).toEqual([0, false]);
+  } finally {
+    await busy.close();
+  }
 });
 
 test('status: an engine that takes no new calls says why and is exit code 1', async () => {

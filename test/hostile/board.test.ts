@@ -1,6 +1,7 @@
 /** Short forms of what `npm run hostile` measures: what holds on a machine that is busy with others too. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Engine, startEngine } from './board/engine.ts';
+import type { NodeView } from '../../src/api/index.ts';
+import { ADMIN_TOKEN, type Engine, startEngine } from './board/engine.ts';
 import { floodInTheNameOfATrunk } from './board/items/forged-trunk.ts';
 import { offer } from './board/items/overload.ts';
 import { floodOfStrangers } from './board/items/strangers.ts';
@@ -49,6 +50,14 @@ test('more calls than there is time for: each is served to its end or refused at
   // Spread, so that those refused together do not return together.
   expect(calls.retryAfters.toSorted()).toEqual([1, 2, 3, 4]);
   expect((await engine.metric(overloaded)) - faultsBefore).toBe(calls.refused);
+  await engine.child.waitFor(/"event":"overload"/);
+  expect(engine.child.output()).toMatch(/"state":"began","refused":\d+,"event":"overload"/);
+  expect(await engine.metric('tandem_overloaded')).toBe(1);
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  const answer = await fetch(`http://127.0.0.1:${engine.apiPort}/api/v1/node`, { headers });
+  const { overload } = (await answer.json()) as NodeView;
+  expect(overload.active).toBe(true);
+  expect(overload.refused).toBeGreaterThanOrEqual(calls.refused);
   const kept = (await engine.metric('tandem_server_transactions_live')) - keptBefore;
   expect(kept).toBeLessThanOrEqual(2 * calls.completed);
 });

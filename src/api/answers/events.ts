@@ -74,6 +74,11 @@ export const eventAnswers = {
     otherNumbers: z.string(),
   }),
   'media-relay': z.object({ url: z.string(), state: z.enum(['up', 'down']) }),
+  overload: z.object({
+    state: z.enum(['began', 'ended']),
+    refused: z.int(),
+    seconds: z.int().optional(),
+  }),
   registration: z.object({
     action: z.enum(['added', 'refreshed', 'removed', 'expired', 'refused']),
     addressOfRecord: z.string(),

@@ -59,5 +59,13 @@ export const nodeAnswer = z.object({
     failed: z.int(),
   }),
   waiting: z.int().describe('SIP messages that wait for their turn.'),
+  overload: z
+    .object({
+      active: z.boolean().describe('Whether new calls are refused for want of time, now or in the last ten seconds.'),
+      since: time.optional(),
+      until: time.optional(),
+      refused: z.int().describe('New requests that were refused in it.'),
+    })
+    .describe('The overload that there is, or was last since the start.'),
   mediaRelays: z.array(z.object({ url: z.string(), state: z.string(), sessions: z.int() })),
 }) satisfies z.ZodType<Loose<NodeView>>;

@@ -16,6 +16,7 @@ const TYPES = [
   'trunk-ambiguous',
   'trunk-coincidence',
   'media-relay',
+  'overload',
   'caller-id-rejected',
   'verification-failed',
   'call-not-signed',

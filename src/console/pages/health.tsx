@@ -74,7 +74,7 @@ export function Health() {
   );
 }
 
-function ThisNode({ node: { node: name, version, startedAt, ready, memory, waiting } }: { node: NodeView }) {
+function ThisNode({ node: { node: name, version, startedAt, ready, memory, waiting, overload } }: { node: NodeView }) {
   const octets = (value: number) => t('health.megabytes', { count: number(Math.round(value / MEGABYTE)) });
   return (
     <section class="card">
@@ -93,6 +93,16 @@ function ThisNode({ node: { node: name, version, startedAt, ready, memory, waiti
           {octets(memory.heapUsedOctets)} / {octets(memory.heapLimitOctets)}
         </Fact>
         <Fact name={t('health.waiting')}>{number(waiting)}</Fact>
+        <Fact name={t('health.overload')}>
+          <State tone={overload.active ? 'bad' : 'good'}>
+            {t(overload.active ? 'health.overloaded' : 'health.none')}
+          </State>
+          {overload.since === undefined ? null : (
+            <span class="fact-line">
+              {t('health.overloadSince', { when: time(overload.since), count: number(overload.refused) })}
+            </span>
+          )}
+        </Fact>
       </dl>
     </section>
   );

@@ -57,6 +57,7 @@ export const live = {
   'event.trunk-ambiguous': 'Trunk nicht eindeutig',
   'event.trunk-coincidence': 'Gemeinsame Nummern',
   'event.media-relay': 'Medienrelais',
+  'event.overload': 'Überlast',
   'event.caller-id-rejected': 'Rufnummer abgelehnt',
   'event.verification-failed': 'Signatur falsch',
   'event.call-not-signed': 'Anruf nicht signiert',

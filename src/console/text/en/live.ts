@@ -57,6 +57,7 @@ export const live = {
   'event.trunk-ambiguous': 'Trunk not clear',
   'event.trunk-coincidence': 'Numbers in common',
   'event.media-relay': 'Media relay',
+  'event.overload': 'Overload',
   'event.caller-id-rejected': 'Caller ID rejected',
   'event.verification-failed': 'Signature wrong',
   'event.call-not-signed': 'Call not signed',
