@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
+import { CuttableWay } from '../../kit/cuttable-way.ts';
 import { type EngineProcess, type ProvisioningInput, startEngineProcess } from '../../kit/engine.ts';
 import { type RedisServer, startRedis } from '../../kit/redis.ts';
 import { type Answer, type AskOptions, ask, SYSTEM_TOKEN } from '../faults/rest.ts';
@@ -16,6 +17,10 @@ export interface ClusterNode {
   readonly address: string;
   /** Where its HTTP interface is. */
   readonly api: string;
+  /** Where it keeps its call records. */
+  readonly recordFile: string;
+  /** Its way to Redis, which can be cut. */
+  readonly store: CuttableWay;
   ask(method: string, path: string, body?: unknown, options?: AskOptions): Promise<Answer>;
 }
 
@@ -35,15 +40,20 @@ export async function startCluster(
   const environment = { TANDEM_STORE_KEY: randomBytes(32).toString('base64'), TANDEM_BOOTSTRAP_TOKEN: SYSTEM_TOKEN };
   const redis = await startRedis();
   const nodes: ClusterNode[] = [];
+  const ways: CuttableWay[] = [];
   const stop = async () => {
     await Promise.all(nodes.map(({ process }) => process.stop()));
+    for (const way of ways) way.close();
     await redis.stop();
     rmSync(folder, { recursive: true, force: true });
   };
   try {
     for (const [index, host] of hosts.entries()) {
       const name = `node-${index + 1}`;
-      const store = { kind: 'redis' as const, url: redis.url, path: join(folder, name) };
+      const way = await CuttableWay.to(redis.port);
+      ways.push(way);
+      const path = join(folder, name);
+      const store = { kind: 'redis' as const, url: `redis://127.0.0.1:${way.port}`, path };
       const engine = await startEngineProcess({
         host,
         provisioning,
@@ -55,7 +65,7 @@ export async function startCluster(
         },
         environment,
       });
-      nodes.push(clusterNode(name, host, engine));
+      nodes.push(clusterNode({ name, host, process: engine, recordFile: join(path, 'calls.jsonl'), store: way }));
     }
   } catch (error) {
     await stop();
@@ -64,16 +74,15 @@ export async function startCluster(
   return { redis, nodes, stop };
 }
 
-function clusterNode(name: string, host: string, engine: EngineProcess): ClusterNode {
+function clusterNode(of: Omit<ClusterNode, 'address' | 'api' | 'ask'>): ClusterNode {
+  const { host, process } = of;
   return {
-    name,
-    host,
-    process: engine,
-    address: `${host}:${engine.port}`,
+    ...of,
+    address: `${host}:${process.port}`,
     get api() {
-      return apiOf(engine);
+      return apiOf(process);
     },
-    ask: (method, path, body, options) => ask(apiOf(engine), method, path, body, options),
+    ask: (method, path, body, options) => ask(apiOf(process), method, path, body, options),
   };
 }
 

@@ -19,11 +19,16 @@ const ANSWER = [
   '',
 ].join('\r\n');
 
-/** A provider that grants every registration for a minute, takes every call, and counts the packets that it gets. */
+/** A provider that grants every registration, for a minute unless it is told another time, takes every call, and counts the packets that it gets. */
 export class Provider {
   readonly seen: Seen[] = [];
   readonly #socket: Socket = createSocket('udp4');
+  readonly #grantedSeconds: number;
   port = 0;
+
+  constructor(grantedSeconds = 60) {
+    this.#grantedSeconds = grantedSeconds;
+  }
 
   async open(): Promise<void> {
     this.#socket.on('message', (octets, from) => {
@@ -37,7 +42,8 @@ export class Provider {
       const own = `<sip:127.0.0.1:${this.port}>`;
       const more: [HeaderId, string][] = [];
       if (method === 'INVITE') more.push([HeaderId.Contact, own]);
-      else if (contact !== undefined && expires !== '0') more.push([HeaderId.Contact, `${contact};expires=60`]);
+      else if (contact !== undefined && expires !== '0')
+        more.push([HeaderId.Contact, `${contact};expires=${this.#grantedSeconds}`]);
       const body = method === 'INVITE' ? { body: ANSWER, contentType: 'application/sdp' } : {};
       const response = createResponse(request, 200, 'OK', { toTag: 'provider', headers: more, ...body });
       this.#socket.send(Buffer.from(serialize(response), 'latin1'), from.port, from.address);

@@ -1,19 +1,26 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../kit/eventually.ts';
 import { peersSkipped } from '../../kit/peers.ts';
 import { allWell, startCaller } from '../sipp.ts';
 import { acme, carrierTrunk } from '../world.ts';
 import { type Cluster, type ClusterNode, startCluster } from './cluster.ts';
+import { Phone } from './phone.ts';
 import { Provider } from './provider.ts';
 
 /** Longer than a lease lasts: the other node has had its chances. */
 const BEYOND_A_LEASE_MS = 7000;
+const LEASE_MS = 6_000;
+/** How long the provider keeps a registration: the holder registers again within a lease. */
+const GRANTED_SECONDS = 4;
 
 describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
-  const provider = new Provider();
+  const provider = new Provider(GRANTED_SECONDS);
   let cluster: Cluster;
   let holder: ClusterNode;
   let other: ClusterNode;
+  let firstAtMs: number;
+  let redis: Redis;
 
   beforeAll(async () => {
     await provider.open();
@@ -22,11 +29,18 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
       credentials: { username: 'acme-trunk', password: 'c4rrier', registerSeconds: 60 },
     });
     cluster = await startCluster(['127.0.0.13', '127.0.0.14'], { tenants: [acme()], trunks: [trunk] });
+    redis = new Redis(cluster.redis.url);
   }, 60_000);
   afterAll(async () => {
+    redis?.disconnect();
     await cluster?.stop();
     provider.close();
   });
+
+  const reasons = async (node: ClusterNode) => (await node.ask('GET', '/readyz')).body.reasons as string[];
+
+  const knowsBoth = async (node: ClusterNode) =>
+    /^tandem_nodes 2$/m.test(String((await node.ask('GET', '/metrics')).body));
 
   const calls = async (node: ClusterNode) => {
     await allWell(await startCaller('phone-call', node.address, { pauseMs: 100 }));
@@ -63,8 +77,7 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
     await calls(holder);
     await calls(other);
     await placesToLook();
-    await new Promise((resolve) => setTimeout(resolve, BEYOND_A_LEASE_MS));
-    expect(provider.requests('REGISTER', other.host)).toEqual([]);
+    firstAtMs = first.atMs;
     // It is up at the node that does not register it too.
     for (const node of [holder, other]) {
       await eventually(`the trunk up at ${node.name}`, async () =>
@@ -105,13 +118,60 @@ describe.skipIf(peersSkipped)('a register trunk of two nodes', () => {
     expect(provider.requests('REGISTER', other.host)).toEqual([]);
   }, 40_000);
 
+  test('one that loses only Redis keeps its calls and takes new ones; its registration goes to the other when the lease is over, and the two never overlap', async () => {
+    const alice = await new Phone('101').open();
+    onTestFinished(() => alice.close());
+    const leftMs = firstAtMs + BEYOND_A_LEASE_MS - performance.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(leftMs, 0)));
+    // Nothing else than its chances kept it from registering until now.
+    expect(provider.requests('REGISTER', other.host)).toEqual([]);
+    const up = await alice.call(holder.address, '915551234', Number.POSITIVE_INFINITY);
+    expect(up.status).toBe(200);
+    const ended = provider.requests('BYE').length;
+    await eventually('its snapshot', async () => (await redis.hlen(`tandem:{tandem}:calls:${holder.name}`)) === 1);
+    const cutAtMs = performance.now();
+    holder.store.cut();
+    await eventually('the node to say so', async () => (await reasons(holder)).includes('store-unreachable'));
+    expect((await alice.call(holder.address, '915551234')).status).toBe(200);
+    const next = await eventually('the other to register', () => provider.requests('REGISTER', other.host)[0], {
+      timeoutMs: 15_000,
+    });
+    console.log(`the other registered ${Math.round(next.atMs - cutAtMs)} ms after the cut`);
+    const before = provider.requests('REGISTER', holder.host);
+    const last = before.at(-1)?.atMs ?? Number.NaN;
+    // It has refreshed on what it had, and no longer than it had that.
+    expect(last).toBeGreaterThan(cutAtMs);
+    expect(last).toBeLessThan(Math.min(next.atMs, cutAtMs + LEASE_MS));
+    expect((await alice.call(holder.address, '915551234')).status).toBe(200);
+    holder.store.mend();
+    await eventually('all well again', async () => (await reasons(holder)).length === 0, { timeoutMs: 10_000 });
+    for (const node of [holder, other]) await eventually('each to know the other', () => knowsBoth(node));
+    expect(alice.heard).toEqual([]);
+    const bye = await alice.hangUp(holder.address, up);
+    expect(bye.status).toBe(200);
+    await eventually('its BYE at the provider', () => provider.requests('BYE').length === ended + 3);
+    const records = await eventually('its record', async () => {
+      const { body } = await other.ask('GET', '/api/v1/call-records?limit=1000');
+      const ofCall = (body.items as { sipCallIds: string[]; node: string }[]).filter(({ sipCallIds }) =>
+        sipCallIds.includes(bye.callId()),
+      );
+      return ofCall.length > 0 && ofCall;
+    });
+    expect(records).toMatchObject([{ node: holder.name }]);
+    for (const { process } of [holder, other]) expect(process.child.output()).not.toMatch(/"calls-taken(-over)?"/);
+    // The lease is the other's, and stays so.
+    expect(provider.requests('REGISTER', holder.host)).toHaveLength(before.length);
+    [holder, other] = [other, holder];
+  }, 60_000);
+
   test('that one is killed with kill -9: the other registers within 10 s, never both, and calls go out', async () => {
+    const known = provider.requests('REGISTER', other.host).length;
     const killedAtMs = performance.now();
     holder.process.child.signal('SIGKILL');
     const { body } = await other.ask('GET', '/api/v1/calls');
     expect(body).toMatchObject({ missing: [holder.name] });
     await calls(other);
-    const next = await eventually('its REGISTER', () => provider.requests('REGISTER', other.host)[0], {
+    const next = await eventually('its REGISTER', () => provider.requests('REGISTER', other.host)[known], {
       timeoutMs: 15_000,
     });
     expect(next.atMs - killedAtMs).toBeLessThan(10_000);
