@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WheelScheduler } from '../../src/base/wheel-scheduler.ts';
+import type { CallStore } from '../../src/call/index.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { Observation } from '../../src/engine/tell/observation.ts';
 import { RecentCalls } from '../../src/engine/tell/recent-calls.ts';
@@ -40,7 +41,7 @@ export class CallMachine {
 
   constructor(
     provisioning: object = benchProvisioning(5070),
-    { signsApart = false }: { readonly signsApart?: boolean } = {},
+    { signsApart = false, callStore }: { readonly signsApart?: boolean; readonly callStore?: CallStore } = {},
   ) {
     this.#scheduler = new WheelScheduler({ monotonicMs: () => this.#nowMs });
     const log = new JsonLogger({
@@ -61,6 +62,7 @@ export class CallMachine {
       scheduler: this.#scheduler,
       log,
       ...(this.#signatures !== undefined && { signatures: this.#signatures }),
+      callStore,
       dns: { query: () => Promise.reject(new Error('every address is a literal')) },
       observer: new Observation({
         log,
