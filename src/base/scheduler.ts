@@ -22,6 +22,8 @@ export interface Timer {
 export interface Scheduler extends Clock {
   /** Calls `target.onTimer(kind)` once, `delayMs` milliseconds from now (0 or less: on the next turn, never at once). */
   schedule(delayMs: number, target: TimerTarget, kind: number): Timer;
+  /** From now on nothing that is due fires while `isHeld`; what is returned fires it. Absent: where nobody ever holds it. */
+  holdWhile?(isHeld: () => boolean): () => void;
 }
 
 /** Cancels a timer slot if it is armed; returns undefined so that the slot can be cleared in the same statement. */

@@ -58,6 +58,7 @@ export class WheelScheduler implements Scheduler {
   /** The tick at which the runtime timer goes off. */
   #wakeTick = 0;
   readonly #onError: (error: unknown) => void;
+  #isHeld: (() => boolean) | undefined = undefined;
 
   constructor(options: WheelSchedulerOptions = {}) {
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
@@ -114,6 +115,11 @@ export class WheelScheduler implements Scheduler {
     this.#armed--;
   }
 
+  holdWhile(isHeld: () => boolean): () => void {
+    this.#isHeld = isHeld;
+    return () => this.fireDue();
+  }
+
   /** Stops the runtime timer; armed timers never fire. */
   close(): void {
     this.#sleep();
@@ -129,6 +135,10 @@ export class WheelScheduler implements Scheduler {
 
   /** Fires what is due; the runtime timer calls it. */
   fireDue(): void {
+    if (this.#isHeld?.() === true) {
+      this.#sleep();
+      return;
+    }
     const nowTick = Math.floor((this.nowMs() - this.#originMs) / TICK_MS);
     while (this.#currentTick < nowTick && this.#armed > 0) {
       this.#currentTick++;

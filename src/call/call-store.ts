@@ -39,6 +39,15 @@ export interface CallStore {
   readonly shared?: SharedCalls;
 }
 
+export interface HeardOf {
+  /** The store has heard of this node at this time or later. */
+  readonly atMs: number;
+  /** When the store was last found to be away, by a process that did not stand still meanwhile. */
+  readonly missedAtMs: number;
+  /** Nothing at all was heard from there then: this node may be cut off. */
+  readonly isSilent: boolean;
+}
+
 /** Calls of nodes that have ended, for those that live on. */
 export interface SharedCalls {
   /** Nodes other than this one of which the store may have calls. */
@@ -52,6 +61,10 @@ export interface SharedCalls {
   isElsewhere(id: string): Promise<boolean>;
   /** Calls that this node goes on with are no other node's any more. */
   claim(ids: readonly string[]): Promise<void>;
+  /** How sure this node may be, without asking, that it is not taken for dead. By its monotonic clock, ms. */
+  heard(): HeardOf;
+  /** Whether the store can be asked again, within so many ms. */
+  answers(withinMs: number): Promise<boolean>;
   /** This node has no more to do with the calls that it has in the store: whoever asks first takes them. */
   release(): Promise<void>;
 }

@@ -4,6 +4,7 @@ export {
   type CallChanges,
   type CallStore,
   CallsTaken,
+  type HeardOf,
   type KeptCall,
   type KeptCalls,
   type SharedCalls,

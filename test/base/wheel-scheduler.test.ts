@@ -155,3 +155,30 @@ test('time that passes at once fires what is due by then, and is kept', () => {
     restore();
   }
 });
+
+test('while it is held nothing fires, nor what is armed meanwhile; then all that is due does, but what was cancelled', () => {
+  const restore = fakeTime();
+  try {
+    const wheel = new WheelScheduler();
+    const fired: string[] = [];
+    const arm = (delayMs: number, name: string) => wheel.schedule(delayMs, { onTimer: () => fired.push(name) }, 0);
+    let isHeld = true;
+    const fireDue = wheel.holdWhile(() => isHeld);
+    arm(50, 'first');
+    const given = arm(60, 'given up');
+    vi.advanceTimersByTime(500);
+    arm(20, 'second');
+    arm(5_000, 'later');
+    vi.advanceTimersByTime(500);
+    given.cancel();
+    expect(fired).toEqual([]);
+    isHeld = false;
+    fireDue();
+    expect(fired).toEqual(['first', 'second']);
+    vi.advanceTimersByTime(5_000);
+    expect(fired).toEqual(['first', 'second', 'later']);
+    expect(wheel.armedCount).toBe(0);
+  } finally {
+    restore();
+  }
+});

@@ -1,9 +1,10 @@
 /** Processes that end without a word, and what they leave in the store. */
-import type { Scheduler, Timer, TimerTarget } from '../../src/base/scheduler.ts';
+import type { Clock, Scheduler, Timer, TimerTarget } from '../../src/base/scheduler.ts';
 import {
   type CallChanges,
   type CallStore,
   CallsTaken,
+  type HeardOf,
   type KeptCall,
   type KeptCalls,
   type SharedCalls,
@@ -13,6 +14,10 @@ import {
 export class Life implements Scheduler {
   readonly #time: Scheduler;
   isOver = false;
+  /** The process stands still: what is due is due when it goes on. */
+  #isStill = false;
+  #late: (() => void)[] = [];
+  #isHeld: () => boolean = () => false;
   /** How far its clock is ahead. */
   aheadMs = 0;
 
@@ -29,10 +34,41 @@ export class Life implements Scheduler {
   }
 
   schedule(delayMs: number, target: TimerTarget, kind: number): Timer {
-    const onTimer = (fired: number) => {
-      if (!this.isOver) target.onTimer(fired);
+    let isCancelled = false;
+    const fire = () => {
+      if (this.isOver || isCancelled) return;
+      if (this.#isStill || this.#isHeld()) this.#late.push(fire);
+      else target.onTimer(kind);
     };
-    return this.#time.schedule(delayMs, { onTimer }, kind);
+    const timer = this.#time.schedule(delayMs, { onTimer: fire }, kind);
+    return {
+      cancel: () => {
+        isCancelled = true;
+        timer.cancel();
+      },
+    };
+  }
+
+  holdWhile(isHeld: () => boolean): () => void {
+    this.#isHeld = isHeld;
+    return () => this.#fireLate();
+  }
+
+  standStill(): void {
+    this.#isStill = true;
+  }
+
+  /** @param arrive brings what lies in the sockets: a process reads them before it looks at the time */
+  goOn(arrive: () => void): void {
+    this.#isStill = false;
+    arrive();
+    this.#fireLate();
+  }
+
+  #fireLate(): void {
+    const late = this.#late;
+    this.#late = [];
+    for (const fire of late) fire();
   }
 }
 
@@ -62,6 +98,12 @@ export class MemoryCalls implements CallStore {
 export class SharedMemory {
   readonly #nodes = new Map<string, { calls: Map<string, KeptCall>; isTaken: boolean }>();
   readonly silent = new Set<string>();
+  /** Undefined: no node ever stands still. */
+  clock: Clock | undefined;
+  /** What nodes know of how they are known; default: that they told of themselves just now. */
+  readonly heard = new Map<string, HeardOf>();
+  /** Nodes that cannot reach it. */
+  readonly cutOff = new Set<string>();
 
   /** @param clockOffsetMs how far the node's clock is ahead of the store's */
   of(name: string, clockOffsetMs: () => number = () => 0): CallStore {
@@ -71,12 +113,14 @@ export class SharedMemory {
       clockOffsetMs,
       load: async () => ({ calls: [...own.calls.values()], aliveAtMs: 0 }),
       write: async ({ put, remove }) => {
+        if (this.cutOff.has(name)) throw new Error('Redis cannot be reached');
         if (own.isTaken) {
           own.isTaken = false;
           throw new CallsTaken();
         }
         for (const call of put) own.calls.set(call.id, call);
         for (const id of remove) own.calls.delete(id);
+        this.heard.delete(name);
       },
       shared: this.#sharedWith(name, own.calls),
     };
@@ -107,6 +151,15 @@ export class SharedMemory {
       claim: async (ids) => {
         for (const [other, { calls }] of this.#nodes) if (other !== name) for (const id of ids) calls.delete(id);
       },
+      heard: () => {
+        const justNow = {
+          atMs: this.clock?.nowMs() ?? Number.POSITIVE_INFINITY,
+          missedAtMs: Number.NEGATIVE_INFINITY,
+          isSilent: false,
+        };
+        return this.heard.get(name) ?? justNow;
+      },
+      answers: async () => !this.cutOff.has(name),
       release: async () => {
         this.released.add(name);
       },

@@ -16,6 +16,7 @@ import type { SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target } from '../../sip/transport/index.ts';
 import type { PeerNodes } from '../peer-nodes.ts';
 import type { KeepingObserver } from '../tell/call-audience.ts';
+import { CallFence } from './call-fence.ts';
 import { CallKeeper } from './call-keeper.ts';
 import { CallRebuilder } from './call-rebuilder.ts';
 import { type CallRestorerOptions, movedHere, restorerOf, targetHere } from './call-restorer.ts';
@@ -93,6 +94,7 @@ export class CallContinuity {
       isElsewhere: store.shared && ((id) => (store.shared as SharedCalls).isElsewhere(id)),
     });
     if (store.shared === undefined) return;
+    endpoint.fence = new CallFence({ store: store.shared, keeper, scheduler, log });
     this.#succession = new CallSuccession({
       store: store.shared,
       peers,

@@ -79,7 +79,7 @@ export class CallKeeper implements TimerTarget {
   readonly #toTell: string[] = [];
   #tellTimer: Timer | undefined = undefined;
   #isWriting = false;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
   #hasFailed = false;
   #hasLeft = false;
   #isStopped = false;
@@ -209,6 +209,21 @@ export class CallKeeper implements TimerTarget {
     this.#writing = this.#write();
   }
 
+  /** Whether the store has calls of this node, which another one may take. */
+  get keepsCalls(): boolean {
+    return this.#stored.size > 0;
+  }
+
+  /** Asks the store whose the calls are, and forgets those that are another node's by now. False: it did not answer. */
+  async confirm(): Promise<boolean> {
+    this.#timer = cancelTimer(this.#timer);
+    await this.#writing;
+    this.#timer = cancelTimer(this.#timer);
+    const asking = this.#write(true);
+    this.#writing = asking;
+    return asking;
+  }
+
   /** Another node has the calls, or will in a moment. */
   get hasLeft(): boolean {
     return this.#hasLeft;
@@ -299,7 +314,8 @@ export class CallKeeper implements TimerTarget {
     return false;
   }
 
-  async #write(): Promise<void> {
+  /** @param asks also when there is no news. False: the store did not answer. */
+  async #write(asks = false): Promise<boolean> {
     const { store, log, calls } = this.#options;
     const aliveAtMs = this.#storeMs();
     const changed = [...this.#changed].slice(0, MAX_WRITTEN);
@@ -312,7 +328,7 @@ export class CallKeeper implements TimerTarget {
     this.#isWriting = true;
     let isWritten = true;
     try {
-      if (put.length > 0 || ended.length > 0 || this.#isDue(aliveAtMs)) {
+      if (put.length > 0 || ended.length > 0 || asks || this.#isDue(aliveAtMs)) {
         await store.write({ put, remove: ended, aliveAtMs });
         await this.#claim();
         this.#aliveAtMs = aliveAtMs;
@@ -327,7 +343,7 @@ export class CallKeeper implements TimerTarget {
         for (const { id } of isNew) if (calls().get(id) !== undefined) this.#changed.add(id);
         this.#isWriting = false;
         this.#arm(BEHIND_MS);
-        return;
+        return true;
       }
       if (!this.#hasFailed) log.warn('calls-not-kept', { error: String(error) });
       this.#hasFailed = true;
@@ -340,6 +356,7 @@ export class CallKeeper implements TimerTarget {
     if (!isWritten) this.#arm(RETRY_MS);
     else if (hasNews) this.#arm(BEHIND_MS);
     else if (this.#stored.size > 0) this.#arm(ALIVE_MS);
+    return isWritten;
   }
 
   /** What went on here is nobody else's, though the store may come back with it. */

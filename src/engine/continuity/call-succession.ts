@@ -30,7 +30,7 @@ const LOOK_MS = 250;
 const QUIET_MS = 1_000;
 const ANSWER_MS = 300;
 /** By the store's clock, which both write by. */
-const SILENT_MS = 1_300;
+export const SILENT_MS = 1_300;
 /** Calls of a node that has left them, or that nobody knows any more, are looked for this often. */
 const ROUND_MS = 1_000;
 /** Longest that a request waits for its call to come. */

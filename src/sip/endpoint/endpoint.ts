@@ -38,6 +38,7 @@ import type {
   EndpointOptions,
   EndpointTransport,
   EndpointUser,
+  Fence,
   MessageObserver,
   SendOptions,
   ServerTransaction,
@@ -60,6 +61,8 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   readonly inbox: Inbox | undefined;
   /** Unset: tracing costs one comparison per message. */
   observer: MessageObserver | undefined = undefined;
+  /** Unset: nothing ever waits. */
+  fence: Fence | undefined = undefined;
   readonly #user: EndpointUser;
   readonly #log: Log;
   readonly #options: EndpointOptions;
@@ -247,6 +250,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   }
 
   handle(text: string, flow: Flow): void {
+    if (this.fence?.holds(text) === true) {
+      this.fence.wait(() => this.onMessage(text, flow));
+      return;
+    }
     this.observer?.onReceived(text, flow);
     let message: SipRequest | SipResponse;
     try {
@@ -425,6 +432,10 @@ export class Endpoint implements TransportUser, TransactionLayerUser<Flow>, Refu
   }
 
   #onFlowGone(flow: Flow, reason: string): void {
+    if (this.fence?.holdsEnds() === true) {
+      this.fence.wait(() => this.#onFlowGone(flow, reason));
+      return;
+    }
     this.#failTransactions(flow, reason);
     try {
       this.#user.onFlowClosed?.(flow, reason);

@@ -51,6 +51,16 @@ export interface MessageObserver {
   onSent(text: string, flow: Flow): void;
 }
 
+/** What may keep back what comes from the network, while it is not known whether it is this process's to serve. */
+export interface Fence {
+  /** Whether a message waits. Asked for each one. */
+  holds(text: string): boolean;
+  /** The same of the end of a connection. */
+  holdsEnds(): boolean;
+  /** What is to be done when it is known; in this order. */
+  wait(act: () => void): void;
+}
+
 /** What the endpoint needs of its transports; `TransportLayer` is the one with sockets. */
 export interface EndpointTransport {
   open(listeners: readonly ListenerOptions[]): Promise<Listening[]>;

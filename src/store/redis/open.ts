@@ -178,7 +178,6 @@ class RedisStores implements Stores {
     });
     this.bindings = new RedisBindings({ link: links.signalling, keys, storeId: identity.id, node, clock, log });
     this.signIns = new RedisSignIns(links.signalling, keys.signIns, clock);
-    this.calls = new RedisCalls(links.signalling, keys, node, () => this.nodes.clockOffsetMs);
     this.messages = new RedisMessages(links.signalling, keys, sealer, identity.id);
     this.claims = new RedisClaims(links.signalling, keys.claims);
     this.leases = new RedisLeases(links.signalling, keys, node);
@@ -192,6 +191,7 @@ class RedisStores implements Stores {
       storeId: identity.id,
       version: () => this.provisioning.copy.version,
     });
+    this.calls = new RedisCalls({ link: links.signalling, keys, node, clock, roster: this.nodes });
     this.questions = new RedisQuestions({
       link: links.provisioning,
       subscriber: links.subscriber,

@@ -1,8 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { randomToken } from '../../base/ids.ts';
+import type { Clock } from '../../base/scheduler.ts';
 import {
   type CallChanges,
   type CallStore,
   CallsTaken,
+  type HeardOf,
   type KeptCall,
   type KeptCalls,
   type SharedCalls,
@@ -13,13 +16,24 @@ import type { RedisLink } from './link.ts';
 
 /** Calls that move in one step, about: Redis does nothing else meanwhile. */
 const TAKEN_AT_ONCE = 200;
+/** Between questions to a Redis that does not answer. */
+const AGAIN_MS = 50;
+
+export interface RedisCallsOptions {
+  readonly link: RedisLink;
+  readonly keys: Keys;
+  readonly node: string;
+  readonly clock: Clock;
+  readonly roster: { readonly clockOffsetMs: number; readonly heard: HeardOf };
+}
 
 /** Answered calls of one node: a hash of its own by call, and when it last wrote. */
 export class RedisCalls implements CallStore {
   readonly #link: RedisLink;
   readonly #keys: Keys;
   readonly #node: string;
-  readonly clockOffsetMs: () => number;
+  readonly #clock: Clock;
+  readonly #roster: RedisCallsOptions['roster'];
   /** What it writes as: another one once its calls were taken. */
   #instance = randomToken();
   /** Calls that this process has under the node's name. */
@@ -27,11 +41,19 @@ export class RedisCalls implements CallStore {
   /** An answer with calls in it was lost: they may have moved here all the same. */
   #mayHaveTaken = false;
 
-  constructor(link: RedisLink, keys: Keys, node: string, clockOffsetMs: () => number) {
+  /** When it last wrote. */
+  #wroteAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ link, keys, node, clock, roster }: RedisCallsOptions) {
     this.#link = link;
     this.#keys = keys;
     this.#node = node;
-    this.clockOffsetMs = clockOffsetMs;
+    this.#clock = clock;
+    this.#roster = roster;
+  }
+
+  clockOffsetMs(): number {
+    return this.#roster.clockOffsetMs;
   }
 
   readonly shared: SharedCalls = {
@@ -54,8 +76,28 @@ export class RedisCalls implements CallStore {
     claim: async (ids) => {
       for (const node of await this.#others()) await this.#link.command('HDEL', this.#keys.callsOf(node), ...ids);
     },
+    heard: () => {
+      const { atMs, ...missed } = this.#roster.heard;
+      return { atMs: Math.max(atMs, this.#wroteAtMs), ...missed };
+    },
+    answers: (withinMs) => this.#answers(withinMs),
     release: () => this.#release(),
   };
+
+  async #answers(withinMs: number): Promise<boolean> {
+    const untilMs = this.#clock.nowMs() + withinMs;
+    for (let leftMs = withinMs; leftMs > 0; leftMs = untilMs - this.#clock.nowMs()) {
+      if (await this.#link.ready(leftMs)) {
+        const isThere = await this.#link.command('PING').then(
+          () => true,
+          () => false,
+        );
+        if (isThere) return true;
+        await pause(AGAIN_MS);
+      }
+    }
+    return false;
+  }
 
   /** Other nodes that the store has calls of, or may have. */
   async #others(): Promise<string[]> {
@@ -104,8 +146,10 @@ export class RedisCalls implements CallStore {
 
   async load(): Promise<KeptCalls> {
     const keys = [this.#own, this.#keys.callsAlive];
+    const askedAtMs = this.#clock.nowMs();
     const answer = await this.#link.run(LOAD_CALLS, keys, [this.#node, this.#instance]);
     const [alive, calls] = answer as [Buffer, Buffer[]];
+    this.#wroteAtMs = askedAtMs;
     return { calls: this.#noted(callsIn(calls)), aliveAtMs: Number(alive) };
   }
 
@@ -114,7 +158,9 @@ export class RedisCalls implements CallStore {
     for (const { id } of put) this.#known.add(id);
     const documents = put.flatMap(({ id, document }) => [id, document]);
     const args = [this.#node, this.#instance, Math.trunc(aliveAtMs), put.length, ...documents, ...remove];
+    const askedAtMs = this.#clock.nowMs();
     if (Number(await this.#link.run(WRITE_CALLS, keys, args)) === 1) {
+      this.#wroteAtMs = askedAtMs;
       for (const id of remove) this.#known.delete(id);
       return;
     }

@@ -3,6 +3,7 @@ import { SettingsError } from '../../base/errors.ts';
 import { randomToken } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import type { Clock } from '../../base/scheduler.ts';
+import type { HeardOf } from '../../call/index.ts';
 import type { ToldUse } from '../../trunks/shared-limits.ts';
 import type { KnownNode, NodeReport, NodeRoster } from '../stores.ts';
 import type { Keys } from './keys.ts';
@@ -14,6 +15,8 @@ const TELL_MS = 500;
 export const GONE_AFTER_MS = 4500;
 /** Who has had no answer for so long hears nothing of the others, nor they of it. */
 const CUT_OFF_AFTER_MS = 2000;
+/** An attempt that took longer than any may says nothing about Redis: this process stood still. */
+const LONGEST_TELLING_MS = 1_000;
 /** A node of this name that lives tells of itself within this time. */
 const CLAIM_MS = 1600;
 const CLAIM_POLL_MS = 200;
@@ -43,6 +46,8 @@ export class RedisNodes implements NodeRoster {
   #told: ToldUse | undefined = undefined;
   #beat = 0;
   #clockOffsetMs = 0;
+  #missedAtMs = Number.NEGATIVE_INFINITY;
+  #isSilent = false;
   #isClockOff = false;
   /** Until when, on the monotonic clock, another process counts as being there under this name. */
   #namesakeUntilMs = 0;
@@ -53,6 +58,15 @@ export class RedisNodes implements NodeRoster {
 
   get clockOffsetMs(): number {
     return this.#clockOffsetMs;
+  }
+
+  /** What this node knows of how it is known. */
+  get heard(): HeardOf {
+    return {
+      atMs: this.#told?.heardAtMs ?? Number.NEGATIVE_INFINITY,
+      missedAtMs: this.#missedAtMs,
+      isSilent: this.#isSilent,
+    };
   }
 
   /** Rejects with a SettingsError when a node of this name lives. One that was killed and left its line is told from it by its silence. */
@@ -113,10 +127,12 @@ export class RedisNodes implements NodeRoster {
     if (this.#facts === undefined || this.#telling !== undefined) return;
     const { link, keys, node, storeId, version } = this.#options;
     const own = { beat: ++this.#beat, instance: this.#instance, store: storeId, version: version() };
+    const { clock } = this.#options;
     const report = this.#facts();
     const facts = JSON.stringify({ ...report, ...own });
-    const askedAtMs = this.#options.clock.wallMs();
-    const told = { ...report, heardAtMs: this.#options.clock.nowMs() };
+    const askedAtMs = clock.wallMs();
+    const beganMs = clock.nowMs();
+    const told = { ...report, heardAtMs: beganMs };
     this.#telling = link
       .run(ANNOUNCE, [keys.nodes], [node, facts, GONE_AFTER_MS])
       .then((answer) => {
@@ -127,7 +143,13 @@ export class RedisNodes implements NodeRoster {
         this.#hear(alive);
       })
       // The watch reports that Redis is away; the last roster stays.
-      .catch(() => {})
+      .catch(() => {
+        const nowMs = clock.nowMs();
+        if (nowMs - beganMs >= LONGEST_TELLING_MS) return;
+        this.#missedAtMs = nowMs;
+        // A machine that refuses a connection is reached.
+        this.#isSilent = !link.lastError.includes('ECONNREFUSED');
+      })
       .finally(() => {
         this.#telling = undefined;
       });

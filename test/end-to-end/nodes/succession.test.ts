@@ -124,8 +124,36 @@ describe.skipIf(peersSkipped)('a node of two ends with calls up', () => {
     ]);
   }, 60_000);
 
-  test('a node is told to stop: what is left of its calls when the drain is over goes on at the other', async () => {
+  test('a node that stood still serves nothing of a call that the other has taken: no BYE, no second record', async () => {
     await a.process.killAndRestart();
+    const [alice, bob] = [await phone('101', a), await phone('102', a)];
+    const before = await recordsFrom(0);
+    const call = await alice.call(a.address, '102', LASTING);
+    await eventually('the call in the store', async () => (await kept(1)) === 1, LONG);
+    const { child } = a.process;
+    child.signal('SIGSTOP');
+    // It lies in the socket of a process that does not read.
+    const early = alice.hangUp(a.address, call);
+    try {
+      await eventually('the call at the other', async () => (await live()) === 1, LONG);
+    } finally {
+      child.signal('SIGCONT');
+    }
+    expect((await early).status).toBe(481);
+    await child.waitFor(/"event":"calls-taken"/);
+    await child.waitFor(/"storeAnswered":true,"event":"calls-in-doubt"/);
+    expect([count(bob.heard, 'BYE'), await live()]).toEqual([0, 1]);
+    const [invite] = bob.invites;
+    if (invite === undefined) throw new Error('not called');
+    expect((await bob.hangUpOn(b.address, invite.request)).status).toBe(200);
+    await eventually('no call to be left', async () => (await live()) === 0);
+    await eventually('nothing left in the store', async () => (await kept(1)) + (await kept(2)) === 0);
+    // Of both nodes.
+    const records = await recordsFrom(0);
+    expect([records.length - before.length, records[0]]).toMatchObject([1, { status: 200, hungUpBy: 'callee' }]);
+  }, 60_000);
+
+  test('a node is told to stop: what is left of its calls when the drain is over goes on at the other', async () => {
     const [alice, bob] = [await phone('101', a), await phone('102', a)];
     const [one, other] = [await alice.call(a.address, '102', LASTING), await alice.call(a.address, '102', LASTING)];
     const both = async () => /^tandem_nodes 2$/m.test(String((await a.ask('GET', '/metrics')).body));

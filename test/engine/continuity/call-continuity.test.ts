@@ -44,6 +44,7 @@ beforeEach(async () => {
   hasSuccessor = true;
   isForgotten = false;
   const scheduler = new VirtualScheduler();
+  store.clock = scheduler;
   const after = { scheduler, network: new SimulatedNetwork(scheduler) };
   life = new Life(scheduler);
   one = await World.start({
@@ -322,6 +323,97 @@ test('what comes of a ringing call that is another’s by now is not told to its
   const finals = alice.responses(ringing.callId()).filter(({ status }) => status >= 200 && status !== 407);
   expect(finals).toEqual([]);
   expect(carrier.took('INVITE', 2).topVia().host).toBe(OTHER);
+});
+
+describe('a node stands still while another one takes its calls', () => {
+  /** What lies in its sockets. */
+  let arrived: Parameters<SimulatedTransport['receive']>[];
+
+  const standStill = () => {
+    const { scheduler, network } = one;
+    arrived = [];
+    life.standStill();
+    store.silent.add('one');
+    store.heard.set('one', { atMs: scheduler.nowMs(), missedAtMs: Number.NEGATIVE_INFINITY, isSilent: true });
+    endedAtMs = scheduler.nowMs();
+    network.attach('udp', ENGINE, 5060, { receive: (...message) => void arrived.push(message) });
+  };
+
+  const goOn = async () => {
+    const sockets = one.engine.endpoint.transport as unknown as SimulatedTransport;
+    one.network.attach('udp', ENGINE, 5060, sockets);
+    life.goOn(() => {
+      for (const message of arrived) sockets.receive(...message);
+    });
+    await pass(100);
+  };
+
+  test('a BYE that lay in its socket ends no call of the other’s, and makes no record', async () => {
+    standStill();
+    await pass(1_700);
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(1_000);
+    expect([...two.engine.calls.list()]).toHaveLength(1);
+    await goOn();
+    expect([...one.engine.calls.list(), ...one.observed.ended]).toEqual([]);
+    expect(carrier.requests('BYE')).toEqual([]);
+    expect(one.log.lines.map(({ event }) => event)).toEqual(expect.arrayContaining(['calls-in-doubt', 'calls-taken']));
+  });
+
+  test('what a callee of it has said tells its caller nothing any more: he is told by who has his call', async () => {
+    const ringing = alice.call('18005550100', UPDATES);
+    carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+    await pass(400);
+    standStill();
+    await pass(1_700);
+    const again = carrier.took('INVITE', 2);
+    expect(again.topVia().host).toBe(OTHER);
+    carrier.answer(carrier.took('INVITE', 1), 200, 'OK', UPDATES, SDP);
+    await pass(300);
+    await goOn();
+    const finals = alice.responses(ringing.callId()).filter(({ status }) => status >= 200 && status !== 407);
+    expect(finals).toEqual([]);
+    toOther(carrier, answerTo(again, '200 OK', ['Contact: <sip:carrier@192.0.2.10>']));
+    await pass(100);
+    expect(alice.responses(ringing.callId()).at(-1)?.status).toBe(200);
+  });
+
+  test('its timers say nothing either: a call that nobody answered in time is the other’s to end', async () => {
+    const ringing = alice.call('18005550100', UPDATES);
+    carrier.answer(carrier.took('INVITE', 1), 180, 'Ringing');
+    await pass(400);
+    standStill();
+    await pass(200_000);
+    const before = alice.responses(ringing.callId()).length;
+    await goOn();
+    expect(alice.responses(ringing.callId())).toHaveLength(before);
+    expect(one.observed.ended).toEqual([]);
+  });
+
+  test('one whose calls nobody took serves what lay in its sockets', async () => {
+    standStill();
+    store.silent.delete('one');
+    await pass(1_700);
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(100);
+    await goOn();
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+    expect(carrier.requests('BYE')).toHaveLength(1);
+  });
+
+  test('one that cannot reach the store goes on with its calls', async () => {
+    standStill();
+    store.cutOff.add('one');
+    store.silent.delete('one');
+    await pass(1_700);
+    const bye = alice.within(invite, final, 'BYE');
+    alice.send(bye);
+    await pass(100);
+    await goOn();
+    expect(alice.responses(bye.callId()).at(-1)?.status).toBe(200);
+  });
 });
 
 const okTo = (request: SipRequest) => answerTo(request, '200 OK');

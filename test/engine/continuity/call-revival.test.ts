@@ -40,6 +40,8 @@ class Lost {
         take: (node, silentMs) => reached(() => shared.take(node, silentMs)),
         isElsewhere: (id) => reached(() => shared.isElsewhere(id)),
         claim: (ids) => reached(() => shared.claim(ids)),
+        heard: () => shared.heard(),
+        answers: async () => !this.isLost,
         release: () => reached(() => shared.release()),
       },
     };

@@ -3,6 +3,7 @@ import { setTimeout as pauseMs } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { WheelScheduler } from '../../../src/base/wheel-scheduler.ts';
 import { CallsTaken } from '../../../src/call/index.ts';
 import type { StoredBinding, StoredRemoval } from '../../../src/registrar/ports.ts';
 import type { Stores } from '../../../src/store/index.ts';
@@ -57,6 +58,25 @@ describe.skipIf(peersSkipped)('several nodes on one Redis', () => {
   }
 
   const key = (name: string) => `${world.prefix}{${world.prefix.slice(0, -1)}}:${name}`;
+
+  test('a node knows when the store heard of it last, when it was found away, and whether anybody was there', async () => {
+    const scheduler = new WheelScheduler();
+    const node = await world.open('node-c', scheduler);
+    onTestFinished(() => node.close());
+    const heard = () => node.calls.shared?.heard() ?? { atMs: 0, missedAtMs: 0, isSilent: false };
+    expect(heard().missedAtMs).toBe(Number.NEGATIVE_INFINITY);
+    node.nodes.announce(() => ({}));
+    await eventually(async () => heard().atMs > 0);
+    server.child().signal('SIGSTOP');
+    await eventually(async () => heard().missedAtMs > heard().atMs);
+    expect(heard().isSilent).toBe(true);
+    server.child().signal('SIGCONT');
+    await eventually(async () => heard().atMs > heard().missedAtMs);
+    await server.kill();
+    await eventually(async () => heard().missedAtMs > heard().atMs && !heard().isSilent);
+    await server.start();
+    await eventually(async () => heard().atMs > heard().missedAtMs);
+  });
 
   test('calls whose way here took too long, so that the answer was lost, are found again', async () => {
     await a.calls.write({ put: [{ id: 'one', document: '{}' }], remove: [], aliveAtMs: 7 });

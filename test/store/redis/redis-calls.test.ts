@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { CallsTaken } from '../../../src/call/index.ts';
 import { Keys } from '../../../src/store/redis/keys.ts';
 import type { RedisLink } from '../../../src/store/redis/link.ts';
 import { RedisCalls } from '../../../src/store/redis/redis-calls.ts';
@@ -14,6 +15,14 @@ class Answers {
 
   run(_script: unknown, keys: readonly string[]): Promise<unknown> {
     return this.#ask(`run ${keys.join(' ')}`);
+  }
+
+  isReady = true;
+
+  /** Without waiting. */
+  async ready(withinMs: number): Promise<boolean> {
+    if (!this.isReady) nowMs += withinMs;
+    return this.isReady;
   }
 
   #ask(what: string): Promise<unknown> {
@@ -38,11 +47,32 @@ const keys = new Keys('t:');
 const octets = (...texts: string[]) => texts.map((text) => Buffer.from(text));
 const alive = octets('other', '5 x 5', 'own', '5 y 5', 'gone', '0 -z 0');
 
+/** By the monotonic clock. */
+let nowMs: number;
+/** What the roster knows. */
+let told: { atMs: number; missedAtMs: number; isSilent: boolean };
+
+const callsOf = (answers: Answers) =>
+  new RedisCalls({
+    link: answers as unknown as RedisLink,
+    keys,
+    node: 'own',
+    clock: { nowMs: () => nowMs, wallMs: () => nowMs },
+    roster: {
+      clockOffsetMs: 0,
+      get heard() {
+        return told;
+      },
+    },
+  });
+
 let redis: Answers;
 let calls: RedisCalls;
 beforeEach(() => {
+  nowMs = 10_000;
+  told = { atMs: 5_000, missedAtMs: 4_000, isSilent: true };
   redis = new Answers();
-  calls = new RedisCalls(redis as unknown as RedisLink, keys, 'own', () => 0);
+  calls = callsOf(redis);
 });
 
 async function holders(): Promise<readonly string[]> {
@@ -55,7 +85,7 @@ const taken = (node: string) => calls.shared.take(node, 1_300);
 
 test('of two nodes whose calls are taken at once the answer about one is lost, whichever comes first: they are looked for', async () => {
   for (const isLostFirst of [true, false]) {
-    calls = new RedisCalls(redis as unknown as RedisLink, keys, 'own', () => 0);
+    calls = callsOf(redis);
     const [one, two] = [taken('one'), taken('two').catch(() => 'lost')];
     const [ofOne, ofTwo] = [await redis.next('calls:one'), await redis.next('calls:two')];
     if (isLostFirst) ofTwo.lose();
@@ -105,3 +135,43 @@ test('a call is claimed from others, and is elsewhere only with others, while ow
   expect(await elsewhere).toBe(false);
   expect(redis.asked).toEqual([]);
 });
+
+test('the store has heard of the node when it began to write, or when it told of itself, whichever was later', async () => {
+  expect(calls.shared.heard()).toEqual({ atMs: 5_000, missedAtMs: 4_000, isSilent: true });
+  const written = calls.write({ put: [], remove: [], aliveAtMs: 1 });
+  const asked = await redis.next(keys.callsAlive);
+  nowMs = 10_200;
+  asked.answer(1);
+  await written;
+  expect(calls.shared.heard().atMs).toBe(10_000);
+  const lost = calls.write({ put: [], remove: [], aliveAtMs: 1 }).catch(() => 'lost');
+  nowMs = 12_000;
+  (await redis.next(keys.callsAlive)).lose();
+  await lost;
+  const refused = calls.write({ put: [], remove: [], aliveAtMs: 1 }).catch((error: Error) => error);
+  (await redis.next(keys.callsAlive)).answer(0);
+  expect(await refused).toBeInstanceOf(CallsTaken);
+  expect(calls.shared.heard().atMs).toBe(10_000);
+  told = { atMs: 12_500, missedAtMs: 11_000, isSilent: false };
+  expect(calls.shared.heard()).toEqual({ atMs: 12_500, missedAtMs: 11_000, isSilent: false });
+});
+
+test('whether Redis answers again is asked until it does, or the time is over', async () => {
+  redis.isReady = true;
+  const asked = calls.shared.answers(1_000);
+  (await redis.next('PING')).lose();
+  (await soon(() => redis.next('PING'))).answer('PONG');
+  expect(await asked).toBe(true);
+  redis.isReady = false;
+  expect(await calls.shared.answers(1_000)).toBe(false);
+});
+
+/** What comes after a pause. */
+async function soon<T>(look: () => Promise<T>): Promise<T> {
+  for (let turn = 0; turn < 200; turn++) {
+    const found = await look().catch(() => undefined);
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error('it did not come');
+}

@@ -1,0 +1,122 @@
+/**
+ * A node that stood still (a stopped process, a paused machine) or was cut off may have been taken for dead: its calls go on at another
+ * node, and what lies in its sockets, or is due by its timers, is no more its own to serve. So while others may take its calls, messages
+ * and timers wait until the store has said in one exchange whose they are; calls that were taken are forgotten before anything is served.
+ */
+import type { Log } from '../../base/log.ts';
+import type { Scheduler } from '../../base/scheduler.ts';
+import type { SharedCalls } from '../../call/index.ts';
+import type { Fence } from '../../sip/endpoint/index.ts';
+import type { CallKeeper } from './call-keeper.ts';
+import { SILENT_MS } from './call-succession.ts';
+
+export interface CallFenceOptions {
+  readonly store: Pick<SharedCalls, 'heard' | 'answers'>;
+  readonly keeper: Pick<CallKeeper, 'keepsCalls' | 'confirm'>;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+}
+
+/** Nobody takes calls of a node of which the store has heard more lately than that; clocks need not run alike. */
+const SURE_MS = SILENT_MS - 100;
+/** A node that lives finds out twice a second that the store is away. It answers the others' OPTIONS, and keeps its calls. */
+const AWAY_MS = 1_000;
+/** Nobody asks a node whose messages come in as ever; one that hears nothing at all may be cut off from everybody. */
+const CUT_OFF_MS = 400;
+/** How long a store that does not answer is waited for, after a standstill. */
+const STORE_MS = 1_500;
+/** The same where messages come in again and the store may be away for long: whoever waits for an answer has not tried another node yet. */
+const REACHED_MS = 700;
+/** Between looks at what is known, while all is well without it. */
+const LOOK_MS = 100;
+/** What waits at most: as much as a socket holds. */
+const MAX_WAITING = 20_000;
+
+export class CallFence implements Fence {
+  readonly #options: CallFenceOptions;
+  readonly #fireDue: (() => void) | undefined;
+  /** Until then it is known to be open. */
+  #openUntilMs = Number.NEGATIVE_INFINITY;
+  #isAsking = false;
+  #waiting: (() => void)[] = [];
+  #dropped = 0;
+  /** When something last came from the network, while the store was away. */
+  #cameAtMs: number | undefined = undefined;
+  /** The store was waited for in vain; it is not waited for again for want of messages before it was there. */
+  #gaveUpAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: CallFenceOptions) {
+    this.#options = options;
+    this.#fireDue = options.scheduler.holdWhile?.(() => this.#isShut(false));
+  }
+
+  /** OPTIONS is how others find out whether this node lives: it does. */
+  holds(text: string): boolean {
+    return this.#options.scheduler.nowMs() > this.#openUntilMs && this.#isShut(true) && !text.startsWith('OPTIONS ');
+  }
+
+  holdsEnds(): boolean {
+    return this.#isShut(false);
+  }
+
+  wait(act: () => void): void {
+    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(act);
+    else this.#dropped++;
+  }
+
+  #isShut(isMessage: boolean): boolean {
+    const nowMs = this.#options.scheduler.nowMs();
+    if (nowMs <= this.#openUntilMs) return false;
+    if (this.#isAsking) return true;
+    return !this.#isSure(nowMs, isMessage);
+  }
+
+  #isSure(nowMs: number, isMessage: boolean): boolean {
+    const { store, keeper } = this.#options;
+    if (!keeper.keepsCalls) {
+      this.#openUntilMs = nowMs + LOOK_MS;
+      return true;
+    }
+    const { atMs, missedAtMs, isSilent } = store.heard();
+    if (nowMs <= atMs + SURE_MS) {
+      this.#openUntilMs = atMs + SURE_MS;
+      this.#cameAtMs = undefined;
+      return true;
+    }
+    if (nowMs > Math.max(missedAtMs, this.#gaveUpAtMs) + AWAY_MS) {
+      void this.#ask(
+        nowMs,
+        async () => (await keeper.confirm()) || ((await store.answers(STORE_MS)) && keeper.confirm()),
+      );
+      return false;
+    }
+    // The store is away, and this process has not stood still. Each message counts, so each is looked at.
+    const quietMs = nowMs - (this.#cameAtMs ?? nowMs);
+    if (isMessage || this.#cameAtMs === undefined) this.#cameAtMs = nowMs;
+    if (!isMessage || !isSilent || quietMs <= CUT_OFF_MS || this.#gaveUpAtMs >= atMs) return true;
+    void this.#ask(nowMs, async () => (await store.answers(REACHED_MS)) && keeper.confirm());
+    return false;
+  }
+
+  async #ask(beganMs: number, confirmed: () => Promise<boolean>): Promise<void> {
+    const { scheduler, store, log } = this.#options;
+    this.#isAsking = true;
+    const sinceMs = Math.round(beganMs - store.heard().atMs);
+    let isAnswered = false;
+    try {
+      isAnswered = await confirmed();
+    } catch (error) {
+      log.error('call-fence-failed', { error: String(error) });
+    }
+    this.#isAsking = false;
+    if (!isAnswered) this.#gaveUpAtMs = scheduler.nowMs();
+    const fields = { sinceMs, heldMs: Math.round(scheduler.nowMs() - beganMs), messages: this.#waiting.length };
+    log.warn('calls-in-doubt', { ...fields, dropped: this.#dropped, storeAnswered: isAnswered });
+    this.#dropped = 0;
+    this.#openUntilMs = scheduler.nowMs() + LOOK_MS;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const act of waiting) act();
+    this.#fireDue?.();
+  }
+}

@@ -1,0 +1,202 @@
+import { beforeEach, expect, test } from 'vitest';
+import { CallFence } from '../../../src/engine/continuity/call-fence.ts';
+import { VirtualScheduler } from '../../kit/virtual-scheduler.ts';
+import { RecordingLog } from '../../sip/transport/recorder.ts';
+
+/** Virtual time, with what is due held as the wheel does it. */
+class Time extends VirtualScheduler {
+  isHeld: () => boolean = () => false;
+  fired = 0;
+
+  holdWhile(isHeld: () => boolean): () => void {
+    this.isHeld = isHeld;
+    return () => this.due();
+  }
+
+  due(): void {
+    if (!this.isHeld()) this.fired++;
+  }
+}
+
+let time: Time;
+let log: RecordingLog;
+let heard: { atMs: number; missedAtMs: number; isSilent: boolean };
+let keepsCalls: boolean;
+/** Questions to the store, with what answers them. */
+let asked: ((isAnswered: boolean) => void)[];
+/** Whether the store answers in the end. */
+let comesBack: boolean;
+let fence: CallFence;
+let served: string[];
+
+beforeEach(() => {
+  time = new Time();
+  log = new RecordingLog();
+  heard = { atMs: 0, missedAtMs: Number.NEGATIVE_INFINITY, isSilent: true };
+  keepsCalls = true;
+  asked = [];
+  comesBack = false;
+  served = [];
+  fence = new CallFence({
+    store: { heard: () => heard, answers: async () => comesBack },
+    keeper: {
+      get keepsCalls() {
+        return keepsCalls;
+      },
+      confirm: () => new Promise((resolve) => asked.push(resolve)),
+    },
+    scheduler: time,
+    log,
+  });
+});
+
+/** A message comes; true: it is served at once. */
+function receive(text: string): boolean {
+  if (!fence.holds(text)) {
+    served.push(text);
+    return true;
+  }
+  fence.wait(() => receive(text));
+  return false;
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+const answer = async (isAnswered: boolean) => {
+  asked.shift()?.(isAnswered);
+  await settle();
+};
+
+/** The store hears of the node twice a second. */
+function live(ms: number): void {
+  for (let passed = 0; passed < ms; passed += 500) {
+    time.advance(500);
+    heard = { ...heard, atMs: time.nowMs() };
+  }
+}
+
+/** The node lives, and finds the store away twice a second. */
+function miss(ms: number): void {
+  for (let passed = 0; passed < ms; passed += 100) {
+    time.advance(100);
+    if (passed % 500 === 0) heard = { ...heard, missedAtMs: time.nowMs() };
+    time.due();
+  }
+}
+
+test('of a node that tells the store of itself nothing waits', () => {
+  for (let second = 0; second < 20; second++) {
+    live(1_000);
+    time.advance(400);
+    expect(receive('BYE')).toBe(true);
+    time.due();
+  }
+  expect(asked).toEqual([]);
+  expect(time.fired).toBe(20);
+});
+
+test('after a standstill messages and timers wait for one answer of the store, and go on in their order, messages first', async () => {
+  live(1_000);
+  time.advance(1_300);
+  expect([receive('BYE 1'), receive('200 OK'), fence.holdsEnds()]).toEqual([false, false, true]);
+  fence.wait(() => served.push('connection ended'));
+  const firedBefore = time.fired;
+  time.due();
+  expect([served, time.fired - firedBefore, asked.length]).toEqual([[], 0, 1]);
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  expect(served).toEqual(['BYE 1', '200 OK', 'connection ended']);
+  expect(time.fired - firedBefore).toBe(1);
+  expect(log.lines.filter(({ event }) => event === 'calls-in-doubt')).toMatchObject([
+    { fields: { sinceMs: 1_300, messages: 3, storeAnswered: true } },
+  ]);
+  expect(receive('ACK')).toBe(true);
+});
+
+test('one that stood still for less than lets others take its calls serves at once', () => {
+  live(1_000);
+  time.advance(1_199);
+  expect(receive('BYE')).toBe(true);
+  expect(asked).toEqual([]);
+});
+
+test('without calls in the store nothing waits, however long it stood still', () => {
+  keepsCalls = false;
+  time.advance(60_000);
+  expect(receive('INVITE')).toBe(true);
+  expect(asked).toEqual([]);
+});
+
+test('OPTIONS are answered meanwhile: the node lives', () => {
+  time.advance(5_000);
+  expect(receive('BYE')).toBe(false);
+  expect(receive('OPTIONS sip:198.51.100.1 SIP/2.0')).toBe(true);
+});
+
+test('a store that answers at the second try, after the connection to it was made anew, says whose the calls are', async () => {
+  live(1_000);
+  time.advance(6_000);
+  comesBack = true;
+  receive('BYE');
+  await answer(false);
+  expect([served, asked.length]).toEqual([[], 1]);
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  expect(served).toEqual(['BYE']);
+});
+
+test('with the store away for good it goes on with its calls, and holds nothing more', async () => {
+  live(1_000);
+  time.advance(6_000);
+  receive('BYE');
+  await answer(false);
+  expect(served).toEqual(['BYE']);
+  expect(log.lines.at(-1)).toMatchObject({ event: 'calls-in-doubt', fields: { storeAnswered: false } });
+  for (let second = 0; second < 10; second++) {
+    miss(1_000);
+    expect(receive('INFO')).toBe(true);
+  }
+  expect(asked).toEqual([]);
+});
+
+test('a store that is lost while the node lives costs no message anything, as long as messages come', () => {
+  live(1_000);
+  for (let tenth = 0; tenth < 100; tenth++) {
+    miss(100);
+    expect(receive('INFO')).toBe(true);
+  }
+  expect(asked).toEqual([]);
+});
+
+test('one that was cut off from everybody asks before it serves what comes first, and once only', async () => {
+  live(1_000);
+  miss(6_000);
+  expect(receive('487 Request Terminated')).toBe(false);
+  await settle();
+  expect(served).toEqual(['487 Request Terminated']);
+  miss(6_000);
+  expect(receive('BYE')).toBe(true);
+  // The store is back, and is lost again.
+  live(1_000);
+  miss(6_000);
+  comesBack = true;
+  expect(receive('BYE')).toBe(false);
+  await settle();
+  await answer(true);
+  expect(served.at(-1)).toBe('BYE');
+});
+
+test('a store whose machine refuses connections is away for all: messages after a silence are served at once', () => {
+  heard = { ...heard, isSilent: false };
+  live(1_000);
+  miss(6_000);
+  expect(receive('BYE')).toBe(true);
+});
+
+test('more than a socket holds does not wait', async () => {
+  time.advance(5_000);
+  for (let message = 0; message < 20_001; message++) receive('BYE');
+  heard = { ...heard, atMs: time.nowMs() };
+  await answer(true);
+  expect(served).toHaveLength(20_000);
+  expect(log.lines.at(-1)).toMatchObject({ fields: { dropped: 1 } });
+});
