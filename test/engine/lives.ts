@@ -119,11 +119,20 @@ export class SharedMemory {
           throw new CallsTaken();
         }
         for (const call of put) own.calls.set(call.id, call);
+        const removed = remove.flatMap((id) => own.calls.get(id) ?? []);
+        if (removed.length > 0) this.#removed.set(name, removed);
         for (const id of remove) own.calls.delete(id);
         this.heard.delete(name);
       },
       shared: this.#sharedWith(name, own.calls),
     };
+  }
+
+  readonly #removed = new Map<string, readonly KeptCall[]>();
+
+  /** It crashes, and has forgotten that a node's calls had ended. */
+  crash(name: string): void {
+    for (const call of this.#removed.get(name) ?? []) this.#nodes.get(name)?.calls.set(call.id, call);
   }
 
   /** How many calls the store has of a node. */

@@ -82,7 +82,7 @@ export class CallContinuity {
       placeAgain: (waiting) => this.#placeAgain(waiting),
     });
     this.#keeper = keeper;
-    const asks = (node: Target, withinMs: number) => answersOptions(node, withinMs, endpoint);
+    const asks = (node: Target, withinMs: number) => answersOptions(node, withinMs, endpoint, scheduler);
     const { isPlausible } = options;
     const rebuilder = new CallRebuilder({
       ...{ served, endpoint, clock: scheduler, userAgent },

@@ -37,6 +37,8 @@ export interface CallKeeperOptions {
 /** Most calls of a burst are over sooner, or have news again; what is answered later than this before a crash is lost. */
 const BEHIND_MS = 200;
 const RETRY_MS = 1_000;
+/** A Redis that crashes, and one that follows another by failover, may have forgotten the last second: an end is told twice, so long apart. */
+const AGAIN_MS = 5_000;
 /** How often a process says that it is alive while it has calls. */
 const ALIVE_MS = 10_000;
 /** Peers that sent BYE to nobody gave up after 32 s (64*T1): from then on nobody knows what became of a call meanwhile. */
@@ -65,6 +67,8 @@ export class CallKeeper implements TimerTarget {
   /** Calls that the store has, and those that it is to forget. */
   readonly #stored = new Set<string>();
   readonly #ended = new Set<string>();
+  /** Calls that the store was told to forget, and when. */
+  #toldOnce: { readonly atMs: number; readonly ids: readonly string[] }[] = [];
   /** Calls of other processes that go on here, those of them that are over, and those that the store is to keep from others. */
   readonly #adopted = new Set<string>();
   readonly #over = new Set<string>();
@@ -322,14 +326,17 @@ export class CallKeeper implements TimerTarget {
     const ended = [...this.#ended];
     for (const id of changed) this.#changed.delete(id);
     for (const id of ended) this.#ended.delete(id);
+    const again = this.#toldLongAgo();
     const put = changed.flatMap((id) => this.#snapshot(id, aliveAtMs) ?? []);
     const isNew = put.filter(({ id }) => !this.#stored.has(id));
     for (const { id } of put) this.#stored.add(id);
     this.#isWriting = true;
     let isWritten = true;
     try {
-      if (put.length > 0 || ended.length > 0 || asks || this.#isDue(aliveAtMs)) {
-        await store.write({ put, remove: ended, aliveAtMs });
+      if (put.length > 0 || ended.length > 0 || again.length > 0 || asks || this.#isDue(aliveAtMs)) {
+        await store.write({ put, remove: [...ended, ...again], aliveAtMs });
+        if (store.shared !== undefined && ended.length > 0)
+          this.#toldOnce.push({ atMs: this.#options.scheduler.nowMs(), ids: ended });
         await this.#claim();
         this.#aliveAtMs = aliveAtMs;
       }
@@ -349,14 +356,23 @@ export class CallKeeper implements TimerTarget {
       this.#hasFailed = true;
       // What has ended meanwhile is in the store all the same.
       for (const { id } of put) if (this.#stored.has(id)) this.#changed.add(id);
-      for (const id of ended) this.#ended.add(id);
+      for (const id of [...ended, ...again]) this.#ended.add(id);
     }
     this.#isWriting = false;
     const hasNews = this.#changed.size > 0 || this.#ended.size > 0;
     if (!isWritten) this.#arm(RETRY_MS);
     else if (hasNews) this.#arm(BEHIND_MS);
+    else if (this.#toldOnce.length > 0) this.#arm(AGAIN_MS);
     else if (this.#stored.size > 0) this.#arm(ALIVE_MS);
     return isWritten;
+  }
+
+  /** What the store was told to forget a while ago, and is told again now. */
+  #toldLongAgo(): string[] {
+    const nowMs = this.#options.scheduler.nowMs();
+    const told = this.#toldOnce.filter(({ atMs }) => nowMs - atMs >= AGAIN_MS);
+    if (told.length > 0) this.#toldOnce = this.#toldOnce.slice(told.length);
+    return told.flatMap(({ ids }) => ids).filter((id) => !this.#stored.has(id) && !this.#changed.has(id));
   }
 
   /** What went on here is nobody else's, though the store may come back with it. */
@@ -399,6 +415,7 @@ export class CallKeeper implements TimerTarget {
     const taken = [...this.#stored];
     this.#stored.clear();
     this.#ended.clear();
+    this.#toldOnce = [];
     for (const id of taken) {
       this.#changed.delete(id);
       calls().forget(id);

@@ -28,7 +28,11 @@ export interface CallSuccessionOptions {
 const LOOK_MS = 250;
 /** Nodes tell of themselves twice a second, and hear of each other as often. */
 const QUIET_MS = 1_000;
-const ANSWER_MS = 300;
+/** From then on it is asked. */
+const DOUBT_MS = 700;
+const ANSWER_MS = 600;
+/** The same of one that has just left a question without an answer. */
+const SECOND_ANSWER_MS = 300;
 /** By the store's clock, which both write by. */
 export const SILENT_MS = 1_300;
 /** Calls of a node that has left them, or that nobody knows any more, are looked for this often. */
@@ -48,6 +52,8 @@ export class CallSuccession implements TimerTarget {
   #hasOthers = false;
   /** Nodes as they were heard of last. One that has lost the store is in no roster after a while, and has its calls all the same. */
   readonly #heard = new Map<string, { readonly sip: Target; readonly quietMs: number }>();
+  /** When nodes last left a question without an answer. */
+  readonly #unanswered = new Map<string, number>();
   #timer: Timer | undefined = undefined;
   #waitTimer: Timer | undefined = undefined;
   #looking: Promise<boolean> | undefined = undefined;
@@ -87,7 +93,7 @@ export class CallSuccession implements TimerTarget {
     this.#timer = this.#options.scheduler.schedule(LOOK_MS, this, LOOK);
     const { scheduler, peers } = this.#options;
     this.#noteHeard();
-    const isQuiet = peers.names().some((name) => (peers.quietMs(name) ?? 0) >= QUIET_MS);
+    const isQuiet = peers.names().some((name) => (peers.quietMs(name) ?? 0) >= DOUBT_MS);
     if (isQuiet || this.#waiting.length > 0 || scheduler.nowMs() >= this.#roundAtMs) void this.#look(false);
   }
 
@@ -115,12 +121,11 @@ export class CallSuccession implements TimerTarget {
   }
 
   async #follow(name: string, asksAll: boolean): Promise<boolean> {
-    const { peers, store, asks, takeOver } = this.#options;
+    const { peers, store, takeOver } = this.#options;
     const quietMs = peers.quietMs(name);
-    if (quietMs !== undefined && quietMs < QUIET_MS && !asksAll) return true;
-    const address = peers.addressOf(name) ?? this.#addressBefore(name);
+    if (quietMs !== undefined && quietMs < DOUBT_MS && !asksAll) return true;
     // One that answers is there: it may have lost the store.
-    if (address !== undefined && (await asks(address, ANSWER_MS))) return true;
+    if (await this.#answers(name)) return true;
     while (!this.#isStopped) {
       const calls = await store.take(name, SILENT_MS);
       if (calls === 'alive') return false;
@@ -128,6 +133,17 @@ export class CallSuccession implements TimerTarget {
       takeOver(name, calls);
     }
     return true;
+  }
+
+  async #answers(name: string): Promise<boolean> {
+    const { peers, asks, scheduler } = this.#options;
+    const address = peers.addressOf(name) ?? this.#addressBefore(name);
+    if (address === undefined) return false;
+    const isDoubted = scheduler.nowMs() - (this.#unanswered.get(name) ?? Number.NEGATIVE_INFINITY) < ROUND_MS;
+    const isThere = await asks(address, isDoubted ? SECOND_ANSWER_MS : ANSWER_MS);
+    if (isThere) this.#unanswered.delete(name);
+    else this.#unanswered.set(name, scheduler.nowMs());
+    return isThere;
   }
 
   #noteHeard(): void {

@@ -325,6 +325,33 @@ test('what comes of a ringing call that is another’s by now is not told to its
   expect(carrier.took('INVITE', 2).topVia().host).toBe(OTHER);
 });
 
+test('a store that crashed and forgot that a call had ended is told again: nobody goes on with it', async () => {
+  alice.send(alice.within(invite, final, 'BYE'));
+  await pass(100);
+  carrier.answer(carrier.took('BYE'), 200);
+  await pass(400);
+  expect(store.count('one')).toBe(0);
+  store.crash('one');
+  expect(store.count('one')).toBe(1);
+  await pass(6_000);
+  expect(store.count('one')).toBe(0);
+  await killed();
+  await pass(1_000);
+  expect([...two.engine.calls.list()]).toEqual([]);
+});
+
+test('a node that lives is heard though three of five packets are lost on the way', async () => {
+  const sockets = one.engine.endpoint.transport as unknown as SimulatedTransport;
+  let packets = 0;
+  one.network.attach('udp', ENGINE, 5060, {
+    receive: (...message) => void (packets++ % 5 >= 3 && sockets.receive(...message)),
+  });
+  endedAtMs = one.scheduler.nowMs();
+  store.silent.add('one');
+  await pass(10_000);
+  expect([store.count('one'), store.count('two')]).toEqual([1, 0]);
+});
+
 describe('a node stands still while another one takes its calls', () => {
   /** What lies in its sockets. */
   let arrived: Parameters<SimulatedTransport['receive']>[];
