@@ -62,17 +62,19 @@ export function plan(count: number, nodes: number, random: () => number, kinds: 
 /** Does it; what is returned undoes it. */
 export async function apply(kind: FaultKind, node: ChaosNode, system: System): Promise<() => Promise<void> | void> {
   const { engine, machine } = node;
+  const again = async () => {
+    await engine.child.exited;
+    node.past.push(engine.child.output());
+    await engine.restart();
+  };
   switch (kind) {
     case 'kill -9':
       engine.child.signal('SIGKILL');
       await engine.child.exited;
-      return () => engine.restart();
+      return again;
     case 'SIGTERM':
       engine.child.signal('SIGTERM');
-      return async () => {
-        await engine.child.exited;
-        await engine.restart();
-      };
+      return again;
     case 'SIGSTOP':
       engine.child.signal('SIGSTOP');
       return () => engine.child.signal('SIGCONT');

@@ -4,7 +4,7 @@ import { KINDS } from './faults.ts';
 import { Journal } from './journal.ts';
 
 /** Ladders of so many violations. */
-const SHOWN = 12;
+const SHOWN = 40;
 
 export function report(evidence: Evidence, findings: readonly Finding[], refusedWrites: number): string[] {
   const violations = findings.filter(({ allowed }) => allowed === undefined);

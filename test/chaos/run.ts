@@ -31,6 +31,8 @@ const { values } = parseArgs({
 });
 
 const WHOLE_MS = 30_000;
+/** What is worth reading when something went wrong. */
+const SAYS = /"event":"(call-|calls-|store|started|drain|clock|trunk-lease|unhandled|uncaught)/;
 /** A party that nobody acknowledges ends after 64*T1; BYEs are sent for as long. */
 const LAST_MS = 40_000;
 
@@ -39,6 +41,8 @@ console.log(`seed ${seed}`);
 const planned = plan(Number(values.faults), Number(values.nodes), seededRandom(seed), values.kinds?.split(','));
 const random = seededRandom(seed + 1);
 const journal = new Journal();
+/** The run's time of day; a clock that was set is that of a node. */
+const began = Date.now();
 const system = await startSystem(
   Number(values.nodes),
   planned.some(({ kind }) => kind === 'clock +1 h'),
@@ -111,7 +115,7 @@ try {
   failed = error;
 } finally {
   if (values.logs || findings.some(({ allowed }) => allowed === undefined))
-    for (const { name, engine } of system.nodes) console.log(`--- ${name}\n${logOf(engine.child.output())}`);
+    console.log(`--- what the nodes logged\n${logsOf(system.nodes)}`);
   await system.stop();
 }
 if (failed !== undefined) console.error(failed);
@@ -136,11 +140,15 @@ function recordsOf({ name, folder }: ChaosNode): WrittenRecord[] {
   return lines.map((line) => ({ ...(JSON.parse(line) as WrittenRecord), node: name }));
 }
 
-/** Without what each call writes. */
-function logOf(output: string): string {
-  return output
-    .split('\n')
-    .filter((line) => !/"event":"(call|registered|unregistered)"/.test(line))
-    .slice(-400)
+/** What nodes said of stores, calls and themselves, all together in the order of time. */
+function logsOf(nodes: readonly ChaosNode[]): string {
+  const lines = nodes.flatMap(({ past, engine }) => [...past, engine.child.output()].join('\n').split('\n'));
+  return lines
+    .filter((line) => line.startsWith('{') && SAYS.test(line))
+    .map((line) => {
+      const { time, node, level: _level, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
+      return `  ${((Date.parse(String(time)) - began) / 1000).toFixed(3)} ${node} ${event} ${JSON.stringify(fields)}`;
+    })
+    .toSorted((one, other) => Number.parseFloat(one) - Number.parseFloat(other))
     .join('\n');
 }

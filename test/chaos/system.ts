@@ -20,6 +20,8 @@ export interface ChaosNode {
   readonly engine: EngineProcess;
   /** Where its call records are. */
   readonly folder: string;
+  /** What its processes that have ended have logged. */
+  readonly past: string[];
   setClock(offsetMs: number): void;
   ask(method: string, path: string, body?: unknown, timeoutMs?: number): Promise<Answer>;
 }
@@ -114,6 +116,7 @@ async function startNode(
     machine,
     engine,
     folder: own,
+    past: [],
     setClock,
     ask: (method, path, body, timeoutMs = 2_000) => ask(base, method, path, body, { timeoutMs }),
   };
